@@ -1,0 +1,19 @@
+//! The checksum of packs and frames.
+
+/// CRC-32 (ISO-HDLC), bit by bit.
+///
+/// A table would take 1 KiB of flash to be several times as fast, and there is no hurry: a pack is
+/// verified once, and a UART of 115,200 baud takes 87 microseconds for a byte of a frame.
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_check_value_of_the_catalogue_comes_out() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+}

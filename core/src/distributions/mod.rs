@@ -1,0 +1,31 @@
+//! Posteriors and likelihoods: from raw heads to samples, densities and divergences.
+//!
+//! | Symbol | Meaning |
+//! |---|---|
+//! | `x` | observation |
+//! | `z` | latent |
+//! | `q` | posterior `q(z \| x) = N(loc, diag(exp(log_var)))`, what the encoder answers |
+//! | `p` | prior, `N(0, I)` unless given |
+//! | `loc`, `log_var` | mean and natural logarithm of the variance, one per latent |
+//! | `scale` | standard deviation, `exp(log_var / 2)` |
+//! | `eps` | standard normal noise, from [`crate::noise`] or the caller |
+//! | `mean` | the decoder's output, parameters of the likelihood `p(x \| z)` |
+//!
+//! All logarithms are natural, all values in nats. Types with a fixed number of latents
+//! ([`DiagNormal`]) are thin over functions of slices, which serve any length and are what the
+//! desktop calls; a slice shorter than its partners shortens the loop.
+//!
+//! Sums over dimensions run first to last with a compensation (TwoSum; Knuth, 1969; Ogita, Rump and
+//! Oishi, 2005): the sum is as good as one in twice the precision, rounded once at the end.
+//! No function here depends on the feature `fast-math`.
+
+mod diag_normal;
+mod kl;
+mod likelihood;
+mod spread;
+mod sum;
+
+pub use diag_normal::{DiagNormal, entropy, log_prob, rsample};
+pub use kl::{kl_divergence, kl_to_standard};
+pub use likelihood::Likelihood;
+pub use spread::{Spread, clamp, to_log_var};

@@ -1,0 +1,40 @@
+//! Amortized variational inference on microcontrollers, without a heap.
+//!
+//! An encoder answers an observation `x` with a posterior `q(z | x)` in one forward pass. This crate
+//! holds everything that a device needs after the encoder was compiled, in the order of the data:
+//!
+//! | Layer | From -> to |
+//! |---|---|
+//! | [`window`] | readings -> normalized observation |
+//! | [`pack`] | bytes in flash -> checked weights |
+//! | [`math`] | the functions of one float that kernels and distributions call |
+//! | [`kernels`] | observation and weights -> raw heads, called by generated code |
+//! | [`distributions`] | heads -> posterior, samples, divergences |
+//! | [`noise`] | counters or a generator -> standard normal epsilon |
+//! | [`infer`] | posterior and likelihood -> score |
+//! | [`wire`] | frames between device and host (feature `wire`) |
+//!
+//! `kernels` know nothing of probability, `infer` touches no bytes, and randomness enters only as an
+//! `eps` argument or a [`noise::NoiseSource`]. Nothing here allocates, recurses or panics.
+//!
+//! Float results are bit-exact between the desktop and M3, M4F, M7 and M33: one evaluation order,
+//! no fused multiply-add, `libm` functions. The feature `fast-math` gives that up.
+#![cfg_attr(not(test), no_std)]
+#![warn(missing_docs)]
+
+mod checksum;
+pub mod distributions;
+pub mod infer;
+pub mod kernels;
+pub mod math;
+pub mod noise;
+pub mod pack;
+mod pieces;
+pub mod window;
+#[cfg(feature = "wire")]
+pub mod wire;
+
+/// Its example is compiled with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,138 @@
+//! From readings to observations: a sliding window, normalized per channel.
+
+use heapless::Deque;
+
+/// Why a reading was not stored or an observation not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum WindowError {
+    /// A reading was infinite or NaN in this channel; it was dropped.
+    NotFinite {
+        /// Index of the first such channel.
+        channel: usize,
+    },
+    /// Fewer than `LENGTH` readings have come in.
+    Incomplete,
+    /// The buffer for the observation has not `CHANNELS * LENGTH` values.
+    ObservationLength,
+}
+
+impl core::fmt::Display for WindowError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::NotFinite { .. } => "a reading is not finite",
+            Self::Incomplete => "the window is not complete yet",
+            Self::ObservationLength => "the observation's buffer has the wrong length",
+        })
+    }
+}
+
+impl core::error::Error for WindowError {}
+
+/// Mean and standard deviation per channel, in the readings' units, from the training data.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Normalization<const CHANNELS: usize> {
+    /// Subtracted first.
+    pub mean: [f32; CHANNELS],
+    /// Divided by second; nonzero.
+    pub std: [f32; CHANNELS],
+}
+
+/// The last `LENGTH` readings of `CHANNELS` channels, in raw units; an observation every `HOP`.
+///
+/// The first observation is due after `LENGTH` readings, the next ones after `HOP` readings each;
+/// with `HOP` above `LENGTH` the readings between are not seen. The size is
+/// `4 * CHANNELS * LENGTH` bytes and a few words. Zero `LENGTH` or `HOP` does not compile.
+///
+/// ```
+/// use elbow_core::window::{Normalization, Window};
+/// let normalization = Normalization { mean: [1.0, 0.0], std: [2.0, 1.0] };
+/// let mut window = Window::<2, 3, 1>::new();
+/// let mut x = [0.0; 6];
+/// assert!(!window.push([1.0, 10.0])?);
+/// assert!(!window.push([3.0, 20.0])?);
+/// assert!(window.push([5.0, 30.0])?);
+/// window.observation(&normalization, &mut x)?;
+/// assert_eq!(x, [0.0, 1.0, 2.0, 10.0, 20.0, 30.0]);
+/// # Ok::<(), elbow_core::window::WindowError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Window<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> {
+    readings: Deque<[f32; CHANNELS], LENGTH>,
+    /// Readings until the next observation is due.
+    missing: usize,
+}
+
+impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Window<CHANNELS, LENGTH, HOP> {
+    /// An empty window.
+    pub const fn new() -> Self {
+        const { assert!(LENGTH > 0 && HOP > 0, "a window needs a length and a hop") }
+        Self { readings: Deque::new(), missing: LENGTH }
+    }
+
+    /// Stores one reading; `true` says that an observation is due now.
+    ///
+    /// # Errors
+    ///
+    /// When a value is not finite: the reading is dropped and counts for nothing.
+    pub fn push(&mut self, reading: [f32; CHANNELS]) -> Result<bool, WindowError> {
+        if let Some(channel) = reading.iter().position(|value| !value.is_finite()) {
+            return Err(WindowError::NotFinite { channel });
+        }
+        if self.readings.is_full() {
+            self.readings.pop_front();
+        }
+        // A place is free now: the push cannot be refused.
+        let _ = self.readings.push_back(reading);
+        self.missing = self.missing.saturating_sub(1);
+        let due = self.missing == 0;
+        if due {
+            self.missing = HOP;
+        }
+        Ok(due)
+    }
+
+    /// Writes `x[c][t] = (reading_t[c] - mean[c]) / std[c]`, channels first, oldest reading first.
+    ///
+    /// May be called at any time once the window is complete; between hops it gives the last
+    /// `LENGTH` readings.
+    ///
+    /// # Errors
+    ///
+    /// When the window is incomplete or `x` has not `CHANNELS * LENGTH` values; `x` is untouched.
+    pub fn observation(
+        &self,
+        normalization: &Normalization<CHANNELS>,
+        x: &mut [f32],
+    ) -> Result<(), WindowError> {
+        if !self.readings.is_full() {
+            return Err(WindowError::Incomplete);
+        }
+        if x.len() != CHANNELS * LENGTH {
+            return Err(WindowError::ObservationLength);
+        }
+        for (t, reading) in self.readings.iter().enumerate() {
+            let channels = reading.iter().zip(&normalization.mean).zip(&normalization.std);
+            for (x, ((value, mean), std)) in x.iter_mut().skip(t).step_by(LENGTH).zip(channels) {
+                *x = (value - mean) / std;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets all readings, as after a gap in the data.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+}
+
+impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Default
+    for Window<CHANNELS, LENGTH, HOP>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,347 @@
+//! Frames between device and host, version 1.
+//!
+//! One frame is `COBS(postcard(message) ++ CRC-32) ++ 0`: a receiver that lost its place finds it
+//! again at the next zero. The checksum is CRC-32/ISO-HDLC of the postcard bytes, little-endian.
+//! The host sends [`Request`]s, the device answers with [`Reply`]s; the number of a variant is its
+//! position in the enum and part of the format, as are the fields: new variants go to the end, and
+//! any other change is a new [`PROTOCOL`].
+//!
+//! | Request | Replies |
+//! |---|---|
+//! | `Hello` | `Hello` |
+//! | `Select` | `Described` |
+//! | `Encode` | `Posterior`, then `samples` times `Sample` |
+//! | `Run` | `Ran`, then one `Output` per output |
+//! | `Bye` | `Bye`, the last frame |
+//!
+//! Instead of any of these the device may send one `Refused`. Nothing here panics or allocates.
+
+mod frame;
+
+pub use frame::{Deframer, Framer, TooLong, frame_len, message_len, parse};
+
+use crate::infer::encoder::{DecodeError, EncodeError, RunError};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zerocopy::IntoBytes;
+
+#[cfg(not(target_endian = "little"))]
+compile_error!(
+    "frames carry little-endian floats as they lie in memory: add a swap for this target"
+);
+
+/// Version of messages and framing.
+pub const PROTOCOL: u16 = 1;
+
+/// What the host asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Request<'a> {
+    /// Who is there?
+    Hello,
+    /// Use this model from now on; its pack is verified.
+    Select {
+        /// Position in the image.
+        model: u32,
+    },
+    /// Encode one observation with the selected model.
+    Encode {
+        /// Datapoint number: names the row in the replies and its noise stream.
+        row: u64,
+        /// Key of the noise stream.
+        key: u64,
+        /// How many samples to draw.
+        samples: u32,
+        /// The observation.
+        #[serde(borrow)]
+        x: Floats<'a>,
+    },
+    /// Run a graph without roles.
+    Run {
+        /// Datapoint number.
+        row: u64,
+        /// All inputs, one after another.
+        #[serde(borrow)]
+        inputs: Floats<'a>,
+    },
+    /// End the program, where the board can.
+    Bye,
+}
+
+/// What the device answers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Reply<'a> {
+    /// To `Hello`.
+    Hello {
+        /// [`PROTOCOL`] of the device.
+        protocol: u16,
+        /// Version of its noise, [`NOISE_VERSION`](crate::noise::NOISE_VERSION).
+        noise_version: u32,
+        /// Models in the image.
+        models: u32,
+        /// Instructions (or cycles) in one tick of [`Cost::ticks`], measured at start.
+        instructions_per_tick: u32,
+    },
+    /// To `Select`.
+    Described(#[serde(borrow)] Described<'a>),
+    /// The posterior of one observation.
+    Posterior {
+        /// From the request.
+        row: u64,
+        /// Mean of `q(z | x)`.
+        #[serde(borrow)]
+        mean: Floats<'a>,
+        /// Its log-variance.
+        #[serde(borrow)]
+        log_var: Floats<'a>,
+        /// Log-variances that the model's clamp changed.
+        clamp_hits: u32,
+        /// What encoding cost.
+        cost: Cost,
+        /// The score at the posterior mean, where the model has a decoder.
+        score: Option<Score>,
+    },
+    /// One draw from the posterior.
+    Sample {
+        /// From the request.
+        row: u64,
+        /// Number of the draw, from 0.
+        sample: u32,
+        /// First block of the noise stream.
+        words: [u32; 4],
+        /// Standard normal noise.
+        #[serde(borrow)]
+        eps: Floats<'a>,
+        /// `mean + exp(log_var / 2) * eps`
+        #[serde(borrow)]
+        z: Floats<'a>,
+    },
+    /// A graph without roles has run.
+    Ran {
+        /// From the request.
+        row: u64,
+        /// `Output` frames that follow.
+        outputs: u32,
+        /// What running cost.
+        cost: Cost,
+    },
+    /// One output of a graph without roles.
+    Output {
+        /// Position among the outputs.
+        index: u32,
+        /// Its values.
+        #[serde(borrow)]
+        values: Floats<'a>,
+    },
+    /// To any request that was not carried out.
+    Refused(Refusal),
+    /// To `Bye`.
+    Bye,
+}
+
+/// A model as the device knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Described<'a> {
+    /// Name of the generated module.
+    pub name: &'a str,
+    /// Fingerprint of its plans.
+    pub fingerprint: u64,
+    /// What it computes.
+    pub kind: Kind,
+    /// Bytes of its workspace.
+    pub workspace_bytes: u32,
+}
+
+/// What a model computes; lengths count floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Kind {
+    /// A posterior.
+    Amortized {
+        /// Length of `x`.
+        observed: u32,
+        /// Length of `z`.
+        latent: u32,
+        /// Whether a decoder scores the observation.
+        scored: bool,
+    },
+    /// Outputs without declared roles.
+    Bare {
+        /// Length of all inputs together.
+        inputs: u32,
+        /// Number of outputs.
+        outputs: u32,
+    },
+}
+
+/// What one inference took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Cost {
+    /// Ticks of the board's counter.
+    pub ticks: u32,
+    /// Stack bytes written below the caller; `None` where the board does not know.
+    pub stack_bytes: Option<u32>,
+    /// Bytes of the arena that were written.
+    pub arena_bytes: u32,
+}
+
+/// The terms of [`elbo_at_mean`](crate::infer::elbo_at_mean), and what they cost.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Score {
+    /// Log-likelihood at the posterior mean, in nats.
+    pub log_likelihood: f32,
+    /// Divergence from the prior, in nats.
+    pub kl: f32,
+    /// What decoding and scoring cost.
+    pub cost: Cost,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The frame is whole but holds no request of this protocol.
+    Malformed,
+    /// No model was selected.
+    NothingSelected,
+    /// The image has no model of this number.
+    UnknownModel {
+        /// Models in the image.
+        models: u32,
+    },
+    /// The request does not fit the kind of the selected model.
+    WrongKind,
+    /// The request carries another number of floats than the model reads.
+    WrongLength {
+        /// Floats that the model reads.
+        expected: u32,
+        /// Bytes that came.
+        found_bytes: u32,
+    },
+    /// The model's weights are damaged.
+    DamagedPack,
+    /// The model's weights belong to another plan.
+    WrongPack,
+    /// An input is NaN or infinite.
+    NonFiniteInput {
+        /// Its index.
+        index: u32,
+    },
+    /// A mean or log-variance is NaN or infinite.
+    NonFinitePosterior {
+        /// The latent.
+        index: u32,
+    },
+    /// The noise source failed.
+    NoNoise,
+}
+
+impl core::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("not a request of this protocol"),
+            Self::NothingSelected => f.write_str("no model is selected"),
+            Self::UnknownModel { models } => write!(f, "the image holds {models} models only"),
+            Self::WrongKind => f.write_str("the selected model does not do this"),
+            Self::WrongLength { expected, found_bytes } => {
+                write!(f, "the model reads {expected} floats, {found_bytes} bytes came")
+            }
+            Self::DamagedPack => f.write_str("the weights are damaged"),
+            Self::WrongPack => f.write_str("the weights belong to another plan"),
+            Self::NonFiniteInput { index } => write!(f, "input[{index}] is not finite"),
+            Self::NonFinitePosterior { index } => {
+                write!(f, "the posterior of z[{index}] is not finite")
+            }
+            Self::NoNoise => f.write_str("the noise source failed"),
+        }
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+impl From<EncodeError> for Refusal {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::WrongPack => Self::WrongPack,
+            EncodeError::NonFiniteInput { index } => Self::NonFiniteInput { index: index as u32 },
+            EncodeError::NonFinitePosterior { index } => {
+                Self::NonFinitePosterior { index: index as u32 }
+            }
+        }
+    }
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::WrongPack => Self::WrongPack,
+            DecodeError::NonFiniteInput { index } => Self::NonFiniteInput { index: index as u32 },
+        }
+    }
+}
+
+impl From<RunError> for Refusal {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::WrongPack => Self::WrongPack,
+            RunError::NonFiniteInput { index } => Self::NonFiniteInput { index: index as u32 },
+        }
+    }
+}
+
+/// Floats on the wire: little-endian, at any address.
+///
+/// Bytes that are no whole number of floats are refused with their message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Floats<'a>(&'a [[u8; FLOAT]]);
+
+const FLOAT: usize = size_of::<f32>();
+
+impl<'a> Floats<'a> {
+    /// The bytes of `values`.
+    pub fn new(values: &'a [f32]) -> Self {
+        Self(values.as_bytes().as_chunks().0)
+    }
+
+    /// The values in order.
+    pub fn iter(&self) -> impl Iterator<Item = f32> + 'a {
+        self.0.iter().map(|bytes| f32::from_le_bytes(*bytes))
+    }
+
+    /// Fills `parts`, one after another.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::WrongLength`] unless exactly as many floats came; the parts are unchanged then.
+    pub fn copy_to(&self, parts: &mut [&mut [f32]]) -> Result<(), Refusal> {
+        let expected = parts.iter().map(|part| part.len()).sum::<usize>();
+        if self.0.len() != expected {
+            let (expected, found_bytes) = (expected as u32, (self.0.len() * FLOAT) as u32);
+            return Err(Refusal::WrongLength { expected, found_bytes });
+        }
+        let places = parts.iter_mut().flat_map(|part| part.iter_mut());
+        places.zip(self.iter()).for_each(|(place, value)| *place = value);
+        Ok(())
+    }
+}
+
+impl Serialize for Floats<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0.as_flattened())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Floats<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match <&[u8]>::deserialize(deserializer)?.as_chunks() {
+            (floats, []) => Ok(Self(floats)),
+            _ => Err(D::Error::custom("bytes that are no whole number of floats")),
+        }
+    }
+}
