@@ -1,0 +1,75 @@
+//! `elbow compile`
+
+use super::{ModelOptions, PrecisionOptions, output};
+use elbow::emit::{Budget, emit};
+use elbow::{Error, Result};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Where model.rs, weights.bin and budget.json go
+    #[arg(long, value_name = "DIR")]
+    out_dir: PathBuf,
+    #[command(flatten)]
+    precision: PrecisionOptions,
+    /// Fail where the known parts need more flash
+    #[arg(long, value_name = "BYTES")]
+    max_flash: Option<usize>,
+    /// Fail where the known parts need more RAM
+    #[arg(long, value_name = "BYTES")]
+    max_ram: Option<usize>,
+    /// Print the budget as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Writes the three files, within the limits.
+///
+/// # Errors
+///
+/// A failed check where a limit is exceeded; nothing is written then.
+pub fn run(options: &Options) -> Result<()> {
+    options.precision.check()?;
+    let loaded = options.model.load()?;
+    let artifact = emit(&loaded.model)?;
+    check(options, &artifact.budget)?;
+    let mut budget = serde_json::to_vec_pretty(&artifact.budget)
+        .map_err(|error| Error::environment(format!("cannot write JSON: {error}")))?;
+    budget.push(b'\n');
+    let files = [
+        ("model.rs".to_string(), artifact.source.into_bytes()),
+        ("weights.bin".to_string(), artifact.pack),
+        ("budget.json".to_string(), budget),
+    ];
+    output::folder(&options.out_dir, &files)?;
+    output::note(&format!(
+        "wrote model.rs, weights.bin ({} bytes) and budget.json to {}; workspace {} bytes",
+        artifact.budget.flash_bytes.weights,
+        options.out_dir.display(),
+        artifact.budget.ram_bytes.workspace
+    ));
+    if options.json { output::json(&artifact.budget) } else { Ok(()) }
+}
+
+/// Holds the parts that are known before an image is built against the limits.
+fn check(options: &Options, budget: &Budget) -> Result<()> {
+    let parts = [
+        ("flash", "--max-flash", "weights", "code", budget.flash_bytes.weights, options.max_flash),
+        ("RAM", "--max-ram", "workspace", "stack", budget.ram_bytes.workspace, options.max_ram),
+    ];
+    let over = parts.into_iter().filter_map(|(memory, option, known, unknown, bytes, limit)| {
+        let limit = limit.filter(|limit| bytes > *limit)?;
+        Some(format!(
+            "the {known} alone need {bytes} bytes of {memory}, {option} allows {limit} ({unknown} bytes are not known before an image is built)"
+        ))
+    });
+    match over.collect::<Vec<_>>() {
+        over if over.is_empty() => Ok(()),
+        over => Err(Error::check(format!(
+            "{}; make the model smaller or raise the limit",
+            over.join("; ")
+        ))),
+    }
+}

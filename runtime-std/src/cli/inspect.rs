@@ -1,0 +1,249 @@
+//! `elbow inspect`
+
+use super::{ModelOptions, output};
+use elbow::Result;
+use elbow::emit::{Layer, emit};
+use elbow::import::{self, Survey, Unsupported};
+use elbow::lower::Plan;
+use elbow::manifest::Manifest;
+use elbow::model::{Graphs, Loaded, Role, Source};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is printed; everything of all graphs of the model.
+#[derive(Debug, Serialize)]
+struct Report {
+    model: String,
+    graphs: Vec<GraphReport>,
+    inputs: Vec<Tensor>,
+    outputs: Vec<Tensor>,
+    layers: Vec<Layer>,
+    macs: Option<usize>,
+    flash_bytes: Value,
+    ram_bytes: Value,
+    unsupported: Vec<Problem>,
+}
+
+#[derive(Debug, Serialize)]
+struct GraphReport {
+    graph: &'static str,
+    file: PathBuf,
+    opset: i64,
+    /// Planned bytes of intermediate tensors, and the largest input plus output of one layer, below
+    /// which no plan can be.
+    peak_bytes: Option<usize>,
+    peak_lower_bound_bytes: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tensor {
+    graph: &'static str,
+    name: String,
+    shape: Option<Vec<usize>>,
+    role: Option<Role>,
+}
+
+#[derive(Debug, Serialize)]
+struct Problem {
+    graph: &'static str,
+    node: String,
+    op: String,
+    reason: String,
+    advice: String,
+}
+
+/// Prints the report; of a model that cannot be imported, all that is known of it.
+///
+/// # Errors
+///
+/// Those of loading, after the report.
+pub fn run(options: &Options) -> Result<()> {
+    match options.model.load() {
+        Ok(loaded) => print(&Report::of_loaded(&loaded)?, options.json),
+        Err(error) => {
+            let surveys = surveys(&options.model.model);
+            if surveys.iter().any(|(_, _, survey)| !survey.problems.is_empty()) {
+                print(&Report::of_surveys(&options.model.model, surveys), options.json)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn print(report: &Report, json: bool) -> Result<()> {
+    if json { output::json(report) } else { output::text(&report.to_string()) }
+}
+
+/// As much as can be read of the model's files.
+fn surveys(model: &Path) -> Vec<(&'static str, PathBuf, Survey)> {
+    let Ok(path) = Loaded::find(model) else { return Vec::new() };
+    let files = match Manifest::read(&path) {
+        Ok(manifest) => {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            let decoder = manifest.decoder.map(|decoder| ("decoder", folder.join(decoder.onnx)));
+            [("encoder", folder.join(manifest.encoder.onnx))].into_iter().chain(decoder).collect()
+        }
+        Err(_) => vec![("graph", path)],
+    };
+    let survey = |(graph, path): (&'static str, PathBuf)| {
+        import::survey(&path).ok().map(|survey| (graph, path, survey))
+    };
+    files.into_iter().filter_map(survey).collect()
+}
+
+impl Report {
+    fn of_loaded(loaded: &Loaded) -> Result<Self> {
+        let budget = emit(&loaded.model)?.budget;
+        let mut report = Self {
+            model: loaded.model.name.clone(),
+            layers: budget.layers,
+            macs: Some(budget.macs),
+            flash_bytes: json!(budget.flash_bytes),
+            ram_bytes: json!(budget.ram_bytes),
+            ..Self::empty()
+        };
+        match &loaded.model.graphs {
+            Graphs::Bare(plan) => report.add("graph", &loaded.encoder, plan),
+            Graphs::Amortized { encoder, decoder } => {
+                report.add("encoder", &loaded.encoder, &encoder.plan);
+                if let (Some(source), Some(decoder)) = (&loaded.decoder, decoder) {
+                    report.add("decoder", source, &decoder.plan);
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    fn of_surveys(model: &Path, surveys: Vec<(&'static str, PathBuf, Survey)>) -> Self {
+        let mut report = Self { model: model.display().to_string(), ..Self::empty() };
+        for (graph, file, survey) in surveys {
+            let tensor = |boundary: import::Boundary| Tensor {
+                graph,
+                name: boundary.name,
+                shape: boundary.shape,
+                role: None,
+            };
+            report.inputs.extend(survey.inputs.into_iter().map(tensor));
+            report.outputs.extend(survey.outputs.into_iter().map(tensor));
+            let problem = |Unsupported { node, op, reason, advice }| Problem {
+                graph,
+                node,
+                op,
+                reason,
+                advice,
+            };
+            report.unsupported.extend(survey.problems.into_iter().map(problem));
+            report.graphs.push(GraphReport {
+                graph,
+                file,
+                opset: survey.opset,
+                peak_bytes: None,
+                peak_lower_bound_bytes: None,
+            });
+        }
+        report
+    }
+
+    fn empty() -> Self {
+        Self {
+            model: String::new(),
+            graphs: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            layers: Vec::new(),
+            macs: None,
+            flash_bytes: json!({"code": null, "weights": null}),
+            ram_bytes: json!({"workspace": null, "stack": null}),
+            unsupported: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, graph: &'static str, source: &Source, plan: &Plan) {
+        let values = &source.graph.values;
+        let tensor = |(name, id, role): (&str, usize, &Option<Role>)| Tensor {
+            graph,
+            name: name.to_string(),
+            shape: Some(values[id].shape.clone()),
+            role: *role,
+        };
+        let inputs = source.graph.inputs.iter().zip(&source.input_roles);
+        self.inputs.extend(inputs.map(|(id, role)| tensor((&values[*id].name, *id, role))));
+        let outputs = source.graph.outputs.iter().zip(&source.output_roles);
+        self.outputs.extend(outputs.map(|((name, id), role)| tensor((name, *id, role))));
+        self.graphs.push(GraphReport {
+            graph,
+            file: source.path.clone(),
+            opset: source.graph.opset,
+            peak_bytes: Some(plan.arena * size_of::<f32>()),
+            peak_lower_bound_bytes: Some(plan.arena_lower_bound * size_of::<f32>()),
+        });
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.model)?;
+        for graph in &self.graphs {
+            writeln!(f, "\n{} {} (opset {})", graph.graph, graph.file.display(), graph.opset)?;
+            for (kind, tensors) in [("input", &self.inputs), ("output", &self.outputs)] {
+                for tensor in tensors.iter().filter(|tensor| tensor.graph == graph.graph) {
+                    let shape = tensor
+                        .shape
+                        .as_ref()
+                        .map_or("unknown shape".into(), |shape| format!("{shape:?}"));
+                    let role =
+                        tensor.role.map_or(String::new(), |role| format!("  role {}", role.name()));
+                    writeln!(f, "  {kind:<6} {:<24} {shape}{role}", tensor.name)?;
+                }
+            }
+            for layer in self.layers.iter().filter(|layer| layer.graph == graph.graph) {
+                let shape = format!("{:?}", layer.shape);
+                writeln!(
+                    f,
+                    "  {:<40} {:<18} {shape:<16} {:>9} MACs",
+                    layer.name, layer.op, layer.macs
+                )?;
+            }
+            if let (Some(peak), Some(bound)) = (graph.peak_bytes, graph.peak_lower_bound_bytes) {
+                writeln!(
+                    f,
+                    "  peak of intermediate tensors {peak} bytes; no plan needs less than {bound}"
+                )?;
+            }
+        }
+        for Problem { graph, node, op, reason, advice } in &self.unsupported {
+            writeln!(f, "\nunsupported in {graph}: {op} `{node}`: {reason}\n  {advice}")?;
+        }
+        if let Some(macs) = self.macs {
+            let known = |value: &Value| match value {
+                Value::Null => "known once an image is built".to_string(),
+                value => format!("{value} bytes"),
+            };
+            writeln!(f, "\nmultiply-accumulates {macs}")?;
+            writeln!(
+                f,
+                "flash: weights {}, code {}",
+                known(&self.flash_bytes["weights"]),
+                known(&self.flash_bytes["code"])
+            )?;
+            writeln!(
+                f,
+                "RAM: workspace {}, stack {}",
+                known(&self.ram_bytes["workspace"]),
+                known(&self.ram_bytes["stack"])
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! The command line: one file per subcommand.
+
+mod compile;
+mod init;
+mod inputs;
+mod inspect;
+mod ops;
+pub mod output;
+mod parity;
+mod run;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use elbow::manifest::{Head, TensorRef};
+use elbow::model::{Declared, Loaded};
+use elbow::{Error, Result, oracle};
+use std::path::PathBuf;
+
+/// Compiles amortized posteriors from ONNX to microcontrollers, runs them, and proves parity.
+///
+/// MODEL is an .onnx file, an elbow.toml, or a folder that holds one. Exit codes: 0 done, 1 a check
+/// failed, 2 bad input or usage, 3 the environment or the target failed.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Layers, shapes, multiply-accumulates, flash, RAM, roles; every unsupported node.
+    Inspect(inspect::Options),
+    /// Proposes the manifest, with the reason for each role.
+    Init(init::Options),
+    /// The table of supported operators.
+    Ops(ops::Options),
+    /// Runs rows of data through a graph.
+    Run(run::Options),
+    /// Writes model.rs, weights.bin and budget.json.
+    Compile(compile::Options),
+    /// Holds a target against a reference.
+    Parity(parity::Options),
+    /// The reference's own process.
+    #[command(hide = true, name = oracle::SUBCOMMAND)]
+    Oracle { folder: PathBuf },
+}
+
+/// Runs one command.
+///
+/// # Errors
+///
+/// Its exit code is the process's.
+pub fn run(arguments: Arguments) -> Result<()> {
+    match arguments.command {
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Init(options) => init::run(&options),
+        Command::Ops(options) => ops::run(&options),
+        Command::Run(options) => run::run(&options),
+        Command::Compile(options) => compile::run(&options),
+        Command::Parity(options) => parity::run(&options),
+        Command::Oracle { folder } => oracle::answer(&folder),
+    }
+}
+
+/// The model that a command works on.
+#[derive(Debug, Args)]
+struct ModelOptions {
+    /// An .onnx file, an elbow.toml, or a folder that holds one
+    model: PathBuf,
+    /// Output of a bare .onnx that holds the posterior's mean
+    #[arg(long, value_name = "NAME", requires = "spread")]
+    mean: Option<String>,
+    /// Output of a bare .onnx that holds its spread, and what it is: logvar, log_sigma, sigma, var,
+    /// softplus_sigma or softplus_var
+    #[arg(long, value_name = "NAME:HEAD", requires = "mean", value_parser = spread)]
+    spread: Option<(String, Head)>,
+}
+
+impl ModelOptions {
+    fn load(&self) -> Result<Loaded> {
+        Loaded::read(&self.model, self.declared().as_ref())
+    }
+
+    fn declared(&self) -> Option<Declared> {
+        let (mean, (spread, head)) = self.mean.as_ref().zip(self.spread.as_ref())?;
+        let tensor = |name: &String| TensorRef::Name(name.clone());
+        Some(Declared { mean: tensor(mean), spread: tensor(spread), head: *head })
+    }
+}
+
+fn spread(text: &str) -> std::result::Result<(String, Head), String> {
+    let expected = "expected NAME:HEAD, HEAD one of logvar, log_sigma, sigma, var, softplus_sigma, softplus_var";
+    let (name, head) = text.rsplit_once(':').ok_or(expected)?;
+    Ok((name.to_string(), Head::from_name(head).ok_or(expected)?))
+}
+
+/// Arithmetic of the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Precision {
+    F32,
+    Int8,
+    Int8x8,
+    Int8x16,
+}
+
+#[derive(Debug, Args)]
+struct PrecisionOptions {
+    /// Arithmetic of the target
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: Precision,
+    /// Rows that choose the scales of an integer precision
+    #[arg(long, value_name = "X.npy")]
+    calibration: Option<PathBuf>,
+}
+
+impl PrecisionOptions {
+    /// Refuses what this version does not run, rather than to answer in f32.
+    fn check(&self) -> Result<()> {
+        match (self.precision, &self.calibration) {
+            (Precision::F32, None) => Ok(()),
+            (Precision::F32, Some(_)) => Err(Error::input(
+                "--calibration is for integer precisions; leave it out with --precision f32",
+            )),
+            _ => Err(Error::input(
+                "integer precisions come with a later version; use --precision f32",
+            )),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `elbow ops`
+
+use super::output;
+use elbow::Result;
+use elbow::import::{self, ops};
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Print the table as Markdown
+    #[arg(long)]
+    markdown: bool,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+}
+
+#[derive(serde::Serialize)]
+struct Table {
+    oldest_opset: i64,
+    newest_opset: i64,
+    operators: Vec<Row>,
+}
+
+#[derive(serde::Serialize)]
+struct Row {
+    op: &'static str,
+    since_opset: i64,
+    types: &'static str,
+    notes: &'static str,
+}
+
+/// Prints the table that import itself reads nodes by.
+///
+/// # Errors
+///
+/// As [`output::text`].
+pub fn run(options: &Options) -> Result<()> {
+    let rows = ops::OPERATORS.iter().map(|operator| Row {
+        op: operator.name,
+        since_opset: operator.since,
+        types: operator.types,
+        notes: operator.notes,
+    });
+    let table = Table {
+        oldest_opset: import::OLDEST_OPSET,
+        newest_opset: import::NEWEST_OPSET,
+        operators: rows.collect(),
+    };
+    match (options.json, options.markdown) {
+        (true, _) => output::json(&table),
+        (_, true) => output::text(&table.markdown()),
+        _ => output::text(&table.text()),
+    }
+}
+
+impl Table {
+    fn markdown(&self) -> String {
+        let row = |row: &Row| {
+            format!(
+                "| {} | {}-{} | {} | {} |\n",
+                row.op, row.since_opset, self.newest_opset, row.types, row.notes
+            )
+        };
+        let rows: String = self.operators.iter().map(row).collect();
+        format!("| Operator | Opsets | Element types | Notes |\n|---|---|---|---|\n{rows}")
+    }
+
+    fn text(&self) -> String {
+        let row = |row: &Row| {
+            let opsets = format!("{}-{}", row.since_opset, self.newest_opset);
+            format!("{:<20} {opsets:<8} {:<38} {}\n", row.op, row.types, row.notes)
+        };
+        self.operators.iter().map(row).collect()
+    }
+}

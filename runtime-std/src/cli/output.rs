@@ -1,0 +1,104 @@
+//! What leaves the process: JSON and text on stdout, notes on stderr, files all or none.
+
+use elbow::{Error, Result};
+use serde::Serialize;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+/// Prints one JSON object on stdout.
+///
+/// # Errors
+///
+/// As [`text`].
+pub fn json(value: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::environment(format!("cannot write JSON: {error}")))?;
+    text(&json)
+}
+
+/// Prints lines on stdout. A reader that has gone away is no error.
+///
+/// # Errors
+///
+/// An environment error where stdout cannot be written.
+pub fn text(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::environment(format!(
+            "cannot write to stdout: {error}; redirect it to a disk with room"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a line of prose on stderr.
+pub fn note(text: &str) {
+    // Nobody is left to tell when stderr is closed.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Writes a file by way of a temporary one beside it, so that no partial file is ever seen.
+///
+/// # Errors
+///
+/// An environment error names the file.
+pub fn file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let fault = |error: io::Error| cannot_write(path, &error);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut staged =
+        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(fault)?;
+    staged.write_all(bytes).map_err(fault)?;
+    staged.persist(path).map_err(|error| fault(error.error))?;
+    readable(path).map_err(fault)
+}
+
+/// Writes all files into `folder`, or none: they are staged beside it and moved when all are there.
+///
+/// # Errors
+///
+/// An environment error names the folder.
+pub fn folder(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
+    let fault = |error: io::Error| cannot_write(folder, &error);
+    let fresh = !folder.exists();
+    let taken = files.iter().map(|(name, _)| folder.join(name)).find(|path| path.is_dir());
+    if let Some(taken) = taken {
+        let found = format!("{} is a folder; choose another --out-dir", taken.display());
+        return Err(Error::environment(found));
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let beside = if fresh { parent.unwrap_or(Path::new(".")) } else { folder };
+    if fresh {
+        fs::create_dir_all(beside).map_err(fault)?;
+    }
+    let staged = tempfile::Builder::new().prefix(".elbow-").tempdir_in(beside).map_err(fault)?;
+    for (name, bytes) in files {
+        fs::write(staged.path().join(name), bytes).map_err(fault)?;
+    }
+    if fresh {
+        fs::create_dir(folder).map_err(fault)?;
+    }
+    for (name, _) in files {
+        fs::rename(staged.path().join(name), folder.join(name)).map_err(fault)?;
+    }
+    Ok(())
+}
+
+/// Temporary files are private; what the user asked for is as readable as any other file.
+#[cfg(unix)]
+fn readable(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Error {
+    Error::environment(format!(
+        "cannot write {}: {error}; choose a folder that is writable and has room",
+        path.display()
+    ))
+}

@@ -1,0 +1,210 @@
+//! `elbow parity`
+
+use super::{ModelOptions, PrecisionOptions, inputs, output};
+use clap::ValueEnum;
+use elbow::device;
+use elbow::emit::emit;
+use elbow::model::{Loaded, Source};
+use elbow::parity::{Limits, Reference, basis, compare, target};
+use elbow::rows::Rows;
+use elbow::{Error, Result, npy};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Rows for an input, the batch in front; NAME= may be left out for a single input
+    #[arg(long, required = true, num_args = 1.., value_name = "X.npy")]
+    input: Vec<String>,
+    /// What is held against the reference
+    #[arg(long, value_enum, default_value = "twin")]
+    target: Target,
+    #[command(flatten)]
+    precision: PrecisionOptions,
+    /// Reference values of an output, in place of tract's
+    #[arg(long, num_args = 1.., value_name = "NAME=FILE.npy")]
+    expect: Vec<String>,
+    /// Use the first N rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    rows: Option<u64>,
+    /// Key of the noise stream
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Report every layer
+    #[arg(long)]
+    layers: bool,
+    /// Limit of the largest KL divergence
+    #[arg(long, value_name = "NATS")]
+    max_kl: Option<f64>,
+    /// The firmware workspace; found upwards from the current folder where left out
+    #[arg(long, value_name = "DIR")]
+    firmware: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Target {
+    Twin,
+    QemuM0,
+    QemuM3,
+    QemuM4,
+    QemuM7,
+    QemuM33,
+    QemuM55,
+}
+
+/// Runs target and reference on every row and prints the report.
+///
+/// # Errors
+///
+/// A failed check, after the report, where the target is outside the limits.
+pub fn run(options: &Options) -> Result<()> {
+    options.precision.check()?;
+    if options.layers {
+        return Err(Error::input(
+            "--layers comes with the integer precisions of a later version; leave it out",
+        ));
+    }
+    let limits = limits(options.max_kl)?;
+    let loaded = options.model.load()?;
+    let budget = emit(&loaded.model)?.budget;
+    let (inputs, rows) = rows(&loaded, options)?;
+    let board = board(options)?;
+    let reference = reference(&loaded, &inputs, rows, options)?;
+    let z = reference.decoded.as_ref().map(|decoded| &decoded.z[..]);
+    let answer = match board {
+        None => target::twin(&loaded, &inputs, z, rows)?,
+        Some((board, firmware)) => {
+            elbow::parity::device(&loaded, &board, &firmware, &inputs, rows, options.seed)?
+        }
+    };
+    let name = name(options.target);
+    let report = compare(&loaded, &name, rows, &reference, &answer, &budget, limits);
+    if options.json {
+        output::json(&report)?
+    } else {
+        output::text(&report.to_string())?
+    }
+    match report.failures() {
+        failures if failures.is_empty() => Ok(()),
+        failures => Err(Error::check(format!("parity failed: {}", failures.join("; ")))),
+    }
+}
+
+/// The board that is to answer, and the firmware for it; none where the twin is to.
+fn board(options: &Options) -> Result<Option<(device::Target, PathBuf)>> {
+    match options.target {
+        Target::Twin => return Ok(None),
+        Target::QemuM3 | Target::QemuM4 => {}
+        other => return Err(later(other)),
+    }
+    let firmware = match &options.firmware {
+        Some(folder) => folder.clone(),
+        None => device::find_firmware()?,
+    };
+    Ok(Some((device::Target::named(&name(options.target))?, firmware)))
+}
+
+fn name(target: Target) -> String {
+    target.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
+}
+
+fn later(target: Target) -> Error {
+    Error::input(format!(
+        "--target {} comes with a later version; use twin, qemu-m4 or qemu-m3",
+        name(target)
+    ))
+}
+
+fn limits(max_kl: Option<f64>) -> Result<Limits> {
+    match max_kl {
+        Some(nats) if !(nats.is_finite() && nats >= 0.0) => {
+            Err(Error::input(format!("--max-kl {nats}: expected nats, finite and not negative")))
+        }
+        Some(kl_nats_max) => Ok(Limits { kl_nats_max, ..Limits::default() }),
+        None => Ok(Limits::default()),
+    }
+}
+
+/// The inputs of the encoder, cut to `--rows`.
+fn rows(loaded: &Loaded, options: &Options) -> Result<(Vec<Rows>, usize)> {
+    let graph = &loaded.encoder.graph;
+    let needed: Vec<&str> = graph.inputs.iter().map(|id| graph.values[*id].name.as_str()).collect();
+    let (mut inputs, found) = inputs::read(&loaded.encoder, &needed, &options.input)?;
+    let rows = match options.rows.map(usize::try_from) {
+        Some(Ok(rows)) if rows <= found => rows,
+        Some(_) => {
+            return Err(Error::input(format!(
+                "--rows asks for more rows than the input has ({found}); lower it"
+            )));
+        }
+        None => found,
+    };
+    for input in &mut inputs {
+        input.values.truncate(rows * input.shape.iter().product::<usize>());
+    }
+    Ok((inputs, rows))
+}
+
+/// tract, or the files of `--expect`.
+fn reference(
+    loaded: &Loaded,
+    inputs: &[Rows],
+    rows: usize,
+    options: &Options,
+) -> Result<Reference> {
+    if options.expect.is_empty() {
+        return basis::by_tract(loaded, inputs, rows);
+    }
+    let sources: Vec<&Source> = [&loaded.encoder].into_iter().chain(&loaded.decoder).collect();
+    let mut given: Vec<Vec<Option<Vec<f32>>>> =
+        sources.iter().map(|source| vec![None; source.graph.outputs.len()]).collect();
+    for text in &options.expect {
+        let (graph, output, file) = expected(&sources, text)?;
+        let (_, id) = &sources[graph].graph.outputs[output];
+        let shape = &sources[graph].graph.values[*id].shape;
+        let mut values = npy::read_rows(Path::new(file), shape)?.values;
+        let len = shape.iter().product::<usize>();
+        if values.len() < rows * len {
+            return Err(Error::input(format!(
+                "{file}: found {} rows, expected {rows} as in the input; limit both with --rows",
+                values.len() / len
+            )));
+        }
+        values.truncate(rows * len);
+        given[graph][output] = Some(values);
+    }
+    let mut given = given.into_iter();
+    let (outputs, decoded) = (given.next().unwrap_or_default(), given.next().unwrap_or_default());
+    let reference = basis::by_files(loaded, outputs, decoded);
+    if reference.decoded.is_none() && reference.outputs.iter().all(Option::is_none) {
+        return Err(Error::input(
+            "--expect: a decoder output alone cannot be judged; give the encoder's mean as well",
+        ));
+    }
+    Ok(reference)
+}
+
+/// Graph, output and file of `NAME=FILE`.
+fn expected<'a>(sources: &[&Source], text: &'a str) -> Result<(usize, usize, &'a str)> {
+    let outputs = sources.iter().enumerate().flat_map(|(graph, source)| {
+        source
+            .graph
+            .outputs
+            .iter()
+            .enumerate()
+            .map(move |(output, (name, _))| (graph, output, name))
+    });
+    let named = outputs.clone().find_map(|(graph, output, name)| {
+        Some((graph, output, text.strip_prefix(name.as_str())?.strip_prefix('=')?))
+    });
+    named.ok_or_else(|| {
+        let names: Vec<&String> = outputs.map(|(_, _, name)| name).collect();
+        Error::input(format!(
+            "--expect {text}: expected NAME=FILE.npy with one of the outputs {names:?}"
+        ))
+    })
+}

@@ -1,0 +1,113 @@
+//! Models and firmware become an image.
+
+use super::target::Target;
+use crate::{Context, Error, Result};
+use elbow_toolchain::Build;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+/// The files of a model that the firmware reads.
+const FILES: [&str; 2] = ["model.rs", "weights.bin"];
+
+/// Finds the firmware workspace from the current folder upwards.
+///
+/// # Errors
+///
+/// Where there is none, with the option that names one.
+pub fn find_firmware() -> Result<PathBuf> {
+    let here = std::env::current_dir()
+        .map_err(|e| Error::environment(format!("the current folder: {e}")))?;
+    let folders = here.ancestors().map(|folder| folder.join("firmware"));
+    let is_ours =
+        |folder: &PathBuf| folder.join("boards").is_dir() && folder.join("models").is_dir();
+    folders.into_iter().find(is_ours).ok_or_else(|| {
+        Error::environment(format!(
+            "no firmware workspace in {} or above: name it with --firmware DIR",
+            here.display()
+        ))
+    })
+}
+
+/// Builds an image with these models (name, and folder with `model.rs` and `weights.bin`) and
+/// returns its path below `firmware/target`, where it stays.
+///
+/// # Errors
+///
+/// Where a file is missing, no compiler is found, or the build fails.
+pub fn build_image(
+    target: &Target,
+    models: &[(String, PathBuf)],
+    firmware: &Path,
+) -> Result<PathBuf> {
+    let folder = firmware.join("target").join("elbow");
+    fs::create_dir_all(&folder).map_err(|e| failed(&folder, &e))?;
+    let folder = folder.canonicalize().map_err(|e| failed(&folder, &e))?;
+    // One build at a time: the next one overwrites the image.
+    let lock = folder.join("lock");
+    let lock_file = File::create(&lock).map_err(|e| failed(&lock, &e))?;
+    lock_file.lock().map_err(|e| failed(&lock, &e))?;
+    let digest = digest(models)?;
+    let staged = folder.join(&digest);
+    stage(models, &staged)?;
+    let build = Build {
+        folder: firmware,
+        package: target.package,
+        target: target.triple,
+        profile: "release",
+        features: &[],
+        models: Some(&staged),
+    };
+    let built = elbow_toolchain::build_firmware(&build);
+    let built = built.map_err(|e| Error::environment(e.to_string()))?;
+    let image = folder.join(format!("{}-{digest}.elf", target.name));
+    // Renamed into place: another process may be booting this very image.
+    let copy = image.with_extension("part");
+    fs::copy(&built, &copy).map_err(|e| failed(&copy, &e))?;
+    fs::rename(&copy, &image).map_err(|e| failed(&image, &e))?;
+    Ok(image)
+}
+
+/// Lays out `<name>/model.rs` and `<name>/weights.bin`, as the firmware's models crate reads them.
+fn stage(models: &[(String, PathBuf)], staged: &Path) -> Result<()> {
+    for (index, (name, source)) in models.iter().enumerate() {
+        if models[..index].iter().any(|(other, _)| other == name) {
+            return Err(Error::input(format!("two models of one image are called `{name}`")));
+        }
+        let folder = staged.join(name);
+        fs::create_dir_all(&folder).map_err(|e| failed(&folder, &e))?;
+        for file in FILES {
+            let (from, to) = (source.join(file), folder.join(file));
+            let bytes = fs::read(&from).map_err(|e| failed(&from, &e))?;
+            // Files of this digest are equal; an unchanged date spares a build.
+            if fs::read(&to).ok().as_ref() != Some(&bytes) {
+                fs::write(&to, bytes).map_err(|e| failed(&to, &e))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names the models by their contents.
+fn digest(models: &[(String, PathBuf)]) -> Result<String> {
+    let mut digest = Sha256::new();
+    for (name, folder) in models {
+        digest.update(name);
+        for file in FILES {
+            let path = folder.join(file);
+            let bytes = fs::read(&path).map_err(|e| failed(&path, &e)).context("models")?;
+            digest.update((bytes.len() as u64).to_le_bytes());
+            digest.update(bytes);
+        }
+    }
+    Ok(digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Number of a model in the image, which sorts them by name.
+pub(super) fn number(models: &[String], name: &str) -> u32 {
+    models.iter().filter(|other| other.as_str() < name).count() as u32
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Error {
+    Error::environment(format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,335 @@
+//! What a firmware image says about itself before it runs: functions, calls, stack, code bytes.
+
+use super::thumb::{self, Effect};
+use crate::{Error, Result};
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// An ELF image of a Cortex-M target, taken apart.
+#[derive(Clone, Debug)]
+pub struct Image {
+    functions: Vec<Function>,
+    /// Where read-only objects start, as far as names and references tell; the last is their end.
+    constants: BTreeSet<u32>,
+    /// The named ones by start.
+    named: BTreeMap<u32, Named>,
+    symbols: Vec<String>,
+}
+
+/// A read-only object with a symbol.
+#[derive(Clone, Debug)]
+struct Named {
+    end: u32,
+    is_weights: bool,
+}
+
+/// A function of the image.
+#[derive(Clone, Debug)]
+struct Function {
+    /// Names at this address, demangled.
+    names: Vec<String>,
+    range: Range<u32>,
+    /// Bytes by which it lowers the stack pointer; `None` where that is decided at run time.
+    frame: Option<u32>,
+    calls: BTreeSet<u32>,
+    /// Whether it calls or jumps through a pointer.
+    indirect: bool,
+    /// Addresses of read-only data in its code.
+    references: BTreeSet<u32>,
+}
+
+/// What a function and all that it calls need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Bytes of machine code with its literal pools, and of read-only data that the code names.
+    ///
+    /// A read-only object that has a symbol counts by the symbol's size; another one from an address
+    /// that the code holds to the next address that any code or symbol of the image holds. Weights
+    /// do not count.
+    pub code_bytes: u32,
+    /// Most stack below the caller, in bytes; `None` with recursion, calls through pointers or a
+    /// stack pointer that is set at run time.
+    pub stack_bytes: Option<u32>,
+}
+
+impl Image {
+    /// Reads an image.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes are no ELF file with symbols.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let wrong = |error| Error::environment(format!("not a firmware image: {error}"));
+        let file = object::File::parse(bytes).map_err(|error| wrong(error.to_string()))?;
+        let section = file.section_by_name(".rodata");
+        let read_only =
+            section.map_or(0..0, |s| s.address() as u32..(s.address() + s.size()) as u32);
+        let named = named(&file, &read_only);
+        let mut image = Self {
+            functions: Vec::new(),
+            constants: named.keys().copied().chain([read_only.end]).collect(),
+            named,
+            symbols: file.symbols().filter_map(|s| Some(s.name().ok()?.to_owned())).collect(),
+        };
+        for section in file.sections().filter(|s| s.kind() == SectionKind::Text) {
+            let code = section.data().map_err(|error| wrong(error.to_string()))?;
+            let start = section.address() as u32;
+            let modes = modes(&file, section.index());
+            for (address, (names, end)) in functions(&file, &section) {
+                let bytes = &code[(address - start) as usize..(end - start) as usize];
+                let function = decode(names, address..end, bytes, &modes, &read_only);
+                image.constants.extend(&function.references);
+                image.functions.push(function);
+            }
+        }
+        if image.functions.is_empty() {
+            return Err(wrong("it has no function symbols".into()));
+        }
+        image.functions.sort_by_key(|function| function.range.start);
+        Ok(image)
+    }
+
+    /// Names of all symbols, mangled as the linker saw them.
+    pub fn symbols(&self) -> &[String] {
+        &self.symbols
+    }
+
+    /// What the function of this demangled name and all that it calls need.
+    ///
+    /// # Errors
+    ///
+    /// Where the image has no such function.
+    pub fn footprint(&self, name: &str) -> Result<Footprint> {
+        let root = self.functions.iter().position(|f| f.names.iter().any(|n| n == name));
+        let root = root.ok_or_else(|| {
+            Error::environment(format!(
+                "the image has no function `{name}`: the linker merged it with an equal one"
+            ))
+        })?;
+        let reachable = self.reachable(root);
+        let code: u32 = reachable.iter().map(|f| self.functions[*f].range.len() as u32).sum();
+        let references = reachable.iter().flat_map(|f| &self.functions[*f].references);
+        let objects: BTreeMap<u32, u32> = references.map(|address| self.object(*address)).collect();
+        let data: u32 = objects.iter().map(|(start, end)| end - start).sum();
+        Ok(Footprint {
+            code_bytes: code + data,
+            stack_bytes: self.stack(root, &mut BTreeMap::new()),
+        })
+    }
+
+    /// Indices of the functions that `root` reaches, itself included.
+    fn reachable(&self, root: usize) -> BTreeSet<usize> {
+        let (mut found, mut open) = (BTreeSet::from([root]), vec![root]);
+        while let Some(function) = open.pop() {
+            let calls = self.functions[function].calls.iter();
+            open.extend(calls.filter_map(|a| self.at(*a)).filter(|callee| found.insert(*callee)));
+        }
+        found
+    }
+
+    /// Deepest stack of a function; `known` holds results, and `None` for those under way.
+    fn stack(&self, function: usize, known: &mut BTreeMap<usize, Option<u32>>) -> Option<u32> {
+        if let Some(known) = known.get(&function) {
+            return *known; // recursion finds the `None` of a function under way
+        }
+        known.insert(function, None);
+        let Function { frame, calls, indirect, .. } = &self.functions[function];
+        if *indirect {
+            return None;
+        }
+        let mut deepest = 0;
+        for address in calls {
+            deepest = deepest.max(self.stack(self.at(*address)?, known)?);
+        }
+        let stack = Some((*frame)? + deepest);
+        known.insert(function, stack);
+        stack
+    }
+
+    /// The function that an address belongs to.
+    fn at(&self, address: u32) -> Option<usize> {
+        self.functions.iter().position(|function| function.range.contains(&address))
+    }
+
+    /// Start and end of the read-only object at an address, empty for weights.
+    fn object(&self, address: u32) -> (u32, u32) {
+        match self.named.range(..=address).next_back() {
+            Some((start, named)) if address < named.end => {
+                (*start, if named.is_weights { *start } else { named.end })
+            }
+            _ => {
+                let next = self.constants.range(address + 1..).next();
+                (address, next.copied().unwrap_or(address))
+            }
+        }
+    }
+}
+
+/// Read-only objects that have a symbol with a size, by start.
+fn named(file: &object::File<'_>, read_only: &Range<u32>) -> BTreeMap<u32, Named> {
+    let sized = file.symbols().filter(|symbol| symbol.size() > 0);
+    let named = sized.filter_map(|symbol| {
+        let (start, name) = (symbol.address() as u32, symbol.name().ok()?);
+        let is_weights = format!("{:#}", rustc_demangle::demangle(name)).ends_with("::WEIGHTS");
+        Some((start, Named { end: start + symbol.size() as u32, is_weights }))
+    });
+    named.filter(|(start, _)| read_only.contains(start)).collect()
+}
+
+/// Functions of a section: names and end by start; a symbol without a size ends at the next.
+fn functions<'d>(
+    file: &object::File<'d>,
+    section: &impl ObjectSection<'d>,
+) -> BTreeMap<u32, (Vec<String>, u32)> {
+    let mut functions = BTreeMap::<u32, (Vec<String>, u32)>::new();
+    let of_section = |s: &object::Symbol<'d, '_>| s.section_index() == Some(section.index());
+    let symbols = file.symbols().filter(of_section).filter(|s| s.kind() == SymbolKind::Text);
+    for symbol in symbols {
+        let (Ok(name), address) = (symbol.name(), symbol.address() as u32 & !1) else { continue };
+        let (names, end) = functions.entry(address).or_default();
+        names.push(format!("{:#}", rustc_demangle::demangle(name)));
+        *end = (*end).max(address + symbol.size() as u32);
+    }
+    let section_end = (section.address() + section.size()) as u32;
+    let starts: Vec<u32> = functions.keys().copied().chain([section_end]).collect();
+    for (start, (_, end)) in &mut functions {
+        let next = starts.iter().find(|next| *next > start).copied().unwrap_or(section_end);
+        *end = if end == start { next } else { (*end).min(section_end) };
+    }
+    functions
+}
+
+/// Where code (`true`) and data (`false`) begin, by the mapping symbols `$t` and `$d`.
+fn modes(file: &object::File<'_>, section: object::SectionIndex) -> BTreeMap<u32, bool> {
+    let symbols = file.symbols().filter(|symbol| symbol.section_index() == Some(section));
+    let mode = |symbol: object::Symbol<'_, '_>| {
+        let name = symbol.name().ok()?;
+        let code = name.starts_with("$t");
+        (code || name.starts_with("$d")).then_some((symbol.address() as u32, code))
+    };
+    symbols.filter_map(mode).collect()
+}
+
+/// Reads a function's instructions and literals.
+fn decode(
+    names: Vec<String>,
+    range: Range<u32>,
+    bytes: &[u8],
+    modes: &BTreeMap<u32, bool>,
+    read_only: &Range<u32>,
+) -> Function {
+    let mut function = Function {
+        names,
+        range: range.clone(),
+        frame: Some(0),
+        calls: BTreeSet::new(),
+        indirect: false,
+        references: BTreeSet::new(),
+    };
+    let is_code = |address| modes.range(..=address).next_back().is_none_or(|(_, code)| *code);
+    let half = |address: u32| {
+        let at = (address - range.start) as usize;
+        bytes.get(at..at + 2).map(|half| u16::from_le_bytes([half[0], half[1]]))
+    };
+    let mut low_halves = BTreeMap::new();
+    let mut address = range.start;
+    while let Some(first) = half(address) {
+        let (effect, len) = match half(address + 2) {
+            Some(second) if !is_code(address) => {
+                let word = u32::from(second) << 16 | u32::from(first);
+                function.references.extend(read_only.contains(&word).then_some(word));
+                (Effect::None, 2)
+            }
+            Some(second) if thumb::is_wide(first) => (thumb::wide(first, second, address), 4),
+            _ if !is_code(address) => (Effect::None, 2),
+            _ => (thumb::narrow(first, address), 2),
+        };
+        match effect {
+            Effect::None => {}
+            Effect::Push(bytes) => function.frame = function.frame.map(|frame| frame + bytes),
+            Effect::SetStack => function.frame = None,
+            Effect::Indirect => function.indirect = true,
+            Effect::Call(target) => drop(function.calls.insert(target)),
+            Effect::Branch(target) if range.contains(&target) => {}
+            Effect::Branch(target) => drop(function.calls.insert(target)),
+            Effect::LoadLow(register, value) => drop(low_halves.insert(register, value)),
+            Effect::LoadHigh(register, value) => {
+                let low = low_halves.get(&register).copied().unwrap_or(0);
+                let word = value << 16 | low;
+                function.references.extend(read_only.contains(&word).then_some(word));
+            }
+        }
+        address += len;
+    }
+    function
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function of 16 bytes at `16 * number` that calls others.
+    fn function(number: u32, frame: Option<u32>, calls: &[u32]) -> Function {
+        Function {
+            names: vec![format!("f{number}")],
+            range: 16 * number..16 * (number + 1),
+            frame,
+            calls: calls.iter().map(|callee| 16 * callee).collect(),
+            indirect: false,
+            references: BTreeSet::new(),
+        }
+    }
+
+    fn image(functions: Vec<Function>) -> Image {
+        let constants = BTreeSet::from([0x1000, 0x1010, 0x1040, 0x1100]);
+        let named = BTreeMap::from([
+            (0x1010, Named { end: 0x1018, is_weights: false }),
+            (0x1040, Named { end: 0x1100, is_weights: true }),
+        ]);
+        Image { functions, constants, named, symbols: Vec::new() }
+    }
+
+    fn stack(functions: Vec<Function>) -> Option<u32> {
+        image(functions).footprint("f0").expect("it is there").stack_bytes
+    }
+
+    #[test]
+    fn the_stack_is_that_of_the_deepest_chain_of_calls() {
+        let [f1, f2, f3] = [(1, 40, &[][..]), (2, 8, &[3]), (3, 64, &[])]
+            .map(|(number, frame, calls)| function(number, Some(frame), calls));
+        assert_eq!(stack(vec![function(0, Some(16), &[1, 2, 3]), f1, f2, f3]), Some(88));
+    }
+
+    #[test]
+    fn what_is_not_bounded_has_no_bound() {
+        let leaf = || function(1, Some(8), &[]);
+        assert_eq!(stack(vec![function(0, Some(16), &[1]), leaf()]), Some(24));
+        assert_eq!(stack(vec![function(0, None, &[1]), leaf()]), None, "dynamic stack pointer");
+        assert_eq!(stack(vec![function(0, Some(16), &[9]), leaf()]), None, "outside the image");
+        let recursive = [function(0, Some(16), &[1]), function(1, Some(8), &[0])];
+        assert_eq!(stack(recursive.to_vec()), None, "recursion");
+        let pointer = Function { indirect: true, ..leaf() };
+        assert_eq!(stack(vec![function(0, Some(16), &[1]), pointer]), None, "indirect call");
+    }
+
+    #[test]
+    fn code_counts_once_with_the_constants_that_it_names_but_weights() {
+        let mut functions = vec![
+            function(0, Some(0), &[1, 1]),
+            function(1, Some(0), &[]),
+            function(2, Some(0), &[]),
+        ];
+        functions[0].references = BTreeSet::from([0x1000]); // to the next start: 16 bytes
+        functions[1].references = BTreeSet::from([0x1010, 0x1014, 0x1050]); // 8 bytes, and weights
+        functions[2].references = BTreeSet::from([0x1000]);
+        let footprint = image(functions).footprint("f0").expect("it is there");
+        assert_eq!(footprint.code_bytes, 2 * 16 + 16 + 8);
+    }
+
+    #[test]
+    fn a_function_that_is_not_there_is_an_error() {
+        let error = image(vec![function(0, Some(0), &[])]).footprint("f7").expect_err("none");
+        assert!(error.to_string().contains("`f7`"), "{error}");
+    }
+}

@@ -1,0 +1,266 @@
+//! Stage 6, the device's side: an image with models is built, booted, and asked.
+//!
+//! | File | Does |
+//! |---|---|
+//! | `target` | the table of devices |
+//! | `build` | models and firmware become an image |
+//! | `qemu` | an emulator as a byte stream |
+//! | `link` | requests and replies over a byte stream |
+//! | `log` | defmt frames become lines |
+//! | `image`, `thumb` | code bytes and stack bound of an image |
+
+mod build;
+mod image;
+mod link;
+mod log;
+mod qemu;
+mod target;
+mod thumb;
+
+pub use build::{build_image, find_firmware};
+pub use image::{Footprint, Image};
+pub use link::Link;
+pub use qemu::Qemu;
+pub use target::{TARGETS, Target};
+
+use crate::{Context, Error, Result};
+use elbow_core::infer::ElboTerms;
+use elbow_core::noise::NOISE_VERSION;
+use elbow_core::wire::{Cost, Floats, Kind, PROTOCOL, Reply, Request};
+use std::path::{Path, PathBuf};
+
+/// Instructions in a tick of an emulator that counts them; anything else is wall-clock time.
+const INSTRUCTIONS_PER_TICK: u32 = 40;
+
+/// Bytes that a message may carry: more than the memory of any target.
+const PAYLOAD: usize = 16 << 20;
+
+/// A device with models in it.
+#[derive(Debug)]
+pub struct Device {
+    link: Link<Qemu>,
+    image: Image,
+    models: Vec<String>,
+    selected: Option<Selected>,
+}
+
+/// The selected model, as the device describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// Name of the generated module.
+    pub name: String,
+    /// Fingerprint of its plans.
+    pub fingerprint: u64,
+    /// What it computes.
+    pub kind: Kind,
+    /// Bytes of its workspace.
+    pub workspace_bytes: u32,
+}
+
+/// A posterior that the device computed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceRow {
+    /// Mean.
+    pub loc: Vec<f32>,
+    /// Log-variance.
+    pub log_var: Vec<f32>,
+    /// Draws, in order.
+    pub samples: Vec<DeviceSample>,
+    /// The bound's terms at the mean, where the model has a decoder, and what they cost.
+    pub score: Option<(ElboTerms, Spent)>,
+    /// Log-variances that the clamp changed.
+    pub clamp_hits: u32,
+    /// What encoding cost.
+    pub spent: Spent,
+}
+
+/// A draw from the posterior.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceSample {
+    /// First block of the noise stream.
+    pub words: [u32; 4],
+    /// Standard normal noise.
+    pub eps: Vec<f32>,
+    /// The sample.
+    pub z: Vec<f32>,
+}
+
+/// What one inference took on the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Instructions, to the next multiple of 40.
+    pub instructions: u64,
+    /// Stack bytes used, by painting.
+    pub stack_bytes: Option<u32>,
+    /// Arena bytes written, by painting.
+    pub arena_bytes: u32,
+}
+
+impl From<Cost> for Spent {
+    fn from(cost: Cost) -> Self {
+        Self {
+            instructions: u64::from(cost.ticks) * u64::from(INSTRUCTIONS_PER_TICK),
+            stack_bytes: cost.stack_bytes,
+            arena_bytes: cost.arena_bytes,
+        }
+    }
+}
+
+/// What the image says about a model before it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelFootprint {
+    /// `encode`, or `run` of a graph without roles.
+    pub infer: Footprint,
+    /// `score`, where there is a decoder.
+    pub score: Option<Footprint>,
+}
+
+impl Device {
+    /// Builds an image with these models, boots it and greets it.
+    ///
+    /// A model is its name and the folder with its `model.rs` and `weights.bin`; `select` counts
+    /// them in this order. `firmware` is the firmware workspace, see [`find_firmware`].
+    ///
+    /// # Errors
+    ///
+    /// Where toolchain or emulator are missing, the build fails, or the device does not answer.
+    pub fn start(target: &Target, models: &[(String, PathBuf)], firmware: &Path) -> Result<Self> {
+        let path = build_image(target, models, firmware)?;
+        let bytes = std::fs::read(&path)
+            .map_err(|e| Error::environment(format!("{}: {e}", path.display())))?;
+        let image = Image::parse(&bytes).context(path.display())?;
+        let mut link = Link::new(Qemu::start(target, &path).context(target.name)?, PAYLOAD);
+        link.ask(&Request::Hello, greeted).context(target.name)?;
+        let models = models.iter().map(|(name, _)| name.clone()).collect();
+        Ok(Self { link, image, models, selected: None })
+    }
+
+    /// Uses model number `index` from now on.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such model or its weights are damaged.
+    pub fn select(&mut self, index: usize) -> Result<&Selected> {
+        let name = self.models.get(index).ok_or_else(|| {
+            Error::input(format!("model {index} of an image with {}", self.models.len()))
+        })?;
+        let model = build::number(&self.models, name);
+        let selected = self.link.ask(&Request::Select { model }, |reply| match reply {
+            Reply::Described(d) => Ok(Selected {
+                name: d.name.to_owned(),
+                fingerprint: d.fingerprint,
+                kind: d.kind,
+                workspace_bytes: d.workspace_bytes,
+            }),
+            other => Err(unexpected(&other)),
+        })?;
+        Ok(self.selected.insert(selected))
+    }
+
+    /// Encodes one observation and draws `samples` from its posterior, with the noise of
+    /// `Stream::new(key, row, sample)`.
+    ///
+    /// # Errors
+    ///
+    /// Where the device refuses, with its reason.
+    pub fn encode(&mut self, row: u64, key: u64, samples: u32, x: &[f32]) -> Result<DeviceRow> {
+        let request = Request::Encode { row, key, samples, x: Floats::new(x) };
+        let mut answer = self.link.ask(&request, |reply| match reply {
+            Reply::Posterior { row: r, mean, log_var, clamp_hits, cost, score } if r == row => {
+                let terms = |s: elbow_core::wire::Score| {
+                    (ElboTerms { log_likelihood: s.log_likelihood, kl: s.kl }, s.cost.into())
+                };
+                Ok(DeviceRow {
+                    loc: mean.iter().collect(),
+                    log_var: log_var.iter().collect(),
+                    samples: Vec::new(),
+                    score: score.map(terms),
+                    clamp_hits,
+                    spent: cost.into(),
+                })
+            }
+            other => Err(unexpected(&other)),
+        })?;
+        for number in 0..samples {
+            answer.samples.push(self.link.reply(|reply| match reply {
+                Reply::Sample { row: r, sample, words, eps, z } if (r, sample) == (row, number) => {
+                    Ok(DeviceSample { words, eps: eps.iter().collect(), z: z.iter().collect() })
+                }
+                other => Err(unexpected(&other)),
+            })?);
+        }
+        Ok(answer)
+    }
+
+    /// Runs a graph without roles on all its inputs, one after another; returns its outputs.
+    ///
+    /// # Errors
+    ///
+    /// Where the device refuses, with its reason.
+    pub fn run(&mut self, row: u64, inputs: &[f32]) -> Result<(Vec<Vec<f32>>, Spent)> {
+        let request = Request::Run { row, inputs: Floats::new(inputs) };
+        let (count, spent) = self.link.ask(&request, |reply| match reply {
+            Reply::Ran { row: r, outputs, cost } if r == row => Ok((outputs, cost.into())),
+            other => Err(unexpected(&other)),
+        })?;
+        let mut outputs = Vec::new();
+        for number in 0..count {
+            outputs.push(self.link.reply(|reply| match reply {
+                Reply::Output { index, values } if index == number => Ok(values.iter().collect()),
+                other => Err(unexpected(&other)),
+            })?);
+        }
+        Ok((outputs, spent))
+    }
+
+    /// Code bytes and stack bound of a model.
+    ///
+    /// # Errors
+    ///
+    /// Where the image does not hold it.
+    pub fn footprint(&self, index: usize) -> Result<ModelFootprint> {
+        let name = self.models.get(index).map_or("", String::as_str);
+        let of = |method: &str| {
+            let model = format!("<elbow_models::{name}::Loaded as elbow_app::model::Model>");
+            self.image.footprint(&format!("{model}::{method}"))
+        };
+        Ok(ModelFootprint { infer: of("infer")?, score: of("score").ok() })
+    }
+
+    /// The image that runs.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Says goodbye and waits for the device to end.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not end, or reports a failure.
+    pub fn finish(mut self) -> Result<()> {
+        self.link.ask(&Request::Bye, |reply| match reply {
+            Reply::Bye => Ok(()),
+            other => Err(unexpected(&other)),
+        })?;
+        self.link.into_inner().finish()
+    }
+}
+
+/// Checks what the device says of itself.
+fn greeted(reply: Reply<'_>) -> Result<()> {
+    let Reply::Hello { protocol, noise_version, instructions_per_tick, .. } = reply else {
+        return Err(unexpected(&reply));
+    };
+    let expected = (PROTOCOL, NOISE_VERSION, INSTRUCTIONS_PER_TICK);
+    let found = (protocol, noise_version, instructions_per_tick);
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::environment(format!(
+        "the device has (protocol, noise version, instructions per tick) {found:?}, expected {expected:?}"
+    )))
+}
+
+fn unexpected(reply: &Reply<'_>) -> Error {
+    Error::environment(format!("an unexpected reply from the device: {reply:?}"))
+}

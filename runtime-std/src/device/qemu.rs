@@ -1,0 +1,140 @@
+//! QEMU as a device: a process whose UART is a socket of ours.
+
+use super::target::Target;
+use crate::{Context, Error, Result};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long the emulator may take to start, and to answer one request.
+const START_LIMIT: Duration = Duration::from_secs(60);
+const ANSWER_LIMIT: Duration = Duration::from_secs(120);
+const EXIT_LIMIT: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A running emulator; dropping it ends the process.
+#[derive(Debug)]
+pub struct Qemu {
+    process: Process,
+    stream: TcpStream,
+    log: Option<JoinHandle<()>>,
+}
+
+/// A child process that does not outlive its owner.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only where the process has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Qemu {
+    /// Boots an image, which then waits for requests; its log lines go to stderr.
+    ///
+    /// We listen and the emulator connects: no port has to be guessed. `-icount shift=0` makes one
+    /// instruction one nanosecond of virtual time, so that instruction counts repeat exactly.
+    ///
+    /// # Errors
+    ///
+    /// Where the emulator is missing, does not start, or does not connect in time.
+    pub fn start(target: &Target, image: &Path) -> Result<Self> {
+        let emulator =
+            elbow_toolchain::emulator().map_err(|e| Error::environment(e.to_string()))?;
+        let elf = std::fs::read(image).map_err(|e| failed("cannot read the image", &e))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .map_err(|e| failed("cannot open a local port", &e))?;
+        let port =
+            listener.local_addr().map_err(|e| failed("cannot open a local port", &e))?.port();
+        let mut command = Command::new(emulator.program);
+        command.args(["-machine", target.machine, "-icount", "shift=0"]);
+        command.args(["-display", "none", "-monitor", "none"]);
+        command.args(["-serial", &format!("tcp:127.0.0.1:{port},nodelay=on")]);
+        command.args(["-semihosting-config", "enable=on,target=native"]);
+        command.arg("-kernel").arg(image).stdin(Stdio::null()).stdout(Stdio::piped());
+        let child = command.spawn().map_err(|e| failed("cannot start the emulator", &e))?;
+        let mut process = Process(child);
+        let stream = accept(&listener, &mut process.0).context(emulator.program)?;
+        let output = process.0.stdout.take();
+        let log = output.map(|output| super::log::follow(target.name, &elf, output)).transpose()?;
+        Ok(Self { process, stream, log })
+    }
+
+    /// Waits for the emulator to end by itself, which it does after `Bye`.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not end in time or reports a failure.
+    pub fn finish(mut self) -> Result<()> {
+        let deadline = Instant::now() + EXIT_LIMIT;
+        let status = loop {
+            let status = self.process.0.try_wait().map_err(|e| failed("cannot wait", &e))?;
+            match status {
+                Some(status) => break status,
+                None if Instant::now() > deadline => {
+                    return Err(Error::environment("the emulator does not end"));
+                }
+                None => std::thread::sleep(PAUSE),
+            }
+        };
+        if self.log.take().is_some_and(|log| log.join().is_err()) {
+            return Err(Error::environment("the device's log could not be decoded"));
+        }
+        if status.success() {
+            return Ok(());
+        }
+        Err(Error::environment(format!("the firmware failed ({status}): a panic or a hard fault")))
+    }
+}
+
+impl Read for Qemu {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(bytes)
+    }
+}
+
+impl Write for Qemu {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Waits for the emulator's connection, or its early end.
+fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
+    let broken = |e: io::Error| failed("cannot connect to the emulator", &e);
+    listener.set_nonblocking(true).map_err(broken)?;
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).map_err(broken)?;
+                stream.set_nodelay(true).map_err(broken)?;
+                stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(broken)?;
+                return Ok(stream);
+            }
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(broken(error)),
+            Err(_) => {}
+        }
+        if let Some(status) = child.try_wait().map_err(broken)? {
+            return Err(Error::environment(format!("ended at once ({status})")));
+        }
+        if Instant::now() > deadline {
+            return Err(Error::environment("does not connect in time"));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn failed(what: &str, error: &io::Error) -> Error {
+    Error::environment(format!("{what}: {error}"))
+}

@@ -1,0 +1,88 @@
+//! The module of a graph without roles: `run`.
+
+use super::amortized::{checks, workspace_parameter};
+use super::calls::{Calls, Names, uses_arena};
+use super::rust::{array, hexadecimal, identifier, imports, kernel_imports, signature, workspace};
+use crate::lower::Plan;
+
+/// Source of the module.
+pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan) -> String {
+    let (inputs, outputs) = (plan.inputs.len(), plan.outputs.len());
+    let calls = Calls::of(plan, &names(inputs, outputs));
+    let lens =
+        |ports: &[crate::lower::Port]| ports.iter().map(|port| port.len()).collect::<Vec<_>>();
+    let (input_lens, output_lens) = (lens(&plan.inputs), lens(&plan.outputs));
+    let name = identifier(name);
+    let [inputs_type, outputs_type] = [("INPUTS", inputs), ("OUTPUTS", outputs)]
+        .map(|(name, len)| format!("{name}: [usize; {len}]"));
+    let constants = [
+        ("Name of the model.", "NAME: &str", format!("{name:?}")),
+        ("Values of each input.", &inputs_type, array(&input_lens)),
+        ("Values of each output.", &outputs_type, array(&output_lens)),
+        ("Of the plan that reads the weights.", "FINGERPRINT: u64", hexadecimal(fingerprint)),
+        ("Floats of the weights.", "WEIGHTS: usize", plan.weights.len().to_string()),
+    ];
+    let mut text = format!(
+        "\
+//! `{name}`, compiled by elbow {}: a graph without roles.
+//!
+//! Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
+
+",
+        env!("CARGO_PKG_VERSION")
+    );
+    let errors: &[&str] =
+        if inputs == 0 { &["RunError"] } else { &["RunError", "first_non_finite"] };
+    text += &imports("elbow_core::infer::encoder", errors);
+    text += &kernel_imports(&calls.items);
+    text += "use elbow_core::pack::Pack;\n\n";
+    text += &workspace(&constants, plan.arena);
+    text += &run_function(plan, &calls.body);
+    text + &calls.shapes
+}
+
+fn names(inputs: usize, outputs: usize) -> Names<'static> {
+    Names {
+        inputs: (0..inputs).map(|index| format!("x{index}")).collect(),
+        read: (0..outputs).map(|index| format!("&y{index}[..]")).collect(),
+        written: (0..outputs).map(|index| format!("y{index}")).collect(),
+        constants: "GRAPH",
+        weights: 0,
+    }
+}
+
+fn run_function(plan: &Plan, calls: &str) -> String {
+    let mut parameters = vec!["pack: &Pack".into(), workspace_parameter(uses_arena(plan))];
+    let mut docs = String::new();
+    let mut inputs = Vec::new();
+    let mut before = 0;
+    for (index, port) in plan.inputs.iter().enumerate() {
+        docs +=
+            &format!("/// - `x{index}`: input `{}` {:?}\n", port.name.escape_debug(), port.shape);
+        parameters.push(format!("x{index}: &[f32; INPUTS[{index}]]"));
+        inputs.push((format!("x{index}"), before));
+        before += port.len();
+    }
+    for (index, port) in plan.outputs.iter().enumerate() {
+        docs +=
+            &format!("/// - `y{index}`: output `{}` {:?}\n", port.name.escape_debug(), port.shape);
+        parameters.push(format!("y{index}: &mut [f32; OUTPUTS[{index}]]"));
+    }
+    let inputs: Vec<(&str, usize)> =
+        inputs.iter().map(|(name, before)| (name.as_str(), *before)).collect();
+    format!(
+        "
+/// Runs the graph.
+///
+{docs}///
+/// # Errors
+///
+/// The weights are not this model's, or an input is not finite; the outputs are then left as they
+/// were.
+{}{}{calls}    Ok(())
+}}
+",
+        signature("run", &parameters, "Result<(), RunError>"),
+        checks("RunError", &inputs),
+    )
+}

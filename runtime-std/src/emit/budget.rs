@@ -1,0 +1,86 @@
+//! What a compiled model needs, as far as it is known before a target is built.
+
+use super::pack::{arena, plans};
+use crate::model::Model;
+use serde::Serialize;
+
+/// Figures of a compiled model; serialized as `budget.json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Budget {
+    /// Name of the generated module.
+    pub model: String,
+    /// Of the plans, as 16 hexadecimal digits.
+    pub fingerprint: String,
+    /// Multiply-accumulates of one run of every graph.
+    pub macs: usize,
+    /// Flash.
+    pub flash_bytes: FlashBytes,
+    /// RAM.
+    pub ram_bytes: RamBytes,
+    /// Bytes of intermediate values, the largest part of the workspace.
+    pub arena_bytes: usize,
+    /// Bytes of the largest input plus output of one layer that lie in the arena: no plan needs less.
+    pub arena_lower_bound_bytes: usize,
+    /// All kernel calls.
+    pub layers: Vec<Layer>,
+}
+
+/// Flash of a compiled model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FlashBytes {
+    /// Code; known once a target image is built.
+    pub code: Option<usize>,
+    /// The packed weights with their header.
+    pub weights: usize,
+}
+
+/// RAM of a compiled model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RamBytes {
+    /// The generated `Workspace`: arena and counters.
+    pub workspace: usize,
+    /// Stack; known once a target image is built.
+    pub stack: Option<usize>,
+}
+
+/// One kernel call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Layer {
+    /// `encoder`, `decoder` or `graph`.
+    pub graph: String,
+    /// Name of the node.
+    pub name: String,
+    /// Operator of the node.
+    pub op: String,
+    /// Shape of the result.
+    pub shape: Vec<usize>,
+    /// Multiply-accumulates.
+    pub macs: usize,
+}
+
+impl Budget {
+    pub(super) fn of(model: &Model, fingerprint: u64, pack_len: usize) -> Self {
+        let plans = plans(&model.graphs);
+        let layers = plans.iter().flat_map(|(graph, plan)| {
+            plan.steps.iter().map(|step| Layer {
+                graph: (*graph).into(),
+                name: step.name.clone(),
+                op: step.op.clone(),
+                shape: step.shape.clone(),
+                macs: step.macs,
+            })
+        });
+        let arena_bytes = size_of::<f32>() * arena(&model.graphs);
+        let bound = plans.iter().map(|(_, plan)| plan.arena_lower_bound).max().unwrap_or(0);
+        Self {
+            model: super::identifier(&model.name),
+            fingerprint: format!("{fingerprint:016x}"),
+            macs: plans.iter().map(|(_, plan)| plan.macs()).sum(),
+            flash_bytes: FlashBytes { code: None, weights: pack_len },
+            ram_bytes: RamBytes { workspace: arena_bytes + size_of::<u32>(), stack: None },
+            arena_bytes,
+            arena_lower_bound_bytes: size_of::<f32>() * bound,
+            layers: layers.collect(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What plans of one model share: weights, arena, fingerprint.
+
+use crate::lower::Plan;
+use crate::model::{Graphs, Likelihood, Model};
+use crate::{Error, Result};
+use elbow_core::pack::{FORMAT_VERSION, header};
+use sha2::{Digest, Sha256};
+
+/// The plans of a model and what they are, in the order in which the pack holds their weights.
+pub(super) fn plans(graphs: &Graphs) -> Vec<(&'static str, &Plan)> {
+    match graphs {
+        Graphs::Amortized { encoder, decoder } => {
+            let decoder = decoder.iter().map(|decoder| ("decoder", &decoder.plan));
+            [("encoder", &encoder.plan)].into_iter().chain(decoder).collect()
+        }
+        Graphs::Bare(plan) => vec![("graph", plan)],
+    }
+}
+
+/// Length of the arena that serves every plan, one at a time.
+pub(super) fn arena(graphs: &Graphs) -> usize {
+    plans(graphs).iter().map(|(_, plan)| plan.arena).max().unwrap_or(0)
+}
+
+/// Scales of a fixed Gaussian likelihood: they are learned, and so belong to the weights.
+pub(super) fn log_scale(likelihood: &Likelihood) -> &[f32] {
+    match likelihood {
+        Likelihood::Gaussian { log_scale } => log_scale,
+        Likelihood::BernoulliLogits | Likelihood::BernoulliProbabilities => &[],
+    }
+}
+
+/// The first eight bytes of the SHA-256 of everything that generated code takes for granted of the
+/// weights: the structure of the plans, the roles, the normalization of the window, and the version
+/// of the format. Names do not count, and neither does the threshold.
+pub(super) fn fingerprint(model: &Model) -> u64 {
+    let graphs = &model.graphs;
+    let mut text = format!("pack format {FORMAT_VERSION}\n{:?}\n", model.window);
+    for (graph, plan) in plans(graphs) {
+        text += &format!("{graph}: {}", plan.structure());
+    }
+    if let Graphs::Amortized { encoder, decoder } = graphs {
+        text += &format!("{:?} eps {:?} clamp {:?}\n", encoder.head, encoder.eps, encoder.clamp);
+        text += &decoder.as_ref().map_or_else(String::new, |decoder| match &decoder.likelihood {
+            Likelihood::Gaussian { log_scale } => format!("gaussian {}\n", log_scale.len()),
+            Likelihood::BernoulliLogits => "bernoulli logits\n".into(),
+            Likelihood::BernoulliProbabilities => "bernoulli probabilities\n".into(),
+        });
+    }
+    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(text).into();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The packed weights of all plans, and those of the likelihood behind them.
+///
+/// # Errors
+///
+/// The payload is longer than its field in the header can say.
+pub(super) fn bytes(graphs: &Graphs, fingerprint: u64) -> Result<Vec<u8>> {
+    let plans = plans(graphs);
+    let likelihood = match graphs {
+        Graphs::Amortized { decoder: Some(decoder), .. } => log_scale(&decoder.likelihood),
+        Graphs::Amortized { decoder: None, .. } | Graphs::Bare(_) => &[],
+    };
+    let floats = plans.iter().flat_map(|(_, plan)| &plan.weights).chain(likelihood);
+    let payload: Vec<u8> = floats.flat_map(|value| value.to_le_bytes()).collect();
+    if u32::try_from(payload.len()).is_err() {
+        let bytes = payload.len();
+        return Err(Error::input(format!(
+            "the weights take {bytes} bytes, and a pack holds less than 4 GiB: use a smaller model"
+        )));
+    }
+    Ok([&header(fingerprint, &payload)[..], &payload].concat())
+}

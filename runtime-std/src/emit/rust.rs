@@ -1,0 +1,143 @@
+//! Pieces of Rust source, as rustfmt would leave them.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// Widest line that rustfmt leaves alone.
+const WIDTH: usize = 100;
+
+/// A name as a Rust identifier in small letters: `Seat-belt 2` is `seat_belt_2`.
+pub fn identifier(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let name: String = name.chars().map(letter).collect();
+    match name.chars().next() {
+        None => "model".into(),
+        Some(first) if first.is_ascii_digit() => format!("_{name}"),
+        Some(_) if KEYWORDS.contains(&name.as_str()) || name.chars().all(|c| c == '_') => {
+            format!("{name}_model")
+        }
+        Some(_) => name,
+    }
+}
+
+/// What no module may be called, in the editions 2015 to 2024.
+const KEYWORDS: [&str; 51] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+    "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+    "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+    "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// A literal that reads back as exactly this number.
+pub(super) fn float(value: f32) -> String {
+    match value {
+        f32::INFINITY => "f32::INFINITY".into(),
+        f32::NEG_INFINITY => "f32::NEG_INFINITY".into(),
+        _ if value.is_nan() => "f32::NAN".into(),
+        _ => format!("{value:?}"),
+    }
+}
+
+/// A fingerprint as a literal.
+pub(super) fn hexadecimal(value: u64) -> String {
+    let part = |shift: u32| (value >> shift) & 0xffff;
+    format!("0x{:04x}_{:04x}_{:04x}_{:04x}", part(48), part(32), part(16), part(0))
+}
+
+/// `use path::{names};`, nothing for no names. Names must be given in rustfmt's order.
+pub(super) fn imports(path: &str, names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        ["self"] => format!("use {path};\n"),
+        [name] => format!("use {path}::{name};\n"),
+        names => {
+            let line = format!("use {path}::{{{}}};\n", names.join(", "));
+            if line.len() <= WIDTH + 1 {
+                return line;
+            }
+            format!("use {path}::{{\n{}}};\n", filled(names))
+        }
+    }
+}
+
+/// Items in as few lines as they need, indented.
+fn filled(items: &[impl AsRef<str>]) -> String {
+    let mut text = String::new();
+    let mut line = String::new();
+    for item in items {
+        let item = format!("{},", item.as_ref());
+        if !line.is_empty() && 4 + line.len() + 1 + item.len() > WIDTH {
+            text += &format!("    {line}\n");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line += &item;
+    }
+    text + &format!("    {line}\n")
+}
+
+/// The right side of an array constant of lengths.
+pub(super) fn array(lengths: &[usize]) -> String {
+    let items: Vec<String> = lengths.iter().map(usize::to_string).collect();
+    let flat = items.join(", ");
+    // rustfmt's default limit for an array on one line
+    if flat.len() <= 60 { format!("[{flat}]") } else { format!("[\n{}]", filled(&items)) }
+}
+
+/// A function's head up to its opening brace.
+pub(super) fn signature(name: &str, parameters: &[String], result: &str) -> String {
+    let flat = format!("pub fn {name}({}) -> {result} {{\n", parameters.join(", "));
+    if flat.len() <= WIDTH + 1 {
+        return flat;
+    }
+    let parameters: String =
+        parameters.iter().map(|parameter| format!("    {parameter},\n")).collect();
+    format!("pub fn {name}(\n{parameters}) -> {result} {{\n")
+}
+
+/// What every generated module has: constants and workspace.
+pub(super) fn workspace(constants: &[(&str, &str, String)], arena: usize) -> String {
+    let mut text = String::new();
+    for (doc, name, value) in constants {
+        let _ = writeln!(text, "/// {doc}\npub const {name} = {value};");
+    }
+    let _ = write!(
+        text,
+        "\
+/// Floats of the arena.
+pub const ARENA: usize = {arena};
+
+/// Scratch memory; a static of it serves every call.
+pub struct Workspace {{
+    /// Intermediate values.
+    pub arena: [f32; ARENA],
+    /// Log-variances that the last `encode` clamped.
+    pub clamp_hits: u32,
+}}
+
+impl Workspace {{
+    /// Zeros.
+    pub const fn new() -> Self {{
+        let (arena, clamp_hits) = ([0.0; ARENA], 0);
+        Self {{ arena, clamp_hits }}
+    }}
+}}
+
+impl Default for Workspace {{
+    fn default() -> Self {{
+        Self::new()
+    }}
+}}
+"
+    );
+    text
+}
+
+/// Items of `elbow_core::kernels` that a module names.
+pub(super) fn kernel_imports(items: &BTreeSet<&str>) -> String {
+    let names: Vec<&str> = ["self"].into_iter().chain(items.iter().copied()).collect();
+    imports("elbow_core::kernels", &names)
+}

@@ -1,0 +1,336 @@
+//! Reads a decoded graph: inputs, initializers, then node by node by the table of operators.
+
+use super::graph::{Graph, ValueId};
+use super::ops::{self, Operator};
+use super::order::{Order, Source, node_name};
+use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, shown};
+use super::proto::{self, data_type};
+use super::scope::{Call, Operand, Scope};
+use super::tensor::{Loaded, Tensor, checked_shape, declared_shape, load};
+use super::{Boundary, Survey};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Reads a graph as far as possible.
+pub(super) fn survey(proto: &proto::Graph, opset: i64) -> Survey {
+    let mut problems = Vec::new();
+    let order = Order::of(proto, &mut problems);
+    let mut importer = Importer {
+        proto,
+        opset,
+        declared: proto
+            .value_info
+            .iter()
+            .chain(&proto.output)
+            .map(|info| (info.name.as_str(), info))
+            .collect(),
+        order: &order,
+        scope: Scope::default(),
+        bound: HashMap::with_capacity(order.sources.len()),
+        problems,
+    };
+    let inputs = importer.inputs();
+    importer.initializers();
+    importer.nodes();
+    let outputs = importer.outputs();
+    importer.finish(inputs, outputs)
+}
+
+struct Importer<'a> {
+    proto: &'a proto::Graph,
+    opset: i64,
+    /// What the file says about intermediate values and outputs; only ever used behind a problem.
+    declared: HashMap<&'a str, &'a proto::ValueInfo>,
+    order: &'a Order<'a>,
+    scope: Scope,
+    /// Names read so far; `None` where a problem, already reported, keeps a value unknown.
+    bound: HashMap<&'a str, Option<Operand>>,
+    problems: Vec<Unsupported>,
+}
+
+impl<'a> Importer<'a> {
+    fn problem(&mut self, node: &str, op: &str, refusal: Refusal) {
+        const LONGEST: usize = 400;
+        let Refusal { reason, advice } = refusal;
+        let reason = cut(reason, LONGEST);
+        self.problems.push(Unsupported { node: shown(node), op: shown(op), reason, advice });
+    }
+
+    fn inputs(&mut self) -> Vec<(String, Option<ValueId>)> {
+        let mut inputs = Vec::new();
+        for (index, info) in self.proto.input.iter().enumerate() {
+            let name = info.name.as_str();
+            if self.order.sources.get(name) != Some(&Source::Input(index)) {
+                continue;
+            }
+            let read = input_shape(info).and_then(|shape| self.scope.variable(name, &shape));
+            let id = read.map_err(|refusal| self.problem(name, "input", refusal)).ok();
+            self.bound.insert(name, id.map(Operand::Float));
+            inputs.push((clean(name), id));
+        }
+        inputs
+    }
+
+    /// Loads the initializers that are needed: the others cannot do harm.
+    fn initializers(&mut self) {
+        let mut external = Vec::new();
+        for tensor in &self.proto.initializer {
+            let name = tensor.name.as_str();
+            if !self.order.read.contains(name) || self.bound.contains_key(name) {
+                continue;
+            }
+            let operand = match load(tensor) {
+                _ if tensor.is_external() => {
+                    external.push(tensor);
+                    self.assumed_initializer(tensor)
+                }
+                Ok(loaded) => Some(self.scope.loaded(name, loaded)),
+                Err(refusal) => {
+                    self.problem(name, "initializer", refusal);
+                    self.assumed_initializer(tensor)
+                }
+            };
+            self.bound.insert(name, operand);
+        }
+        self.external(&external);
+        for tensor in &self.proto.sparse_initializer {
+            let name = tensor.values.as_ref().map_or("", |values| &values.name);
+            let refusal =
+                Refusal::new("is sparse, expected dense", "store it as a dense initializer");
+            self.problem(name, "initializer", refusal);
+        }
+    }
+
+    /// Weights in another file are one problem, however many they are.
+    fn external(&mut self, tensors: &[&proto::Tensor]) {
+        let Some(first) = tensors.first() else { return };
+        let others = match tensors.len() - 1 {
+            0 => String::new(),
+            count => format!(", as do those of {count} others"),
+        };
+        let location = first.external_data.iter().find(|entry| entry.key == "location");
+        let refusal = Refusal::new(
+            format!(
+                "its values lie in another file (external data `{}`){others}, expected inside the model",
+                shown(location.map_or("", |entry| &entry.value)),
+            ),
+            "export with `external_data=False`, or save once more: `onnx.save(onnx.load(PATH), PATH)`",
+        );
+        self.problem(&first.name, "initializer", refusal);
+    }
+
+    /// Behind a problem: a tensor of the declared shape, so that nodes are checked nevertheless.
+    fn assumed_initializer(&mut self, tensor: &proto::Tensor) -> Option<Operand> {
+        if matches!(tensor.data_type, data_type::INT64 | data_type::INT32 | data_type::BOOL) {
+            return None;
+        }
+        let shape = checked_shape(&tensor.dims).ok()?;
+        self.scope.variable(&tensor.name, &shape).ok().map(Operand::Float)
+    }
+
+    fn nodes(&mut self) {
+        let order = self.order;
+        for &index in &order.dead {
+            let node = &self.proto.node[index];
+            if let Err(mut refusal) = ops::find(node, self.opset) {
+                refusal.advice = "no output needs this node: delete it from the file".to_string();
+                self.node_problem(index, refusal);
+            }
+        }
+        for &index in &order.live {
+            let read = self.node(index);
+            let given = match read {
+                Ok(given) => given,
+                Err(refusal) => {
+                    self.node_problem(index, refusal);
+                    None
+                }
+            };
+            self.bind(index, given);
+        }
+    }
+
+    /// What a node gives; `None` behind an earlier problem.
+    fn node(&mut self, index: usize) -> Read<Option<Vec<Operand>>> {
+        let node = &self.proto.node[index];
+        let operator = ops::find(node, self.opset)?;
+        check_form(operator, node)?;
+        let Some(inputs) = self.operands(node) else { return Ok(None) };
+        let call = Call { node, name: node_name(index, node), inputs };
+        (operator.read)(&mut self.scope, &call).map(Some)
+    }
+
+    fn operands(&self, node: &proto::Node) -> Option<Vec<Option<Operand>>> {
+        let operand = |name: &String| match name.as_str() {
+            "" => Some(None),
+            name => self.bound.get(name).cloned().flatten().map(Some),
+        };
+        node.input.iter().map(operand).collect()
+    }
+
+    fn node_problem(&mut self, index: usize, mut refusal: Refusal) {
+        let node = &self.proto.node[index];
+        if let Some(module) = module_of(node) {
+            refusal.reason.push_str(&format!(" (in the module `{}`)", shown(module)));
+        }
+        self.problem(&node_name(index, node), &node.op_type, refusal);
+    }
+
+    fn bind(&mut self, index: usize, given: Option<Vec<Operand>>) {
+        let node = &self.proto.node[index];
+        let count = given.as_ref().map_or(node.output.len(), Vec::len);
+        let mut given = given.into_iter().flatten();
+        for (position, name) in node.output.iter().enumerate() {
+            if position >= count && self.order.read.contains(name.as_str()) && !name.is_empty() {
+                let reason = format!(
+                    "its output {position} (`{}`) is read, which is not supported",
+                    shown(name)
+                );
+                self.node_problem(
+                    index,
+                    Refusal::new(reason, "use the operator's first outputs only"),
+                );
+            }
+            let operand = given.next().or_else(|| self.assumed(name));
+            self.bound.insert(name, operand);
+        }
+    }
+
+    /// Behind a problem: what the file declares, so that later nodes are checked nevertheless.
+    fn assumed(&mut self, name: &str) -> Option<Operand> {
+        let shape = declared_shape(self.declared.get(name)?).ok()?;
+        self.scope.variable(name, &shape).ok().map(Operand::Float)
+    }
+
+    fn outputs(&mut self) -> Vec<(String, Option<ValueId>)> {
+        let mut outputs: Vec<(String, Option<ValueId>)> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for info in &self.proto.output {
+            let name = info.name.as_str();
+            let id = self
+                .output(info)
+                .map_err(|refusal| self.problem(name, "output", refusal))
+                .ok()
+                .flatten();
+            if !seen.insert(name) {
+                let advice = "give the graph's outputs names of their own";
+                self.problem(
+                    name,
+                    "output",
+                    Refusal::new("is listed twice, expected once", advice),
+                );
+            }
+            outputs.push((clean(name), id));
+        }
+        outputs
+    }
+
+    fn output(&self, info: &proto::ValueInfo) -> Read<Option<ValueId>> {
+        let declared = info
+            .r#type
+            .as_ref()
+            .and_then(|kind| kind.tensor.as_ref())
+            .map(|tensor| tensor.elem_type);
+        match self.bound.get(info.name.as_str()) {
+            Some(Some(Operand::Float(id))) if self.scope.comparison(*id).is_some() => {
+                refuse("gives a comparison, expected float32", "leave this output out of the model")
+            }
+            Some(Some(Operand::Float(id))) => match declared {
+                None | Some(0 | data_type::FLOAT) => Ok(Some(*id)),
+                Some(other) => invalid(format!(
+                    "is declared as {}, but the graph gives float32",
+                    proto::data_type_name(other)
+                )),
+            },
+            Some(Some(Operand::Integers(_))) => {
+                refuse("gives integers, expected float32", "leave this output out of the model")
+            }
+            Some(None) => Ok(None),
+            // A node on a cycle, which has been reported.
+            None if self.order.sources.contains_key(info.name.as_str()) => Ok(None),
+            None => invalid("no node, input or initializer gives this output"),
+        }
+    }
+
+    fn finish(
+        self,
+        inputs: Vec<(String, Option<ValueId>)>,
+        outputs: Vec<(String, Option<ValueId>)>,
+    ) -> Survey {
+        let boundary = |(name, id): &(String, Option<ValueId>)| Boundary {
+            name: name.clone(),
+            shape: id.map(|id| self.scope.shape(id).to_vec()),
+        };
+        let (input_boundaries, output_boundaries) =
+            (inputs.iter().map(boundary).collect(), outputs.iter().map(boundary).collect());
+        let name = clean(&self.proto.name);
+        let graph = self.problems.is_empty().then(|| Graph {
+            name: name.clone(),
+            opset: self.opset,
+            values: self.scope.values,
+            nodes: self.scope.nodes,
+            inputs: inputs.into_iter().filter_map(|(_, id)| id).collect(),
+            outputs: outputs.into_iter().filter_map(|(name, id)| Some((name, id?))).collect(),
+        });
+        Survey {
+            name,
+            opset: self.opset,
+            inputs: input_boundaries,
+            outputs: output_boundaries,
+            graph,
+            problems: self.problems,
+        }
+    }
+}
+
+impl Scope {
+    /// A tensor of the file as an operand.
+    pub fn loaded(&mut self, name: &str, tensor: Loaded) -> Operand {
+        match tensor {
+            Loaded::Floats(tensor) => Operand::Float(self.constant(name, tensor)),
+            Loaded::Integers(tensor) => Operand::Integers(Rc::<Tensor<i64>>::new(tensor)),
+        }
+    }
+}
+
+/// An input's shape: the batch in front, symbolic or 1.
+fn input_shape(info: &proto::ValueInfo) -> Read<Vec<usize>> {
+    let shape = declared_shape(info)?;
+    match shape.first() {
+        Some(1) => Ok(shape),
+        Some(batch) => refuse(
+            format!("the batch (axis 0) is fixed to {batch}, expected 1 or a symbol"),
+            "export with an example of batch 1, or with axis 0 dynamic",
+        ),
+        None => {
+            refuse("has no axes, expected the batch in front", "give it a batch axis: shape [1]")
+        }
+    }
+}
+
+/// Numbers of inputs, and names of attributes, as the table has them.
+fn check_form(operator: &Operator, node: &proto::Node) -> Read<()> {
+    let (least, most) = operator.inputs;
+    if !(least..=most).contains(&node.input.len()) {
+        return invalid(format!("has {} inputs, expected {least} to {most}", node.input.len()));
+    }
+    if node.output.is_empty() {
+        return invalid("has no outputs");
+    }
+    match node.attribute.iter().find(|found| !operator.attributes.contains(&found.name.as_str())) {
+        None => Ok(()),
+        Some(unknown) => refuse(
+            format!("has the attribute `{}`, which is not supported", shown(&unknown.name)),
+            "leave it at its default, or export with another opset",
+        ),
+    }
+}
+
+/// The module a node comes from, where PyTorch's exporter says: the last but one of its scopes,
+/// a list like `['', 'encoder', 'encoder.layers.0', 'linear']`.
+fn module_of(node: &proto::Node) -> Option<&str> {
+    let scopes = node.metadata.iter().find(|entry| entry.key == "pkg.torch.onnx.name_scopes")?;
+    let quoted = scopes.value.split('\'').skip(1).step_by(2);
+    let names: Vec<&str> = quoted.filter(|scope| !scope.is_empty()).collect();
+    names.iter().rev().nth(1).copied()
+}

@@ -1,0 +1,89 @@
+//! Stage 1, import: an ONNX file becomes a [`Graph`].
+//!
+//! The file's bytes are decoded (`proto`), its nodes put in order (`order`), and each node read
+//! by its row of the table of operators ([`ops`]) into the growing graph (`scope`). Integers are
+//! calculated on the way, so that shape arithmetic leaves nothing behind. Nothing is trusted:
+//! whatever the bytes are, the result is a graph or an error that lists every problem.
+
+pub mod graph;
+mod importer;
+pub mod ops;
+mod order;
+mod problem;
+mod proto;
+mod scope;
+mod tensor;
+
+pub use graph::{Graph, Node, Op, Value, ValueId};
+pub use problem::Unsupported;
+pub use proto::{NEWEST_OPSET, OLDEST_OPSET};
+
+use crate::error::{Context, Error, Result};
+use std::path::Path;
+
+/// What a file holds, whether or not it can be imported.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// The graph's name in the file.
+    pub name: String,
+    /// Opset of the default domain.
+    pub opset: i64,
+    /// Inputs, in order.
+    pub inputs: Vec<Boundary>,
+    /// Outputs, in order.
+    pub outputs: Vec<Boundary>,
+    /// The graph, if there are no problems.
+    pub graph: Option<Graph>,
+    /// Everything that keeps the model from being imported.
+    pub problems: Vec<Unsupported>,
+}
+
+/// An input or output of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boundary {
+    /// Name in the file.
+    pub name: String,
+    /// Shape with the batch pinned to 1, as far as it is known.
+    pub shape: Option<Vec<usize>>,
+}
+
+/// Reads an ONNX file into a graph.
+///
+/// # Errors
+///
+/// Input errors name the file. A model with unsupported parts gives one error that lists all of
+/// them, each with node, operator, reason and advice.
+pub fn import_onnx(path: &Path) -> Result<Graph> {
+    import_bytes(&read(path)?).context(path.display())
+}
+
+/// Reads an ONNX model from memory; see [`import_onnx`].
+///
+/// # Errors
+///
+/// As [`import_onnx`], without the file's name.
+pub fn import_bytes(bytes: &[u8]) -> Result<Graph> {
+    let survey = survey_bytes(bytes)?;
+    survey.graph.ok_or_else(|| problem::error_of(&survey.problems))
+}
+
+/// Reads an ONNX file as far as possible, and lists its problems.
+///
+/// # Errors
+///
+/// Only where the file cannot be read, or is no ONNX model of a version that is understood.
+pub fn survey(path: &Path) -> Result<Survey> {
+    survey_bytes(&read(path)?).context(path.display())
+}
+
+fn survey_bytes(bytes: &[u8]) -> Result<Survey> {
+    let (graph, opset) = proto::decode(bytes)?;
+    Ok(importer::survey(&graph, opset))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        Error::input(format!("cannot be read ({error}); give the path of an .onnx file"))
+            .context(path.display())
+    })
+}

@@ -1,0 +1,172 @@
+//! Operators that leave no arithmetic behind: constants, shapes, copies.
+
+use super::super::problem::{Read, invalid, refuse};
+use super::super::proto::{data_type, data_type_name};
+use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
+use super::super::tensor::{Loaded, Tensor, checked_shape, float_cure, len};
+use super::reshape::shape_of;
+
+/// The same value.
+pub fn identity(_: &mut Scope, call: &Call<'_>) -> Outputs {
+    Ok(vec![call.operand(0, "input")?])
+}
+
+/// Nothing, in evaluation. The training mode is an input since opset 12.
+pub fn dropout(_: &mut Scope, call: &Call<'_>) -> Outputs {
+    let training = call.optional_integers(2, "training_mode")?;
+    if training.is_some_and(|mode| mode.data.iter().any(|&mode| mode != 0)) {
+        return refuse(
+            "is in training mode, expected evaluation",
+            "call `model.eval()` before exporting",
+        );
+    }
+    Ok(vec![Operand::Float(call.float(0, "data")?)])
+}
+
+/// A tensor, or numbers.
+pub fn constant(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let loaded = if let Some(tensor) = call.tensor("value")? {
+        tensor
+    } else if let Some(value) = call.number("value_float")? {
+        Loaded::Floats(Tensor::scalar(value))
+    } else if let Some(values) = call.numbers("value_floats")? {
+        Loaded::Floats(Tensor::row(values.to_vec()))
+    } else if let Some(value) = call.int("value_int")? {
+        Loaded::Integers(Tensor::scalar(value))
+    } else if let Some(values) = call.ints("value_ints")? {
+        Loaded::Integers(Tensor::row(values.to_vec()))
+    } else {
+        return invalid("has no value");
+    };
+    Ok(vec![scope.loaded(call.output(0), loaded)])
+}
+
+/// One value, repeated; zero where it is left out.
+pub fn constant_of_shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let shape = checked_shape(&call.known_integers(0, "shape")?.data)?;
+    scope.spend(len(&shape))?;
+    let value = call.tensor("value")?.unwrap_or_else(|| Loaded::Floats(Tensor::scalar(0.0)));
+    let filled = match value {
+        Loaded::Floats(value) => Loaded::Floats(filled(&value, shape)?),
+        Loaded::Integers(value) => Loaded::Integers(filled(&value, shape)?),
+    };
+    Ok(vec![scope.loaded(call.output(0), filled)])
+}
+
+fn filled<T: Copy>(value: &Tensor<T>, shape: Vec<usize>) -> Read<Tensor<T>> {
+    match value.single() {
+        Some(value) => Ok(Tensor { data: vec![value; len(&shape)], shape }),
+        None => invalid(format!("`value` has shape {:?}, expected one value", value.shape)),
+    }
+}
+
+/// A part of the shape, from `start` to `end`.
+pub fn shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.operand(0, "data")?;
+    let shape = shape_of(scope, &x);
+    let rank = shape.len() as i64;
+    let bound = |index: i64| {
+        (if index < 0 { index.saturating_add(rank) } else { index }).clamp(0, rank) as usize
+    };
+    let (start, end) =
+        (bound(call.int("start")?.unwrap_or(0)), bound(call.int("end")?.unwrap_or(rank)));
+    let part = shape.get(start..end).unwrap_or_default();
+    integers(Tensor::row(part.iter().map(|&size| size as i64).collect()))
+}
+
+/// The number of values.
+pub fn size(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.operand(0, "data")?;
+    integers(Tensor::scalar(len(shape_of(scope, &x)) as i64))
+}
+
+/// Between the types that are known here.
+pub fn cast(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let Some(to) = call.int("to")?.and_then(|to| i32::try_from(to).ok()) else {
+        return invalid("its `to` is missing");
+    };
+    match (call.operand(0, "input")?, to) {
+        (x @ Operand::Float(_), data_type::FLOAT) => Ok(vec![x]),
+        (Operand::Integers(x), data_type::FLOAT) => {
+            scope.spend(x.data.len())?;
+            let data = x.data.iter().map(|&value| value as f32).collect();
+            Ok(one(scope.constant(call.output(0), Tensor { shape: x.shape.clone(), data })))
+        }
+        (x @ Operand::Integers(_), data_type::INT64) => Ok(vec![x]),
+        (Operand::Integers(x), data_type::INT32) => {
+            if x.data.iter().any(|&value| i32::try_from(value).is_err()) {
+                return invalid("a value does not fit int32");
+            }
+            Ok(vec![Operand::Integers(x)])
+        }
+        (Operand::Integers(x), data_type::BOOL) => {
+            scope.spend(x.data.len())?;
+            let data = x.data.iter().map(|&value| i64::from(value != 0)).collect();
+            integers(Tensor { shape: x.shape.clone(), data })
+        }
+        (Operand::Float(id), data_type::INT64 | data_type::INT32) => match scope.known(id) {
+            Some(x) => {
+                let data = x.iter().map(|&value| value as i64).collect();
+                let shape = scope.shape(id).to_vec();
+                scope.spend(len(&shape))?;
+                integers(Tensor { shape, data })
+            }
+            None => refuse(
+                "casts data to integers",
+                "let shapes, axes and indices depend on shapes only, never on data",
+            ),
+        },
+        (_, other) => refuse(
+            format!("casts to {}, expected float32", data_type_name(other)),
+            float_cure(other),
+        ),
+    }
+}
+
+/// `start, start + delta, ...` up to and without `limit`.
+pub fn range(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    if matches!(call.operand(0, "start")?, Operand::Integers(_)) {
+        return integer_range(scope, call);
+    }
+    let [start, limit, delta] =
+        [known(scope, call, 0)?, known(scope, call, 1)?, known(scope, call, 2)?];
+    let count = ((f64::from(limit) - f64::from(start)) / f64::from(delta)).ceil();
+    if delta == 0.0 || count.is_nan() {
+        return invalid("its `delta` is zero");
+    }
+    let count = count.max(0.0) as usize;
+    scope.spend(count)?;
+    let data = (0..count).map(|i| start + i as f32 * delta).collect();
+    Ok(one(scope.constant(call.output(0), Tensor::row(data))))
+}
+
+fn known(scope: &Scope, call: &Call<'_>, index: usize) -> Read<f32> {
+    let id = call.float(index, "limit")?;
+    match scope.known_number(id) {
+        Some(value) => Ok(value),
+        None => refuse(
+            "a limit is not known at import",
+            "let ranges depend on shapes only, never on data",
+        ),
+    }
+}
+
+fn integer_range(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let mut limits = [0i128; 3];
+    for (index, limit) in limits.iter_mut().enumerate() {
+        *limit = match call.known_integers(index, "limit")?.single() {
+            Some(value) => i128::from(value),
+            None => return invalid("a limit is no single number"),
+        };
+    }
+    let [start, limit, delta] = limits;
+    if delta == 0 {
+        return invalid("its `delta` is zero");
+    }
+    let distance = (limit - start) * delta.signum();
+    let count = (distance.max(0) + delta.abs() - 1) / delta.abs();
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    scope.spend(count)?;
+    let data = (0..count as i128).map(|i| (start + i * delta) as i64).collect();
+    integers(Tensor::row(data))
+}

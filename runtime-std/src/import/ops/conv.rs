@@ -1,0 +1,272 @@
+//! Convolutions: what their attributes say about the output's shape.
+
+use super::super::graph::{Op, ValueId};
+use super::super::problem::{Read, invalid, refuse};
+use super::super::scope::{Call, Outputs, Scope};
+
+/// Strides, dilations and pads beyond this are no layer's.
+const LARGEST: i64 = 1 << 24;
+
+/// One spatial axis of a convolution.
+#[derive(Clone, Copy)]
+struct Axis {
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+}
+
+impl Axis {
+    /// Values that the kernel spans.
+    fn span(&self) -> usize {
+        (self.kernel - 1) * self.dilation + 1
+    }
+}
+
+/// What both convolutions have in common.
+struct Common {
+    inputs: Vec<ValueId>,
+    axes: Vec<Axis>,
+    groups: usize,
+    channels: usize,
+    weights: Vec<usize>,
+}
+
+/// `y = x * w + b`
+pub fn conv(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let common = common(scope, call)?;
+    let Common { channels, groups, .. } = common;
+    let filters = common.weights[0];
+    if common.weights[1] * groups != channels || filters % groups != 0 {
+        return invalid(format!(
+            "weights of shape {:?} and {groups} groups do not fit an input of {channels} channels",
+            common.weights
+        ));
+    }
+    check_bias(scope, &common, filters)?;
+    let (starts, ends) = conv_pads(call, &common.axes)?;
+    let mut shape = vec![1, filters];
+    for (axis, (start, end)) in common.axes.iter().zip(starts.iter().zip(&ends)) {
+        let padded = axis.input + start + end;
+        let Some(room) = padded.checked_sub(axis.span()) else {
+            return invalid(format!(
+                "a kernel that spans {} values does not fit into {padded}",
+                axis.span()
+            ));
+        };
+        shape.push(room / axis.stride + 1);
+    }
+    let op =
+        Op::Conv { strides: common.strides(), dilations: common.dilations(), pads: starts, groups };
+    scope.emit(call, op, common.inputs, &shape)
+}
+
+/// The transpose of [`conv`] as a linear map.
+pub fn conv_transpose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let common = common(scope, call)?;
+    let Common { channels, groups, .. } = common;
+    if common.weights[0] != channels || channels % groups != 0 {
+        return invalid(format!(
+            "weights of shape {:?} and {groups} groups do not fit an input of {channels} channels",
+            common.weights
+        ));
+    }
+    let filters = common.weights[1] * groups;
+    check_bias(scope, &common, filters)?;
+    let (starts, lengths) = transposed_pads(call, &common.axes)?;
+    let op = Op::ConvTranspose {
+        strides: common.strides(),
+        dilations: common.dilations(),
+        pads: starts,
+        groups,
+    };
+    let shape: Vec<usize> = [1, filters].into_iter().chain(lengths).collect();
+    scope.emit(call, op, common.inputs, &shape)
+}
+
+impl Common {
+    fn strides(&self) -> Vec<usize> {
+        self.axes.iter().map(|axis| axis.stride).collect()
+    }
+
+    fn dilations(&self) -> Vec<usize> {
+        self.axes.iter().map(|axis| axis.dilation).collect()
+    }
+}
+
+fn common(scope: &Scope, call: &Call<'_>) -> Read<Common> {
+    let (x, w, b) = (call.float(0, "X")?, call.float(1, "W")?, call.optional_float(2, "B")?);
+    let (input, weights) = (scope.shape(x), scope.shape(w).to_vec());
+    let spatial = input.len().saturating_sub(2);
+    if !(1..=2).contains(&spatial) {
+        return refuse(
+            format!(
+                "convolves {spatial} axes (input of shape {input:?}), expected one or two behind batch and channels"
+            ),
+            "use Conv1d or Conv2d, for example with the third axis in the channels",
+        );
+    }
+    if weights.len() != input.len() || weights.contains(&0) || input.contains(&0) {
+        return invalid(format!(
+            "weights of shape {weights:?} do not fit an input of shape {input:?}"
+        ));
+    }
+    if input[0] != 1 {
+        return refuse(
+            format!("its input has shape {input:?}, expected a batch of 1 in front"),
+            "keep the batch axis in front, and do not fold other axes into it",
+        );
+    }
+    let kernel: Vec<i64> = weights[2..].iter().map(|&size| size as i64).collect();
+    if call.ints("kernel_shape")?.is_some_and(|shape| shape != kernel) {
+        return invalid(format!("`kernel_shape` differs from the weights' shape {weights:?}"));
+    }
+    let strides = sizes(call, "strides", spatial, 1, 1)?;
+    let dilations = sizes(call, "dilations", spatial, 1, 1)?;
+    let axis = |i: usize| Axis {
+        input: input[i + 2],
+        kernel: weights[i + 2],
+        stride: strides[i],
+        dilation: dilations[i],
+    };
+    let Ok(groups @ 1..) = usize::try_from(call.int("group")?.unwrap_or(1)) else {
+        return invalid("`group` is not positive");
+    };
+    if groups > input[1] {
+        return invalid(format!("{groups} groups of {} channels", input[1]));
+    }
+    Ok(Common {
+        inputs: [Some(x), Some(w), b].into_iter().flatten().collect(),
+        axes: (0..spatial).map(axis).collect(),
+        groups,
+        channels: input[1],
+        weights,
+    })
+}
+
+fn check_bias(scope: &Scope, common: &Common, filters: usize) -> Read<()> {
+    match common.inputs.get(2).map(|&bias| scope.shape(bias)) {
+        Some(shape) if shape != [filters] => {
+            invalid(format!("the bias has shape {shape:?}, expected [{filters}]"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A list of sizes, one per axis; the default where it is left out.
+fn sizes(
+    call: &Call<'_>,
+    name: &str,
+    count: usize,
+    default: usize,
+    least: i64,
+) -> Read<Vec<usize>> {
+    let Some(list) = call.ints(name)? else { return Ok(vec![default; count]) };
+    if list.len() != count || list.iter().any(|size| !(least..=LARGEST).contains(size)) {
+        return call.refuse_value(
+            name,
+            &format!("{list:?}"),
+            &format!("{count} numbers from {least} on"),
+        );
+    }
+    Ok(list.iter().map(|&size| size as usize).collect())
+}
+
+/// How zeros are put around the input.
+#[derive(Clone, Copy, PartialEq)]
+enum Padding {
+    Given,
+    SameUpper,
+    SameLower,
+    Valid,
+}
+
+fn padding(call: &Call<'_>) -> Read<Padding> {
+    let padding = match call.string("auto_pad")? {
+        None | Some("NOTSET" | "") => Padding::Given,
+        Some("SAME_UPPER") => Padding::SameUpper,
+        Some("SAME_LOWER") => Padding::SameLower,
+        Some("VALID") => Padding::Valid,
+        Some(other) => {
+            return call.refuse_value("auto_pad", other, "NOTSET, SAME_UPPER, SAME_LOWER or VALID");
+        }
+    };
+    if padding != Padding::Given
+        && call.ints("pads")?.is_some_and(|pads| pads.iter().any(|&pad| pad != 0))
+    {
+        return invalid("has both `auto_pad` and `pads`");
+    }
+    Ok(padding)
+}
+
+/// Zeros before and behind each axis.
+type Pads = (Vec<usize>, Vec<usize>);
+
+fn given_pads(call: &Call<'_>, count: usize) -> Read<Pads> {
+    let mut starts = sizes(call, "pads", 2 * count, 0, 0)?;
+    let ends = starts.split_off(count);
+    Ok((starts, ends))
+}
+
+fn conv_pads(call: &Call<'_>, axes: &[Axis]) -> Read<Pads> {
+    let padding = padding(call)?;
+    if padding == Padding::Given {
+        return given_pads(call, axes.len());
+    }
+    let pair = |axis: &Axis| match padding {
+        Padding::SameUpper | Padding::SameLower => {
+            let last = (axis.input.div_ceil(axis.stride) - 1) * axis.stride;
+            halves((last + axis.span()).saturating_sub(axis.input), padding)
+        }
+        Padding::Given | Padding::Valid => (0, 0),
+    };
+    Ok(axes.iter().map(pair).unzip())
+}
+
+/// Start and end of a total; the odd one goes behind for `SAME_UPPER`, in front otherwise.
+fn halves(total: usize, padding: Padding) -> (usize, usize) {
+    match padding {
+        Padding::SameUpper => (total / 2, total - total / 2),
+        _ => (total - total / 2, total / 2),
+    }
+}
+
+/// What is cut off in front of each axis, and the output's lengths.
+fn transposed_pads(call: &Call<'_>, axes: &[Axis]) -> Read<Pads> {
+    let padding = padding(call)?;
+    let extra = sizes(call, "output_padding", axes.len(), 0, 0)?;
+    let given = match call.ints("output_shape")? {
+        None => None,
+        // Some exporters write batch and channels in front.
+        Some(list) if list.len() == axes.len() + 2 => Some(&list[2..]),
+        Some(list) if list.len() == axes.len() => Some(list),
+        Some(list) => {
+            return call.refuse_value("output_shape", &format!("{list:?}"), "one length per axis");
+        }
+    };
+    let (starts, ends) = given_pads(call, axes.len())?;
+    let mut cut = (Vec::new(), Vec::new());
+    for (i, axis) in axes.iter().enumerate() {
+        let full = (axis.input - 1) * axis.stride + axis.span() + extra[i];
+        let length = match (given, padding) {
+            (Some(given), _) => match usize::try_from(given[i]) {
+                Ok(length @ 1..) => length,
+                _ => return invalid(format!("`output_shape` is {given:?}")),
+            },
+            (None, Padding::SameUpper | Padding::SameLower) => axis.input * axis.stride,
+            (None, Padding::Valid) => full,
+            (None, Padding::Given) => match full.checked_sub(starts[i] + ends[i]) {
+                Some(length @ 1..) => length,
+                _ => return invalid(format!("the pads cut off all {full} values of an axis")),
+            },
+        };
+        let start = match (given, padding) {
+            (None, Padding::Given) => starts[i],
+            (None, Padding::Valid) => 0,
+            _ => halves(full.saturating_sub(length), padding).0,
+        };
+        cut.0.push(start);
+        cut.1.push(length);
+    }
+    Ok(cut)
+}

@@ -1,0 +1,215 @@
+//! Operators that take pieces of a tensor: slice, split, gather.
+
+use super::super::graph::{Op, ValueId};
+use super::super::problem::{Read, invalid, refuse};
+use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
+use super::super::tensor::{Tensor, len, resolve_axis, strides};
+use super::reshape::shape_of;
+
+/// A box of a tensor: `y[i] = x[start + i * step]` per axis.
+struct Piece {
+    shape: Vec<usize>,
+    starts: Vec<usize>,
+    steps: Vec<isize>,
+}
+
+impl Piece {
+    /// All of a tensor.
+    fn whole(shape: &[usize]) -> Self {
+        Self { shape: shape.to_vec(), starts: vec![0; shape.len()], steps: vec![1; shape.len()] }
+    }
+
+    /// Part of one axis.
+    fn part(mut self, axis: usize, start: usize, size: usize, step: isize) -> Self {
+        (self.shape[axis], self.starts[axis], self.steps[axis]) = (size, start, step);
+        self
+    }
+
+    fn op(self) -> Op {
+        Op::Slice { starts: self.starts, steps: self.steps }
+    }
+
+    fn of<T: Copy>(&self, x: &Tensor<T>) -> Tensor<T> {
+        let own = strides(&x.shape);
+        let start = self.starts.iter().zip(&own).map(|(&start, &own)| start * own as usize).sum();
+        let steps: Vec<isize> =
+            self.steps.iter().zip(&own).map(|(&step, &own)| step * own).collect();
+        x.strided(&self.shape, start, &steps)
+    }
+}
+
+/// Limits were attributes before opset 10, and are inputs since.
+pub fn slice(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.operand(0, "data")?;
+    let (Some(starts), Some(ends)) = (call.moved_ints("starts", 1)?, call.moved_ints("ends", 2)?)
+    else {
+        return invalid("its `starts` or `ends` are missing");
+    };
+    let axes = call.moved_ints("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let steps = call
+        .optional_integers(4, "steps")?
+        .map_or_else(|| vec![1; starts.len()], |steps| steps.data.clone());
+    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
+        return invalid("its `starts`, `ends`, `axes` and `steps` are of unequal length");
+    }
+    let from = shape_of(scope, &x).to_vec();
+    let mut piece = Piece::whole(&from);
+    let mut seen = vec![false; from.len()];
+    for (i, &axis) in axes.iter().enumerate() {
+        let axis = resolve_axis(axis, from.len())?;
+        if std::mem::replace(&mut seen[axis], true) {
+            return invalid(format!("the axes {axes:?} name one twice"));
+        }
+        let (start, size, step) = limits(starts[i], ends[i], steps[i], from[axis])?;
+        piece = piece.part(axis, start, size, step);
+    }
+    taken(scope, call, x, piece)
+}
+
+/// First index, count and step within an axis of length `size`, as ONNX clamps them.
+fn limits(start: i64, end: i64, step: i64, size: usize) -> Read<(usize, usize, isize)> {
+    if step == 0 {
+        return invalid("a step of zero");
+    }
+    if size == 0 {
+        return Ok((0, 0, 1));
+    }
+    let size = size as i64;
+    let from_front = |index: i64| if index < 0 { index.saturating_add(size) } else { index };
+    let (start, end) = (from_front(start), from_front(end));
+    let (start, distance) = match step {
+        1.. => (start.clamp(0, size), end.clamp(0, size) - start.clamp(0, size)),
+        _ => {
+            let start = start.clamp(0, size - 1);
+            (start, start - end.clamp(-1, size - 1))
+        }
+    };
+    let count = distance.max(0).unsigned_abs().div_ceil(step.unsigned_abs());
+    // A step beyond the axis reads one value; as a number it need not fit the kernels' arithmetic.
+    let step = step.clamp(-size, size);
+    Ok((start as usize, count as usize, step as isize))
+}
+
+fn taken(scope: &mut Scope, call: &Call<'_>, x: Operand, piece: Piece) -> Outputs {
+    match x {
+        Operand::Integers(x) => {
+            scope.spend(len(&piece.shape))?;
+            integers(piece.of(&x))
+        }
+        Operand::Float(x) => {
+            let shape = piece.shape.clone();
+            scope.emit(call, piece.op(), vec![x], &shape)
+        }
+    }
+}
+
+/// One slice per output; sizes were an attribute before opset 13, are an input since, and may be
+/// left to `num_outputs` since 18.
+pub fn split(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "input")?;
+    let from = scope.shape(x).to_vec();
+    let axis = call.axis("axis", 0, from.len())?;
+    let count = call.node.output.len();
+    let sizes = match call.moved_ints("split", 1)? {
+        Some(sizes) => sizes,
+        None => even(call, from[axis], count)?,
+    };
+    let total = sizes.iter().try_fold(0i64, |sum, &size| sum.checked_add(size));
+    if sizes.len() != count
+        || sizes.iter().any(|&size| size < 0)
+        || total != Some(from[axis] as i64)
+    {
+        return invalid(format!(
+            "parts of {sizes:?} do not fit {count} outputs and an axis of length {}",
+            from[axis]
+        ));
+    }
+    let mut start = 0;
+    let mut outputs = Vec::with_capacity(count);
+    for (index, &size) in sizes.iter().enumerate() {
+        let piece = Piece::whole(&from).part(axis, start, size as usize, 1);
+        let shape = piece.shape.clone();
+        let id: ValueId = scope.node(call, piece.op(), vec![x], call.output(index), &shape)?;
+        outputs.push(Operand::Float(id));
+        start += size as usize;
+    }
+    Ok(outputs)
+}
+
+/// Equal parts; the last one is smaller where they do not come out even.
+fn even(call: &Call<'_>, size: usize, count: usize) -> Read<Vec<i64>> {
+    match call.int("num_outputs")? {
+        Some(parts) if parts != count as i64 => {
+            return invalid(format!("`num_outputs` is {parts}, but it has {count}"));
+        }
+        None if !size.is_multiple_of(count) => {
+            return invalid(format!("an axis of length {size} has no {count} equal parts"));
+        }
+        _ => {}
+    }
+    let part = size.div_ceil(count);
+    let length = |index: usize| part.min(size.saturating_sub(index * part)) as i64;
+    Ok((0..count).map(length).collect())
+}
+
+/// Indices along an axis. Of data: one index, or evenly spaced ones, which are a slice.
+pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let (x, indices) = (call.operand(0, "data")?, call.known_integers(1, "indices")?);
+    let from = shape_of(scope, &x).to_vec();
+    let axis = call.axis("axis", 0, from.len())?;
+    let chosen: Vec<usize> =
+        indices.data.iter().map(|&index| resolve_axis(index, from[axis])).collect::<Read<_>>()?;
+    let shape: Vec<usize> =
+        from[..axis].iter().chain(&indices.shape).chain(&from[axis + 1..]).copied().collect();
+    match x {
+        Operand::Integers(x) => {
+            let piece = from[axis + 1..].iter().product::<usize>();
+            scope.spend(chosen.len().saturating_mul(len(&from[..axis])).saturating_mul(piece))?;
+            let mut data = Vec::new();
+            for block in 0..len(&from[..axis]) {
+                for &index in &chosen {
+                    data.extend_from_slice(
+                        &x.data[(block * from[axis] + index) * piece..][..piece],
+                    );
+                }
+            }
+            integers(Tensor { shape, data })
+        }
+        Operand::Float(x) => {
+            let Some((start, step)) = progression(&chosen) else {
+                return refuse(
+                    "its indices are not evenly spaced",
+                    "take slices with a step, and concatenate them",
+                );
+            };
+            let piece = Piece::whole(&from).part(axis, start, chosen.len(), step);
+            gathered(scope, call, x, piece, &shape)
+        }
+    }
+}
+
+/// A slice, and a reshape where the indices are not of one axis.
+fn gathered(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    x: ValueId,
+    piece: Piece,
+    shape: &[usize],
+) -> Outputs {
+    let sliced = piece.shape.clone();
+    if sliced == shape {
+        return scope.emit(call, piece.op(), vec![x], shape);
+    }
+    let name = format!("{}/slice", call.output(0));
+    let slice = scope.node(call, piece.op(), vec![x], &name, &sliced)?;
+    scope.node(call, Op::Reshape, vec![slice], call.output(0), shape).map(one)
+}
+
+/// Start and step of evenly spaced indices.
+fn progression(indices: &[usize]) -> Option<(usize, isize)> {
+    let (&start, rest) = indices.split_first()?;
+    let Some(&second) = rest.first() else { return Some((start, 1)) };
+    let step = second as isize - start as isize;
+    let even = indices.windows(2).all(|pair| pair[1] as isize - pair[0] as isize == step);
+    (even && step != 0).then_some((start, step))
+}

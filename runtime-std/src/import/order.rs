@@ -1,0 +1,198 @@
+//! The order of the nodes: who gives each name, what is needed, and that nothing waits for itself.
+
+use super::problem::{Unsupported, clean, shown};
+use super::proto::{Graph, Node};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+
+/// Who gives a name.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Source {
+    Input(usize),
+    Initializer(usize),
+    Node(usize),
+}
+
+/// The structure of a graph.
+pub(super) struct Order<'a> {
+    /// Who gives each name.
+    pub sources: HashMap<&'a str, Source>,
+    /// Nodes that outputs need, each after those it reads.
+    pub live: Vec<usize>,
+    /// Nodes that no output needs.
+    pub dead: Vec<usize>,
+    /// Names that live nodes or outputs read.
+    pub read: HashSet<&'a str>,
+}
+
+/// A node's name in reports: its own, else its operator and its position.
+pub(super) fn node_name(index: usize, node: &Node) -> String {
+    match node.name.as_str() {
+        "" => format!("{}#{index}", shown(&node.op_type)),
+        name => clean(name),
+    }
+}
+
+impl<'a> Order<'a> {
+    /// Orders a graph; what is wrong with it goes to `problems`.
+    pub fn of(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> Self {
+        let sources = sources(graph, problems);
+        check_reads(graph, &sources, problems);
+        let sorted = sort(graph, &sources, problems);
+        let (needed, read) = needed(graph, &sources);
+        let (live, dead) = sorted.into_iter().partition(|&index| needed[index]);
+        Self { sources, live, dead, read }
+    }
+}
+
+/// Names in the order of the file. An input that is also an initializer is a constant: old files
+/// list all initializers as inputs.
+fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a str, Source> {
+    let mut sources = HashMap::with_capacity(graph.node.len() + graph.initializer.len());
+    let mut duplicate = |name: &str, op: &str| {
+        problems.push(Unsupported {
+            node: shown(name),
+            op: op.to_string(),
+            reason: "this name is given twice, expected once".to_string(),
+            advice:
+                "the file is not valid ONNX: give its values names of their own, or export it again"
+                    .to_string(),
+        })
+    };
+    for (index, tensor) in graph.initializer.iter().enumerate() {
+        if sources.insert(tensor.name.as_str(), Source::Initializer(index)).is_some() {
+            duplicate(&tensor.name, "initializer");
+        }
+    }
+    for (index, input) in graph.input.iter().enumerate() {
+        match sources.get(input.name.as_str()) {
+            None => drop(sources.insert(input.name.as_str(), Source::Input(index))),
+            Some(Source::Input(_)) => duplicate(&input.name, "input"),
+            Some(_) => {}
+        }
+    }
+    for (index, node) in graph.node.iter().enumerate() {
+        for output in node.output.iter().filter(|name| !name.is_empty()) {
+            if sources.insert(output, Source::Node(index)).is_some() {
+                duplicate(output, &node.op_type);
+            }
+        }
+    }
+    sources
+}
+
+/// Every name that a node reads has to come from somewhere; each missing name is reported once.
+fn check_reads(graph: &Graph, sources: &HashMap<&str, Source>, problems: &mut Vec<Unsupported>) {
+    let mut missing = HashSet::new();
+    for (index, node) in graph.node.iter().enumerate() {
+        for name in node.input.iter().filter(|name| !name.is_empty()) {
+            if !sources.contains_key(name.as_str()) && missing.insert(name) {
+                problems.push(Unsupported {
+                    node: node_name(index, node),
+                    op: shown(&node.op_type),
+                    reason: format!(
+                        "reads `{}`, which no initializer, input or node gives",
+                        shown(name)
+                    ),
+                    advice: "the file is incomplete: export it again, with its weights inside"
+                        .to_string(),
+                });
+            }
+        }
+    }
+}
+
+/// Indices of the nodes that `node` reads from.
+fn predecessors<'a>(
+    node: &'a Node,
+    sources: &'a HashMap<&str, Source>,
+) -> impl Iterator<Item = usize> + 'a {
+    node.input.iter().filter_map(|name| match sources.get(name.as_str()) {
+        Some(Source::Node(index)) => Some(*index),
+        _ => None,
+    })
+}
+
+/// Sorts by need, and by the order of the file where that leaves a choice (Kahn's algorithm).
+/// Nodes on or behind a cycle are left out.
+fn sort(
+    graph: &Graph,
+    sources: &HashMap<&str, Source>,
+    problems: &mut Vec<Unsupported>,
+) -> Vec<usize> {
+    let count = graph.node.len();
+    let mut waits = vec![0usize; count];
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); count];
+    for (index, node) in graph.node.iter().enumerate() {
+        for predecessor in predecessors(node, sources) {
+            waits[index] += 1;
+            readers[predecessor].push(index);
+        }
+    }
+    let mut ready: BinaryHeap<_> = (0..count).filter(|&i| waits[i] == 0).map(Reverse).collect();
+    let mut sorted = Vec::with_capacity(count);
+    while let Some(Reverse(index)) = ready.pop() {
+        sorted.push(index);
+        for &reader in &readers[index] {
+            waits[reader] -= 1;
+            if waits[reader] == 0 {
+                ready.push(Reverse(reader));
+            }
+        }
+    }
+    if sorted.len() < count {
+        problems.push(cycle(graph, sources, &waits));
+    }
+    sorted
+}
+
+/// Walks backwards among the nodes that still wait until one comes up again: that is a cycle.
+#[cold]
+fn cycle(graph: &Graph, sources: &HashMap<&str, Source>, waits: &[usize]) -> Unsupported {
+    const SHOWN: usize = 8;
+    let before = |index: usize| predecessors(&graph.node[index], sources).find(|&i| waits[i] > 0);
+    let mut path = Vec::new();
+    let mut step_of = HashMap::new();
+    let mut next = waits.iter().position(|&wait| wait > 0);
+    while let Some(index) = next {
+        if let Some(start) = step_of.insert(index, path.len()) {
+            path.drain(..start);
+            break;
+        }
+        path.push(index);
+        next = before(index);
+    }
+    path.reverse();
+    let mut names: Vec<String> = path
+        .iter()
+        .take(SHOWN)
+        .map(|&index| format!("`{}`", shown(&node_name(index, &graph.node[index]))))
+        .collect();
+    if path.len() > SHOWN {
+        names.push(format!("... ({} nodes)", path.len()));
+    }
+    Unsupported {
+        node: path.first().map_or_else(String::new, |&index| node_name(index, &graph.node[index])),
+        op: "graph".to_string(),
+        reason: format!("these nodes wait for each other: {}", names.join(" -> ")),
+        advice: "the file is not valid ONNX (a graph has no cycles): export it again".to_string(),
+    }
+}
+
+/// Which nodes the outputs need, and the names that are read on the way.
+fn needed<'a>(graph: &'a Graph, sources: &HashMap<&str, Source>) -> (Vec<bool>, HashSet<&'a str>) {
+    let mut needed = vec![false; graph.node.len()];
+    let mut read = HashSet::new();
+    let mut names: Vec<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
+    while let Some(name) = names.pop() {
+        if !read.insert(name) {
+            continue;
+        }
+        if let Some(&Source::Node(index)) = sources.get(name)
+            && !std::mem::replace(&mut needed[index], true)
+        {
+            names.extend(graph.node[index].input.iter().map(String::as_str));
+        }
+    }
+    (needed, read)
+}

@@ -1,0 +1,297 @@
+//! The part of the ONNX file format that import reads, and the first checks of a file.
+//!
+//! The schema is frozen and only ever added to, so it stands here in one page: fields that import
+//! has no use for are left out, and the decoder skips them. The judge of parity (tract) reads files
+//! by its own copy.
+
+use super::problem::shown;
+use crate::error::{Error, Result};
+use prost::Message;
+
+/// Newest operator set that the table of operators was checked against.
+pub const NEWEST_OPSET: i64 = 28;
+/// Oldest operator set that import understands.
+pub const OLDEST_OPSET: i64 = 9;
+const NEWEST_IR: i64 = 14;
+const OLDEST_IR: i64 = 3;
+/// Decoding takes a multiple of the file's size.
+const LARGEST_FILE: usize = 512 << 20;
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Model {
+    #[prost(int64, tag = "1")]
+    pub ir_version: i64,
+    #[prost(message, optional, tag = "7")]
+    pub graph: Option<Graph>,
+    #[prost(message, repeated, tag = "8")]
+    pub opset_import: Vec<OperatorSet>,
+    #[prost(message, repeated, tag = "25")]
+    pub functions: Vec<Function>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct OperatorSet {
+    #[prost(string, tag = "1")]
+    pub domain: String,
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Function {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(string, tag = "10")]
+    pub domain: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Graph {
+    #[prost(message, repeated, tag = "1")]
+    pub node: Vec<Node>,
+    #[prost(string, tag = "2")]
+    pub name: String,
+    #[prost(message, repeated, tag = "5")]
+    pub initializer: Vec<Tensor>,
+    #[prost(message, repeated, tag = "11")]
+    pub input: Vec<ValueInfo>,
+    #[prost(message, repeated, tag = "12")]
+    pub output: Vec<ValueInfo>,
+    #[prost(message, repeated, tag = "13")]
+    pub value_info: Vec<ValueInfo>,
+    #[prost(message, repeated, tag = "15")]
+    pub sparse_initializer: Vec<SparseTensor>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Node {
+    #[prost(string, repeated, tag = "1")]
+    pub input: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    pub output: Vec<String>,
+    #[prost(string, tag = "3")]
+    pub name: String,
+    #[prost(string, tag = "4")]
+    pub op_type: String,
+    #[prost(message, repeated, tag = "5")]
+    pub attribute: Vec<Attribute>,
+    #[prost(string, tag = "7")]
+    pub domain: String,
+    #[prost(message, repeated, tag = "9")]
+    pub metadata: Vec<Entry>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Entry {
+    #[prost(string, tag = "1")]
+    pub key: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
+}
+
+/// Graphs inside attributes stay undecoded: operators that hold one are unsupported, and decoding
+/// thus needs no recursion.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Attribute {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(float, tag = "2")]
+    pub f: f32,
+    #[prost(int64, tag = "3")]
+    pub i: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub s: Vec<u8>,
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<Tensor>,
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
+    #[prost(int64, repeated, tag = "8")]
+    pub ints: Vec<i64>,
+    /// One of [`attribute_type`].
+    #[prost(int32, tag = "20")]
+    pub kind: i32,
+    #[prost(string, tag = "21")]
+    pub ref_attr_name: String,
+}
+
+/// Values of [`Attribute::kind`]; 0 stands for a file too old to say.
+pub(super) mod attribute_type {
+    pub const FLOAT: i32 = 1;
+    pub const INT: i32 = 2;
+    pub const STRING: i32 = 3;
+    pub const TENSOR: i32 = 4;
+    pub const FLOATS: i32 = 6;
+    pub const INTS: i32 = 7;
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Tensor {
+    #[prost(int64, repeated, tag = "1")]
+    pub dims: Vec<i64>,
+    #[prost(int32, tag = "2")]
+    pub data_type: i32,
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: Vec<f32>,
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: Vec<i64>,
+    #[prost(string, tag = "8")]
+    pub name: String,
+    #[prost(bytes = "vec", tag = "9")]
+    pub raw_data: Vec<u8>,
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<Entry>,
+    #[prost(int32, tag = "14")]
+    pub data_location: i32,
+}
+
+impl Tensor {
+    /// Whether the values lie in another file.
+    pub fn is_external(&self) -> bool {
+        self.data_location != 0 || !self.external_data.is_empty()
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SparseTensor {
+    #[prost(message, optional, tag = "1")]
+    pub values: Option<Tensor>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ValueInfo {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(message, optional, tag = "2")]
+    pub r#type: Option<Type>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Type {
+    #[prost(message, optional, tag = "1")]
+    pub tensor: Option<TensorType>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TensorType {
+    #[prost(int32, tag = "1")]
+    pub elem_type: i32,
+    #[prost(message, optional, tag = "2")]
+    pub shape: Option<Shape>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Shape {
+    #[prost(message, repeated, tag = "1")]
+    pub dim: Vec<Dimension>,
+}
+
+/// A number, a symbol, or neither.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Dimension {
+    #[prost(int64, optional, tag = "1")]
+    pub value: Option<i64>,
+    #[prost(string, tag = "2")]
+    pub symbol: String,
+}
+
+/// Values of `data_type` and `elem_type`.
+pub(super) mod data_type {
+    pub const FLOAT: i32 = 1;
+    pub const INT32: i32 = 6;
+    pub const INT64: i32 = 7;
+    pub const BOOL: i32 = 9;
+    pub const FLOAT16: i32 = 10;
+    pub const DOUBLE: i32 = 11;
+    pub const BFLOAT16: i32 = 16;
+}
+
+/// The name of an element type.
+pub(super) fn data_type_name(data_type: i32) -> String {
+    const NAMES: [&str; 17] = [
+        "undefined",
+        "float32",
+        "uint8",
+        "int8",
+        "uint16",
+        "int16",
+        "int32",
+        "int64",
+        "string",
+        "bool",
+        "float16",
+        "float64",
+        "uint32",
+        "uint64",
+        "complex64",
+        "complex128",
+        "bfloat16",
+    ];
+    match usize::try_from(data_type).ok().and_then(|index| NAMES.get(index)) {
+        Some(name) => (*name).to_string(),
+        None => format!("element type {data_type}"),
+    }
+}
+
+/// Decodes a file; gives its graph and the version of the default operator set.
+///
+/// # Errors
+///
+/// Says what is wrong with a file that is no ONNX model, or one of a version that import does not
+/// know. Garbage often decodes to an empty message, so the parts that every model has are required.
+pub(super) fn decode(bytes: &[u8]) -> Result<(Graph, i64)> {
+    if bytes.is_empty() {
+        return Err(Error::input("the file is empty; export the model again"));
+    }
+    if bytes.len() > LARGEST_FILE {
+        let (found, most) = (bytes.len() >> 20, LARGEST_FILE >> 20);
+        return Err(Error::input(format!("the file has {found} MiB; at most {most} are read")));
+    }
+    let model = Model::decode(bytes).map_err(|error| not_onnx(&format!("({error})")))?;
+    if !(OLDEST_IR..=NEWEST_IR).contains(&model.ir_version) {
+        let found = model.ir_version;
+        return Err(not_onnx(&format!(
+            "of a version that is understood: its IR version is {found}, expected {OLDEST_IR} to {NEWEST_IR}"
+        )));
+    }
+    let opset = opset(&model)?;
+    if let Some(function) = model.functions.first() {
+        return Err(Error::input(format!(
+            "the model defines functions of its own ({} in all, the first is `{}`), which are not read; \
+             inline them: `onnx.inliner.inline_local_functions(onnx.load(PATH))`",
+            model.functions.len(),
+            shown(&function.name)
+        )));
+    }
+    let graph = model.graph.ok_or_else(|| not_onnx("with a graph"))?;
+    if graph.output.is_empty() {
+        return Err(not_onnx("whose graph has outputs"));
+    }
+    Ok((graph, opset))
+}
+
+#[cold]
+fn not_onnx(found: &str) -> Error {
+    Error::input(format!(
+        "not an ONNX model {found}; the file may be damaged, cut off, or of another format: \
+         export it again, for example by `torch.onnx.export(model, example, \"model.onnx\")`"
+    ))
+}
+
+fn opset(model: &Model) -> Result<i64> {
+    let is_default = |set: &&OperatorSet| matches!(set.domain.as_str(), "" | "ai.onnx");
+    let Some(set) = model.opset_import.iter().find(is_default) else {
+        return Err(not_onnx(
+            "that declares an operator set (`opset_import` of the default domain)",
+        ));
+    };
+    if !(OLDEST_OPSET..=NEWEST_OPSET).contains(&set.version) {
+        return Err(Error::input(format!(
+            "the operator set (opset) is {}, expected {OLDEST_OPSET} to {NEWEST_OPSET}; export with \
+             `opset_version=20`, or convert the file by `onnx.version_converter.convert_version(model, 20)`",
+            set.version
+        )));
+    }
+    Ok(set.version)
+}

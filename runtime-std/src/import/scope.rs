@@ -1,0 +1,301 @@
+//! What operators' readers work with: the node that is read, and the graph that grows.
+
+use super::graph::{Node, Op, Value, ValueId};
+use super::problem::{Read, clean, invalid, refuse, shown};
+use super::proto::{self, attribute_type};
+use super::tensor::{Loaded, Tensor, checked_shape, len, load, resolve_axis};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Most values that import calculates, over all nodes: a small file cannot ask for more memory.
+const MAX_CALCULATED: usize = 1 << 24;
+
+/// A value that a node reads or gives.
+#[derive(Clone, Debug)]
+pub(super) enum Operand {
+    /// Data, of the graph.
+    Float(ValueId),
+    /// Integers, known now and gone when import is done.
+    Integers(Rc<Tensor<i64>>),
+}
+
+/// The values and nodes so far.
+#[derive(Default)]
+pub(super) struct Scope {
+    pub values: Vec<Value>,
+    pub nodes: Vec<Node>,
+    calculated: usize,
+    /// Results of comparing data with a number, which no kernel computes.
+    comparisons: HashMap<ValueId, Comparison>,
+}
+
+/// `x > number`
+#[derive(Clone, Copy)]
+pub(super) struct Comparison {
+    pub x: ValueId,
+    pub number: f32,
+}
+
+impl Scope {
+    /// Shape of a value.
+    pub fn shape(&self, id: ValueId) -> &[usize] {
+        &self.values[id].shape
+    }
+
+    /// Adds a value that is not known before running.
+    pub fn variable(&mut self, name: &str, shape: &[usize]) -> Read<ValueId> {
+        let dims: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
+        let shape = checked_shape(&dims)?;
+        if len(&shape) == 0 {
+            return refuse(
+                format!("gives a tensor without values, of shape {shape:?}"),
+                "leave it out of the model",
+            );
+        }
+        Ok(self.push(name, shape, None))
+    }
+
+    /// Adds a constant.
+    pub fn constant(&mut self, name: &str, tensor: Tensor<f32>) -> ValueId {
+        self.push(name, tensor.shape, Some(tensor.data))
+    }
+
+    fn push(&mut self, name: &str, shape: Vec<usize>, constant: Option<Vec<f32>>) -> ValueId {
+        self.values.push(Value { name: clean(name), shape, constant });
+        self.values.len() - 1
+    }
+
+    /// Adds a node that gives one value.
+    pub fn node(
+        &mut self,
+        call: &Call<'_>,
+        op: Op,
+        inputs: Vec<ValueId>,
+        output: &str,
+        shape: &[usize],
+    ) -> Read<ValueId> {
+        if inputs.iter().any(|&id| self.values[id].is_empty()) {
+            return refuse("reads a tensor without values", "leave it out of the model");
+        }
+        if inputs.iter().any(|id| self.comparisons.contains_key(id)) {
+            return refuse("reads a comparison of data", "compare outside the model");
+        }
+        let output = self.variable(output, shape)?;
+        let (name, op_type) = (call.name.clone(), clean(&call.node.op_type));
+        self.nodes.push(Node { name, op_type, op, inputs, output });
+        Ok(output)
+    }
+
+    /// Adds a node that gives the call's only output.
+    pub fn emit(
+        &mut self,
+        call: &Call<'_>,
+        op: Op,
+        inputs: Vec<ValueId>,
+        shape: &[usize],
+    ) -> Outputs {
+        self.node(call, op, inputs, call.output(0), shape).map(one)
+    }
+
+    /// A comparison, for the operator that understands it; any other reader is refused.
+    pub fn compare(&mut self, call: &Call<'_>, comparison: Comparison) -> Outputs {
+        let shape = self.shape(comparison.x).to_vec();
+        let id = self.variable(call.output(0), &shape)?;
+        self.comparisons.insert(id, comparison);
+        Ok(one(id))
+    }
+
+    /// The comparison that gives a value.
+    pub fn comparison(&self, id: ValueId) -> Option<Comparison> {
+        self.comparisons.get(&id).copied()
+    }
+
+    /// Accounts for values about to be calculated.
+    pub fn spend(&mut self, values: usize) -> Read<()> {
+        self.calculated = self.calculated.saturating_add(values);
+        if self.calculated > MAX_CALCULATED {
+            return refuse(
+                format!("the constants calculated so far hold more than {MAX_CALCULATED} values"),
+                "store large constants as initializers, or make them smaller",
+            );
+        }
+        Ok(())
+    }
+
+    /// The values of a constant.
+    pub fn known(&self, id: ValueId) -> Option<&[f32]> {
+        self.values[id].constant.as_deref()
+    }
+
+    /// The value of a constant that holds just one.
+    pub fn known_number(&self, id: ValueId) -> Option<f32> {
+        match self.known(id) {
+            Some(&[value]) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// What a reader gives: the node's outputs, in order.
+pub(super) type Outputs = Read<Vec<Operand>>;
+
+/// One float output.
+pub(super) fn one(id: ValueId) -> Vec<Operand> {
+    vec![Operand::Float(id)]
+}
+
+/// One output of integers.
+pub(super) fn integers(tensor: Tensor<i64>) -> Outputs {
+    Ok(vec![Operand::Integers(Rc::new(tensor))])
+}
+
+/// A node that is read, its operands at hand.
+pub(super) struct Call<'a> {
+    pub node: &'a proto::Node,
+    pub name: String,
+    /// `None` where an optional input is left out.
+    pub inputs: Vec<Option<Operand>>,
+}
+
+impl<'a> Call<'a> {
+    /// Name of an output.
+    pub fn output(&self, index: usize) -> &'a str {
+        self.node.output.get(index).map_or("", String::as_str)
+    }
+
+    /// An operand that has to be there.
+    pub fn operand(&self, index: usize, role: &str) -> Read<Operand> {
+        match self.inputs.get(index) {
+            Some(Some(operand)) => Ok(operand.clone()),
+            _ => invalid(format!("the input {index} (`{role}`) is missing")),
+        }
+    }
+
+    /// Data that has to be there.
+    pub fn float(&self, index: usize, role: &str) -> Read<ValueId> {
+        match self.operand(index, role)? {
+            Operand::Float(id) => Ok(id),
+            Operand::Integers(_) => refuse(
+                format!("the input {index} (`{role}`) holds integers, expected float32"),
+                "cast it to float32 in the model",
+            ),
+        }
+    }
+
+    /// Data that may be left out.
+    pub fn optional_float(&self, index: usize, role: &str) -> Read<Option<ValueId>> {
+        match self.inputs.get(index) {
+            Some(Some(_)) => self.float(index, role).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Integers that have to be there, and known.
+    pub fn known_integers(&self, index: usize, role: &str) -> Read<Rc<Tensor<i64>>> {
+        match self.operand(index, role)? {
+            Operand::Integers(tensor) => Ok(tensor),
+            Operand::Float(_) => refuse(
+                format!(
+                    "the input {index} (`{role}`) holds float32, expected integers known at import"
+                ),
+                "let shapes, axes and indices depend on shapes only, never on data",
+            ),
+        }
+    }
+
+    /// Integers that may be left out.
+    pub fn optional_integers(&self, index: usize, role: &str) -> Read<Option<Rc<Tensor<i64>>>> {
+        match self.inputs.get(index) {
+            Some(Some(_)) => self.known_integers(index, role).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn attribute(&self, name: &str, kind: i32) -> Read<Option<&'a proto::Attribute>> {
+        let Some(found) = self.node.attribute.iter().find(|attribute| attribute.name == name)
+        else {
+            return Ok(None);
+        };
+        if !found.ref_attr_name.is_empty() || (found.kind != 0 && found.kind != kind) {
+            return invalid(format!(
+                "the attribute `{name}` is of another type than the operator has"
+            ));
+        }
+        Ok(Some(found))
+    }
+
+    /// An integer attribute.
+    pub fn int(&self, name: &str) -> Read<Option<i64>> {
+        Ok(self.attribute(name, attribute_type::INT)?.map(|attribute| attribute.i))
+    }
+
+    /// A list of integers.
+    pub fn ints(&self, name: &str) -> Read<Option<&'a [i64]>> {
+        Ok(self.attribute(name, attribute_type::INTS)?.map(|attribute| &attribute.ints[..]))
+    }
+
+    /// A number.
+    pub fn number(&self, name: &str) -> Read<Option<f32>> {
+        match self.attribute(name, attribute_type::FLOAT)? {
+            Some(found) if !found.f.is_finite() => {
+                invalid(format!("the attribute `{name}` is {}", found.f))
+            }
+            found => Ok(found.map(|attribute| attribute.f)),
+        }
+    }
+
+    /// A list of numbers.
+    pub fn numbers(&self, name: &str) -> Read<Option<&'a [f32]>> {
+        match self.attribute(name, attribute_type::FLOATS)? {
+            Some(found) if found.floats.iter().any(|value| !value.is_finite()) => {
+                invalid(format!("the attribute `{name}` holds a number that is not finite"))
+            }
+            found => Ok(found.map(|attribute| &attribute.floats[..])),
+        }
+    }
+
+    /// A string.
+    pub fn string(&self, name: &str) -> Read<Option<&'a str>> {
+        match self
+            .attribute(name, attribute_type::STRING)?
+            .map(|found| std::str::from_utf8(&found.s))
+        {
+            None => Ok(None),
+            Some(Ok(text)) => Ok(Some(text)),
+            Some(Err(_)) => invalid(format!("the attribute `{name}` is no text")),
+        }
+    }
+
+    /// A tensor.
+    pub fn tensor(&self, name: &str) -> Read<Option<Loaded>> {
+        let found = self.attribute(name, attribute_type::TENSOR)?;
+        found.and_then(|attribute| attribute.t.as_ref()).map(load).transpose()
+    }
+
+    /// Whether a flag is set.
+    pub fn flag(&self, name: &str) -> Read<bool> {
+        Ok(self.int(name)?.unwrap_or(0) != 0)
+    }
+
+    /// An axis of a tensor of this rank.
+    pub fn axis(&self, name: &str, default: i64, rank: usize) -> Read<usize> {
+        resolve_axis(self.int(name)?.unwrap_or(default), rank)
+    }
+
+    /// Axes that moved from an attribute to an input: `None` where neither is there.
+    pub fn moved_ints(&self, name: &str, input: usize) -> Read<Option<Vec<i64>>> {
+        match self.ints(name)? {
+            Some(list) => Ok(Some(list.to_vec())),
+            None => Ok(self.optional_integers(input, name)?.map(|tensor| tensor.data.clone())),
+        }
+    }
+
+    /// Refuses an attribute's value.
+    #[cold]
+    pub fn refuse_value<T>(&self, name: &str, found: &str, expected: &str) -> Read<T> {
+        refuse(
+            format!("the attribute `{name}` is {}, expected {expected}", shown(found)),
+            "write this layer with a supported setting, and export again",
+        )
+    }
+}

@@ -1,0 +1,298 @@
+//! Tensors whose values are known before running, and the shapes of all the others.
+
+use super::problem::{Read, invalid, refuse, shown};
+use super::proto::{self, data_type};
+
+/// Most axes that a tensor may have.
+pub(super) const MAX_RANK: usize = 8;
+/// Most values that a tensor may hold: 1 GiB of floats.
+const MAX_LEN: usize = 1 << 28;
+
+/// A row-major tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tensor<T> {
+    pub shape: Vec<usize>,
+    pub data: Vec<T>,
+}
+
+/// A tensor of the file: data, or integers for shapes and axes (booleans count as 0 and 1).
+pub(super) enum Loaded {
+    Floats(Tensor<f32>),
+    Integers(Tensor<i64>),
+}
+
+impl<T: Copy> Tensor<T> {
+    /// A tensor of shape `[]`.
+    pub fn scalar(value: T) -> Self {
+        Self { shape: Vec::new(), data: vec![value] }
+    }
+
+    /// A tensor of one axis.
+    pub fn row(data: Vec<T>) -> Self {
+        Self { shape: vec![data.len()], data }
+    }
+
+    /// The single value, whatever the rank.
+    pub fn single(&self) -> Option<T> {
+        match self.data[..] {
+            [value] => Some(value),
+            _ => None,
+        }
+    }
+
+    /// `y[i] = x[start + sum_k i[k] * steps[k]]`; the caller has seen to it that all lie inside.
+    pub fn strided(&self, shape: &[usize], start: usize, steps: &[isize]) -> Self {
+        let len: usize = shape.iter().product();
+        let mut data = Vec::with_capacity(len);
+        let mut index = vec![0; shape.len()];
+        let mut at = start as isize;
+        for _ in 0..len {
+            data.push(self.data[at as usize]);
+            for axis in (0..shape.len()).rev() {
+                index[axis] += 1;
+                at += steps[axis];
+                if index[axis] < shape[axis] {
+                    break;
+                }
+                at -= steps[axis] * shape[axis] as isize;
+                index[axis] = 0;
+            }
+        }
+        Self { shape: shape.to_vec(), data }
+    }
+
+    /// Repeated along axes of length 1, and along new ones in front; `shape` has been checked.
+    pub fn expand(&self, shape: &[usize]) -> Self {
+        let lead = shape.len() - self.shape.len();
+        let own = strides(&self.shape);
+        let step = |axis: usize| match axis.checked_sub(lead) {
+            Some(own_axis) if self.shape[own_axis] != 1 => own[own_axis],
+            _ => 0,
+        };
+        let steps: Vec<isize> = (0..shape.len()).map(step).collect();
+        self.strided(shape, 0, &steps)
+    }
+}
+
+/// Steps of each axis of a row-major tensor.
+pub(super) fn strides(shape: &[usize]) -> Vec<isize> {
+    let mut steps = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        steps[axis - 1] = steps[axis] * shape[axis] as isize;
+    }
+    steps
+}
+
+/// Number of values of a shape that has been checked.
+pub(super) fn len(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
+/// Takes a shape out of a file or a calculation.
+pub(super) fn checked_shape(dims: &[i64]) -> Read<Vec<usize>> {
+    if dims.len() > MAX_RANK {
+        return refuse(
+            format!("a tensor of {} axes, at most {MAX_RANK} are supported", dims.len()),
+            SMALLER,
+        );
+    }
+    let mut shape = Vec::with_capacity(dims.len());
+    let mut len: usize = 1;
+    for &dim in dims {
+        let Ok(size) = usize::try_from(dim) else {
+            return invalid(format!("the shape {dims:?} has a negative axis"));
+        };
+        len = len.saturating_mul(size.max(1));
+        shape.push(size);
+    }
+    if len > MAX_LEN {
+        return refuse(format!("the shape {dims:?} holds more than {MAX_LEN} values"), SMALLER);
+    }
+    Ok(shape)
+}
+
+const SMALLER: &str = "a model for a microcontroller has to be far smaller; \
+    if it is, the file is damaged: export it again";
+
+/// Reads a tensor of the file, and checks its type, its shape and its length.
+pub(super) fn load(tensor: &proto::Tensor) -> Read<Loaded> {
+    if tensor.is_external() {
+        return refuse(
+            "its values lie in another file, expected inside the model",
+            "save it as raw data",
+        );
+    }
+    let shape = checked_shape(&tensor.dims)?;
+    match tensor.data_type {
+        data_type::FLOAT => Ok(Loaded::Floats(floats(tensor, shape)?)),
+        data_type::INT64 | data_type::INT32 | data_type::BOOL => {
+            Ok(Loaded::Integers(integers(tensor, shape)?))
+        }
+        other => refuse(
+            format!(
+                "holds {}, expected float32 (int64, int32 or bool for shapes)",
+                proto::data_type_name(other)
+            ),
+            float_cure(other),
+        ),
+    }
+}
+
+/// What to do about an element type that import does not take.
+pub(super) fn float_cure(data_type: i32) -> &'static str {
+    match data_type {
+        data_type::DOUBLE => {
+            "cast the model before exporting: `model.float()`, and write constants as float32"
+        }
+        data_type::FLOAT16 | data_type::BFLOAT16 => {
+            "export in float32 (`model.float()`, no autocast); `elbow` chooses the device's precision itself"
+        }
+        _ => "let the model compute in float32; integers serve for shapes and axes only",
+    }
+}
+
+fn floats(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
+    let data: Vec<f32> = if tensor.float_data.is_empty() {
+        words(&tensor.raw_data, len(&shape), 4)?
+            .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+            .collect()
+    } else {
+        check_len(tensor.float_data.len(), len(&shape))?;
+        tensor.float_data.clone()
+    };
+    match data.iter().position(|value| !value.is_finite()) {
+        None => Ok(Tensor { shape, data }),
+        Some(index) => refuse(
+            format!(
+                "holds {} at {:?}, expected finite numbers",
+                data[index],
+                position(index, &shape)
+            ),
+            "training diverged or the file is damaged: check the weights before exporting",
+        ),
+    }
+}
+
+/// Index along each axis.
+fn position(index: usize, shape: &[usize]) -> Vec<usize> {
+    let at = |(step, size): (isize, &usize)| index / step as usize % size;
+    strides(shape).into_iter().zip(shape).map(at).collect()
+}
+
+fn integers(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<i64>> {
+    let n = len(&shape);
+    let data: Vec<i64> = match tensor.data_type {
+        data_type::INT64 if !tensor.int64_data.is_empty() => {
+            check_len(tensor.int64_data.len(), n)?;
+            tensor.int64_data.clone()
+        }
+        data_type::INT64 => words(&tensor.raw_data, n, 8)?
+            .map(|w| i64::from_le_bytes([w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]]))
+            .collect(),
+        _ if !tensor.int32_data.is_empty() => {
+            check_len(tensor.int32_data.len(), n)?;
+            tensor.int32_data.iter().map(|&value| i64::from(value)).collect()
+        }
+        data_type::INT32 => words(&tensor.raw_data, n, 4)?
+            .map(|w| i64::from(i32::from_le_bytes([w[0], w[1], w[2], w[3]])))
+            .collect(),
+        _ => words(&tensor.raw_data, n, 1)?.map(|w| i64::from(w[0])).collect(),
+    };
+    Ok(Tensor { shape, data })
+}
+
+/// Raw bytes in words of `size`.
+fn words(raw: &[u8], count: usize, size: usize) -> Read<std::slice::ChunksExact<'_, u8>> {
+    if raw.len() == count * size {
+        return Ok(raw.chunks_exact(size));
+    }
+    invalid(format!(
+        "its data has {} bytes, expected {} for its shape (values of {size} bytes)",
+        raw.len(),
+        count * size
+    ))
+}
+
+fn check_len(found: usize, expected: usize) -> Read<()> {
+    if found == expected {
+        return Ok(());
+    }
+    invalid(format!("its data has {found} values, expected {expected} for its shape"))
+}
+
+/// The shape that two shapes have together, by ONNX (NumPy) broadcasting.
+pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Read<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let size = |shape: &[usize], axis: usize| match (axis + shape.len()).checked_sub(rank) {
+        Some(own) => shape[own],
+        None => 1,
+    };
+    let mut joint = Vec::with_capacity(rank);
+    for axis in 0..rank {
+        match (size(a, axis), size(b, axis)) {
+            (m, n) if m == n || n == 1 => joint.push(m as i64),
+            (1, n) => joint.push(n as i64),
+            _ => return invalid(format!("the shapes {a:?} and {b:?} do not broadcast")),
+        }
+    }
+    checked_shape(&joint)
+}
+
+/// An axis counted from the front; negative ones count from the back.
+pub(super) fn resolve_axis(axis: i64, rank: usize) -> Read<usize> {
+    let resolved = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
+    match usize::try_from(resolved) {
+        Ok(found) if found < rank => Ok(found),
+        _ => invalid(format!("axis {axis} is outside a tensor of {rank} axes")),
+    }
+}
+
+/// The shape that a declaration gives, with the batch axis pinned to 1.
+pub(super) fn declared_shape(info: &proto::ValueInfo) -> Read<Vec<usize>> {
+    let Some(tensor) = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref()) else {
+        return refuse(
+            "is declared as no tensor",
+            "let the model take and give tensors of float32",
+        );
+    };
+    if tensor.elem_type != data_type::FLOAT {
+        let found = proto::data_type_name(tensor.elem_type);
+        return refuse(
+            format!("is declared as {found}, expected float32"),
+            float_cure(tensor.elem_type),
+        );
+    }
+    let Some(shape) = &tensor.shape else {
+        return refuse(
+            "is declared without a shape",
+            "export with an example input, whose shape then stays",
+        );
+    };
+    let mut dims = Vec::with_capacity(shape.dim.len());
+    for (axis, dim) in shape.dim.iter().enumerate() {
+        dims.push(match (axis, dim.value) {
+            (_, Some(size)) if size > 0 => size,
+            (_, Some(size)) if size < -1 => {
+                return invalid(format!("axis {axis} is declared as {size} long"));
+            }
+            (0, _) => 1,
+            _ => return dynamic(axis, dim),
+        });
+    }
+    checked_shape(&dims)
+}
+
+#[cold]
+fn dynamic<T>(axis: usize, dim: &proto::Dimension) -> Read<T> {
+    let symbol = match dim.symbol.as_str() {
+        "" => "without a length".to_string(),
+        symbol => format!("`{}`", shown(symbol)),
+    };
+    refuse(
+        format!(
+            "axis {axis} is dynamic ({symbol}), expected a fixed length on all axes but the batch in front"
+        ),
+        "fix it when exporting (name only axis 0 in `dynamic_shapes` or `dynamic_axes`), \
+         or by `python -m onnxruntime.tools.make_dynamic_shape_fixed`",
+    )
+}

@@ -1,0 +1,40 @@
+//! Compiles amortized posteriors from ONNX to microcontrollers, runs them, and proves parity.
+//!
+//! | Stage | From -> to | Function | Module |
+//! |---|---|---|---|
+//! | import | `.onnx` -> `Graph` | [`import_onnx`](import::import_onnx) | [`import`] |
+//! | lower | `Graph` -> `Plan` | [`lower`](lower::lower) | [`lower`] |
+//! | emit | `Model` -> `Artifact` | [`emit`](emit::emit) | [`emit`] |
+//! | encode | observation -> heads | [`Twin::run`](twin::Twin::run) | [`twin`] |
+//! | infer | heads -> posterior, samples | [`Posteriors`](posterior::Posteriors) | [`posterior`] |
+//! | report | target and reference -> `ParityReport` | [`compare`](parity::compare()) | [`device`], [`oracle`], [`parity`] |
+//!
+//! [`manifest`] and [`model`] give graphs their roles, [`roles`] proposes them; [`npy`] and [`rows`]
+//! bring tensors in and out. The device links `elbow_core`, whose kernels [`twin`] runs as well.
+//!
+//! ```no_run
+//! # fn main() -> elbow::Result<()> {
+//! let loaded = elbow::model::Loaded::read("models/imu".as_ref(), None)?;
+//! let artifact = elbow::emit::emit(&loaded.model)?;
+//! println!("{} bytes of weights", artifact.pack.len());
+//! # Ok(())
+//! # }
+//! ```
+#![warn(missing_docs)]
+
+pub mod device;
+pub mod emit;
+pub mod error;
+pub mod import;
+pub mod lower;
+pub mod manifest;
+pub mod model;
+pub mod npy;
+pub mod oracle;
+pub mod parity;
+pub mod posterior;
+pub mod roles;
+pub mod rows;
+pub mod twin;
+
+pub use error::{Context, Error, Result};

@@ -1,0 +1,72 @@
+//! Boxes that are walked: axes with a step on either side, and their shortest description.
+
+use elbow_core::kernels::Strided;
+
+/// One axis of a box: its length, and the steps between neighbours in the source and in the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Axis {
+    pub(super) len: usize,
+    pub(super) from: isize,
+    pub(super) to: isize,
+}
+
+/// Steps between neighbours along each axis of a row-major tensor.
+pub(super) fn row_major(shape: &[usize]) -> Vec<isize> {
+    let mut steps = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        steps[axis - 1] = steps[axis] * shape[axis] as isize;
+    }
+    steps
+}
+
+/// Steps of a tensor that is broadcast to `shape`: 0 along the axes that repeat it.
+pub(super) fn broadcast(from: &[usize], shape: &[usize]) -> Vec<isize> {
+    let steps =
+        from.iter().zip(row_major(from)).map(|(&len, step)| if len == 1 { 0 } else { step });
+    std::iter::repeat_n(0, shape.len() - from.len()).chain(steps).collect()
+}
+
+/// Pairs up a box's lengths with its steps; axes of length 1 go, and those that can be walked as one
+/// become one.
+pub(super) fn collapse(shape: &[usize], from: &[isize], to: &[isize]) -> Vec<Axis> {
+    let mut axes: Vec<Axis> = Vec::new();
+    for ((&len, &from), &to) in shape.iter().zip(from).zip(to).filter(|((len, _), _)| **len != 1) {
+        let inner = Axis { len, from, to };
+        match axes.last_mut() {
+            Some(outer) if outer.continues(&inner) => {
+                *outer = Axis { len: outer.len * inner.len, ..inner };
+            }
+            _ => axes.push(inner),
+        }
+    }
+    axes
+}
+
+impl Axis {
+    /// Whether a step along this axis is the step after the last one along `inner`.
+    fn continues(&self, inner: &Self) -> bool {
+        let len = inner.len as isize;
+        self.from == inner.from * len && self.to == inner.to * len
+    }
+}
+
+/// Lengths, source steps and target steps of up to four axes, padded with unit axes in front.
+pub(super) fn four(axes: &[Axis]) -> Option<([usize; 4], [isize; 4], [usize; 4])> {
+    let unit = 4usize.checked_sub(axes.len())?;
+    let (mut dims, mut from, mut to) = ([1; 4], [0; 4], [0; 4]);
+    for (at, axis) in axes.iter().enumerate() {
+        (dims[unit + at], from[unit + at], to[unit + at]) = (axis.len, axis.from, axis.to as usize);
+    }
+    Some((dims, from, to))
+}
+
+/// The copy along `axes`; `None` if there are more than four.
+pub(super) fn strided(axes: &[Axis], from_start: usize, to_start: usize) -> Option<Strided> {
+    let (dims, from, to) = four(axes)?;
+    Some(Strided { dims, from, from_start, to, to_start })
+}
+
+/// Whether the walk visits neighbours in order on both sides.
+pub(super) fn is_contiguous(axes: &[Axis]) -> bool {
+    matches!(axes, [] | [Axis { from: 1, to: 1, .. }])
+}

@@ -1,0 +1,50 @@
+//! What scheduling hands to memory planning: kernel calls on tensors that have no place yet.
+
+use super::plan::{Kernel, Port};
+use std::ops::Range;
+
+/// A plan before its tensors are placed.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    pub(super) name: String,
+    pub(super) inputs: Vec<Port>,
+    pub(super) outputs: Vec<Port>,
+    pub(super) tensors: Vec<Tensor>,
+    pub(super) calls: Vec<Call>,
+    pub(super) weights: Vec<f32>,
+}
+
+/// Index into [`Draft::tensors`].
+pub(super) type TensorId = usize;
+
+/// Values that lie together.
+#[derive(Clone, Debug)]
+pub(super) struct Tensor {
+    pub(super) len: usize,
+    pub(super) home: Home,
+}
+
+/// Where a tensor must lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    /// The caller's input of this index.
+    Input(usize),
+    /// The caller's output of this index; it keeps its values until the end.
+    Output(usize),
+    /// Among the weights.
+    Weights(Range<usize>),
+    /// In the arena, wherever there is room.
+    Arena,
+}
+
+/// A [`Step`](super::Step) before its operands are placed.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) name: String,
+    pub(super) op: String,
+    pub(super) shape: Vec<usize>,
+    pub(super) macs: usize,
+    pub(super) kernel: Kernel,
+    pub(super) source: Option<TensorId>,
+    pub(super) target: TensorId,
+}

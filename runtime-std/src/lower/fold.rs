@@ -1,0 +1,40 @@
+//! Pass 2: nodes whose operands are all constants.
+
+use super::{place, schedule};
+use crate::import::{Graph, Node, Value};
+use crate::twin::Twin;
+
+/// Evaluates nodes of constants, each by a plan of its own that the twin runs: folding and running
+/// cannot differ.
+///
+/// A node that has no kernel stays as it is; scheduling will say why.
+pub fn fold(graph: &mut Graph) {
+    for index in 0..graph.nodes.len() {
+        let node = &graph.nodes[index];
+        let known = node.inputs.iter().all(|&input| graph.values[input].constant.is_some());
+        if known && !node.inputs.is_empty() {
+            let output = node.output;
+            graph.values[output].constant = evaluate(graph, node);
+        }
+    }
+    let values = &graph.values;
+    graph.nodes.retain(|node| values[node.output].constant.is_none());
+}
+
+/// The node's result, by a graph of this node alone, whose input is the node's first operand.
+fn evaluate(graph: &Graph, node: &Node) -> Option<Vec<f32>> {
+    let operands = node.inputs.iter().chain([&node.output]);
+    let mut values: Vec<Value> = operands.map(|&value| graph.values[value].clone()).collect();
+    let input = values[0].constant.take()?;
+    let output = values.len() - 1;
+    let single = Graph {
+        name: node.name.clone(),
+        opset: graph.opset,
+        inputs: vec![0],
+        outputs: vec![(node.name.clone(), output)],
+        values,
+        nodes: vec![Node { inputs: (0..output).collect(), output, ..node.clone() }],
+    };
+    let plan = place(schedule(&single).ok()?);
+    Twin::new(&plan).run(&[&input]).ok()?.pop()
+}

@@ -1,0 +1,45 @@
+//! Pass 3: several nodes that one kernel computes become one node.
+
+mod activation;
+mod batch_norm;
+mod bias;
+
+pub(super) use batch_norm::Affine;
+
+use super::links::Links;
+use crate::import::{Graph, Node, Value, ValueId};
+
+/// The node of an index, if it ends a pattern, as a node that computes the whole pattern.
+type Rule = fn(&mut Graph, &Links, usize) -> Option<Node>;
+
+/// A bias must be in place before a normalization moves into the layer.
+const RULES: [Rule; 4] = [activation::gelu, activation::silu, bias::gemm, batch_norm::into_layer];
+
+/// Joins the exporters' patterns:
+///
+/// | Pattern | Becomes |
+/// |---|---|
+/// | `x / 2 * (1 + Erf(x / sqrt(2)))`, factors in any order | `Gelu` |
+/// | `x * Sigmoid(x)` | `Silu` |
+/// | `MatMul` and `Add` of a constant row | `Gemm` |
+/// | `Gemm`, `MatMul`, `Conv` or `ConvTranspose`, and `BatchNormalization` | the layer, with other weights |
+///
+/// A value between the nodes of a pattern must have no other reader. Nodes that are no longer needed
+/// remain; [`prune`](super::prune()) removes them.
+pub fn fuse(graph: &mut Graph) {
+    for rule in RULES {
+        let mut links = Links::of(graph);
+        for index in 0..graph.nodes.len() {
+            if let Some(node) = rule(graph, &links, index) {
+                links.replace(&graph.nodes[index], &node);
+                graph.nodes[index] = node;
+            }
+        }
+    }
+}
+
+/// Adds a constant to the graph.
+fn constant(graph: &mut Graph, name: String, shape: Vec<usize>, values: Vec<f32>) -> ValueId {
+    graph.values.push(Value { name, shape, constant: Some(values) });
+    graph.values.len() - 1
+}

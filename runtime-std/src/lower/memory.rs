@@ -1,0 +1,147 @@
+//! Pass 5: tensors get their place in memory.
+
+use super::draft::{Call, Draft, Home, TensorId};
+use super::plan::{Buffer, Kernel, Plan, Step};
+use std::cmp::Reverse;
+use std::ops::{Range, RangeInclusive};
+
+/// Gives every tensor a place: a copy and its original share one where the original is not read
+/// again, and tensors that are never needed at the same time overlap.
+pub fn place(mut draft: Draft) -> Plan {
+    share_copies(&mut draft);
+    let lives = lives(&draft);
+    let (offsets, arena) = arrange(&draft, &lives);
+    let buffer = |tensor: TensorId| match draft.tensors[tensor].home.clone() {
+        Home::Input(index) => Buffer::Input(index),
+        Home::Output(index) => Buffer::Output(index),
+        Home::Weights(range) => Buffer::Weights(range),
+        Home::Arena => Buffer::Arena(offsets[tensor]..offsets[tensor] + draft.tensors[tensor].len),
+    };
+    let step = |call: Call| Step {
+        source: call.source.map(buffer),
+        target: buffer(call.target),
+        name: call.name,
+        op: call.op,
+        shape: call.shape,
+        macs: call.macs,
+        kernel: call.kernel,
+    };
+    let steps: Vec<Step> = draft.calls.into_iter().map(step).collect();
+    let source_len = |step: &Step| step.source.as_ref().map_or(0, Buffer::arena_len);
+    let needs = steps.iter().map(|step| source_len(step) + step.target.arena_len());
+    Plan {
+        name: draft.name,
+        inputs: draft.inputs,
+        outputs: draft.outputs,
+        arena_lower_bound: needs.max().unwrap_or(0),
+        steps,
+        weights: draft.weights,
+        arena,
+    }
+}
+
+/// The calls between which a tensor holds values, first and last included; `None` if no call
+/// touches it.
+type Life = Option<RangeInclusive<usize>>;
+
+fn lives(draft: &Draft) -> Vec<Life> {
+    let mut lives: Vec<Life> = vec![None; draft.tensors.len()];
+    for (at, call) in draft.calls.iter().enumerate() {
+        for tensor in call.source.into_iter().chain([call.target]) {
+            let first = lives[tensor].as_ref().map_or(at, |life| *life.start());
+            lives[tensor] = Some(first..=at);
+        }
+    }
+    for (tensor, life) in draft.tensors.iter().zip(&mut lives) {
+        if let (Home::Output(_), Some(life)) = (&tensor.home, life) {
+            *life = *life.start()..=usize::MAX;
+        }
+    }
+    lives
+}
+
+/// Removes copies out of tensors that nothing reads afterwards: the copy takes over their place, or
+/// they move to the caller's output where the copy is one.
+fn share_copies(draft: &mut Draft) {
+    let mut lives = lives(draft);
+    let mut heirs: Vec<TensorId> = (0..draft.tensors.len()).collect();
+    let mut removed = vec![false; draft.calls.len()];
+    for (at, call) in draft.calls.iter().enumerate() {
+        let (Kernel::Copy, Some(source)) = (&call.kernel, call.source) else { continue };
+        let (original, copy) = (heir(&mut heirs, source), call.target);
+        let (Some(before), Some(after)) = (&lives[original], &lives[copy]) else { continue };
+        let movable = draft.tensors[original].home == Home::Arena;
+        if movable && *before.end() == at && *after.start() == at {
+            lives[copy] = Some(*before.start()..=*after.end());
+            heirs[original] = copy;
+            removed[at] = true;
+        }
+    }
+    let mut removed = removed.into_iter();
+    draft.calls.retain(|_| removed.next() == Some(false));
+    for call in &mut draft.calls {
+        call.source = call.source.map(|source| heir(&mut heirs, source));
+        call.target = heir(&mut heirs, call.target);
+    }
+}
+
+/// Who has a tensor's place in the end; shortens the way there for the next one who asks.
+fn heir(heirs: &mut [TensorId], mut tensor: TensorId) -> TensorId {
+    while heirs[tensor] != tensor {
+        heirs[tensor] = heirs[heirs[tensor]];
+        tensor = heirs[tensor];
+    }
+    tensor
+}
+
+/// Offsets of all tensors, and the length of the arena: the best of a few orders of placement, by
+/// length, length times life, life, or birth.
+fn arrange(draft: &Draft, lives: &[Life]) -> (Vec<usize>, usize) {
+    let mut orders = [const { Vec::new() }; 4];
+    for (tensor, life) in lives.iter().enumerate() {
+        let (Home::Arena, Some(life)) = (&draft.tensors[tensor].home, life) else { continue };
+        let (len, calls) = (draft.tensors[tensor].len, life.end() - life.start() + 1);
+        let keys = [(len, calls), (len * calls, len), (calls, len), (0, 0)];
+        for (order, key) in orders.iter_mut().zip(keys) {
+            order.push((Reverse(key), *life.start(), tensor));
+        }
+    }
+    let arrangements = orders.into_iter().map(|mut order| {
+        order.sort_unstable();
+        first_fit(draft, lives, order.into_iter().map(|(_, _, tensor)| tensor))
+    });
+    arrangements.min_by_key(|(_, arena)| *arena).unwrap_or_default()
+}
+
+/// Each tensor, in this order, at the lowest offset where no tensor lies that lives at the same time.
+fn first_fit(
+    draft: &Draft,
+    lives: &[Life],
+    order: impl Iterator<Item = TensorId>,
+) -> (Vec<usize>, usize) {
+    let mut offsets = vec![0; draft.tensors.len()];
+    let mut placed: Vec<(Range<usize>, &Life)> = Vec::new();
+    for tensor in order {
+        let (len, life) = (draft.tensors[tensor].len, &lives[tensor]);
+        let at_the_same_time = placed.iter().filter(|(_, other)| overlap(other, life));
+        let mut taken: Vec<Range<usize>> =
+            at_the_same_time.map(|(range, _)| range.clone()).collect();
+        taken.sort_by_key(|range| range.start);
+        let mut offset = 0;
+        for range in taken {
+            if offset + len <= range.start {
+                break;
+            }
+            offset = offset.max(range.end);
+        }
+        offsets[tensor] = offset;
+        placed.push((offset..offset + len, life));
+    }
+    let arena = placed.iter().map(|(range, _)| range.end).max().unwrap_or(0);
+    (offsets, arena)
+}
+
+fn overlap(a: &Life, b: &Life) -> bool {
+    let (Some(a), Some(b)) = (a, b) else { return false };
+    a.start() <= b.end() && b.start() <= a.end()
+}

@@ -1,0 +1,45 @@
+//! Stage 2, lower: a [`Graph`] becomes a [`Plan`].
+//!
+//! | Pass | Does |
+//! |---|---|
+//! | [`prune`](prune()) | keeps the wanted outputs and what they need |
+//! | [`fold`](fold()) | evaluates what depends on constants alone |
+//! | [`fuse`](fuse()) | joins nodes that one kernel computes |
+//! | [`schedule`](schedule()) | nodes become kernel calls on tensors, weights take their kernels' layout |
+//! | [`place`] | tensors get their place in memory |
+
+mod axes;
+mod draft;
+mod fold;
+mod fuse;
+mod links;
+mod memory;
+pub mod plan;
+mod prune;
+mod schedule;
+
+use crate::Result;
+use crate::import::Graph;
+
+pub use draft::Draft;
+pub use fold::fold;
+pub use fuse::fuse;
+pub use memory::place;
+pub use plan::{Buffer, Kernel, Plan, Port, Step};
+pub use prune::prune;
+pub use schedule::schedule;
+
+/// Lowers what the graph outputs of the given indices need; they are the plan's outputs, in this order.
+///
+/// Inputs of the graph that no such output needs are not inputs of the plan.
+///
+/// # Errors
+///
+/// One error lists every node that no kernel computes, with advice.
+pub fn lower(graph: &Graph, outputs: &[usize]) -> Result<Plan> {
+    let mut graph = prune(graph, outputs)?;
+    fold(&mut graph);
+    fuse(&mut graph);
+    let graph = prune(&graph, &Vec::from_iter(0..outputs.len()))?;
+    Ok(place(schedule(&graph)?))
+}

@@ -1,0 +1,231 @@
+//! The plan: kernels in order, with every buffer placed.
+
+use elbow_core::kernels::{Binary, ConvShape, ConvTransposeShape, Strided, Unary};
+use std::fmt;
+use std::ops::Range;
+
+/// What runs, in order, and where its data lies. Sizes and offsets count floats.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the graph.
+    pub name: String,
+    /// What the caller gives.
+    pub inputs: Vec<Port>,
+    /// What the caller gets.
+    pub outputs: Vec<Port>,
+    /// Kernels in order.
+    pub steps: Vec<Step>,
+    /// Weights in the layout of their kernels.
+    pub weights: Vec<f32>,
+    /// Length of the arena.
+    pub arena: usize,
+    /// The largest input plus output of one step that lie in the arena: no plan needs less.
+    pub arena_lower_bound: usize,
+}
+
+/// An input or output of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// ONNX name.
+    pub name: String,
+    /// Shape with the batch axis as the file has it.
+    pub shape: Vec<usize>,
+}
+
+impl Port {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether the port holds no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One kernel call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Name of the node that it comes from.
+    pub name: String,
+    /// Operator of that node.
+    pub op: String,
+    /// Shape of the result.
+    pub shape: Vec<usize>,
+    /// Multiply-accumulates.
+    pub macs: usize,
+    /// The call.
+    pub kernel: Kernel,
+    /// What it reads; `None` where it works in place on `target`.
+    pub source: Option<Buffer>,
+    /// What it writes.
+    pub target: Buffer,
+}
+
+/// Where a tensor lies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Buffer {
+    /// The caller's input of this index.
+    Input(usize),
+    /// The caller's output of this index.
+    Output(usize),
+    /// A range of the arena.
+    Arena(Range<usize>),
+    /// A range of the weights; only ever read.
+    Weights(Range<usize>),
+}
+
+/// A call of `elbow_core::kernels`, with its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kernel {
+    /// `kernels::dense(source, weights, bias, target)`, or `dense_rows` for several rows.
+    Dense {
+        /// Rows that share the weights.
+        rows: usize,
+        /// Panels.
+        weights: Range<usize>,
+        /// One per output.
+        bias: Range<usize>,
+    },
+    /// `kernels::conv(source, weights, bias, target, shape)`, or `conv_depthwise`.
+    Conv {
+        /// Shapes.
+        shape: ConvShape,
+        /// Panels, group by group.
+        weights: Range<usize>,
+        /// One per filter.
+        bias: Range<usize>,
+    },
+    /// `kernels::conv_transpose(source, weights, bias, target, shape)`
+    ConvTranspose {
+        /// Shapes.
+        shape: ConvTransposeShape,
+        /// As in ONNX.
+        weights: Range<usize>,
+        /// One per filter.
+        bias: Range<usize>,
+    },
+    /// `kernels::affine(target, scale, shift)`, in place.
+    Affine {
+        /// One per channel.
+        scale: Range<usize>,
+        /// One per channel.
+        shift: Range<usize>,
+    },
+    /// `kernels::unary(target, f)`, in place.
+    Unary(Unary),
+    /// `kernels::binary(target, source, shape)`, in place; the operand is the source.
+    Binary(Binary),
+    /// `kernels::strided_copy(source, target, shape)`
+    Strided(Strided),
+    /// `kernels::copy(source, target)`
+    Copy,
+}
+
+impl Plan {
+    /// Multiply-accumulates of one run.
+    pub fn macs(&self) -> usize {
+        self.steps.iter().map(|step| step.macs).sum()
+    }
+}
+
+impl Kernel {
+    /// Multiply-accumulates of a call with this many inputs and this shape of the result.
+    pub(super) fn macs(&self, shape: &[usize], source: usize) -> usize {
+        let len: usize = shape.iter().product();
+        match self {
+            Self::Dense { rows, .. } => len * source / (*rows).max(1),
+            Self::Conv { shape, .. } => shape.macs(),
+            Self::ConvTranspose { shape, .. } => shape.macs(),
+            Self::Affine { .. } => len,
+            Self::Unary(_) | Self::Binary(_) | Self::Strided(_) | Self::Copy => 0,
+        }
+    }
+}
+
+impl Buffer {
+    /// Length of the part of the arena that it takes; 0 elsewhere.
+    pub(super) fn arena_len(&self) -> usize {
+        match self {
+            Self::Arena(range) => range.len(),
+            Self::Input(_) | Self::Output(_) | Self::Weights(_) => 0,
+        }
+    }
+}
+
+/// Everything but the weights' values: what the fingerprint of generated code stands for.
+impl Plan {
+    /// The dump without names: all that code made from the plan takes for granted.
+    pub fn structure(&self) -> String {
+        let mut text = String::new();
+        for ports in [&self.inputs, &self.outputs] {
+            text += &ports.iter().map(|port| format!("{:?} ", port.shape)).collect::<String>();
+            text += "\n";
+        }
+        for step in &self.steps {
+            let source = step.source.as_ref().map_or_else(String::new, Buffer::to_string);
+            text += &format!("{} = {} of {source}\n", step.target, step.kernel);
+        }
+        text + &format!("arena {}, weights {}\n", self.arena, self.weights.len())
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "plan {}", self.name)?;
+        for (index, port) in self.inputs.iter().enumerate() {
+            writeln!(f, "  {}: {} {:?}", Buffer::Input(index), port.name, port.shape)?;
+        }
+        for step in &self.steps {
+            writeln!(f, "  {step}")?;
+        }
+        for (index, port) in self.outputs.iter().enumerate() {
+            writeln!(f, "  {}: {} {:?}", Buffer::Output(index), port.name, port.shape)?;
+        }
+        let (arena, bound, weights) = (self.arena, self.arena_lower_bound, self.weights.len());
+        writeln!(f, "  arena {arena} (at least {bound}), weights {weights}, macs {}", self.macs())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.target, self.kernel)?;
+        if let Some(source) = &self.source {
+            write!(f, " of {source}")?;
+        }
+        write!(f, "  # {} ({}) {:?}", self.name, self.op, self.shape)
+    }
+}
+
+impl fmt::Display for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(index) => write!(f, "input {index}"),
+            Self::Output(index) => write!(f, "output {index}"),
+            Self::Arena(range) => write!(f, "arena[{range:?}]"),
+            Self::Weights(range) => write!(f, "weights[{range:?}]"),
+        }
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dense { rows, weights, bias } => {
+                write!(f, "dense rows {rows} weights[{weights:?}] bias[{bias:?}]")
+            }
+            Self::Conv { shape, weights, bias } => {
+                write!(f, "{shape:?} weights[{weights:?}] bias[{bias:?}]")
+            }
+            Self::ConvTranspose { shape, weights, bias } => {
+                write!(f, "{shape:?} weights[{weights:?}] bias[{bias:?}]")
+            }
+            Self::Affine { scale, shift } => write!(f, "affine scale[{scale:?}] shift[{shift:?}]"),
+            Self::Unary(unary) => write!(f, "{unary:?}"),
+            Self::Binary(binary) => write!(f, "{binary:?}"),
+            Self::Strided(strided) => write!(f, "{strided:?}"),
+            Self::Copy => f.write_str("copy"),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Convolutions with constant weights.
+
+use super::weights::{Form, panels};
+use super::{Advice, Scheduler};
+use crate::import::{Node, ValueId};
+use crate::lower::plan::Kernel;
+use elbow_core::kernels::{ConvShape, ConvTransposeShape};
+
+/// Attributes of both convolutions, per spatial axis.
+pub(super) struct Attributes<'n> {
+    pub(super) strides: &'n [usize],
+    pub(super) dilations: &'n [usize],
+    pub(super) pads: &'n [usize],
+    pub(super) groups: usize,
+}
+
+/// Channels, height and width of one image; a signal has height 1.
+struct Image {
+    channels: usize,
+    size: [usize; 2],
+}
+
+/// Constant weights, with their values, and the bias with factor 1.
+struct Filters<'g> {
+    w: ValueId,
+    taps: &'g [f32],
+    bias: Option<(ValueId, f32)>,
+}
+
+impl<'g> Scheduler<'g> {
+    pub(super) fn conv(&mut self, node: &Node, attributes: &Attributes) -> Advice {
+        let Filters { w, taps, bias } = self.filters(node)?;
+        let (x, y) = (self.image(node.inputs[0])?, self.image(node.output)?);
+        let shape = ConvShape {
+            channels: x.channels,
+            input: x.size,
+            filters: y.channels,
+            output: y.size,
+            kernel: two(&self.shape(w)[2..], 1)?,
+            strides: two(attributes.strides, 1)?,
+            dilations: two(attributes.dilations, 1)?,
+            pads: two(attributes.pads, 0)?,
+            groups: attributes.groups,
+        };
+        let group = y.channels / attributes.groups.max(1) * shape.taps();
+        let weights = self.weights.pack(Form::Filters(w), || {
+            if shape.is_depthwise() {
+                return taps.to_vec();
+            }
+            taps.chunks(group.max(1)).flat_map(|group| panels(group, shape.taps())).collect()
+        });
+        let bias = self.bias(bias, y.channels);
+        self.convolve(node, Kernel::Conv { shape, weights, bias })
+    }
+
+    pub(super) fn conv_transpose(&mut self, node: &Node, attributes: &Attributes) -> Advice {
+        let Filters { w, taps, bias } = self.filters(node)?;
+        let (x, y) = (self.image(node.inputs[0])?, self.image(node.output)?);
+        let shape = ConvTransposeShape {
+            channels: x.channels,
+            input: x.size,
+            filters: y.channels,
+            output: y.size,
+            kernel: two(&self.shape(w)[2..], 1)?,
+            strides: two(attributes.strides, 1)?,
+            dilations: two(attributes.dilations, 1)?,
+            pads: two(attributes.pads, 0)?,
+            groups: attributes.groups,
+        };
+        let weights = self.weights.pack(Form::Raw(w), || taps.to_vec());
+        let bias = self.bias(bias, y.channels);
+        self.convolve(node, Kernel::ConvTranspose { shape, weights, bias })
+    }
+
+    fn convolve(&mut self, node: &Node, kernel: Kernel) -> Advice {
+        let x = self.read(node.inputs[0]);
+        let y = self.call(node, self.shape(node.output), kernel, Some(x), None);
+        self.bind(node.output, y);
+        Ok(())
+    }
+
+    fn filters(&self, node: &Node) -> Advice<Filters<'g>> {
+        let w = *node.inputs.get(1).ok_or("it has no weights")?;
+        let taps = self.constant(w);
+        let taps = taps.ok_or("its weights depend on the input, and must be constant")?;
+        let bias = node.inputs.get(2).map(|&bias| (bias, 1.0));
+        match bias {
+            Some((b, _)) if self.constant(b).is_none() => {
+                Err("its bias depends on the input, and must be constant: use Add instead".into())
+            }
+            _ => Ok(Filters { w, taps, bias }),
+        }
+    }
+
+    fn image(&self, value: ValueId) -> Advice<Image> {
+        match *self.shape(value) {
+            [1, channels, width] => Ok(Image { channels, size: [1, width] }),
+            [1, channels, height, width] => Ok(Image { channels, size: [height, width] }),
+            ref shape => Err(format!(
+                "it convolves shape {shape:?}, expected [1, channels, length] or \
+                 [1, channels, height, width]: keep the batch axis in front, one or two axes behind"
+            )),
+        }
+    }
+}
+
+/// Both spatial axes; a signal's missing one is `missing`.
+fn two(axes: &[usize], missing: usize) -> Advice<[usize; 2]> {
+    match *axes {
+        [width] => Ok([missing, width]),
+        [height, width] => Ok([height, width]),
+        _ => Err(format!("it has {} spatial axes, expected one or two", axes.len())),
+    }
+}

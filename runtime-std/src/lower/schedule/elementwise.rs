@@ -1,0 +1,108 @@
+//! Kernels that work in place: activations, arithmetic of two tensors, normalization.
+
+use super::weights::Form;
+use super::{Advice, Scheduler};
+use crate::import::Node;
+use crate::lower::axes::{broadcast, collapse, four, row_major, strided};
+use crate::lower::draft::{Home, TensorId};
+use crate::lower::fuse::Affine;
+use crate::lower::plan::Kernel;
+use elbow_core::kernels::{Binary, BinaryOp, Unary};
+
+impl Scheduler<'_> {
+    pub(super) fn unary(&mut self, node: &Node, f: Unary) -> Advice {
+        let x = self.read(node.inputs[0]);
+        let y = self.copy(node, self.shape(node.output), x);
+        self.call(node, self.shape(node.output), Kernel::Unary(f), None, Some(y));
+        self.bind(node.output, y);
+        Ok(())
+    }
+
+    /// One operand, stretched to the result's shape where it must be, becomes the result in place.
+    pub(super) fn binary(&mut self, node: &Node, op: BinaryOp) -> Advice {
+        let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
+        let shape = self.shape(node.output);
+        let (left, right) = (self.read(a), self.read(b));
+        let reversed = self.cost_of_target(right, shape) < self.cost_of_target(left, shape);
+        let (target, operand) = if reversed { (right, left) } else { (left, right) };
+        let (target_shape, operand_shape) =
+            if reversed { (self.shape(b), self.shape(a)) } else { (self.shape(a), self.shape(b)) };
+        let y = self.stretched(node, (target, target_shape), shape)?;
+        self.combine(node, op, reversed, y, (operand, operand_shape))?;
+        self.bind(node.output, y);
+        Ok(())
+    }
+
+    /// Nothing where a tensor can be overwritten; a copy; worst, a copy of a constant, which
+    /// leaves the other operand, that may die here, in the arena.
+    fn cost_of_target(&self, tensor: TensorId, shape: &[usize]) -> usize {
+        let fits = self.draft.tensors[tensor].len == shape.iter().product::<usize>();
+        match self.draft.tensors[tensor].home {
+            Home::Arena if fits && self.pending[tensor] == 0 => 0,
+            Home::Arena | Home::Input(_) | Home::Output(_) => 1 + usize::from(!fits),
+            Home::Weights(_) => 3,
+        }
+    }
+
+    /// A tensor of `shape` that may be overwritten, with the values of `x` repeated as needed.
+    fn stretched(
+        &mut self,
+        node: &Node,
+        (x, x_shape): (TensorId, &[usize]),
+        shape: &[usize],
+    ) -> Advice<TensorId> {
+        if x_shape.iter().product::<usize>() == shape.iter().product::<usize>() {
+            return Ok(self.copy(node, shape, x));
+        }
+        let axes = collapse(shape, &broadcast(x_shape, shape), &row_major(shape));
+        let shape_of_copy = strided(&axes, 0, 0).ok_or(TOO_MANY_AXES)?;
+        Ok(self.call(node, shape, Kernel::Strided(shape_of_copy), Some(x), None))
+    }
+
+    /// `y = y op operand`, or `operand op y`, in place.
+    pub(super) fn combine(
+        &mut self,
+        node: &Node,
+        op: BinaryOp,
+        reversed: bool,
+        y: TensorId,
+        (operand, operand_shape): (TensorId, &[usize]),
+    ) -> Advice {
+        let shape = self.shape(node.output);
+        let axes = collapse(shape, &broadcast(operand_shape, shape), &row_major(shape));
+        let (dims, strides, _) = four(&axes).ok_or(TOO_MANY_AXES)?;
+        let strides = strides.map(isize::unsigned_abs);
+        let reversed = reversed && matches!(op, BinaryOp::Sub | BinaryOp::Div);
+        let kernel = Kernel::Binary(Binary { op, reversed, dims, strides });
+        self.call(node, shape, kernel, Some(operand), Some(y));
+        Ok(())
+    }
+
+    /// A normalization that no layer could take in.
+    pub(super) fn batch_norm(&mut self, node: &Node) -> Advice {
+        let affine = Affine::of(self.graph, node).ok_or(
+            "its scale, bias, mean and variance must be constants: export in inference mode",
+        )?;
+        let shape = self.shape(node.output);
+        if shape.first() != Some(&1) || shape.get(1) != Some(&affine.scale.len()) {
+            return Err(format!(
+                "it normalizes {} channels of shape {shape:?}, expected [1, channels, ..]: \
+                 keep the batch axis in front",
+                affine.scale.len()
+            ));
+        }
+        let rounded = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
+        let operands = node.inputs[1..].to_vec();
+        let scale = self.weights.pack(Form::Scale(operands.clone()), || rounded(&affine.scale));
+        let shift = self.weights.pack(Form::Shift(operands), || rounded(&affine.shift));
+        let x = self.read(node.inputs[0]);
+        let y = self.copy(node, shape, x);
+        self.call(node, shape, Kernel::Affine { scale, shift }, None, Some(y));
+        self.bind(node.output, y);
+        Ok(())
+    }
+}
+
+/// Advice where a box stays too complicated.
+pub(super) const TOO_MANY_AXES: &str = "it moves along more than four axes that cannot be joined: \
+    split it into two nodes, or reshape to fewer axes before it";

@@ -1,0 +1,209 @@
+//! Matrix products with one constant operand: `Gemm` and `MatMul` as dense layers over rows.
+
+use super::weights::{Form as Packed, panels, transposed};
+use super::{Advice, Scheduler};
+use crate::import::{Node, ValueId};
+use crate::lower::draft::TensorId;
+use crate::lower::plan::Kernel;
+use elbow_core::kernels::BinaryOp;
+use std::ops::Range;
+
+/// `alpha * op(a) * op(b) + beta * c`
+pub(super) struct Form {
+    pub(super) trans_a: bool,
+    pub(super) trans_b: bool,
+    pub(super) alpha: f32,
+    pub(super) beta: f32,
+}
+
+impl Form {
+    /// `a * b`
+    pub(super) const PLAIN: Self = Self { trans_a: false, trans_b: false, alpha: 1.0, beta: 1.0 };
+}
+
+/// A stack of matrices: `[batch][rows][columns]`.
+#[derive(Clone, Copy)]
+struct Matrix {
+    batch: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl Matrix {
+    /// How an operand is stored. A vector on the left is a row, on the right a column.
+    fn stored(shape: &[usize], on_the_left: bool) -> Self {
+        match *shape {
+            [] => Self { batch: 1, rows: 1, columns: 1 },
+            [len] if on_the_left => Self { batch: 1, rows: 1, columns: len },
+            [len] => Self { batch: 1, rows: len, columns: 1 },
+            [ref batch @ .., rows, columns] => {
+                Self { batch: batch.iter().product(), rows, columns }
+            }
+        }
+    }
+
+    fn shape(self) -> [usize; 3] {
+        [self.batch, self.rows, self.columns]
+    }
+
+    fn transposed(self) -> Self {
+        Self { rows: self.columns, columns: self.rows, ..self }
+    }
+}
+
+/// A dense layer over rows.
+struct Layer {
+    /// `[..][inputs]`
+    x: TensorId,
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+    /// The constant matrix.
+    matrix: ValueId,
+    /// Whether it is stored as `[outputs][inputs]`.
+    by_output: bool,
+    alpha: f32,
+    /// One number per output, or one for all, and its factor.
+    bias: Option<(ValueId, f32)>,
+}
+
+impl Scheduler<'_> {
+    /// `alpha * op(a) * op(b) + beta * c`, one of `a` and `b` constant.
+    pub(super) fn gemm(&mut self, node: &Node, form: &Form) -> Advice {
+        let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
+        let c = node.inputs.get(2).map(|&c| (c, form.beta)).filter(|(_, beta)| *beta != 0.0);
+        let left = Matrix::stored(self.shape(a), true);
+        let right = Matrix::stored(self.shape(b), false);
+        let (y, rest) = match (self.constant(a), self.constant(b)) {
+            (_, Some(_)) if right.batch == 1 => {
+                self.rows_by_constant(node, form, (a, left), (b, right), c)
+            }
+            (Some(_), _) if left.batch == 1 => {
+                self.constant_by_columns(node, form, (a, left), (b, right), c)
+            }
+            (None, None) => Err("both operands depend on the input, and one must be constant: \
+                attention and bilinear layers are not supported; leave them out of the exported graph"
+                .into()),
+            _ => Err("its constant operand is a stack of matrices, and only a single matrix is \
+                supported: split the stack into one product each"
+                .into()),
+        }?;
+        if let Some((c, beta)) = rest {
+            self.add_scaled(node, y, c, beta)?;
+        }
+        self.bind(node.output, y);
+        Ok(())
+    }
+
+    /// Every row of `a` is an input of the layer `b`. Answers the result and what is still to be added.
+    fn rows_by_constant(
+        &mut self,
+        node: &Node,
+        form: &Form,
+        (a, stored): (ValueId, Matrix),
+        (b, matrix): (ValueId, Matrix),
+        c: Option<(ValueId, f32)>,
+    ) -> Advice<(TensorId, Option<(ValueId, f32)>)> {
+        let mut x = self.read(a);
+        let mut left = stored;
+        if form.trans_a {
+            (x, left) = (self.transposed(node, x, stored.shape())?, stored.transposed());
+        }
+        let outputs = if form.trans_b { matrix.rows } else { matrix.columns };
+        let bias = c.filter(|&(c, _)| self.is_along_last(c, outputs));
+        let layer = Layer {
+            x,
+            rows: left.batch * left.rows,
+            inputs: left.columns,
+            outputs,
+            matrix: b,
+            by_output: form.trans_b,
+            alpha: form.alpha,
+            bias,
+        };
+        let y = self.layer(node, self.shape(node.output), &layer);
+        Ok((y, c.filter(|_| bias.is_none())))
+    }
+
+    /// Every column of `b` is an input of the layer `a`: the transposed product, transposed.
+    fn constant_by_columns(
+        &mut self,
+        node: &Node,
+        form: &Form,
+        (a, matrix): (ValueId, Matrix),
+        (b, stored): (ValueId, Matrix),
+        c: Option<(ValueId, f32)>,
+    ) -> Advice<(TensorId, Option<(ValueId, f32)>)> {
+        let mut x = self.read(b);
+        let mut right = stored.transposed();
+        if form.trans_b {
+            right = stored;
+        } else {
+            x = self.transposed(node, x, stored.shape())?;
+        }
+        let outputs = if form.trans_a { matrix.columns } else { matrix.rows };
+        let bias = c.filter(|&(c, _)| self.is_along_rows(c, outputs));
+        let layer = Layer {
+            x,
+            rows: right.batch * right.rows,
+            inputs: right.columns,
+            outputs,
+            matrix: a,
+            by_output: !form.trans_a,
+            alpha: form.alpha,
+            bias,
+        };
+        let columns = Matrix { columns: outputs, ..right };
+        let y = self.layer(node, &columns.shape(), &layer);
+        Ok((self.transposed(node, y, columns.shape())?, c.filter(|_| bias.is_none())))
+    }
+
+    fn layer(&mut self, node: &Node, shape: &[usize], layer: &Layer) -> TensorId {
+        let &Layer { x, rows, inputs, outputs, matrix, by_output, alpha, .. } = layer;
+        let constant = self.constant(matrix).unwrap_or_default();
+        let form = Packed::Panels { matrix, transposed: !by_output, alpha: alpha.to_bits() };
+        let weights = self.weights.pack(form, || {
+            let scaled: Vec<f32> = constant.iter().map(|w| alpha * w).collect();
+            panels(&if by_output { scaled } else { transposed(&scaled, outputs) }, inputs)
+        });
+        let bias = self.bias(layer.bias, outputs);
+        self.call(node, shape, Kernel::Dense { rows, weights, bias }, Some(x), None)
+    }
+
+    /// A bias per output: `beta * c` repeated as needed, or zeros.
+    pub(super) fn bias(&mut self, c: Option<(ValueId, f32)>, outputs: usize) -> Range<usize> {
+        let Some((bias, beta)) = c else {
+            return self.weights.pack(Packed::Zeros(outputs), || vec![0.0; outputs]);
+        };
+        let constant = self.constant(bias).unwrap_or_default();
+        let form = Packed::Bias { bias, outputs, beta: beta.to_bits() };
+        let repeated = || constant.iter().cycle().take(outputs).map(|b| beta * b).collect();
+        self.weights.pack(form, repeated)
+    }
+
+    /// `y += beta * c`, where `c` is no bias of the layer.
+    fn add_scaled(&mut self, node: &Node, y: TensorId, c: ValueId, beta: f32) -> Advice {
+        let mut operand = self.read(c);
+        if beta != 1.0 {
+            let scale = self.weights.pack(Packed::Number(beta.to_bits()), || vec![beta]);
+            let shift = self.bias(None, 1);
+            operand = self.copy(node, self.shape(c), operand);
+            let kernel = Kernel::Affine { scale, shift };
+            self.call(node, self.shape(c), kernel, None, Some(operand));
+        }
+        self.combine(node, BinaryOp::Add, false, y, (operand, self.shape(c)))
+    }
+
+    /// Whether a constant gives one number for all, or one for each place along the last axis.
+    fn is_along_last(&self, c: ValueId, len: usize) -> bool {
+        let Some(constant) = self.constant(c) else { return false };
+        constant.len() == 1 || constant.len() == len && self.shape(c).last() == Some(&len)
+    }
+
+    /// Whether a constant gives one number for all, or one for each row.
+    fn is_along_rows(&self, c: ValueId, rows: usize) -> bool {
+        let Some(constant) = self.constant(c) else { return false };
+        let column = matches!(self.shape(c), [.., len, 1] if *len == rows);
+        constant.len() == 1 || constant.len() == rows && column
+    }
+}

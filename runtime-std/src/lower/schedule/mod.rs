@@ -1,0 +1,201 @@
+//! Pass 4: nodes become kernel calls on tensors; constants take the layout that their kernel reads.
+
+mod conv;
+mod elementwise;
+mod linear;
+mod movement;
+mod weights;
+
+use super::draft::{Call, Draft, Home, Tensor, TensorId};
+use super::links::Links;
+use super::plan::{Kernel, Port};
+use crate::import::{Graph, Node, Op, ValueId};
+use crate::{Error, Result};
+use weights::Weights;
+
+/// One or more kernel calls per node. Kernels that work in place get a copy to work on; memory
+/// planning drops the copies whose original nobody else reads.
+///
+/// # Errors
+///
+/// One error lists every node that no kernel computes, with advice.
+pub fn schedule(graph: &Graph) -> Result<Draft> {
+    let mut scheduler = Scheduler::new(graph);
+    let mut problems = Vec::new();
+    for node in &graph.nodes {
+        if let Err(advice) = scheduler.node(node) {
+            problems.push(format!("node `{}` ({}): {advice}", node.name, node.op_type));
+            let len = graph.values[node.output].len();
+            let placeholder = scheduler.tensor(len, Home::Arena);
+            scheduler.bind(node.output, placeholder);
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Error::input(problems.join("\n")));
+    }
+    scheduler.outputs();
+    Ok(scheduler.finish())
+}
+
+/// What a node handler answers where no kernel fits: what was found, and what to do.
+type Advice<T = ()> = std::result::Result<T, String>;
+
+struct Scheduler<'g> {
+    graph: &'g Graph,
+    links: Links,
+    draft: Draft,
+    weights: Weights,
+    /// The tensor that holds each value, once it has one; several values may share it.
+    tensors: Vec<Option<TensorId>>,
+    /// Reads of each tensor that are still to come.
+    pending: Vec<usize>,
+}
+
+impl<'g> Scheduler<'g> {
+    fn new(graph: &'g Graph) -> Self {
+        let mut scheduler = Self {
+            graph,
+            links: Links::of(graph),
+            draft: Draft { name: graph.name.clone(), ..Draft::default() },
+            weights: Weights::default(),
+            tensors: vec![None; graph.values.len()],
+            pending: Vec::new(),
+        };
+        for (index, &input) in graph.inputs.iter().enumerate() {
+            let value = &graph.values[input];
+            let tensor = scheduler.tensor(value.len(), Home::Input(index));
+            scheduler.bind(input, tensor);
+            let port = Port { name: value.name.clone(), shape: value.shape.clone() };
+            scheduler.draft.inputs.push(port);
+        }
+        scheduler
+    }
+
+    fn node(&mut self, node: &Node) -> Advice {
+        let mut values = node.inputs.iter().chain([&node.output]);
+        if values.any(|&value| self.graph.values[value].is_empty()) {
+            return Err("an operand or its result holds no values: leave the node out".into());
+        }
+        match &node.op {
+            &Op::Gemm { trans_a, trans_b, alpha, beta } => {
+                self.gemm(node, &linear::Form { trans_a, trans_b, alpha, beta })
+            }
+            Op::MatMul => self.gemm(node, &linear::Form::PLAIN),
+            Op::Binary(op) => self.binary(node, *op),
+            Op::Unary(f) => self.unary(node, *f),
+            Op::Conv { strides, dilations, pads, groups } => {
+                self.conv(node, &conv::Attributes { strides, dilations, pads, groups: *groups })
+            }
+            Op::ConvTranspose { strides, dilations, pads, groups } => self.conv_transpose(
+                node,
+                &conv::Attributes { strides, dilations, pads, groups: *groups },
+            ),
+            Op::BatchNormalization { .. } => self.batch_norm(node),
+            Op::Reshape => {
+                let x = self.read(node.inputs[0]);
+                self.bind(node.output, x);
+                Ok(())
+            }
+            Op::Transpose { perm } => self.transpose(node, perm),
+            Op::Expand => self.expand(node),
+            Op::Concat { axis } => self.concat(node, *axis),
+            Op::Slice { starts, steps } => self.slice(node, starts, steps),
+        }
+    }
+
+    /// Gives every output its buffer: the tensor itself, or a copy where it lies elsewhere already.
+    fn outputs(&mut self) {
+        for (index, (name, value)) in self.graph.outputs.iter().enumerate() {
+            let shape = self.shape(*value).to_vec();
+            let tensor = self.read(*value);
+            let port = Port { name: name.clone(), shape: shape.clone() };
+            let len = port.len();
+            self.draft.outputs.push(port);
+            if self.draft.tensors[tensor].home == Home::Arena {
+                self.draft.tensors[tensor].home = Home::Output(index);
+                continue;
+            }
+            let target = self.tensor(len, Home::Output(index));
+            let node = self.links.producer(self.graph, *value);
+            self.draft.calls.push(Call {
+                name: node.map_or(name, |node| &node.name).clone(),
+                op: "Identity".into(),
+                shape,
+                macs: 0,
+                kernel: Kernel::Copy,
+                source: Some(tensor),
+                target,
+            });
+        }
+    }
+
+    fn finish(self) -> Draft {
+        Draft { weights: self.weights.values, ..self.draft }
+    }
+
+    fn shape(&self, value: ValueId) -> &'g [usize] {
+        &self.graph.values[value].shape
+    }
+
+    fn constant(&self, value: ValueId) -> Option<&'g [f32]> {
+        self.graph.values[value].constant.as_deref()
+    }
+
+    /// A new tensor.
+    fn tensor(&mut self, len: usize, home: Home) -> TensorId {
+        self.draft.tensors.push(Tensor { len, home });
+        self.pending.push(0);
+        self.draft.tensors.len() - 1
+    }
+
+    /// Says that `tensor` holds `value`.
+    fn bind(&mut self, value: ValueId, tensor: TensorId) {
+        self.tensors[value] = Some(tensor);
+        self.pending[tensor] += self.links.uses(value);
+    }
+
+    /// The tensor of an operand, read once more. A constant's values enter the weights as they are.
+    fn read(&mut self, value: ValueId) -> TensorId {
+        let tensor = match (self.tensors[value], self.constant(value)) {
+            (Some(tensor), _) => tensor,
+            (None, constant) => {
+                let constant = constant.unwrap_or_default();
+                let range = self.weights.pack(weights::Form::Raw(value), || constant.to_vec());
+                let tensor = self.tensor(constant.len(), Home::Weights(range));
+                self.bind(value, tensor);
+                tensor
+            }
+        };
+        self.pending[tensor] = self.pending[tensor].saturating_sub(1);
+        tensor
+    }
+
+    /// Adds a call for `node` that writes a tensor of this shape, new unless given.
+    fn call(
+        &mut self,
+        node: &Node,
+        shape: &[usize],
+        kernel: Kernel,
+        source: Option<TensorId>,
+        target: Option<TensorId>,
+    ) -> TensorId {
+        let target = target.unwrap_or_else(|| self.tensor(shape.iter().product(), Home::Arena));
+        let source_len = source.map_or(0, |source| self.draft.tensors[source].len);
+        let macs = kernel.macs(shape, source_len);
+        self.draft.calls.push(Call {
+            name: node.name.clone(),
+            op: node.op_type.clone(),
+            shape: shape.to_vec(),
+            macs,
+            kernel,
+            source,
+            target,
+        });
+        target
+    }
+
+    /// A copy of `source` that a kernel may overwrite.
+    fn copy(&mut self, node: &Node, shape: &[usize], source: TensorId) -> TensorId {
+        self.call(node, shape, Kernel::Copy, Some(source), None)
+    }
+}

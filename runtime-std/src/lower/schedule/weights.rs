@@ -1,0 +1,65 @@
+//! Constants in the layouts that kernels read.
+
+use crate::import::ValueId;
+use elbow_core::kernels::PANEL;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// All weights of a plan. A constant that is used twice in one form is stored once; which constants
+/// happen to be equal plays no part, so that new weights of the same model keep the same places.
+#[derive(Default)]
+pub(super) struct Weights {
+    pub(super) values: Vec<f32>,
+    places: HashMap<Form, Range<usize>>,
+}
+
+/// What is stored: constants, and how they were rearranged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Form {
+    /// As it is.
+    Raw(ValueId),
+    /// This many zeros.
+    Zeros(usize),
+    /// A number of these bits.
+    Number(u32),
+    /// Panels of a matrix that was scaled by a number of these bits.
+    Panels { matrix: ValueId, transposed: bool, alpha: u32 },
+    /// A bias for this many outputs, scaled by a number of these bits.
+    Bias { bias: ValueId, outputs: usize, beta: u32 },
+    /// Panels of filters, group by group.
+    Filters(ValueId),
+    /// Scales of a normalization, from its operands.
+    Scale(Vec<ValueId>),
+    /// Shifts of a normalization, from its operands.
+    Shift(Vec<ValueId>),
+}
+
+impl Weights {
+    /// Where the constants of this form lie, which are made if they are new.
+    pub(super) fn pack(&mut self, form: Form, make: impl FnOnce() -> Vec<f32>) -> Range<usize> {
+        let Self { values, places } = self;
+        let place = places.entry(form).or_insert_with(|| {
+            let start = values.len();
+            values.extend(make());
+            start..values.len()
+        });
+        place.clone()
+    }
+}
+
+/// Rows of `len` values in panels of [`PANEL`] rows, interleaved; the last panel padded with zeros.
+pub(super) fn panels(rows: &[f32], len: usize) -> Vec<f32> {
+    let mut packed = Vec::with_capacity(rows.len().next_multiple_of(PANEL * len.max(1)));
+    for panel in rows.chunks((PANEL * len).max(1)) {
+        for column in 0..len {
+            let lane = |row: usize| panel.get(row * len + column).copied().unwrap_or(0.0);
+            packed.extend((0..PANEL).map(lane));
+        }
+    }
+    packed
+}
+
+/// A `[rows][columns]` matrix as `[columns][rows]`.
+pub(super) fn transposed(matrix: &[f32], columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| matrix.iter().skip(column).step_by(columns).copied()).collect()
+}

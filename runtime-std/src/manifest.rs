@@ -1,0 +1,442 @@
+//! `elbow.toml`: what the graphs of a model mean.
+//!
+//! This module reads the text and checks whatever can be checked without the graphs; `model.rs` loads
+//! the graphs and holds them against it. Unknown keys are errors, and so are tables that this version
+//! does not run: nothing that the user declared is ever ignored.
+
+use crate::emit::identifier;
+use crate::error::{Error, Result};
+use elbow_core::distributions::Spread;
+use serde::Deserialize;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// File name of a manifest inside a model's folder.
+pub const FILE_NAME: &str = "elbow.toml";
+
+/// Tables of the format that this version does not run, with what they would say.
+const LATER: [(&str, &str); 5] = [
+    ("input", "further inputs of the encoder"),
+    ("latent", "hierarchical posteriors"),
+    ("flow", "normalizing flows"),
+    ("state", "state kept between calls"),
+    ("refine", "refinement"),
+];
+
+/// A whole manifest.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Name of the generated module.
+    pub name: String,
+    /// Observation to posterior.
+    pub encoder: EncoderTable,
+    /// Latent to observation.
+    pub decoder: Option<DecoderTable>,
+    /// Raw readings to an observation.
+    pub window: Option<Window>,
+    /// Anomaly score.
+    pub score: Option<Score>,
+}
+
+/// A tensor of an ONNX graph, by name or by position.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected an ONNX name or an index")]
+pub enum TensorRef {
+    /// Position among the graph's inputs or outputs.
+    Index(usize),
+    /// ONNX name.
+    Name(String),
+}
+
+/// `[encoder]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderTable {
+    /// File of the graph.
+    pub onnx: PathBuf,
+    /// The observation.
+    pub input: TensorRef,
+    /// The posterior's mean.
+    pub mean: TensorRef,
+    /// The posterior's spread.
+    pub spread: SpreadTable,
+}
+
+/// `encoder.spread`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpreadTable {
+    /// Which output.
+    pub output: TensorRef,
+    /// What it holds.
+    pub head: Head,
+    /// Added to what the head says.
+    #[serde(default)]
+    pub eps: f32,
+    /// Bounds of the log-variance.
+    pub clamp: Option<[f32; 2]>,
+}
+
+/// What a spread output holds; [`Spread`] in the manifest's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// `ln(sigma^2)`
+    #[serde(rename = "logvar")]
+    LogVar,
+    /// `ln(sigma)`
+    LogSigma,
+    /// `sigma`
+    Sigma,
+    /// `sigma^2`
+    Var,
+    /// `sigma = softplus(head)`
+    SoftplusSigma,
+    /// `sigma^2 = softplus(head)`
+    SoftplusVar,
+}
+
+/// `[decoder]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecoderTable {
+    /// File of the graph.
+    pub onnx: PathBuf,
+    /// The latent.
+    pub latent: TensorRef,
+    /// The observation's mean, as `likelihood.mean_is` says.
+    pub mean: TensorRef,
+    /// Distribution of the observation.
+    pub likelihood: LikelihoodTable,
+}
+
+/// `decoder.likelihood`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LikelihoodTable {
+    /// Which distribution.
+    pub family: Family,
+    /// What the decoder's mean output holds.
+    #[serde(default)]
+    pub mean_is: MeanIs,
+    /// Logarithm of the standard deviation (gaussian).
+    pub log_sigma: Option<Parameter>,
+    /// Logarithm of the scale (laplace, student_t).
+    pub log_scale: Option<Parameter>,
+    /// Degrees of freedom (student_t).
+    pub df: Option<Parameter>,
+    /// Logarithm of the inverse dispersion (negative binomials).
+    pub log_theta: Option<Parameter>,
+    /// Logit of the extra zeros (zero_inflated_negative_binomial).
+    pub dropout_logit: Option<Parameter>,
+}
+
+/// Distributions of an observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// Independent normals.
+    Gaussian,
+    /// Independent events.
+    Bernoulli,
+    /// Independent Laplace distributions.
+    Laplace,
+    /// Independent Student's t distributions.
+    StudentT,
+    /// One of several classes.
+    Categorical,
+    /// Counts.
+    Poisson,
+    /// Overdispersed counts.
+    NegativeBinomial,
+    /// Overdispersed counts with extra zeros.
+    ZeroInflatedNegativeBinomial,
+}
+
+/// What a decoder's mean output holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MeanIs {
+    /// The mean itself.
+    #[default]
+    Mean,
+    /// Probabilities.
+    Probability,
+    /// Logits `ln(p / (1 - p))`.
+    Logit,
+    /// Rates.
+    Rate,
+    /// Logarithms of rates.
+    LogRate,
+}
+
+/// A parameter of a likelihood.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a number, a list of numbers or the name of a decoder output"
+)]
+pub enum Parameter {
+    /// One for all values.
+    Number(f32),
+    /// One per leading channel, or one per value.
+    List(Vec<f32>),
+    /// Given by the decoder.
+    Output(String),
+}
+
+/// `[window]`: from raw readings to an observation.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Channels of one reading.
+    pub channels: usize,
+    /// Readings of one window.
+    pub length: usize,
+    /// Readings between the starts of two windows.
+    pub hop: usize,
+    /// Subtracted, per channel.
+    pub mean: Vec<f32>,
+    /// Divided by, per channel.
+    pub std: Vec<f32>,
+}
+
+/// `[score]`: when an observation counts as anomalous.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Score {
+    /// What is computed.
+    pub kind: ScoreKind,
+    /// Share of normal windows below the threshold.
+    pub alpha: f64,
+    /// From split-conformal calibration.
+    pub threshold: f32,
+}
+
+/// Which score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreKind {
+    /// `log p(x | z = mean) - KL(q || prior)`, higher is more normal.
+    ElboAtMean,
+}
+
+impl From<Head> for Spread {
+    fn from(head: Head) -> Self {
+        match head {
+            Head::LogVar => Self::LogVar,
+            Head::LogSigma => Self::LogSigma,
+            Head::Sigma => Self::Sigma,
+            Head::Var => Self::Var,
+            Head::SoftplusSigma => Self::SoftplusSigma,
+            Head::SoftplusVar => Self::SoftplusVar,
+        }
+    }
+}
+
+impl Head {
+    /// The head of this name, as in `logvar`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        type Text<'a> = serde::de::value::StrDeserializer<'a, serde::de::value::Error>;
+        Self::deserialize(Text::new(name)).ok()
+    }
+}
+
+impl Family {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gaussian => "gaussian",
+            Self::Bernoulli => "bernoulli",
+            Self::Laplace => "laplace",
+            Self::StudentT => "student_t",
+            Self::Categorical => "categorical",
+            Self::Poisson => "poisson",
+            Self::NegativeBinomial => "negative_binomial",
+            Self::ZeroInflatedNegativeBinomial => "zero_inflated_negative_binomial",
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest and checks what needs no graph.
+    ///
+    /// # Errors
+    ///
+    /// An input error names the file, and the line or all the keys that are wrong.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            Error::input(format!("cannot read {}: {error}; check the path", path.display()))
+        })?;
+        Self::parse(&text).map_err(|what| Error::input(what).context(path.display()))
+    }
+
+    /// The manifest in `text`, or what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence with the line or the keys.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+        let syntax =
+            |error: toml::de::Error| format!("{}; correct this line", error.to_string().trim_end());
+        let table: toml::Table = toml::from_str(text).map_err(syntax)?;
+        if let Some((key, what)) = LATER.iter().find(|(key, _)| table.contains_key(*key)) {
+            return Err(format!(
+                "[{key}]: {what} come with a later version and would be ignored by this one; remove the table"
+            ));
+        }
+        let manifest: Self = toml::from_str(text).map_err(syntax)?;
+        match manifest.problems() {
+            problems if problems.is_empty() => Ok(manifest),
+            problems => Err(problems.join("; ")),
+        }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if identifier(&self.name) != self.name {
+            problems.push(format!(
+                "name: found {:?}, expected a Rust module name such as \"imu\": small letters, digits and _, no keyword",
+                self.name
+            ));
+        }
+        self.encoder.spread.check(&mut problems);
+        if let Some(decoder) = &self.decoder {
+            decoder.likelihood.check(&mut problems);
+        }
+        if let Some(window) = &self.window {
+            window.check(&mut problems);
+        }
+        if let Some(score) = &self.score {
+            score.check(&mut problems);
+            if self.decoder.is_none() {
+                problems
+                    .push("score: elbo_at_mean needs a [decoder]; add it or remove [score]".into());
+            }
+        }
+        problems
+    }
+}
+
+impl SpreadTable {
+    fn check(&self, problems: &mut Vec<String>) {
+        if !(self.eps.is_finite() && self.eps >= 0.0) {
+            problems.push(format!(
+                "encoder.spread.eps: found {}, expected a finite number, not negative",
+                self.eps
+            ));
+        }
+        if let Some([low, high]) = self.clamp
+            && !(low.is_finite() && high.is_finite() && low < high)
+        {
+            problems.push(format!(
+                "encoder.spread.clamp: found [{low}, {high}], expected [low, high] of the log-variance with low < high"
+            ));
+        }
+    }
+}
+
+impl LikelihoodTable {
+    fn check(&self, problems: &mut Vec<String>) {
+        const KEY: &str = "decoder.likelihood";
+        let allowed = match self.family {
+            Family::Gaussian => ["log_sigma"].as_slice(),
+            Family::Bernoulli => &[],
+            other => {
+                return problems.push(format!(
+                    "{KEY}.family: {} comes with a later version; use gaussian or bernoulli, or remove [decoder]",
+                    other.name()
+                ));
+            }
+        };
+        for (key, given) in self.parameters() {
+            match given {
+                Some(_) if !allowed.contains(&key) => problems.push(format!(
+                    "{KEY}.{key}: {} has no such parameter; remove it",
+                    self.family.name()
+                )),
+                Some(Parameter::Output(name)) => problems.push(format!(
+                    "{KEY}.{key}: found decoder output {name:?}; outputs as parameters come with a later version: give a number or a list"
+                )),
+                Some(Parameter::Number(value)) if !value.is_finite() => {
+                    problems.push(format!("{KEY}.{key}: found {value}, expected a finite number"));
+                }
+                Some(Parameter::List(list)) if !list.iter().all(|value| value.is_finite()) => {
+                    problems.push(format!("{KEY}.{key}: expected finite numbers in the list"));
+                }
+                None if allowed.contains(&key) => problems.push(format!(
+                    "{KEY}.{key}: {} needs it: a number, or a list with one per channel",
+                    self.family.name()
+                )),
+                _ => {}
+            }
+        }
+        let (fits, expected) = match self.family {
+            Family::Bernoulli => (
+                !matches!(self.mean_is, MeanIs::Rate | MeanIs::LogRate),
+                "\"mean\", \"probability\" or \"logit\"",
+            ),
+            _ => (self.mean_is == MeanIs::Mean, "\"mean\""),
+        };
+        if !fits {
+            let family = self.family.name();
+            problems.push(format!("{KEY}.mean_is: {family} expects {expected}"));
+        }
+    }
+
+    fn parameters(&self) -> [(&'static str, &Option<Parameter>); 5] {
+        [
+            ("log_sigma", &self.log_sigma),
+            ("log_scale", &self.log_scale),
+            ("df", &self.df),
+            ("log_theta", &self.log_theta),
+            ("dropout_logit", &self.dropout_logit),
+        ]
+    }
+}
+
+impl Window {
+    fn check(&self, problems: &mut Vec<String>) {
+        for (key, value) in
+            [("channels", self.channels), ("length", self.length), ("hop", self.hop)]
+        {
+            if value == 0 {
+                problems.push(format!("window.{key}: found 0, expected at least 1"));
+            }
+        }
+        for (key, list) in [("mean", &self.mean), ("std", &self.std)] {
+            if list.len() != self.channels {
+                problems.push(format!(
+                    "window.{key}: found {} values, expected one per channel ({})",
+                    list.len(),
+                    self.channels
+                ));
+            }
+            if let Some(bad) = list.iter().find(|value| !value.is_finite()) {
+                problems.push(format!("window.{key}: found {bad}, expected finite numbers"));
+            }
+        }
+        if let Some(bad) = self.std.iter().find(|value| **value <= 0.0) {
+            problems.push(format!(
+                "window.std: found {bad}, expected positive numbers; a constant channel has std = 1"
+            ));
+        }
+    }
+}
+
+impl Score {
+    fn check(&self, problems: &mut Vec<String>) {
+        if !(self.alpha > 0.0 && self.alpha < 1.0) {
+            problems.push(format!(
+                "score.alpha: found {}, expected a share between 0 and 1",
+                self.alpha
+            ));
+        }
+        if !self.threshold.is_finite() {
+            problems.push(format!(
+                "score.threshold: found {}, expected a finite number",
+                self.threshold
+            ));
+        }
+    }
+}

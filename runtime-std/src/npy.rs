@@ -1,0 +1,226 @@
+//! `.npy` files of 32-bit floats: the only tensors that go in and out of the command.
+//!
+//! The reader takes what `numpy.save` writes for a float32 array, in either byte or axis order, and
+//! nothing else. It is strict because a wrong file must end in a sentence, never in a panic: a
+//! general reader computes the number of values before anybody has compared it with the file.
+
+use crate::error::{Error, Result};
+use std::fs;
+use std::path::Path;
+
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
+/// Cure for every array of another type.
+const CAST: &str = "save it with numpy.save(path, array.astype(numpy.float32))";
+
+/// A tensor in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// The shape, usually with the batch in front.
+    pub shape: Vec<usize>,
+    /// As many values as the shape says.
+    pub values: Vec<f32>,
+}
+
+impl Array {
+    /// Values of row `row`, where the first axis counts rows of `len` values.
+    pub fn row(&self, row: usize, len: usize) -> &[f32] {
+        &self.values[row * len..(row + 1) * len]
+    }
+}
+
+/// Reads one file.
+///
+/// # Errors
+///
+/// An input error names the file and what it holds in place of float32.
+pub fn read(path: &Path) -> Result<Array> {
+    let bytes = fs::read(path).map_err(|error| {
+        Error::input(format!("cannot read {}: {error}; check the path", path.display()))
+    })?;
+    parse(&bytes).map_err(|found| Error::input(format!("{}: {found}", path.display())))
+}
+
+/// Reads rows for a tensor of shape `row`, whose first axis is the batch, pinned to 1.
+///
+/// # Errors
+///
+/// An input error where the file's shape is not `[rows, ..]`, where there is no row, and where a
+/// value is NaN or infinite.
+pub fn read_rows(path: &Path, row: &[usize]) -> Result<Array> {
+    let array = read(path)?;
+    let tail = row_shape(row);
+    let found = &array.shape;
+    let fault = |what: String| Err(Error::input(format!("{}: {what}", path.display())));
+    if found.is_empty() || found[1..] != *tail {
+        let expected: Vec<String> =
+            std::iter::once("rows".into()).chain(tail.iter().map(usize::to_string)).collect();
+        return fault(format!(
+            "found shape {found:?}, expected [{}]: the batch comes first; reshape the array",
+            expected.join(", ")
+        ));
+    }
+    if array.values.is_empty() {
+        return fault(format!("found no rows (shape {found:?}), expected at least one"));
+    }
+    let len: usize = tail.iter().product();
+    if let Some(at) = array.values.iter().position(|value| !value.is_finite()) {
+        let (row, index, value) = (at / len, at % len, array.values[at]);
+        return fault(format!(
+            "found {value} in row {row} at index {index}, expected finite values: drop or repair this row"
+        ));
+    }
+    Ok(array)
+}
+
+/// A tensor's shape without its batch axis.
+pub fn row_shape(shape: &[usize]) -> &[usize] {
+    match shape {
+        [1, tail @ ..] => tail,
+        all => all,
+    }
+}
+
+/// The bytes of a file that holds `values`; row-major, little-endian, version 1.0.
+pub fn encode(shape: &[usize], values: &[f32]) -> Vec<u8> {
+    let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
+    let dict =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", axes.trim_end());
+    let pad = (64 - (10 + dict.len() + 1) % 64) % 64;
+    let text = format!("{dict}{}\n", " ".repeat(pad));
+    let mut bytes =
+        [&MAGIC[..], &[1, 0], &(text.len() as u16).to_le_bytes(), text.as_bytes()].concat();
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
+
+/// The array, or what is wrong with the bytes and its cure.
+fn parse(bytes: &[u8]) -> std::result::Result<Array, String> {
+    let not_npy = || format!("not a .npy file (it starts with {}); {CAST}", preview(bytes));
+    let rest = bytes.strip_prefix(MAGIC).ok_or_else(not_npy)?;
+    let cut =
+        || format!("the file ends inside its header after {} bytes; write it again", bytes.len());
+    let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(cut)?;
+    let (length, rest) = match version[0] {
+        1 => rest.split_first_chunk().map(|(n, rest)| (usize::from(u16::from_le_bytes(*n)), rest)),
+        2 | 3 => rest.split_first_chunk().map(|(n, rest)| (u32::from_le_bytes(*n) as usize, rest)),
+        other => return Err(format!("found .npy version {other}, expected 1, 2 or 3; {CAST}")),
+    }
+    .ok_or_else(cut)?;
+    let (text, data) = rest.split_at_checked(length).ok_or_else(cut)?;
+    let header = Header::parse(&String::from_utf8_lossy(text))?;
+    let count = header.shape.iter().try_fold(1usize, |product, axis| product.checked_mul(*axis));
+    let bytes_expected = count.and_then(|count| count.checked_mul(4));
+    if bytes_expected != Some(data.len()) {
+        return Err(format!(
+            "found {} bytes of data, expected 4 for each value of shape {:?}: the file is damaged; write it again",
+            data.len(),
+            header.shape
+        ));
+    }
+    let float = if header.big_endian { f32::from_be_bytes } else { f32::from_le_bytes };
+    let stored: Vec<f32> = data.as_chunks::<4>().0.iter().map(|bytes| float(*bytes)).collect();
+    let values = if header.fortran { row_major(&header.shape, &stored) } else { stored };
+    Ok(Array { shape: header.shape, values })
+}
+
+/// The dictionary in front of the values.
+struct Header {
+    shape: Vec<usize>,
+    big_endian: bool,
+    fortran: bool,
+}
+
+impl Header {
+    /// Reads what numpy writes: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }`.
+    fn parse(text: &str) -> std::result::Result<Self, String> {
+        let unread = || format!("cannot read the header {:?}; {CAST}", text.trim_end());
+        let field = |key: &str| {
+            let (_, rest) = text.split_once(key)?;
+            Some(rest.trim_start().strip_prefix(':')?.trim_start())
+        };
+        let descr = field("'descr'").ok_or_else(unread)?;
+        let big_endian = match descr.strip_prefix('\'').and_then(|rest| rest.split_once('\'')) {
+            Some(("<f4", _)) => false,
+            Some((">f4", _)) => true,
+            Some((other, _)) => {
+                return Err(format!(
+                    "found elements of type {other}, expected float32 (<f4); {CAST}"
+                ));
+            }
+            None => {
+                return Err(format!("found a structured array, expected float32 (<f4); {CAST}"));
+            }
+        };
+        let fortran = field("'fortran_order'").ok_or_else(unread)?.starts_with("True");
+        let tuple = field("'shape'").and_then(|rest| rest.strip_prefix('('));
+        let (axes, _) = tuple.and_then(|rest| rest.split_once(')')).ok_or_else(unread)?;
+        let axes = axes.split(',').map(str::trim).filter(|axis| !axis.is_empty());
+        let shape = axes.map(str::parse).collect::<std::result::Result<Vec<usize>, _>>();
+        Ok(Self { shape: shape.map_err(|_| unread())?, big_endian, fortran })
+    }
+}
+
+/// Values in row-major order, of an array stored with its first axis fastest.
+fn row_major(shape: &[usize], stored: &[f32]) -> Vec<f32> {
+    let source = |mut index: usize| {
+        let mut axes = vec![0; shape.len()];
+        for (axis, size) in axes.iter_mut().zip(shape).rev() {
+            *axis = index % size;
+            index /= size;
+        }
+        axes.iter().zip(shape).rev().fold(0, |at, (axis, size)| at * size + axis)
+    };
+    (0..stored.len()).map(|index| stored[source(index)]).collect()
+}
+
+fn preview(bytes: &[u8]) -> String {
+    match bytes {
+        [] => "nothing: it is empty".into(),
+        some => format!("{:?}", String::from_utf8_lossy(&some[..some.len().min(6)])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        for shape in [vec![], vec![6], vec![3, 2], vec![1, 2, 3]] {
+            let values: Vec<f32> = (0..shape.iter().product()).map(|i| i as f32 - 1.5).collect();
+            let bytes = encode(&shape, &values);
+            assert_eq!(parse(&bytes), Ok(Array { shape: shape.clone(), values }));
+            let data = bytes.len() - 4 * shape.iter().product::<usize>();
+            assert_eq!(data % 64, 0, "numpy aligns the values");
+        }
+    }
+
+    #[test]
+    fn fortran_order_and_big_endian_are_turned() {
+        let text = "{'descr': '>f4', 'fortran_order': True, 'shape': (2, 3), }";
+        let mut bytes = [&MAGIC[..], &[1, 0, text.len() as u8, 0], text.as_bytes()].concat();
+        bytes.extend([0.0f32, 3.0, 1.0, 4.0, 2.0, 5.0].iter().flat_map(|v| v.to_be_bytes()));
+        let expected = Array { shape: vec![2, 3], values: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0] };
+        assert_eq!(parse(&bytes), Ok(expected));
+    }
+
+    #[test]
+    fn no_prefix_and_no_flipped_header_bit_panics() {
+        let good = encode(&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
+        for len in 0..good.len() {
+            assert!(parse(&good[..len]).is_err(), "{len} bytes");
+        }
+        for bit in 0..8 * 128 {
+            let mut bytes = good.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let _ = parse(&bytes);
+        }
+    }
+
+    #[test]
+    fn sizes_beyond_memory_are_refused() {
+        let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }";
+        let bytes = [&MAGIC[..], &[1, 0, text.len() as u8, 0], text.as_bytes()].concat();
+        assert!(parse(&bytes).unwrap_err().contains("damaged"));
+    }
+}

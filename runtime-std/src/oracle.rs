@@ -1,0 +1,226 @@
+//! The reference: tract runs the ONNX file itself, in a process of its own.
+//!
+//! It shares nothing with `import` and `lower`, which is what makes parity against it mean something.
+//! Fed odd models tract may panic, hang or ask for all memory; so the command re-executes itself with
+//! the hidden subcommand `oracle`, under a limit of memory and time, and no failure of tract's reaches
+//! the user as anything but a sentence. Tensors travel as `.npy` files in a temporary folder.
+
+use crate::error::{Context, Error, Result};
+use crate::model::Source;
+use crate::npy;
+use crate::rows::Rows;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use tract_onnx::prelude::*;
+
+/// Name of the hidden subcommand.
+pub const SUBCOMMAND: &str = "oracle";
+/// Address space of the child, in bytes.
+const MEMORY_LIMIT: u64 = 4 << 30;
+/// Wall time of the child.
+const TIME_LIMIT: Duration = Duration::from_secs(300);
+const POLL: Duration = Duration::from_millis(5);
+const REQUEST: &str = "request.json";
+const CURE: &str =
+    "use --backend twin with `run`, or give the reference with --expect with `parity`";
+
+#[derive(Serialize, Deserialize)]
+struct Request {
+    model: PathBuf,
+    rows: usize,
+    inputs: Vec<Port>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Port {
+    name: String,
+    shape: Vec<usize>,
+}
+
+/// Runs every row through tract, batch 1 and fresh state each; one flat vector per graph output, in
+/// the order of the file.
+///
+/// # Errors
+///
+/// An input error where tract cannot run the model, an environment error where the child process
+/// cannot be started or runs out of time.
+pub fn run(source: &Source, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>>> {
+    let model = &source.path;
+    let inputs = in_order(source, inputs)?;
+    let folder = tempfile::tempdir().map_err(|error| {
+        Error::environment(format!(
+            "cannot make a temporary folder: {error}; set TMPDIR to one that is writable"
+        ))
+    })?;
+    let request = Request {
+        model: model.clone(),
+        rows,
+        inputs: inputs
+            .iter()
+            .map(|i| Port { name: i.name.clone(), shape: i.shape.clone() })
+            .collect(),
+    };
+    let json =
+        serde_json::to_vec(&request).map_err(|error| Error::environment(error.to_string()))?;
+    write(&folder.path().join(REQUEST), &json)?;
+    for (index, input) in inputs.iter().enumerate() {
+        let bytes = npy::encode(&[input.values.len()], &input.values);
+        write(&folder.path().join(format!("in.{index}.npy")), &bytes)?;
+    }
+    let status = wait(folder.path())?;
+    if !status.success() {
+        return Err(Error::input(format!(
+            "the reference (tract) cannot run this model: {}; {CURE}",
+            complaint(folder.path(), status)
+        ))
+        .context(model.display()));
+    }
+    let files =
+        (0..).map(|i| folder.path().join(format!("out.{i}.npy"))).take_while(|path| path.exists());
+    let outputs: Vec<Vec<f32>> =
+        files.map(|path| Ok(npy::read(&path)?.values)).collect::<Result<_>>()?;
+    checked(source, outputs, rows).context(model.display())
+}
+
+/// The rows of every input of the graph, in its order.
+fn in_order<'r>(source: &Source, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
+    let names = source.graph.inputs.iter().map(|id| &source.graph.values[*id].name);
+    let own = names.map(|name| {
+        inputs.iter().find(|input| input.name == *name).ok_or_else(|| {
+            let cure = format!("the reference needs input {name:?}; give --input {name}=FILE.npy");
+            Error::input(cure).context(source.path.display())
+        })
+    });
+    own.collect()
+}
+
+/// The outputs, if there are as many and as long ones as the graph says.
+fn checked(source: &Source, outputs: Vec<Vec<f32>>, rows: usize) -> Result<Vec<Vec<f32>>> {
+    let graph = &source.graph;
+    let expected: Vec<usize> =
+        graph.outputs.iter().map(|(_, id)| rows * graph.values[*id].len()).collect();
+    let found: Vec<usize> = outputs.iter().map(Vec::len).collect();
+    if found == expected {
+        return Ok(outputs);
+    }
+    Err(Error::environment(format!(
+        "the reference (tract) answered with outputs of {found:?} values, the graph has {expected:?}; {CURE}"
+    )))
+}
+
+fn wait(folder: &Path) -> Result<ExitStatus> {
+    let start = |error: std::io::Error| {
+        Error::environment(format!(
+            "cannot start the reference process: {error}; start elbow by its full path"
+        ))
+    };
+    let log = File::create(folder.join("log")).map_err(start)?;
+    let mut child = Command::new(std::env::current_exe().map_err(start)?)
+        .arg(SUBCOMMAND)
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .map_err(start)?;
+    let started = Instant::now();
+    loop {
+        match child.try_wait().map_err(start)? {
+            Some(status) => return Ok(status),
+            None if started.elapsed() > TIME_LIMIT => {
+                let stopped = child.kill().and_then(|()| child.wait());
+                stopped.map_err(start)?;
+                return Err(Error::environment(format!(
+                    "the reference (tract) ran for more than {} s and was stopped; use fewer rows, or {CURE}",
+                    TIME_LIMIT.as_secs()
+                )));
+            }
+            None => std::thread::sleep(POLL),
+        }
+    }
+}
+
+/// What the child said, in one line of bearable length.
+fn complaint(folder: &Path, status: ExitStatus) -> String {
+    const LONGEST: usize = 300;
+    let log = fs::read(folder.join("log")).unwrap_or_default();
+    let line: Vec<String> =
+        String::from_utf8_lossy(&log).split_whitespace().map(str::to_string).collect();
+    let line = line.join(" ");
+    match line.char_indices().nth(LONGEST) {
+        _ if line.is_empty() => format!("it ended with {status}"),
+        Some((end, _)) => format!("{} ...", &line[..end]),
+        None => line,
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).map_err(|error| {
+        Error::environment(format!(
+            "cannot write {}: {error}; make room or set TMPDIR",
+            path.display()
+        ))
+    })
+}
+
+/// The child's side: answers the request in `folder`.
+///
+/// # Errors
+///
+/// Whatever tract says.
+pub fn answer(folder: &Path) -> Result<()> {
+    std::panic::set_hook(Box::new(|panic| {
+        let what = panic.payload_as_str().unwrap_or("it stopped without a reason");
+        // Nobody is left to tell if this fails.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), what.as_bytes());
+    }));
+    let own = |error: std::io::Error| Error::environment(error.to_string());
+    rlimit::setrlimit(rlimit::Resource::AS, MEMORY_LIMIT, MEMORY_LIMIT).map_err(own)?;
+    let text = fs::read(folder.join(REQUEST)).map_err(own)?;
+    let request: Request =
+        serde_json::from_slice(&text).map_err(|error| Error::environment(error.to_string()))?;
+    let read =
+        |index: usize| npy::read(&folder.join(format!("in.{index}.npy"))).map(|array| array.values);
+    let inputs = (0..request.inputs.len()).map(read).collect::<Result<Vec<_>>>()?;
+    let outputs = execute(&request, &inputs).map_err(|error| Error::input(format!("{error:#}")))?;
+    for (index, values) in outputs.iter().enumerate() {
+        let bytes = npy::encode(&[values.len()], values);
+        write(&folder.join(format!("out.{index}.npy")), &bytes).context("the reference")?;
+    }
+    Ok(())
+}
+
+fn execute(request: &Request, inputs: &[Vec<f32>]) -> TractResult<Vec<Vec<f32>>> {
+    let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
+    let mut model = onnx.model_for_path(&request.model)?;
+    let names: Vec<String> =
+        model.input_outlets()?.iter().map(|outlet| model.node(outlet.node).name.clone()).collect();
+    // Which of our inputs tract's input is; where it has renamed them, both keep the file's order.
+    let sources: Vec<usize> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| request.inputs.iter().position(|port| port.name == *name).unwrap_or(at))
+        .collect();
+    for (at, source) in sources.iter().enumerate() {
+        model = model.with_input_fact(at, f32::fact(&request.inputs[*source].shape).into())?;
+    }
+    let model = model.into_optimized()?.into_runnable()?;
+    let mut outputs: Vec<Vec<f32>> = Vec::new();
+    for row in 0..request.rows {
+        let tensors = sources.iter().map(|source| {
+            let shape = &request.inputs[*source].shape;
+            let len: usize = shape.iter().product();
+            Tensor::from_shape(shape, &inputs[*source][row * len..(row + 1) * len])
+                .map(IntoTValue::into_tvalue)
+        });
+        let results = model.run(tensors.collect::<TractResult<TVec<_>>>()?)?;
+        outputs.resize(results.len(), Vec::new());
+        for (output, result) in outputs.iter_mut().zip(results) {
+            output.extend(result.cast_to::<f32>()?.to_plain_array_view::<f32>()?.iter());
+        }
+    }
+    Ok(outputs)
+}

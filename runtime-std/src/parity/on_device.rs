@@ -1,0 +1,239 @@
+//! The device as a target: its own build of the model, asked row by row and held against the twin.
+
+use super::target::{Answer, Image, Measured, twin_posteriors};
+use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
+use crate::emit::emit;
+use crate::error::{Context, Error, Result};
+use crate::lower::Plan;
+use crate::model::{Decoder, Graphs, Loaded, Role};
+use crate::posterior::{Posteriors, Samples};
+use crate::rows::{Rows, progress, run_twin};
+use crate::twin;
+use elbow_core::infer::ElboTerms;
+use elbow_core::noise::Stream;
+use std::path::{Path, PathBuf};
+
+/// Samples per row whose bits are compared.
+const SAMPLES: u32 = 2;
+
+/// Builds the model into an image of `target`, boots it, and asks it every row.
+///
+/// # Errors
+///
+/// Environment errors of toolchain and emulator, and whatever the device answers in place of a
+/// posterior.
+pub fn device(
+    loaded: &Loaded,
+    target: &Target,
+    firmware: &Path,
+    inputs: &[Rows],
+    rows: usize,
+    seed: u64,
+) -> Result<Answer> {
+    let folder = tempfile::tempdir().map_err(|error| {
+        Error::environment(format!(
+            "cannot make a temporary folder: {error}; set TMPDIR to one that is writable"
+        ))
+    })?;
+    let models = [compile(loaded, folder.path())?];
+    let mut device = Device::start(target, &models, firmware)?;
+    device.select(0)?;
+    let footprint = device.footprint(0)?.infer;
+    let mut answer = match &loaded.model.graphs {
+        Graphs::Amortized { .. } => posteriors(&mut device, loaded, inputs, rows, seed)?,
+        Graphs::Bare(plan) => outputs(&mut device, plan, inputs, rows)?,
+    };
+    device.finish()?;
+    answer.image.code = Some(footprint.code_bytes as usize);
+    answer.image.stack = footprint.stack_bytes.map(|bytes| bytes as usize);
+    Ok(answer)
+}
+
+/// The model's name and the folder that `build` reads it from.
+fn compile(loaded: &Loaded, folder: &Path) -> Result<(String, PathBuf)> {
+    let artifact = emit(&loaded.model)?;
+    for (file, bytes) in [("model.rs", artifact.source.as_bytes()), ("weights.bin", &artifact.pack)]
+    {
+        std::fs::write(folder.join(file), bytes).map_err(|error| {
+            Error::environment(format!("cannot write {file}: {error}; make room or set TMPDIR"))
+        })?;
+    }
+    Ok((artifact.budget.model, folder.to_path_buf()))
+}
+
+/// Rows through a model with roles.
+fn posteriors(
+    device: &mut Device,
+    loaded: &Loaded,
+    inputs: &[Rows],
+    rows: usize,
+    seed: u64,
+) -> Result<Answer> {
+    let none = || Error::input("the model has no posterior").context(loaded.encoder.path.display());
+    let (encoder, decoder) = loaded.amortized().ok_or_else(none)?;
+    let twin = twin_posteriors(loaded, inputs, rows)?.ok_or_else(none)?;
+    let samples = twin.sample(seed, SAMPLES)?;
+    let own = |rows: &&Rows| rows.name == encoder.plan.inputs[0].name;
+    let x = inputs.iter().find(own).ok_or_else(none)?;
+    let mut found =
+        Posteriors { latent: twin.latent, mean: Vec::new(), log_var: Vec::new(), clamp_hits: 0 };
+    let mut image = Image { twin_bit_exact: Some(true), ..Image::default() };
+    let bar = progress(rows, "device");
+    for row in 0..rows {
+        let answer =
+            device.encode(row as u64, seed, SAMPLES, x.row(row)).context(format!("row {row}"))?;
+        let terms = decoder.map(|decoder| score(decoder, x.row(row), &twin, row)).transpose()?;
+        let exact = is_bit_exact(&answer, &expected(&twin, &samples, terms, seed, row));
+        image.twin_bit_exact = image.twin_bit_exact.map(|all| all && exact);
+        image.note(answer.spent.instructions, answer.spent.stack_bytes, answer.spent.arena_bytes);
+        found.clamp_hits += u64::from(answer.clamp_hits);
+        found.mean.extend(answer.loc);
+        found.log_var.extend(answer.log_var);
+        bar.inc(1);
+    }
+    let same_hits = found.clamp_hits == twin.clamp_hits;
+    image.twin_bit_exact = image.twin_bit_exact.map(|all| all && same_hits);
+    let raw = loaded.encoder.output_roles.iter().map(|role| match role {
+        Some(Role::Mean) => Some(found.mean.clone()),
+        // The device answers with the log-variance; the raw head is that if nothing was done to it.
+        Some(Role::LogVar) if encoder.eps == 0.0 && found.clamp_hits == 0 => {
+            Some(found.log_var.clone())
+        }
+        _ => None,
+    });
+    Ok(Answer { outputs: raw.collect(), posteriors: Some(found), decoded: Vec::new(), image })
+}
+
+/// The twin's log-likelihood at its mean, and its divergence from the prior.
+fn score(decoder: &Decoder, x: &[f32], twin: &Posteriors, row: usize) -> Result<ElboTerms> {
+    let own = row * twin.latent..(row + 1) * twin.latent;
+    let (_, terms) = twin::score(decoder, x, &twin.mean[own.clone()], &twin.log_var[own])?;
+    Ok(terms)
+}
+
+/// What the twin answers in the device's place; instructions and bytes are the device's alone.
+fn expected(
+    twin: &Posteriors,
+    samples: &Samples,
+    terms: Option<ElboTerms>,
+    seed: u64,
+    row: usize,
+) -> DeviceRow {
+    let latents = |values: &[f32], at: usize| values[at * twin.latent..][..twin.latent].to_vec();
+    let sample = |number: u32| {
+        let at = row * SAMPLES as usize + number as usize;
+        DeviceSample {
+            words: Stream::new(seed, row as u64, number).next_block(),
+            eps: latents(&samples.eps, at),
+            z: latents(&samples.z, at),
+        }
+    };
+    DeviceRow {
+        loc: latents(&twin.mean, row),
+        log_var: latents(&twin.log_var, row),
+        samples: (0..SAMPLES).map(sample).collect(),
+        score: terms.map(|terms| (terms, Spent::default())),
+        clamp_hits: 0,
+        spent: Spent::default(),
+    }
+}
+
+/// Whether two rows agree in every bit of mean, log-variance, words, noise, samples and score.
+fn is_bit_exact(a: &DeviceRow, b: &DeviceRow) -> bool {
+    let sample = |s: &DeviceSample| (s.words, bits(&s.eps), bits(&s.z));
+    let samples = |row: &DeviceRow| row.samples.iter().map(sample).collect::<Vec<_>>();
+    let score =
+        |row: &DeviceRow| row.score.map(|(terms, _)| bits(&[terms.log_likelihood, terms.kl]));
+    bits(&a.loc) == bits(&b.loc)
+        && bits(&a.log_var) == bits(&b.log_var)
+        && samples(a) == samples(b)
+        && score(a) == score(b)
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Rows through a graph without roles.
+fn outputs(device: &mut Device, plan: &Plan, inputs: &[Rows], rows: usize) -> Result<Answer> {
+    let twin = run_twin(plan, inputs, rows)?;
+    let own =
+        plan.inputs.iter().filter_map(|port| inputs.iter().find(|input| input.name == port.name));
+    let own: Vec<&Rows> = own.collect();
+    let mut found: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
+    let mut image = Image::default();
+    let bar = progress(rows, "device");
+    for row in 0..rows {
+        let joined: Vec<f32> = own.iter().flat_map(|input| input.row(row)).copied().collect();
+        let (outputs, spent) = device.run(row as u64, &joined).context(format!("row {row}"))?;
+        image.note(spent.instructions, spent.stack_bytes, spent.arena_bytes);
+        found.iter_mut().zip(outputs).for_each(|(all, one)| all.extend(one));
+        bar.inc(1);
+    }
+    let exact = found.iter().zip(&twin).all(|(found, twin)| bits(found) == bits(twin));
+    image.twin_bit_exact = Some(exact);
+    Ok(Answer {
+        outputs: found.into_iter().map(Some).collect(),
+        posteriors: None,
+        decoded: Vec::new(),
+        image,
+    })
+}
+
+impl Image {
+    /// Keeps the largest figures of all rows.
+    fn note(&mut self, instructions: u64, stack_bytes: Option<u32>, arena_bytes: u32) {
+        self.instructions = self.instructions.max(Some(instructions));
+        let measured = self.measured.get_or_insert(Measured::default());
+        measured.stack_bytes = measured.stack_bytes.max(stack_bytes);
+        measured.arena_bytes = measured.arena_bytes.max(arena_bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One row of two latents, with a score.
+    fn row() -> DeviceRow {
+        let twin = Posteriors {
+            latent: 2,
+            mean: vec![0.0, 0.0, 0.5, -1.0],
+            log_var: vec![0.0, 0.0, -2.0, -0.5],
+            clamp_hits: 0,
+        };
+        let samples = twin.sample(7, SAMPLES).expect("the stream does not fail");
+        let terms = ElboTerms { log_likelihood: -3.0, kl: 1.25 };
+        expected(&twin, &samples, Some(terms), 7, 1)
+    }
+
+    #[test]
+    fn every_flipped_bit_is_seen() {
+        let flip = |value: &mut f32| *value = f32::from_bits(value.to_bits() ^ 1);
+        let flips: [&dyn Fn(&mut DeviceRow); 8] = [
+            &|row| flip(&mut row.loc[1]),
+            &|row| flip(&mut row.log_var[0]),
+            &|row| row.samples[1].words[3] ^= 1,
+            &|row| flip(&mut row.samples[0].eps[1]),
+            &|row| flip(&mut row.samples[1].z[0]),
+            &|row| flip(&mut row.score.as_mut().expect("a score").0.kl),
+            &|row| flip(&mut row.score.as_mut().expect("a score").0.log_likelihood),
+            &|row| row.score = None,
+        ];
+        assert!(is_bit_exact(&row(), &row()));
+        for (case, flip) in flips.iter().enumerate() {
+            let mut other = row();
+            flip(&mut other);
+            assert!(!is_bit_exact(&row(), &other), "case {case}");
+        }
+    }
+
+    #[test]
+    fn zeros_of_both_signs_differ() {
+        let mut other = row();
+        other.loc = vec![0.0, -0.0];
+        let mut same = other.clone();
+        same.loc = vec![0.0, 0.0];
+        assert!(!is_bit_exact(&other, &same));
+    }
+}

@@ -1,0 +1,176 @@
+//! The verdict, as JSON and as a table.
+
+use super::basis::Basis;
+use super::compare::Kl;
+use super::target::Measured;
+use super::tolerance::Limits;
+use crate::emit::{FlashBytes, RamBytes};
+use crate::model::Role;
+use serde::Serialize;
+use std::fmt;
+
+/// What `elbow parity` prints; `None` is `null`, for what the target cannot know.
+#[derive(Clone, Debug, Serialize)]
+pub struct ParityReport {
+    /// Name of the model.
+    pub model: String,
+    /// What was held against the reference.
+    pub target: String,
+    /// Arithmetic of the target.
+    pub precision: &'static str,
+    /// Rows that were run.
+    pub rows: usize,
+    /// Who is right.
+    pub reference: Basis,
+    /// Every output of every graph.
+    pub outputs: Vec<OutputError>,
+    /// Largest difference of a mean.
+    pub mean: MaxAbs,
+    /// Largest difference of a log-variance.
+    pub log_var: MaxAbs,
+    /// KL(reference posterior || target posterior) per row.
+    pub kl_nats: Kl,
+    /// Log-variances that the target's clamp has moved.
+    pub clamp_hits: Option<u64>,
+    /// Whether target and twin agree in every bit of mean, log-variance and samples.
+    pub twin_bit_exact: Option<bool>,
+    /// Instructions of one inference.
+    pub instructions_per_inference: Option<u64>,
+    /// What lies in flash.
+    pub flash_bytes: FlashBytes,
+    /// What lies in RAM.
+    pub ram_bytes: RamBytes,
+    /// What the rows used of that RAM.
+    pub measured: Option<Measured>,
+    /// What `pass` was held against.
+    pub limits: Limits,
+    /// Within the limits, and bit-exact where that is promised.
+    pub pass: bool,
+}
+
+/// Difference of one output over all rows.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutputError {
+    /// ONNX name.
+    pub name: String,
+    /// Its role.
+    pub role: Option<Role>,
+    /// Largest absolute difference.
+    pub max_abs: Option<f64>,
+    /// Largest difference relative to `max(1, |reference|)`.
+    pub max_relative: Option<f64>,
+    /// Whether the user expects it and the target cannot give it.
+    #[serde(skip)]
+    pub unanswered: bool,
+    /// Whether it is a head of the posterior, which is judged in nats.
+    #[serde(skip)]
+    pub head: bool,
+}
+
+/// A largest absolute difference.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct MaxAbs {
+    /// The difference.
+    pub max_abs: Option<f64>,
+}
+
+impl OutputError {
+    /// Whether the output is within the limit by value, where it is judged so.
+    pub fn within(&self, limits: Limits, has_posterior: bool) -> bool {
+        let judged_in_nats = self.head && has_posterior;
+        let close = self.max_relative.is_none_or(|max| max <= limits.output_relative);
+        judged_in_nats || (close && !self.unanswered)
+    }
+}
+
+impl ParityReport {
+    /// Every reason why `pass` is false.
+    pub fn failures(&self) -> Vec<String> {
+        let mut failures = Vec::new();
+        if let Some(max) = self.kl_nats.max
+            && (max > self.limits.kl_nats_max || max.is_nan())
+        {
+            failures.push(format!(
+                "kl_nats.max is {max:.3e}, the limit {:.0e}",
+                self.limits.kl_nats_max
+            ));
+        }
+        let has_posterior = self.kl_nats.max.is_some();
+        if !has_posterior && self.outputs.iter().all(|output| output.max_relative.is_none()) {
+            failures.push("nothing could be compared".into());
+        }
+        for output in self.outputs.iter().filter(|output| output.unanswered) {
+            let name = &output.name;
+            failures.push(format!("the target does not give the expected output {name:?}"));
+        }
+        for output in self
+            .outputs
+            .iter()
+            .filter(|output| !output.within(self.limits, has_posterior) && !output.unanswered)
+        {
+            failures.push(format!(
+                "output {:?} is off by {:.3e} relative to max(1, |value|), the limit is {:.0e}",
+                output.name,
+                output.max_relative.unwrap_or(f64::NAN),
+                self.limits.output_relative
+            ));
+        }
+        if self.twin_bit_exact == Some(false) {
+            failures.push("the target and the twin differ in some bit".into());
+        }
+        failures
+    }
+}
+
+impl fmt::Display for ParityReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let basis = match self.reference {
+            Basis::Tract => "tract",
+            Basis::Files => "the given files",
+        };
+        writeln!(
+            f,
+            "{} on {} against {basis}, {} rows, {}",
+            self.model, self.target, self.rows, self.precision
+        )?;
+        let mut line = |name: &str, value: Option<String>| match value {
+            Some(value) => writeln!(f, "  {name:<28} {value}"),
+            None => Ok(()),
+        };
+        let nats = |value: Option<f64>| value.map(|value| format!("{value:.3e}"));
+        line("mean, largest difference", nats(self.mean.max_abs))?;
+        line("log-variance, largest", nats(self.log_var.max_abs))?;
+        line("KL in nats, mean", nats(self.kl_nats.mean))?;
+        line("KL in nats, p99", nats(self.kl_nats.p99))?;
+        let limit = self.limits.kl_nats_max;
+        line(
+            "KL in nats, max",
+            self.kl_nats.max.map(|max| format!("{max:.3e} (limit {limit:.0e})")),
+        )?;
+        for output in &self.outputs {
+            let name = format!("output {}", output.name);
+            let limit = self.limits.output_relative;
+            let judged = if output.head && self.kl_nats.max.is_some() {
+                String::new()
+            } else {
+                format!(" (limit {limit:.0e} relative)")
+            };
+            line(&name, output.max_abs.map(|max| format!("{max:.3e}{judged}")))?;
+        }
+        line("clamp hits", self.clamp_hits.map(|hits| hits.to_string()))?;
+        line("bit-exact with the twin", self.twin_bit_exact.map(|exact| exact.to_string()))?;
+        line("instructions per inference", self.instructions_per_inference.map(|n| n.to_string()))?;
+        line("code, bytes of flash", self.flash_bytes.code.map(|n| n.to_string()))?;
+        line("weights, bytes of flash", Some(self.flash_bytes.weights.to_string()))?;
+        let measured = |used: Option<u32>| used.map_or(String::new(), |n| format!(" (used {n})"));
+        let used = self.measured.unwrap_or_default();
+        let arena = self.measured.map(|used| used.arena_bytes);
+        line(
+            "workspace, bytes of RAM",
+            Some(format!("{}{}", self.ram_bytes.workspace, measured(arena))),
+        )?;
+        let stack = self.ram_bytes.stack.map(|n| format!("{n}{}", measured(used.stack_bytes)));
+        line("stack, bytes of RAM", stack)?;
+        write!(f, "  {}", if self.pass { "PASS" } else { "FAIL" })
+    }
+}

@@ -1,0 +1,31 @@
+//! Every limit that parity is judged by, with its reason.
+
+use serde::Serialize;
+
+/// KL(reference || target) of the worst row, f32, in nats.
+///
+/// Reason: two f32 evaluations of one network differ by about 1e-6 of each latent, which enters the
+/// divergence squared: about 1e-12 nats. A wrong head, a swapped output or a missing clamp costs
+/// whole nats. 1e-6 is far from both.
+pub const KL_NATS_MAX: f64 = 1e-6;
+
+/// `|target - reference| / max(1, |reference|)` of outputs that are not the posterior's, f32.
+///
+/// Reason: sums of a few thousand f32 products in another order differ by some 1e-6; 1e-5 leaves the
+/// room that transcendental functions of two libraries need.
+pub const OUTPUT_RELATIVE: f64 = 1e-5;
+
+/// The limits that one report was held against.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Limits {
+    /// See [`KL_NATS_MAX`].
+    pub kl_nats_max: f64,
+    /// See [`OUTPUT_RELATIVE`].
+    pub output_relative: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { kl_nats_max: KL_NATS_MAX, output_relative: OUTPUT_RELATIVE }
+    }
+}

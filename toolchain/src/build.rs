@@ -1,0 +1,182 @@
+//! Compiling firmware.
+
+use crate::command::output;
+use crate::{Error, debian};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+/// Which compiler builds for a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compiler {
+    /// The Rust toolchain in use, which has the target installed.
+    Installed,
+    /// Debian's rustc and cargo as a pair, compiling `core` from source.
+    Debian,
+}
+
+impl Compiler {
+    /// The compiler for `target`.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none: what is wrong with Debian's, and the commands that install one.
+    pub fn find(target: &str) -> Result<Self, Error> {
+        if sysroot().is_some_and(|root| root.join("lib/rustlib").join(target).join("lib").is_dir())
+        {
+            return Ok(Self::Installed);
+        }
+        debian::check().map(|()| Self::Debian).map_err(|why| no_compiler(target, &why))
+    }
+
+    /// The compiler's own line about its version.
+    pub fn version(self) -> String {
+        let rustc = match self {
+            Self::Installed => "rustc",
+            Self::Debian => debian::RUSTC,
+        };
+        output(Command::new(rustc).arg("--version")).unwrap_or_default()
+    }
+
+    /// Its cargo, with an environment in which nothing of the caller's build shines through.
+    fn cargo(self, target: &str) -> Command {
+        let mut cargo = match self {
+            Self::Installed => Command::new("cargo"),
+            Self::Debian => Command::new(debian::CARGO),
+        };
+        for (name, _) in env::vars_os().filter(|(name, _)| is_of_a_build(name, self)) {
+            cargo.env_remove(name);
+        }
+        if self == Self::Debian {
+            // rustup's proxies must not be found, and neither its libraries: Debian's cargo would run
+            // rustup's rustc, whose `core` is another.
+            cargo.env("PATH", "/usr/bin:/bin").env("RUSTC_BOOTSTRAP", "1");
+            let variable = target.to_uppercase().replace('-', "_");
+            cargo.env(format!("CARGO_TARGET_{variable}_LINKER"), debian::LINKER);
+        }
+        cargo
+    }
+}
+
+impl std::fmt::Display for Compiler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let whose = match self {
+            Self::Installed => "has the target",
+            Self::Debian => "Debian's, compiles `core` from source",
+        };
+        write!(f, "{} ({whose})", self.version())
+    }
+}
+
+/// Whether a variable of the environment would change a build: flags of the host's build, and for
+/// Debian's pair also everything by which rustup chooses a toolchain.
+fn is_of_a_build(name: &OsStr, compiler: Compiler) -> bool {
+    let name = name.to_string_lossy();
+    let flags = ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_BOOTSTRAP"];
+    let kept = ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_HTTP_CAINFO"];
+    let registries = ["CARGO_REGISTRIES_", "CARGO_REGISTRY_", "CARGO_HTTP_", "CARGO_NET_"];
+    let of_cargo = name.starts_with("CARGO")
+        && !kept.contains(&&*name)
+        && !registries.iter().any(|prefix| name.starts_with(prefix));
+    let of_rustup = ["RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH", "RUSTC", "RUSTDOC"];
+    flags.contains(&&*name)
+        || of_cargo
+        || compiler == Compiler::Debian && of_rustup.contains(&&*name)
+}
+
+/// A firmware build.
+#[derive(Clone, Debug)]
+pub struct Build<'a> {
+    /// The firmware workspace.
+    pub folder: &'a Path,
+    /// The package, whose binary has the same name.
+    pub package: &'a str,
+    /// The target triple.
+    pub target: &'a str,
+    /// The profile.
+    pub profile: &'a str,
+    /// Features of the package, beside its default ones.
+    pub features: &'a [&'a str],
+    /// Folder of models, for `ELBOW_MODELS`.
+    pub models: Option<&'a Path>,
+}
+
+/// Builds a firmware image and returns its path.
+///
+/// The image is overwritten by the next build of the same package, target and profile.
+///
+/// # Errors
+///
+/// Where no compiler is found, with the commands that install one; where the build fails, with the
+/// compiler's messages.
+pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, Error> {
+    let compiler = Compiler::find(build.target)?;
+    let mut cargo = compiler.cargo(build.target);
+    cargo.current_dir(build.folder).args(["build", "--quiet", "--package", build.package]);
+    cargo.args(["--profile", build.profile, "--target", build.target]);
+    if !build.features.is_empty() {
+        cargo.args(["--features", &build.features.join(",")]);
+    }
+    if compiler == Compiler::Debian {
+        cargo.arg("-Zbuild-std=core");
+    }
+    let artifacts = build.folder.join("target");
+    cargo.env("CARGO_TARGET_DIR", &artifacts).env("DEFMT_LOG", "info");
+    match build.models {
+        Some(models) => cargo.env("ELBOW_MODELS", models),
+        None => cargo.env_remove("ELBOW_MODELS"),
+    };
+    run(cargo, build)?;
+    let image = artifacts.join(build.target).join(build.profile).join(build.package);
+    fs::metadata(&image).map_err(|e| Error::new(format!("{}: {e}", image.display())))?;
+    Ok(image)
+}
+
+fn run(mut cargo: Command, build: &Build<'_>) -> Result<(), Error> {
+    let what = format!("building {} for {}", build.package, build.target);
+    let output = cargo.stdin(Stdio::null()).output();
+    let output = output.map_err(|e| Error::new(format!("{what}: cannot run cargo: {e}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Error::new(format!("{what} failed:\n{}", String::from_utf8_lossy(&output.stderr).trim())))
+}
+
+fn no_compiler(target: &str, why_not_debian: &str) -> Error {
+    Error::new(format!(
+        "no compiler for {target}: run `rustup target add {target}`, or on Debian `{}` ({why_not_debian})",
+        debian::apt_line(&debian::PACKAGES)
+    ))
+}
+
+fn sysroot() -> Option<PathBuf> {
+    output(Command::new("rustc").args(["--print", "sysroot"])).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_build_does_not_shine_through() {
+        let of = |name: &str, compiler| is_of_a_build(OsStr::new(name), compiler);
+        for name in ["RUSTFLAGS", "CARGO", "CARGO_ENCODED_RUSTFLAGS", "CARGO_MANIFEST_DIR"] {
+            assert!(of(name, Compiler::Installed) && of(name, Compiler::Debian), "{name}");
+        }
+        for name in ["RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH", "RUSTC"] {
+            assert!(!of(name, Compiler::Installed) && of(name, Compiler::Debian), "{name}");
+        }
+        for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_NET_OFFLINE"] {
+            assert!(!of(name, Compiler::Installed) && !of(name, Compiler::Debian), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_target_has_the_cure_in_its_error() {
+        let error = no_compiler("thumbv9", "rustc is missing").to_string();
+        assert!(error.contains("rustup target add thumbv9"), "{error}");
+        assert!(error.contains("apt-get install"), "{error}");
+        assert!(error.contains("rustc is missing"), "{error}");
+    }
+}

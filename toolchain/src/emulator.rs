@@ -1,0 +1,31 @@
+//! QEMU.
+
+use crate::Error;
+use crate::command::output;
+use crate::debian::apt_line;
+use std::process::Command;
+
+/// The emulator, found in `PATH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emulator {
+    /// The program's name.
+    pub program: &'static str,
+    /// What it says of itself.
+    pub version: String,
+}
+
+/// Finds `qemu-system-arm`.
+///
+/// # Errors
+///
+/// Where it is missing, with the command that installs it.
+pub fn emulator() -> Result<Emulator, Error> {
+    let program = "qemu-system-arm";
+    let version = output(Command::new(program).arg("--version")).ok_or_else(|| {
+        Error::new(format!(
+            "no emulator `{program}`: run `{}`, or install QEMU's Arm system emulator as your system does",
+            apt_line(&[program])
+        ))
+    })?;
+    Ok(Emulator { program, version })
+}
