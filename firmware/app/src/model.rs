@@ -1,0 +1,58 @@
+//! What a compiled model does for the program.
+
+use elbow_core::infer::ElboTerms;
+use elbow_core::wire::{Described, Floats, Refusal};
+
+/// A compiled model with its weights and the memory it works in.
+///
+/// One inference is [`load`](Self::load), [`infer`](Self::infer), then [`output`](Self::output).
+pub trait Model {
+    /// Verifies the weights; to be called before anything else.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::DamagedPack`]
+    fn open(&mut self) -> Result<(), Refusal>;
+
+    /// Name, sizes, kind.
+    fn describe(&self) -> Described<'static>;
+
+    /// Takes over the input values: the observation, or all inputs one after another.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::WrongLength`]
+    fn load(&mut self, values: Floats<'_>) -> Result<(), Refusal>;
+
+    /// Runs the encoder, or the graph without roles, on what was loaded.
+    ///
+    /// # Errors
+    ///
+    /// What the generated code found at its border.
+    fn infer(&mut self) -> Result<(), Refusal>;
+
+    /// Decodes the posterior mean and scores what was loaded; `None` without a decoder.
+    ///
+    /// # Errors
+    ///
+    /// What the generated code found at its border.
+    fn score(&mut self) -> Option<Result<ElboTerms, Refusal>>;
+
+    /// Results of [`infer`](Self::infer): mean and log-variance, or the outputs in order.
+    fn output(&self, index: u32) -> Option<&[f32]>;
+
+    /// Log-variances that the clamp changed in the last inference.
+    fn clamp_hits(&self) -> u32;
+
+    /// The part of the workspace that inference may overwrite.
+    fn arena(&mut self) -> &mut [f32];
+}
+
+/// The models of an image, by number.
+pub trait Models {
+    /// How many there are.
+    const COUNT: u32;
+
+    /// Model number `index`.
+    fn get(&mut self, index: u32) -> Option<&mut dyn Model>;
+}

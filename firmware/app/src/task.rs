@@ -1,0 +1,234 @@
+//! The request loop: receive, encode, sample, score, answer.
+
+use crate::{Board, Event, Model, Models};
+use elbow_core::distributions::rsample;
+use elbow_core::noise::{NOISE_VERSION, Stream, fill_standard_normal};
+use elbow_core::wire::{
+    Cost, Deframer, Floats, Framer, Kind, PROTOCOL, Refusal, Reply, Request, Score, parse,
+};
+
+/// The program's memory.
+///
+/// `MESSAGE` and `FRAME` are [`message_len`](elbow_core::wire::message_len) and
+/// [`frame_len`](elbow_core::wire::frame_len) of the largest payload, `LATENT` the largest latent.
+#[derive(Debug)]
+pub struct Task<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> {
+    receive: Deframer<[u8; MESSAGE]>,
+    answer: Answer<MESSAGE, FRAME, LATENT>,
+}
+
+/// What answers are made of and in.
+#[derive(Debug)]
+struct Answer<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> {
+    framer: Framer<[u8; MESSAGE], [u8; FRAME]>,
+    selected: Option<u32>,
+    eps: [f32; LATENT],
+    z: [f32; LATENT],
+}
+
+impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Task<MESSAGE, FRAME, LATENT> {
+    /// Nothing received, no model selected.
+    pub const fn new() -> Self {
+        Self {
+            receive: Deframer::new([0; MESSAGE]),
+            answer: Answer {
+                framer: Framer::new([0; MESSAGE], [0; FRAME]),
+                selected: None,
+                eps: [0.0; LATENT],
+                z: [0.0; LATENT],
+            },
+        }
+    }
+
+    /// Serves requests until the host says goodbye.
+    pub fn serve<M: Models>(&mut self, board: &mut impl Board, models: &mut M) {
+        board.log(Event::Ready { models: M::COUNT });
+        let mut bad_frames = 0;
+        loop {
+            let byte = board.read();
+            let Some(message) = self.receive.push(byte) else {
+                if self.receive.bad_frames() != bad_frames {
+                    bad_frames = self.receive.bad_frames();
+                    board.log(Event::BadFrames(bad_frames));
+                }
+                continue;
+            };
+            let request = parse(message).ok_or(Refusal::Malformed);
+            if request == Ok(Request::Bye) {
+                board.log(Event::Bye);
+                self.answer.send(board, &Reply::Bye);
+                return;
+            }
+            if let Err(refusal) = request.and_then(|r| self.answer.to(r, board, models)) {
+                board.log(Event::Refused(refusal));
+                self.answer.send(board, &Reply::Refused(refusal));
+            }
+        }
+    }
+}
+
+impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Default
+    for Task<MESSAGE, FRAME, LATENT>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSAGE, FRAME, LATENT> {
+    fn to<M: Models>(
+        &mut self,
+        request: Request<'_>,
+        board: &mut impl Board,
+        models: &mut M,
+    ) -> Result<(), Refusal> {
+        match request {
+            Request::Hello => {
+                let instructions_per_tick = board.instructions_per_tick();
+                self.send(
+                    board,
+                    &Reply::Hello {
+                        protocol: PROTOCOL,
+                        noise_version: NOISE_VERSION,
+                        models: M::COUNT,
+                        instructions_per_tick,
+                    },
+                );
+                Ok(())
+            }
+            Request::Select { model } => self.select(model, board, models),
+            Request::Encode { row, key, samples, x } => {
+                let model = self.selected(models)?;
+                self.encode(board, model, row, x)?;
+                (0..samples).try_for_each(|sample| self.sample(board, model, row, key, sample))
+            }
+            Request::Run { row, inputs } => {
+                let model = self.selected(models)?;
+                self.run(board, model, row, inputs)
+            }
+            Request::Bye => Ok(()),
+        }
+    }
+
+    fn select<M: Models>(
+        &mut self,
+        index: u32,
+        board: &mut impl Board,
+        models: &mut M,
+    ) -> Result<(), Refusal> {
+        self.selected = None;
+        let model = models.get(index).ok_or(Refusal::UnknownModel { models: M::COUNT })?;
+        model.open()?;
+        self.selected = Some(index);
+        let described = model.describe();
+        board.log(Event::Selected { model: index, kind: described.kind });
+        self.send(board, &Reply::Described(described));
+        Ok(())
+    }
+
+    fn selected<'m, M: Models>(&self, models: &'m mut M) -> Result<&'m mut dyn Model, Refusal> {
+        self.selected.and_then(|index| models.get(index)).ok_or(Refusal::NothingSelected)
+    }
+
+    fn encode(
+        &mut self,
+        board: &mut impl Board,
+        model: &mut dyn Model,
+        row: u64,
+        x: Floats<'_>,
+    ) -> Result<(), Refusal> {
+        if !matches!(model.describe().kind, Kind::Amortized { .. }) {
+            return Err(Refusal::WrongKind);
+        }
+        model.load(x)?;
+        let (inferred, cost) = measure(board, model, |model| model.infer());
+        inferred?;
+        let clamp_hits = model.clamp_hits();
+        let (terms, score_cost) = measure(board, model, |model| model.score());
+        let score = terms.transpose()?.map(|terms| Score {
+            log_likelihood: terms.log_likelihood,
+            kl: terms.kl,
+            cost: score_cost,
+        });
+        let [mean, log_var] = posterior(model).map(Floats::new);
+        self.send(board, &Reply::Posterior { row, mean, log_var, clamp_hits, cost, score });
+        Ok(())
+    }
+
+    fn sample(
+        &mut self,
+        board: &mut impl Board,
+        model: &dyn Model,
+        row: u64,
+        key: u64,
+        sample: u32,
+    ) -> Result<(), Refusal> {
+        let [mean, log_var] = posterior(model);
+        let eps = self.eps.get_mut(..mean.len()).unwrap_or_default();
+        let z = self.z.get_mut(..mean.len()).unwrap_or_default();
+        let stream = Stream::new(key, row, sample);
+        fill_standard_normal(&mut { stream }, eps).map_err(|_| Refusal::NoNoise)?;
+        rsample(mean, log_var, eps, z);
+        let words = { stream }.next_block();
+        let (eps, z) = (Floats::new(eps), Floats::new(z));
+        send(&mut self.framer, board, &Reply::Sample { row, sample, words, eps, z });
+        Ok(())
+    }
+
+    fn run(
+        &mut self,
+        board: &mut impl Board,
+        model: &mut dyn Model,
+        row: u64,
+        inputs: Floats<'_>,
+    ) -> Result<(), Refusal> {
+        let Kind::Bare { outputs, .. } = model.describe().kind else {
+            return Err(Refusal::WrongKind);
+        };
+        model.load(inputs)?;
+        let (inferred, cost) = measure(board, model, |model| model.infer());
+        inferred?;
+        self.send(board, &Reply::Ran { row, outputs, cost });
+        for index in 0..outputs {
+            let values = Floats::new(model.output(index).unwrap_or_default());
+            self.send(board, &Reply::Output { index, values });
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, board: &mut impl Board, reply: &Reply<'_>) {
+        send(&mut self.framer, board, reply);
+    }
+}
+
+/// Every reply fits the buffers of a `Task` with the sizes of its models; one that does not is not
+/// sent, and the host's wait ends with its time limit.
+fn send<const MESSAGE: usize, const FRAME: usize>(
+    framer: &mut Framer<[u8; MESSAGE], [u8; FRAME]>,
+    board: &mut impl Board,
+    reply: &Reply<'_>,
+) {
+    if let Ok(frame) = framer.frame(reply) {
+        board.write(frame);
+    }
+}
+
+/// Mean and log-variance of the last inference.
+fn posterior(model: &dyn Model) -> [&[f32]; 2] {
+    [0, 1].map(|index| model.output(index).unwrap_or_default())
+}
+
+/// Runs `work` and finds what it cost; the arena is painted before, and what has changed was used.
+fn measure<R>(
+    board: &mut impl Board,
+    model: &mut dyn Model,
+    work: impl FnOnce(&mut dyn Model) -> R,
+) -> (R, Cost) {
+    /// A NaN that no kernel produces.
+    const PAINT: u32 = 0x7fe1_b0a7;
+    model.arena().fill(f32::from_bits(PAINT));
+    let (result, measured) = board.measure(|| work(model));
+    let used = model.arena().iter().filter(|value| value.to_bits() != PAINT).count();
+    let arena_bytes = (used * size_of::<f32>()) as u32;
+    (result, Cost { ticks: measured.ticks, stack_bytes: measured.stack_bytes, arena_bytes })
+}

@@ -1,0 +1,186 @@
+//! The program on the host: a board made of buffers, and the small model of `tests/golden`.
+
+use elbow_app::{Board, Event, Measured};
+use elbow_core::distributions::DiagNormal;
+use elbow_core::noise::{NOISE_VERSION, Stream, fill_standard_normal};
+use elbow_core::pack::{Aligned, Pack};
+use elbow_core::wire::{
+    Cost, Deframer, Floats, Framer, Kind, PROTOCOL, Refusal, Reply, Request, Score, frame_len,
+    message_len, parse,
+};
+use elbow_models::tiny::model;
+use elbow_models::{Image, Task};
+use std::collections::VecDeque;
+
+const PAYLOAD: usize = 256;
+const KEY: u64 = 11;
+const X: [f32; 4] = [0.5, -1.0, 2.0, 0.25];
+
+static WEIGHTS: &Aligned<[u8]> =
+    &Aligned(*include_bytes!("../../../tests/golden/tiny/weights.bin"));
+
+/// Reads from one buffer and writes into another.
+#[derive(Default)]
+struct Loopback {
+    input: VecDeque<u8>,
+    output: Vec<u8>,
+    events: Vec<Event>,
+}
+
+impl Board for Loopback {
+    fn read(&mut self) -> u8 {
+        self.input.pop_front().expect("the program stops at `Bye`")
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.output.extend(bytes);
+    }
+
+    fn instructions_per_tick(&self) -> u32 {
+        40
+    }
+
+    fn measure<R>(&mut self, work: impl FnOnce() -> R) -> (R, Measured) {
+        (work(), Measured { ticks: 7, stack_bytes: None })
+    }
+
+    fn log(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
+fn frame(request: &Request<'_>) -> Vec<u8> {
+    let mut framer = Framer::new([0; message_len(PAYLOAD)], [0; frame_len(PAYLOAD)]);
+    framer.frame(request).expect("it fits").to_vec()
+}
+
+fn encode(row: u64, samples: u32, x: &[f32]) -> Vec<u8> {
+    frame(&Request::Encode { row, key: KEY, samples, x: Floats::new(x) })
+}
+
+fn select(model: u32) -> Vec<u8> {
+    frame(&Request::Select { model })
+}
+
+/// Runs the program on these bytes and `Bye`; returns its messages without `Bye`, and its log.
+fn serve(frames: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Event>) {
+    let bye = frame(&Request::Bye);
+    let mut board = Loopback::default();
+    board.input.extend(frames.iter().chain([&bye]).flatten());
+    Task::new().serve(&mut board, &mut Image::new());
+    assert!(board.input.is_empty(), "every byte is read");
+    let mut deframer = Deframer::new([0; message_len(PAYLOAD)]);
+    let mut messages: Vec<Vec<u8>> = Vec::new();
+    for byte in board.output {
+        messages.extend(deframer.push(byte).map(<[u8]>::to_vec));
+    }
+    assert_eq!(messages.pop().as_deref().and_then(parse), Some(Reply::Bye));
+    (messages, board.events)
+}
+
+fn replies(messages: &[Vec<u8>]) -> Vec<Reply<'_>> {
+    messages.iter().map(|message| parse(message).expect("a reply")).collect()
+}
+
+/// What the generated module answers when it is called directly.
+fn directly(x: &[f32; 4]) -> (DiagNormal<2>, u32, Score) {
+    let pack = Pack::new_checked(&WEIGHTS.0).expect("a pack");
+    let mut workspace = model::Workspace::new();
+    let mut q = DiagNormal::standard();
+    model::encode(&pack, &mut workspace, x, &mut q).expect("finite");
+    let clamp_hits = workspace.clamp_hits;
+    let terms = model::score(&pack, &mut workspace, x, &q, &mut [0.0; 4]).expect("finite");
+    let score = Score { log_likelihood: terms.log_likelihood, kl: terms.kl, cost: Cost::default() };
+    (q, clamp_hits, score)
+}
+
+#[test]
+fn the_program_greets_and_describes_its_models() {
+    let (messages, events) = serve(&[frame(&Request::Hello), select(0)]);
+    let [hello, Reply::Described(described)] = replies(&messages)[..] else {
+        panic!("two replies");
+    };
+    let (noise_version, instructions_per_tick) = (NOISE_VERSION, 40);
+    let expected =
+        Reply::Hello { protocol: PROTOCOL, noise_version, models: 1, instructions_per_tick };
+    assert_eq!(hello, expected);
+    let kind = Kind::Amortized { observed: 4, latent: 2, scored: true };
+    assert_eq!((described.name, described.kind), ("tiny", kind));
+    assert_eq!(described.fingerprint, model::FINGERPRINT);
+    assert_eq!(described.workspace_bytes as usize, size_of::<model::Workspace>());
+    let selected = Event::Selected { model: 0, kind };
+    assert_eq!(events, [Event::Ready { models: 1 }, selected, Event::Bye]);
+}
+
+#[test]
+fn a_row_is_answered_with_its_posterior_score_and_samples() {
+    let (messages, _) = serve(&[select(0), encode(5, 2, &X)]);
+    let [
+        _,
+        Reply::Posterior { row: 5, mean, log_var, clamp_hits, cost, score: Some(score) },
+        ref samples @ ..,
+    ] = replies(&messages)[..]
+    else {
+        panic!("a posterior with a score");
+    };
+    let (q, hits, expected) = directly(&X);
+    assert_eq!((mean, log_var), (Floats::new(&q.loc), Floats::new(&q.log_var)));
+    assert_eq!(
+        (clamp_hits, score.log_likelihood, score.kl),
+        (hits, expected.log_likelihood, expected.kl)
+    );
+    assert_eq!((cost.ticks, cost.stack_bytes, cost.arena_bytes), (7, None, 12));
+    assert_eq!(samples.len(), 2);
+    for (number, reply) in (0..).zip(samples) {
+        let (mut stream, mut eps, mut z) = (Stream::new(KEY, 5, number), [0.0; 2], [0.0; 2]);
+        let words = { stream }.next_block();
+        fill_standard_normal(&mut stream, &mut eps).expect("the stream does not fail");
+        q.rsample(&eps, &mut z);
+        let (eps, z) = (Floats::new(&eps), Floats::new(&z));
+        assert_eq!(*reply, Reply::Sample { row: 5, sample: number, words, eps, z });
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_carried_out_is_refused_and_the_next_one_served() {
+    let run = frame(&Request::Run { row: 0, inputs: Floats::new(&X) });
+    let nan = [0.0, 0.0, f32::NAN, 0.0];
+    let requests = [
+        encode(0, 0, &X),
+        select(1),
+        select(0),
+        run,
+        encode(0, 0, &X[..3]),
+        encode(0, 0, &nan),
+        encode(9, 0, &X),
+    ];
+    let (messages, events) = serve(&requests);
+    let refusals = [
+        Refusal::NothingSelected,
+        Refusal::UnknownModel { models: 1 },
+        Refusal::WrongKind,
+        Refusal::WrongLength { expected: 4, found_bytes: 12 },
+        Refusal::NonFiniteInput { index: 2 },
+    ];
+    let replies = replies(&messages);
+    let found = replies.iter().filter_map(|reply| match reply {
+        Reply::Refused(refusal) => Some(*refusal),
+        _ => None,
+    });
+    assert_eq!(found.collect::<Vec<_>>(), refusals);
+    let logged = events.iter().filter_map(|event| match event {
+        Event::Refused(refusal) => Some(*refusal),
+        _ => None,
+    });
+    assert_eq!(logged.collect::<Vec<_>>(), refusals);
+    assert!(matches!(replies.last(), Some(Reply::Posterior { row: 9, .. })));
+}
+
+#[test]
+fn damaged_frames_are_dropped_and_logged() {
+    let mut damaged = frame(&Request::Hello);
+    damaged[0] ^= 0x10;
+    let (messages, events) = serve(&[damaged, vec![9, 9, 9, 0], frame(&Request::Hello)]);
+    assert_eq!(messages.len(), 1, "{events:?}");
+    assert!(events.contains(&Event::BadFrames(2)), "{events:?}");
+}

@@ -1,0 +1,35 @@
+//! The generated models of an image, numbered: what `build.rs` found in `$ELBOW_MODELS`.
+#![no_std]
+
+use elbow_app::{Model, Models};
+use elbow_core::wire;
+
+#[cfg(amortized)]
+#[macro_use]
+mod amortized;
+#[cfg(bare)]
+#[macro_use]
+mod bare;
+#[macro_use]
+mod table;
+
+include!(concat!(env!("OUT_DIR"), "/models.rs"));
+
+/// The memory of the program for these models.
+pub type Task = elbow_app::Task<MESSAGE, FRAME, LATENT>;
+
+/// Bytes of the longest message.
+pub const MESSAGE: usize = wire::message_len(PAYLOAD);
+/// Bytes of the longest frame.
+pub const FRAME: usize = wire::frame_len(PAYLOAD);
+
+/// The largest of some sizes, in constants.
+const fn largest(sizes: &[usize]) -> usize {
+    match sizes {
+        [] => 0,
+        [size, rest @ ..] => {
+            let rest = largest(rest);
+            if *size > rest { *size } else { rest }
+        }
+    }
+}
