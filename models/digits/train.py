@@ -1,0 +1,93 @@
+"""Train and export the VAE of binarised 8x8 digits: `python digits/train.py`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+
+import golden
+import onnx_io
+import vae
+
+PIXELS, HIDDEN, LATENTS = 64, 64, 2
+TRAIN_ROWS = 1400
+
+
+class Encoder(nn.Module):
+    """x [B, 64] in {0, 1} -> mu, logvar, each [B, 2]."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(PIXELS, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU())
+        self.mu = nn.Linear(HIDDEN, LATENTS)
+        self.logvar = nn.Linear(HIDDEN, LATENTS)
+
+    def forward(self, x):
+        h = self.body(x)
+        return self.mu(h), self.logvar(h)
+
+
+class Decoder(nn.Module):
+    """z [B, 2] -> x_logit [B, 64]."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Linear(LATENTS, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, PIXELS)
+        )
+
+    def forward(self, z):
+        return self.body(z)
+
+
+def digits():
+    """Binarised digits, [1400, 64] to train on and [397, 64] to test, float32 in {0, 1}."""
+    pixels = (load_digits().data >= 8).astype(np.float32)
+    order = np.random.RandomState(0).permutation(len(pixels))
+    x = torch.from_numpy(pixels[order])
+    return x[:TRAIN_ROWS], x[TRAIN_ROWS:]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=600)
+    args = parser.parse_args()
+    vae.seed_everything(args.seed)
+
+    train, test = digits()
+    model = vae.VAE(Encoder(), Decoder(), vae.BernoulliLikelihood())
+    schedule = vae.Schedule(epochs=args.epochs, batch=100, rate=1e-3, late_rate=3e-4,
+                            late_epoch=args.epochs * 2 // 3, warmup=50, weight_decay=1e-4)
+    vae.fit(model, train, schedule)
+    for name, part in [("train", train), ("test", test)]:
+        print(f"{name}: {vae.metrics(model, part)}")
+    write(model, test)
+
+
+def write(model, test):
+    """Write the graphs, the manifest, the test data and the goldens."""
+    onnx_io.save_npy(FOLDER / "test.npy", test.numpy())
+    vae.export(model, test, FOLDER, "x_logit")
+    vae.write_manifest(FOLDER / "elbow.toml", "digits", {
+        "encoder": {
+            "onnx": "encoder.onnx", "input": "x", "mean": "mu",
+            "spread": {"output": "logvar", "head": "logvar", "clamp": [-14, 6]},
+        },
+        "decoder": {
+            "onnx": "decoder.onnx", "latent": "z", "mean": "x_logit",
+            "likelihood": {"family": "bernoulli", "mean_is": "logit"},
+        },
+    })
+    golden.write(FOLDER)
+
+
+if __name__ == "__main__":
+    main()
