@@ -1,0 +1,102 @@
+//! ONNX files with the outputs that onnxruntime gave for them.
+
+use std::path::{Path, PathBuf};
+
+/// Rows of a tensor, the batch in front.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// All values.
+    pub values: Vec<f32>,
+    /// Number of rows.
+    pub count: usize,
+}
+
+impl Rows {
+    /// The values of one row.
+    pub fn row(&self, index: usize) -> &[f32] {
+        let len = self.values.len() / self.count;
+        &self.values[index * len..(index + 1) * len]
+    }
+}
+
+/// A graph, inputs by name, and the expected outputs by name, or by position where that is the name.
+#[derive(Debug)]
+pub struct Case {
+    /// For messages.
+    pub name: String,
+    /// The file.
+    pub onnx: PathBuf,
+    /// Names of inputs, with `/` and `:` replaced by `_`, and their files.
+    pub inputs: Vec<(String, PathBuf)>,
+    /// Files of outputs, in the order of the graph.
+    pub outputs: Vec<PathBuf>,
+}
+
+/// A path below the root of the repository.
+pub fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(relative)
+}
+
+/// Reads a float32 `.npy` file.
+///
+/// # Panics
+///
+/// The file is missing, or something else.
+pub fn rows(path: &Path) -> Rows {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let file = npyz::NpyFile::new(&bytes[..]).expect("an .npy file");
+    let count = file.shape()[0] as usize;
+    Rows { values: file.into_vec().expect("float32"), count }
+}
+
+/// Every folder of `tests/fixtures`, and the four graphs of each trained model.
+///
+/// # Panics
+///
+/// A folder cannot be read.
+pub fn cases() -> Vec<Case> {
+    let folder = std::fs::read_dir(path("tests/fixtures")).expect("the fixtures are there");
+    let folders = folder.map(|entry| entry.expect("the folder can be read").path());
+    let mut cases: Vec<Case> = folders
+        .filter(|folder| folder.join("model.onnx").exists())
+        .map(|case| fixture(&case))
+        .collect();
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    for (model, decoded) in [("imu", "x_mean"), ("digits", "x_logit")] {
+        for exporter in ["", ".torchscript"] {
+            cases.push(trained(model, &format!("encoder{exporter}"), "x", &["mu", "logvar"]));
+            cases.push(trained(model, &format!("decoder{exporter}"), "z", &[decoded]));
+        }
+    }
+    cases
+}
+
+fn fixture(folder: &Path) -> Case {
+    let files = std::fs::read_dir(folder).expect("the folder can be read");
+    let names: Vec<String> =
+        files.filter_map(|file| file.ok()?.file_name().into_string().ok()).collect();
+    let input = |name: &String| {
+        let input = name.strip_prefix("in.")?.strip_suffix(".npy")?;
+        Some((input.to_string(), folder.join(name)))
+    };
+    let outputs = names.iter().filter(|name| name.starts_with("out.")).count();
+    Case {
+        name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        onnx: folder.join("model.onnx"),
+        inputs: names.iter().filter_map(input).collect(),
+        outputs: (0..outputs).map(|index| folder.join(format!("out.{index}.npy"))).collect(),
+    }
+}
+
+fn trained(model: &str, graph: &str, input: &str, outputs: &[&str]) -> Case {
+    let folder = path("models").join(model);
+    let golden = folder.join("golden");
+    let observed =
+        if input == "x" { folder.join("test.npy") } else { golden.join("decoder.z.npy") };
+    Case {
+        name: format!("{model}/{graph}"),
+        onnx: folder.join(format!("{graph}.onnx")),
+        inputs: vec![(input.to_string(), observed)],
+        outputs: outputs.iter().map(|name| golden.join(format!("{graph}.{name}.npy"))).collect(),
+    }
+}

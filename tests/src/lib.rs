@@ -1,0 +1,7 @@
+//! What the tests share: fixtures, random cases, tolerances.
+
+pub mod fixtures;
+pub mod graphs;
+pub mod images;
+pub mod random;
+pub mod tolerance;

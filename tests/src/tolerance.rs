@@ -1,0 +1,61 @@
+//! Every tolerance of the tests, with its reason. A test compares with a row of this table or
+//! exactly.
+
+// Noise.
+
+/// Absolute error of a normal draw: half an ulp at `|z| >= 4` is 2.4e-7; the rest is the
+/// polynomial's.
+pub const NORMAL_DRAW: f64 = 5e-7;
+/// The same where `|z| < 2`: half an ulp is 6e-8 there.
+pub const NORMAL_DRAW_BELOW_2: f64 = 2e-7;
+/// Tail mass at 3, 4 and 5 sigma against the ideal one: of the 1231 words per sign beyond 5 sigma a
+/// fraction of one is missing.
+pub const TAIL_MASS: f64 = 2e-4;
+/// Family-wise error of a statistical battery, divided by all its statistics over all its seeds.
+pub const BATTERY_ALPHA: f64 = 1e-3;
+
+// Distributions.
+
+/// A divergence from the standard normal, relative: `expm1`, a square and two roundings.
+pub const KL_STANDARD: f64 = 4e-7;
+/// A divergence between two normals, relative per `max(1, |log_var|)`: the difference of two
+/// log-variances is rounded at their size, and its exponential carries that on.
+pub const KL_DIVERGENCE: f64 = 5e-7;
+/// A divergence by the trapezoidal rule (exact to f64 for normals) against the closed form in f32.
+pub const KL_INTEGRAL: f64 = 2e-6;
+/// A published golden value, ten digits, against f32, absolute, in nats.
+pub const GOLDEN: f64 = 1e-6;
+/// `rsample` relative to `|loc| + scale |eps|`: an exponential and two roundings.
+pub const RSAMPLE: f64 = 2e-7;
+/// A log-density, relative to the magnitudes of its parts: an exponential and a product, squared.
+pub const LOG_PROB: f64 = 5e-7;
+/// An entropy, relative to the magnitudes of its parts: two roundings per dimension.
+pub const ENTROPY: f64 = 2e-7;
+/// The logarithm of a likelihood, relative to the magnitudes of its parts.
+pub const LIKELIHOOD: f64 = 5e-7;
+/// A log-variance from a head, relative to `max(1, |log_var|)`: softplus, a logarithm and a sum.
+pub const LOG_VAR: f64 = 3.5e-7;
+/// A standard deviation, relative: an exponential of half a log-variance.
+pub const SCALE: f64 = 1e-7;
+
+// Plans.
+
+/// A plan's output by onnxruntime, relative to `max(1, |value|)`: orders of summation differ.
+pub const ONNXRUNTIME: f64 = 1e-5;
+
+// Kernels.
+
+/// A sum of this many rounded products, relative to the sum of their magnitudes: half an ulp for
+/// each product and each addition (Higham, 2002, section 3.1).
+pub fn summation(terms: usize) -> f64 {
+    (terms + 1) as f64 * f64::from(f32::EPSILON)
+}
+
+/// An activation, relative to `max(1, |value|)`: one or two functions of `math` and as many roundings.
+pub const ACTIVATION: f64 = 1e-6;
+
+// Time.
+
+/// Seconds for importing 10^5 nodes: half a second on an idle core, hours if it were quadratic; the
+/// rest is for a busy machine.
+pub const IMPORT_SECONDS: f64 = 10.0;

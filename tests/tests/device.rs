@@ -1,0 +1,178 @@
+//! The emulated devices against the twin: all models in one image per target, every bit compared.
+
+use elbow::device::{Device, DeviceRow, Image, Spent, Target, build_image};
+use elbow::lower::Plan;
+use elbow::model::{Decoder, Encoder, Graphs, Model};
+use elbow::posterior::Posteriors;
+use elbow::twin::{self, Twin};
+use elbow_core::distributions::rsample;
+use elbow_core::noise::{Stream, fill_standard_normal};
+use elbow_tests::fixtures::{path, rows};
+use elbow_tests::images::{compiled, or_cure};
+use elbow_tests::random::Random;
+use models::{bare, tiny};
+
+#[path = "emit/models.rs"]
+mod models;
+
+/// Rows that each model encodes, and draws from each posterior.
+const ROWS: usize = 8;
+const SAMPLES: u32 = 3;
+const SEED: u64 = 0x0123_4567_89ab_cdef;
+
+#[test]
+fn a_cortex_m3_with_soft_float_equals_the_twin_in_every_bit() {
+    equals_the_twin("qemu-m3");
+}
+
+#[test]
+fn a_cortex_m4_with_hard_float_equals_the_twin_in_every_bit() {
+    equals_the_twin("qemu-m4");
+}
+
+fn equals_the_twin(target: &str) {
+    let target = Target::named(target).expect("a target of the table");
+    let models = models::all();
+    let (_folder, compiled) = compiled(&models);
+    let mut device = or_cure(Device::start(&target, &compiled, &path("firmware")));
+    for (index, model) in models.iter().enumerate() {
+        let workspace = or_cure(device.select(index)).workspace_bytes;
+        let inputs = inputs(model, index as u64);
+        let spent: Vec<Spent> = match &model.graphs {
+            Graphs::Amortized { encoder, decoder } => (0u64..)
+                .zip(&inputs)
+                .flat_map(|(row, x)| encodes(&mut device, encoder, decoder.as_ref(), row, x))
+                .collect(),
+            Graphs::Bare(plan) => {
+                (0u64..).zip(&inputs).map(|(row, x)| runs(&mut device, plan, row, x)).collect()
+            }
+        };
+        within_bounds(&device, index, workspace, &spent, &model.name);
+    }
+    or_cure(device.finish());
+}
+
+/// Inputs of each row, all inputs of the graph one after another.
+fn inputs(model: &Model, case: u64) -> Vec<Vec<f32>> {
+    let len = match &model.graphs {
+        Graphs::Amortized { encoder, .. } => encoder.plan.inputs[0].len(),
+        Graphs::Bare(plan) => plan.inputs.iter().map(|port| port.len()).sum(),
+    };
+    let values = match model.name.split('.').next() {
+        Some(name @ ("imu" | "digits")) => rows(&path(&format!("models/{name}/test.npy"))).values,
+        _ => Random::new(SEED, case).values(ROWS * len),
+    };
+    values.chunks_exact(len).take(ROWS).map(<[f32]>::to_vec).collect()
+}
+
+/// Encodes a row on both sides; returns what encoder and decoder took.
+fn encodes(
+    device: &mut Device,
+    encoder: &Encoder,
+    decoder: Option<&Decoder>,
+    row: u64,
+    x: &[f32],
+) -> Vec<Spent> {
+    let found = or_cure(device.encode(row, SEED, SAMPLES, x));
+    let mut heads = Twin::new(&encoder.plan).run(&[x]).expect("it fits").into_iter();
+    let (mean, spread) = (heads.next().expect("a mean"), heads.next().expect("a spread"));
+    let q = Posteriors::of_heads(encoder, mean, spread).expect("finite");
+    assert_eq!((bits(&found.loc), bits(&found.log_var)), (bits(&q.mean), bits(&q.log_var)));
+    assert_eq!(u64::from(found.clamp_hits), q.clamp_hits);
+    samples_are_equal(&found, row);
+    let terms =
+        decoder.map(|decoder| twin::score(decoder, x, &q.mean, &q.log_var).expect("it fits").1);
+    let bits_of = |terms: elbow_core::infer::ElboTerms| bits(&[terms.log_likelihood, terms.kl]);
+    assert_eq!(found.score.map(|(terms, _)| bits_of(terms)), terms.map(bits_of));
+    let again = or_cure(device.encode(row, SEED, 0, x));
+    assert_eq!(again.spent, found.spent, "equal work takes equal instructions");
+    [found.spent].into_iter().chain(found.score.map(|(_, spent)| spent)).collect()
+}
+
+fn samples_are_equal(found: &DeviceRow, row: u64) {
+    assert_eq!(found.samples.len(), SAMPLES as usize);
+    for (number, sample) in (0u32..).zip(&found.samples) {
+        let mut stream = Stream::new(SEED, row, number);
+        assert_eq!(sample.words, stream.clone().next_block());
+        let (mut eps, mut z) = (vec![0.0; found.loc.len()], vec![0.0; found.loc.len()]);
+        fill_standard_normal(&mut stream, &mut eps).expect("the stream does not fail");
+        rsample(&found.loc, &found.log_var, &eps, &mut z);
+        assert_eq!((bits(&sample.eps), bits(&sample.z)), (bits(&eps), bits(&z)));
+    }
+}
+
+/// Runs a graph on both sides.
+fn runs(device: &mut Device, plan: &Plan, row: u64, x: &[f32]) -> Spent {
+    let (found, spent) = or_cure(device.run(row, x));
+    let mut rest = x;
+    let inputs: Vec<&[f32]> = plan
+        .inputs
+        .iter()
+        .map(|port| {
+            let (input, others) = rest.split_at(port.len());
+            rest = others;
+            input
+        })
+        .collect();
+    let expected = Twin::new(plan).run(&inputs).expect("it fits");
+    let all_bits = |outputs: &[Vec<f32>]| -> Vec<_> { outputs.iter().map(|o| bits(o)).collect() };
+    assert_eq!(all_bits(&found), all_bits(&expected));
+    spent
+}
+
+/// Painted stack is at most the static bound; the workspace is at most 1.25 times what was written.
+fn within_bounds(device: &Device, index: usize, workspace: u32, spent: &[Spent], name: &str) {
+    let footprint = or_cure(device.footprint(index));
+    let bounds = [Some(footprint.infer), footprint.score].into_iter().flatten();
+    let bound = bounds.map(|f| f.stack_bytes.expect("a closed bound")).max().expect("one");
+    let painted = spent.iter().map(|s| s.stack_bytes.expect("64 KiB suffice")).max();
+    let painted = painted.expect("at least one row");
+    assert!(painted <= bound, "{name}: {painted} bytes of stack used, {bound} promised");
+    let counter = size_of::<u32>() as u32; // of clamp hits, behind the arena
+    let used = counter + spent.iter().map(|s| s.arena_bytes).max().expect("at least one row");
+    assert!(used <= workspace, "{name}: {used} bytes of workspace used, {workspace} promised");
+    assert!(workspace * 4 <= used * 5, "{name}: {workspace} bytes of workspace, {used} used");
+}
+
+#[test]
+fn what_cannot_be_encoded_is_refused_and_the_device_lives_on() {
+    let target = Target::named("qemu-m4").expect("a target of the table");
+    let (_folder, compiled) = compiled(&[tiny(None), bare("clip")]);
+    let mut device = or_cure(Device::start(&target, &compiled, &path("firmware")));
+    let x = [0.5, -1.0, 2.0, 0.0];
+    let refused = |result: elbow::Result<DeviceRow>, reason: &str| {
+        let error = result.expect_err(reason).to_string();
+        assert!(error.contains(reason), "{error}");
+    };
+    refused(device.encode(0, SEED, 0, &x), "no model is selected");
+    or_cure(device.select(0));
+    refused(device.encode(0, SEED, 0, &x[..3]), "reads 4 floats, 12 bytes came");
+    refused(device.encode(0, SEED, 0, &[0.0, f32::NAN, 0.0, 0.0]), "input[1] is not finite");
+    refused(device.encode(0, SEED, 0, &[0.0, 0.0, 0.0, f32::INFINITY]), "input[3]");
+    refused(device.run(0, &x).map(|_| unreachable!()), "does not do this");
+    or_cure(device.select(1));
+    refused(device.encode(0, SEED, 0, &x), "does not do this");
+    or_cure(device.select(0));
+    or_cure(device.encode(0, SEED, 1, &x));
+    or_cure(device.finish());
+}
+
+#[test]
+fn an_image_has_no_allocator() {
+    let target = Target::named("qemu-m4").expect("a target of the table");
+    let (_folder, compiled) = compiled(&[tiny(None)]);
+    let file = or_cure(build_image(&target, &compiled, &path("firmware")));
+    let image = Image::parse(&std::fs::read(file).expect("an image")).expect("an ELF file");
+    assert!(image.symbols().iter().any(|name| name == "main"), "the image has symbols");
+    for name in image.symbols() {
+        let allocates =
+            ["__rust_alloc", "__rust_dealloc", "__rust_realloc", "__rg_", "malloc", "_sbrk"];
+        assert!(!allocates.iter().any(|part| name.contains(part)), "{name}");
+    }
+}
+
+/// The bits of values; all NaN are one, since processors differ in which they produce.
+fn bits(values: &[f32]) -> Vec<u32> {
+    let one_nan = |value: &f32| if value.is_nan() { f32::NAN } else { *value };
+    values.iter().map(|value| one_nan(value).to_bits()).collect()
+}

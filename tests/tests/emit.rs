@@ -1,0 +1,8 @@
+//! Stage 3: generated modules, their text, and what they compute.
+
+#[path = "emit/compiled.rs"]
+mod compiled;
+#[path = "emit/golden.rs"]
+mod golden;
+#[path = "emit/models.rs"]
+mod models;

@@ -1,0 +1,123 @@
+//! The text of a small module, its plans, weights and budget, as they were when last looked at.
+//!
+//! `ELBOW_ACCEPT=1 cargo test -p elbow-tests --test emit` accepts what is emitted now; read the
+//! difference before committing it.
+
+use crate::models::tiny;
+use elbow::emit::{emit, identifier};
+use elbow::lower::{Kernel, Plan};
+use elbow::model::{Graphs, Likelihood};
+use elbow_core::kernels::Unary;
+use elbow_core::pack::{HEADER_LEN, header};
+use elbow_tests::fixtures::path;
+
+fn compare(name: &str, found: &[u8]) {
+    let file = path("tests/golden/tiny").join(name);
+    if std::env::var("ELBOW_ACCEPT").is_ok_and(|accept| accept == "1") {
+        std::fs::write(&file, found).expect("the golden can be written");
+    }
+    let golden = std::fs::read(&file).unwrap_or_default();
+    assert!(
+        golden == found,
+        "{} differs; ELBOW_ACCEPT=1 accepts this:\n{}",
+        file.display(),
+        String::from_utf8_lossy(found)
+    );
+}
+
+#[test]
+fn a_small_model_is_emitted_as_it_was_accepted() {
+    let model = tiny(Some(Likelihood::Gaussian { log_scale: vec![-0.5] }));
+    let artifact = emit(&model).expect("it can be emitted");
+    let Graphs::Amortized { encoder, decoder: Some(decoder) } = &model.graphs else {
+        panic!("it has both");
+    };
+    compare("plan.txt", format!("{}{}", encoder.plan, decoder.plan).as_bytes());
+    compare("model.rs", artifact.source.as_bytes());
+    compare("weights.bin", &artifact.pack);
+    let budget = serde_json::to_string_pretty(&artifact.budget).expect("it is plain data");
+    compare("budget.json", budget.as_bytes());
+}
+
+#[test]
+fn a_pack_holds_the_weights_of_both_plans_and_the_scales() {
+    let model = tiny(Some(Likelihood::Gaussian { log_scale: vec![-0.5, 0.25] }));
+    let artifact = emit(&model).expect("it can be emitted");
+    let Graphs::Amortized { encoder, decoder: Some(decoder) } = &model.graphs else {
+        panic!("it has both");
+    };
+    let expected = [&encoder.plan.weights[..], &decoder.plan.weights, &[-0.5, 0.25]].concat();
+    let (head, payload) = artifact.pack.split_at(HEADER_LEN);
+    let expected: Vec<u8> = expected.iter().flat_map(|value| value.to_le_bytes()).collect();
+    assert_eq!(payload, expected);
+    let fingerprint = u64::from_str_radix(&artifact.budget.fingerprint, 16).expect("hexadecimal");
+    assert_eq!(head, header(fingerprint, payload));
+}
+
+#[test]
+fn names_do_not_enter_the_fingerprint_and_structure_does() {
+    let fingerprint = |change: &dyn Fn(&mut Plan)| {
+        let mut model = tiny(None);
+        let Graphs::Amortized { encoder, .. } = &mut model.graphs else { panic!("it encodes") };
+        change(&mut encoder.plan);
+        emit(&model).expect("emitted").budget.fingerprint
+    };
+    let as_it_is = fingerprint(&|_| ());
+    assert_eq!(fingerprint(&|plan| plan.steps[0].name = "renamed".into()), as_it_is);
+    assert_eq!(fingerprint(&|plan| plan.outputs[0].name = "renamed".into()), as_it_is);
+    assert_ne!(fingerprint(&|plan| plan.arena += 1), as_it_is);
+    assert_ne!(fingerprint(&|plan| plan.steps[1].kernel = Kernel::Unary(Unary::Exp)), as_it_is);
+    let mut model = tiny(None);
+    model.window.as_mut().expect("a window").std[0] = 3.0;
+    assert_ne!(emit(&model).expect("emitted").budget.fingerprint, as_it_is);
+}
+
+#[test]
+fn new_weights_keep_the_fingerprint_and_other_roles_change_it() {
+    let fingerprint = |likelihood| emit(&tiny(likelihood)).expect("emitted").budget.fingerprint;
+    let gaussian = |log_scale: &[f32]| Some(Likelihood::Gaussian { log_scale: log_scale.into() });
+    assert_eq!(fingerprint(gaussian(&[1.0])), fingerprint(gaussian(&[2.0])));
+    let roles = [
+        None,
+        gaussian(&[1.0]),
+        gaussian(&[1.0, 2.0]),
+        Some(Likelihood::BernoulliLogits),
+        Some(Likelihood::BernoulliProbabilities),
+    ];
+    let mut fingerprints: Vec<String> = roles.into_iter().map(fingerprint).collect();
+    fingerprints.sort();
+    fingerprints.dedup();
+    assert_eq!(fingerprints.len(), 5);
+    let mut other = tiny(None);
+    if let Graphs::Amortized { encoder, .. } = &mut other.graphs {
+        encoder.plan.weights.iter_mut().for_each(|weight| *weight += 1.0);
+    }
+    assert_eq!(emit(&other).expect("emitted").budget.fingerprint, fingerprint(None));
+}
+
+#[test]
+fn names_become_identifiers() {
+    let cases = [
+        ("imu", "imu"),
+        ("Seat-belt 2", "seat_belt_2"),
+        ("2nd", "_2nd"),
+        ("", "model"),
+        ("__", "___model"),
+        ("match", "match_model"),
+        ("Größe", "gr__e"),
+    ];
+    for (name, identifier_of) in cases {
+        assert_eq!(identifier(name), identifier_of);
+    }
+}
+
+#[test]
+fn a_decoder_that_does_not_fit_is_refused() {
+    let mut model = tiny(Some(Likelihood::BernoulliLogits));
+    if let Graphs::Amortized { decoder: Some(decoder), .. } = &mut model.graphs {
+        decoder.plan.outputs[0].shape = vec![1, 5];
+    }
+    let error = emit(&model).expect_err("it does not fit");
+    assert!(error.is_input());
+    assert!(error.to_string().contains("from [2] values to [5], expected [2] to [4]"), "{error}");
+}

@@ -1,0 +1,16 @@
+//! Stage 1: which files become graphs, and what is said of the others.
+
+#[path = "import/accepted.rs"]
+mod accepted;
+#[path = "import/build.rs"]
+mod build;
+#[path = "import/bytes.rs"]
+mod bytes;
+#[path = "import/calculated.rs"]
+mod calculated;
+#[path = "import/files.rs"]
+mod files;
+#[path = "import/operators.rs"]
+mod operators;
+#[path = "import/refused.rs"]
+mod refused;

@@ -1,0 +1,144 @@
+//! Who may know what: the invariants of ARCHITECTURE.md, each an absence that is looked for.
+
+use std::path::{Path, PathBuf};
+
+/// A rule: in the files below `place` no line holds one of `words`, but for the files in `except`.
+struct Absence {
+    rule: &'static str,
+    place: &'static str,
+    words: &'static [&'static str],
+    except: &'static [&'static str],
+}
+
+const ABSENCES: &[Absence] = &[
+    Absence {
+        rule: "core knows no heap, file, clock or ONNX",
+        place: "core/src",
+        words: &["extern crate alloc", "alloc::", "std::fs", "std::time", "Instant", "onnx"],
+        except: &[],
+    },
+    Absence {
+        rule: "kernels know nothing of probability",
+        place: "core/src/kernels",
+        words: &["distributions", "infer::", "noise", "posterior", "likelihood"],
+        except: &[],
+    },
+    Absence {
+        rule: "distributions and inference touch no packed bytes",
+        place: "core/src/distributions",
+        words: &["pack::", "kernels::", "wire::"],
+        except: &[],
+    },
+    Absence {
+        rule: "inference touches no packed bytes",
+        place: "core/src/infer",
+        words: &["pack::", "kernels::", "wire::"],
+        except: &[],
+    },
+    Absence {
+        rule: "no kernel fuses a multiplication with an addition",
+        place: "core/src",
+        words: &["mul_add", "fmaf", "fma("],
+        except: &[],
+    },
+    Absence {
+        rule: "target cfg appears only in kernels/arch",
+        place: "core/src",
+        words: &["cfg(target", "target_arch", "target_feature", "target_os"],
+        except: &["core/src/kernels/arch"],
+    },
+    Absence {
+        rule: "byte order matters only to frames, which refuse a big-endian target",
+        place: "core/src",
+        words: &["target_endian"],
+        except: &["core/src/kernels/arch", "core/src/wire.rs"],
+    },
+    Absence {
+        rule: "tract is named only where the reference runs",
+        place: "runtime-std/src",
+        words: &["tract_onnx"],
+        except: &["runtime-std/src/oracle.rs"],
+    },
+    Absence {
+        rule: "lowering reads no files",
+        place: "runtime-std/src/lower",
+        words: &["std::fs", "std::path", "std::env"],
+        except: &[],
+    },
+    Absence {
+        rule: "emitting reads and writes no files",
+        place: "runtime-std/src/emit",
+        words: &["std::fs", "std::path", "std::env"],
+        except: &[],
+    },
+    Absence {
+        rule: "the application names no chip and does no arithmetic of its own",
+        place: "firmware/app/src",
+        words: &["cortex", "mps2", "libm", "exp(", "sqrt("],
+        except: &[],
+    },
+    Absence {
+        rule: "unsafe code lives in boards and in kernels/arch",
+        place: ".",
+        words: &["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"],
+        except: &[
+            "firmware/boards",
+            "firmware/proof",
+            "core/src/kernels/arch",
+            "tests/tests/layering.rs",
+        ],
+    },
+];
+
+#[test]
+fn what_must_be_absent_is_absent() {
+    let found: Vec<String> = ABSENCES.iter().flat_map(violations).collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// Keeps the list above from going stale when folders move.
+#[test]
+fn every_place_of_a_rule_exists() {
+    for absence in ABSENCES {
+        for place in std::iter::once(&absence.place).chain(absence.except) {
+            let arch = *place == "core/src/kernels/arch"; // comes with the vector kernels
+            assert!(arch || root().join(place).exists(), "{place}: {}", absence.rule);
+        }
+    }
+}
+
+fn violations(absence: &Absence) -> Vec<String> {
+    let mut found = Vec::new();
+    for path in rust_files(&root().join(absence.place)) {
+        let name =
+            path.strip_prefix(root()).expect("below the root").to_string_lossy().replace("./", "");
+        if absence.except.iter().any(|except| name.starts_with(except)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a readable source file");
+        for (number, line) in text.lines().enumerate() {
+            if let Some(word) = absence.words.iter().find(|word| line.contains(**word)) {
+                found.push(format!("{name}:{}: `{word}`: {}", number + 1, absence.rule));
+            }
+        }
+    }
+    found
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("a folder entry").path());
+    let mut files = Vec::new();
+    for path in paths.filter(|path| !path.ends_with("target") && !path.ends_with(".git")) {
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

@@ -1,0 +1,69 @@
+//! Nodes that no kernel computes: all are named at once, with advice.
+
+use elbow::import::{Op, ValueId};
+use elbow::lower::lower;
+use elbow_core::kernels::Unary;
+use elbow_tests::graphs::Builder;
+
+/// The error of a graph with one node on two inputs of these shapes.
+fn error_of(op_type: &str, op: Op, shapes: [&[usize]; 2], result: &[usize]) -> String {
+    let mut graph = Builder::new("refused");
+    let inputs: Vec<ValueId> = shapes.iter().map(|shape| graph.input("x", shape)).collect();
+    let y = graph.node(op_type, op, &inputs, result);
+    graph.output("y", y);
+    let error = lower(&graph.graph, &[0]).expect_err("no kernel computes it");
+    assert!(error.is_input());
+    error.to_string()
+}
+
+#[test]
+fn a_product_of_two_inputs_is_refused_by_name() {
+    let error = error_of("MatMul", Op::MatMul, [&[2, 3], &[3, 4]], &[2, 4]);
+    assert!(
+        error.contains("node `MatMul_0` (MatMul): both operands depend on the input"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_convolution_by_an_input_or_over_three_axes_is_refused() {
+    let conv = |axes: usize| Op::Conv {
+        strides: vec![1; axes],
+        dilations: vec![1; axes],
+        pads: vec![0; axes],
+        groups: 1,
+    };
+    let error = error_of("Conv", conv(1), [&[1, 2, 5], &[2, 2, 1]], &[1, 2, 5]);
+    assert!(error.contains("its weights depend on the input, and must be constant"), "{error}");
+    let mut graph = Builder::new("refused");
+    let x = graph.input("x", &[1, 1, 2, 2, 2]);
+    let w = graph.constant(&[1, 1, 1, 1, 1], &[1.0]);
+    let y = graph.node("Conv", conv(3), &[x, w], &[1, 1, 2, 2, 2]);
+    graph.output("y", y);
+    let error = lower(&graph.graph, &[0]).expect_err("three axes").to_string();
+    assert!(error.contains("expected [1, channels, length]"), "{error}");
+}
+
+#[test]
+fn a_transposition_that_shuffles_five_axes_is_refused() {
+    let mut graph = Builder::new("refused");
+    let x = graph.input("x", &[2, 3, 2, 3, 2]);
+    let perm = Op::Transpose { perm: vec![4, 3, 2, 1, 0] };
+    let y = graph.node("Transpose", perm, &[x], &[2, 3, 2, 3, 2]);
+    graph.output("y", y);
+    let error = lower(&graph.graph, &[0]).expect_err("five axes").to_string();
+    assert!(error.contains("more than four axes that cannot be joined: split it"), "{error}");
+}
+
+#[test]
+fn every_problem_is_listed() {
+    let mut graph = Builder::new("refused");
+    let x = graph.input("x", &[2, 2]);
+    let a = graph.node("MatMul", Op::MatMul, &[x, x], &[2, 2]);
+    let b = graph.node("Tanh", Op::Unary(Unary::Tanh), &[a], &[2, 2]);
+    let c = graph.node("MatMul", Op::MatMul, &[b, x], &[2, 2]);
+    graph.output("y", c);
+    let error = lower(&graph.graph, &[0]).expect_err("two products").to_string();
+    assert_eq!(error.lines().count(), 2, "{error}");
+    assert!(error.contains("`MatMul_0`") && error.contains("`MatMul_2`"), "{error}");
+}

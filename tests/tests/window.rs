@@ -1,0 +1,74 @@
+//! Windows against a plain computation over all readings.
+
+use elbow_core::window::{Normalization, Window, WindowError};
+
+const CHANNELS: usize = 3;
+const NORMALIZATION: Normalization<CHANNELS> =
+    Normalization { mean: [0.5, -2.0, 9.81], std: [0.3, 7.0, 1e-3] };
+
+fn reading(t: usize) -> [f32; CHANNELS] {
+    [(t as f32).sin(), t as f32 * 0.1, 9.81 + (t * t % 17) as f32]
+}
+
+/// Pushes `total` readings; observations must come when and as the definition says.
+fn check<const LENGTH: usize, const HOP: usize>(total: usize) {
+    let mut window = Window::<CHANNELS, LENGTH, HOP>::new();
+    let readings: Vec<_> = (0..total).map(reading).collect();
+    let mut x = vec![f32::NAN; CHANNELS * LENGTH];
+    let mut due = 0;
+    for (t, reading) in readings.iter().enumerate() {
+        let expected = t + 1 >= LENGTH && (t + 1 - LENGTH).is_multiple_of(HOP);
+        assert_eq!(window.push(*reading), Ok(expected), "reading {t}");
+        if !expected {
+            continue;
+        }
+        due += 1;
+        window.observation(&NORMALIZATION, &mut x).unwrap();
+        let rows = &readings[t + 1 - LENGTH..=t];
+        let plain = (0..CHANNELS).flat_map(|c| {
+            rows.iter().map(move |row| (row[c] - NORMALIZATION.mean[c]) / NORMALIZATION.std[c])
+        });
+        assert_eq!(x, plain.collect::<Vec<f32>>());
+    }
+    assert_eq!(due, (total - LENGTH) / HOP + 1);
+}
+
+#[test]
+fn observations_are_the_last_readings_normalized_channels_first() {
+    check::<8, 3>(100);
+    check::<8, 8>(100);
+    check::<1, 1>(10);
+    check::<5, 1>(40);
+    check::<4, 9>(100);
+}
+
+#[test]
+fn a_reading_that_is_not_finite_counts_for_nothing() {
+    let mut window = Window::<CHANNELS, 2, 1>::new();
+    assert_eq!(window.push(reading(0)), Ok(false));
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert_eq!(window.push([0.0, bad, bad]), Err(WindowError::NotFinite { channel: 1 }));
+    }
+    assert_eq!(window.push(reading(1)), Ok(true));
+    let mut x = [0.0; 6];
+    window.observation(&NORMALIZATION, &mut x).unwrap();
+    assert_eq!(x[0], (reading(0)[0] - 0.5) / 0.3);
+    assert_eq!(x[1], (reading(1)[0] - 0.5) / 0.3);
+}
+
+#[test]
+fn an_observation_needs_a_complete_window_and_a_buffer_that_fits() {
+    let mut window = Window::<CHANNELS, 2, 1>::new();
+    let mut x = [7.0; 6];
+    window.push(reading(0)).unwrap();
+    assert_eq!(window.observation(&NORMALIZATION, &mut x), Err(WindowError::Incomplete));
+    window.push(reading(1)).unwrap();
+    for len in [0, 5] {
+        let short = window.observation(&NORMALIZATION, &mut x[..len]);
+        assert_eq!(short, Err(WindowError::ObservationLength));
+    }
+    assert_eq!(x, [7.0; 6]);
+    window.clear();
+    assert_eq!(window.observation(&NORMALIZATION, &mut x), Err(WindowError::Incomplete));
+    assert_eq!(window.push(reading(2)), Ok(false));
+}
