@@ -1,0 +1,85 @@
+//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask proof`: from a fresh machine to the result.
+//!
+//! Exit codes: 0 done, 1 a step failed, 2 usage, 3 the machine lacks something, with the commands
+//! that bring it.
+
+mod steps;
+
+use elbow_toolchain::{
+    CORTEX_M3, CORTEX_M4, Compiler, Error, emulator, install, missing_compilers, missing_emulator,
+};
+use std::process::{Command, ExitCode, Stdio};
+use steps::{Step, run};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo   stream the shipped recording through an emulated board: posteriors, scores, parity, picture
+  test   everything that must hold: format, lints, docs, tests, proof images, emulated devices
+  proof  only the images that link if no panic is reachable";
+
+const FAILED: u8 = 1;
+const USED_WRONGLY: u8 = 2;
+const LACKING: u8 = 3;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (steps, emulating) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["demo"] => (steps::demo(), true),
+        ["test"] => (steps::test(), true),
+        ["proof"] => (steps::proof(), false),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(USED_WRONGLY);
+        }
+    };
+    match prepare(&steps, emulating) {
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(LACKING)
+        }
+        Ok(()) if run(&steps) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(FAILED),
+    }
+}
+
+/// Installs what is missing where it may, and says what will be used; the emulator only where the
+/// steps start it.
+fn prepare(steps: &[Step], emulating: bool) -> Result<(), String> {
+    for component in ["fmt", "clippy"] {
+        if steps.iter().any(|step| step.uses(component)) && !has(component) {
+            let package = if component == "fmt" { "rustfmt" } else { component };
+            return Err(format!(
+                "`cargo {component}` is missing: run `rustup component add {package}`"
+            ));
+        }
+    }
+    bring(emulating).map_err(|error| error.to_string())
+}
+
+/// Compilers, and the emulator where it is wanted.
+fn bring(emulating: bool) -> Result<(), Error> {
+    let mut missing = missing_compilers();
+    if emulating {
+        missing.extend(missing_emulator());
+    }
+    install(&missing)?;
+    for target in [CORTEX_M3, CORTEX_M4] {
+        eprintln!("{target}: {}", Compiler::find(target)?);
+    }
+    if emulating {
+        eprintln!("emulator: {}", emulator()?.version);
+    }
+    Ok(())
+}
+
+/// Whether cargo has a subcommand.
+fn has(component: &str) -> bool {
+    let mut cargo = Command::new(steps::cargo());
+    cargo.args([component, "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    cargo.status().is_ok_and(|status| status.success())
+}

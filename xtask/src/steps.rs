@@ -1,0 +1,111 @@
+//! What the commands do, step by step.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+const FIRMWARE: &str = "firmware/Cargo.toml";
+
+/// A run of cargo in the root of the repository.
+pub struct Step {
+    name: &'static str,
+    arguments: Vec<&'static str>,
+}
+
+impl Step {
+    fn new(name: &'static str, arguments: &[&'static str]) -> Self {
+        Self { name, arguments: arguments.to_vec() }
+    }
+
+    /// Whether the step needs this subcommand of cargo.
+    pub fn uses(&self, subcommand: &str) -> bool {
+        self.arguments.first() == Some(&subcommand)
+    }
+
+    /// Runs the step; its output goes where ours goes.
+    fn succeeds(&self) -> bool {
+        let mut command = Command::new(cargo());
+        command.args(&self.arguments).current_dir(root());
+        if self.uses("doc") {
+            command.env("RUSTDOCFLAGS", "-Dwarnings");
+        }
+        command.status().is_ok_and(|status| status.success())
+    }
+}
+
+/// The recording through an emulated board, then parity of both models.
+pub fn demo() -> Vec<Step> {
+    const OUT: &str = "target/demo";
+    let parity = |model: &'static str, rows: &'static str| {
+        let command = ["run", "-q", "-p", "elbow", "--", "parity", model, "--input", rows];
+        [&command[..], &["--target", "qemu-m4"]].concat()
+    };
+    let example = ["run", "-q", "-p", "elbow", "--example", "demo", "--"];
+    vec![
+        Step::new("recording", &[&example[..], &["models/imu", OUT, "qemu-m4"]].concat()),
+        Step::new("parity of imu", &parity("models/imu", "models/imu/test.npy")),
+        Step::new("parity of digits", &parity("models/digits", "models/digits/test.npy")),
+    ]
+}
+
+/// Everything that must hold.
+pub fn test() -> Vec<Step> {
+    let strict = ["--", "-D", "warnings"];
+    let host = ["--manifest-path", FIRMWARE, "-p", "elbow-app", "-p", "elbow-models"];
+    let core = ["test", "-p", "elbow-core", "--features"];
+    let with = |parts: &[&[&'static str]]| parts.concat();
+    vec![
+        Step::new("format", &["fmt", "--all", "--check"]),
+        Step::new("firmware: format", &["fmt", "--manifest-path", FIRMWARE, "--all", "--check"]),
+        Step::new("lints", &with(&[&["clippy", "--workspace", "--all-targets"], &strict])),
+        Step::new(
+            "core: lints with every feature",
+            &with(&[&["clippy", "-p", "elbow-core", "--all-features"], &strict]),
+        ),
+        Step::new("core: tests with coarse math", &with(&[&core, &["fast-math"]])),
+        Step::new(
+            "core: tests with its other features",
+            &with(&[&core, &["wire,rand_core_09,rand_core_010"]]),
+        ),
+        Step::new("firmware: lints", &with(&[&["clippy"], &host, &["--all-targets"], &strict])),
+        Step::new("documentation", &["doc", "--workspace", "--no-deps"]),
+        Step::new("firmware: documentation", &with(&[&["doc", "--no-deps"], &host])),
+        Step::new("firmware: tests on the host", &with(&[&["test"], &host])),
+        Step::new(
+            "tests, proof images, emulated devices",
+            &["test", "--workspace", "--no-fail-fast"],
+        ),
+    ]
+}
+
+/// Only the proof images.
+pub fn proof() -> Vec<Step> {
+    vec![Step::new("proof images", &["test", "-p", "elbow-tests", "--test", "proof"])]
+}
+
+/// Runs all steps, whatever fails, and closes with a count; whether all succeeded.
+pub fn run(steps: &[Step]) -> bool {
+    let mut failed = Vec::new();
+    for step in steps {
+        eprintln!("\n== {}: cargo {}", step.name, step.arguments.join(" "));
+        let start = Instant::now();
+        let succeeded = step.succeeds();
+        let verdict = if succeeded { "ok" } else { "FAILED" };
+        eprintln!("== {}: {verdict} in {:.0} s", step.name, start.elapsed().as_secs_f32());
+        failed.extend((!succeeded).then_some(step.name));
+    }
+    for name in &failed {
+        println!("failed: {name}");
+    }
+    println!("{} passed, {} failed", steps.len() - failed.len(), failed.len());
+    failed.is_empty()
+}
+
+/// The cargo that runs us.
+pub fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
