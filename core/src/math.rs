@@ -124,6 +124,117 @@ fn floored(x: f32) -> f32 {
     if x < -1e3 { -1e3 } else { x }
 }
 
+/// `a` to the power `b`.
+///
+/// Relative error at most 2e-7 where the power is a normal number.
+#[inline]
+pub fn pow(a: f32, b: f32) -> f32 {
+    libm::powf(a, b)
+}
+
+/// Sine of an angle in radians: NaN at the infinities.
+#[inline]
+pub fn sin(x: f32) -> f32 {
+    libm::sinf(x)
+}
+
+/// Cosine of an angle in radians: NaN at the infinities.
+#[inline]
+pub fn cos(x: f32) -> f32 {
+    libm::cosf(x)
+}
+
+/// Largest whole number not above `x`.
+#[inline]
+pub fn floor(x: f32) -> f32 {
+    libm::floorf(x)
+}
+
+/// Smallest whole number not below `x`.
+#[inline]
+pub fn ceil(x: f32) -> f32 {
+    libm::ceilf(x)
+}
+
+/// Nearest whole number, halves to even.
+#[inline]
+pub fn round(x: f32) -> f32 {
+    libm::rintf(x)
+}
+
+/// Whole part, towards 0.
+#[inline]
+pub fn trunc(x: f32) -> f32 {
+    libm::truncf(x)
+}
+
+/// -1, 0 or 1; zeros and NaN stay as they are.
+#[inline]
+pub fn sign(x: f32) -> f32 {
+    if x > 0.0 {
+        1.0
+    } else if x < 0.0 {
+        -1.0
+    } else {
+        x
+    }
+}
+
+/// The smaller; NaN where one is NaN.
+#[inline]
+pub fn min(a: f32, b: f32) -> f32 {
+    if a < b || a.is_nan() { a } else { b }
+}
+
+/// The larger; NaN where one is NaN.
+#[inline]
+pub fn max(a: f32, b: f32) -> f32 {
+    if a > b || a.is_nan() { a } else { b }
+}
+
+/// What the division towards zero leaves, with the sign of `a`; NaN for `b = 0`.
+#[inline]
+pub fn fmod(a: f32, b: f32) -> f32 {
+    libm::fmodf(a, b)
+}
+
+/// What the division towards minus infinity leaves, with the sign of `b`; NaN for `b = 0`.
+#[inline]
+pub fn modulo(a: f32, b: f32) -> f32 {
+    let rest = fmod(a, b);
+    if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+}
+
+/// `x min(max(x / 6 + 1 / 2, 0), 1)`: 0 at minus infinity.
+#[inline]
+pub fn hard_swish(x: f32) -> f32 {
+    floored(x) * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)
+}
+
+/// `gamma x` for `x > 0`, else `gamma alpha (e^x - 1)`.
+#[inline]
+pub fn selu(x: f32, alpha: f32, gamma: f32) -> f32 {
+    gamma * if x > 0.0 { x } else { alpha * expm1(x) }
+}
+
+/// `x` for `x > 0`, else `alpha (e^(x / alpha) - 1)`.
+#[inline]
+pub fn celu(x: f32, alpha: f32) -> f32 {
+    if x > 0.0 { x } else { alpha * expm1(x / alpha) }
+}
+
+/// `x / (1 + |x|)`: -1 and 1 at the infinities.
+#[inline]
+pub fn softsign(x: f32) -> f32 {
+    if x.is_infinite() { sign(x) } else { x / (1.0 + x.abs()) }
+}
+
+/// `x tanh(softplus(x))`: 0 at minus infinity.
+#[inline]
+pub fn mish(x: f32) -> f32 {
+    floored(x) * tanh(softplus(x))
+}
+
 /// `min(max(x, low), high)`.
 #[inline]
 pub fn clamp(x: f32, low: f32, high: f32) -> f32 {

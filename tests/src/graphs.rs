@@ -18,6 +18,7 @@ impl Builder {
             values: Vec::new(),
             nodes: Vec::new(),
             inputs: Vec::new(),
+            noise: Vec::new(),
             outputs: Vec::new(),
         };
         Self { graph }

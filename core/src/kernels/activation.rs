@@ -30,6 +30,48 @@ pub enum Unary {
     Erf,
     /// `min(max(x, low), high)`; NaN stays NaN.
     Clip(f32, f32),
+    /// `-x`
+    Neg,
+    /// `|x|`
+    Abs,
+    /// -1, 0 or 1; NaN stays NaN.
+    Sign,
+    /// Square root; NaN below 0.
+    Sqrt,
+    /// `x * x`
+    Square,
+    /// `1 / x`
+    Reciprocal,
+    /// Natural logarithm; minus infinity at 0, NaN below.
+    Log,
+    /// Largest whole number not above `x`.
+    Floor,
+    /// Smallest whole number not below `x`.
+    Ceil,
+    /// Nearest whole number, halves to even.
+    Round,
+    /// Whole part of `x`, towards 0.
+    Trunc,
+    /// Sine of an angle in radians; NaN at the infinities.
+    Sin,
+    /// Cosine of an angle in radians; NaN at the infinities.
+    Cos,
+    /// 1 where `x` is 0, else 0.
+    Not,
+    /// `min(max(alpha * x + beta, 0), 1)`
+    HardSigmoid(f32, f32),
+    /// `x * min(max(x / 6 + 1 / 2, 0), 1)`
+    HardSwish,
+    /// `gamma * x` for `x > 0`, else `gamma * alpha * (exp(x) - 1)`; parameters alpha, gamma.
+    Selu(f32, f32),
+    /// `x` for `x > 0`, else `alpha * (exp(x / alpha) - 1)`.
+    Celu(f32),
+    /// `x` for `x > alpha`, else 0.
+    ThresholdedRelu(f32),
+    /// `x / (1 + |x|)`
+    Softsign,
+    /// `x * tanh(softplus(x))`
+    Mish,
 }
 
 /// Applies `f` to every value of `y`, in place.
@@ -50,6 +92,27 @@ pub fn unary(y: &mut [f32], f: Unary) {
         Unary::Exp => map(y, math::exp),
         Unary::Erf => map(y, math::erf),
         Unary::Clip(low, high) => map(y, |x| math::clamp(x, low, high)),
+        Unary::Neg => map(y, |x| -x),
+        Unary::Abs => map(y, f32::abs),
+        Unary::Sign => map(y, math::sign),
+        Unary::Sqrt => map(y, math::sqrt),
+        Unary::Square => map(y, |x| x * x),
+        Unary::Reciprocal => map(y, |x| 1.0 / x),
+        Unary::Log => map(y, math::ln),
+        Unary::Floor => map(y, math::floor),
+        Unary::Ceil => map(y, math::ceil),
+        Unary::Round => map(y, math::round),
+        Unary::Trunc => map(y, math::trunc),
+        Unary::Sin => map(y, math::sin),
+        Unary::Cos => map(y, math::cos),
+        Unary::Not => map(y, |x| if x == 0.0 { 1.0 } else { 0.0 }),
+        Unary::HardSigmoid(alpha, beta) => map(y, |x| math::clamp(alpha * x + beta, 0.0, 1.0)),
+        Unary::HardSwish => map(y, math::hard_swish),
+        Unary::Selu(alpha, gamma) => map(y, |x| math::selu(x, alpha, gamma)),
+        Unary::Celu(alpha) => map(y, |x| math::celu(x, alpha)),
+        Unary::ThresholdedRelu(alpha) => map(y, |x| if x <= alpha { 0.0 } else { x }),
+        Unary::Softsign => map(y, math::softsign),
+        Unary::Mish => map(y, math::mish),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Functions of two values, with broadcasting.
 
+use crate::math;
+
 /// Which function of two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -12,6 +14,51 @@ pub enum BinaryOp {
     Mul,
     /// `a / b`, IEEE: division by zero gives an infinity or NaN.
     Div,
+    /// `a` to the power `b`
+    Pow,
+    /// The smaller; NaN where one is NaN.
+    Min,
+    /// The larger; NaN where one is NaN.
+    Max,
+    /// `a` for `a >= 0`, else `a * b`.
+    PRelu,
+    /// What the division towards zero leaves, with the sign of `a` (C's `fmod`).
+    Fmod,
+    /// What the division towards minus infinity leaves, with the sign of `b`.
+    Mod,
+    /// 1 where `a > b`, else 0, as for every comparison with NaN.
+    Greater,
+    /// 1 where `a >= b`, else 0.
+    GreaterOrEqual,
+    /// 1 where `a < b`, else 0.
+    Less,
+    /// 1 where `a <= b`, else 0.
+    LessOrEqual,
+    /// 1 where `a == b`, else 0.
+    Equal,
+    /// 1 where neither is 0, else 0.
+    And,
+    /// 1 where one is not 0, else 0.
+    Or,
+    /// 1 where exactly one is 0, else 0.
+    Xor,
+}
+
+impl BinaryOp {
+    /// Whether `a op b = b op a`.
+    pub const fn commutes(self) -> bool {
+        matches!(
+            self,
+            Self::Add
+                | Self::Mul
+                | Self::Min
+                | Self::Max
+                | Self::Equal
+                | Self::And
+                | Self::Or
+                | Self::Xor
+        )
+    }
 }
 
 /// A function of two values and how its second operand is broadcast.
@@ -33,14 +80,53 @@ pub struct Binary {
 /// Inlined, so that an image holds only the functions that its model uses.
 #[inline(always)]
 pub fn binary(y: &mut [f32], b: &[f32], s: &Binary) {
-    match (s.op, s.reversed) {
-        (BinaryOp::Add, _) => combine(y, b, s, |y, b| y + b),
-        (BinaryOp::Mul, _) => combine(y, b, s, |y, b| y * b),
-        (BinaryOp::Sub, false) => combine(y, b, s, |y, b| y - b),
-        (BinaryOp::Sub, true) => combine(y, b, s, |y, b| b - y),
-        (BinaryOp::Div, false) => combine(y, b, s, |y, b| y / b),
-        (BinaryOp::Div, true) => combine(y, b, s, |y, b| b / y),
+    if s.reversed {
+        apply(s.op, y, b, s, |a, b| (b, a));
+    } else {
+        apply(s.op, y, b, s, |a, b| (a, b));
     }
+}
+
+#[inline(always)]
+fn apply(
+    op: BinaryOp,
+    y: &mut [f32],
+    b: &[f32],
+    s: &Binary,
+    order: impl Fn(f32, f32) -> (f32, f32),
+) {
+    macro_rules! combine {
+        ($f:expr) => {
+            combine(y, b, s, |y, b| {
+                let (a, b) = order(y, b);
+                $f(a, b)
+            })
+        };
+    }
+    match op {
+        BinaryOp::Add => combine!(|a, b| a + b),
+        BinaryOp::Sub => combine!(|a, b| a - b),
+        BinaryOp::Mul => combine!(|a, b| a * b),
+        BinaryOp::Div => combine!(|a, b| a / b),
+        BinaryOp::Pow => combine!(math::pow),
+        BinaryOp::Min => combine!(math::min),
+        BinaryOp::Max => combine!(math::max),
+        BinaryOp::PRelu => combine!(|a: f32, b: f32| if a < 0.0 { a * b } else { a }),
+        BinaryOp::Fmod => combine!(math::fmod),
+        BinaryOp::Mod => combine!(math::modulo),
+        BinaryOp::Greater => combine!(|a, b| truth(a > b)),
+        BinaryOp::GreaterOrEqual => combine!(|a, b| truth(a >= b)),
+        BinaryOp::Less => combine!(|a, b| truth(a < b)),
+        BinaryOp::LessOrEqual => combine!(|a, b| truth(a <= b)),
+        BinaryOp::Equal => combine!(|a, b| truth(a == b)),
+        BinaryOp::And => combine!(|a, b| truth(a != 0.0 && b != 0.0)),
+        BinaryOp::Or => combine!(|a, b| truth(a != 0.0 || b != 0.0)),
+        BinaryOp::Xor => combine!(|a, b| truth((a != 0.0) != (b != 0.0))),
+    }
+}
+
+fn truth(holds: bool) -> f32 {
+    if holds { 1.0 } else { 0.0 }
 }
 
 #[inline(never)]

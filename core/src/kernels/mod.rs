@@ -7,16 +7,22 @@
 
 mod activation;
 mod affine;
+mod along;
 mod binary;
 mod conv;
 mod conv_transpose;
 mod dense;
 mod layout;
+mod recurrent;
+mod reduce;
 
 pub use activation::{Unary, unary};
 pub use affine::affine;
+pub use along::Along;
 pub use binary::{Binary, BinaryOp, binary};
 pub use conv::{ConvShape, conv, conv_depthwise};
 pub use conv_transpose::{ConvTransposeShape, conv_transpose};
 pub use dense::{PANEL, dense, dense_rows};
 pub use layout::{Strided, copy, part, part_mut, split, strided_copy};
+pub use recurrent::{Cell, RecurrentShape};
+pub use reduce::Reduction;

@@ -152,6 +152,12 @@ fn unary(f: Unary) -> String {
         Unary::LeakyRelu(alpha) => format!("LeakyRelu({})", float(alpha)),
         Unary::Elu(alpha) => format!("Elu({})", float(alpha)),
         Unary::Clip(low, high) => format!("Clip({}, {})", float(low), float(high)),
+        Unary::HardSigmoid(alpha, beta) => {
+            format!("HardSigmoid({}, {})", float(alpha), float(beta))
+        }
+        Unary::Selu(alpha, gamma) => format!("Selu({}, {})", float(alpha), float(gamma)),
+        Unary::Celu(alpha) => format!("Celu({})", float(alpha)),
+        Unary::ThresholdedRelu(alpha) => format!("ThresholdedRelu({})", float(alpha)),
         other => format!("{other:?}"),
     }
 }

@@ -1,6 +1,6 @@
 //! The imported graph: static shapes, batch 1, float values, every node understood.
 
-use elbow_core::kernels::{BinaryOp, Unary};
+use elbow_core::kernels::{BinaryOp, Cell, Reduction, Unary};
 
 /// A validated graph in topological order.
 ///
@@ -16,11 +16,33 @@ pub struct Graph {
     pub values: Vec<Value>,
     /// Nodes in an order in which each comes after its inputs.
     pub nodes: Vec<Node>,
-    /// Values given by the caller.
+    /// Values given by the caller: those that the file declares, then the noise of each random node.
     pub inputs: Vec<ValueId>,
+    /// Which of the inputs stand for random nodes.
+    pub noise: Vec<Noise>,
     /// Values returned, with the names that the file gives them (two names may share a value, and a
     /// value may be an input or a constant as well).
     pub outputs: Vec<(String, ValueId)>,
+}
+
+/// An input that stands for a random node of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noise {
+    /// The input.
+    pub value: ValueId,
+    /// The file's name for what the random node gives.
+    pub output: String,
+    /// What it is drawn from.
+    pub kind: NoiseKind,
+}
+
+/// Distribution of a noise input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoiseKind {
+    /// Standard normal; mean and scale of the random node are nodes behind it.
+    Normal,
+    /// Uniform in `[0, 1)`; the limits of the random node are nodes behind it.
+    Uniform,
 }
 
 /// Index into [`Graph::values`].
@@ -132,4 +154,130 @@ pub enum Op {
         /// Step per axis, not zero.
         steps: Vec<isize>,
     },
+    /// `a` where the condition is not 0, else `b`; inputs condition, a, b, with ONNX broadcasting.
+    Where,
+    /// One number for all values along the axes; whether they stay, as length 1, the result's shape says.
+    Reduce {
+        /// Which number.
+        reduction: Reduction,
+        /// In ascending order, at least one.
+        axes: Vec<usize>,
+    },
+    /// `(x - mean) / sqrt(variance + epsilon)` over the axes from `axis` on, without scale and shift.
+    Normalize {
+        /// First of the axes that are normalized together.
+        axis: usize,
+        /// Added to the variance.
+        epsilon: f32,
+        /// `x / sqrt(mean of squares + epsilon)` instead.
+        rms: bool,
+    },
+    /// `exp(x) / sum(exp(x))` along an axis.
+    Softmax {
+        /// The axis.
+        axis: usize,
+        /// Its logarithm instead.
+        log: bool,
+    },
+    /// Sums of all values up to each, along an axis.
+    CumSum {
+        /// The axis.
+        axis: usize,
+        /// Without the value itself.
+        exclusive: bool,
+        /// From the end.
+        reverse: bool,
+    },
+    /// Index of the extreme value along an axis.
+    ArgExtreme {
+        /// The axis.
+        axis: usize,
+        /// The largest value, not the smallest.
+        largest: bool,
+        /// The last one of equal values, not the first.
+        last: bool,
+    },
+    /// The largest value or the mean of a window, over one or two spatial axes at the end.
+    Pool {
+        /// Per spatial axis.
+        kernel: Vec<usize>,
+        /// Per spatial axis.
+        strides: Vec<usize>,
+        /// Per spatial axis.
+        dilations: Vec<usize>,
+        /// Left out in front, per spatial axis.
+        pads: Vec<usize>,
+        /// Left out behind, per spatial axis; what `ceil_mode` adds to it is no pad.
+        pads_end: Vec<usize>,
+        /// Which number.
+        kind: Pooling,
+    },
+    /// The value repeated around the input, which starts at these indices.
+    Pad {
+        /// First index of the input, per axis.
+        starts: Vec<usize>,
+        /// What is around it.
+        value: f32,
+    },
+    /// `y[.., i, ..] = x[.., indices[i], ..]` along an axis.
+    Take {
+        /// The axis.
+        axis: usize,
+        /// Source index of each result index.
+        indices: Vec<usize>,
+    },
+    /// [`Take`](Self::Take) by indices that are computed; inputs x, indices. Their axes take the
+    /// place of the axis; an index outside takes the nearest value.
+    TakeBy {
+        /// The axis.
+        axis: usize,
+    },
+    /// `y[.., i, ..] = sum_t weights[i * taps + t] * x[.., indices[i * taps + t], ..]` along an axis.
+    Resample {
+        /// The axis.
+        axis: usize,
+        /// Source values of each result value.
+        taps: usize,
+        /// Their indices.
+        indices: Vec<usize>,
+        /// Their factors.
+        weights: Vec<f32>,
+    },
+    /// A recurrent layer in one direction. Inputs: x `[steps, rows, inputs]`, constant weights w
+    /// `[gates * hidden, inputs]`, r `[gates * hidden, hidden]` and biases b `[2 * gates * hidden]` in
+    /// ONNX's order of gates, initial state `[rows, hidden]`; for an LSTM also the initial cell
+    /// `[rows, hidden]` and optionally constant peepholes `[3 * hidden]`.
+    ///
+    /// Nodes that differ in what they give only are one call.
+    Recurrent {
+        /// The recurrence.
+        cell: Cell,
+        /// From the last step to the first; the sequence keeps the order of the steps.
+        reverse: bool,
+        /// Which of its results.
+        gives: Gives,
+    },
+}
+
+/// What a pooling window gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// The largest value.
+    Max,
+    /// The mean.
+    Average {
+        /// Pads count as zeros; without, they do not count.
+        count_pads: bool,
+    },
+}
+
+/// Which result of a recurrent layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    /// States after every step: `[steps, rows, hidden]`.
+    Sequence,
+    /// State after the last step: `[rows, hidden]`.
+    Hidden,
+    /// An LSTM's cell after the last step: `[rows, hidden]`.
+    Cell,
 }

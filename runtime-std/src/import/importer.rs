@@ -270,6 +270,7 @@ impl<'a> Importer<'a> {
             values: self.scope.values,
             nodes: self.scope.nodes,
             inputs: inputs.into_iter().filter_map(|(_, id)| id).collect(),
+            noise: Vec::new(),
             outputs: outputs.into_iter().filter_map(|(name, id)| Some((name, id?))).collect(),
         });
         Survey {

@@ -14,7 +14,7 @@ mod proto;
 mod scope;
 mod tensor;
 
-pub use graph::{Graph, Node, Op, Value, ValueId};
+pub use graph::{Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, Value, ValueId};
 pub use problem::Unsupported;
 pub use proto::{NEWEST_OPSET, OLDEST_OPSET};
 

@@ -31,6 +31,7 @@ fn evaluate(graph: &Graph, node: &Node) -> Option<Vec<f32>> {
         name: node.name.clone(),
         opset: graph.opset,
         inputs: vec![0],
+        noise: Vec::new(),
         outputs: vec![(node.name.clone(), output)],
         values,
         nodes: vec![Node { inputs: (0..output).collect(), output, ..node.clone() }],

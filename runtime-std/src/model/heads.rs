@@ -94,7 +94,7 @@ fn keeps_sign(op: BinaryOp, values: &[f32]) -> bool {
     match op {
         BinaryOp::Add => values.iter().all(|value| *value >= 0.0),
         BinaryOp::Mul | BinaryOp::Div => values.iter().all(|value| *value > 0.0),
-        BinaryOp::Sub => false,
+        _ => false,
     }
 }
 

@@ -62,6 +62,7 @@ pub fn binary(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Outputs {
             BinaryOp::Sub => a.checked_sub(b),
             BinaryOp::Mul => a.checked_mul(b),
             BinaryOp::Div => a.checked_div(b),
+            _ => None,
         });
     }
     let (a, b): (ValueId, ValueId) = (call.float(0, "A")?, call.float(1, "B")?);

@@ -72,7 +72,7 @@ impl Scheduler<'_> {
         let axes = collapse(shape, &broadcast(operand_shape, shape), &row_major(shape));
         let (dims, strides, _) = four(&axes).ok_or(TOO_MANY_AXES)?;
         let strides = strides.map(isize::unsigned_abs);
-        let reversed = reversed && matches!(op, BinaryOp::Sub | BinaryOp::Div);
+        let reversed = reversed && !op.commutes();
         let kernel = Kernel::Binary(Binary { op, reversed, dims, strides });
         self.call(node, shape, kernel, Some(operand), Some(y));
         Ok(())
