@@ -5,7 +5,9 @@ use crate::model::{Decoder, Likelihood};
 use crate::{Error, Result};
 use elbow_core::distributions::{self, kl_to_standard};
 use elbow_core::infer::ElboTerms;
-use elbow_core::kernels;
+use elbow_core::kernels::{self, Cell, RecurrentWeights};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 /// A plan and the memory to run it in.
 #[derive(Debug)]
@@ -37,15 +39,18 @@ impl<'p> Twin<'p> {
     pub fn run_observed(
         &mut self,
         inputs: &[&[f32]],
-        mut observe: impl FnMut(&Step, &[f32]),
+        mut observe: impl FnMut(&Step, &[&[f32]]),
     ) -> Result<Vec<Vec<f32>>> {
         self.check(inputs)?;
-        let plan = self.plan;
+        let Self { plan, arena } = self;
         let mut outputs: Vec<Vec<f32>> =
             plan.outputs.iter().map(|port| vec![0.0; port.len()]).collect();
         for step in &plan.steps {
-            let target = self.step(step, inputs, &mut outputs);
-            observe(step, target);
+            let mut memory = Memory::of(step, inputs, &plan.weights, arena, &mut outputs)?;
+            memory.call(&step.kernel, &plan.weights);
+            let Memory { sources: _, targets } = memory;
+            let targets: Vec<&[f32]> = targets.iter().map(|target| &**target).collect();
+            observe(step, &targets);
         }
         Ok(outputs)
     }
@@ -67,37 +72,6 @@ impl<'p> Twin<'p> {
             }
         }
         Ok(())
-    }
-
-    /// Runs one step and shows its target.
-    fn step<'a>(
-        &'a mut self,
-        step: &Step,
-        inputs: &[&'a [f32]],
-        outputs: &'a mut [Vec<f32>],
-    ) -> &'a [f32] {
-        let (weights, arena) = (&self.plan.weights, &mut self.arena);
-        let (source, target): (&[f32], &mut [f32]) = match (&step.source, &step.target) {
-            (Some(Buffer::Arena(source)), Buffer::Arena(target)) => {
-                kernels::split(arena, source.clone(), target.clone())
-            }
-            (Some(Buffer::Output(source)), Buffer::Output(target)) => {
-                match outputs.get_disjoint_mut([*source, *target]) {
-                    Ok([source, target]) => (source, target),
-                    Err(_) => (&[], &mut []),
-                }
-            }
-            (source, Buffer::Output(target)) => {
-                (read(source, inputs, weights, arena, &[]), &mut outputs[*target])
-            }
-            (source, Buffer::Arena(target)) => {
-                let source = read(source, inputs, weights, &[], outputs);
-                (source, kernels::part_mut(arena, target.clone()))
-            }
-            (_, Buffer::Input(_) | Buffer::Weights(_)) => (&[], &mut []), // only ever read
-        };
-        call(&step.kernel, weights, source, target);
-        target
     }
 }
 
@@ -125,46 +99,139 @@ pub fn score(
     Ok((x_mean, ElboTerms { log_likelihood, kl: kl_to_standard(loc, log_var) }))
 }
 
-/// A step's source; empty where it has none.
-fn read<'a>(
-    source: &Option<Buffer>,
-    inputs: &[&'a [f32]],
-    weights: &'a [f32],
-    arena: &'a [f32],
-    outputs: &'a [Vec<f32>],
-) -> &'a [f32] {
-    match source {
-        Some(Buffer::Input(index)) => inputs[*index],
-        Some(Buffer::Output(index)) => &outputs[*index],
-        Some(Buffer::Arena(range)) => kernels::part(arena, range.clone()),
-        Some(Buffer::Weights(range)) => kernels::part(weights, range.clone()),
-        None => &[],
+/// The buffers of one step, borrowed together.
+struct Memory<'a> {
+    sources: Vec<&'a [f32]>,
+    targets: Vec<&'a mut [f32]>,
+}
+
+impl<'a> Memory<'a> {
+    fn of(
+        step: &Step,
+        inputs: &[&'a [f32]],
+        weights: &'a [f32],
+        arena: &'a mut [f32],
+        outputs: &'a mut [Vec<f32>],
+    ) -> Result<Self> {
+        let mut written = written(step, arena, outputs);
+        let targets: Option<Vec<_>> =
+            step.targets.iter().map(|target| written.remove(target)).collect();
+        let read: HashMap<&Buffer, &[f32]> =
+            written.into_iter().map(|(buffer, values)| (buffer, &*values)).collect();
+        let source = |source: &Buffer| match source {
+            Buffer::Input(index) => inputs.get(*index).copied(),
+            Buffer::Weights(range) => weights.get(range.clone()),
+            Buffer::Output(_) | Buffer::Arena(_) => read.get(source).copied(),
+        };
+        let sources: Option<Vec<_>> = step.sources.iter().map(source).collect();
+        match (sources, targets) {
+            (Some(sources), Some(targets)) => Ok(Self { sources, targets }),
+            _ => Err(Error::input(format!(
+                "step `{}`: its buffers overlap or lie outside; the plan is damaged, lower it again",
+                step.name
+            ))),
+        }
+    }
+
+    /// Calls a kernel, exactly as generated code does.
+    fn call(&mut self, kernel: &Kernel, weights: &[f32]) {
+        let floats = |range: &Range<usize>| &weights[range.clone()];
+        let source = |index: usize| self.sources.get(index).copied().unwrap_or_default();
+        let [x, second] = [source(0), source(1)];
+        let Some((y, more)) = self.targets.split_first_mut() else { return };
+        match kernel {
+            Kernel::Dense { rows: 1, weights, bias } => {
+                kernels::dense(x, floats(weights), floats(bias), y);
+            }
+            Kernel::Dense { rows, weights, bias } => {
+                kernels::dense_rows(x, floats(weights), floats(bias), y, *rows);
+            }
+            Kernel::Conv { shape, weights, bias } if shape.is_depthwise() => {
+                kernels::conv_depthwise(x, floats(weights), floats(bias), y, shape);
+            }
+            Kernel::Conv { shape, weights, bias } => {
+                kernels::conv(x, floats(weights), floats(bias), y, shape);
+            }
+            Kernel::ConvTranspose { shape, weights, bias } => {
+                kernels::conv_transpose(x, floats(weights), floats(bias), y, shape);
+            }
+            Kernel::Affine { scale, shift } => kernels::affine(y, floats(scale), floats(shift)),
+            Kernel::Unary(f) => kernels::unary(y, *f),
+            Kernel::Binary(shape) => kernels::binary(y, x, shape),
+            Kernel::Strided(shape) => kernels::strided_copy(x, y, shape),
+            Kernel::Copy => kernels::copy(x, y),
+            Kernel::Fill(value) => kernels::fill(y, *value),
+            Kernel::MatMul(shape) => kernels::matmul(x, second, y, shape),
+            Kernel::Select => kernels::select(y, x, second),
+            Kernel::Reduce(reduction, along) => kernels::reduce(x, y, *reduction, along),
+            Kernel::Softmax(along) => kernels::softmax(y, along),
+            Kernel::LogSoftmax(along) => kernels::log_softmax(y, along),
+            Kernel::Normalize(epsilon, along) => kernels::normalize(y, *epsilon, along),
+            Kernel::RmsNormalize(epsilon, along) => kernels::rms_normalize(y, *epsilon, along),
+            Kernel::CumSum { exclusive, reverse, along } => {
+                kernels::cumsum(y, *exclusive, *reverse, along);
+            }
+            Kernel::ArgExtreme { largest, last, along } => {
+                kernels::arg_extreme(x, y, *largest, *last, along);
+            }
+            Kernel::MaxPool(shape) => kernels::max_pool(x, y, shape),
+            Kernel::AveragePool(count_pads, shape) => {
+                kernels::average_pool(x, y, *count_pads, shape);
+            }
+            Kernel::Take(indices, along) => kernels::take(x, indices, y, along),
+            Kernel::TakeBy(along) => kernels::take_by(x, second, y, along),
+            Kernel::Resample { indices, weights, outputs, along } => {
+                kernels::resample(x, indices, floats(weights), y, *outputs, along);
+            }
+            Kernel::Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } => {
+                let weights = RecurrentWeights {
+                    w: floats(w),
+                    r: floats(r),
+                    bias_w: floats(bias_w),
+                    bias_r: floats(bias_r),
+                    peepholes: floats(peepholes),
+                };
+                let mut rest = more.iter_mut();
+                let mut next = |wanted: bool| -> &mut [f32] {
+                    if wanted { rest.next().map_or(&mut [], |target| target) } else { &mut [] }
+                };
+                let c = next(matches!(cell, Cell::Lstm { .. }));
+                let (sequence, scratch) = (next(*sequence), next(true));
+                kernels::recurrent(x, &weights, *cell, y, c, sequence, scratch, shape);
+            }
+        }
     }
 }
 
-/// Calls a kernel, exactly as generated code does.
-fn call(kernel: &Kernel, floats: &[f32], source: &[f32], target: &mut [f32]) {
-    let floats = |range: &std::ops::Range<usize>| &floats[range.clone()];
-    match kernel {
-        Kernel::Dense { rows: 1, weights, bias } => {
-            kernels::dense(source, floats(weights), floats(bias), target);
+/// All buffers of a step in arena and outputs, borrowed apart from each other; those that overlap are
+/// left out.
+fn written<'a, 's>(
+    step: &'s Step,
+    mut arena: &'a mut [f32],
+    outputs: &'a mut [Vec<f32>],
+) -> HashMap<&'s Buffer, &'a mut [f32]> {
+    let buffers: HashSet<&Buffer> = step.sources.iter().chain(&step.targets).collect();
+    let mut ranges: Vec<(&Buffer, &Range<usize>)> = Vec::new();
+    let mut written = HashMap::new();
+    let mut outputs: Vec<Option<&mut Vec<f32>>> = outputs.iter_mut().map(Some).collect();
+    for buffer in buffers {
+        match buffer {
+            Buffer::Arena(range) => ranges.push((buffer, range)),
+            Buffer::Output(index) => {
+                let values = outputs.get_mut(*index).and_then(Option::take);
+                written.extend(values.map(|values| (buffer, &mut values[..])));
+            }
+            Buffer::Input(_) | Buffer::Weights(_) => {}
         }
-        Kernel::Dense { rows, weights, bias } => {
-            kernels::dense_rows(source, floats(weights), floats(bias), target, *rows);
-        }
-        Kernel::Conv { shape, weights, bias } if shape.is_depthwise() => {
-            kernels::conv_depthwise(source, floats(weights), floats(bias), target, shape);
-        }
-        Kernel::Conv { shape, weights, bias } => {
-            kernels::conv(source, floats(weights), floats(bias), target, shape);
-        }
-        Kernel::ConvTranspose { shape, weights, bias } => {
-            kernels::conv_transpose(source, floats(weights), floats(bias), target, shape);
-        }
-        Kernel::Affine { scale, shift } => kernels::affine(target, floats(scale), floats(shift)),
-        Kernel::Unary(f) => kernels::unary(target, *f),
-        Kernel::Binary(shape) => kernels::binary(target, source, shape),
-        Kernel::Strided(shape) => kernels::strided_copy(source, target, shape),
-        Kernel::Copy => kernels::copy(source, target),
     }
+    ranges.sort_by_key(|(_, range)| (range.start, range.end));
+    let mut taken = 0;
+    for (buffer, range) in ranges {
+        let Some(gap) = range.start.checked_sub(taken) else { continue };
+        let Some((_, rest)) = std::mem::take(&mut arena).split_at_mut_checked(gap) else { break };
+        let Some((values, rest)) = rest.split_at_mut_checked(range.len()) else { break };
+        written.insert(buffer, values);
+        (arena, taken) = (rest, range.end);
+    }
+    written
 }

@@ -1,5 +1,6 @@
 //! Functions of two values, with broadcasting.
 
+use super::layout::{AXES, for_each_offset};
 use crate::math;
 
 /// Which function of two values.
@@ -70,9 +71,9 @@ pub struct Binary {
     /// `false`: `y = y op b`; `true`: `y = b op y`.
     pub reversed: bool,
     /// Shape of `y`, padded with ones in front.
-    pub dims: [usize; 4],
+    pub dims: [usize; AXES],
     /// Steps of `b` along each axis of `y`; 0 repeats.
-    pub strides: [usize; 4],
+    pub strides: [usize; AXES],
 }
 
 /// Combines `y` with `b`, in place, value by value.
@@ -132,7 +133,7 @@ fn truth(holds: bool) -> f32 {
 #[inline(never)]
 fn combine(y: &mut [f32], b: &[f32], s: &Binary, f: impl Fn(f32, f32) -> f32) {
     let mut ys = y.iter_mut();
-    super::layout::for_each_offset(&s.dims, &s.strides, 0, |offset| {
+    for_each_offset(&s.dims, [&s.strides], [0], |[offset]| {
         if let (Some(y), Some(b)) = (ys.next(), b.get(offset)) {
             *y = f(*y, *b);
         }

@@ -2,18 +2,21 @@
 
 use core::ops::Range;
 
+/// Axes that kernels walk at most.
+pub const AXES: usize = 6;
+
 /// A copy between two strided boxes: transposition, slicing, splitting, concatenation, repetition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Strided {
     /// Box that is walked, padded with ones in front.
-    pub dims: [usize; 4],
+    pub dims: [usize; AXES],
     /// Steps in the source along each axis; 0 repeats.
-    pub from: [isize; 4],
+    pub from: [isize; AXES],
     /// Index of the first value read.
     pub from_start: usize,
     /// Steps in the destination along each axis.
-    pub to: [usize; 4],
+    pub to: [usize; AXES],
     /// Index of the first value written.
     pub to_start: usize,
 }
@@ -22,22 +25,11 @@ pub struct Strided {
 #[inline(never)]
 pub fn strided_copy(x: &[f32], y: &mut [f32], s: &Strided) {
     let from = s.from.map(|step| step as usize); // negative steps wrap, as the sums below do
-    let [a, b, c, d] = s.dims;
-    for i in 0..a {
-        for j in 0..b {
-            for k in 0..c {
-                let mut at_x = offset(s.from_start, &from, [i, j, k]);
-                let mut at_y = offset(s.to_start, &s.to, [i, j, k]);
-                for _ in 0..d {
-                    if let (Some(x), Some(y)) = (x.get(at_x), y.get_mut(at_y)) {
-                        *y = *x;
-                    }
-                    at_x = at_x.wrapping_add(from[3]);
-                    at_y = at_y.wrapping_add(s.to[3]);
-                }
-            }
+    for_each_offset(&s.dims, [&from, &s.to], [s.from_start, s.to_start], |[at_x, at_y]| {
+        if let (Some(x), Some(y)) = (x.get(at_x), y.get_mut(at_y)) {
+            *y = *x;
         }
-    }
+    });
 }
 
 /// `y = x`, as far as both reach.
@@ -58,49 +50,76 @@ pub fn part_mut(arena: &mut [f32], range: Range<usize>) -> &mut [f32] {
     arena.get_mut(range).unwrap_or(&mut [])
 }
 
-/// Borrows a source and a destination from one arena at once.
+/// Borrows several parts of one arena at once.
 ///
-/// The memory plan keeps them apart; should they overlap or lie outside, both come back empty and
-/// the kernel that gets them does nothing.
+/// The memory plan keeps them apart; should they overlap or lie outside, all come back empty and the
+/// kernel that gets them does nothing.
 #[inline(always)]
-pub fn split(
-    arena: &mut [f32],
-    source: Range<usize>,
-    target: Range<usize>,
-) -> (&[f32], &mut [f32]) {
-    match arena.get_disjoint_mut([source, target]) {
-        Ok([source, target]) => (source, target),
-        Err(_) => (&[], &mut []),
+pub fn disjoint<const N: usize>(arena: &mut [f32], ranges: [Range<usize>; N]) -> [&mut [f32]; N] {
+    match arena.get_disjoint_mut(ranges) {
+        Ok(parts) => parts,
+        Err(_) => core::array::from_fn(|_| &mut [] as &mut [f32]),
     }
 }
 
-/// Calls `f` with the strided offset of every index of `dims`, last axis fastest.
-#[inline(always)]
-pub(super) fn for_each_offset(
-    dims: &[usize; 4],
-    strides: &[usize; 4],
-    start: usize,
-    mut f: impl FnMut(usize),
-) {
-    let [a, b, c, d] = *dims;
-    for i in 0..a {
-        for j in 0..b {
-            for k in 0..c {
-                let mut at = offset(start, strides, [i, j, k]);
-                for _ in 0..d {
-                    f(at);
-                    at = at.wrapping_add(strides[3]);
-                }
-            }
+/// `y = value`, everywhere.
+#[inline]
+pub fn fill(y: &mut [f32], value: f32) {
+    y.fill(value);
+}
+
+/// `y[i] = other[i]` where `condition[i]` is 0, in place; NaN is not 0.
+#[inline(never)]
+pub fn select(y: &mut [f32], condition: &[f32], other: &[f32]) {
+    for ((y, condition), other) in y.iter_mut().zip(condition).zip(other) {
+        if *condition == 0.0 {
+            *y = *other;
         }
     }
 }
 
+/// Calls `f` with the strided offsets of every index of `dims`, last axis fastest.
 #[inline(always)]
-fn offset(start: usize, strides: &[usize; 4], at: [usize; 3]) -> usize {
-    let step = |i: usize, stride: usize| i.wrapping_mul(stride);
-    start
-        .wrapping_add(step(at[0], strides[0]))
-        .wrapping_add(step(at[1], strides[1]))
-        .wrapping_add(step(at[2], strides[2]))
+pub(super) fn for_each_offset<const N: usize>(
+    dims: &[usize; AXES],
+    strides: [&[usize; AXES]; N],
+    start: [usize; N],
+    mut f: impl FnMut([usize; N]),
+) {
+    let mut row = start;
+    let mut index = [0; AXES];
+    if dims.contains(&0) {
+        return;
+    }
+    loop {
+        let mut at = row;
+        for _ in 0..dims[AXES - 1] {
+            f(at);
+            advance(&mut at, &strides, AXES - 1);
+        }
+        let mut axis = AXES - 1;
+        loop {
+            if axis == 0 {
+                return;
+            }
+            axis -= 1;
+            index[axis] += 1;
+            advance(&mut row, &strides, axis);
+            if index[axis] < dims[axis] {
+                break;
+            }
+            for (row, strides) in row.iter_mut().zip(&strides) {
+                *row = row.wrapping_sub(strides[axis].wrapping_mul(dims[axis]));
+            }
+            index[axis] = 0;
+        }
+    }
+}
+
+/// One step along an axis.
+#[inline(always)]
+fn advance<const N: usize>(at: &mut [usize; N], strides: &[&[usize; AXES]; N], axis: usize) {
+    for (at, strides) in at.iter_mut().zip(strides) {
+        *at = at.wrapping_add(strides[axis]);
+    }
 }

@@ -1,6 +1,8 @@
-//! Recurrent layers as state machines.
+//! Recurrent layers as state machines: memory does not grow with the sequence.
 
-use super::Unary;
+use super::{Unary, dense, part, part_mut, unary};
+use crate::pieces::{pieces, pieces_mut};
+use core::array::from_fn;
 
 /// The recurrence of a layer, as ONNX defines it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +45,14 @@ impl Cell {
             Self::Lstm { .. } => 4,
         }
     }
+
+    /// Floats of scratch memory that [`recurrent`] needs.
+    pub const fn scratch(self, hidden: usize) -> usize {
+        match self {
+            Self::Rnn { .. } => 2 * hidden,
+            Self::Gru { .. } | Self::Lstm { .. } => 5 * hidden,
+        }
+    }
 }
 
 /// Shapes of a recurrent layer.
@@ -59,4 +69,194 @@ pub struct RecurrentShape {
     pub hidden: usize,
     /// From the last step to the first.
     pub reverse: bool,
+}
+
+/// Weights of a recurrent layer; `panels` are [`dense`]'s.
+#[derive(Clone, Copy, Debug)]
+pub struct RecurrentWeights<'w> {
+    /// The input's matrices, gate by gate: panels of `[hidden][inputs]` each.
+    pub w: &'w [f32],
+    /// The state's matrices, gate by gate: panels of `[hidden][hidden]` each.
+    pub r: &'w [f32],
+    /// Biases of the input's matrices, gate by gate.
+    pub bias_w: &'w [f32],
+    /// Biases of the state's matrices, gate by gate.
+    pub bias_r: &'w [f32],
+    /// Factors of the cell in the gates input, output and forget; or empty.
+    pub peepholes: &'w [f32],
+}
+
+/// Runs a layer over a sequence: `x` is `[steps][rows][inputs]`, `h` and an LSTM's `c` are
+/// `[rows][hidden]`; both hold the initial state on entry and the final state on return. `y`, if it is
+/// not empty, gets the states: `[steps][rows][hidden]`. `scratch` has [`Cell::scratch`] values.
+///
+/// Order: step by step, row by row. Every gate is the input's product (as [`dense`] adds it, from the
+/// bias on) plus the state's product (likewise), then the peephole's.
+///
+/// Inlined, so that an image holds only the cells and activations that its model uses.
+#[allow(clippy::too_many_arguments)] // what a recurrent layer consists of
+#[inline(always)]
+pub fn recurrent(
+    x: &[f32],
+    weights: &RecurrentWeights<'_>,
+    cell: Cell,
+    h: &mut [f32],
+    c: &mut [f32],
+    y: &mut [f32],
+    scratch: &mut [f32],
+    s: &RecurrentShape,
+) {
+    for step in 0..s.steps {
+        let step = if s.reverse { s.steps - 1 - step } else { step };
+        for row in 0..s.rows {
+            let at = step * s.rows + row;
+            let state = row * s.hidden..(row + 1) * s.hidden;
+            let x = part(x, at * s.inputs..(at + 1) * s.inputs);
+            let h = part_mut(h, state.clone());
+            match cell {
+                Cell::Rnn { f } => rnn_step(x, weights, f, h, scratch),
+                Cell::Gru { f, g, linear_before_reset } => {
+                    gru_step(x, weights, [f, g], linear_before_reset, h, scratch);
+                }
+                Cell::Lstm { f, g, h: out, coupled } => {
+                    let c = part_mut(c, state);
+                    lstm_step(x, weights, [f, g, out], coupled, h, c, scratch);
+                }
+            }
+            let y = part_mut(y, at * s.hidden..(at + 1) * s.hidden);
+            y.iter_mut().zip(h).for_each(|(y, h)| *y = *h);
+        }
+    }
+}
+
+#[inline(always)]
+fn rnn_step(
+    x: &[f32],
+    weights: &RecurrentWeights<'_>,
+    f: Unary,
+    h: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let [gate, product] = cut(scratch, h.len());
+    weights.gate(0, x, h, gate, product);
+    unary(gate, f);
+    h.iter_mut().zip(gate).for_each(|(h, gate)| *h = *gate);
+}
+
+#[inline(always)]
+fn gru_step(
+    x: &[f32],
+    weights: &RecurrentWeights<'_>,
+    [f, g]: [Unary; 2],
+    linear_before_reset: bool,
+    h: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let [update, reset, candidate, product, kept] = cut(scratch, h.len());
+    weights.gate(0, x, h, update, product);
+    weights.gate(1, x, h, reset, product);
+    unary(update, f);
+    unary(reset, f);
+    weights.input(2, x, candidate, h.len());
+    if linear_before_reset {
+        weights.state(2, h, product);
+        product.iter_mut().zip(reset).for_each(|(product, reset)| *product *= *reset);
+    } else {
+        for ((kept, h), reset) in kept.iter_mut().zip(&*h).zip(reset) {
+            *kept = h * *reset;
+        }
+        weights.state(2, kept, product);
+    }
+    add(candidate, product);
+    unary(candidate, g);
+    for ((h, update), candidate) in h.iter_mut().zip(update).zip(candidate) {
+        *h = (1.0 - *update) * *candidate + *update * *h;
+    }
+}
+
+#[inline(always)]
+fn lstm_step(
+    x: &[f32],
+    weights: &RecurrentWeights<'_>,
+    [f, g, out]: [Unary; 3],
+    coupled: bool,
+    h: &mut [f32],
+    c: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let [input, output, forget, candidate, product] = cut(scratch, h.len());
+    weights.gate(0, x, h, input, product);
+    weights.gate(1, x, h, output, product);
+    weights.gate(2, x, h, forget, product);
+    weights.gate(3, x, h, candidate, product);
+    weights.peephole(0, c, input);
+    weights.peephole(2, c, forget);
+    unary(input, f);
+    unary(forget, f);
+    unary(candidate, g);
+    if coupled {
+        forget.iter_mut().zip(&*input).for_each(|(forget, input)| *forget = 1.0 - input);
+    }
+    let gates = forget.iter().zip(&*input).zip(&*candidate);
+    for (c, ((forget, input), candidate)) in c.iter_mut().zip(gates) {
+        *c = forget * *c + input * candidate;
+    }
+    weights.peephole(1, c, output);
+    unary(output, f);
+    product.iter_mut().zip(&*c).for_each(|(product, c)| *product = *c);
+    unary(product, out);
+    for ((h, output), product) in h.iter_mut().zip(output).zip(product) {
+        *h = *output * *product;
+    }
+}
+
+impl RecurrentWeights<'_> {
+    /// `gate = (W x + b) + (R h + b)` of one gate.
+    #[inline(always)]
+    fn gate(&self, index: usize, x: &[f32], h: &[f32], gate: &mut [f32], product: &mut [f32]) {
+        self.input(index, x, gate, h.len());
+        self.state(index, h, product);
+        add(gate, product);
+    }
+
+    /// `W x + b` of one gate.
+    #[inline(always)]
+    fn input(&self, index: usize, x: &[f32], gate: &mut [f32], hidden: usize) {
+        product(self.w, self.bias_w, index, x, gate, hidden);
+    }
+
+    /// `R h + b` of one gate.
+    #[inline(always)]
+    fn state(&self, index: usize, h: &[f32], gate: &mut [f32]) {
+        product(self.r, self.bias_r, index, h, gate, h.len());
+    }
+
+    /// Adds the cell's part to a gate.
+    #[inline(always)]
+    fn peephole(&self, index: usize, c: &[f32], gate: &mut [f32]) {
+        let factors = pieces(self.peepholes, c.len()).nth(index).unwrap_or(&[]);
+        for ((gate, c), factor) in gate.iter_mut().zip(c).zip(factors) {
+            *gate += factor * c;
+        }
+    }
+}
+
+#[inline(always)]
+fn product(weights: &[f32], bias: &[f32], index: usize, x: &[f32], y: &mut [f32], hidden: usize) {
+    let panels = hidden.next_multiple_of(super::PANEL) * x.len();
+    let weights = pieces(weights, panels).nth(index).unwrap_or(&[]);
+    let bias = pieces(bias, hidden).nth(index).unwrap_or(&[]);
+    dense(x, weights, bias, y);
+}
+
+#[inline(always)]
+fn add(y: &mut [f32], x: &[f32]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+}
+
+/// Parts of `len` values; empty ones where the memory ends.
+#[inline(always)]
+fn cut<const N: usize>(scratch: &mut [f32], len: usize) -> [&mut [f32]; N] {
+    let mut parts = pieces_mut(scratch, len);
+    from_fn(|_| parts.next().unwrap_or(&mut []))
 }

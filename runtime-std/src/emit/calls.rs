@@ -1,8 +1,11 @@
 //! The steps of a plan as straight-line calls.
 
-use super::rust::float;
+use super::rust::{WIDTH, array, float};
 use crate::lower::{Buffer, Kernel, Plan, Step};
-use elbow_core::kernels::{Binary, ConvShape, ConvTransposeShape, Strided, Unary};
+use elbow_core::kernels::{
+    Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape, Strided,
+    Unary,
+};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
@@ -43,56 +46,139 @@ impl Calls {
 
     fn step(&mut self, index: usize, step: &Step, names: &Names) {
         self.line(&format!("// {}: {} {:?}", step.name.escape_debug(), step.op, step.shape));
-        let (source, target) = self.operands(step, names);
+        let (sources, targets) = self.operands(step, names);
         let floats = |range: &Range<usize>| {
             format!("pack.f32({}, {})", names.weights + range.start, range.len())
         };
+        let operand = |at: usize| sources.get(at).map_or("", String::as_str);
+        let (x, second, y) = (operand(0), operand(1), targets[0].as_str());
         let shape = format!("{}_{index}", names.constants);
         match &step.kernel {
             Kernel::Dense { rows, weights, bias } => {
                 self.weights(&floats(weights), &floats(bias));
-                if *rows == 1 {
-                    self.line(&format!("kernels::dense({source}, weights, bias, {target});"));
-                } else {
-                    let call =
-                        format!("kernels::dense_rows({source}, weights, bias, {target}, {rows});");
-                    self.line(&call);
+                match rows {
+                    1 => self.call("dense", &[x, "weights", "bias", y]),
+                    _ => {
+                        let rows = rows.to_string();
+                        self.call("dense_rows", &[x, "weights", "bias", y, &rows]);
+                    }
                 }
             }
             Kernel::Conv { shape: s, weights, bias } => {
-                self.constant("ConvShape", &shape, &conv_shape(s));
+                let shape = self.constant("ConvShape", &shape, &conv_shape(s));
                 self.weights(&floats(weights), &floats(bias));
                 let kernel = if s.is_depthwise() { "conv_depthwise" } else { "conv" };
-                self.line(&format!(
-                    "kernels::{kernel}({source}, weights, bias, {target}, &{shape});"
-                ));
+                self.call(kernel, &[x, "weights", "bias", y, &shape]);
             }
             Kernel::ConvTranspose { shape: s, weights, bias } => {
-                self.constant("ConvTransposeShape", &shape, &conv_transpose_shape(s));
+                let shape = self.constant("ConvTransposeShape", &shape, &conv_transpose_shape(s));
                 self.weights(&floats(weights), &floats(bias));
-                self.line(&format!(
-                    "kernels::conv_transpose({source}, weights, bias, {target}, &{shape});"
-                ));
+                self.call("conv_transpose", &[x, "weights", "bias", y, &shape]);
             }
             Kernel::Affine { scale, shift } => {
                 self.line(&format!("let (scale, shift) = ({}, {});", floats(scale), floats(shift)));
-                self.line(&format!("kernels::affine({target}, scale, shift);"));
+                self.call("affine", &[y, "scale", "shift"]);
             }
             Kernel::Unary(f) => {
                 self.items.insert("Unary");
-                self.line(&format!("kernels::unary({target}, Unary::{});", unary(*f)));
+                self.call("unary", &[y, &unary(*f)]);
             }
             Kernel::Binary(s) => {
                 self.items.insert("BinaryOp");
-                self.constant("Binary", &shape, &binary(s));
-                self.line(&format!("kernels::binary({target}, {source}, &{shape});"));
+                let shape = self.constant("Binary", &shape, &binary(s));
+                self.call("binary", &[y, x, &shape]);
             }
             Kernel::Strided(s) => {
-                self.constant("Strided", &shape, &strided(s));
-                self.line(&format!("kernels::strided_copy({source}, {target}, &{shape});"));
+                let shape = self.constant("Strided", &shape, &strided(s));
+                self.call("strided_copy", &[x, y, &shape]);
             }
-            Kernel::Copy => self.line(&format!("kernels::copy({source}, {target});")),
+            Kernel::Copy => self.call("copy", &[x, y]),
+            Kernel::Fill(value) => self.call("fill", &[y, &float(*value)]),
+            Kernel::MatMul(s) => {
+                let shape = self.constant("MatMul", &shape, &matmul(s));
+                self.call("matmul", &[x, second, y, &shape]);
+            }
+            Kernel::Select => self.call("select", &[y, x, second]),
+            Kernel::Reduce(reduction, s) => {
+                self.items.insert("Reduction");
+                let shape = self.constant("Along", &shape, &along(s));
+                self.call("reduce", &[x, y, &format!("Reduction::{reduction:?}"), &shape]);
+            }
+            Kernel::Softmax(s) => self.along("softmax", &[y], &shape, s),
+            Kernel::LogSoftmax(s) => self.along("log_softmax", &[y], &shape, s),
+            Kernel::Normalize(epsilon, s) => {
+                self.along("normalize", &[y, &float(*epsilon)], &shape, s);
+            }
+            Kernel::RmsNormalize(epsilon, s) => {
+                self.along("rms_normalize", &[y, &float(*epsilon)], &shape, s);
+            }
+            Kernel::CumSum { exclusive, reverse, along } => {
+                let [exclusive, reverse] = [exclusive, reverse].map(bool::to_string);
+                self.along("cumsum", &[y, &exclusive, &reverse], &shape, along);
+            }
+            Kernel::ArgExtreme { largest, last, along } => {
+                let [largest, last] = [largest, last].map(bool::to_string);
+                self.along("arg_extreme", &[x, y, &largest, &last], &shape, along);
+            }
+            Kernel::MaxPool(s) => {
+                let shape = self.constant("PoolShape", &shape, &pool_shape(s));
+                self.call("max_pool", &[x, y, &shape]);
+            }
+            Kernel::AveragePool(count_pads, s) => {
+                let shape = self.constant("PoolShape", &shape, &pool_shape(s));
+                self.call("average_pool", &[x, y, &count_pads.to_string(), &shape]);
+            }
+            Kernel::Take(indices, s) => {
+                let indices = self.indices(&shape, indices);
+                self.along("take", &[x, &indices, y], &shape, s);
+            }
+            Kernel::TakeBy(s) => self.along("take_by", &[x, second, y], &shape, s),
+            Kernel::Resample { indices, weights, outputs, along } => {
+                let indices = self.indices(&shape, indices);
+                self.line(&format!("let weights = {};", floats(weights)));
+                let operands = [x, &indices, "weights", y, &outputs.to_string()];
+                self.along("resample", &operands, &shape, along);
+            }
+            Kernel::Recurrent { cell, shape: s, w, r, bias_w, bias_r, peepholes, sequence } => {
+                self.items.extend(["Cell", "RecurrentWeights", "Unary"]);
+                let constant = self.constant("RecurrentShape", &shape, &recurrent_shape(s));
+                self.line("let weights = RecurrentWeights {");
+                let parts = [("w", w), ("r", r), ("bias_w", bias_w), ("bias_r", bias_r)];
+                for (name, range) in parts.into_iter().chain([("peepholes", peepholes)]) {
+                    self.line(&format!("    {name}: {},", floats(range)));
+                }
+                self.line("};");
+                self.line(&format!("let cell = Cell::{};", recurrence(*cell)));
+                let mut rest = targets[1..].iter().map(String::as_str);
+                let mut next = |wanted: bool| {
+                    if wanted { rest.next().unwrap_or("&mut []") } else { "&mut []" }
+                };
+                let c = next(matches!(cell, Cell::Lstm { .. }));
+                let (sequence, scratch) = (next(*sequence), next(true));
+                self.call(
+                    "recurrent",
+                    &[x, "&weights", "cell", y, c, sequence, scratch, &constant],
+                );
+            }
         }
+    }
+
+    /// A call of a kernel, in as many lines as rustfmt would take.
+    fn call(&mut self, kernel: &str, arguments: &[&str]) {
+        let flat = format!("kernels::{kernel}({});", arguments.join(", "));
+        if 4 + flat.len() <= WIDTH {
+            return self.line(&flat);
+        }
+        self.line(&format!("kernels::{kernel}("));
+        arguments.iter().for_each(|argument| self.line(&format!("    {argument},")));
+        self.line(");");
+    }
+
+    /// A call whose last argument is a shape along an axis.
+    fn along(&mut self, kernel: &str, arguments: &[&str], name: &str, s: &Along) {
+        let shape = self.constant("Along", name, &along(s));
+        let arguments: Vec<&str> = arguments.iter().copied().chain([shape.as_str()]).collect();
+        self.call(kernel, &arguments);
     }
 
     fn line(&mut self, line: &str) {
@@ -103,52 +189,93 @@ impl Calls {
         self.line(&format!("let (weights, bias) = ({weights}, {bias});"));
     }
 
-    /// Adds a constant of a type of `elbow_core::kernels`.
-    fn constant(&mut self, kind: &'static str, name: &str, fields: &str) {
+    /// Adds a constant of a type of `elbow_core::kernels`, and gives a reference to it.
+    fn constant(&mut self, kind: &'static str, name: &str, fields: &str) -> String {
         self.items.insert(kind);
         let _ = writeln!(self.shapes, "\nconst {name}: {kind} = {kind} {{\n{fields}}};");
+        format!("&{name}")
     }
 
-    /// Expressions for source and target; parts of the arena are bound to names first.
-    fn operands(&mut self, step: &Step, names: &Names) -> (String, String) {
-        let source = match &step.source {
-            None => String::new(),
-            Some(Buffer::Input(index)) => names.inputs[*index].clone(),
-            Some(Buffer::Output(index)) => names.read[*index].clone(),
-            Some(Buffer::Arena(_)) => "source".into(),
-            Some(Buffer::Weights(range)) => {
+    /// Adds a table of indices, and gives a reference to it.
+    fn indices(&mut self, name: &str, indices: &[u32]) -> String {
+        let (name, len) = (format!("{name}_INDICES"), indices.len());
+        let _ = writeln!(self.shapes, "\nconst {name}: [u32; {len}] = {};", array(indices));
+        format!("&{name}")
+    }
+
+    /// Expressions for sources and targets; parts of the arena are bound to names first.
+    fn operands(&mut self, step: &Step, names: &Names) -> (Vec<String>, Vec<String>) {
+        let parts = parts(step);
+        let bound: Vec<String> = parts.iter().map(|(name, _)| name.clone()).collect();
+        let ranges: Vec<String> = parts.iter().map(|(_, range)| format!("{range:?}")).collect();
+        match (&bound[..], &ranges[..]) {
+            ([], _) | (_, []) => {}
+            ([name], [range]) if step.targets.iter().any(is_arena) => {
+                self.line(&format!("let {name} = kernels::part_mut(&mut ws.arena, {range});"));
+            }
+            ([name], [range]) => {
+                self.line(&format!("let {name} = kernels::part(&ws.arena, {range});"));
+            }
+            (names, ranges) => {
+                let (names, ranges) = (names.join(", "), ranges.join(", "));
+                let flat = format!("let [{names}] = kernels::disjoint(&mut ws.arena, [{ranges}]);");
+                if 4 + flat.len() <= WIDTH {
+                    self.line(&flat);
+                } else {
+                    self.line(&format!("let [{names}] ="));
+                    self.line(&format!("    kernels::disjoint(&mut ws.arena, [{ranges}]);"));
+                }
+            }
+        }
+        let part = |range: &Range<usize>| {
+            let own = parts.iter().find(|(_, other)| *other == range);
+            own.map_or_else(String::new, |(name, _)| name.clone())
+        };
+        let source = |source: &Buffer| match source {
+            Buffer::Input(index) => names.inputs[*index].clone(),
+            Buffer::Output(index) => names.read[*index].clone(),
+            Buffer::Arena(range) => part(range),
+            Buffer::Weights(range) => {
                 format!("pack.f32({}, {})", names.weights + range.start, range.len())
             }
         };
-        match (&step.source, &step.target) {
-            (Some(Buffer::Arena(source)), Buffer::Arena(target)) => {
-                let split = format!("kernels::split(&mut ws.arena, {source:?}, {target:?})");
-                self.line(&format!("let (source, target) = {split};"));
-            }
-            (Some(Buffer::Arena(source)), _) => {
-                self.line(&format!("let source = kernels::part(&ws.arena, {source:?});"));
-            }
-            (_, Buffer::Arena(target)) => {
-                self.line(&format!("let target = kernels::part_mut(&mut ws.arena, {target:?});"));
-            }
-            _ => {}
-        }
-        let target = match &step.target {
+        let target = |target: &Buffer| match target {
             Buffer::Output(index) => names.written[*index].clone(),
-            Buffer::Arena(_) | Buffer::Input(_) | Buffer::Weights(_) => "target".into(),
+            Buffer::Arena(range) => part(range),
+            Buffer::Input(_) | Buffer::Weights(_) => String::new(), // only ever read
         };
-        (source, target)
+        (step.sources.iter().map(source).collect(), step.targets.iter().map(target).collect())
     }
+}
+
+/// The parts of the arena that a step touches, each once, with a name: `source` and `target`, with
+/// numbers where there are several.
+fn parts(step: &Step) -> Vec<(String, &Range<usize>)> {
+    let mut parts: Vec<(String, &Range<usize>)> = Vec::new();
+    for (role, buffers) in [("source", &step.sources), ("target", &step.targets)] {
+        let several = buffers.iter().filter(|buffer| is_arena(buffer)).count() > 1;
+        for (at, buffer) in buffers.iter().enumerate() {
+            let Buffer::Arena(range) = buffer else { continue };
+            let name = if several { format!("{role}_{at}") } else { role.into() };
+            if parts.iter().all(|(_, other)| *other != range) {
+                parts.push((name, range));
+            }
+        }
+    }
+    parts
+}
+
+fn is_arena(buffer: &Buffer) -> bool {
+    matches!(buffer, Buffer::Arena(_))
 }
 
 /// Whether a plan keeps anything in the arena.
 pub(super) fn uses_arena(plan: &Plan) -> bool {
-    let in_arena = |buffer: &Buffer| matches!(buffer, Buffer::Arena(_));
-    plan.steps.iter().any(|step| step.source.iter().chain([&step.target]).any(in_arena))
+    plan.steps.iter().any(|step| step.sources.iter().chain(&step.targets).any(is_arena))
 }
 
 fn unary(f: Unary) -> String {
-    match f {
+    let f = match f {
         Unary::LeakyRelu(alpha) => format!("LeakyRelu({})", float(alpha)),
         Unary::Elu(alpha) => format!("Elu({})", float(alpha)),
         Unary::Clip(low, high) => format!("Clip({}, {})", float(low), float(high)),
@@ -159,6 +286,21 @@ fn unary(f: Unary) -> String {
         Unary::Celu(alpha) => format!("Celu({})", float(alpha)),
         Unary::ThresholdedRelu(alpha) => format!("ThresholdedRelu({})", float(alpha)),
         other => format!("{other:?}"),
+    };
+    format!("Unary::{f}")
+}
+
+fn recurrence(cell: Cell) -> String {
+    match cell {
+        Cell::Rnn { f } => format!("Rnn {{ f: {} }}", unary(f)),
+        Cell::Gru { f, g, linear_before_reset } => {
+            let [f, g] = [f, g].map(unary);
+            format!("Gru {{ f: {f}, g: {g}, linear_before_reset: {linear_before_reset} }}")
+        }
+        Cell::Lstm { f, g, h, coupled } => {
+            let [f, g, h] = [f, g, h].map(unary);
+            format!("Lstm {{ f: {f}, g: {g}, h: {h}, coupled: {coupled} }}")
+        }
     }
 }
 
@@ -233,4 +375,52 @@ fn strided(s: &Strided) -> String {
             ("to_start", to_start.to_string()),
         ],
     )
+}
+
+fn along(s: &Along) -> String {
+    let Along { outer, len, inner } = s;
+    numbers(&[("outer", outer), ("len", len), ("inner", inner)])
+}
+
+fn matmul(s: &MatMul) -> String {
+    let MatMul { batch, rows, inner, columns, a_step, b_step } = s;
+    numbers(&[
+        ("batch", batch),
+        ("rows", rows),
+        ("inner", inner),
+        ("columns", columns),
+        ("a_step", a_step),
+        ("b_step", b_step),
+    ])
+}
+
+fn numbers(lines: &[(&str, &usize)]) -> String {
+    let lines: Vec<_> = lines.iter().map(|(name, value)| (*name, value.to_string())).collect();
+    commented_fields("in floats", &lines)
+}
+
+fn pool_shape(s: &PoolShape) -> String {
+    let &PoolShape { channels, input, output, kernel, strides, dilations, pads, pads_end } = s;
+    let pair = |pair: [usize; 2]| format!("{pair:?}");
+    fields(&[
+        ("channels", channels.to_string()),
+        ("input", pair(input)),
+        ("output", pair(output)),
+        ("kernel", pair(kernel)),
+        ("strides", pair(strides)),
+        ("dilations", pair(dilations)),
+        ("pads", pair(pads)),
+        ("pads_end", pair(pads_end)),
+    ])
+}
+
+fn recurrent_shape(s: &RecurrentShape) -> String {
+    let RecurrentShape { steps, rows, inputs, hidden, reverse } = s;
+    fields(&[
+        ("steps", steps.to_string()),
+        ("rows", rows.to_string()),
+        ("inputs", inputs.to_string()),
+        ("hidden", hidden.to_string()),
+        ("reverse", reverse.to_string()),
+    ])
 }

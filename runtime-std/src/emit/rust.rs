@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Widest line that rustfmt leaves alone.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 
 /// A name as a Rust identifier in small letters: `Seat-belt 2` is `seat_belt_2`.
 pub fn identifier(name: &str) -> String {
@@ -79,9 +79,9 @@ fn filled(items: &[impl AsRef<str>]) -> String {
     text + &format!("    {line}\n")
 }
 
-/// The right side of an array constant of lengths.
-pub(super) fn array(lengths: &[usize]) -> String {
-    let items: Vec<String> = lengths.iter().map(usize::to_string).collect();
+/// The right side of an array constant of whole numbers.
+pub(super) fn array(numbers: &[impl ToString]) -> String {
+    let items: Vec<String> = numbers.iter().map(ToString::to_string).collect();
     let flat = items.join(", ");
     // rustfmt's default limit for an array on one line
     if flat.len() <= 60 { format!("[{flat}]") } else { format!("[\n{}]", filled(&items)) }

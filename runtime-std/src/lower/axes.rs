@@ -1,6 +1,7 @@
 //! Boxes that are walked: axes with a step on either side, and their shortest description.
 
-use elbow_core::kernels::Strided;
+use elbow_core::kernels::{AXES, Along, Strided};
+use std::ops::Range;
 
 /// One axis of a box: its length, and the steps between neighbours in the source and in the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,23 +51,34 @@ impl Axis {
     }
 }
 
-/// Lengths, source steps and target steps of up to four axes, padded with unit axes in front.
-pub(super) fn four(axes: &[Axis]) -> Option<([usize; 4], [isize; 4], [usize; 4])> {
-    let unit = 4usize.checked_sub(axes.len())?;
-    let (mut dims, mut from, mut to) = ([1; 4], [0; 4], [0; 4]);
+/// Lengths, source steps and target steps, padded with unit axes in front; `None` if there are more
+/// axes than kernels walk.
+pub(super) fn padded(axes: &[Axis]) -> Option<([usize; AXES], [isize; AXES], [usize; AXES])> {
+    let unit = AXES.checked_sub(axes.len())?;
+    let (mut dims, mut from, mut to) = ([1; AXES], [0; AXES], [0; AXES]);
     for (at, axis) in axes.iter().enumerate() {
         (dims[unit + at], from[unit + at], to[unit + at]) = (axis.len, axis.from, axis.to as usize);
     }
     Some((dims, from, to))
 }
 
-/// The copy along `axes`; `None` if there are more than four.
+/// The copy along `axes`; `None` if there are more than kernels walk.
 pub(super) fn strided(axes: &[Axis], from_start: usize, to_start: usize) -> Option<Strided> {
-    let (dims, from, to) = four(axes)?;
+    let (dims, from, to) = padded(axes)?;
     Some(Strided { dims, from, from_start, to, to_start })
 }
 
 /// Whether the walk visits neighbours in order on both sides.
 pub(super) fn is_contiguous(axes: &[Axis]) -> bool {
     matches!(axes, [] | [Axis { from: 1, to: 1, .. }])
+}
+
+/// A shape seen along the axes of a range, which count as one.
+pub(super) fn along(shape: &[usize], axes: Range<usize>) -> Along {
+    let len = |axes: &[usize]| axes.iter().product();
+    Along {
+        outer: len(&shape[..axes.start]),
+        len: len(&shape[axes.clone()]),
+        inner: len(&shape[axes.end..]),
+    }
 }

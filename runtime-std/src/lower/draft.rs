@@ -1,6 +1,6 @@
 //! What scheduling hands to memory planning: kernel calls on tensors that have no place yet.
 
-use super::plan::{Kernel, Port};
+use super::plan::{Given, Kernel, Port};
 use std::ops::Range;
 
 /// A plan before its tensors are placed.
@@ -45,6 +45,7 @@ pub(super) struct Call {
     pub(super) shape: Vec<usize>,
     pub(super) macs: usize,
     pub(super) kernel: Kernel,
-    pub(super) source: Option<TensorId>,
-    pub(super) target: TensorId,
+    pub(super) sources: Vec<TensorId>,
+    pub(super) targets: Vec<TensorId>,
+    pub(super) gives: Vec<Given>,
 }

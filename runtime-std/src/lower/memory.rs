@@ -18,8 +18,9 @@ pub fn place(mut draft: Draft) -> Plan {
         Home::Arena => Buffer::Arena(offsets[tensor]..offsets[tensor] + draft.tensors[tensor].len),
     };
     let step = |call: Call| Step {
-        source: call.source.map(buffer),
-        target: buffer(call.target),
+        sources: call.sources.into_iter().map(buffer).collect(),
+        targets: call.targets.into_iter().map(buffer).collect(),
+        gives: call.gives,
         name: call.name,
         op: call.op,
         shape: call.shape,
@@ -27,8 +28,7 @@ pub fn place(mut draft: Draft) -> Plan {
         kernel: call.kernel,
     };
     let steps: Vec<Step> = draft.calls.into_iter().map(step).collect();
-    let source_len = |step: &Step| step.source.as_ref().map_or(0, Buffer::arena_len);
-    let needs = steps.iter().map(|step| source_len(step) + step.target.arena_len());
+    let needs = steps.iter().map(Step::arena_len);
     Plan {
         name: draft.name,
         inputs: draft.inputs,
@@ -47,7 +47,7 @@ type Life = Option<RangeInclusive<usize>>;
 fn lives(draft: &Draft) -> Vec<Life> {
     let mut lives: Vec<Life> = vec![None; draft.tensors.len()];
     for (at, call) in draft.calls.iter().enumerate() {
-        for tensor in call.source.into_iter().chain([call.target]) {
+        for &tensor in call.sources.iter().chain(&call.targets) {
             let first = lives[tensor].as_ref().map_or(at, |life| *life.start());
             lives[tensor] = Some(first..=at);
         }
@@ -67,8 +67,12 @@ fn share_copies(draft: &mut Draft) {
     let mut heirs: Vec<TensorId> = (0..draft.tensors.len()).collect();
     let mut removed = vec![false; draft.calls.len()];
     for (at, call) in draft.calls.iter().enumerate() {
-        let (Kernel::Copy, Some(source)) = (&call.kernel, call.source) else { continue };
-        let (original, copy) = (heir(&mut heirs, source), call.target);
+        let (Kernel::Copy, &[source], &[copy]) =
+            (&call.kernel, &call.sources[..], &call.targets[..])
+        else {
+            continue;
+        };
+        let original = heir(&mut heirs, source);
         let (Some(before), Some(after)) = (&lives[original], &lives[copy]) else { continue };
         let movable = draft.tensors[original].home == Home::Arena;
         if movable && *before.end() == at && *after.start() == at {
@@ -80,8 +84,9 @@ fn share_copies(draft: &mut Draft) {
     let mut removed = removed.into_iter();
     draft.calls.retain(|_| removed.next() == Some(false));
     for call in &mut draft.calls {
-        call.source = call.source.map(|source| heir(&mut heirs, source));
-        call.target = heir(&mut heirs, call.target);
+        for tensor in call.sources.iter_mut().chain(&mut call.targets) {
+            *tensor = heir(&mut heirs, *tensor);
+        }
     }
 }
 

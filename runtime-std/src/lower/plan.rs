@@ -1,6 +1,10 @@
 //! The plan: kernels in order, with every buffer placed.
 
-use elbow_core::kernels::{Binary, ConvShape, ConvTransposeShape, Strided, Unary};
+use elbow_core::kernels::{
+    Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape,
+    Reduction, Strided, Unary,
+};
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -57,10 +61,21 @@ pub struct Step {
     pub macs: usize,
     /// The call.
     pub kernel: Kernel,
-    /// What it reads; `None` where it works in place on `target`.
-    pub source: Option<Buffer>,
-    /// What it writes.
-    pub target: Buffer,
+    /// What it reads, besides what it works on in place.
+    pub sources: Vec<Buffer>,
+    /// What it writes; scratch memory comes last.
+    pub targets: Vec<Buffer>,
+    /// The values of the file that are complete after it.
+    pub gives: Vec<Given>,
+}
+
+/// A value of the file in a step's target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Index into [`Step::targets`].
+    pub target: usize,
+    /// Name in the file.
+    pub value: String,
 }
 
 /// Where a tensor lies.
@@ -121,6 +136,79 @@ pub enum Kernel {
     Strided(Strided),
     /// `kernels::copy(source, target)`
     Copy,
+    /// `kernels::fill(target, value)`
+    Fill(f32),
+    /// `kernels::matmul(a, b, target, shape)`
+    MatMul(MatMul),
+    /// `kernels::select(target, condition, other)`, in place.
+    Select,
+    /// `kernels::reduce(source, target, reduction, along)`
+    Reduce(Reduction, Along),
+    /// `kernels::softmax(target, along)`, in place.
+    Softmax(Along),
+    /// `kernels::log_softmax(target, along)`, in place.
+    LogSoftmax(Along),
+    /// `kernels::normalize(target, epsilon, along)`, in place.
+    Normalize(f32, Along),
+    /// `kernels::rms_normalize(target, epsilon, along)`, in place.
+    RmsNormalize(f32, Along),
+    /// `kernels::cumsum(target, exclusive, reverse, along)`, in place.
+    CumSum {
+        /// Without the value itself.
+        exclusive: bool,
+        /// From the end.
+        reverse: bool,
+        /// Shape.
+        along: Along,
+    },
+    /// `kernels::arg_extreme(source, target, largest, last, along)`
+    ArgExtreme {
+        /// The largest value, not the smallest.
+        largest: bool,
+        /// The last one of equal values, not the first.
+        last: bool,
+        /// Shape.
+        along: Along,
+    },
+    /// `kernels::max_pool(source, target, shape)`
+    MaxPool(PoolShape),
+    /// `kernels::average_pool(source, target, count_pads, shape)`
+    AveragePool(bool, PoolShape),
+    /// `kernels::take(source, indices, target, along)`
+    Take(Vec<u32>, Along),
+    /// `kernels::take_by(source, indices, target, along)`; the second source holds the indices.
+    TakeBy(Along),
+    /// `kernels::resample(source, indices, weights, target, outputs, along)`
+    Resample {
+        /// Source index of every tap.
+        indices: Vec<u32>,
+        /// Its factor.
+        weights: Range<usize>,
+        /// Length of the axis in the result.
+        outputs: usize,
+        /// Shape of the source.
+        along: Along,
+    },
+    /// `kernels::recurrent(source, weights, cell, h, c, y, scratch, shape)`; the targets are `h`, for
+    /// an LSTM `c`, the sequence `y` where it is wanted, and scratch.
+    Recurrent {
+        /// The recurrence.
+        cell: Cell,
+        /// Shapes.
+        shape: RecurrentShape,
+        /// Panels of the input's matrices.
+        w: Range<usize>,
+        /// Panels of the state's matrices.
+        r: Range<usize>,
+        /// Biases of the input's matrices.
+        bias_w: Range<usize>,
+        /// Biases of the state's matrices.
+        bias_r: Range<usize>,
+        /// Peepholes; empty where there are none.
+        peepholes: Range<usize>,
+        /// Whether the sequence is wanted.
+        sequence: bool,
+    },
 }
 
 impl Plan {
@@ -139,8 +227,22 @@ impl Kernel {
             Self::Conv { shape, .. } => shape.macs(),
             Self::ConvTranspose { shape, .. } => shape.macs(),
             Self::Affine { .. } => len,
-            Self::Unary(_) | Self::Binary(_) | Self::Strided(_) | Self::Copy => 0,
+            Self::MatMul(s) => s.batch * s.rows * s.inner * s.columns,
+            Self::Resample { indices, along, .. } => indices.len() * along.outer * along.inner,
+            Self::Recurrent { cell, shape, .. } => {
+                let RecurrentShape { steps, rows, inputs, hidden, .. } = shape;
+                steps * rows * cell.gates() * hidden * (inputs + hidden)
+            }
+            _ => 0,
         }
+    }
+}
+
+impl Step {
+    /// What it needs of the arena; an operand that it reads twice counts once.
+    pub(super) fn arena_len(&self) -> usize {
+        let buffers: HashSet<_> = self.sources.iter().chain(&self.targets).collect();
+        buffers.into_iter().map(Buffer::arena_len).sum()
     }
 }
 
@@ -164,8 +266,7 @@ impl Plan {
             text += "\n";
         }
         for step in &self.steps {
-            let source = step.source.as_ref().map_or_else(String::new, Buffer::to_string);
-            text += &format!("{} = {} of {source}\n", step.target, step.kernel);
+            text += &format!("{}\n", step.call());
         }
         text + &format!("arena {}, weights {}\n", self.arena, self.weights.len())
     }
@@ -190,11 +291,18 @@ impl fmt::Display for Plan {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} = {}", self.target, self.kernel)?;
-        if let Some(source) = &self.source {
-            write!(f, " of {source}")?;
-        }
-        write!(f, "  # {} ({}) {:?}", self.name, self.op, self.shape)
+        write!(f, "{}  # {} ({}) {:?}", self.call(), self.name, self.op, self.shape)
+    }
+}
+
+impl Step {
+    /// Its kernel and buffers.
+    fn call(&self) -> String {
+        let list = |buffers: &[Buffer]| {
+            buffers.iter().map(Buffer::to_string).collect::<Vec<_>>().join(", ")
+        };
+        let call = format!("{} = {}", list(&self.targets), self.kernel);
+        if self.sources.is_empty() { call } else { format!("{call} of {}", list(&self.sources)) }
     }
 }
 
@@ -226,6 +334,7 @@ impl fmt::Display for Kernel {
             Self::Binary(binary) => write!(f, "{binary:?}"),
             Self::Strided(strided) => write!(f, "{strided:?}"),
             Self::Copy => f.write_str("copy"),
+            other => write!(f, "{other:?}"),
         }
     }
 }

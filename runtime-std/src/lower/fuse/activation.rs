@@ -1,6 +1,7 @@
 //! Activations that exporters spell out.
 
 use super::super::links::Links;
+use super::uniform;
 use crate::import::{Graph, Node, Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 use std::f64::consts::FRAC_1_SQRT_2;
@@ -48,13 +49,6 @@ fn one_plus(graph: &Graph, node: &Node) -> Option<ValueId> {
         Op::Binary(BinaryOp::Add) if is_one(b) => Some(a),
         _ => None,
     }
-}
-
-/// The number that a constant repeats.
-fn uniform(graph: &Graph, value: ValueId) -> Option<f64> {
-    let values = graph.values[value].constant.as_ref()?;
-    let first = *values.first()?;
-    values.iter().all(|value| *value == first).then_some(f64::from(first))
 }
 
 /// A tree of multiplications, and divisions by numbers: a number times values.

@@ -3,6 +3,7 @@
 mod activation;
 mod batch_norm;
 mod bias;
+mod normalization;
 
 pub(super) use batch_norm::Affine;
 
@@ -13,7 +14,13 @@ use crate::import::{Graph, Node, Value, ValueId};
 type Rule = fn(&mut Graph, &Links, usize) -> Option<Node>;
 
 /// A bias must be in place before a normalization moves into the layer.
-const RULES: [Rule; 4] = [activation::gelu, activation::silu, bias::gemm, batch_norm::into_layer];
+const RULES: [Rule; 5] = [
+    activation::gelu,
+    activation::silu,
+    normalization::normalize,
+    bias::gemm,
+    batch_norm::into_layer,
+];
 
 /// Joins the exporters' patterns:
 ///
@@ -21,6 +28,8 @@ const RULES: [Rule; 4] = [activation::gelu, activation::silu, bias::gemm, batch_
 /// |---|---|
 /// | `x / 2 * (1 + Erf(x / sqrt(2)))`, factors in any order | `Gelu` |
 /// | `x * Sigmoid(x)` | `Silu` |
+/// | `(x - mean) / sqrt(mean((x - mean)^2) + epsilon)` over the last axes | `LayerNormalization` |
+/// | `x / sqrt(mean(x^2) + epsilon)` over the last axes | `RMSNormalization` |
 /// | `MatMul` and `Add` of a constant row | `Gemm` |
 /// | `Gemm`, `MatMul`, `Conv` or `ConvTranspose`, and `BatchNormalization` | the layer, with other weights |
 ///
@@ -36,6 +45,13 @@ pub fn fuse(graph: &mut Graph) {
             }
         }
     }
+}
+
+/// The number that a constant repeats.
+fn uniform(graph: &Graph, value: ValueId) -> Option<f64> {
+    let values = graph.values[value].constant.as_ref()?;
+    let first = *values.first()?;
+    values.iter().all(|value| *value == first).then_some(f64::from(first))
 }
 
 /// Adds a constant to the graph.

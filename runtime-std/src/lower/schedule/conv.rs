@@ -74,7 +74,7 @@ impl<'g> Scheduler<'g> {
 
     fn convolve(&mut self, node: &Node, kernel: Kernel) -> Advice {
         let x = self.read(node.inputs[0]);
-        let y = self.call(node, self.shape(node.output), kernel, Some(x), None);
+        let y = self.call(node, self.shape(node.output), kernel, &[x]);
         self.bind(node.output, y);
         Ok(())
     }
@@ -105,7 +105,7 @@ impl<'g> Scheduler<'g> {
 }
 
 /// Both spatial axes; a signal's missing one is `missing`.
-fn two(axes: &[usize], missing: usize) -> Advice<[usize; 2]> {
+pub(super) fn two(axes: &[usize], missing: usize) -> Advice<[usize; 2]> {
     match *axes {
         [width] => Ok([missing, width]),
         [height, width] => Ok([height, width]),

@@ -1,23 +1,15 @@
-//! Kernels that work in place: activations, arithmetic of two tensors, normalization.
+//! Kernels that work in place: arithmetic of two tensors, choice, batch normalization.
 
 use super::weights::Form;
 use super::{Advice, Scheduler};
 use crate::import::Node;
-use crate::lower::axes::{broadcast, collapse, four, row_major, strided};
+use crate::lower::axes::{broadcast, collapse, padded, row_major, strided};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::fuse::Affine;
 use crate::lower::plan::Kernel;
-use elbow_core::kernels::{Binary, BinaryOp, Unary};
+use elbow_core::kernels::{Binary, BinaryOp};
 
 impl Scheduler<'_> {
-    pub(super) fn unary(&mut self, node: &Node, f: Unary) -> Advice {
-        let x = self.read(node.inputs[0]);
-        let y = self.copy(node, self.shape(node.output), x);
-        self.call(node, self.shape(node.output), Kernel::Unary(f), None, Some(y));
-        self.bind(node.output, y);
-        Ok(())
-    }
-
     /// One operand, stretched to the result's shape where it must be, becomes the result in place.
     pub(super) fn binary(&mut self, node: &Node, op: BinaryOp) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
@@ -56,7 +48,7 @@ impl Scheduler<'_> {
         }
         let axes = collapse(shape, &broadcast(x_shape, shape), &row_major(shape));
         let shape_of_copy = strided(&axes, 0, 0).ok_or(TOO_MANY_AXES)?;
-        Ok(self.call(node, shape, Kernel::Strided(shape_of_copy), Some(x), None))
+        Ok(self.call(node, shape, Kernel::Strided(shape_of_copy), &[x]))
     }
 
     /// `y = y op operand`, or `operand op y`, in place.
@@ -70,11 +62,11 @@ impl Scheduler<'_> {
     ) -> Advice {
         let shape = self.shape(node.output);
         let axes = collapse(shape, &broadcast(operand_shape, shape), &row_major(shape));
-        let (dims, strides, _) = four(&axes).ok_or(TOO_MANY_AXES)?;
+        let (dims, strides, _) = padded(&axes).ok_or(TOO_MANY_AXES)?;
         let strides = strides.map(isize::unsigned_abs);
         let reversed = reversed && !op.commutes();
         let kernel = Kernel::Binary(Binary { op, reversed, dims, strides });
-        self.call(node, shape, kernel, Some(operand), Some(y));
+        self.call_on(node, shape, kernel, &[operand], &[y]);
         Ok(())
     }
 
@@ -84,11 +76,11 @@ impl Scheduler<'_> {
             "its scale, bias, mean and variance must be constants: export in inference mode",
         )?;
         let shape = self.shape(node.output);
-        if shape.first() != Some(&1) || shape.get(1) != Some(&affine.scale.len()) {
+        let channels = affine.scale.len();
+        if shape.get(1) != Some(&channels) {
             return Err(format!(
-                "it normalizes {} channels of shape {shape:?}, expected [1, channels, ..]: \
-                 keep the batch axis in front",
-                affine.scale.len()
+                "it normalizes {channels} channels of shape {shape:?}, expected [1, channels, ..]: \
+                 keep the batch axis in front"
             ));
         }
         let rounded = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
@@ -97,12 +89,39 @@ impl Scheduler<'_> {
         let shift = self.weights.pack(Form::Shift(operands), || rounded(&affine.shift));
         let x = self.read(node.inputs[0]);
         let y = self.copy(node, shape, x);
-        self.call(node, shape, Kernel::Affine { scale, shift }, None, Some(y));
+        if shape.first() == Some(&1) {
+            self.call_on(node, shape, Kernel::Affine { scale, shift }, &[], &[y]);
+        } else {
+            let per_channel: Vec<usize> =
+                [channels].into_iter().chain(shape[2..].iter().map(|_| 1)).collect();
+            for (op, operand) in [(BinaryOp::Mul, scale), (BinaryOp::Add, shift)] {
+                let operand = self.tensor(channels, Home::Weights(operand));
+                self.combine(node, op, false, y, (operand, &per_channel))?;
+            }
+        }
+        self.bind(node.output, y);
+        Ok(())
+    }
+
+    /// `a` becomes the result in place; what is stretched is stretched first.
+    pub(super) fn choose(&mut self, node: &Node) -> Advice {
+        let [condition, a, b] =
+            *node.inputs.first_chunk().ok_or("it has fewer than three operands")?;
+        let shape = self.shape(node.output);
+        let operands = [condition, b].map(|operand| (self.read(operand), self.shape(operand)));
+        let a = (self.read(a), self.shape(a));
+        let y = self.stretched(node, a, shape)?;
+        let mut sources = [y; 2];
+        for (source, (tensor, from)) in sources.iter_mut().zip(operands) {
+            let fits = from.iter().product::<usize>() == shape.iter().product::<usize>();
+            *source = if fits { tensor } else { self.stretched(node, (tensor, from), shape)? };
+        }
+        self.call_on(node, shape, Kernel::Select, &sources, &[y]);
         self.bind(node.output, y);
         Ok(())
     }
 }
 
 /// Advice where a box stays too complicated.
-pub(super) const TOO_MANY_AXES: &str = "it moves along more than four axes that cannot be joined: \
+pub(super) const TOO_MANY_AXES: &str = "it moves along more than six axes that cannot be joined: \
     split it into two nodes, or reshape to fewer axes before it";

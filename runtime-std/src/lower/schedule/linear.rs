@@ -1,11 +1,13 @@
-//! Matrix products with one constant operand: `Gemm` and `MatMul` as dense layers over rows.
+//! Matrix products, `Gemm` and `MatMul`: dense layers over rows where one operand is constant.
 
+use super::elementwise::TOO_MANY_AXES;
 use super::weights::{Form as Packed, panels, transposed};
 use super::{Advice, Scheduler};
 use crate::import::{Node, ValueId};
+use crate::lower::axes::{broadcast, collapse, row_major, strided};
 use crate::lower::draft::TensorId;
 use crate::lower::plan::Kernel;
-use elbow_core::kernels::BinaryOp;
+use elbow_core::kernels::{BinaryOp, MatMul};
 use std::ops::Range;
 
 /// `alpha * op(a) * op(b) + beta * c`
@@ -68,7 +70,7 @@ struct Layer {
 }
 
 impl Scheduler<'_> {
-    /// `alpha * op(a) * op(b) + beta * c`, one of `a` and `b` constant.
+    /// `alpha * op(a) * op(b) + beta * c`
     pub(super) fn gemm(&mut self, node: &Node, form: &Form) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let c = node.inputs.get(2).map(|&c| (c, form.beta)).filter(|(_, beta)| *beta != 0.0);
@@ -81,12 +83,7 @@ impl Scheduler<'_> {
             (Some(_), _) if left.batch == 1 => {
                 self.constant_by_columns(node, form, (a, left), (b, right), c)
             }
-            (None, None) => Err("both operands depend on the input, and one must be constant: \
-                attention and bilinear layers are not supported; leave them out of the exported graph"
-                .into()),
-            _ => Err("its constant operand is a stack of matrices, and only a single matrix is \
-                supported: split the stack into one product each"
-                .into()),
+            _ => self.of_two(node, form, (a, left), (b, right)).map(|y| (y, c)),
         }?;
         if let Some((c, beta)) = rest {
             self.add_scaled(node, y, c, beta)?;
@@ -158,6 +155,72 @@ impl Scheduler<'_> {
         Ok((self.transposed(node, y, columns.shape())?, c.filter(|_| bias.is_none())))
     }
 
+    /// Two computed matrices, or stacks of matrices.
+    fn of_two(
+        &mut self,
+        node: &Node,
+        form: &Form,
+        a: (ValueId, Matrix),
+        b: (ValueId, Matrix),
+    ) -> Advice<TensorId> {
+        let shape = self.shape(node.output);
+        let (a, left, a_step) = self.stack(node, a, form.trans_a)?;
+        let (b, right, b_step) = self.stack(node, b, form.trans_b)?;
+        let s = MatMul {
+            batch: shape.iter().product::<usize>() / (left.rows * right.columns).max(1),
+            rows: left.rows,
+            inner: left.columns,
+            columns: right.columns,
+            a_step,
+            b_step,
+        };
+        let y = self.call(node, shape, Kernel::MatMul(s), &[a, b]);
+        if form.alpha != 1.0 {
+            self.scale(node, shape, y, form.alpha);
+        }
+        Ok(y)
+    }
+
+    /// An operand of a product as a stack of matrices, transposed where `transpose` says so, and the
+    /// step between its matrices. A stack that the other operand's stretches is repeated.
+    fn stack(
+        &mut self,
+        node: &Node,
+        (value, stored): (ValueId, Matrix),
+        transpose: bool,
+    ) -> Advice<(TensorId, Matrix, usize)> {
+        let mut x = self.read(value);
+        let mut matrix = stored;
+        if transpose {
+            (x, matrix) = (self.transposed(node, x, stored.shape())?, stored.transposed());
+        }
+        let size = matrix.rows * matrix.columns;
+        let (from, to) = (self.shape(value), self.shape(node.output));
+        let ([lead @ .., _, _], [wanted @ .., _, _]) = (from, to) else {
+            return Ok((x, matrix, 0));
+        };
+        let stack: usize = wanted.iter().product();
+        if matrix.batch == 1 {
+            return Ok((x, matrix, 0));
+        }
+        if matrix.batch != stack {
+            let (mut from, mut shape) = (lead.to_vec(), wanted.to_vec());
+            from.push(size);
+            shape.push(size);
+            let axes = collapse(&shape, &broadcast(&from, &shape), &row_major(&shape));
+            let copy = strided(&axes, 0, 0).ok_or(TOO_MANY_AXES)?;
+            x = self.call(node, &shape, Kernel::Strided(copy), &[x]);
+        }
+        Ok((x, matrix, size))
+    }
+
+    /// `y *= factor`
+    fn scale(&mut self, node: &Node, shape: &[usize], y: TensorId, factor: f32) {
+        let scale = self.weights.pack(Packed::Factors(vec![factor.to_bits()]), || vec![factor]);
+        let shift = self.bias(None, 1);
+        self.call_on(node, shape, Kernel::Affine { scale, shift }, &[], &[y]);
+    }
+
     fn layer(&mut self, node: &Node, shape: &[usize], layer: &Layer) -> TensorId {
         let &Layer { x, rows, inputs, outputs, matrix, by_output, alpha, .. } = layer;
         let constant = self.constant(matrix).unwrap_or_default();
@@ -167,7 +230,7 @@ impl Scheduler<'_> {
             panels(&if by_output { scaled } else { transposed(&scaled, outputs) }, inputs)
         });
         let bias = self.bias(layer.bias, outputs);
-        self.call(node, shape, Kernel::Dense { rows, weights, bias }, Some(x), None)
+        self.call(node, shape, Kernel::Dense { rows, weights, bias }, &[x])
     }
 
     /// A bias per output: `beta * c` repeated as needed, or zeros.
@@ -185,11 +248,8 @@ impl Scheduler<'_> {
     fn add_scaled(&mut self, node: &Node, y: TensorId, c: ValueId, beta: f32) -> Advice {
         let mut operand = self.read(c);
         if beta != 1.0 {
-            let scale = self.weights.pack(Packed::Number(beta.to_bits()), || vec![beta]);
-            let shift = self.bias(None, 1);
             operand = self.copy(node, self.shape(c), operand);
-            let kernel = Kernel::Affine { scale, shift };
-            self.call(node, self.shape(c), kernel, None, Some(operand));
+            self.scale(node, self.shape(c), operand, beta);
         }
         self.combine(node, BinaryOp::Add, false, y, (operand, self.shape(c)))
     }

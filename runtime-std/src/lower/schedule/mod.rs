@@ -1,14 +1,17 @@
 //! Pass 4: nodes become kernel calls on tensors; constants take the layout that their kernel reads.
 
+mod along;
 mod conv;
 mod elementwise;
 mod linear;
 mod movement;
+mod pool;
+mod recurrent;
 mod weights;
 
 use super::draft::{Call, Draft, Home, Tensor, TensorId};
 use super::links::Links;
-use super::plan::{Kernel, Port};
+use super::plan::{Given, Kernel, Port};
 use crate::import::{Graph, Node, Op, ValueId};
 use crate::{Error, Result};
 use weights::Weights;
@@ -82,7 +85,7 @@ impl<'g> Scheduler<'g> {
             }
             Op::MatMul => self.gemm(node, &linear::Form::PLAIN),
             Op::Binary(op) => self.binary(node, *op),
-            Op::Unary(f) => self.unary(node, *f),
+            Op::Unary(f) => self.in_place(node, Kernel::Unary(*f)),
             Op::Conv { strides, dilations, pads, groups } => {
                 self.conv(node, &conv::Attributes { strides, dilations, pads, groups: *groups })
             }
@@ -100,7 +103,24 @@ impl<'g> Scheduler<'g> {
             Op::Expand => self.expand(node),
             Op::Concat { axis } => self.concat(node, *axis),
             Op::Slice { starts, steps } => self.slice(node, starts, steps),
-            _ => Err("no kernel computes it yet".into()),
+            Op::Where => self.choose(node),
+            Op::Reduce { reduction, axes } => self.reduce(node, *reduction, axes),
+            &Op::Normalize { axis, epsilon, rms } => self.normalize(node, axis, epsilon, rms),
+            &Op::Softmax { axis, log } => self.softmax(node, axis, log),
+            &Op::CumSum { axis, exclusive, reverse } => self.cumsum(node, axis, exclusive, reverse),
+            &Op::ArgExtreme { axis, largest, last } => self.arg_extreme(node, axis, largest, last),
+            Op::Pool { kernel, strides, dilations, pads, pads_end, kind } => self.pool(
+                node,
+                &pool::Windows { kernel, strides, dilations, pads, pads_end },
+                *kind,
+            ),
+            Op::Pad { starts, value } => self.pad(node, starts, *value),
+            Op::Take { axis, indices } => self.take(node, *axis, indices),
+            &Op::TakeBy { axis } => self.take_by(node, axis),
+            Op::Resample { axis, taps, indices, weights } => {
+                self.resample(node, *axis, *taps, indices, weights)
+            }
+            &Op::Recurrent { cell, reverse, .. } => self.recurrent(node, cell, reverse),
         }
     }
 
@@ -124,8 +144,9 @@ impl<'g> Scheduler<'g> {
                 shape,
                 macs: 0,
                 kernel: Kernel::Copy,
-                source: Some(tensor),
-                target,
+                sources: vec![tensor],
+                targets: vec![target],
+                gives: vec![Given { target: 0, value: name.clone() }],
             });
         }
     }
@@ -149,10 +170,16 @@ impl<'g> Scheduler<'g> {
         self.draft.tensors.len() - 1
     }
 
-    /// Says that `tensor` holds `value`.
+    /// Says that `tensor` holds `value`, from the last call on where that wrote it.
     fn bind(&mut self, value: ValueId, tensor: TensorId) {
         self.tensors[value] = Some(tensor);
         self.pending[tensor] += self.links.uses(value);
+        if let Some(call) = self.draft.calls.last_mut()
+            && let Some(target) = call.targets.iter().position(|target| *target == tensor)
+            && call.gives.iter().all(|given| given.target != target)
+        {
+            call.gives.push(Given { target, value: self.graph.values[value].name.clone() });
+        }
     }
 
     /// The tensor of an operand, read once more. A constant's values enter the weights as they are.
@@ -171,32 +198,53 @@ impl<'g> Scheduler<'g> {
         tensor
     }
 
-    /// Adds a call for `node` that writes a tensor of this shape, new unless given.
+    /// Adds a call for `node` that writes a new tensor of this shape.
     fn call(
         &mut self,
         node: &Node,
         shape: &[usize],
         kernel: Kernel,
-        source: Option<TensorId>,
-        target: Option<TensorId>,
+        sources: &[TensorId],
     ) -> TensorId {
-        let target = target.unwrap_or_else(|| self.tensor(shape.iter().product(), Home::Arena));
-        let source_len = source.map_or(0, |source| self.draft.tensors[source].len);
-        let macs = kernel.macs(shape, source_len);
+        let target = self.tensor(shape.iter().product(), Home::Arena);
+        self.call_on(node, shape, kernel, sources, &[target]);
+        target
+    }
+
+    /// Adds a call for `node` that writes, or works in place on, tensors that are there.
+    fn call_on(
+        &mut self,
+        node: &Node,
+        shape: &[usize],
+        kernel: Kernel,
+        sources: &[TensorId],
+        targets: &[TensorId],
+    ) {
+        let source_len = sources.first().map_or(0, |&source| self.draft.tensors[source].len);
         self.draft.calls.push(Call {
             name: node.name.clone(),
             op: node.op_type.clone(),
             shape: shape.to_vec(),
-            macs,
+            macs: kernel.macs(shape, source_len),
             kernel,
-            source,
-            target,
+            sources: sources.to_vec(),
+            targets: targets.to_vec(),
+            gives: Vec::new(),
         });
-        target
+    }
+
+    /// A copy of `x`, on which `kernel` works in place, becomes the node's result.
+    fn in_place(&mut self, node: &Node, kernel: Kernel) -> Advice {
+        let shape = self.shape(node.output);
+        let x = self.read(node.inputs[0]);
+        let y = self.copy(node, shape, x);
+        self.call_on(node, shape, kernel, &[], &[y]);
+        self.bind(node.output, y);
+        Ok(())
     }
 
     /// A copy of `source` that a kernel may overwrite.
     fn copy(&mut self, node: &Node, shape: &[usize], source: TensorId) -> TensorId {
-        self.call(node, shape, Kernel::Copy, Some(source), None)
+        self.call(node, shape, Kernel::Copy, &[source])
     }
 }

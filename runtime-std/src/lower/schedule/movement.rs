@@ -1,9 +1,10 @@
-//! Nodes that move values: `Transpose`, `Slice`, `Concat`.
+//! Nodes that move values: `Transpose`, `Slice`, `Concat`, `Pad`, `Take`.
 
 use super::elementwise::TOO_MANY_AXES;
+use super::weights::Form;
 use super::{Advice, Scheduler};
 use crate::import::Node;
-use crate::lower::axes::{Axis, broadcast, collapse, is_contiguous, row_major, strided};
+use crate::lower::axes::{Axis, along, broadcast, collapse, is_contiguous, row_major, strided};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::plan::Kernel;
 
@@ -77,7 +78,7 @@ impl Scheduler<'_> {
             return Ok(x);
         }
         let copy = strided(axes, start, 0).ok_or(TOO_MANY_AXES)?;
-        Ok(self.call(node, shape, Kernel::Strided(copy), Some(x), None))
+        Ok(self.call(node, shape, Kernel::Strided(copy), &[x]))
     }
 
     /// Every operand goes to its place in the result.
@@ -91,10 +92,72 @@ impl Scheduler<'_> {
             let axes = collapse(part, &row_major(part), &steps);
             let copy = strided(&axes, 0, start).ok_or(TOO_MANY_AXES)?;
             let x = self.read(input);
-            self.call(node, part, Kernel::Strided(copy), Some(x), Some(y));
+            self.call_on(node, part, Kernel::Strided(copy), &[x], &[y]);
             start += part[axis] * steps[axis] as usize;
         }
         self.bind(node.output, y);
         Ok(())
     }
+
+    /// The value everywhere, then the input in its place.
+    pub(super) fn pad(&mut self, node: &Node, starts: &[usize], value: f32) -> Advice {
+        let (part, shape) = (self.shape(node.inputs[0]), self.shape(node.output));
+        let steps = row_major(shape);
+        let start = steps.iter().zip(starts).map(|(step, start)| *step as usize * start).sum();
+        let axes = collapse(part, &row_major(part), &steps);
+        let copy = strided(&axes, 0, start).ok_or(TOO_MANY_AXES)?;
+        let x = self.read(node.inputs[0]);
+        let y = self.call(node, shape, Kernel::Fill(value), &[]);
+        self.call_on(node, part, Kernel::Strided(copy), &[x], &[y]);
+        self.bind(node.output, y);
+        Ok(())
+    }
+
+    /// Values along an axis by known indices.
+    pub(super) fn take(&mut self, node: &Node, axis: usize, indices: &[usize]) -> Advice {
+        let kernel =
+            Kernel::Take(narrow(indices)?, along(self.shape(node.inputs[0]), axis..axis + 1));
+        let x = self.read(node.inputs[0]);
+        let y = self.call(node, self.shape(node.output), kernel, &[x]);
+        self.bind(node.output, y);
+        Ok(())
+    }
+
+    /// Values along an axis by computed indices.
+    pub(super) fn take_by(&mut self, node: &Node, axis: usize) -> Advice {
+        let [x, indices] = *node.inputs.first_chunk().ok_or("it has no indices")?;
+        let kernel = Kernel::TakeBy(along(self.shape(x), axis..axis + 1));
+        let (x, indices) = (self.read(x), self.read(indices));
+        let y = self.call(node, self.shape(node.output), kernel, &[x, indices]);
+        self.bind(node.output, y);
+        Ok(())
+    }
+
+    /// Weighted sums of a few values along an axis.
+    pub(super) fn resample(
+        &mut self,
+        node: &Node,
+        axis: usize,
+        taps: usize,
+        indices: &[usize],
+        weights: &[f32],
+    ) -> Advice {
+        let form = Form::Factors(weights.iter().map(|weight| weight.to_bits()).collect());
+        let kernel = Kernel::Resample {
+            indices: narrow(indices)?,
+            weights: self.weights.pack(form, || weights.to_vec()),
+            outputs: indices.len() / taps.max(1),
+            along: along(self.shape(node.inputs[0]), axis..axis + 1),
+        };
+        let x = self.read(node.inputs[0]);
+        let y = self.call(node, self.shape(node.output), kernel, &[x]);
+        self.bind(node.output, y);
+        Ok(())
+    }
+}
+
+/// Indices as generated code holds them.
+fn narrow(indices: &[usize]) -> Advice<Vec<u32>> {
+    let narrow: Result<_, _> = indices.iter().map(|&index| u32::try_from(index)).collect();
+    narrow.map_err(|_| "it takes values from a tensor of more than 2^32: make it smaller".into())
 }

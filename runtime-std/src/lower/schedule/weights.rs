@@ -20,14 +20,16 @@ pub(super) enum Form {
     Raw(ValueId),
     /// This many zeros.
     Zeros(usize),
-    /// A number of these bits.
-    Number(u32),
     /// Panels of a matrix that was scaled by a number of these bits.
     Panels { matrix: ValueId, transposed: bool, alpha: u32 },
     /// A bias for this many outputs, scaled by a number of these bits.
     Bias { bias: ValueId, outputs: usize, beta: u32 },
+    /// Panels of a recurrent layer's matrices, gate by gate.
+    Gates(ValueId),
     /// Panels of filters, group by group.
     Filters(ValueId),
+    /// Numbers of these bits.
+    Factors(Vec<u32>),
     /// Scales of a normalization, from its operands.
     Scale(Vec<ValueId>),
     /// Shifts of a normalization, from its operands.

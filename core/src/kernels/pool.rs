@@ -1,0 +1,116 @@
+//! Pooling over one or two spatial axes.
+
+use crate::math;
+use crate::pieces::{pieces, pieces_mut};
+
+/// Shapes of a pooling layer; one-dimensional ones have height 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PoolShape {
+    /// Planes: all axes in front of the spatial ones.
+    pub channels: usize,
+    /// Input height and width.
+    pub input: [usize; 2],
+    /// Output height and width.
+    pub output: [usize; 2],
+    /// Window height and width.
+    pub kernel: [usize; 2],
+    /// Steps between neighbouring outputs.
+    pub strides: [usize; 2],
+    /// Steps between neighbouring taps.
+    pub dilations: [usize; 2],
+    /// Pads before the first row and column.
+    pub pads: [usize; 2],
+    /// Pads behind the last row and column.
+    pub pads_end: [usize; 2],
+}
+
+/// `y[c][p]` is the largest of the taps `x[c][p * stride + k * dilation - pad]` inside the input; NaN
+/// where one is NaN, minus infinity where none is inside.
+#[inline(never)]
+pub fn max_pool(x: &[f32], y: &mut [f32], s: &PoolShape) {
+    each_window(x, y, s, |window, _| {
+        let mut largest = f32::NEG_INFINITY;
+        window.each(|x| largest = math::max(largest, x));
+        largest
+    });
+}
+
+/// `y[c][p]` is the mean of the taps `x[c][p * stride + k * dilation - pad]` inside the input, or, with
+/// `count_pads`, their sum divided by the number of taps inside input and pads.
+///
+/// Order: the sum starts at 0 and runs by row and column, the division comes last.
+#[inline(never)]
+pub fn average_pool(x: &[f32], y: &mut [f32], count_pads: bool, s: &PoolShape) {
+    each_window(x, y, s, |window, padded| {
+        let mut sum = 0.0;
+        window.each(|x| sum += x);
+        let inside = window.rows.count * window.columns.count;
+        sum / if count_pads { padded } else { inside } as f32
+    });
+}
+
+/// Calls `f` with every window and the number of its taps inside input and pads.
+#[inline(always)]
+fn each_window(x: &[f32], y: &mut [f32], s: &PoolShape, f: impl Fn(&Window<'_>, usize) -> f32) {
+    let planes = pieces(x, s.input[0] * s.input[1]);
+    for (plane, y) in planes.zip(pieces_mut(y, s.output[0] * s.output[1])) {
+        for (row, y) in pieces_mut(y, s.output[1]).enumerate() {
+            let rows = Taps::at(row, 0, s);
+            for (column, y) in y.iter_mut().enumerate() {
+                let columns = Taps::at(column, 1, s);
+                let window = Window { plane, width: s.input[1], rows: &rows, columns: &columns };
+                *y = f(&window, rows.padded * columns.padded);
+            }
+        }
+    }
+}
+
+/// The taps of one output inside the input.
+struct Window<'x> {
+    plane: &'x [f32],
+    width: usize,
+    rows: &'x Taps,
+    columns: &'x Taps,
+}
+
+impl Window<'_> {
+    #[inline(always)]
+    fn each(&self, mut f: impl FnMut(f32)) {
+        for row in 0..self.rows.count {
+            let start = (self.rows.first + row * self.rows.step) * self.width + self.columns.first;
+            let line = self.plane.get(start..).unwrap_or(&[]);
+            let taps = line.iter().step_by(self.columns.step).take(self.columns.count);
+            taps.for_each(|x| f(*x));
+        }
+    }
+}
+
+/// The taps of one output along one axis.
+struct Taps {
+    /// Those inside the input.
+    count: usize,
+    /// Those inside input and pads.
+    padded: usize,
+    /// Input index of the first one inside.
+    first: usize,
+    /// Input steps between taps.
+    step: usize,
+}
+
+impl Taps {
+    #[inline(always)]
+    fn at(position: usize, axis: usize, s: &PoolShape) -> Self {
+        let axis = axis & 1;
+        let (len, pad, step) = (s.input[axis], s.pads[axis], s.dilations[axis].max(1));
+        let origin = position * s.strides[axis];
+        let taps = |end: usize| end.saturating_sub(origin).div_ceil(step).min(s.kernel[axis]);
+        let outside = pad.saturating_sub(origin).div_ceil(step).min(s.kernel[axis]);
+        Self {
+            count: taps(pad + len).saturating_sub(outside),
+            padded: taps(pad + len + s.pads_end[axis]),
+            first: (origin + outside * step).saturating_sub(pad),
+            step,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Pooling over one or two spatial axes.
+
+use super::conv::two;
+use super::{Advice, Scheduler};
+use crate::import::{Node, Pooling};
+use crate::lower::plan::Kernel;
+use elbow_core::kernels::PoolShape;
+
+/// Attributes, per spatial axis.
+pub(super) struct Windows<'n> {
+    pub(super) kernel: &'n [usize],
+    pub(super) strides: &'n [usize],
+    pub(super) dilations: &'n [usize],
+    pub(super) pads: &'n [usize],
+    pub(super) pads_end: &'n [usize],
+}
+
+impl Scheduler<'_> {
+    pub(super) fn pool(&mut self, node: &Node, windows: &Windows, kind: Pooling) -> Advice {
+        let (from, to) = (self.shape(node.inputs[0]), self.shape(node.output));
+        let front = from.len().saturating_sub(windows.kernel.len());
+        let shape = PoolShape {
+            channels: from[..front].iter().product(),
+            input: two(&from[front..], 1)?,
+            output: two(&to[front..], 1)?,
+            kernel: two(windows.kernel, 1)?,
+            strides: two(windows.strides, 1)?,
+            dilations: two(windows.dilations, 1)?,
+            pads: two(windows.pads, 0)?,
+            pads_end: two(windows.pads_end, 0)?,
+        };
+        let kernel = match kind {
+            Pooling::Max => Kernel::MaxPool(shape),
+            Pooling::Average { count_pads } => Kernel::AveragePool(count_pads, shape),
+        };
+        let x = self.read(node.inputs[0]);
+        let y = self.call(node, to, kernel, &[x]);
+        self.bind(node.output, y);
+        Ok(())
+    }
+}

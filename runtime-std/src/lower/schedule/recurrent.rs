@@ -1,0 +1,119 @@
+//! Recurrent layers: one call for all that a layer gives.
+
+use super::weights::{Form, panels};
+use super::{Advice, Scheduler};
+use crate::import::{Gives, Node, Op, ValueId};
+use crate::lower::draft::{Home, TensorId};
+use crate::lower::plan::Kernel;
+use elbow_core::kernels::{Cell, RecurrentShape};
+use std::ops::Range;
+
+impl Scheduler<'_> {
+    /// The state starts as a copy of the initial state, and is the final state afterwards.
+    pub(super) fn recurrent(&mut self, node: &Node, cell: Cell, reverse: bool) -> Advice {
+        if self.tensors[node.output].is_some() {
+            let read = |input: &ValueId| self.constant(*input).is_none();
+            let computed: Vec<ValueId> = node.inputs.iter().copied().filter(read).collect();
+            computed.into_iter().for_each(|input| _ = self.read(input));
+            return Ok(()); // bound by the call of a node that gives another result of the same layer
+        }
+        let [x, w, r, bias, h, ..] = node.inputs[..] else {
+            return Err("it has fewer than five operands".into());
+        };
+        let [steps, rows, inputs] = *self.shape(x) else {
+            return Err(format!(
+                "it runs over shape {:?}, expected [steps, rows, inputs]",
+                self.shape(x)
+            ));
+        };
+        let hidden = self.shape(h).last().copied().unwrap_or(0);
+        let shape = RecurrentShape { steps, rows, inputs, hidden, reverse };
+        let layer = self.layer_of(node);
+        let sequence = layer.iter().any(|(gives, _)| *gives == Gives::Sequence);
+        let (bias_w, bias_r) = self.biases(bias)?;
+        let kernel = Kernel::Recurrent {
+            cell,
+            shape,
+            w: self.gates(w, inputs, hidden)?,
+            r: self.gates(r, hidden, hidden)?,
+            bias_w,
+            bias_r,
+            peepholes: self.peepholes(node)?,
+            sequence,
+        };
+        let mut targets = vec![self.state(node, h)];
+        let mut homes = vec![(Gives::Hidden, targets[0])];
+        if let (Cell::Lstm { .. }, Some(&c)) = (cell, node.inputs.get(5)) {
+            targets.push(self.state(node, c));
+            homes.push((Gives::Cell, targets[1]));
+        }
+        if sequence {
+            let y = self.tensor(steps * rows * hidden, Home::Arena);
+            targets.push(y);
+            homes.push((Gives::Sequence, y));
+        }
+        targets.push(self.tensor(cell.scratch(hidden), Home::Arena));
+        let x = self.read(x);
+        self.call_on(node, self.shape(node.output), kernel, &[x], &targets);
+        for (gives, value) in layer {
+            let home = homes.iter().find(|(given, _)| *given == gives);
+            let (_, tensor) = home.ok_or("it has no cell state")?;
+            self.bind(value, *tensor);
+        }
+        Ok(())
+    }
+
+    /// What nodes of the same layer give.
+    fn layer_of(&self, node: &Node) -> Vec<(Gives, ValueId)> {
+        let gives = |other: &Node| match (&other.op, &node.op) {
+            (
+                &Op::Recurrent { cell, reverse, gives },
+                &Op::Recurrent { cell: own, reverse: direction, .. },
+            ) if cell == own && reverse == direction && other.inputs == node.inputs => {
+                Some((gives, other.output))
+            }
+            _ => None,
+        };
+        self.graph.nodes.iter().filter_map(gives).collect()
+    }
+
+    /// A tensor that starts as the initial state and may be overwritten.
+    fn state(&mut self, node: &Node, initial: ValueId) -> TensorId {
+        let shape = self.shape(initial);
+        match self.constant(initial) {
+            Some(values) if values.iter().all(|value| *value == 0.0) => {
+                self.call(node, shape, Kernel::Fill(0.0), &[])
+            }
+            _ => {
+                let initial = self.read(initial);
+                self.copy(node, shape, initial)
+            }
+        }
+    }
+
+    /// Panels of each gate's rows, gate by gate.
+    fn gates(&mut self, matrix: ValueId, columns: usize, hidden: usize) -> Advice<Range<usize>> {
+        let constant = self.constant(matrix).ok_or(CONSTANT)?;
+        let rows = hidden * columns;
+        Ok(self.weights.pack(Form::Gates(matrix), || {
+            constant.chunks(rows.max(1)).flat_map(|gate| panels(gate, columns)).collect()
+        }))
+    }
+
+    /// Both halves of the biases.
+    fn biases(&mut self, bias: ValueId) -> Advice<(Range<usize>, Range<usize>)> {
+        let constant = self.constant(bias).ok_or(CONSTANT)?;
+        let all = self.weights.pack(Form::Raw(bias), || constant.to_vec());
+        let middle = all.start + constant.len() / 2;
+        Ok((all.start..middle, middle..all.end))
+    }
+
+    fn peepholes(&mut self, node: &Node) -> Advice<Range<usize>> {
+        let Some(&peepholes) = node.inputs.get(6) else { return Ok(0..0) };
+        let constant = self.constant(peepholes).ok_or(CONSTANT)?;
+        Ok(self.weights.pack(Form::Raw(peepholes), || constant.to_vec()))
+    }
+}
+
+const CONSTANT: &str =
+    "its weights depend on the input, and must be constant: store them as initializers";
