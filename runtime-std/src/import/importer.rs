@@ -6,7 +6,7 @@ use super::order::{Order, Source, node_name};
 use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, shown};
 use super::proto::{self, data_type};
 use super::scope::{Call, Operand, Scope};
-use super::tensor::{Loaded, Tensor, checked_shape, declared_shape, load};
+use super::tensor::{Loaded, Tensor, checked_shape, declared, load};
 use super::{Boundary, Survey};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -63,12 +63,20 @@ impl<'a> Importer<'a> {
             if self.order.sources.get(name) != Some(&Source::Input(index)) {
                 continue;
             }
-            let read = input_shape(info).and_then(|shape| self.scope.variable(name, &shape));
+            let read = self.input(info);
             let id = read.map_err(|refusal| self.problem(name, "input", refusal)).ok();
             self.bound.insert(name, id.map(Operand::Float));
             inputs.push((clean(name), id));
         }
         inputs
+    }
+
+    fn input(&mut self, info: &proto::ValueInfo) -> Read<ValueId> {
+        let (shape, kind) = declared(info)?;
+        check_batch(&shape)?;
+        let id = self.scope.variable(&info.name, &shape)?;
+        self.scope.set_kind(id, kind);
+        Ok(id)
     }
 
     /// Loads the initializers that are needed: the others cannot do harm.
@@ -156,7 +164,7 @@ impl<'a> Importer<'a> {
         let operator = ops::find(node, self.opset)?;
         check_form(operator, node)?;
         let Some(inputs) = self.operands(node) else { return Ok(None) };
-        let call = Call { node, name: node_name(index, node), inputs };
+        let call = Call { node, opset: self.opset, name: node_name(index, node), inputs };
         (operator.read)(&mut self.scope, &call).map(Some)
     }
 
@@ -198,8 +206,10 @@ impl<'a> Importer<'a> {
 
     /// Behind a problem: what the file declares, so that later nodes are checked nevertheless.
     fn assumed(&mut self, name: &str) -> Option<Operand> {
-        let shape = declared_shape(self.declared.get(name)?).ok()?;
-        self.scope.variable(name, &shape).ok().map(Operand::Float)
+        let (shape, kind) = declared(self.declared.get(name)?).ok()?;
+        let id = self.scope.variable(name, &shape).ok()?;
+        self.scope.set_kind(id, kind);
+        Some(Operand::Float(id))
     }
 
     fn outputs(&mut self) -> Vec<(String, Option<ValueId>)> {
@@ -232,16 +242,17 @@ impl<'a> Importer<'a> {
             .and_then(|kind| kind.tensor.as_ref())
             .map(|tensor| tensor.elem_type);
         match self.bound.get(info.name.as_str()) {
-            Some(Some(Operand::Float(id))) if self.scope.comparison(*id).is_some() => {
-                refuse("gives a comparison, expected float32", "leave this output out of the model")
+            Some(Some(Operand::Float(id))) => {
+                let kind = self.scope.kind(*id);
+                match declared {
+                    None | Some(0) => Ok(Some(*id)),
+                    Some(declared) if kind.is(declared) => Ok(Some(*id)),
+                    Some(other) => invalid(format!(
+                        "is declared as {}, but the graph gives {kind}",
+                        proto::data_type_name(other)
+                    )),
+                }
             }
-            Some(Some(Operand::Float(id))) => match declared {
-                None | Some(0 | data_type::FLOAT) => Ok(Some(*id)),
-                Some(other) => invalid(format!(
-                    "is declared as {}, but the graph gives float32",
-                    proto::data_type_name(other)
-                )),
-            },
             Some(Some(Operand::Integers(_))) => {
                 refuse("gives integers, expected float32", "leave this output out of the model")
             }
@@ -294,11 +305,10 @@ impl Scope {
     }
 }
 
-/// An input's shape: the batch in front, symbolic or 1.
-fn input_shape(info: &proto::ValueInfo) -> Read<Vec<usize>> {
-    let shape = declared_shape(info)?;
+/// An input has the batch in front, symbolic or 1.
+fn check_batch(shape: &[usize]) -> Read<()> {
     match shape.first() {
-        Some(1) => Ok(shape),
+        Some(1) => Ok(()),
         Some(batch) => refuse(
             format!("the batch (axis 0) is fixed to {batch}, expected 1 or a symbol"),
             "export with an example of batch 1, or with axis 0 dynamic",

@@ -1,18 +1,24 @@
 //! The table of supported operators: `elbow ops` and the README print it, import reads nodes by it.
 
+mod along;
 mod constant;
 mod conv;
 mod elementwise;
+mod gather;
 mod layout;
 mod linear;
+mod normalize;
+mod pad;
 mod pieces;
+mod pool;
 mod reshape;
 
 use super::problem::{Read, Refusal, refuse, shown};
 use super::proto::{Node, OLDEST_OPSET};
 use super::scope::{Call, Outputs, Scope};
-use elbow_core::kernels::{BinaryOp, Unary};
-use elementwise::{binary, unary};
+use along::{Form, reduce};
+use elbow_core::kernels::{BinaryOp, Reduction, Unary};
+use elementwise::{binary, extreme, parametric, parametric2, several, unary, unary_any};
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -48,19 +54,34 @@ const CONV_TRANSPOSE: &[&str] = &[
     "strides",
 ];
 const CONSTANT: &[&str] = &["value", "value_float", "value_floats", "value_int", "value_ints"];
+const ARG: &[&str] = &["axis", "keepdims", "select_last_index"];
+const AVERAGE_POOL: &[&str] =
+    &["auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"];
+const MAX_POOL: &[&str] =
+    &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"];
 const BATCH_NORMALIZATION: &[&str] = &["epsilon", "momentum", "training_mode"];
 
 /// Every supported operator, by name.
 pub const OPERATORS: &[Operator] = &[
+    any("Abs", |s, c| unary_any(s, c, Unary::Abs, i64::checked_abs)),
     any("Add", |s, c| binary(s, c, BinaryOp::Add)).takes(2, 2).note("broadcasts"),
+    logic("And", |s, c| binary(s, c, BinaryOp::And)).takes(2, 2).note("broadcasts"),
+    data("ArgMax", |s, c| along::arg_extreme(s, c, true)).with(ARG).note("gives whole numbers"),
+    data("ArgMin", |s, c| along::arg_extreme(s, c, false)).with(ARG).note("gives whole numbers"),
+    data("AveragePool", pool::average)
+        .with(AVERAGE_POOL)
+        .note("1-D and 2-D; count_include_pad, ceil_mode, dilations, auto_pad"),
     data("BatchNormalization", linear::batch_normalization)
         .takes(5, 5)
         .with(BATCH_NORMALIZATION)
         .note("inference; folds into its neighbour where it can"),
     any("Cast", constant::cast)
         .with(&["to", "saturate", "round_mode"])
-        .note("float32 to float32, and of constants; folded away"),
-    data("Clip", elementwise::clip).takes(1, 3).with(&["min", "max"]).note("limits are constants"),
+        .note("between float32, integers and booleans"),
+    any("CastLike", constant::cast_like).since(15).takes(2, 2).with(&["saturate", "round_mode"]),
+    data("Ceil", |s, c| unary(s, c, Unary::Ceil)),
+    data("Celu", |s, c| parametric(s, c, "alpha", 1.0, Unary::Celu)).since(12).with(&["alpha"]),
+    data("Clip", elementwise::clip).takes(1, 3).with(&["min", "max"]),
     any("Concat", layout::concat).takes(1, usize::MAX).with(&["axis"]),
     any("Constant", constant::constant).takes(0, 0).with(CONSTANT).note("folded away"),
     any("ConstantOfShape", constant::constant_of_shape).with(&["value"]).note("folded away"),
@@ -72,6 +93,15 @@ pub const OPERATORS: &[Operator] = &[
         .takes(2, 3)
         .with(CONV_TRANSPOSE)
         .note("1-D and 2-D; as Conv, and output_padding, output_shape"),
+    data("Cos", |s, c| unary(s, c, Unary::Cos)),
+    data("CumSum", along::cumsum)
+        .since(11)
+        .takes(2, 2)
+        .with(&["exclusive", "reverse"])
+        .note("axis known at import"),
+    data("DepthToSpace", layout::depth_to_space)
+        .with(&["blocksize", "mode"])
+        .note("modes DCR and CRD"),
     any("Div", |s, c| binary(s, c, BinaryOp::Div))
         .takes(2, 2)
         .note("broadcasts; integers round towards zero"),
@@ -79,61 +109,149 @@ pub const OPERATORS: &[Operator] = &[
         .takes(1, 3)
         .with(&["ratio", "seed"])
         .note("evaluation; folded away"),
-    data("Elu", elementwise::elu).with(&["alpha"]),
-    integers("Equal", elementwise::equal).takes(2, 2).note("folded away"),
+    data("Elu", |s, c| parametric(s, c, "alpha", 1.0, Unary::Elu)).with(&["alpha"]),
+    any("Equal", |s, c| binary(s, c, BinaryOp::Equal)).takes(2, 2).note("broadcasts"),
     data("Erf", |s, c| unary(s, c, Unary::Erf)).note("fused to GELU in its pattern"),
     data("Exp", |s, c| unary(s, c, Unary::Exp)),
     any("Expand", layout::expand).takes(2, 2).note("to a shape known at import"),
     any("Flatten", reshape::flatten).with(&["axis"]),
-    any("Gather", pieces::gather)
+    data("Floor", |s, c| unary(s, c, Unary::Floor)),
+    any("Gather", gather::gather)
         .takes(2, 2)
         .with(&["axis"])
-        .note("indices known at import; of data: one index, or evenly spaced ones"),
+        .note("indices known at import, or computed whole numbers"),
+    data("GatherElements", gather::gather_elements)
+        .since(11)
+        .takes(2, 2)
+        .with(&["axis"])
+        .note("indices known at import"),
+    data("GatherND", gather::gather_nd)
+        .since(11)
+        .takes(2, 2)
+        .with(&["batch_dims"])
+        .note("indices known at import"),
     data("Gelu", elementwise::gelu)
         .since(20)
         .with(&["approximate"])
         .note("exact, and its tanh approximation"),
     data("Gemm", linear::gemm).takes(2, 3).with(&["alpha", "beta", "transA", "transB"]),
-    data("Greater", elementwise::greater).takes(2, 2).note("the threshold of softplus"),
+    data("GlobalAveragePool", |s, c| pool::global(s, c, Reduction::Mean)),
+    data("GlobalMaxPool", |s, c| pool::global(s, c, Reduction::Max)),
+    any("Greater", |s, c| binary(s, c, BinaryOp::Greater)).takes(2, 2).note("broadcasts"),
+    any("GreaterOrEqual", |s, c| binary(s, c, BinaryOp::GreaterOrEqual))
+        .since(12)
+        .takes(2, 2)
+        .note("broadcasts"),
+    data("GroupNormalization", normalize::group).since(18).takes(3, 3).with(&[
+        "epsilon",
+        "num_groups",
+        "stash_type",
+    ]),
+    data("HardSigmoid", |s, c| {
+        parametric2(s, c, ["alpha", "beta"], [0.2, 0.5], Unary::HardSigmoid)
+    })
+    .with(&["alpha", "beta"]),
+    data("HardSwish", |s, c| unary(s, c, Unary::HardSwish)).since(14),
     any("Identity", constant::identity).note("folded away"),
-    data("LeakyRelu", elementwise::leaky_relu).with(&["alpha"]),
-    data("MatMul", linear::matmul).takes(2, 2).note("broadcasts"),
-    data("Max", |s, c| elementwise::bound(s, c, |low| Unary::Clip(low, f32::MAX)))
+    data("InstanceNormalization", normalize::instance).takes(3, 3).with(&["epsilon"]),
+    data("LayerNormalization", normalize::layer)
+        .since(17)
+        .takes(2, 3)
+        .with(&["axis", "epsilon", "stash_type"])
+        .note("also recognized where an exporter spells it out"),
+    data("LeakyRelu", |s, c| parametric(s, c, "alpha", 0.01, Unary::LeakyRelu)).with(&["alpha"]),
+    any("Less", |s, c| binary(s, c, BinaryOp::Less)).takes(2, 2).note("broadcasts"),
+    any("LessOrEqual", |s, c| binary(s, c, BinaryOp::LessOrEqual))
+        .since(12)
         .takes(2, 2)
-        .note("of data and a number"),
-    data("Min", |s, c| elementwise::bound(s, c, |high| Unary::Clip(f32::MIN, high)))
-        .takes(2, 2)
-        .note("of data and a number"),
+        .note("broadcasts"),
+    data("Log", |s, c| unary(s, c, Unary::Log)),
+    data("LogSoftmax", |s, c| along::softmax(s, c, true)).with(&["axis"]),
+    data("LpNormalization", normalize::lp).with(&["axis", "p"]).note("p of 1 and 2"),
+    data("MatMul", linear::matmul).takes(2, 2).note("broadcasts; of data with data, too"),
+    any("Max", |s, c| extreme(s, c, BinaryOp::Max, |low| Unary::Clip(low, f32::INFINITY)))
+        .takes(1, usize::MAX)
+        .note("broadcasts"),
+    data("MaxPool", pool::max).with(MAX_POOL).note("1-D and 2-D; without its indices"),
+    data("Mean", elementwise::mean).takes(1, usize::MAX).note("broadcasts"),
+    data("MeanVarianceNormalization", normalize::mean_variance).with(&["axes"]),
+    any("Min", |s, c| extreme(s, c, BinaryOp::Min, |high| Unary::Clip(f32::NEG_INFINITY, high)))
+        .takes(1, usize::MAX)
+        .note("broadcasts"),
+    data("Mish", |s, c| unary(s, c, Unary::Mish)).since(18),
+    any("Mod", elementwise::modulo).since(10).takes(2, 2).with(&["fmod"]).note("broadcasts"),
     any("Mul", |s, c| binary(s, c, BinaryOp::Mul))
         .takes(2, 2)
         .note("broadcasts; fused to SiLU in its pattern"),
+    any("Neg", |s, c| unary_any(s, c, Unary::Neg, i64::checked_neg)),
+    logic("Not", elementwise::not),
+    logic("Or", |s, c| binary(s, c, BinaryOp::Or)).takes(2, 2).note("broadcasts"),
+    data("PRelu", |s, c| binary(s, c, BinaryOp::PRelu)).takes(2, 2).note("broadcasts its slope"),
+    data("Pad", pad::pad)
+        .takes(1, 4)
+        .with(&["mode", "pads", "value"])
+        .note("constant, edge, reflect, wrap; pads known at import"),
+    any("Pow", elementwise::pow).takes(2, 2).note("broadcasts"),
+    data("RMSNormalization", normalize::rms)
+        .since(23)
+        .takes(2, 2)
+        .with(&["axis", "epsilon", "stash_type"])
+        .note("also recognized where an exporter spells it out"),
     any("Range", constant::range)
         .since(11)
         .takes(3, 3)
         .with(&["stash_type"])
         .note("limits known at import; folded away"),
+    data("Reciprocal", |s, c| unary(s, c, Unary::Reciprocal)),
+    reduction("ReduceL1", |s, c| reduce(s, c, Form::Plain(Reduction::SumOfMagnitudes))),
+    reduction("ReduceL2", |s, c| reduce(s, c, Form::Then(Reduction::SumOfSquares, Unary::Sqrt))),
+    reduction("ReduceLogSum", |s, c| reduce(s, c, Form::Then(Reduction::Sum, Unary::Log))),
+    reduction("ReduceLogSumExp", |s, c| reduce(s, c, Form::LogSumExp)),
+    reduction("ReduceMax", |s, c| reduce(s, c, Form::Plain(Reduction::Max))),
+    reduction("ReduceMean", |s, c| reduce(s, c, Form::Plain(Reduction::Mean))),
+    reduction("ReduceMin", |s, c| reduce(s, c, Form::Plain(Reduction::Min))),
+    reduction("ReduceProd", |s, c| reduce(s, c, Form::Plain(Reduction::Product))),
+    reduction("ReduceSum", |s, c| reduce(s, c, Form::Plain(Reduction::Sum))),
+    reduction("ReduceSumSquare", |s, c| reduce(s, c, Form::Plain(Reduction::SumOfSquares))),
     data("Relu", |s, c| unary(s, c, Unary::Relu)),
     any("Reshape", reshape::reshape)
         .takes(2, 2)
         .with(&["allowzero"])
         .note("to a shape known at import; 0, -1, allowzero"),
+    data("Round", |s, c| unary(s, c, Unary::Round)).since(11).note("halves to even"),
+    data("Selu", |s, c| {
+        parametric2(s, c, ["alpha", "gamma"], [1.673_263_2, 1.050_701], Unary::Selu)
+    })
+    .with(&["alpha", "gamma"]),
     any("Shape", constant::shape).with(&["start", "end"]).note("folded away"),
     data("Sigmoid", |s, c| unary(s, c, Unary::Sigmoid)).note("fused to SiLU in its pattern"),
+    any("Sign", |s, c| unary_any(s, c, Unary::Sign, |x| Some(x.signum()))),
+    data("Sin", |s, c| unary(s, c, Unary::Sin)),
     any("Size", constant::size).note("folded away"),
     any("Slice", pieces::slice)
         .takes(1, 5)
         .with(&["starts", "ends", "axes"])
         .note("limits known at import; steps of either sign"),
+    data("Softmax", |s, c| along::softmax(s, c, false)).with(&["axis"]),
     data("Softplus", |s, c| unary(s, c, Unary::Softplus)),
+    data("Softsign", |s, c| unary(s, c, Unary::Softsign)),
+    data("SpaceToDepth", layout::space_to_depth).with(&["blocksize"]),
     data("Split", pieces::split).takes(1, 2).with(&["axis", "split", "num_outputs"]),
+    data("Sqrt", |s, c| unary(s, c, Unary::Sqrt)),
     any("Squeeze", reshape::squeeze).takes(1, 2).with(&["axes"]),
     any("Sub", |s, c| binary(s, c, BinaryOp::Sub)).takes(2, 2).note("broadcasts"),
+    any("Sum", |s, c| several(s, c, BinaryOp::Add)).takes(1, usize::MAX).note("broadcasts"),
+    data("Swish", elementwise::swish).since(24).with(&["alpha"]),
     data("Tanh", |s, c| unary(s, c, Unary::Tanh)),
+    data("ThresholdedRelu", |s, c| parametric(s, c, "alpha", 1.0, Unary::ThresholdedRelu))
+        .since(10)
+        .with(&["alpha"]),
+    any("Tile", layout::tile).takes(2, 2).note("repeats known at import"),
     any("Transpose", layout::transpose).with(&["perm"]),
+    any("Trilu", layout::triangle).since(14).takes(1, 2).with(&["upper"]),
     any("Unsqueeze", reshape::unsqueeze).takes(1, 2).with(&["axes"]),
-    any("Where", elementwise::choose)
-        .takes(3, 3)
-        .note("of integers, folded away; the threshold of softplus"),
+    any("Where", elementwise::choose).takes(3, 3).note("broadcasts"),
+    logic("Xor", |s, c| binary(s, c, BinaryOp::Xor)).takes(2, 2).note("broadcasts"),
 ];
 
 /// An operator of data.
@@ -147,9 +265,15 @@ const fn any(name: &'static str, read: Reader) -> Operator {
     Operator { types: "float32; int64, int32, bool (folded)", ..data(name, read) }
 }
 
-/// An operator of integers known at import.
-const fn integers(name: &'static str, read: Reader) -> Operator {
-    Operator { types: "int64, int32, bool (folded)", ..data(name, read) }
+/// An operator of booleans.
+const fn logic(name: &'static str, read: Reader) -> Operator {
+    Operator { types: "bool", ..data(name, read) }
+}
+
+/// A reduction over axes.
+const fn reduction(name: &'static str, read: Reader) -> Operator {
+    let attributes = &["axes", "keepdims", "noop_with_empty_axes"];
+    Operator { inputs: (1, 2), attributes, notes: "axes known at import", ..any(name, read) }
 }
 
 impl Operator {

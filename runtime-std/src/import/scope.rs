@@ -2,9 +2,11 @@
 
 use super::graph::{Node, Op, Value, ValueId};
 use super::problem::{Read, clean, invalid, refuse, shown};
-use super::proto::{self, attribute_type};
+use super::proto::{self, attribute_type, data_type};
 use super::tensor::{Loaded, Tensor, checked_shape, len, load, resolve_axis};
+use crate::lower::evaluate;
 use std::collections::HashMap;
+use std::fmt;
 use std::rc::Rc;
 
 /// Most values that import calculates, over all nodes: a small file cannot ask for more memory.
@@ -25,15 +27,47 @@ pub(super) struct Scope {
     pub values: Vec<Value>,
     pub nodes: Vec<Node>,
     calculated: usize,
-    /// Results of comparing data with a number, which no kernel computes.
-    comparisons: HashMap<ValueId, Comparison>,
+    /// Values that stand for something else than floats.
+    kinds: HashMap<ValueId, Kind>,
 }
 
-/// `x > number`
-#[derive(Clone, Copy)]
-pub(super) struct Comparison {
-    pub x: ValueId,
-    pub number: f32,
+/// What the floats of a value stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Themselves.
+    #[default]
+    Float,
+    /// Whole numbers.
+    Integer,
+    /// 0 is false, 1 is true.
+    Bool,
+}
+
+impl Kind {
+    /// Whether a declared element type is of this kind.
+    pub fn is(self, data_type: i32) -> bool {
+        Self::of(data_type) == Some(self)
+    }
+
+    /// The kind of an element type.
+    pub fn of(data_type: i32) -> Option<Self> {
+        match data_type {
+            data_type::FLOAT => Some(Self::Float),
+            data_type::INT64 | data_type::INT32 => Some(Self::Integer),
+            data_type::BOOL => Some(Self::Bool),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Float => "float32",
+            Self::Integer => "integers",
+            Self::Bool => "booleans",
+        })
+    }
 }
 
 impl Scope {
@@ -65,7 +99,8 @@ impl Scope {
         self.values.len() - 1
     }
 
-    /// Adds a node that gives one value.
+    /// Adds a node that gives one value; one whose operands are all known is calculated instead, by
+    /// the kernel that would run, unless that takes too much memory.
     pub fn node(
         &mut self,
         call: &Call<'_>,
@@ -77,13 +112,31 @@ impl Scope {
         if inputs.iter().any(|&id| self.values[id].is_empty()) {
             return refuse("reads a tensor without values", "leave it out of the model");
         }
-        if inputs.iter().any(|id| self.comparisons.contains_key(id)) {
-            return refuse("reads a comparison of data", "compare outside the model");
-        }
+        let known = inputs.iter().all(|&id| self.values[id].constant.is_some());
+        let size = |&id: &ValueId| self.values[id].len();
+        let spent = inputs.iter().map(size).fold(len(shape), usize::saturating_add);
         let output = self.variable(output, shape)?;
         let (name, op_type) = (call.name.clone(), clean(&call.node.op_type));
-        self.nodes.push(Node { name, op_type, op, inputs, output });
+        let node = Node { name, op_type, op, inputs, output };
+        if known && self.spend(spent).is_ok() {
+            self.values[output].constant = evaluate(&self.values, &node);
+        }
+        if self.values[output].constant.is_none() {
+            self.nodes.push(node);
+        }
         Ok(output)
+    }
+
+    /// Adds a node in front of the one that gives the call's output, which names it.
+    pub fn step(
+        &mut self,
+        call: &Call<'_>,
+        op: Op,
+        inputs: &[ValueId],
+        role: &str,
+        shape: &[usize],
+    ) -> Read<ValueId> {
+        self.node(call, op, inputs.to_vec(), &format!("{}/{role}", call.output(0)), shape)
     }
 
     /// Adds a node that gives the call's only output.
@@ -97,17 +150,37 @@ impl Scope {
         self.node(call, op, inputs, call.output(0), shape).map(one)
     }
 
-    /// A comparison, for the operator that understands it; any other reader is refused.
-    pub fn compare(&mut self, call: &Call<'_>, comparison: Comparison) -> Outputs {
-        let shape = self.shape(comparison.x).to_vec();
-        let id = self.variable(call.output(0), &shape)?;
-        self.comparisons.insert(id, comparison);
+    /// [`emit`](Self::emit) of something else than floats.
+    pub fn emit_kind(
+        &mut self,
+        call: &Call<'_>,
+        op: Op,
+        inputs: Vec<ValueId>,
+        shape: &[usize],
+        kind: Kind,
+    ) -> Outputs {
+        let id = self.node(call, op, inputs, call.output(0), shape)?;
+        self.set_kind(id, kind);
         Ok(one(id))
     }
 
-    /// The comparison that gives a value.
-    pub fn comparison(&self, id: ValueId) -> Option<Comparison> {
-        self.comparisons.get(&id).copied()
+    /// What a value's floats stand for.
+    pub fn kind(&self, id: ValueId) -> Kind {
+        self.kinds.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Says what a value's floats stand for.
+    pub fn set_kind(&mut self, id: ValueId, kind: Kind) {
+        self.kinds.insert(id, kind);
+    }
+
+    /// Known integers as data.
+    pub fn data_of(&mut self, name: &str, integers: &Tensor<i64>) -> Read<ValueId> {
+        self.spend(integers.data.len())?;
+        let data = integers.data.iter().map(|&value| value as f32).collect();
+        let id = self.constant(name, Tensor { shape: integers.shape.clone(), data });
+        self.set_kind(id, Kind::Integer);
+        Ok(id)
     }
 
     /// Accounts for values about to be calculated.
@@ -152,6 +225,8 @@ pub(super) fn integers(tensor: Tensor<i64>) -> Outputs {
 /// A node that is read, its operands at hand.
 pub(super) struct Call<'a> {
     pub node: &'a proto::Node,
+    /// Of the default domain.
+    pub opset: i64,
     pub name: String,
     /// `None` where an optional input is left out.
     pub inputs: Vec<Option<Operand>>,
@@ -179,6 +254,16 @@ impl<'a> Call<'a> {
                 format!("the input {index} (`{role}`) holds integers, expected float32"),
                 "cast it to float32 in the model",
             ),
+        }
+    }
+
+    /// Data that has to be there; known integers and booleans become data.
+    pub fn data(&self, scope: &mut Scope, index: usize, role: &str) -> Read<ValueId> {
+        match self.operand(index, role)? {
+            Operand::Float(id) => Ok(id),
+            Operand::Integers(tensor) => {
+                scope.data_of(&format!("{}/{role}", self.output(0)), &tensor)
+            }
         }
     }
 

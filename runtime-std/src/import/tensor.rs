@@ -2,11 +2,12 @@
 
 use super::problem::{Read, invalid, refuse, shown};
 use super::proto::{self, data_type};
+use super::scope::Kind;
 
 /// Most axes that a tensor may have.
 pub(super) const MAX_RANK: usize = 8;
 /// Most values that a tensor may hold: 1 GiB of floats.
-const MAX_LEN: usize = 1 << 28;
+pub(super) const MAX_LEN: usize = 1 << 28;
 
 /// A row-major tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -247,21 +248,21 @@ pub(super) fn resolve_axis(axis: i64, rank: usize) -> Read<usize> {
     }
 }
 
-/// The shape that a declaration gives, with the batch axis pinned to 1.
-pub(super) fn declared_shape(info: &proto::ValueInfo) -> Read<Vec<usize>> {
+/// The shape that a declaration gives, with the batch axis pinned to 1, and what its values are.
+pub(super) fn declared(info: &proto::ValueInfo) -> Read<(Vec<usize>, Kind)> {
     let Some(tensor) = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref()) else {
         return refuse(
             "is declared as no tensor",
             "let the model take and give tensors of float32",
         );
     };
-    if tensor.elem_type != data_type::FLOAT {
+    let Some(kind) = Kind::of(tensor.elem_type) else {
         let found = proto::data_type_name(tensor.elem_type);
         return refuse(
             format!("is declared as {found}, expected float32"),
             float_cure(tensor.elem_type),
         );
-    }
+    };
     let Some(shape) = &tensor.shape else {
         return refuse(
             "is declared without a shape",
@@ -279,7 +280,7 @@ pub(super) fn declared_shape(info: &proto::ValueInfo) -> Read<Vec<usize>> {
             _ => return dynamic(axis, dim),
         });
     }
-    checked_shape(&dims)
+    Ok((checked_shape(&dims)?, kind))
 }
 
 #[cold]

@@ -1,7 +1,7 @@
 //! Pass 2: nodes whose operands are all constants.
 
 use super::{place, schedule};
-use crate::import::{Graph, Node, Value};
+use crate::import::{Graph, NEWEST_OPSET, Node, Value};
 use crate::twin::Twin;
 
 /// Evaluates nodes of constants, each by a plan of its own that the twin runs: folding and running
@@ -14,22 +14,23 @@ pub fn fold(graph: &mut Graph) {
         let known = node.inputs.iter().all(|&input| graph.values[input].constant.is_some());
         if known && !node.inputs.is_empty() {
             let output = node.output;
-            graph.values[output].constant = evaluate(graph, node);
+            graph.values[output].constant = evaluate(&graph.values, node);
         }
     }
     let values = &graph.values;
     graph.nodes.retain(|node| values[node.output].constant.is_none());
 }
 
-/// The node's result, by a graph of this node alone, whose input is the node's first operand.
-fn evaluate(graph: &Graph, node: &Node) -> Option<Vec<f32>> {
+/// The result of a node of constants, by a graph of this node alone, whose input is the node's first
+/// operand; `None` where no kernel computes it.
+pub(crate) fn evaluate(values: &[Value], node: &Node) -> Option<Vec<f32>> {
     let operands = node.inputs.iter().chain([&node.output]);
-    let mut values: Vec<Value> = operands.map(|&value| graph.values[value].clone()).collect();
+    let mut values: Vec<Value> = operands.map(|&value| values[value].clone()).collect();
     let input = values[0].constant.take()?;
     let output = values.len() - 1;
     let single = Graph {
         name: node.name.clone(),
-        opset: graph.opset,
+        opset: NEWEST_OPSET,
         inputs: vec![0],
         noise: Vec::new(),
         outputs: vec![(node.name.clone(), output)],

@@ -22,6 +22,7 @@ use crate::Result;
 use crate::import::Graph;
 
 pub use draft::Draft;
+pub(crate) use fold::evaluate;
 pub use fold::fold;
 pub use fuse::fuse;
 pub use memory::place;

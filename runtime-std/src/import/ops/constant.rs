@@ -1,10 +1,13 @@
 //! Operators that leave no arithmetic behind: constants, shapes, copies.
 
+use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::proto::{data_type, data_type_name};
-use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
+use super::super::scope::{Call, Kind, Operand, Outputs, Scope, integers, one};
 use super::super::tensor::{Loaded, Tensor, checked_shape, float_cure, len};
 use super::reshape::shape_of;
+use elbow_core::kernels::Unary;
+use std::rc::Rc;
 
 /// The same value.
 pub fn identity(_: &mut Scope, call: &Call<'_>) -> Outputs {
@@ -80,47 +83,83 @@ pub fn size(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     integers(Tensor::scalar(len(shape_of(scope, &x)) as i64))
 }
 
+/// To the type of another value.
+pub fn cast_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let to = match call.operand(1, "target_type")? {
+        Operand::Integers(_) => data_type::INT64,
+        Operand::Float(id) => match scope.kind(id) {
+            Kind::Float => data_type::FLOAT,
+            Kind::Integer => data_type::INT64,
+            Kind::Bool => data_type::BOOL,
+        },
+    };
+    match call.operand(0, "input")? {
+        Operand::Integers(x) => cast_integers(scope, call, &x, to),
+        Operand::Float(x) => cast_data(scope, call, x, to),
+    }
+}
+
 /// Between the types that are known here.
 pub fn cast(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let Some(to) = call.int("to")?.and_then(|to| i32::try_from(to).ok()) else {
         return invalid("its `to` is missing");
     };
-    match (call.operand(0, "input")?, to) {
-        (x @ Operand::Float(_), data_type::FLOAT) => Ok(vec![x]),
-        (Operand::Integers(x), data_type::FLOAT) => {
+    match call.operand(0, "input")? {
+        Operand::Integers(x) => cast_integers(scope, call, &x, to),
+        Operand::Float(x) => cast_data(scope, call, x, to),
+    }
+}
+
+fn cast_integers(scope: &mut Scope, call: &Call<'_>, x: &Rc<Tensor<i64>>, to: i32) -> Outputs {
+    match to {
+        data_type::FLOAT => {
             scope.spend(x.data.len())?;
             let data = x.data.iter().map(|&value| value as f32).collect();
             Ok(one(scope.constant(call.output(0), Tensor { shape: x.shape.clone(), data })))
         }
-        (x @ Operand::Integers(_), data_type::INT64) => Ok(vec![x]),
-        (Operand::Integers(x), data_type::INT32) => {
+        data_type::INT64 => Ok(vec![Operand::Integers(x.clone())]),
+        data_type::INT32 => {
             if x.data.iter().any(|&value| i32::try_from(value).is_err()) {
                 return invalid("a value does not fit int32");
             }
-            Ok(vec![Operand::Integers(x)])
+            Ok(vec![Operand::Integers(x.clone())])
         }
-        (Operand::Integers(x), data_type::BOOL) => {
+        data_type::BOOL => {
             scope.spend(x.data.len())?;
             let data = x.data.iter().map(|&value| i64::from(value != 0)).collect();
             integers(Tensor { shape: x.shape.clone(), data })
         }
-        (Operand::Float(id), data_type::INT64 | data_type::INT32) => match scope.known(id) {
-            Some(x) => {
-                let data = x.iter().map(|&value| value as i64).collect();
-                let shape = scope.shape(id).to_vec();
-                scope.spend(len(&shape))?;
-                integers(Tensor { shape, data })
-            }
-            None => refuse(
-                "casts data to integers",
-                "let shapes, axes and indices depend on shapes only, never on data",
-            ),
-        },
-        (_, other) => refuse(
-            format!("casts to {}, expected float32", data_type_name(other)),
-            float_cure(other),
-        ),
+        other => refuse_cast(other),
     }
+}
+
+/// Whole numbers and booleans are floats already; what is cast to them has to become so. Known values
+/// become known integers.
+fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs {
+    let (shape, kind) = (scope.shape(x).to_vec(), scope.kind(x));
+    if let (Some(values), Some(Kind::Integer | Kind::Bool)) = (scope.known(x), Kind::of(to)) {
+        let truth = to == data_type::BOOL;
+        let cast = |&value: &f32| if truth { i64::from(value != 0.0) } else { value as i64 };
+        let data: Vec<i64> = values.iter().map(cast).collect();
+        scope.spend(data.len())?;
+        return integers(Tensor { shape, data });
+    }
+    match (kind, Kind::of(to)) {
+        (_, None) => refuse_cast(to),
+        (Kind::Float, Some(Kind::Float)) => Ok(one(x)),
+        (Kind::Float, Some(Kind::Integer)) => {
+            scope.emit_kind(call, Op::Unary(Unary::Trunc), vec![x], &shape, Kind::Integer)
+        }
+        (Kind::Float | Kind::Integer, Some(Kind::Bool)) => {
+            let zero = scope.step(call, Op::Unary(Unary::Not), &[x], "zero", &shape)?;
+            scope.emit_kind(call, Op::Unary(Unary::Not), vec![zero], &shape, Kind::Bool)
+        }
+        (_, Some(kind)) => scope.emit_kind(call, Op::Reshape, vec![x], &shape, kind),
+    }
+}
+
+fn refuse_cast(to: i32) -> Outputs {
+    refuse(format!("casts to {}, expected float32", data_type_name(to)), float_cure(to))
 }
 
 /// `start, start + delta, ...` up to and without `limit`.

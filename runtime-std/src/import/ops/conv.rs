@@ -5,20 +5,20 @@ use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
 
 /// Strides, dilations and pads beyond this are no layer's.
-const LARGEST: i64 = 1 << 24;
+pub(super) const LARGEST: i64 = 1 << 24;
 
 /// One spatial axis of a convolution.
 #[derive(Clone, Copy)]
-struct Axis {
-    input: usize,
-    kernel: usize,
-    stride: usize,
-    dilation: usize,
+pub(super) struct Axis {
+    pub input: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub dilation: usize,
 }
 
 impl Axis {
     /// Values that the kernel spans.
-    fn span(&self) -> usize {
+    pub fn span(&self) -> usize {
         (self.kernel - 1) * self.dilation + 1
     }
 }
@@ -154,7 +154,7 @@ fn check_bias(scope: &Scope, common: &Common, filters: usize) -> Read<()> {
 }
 
 /// A list of sizes, one per axis; the default where it is left out.
-fn sizes(
+pub(super) fn sizes(
     call: &Call<'_>,
     name: &str,
     count: usize,
@@ -208,7 +208,7 @@ fn given_pads(call: &Call<'_>, count: usize) -> Read<Pads> {
     Ok((starts, ends))
 }
 
-fn conv_pads(call: &Call<'_>, axes: &[Axis]) -> Read<Pads> {
+pub(super) fn conv_pads(call: &Call<'_>, axes: &[Axis]) -> Read<Pads> {
     let padding = padding(call)?;
     if padding == Padding::Given {
         return given_pads(call, axes.len());

@@ -2,8 +2,9 @@
 
 use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, refuse};
-use super::super::scope::{Call, Comparison, Operand, Outputs, Scope, integers};
+use super::super::scope::{Call, Kind, Operand, Outputs, Scope, integers, one};
 use super::super::tensor::{Tensor, broadcast};
+use super::reshape::shape_of;
 use elbow_core::kernels::{BinaryOp, Unary};
 
 /// A function of one value.
@@ -11,6 +12,50 @@ pub fn unary(scope: &mut Scope, call: &Call<'_>, f: Unary) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
     scope.emit(call, Op::Unary(f), vec![x], &shape)
+}
+
+/// A function of one value that keeps whole numbers whole; of integers it is calculated.
+pub fn unary_any(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    f: Unary,
+    of_integer: fn(i64) -> Option<i64>,
+) -> Outputs {
+    match call.operand(0, "X")? {
+        Operand::Integers(x) => {
+            scope.spend(x.data.len())?;
+            calculated(x.data.iter().map(|&x| of_integer(x)).collect(), &x.shape)
+        }
+        Operand::Float(x) => {
+            let (shape, kind) = (scope.shape(x).to_vec(), scope.kind(x));
+            scope.emit_kind(call, Op::Unary(f), vec![x], &shape, kind)
+        }
+    }
+}
+
+/// A function of one value with a parameter, which has a default.
+pub fn parametric(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    name: &str,
+    default: f32,
+    f: fn(f32) -> Unary,
+) -> Outputs {
+    let parameter = call.number(name)?.unwrap_or(default);
+    unary(scope, call, f(parameter))
+}
+
+/// [`parametric`] with two parameters.
+pub fn parametric2(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    names: [&str; 2],
+    defaults: [f32; 2],
+    f: fn(f32, f32) -> Unary,
+) -> Outputs {
+    let a = call.number(names[0])?.unwrap_or(defaults[0]);
+    let b = call.number(names[1])?.unwrap_or(defaults[1]);
+    unary(scope, call, f(a, b))
 }
 
 /// Gelu, exact or approximate.
@@ -22,34 +67,47 @@ pub fn gelu(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// Elu; `alpha` is 1 where it is left out.
-pub fn elu(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+/// `x * sigmoid(alpha * x)`
+pub fn swish(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let alpha = call.number("alpha")?.unwrap_or(1.0);
-    unary(scope, call, Unary::Elu(alpha))
+    if alpha == 1.0 {
+        return unary(scope, call, Unary::Silu);
+    }
+    let x = call.float(0, "X")?;
+    let shape = scope.shape(x).to_vec();
+    let alpha = scope.constant(&format!("{}/alpha", call.output(0)), Tensor::scalar(alpha));
+    let scaled = scope.step(call, Op::Binary(BinaryOp::Mul), &[x, alpha], "scaled", &shape)?;
+    let gate = scope.step(call, Op::Unary(Unary::Sigmoid), &[scaled], "gate", &shape)?;
+    scope.emit(call, Op::Binary(BinaryOp::Mul), vec![x, gate], &shape)
 }
 
-/// Leaky Relu; `alpha` is 0.01 where it is left out.
-pub fn leaky_relu(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let alpha = call.number("alpha")?.unwrap_or(0.01);
-    unary(scope, call, Unary::LeakyRelu(alpha))
-}
-
-/// Limits were attributes before opset 11, and are inputs since.
+/// Limits were attributes before opset 11, and are inputs since; a missing one limits nothing.
 pub fn clip(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let low = limit(scope, call, 1, "min")?.unwrap_or(f32::MIN);
-    let high = limit(scope, call, 2, "max")?.unwrap_or(f32::MAX);
-    unary(scope, call, Unary::Clip(low, high))
-}
-
-fn limit(scope: &Scope, call: &Call<'_>, input: usize, name: &str) -> Read<Option<f32>> {
-    if let Some(limit) = call.number(name)? {
-        return Ok(Some(limit));
+    let x = call.float(0, "input")?;
+    let shape = scope.shape(x).to_vec();
+    let low = call.optional_float(1, "min")?;
+    let high = call.optional_float(2, "max")?;
+    let number = |id: Option<ValueId>, name: &str| match id {
+        Some(id) => Ok(scope.known_number(id)),
+        None => call.number(name),
+    };
+    let (least, most) = (number(low, "min")?, number(high, "max")?);
+    if low.is_some() == (least.is_some() && low.is_some())
+        && high.is_some() == (most.is_some() && high.is_some())
+    {
+        let limits = Unary::Clip(least.unwrap_or(f32::NEG_INFINITY), most.unwrap_or(f32::INFINITY));
+        return scope.emit(call, Op::Unary(limits), vec![x], &shape);
     }
-    let Some(id) = call.optional_float(input, name)? else { return Ok(None) };
-    match scope.known_number(id) {
-        Some(limit) => Ok(Some(limit)),
-        None => refuse(format!("the limit `{name}` is no constant number"), "clip to a constant"),
+    let mut y = x;
+    for (limit, op, role) in [(low, BinaryOp::Max, "above"), (high, BinaryOp::Min, "below")] {
+        if let Some(limit) = limit {
+            if broadcast(scope.shape(limit), &shape)? != shape {
+                return refuse("its limits have more values than its input", "clip to a number");
+            }
+            y = scope.step(call, Op::Binary(op), &[y, limit], role, &shape)?;
+        }
     }
+    scope.emit(call, Op::Reshape, vec![y], &shape)
 }
 
 /// A function of two values; of integers it is calculated.
@@ -57,73 +115,172 @@ pub fn binary(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Outputs {
     if let (Operand::Integers(a), Operand::Integers(b)) =
         (call.operand(0, "A")?, call.operand(1, "B")?)
     {
-        return combine(scope, &a, &b, |a, b| match op {
-            BinaryOp::Add => a.checked_add(b),
-            BinaryOp::Sub => a.checked_sub(b),
-            BinaryOp::Mul => a.checked_mul(b),
-            BinaryOp::Div => a.checked_div(b),
-            _ => None,
-        });
+        return combine(scope, &a, &b, |a, b| integer(op, a, b));
     }
-    let (a, b): (ValueId, ValueId) = (call.float(0, "A")?, call.float(1, "B")?);
-    let shape = broadcast(scope.shape(a), scope.shape(b))?;
-    scope.emit(call, Op::Binary(op), vec![a, b], &shape)
-}
-
-/// Whether integers are equal.
-pub fn equal(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let (a, b) = (call.known_integers(0, "A")?, call.known_integers(1, "B")?);
-    combine(scope, &a, &b, |a, b| Some(i64::from(a == b)))
-}
-
-/// `x > number`, which only the threshold of softplus may ask.
-pub fn greater(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let (x, limit) = (call.float(0, "A")?, call.float(1, "B")?);
-    match scope.known_number(limit) {
-        Some(number) => scope.compare(call, Comparison { x, number }),
-        None => refuse("compares data with data", THRESHOLD_ONLY),
+    let (a, b) = (call.data(scope, 0, "A")?, call.data(scope, 1, "B")?);
+    let whole = [a, b].iter().all(|&id| scope.kind(id) != Kind::Float);
+    if op == BinaryOp::Div && whole {
+        return refuse("divides computed integers", "cast them to float32 before the division");
     }
-}
-
-const THRESHOLD_ONLY: &str =
-    "comparisons are understood in softplus(x) with beta = 1 and a threshold of at least 16 only";
-
-/// From here on `softplus(x) = x` to the last bit of f32.
-const SOFTPLUS_THRESHOLD: f32 = 16.0;
-
-/// `Where(x > threshold, x, Softplus(x))`, as PyTorch's dynamo exporter writes softplus.
-fn thresholded_softplus(scope: &Scope, call: &Call<'_>, condition: ValueId) -> Outputs {
-    let (x, y) = (call.float(1, "X")?, call.float(2, "Y")?);
-    let maker = scope.nodes.iter().rev().find(|node| node.output == y);
-    let softplus = maker.is_some_and(|n| n.op == Op::Unary(Unary::Softplus) && n.inputs == [x]);
-    match scope.comparison(condition) {
-        Some(c) if softplus && c.x == x && c.number >= SOFTPLUS_THRESHOLD => {
-            Ok(vec![Operand::Float(y)])
-        }
-        _ => refuse("chooses by data", THRESHOLD_ONLY),
-    }
-}
-
-/// The larger or smaller of data and a number: a limit on one side.
-pub fn bound(scope: &mut Scope, call: &Call<'_>, limits: fn(f32) -> Unary) -> Outputs {
-    let (a, b) = (call.float(0, "A")?, call.float(1, "B")?);
-    let (x, number) = match (scope.known_number(a), scope.known_number(b)) {
-        (_, Some(number)) => (a, number),
-        (Some(number), None) => (b, number),
-        _ => return refuse("compares data with data", "bound data by a number only, as Clip does"),
+    let kind = if is_truth(op) {
+        Kind::Bool
+    } else if whole {
+        Kind::Integer
+    } else {
+        Kind::Float
     };
-    let shape = scope.shape(x).to_vec();
-    if broadcast(scope.shape(a), scope.shape(b))? != shape {
-        return refuse("the number broadcasts the data", "give the number the shape []");
-    }
-    scope.emit(call, Op::Unary(limits(number)), vec![x], &shape)
+    let shape = broadcast(scope.shape(a), scope.shape(b))?;
+    scope.emit_kind(call, Op::Binary(op), vec![a, b], &shape, kind)
 }
 
-/// Integers of one of two tensors, by a third; of data, the threshold of softplus.
-pub fn choose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    if let Operand::Float(condition) = call.operand(0, "condition")? {
-        return thresholded_softplus(scope, call, condition);
+fn is_truth(op: BinaryOp) -> bool {
+    use BinaryOp::*;
+    matches!(op, Greater | GreaterOrEqual | Less | LessOrEqual | Equal | And | Or | Xor)
+}
+
+/// The function of integers; `None` where it overflows or divides by zero.
+fn integer(op: BinaryOp, a: i64, b: i64) -> Option<i64> {
+    let truth = |holds: bool| Some(i64::from(holds));
+    match op {
+        BinaryOp::Add => a.checked_add(b),
+        BinaryOp::Sub => a.checked_sub(b),
+        BinaryOp::Mul => a.checked_mul(b),
+        BinaryOp::Div => a.checked_div(b),
+        BinaryOp::Pow => a.checked_pow(u32::try_from(b).ok()?),
+        BinaryOp::Min => Some(a.min(b)),
+        BinaryOp::Max => Some(a.max(b)),
+        BinaryOp::PRelu => {
+            if a < 0 {
+                a.checked_mul(b)
+            } else {
+                Some(a)
+            }
+        }
+        BinaryOp::Fmod => a.checked_rem(b),
+        BinaryOp::Mod => {
+            let rest = a.checked_rem(b)?;
+            if rest != 0 && (rest < 0) != (b < 0) { rest.checked_add(b) } else { Some(rest) }
+        }
+        BinaryOp::Greater => truth(a > b),
+        BinaryOp::GreaterOrEqual => truth(a >= b),
+        BinaryOp::Less => truth(a < b),
+        BinaryOp::LessOrEqual => truth(a <= b),
+        BinaryOp::Equal => truth(a == b),
+        BinaryOp::And => truth(a != 0 && b != 0),
+        BinaryOp::Or => truth(a != 0 || b != 0),
+        BinaryOp::Xor => truth((a != 0) != (b != 0)),
     }
+}
+
+/// What a division leaves: by `fmod` with the sign of the dividend, else with the divisor's.
+pub fn modulo(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let op = if call.flag("fmod")? { BinaryOp::Fmod } else { BinaryOp::Mod };
+    binary(scope, call, op)
+}
+
+/// Powers; those that have functions of their own are these.
+pub fn pow(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    if let (Operand::Integers(_), Operand::Integers(_)) =
+        (call.operand(0, "X")?, call.operand(1, "Y")?)
+    {
+        return binary(scope, call, BinaryOp::Pow);
+    }
+    let (x, exponent) = (call.data(scope, 0, "X")?, call.data(scope, 1, "Y")?);
+    let shape = scope.shape(x).to_vec();
+    let f = match scope.known_number(exponent) {
+        Some(2.0) => Some(Unary::Square),
+        Some(0.5) => Some(Unary::Sqrt),
+        Some(-1.0) => Some(Unary::Reciprocal),
+        _ => None,
+    };
+    match f {
+        Some(f) if broadcast(&shape, scope.shape(exponent))? == shape => {
+            scope.emit(call, Op::Unary(f), vec![x], &shape)
+        }
+        _ => {
+            let shape = broadcast(&shape, scope.shape(exponent))?;
+            scope.emit(call, Op::Binary(BinaryOp::Pow), vec![x, exponent], &shape)
+        }
+    }
+}
+
+/// A function of any number of values, two by two; of data and a number, a limit on one side.
+pub fn extreme(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    op: BinaryOp,
+    limit: fn(f32) -> Unary,
+) -> Outputs {
+    if let [Some(Operand::Float(a)), Some(Operand::Float(b))] = call.inputs[..] {
+        let bounded = match (scope.known_number(a), scope.known_number(b)) {
+            (_, Some(number)) => Some((a, number)),
+            (Some(number), None) => Some((b, number)),
+            _ => None,
+        };
+        if let Some((x, number)) = bounded {
+            let shape = scope.shape(x).to_vec();
+            if broadcast(scope.shape(a), scope.shape(b))? == shape {
+                return scope.emit(call, Op::Unary(limit(number)), vec![x], &shape);
+            }
+        }
+    }
+    several(scope, call, op)
+}
+
+/// A function of any number of values, two by two; of integers it is calculated.
+pub fn several(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Outputs {
+    if call.inputs.iter().all(|input| matches!(input, Some(Operand::Integers(_)))) {
+        let mut result = call.known_integers(0, "data")?;
+        for index in 1..call.inputs.len() {
+            let next = call.known_integers(index, "data")?;
+            let outputs = combine(scope, &result, &next, |a, b| integer(op, a, b))?;
+            let [Operand::Integers(tensor)] = &outputs[..] else { return Ok(outputs) };
+            result = tensor.clone();
+        }
+        return Ok(vec![Operand::Integers(result)]);
+    }
+    folded(scope, call, op).map(one)
+}
+
+/// The mean of several tensors.
+pub fn mean(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let sum = folded(scope, call, BinaryOp::Add)?;
+    let shape = scope.shape(sum).to_vec();
+    let count = Tensor::scalar(call.inputs.len() as f32);
+    let count = scope.constant(&format!("{}/count", call.output(0)), count);
+    scope.emit(call, Op::Binary(BinaryOp::Div), vec![sum, count], &shape)
+}
+
+/// The operands combined from the first on; the last result is the call's output.
+fn folded(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Read<ValueId> {
+    let mut result = call.data(scope, 0, "data")?;
+    let last = call.inputs.len() - 1;
+    for index in 1..=last {
+        let next = call.data(scope, index, "data")?;
+        let shape = broadcast(scope.shape(result), scope.shape(next))?;
+        let name = match index == last {
+            true => call.output(0).to_string(),
+            false => format!("{}/{index}", call.output(0)),
+        };
+        result = scope.node(call, Op::Binary(op), vec![result, next], &name, &shape)?;
+    }
+    Ok(result)
+}
+
+/// The values of one of two tensors, by a third.
+pub fn choose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    if call.inputs.iter().all(|input| matches!(input, Some(Operand::Integers(_)))) {
+        return chosen(scope, call);
+    }
+    let condition = call.data(scope, 0, "condition")?;
+    let (x, y) = (call.data(scope, 1, "X")?, call.data(scope, 2, "Y")?);
+    let kind = if scope.kind(x) == scope.kind(y) { scope.kind(x) } else { Kind::Float };
+    let shape = broadcast(scope.shape(condition), scope.shape(x))?;
+    let shape = broadcast(&shape, scope.shape(y))?;
+    scope.emit_kind(call, Op::Where, vec![condition, x, y], &shape, kind)
+}
+
+fn chosen(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let condition = call.known_integers(0, "condition")?;
     let (x, y) = (call.known_integers(1, "X")?, call.known_integers(2, "Y")?);
     let shape = broadcast(&broadcast(&condition.shape, &x.shape)?, &y.shape)?;
@@ -132,6 +289,18 @@ pub fn choose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let pick = |(condition, (x, y)): (&i64, (i64, i64))| if *condition != 0 { x } else { y };
     let data = condition.expand(&shape).data.iter().zip(x.into_iter().zip(y)).map(pick).collect();
     integers(Tensor { shape, data })
+}
+
+/// Not; of integers it is calculated.
+pub fn not(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    match call.operand(0, "X")? {
+        Operand::Integers(_) => unary_any(scope, call, Unary::Not, |x| Some(i64::from(x == 0))),
+        x @ Operand::Float(_) => {
+            let shape = shape_of(scope, &x).to_vec();
+            let x = call.float(0, "X")?;
+            scope.emit_kind(call, Op::Unary(Unary::Not), vec![x], &shape, Kind::Bool)
+        }
+    }
 }
 
 fn combine(
@@ -143,8 +312,12 @@ fn combine(
     let shape = broadcast(&a.shape, &b.shape)?;
     scope.spend(shape.iter().product())?;
     let pairs = a.expand(&shape).data.into_iter().zip(b.expand(&shape).data);
-    match pairs.map(|(a, b)| f(a, b)).collect() {
-        Some(data) => integers(Tensor { shape, data }),
+    calculated(pairs.map(|(a, b)| f(a, b)).collect(), &shape)
+}
+
+fn calculated(data: Option<Vec<i64>>, shape: &[usize]) -> Outputs {
+    match data {
+        Some(data) => integers(Tensor { shape: shape.to_vec(), data }),
         None => refuse(
             "this integer calculation overflows or divides by zero",
             "check the shapes it starts from",

@@ -99,3 +99,129 @@ pub fn expand(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         },
     }
 }
+
+/// Repeats the whole tensor along axes.
+pub fn tile(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let (x, repeats) = (call.operand(0, "input")?, call.known_integers(1, "repeats")?);
+    let from = shape_of(scope, &x).to_vec();
+    if repeats.data.len() != from.len() || repeats.data.iter().any(|&count| count < 0) {
+        return invalid(format!(
+            "repeats {:?} do not fit an input of shape {from:?}",
+            repeats.data
+        ));
+    }
+    let (mut lifted, mut repeated, mut dims) = (Vec::new(), Vec::new(), Vec::new());
+    for (&size, &count) in from.iter().zip(&repeats.data) {
+        if count != 1 {
+            lifted.push(1);
+            repeated.push(count);
+        }
+        lifted.push(size);
+        repeated.push(size as i64);
+        dims.push((size as i64).saturating_mul(count));
+    }
+    let shape = checked_shape(&dims)?;
+    let repeated: Vec<usize> = repeated.iter().map(|&size| size as usize).collect();
+    match x {
+        Operand::Integers(x) => {
+            scope.spend(len(&shape))?;
+            let lifted = Tensor { shape: lifted, data: x.data.clone() };
+            integers(Tensor { shape, data: lifted.expand(&repeated).data })
+        }
+        Operand::Float(x) => {
+            let lifted = scope.step(call, Op::Reshape, &[x], "lifted", &lifted)?;
+            let tiled = scope.step(call, Op::Expand, &[lifted], "repeated", &repeated)?;
+            scope.emit(call, Op::Reshape, vec![tiled], &shape)
+        }
+    }
+}
+
+/// From channels to blocks of neighbouring positions, or back: a transposition of the blocks.
+fn blocks(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    split: [usize; 6],
+    perm: [usize; 6],
+    shape: &[usize],
+) -> Outputs {
+    let x = call.float(0, "input")?;
+    let split_apart = scope.step(call, Op::Reshape, &[x], "blocks", &split)?;
+    let moved = perm.map(|axis| split[axis]);
+    let perm = Op::Transpose { perm: perm.to_vec() };
+    let moved = scope.step(call, perm, &[split_apart], "moved", &moved)?;
+    scope.emit(call, Op::Reshape, vec![moved], shape)
+}
+
+/// Batch, channels, height, width, and the length of a block's side.
+fn image(scope: &Scope, call: &Call<'_>) -> Read<[usize; 5]> {
+    let x = call.float(0, "input")?;
+    let &[n, c, h, w] = scope.shape(x) else {
+        return invalid(format!("its input has shape {:?}, expected four axes", scope.shape(x)));
+    };
+    match call.int("blocksize")?.map(usize::try_from) {
+        Some(Ok(b @ 1..=4096)) => Ok([n, c, h, w, b]),
+        _ => invalid("its `blocksize` is missing or is no length"),
+    }
+}
+
+/// Channels become blocks of neighbouring positions.
+pub fn depth_to_space(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let [n, c, h, w, b] = image(scope, call)?;
+    if !c.is_multiple_of(b * b) {
+        return invalid(format!("{c} channels do not make blocks of {b} times {b}"));
+    }
+    let shape = [n, c / (b * b), h * b, w * b];
+    match call.string("mode")? {
+        None | Some("DCR") => {
+            blocks(scope, call, [n, b, b, c / (b * b), h, w], [0, 3, 4, 1, 5, 2], &shape)
+        }
+        Some("CRD") => {
+            blocks(scope, call, [n, c / (b * b), b, b, h, w], [0, 1, 4, 2, 5, 3], &shape)
+        }
+        Some(other) => call.refuse_value("mode", other, "DCR or CRD"),
+    }
+}
+
+/// Blocks of neighbouring positions become channels.
+pub fn space_to_depth(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let [n, c, h, w, b] = image(scope, call)?;
+    if !h.is_multiple_of(b) || !w.is_multiple_of(b) {
+        return invalid(format!("{h} by {w} positions do not make blocks of {b} times {b}"));
+    }
+    let split = [n, c, h / b, b, w / b, b];
+    blocks(scope, call, split, [0, 3, 5, 1, 2, 4], &[n, c * b * b, h / b, w / b])
+}
+
+/// The upper or lower triangle of matrices; zeros elsewhere.
+pub fn triangle(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.operand(0, "input")?;
+    let shape = shape_of(scope, &x).to_vec();
+    let [.., rows, columns] = shape[..] else {
+        return invalid(format!("its input has shape {shape:?}, expected matrices"));
+    };
+    let k = match call.optional_integers(1, "k")? {
+        Some(k) => k.single().unwrap_or(0).clamp(-(1 << 32), 1 << 32),
+        None => 0,
+    };
+    let upper = call.int("upper")?.unwrap_or(1) != 0;
+    let inside = |at: usize| {
+        let (row, column) = ((at / columns) as i64, (at % columns) as i64);
+        if upper { column >= row + k } else { column <= row + k }
+    };
+    match x {
+        Operand::Integers(x) => {
+            scope.spend(x.data.len())?;
+            let size = (rows * columns).max(1);
+            let keep = |(at, value): (usize, &i64)| if inside(at % size) { *value } else { 0 };
+            integers(Tensor { shape, data: x.data.iter().enumerate().map(keep).collect() })
+        }
+        Operand::Float(x) => {
+            scope.spend(rows * columns)?;
+            let mask = (0..rows * columns).map(|at| f32::from(inside(at))).collect();
+            let mask = Tensor { shape: vec![rows, columns], data: mask };
+            let mask = scope.constant(&format!("{}/mask", call.output(0)), mask);
+            let zero = scope.constant(&format!("{}/zero", call.output(0)), Tensor::scalar(0.0));
+            scope.emit(call, Op::Where, vec![mask, x, zero], &shape)
+        }
+    }
+}

@@ -1,35 +1,35 @@
-//! Operators that take pieces of a tensor: slice, split, gather.
+//! Operators that take boxes of a tensor: slice, split.
 
 use super::super::graph::{Op, ValueId};
-use super::super::problem::{Read, invalid, refuse};
-use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
+use super::super::problem::{Read, invalid};
+use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, len, resolve_axis, strides};
 use super::reshape::shape_of;
 
 /// A box of a tensor: `y[i] = x[start + i * step]` per axis.
-struct Piece {
-    shape: Vec<usize>,
+pub(super) struct Piece {
+    pub shape: Vec<usize>,
     starts: Vec<usize>,
     steps: Vec<isize>,
 }
 
 impl Piece {
     /// All of a tensor.
-    fn whole(shape: &[usize]) -> Self {
+    pub fn whole(shape: &[usize]) -> Self {
         Self { shape: shape.to_vec(), starts: vec![0; shape.len()], steps: vec![1; shape.len()] }
     }
 
     /// Part of one axis.
-    fn part(mut self, axis: usize, start: usize, size: usize, step: isize) -> Self {
+    pub fn part(mut self, axis: usize, start: usize, size: usize, step: isize) -> Self {
         (self.shape[axis], self.starts[axis], self.steps[axis]) = (size, start, step);
         self
     }
 
-    fn op(self) -> Op {
+    pub fn op(self) -> Op {
         Op::Slice { starts: self.starts, steps: self.steps }
     }
 
-    fn of<T: Copy>(&self, x: &Tensor<T>) -> Tensor<T> {
+    pub fn of<T: Copy>(&self, x: &Tensor<T>) -> Tensor<T> {
         let own = strides(&x.shape);
         let start = self.starts.iter().zip(&own).map(|(&start, &own)| start * own as usize).sum();
         let steps: Vec<isize> =
@@ -150,66 +150,4 @@ fn even(call: &Call<'_>, size: usize, count: usize) -> Read<Vec<i64>> {
     let part = size.div_ceil(count);
     let length = |index: usize| part.min(size.saturating_sub(index * part)) as i64;
     Ok((0..count).map(length).collect())
-}
-
-/// Indices along an axis. Of data: one index, or evenly spaced ones, which are a slice.
-pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let (x, indices) = (call.operand(0, "data")?, call.known_integers(1, "indices")?);
-    let from = shape_of(scope, &x).to_vec();
-    let axis = call.axis("axis", 0, from.len())?;
-    let chosen: Vec<usize> =
-        indices.data.iter().map(|&index| resolve_axis(index, from[axis])).collect::<Read<_>>()?;
-    let shape: Vec<usize> =
-        from[..axis].iter().chain(&indices.shape).chain(&from[axis + 1..]).copied().collect();
-    match x {
-        Operand::Integers(x) => {
-            let piece = from[axis + 1..].iter().product::<usize>();
-            scope.spend(chosen.len().saturating_mul(len(&from[..axis])).saturating_mul(piece))?;
-            let mut data = Vec::new();
-            for block in 0..len(&from[..axis]) {
-                for &index in &chosen {
-                    data.extend_from_slice(
-                        &x.data[(block * from[axis] + index) * piece..][..piece],
-                    );
-                }
-            }
-            integers(Tensor { shape, data })
-        }
-        Operand::Float(x) => {
-            let Some((start, step)) = progression(&chosen) else {
-                return refuse(
-                    "its indices are not evenly spaced",
-                    "take slices with a step, and concatenate them",
-                );
-            };
-            let piece = Piece::whole(&from).part(axis, start, chosen.len(), step);
-            gathered(scope, call, x, piece, &shape)
-        }
-    }
-}
-
-/// A slice, and a reshape where the indices are not of one axis.
-fn gathered(
-    scope: &mut Scope,
-    call: &Call<'_>,
-    x: ValueId,
-    piece: Piece,
-    shape: &[usize],
-) -> Outputs {
-    let sliced = piece.shape.clone();
-    if sliced == shape {
-        return scope.emit(call, piece.op(), vec![x], shape);
-    }
-    let name = format!("{}/slice", call.output(0));
-    let slice = scope.node(call, piece.op(), vec![x], &name, &sliced)?;
-    scope.node(call, Op::Reshape, vec![slice], call.output(0), shape).map(one)
-}
-
-/// Start and step of evenly spaced indices.
-fn progression(indices: &[usize]) -> Option<(usize, isize)> {
-    let (&start, rest) = indices.split_first()?;
-    let Some(&second) = rest.first() else { return Some((start, 1)) };
-    let step = second as isize - start as isize;
-    let even = indices.windows(2).all(|pair| pair[1] as isize - pair[0] as isize == step);
-    (even && step != 0).then_some((start, step))
 }

@@ -1,0 +1,213 @@
+//! Operators that work along axes: reductions, softmax, running sums, the index of an extreme.
+
+use super::super::graph::{Op, ValueId};
+use super::super::problem::{Read, invalid};
+use super::super::scope::{Call, Kind, Operand, Outputs, Scope, integers, one};
+use super::super::tensor::{Tensor, len, resolve_axis};
+use super::reshape::shape_of;
+use elbow_core::kernels::{BinaryOp, Reduction, Unary};
+
+/// What a reduction does before and behind its sum.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Form {
+    /// Nothing.
+    Plain(Reduction),
+    /// A function of the result.
+    Then(Reduction, Unary),
+    /// The logarithm of the sum of exponentials.
+    LogSumExp,
+}
+
+/// Axes were an attribute, and are an input since opset 13 (`ReduceSum`) or 18 (the others).
+pub fn reduce(scope: &mut Scope, call: &Call<'_>, form: Form) -> Outputs {
+    let x = call.operand(0, "data")?;
+    let rank = shape_of(scope, &x).len();
+    let axes = axes(call, rank)?;
+    let keep = call.int("keepdims")?.unwrap_or(1) != 0;
+    match x {
+        Operand::Integers(x) => reduced_integers(scope, &x, form, &axes, keep),
+        Operand::Float(x) => {
+            let y = reduced(scope, call, x, form, &axes, keep)?;
+            Ok(one(y))
+        }
+    }
+}
+
+/// In ascending order; none where the operator is told to do nothing.
+fn axes(call: &Call<'_>, rank: usize) -> Read<Vec<usize>> {
+    let listed = call.moved_ints("axes", 1)?.unwrap_or_default();
+    if listed.is_empty() && call.flag("noop_with_empty_axes")? {
+        return Ok(Vec::new());
+    }
+    resolved(&listed, rank)
+}
+
+/// The axes that are listed, all where none is.
+pub(super) fn resolved(listed: &[i64], rank: usize) -> Read<Vec<usize>> {
+    if listed.is_empty() {
+        return Ok((0..rank).collect());
+    }
+    let mut axes = listed.iter().map(|&axis| resolve_axis(axis, rank)).collect::<Read<Vec<_>>>()?;
+    axes.sort_unstable();
+    axes.dedup();
+    if axes.len() < listed.len() {
+        return invalid(format!("the axes {listed:?} name one twice"));
+    }
+    Ok(axes)
+}
+
+/// The shape with these axes of length 1, or without them.
+fn reduced_shape(shape: &[usize], axes: &[usize], keep: bool) -> Vec<usize> {
+    let kept = |axis: &usize| keep || !axes.contains(axis);
+    let size = |axis: usize| if axes.contains(&axis) { 1 } else { shape[axis] };
+    (0..shape.len()).filter(kept).map(size).collect()
+}
+
+fn reduced(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    x: ValueId,
+    form: Form,
+    axes: &[usize],
+    keep: bool,
+) -> Read<ValueId> {
+    let shape = reduced_shape(scope.shape(x), axes, keep);
+    let output = call.output(0);
+    match form {
+        Form::Plain(reduction) => reduction_node(scope, call, x, reduction, axes, output, &shape),
+        Form::Then(reduction, f) => {
+            let name = format!("{output}/sum");
+            let sum = reduction_node(scope, call, x, reduction, axes, &name, &shape)?;
+            scope.node(call, Op::Unary(f), vec![sum], output, &shape)
+        }
+        Form::LogSumExp => log_sum_exp(scope, call, x, axes, &shape),
+    }
+}
+
+/// One reduction. Over no axis it works on every value alone: on an axis of length 1.
+pub(super) fn reduction_node(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    x: ValueId,
+    reduction: Reduction,
+    axes: &[usize],
+    name: &str,
+    shape: &[usize],
+) -> Read<ValueId> {
+    if !axes.is_empty() {
+        let op = Op::Reduce { reduction, axes: axes.to_vec() };
+        return scope.node(call, op, vec![x], name, shape);
+    }
+    let lifted: Vec<usize> = [1].into_iter().chain(scope.shape(x).iter().copied()).collect();
+    let lifted = scope.node(call, Op::Reshape, vec![x], &format!("{name}/lifted"), &lifted)?;
+    scope.node(call, Op::Reduce { reduction, axes: vec![0] }, vec![lifted], name, shape)
+}
+
+/// `m + ln(sum exp(x - m))` with the largest value `m`.
+fn log_sum_exp(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    x: ValueId,
+    axes: &[usize],
+    shape: &[usize],
+) -> Read<ValueId> {
+    let full = scope.shape(x).to_vec();
+    let kept = reduced_shape(&full, axes, true);
+    let name = |role: &str| format!("{}/{role}", call.output(0));
+    let largest = reduction_node(scope, call, x, Reduction::Max, axes, &name("largest"), &kept)?;
+    let sub = Op::Binary(BinaryOp::Sub);
+    let shifted = scope.step(call, sub, &[x, largest], "shifted", &full)?;
+    let exp = scope.step(call, Op::Unary(Unary::Exp), &[shifted], "exp", &full)?;
+    let sum = reduction_node(scope, call, exp, Reduction::Sum, axes, &name("sum"), &kept)?;
+    let log = scope.step(call, Op::Unary(Unary::Log), &[sum], "log", &kept)?;
+    let add = Op::Binary(BinaryOp::Add);
+    let result = scope.step(call, add, &[log, largest], "result", &kept)?;
+    scope.node(call, Op::Reshape, vec![result], call.output(0), shape)
+}
+
+fn reduced_integers(
+    scope: &mut Scope,
+    x: &Tensor<i64>,
+    form: Form,
+    axes: &[usize],
+    keep: bool,
+) -> Outputs {
+    let Form::Plain(reduction) = form else {
+        return invalid("this reduction of integers has no whole result");
+    };
+    scope.spend(x.data.len())?;
+    let kept = reduced_shape(&x.shape, axes, true);
+    let mut groups = vec![Vec::new(); len(&kept)];
+    let steps = super::super::tensor::strides(&kept);
+    for (at, &value) in x.data.iter().enumerate() {
+        let own = super::super::tensor::strides(&x.shape);
+        let index = |axis: usize| at / own[axis] as usize % x.shape[axis].max(1);
+        let group: usize = (0..x.shape.len())
+            .filter(|axis| !axes.contains(axis))
+            .map(|axis| index(axis) * steps[axis] as usize)
+            .sum();
+        groups[group].push(value);
+    }
+    let result = |values: &Vec<i64>| {
+        let mut values = values.iter().copied();
+        match reduction {
+            Reduction::Sum => values.try_fold(0, i64::checked_add),
+            Reduction::Product => values.try_fold(1, i64::checked_mul),
+            Reduction::Max => values.max(),
+            Reduction::Min => values.min(),
+            Reduction::Mean => {
+                let count = i64::try_from(values.len()).ok()?;
+                values.try_fold(0, i64::checked_add)?.checked_div(count)
+            }
+            Reduction::SumOfSquares => {
+                values.try_fold(0i64, |sum, x| sum.checked_add(x.checked_mul(x)?))
+            }
+            Reduction::SumOfMagnitudes => {
+                values.try_fold(0i64, |sum, x| sum.checked_add(x.checked_abs()?))
+            }
+        }
+    };
+    match groups.iter().map(result).collect() {
+        Some(data) => integers(Tensor { shape: reduced_shape(&x.shape, axes, keep), data }),
+        None => invalid("this integer calculation overflows, or has no values"),
+    }
+}
+
+/// Along one axis since opset 13; before, over all axes from `axis` on.
+pub fn softmax(scope: &mut Scope, call: &Call<'_>, log: bool) -> Outputs {
+    let x = call.float(0, "input")?;
+    let shape = scope.shape(x).to_vec();
+    if call.opset >= 13 {
+        let axis = call.axis("axis", -1, shape.len())?;
+        return scope.emit(call, Op::Softmax { axis, log }, vec![x], &shape);
+    }
+    let axis = call.axis("axis", 1, shape.len().max(1))?;
+    let matrix = [len(&shape[..axis]), len(&shape[axis..])];
+    let flat = scope.step(call, Op::Reshape, &[x], "flat", &matrix)?;
+    let y = scope.step(call, Op::Softmax { axis: 1, log }, &[flat], "softmax", &matrix)?;
+    scope.emit(call, Op::Reshape, vec![y], &shape)
+}
+
+/// Sums up to each value.
+pub fn cumsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "x")?;
+    let shape = scope.shape(x).to_vec();
+    let Some(axis) = call.known_integers(1, "axis")?.single() else {
+        return invalid("its `axis` is no single number");
+    };
+    let axis = resolve_axis(axis, shape.len())?;
+    let op =
+        Op::CumSum { axis, exclusive: call.flag("exclusive")?, reverse: call.flag("reverse")? };
+    scope.emit(call, op, vec![x], &shape)
+}
+
+/// The index of the largest or smallest value.
+pub fn arg_extreme(scope: &mut Scope, call: &Call<'_>, largest: bool) -> Outputs {
+    let x = call.float(0, "data")?;
+    let shape = scope.shape(x).to_vec();
+    let axis = call.axis("axis", 0, shape.len())?;
+    let keep = call.int("keepdims")?.unwrap_or(1) != 0;
+    let op = Op::ArgExtreme { axis, largest, last: call.flag("select_last_index")? };
+    let shape = reduced_shape(&shape, &[axis], keep);
+    scope.emit_kind(call, op, vec![x], &shape, Kind::Integer)
+}

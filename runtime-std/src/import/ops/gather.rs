@@ -1,0 +1,155 @@
+//! Operators that take values by their indices.
+
+use super::super::graph::{Op, ValueId};
+use super::super::problem::{Read, invalid, refuse};
+use super::super::scope::{Call, Kind, Operand, Outputs, Scope, integers, one};
+use super::super::tensor::{Tensor, len, resolve_axis, strides};
+use super::pieces::Piece;
+use super::reshape::shape_of;
+
+/// Indices along an axis; evenly spaced ones are a slice, computed ones look up as they come.
+pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.operand(0, "data")?;
+    let from = shape_of(scope, &x).to_vec();
+    let axis = call.axis("axis", 0, from.len())?;
+    let joined = |indices: &[usize]| -> Vec<usize> {
+        from[..axis].iter().chain(indices).chain(&from[axis + 1..]).copied().collect()
+    };
+    let indices = match call.operand(1, "indices")? {
+        Operand::Integers(indices) => indices,
+        Operand::Float(indices) => {
+            if scope.kind(indices) != Kind::Integer {
+                return refuse(
+                    "its indices are no integers",
+                    "give it an integer input, or what ArgMax or ArgMin computes",
+                );
+            }
+            let shape = joined(&scope.shape(indices).to_vec());
+            let x = call.data(scope, 0, "data")?;
+            return scope.emit(call, Op::TakeBy { axis }, vec![x, indices], &shape);
+        }
+    };
+    let chosen: Vec<usize> =
+        indices.data.iter().map(|&index| resolve_axis(index, from[axis])).collect::<Read<_>>()?;
+    let shape = joined(&indices.shape);
+    match x {
+        Operand::Integers(x) => {
+            let block = from[axis + 1..].iter().product::<usize>();
+            scope.spend(chosen.len().saturating_mul(len(&from[..axis])).saturating_mul(block))?;
+            let mut data = Vec::new();
+            for outer in 0..len(&from[..axis]) {
+                for &index in &chosen {
+                    let start = (outer * from[axis] + index) * block;
+                    data.extend_from_slice(&x.data[start..][..block]);
+                }
+            }
+            integers(Tensor { shape, data })
+        }
+        Operand::Float(x) => {
+            let mut taken = from.clone();
+            taken[axis] = chosen.len();
+            let op = match progression(&chosen) {
+                Some((start, step)) => {
+                    Piece::whole(&from).part(axis, start, chosen.len(), step).op()
+                }
+                None => Op::Take { axis, indices: chosen },
+            };
+            shaped(scope, call, op, x, &taken, &shape)
+        }
+    }
+}
+
+/// A node, and a reshape where the result has other axes.
+fn shaped(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    op: Op,
+    x: ValueId,
+    own: &[usize],
+    shape: &[usize],
+) -> Outputs {
+    if own == shape {
+        return scope.emit(call, op, vec![x], shape);
+    }
+    let taken = scope.step(call, op, &[x], "taken", own)?;
+    scope.node(call, Op::Reshape, vec![taken], call.output(0), shape).map(one)
+}
+
+/// Start and step of evenly spaced indices.
+fn progression(indices: &[usize]) -> Option<(usize, isize)> {
+    let (&start, rest) = indices.split_first()?;
+    let Some(&second) = rest.first() else { return Some((start, 1)) };
+    let step = second as isize - start as isize;
+    let even = indices.windows(2).all(|pair| pair[1] as isize - pair[0] as isize == step);
+    (even && step != 0).then_some((start, step))
+}
+
+/// Tuples of indices into the first axes, behind those that both have as batch.
+pub fn gather_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let (x, indices) = (call.float(0, "data")?, call.known_integers(1, "indices")?);
+    let from = scope.shape(x).to_vec();
+    let batch = usize::try_from(call.int("batch_dims")?.unwrap_or(0)).unwrap_or(usize::MAX);
+    let Some((&depth, outer)) = indices.shape.split_last() else {
+        return invalid("its indices are a scalar, expected tuples of indices");
+    };
+    let fits = batch <= outer.len() && batch.saturating_add(depth) <= from.len();
+    if !fits || depth == 0 || from[..batch] != outer[..batch] {
+        return invalid(format!(
+            "indices of shape {:?} do not fit data of shape {from:?}",
+            indices.shape
+        ));
+    }
+    let (front, behind) = from.split_at(batch + depth);
+    let steps = strides(front);
+    let per_batch = len(&outer[batch..]);
+    let mut chosen = Vec::with_capacity(len(outer));
+    for (at, tuple) in indices.data.chunks(depth).enumerate() {
+        let mut position = at.checked_div(per_batch).unwrap_or(0) * len(&front[batch..]);
+        for (axis, &index) in tuple.iter().enumerate() {
+            position += resolve_axis(index, front[batch + axis])? * steps[batch + axis] as usize;
+        }
+        chosen.push(position);
+    }
+    let shape: Vec<usize> = outer.iter().chain(behind).copied().collect();
+    flat_take(scope, call, x, chosen, len(behind), &shape)
+}
+
+/// One index for every value of the result, along an axis.
+pub fn gather_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let (x, indices) = (call.float(0, "data")?, call.known_integers(1, "indices")?);
+    let from = scope.shape(x).to_vec();
+    let axis = call.axis("axis", 0, from.len())?;
+    let fits = indices.shape.len() == from.len()
+        && (0..from.len()).all(|i| i == axis || indices.shape[i] <= from[i]);
+    if !fits {
+        return invalid(format!(
+            "indices of shape {:?} do not fit data of shape {from:?}",
+            indices.shape
+        ));
+    }
+    let (own, steps) = (strides(&indices.shape), strides(&from));
+    let mut chosen = Vec::with_capacity(indices.data.len());
+    for (at, &index) in indices.data.iter().enumerate() {
+        let mut position = resolve_axis(index, from[axis])? * steps[axis] as usize;
+        for other in (0..from.len()).filter(|&other| other != axis) {
+            position += at / own[other] as usize % indices.shape[other] * steps[other] as usize;
+        }
+        chosen.push(position);
+    }
+    flat_take(scope, call, x, chosen, 1, &indices.shape)
+}
+
+/// Blocks of a tensor by their positions.
+fn flat_take(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    x: ValueId,
+    chosen: Vec<usize>,
+    block: usize,
+    shape: &[usize],
+) -> Outputs {
+    let blocks = len(scope.shape(x)).checked_div(block).unwrap_or(0);
+    let flat = scope.step(call, Op::Reshape, &[x], "flat", &[blocks, block])?;
+    let own = [chosen.len(), block];
+    shaped(scope, call, Op::Take { axis: 0, indices: chosen }, flat, &own, shape)
+}

@@ -1,0 +1,200 @@
+//! Operators that normalize by statistics of the data.
+
+use super::super::graph::{Op, ValueId};
+use super::super::problem::{Read, invalid};
+use super::super::scope::{Call, Operand, Outputs, Scope, one};
+use super::super::tensor::{Tensor, broadcast, len};
+use super::along::{reduction_node, resolved};
+use elbow_core::kernels::{BinaryOp, Reduction, Unary};
+
+const MUL: Op = Op::Binary(BinaryOp::Mul);
+const ADD: Op = Op::Binary(BinaryOp::Add);
+const SUB: Op = Op::Binary(BinaryOp::Sub);
+const DIV: Op = Op::Binary(BinaryOp::Div);
+
+/// Over the axes from `axis` on; its further outputs are the mean and the inverse deviation.
+pub fn layer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "X")?;
+    let shape = scope.shape(x).to_vec();
+    let axis = call.axis("axis", -1, shape.len())?;
+    let epsilon = call.number("epsilon")?.unwrap_or(1e-5);
+    let op = Op::Normalize { axis, epsilon, rms: false };
+    let normal = scope.step(call, op, &[x], "normal", &shape)?;
+    let (scale, shift) = (call.float(1, "Scale")?, call.optional_float(2, "B")?);
+    let y = scaled(scope, call, normal, scale, shift, &shape)?;
+    let mut outputs = one(y);
+    if [1, 2].iter().any(|&output| !call.output(output).is_empty()) {
+        let axes: Vec<usize> = (axis..shape.len()).collect();
+        outputs.extend(statistics(scope, call, x, &axes, epsilon)?.map(Operand::Float));
+    }
+    Ok(outputs)
+}
+
+/// Mean and `1 / sqrt(variance + epsilon)`, the call's outputs 1 and 2.
+fn statistics(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    x: ValueId,
+    axes: &[usize],
+    epsilon: f32,
+) -> Read<[ValueId; 2]> {
+    let shape = scope.shape(x).to_vec();
+    let size = |axis: usize| if axes.contains(&axis) { 1 } else { shape[axis] };
+    let kept: Vec<usize> = (0..shape.len()).map(size).collect();
+    let name = |index: usize, role: &str| match call.output(index) {
+        "" => format!("{}/{role}", call.output(0)),
+        name => name.to_string(),
+    };
+    let mean = name(1, "mean");
+    let mean = reduction_node(scope, call, x, Reduction::Mean, axes, &mean, &kept)?;
+    let centred = scope.step(call, SUB, &[x, mean], "centred", &shape)?;
+    let square = scope.step(call, Op::Unary(Unary::Square), &[centred], "square", &shape)?;
+    let variance = format!("{}/variance", call.output(0));
+    let variance = reduction_node(scope, call, square, Reduction::Mean, axes, &variance, &kept)?;
+    let epsilon = number(scope, call, "epsilon", epsilon);
+    let sum = scope.step(call, ADD, &[variance, epsilon], "sum", &kept)?;
+    let root = scope.step(call, Op::Unary(Unary::Sqrt), &[sum], "root", &kept)?;
+    let inverse = name(2, "inverse");
+    let inverse = scope.node(call, Op::Unary(Unary::Reciprocal), vec![root], &inverse, &kept)?;
+    Ok([mean, inverse])
+}
+
+/// By the root of the mean square over the axes from `axis` on.
+pub fn rms(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "X")?;
+    let shape = scope.shape(x).to_vec();
+    let axis = call.axis("axis", -1, shape.len())?;
+    let epsilon = call.number("epsilon")?.unwrap_or(1e-5);
+    let op = Op::Normalize { axis, epsilon, rms: true };
+    let normal = scope.step(call, op, &[x], "normal", &shape)?;
+    let scale = call.float(1, "scale")?;
+    scaled(scope, call, normal, scale, None, &shape).map(one)
+}
+
+/// Every channel of every image by itself.
+pub fn instance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "input")?;
+    let shape = scope.shape(x).to_vec();
+    if shape.len() < 3 {
+        return invalid(format!("its input has shape {shape:?}, expected [batch, channels, ..]"));
+    }
+    let epsilon = call.number("epsilon")?.unwrap_or(1e-5);
+    let op = Op::Normalize { axis: 2, epsilon, rms: false };
+    let normal = scope.step(call, op, &[x], "normal", &shape)?;
+    let scale = per_channel(scope, call, 1, "scale", shape.len() - 2)?;
+    let shift = per_channel(scope, call, 2, "B", shape.len() - 2)?;
+    scaled(scope, call, normal, scale, Some(shift), &shape).map(one)
+}
+
+/// Groups of channels together. Scale and shift are one per group before opset 21, one per channel
+/// since.
+pub fn group(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "X")?;
+    let shape = scope.shape(x).to_vec();
+    let (Some(&batch), Some(&channels)) = (shape.first(), shape.get(1)) else {
+        return invalid(format!("its input has shape {shape:?}, expected [batch, channels, ..]"));
+    };
+    let groups = usize::try_from(call.int("num_groups")?.unwrap_or(0)).unwrap_or(0);
+    if groups == 0 || channels % groups != 0 {
+        return invalid(format!("{groups} groups of {channels} channels"));
+    }
+    let epsilon = call.number("epsilon")?.unwrap_or(1e-5);
+    let grouped = [batch, groups, len(&shape) / (batch * groups).max(1)];
+    let rows = scope.step(call, Op::Reshape, &[x], "groups", &grouped)?;
+    let op = Op::Normalize { axis: 2, epsilon, rms: false };
+    let normal = scope.step(call, op, &[rows], "normal", &grouped)?;
+    if call.opset < 21 {
+        let scale = per_channel(scope, call, 1, "scale", 1)?;
+        let shift = per_channel(scope, call, 2, "bias", 1)?;
+        let product = scope.step(call, MUL, &[normal, scale], "product", &grouped)?;
+        let sum = scope.step(call, ADD, &[product, shift], "sum", &grouped)?;
+        return scope.emit(call, Op::Reshape, vec![sum], &shape);
+    }
+    let normal = scope.step(call, Op::Reshape, &[normal], "channels", &shape)?;
+    let scale = per_channel(scope, call, 1, "scale", shape.len() - 2)?;
+    let shift = per_channel(scope, call, 2, "bias", shape.len() - 2)?;
+    scaled(scope, call, normal, scale, Some(shift), &shape).map(one)
+}
+
+/// A vector as one value per channel in front of `behind` axes.
+fn per_channel(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    index: usize,
+    role: &str,
+    behind: usize,
+) -> Read<ValueId> {
+    let vector = call.float(index, role)?;
+    let [channels] = *scope.shape(vector) else {
+        return invalid(format!("`{role}` has shape {:?}, expected a vector", scope.shape(vector)));
+    };
+    let shape: Vec<usize> = [channels].into_iter().chain(vec![1; behind]).collect();
+    scope.step(call, Op::Reshape, &[vector], role, &shape)
+}
+
+/// `x * scale + shift`, the call's output.
+fn scaled(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    x: ValueId,
+    scale: ValueId,
+    shift: Option<ValueId>,
+    shape: &[usize],
+) -> Read<ValueId> {
+    for operand in [Some(scale), shift].into_iter().flatten() {
+        let own = scope.shape(operand).to_vec();
+        if broadcast(&own, shape)? != shape {
+            return invalid(format!("scale or shift of shape {own:?} do not fit {shape:?}"));
+        }
+    }
+    let Some(shift) = shift else {
+        return scope.node(call, MUL, vec![x, scale], call.output(0), shape);
+    };
+    let product = scope.step(call, MUL, &[x, scale], "product", shape)?;
+    scope.node(call, ADD, vec![product, shift], call.output(0), shape)
+}
+
+/// By the sum of magnitudes (`p` = 1) or the length (`p` = 2) along an axis; zeros stay zeros.
+pub fn lp(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "input")?;
+    let shape = scope.shape(x).to_vec();
+    let axis = call.axis("axis", -1, shape.len())?;
+    let mut kept = shape.clone();
+    kept[axis] = 1;
+    let name = format!("{}/sum", call.output(0));
+    let norm = match call.int("p")?.unwrap_or(2) {
+        1 => reduction_node(scope, call, x, Reduction::SumOfMagnitudes, &[axis], &name, &kept)?,
+        2 => {
+            let sum =
+                reduction_node(scope, call, x, Reduction::SumOfSquares, &[axis], &name, &kept)?;
+            scope.step(call, Op::Unary(Unary::Sqrt), &[sum], "norm", &kept)?
+        }
+        other => return call.refuse_value("p", &other.to_string(), "1 or 2"),
+    };
+    let above_zero = Op::Unary(Unary::Clip(f32::MIN_POSITIVE, f32::INFINITY));
+    let norm = scope.step(call, above_zero, &[norm], "divisor", &kept)?;
+    scope.emit(call, DIV, vec![x, norm], &shape)
+}
+
+/// `(x - mean) / (sqrt(mean of (x - mean)^2) + 1e-9)` over axes, by default all but the channels.
+pub fn mean_variance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "X")?;
+    let shape = scope.shape(x).to_vec();
+    let axes = resolved(call.ints("axes")?.unwrap_or(&[0, 2, 3]), shape.len())?;
+    let size = |axis: usize| if axes.contains(&axis) { 1 } else { shape[axis] };
+    let kept: Vec<usize> = (0..shape.len()).map(size).collect();
+    let name = |role: &str| format!("{}/{role}", call.output(0));
+    let mean = reduction_node(scope, call, x, Reduction::Mean, &axes, &name("mean"), &kept)?;
+    let centred = scope.step(call, SUB, &[x, mean], "centred", &shape)?;
+    let square = scope.step(call, Op::Unary(Unary::Square), &[centred], "square", &shape)?;
+    let variance =
+        reduction_node(scope, call, square, Reduction::Mean, &axes, &name("variance"), &kept)?;
+    let root = scope.step(call, Op::Unary(Unary::Sqrt), &[variance], "root", &kept)?;
+    let epsilon = number(scope, call, "epsilon", 1e-9);
+    let divisor = scope.step(call, ADD, &[root, epsilon], "divisor", &kept)?;
+    scope.emit(call, DIV, vec![centred, divisor], &shape)
+}
+
+fn number(scope: &mut Scope, call: &Call<'_>, role: &str, value: f32) -> ValueId {
+    scope.constant(&format!("{}/{role}", call.output(0)), Tensor::scalar(value))
+}

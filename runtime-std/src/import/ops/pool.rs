@@ -1,0 +1,88 @@
+//! Operators that pool: windows, and whole images.
+
+use super::super::graph::{Op, Pooling};
+use super::super::problem::{Read, invalid, refuse};
+use super::super::scope::one;
+use super::super::scope::{Call, Outputs, Scope};
+use super::along::reduction_node;
+use super::conv::{Axis, LARGEST, conv_pads, sizes};
+use elbow_core::kernels::Reduction;
+
+/// The largest value of every window.
+pub fn max(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    pool(scope, call, Pooling::Max)
+}
+
+/// The mean of every window.
+pub fn average(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let count_pads = call.flag("count_include_pad")?;
+    pool(scope, call, Pooling::Average { count_pads })
+}
+
+fn pool(scope: &mut Scope, call: &Call<'_>, kind: Pooling) -> Outputs {
+    let x = call.float(0, "X")?;
+    let input = scope.shape(x).to_vec();
+    let spatial = input.len().saturating_sub(2);
+    if !(1..=2).contains(&spatial) {
+        return refuse(
+            format!(
+                "pools {spatial} axes (input of shape {input:?}), expected one or two behind batch and channels"
+            ),
+            "use MaxPool1d or MaxPool2d, for example with the third axis in the channels",
+        );
+    }
+    if call.ints("kernel_shape")?.is_none() {
+        return invalid("its `kernel_shape` is missing");
+    }
+    let kernel = sizes(call, "kernel_shape", spatial, 1, 1)?;
+    let strides = sizes(call, "strides", spatial, 1, 1)?;
+    let dilations = sizes(call, "dilations", spatial, 1, 1)?;
+    let axis = |i: usize| Axis {
+        input: input[i + 2],
+        kernel: kernel[i],
+        stride: strides[i],
+        dilation: dilations[i],
+    };
+    let axes: Vec<Axis> = (0..spatial).map(axis).collect();
+    let (pads, pads_end) = conv_pads(call, &axes)?;
+    let ceil = call.flag("ceil_mode")?;
+    let mut shape = input[..2].to_vec();
+    for (axis, (start, end)) in axes.iter().zip(pads.iter().zip(&pads_end)) {
+        shape.push(windows(axis, *start, *end, ceil)?);
+    }
+    let op = Op::Pool { kernel, strides, dilations, pads, pads_end, kind };
+    scope.emit(call, op, vec![x], &shape)
+}
+
+/// Windows along an axis; with `ceil` the last one may hang over, but starts inside input or pad.
+fn windows(axis: &Axis, start: usize, end: usize, ceil: bool) -> Read<usize> {
+    let padded = axis.input + start + end;
+    if axis.kernel > LARGEST as usize / axis.dilation.max(1)
+        || start >= axis.span()
+        || end >= axis.span()
+    {
+        return invalid(format!("its pads {start} and {end} are not below its kernel's span"));
+    }
+    let Some(room) = padded.checked_sub(axis.span()) else {
+        return invalid(format!(
+            "a kernel that spans {} values does not fit into {padded}",
+            axis.span()
+        ));
+    };
+    let floor = room / axis.stride + 1;
+    let hangs = ceil && !room.is_multiple_of(axis.stride);
+    let starts_inside = floor * axis.stride < axis.input + start;
+    Ok(floor + usize::from(hangs && starts_inside))
+}
+
+/// One number for every channel.
+pub fn global(scope: &mut Scope, call: &Call<'_>, reduction: Reduction) -> Outputs {
+    let x = call.float(0, "X")?;
+    let shape = scope.shape(x).to_vec();
+    if shape.len() < 3 {
+        return invalid(format!("its input has shape {shape:?}, expected [batch, channels, ..]"));
+    }
+    let axes: Vec<usize> = (2..shape.len()).collect();
+    let kept: Vec<usize> = shape[..2].iter().copied().chain(vec![1; axes.len()]).collect();
+    reduction_node(scope, call, x, reduction, &axes, call.output(0), &kept).map(one)
+}
