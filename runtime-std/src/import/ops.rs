@@ -11,6 +11,7 @@ mod normalize;
 mod pad;
 mod pieces;
 mod pool;
+mod recurrent;
 mod reshape;
 
 use super::problem::{Read, Refusal, refuse, shown};
@@ -19,6 +20,7 @@ use super::scope::{Call, Outputs, Scope};
 use along::{Form, reduce};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use elementwise::{binary, extreme, parametric, parametric2, several, unary, unary_any};
+use recurrent::{Kind, recurrent};
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +61,35 @@ const AVERAGE_POOL: &[&str] =
     &["auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"];
 const MAX_POOL: &[&str] =
     &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"];
+const RNN: &[&str] = &[
+    "activation_alpha",
+    "activation_beta",
+    "activations",
+    "clip",
+    "direction",
+    "hidden_size",
+    "layout",
+];
+const GRU: &[&str] = &[
+    "activation_alpha",
+    "activation_beta",
+    "activations",
+    "clip",
+    "direction",
+    "hidden_size",
+    "layout",
+    "linear_before_reset",
+];
+const LSTM: &[&str] = &[
+    "activation_alpha",
+    "activation_beta",
+    "activations",
+    "clip",
+    "direction",
+    "hidden_size",
+    "input_forget",
+    "layout",
+];
 const BATCH_NORMALIZATION: &[&str] = &["epsilon", "momentum", "training_mode"];
 
 /// Every supported operator, by name.
@@ -120,6 +151,10 @@ pub const OPERATORS: &[Operator] = &[
         .takes(2, 2)
         .with(&["axis"])
         .note("indices known at import, or computed whole numbers"),
+    data("GRU", |s, c| recurrent(s, c, Kind::Gru))
+        .takes(3, 6)
+        .with(GRU)
+        .note("both directions, initial state; a state machine"),
     data("GatherElements", gather::gather_elements)
         .since(11)
         .takes(2, 2)
@@ -154,6 +189,10 @@ pub const OPERATORS: &[Operator] = &[
     data("HardSwish", |s, c| unary(s, c, Unary::HardSwish)).since(14),
     any("Identity", constant::identity).note("folded away"),
     data("InstanceNormalization", normalize::instance).takes(3, 3).with(&["epsilon"]),
+    data("LSTM", |s, c| recurrent(s, c, Kind::Lstm))
+        .takes(3, 8)
+        .with(LSTM)
+        .note("both directions, initial state, peepholes; a state machine"),
     data("LayerNormalization", normalize::layer)
         .since(17)
         .takes(2, 3)
@@ -197,6 +236,10 @@ pub const OPERATORS: &[Operator] = &[
         .takes(2, 2)
         .with(&["axis", "epsilon", "stash_type"])
         .note("also recognized where an exporter spells it out"),
+    data("RNN", |s, c| recurrent(s, c, Kind::Rnn))
+        .takes(3, 6)
+        .with(RNN)
+        .note("both directions, initial state; a state machine"),
     any("Range", constant::range)
         .since(11)
         .takes(3, 3)

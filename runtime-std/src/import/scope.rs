@@ -351,6 +351,17 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// A list of strings.
+    pub fn strings(&self, name: &str) -> Read<Option<Vec<&'a str>>> {
+        let found = self.attribute(name, attribute_type::STRINGS)?;
+        let Some(found) = found else { return Ok(None) };
+        let texts = found.strings.iter().map(|text| std::str::from_utf8(text));
+        match texts.collect::<std::result::Result<Vec<_>, _>>() {
+            Ok(texts) => Ok(Some(texts)),
+            Err(_) => invalid(format!("the attribute `{name}` is no text")),
+        }
+    }
+
     /// A tensor.
     pub fn tensor(&self, name: &str) -> Read<Option<Loaded>> {
         let found = self.attribute(name, attribute_type::TENSOR)?;

@@ -1,0 +1,337 @@
+//! Recurrent layers: `RNN`, `GRU`, `LSTM`.
+
+use super::super::graph::{Gives, Op, ValueId};
+use super::super::problem::{Read, invalid, refuse};
+use super::super::scope::{Call, Operand, Outputs, Scope};
+use super::super::tensor::{Tensor, len};
+use super::pieces::Piece;
+use elbow_core::kernels::{Cell, Unary};
+
+/// Which layer.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Kind {
+    Rnn,
+    Gru,
+    Lstm,
+}
+
+impl Kind {
+    fn gates(self) -> usize {
+        match self {
+            Self::Rnn => 1,
+            Self::Gru => 3,
+            Self::Lstm => 4,
+        }
+    }
+
+    fn activations(self) -> &'static [&'static str] {
+        match self {
+            Self::Rnn => &["Tanh"],
+            Self::Gru => &["Sigmoid", "Tanh"],
+            Self::Lstm => &["Sigmoid", "Tanh", "Tanh"],
+        }
+    }
+}
+
+/// What all directions of a layer have in common.
+struct Layer {
+    kind: Kind,
+    /// `[steps, rows, inputs]`
+    x: ValueId,
+    steps: usize,
+    rows: usize,
+    inputs: usize,
+    hidden: usize,
+    directions: usize,
+    /// The states of the file lead with the rows.
+    rows_first: bool,
+}
+
+/// Reads a layer: each direction is a layer of its own, and their results are joined.
+pub fn recurrent(scope: &mut Scope, call: &Call<'_>, kind: Kind) -> Outputs {
+    let (directions, first_reverse) = match call.string("direction")? {
+        None | Some("forward") => (1, false),
+        Some("reverse") => (1, true),
+        Some("bidirectional") => (2, false),
+        Some(other) => {
+            return call.refuse_value("direction", other, "forward, reverse or bidirectional");
+        }
+    };
+    if call.number("clip")?.is_some() {
+        return call.refuse_value("clip", "set", "no clipping");
+    }
+    let layer = layer(scope, call, kind, directions)?;
+    check_lengths(call, &layer)?;
+    let cells = cells(call, kind, directions)?;
+    let mut given: [Vec<ValueId>; 3] = Default::default();
+    for (direction, cell) in cells.into_iter().enumerate() {
+        let inputs = layer.operands(scope, call, direction)?;
+        let reverse = first_reverse || direction == 1;
+        let state = [layer.rows, layer.hidden];
+        let sequence = [layer.steps, layer.rows, layer.hidden];
+        let results = [
+            (Gives::Sequence, "sequence", &sequence[..]),
+            (Gives::Hidden, "hidden", &state[..]),
+            (Gives::Cell, "cell", &state[..]),
+        ];
+        let count = if kind == Kind::Lstm { 3 } else { 2 };
+        for (at, (gives, role, shape)) in results.into_iter().take(count).enumerate() {
+            let op = Op::Recurrent { cell, reverse, gives };
+            let role = format!("{role}{direction}");
+            given[at].push(scope.step(call, op, &inputs, &role, shape)?);
+        }
+    }
+    let outputs = given.into_iter().enumerate().filter(|(_, parts)| !parts.is_empty());
+    outputs.map(|(at, parts)| joined(scope, call, &layer, at, &parts)).collect()
+}
+
+/// The directions' results as the output of this position.
+fn joined(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    layer: &Layer,
+    output: usize,
+    parts: &[ValueId],
+) -> Read<Operand> {
+    let &Layer { steps, rows, hidden, directions, .. } = layer;
+    let sequence = output == 0;
+    let base = match call.output(output) {
+        "" => format!("{}/output{output}", call.output(0)),
+        name => name.to_string(),
+    };
+    let lifted = if sequence { vec![steps, 1, rows, hidden] } else { vec![1, rows, hidden] };
+    let mut lift = |(direction, &part): (usize, &ValueId)| {
+        let name = format!("{base}/direction{direction}");
+        scope.node(call, Op::Reshape, vec![part], &name, &lifted)
+    };
+    let parts = parts.iter().enumerate().map(&mut lift).collect::<Read<Vec<_>>>()?;
+    let axis = usize::from(sequence);
+    let mut shape = lifted.clone();
+    shape[axis] = directions;
+    let own = if layer.rows_first { format!("{base}/joined") } else { base.clone() };
+    let value = match parts[..] {
+        [only] => scope.node(call, Op::Reshape, vec![only], &own, &shape)?,
+        _ => scope.node(call, Op::Concat { axis }, parts, &own, &shape)?,
+    };
+    if !layer.rows_first {
+        return Ok(Operand::Float(value));
+    }
+    let perm = if sequence { vec![2, 0, 1, 3] } else { vec![1, 0, 2] };
+    let shape: Vec<usize> = perm.iter().map(|&axis| shape[axis]).collect();
+    scope.node(call, Op::Transpose { perm }, vec![value], &base, &shape).map(Operand::Float)
+}
+
+fn layer(scope: &mut Scope, call: &Call<'_>, kind: Kind, directions: usize) -> Read<Layer> {
+    let x = call.float(0, "X")?;
+    let rows_first = call.flag("layout")?;
+    let &[a, b, inputs] = scope.shape(x) else {
+        return invalid(format!("its input has shape {:?}, expected three axes", scope.shape(x)));
+    };
+    let (w, r) = (call.float(1, "W")?, call.float(2, "R")?);
+    let hidden = scope.shape(r).last().copied().unwrap_or(0);
+    let rows_of_gates = kind.gates() * hidden;
+    let fits = hidden > 0
+        && scope.shape(w) == [directions, rows_of_gates, inputs]
+        && scope.shape(r) == [directions, rows_of_gates, hidden];
+    if !fits {
+        return invalid(format!(
+            "weights of shapes {:?} and {:?} do not fit {directions} directions and {inputs} inputs",
+            scope.shape(w),
+            scope.shape(r)
+        ));
+    }
+    if call.int("hidden_size")?.is_some_and(|size| size != hidden as i64) {
+        return invalid(format!("`hidden_size` differs from the weights' {hidden}"));
+    }
+    let (steps, rows) = if rows_first { (b, a) } else { (a, b) };
+    let x = if rows_first {
+        let perm = Op::Transpose { perm: vec![1, 0, 2] };
+        scope.step(call, perm, &[x], "by_step", &[steps, rows, inputs])?
+    } else {
+        x
+    };
+    Ok(Layer { kind, x, steps, rows, inputs, hidden, directions, rows_first })
+}
+
+/// All sequences have to have the length of the input.
+fn check_lengths(call: &Call<'_>, layer: &Layer) -> Read<()> {
+    let steps = layer.steps as i64;
+    match call.optional_integers(4, "sequence_lens")? {
+        Some(lengths) if lengths.data.iter().any(|&length| length != steps) => refuse(
+            format!(
+                "its `sequence_lens` are {:?}, expected the input's {steps} steps",
+                lengths.data
+            ),
+            "export without lengths (no packed sequences): every window has the same length",
+        ),
+        _ => Ok(()),
+    }
+}
+
+impl Layer {
+    /// The operands of one direction, as [`Op::Recurrent`] takes them.
+    fn operands(&self, scope: &mut Scope, call: &Call<'_>, direction: usize) -> Read<Vec<ValueId>> {
+        let &Layer { kind, inputs, hidden, .. } = self;
+        let gates = kind.gates() * hidden;
+        let part = |scope: &mut Scope, index: usize, role: &str, shape: &[usize]| {
+            self.part(scope, call, (index, role), direction, shape)
+        };
+        let w = part(scope, 1, "W", &[gates, inputs])?;
+        let r = part(scope, 2, "R", &[gates, hidden])?;
+        let bias = part(scope, 3, "B", &[2 * gates])?;
+        let h = self.state(scope, call, (5, "initial_h"), direction)?;
+        let mut operands = vec![self.x, w, r, bias, h];
+        if kind == Kind::Lstm {
+            operands.push(self.state(scope, call, (6, "initial_c"), direction)?);
+            if matches!(call.inputs.get(7), Some(Some(_))) {
+                operands.push(part(scope, 7, "P", &[3 * hidden])?);
+            }
+        }
+        let constants = [1, 2, 3].into_iter().chain((operands.len() > 6).then_some(6));
+        if constants.into_iter().any(|at| scope.known(operands[at]).is_none()) {
+            return refuse(
+                "its weights are computed, expected constants",
+                "store the layer's weights as initializers",
+            );
+        }
+        Ok(operands)
+    }
+
+    /// One direction's part of an operand; zeros where it is left out.
+    fn part(
+        &self,
+        scope: &mut Scope,
+        call: &Call<'_>,
+        (index, role): (usize, &str),
+        direction: usize,
+        shape: &[usize],
+    ) -> Read<ValueId> {
+        let Some(all) = call.optional_float(index, role)? else {
+            return self.zeros(scope, call, role, shape);
+        };
+        let stacked: Vec<usize> = [self.directions].iter().chain(shape).copied().collect();
+        self.pick(scope, call, all, &stacked, role, direction, shape)
+    }
+
+    /// One direction's initial state; zeros where it is left out.
+    fn state(
+        &self,
+        scope: &mut Scope,
+        call: &Call<'_>,
+        (index, role): (usize, &str),
+        direction: usize,
+    ) -> Read<ValueId> {
+        let shape = [self.rows, self.hidden];
+        let Some(mut all) = call.optional_float(index, role)? else {
+            return self.zeros(scope, call, role, &shape);
+        };
+        let stacked = [self.directions, self.rows, self.hidden];
+        if self.rows_first && self.directions * self.rows > 1 {
+            let perm = Op::Transpose { perm: vec![1, 0, 2] };
+            if scope.shape(all) != [self.rows, self.directions, self.hidden] {
+                return invalid(format!("`{role}` has shape {:?}", scope.shape(all)));
+            }
+            all = scope.step(call, perm, &[all], &format!("{role}_by_direction"), &stacked)?;
+        }
+        self.pick(scope, call, all, &stacked, role, direction, &shape)
+    }
+
+    #[allow(clippy::too_many_arguments)] // what is picked, and what it is called
+    fn pick(
+        &self,
+        scope: &mut Scope,
+        call: &Call<'_>,
+        all: ValueId,
+        stacked: &[usize],
+        role: &str,
+        direction: usize,
+        shape: &[usize],
+    ) -> Read<ValueId> {
+        if scope.shape(all) != stacked {
+            return invalid(format!(
+                "`{role}` has shape {:?}, expected {stacked:?}",
+                scope.shape(all)
+            ));
+        }
+        let role = format!("{role}{direction}");
+        let piece = Piece::whole(stacked).part(0, direction, 1, 1);
+        let own = piece.shape.clone();
+        let slice = scope.step(call, piece.op(), &[all], &format!("{role}/stacked"), &own)?;
+        scope.step(call, Op::Reshape, &[slice], &role, shape)
+    }
+
+    fn zeros(
+        &self,
+        scope: &mut Scope,
+        call: &Call<'_>,
+        role: &str,
+        shape: &[usize],
+    ) -> Read<ValueId> {
+        scope.spend(len(shape))?;
+        let zeros = Tensor { shape: shape.to_vec(), data: vec![0.0; len(shape)] };
+        Ok(scope.constant(&format!("{}/{role}", call.output(0)), zeros))
+    }
+}
+
+/// The recurrence of every direction.
+fn cells(call: &Call<'_>, kind: Kind, directions: usize) -> Read<Vec<Cell>> {
+    let defaults = kind.activations();
+    let expected = defaults.len() * directions;
+    let names: Vec<&str> = match call.strings("activations")? {
+        Some(names) if names.len() == expected => names,
+        Some(names) => {
+            return invalid(format!("{} activations, expected {expected}", names.len()));
+        }
+        None => defaults.iter().copied().cycle().take(expected).collect(),
+    };
+    let mut parameters = Parameters {
+        alpha: call.numbers("activation_alpha")?.unwrap_or_default().iter().copied(),
+        beta: call.numbers("activation_beta")?.unwrap_or_default().iter().copied(),
+    };
+    let functions: Vec<Unary> =
+        names.iter().map(|name| parameters.activation(call, name)).collect::<Read<_>>()?;
+    let cell = |f: &[Unary]| {
+        Ok(match (kind, f) {
+            (Kind::Rnn, &[f]) => Cell::Rnn { f },
+            (Kind::Gru, &[f, g]) => {
+                Cell::Gru { f, g, linear_before_reset: call.flag("linear_before_reset")? }
+            }
+            (Kind::Lstm, &[f, g, h]) => Cell::Lstm { f, g, h, coupled: call.flag("input_forget")? },
+            _ => return invalid("its activations do not fit its kind"),
+        })
+    };
+    functions.chunks(defaults.len()).map(cell).collect()
+}
+
+/// Parameters of activations, in the order in which the activations take them.
+struct Parameters<A> {
+    alpha: A,
+    beta: A,
+}
+
+impl<A: Iterator<Item = f32>> Parameters<A> {
+    fn activation(&mut self, call: &Call<'_>, name: &str) -> Read<Unary> {
+        let mut alpha = |default: f32| self.alpha.next().unwrap_or(default);
+        Ok(match name.to_ascii_lowercase().as_str() {
+            "sigmoid" => Unary::Sigmoid,
+            "tanh" => Unary::Tanh,
+            "relu" => Unary::Relu,
+            "softplus" => Unary::Softplus,
+            "softsign" => Unary::Softsign,
+            "leakyrelu" => Unary::LeakyRelu(alpha(0.01)),
+            "elu" => Unary::Elu(alpha(1.0)),
+            "thresholdedrelu" => Unary::ThresholdedRelu(alpha(1.0)),
+            "hardsigmoid" => {
+                let alpha = alpha(0.2);
+                Unary::HardSigmoid(alpha, self.beta.next().unwrap_or(0.5))
+            }
+            other => {
+                return call.refuse_value(
+                    "activations",
+                    other,
+                    "a function that `elbow ops` lists",
+                );
+            }
+        })
+    }
+}
