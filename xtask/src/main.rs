@@ -1,8 +1,9 @@
-//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask proof`: from a fresh machine to the result.
+//! `cargo xtask demo`, `test`, `proof`, `onnx`: from a fresh machine to the result.
 //!
 //! Exit codes: 0 done, 1 a step failed, 2 usage, 3 the machine lacks something, with the commands
 //! that bring it.
 
+mod onnx;
 mod steps;
 
 use elbow_toolchain::{
@@ -16,7 +17,8 @@ usage: cargo xtask COMMAND
 
   demo   stream the shipped recording through an emulated board: posteriors, scores, parity, picture
   test   everything that must hold: format, lints, docs, tests, proof images, emulated devices
-  proof  only the images that link if no panic is reachable";
+  proof  only the images that link if no panic is reachable
+  onnx   only ONNX's own node tests";
 
 const FAILED: u8 = 1;
 const USED_WRONGLY: u8 = 2;
@@ -24,10 +26,11 @@ const LACKING: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (steps, emulating) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["demo"] => (steps::demo(), true),
-        ["test"] => (steps::test(), true),
-        ["proof"] => (steps::proof(), false),
+    let (steps, needs) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["demo"] => (steps::demo(), &[Need::Compilers, Need::Emulator][..]),
+        ["test"] => (steps::test(), &[Need::Compilers, Need::Emulator, Need::NodeTests][..]),
+        ["proof"] => (steps::proof(), &[Need::Compilers][..]),
+        ["onnx"] => (steps::onnx(), &[Need::NodeTests][..]),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -37,7 +40,7 @@ fn main() -> ExitCode {
             return ExitCode::from(USED_WRONGLY);
         }
     };
-    match prepare(&steps, emulating) {
+    match prepare(&steps, needs) {
         Err(message) => {
             eprintln!("{message}");
             ExitCode::from(LACKING)
@@ -47,9 +50,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Installs what is missing where it may, and says what will be used; the emulator only where the
-/// steps start it.
-fn prepare(steps: &[Step], emulating: bool) -> Result<(), String> {
+/// What steps need besides cargo.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Compilers,
+    Emulator,
+    NodeTests,
+}
+
+/// Installs what is missing where it may, and says what will be used.
+fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
     for component in ["fmt", "clippy"] {
         if steps.iter().any(|step| step.uses(component)) && !has(component) {
             let package = if component == "fmt" { "rustfmt" } else { component };
@@ -58,17 +68,20 @@ fn prepare(steps: &[Step], emulating: bool) -> Result<(), String> {
             ));
         }
     }
-    bring(emulating).map_err(|error| error.to_string())
+    bring(needs).map_err(|error| error.to_string())?;
+    if needs.contains(&Need::NodeTests) { onnx::bring() } else { Ok(()) }
 }
 
-/// Compilers, and the emulator where it is wanted.
-fn bring(emulating: bool) -> Result<(), Error> {
-    let mut missing = missing_compilers();
+/// Compilers and emulator, where they are wanted.
+fn bring(needs: &[Need]) -> Result<(), Error> {
+    let (compiling, emulating) =
+        (needs.contains(&Need::Compilers), needs.contains(&Need::Emulator));
+    let mut missing = if compiling { missing_compilers() } else { Vec::new() };
     if emulating {
         missing.extend(missing_emulator());
     }
     install(&missing)?;
-    for target in [CORTEX_M3, CORTEX_M4] {
+    for target in [CORTEX_M3, CORTEX_M4].iter().filter(|_| compiling) {
         eprintln!("{target}: {}", Compiler::find(target)?);
     }
     if emulating {

@@ -83,6 +83,12 @@ pub fn proof() -> Vec<Step> {
     vec![Step::new("proof images", &["test", "-p", "elbow-tests", "--test", "proof"])]
 }
 
+/// Only ONNX's own node tests.
+pub fn onnx() -> Vec<Step> {
+    let test = ["test", "-p", "elbow-tests", "--test", "onnx_nodes", "--", "--nocapture"];
+    vec![Step::new("node tests of ONNX", &test)]
+}
+
 /// Runs all steps, whatever fails, and closes with a count; whether all succeeded.
 pub fn run(steps: &[Step]) -> bool {
     let mut failed = Vec::new();
@@ -106,6 +112,7 @@ pub fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-fn root() -> PathBuf {
+/// The folder of the repository.
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

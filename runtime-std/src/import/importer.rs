@@ -235,13 +235,16 @@ impl<'a> Importer<'a> {
         outputs
     }
 
-    fn output(&self, info: &proto::ValueInfo) -> Read<Option<ValueId>> {
+    fn output(&mut self, info: &proto::ValueInfo) -> Read<Option<ValueId>> {
         let declared = info
             .r#type
             .as_ref()
             .and_then(|kind| kind.tensor.as_ref())
             .map(|tensor| tensor.elem_type);
         match self.bound.get(info.name.as_str()) {
+            Some(Some(Operand::Integers(tensor))) => {
+                self.scope.data_of(&info.name, tensor).map(Some)
+            }
             Some(Some(Operand::Float(id))) => {
                 let kind = self.scope.kind(*id);
                 match declared {
@@ -252,9 +255,6 @@ impl<'a> Importer<'a> {
                         proto::data_type_name(other)
                     )),
                 }
-            }
-            Some(Some(Operand::Integers(_))) => {
-                refuse("gives integers, expected float32", "leave this output out of the model")
             }
             Some(None) => Ok(None),
             // A node on a cycle, which has been reported.

@@ -13,6 +13,7 @@ mod pieces;
 mod pool;
 mod recurrent;
 mod reshape;
+mod resize;
 
 use super::problem::{Read, Refusal, refuse, shown};
 use super::proto::{Node, OLDEST_OPSET};
@@ -61,6 +62,17 @@ const AVERAGE_POOL: &[&str] =
     &["auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"];
 const MAX_POOL: &[&str] =
     &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"];
+const RESIZE: &[&str] = &[
+    "antialias",
+    "axes",
+    "coordinate_transformation_mode",
+    "cubic_coeff_a",
+    "exclude_outside",
+    "extrapolation_value",
+    "keep_aspect_ratio_policy",
+    "mode",
+    "nearest_mode",
+];
 const RNN: &[&str] = &[
     "activation_alpha",
     "activation_beta",
@@ -261,6 +273,11 @@ pub const OPERATORS: &[Operator] = &[
         .takes(2, 2)
         .with(&["allowzero"])
         .note("to a shape known at import; 0, -1, allowzero"),
+    data("Resize", resize::resize)
+        .since(10)
+        .takes(1, 4)
+        .with(RESIZE)
+        .note("nearest, linear, cubic; factors and sizes known at import"),
     data("Round", |s, c| unary(s, c, Unary::Round)).since(11).note("halves to even"),
     data("Selu", |s, c| {
         parametric2(s, c, ["alpha", "gamma"], [1.673_263_2, 1.050_701], Unary::Selu)
@@ -278,7 +295,7 @@ pub const OPERATORS: &[Operator] = &[
     data("Softmax", |s, c| along::softmax(s, c, false)).with(&["axis"]),
     data("Softplus", |s, c| unary(s, c, Unary::Softplus)),
     data("Softsign", |s, c| unary(s, c, Unary::Softsign)),
-    data("SpaceToDepth", layout::space_to_depth).with(&["blocksize"]),
+    data("SpaceToDepth", layout::space_to_depth).with(&["blocksize", "mode"]),
     data("Split", pieces::split).takes(1, 2).with(&["axis", "split", "num_outputs"]),
     data("Sqrt", |s, c| unary(s, c, Unary::Sqrt)),
     any("Squeeze", reshape::squeeze).takes(1, 2).with(&["axes"]),
@@ -293,6 +310,7 @@ pub const OPERATORS: &[Operator] = &[
     any("Transpose", layout::transpose).with(&["perm"]),
     any("Trilu", layout::triangle).since(14).takes(1, 2).with(&["upper"]),
     any("Unsqueeze", reshape::unsqueeze).takes(1, 2).with(&["axes"]),
+    data("Upsample", resize::upsample).takes(2, 2).with(&["mode"]).note("opset 9; then Resize"),
     any("Where", elementwise::choose).takes(3, 3).note("broadcasts"),
     logic("Xor", |s, c| binary(s, c, BinaryOp::Xor)).takes(2, 2).note("broadcasts"),
 ];

@@ -28,6 +28,9 @@ pub fn reduce(scope: &mut Scope, call: &Call<'_>, form: Form) -> Outputs {
         Operand::Integers(x) => reduced_integers(scope, &x, form, &axes, keep),
         Operand::Float(x) => {
             let y = reduced(scope, call, x, form, &axes, keep)?;
+            if let Form::Plain(Reduction::Max | Reduction::Min) = form {
+                scope.set_kind(y, scope.kind(x));
+            }
             Ok(one(y))
         }
     }

@@ -14,8 +14,8 @@ pub fn identity(_: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(vec![call.operand(0, "input")?])
 }
 
-/// Nothing, in evaluation. The training mode is an input since opset 12.
-pub fn dropout(_: &mut Scope, call: &Call<'_>) -> Outputs {
+/// Nothing, in evaluation; its mask keeps all. The training mode is an input since opset 12.
+pub fn dropout(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let training = call.optional_integers(2, "training_mode")?;
     if training.is_some_and(|mode| mode.data.iter().any(|&mode| mode != 0)) {
         return refuse(
@@ -23,7 +23,17 @@ pub fn dropout(_: &mut Scope, call: &Call<'_>) -> Outputs {
             "call `model.eval()` before exporting",
         );
     }
-    Ok(vec![Operand::Float(call.float(0, "data")?)])
+    let x = call.float(0, "data")?;
+    let mut outputs = one(x);
+    if !call.output(1).is_empty() {
+        let shape = scope.shape(x).to_vec();
+        scope.spend(len(&shape))?;
+        let mask = Tensor { data: vec![1.0; len(&shape)], shape };
+        let mask = scope.constant(call.output(1), mask);
+        scope.set_kind(mask, Kind::Bool);
+        outputs.push(Operand::Float(mask));
+    }
+    Ok(outputs)
 }
 
 /// A tensor, or numbers.

@@ -198,8 +198,8 @@ pub fn pow(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             scope.emit(call, Op::Unary(f), vec![x], &shape)
         }
         _ => {
-            let shape = broadcast(&shape, scope.shape(exponent))?;
-            scope.emit(call, Op::Binary(BinaryOp::Pow), vec![x, exponent], &shape)
+            let (shape, kind) = (broadcast(&shape, scope.shape(exponent))?, scope.kind(x));
+            scope.emit_kind(call, Op::Binary(BinaryOp::Pow), vec![x, exponent], &shape, kind)
         }
     }
 }

@@ -100,7 +100,7 @@ pub fn expand(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// Repeats the whole tensor along axes.
+/// Repeats the whole tensor along axes, one after another from the last.
 pub fn tile(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, repeats) = (call.operand(0, "input")?, call.known_integers(1, "repeats")?);
     let from = shape_of(scope, &x).to_vec();
@@ -110,30 +110,45 @@ pub fn tile(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             repeats.data
         ));
     }
-    let (mut lifted, mut repeated, mut dims) = (Vec::new(), Vec::new(), Vec::new());
-    for (&size, &count) in from.iter().zip(&repeats.data) {
-        if count != 1 {
-            lifted.push(1);
-            repeated.push(count);
-        }
-        lifted.push(size);
-        repeated.push(size as i64);
-        dims.push((size as i64).saturating_mul(count));
-    }
+    let dims = from.iter().zip(&repeats.data);
+    let dims: Vec<i64> = dims.map(|(&size, &count)| (size as i64).saturating_mul(count)).collect();
     let shape = checked_shape(&dims)?;
-    let repeated: Vec<usize> = repeated.iter().map(|&size| size as usize).collect();
+    let axes = (0..from.len()).rev().filter(|&axis| repeats.data[axis] != 1);
     match x {
         Operand::Integers(x) => {
             scope.spend(len(&shape))?;
-            let lifted = Tensor { shape: lifted, data: x.data.clone() };
-            integers(Tensor { shape, data: lifted.expand(&repeated).data })
+            let mut y = Tensor::clone(&x);
+            for axis in axes {
+                let count = repeats.data[axis] as usize;
+                let (lifted, repeated, joined) = repeat(&y.shape, axis, count);
+                let data = Tensor { shape: lifted, data: y.data }.expand(&repeated).data;
+                y = Tensor { shape: joined, data };
+            }
+            integers(y)
         }
         Operand::Float(x) => {
-            let lifted = scope.step(call, Op::Reshape, &[x], "lifted", &lifted)?;
-            let tiled = scope.step(call, Op::Expand, &[lifted], "repeated", &repeated)?;
-            scope.emit(call, Op::Reshape, vec![tiled], &shape)
+            let mut y = x;
+            for axis in axes {
+                let count = repeats.data[axis] as usize;
+                let (lifted, repeated, joined) = repeat(scope.shape(y), axis, count);
+                let name = |role: &str| format!("{role}{axis}");
+                y = scope.step(call, Op::Reshape, &[y], &name("lifted"), &lifted)?;
+                y = scope.step(call, Op::Expand, &[y], &name("repeated"), &repeated)?;
+                y = scope.step(call, Op::Reshape, &[y], &name("joined"), &joined)?;
+            }
+            scope.emit(call, Op::Reshape, vec![y], &shape)
         }
     }
+}
+
+/// Shapes on the way to a repeated axis: with a new axis in front of it, that axis repeated, joined.
+fn repeat(shape: &[usize], axis: usize, count: usize) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
+    let (mut lifted, mut joined) = (shape.to_vec(), shape.to_vec());
+    lifted.insert(axis, 1);
+    let mut repeated = lifted.clone();
+    repeated[axis] = count;
+    joined[axis] *= count;
+    (lifted, repeated, joined)
 }
 
 /// From channels to blocks of neighbouring positions, or back: a transposition of the blocks.
@@ -189,7 +204,12 @@ pub fn space_to_depth(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         return invalid(format!("{h} by {w} positions do not make blocks of {b} times {b}"));
     }
     let split = [n, c, h / b, b, w / b, b];
-    blocks(scope, call, split, [0, 3, 5, 1, 2, 4], &[n, c * b * b, h / b, w / b])
+    let perm = match call.string("mode")? {
+        None | Some("DCR") => [0, 3, 5, 1, 2, 4],
+        Some("CRD") => [0, 1, 3, 5, 2, 4],
+        Some(other) => return call.refuse_value("mode", other, "DCR or CRD"),
+    };
+    blocks(scope, call, split, perm, &[n, c * b * b, h / b, w / b])
 }
 
 /// The upper or lower triangle of matrices; zeros elsewhere.

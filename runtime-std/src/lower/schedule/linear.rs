@@ -69,7 +69,7 @@ struct Layer {
     bias: Option<(ValueId, f32)>,
 }
 
-impl Scheduler<'_> {
+impl<'g> Scheduler<'g> {
     /// `alpha * op(a) * op(b) + beta * c`
     pub(super) fn gemm(&mut self, node: &Node, form: &Form) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
@@ -164,16 +164,13 @@ impl Scheduler<'_> {
         b: (ValueId, Matrix),
     ) -> Advice<TensorId> {
         let shape = self.shape(node.output);
-        let (a, left, a_step) = self.stack(node, a, form.trans_a)?;
-        let (b, right, b_step) = self.stack(node, b, form.trans_b)?;
-        let s = MatMul {
-            batch: shape.iter().product::<usize>() / (left.rows * right.columns).max(1),
-            rows: left.rows,
-            inner: left.columns,
-            columns: right.columns,
-            a_step,
-            b_step,
-        };
+        let (a, left) = self.operand(node, a, form.trans_a)?;
+        let (b, right) = self.operand(node, b, form.trans_b)?;
+        let (rows, columns) = (left.rows, right.columns);
+        let batch = shape.iter().product::<usize>() / (rows * columns).max(1);
+        let (a, a_step) = self.stack(node, a, left, batch)?;
+        let (b, b_step) = self.stack(node, b, right, batch)?;
+        let s = MatMul { batch, rows, inner: left.columns, columns, a_step, b_step };
         let y = self.call(node, shape, Kernel::MatMul(s), &[a, b]);
         if form.alpha != 1.0 {
             self.scale(node, shape, y, form.alpha);
@@ -181,37 +178,45 @@ impl Scheduler<'_> {
         Ok(y)
     }
 
-    /// An operand of a product as a stack of matrices, transposed where `transpose` says so, and the
-    /// step between its matrices. A stack that the other operand's stretches is repeated.
-    fn stack(
+    /// An operand of a product, transposed where `transpose` says so.
+    fn operand(
         &mut self,
         node: &Node,
         (value, stored): (ValueId, Matrix),
         transpose: bool,
-    ) -> Advice<(TensorId, Matrix, usize)> {
-        let mut x = self.read(value);
-        let mut matrix = stored;
-        if transpose {
-            (x, matrix) = (self.transposed(node, x, stored.shape())?, stored.transposed());
+    ) -> Advice<((TensorId, &'g [usize]), Matrix)> {
+        let (x, shape) = (self.read(value), self.shape(value));
+        if !transpose {
+            return Ok(((x, shape), stored));
         }
+        let x = self.transposed(node, x, stored.shape())?;
+        Ok(((x, shape), stored.transposed()))
+    }
+
+    /// A stack of `batch` matrices and the step between them; one that the other operand's stretches
+    /// is repeated.
+    fn stack(
+        &mut self,
+        node: &Node,
+        (x, shape): (TensorId, &[usize]),
+        matrix: Matrix,
+        batch: usize,
+    ) -> Advice<(TensorId, usize)> {
         let size = matrix.rows * matrix.columns;
-        let (from, to) = (self.shape(value), self.shape(node.output));
-        let ([lead @ .., _, _], [wanted @ .., _, _]) = (from, to) else {
-            return Ok((x, matrix, 0));
-        };
-        let stack: usize = wanted.iter().product();
         if matrix.batch == 1 {
-            return Ok((x, matrix, 0));
+            return Ok((x, 0));
         }
-        if matrix.batch != stack {
-            let (mut from, mut shape) = (lead.to_vec(), wanted.to_vec());
-            from.push(size);
-            shape.push(size);
-            let axes = collapse(&shape, &broadcast(&from, &shape), &row_major(&shape));
-            let copy = strided(&axes, 0, 0).ok_or(TOO_MANY_AXES)?;
-            x = self.call(node, &shape, Kernel::Strided(copy), &[x]);
+        if matrix.batch == batch {
+            return Ok((x, size));
         }
-        Ok((x, matrix, size))
+        let stacked = |shape: &[usize]| -> Vec<usize> {
+            let lead = shape.len().saturating_sub(2);
+            shape[..lead].iter().copied().chain([size]).collect()
+        };
+        let (from, shape) = (stacked(shape), stacked(self.shape(node.output)));
+        let axes = collapse(&shape, &broadcast(&from, &shape), &row_major(&shape));
+        let copy = strided(&axes, 0, 0).ok_or(TOO_MANY_AXES)?;
+        Ok((self.call(node, &shape, Kernel::Strided(copy), &[x]), size))
     }
 
     /// `y *= factor`

@@ -1,0 +1,297 @@
+//! Resampling to another length: `Resize` and `Upsample`, axis by axis.
+
+use super::super::graph::Op;
+use super::super::problem::{Read, invalid, refuse};
+use super::super::scope::{Call, Outputs, Scope};
+use super::super::tensor::{checked_shape, resolve_axis};
+
+/// Where output positions lie in the input.
+#[derive(Clone, Copy, PartialEq)]
+enum Coordinates {
+    HalfPixel,
+    HalfPixelSymmetric,
+    PytorchHalfPixel,
+    AlignCorners,
+    Asymmetric,
+    CropAndResize,
+}
+
+/// Which neighbour is nearest.
+#[derive(Clone, Copy, PartialEq)]
+enum Rounding {
+    PreferFloor,
+    PreferCeil,
+    Floor,
+    Ceil,
+}
+
+/// How values between positions come about.
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Nearest(Rounding),
+    Linear,
+    /// With the coefficient of the kernel (Keys, 1981).
+    Cubic(f64),
+}
+
+/// All attributes.
+struct Attributes {
+    mode: Mode,
+    coordinates: Coordinates,
+    antialias: bool,
+    exclude_outside: bool,
+}
+
+/// One axis.
+struct Axis {
+    axis: usize,
+    from: usize,
+    to: usize,
+    scale: f64,
+    /// Start and end of the crop, as shares of the axis.
+    roi: (f64, f64),
+}
+
+/// Scales or sizes per axis; each axis that changes is one node.
+pub fn resize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "X")?;
+    let from = scope.shape(x).to_vec();
+    let old = call.opset < 11;
+    let attributes = attributes(call, old)?;
+    let axes = axes(scope, call, &from, old)?;
+    let mut y = x;
+    for axis in &axes {
+        let crops = attributes.coordinates == Coordinates::CropAndResize;
+        if axis.from == axis.to && axis.scale == 1.0 && !crops {
+            continue;
+        }
+        let mut shape = scope.shape(y).to_vec();
+        shape[axis.axis] = axis.to;
+        let op = axis.op(&attributes)?;
+        y = scope.step(call, op, &[y], &format!("axis{}", axis.axis), &shape)?;
+    }
+    let shape = scope.shape(y).to_vec();
+    scope.emit(call, Op::Reshape, vec![y], &shape)
+}
+
+fn attributes(call: &Call<'_>, old: bool) -> Read<Attributes> {
+    let coordinates = match call.string("coordinate_transformation_mode")? {
+        _ if old => Coordinates::Asymmetric,
+        None | Some("half_pixel") => Coordinates::HalfPixel,
+        Some("half_pixel_symmetric") => Coordinates::HalfPixelSymmetric,
+        Some("pytorch_half_pixel") => Coordinates::PytorchHalfPixel,
+        Some("align_corners") => Coordinates::AlignCorners,
+        Some("asymmetric") => Coordinates::Asymmetric,
+        Some("tf_crop_and_resize") => Coordinates::CropAndResize,
+        Some(other) => {
+            let expected = "half_pixel, align_corners, asymmetric or one of their variants";
+            return call.refuse_value("coordinate_transformation_mode", other, expected);
+        }
+    };
+    let rounding = match call.string("nearest_mode")? {
+        _ if old => Rounding::Floor,
+        None | Some("round_prefer_floor") => Rounding::PreferFloor,
+        Some("round_prefer_ceil") => Rounding::PreferCeil,
+        Some("floor") => Rounding::Floor,
+        Some("ceil") => Rounding::Ceil,
+        Some(other) => return call.refuse_value("nearest_mode", other, "a rounding of ONNX"),
+    };
+    let mode = match call.string("mode")? {
+        None | Some("nearest") => Mode::Nearest(rounding),
+        Some("linear" | "bilinear") => Mode::Linear,
+        Some("cubic") => Mode::Cubic(f64::from(call.number("cubic_coeff_a")?.unwrap_or(-0.75))),
+        Some(other) => return call.refuse_value("mode", other, "nearest, linear or cubic"),
+    };
+    let (antialias, exclude_outside) = (call.flag("antialias")?, call.flag("exclude_outside")?);
+    Ok(Attributes { mode, coordinates, antialias, exclude_outside })
+}
+
+/// The axes that are listed, all where none is. Scales are input 1 before opset 11; since, the inputs
+/// are roi, scales and sizes.
+fn axes(scope: &Scope, call: &Call<'_>, from: &[usize], old: bool) -> Read<Vec<Axis>> {
+    let listed: Vec<usize> = match call.ints("axes")? {
+        Some(axes) => {
+            axes.iter().map(|&axis| resolve_axis(axis, from.len())).collect::<Read<_>>()?
+        }
+        None => (0..from.len()).collect(),
+    };
+    let scales = known(scope, call, if old { 1 } else { 2 }, "scales")?;
+    let sizes = if old { None } else { call.optional_integers(3, "sizes")? };
+    let sizes = sizes.filter(|sizes| !sizes.data.is_empty());
+    let lengths: Vec<usize> = listed.iter().map(|&axis| from[axis]).collect();
+    let (sizes, scales) = match (sizes, scales) {
+        (Some(sizes), _) => by_sizes(call, &lengths, &sizes.data)?,
+        (None, Some(scales)) => by_scales(&lengths, &scales)?,
+        (None, None) => return invalid("has neither scales nor sizes"),
+    };
+    let roi = if old { None } else { known(scope, call, 1, "roi")? };
+    let roi = roi.filter(|roi| roi.len() == 2 * listed.len());
+    let part = |at: usize| match &roi {
+        Some(roi) => (f64::from(roi[at]), f64::from(roi[listed.len() + at])),
+        None => (0.0, 1.0),
+    };
+    let to = checked_shape(&sizes)?;
+    let all = listed.iter().enumerate();
+    Ok(all
+        .map(|(at, &axis)| Axis {
+            axis,
+            from: from[axis],
+            to: to[at],
+            scale: scales[at],
+            roi: part(at),
+        })
+        .collect())
+}
+
+/// Floats that have to be known, where they are given.
+fn known(scope: &Scope, call: &Call<'_>, index: usize, role: &str) -> Read<Option<Vec<f32>>> {
+    let Some(id) = call.optional_float(index, role)? else { return Ok(None) };
+    match scope.known(id) {
+        Some([]) => Ok(None),
+        Some(values) => Ok(Some(values.to_vec())),
+        None => refuse(
+            format!("its `{role}` are computed, expected known numbers"),
+            "resize by a constant factor, or to a constant size",
+        ),
+    }
+}
+
+type Sizes = (Vec<i64>, Vec<f64>);
+
+fn by_scales(from: &[usize], scales: &[f32]) -> Read<Sizes> {
+    if scales.len() != from.len() || scales.iter().any(|scale| !(*scale > 0.0 && *scale < 1e6)) {
+        return invalid(format!("scales {scales:?} do not fit {} axes", from.len()));
+    }
+    let size = |(&len, scale): (&usize, &f32)| (len as f32 * scale).floor() as i64;
+    let sizes: Vec<i64> = from.iter().zip(scales).map(size).collect();
+    if sizes.contains(&0) {
+        return invalid(format!("scales {scales:?} leave nothing of {from:?}"));
+    }
+    Ok((sizes, scales.iter().map(|&scale| f64::from(scale)).collect()))
+}
+
+fn by_sizes(call: &Call<'_>, from: &[usize], sizes: &[i64]) -> Read<Sizes> {
+    if sizes.len() != from.len() || sizes.iter().any(|&size| size < 1) || from.contains(&0) {
+        return invalid(format!("sizes {sizes:?} do not fit {from:?}"));
+    }
+    let ratios: Vec<f64> =
+        sizes.iter().zip(from).map(|(&size, &len)| size as f64 / len as f64).collect();
+    let joint = match call.string("keep_aspect_ratio_policy")? {
+        None | Some("stretch") => return Ok((sizes.to_vec(), ratios)),
+        Some("not_larger") => ratios.iter().copied().fold(f64::INFINITY, f64::min),
+        Some("not_smaller") => ratios.iter().copied().fold(0.0, f64::max),
+        Some(other) => {
+            let expected = "stretch, not_larger or not_smaller";
+            return call.refuse_value("keep_aspect_ratio_policy", other, expected);
+        }
+    };
+    let sizes = from.iter().map(|&len| (joint * len as f64 + 0.5).floor() as i64).collect();
+    Ok((sizes, vec![joint; from.len()]))
+}
+
+impl Axis {
+    /// The node that resamples along this axis.
+    fn op(&self, attributes: &Attributes) -> Read<Op> {
+        let places: Vec<f64> =
+            (0..self.to).map(|at| self.place(at, attributes.coordinates)).collect();
+        let last = self.from as f64 - 1.0;
+        let crops = attributes.coordinates == Coordinates::CropAndResize;
+        if crops && places.iter().any(|place| !(0.0..=last).contains(place)) {
+            return refuse(
+                "crops beyond its input, which needs values that are not there",
+                "crop inside the input",
+            );
+        }
+        let axis = self.axis;
+        if let Mode::Nearest(rounding) = attributes.mode {
+            let nearest = |place: &f64| {
+                let index = match rounding {
+                    Rounding::PreferFloor => (place - 0.5).ceil(),
+                    Rounding::PreferCeil => (place + 0.5).floor(),
+                    Rounding::Floor => place.floor(),
+                    Rounding::Ceil => place.ceil(),
+                };
+                index.clamp(0.0, last) as usize
+            };
+            return Ok(Op::Take { axis, indices: places.iter().map(nearest).collect() });
+        }
+        let mut taps = 0;
+        let (mut indices, mut weights) = (Vec::new(), Vec::new());
+        for place in places {
+            let window = self.window(place, attributes);
+            taps = window.len();
+            indices.extend(window.iter().map(|(index, _)| *index));
+            weights.extend(window.iter().map(|(_, weight)| *weight as f32));
+        }
+        Ok(Op::Resample { axis, taps, indices, weights })
+    }
+
+    /// Where an output position lies in the input.
+    fn place(&self, at: usize, coordinates: Coordinates) -> f64 {
+        let (i, from, to) = (at as f64, self.from as f64, self.to as f64);
+        let half_pixel = (i + 0.5) / self.scale - 0.5;
+        match coordinates {
+            Coordinates::HalfPixel => half_pixel,
+            Coordinates::PytorchHalfPixel if self.to == 1 => 0.0,
+            Coordinates::PytorchHalfPixel => half_pixel,
+            Coordinates::HalfPixelSymmetric => {
+                from / 2.0 * (1.0 - to / (self.scale * from)) + half_pixel
+            }
+            Coordinates::AlignCorners if self.to == 1 => 0.0,
+            Coordinates::AlignCorners => i * (from - 1.0) / (to - 1.0),
+            Coordinates::Asymmetric => i / self.scale,
+            Coordinates::CropAndResize => {
+                let (start, end) = self.roi;
+                match self.to {
+                    1 => 0.5 * (start + end) * (from - 1.0),
+                    _ => start * (from - 1.0) + i * (end - start) * (from - 1.0) / (to - 1.0),
+                }
+            }
+        }
+    }
+
+    /// The values that make up the one at a place, as many for every place, and their factors.
+    fn window(&self, place: f64, attributes: &Attributes) -> Vec<(usize, f64)> {
+        // Towards fewer values the kernel widens, so that none is passed over.
+        let scale = if attributes.antialias { self.scale.min(1.0) } else { 1.0 };
+        let (radius, kernel): (f64, Box<dyn Fn(f64) -> f64>) = match attributes.mode {
+            Mode::Cubic(a) => (2.0, Box::new(move |x| cubic(x, a))),
+            Mode::Linear | Mode::Nearest(_) => (1.0, Box::new(|x: f64| (1.0 - x.abs()).max(0.0))),
+        };
+        let (floor, reach) = (place.floor(), (radius / scale).ceil());
+        let offsets = (1 - reach as i64)..=(reach as i64);
+        let mut window: Vec<(usize, f64)> = offsets
+            .map(|offset| {
+                let at = floor + offset as f64;
+                let inside = (0.0..self.from as f64).contains(&at);
+                let weight = kernel((at - place) * scale);
+                let counts = inside || !attributes.exclude_outside;
+                let index = at.clamp(0.0, self.from as f64 - 1.0) as usize;
+                (index, if counts { weight } else { 0.0 })
+            })
+            .collect();
+        let sum: f64 = window.iter().map(|(_, weight)| weight).sum();
+        window.iter_mut().for_each(|(_, weight)| *weight /= sum);
+        window
+    }
+}
+
+/// The cubic convolution kernel.
+fn cubic(x: f64, a: f64) -> f64 {
+    let x = x.abs();
+    if x <= 1.0 {
+        ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+    } else if x < 2.0 {
+        a * (((x - 5.0) * x + 8.0) * x - 4.0)
+    } else {
+        0.0
+    }
+}
+
+/// `Resize` under its name of opset 9.
+pub fn upsample(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    match call.opset {
+        ..10 => resize(scope, call),
+        _ => invalid("exists up to opset 9; later files have Resize"),
+    }
+}
