@@ -268,6 +268,10 @@ impl<'a> Importer<'a> {
         inputs: Vec<(String, Option<ValueId>)>,
         outputs: Vec<(String, Option<ValueId>)>,
     ) -> Survey {
+        let drawn = self.scope.noise.iter();
+        let drawn =
+            drawn.map(|noise| (self.scope.values[noise.value].name.clone(), Some(noise.value)));
+        let inputs: Vec<(String, Option<ValueId>)> = inputs.into_iter().chain(drawn).collect();
         let boundary = |(name, id): &(String, Option<ValueId>)| Boundary {
             name: name.clone(),
             shape: id.map(|id| self.scope.shape(id).to_vec()),
@@ -281,7 +285,7 @@ impl<'a> Importer<'a> {
             values: self.scope.values,
             nodes: self.scope.nodes,
             inputs: inputs.into_iter().filter_map(|(_, id)| id).collect(),
-            noise: Vec::new(),
+            noise: self.scope.noise,
             outputs: outputs.into_iter().filter_map(|(name, id)| Some((name, id?))).collect(),
         });
         Survey {

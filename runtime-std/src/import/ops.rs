@@ -3,6 +3,7 @@
 mod along;
 mod constant;
 mod conv;
+mod einsum;
 mod elementwise;
 mod gather;
 mod layout;
@@ -11,6 +12,7 @@ mod normalize;
 mod pad;
 mod pieces;
 mod pool;
+mod random;
 mod recurrent;
 mod reshape;
 mod resize;
@@ -152,6 +154,11 @@ pub const OPERATORS: &[Operator] = &[
         .takes(1, 3)
         .with(&["ratio", "seed"])
         .note("evaluation; folded away"),
+    data("Einsum", einsum::einsum)
+        .since(12)
+        .takes(1, usize::MAX)
+        .with(&["equation"])
+        .note("one or two operands, without diagonals"),
     data("Elu", |s, c| parametric(s, c, "alpha", 1.0, Unary::Elu)).with(&["alpha"]),
     any("Equal", |s, c| binary(s, c, BinaryOp::Equal)).takes(2, 2).note("broadcasts"),
     data("Erf", |s, c| unary(s, c, Unary::Erf)).note("fused to GELU in its pattern"),
@@ -252,6 +259,20 @@ pub const OPERATORS: &[Operator] = &[
         .takes(3, 6)
         .with(RNN)
         .note("both directions, initial state; a state machine"),
+    data("RandomNormal", random::normal)
+        .takes(0, 0)
+        .with(&["dtype", "mean", "scale", "seed", "shape"])
+        .note("becomes a noise input"),
+    data("RandomNormalLike", random::normal)
+        .with(&["dtype", "mean", "scale", "seed"])
+        .note("becomes a noise input"),
+    data("RandomUniform", random::uniform)
+        .takes(0, 0)
+        .with(&["dtype", "high", "low", "seed", "shape"])
+        .note("becomes a noise input"),
+    data("RandomUniformLike", random::uniform)
+        .with(&["dtype", "high", "low", "seed"])
+        .note("becomes a noise input"),
     any("Range", constant::range)
         .since(11)
         .takes(3, 3)
@@ -379,41 +400,30 @@ pub(super) fn find(node: &Node, opset: i64) -> Read<&'static Operator> {
 /// What to do about an operator that is not supported.
 pub fn advice(op: &str) -> &'static str {
     match op {
-        "RandomNormal" | "RandomNormalLike" | "RandomUniform" | "RandomUniformLike"
-        | "Bernoulli" | "Multinomial" => {
+        "Bernoulli" | "Multinomial" => {
             "export the encoder up to its heads (mean and spread) and leave the sampling out: \
              `elbow` samples on the device from noise of its own; or give the noise as an input"
         }
-        "If" | "Loop" | "Scan" | "SequenceMap" => {
-            "export without control flow: fixed shapes, loops unrolled, branches decided, \
-             then simplify the file (`onnxsim`)"
+        "Loop" | "Scan" => {
+            "export without control flow. A recurrent layer of Keras becomes a loop unless its batch is \
+             dynamic (LSTM) or at all (GRU): export with a dynamic batch, or write the layer in \
+             PyTorch or JAX, whose exporters keep GRU and LSTM"
         }
-        "GRU" | "LSTM" | "RNN" => {
-            "use a convolution over the window, or dense layers, in place of the recurrent layer"
+        "If" | "SequenceMap" => {
+            "export without control flow: fixed shapes, branches decided, then simplify the file \
+             (`onnxsim`)"
         }
-        "LayerNormalization"
-        | "InstanceNormalization"
-        | "GroupNormalization"
-        | "RMSNormalization"
-        | "LpNormalization" => "use batch normalization, which folds into the layer before it",
-        "AveragePool" | "MaxPool" | "GlobalAveragePool" | "GlobalMaxPool" | "LpPool" => {
-            "use a convolution with a stride in place of the pooling"
+        "Attention" | "MultiHeadAttention" => {
+            "export attention spelled out (`need_weights=True`, or an older opset): MatMul and Softmax \
+             are supported"
         }
-        "HardSigmoid" | "HardSwish" | "PRelu" | "Selu" | "Celu" | "Mish" | "ThresholdedRelu"
-        | "Softsign" | "Swish" => {
-            "use one of Relu, LeakyRelu, Elu, Gelu, SiLU, Tanh, Sigmoid, Softplus"
+        "LpPool" | "GlobalLpPool" | "MaxUnpool" | "LRN" => {
+            "use MaxPool, AveragePool or a convolution with a stride"
         }
-        "Log" | "Sqrt" | "Pow" | "Reciprocal" | "Neg" | "Abs" => {
-            "export the head itself, as log-variance or before its transform, and name the transform in \
-             elbow.toml (`head`); elsewhere use Add, Sub, Mul, Div and Exp"
+        "Erfc" => {
+            "this is no operator of ONNX: an exporter wrote the exact GELU so. Use the approximate GELU, \
+             or write it as x / 2 * (1 + erf(x / sqrt(2)))"
         }
-        "Softmax" | "LogSoftmax" | "Attention" | "MultiHeadAttention" | "Einsum" => {
-            "attention and softmax are not supported: use dense or convolutional layers"
-        }
-        "Pad" => {
-            "put the padding into the convolution that follows (`padding=`; pads may be uneven)"
-        }
-        "Resize" | "Upsample" => "use ConvTranspose with a stride in place of upsampling",
         "QuantizeLinear"
         | "DequantizeLinear"
         | "QLinearConv"
@@ -421,8 +431,11 @@ pub fn advice(op: &str) -> &'static str {
         | "DynamicQuantizeLinear"
         | "MatMulInteger"
         | "ConvInteger" => "export the float model, before quantization",
-        "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "CumSum" => {
-            "write the mean or sum as a dense layer or a convolution with constant weights"
+        "TopK" | "Unique" | "NonZero" | "NonMaxSuppression" => {
+            "its result has a shape that depends on data: leave it out of the model"
+        }
+        "ScatterND" | "ScatterElements" | "Scatter" => {
+            "write values with Concat, Where or Pad instead of assigning to an index"
         }
         _ => {
             "rewrite this part of the model with supported operators (`elbow ops` lists them), \

@@ -1,6 +1,6 @@
 //! What operators' readers work with: the node that is read, and the graph that grows.
 
-use super::graph::{Node, Op, Value, ValueId};
+use super::graph::{Node, Noise, Op, Value, ValueId};
 use super::problem::{Read, clean, invalid, refuse, shown};
 use super::proto::{self, attribute_type, data_type};
 use super::tensor::{Loaded, Tensor, checked_shape, len, load, resolve_axis};
@@ -26,6 +26,8 @@ pub(super) enum Operand {
 pub(super) struct Scope {
     pub values: Vec<Value>,
     pub nodes: Vec<Node>,
+    /// Inputs that stand for random nodes.
+    pub noise: Vec<Noise>,
     calculated: usize,
     /// Values that stand for something else than floats.
     kinds: HashMap<ValueId, Kind>,

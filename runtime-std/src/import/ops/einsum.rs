@@ -1,0 +1,222 @@
+//! Einstein sums of one or two operands: a transposition of each, one matrix product, a transposition.
+
+use super::super::graph::{Op, ValueId};
+use super::super::problem::{Read, invalid, refuse};
+use super::super::scope::{Call, Outputs, Scope, one};
+use elbow_core::kernels::Reduction;
+use std::collections::HashMap;
+
+/// A letter of the equation, or an axis that an ellipsis stands for (counted from its end).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Label {
+    Ellipsis(usize),
+    Letter(char),
+}
+
+/// A value and the labels of its axes.
+#[derive(Clone)]
+struct Term {
+    value: ValueId,
+    labels: Vec<Label>,
+}
+
+/// `equation` of one or two operands, without diagonals.
+pub fn einsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let Some(equation) = call.string("equation")? else {
+        return invalid("its `equation` is missing");
+    };
+    let equation: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
+    let (left, right) = match equation.split_once("->") {
+        Some((left, right)) => (left, Some(right)),
+        None => (equation.as_str(), None),
+    };
+    let texts: Vec<&str> = left.split(',').collect();
+    if texts.len() != call.inputs.len() {
+        return invalid(format!(
+            "`{equation}` has {} terms for {} inputs",
+            texts.len(),
+            call.inputs.len()
+        ));
+    }
+    let mut terms = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        let value = call.float(index, "Inputs")?;
+        let labels = labels(text, scope.shape(value).len())?;
+        terms.push(Term { value, labels });
+    }
+    let sizes = sizes(scope, &terms)?;
+    let output = match right {
+        Some(text) => labels(text, rank_of(text, &terms))?,
+        None => implied(&terms),
+    };
+    if output.iter().any(|label| !sizes.contains_key(label)) || has_twice(&output) {
+        return invalid(format!("the result of `{equation}` does not follow from its terms"));
+    }
+    let product = match &terms[..] {
+        [only] => only.clone(),
+        [a, b] => contract(scope, call, a, b, &output, &sizes)?,
+        _ => {
+            return refuse(
+                format!("`{equation}` has {} terms, at most two are supported", terms.len()),
+                "write it as products of two tensors at a time",
+            );
+        }
+    };
+    let reduced = sum_out(scope, call, &product, "reduced", |label| output.contains(&label))?;
+    let ordered = order(scope, call, &reduced, &output, "ordered")?;
+    let shape = scope.shape(ordered).to_vec();
+    scope.node(call, Op::Reshape, vec![ordered], call.output(0), &shape).map(one)
+}
+
+/// The labels of a term for a tensor of this rank.
+fn labels(text: &str, rank: usize) -> Read<Vec<Label>> {
+    let letters = |text: &str| text.chars().map(Label::Letter).collect::<Vec<_>>();
+    let labels = match text.split_once("...") {
+        None => letters(text),
+        Some((front, behind)) => {
+            let (front, behind) = (letters(front), letters(behind));
+            let hidden = rank.saturating_sub(front.len() + behind.len());
+            let hidden = (0..hidden).rev().map(Label::Ellipsis);
+            front.into_iter().chain(hidden).chain(behind).collect()
+        }
+    };
+    let is_letter = |label: &Label| match label {
+        Label::Letter(c) => c.is_ascii_alphabetic(),
+        Label::Ellipsis(_) => true,
+    };
+    if labels.len() != rank || !labels.iter().all(is_letter) {
+        return invalid(format!("the term `{text}` does not fit a tensor of {rank} axes"));
+    }
+    if has_twice(&labels) {
+        return refuse(
+            format!("the term `{text}` takes a diagonal, which is not supported"),
+            "multiply by an identity matrix and sum instead",
+        );
+    }
+    Ok(labels)
+}
+
+fn has_twice(labels: &[Label]) -> bool {
+    labels.iter().enumerate().any(|(at, label)| labels[..at].contains(label))
+}
+
+/// Axes of the result that a text names, with what its ellipsis stands for.
+fn rank_of(text: &str, terms: &[Term]) -> usize {
+    let hidden = |term: &Term| {
+        term.labels.iter().filter(|label| matches!(label, Label::Ellipsis(_))).count()
+    };
+    let hidden = terms.iter().map(hidden).max().unwrap_or(0);
+    match text.split_once("...") {
+        Some((front, behind)) => front.len() + behind.len() + hidden,
+        None => text.len(),
+    }
+}
+
+/// The result of an equation without arrow: the ellipsis, and the letters that come once, by alphabet.
+fn implied(terms: &[Term]) -> Vec<Label> {
+    let all: Vec<Label> = terms.iter().flat_map(|term| term.labels.iter().copied()).collect();
+    let count = |label: &Label| all.iter().filter(|other| *other == label).count();
+    let is_hidden = |label: &Label| matches!(label, Label::Ellipsis(_));
+    let mut hidden: Vec<Label> = all.iter().copied().filter(is_hidden).collect();
+    hidden.sort_unstable_by(|a, b| b.cmp(a));
+    hidden.dedup();
+    let mut letters: Vec<Label> =
+        all.iter().copied().filter(|label| !is_hidden(label) && count(label) == 1).collect();
+    letters.sort_unstable();
+    hidden.into_iter().chain(letters).collect()
+}
+
+fn sizes(scope: &Scope, terms: &[Term]) -> Read<HashMap<Label, usize>> {
+    let mut sizes = HashMap::new();
+    for term in terms {
+        for (label, &size) in term.labels.iter().zip(scope.shape(term.value)) {
+            let known = *sizes.entry(*label).or_insert(size);
+            if known != size {
+                return refuse(
+                    format!("an axis has length {known} in one term and {size} in another"),
+                    "repeat the shorter operand by Expand first",
+                );
+            }
+        }
+    }
+    Ok(sizes)
+}
+
+/// The term summed over the labels that are not kept.
+fn sum_out(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    term: &Term,
+    role: &str,
+    kept: impl Fn(Label) -> bool,
+) -> Read<Term> {
+    let axes: Vec<usize> =
+        (0..term.labels.len()).filter(|&axis| !kept(term.labels[axis])).collect();
+    if axes.is_empty() {
+        return Ok(term.clone());
+    }
+    let shape = scope.shape(term.value).to_vec();
+    let rest: Vec<usize> = (0..shape.len()).filter(|axis| !axes.contains(axis)).collect();
+    let labels = rest.iter().map(|&axis| term.labels[axis]).collect();
+    let shape: Vec<usize> = rest.iter().map(|&axis| shape[axis]).collect();
+    let op = Op::Reduce { reduction: Reduction::Sum, axes };
+    Ok(Term { value: scope.step(call, op, &[term.value], role, &shape)?, labels })
+}
+
+/// The term's values with their axes in this order.
+fn order(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    term: &Term,
+    order: &[Label],
+    role: &str,
+) -> Read<ValueId> {
+    let axis = |label: &Label| term.labels.iter().position(|own| own == label);
+    let Some(perm) = order.iter().map(axis).collect::<Option<Vec<_>>>() else {
+        return invalid("its result has an axis that no term has");
+    };
+    if perm.iter().copied().eq(0..perm.len()) {
+        return Ok(term.value);
+    }
+    let from = scope.shape(term.value);
+    let shape: Vec<usize> = perm.iter().map(|&axis| from[axis]).collect();
+    scope.step(call, Op::Transpose { perm }, &[term.value], role, &shape)
+}
+
+/// The product of two terms, summed over what the result does not keep: `[batch, a, b]`.
+fn contract(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    a: &Term,
+    b: &Term,
+    output: &[Label],
+    sizes: &HashMap<Label, usize>,
+) -> Read<Term> {
+    let wanted = |label: Label| output.contains(&label);
+    let a = sum_out(scope, call, a, "a", |label| wanted(label) || b.labels.contains(&label))?;
+    let b = sum_out(scope, call, b, "b", |label| wanted(label) || a.labels.contains(&label))?;
+    let pick = |labels: &[Label], is: &dyn Fn(Label) -> bool| -> Vec<Label> {
+        labels.iter().copied().filter(|label| is(*label)).collect()
+    };
+    let shared = |label: Label| a.labels.contains(&label) && b.labels.contains(&label);
+    let batch = pick(&a.labels, &|label| shared(label) && wanted(label));
+    let inner = pick(&a.labels, &|label| shared(label) && !wanted(label));
+    let rows = pick(&a.labels, &|label| !shared(label));
+    let columns = pick(&b.labels, &|label| !shared(label));
+    let size = |labels: &[Label]| labels.iter().map(|label| sizes[label]).product::<usize>();
+    let stack = |shape: [usize; 2]| -> Vec<usize> {
+        // Without a batch, plain matrices: a constant one then is a dense layer.
+        let batch = (!batch.is_empty()).then(|| size(&batch));
+        batch.into_iter().chain(shape).collect()
+    };
+    let left = order(scope, call, &a, &[&batch[..], &rows, &inner].concat(), "a_ordered")?;
+    let right = order(scope, call, &b, &[&batch[..], &inner, &columns].concat(), "b_ordered")?;
+    let (m, k, n) = (size(&rows), size(&inner), size(&columns));
+    let left = scope.step(call, Op::Reshape, &[left], "a_matrix", &stack([m, k]))?;
+    let right = scope.step(call, Op::Reshape, &[right], "b_matrix", &stack([k, n]))?;
+    let product = scope.step(call, Op::MatMul, &[left, right], "product", &stack([m, n]))?;
+    let labels = [batch, rows, columns].concat();
+    let shape: Vec<usize> = labels.iter().map(|label| sizes[label]).collect();
+    let value = scope.step(call, Op::Reshape, &[product], "axes", &shape)?;
+    Ok(Term { value, labels })
+}

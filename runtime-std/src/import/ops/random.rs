@@ -1,0 +1,60 @@
+//! Random nodes: their noise becomes an input of the graph.
+
+use super::super::graph::{Noise, NoiseKind, Op};
+use super::super::problem::{Read, invalid, refuse};
+use super::super::proto::{data_type, data_type_name};
+use super::super::scope::{Call, Outputs, Scope, one};
+use super::super::tensor::{Tensor, checked_shape, float_cure};
+use super::reshape::shape_of;
+use elbow_core::kernels::BinaryOp;
+
+/// Normal noise: `mean + scale * noise`.
+pub fn normal(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let shift = call.number("mean")?.unwrap_or(0.0);
+    let scale = call.number("scale")?.unwrap_or(1.0);
+    noise(scope, call, NoiseKind::Normal, scale, shift)
+}
+
+/// Uniform noise: `low + (high - low) * noise`.
+pub fn uniform(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let low = call.number("low")?.unwrap_or(0.0);
+    let high = call.number("high")?.unwrap_or(1.0);
+    noise(scope, call, NoiseKind::Uniform, high - low, low)
+}
+
+fn noise(scope: &mut Scope, call: &Call<'_>, kind: NoiseKind, scale: f32, shift: f32) -> Outputs {
+    match call.int("dtype")?.map(i32::try_from) {
+        None | Some(Ok(data_type::FLOAT)) => {}
+        Some(Ok(other)) => {
+            let found = data_type_name(other);
+            return refuse(format!("draws {found}, expected float32"), float_cure(other));
+        }
+        Some(Err(_)) => return invalid("its `dtype` is no element type"),
+    }
+    let shape = shape(scope, call)?;
+    let output = call.output(0).to_string();
+    let plain = scale == 1.0 && shift == 0.0;
+    let name = if plain { output.clone() } else { format!("{output}/noise") };
+    let mut value = scope.variable(&name, &shape)?;
+    scope.noise.push(Noise { value, output: output.clone(), kind });
+    if plain {
+        return Ok(one(value));
+    }
+    for (op, number, role) in [(BinaryOp::Mul, scale, "scale"), (BinaryOp::Add, shift, "shift")] {
+        let name = if role == "shift" { output.clone() } else { format!("{output}/scaled") };
+        let number = scope.constant(&format!("{output}/{role}"), Tensor::scalar(number));
+        value = scope.node(call, Op::Binary(op), vec![value, number], &name, &shape)?;
+    }
+    Ok(one(value))
+}
+
+/// That of the operand, for the operators that have one; else an attribute.
+fn shape(scope: &Scope, call: &Call<'_>) -> Read<Vec<usize>> {
+    match call.inputs.first() {
+        Some(_) => Ok(shape_of(scope, &call.operand(0, "input")?).to_vec()),
+        None => match call.ints("shape")? {
+            Some(dims) => checked_shape(dims),
+            None => invalid("its `shape` is missing"),
+        },
+    }
+}
