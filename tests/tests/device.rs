@@ -1,6 +1,7 @@
 //! The emulated devices against the twin: all models in one image per target, every bit compared.
 
 use elbow::device::{Device, DeviceRow, Image, Spent, Target, build_image};
+use elbow::emit::emit;
 use elbow::lower::Plan;
 use elbow::model::{Decoder, Encoder, Graphs, Model};
 use elbow::posterior::Posteriors;
@@ -28,6 +29,48 @@ fn a_cortex_m3_with_soft_float_equals_the_twin_in_every_bit() {
 #[test]
 fn a_cortex_m4_with_hard_float_equals_the_twin_in_every_bit() {
     equals_the_twin("qemu-m4");
+}
+
+/// The names that the generated code calls kernels by.
+const KERNELS: [&str; 27] = [
+    "affine",
+    "arg_extreme",
+    "average_pool",
+    "binary",
+    "conv",
+    "conv_depthwise",
+    "conv_transpose",
+    "copy",
+    "cumsum",
+    "dense",
+    "dense_rows",
+    "fill",
+    "log_softmax",
+    "matmul",
+    "max_pool",
+    "normalize",
+    "recurrent",
+    "reduce",
+    "resample",
+    "rms_normalize",
+    "select",
+    "softmax",
+    "strided_copy",
+    "take",
+    "take_by",
+    "unary",
+    "disjoint",
+];
+
+#[test]
+fn the_models_on_the_devices_use_every_kernel() {
+    let sources: Vec<String> =
+        models::all().iter().map(|model| emit(model).expect("it can be emitted").source).collect();
+    let called = |kernel: &&str| {
+        sources.iter().any(|source| source.contains(&format!("kernels::{kernel}(")))
+    };
+    let missing: Vec<&str> = KERNELS.into_iter().filter(|kernel| !called(kernel)).collect();
+    assert!(missing.is_empty(), "no model uses {missing:?}");
 }
 
 fn equals_the_twin(target: &str) {
@@ -137,7 +180,7 @@ fn within_bounds(device: &Device, index: usize, workspace: u32, spent: &[Spent],
 #[test]
 fn what_cannot_be_encoded_is_refused_and_the_device_lives_on() {
     let target = Target::named("qemu-m4").expect("a target of the table");
-    let (_folder, compiled) = compiled(&[tiny(None), bare("clip")]);
+    let (_folder, compiled) = compiled(&[tiny(None), bare("clip", "tests/fixtures/clip")]);
     let mut device = or_cure(Device::start(&target, &compiled, &path("firmware")));
     let x = [0.5, -1.0, 2.0, 0.0];
     let refused = |result: elbow::Result<DeviceRow>, reason: &str| {

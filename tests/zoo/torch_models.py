@@ -310,7 +310,7 @@ class RmsNorm(nn.Module):
         self.weight = nn.Parameter(1 + 0.1 * torch.randn(width))
 
     def forward(self, x):
-        return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))
 
 
 class SwiGlu(nn.Module):

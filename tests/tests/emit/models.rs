@@ -26,6 +26,30 @@ const FIXTURES: [&str; 14] = [
     "relu_batch_norm_dynamo",
 ];
 
+/// Graphs of the zoo that between them use every kernel.
+const ZOO: [&str; 20] = [
+    "activations.dynamo",
+    "attention.dynamo",
+    "bidirectional_lstm.dynamo",
+    "bilinear_decoder.dynamo",
+    "causal_attention.torchscript",
+    "conv2d.dynamo",
+    "evidential.dynamo",
+    "fourier.torchscript",
+    "gru_100.dynamo",
+    "hierarchical.dynamo",
+    "iaf.dynamo",
+    "lstm_100.torchscript",
+    "mixture.dynamo",
+    "quantiles.dynamo",
+    "realnvp.torchscript",
+    "rnn.torchscript",
+    "separable.dynamo",
+    "shuffle_decoder.dynamo",
+    "swiglu.dynamo",
+    "vector_quantizer.dynamo",
+];
+
 /// Every kind of model, with names that differ: both trained ones, small ones, and graphs without
 /// roles that between them use every kernel.
 pub fn all() -> Vec<Model> {
@@ -39,7 +63,8 @@ pub fn all() -> Vec<Model> {
         named("gaussian", tiny(Some(Likelihood::Gaussian { log_scale: vec![-0.5] }))),
         named("probabilities", tiny(Some(Likelihood::BernoulliProbabilities))),
     ];
-    models.extend(FIXTURES.map(bare));
+    models.extend(FIXTURES.map(|name| bare(name, &format!("tests/fixtures/{name}"))));
+    models.extend(ZOO.map(|name| bare(name, &format!("tests/zoo/{name}"))));
     models
 }
 
@@ -99,9 +124,9 @@ pub fn trained(model: &str, exporter: &str, likelihood: Likelihood) -> Model {
     Model { name, graphs: Graphs::Amortized { encoder, decoder }, window: None, score: None }
 }
 
-/// A fixture, without roles.
-pub fn bare(name: &str) -> Model {
-    let file = path(&format!("tests/fixtures/{name}/model.onnx"));
+/// The graph of a folder, without roles.
+pub fn bare(name: &str, folder: &str) -> Model {
+    let file = path(folder).join("model.onnx");
     let graph = import_onnx(&file).unwrap_or_else(|error| panic!("{error}"));
     let all: Vec<usize> = (0..graph.outputs.len()).collect();
     let plan = lower(&graph, &all).unwrap_or_else(|error| panic!("{error}"));
