@@ -264,9 +264,10 @@ fn nodes_out_of_order_are_sorted() {
 
 #[test]
 fn a_second_output_counts_only_where_it_is_read() {
-    let mut model = single("Dropout", &[1, 6], vec![]);
-    graph(&mut model).node[0].output.push("mask".into());
-    assert!(imported(&model).nodes.is_empty());
-    graph(&mut model).output.push(info("mask", &[]));
-    refused(&encoded(&model), &["Dropout `n`", "`mask`"]);
+    let mut model = single("MaxPool", &[1, 1, 6], vec![]);
+    int_list(&mut graph(&mut model).node[0], "kernel_shape", &[2]);
+    graph(&mut model).node[0].output.push("indices".into());
+    assert_eq!(imported(&model).nodes.len(), 1);
+    graph(&mut model).output.push(info("indices", &[]));
+    refused(&encoded(&model), &["MaxPool `n`", "`indices`"]);
 }
