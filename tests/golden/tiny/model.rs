@@ -16,7 +16,7 @@ pub const OBSERVED: usize = 4;
 /// Latents.
 pub const LATENT: usize = 2;
 /// Of the plans that read the weights.
-pub const FINGERPRINT: u64 = 0x0083_96a4_3bf5_cba0;
+pub const FINGERPRINT: u64 = 0xf2b4_f875_b677_9c73;
 /// Floats of the weights.
 pub const WEIGHTS: usize = 75;
 /// Channels of a reading.
