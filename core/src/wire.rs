@@ -1,4 +1,4 @@
-//! Frames between device and host, version 1.
+//! Frames between device and host, version 2.
 //!
 //! One frame is `COBS(postcard(message) ++ CRC-32) ++ 0`: a receiver that lost its place finds it
 //! again at the next zero. The checksum is CRC-32/ISO-HDLC of the postcard bytes, little-endian.
@@ -10,9 +10,10 @@
 //! |---|---|
 //! | `Hello` | `Hello` |
 //! | `Select` | `Described` |
-//! | `Encode` | `Posterior`, then `samples` times `Sample` |
+//! | `Encode` | one `Posterior` per posterior, then `samples` times `Sample` |
 //! | `Run` | `Ran`, then one `Output` per output |
 //! | `Bye` | `Bye`, the last frame |
+//! | `Reset` | `Reset` |
 //!
 //! Instead of any of these the device may send one `Refused`. Nothing here panics or allocates.
 
@@ -31,7 +32,7 @@ compile_error!(
 );
 
 /// Version of messages and framing.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// What the host asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +40,7 @@ pub const PROTOCOL: u16 = 1;
 pub enum Request<'a> {
     /// Who is there?
     Hello,
-    /// Use this model from now on; its pack is verified.
+    /// Use this model from now on; its pack is verified, its state zero.
     Select {
         /// Position in the image.
         model: u32,
@@ -52,11 +53,11 @@ pub enum Request<'a> {
         key: u64,
         /// How many samples to draw.
         samples: u32,
-        /// The observation.
+        /// All inputs, one after another: observation, conditions, noise.
         #[serde(borrow)]
-        x: Floats<'a>,
+        inputs: Floats<'a>,
     },
-    /// Run a graph without roles.
+    /// Run a flow, or a graph without roles.
     Run {
         /// Datapoint number.
         row: u64,
@@ -66,6 +67,8 @@ pub enum Request<'a> {
     },
     /// End the program, where the board can.
     Bye,
+    /// Zero the state that the selected model keeps between calls.
+    Reset,
 }
 
 /// What the device answers.
@@ -85,24 +88,26 @@ pub enum Reply<'a> {
     },
     /// To `Select`.
     Described(#[serde(borrow)] Described<'a>),
-    /// The posterior of one observation.
+    /// A posterior of one observation.
     Posterior {
         /// From the request.
         row: u64,
+        /// Which one, from 0.
+        index: u32,
         /// Mean of `q(z | x)`.
         #[serde(borrow)]
         mean: Floats<'a>,
         /// Its log-variance.
         #[serde(borrow)]
         log_var: Floats<'a>,
-        /// Log-variances that the model's clamp changed.
+        /// Log-variances that the model's clamps changed, of all posteriors.
         clamp_hits: u32,
-        /// What encoding cost.
+        /// What encoding cost, all posteriors together.
         cost: Cost,
-        /// The score at the posterior mean, where the model has a decoder.
+        /// The score at the posterior mean, where the model has one.
         score: Option<Score>,
     },
-    /// One draw from the posterior.
+    /// One draw from every posterior, one after another.
     Sample {
         /// From the request.
         row: u64,
@@ -117,7 +122,7 @@ pub enum Reply<'a> {
         #[serde(borrow)]
         z: Floats<'a>,
     },
-    /// A graph without roles has run.
+    /// A flow or a graph without roles has run.
     Ran {
         /// From the request.
         row: u64,
@@ -126,7 +131,7 @@ pub enum Reply<'a> {
         /// What running cost.
         cost: Cost,
     },
-    /// One output of a graph without roles.
+    /// One output of it.
     Output {
         /// Position among the outputs.
         index: u32,
@@ -138,6 +143,8 @@ pub enum Reply<'a> {
     Refused(Refusal),
     /// To `Bye`.
     Bye,
+    /// To `Reset`.
+    Reset,
 }
 
 /// A model as the device knows it.
@@ -158,16 +165,18 @@ pub struct Described<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Kind {
-    /// A posterior.
+    /// Posteriors.
     Amortized {
-        /// Length of `x`.
-        observed: u32,
-        /// Length of `z`.
+        /// Length of all inputs together.
+        inputs: u32,
+        /// Length of all latents together.
         latent: u32,
+        /// Number of posteriors.
+        posteriors: u32,
         /// Whether a decoder scores the observation.
         scored: bool,
     },
-    /// Outputs without declared roles.
+    /// Outputs: those of a flow, or without declared roles.
     Bare {
         /// Length of all inputs together.
         inputs: u32,
@@ -239,6 +248,11 @@ pub enum Refusal {
     },
     /// The noise source failed.
     NoNoise,
+    /// A state for the next call is NaN or infinite.
+    NonFiniteState {
+        /// Its index.
+        index: u32,
+    },
 }
 
 impl core::fmt::Display for Refusal {
@@ -258,6 +272,7 @@ impl core::fmt::Display for Refusal {
                 write!(f, "the posterior of z[{index}] is not finite")
             }
             Self::NoNoise => f.write_str("the noise source failed"),
+            Self::NonFiniteState { index } => write!(f, "state[{index}] is not finite"),
         }
     }
 }
@@ -272,6 +287,7 @@ impl From<EncodeError> for Refusal {
             EncodeError::NonFinitePosterior { index } => {
                 Self::NonFinitePosterior { index: index as u32 }
             }
+            EncodeError::NonFiniteState { index } => Self::NonFiniteState { index: index as u32 },
         }
     }
 }

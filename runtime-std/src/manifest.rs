@@ -4,6 +4,12 @@
 //! the graphs and holds them against it. Unknown keys are errors, and so are tables that this version
 //! does not run: nothing that the user declared is ever ignored.
 
+mod further;
+
+pub use further::{
+    Base, Fixed, FlowTable, InputRole, InputTable, LatentTable, StatePair, StateTable, TensorRefs,
+};
+
 use crate::emit::identifier;
 use crate::error::{Error, Result};
 use elbow_core::distributions::Spread;
@@ -15,13 +21,7 @@ use std::path::{Path, PathBuf};
 pub const FILE_NAME: &str = "elbow.toml";
 
 /// Tables of the format that this version does not run, with what they would say.
-const LATER: [(&str, &str); 5] = [
-    ("input", "further inputs of the encoder"),
-    ("latent", "hierarchical posteriors"),
-    ("flow", "normalizing flows"),
-    ("state", "state kept between calls"),
-    ("refine", "refinement"),
-];
+const LATER: [(&str, &str); 1] = [("refine", "refinement")];
 
 /// A whole manifest.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,10 +29,20 @@ const LATER: [(&str, &str); 5] = [
 pub struct Manifest {
     /// Name of the generated module.
     pub name: String,
-    /// Observation to posterior.
-    pub encoder: EncoderTable,
+    /// Observation to posterior; a model without one has a flow.
+    pub encoder: Option<EncoderTable>,
     /// Latent to observation.
     pub decoder: Option<DecoderTable>,
+    /// Inputs besides observation and latents.
+    #[serde(default)]
+    pub input: Vec<InputTable>,
+    /// Several posteriors, in place of the encoder's one.
+    #[serde(default)]
+    pub latent: Vec<LatentTable>,
+    /// An invertible map with its density.
+    pub flow: Option<FlowTable>,
+    /// What the encoder keeps between calls.
+    pub state: Option<StateTable>,
     /// Raw readings to an observation.
     pub window: Option<Window>,
     /// Anomaly score.
@@ -55,12 +65,12 @@ pub enum TensorRef {
 pub struct EncoderTable {
     /// File of the graph.
     pub onnx: PathBuf,
-    /// The observation.
-    pub input: TensorRef,
+    /// The observation; an `[[input]]` of the role x says the same.
+    pub input: Option<TensorRef>,
     /// The posterior's mean.
-    pub mean: TensorRef,
+    pub mean: Option<TensorRef>,
     /// The posterior's spread.
-    pub spread: SpreadTable,
+    pub spread: Option<SpreadTable>,
 }
 
 /// `encoder.spread`
@@ -75,6 +85,7 @@ pub struct SpreadTable {
     #[serde(default)]
     pub eps: f32,
     /// Bounds of the log-variance.
+    #[serde(default, deserialize_with = "further::bounds")]
     pub clamp: Option<[f32; 2]>,
 }
 
@@ -103,8 +114,8 @@ pub enum Head {
 pub struct DecoderTable {
     /// File of the graph.
     pub onnx: PathBuf,
-    /// The latent.
-    pub latent: TensorRef,
+    /// The latent, or one per posterior of a hierarchy.
+    pub latent: TensorRefs,
     /// The observation's mean, as `likelihood.mean_is` says.
     pub mean: TensorRef,
     /// Distribution of the observation.
@@ -282,7 +293,7 @@ impl Manifest {
         let table: toml::Table = toml::from_str(text).map_err(syntax)?;
         if let Some((key, what)) = LATER.iter().find(|(key, _)| table.contains_key(*key)) {
             return Err(format!(
-                "[{key}]: {what} come with a later version and would be ignored by this one; remove the table"
+                "[{key}]: {what} comes with a later version and would be ignored by this one; remove the table"
             ));
         }
         let manifest: Self = toml::from_str(text).map_err(syntax)?;
@@ -296,11 +307,11 @@ impl Manifest {
         let mut problems = Vec::new();
         if identifier(&self.name) != self.name {
             problems.push(format!(
-                "name: found {:?}, expected a Rust module name such as \"imu\": small letters, digits and _, no keyword",
+                "name: found {:?}, expected a Rust module name such as \"imu\": small letters, digits and _, no keyword, and no crate or module of the firmware",
                 self.name
             ));
         }
-        self.encoder.spread.check(&mut problems);
+        self.check_further(&mut problems);
         if let Some(decoder) = &self.decoder {
             decoder.likelihood.check(&mut problems);
         }
@@ -318,11 +329,18 @@ impl Manifest {
     }
 }
 
+impl EncoderTable {
+    fn latent(&self) -> Option<LatentTable> {
+        let (mean, spread) = self.mean.as_ref().zip(self.spread.as_ref())?;
+        Some(LatentTable { mean: mean.clone(), spread: spread.clone() })
+    }
+}
+
 impl SpreadTable {
-    fn check(&self, problems: &mut Vec<String>) {
+    fn check(&self, key: &str, problems: &mut Vec<String>) {
         if !(self.eps.is_finite() && self.eps >= 0.0) {
             problems.push(format!(
-                "encoder.spread.eps: found {}, expected a finite number, not negative",
+                "{key}.eps: found {}, expected a finite number, not negative",
                 self.eps
             ));
         }
@@ -330,7 +348,7 @@ impl SpreadTable {
             && !(low.is_finite() && high.is_finite() && low < high)
         {
             problems.push(format!(
-                "encoder.spread.clamp: found [{low}, {high}], expected [low, high] of the log-variance with low < high"
+                "{key}.clamp: found [{low}, {high}], expected [low, high] of the log-variance with low < high"
             ));
         }
     }

@@ -5,13 +5,16 @@
 
 mod decoder;
 mod encoder;
+mod flow;
 mod heads;
 mod load;
+mod source;
 
 pub use heads::{Declared, contradiction, unmistakable};
-pub use load::{Loaded, Source};
+pub use load::Loaded;
+pub use source::Source;
 
-use crate::lower::Plan;
+use crate::lower::{Plan, Port};
 use crate::manifest::{Score, Window};
 use elbow_core::distributions::Spread;
 use serde::Serialize;
@@ -102,17 +105,35 @@ pub enum Graphs {
         encoder: Encoder,
         /// Latent to observation.
         decoder: Option<Decoder>,
+        /// A flow of the same model.
+        flow: Option<Flow>,
     },
+    /// A flow alone.
+    Flow(Flow),
     /// A graph whose roles nobody declared: inputs to outputs.
     Bare(Plan),
 }
 
-/// An encoder: the plan's outputs are exactly the mean and the spread head, in this order.
+/// An encoder. Its plan's inputs are the observation, conditions, noise, then states, each where it is
+/// needed; its outputs are mean and spread head of every posterior, then the states of the next call.
 #[derive(Clone, Debug)]
 pub struct Encoder {
-    /// One input, two outputs.
+    /// Heads from observation.
     pub plan: Plan,
-    /// What the second output means.
+    /// Roles of the plan's inputs.
+    pub inputs: Vec<Role>,
+    /// One per posterior.
+    pub latents: Vec<Latent>,
+    /// How many states are kept between calls.
+    pub states: usize,
+}
+
+/// What the heads of a posterior mean.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latent {
+    /// Number of values.
+    pub len: usize,
+    /// What the spread output means.
     pub head: Spread,
     /// Added as the head says.
     pub eps: f32,
@@ -120,13 +141,68 @@ pub struct Encoder {
     pub clamp: Option<(f32, f32)>,
 }
 
-/// A decoder: the plan has one input, the latent, and its first output is the mean.
+/// A decoder: the plan's inputs are the latents and conditions, its first output is the mean.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    /// One input; the first output is the mean.
+    /// Observation from latent.
     pub plan: Plan,
+    /// Roles of the plan's inputs.
+    pub inputs: Vec<Role>,
     /// Family of the observation.
     pub likelihood: Likelihood,
+}
+
+/// A flow: the plan's inputs are `x`, conditions and noise, its outputs `z` and one number.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// `z` and a density from `x`.
+    pub plan: Plan,
+    /// Roles of the plan's inputs.
+    pub inputs: Vec<Role>,
+    /// What the second output is.
+    pub density: Density,
+}
+
+/// What a flow says besides `z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Density {
+    /// `ln |det dz/dx|`; with a standard normal `z` also the density of `x`.
+    LogDet {
+        /// Whether `z` is standard normal.
+        standard_normal: bool,
+    },
+    /// `ln q(z | x)`
+    LogQ,
+}
+
+impl Encoder {
+    /// Inputs that the caller gives, with their roles: all but the states.
+    pub fn given(&self) -> impl Iterator<Item = (&Port, Role)> {
+        given(&self.plan, &self.inputs)
+    }
+
+    /// The plan's pairs of state input and output.
+    pub fn state_pairs(&self) -> Vec<(usize, usize)> {
+        let (inputs, outputs) = (self.inputs.len() - self.states, 2 * self.latents.len());
+        (0..self.states).map(|state| (inputs + state, outputs + state)).collect()
+    }
+
+    /// Latents of all posteriors together.
+    pub fn latent(&self) -> usize {
+        self.latents.iter().map(|latent| latent.len).sum()
+    }
+}
+
+impl Decoder {
+    /// The inputs with their roles.
+    pub fn given(&self) -> impl Iterator<Item = (&Port, Role)> {
+        given(&self.plan, &self.inputs)
+    }
+}
+
+/// A plan's inputs with their roles, without states.
+fn given<'p>(plan: &'p Plan, roles: &[Role]) -> impl Iterator<Item = (&'p Port, Role)> {
+    plan.inputs.iter().zip(roles.iter().copied()).filter(|(_, role)| *role != Role::State)
 }
 
 /// Likelihoods that the runtime scores; mirrors `elbow_core::distributions::Likelihood`.

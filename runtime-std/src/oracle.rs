@@ -10,6 +10,7 @@ use crate::model::Source;
 use crate::npy;
 use crate::rows::Rows;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -32,6 +33,8 @@ struct Request {
     model: PathBuf,
     rows: usize,
     inputs: Vec<Port>,
+    /// Inputs that hold one row, and the outputs that they are at the next row.
+    states: Vec<(usize, usize)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,8 +43,9 @@ struct Port {
     shape: Vec<usize>,
 }
 
-/// Runs every row through tract, batch 1 and fresh state each; one flat vector per graph output, in
-/// the order of the file.
+/// Runs every row through tract, batch 1; one flat vector per graph output, in the order of the file.
+///
+/// Nothing but the states of `source` is kept from row to row: tract's recurrent layers start anew.
 ///
 /// # Errors
 ///
@@ -49,7 +53,7 @@ struct Port {
 /// cannot be started or runs out of time.
 pub fn run(source: &Source, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>>> {
     let model = &source.path;
-    let inputs = in_order(source, inputs)?;
+    let inputs = in_order(source, inputs, rows)?;
     let folder = tempfile::tempdir().map_err(|error| {
         Error::environment(format!(
             "cannot make a temporary folder: {error}; set TMPDIR to one that is writable"
@@ -62,6 +66,7 @@ pub fn run(source: &Source, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>
             .iter()
             .map(|i| Port { name: i.name.clone(), shape: i.shape.clone() })
             .collect(),
+        states: source.states.clone(),
     };
     let json =
         serde_json::to_vec(&request).map_err(|error| Error::environment(error.to_string()))?;
@@ -85,11 +90,20 @@ pub fn run(source: &Source, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>
     checked(source, outputs, rows).context(model.display())
 }
 
-/// The rows of every input of the graph, in its order.
-fn in_order<'r>(source: &Source, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
-    let names = source.graph.inputs.iter().map(|id| &source.graph.values[*id].name);
-    let own = names.map(|name| {
-        inputs.iter().find(|input| input.name == *name).ok_or_else(|| {
+/// The rows of every input of the graph, in its order; a state is its first row, zeros.
+fn in_order<'r>(source: &Source, inputs: &'r [Rows], rows: usize) -> Result<Vec<Cow<'r, Rows>>> {
+    let own = (0..source.graph.inputs.len()).map(|at| {
+        let (name, shape) = (source.input_name(at), source.input_shape(at));
+        let owned =
+            |values| Ok(Cow::Owned(Rows { name: name.into(), shape: shape.to_vec(), values }));
+        if source.states.iter().any(|(state, _)| *state == at) {
+            return owned(vec![0.0; shape.iter().product()]);
+        }
+        if let Some((_, value)) = source.fixed.iter().find(|(fixed, _)| *fixed == at) {
+            return owned(value.repeat(rows));
+        }
+        let given = inputs.iter().find(|input| input.name == name);
+        given.map(Cow::Borrowed).ok_or_else(|| {
             let cure = format!("the reference needs input {name:?}; give --input {name}=FILE.npy");
             Error::input(cure).context(source.path.display())
         })
@@ -213,8 +227,13 @@ fn execute(request: &Request, inputs: &[Vec<f32>]) -> TractResult<Vec<Vec<f32>>>
         let tensors = sources.iter().map(|source| {
             let shape = &request.inputs[*source].shape;
             let len: usize = shape.iter().product();
-            Tensor::from_shape(shape, &inputs[*source][row * len..(row + 1) * len])
-                .map(IntoTValue::into_tvalue)
+            let state = request.states.iter().find(|(input, _)| input == source);
+            let values = match state.and_then(|(_, output)| outputs.get(*output)) {
+                Some(kept) => &kept[(row - 1) * len..row * len],
+                None if state.is_some() => &inputs[*source],
+                None => &inputs[*source][row * len..(row + 1) * len],
+            };
+            Tensor::from_shape(shape, values).map(IntoTValue::into_tvalue)
         });
         let results = model.run(tensors.collect::<TractResult<TVec<_>>>()?)?;
         outputs.resize(results.len(), Vec::new());

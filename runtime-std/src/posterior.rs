@@ -1,7 +1,7 @@
 //! Posteriors on the desktop: raw heads to mean, log-variance and samples, as on the device.
 
 use crate::error::{Error, Result};
-use crate::model::Encoder;
+use crate::model::Latent;
 use elbow_core::distributions::rsample;
 use elbow_core::infer::encoder::{EncodeError, to_posterior};
 use elbow_core::noise::{Stream, fill_standard_normal};
@@ -34,33 +34,45 @@ impl Posteriors {
     /// # Errors
     ///
     /// An input error names the row and latent that overflowed or became NaN.
-    pub fn of_heads(encoder: &Encoder, mean: Vec<f32>, mut spread: Vec<f32>) -> Result<Self> {
-        let latent = encoder.plan.outputs[0].len();
-        let Encoder { head, eps, clamp, .. } = *encoder;
+    pub fn of_heads(latent: &Latent, mean: Vec<f32>, mut spread: Vec<f32>) -> Result<Self> {
+        let Latent { len, head, eps, clamp } = *latent;
         let hits = to_posterior(&mean, &mut spread, head, eps, clamp);
-        let clamp_hits = hits.map_err(|error| not_finite(error, latent))?.into();
-        Ok(Self { latent, mean, log_var: spread, clamp_hits })
+        let clamp_hits = hits.map_err(|error| not_finite(error, len))?.into();
+        Ok(Self { latent: len, mean, log_var: spread, clamp_hits })
     }
 
-    /// Reparameterized samples; noise is the stream of `(seed, row, sample)`.
-    ///
-    /// # Errors
-    ///
-    /// A failed draw, which that stream does not have.
-    pub fn sample(&self, seed: u64, samples: u32) -> Result<Samples> {
-        let len = self.mean.len() * samples as usize;
-        let (mut eps, mut z) = (vec![0.0; len], vec![0.0; len]);
-        let rows = self.mean.len() / self.latent;
-        let keys = (0..rows).flat_map(|row| (0..samples).map(move |sample| (row, sample)));
-        let draws = eps.chunks_exact_mut(self.latent).zip(z.chunks_exact_mut(self.latent));
-        for ((row, sample), (eps, z)) in keys.zip(draws) {
-            let own = row * self.latent..(row + 1) * self.latent;
-            fill_standard_normal(&mut Stream::new(seed, row as u64, sample), eps)
-                .map_err(|error| Error::environment(error.to_string()))?;
-            rsample(&self.mean[own.clone()], &self.log_var[own], eps, z);
-        }
-        Ok(Samples { eps, z })
+    /// Mean and log-variance of one row.
+    pub fn row(&self, row: usize) -> (&[f32], &[f32]) {
+        let own = row * self.latent..(row + 1) * self.latent;
+        (&self.mean[own.clone()], &self.log_var[own])
     }
+}
+
+/// Reparameterized samples of the posteriors of a model. The noise of a sample is the stream of
+/// `(seed, row, sample)`, through the latents of all posteriors.
+///
+/// # Errors
+///
+/// A failed draw, which that stream does not have.
+pub fn sample(posteriors: &[Posteriors], seed: u64, samples: u32) -> Result<Vec<Samples>> {
+    let mut all = vec![Samples { eps: Vec::new(), z: Vec::new() }; posteriors.len()];
+    let rows = posteriors.first().map_or(0, |first| first.mean.len() / first.latent.max(1));
+    let mut noise = vec![0.0; posteriors.iter().map(|posterior| posterior.latent).sum()];
+    for (row, sample) in (0..rows).flat_map(|row| (0..samples).map(move |sample| (row, sample))) {
+        fill_standard_normal(&mut Stream::new(seed, row as u64, sample), &mut noise)
+            .map_err(|error| Error::environment(error.to_string()))?;
+        let mut rest = &noise[..];
+        for (posterior, drawn) in posteriors.iter().zip(&mut all) {
+            let (eps, others) = rest.split_at(posterior.latent);
+            let (mean, log_var) = posterior.row(row);
+            let start = drawn.z.len();
+            drawn.eps.extend(eps);
+            drawn.z.resize(start + posterior.latent, 0.0);
+            rsample(mean, log_var, eps, &mut drawn.z[start..]);
+            rest = others;
+        }
+    }
+    Ok(all)
 }
 
 /// What the user is told of a posterior that is not finite; `latent` values make a row.

@@ -1,8 +1,10 @@
 //! Many rows through one plan.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::import::NoiseKind;
 use crate::lower::Plan;
 use crate::twin::Twin;
+use elbow_core::noise::{Stream, fill_standard_normal};
 use indicatif::ProgressIterator;
 
 /// One input of a graph for every row.
@@ -22,6 +24,40 @@ impl Rows {
         let len: usize = self.shape.iter().product();
         &self.values[row * len..(row + 1) * len]
     }
+
+    /// Noise for input number `number` among those that take noise: of each row the stream of
+    /// `(seed, row, u32::MAX - number)`, which no sample of a posterior shares.
+    ///
+    /// # Errors
+    ///
+    /// A failed draw, which that stream does not have.
+    pub fn noise(
+        name: &str,
+        shape: &[usize],
+        kind: NoiseKind,
+        rows: usize,
+        (seed, number): (u64, u32),
+    ) -> Result<Self> {
+        let len: usize = shape.iter().product();
+        let mut values = vec![0.0; rows * len];
+        for (row, values) in (0u64..).zip(values.chunks_exact_mut(len.max(1))) {
+            let mut stream = Stream::new(seed, row, u32::MAX - number);
+            match kind {
+                NoiseKind::Normal => fill_standard_normal(&mut stream, values)
+                    .map_err(|error| Error::environment(error.to_string()))?,
+                NoiseKind::Uniform => values.chunks_mut(4).for_each(|values| {
+                    let words = stream.next_block();
+                    values.iter_mut().zip(words).for_each(|(value, word)| *value = uniform(word));
+                }),
+            }
+        }
+        Ok(Self { name: name.into(), shape: shape.to_vec(), values })
+    }
+}
+
+/// The upper 24 bits of a word as a number of `[0, 1)`.
+fn uniform(word: u32) -> f32 {
+    (word >> 8) as f32 * 2f32.powi(-24)
 }
 
 /// The plan's outputs on the twin, all rows of each, in the plan's order.
@@ -32,18 +68,57 @@ impl Rows {
 ///
 /// As [`Twin::run`].
 pub fn run_twin(plan: &Plan, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>>> {
+    run_twin_in_sequence(plan, &[], inputs, rows)
+}
+
+/// [`run_twin`] where the rows are calls one after another: each pair of `states` is an input and the
+/// output that it is at the next row; at the first row it is zero.
+///
+/// # Errors
+///
+/// As [`Twin::run`], or an input is missing.
+pub fn run_twin_in_sequence(
+    plan: &Plan,
+    states: &[(usize, usize)],
+    inputs: &[Rows],
+    rows: usize,
+) -> Result<Vec<Vec<f32>>> {
     let mut twin = Twin::new(plan);
     let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
-    let own =
-        plan.inputs.iter().filter_map(|port| inputs.iter().find(|input| input.name == port.name));
-    let own: Vec<&Rows> = own.collect();
-    for row in (0..rows).progress_with(progress(rows, "twin")) {
-        let tensors: Vec<&[f32]> = own.iter().map(|input| input.row(row)).collect();
-        for (all, one) in outputs.iter_mut().zip(twin.run(&tensors)?) {
-            all.extend(one);
+    let sources = plan.inputs.iter().enumerate().map(|(at, port)| {
+        if let Some((_, output)) = states.iter().find(|(input, _)| *input == at) {
+            return Ok(Source::State { output: *output, zeros: vec![0.0; port.len()] });
         }
+        let own = inputs.iter().find(|input| input.name == port.name);
+        let missing = || Error::input(format!("input {:?} is missing", port.name));
+        own.map(Source::Rows).ok_or_else(missing)
+    });
+    let sources: Vec<Source> = sources.collect::<Result<_>>()?;
+    let mut last: Option<Vec<Vec<f32>>> = None;
+    for row in (0..rows).progress_with(progress(rows, "twin")) {
+        let tensors: Vec<&[f32]> =
+            sources.iter().map(|source| source.row(row, last.as_deref())).collect();
+        let results = twin.run(&tensors)?;
+        outputs.iter_mut().zip(&results).for_each(|(all, one)| all.extend(one));
+        last = Some(results);
     }
     Ok(outputs)
+}
+
+/// Where the values of an input come from.
+enum Source<'r> {
+    Rows(&'r Rows),
+    State { output: usize, zeros: Vec<f32> },
+}
+
+impl Source<'_> {
+    fn row<'a>(&'a self, row: usize, last: Option<&'a [Vec<f32>]>) -> &'a [f32] {
+        match (self, last) {
+            (Self::Rows(rows), _) => rows.row(row),
+            (Self::State { output, .. }, Some(last)) => &last[*output],
+            (Self::State { zeros, .. }, None) => zeros,
+        }
+    }
 }
 
 /// A bar on stderr that is hidden where stderr is no terminal.

@@ -75,8 +75,8 @@ impl<'p> Twin<'p> {
     }
 }
 
-/// What the mean of a posterior decodes to, and the terms of the score at the mean; the generated
-/// `score`.
+/// What the mean of a posterior decodes to under these conditions, and the terms of the score at the
+/// mean; the generated `score`.
 ///
 /// # Errors
 ///
@@ -84,10 +84,11 @@ impl<'p> Twin<'p> {
 pub fn score(
     decoder: &Decoder,
     x: &[f32],
+    conditions: &[&[f32]],
     loc: &[f32],
     log_var: &[f32],
 ) -> Result<(Vec<f32>, ElboTerms)> {
-    let outputs = Twin::new(&decoder.plan).run(&[loc])?;
+    let outputs = Twin::new(&decoder.plan).run(&[&[loc], conditions].concat())?;
     let without_output = || Error::input(format!("plan `{}` has no output", decoder.plan.name));
     let x_mean = outputs.into_iter().next().ok_or_else(without_output)?;
     let likelihood = match &decoder.likelihood {

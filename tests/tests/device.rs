@@ -3,7 +3,7 @@
 use elbow::device::{Device, DeviceRow, Image, Spent, Target, build_image};
 use elbow::emit::emit;
 use elbow::lower::Plan;
-use elbow::model::{Decoder, Encoder, Graphs, Model};
+use elbow::model::{Decoder, Encoder, Flow, Graphs, Model};
 use elbow::posterior::Posteriors;
 use elbow::twin::{self, Twin};
 use elbow_core::distributions::rsample;
@@ -82,11 +82,11 @@ fn equals_the_twin(target: &str) {
         let workspace = or_cure(device.select(index)).workspace_bytes;
         let inputs = inputs(model, index as u64);
         let spent: Vec<Spent> = match &model.graphs {
-            Graphs::Amortized { encoder, decoder } => (0u64..)
+            Graphs::Amortized { encoder, decoder, .. } => (0u64..)
                 .zip(&inputs)
                 .flat_map(|(row, x)| encodes(&mut device, encoder, decoder.as_ref(), row, x))
                 .collect(),
-            Graphs::Bare(plan) => {
+            Graphs::Flow(Flow { plan, .. }) | Graphs::Bare(plan) => {
                 (0u64..).zip(&inputs).map(|(row, x)| runs(&mut device, plan, row, x)).collect()
             }
         };
@@ -99,7 +99,9 @@ fn equals_the_twin(target: &str) {
 fn inputs(model: &Model, case: u64) -> Vec<Vec<f32>> {
     let len = match &model.graphs {
         Graphs::Amortized { encoder, .. } => encoder.plan.inputs[0].len(),
-        Graphs::Bare(plan) => plan.inputs.iter().map(|port| port.len()).sum(),
+        Graphs::Flow(Flow { plan, .. }) | Graphs::Bare(plan) => {
+            plan.inputs.iter().map(|port| port.len()).sum()
+        }
     };
     let values = match model.name.split('.').next() {
         Some(name @ ("imu" | "digits")) => rows(&path(&format!("models/{name}/test.npy"))).values,
@@ -119,12 +121,12 @@ fn encodes(
     let found = or_cure(device.encode(row, SEED, SAMPLES, x));
     let mut heads = Twin::new(&encoder.plan).run(&[x]).expect("it fits").into_iter();
     let (mean, spread) = (heads.next().expect("a mean"), heads.next().expect("a spread"));
-    let q = Posteriors::of_heads(encoder, mean, spread).expect("finite");
+    let q = Posteriors::of_heads(&encoder.latents[0], mean, spread).expect("finite");
     assert_eq!((bits(&found.loc), bits(&found.log_var)), (bits(&q.mean), bits(&q.log_var)));
     assert_eq!(u64::from(found.clamp_hits), q.clamp_hits);
     samples_are_equal(&found, row);
-    let terms =
-        decoder.map(|decoder| twin::score(decoder, x, &q.mean, &q.log_var).expect("it fits").1);
+    let terms = decoder
+        .map(|decoder| twin::score(decoder, x, &[], &q.mean, &q.log_var).expect("it fits").1);
     let bits_of = |terms: elbow_core::infer::ElboTerms| bits(&[terms.log_likelihood, terms.kl]);
     assert_eq!(found.score.map(|(terms, _)| bits_of(terms)), terms.map(bits_of));
     let again = or_cure(device.encode(row, SEED, 0, x));

@@ -25,7 +25,7 @@ mod likelihood;
 mod spread;
 mod sum;
 
-pub use diag_normal::{DiagNormal, entropy, log_prob, rsample};
+pub use diag_normal::{DiagNormal, entropy, log_prob, rsample, standard_log_prob};
 pub use kl::{kl_divergence, kl_to_standard};
 pub use likelihood::Likelihood;
 pub use spread::{Spread, clamp, to_log_var};

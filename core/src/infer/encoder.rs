@@ -8,16 +8,34 @@ use crate::distributions::{Spread, clamp, to_log_var};
 pub enum EncodeError {
     /// The weights belong to another plan: compile the model again, or flash the matching pack.
     WrongPack,
-    /// The observation holds a NaN or an infinity.
+    /// An input holds a NaN or an infinity.
     NonFiniteInput {
-        /// Its index.
+        /// Its index, counted through observation, conditions and noise.
         index: usize,
     },
     /// A mean or log-variance overflowed or became NaN; `q` must not be used.
     NonFinitePosterior {
-        /// The latent.
+        /// The latent, counted through all posteriors.
         index: usize,
     },
+    /// The state for the next call overflowed or became NaN; the one before is kept.
+    NonFiniteState {
+        /// Its index, counted through all states.
+        index: usize,
+    },
+}
+
+impl EncodeError {
+    /// The error of a posterior that has `before` latents of others in front of it.
+    #[must_use]
+    pub fn behind(self, before: usize) -> Self {
+        match self {
+            Self::NonFinitePosterior { index } => {
+                Self::NonFinitePosterior { index: before.saturating_add(index) }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Why a latent was not decoded.
@@ -26,9 +44,9 @@ pub enum EncodeError {
 pub enum DecodeError {
     /// The weights belong to another plan.
     WrongPack,
-    /// The latent holds a NaN or an infinity.
+    /// An input holds a NaN or an infinity.
     NonFiniteInput {
-        /// Its index.
+        /// Its index, counted through latents and conditions.
         index: usize,
     },
 }
@@ -80,10 +98,11 @@ impl core::fmt::Display for EncodeError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::WrongPack => f.write_str("the weights belong to another plan"),
-            Self::NonFiniteInput { index } => write!(f, "observation[{index}] is not finite"),
+            Self::NonFiniteInput { index } => write!(f, "input[{index}] is not finite"),
             Self::NonFinitePosterior { index } => {
                 write!(f, "the posterior of z[{index}] is not finite")
             }
+            Self::NonFiniteState { index } => write!(f, "state[{index}] is not finite"),
         }
     }
 }
@@ -92,7 +111,7 @@ impl core::fmt::Display for DecodeError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::WrongPack => f.write_str("the weights belong to another plan"),
-            Self::NonFiniteInput { index } => write!(f, "latent[{index}] is not finite"),
+            Self::NonFiniteInput { index } => write!(f, "input[{index}] is not finite"),
         }
     }
 }

@@ -155,7 +155,7 @@ mod tests {
     const X: [f32; 3] = [1.5, -0.0, f32::MIN_POSITIVE];
 
     fn encode() -> Request<'static> {
-        Request::Encode { row: u64::MAX, key: 7, samples: 2, x: Floats::new(&X) }
+        Request::Encode { row: u64::MAX, key: 7, samples: 2, inputs: Floats::new(&X) }
     }
 
     fn frame(message: &impl Serialize) -> Vec<u8> {
@@ -188,7 +188,12 @@ mod tests {
             Reply::Described(Described {
                 name: "imu",
                 fingerprint: u64::MAX,
-                kind: Kind::Amortized { observed: u32::MAX, latent: u32::MAX, scored: true },
+                kind: Kind::Amortized {
+                    inputs: u32::MAX,
+                    latent: u32::MAX,
+                    posteriors: u32::MAX,
+                    scored: true,
+                },
                 workspace_bytes: u32::MAX,
             }),
             Reply::Posterior {
@@ -270,7 +275,7 @@ mod tests {
         assert_eq!(parse(&[1, 5]), Some(Request::Select { model: 5 }));
         assert_eq!(
             parse(&[2, 1, 2, 3, 0]),
-            Some(Request::Encode { row: 1, key: 2, samples: 3, x: Floats(&[]) })
+            Some(Request::Encode { row: 1, key: 2, samples: 3, inputs: Floats(&[]) })
         );
         assert_eq!(parse(&[3, 1, 0]), Some(Request::Run { row: 1, inputs: Floats(&[]) }));
         assert_eq!(parse(&[4]), Some(Request::Bye));

@@ -1,66 +1,133 @@
 //! `--input` and `--expect`: `.npy` files for tensors of a graph.
 
-use elbow::model::Source;
+use elbow::import::NoiseKind;
+use elbow::model::{Role, Source};
 use elbow::rows::Rows;
 use elbow::{Error, Result, npy};
 use std::path::Path;
 
-/// The rows of `--input [NAME=]FILE.npy ...`, and how many.
+/// What a command reads for every row.
+pub struct Inputs {
+    /// One per input.
+    pub rows: Vec<Rows>,
+    /// How many rows each has.
+    pub count: usize,
+    /// Names of the noise inputs that were drawn, since no file was given.
+    pub drawn: Vec<String>,
+}
+
+/// An input of one or more graphs, which share it by its name.
+struct Wanted<'s> {
+    name: &'s str,
+    shape: &'s [usize],
+    /// Where it holds noise: what it is drawn from.
+    noise: Option<NoiseKind>,
+}
+
+/// The rows of `--input [NAME=]FILE.npy ...` for the inputs of `sources` that are `needed`; noise that
+/// is not given is drawn from the stream of `seed`.
 ///
 /// # Errors
 ///
 /// An input error: unknown or missing names, unequal numbers of rows, and whatever is wrong with a file.
-pub fn read(source: &Source, needed: &[&str], given: &[String]) -> Result<(Vec<Rows>, usize)> {
-    let mut inputs: Vec<Rows> = Vec::new();
+pub fn read(
+    sources: &[&Source],
+    needed: impl Fn(&str) -> bool,
+    given: &[String],
+    seed: u64,
+) -> Result<Inputs> {
+    let wanted = wanted(sources)?;
+    let mut rows: Vec<Rows> = Vec::new();
     for text in given {
-        let (at, file) = split(source, text)?;
-        let value = &source.graph.values[source.graph.inputs[at]];
-        if inputs.iter().any(|input| input.name == value.name) {
+        let (Wanted { name, shape, .. }, file) = split(sources, &wanted, &needed, text)?;
+        if rows.iter().any(|input| input.name == *name) {
             return Err(Error::input(format!(
-                "--input {text}: input {:?} is given twice; keep one",
-                value.name
+                "--input {text}: input {name:?} is given twice; keep one"
             )));
         }
-        let values = npy::read_rows(Path::new(file), &value.shape)?.values;
-        inputs.push(Rows { name: value.name.clone(), shape: value.shape.clone(), values });
+        let values = npy::read_rows(Path::new(file), shape)?.values;
+        rows.push(Rows { name: name.to_string(), shape: shape.to_vec(), values });
     }
-    let missing: Vec<&&str> =
-        needed.iter().filter(|name| inputs.iter().all(|input| input.name != **name)).collect();
+    let is_missing =
+        |input: &&Wanted| needed(input.name) && rows.iter().all(|other| other.name != input.name);
+    let missing = wanted.iter().filter(is_missing).filter(|input| input.noise.is_none());
+    let missing: Vec<&str> = missing.map(|input| input.name).collect();
     if !missing.is_empty() {
         return Err(Error::input(format!(
             "{}: inputs {missing:?} are missing; give each by --input NAME=FILE.npy",
-            source.path.display()
+            files(sources)
         )));
     }
-    let counts: Vec<usize> = inputs.iter().map(count).collect();
-    let rows = counts.first().copied().unwrap_or(1);
-    if counts.iter().any(|count| *count != rows) {
+    let counts: Vec<usize> = rows.iter().map(length).collect();
+    let count = counts.first().copied().unwrap_or(1);
+    if counts.iter().any(|other| *other != count) {
         return Err(Error::input(format!(
             "the inputs have {counts:?} rows, expected equal numbers: give files with the same batch"
         )));
     }
-    Ok((inputs, rows))
+    let noise = wanted.iter().filter_map(|input| Some((input, input.noise?)));
+    let mut drawn = Vec::new();
+    for (number, (input, kind)) in (0..).zip(noise) {
+        if needed(input.name) && rows.iter().all(|other| other.name != input.name) {
+            rows.push(Rows::noise(input.name, input.shape, kind, count, (seed, number))?);
+            drawn.push(input.name.to_string());
+        }
+    }
+    Ok(Inputs { rows, count, drawn })
 }
 
-fn count(input: &Rows) -> usize {
+/// Every input that a user may give, each name once.
+fn wanted<'s>(sources: &[&'s Source]) -> Result<Vec<Wanted<'s>>> {
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for source in sources {
+        for at in source.given() {
+            let (name, shape) = (source.input_name(at), source.input_shape(at));
+            let noise = (source.input_roles[at] == Some(Role::Eps)).then(|| source.noise_kind(at));
+            match wanted.iter().find(|other| other.name == name) {
+                None => wanted.push(Wanted { name, shape, noise }),
+                Some(other) if other.shape == shape => {}
+                Some(other) => {
+                    return Err(Error::input(format!(
+                        "{}: input {name:?} has the shapes {:?} and {shape:?} in different graphs, which would be given the same values; rename one of them",
+                        files(sources),
+                        other.shape
+                    )));
+                }
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+fn files(sources: &[&Source]) -> String {
+    sources.iter().map(|source| source.path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn length(input: &Rows) -> usize {
     input.values.len() / input.shape.iter().product::<usize>().max(1)
 }
 
 /// Which input `[NAME=]FILE` is for, and the file.
-fn split<'a>(source: &Source, text: &'a str) -> Result<(usize, &'a str)> {
-    let names = source.graph.inputs.iter().map(|id| source.graph.values[*id].name.as_str());
-    let names: Vec<&str> = names.collect();
-    let named = names
+fn split<'w, 's, 'a>(
+    sources: &[&Source],
+    wanted: &'w [Wanted<'s>],
+    needed: &impl Fn(&str) -> bool,
+    text: &'a str,
+) -> Result<(&'w Wanted<'s>, &'a str)> {
+    let named = wanted
         .iter()
-        .enumerate()
-        .find_map(|(at, name)| Some((at, text.strip_prefix(name)?.strip_prefix('=')?)));
-    let lone_file = names.len() == 1 && (!text.contains('=') || Path::new(text).exists());
-    match named {
-        Some(found) => Ok(found),
-        None if lone_file => Ok((0, text)),
-        None => Err(Error::input(format!(
-            "--input {text}: expected NAME=FILE.npy with one of the inputs {names:?} of {}",
-            source.path.display()
-        ))),
+        .find_map(|input| Some((input, text.strip_prefix(input.name)?.strip_prefix('=')?)));
+    let is_file = !text.contains('=') || Path::new(text).exists();
+    let mut data = wanted.iter().filter(|input| input.noise.is_none() && needed(input.name));
+    match (named, data.next(), data.next()) {
+        (Some(found), _, _) => Ok(found),
+        (None, Some(only), None) if is_file => Ok((only, text)),
+        _ => {
+            let names: Vec<&str> = wanted.iter().map(|input| input.name).collect();
+            Err(Error::input(format!(
+                "--input {text}: expected NAME=FILE.npy with one of the inputs {names:?} of {}",
+                files(sources)
+            )))
+        }
     }
 }

@@ -91,8 +91,13 @@ fn surveys(model: &Path) -> Vec<(&'static str, PathBuf, Survey)> {
     let files = match Manifest::read(&path) {
         Ok(manifest) => {
             let folder = path.parent().unwrap_or(Path::new("."));
-            let decoder = manifest.decoder.map(|decoder| ("decoder", folder.join(decoder.onnx)));
-            [("encoder", folder.join(manifest.encoder.onnx))].into_iter().chain(decoder).collect()
+            let files = [
+                ("encoder", manifest.encoder.map(|encoder| encoder.onnx)),
+                ("decoder", manifest.decoder.map(|decoder| decoder.onnx)),
+                ("flow", manifest.flow.map(|flow| flow.onnx)),
+            ];
+            let own = files.into_iter().filter_map(|(graph, file)| Some((graph, file?)));
+            own.map(|(graph, file)| (graph, folder.join(file))).collect()
         }
         Err(_) => vec![("graph", path)],
     };
@@ -115,10 +120,14 @@ impl Report {
         };
         match &loaded.model.graphs {
             Graphs::Bare(plan) => report.add("graph", &loaded.encoder, plan),
-            Graphs::Amortized { encoder, decoder } => {
+            Graphs::Flow(flow) => report.add("flow", &loaded.encoder, &flow.plan),
+            Graphs::Amortized { encoder, decoder, flow } => {
                 report.add("encoder", &loaded.encoder, &encoder.plan);
                 if let (Some(source), Some(decoder)) = (&loaded.decoder, decoder) {
                     report.add("decoder", source, &decoder.plan);
+                }
+                if let (Some(source), Some(flow)) = (&loaded.flow, flow) {
+                    report.add("flow", source, &flow.plan);
                 }
             }
         }

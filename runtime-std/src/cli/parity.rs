@@ -1,6 +1,7 @@
 //! `elbow parity`
 
-use super::{ModelOptions, PrecisionOptions, inputs, output};
+use super::inputs::{self, Inputs};
+use super::{ModelOptions, PrecisionOptions, output};
 use clap::ValueEnum;
 use elbow::device;
 use elbow::emit::emit;
@@ -71,12 +72,12 @@ pub fn run(options: &Options) -> Result<()> {
     let limits = limits(options.max_kl)?;
     let loaded = options.model.load()?;
     let budget = emit(&loaded.model)?.budget;
-    let (inputs, rows) = rows(&loaded, options)?;
+    let Inputs { rows: inputs, count: rows, .. } = rows(&loaded, options)?;
     let board = board(options)?;
     let reference = reference(&loaded, &inputs, rows, options)?;
-    let z = reference.decoded.as_ref().map(|decoded| &decoded.z[..]);
+    let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs[..]);
     let answer = match board {
-        None => target::twin(&loaded, &inputs, z, rows)?,
+        None => target::twin(&loaded, &inputs, decoded, rows)?,
         Some((board, firmware)) => {
             elbow::parity::device(&loaded, &board, &firmware, &inputs, rows, options.seed)?
         }
@@ -129,12 +130,20 @@ fn limits(max_kl: Option<f64>) -> Result<Limits> {
     }
 }
 
-/// The inputs of the encoder, cut to `--rows`.
-fn rows(loaded: &Loaded, options: &Options) -> Result<(Vec<Rows>, usize)> {
-    let graph = &loaded.encoder.graph;
-    let needed: Vec<&str> = graph.inputs.iter().map(|id| graph.values[*id].name.as_str()).collect();
-    let (mut inputs, found) = inputs::read(&loaded.encoder, &needed, &options.input)?;
-    let rows = match options.rows.map(usize::try_from) {
+/// The inputs of all graphs but the decoder's latents, cut to `--rows`.
+fn rows(loaded: &Loaded, options: &Options) -> Result<Inputs> {
+    let sources: Vec<&Source> = loaded.sources().collect();
+    let latents = loaded.decoder.iter().flat_map(|source| {
+        source.latents().map(|input| source.input_name(input)).collect::<Vec<_>>()
+    });
+    let latents: Vec<&str> = latents.collect();
+    let encoder = [&loaded.encoder].into_iter().chain(&loaded.flow);
+    let own: Vec<&str> =
+        encoder.flat_map(|source| source.given().map(|input| source.input_name(input))).collect();
+    let needed = |name: &str| own.contains(&name) || !latents.contains(&name);
+    let mut inputs = inputs::read(&sources, needed, &options.input, options.seed)?;
+    let found = inputs.count;
+    inputs.count = match options.rows.map(usize::try_from) {
         Some(Ok(rows)) if rows <= found => rows,
         Some(_) => {
             return Err(Error::input(format!(
@@ -143,10 +152,10 @@ fn rows(loaded: &Loaded, options: &Options) -> Result<(Vec<Rows>, usize)> {
         }
         None => found,
     };
-    for input in &mut inputs {
-        input.values.truncate(rows * input.shape.iter().product::<usize>());
+    for input in &mut inputs.rows {
+        input.values.truncate(inputs.count * input.shape.iter().product::<usize>());
     }
-    Ok((inputs, rows))
+    Ok(inputs)
 }
 
 /// tract, or the files of `--expect`.
@@ -159,7 +168,7 @@ fn reference(
     if options.expect.is_empty() {
         return basis::by_tract(loaded, inputs, rows);
     }
-    let sources: Vec<&Source> = [&loaded.encoder].into_iter().chain(&loaded.decoder).collect();
+    let sources: Vec<&Source> = loaded.sources().collect();
     let mut given: Vec<Vec<Option<Vec<f32>>>> =
         sources.iter().map(|source| vec![None; source.graph.outputs.len()]).collect();
     for text in &options.expect {
@@ -178,9 +187,12 @@ fn reference(
         given[graph][output] = Some(values);
     }
     let mut given = given.into_iter();
-    let (outputs, decoded) = (given.next().unwrap_or_default(), given.next().unwrap_or_default());
-    let reference = basis::by_files(loaded, outputs, decoded);
-    if reference.decoded.is_none() && reference.outputs.iter().all(Option::is_none) {
+    let outputs = given.next().unwrap_or_default();
+    let decoded = loaded.decoder.as_ref().and_then(|_| given.next()).unwrap_or_default();
+    let flow = given.next().unwrap_or_default();
+    let reference = basis::by_files(loaded, inputs, outputs, decoded, flow);
+    let none = |outputs: &[Option<Vec<f32>>]| outputs.iter().all(Option::is_none);
+    if reference.decoded.is_none() && none(&reference.outputs) && none(&reference.flow) {
         return Err(Error::input(
             "--expect: a decoder output alone cannot be judged; give the encoder's mean as well",
         ));

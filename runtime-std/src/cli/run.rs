@@ -1,11 +1,12 @@
 //! `elbow run`
 
-use super::{ModelOptions, PrecisionOptions, inputs, output};
+use super::inputs::{self, Inputs};
+use super::{ModelOptions, PrecisionOptions, output};
 use clap::ValueEnum;
-use elbow::lower::lower;
-use elbow::model::{Loaded, Role, Source};
-use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, run_twin};
+use elbow::model::{Encoder, Graphs, Loaded, Role, Source};
+use elbow::parity::target::twin_posteriors;
+use elbow::posterior::{Posteriors, sample};
+use elbow::rows::run_twin_in_sequence;
 use elbow::{Context, Error, Result, npy, oracle};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -24,9 +25,9 @@ pub struct Options {
     /// Where the outputs and index.json go
     #[arg(long, value_name = "DIR")]
     out_dir: PathBuf,
-    /// Which graph of the model
-    #[arg(long, value_enum, default_value = "encoder")]
-    graph: Graph,
+    /// Which graph of the model; the flow is the default of a model without an encoder
+    #[arg(long, value_enum)]
+    graph: Option<Graph>,
     /// Who runs it: the device's own kernels on the desktop, or the reference
     #[arg(long, value_enum, default_value = "twin")]
     backend: Backend,
@@ -94,29 +95,35 @@ pub fn run(options: &Options) -> Result<()> {
         return Err(Error::input("--refine-steps comes with a later version; leave it out"));
     }
     let loaded = options.model.load()?;
-    let source = source(&loaded, options.graph)?;
-    let amortized = loaded.amortized().filter(|_| options.graph == Graph::Encoder);
+    let is_flow = matches!(loaded.model.graphs, Graphs::Flow(_));
+    let default = if is_flow { Graph::Flow } else { Graph::Encoder };
+    let graph = options.graph.unwrap_or(default);
+    let source = source(&loaded, graph, is_flow)?;
+    let amortized = loaded.amortized().filter(|_| graph == Graph::Encoder);
     if options.samples.is_some() && amortized.is_none() {
         return Err(Error::input(
             "--samples needs a posterior: give a manifest, or --mean NAME --spread NAME:HEAD, with --graph encoder",
         ));
     }
-    let plan = lower(&source.graph, &Vec::from_iter(0..source.graph.outputs.len()))?;
-    let all_inputs = source.graph.inputs.iter().map(|id| source.graph.values[*id].name.as_str());
-    let needed: Vec<&str> = match options.backend {
-        Backend::Twin => plan.inputs.iter().map(|port| port.name.as_str()).collect(),
-        Backend::Tract => all_inputs.collect(),
+    let (plan, states) = source.whole()?;
+    let needed = |name: &str| match options.backend {
+        Backend::Twin => plan.inputs.iter().any(|port| port.name == name),
+        Backend::Tract => true,
     };
-    let (inputs, rows) = inputs::read(source, &needed, &options.input)?;
+    let inputs = inputs::read(&[source], needed, &options.input, options.seed)?;
+    let rows = inputs.count;
     let outputs = match options.backend {
-        Backend::Twin => run_twin(&plan, &inputs, rows)?,
-        Backend::Tract => oracle::run(source, &inputs, rows)?,
+        Backend::Twin => run_twin_in_sequence(&plan, &states, &inputs.rows, rows)?,
+        Backend::Tract => oracle::run(source, &inputs.rows, rows)?,
     };
     let posteriors = match amortized {
-        Some(_) => Some(posteriors(&loaded, options.backend, &inputs, &outputs, rows)?),
-        None => None,
+        Some((encoder, _)) => match options.backend {
+            Backend::Twin => twin_posteriors(&loaded, &inputs.rows, rows)?,
+            Backend::Tract => of_outputs(&loaded.encoder, encoder, &outputs)?,
+        },
+        None => Vec::new(),
     };
-    let files = Files::new(source, rows, &outputs, posteriors.as_ref(), options)?;
+    let files = Files::new(source, &inputs, &outputs, &posteriors, options)?;
     output::folder(&options.out_dir, &files.bytes)?;
     output::note(&format!(
         "wrote {} files for {rows} rows to {}",
@@ -128,13 +135,14 @@ pub fn run(options: &Options) -> Result<()> {
     }
     output::json(&Report {
         model: &loaded.model.name,
-        graph: options.graph,
+        graph,
         backend: options.backend,
         rows,
         out_dir: &options.out_dir,
         outputs: &files.index,
         posterior: &files.posterior,
-        clamp_hits: posteriors.map(|posteriors| posteriors.clamp_hits),
+        clamp_hits: amortized
+            .map(|_| posteriors.iter().map(|posterior| posterior.clamp_hits).sum()),
     })
 }
 
@@ -148,19 +156,31 @@ struct Files {
 impl Files {
     fn new(
         source: &Source,
-        rows: usize,
+        inputs: &Inputs,
         outputs: &[Vec<f32>],
-        posteriors: Option<&Posteriors>,
+        posteriors: &[Posteriors],
         options: &Options,
     ) -> Result<Self> {
-        let posterior = posteriors.map(|posteriors| posterior_files(posteriors, rows, options));
-        let (posterior, values): (Vec<Entry>, Vec<Vec<u8>>) =
-            posterior.transpose()?.unwrap_or_default().into_iter().unzip();
-        let index = index(source, rows, posterior.iter().map(|entry| entry.file.clone()).collect());
-        let raw =
-            index.iter().zip(outputs).map(|(entry, values)| npy::encode(&entry.shape, values));
-        let names = index.iter().chain(&posterior).map(|entry| entry.file.clone());
-        let mut bytes: Vec<(String, Vec<u8>)> = names.zip(raw.chain(values)).collect();
+        let rows = inputs.count;
+        let posterior = posterior_files(posteriors, rows, options)?;
+        let (posterior, values): (Vec<Entry>, Vec<Vec<u8>>) = posterior.into_iter().unzip();
+        let mut names = FileNames::new(posterior.iter().map(|entry| entry.file.as_str()));
+        let graph = source.graph.outputs.iter().zip(&source.output_roles).zip(outputs);
+        let outputs = graph.map(|(((name, id), role), values)| {
+            (name.as_str(), *role, &source.graph.values[*id].shape[..], &values[..])
+        });
+        let noise = inputs.rows.iter().filter(|input| inputs.drawn.contains(&input.name));
+        let noise = noise.map(|input| {
+            (input.name.as_str(), Some(Role::Eps), &input.shape[..], &input.values[..])
+        });
+        let (mut index, mut bytes) = (Vec::new(), Vec::new());
+        for (at, (name, role, shape, values)) in outputs.chain(noise).enumerate() {
+            let shape = [&[rows], npy::row_shape(shape)].concat();
+            let file = names.of(name);
+            bytes.push((file.clone(), npy::encode(&shape, values)));
+            index.push(Entry { index: at, name: name.into(), role, file, shape });
+        }
+        bytes.extend(posterior.iter().map(|entry| entry.file.clone()).zip(values));
         let json = serde_json::to_vec_pretty(&index)
             .map_err(|error| Error::environment(format!("cannot write JSON: {error}")))?;
         bytes.push(("index.json".into(), json));
@@ -168,80 +188,114 @@ impl Files {
     }
 }
 
-fn source(loaded: &Loaded, graph: Graph) -> Result<&Source> {
-    match (graph, &loaded.decoder) {
-        (Graph::Encoder, _) => Ok(&loaded.encoder),
-        (Graph::Decoder, Some(decoder)) => Ok(decoder),
-        (Graph::Decoder, None) => Err(Error::input(
+fn source(loaded: &Loaded, graph: Graph, is_flow: bool) -> Result<&Source> {
+    match (graph, &loaded.decoder, &loaded.flow) {
+        (Graph::Encoder, ..) if is_flow => {
+            Err(Error::input("the model is a flow without an encoder: use --graph flow"))
+        }
+        (Graph::Flow, ..) if is_flow => Ok(&loaded.encoder),
+        (Graph::Encoder, ..) => Ok(&loaded.encoder),
+        (Graph::Decoder, Some(source), _) | (Graph::Flow, _, Some(source)) => Ok(source),
+        (Graph::Decoder, None, _) => Err(Error::input(
             "the model has no decoder: use --graph encoder, or add a [decoder] to its elbow.toml",
         )),
-        (Graph::Flow, _) => {
-            Err(Error::input("--graph flow: flows come with a later version; use --graph encoder"))
-        }
+        (Graph::Flow, _, None) => Err(Error::input(
+            "the model has no flow: use --graph encoder, or add a [flow] to its elbow.toml",
+        )),
     }
 }
 
-/// From the encoder's own plan on the twin, from its two outputs with tract.
-fn posteriors(
-    loaded: &Loaded,
-    backend: Backend,
-    inputs: &[Rows],
-    outputs: &[Vec<f32>],
-    rows: usize,
-) -> Result<Posteriors> {
-    let none = || Error::input("the model has no posterior").context(loaded.encoder.path.display());
-    if backend == Backend::Twin {
-        return elbow::parity::target::twin_posteriors(loaded, inputs, rows)?.ok_or_else(none);
-    }
-    let source = &loaded.encoder;
-    let mean =
-        source.output_roles.iter().position(|role| *role == Some(Role::Mean)).ok_or_else(none)?;
-    let spread = source.spread.ok_or_else(none)?;
-    let (encoder, _) = loaded.amortized().ok_or_else(none)?;
-    Posteriors::of_heads(encoder, outputs[mean].clone(), outputs[spread].clone())
-        .context(source.path.display())
+/// Posteriors from the outputs of the encoder's graph.
+fn of_outputs(source: &Source, encoder: &Encoder, outputs: &[Vec<f32>]) -> Result<Vec<Posteriors>> {
+    let heads = source.heads.iter().zip(&encoder.latents);
+    let posteriors = heads.map(|([mean, spread], latent)| {
+        Posteriors::of_heads(latent, outputs[*mean].clone(), outputs[*spread].clone())
+    });
+    posteriors.collect::<Result<_>>().context(source.path.display())
 }
 
-/// The files that go with a posterior, and their bytes.
+/// The files that go with the posteriors, and their bytes; numbered where there are several.
 fn posterior_files(
-    posteriors: &Posteriors,
+    posteriors: &[Posteriors],
     rows: usize,
     options: &Options,
 ) -> Result<Vec<(Entry, Vec<u8>)>> {
+    let latents: usize = posteriors.iter().map(|posterior| posterior.latent).sum();
+    let samples = options.samples.unwrap_or(0) as usize;
+    if rows.saturating_mul(latents).saturating_mul(samples) > MOST_SAMPLED {
+        return Err(Error::input(format!(
+            "--samples {samples}: {rows} rows of {latents} latents would make more than {MOST_SAMPLED} values; ask for fewer"
+        )));
+    }
+    let drawn = sample(posteriors, options.seed, options.samples.unwrap_or(0))?;
     let mut files = Vec::new();
-    let mut add = |name: &str, role, shape: Vec<usize>, values: &[f32]| {
-        let bytes = npy::encode(&shape, values);
-        let (index, name, file) = (files.len(), name.to_string(), format!("{name}.npy"));
-        files.push((Entry { index, name, role: Some(role), file, shape }, bytes));
-    };
-    let latent = posteriors.latent;
-    add("posterior_mean", Role::Mean, vec![rows, latent], &posteriors.mean);
-    add("posterior_log_var", Role::LogVar, vec![rows, latent], &posteriors.log_var);
-    if let Some(samples) = options.samples {
-        if rows.saturating_mul(latent).saturating_mul(samples as usize) > MOST_SAMPLED {
-            return Err(Error::input(format!(
-                "--samples {samples}: {rows} rows of {latent} latents would make more than {MOST_SAMPLED} values; ask for fewer"
-            )));
+    for (at, (posterior, drawn)) in posteriors.iter().zip(&drawn).enumerate() {
+        let number = if posteriors.len() == 1 { String::new() } else { format!("_{at}") };
+        let mut add = |name: &str, role, shape: &[usize], values: &[f32]| {
+            let (index, name) = (files.len(), format!("{name}{number}"));
+            let (file, shape) = (format!("{name}.npy"), shape.to_vec());
+            let bytes = npy::encode(&shape, values);
+            files.push((Entry { index, name, role: Some(role), file, shape }, bytes));
+        };
+        let shape = [rows, posterior.latent];
+        add("posterior_mean", Role::Mean, &shape, &posterior.mean);
+        add("posterior_log_var", Role::LogVar, &shape, &posterior.log_var);
+        if options.samples.is_some() {
+            let shape = [rows, samples, posterior.latent];
+            add("z", Role::Z, &shape, &drawn.z);
+            add("eps", Role::Eps, &shape, &drawn.eps);
         }
-        let drawn = posteriors.sample(options.seed, samples)?;
-        let shape = vec![rows, samples as usize, latent];
-        add("z", Role::Z, shape.clone(), &drawn.z);
-        add("eps", Role::Eps, shape, &drawn.eps);
     }
     Ok(files)
 }
 
-/// One entry per output; a file name that is taken gets the output's index.
-fn index(source: &Source, rows: usize, mut taken: HashSet<String>) -> Vec<Entry> {
-    let outputs = source.graph.outputs.iter().zip(&source.output_roles).enumerate();
-    let entry = |(index, ((name, id), role)): (usize, (&(String, usize), &Option<Role>))| {
-        let stem: String =
-            name.chars().map(|c| if "/:\\\0".contains(c) { '_' } else { c }).collect();
-        let plain = format!("{stem}.npy");
-        let file = if taken.insert(plain.clone()) { plain } else { format!("{stem}_{index}.npy") };
-        taken.insert(file.clone());
-        let shape = [&[rows], npy::row_shape(&source.graph.values[*id].shape)].concat();
-        Entry { index, name: name.clone(), role: *role, file, shape }
-    };
-    outputs.map(entry).collect()
+/// File names for tensors, no two alike even where letters of both cases are one.
+struct FileNames {
+    taken: HashSet<String>,
+}
+
+impl FileNames {
+    fn new<'n>(taken: impl Iterator<Item = &'n str>) -> Self {
+        Self { taken: taken.map(str::to_lowercase).chain(["index.json".into()]).collect() }
+    }
+
+    /// The tensor's name with `/` and `:` as `_`, cut to what every file system takes; with a number
+    /// behind it where the name is taken.
+    fn of(&mut self, name: &str) -> String {
+        const LONGEST: usize = 200;
+        let mut stem: String = name
+            .chars()
+            .map(|c| if "/:\\".contains(c) || c.is_control() { '_' } else { c })
+            .collect();
+        stem.truncate(stem.floor_char_boundary(LONGEST));
+        let plain = std::iter::once(format!("{stem}.npy"));
+        let numbered = (2..).map(|number: usize| format!("{stem}_{number}.npy"));
+        let free = plain.chain(numbered).find(|file| self.taken.insert(file.to_lowercase()));
+        free.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FileNames;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_two_tensors_share_a_file() {
+        let names = ["a/b", "a_b", "a_b_2", "a:b", "A_b", "", "_", "z", "a\nb"];
+        let mut files = FileNames::new(["z.npy"].into_iter());
+        let found: Vec<String> = names.iter().map(|name| files.of(name)).collect();
+        assert_eq!(found[..3], ["a_b.npy", "a_b_2.npy", "a_b_2_2.npy"]);
+        let distinct: HashSet<String> = found.iter().map(|file| file.to_lowercase()).collect();
+        assert_eq!(distinct.len(), names.len());
+        assert!(!distinct.contains("z.npy"));
+    }
+
+    #[test]
+    fn a_long_name_becomes_a_short_file() {
+        let mut files = FileNames::new(std::iter::empty());
+        let long = "\u{e4}".repeat(300);
+        let (first, second) = (files.of(&long), files.of(&long));
+        assert!(first != second && first.len() < 256 && second.len() < 256);
+    }
 }

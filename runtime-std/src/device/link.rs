@@ -112,7 +112,9 @@ fn lost(error: &std::io::Error) -> Error {
 /// A refusal is the input's fault where a value is not finite, and otherwise the image's.
 fn refused(refusal: Refusal) -> Error {
     match refusal {
-        Refusal::NonFiniteInput { .. } | Refusal::NonFinitePosterior { .. } => {
+        Refusal::NonFiniteInput { .. }
+        | Refusal::NonFinitePosterior { .. }
+        | Refusal::NonFiniteState { .. } => {
             Error::input(format!("the device refused: {refusal}; check the row's values and scale"))
         }
         _ => Error::environment(format!(

@@ -57,12 +57,12 @@ pub struct Selected {
     pub workspace_bytes: u32,
 }
 
-/// A posterior that the device computed.
+/// Posteriors that the device computed, one after another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceRow {
-    /// Mean.
+    /// Means.
     pub loc: Vec<f32>,
-    /// Log-variance.
+    /// Log-variances.
     pub log_var: Vec<f32>,
     /// Draws, in order.
     pub samples: Vec<DeviceSample>,
@@ -157,30 +157,43 @@ impl Device {
         Ok(self.selected.insert(selected))
     }
 
-    /// Encodes one observation and draws `samples` from its posterior, with the noise of
-    /// `Stream::new(key, row, sample)`.
+    /// Zeros the state that the selected model keeps between calls.
     ///
     /// # Errors
     ///
     /// Where the device refuses, with its reason.
-    pub fn encode(&mut self, row: u64, key: u64, samples: u32, x: &[f32]) -> Result<DeviceRow> {
-        let request = Request::Encode { row, key, samples, x: Floats::new(x) };
-        let mut answer = self.link.ask(&request, |reply| match reply {
-            Reply::Posterior { row: r, mean, log_var, clamp_hits, cost, score } if r == row => {
-                let terms = |s: elbow_core::wire::Score| {
-                    (ElboTerms { log_likelihood: s.log_likelihood, kl: s.kl }, s.cost.into())
-                };
-                Ok(DeviceRow {
-                    loc: mean.iter().collect(),
-                    log_var: log_var.iter().collect(),
-                    samples: Vec::new(),
-                    score: score.map(terms),
-                    clamp_hits,
-                    spent: cost.into(),
-                })
-            }
+    pub fn reset(&mut self) -> Result<()> {
+        self.link.ask(&Request::Reset, |reply| match reply {
+            Reply::Reset => Ok(()),
             other => Err(unexpected(&other)),
-        })?;
+        })
+    }
+
+    /// Encodes one observation and draws `samples` from its posteriors, with the noise of
+    /// `Stream::new(key, row, sample)`. `inputs` are the observation, conditions and noise.
+    ///
+    /// # Errors
+    ///
+    /// Where the device refuses, with its reason.
+    pub fn encode(
+        &mut self,
+        row: u64,
+        key: u64,
+        samples: u32,
+        inputs: &[f32],
+    ) -> Result<DeviceRow> {
+        let request = Request::Encode { row, key, samples, inputs: Floats::new(inputs) };
+        self.link.send(&request)?;
+        let mut answer = self.link.reply(|reply| posterior(&reply, row, 0))?;
+        let posteriors = match self.selected.as_ref().map(|selected| selected.kind) {
+            Some(Kind::Amortized { posteriors, .. }) => posteriors,
+            _ => 1,
+        };
+        for index in 1..posteriors {
+            let next = self.link.reply(|reply| posterior(&reply, row, index))?;
+            answer.loc.extend(next.loc);
+            answer.log_var.extend(next.log_var);
+        }
         for number in 0..samples {
             answer.samples.push(self.link.reply(|reply| match reply {
                 Reply::Sample { row: r, sample, words, eps, z } if (r, sample) == (row, number) => {
@@ -192,7 +205,7 @@ impl Device {
         Ok(answer)
     }
 
-    /// Runs a graph without roles on all its inputs, one after another; returns its outputs.
+    /// Runs a flow or a graph without roles on all its inputs, one after another; returns its outputs.
     ///
     /// # Errors
     ///
@@ -243,6 +256,28 @@ impl Device {
             other => Err(unexpected(&other)),
         })?;
         self.link.into_inner().finish()
+    }
+}
+
+/// Posterior number `index` of a row; no samples yet.
+fn posterior(reply: &Reply<'_>, row: u64, index: u32) -> Result<DeviceRow> {
+    match *reply {
+        Reply::Posterior { row: r, index: i, mean, log_var, clamp_hits, cost, score }
+            if (r, i) == (row, index) =>
+        {
+            let terms = |s: elbow_core::wire::Score| {
+                (ElboTerms { log_likelihood: s.log_likelihood, kl: s.kl }, s.cost.into())
+            };
+            Ok(DeviceRow {
+                loc: mean.iter().collect(),
+                log_var: log_var.iter().collect(),
+                samples: Vec::new(),
+                score: score.map(terms),
+                clamp_hits,
+                spent: cost.into(),
+            })
+        }
+        ref other => Err(unexpected(other)),
     }
 }
 

@@ -1,98 +1,193 @@
-//! The module of a model with roles: `encode`, and with a decoder `decode` and `score`.
+//! The module of a model with roles: `encode`, with a decoder `decode` and `score`, and those of a flow.
 
 use super::calls::{Calls, Names, uses_arena};
+use super::flow;
 use super::mismatch;
 use super::pack::log_scale;
-use super::rust::{float, hexadecimal, identifier, imports, kernel_imports, signature, workspace};
+use super::parameters::{Parameters, Shared};
+use super::rust::{
+    array, float, hexadecimal, identifier, imports, kernel_imports, signature, workspace,
+};
 use crate::Result;
-use crate::lower::Plan;
+use crate::lower::Port;
 use crate::manifest::Window;
-use crate::model::{Decoder, Encoder, Likelihood, Model};
+use crate::model::{Decoder, Encoder, Flow, Latent, Likelihood, Model};
+
+/// The graphs of a model with roles: an encoder, a flow, or both.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'m> {
+    pub(super) encoder: Option<&'m Encoder>,
+    pub(super) decoder: Option<&'m Decoder>,
+    pub(super) flow: Option<&'m Flow>,
+}
 
 /// Whether the plans fit together.
-pub(super) fn check(encoder: &Encoder, decoder: Option<&Decoder>) -> Result<()> {
-    let lens =
-        |ports: &[crate::lower::Port]| ports.iter().map(|port| port.len()).collect::<Vec<_>>();
+pub(super) fn check(parts: Parts<'_>) -> Result<()> {
+    parts.flow.map_or(Ok(()), flow::check)?;
+    let Some(encoder) = parts.encoder else { return Ok(()) };
+    let lens = |ports: &[Port]| ports.iter().map(Port::len).collect::<Vec<_>>();
     let (inputs, outputs) = (lens(&encoder.plan.inputs), lens(&encoder.plan.outputs));
-    let ([observed], [latent, spread]) = (&inputs[..], &outputs[..]) else {
+    let heads = 2 * encoder.latents.len();
+    if inputs.is_empty()
+        || inputs.len() != encoder.inputs.len()
+        || heads == 0
+        || outputs.len() != heads + encoder.states
+    {
         return Err(mismatch(format!(
-            "the encoder has {} inputs and {} outputs, expected one input and two outputs, mean and spread",
+            "the encoder has {} inputs and {} outputs, expected {} inputs with a role, and mean and spread of every posterior",
             inputs.len(),
-            outputs.len()
+            outputs.len(),
+            encoder.inputs.len()
         )));
-    };
-    if latent != spread {
-        return Err(mismatch(format!("the mean has {latent} values and the spread {spread}")));
     }
-    let Some(decoder) = decoder else { return Ok(()) };
+    for (pair, latent) in outputs.chunks_exact(2).zip(&encoder.latents) {
+        if pair != [latent.len; 2] {
+            return Err(mismatch(format!(
+                "the mean has {} values and the spread {}",
+                pair[0], pair[1]
+            )));
+        }
+    }
+    let Some(decoder) = parts.decoder else { return Ok(()) };
+    let latents: Vec<usize> = encoder.latents.iter().map(|latent| latent.len).collect();
     let (inputs, outputs) = (lens(&decoder.plan.inputs), lens(&decoder.plan.outputs));
-    if inputs != [*latent] || outputs != [*observed] {
+    let observed = encoder.plan.inputs[0].len();
+    if inputs.get(..latents.len()) != Some(&latents) || outputs != [observed] {
         return Err(mismatch(format!(
-            "the decoder leads from {inputs:?} values to {outputs:?}, expected [{latent}] to [{observed}]"
+            "the decoder leads from {inputs:?} values to {outputs:?}, expected {latents:?} to [{observed}]"
         )));
     }
     Ok(())
 }
 
 /// Source of the module.
-pub(super) fn source(
-    model: &Model,
-    fingerprint: u64,
-    encoder: &Encoder,
-    decoder: Option<&Decoder>,
-) -> String {
-    let (observed, latent) = (encoder.plan.inputs[0].len(), encoder.plan.outputs[0].len());
-    let start = encoder.plan.weights.len();
-    let encode = Calls::of(&encoder.plan, &encoder_names());
-    let decode = decoder.map(|decoder| Calls::of(&decoder.plan, &decoder_names(start)));
-    let mut items = encode.items;
-    items.extend(decode.iter().flat_map(|decode| &decode.items));
-    let decoder_plan = decoder.map(|decoder| &decoder.plan);
-    let arena = encoder.plan.arena.max(decoder_plan.map_or(0, |plan| plan.arena));
-    let scales = decoder.map_or(0, |decoder| log_scale(&decoder.likelihood).len());
-    let weights = start + decoder_plan.map_or(0, |plan| plan.weights.len()) + scales;
-    let name = identifier(&model.name);
-    let mut constants = vec![
-        ("Name of the model.", "NAME: &str", format!("{name:?}")),
-        ("Values of an observation.", "OBSERVED: usize", observed.to_string()),
-        ("Latents.", "LATENT: usize", latent.to_string()),
-        ("Of the plans that read the weights.", "FINGERPRINT: u64", hexadecimal(fingerprint)),
-        ("Floats of the weights.", "WEIGHTS: usize", weights.to_string()),
+pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>) -> String {
+    let Parts { encoder, decoder, flow } = parts;
+    let shared = Shared::of(&model.graphs);
+    let mut weights = 0;
+    let mut take = |len: usize| {
+        weights += len;
+        weights - len
+    };
+    let encode =
+        encoder.map(|encoder| Encode::of(encoder, &shared, take(encoder.plan.weights.len())));
+    let decode = decoder.zip(encoder).map(|(decoder, encoder)| {
+        Decode::of(decoder, encoder, &shared, take(decoder.plan.weights.len()))
+    });
+    let prefix = if encoder.is_some() { "FLOW_" } else { "" };
+    let flow_functions =
+        flow.map(|flow| flow::functions(flow, &shared, prefix, take(flow.plan.weights.len())));
+    let scales = take(decoder.map_or(0, |decoder| log_scale(&decoder.likelihood).len()));
+    let calls = [
+        encode.as_ref().map(|encode| &encode.calls),
+        decode.as_ref().map(|decode| &decode.calls),
+        flow_functions.as_ref().map(|flow| &flow.calls),
     ];
-    if let Some(window) = &model.window {
-        constants.extend([
-            ("Channels of a reading.", "CHANNELS: usize", window.channels.to_string()),
-            ("Readings of a window.", "LENGTH: usize", window.length.to_string()),
-            ("Readings between two observations.", "HOP: usize", window.hop.to_string()),
-        ]);
+    let items = calls.iter().flatten().flat_map(|calls| calls.items.iter().copied()).collect();
+    let scored = decode.as_ref().filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
+    let name = identifier(&model.name);
+    let mut text = header(&name, parts);
+    text += &all_imports(parts, scored.is_some());
+    text += &kernel_imports(&items);
+    text += "use elbow_core::pack::Pack;\n";
+    let window = model.window.as_ref();
+    text += if window.is_some() { "use elbow_core::window::Normalization;\n\n" } else { "\n" };
+    let constants = constants(model, &name, &shared, parts, [fingerprint, weights as u64]);
+    text += &workspace(&constants, super::pack::arena(&model.graphs), &states(encoder));
+    text += &window.map_or_else(String::new, normalization);
+    if let (Some(encoder), Some(encode)) = (encoder, &encode) {
+        text += &encode.function(encoder);
     }
-    if let Some(score) = &model.score {
-        let doc = "Observations with a score below it are anomalous.";
-        constants.push((doc, "THRESHOLD: f32", float(score.threshold)));
+    text += &decode.as_ref().map_or_else(String::new, |decode| decode.function());
+    if let (Some(decode), Some(decoder)) = (scored, decoder) {
+        text += &decode.score_function(&decoder.likelihood, scales);
     }
-    let mut text = format!(
+    text += &flow_functions.as_ref().map_or_else(String::new, |flow| flow.text.clone());
+    text + &calls.iter().flatten().map(|calls| calls.shapes.as_str()).collect::<String>()
+}
+
+fn header(name: &str, parts: Parts<'_>) -> String {
+    let what = match (parts.encoder, parts.flow) {
+        (Some(encoder), _) => {
+            format!("{} values to {} latents", encoder.plan.inputs[0].len(), encoder.latent())
+        }
+        (None, Some(flow)) => format!("a flow of {} values", flow.plan.inputs[0].len()),
+        (None, None) => "nothing".into(),
+    };
+    format!(
         "\
-//! `{name}`, compiled by elbow {}: {observed} values to {latent} latents.
+//! `{name}`, compiled by elbow {}: {what}.
 //!
 //! Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
 
 ",
         env!("CARGO_PKG_VERSION")
-    );
-    let window = model.window.as_ref();
-    text += &all_imports(decoder.is_some());
-    text += &kernel_imports(&items);
-    text += "use elbow_core::pack::Pack;\n";
-    text += if window.is_some() { "use elbow_core::window::Normalization;\n\n" } else { "\n" };
-    text += &workspace(&constants, arena);
-    text += &window.map_or_else(String::new, normalization);
-    text += &encode_function(encoder, &encode.body);
-    if let (Some(decoder), Some(decode)) = (decoder, &decode) {
-        text += &decode_function(&decoder.plan, &decode.body);
-        text += &score_function(&decoder.likelihood, weights - scales);
+    )
+}
+
+/// Documentation, name with type, and value.
+type Constant = (&'static str, String, String);
+
+fn constants(
+    model: &Model,
+    name: &str,
+    shared: &Shared,
+    parts: Parts<'_>,
+    [fingerprint, weights]: [u64; 2],
+) -> Vec<Constant> {
+    let number = |doc, name: &str, value: usize| (doc, format!("{name}: usize"), value.to_string());
+    let mut constants: Vec<Constant> =
+        vec![("Name of the model.", "NAME: &str".into(), format!("{name:?}"))];
+    if let Some(encoder) = parts.encoder {
+        constants.push(number(
+            "Values of an observation.",
+            "OBSERVED",
+            encoder.plan.inputs[0].len(),
+        ));
+        constants.push(number("Latents.", "LATENT", encoder.latent()));
+        let lens: Vec<usize> = encoder.latents.iter().map(|latent| latent.len).collect();
+        if lens.len() > 1 {
+            let kind = format!("LATENTS: [usize; {}]", lens.len());
+            constants.push(("Latents of each posterior.", kind, array(&lens)));
+        }
     }
-    text += &encode.shapes;
-    text + &decode.map_or_else(String::new, |decode| decode.shapes)
+    if let Some(flow) = parts.flow {
+        let prefix = if parts.encoder.is_some() { "FLOW_" } else { "" };
+        let [observed, latent] = [("OBSERVED"), ("LATENT")].map(|name| format!("{prefix}{name}"));
+        let len = flow.plan.inputs[0].len();
+        constants.push(number("Values that the flow maps.", &observed, len));
+        constants.push(number("Values that it maps to.", &latent, flow.plan.outputs[0].len()));
+    }
+    constants.extend(shared.constants());
+    constants.push((
+        "Of the plans that read the weights.",
+        "FINGERPRINT: u64".into(),
+        hexadecimal(fingerprint),
+    ));
+    constants.push(number("Floats of the weights.", "WEIGHTS", weights as usize));
+    if let Some(window) = &model.window {
+        constants.extend([
+            number("Channels of a reading.", "CHANNELS", window.channels),
+            number("Readings of a window.", "LENGTH", window.length),
+            number("Readings between two observations.", "HOP", window.hop),
+        ]);
+    }
+    if let Some(score) = &model.score {
+        let doc = "Observations with a score below it are anomalous.";
+        constants.push((doc, "THRESHOLD: f32".into(), float(score.threshold)));
+    }
+    constants
+}
+
+/// The encoder's states: name and shape for people, and length.
+fn states(encoder: Option<&Encoder>) -> Vec<(String, usize)> {
+    let pairs = encoder.map(|encoder| (encoder, encoder.state_pairs()));
+    let state = |(encoder, pairs): (&Encoder, Vec<(usize, usize)>)| {
+        let ports = pairs.into_iter().map(|(input, _)| &encoder.plan.inputs[input]);
+        let described = |port: &Port| format!("`{}` {:?}", port.name.escape_debug(), port.shape);
+        ports.map(|port| (described(port), port.len())).collect()
+    };
+    pairs.map_or_else(Vec::new, state)
 }
 
 /// From raw readings to the observation's units.
@@ -112,40 +207,28 @@ pub const NORMALIZATION: Normalization<CHANNELS> = Normalization {{
     )
 }
 
-fn encoder_names() -> Names<'static> {
-    Names {
-        inputs: vec!["x".into()],
-        read: vec!["&q.loc".into(), "&q.log_var".into()],
-        written: vec!["&mut q.loc".into(), "&mut q.log_var".into()],
-        constants: "ENCODER",
-        weights: 0,
-    }
-}
-
-fn decoder_names(weights: usize) -> Names<'static> {
-    Names {
-        inputs: vec!["z".into()],
-        read: vec!["&x_mean[..]".into()],
-        written: vec!["x_mean".into()],
-        constants: "DECODER",
-        weights,
-    }
-}
-
-fn all_imports(decoded: bool) -> String {
+fn all_imports(parts: Parts<'_>, scored: bool) -> String {
     let with = |names: &[(&'static str, bool)]| -> Vec<&str> {
         names.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name).collect()
     };
-    let distributions = with(&[("DiagNormal", true), ("Likelihood", decoded), ("Spread", true)]);
+    let [encodes, decodes] = [parts.encoder.is_some(), parts.decoder.is_some()];
+    let log_prob = parts.flow.is_some_and(flow::has_log_prob);
+    let distributions = with(&[
+        ("DiagNormal", encodes),
+        ("Likelihood", scored),
+        ("Spread", encodes),
+        ("standard_log_prob", log_prob),
+    ]);
     let encoder = with(&[
-        ("DecodeError", decoded),
-        ("EncodeError", true),
+        ("DecodeError", decodes),
+        ("EncodeError", encodes),
+        ("RunError", parts.flow.is_some()),
         ("first_non_finite", true),
-        ("to_posterior", true),
+        ("to_posterior", encodes),
     ]);
     imports("elbow_core::distributions", &distributions)
         + &imports("elbow_core::infer::encoder", &encoder)
-        + &imports("elbow_core::infer", &with(&[("ElboTerms", decoded), ("elbo_at_mean", decoded)]))
+        + &imports("elbow_core::infer", &with(&[("ElboTerms", scored), ("elbo_at_mean", scored)]))
 }
 
 /// A workspace's parameter; its name says whether it is used.
@@ -153,38 +236,156 @@ pub(super) fn workspace_parameter(used: bool) -> String {
     format!("{}: &mut Workspace", if used { "ws" } else { "_ws" })
 }
 
-fn encode_function(encoder: &Encoder, calls: &str) -> String {
-    let used = uses_arena(&encoder.plan) || encoder.clamp.is_some();
-    let parameters = [
-        "pack: &Pack".into(),
-        workspace_parameter(used),
-        "x: &[f32; OBSERVED]".into(),
-        "q: &mut DiagNormal<LATENT>".into(),
-    ];
-    let (bounds, hits) = match encoder.clamp {
-        Some((low, high)) => {
-            (format!("Some(({}, {}))", float(low), float(high)), "ws.clamp_hits = ")
-        }
-        None => ("None".into(), ""),
-    };
-    format!(
-        "
-/// The posterior of `x`, in `q`.
-///
+/// Names with a number where there are several: `q`, or `q0` and `q1`.
+fn numbered(name: &str, count: usize) -> Vec<String> {
+    match count {
+        1 => vec![name.into()],
+        _ => (0..count).map(|at| format!("{name}{at}")).collect(),
+    }
+}
+
+/// Lengths of the latents, as constants.
+fn latent_lens(encoder: &Encoder) -> Vec<String> {
+    match encoder.latents.len() {
+        1 => vec!["LATENT".into()],
+        count => (0..count).map(|at| format!("LATENTS[{at}]")).collect(),
+    }
+}
+
+/// `encode` in the making.
+struct Encode {
+    parameters: Parameters,
+    posteriors: Vec<String>,
+    calls: Calls,
+}
+
+impl Encode {
+    fn of(encoder: &Encoder, shared: &Shared, weights: usize) -> Self {
+        let own = [("x".to_string(), "OBSERVED".to_string())];
+        let parameters = shared.parameters(&encoder.plan, &encoder.inputs, &own);
+        let posteriors = numbered("q", encoder.latents.len());
+        let outputs = |borrow: &str, tail: &str| -> Vec<String> {
+            let heads = posteriors
+                .iter()
+                .flat_map(|q| ["loc", "log_var"].map(|field| format!("{borrow}{q}.{field}")));
+            let states = (0..encoder.states).map(|at| format!("{borrow}ws.next_{at}{tail}"));
+            heads.chain(states).collect()
+        };
+        let names = Names {
+            inputs: parameters.inputs.clone(),
+            read: outputs("&", ""),
+            written: outputs("&mut ", ""),
+            constants: "ENCODER",
+            weights,
+        };
+        let calls = Calls::of(&encoder.plan, &names);
+        Self { parameters, posteriors, calls }
+    }
+
+    fn function(&self, encoder: &Encoder) -> String {
+        let clamped = encoder.latents.iter().any(|latent| latent.clamp.is_some());
+        let used = uses_arena(&encoder.plan) || clamped || encoder.states > 0;
+        let lens = latent_lens(encoder);
+        let posteriors = self.posteriors.iter().zip(&lens).map(|(q, len)| match lens.len() {
+            1 => format!("{q}: &mut DiagNormal<{len}>"),
+            _ => format!("{q}: &mut DiagNormal<{{ {len} }}>"),
+        });
+        let parameters: Vec<String> = ["pack: &Pack".into(), workspace_parameter(used)]
+            .into_iter()
+            .chain(self.parameters.typed.iter().cloned())
+            .chain(posteriors)
+            .collect();
+        let input = if self.parameters.names.len() == 1 { "`x`" } else { "an input" };
+        let q = &self.posteriors;
+        let (what, which) = match &q[..] {
+            [q] => {
+                (format!("The posterior of `x`, in `{q}`."), format!("the posterior is not; `{q}`"))
+            }
+            _ => {
+                let names = q.iter().map(|q| format!("`{q}`")).collect::<Vec<_>>().join(", ");
+                (format!("The posteriors of `x`, in {names}."), "a posterior is not; they".into())
+            }
+        };
+        let (state, kept) = match encoder.states {
+            0 => ("", ""),
+            _ => (
+                "///\n/// The workspace's state takes part and becomes that of the next call.\n",
+                "///\n/// After an error the state is that before the call.\n",
+            ),
+        };
+        let errors = filled(&format!(
+            "The weights are not this model's, {input} is not finite, or {which} must then not be used."
+        ));
+        format!(
+            "
+/// {what}
+{}{state}///
 /// # Errors
 ///
-/// The weights are not this model's, `x` is not finite, or the posterior is not; `q` must then not
-/// be used.
-{}{}{calls}    let (head, eps, bounds) = (Spread::{:?}, {}, {bounds});
-    {hits}to_posterior(&q.loc, &mut q.log_var, head, eps, bounds)?;
-    Ok(())
+{errors}{kept}{}{}{}{}{}    Ok(())
 }}
 ",
-        signature("encode", &parameters, "Result<(), EncodeError>"),
-        checks("EncodeError", &[("x", 0)]),
-        encoder.head,
-        float(encoder.eps),
-    )
+            self.parameters.documented(),
+            signature("encode", &parameters, "Result<(), EncodeError>"),
+            checks("EncodeError", &self.parameters.checked()),
+            self.calls.body,
+            self.heads(&encoder.latents, clamped),
+            commit(&states(Some(encoder))),
+        )
+    }
+
+    /// From raw heads to posteriors.
+    fn heads(&self, latents: &[Latent], clamped: bool) -> String {
+        let mut text = String::new();
+        let mut before = 0;
+        for (at, (q, latent)) in self.posteriors.iter().zip(latents).enumerate() {
+            let bounds = match latent.clamp {
+                Some((low, high)) => format!("Some(({}, {}))", float(low), float(high)),
+                None => "None".into(),
+            };
+            let (head, eps) = (latent.head, float(latent.eps));
+            text +=
+                &format!("    let (head, eps, bounds) = (Spread::{head:?}, {eps}, {bounds});\n");
+            let call = format!("to_posterior(&{q}.loc, &mut {q}.log_var, head, eps, bounds)");
+            text += &match (at, clamped) {
+                (0, true) => format!("    ws.clamp_hits = {call}?;\n"),
+                (0, false) => format!("    {call}?;\n"),
+                (_, true) => format!(
+                    "    let hits = {call};\n    ws.clamp_hits += hits.map_err(|error| error.behind({before}))?;\n"
+                ),
+                (_, false) => format!(
+                    "    let hits = {call};\n    hits.map_err(|error| error.behind({before}))?;\n"
+                ),
+            };
+            before += latent.len;
+        }
+        text
+    }
+}
+
+/// The state of the next call becomes the workspace's, if all of it is finite.
+fn commit(states: &[(String, usize)]) -> String {
+    let (mut text, mut before) = (String::new(), 0);
+    for (at, (_, len)) in states.iter().enumerate() {
+        text +=
+            &refuse_non_finite(&format!("&ws.next_{at}"), before, "EncodeError::NonFiniteState");
+        before += len;
+    }
+    text + &(0..states.len())
+        .map(|at| format!("    ws.state_{at} = ws.next_{at};\n"))
+        .collect::<String>()
+}
+
+/// Lines of documentation of at most 100 characters.
+fn filled(text: &str) -> String {
+    let mut lines = vec![String::from("///")];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= 100 => *line += &format!(" {word}"),
+            _ => lines.push(format!("/// {word}")),
+        }
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// Checks of the pack and of inputs, each with the number of values in front of it.
@@ -196,73 +397,113 @@ pub(super) fn checks(error: &str, inputs: &[(&str, usize)]) -> String {
 "
     );
     for (input, before) in inputs {
-        let offset = match before {
-            0 => String::new(),
-            before => format!(".map(|index| {before} + index)"),
-        };
-        text += &format!(
-            "    if let Some(index) = first_non_finite({input}){offset} {{
-        return Err({error}::NonFiniteInput {{ index }});
-    }}
-"
-        );
+        text += &refuse_non_finite(input, *before, &format!("{error}::NonFiniteInput"));
     }
     text
 }
 
-fn decode_function(plan: &Plan, calls: &str) -> String {
-    let parameters = [
-        "pack: &Pack".into(),
-        workspace_parameter(uses_arena(plan)),
-        "z: &[f32; LATENT]".into(),
-        "x_mean: &mut [f32; OBSERVED]".into(),
-    ];
+fn refuse_non_finite(values: &str, before: usize, error: &str) -> String {
+    let offset = match before {
+        0 => String::new(),
+        before => format!(".map(|index| {before} + index)"),
+    };
     format!(
-        "
-/// What the decoder answers to `z`, in `x_mean`: the mean of the likelihood, or its logits.
-///
-/// # Errors
-///
-/// The weights are not this model's, or `z` is not finite; `x_mean` is then left as it was.
-{}{}{calls}    Ok(())
-}}
-",
-        signature("decode", &parameters, "Result<(), DecodeError>"),
-        checks("DecodeError", &[("z", 0)]),
+        "    if let Some(index) = first_non_finite({values}){offset} {{
+        return Err({error} {{ index }});
+    }}
+"
     )
 }
 
-fn score_function(likelihood: &Likelihood, log_scale_start: usize) -> String {
-    let parameters = [
-        "pack: &Pack".into(),
-        workspace_parameter(true),
-        "x: &[f32; OBSERVED]".into(),
-        "q: &DiagNormal<LATENT>".into(),
-        "x_mean: &mut [f32; OBSERVED]".into(),
-    ];
-    let likelihood = match likelihood {
-        Likelihood::Gaussian { log_scale } => format!(
-            "    let log_scale = pack.f32({log_scale_start}, {});
-    let likelihood = Likelihood::Gaussian {{ log_scale }};",
-            log_scale.len()
-        ),
-        Likelihood::BernoulliLogits => "    let likelihood = Likelihood::BernoulliLogit;".into(),
-        Likelihood::BernoulliProbabilities => "    let likelihood = Likelihood::Bernoulli;".into(),
-    };
-    format!(
-        "
-/// `ln p(x | z = q.loc)` and `KL(q || N(0, I))`, in nats; `x_mean` becomes what `q.loc` decodes to.
+/// `decode` and `score` in the making.
+struct Decode {
+    parameters: Parameters,
+    uses_arena: bool,
+    calls: Calls,
+}
+
+impl Decode {
+    fn of(decoder: &Decoder, encoder: &Encoder, shared: &Shared, weights: usize) -> Self {
+        let names = numbered("z", encoder.latents.len());
+        let own: Vec<(String, String)> = names.into_iter().zip(latent_lens(encoder)).collect();
+        let parameters = shared.parameters(&decoder.plan, &decoder.inputs, &own);
+        let names = Names {
+            inputs: parameters.inputs.clone(),
+            read: vec!["&x_mean[..]".into()],
+            written: vec!["x_mean".into()],
+            constants: "DECODER",
+            weights,
+        };
+        let calls = Calls::of(&decoder.plan, &names);
+        Self { parameters, uses_arena: uses_arena(&decoder.plan), calls }
+    }
+
+    fn function(&self) -> String {
+        let parameters: Vec<String> = ["pack: &Pack".into(), workspace_parameter(self.uses_arena)]
+            .into_iter()
+            .chain(self.parameters.typed.iter().cloned())
+            .chain(["x_mean: &mut [f32; OBSERVED]".into()])
+            .collect();
+        let names = &self.parameters.names;
+        let latents = names.iter().filter(|name| name.starts_with('z'));
+        let latents = latents.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let input = if names.len() == 1 { "`z`" } else { "an input" };
+        format!(
+            "
+/// What the decoder answers to {latents}, in `x_mean`: the mean of the likelihood, or its logits.
+{}///
+/// # Errors
 ///
+/// The weights are not this model's, or {input} is not finite; `x_mean` is then left as it was.
+{}{}{}    Ok(())
+}}
+",
+            self.parameters.documented(),
+            signature("decode", &parameters, "Result<(), DecodeError>"),
+            checks("DecodeError", &self.parameters.checked()),
+            self.calls.body,
+        )
+    }
+
+    fn score_function(&self, likelihood: &Likelihood, log_scale_start: usize) -> String {
+        let conditions = &self.parameters.typed[1..];
+        let names: String =
+            self.parameters.names[1..].iter().map(|name| format!("{name}, ")).collect();
+        let parameters: Vec<String> =
+            ["pack: &Pack".into(), workspace_parameter(true), "x: &[f32; OBSERVED]".into()]
+                .into_iter()
+                .chain(conditions.iter().cloned())
+                .chain(["q: &DiagNormal<LATENT>".into(), "x_mean: &mut [f32; OBSERVED]".into()])
+                .collect();
+        let likelihood = match likelihood {
+            Likelihood::Gaussian { log_scale } => format!(
+                "    let log_scale = pack.f32({log_scale_start}, {});
+    let likelihood = Likelihood::Gaussian {{ log_scale }};",
+                log_scale.len()
+            ),
+            Likelihood::BernoulliLogits => {
+                "    let likelihood = Likelihood::BernoulliLogit;".into()
+            }
+            Likelihood::BernoulliProbabilities => {
+                "    let likelihood = Likelihood::Bernoulli;".into()
+            }
+        };
+        format!(
+            "
+/// `ln p(x | z = q.loc)` and `KL(q || N(0, I))`, in nats; `x_mean` becomes what `q.loc` decodes to.
+{}///
 /// A non-finite `x`, which `encode` refuses, makes the likelihood NaN or infinite.
 ///
 /// # Errors
 ///
 /// As for `decode`, of `q.loc`.
-{}    decode(pack, ws, &q.loc, x_mean)?;
+{}    decode(pack, ws, &q.loc, {names}x_mean)?;
 {likelihood}
     Ok(elbo_at_mean(&likelihood, x, x_mean, q))
 }}
 ",
-        signature("score", &parameters, "Result<ElboTerms, DecodeError>"),
-    )
+            self.parameters.documented(),
+            signature("score", &parameters, "Result<ElboTerms, DecodeError>"),
+        )
+    }
 }

@@ -16,11 +16,15 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan) -> String {
     let [inputs_type, outputs_type] = [("INPUTS", inputs), ("OUTPUTS", outputs)]
         .map(|(name, len)| format!("{name}: [usize; {len}]"));
     let constants = [
-        ("Name of the model.", "NAME: &str", format!("{name:?}")),
-        ("Values of each input.", &inputs_type, array(&input_lens)),
-        ("Values of each output.", &outputs_type, array(&output_lens)),
-        ("Of the plan that reads the weights.", "FINGERPRINT: u64", hexadecimal(fingerprint)),
-        ("Floats of the weights.", "WEIGHTS: usize", plan.weights.len().to_string()),
+        ("Name of the model.", "NAME: &str".to_string(), format!("{name:?}")),
+        ("Values of each input.", inputs_type, array(&input_lens)),
+        ("Values of each output.", outputs_type, array(&output_lens)),
+        (
+            "Of the plan that reads the weights.",
+            "FINGERPRINT: u64".into(),
+            hexadecimal(fingerprint),
+        ),
+        ("Floats of the weights.", "WEIGHTS: usize".into(), plan.weights.len().to_string()),
     ];
     let mut text = format!(
         "\
@@ -36,7 +40,7 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan) -> String {
     text += &imports("elbow_core::infer::encoder", errors);
     text += &kernel_imports(&calls.items);
     text += "use elbow_core::pack::Pack;\n\n";
-    text += &workspace(&constants, plan.arena);
+    text += &workspace(&constants, plan.arena, &[]);
     text += &run_function(plan, &calls.body);
     text + &calls.shapes
 }

@@ -1,7 +1,7 @@
 //! What a compiled model needs, as far as it is known before a target is built.
 
 use super::pack::{arena, plans};
-use crate::model::Model;
+use crate::model::{Graphs, Model};
 use serde::Serialize;
 
 /// Figures of a compiled model; serialized as `budget.json`.
@@ -37,7 +37,7 @@ pub struct FlashBytes {
 /// RAM of a compiled model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RamBytes {
-    /// The generated `Workspace`: arena and counters.
+    /// The generated `Workspace`: arena, counters and state.
     pub workspace: usize,
     /// Stack; known once a target image is built.
     pub stack: Option<usize>,
@@ -46,7 +46,7 @@ pub struct RamBytes {
 /// One kernel call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Layer {
-    /// `encoder`, `decoder` or `graph`.
+    /// `encoder`, `decoder`, `flow` or `graph`.
     pub graph: String,
     /// Name of the node.
     pub name: String,
@@ -77,10 +77,20 @@ impl Budget {
             fingerprint: format!("{fingerprint:016x}"),
             macs: plans.iter().map(|(_, plan)| plan.macs()).sum(),
             flash_bytes: FlashBytes { code: None, weights: pack_len },
-            ram_bytes: RamBytes { workspace: arena_bytes + size_of::<u32>(), stack: None },
+            ram_bytes: RamBytes {
+                workspace: arena_bytes + size_of::<u32>() + state_bytes(model),
+                stack: None,
+            },
             arena_bytes,
             arena_lower_bound_bytes: size_of::<f32>() * bound,
             layers: layers.collect(),
         }
     }
+}
+
+/// The state before and after a call.
+fn state_bytes(model: &Model) -> usize {
+    let Graphs::Amortized { encoder, .. } = &model.graphs else { return 0 };
+    let states = encoder.state_pairs().into_iter().map(|(input, _)| &encoder.plan.inputs[input]);
+    states.map(|port| 2 * size_of::<f32>() * port.len()).sum()
 }

@@ -6,7 +6,9 @@ mod amortized;
 mod bare;
 mod budget;
 mod calls;
+mod flow;
 mod pack;
+mod parameters;
 mod rust;
 
 pub use budget::{Budget, FlashBytes, Layer, RamBytes};
@@ -14,6 +16,7 @@ pub use rust::identifier;
 
 use crate::model::{Graphs, Model};
 use crate::{Error, Result};
+use amortized::Parts;
 
 /// A compiled model.
 #[derive(Clone, Debug)]
@@ -30,22 +33,31 @@ pub struct Artifact {
 ///
 /// # Errors
 ///
-/// The plans do not fit together: an encoder without exactly one input and two equal outputs, or a
-/// decoder that does not lead from such a latent to such an observation.
+/// The plans do not fit together: an encoder without two equal outputs for every posterior, or a
+/// decoder that does not lead from such latents to such an observation.
 pub fn emit(model: &Model) -> Result<Artifact> {
-    if let Graphs::Amortized { encoder, decoder } = &model.graphs {
-        amortized::check(encoder, decoder.as_ref())?;
-    }
+    let parts = parts(&model.graphs);
+    parts.map_or(Ok(()), amortized::check)?;
     let fingerprint = pack::fingerprint(model);
     let pack = pack::bytes(&model.graphs, fingerprint)?;
     let budget = Budget::of(model, fingerprint, pack.len());
-    let source = match &model.graphs {
-        Graphs::Amortized { encoder, decoder } => {
-            amortized::source(model, fingerprint, encoder, decoder.as_ref())
-        }
-        Graphs::Bare(plan) => bare::source(&model.name, fingerprint, plan),
+    let source = match (&model.graphs, parts) {
+        (Graphs::Bare(plan), _) => bare::source(&model.name, fingerprint, plan),
+        (_, Some(parts)) => amortized::source(model, fingerprint, parts),
+        (_, None) => String::new(),
     };
     Ok(Artifact { source, pack, budget })
+}
+
+/// The graphs with roles.
+fn parts(graphs: &Graphs) -> Option<Parts<'_>> {
+    match graphs {
+        Graphs::Amortized { encoder, decoder, flow } => {
+            Some(Parts { encoder: Some(encoder), decoder: decoder.as_ref(), flow: flow.as_ref() })
+        }
+        Graphs::Flow(flow) => Some(Parts { encoder: None, decoder: None, flow: Some(flow) }),
+        Graphs::Bare(_) => None,
+    }
 }
 
 /// An error about plans that do not fit together.

@@ -1,7 +1,8 @@
 //! What plans of one model share: weights, arena, fingerprint.
 
+use super::parameters::with_roles;
 use crate::lower::Plan;
-use crate::model::{Graphs, Likelihood, Model};
+use crate::model::{Graphs, Latent, Likelihood, Model, Role};
 use crate::{Error, Result};
 use elbow_core::pack::{FORMAT_VERSION, header};
 use sha2::{Digest, Sha256};
@@ -9,10 +10,12 @@ use sha2::{Digest, Sha256};
 /// The plans of a model and what they are, in the order in which the pack holds their weights.
 pub(super) fn plans(graphs: &Graphs) -> Vec<(&'static str, &Plan)> {
     match graphs {
-        Graphs::Amortized { encoder, decoder } => {
+        Graphs::Amortized { encoder, decoder, flow } => {
             let decoder = decoder.iter().map(|decoder| ("decoder", &decoder.plan));
-            [("encoder", &encoder.plan)].into_iter().chain(decoder).collect()
+            let flow = flow.iter().map(|flow| ("flow", &flow.plan));
+            [("encoder", &encoder.plan)].into_iter().chain(decoder).chain(flow).collect()
         }
+        Graphs::Flow(flow) => vec![("flow", &flow.plan)],
         Graphs::Bare(plan) => vec![("graph", plan)],
     }
 }
@@ -39,16 +42,35 @@ pub(super) fn fingerprint(model: &Model) -> u64 {
     for (graph, plan) in plans(graphs) {
         text += &format!("{graph}: {}", plan.structure());
     }
-    if let Graphs::Amortized { encoder, decoder } = graphs {
-        text += &format!("{:?} eps {:?} clamp {:?}\n", encoder.head, encoder.eps, encoder.clamp);
+    if let Graphs::Amortized { encoder, decoder, .. } = graphs {
+        for Latent { head, eps, clamp, .. } in &encoder.latents {
+            text += &format!("{head:?} eps {eps:?} clamp {clamp:?}\n");
+        }
         text += &decoder.as_ref().map_or_else(String::new, |decoder| match &decoder.likelihood {
             Likelihood::Gaussian { log_scale } => format!("gaussian {}\n", log_scale.len()),
             Likelihood::BernoulliLogits => "bernoulli logits\n".into(),
             Likelihood::BernoulliProbabilities => "bernoulli probabilities\n".into(),
         });
     }
+    text += &further(graphs);
     let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(text).into();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// Roles that only some models have: of inputs besides observation and latent, and of a flow.
+fn further(graphs: &Graphs) -> String {
+    let mut text = String::new();
+    for (_, roles) in with_roles(graphs) {
+        let further = roles.iter().filter(|role| !matches!(role, Role::X | Role::Z));
+        let further: Vec<&str> = further.map(|role| role.name()).collect();
+        if !further.is_empty() {
+            text += &format!("inputs {}\n", further.join(" "));
+        }
+    }
+    if let Graphs::Flow(flow) | Graphs::Amortized { flow: Some(flow), .. } = graphs {
+        text += &format!("flow {:?}\n", flow.density);
+    }
+    text
 }
 
 /// The packed weights of all plans, and those of the likelihood behind them.
@@ -60,7 +82,7 @@ pub(super) fn bytes(graphs: &Graphs, fingerprint: u64) -> Result<Vec<u8>> {
     let plans = plans(graphs);
     let likelihood = match graphs {
         Graphs::Amortized { decoder: Some(decoder), .. } => log_scale(&decoder.likelihood),
-        Graphs::Amortized { decoder: None, .. } | Graphs::Bare(_) => &[],
+        _ => &[],
     };
     let floats = plans.iter().flat_map(|(_, plan)| &plan.weights).chain(likelihood);
     let payload: Vec<u8> = floats.flat_map(|value| value.to_le_bytes()).collect();

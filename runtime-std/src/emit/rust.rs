@@ -13,7 +13,11 @@ pub fn identifier(name: &str) -> String {
     match name.chars().next() {
         None => "model".into(),
         Some(first) if first.is_ascii_digit() => format!("_{name}"),
-        Some(_) if KEYWORDS.contains(&name.as_str()) || name.chars().all(|c| c == '_') => {
+        Some(_)
+            if KEYWORDS.contains(&name.as_str())
+                || FIRMWARE.contains(&name.as_str())
+                || name.chars().all(|c| c == '_') =>
+        {
             format!("{name}_model")
         }
         Some(_) => name,
@@ -27,6 +31,22 @@ const KEYWORDS: [&str; 51] = [
     "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
     "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// What is something else where the firmware has a module per model: crates that it names, and its
+/// own modules.
+const FIRMWARE: [&str; 11] = [
+    "alloc",
+    "amortized",
+    "bare",
+    "core",
+    "elbow",
+    "elbow_app",
+    "elbow_core",
+    "flow",
+    "std",
+    "table",
+    "wire",
 ];
 
 /// A literal that reads back as exactly this number.
@@ -98,33 +118,78 @@ pub(super) fn signature(name: &str, parameters: &[String], result: &str) -> Stri
     format!("pub fn {name}(\n{parameters}) -> {result} {{\n")
 }
 
-/// What every generated module has: constants and workspace.
-pub(super) fn workspace(constants: &[(&str, &str, String)], arena: usize) -> String {
+/// What every generated module has: constants and workspace. A state has a description and a length.
+pub(super) fn workspace(
+    constants: &[(&str, String, String)],
+    arena: usize,
+    states: &[(String, usize)],
+) -> String {
     let mut text = String::new();
     for (doc, name, value) in constants {
         let _ = writeln!(text, "/// {doc}\npub const {name} = {value};");
     }
+    let each = |line: &dyn Fn(usize, &str, usize) -> String| -> String {
+        states.iter().enumerate().map(|(at, (what, len))| line(at, what, *len)).collect()
+    };
+    let fields = each(&|at, what, len| {
+        format!(
+            "    /// State {what}.
+    pub state_{at}: [f32; {len}],
+    /// The same after the current call.
+    pub next_{at}: [f32; {len}],
+"
+        )
+    });
+    let new = match states {
+        [] => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
+        Self { arena, clamp_hits }
+"
+        .to_string(),
+        _ => format!(
+            "        Self {{
+            arena: [0.0; ARENA], // as everything
+            clamp_hits: 0,
+{}        }}
+",
+            each(&|at, _, len| format!(
+                "            state_{at}: [0.0; {len}],\n            next_{at}: [0.0; {len}],\n"
+            ))
+        ),
+    };
+    let reset = match states {
+        [] => String::new(),
+        _ => format!(
+            "
+    /// Zeros the state: the next call is the first of a sequence.
+    pub fn reset(&mut self) {{
+{}    }}
+",
+            each(&|at, _, len| format!("        self.state_{at} = [0.0; {len}];\n"))
+        ),
+    };
+    let scratch = match states {
+        [] => "Scratch memory; a static of it serves every call.",
+        _ => "State and scratch memory; one for every sequence of calls.",
+    };
     let _ = write!(
         text,
         "\
 /// Floats of the arena.
 pub const ARENA: usize = {arena};
 
-/// Scratch memory; a static of it serves every call.
+/// {scratch}
 pub struct Workspace {{
     /// Intermediate values.
     pub arena: [f32; ARENA],
     /// Log-variances that the last `encode` clamped.
     pub clamp_hits: u32,
-}}
+{fields}}}
 
 impl Workspace {{
     /// Zeros.
     pub const fn new() -> Self {{
-        let (arena, clamp_hits) = ([0.0; ARENA], 0);
-        Self {{ arena, clamp_hits }}
-    }}
-}}
+{new}    }}
+{reset}}}
 
 impl Default for Workspace {{
     fn default() -> Self {{

@@ -2,29 +2,46 @@
 
 use super::{Decoder, Encoder, Likelihood, Role, Source};
 use crate::error::Result;
-use crate::manifest::{DecoderTable, Family, LikelihoodTable, MeanIs, Parameter, Window};
+use crate::manifest::{DecoderTable, Family, LikelihoodTable, Manifest, MeanIs, Parameter, Window};
 
-/// Checks that the decoder takes the encoder's latent and answers its observation, and lowers it.
+/// Checks that the decoder takes the encoder's latents and answers its observation, and lowers it.
 pub(super) fn build(
     mut source: Source,
     table: &DecoderTable,
     encoder: &Encoder,
-    window: Option<&Window>,
+    manifest: &Manifest,
 ) -> Result<(Decoder, Source)> {
-    let latent = source.input("decoder.latent", &table.latent)?;
+    let latents = table.latent.all();
+    let mut positions = Vec::new();
+    for tensor in latents {
+        let latent = source.input("decoder.latent", tensor)?;
+        source.assign("decoder.latent", latent, Role::Z)?;
+        positions.push(latent);
+    }
+    source.declare(&manifest.input)?;
     let mean = source.output("decoder.mean", &table.mean)?;
-    let plan = source.lower_from("decoder", latent, &[mean])?;
-    let (z, x_mean) = (&plan.inputs[0], &plan.outputs[0]);
-    let (loc, x) = (&encoder.plan.outputs[0], &encoder.plan.inputs[0]);
-    if z.len() != loc.len() {
+    let (plan, inputs) = source.lower_from("decoder", &positions, &[mean])?;
+    let means = encoder.plan.outputs.iter().step_by(2);
+    for (z, loc) in plan.inputs.iter().zip(means.take(encoder.latents.len())) {
+        if z.len() != loc.len() {
+            return Err(source.fault(format!(
+                "decoder.latent: {:?} takes {} values, the encoder's mean {:?} has {}; pair the encoder with its own decoder",
+                z.name,
+                z.len(),
+                loc.name,
+                loc.len()
+            )));
+        }
+    }
+    if let Some((port, _)) =
+        plan.inputs.iter().zip(&inputs).find(|(_, role)| !matches!(role, Role::Z | Role::Condition))
+    {
         return Err(source.fault(format!(
-            "decoder.latent: {:?} takes {} values, the encoder's mean {:?} has {}; pair the encoder with its own decoder",
-            z.name,
-            z.len(),
-            loc.name,
-            loc.len()
+            "decoder: input {:?} is neither a latent nor a condition; a decoder reads nothing else",
+            port.name
         )));
     }
+    let (x_mean, x) = (&plan.outputs[0], &encoder.plan.inputs[0]);
     if x_mean.len() != x.len() {
         return Err(source.fault(format!(
             "decoder.mean: {:?} has {} values, the observation {:?} has {}; pair the encoder with its own decoder",
@@ -34,11 +51,11 @@ pub(super) fn build(
             x.len()
         )));
     }
+    let window = manifest.window.as_ref();
     let likelihood = likelihood(&table.likelihood, &x_mean.shape, window)
         .map_err(|what| source.fault(format!("decoder.likelihood: {what}")))?;
-    source.input_roles[latent] = Some(Role::Z);
     source.output_roles[mean] = Some(Role::XMean);
-    Ok((Decoder { plan, likelihood }, source))
+    Ok((Decoder { plan, inputs, likelihood }, source))
 }
 
 /// The manifest has been checked: families that are not run yet do not come here.

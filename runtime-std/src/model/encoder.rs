@@ -1,40 +1,49 @@
 //! A graph and its declared heads to an [`Encoder`].
 
-use super::{Declared, Encoder, Role, Source, heads};
+use super::{Declared, Encoder, Latent, Role, Source, heads};
 use crate::error::{Error, Result};
-use crate::manifest::{EncoderTable, TensorRef, Window};
-use elbow_core::distributions::Spread;
+use crate::import::Graph;
+use crate::lower::Plan;
+use crate::manifest::{
+    EncoderTable, InputRole, InputTable, LatentTable, Manifest, SpreadTable, StatePair, TensorRef,
+    Window,
+};
 
 /// What was declared, by manifest or command line.
 pub(super) struct Roles {
     input: TensorRef,
-    mean: TensorRef,
-    spread: TensorRef,
-    head: Spread,
-    eps: f32,
-    clamp: Option<(f32, f32)>,
+    latents: Vec<LatentTable>,
+    inputs: Vec<InputTable>,
+    states: Vec<StatePair>,
+    listed: bool,
 }
 
 impl Roles {
-    pub(super) fn of_table(table: &EncoderTable) -> Self {
+    pub(super) fn of_manifest(manifest: &Manifest, table: &EncoderTable) -> Self {
+        let observed = manifest.input.iter().find(|input| input.role == InputRole::X);
+        let observed = observed.map(|input| TensorRef::Name(input.name.clone()));
         Self {
-            input: table.input.clone(),
-            mean: table.mean.clone(),
-            spread: table.spread.output.clone(),
-            head: table.spread.head.into(),
-            eps: table.spread.eps,
-            clamp: table.spread.clamp.map(|[low, high]| (low, high)),
+            input: table.input.clone().or(observed).unwrap_or(TensorRef::Index(0)),
+            latents: manifest.latents(),
+            inputs: manifest.input.clone(),
+            states: manifest.state.as_ref().map_or_else(Vec::new, |state| state.pairs.clone()),
+            listed: !manifest.latent.is_empty(),
         }
     }
 
     pub(super) fn of_declared(declared: &Declared) -> Self {
-        Self {
-            input: TensorRef::Index(0),
-            mean: declared.mean.clone(),
-            spread: declared.spread.clone(),
-            head: declared.head.into(),
+        let spread = SpreadTable {
+            output: declared.spread.clone(),
+            head: declared.head,
             eps: 0.0,
             clamp: None,
+        };
+        Self {
+            input: TensorRef::Index(0),
+            latents: vec![LatentTable { mean: declared.mean.clone(), spread }],
+            inputs: Vec::new(),
+            states: Vec::new(),
+            listed: false,
         }
     }
 }
@@ -42,14 +51,46 @@ impl Roles {
 /// Checks the heads against the graph and lowers it.
 pub(super) fn build(mut source: Source, roles: &Roles) -> Result<(Encoder, Source)> {
     let input = source.input("encoder.input", &roles.input)?;
-    let mean = source.output("encoder.mean", &roles.mean)?;
-    let spread = source.output("encoder.spread", &roles.spread)?;
+    source.assign("encoder.input", input, Role::X)?;
+    for (at, pair) in roles.states.iter().enumerate() {
+        state(&mut source, &format!("state.pairs[{at}]"), pair)?;
+    }
+    source.declare(&roles.inputs)?;
+    for (at, table) in roles.latents.iter().enumerate() {
+        let key = if roles.listed { format!("latent[{at}]") } else { "encoder".into() };
+        posterior(&mut source, &key, table)?;
+    }
+    let mut outputs = source.heads.concat();
+    outputs.extend(source.states.iter().map(|(_, output)| output));
+    let required: Vec<usize> =
+        [input].into_iter().chain(source.states.iter().map(|(input, _)| *input)).collect();
+    let (plan, inputs) = source.lower_from("encoder", &required, &outputs)?;
+    let latents = latents(&plan, &roles.latents);
+    let states = source.states.len();
+    Ok((Encoder { plan, inputs, latents, states }, source))
+}
+
+fn latents(plan: &Plan, tables: &[LatentTable]) -> Vec<Latent> {
+    let means = plan.outputs.iter().step_by(2).zip(tables);
+    let latent = |(mean, LatentTable { spread, .. }): (&crate::lower::Port, &LatentTable)| Latent {
+        len: mean.len(),
+        head: spread.head.into(),
+        eps: spread.eps,
+        clamp: spread.clamp.map(|[low, high]| (low, high)),
+    };
+    means.map(latent).collect()
+}
+
+/// Finds the two heads of a posterior and holds what was declared against the graph.
+fn posterior(source: &mut Source, key: &str, table: &LatentTable) -> Result<()> {
+    let mean = source.output(&format!("{key}.mean"), &table.mean)?;
+    let spread = source.output(&format!("{key}.spread"), &table.spread.output)?;
     let (mean_name, loc) = &source.graph.outputs[mean];
     let (spread_name, scale) = &source.graph.outputs[spread];
     if mean == spread {
         return Err(source.fault(format!(
-            "encoder.mean and encoder.spread are both output {mean_name:?}: name the two heads; it has {:?}",
-            source.graph.outputs.iter().map(|(name, _)| name).collect::<Vec<_>>()
+            "{key}.mean and {key}.spread are both output {mean_name:?}: name the two heads; it has {:?}",
+            names(&source.graph)
         )));
     }
     let shapes = (&source.graph.values[*loc].shape, &source.graph.values[*scale].shape);
@@ -59,20 +100,53 @@ pub(super) fn build(mut source: Source, roles: &Roles) -> Result<(Encoder, Sourc
             shapes.0, shapes.1
         )));
     }
-    if let Some(why) = heads::contradiction(&source.graph, *scale, roles.head) {
-        return Err(source.fault(format!("encoder.spread: output {spread_name:?}: {why}")));
+    let head = table.spread.head.into();
+    if let Some(why) = heads::contradiction(&source.graph, *scale, head) {
+        return Err(source.fault(format!("{key}.spread: output {spread_name:?}: {why}")));
     }
-    let plan = source.lower_from("encoder", input, &[mean, spread])?;
-    source.input_roles[input] = Some(Role::X);
+    if let Some(taken) = [mean, spread].iter().find(|at| source.output_roles[**at].is_some()) {
+        let name = &source.graph.outputs[*taken].0;
+        return Err(source.fault(format!(
+            "{key}: output {name:?} has another role already; give each role an output of its own"
+        )));
+    }
     source.output_roles[mean] = Some(Role::Mean);
-    source.output_roles[spread] = Role::of_spread(roles.head);
-    source.spread = Some(spread);
-    Ok((Encoder { plan, head: roles.head, eps: roles.eps, clamp: roles.clamp }, source))
+    source.output_roles[spread] = Role::of_spread(head);
+    source.heads.push([mean, spread]);
+    Ok(())
+}
+
+fn state(source: &mut Source, key: &str, pair: &StatePair) -> Result<()> {
+    let input = source.input(&format!("{key}.input"), &pair.input)?;
+    let output = source.output(&format!("{key}.output"), &pair.output)?;
+    let (name, value) = &source.graph.outputs[output];
+    let (before, after) = (source.input_shape(input), &source.graph.values[*value].shape);
+    if before.iter().product::<usize>() != after.iter().product::<usize>() {
+        return Err(source.fault(format!(
+            "{key}: input {:?} has shape {before:?}, output {name:?} has {after:?}; pair a state with its own next value",
+            source.input_name(input)
+        )));
+    }
+    if let Some(other) = source.input_roles[input] {
+        return Err(source.fault(format!(
+            "{key}: input {:?} has the role {} already; pair the state's own input",
+            source.input_name(input),
+            other.name()
+        )));
+    }
+    source.input_roles[input] = Some(Role::State);
+    source.output_roles[output] = Some(Role::State);
+    source.states.push((input, output));
+    Ok(())
+}
+
+fn names(graph: &Graph) -> Vec<&String> {
+    graph.outputs.iter().map(|(name, _)| name).collect()
 }
 
 /// A window must fill the observation.
-pub(super) fn check_window(encoder: &Encoder, window: &Window) -> Result<()> {
-    let input = &encoder.plan.inputs[0];
+pub(super) fn check_window(plan: &Plan, window: &Window) -> Result<()> {
+    let input = &plan.inputs[0];
     if window.channels.checked_mul(window.length) != Some(input.len()) {
         return Err(Error::input(format!(
             "window: {} channels of {} readings do not make the encoder's input {:?} of shape {:?} ({} values); correct channels or length",

@@ -26,7 +26,7 @@ pub fn unmistakable(graph: &Graph) -> Option<Declared> {
     let (mean, loc) = find(["mu", "mean", "z_mean"])?;
     let (spread, scale) = find(["logvar", "log_var", "z_log_var"])?;
     let same_shape = graph.values[loc].shape == graph.values[scale].shape;
-    (graph.inputs.len() == 1 && same_shape).then_some(Declared {
+    (graph.inputs.len() == 1 + graph.noise.len() && same_shape).then_some(Declared {
         mean: TensorRef::Name(mean),
         spread: TensorRef::Name(spread),
         head: Head::LogVar,

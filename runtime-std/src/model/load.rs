@@ -1,12 +1,11 @@
 //! Files to [`Loaded`].
 
 use super::encoder::{self, Roles};
-use super::{Declared, Decoder, Encoder, Graphs, Model, Role, decoder, unmistakable};
+use super::{Declared, Decoder, Encoder, Flow, Graphs, Model, Source, decoder, flow, unmistakable};
 use crate::emit::identifier;
 use crate::error::{Context, Error, Result};
-use crate::import::{Graph, import_onnx};
-use crate::lower::{Plan, lower};
-use crate::manifest::{self, DecoderTable, Manifest, TensorRef};
+use crate::lower::lower;
+use crate::manifest::{self, DecoderTable, FlowTable, Manifest};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,27 +14,14 @@ use std::path::{Path, PathBuf};
 pub struct Loaded {
     /// What is lowered and compiled.
     pub model: Model,
-    /// The encoder's graph, or the bare one.
+    /// The encoder's graph, the bare one, or that of a flow alone.
     pub encoder: Source,
     /// The decoder's graph.
     pub decoder: Option<Source>,
+    /// The graph of a flow beside an encoder.
+    pub flow: Option<Source>,
     /// What the user declared.
     pub manifest: Option<Manifest>,
-}
-
-/// An ONNX file, imported, with the roles of its tensors.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// The file.
-    pub path: PathBuf,
-    /// Its graph.
-    pub graph: Graph,
-    /// One per input.
-    pub input_roles: Vec<Option<Role>>,
-    /// One per output.
-    pub output_roles: Vec<Option<Role>>,
-    /// Which output is the spread head, whose role can be none of the named ones.
-    pub spread: Option<usize>,
 }
 
 impl Loaded {
@@ -67,14 +53,17 @@ impl Loaded {
         let Some(heads) = declared.cloned().or_else(|| unmistakable(&source.graph)) else {
             let outputs: Vec<usize> = (0..source.graph.outputs.len()).collect();
             let plan = lower(&source.graph, &outputs).context(path.display())?;
-            let model = Model { name, graphs: Graphs::Bare(plan), window: None, score: None };
-            return Ok(Self { model, encoder: source, decoder: None, manifest: None });
+            return Ok(Self::without_manifest(name, Graphs::Bare(plan), source));
         };
         let roles = Roles::of_declared(&heads);
         let (encoder, source) = encoder::build(source, &roles)?;
-        let graphs = Graphs::Amortized { encoder, decoder: None };
+        let graphs = Graphs::Amortized { encoder, decoder: None, flow: None };
+        Ok(Self::without_manifest(name, graphs, source))
+    }
+
+    fn without_manifest(name: String, graphs: Graphs, encoder: Source) -> Self {
         let model = Model { name, graphs, window: None, score: None };
-        Ok(Self { model, encoder: source, decoder: None, manifest: None })
+        Self { model, encoder, decoder: None, flow: None, manifest: None }
     }
 
     fn from_manifest(path: &Path) -> Result<Self> {
@@ -88,24 +77,72 @@ impl Loaded {
     ///
     /// As [`read`](Self::read).
     pub fn of_manifest(manifest: Manifest, folder: &Path) -> Result<Self> {
-        let source = Source::read(&folder.join(&manifest.encoder.onnx))?;
-        let (encoder, source) = encoder::build(source, &Roles::of_table(&manifest.encoder))?;
-        if let Some(window) = &manifest.window {
-            encoder::check_window(&encoder, window)?;
-        }
-        let window = manifest.window.as_ref();
-        let load = |table: &DecoderTable| {
-            decoder::build(Source::read(&folder.join(&table.onnx))?, table, &encoder, window)
+        let read = |onnx: &Path| Source::read(&folder.join(onnx));
+        let build = |table: &FlowTable| flow::build(read(&table.onnx)?, table, &manifest.input);
+        let flow = manifest.flow.as_ref().map(build).transpose()?;
+        let (graphs, encoder, decoder, flow) = match (&manifest.encoder, flow) {
+            (None, None) => return Err(Error::input("expected an [encoder] or a [flow]; add one")),
+            (None, Some((flow, source))) => (Graphs::Flow(flow), source, None, None),
+            (Some(table), flow) => {
+                let roles = Roles::of_manifest(&manifest, table);
+                let (encoder, source) = encoder::build(read(&table.onnx)?, &roles)?;
+                let build = |table: &DecoderTable| {
+                    decoder::build(read(&table.onnx)?, table, &encoder, &manifest)
+                };
+                let (decoder, decoder_source) =
+                    manifest.decoder.as_ref().map(build).transpose()?.unzip();
+                let (flow, flow_source) = flow.unzip();
+                (Graphs::Amortized { encoder, decoder, flow }, source, decoder_source, flow_source)
+            }
         };
-        let (decoder, decoder_source) = manifest.decoder.as_ref().map(load).transpose()?.unzip();
-        let graphs = Graphs::Amortized { encoder, decoder };
         let model = Model {
             name: manifest.name.clone(),
             graphs,
             window: manifest.window.clone(),
             score: manifest.score.clone(),
         };
-        Ok(Self { model, encoder: source, decoder: decoder_source, manifest: Some(manifest) })
+        let loaded = Self { model, encoder, decoder, flow, manifest: Some(manifest) };
+        loaded.check()?;
+        Ok(loaded)
+    }
+
+    /// What concerns several graphs: window, and inputs that are shared by name.
+    fn check(&self) -> Result<()> {
+        let plan = match &self.model.graphs {
+            Graphs::Amortized { encoder: Encoder { plan, .. }, .. }
+            | Graphs::Flow(Flow { plan, .. })
+            | Graphs::Bare(plan) => plan,
+        };
+        if let Some(window) = &self.model.window {
+            encoder::check_window(plan, window)?;
+        }
+        for table in self.manifest.iter().flat_map(|manifest| &manifest.input) {
+            let own = self.sources().flat_map(|source| {
+                let inputs = 0..source.graph.inputs.len();
+                inputs
+                    .filter(|input| source.input_name(*input) == table.name)
+                    .map(|input| source.input_shape(input))
+            });
+            let shapes: Vec<&[usize]> = own.collect();
+            if shapes.is_empty() {
+                let names = |source: &'_ Source| -> Vec<String> {
+                    source.given().map(|input| source.input_name(input).into()).collect()
+                };
+                let inputs = self.sources().flat_map(names);
+                return Err(Error::input(format!(
+                    "[[input]] {:?}: no graph has such an input; they have {:?}",
+                    table.name,
+                    inputs.collect::<Vec<_>>()
+                )));
+            }
+            if shapes.iter().any(|shape| *shape != shapes[0]) {
+                return Err(Error::input(format!(
+                    "[[input]] {:?} has the shapes {shapes:?} in different graphs, which would be given the same values; rename one of them",
+                    table.name
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The `.onnx` file or manifest that the user's path leads to.
@@ -155,74 +192,13 @@ impl Loaded {
     /// The encoder and decoder, where the roles are known.
     pub fn amortized(&self) -> Option<(&Encoder, Option<&Decoder>)> {
         match &self.model.graphs {
-            Graphs::Amortized { encoder, decoder } => Some((encoder, decoder.as_ref())),
-            Graphs::Bare(_) => None,
+            Graphs::Amortized { encoder, decoder, .. } => Some((encoder, decoder.as_ref())),
+            Graphs::Flow(_) | Graphs::Bare(_) => None,
         }
     }
-}
 
-impl Source {
-    /// Imports a file; no roles yet.
-    ///
-    /// # Errors
-    ///
-    /// As [`import_onnx`].
-    pub fn read(path: &Path) -> Result<Self> {
-        let graph = import_onnx(path)?;
-        let (inputs, outputs) = (graph.inputs.len(), graph.outputs.len());
-        Ok(Self {
-            path: path.to_path_buf(),
-            graph,
-            input_roles: vec![None; inputs],
-            output_roles: vec![None; outputs],
-            spread: None,
-        })
+    /// Every file of the model.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        [&self.encoder].into_iter().chain(&self.decoder).chain(&self.flow)
     }
-
-    /// Position of the output that `tensor` means.
-    pub(super) fn output(&self, key: &str, tensor: &TensorRef) -> Result<usize> {
-        let names = self.graph.outputs.iter().map(|(name, _)| name.as_str());
-        position(names, tensor)
-            .map_err(|what| self.fault(format!("{key}: {what} among its outputs")))
-    }
-
-    /// Position of the input that `tensor` means.
-    pub(super) fn input(&self, key: &str, tensor: &TensorRef) -> Result<usize> {
-        let names = self.graph.inputs.iter().map(|id| self.graph.values[*id].name.as_str());
-        position(names, tensor)
-            .map_err(|what| self.fault(format!("{key}: {what} among its inputs")))
-    }
-
-    /// An input error about this file.
-    pub(super) fn fault(&self, what: String) -> Error {
-        Error::input(what).context(self.path.display())
-    }
-
-    /// Lowers `outputs`, which may need no input but `input`.
-    pub(super) fn lower_from(&self, key: &str, input: usize, outputs: &[usize]) -> Result<Plan> {
-        let plan = lower(&self.graph, outputs).context(self.path.display())?;
-        let own = &self.graph.values[self.graph.inputs[input]].name;
-        let needed: Vec<&str> = plan.inputs.iter().map(|port| port.name.as_str()).collect();
-        if needed != [own] {
-            return Err(self.fault(format!(
-                "{key}: these outputs are computed from {needed:?}, expected {own:?} alone; export the graph so"
-            )));
-        }
-        Ok(plan)
-    }
-}
-
-fn position<'a>(
-    names: impl Iterator<Item = &'a str>,
-    tensor: &TensorRef,
-) -> std::result::Result<usize, String> {
-    let names: Vec<&str> = names.collect();
-    let found = match tensor {
-        TensorRef::Index(index) => (*index < names.len()).then_some(*index),
-        TensorRef::Name(name) => names.iter().position(|other| other == name),
-    };
-    found.ok_or_else(|| match tensor {
-        TensorRef::Index(index) => format!("found no tensor {index}; expected one of {names:?}"),
-        TensorRef::Name(name) => format!("found no tensor {name:?}; expected one of {names:?}"),
-    })
 }

@@ -1,7 +1,7 @@
 //! Who is right: the reference that a target is held against.
 
 use crate::error::Result;
-use crate::model::{Encoder, Loaded, Role, Source};
+use crate::model::{Latent, Loaded, Source};
 use crate::oracle;
 use crate::rows::Rows;
 use elbow_core::distributions::Spread;
@@ -24,10 +24,12 @@ pub struct Reference {
     pub basis: Basis,
     /// One per output of the encoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
-    /// Mean and log-variance, in f64.
-    pub posterior: Option<Posterior>,
+    /// Mean and log-variance of every posterior, in f64; all or none.
+    pub posteriors: Vec<Posterior>,
     /// The decoder's outputs.
     pub decoded: Option<Decoded>,
+    /// Those of a flow beside the encoder.
+    pub flow: Vec<Option<Vec<f32>>>,
 }
 
 /// A diagonal Gaussian per row, in f64.
@@ -44,8 +46,8 @@ pub struct Posterior {
 /// What a decoder answers.
 #[derive(Clone, Debug)]
 pub struct Decoded {
-    /// The latents that it was given, all rows.
-    pub z: Vec<f32>,
+    /// What it was given, all rows: means as latents, and conditions.
+    pub inputs: Vec<Rows>,
     /// One per output of the decoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
 }
@@ -57,60 +59,82 @@ pub struct Decoded {
 ///
 /// As [`oracle::run`].
 pub fn by_tract(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Reference> {
-    let outputs: Vec<_> =
-        oracle::run(&loaded.encoder, inputs, rows)?.into_iter().map(Some).collect();
-    let decoded = match (mean_of(&loaded.encoder, &outputs), &loaded.decoder) {
-        (Some(z), Some(source)) => Some(decode(source, z, rows)?),
+    let run = |source: &Source, inputs: &[Rows]| -> Result<Vec<Option<Vec<f32>>>> {
+        Ok(oracle::run(source, inputs, rows)?.into_iter().map(Some).collect())
+    };
+    let outputs = run(&loaded.encoder, inputs)?;
+    let decoded = match (means(&loaded.encoder, &outputs), &loaded.decoder) {
+        (Some(means), Some(source)) => {
+            let inputs = decoder_inputs(source, &means, inputs);
+            Some(Decoded { outputs: run(source, &inputs)?, inputs })
+        }
         _ => None,
     };
-    Ok(Reference { basis: Basis::Tract, posterior: posterior(loaded, &outputs), outputs, decoded })
-}
-
-/// The user's files: one per output of the encoder's graph and, at the means among them, of the
-/// decoder's.
-pub fn by_files(
-    loaded: &Loaded,
-    outputs: Vec<Option<Vec<f32>>>,
-    decoded: Vec<Option<Vec<f32>>>,
-) -> Reference {
-    let mean = mean_of(&loaded.encoder, &outputs);
-    let decoded = mean.map(|z| Decoded { z: z.to_vec(), outputs: decoded });
-    Reference { basis: Basis::Files, posterior: posterior(loaded, &outputs), outputs, decoded }
-}
-
-fn decode(source: &Source, z: &[f32], rows: usize) -> Result<Decoded> {
-    let inputs = source.graph.inputs.iter().map(|id| &source.graph.values[*id]);
-    let inputs: Vec<Rows> = inputs
-        .map(|value| Rows {
-            name: value.name.clone(),
-            shape: value.shape.clone(),
-            values: z.to_vec(),
-        })
-        .collect();
-    let outputs = oracle::run(source, &inputs, rows)?.into_iter().map(Some).collect();
-    Ok(Decoded { z: z.to_vec(), outputs })
-}
-
-fn mean_of<'a>(source: &Source, outputs: &'a [Option<Vec<f32>>]) -> Option<&'a [f32]> {
-    let at = source.output_roles.iter().position(|role| *role == Some(Role::Mean))?;
-    outputs[at].as_deref()
-}
-
-/// Mean and log-variance from the raw heads, by formulas of this file's own, in f64.
-fn posterior(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Option<Posterior> {
-    let (encoder, _) = loaded.amortized()?;
-    let mean = mean_of(&loaded.encoder, outputs)?;
-    let spread = outputs[loaded.encoder.spread?].as_deref()?;
-    Some(Posterior {
-        latent: encoder.plan.outputs[0].len(),
-        mean: mean.iter().map(|value| f64::from(*value)).collect(),
-        log_var: spread.iter().map(|h| log_var(encoder, f64::from(*h))).collect(),
+    let flow = loaded.flow.as_ref().map(|source| run(source, inputs)).transpose()?;
+    Ok(Reference {
+        basis: Basis::Tract,
+        posteriors: posteriors(loaded, &outputs),
+        outputs,
+        decoded,
+        flow: flow.unwrap_or_default(),
     })
 }
 
-fn log_var(encoder: &Encoder, h: f64) -> f64 {
-    let value = log_variance(h, encoder.head, f64::from(encoder.eps));
-    match encoder.clamp {
+/// The user's files: one per output of the encoder's graph, at the means among them of the decoder's,
+/// and of a flow's.
+pub fn by_files(
+    loaded: &Loaded,
+    inputs: &[Rows],
+    outputs: Vec<Option<Vec<f32>>>,
+    decoded: Vec<Option<Vec<f32>>>,
+    flow: Vec<Option<Vec<f32>>>,
+) -> Reference {
+    let means = means(&loaded.encoder, &outputs).zip(loaded.decoder.as_ref());
+    let decoded = means.map(|(means, source)| Decoded {
+        inputs: decoder_inputs(source, &means, inputs),
+        outputs: decoded,
+    });
+    let posteriors = posteriors(loaded, &outputs);
+    Reference { basis: Basis::Files, posteriors, outputs, decoded, flow }
+}
+
+/// The means as the decoder's latents, and its conditions among the model's inputs.
+fn decoder_inputs(source: &Source, means: &[&[f32]], inputs: &[Rows]) -> Vec<Rows> {
+    let latents = source.latents().zip(means).map(|(input, mean)| Rows {
+        name: source.input_name(input).into(),
+        shape: source.input_shape(input).into(),
+        values: mean.to_vec(),
+    });
+    let latents: Vec<Rows> = latents.collect();
+    let is_latent = |rows: &&Rows| latents.iter().any(|latent| latent.name == rows.name);
+    let others: Vec<Rows> = inputs.iter().filter(|rows| !is_latent(rows)).cloned().collect();
+    [latents, others].concat()
+}
+
+/// The means of all posteriors, if there are any and all are given.
+fn means<'a>(source: &Source, outputs: &'a [Option<Vec<f32>>]) -> Option<Vec<&'a [f32]>> {
+    let means = source.heads.iter().map(|[mean, _]| outputs[*mean].as_deref());
+    means.collect::<Option<Vec<_>>>().filter(|means| !means.is_empty())
+}
+
+/// Mean and log-variance from the raw heads, by formulas of this file's own, in f64.
+fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posterior> {
+    let Some((encoder, _)) = loaded.amortized() else { return Vec::new() };
+    let pairs = loaded.encoder.heads.iter().zip(&encoder.latents);
+    let posterior = |([mean, spread], latent): (&[usize; 2], &Latent)| {
+        let (mean, spread) = (outputs[*mean].as_deref()?, outputs[*spread].as_deref()?);
+        Some(Posterior {
+            latent: latent.len,
+            mean: mean.iter().map(|value| f64::from(*value)).collect(),
+            log_var: spread.iter().map(|h| log_var(latent, f64::from(*h))).collect(),
+        })
+    };
+    pairs.map(posterior).collect::<Option<Vec<_>>>().unwrap_or_default()
+}
+
+fn log_var(latent: &Latent, h: f64) -> f64 {
+    let value = log_variance(h, latent.head, f64::from(latent.eps));
+    match latent.clamp {
         Some((low, high)) => value.clamp(f64::from(low), f64::from(high)),
         None => value,
     }

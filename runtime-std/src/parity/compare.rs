@@ -68,6 +68,11 @@ pub fn max_relative(reference: &[f32], target: &[f32]) -> f64 {
     pairs.map(|(a, b)| (a - f64::from(*b)).abs() / a.abs().max(1.0)).fold(0.0, worse)
 }
 
+/// The largest difference, if there is any; NaN where one is NaN.
+pub fn worst(differences: impl Iterator<Item = f64>) -> Option<f64> {
+    differences.reduce(worse)
+}
+
 fn worse(a: f64, b: f64) -> f64 {
     if b > a || b.is_nan() { b } else { a }
 }

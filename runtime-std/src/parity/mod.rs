@@ -21,9 +21,13 @@ pub use target::Answer;
 pub use tolerance::Limits;
 
 use crate::emit::{Budget, FlashBytes, RamBytes};
-use crate::model::{Loaded, Role, Source};
+use crate::model::{Loaded, Source};
+use crate::posterior::Posteriors;
 use compare::Kl;
 use report::MaxAbs;
+
+/// A posterior of the reference and the target's.
+type Pair<'a> = (&'a basis::Posterior, &'a Posteriors);
 
 /// The report on `rows` rows; `target` and `budget` say what answered.
 pub fn compare(
@@ -41,14 +45,24 @@ pub fn compare(
     if let Some(decoder) = &loaded.decoder {
         outputs.extend(differences(decoder, decoded, &answer.decoded, expected));
     }
-    let posteriors = reference.posterior.as_ref().zip(answer.posteriors.as_ref());
-    let kl_nats = posteriors.map_or(Kl::default(), |(reference, target)| {
-        Kl::of_rows(compare::kl_rows(reference, &target.mean, &target.log_var))
-    });
-    let max_abs = |reference: &[f64], target: &[f32]| MaxAbs {
-        max_abs: Some(compare::max_abs(reference.iter().copied(), target)),
+    if let Some(flow) = &loaded.flow {
+        outputs.extend(differences(flow, &reference.flow, &answer.flow, expected));
+    }
+    let posteriors = reference.posteriors.iter().zip(&answer.posteriors);
+    let kl_rows = posteriors
+        .clone()
+        .map(|(reference, target)| compare::kl_rows(reference, &target.mean, &target.log_var));
+    // The posterior of a hierarchy is the product of its parts.
+    let kl_rows = kl_rows.reduce(|all, one| all.iter().zip(one).map(|(a, b)| a + b).collect());
+    let pairs: Vec<_> = posteriors.collect();
+    let max_abs = |values: for<'a> fn(&'a Pair<'_>) -> (&'a [f64], &'a [f32])| MaxAbs {
+        max_abs: compare::worst(pairs.iter().map(|pair| {
+            let (reference, target) = values(pair);
+            compare::max_abs(reference.iter().copied(), target)
+        })),
     };
-    let none = MaxAbs { max_abs: None };
+    let hits = answer.posteriors.iter().map(|posteriors| posteriors.clamp_hits);
+    let clamp_hits = (!answer.posteriors.is_empty()).then(|| hits.sum());
     let image = answer.image;
     let mut report = ParityReport {
         model: loaded.model.name.clone(),
@@ -56,11 +70,10 @@ pub fn compare(
         precision: "f32",
         rows,
         reference: reference.basis,
-        mean: posteriors.map_or(none, |(reference, target)| max_abs(&reference.mean, &target.mean)),
-        log_var: posteriors
-            .map_or(none, |(reference, target)| max_abs(&reference.log_var, &target.log_var)),
-        kl_nats,
-        clamp_hits: answer.posteriors.as_ref().map(|posteriors| posteriors.clamp_hits),
+        mean: max_abs(|(reference, target)| (&reference.mean, &target.mean)),
+        log_var: max_abs(|(reference, target)| (&reference.log_var, &target.log_var)),
+        kl_nats: kl_rows.map_or(Kl::default(), Kl::of_rows),
+        clamp_hits,
         twin_bit_exact: image.twin_bit_exact,
         instructions_per_inference: image.instructions,
         flash_bytes: FlashBytes { code: image.code, ..budget.flash_bytes },
@@ -95,7 +108,7 @@ fn differences(
                 .map(|(a, b)| compare::max_abs(a.iter().map(|value| f64::from(*value)), b)),
             max_relative: both.as_ref().map(|(a, b)| compare::max_relative(a, b)),
             unanswered,
-            head: *role == Some(Role::Mean) || source.spread == Some(at),
+            head: source.heads.as_flattened().contains(&at),
         }
     });
     differences.collect()

@@ -4,11 +4,12 @@ use super::target::{Answer, Image, Measured, twin_posteriors};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
 use crate::emit::emit;
 use crate::error::{Context, Error, Result};
-use crate::lower::Plan;
-use crate::model::{Decoder, Graphs, Loaded, Role};
-use crate::posterior::{Posteriors, Samples};
+use crate::lower::{Plan, Port};
+use crate::model::{Decoder, Encoder, Flow, Graphs, Loaded, Role};
+use crate::posterior::{self, Posteriors, Samples};
 use crate::rows::{Rows, progress, run_twin};
 use crate::twin;
+use elbow_core::distributions::Spread;
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::Stream;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,9 @@ pub fn device(
     let footprint = device.footprint(0)?.infer;
     let mut answer = match &loaded.model.graphs {
         Graphs::Amortized { .. } => posteriors(&mut device, loaded, inputs, rows, seed)?,
-        Graphs::Bare(plan) => outputs(&mut device, plan, inputs, rows)?,
+        Graphs::Flow(Flow { plan, .. }) | Graphs::Bare(plan) => {
+            outputs(&mut device, plan, inputs, rows)?
+        }
     };
     device.finish()?;
     answer.image.code = Some(footprint.code_bytes as usize);
@@ -71,66 +74,113 @@ fn posteriors(
 ) -> Result<Answer> {
     let none = || Error::input("the model has no posterior").context(loaded.encoder.path.display());
     let (encoder, decoder) = loaded.amortized().ok_or_else(none)?;
-    let twin = twin_posteriors(loaded, inputs, rows)?.ok_or_else(none)?;
-    let samples = twin.sample(seed, SAMPLES)?;
-    let own = |rows: &&Rows| rows.name == encoder.plan.inputs[0].name;
-    let x = inputs.iter().find(own).ok_or_else(none)?;
-    let mut found =
-        Posteriors { latent: twin.latent, mean: Vec::new(), log_var: Vec::new(), clamp_hits: 0 };
+    let decoder = decoder.filter(|_| encoder.latents.len() == 1);
+    let twin = twin_posteriors(loaded, inputs, rows)?;
+    let samples = posterior::sample(&twin, seed, SAMPLES)?;
+    let given = given(encoder, decoder, inputs)?;
+    let empty =
+        |latent: usize| Posteriors { latent, mean: Vec::new(), log_var: Vec::new(), clamp_hits: 0 };
+    let mut found: Vec<Posteriors> = twin.iter().map(|twin| empty(twin.latent)).collect();
     let mut image = Image { twin_bit_exact: Some(true), ..Image::default() };
-    let bar = progress(rows, "device");
+    if encoder.states > 0 {
+        device.reset()?;
+    }
+    let (bar, mut hits) = (progress(rows, "device"), 0);
     for row in 0..rows {
+        let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
         let answer =
-            device.encode(row as u64, seed, SAMPLES, x.row(row)).context(format!("row {row}"))?;
-        let terms = decoder.map(|decoder| score(decoder, x.row(row), &twin, row)).transpose()?;
+            device.encode(row as u64, seed, SAMPLES, &joined).context(format!("row {row}"))?;
+        let terms = decoder.map(|decoder| score(decoder, &given, &twin[0], row)).transpose()?;
         let exact = is_bit_exact(&answer, &expected(&twin, &samples, terms, seed, row));
         image.twin_bit_exact = image.twin_bit_exact.map(|all| all && exact);
         image.note(answer.spent.instructions, answer.spent.stack_bytes, answer.spent.arena_bytes);
-        found.clamp_hits += u64::from(answer.clamp_hits);
-        found.mean.extend(answer.loc);
-        found.log_var.extend(answer.log_var);
+        hits += u64::from(answer.clamp_hits);
+        let (mut loc, mut log_var) = (&answer.loc[..], &answer.log_var[..]);
+        for posterior in &mut found {
+            posterior.mean.extend(loc.split_off(..posterior.latent).unwrap_or_default());
+            posterior.log_var.extend(log_var.split_off(..posterior.latent).unwrap_or_default());
+        }
         bar.inc(1);
     }
-    let same_hits = found.clamp_hits == twin.clamp_hits;
+    // The device counts the hits of all posteriors together.
+    let same_hits = hits == twin.iter().map(|twin| twin.clamp_hits).sum::<u64>();
+    if let Some(first) = found.first_mut() {
+        first.clamp_hits = hits;
+    }
     image.twin_bit_exact = image.twin_bit_exact.map(|all| all && same_hits);
-    let raw = loaded.encoder.output_roles.iter().map(|role| match role {
-        Some(Role::Mean) => Some(found.mean.clone()),
+    let mut raw = vec![None; loaded.encoder.graph.outputs.len()];
+    let heads = loaded.encoder.heads.iter().zip(&encoder.latents).zip(&found);
+    for (([mean, spread], latent), found) in heads {
+        raw[*mean] = Some(found.mean.clone());
         // The device answers with the log-variance; the raw head is that if nothing was done to it.
-        Some(Role::LogVar) if encoder.eps == 0.0 && found.clamp_hits == 0 => {
-            Some(found.log_var.clone())
+        if latent.head == Spread::LogVar && latent.eps == 0.0 && hits == 0 {
+            raw[*spread] = Some(found.log_var.clone());
         }
-        _ => None,
+    }
+    let (decoded, flow) = (Vec::new(), Vec::new());
+    Ok(Answer { outputs: raw, posteriors: found, decoded, flow, image })
+}
+
+/// What the device reads, in its order: the observation, conditions of encoder and decoder, noise.
+fn given<'r>(
+    encoder: &Encoder,
+    decoder: Option<&Decoder>,
+    inputs: &'r [Rows],
+) -> Result<Vec<&'r Rows>> {
+    let mut ports: Vec<(&Port, Role)> = encoder.given().collect();
+    for (port, role) in decoder.iter().flat_map(|decoder| decoder.given()) {
+        if role == Role::Condition && ports.iter().all(|(other, _)| other.name != port.name) {
+            ports.push((port, role));
+        }
+    }
+    ports.sort_by_key(|(_, role)| match role {
+        Role::X => 0,
+        Role::Condition => 1,
+        _ => 2,
     });
-    Ok(Answer { outputs: raw.collect(), posteriors: Some(found), decoded: Vec::new(), image })
+    let named = |name: &str| {
+        let missing = || Error::input(format!("input {name:?} is missing; give it with --input"));
+        inputs.iter().find(|rows| rows.name == name).ok_or_else(missing)
+    };
+    ports.into_iter().map(|(port, _)| named(&port.name)).collect()
 }
 
 /// The twin's log-likelihood at its mean, and its divergence from the prior.
-fn score(decoder: &Decoder, x: &[f32], twin: &Posteriors, row: usize) -> Result<ElboTerms> {
-    let own = row * twin.latent..(row + 1) * twin.latent;
-    let (_, terms) = twin::score(decoder, x, &twin.mean[own.clone()], &twin.log_var[own])?;
+fn score(decoder: &Decoder, given: &[&Rows], twin: &Posteriors, row: usize) -> Result<ElboTerms> {
+    let (mean, log_var) = twin.row(row);
+    let conditions = decoder.given().filter(|(_, role)| *role == Role::Condition);
+    let conditions: Vec<&[f32]> = conditions
+        .filter_map(|(port, _)| given.iter().find(|rows| rows.name == port.name))
+        .map(|rows| rows.row(row))
+        .collect();
+    let (_, terms) = twin::score(decoder, given[0].row(row), &conditions, mean, log_var)?;
     Ok(terms)
 }
 
 /// What the twin answers in the device's place; instructions and bytes are the device's alone.
 fn expected(
-    twin: &Posteriors,
-    samples: &Samples,
+    twin: &[Posteriors],
+    samples: &[Samples],
     terms: Option<ElboTerms>,
     seed: u64,
     row: usize,
 ) -> DeviceRow {
-    let latents = |values: &[f32], at: usize| values[at * twin.latent..][..twin.latent].to_vec();
-    let sample = |number: u32| {
-        let at = row * SAMPLES as usize + number as usize;
-        DeviceSample {
-            words: Stream::new(seed, row as u64, number).next_block(),
-            eps: latents(&samples.eps, at),
-            z: latents(&samples.z, at),
-        }
+    let drawn = |number: u32, values: fn(&Samples) -> &[f32]| -> Vec<f32> {
+        let parts = twin.iter().zip(samples).map(|(twin, samples)| {
+            let at = row * SAMPLES as usize + number as usize;
+            &values(samples)[at * twin.latent..][..twin.latent]
+        });
+        parts.collect::<Vec<_>>().concat()
     };
+    let sample = |number: u32| DeviceSample {
+        words: Stream::new(seed, row as u64, number).next_block(),
+        eps: drawn(number, |samples| &samples.eps),
+        z: drawn(number, |samples| &samples.z),
+    };
+    let (loc, log_var): (Vec<&[f32]>, Vec<&[f32]>) = twin.iter().map(|twin| twin.row(row)).unzip();
     DeviceRow {
-        loc: latents(&twin.mean, row),
-        log_var: latents(&twin.log_var, row),
+        loc: loc.concat(),
+        log_var: log_var.concat(),
         samples: (0..SAMPLES).map(sample).collect(),
         score: terms.map(|terms| (terms, Spent::default())),
         clamp_hits: 0,
@@ -154,7 +204,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// Rows through a graph without roles.
+/// Rows through a flow or a graph without roles.
 fn outputs(device: &mut Device, plan: &Plan, inputs: &[Rows], rows: usize) -> Result<Answer> {
     let twin = run_twin(plan, inputs, rows)?;
     let own =
@@ -174,8 +224,9 @@ fn outputs(device: &mut Device, plan: &Plan, inputs: &[Rows], rows: usize) -> Re
     image.twin_bit_exact = Some(exact);
     Ok(Answer {
         outputs: found.into_iter().map(Some).collect(),
-        posteriors: None,
+        posteriors: Vec::new(),
         decoded: Vec::new(),
+        flow: Vec::new(),
         image,
     })
 }
@@ -202,7 +253,8 @@ mod tests {
             log_var: vec![0.0, 0.0, -2.0, -0.5],
             clamp_hits: 0,
         };
-        let samples = twin.sample(7, SAMPLES).expect("the stream does not fail");
+        let twin = [twin];
+        let samples = posterior::sample(&twin, 7, SAMPLES).expect("the stream does not fail");
         let terms = ElboTerms { log_likelihood: -3.0, kl: 1.25 };
         expected(&twin, &samples, Some(terms), 7, 1)
     }

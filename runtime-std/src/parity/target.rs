@@ -1,10 +1,9 @@
 //! Who is held against the reference: what a target answers for all rows.
 
 use crate::error::Result;
-use crate::lower::lower;
-use crate::model::Loaded;
+use crate::model::{Loaded, Source};
 use crate::posterior::Posteriors;
-use crate::rows::{Rows, run_twin};
+use crate::rows::{Rows, run_twin_in_sequence};
 use serde::Serialize;
 
 /// A target's answers; `None` where it gives none.
@@ -12,10 +11,12 @@ use serde::Serialize;
 pub struct Answer {
     /// One per output of the encoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
-    /// The posteriors.
-    pub posteriors: Option<Posteriors>,
+    /// The posteriors of the model.
+    pub posteriors: Vec<Posteriors>,
     /// One per output of the decoder's graph, at the reference's means.
     pub decoded: Vec<Option<Vec<f32>>>,
+    /// One per output of a flow beside the encoder.
+    pub flow: Vec<Option<Vec<f32>>>,
     /// What only an image of a target knows.
     pub image: Image,
 }
@@ -44,44 +45,42 @@ pub struct Measured {
     pub arena_bytes: u32,
 }
 
-/// The twin's answers; `z` are the latents for the decoder.
+/// The twin's answers; `decoded` holds the decoder's inputs.
 ///
 /// # Errors
 ///
 /// A posterior that is not finite.
-pub fn twin(loaded: &Loaded, inputs: &[Rows], z: Option<&[f32]>, rows: usize) -> Result<Answer> {
-    let graph = &loaded.encoder.graph;
-    let plan = lower(graph, &Vec::from_iter(0..graph.outputs.len()))?;
-    let outputs = run_twin(&plan, inputs, rows)?.into_iter().map(Some).collect();
-    let posteriors = twin_posteriors(loaded, inputs, rows)?;
-    let decoded = match (&loaded.decoder, z) {
-        (Some(source), Some(z)) => {
-            let plan = lower(&source.graph, &Vec::from_iter(0..source.graph.outputs.len()))?;
-            let latents = plan.inputs.iter().map(|port| Rows {
-                name: port.name.clone(),
-                shape: port.shape.clone(),
-                values: z.to_vec(),
-            });
-            let latents: Vec<Rows> = latents.collect();
-            run_twin(&plan, &latents, rows)?.into_iter().map(Some).collect()
-        }
-        _ => Vec::new(),
-    };
-    Ok(Answer { outputs, posteriors, decoded, image: Image::default() })
-}
-
-/// The posteriors by the encoder's own plan; none for a bare model.
-///
-/// # Errors
-///
-/// A posterior that is not finite.
-pub fn twin_posteriors(
+pub fn twin(
     loaded: &Loaded,
     inputs: &[Rows],
+    decoded: Option<&[Rows]>,
     rows: usize,
-) -> Result<Option<Posteriors>> {
-    let Some((encoder, _)) = loaded.amortized() else { return Ok(None) };
-    let mut heads = run_twin(&encoder.plan, inputs, rows)?.into_iter();
-    let (mean, spread) = (heads.next().unwrap_or_default(), heads.next().unwrap_or_default());
-    Posteriors::of_heads(encoder, mean, spread).map(Some)
+) -> Result<Answer> {
+    let all = |source: &Source, inputs: &[Rows]| -> Result<Vec<Option<Vec<f32>>>> {
+        let (plan, states) = source.whole()?;
+        let outputs = run_twin_in_sequence(&plan, &states, inputs, rows)?;
+        Ok(outputs.into_iter().map(Some).collect())
+    };
+    let outputs = all(&loaded.encoder, inputs)?;
+    let posteriors = twin_posteriors(loaded, inputs, rows)?;
+    let decoded = match (&loaded.decoder, decoded) {
+        (Some(source), Some(inputs)) => all(source, inputs)?,
+        _ => Vec::new(),
+    };
+    let flow = loaded.flow.as_ref().map(|source| all(source, inputs)).transpose()?;
+    let flow = flow.unwrap_or_default();
+    Ok(Answer { outputs, posteriors, decoded, flow, image: Image::default() })
+}
+
+/// The posteriors by the encoder's own plan; none for a model without.
+///
+/// # Errors
+///
+/// A posterior that is not finite.
+pub fn twin_posteriors(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Vec<Posteriors>> {
+    let Some((encoder, _)) = loaded.amortized() else { return Ok(Vec::new()) };
+    let heads = run_twin_in_sequence(&encoder.plan, &encoder.state_pairs(), inputs, rows)?;
+    let mut heads = heads.into_iter();
+    let mut head = || heads.next().unwrap_or_default();
+    encoder.latents.iter().map(|latent| Posteriors::of_heads(latent, head(), head())).collect()
 }

@@ -1,10 +1,14 @@
 //! Generated modules, compiled without a warning, against the twin, bit by bit.
 
 use crate::models;
+use crate::models::{by_name, given, ports_of, split};
 use elbow::emit::{emit, identifier};
-use elbow::model::{Graphs, Model};
+use elbow::lower::{Plan, Port};
+use elbow::model::{Density, Flow, Graphs, Model, Role};
 use elbow::posterior::Posteriors;
+use elbow::rows::run_twin_in_sequence;
 use elbow::twin::{Twin, score};
+use elbow_core::distributions::standard_log_prob;
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::random::Random;
 use std::path::Path;
@@ -16,12 +20,7 @@ const SEED: u64 = 7;
 
 /// Inputs of all rows, one after the other.
 fn inputs(model: &Model, case: u64) -> Vec<f32> {
-    let Graphs::Amortized { encoder, .. } = &model.graphs else {
-        let Graphs::Bare(plan) = &model.graphs else { return Vec::new() };
-        let len = plan.inputs.iter().map(|port| port.len()).sum::<usize>();
-        return Random::new(SEED, case).values(ROWS * len);
-    };
-    let len = encoder.plan.inputs[0].len();
+    let len: usize = given(model).iter().map(Port::len).sum();
     let trained = model.name.split('.').next().filter(|name| ["imu", "digits"].contains(name));
     match trained {
         Some(name) => rows(&path(&format!("models/{name}/test.npy"))).values[..ROWS * len].to_vec(),
@@ -29,69 +28,162 @@ fn inputs(model: &Model, case: u64) -> Vec<f32> {
     }
 }
 
-/// What the twin answers to each row: all results in one line.
+/// What the twin answers to each row: all results in one line. The rows are two sequences of calls.
 fn by_twin(model: &Model, inputs: &[f32]) -> Vec<String> {
-    let line = |values: &[f32]| -> String {
+    let half = inputs.len() / 2;
+    [sequence(model, &inputs[..half]), sequence(model, &inputs[half..])].concat()
+}
+
+fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
+    let count = ROWS / 2;
+    let inputs = split(&given(model), inputs, count);
+    let run = |plan: &Plan, states: &[(usize, usize)]| {
+        run_twin_in_sequence(plan, states, &inputs, count).expect("it fits")
+    };
+    let line = |row: usize| -> Vec<f32> {
+        let of = |all: &[f32]| all[row * all.len() / count..(row + 1) * all.len() / count].to_vec();
+        match &model.graphs {
+            Graphs::Amortized { encoder, decoder, flow } => {
+                let heads = run(&encoder.plan, &encoder.state_pairs());
+                let (mut results, mut hits) = (Vec::new(), 0);
+                let mut means = Vec::new();
+                for (latent, pair) in encoder.latents.iter().zip(heads.chunks_exact(2)) {
+                    let q = Posteriors::of_heads(latent, of(&pair[0]), of(&pair[1]));
+                    let q = q.expect("finite");
+                    results.extend([&q.mean[..], &q.log_var].concat());
+                    hits += q.clamp_hits;
+                    means.push(q);
+                }
+                results.push(hits as f32);
+                if let Some(decoder) = decoder {
+                    let own = decoder.given().filter(|(_, role)| *role == Role::Condition);
+                    let conditions = own.map(|(port, _)| by_name(&inputs, &port.name).row(row));
+                    let conditions: Vec<&[f32]> = conditions.collect();
+                    if let [q] = &means[..] {
+                        let x = by_name(&inputs, &encoder.plan.inputs[0].name).row(row);
+                        let scored = score(decoder, x, &conditions, &q.mean, &q.log_var);
+                        let (x_mean, terms) = scored.expect("it fits");
+                        results.extend(x_mean);
+                        results.extend([terms.log_likelihood, terms.kl]);
+                    } else {
+                        let latents = means.iter().map(|q| &q.mean[..]);
+                        let inputs: Vec<&[f32]> = latents.chain(conditions).collect();
+                        results.extend(
+                            Twin::new(&decoder.plan).run(&inputs).expect("it fits").concat(),
+                        );
+                    }
+                }
+                if let Some(flow) = flow {
+                    results.extend(flow_results(flow, run(&flow.plan, &[]), &of));
+                }
+                results
+            }
+            Graphs::Flow(flow) => flow_results(flow, run(&flow.plan, &[]), &of),
+            Graphs::Bare(plan) => run(plan, &[]).iter().flat_map(|output| of(output)).collect(),
+        }
+    };
+    let text = |values: Vec<f32>| -> String {
         values.iter().map(|value| format!("{:08x}", value.to_bits())).collect()
     };
-    let results = |row: &[f32]| match &model.graphs {
-        Graphs::Amortized { encoder, decoder } => {
-            let mut heads = Twin::new(&encoder.plan).run(&[row]).expect("it fits").into_iter();
-            let mut head = || heads.next().expect("two heads");
-            let q = Posteriors::of_heads(encoder, head(), head()).expect("finite");
-            let mut results = [&q.mean[..], &q.log_var, &[q.clamp_hits as f32]].concat();
-            if let Some(decoder) = decoder {
-                let (x_mean, terms) = score(decoder, row, &q.mean, &q.log_var).expect("it fits");
-                results.extend(x_mean);
-                results.extend([terms.log_likelihood, terms.kl]);
-            }
-            line(&results)
-        }
-        Graphs::Bare(plan) => {
-            let mut rest = row;
-            let inputs = plan.inputs.iter().map(|port| {
-                let (input, others) = rest.split_at(port.len());
-                rest = others;
-                input
-            });
-            let inputs: Vec<&[f32]> = inputs.collect();
-            line(&Twin::new(plan).run(&inputs).expect("it fits").concat())
-        }
+    (0..count).map(|row| text(line(row))).collect()
+}
+
+fn flow_results(flow: &Flow, outputs: Vec<Vec<f32>>, of: &dyn Fn(&[f32]) -> Vec<f32>) -> Vec<f32> {
+    let (z, log) = (of(&outputs[0]), of(&outputs[1])[0]);
+    let log_prob = match flow.density {
+        Density::LogDet { standard_normal: true } => vec![standard_log_prob(&z) + log],
+        _ => Vec::new(),
     };
-    inputs.chunks_exact(inputs.len() / ROWS).map(results).collect()
+    [z, vec![log], log_prob].concat()
 }
 
 /// A function that prints the same for a compiled module.
 fn caller(model: &Model) -> String {
     let name = identifier(&model.name);
-    let calls = match &model.graphs {
-        Graphs::Amortized { decoder, .. } => {
-            let score = "
-        let terms = score(&pack, &mut ws, x, &q, &mut x_mean).expect(\"finite\");
-        print(&[&x_mean, &[terms.log_likelihood, terms.kl]]);";
-            format!(
-                "
-    let mut q = elbow_core::distributions::DiagNormal::standard();
-    let mut x_mean = [0.0; OBSERVED];
-    for row in rows.chunks_exact(OBSERVED) {{
-        let x = row.first_chunk::<OBSERVED>().expect(\"a row\");
-        encode(&pack, &mut ws, x, &mut q).expect(\"finite\");
-        print(&[&q.loc, &q.log_var, &[ws.clamp_hits as f32]]);{}
-        x_mean[0] = 0.0;
-        println!();
-    }}",
-                if decoder.is_some() { score } else { "" }
-            )
+    let ports = given(model);
+    let conditions = ports_of(model, Role::Condition);
+    let noise = ports_of(model, Role::Eps);
+    let argument = |port: &Port, role: Role| match role {
+        Role::Condition => number("c", &conditions, port),
+        Role::Eps => number("eps", &noise, port),
+        _ => "x".to_string(),
+    };
+    let (mut body, mut before) = (String::new(), String::new());
+    let mut start = 0;
+    for (index, port) in ports.iter().enumerate() {
+        let name = match &model.graphs {
+            Graphs::Bare(_) => format!("x{index}"),
+            _ if index == 0 => "x".into(),
+            _ if conditions.contains(&port.name) => number("c", &conditions, port),
+            _ => number("eps", &noise, port),
+        };
+        body += &format!("let {name} = row[{start}..].first_chunk().expect(\"a row\");\n");
+        start += port.len();
+    }
+    let flow_calls = |flow: &Flow, prefix: &str| {
+        let arguments: String = flow
+            .plan
+            .inputs
+            .iter()
+            .zip(&flow.inputs)
+            .map(|(port, role)| format!("{}, ", argument(port, *role)))
+            .collect();
+        let mut calls = format!(
+            "let mut u = [0.0; {prefix}LATENT];\nlet log = flow(&pack, &mut ws, {arguments}&mut u).expect(\"finite\");\nprint(&[&u, &[log]]);\n"
+        );
+        if flow.density == (Density::LogDet { standard_normal: true }) {
+            calls += &format!(
+                "print(&[&[log_prob(&pack, &mut ws, {arguments}&mut u).expect(\"finite\")]]);\n"
+            );
         }
-        Graphs::Bare(plan) => {
-            let mut body = String::new();
-            let (mut start, mut arguments) = (String::from("0"), String::new());
-            for index in 0..plan.inputs.len() {
-                body +=
-                    &format!("let x{index} = row[{start}..].first_chunk().expect(\"a row\");\n");
-                start += &format!(" + INPUTS[{index}]");
-                arguments += &format!(", x{index}");
+        calls
+    };
+    match &model.graphs {
+        Graphs::Amortized { encoder, decoder, flow } => {
+            let count = encoder.latents.len();
+            let q: Vec<String> = match count {
+                1 => vec!["q".into()],
+                _ => (0..count).map(|at| format!("q{at}")).collect(),
+            };
+            let given: String =
+                encoder.given().map(|(port, role)| format!("{}, ", argument(port, role))).collect();
+            let posteriors: Vec<String> = q.iter().map(|q| format!("&mut {q}")).collect();
+            let printed: String = q.iter().map(|q| format!("&{q}.loc, &{q}.log_var, ")).collect();
+            body += &format!(
+                "encode(&pack, &mut ws, {given}{}).expect(\"finite\");\nprint(&[{printed}&[ws.clamp_hits as f32]]);\n",
+                posteriors.join(", ")
+            );
+            if let Some(decoder) = decoder {
+                let own = decoder.given().filter(|(_, role)| *role == Role::Condition);
+                let own: String =
+                    own.map(|(port, role)| format!("{}, ", argument(port, role))).collect();
+                body += &match count {
+                    1 => format!(
+                        "let terms = score(&pack, &mut ws, x, {own}&q, &mut x_mean).expect(\"finite\");\nprint(&[&x_mean, &[terms.log_likelihood, terms.kl]]);\n"
+                    ),
+                    _ => format!(
+                        "decode(&pack, &mut ws, {}, {own}&mut x_mean).expect(\"finite\");\nprint(&[&x_mean]);\n",
+                        q.iter().map(|q| format!("&{q}.loc")).collect::<Vec<_>>().join(", ")
+                    ),
+                };
+                before += "let mut x_mean = [0.0; OBSERVED];\n";
+                body += "x_mean[0] = 0.0;\n";
             }
+            for q in &q {
+                let kind = "elbow_core::distributions::DiagNormal";
+                before += &format!("let mut {q} = {kind}::standard();\n");
+            }
+            if let Some(flow) = flow {
+                body += &flow_calls(flow, "FLOW_");
+            }
+            if encoder.states > 0 {
+                body += &format!("if row_number + 1 == {ROWS} / 2 {{ ws.reset(); }}\n");
+            }
+        }
+        Graphs::Flow(flow) => body += &flow_calls(flow, ""),
+        Graphs::Bare(plan) => {
+            let mut arguments: String =
+                (0..ports.len()).map(|index| format!(", x{index}")).collect();
             for index in 0..plan.outputs.len() {
                 body += &format!("let mut y{index} = [0.0; OUTPUTS[{index}]];\n");
                 arguments += &format!(", &mut y{index}");
@@ -100,9 +192,8 @@ fn caller(model: &Model) -> String {
             for index in 0..plan.outputs.len() {
                 body += &format!("print(&[&y{index}]);\n");
             }
-            format!("for row in rows.chunks_exact(INPUTS.iter().sum()) {{\n{body}println!();\n}}")
         }
-    };
+    }
     format!(
         "fn {name}() {{
     use generated::{name}::*;
@@ -110,10 +201,20 @@ fn caller(model: &Model) -> String {
     let pack = Pack::new_checked(&WEIGHTS.0).expect(\"a pack\");
     let rows = floats(include_bytes!(\"{name}.in\"));
     let mut ws = Workspace::new();
-    {calls}
+    {before}
+    for (row_number, row) in rows.chunks_exact({start}).enumerate() {{
+        let _ = row_number;
+        {body}
+        println!();
+    }}
 }}
 "
     )
+}
+
+fn number(letter: &str, names: &[String], port: &Port) -> String {
+    let at = names.iter().position(|name| *name == port.name).expect("it is listed");
+    format!("{letter}{at}")
 }
 
 const MANIFEST: &str = "

@@ -1,11 +1,12 @@
 //! Models of the tests.
 
-use elbow::import::{Op, import_onnx};
-use elbow::lower::lower;
+use elbow::import::{Op, ValueId, import_onnx};
+use elbow::lower::{Plan, Port, lower};
 use elbow::manifest::{Score, ScoreKind, Window};
-use elbow::model::{Decoder, Encoder, Graphs, Likelihood, Model};
+use elbow::model::{Decoder, Density, Encoder, Flow, Graphs, Latent, Likelihood, Model, Role};
+use elbow::rows::Rows;
 use elbow_core::distributions::Spread;
-use elbow_core::kernels::Unary;
+use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use elbow_tests::fixtures::path;
 use elbow_tests::graphs::Builder;
 
@@ -63,16 +64,269 @@ pub fn all() -> Vec<Model> {
         named("gaussian", tiny(Some(Likelihood::Gaussian { log_scale: vec![-0.5] }))),
         named("probabilities", tiny(Some(Likelihood::BernoulliProbabilities))),
     ];
+    models.extend([
+        conditional(),
+        hierarchical(),
+        streaming(),
+        flow(),
+        flow_posterior(),
+        with_flow(),
+    ]);
     models.extend(FIXTURES.map(|name| bare(name, &format!("tests/fixtures/{name}"))));
     models.extend(ZOO.map(|name| bare(name, &format!("tests/zoo/{name}"))));
     models
 }
 
+/// What one call is given: observation, conditions of encoder and decoder, noise, then what a flow
+/// reads besides.
+pub fn given(model: &Model) -> Vec<Port> {
+    let mut ports: Vec<(&Port, Role)> = Vec::new();
+    let mut add = |port, role| {
+        let port: &Port = port;
+        if ports.iter().all(|(other, _)| other.name != port.name) && role != Role::Z {
+            ports.push((port, role));
+        }
+    };
+    match &model.graphs {
+        Graphs::Amortized { encoder, decoder, flow } => {
+            encoder.given().for_each(|(port, role)| add(port, role));
+            decoder.iter().flat_map(Decoder::given).for_each(|(port, role)| add(port, role));
+            let flow = flow.iter().flat_map(|flow| flow.plan.inputs.iter().zip(&flow.inputs));
+            flow.for_each(|(port, role)| add(port, *role));
+        }
+        Graphs::Flow(flow) => {
+            flow.plan.inputs.iter().zip(&flow.inputs).for_each(|(port, role)| add(port, *role));
+        }
+        Graphs::Bare(plan) => return plan.inputs.clone(),
+    }
+    ports.sort_by_key(|(_, role)| match role {
+        Role::X => 0,
+        Role::Condition => 1,
+        _ => 2,
+    });
+    ports.into_iter().map(|(port, _)| port.clone()).collect()
+}
+
+/// Names of the inputs of a role, in the order of their numbers in generated code.
+pub fn ports_of(model: &Model, wanted: Role) -> Vec<String> {
+    let is = |port: &Port| {
+        let plans: Vec<(&Plan, &[Role])> = match &model.graphs {
+            Graphs::Amortized { encoder, decoder, flow } => {
+                let decoder = decoder.iter().map(|d| (&d.plan, &d.inputs[..]));
+                let flow = flow.iter().map(|f| (&f.plan, &f.inputs[..]));
+                [(&encoder.plan, &encoder.inputs[..])]
+                    .into_iter()
+                    .chain(decoder)
+                    .chain(flow)
+                    .collect()
+            }
+            Graphs::Flow(flow) => vec![(&flow.plan, &flow.inputs[..])],
+            Graphs::Bare(_) => Vec::new(),
+        };
+        plans.iter().any(|(plan, roles)| {
+            plan.inputs.iter().zip(*roles).any(|(p, role)| p.name == port.name && *role == wanted)
+        })
+    };
+    given(model).into_iter().filter(is).map(|port| port.name).collect()
+}
+
+/// The rows of each port, of calls whose inputs lie one after another.
+pub fn split(ports: &[Port], values: &[f32], count: usize) -> Vec<Rows> {
+    let len = values.len() / count;
+    let mut start = 0;
+    let rows = ports.iter().map(|port| {
+        let own = start..start + port.len();
+        start = own.end;
+        Rows {
+            name: port.name.clone(),
+            shape: port.shape.clone(),
+            values: values.chunks_exact(len).flat_map(|row| row[own.clone()].to_vec()).collect(),
+        }
+    });
+    rows.collect()
+}
+
+/// The rows of this name.
+pub fn by_name<'r>(rows: &'r [Rows], name: &str) -> &'r Rows {
+    rows.iter().find(|rows| rows.name == name).expect("it is given")
+}
+
+/// Numbers that repeat after 13.
+fn eighths(len: usize, start: i32) -> Vec<f32> {
+    (0..len as i32).map(|i| ((i * 5 + start) % 13 - 6) as f32 / 8.0).collect()
+}
+
+fn latent(len: usize, clamp: Option<(f32, f32)>) -> Latent {
+    Latent { len, head: Spread::LogVar, eps: 0.0, clamp }
+}
+
+fn unary(graph: &mut Builder, f: Unary, x: ValueId, len: usize) -> ValueId {
+    graph.node(&format!("{f:?}"), Op::Unary(f), &[x], &[1, len])
+}
+
+fn binary(graph: &mut Builder, op: BinaryOp, operands: [ValueId; 2], len: usize) -> ValueId {
+    graph.node(&format!("{op:?}"), Op::Binary(op), &operands, &[1, len])
+}
+
+fn joined(graph: &mut Builder, operands: &[ValueId], len: usize) -> ValueId {
+    graph.node("Concat", Op::Concat { axis: 1 }, operands, &[1, len])
+}
+
+fn model(name: &str, graphs: Graphs) -> Model {
+    Model { name: name.into(), graphs, window: None, score: None }
+}
+
+/// Encoder of `(x, c)`, decoder of `(z, c, d)`: the condition `d` is the decoder's own.
+fn conditional() -> Model {
+    let mut graph = Builder::new("encoder");
+    let (x, c) = (graph.input("x", &[1, 4]), graph.input("c", &[1, 2]));
+    let h = joined(&mut graph, &[x, c], 6);
+    for (name, start) in [("mu", 0), ("logvar", 3)] {
+        let head = graph.linear(h, &eighths(12, start), &eighths(2, start + 1));
+        graph.output(name, head);
+    }
+    let encoder = Encoder {
+        plan: lower(&graph.graph, &[0, 1]).expect("an encoder"),
+        inputs: vec![Role::X, Role::Condition],
+        latents: vec![latent(2, None)],
+        states: 0,
+    };
+    let mut graph = Builder::new("decoder");
+    let z = graph.input("z", &[1, 2]);
+    let (c, d) = (graph.input("c", &[1, 2]), graph.input("d", &[1, 1]));
+    let h = joined(&mut graph, &[z, c, d], 5);
+    let x_mean = graph.linear(h, &eighths(20, 2), &eighths(4, 5));
+    graph.output("x_mean", x_mean);
+    let decoder = Decoder {
+        plan: lower(&graph.graph, &[0]).expect("a decoder"),
+        inputs: vec![Role::Z, Role::Condition, Role::Condition],
+        likelihood: Likelihood::Gaussian { log_scale: vec![-0.25] },
+    };
+    model("conditional", Graphs::Amortized { encoder, decoder: Some(decoder), flow: None })
+}
+
+/// `q(z0 | x) q(z1 | z0, x)`, where `z0` is drawn inside the graph; both are decoded.
+fn hierarchical() -> Model {
+    let mut graph = Builder::new("encoder");
+    let (x, eps) = (graph.input("x", &[1, 4]), graph.input("eps", &[1, 2]));
+    let mean = graph.linear(x, &eighths(8, 0), &eighths(2, 1));
+    let spread = graph.linear(x, &eighths(8, 2), &eighths(2, 3));
+    let scale = unary(&mut graph, Unary::Exp, spread, 2);
+    let noise = binary(&mut graph, BinaryOp::Mul, [eps, scale], 2);
+    let z = binary(&mut graph, BinaryOp::Add, [mean, noise], 2);
+    let h = joined(&mut graph, &[x, z], 6);
+    let deep_mean = graph.linear(h, &eighths(18, 4), &eighths(3, 5));
+    let deep_spread = graph.linear(h, &eighths(18, 6), &eighths(3, 7));
+    let outputs = [("mu0", mean), ("s0", spread), ("mu1", deep_mean), ("s1", deep_spread)];
+    outputs.into_iter().for_each(|(name, value)| graph.output(name, value));
+    let encoder = Encoder {
+        plan: lower(&graph.graph, &[0, 1, 2, 3]).expect("an encoder"),
+        inputs: vec![Role::X, Role::Eps],
+        latents: vec![
+            Latent { head: Spread::LogSigma, ..latent(2, None) },
+            latent(3, Some((-0.5, 0.5))),
+        ],
+        states: 0,
+    };
+    let mut graph = Builder::new("decoder");
+    let (z0, z1) = (graph.input("z0", &[1, 2]), graph.input("z1", &[1, 3]));
+    let h = joined(&mut graph, &[z0, z1], 5);
+    let x_mean = graph.linear(h, &eighths(20, 2), &eighths(4, 5));
+    graph.output("x_mean", x_mean);
+    let decoder = Decoder {
+        plan: lower(&graph.graph, &[0]).expect("a decoder"),
+        inputs: vec![Role::Z, Role::Z],
+        likelihood: Likelihood::BernoulliLogits,
+    };
+    model("hierarchical", Graphs::Amortized { encoder, decoder: Some(decoder), flow: None })
+}
+
+/// An Elman cell of 3 values; besides it two states change places at every call, and one takes part.
+fn streaming() -> Model {
+    let mut graph = Builder::new("encoder");
+    let (x, h) = (graph.input("x", &[1, 4]), graph.input("h", &[1, 3]));
+    let (a, b) = (graph.input("a", &[1, 2]), graph.input("b", &[1, 2]));
+    let joined = joined(&mut graph, &[x, h], 7);
+    let next = graph.linear(joined, &eighths(21, 0), &eighths(3, 1));
+    let next = unary(&mut graph, Unary::Tanh, next, 3);
+    let mean = graph.linear(next, &eighths(6, 2), &eighths(2, 3));
+    let mean = binary(&mut graph, BinaryOp::Add, [mean, a], 2);
+    let spread = graph.linear(next, &eighths(6, 4), &eighths(2, 5));
+    let one = graph.constant(&[1, 1], &[1.0]);
+    let counted = binary(&mut graph, BinaryOp::Add, [a, one], 2);
+    let outputs =
+        [("mu", mean), ("logvar", spread), ("h_next", next), ("a_next", b), ("b_next", counted)];
+    outputs.into_iter().for_each(|(name, value)| graph.output(name, value));
+    let encoder = Encoder {
+        plan: lower(&graph.graph, &[0, 1, 2, 3, 4]).expect("an encoder"),
+        inputs: vec![Role::X, Role::State, Role::State, Role::State],
+        latents: vec![latent(2, None)],
+        states: 3,
+    };
+    model("streaming", Graphs::Amortized { encoder, decoder: None, flow: None })
+}
+
+/// `z = x * exp(s(x_0..1)) + t` by a coupling: the first half stays.
+fn coupling() -> Flow {
+    let mut graph = Builder::new("flow");
+    let x = graph.input("x", &[1, 4]);
+    let half = |graph: &mut Builder, start: usize| {
+        let op = Op::Slice { starts: vec![0, start], steps: vec![1, 1] };
+        graph.node("Slice", op, &[x], &[1, 2])
+    };
+    let (kept, moved) = (half(&mut graph, 0), half(&mut graph, 2));
+    let s = graph.linear(kept, &eighths(4, 0), &eighths(2, 1));
+    let s = unary(&mut graph, Unary::Tanh, s, 2);
+    let t = graph.linear(kept, &eighths(4, 2), &eighths(2, 3));
+    let scale = unary(&mut graph, Unary::Exp, s, 2);
+    let moved = binary(&mut graph, BinaryOp::Mul, [moved, scale], 2);
+    let moved = binary(&mut graph, BinaryOp::Add, [moved, t], 2);
+    let z = joined(&mut graph, &[kept, moved], 4);
+    let sum = Op::Reduce { reduction: Reduction::Sum, axes: vec![1] };
+    let log_det = graph.node("ReduceSum", sum, &[s], &[1]);
+    graph.output("z", z);
+    graph.output("log_det", log_det);
+    Flow {
+        plan: lower(&graph.graph, &[0, 1]).expect("a flow"),
+        inputs: vec![Role::X],
+        density: Density::LogDet { standard_normal: true },
+    }
+}
+
+fn flow() -> Model {
+    model("coupling", Graphs::Flow(coupling()))
+}
+
+/// `z = t(x, c) + eps`, with the density of `eps` up to its constant.
+fn flow_posterior() -> Model {
+    let mut graph = Builder::new("flow");
+    let x = graph.input("x", &[1, 4]);
+    let (c, eps) = (graph.input("c", &[1, 1]), graph.input("eps", &[1, 2]));
+    let h = joined(&mut graph, &[x, c], 5);
+    let t = graph.linear(h, &eighths(10, 0), &eighths(2, 1));
+    let z = binary(&mut graph, BinaryOp::Add, [t, eps], 2);
+    let squares = Op::Reduce { reduction: Reduction::SumOfSquares, axes: vec![1] };
+    let log_q = graph.node("ReduceSumSquare", squares, &[eps], &[1, 1]);
+    graph.output("z", z);
+    graph.output("log_q", log_q);
+    let flow = Flow {
+        plan: lower(&graph.graph, &[0, 1]).expect("a flow"),
+        inputs: vec![Role::X, Role::Condition, Role::Eps],
+        density: Density::LogQ,
+    };
+    model("flow posterior", Graphs::Flow(flow))
+}
+
+/// An encoder and a flow of the same observation.
+fn with_flow() -> Model {
+    let Graphs::Amortized { encoder, decoder, .. } = tiny(None).graphs else {
+        panic!("it has an encoder");
+    };
+    model("with flow", Graphs::Amortized { encoder, decoder, flow: Some(coupling()) })
+}
+
 /// Four values to two latents and back, by hand.
 pub fn tiny(decoder: Option<Likelihood>) -> Model {
-    let eighths = |len: usize, start: i32| -> Vec<f32> {
-        (0..len as i32).map(|i| ((i * 5 + start) % 13 - 6) as f32 / 8.0).collect()
-    };
     let mut graph = Builder::new("encoder");
     let x = graph.input("x", &[1, 4]);
     let h = graph.linear(x, &eighths(12, 0), &eighths(3, 1));
@@ -83,9 +337,14 @@ pub fn tiny(decoder: Option<Likelihood>) -> Model {
     graph.output("logvar", spread);
     let encoder = Encoder {
         plan: lower(&graph.graph, &[0, 1]).expect("an encoder"),
-        head: Spread::LogVar,
-        eps: 0.0,
-        clamp: decoder.is_some().then_some((-2.5, 6.0)),
+        inputs: vec![Role::X],
+        latents: vec![Latent {
+            len: 2,
+            head: Spread::LogVar,
+            eps: 0.0,
+            clamp: decoder.is_some().then_some((-2.5, 6.0)),
+        }],
+        states: 0,
     };
     let decoder = decoder.map(|likelihood| {
         let mut graph = Builder::new("decoder");
@@ -94,13 +353,14 @@ pub fn tiny(decoder: Option<Likelihood>) -> Model {
         let h = graph.node("LeakyRelu", Op::Unary(Unary::LeakyRelu(0.01)), &[h], &[1, 3]);
         let x = graph.linear(h, &eighths(12, 8), &eighths(4, 9));
         graph.output("x_mean", x);
-        Decoder { plan: lower(&graph.graph, &[0]).expect("a decoder"), likelihood }
+        let plan = lower(&graph.graph, &[0]).expect("a decoder");
+        Decoder { plan, inputs: vec![Role::Z], likelihood }
     });
     let window =
         Window { channels: 2, length: 2, hop: 1, mean: vec![0.5, -1.0], std: vec![2.0, 0.25] };
     let score = Score { kind: ScoreKind::ElboAtMean, alpha: 0.01, threshold: -12.5 };
     let score = decoder.is_some().then_some(score);
-    let graphs = Graphs::Amortized { encoder, decoder };
+    let graphs = Graphs::Amortized { encoder, decoder, flow: None };
     Model { name: "tiny".into(), graphs, window: Some(window), score }
 }
 
@@ -112,16 +372,15 @@ pub fn trained(model: &str, exporter: &str, likelihood: Likelihood) -> Model {
     };
     // Both exporters give the same code: with equal clamps the linker would merge the two.
     let low = if exporter.is_empty() { -14.0 } else { -13.0 };
-    let encoder = Encoder {
-        plan: lower(&import("encoder"), &[0, 1]).expect("an encoder"),
-        head: Spread::LogVar,
-        eps: 0.0,
-        clamp: Some((low, 6.0)),
-    };
+    let plan = lower(&import("encoder"), &[0, 1]).expect("an encoder");
+    let len = plan.outputs[0].len();
+    let latent = Latent { len, head: Spread::LogVar, eps: 0.0, clamp: Some((low, 6.0)) };
+    let encoder = Encoder { plan, inputs: vec![Role::X], latents: vec![latent], states: 0 };
     let plan = lower(&import("decoder"), &[0]).expect("a decoder");
-    let decoder = Some(Decoder { plan, likelihood });
+    let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood });
     let name = format!("{model}{exporter}");
-    Model { name, graphs: Graphs::Amortized { encoder, decoder }, window: None, score: None }
+    let graphs = Graphs::Amortized { encoder, decoder, flow: None };
+    Model { name, graphs, window: None, score: None }
 }
 
 /// The graph of a folder, without roles.

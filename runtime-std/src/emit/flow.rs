@@ -1,0 +1,107 @@
+//! The functions of a flow: `flow`, and `log_prob` where the density of its latent is known.
+
+use super::amortized::{checks, workspace_parameter};
+use super::calls::{Calls, Names, uses_arena};
+use super::mismatch;
+use super::parameters::{Parameters, Shared};
+use super::rust::signature;
+use crate::Result;
+use crate::lower::Port;
+use crate::model::{Density, Flow};
+
+/// The functions' text, and the calls in it.
+pub(super) struct Functions {
+    pub(super) text: String,
+    pub(super) calls: Calls,
+}
+
+/// Whether the plan fits its roles.
+pub(super) fn check(flow: &Flow) -> Result<()> {
+    let outputs: Vec<usize> = flow.plan.outputs.iter().map(Port::len).collect();
+    if matches!(outputs[..], [_, 1]) && flow.plan.inputs.len() == flow.inputs.len() {
+        return Ok(());
+    }
+    Err(mismatch(format!(
+        "the flow has outputs of {outputs:?} values, expected a latent and one number"
+    )))
+}
+
+/// Whether `log_prob` is emitted.
+pub(super) fn has_log_prob(flow: &Flow) -> bool {
+    flow.density == Density::LogDet { standard_normal: true }
+}
+
+/// `prefix` stands before the constants with the lengths of observation and latent; the plan's
+/// weights start at `weights`.
+pub(super) fn functions(flow: &Flow, shared: &Shared, prefix: &str, weights: usize) -> Functions {
+    let own = [("x".to_string(), format!("{prefix}OBSERVED"))];
+    let parameters = shared.parameters(&flow.plan, &flow.inputs, &own);
+    let calls = Calls::of(
+        &flow.plan,
+        &Names {
+            inputs: parameters.inputs.clone(),
+            read: vec!["&z[..]".into(), "&log[..]".into()],
+            written: vec!["z".into(), "&mut log".into()],
+            constants: "FLOW",
+            weights,
+        },
+    );
+    let z = format!("z: &mut [f32; {prefix}LATENT]");
+    let mut text = flow_function(flow, &parameters, &z, &calls.body);
+    if has_log_prob(flow) {
+        text += &log_prob_function(&parameters, &z);
+    }
+    Functions { text, calls }
+}
+
+fn flow_function(flow: &Flow, parameters: &Parameters, z: &str, calls: &str) -> String {
+    let what = match flow.density {
+        Density::LogDet { .. } => {
+            "What `x` is mapped to, in `z`; returns `ln |det dz/dx|`, in nats."
+        }
+        Density::LogQ => {
+            "A draw from the posterior of `x`, in `z`; returns `ln q(z | x)`, in nats."
+        }
+    };
+    let all = head(parameters, uses_arena(&flow.plan), z);
+    format!(
+        "
+/// {what}
+{}///
+/// Where the map overflows, `z` and the result are infinite or NaN.
+///
+/// # Errors
+///
+/// The weights are not this model's, or an input is not finite; `z` is then left as it was.
+{}{}    let mut log = [0.0];
+{calls}    let [log] = log;
+    Ok(log)
+}}
+",
+        parameters.documented(),
+        signature("flow", &all, "Result<f32, RunError>"),
+        checks("RunError", &parameters.checked()),
+    )
+}
+
+fn log_prob_function(parameters: &Parameters, z: &str) -> String {
+    let names: String = parameters.names.iter().map(|name| format!("{name}, ")).collect();
+    format!(
+        "
+/// `ln p(x) = ln N(z; 0, I) + ln |det dz/dx|`, in nats; what `x` is mapped to is in `z`.
+///
+/// # Errors
+///
+/// As for `flow`.
+{}    let log_det = flow(pack, ws, {names}z)?;
+    Ok(standard_log_prob(z) + log_det)
+}}
+",
+        signature("log_prob", &head(parameters, true, z), "Result<f32, RunError>"),
+    )
+}
+
+fn head(parameters: &Parameters, workspace: bool, z: &str) -> Vec<String> {
+    let fixed = ["pack: &Pack".to_string(), workspace_parameter(workspace)];
+    fixed.into_iter().chain(parameters.typed.iter().cloned()).chain([z.to_string()]).collect()
+}

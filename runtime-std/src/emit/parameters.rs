@@ -1,0 +1,134 @@
+//! What generated functions take besides pack and workspace.
+
+use super::rust::array;
+use crate::lower::{Plan, Port};
+use crate::model::{Graphs, Role};
+
+/// Conditions and noise of all graphs of a model: those of one name are one.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    conditions: Vec<Port>,
+    noise: Vec<Port>,
+}
+
+/// The inputs of one plan as parameters of its function.
+pub(super) struct Parameters {
+    /// What the plan's inputs are called in the function's body.
+    pub(super) inputs: Vec<String>,
+    /// Names of the parameters, in order; states are none.
+    pub(super) names: Vec<String>,
+    /// With their types.
+    pub(super) typed: Vec<String>,
+    /// Values in front of each, through all parameters.
+    pub(super) before: Vec<usize>,
+    /// Lines of the function's documentation on conditions and noise.
+    pub(super) docs: String,
+}
+
+impl Shared {
+    pub(super) fn of(graphs: &Graphs) -> Self {
+        let mut shared = Self::default();
+        for (plan, roles) in with_roles(graphs) {
+            for (port, role) in plan.inputs.iter().zip(roles) {
+                let list = match role {
+                    Role::Condition => &mut shared.conditions,
+                    Role::Eps => &mut shared.noise,
+                    _ => continue,
+                };
+                if list.iter().all(|other| other.name != port.name) {
+                    list.push(port.clone());
+                }
+            }
+        }
+        shared
+    }
+
+    /// Documentation, name with type, and value of the constants with the lengths.
+    pub(super) fn constants(&self) -> Vec<(&'static str, String, String)> {
+        let lists = [
+            ("Values of each condition.", "CONDITIONS", &self.conditions),
+            ("Values of each noise input.", "EPS", &self.noise),
+        ];
+        let given = lists.into_iter().filter(|(_, _, ports)| !ports.is_empty());
+        let constant = |(doc, name, ports): (_, _, &Vec<Port>)| {
+            let lens: Vec<usize> = ports.iter().map(Port::len).collect();
+            (doc, format!("{name}: [usize; {}]", lens.len()), array(&lens))
+        };
+        given.map(constant).collect()
+    }
+
+    /// The inputs of `plan`; `own` gives name and length of those that are neither shared nor state.
+    pub(super) fn parameters(
+        &self,
+        plan: &Plan,
+        roles: &[Role],
+        own: &[(String, String)],
+    ) -> Parameters {
+        let (mut own, mut states) = (own.iter(), 0..);
+        let mut parameters = Parameters {
+            inputs: Vec::new(),
+            names: Vec::new(),
+            typed: Vec::new(),
+            before: Vec::new(),
+            docs: String::new(),
+        };
+        let mut before = 0;
+        for (port, role) in plan.inputs.iter().zip(roles) {
+            let shared = |list: &[Port]| list.iter().position(|other| other.name == port.name);
+            let (name, len, what) = match role {
+                Role::State => {
+                    let state = states.next().unwrap_or(0);
+                    parameters.inputs.push(format!("&ws.state_{state}"));
+                    continue;
+                }
+                Role::Condition => {
+                    let at = shared(&self.conditions).unwrap_or(0);
+                    (format!("c{at}"), format!("CONDITIONS[{at}]"), Some("condition"))
+                }
+                Role::Eps => {
+                    let at = shared(&self.noise).unwrap_or(0);
+                    (format!("eps{at}"), format!("EPS[{at}]"), Some("noise"))
+                }
+                _ => {
+                    let (name, len) = own.next().cloned().unwrap_or_default();
+                    (name, len, None)
+                }
+            };
+            if let Some(what) = what {
+                let (input, shape) = (port.name.escape_debug(), &port.shape);
+                parameters.docs += &format!("/// - `{name}`: {what} `{input}` {shape:?}\n");
+            }
+            parameters.inputs.push(name.clone());
+            parameters.typed.push(format!("{name}: &[f32; {len}]"));
+            parameters.names.push(name);
+            parameters.before.push(before);
+            before += port.len();
+        }
+        parameters
+    }
+}
+
+impl Parameters {
+    /// The documentation with an empty line in front, if there is any.
+    pub(super) fn documented(&self) -> String {
+        if self.docs.is_empty() { String::new() } else { format!("///\n{}", self.docs) }
+    }
+
+    /// Names with the number of values in front of each.
+    pub(super) fn checked(&self) -> Vec<(&str, usize)> {
+        self.names.iter().map(String::as_str).zip(self.before.iter().copied()).collect()
+    }
+}
+
+/// The plans with roles, and the roles of their inputs.
+pub(super) fn with_roles(graphs: &Graphs) -> Vec<(&Plan, &[Role])> {
+    match graphs {
+        Graphs::Amortized { encoder, decoder, flow } => {
+            let decoder = decoder.iter().map(|decoder| (&decoder.plan, &decoder.inputs[..]));
+            let flow = flow.iter().map(|flow| (&flow.plan, &flow.inputs[..]));
+            [(&encoder.plan, &encoder.inputs[..])].into_iter().chain(decoder).chain(flow).collect()
+        }
+        Graphs::Flow(flow) => vec![(&flow.plan, &flow.inputs[..])],
+        Graphs::Bare(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,276 @@
+//! Tables that only some models need: further inputs, several posteriors, a flow, state.
+
+use super::{EncoderTable, Manifest, SpreadTable, TensorRef};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// `[[input]]`: an input of any of the graphs besides the observation and the latents.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputTable {
+    /// ONNX name; graphs that share it are given the same values.
+    pub name: String,
+    /// What it holds.
+    pub role: InputRole,
+    /// Values of a condition that never changes; it is then no input any more.
+    pub value: Option<Fixed>,
+}
+
+/// What an input holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputRole {
+    /// The observation.
+    X,
+    /// Standard normal noise.
+    Eps,
+    /// What the posterior is conditioned on besides the observation.
+    Condition,
+}
+
+/// Values that never change.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "expected a number or a list of numbers")]
+pub enum Fixed {
+    /// The same everywhere.
+    Number(f32),
+    /// In the tensor's order.
+    List(Vec<f32>),
+}
+
+/// `[[latent]]`: one posterior of a hierarchical model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatentTable {
+    /// The posterior's mean.
+    pub mean: TensorRef,
+    /// The posterior's spread.
+    pub spread: SpreadTable,
+}
+
+/// One tensor, or several in order.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected an ONNX name or an index, or a list of them")]
+pub enum TensorRefs {
+    /// One.
+    One(TensorRef),
+    /// Several.
+    Several(Vec<TensorRef>),
+}
+
+/// `[flow]`: an invertible map with its density.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlowTable {
+    /// File of the graph.
+    pub onnx: PathBuf,
+    /// What is mapped, or what the posterior is of.
+    pub input: TensorRef,
+    /// The latent.
+    pub z: TensorRef,
+    /// `ln |det dz/dx|`
+    pub log_det: Option<TensorRef>,
+    /// `ln q(z | x)`
+    pub log_q: Option<TensorRef>,
+    /// The noise that becomes `z`; may be left out where the graph draws it itself.
+    pub eps: Option<TensorRef>,
+    /// Density of `z`, which makes `log_det` the density of `x`.
+    pub base: Option<Base>,
+}
+
+/// Density of a flow's latent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Base {
+    /// `N(0, I)`
+    StandardNormal,
+}
+
+/// `[state]`: what the encoder keeps between calls; it starts with zeros.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateTable {
+    /// Each an input, and the output that it is at the next call.
+    pub pairs: Vec<StatePair>,
+}
+
+/// A pair of `[state]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatePair {
+    /// The state before the call.
+    pub input: TensorRef,
+    /// The state after it.
+    pub output: TensorRef,
+}
+
+impl TensorRefs {
+    /// All of them.
+    pub fn all(&self) -> &[TensorRef] {
+        match self {
+            Self::One(tensor) => std::slice::from_ref(tensor),
+            Self::Several(tensors) => tensors,
+        }
+    }
+}
+
+/// Two finite bounds, and no third.
+pub(super) fn bounds<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<[f32; 2]>, D::Error> {
+    let bounds = Vec::<f32>::deserialize(deserializer)?;
+    let found = bounds.len();
+    bounds.try_into().map(Some).map_err(|_| {
+        serde::de::Error::custom(format!("found {found} values, expected clamp = [low, high]"))
+    })
+}
+
+impl Manifest {
+    /// Posteriors of the encoder, in order: those of `[[latent]]`, or the one of `[encoder]`.
+    pub fn latents(&self) -> Vec<LatentTable> {
+        let own = self.encoder.as_ref().and_then(EncoderTable::latent);
+        own.map_or_else(|| self.latent.clone(), |latent| vec![latent])
+    }
+
+    pub(super) fn check_further(&self, problems: &mut Vec<String>) {
+        match (&self.encoder, &self.flow) {
+            (None, None) => problems.push(
+                "missing field `encoder`: a model has an [encoder] or a [flow]; add one".into(),
+            ),
+            (None, Some(_)) => {
+                let tables = [
+                    ("decoder", self.decoder.is_some()),
+                    ("latent", !self.latent.is_empty()),
+                    ("state", self.state.is_some()),
+                ];
+                for (table, _) in tables.iter().filter(|(_, given)| *given) {
+                    problems.push(format!("[{table}] needs an [encoder]; add it or remove it"));
+                }
+            }
+            (Some(encoder), _) => self.check_latents(encoder, problems),
+        }
+        self.check_inputs(problems);
+        if let Some(flow) = &self.flow {
+            flow.check(problems);
+        }
+        if let Some(state) = &self.state {
+            state.check(problems);
+        }
+    }
+
+    fn check_latents(&self, encoder: &EncoderTable, problems: &mut Vec<String>) {
+        let own = [("mean", encoder.mean.is_some()), ("spread", encoder.spread.is_some())];
+        for (key, given) in own {
+            match (given, self.latent.is_empty()) {
+                (false, true) => problems.push(format!(
+                    "missing field `{key}` in [encoder]: name the output that holds it, or list several posteriors as [[latent]]"
+                )),
+                (true, false) => problems.push(format!(
+                    "encoder.{key}: the posteriors are listed as [[latent]]; move it there"
+                )),
+                _ => {}
+            }
+        }
+        for (at, latent) in self.latent.iter().enumerate() {
+            latent.spread.check(&format!("latent[{at}].spread"), problems);
+            let same = |other: &LatentTable| {
+                other.mean == latent.mean || other.spread.output == latent.spread.output
+            };
+            if let Some(other) = self.latent[..at].iter().position(same) {
+                problems.push(format!(
+                    "latent[{at}] and latent[{other}] name the same output; give each posterior its own mean and spread"
+                ));
+            }
+        }
+        if let Some(spread) = &encoder.spread {
+            spread.check("encoder.spread", problems);
+        }
+        let latents = self.latent.len().max(1);
+        if let Some(decoder) = &self.decoder
+            && decoder.latent.all().len() != latents
+        {
+            problems.push(format!(
+                "decoder.latent: found {} inputs, expected one per posterior ({latents}), in the order of [[latent]]",
+                decoder.latent.all().len()
+            ));
+        }
+        if self.score.is_some() && latents > 1 {
+            problems.push(
+                "score: elbo_at_mean takes one posterior and the prior N(0, I), which the posteriors of a hierarchy do not share; remove [score]".into(),
+            );
+        }
+    }
+
+    fn check_inputs(&self, problems: &mut Vec<String>) {
+        for (at, input) in self.input.iter().enumerate() {
+            let InputTable { name, role, value } = input;
+            if self.input[..at].iter().any(|other| other.name == *name) {
+                problems.push(format!("input {name:?} is listed twice; keep one"));
+            }
+            let finite = match value {
+                None => true,
+                Some(Fixed::Number(value)) => value.is_finite(),
+                Some(Fixed::List(list)) => list.iter().all(|value| value.is_finite()),
+            };
+            if value.is_some() && *role != InputRole::Condition {
+                problems.push(format!(
+                    "input {name:?}: only a condition can have a fixed value; remove `value`"
+                ));
+            }
+            if !finite {
+                problems.push(format!("input {name:?}: expected finite numbers in `value`"));
+            }
+        }
+        let observed = self.input.iter().filter(|input| input.role == InputRole::X);
+        let observed: Vec<&str> = observed.map(|input| input.name.as_str()).collect();
+        let declared = self.encoder.as_ref().map(|encoder| encoder.input.as_ref());
+        match (&observed[..], declared) {
+            ([], Some(None)) => {
+                problems.push("missing field `input` in [encoder]: name the observation".into());
+            }
+            ([x], Some(Some(TensorRef::Name(name)))) if name != x => problems.push(format!(
+                "input {x:?} has the role x, encoder.input is {name:?}; the observation is one input"
+            )),
+            ([_, _, ..], _) => problems.push(format!(
+                "the inputs {observed:?} all have the role x, expected one observation; declare the others as conditions"
+            )),
+            _ => {}
+        }
+    }
+}
+
+impl FlowTable {
+    fn check(&self, problems: &mut Vec<String>) {
+        match (&self.log_det, &self.log_q) {
+            (Some(_), Some(_)) | (None, None) => problems.push(
+                "flow: expected one of log_det (a density of x) and log_q (a posterior of z)"
+                    .into(),
+            ),
+            (Some(_), None) if self.eps.is_some() => problems.push(
+                "flow.eps: a flow with log_det takes no noise; declare log_q, or remove eps".into(),
+            ),
+            (None, Some(_)) if self.base.is_some() => problems.push(
+                "flow.base: log_q is a density already; remove base, or declare log_det".into(),
+            ),
+            _ => {}
+        }
+    }
+}
+
+impl StateTable {
+    fn check(&self, problems: &mut Vec<String>) {
+        if self.pairs.is_empty() {
+            problems.push(
+                "state.pairs: found none, expected pairs = [{ input = \"h\", output = \"h_next\" }]; add one or remove [state]".into(),
+            );
+        }
+        for (at, pair) in self.pairs.iter().enumerate() {
+            let others = &self.pairs[..at];
+            if others.iter().any(|other| other.input == pair.input || other.output == pair.output) {
+                problems.push(format!(
+                    "state.pairs[{at}] names an input or output of an earlier pair; give each state its own"
+                ));
+            }
+        }
+    }
+}

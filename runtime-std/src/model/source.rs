@@ -1,0 +1,263 @@
+//! An ONNX file with the roles of its tensors.
+
+use super::Role;
+use crate::error::{Context, Error, Result};
+use crate::import::{Graph, NoiseKind, import_onnx};
+use crate::lower::{Plan, lower};
+use crate::manifest::{Fixed, InputRole, InputTable, TensorRef};
+use std::path::{Path, PathBuf};
+
+/// An ONNX file, imported, with the roles of its tensors.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// Its graph.
+    pub graph: Graph,
+    /// One per input; noise of random nodes has its role from the start.
+    pub input_roles: Vec<Option<Role>>,
+    /// One per output.
+    pub output_roles: Vec<Option<Role>>,
+    /// Outputs that hold mean and spread head, posterior by posterior.
+    pub heads: Vec<[usize; 2]>,
+    /// Input and output of every state that is kept between calls.
+    pub states: Vec<(usize, usize)>,
+    /// Inputs of a fixed value, and the values.
+    pub fixed: Vec<(usize, Vec<f32>)>,
+    /// The inputs that come first in a call, in their order.
+    first: Vec<usize>,
+}
+
+impl Source {
+    /// Imports a file; no roles yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`import_onnx`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let graph = import_onnx(path)?;
+        let is_noise = |input| graph.noise.iter().any(|noise| noise.value == input);
+        let roles = graph.inputs.iter().map(|input| is_noise(*input).then_some(Role::Eps));
+        Ok(Self {
+            path: path.to_path_buf(),
+            input_roles: roles.collect(),
+            output_roles: vec![None; graph.outputs.len()],
+            heads: Vec::new(),
+            states: Vec::new(),
+            fixed: Vec::new(),
+            first: Vec::new(),
+            graph,
+        })
+    }
+
+    /// Name of an input.
+    pub fn input_name(&self, input: usize) -> &str {
+        &self.graph.values[self.graph.inputs[input]].name
+    }
+
+    /// Shape of an input.
+    pub fn input_shape(&self, input: usize) -> &[usize] {
+        &self.graph.values[self.graph.inputs[input]].shape
+    }
+
+    /// The inputs that change from call to call and are not the model's own state.
+    pub fn given(&self) -> impl Iterator<Item = usize> {
+        (0..self.graph.inputs.len()).filter(|input| {
+            self.states.iter().all(|(state, _)| state != input)
+                && self.fixed.iter().all(|(fixed, _)| fixed != input)
+        })
+    }
+
+    /// What a noise input is drawn from.
+    pub fn noise_kind(&self, input: usize) -> NoiseKind {
+        let own = self.graph.noise.iter().find(|noise| noise.value == self.graph.inputs[input]);
+        own.map_or(NoiseKind::Normal, |noise| noise.kind)
+    }
+
+    /// Position of the output that `tensor` means.
+    pub(super) fn output(&self, key: &str, tensor: &TensorRef) -> Result<usize> {
+        let names = self.graph.outputs.iter().map(|(name, _)| name.as_str());
+        position(names, tensor)
+            .map_err(|what| self.fault(format!("{key}: {what} among its outputs")))
+    }
+
+    /// Position of the input that `tensor` means.
+    pub(super) fn input(&self, key: &str, tensor: &TensorRef) -> Result<usize> {
+        let names = (0..self.graph.inputs.len()).map(|input| self.input_name(input));
+        position(names, tensor)
+            .map_err(|what| self.fault(format!("{key}: {what} among its inputs")))
+    }
+
+    /// An input error about this file.
+    pub(super) fn fault(&self, what: String) -> Error {
+        Error::input(what).context(self.path.display())
+    }
+
+    /// Gives an input its role, which must be its only one; it comes next in a call.
+    pub(super) fn assign(&mut self, key: &str, input: usize, role: Role) -> Result<()> {
+        let name = self.input_name(input).to_string();
+        if let Some(other) = self.input_roles[input].filter(|other| *other != role) {
+            let (role, other) = (role.name(), other.name());
+            return Err(self.fault(format!(
+                "{key}: input {name:?} has the role {other} already, so it cannot be {role} as well; give each role an input of its own"
+            )));
+        }
+        if self.first.contains(&input) {
+            return Err(
+                self.fault(format!("{key}: input {name:?} is named twice; name each input once"))
+            );
+        }
+        self.input_roles[input] = Some(role);
+        self.first.push(input);
+        Ok(())
+    }
+
+    /// The roles that `[[input]]` gives to inputs of this graph.
+    pub(super) fn declare(&mut self, tables: &[InputTable]) -> Result<()> {
+        for table in tables {
+            let named = |input: &usize| self.input_name(*input) == table.name;
+            let Some(input) = (0..self.graph.inputs.len()).find(named) else { continue };
+            let role = match table.role {
+                InputRole::X => Role::X,
+                InputRole::Eps => Role::Eps,
+                InputRole::Condition => Role::Condition,
+            };
+            match self.input_roles[input] {
+                Some(own) if own == role => {}
+                Some(Role::Eps) if self.is_noise(input) => {
+                    return Err(self.fault(format!(
+                        "input {:?} is the noise of a random node, it cannot be {}; correct its role",
+                        table.name,
+                        role.name()
+                    )));
+                }
+                Some(own) => {
+                    return Err(self.fault(format!(
+                        "input {:?} has the role {} in this graph, [[input]] says {}; correct one of them",
+                        table.name,
+                        own.name(),
+                        role.name()
+                    )));
+                }
+                None => self.input_roles[input] = Some(role),
+            }
+            if let Some(value) = &table.value {
+                let values = self.fixed_values(input, value)?;
+                self.fixed.push((input, values));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_noise(&self, input: usize) -> bool {
+        self.graph.noise.iter().any(|noise| noise.value == self.graph.inputs[input])
+    }
+
+    fn fixed_values(&self, input: usize, value: &Fixed) -> Result<Vec<f32>> {
+        let len: usize = self.input_shape(input).iter().product();
+        match value {
+            Fixed::Number(value) => Ok(vec![*value; len]),
+            Fixed::List(list) if list.len() == len => Ok(list.clone()),
+            Fixed::List(list) => Err(self.fault(format!(
+                "input {:?}: `value` has {} numbers, its shape {:?} holds {len}; give one number, or one for each value",
+                self.input_name(input),
+                list.len(),
+                self.input_shape(input)
+            ))),
+        }
+    }
+
+    /// The graph as it is called: inputs in the order of a call (those named first, conditions, noise,
+    /// states, then the others), fixed ones as constants.
+    pub fn arranged(&self) -> Graph {
+        let mut graph = self.graph.clone();
+        for (input, values) in &self.fixed {
+            graph.values[self.graph.inputs[*input]].constant = Some(values.clone());
+        }
+        let rank = |input: usize| {
+            let first = self.first.iter().position(|other| *other == input);
+            let role = match self.input_roles[input] {
+                Some(Role::Condition) => 1,
+                Some(Role::Eps) => 2,
+                Some(Role::State) => 3,
+                _ if first.is_some() => 0,
+                _ => 4,
+            };
+            let state = self.states.iter().position(|(state, _)| *state == input);
+            (role, first.or(state))
+        };
+        let mut order: Vec<usize> = (0..graph.inputs.len())
+            .filter(|input| self.fixed.iter().all(|(fixed, _)| fixed != input))
+            .collect();
+        order.sort_by_key(|input| rank(*input));
+        graph.inputs = order.iter().map(|input| self.graph.inputs[*input]).collect();
+        graph
+    }
+
+    /// The plan of all outputs, and its pairs of state input and output.
+    ///
+    /// # Errors
+    ///
+    /// As [`lower`].
+    pub fn whole(&self) -> Result<(Plan, Vec<(usize, usize)>)> {
+        let outputs: Vec<usize> = (0..self.graph.outputs.len()).collect();
+        let plan = lower(&self.arranged(), &outputs).context(self.path.display())?;
+        let states = self.states.iter().filter_map(|(input, output)| {
+            let name = self.input_name(*input);
+            let input = plan.inputs.iter().position(|port| port.name == name)?;
+            Some((input, *output))
+        });
+        let states = states.collect();
+        Ok((plan, states))
+    }
+
+    /// Inputs of the role z, in the order in which the manifest names them.
+    pub fn latents(&self) -> impl Iterator<Item = usize> {
+        self.first.iter().copied().filter(|input| self.input_roles[*input] == Some(Role::Z))
+    }
+
+    /// Lowers `outputs`, which may need no input without a role but must need `required`; gives the
+    /// roles of the plan's inputs as well.
+    pub(super) fn lower_from(
+        &self,
+        key: &str,
+        required: &[usize],
+        outputs: &[usize],
+    ) -> Result<(Plan, Vec<Role>)> {
+        let plan = lower(&self.arranged(), outputs).context(self.path.display())?;
+        let role = |name: &str| {
+            let input = (0..self.graph.inputs.len()).find(|at| self.input_name(*at) == name)?;
+            self.input_roles[input]
+        };
+        let needed: Vec<&str> = plan.inputs.iter().map(|port| port.name.as_str()).collect();
+        let unknown: Vec<&&str> = needed.iter().filter(|name| role(name).is_none()).collect();
+        if let Some(first) = unknown.first() {
+            return Err(self.fault(format!(
+                "{key}: these outputs are computed from {needed:?}, and nothing says what {unknown:?} hold; write an elbow.toml with `[[input]]` `name = {first:?}` `role = \"condition\"` (or \"eps\" for noise) for each"
+            )));
+        }
+        let unused = required.iter().map(|input| self.input_name(*input));
+        if let Some(unused) = unused.into_iter().find(|name| !needed.contains(name)) {
+            return Err(self.fault(format!(
+                "{key}: these outputs are computed from {needed:?}, expected {unused:?} among them; correct the roles, or export the graph so"
+            )));
+        }
+        let roles = needed.iter().filter_map(|name| role(name)).collect();
+        Ok((plan, roles))
+    }
+}
+
+fn position<'a>(
+    names: impl Iterator<Item = &'a str>,
+    tensor: &TensorRef,
+) -> std::result::Result<usize, String> {
+    let names: Vec<&str> = names.collect();
+    let found = match tensor {
+        TensorRef::Index(index) => (*index < names.len()).then_some(*index),
+        TensorRef::Name(name) => names.iter().position(|other| other == name),
+    };
+    found.ok_or_else(|| match tensor {
+        TensorRef::Index(index) => format!("found no tensor {index}; expected one of {names:?}"),
+        TensorRef::Name(name) => format!("found no tensor {name:?}; expected one of {names:?}"),
+    })
+}
