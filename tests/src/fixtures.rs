@@ -1,5 +1,7 @@
 //! ONNX files with the outputs that onnxruntime gave for them.
 
+use elbow::lower::{Plan, Port};
+use elbow::twin::Twin;
 use std::path::{Path, PathBuf};
 
 /// Rows of a tensor, the batch in front.
@@ -55,19 +57,33 @@ pub fn rows(path: &Path) -> Rows {
 ///
 /// A folder cannot be read.
 pub fn cases() -> Vec<Case> {
-    let folder = std::fs::read_dir(path("tests/fixtures")).expect("the fixtures are there");
-    let folders = folder.map(|entry| entry.expect("the folder can be read").path());
-    let mut cases: Vec<Case> = folders
-        .filter(|folder| folder.join("model.onnx").exists())
-        .map(|case| fixture(&case))
-        .collect();
-    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut cases = folders("tests/fixtures");
     for (model, decoded) in [("imu", "x_mean"), ("digits", "x_logit")] {
         for exporter in ["", ".torchscript"] {
             cases.push(trained(model, &format!("encoder{exporter}"), "x", &["mu", "logvar"]));
             cases.push(trained(model, &format!("decoder{exporter}"), "z", &[decoded]));
         }
     }
+    cases
+}
+
+/// Every graph of the zoo; those that onnxruntime cannot run have no outputs.
+///
+/// # Panics
+///
+/// A folder cannot be read.
+pub fn zoo() -> Vec<Case> {
+    folders("tests/zoo")
+}
+
+fn folders(relative: &str) -> Vec<Case> {
+    let folder = std::fs::read_dir(path(relative)).expect("the folder is there");
+    let folders = folder.map(|entry| entry.expect("the folder can be read").path());
+    let mut cases: Vec<Case> = folders
+        .filter(|folder| folder.join("model.onnx").exists())
+        .map(|case| fixture(&case))
+        .collect();
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
     cases
 }
 
@@ -98,5 +114,39 @@ fn trained(model: &str, graph: &str, input: &str, outputs: &[&str]) -> Case {
         onnx: folder.join(format!("{graph}.onnx")),
         inputs: vec![(input.to_string(), observed)],
         outputs: outputs.iter().map(|name| golden.join(format!("{graph}.{name}.npy"))).collect(),
+    }
+}
+
+impl Case {
+    /// The largest error of a plan of all outputs over the first `most` rows, relative to
+    /// `max(1, |value|)`.
+    ///
+    /// # Panics
+    ///
+    /// The files do not fit the plan, or a value is NaN on one side only.
+    pub fn error_of(&self, plan: &Plan, most: usize) -> f64 {
+        let file = |name: &str| name.replace(['/', ':'], "_");
+        let named = |port: &Port| {
+            let input = self.inputs.iter().find(|(name, _)| *name == file(&port.name));
+            rows(&input.unwrap_or_else(|| panic!("{}: no input {}", self.name, port.name)).1)
+        };
+        let inputs: Vec<Rows> = plan.inputs.iter().map(named).collect();
+        let goldens: Vec<Rows> = self.outputs.iter().map(|path| rows(path)).collect();
+        assert_eq!(plan.outputs.len(), goldens.len(), "{}", self.name);
+        let mut twin = Twin::new(plan);
+        let mut worst = 0.0f64;
+        for row in 0..goldens[0].count.min(most) {
+            let x: Vec<&[f32]> = inputs.iter().map(|input| input.row(row)).collect();
+            let outputs = twin.run(&x).unwrap_or_else(|error| panic!("{}: {error}", self.name));
+            for (output, golden) in outputs.iter().zip(&goldens) {
+                assert_eq!(output.len(), golden.row(row).len(), "{}", self.name);
+                for (&value, &truth) in output.iter().zip(golden.row(row)) {
+                    let error = f64::from(value - truth).abs() / f64::from(truth.abs()).max(1.0);
+                    assert!(!error.is_nan(), "{}: {value} for {truth}", self.name);
+                    worst = worst.max(error);
+                }
+            }
+        }
+        worst
     }
 }

@@ -54,6 +54,10 @@ pub fn summation(terms: usize) -> f64 {
 /// An activation, relative to `max(1, |value|)`: one or two functions of `math` and as many roundings.
 pub const ACTIVATION: f64 = 1e-6;
 
+/// A statistic of a few dozen values, or a recurrence of a few steps, relative to `max(1, |value|)`:
+/// some forty roundings of values up to 10.
+pub const STATISTICS: f64 = 2e-5;
+
 // Time.
 
 /// Seconds for importing 10^5 nodes: half a second on an idle core, hours if it were quadratic; the

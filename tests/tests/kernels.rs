@@ -2,6 +2,8 @@
 //!
 //! All cases come from one printed seed.
 
+#[path = "kernels/along.rs"]
+mod along;
 #[path = "kernels/elementwise.rs"]
 mod elementwise;
 #[path = "kernels/linear.rs"]

@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
 
+/// Widest list of arguments that every rustfmt leaves on one line.
+const NARROW: usize = 60;
+
 /// What the generated code calls a plan's inputs and outputs.
 pub(super) struct Names<'n> {
     /// Inputs, as shared references.
@@ -141,6 +144,9 @@ impl Calls {
             }
             Kernel::Recurrent { cell, shape: s, w, r, bias_w, bias_r, peepholes, sequence } => {
                 self.items.extend(["Cell", "RecurrentWeights", "Unary"]);
+                let (name, (variant, fields)) = (format!("{shape}_CELL"), recurrence(*cell));
+                let _ =
+                    writeln!(self.shapes, "\nconst {name}: Cell = Cell::{variant} {{\n{fields}}};");
                 let constant = self.constant("RecurrentShape", &shape, &recurrent_shape(s));
                 self.line("let weights = RecurrentWeights {");
                 let parts = [("w", w), ("r", r), ("bias_w", bias_w), ("bias_r", bias_r)];
@@ -148,29 +154,29 @@ impl Calls {
                     self.line(&format!("    {name}: {},", floats(range)));
                 }
                 self.line("};");
-                self.line(&format!("let cell = Cell::{};", recurrence(*cell)));
                 let mut rest = targets[1..].iter().map(String::as_str);
                 let mut next = |wanted: bool| {
                     if wanted { rest.next().unwrap_or("&mut []") } else { "&mut []" }
                 };
                 let c = next(matches!(cell, Cell::Lstm { .. }));
                 let (sequence, scratch) = (next(*sequence), next(true));
-                self.call(
-                    "recurrent",
-                    &[x, "&weights", "cell", y, c, sequence, scratch, &constant],
-                );
+                self.call("recurrent", &[x, "&weights", &name, y, c, sequence, scratch, &constant]);
             }
         }
     }
 
-    /// A call of a kernel, in as many lines as rustfmt would take.
+    /// A call of a kernel; one with a long list of arguments has a comment on the first, which keeps
+    /// every rustfmt from joining the lines.
     fn call(&mut self, kernel: &str, arguments: &[&str]) {
-        let flat = format!("kernels::{kernel}({});", arguments.join(", "));
-        if 4 + flat.len() <= WIDTH {
-            return self.line(&flat);
+        let list = arguments.join(", ");
+        if list.len() <= NARROW {
+            return self.line(&format!("kernels::{kernel}({list});"));
         }
         self.line(&format!("kernels::{kernel}("));
-        arguments.iter().for_each(|argument| self.line(&format!("    {argument},")));
+        for (at, argument) in arguments.iter().enumerate() {
+            let comment = if at == 0 { " // its operands, then its shape" } else { "" };
+            self.line(&format!("    {argument},{comment}"));
+        }
         self.line(");");
     }
 
@@ -217,13 +223,23 @@ impl Calls {
                 self.line(&format!("let {name} = kernels::part(&ws.arena, {range});"));
             }
             (names, ranges) => {
-                let (names, ranges) = (names.join(", "), ranges.join(", "));
-                let flat = format!("let [{names}] = kernels::disjoint(&mut ws.arena, [{ranges}]);");
-                if 4 + flat.len() <= WIDTH {
-                    self.line(&flat);
+                let list = format!("[{}]", ranges.join(", "));
+                let flat = "&mut ws.arena, ".len() + list.len() <= NARROW;
+                if !flat {
+                    self.line("let parts = [");
+                    for (at, range) in ranges.iter().enumerate() {
+                        let comment = if at == 0 { " // sources, then targets" } else { "" };
+                        self.line(&format!("    {range},{comment}"));
+                    }
+                    self.line("];");
+                }
+                let (names, list) = (names.join(", "), if flat { &list } else { "parts" });
+                let call = format!("kernels::disjoint(&mut ws.arena, {list});");
+                if format!("    let [{names}] = {call}").len() <= WIDTH {
+                    self.line(&format!("let [{names}] = {call}"));
                 } else {
                     self.line(&format!("let [{names}] ="));
-                    self.line(&format!("    kernels::disjoint(&mut ws.arena, [{ranges}]);"));
+                    self.line(&format!("    {call}"));
                 }
             }
         }
@@ -290,16 +306,18 @@ fn unary(f: Unary) -> String {
     format!("Unary::{f}")
 }
 
-fn recurrence(cell: Cell) -> String {
+/// Variant and lines of its literal.
+fn recurrence(cell: Cell) -> (&'static str, String) {
+    let lines = |lines: &[(&str, String)]| commented_fields("of the gates", lines);
     match cell {
-        Cell::Rnn { f } => format!("Rnn {{ f: {} }}", unary(f)),
+        Cell::Rnn { f } => ("Rnn", lines(&[("f", unary(f))])),
         Cell::Gru { f, g, linear_before_reset } => {
-            let [f, g] = [f, g].map(unary);
-            format!("Gru {{ f: {f}, g: {g}, linear_before_reset: {linear_before_reset} }}")
+            let linear = ("linear_before_reset", linear_before_reset.to_string());
+            ("Gru", lines(&[("f", unary(f)), ("g", unary(g)), linear]))
         }
         Cell::Lstm { f, g, h, coupled } => {
-            let [f, g, h] = [f, g, h].map(unary);
-            format!("Lstm {{ f: {f}, g: {g}, h: {h}, coupled: {coupled} }}")
+            let coupled = ("coupled", coupled.to_string());
+            ("Lstm", lines(&[("f", unary(f)), ("g", unary(g)), ("h", unary(h)), coupled]))
         }
     }
 }
@@ -416,11 +434,12 @@ fn pool_shape(s: &PoolShape) -> String {
 
 fn recurrent_shape(s: &RecurrentShape) -> String {
     let RecurrentShape { steps, rows, inputs, hidden, reverse } = s;
-    fields(&[
+    let lines = [
         ("steps", steps.to_string()),
         ("rows", rows.to_string()),
         ("inputs", inputs.to_string()),
         ("hidden", hidden.to_string()),
         ("reverse", reverse.to_string()),
-    ])
+    ];
+    commented_fields("of the sequence", &lines)
 }

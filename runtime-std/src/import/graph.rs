@@ -259,6 +259,35 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// Whether its result has the values of its operands, elsewhere.
+    pub fn only_moves(&self) -> bool {
+        matches!(
+            self,
+            Self::Reshape
+                | Self::Transpose { .. }
+                | Self::Expand
+                | Self::Concat { .. }
+                | Self::Slice { .. }
+                | Self::Take { .. }
+                | Self::TakeBy { .. }
+        )
+    }
+
+    /// Whether it multiplies its input by constants and adds up.
+    pub fn has_weights(&self) -> bool {
+        matches!(
+            self,
+            Self::Gemm { .. }
+                | Self::MatMul
+                | Self::Conv { .. }
+                | Self::ConvTranspose { .. }
+                | Self::BatchNormalization { .. }
+                | Self::Recurrent { .. }
+        )
+    }
+}
+
 /// What a pooling window gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooling {

@@ -6,7 +6,7 @@ use super::order::{Order, Source, node_name};
 use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, shown};
 use super::proto::{self, data_type};
 use super::scope::{Call, Operand, Scope};
-use super::tensor::{Loaded, Tensor, checked_shape, declared, load};
+use super::tensor::{Loaded, Tensor, checked_shape, declared, fault, load};
 use super::{Boundary, Survey};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -33,6 +33,7 @@ pub(super) fn survey(proto: &proto::Graph, opset: i64) -> Survey {
     importer.initializers();
     importer.nodes();
     let outputs = importer.outputs();
+    importer.constants();
     importer.finish(inputs, outputs)
 }
 
@@ -260,6 +261,24 @@ impl<'a> Importer<'a> {
             // A node on a cycle, which has been reported.
             None if self.order.sources.contains_key(info.name.as_str()) => Ok(None),
             None => invalid("no node, input or initializer gives this output"),
+        }
+    }
+
+    /// Numbers that no result could survive. Masks are infinite in attention; weights never are.
+    fn constants(&mut self) {
+        let mut faults = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for node in &self.scope.nodes {
+            let weighs = node.op.has_weights();
+            for &input in node.inputs.iter().filter(|&&input| seen.insert((input, weighs))) {
+                let value = &self.scope.values[input];
+                let found = value.constant.as_deref();
+                let fault = found.and_then(|values| fault(values, &value.shape, weighs));
+                faults.extend(fault.map(|refusal| (value.name.clone(), refusal)));
+            }
+        }
+        for (name, refusal) in faults {
+            self.problem(&name, "initializer", refusal);
         }
     }
 

@@ -421,8 +421,8 @@ pub fn advice(op: &str) -> &'static str {
             "use MaxPool, AveragePool or a convolution with a stride"
         }
         "Erfc" => {
-            "this is no operator of ONNX: an exporter wrote the exact GELU so. Use the approximate GELU, \
-             or write it as x / 2 * (1 + erf(x / sqrt(2)))"
+            "this is no operator of ONNX: tf2onnx writes the exact GELU so. Use the approximate one \
+             (`keras.activations.gelu(x, approximate=True)`), or write x / 2 * (1 + erf(x / sqrt(2)))"
         }
         "QuantizeLinear"
         | "DequantizeLinear"

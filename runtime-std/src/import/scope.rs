@@ -120,6 +120,9 @@ impl Scope {
         let output = self.variable(output, shape)?;
         let (name, op_type) = (call.name.clone(), clean(&call.node.op_type));
         let node = Node { name, op_type, op, inputs, output };
+        if let (true, Some(&first)) = (node.op.only_moves(), node.inputs.first()) {
+            self.set_kind(output, self.kind(first));
+        }
         if known && self.spend(spent).is_ok() {
             self.values[output].constant = evaluate(&self.values, &node);
         }

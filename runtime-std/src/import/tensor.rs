@@ -1,6 +1,6 @@
 //! Tensors whose values are known before running, and the shapes of all the others.
 
-use super::problem::{Read, invalid, refuse, shown};
+use super::problem::{Read, Refusal, invalid, refuse, shown};
 use super::proto::{self, data_type};
 use super::scope::Kind;
 
@@ -161,17 +161,17 @@ fn floats(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
         check_len(tensor.float_data.len(), len(&shape))?;
         tensor.float_data.clone()
     };
-    match data.iter().position(|value| !value.is_finite()) {
-        None => Ok(Tensor { shape, data }),
-        Some(index) => refuse(
-            format!(
-                "holds {} at {:?}, expected finite numbers",
-                data[index],
-                position(index, &shape)
-            ),
-            "training diverged or the file is damaged: check the weights before exporting",
-        ),
-    }
+    Ok(Tensor { shape, data })
+}
+
+/// Why these constants cannot be used: NaN never, infinities where `finite` is wanted.
+pub(super) fn fault(values: &[f32], shape: &[usize], finite: bool) -> Option<Refusal> {
+    let bad = |value: &f32| value.is_nan() || (finite && value.is_infinite());
+    let index = values.iter().position(bad)?;
+    Some(Refusal::new(
+        format!("holds {} at {:?}, expected finite numbers", values[index], position(index, shape)),
+        "training diverged or the file is damaged: check the weights before exporting",
+    ))
 }
 
 /// Index along each axis.

@@ -27,6 +27,30 @@ const FIXTURES: [&str; 14] = [
     "relu_batch_norm_dynamo",
 ];
 
+/// Graphs of the zoo that between them use every kernel.
+const ZOO: [&str; 20] = [
+    "activations.dynamo",
+    "attention.dynamo",
+    "bidirectional_lstm.dynamo",
+    "bilinear_decoder.dynamo",
+    "causal_attention.torchscript",
+    "conv2d.dynamo",
+    "evidential.dynamo",
+    "fourier.torchscript",
+    "gru_100.dynamo",
+    "hierarchical.dynamo",
+    "iaf.dynamo",
+    "lstm_100.torchscript",
+    "mixture.dynamo",
+    "quantiles.dynamo",
+    "realnvp.torchscript",
+    "rnn.torchscript",
+    "separable.dynamo",
+    "shuffle_decoder.dynamo",
+    "swiglu.dynamo",
+    "vector_quantizer.dynamo",
+];
+
 /// Every kind of model, with names that differ: both trained ones, small ones, and graphs without
 /// roles that between them use every kernel.
 pub fn all() -> Vec<Model> {
@@ -48,7 +72,8 @@ pub fn all() -> Vec<Model> {
         flow_posterior(),
         with_flow(),
     ]);
-    models.extend(FIXTURES.map(bare));
+    models.extend(FIXTURES.map(|name| bare(name, &format!("tests/fixtures/{name}"))));
+    models.extend(ZOO.map(|name| bare(name, &format!("tests/zoo/{name}"))));
     models
 }
 
@@ -80,29 +105,6 @@ pub fn given(model: &Model) -> Vec<Port> {
         _ => 2,
     });
     ports.into_iter().map(|(port, _)| port.clone()).collect()
-}
-
-/// Names of the inputs of a role, in the order of their numbers in generated code.
-pub fn ports_of(model: &Model, wanted: Role) -> Vec<String> {
-    let is = |port: &Port| {
-        let plans: Vec<(&Plan, &[Role])> = match &model.graphs {
-            Graphs::Amortized { encoder, decoder, flow } => {
-                let decoder = decoder.iter().map(|d| (&d.plan, &d.inputs[..]));
-                let flow = flow.iter().map(|f| (&f.plan, &f.inputs[..]));
-                [(&encoder.plan, &encoder.inputs[..])]
-                    .into_iter()
-                    .chain(decoder)
-                    .chain(flow)
-                    .collect()
-            }
-            Graphs::Flow(flow) => vec![(&flow.plan, &flow.inputs[..])],
-            Graphs::Bare(_) => Vec::new(),
-        };
-        plans.iter().any(|(plan, roles)| {
-            plan.inputs.iter().zip(*roles).any(|(p, role)| p.name == port.name && *role == wanted)
-        })
-    };
-    given(model).into_iter().filter(is).map(|port| port.name).collect()
 }
 
 /// The rows of each port, of calls whose inputs lie one after another.
@@ -358,9 +360,9 @@ pub fn trained(model: &str, exporter: &str, likelihood: Likelihood) -> Model {
     Model { name, graphs, window: None, score: None }
 }
 
-/// A fixture, without roles.
-pub fn bare(name: &str) -> Model {
-    let file = path(&format!("tests/fixtures/{name}/model.onnx"));
+/// The graph of a folder, without roles.
+pub fn bare(name: &str, folder: &str) -> Model {
+    let file = path(folder).join("model.onnx");
     let graph = import_onnx(&file).unwrap_or_else(|error| panic!("{error}"));
     let all: Vec<usize> = (0..graph.outputs.len()).collect();
     let plan = lower(&graph, &all).unwrap_or_else(|error| panic!("{error}"));

@@ -1,10 +1,7 @@
 //! Slices that do not fit their shapes, and shapes that fit nothing: no kernel panics.
 
 use crate::SEED;
-use elbow_core::kernels::{
-    Binary, BinaryOp, ConvShape, ConvTransposeShape, Strided, Unary, affine, binary, conv,
-    conv_depthwise, conv_transpose, copy, dense, dense_rows, strided_copy, unary,
-};
+use elbow_core::kernels::*;
 use elbow_tests::random::Random;
 
 const CASES: u64 = 5000;
@@ -77,15 +74,87 @@ fn the_other_kernels_survive_any_shape() {
         let mut random = Random::new(SEED, case);
         let random = &mut random;
         let [x, scale, shift, mut y] = [0; 4].map(|_| slice(random));
-        let dims = [0; 4].map(|_| random.int(0, 4));
+        let dims = [0; AXES].map(|_| random.int(0, 3));
         affine(&mut y, &scale, &shift);
         unary(&mut y, Unary::Relu);
         copy(&x, &mut y);
         let op = random.choose(&[BinaryOp::Add, BinaryOp::Div]);
-        let strides = [0; 4].map(|_| random.choose(&[0, 1, 7, usize::MAX]));
+        let strides = [0; AXES].map(|_| random.choose(&[0, 1, 7, usize::MAX]));
         binary(&mut y, &x, &Binary { op, reversed: false, dims, strides });
-        let from = [0; 4].map(|_| random.choose(&[0, 1, -1, 9, isize::MIN]));
+        let from = [0; AXES].map(|_| random.choose(&[0, 1, -1, 9, isize::MIN]));
         let (from_start, to_start) = (number(random), number(random));
         strided_copy(&x, &mut y, &Strided { dims, from, from_start, to: strides, to_start });
+    }
+}
+
+#[test]
+fn kernels_along_an_axis_survive_any_shape() {
+    for case in 0..CASES {
+        let mut random = Random::new(SEED, case);
+        let random = &mut random;
+        let [x, other, mut y] = [0; 3].map(|_| slice(random));
+        let s = Along { outer: number(random), len: number(random), inner: number(random) };
+        let indices: Vec<u32> = other.iter().map(|_| number(random) as u32).collect();
+        for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
+            reduce(&x, &mut y, reduction, &s);
+        }
+        softmax(&mut y, &s);
+        log_softmax(&mut y, &s);
+        normalize(&mut y, 1e-5, &s);
+        rms_normalize(&mut y, 1e-5, &s);
+        cumsum(&mut y, true, random.choose(&[true, false]), &s);
+        arg_extreme(&x, &mut y, true, false, &s);
+        take(&x, &indices, &mut y, &s);
+        let wild = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1e9, 0.5, 3.0];
+        take_by(&x, &wild, &mut y, &s);
+        resample(&x, &indices, &other, &mut y, number(random), &s);
+        select(&mut y, &x, &other);
+        fill(&mut y, 1.0);
+    }
+}
+
+#[test]
+fn products_pools_and_recurrences_survive_any_shape() {
+    for case in 0..CASES {
+        let mut random = Random::new(SEED, case);
+        let random = &mut random;
+        let [a, b, w, r, mut y, mut h, mut c, mut scratch] = [0; 8].map(|_| slice(random));
+        let s = MatMul {
+            batch: number(random),
+            rows: number(random),
+            inner: number(random),
+            columns: number(random),
+            a_step: number(random),
+            b_step: number(random),
+        };
+        matmul(&a, &b, &mut y, &s);
+        let s = PoolShape {
+            channels: number(random),
+            input: pair(random),
+            output: [random.int(0, 4), random.int(0, 4)],
+            kernel: pair(random),
+            strides: pair(random),
+            dilations: pair(random),
+            pads: pair(random),
+            pads_end: pair(random),
+        };
+        max_pool(&a, &mut y, &s);
+        average_pool(&a, &mut y, random.choose(&[true, false]), &s);
+        let weights = RecurrentWeights { w: &w, r: &r, bias_w: &b, bias_r: &a, peepholes: &b };
+        let s = RecurrentShape {
+            steps: random.int(0, 4),
+            rows: random.int(0, 4),
+            inputs: number(random),
+            hidden: number(random),
+            reverse: random.choose(&[true, false]),
+        };
+        let (f, g) = (Unary::Sigmoid, Unary::Tanh);
+        for cell in [
+            Cell::Rnn { f },
+            Cell::Gru { f, g, linear_before_reset: random.choose(&[true, false]) },
+            Cell::Lstm { f, g, h: g, coupled: random.choose(&[true, false]) },
+        ] {
+            recurrent(&a, &weights, cell, &mut h, &mut c, &mut y, &mut scratch, &s);
+        }
     }
 }

@@ -277,6 +277,12 @@ pub fn choose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let kind = if scope.kind(x) == scope.kind(y) { scope.kind(x) } else { Kind::Float };
     let shape = broadcast(scope.shape(condition), scope.shape(x))?;
     let shape = broadcast(&shape, scope.shape(y))?;
+    for (chosen, zero) in [(x, false), (y, true)] {
+        let all = |condition: &[f32]| condition.iter().all(|value| (*value == 0.0) == zero);
+        if scope.known(condition).is_some_and(all) && scope.shape(chosen) == shape {
+            return scope.emit_kind(call, Op::Reshape, vec![chosen], &shape, kind);
+        }
+    }
     scope.emit_kind(call, Op::Where, vec![condition, x, y], &shape, kind)
 }
 

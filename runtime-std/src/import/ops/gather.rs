@@ -86,7 +86,11 @@ fn progression(indices: &[usize]) -> Option<(usize, isize)> {
 
 /// Tuples of indices into the first axes, behind those that both have as batch.
 pub fn gather_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let (x, indices) = (call.float(0, "data")?, call.known_integers(1, "indices")?);
+    let x = call.float(0, "data")?;
+    let indices = match call.operand(1, "indices")? {
+        Operand::Integers(indices) => indices,
+        Operand::Float(indices) => return gather_by(scope, call, x, indices),
+    };
     let from = scope.shape(x).to_vec();
     let batch = usize::try_from(call.int("batch_dims")?.unwrap_or(0)).unwrap_or(usize::MAX);
     let Some((&depth, outer)) = indices.shape.split_last() else {
@@ -112,6 +116,22 @@ pub fn gather_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
     let shape: Vec<usize> = outer.iter().chain(behind).copied().collect();
     flat_take(scope, call, x, chosen, len(behind), &shape)
+}
+
+/// Computed indices into the first axis, each a tuple of one.
+fn gather_by(scope: &mut Scope, call: &Call<'_>, x: ValueId, indices: ValueId) -> Outputs {
+    let lone = scope.shape(indices).last() == Some(&1) && call.int("batch_dims")?.unwrap_or(0) == 0;
+    if !lone || scope.kind(indices) != Kind::Integer || scope.shape(x).is_empty() {
+        return refuse(
+            "its computed indices are more than one whole number each",
+            "look up by one index along the first axis, or by indices known at import",
+        );
+    }
+    let (outer, from) = (scope.shape(indices).to_vec(), scope.shape(x).to_vec());
+    let outer = &outer[..outer.len() - 1];
+    let flat = scope.step(call, Op::Reshape, &[indices], "indices", outer)?;
+    let shape: Vec<usize> = outer.iter().chain(&from[1..]).copied().collect();
+    scope.emit(call, Op::TakeBy { axis: 0 }, vec![x, flat], &shape)
 }
 
 /// One index for every value of the result, along an axis.
