@@ -10,7 +10,7 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-env-changed=ELBOW_MODELS");
-    println!("cargo::rustc-check-cfg=cfg(amortized, bare)");
+    println!("cargo::rustc-check-cfg=cfg(amortized, bare, flow)");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("models.rs");
     match folder().and_then(|folder| list(&folder)) {
         Ok(text) => fs::write(&out, text).unwrap_or_else(|e| panic!("{}: {e}", out.display())),
@@ -61,8 +61,11 @@ fn module(name: &str, folder: &Path) -> Result<String, String> {
     let text = fs::read_to_string(&source).map_err(|e| format!("{}: {e}", source.display()))?;
     let glue = if declares(&text, "encode") {
         println!("cargo::rustc-cfg=amortized");
-        let decoder = if declares(&text, "score") { "scored" } else { "unscored" };
-        format!("amortized!({decoder}, {weights:?});")
+        amortized(&text, &weights)
+    } else if declares(&text, "flow") {
+        println!("cargo::rustc-cfg=flow");
+        let given = parameters(&text, "flow");
+        format!("flow!({weights:?}, {}, flow [{}]);", shared(&given), reads(&given).join(", "))
     } else if declares(&text, "run") {
         println!("cargo::rustc-cfg=bare");
         let numbered = |letter, count| (0..count).map(move |i| format!("{letter}{i} {i}"));
@@ -70,11 +73,73 @@ fn module(name: &str, folder: &Path) -> Result<String, String> {
         let outputs: Vec<String> = numbered('y', count(&text, "OUTPUTS", &source)?).collect();
         format!("bare!([{}], [{}], {weights:?});", inputs.join(", "), outputs.join(", "))
     } else {
-        return Err(damaged(&source, "neither `pub fn encode(` nor `pub fn run(`"));
+        return Err(damaged(&source, "none of `pub fn encode(`, `pub fn flow(` and `pub fn run(`"));
     };
     Ok(format!(
         "/// The model `{name}`.\npub mod {name} {{\n    #[path = {source:?}]\n    pub mod model;\n    {glue}\n}}\n"
     ))
+}
+
+/// The call of `amortized!` for a module with an encoder.
+fn amortized(text: &str, weights: &Path) -> String {
+    let (encode, score) = (parameters(text, "encode"), parameters(text, "score"));
+    let decoder = if score.is_empty() { "unscored" } else { "scored" };
+    let stateful = text.lines().any(|line| line == "    pub fn reset(&mut self) {");
+    let state = if stateful { "stateful" } else { "stateless" };
+    let decoded: Vec<&str> = score.iter().copied().filter(|name| name.starts_with('c')).collect();
+    let posteriors: Vec<&str> =
+        encode.iter().copied().filter(|name| name.starts_with('q')).collect();
+    let lens = posteriors.iter().enumerate().map(|(at, q)| {
+        let len = match posteriors.len() {
+            1 => "model::LATENT".to_string(),
+            _ => format!("model::LATENTS[{at}]"),
+        };
+        format!("{q} {len}, {} {}", 2 * at, 2 * at + 1)
+    });
+    let lens: Vec<String> = lens.collect();
+    let all: Vec<&str> = encode.iter().chain(&score).copied().collect();
+    format!(
+        "amortized!({weights:?}, {decoder}, {state}, {}, encode [{}], score [{}], posteriors [{}]);",
+        shared(&all),
+        reads(&encode).join(", "),
+        decoded.join(", "),
+        lens.join("; ")
+    )
+}
+
+/// Conditions and noise among these parameters, each once, with their numbers.
+fn shared(parameters: &[&str]) -> String {
+    let numbered = |letters: &str| {
+        let numbers = parameters.iter().filter_map(|name| name.strip_prefix(letters)?.parse().ok());
+        let mut numbers: Vec<u32> = numbers.collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let named = numbers.iter().map(|number| format!("{letters}{number} {number}"));
+        named.collect::<Vec<_>>().join(", ")
+    };
+    format!("conditions [{}], noise [{}]", numbered("c"), numbered("eps"))
+}
+
+/// What a function only reads, in its order.
+fn reads<'t>(parameters: &[&'t str]) -> Vec<&'t str> {
+    let is_read =
+        |name: &&str| *name == "x" || ["c", "eps"].iter().any(|letters| has_number(name, letters));
+    parameters.iter().copied().filter(is_read).collect()
+}
+
+fn has_number(name: &str, letters: &str) -> bool {
+    name.strip_prefix(letters).is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+/// Names of the parameters of a generated function, if there is one.
+fn parameters<'t>(text: &'t str, function: &str) -> Vec<&'t str> {
+    let declaration = format!("\npub fn {function}(");
+    let head = text.split_once(&declaration).and_then(|(_, rest)| rest.split_once(") -> "));
+    let list = head.map_or("", |(list, _)| list);
+    list.split(", ")
+        .flat_map(|part| part.split('\n'))
+        .filter_map(|part| part.split_once(": ").map(|(name, _)| name.trim()))
+        .collect()
 }
 
 /// Whether a generated module has this function: its items start their lines.

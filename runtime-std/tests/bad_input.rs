@@ -352,21 +352,92 @@ fn bad_manifests_are_refused() {
             &["score.alpha", "between 0 and 1"],
         ),
         (
-            "flow",
-            [ENCODER, "[flow]\nonnx = \"flow.onnx\"\n"].concat(),
-            &["[flow]", "later version"],
+            "clamp of three",
+            encoder("head = \"logvar\" }", "head = \"logvar\", clamp = [1, 2, 3] }"),
+            &["clamp", "found 3 values", "[low, high]"],
+        ),
+        ("crate as name", encoder("\"digits\"", "\"elbow_core\""), &["name", "firmware"]),
+        ("std as name", encoder("\"digits\"", "\"std\""), &["name", "firmware"]),
+        ("flow without input", [ENCODER, "[flow]\nonnx = \"f.onnx\"\n"].concat(), &["`input`"]),
+        (
+            "flow without density",
+            [ENCODER, "[flow]\nonnx = \"f.onnx\"\ninput = 0\nz = 0\n"].concat(),
+            &["one of log_det", "log_q"],
         ),
         (
-            "further inputs",
+            "flow with noise and log_det",
+            [
+                ENCODER,
+                "[flow]\nonnx = \"f.onnx\"\ninput = 0\nz = 0\nlog_det = 1\neps = \"eps\"\n",
+            ]
+            .concat(),
+            &["flow.eps", "log_q"],
+        ),
+        (
+            "unknown base",
+            [ENCODER, "[flow]\nonnx = \"f.onnx\"\ninput = 0\nz = 0\nlog_det = 1\nbase = \"uniform\"\n"]
+                .concat(),
+            &["uniform", "standard_normal"],
+        ),
+        (
+            "an input that no graph has",
             [ENCODER, "[[input]]\nname = \"eps\"\nrole = \"eps\"\n"].concat(),
-            &["[input]", "later version"],
+            &["[[input]] \"eps\"", "no graph"],
         ),
         (
-            "hierarchy",
-            [ENCODER, "[[latent]]\nmean = \"a\"\n"].concat(),
-            &["[latent]", "later version"],
+            "an input of two roles",
+            [ENCODER, "[[input]]\nname = \"x\"\nrole = \"condition\"\n"].concat(),
+            &["\"x\"", "role x", "condition"],
         ),
-        ("state", [ENCODER, "[state]\npairs = []\n"].concat(), &["[state]", "later version"]),
+        (
+            "an input listed twice",
+            [
+                ENCODER,
+                "[[input]]\nname = \"c\"\nrole = \"condition\"\n[[input]]\nname = \"c\"\nrole = \"eps\"\n",
+            ]
+            .concat(),
+            &["listed twice"],
+        ),
+        (
+            "noise of a fixed value",
+            [ENCODER, "[[input]]\nname = \"e\"\nrole = \"eps\"\nvalue = 1\n"].concat(),
+            &["only a condition", "value"],
+        ),
+        (
+            "an unknown role",
+            [ENCODER, "[[input]]\nname = \"e\"\nrole = \"noise\"\n"].concat(),
+            &["noise", "condition"],
+        ),
+        (
+            "two observations",
+            [ENCODER, "[[input]]\nname = \"y\"\nrole = \"x\"\n"].concat(),
+            &["encoder.input", "one input"],
+        ),
+        (
+            "posteriors in two places",
+            [
+                ENCODER,
+                "[[latent]]\nmean = \"mu\"\nspread = { output = \"logvar\", head = \"logvar\" }\n",
+            ]
+            .concat(),
+            &["encoder.mean", "[[latent]]", "move it there"],
+        ),
+        (
+            "a posterior without spread",
+            [ENCODER, "[[latent]]\nmean = \"mu\"\n"].concat(),
+            &["missing field `spread`"],
+        ),
+        ("no pairs of state", [ENCODER, "[state]\npairs = []\n"].concat(), &["state.pairs"]),
+        (
+            "a state that is the observation",
+            [ENCODER, "[state]\npairs = [{ input = \"x\", output = \"mu\" }]\n"].concat(),
+            &["state.pairs[0]", "\"x\" has shape", "pair a state"],
+        ),
+        (
+            "two latents for one posterior",
+            decoder("latent = \"z\"", "latent = [\"z\", \"y\"]"),
+            &["decoder.latent", "2 inputs", "one per posterior (1)"],
+        ),
         ("refinement", [ENCODER, "[refine]\nsteps = 5\n"].concat(), &["[refine]", "later version"]),
     ];
     for (case, text, words) in cases {
@@ -476,7 +547,7 @@ fn bad_options_are_refused() {
         ("run M --input nowhere.npy --out-dir O", &["nowhere.npy", "path"]),
         ("run M --input y=X --out-dir O", &["[\"x\"]", "NAME=FILE.npy"]),
         ("run M --input X X --out-dir O", &["twice"]),
-        ("run M --input X --out-dir O --graph flow", &["later version"]),
+        ("run M --input X --out-dir O --graph flow", &["no flow"]),
         ("run M/encoder.onnx --input X --out-dir O --graph decoder", &["no decoder"]),
         (
             "run M/decoder.onnx --input M/golden/decoder.z.npy --out-dir O --samples 2",

@@ -17,28 +17,33 @@ pub trait Model {
     /// Name, sizes, kind.
     fn describe(&self) -> Described<'static>;
 
-    /// Takes over the input values: the observation, or all inputs one after another.
+    /// Zeros what the model keeps between calls.
+    fn reset(&mut self);
+
+    /// Takes over all inputs, one after another.
     ///
     /// # Errors
     ///
     /// [`Refusal::WrongLength`]
     fn load(&mut self, values: Floats<'_>) -> Result<(), Refusal>;
 
-    /// Runs the encoder, or the graph without roles, on what was loaded.
+    /// Runs the encoder, the flow, or the graph without roles, on what was loaded.
     ///
     /// # Errors
     ///
     /// What the generated code found at its border.
     fn infer(&mut self) -> Result<(), Refusal>;
 
-    /// Decodes the posterior mean and scores what was loaded; `None` without a decoder.
+    /// Decodes the posterior mean and scores what was loaded; `None` without a decoder, or with
+    /// several posteriors.
     ///
     /// # Errors
     ///
     /// What the generated code found at its border.
     fn score(&mut self) -> Option<Result<ElboTerms, Refusal>>;
 
-    /// Results of [`infer`](Self::infer): mean and log-variance, or the outputs in order.
+    /// Results of [`infer`](Self::infer): mean and log-variance of every posterior, or the outputs in
+    /// order.
     fn output(&self, index: u32) -> Option<&[f32]>;
 
     /// Log-variances that the clamp changed in the last inference.

@@ -10,7 +10,8 @@ use elbow_core::wire::{
 /// The program's memory.
 ///
 /// `MESSAGE` and `FRAME` are [`message_len`](elbow_core::wire::message_len) and
-/// [`frame_len`](elbow_core::wire::frame_len) of the largest payload, `LATENT` the largest latent.
+/// [`frame_len`](elbow_core::wire::frame_len) of the largest payload, `LATENT` the most latents of a
+/// model.
 #[derive(Debug)]
 pub struct Task<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> {
     receive: Deframer<[u8; MESSAGE]>,
@@ -97,14 +98,19 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
                 Ok(())
             }
             Request::Select { model } => self.select(model, board, models),
-            Request::Encode { row, key, samples, x } => {
+            Request::Encode { row, key, samples, inputs } => {
                 let model = self.selected(models)?;
-                self.encode(board, model, row, x)?;
+                self.encode(board, model, row, inputs)?;
                 (0..samples).try_for_each(|sample| self.sample(board, model, row, key, sample))
             }
             Request::Run { row, inputs } => {
                 let model = self.selected(models)?;
                 self.run(board, model, row, inputs)
+            }
+            Request::Reset => {
+                self.selected(models)?.reset();
+                self.send(board, &Reply::Reset);
+                Ok(())
             }
             Request::Bye => Ok(()),
         }
@@ -119,6 +125,7 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         self.selected = None;
         let model = models.get(index).ok_or(Refusal::UnknownModel { models: M::COUNT })?;
         model.open()?;
+        model.reset();
         self.selected = Some(index);
         let described = model.describe();
         board.log(Event::Selected { model: index, kind: described.kind });
@@ -135,12 +142,12 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         board: &mut impl Board,
         model: &mut dyn Model,
         row: u64,
-        x: Floats<'_>,
+        inputs: Floats<'_>,
     ) -> Result<(), Refusal> {
-        if !matches!(model.describe().kind, Kind::Amortized { .. }) {
+        let Kind::Amortized { posteriors, .. } = model.describe().kind else {
             return Err(Refusal::WrongKind);
-        }
-        model.load(x)?;
+        };
+        model.load(inputs)?;
         let (inferred, cost) = measure(board, model, |model| model.infer());
         inferred?;
         let clamp_hits = model.clamp_hits();
@@ -150,8 +157,11 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
             kl: terms.kl,
             cost: score_cost,
         });
-        let [mean, log_var] = posterior(model).map(Floats::new);
-        self.send(board, &Reply::Posterior { row, mean, log_var, clamp_hits, cost, score });
+        for index in 0..posteriors {
+            let [mean, log_var] = posterior(model, index).map(Floats::new);
+            let reply = Reply::Posterior { row, index, mean, log_var, clamp_hits, cost, score };
+            self.send(board, &reply);
+        }
         Ok(())
     }
 
@@ -163,12 +173,21 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         key: u64,
         sample: u32,
     ) -> Result<(), Refusal> {
-        let [mean, log_var] = posterior(model);
-        let eps = self.eps.get_mut(..mean.len()).unwrap_or_default();
-        let z = self.z.get_mut(..mean.len()).unwrap_or_default();
+        let Kind::Amortized { latent, posteriors, .. } = model.describe().kind else {
+            return Err(Refusal::WrongKind);
+        };
+        let eps = self.eps.get_mut(..latent as usize).unwrap_or_default();
+        let z = self.z.get_mut(..latent as usize).unwrap_or_default();
         let stream = Stream::new(key, row, sample);
         fill_standard_normal(&mut { stream }, eps).map_err(|_| Refusal::NoNoise)?;
-        rsample(mean, log_var, eps, z);
+        let mut start = 0;
+        for index in 0..posteriors {
+            let [mean, log_var] = posterior(model, index);
+            let end = start + mean.len();
+            let own = eps.get(start..end).zip(z.get_mut(start..end));
+            own.into_iter().for_each(|(eps, z)| rsample(mean, log_var, eps, z));
+            start = end;
+        }
         let words = { stream }.next_block();
         let (eps, z) = (Floats::new(eps), Floats::new(z));
         send(&mut self.framer, board, &Reply::Sample { row, sample, words, eps, z });
@@ -213,9 +232,9 @@ fn send<const MESSAGE: usize, const FRAME: usize>(
     }
 }
 
-/// Mean and log-variance of the last inference.
-fn posterior(model: &dyn Model) -> [&[f32]; 2] {
-    [0, 1].map(|index| model.output(index).unwrap_or_default())
+/// Mean and log-variance of a posterior of the last inference.
+fn posterior(model: &dyn Model, index: u32) -> [&[f32]; 2] {
+    [0, 1].map(|head| model.output(2 * index + head).unwrap_or_default())
 }
 
 /// Runs `work` and finds what it cost; the arena is painted before, and what has changed was used.

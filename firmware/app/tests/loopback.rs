@@ -55,7 +55,7 @@ fn frame(request: &Request<'_>) -> Vec<u8> {
 }
 
 fn encode(row: u64, samples: u32, x: &[f32]) -> Vec<u8> {
-    frame(&Request::Encode { row, key: KEY, samples, x: Floats::new(x) })
+    frame(&Request::Encode { row, key: KEY, samples, inputs: Floats::new(x) })
 }
 
 fn select(model: u32) -> Vec<u8> {
@@ -104,7 +104,7 @@ fn the_program_greets_and_describes_its_models() {
     let expected =
         Reply::Hello { protocol: PROTOCOL, noise_version, models: 1, instructions_per_tick };
     assert_eq!(hello, expected);
-    let kind = Kind::Amortized { observed: 4, latent: 2, scored: true };
+    let kind = Kind::Amortized { inputs: 4, latent: 2, posteriors: 1, scored: true };
     assert_eq!((described.name, described.kind), ("tiny", kind));
     assert_eq!(described.fingerprint, model::FINGERPRINT);
     assert_eq!(described.workspace_bytes as usize, size_of::<model::Workspace>());
@@ -117,7 +117,7 @@ fn a_row_is_answered_with_its_posterior_score_and_samples() {
     let (messages, _) = serve(&[select(0), encode(5, 2, &X)]);
     let [
         _,
-        Reply::Posterior { row: 5, mean, log_var, clamp_hits, cost, score: Some(score) },
+        Reply::Posterior { row: 5, index: 0, mean, log_var, clamp_hits, cost, score: Some(score) },
         ref samples @ ..,
     ] = replies(&messages)[..]
     else {

@@ -1,8 +1,20 @@
 //! What ties a generated encoder to the program.
 
 /// `Loaded`: an encoder, its decoder if it is `scored`, its weights, and what they read and write.
+///
+/// Each condition and noise input comes with its number and length, each posterior with its number of
+/// latents and the positions of mean and log-variance among the outputs.
 macro_rules! amortized {
-    ($decoder:ident, $weights:literal) => {
+    (
+        $weights:literal,
+        $decoder:ident,
+        $state:ident,
+        conditions [$($c:ident $condition:literal),*],
+        noise [$($eps:ident $noise:literal),*],
+        encode [$($given:ident),*],
+        score [$($decoded:ident),*],
+        posteriors [$($q:ident $latent:expr, $mean:literal $log_var:literal);+]
+    ) => {
         use elbow_app::Model;
         use elbow_core::distributions::DiagNormal;
         use elbow_core::infer::ElboTerms;
@@ -10,23 +22,29 @@ macro_rules! amortized {
         use elbow_core::wire::{Described, Floats, Kind, Refusal};
         use model::{OBSERVED, Workspace};
 
-        /// Length of the latent.
+        /// Length of all latents together.
         pub const LATENT: usize = model::LATENT;
         /// Bytes of the longest payload.
-        pub const PAYLOAD: usize = crate::largest(&[4 * OBSERVED, 8 * LATENT, model::NAME.len()]);
+        pub const PAYLOAD: usize = crate::largest(&[4 * READ, 8 * LATENT, model::NAME.len()]);
+
+        const READ: usize =
+            OBSERVED $(+ model::CONDITIONS[$condition])* $(+ model::EPS[$noise])*;
+        const POSTERIORS: &[usize] = &[$($latent),+];
 
         static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!($weights));
-
-        decoder!($decoder);
 
         /// The model with its memory.
         pub struct Loaded {
             pack: Option<Pack<'static>>,
             workspace: Workspace,
             x: [f32; OBSERVED],
-            q: DiagNormal<LATENT>,
+            $($c: [f32; model::CONDITIONS[$condition]],)*
+            $($eps: [f32; model::EPS[$noise]],)*
+            $($q: DiagNormal<{ $latent }>,)+
             x_mean: Decoded,
         }
+
+        decoder!($decoder, [$($decoded),*]);
 
         impl Loaded {
             /// Not opened yet.
@@ -35,7 +53,9 @@ macro_rules! amortized {
                     pack: None,
                     workspace: Workspace::new(),
                     x: [0.0; OBSERVED],
-                    q: DiagNormal::standard(),
+                    $($c: [0.0; model::CONDITIONS[$condition]],)*
+                    $($eps: [0.0; model::EPS[$noise]],)*
+                    $($q: DiagNormal::standard(),)+
                     x_mean: NOT_DECODED,
                 }
             }
@@ -54,23 +74,33 @@ macro_rules! amortized {
             }
 
             fn describe(&self) -> Described<'static> {
-                let (observed, latent) = (OBSERVED as u32, LATENT as u32);
                 Described {
                     name: model::NAME,
                     fingerprint: model::FINGERPRINT,
-                    kind: Kind::Amortized { observed, latent, scored: SCORED },
+                    kind: Kind::Amortized {
+                        inputs: READ as u32,
+                        latent: LATENT as u32,
+                        posteriors: POSTERIORS.len() as u32,
+                        scored: SCORED,
+                    },
                     workspace_bytes: size_of::<Workspace>() as u32,
                 }
             }
 
+            fn reset(&mut self) {
+                state!($state, self.workspace);
+            }
+
             fn load(&mut self, values: Floats<'_>) -> Result<(), Refusal> {
-                values.copy_to(&mut [&mut self.x])
+                values.copy_to(&mut [&mut self.x, $(&mut self.$c,)* $(&mut self.$eps),*])
             }
 
             #[inline(never)]
             fn infer(&mut self) -> Result<(), Refusal> {
                 let pack = self.pack.as_ref().ok_or(Refusal::NothingSelected)?;
-                let encoded = model::encode(pack, &mut self.workspace, &self.x, &mut self.q);
+                let workspace = &mut self.workspace;
+                let encoded =
+                    model::encode(pack, workspace, $(&self.$given,)* $(&mut self.$q),+);
                 Ok(encoded?)
             }
 
@@ -81,8 +111,7 @@ macro_rules! amortized {
 
             fn output(&self, index: u32) -> Option<&[f32]> {
                 match index {
-                    0 => Some(&self.q.loc),
-                    1 => Some(&self.q.log_var),
+                    $($mean => Some(&self.$q.loc), $log_var => Some(&self.$q.log_var),)+
                     _ => None,
                 }
             }
@@ -98,25 +127,34 @@ macro_rules! amortized {
     };
 }
 
+/// Zeros a workspace's state.
+macro_rules! state {
+    (stateful, $workspace:expr) => {
+        $workspace.reset()
+    };
+    (stateless, $workspace:expr) => {};
+}
+
 /// What `Loaded` keeps and does for a decoder.
 macro_rules! decoder {
-    (scored) => {
+    (scored, [$($decoded:ident),*]) => {
         const SCORED: bool = true;
         type Decoded = [f32; OBSERVED];
         const NOT_DECODED: Decoded = [0.0; OBSERVED];
 
         fn score(loaded: &mut Loaded) -> Option<Result<ElboTerms, Refusal>> {
-            let Loaded { pack, workspace, x, q, x_mean } = loaded;
-            let terms = model::score(pack.as_ref()?, workspace, x, q, x_mean);
+            let Loaded { pack, workspace, x, $($decoded,)* q, x_mean, .. } = loaded;
+            let terms = model::score(pack.as_ref()?, workspace, x, $($decoded,)* q, x_mean);
             Some(terms.map_err(Refusal::from))
         }
     };
-    (unscored) => {
+    (unscored, []) => {
         const SCORED: bool = false;
         type Decoded = ();
         const NOT_DECODED: Decoded = ();
 
-        fn score(_: &mut Loaded) -> Option<Result<ElboTerms, Refusal>> {
+        fn score(loaded: &mut Loaded) -> Option<Result<ElboTerms, Refusal>> {
+            let Loaded { x_mean: (), .. } = loaded;
             None
         }
     };

@@ -60,6 +60,8 @@ macro_rules! bare {
                 }
             }
 
+            fn reset(&mut self) {}
+
             fn load(&mut self, values: Floats<'_>) -> Result<(), Refusal> {
                 values.copy_to(&mut [$(&mut self.$x),*])
             }

@@ -10,6 +10,9 @@ mod amortized;
 #[cfg(bare)]
 #[macro_use]
 mod bare;
+#[cfg(flow)]
+#[macro_use]
+mod flow;
 #[macro_use]
 mod table;
 

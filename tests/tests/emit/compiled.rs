@@ -1,7 +1,7 @@
 //! Generated modules, compiled without a warning, against the twin, bit by bit.
 
 use crate::models;
-use crate::models::{by_name, given, ports_of, split};
+use crate::models::{by_name, given, split};
 use elbow::emit::{emit, identifier};
 use elbow::lower::{Plan, Port};
 use elbow::model::{Density, Flow, Graphs, Model, Role};
@@ -215,6 +215,29 @@ fn caller(model: &Model) -> String {
 fn number(letter: &str, names: &[String], port: &Port) -> String {
     let at = names.iter().position(|name| *name == port.name).expect("it is listed");
     format!("{letter}{at}")
+}
+
+/// Names of the inputs of a role, in the order of their numbers in generated code.
+fn ports_of(model: &Model, wanted: Role) -> Vec<String> {
+    let is = |port: &Port| {
+        let plans: Vec<(&Plan, &[Role])> = match &model.graphs {
+            Graphs::Amortized { encoder, decoder, flow } => {
+                let decoder = decoder.iter().map(|d| (&d.plan, &d.inputs[..]));
+                let flow = flow.iter().map(|f| (&f.plan, &f.inputs[..]));
+                [(&encoder.plan, &encoder.inputs[..])]
+                    .into_iter()
+                    .chain(decoder)
+                    .chain(flow)
+                    .collect()
+            }
+            Graphs::Flow(flow) => vec![(&flow.plan, &flow.inputs[..])],
+            Graphs::Bare(_) => Vec::new(),
+        };
+        plans.iter().any(|(plan, roles)| {
+            plan.inputs.iter().zip(*roles).any(|(p, role)| p.name == port.name && *role == wanted)
+        })
+    };
+    given(model).into_iter().filter(is).map(|port| port.name).collect()
 }
 
 const MANIFEST: &str = "

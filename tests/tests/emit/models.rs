@@ -107,29 +107,6 @@ pub fn given(model: &Model) -> Vec<Port> {
     ports.into_iter().map(|(port, _)| port.clone()).collect()
 }
 
-/// Names of the inputs of a role, in the order of their numbers in generated code.
-pub fn ports_of(model: &Model, wanted: Role) -> Vec<String> {
-    let is = |port: &Port| {
-        let plans: Vec<(&Plan, &[Role])> = match &model.graphs {
-            Graphs::Amortized { encoder, decoder, flow } => {
-                let decoder = decoder.iter().map(|d| (&d.plan, &d.inputs[..]));
-                let flow = flow.iter().map(|f| (&f.plan, &f.inputs[..]));
-                [(&encoder.plan, &encoder.inputs[..])]
-                    .into_iter()
-                    .chain(decoder)
-                    .chain(flow)
-                    .collect()
-            }
-            Graphs::Flow(flow) => vec![(&flow.plan, &flow.inputs[..])],
-            Graphs::Bare(_) => Vec::new(),
-        };
-        plans.iter().any(|(plan, roles)| {
-            plan.inputs.iter().zip(*roles).any(|(p, role)| p.name == port.name && *role == wanted)
-        })
-    };
-    given(model).into_iter().filter(is).map(|port| port.name).collect()
-}
-
 /// The rows of each port, of calls whose inputs lie one after another.
 pub fn split(ports: &[Port], values: &[f32], count: usize) -> Vec<Rows> {
     let len = values.len() / count;
