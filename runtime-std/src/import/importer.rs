@@ -1,5 +1,6 @@
 //! Reads a decoded graph: inputs, initializers, then node by node by the table of operators.
 
+use super::frozen::frozen_samples;
 use super::graph::{Graph, ValueId};
 use super::ops::{self, Operator};
 use super::order::{Order, Source, node_name};
@@ -264,7 +265,8 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Numbers that no result could survive. Masks are infinite in attention; weights never are.
+    /// Numbers that no result could survive, and noise that is none. Masks are infinite in attention;
+    /// weights never are.
     fn constants(&mut self, outputs: &[(String, Option<ValueId>)]) {
         let mut faults = Vec::new();
         let mut seen = std::collections::HashSet::new();
@@ -280,6 +282,9 @@ impl<'a> Importer<'a> {
         }
         for (name, refusal) in faults {
             self.problem(&name, "initializer", refusal);
+        }
+        for (node, op, refusal) in frozen_samples(&self.scope.nodes, &self.scope.values) {
+            self.problem(&node, &op, refusal);
         }
     }
 
