@@ -1,4 +1,4 @@
-//! The checksum of packs and frames.
+//! The checksum of packs, frames and traced values.
 
 /// CRC-32 (ISO-HDLC), bit by bit.
 ///
@@ -6,6 +6,16 @@
 /// verified once, and a UART of 115,200 baud takes 87 microseconds for a byte of a frame.
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes)
+}
+
+/// CRC-32 (ISO-HDLC) of values as they lie in memory, little-endian, part after part.
+pub fn crc32_of_floats(parts: &[&[f32]]) -> u32 {
+    let crc = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
+    let mut digest = crc.digest();
+    for value in parts.iter().flat_map(|part| part.iter()) {
+        digest.update(&value.to_le_bytes());
+    }
+    digest.finalize()
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@
 #![cfg_attr(not(test), no_std)]
 #![warn(missing_docs)]
 
-mod checksum;
+pub mod checksum;
 pub mod distributions;
 pub mod infer;
 pub mod kernels;

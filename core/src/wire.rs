@@ -14,6 +14,7 @@
 //! | `Run` | `Ran`, then one `Output` per output |
 //! | `Bye` | `Bye`, the last frame |
 //! | `Reset` | `Reset` |
+//! | `Trace` | `Traced`, then one `Layer` per layer |
 //!
 //! Instead of any of these the device may send one `Refused`. Nothing here panics or allocates.
 
@@ -69,6 +70,8 @@ pub enum Request<'a> {
     Bye,
     /// Zero the state that the selected model keeps between calls.
     Reset,
+    /// What did the steps of the last inference write?
+    Trace,
 }
 
 /// What the device answers.
@@ -145,6 +148,18 @@ pub enum Reply<'a> {
     Bye,
     /// To `Reset`.
     Reset,
+    /// To `Trace`.
+    Traced {
+        /// `Layer` frames that follow; none from a model that was not compiled for it.
+        layers: u32,
+    },
+    /// One step of the last inference.
+    Layer {
+        /// Position among the steps.
+        index: u32,
+        /// [`crc32_of_floats`](crate::checksum::crc32_of_floats) of what it wrote.
+        crc: u32,
+    },
 }
 
 /// A model as the device knows it.

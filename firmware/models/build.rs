@@ -59,19 +59,22 @@ fn list(folder: &Path) -> Result<String, String> {
 fn module(name: &str, folder: &Path) -> Result<String, String> {
     let (source, weights) = (folder.join("model.rs"), folder.join("weights.bin"));
     let text = fs::read_to_string(&source).map_err(|e| format!("{}: {e}", source.display()))?;
+    let trace = traced(&text);
     let glue = if declares(&text, "encode") {
         println!("cargo::rustc-cfg=amortized");
         amortized(&text, &weights)
     } else if declares(&text, "flow") {
         println!("cargo::rustc-cfg=flow");
         let given = parameters(&text, "flow");
-        format!("flow!({weights:?}, {}, flow [{}]);", shared(&given), reads(&given).join(", "))
+        let (shared, reads) = (shared(&given), reads(&given).join(", "));
+        format!("flow!({weights:?}, {trace}, {shared}, flow [{reads}]);")
     } else if declares(&text, "run") {
         println!("cargo::rustc-cfg=bare");
         let numbered = |letter, count| (0..count).map(move |i| format!("{letter}{i} {i}"));
         let inputs: Vec<String> = numbered('x', count(&text, "INPUTS", &source)?).collect();
         let outputs: Vec<String> = numbered('y', count(&text, "OUTPUTS", &source)?).collect();
-        format!("bare!([{}], [{}], {weights:?});", inputs.join(", "), outputs.join(", "))
+        let (inputs, outputs) = (inputs.join(", "), outputs.join(", "));
+        format!("bare!({trace}, [{inputs}], [{outputs}], {weights:?});")
     } else {
         return Err(damaged(&source, "none of `pub fn encode(`, `pub fn flow(` and `pub fn run(`"));
     };
@@ -86,6 +89,7 @@ fn amortized(text: &str, weights: &Path) -> String {
     let decoder = if score.is_empty() { "unscored" } else { "scored" };
     let stateful = text.lines().any(|line| line == "    pub fn reset(&mut self) {");
     let state = if stateful { "stateful" } else { "stateless" };
+    let trace = traced(text);
     let decoded: Vec<&str> = score.iter().copied().filter(|name| name.starts_with('c')).collect();
     let posteriors: Vec<&str> =
         encode.iter().copied().filter(|name| name.starts_with('q')).collect();
@@ -99,12 +103,18 @@ fn amortized(text: &str, weights: &Path) -> String {
     let lens: Vec<String> = lens.collect();
     let all: Vec<&str> = encode.iter().chain(&score).copied().collect();
     format!(
-        "amortized!({weights:?}, {decoder}, {state}, {}, encode [{}], score [{}], posteriors [{}]);",
+        "amortized!({weights:?}, {decoder}, {state}, {trace}, {}, encode [{}], score [{}], posteriors [{}]);",
         shared(&all),
         reads(&encode).join(", "),
         decoded.join(", "),
         lens.join("; ")
     )
+}
+
+/// Whether the workspace of a module keeps checksums of what its steps write.
+fn traced(text: &str) -> &'static str {
+    let traced = text.lines().any(|line| line.starts_with("    pub trace: [u32; "));
+    if traced { "traced" } else { "untraced" }
 }
 
 /// Conditions and noise among these parameters, each once, with their numbers.

@@ -66,20 +66,27 @@ struct Port {
 /// An input error where tract cannot run the model, an environment error where the child process
 /// cannot be started or runs out of time.
 pub fn run(source: &Source, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>>> {
-    run_with_values(source, inputs, rows, &[])
+    ask(source, inputs, rows, &[]).map(|(outputs, _)| outputs)
 }
 
-/// [`run`], whose results go on with those of further values of the file: floats, by their names.
+/// Values between inputs and outputs, by their names in the file, all rows of each; `None` for a name
+/// that the file does not have.
 ///
 /// # Errors
 ///
 /// As [`run`].
-pub fn run_with_values(
+pub fn values(
     source: &Source,
     inputs: &[Rows],
     rows: usize,
-    values: &[&str],
-) -> Result<Vec<Vec<f32>>> {
+    names: &[&str],
+) -> Result<Vec<Option<Vec<f32>>>> {
+    ask(source, inputs, rows, names).map(|(_, values)| values)
+}
+
+type Answers = (Vec<Vec<f32>>, Vec<Option<Vec<f32>>>);
+
+fn ask(source: &Source, inputs: &[Rows], rows: usize, values: &[&str]) -> Result<Answers> {
     let model = &source.path;
     let inputs = in_order(source, inputs, rows)?;
     let folder = tempfile::tempdir().map_err(|error| {
@@ -113,11 +120,19 @@ pub fn run_with_values(
         ))
         .context(model.display()));
     }
-    let files =
-        (0..).map(|i| folder.path().join(format!("out.{i}.npy"))).take_while(|path| path.exists());
-    let outputs: Vec<Vec<f32>> =
-        files.map(|path| Ok(npy::read(&path)?.values)).collect::<Result<_>>()?;
-    checked(source, outputs, rows, values.len()).context(model.display())
+    let read = |path: PathBuf| npy::read(&path).map(|array| array.values);
+    let file = |kind: &str, index: usize| folder.path().join(format!("{kind}.{index}.npy"));
+    let files = (0..).map(|index| file("out", index)).take_while(|path| path.exists());
+    let outputs: Vec<Vec<f32>> = files.map(read).collect::<Result<_>>()?;
+    let found = (0..values.len()).map(|index| Some(file("value", index)).filter(|p| p.exists()));
+    let mut found: Vec<Option<Vec<f32>>> =
+        found.map(|path| path.map(read).transpose()).collect::<Result<_>>()?;
+    let outputs = checked(source, outputs, rows).context(model.display())?;
+    for ((name, _), values_of_output) in source.graph.outputs.iter().zip(&outputs) {
+        let asked = values.iter().zip(&mut found).filter(|(asked, _)| *asked == name);
+        asked.for_each(|(_, found)| *found = Some(values_of_output.clone()));
+    }
+    Ok((outputs, found))
 }
 
 /// The random nodes of the file and the inputs that stand for them.
@@ -152,17 +167,12 @@ fn in_order<'r>(source: &Source, inputs: &'r [Rows], rows: usize) -> Result<Vec<
 }
 
 /// The outputs, if there are as many and as long ones as the graph says.
-fn checked(
-    source: &Source,
-    outputs: Vec<Vec<f32>>,
-    rows: usize,
-    values: usize,
-) -> Result<Vec<Vec<f32>>> {
+fn checked(source: &Source, outputs: Vec<Vec<f32>>, rows: usize) -> Result<Vec<Vec<f32>>> {
     let graph = &source.graph;
     let expected: Vec<usize> =
         graph.outputs.iter().map(|(_, id)| rows * graph.values[*id].len()).collect();
     let found: Vec<usize> = outputs.iter().map(Vec::len).collect();
-    if found.len() == expected.len() + values && found.starts_with(&expected) {
+    if found == expected {
         return Ok(outputs);
     }
     Err(Error::environment(format!(
@@ -244,10 +254,10 @@ pub fn answer(folder: &Path) -> Result<()> {
     let read =
         |index: usize| npy::read(&folder.join(format!("in.{index}.npy"))).map(|array| array.values);
     let inputs = (0..request.inputs.len()).map(read).collect::<Result<Vec<_>>>()?;
-    let outputs = execute(&request, &inputs).map_err(|error| Error::input(format!("{error:#}")))?;
-    for (index, values) in outputs.iter().enumerate() {
-        let bytes = npy::encode(&[values.len()], values);
-        write(&folder.join(format!("out.{index}.npy")), &bytes).context("the reference")?;
+    let results = execute(&request, &inputs).map_err(|error| Error::input(format!("{error:#}")))?;
+    for (file, values) in results {
+        let bytes = npy::encode(&[values.len()], &values);
+        write(&folder.join(file), &bytes).context("the reference")?;
     }
     Ok(())
 }
@@ -303,12 +313,21 @@ fn draw_outside(graph: &mut pb::GraphProto, noise: &Noise) {
     }
 }
 
-fn execute(request: &Request, inputs: &[Vec<f32>]) -> TractResult<Vec<Vec<f32>>> {
+/// Every result, with the file that it belongs into.
+fn execute(request: &Request, inputs: &[Vec<f32>]) -> TractResult<Vec<(String, Vec<f32>)>> {
     let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
     let mut proto = onnx.proto_model_for_path(&request.model)?;
+    let mut files = Vec::new();
     if let Some(graph) = &mut proto.graph {
         request.noise.iter().for_each(|noise| draw_outside(graph, noise));
-        graph.output.extend(request.values.iter().map(|name| float_tensor(name)));
+        files.extend((0..graph.output.len()).map(|index| format!("out.{index}.npy")));
+        for (index, name) in request.values.iter().enumerate() {
+            let given = graph.node.iter().any(|node| node.output.contains(name));
+            if given && graph.output.iter().all(|output| output.name != *name) {
+                graph.output.push(float_tensor(name));
+                files.push(format!("value.{index}.npy"));
+            }
+        }
     }
     let mut model = onnx.model_for_proto_model(&proto)?;
     let names: Vec<String> =
@@ -342,5 +361,5 @@ fn execute(request: &Request, inputs: &[Vec<f32>]) -> TractResult<Vec<Vec<f32>>>
             output.extend(result.cast_to::<f32>()?.to_plain_array_view::<f32>()?.iter());
         }
     }
-    Ok(outputs)
+    Ok(files.into_iter().zip(outputs).collect())
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::import::NoiseKind;
-use crate::lower::Plan;
+use crate::lower::{Plan, Step};
 use crate::twin::Twin;
 use elbow_core::noise::{Stream, fill_standard_normal};
 use indicatif::ProgressIterator;
@@ -83,6 +83,21 @@ pub fn run_twin_in_sequence(
     inputs: &[Rows],
     rows: usize,
 ) -> Result<Vec<Vec<f32>>> {
+    run_twin_observed(plan, states, inputs, rows, |_, _| {})
+}
+
+/// [`run_twin_in_sequence`], showing every step of every row with what it has just written.
+///
+/// # Errors
+///
+/// As [`run_twin_in_sequence`].
+pub fn run_twin_observed(
+    plan: &Plan,
+    states: &[(usize, usize)],
+    inputs: &[Rows],
+    rows: usize,
+    mut observe: impl FnMut(&Step, &[&[f32]]),
+) -> Result<Vec<Vec<f32>>> {
     let mut twin = Twin::new(plan);
     let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let sources = plan.inputs.iter().enumerate().map(|(at, port)| {
@@ -98,7 +113,7 @@ pub fn run_twin_in_sequence(
     for row in (0..rows).progress_with(progress(rows, "twin")) {
         let tensors: Vec<&[f32]> =
             sources.iter().map(|source| source.row(row, last.as_deref())).collect();
-        let results = twin.run(&tensors)?;
+        let results = twin.run_observed(&tensors, &mut observe)?;
         outputs.iter_mut().zip(&results).for_each(|(all, one)| all.extend(one));
         last = Some(results);
     }

@@ -49,6 +49,9 @@ pub trait Model {
     /// Log-variances that the clamp changed in the last inference.
     fn clamp_hits(&self) -> u32;
 
+    /// Checksums of what the steps of the last inference wrote; empty unless it was compiled for it.
+    fn trace(&self) -> &[u32];
+
     /// The part of the workspace that inference may overwrite.
     fn arena(&mut self) -> &mut [f32];
 }

@@ -112,6 +112,15 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
                 self.send(board, &Reply::Reset);
                 Ok(())
             }
+            Request::Trace => {
+                let model = self.selected(models)?;
+                let trace = model.trace();
+                self.send(board, &Reply::Traced { layers: trace.len() as u32 });
+                for (index, &crc) in (0..).zip(trace) {
+                    self.send(board, &Reply::Layer { index, crc });
+                }
+                Ok(())
+            }
             Request::Bye => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ macro_rules! amortized {
         $weights:literal,
         $decoder:ident,
         $state:ident,
+        $trace:ident,
         conditions [$($c:ident $condition:literal),*],
         noise [$($eps:ident $noise:literal),*],
         encode [$($given:ident),*],
@@ -118,6 +119,10 @@ macro_rules! amortized {
 
             fn clamp_hits(&self) -> u32 {
                 self.workspace.clamp_hits
+            }
+
+            fn trace(&self) -> &[u32] {
+                trace!($trace, self.workspace)
             }
 
             fn arena(&mut self) -> &mut [f32] {

@@ -2,7 +2,12 @@
 
 /// `Loaded`: a graph, its weights, and what it reads and writes.
 macro_rules! bare {
-    ([$($x:ident $input:literal),*], [$($y:ident $output:literal),*], $weights:literal) => {
+    (
+        $trace:ident,
+        [$($x:ident $input:literal),*],
+        [$($y:ident $output:literal),*],
+        $weights:literal
+    ) => {
         use elbow_app::Model;
         use elbow_core::infer::ElboTerms;
         use elbow_core::pack::{Aligned, Pack};
@@ -86,6 +91,10 @@ macro_rules! bare {
 
             fn clamp_hits(&self) -> u32 {
                 0
+            }
+
+            fn trace(&self) -> &[u32] {
+                trace!($trace, self.workspace)
             }
 
             fn arena(&mut self) -> &mut [f32] {

@@ -4,6 +4,7 @@
 macro_rules! flow {
     (
         $weights:literal,
+        $trace:ident,
         conditions [$($c:ident $condition:literal),*],
         noise [$($eps:ident $noise:literal),*],
         flow [$($given:ident),*]
@@ -100,6 +101,10 @@ macro_rules! flow {
 
             fn clamp_hits(&self) -> u32 {
                 0
+            }
+
+            fn trace(&self) -> &[u32] {
+                trace!($trace, self.workspace)
             }
 
             fn arena(&mut self) -> &mut [f32] {

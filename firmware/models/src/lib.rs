@@ -4,6 +4,16 @@
 use elbow_app::{Model, Models};
 use elbow_core::wire;
 
+/// Checksums that a workspace keeps.
+macro_rules! trace {
+    (traced, $workspace:expr) => {
+        &$workspace.trace
+    };
+    (untraced, $workspace:expr) => {
+        &[]
+    };
+}
+
 #[cfg(amortized)]
 #[macro_use]
 mod amortized;

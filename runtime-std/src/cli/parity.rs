@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use elbow::device;
 use elbow::emit::emit;
 use elbow::model::{Loaded, Source};
-use elbow::parity::{Limits, Reference, basis, compare, target};
+use elbow::parity::{Layers, Limits, ParityReport, Reference, basis, compare, layers, target};
 use elbow::rows::Rows;
 use elbow::{Error, Result, npy};
 use std::path::{Path, PathBuf};
@@ -64,11 +64,6 @@ enum Target {
 /// A failed check, after the report, where the target is outside the limits.
 pub fn run(options: &Options) -> Result<()> {
     options.precision.check()?;
-    if options.layers {
-        return Err(Error::input(
-            "--layers comes with the integer precisions of a later version; leave it out",
-        ));
-    }
     let limits = limits(options.max_kl)?;
     let loaded = options.model.load()?;
     let budget = emit(&loaded.model)?.budget;
@@ -76,6 +71,8 @@ pub fn run(options: &Options) -> Result<()> {
     let board = board(options)?;
     let reference = reference(&loaded, &inputs, rows, options)?;
     let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs[..]);
+    let layers = options.layers.then(|| layers(&loaded, board.as_ref(), &inputs, rows, limits));
+    let layers = layers.transpose()?;
     let answer = match board {
         None => target::twin(&loaded, &inputs, decoded, rows)?,
         Some((board, firmware)) => {
@@ -84,6 +81,7 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let name = name(options.target);
     let report = compare(&loaded, &name, rows, &reference, &answer, &budget, limits);
+    let report = ParityReport { layers, ..report };
     if options.json {
         output::json(&report)?
     } else {
@@ -93,6 +91,22 @@ pub fn run(options: &Options) -> Result<()> {
         failures if failures.is_empty() => Ok(()),
         failures => Err(Error::check(format!("parity failed: {}", failures.join("; ")))),
     }
+}
+
+/// Every step in the reference, the twin and, where there is one, on the board.
+fn layers(
+    loaded: &Loaded,
+    board: Option<&(device::Target, PathBuf)>,
+    inputs: &[Rows],
+    rows: usize,
+    limits: Limits,
+) -> Result<Layers> {
+    let (mut layers, twin) = layers::against_reference(loaded, inputs, rows, limits)?;
+    if let Some((board, firmware)) = board {
+        let target = elbow::parity::checksums(loaded, board, firmware, inputs, rows)?;
+        layers.enter(&twin, &target, limits)?;
+    }
+    Ok(layers)
 }
 
 /// The board that is to answer, and the firmware for it; none where the twin is to.

@@ -226,6 +226,26 @@ impl Device {
         Ok((outputs, spent))
     }
 
+    /// Checksums of what the steps of the last inference wrote; none from a model that was not compiled
+    /// for it.
+    ///
+    /// # Errors
+    ///
+    /// Where the device refuses, with its reason.
+    pub fn trace(&mut self) -> Result<Vec<u32>> {
+        let layers = self.link.ask(&Request::Trace, |reply| match reply {
+            Reply::Traced { layers } => Ok(layers),
+            other => Err(unexpected(&other)),
+        })?;
+        let mut layer = |number: u32| {
+            self.link.reply(|reply| match reply {
+                Reply::Layer { index, crc } if index == number => Ok(crc),
+                other => Err(unexpected(&other)),
+            })
+        };
+        (0..layers).map(&mut layer).collect()
+    }
+
     /// Code bytes and stack bound of a model.
     ///
     /// # Errors

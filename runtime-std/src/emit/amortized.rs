@@ -6,7 +6,8 @@ use super::mismatch;
 use super::pack::log_scale;
 use super::parameters::{Parameters, Shared};
 use super::rust::{
-    array, float, hexadecimal, identifier, imports, kernel_imports, signature, workspace,
+    array, float, hexadecimal, identifier, imports, kernel_imports, signature, trace_import,
+    workspace,
 };
 use crate::Result;
 use crate::lower::Port;
@@ -61,22 +62,25 @@ pub(super) fn check(parts: Parts<'_>) -> Result<()> {
 }
 
 /// Source of the module.
-pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>) -> String {
+pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: bool) -> String {
     let Parts { encoder, decoder, flow } = parts;
     let shared = Shared::of(&model.graphs);
+    let traced = encoder.map(|encoder| &encoder.plan).or(flow.map(|flow| &flow.plan));
     let mut weights = 0;
     let mut take = |len: usize| {
         weights += len;
         weights - len
     };
-    let encode =
-        encoder.map(|encoder| Encode::of(encoder, &shared, take(encoder.plan.weights.len())));
+    let encode = encoder
+        .map(|encoder| Encode::of(encoder, &shared, take(encoder.plan.weights.len()), trace));
     let decode = decoder.zip(encoder).map(|(decoder, encoder)| {
         Decode::of(decoder, encoder, &shared, take(decoder.plan.weights.len()))
     });
     let prefix = if encoder.is_some() { "FLOW_" } else { "" };
-    let flow_functions =
-        flow.map(|flow| flow::functions(flow, &shared, prefix, take(flow.plan.weights.len())));
+    let flow_functions = flow.map(|flow| {
+        let trace = trace && encoder.is_none();
+        flow::functions(flow, &shared, prefix, take(flow.plan.weights.len()), trace)
+    });
     let scales = take(decoder.map_or(0, |decoder| log_scale(&decoder.likelihood).len()));
     let calls = [
         encode.as_ref().map(|encode| &encode.calls),
@@ -87,16 +91,22 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>) -> Strin
     let scored = decode.as_ref().filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
     let name = identifier(&model.name);
     let mut text = header(&name, parts);
+    text += trace_import(trace);
     text += &all_imports(parts, scored.is_some());
     text += &kernel_imports(&items);
     text += "use elbow_core::pack::Pack;\n";
     let window = model.window.as_ref();
     text += if window.is_some() { "use elbow_core::window::Normalization;\n\n" } else { "\n" };
     let constants = constants(model, &name, &shared, parts, [fingerprint, weights as u64]);
-    text += &workspace(&constants, super::pack::arena(&model.graphs), &states(encoder));
+    text += &workspace(
+        &constants,
+        super::pack::arena(&model.graphs),
+        &states(encoder),
+        if trace { traced.map_or(0, |plan| plan.steps.len()) } else { 0 },
+    );
     text += &window.map_or_else(String::new, normalization);
     if let (Some(encoder), Some(encode)) = (encoder, &encode) {
-        text += &encode.function(encoder);
+        text += &encode.function(encoder, trace);
     }
     text += &decode.as_ref().map_or_else(String::new, |decode| decode.function());
     if let (Some(decode), Some(decoder)) = (scored, decoder) {
@@ -260,7 +270,7 @@ struct Encode {
 }
 
 impl Encode {
-    fn of(encoder: &Encoder, shared: &Shared, weights: usize) -> Self {
+    fn of(encoder: &Encoder, shared: &Shared, weights: usize, trace: bool) -> Self {
         let own = [("x".to_string(), "OBSERVED".to_string())];
         let parameters = shared.parameters(&encoder.plan, &encoder.inputs, &own);
         let posteriors = numbered("q", encoder.latents.len());
@@ -277,14 +287,15 @@ impl Encode {
             written: outputs("&mut ", ""),
             constants: "ENCODER",
             weights,
+            trace,
         };
         let calls = Calls::of(&encoder.plan, &names);
         Self { parameters, posteriors, calls }
     }
 
-    fn function(&self, encoder: &Encoder) -> String {
+    fn function(&self, encoder: &Encoder, trace: bool) -> String {
         let clamped = encoder.latents.iter().any(|latent| latent.clamp.is_some());
-        let used = uses_arena(&encoder.plan) || clamped || encoder.states > 0;
+        let used = uses_arena(&encoder.plan) || clamped || encoder.states > 0 || trace;
         let lens = latent_lens(encoder);
         let posteriors = self.posteriors.iter().zip(&lens).map(|(q, len)| match lens.len() {
             1 => format!("{q}: &mut DiagNormal<{len}>"),
@@ -433,6 +444,7 @@ impl Decode {
             written: vec!["x_mean".into()],
             constants: "DECODER",
             weights,
+            trace: false,
         };
         let calls = Calls::of(&decoder.plan, &names);
         Self { parameters, uses_arena: uses_arena(&decoder.plan), calls }

@@ -2,13 +2,15 @@
 
 use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Names, uses_arena};
-use super::rust::{array, hexadecimal, identifier, imports, kernel_imports, signature, workspace};
+use super::rust::{
+    array, hexadecimal, identifier, imports, kernel_imports, signature, trace_import, workspace,
+};
 use crate::lower::Plan;
 
 /// Source of the module.
-pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan) -> String {
+pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: bool) -> String {
     let (inputs, outputs) = (plan.inputs.len(), plan.outputs.len());
-    let calls = Calls::of(plan, &names(inputs, outputs));
+    let calls = Calls::of(plan, &names(inputs, outputs, trace));
     let lens =
         |ports: &[crate::lower::Port]| ports.iter().map(|port| port.len()).collect::<Vec<_>>();
     let (input_lens, output_lens) = (lens(&plan.inputs), lens(&plan.outputs));
@@ -37,26 +39,28 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan) -> String {
     );
     let errors: &[&str] =
         if inputs == 0 { &["RunError"] } else { &["RunError", "first_non_finite"] };
+    text += trace_import(trace);
     text += &imports("elbow_core::infer::encoder", errors);
     text += &kernel_imports(&calls.items);
     text += "use elbow_core::pack::Pack;\n\n";
-    text += &workspace(&constants, plan.arena, &[]);
-    text += &run_function(plan, &calls.body);
+    text += &workspace(&constants, plan.arena, &[], if trace { plan.steps.len() } else { 0 });
+    text += &run_function(plan, &calls.body, trace);
     text + &calls.shapes
 }
 
-fn names(inputs: usize, outputs: usize) -> Names<'static> {
+fn names(inputs: usize, outputs: usize, trace: bool) -> Names<'static> {
     Names {
         inputs: (0..inputs).map(|index| format!("x{index}")).collect(),
         read: (0..outputs).map(|index| format!("&y{index}[..]")).collect(),
         written: (0..outputs).map(|index| format!("y{index}")).collect(),
         constants: "GRAPH",
         weights: 0,
+        trace,
     }
 }
 
-fn run_function(plan: &Plan, calls: &str) -> String {
-    let mut parameters = vec!["pack: &Pack".into(), workspace_parameter(uses_arena(plan))];
+fn run_function(plan: &Plan, calls: &str, trace: bool) -> String {
+    let mut parameters = vec!["pack: &Pack".into(), workspace_parameter(uses_arena(plan) || trace)];
     let mut docs = String::new();
     let mut inputs = Vec::new();
     let mut before = 0;

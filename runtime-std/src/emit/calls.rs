@@ -25,6 +25,8 @@ pub(super) struct Names<'n> {
     pub(super) constants: &'n str,
     /// Where the plan's weights start in the pack.
     pub(super) weights: usize,
+    /// Whether the workspace keeps a checksum of what every step writes.
+    pub(super) trace: bool,
 }
 
 /// The body of a function, and what it needs around it.
@@ -43,6 +45,9 @@ impl Calls {
         let mut calls = Self::default();
         for (index, step) in plan.steps.iter().enumerate() {
             calls.step(index, step, names);
+            if names.trace {
+                calls.trace(index, step, names);
+            }
         }
         calls
     }
@@ -163,6 +168,18 @@ impl Calls {
                 self.call("recurrent", &[x, "&weights", &name, y, c, sequence, scratch, &constant]);
             }
         }
+    }
+
+    /// Keeps a checksum of all that the step wrote.
+    fn trace(&mut self, index: usize, step: &Step, names: &Names) {
+        let written = step.targets.iter().map(|target| match target {
+            Buffer::Output(index) => names.read[*index].clone(),
+            Buffer::Arena(range) => format!("kernels::part(&ws.arena, {range:?})"),
+            Buffer::Input(_) | Buffer::Weights(_) => "&[]".into(), // only ever read
+        });
+        let written: Vec<String> = written.collect();
+        self.line(&format!("let crc = crc32_of_floats(&[{}]);", written.join(", ")));
+        self.line(&format!("ws.trace.iter_mut().skip({index}).take(1).for_each(|t| *t = crc);"));
     }
 
     /// A call of a kernel; one with a long list of arguments has a comment on the first, which keeps

@@ -33,7 +33,13 @@ pub(super) fn has_log_prob(flow: &Flow) -> bool {
 
 /// `prefix` stands before the constants with the lengths of observation and latent; the plan's
 /// weights start at `weights`.
-pub(super) fn functions(flow: &Flow, shared: &Shared, prefix: &str, weights: usize) -> Functions {
+pub(super) fn functions(
+    flow: &Flow,
+    shared: &Shared,
+    prefix: &str,
+    weights: usize,
+    trace: bool,
+) -> Functions {
     let own = [("x".to_string(), format!("{prefix}OBSERVED"))];
     let parameters = shared.parameters(&flow.plan, &flow.inputs, &own);
     let calls = Calls::of(
@@ -44,17 +50,24 @@ pub(super) fn functions(flow: &Flow, shared: &Shared, prefix: &str, weights: usi
             written: vec!["z".into(), "&mut log".into()],
             constants: "FLOW",
             weights,
+            trace,
         },
     );
     let z = format!("z: &mut [f32; {prefix}LATENT]");
-    let mut text = flow_function(flow, &parameters, &z, &calls.body);
+    let mut text = flow_function(flow, &parameters, &z, &calls.body, trace);
     if has_log_prob(flow) {
         text += &log_prob_function(&parameters, &z);
     }
     Functions { text, calls }
 }
 
-fn flow_function(flow: &Flow, parameters: &Parameters, z: &str, calls: &str) -> String {
+fn flow_function(
+    flow: &Flow,
+    parameters: &Parameters,
+    z: &str,
+    calls: &str,
+    trace: bool,
+) -> String {
     let what = match flow.density {
         Density::LogDet { .. } => {
             "What `x` is mapped to, in `z`; returns `ln |det dz/dx|`, in nats."
@@ -63,7 +76,7 @@ fn flow_function(flow: &Flow, parameters: &Parameters, z: &str, calls: &str) -> 
             "A draw from the posterior of `x`, in `z`; returns `ln q(z | x)`, in nats."
         }
     };
-    let all = head(parameters, uses_arena(&flow.plan), z);
+    let all = head(parameters, uses_arena(&flow.plan) || trace, z);
     format!(
         "
 /// {what}

@@ -36,14 +36,28 @@ pub struct Artifact {
 /// The plans do not fit together: an encoder without two equal outputs for every posterior, or a
 /// decoder that does not lead from such latents to such an observation.
 pub fn emit(model: &Model) -> Result<Artifact> {
+    emit_with(model, false)
+}
+
+/// [`emit`] for an image that tells what every step of an inference has written: the workspace has a
+/// field `trace` with a checksum for every step of the encoder, else the flow, else the graph.
+///
+/// # Errors
+///
+/// As [`emit`].
+pub fn emit_traced(model: &Model) -> Result<Artifact> {
+    emit_with(model, true)
+}
+
+fn emit_with(model: &Model, trace: bool) -> Result<Artifact> {
     let parts = parts(&model.graphs);
     parts.map_or(Ok(()), amortized::check)?;
     let fingerprint = pack::fingerprint(model);
     let pack = pack::bytes(&model.graphs, fingerprint)?;
     let budget = Budget::of(model, fingerprint, pack.len());
     let source = match (&model.graphs, parts) {
-        (Graphs::Bare(plan), _) => bare::source(&model.name, fingerprint, plan),
-        (_, Some(parts)) => amortized::source(model, fingerprint, parts),
+        (Graphs::Bare(plan), _) => bare::source(&model.name, fingerprint, plan, trace),
+        (_, Some(parts)) => amortized::source(model, fingerprint, parts, trace),
         (_, None) => String::new(),
     };
     Ok(Artifact { source, pack, budget })

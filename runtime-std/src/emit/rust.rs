@@ -118,11 +118,13 @@ pub(super) fn signature(name: &str, parameters: &[String], result: &str) -> Stri
     format!("pub fn {name}(\n{parameters}) -> {result} {{\n")
 }
 
-/// What every generated module has: constants and workspace. A state has a description and a length.
+/// What every generated module has: constants and workspace. A state has a description and a length;
+/// `traced` steps leave a checksum.
 pub(super) fn workspace(
     constants: &[(&str, String, String)],
     arena: usize,
     states: &[(String, usize)],
+    traced: usize,
 ) -> String {
     let mut text = String::new();
     for (doc, name, value) in constants {
@@ -140,8 +142,15 @@ pub(super) fn workspace(
 "
         )
     });
+    let (trace, no_trace) = match traced {
+        0 => (String::new(), String::new()),
+        steps => (
+            format!("    /// Checksums of what the steps wrote.\n    pub trace: [u32; {steps}],\n"),
+            format!("            trace: [0; {steps}],\n"),
+        ),
+    };
     let new = match states {
-        [] => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
+        [] if traced == 0 => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
         Self { arena, clamp_hits }
 "
         .to_string(),
@@ -149,7 +158,7 @@ pub(super) fn workspace(
             "        Self {{
             arena: [0.0; ARENA], // as everything
             clamp_hits: 0,
-{}        }}
+{no_trace}{}        }}
 ",
             each(&|at, _, len| format!(
                 "            state_{at}: [0.0; {len}],\n            next_{at}: [0.0; {len}],\n"
@@ -183,7 +192,7 @@ pub struct Workspace {{
     pub arena: [f32; ARENA],
     /// Log-variances that the last `encode` clamped.
     pub clamp_hits: u32,
-{fields}}}
+{trace}{fields}}}
 
 impl Workspace {{
     /// Zeros.
@@ -205,4 +214,9 @@ impl Default for Workspace {{
 pub(super) fn kernel_imports(items: &BTreeSet<&str>) -> String {
     let names: Vec<&str> = ["self"].into_iter().chain(items.iter().copied()).collect();
     imports("elbow_core::kernels", &names)
+}
+
+/// What a traced module imports besides.
+pub(super) fn trace_import(trace: bool) -> &'static str {
+    if trace { "use elbow_core::checksum::crc32_of_floats;\n" } else { "" }
 }

@@ -9,13 +9,15 @@
 
 pub mod basis;
 pub mod compare;
+pub mod layers;
 mod on_device;
 mod report;
 pub mod target;
 pub mod tolerance;
 
 pub use basis::{Basis, Reference};
-pub use on_device::device;
+pub use layers::Layers;
+pub use on_device::{checksums, device};
 pub use report::{OutputError, ParityReport};
 pub use target::Answer;
 pub use tolerance::Limits;
@@ -82,6 +84,7 @@ pub fn compare(
         limits,
         pass: false,
         outputs,
+        layers: None,
     };
     report.pass = report.failures().is_empty();
     report

@@ -1,11 +1,12 @@
 //! The device as a target: its own build of the model, asked row by row and held against the twin.
 
+use super::layers::{self, Checksums};
 use super::target::{Answer, Image, Measured, twin_posteriors};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
-use crate::emit::emit;
+use crate::emit::{Artifact, emit, emit_traced};
 use crate::error::{Context, Error, Result};
 use crate::lower::{Plan, Port};
-use crate::model::{Decoder, Encoder, Flow, Graphs, Loaded, Role};
+use crate::model::{Decoder, Encoder, Flow, Graphs, Loaded, Model, Role};
 use crate::posterior::{self, Posteriors, Samples};
 use crate::rows::{Rows, progress, run_twin};
 use crate::twin;
@@ -31,12 +32,8 @@ pub fn device(
     rows: usize,
     seed: u64,
 ) -> Result<Answer> {
-    let folder = tempfile::tempdir().map_err(|error| {
-        Error::environment(format!(
-            "cannot make a temporary folder: {error}; set TMPDIR to one that is writable"
-        ))
-    })?;
-    let models = [compile(loaded, folder.path())?];
+    let folder = temporary()?;
+    let models = [compile(&loaded.model, emit, folder.path())?];
     let mut device = Device::start(target, &models, firmware)?;
     device.select(0)?;
     let footprint = device.footprint(0)?.infer;
@@ -52,9 +49,65 @@ pub fn device(
     Ok(answer)
 }
 
+/// What the steps of every row write on `target`, as checksums.
+///
+/// The image is another than the one that [`device`] measures: checksums cost instructions.
+///
+/// # Errors
+///
+/// As [`device`].
+pub fn checksums(
+    loaded: &Loaded,
+    target: &Target,
+    firmware: &Path,
+    inputs: &[Rows],
+    rows: usize,
+) -> Result<Checksums> {
+    let folder = temporary()?;
+    let models = [compile(&loaded.model, emit_traced, folder.path())?];
+    let mut device = Device::start(target, &models, firmware)?;
+    device.select(0)?;
+    let given = match loaded.amortized() {
+        Some((encoder, decoder)) => {
+            let decoder = decoder.filter(|_| encoder.latents.len() == 1);
+            given(encoder, decoder, inputs)?
+        }
+        None => layers::plan(loaded)
+            .0
+            .inputs
+            .iter()
+            .map(|p| named(inputs, &p.name))
+            .collect::<Result<_>>()?,
+    };
+    let row = |row: usize| {
+        let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
+        match loaded.amortized() {
+            Some(_) => device.encode(row as u64, 0, 0, &joined).map(drop),
+            None => device.run(row as u64, &joined).map(drop),
+        }
+        .context(format!("row {row}"))?;
+        device.trace()
+    };
+    let checksums = (0..rows).map(row).collect::<Result<_>>()?;
+    device.finish()?;
+    Ok(checksums)
+}
+
+fn temporary() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().map_err(|error| {
+        Error::environment(format!(
+            "cannot make a temporary folder: {error}; set TMPDIR to one that is writable"
+        ))
+    })
+}
+
 /// The model's name and the folder that `build` reads it from.
-fn compile(loaded: &Loaded, folder: &Path) -> Result<(String, PathBuf)> {
-    let artifact = emit(&loaded.model)?;
+fn compile(
+    model: &Model,
+    emit: fn(&Model) -> Result<Artifact>,
+    folder: &Path,
+) -> Result<(String, PathBuf)> {
+    let artifact = emit(model)?;
     for (file, bytes) in [("model.rs", artifact.source.as_bytes()), ("weights.bin", &artifact.pack)]
     {
         std::fs::write(folder.join(file), bytes).map_err(|error| {
@@ -138,11 +191,12 @@ fn given<'r>(
         Role::Condition => 1,
         _ => 2,
     });
-    let named = |name: &str| {
-        let missing = || Error::input(format!("input {name:?} is missing; give it with --input"));
-        inputs.iter().find(|rows| rows.name == name).ok_or_else(missing)
-    };
-    ports.into_iter().map(|(port, _)| named(&port.name)).collect()
+    ports.into_iter().map(|(port, _)| named(inputs, &port.name)).collect()
+}
+
+fn named<'r>(inputs: &'r [Rows], name: &str) -> Result<&'r Rows> {
+    let missing = || Error::input(format!("input {name:?} is missing; give it with --input"));
+    inputs.iter().find(|rows| rows.name == name).ok_or_else(missing)
 }
 
 /// The twin's log-likelihood at its mean, and its divergence from the prior.

@@ -2,6 +2,7 @@
 
 use super::basis::Basis;
 use super::compare::Kl;
+use super::layers::Layers;
 use super::target::Measured;
 use super::tolerance::Limits;
 use crate::emit::{FlashBytes, RamBytes};
@@ -46,6 +47,9 @@ pub struct ParityReport {
     pub limits: Limits,
     /// Within the limits, and bit-exact where that is promised.
     pub pass: bool,
+    /// Every step, where they were asked for.
+    #[serde(flatten)]
+    pub layers: Option<Layers>,
 }
 
 /// Difference of one output over all rows.
@@ -171,6 +175,9 @@ impl fmt::Display for ParityReport {
         )?;
         let stack = self.ram_bytes.stack.map(|n| format!("{n}{}", measured(used.stack_bytes)));
         line("stack, bytes of RAM", stack)?;
+        if let Some(layers) = &self.layers {
+            writeln!(f, "{layers}")?;
+        }
         write!(f, "  {}", if self.pass { "PASS" } else { "FAIL" })
     }
 }

@@ -1,0 +1,167 @@
+//! `--layers`: every value between input and output, in the reference, the twin and the target.
+
+use super::compare::{max_abs, max_relative, worst};
+use super::tolerance::Limits;
+use crate::error::{Error, Result};
+use crate::lower::{Plan, Step};
+use crate::model::{Graphs, Loaded, Source};
+use crate::oracle;
+use crate::rows::{Rows, run_twin_observed};
+use elbow_core::checksum::crc32_of_floats;
+use serde::Serialize;
+
+/// What is known of one step over all rows; `None` where a side does not say.
+#[derive(Clone, Debug, Serialize)]
+pub struct Layer {
+    /// Name of the node that it comes from.
+    pub name: String,
+    /// Operator of that node.
+    pub op: String,
+    /// The value of the file that it completes.
+    pub value: Option<String>,
+    /// Largest absolute difference between twin and reference.
+    pub max_abs: Option<f64>,
+    /// The same relative to `max(1, |reference|)`.
+    pub max_relative: Option<f64>,
+    /// Whether the target wrote the twin's bits, by their checksums.
+    pub crc_equal: Option<bool>,
+}
+
+/// All steps in their order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Layers {
+    /// One per step.
+    pub layers: Vec<Layer>,
+    /// The first that differs: beyond the limit from the reference, or in a bit from the twin.
+    pub first_different: Option<String>,
+}
+
+/// The twin's checksums of every step, row by row.
+pub type Checksums = Vec<Vec<u32>>;
+
+/// The graph that is looked into: the encoder, else the flow or the graph without roles.
+pub fn plan(loaded: &Loaded) -> (&Plan, Vec<(usize, usize)>, &Source) {
+    match &loaded.model.graphs {
+        Graphs::Amortized { encoder, .. } => {
+            (&encoder.plan, encoder.state_pairs(), &loaded.encoder)
+        }
+        Graphs::Flow(flow) => {
+            (&flow.plan, Vec::new(), loaded.flow.as_ref().unwrap_or(&loaded.encoder))
+        }
+        Graphs::Bare(plan) => (plan, loaded.encoder.states.clone(), &loaded.encoder),
+    }
+}
+
+/// The twin's values of every step against the reference's values of the same name; a value that the
+/// reference does not have, or that is no float there, is not compared.
+///
+/// # Errors
+///
+/// As [`oracle::run`], or an input is missing.
+pub fn against_reference(
+    loaded: &Loaded,
+    inputs: &[Rows],
+    rows: usize,
+    limits: Limits,
+) -> Result<(Layers, Checksums)> {
+    let (plan, states, source) = plan(loaded);
+    let names: Vec<&str> = plan
+        .steps
+        .iter()
+        .flat_map(|step| step.gives.iter().map(|given| given.value.as_str()))
+        .collect();
+    let reference = oracle::values(source, inputs, rows, &names)?;
+    let mut twin: Vec<Vec<f32>> = vec![Vec::new(); names.len()];
+    let mut checksums: Checksums = Vec::new();
+    let steps = plan.steps.len();
+    let mut next = 0;
+    let observe = |step: &Step, targets: &[&[f32]]| {
+        if checksums.last().is_none_or(|row| row.len() == steps) {
+            checksums.push(Vec::new());
+            next = 0;
+        }
+        checksums.last_mut().expect("pushed").push(crc32_of_floats(targets));
+        for given in &step.gives {
+            twin[next].extend_from_slice(targets[given.target]);
+            next += 1;
+        }
+    };
+    run_twin_observed(plan, &states, inputs, rows, observe)?;
+    let mut values = names.iter().zip(reference.iter().zip(&twin));
+    let mut layer = |step: &Step| {
+        let given: Vec<_> = values.by_ref().take(step.gives.len()).collect();
+        let both = given.iter().filter_map(|(_, (reference, twin))| {
+            let reference = reference.as_ref().filter(|values| values.len() == twin.len())?;
+            Some((reference, *twin))
+        });
+        let both: Vec<_> = both.collect();
+        Layer {
+            name: step.name.clone(),
+            op: step.op.clone(),
+            value: given.first().map(|(name, _)| name.to_string()),
+            max_abs: worst(both.iter().map(|(a, b)| max_abs(a.iter().map(|v| f64::from(*v)), b))),
+            max_relative: worst(both.iter().map(|(a, b)| max_relative(a, b))),
+            crc_equal: None,
+        }
+    };
+    let layers: Vec<Layer> = plan.steps.iter().map(&mut layer).collect();
+    let mut layers = Layers { layers, first_different: None };
+    layers.judge(limits);
+    Ok((layers, checksums))
+}
+
+impl Layers {
+    /// Enters what the target wrote, row by row.
+    ///
+    /// # Errors
+    ///
+    /// The target was not compiled from the same steps.
+    pub fn enter(&mut self, twin: &Checksums, target: &Checksums, limits: Limits) -> Result<()> {
+        let steps = self.layers.len();
+        if target.len() != twin.len() || target.iter().any(|row| row.len() != steps) {
+            return Err(Error::environment(format!(
+                "the target answers with checksums of other than {steps} steps; build its image again"
+            )));
+        }
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            let equal = twin.iter().zip(target).all(|(a, b)| a[index] == b[index]);
+            layer.crc_equal = Some(equal);
+        }
+        self.judge(limits);
+        Ok(())
+    }
+
+    fn judge(&mut self, limits: Limits) {
+        let differs = |layer: &&Layer| {
+            let far = layer.max_relative.is_some_and(|max| !(max <= limits.output_relative));
+            far || layer.crc_equal == Some(false)
+        };
+        let first = self.layers.iter().find(differs);
+        self.first_different = first.map(|layer| layer.name.clone());
+    }
+}
+
+impl std::fmt::Display for Layers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.1e}"));
+        for layer in &self.layers {
+            let bits = match layer.crc_equal {
+                Some(true) => "same bits",
+                Some(false) => "OTHER BITS",
+                None => "",
+            };
+            writeln!(
+                f,
+                "  {:<40} {:<18} {:>8} {:>8} {bits}",
+                layer.name,
+                layer.op,
+                number(layer.max_abs),
+                number(layer.max_relative)
+            )?;
+        }
+        match &self.first_different {
+            Some(name) => write!(f, "  the first layer that differs is {name:?}"),
+            None => f.write_str("  no layer differs"),
+        }
+    }
+}
