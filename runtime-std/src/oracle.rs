@@ -15,6 +15,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
 /// Name of the hidden subcommand.
@@ -35,6 +36,19 @@ struct Request {
     inputs: Vec<Port>,
     /// Inputs that hold one row, and the outputs that they are at the next row.
     states: Vec<(usize, usize)>,
+    /// Random nodes that become inputs.
+    noise: Vec<Noise>,
+    /// Values of the file that are outputs as well.
+    values: Vec<String>,
+}
+
+/// A random node, which tract cannot run by most names that exporters give it (0.23.9).
+#[derive(Serialize, Deserialize)]
+struct Noise {
+    /// The input that stands for its noise.
+    input: String,
+    /// What the node gives.
+    output: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +66,20 @@ struct Port {
 /// An input error where tract cannot run the model, an environment error where the child process
 /// cannot be started or runs out of time.
 pub fn run(source: &Source, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>>> {
+    run_with_values(source, inputs, rows, &[])
+}
+
+/// [`run`], whose results go on with those of further values of the file: floats, by their names.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_with_values(
+    source: &Source,
+    inputs: &[Rows],
+    rows: usize,
+    values: &[&str],
+) -> Result<Vec<Vec<f32>>> {
     let model = &source.path;
     let inputs = in_order(source, inputs, rows)?;
     let folder = tempfile::tempdir().map_err(|error| {
@@ -67,6 +95,8 @@ pub fn run(source: &Source, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>
             .map(|i| Port { name: i.name.clone(), shape: i.shape.clone() })
             .collect(),
         states: source.states.clone(),
+        noise: noise(source),
+        values: values.iter().map(|name| name.to_string()).collect(),
     };
     let json =
         serde_json::to_vec(&request).map_err(|error| Error::environment(error.to_string()))?;
@@ -87,7 +117,17 @@ pub fn run(source: &Source, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>
         (0..).map(|i| folder.path().join(format!("out.{i}.npy"))).take_while(|path| path.exists());
     let outputs: Vec<Vec<f32>> =
         files.map(|path| Ok(npy::read(&path)?.values)).collect::<Result<_>>()?;
-    checked(source, outputs, rows).context(model.display())
+    checked(source, outputs, rows, values.len()).context(model.display())
+}
+
+/// The random nodes of the file and the inputs that stand for them.
+fn noise(source: &Source) -> Vec<Noise> {
+    let graph = &source.graph;
+    let noise = graph.noise.iter().map(|noise| Noise {
+        input: graph.values[noise.value].name.clone(),
+        output: noise.output.clone(),
+    });
+    noise.collect()
 }
 
 /// The rows of every input of the graph, in its order; a state is its first row, zeros.
@@ -112,12 +152,17 @@ fn in_order<'r>(source: &Source, inputs: &'r [Rows], rows: usize) -> Result<Vec<
 }
 
 /// The outputs, if there are as many and as long ones as the graph says.
-fn checked(source: &Source, outputs: Vec<Vec<f32>>, rows: usize) -> Result<Vec<Vec<f32>>> {
+fn checked(
+    source: &Source,
+    outputs: Vec<Vec<f32>>,
+    rows: usize,
+    values: usize,
+) -> Result<Vec<Vec<f32>>> {
     let graph = &source.graph;
     let expected: Vec<usize> =
         graph.outputs.iter().map(|(_, id)| rows * graph.values[*id].len()).collect();
     let found: Vec<usize> = outputs.iter().map(Vec::len).collect();
-    if found == expected {
+    if found.len() == expected.len() + values && found.starts_with(&expected) {
         return Ok(outputs);
     }
     Err(Error::environment(format!(
@@ -207,9 +252,65 @@ pub fn answer(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The declaration of a float tensor of any shape.
+fn float_tensor(name: &str) -> pb::ValueInfoProto {
+    let elem_type = pb::tensor_proto::DataType::Float as i32;
+    let tensor = pb::type_proto::Tensor { elem_type, shape: None };
+    let value = Some(pb::type_proto::Value::TensorType(tensor));
+    let r#type = Some(pb::TypeProto { denotation: String::new(), value });
+    pb::ValueInfoProto { name: name.into(), r#type, ..Default::default() }
+}
+
+/// Replaces a random node by an input; mean and scale, or the limits, become nodes.
+fn draw_outside(graph: &mut pb::GraphProto, noise: &Noise) {
+    let Some(at) = graph.node.iter().position(|node| node.output.contains(&noise.output)) else {
+        return;
+    };
+    let node = graph.node.remove(at);
+    let number = |name: &str, default: f32| {
+        node.attribute.iter().find(|attribute| attribute.name == name).map_or(default, |a| a.f)
+    };
+    let (shift, scale) = match node.op_type.as_str() {
+        "RandomUniform" | "RandomUniformLike" => {
+            let low = number("low", 0.0);
+            (low, number("high", 1.0) - low)
+        }
+        _ => (number("mean", 0.0), number("scale", 1.0)),
+    };
+    graph.input.push(float_tensor(&noise.input));
+    if noise.input == noise.output {
+        return;
+    }
+    let mut read = noise.input.clone();
+    for (op_type, role, value) in [("Mul", "scale", scale), ("Add", "shift", shift)] {
+        let name = format!("{}/{role} of the reference", noise.output);
+        let output = if role == "shift" { noise.output.clone() } else { format!("{name}d") };
+        graph.initializer.push(pb::TensorProto {
+            name: name.clone(),
+            data_type: pb::tensor_proto::DataType::Float as i32,
+            float_data: vec![value],
+            ..Default::default()
+        });
+        let node = pb::NodeProto {
+            op_type: op_type.into(),
+            name: format!("{name}: {op_type}"),
+            input: vec![read, name],
+            output: vec![output.clone()],
+            ..Default::default()
+        };
+        graph.node.insert(at + usize::from(role == "shift"), node);
+        read = output;
+    }
+}
+
 fn execute(request: &Request, inputs: &[Vec<f32>]) -> TractResult<Vec<Vec<f32>>> {
     let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
-    let mut model = onnx.model_for_path(&request.model)?;
+    let mut proto = onnx.proto_model_for_path(&request.model)?;
+    if let Some(graph) = &mut proto.graph {
+        request.noise.iter().for_each(|noise| draw_outside(graph, noise));
+        graph.output.extend(request.values.iter().map(|name| float_tensor(name)));
+    }
+    let mut model = onnx.model_for_proto_model(&proto)?;
     let names: Vec<String> =
         model.input_outlets()?.iter().map(|outlet| model.node(outlet.node).name.clone()).collect();
     // Which of our inputs tract's input is; where it has renamed them, both keep the file's order.

@@ -3,12 +3,15 @@
 //! `cargo xtask onnx` writes them to `target/onnx-node-tests`; nothing of them is in the repository.
 
 use elbow::import::import_onnx;
+use elbow::import::ops::OPERATORS;
 use elbow::lower::lower;
 use elbow::twin::Twin;
-use elbow_tests::fixtures::{Rows, path, rows};
+use elbow_tests::fixtures::{Rows, path, rows, zoo};
+use prost::Message;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use tract_onnx::pb::ModelProto;
 
 /// How many have to pass.
 const LEAST: usize = 500;
@@ -16,6 +19,7 @@ const LEAST: usize = 500;
 /// One test of ONNX.
 struct Case {
     name: String,
+    operator: String,
     rtol: f64,
     atol: f64,
     /// Why it could not be written.
@@ -30,6 +34,7 @@ fn cases(folder: &Path) -> Vec<Case> {
     let list: Vec<Value> = serde_json::from_str(&text).expect("a list");
     let case = |entry: &Value| Case {
         name: entry["name"].as_str().expect("a name").into(),
+        operator: entry["operator"].as_str().expect("an operator").into(),
         rtol: entry["rtol"].as_f64().expect("a tolerance"),
         atol: entry["atol"].as_f64().expect("a tolerance"),
         problem: entry["problem"].as_str().map(Into::into),
@@ -92,6 +97,36 @@ fn failure(case: &Case, folder: &Path) -> Option<String> {
         }
     }
     None
+}
+
+/// Operators that the fixtures' README lists: `| case | opset | Gemm x3, Relu | ... |`.
+fn in_fixtures() -> BTreeSet<String> {
+    let table = std::fs::read_to_string(path("tests/fixtures/README.md")).expect("it is there");
+    let cells = table.lines().filter_map(|line| line.split('|').nth(3));
+    let operators = cells.flat_map(|cell| cell.split(','));
+    operators.filter_map(|op| op.split_whitespace().next()).map(Into::into).collect()
+}
+
+/// Operators of the zoo's graphs.
+fn in_zoo() -> BTreeSet<String> {
+    let nodes = |case: &elbow_tests::fixtures::Case| {
+        let bytes = std::fs::read(&case.onnx).expect("it can be read");
+        let model = ModelProto::decode(&bytes[..]).expect("an ONNX file");
+        model.graph.expect("a graph").node
+    };
+    let nodes = zoo().iter().flat_map(nodes).collect::<Vec<_>>();
+    nodes.into_iter().map(|node| node.op_type).collect()
+}
+
+#[test]
+fn every_operator_of_the_table_has_a_test_of_its_values() {
+    let mut held = in_fixtures();
+    held.insert("CastLike".into()); // in `import/calculated.rs`
+    held.extend(in_zoo());
+    held.extend(cases(&path("target/onnx-node-tests")).into_iter().map(|case| case.operator));
+    let without: Vec<&str> =
+        OPERATORS.iter().map(|row| row.name).filter(|name| !held.contains(*name)).collect();
+    assert!(without.is_empty(), "{without:?}");
 }
 
 #[test]

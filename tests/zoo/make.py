@@ -105,9 +105,14 @@ def write(name, path):
         rows[info.name] = (rng.random(shape) if uniform else rng.standard_normal(shape)).astype(np.float32)
     outputs = [session.run(None, {key: value[row] for key, value in rows.items()}) for row in range(ROWS)]
     for key, value in rows.items():
-        np.save(folder / f"in.{key.replace('/', '_').replace(':', '_')}.npy", value)
+        np.save(folder / f"in.{key.replace('/', '_').replace(':', '_')}.npy", without_batch(value))
     for index, arrays in enumerate(zip(*outputs)):
-        np.save(folder / f"out.{index}.npy", np.stack(arrays).astype(np.float32))
+        np.save(folder / f"out.{index}.npy", without_batch(np.stack(arrays).astype(np.float32)))
+
+
+def without_batch(rows):
+    """Rows of a batch of one each."""
+    return rows[:, 0] if rows.ndim > 1 and rows.shape[1] == 1 else rows
 
 
 def torch_graphs(wanted):

@@ -82,8 +82,10 @@ class VaeRandn(Mlp):
 
 
 class VaeUniform(Mlp):
+    """Dequantized input (Uria et al., 2013), by rand_like and by rand of a fixed shape."""
+
     def forward(self, x):
-        h = self.hidden(x + 0.01 * torch.rand_like(x))
+        h = self.hidden(x + 0.01 * torch.rand_like(x) + 0.01 * torch.rand(1, X))
         return self.mu(h), self.spread(h)
 
 
@@ -377,6 +379,19 @@ class Evidential(nn.Module):
         return gamma, F.softplus(nu), F.softplus(alpha) + 1.0, F.softplus(beta)
 
 
+class FullCovariance(nn.Module):
+    """A mean, and a lower triangle with a positive diagonal."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.out = nn.Linear(X, 10), nn.Linear(10, Z + Z * Z)
+
+    def forward(self, x):
+        h = self.out(torch.tanh(self.body(x)))
+        factor = h[:, Z:].view(-1, Z, Z)
+        return h[:, :Z], torch.tril(factor, -1) + torch.eye(Z) * F.softplus(factor)
+
+
 class Mixture(nn.Module):
     def __init__(self):
         super().__init__()
@@ -616,6 +631,7 @@ MODELS = {
     "fourier": (Fourier, x),
     "hyperspherical": (Hyperspherical, x),
     "evidential": (Evidential, x),
+    "full_covariance": (FullCovariance, x),
     "mixture": (Mixture, x),
     "vector_quantizer": (VectorQuantizer, x),
     "quantiles": (Quantiles, x),

@@ -1,5 +1,6 @@
 //! Reads a decoded graph: inputs, initializers, then node by node by the table of operators.
 
+use super::frozen::frozen_samples;
 use super::graph::{Graph, ValueId};
 use super::ops::{self, Operator};
 use super::order::{Order, Source, node_name};
@@ -33,7 +34,7 @@ pub(super) fn survey(proto: &proto::Graph, opset: i64) -> Survey {
     importer.initializers();
     importer.nodes();
     let outputs = importer.outputs();
-    importer.constants();
+    importer.constants(&outputs);
     importer.finish(inputs, outputs)
 }
 
@@ -264,13 +265,15 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Numbers that no result could survive. Masks are infinite in attention; weights never are.
-    fn constants(&mut self) {
+    /// Numbers that no result could survive, and noise that is none. Masks are infinite in attention;
+    /// weights never are.
+    fn constants(&mut self, outputs: &[(String, Option<ValueId>)]) {
         let mut faults = Vec::new();
         let mut seen = std::collections::HashSet::new();
-        for node in &self.scope.nodes {
-            let weighs = node.op.has_weights();
-            for &input in node.inputs.iter().filter(|&&input| seen.insert((input, weighs))) {
+        let outputs: Vec<ValueId> = outputs.iter().filter_map(|(_, id)| *id).collect();
+        let given = self.scope.nodes.iter().map(|node| (node.op.has_weights(), &node.inputs));
+        for (weighs, inputs) in given.chain([(false, &outputs)]) {
+            for &input in inputs.iter().filter(|&&input| seen.insert((input, weighs))) {
                 let value = &self.scope.values[input];
                 let found = value.constant.as_deref();
                 let fault = found.and_then(|values| fault(values, &value.shape, weighs));
@@ -279,6 +282,9 @@ impl<'a> Importer<'a> {
         }
         for (name, refusal) in faults {
             self.problem(&name, "initializer", refusal);
+        }
+        for (node, op, refusal) in frozen_samples(&self.scope.nodes, &self.scope.values) {
+            self.problem(&node, &op, refusal);
         }
     }
 

@@ -5,6 +5,7 @@
 //! calculated on the way, so that shape arithmetic leaves nothing behind. Nothing is trusted:
 //! whatever the bytes are, the result is a graph or an error that lists every problem.
 
+mod frozen;
 pub mod graph;
 mod importer;
 pub mod ops;

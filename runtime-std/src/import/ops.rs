@@ -166,14 +166,14 @@ pub const OPERATORS: &[Operator] = &[
     any("Expand", layout::expand).takes(2, 2).note("to a shape known at import"),
     any("Flatten", reshape::flatten).with(&["axis"]),
     data("Floor", |s, c| unary(s, c, Unary::Floor)),
-    any("Gather", gather::gather)
-        .takes(2, 2)
-        .with(&["axis"])
-        .note("indices known at import, or computed whole numbers"),
     data("GRU", |s, c| recurrent(s, c, Kind::Gru))
         .takes(3, 6)
         .with(GRU)
         .note("both directions, initial state; a state machine"),
+    any("Gather", gather::gather)
+        .takes(2, 2)
+        .with(&["axis"])
+        .note("indices known at import, or computed whole numbers"),
     data("GatherElements", gather::gather_elements)
         .since(11)
         .takes(2, 2)

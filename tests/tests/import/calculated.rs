@@ -5,6 +5,7 @@ use crate::build::{
 };
 use crate::refused::refused;
 use elbow::import::{Graph, Op, import_bytes};
+use elbow_core::kernels::Unary;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
 
@@ -264,9 +265,21 @@ fn nodes_out_of_order_are_sorted() {
 
 #[test]
 fn a_second_output_counts_only_where_it_is_read() {
-    let mut model = single("Dropout", &[1, 6], vec![]);
-    graph(&mut model).node[0].output.push("mask".into());
-    assert!(imported(&model).nodes.is_empty());
-    graph(&mut model).output.push(info("mask", &[]));
-    refused(&encoded(&model), &["Dropout `n`", "`mask`"]);
+    let mut model = single("MaxPool", &[1, 1, 6], vec![]);
+    int_list(&mut graph(&mut model).node[0], "kernel_shape", &[2]);
+    graph(&mut model).node[0].output.push("indices".into());
+    assert_eq!(imported(&model).nodes.len(), 1);
+    graph(&mut model).output.push(info("indices", &[]));
+    refused(&encoded(&model), &["MaxPool `n`", "`indices`"]);
+}
+
+#[test]
+fn a_cast_like_another_value_takes_its_kind() {
+    let cast = |like: TensorProto| {
+        let mut model = single("CastLike", &[1, 3], vec![like]);
+        graph(&mut model).input[0] = info("x", &[Dim::N(1), Dim::N(3)]);
+        imported(&model).nodes.into_iter().map(|node| node.op).collect::<Vec<Op>>()
+    };
+    assert!(cast(floats("like", &[1], &[1.0])).is_empty());
+    assert_eq!(cast(ints("like", &[1])), [Op::Unary(Unary::Trunc)]);
 }

@@ -82,23 +82,17 @@ fn every_unknown_operator_is_listed_at_once() {
     let mut model = dense();
     graph(&mut model).node = vec![
         node("Gemm", "fc", &["x", "w", "b"], &["h"]),
-        node("GRU", "", &["h"], &["i"]),
+        node("Scan", "", &["h"], &["i"]),
         node("Fancy", "second", &["i"], &["j"]),
-        node("RandomNormalLike", "noise", &["j"], &["y"]),
+        node("Bernoulli", "noise", &["j"], &["y"]),
         node("Loop", "beside", &["x"], &["nobody"]),
     ];
     let message = refused(
         &encoded(&model),
-        &[
-            "4 problems",
-            "GRU `GRU#1`",
-            "convolution over the window",
-            "Fancy `second`",
-            "elbow ops",
-        ],
+        &["4 problems", "Scan `Scan#1`", "without control flow", "Fancy `second`", "elbow ops"],
     );
     assert!(
-        message.contains("RandomNormalLike `noise`") && message.contains("up to its heads"),
+        message.contains("Bernoulli `noise`") && message.contains("up to its heads"),
         "{message}"
     );
     assert!(message.contains("Loop `beside`") && message.contains("delete it"), "{message}");
@@ -202,7 +196,10 @@ fn element_types_other_than_float32() {
     let mut cast = single("Cast", &[1, 4], vec![]);
     int(&mut graph(&mut cast).node[0], "to", DataType::Double as i64);
     refused(&encoded(&cast), &["Cast `n`", "float64"]);
-    refused(&encoded(&single("Shape", &[1, 4], vec![])), &["output `y`", "integers"]);
+    let mut compared = single("Not", &[1, 4], vec![]);
+    graph(&mut compared).input[0] = typed_info("x", DataType::Bool, &[Dim::N(1), Dim::N(4)]);
+    graph(&mut compared).output[0] = typed_info("y", DataType::Float, &[Dim::N(1), Dim::N(4)]);
+    refused(&encoded(&compared), &["output `y`", "float32", "booleans"]);
 }
 
 #[test]
@@ -394,14 +391,9 @@ fn settings_of_layers_that_are_not_supported() {
     );
     node_refused(single("Relu", &[1, 4], w(&[4])), none, &["Relu `n`", "2 inputs"]);
     node_refused(
-        single("Gather", &[1, 4], vec![ints("i", &[0, 0])]),
+        single("Gather", &[1, 4], vec![floats("i", &[1], &[0.0])]),
         none,
-        &["Gather `n`", "evenly spaced"],
-    );
-    node_refused(
-        single("Gather", &[1, 9], vec![ints("i", &[0, 1, 3])]),
-        |n| int(n, "axis", 1),
-        &["Gather `n`", "evenly spaced", "slices"],
+        &["Gather `n`", "no integers"],
     );
     let statistics = ["s", "b", "m", "v"].map(|name| floats(name, &[4], &[1.0; 4])).to_vec();
     node_refused(
@@ -415,7 +407,7 @@ fn settings_of_layers_that_are_not_supported() {
             n.input.clear();
             tensor(n, "value", floats("v", &[2], &[f32::NAN; 2]))
         },
-        &["Constant `n`", "NaN"],
+        &["initializer `y`", "NaN"],
     );
 }
 
@@ -425,7 +417,7 @@ fn data_where_integers_are_needed() {
         vec![node("Cast", "to_int", &["x"], &["s"]), node("Reshape", "r", &["x", "s"], &["y"])];
     let mut data = model(nodes, vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]);
     int(&mut graph(&mut data).node[0], "to", DataType::Int64 as i64);
-    refused(&encoded(&data), &["Cast `to_int`", "shapes only"]);
+    refused(&encoded(&data), &["Reshape `r`", "shapes only"]);
     let target = vec![floats("s", &[2], &[1.0, 4.0])];
     refused(&encoded(&single("Reshape", &[1, 4], target)), &["Reshape `n`", "`shape`", "float32"]);
 }

@@ -38,7 +38,7 @@ fn every_plan_agrees_with_onnxruntime_without_fusion() {
         let mut graph = prune(&graph, &all).expect("all outputs exist");
         fold(&mut graph);
         let draft = schedule(&graph).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-        let error = error_of(&place(draft), &case);
+        let error = case.error_of(&place(draft), ROWS);
         assert!(error <= ONNXRUNTIME, "{}: {error:e}", case.name);
     }
 }
