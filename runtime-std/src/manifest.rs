@@ -247,6 +247,18 @@ impl From<Head> for Spread {
 }
 
 impl Head {
+    /// Its name, as in `logvar`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LogVar => "logvar",
+            Self::LogSigma => "log_sigma",
+            Self::Sigma => "sigma",
+            Self::Var => "var",
+            Self::SoftplusSigma => "softplus_sigma",
+            Self::SoftplusVar => "softplus_var",
+        }
+    }
+
     /// The head of this name, as in `logvar`.
     pub fn from_name(name: &str) -> Option<Self> {
         type Text<'a> = serde::de::value::StrDeserializer<'a, serde::de::value::Error>;

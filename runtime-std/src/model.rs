@@ -8,6 +8,8 @@ mod encoder;
 mod flow;
 mod heads;
 mod load;
+pub mod range;
+pub mod sampling;
 mod source;
 
 pub use heads::{Declared, contradiction, unmistakable};

@@ -4,13 +4,20 @@
 //! what it is. Where neither decides, nothing is proposed: a wrong head is a silent factor in the
 //! exponent.
 
+mod decoder;
 mod evidence;
+mod flow;
+mod inputs;
+mod names;
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
 use crate::import::Graph;
-use crate::manifest::Manifest;
+use crate::lower::prune;
+use crate::manifest::{InputRole, Manifest};
 use crate::model::{Loaded, Source};
+use flow::Flow;
+use inputs::Named;
 use serde::Serialize;
 use std::path::{Component, Path, PathBuf};
 
@@ -27,12 +34,15 @@ pub struct Proposal {
 #[derive(Clone, Debug, Serialize)]
 pub struct Reason {
     /// Key of the manifest.
-    pub key: &'static str,
+    pub key: String,
     /// Its value, as TOML.
     pub value: String,
     /// The evidence.
     pub reason: String,
 }
+
+/// What the user has to decide: the candidates, and what to write.
+struct Decision(String);
 
 /// Proposes a manifest for `encoder` and, where given, `decoder`; it will lie in `folder`.
 ///
@@ -42,28 +52,142 @@ pub struct Reason {
 pub fn propose(encoder: &Path, decoder: Option<&Path>, folder: &Path) -> Result<Proposal> {
     let source = Source::read(encoder)?;
     let fault = |what: String| Error::input(what).context(encoder.display());
-    let heads = evidence::heads(&source.graph).map_err(fault)?;
     let mut reasons = vec![name(encoder)];
-    let mut say = |key, value: String, reason: String| reasons.push(Reason { key, value, reason });
-    say("encoder.onnx", quoted(&relative(encoder, folder)), "the file".into());
-    say("encoder.input", quoted(&heads.input.0), heads.input.1);
-    say("encoder.mean", quoted(&heads.mean.0), heads.mean.1);
-    let spread = format!("{{ output = {}, head = \"{}\" }}", quoted(&heads.spread.0), heads.head);
-    say("encoder.spread", spread, heads.spread.1);
+    let file = quoted(&relative(encoder, folder));
+    let decided = match flow::flow(&source.graph).filter(|_| decoder.is_none()) {
+        Some(flow) => flow.map(|flow| flow_reasons(flow, file)),
+        None => encoder_reasons(&source.graph, file),
+    };
+    let Decided { reasons: own, inputs, latents } =
+        decided.map_err(|Decision(what)| fault(what))?;
+    reasons.extend(own);
+    let mut conditions = inputs;
     if let Some(path) = decoder {
         let source = Source::read(path)?;
-        let fault = |what: String| Error::input(what).context(path.display());
-        let decoder = evidence::decoder(&source.graph).map_err(fault)?;
-        say("decoder.onnx", quoted(&relative(path, folder)), "the file".into());
-        say("decoder.latent", quoted(&decoder.latent.0), decoder.latent.1);
-        say("decoder.mean", quoted(&decoder.mean.0), decoder.mean.1);
-        say("decoder.likelihood", decoder.likelihood.0.into(), decoder.likelihood.1.into());
+        let fault = |Decision(what)| Error::input(what).context(path.display());
+        let decoder = decoder::decoder(&source.graph, &latents).map_err(fault)?;
+        let file = quoted(&relative(path, folder));
+        reasons.push(Reason::new("decoder.onnx", file, "the file"));
+        let latent = match &decoder.latents[..] {
+            [only] => quoted(only),
+            several => {
+                format!("[{}]", several.iter().map(|z| quoted(z)).collect::<Vec<_>>().join(", "))
+            }
+        };
+        reasons.push(Reason::new("decoder.latent", latent, &decoder.latent_why));
+        reasons.push(Reason::new("decoder.mean", quoted(&decoder.mean.0), &decoder.mean.1));
+        let (likelihood, why) = decoder.likelihood;
+        reasons.push(Reason::new("decoder.likelihood", likelihood.into(), why));
+        for (name, why) in decoder.conditions {
+            if conditions.iter().all(|((other, _), _)| *other != name) {
+                conditions.push(((name, why), InputRole::Condition));
+            }
+        }
+    }
+    for (at, ((name, why), role)) in conditions.into_iter().enumerate() {
+        let role = match role {
+            InputRole::X => "x",
+            InputRole::Eps => "eps",
+            InputRole::Condition => "condition",
+        };
+        reasons.push(Reason::new(&format!("input[{at}].name"), quoted(&name), &why));
+        reasons.push(Reason::new(&format!("input[{at}].role"), quoted(role), "its role"));
     }
     let text = text(&reasons);
     let manifest = Manifest::parse(&text)
         .map_err(|what| fault(format!("the proposal does not parse: {what}")))?;
     Loaded::of_manifest(manifest, folder)?;
     Ok(Proposal { text, reasons })
+}
+
+/// What is known of the first graph: its part of the manifest, its further inputs, and the number of
+/// values of each latent.
+struct Decided {
+    reasons: Vec<Reason>,
+    inputs: Vec<(Named, InputRole)>,
+    latents: Vec<usize>,
+}
+
+fn encoder_reasons(graph: &Graph, file: String) -> std::result::Result<Decided, Decision> {
+    let posteriors = evidence::posteriors(graph)?;
+    let heads: Vec<&str> =
+        posteriors.iter().flat_map(|heads| [heads.mean.as_str(), heads.spread.as_str()]).collect();
+    let inputs = inputs::inputs(graph, &heads)?;
+    let mut reasons = vec![
+        Reason::new("encoder.onnx", file, "the file"),
+        Reason::new("encoder.input", quoted(&inputs.x.0), &inputs.x.1),
+    ];
+    for (at, heads) in posteriors.iter().enumerate() {
+        let table = match posteriors.len() {
+            1 => "encoder".to_string(),
+            _ => format!("latent[{at}]"),
+        };
+        let mut spread =
+            format!("{{ output = {}, head = \"{}\"", quoted(&heads.spread), heads.head.name());
+        if heads.eps != 0.0 {
+            spread += &format!(", eps = {:?}", heads.eps);
+        }
+        if let Some([low, high]) = heads.clamp {
+            spread += &format!(", clamp = [{low:?}, {high:?}]");
+        }
+        spread += " }";
+        reasons.push(Reason::new(&format!("{table}.mean"), quoted(&heads.mean), &heads.mean_why));
+        reasons.push(Reason::new(&format!("{table}.spread"), spread, &heads.spread_why));
+    }
+    if !inputs.states.is_empty() {
+        let pair = |((input, _), output): &(Named, String)| {
+            format!("{{ input = {}, output = {} }}", quoted(input), quoted(output))
+        };
+        let pairs: Vec<String> = inputs.states.iter().map(pair).collect();
+        let why: Vec<String> =
+            inputs.states.iter().map(|((input, why), _)| format!("{input}: {why}")).collect();
+        let pairs = format!("[{}]", pairs.join(", "));
+        reasons.push(Reason::new("state.pairs", pairs, &why.join("; ")));
+    }
+    let len = |name: &str| {
+        let id = graph.outputs.iter().find(|(other, _)| other == name).map(|(_, id)| *id);
+        id.map_or(0, |id| graph.values[id].len())
+    };
+    let latents = posteriors.iter().map(|heads| len(&heads.mean)).collect();
+    // Noise that no head needs is no input of the encoder that is compiled.
+    let needed = needed(graph, &heads);
+    let further = inputs.further.into_iter().filter(|((name, _), _)| needed.contains(name));
+    Ok(Decided { reasons, inputs: further.collect(), latents })
+}
+
+/// Names of the inputs from which these outputs are computed.
+fn needed(graph: &Graph, outputs: &[&str]) -> Vec<String> {
+    let wanted: Vec<usize> = (0..graph.outputs.len())
+        .filter(|at| outputs.contains(&graph.outputs[*at].0.as_str()))
+        .collect();
+    let pruned = prune(graph, &wanted).map(|graph| {
+        graph.inputs.iter().map(|id| graph.values[*id].name.clone()).collect::<Vec<_>>()
+    });
+    pruned.unwrap_or_default()
+}
+
+fn flow_reasons(flow: Flow, file: String) -> Decided {
+    let Flow { inputs, z, density, log } = flow;
+    let mut reasons = vec![
+        Reason::new("flow.onnx", file, "the file"),
+        Reason::new("flow.input", quoted(&inputs.x.0), &inputs.x.1),
+        Reason::new("flow.z", quoted(&z.0), &z.1),
+        Reason::new(&format!("flow.{density}"), quoted(&log.0), &log.1),
+    ];
+    let mut further = inputs.further;
+    if density == "log_q" {
+        let eps = further.iter().position(|(_, role)| *role == InputRole::Eps);
+        if let Some(((name, why), _)) = eps.map(|at| further.remove(at)) {
+            reasons.push(Reason::new("flow.eps", quoted(&name), &why));
+        }
+    }
+    Decided { reasons, inputs: further, latents: Vec::new() }
+}
+
+impl Reason {
+    fn new(key: &str, value: String, reason: &str) -> Self {
+        Self { key: key.into(), value, reason: reason.into() }
+    }
 }
 
 fn name(encoder: &Path) -> Reason {
@@ -77,7 +201,7 @@ fn name(encoder: &Path) -> Reason {
         }
         _ => (stem, "the file's name"),
     };
-    Reason { key: "name", value: quoted(&identifier(&name)), reason: reason.into() }
+    Reason::new("name", quoted(&identifier(&name)), reason)
 }
 
 /// The manifest's text: each key below its reason, each table where its first key is.
@@ -88,7 +212,10 @@ fn text(reasons: &[Reason]) -> String {
     for Reason { key, value, reason } in reasons {
         let (own, key) = key.split_once('.').unwrap_or(("", key));
         if own != table {
-            text.push_str(&format!("\n[{own}]\n"));
+            match own.split_once('[') {
+                Some((list, _)) => text.push_str(&format!("\n[[{list}]]\n")),
+                None => text.push_str(&format!("\n[{own}]\n")),
+            }
             table = own;
         }
         text.push_str(&format!("# {reason}\n{key} = {value}\n"));

@@ -104,6 +104,9 @@ fn posterior(source: &mut Source, key: &str, table: &LatentTable) -> Result<()> 
     if let Some(why) = heads::contradiction(&source.graph, *scale, head) {
         return Err(source.fault(format!("{key}.spread: output {spread_name:?}: {why}")));
     }
+    if let Some(why) = heads::drawn_otherwise(source, [mean, spread], head) {
+        return Err(source.fault(format!("{key}: {why}")));
+    }
     if let Some(taken) = [mean, spread].iter().find(|at| source.output_roles[**at].is_some()) {
         let name = &source.graph.outputs[*taken].0;
         return Err(source.fault(format!(

@@ -1,9 +1,11 @@
 //! Which outputs are the heads, and whether the graph contradicts what was declared of them.
 
-use crate::import::{Graph, Node, Op, ValueId};
+use super::range::ranges;
+use super::sampling::{Draw, Makers, Reading, draws, readings};
+use super::{Role, Source};
+use crate::import::{Graph, ValueId};
 use crate::manifest::{Head, TensorRef};
 use elbow_core::distributions::Spread;
-use elbow_core::kernels::{BinaryOp, Unary};
 
 /// Heads named on the command line in place of a manifest.
 #[derive(Clone, Debug)]
@@ -33,83 +35,66 @@ pub fn unmistakable(graph: &Graph) -> Option<Declared> {
     })
 }
 
-/// What is known of a tensor's values from the node that makes it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Maker {
-    /// Never negative, made by this operator.
-    Positive(String),
-    /// Any sign, made by this operator.
-    Unbounded(String),
-    /// Nothing.
-    Unknown,
-}
-
-/// Follows `value` back through nodes that move or shift values; one walk from the last node on.
-pub fn maker(graph: &Graph, mut value: ValueId) -> Maker {
-    let mut keeps_positive = true;
-    for node in graph.nodes.iter().rev() {
-        if node.output != value {
-            continue;
-        }
-        value = match &node.op {
-            Op::Unary(Unary::Exp | Unary::Softplus) if keeps_positive => {
-                return Maker::Positive(node.op_type.clone());
-            }
-            Op::Gemm { .. }
-            | Op::MatMul
-            | Op::Conv { .. }
-            | Op::ConvTranspose { .. }
-            | Op::BatchNormalization { .. } => return Maker::Unbounded(node.op_type.clone()),
-            Op::Unary(Unary::Relu | Unary::Sigmoid) if keeps_positive => {
-                return Maker::Positive(node.op_type.clone());
-            }
-            Op::Unary(Unary::Clip(low, _)) if *low >= 0.0 && keeps_positive => {
-                return Maker::Positive(node.op_type.clone());
-            }
-            Op::Unary(Unary::Clip(..)) => node.inputs[0],
-            Op::Reshape | Op::Transpose { .. } | Op::Slice { .. } => node.inputs[0],
-            Op::Binary(op) => {
-                let Some((other, values)) = with_constant(graph, node, *op) else { break };
-                keeps_positive &= keeps_sign(*op, values);
-                other
-            }
-            _ => break,
-        };
-    }
-    Maker::Unknown
-}
-
-/// The operand that is computed and the one that is constant; a constant is no dividend here.
-fn with_constant<'g>(graph: &'g Graph, node: &Node, op: BinaryOp) -> Option<(ValueId, &'g [f32])> {
-    let constant = |id: ValueId| graph.values[id].constant.as_deref();
-    match [constant(node.inputs[0]), constant(node.inputs[1])] {
-        [None, Some(values)] => Some((node.inputs[0], values)),
-        [Some(values), None] if op != BinaryOp::Div => Some((node.inputs[1], values)),
-        _ => None,
-    }
-}
-
-/// Whether a positive number stays positive.
-fn keeps_sign(op: BinaryOp, values: &[f32]) -> bool {
-    match op {
-        BinaryOp::Add => values.iter().all(|value| *value >= 0.0),
-        BinaryOp::Mul | BinaryOp::Div => values.iter().all(|value| *value > 0.0),
-        _ => false,
-    }
-}
-
 /// Why the graph cannot mean what was declared of its spread output, and the cure.
 pub fn contradiction(graph: &Graph, spread: ValueId, head: Spread) -> Option<String> {
-    match (maker(graph, spread), head) {
-        (Maker::Positive(op), Spread::LogVar | Spread::LogSigma) => Some(format!(
+    let range = &ranges(graph)[spread];
+    let op = &range.op;
+    match head {
+        Spread::LogVar | Spread::LogSigma if range.is_never_negative() => Some(format!(
             "the graph makes it with {op}, so it is never negative, which no logarithm is: declare head = \"sigma\" or \"var\", as the model was trained"
         )),
-        (Maker::Positive(op), Spread::SoftplusSigma | Spread::SoftplusVar) => Some(format!(
+        Spread::SoftplusSigma | Spread::SoftplusVar if range.is_never_negative() => Some(format!(
             "the graph makes it with {op}, so it is positive already: declare head = \"sigma\" or \"var\", as the model was trained"
         )),
-        (Maker::Unbounded(op), Spread::Sigma | Spread::Var) => Some(format!(
+        Spread::Sigma | Spread::Var if range.goes_negative => Some(format!(
             "the graph makes it with {op}, so it can be negative: declare head = \"logvar\", \"log_sigma\", \"softplus_sigma\" or \"softplus_var\", as the model was trained"
         )),
         _ => None,
     }
+}
+
+/// Why the graph, which draws from its posterior itself, contradicts the outputs (positions among all)
+/// that were declared as mean and spread.
+pub(super) fn drawn_otherwise(
+    source: &Source,
+    [mean, spread]: [usize; 2],
+    head: Spread,
+) -> Option<String> {
+    let graph = &source.graph;
+    let makers = Makers::of(graph);
+    let may_be_noise = |draw: &Draw| {
+        let input = graph.inputs.iter().position(|input| *input == draw.noise);
+        input.is_some_and(|at| matches!(source.input_roles[at], Some(Role::Eps) | None))
+    };
+    let value = |output: usize| makers.source(graph.outputs[output].1);
+    let name = |output: usize| &graph.outputs[output].0;
+    let (loc, scale) = (value(mean), value(spread));
+    draws(graph).into_iter().filter(may_be_noise).find_map(|draw| {
+        let readings = readings(graph, draw.scale);
+        let reads = |value: ValueId| readings.iter().find(|reading| reading.value == value);
+        let formula = |reading: &Reading, output: usize| reading.formula.replace("{}", name(output));
+        if draw.mean == scale
+            && let Some(reading) = reads(loc)
+        {
+            return Some(format!(
+                "{:?} and {:?} have changed places: the graph draws {} + {} * noise; declare {:?} as the mean and {:?} as the spread",
+                name(mean),
+                name(spread),
+                name(spread),
+                formula(reading, mean),
+                name(spread),
+                name(mean)
+            ));
+        }
+        let reading = reads(scale).filter(|_| draw.mean == loc)?;
+        (Spread::from(reading.head) != head).then(|| {
+            format!(
+                "the graph draws {} + {} * noise, so {:?} is the head \"{}\": declare it so, or correct the outputs",
+                name(mean),
+                formula(reading, spread),
+                name(spread),
+                reading.head.name()
+            )
+        })
+    })
 }

@@ -1,207 +1,282 @@
-//! What a graph's structure and names say about its tensors.
+//! What a graph's structure and names say about its outputs.
 
-use super::listed;
-use crate::import::{Graph, Node, Op, ValueId};
+use super::names::{is_mean, spread_of, stem};
+use super::{Decision, listed, quoted};
+use crate::import::{Graph, Op, ValueId};
 use crate::manifest::Head;
 use crate::model::contradiction;
-use elbow_core::kernels::{BinaryOp, Unary};
+use crate::model::range::ranges;
+use crate::model::sampling::{Draw, Makers, Reading, draws, readings};
+use elbow_core::kernels::Unary;
 
-/// A name, and the reason for its role.
-type Named = (String, String);
-
-/// Roles of an encoder.
+/// The two heads of a posterior, and why they are these.
+#[derive(Clone, Debug)]
 pub(super) struct Heads {
-    pub input: Named,
-    pub mean: Named,
-    pub spread: Named,
-    pub head: &'static str,
+    pub mean: String,
+    pub mean_why: String,
+    pub spread: String,
+    pub spread_why: String,
+    pub head: Head,
+    pub eps: f32,
+    pub clamp: Option<[f32; 2]>,
 }
 
-/// Roles of a decoder.
-pub(super) struct Roles {
-    pub latent: Named,
-    pub mean: Named,
-    pub likelihood: (&'static str, &'static str),
-}
-
-/// The heads of an encoder, or the candidates among which nothing decides.
-pub(super) fn heads(graph: &Graph) -> Result<Heads, String> {
-    let sampled = sample(graph);
-    let noise = sampled.as_ref().map(|sample| sample.noise);
-    let input = lone_input(graph, noise)?;
-    let found = sampled.and_then(|sample| by_sample(graph, &sample)).or_else(|| by_names(graph));
-    let Some((mean, spread, head)) = found else {
-        return Err(format!(
-            "nothing tells which output is the mean and what the spread is; the candidates are {}. \
-             Write the manifest by hand, or export with output_names=[\"mu\", \"logvar\"]",
-            listed(graph)
-        ));
-    };
-    let id = |name: &str| graph.outputs.iter().find(|(other, _)| other == name).map(|(_, id)| *id);
-    if let (Some(loc), Some(scale)) = (id(&mean.0), id(&spread.0)) {
-        if graph.values[loc].shape != graph.values[scale].shape {
-            return Err(format!(
-                "{:?} and {:?} are named like heads but have unequal shapes; the candidates are {}. Write the manifest by hand",
-                mean.0,
-                spread.0,
-                listed(graph)
-            ));
-        }
-        let declared = Head::from_name(head).map(Into::into);
-        if let Some(why) = declared.and_then(|head| contradiction(graph, scale, head)) {
-            return Err(format!(
-                "output {:?} is named like {head}, but {why}. Write the manifest by hand",
-                spread.0
-            ));
-        }
+/// The posteriors of an encoder, first to last.
+pub(super) fn posteriors(graph: &Graph) -> Result<Vec<Heads>, Decision> {
+    let mut found = by_draws(graph);
+    if found.is_empty() {
+        found = by_names(graph);
     }
-    Ok(Heads { input, mean, spread, head })
+    if found.is_empty() {
+        found = by_structure(graph)?.into_iter().collect();
+    }
+    if found.is_empty() {
+        return Err(undecided(graph));
+    }
+    for heads in &mut found {
+        check(graph, heads)?;
+        bounds(graph, heads);
+    }
+    Ok(found)
 }
 
-/// The roles of a decoder.
-pub(super) fn decoder(graph: &Graph) -> Result<Roles, String> {
-    let latent = lone_input(graph, None)?;
-    let [(name, id)] = &graph.outputs[..] else {
-        return Err(format!(
-            "expected one output, the observation's mean; the candidates are {}. Write the manifest by hand",
+/// Names and shapes agree, and the graph does not contradict the head.
+fn check(graph: &Graph, heads: &Heads) -> Result<(), Decision> {
+    let (Some(loc), Some(scale)) = (value(graph, &heads.mean), value(graph, &heads.spread)) else {
+        return Ok(());
+    };
+    if graph.values[loc].shape != graph.values[scale].shape {
+        return Err(Decision(format!(
+            "{:?} and {:?} are named like heads but have unequal shapes; the candidates are {}. Write the manifest by hand",
+            heads.mean,
+            heads.spread,
             listed(graph)
-        ));
-    };
-    let sigmoid = producer(graph, *id).is_some_and(|node| node.op == Op::Unary(Unary::Sigmoid));
-    let likelihood = if words(name).iter().any(|word| word.starts_with("logit")) {
-        ("{ family = \"bernoulli\", mean_is = \"logit\" }", "the output's name says logit")
-    } else if sigmoid {
-        (
-            "{ family = \"bernoulli\", mean_is = \"probability\" }",
-            "the graph ends in Sigmoid, so its values are probabilities",
-        )
-    } else {
-        (
-            "{ family = \"gaussian\", log_sigma = 0.0 }",
-            "the output is unbounded; its noise is not in the graph: REPLACE log_sigma by the trained value",
-        )
-    };
-    Ok(Roles { latent, mean: (name.clone(), "the only output".into()), likelihood })
-}
-
-fn lone_input(graph: &Graph, noise: Option<ValueId>) -> Result<Named, String> {
-    let inputs: Vec<&str> = graph.inputs.iter().map(|id| graph.values[*id].name.as_str()).collect();
-    let others: Vec<ValueId> =
-        graph.inputs.iter().copied().filter(|id| Some(*id) != noise).collect();
-    match (&others[..], noise) {
-        ([id], None) => Ok((graph.values[*id].name.clone(), "the only input".into())),
-        ([id], Some(noise)) => Ok((
-            graph.values[*id].name.clone(),
-            format!("the other input, {:?}, is the noise of the sample", graph.values[noise].name),
-        )),
-        _ => Err(format!(
-            "expected one input beside the noise, found {inputs:?}; write the manifest by hand"
-        )),
+        )));
+    }
+    match contradiction(graph, scale, heads.head.into()) {
+        Some(why) => Err(Decision(format!(
+            "output {:?} is named like {}, but {why}. Write the manifest by hand",
+            heads.spread,
+            heads.head.name()
+        ))),
+        None => Ok(()),
     }
 }
 
-/// `z = mean + noise * scale`, as the graph computes it.
-struct Sample {
-    z: String,
-    noise: ValueId,
-    mean: ValueId,
-    scale: ValueId,
+/// A clip that makes the spread output, as bounds of the log-variance.
+fn bounds(graph: &Graph, heads: &mut Heads) {
+    let Some(scale) = value(graph, &heads.spread) else { return };
+    let factor = match heads.head {
+        Head::LogVar => 1.0,
+        Head::LogSigma => 2.0,
+        _ => return,
+    };
+    let makers = Makers::of(graph);
+    if let Some((Unary::Clip(low, high), _)) = makers.unary(makers.source(scale))
+        && heads.clamp.is_none()
+        && low.is_finite()
+        && high.is_finite()
+    {
+        heads.clamp = Some([factor * low, factor * high]);
+        heads.spread_why += &format!("; the graph clips it to [{low}, {high}]");
+    }
 }
 
-fn sample(graph: &Graph) -> Option<Sample> {
-    let is_input = |id: &ValueId| graph.inputs.contains(id);
-    graph.outputs.iter().find_map(|(name, id)| {
-        let (a, b) = operands(graph, *id, BinaryOp::Add)?;
-        [(a, b), (b, a)].into_iter().find_map(|(mean, product)| {
-            let (c, d) = operands(graph, product, BinaryOp::Mul)?;
-            let (noise, scale) = if is_input(&c) { (c, d) } else { (d, c) };
-            is_input(&noise).then(|| Sample { z: name.clone(), noise, mean, scale })
+fn value(graph: &Graph, output: &str) -> Option<ValueId> {
+    graph.outputs.iter().find(|(name, _)| name == output).map(|(_, id)| *id)
+}
+
+/// Heads from which the graph draws itself; a draw whose heads are no outputs says nothing.
+fn by_draws(graph: &Graph) -> Vec<Heads> {
+    let makers = Makers::of(graph);
+    let output = |wanted: ValueId| {
+        let same = |(_, id): &&(String, ValueId)| makers.source(*id) == makers.source(wanted);
+        graph.outputs.iter().find(same).map(|(name, _)| name.clone())
+    };
+    let heads = |draw: Draw| {
+        let mean = output(draw.mean)?;
+        let z = output(draw.z).unwrap_or_else(|| graph.values[draw.z].name.clone());
+        readings(graph, draw.scale).into_iter().find_map(|reading| {
+            let Reading { value, head, eps, clamp, formula } = reading;
+            let spread = output(value)?;
+            let formula = formula.replace("{}", &spread);
+            let why = format!("the graph samples {z} = {mean} + noise * {formula}");
+            Some(Heads {
+                mean: mean.clone(),
+                mean_why: why.clone(),
+                spread,
+                spread_why: why,
+                head,
+                eps,
+                clamp,
+            })
         })
-    })
+    };
+    let mut found: Vec<Heads> = Vec::new();
+    for heads in draws(graph).into_iter().filter_map(heads) {
+        if found.iter().all(|other| other.mean != heads.mean) {
+            found.push(heads);
+        }
+    }
+    found
 }
 
-fn by_sample(graph: &Graph, sample: &Sample) -> Option<(Named, Named, &'static str)> {
-    let output = |id: ValueId| {
-        graph.outputs.iter().find(|(_, other)| *other == id).map(|(name, _)| name.clone())
+/// Outputs named like a mean, each with the one that is named like its spread; nothing if one has
+/// none, or several.
+fn by_names(graph: &Graph) -> Vec<Heads> {
+    let names = || graph.outputs.iter().map(|(name, _)| name);
+    let spreads: Vec<&String> = names().filter(|name| spread_of(name).is_some()).collect();
+    let means: Vec<&String> = names().filter(|name| is_mean(name)).collect();
+    if means.len() != spreads.len() {
+        return Vec::new();
+    }
+    let pair = |mean: &&String| {
+        let alike = |spread: &&&String| means.len() == 1 || stem(spread) == stem(mean);
+        let mut own = spreads.iter().filter(alike);
+        let spread = own.next().filter(|_| own.next().is_none())?;
+        let head = spread_of(spread)?;
+        Some(Heads {
+            mean: mean.to_string(),
+            mean_why: "the output's name says mean".into(),
+            spread: spread.to_string(),
+            spread_why: format!("the output's name says {}", head.name()),
+            head,
+            eps: 0.0,
+            clamp: None,
+        })
     };
-    let mean = output(sample.mean)?;
-    let exponent = producer(graph, sample.scale)
-        .filter(|node| node.op == Op::Unary(Unary::Exp))
-        .map(|node| node.inputs[0]);
-    let halved = exponent.and_then(|id| half_of(graph, id));
-    let candidates = [
-        (halved, "logvar", "exp(0.5 * "),
-        (exponent, "log_sigma", "exp("),
-        (Some(sample.scale), "sigma", "("),
-    ];
-    let z = &sample.z;
-    candidates.into_iter().find_map(|(id, head, form)| {
-        let spread = output(id?)?;
-        let why = format!("the graph samples {z} = {mean} + noise * {form}{spread})");
-        Some(((mean.clone(), why.clone()), (spread, why), head))
-    })
+    means.iter().map(pair).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-/// `h` of `0.5 * h` or `h / 2`.
-fn half_of(graph: &Graph, id: ValueId) -> Option<ValueId> {
-    let constant = |id: ValueId, value: f32| {
-        graph.values[id].constant.as_ref().is_some_and(|values| values.iter().all(|v| *v == value))
+/// Two outputs of one shape of which one is never negative and can only be a spread.
+fn by_structure(graph: &Graph) -> Result<Option<Heads>, Decision> {
+    let ranges = ranges(graph);
+    let shape = |id: ValueId| &graph.values[id].shape;
+    let mut pairs = Vec::new();
+    for (mean, loc) in &graph.outputs {
+        for (spread, scale) in &graph.outputs {
+            let fits = shape(*loc) == shape(*scale)
+                && ranges[*loc].goes_negative
+                && ranges[*scale].is_never_negative();
+            if fits {
+                pairs.push((mean, spread, *scale));
+            }
+        }
+    }
+    let [(mean, spread, scale)] = pairs[..] else { return clipped(graph) };
+    let op = &ranges[scale].op;
+    let Some((head, why)) = positive_head(graph, spread, scale) else {
+        return Err(Decision(format!(
+            "{mean:?} is the mean and {spread:?}, made by {op}, the spread, but nothing tells whether that is the standard deviation or the variance; decide, and write one of\n  {}\n  {}",
+            lines(mean, spread, Head::Sigma),
+            lines(mean, spread, Head::Var)
+        )));
     };
-    let node = producer(graph, id)?;
-    let [a, b] = node.inputs[..] else { return None };
-    match node.op {
-        Op::Binary(BinaryOp::Mul) if constant(b, 0.5) => Some(a),
-        Op::Binary(BinaryOp::Mul) if constant(a, 0.5) => Some(b),
-        Op::Binary(BinaryOp::Div) if constant(b, 2.0) => Some(a),
+    Ok(Some(Heads {
+        mean: mean.clone(),
+        mean_why: format!("it takes both signs, {spread} does not"),
+        spread: spread.clone(),
+        spread_why: format!("{why}, and never negative"),
+        head,
+        eps: 0.0,
+        clamp: None,
+    }))
+}
+
+/// One of two outputs of one shape is clipped from below zero on: the logarithm of a spread, but of
+/// which is not known.
+fn clipped(graph: &Graph) -> Result<Option<Heads>, Decision> {
+    let makers = Makers::of(graph);
+    let [(first, a), (second, b)] = &graph.outputs[..] else { return Ok(None) };
+    let clip = |value: ValueId| match makers.unary(makers.source(value)) {
+        Some((Unary::Clip(low, high), _)) if low < 0.0 && low.is_finite() && high.is_finite() => {
+            Some([low, high])
+        }
+        _ => None,
+    };
+    let (mean, spread, [low, high]) = match (clip(*a), clip(*b)) {
+        (None, Some(clip)) => (first, second, clip),
+        (Some(clip), None) => (second, first, clip),
+        _ => return Ok(None),
+    };
+    let line = |head: Head, factor: f32| {
+        let plain = lines(mean, spread, head);
+        let bounds = format!(", clamp = [{:?}, {:?}] }}", factor * low, factor * high);
+        plain.strip_suffix(" }").map_or(plain.clone(), |plain| format!("{plain}{bounds}"))
+    };
+    if spread_of(spread).is_some() || graph.values[*a].shape != graph.values[*b].shape {
+        return Ok(None);
+    }
+    Err(Decision(format!(
+        "{spread:?} is clipped to [{low}, {high}] and so the logarithm of a spread, {mean:?} the mean, but nothing tells whether it is that of the variance or of the standard deviation; decide, and write one of\n  {}\n  {}",
+        line(Head::LogVar, 1.0),
+        line(Head::LogSigma, 2.0)
+    )))
+}
+
+/// Whether a positive output is a standard deviation or a variance: `exp(0.5 * h)` and roots are the
+/// former, and a name may say so.
+fn positive_head(graph: &Graph, name: &str, value: ValueId) -> Option<(Head, String)> {
+    let named = spread_of(name).filter(|head| matches!(head, Head::Sigma | Head::Var));
+    if let Some(head) = named {
+        return Some((head, format!("the output's name says {}", head.name())));
+    }
+    let makers = Makers::of(graph);
+    let value = makers.source(value);
+    let inner = makers.plus(value).map_or(value, |(inner, _)| inner);
+    match makers.unary(inner)? {
+        (Unary::Exp, exponent) => {
+            makers.half(exponent).map(|_| (Head::Sigma, "it is exp(0.5 * h)".into()))
+        }
+        (Unary::Sqrt, _) => Some((Head::Sigma, "it is a square root".into())),
         _ => None,
     }
 }
 
-/// One output named like a mean and one named like a spread, and no other like them.
-fn by_names(graph: &Graph) -> Option<(Named, Named, &'static str)> {
-    let lone = |is: &dyn Fn(&str) -> bool| {
-        let mut named = graph.outputs.iter().filter(|(name, _)| is(name));
-        named.next().filter(|_| named.next().is_none()).map(|(name, _)| name.clone())
+/// What a manifest says of these heads.
+fn lines(mean: &str, spread: &str, head: Head) -> String {
+    format!(
+        "mean = {}, spread = {{ output = {}, head = \"{}\" }}",
+        quoted(mean),
+        quoted(spread),
+        head.name()
+    )
+}
+
+/// The candidates, and what to write once it is known which is which.
+fn undecided(graph: &Graph) -> Decision {
+    let halves = halves(graph);
+    let how = match &halves {
+        Some((first, second, op)) => format!(
+            "{first:?} and {second:?} are parts of the result of one {op}, which does not say which is the mean"
+        ),
+        None => "nothing tells which output is the mean and what the spread is".into(),
     };
-    let mean = lone(&is_mean)?;
-    let spread = lone(&|name| spread_of(name).is_some())?;
-    let head = spread_of(&spread)?;
-    let reason = format!("the output's name says {head}");
-    Some(((mean, "the output's name says mean".into()), (spread, reason), head))
+    let (mean, spread) = match halves {
+        Some((first, second, _)) => (first, second),
+        None => ("MEAN".into(), "SPREAD".into()),
+    };
+    let either = match mean.as_str() {
+        "MEAN" => String::new(),
+        _ => format!("\n  {}", lines(&spread, &mean, Head::LogVar)),
+    };
+    Decision(format!(
+        "{how}; the candidates are {}. Decide, and write the manifest by hand with lines such as\n  {}{either}\nor export with output_names=[\"mu\", \"logvar\"]",
+        listed(graph),
+        lines(&mean, &spread, Head::LogVar),
+    ))
 }
 
-fn is_mean(name: &str) -> bool {
-    spread_of(name).is_none()
-        && words(name).iter().any(|word| ["mu", "mean", "loc"].contains(&&**word))
-}
-
-/// The head that a name says.
-fn spread_of(name: &str) -> Option<&'static str> {
-    let words = words(name);
-    let has = |names: &[&str]| words.iter().any(|word| names.contains(&&**word));
-    let scales = ["sigma", "std", "stddev", "scale"];
-    match has(&["log", "ln"]) {
-        _ if has(&["logvar", "logvariance"]) => Some("logvar"),
-        _ if has(&["logsigma", "logstd", "logscale"]) => Some("log_sigma"),
-        true if has(&["var", "variance"]) => Some("logvar"),
-        true if has(&scales) => Some("log_sigma"),
-        false if has(&["var", "variance"]) => Some("var"),
-        false if has(&scales) => Some("sigma"),
-        _ => None,
-    }
-}
-
-/// Small letters between anything else.
-fn words(name: &str) -> Vec<String> {
-    let words = name.split(|c: char| !c.is_ascii_alphabetic());
-    words.filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
-}
-
-fn producer(graph: &Graph, id: ValueId) -> Option<&Node> {
-    graph.nodes.iter().find(|node| node.output == id)
-}
-
-fn operands(graph: &Graph, id: ValueId, op: BinaryOp) -> Option<(ValueId, ValueId)> {
-    let node = producer(graph, id).filter(|node| node.op == Op::Binary(op))?;
-    Some((node.inputs[0], node.inputs[1]))
+/// Two outputs that are parts of one value, and what makes it: `Split` and `chunk`.
+fn halves(graph: &Graph) -> Option<(String, String, String)> {
+    let makers = Makers::of(graph);
+    let whole = |id: ValueId| {
+        let node = makers.get(makers.source(id))?;
+        matches!(node.op, Op::Slice { .. } | Op::Take { .. }).then(|| makers.source(node.inputs[0]))
+    };
+    let parts: Vec<(&String, ValueId)> =
+        graph.outputs.iter().filter_map(|(name, id)| Some((name, whole(*id)?))).collect();
+    let [(first, a), (second, b)] = parts[..] else { return None };
+    let op = makers.get(a).filter(|_| a == b)?;
+    Some((first.clone(), second.clone(), op.op_type.clone()))
 }

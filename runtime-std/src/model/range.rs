@@ -1,0 +1,254 @@
+//! What a graph shows of its values: bounds that hold for every input and all weights but the known
+//! positive ones.
+
+use super::sampling::Makers;
+use crate::import::{Graph, Node, NoiseKind, Op, Pooling, Value, ValueId};
+use elbow_core::kernels::{BinaryOp, Reduction, Unary};
+
+/// Bounds of all values of a tensor.
+#[derive(Clone, Debug)]
+pub struct Range {
+    /// No value is below; minus infinity where nothing is known.
+    pub low: f32,
+    /// No value is above.
+    pub high: f32,
+    /// Whether some value is negative for some input, as far as the operator goes.
+    pub goes_negative: bool,
+    /// The operator that the bounds come from.
+    pub op: String,
+}
+
+impl Range {
+    /// Whether no value is ever negative.
+    pub fn is_never_negative(&self) -> bool {
+        self.low >= 0.0
+    }
+
+    fn new(low: f32, high: f32, op: &str) -> Self {
+        let low = if low.is_nan() { f32::NEG_INFINITY } else { low };
+        let high = if high.is_nan() { f32::INFINITY } else { high };
+        Self { low, high, goes_negative: false, op: op.into() }
+    }
+
+    fn unknown(op: &str) -> Self {
+        Self::new(f32::NEG_INFINITY, f32::INFINITY, op)
+    }
+
+    /// Other bounds; negative values remain where there were some and the bounds allow it.
+    fn within(&self, low: f32, high: f32) -> Self {
+        let bounds = Self::new(low, high, &self.op);
+        Self { goes_negative: self.goes_negative && bounds.low < 0.0, ..bounds }
+    }
+
+    /// The smallest range around both; which of them a value is from is not known.
+    fn or(&self, other: &Self) -> Self {
+        let bounds = Self::new(self.low.min(other.low), self.high.max(other.high), &self.op);
+        Self { goes_negative: self.goes_negative && other.goes_negative, ..bounds }
+    }
+}
+
+/// The range of every value of the graph.
+pub fn ranges(graph: &Graph) -> Vec<Range> {
+    let mut ranges: Vec<Range> = graph.values.iter().map(of_value).collect();
+    for noise in &graph.noise {
+        ranges[noise.value] = match noise.kind {
+            NoiseKind::Normal => Range { goes_negative: true, ..Range::unknown("noise") },
+            NoiseKind::Uniform => Range::new(0.0, 1.0, "noise"),
+        };
+    }
+    let makers = Makers::of(graph);
+    for node in graph.nodes.iter().filter(|node| graph.values[node.output].constant.is_none()) {
+        ranges[node.output] = match makers.where_large(node) {
+            Some((large, otherwise)) => {
+                let large = Range::new(ranges[large].low.max(0.0), f32::INFINITY, &node.op_type);
+                Range { op: ranges[otherwise].op.clone(), ..large.or(&ranges[otherwise]) }
+            }
+            None => of_node(graph, &ranges, node),
+        };
+    }
+    ranges
+}
+
+fn of_value(value: &Value) -> Range {
+    match &value.constant {
+        Some(values) => {
+            let low = values.iter().copied().fold(f32::INFINITY, f32::min);
+            let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            Range { goes_negative: low < 0.0, ..Range::new(low, high, "a constant") }
+        }
+        None => Range::unknown("an input"),
+    }
+}
+
+fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
+    let op = node.op_type.as_str();
+    let input = |at: usize| {
+        node.inputs.get(at).map_or_else(|| Range::unknown(op), |id| ranges[*id].clone())
+    };
+    let x = input(0);
+    let all = || node.inputs.iter().map(|id| ranges[*id].clone()).reduce(|a, b| a.or(&b));
+    match &node.op {
+        Op::Unary(f) => unary(*f, &x, op),
+        Op::Binary(f) => binary(graph, ranges, node, *f),
+        Op::Reshape
+        | Op::Transpose { .. }
+        | Op::Expand
+        | Op::Slice { .. }
+        | Op::Take { .. }
+        | Op::TakeBy { .. } => x,
+        Op::Concat { .. } => all().unwrap_or_else(|| Range::unknown(op)),
+        Op::Where => input(1).or(&input(2)),
+        Op::Pad { value, .. } => x.within(x.low.min(*value), x.high.max(*value)),
+        Op::Softmax { log: false, .. } => Range::new(0.0, 1.0, op),
+        Op::Softmax { log: true, .. } => Range::new(f32::NEG_INFINITY, 0.0, op),
+        Op::ArgExtreme { .. } => Range::new(0.0, f32::INFINITY, op),
+        Op::Pool { kind: Pooling::Max, .. } => x,
+        Op::Pool { kind: Pooling::Average { .. }, .. } => x.within(x.low.min(0.0), x.high.max(0.0)),
+        Op::CumSum { .. } => sum(&x, op),
+        Op::Reduce { reduction, .. } => match reduction {
+            Reduction::Mean | Reduction::Max | Reduction::Min => x,
+            Reduction::Sum => sum(&x, op),
+            Reduction::Product if x.low >= 0.0 => Range::new(0.0, f32::INFINITY, op),
+            Reduction::Product => Range::unknown(op),
+            Reduction::SumOfSquares | Reduction::SumOfMagnitudes => {
+                Range::new(0.0, f32::INFINITY, op)
+            }
+        },
+        Op::Resample { weights, .. } if weights.iter().all(|weight| *weight >= 0.0) => sum(&x, op),
+        Op::Gemm { alpha, beta, .. } if *alpha >= 0.0 && *beta >= 0.0 => product(&all(), op),
+        Op::MatMul | Op::Conv { .. } | Op::ConvTranspose { .. } => product(&all(), op),
+        Op::Gemm { .. } | Op::BatchNormalization { .. } => {
+            Range { goes_negative: true, ..Range::unknown(op) }
+        }
+        Op::Resample { .. } | Op::Normalize { .. } | Op::Recurrent { .. } => Range::unknown(op),
+    }
+}
+
+/// A sum of many: never negative if its terms are not.
+fn sum(x: &Range, op: &str) -> Range {
+    match (x.low >= 0.0, x.high <= 0.0) {
+        (true, _) => Range { op: x.op.clone(), ..Range::new(0.0, f32::INFINITY, op) },
+        (_, true) => Range::new(f32::NEG_INFINITY, 0.0, op),
+        _ => Range::unknown(op),
+    }
+}
+
+/// Sums of products: of weights of either sign they are, too.
+fn product(operands: &Option<Range>, op: &str) -> Range {
+    match operands {
+        Some(range) if range.low >= 0.0 => Range::new(0.0, f32::INFINITY, op),
+        _ => Range { goes_negative: true, ..Range::unknown(op) },
+    }
+}
+
+fn unary(f: Unary, x: &Range, op: &str) -> Range {
+    let (low, high) = (x.low, x.high);
+    let infinity = f32::INFINITY;
+    // Keeps the sign of each value.
+    let odd = |bound: f32| x.within(if low >= 0.0 { 0.0 } else { -bound }, bound);
+    // Keeps the sign, with its lowest value between.
+    let dipped = |dip: f32| x.within(if low >= 0.0 { 0.0 } else { dip }, high.max(0.0));
+    match f {
+        Unary::Relu => Range::new(low.max(0.0), high.max(0.0), op),
+        Unary::Exp => Range::new(low.exp(), high.exp(), op),
+        Unary::Softplus | Unary::Abs | Unary::Square | Unary::ThresholdedRelu(_) => {
+            Range::new(0.0, infinity, op)
+        }
+        Unary::Sqrt => Range::new(low.max(0.0).sqrt(), high.sqrt(), op),
+        Unary::Sigmoid | Unary::HardSigmoid(..) | Unary::Not => Range::new(0.0, 1.0, op),
+        Unary::Tanh | Unary::Erf | Unary::Softsign | Unary::Sign => odd(1.0),
+        Unary::Sin | Unary::Cos => Range::new(-1.0, 1.0, op),
+        Unary::LeakyRelu(alpha) if alpha >= 0.0 => odd(infinity),
+        Unary::LeakyRelu(_) => Range::unknown(op),
+        Unary::Elu(alpha) | Unary::Celu(alpha) => dipped(-alpha.abs()),
+        Unary::Selu(alpha, gamma) => {
+            let reached = dipped(-(alpha * gamma).abs());
+            Range { high: infinity, ..reached }
+        }
+        Unary::Silu => dipped(-0.2785),
+        Unary::Gelu | Unary::GeluTanh => dipped(-0.1701),
+        Unary::Mish => dipped(-0.3089),
+        Unary::HardSwish => dipped(-0.375),
+        Unary::Clip(least, most) => {
+            let bounded = x.within(low.max(least).min(most), high.min(most).max(least));
+            if low >= least { bounded } else { Range { op: op.into(), ..bounded } }
+        }
+        Unary::Neg => Range::new(-high, -low, op),
+        Unary::Reciprocal if low >= 0.0 => Range::new(0.0, infinity, op),
+        Unary::Log if low > 0.0 => Range::new(low.ln(), high.ln(), op),
+        Unary::Reciprocal | Unary::Log => Range::unknown(op),
+        Unary::Floor | Unary::Ceil | Unary::Round | Unary::Trunc => {
+            x.within(low.floor(), high.ceil())
+        }
+    }
+}
+
+fn binary(graph: &Graph, ranges: &[Range], node: &Node, f: BinaryOp) -> Range {
+    let [a, b] = [node.inputs[0], node.inputs[1]];
+    let constant = |id: ValueId| graph.values[id].constant.is_some();
+    let (x, y) = (&ranges[a], &ranges[b]);
+    // Of one computed operand what is known stays known; two may depend on each other.
+    let kept = match (constant(a), constant(b)) {
+        (false, true) => Some(x),
+        (true, false) => Some(y),
+        _ => None,
+    };
+    let bounds = |low: f32, high: f32| match kept {
+        Some(kept) => kept.within(low, high),
+        None => Range::new(low, high, &node.op_type),
+    };
+    match f {
+        BinaryOp::Add => bounds(x.low + y.low, x.high + y.high),
+        BinaryOp::Sub if constant(b) => x.within(x.low - y.high, x.high - y.low),
+        BinaryOp::Sub => Range::new(x.low - y.high, x.high - y.low, &node.op_type),
+        BinaryOp::Mul if a == b => Range::new(0.0, f32::INFINITY, &node.op_type),
+        BinaryOp::Mul => {
+            let [low, high] = products(x, y);
+            bounds(low, high)
+        }
+        BinaryOp::Div if y.low > 0.0 => {
+            let over = Range::new(1.0 / y.high, 1.0 / y.low, "");
+            let [low, high] = products(x, &over);
+            if constant(b) { x.within(low, high) } else { Range::new(low, high, &node.op_type) }
+        }
+        BinaryOp::Div if x.low >= 0.0 && y.low >= 0.0 => {
+            Range::new(0.0, f32::INFINITY, &node.op_type)
+        }
+        BinaryOp::Pow if x.low >= 0.0 || is_even(graph, b) => {
+            Range::new(0.0, f32::INFINITY, &node.op_type)
+        }
+        BinaryOp::Max => bounds(x.low.max(y.low), x.high.max(y.high)),
+        BinaryOp::Min => bounds(x.low.min(y.low), x.high.min(y.high)),
+        BinaryOp::PRelu if y.low >= 0.0 => {
+            x.within(if x.low >= 0.0 { 0.0 } else { f32::NEG_INFINITY }, x.high.max(0.0))
+        }
+        BinaryOp::Greater
+        | BinaryOp::GreaterOrEqual
+        | BinaryOp::Less
+        | BinaryOp::LessOrEqual
+        | BinaryOp::Equal
+        | BinaryOp::And
+        | BinaryOp::Or
+        | BinaryOp::Xor => Range::new(0.0, 1.0, &node.op_type),
+        BinaryOp::Div | BinaryOp::Pow | BinaryOp::PRelu | BinaryOp::Fmod | BinaryOp::Mod => {
+            Range::unknown(&node.op_type)
+        }
+    }
+}
+
+/// The extremes of the four products; zero times infinity is zero here.
+fn products(x: &Range, y: &Range) -> [f32; 2] {
+    let product = |a: f32, b: f32| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
+    let all = [(x.low, y.low), (x.low, y.high), (x.high, y.low), (x.high, y.high)];
+    let all = all.map(|(a, b)| product(a, b));
+    [
+        all.into_iter().fold(f32::INFINITY, f32::min),
+        all.into_iter().fold(f32::NEG_INFINITY, f32::max),
+    ]
+}
+
+/// Whether an exponent is even throughout.
+fn is_even(graph: &Graph, exponent: ValueId) -> bool {
+    let constant = graph.values[exponent].constant.as_ref();
+    constant.is_some_and(|values| values.iter().all(|value| value % 2.0 == 0.0))
+}

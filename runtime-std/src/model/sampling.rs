@@ -1,0 +1,222 @@
+//! How a graph draws from its posteriors itself: `z = mean + scale * noise`.
+
+use crate::import::{Graph, Node, Op, ValueId};
+use crate::manifest::Head;
+use elbow_core::kernels::{BinaryOp, Unary};
+
+/// A draw inside the graph.
+#[derive(Clone, Debug)]
+pub struct Draw {
+    /// The sample.
+    pub z: ValueId,
+    /// The input that is its noise.
+    pub noise: ValueId,
+    /// What the noise is added to.
+    pub mean: ValueId,
+    /// What the noise is multiplied by.
+    pub scale: ValueId,
+}
+
+/// A value from which the scale of a draw is computed, and as what.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The value.
+    pub value: ValueId,
+    /// What it holds, by the way the scale is computed.
+    pub head: Head,
+    /// Added on the way, as the head says.
+    pub eps: f32,
+    /// Bounds of the log-variance on the way.
+    pub clamp: Option<[f32; 2]>,
+    /// The scale as a formula, `{}` for the value.
+    pub formula: String,
+}
+
+/// All draws whose noise is an input of the graph, first to last.
+pub fn draws(graph: &Graph) -> Vec<Draw> {
+    let makers = Makers::of(graph);
+    let draw = |node: &Node| {
+        let (a, b) = makers.operands(node.output, BinaryOp::Add)?;
+        [(a, b), (b, a)].into_iter().find_map(|(mean, product)| {
+            let (c, d) = makers.operands(product, BinaryOp::Mul)?;
+            [(c, d), (d, c)].into_iter().find_map(|(noise, scale)| {
+                let noise = makers.source(noise);
+                let fits = graph.inputs.contains(&noise) && !graph.inputs.contains(&scale);
+                let [mean, scale] = [mean, scale].map(|id| makers.source(id));
+                let computed = makers.get(mean).is_some() && makers.get(scale).is_some();
+                (fits && computed).then_some(Draw { z: node.output, noise, mean, scale })
+            })
+        })
+    };
+    graph.nodes.iter().filter_map(draw).collect()
+}
+
+/// From what the scale of a draw is computed, the values nearest to it first.
+pub fn readings(graph: &Graph, scale: ValueId) -> Vec<Reading> {
+    let makers = Makers::of(graph);
+    let mut readings = Vec::new();
+    let mut add = |value, head, eps, clamp, formula: String| {
+        readings.push(Reading { value, head, eps, clamp, formula });
+    };
+    add(scale, Head::Sigma, 0.0, None, "{}".into());
+    let (inner, eps, plus) = match makers.plus(scale) {
+        Some((inner, eps)) => (inner, eps, format!(" + {eps}")),
+        None => (scale, 0.0, String::new()),
+    };
+    if eps != 0.0 {
+        add(inner, Head::Sigma, eps, None, format!("({{}}{plus})"));
+    }
+    match makers.unary(inner) {
+        Some((Unary::Exp, exponent)) => {
+            let halved = makers.half(exponent);
+            let (head, value, before) = match halved {
+                Some(value) => (Head::LogVar, value, "exp(0.5 * "),
+                None => (Head::LogSigma, exponent, "exp("),
+            };
+            // exp(0.5 * t) + eps is no head of a log-variance, whose eps joins the variance.
+            if eps == 0.0 || head == Head::LogSigma {
+                let double = if head == Head::LogVar { 1.0 } else { 2.0 };
+                add(value, head, eps, None, format!("{before}{{}}){plus}"));
+                if let Some((Unary::Clip(low, high), raw)) = makers.unary(value) {
+                    let clamp = (eps == 0.0).then_some([double * low, double * high]);
+                    add(raw, head, eps, clamp, format!("{before}clip({{}}, {low}, {high})){plus}"));
+                }
+            }
+        }
+        Some((Unary::Softplus, raw)) => {
+            add(raw, Head::SoftplusSigma, eps, None, format!("softplus({{}}){plus}"));
+        }
+        Some((Unary::Sqrt, variance)) if eps == 0.0 => {
+            add(variance, Head::Var, 0.0, None, "sqrt({})".into());
+            let (inner, eps, plus) = match makers.plus(variance) {
+                Some((inner, eps)) => (inner, eps, format!(" + {eps}")),
+                None => (variance, 0.0, String::new()),
+            };
+            if eps != 0.0 {
+                add(inner, Head::Var, eps, None, format!("sqrt({{}}{plus})"));
+            }
+            match makers.unary(inner) {
+                Some((Unary::Exp, raw)) => {
+                    add(raw, Head::LogVar, eps, None, format!("sqrt(exp({{}}){plus})"));
+                }
+                Some((Unary::Softplus, raw)) => {
+                    add(raw, Head::SoftplusVar, eps, None, format!("sqrt(softplus({{}}){plus})"));
+                }
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+    readings
+}
+
+/// The nodes of a graph by what they make.
+pub struct Makers<'g> {
+    graph: &'g Graph,
+    nodes: Vec<Option<&'g Node>>,
+}
+
+impl<'g> Makers<'g> {
+    /// Of all values.
+    pub fn of(graph: &'g Graph) -> Self {
+        let mut nodes = vec![None; graph.values.len()];
+        graph.nodes.iter().for_each(|node| nodes[node.output] = Some(node));
+        Self { graph, nodes }
+    }
+
+    /// The node that computes a value.
+    pub fn get(&self, value: ValueId) -> Option<&'g Node> {
+        self.nodes[value]
+    }
+
+    /// The value before nodes that change its shape only.
+    pub fn source(&self, mut value: ValueId) -> ValueId {
+        while let Some(node) = self.nodes[value].filter(|node| node.op == Op::Reshape) {
+            value = node.inputs[0];
+        }
+        value
+    }
+
+    /// The function that makes a value, and its operand.
+    pub fn unary(&self, value: ValueId) -> Option<(Unary, ValueId)> {
+        let node = self.nodes[value]?;
+        match node.op {
+            Op::Unary(f) => Some((f, self.source(node.inputs[0]))),
+            Op::Binary(BinaryOp::Max | BinaryOp::Min) => {
+                let (inner, bound) = self.with_number(node)?;
+                let max = node.op == Op::Binary(BinaryOp::Max);
+                let (low, high) =
+                    if max { (bound, f32::INFINITY) } else { (f32::NEG_INFINITY, bound) };
+                Some((Unary::Clip(low, high), inner))
+            }
+            Op::Binary(BinaryOp::Pow) => {
+                let (inner, exponent) = self.with_number(node)?;
+                (exponent == 0.5).then_some((Unary::Sqrt, inner))
+            }
+            // PyTorch's softplus is the identity for large values.
+            Op::Where => {
+                let (large, otherwise) = self.where_large(node)?;
+                let (f, inner) = self.unary(otherwise)?;
+                (f == Unary::Softplus && inner == self.source(large)).then_some((f, inner))
+            }
+            _ => None,
+        }
+    }
+
+    /// `t` and `other` of `where(t > limit, t, other)` with a limit that is not negative; in the condition
+    /// `t` may have a positive factor.
+    pub fn where_large(&self, node: &Node) -> Option<(ValueId, ValueId)> {
+        let [condition, large, otherwise] = node.inputs[..] else { return None };
+        let compares = [Op::Binary(BinaryOp::Greater), Op::Binary(BinaryOp::GreaterOrEqual)];
+        let comparison = self.nodes[condition].filter(|_| node.op == Op::Where)?;
+        let limit = self.graph.values[*comparison.inputs.get(1)?].constant.as_ref()?;
+        if !compares.contains(&comparison.op) || limit.iter().any(|limit| *limit < 0.0) {
+            return None;
+        }
+        let compared = self.source(comparison.inputs[0]);
+        let scaled = self.nodes[compared].filter(|node| node.op == Op::Binary(BinaryOp::Mul));
+        let unscaled = scaled.and_then(|node| self.with_number(node)).filter(|(_, n)| *n > 0.0);
+        let is_large = |value| value == self.source(large);
+        let fits = is_large(compared) || unscaled.is_some_and(|(value, _)| is_large(value));
+        fits.then_some((large, otherwise))
+    }
+
+    /// `x` and the number of `x + number`.
+    pub fn plus(&self, value: ValueId) -> Option<(ValueId, f32)> {
+        let node = self.nodes[value].filter(|node| node.op == Op::Binary(BinaryOp::Add))?;
+        self.with_number(node)
+    }
+
+    /// `t` of `0.5 * t` or `t / 2`.
+    pub fn half(&self, value: ValueId) -> Option<ValueId> {
+        let node = self.nodes[value]?;
+        let (inner, number) = match node.op {
+            Op::Binary(BinaryOp::Mul | BinaryOp::Div) => self.with_number(node)?,
+            _ => return None,
+        };
+        let factor = if node.op == Op::Binary(BinaryOp::Div) { 1.0 / number } else { number };
+        let divided = node.op != Op::Binary(BinaryOp::Div)
+            || self.graph.values[node.inputs[1]].constant.is_some();
+        (divided && factor == 0.5).then_some(inner)
+    }
+
+    fn operands(&self, value: ValueId, op: BinaryOp) -> Option<(ValueId, ValueId)> {
+        let node = self.nodes[self.source(value)].filter(|node| node.op == Op::Binary(op))?;
+        Some((node.inputs[0], node.inputs[1]))
+    }
+
+    /// The computed operand of a node, and the number that the other one is throughout.
+    fn with_number(&self, node: &Node) -> Option<(ValueId, f32)> {
+        let number = |id: ValueId| {
+            let values = self.graph.values[id].constant.as_ref()?;
+            let first = *values.first()?;
+            values.iter().all(|value| *value == first).then_some(first)
+        };
+        let [a, b] = node.inputs[..] else { return None };
+        match (number(a), number(b)) {
+            (None, Some(number)) => Some((self.source(a), number)),
+            (Some(number), None) => Some((self.source(b), number)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a graph's structure and names say about its inputs.
+
+use super::names::{is_noise, is_observation, is_state};
+use super::{Decision, quoted};
+use crate::import::{Graph, ValueId};
+use crate::manifest::InputRole;
+use crate::model::sampling::draws;
+
+/// A name, and the reason for its role.
+pub(super) type Named = (String, String);
+
+/// Roles of a graph's inputs.
+pub(super) struct Inputs {
+    pub x: Named,
+    /// Further inputs with their roles.
+    pub further: Vec<(Named, InputRole)>,
+    /// State inputs with their outputs.
+    pub states: Vec<(Named, String)>,
+}
+
+/// The roles of an encoder's or flow's inputs; `heads` are outputs that are known to be no state.
+pub(super) fn inputs(graph: &Graph, heads: &[&str]) -> Result<Inputs, Decision> {
+    let name = |id: ValueId| graph.values[id].name.clone();
+    let draws = draws(graph);
+    let random = |id: ValueId| graph.noise.iter().any(|noise| noise.value == id);
+    let mut data = Vec::new();
+    let mut further = Vec::new();
+    for &id in graph.inputs.iter().filter(|id| !random(**id)) {
+        if draws.iter().any(|draw| draw.noise == id) {
+            further.push(((name(id), "the graph scales it for a sample".into()), InputRole::Eps));
+        } else if is_noise(&name(id)) {
+            further.push(((name(id), "its name says noise".into()), InputRole::Eps));
+        } else {
+            data.push(id);
+        }
+    }
+    let mut states = Vec::new();
+    if data.len() > 1 {
+        data.retain(|id| match next_state(graph, *id, heads) {
+            Some(output) => {
+                let why = format!("{output} has its shape, is computed from it and named like it");
+                states.push(((name(*id), why), output));
+                false
+            }
+            None => true,
+        });
+    }
+    let observed: Vec<ValueId> = match &data[..] {
+        [only] => vec![*only],
+        _ => data.iter().copied().filter(|id| is_observation(&name(*id))).collect(),
+    };
+    let [x] = observed[..] else { return Err(undecided(graph, &data)) };
+    let why = match (graph.inputs.len(), &further[..], data.len()) {
+        (1, _, _) => "the only input".into(),
+        (_, [((noise, _), InputRole::Eps)], 1) => {
+            format!("the other input, {noise:?}, is the noise of the sample")
+        }
+        (_, _, 1) => "the only input that is neither noise nor state".into(),
+        _ => "its name says observation".into(),
+    };
+    let others = data.into_iter().filter(|id| *id != x);
+    further.extend(others.map(|id| {
+        let why = format!("a further input beside {}, neither noise nor state", name(x));
+        ((name(id), why), InputRole::Condition)
+    }));
+    Ok(Inputs { x: (name(x), why), further, states })
+}
+
+/// The output that a state input is at the next call: of its shape, computed from it, and one of the
+/// two named like a state.
+fn next_state(graph: &Graph, input: ValueId, heads: &[&str]) -> Option<String> {
+    let reached = reached(graph, input);
+    let shape = &graph.values[input].shape;
+    let fits = |(name, id): &&(String, ValueId)| {
+        graph.values[*id].shape == *shape && reached[*id] && !heads.contains(&name.as_str())
+    };
+    let candidates: Vec<&(String, ValueId)> = graph.outputs.iter().filter(fits).collect();
+    let own = &graph.values[input].name;
+    let named = |(name, _): &&&(String, ValueId)| is_state(own) || is_state(name);
+    match &candidates[..] {
+        [only] => Some(*only).filter(|output| named(&output)),
+        several => {
+            let letter = |name: &str| name.chars().next().map(|c| c.to_ascii_lowercase());
+            let mut alike = several.iter().filter(|(name, _)| letter(name) == letter(own));
+            alike.next().copied().filter(|output| alike.next().is_none() && named(&output))
+        }
+    }
+    .map(|(name, _)| name.clone())
+}
+
+/// Which values depend on `input`.
+fn reached(graph: &Graph, input: ValueId) -> Vec<bool> {
+    let mut reached = vec![false; graph.values.len()];
+    reached[input] = true;
+    for node in &graph.nodes {
+        reached[node.output] |= node.inputs.iter().any(|id| reached[*id]);
+    }
+    reached
+}
+
+fn undecided(graph: &Graph, data: &[ValueId]) -> Decision {
+    let named = |id: &ValueId| &graph.values[*id].name;
+    let shown: Vec<String> =
+        data.iter().map(|id| format!("{:?} {:?}", named(id), graph.values[*id].shape)).collect();
+    let lines: Vec<String> = data
+        .iter()
+        .map(|id| format!("  [[input]] name = {}, role = \"condition\"", quoted(named(id))))
+        .collect();
+    Decision(format!(
+        "nothing tells which input is the observation; the candidates are {}. Decide, and write the manifest by hand: encoder.input names the observation, and of the others write\n{}\n(role = \"eps\" for noise; a state goes to [state])",
+        shown.join(", "),
+        lines.join("\n")
+    ))
+}
