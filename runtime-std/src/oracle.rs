@@ -6,6 +6,7 @@
 //! the user as anything but a sentence. Tensors travel as `.npy` files in a temporary folder.
 
 use crate::error::{Context, Error, Result};
+use crate::import;
 use crate::model::Source;
 use crate::npy;
 use crate::rows::Rows;
@@ -94,8 +95,13 @@ fn ask(source: &Source, inputs: &[Rows], rows: usize, values: &[&str]) -> Result
             "cannot make a temporary folder: {error}; set TMPDIR to one that is writable"
         ))
     })?;
+    let inlined = import::without_functions(model)?;
+    let read = folder.path().join("model.onnx");
+    if let Some(bytes) = &inlined {
+        write(&read, bytes)?;
+    }
     let request = Request {
-        model: model.clone(),
+        model: if inlined.is_some() { read } else { model.clone() },
         rows,
         inputs: inputs
             .iter()

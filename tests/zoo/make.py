@@ -163,3 +163,6 @@ if __name__ == "__main__":
     elif source == "jax":
         import jax_models
         other_graphs(jax_models, wanted)
+    elif source == "script":
+        import script_models
+        other_graphs(script_models, wanted)

@@ -8,6 +8,7 @@
 mod frozen;
 pub mod graph;
 mod importer;
+mod inline;
 pub mod ops;
 mod order;
 mod problem;
@@ -75,6 +76,16 @@ pub fn import_bytes(bytes: &[u8]) -> Result<Graph> {
 /// Only where the file cannot be read, or is no ONNX model of a version that is understood.
 pub fn survey(path: &Path) -> Result<Survey> {
     survey_bytes(&read(path)?).context(path.display())
+}
+
+/// A file that calls functions of its own, with their bodies in place of the calls, for readers that
+/// know no functions; `None` for any other file.
+///
+/// # Errors
+///
+/// As [`survey`].
+pub fn without_functions(path: &Path) -> Result<Option<Vec<u8>>> {
+    proto::without_functions(&read(path)?).context(path.display())
 }
 
 fn survey_bytes(bytes: &[u8]) -> Result<Survey> {

@@ -4,7 +4,7 @@
 //! has no use for are left out, and the decoder skips them. The judge of parity (tract) reads files
 //! by its own copy.
 
-use super::problem::shown;
+use super::inline::inline;
 use crate::error::{Error, Result};
 use prost::Message;
 
@@ -41,8 +41,19 @@ pub(super) struct OperatorSet {
 pub(super) struct Function {
     #[prost(string, tag = "1")]
     pub name: String,
+    #[prost(string, repeated, tag = "4")]
+    pub input: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
+    pub output: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    pub node: Vec<Node>,
+    #[prost(message, repeated, tag = "9")]
+    pub opset_import: Vec<OperatorSet>,
     #[prost(string, tag = "10")]
     pub domain: String,
+    /// Attributes with a default.
+    #[prost(message, repeated, tag = "11")]
+    pub attribute_proto: Vec<Attribute>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -244,6 +255,32 @@ pub(super) fn data_type_name(data_type: i32) -> String {
 /// Says what is wrong with a file that is no ONNX model, or one of a version that import does not
 /// know. Garbage often decodes to an empty message, so the parts that every model has are required.
 pub(super) fn decode(bytes: &[u8]) -> Result<(Graph, i64)> {
+    let (mut model, opset) = decode_model(bytes)?;
+    let functions = std::mem::take(&mut model.functions);
+    let mut graph = model.graph.ok_or_else(|| not_onnx("with a graph"))?;
+    if graph.output.is_empty() {
+        return Err(not_onnx("whose graph has outputs"));
+    }
+    inline(&mut graph, &functions, opset)?;
+    Ok((graph, opset))
+}
+
+/// A file that calls functions of its own without them; `None` for any other file.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub(super) fn without_functions(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let (mut model, opset) = decode_model(bytes)?;
+    let functions = std::mem::take(&mut model.functions);
+    let Some(graph) = model.graph.as_mut().filter(|_| !functions.is_empty()) else {
+        return Ok(None);
+    };
+    inline(graph, &functions, opset)?;
+    Ok(Some(model.encode_to_vec()))
+}
+
+fn decode_model(bytes: &[u8]) -> Result<(Model, i64)> {
     if bytes.is_empty() {
         return Err(Error::input("the file is empty; export the model again"));
     }
@@ -259,19 +296,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Graph, i64)> {
         )));
     }
     let opset = opset(&model)?;
-    if let Some(function) = model.functions.first() {
-        return Err(Error::input(format!(
-            "the model defines functions of its own ({} in all, the first is `{}`), which are not read; \
-             inline them: `onnx.inliner.inline_local_functions(onnx.load(PATH))`",
-            model.functions.len(),
-            shown(&function.name)
-        )));
-    }
-    let graph = model.graph.ok_or_else(|| not_onnx("with a graph"))?;
-    if graph.output.is_empty() {
-        return Err(not_onnx("whose graph has outputs"));
-    }
-    Ok((graph, opset))
+    Ok((model, opset))
 }
 
 #[cold]

@@ -59,18 +59,24 @@ fn expm1_minus(d: f64) -> f64 {
 /// Largest `|reference - target|`; NaN where one of them is NaN.
 pub fn max_abs(reference: impl IntoIterator<Item = f64>, target: &[f32]) -> f64 {
     let pairs = reference.into_iter().zip(target);
-    pairs.map(|(a, b)| (a - f64::from(*b)).abs()).fold(0.0, worse)
+    pairs.map(|(a, b)| difference(a, *b)).fold(0.0, worse)
 }
 
 /// Largest `|reference - target| / max(1, |reference|)`; NaN where one of them is NaN.
 pub fn max_relative(reference: &[f32], target: &[f32]) -> f64 {
     let pairs = reference.iter().map(|a| f64::from(*a)).zip(target);
-    pairs.map(|(a, b)| (a - f64::from(*b)).abs() / a.abs().max(1.0)).fold(0.0, worse)
+    pairs.map(|(a, b)| difference(a, *b) / a.abs().clamp(1.0, f64::MAX)).fold(0.0, worse)
 }
 
 /// The largest difference, if there is any; NaN where one is NaN.
 pub fn worst(differences: impl Iterator<Item = f64>) -> Option<f64> {
     differences.reduce(worse)
+}
+
+/// Nothing between equal infinities, which masks are full of.
+fn difference(a: f64, b: f32) -> f64 {
+    let b = f64::from(b);
+    if a == b { 0.0 } else { (a - b).abs() }
 }
 
 fn worse(a: f64, b: f64) -> f64 {
@@ -106,6 +112,9 @@ mod tests {
     #[test]
     fn a_nan_is_never_hidden() {
         assert!(max_abs([1.0, 1.0], &[f32::NAN, 2.0]).is_nan());
+        let inf = f32::INFINITY;
+        assert_eq!(max_relative(&[inf, -inf, 1.0], &[inf, -inf, 1.0]), 0.0);
+        assert_eq!(max_relative(&[inf, 1.0], &[-inf, 1.0]), f64::INFINITY);
         assert!(max_relative(&[1.0, f32::NAN], &[2.0, 2.0]).is_nan());
         for nan in [f64::NAN, -f64::NAN] {
             let kl = Kl::of_rows(vec![nan, 1.0, 2.0]);

@@ -165,3 +165,47 @@ impl std::fmt::Display for Layers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { kl_nats_max: 1e-6, output_relative: 1e-5 };
+
+    fn layers(errors: [f64; 3]) -> Layers {
+        let layer = |(at, error): (usize, f64)| Layer {
+            name: format!("layer{at}"),
+            op: "Gemm".into(),
+            value: None,
+            max_abs: Some(error),
+            max_relative: Some(error),
+            crc_equal: None,
+        };
+        let layers = (0..).zip(errors).map(layer).collect();
+        let mut layers = Layers { layers, first_different: None };
+        layers.judge(LIMITS);
+        layers
+    }
+
+    #[test]
+    fn the_first_layer_beyond_the_limit_is_named() {
+        assert_eq!(layers([1e-7, 1e-6, 0.0]).first_different, None);
+        let first = |errors| layers(errors).first_different.expect("one differs");
+        assert_eq!(first([1e-7, 2e-5, 3.0]), "layer1");
+        assert_eq!(first([f64::NAN, 0.0, 0.0]), "layer0");
+    }
+
+    #[test]
+    fn the_first_layer_with_other_bits_is_named() {
+        let twin = vec![vec![1, 2, 3], vec![4, 5, 6]];
+        let mut same = layers([0.0; 3]);
+        same.enter(&twin, &twin.clone(), LIMITS).expect("as many steps");
+        assert_eq!(same.first_different, None);
+        assert!(same.layers.iter().all(|layer| layer.crc_equal == Some(true)));
+        let mut other = layers([0.0; 3]);
+        other.enter(&twin, &vec![vec![1, 2, 3], vec![4, 5, 7]], LIMITS).expect("as many steps");
+        assert_eq!(other.first_different.as_deref(), Some("layer2"));
+        let fewer = vec![vec![1, 2], vec![4, 5]];
+        assert!(layers([0.0; 3]).enter(&twin, &fewer, LIMITS).is_err());
+    }
+}

@@ -10,7 +10,7 @@ use prost::Message;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{
-    FunctionProto, GraphProto, ModelProto, OperatorSetIdProto, SparseTensorProto,
+    FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, SparseTensorProto,
     StringStringEntryProto,
 };
 
@@ -122,9 +122,24 @@ fn foreign_domains_subgraphs_and_functions() {
         &["Relu `act`", "com.microsoft", "before optimization"],
     );
     broken(|m| graph(m).node[1].domain = "pkg.onnxscript".into(), &["pkg.onnxscript", "inline"]);
+    let calls = |name: &str| FunctionProto {
+        name: Some("f".into()),
+        domain: Some("own".into()),
+        input: vec!["a".into()],
+        output: vec!["b".into()],
+        node: vec![NodeProto { domain: "own".into(), ..node(name, "inner", &["a"], &["b"]) }],
+        ..Default::default()
+    };
+    let called = |m: &mut ModelProto, function: FunctionProto| {
+        (graph(m).node[1].op_type, graph(m).node[1].domain) = ("f".into(), "own".into());
+        m.functions.push(function);
+    };
+    broken(|m| called(m, calls("f")), &["`f`", "calls itself"]);
+    broken(|m| called(m, calls("Fancy")), &["Fancy `act/inner`", "own"]);
+    let opset = OperatorSetIdProto { domain: String::new(), version: 11 };
     broken(
-        |m| m.functions.push(FunctionProto { name: Some("f".into()), ..Default::default() }),
-        &["`f`", "inline_local_functions"],
+        |m| called(m, FunctionProto { opset_import: vec![opset.clone()], ..calls("f") }),
+        &["`f`", "opset 11", "inline_local_functions"],
     );
     for op in ["If", "Loop", "Scan"] {
         broken(
