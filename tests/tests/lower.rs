@@ -13,5 +13,7 @@ mod golden;
 mod linear;
 #[path = "lower/memory.rs"]
 mod memory;
+#[path = "lower/recurrent.rs"]
+mod recurrent;
 #[path = "lower/refused.rs"]
 mod refused;

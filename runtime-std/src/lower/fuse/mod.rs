@@ -4,6 +4,7 @@ mod activation;
 mod batch_norm;
 mod bias;
 mod normalization;
+mod recurrent;
 
 pub(super) use batch_norm::Affine;
 
@@ -14,7 +15,8 @@ use crate::import::{Graph, Node, Value, ValueId};
 type Rule = fn(&mut Graph, &Links, usize) -> Option<Node>;
 
 /// A bias must be in place before a normalization moves into the layer.
-const RULES: [Rule; 5] = [
+const RULES: [Rule; 6] = [
+    recurrent::last_state,
     activation::gelu,
     activation::silu,
     normalization::normalize,
@@ -30,6 +32,7 @@ const RULES: [Rule; 5] = [
 /// | `x * Sigmoid(x)` | `Silu` |
 /// | `(x - mean) / sqrt(mean((x - mean)^2) + epsilon)` over the last axes | `LayerNormalization` |
 /// | `x / sqrt(mean(x^2) + epsilon)` over the last axes | `RMSNormalization` |
+/// | the step that a recurrent layer ends with, of its sequence | the layer's state |
 /// | `MatMul` and `Add` of a constant row | `Gemm` |
 /// | `Gemm`, `MatMul`, `Conv` or `ConvTranspose`, and `BatchNormalization` | the layer, with other weights |
 ///
