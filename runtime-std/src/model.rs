@@ -100,6 +100,7 @@ pub struct Model {
 
 /// With roles, or without.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // there is one per model
 pub enum Graphs {
     /// A posterior, and what goes with it.
     Amortized {

@@ -3,5 +3,6 @@
 pub mod fixtures;
 pub mod graphs;
 pub mod images;
+pub mod models;
 pub mod random;
 pub mod tolerance;

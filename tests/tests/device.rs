@@ -14,8 +14,7 @@ use elbow_tests::images::{compiled, or_cure};
 use elbow_tests::random::Random;
 use models::{bare, by_name, given, split, tiny};
 
-#[path = "emit/models.rs"]
-mod models;
+use elbow_tests::models;
 
 /// Rows that each model encodes, and draws from each posterior.
 const ROWS: usize = 8;

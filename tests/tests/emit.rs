@@ -4,5 +4,3 @@
 mod compiled;
 #[path = "emit/golden.rs"]
 mod golden;
-#[path = "emit/models.rs"]
-mod models;

@@ -7,8 +7,7 @@ use elbow_tests::fixtures::path;
 use elbow_tests::images::{compiled, or_cure};
 use elbow_toolchain::{Build, CORTEX_M3, CORTEX_M4, build_firmware};
 
-#[path = "emit/models.rs"]
-mod models;
+use elbow_tests::models;
 
 fn build(target: &str, profile: &str, features: &[&str]) -> Result<(), String> {
     let (folder, _) = compiled(&models::all());

@@ -133,7 +133,8 @@ impl Layers {
 
     fn judge(&mut self, limits: Limits) {
         let differs = |layer: &&Layer| {
-            let far = layer.max_relative.is_some_and(|max| !(max <= limits.output_relative));
+            let far =
+                layer.max_relative.is_some_and(|max| max > limits.output_relative || max.is_nan());
             far || layer.crc_equal == Some(false)
         };
         let first = self.layers.iter().find(differs);

@@ -1,7 +1,5 @@
 //! Generated modules, compiled without a warning, against the twin, bit by bit.
 
-use crate::models;
-use crate::models::{by_name, given, split};
 use elbow::emit::{emit, identifier};
 use elbow::lower::{Plan, Port};
 use elbow::model::{Density, Flow, Graphs, Model, Role};
@@ -10,6 +8,8 @@ use elbow::rows::run_twin_in_sequence;
 use elbow::twin::{Twin, score};
 use elbow_core::distributions::standard_log_prob;
 use elbow_tests::fixtures::{path, rows};
+use elbow_tests::models;
+use elbow_tests::models::{by_name, given, split};
 use elbow_tests::random::Random;
 use std::path::Path;
 use std::process::Command;

@@ -3,13 +3,13 @@
 //! `ELBOW_ACCEPT=1 cargo test -p elbow-tests --test emit` accepts what is emitted now; read the
 //! difference before committing it.
 
-use crate::models::tiny;
 use elbow::emit::{emit, identifier};
 use elbow::lower::{Kernel, Plan};
 use elbow::model::{Graphs, Likelihood};
 use elbow_core::kernels::Unary;
 use elbow_core::pack::{HEADER_LEN, header};
 use elbow_tests::fixtures::path;
+use elbow_tests::models::tiny;
 
 fn compare(name: &str, found: &[u8]) {
     let file = path("tests/golden/tiny").join(name);

@@ -24,7 +24,7 @@ pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
                     "give it an integer input, or what ArgMax or ArgMin computes",
                 );
             }
-            let shape = joined(&scope.shape(indices).to_vec());
+            let shape = joined(scope.shape(indices));
             let x = call.data(scope, 0, "data")?;
             return scope.emit(call, Op::TakeBy { axis }, vec![x, indices], &shape);
         }

@@ -1,14 +1,14 @@
 //! Models of the tests.
 
+use crate::fixtures::path;
+use crate::graphs::Builder;
 use elbow::import::{Op, ValueId, import_onnx};
-use elbow::lower::{Plan, Port, lower};
+use elbow::lower::{Port, lower};
 use elbow::manifest::{Score, ScoreKind, Window};
 use elbow::model::{Decoder, Density, Encoder, Flow, Graphs, Latent, Likelihood, Model, Role};
 use elbow::rows::Rows;
 use elbow_core::distributions::Spread;
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
-use elbow_tests::fixtures::path;
-use elbow_tests::graphs::Builder;
 
 const FIXTURES: [&str; 14] = [
     "activation_attributes",
