@@ -565,7 +565,6 @@ fn bad_options_are_refused() {
         ("parity M --input X --target arduino", &["qemu-m4"]),
         ("parity M --input X --rows 0", &["--rows"]),
         ("parity M --input X --rows 100000", &["397"]),
-        ("parity M --input X --layers", &["later version"]),
         ("parity M --input X --max-kl=-1", &["--max-kl"]),
         ("parity M --input X --max-kl NaN", &["--max-kl"]),
         ("parity M --input X --expect nu=X", &["nu=X", "mu"]),

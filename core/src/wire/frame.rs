@@ -197,6 +197,7 @@ mod tests {
                 workspace_bytes: u32::MAX,
             }),
             Reply::Posterior {
+                index: u32::MAX,
                 row: u64::MAX,
                 mean: Floats::new(&X[..2]),
                 log_var: Floats::new(&X[..2]),

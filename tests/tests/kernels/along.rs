@@ -149,7 +149,8 @@ fn values_are_taken_and_mixed_along_the_axis() {
         let [mut taken, mut looked_up, mut mixed] =
             [0; 3].map(|_| vec![f32::NAN; outer * count * inner]);
         take(&x, &indices[..count], &mut taken, &tensor.s);
-        let from_end = |index: &u32| *index as f32 - if index % 2 == 0 { 0.0 } else { len as f32 };
+        let from_end =
+            |index: &u32| *index as f32 - if index.is_multiple_of(2) { 0.0 } else { len as f32 };
         let computed: Vec<f32> = indices[..count].iter().map(from_end).collect();
         take_by(&x, &computed, &mut looked_up, &tensor.s);
         resample(&x, &indices, &weights, &mut mixed, count, &tensor.s);

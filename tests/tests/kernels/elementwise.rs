@@ -107,8 +107,10 @@ fn affine_scales_and_shifts_each_channel() {
     }
 }
 
+type Truth = fn(f32, f32) -> f32;
+
 /// Every function of two values, once more.
-const OPS: [(BinaryOp, fn(f32, f32) -> f32); 18] = [
+const OPS: [(BinaryOp, Truth); 18] = [
     (BinaryOp::Add, |a, b| a + b),
     (BinaryOp::Sub, |a, b| a - b),
     (BinaryOp::Mul, |a, b| a * b),
