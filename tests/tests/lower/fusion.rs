@@ -3,10 +3,10 @@
 use elbow::import::{Graph, Op, ValueId};
 use elbow::lower::{Kernel, Plan, fold, lower, place, prune, schedule};
 use elbow::twin::Twin;
-use elbow_core::kernels::{BinaryOp, Unary};
+use elbow_core::kernels::{Along, BinaryOp, Reduction, Unary};
 use elbow_tests::graphs::Builder;
 use elbow_tests::random::Random;
-use elbow_tests::tolerance::ONNXRUNTIME;
+use elbow_tests::tolerance::{ACTIVATION, ONNXRUNTIME};
 
 const SEED: u64 = 11;
 
@@ -221,5 +221,97 @@ fn a_constant_row_becomes_the_bias_of_a_matmul() {
         graph.output("y", y);
         let plan = fused(&graph.graph);
         assert_eq!(kernels(&plan).len() == 1, fused_away, "{plan}");
+    }
+}
+
+/// `softplus(beta x) / beta` behind a threshold, as the dynamo exporter writes it.
+fn thresholded_softplus(beta: f32, factor: f32, threshold: f32) -> Builder {
+    let mut graph = Builder::new("softplus");
+    let x = graph.input("x", &[1, 6]);
+    let [b, f, t] = [beta, factor, threshold].map(|value| graph.constant(&[], &[value]));
+    let u = if beta == 1.0 { x } else { graph.node("Mul", MUL, &[x, b], &[1, 6]) };
+    let soft = graph.node("Softplus", Op::Unary(Unary::Softplus), &[u], &[1, 6]);
+    let y = if beta == 1.0 { soft } else { graph.node("Div", DIV, &[soft, f], &[1, 6]) };
+    let far = graph.node("Greater", Op::Binary(BinaryOp::Greater), &[u, t], &[1, 6]);
+    let y = graph.node("Where", Op::Where, &[far, x, y], &[1, 6]);
+    graph.output("y", y);
+    graph
+}
+
+#[test]
+fn a_softplus_behind_a_far_threshold_is_one() {
+    let x = [-30.0, -1.0, 0.0, 2.0, 9.0, 40.0];
+    for (beta, factor, threshold, fused) in [
+        (1.0, 1.0, 20.0, true),
+        (2.0, 2.0, 20.0, true),
+        (1.0, 1.0, 8.0, false),
+        (2.0, 3.0, 20.0, false),
+    ] {
+        let graph = thresholded_softplus(beta, factor, threshold);
+        let plan = lower(&graph.graph, &[0]).expect("it can be lowered");
+        let chooses = kernels(&plan).contains(&&Kernel::Select);
+        assert_eq!(chooses, !fused, "beta {beta}, threshold {threshold}\n{plan}");
+        let y = Twin::new(&plan).run(&[&x]).expect("it runs").remove(0);
+        for (x, y) in x.iter().zip(y) {
+            let (x, beta, factor) = (f64::from(*x), f64::from(beta), f64::from(factor));
+            let truth = if beta * x > f64::from(threshold) {
+                x
+            } else {
+                ((-(beta * x).abs()).exp().ln_1p() + (beta * x).max(0.0)) / factor
+            };
+            assert!((f64::from(y) - truth).abs() <= ACTIVATION * truth.abs().max(1.0), "{x}: {y}");
+        }
+    }
+}
+
+#[test]
+fn normalizations_that_exporters_spell_out_are_one_kernel() {
+    let reduce = |reduction| Op::Reduce { reduction, axes: vec![1] };
+    for (centred, reciprocal, axes_kept) in
+        [(true, false, true), (true, true, true), (false, false, true), (true, false, false)]
+    {
+        let mut graph = Builder::new("normalization");
+        let (shape, kept) = ([2, 5], if axes_kept { vec![2, 1] } else { vec![2] });
+        let x = graph.input("x", &shape);
+        let epsilon = graph.constant(&[], &[1e-3]);
+        let mean = graph.node("ReduceMean", reduce(Reduction::Mean), &[x], &[2, 1]);
+        let sub = Op::Binary(BinaryOp::Sub);
+        let d = if centred { graph.node("Sub", sub, &[x, mean], &shape) } else { x };
+        let square = graph.node("Mul", MUL, &[d, d], &shape);
+        let variance = graph.node("ReduceMean", reduce(Reduction::Mean), &[square], &kept);
+        let variance = graph.node("Reshape", Op::Reshape, &[variance], &[2, 1]);
+        let variance = if axes_kept {
+            graph.graph.nodes.pop().expect("the reshape").inputs[0]
+        } else {
+            variance
+        };
+        let sum = graph.node("Add", Op::Binary(BinaryOp::Add), &[variance, epsilon], &[2, 1]);
+        let root = graph.node("Sqrt", Op::Unary(Unary::Sqrt), &[sum], &[2, 1]);
+        let y = if reciprocal {
+            let inverse = graph.node("Reciprocal", Op::Unary(Unary::Reciprocal), &[root], &[2, 1]);
+            graph.node("Mul", MUL, &[d, inverse], &shape)
+        } else {
+            graph.node("Div", DIV, &[d, root], &shape)
+        };
+        graph.output("y", y);
+        let plan = lower(&graph.graph, &[0]).expect("it can be lowered");
+        let along = Along { outer: 2, len: 5, inner: 1 };
+        let kernel = if centred {
+            Kernel::Normalize(1e-3, along)
+        } else {
+            Kernel::RmsNormalize(1e-3, along)
+        };
+        assert_eq!(kernels(&plan).contains(&&kernel), axes_kept, "{plan}");
+        let x = [1.0, -2.0, 0.5, 3.0, 1.5, 10.0, 11.0, 9.0, 10.5, 8.0];
+        let y = Twin::new(&plan).run(&[&x]).expect("it runs").remove(0);
+        for (row, y) in x.chunks(5).zip(y.chunks(5)) {
+            let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+            let mean = if centred { row.iter().sum::<f64>() / 5.0 } else { 0.0 };
+            let variance = row.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 5.0;
+            for (x, y) in row.iter().zip(y) {
+                let truth = (x - mean) / (variance + f64::from(1e-3f32)).sqrt();
+                assert!((f64::from(*y) - truth).abs() < ACTIVATION, "{y} for {truth}");
+            }
+        }
     }
 }

@@ -102,3 +102,40 @@ impl Product {
         ((self.factor / factor - 1.0).abs() < 1e-6).then_some(self.values)
     }
 }
+
+/// `Where(u > threshold, x, Softplus(u) / beta)` with `u = beta * x`, as PyTorch's dynamo exporter
+/// writes softplus: from a threshold of 16 on, softplus is `x` to the last bit of f32, so that the
+/// choice changes nothing.
+pub(super) fn softplus(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
+    const LEAST_THRESHOLD: f64 = 16.0;
+    let node = &graph.nodes[index];
+    let (Op::Where, &[condition, x, y]) = (&node.op, &node.inputs[..]) else { return None };
+    let greater = links.producer(graph, condition)?;
+    let (Op::Binary(BinaryOp::Greater), &[u, threshold]) = (&greater.op, &greater.inputs[..])
+    else {
+        return None;
+    };
+    let of_u = |value| {
+        let node = links.producer(graph, value)?;
+        (node.op == Op::Unary(Unary::Softplus) && node.inputs == [u]).then_some(())
+    };
+    let is_plain = u == x && of_u(y).is_some();
+    let is_scaled = || {
+        let (quotient, product) = (links.producer(graph, y)?, links.producer(graph, u)?);
+        let (&[s, beta], &[a, b]) = (&quotient.inputs[..], &product.inputs[..]) else {
+            return None;
+        };
+        of_u(s)?;
+        let factor = if a == x { b } else { a };
+        let same = uniform(graph, beta)? == uniform(graph, factor)?;
+        let ops = quotient.op == Op::Binary(BinaryOp::Div)
+            && product.op == Op::Binary(BinaryOp::Mul)
+            && (a == x || b == x);
+        (same && ops).then_some(())
+    };
+    let far = uniform(graph, threshold)? >= LEAST_THRESHOLD;
+    let same_shape = graph.values[y].shape == graph.values[node.output].shape;
+    let fits = far && same_shape && (is_plain || is_scaled().is_some());
+    let op_type = "Softplus".to_string();
+    fits.then(|| Node { op_type, op: Op::Reshape, inputs: vec![y], ..node.clone() })
+}

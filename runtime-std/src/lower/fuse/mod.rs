@@ -15,10 +15,11 @@ use crate::import::{Graph, Node, Value, ValueId};
 type Rule = fn(&mut Graph, &Links, usize) -> Option<Node>;
 
 /// A bias must be in place before a normalization moves into the layer.
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 7] = [
     recurrent::last_state,
     activation::gelu,
     activation::silu,
+    activation::softplus,
     normalization::normalize,
     bias::gemm,
     batch_norm::into_layer,
@@ -30,6 +31,7 @@ const RULES: [Rule; 6] = [
 /// |---|---|
 /// | `x / 2 * (1 + Erf(x / sqrt(2)))`, factors in any order | `Gelu` |
 /// | `x * Sigmoid(x)` | `Silu` |
+/// | `Where(x > threshold, x, Softplus(x))`, also with a factor | `Softplus` |
 /// | `(x - mean) / sqrt(mean((x - mean)^2) + epsilon)` over the last axes | `LayerNormalization` |
 /// | `x / sqrt(mean(x^2) + epsilon)` over the last axes | `RMSNormalization` |
 /// | the step that a recurrent layer ends with, of its sequence | the layer's state |
