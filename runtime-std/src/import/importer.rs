@@ -334,10 +334,11 @@ impl Scope {
     }
 }
 
-/// An input has the batch in front, symbolic or 1.
+/// An input has the batch in front, symbolic or 1, or behind layers or steps.
 fn check_batch(shape: &[usize]) -> Read<()> {
     match shape.first() {
         Some(1) => Ok(()),
+        Some(_) if shape.get(1) == Some(&1) && shape.len() > 2 => Ok(()),
         Some(batch) => refuse(
             format!("the batch (axis 0) is fixed to {batch}, expected 1 or a symbol"),
             "export with an example of batch 1, or with axis 0 dynamic",

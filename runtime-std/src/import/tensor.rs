@@ -248,7 +248,8 @@ pub(super) fn resolve_axis(axis: i64, rank: usize) -> Read<usize> {
     }
 }
 
-/// The shape that a declaration gives, with the batch axis pinned to 1, and what its values are.
+/// The shape that a declaration gives, with the batch axis pinned to 1, and what its values are. The
+/// batch is the first axis, or the second behind layers or steps, as PyTorch's recurrent layers have it.
 pub(super) fn declared(info: &proto::ValueInfo) -> Read<(Vec<usize>, Kind)> {
     let Some(tensor) = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref()) else {
         return refuse(
@@ -277,6 +278,7 @@ pub(super) fn declared(info: &proto::ValueInfo) -> Read<(Vec<usize>, Kind)> {
                 return invalid(format!("axis {axis} is declared as {size} long"));
             }
             (0, _) => 1,
+            (1, _) if dims[0] > 1 => 1,
             _ => return dynamic(axis, dim),
         });
     }
