@@ -68,19 +68,22 @@ pub fn readings(graph: &Graph, scale: ValueId) -> Vec<Reading> {
     }
     match makers.unary(inner) {
         Some((Unary::Exp, exponent)) => {
-            let halved = makers.half(exponent);
-            let (head, value, before) = match halved {
-                Some(value) => (Head::LogVar, value, "exp(0.5 * "),
-                None => (Head::LogSigma, exponent, "exp("),
+            let clip = |value| match makers.unary(value) {
+                Some((Unary::Clip(low, high), raw)) => Some((raw, low, high)),
+                _ => None,
             };
-            // exp(0.5 * t) + eps is no head of a log-variance, whose eps joins the variance.
-            if eps == 0.0 || head == Head::LogSigma {
-                let double = if head == Head::LogVar { 1.0 } else { 2.0 };
+            // A bound of the standard deviation's logarithm is twice that of the variance's.
+            let mut logarithm = |value, head, factor: f32, before: &str| {
                 add(value, head, eps, None, format!("{before}{{}}){plus}"));
-                if let Some((Unary::Clip(low, high), raw)) = makers.unary(value) {
-                    let clamp = (eps == 0.0).then_some([double * low, double * high]);
+                if let Some((raw, low, high)) = clip(value) {
+                    let clamp = (eps == 0.0).then_some([factor * low, factor * high]);
                     add(raw, head, eps, clamp, format!("{before}clip({{}}, {low}, {high})){plus}"));
                 }
+            };
+            logarithm(exponent, Head::LogSigma, 2.0, "exp(");
+            // exp(0.5 * t) + eps is no head of a log-variance, whose eps joins the variance.
+            if let Some(value) = makers.half(exponent).filter(|_| eps == 0.0) {
+                logarithm(value, Head::LogVar, 1.0, "exp(0.5 * ");
             }
         }
         Some((Unary::Softplus, raw)) => {
