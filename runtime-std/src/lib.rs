@@ -33,8 +33,10 @@ pub mod npy;
 pub mod oracle;
 pub mod parity;
 pub mod posterior;
+mod precision;
 pub mod roles;
 pub mod rows;
 pub mod twin;
 
 pub use error::{Context, Error, Result};
+pub use precision::Precision;

@@ -1,5 +1,7 @@
 //! The twin: a plan run on the desktop by the very kernels that the device links.
 
+mod integer;
+
 use crate::lower::{Buffer, Kernel, Plan, Step};
 use crate::model::{Decoder, Likelihood};
 use crate::{Error, Result};
@@ -141,6 +143,7 @@ impl<'a> Memory<'a> {
         let [x, second] = [source(0), source(1)];
         let Some((y, more)) = self.targets.split_first_mut() else { return };
         match kernel {
+            Kernel::Integer(kernel) => integer::call(kernel, [x, second], y, weights),
             Kernel::Dense { rows: 1, weights, bias } => {
                 kernels::dense(x, floats(weights), floats(bias), y);
             }

@@ -1,6 +1,9 @@
 //! The steps of a plan as straight-line calls.
 
+mod integer;
+
 use super::rust::{WIDTH, array, float};
+use integer::Operands;
 use crate::lower::{Buffer, Kernel, Plan, Step};
 use elbow_core::kernels::{
     Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape, Strided,
@@ -62,6 +65,10 @@ impl Calls {
         let (x, second, y) = (operand(0), operand(1), targets[0].as_str());
         let shape = format!("{}_{index}", names.constants);
         match &step.kernel {
+            Kernel::Integer(kernel) => {
+                let operands = Operands { x, second, y, shape: &shape, words: &floats };
+                self.integer(kernel, &operands);
+            }
             Kernel::Dense { rows, weights, bias } => {
                 self.weights(&floats(weights), &floats(bias));
                 match rows {
@@ -185,11 +192,16 @@ impl Calls {
     /// A call of a kernel; one with a long list of arguments has a comment on the first, which keeps
     /// every rustfmt from joining the lines.
     fn call(&mut self, kernel: &str, arguments: &[&str]) {
+        self.call_of("kernels", kernel, arguments);
+    }
+
+    /// [`call`](Self::call) of a function of `module`.
+    fn call_of(&mut self, module: &str, kernel: &str, arguments: &[&str]) {
         let list = arguments.join(", ");
         if list.len() <= NARROW {
-            return self.line(&format!("kernels::{kernel}({list});"));
+            return self.line(&format!("{module}::{kernel}({list});"));
         }
-        self.line(&format!("kernels::{kernel}("));
+        self.line(&format!("{module}::{kernel}("));
         for (at, argument) in arguments.iter().enumerate() {
             let comment = if at == 0 { " // its operands, then its shape" } else { "" };
             self.line(&format!("    {argument},{comment}"));
@@ -215,6 +227,11 @@ impl Calls {
     /// Adds a constant of a type of `elbow_core::kernels`, and gives a reference to it.
     fn constant(&mut self, kind: &'static str, name: &str, fields: &str) -> String {
         self.items.insert(kind);
+        self.constant_of(kind, name, fields)
+    }
+
+    /// Adds a constant of a type, and gives a reference to it.
+    fn constant_of(&mut self, kind: &str, name: &str, fields: &str) -> String {
         let _ = writeln!(self.shapes, "\nconst {name}: {kind} = {kind} {{\n{fields}}};");
         format!("&{name}")
     }

@@ -37,6 +37,6 @@ pub(crate) fn evaluate(values: &[Value], node: &Node) -> Option<Vec<f32>> {
         values,
         nodes: vec![Node { inputs: (0..output).collect(), output, ..node.clone() }],
     };
-    let plan = place(schedule(&single).ok()?);
+    let plan = place(schedule(&single, None).ok()?);
     Twin::new(&plan).run(&[&input]).ok()?.pop()
 }

@@ -5,6 +5,7 @@
 //! | [`prune`](prune()) | keeps the wanted outputs and what they need |
 //! | [`fold`](fold()) | evaluates what depends on constants alone |
 //! | [`fuse`](fuse()) | joins nodes that one kernel computes |
+//! | [`quantize`](quantize()) | where asked for: layers get integer weights, values integer formats |
 //! | [`schedule`](schedule()) | nodes become kernel calls on tensors, weights take their kernels' layout |
 //! | [`place`] | tensors get their place in memory |
 
@@ -12,10 +13,13 @@ mod axes;
 mod draft;
 mod fold;
 mod fuse;
+mod integers;
+mod layer;
 mod links;
 mod memory;
 pub mod plan;
 mod prune;
+mod quantize;
 mod schedule;
 
 use crate::Result;
@@ -25,6 +29,7 @@ pub use draft::Draft;
 pub(crate) use fold::evaluate;
 pub use fold::fold;
 pub use fuse::fuse;
+pub use integers::{Core, IntegerLayer, Integers, Width};
 pub use memory::place;
 pub use plan::{Buffer, Kernel, Plan, Port, Step};
 pub use prune::prune;
@@ -38,9 +43,26 @@ pub use schedule::schedule;
 ///
 /// One error lists every node that no kernel computes, with advice.
 pub fn lower(graph: &Graph, outputs: &[usize]) -> Result<Plan> {
+    lower_with(graph, outputs, None)
+}
+
+/// [`lower`], computing with integers what `integers` says.
+///
+/// # Errors
+///
+/// As [`lower`].
+pub fn lower_with(
+    graph: &Graph,
+    outputs: &[usize],
+    integers: Option<&Integers>,
+) -> Result<Plan> {
+    Ok(place(schedule(&joined(graph, outputs)?, integers)?))
+}
+
+/// The passes before quantization: what these outputs need, folded and fused.
+fn joined(graph: &Graph, outputs: &[usize]) -> Result<Graph> {
     let mut graph = prune(graph, outputs)?;
     fold(&mut graph);
     fuse(&mut graph);
-    let graph = prune(&graph, &Vec::from_iter(0..outputs.len()))?;
-    Ok(place(schedule(&graph)?))
+    prune(&graph, &Vec::from_iter(0..outputs.len()))
 }

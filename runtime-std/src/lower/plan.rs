@@ -1,5 +1,10 @@
 //! The plan: kernels in order, with every buffer placed.
 
+mod integer;
+
+pub use integer::{Element, Integer};
+
+use super::quantize::Format;
 use elbow_core::kernels::{
     Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape,
     Reduction, Strided, Unary,
@@ -19,7 +24,7 @@ pub struct Plan {
     pub outputs: Vec<Port>,
     /// Kernels in order.
     pub steps: Vec<Step>,
-    /// Weights in the layout of their kernels.
+    /// Weights in the layout of their kernels; words that integer kernels read hold integers' bits.
     pub weights: Vec<f32>,
     /// Length of the arena.
     pub arena: usize,
@@ -76,6 +81,68 @@ pub struct Given {
     pub target: usize,
     /// Name in the file.
     pub value: String,
+    /// How integers hold it; floats in the file's order without.
+    pub held: Option<Held>,
+}
+
+/// How integers hold a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// What they stand for.
+    pub format: Format,
+    /// Where they are.
+    pub order: Order,
+    /// Their type.
+    pub element: Element,
+}
+
+/// Order of values in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// This many in the file's order.
+    AsIs(usize),
+    /// An image of the file's order `[channels][positions]` as `[positions][channels]`.
+    ChannelsLast {
+        /// Values of a position.
+        channels: usize,
+        /// Positions.
+        positions: usize,
+    },
+}
+
+impl Order {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        match *self {
+            Self::AsIs(len) => len,
+            Self::ChannelsLast { channels, positions } => channels * positions,
+        }
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where the value of this index in the file lies.
+    pub fn place(&self, index: usize) -> usize {
+        match *self {
+            Self::AsIs(_) => index,
+            Self::ChannelsLast { channels, positions } => {
+                index % positions * channels + index / positions
+            }
+        }
+    }
+}
+
+/// Bytes as words, the last one filled with zeros.
+pub(super) fn words_of_bytes(bytes: &[i8]) -> Vec<f32> {
+    let word = |bytes: &[i8]| {
+        let mut word = [0; size_of::<f32>()];
+        word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from as u8);
+        f32::from_le_bytes(word)
+    };
+    bytes.chunks(size_of::<f32>()).map(word).collect()
 }
 
 /// Where a tensor lies.
@@ -209,6 +276,8 @@ pub enum Kernel {
         /// Whether the sequence is wanted.
         sequence: bool,
     },
+    /// A kernel of `kernels::integer`.
+    Integer(Integer),
 }
 
 impl Plan {
@@ -233,6 +302,8 @@ impl Kernel {
                 let RecurrentShape { steps, rows, inputs, hidden, .. } = shape;
                 steps * rows * cell.gates() * hidden * (inputs + hidden)
             }
+            Self::Integer(Integer::Linear { macs, .. }) => *macs,
+            Self::Integer(Integer::Depthwise { shape, .. }) => shape.macs(),
             _ => 0,
         }
     }

@@ -60,11 +60,9 @@ pub(super) fn build(mut source: Source, roles: &Roles) -> Result<(Encoder, Sourc
         let key = if roles.listed { format!("latent[{at}]") } else { "encoder".into() };
         posterior(&mut source, &key, table)?;
     }
-    let mut outputs = source.heads.concat();
-    outputs.extend(source.states.iter().map(|(_, output)| output));
     let required: Vec<usize> =
         [input].into_iter().chain(source.states.iter().map(|(input, _)| *input)).collect();
-    let (plan, inputs) = source.lower_from("encoder", &required, &outputs)?;
+    let (plan, inputs) = source.lower_from("encoder", &required, &source.heads_and_states())?;
     let latents = latents(&plan, &roles.latents);
     let states = source.states.len();
     Ok((Encoder { plan, inputs, latents, states }, source))

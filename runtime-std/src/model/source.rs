@@ -3,7 +3,7 @@
 use super::Role;
 use crate::error::{Context, Error, Result};
 use crate::import::{Graph, NoiseKind, import_onnx};
-use crate::lower::{Plan, lower};
+use crate::lower::{Integers, Plan, lower_with};
 use crate::manifest::{Fixed, InputRole, InputTable, TensorRef};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,8 @@ pub struct Source {
     pub states: Vec<(usize, usize)>,
     /// Inputs of a fixed value, and the values.
     pub fixed: Vec<(usize, Vec<f32>)>,
+    /// Which layers compute with integers; without, all of it is f32.
+    pub integers: Option<Integers>,
     /// The inputs that come first in a call, in their order.
     first: Vec<usize>,
 }
@@ -45,6 +47,7 @@ impl Source {
             heads: Vec::new(),
             states: Vec::new(),
             fixed: Vec::new(),
+            integers: None,
             first: Vec::new(),
             graph,
         })
@@ -194,6 +197,11 @@ impl Source {
         graph
     }
 
+    /// Lowers these outputs of the graph.
+    pub(super) fn lower(&self, outputs: &[usize]) -> Result<Plan> {
+        lower_with(&self.arranged(), outputs, self.integers.as_ref()).context(self.path.display())
+    }
+
     /// The plan of all outputs, and its pairs of state input and output.
     ///
     /// # Errors
@@ -201,7 +209,7 @@ impl Source {
     /// As [`lower`].
     pub fn whole(&self) -> Result<(Plan, Vec<(usize, usize)>)> {
         let outputs: Vec<usize> = (0..self.graph.outputs.len()).collect();
-        let plan = lower(&self.arranged(), &outputs).context(self.path.display())?;
+        let plan = self.lower(&outputs)?;
         let states = self.states.iter().filter_map(|(input, output)| {
             let name = self.input_name(*input);
             let input = plan.inputs.iter().position(|port| port.name == name)?;
@@ -224,7 +232,7 @@ impl Source {
         required: &[usize],
         outputs: &[usize],
     ) -> Result<(Plan, Vec<Role>)> {
-        let plan = lower(&self.arranged(), outputs).context(self.path.display())?;
+        let plan = self.lower(outputs)?;
         let role = |name: &str| {
             let input = (0..self.graph.inputs.len()).find(|at| self.input_name(*at) == name)?;
             self.input_roles[input]

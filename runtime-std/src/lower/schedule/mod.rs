@@ -3,6 +3,7 @@
 mod along;
 mod conv;
 mod elementwise;
+mod integer;
 mod linear;
 mod movement;
 mod pool;
@@ -11,9 +12,11 @@ mod weights;
 
 use super::draft::{Call, Draft, Home, Tensor, TensorId};
 use super::links::Links;
+use super::integers::Integers;
 use super::plan::{Given, Kernel, Port};
 use crate::import::{Graph, Node, Op, ValueId};
 use crate::{Error, Result};
+use integer::Stored;
 use weights::Weights;
 
 /// One or more kernel calls per node. Kernels that work in place get a copy to work on; memory
@@ -22,11 +25,11 @@ use weights::Weights;
 /// # Errors
 ///
 /// One error lists every node that no kernel computes, with advice.
-pub fn schedule(graph: &Graph) -> Result<Draft> {
-    let mut scheduler = Scheduler::new(graph);
+pub fn schedule(graph: &Graph, integers: Option<&Integers>) -> Result<Draft> {
+    let mut scheduler = Scheduler::new(graph, integers);
     let mut problems = Vec::new();
     for node in &graph.nodes {
-        if let Err(advice) = scheduler.node(node) {
+        if let Err(advice) = scheduler.any_node(node) {
             problems.push(format!("node `{}` ({}): {advice}", node.name, node.op_type));
             let len = graph.values[node.output].len();
             let placeholder = scheduler.tensor(len, Home::Arena);
@@ -45,23 +48,28 @@ type Advice<T = ()> = std::result::Result<T, String>;
 
 struct Scheduler<'g> {
     graph: &'g Graph,
+    integers: Option<&'g Integers>,
     links: Links,
     draft: Draft,
     weights: Weights,
     /// The tensor that holds each value, once it has one; several values may share it.
     tensors: Vec<Option<TensorId>>,
+    /// The integers that hold each value, where there are such.
+    stored: Vec<Option<Stored>>,
     /// Reads of each tensor that are still to come.
     pending: Vec<usize>,
 }
 
 impl<'g> Scheduler<'g> {
-    fn new(graph: &'g Graph) -> Self {
+    fn new(graph: &'g Graph, integers: Option<&'g Integers>) -> Self {
         let mut scheduler = Self {
             graph,
+            integers,
             links: Links::of(graph),
             draft: Draft { name: graph.name.clone(), ..Draft::default() },
             weights: Weights::default(),
             tensors: vec![None; graph.values.len()],
+            stored: vec![None; graph.values.len()],
             pending: Vec::new(),
         };
         for (index, &input) in graph.inputs.iter().enumerate() {
@@ -72,6 +80,15 @@ impl<'g> Scheduler<'g> {
             scheduler.draft.inputs.push(port);
         }
         scheduler
+    }
+
+    /// A node by integer kernels where it was chosen for them, else by float kernels.
+    fn any_node(&mut self, node: &Node) -> Advice {
+        if !self.integer(node)? {
+            self.node(node)?;
+            self.round(node);
+        }
+        Ok(())
     }
 
     fn node(&mut self, node: &Node) -> Advice {
@@ -146,7 +163,7 @@ impl<'g> Scheduler<'g> {
                 kernel: Kernel::Copy,
                 sources: vec![tensor],
                 targets: vec![target],
-                gives: vec![Given { target: 0, value: name.clone() }],
+                gives: vec![Given { target: 0, value: name.clone(), held: None }],
             });
         }
     }
@@ -178,15 +195,18 @@ impl<'g> Scheduler<'g> {
             && let Some(target) = call.targets.iter().position(|target| *target == tensor)
             && call.gives.iter().all(|given| given.target != target)
         {
-            call.gives.push(Given { target, value: self.graph.values[value].name.clone() });
+            let value = self.graph.values[value].name.clone();
+            call.gives.push(Given { target, value, held: None });
         }
     }
 
     /// The tensor of an operand, read once more. A constant's values enter the weights as they are.
     fn read(&mut self, value: ValueId) -> TensorId {
-        let tensor = match (self.tensors[value], self.constant(value)) {
+        let tensor = match (self.tensors[value], self.stored[value].clone()) {
             (Some(tensor), _) => tensor,
-            (None, constant) => {
+            (None, Some(stored)) => self.dequantized(value, &stored),
+            (None, None) => {
+                let constant = self.constant(value);
                 let constant = constant.unwrap_or_default();
                 let range = self.weights.pack(weights::Form::Raw(value), || constant.to_vec());
                 let tensor = self.tensor(constant.len(), Home::Weights(range));

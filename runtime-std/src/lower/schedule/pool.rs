@@ -17,9 +17,21 @@ pub(super) struct Windows<'n> {
 
 impl Scheduler<'_> {
     pub(super) fn pool(&mut self, node: &Node, windows: &Windows, kind: Pooling) -> Advice {
+        let shape = self.pool_shape(node, windows)?;
+        let kernel = match kind {
+            Pooling::Max => Kernel::MaxPool(shape),
+            Pooling::Average { count_pads } => Kernel::AveragePool(count_pads, shape),
+        };
+        let x = self.read(node.inputs[0]);
+        let y = self.call(node, self.shape(node.output), kernel, &[x]);
+        self.bind(node.output, y);
+        Ok(())
+    }
+
+    pub(super) fn pool_shape(&self, node: &Node, windows: &Windows) -> Advice<PoolShape> {
         let (from, to) = (self.shape(node.inputs[0]), self.shape(node.output));
         let front = from.len().saturating_sub(windows.kernel.len());
-        let shape = PoolShape {
+        Ok(PoolShape {
             channels: from[..front].iter().product(),
             input: two(&from[front..], 1)?,
             output: two(&to[front..], 1)?,
@@ -28,14 +40,6 @@ impl Scheduler<'_> {
             dilations: two(windows.dilations, 1)?,
             pads: two(windows.pads, 0)?,
             pads_end: two(windows.pads_end, 0)?,
-        };
-        let kernel = match kind {
-            Pooling::Max => Kernel::MaxPool(shape),
-            Pooling::Average { count_pads } => Kernel::AveragePool(count_pads, shape),
-        };
-        let x = self.read(node.inputs[0]);
-        let y = self.call(node, to, kernel, &[x]);
-        self.bind(node.output, y);
-        Ok(())
+        })
     }
 }

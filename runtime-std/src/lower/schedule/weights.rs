@@ -34,6 +34,13 @@ pub(super) enum Form {
     Scale(Vec<ValueId>),
     /// Shifts of a normalization, from its operands.
     Shift(Vec<ValueId>),
+    /// Integer weights of the layer that gives a value, from this output on; the place where a phase of
+    /// a transposed convolution starts tells it from the others.
+    Integers { gives: ValueId, output: usize, phase: usize },
+    /// Biases and multipliers of such a layer, from this output on.
+    Outputs { gives: ValueId, output: usize },
+    /// Table of the function that gives a value.
+    Table(ValueId),
 }
 
 impl Weights {

@@ -1,0 +1,89 @@
+//! What a graph computes with integers: the formats of its values and the weights of its layers.
+//!
+//! Decided by [`quantize`](super::quantize()) from calibration rows, or given by a file with
+//! `QuantizeLinear` and `DequantizeLinear`. Everything is addressed by the names of values, which stay
+//! the same however many outputs of a graph are lowered.
+
+use super::links::Links;
+use super::quantize::Format;
+use crate::import::{Graph, Node, Op};
+use elbow_core::kernels::Unary;
+use elbow_core::kernels::integer::Form;
+use std::collections::{HashMap, HashSet};
+
+/// The integer part of a graph.
+#[derive(Clone, Debug)]
+pub struct Integers {
+    /// How values are held that integer kernels write or read.
+    pub formats: HashMap<String, Format>,
+    /// Layers with integer weights, by the name of the value that the layer's node gives.
+    pub layers: HashMap<String, IntegerLayer>,
+    /// Values that every reader takes from the integers, float kernels too.
+    pub rounded: HashSet<String>,
+    /// How activations are held between layers.
+    pub width: Width,
+    /// Whose kernels run.
+    pub core: Core,
+}
+
+/// How activations are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// In eight bits, with a zero point.
+    Eight,
+    /// In sixteen bits, symmetric.
+    Sixteen,
+}
+
+/// Cores that differ in the form of their weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Core {
+    /// M0, M3, and the desktop by itself.
+    #[default]
+    Plain,
+    /// M4, M7, M33: products of pairs.
+    Dsp,
+    /// M55: vectors.
+    Helium,
+}
+
+/// Integer weights of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntegerLayer {
+    /// Row by row: the inputs of an output as the graph has them, `[channels][kernel]` of a convolution.
+    pub weights: Vec<i8>,
+    /// What a weight of each output stands for.
+    pub scales: Vec<f64>,
+    /// One number per output.
+    pub bias: Vec<f64>,
+}
+
+impl Core {
+    /// The form of weights for activations of this width.
+    pub fn form(self, width: Width) -> Form {
+        match (self, width) {
+            (Self::Plain, _) => Form::Plain,
+            (Self::Dsp, Width::Eight) => Form::Paired,
+            (Self::Dsp, Width::Sixteen) => Form::Wide,
+            (Self::Helium, _) => Form::Helium,
+        }
+    }
+}
+
+/// The node behind `node` that the clamp of an integer layer computes: it alone reads the value.
+pub(super) fn absorbed<'g>(graph: &'g Graph, links: &Links, node: &Node) -> Option<&'g Node> {
+    if links.uses(node.output) != 1 {
+        return None;
+    }
+    let reader = graph.nodes.iter().find(|reader| reader.inputs.contains(&node.output))?;
+    clamp(&reader.op).map(|_| reader)
+}
+
+/// The bounds of an operator that only clamps.
+pub(super) fn clamp(op: &Op) -> Option<(f32, f32)> {
+    match op {
+        Op::Unary(Unary::Relu) => Some((0.0, f32::INFINITY)),
+        Op::Unary(Unary::Clip(low, high)) => Some((*low, *high)),
+        _ => None,
+    }
+}

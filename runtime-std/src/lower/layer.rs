@@ -1,0 +1,263 @@
+//! Layers of constant weights, seen as one thing: `y[o][p] = bias[o] + sum_i w[o][i] * patch[p][i]`.
+//!
+//! `Gemm`, `MatMul`, `Conv` and `ConvTranspose` differ in what a patch is. Quantization chooses integers
+//! for `w` by the patches that a layer sees; scheduling reads them from memory.
+
+use crate::import::{Graph, Node, Op, ValueId};
+
+/// A layer of constant weights.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Layer {
+    /// The operand that is no constant.
+    pub(super) x: ValueId,
+    /// `[outputs][inputs]`, group after group.
+    pub(super) weights: Vec<f32>,
+    /// One per output.
+    pub(super) bias: Vec<f32>,
+    /// Numbers that an output adds up.
+    pub(super) inputs: usize,
+    /// Where they come from.
+    pub(super) reach: Reach,
+}
+
+/// Where the numbers of a patch come from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Reach {
+    /// Each row of `inputs` values is a patch.
+    Rows,
+    /// Windows of an image.
+    Windows(Windows),
+}
+
+/// Windows of `[channels][height][width]`, for each group of channels apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Windows {
+    pub(super) channels: usize,
+    pub(super) input: [usize; 2],
+    pub(super) output: [usize; 2],
+    pub(super) kernel: [usize; 2],
+    pub(super) strides: [usize; 2],
+    pub(super) dilations: [usize; 2],
+    pub(super) pads: [usize; 2],
+    pub(super) groups: usize,
+    /// Outputs are `strides` apart in the other direction: a transposed convolution.
+    pub(super) transposed: bool,
+}
+
+impl Layer {
+    /// The layer that a node is, if all but one of its operands are constants and its kernel has an
+    /// integer form.
+    pub(super) fn of(graph: &Graph, node: &Node) -> Option<Self> {
+        match &node.op {
+            &Op::Gemm { trans_a: false, trans_b, alpha, beta } => {
+                dense(graph, node, trans_b, alpha, beta)
+            }
+            Op::MatMul => dense(graph, node, false, 1.0, 1.0),
+            Op::Conv { strides, dilations, pads, groups } => {
+                convolution(graph, node, [strides, dilations, pads], *groups, false)
+            }
+            Op::ConvTranspose { strides, dilations, pads, groups } => {
+                convolution(graph, node, [strides, dilations, pads], *groups, true)
+            }
+            _ => None,
+        }
+    }
+
+    /// Number of outputs.
+    pub(super) fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// Outputs that read the same patches, and how many such groups there are.
+    pub(super) fn groups(&self) -> usize {
+        match &self.reach {
+            Reach::Rows => 1,
+            Reach::Windows(windows) => windows.groups,
+        }
+    }
+
+    /// Whether every output reads a channel of its own.
+    pub(super) fn is_depthwise(&self) -> bool {
+        let Reach::Windows(windows) = &self.reach else { return false };
+        let own = windows.groups == windows.channels && windows.groups == self.outputs();
+        own && windows.groups > 1 && !windows.transposed
+    }
+
+    /// The patches of a group in `x`, one row of `inputs` values after another; what lies outside the
+    /// image is 0.
+    pub(super) fn patches(&self, x: &[f32], group: usize) -> Vec<f32> {
+        match &self.reach {
+            Reach::Rows => x.to_vec(),
+            Reach::Windows(windows) => windows.patches(x, group),
+        }
+    }
+}
+
+impl Windows {
+    /// Channels of a group.
+    pub(super) fn own(&self) -> usize {
+        self.channels / self.groups.max(1)
+    }
+
+    /// Index along an axis of the input that a tap reads for a position of the output.
+    pub(super) fn source(&self, axis: usize, position: usize, tap: usize) -> Option<usize> {
+        let (stride, pad) = (self.strides[axis], self.pads[axis]);
+        let reach = tap * self.dilations[axis];
+        let index = if self.transposed {
+            let shifted = (position + pad).checked_sub(reach)?;
+            (shifted % stride == 0).then_some(shifted / stride)?
+        } else {
+            (position * stride + reach).checked_sub(pad)?
+        };
+        (index < self.input[axis]).then_some(index)
+    }
+
+    fn patches(&self, x: &[f32], group: usize) -> Vec<f32> {
+        let ([height, width], own) = (self.input, self.own());
+        let plane = |channel: usize| &x[(group * own + channel) * height * width..];
+        let mut patches = Vec::new();
+        for row in 0..self.output[0] {
+            for column in 0..self.output[1] {
+                for channel in 0..own {
+                    let plane = plane(channel);
+                    for tap in 0..self.kernel[0] {
+                        let row = self.source(0, row, tap);
+                        let taps = (0..self.kernel[1]).map(|tap| self.source(1, column, tap));
+                        patches.extend(taps.map(|column| match (row, column) {
+                            (Some(row), Some(column)) => plane[row * width + column],
+                            _ => 0.0,
+                        }));
+                    }
+                }
+            }
+        }
+        patches
+    }
+}
+
+fn dense(graph: &Graph, node: &Node, trans_b: bool, alpha: f32, beta: f32) -> Option<Layer> {
+    let [x, w] = *node.inputs.first_chunk()?;
+    let constant = graph.values[w].constant.as_ref()?;
+    let [rows, columns] = graph.values[w].shape[..] else { return None };
+    let (inputs, outputs) = if trans_b { (columns, rows) } else { (rows, columns) };
+    let known = graph.values[x].constant.is_some();
+    if known || graph.values[x].shape.last() != Some(&inputs) || graph.values[x].shape.len() < 2 {
+        return None;
+    }
+    let at = |output: usize, input: usize| match trans_b {
+        true => constant[output * inputs + input],
+        false => constant[input * outputs + output],
+    };
+    let row = |output: usize| (0..inputs).map(move |input| alpha * at(output, input));
+    let bias = match node.inputs.get(2).filter(|_| beta != 0.0) {
+        Some(&c) => {
+            let values = graph.values[c].constant.as_ref()?;
+            let along_last = graph.values[c].shape.last() == Some(&outputs);
+            let fits = values.len() == 1 || values.len() == outputs && along_last;
+            fits.then(|| values.iter().cycle().take(outputs).map(|b| beta * b).collect())?
+        }
+        None => vec![0.0; outputs],
+    };
+    let weights = (0..outputs).flat_map(row).collect();
+    Some(Layer { x, weights, bias, inputs, reach: Reach::Rows })
+}
+
+fn convolution(
+    graph: &Graph,
+    node: &Node,
+    [strides, dilations, pads]: [&Vec<usize>; 3],
+    groups: usize,
+    transposed: bool,
+) -> Option<Layer> {
+    let [x, w] = *node.inputs.first_chunk()?;
+    let constant = graph.values[w].constant.as_ref()?;
+    if graph.values[x].constant.is_some() {
+        return None;
+    }
+    let image = |value: ValueId| match graph.values[value].shape[..] {
+        [1, channels, width] => Some((channels, [1, width])),
+        [1, channels, height, width] => Some((channels, [height, width])),
+        _ => None,
+    };
+    let two = |axes: &[usize], missing: usize| match *axes {
+        [width] => Some([missing, width]),
+        [height, width] => Some([height, width]),
+        _ => None,
+    };
+    let ((channels, input), (outputs, output)) = (image(x)?, image(node.output)?);
+    let windows = Windows {
+        channels,
+        input,
+        output,
+        kernel: two(graph.values[w].shape.get(2..)?, 1)?,
+        strides: two(strides, 1)?,
+        dilations: two(dilations, 1)?,
+        pads: two(pads, 0)?,
+        groups,
+        transposed,
+    };
+    let bias = match node.inputs.get(2) {
+        Some(&bias) => graph.values[bias].constant.clone()?,
+        None => vec![0.0; outputs],
+    };
+    let taps = windows.kernel[0] * windows.kernel[1];
+    let inputs = windows.own() * taps;
+    let weights = match transposed {
+        false => constant.clone(),
+        true => by_filter(constant, &windows, outputs, taps),
+    };
+    Some(Layer { x, weights, bias, inputs, reach: Reach::Windows(windows) })
+}
+
+/// ONNX's `[channels][filters / groups][taps]` of a transposed convolution as
+/// `[filters][channels / groups][taps]`.
+fn by_filter(w: &[f32], windows: &Windows, outputs: usize, taps: usize) -> Vec<f32> {
+    let (own, filters) = (windows.own(), outputs / windows.groups.max(1));
+    let mut weights = Vec::with_capacity(w.len());
+    for output in 0..outputs {
+        let (group, filter) = (output / filters.max(1), output % filters.max(1));
+        for channel in 0..own {
+            let start = ((group * own + channel) * filters + filter) * taps;
+            weights.extend_from_slice(&w[start..start + taps]);
+        }
+    }
+    weights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Windows = Windows {
+        channels: 1,
+        input: [1, 4],
+        output: [1, 2],
+        kernel: [1, 3],
+        strides: [1, 2],
+        dilations: [1, 1],
+        pads: [0, 1],
+        groups: 1,
+        transposed: false,
+    };
+
+    #[test]
+    fn windows_of_a_signal_have_zeros_outside() {
+        let patches = PLAIN.patches(&[1.0, 2.0, 3.0, 4.0], 0);
+        assert_eq!(patches, [0.0, 1.0, 2.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn windows_of_a_transposed_convolution_reach_back() {
+        // y = conv_transpose([1, 2], w, stride 2, pad 1): y[p] = sum x[(p + 1 - k) / 2] w[k]
+        let windows = Windows { input: [1, 2], output: [1, 3], transposed: true, ..PLAIN };
+        let patches = windows.patches(&[1.0, 2.0], 0);
+        assert_eq!(patches, [0.0, 1.0, 0.0, 2.0, 0.0, 1.0, 0.0, 2.0, 0.0]);
+    }
+
+    #[test]
+    fn weights_of_a_transposed_convolution_are_sorted_by_filter() {
+        // Two channels, two filters, one tap: w[channel][filter].
+        let windows = Windows { channels: 2, kernel: [1, 1], ..PLAIN };
+        assert_eq!(by_filter(&[1.0, 2.0, 3.0, 4.0], &windows, 2, 1), [1.0, 3.0, 2.0, 4.0]);
+    }
+}

@@ -1,0 +1,142 @@
+//! Calls of `elbow_core::kernels::integer`.
+//!
+//! Integers lie in the words of arena and weights; a call's element types are part of it.
+
+use super::Held;
+use crate::lower::quantize::Format;
+use elbow_core::kernels::PoolShape;
+use elbow_core::kernels::integer::{Add, Depthwise, Form, Linear, Piecewise, Requantize, Spread};
+use std::ops::Range;
+
+/// Element type of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Element {
+    /// Eight bits.
+    I8,
+    /// Sixteen bits; also eight that were widened for their kernel.
+    I16,
+    /// A float.
+    F32,
+}
+
+/// An integer kernel, with its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Integer {
+    /// `integer::quantize(source, target, spread, format)`
+    Quantize {
+        /// Moves.
+        spread: Spread,
+        /// What the integers stand for.
+        format: Format,
+        /// Of the target.
+        to: Element,
+    },
+    /// `integer::spread(source, target, spread, fill)`
+    Spread {
+        /// Moves.
+        spread: Spread,
+        /// What lies between.
+        fill: i32,
+        /// Of the source.
+        from: Element,
+        /// Of the target.
+        to: Element,
+    },
+    /// `integer::dequantize(source, target, spread, format)`
+    Dequantize {
+        /// Moves.
+        spread: Spread,
+        /// What the integers stand for.
+        format: Format,
+        /// Of the source.
+        from: Element,
+    },
+    /// `integer::linear_<form>(source, weights, outputs, target, shape)`
+    Linear {
+        /// Of the weights.
+        form: Form,
+        /// Shapes.
+        shape: Linear,
+        /// Multiply-accumulates without padding.
+        macs: usize,
+        /// Packed weights.
+        weights: Range<usize>,
+        /// Bias and multiplier of every output; the scale in place of the multiplier of a float.
+        outputs: Range<usize>,
+        /// Of the source.
+        from: Element,
+        /// Of the target.
+        to: Element,
+    },
+    /// `integer::depthwise(source, weights, outputs, target, shape)`
+    Depthwise {
+        /// Shapes.
+        shape: Depthwise,
+        /// Packed weights.
+        weights: Range<usize>,
+        /// Bias and multiplier of every channel.
+        outputs: Range<usize>,
+        /// Of the source.
+        from: Element,
+        /// Of the target.
+        to: Element,
+    },
+    /// `integer::max_pool(source, target, shape)`
+    MaxPool(PoolShape, Element),
+    /// `integer::average_pool(source, target, zero_point, multipliers, count_pads, rule, shape)`
+    AveragePool {
+        /// Shapes.
+        shape: PoolShape,
+        /// Of source and target.
+        zero_point: i32,
+        /// One for each number of taps that a window may lack.
+        multipliers: Vec<i32>,
+        /// Whether pads count.
+        count_pads: bool,
+        /// From sums to outputs.
+        rule: Requantize,
+        /// Of source and target.
+        element: Element,
+    },
+    /// `integer::lookup(target, table)`, in place.
+    Lookup(Range<usize>),
+    /// `integer::piecewise(target, coefficients, shape)`, in place.
+    Piecewise {
+        /// Of every piece.
+        coefficients: Range<usize>,
+        /// Pieces and bounds.
+        shape: Piecewise,
+    },
+    /// `integer::add(source, source, target, sum)`
+    Add(Add, Element),
+}
+
+impl Element {
+    /// Bytes of a value.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::I8 => 1,
+            Self::I16 => 2,
+            Self::F32 => 4,
+        }
+    }
+
+    /// Words that hold this many values.
+    pub fn words(self, values: usize) -> usize {
+        (values * self.bytes()).div_ceil(size_of::<f32>())
+    }
+}
+
+impl Held {
+    /// The floats that integers in a tensor's words stand for, in the order of the graph.
+    pub fn floats(&self, words: &[f32]) -> Vec<f32> {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let integer = |at: usize| match self.element {
+            Element::I8 => i32::from(bytes[at] as i8),
+            Element::I16 => i32::from(i16::from_le_bytes([bytes[2 * at], bytes[2 * at + 1]])),
+            Element::F32 => 0, // floats are not held so
+        };
+        let places = 0..self.order.len();
+        places.map(|at| self.format.dequantize(integer(self.order.place(at)))).collect()
+    }
+}

@@ -1,0 +1,76 @@
+//! Which nodes of a graph compute with integers.
+
+use super::super::integers::absorbed;
+use super::super::layer::Layer;
+use super::super::links::Links;
+use crate::import::{Graph, Node, Op, Pooling, ValueId};
+use elbow_core::kernels::BinaryOp;
+
+/// The integer part of a fused graph.
+pub(super) struct Selection {
+    /// Layers with integer weights, by index of the node.
+    pub(super) layers: Vec<(usize, Layer)>,
+    /// Whether integers hold a value, by its id.
+    pub(super) integer: Vec<bool>,
+}
+
+impl Selection {
+    /// Every layer of constant weights, and what lies between two of them; the last layers give floats,
+    /// so do those whose result only float kernels read.
+    pub(super) fn of(graph: &Graph) -> Self {
+        let links = Links::of(graph);
+        let layers: Vec<(usize, Layer)> = graph
+            .nodes
+            .iter()
+            .enumerate()
+            .filter_map(|(index, node)| Some((index, Layer::of(graph, node)?)))
+            .collect();
+        let mut is_layer = vec![false; graph.nodes.len()];
+        layers.iter().for_each(|(index, _)| is_layer[*index] = true);
+        let wanted = wanted(graph, &is_layer, &layers);
+        let mut integer = vec![false; graph.values.len()];
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if is_layer[index] {
+                let gives = absorbed(graph, &links, node).unwrap_or(node).output;
+                integer[gives] = wanted[gives];
+            } else if is_between(graph, node) && !integer[node.output] {
+                let held = node.inputs.iter().all(|&input| integer[input]);
+                integer[node.output] = held && wanted[node.output];
+            }
+        }
+        // What a layer reads from floats is quantized in front of it.
+        layers.iter().for_each(|(_, layer)| integer[layer.x] = true);
+        Self { layers, integer }
+    }
+}
+
+/// Whether some integer layer reads a value, or what lies between the two.
+fn wanted(graph: &Graph, is_layer: &[bool], layers: &[(usize, Layer)]) -> Vec<bool> {
+    let mut wanted = vec![false; graph.values.len()];
+    layers.iter().for_each(|(_, layer)| wanted[layer.x] = true);
+    for (index, node) in graph.nodes.iter().enumerate().rev() {
+        if !is_layer[index] && wanted[node.output] && is_between(graph, node) {
+            node.inputs.iter().for_each(|&input| wanted[input] = true);
+        }
+    }
+    wanted
+}
+
+/// Whether a node that is no layer has an integer kernel.
+pub(super) fn is_between(graph: &Graph, node: &Node) -> bool {
+    let computed = |value: ValueId| graph.values[value].constant.is_none();
+    let same_shape = |a: ValueId, b: ValueId| graph.values[a].shape == graph.values[b].shape;
+    match &node.op {
+        Op::Reshape | Op::Unary(_) => computed(node.inputs[0]),
+        Op::Pool { kind: Pooling::Max | Pooling::Average { .. }, .. } => true,
+        Op::Binary(BinaryOp::Add) => {
+            node.inputs.iter().all(|&input| computed(input) && same_shape(input, node.output))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the result of a node that is no layer is held in the format of its operand.
+pub(super) fn keeps_format(node: &Node) -> bool {
+    matches!(node.op, Op::Reshape | Op::Pool { .. })
+}

@@ -1,0 +1,129 @@
+//! What lies between two integer layers: activations, pools, sums, other shapes.
+
+use super::super::weights::Form as Constant;
+use super::super::{Advice, Scheduler, pool};
+use super::{Element, Format, Held, Integer, Kernel, Node, Order, Stored, TensorId, Width};
+use super::compact;
+use crate::import::{Op, Pooling};
+use crate::lower::plan::words_of_bytes;
+use crate::lower::quantize::{self, Curve};
+use elbow_core::kernels::integer::{Add, Requantize};
+use elbow_core::kernels::{BinaryOp, PoolShape, Unary};
+
+impl<'g> Scheduler<'g> {
+    /// A node whose result is held in `format`; whether integer kernels compute it.
+    pub(super) fn between(&mut self, node: &Node, format: Format, width: Width) -> Advice<bool> {
+        let inputs: Option<Vec<Stored>> =
+            node.inputs.iter().map(|&input| self.stored[input].clone()).collect();
+        let Some(inputs) = inputs else { return Ok(false) };
+        match (&node.op, &inputs[..]) {
+            (Op::Reshape, [x]) => self.hold(node.output, x.tensor, x.held.clone()),
+            (Op::Unary(f), [x]) => self.activation(node, *f, x, format, width)?,
+            (Op::Binary(BinaryOp::Add), [a, b]) => self.sum(node, a, b, format),
+            (Op::Pool { kernel, strides, dilations, pads, pads_end, kind }, [x]) => {
+                let windows = pool::Windows { kernel, strides, dilations, pads, pads_end };
+                let shape = self.pool_shape(node, &windows)?;
+                self.integer_pool(node, shape, *kind, x);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// A function of every value, on a copy.
+    fn activation(
+        &mut self,
+        node: &Node,
+        f: Unary,
+        x: &Stored,
+        format: Format,
+        width: Width,
+    ) -> Advice {
+        let shape = self.shape(node.output);
+        let y = self.integers(x.held.element, x.held.order.len());
+        self.call_on(node, shape, Kernel::Copy, &[x.tensor], &[y]);
+        let place = Constant::Table(node.output);
+        let kernel = match width {
+            Width::Eight => {
+                let table = quantize::table(f, &x.held.format, &format);
+                Integer::Lookup(self.weights.pack(place, || words_of_bytes(&table)))
+            }
+            Width::Sixteen => {
+                let Curve { coefficients, shape } = quantize::curve(f, &x.held.format, &format)?;
+                let words = coefficients.into_iter().flatten();
+                let words = || words.map(|word| f32::from_bits(word as u32)).collect();
+                Integer::Piecewise { coefficients: self.weights.pack(place, words), shape }
+            }
+        };
+        self.call_on(node, shape, Kernel::Integer(kernel), &[], &[y]);
+        self.hold(node.output, y, Held { format, ..x.held.clone() });
+        Ok(())
+    }
+
+    /// A sum of two values, in the order of the first.
+    fn sum(&mut self, node: &Node, a: &Stored, b: &Stored, format: Format) {
+        let Held { order, element, .. } = a.held;
+        let b_tensor = self.in_order(node, b, order);
+        let (multipliers, constant, shift) =
+            quantize::sum(&a.held.format, &b.held.format, &format);
+        let rule = Requantize {
+            zero_point: format.zero_point,
+            low: format.low,
+            high: format.high,
+            shift,
+        };
+        let kernel = Kernel::Integer(Integer::Add(Add { multipliers, constant, rule }, element));
+        let y = self.integers(element, order.len());
+        self.call_on(node, self.shape(node.output), kernel, &[a.tensor, b_tensor], &[y]);
+        self.hold(node.output, y, Held { format, order, element });
+    }
+
+    fn integer_pool(&mut self, node: &Node, shape: PoolShape, kind: Pooling, x: &Stored) {
+        let Held { format, element, .. } = x.held;
+        let positions = |[height, width]: [usize; 2]| height * width;
+        let order = |size| Order::ChannelsLast { channels: shape.channels, positions: positions(size) };
+        let source = self.in_order(node, x, order(shape.input));
+        let kernel = match kind {
+            Pooling::Max => Integer::MaxPool(shape, element),
+            Pooling::Average { count_pads } => {
+                let taps = positions(shape.kernel);
+                let (multipliers, shift) = quantize::divisors(taps);
+                let Format { zero_point, low, high, .. } = format;
+                let rule = Requantize { zero_point, low, high, shift };
+                Integer::AveragePool { shape, zero_point, multipliers, count_pads, rule, element }
+            }
+        };
+        let order = order(shape.output);
+        let y = self.integers(element, order.len());
+        let shape = self.shape(node.output);
+        self.call_on(node, shape, Kernel::Integer(kernel), &[source], &[y]);
+        self.hold(node.output, y, Held { format, order, element });
+    }
+
+    /// A value's integers in another order.
+    fn in_order(&mut self, node: &Node, x: &Stored, order: Order) -> TensorId {
+        let Held { format, order: own, element } = x.held;
+        let same = |order: Order| match order {
+            Order::ChannelsLast { channels: 1, positions: len }
+            | Order::ChannelsLast { channels: len, positions: 1 } => Order::AsIs(len),
+            other => other,
+        };
+        if same(own) == same(order) {
+            return x.tensor;
+        }
+        let mut tensor = x.tensor;
+        // By the order of the graph: from the own one, then to the other.
+        for (order, back) in [(own, true), (order, false)] {
+            if !matches!(same(order), Order::AsIs(_)) {
+                let target = self.integers(element, order.len());
+                let spread = compact(order, back);
+                let (from, to) = (element, element);
+                let kernel = Integer::Spread { spread, fill: format.zero_point, from, to };
+                let shape = [order.len()];
+                self.call_on(node, &shape, Kernel::Integer(kernel), &[tensor], &[target]);
+                tensor = target;
+            }
+        }
+        tensor
+    }
+}

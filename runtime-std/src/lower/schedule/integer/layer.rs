@@ -1,0 +1,407 @@
+//! Layers of integer weights: dense, convolution, transposed convolution, depthwise.
+
+use super::super::weights::Form as Constant;
+use super::super::{Advice, Scheduler};
+use super::padded::Padded;
+use super::{Element, Format, Held, Integer, IntegerLayer, Integers, Kernel, Layer, Node, Order};
+use super::{Stored, TensorId, ValueId, Width};
+use crate::lower::draft::Home;
+use crate::lower::integers::{Core, absorbed, clamp};
+use crate::lower::layer::{Reach, Windows};
+use crate::lower::plan::words_of_bytes;
+use crate::lower::quantize::{Fold, fold};
+use elbow_core::kernels::integer::{
+    Depthwise, Form, Linear, Requantize, pack_depthwise, pack_weights, packed_depthwise_len,
+    packed_len, paired_segment,
+};
+use elbow_core::kernels::{AXES, Strided};
+use std::ops::Range;
+
+/// A layer on its way to a kernel.
+struct Job<'a> {
+    node: &'a Node,
+    layer: &'a Layer,
+    own: &'a IntegerLayer,
+    core: Core,
+    width: Width,
+    /// Format of what it reads.
+    from: Format,
+    /// Format of what it gives; floats without.
+    to: Option<Format>,
+    /// Bounds of the activation that it computes as well.
+    bounds: (f32, f32),
+}
+
+/// Windows along both axes as runs of a padded copy.
+struct Runs {
+    padded: Padded,
+    shape: Linear,
+    /// Taps of a run's start, kernel row and column, in the order of the runs; columns of one run follow
+    /// each other.
+    taps: Vec<[usize; 2]>,
+}
+
+impl<'g> Scheduler<'g> {
+    pub(super) fn integer_layer(
+        &mut self,
+        node: &Node,
+        integers: &Integers,
+        layer: &Layer,
+        own: &IntegerLayer,
+    ) -> Advice {
+        let behind = absorbed(self.graph, &self.links, node);
+        let gives = behind.map_or(node.output, |node| node.output);
+        let format = |value: ValueId| integers.formats.get(&self.graph.values[value].name).copied();
+        let from = format(layer.x).ok_or("its input has no integer format: this is a defect of elbow")?;
+        let (to, gives, bounds) = match (format(gives), behind) {
+            (Some(to), Some(behind)) => (Some(to), gives, clamp(&behind.op)),
+            (to, _) => (to.filter(|_| behind.is_none()), node.output, None),
+        };
+        let job = Job {
+            node,
+            layer,
+            own,
+            core: integers.core,
+            width: integers.width,
+            from,
+            to,
+            bounds: bounds.unwrap_or((f32::NEG_INFINITY, f32::INFINITY)),
+        };
+        let (outputs, positions) = (layer.outputs(), self.positions(layer, node.output));
+        let element = to.map_or(Element::F32, |_| Self::element(integers.width));
+        let y = self.integers(element, outputs * positions);
+        match &layer.reach {
+            Reach::Rows => self.rows(&job, y, positions)?,
+            Reach::Windows(windows) if layer.is_depthwise() => self.depthwise(&job, y, windows)?,
+            Reach::Windows(windows) => self.windows(&job, y, windows)?,
+        }
+        let order = match layer.reach {
+            Reach::Rows => Order::AsIs(outputs * positions),
+            Reach::Windows(_) => Order::ChannelsLast { channels: outputs, positions },
+        };
+        match to {
+            Some(format) => self.hold(gives, y, Held { format, order, element }),
+            None => {
+                let y = self.channels_first(node, y, order);
+                self.bind(node.output, y);
+            }
+        }
+        Ok(())
+    }
+
+    fn positions(&self, layer: &Layer, output: ValueId) -> usize {
+        self.shape(output).iter().product::<usize>() / layer.outputs().max(1)
+    }
+
+    /// Floats of an image that a kernel gave channels last.
+    fn channels_first(&mut self, node: &Node, y: TensorId, order: Order) -> TensorId {
+        let Order::ChannelsLast { channels, positions } = order else { return y };
+        if channels == 1 || positions == 1 {
+            return y;
+        }
+        let (mut dims, mut from, mut to) = ([1; AXES], [0; AXES], [0; AXES]);
+        (dims[AXES - 2], dims[AXES - 1]) = (channels, positions);
+        (from[AXES - 2], from[AXES - 1]) = (1, channels as isize);
+        (to[AXES - 2], to[AXES - 1]) = (positions, 1);
+        let copy = Strided { dims, from, from_start: 0, to, to_start: 0 };
+        self.call(node, self.shape(node.output), Kernel::Strided(copy), &[y])
+    }
+
+    /// Each row of the input is a patch.
+    fn rows(&mut self, job: &Job, y: TensorId, positions: usize) -> Advice {
+        let (inputs, form) = (job.layer.inputs, job.form());
+        let order = self.stored[job.layer.x].as_ref().map(|stored| stored.held.order);
+        // A flattened image lies channels last: the columns of the matrix follow it.
+        let order = order.filter(|order| positions == 1 && order.len() == inputs);
+        let order = order.unwrap_or(Order::AsIs(inputs));
+        let run = form.packed_run(inputs);
+        let padded = Padded {
+            channels: (inputs, 0..inputs),
+            image: [1, positions],
+            size: [1, positions],
+            pads: [0; 2],
+            pitch: if positions == 1 { inputs } else { form.packed_run(inputs) },
+            slack: if positions == 1 { run - inputs } else { 0 },
+            element: job.element(),
+        };
+        let x = self.padded(job.node, job.layer.x, job.from, job.width, &padded);
+        let shape = Linear {
+            run,
+            runs: [1; 2],
+            run_steps: [0; 2],
+            positions: [1, positions],
+            position_steps: [0, padded.pitch],
+            y_steps: [0, job.layer.outputs()],
+            ..Linear::default()
+        };
+        let columns: Vec<usize> = match order {
+            Order::AsIs(_) => (0..inputs).collect(),
+            Order::ChannelsLast { .. } => {
+                let mut columns = vec![0; inputs];
+                (0..inputs).for_each(|at| columns[order.place(at)] = at);
+                columns
+            }
+        };
+        let columns: Vec<Option<usize>> = columns.into_iter().map(Some).collect();
+        self.linear(job, x, y, 0..job.layer.outputs(), &columns, shape)
+    }
+
+    /// Windows of an image: a call for each group, and for each phase of a transposed convolution.
+    fn windows(&mut self, job: &Job, y: TensorId, windows: &Windows) -> Advice {
+        let filters = job.layer.outputs() / windows.groups;
+        let phases = if windows.transposed { windows.strides } else { [1; 2] };
+        let phases = (0..phases[0]).flat_map(|row| (0..phases[1]).map(move |at| [row, at]));
+        let (own, kernel) = (windows.own(), windows.kernel);
+        for group in 0..windows.groups {
+            let runs: Vec<Runs> =
+                phases.clone().map(|phase| job.runs(windows, group, phase)).collect();
+            // One copy serves all phases.
+            let longest = runs.iter().map(|runs| &runs.padded).max_by_key(|padded| padded.slack);
+            let Some(padded) = longest else { continue };
+            let x = self.padded(job.node, job.layer.x, job.from, job.width, padded);
+            for Runs { shape, taps, .. } in &runs {
+                let columns = taps.iter().flat_map(|[row, column]| {
+                    (0..padded.pitch).map(move |channel| {
+                        let at = (channel * kernel[0] + row) * kernel[1] + column;
+                        (channel < own).then_some(at)
+                    })
+                });
+                let columns: Vec<Option<usize>> = columns.collect();
+                let outputs = group * filters..(group + 1) * filters;
+                self.linear(job, x, y, outputs, &columns, *shape)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One kernel call: `columns` says which input of the layer each place of a patch is, if any.
+    fn linear(
+        &mut self,
+        job: &Job,
+        x: TensorId,
+        y: TensorId,
+        outputs: Range<usize>,
+        columns: &[Option<usize>],
+        shape: Linear,
+    ) -> Advice {
+        let (form, inputs, gives) = (job.form(), job.layer.inputs, job.node.output);
+        let rows: Vec<i8> = outputs
+            .clone()
+            .flat_map(|output| {
+                let row = &job.own.weights[output * inputs..][..inputs];
+                columns.iter().map(|column| column.map_or(0, |column| row[column]))
+            })
+            .collect();
+        let Fold { pairs, shift } = job.fold(outputs.clone())?;
+        let runs = shape.runs[0] * shape.runs[1];
+        let run = columns.len() / runs.max(1);
+        let largest = job.from.low.unsigned_abs().max(job.from.high.unsigned_abs());
+        let segment = paired_segment(&rows, columns.len(), shape.inputs(), largest);
+        let shape = Linear { rows: outputs.len(), segment, rule: job.rule(shift), ..shape };
+        let mut packed = vec![0i8; packed_len(form, shape.rows, run, runs)];
+        pack_weights(form, shape.rows, run, runs, &rows, &mut packed)
+            .map_err(|error| format!("its integer weights cannot be packed: {error}"))?;
+        let weights = self.weights.pack(
+            Constant::Integers { gives, output: outputs.start, phase: shape.y_start },
+            || words_of_bytes(&packed),
+        );
+        let pairs = self.weights.pack(
+            Constant::Outputs { gives, output: outputs.start },
+            || pairs.iter().flatten().map(|word| f32::from_bits(*word as u32)).collect(),
+        );
+        let positions = shape.positions[0] * shape.positions[1];
+        let taps = columns.iter().flatten().count();
+        let kernel = Integer::Linear {
+            form,
+            shape,
+            macs: shape.rows * positions * taps,
+            weights,
+            outputs: pairs,
+            from: job.element(),
+            to: job.gives(),
+        };
+        self.call_on(
+            job.node,
+            self.shape(job.node.output),
+            Kernel::Integer(kernel),
+            &[x],
+            &[y],
+        );
+        Ok(())
+    }
+
+    fn depthwise(&mut self, job: &Job, y: TensorId, windows: &Windows) -> Advice {
+        let channels = windows.channels;
+        let size = [0, 1].map(|axis| windows.reach(axis).max(windows.input[axis] + windows.pads[axis]));
+        let padded = Padded {
+            channels: (channels, 0..channels),
+            image: windows.input,
+            size,
+            pads: windows.pads,
+            pitch: job.even(channels),
+            slack: 4,
+            element: job.element(),
+        };
+        let x = self.padded(job.node, job.layer.x, job.from, job.width, &padded);
+        let row = padded.size[1] * padded.pitch;
+        let Fold { pairs, shift } = job.fold(0..channels)?;
+        let shape = Depthwise {
+            channels,
+            kernel: windows.kernel,
+            tap_steps: [windows.dilations[0] * row, windows.dilations[1] * padded.pitch],
+            positions: windows.output,
+            position_steps: [windows.strides[0] * row, windows.strides[1] * padded.pitch],
+            y_steps: [windows.output[1] * channels, channels],
+            rule: job.rule(shift),
+            ..Depthwise::default()
+        };
+        let mut packed = vec![0i8; packed_depthwise_len(channels, shape.taps())];
+        pack_depthwise(channels, shape.taps(), &job.own.weights, &mut packed)
+            .map_err(|error| format!("its integer weights cannot be packed: {error}"))?;
+        let gives = job.node.output;
+        let weights = Constant::Integers { gives, output: 0, phase: 0 };
+        let weights = self.weights.pack(weights, || words_of_bytes(&packed));
+        let outputs = self.weights.pack(Constant::Outputs { gives, output: 0 }, || {
+            pairs.iter().flatten().map(|word| f32::from_bits(*word as u32)).collect()
+        });
+        let (from, to) = (job.element(), job.gives());
+        let kernel = Integer::Depthwise { shape, weights, outputs, from, to };
+        self.call_on(job.node, self.shape(gives), Kernel::Integer(kernel), &[x], &[y]);
+        Ok(())
+    }
+}
+
+impl Job<'_> {
+    fn form(&self) -> Form {
+        self.core.form(self.width)
+    }
+
+    /// Type of what the kernel reads: pairs want their eight bits widened.
+    fn element(&self) -> Element {
+        match (self.width, self.core) {
+            (Width::Eight, Core::Plain | Core::Helium) => Element::I8,
+            (Width::Eight, Core::Dsp) | (Width::Sixteen, _) => Element::I16,
+        }
+    }
+
+    /// Type of what it gives.
+    fn gives(&self) -> Element {
+        match (self.to, self.width) {
+            (None, _) => Element::F32,
+            (_, Width::Eight) => Element::I8,
+            (_, Width::Sixteen) => Element::I16,
+        }
+    }
+
+    /// Channels, rounded up to whole words of the kernel's input where it reads such.
+    fn even(&self, channels: usize) -> usize {
+        match self.core {
+            Core::Dsp => channels.next_multiple_of(2),
+            Core::Plain | Core::Helium => channels,
+        }
+    }
+
+    /// Biases and multipliers of these outputs.
+    fn fold(&self, outputs: Range<usize>) -> Advice<Fold> {
+        fold(self.own, outputs, self.layer.inputs, &self.from, self.to.as_ref())
+    }
+
+    /// From sums to outputs: the format's own bounds, and those of the activation behind.
+    fn rule(&self, shift: u32) -> Requantize {
+        let Some(to) = &self.to else { return Requantize::default() };
+        let bound = |bound: f32, own: i32| match bound.is_finite() {
+            true => to.quantize(bound),
+            false => own,
+        };
+        let (low, high) = (bound(self.bounds.0, to.low), bound(self.bounds.1, to.high));
+        Requantize { zero_point: to.zero_point, low, high, shift }
+    }
+
+    /// How the windows of one phase lie in a padded copy of a group's channels.
+    fn runs(&self, windows: &Windows, group: usize, phase: [usize; 2]) -> Runs {
+        let own = windows.own();
+        let axes = [0, 1].map(|axis| windows.axis(axis, phase[axis]));
+        let pitch = self.even(own);
+        let size = [0, 1].map(|axis| windows.reach(axis));
+        let row = size[1] * pitch;
+        let joined = axes[1].step == 1;
+        let columns = axes[1].taps.len();
+        let packed = if joined { columns * pitch } else { pitch };
+        let run = self.form().padded(packed);
+        let padded = Padded {
+            channels: (windows.channels, group * own..(group + 1) * own),
+            image: windows.input,
+            size,
+            pads: [0, 1].map(|axis| windows.before(axis)),
+            pitch,
+            slack: run - packed,
+            element: self.element(),
+        };
+        let (filters, all) = (self.layer.outputs() / windows.groups, self.layer.outputs());
+        let apart = if windows.transposed { windows.strides } else { [1; 2] };
+        let [height, width] = windows.output;
+        let shape = Linear {
+            run,
+            runs: [axes[0].taps.len(), if joined { 1 } else { columns }],
+            run_steps: [axes[0].step * row, axes[1].step * pitch],
+            positions: [
+                height.saturating_sub(phase[0]).div_ceil(apart[0]),
+                width.saturating_sub(phase[1]).div_ceil(apart[1]),
+            ],
+            position_steps: [axes[0].stride * row, axes[1].stride * pitch],
+            x_start: axes[0].start * row + axes[1].start * pitch,
+            y_start: (phase[0] * width + phase[1]) * all + group * filters,
+            y_steps: [apart[0] * width * all, apart[1] * all],
+            ..Linear::default()
+        };
+        let taps = axes[0].taps.iter();
+        let taps = taps.flat_map(|row| axes[1].taps.iter().map(|column| [*row, *column])).collect();
+        Runs { padded, shape, taps }
+    }
+}
+
+/// How the windows of one phase lie along an axis of the padded copy.
+struct Axis {
+    /// Taps in the order of the places that they read.
+    taps: Vec<usize>,
+    /// Places from tap to tap.
+    step: usize,
+    /// Places from window to window.
+    stride: usize,
+    /// Place that the first tap of the first window reads.
+    start: usize,
+}
+
+impl Windows {
+    fn axis(&self, axis: usize, phase: usize) -> Axis {
+        let kernel = self.kernel[axis];
+        if !self.transposed {
+            let (step, stride) = (self.dilations[axis], self.strides[axis]);
+            return Axis { taps: (0..kernel).collect(), step, stride, start: 0 };
+        }
+        let (stride, pad) = (self.strides[axis], self.pads[axis]);
+        let mut taps: Vec<usize> = ((phase + pad) % stride..kernel).step_by(stride).collect();
+        taps.reverse();
+        let last = taps.first().copied().unwrap_or(0);
+        // (phase + pad - last) / stride is the first place, counted from the image's own.
+        let start = (self.before(axis) * stride + phase + pad).saturating_sub(last) / stride;
+        Axis { taps, step: 1, stride: 1, start }
+    }
+
+    /// Places in front of the image that some window reads.
+    fn before(&self, axis: usize) -> usize {
+        match self.transposed {
+            false => self.pads[axis],
+            true => (self.kernel[axis] - 1).saturating_sub(self.pads[axis]).div_ceil(self.strides[axis]),
+        }
+    }
+
+    /// Places of a copy that all windows lie in.
+    fn reach(&self, axis: usize) -> usize {
+        let (last, kernel) = (self.output[axis].saturating_sub(1), self.kernel[axis] - 1);
+        match self.transposed {
+            false => last * self.strides[axis] + kernel * self.dilations[axis] + 1,
+            true => self.before(axis) + (last + self.pads[axis]) / self.strides[axis] + 1,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Nodes that integer kernels compute: layers of integer weights, and what lies between two of them.
+//!
+//! A value is held as integers, as floats, or both; whoever reads it gets the one that it needs, by a
+//! `quantize` or `dequantize` between. Images are held channels last, so that a window is a few runs of
+//! neighbouring values.
+
+mod between;
+mod layer;
+mod padded;
+
+use super::{Advice, Scheduler};
+use crate::import::{Node, ValueId};
+use crate::lower::draft::{Home, TensorId};
+use crate::lower::integers::{IntegerLayer, Integers, Width};
+use crate::lower::layer::Layer;
+use crate::lower::plan::{Element, Given, Held, Integer, Kernel, Order};
+use crate::lower::quantize::Format;
+use elbow_core::kernels::integer::Spread;
+
+/// A value in integers.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) tensor: TensorId,
+    pub(super) held: Held,
+}
+
+impl<'g> Scheduler<'g> {
+    /// Computes a node with integers, if it was chosen for that; whether it did.
+    pub(super) fn integer(&mut self, node: &Node) -> Advice<bool> {
+        let Some(integers) = self.integers else { return Ok(false) };
+        if self.tensors[node.output].is_some() || self.stored[node.output].is_some() {
+            return Ok(true); // an activation that its layer has computed
+        }
+        let name = &self.graph.values[node.output].name;
+        if let Some(own) = integers.layers.get(name)
+            && let Some(layer) = Layer::of(self.graph, node)
+        {
+            return self.integer_layer(node, integers, &layer, own).map(|()| true);
+        }
+        match integers.formats.get(name) {
+            Some(format) if !integers.rounded.contains(name) => self.between(node, *format, integers.width),
+            _ => Ok(false),
+        }
+    }
+
+    /// The element type in which values are held between kernels.
+    fn element(width: Width) -> Element {
+        match width {
+            Width::Eight => Element::I8,
+            Width::Sixteen => Element::I16,
+        }
+    }
+
+    /// Says that integers in `tensor` are `value`.
+    fn hold(&mut self, value: ValueId, tensor: TensorId, held: Held) {
+        self.pending[tensor] += self.links.uses(value);
+        if let Some(call) = self.draft.calls.last_mut()
+            && let Some(target) = call.targets.iter().position(|target| *target == tensor)
+        {
+            let name = self.graph.values[value].name.clone();
+            call.gives.push(Given { target, value: name, held: Some(held.clone()) });
+        }
+        self.stored[value] = Some(Stored { tensor, held });
+    }
+
+    /// A tensor for this many integers.
+    fn integers(&mut self, element: Element, values: usize) -> TensorId {
+        self.tensor(element.words(values), Home::Arena)
+    }
+
+    /// The order in which a value is held: images channels last, everything else as in the graph.
+    fn order_of(&self, value: ValueId) -> Order {
+        match *self.shape(value) {
+            [1, channels, ref positions @ ..] if matches!(positions.len(), 1 | 2) => {
+                Order::ChannelsLast { channels, positions: positions.iter().product() }
+            }
+            ref shape => Order::AsIs(shape.iter().product()),
+        }
+    }
+
+    /// The integers of a value; made of its floats where there are none yet.
+    fn stored(&mut self, node: &Node, value: ValueId, format: Format, width: Width) -> Stored {
+        if let Some(stored) = &self.stored[value] {
+            return stored.clone();
+        }
+        let (order, element) = (self.order_of(value), Self::element(width));
+        let x = self.read(value);
+        let target = self.integers(element, order.len());
+        let spread = compact(order, false);
+        let kernel = Kernel::Integer(Integer::Quantize { spread, format, to: element });
+        self.call_on(node, self.shape(value), kernel, &[x], &[target]);
+        self.hold(value, target, Held { format, order, element });
+        Stored { tensor: target, held: Held { format, order, element } }
+    }
+
+    /// The floats of a value that integers hold.
+    pub(super) fn dequantized(&mut self, value: ValueId, stored: &Stored) -> TensorId {
+        let Held { format, order, element } = stored.held;
+        let target = self.tensor(order.len(), Home::Arena);
+        let kernel = Integer::Dequantize { spread: compact(order, true), format, from: element };
+        let name = self.graph.values[value].name.clone();
+        self.draft.calls.push(crate::lower::draft::Call {
+            op: "DequantizeLinear".into(),
+            shape: self.shape(value).to_vec(),
+            macs: 0,
+            kernel: Kernel::Integer(kernel),
+            sources: vec![stored.tensor],
+            targets: vec![target],
+            gives: Vec::new(),
+            name,
+        });
+        self.tensors[value] = Some(target);
+        self.pending[target] += self.links.uses(value);
+        target
+    }
+
+    /// Rounds a value that float kernels gave, where every reader is to see it rounded.
+    pub(super) fn round(&mut self, node: &Node) {
+        let Some(integers) = self.integers else { return };
+        let name = &self.graph.values[node.output].name;
+        let format = integers.formats.get(name).filter(|_| integers.rounded.contains(name));
+        if let Some(format) = format
+            && self.stored[node.output].is_none()
+        {
+            self.stored(node, node.output, *format, integers.width);
+            self.tensors[node.output] = None;
+        }
+    }
+}
+
+/// All values of a tensor from the graph's order to the one that it is held in, or back.
+fn compact(order: Order, back: bool) -> Spread {
+    let (dims, graph, held) = match order {
+        Order::AsIs(len) => ([1, 1, len], [len, len, 1], [len, len, 1]),
+        Order::ChannelsLast { channels, positions } => {
+            let len = channels * positions;
+            ([1, positions, channels], [len, 1, positions], [len, channels, 1])
+        }
+    };
+    let (from, to) = if back { (held, graph) } else { (graph, held) };
+    Spread { dims, from, from_start: 0, to, to_start: 0, len: order.len() }
+}

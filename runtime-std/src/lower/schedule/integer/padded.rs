@@ -1,0 +1,121 @@
+//! The copy of an image that the windows of a layer are read from: channels last, with its pads, so that
+//! every window is a few runs of neighbouring values and none reaches outside.
+
+use super::super::Scheduler;
+use super::{Element, Format, Integer, Kernel, Node, Order, TensorId, ValueId, Width};
+use crate::lower::plan::Held;
+use elbow_core::kernels::integer::Spread;
+use std::ops::Range;
+
+/// What the copy looks like.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Padded {
+    /// Channels of the image, and those that are copied.
+    pub(super) channels: (usize, Range<usize>),
+    /// Height and width of the image.
+    pub(super) image: [usize; 2],
+    /// Height and width of the copy.
+    pub(super) size: [usize; 2],
+    /// Rows and columns in front of the image.
+    pub(super) pads: [usize; 2],
+    /// Values from one position to the next: the copied channels, perhaps rounded up.
+    pub(super) pitch: usize,
+    /// Values behind the last position that may be read.
+    pub(super) slack: usize,
+    /// Type of its values.
+    pub(super) element: Element,
+}
+
+impl Padded {
+    /// Values of the copy.
+    fn len(&self) -> usize {
+        self.size[0] * self.size[1] * self.pitch + self.slack
+    }
+
+    /// Whether a tensor of the image is such a copy already; the memory plan keeps no slack.
+    fn is_image(&self, held: &Held) -> bool {
+        let (channels, copied) = &self.channels;
+        let positions = self.image[0] * self.image[1];
+        let last = matches!(held.order, Order::ChannelsLast { channels: own, .. } if own == *channels);
+        self.pads == [0; 2]
+            && self.size == self.image
+            && *copied == (0..*channels)
+            && self.pitch == *channels
+            && self.slack == 0
+            && self.element == held.element
+            && (last || *channels == 1 || positions == 1)
+    }
+
+    /// The part of the image that the copy has room for.
+    fn dims(&self) -> [usize; 3] {
+        let rows = |axis: usize| self.image[axis].min(self.size[axis].saturating_sub(self.pads[axis]));
+        [rows(0), rows(1), self.channels.1.len()]
+    }
+
+    /// From a tensor that holds the image channels first, or last.
+    fn spread(&self, channels_last: bool) -> Spread {
+        let ((channels, copied), [height, width]) = (&self.channels, self.image);
+        let (from, step) = match channels_last {
+            true => ([width * channels, *channels, 1], 1),
+            false => ([width, 1, height * width], height * width),
+        };
+        let row = self.size[1] * self.pitch;
+        Spread {
+            dims: self.dims(),
+            from,
+            from_start: copied.start * step,
+            to: [row, self.pitch, 1],
+            to_start: self.pads[0] * row + self.pads[1] * self.pitch,
+            len: self.len(),
+        }
+    }
+}
+
+impl<'g> Scheduler<'g> {
+    /// The copy of a value's integers, or of the integers that its floats become.
+    pub(super) fn padded(
+        &mut self,
+        node: &Node,
+        value: ValueId,
+        format: Format,
+        width: Width,
+        padded: &Padded,
+    ) -> TensorId {
+        if let Some(stored) = self.stored[value].clone() {
+            if padded.is_image(&stored.held) {
+                return stored.tensor;
+            }
+            let last = matches!(stored.held.order, Order::ChannelsLast { .. });
+            let kernel = Integer::Spread {
+                spread: padded.spread(last),
+                fill: stored.held.format.zero_point,
+                from: stored.held.element,
+                to: padded.element,
+            };
+            return self.copied(node, padded, kernel, stored.tensor);
+        }
+        // Integers that several layers read are made once, those of one layer where it reads them.
+        if self.links.uses(value) > 1 {
+            self.stored(node, value, format, width);
+            return self.padded(node, value, format, width, padded);
+        }
+        let x = self.read(value);
+        let spread = padded.spread(false);
+        let kernel = Integer::Quantize { spread, format, to: padded.element };
+        self.copied(node, padded, kernel, x)
+    }
+
+    fn copied(
+        &mut self,
+        node: &Node,
+        padded: &Padded,
+        kernel: Integer,
+        source: TensorId,
+    ) -> TensorId {
+        let target = self.integers(padded.element, padded.len());
+        let [height, width] = padded.size;
+        let shape = [height, width, padded.pitch];
+        self.call_on(node, &shape, Kernel::Integer(kernel), &[source], &[target]);
+        target
+    }
+}
