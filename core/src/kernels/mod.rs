@@ -8,10 +8,12 @@
 mod activation;
 mod affine;
 mod along;
+mod arch;
 mod binary;
 mod conv;
 mod conv_transpose;
 mod dense;
+pub mod integer;
 mod layout;
 mod matmul;
 mod normalize;
