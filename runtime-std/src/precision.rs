@@ -1,9 +1,10 @@
 //! Arithmetic of a target.
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 /// What a model's encoder, or a graph without roles, computes with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// Floats alone.

@@ -31,8 +31,8 @@ pub struct Options {
 ///
 /// A failed check where a limit is exceeded; nothing is written then.
 pub fn run(options: &Options) -> Result<()> {
-    options.precision.check()?;
-    let loaded = options.model.load()?;
+    let core = options.target.map_or_else(Core::default, |target| target.core());
+    let loaded = options.precision.apply(options.model.load()?, core)?;
     let artifact = emit(&loaded.model)?;
     check(options, &artifact.budget)?;
     let mut budget = serde_json::to_vec_pretty(&artifact.budget)

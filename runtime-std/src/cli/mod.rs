@@ -9,10 +9,12 @@ pub mod output;
 mod parity;
 mod run;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use elbow::manifest::{Head, TensorRef};
 use elbow::model::{Declared, Loaded};
-use elbow::{Error, Result, oracle};
+use elbow::lower::Core;
+use elbow::{Context, Error, Precision, Result, oracle};
+use inputs::Inputs;
 use std::path::PathBuf;
 
 /// Compiles amortized posteriors from ONNX to microcontrollers, runs them, and proves parity.
@@ -94,36 +96,51 @@ fn spread(text: &str) -> std::result::Result<(String, Head), String> {
     Ok((name.to_string(), Head::from_name(head).ok_or(expected)?))
 }
 
-/// Arithmetic of the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Precision {
-    F32,
-    Int8,
-    Int8x8,
-    Int8x16,
-}
-
 #[derive(Debug, Args)]
 struct PrecisionOptions {
     /// Arithmetic of the target
     #[arg(long, value_enum, default_value = "f32")]
     precision: Precision,
-    /// Rows that choose the scales of an integer precision
-    #[arg(long, value_name = "X.npy")]
-    calibration: Option<PathBuf>,
+    /// Rows that choose the scales of an integer precision, for an input each
+    #[arg(long, num_args = 1.., value_name = "X.npy")]
+    calibration: Vec<String>,
 }
 
 impl PrecisionOptions {
-    /// Refuses what this version does not run, rather than to answer in f32.
-    fn check(&self) -> Result<()> {
-        match (self.precision, &self.calibration) {
-            (Precision::F32, None) => Ok(()),
-            (Precision::F32, Some(_)) => Err(Error::input(
-                "--calibration is for integer precisions; leave it out with --precision f32",
-            )),
-            _ => Err(Error::input(
-                "integer precisions come with a later version; use --precision f32",
-            )),
-        }
+    /// The model in this precision, and with the weights in the form of `core`.
+    ///
+    /// # Errors
+    ///
+    /// An integer precision without calibration rows, or rows without one.
+    fn apply(&self, loaded: Loaded, core: Core) -> Result<Loaded> {
+        let quantized = loaded.precision() != Precision::F32;
+        let loaded = match (self.precision, &self.calibration[..]) {
+            (Precision::F32, []) => loaded,
+            (Precision::F32, _) => {
+                return Err(Error::input(
+                    "--calibration is for integer precisions; leave it out with --precision f32",
+                ));
+            }
+            _ if quantized => {
+                return Err(Error::input(
+                    "the file is quantized already, its scales are used as they are; leave out --precision and --calibration",
+                )
+                .context(loaded.encoder.path.display()));
+            }
+            (precision, []) => {
+                return Err(Error::input(format!(
+                    "--precision {} needs rows that choose its scales: give --calibration X.npy, some hundred observations that are not test rows",
+                    precision.name()
+                )));
+            }
+            (precision, files) => {
+                let source = &loaded.encoder;
+                let own = |name: &str| source.given().any(|input| source.input_name(input) == name);
+                let Inputs { rows, count, .. } =
+                    inputs::read(&[source], own, files, 0).context("--calibration")?;
+                loaded.quantized(precision, &rows, count)?
+            }
+        };
+        if core == Core::default() { Ok(loaded) } else { loaded.for_core(core) }
     }
 }

@@ -63,9 +63,9 @@ enum Target {
 ///
 /// A failed check, after the report, where the target is outside the limits.
 pub fn run(options: &Options) -> Result<()> {
-    options.precision.check()?;
     let limits = limits(options.max_kl)?;
-    let loaded = options.model.load()?;
+    let float = options.model.load()?;
+    let loaded = options.precision.apply(float.clone(), core(options.target))?;
     let budget = emit(&loaded.model)?.budget;
     let Inputs { rows: inputs, count: rows, .. } = rows(&loaded, options)?;
     let board = board(options)?;

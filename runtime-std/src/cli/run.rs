@@ -90,11 +90,10 @@ struct Report<'a> {
 ///
 /// Bad input; nothing is written then.
 pub fn run(options: &Options) -> Result<()> {
-    options.precision.check()?;
     if options.refine_steps.is_some() {
         return Err(Error::input("--refine-steps comes with a later version; leave it out"));
     }
-    let loaded = options.model.load()?;
+    let loaded = options.precision.apply(options.model.load()?, Core::default())?;
     let is_flow = matches!(loaded.model.graphs, Graphs::Flow(_));
     let default = if is_flow { Graph::Flow } else { Graph::Encoder };
     let graph = options.graph.unwrap_or(default);

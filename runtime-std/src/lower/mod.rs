@@ -5,7 +5,7 @@
 //! | [`prune`](prune()) | keeps the wanted outputs and what they need |
 //! | [`fold`](fold()) | evaluates what depends on constants alone |
 //! | [`fuse`](fuse()) | joins nodes that one kernel computes |
-//! | [`quantize`](quantize()) | where asked for: layers get integer weights, values integer formats |
+//! | [`choose`](integers::choose()) | where asked for: layers get integer weights, values integer formats |
 //! | [`schedule`](schedule()) | nodes become kernel calls on tensors, weights take their kernels' layout |
 //! | [`place`] | tensors get their place in memory |
 
@@ -13,13 +13,13 @@ mod axes;
 mod draft;
 mod fold;
 mod fuse;
-mod integers;
+pub mod integers;
 mod layer;
 mod links;
 mod memory;
 pub mod plan;
 mod prune;
-mod quantize;
+pub mod quantize;
 mod schedule;
 
 use crate::Result;
@@ -29,7 +29,7 @@ pub use draft::Draft;
 pub(crate) use fold::evaluate;
 pub use fold::fold;
 pub use fuse::fuse;
-pub use integers::{Core, IntegerLayer, Integers, Width};
+pub use integers::{Core, Integers, Width};
 pub use memory::place;
 pub use plan::{Buffer, Kernel, Plan, Port, Step};
 pub use prune::prune;

@@ -75,7 +75,7 @@ pub struct Step {
 }
 
 /// A value of the file in a step's target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Given {
     /// Index into [`Step::targets`].
     pub target: usize,

@@ -1,8 +1,10 @@
 //! A model whose encoder, or whose graph without roles, computes with integers.
 
 use super::{Graphs, Loaded, Source};
-use crate::lower::{Calibration, Core, Integers, Plan, Quantization, Width, quantize};
-use crate::parity::nats::{self, Grade};
+use crate::lower::integers::{Calibration, Quantization, choose};
+use crate::lower::quantize::Adjust;
+use crate::lower::{Core, Integers, Plan, Width};
+use crate::parity::compare::{Kl, divergence};
 use crate::parity::target::twin_posteriors;
 use crate::precision::Precision;
 use crate::rows::{Rows, run_twin_in_sequence};
@@ -29,7 +31,7 @@ impl Loaded {
             Precision::Int8x16 => data.best(Width::Sixteen).map(|(loaded, _)| loaded),
             Precision::Int8 => {
                 let (eight, loss) = data.best(Width::Eight)?;
-                match loss.is_good() {
+                match loss.good {
                     true => Ok(eight),
                     false => data.best(Width::Sixteen).map(|(loaded, _)| loaded),
                 }
@@ -104,22 +106,15 @@ struct Trial<'t> {
 struct Loss {
     /// Nats of a posterior, or the mean squared error of a graph without.
     mean: f64,
-    /// The grade of a posterior.
-    grade: Option<Grade>,
-}
-
-impl Loss {
-    /// Whether nothing better is needed.
-    fn is_good(&self) -> bool {
-        self.grade == Some(Grade::A)
-    }
+    /// Whether a posterior needs nothing better.
+    good: bool,
 }
 
 impl Trial<'_> {
     /// The better of the model with and without refitted scales and biases.
     fn best(&self, width: Width) -> Result<(Loaded, Loss)> {
-        let plain = self.with(Quantization { width, refit: false })?;
-        let refitted = self.with(Quantization { width, refit: true })?;
+        let plain = self.with(Quantization { width, adjust: Adjust::Bias })?;
+        let refitted = self.with(Quantization { width, adjust: Adjust::Both })?;
         let better = refitted.1.mean <= plain.1.mean;
         Ok(if better { refitted } else { plain })
     }
@@ -132,7 +127,7 @@ impl Trial<'_> {
             _ => (0..source.graph.outputs.len()).collect(),
         };
         let data = Calibration { inputs: self.inputs, rows: self.rows, states: &states };
-        let integers = quantize(&source.arranged(), &outputs, data, options);
+        let integers = choose(&source.arranged(), &outputs, data, options);
         let integers = integers.context(source.path.display())?;
         let loaded = self.loaded.with_integers(Some(integers))?;
         let loss = self.loss(&loaded)?;
@@ -144,8 +139,9 @@ impl Trial<'_> {
         if self.loaded.amortized().is_some() {
             let float = twin_posteriors(self.loaded, inputs, rows)?;
             let integer = twin_posteriors(loaded, inputs, rows)?;
-            let nats = nats::divergence(&float, &integer);
-            return Ok(Loss { mean: nats.mean, grade: Some(nats.grade()) });
+            let rows = divergence(&float, &integer);
+            let kl = Kl::of_rows(rows);
+            return Ok(Loss { mean: kl.mean.unwrap_or(f64::NAN), good: kl.is_good() });
         }
         let run = |loaded: &Loaded| {
             let (plan, states) = loaded.integer_plan();
@@ -154,6 +150,6 @@ impl Trial<'_> {
         let (float, integer) = (run(self.loaded)?, run(loaded)?);
         let pairs = float.iter().flatten().zip(integer.iter().flatten());
         let squares = pairs.map(|(a, b)| f64::from(a - b).powi(2));
-        Ok(Loss { mean: squares.sum(), grade: None })
+        Ok(Loss { mean: squares.sum(), good: false })
     }
 }

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::model::{Latent, Loaded, Source};
 use crate::oracle;
+use crate::posterior::Posteriors;
 use crate::rows::Rows;
 use elbow_core::distributions::Spread;
 use serde::Serialize;
@@ -41,6 +42,14 @@ pub struct Posterior {
     pub mean: Vec<f64>,
     /// All rows.
     pub log_var: Vec<f64>,
+}
+
+impl From<&Posteriors> for Posterior {
+    fn from(posteriors: &Posteriors) -> Self {
+        let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect();
+        let Posteriors { latent, mean, log_var, .. } = posteriors;
+        Self { latent: *latent, mean: wide(mean), log_var: wide(log_var) }
+    }
 }
 
 /// What a decoder answers.

@@ -1,6 +1,8 @@
 //! Differences between two answers, in values and in nats.
 
 use super::basis::Posterior;
+use super::tolerance::{INTEGER_KL_MEAN, INTEGER_KL_P99};
+use crate::posterior::Posteriors;
 use serde::Serialize;
 
 /// KL(reference || target) over the rows, in nats; nothing without posteriors.
@@ -15,6 +17,12 @@ pub struct Kl {
 }
 
 impl Kl {
+    /// Grade A of an integer posterior: [`INTEGER_KL_MEAN`] and [`INTEGER_KL_P99`].
+    pub fn is_good(&self) -> bool {
+        self.mean.is_some_and(|mean| mean <= INTEGER_KL_MEAN)
+            && self.p99.is_some_and(|p99| p99 <= INTEGER_KL_P99)
+    }
+
     /// Summary of at least one row.
     pub fn of_rows(mut rows: Vec<f64>) -> Self {
         if rows.iter().any(|row| row.is_nan()) {
@@ -29,6 +37,13 @@ impl Kl {
             max: rows.last().copied(),
         }
     }
+}
+
+/// `KL(a || b)` of every row, over all posteriors of a hierarchy together.
+pub fn divergence(a: &[Posteriors], b: &[Posteriors]) -> Vec<f64> {
+    let rows = a.iter().zip(b).map(|(a, b)| kl_rows(&a.into(), &b.mean, &b.log_var));
+    let sum = |all: Vec<f64>, one: Vec<f64>| all.iter().zip(one).map(|(a, b)| a + b).collect();
+    rows.reduce(sum).unwrap_or_default()
 }
 
 /// `KL(reference || target)` of every row.

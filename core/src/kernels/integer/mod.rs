@@ -48,7 +48,7 @@ pub use packing::{
     packed_len, paired_segment,
 };
 pub use pool::{average_pool, max_pool};
-pub use views::{bytes, i8s, i8s_mut, i16s, i16s_mut, pairs};
+pub use views::{bytes, i8s, i8s_mut, i16s, i16s_mut, pairs, triples};
 
 /// The definitions of the kernels that also exist as machine code.
 pub mod portable {

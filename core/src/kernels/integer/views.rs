@@ -45,3 +45,9 @@ pub fn i16s_mut(words: &mut [f32]) -> &mut [i16] {
 pub fn pairs(words: &[f32]) -> &[[i32; 2]] {
     <[i32]>::ref_from_bytes(words.as_bytes()).unwrap_or(&[]).as_chunks().0
 }
+
+/// Three words each as the coefficients of a piece of [`piecewise`](super::piecewise()).
+#[inline(always)]
+pub fn triples(words: &[f32]) -> &[[i32; 3]] {
+    <[i32]>::ref_from_bytes(words.as_bytes()).unwrap_or(&[]).as_chunks().0
+}

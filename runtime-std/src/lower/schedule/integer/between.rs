@@ -2,13 +2,13 @@
 
 use super::super::weights::Form as Constant;
 use super::super::{Advice, Scheduler, pool};
-use super::{Element, Format, Held, Integer, Kernel, Node, Order, Stored, TensorId, Width};
+use super::{Format, Held, Integer, Kernel, Node, Order, Stored, TensorId, Width};
 use super::compact;
 use crate::import::{Op, Pooling};
 use crate::lower::plan::words_of_bytes;
-use crate::lower::quantize::{self, Curve};
-use elbow_core::kernels::integer::{Add, Requantize};
-use elbow_core::kernels::{BinaryOp, PoolShape, Unary};
+use crate::lower::quantize::{Multipliers, Piecewise, table};
+use elbow_core::kernels::integer::{self, Add, Requantize};
+use elbow_core::kernels::{BinaryOp, PoolShape, Unary, unary};
 
 impl<'g> Scheduler<'g> {
     /// A node whose result is held in `format`; whether integer kernels compute it.
@@ -19,11 +19,11 @@ impl<'g> Scheduler<'g> {
         match (&node.op, &inputs[..]) {
             (Op::Reshape, [x]) => self.hold(node.output, x.tensor, x.held.clone()),
             (Op::Unary(f), [x]) => self.activation(node, *f, x, format, width)?,
-            (Op::Binary(BinaryOp::Add), [a, b]) => self.sum(node, a, b, format),
+            (Op::Binary(BinaryOp::Add), [a, b]) => self.sum(node, a, b, format)?,
             (Op::Pool { kernel, strides, dilations, pads, pads_end, kind }, [x]) => {
                 let windows = pool::Windows { kernel, strides, dilations, pads, pads_end };
                 let shape = self.pool_shape(node, &windows)?;
-                self.integer_pool(node, shape, *kind, x);
+                self.integer_pool(node, shape, *kind, x)?;
             }
             _ => return Ok(false),
         }
@@ -45,14 +45,18 @@ impl<'g> Scheduler<'g> {
         let place = Constant::Table(node.output);
         let kernel = match width {
             Width::Eight => {
-                let table = quantize::table(f, &x.held.format, &format);
+                let table = table(&x.held.format, &format, |x| value_of(f, x));
                 Integer::Lookup(self.weights.pack(place, || words_of_bytes(&table)))
             }
             Width::Sixteen => {
-                let Curve { coefficients, shape } = quantize::curve(f, &x.held.format, &format)?;
+                let fit = Piecewise::fit(&x.held.format, &format, |x| value_of(f, x));
+                let fit = fit.map_err(|error| format!("{error}: compute it in f32"))?;
+                let Piecewise { start, piece_bits, coefficients, low, high, .. } = fit;
                 let words = coefficients.into_iter().flatten();
                 let words = || words.map(|word| f32::from_bits(word as u32)).collect();
-                Integer::Piecewise { coefficients: self.weights.pack(place, words), shape }
+                let coefficients = self.weights.pack(place, words);
+                let shape = integer::Piecewise { start, piece_bits, low, high };
+                Integer::Piecewise { coefficients, shape }
             }
         };
         self.call_on(node, shape, Kernel::Integer(kernel), &[], &[y]);
@@ -61,24 +65,31 @@ impl<'g> Scheduler<'g> {
     }
 
     /// A sum of two values, in the order of the first.
-    fn sum(&mut self, node: &Node, a: &Stored, b: &Stored, format: Format) {
+    fn sum(&mut self, node: &Node, a: &Stored, b: &Stored, format: Format) -> Advice {
         let Held { order, element, .. } = a.held;
         let b_tensor = self.in_order(node, b, order);
-        let (multipliers, constant, shift) =
-            quantize::sum(&a.held.format, &b.held.format, &format);
-        let rule = Requantize {
-            zero_point: format.zero_point,
-            low: format.low,
-            high: format.high,
-            shift,
-        };
+        let formats = [a.held.format, b.held.format];
+        let real = formats.map(|own| f64::from(own.scale) / f64::from(format.scale));
+        let Multipliers { shift, multipliers } =
+            Multipliers::of(&real).map_err(|error| error.to_string())?;
+        let products = formats.iter().zip(&multipliers);
+        let constant = products.map(|(own, m)| -i64::from(own.zero_point) * i64::from(*m)).sum();
+        let multipliers = [multipliers[0], multipliers[1]];
+        let rule = rule(&format, shift);
         let kernel = Kernel::Integer(Integer::Add(Add { multipliers, constant, rule }, element));
         let y = self.integers(element, order.len());
         self.call_on(node, self.shape(node.output), kernel, &[a.tensor, b_tensor], &[y]);
         self.hold(node.output, y, Held { format, order, element });
+        Ok(())
     }
 
-    fn integer_pool(&mut self, node: &Node, shape: PoolShape, kind: Pooling, x: &Stored) {
+    fn integer_pool(
+        &mut self,
+        node: &Node,
+        shape: PoolShape,
+        kind: Pooling,
+        x: &Stored,
+    ) -> Advice {
         let Held { format, element, .. } = x.held;
         let positions = |[height, width]: [usize; 2]| height * width;
         let order = |size| Order::ChannelsLast { channels: shape.channels, positions: positions(size) };
@@ -86,10 +97,12 @@ impl<'g> Scheduler<'g> {
         let kernel = match kind {
             Pooling::Max => Integer::MaxPool(shape, element),
             Pooling::Average { count_pads } => {
-                let taps = positions(shape.kernel);
-                let (multipliers, shift) = quantize::divisors(taps);
-                let Format { zero_point, low, high, .. } = format;
-                let rule = Requantize { zero_point, low, high, shift };
+                // Windows at the edge lack taps, one multiplier for each number of those left.
+                let taps = (1..=positions(shape.kernel)).rev();
+                let real: Vec<f64> = taps.map(|taps| 1.0 / taps as f64).collect();
+                let Multipliers { shift, multipliers } =
+                    Multipliers::of(&real).map_err(|error| error.to_string())?;
+                let (zero_point, rule) = (format.zero_point, rule(&format, shift));
                 Integer::AveragePool { shape, zero_point, multipliers, count_pads, rule, element }
             }
         };
@@ -98,6 +111,7 @@ impl<'g> Scheduler<'g> {
         let shape = self.shape(node.output);
         self.call_on(node, shape, Kernel::Integer(kernel), &[source], &[y]);
         self.hold(node.output, y, Held { format, order, element });
+        Ok(())
     }
 
     /// A value's integers in another order.
@@ -126,4 +140,17 @@ impl<'g> Scheduler<'g> {
         }
         tensor
     }
+}
+
+/// The kernel's function of one value.
+fn value_of(f: Unary, x: f32) -> f32 {
+    let mut y = [x];
+    unary(&mut y, f);
+    y[0]
+}
+
+/// From sums to values of a format.
+fn rule(format: &Format, shift: u32) -> Requantize {
+    let Format { zero_point, low, high, .. } = *format;
+    Requantize { zero_point, low, high, shift }
 }

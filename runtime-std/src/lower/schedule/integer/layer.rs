@@ -4,12 +4,11 @@ use super::super::weights::Form as Constant;
 use super::super::{Advice, Scheduler};
 use super::padded::Padded;
 use super::{Element, Format, Held, Integer, IntegerLayer, Integers, Kernel, Layer, Node, Order};
-use super::{Stored, TensorId, ValueId, Width};
-use crate::lower::draft::Home;
+use super::{TensorId, ValueId, Width};
 use crate::lower::integers::{Core, absorbed, clamp};
 use crate::lower::layer::{Reach, Windows};
 use crate::lower::plan::words_of_bytes;
-use crate::lower::quantize::{Fold, fold};
+use crate::lower::quantize::{Line, Multipliers, QuantizeError, Reach as Sums, fold_bias};
 use elbow_core::kernels::integer::{
     Depthwise, Form, Linear, Requantize, pack_depthwise, pack_weights, packed_depthwise_len,
     packed_len, paired_segment,
@@ -192,7 +191,7 @@ impl<'g> Scheduler<'g> {
                 columns.iter().map(|column| column.map_or(0, |column| row[column]))
             })
             .collect();
-        let Fold { pairs, shift } = job.fold(outputs.clone())?;
+        let (parameters, shift) = job.fold(outputs.clone())?;
         let runs = shape.runs[0] * shape.runs[1];
         let run = columns.len() / runs.max(1);
         let largest = job.from.low.unsigned_abs().max(job.from.high.unsigned_abs());
@@ -207,7 +206,7 @@ impl<'g> Scheduler<'g> {
         );
         let pairs = self.weights.pack(
             Constant::Outputs { gives, output: outputs.start },
-            || pairs.iter().flatten().map(|word| f32::from_bits(*word as u32)).collect(),
+            || parameters,
         );
         let positions = shape.positions[0] * shape.positions[1];
         let taps = columns.iter().flatten().count();
@@ -244,7 +243,7 @@ impl<'g> Scheduler<'g> {
         };
         let x = self.padded(job.node, job.layer.x, job.from, job.width, &padded);
         let row = padded.size[1] * padded.pitch;
-        let Fold { pairs, shift } = job.fold(0..channels)?;
+        let (parameters, shift) = job.fold(0..channels)?;
         let shape = Depthwise {
             channels,
             kernel: windows.kernel,
@@ -261,9 +260,7 @@ impl<'g> Scheduler<'g> {
         let gives = job.node.output;
         let weights = Constant::Integers { gives, output: 0, phase: 0 };
         let weights = self.weights.pack(weights, || words_of_bytes(&packed));
-        let outputs = self.weights.pack(Constant::Outputs { gives, output: 0 }, || {
-            pairs.iter().flatten().map(|word| f32::from_bits(*word as u32)).collect()
-        });
+        let outputs = self.weights.pack(Constant::Outputs { gives, output: 0 }, || parameters);
         let (from, to) = (job.element(), job.gives());
         let kernel = Integer::Depthwise { shape, weights, outputs, from, to };
         self.call_on(job.node, self.shape(gives), Kernel::Integer(kernel), &[x], &[y]);
@@ -301,9 +298,33 @@ impl Job<'_> {
         }
     }
 
-    /// Biases and multipliers of these outputs.
-    fn fold(&self, outputs: Range<usize>) -> Advice<Fold> {
-        fold(self.own, outputs, self.layer.inputs, &self.from, self.to.as_ref())
+    /// Bias and multiplier of these outputs, and the shift in front of the multipliers; the scale's bits
+    /// in place of the multiplier of a float. Proves that no sum leaves i32.
+    fn fold(&self, outputs: Range<usize>) -> Advice<(Vec<f32>, u32)> {
+        let inputs = self.layer.inputs;
+        let lines = &self.own.lines[outputs.clone()];
+        let refused = |error: QuantizeError| {
+            format!("{error}: compute it in f32, or calibrate with rows of the right scale")
+        };
+        let (shift, parameters) = match &self.to {
+            None => (0, lines.iter().map(|line| (line.scale as f32).to_bits() as i32).collect()),
+            Some(to) => {
+                let scale = f64::from(to.scale);
+                let real: Vec<f64> = lines.iter().map(|line| line.scale / scale).collect();
+                let Multipliers { shift, multipliers } = Multipliers::of(&real).map_err(refused)?;
+                (shift, multipliers)
+            }
+        };
+        let mut words = Vec::with_capacity(2 * lines.len());
+        for ((row, Line { scale, bias }), parameter) in outputs.zip(lines).zip(parameters) {
+            let weights = &self.own.weights[row * inputs..][..inputs];
+            let bias = fold_bias(*bias, *scale, self.from.zero_point, weights, row);
+            let bias = bias.map_err(refused)?;
+            let range = [self.from.low, self.from.high];
+            Sums::of(bias, weights, range).check(shift, row).map_err(refused)?;
+            words.extend([bias, parameter].map(|word| f32::from_bits(word as u32)));
+        }
+        Ok((words, shift))
     }
 
     /// From sums to outputs: the format's own bounds, and those of the activation behind.
@@ -327,7 +348,7 @@ impl Job<'_> {
         let joined = axes[1].step == 1;
         let columns = axes[1].taps.len();
         let packed = if joined { columns * pitch } else { pitch };
-        let run = self.form().padded(packed);
+        let run = self.form().packed_run(packed);
         let padded = Padded {
             channels: (windows.channels, group * own..(group + 1) * own),
             image: windows.input,

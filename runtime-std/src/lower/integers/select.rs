@@ -1,8 +1,8 @@
 //! Which nodes of a graph compute with integers.
 
-use super::super::integers::absorbed;
-use super::super::layer::Layer;
-use super::super::links::Links;
+use super::absorbed;
+use crate::lower::layer::Layer;
+use crate::lower::links::Links;
 use crate::import::{Graph, Node, Op, Pooling, ValueId};
 use elbow_core::kernels::BinaryOp;
 

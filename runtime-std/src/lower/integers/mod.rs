@@ -1,11 +1,18 @@
 //! What a graph computes with integers: the formats of its values and the weights of its layers.
 //!
-//! Decided by [`quantize`](super::quantize()) from calibration rows, or given by a file with
+//! Decided by [`choose`](choose()) from calibration rows, or given by a file with
 //! `QuantizeLinear` and `DequantizeLinear`. Everything is addressed by the names of values, which stay
 //! the same however many outputs of a graph are lowered.
 
+mod calibrate;
+mod choose;
+mod select;
+
+pub use calibrate::Calibration;
+pub use choose::{Quantization, choose};
+
 use super::links::Links;
-use super::quantize::Format;
+use super::quantize::{Format, Line};
 use crate::import::{Graph, Node, Op};
 use elbow_core::kernels::Unary;
 use elbow_core::kernels::integer::Form;
@@ -48,14 +55,12 @@ pub enum Core {
 }
 
 /// Integer weights of a layer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IntegerLayer {
     /// Row by row: the inputs of an output as the graph has them, `[channels][kernel]` of a convolution.
     pub weights: Vec<i8>,
-    /// What a weight of each output stands for.
-    pub scales: Vec<f64>,
-    /// One number per output.
-    pub bias: Vec<f64>,
+    /// What an output is of its sum, where inputs count from their zero point.
+    pub lines: Vec<Line>,
 }
 
 impl Core {

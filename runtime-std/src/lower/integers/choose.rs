@@ -1,0 +1,255 @@
+//! Formats for the values of a graph and integers for its weights, by calibration rows.
+//!
+//! | Step | Does |
+//! |---|---|
+//! | [`Selection`] | which nodes compute with integers |
+//! | [`observe`] | what values are on the calibration rows |
+//! | [`Float::formats`] | scale and zero point of every integer value |
+//! | [`Float::layer`] | integers for a layer's weights, by what integers give it to read |
+
+use super::calibrate::{Calibration, Observed, observe};
+use super::select::{Selection, keeps_format};
+use super::{Core, IntegerLayer, Integers, Width};
+use crate::import::{Graph, Node, Op, ValueId};
+use crate::lower::layer::{Layer, Reach};
+use crate::lower::quantize::{
+    Adjust, Format, IntegerWeights, Line, Moments, Range, WIDE_BITS, gptq, largest_input, refit,
+    sample, sample_size,
+};
+use crate::lower::{joined, place, schedule};
+use crate::{Error, Result};
+use elbow_core::kernels::Unary;
+use std::collections::{HashMap, HashSet};
+
+/// How a graph is quantized.
+#[derive(Clone, Copy, Debug)]
+pub struct Quantization {
+    /// Of activations.
+    pub width: Width,
+    /// What is fitted to a layer's float outputs once its integers are chosen.
+    pub adjust: Adjust,
+}
+
+/// Chooses formats and integer weights for what these outputs of the graph need.
+///
+/// Layers are quantized in order, each on what the integer layers before it give.
+///
+/// # Errors
+///
+/// As for lowering, or a value is not finite on some row.
+pub fn choose(
+    graph: &Graph,
+    outputs: &[usize],
+    data: Calibration,
+    options: Quantization,
+) -> Result<Integers> {
+    let graph = joined(graph, outputs)?;
+    let selection = Selection::of(&graph);
+    let float = Float::of(&graph, &selection, data)?;
+    let mut integers = Integers {
+        formats: float.formats(options.width)?,
+        layers: HashMap::new(),
+        rounded: HashSet::new(),
+        width: options.width,
+        core: Core::default(),
+    };
+    for (index, layer) in &selection.layers {
+        let node = &graph.nodes[*index];
+        let seen = Seen::of(&graph, &integers, layer, data)?;
+        let own = float.layer(node, layer, &seen, options.adjust);
+        narrow(&mut integers, &graph.values[layer.x].name, layer, &own);
+        integers.layers.insert(graph.values[node.output].name.clone(), own);
+    }
+    Ok(integers)
+}
+
+/// Cuts the range of what a wide layer reads to what its sums have room for.
+fn narrow(integers: &mut Integers, x: &str, layer: &Layer, own: &IntegerLayer) {
+    let Some(format) = integers.formats.get_mut(x).filter(|_| integers.width == Width::Sixteen)
+    else {
+        return;
+    };
+    for (Line { scale, bias }, weights) in own.lines.iter().zip(own.weights.chunks(layer.inputs)) {
+        let bias = (bias / scale).clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32;
+        *format = format.limited(largest_input(bias, weights, 0));
+    }
+}
+
+/// The graph in f32: what its values are on the calibration rows.
+struct Float<'g> {
+    graph: &'g Graph,
+    selection: &'g Selection,
+    observed: Observed,
+}
+
+impl<'g> Float<'g> {
+    fn of(graph: &'g Graph, selection: &'g Selection, data: Calibration) -> Result<Self> {
+        let name = |value: ValueId| graph.values[value].name.as_str();
+        let held = (0..graph.values.len()).filter(|value| selection.integer[*value]);
+        let given = selection.layers.iter().map(|(index, _)| graph.nodes[*index].output);
+        let names: HashSet<&str> = held.chain(given).map(name).collect();
+        let plan = place(schedule(graph, None)?);
+        Ok(Self { graph, selection, observed: observe(&plan, data, &names)? })
+    }
+
+    /// The values of a node's result; what was only reshaped has those of its operand.
+    fn values(&self, value: ValueId) -> &[f32] {
+        let own = self.observed.get(&self.graph.values[value].name);
+        own.map_or(&[], |values| values)
+    }
+
+    /// A format for every value that integers hold.
+    fn formats(&self, width: Width) -> Result<HashMap<String, Format>> {
+        let mut formats: Vec<Option<Format>> = vec![None; self.graph.values.len()];
+        let produced: HashSet<ValueId> = self.graph.nodes.iter().map(|node| node.output).collect();
+        let given = (0..self.graph.values.len()).filter(|value| !produced.contains(value));
+        for value in given.filter(|value| self.selection.integer[*value]) {
+            formats[value] = Some(self.format(value, width)?);
+        }
+        for node in self.graph.nodes.iter().filter(|node| self.selection.integer[node.output]) {
+            let kept = keeps_format(node).then(|| formats[node.inputs[0]]).flatten();
+            formats[node.output] = match kept {
+                Some(format) => Some(format),
+                None => Some(self.format(node.output, width)?),
+            };
+        }
+        // A leaky ReLU keeps the step of its operand, which so loses nothing where it is positive.
+        for node in self.graph.nodes.iter().rev() {
+            let leaky = matches!(node.op, Op::Unary(Unary::LeakyRelu(_)));
+            if leaky && width == Width::Sixteen && formats[node.inputs[0]].is_some() {
+                formats[node.inputs[0]] = formats[node.output].or(formats[node.inputs[0]]);
+            }
+        }
+        let named = formats.into_iter().zip(&self.graph.values);
+        Ok(named.filter_map(|(format, value)| Some((value.name.clone(), format?))).collect())
+    }
+
+    fn format(&self, value: ValueId, width: Width) -> Result<Format> {
+        let mut range = Range::default();
+        range.observe(self.values(value));
+        let format = match width {
+            Width::Eight => Format::asymmetric_i8(range.min, range.max),
+            Width::Sixteen => Format::symmetric(range.max_abs(), WIDE_BITS),
+        };
+        format.map_err(|error| {
+            let name = &self.graph.values[value].name;
+            Error::input(format!(
+                "value `{name}`: {error} on the calibration rows; check their scale against the training data"
+            ))
+        })
+    }
+
+    /// Integers for a layer that reads `seen` on every row.
+    fn layer(&self, node: &Node, layer: &Layer, seen: &Seen, adjust: Adjust) -> IntegerLayer {
+        let groups = layer.groups().max(1);
+        let filters = layer.outputs() / groups;
+        let given = self.values(node.output);
+        let mut own = IntegerLayer::default();
+        for group in 0..groups {
+            let outputs = group * filters..(group + 1) * filters;
+            let sample = Sample::of(layer, group, outputs.clone(), seen, given);
+            let rows = outputs.start * layer.inputs..outputs.end * layer.inputs;
+            let moments = Moments::of(&sample.patches, layer.inputs);
+            let integers = gptq(&layer.weights[rows], &moments);
+            own.lines.extend(sample.lines(&integers, &layer.bias[outputs], seen.format.scale, adjust));
+            own.weights.extend(integers.values);
+        }
+        own
+    }
+}
+
+/// What a layer reads on every row.
+struct Seen {
+    /// As integers give it.
+    values: Vec<f32>,
+    /// How they hold it.
+    format: Format,
+    rows: usize,
+}
+
+impl Seen {
+    fn of(graph: &Graph, integers: &Integers, layer: &Layer, data: Calibration) -> Result<Self> {
+        let name = graph.values[layer.x].name.as_str();
+        let plan = place(schedule(graph, Some(integers))?);
+        let values = observe(&plan, data, &HashSet::from([name]))?.remove(name);
+        let format = integers.formats.get(name).copied().ok_or_else(|| {
+            Error::input(format!("value `{name}` has no integer format: this is a defect of elbow"))
+        })?;
+        Ok(Self { values: values.unwrap_or_default(), format, rows: data.rows })
+    }
+
+    /// Steps from the zero point.
+    fn steps(&self, value: f32) -> i16 {
+        (self.format.quantize(value) - self.format.zero_point) as i16
+    }
+}
+
+/// What a group of a layer reads and gives at some positions of all rows.
+struct Sample {
+    /// Steps of the inputs, patch by patch.
+    patches: Vec<i16>,
+    /// The float outputs at each.
+    targets: Vec<f32>,
+}
+
+impl Sample {
+    fn of(
+        layer: &Layer,
+        group: usize,
+        outputs: std::ops::Range<usize>,
+        seen: &Seen,
+        given: &[f32],
+    ) -> Self {
+        let (of_x, of_y) = (seen.values.len() / seen.rows.max(1), given.len() / seen.rows.max(1));
+        let positions = of_y / layer.outputs().max(1);
+        let all = seen.rows * positions;
+        let mut chosen = sample(all, sample_size(all, layer.inputs)).peekable();
+        let mut found = Self { patches: Vec::new(), targets: Vec::new() };
+        for row in 0..seen.rows {
+            let end = (row + 1) * positions;
+            if chosen.peek().is_none_or(|next| *next >= end) {
+                continue;
+            }
+            let patches = layer.patches(&seen.values[row * of_x..][..of_x], group);
+            let given = &given[row * of_y..][..of_y];
+            while let Some(at) = chosen.next_if(|next| *next < end) {
+                let position = at - row * positions;
+                let patch = &patches[position * layer.inputs..][..layer.inputs];
+                found.patches.extend(patch.iter().map(|value| seen.steps(*value)));
+                let place = |output: usize| match layer.reach {
+                    Reach::Rows => position * layer.outputs() + output,
+                    Reach::Windows(_) => output * positions + position,
+                };
+                found.targets.extend(outputs.clone().map(|output| given[place(output)]));
+            }
+        }
+        found
+    }
+
+    /// Scale and bias of every output, fitted to what the float layer gives.
+    fn lines(
+        &self,
+        integers: &IntegerWeights,
+        bias: &[f32],
+        x_scale: f32,
+        adjust: Adjust,
+    ) -> Vec<Line> {
+        let scales = integers.scale.iter().zip(bias);
+        let lines: Vec<Line> = scales
+            .map(|(scale, bias)| Line {
+                scale: f64::from(*scale) * f64::from(x_scale),
+                bias: f64::from(*bias),
+            })
+            .collect();
+        let sums: Vec<i32> = self
+            .patches
+            .chunks_exact(integers.inputs.max(1))
+            .flat_map(|patch| (0..lines.len()).map(|row| product(patch, integers.row(row))))
+            .collect();
+        refit(&sums, &self.targets, &lines, adjust).into_iter().map(|refit| refit.line).collect()
+    }
+}
+
+fn product(patch: &[i16], weights: &[i8]) -> i32 {
+    patch.iter().zip(weights).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum()
+}
