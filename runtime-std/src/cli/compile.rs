@@ -1,8 +1,11 @@
 //! `elbow compile`
 
 use super::{ModelOptions, PrecisionOptions, output};
+use elbow::device::{TARGETS, Target};
 use elbow::emit::{Budget, emit};
+use elbow::lower::Core;
 use elbow::{Error, Result};
+use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -14,6 +17,9 @@ pub struct Options {
     out_dir: PathBuf,
     #[command(flatten)]
     precision: PrecisionOptions,
+    /// Whose integer kernels read the weights
+    #[arg(long, value_parser = PossibleValuesParser::new(TARGETS.map(|target| target.name)))]
+    target: Option<String>,
     /// Fail where the known parts need more flash
     #[arg(long, value_name = "BYTES")]
     max_flash: Option<usize>,
@@ -31,7 +37,8 @@ pub struct Options {
 ///
 /// A failed check where a limit is exceeded; nothing is written then.
 pub fn run(options: &Options) -> Result<()> {
-    let core = options.target.map_or_else(Core::default, |target| target.core());
+    let target = options.target.as_deref().map(Target::named).transpose()?;
+    let core = target.map_or_else(Core::default, |target| target.core);
     let loaded = options.precision.apply(options.model.load()?, core)?;
     let artifact = emit(&loaded.model)?;
     check(options, &artifact.budget)?;

@@ -5,6 +5,7 @@ use super::{ModelOptions, PrecisionOptions, output};
 use clap::builder::PossibleValuesParser;
 use elbow::device::{self, TARGETS};
 use elbow::emit::emit;
+use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
 use elbow::parity::{Layers, Limits, ParityReport, Reference, basis, compare, layers, target};
 use elbow::rows::Rows;
@@ -62,7 +63,11 @@ fn targets() -> PossibleValuesParser {
 pub fn run(options: &Options) -> Result<()> {
     let limits = limits(options.max_kl)?;
     let float = options.model.load()?;
-    let loaded = options.precision.apply(float.clone(), core(options.target))?;
+    let core = match board(options)? {
+        None => Core::default(),
+        Some((board, _)) => board.core,
+    };
+    let loaded = options.precision.apply(float.clone(), core)?;
     let budget = emit(&loaded.model)?.budget;
     let Inputs { rows: inputs, count: rows, .. } = rows(&loaded, options)?;
     let board = board(options)?;

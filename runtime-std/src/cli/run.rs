@@ -3,6 +3,7 @@
 use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, output};
 use clap::ValueEnum;
+use elbow::lower::Core;
 use elbow::model::{Encoder, Graphs, Loaded, Role, Source};
 use elbow::parity::target::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};

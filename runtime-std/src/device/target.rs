@@ -1,5 +1,6 @@
 //! The devices that models can be sent to.
 
+use crate::lower::Core;
 use crate::{Error, Result};
 use elbow_toolchain::{CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX_M33};
 
@@ -16,6 +17,8 @@ pub struct Target {
     pub package: &'static str,
     /// Features of the package.
     pub features: &'static [&'static str],
+    /// Whose integer kernels it runs.
+    pub core: Core,
     /// Ticks of its timer in a million instructions, where the emulator counts them; anything else is
     /// wall-clock time.
     pub ticks_per_million: u32,
@@ -28,6 +31,7 @@ const MPS2: Target = Target {
     machine: "",
     package: "qemu-mps2",
     features: &[],
+    core: Core::Plain,
     ticks_per_million: 25_000,
 };
 
@@ -35,13 +39,26 @@ const MPS2: Target = Target {
 pub const TARGETS: [Target; 6] = [
     Target { name: "qemu-m0", triple: CORTEX_M0, machine: "mps2-an385", ..MPS2 },
     Target { name: "qemu-m3", triple: CORTEX_M3, machine: "mps2-an385", ..MPS2 },
-    Target { name: "qemu-m4", triple: CORTEX_M4, machine: "mps2-an386", ..MPS2 },
-    Target { name: "qemu-m7", triple: CORTEX_M4, machine: "mps2-an500", ..MPS2 },
+    Target {
+        name: "qemu-m4",
+        triple: CORTEX_M4,
+        machine: "mps2-an386",
+        core: Core::Dsp,
+        ..MPS2
+    },
+    Target {
+        name: "qemu-m7",
+        triple: CORTEX_M4,
+        machine: "mps2-an500",
+        core: Core::Dsp,
+        ..MPS2
+    },
     Target {
         name: "qemu-m33",
         triple: CORTEX_M33,
         machine: "mps2-an505",
         features: &["an505"],
+        core: Core::Dsp,
         ticks_per_million: 20_000,
         ..MPS2
     },
@@ -50,6 +67,7 @@ pub const TARGETS: [Target; 6] = [
         triple: CORTEX_M33,
         machine: "mps3-an547",
         features: &["an547"],
+        core: Core::Helium,
         ticks_per_million: 32_000,
         ..MPS2
     },

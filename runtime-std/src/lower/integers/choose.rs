@@ -150,8 +150,10 @@ impl<'g> Float<'g> {
             let sample = Sample::of(layer, group, outputs.clone(), seen, given);
             let rows = outputs.start * layer.inputs..outputs.end * layer.inputs;
             let moments = Moments::of(&sample.patches, layer.inputs);
-            let integers = gptq(&layer.weights[rows], &moments);
-            own.lines.extend(sample.lines(&integers, &layer.bias[outputs], seen.format.scale, adjust));
+            let mut integers = gptq(&layer.weights[rows], &moments);
+            let bias = &layer.bias[outputs];
+            silence(&mut integers, bias, seen.format.scale);
+            own.lines.extend(sample.lines(&integers, bias, seen.format.scale, adjust));
             own.weights.extend(integers.values);
         }
         own
@@ -247,6 +249,20 @@ impl Sample {
             .flat_map(|patch| (0..lines.len()).map(|row| product(patch, integers.row(row))))
             .collect();
         refit(&sums, &self.targets, &lines, adjust).into_iter().map(|refit| refit.line).collect()
+    }
+}
+
+/// Rows of a unit that training left dead: their weights are nothing beside their bias, which would not
+/// fit the integer sum. They become 0, and the bias gets a scale that holds it to 2^-20 of itself.
+fn silence(integers: &mut IntegerWeights, bias: &[f32], x_scale: f32) {
+    const MOST: f32 = (1u32 << 30) as f32;
+    const STEPS: f32 = (1u32 << 20) as f32;
+    let rows = integers.values.chunks_mut(integers.inputs.max(1));
+    for ((row, scale), bias) in rows.zip(&mut integers.scale).zip(bias) {
+        if bias.abs() > *scale * x_scale * MOST {
+            row.fill(0);
+            *scale = bias.abs() / STEPS / x_scale;
+        }
     }
 }
 
