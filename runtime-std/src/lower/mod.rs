@@ -16,6 +16,7 @@ mod links;
 mod memory;
 pub mod plan;
 mod prune;
+pub mod quantize;
 mod schedule;
 
 use crate::Result;
