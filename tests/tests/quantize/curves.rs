@@ -52,7 +52,7 @@ fn polynomials_stay_within_a_step_of_every_function_over_every_input() {
                 };
                 let worst = (input.low..=input.high).map(error).fold(0.0, f64::max);
                 println!("{case}: {} pieces, error {worst:.3}", fit.coefficients.len());
-                assert!(fit.largest_error <= LARGEST_ERROR, "{case}");
+                assert!(fit.largest_error <= LARGEST_ERROR && worst <= 1.0, "{case}: {worst}");
                 // The kernels' f32 functions are 2e-7 off, of up to 32767 steps.
                 assert!((worst - fit.largest_error).abs() < 0.01, "{case}: {worst}");
             }
@@ -72,10 +72,10 @@ fn inputs_beyond_the_format_are_harmless() {
 #[test]
 fn what_jumps_is_refused_but_at_zero() {
     let format = Format::symmetric(1.0, 16).expect("finite");
-    let step_at = |edge: f32| move |x: f32| if x < edge { -0.5 } else { 0.5 };
+    let step_at = |edge: f32| move |x: f32| if x < edge { -0.25 } else { 0.25 };
     assert_eq!(Piecewise::fit(&format, &format, step_at(0.3)), Err(QuantizeError::Rough));
     let fit = Piecewise::fit(&format, &format, step_at(0.0)).expect("an edge of pieces");
-    assert_eq!([-1, 0].map(|q| fit.eval(q)), [Some(-16384), Some(16384)]);
+    assert_eq!([-1, 0].map(|q| fit.eval(q)), [Some(-8192), Some(8192)]);
     let nan = Piecewise::fit(&format, &format, |_| f32::NAN).expect("zero everywhere");
     assert_eq!(nan.eval(5), Some(0));
 }
