@@ -63,7 +63,7 @@ pub fn kl_rows(reference: &Posterior, mean: &[f32], log_var: &[f32]) -> Vec<f64>
 }
 
 /// `e^d - 1 - d`, never negative.
-fn expm1_minus(d: f64) -> f64 {
+pub(super) fn expm1_minus(d: f64) -> f64 {
     if d.abs() < 1e-3 {
         d * d / 2.0 * (1.0 + d / 3.0 * (1.0 + d / 4.0 * (1.0 + d / 5.0)))
     } else {

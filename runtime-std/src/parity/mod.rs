@@ -10,6 +10,7 @@
 pub mod basis;
 pub mod compare;
 pub mod layers;
+pub mod nats;
 mod on_device;
 mod report;
 pub mod target;

@@ -83,7 +83,9 @@ impl std::fmt::Display for QuantizeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Range => write!(f, "the calibrated range is not finite"),
-            Self::Bias { row } => write!(f, "the bias of output {row} does not fit its integer sum"),
+            Self::Bias { row } => {
+                write!(f, "the bias of output {row} does not fit its integer sum")
+            }
             Self::Overflow { row, reach } => {
                 write!(f, "the integer sum of output {row} can reach {reach}, beyond 32 bits")
             }

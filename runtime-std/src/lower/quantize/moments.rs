@@ -27,8 +27,12 @@ impl Moments {
     /// im2col would lay it out, padding 0), a group its own channels only. A last part of a patch is
     /// left out. [`sample`] chooses among too many.
     pub fn of(patches: &[i16], inputs: usize) -> Self {
-        let mut moments =
-            Self { inputs, count: 0, sums: vec![0.0; inputs], products: vec![0.0; inputs * inputs] };
+        let mut moments = Self {
+            inputs,
+            count: 0,
+            sums: vec![0.0; inputs],
+            products: vec![0.0; inputs * inputs],
+        };
         moments.observe(patches);
         moments
     }

@@ -2,8 +2,9 @@
 
 use super::{Format, QuantizeError};
 
-/// What a polynomial may be away from the function, in output steps; rounding takes half of it.
-pub const LARGEST_ERROR: f64 = 1.0;
+/// What a polynomial may be away from the function, in output steps; rounding takes half a step of it,
+/// and the f32 function that was fitted may be off by the rest of one.
+pub const LARGEST_ERROR: f64 = 0.95;
 /// Fractional bits of a step; the kernel's.
 const FRACTION: f64 = 1024.0;
 /// 2^10 pieces take 12 KiB.
@@ -100,8 +101,13 @@ impl Values {
     /// A polynomial of `2^pieces` pieces, if it is good enough.
     fn fit(&self, output: &Format, pieces: u32, piece_bits: u32) -> Option<Piecewise> {
         let start = -(1 << (pieces + piece_bits)) / 2;
-        let starts = (0..1 << pieces).map(|piece: i32| start + (piece << piece_bits));
-        let coefficients = starts.map(|start| self.piece(start, piece_bits)).collect::<Option<_>>()?;
+        let (count, half) = (1i32 << pieces, (1i32 << pieces) / 2);
+        // From the middle, where most functions bend most, so that too few pieces are soon given up.
+        let indices = (half..count).chain(0..half);
+        let each =
+            indices.map(|piece| self.piece(start + (piece << piece_bits), piece_bits, output));
+        let mut coefficients = each.collect::<Option<Vec<_>>>()?;
+        coefficients.rotate_right(half as usize);
         let (low, high) = (output.low, output.high);
         let mut fit = Piecewise { start, piece_bits, coefficients, low, high, largest_error: 0.0 };
         for q in self.inputs.clone() {
@@ -115,8 +121,8 @@ impl Values {
         Some(fit)
     }
 
-    /// Coefficients of the piece from `start` on.
-    fn piece(&self, start: i32, piece_bits: u32) -> Option<[i32; 3]> {
+    /// Coefficients of the piece from `start` on; none where they are not good enough already.
+    fn piece(&self, start: i32, piece_bits: u32, output: &Format) -> Option<[i32; 3]> {
         let len = 1 << piece_bits;
         let nodes = nodes(len);
         let place = |node: i32| f64::from(node) / f64::from(len);
@@ -126,12 +132,19 @@ impl Values {
         let a2 = (d12 - d01) / (x2 - x0);
         let a1 = d01 - a2 * (x0 + x1);
         let a0 = y0 - x0 * (a1 + a2 * x0);
-        let errors = (0..len).map(|i| self.at(start + i) - (a0 + place(i) * (a1 + place(i) * a2)));
-        let (least, largest) = errors.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, largest), e| {
-            (least.min(e), largest.max(e))
+        let parabola = |i: i32| a0 + place(i) * (a1 + place(i) * a2);
+        let errors = (0..len).map(|i| self.at(start + i) - parabola(i));
+        let (least, largest) = errors.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), e| {
+            (f64::min(low, e), f64::max(high, e))
         });
+        let middle = (least + largest) / 2.0;
+        let clamp = |y: f64| y.clamp(f64::from(output.low), f64::from(output.high));
+        let error = |i: i32| (clamp(self.at(start + i)) - clamp(parabola(i) + middle)).abs();
+        if (0..len).any(|i| error(i) > LARGEST_ERROR) {
+            return None;
+        }
         // hi() divides by two each time, as r is a fraction of 2^31.
-        let scaled = [a0 + (least + largest) / 2.0, 2.0 * a1, 4.0 * a2].map(|a| a * FRACTION);
+        let scaled = [a0 + middle, 2.0 * a1, 4.0 * a2].map(|a| a * FRACTION);
         let integer = |a: f64| {
             let a = a.round_ties_even();
             (a.abs() < f64::from(i32::MAX)).then_some(a as i32)

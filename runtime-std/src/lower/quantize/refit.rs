@@ -1,5 +1,8 @@
 //! A better scale and bias for each output of a layer whose integers are chosen: least squares.
 
+/// A fitted scale beyond these shares of the old one tells of something else than rounding.
+const PLAUSIBLE: std::ops::RangeInclusive<f64> = 0.9..=1.1;
+
 /// An output as a line of its integer sum: `scale * sum + bias`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Line {
@@ -36,9 +39,12 @@ pub struct Refit {
 /// Minimizes `sum (target - scale * sum - bias)^2`: `scale = cov(sum, target) / var(sum)`,
 /// `bias = mean(target) - scale * mean(sum)`, in two passes.
 ///
-/// A scale stays as it was where the sum is constant or a negative scale would fit best. Without
-/// patches nothing changes. Whether the whole model gains is the caller's to measure: with 8-bit
-/// activations it may lose.
+/// A scale stays as it was where the sum is constant, or where the best is more than a tenth away from
+/// it. Without patches nothing changes. The sums are of the integer model's own inputs, the targets of
+/// the float model on float inputs, so that the refit takes up what the layers before are off, too.
+///
+/// After [`gptq`](super::gptq) the bias must be refitted, since the mean was left to it; whether the
+/// scale should be is the caller's to measure on the whole model.
 pub fn refit(sums: &[i32], targets: &[f32], lines: &[Line], adjust: Adjust) -> Vec<Refit> {
     let outputs = lines.len();
     let of = |(output, line): (usize, &Line)| {
@@ -62,7 +68,7 @@ fn one(points: impl Iterator<Item = (f64, f64)> + Clone, line: Line, adjust: Adj
     let variance = mean(points.clone().map(|p| square(p.0 - sum)));
     let covariance = mean(points.clone().map(|p| (p.0 - sum) * (p.1 - target)));
     let best = covariance / variance;
-    let refitted = adjust == Adjust::Both && best.is_finite() && best > 0.0;
+    let refitted = adjust == Adjust::Both && PLAUSIBLE.contains(&(best / line.scale));
     let scale = if refitted { best } else { line.scale };
     let line = Line { scale, bias: target - scale * sum };
     Refit { line, before, after: error(line) }
@@ -89,7 +95,7 @@ mod tests {
         let targets: Vec<f32> = (0..6)
             .map(|i| (truth[i % 2].scale * f64::from(sums[i]) + truth[i % 2].bias) as f32)
             .collect();
-        let start = [Line { scale: 0.4, bias: 0.0 }; 2];
+        let start = [0.46, 0.135].map(|scale| Line { scale, bias: 0.0 });
         for (refit, truth) in refit(&sums, &targets, &start, Adjust::Both).iter().zip(truth) {
             assert!((refit.line.scale - truth.scale).abs() < 1e-14, "{refit:?}");
             assert!((refit.line.bias - truth.bias).abs() < 1e-13, "{refit:?}");
@@ -106,14 +112,14 @@ mod tests {
         let sums: Vec<i32> = (0..50).map(|i| (i * i * 7919) % 1001 - 500).collect();
         let targets: Vec<f32> =
             sums.iter().enumerate().map(|(i, s)| *s as f32 * 0.01 + (i % 7) as f32).collect();
-        let start = Line { scale: 0.02, bias: 0.0 };
+        let start = Line { scale: 0.0105, bias: 0.0 };
         let Refit { line, before, after } = refit(&sums, &targets, &[start], Adjust::Both)[0];
         let error = |scale: f64, bias: f64| {
             let terms = sums.iter().zip(&targets);
             let terms = terms.map(|(s, t)| (f64::from(*t) - scale * f64::from(*s) - bias).powi(2));
             terms.sum::<f64>() / 50.0
         };
-        assert!((error(0.02, 0.0) - before).abs() < 1e-12 * before && after < before);
+        assert!((error(0.0105, 0.0) - before).abs() < 1e-12 * before && after < before);
         for (ds, db) in [(1e-4, 0.0), (-1e-4, 0.0), (0.0, 1e-2), (0.0, -1e-2)] {
             assert!(error(line.scale + ds, line.bias + db) > after);
         }
@@ -124,8 +130,10 @@ mod tests {
         let line = Line { scale: 0.5, bias: 1.0 };
         let constant = refit(&[4, 4], &[1.0, 3.0], &[line], Adjust::Both)[0];
         assert_eq!(constant.line, Line { scale: 0.5, bias: 0.0 });
-        let falling = refit(&[0, 2], &[2.0, 0.0], &[line], Adjust::Both)[0];
-        assert_eq!(falling.line.scale, 0.5);
+        for far in [-1.0, 0.44, 0.56] {
+            let refitted = refit(&[0, 2], &[0.0, 2.0 * far], &[line], Adjust::Both)[0];
+            assert_eq!(refitted.line, Line { scale: 0.5, bias: f64::from(far) - 0.5 });
+        }
         assert_eq!(refit(&[], &[], &[line], Adjust::Both)[0].line, line);
     }
 }

@@ -40,7 +40,8 @@ impl Multipliers {
             return Err(QuantizeError::Multiplier { row });
         }
         let at = |shift: u32| {
-            let all = real.iter().map(move |m| (m * ONE / f64::from(1u32 << shift)).round_ties_even());
+            let all =
+                real.iter().map(move |m| (m * ONE / f64::from(1u32 << shift)).round_ties_even());
             all.enumerate()
         };
         let fits = |shift: &u32| at(*shift).all(|(_, m)| m <= f64::from(i32::MAX));
@@ -112,7 +113,8 @@ impl Reach {
     ///
     /// [`QuantizeError::Overflow`] otherwise; `row` is for the message.
     pub fn check(&self, shift: u32, row: usize) -> Result<(), QuantizeError> {
-        let (low, high) = (self.low.saturating_mul(1 << shift), self.high.saturating_mul(1 << shift));
+        let (low, high) =
+            (self.low.saturating_mul(1 << shift), self.high.saturating_mul(1 << shift));
         if low >= i64::from(i32::MIN) && high <= i64::from(i32::MAX) {
             return Ok(());
         }
@@ -185,7 +187,9 @@ mod tests {
                 }
             }
             assert!(reach.low <= low && reach.high >= high, "{reach:?} {low} {high}");
-            let sorted_low = low.min(weights.iter().filter(|w| **w < 0).map(|w| i64::from(*w) * i64::from(x[1])).sum());
+            let sorted_low = low.min(
+                weights.iter().filter(|w| **w < 0).map(|w| i64::from(*w) * i64::from(x[1])).sum(),
+            );
             assert!(reach.low <= sorted_low, "{reach:?}");
         }
         let reach = Reach::of(-700, &[127; 3], [-128, 127]);

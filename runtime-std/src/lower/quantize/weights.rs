@@ -57,9 +57,9 @@ impl IntegerWeights {
 pub fn nearest(weights: &[f32], inputs: usize) -> IntegerWeights {
     let rows = weights.chunks_exact(inputs.max(1));
     let scale: Vec<f32> = rows.clone().map(row_scale).collect();
-    let values = rows.zip(&scale).flat_map(|(row, scale)| {
-        row.iter().map(|w| round(f64::from(*w), f64::from(*scale)) as i8)
-    });
+    let values = rows
+        .zip(&scale)
+        .flat_map(|(row, scale)| row.iter().map(|w| round(f64::from(*w), f64::from(*scale)) as i8));
     IntegerWeights { inputs, values: values.collect(), scale }
 }
 
@@ -135,9 +135,8 @@ fn nearest_plane(factor: &DMatrix<f64>, weights: &[f64], scale: f64) -> Vec<f64>
 /// `e^T C e`.
 fn quadratic(covariance: &DMatrix<f64>, errors: &[f64]) -> f64 {
     let columns = covariance.as_slice().chunks_exact(errors.len().max(1)).zip(errors);
-    let products = columns.map(|(column, e)| {
-        e * column.iter().zip(errors).map(|(c, e)| c * e).sum::<f64>()
-    });
+    let products =
+        columns.map(|(column, e)| e * column.iter().zip(errors).map(|(c, e)| c * e).sum::<f64>());
     products.sum()
 }
 
