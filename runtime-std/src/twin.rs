@@ -93,13 +93,18 @@ pub fn score(
     let outputs = Twin::new(&decoder.plan).run(&[&[loc], conditions].concat())?;
     let without_output = || Error::input(format!("plan `{}` has no output", decoder.plan.name));
     let x_mean = outputs.into_iter().next().ok_or_else(without_output)?;
-    let likelihood = match &decoder.likelihood {
+    let log_likelihood = log_likelihood(&decoder.likelihood, x, &x_mean);
+    Ok((x_mean, ElboTerms { log_likelihood, kl: kl_to_standard(loc, log_var) }))
+}
+
+/// `ln p(x | z)` where `x_mean` is what the decoder gives for `z`.
+pub fn log_likelihood(likelihood: &Likelihood, x: &[f32], x_mean: &[f32]) -> f32 {
+    let likelihood = match likelihood {
         Likelihood::Gaussian { log_scale } => distributions::Likelihood::Gaussian { log_scale },
         Likelihood::BernoulliLogits => distributions::Likelihood::BernoulliLogit,
         Likelihood::BernoulliProbabilities => distributions::Likelihood::Bernoulli,
     };
-    let log_likelihood = likelihood.log_prob(x, &x_mean);
-    Ok((x_mean, ElboTerms { log_likelihood, kl: kl_to_standard(loc, log_var) }))
+    likelihood.log_prob(x, x_mean)
 }
 
 /// The buffers of one step, borrowed together.

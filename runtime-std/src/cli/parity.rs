@@ -7,9 +7,10 @@ use elbow::device::{self, TARGETS};
 use elbow::emit::emit;
 use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
+use elbow::parity::integer::Pair;
 use elbow::parity::{Layers, Limits, ParityReport, Reference, basis, compare, layers, target};
 use elbow::rows::Rows;
-use elbow::{Error, Result, npy};
+use elbow::{Error, Precision, Result, npy};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -61,17 +62,17 @@ fn targets() -> PossibleValuesParser {
 ///
 /// A failed check, after the report, where the target is outside the limits.
 pub fn run(options: &Options) -> Result<()> {
-    let limits = limits(options.max_kl)?;
     let float = options.model.load()?;
     let core = match board(options)? {
         None => Core::default(),
         Some((board, _)) => board.core,
     };
     let loaded = options.precision.apply(float.clone(), core)?;
+    let limits = limits(options.max_kl, loaded.precision())?;
     let budget = emit(&loaded.model)?.budget;
     let Inputs { rows: inputs, count: rows, .. } = rows(&loaded, options)?;
     let board = board(options)?;
-    let reference = reference(&loaded, &inputs, rows, options)?;
+    let reference = reference(&float, &inputs, rows, options)?;
     let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs[..]);
     let layers = options.layers.then(|| layers(&loaded, board.as_ref(), &inputs, rows, limits));
     let layers = layers.transpose()?;
@@ -82,7 +83,10 @@ pub fn run(options: &Options) -> Result<()> {
         }
     };
     let report = compare(&loaded, &options.target, rows, &reference, &answer, &budget, limits);
-    let report = ParityReport { layers, ..report };
+    let report = ParityReport { layers, precision: options.precision.precision, ..report };
+    let pair = Pair { float: &float, integer: &loaded, inputs: &inputs, rows };
+    let integer = pair.report(&reference, &answer, report.kl_nats.all, options.seed)?;
+    let report = report.with_integers(integer);
     if options.json {
         output::json(&report)?
     } else {
@@ -122,13 +126,14 @@ fn board(options: &Options) -> Result<Option<(device::Target, PathBuf)>> {
     Ok(Some((device::Target::named(&options.target)?, firmware)))
 }
 
-fn limits(max_kl: Option<f64>) -> Result<Limits> {
+fn limits(max_kl: Option<f64>, precision: Precision) -> Result<Limits> {
+    let limits = Limits::of(precision);
     match max_kl {
         Some(nats) if !(nats.is_finite() && nats >= 0.0) => {
             Err(Error::input(format!("--max-kl {nats}: expected nats, finite and not negative")))
         }
-        Some(kl_nats_max) => Ok(Limits { kl_nats_max, ..Limits::default() }),
-        None => Ok(Limits::default()),
+        Some(_) => Ok(Limits { kl_nats_max: max_kl, ..limits }),
+        None => Ok(limits),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::lower::integers::{Calibration, Quantization, choose};
 use crate::lower::quantize::Adjust;
 use crate::lower::{Core, Integers, Plan, Width};
 use crate::parity::compare::{Kl, divergence};
+use crate::parity::nats::Grade;
 use crate::parity::target::twin_posteriors;
 use crate::precision::Precision;
 use crate::rows::{Rows, run_twin_in_sequence};
@@ -141,7 +142,7 @@ impl Trial<'_> {
             let integer = twin_posteriors(loaded, inputs, rows)?;
             let rows = divergence(&float, &integer);
             let kl = Kl::of_rows(rows);
-            return Ok(Loss { mean: kl.mean.unwrap_or(f64::NAN), good: kl.is_good() });
+            return Ok(Loss { mean: kl.mean.unwrap_or(f64::NAN), good: Grade::of(&kl, None, None) == Grade::A });
         }
         let run = |loaded: &Loaded| {
             let (plan, states) = loaded.integer_plan();

@@ -1,7 +1,6 @@
 //! Differences between two answers, in values and in nats.
 
 use super::basis::Posterior;
-use super::tolerance::{INTEGER_KL_MEAN, INTEGER_KL_P99};
 use crate::posterior::Posteriors;
 use serde::Serialize;
 
@@ -17,12 +16,6 @@ pub struct Kl {
 }
 
 impl Kl {
-    /// Grade A of an integer posterior: [`INTEGER_KL_MEAN`] and [`INTEGER_KL_P99`].
-    pub fn is_good(&self) -> bool {
-        self.mean.is_some_and(|mean| mean <= INTEGER_KL_MEAN)
-            && self.p99.is_some_and(|p99| p99 <= INTEGER_KL_P99)
-    }
-
     /// Summary of at least one row.
     pub fn of_rows(mut rows: Vec<f64>) -> Self {
         if rows.iter().any(|row| row.is_nan()) {

@@ -23,6 +23,9 @@ pub struct Layer {
     pub max_abs: Option<f64>,
     /// The same relative to `max(1, |reference|)`.
     pub max_relative: Option<f64>,
+    /// What integers in this layer alone cost, in nats; the mean over the rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl_nats: Option<f64>,
     /// Whether the target wrote the twin's bits, by their checksums.
     pub crc_equal: Option<bool>,
 }
@@ -82,7 +85,11 @@ pub fn against_reference(
         }
         checksums.last_mut().expect("pushed").push(crc32_of_floats(targets));
         for given in &step.gives {
-            twin[next].extend_from_slice(targets[given.target]);
+            let words = targets[given.target];
+            match &given.held {
+                Some(held) => twin[next].extend(held.floats(words)),
+                None => twin[next].extend_from_slice(words),
+            }
             next += 1;
         }
     };
@@ -101,6 +108,7 @@ pub fn against_reference(
             value: given.first().map(|(name, _)| name.to_string()),
             max_abs: worst(both.iter().map(|(a, b)| max_abs(a.iter().map(|v| f64::from(*v)), b))),
             max_relative: worst(both.iter().map(|(a, b)| max_relative(a, b))),
+            kl_nats: None,
             crc_equal: None,
         }
     };
@@ -171,7 +179,12 @@ impl std::fmt::Display for Layers {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { kl_nats_max: 1e-6, output_relative: 1e-5 };
+    const LIMITS: Limits = Limits {
+        kl_nats_max: Some(1e-6),
+        kl_nats_mean: None,
+        kl_nats_p99: None,
+        output_relative: 1e-5,
+    };
 
     fn layers(errors: [f64; 3]) -> Layers {
         let layer = |(at, error): (usize, f64)| Layer {
@@ -180,6 +193,7 @@ mod tests {
             value: None,
             max_abs: Some(error),
             max_relative: Some(error),
+            kl_nats: None,
             crc_equal: None,
         };
         let layers = (0..).zip(errors).map(layer).collect();

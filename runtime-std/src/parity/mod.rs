@@ -9,6 +9,7 @@
 
 pub mod basis;
 pub mod compare;
+pub mod integer;
 pub mod layers;
 pub mod nats;
 mod on_device;
@@ -17,17 +18,19 @@ pub mod target;
 pub mod tolerance;
 
 pub use basis::{Basis, Reference};
+pub use integer::IntegerReport;
 pub use layers::Layers;
 pub use on_device::{checksums, device};
 pub use report::{OutputError, ParityReport};
 pub use target::Answer;
 pub use tolerance::Limits;
 
+use crate::Precision;
 use crate::emit::{Budget, FlashBytes, RamBytes};
 use crate::model::{Loaded, Source};
 use crate::posterior::Posteriors;
 use compare::Kl;
-use report::MaxAbs;
+use report::{MaxAbs, Nats};
 
 /// A posterior of the reference and the target's.
 type Pair<'a> = (&'a basis::Posterior, &'a Posteriors);
@@ -52,11 +55,20 @@ pub fn compare(
         outputs.extend(differences(flow, &reference.flow, &answer.flow, expected));
     }
     let posteriors = reference.posteriors.iter().zip(&answer.posteriors);
-    let kl_rows = posteriors
+    let parts = posteriors
         .clone()
-        .map(|(reference, target)| compare::kl_rows(reference, &target.mean, &target.log_var));
+        .map(|(reference, target)| nats::Parts::of(reference, &basis::Posterior::from(target)));
     // The posterior of a hierarchy is the product of its parts.
-    let kl_rows = kl_rows.reduce(|all, one| all.iter().zip(one).map(|(a, b)| a + b).collect());
+    let kl_nats = parts.reduce(nats::Parts::plus).map(|parts| parts.summary());
+    let integer = loaded.precision() != Precision::F32;
+    let kl_nats = match kl_nats {
+        None => Nats { all: Kl::default(), mean_part: None, variance_part: None },
+        Some((mean, variance, all)) => Nats {
+            all,
+            mean_part: integer.then_some(mean),
+            variance_part: integer.then_some(variance),
+        },
+    };
     let pairs: Vec<_> = posteriors.collect();
     let max_abs = |values: for<'a> fn(&'a Pair<'_>) -> (&'a [f64], &'a [f32])| MaxAbs {
         max_abs: compare::worst(pairs.iter().map(|pair| {
@@ -70,12 +82,12 @@ pub fn compare(
     let mut report = ParityReport {
         model: loaded.model.name.clone(),
         target: target.to_string(),
-        precision: "f32",
+        precision: loaded.precision(),
         rows,
         reference: reference.basis,
         mean: max_abs(|(reference, target)| (&reference.mean, &target.mean)),
         log_var: max_abs(|(reference, target)| (&reference.log_var, &target.log_var)),
-        kl_nats: kl_rows.map_or(Kl::default(), Kl::of_rows),
+        kl_nats,
         clamp_hits,
         twin_bit_exact: image.twin_bit_exact,
         instructions_per_inference: image.instructions,
@@ -85,6 +97,7 @@ pub fn compare(
         limits,
         pass: false,
         outputs,
+        integer: None,
         layers: None,
     };
     report.pass = report.failures().is_empty();
@@ -112,6 +125,7 @@ fn differences(
                 .map(|(a, b)| compare::max_abs(a.iter().map(|value| f64::from(*value)), b)),
             max_relative: both.as_ref().map(|(a, b)| compare::max_relative(a, b)),
             unanswered,
+            integer: source.integers.is_some(),
             head: source.heads.as_flattened().contains(&at),
         }
     });

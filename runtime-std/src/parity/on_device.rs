@@ -199,6 +199,12 @@ fn named<'r>(inputs: &'r [Rows], name: &str) -> Result<&'r Rows> {
     inputs.iter().find(|rows| rows.name == name).ok_or_else(missing)
 }
 
+/// The decoder's conditions among the model's inputs.
+pub(super) fn conditions<'r>(decoder: &Decoder, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
+    let conditions = decoder.given().filter(|(_, role)| *role == Role::Condition);
+    conditions.map(|(port, _)| named(inputs, &port.name)).collect()
+}
+
 /// The twin's log-likelihood at its mean, and its divergence from the prior.
 fn score(decoder: &Decoder, given: &[&Rows], twin: &Posteriors, row: usize) -> Result<ElboTerms> {
     let (mean, log_var) = twin.row(row);

@@ -2,9 +2,11 @@
 
 use super::basis::Basis;
 use super::compare::Kl;
+use super::integer::IntegerReport;
 use super::layers::Layers;
 use super::target::Measured;
 use super::tolerance::Limits;
+use crate::Precision;
 use crate::emit::{FlashBytes, RamBytes};
 use crate::model::Role;
 use serde::Serialize;
@@ -17,8 +19,8 @@ pub struct ParityReport {
     pub model: String,
     /// What was held against the reference.
     pub target: String,
-    /// Arithmetic of the target.
-    pub precision: &'static str,
+    /// Arithmetic that was asked for.
+    pub precision: Precision,
     /// Rows that were run.
     pub rows: usize,
     /// Who is right.
@@ -30,7 +32,7 @@ pub struct ParityReport {
     /// Largest difference of a log-variance.
     pub log_var: MaxAbs,
     /// KL(reference posterior || target posterior) per row.
-    pub kl_nats: Kl,
+    pub kl_nats: Nats,
     /// Log-variances that the target's clamp has moved.
     pub clamp_hits: Option<u64>,
     /// Whether target and twin agree in every bit of mean, log-variance and samples.
@@ -47,6 +49,9 @@ pub struct ParityReport {
     pub limits: Limits,
     /// Within the limits, and bit-exact where that is promised.
     pub pass: bool,
+    /// What integers cost.
+    #[serde(flatten)]
+    pub integer: Option<IntegerReport>,
     /// Every step, where they were asked for.
     #[serde(flatten)]
     pub layers: Option<Layers>,
@@ -66,9 +71,26 @@ pub struct OutputError {
     /// Whether the user expects it and the target cannot give it.
     #[serde(skip)]
     pub unanswered: bool,
+    /// Whether its graph is computed with integers, which are judged in nats.
+    #[serde(skip)]
+    pub integer: bool,
     /// Whether it is a head of the posterior, which is judged in nats.
     #[serde(skip)]
     pub head: bool,
+}
+
+/// KL(reference posterior || target posterior).
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Nats {
+    /// Over the rows.
+    #[serde(flatten)]
+    pub all: Kl,
+    /// The part of the means in it, mean over the rows; of an integer precision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean_part: Option<f64>,
+    /// The part of the variances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variance_part: Option<f64>,
 }
 
 /// A largest absolute difference.
@@ -81,7 +103,7 @@ pub struct MaxAbs {
 impl OutputError {
     /// Whether the output is within the limit by value, where it is judged so.
     pub fn within(&self, limits: Limits, has_posterior: bool) -> bool {
-        let judged_in_nats = self.head && has_posterior;
+        let judged_in_nats = self.head && has_posterior || self.integer;
         let close = self.max_relative.is_none_or(|max| max <= limits.output_relative);
         judged_in_nats || (close && !self.unanswered)
     }
@@ -91,15 +113,17 @@ impl ParityReport {
     /// Every reason why `pass` is false.
     pub fn failures(&self) -> Vec<String> {
         let mut failures = Vec::new();
-        if let Some(max) = self.kl_nats.max
-            && (max > self.limits.kl_nats_max || max.is_nan())
-        {
-            failures.push(format!(
-                "kl_nats.max is {max:.3e}, the limit {:.0e}",
-                self.limits.kl_nats_max
-            ));
+        let Limits { kl_nats_max, kl_nats_mean, kl_nats_p99, .. } = self.limits;
+        let Kl { mean, p99, max } = self.kl_nats.all;
+        let held = [("max", max, kl_nats_max), ("mean", mean, kl_nats_mean), ("p99", p99, kl_nats_p99)];
+        for (name, nats, limit) in held {
+            if let (Some(nats), Some(limit)) = (nats, limit)
+                && (nats > limit || nats.is_nan())
+            {
+                failures.push(format!("kl_nats.{name} is {nats:.3e}, the limit {limit:.0e}"));
+            }
         }
-        let has_posterior = self.kl_nats.max.is_some();
+        let has_posterior = self.kl_nats.all.max.is_some();
         if !has_posterior && self.outputs.iter().all(|output| output.max_relative.is_none()) {
             failures.push("nothing could be compared".into());
         }
@@ -135,7 +159,10 @@ impl fmt::Display for ParityReport {
         writeln!(
             f,
             "{} on {} against {basis}, {} rows, {}",
-            self.model, self.target, self.rows, self.precision
+            self.model,
+            self.target,
+            self.rows,
+            self.precision.name()
         )?;
         let mut line = |name: &str, value: Option<String>| match value {
             Some(value) => writeln!(f, "  {name:<28} {value}"),
@@ -144,17 +171,32 @@ impl fmt::Display for ParityReport {
         let nats = |value: Option<f64>| value.map(|value| format!("{value:.3e}"));
         line("mean, largest difference", nats(self.mean.max_abs))?;
         line("log-variance, largest", nats(self.log_var.max_abs))?;
-        line("KL in nats, mean", nats(self.kl_nats.mean))?;
-        line("KL in nats, p99", nats(self.kl_nats.p99))?;
-        let limit = self.limits.kl_nats_max;
-        line(
-            "KL in nats, max",
-            self.kl_nats.max.map(|max| format!("{max:.3e} (limit {limit:.0e})")),
-        )?;
+        let limited = |value: Option<f64>, limit: Option<f64>| {
+            let limit = limit.map_or(String::new(), |limit| format!(" (limit {limit:.0e})"));
+            value.map(|value| format!("{value:.3e}{limit}"))
+        };
+        let Limits { kl_nats_max, kl_nats_mean, kl_nats_p99, .. } = self.limits;
+        let Nats { all: Kl { mean, p99, max }, mean_part, variance_part } = self.kl_nats;
+        line("KL in nats, mean", limited(mean, kl_nats_mean))?;
+        line("KL in nats, p99", limited(p99, kl_nats_p99))?;
+        line("KL in nats, max", limited(max, kl_nats_max))?;
+        line("KL in nats, of the means", nats(mean_part))?;
+        line("KL in nats, of the variances", nats(variance_part))?;
+        if let Some(integer) = &self.integer {
+            let drop = integer.elbo_drop;
+            let drop = drop.mean.zip(drop.se).map(|(mean, se)| format!("{mean:.2e} +- {se:.1e}"));
+            line("ELBO lost, in nats", drop)?;
+            line("grade", integer.grade.map(|grade| format!("{grade:?}")))?;
+            line("precision used", Some(integer.precision_used.name().into()))?;
+            for layer in integer.layers.iter().flatten() {
+                let name = format!("KL in nats, {} alone", layer.name);
+                line(&name, layer.kl_nats.map(|nats| format!("{nats:.3e}")))?;
+            }
+        }
         for output in &self.outputs {
             let name = format!("output {}", output.name);
             let limit = self.limits.output_relative;
-            let judged = if output.head && self.kl_nats.max.is_some() {
+            let judged = if output.integer || output.head && self.kl_nats.all.max.is_some() {
                 String::new()
             } else {
                 format!(" (limit {limit:.0e} relative)")

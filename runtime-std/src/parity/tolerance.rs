@@ -1,5 +1,6 @@
 //! Every limit that parity is judged by, with its reason.
 
+use crate::Precision;
 use serde::Serialize;
 
 /// KL(reference || target) of the worst row, f32, in nats.
@@ -27,17 +28,28 @@ pub const INTEGER_KL_P99: f64 = 0.05;
 /// room that transcendental functions of two libraries need.
 pub const OUTPUT_RELATIVE: f64 = 1e-5;
 
-/// The limits that one report was held against.
+/// The limits that one report was held against; nothing is held against a missing one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Limits {
-    /// See [`KL_NATS_MAX`].
-    pub kl_nats_max: f64,
-    /// See [`OUTPUT_RELATIVE`].
+    /// See [`KL_NATS_MAX`]; integers have one only where the user gives it.
+    pub kl_nats_max: Option<f64>,
+    /// See [`INTEGER_KL_MEAN`].
+    pub kl_nats_mean: Option<f64>,
+    /// See [`INTEGER_KL_P99`].
+    pub kl_nats_p99: Option<f64>,
+    /// See [`OUTPUT_RELATIVE`]; of what is computed in f32.
     pub output_relative: f64,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { kl_nats_max: KL_NATS_MAX, output_relative: OUTPUT_RELATIVE }
+impl Limits {
+    /// Those of a precision.
+    pub fn of(precision: Precision) -> Self {
+        let float = precision == Precision::F32;
+        Self {
+            kl_nats_max: float.then_some(KL_NATS_MAX),
+            kl_nats_mean: (!float).then_some(INTEGER_KL_MEAN),
+            kl_nats_p99: (!float).then_some(INTEGER_KL_P99),
+            output_relative: OUTPUT_RELATIVE,
+        }
     }
 }

@@ -48,7 +48,7 @@ pub fn choose(
     let float = Float::of(&graph, &selection, data)?;
     let mut integers = Integers {
         formats: float.formats(options.width)?,
-        layers: HashMap::new(),
+        layers: Vec::new(),
         rounded: HashSet::new(),
         width: options.width,
         core: Core::default(),
@@ -58,7 +58,7 @@ pub fn choose(
         let seen = Seen::of(&graph, &integers, layer, data)?;
         let own = float.layer(node, layer, &seen, options.adjust);
         narrow(&mut integers, &graph.values[layer.x].name, layer, &own);
-        integers.layers.insert(graph.values[node.output].name.clone(), own);
+        integers.layers.push(own);
     }
     Ok(integers)
 }
@@ -144,7 +144,13 @@ impl<'g> Float<'g> {
         let groups = layer.groups().max(1);
         let filters = layer.outputs() / groups;
         let given = self.values(node.output);
-        let mut own = IntegerLayer::default();
+        let name = |value: ValueId| self.graph.values[value].name.clone();
+        let mut own = IntegerLayer {
+            node: node.name.clone(),
+            reads: name(layer.x),
+            gives: name(node.output),
+            ..IntegerLayer::default()
+        };
         for group in 0..groups {
             let outputs = group * filters..(group + 1) * filters;
             let sample = Sample::of(layer, group, outputs.clone(), seen, given);

@@ -23,8 +23,8 @@ use std::collections::{HashMap, HashSet};
 pub struct Integers {
     /// How values are held that integer kernels write or read.
     pub formats: HashMap<String, Format>,
-    /// Layers with integer weights, by the name of the value that the layer's node gives.
-    pub layers: HashMap<String, IntegerLayer>,
+    /// Layers with integer weights, in their order.
+    pub layers: Vec<IntegerLayer>,
     /// Values that every reader takes from the integers, float kernels too.
     pub rounded: HashSet<String>,
     /// How activations are held between layers.
@@ -57,10 +57,34 @@ pub enum Core {
 /// Integer weights of a layer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IntegerLayer {
+    /// Name of the node.
+    pub node: String,
+    /// Name of the value that it reads.
+    pub reads: String,
+    /// Name of the value that it gives.
+    pub gives: String,
     /// Row by row: the inputs of an output as the graph has them, `[channels][kernel]` of a convolution.
     pub weights: Vec<i8>,
     /// What an output is of its sum, where inputs count from their zero point.
     pub lines: Vec<Line>,
+}
+
+impl Integers {
+    /// The layer that gives the value of this name.
+    pub(super) fn layer(&self, gives: &str) -> Option<&IntegerLayer> {
+        self.layers.iter().find(|layer| layer.gives == gives)
+    }
+
+    /// Only this layer with integer weights, and integers for what it reads; floats everywhere else.
+    #[must_use]
+    pub fn alone(&self, layer: &IntegerLayer) -> Self {
+        let reads = self.formats.get_key_value(&layer.reads);
+        Self {
+            formats: reads.into_iter().map(|(name, format)| (name.clone(), *format)).collect(),
+            layers: vec![layer.clone()],
+            ..self.clone()
+        }
+    }
 }
 
 impl Core {
