@@ -19,6 +19,8 @@ impl Builder {
             nodes: Vec::new(),
             inputs: Vec::new(),
             noise: Vec::new(),
+            quantized: HashMap::new(),
+            quantized: Default::default(),
             outputs: Vec::new(),
         };
         Self { graph }

@@ -1,6 +1,8 @@
 //! The imported graph: static shapes, batch 1, float values, every node understood.
 
+use crate::lower::quantize::Format;
 use elbow_core::kernels::{BinaryOp, Cell, Reduction, Unary};
+use std::collections::HashMap;
 
 /// A validated graph in topological order.
 ///
@@ -20,9 +22,21 @@ pub struct Graph {
     pub inputs: Vec<ValueId>,
     /// Which of the inputs stand for random nodes.
     pub noise: Vec<Noise>,
+    /// Integers of the weights that the file stores quantized, by the name of the constant that holds the
+    /// floats they stand for.
+    pub quantized: HashMap<String, QuantizedWeights>,
     /// Values returned, with the names that the file gives them (two names may share a value, and a
     /// value may be an input or a constant as well).
     pub outputs: Vec<(String, ValueId)>,
+}
+
+/// Weights as the file's quantizer chose them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedWeights {
+    /// Steps from the zero point.
+    pub integers: Vec<i32>,
+    /// One, or one per channel.
+    pub scales: Vec<f32>,
 }
 
 /// An input that stands for a random node of the file.
@@ -243,6 +257,8 @@ pub enum Op {
         /// Their factors.
         weights: Vec<f32>,
     },
+    /// What the integers of a format stand for that are nearest to x.
+    Round(Format),
     /// A recurrent layer in one direction. Inputs: x `[steps, rows, inputs]`, constant weights w
     /// `[gates * hidden, inputs]`, r `[gates * hidden, hidden]` and biases b `[2 * gates * hidden]` in
     /// ONNX's order of gates, initial state `[rows, hidden]`; for an LSTM also the initial cell

@@ -311,6 +311,7 @@ impl<'a> Importer<'a> {
             nodes: self.scope.nodes,
             inputs: inputs.into_iter().filter_map(|(_, id)| id).collect(),
             noise: self.scope.noise,
+            quantized: self.scope.quantized,
             outputs: outputs.into_iter().filter_map(|(name, id)| Some((name, id?))).collect(),
         });
         Survey {
@@ -330,6 +331,11 @@ impl Scope {
         match tensor {
             Loaded::Floats(tensor) => Operand::Float(self.constant(name, tensor)),
             Loaded::Integers(tensor) => Operand::Integers(Rc::<Tensor<i64>>::new(tensor)),
+            Loaded::Bytes(tensor, kind) => {
+                let id = self.constant(name, tensor);
+                self.set_kind(id, kind);
+                Operand::Float(id)
+            }
         }
     }
 }

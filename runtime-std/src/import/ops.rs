@@ -12,6 +12,7 @@ mod normalize;
 mod pad;
 mod pieces;
 mod pool;
+mod quantize;
 mod random;
 mod recurrent;
 mod reshape;
@@ -64,6 +65,7 @@ const AVERAGE_POOL: &[&str] =
     &["auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"];
 const MAX_POOL: &[&str] =
     &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"];
+const QUANTIZE: &[&str] = &["axis", "block_size", "output_dtype", "precision", "saturate"];
 const RESIZE: &[&str] = &[
     "antialias",
     "axes",
@@ -147,6 +149,11 @@ pub const OPERATORS: &[Operator] = &[
     data("DepthToSpace", layout::depth_to_space)
         .with(&["blocksize", "mode"])
         .note("modes DCR and CRD"),
+    data("DequantizeLinear", quantize::dequantize)
+        .takes(2, 3)
+        .with(QUANTIZE)
+        .typed("int8, uint8, int32")
+        .note("behind a QuantizeLinear, or of weights; layers between run with its integers"),
     any("Div", |s, c| binary(s, c, BinaryOp::Div))
         .takes(2, 2)
         .note("broadcasts; integers round towards zero"),
@@ -250,6 +257,10 @@ pub const OPERATORS: &[Operator] = &[
         .with(&["mode", "pads", "value"])
         .note("constant, edge, reflect, wrap; pads known at import"),
     any("Pow", elementwise::pow).takes(2, 2).note("broadcasts"),
+    data("QuantizeLinear", quantize::quantize)
+        .takes(2, 3)
+        .with(QUANTIZE)
+        .note("to int8 or uint8, one scale for a tensor"),
     data("RMSNormalization", normalize::rms)
         .since(23)
         .takes(2, 2)
@@ -371,6 +382,10 @@ impl Operator {
         Self { attributes, ..self }
     }
 
+    const fn typed(self, types: &'static str) -> Self {
+        Self { types, ..self }
+    }
+
     const fn note(self, notes: &'static str) -> Self {
         Self { notes, ..self }
     }
@@ -424,13 +439,14 @@ pub fn advice(op: &str) -> &'static str {
             "this is no operator of ONNX: tf2onnx writes the exact GELU so. Use the approximate one \
              (`keras.activations.gelu(x, approximate=True)`), or write x / 2 * (1 + erf(x / sqrt(2)))"
         }
-        "QuantizeLinear"
-        | "DequantizeLinear"
-        | "QLinearConv"
+        "QLinearConv"
         | "QLinearMatMul"
         | "DynamicQuantizeLinear"
         | "MatMulInteger"
-        | "ConvInteger" => "export the float model, before quantization",
+        | "ConvInteger" => {
+            "quantize statically in the QDQ format (`quant_format=QuantFormat.QDQ`), or give the float \
+             model: `elbow` quantizes it (`--precision int8 --calibration X.npy`)"
+        }
         "TopK" | "Unique" | "NonZero" | "NonMaxSuppression" => {
             "its result has a shape that depends on data: leave it out of the model"
         }
@@ -446,7 +462,7 @@ pub fn advice(op: &str) -> &'static str {
 
 fn foreign_advice(domain: &str) -> &'static str {
     if domain.starts_with("com.microsoft") || domain.starts_with("com.ms") {
-        "this is an operator of onnxruntime's optimizer: give the file as the exporter wrote it, before optimization"
+        "this is an operator of onnxruntime's own: give the file as the exporter wrote it, before optimization; quantize it in the QDQ format (`quant_format=QuantFormat.QDQ`), not in operators"
     } else if domain.starts_with("pkg.") {
         "this is a function of the exporter's: inline it (`onnx.inliner`), or export with a newer PyTorch"
     } else {

@@ -213,6 +213,8 @@ pub(super) struct Dimension {
 /// Values of `data_type` and `elem_type`.
 pub(super) mod data_type {
     pub const FLOAT: i32 = 1;
+    pub const UINT8: i32 = 2;
+    pub const INT8: i32 = 3;
     pub const INT32: i32 = 6;
     pub const INT64: i32 = 7;
     pub const BOOL: i32 = 9;

@@ -1,6 +1,6 @@
 //! What operators' readers work with: the node that is read, and the graph that grows.
 
-use super::graph::{Node, Noise, Op, Value, ValueId};
+use super::graph::{Node, Noise, Op, QuantizedWeights, Value, ValueId};
 use super::problem::{Read, clean, invalid, refuse, shown};
 use super::proto::{self, attribute_type, data_type};
 use super::tensor::{Loaded, Tensor, checked_shape, len, load, resolve_axis};
@@ -28,6 +28,8 @@ pub(super) struct Scope {
     pub nodes: Vec<Node>,
     /// Inputs that stand for random nodes.
     pub noise: Vec<Noise>,
+    /// Integers of weights that the file stores quantized, by name of their floats.
+    pub quantized: HashMap<String, QuantizedWeights>,
     calculated: usize,
     /// Values that stand for something else than floats.
     kinds: HashMap<ValueId, Kind>,
@@ -43,12 +45,23 @@ pub(super) enum Kind {
     Integer,
     /// 0 is false, 1 is true.
     Bool,
+    /// Integers of eight bits with a sign, which only a dequantizer reads.
+    Signed8,
+    /// The same without a sign.
+    Unsigned8,
+    /// What integers of this scale (its bits) and zero point stand for, which only a dequantizer reads.
+    Quantized { scale: u32, zero_point: i32 },
 }
 
 impl Kind {
     /// Whether a declared element type is of this kind.
     pub fn is(self, data_type: i32) -> bool {
         Self::of(data_type) == Some(self)
+    }
+
+    /// Whether only a dequantizer knows what the floats are.
+    pub fn is_quantized(self) -> bool {
+        matches!(self, Self::Signed8 | Self::Unsigned8 | Self::Quantized { .. })
     }
 
     /// The kind of an element type.
@@ -68,6 +81,9 @@ impl fmt::Display for Kind {
             Self::Float => "float32",
             Self::Integer => "integers",
             Self::Bool => "booleans",
+            Self::Signed8 => "int8",
+            Self::Unsigned8 => "uint8",
+            Self::Quantized { .. } => "quantized integers",
         })
     }
 }
@@ -113,6 +129,13 @@ impl Scope {
     ) -> Read<ValueId> {
         if inputs.iter().any(|&id| self.values[id].is_empty()) {
             return refuse("reads a tensor without values", "leave it out of the model");
+        }
+        let bytes = inputs.iter().map(|&id| self.kind(id)).find(|kind| kind.is_quantized());
+        if let Some(kind) = bytes.filter(|_| !op.only_moves()) {
+            return refuse(
+                format!("computes with {kind}"),
+                "let a DequantizeLinear stand in front of it",
+            );
         }
         let known = inputs.iter().all(|&id| self.values[id].constant.is_some());
         let size = |&id: &ValueId| self.values[id].len();

@@ -20,6 +20,8 @@ pub(super) struct Tensor<T> {
 pub(super) enum Loaded {
     Floats(Tensor<f32>),
     Integers(Tensor<i64>),
+    /// Of int8, or uint8: whole numbers that only quantizers read.
+    Bytes(Tensor<f32>, Kind),
 }
 
 impl<T: Copy> Tensor<T> {
@@ -129,6 +131,8 @@ pub(super) fn load(tensor: &proto::Tensor) -> Read<Loaded> {
         data_type::INT64 | data_type::INT32 | data_type::BOOL => {
             Ok(Loaded::Integers(integers(tensor, shape)?))
         }
+        data_type::INT8 => Ok(Loaded::Bytes(bytes(tensor, shape)?, Kind::Signed8)),
+        data_type::UINT8 => Ok(Loaded::Bytes(bytes(tensor, shape)?, Kind::Unsigned8)),
         other => refuse(
             format!(
                 "holds {}, expected float32 (int64, int32 or bool for shapes)",
@@ -198,6 +202,22 @@ fn integers(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<i64>> {
             .map(|w| i64::from(i32::from_le_bytes([w[0], w[1], w[2], w[3]])))
             .collect(),
         _ => words(&tensor.raw_data, n, 1)?.map(|w| i64::from(w[0])).collect(),
+    };
+    Ok(Tensor { shape, data })
+}
+
+/// Values of int8 or uint8 as whole numbers.
+fn bytes(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
+    let of_byte = |byte: u8| match tensor.data_type {
+        data_type::INT8 => f32::from(byte as i8),
+        _ => f32::from(byte),
+    };
+    let n = len(&shape);
+    let data = if tensor.int32_data.is_empty() {
+        words(&tensor.raw_data, n, 1)?.map(|word| of_byte(word[0])).collect()
+    } else {
+        check_len(tensor.int32_data.len(), n)?;
+        tensor.int32_data.iter().map(|value| of_byte(*value as u8)).collect()
     };
     Ok(Tensor { shape, data })
 }

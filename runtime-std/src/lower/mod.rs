@@ -59,6 +59,16 @@ pub fn lower_with(
     Ok(place(schedule(&joined(graph, outputs)?, integers)?))
 }
 
+/// The integers that a quantized file gives, none where it is not quantized.
+///
+/// # Errors
+///
+/// As [`lower`].
+pub fn given_integers(graph: &Graph) -> Result<Option<Integers>> {
+    let outputs: Vec<usize> = (0..graph.outputs.len()).collect();
+    Ok(integers::given(&joined(graph, &outputs)?))
+}
+
 /// The passes before quantization: what these outputs need, folded and fused.
 fn joined(graph: &Graph, outputs: &[usize]) -> Result<Graph> {
     let mut graph = prune(graph, outputs)?;

@@ -4,7 +4,6 @@ use super::encoder::{self, Roles};
 use super::{Declared, Decoder, Encoder, Flow, Graphs, Model, Source, decoder, flow, unmistakable};
 use crate::emit::identifier;
 use crate::error::{Context, Error, Result};
-use crate::lower::lower;
 use crate::manifest::{self, DecoderTable, FlowTable, Manifest};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,7 +51,7 @@ impl Loaded {
         let name = identifier(&stem);
         let Some(heads) = declared.cloned().or_else(|| unmistakable(&source.graph)) else {
             let outputs: Vec<usize> = (0..source.graph.outputs.len()).collect();
-            let plan = lower(&source.graph, &outputs).context(path.display())?;
+            let plan = source.lower(&outputs)?;
             return Ok(Self::without_manifest(name, Graphs::Bare(plan), source));
         };
         let roles = Roles::of_declared(&heads);

@@ -90,7 +90,8 @@ fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
     match &node.op {
         Op::Unary(f) => unary(*f, &x, op),
         Op::Binary(f) => binary(graph, ranges, node, *f),
-        Op::Reshape
+        Op::Round(_)
+        | Op::Reshape
         | Op::Transpose { .. }
         | Op::Expand
         | Op::Slice { .. }

@@ -3,7 +3,7 @@
 use super::Role;
 use crate::error::{Context, Error, Result};
 use crate::import::{Graph, NoiseKind, import_onnx};
-use crate::lower::{Integers, Plan, lower_with};
+use crate::lower::{Integers, Plan, given_integers, lower_with};
 use crate::manifest::{Fixed, InputRole, InputTable, TensorRef};
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ impl Source {
             heads: Vec::new(),
             states: Vec::new(),
             fixed: Vec::new(),
-            integers: None,
+            integers: given_integers(&graph).context(path.display())?,
             first: Vec::new(),
             graph,
         })

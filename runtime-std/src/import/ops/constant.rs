@@ -62,6 +62,7 @@ pub fn constant_of_shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let filled = match value {
         Loaded::Floats(value) => Loaded::Floats(filled(&value, shape)?),
         Loaded::Integers(value) => Loaded::Integers(filled(&value, shape)?),
+        Loaded::Bytes(value, kind) => Loaded::Bytes(filled(&value, shape)?, kind),
     };
     Ok(vec![scope.loaded(call.output(0), filled)])
 }
@@ -101,6 +102,12 @@ pub fn cast_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             Kind::Float => data_type::FLOAT,
             Kind::Integer => data_type::INT64,
             Kind::Bool => data_type::BOOL,
+            kind => {
+                return refuse(
+                    format!("casts to the type of {kind}"),
+                    "let a DequantizeLinear stand in front of it",
+                );
+            }
         },
     };
     match call.operand(0, "input")? {

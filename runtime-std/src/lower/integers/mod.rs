@@ -6,10 +6,12 @@
 
 mod calibrate;
 mod choose;
+mod given;
 mod select;
 
 pub use calibrate::Calibration;
 pub use choose::{Quantization, choose};
+pub use given::given;
 
 use super::links::Links;
 use super::quantize::{Format, Line};

@@ -132,6 +132,7 @@ impl<'g> Scheduler<'g> {
                 *kind,
             ),
             Op::Pad { starts, value } => self.pad(node, starts, *value),
+            Op::Round(format) => self.rounded(node, *format),
             Op::Take { axis, indices } => self.take(node, *axis, indices),
             &Op::TakeBy { axis } => self.take_by(node, axis),
             Op::Resample { axis, taps, indices, weights } => {

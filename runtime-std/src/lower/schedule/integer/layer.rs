@@ -269,8 +269,12 @@ impl<'g> Scheduler<'g> {
 }
 
 impl Job<'_> {
+    /// Pairs have no place for a weight of -128, which only files bring.
     fn form(&self) -> Form {
-        self.core.form(self.width)
+        match self.core.form(self.width) {
+            Form::Paired if self.own.weights.contains(&i8::MIN) => Form::Wide,
+            form => form,
+        }
     }
 
     /// Type of what the kernel reads: pairs want their eight bits widened.

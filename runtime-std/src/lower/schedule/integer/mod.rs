@@ -83,8 +83,20 @@ impl<'g> Scheduler<'g> {
         if let Some(stored) = &self.stored[value] {
             return stored.clone();
         }
-        let (order, element) = (self.order_of(value), Self::element(width));
         let x = self.read(value);
+        self.quantized(node, value, x, format, width)
+    }
+
+    /// The integers of a value whose floats are in `x`.
+    fn quantized(
+        &mut self,
+        node: &Node,
+        value: ValueId,
+        x: TensorId,
+        format: Format,
+        width: Width,
+    ) -> Stored {
+        let (order, element) = (self.order_of(value), Self::element(width));
         let target = self.integers(element, order.len());
         let spread = compact(order, false);
         let kernel = Kernel::Integer(Integer::Quantize { spread, format, to: element });
@@ -112,6 +124,22 @@ impl<'g> Scheduler<'g> {
         self.tensors[value] = Some(target);
         self.pending[target] += self.links.uses(value);
         target
+    }
+
+    /// Rounds to the integers of a format, which hold the result; floats are made of them where they are
+    /// read.
+    pub(super) fn rounded(&mut self, node: &Node, format: Format) -> Advice {
+        let x = node.inputs[0];
+        match self.stored[x].clone() {
+            Some(Stored { tensor, held }) if held.format == format => {
+                self.hold(node.output, tensor, held);
+            }
+            _ => {
+                let floats = self.read(x);
+                self.quantized(node, node.output, floats, format, Width::Eight);
+            }
+        }
+        Ok(())
     }
 
     /// Rounds a value that float kernels gave, where every reader is to see it rounded.

@@ -1,0 +1,149 @@
+//! `QuantizeLinear` and `DequantizeLinear`: values that a file rounds to eight bits, and weights that it
+//! stores as such.
+//!
+//! What a quantizer gives is held as the floats that its integers stand for, so that a dequantizer
+//! behind it only says so; which integers they are is known to the node (`Op::Round`) and, for
+//! weights, to the graph.
+
+use crate::import::graph::{Op, QuantizedWeights, ValueId};
+use crate::import::problem::{Read, invalid, refuse};
+use crate::import::scope::{Call, Kind, Operand, Outputs, Scope, one};
+use crate::import::tensor::{Tensor, resolve_axis};
+use crate::lower::quantize::Format;
+
+/// Between two values of i8 and u8 that stand for the same number.
+const UNSIGNED_OFFSET: i32 = 128;
+
+/// Data to integers.
+pub(super) fn quantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    plain(call)?;
+    let x = call.float(0, "x")?;
+    let Steps { scale, zero_point, signed, .. } = Steps::of(scope, call)?;
+    let (&[scale], &[zero_point]) = (&scale[..], &zero_point[..]) else {
+        return refuse(
+            "quantizes data with a scale per channel",
+            "quantize activations per tensor; weights may have a scale per channel",
+        );
+    };
+    let offset = if signed { 0 } else { UNSIGNED_OFFSET };
+    let format = Format { scale, zero_point: zero_point - offset, low: -128, high: 127 };
+    let shape = scope.shape(x).to_vec();
+    let kind = Kind::Quantized { scale: scale.to_bits(), zero_point: zero_point - offset };
+    scope.emit_kind(call, Op::Round(format), vec![x], &shape, kind)
+}
+
+/// Integers to data.
+pub(super) fn dequantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    plain(call)?;
+    let steps = Steps::of(scope, call)?;
+    match call.operand(0, "x")? {
+        Operand::Integers(x) => {
+            let integers = Tensor { shape: x.shape.clone(), data: x.data.clone() };
+            weights(scope, call, &integers, &steps)
+        }
+        Operand::Float(x) => match (scope.kind(x), scope.known(x)) {
+            (Kind::Signed8 | Kind::Unsigned8, Some(values)) => {
+                let data = values.iter().map(|value| *value as i64).collect();
+                let integers = Tensor { shape: scope.shape(x).to_vec(), data };
+                weights(scope, call, &integers, &steps)
+            }
+            (Kind::Quantized { scale, zero_point }, _) => {
+                let own = (f32::from_bits(scale), zero_point);
+                let offset = if steps.signed { 0 } else { UNSIGNED_OFFSET };
+                let same = steps.scale[..] == [own.0] && steps.zero_point[..] == [own.1 + offset];
+                if !same {
+                    return refuse(
+                        "takes integers that were quantized with another scale or zero point",
+                        "give QuantizeLinear and the DequantizeLinear behind it the same scale and zero point",
+                    );
+                }
+                // The value itself, which from here on counts as data.
+                let shape = scope.shape(x).to_vec();
+                scope.emit_kind(call, Op::Reshape, vec![x], &shape, Kind::Float)
+            }
+            (kind, _) => refuse(
+                format!("takes {kind}, expected what a QuantizeLinear gives, or weights of int8 or uint8"),
+                "let a QuantizeLinear stand in front of it",
+            ),
+        },
+    }
+}
+
+/// Attributes that change the meaning of both.
+fn plain(call: &Call<'_>) -> Read<()> {
+    if call.int("block_size")?.unwrap_or(0) != 0 {
+        return refuse("quantizes in blocks", "quantize per tensor, or weights per channel");
+    }
+    Ok(())
+}
+
+/// Scale and zero point, one of each or one per channel.
+struct Steps {
+    scale: Vec<f32>,
+    zero_point: Vec<i32>,
+    signed: bool,
+    /// Where the channels are, of a tensor of this many axes.
+    axis: i64,
+}
+
+impl Steps {
+    fn of(scope: &Scope, call: &Call<'_>) -> Read<Self> {
+        let constants = "quantize the model statically, so that scales and zero points are constants";
+        let scale = call.float(1, "scale")?;
+        let Some(scale) = scope.known(scale).map(<[f32]>::to_vec) else {
+            return refuse("its scale depends on the data", constants);
+        };
+        if scale.iter().any(|scale| !(scale.is_finite() && *scale > 0.0)) {
+            return invalid("its scale is not a positive number");
+        }
+        let (zero_point, signed) = match call.inputs.get(2) {
+            Some(Some(Operand::Float(id))) => match (scope.kind(*id), scope.known(*id)) {
+                (kind @ (Kind::Signed8 | Kind::Unsigned8), Some(values)) => {
+                    (values.iter().map(|value| *value as i32).collect(), kind == Kind::Signed8)
+                }
+                _ => return refuse("its zero point is no constant of int8 or uint8", constants),
+            },
+            Some(Some(Operand::Integers(values))) => {
+                (values.data.iter().map(|value| *value as i32).collect(), true)
+            }
+            // Without one: uint8 for data, whatever the integers are for weights.
+            _ => (vec![0; scale.len()], call.node.op_type == "DequantizeLinear"),
+        };
+        if zero_point.len() != scale.len() {
+            return invalid("has scales and zero points of different lengths");
+        }
+        Ok(Self { scale, zero_point, signed, axis: call.int("axis")?.unwrap_or(1) })
+    }
+
+    /// Which scale belongs to the value of this index.
+    fn channel(&self, shape: &[usize]) -> Read<impl Fn(usize) -> usize + use<>> {
+        let count = self.scale.len();
+        let (inner, len) = match count {
+            1 => (1, 1),
+            _ => {
+                let axis = resolve_axis(self.axis, shape.len())?;
+                (shape[axis + 1..].iter().product::<usize>(), shape[axis])
+            }
+        };
+        if count > 1 && len != count {
+            return invalid(format!("has {count} scales for an axis of {len}"));
+        }
+        Ok(move |index: usize| index / inner.max(1) % len.max(1))
+    }
+}
+
+/// The floats that weights stand for; their integers are kept beside them.
+fn weights(scope: &mut Scope, call: &Call<'_>, x: &Tensor<i64>, steps: &Steps) -> Outputs {
+    scope.spend(x.data.len())?;
+    let channel = steps.channel(&x.shape)?;
+    let places = x.data.iter().enumerate();
+    let integers: Vec<i32> = places
+        .map(|(at, q)| (*q as i32).saturating_sub(steps.zero_point[channel(at)]))
+        .collect();
+    let places = integers.iter().enumerate();
+    let data = places.map(|(at, q)| *q as f32 * steps.scale[channel(at)]).collect();
+    let id: ValueId = scope.constant(call.output(0), Tensor { shape: x.shape.clone(), data });
+    let name = scope.values[id].name.clone();
+    scope.quantized.insert(name, QuantizedWeights { integers, scales: steps.scale.clone() });
+    Ok(one(id))
+}

@@ -1,0 +1,93 @@
+//! The integers that a quantized file gives: its scales and weights, as they are.
+
+use super::select::{is_between, keeps_format};
+use super::{Core, IntegerLayer, Integers, Width};
+use crate::import::{Graph, Node, Op, ValueId};
+use crate::lower::layer::Layer;
+use crate::lower::links::Links;
+use crate::lower::quantize::{Format, Line};
+use std::collections::{HashMap, HashSet};
+
+/// What `QuantizeLinear` and `DequantizeLinear` say, if the graph has any; the graph is fused.
+///
+/// A layer takes its integers where its input is quantized and its weights are stored so, one scale
+/// for all or one per output, without a zero point. Everything else is computed with the floats that
+/// the integers stand for, and rounded where the file says so.
+pub fn given(graph: &Graph) -> Option<Integers> {
+    let links = Links::of(graph);
+    let rounds = |node: &Node| matches!(node.op, Op::Round(_));
+    if !graph.nodes.iter().any(rounds) {
+        return None;
+    }
+    let mut integers = Integers {
+        formats: HashMap::new(),
+        layers: Vec::new(),
+        rounded: HashSet::new(),
+        width: Width::Eight,
+        core: Core::default(),
+    };
+    let mut formats: Vec<Option<Format>> = vec![None; graph.values.len()];
+    for node in &graph.nodes {
+        formats[node.output] = match &node.op {
+            Op::Round(format) => Some(*format),
+            _ => rounded_next(graph, &links, node),
+        };
+        if formats[node.output].is_none() && keeps_format(node) {
+            formats[node.output] = formats[node.inputs[0]];
+        }
+    }
+    for node in &graph.nodes {
+        let name = |value: ValueId| graph.values[value].name.clone();
+        let layer = Layer::of(graph, node);
+        if layer.is_some() || is_between(graph, node) || rounds(node) {
+            integers.formats.extend(formats[node.output].map(|format| (name(node.output), format)));
+        }
+        if let Some(layer) = layer
+            && let Some(from) = formats[layer.x]
+            && let Some((weights, lines)) = stored(graph, node, &layer, from)
+        {
+            let (node, reads, gives) = (node.name.clone(), name(layer.x), name(node.output));
+            integers.layers.push(IntegerLayer { node, reads, gives, weights, lines });
+        }
+    }
+    Some(integers)
+}
+
+/// The format that the only reader of a node's result rounds it to.
+fn rounded_next(graph: &Graph, links: &Links, node: &Node) -> Option<Format> {
+    if links.uses(node.output) != 1 {
+        return None;
+    }
+    let reader = graph.nodes.iter().find(|reader| reader.inputs.contains(&node.output))?;
+    match reader.op {
+        Op::Round(format) => Some(format),
+        _ => None,
+    }
+}
+
+/// Integer weights and lines of a layer whose weights the file stores so.
+fn stored(
+    graph: &Graph,
+    node: &Node,
+    layer: &Layer,
+    from: Format,
+) -> Option<(Vec<i8>, Vec<Line>)> {
+    let w = node.inputs[1];
+    let own = graph.quantized.get(&graph.values[w].name)?;
+    let outputs = layer.outputs();
+    if own.scales.len() != 1 && own.scales.len() != outputs {
+        return None;
+    }
+    // The same layer with the integers in place of its weights: they come out in the layer's order.
+    let mut graph = graph.clone();
+    graph.values[w].constant = Some(own.integers.iter().map(|q| *q as f32).collect());
+    let integers = Layer::of(&graph, node)?.weights;
+    let weights: Vec<i8> = integers.iter().map(|q| *q as i8).collect();
+    let fits = weights.iter().zip(&integers).all(|(q, real)| f32::from(*q) == *real);
+    let scale = |output: usize| own.scales[output % own.scales.len()];
+    let lines = layer.bias.iter().enumerate().map(|(output, bias)| Line {
+        scale: f64::from(from.scale) * f64::from(scale(output)),
+        bias: f64::from(*bias),
+    });
+    fits.then(|| (weights, lines.collect()))
+}
