@@ -24,18 +24,19 @@ def rsample(loc, log_var):
 
 
 class GaussianLikelihood(nn.Module):
-    """p(x | z) = N(x_mean(z), exp(log_sigma)^2), with one learned log_sigma per channel."""
+    """p(x | z) = N(x_mean(z), exp(log_sigma)^2), with one learned log_sigma per channel, up to `ceiling`."""
 
     FLOOR = -3.0
 
-    def __init__(self, channels):
+    def __init__(self, channels, ceiling=math.inf):
         super().__init__()
-        self.raw = nn.Parameter(torch.zeros(channels))
+        self.raw = nn.Parameter(torch.full([channels], min(0.0, ceiling)))
+        self.ceiling = ceiling
 
     @property
     def log_sigma(self):
-        """[C], bounded below by FLOOR."""
-        return self.raw.clamp(min=self.FLOOR)
+        """[C], from FLOOR to the ceiling; a value held there keeps its gradient, so that it can leave."""
+        return self.raw.detach().clamp(self.FLOOR, self.ceiling) + (self.raw - self.raw.detach())
 
     def log_prob(self, x, x_mean):
         """log p(x | z) in nats: [B, C, ...], [B, C, ...] -> [B]."""

@@ -71,7 +71,7 @@ def main():
 def write(model, train, test):
     """Write the graphs, the manifest, the data and the goldens."""
     onnx_io.save_npy(FOLDER / "test.npy", test.numpy())
-    onnx_io.save_npy(FOLDER / "calibration.npy", train[: handwriting.CALIBRATION_ROWS].numpy())
+    onnx_io.save_npy(FOLDER / "calibration.npy", handwriting.calibration_rows(train, test))
     vae.export(model, test, FOLDER, "x_logit")
     vae.write_manifest(FOLDER / "elbow.toml", "digits", {
         "encoder": {
