@@ -24,22 +24,23 @@ def rsample(loc, log_var):
 
 
 class GaussianLikelihood(nn.Module):
-    """p(x | z) = N(x_mean(z), exp(log_sigma)^2), with one learned log_sigma per channel."""
+    """p(x | z) = N(x_mean(z), exp(log_sigma)^2), with one learned log_sigma per channel, up to `ceiling`."""
 
     FLOOR = -3.0
 
-    def __init__(self, channels):
+    def __init__(self, channels, ceiling=math.inf):
         super().__init__()
-        self.raw = nn.Parameter(torch.zeros(channels))
+        self.raw = nn.Parameter(torch.full([channels], min(0.0, ceiling)))
+        self.ceiling = ceiling
 
     @property
     def log_sigma(self):
-        """[C], bounded below by FLOOR."""
-        return self.raw.clamp(min=self.FLOOR)
+        """[C], from FLOOR to the ceiling; a value held there keeps its gradient, so that it can leave."""
+        return self.raw.detach().clamp(self.FLOOR, self.ceiling) + (self.raw - self.raw.detach())
 
     def log_prob(self, x, x_mean):
-        """log p(x | z) in nats: [B, C, T], [B, C, T] -> [B]."""
-        log_sigma = self.log_sigma[:, None]
+        """log p(x | z) in nats: [B, C, ...], [B, C, ...] -> [B]."""
+        log_sigma = self.log_sigma.view(-1, *[1] * (x.dim() - 2))
         squares = ((x - x_mean) * torch.exp(-log_sigma)) ** 2
         return -(0.5 * (squares + math.log(2 * math.pi)) + log_sigma).flatten(1).sum(-1)
 
@@ -132,15 +133,15 @@ def metrics(vae, x, samples=400, active_above=0.01):
 
 
 @torch.no_grad()
-def export(vae, x, folder, decoder_output):
-    """Write encoder and decoder with both exporters, and print the largest difference from PyTorch."""
+def export(vae, x, folder, decoder_output, exporters=onnx_io.EXPORTERS):
+    """Write encoder and decoder with these exporters, and print the largest difference from PyTorch."""
     z = vae.encoder(x)[0]
     graphs = [
         ("encoder", vae.encoder, "x", x, ["mu", "logvar"]),
         ("decoder", vae.decoder, "z", z, [decoder_output]),
     ]
     for name, module, argument, rows, outputs in graphs:
-        for exporter in onnx_io.EXPORTERS:
+        for exporter in exporters:
             path = folder / (f"{name}.onnx" if exporter == "dynamo" else f"{name}.{exporter}.onnx")
             onnx_io.export(module, [rows[:2]], path, exporter, [argument], outputs)
             expected = module(rows)

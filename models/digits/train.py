@@ -4,19 +4,18 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-import torch
-from sklearn.datasets import load_digits
 from torch import nn
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 
 import golden
+import handwriting
 import onnx_io
 import vae
+from handwriting import PIXELS
 
-PIXELS, HIDDEN, LATENTS = 64, 64, 2
+HIDDEN, LATENTS = 64, 2
 TRAIN_ROWS = 1400
 
 
@@ -49,10 +48,7 @@ class Decoder(nn.Module):
 
 def digits():
     """Binarised digits, [1400, 64] to train on and [397, 64] to test, float32 in {0, 1}."""
-    pixels = (load_digits().data >= 8).astype(np.float32)
-    order = np.random.RandomState(0).permutation(len(pixels))
-    x = torch.from_numpy(pixels[order])
-    return x[:TRAIN_ROWS], x[TRAIN_ROWS:]
+    return ((ink >= 8).float() for ink in handwriting.digits(TRAIN_ROWS))
 
 
 def main():
@@ -69,12 +65,13 @@ def main():
     vae.fit(model, train, schedule)
     for name, part in [("train", train), ("test", test)]:
         print(f"{name}: {vae.metrics(model, part)}")
-    write(model, test)
+    write(model, train, test)
 
 
-def write(model, test):
-    """Write the graphs, the manifest, the test data and the goldens."""
+def write(model, train, test):
+    """Write the graphs, the manifest, the data and the goldens."""
     onnx_io.save_npy(FOLDER / "test.npy", test.numpy())
+    onnx_io.save_npy(FOLDER / "calibration.npy", handwriting.calibration_rows(train, test))
     vae.export(model, test, FOLDER, "x_logit")
     vae.write_manifest(FOLDER / "elbow.toml", "digits", {
         "encoder": {

@@ -151,6 +151,7 @@ def main():
         below = (model.elbo_at_mean(test).numpy() < threshold).mean()
     print(f"threshold {threshold:.3f} nats at alpha {ALPHA} from {len(scores)} scores, "
           f"{scores.mean():.1f} on average: {below:.1%} of the test windows lie below")
+    onnx_io.save_npy(FOLDER / "calibration.npy", train[::HOP].numpy())
     write(model, test, raw[first_test:], labels[first_test:], mean, std, threshold)
 
 

@@ -51,15 +51,22 @@ pub fn rows(path: &Path) -> Rows {
     Rows { values: file.into_vec().expect("float32"), count }
 }
 
-/// Every folder of `tests/fixtures`, and the four graphs of each trained model.
+/// Every folder of `tests/fixtures`, and the graphs of each trained model.
 ///
 /// # Panics
 ///
 /// A folder cannot be read.
 pub fn cases() -> Vec<Case> {
     let mut cases = folders("tests/fixtures");
-    for (model, decoded) in [("imu", "x_mean"), ("digits", "x_logit")] {
-        for exporter in ["", ".torchscript"] {
+    let both = ["", ".torchscript"].as_slice();
+    let models = [
+        ("imu", "x_mean", both),
+        ("digits", "x_logit", both),
+        ("digits_gaussian", "x_mean", &[""]),
+        ("digits_conv", "x_mean", &[""]),
+    ];
+    for (model, decoded, exporters) in models {
+        for exporter in exporters {
             cases.push(trained(model, &format!("encoder{exporter}"), "x", &["mu", "logvar"]));
             cases.push(trained(model, &format!("decoder{exporter}"), "z", &[decoded]));
         }
