@@ -83,7 +83,7 @@ pub fn zoo() -> Vec<Case> {
     folders("tests/zoo")
 }
 
-fn folders(relative: &str) -> Vec<Case> {
+pub fn folders(relative: &str) -> Vec<Case> {
     let folder = std::fs::read_dir(path(relative)).expect("the folder is there");
     let folders = folder.map(|entry| entry.expect("the folder can be read").path());
     let mut cases: Vec<Case> = folders

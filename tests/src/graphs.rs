@@ -1,6 +1,7 @@
 //! Graphs built by hand.
 
 use elbow::import::{Graph, Node, Op, Value, ValueId};
+use std::collections::HashMap;
 
 /// A graph that grows node by node.
 #[derive(Clone, Debug)]
@@ -20,7 +21,6 @@ impl Builder {
             inputs: Vec::new(),
             noise: Vec::new(),
             quantized: HashMap::new(),
-            quantized: Default::default(),
             outputs: Vec::new(),
         };
         Self { graph }

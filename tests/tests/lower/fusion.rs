@@ -18,7 +18,7 @@ fn unfused(graph: &Graph) -> Plan {
     let all: Vec<usize> = (0..graph.outputs.len()).collect();
     let mut graph = prune(graph, &all).expect("all outputs exist");
     fold(&mut graph);
-    place(schedule(&graph).unwrap_or_else(|error| panic!("{error}")))
+    place(schedule(&graph, None).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// Lowers a graph and checks that fusion changes its values by no more than rounding.

@@ -37,7 +37,7 @@ fn every_plan_agrees_with_onnxruntime_without_fusion() {
         let all: Vec<usize> = (0..graph.outputs.len()).collect();
         let mut graph = prune(&graph, &all).expect("all outputs exist");
         fold(&mut graph);
-        let draft = schedule(&graph).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let draft = schedule(&graph, None).unwrap_or_else(|error| panic!("{}: {error}", case.name));
         let error = case.error_of(&place(draft), ROWS);
         assert!(error <= ONNXRUNTIME, "{}: {error:e}", case.name);
     }

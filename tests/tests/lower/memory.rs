@@ -132,7 +132,7 @@ fn sharing_memory_changes_no_value() {
         let all: Vec<usize> = (0..built.graph.outputs.len()).collect();
         let mut pruned = prune(&built.graph, &all).expect("all outputs exist");
         fold(&mut pruned);
-        let plan = place(schedule(&pruned).unwrap_or_else(|error| panic!("{error}")));
+        let plan = place(schedule(&pruned, None).unwrap_or_else(|error| panic!("{error}")));
         let given = inputs_of(&plan, &inputs);
         let given: Vec<&[f32]> = given.iter().map(Vec::as_slice).collect();
         let outputs = Twin::new(&plan).run(&given).expect("it runs");
