@@ -48,7 +48,7 @@ pub fn resolve(
         .collect()
 }
 
-/// `C^T Y / n`, inputs by rows.
+/// `C^T Y / n`, inputs by rows; centring one of the two is enough.
 fn cross(moments: &Moments, patches: &[i16], targets: &[f32], rows: usize) -> DMatrix<f64> {
     let inputs = moments.inputs();
     let count = moments.count().max(1) as f64;
@@ -57,14 +57,12 @@ fn cross(moments: &Moments, patches: &[i16], targets: &[f32], rows: usize) -> DM
     for (_, targets) in pairs.clone() {
         mean.iter_mut().zip(targets).for_each(|(mean, y)| *mean += f64::from(*y) / count);
     }
-    let centre = moments.mean();
     let mut cross = DMatrix::zeros(inputs, rows);
     for (patch, targets) in pairs {
         let columns = cross.as_mut_slice().chunks_exact_mut(inputs.max(1));
         for (column, (y, mean)) in columns.zip(targets.iter().zip(&mean)) {
             let y = (f64::from(*y) - mean) / count;
-            let inputs = patch.iter().zip(&centre);
-            column.iter_mut().zip(inputs).for_each(|(c, (x, m))| *c += (f64::from(*x) - m) * y);
+            column.iter_mut().zip(patch).for_each(|(c, x)| *c += f64::from(*x) * y);
         }
     }
     cross
