@@ -62,11 +62,12 @@ impl Parts {
 pub struct ElboDrop {
     /// Mean over the rows; below 0 where the integer posterior happens to be better.
     pub mean: f64,
-    /// Standard error of that mean as an estimate for further rows: the rows' standard deviation over
-    /// the root of their number, which holds the noise of the draws as well. NaN of a single row.
+    /// Standard error of that mean as an estimate for all rows there might be: the rows' standard
+    /// deviation over the root of their number. It says how far these rows are from enough; more draws
+    /// hardly lower it. NaN of a single row.
     pub se: f64,
-    /// The draws' part of it: from how antithetic pairs differ within a row. More draws lower this
-    /// one only. NaN of a single pair.
+    /// Standard error of that mean for the given rows: that of the draws, from how antithetic pairs
+    /// differ within a row. It is what a limit on the drop needs to be small. NaN of a single pair.
     pub noise_se: f64,
     /// 99th percentile of the rows, nearest rank.
     pub p99: f64,

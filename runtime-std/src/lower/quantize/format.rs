@@ -145,6 +145,8 @@ mod tests {
     fn an_asymmetric_format_rounds_every_value_to_its_nearest() {
         for (min, max) in [(-1.0, 3.0), (0.0, 6.0), (0.5, 2.0), (-7.3, -0.1), (-1e-3, 4e2)] {
             let format = Format::asymmetric_i8(min, max).expect("finite");
+            let range = f64::from(max.max(0.0)) - f64::from(min.min(0.0));
+            assert!((f64::from(format.scale) * 255.0 / range - 1.0).abs() < 1e-6, "{min} {max}");
             for i in 0..=1000 {
                 let value = min + (max - min) * i as f32 / 1000.0;
                 let real = |q: i32| f64::from(format.scale) * f64::from(q - format.zero_point);

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 1 | calibration values -> what an integer stands for | [`Range`], [`Format`] |
 //! | 2 | patches of integer inputs -> their means and products | [`Moments`] |
-//! | 3 | weights, moments -> integer weights | [`gptq`], [`nearest`] |
+//! | 3 | weights, moments -> integer weights | [`resolve()`], [`gptq`], [`nearest`] |
 //! | 4 | integer sums, float outputs -> a better scale and bias | [`refit()`] |
 //! | 5 | real scale and bias -> what the kernel adds and multiplies | [`fold_bias`], [`Multipliers`] |
 //! | 6 | weights, input range -> no overflow, or an error | [`Reach`], [`largest_input`], [`segment()`] |
@@ -40,6 +40,7 @@ mod moments;
 mod piecewise;
 mod refit;
 mod requantize;
+mod resolve;
 mod segment;
 mod table;
 mod weights;
@@ -49,6 +50,7 @@ pub use moments::{Moments, sample, sample_size};
 pub use piecewise::{LARGEST_ERROR, Piecewise};
 pub use refit::{Adjust, Line, Refit, refit};
 pub use requantize::{Multipliers, Reach, fold_bias, largest_input};
+pub use resolve::resolve;
 pub use segment::segment;
 pub use table::table;
 pub use weights::{IntegerWeights, gptq, nearest};

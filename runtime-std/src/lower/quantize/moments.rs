@@ -110,7 +110,7 @@ pub fn sample(patches: usize, size: usize) -> impl Iterator<Item = usize> {
         let edge = |at: usize| (at as u128 * patches as u128 / size as u128) as usize;
         let (start, end) = (edge(stratum), edge(stratum + 1));
         let word = Stream::new(0, stratum as u64, 0).next_block()[0];
-        start + ((end - start) as u64 * u64::from(word) >> 32) as usize
+        start + (((end - start) as u64 * u64::from(word)) >> 32) as usize
     })
 }
 
