@@ -83,6 +83,11 @@ pub fn zoo() -> Vec<Case> {
     folders("tests/zoo")
 }
 
+/// Every folder below this one that holds a model.
+///
+/// # Panics
+///
+/// The folder cannot be read.
 pub fn folders(relative: &str) -> Vec<Case> {
     let folder = std::fs::read_dir(path(relative)).expect("the folder is there");
     let folders = folder.map(|entry| entry.expect("the folder can be read").path());

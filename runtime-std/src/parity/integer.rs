@@ -36,8 +36,11 @@ pub struct IntegerReport {
 pub struct Drop {
     /// Mean over the rows.
     pub mean: Option<f64>,
-    /// Its standard error.
+    /// Its standard error by the draws: how well the mean over these rows is known.
     pub se: Option<f64>,
+    /// Its standard error by the rows: how far the mean over other rows may be. An encoder is not at the
+    /// optimum of the bound, so that what rounding changes may gain on one row and lose on the next.
+    pub rows_se: Option<f64>,
 }
 
 /// KL(float || integer in this layer alone).
@@ -102,8 +105,12 @@ impl Pair<'_> {
         loop {
             let drop = elbo_drop(float, &integer, pairs, seed, |row, z| likelihood.at(row, z))?;
             if drop.noise_se <= NOISE || pairs >= PAIRS[1] {
-                let se = drop.se.is_finite().then_some(drop.se);
-                return Ok(Drop { mean: Some(drop.mean), se });
+                let finite = |se: f64| se.is_finite().then_some(se);
+                return Ok(Drop {
+                    mean: Some(drop.mean),
+                    se: finite(drop.noise_se),
+                    rows_se: finite(drop.se),
+                });
             }
             pairs *= 2;
         }

@@ -29,7 +29,10 @@ pub(super) fn quantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let format = Format { scale, zero_point: zero_point - offset, low: -128, high: 127 };
     let shape = scope.shape(x).to_vec();
     let kind = Kind::Quantized { scale: scale.to_bits(), zero_point: zero_point - offset };
-    scope.emit_kind(call, Op::Round(format), vec![x], &shape, kind)
+    // Not the file's name: there it holds integers, here what they stand for.
+    let id = scope.step(call, Op::Round(format), &[x], "rounded", &shape)?;
+    scope.set_kind(id, kind);
+    Ok(one(id))
 }
 
 /// Integers to data.

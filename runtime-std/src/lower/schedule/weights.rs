@@ -37,8 +37,8 @@ pub(super) enum Form {
     /// Integer weights of the layer that gives a value, from this output on; the place where a phase of
     /// a transposed convolution starts tells it from the others.
     Integers { gives: ValueId, output: usize, phase: usize },
-    /// Biases and multipliers of such a layer, from this output on.
-    Outputs { gives: ValueId, output: usize },
+    /// Biases and multipliers of such a layer, likewise.
+    Outputs { gives: ValueId, output: usize, phase: usize },
     /// Table of the function that gives a value.
     Table(ValueId),
 }

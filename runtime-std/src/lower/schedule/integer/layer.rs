@@ -191,7 +191,7 @@ impl<'g> Scheduler<'g> {
                 columns.iter().map(|column| column.map_or(0, |column| row[column]))
             })
             .collect();
-        let (parameters, shift) = job.fold(outputs.clone())?;
+        let (parameters, shift) = job.fold(outputs.clone(), &rows)?;
         let runs = shape.runs[0] * shape.runs[1];
         let run = columns.len() / runs.max(1);
         let largest = job.from.low.unsigned_abs().max(job.from.high.unsigned_abs());
@@ -205,7 +205,7 @@ impl<'g> Scheduler<'g> {
             || words_of_bytes(&packed),
         );
         let pairs = self.weights.pack(
-            Constant::Outputs { gives, output: outputs.start },
+            Constant::Outputs { gives, output: outputs.start, phase: shape.y_start },
             || parameters,
         );
         let positions = shape.positions[0] * shape.positions[1];
@@ -243,7 +243,7 @@ impl<'g> Scheduler<'g> {
         };
         let x = self.padded(job.node, job.layer.x, job.from, job.width, &padded);
         let row = padded.size[1] * padded.pitch;
-        let (parameters, shift) = job.fold(0..channels)?;
+        let (parameters, shift) = job.fold(0..channels, &job.own.weights)?;
         let shape = Depthwise {
             channels,
             kernel: windows.kernel,
@@ -260,7 +260,7 @@ impl<'g> Scheduler<'g> {
         let gives = job.node.output;
         let weights = Constant::Integers { gives, output: 0, phase: 0 };
         let weights = self.weights.pack(weights, || words_of_bytes(&packed));
-        let outputs = self.weights.pack(Constant::Outputs { gives, output: 0 }, || parameters);
+        let outputs = self.weights.pack(Constant::Outputs { gives, output: 0, phase: 0 }, || parameters);
         let (from, to) = (job.element(), job.gives());
         let kernel = Integer::Depthwise { shape, weights, outputs, from, to };
         self.call_on(job.node, self.shape(gives), Kernel::Integer(kernel), &[x], &[y]);
@@ -303,9 +303,10 @@ impl Job<'_> {
     }
 
     /// Bias and multiplier of these outputs, and the shift in front of the multipliers; the scale's bits
-    /// in place of the multiplier of a float. Proves that no sum leaves i32.
-    fn fold(&self, outputs: Range<usize>) -> Advice<(Vec<f32>, u32)> {
-        let inputs = self.layer.inputs;
+    /// in place of the multiplier of a float. `rows` holds the weights that a call multiplies, which may
+    /// be some of the layer's. Proves that no sum leaves i32.
+    fn fold(&self, outputs: Range<usize>, rows: &[i8]) -> Advice<(Vec<f32>, u32)> {
+        let rows = rows.chunks_exact((rows.len() / outputs.len().max(1)).max(1));
         let lines = &self.own.lines[outputs.clone()];
         let refused = |error: QuantizeError| {
             format!("{error}: compute it in f32, or calibrate with rows of the right scale")
@@ -320,8 +321,8 @@ impl Job<'_> {
             }
         };
         let mut words = Vec::with_capacity(2 * lines.len());
-        for ((row, Line { scale, bias }), parameter) in outputs.zip(lines).zip(parameters) {
-            let weights = &self.own.weights[row * inputs..][..inputs];
+        let parameters = outputs.zip(lines).zip(parameters).zip(rows);
+        for (((row, Line { scale, bias }), parameter), weights) in parameters {
             let bias = fold_bias(*bias, *scale, self.from.zero_point, weights, row);
             let bias = bias.map_err(refused)?;
             let range = [self.from.low, self.from.high];

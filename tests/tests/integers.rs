@@ -1,0 +1,163 @@
+//! Integer posteriors of the trained models: what they cost in nats, and that faults do not pass.
+
+use elbow::lower::Integers;
+use elbow::model::Loaded;
+use elbow::parity::basis::{Basis, Posterior, Reference};
+use elbow::parity::compare::{Kl, divergence};
+use elbow::parity::integer::Pair;
+use elbow::parity::nats::Grade;
+use elbow::parity::target::{twin, twin_posteriors};
+use elbow::posterior::Posteriors;
+use elbow::rows::Rows;
+use elbow::{Precision, npy};
+use elbow_tests::fixtures::path;
+use elbow_tests::tolerance::{ELBO_DROP, ELBO_DROP_SE};
+
+/// Models with the precision that grade A needs: all but the first are stiff, their standard
+/// deviations a few hundredths of the prior's.
+const MODELS: [(&str, Precision); 4] = [
+    ("digits", Precision::Int8x8),
+    ("imu", Precision::Int8x16),
+    ("digits_gaussian", Precision::Int8x16),
+    ("digits_conv", Precision::Int8x16),
+];
+/// Rows that no calibration has seen, at least.
+const ROWS: usize = 200;
+
+/// A model with rows that chose its integers and rows that judge them.
+struct Subject {
+    float: Loaded,
+    integer: Loaded,
+    test: Vec<Rows>,
+    rows: usize,
+}
+
+fn rows(loaded: &Loaded, model: &str, file: &str) -> (Vec<Rows>, usize) {
+    let port = &loaded.amortized().expect("an encoder").0.plan.inputs[0];
+    let file = path("models").join(model).join(file);
+    let values = npy::read_rows(&file, &port.shape).expect("rows of the encoder").values;
+    let count = values.len() / port.len();
+    (vec![Rows { name: port.name.clone(), shape: port.shape.clone(), values }], count)
+}
+
+fn subject(model: &str, precision: Precision) -> Subject {
+    let float = Loaded::read(&path("models").join(model), None).expect("a model");
+    let (calibration, count) = rows(&float, model, "calibration.npy");
+    let integer = float.quantized(precision, &calibration, count).expect("it has integer forms");
+    let (test, rows) = rows(&float, model, "test.npy");
+    assert!(rows >= ROWS, "{model}: {rows} rows");
+    Subject { float, integer, test, rows }
+}
+
+impl Subject {
+    fn posteriors(&self, loaded: &Loaded) -> Vec<Posteriors> {
+        twin_posteriors(loaded, &self.test, self.rows).expect("finite posteriors")
+    }
+
+    fn kl(&self, posteriors: &[Posteriors]) -> Kl {
+        Kl::of_rows(divergence(&self.posteriors(&self.float), posteriors))
+    }
+}
+
+#[test]
+fn integer_posteriors_are_those_that_were_trained() {
+    for (model, expected) in MODELS {
+        let subject = subject(model, Precision::Int8);
+        let Subject { float, integer, test, rows } = &subject;
+        let answer = twin(integer, test, None, *rows).expect("finite posteriors");
+        let kl = subject.kl(&answer.posteriors);
+        let posteriors = subject.posteriors(float).iter().map(Posterior::from).collect();
+        let reference = Reference {
+            basis: Basis::Files,
+            outputs: Vec::new(),
+            posteriors,
+            decoded: None,
+            flow: Vec::new(),
+        };
+        let pair = Pair { float, integer, inputs: test, rows: *rows };
+        let report = pair.report(&reference, &answer, kl, 0).expect("numbers").expect("integers");
+        let (drop, se) = (report.elbo_drop.mean.expect("a decoder"), report.elbo_drop.se);
+        let [mean, p99] = [kl.mean, kl.p99].map(|nats| nats.expect("rows"));
+        println!(
+            "{model}: {} over {rows} rows: KL mean {mean:.1e}, p99 {p99:.1e}, ELBO lost {drop:.1e} +- {:.0e}",
+            report.precision_used.name(),
+            se.expect("several draws")
+        );
+        assert_eq!(report.precision_used, expected, "{model}");
+        assert_eq!(report.grade, Some(Grade::A), "{model}");
+        assert!(mean <= 0.01 && p99 <= 0.05, "{model}: {mean} {p99}");
+        assert!(drop <= ELBO_DROP, "{model}: {drop}");
+        assert!(se.is_some_and(|se| se <= ELBO_DROP_SE), "{model}: {se:?}");
+        let macs = |integer_only: bool| -> usize {
+            let steps = &integer.amortized().expect("an encoder").0.plan.steps;
+            let own = steps.iter().filter(|step| {
+                !integer_only || matches!(step.kernel, elbow::lower::Kernel::Integer(_))
+            });
+            own.map(|step| step.macs).sum()
+        };
+        let share = macs(true) as f64 / macs(false) as f64;
+        assert!(share >= 0.99, "{model}: {share}");
+    }
+}
+
+/// What someone could get wrong in an integer model.
+fn faults(integers: &Integers) -> Vec<(String, Integers)> {
+    let mut faults = Vec::new();
+    for at in 0..integers.layers.len() {
+        let name = &integers.layers[at].node;
+        let mut flipped = integers.clone();
+        let weights = &mut flipped.layers[at].weights;
+        let largest = (0..weights.len()).max_by_key(|k| weights[*k].unsigned_abs());
+        let largest = &mut weights[largest.expect("a layer has weights")];
+        *largest = -*largest;
+        faults.push((format!("{name}: its largest weight's sign"), flipped));
+        let mut scaled = integers.clone();
+        scaled.layers[at].lines.iter_mut().for_each(|line| line.scale *= 1.05);
+        faults.push((format!("{name}: its scale"), scaled));
+    }
+    faults
+}
+
+/// Every bit of mean and log-variance.
+fn bits(posteriors: &[Posteriors]) -> Vec<u32> {
+    let values = posteriors.iter().flat_map(|q| q.mean.iter().chain(&q.log_var));
+    values.map(|value| value.to_bits()).collect()
+}
+
+#[test]
+fn planted_faults_are_caught_by_nats_or_by_bits() {
+    let (mut planted, mut by_nats) = (0, 0);
+    for (model, precision) in MODELS {
+        let subject = subject(model, precision);
+        let good = subject.posteriors(&subject.integer);
+        let integers = subject.integer.encoder.integers.as_ref().expect("integers");
+        let mut answers: Vec<(String, Vec<Posteriors>)> = Vec::new();
+        for (name, integers) in faults(integers) {
+            let faulty = subject.float.with_integers(Some(integers)).expect("it can be lowered");
+            answers.push((name, subject.posteriors(&faulty)));
+        }
+        let swapped = |q: &Posteriors| Posteriors {
+            mean: q.log_var.clone(),
+            log_var: q.mean.clone(),
+            ..q.clone()
+        };
+        answers.push(("heads swapped".into(), good.iter().map(swapped).collect()));
+        let misread = |q: &Posteriors| Posteriors {
+            log_var: q.log_var.iter().map(|value| 2.0 * value).collect(),
+            ..q.clone()
+        };
+        answers.push(("log-variance as log sigma".into(), good.iter().map(misread).collect()));
+        for (name, posteriors) in answers {
+            let kl = subject.kl(&posteriors);
+            let caught = Grade::of(&kl, None, None) != Grade::A;
+            let nats = kl.mean.expect("rows");
+            println!("{model}: {name}: {nats:.1e} nats, {}", if caught { "nats" } else { "bits" });
+            assert!(caught || nats <= 0.05, "{model}: {name}: {nats} nats pass the gate");
+            assert!(caught || bits(&posteriors) != bits(&good), "{model}: {name}: not seen at all");
+            planted += 1;
+            by_nats += usize::from(caught);
+        }
+    }
+    println!("{planted} of {planted} faults caught, {by_nats} of them by nats");
+    assert!(planted >= 20, "{planted}");
+}
