@@ -3,6 +3,7 @@
 pub mod fixtures;
 pub mod graphs;
 pub mod images;
+pub mod integers;
 pub mod models;
 pub mod random;
 pub mod tolerance;

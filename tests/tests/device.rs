@@ -2,7 +2,7 @@
 
 use elbow::device::{Device, DeviceRow, Image, Spent, Target, build_image};
 use elbow::emit::emit;
-use elbow::lower::{Plan, Port};
+use elbow::lower::{Core, Plan, Port};
 use elbow::model::{Decoder, Encoder, Flow, Graphs, Model, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_in_sequence};
@@ -14,7 +14,7 @@ use elbow_tests::images::{compiled, or_cure};
 use elbow_tests::random::Random;
 use models::{bare, by_name, given, split, tiny};
 
-use elbow_tests::models;
+use elbow_tests::{integers, models};
 
 /// Rows that each model encodes, and draws from each posterior.
 const ROWS: usize = 8;
@@ -93,9 +93,40 @@ fn the_models_on_the_devices_use_every_kernel() {
     assert!(missing.is_empty(), "no model uses {missing:?}");
 }
 
+/// Those of `kernels::integer` that the code for some core calls.
+const INTEGER_KERNELS: [&str; 13] = [
+    "add",
+    "average_pool",
+    "depthwise",
+    "dequantize",
+    "linear_helium",
+    "linear_paired",
+    "linear_plain",
+    "linear_wide",
+    "lookup",
+    "max_pool",
+    "piecewise",
+    "quantize",
+    "spread",
+];
+
+#[test]
+fn the_integer_models_on_the_devices_use_every_integer_kernel() {
+    let models = [Core::Plain, Core::Dsp, Core::Helium].map(integers::models);
+    assert!(models[0].len() >= 12, "{} models", models[0].len());
+    let models = models.iter().flatten();
+    let sources: Vec<String> =
+        models.map(|model| emit(model).expect("it can be emitted").source).collect();
+    let called = |kernel: &&str| {
+        sources.iter().any(|source| source.contains(&format!("integer::{kernel}(")))
+    };
+    let missing: Vec<&str> = INTEGER_KERNELS.into_iter().filter(|k| !called(k)).collect();
+    assert!(missing.is_empty(), "no model uses {missing:?}");
+}
+
 fn equals_the_twin(target: &str) {
     let target = Target::named(target).expect("a target of the table");
-    let models = models::all();
+    let models = [models::all(), integers::models(target.core)].concat();
     let (_folder, compiled) = compiled(&models);
     let mut device = or_cure(Device::start(&target, &compiled, &path("firmware")));
     for (index, model) in models.iter().enumerate() {
@@ -125,7 +156,7 @@ fn equals_the_twin(target: &str) {
 fn inputs(model: &Model, case: u64) -> Vec<Vec<f32>> {
     let len: usize = given(model).iter().map(Port::len).sum();
     let values = match model.name.split('.').next() {
-        Some(name @ ("imu" | "digits")) => rows(&path(&format!("models/{name}/test.npy"))).values,
+        Some(name @ ("imu" | "digits" | "digits_gaussian" | "digits_conv")) => rows(&path(&format!("models/{name}/test.npy"))).values,
         _ => Random::new(SEED, case).values(ROWS * len),
     };
     values.chunks_exact(len).take(ROWS).map(<[f32]>::to_vec).collect()

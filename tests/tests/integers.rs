@@ -9,8 +9,9 @@ use elbow::parity::nats::Grade;
 use elbow::parity::target::{twin, twin_posteriors};
 use elbow::posterior::Posteriors;
 use elbow::rows::Rows;
-use elbow::{Precision, npy};
+use elbow::Precision;
 use elbow_tests::fixtures::path;
+use elbow_tests::integers::rows;
 use elbow_tests::tolerance::{ELBO_DROP, ELBO_DROP_SE};
 
 /// Models with the precision that grade A needs: all but the first are stiff, their standard
@@ -30,14 +31,6 @@ struct Subject {
     integer: Loaded,
     test: Vec<Rows>,
     rows: usize,
-}
-
-fn rows(loaded: &Loaded, model: &str, file: &str) -> (Vec<Rows>, usize) {
-    let port = &loaded.amortized().expect("an encoder").0.plan.inputs[0];
-    let file = path("models").join(model).join(file);
-    let values = npy::read_rows(&file, &port.shape).expect("rows of the encoder").values;
-    let count = values.len() / port.len();
-    (vec![Rows { name: port.name.clone(), shape: port.shape.clone(), values }], count)
 }
 
 fn subject(model: &str, precision: Precision) -> Subject {
@@ -106,9 +99,12 @@ fn faults(integers: &Integers) -> Vec<(String, Integers)> {
     for at in 0..integers.layers.len() {
         let name = &integers.layers[at].node;
         let mut flipped = integers.clone();
-        let weights = &mut flipped.layers[at].weights;
-        let largest = (0..weights.len()).max_by_key(|k| weights[*k].unsigned_abs());
-        let largest = &mut weights[largest.expect("a layer has weights")];
+        let layer = &mut flipped.layers[at];
+        let inputs = layer.weights.len() / layer.lines.len();
+        let real =
+            |k: &usize| f64::from(layer.weights[*k].unsigned_abs()) * layer.lines[k / inputs].scale;
+        let largest = (0..layer.weights.len()).max_by(|a, b| real(a).total_cmp(&real(b)));
+        let largest = &mut layer.weights[largest.expect("a layer has weights")];
         *largest = -*largest;
         faults.push((format!("{name}: its largest weight's sign"), flipped));
         let mut scaled = integers.clone();

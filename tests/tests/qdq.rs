@@ -60,7 +60,10 @@ fn quantized_graphs_agree_with_onnxruntime_within_a_step() {
             let off = distances.clone().filter(|distance| *distance > 1.0 + ROUNDING).count();
             let largest = distances.fold(0.0f64, f64::max);
             let share = 1000.0 * off as f64 / golden.len() as f64;
-            println!("{:32} {at}: {share:6.2} per mille beyond a step, largest {largest:.2} steps", case.name);
+            println!(
+                "{:32} {at}: {share:6.2} per mille beyond a step, largest {largest:.2} steps",
+                case.name
+            );
             if share > OFF_PER_MILLE || largest > 2.0 + ROUNDING {
                 wrong.push(format!("{} {at}: {share} per mille, {largest} steps", case.name));
             }
@@ -71,9 +74,9 @@ fn quantized_graphs_agree_with_onnxruntime_within_a_step() {
 
 /// Of an output that ends in another operator: 1/255 of its range.
 fn golden_step(golden: &[f32]) -> f64 {
-    let (least, most) = golden.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), value| {
-        (a.min(*value), b.max(*value))
-    });
+    let (least, most) = golden
+        .iter()
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), value| (a.min(*value), b.max(*value)));
     f64::from(most - least) / 255.0
 }
 

@@ -1,11 +1,11 @@
 //! `elbow compile`
 
 use super::{ModelOptions, PrecisionOptions, output};
+use clap::builder::PossibleValuesParser;
 use elbow::device::{TARGETS, Target};
 use elbow::emit::{Budget, emit};
 use elbow::lower::Core;
 use elbow::{Error, Result};
-use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]

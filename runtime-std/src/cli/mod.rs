@@ -10,9 +10,9 @@ mod parity;
 mod run;
 
 use clap::{Args, Parser, Subcommand};
+use elbow::lower::Core;
 use elbow::manifest::{Head, TensorRef};
 use elbow::model::{Declared, Loaded};
-use elbow::lower::Core;
 use elbow::{Context, Error, Precision, Result, oracle};
 use inputs::Inputs;
 use std::path::PathBuf;

@@ -39,20 +39,8 @@ const MPS2: Target = Target {
 pub const TARGETS: [Target; 6] = [
     Target { name: "qemu-m0", triple: CORTEX_M0, machine: "mps2-an385", ..MPS2 },
     Target { name: "qemu-m3", triple: CORTEX_M3, machine: "mps2-an385", ..MPS2 },
-    Target {
-        name: "qemu-m4",
-        triple: CORTEX_M4,
-        machine: "mps2-an386",
-        core: Core::Dsp,
-        ..MPS2
-    },
-    Target {
-        name: "qemu-m7",
-        triple: CORTEX_M4,
-        machine: "mps2-an500",
-        core: Core::Dsp,
-        ..MPS2
-    },
+    Target { name: "qemu-m4", triple: CORTEX_M4, machine: "mps2-an386", core: Core::Dsp, ..MPS2 },
+    Target { name: "qemu-m7", triple: CORTEX_M4, machine: "mps2-an500", core: Core::Dsp, ..MPS2 },
     Target {
         name: "qemu-m33",
         triple: CORTEX_M33,

@@ -3,12 +3,12 @@
 mod integer;
 
 use super::rust::{WIDTH, array, float};
-use integer::Operands;
 use crate::lower::{Buffer, Kernel, Plan, Step};
 use elbow_core::kernels::{
     Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape, Strided,
     Unary,
 };
+use integer::Operands;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;

@@ -51,11 +51,7 @@ pub fn lower(graph: &Graph, outputs: &[usize]) -> Result<Plan> {
 /// # Errors
 ///
 /// As [`lower`].
-pub fn lower_with(
-    graph: &Graph,
-    outputs: &[usize],
-    integers: Option<&Integers>,
-) -> Result<Plan> {
+pub fn lower_with(graph: &Graph, outputs: &[usize], integers: Option<&Integers>) -> Result<Plan> {
     Ok(place(schedule(&joined(graph, outputs)?, integers)?))
 }
 

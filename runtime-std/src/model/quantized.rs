@@ -69,7 +69,9 @@ impl Loaded {
         loaded.encoder.integers = integers;
         let source = &loaded.encoder;
         match &mut loaded.model.graphs {
-            Graphs::Amortized { encoder, .. } => encoder.plan = source.lower(&source.heads_and_states())?,
+            Graphs::Amortized { encoder, .. } => {
+                encoder.plan = source.lower(&source.heads_and_states())?
+            }
             Graphs::Bare(plan) => *plan = source.whole()?.0,
             Graphs::Flow(_) => {}
         }
@@ -142,7 +144,10 @@ impl Trial<'_> {
             let integer = twin_posteriors(loaded, inputs, rows)?;
             let rows = divergence(&float, &integer);
             let kl = Kl::of_rows(rows);
-            return Ok(Loss { mean: kl.mean.unwrap_or(f64::NAN), good: Grade::of(&kl, None, None) == Grade::A });
+            return Ok(Loss {
+                mean: kl.mean.unwrap_or(f64::NAN),
+                good: Grade::of(&kl, None, None) == Grade::A,
+            });
         }
         let run = |loaded: &Loaded| {
             let (plan, states) = loaded.integer_plan();

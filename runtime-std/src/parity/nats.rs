@@ -39,10 +39,7 @@ impl Parts {
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         let sum = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(b).map(|(a, b)| a + b).collect();
-        Self {
-            mean: sum(self.mean, other.mean),
-            variance: sum(self.variance, other.variance),
-        }
+        Self { mean: sum(self.mean, other.mean), variance: sum(self.variance, other.variance) }
     }
 
     /// Both together, of each row.

@@ -115,7 +115,8 @@ impl ParityReport {
         let mut failures = Vec::new();
         let Limits { kl_nats_max, kl_nats_mean, kl_nats_p99, .. } = self.limits;
         let Kl { mean, p99, max } = self.kl_nats.all;
-        let held = [("max", max, kl_nats_max), ("mean", mean, kl_nats_mean), ("p99", p99, kl_nats_p99)];
+        let held =
+            [("max", max, kl_nats_max), ("mean", mean, kl_nats_mean), ("p99", p99, kl_nats_p99)];
         for (name, nats, limit) in held {
             if let (Some(nats), Some(limit)) = (nats, limit)
                 && (nats > limit || nats.is_nan())

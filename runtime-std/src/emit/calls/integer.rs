@@ -53,15 +53,21 @@ impl Calls {
                 let shape = self.constant("PoolShape", shape, &pool_shape(s));
                 self.kernel("max_pool", &[&read(x, *element), &write(y, *element), &shape]);
             }
-            Integer::AveragePool { shape: s, zero_point, multipliers, count_pads, rule, element } => {
+            Integer::AveragePool {
+                shape: s,
+                zero_point,
+                multipliers,
+                count_pads,
+                rule,
+                element,
+            } => {
                 let name = format!("{shape}_RULE");
                 let rule = self.integer_constant("Requantize", &name, &rule_fields(rule));
                 let shape = self.constant("PoolShape", shape, &pool_shape(s));
                 let (zero, count_pads) = (zero_point.to_string(), count_pads.to_string());
                 let multipliers = format!("&{}", super::array(multipliers));
                 let (x, y) = (read(x, *element), write(y, *element));
-                let operands: [&str; 7] =
-                    [&x, &y, &zero, &multipliers, &count_pads, &rule, &shape];
+                let operands: [&str; 7] = [&x, &y, &zero, &multipliers, &count_pads, &rule, &shape];
                 self.kernel("average_pool", &operands);
             }
             Integer::Lookup(table) => {

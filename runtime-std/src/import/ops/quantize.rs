@@ -65,7 +65,9 @@ pub(super) fn dequantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
                 scope.emit_kind(call, Op::Reshape, vec![x], &shape, Kind::Float)
             }
             (kind, _) => refuse(
-                format!("takes {kind}, expected what a QuantizeLinear gives, or weights of int8 or uint8"),
+                format!(
+                    "takes {kind}, expected what a QuantizeLinear gives, or weights of int8 or uint8"
+                ),
                 "let a QuantizeLinear stand in front of it",
             ),
         },
@@ -91,7 +93,8 @@ struct Steps {
 
 impl Steps {
     fn of(scope: &Scope, call: &Call<'_>) -> Read<Self> {
-        let constants = "quantize the model statically, so that scales and zero points are constants";
+        let constants =
+            "quantize the model statically, so that scales and zero points are constants";
         let scale = call.float(1, "scale")?;
         let Some(scale) = scope.known(scale).map(<[f32]>::to_vec) else {
             return refuse("its scale depends on the data", constants);
@@ -140,9 +143,8 @@ fn weights(scope: &mut Scope, call: &Call<'_>, x: &Tensor<i64>, steps: &Steps) -
     scope.spend(x.data.len())?;
     let channel = steps.channel(&x.shape)?;
     let places = x.data.iter().enumerate();
-    let integers: Vec<i32> = places
-        .map(|(at, q)| (*q as i32).saturating_sub(steps.zero_point[channel(at)]))
-        .collect();
+    let integers: Vec<i32> =
+        places.map(|(at, q)| (*q as i32).saturating_sub(steps.zero_point[channel(at)])).collect();
     let places = integers.iter().enumerate();
     let data = places.map(|(at, q)| *q as f32 * steps.scale[channel(at)]).collect();
     let id: ValueId = scope.constant(call.output(0), Tensor { shape: x.shape.clone(), data });

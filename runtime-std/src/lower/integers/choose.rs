@@ -14,7 +14,7 @@ use crate::import::{Graph, Node, Op, ValueId};
 use crate::lower::layer::{Layer, Reach};
 use crate::lower::quantize::{
     Adjust, Format, IntegerWeights, Line, Moments, Range, WIDE_BITS, gptq, largest_input, refit,
-    sample, sample_size,
+    resolve, sample, sample_size,
 };
 use crate::lower::{joined, place, schedule};
 use crate::{Error, Result};
@@ -56,7 +56,7 @@ pub fn choose(
     for (index, layer) in &selection.layers {
         let node = &graph.nodes[*index];
         let seen = Seen::of(&graph, &integers, layer, data)?;
-        let own = float.layer(node, layer, &seen, options.adjust);
+        let own = float.layer(node, layer, &seen, options);
         narrow(&mut integers, &graph.values[layer.x].name, layer, &own);
         integers.layers.push(own);
     }
@@ -140,7 +140,13 @@ impl<'g> Float<'g> {
     }
 
     /// Integers for a layer that reads `seen` on every row.
-    fn layer(&self, node: &Node, layer: &Layer, seen: &Seen, adjust: Adjust) -> IntegerLayer {
+    fn layer(
+        &self,
+        node: &Node,
+        layer: &Layer,
+        seen: &Seen,
+        options: Quantization,
+    ) -> IntegerLayer {
         let groups = layer.groups().max(1);
         let filters = layer.outputs() / groups;
         let given = self.values(node.output);
@@ -156,10 +162,18 @@ impl<'g> Float<'g> {
             let sample = Sample::of(layer, group, outputs.clone(), seen, given);
             let rows = outputs.start * layer.inputs..outputs.end * layer.inputs;
             let moments = Moments::of(&sample.patches, layer.inputs);
-            let mut integers = gptq(&layer.weights[rows], &moments);
+            let (weights, scale) = (&layer.weights[rows], seen.format.scale);
+            let mut integers = match options.width {
+                Width::Eight => gptq(weights, &moments),
+                // Eight bits would lose on other rows what this gains on these.
+                Width::Sixteen => {
+                    let Sample { patches, targets } = &sample;
+                    gptq(&resolve(weights, &moments, patches, targets, scale), &moments)
+                }
+            };
             let bias = &layer.bias[outputs];
-            silence(&mut integers, bias, seen.format.scale);
-            own.lines.extend(sample.lines(&integers, bias, seen.format.scale, adjust));
+            silence(&mut integers, bias, scale);
+            own.lines.extend(sample.lines(&integers, bias, scale, options.adjust));
             own.weights.extend(integers.values);
         }
         own

@@ -66,12 +66,7 @@ fn rounded_next(graph: &Graph, links: &Links, node: &Node) -> Option<Format> {
 }
 
 /// Integer weights and lines of a layer whose weights the file stores so.
-fn stored(
-    graph: &Graph,
-    node: &Node,
-    layer: &Layer,
-    from: Format,
-) -> Option<(Vec<i8>, Vec<Line>)> {
+fn stored(graph: &Graph, node: &Node, layer: &Layer, from: Format) -> Option<(Vec<i8>, Vec<Line>)> {
     let w = node.inputs[1];
     let own = graph.quantized.get(&graph.values[w].name)?;
     let outputs = layer.outputs();

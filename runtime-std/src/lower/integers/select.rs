@@ -1,9 +1,9 @@
 //! Which nodes of a graph compute with integers.
 
 use super::absorbed;
+use crate::import::{Graph, Node, Op, Pooling, ValueId};
 use crate::lower::layer::Layer;
 use crate::lower::links::Links;
-use crate::import::{Graph, Node, Op, Pooling, ValueId};
 use elbow_core::kernels::BinaryOp;
 
 /// The integer part of a fused graph.

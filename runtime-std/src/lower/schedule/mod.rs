@@ -11,8 +11,8 @@ mod recurrent;
 mod weights;
 
 use super::draft::{Call, Draft, Home, Tensor, TensorId};
-use super::links::Links;
 use super::integers::Integers;
+use super::links::Links;
 use super::plan::{Given, Kernel, Port};
 use crate::import::{Graph, Node, Op, ValueId};
 use crate::{Error, Result};

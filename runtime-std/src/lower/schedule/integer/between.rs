@@ -2,8 +2,8 @@
 
 use super::super::weights::Form as Constant;
 use super::super::{Advice, Scheduler, pool};
-use super::{Format, Held, Integer, Kernel, Node, Order, Stored, TensorId, Width};
 use super::compact;
+use super::{Format, Held, Integer, Kernel, Node, Order, Stored, TensorId, Width};
 use crate::import::{Op, Pooling};
 use crate::lower::plan::words_of_bytes;
 use crate::lower::quantize::{Multipliers, Piecewise, table};
@@ -83,16 +83,11 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
-    fn integer_pool(
-        &mut self,
-        node: &Node,
-        shape: PoolShape,
-        kind: Pooling,
-        x: &Stored,
-    ) -> Advice {
+    fn integer_pool(&mut self, node: &Node, shape: PoolShape, kind: Pooling, x: &Stored) -> Advice {
         let Held { format, element, .. } = x.held;
         let positions = |[height, width]: [usize; 2]| height * width;
-        let order = |size| Order::ChannelsLast { channels: shape.channels, positions: positions(size) };
+        let order =
+            |size| Order::ChannelsLast { channels: shape.channels, positions: positions(size) };
         let source = self.in_order(node, x, order(shape.input));
         let kernel = match kind {
             Pooling::Max => Integer::MaxPool(shape, element),

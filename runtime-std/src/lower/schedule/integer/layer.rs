@@ -51,7 +51,8 @@ impl<'g> Scheduler<'g> {
         let behind = absorbed(self.graph, &self.links, node);
         let gives = behind.map_or(node.output, |node| node.output);
         let format = |value: ValueId| integers.formats.get(&self.graph.values[value].name).copied();
-        let from = format(layer.x).ok_or("its input has no integer format: this is a defect of elbow")?;
+        let from =
+            format(layer.x).ok_or("its input has no integer format: this is a defect of elbow")?;
         let (to, gives, bounds) = match (format(gives), behind) {
             (Some(to), Some(behind)) => (Some(to), gives, clamp(&behind.op)),
             (to, _) => (to.filter(|_| behind.is_none()), node.output, None),
@@ -204,10 +205,11 @@ impl<'g> Scheduler<'g> {
             Constant::Integers { gives, output: outputs.start, phase: shape.y_start },
             || words_of_bytes(&packed),
         );
-        let pairs = self.weights.pack(
-            Constant::Outputs { gives, output: outputs.start, phase: shape.y_start },
-            || parameters,
-        );
+        let pairs = self
+            .weights
+            .pack(Constant::Outputs { gives, output: outputs.start, phase: shape.y_start }, || {
+                parameters
+            });
         let positions = shape.positions[0] * shape.positions[1];
         let taps = columns.iter().flatten().count();
         let kernel = Integer::Linear {
@@ -219,19 +221,14 @@ impl<'g> Scheduler<'g> {
             from: job.element(),
             to: job.gives(),
         };
-        self.call_on(
-            job.node,
-            self.shape(job.node.output),
-            Kernel::Integer(kernel),
-            &[x],
-            &[y],
-        );
+        self.call_on(job.node, self.shape(job.node.output), Kernel::Integer(kernel), &[x], &[y]);
         Ok(())
     }
 
     fn depthwise(&mut self, job: &Job, y: TensorId, windows: &Windows) -> Advice {
         let channels = windows.channels;
-        let size = [0, 1].map(|axis| windows.reach(axis).max(windows.input[axis] + windows.pads[axis]));
+        let size =
+            [0, 1].map(|axis| windows.reach(axis).max(windows.input[axis] + windows.pads[axis]));
         let padded = Padded {
             channels: (channels, 0..channels),
             image: windows.input,
@@ -260,7 +257,8 @@ impl<'g> Scheduler<'g> {
         let gives = job.node.output;
         let weights = Constant::Integers { gives, output: 0, phase: 0 };
         let weights = self.weights.pack(weights, || words_of_bytes(&packed));
-        let outputs = self.weights.pack(Constant::Outputs { gives, output: 0, phase: 0 }, || parameters);
+        let outputs =
+            self.weights.pack(Constant::Outputs { gives, output: 0, phase: 0 }, || parameters);
         let (from, to) = (job.element(), job.gives());
         let kernel = Integer::Depthwise { shape, weights, outputs, from, to };
         self.call_on(job.node, self.shape(gives), Kernel::Integer(kernel), &[x], &[y]);
@@ -418,7 +416,9 @@ impl Windows {
     fn before(&self, axis: usize) -> usize {
         match self.transposed {
             false => self.pads[axis],
-            true => (self.kernel[axis] - 1).saturating_sub(self.pads[axis]).div_ceil(self.strides[axis]),
+            true => {
+                (self.kernel[axis] - 1).saturating_sub(self.pads[axis]).div_ceil(self.strides[axis])
+            }
         }
     }
 

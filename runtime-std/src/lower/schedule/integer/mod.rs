@@ -38,7 +38,9 @@ impl<'g> Scheduler<'g> {
             return self.integer_layer(node, integers, &layer, own).map(|()| true);
         }
         match integers.formats.get(name) {
-            Some(format) if !integers.rounded.contains(name) => self.between(node, *format, integers.width),
+            Some(format) if !integers.rounded.contains(name) => {
+                self.between(node, *format, integers.width)
+            }
             _ => Ok(false),
         }
     }

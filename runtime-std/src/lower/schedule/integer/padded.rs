@@ -36,7 +36,8 @@ impl Padded {
     fn is_image(&self, held: &Held) -> bool {
         let (channels, copied) = &self.channels;
         let positions = self.image[0] * self.image[1];
-        let last = matches!(held.order, Order::ChannelsLast { channels: own, .. } if own == *channels);
+        let last =
+            matches!(held.order, Order::ChannelsLast { channels: own, .. } if own == *channels);
         self.pads == [0; 2]
             && self.size == self.image
             && *copied == (0..*channels)
@@ -48,7 +49,8 @@ impl Padded {
 
     /// The part of the image that the copy has room for.
     fn dims(&self) -> [usize; 3] {
-        let rows = |axis: usize| self.image[axis].min(self.size[axis].saturating_sub(self.pads[axis]));
+        let rows =
+            |axis: usize| self.image[axis].min(self.size[axis].saturating_sub(self.pads[axis]));
         [rows(0), rows(1), self.channels.1.len()]
     }
 

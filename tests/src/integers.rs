@@ -1,0 +1,72 @@
+//! Models that compute with integers.
+
+use crate::fixtures::path;
+use elbow::lower::Core;
+use elbow::model::{Loaded, Model};
+use elbow::rows::Rows;
+use elbow::{Precision, npy};
+use std::sync::LazyLock;
+
+/// Trained models, with the precision that they are quantized to.
+const TRAINED: [(&str, Precision); 5] = [
+    ("digits", Precision::Int8x8),
+    ("imu", Precision::Int8x16),
+    ("digits_gaussian", Precision::Int8x16),
+    ("digits_conv", Precision::Int8x8),
+    ("digits_conv", Precision::Int8x16),
+];
+/// Graphs that onnxruntime quantized: every operator that has an integer kernel.
+const QUANTIZED: [&str; 11] = [
+    "mlp_u8_channel",
+    "mlp_u8_weights",
+    "mlp_s8_symmetric",
+    "conv1d_s8_channel",
+    "conv2d_u8_channel",
+    "conv2d_s8_symmetric",
+    "conv_transpose1d_s8_channel",
+    "conv_transpose2d_u8_tensor",
+    "residual_s8_channel",
+    "pooling_u8_tensor",
+    "global_pool_s8_channel",
+];
+
+static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
+    let trained = TRAINED.map(|(model, precision)| {
+        let float = Loaded::read(&path("models").join(model), None).expect("a model");
+        let (calibration, count) = rows(&float, model, "calibration.npy");
+        let loaded = float.quantized(precision, &calibration, count).expect("it has integers");
+        named(loaded, format!("{model}.{}", precision.name()))
+    });
+    let quantized = QUANTIZED.map(|case| {
+        let file = path("tests/qdq").join(case).join("model.onnx");
+        named(Loaded::read(&file, None).expect("a quantized graph"), case.into())
+    });
+    trained.into_iter().chain(quantized).collect()
+});
+
+fn named(mut loaded: Loaded, name: String) -> Loaded {
+    loaded.model.name = name;
+    loaded
+}
+
+/// All of them, with weights in the form of a core.
+///
+/// # Panics
+///
+/// A model cannot be read or lowered.
+pub fn models(core: Core) -> Vec<Model> {
+    LOADED.iter().map(|loaded| loaded.for_core(core).expect("it can be lowered").model).collect()
+}
+
+/// Rows of a trained model's observation from one of its files, and how many.
+///
+/// # Panics
+///
+/// The file is not there, or of another shape.
+pub fn rows(loaded: &Loaded, model: &str, file: &str) -> (Vec<Rows>, usize) {
+    let port = &loaded.amortized().expect("an encoder").0.plan.inputs[0];
+    let file = path("models").join(model).join(file);
+    let values = npy::read_rows(&file, &port.shape).expect("rows of the encoder").values;
+    let count = values.len() / port.len();
+    (vec![Rows { name: port.name.clone(), shape: port.shape.clone(), values }], count)
+}
