@@ -2,4 +2,9 @@
 //!
 //! Each has a portable twin, which is its definition: same order of operations, same bits.
 
+#[cfg(elbow_dsp)]
+#[allow(unsafe_code)] // machine code, each call with its reason
+mod dsp;
 pub(super) mod integer;
+#[cfg(elbow_dsp)]
+mod job;
