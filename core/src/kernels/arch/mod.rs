@@ -6,5 +6,11 @@
 #[allow(unsafe_code)] // machine code, each call with its reason
 mod dsp;
 pub(super) mod integer;
-#[cfg(elbow_dsp)]
+#[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
 mod job;
+#[cfg(elbow_v6m)]
+#[allow(unsafe_code)] // machine code, each call with its reason
+mod v6m;
+#[cfg(elbow_v7m)]
+#[allow(unsafe_code)] // machine code, each call with its reason
+mod v7m;
