@@ -11,7 +11,7 @@
 //! Eight such blocks make a pass (114 and 146 instructions for 128 products); the first pass of a run
 //! is entered in the middle, so that there is no remainder loop.
 
-use super::job::{self, Job, cut_into, is_line};
+use super::job::{self, Job, Tensors, cut_into, is_line};
 use crate::kernels::integer::{Depthwise, Linear, Output, Spread, Value, each_line, portable};
 use core::arch::naked_asm;
 
@@ -25,22 +25,17 @@ pub fn linear_paired<Y: Output>(
     s: &Linear,
 ) {
     if is_line(s) && s.is_one_segment() {
-        paired_line(x, weights, outputs, y, s);
+        paired_line(&Tensors::new(x, weights, outputs, y), s);
+        job::settle(y, outputs, s);
     } else {
         paired_pieces(x, weights, outputs, y, s);
     }
 }
 
 #[inline(never)]
-fn paired_line<Y: Output>(
-    x: &[i16],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
+fn paired_line(tensors: &Tensors<'_>, s: &Linear) {
     // SAFETY: `line` gives jobs that lie inside their slices.
-    job::line(x, weights, outputs, y, s, BLOCKS, |job| unsafe { paired_panels(job) });
+    job::line(tensors, s, BLOCKS, |job| unsafe { paired_panels(job) });
 }
 
 #[inline(never)]
@@ -65,16 +60,17 @@ pub fn linear_wide<Y: Output>(
     s: &Linear,
 ) {
     if is_line(s) {
-        wide_line(x, weights, outputs, y, s);
+        wide_line(&Tensors::new(x, weights, outputs, y), s);
+        job::settle(y, outputs, s);
     } else {
         wide_pieces(x, weights, outputs, y, s);
     }
 }
 
 #[inline(never)]
-fn wide_line<Y: Output>(x: &[i16], weights: &[i8], outputs: &[[i32; 2]], y: &mut [Y], s: &Linear) {
+fn wide_line(tensors: &Tensors<'_>, s: &Linear) {
     // SAFETY: `line` gives jobs that lie inside their slices.
-    job::line(x, weights, outputs, y, s, BLOCKS, |job| unsafe { wide_panels(job) });
+    job::line(tensors, s, BLOCKS, |job| unsafe { wide_panels(job) });
 }
 
 #[inline(never)]
@@ -343,22 +339,24 @@ pub fn depthwise<X: Value, Y: Output>(
     s: &Depthwise,
 ) {
     if size_of::<X>() == 2 {
-        depthwise_halves(x, weights, outputs, y, s);
+        depthwise_halves(&Tensors::new(x, weights, outputs, y), s);
+        let places = Linear {
+            rows: s.channels,
+            positions: s.positions,
+            y_start: s.y_start,
+            y_steps: s.y_steps,
+            ..Linear::default()
+        };
+        job::settle(y, outputs, &places);
     } else {
         portable::depthwise(x, weights, outputs, y, s);
     }
 }
 
 #[inline(never)]
-fn depthwise_halves<X: Value, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Depthwise,
-) {
+fn depthwise_halves(tensors: &Tensors<'_>, s: &Depthwise) {
     // SAFETY: `depthwise` gives jobs that lie inside their slices.
-    job::depthwise(x, weights, outputs, y, s, TAPS, |job| unsafe { depthwise_groups(job) });
+    job::depthwise(tensors, s, TAPS, |job| unsafe { depthwise_groups(job) });
 }
 
 /// Three taps.

@@ -2,10 +2,13 @@
 
 use crate::kernels::PANEL;
 #[cfg(elbow_dsp)]
-use crate::kernels::integer::{Depthwise, GROUP, each_patch};
-use crate::kernels::integer::{Linear, Output, Requantize, each_position, each_run, finish};
+#[cfg(elbow_dsp)]
+use crate::kernels::integer::Depthwise;
+use crate::kernels::integer::{Linear, Output, Requantize, Value, each_run, finish};
 use crate::pieces::{pieces, pieces_mut};
+use core::marker::PhantomData;
 use core::ptr::{null, null_mut};
+use zerocopy::IntoBytes;
 
 /// Panels of four rows at one position, for one call of machine code.
 ///
@@ -50,6 +53,7 @@ pub type Cut = fn(usize) -> [usize; 2];
 ///
 /// A run without blocks begins behind the last block. Where half a block is left, its width is added:
 /// the code takes it first.
+#[cfg(any(elbow_dsp, elbow_v7m))]
 pub const fn cut_into(blocks: usize, inputs: usize, run: usize) -> [usize; 2] {
     let [whole, rest] = [run / inputs, run % inputs];
     let passes = whole.div_ceil(blocks);
@@ -60,27 +64,21 @@ pub const fn cut_into(blocks: usize, inputs: usize, run: usize) -> [usize; 2] {
 impl Job {
     /// A job that only lacks its patch, weights and outputs.
     ///
-    /// `step` is the distance between runs, in values of `x`.
-    fn new<X, Y: Output>(
-        cut: Cut,
-        run: usize,
-        runs: usize,
-        step: usize,
-        rule: &Requantize,
-    ) -> Self {
-        let [passes, entry] = cut(run);
-        let [zero_point, low, high] = limits(rule, Y::SIZE);
+    /// `gap` values of `x` lie between runs; values have the given sizes.
+    fn new(cut: [usize; 2], runs: usize, gap: usize, sizes: [usize; 2], rule: &Requantize) -> Self {
+        let [x_size, size] = sizes;
+        let [zero_point, low, high] = limits(rule, size);
         Self {
             x: null(),
-            passes,
+            passes: cut[0],
             runs,
-            entry,
-            gap: bytes::<X>(step.wrapping_sub(run)),
+            entry: cut[1],
+            gap: bytes(gap, x_size),
             zero_point,
             low,
             high,
-            shift: if Y::SIZE == 4 { 0 } else { rule.shift },
-            size: Y::SIZE,
+            shift: if size == 4 { 0 } else { rule.shift },
+            size,
             outputs: null(),
             y: null_mut(),
             end: null(),
@@ -89,49 +87,40 @@ impl Job {
         }
     }
 
-    /// The outputs of one position, by `run`; nothing where a slice is too short or not aligned.
+    /// Does all positions, by `run`; nothing where a slice is too short or not aligned.
     #[inline(always)]
-    fn position<X, Y: Output>(
-        &mut self,
-        x: &[X],
-        rows: &Rows<'_>,
-        y: &mut [Y],
-        run: impl Fn(&Self),
-    ) {
-        let Rows { weights, outputs, panel_len, x_step } = *rows;
-        let (full, rest) = y.as_chunks_mut::<PANEL>();
-        let full_len = full.len() * panel_len;
-        let last_len = if rest.is_empty() { 0 } else { panel_len };
-        let long = weights.len() >= full_len + last_len
-            && outputs.len() >= PANEL * full.len() + rest.len();
-        if !long || !is_aligned(x, weights) {
+    fn positions(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
+        let (full, rest) = (p.rows / PANEL, p.rows % PANEL);
+        if !t.hold(p) {
             return;
         }
-        let (x, start) = (x.as_ptr(), weights.as_ptr());
-        if !full.is_empty() {
-            self.x = x.cast();
-            self.weights = start;
-            self.end = start.wrapping_add(full_len);
-            self.outputs = outputs.as_ptr();
-            self.y = full.as_mut_ptr().cast();
-            run(self);
+        let full_len = full * p.panel_len;
+        self.weights = t.weights.as_ptr();
+        self.end = self.weights.wrapping_add(full_len);
+        self.outputs = t.outputs.as_ptr();
+        if full > 0 {
+            each_position(t, p, |x, y| {
+                (self.x, self.y) = (x, y);
+                run(self);
+            });
         }
-        if let Some(first) = rest.first() {
-            let mut parameters = [[0; 2]; PANEL];
-            let mut last = [*first; PANEL];
-            let of_rest = outputs.iter().skip(PANEL * full.len());
-            parameters.iter_mut().zip(of_rest).for_each(|(all, some)| *all = *some);
-            self.x = x.wrapping_add(x_step * full.len()).cast();
-            self.weights = start.wrapping_add(full_len);
-            self.end = self.weights.wrapping_add(panel_len);
+        if rest > 0 {
+            let parameters = last_parameters(t.outputs, PANEL * full);
+            self.weights = self.end;
+            self.end = self.weights.wrapping_add(p.panel_len);
             self.outputs = parameters.as_ptr();
-            self.y = last.as_mut_ptr().cast();
-            run(self);
-            rest.iter_mut().zip(last).for_each(|(y, last)| *y = last);
-        }
-        if Y::SIZE == 4 {
-            let ys = full.as_flattened_mut().iter_mut().chain(rest);
-            ys.zip(outputs).for_each(|(y, [_, scale])| *y = y.settled(*scale));
+            each_position(t, p, |x, y| {
+                let mut last = [0u32; PANEL];
+                self.x = x.wrapping_add(full * p.x_step);
+                self.y = last.as_mut_ptr().cast();
+                run(self);
+                let from_full = PANEL * full * self.size;
+                for (at, byte) in last.as_bytes().iter().take(rest * self.size).enumerate() {
+                    // SAFETY: `hold` has checked that all rows of a position lie inside `y`. (Volatile, so
+                    // that three bytes are not made a call.)
+                    unsafe { y.add(from_full + at).write_volatile(*byte) };
+                }
+            });
         }
     }
 
@@ -153,19 +142,106 @@ impl Job {
     }
 }
 
-/// Weights and parameters of the rows of a layer, or of the channels of a depthwise one.
-struct Rows<'a> {
+/// What a layer reads and writes, as bytes, so that code for it exists once for all types.
+pub struct Tensors<'a> {
+    x: &'a [u8],
     weights: &'a [i8],
     outputs: &'a [[i32; 2]],
+    y: *mut u8,
+    y_len: usize,
+    /// Bytes of a value of `x` and of `y`.
+    sizes: [usize; 2],
+    of_y: PhantomData<&'a mut [u8]>,
+}
+
+impl<'a> Tensors<'a> {
+    /// The tensors of a layer.
+    #[inline(always)]
+    pub fn new<X: Value, Y: Output>(
+        x: &'a [X],
+        weights: &'a [i8],
+        outputs: &'a [[i32; 2]],
+        y: &'a mut [Y],
+    ) -> Self {
+        let sizes = [size_of::<X>(), size_of::<Y>()];
+        let y = y.as_mut_bytes();
+        let (y, y_len) = (y.as_mut_ptr(), y.len());
+        Self { x: x.as_bytes(), weights, outputs, y, y_len, sizes, of_y: PhantomData }
+    }
+
+    /// Whether everything lies inside, and starts at words where `x` is not of bytes.
+    #[inline(never)]
+    fn hold(&self, p: &Places) -> bool {
+        let [x_size, y_size] = self.sizes;
+        let reach = |start, steps, len: usize, size: usize| {
+            let last = last_of(start, p.positions, steps)?;
+            last.checked_add(len)?.checked_mul(size)
+        };
+        let rows = p.rows.div_ceil(PANEL);
+        let weights = rows.checked_mul(p.panel_len);
+        let x = p.reach.and_then(|len| reach(p.x_start, p.position_steps, len, x_size));
+        let y = reach(p.y_start, p.y_steps, p.rows, y_size);
+        let inside = |end: Option<usize>, len: usize| end.is_some_and(|end| end <= len);
+        let odd = self.x.as_ptr() as usize
+            | self.weights.as_ptr() as usize
+            | (p.x_start | p.position_steps[0] | p.position_steps[1]) * x_size;
+        inside(x, self.x.len())
+            && inside(y, self.y_len)
+            && inside(weights, self.weights.len())
+            && p.rows <= self.outputs.len()
+            && (x_size == 1 || odd.is_multiple_of(4))
+    }
+}
+
+/// Where patches and outputs lie, in values.
+struct Places {
+    /// Values from the start of a patch to its end, where they can be counted.
+    reach: Option<usize>,
+    rows: usize,
+    positions: [usize; 2],
+    x_start: usize,
+    position_steps: [usize; 2],
+    y_start: usize,
+    y_steps: [usize; 2],
     /// Weights of a panel.
     panel_len: usize,
-    /// Values of `x` from panel to panel.
+    /// Bytes of `x` from panel to panel.
     x_step: usize,
 }
 
-/// Values of `X` in bytes.
-const fn bytes<X>(values: usize) -> isize {
-    values.wrapping_mul(size_of::<X>()) as isize
+/// Index of the last of `n` places, where it can be counted; `None` where there is none.
+fn last_of(start: usize, n: [usize; 2], steps: [usize; 2]) -> Option<usize> {
+    let rows = n[0].checked_sub(1)?.checked_mul(steps[0])?;
+    let columns = n[1].checked_sub(1)?.checked_mul(steps[1])?;
+    start.checked_add(rows)?.checked_add(columns)
+}
+
+/// Calls `f` with the addresses of each patch and of its outputs.
+#[inline(always)]
+fn each_position(t: &Tensors<'_>, p: &Places, mut f: impl FnMut(*const u8, *mut u8)) {
+    let [x_size, y_size] = t.sizes;
+    let mut x_row = t.x.as_ptr().wrapping_add(p.x_start * x_size);
+    let mut y_row = t.y.wrapping_add(p.y_start * y_size);
+    for _ in 0..p.positions[0] {
+        let (mut x, mut y) = (x_row, y_row);
+        for _ in 0..p.positions[1] {
+            f(x, y);
+            x = x.wrapping_add(p.position_steps[1] * x_size);
+            y = y.wrapping_add(p.y_steps[1] * y_size);
+        }
+        x_row = x_row.wrapping_add(p.position_steps[0] * x_size);
+        y_row = y_row.wrapping_add(p.y_steps[0] * y_size);
+    }
+}
+
+/// The parameters of the last rows, filled to a panel.
+fn last_parameters(outputs: &[[i32; 2]], start: usize) -> [[i32; 2]; PANEL] {
+    core::array::from_fn(|row| outputs.get(start + row).copied().unwrap_or_default())
+}
+
+/// Values in bytes.
+const fn bytes(values: usize, size: usize) -> isize {
+    values.wrapping_mul(size) as isize
 }
 
 /// Whether both start at words; bytes need not.
@@ -198,28 +274,37 @@ pub const fn is_line(s: &Linear) -> bool {
 }
 
 /// A layer whose patches are one line of runs: a job per position.
+///
+/// Sums are left where `y` is of four bytes: [`settle`] makes floats of them.
 #[inline(always)]
-pub fn line<X, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-    cut: Cut,
-    run: impl Fn(&Job),
-) {
+pub fn line(t: &Tensors<'_>, s: &Linear, cut: Cut, run: impl Fn(&Job)) {
     let runs = s.runs[0] * s.runs[1];
     let step = s.run_steps[usize::from(s.runs[0] == 1)];
-    let Some(between) = runs.checked_sub(1) else { return };
-    let reach = between * step + s.run;
-    let mut job = Job::new::<X, Y>(cut, s.run, runs, step, &s.rule);
-    let rows = Rows { weights, outputs, panel_len: PANEL * s.inputs(), x_step: 0 };
-    job.step = rows.panel_len as isize;
-    each_position(x, y, s, |x, y| {
-        if x.len() >= reach {
-            job.position(x, &rows, y, &run);
-        }
-    });
+    let between = last_of(0, [runs, 1], [step, 0]);
+    let mut job = Job::new(cut(s.run), runs, step.wrapping_sub(s.run), t.sizes, &s.rule);
+    let places = Places {
+        reach: between.and_then(|between| between.checked_add(s.run)),
+        rows: s.rows,
+        positions: s.positions,
+        x_start: s.x_start,
+        position_steps: s.position_steps,
+        y_start: s.y_start,
+        y_steps: s.y_steps,
+        panel_len: PANEL * s.inputs(),
+        x_step: 0,
+    };
+    job.step = places.panel_len as isize;
+    job.positions(t, &places, run);
+}
+
+/// Makes outputs of the sums that a job leaves in the place of floats; elsewhere there is nothing to do.
+#[inline(always)]
+pub fn settle<Y: Output>(y: &mut [Y], outputs: &[[i32; 2]], s: &Linear) {
+    if Y::SIZE == 4 {
+        crate::kernels::integer::each_position::<u8, Y>(&[], y, s, |_, y| {
+            y.iter_mut().zip(outputs).for_each(|(y, [_, scale])| *y = y.settled(*scale));
+        });
+    }
 }
 
 /// Any layer: a job per position, panel and piece of a run of at most `s.segment` inputs.
@@ -235,8 +320,8 @@ pub fn in_pieces<X, Y: Output>(
 ) {
     let segment = if s.is_one_segment() { s.run } else { s.segment };
     let panel_len = PANEL * s.inputs();
-    let mut job = Job::new::<X, f32>(cut, 0, 1, 0, &s.rule);
-    each_position(x, y, s, |x, y| {
+    let mut job = Job::new([0; 2], 1, 0, [size_of::<X>(), 4], &s.rule);
+    crate::kernels::integer::each_position(x, y, s, |x, y| {
         let panels = pieces(weights, panel_len).zip(pieces(outputs, PANEL));
         for ((panel, outputs), y) in panels.zip(pieces_mut(y, PANEL)) {
             let mut sums = [0i32; PANEL];
@@ -257,26 +342,23 @@ pub fn in_pieces<X, Y: Output>(
 /// A depthwise convolution: a job per position.
 #[cfg(elbow_dsp)]
 #[inline(always)]
-pub fn depthwise<X, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Depthwise,
-    cut: Cut,
-    run: impl Fn(&Job),
-) {
+pub fn depthwise(t: &Tensors<'_>, s: &Depthwise, cut: Cut, run: impl Fn(&Job)) {
     let [rows, columns] = s.kernel;
-    let (Some(below), Some(beside)) = (rows.checked_sub(1), columns.checked_sub(1)) else { return };
-    let reach =
-        below * s.tap_steps[0] + beside * s.tap_steps[1] + s.channels.next_multiple_of(GROUP);
-    let mut job = Job::new::<X, Y>(cut, columns, rows, 0, &s.rule);
-    job.step = bytes::<X>(s.tap_steps[1]);
-    job.gap = bytes::<X>(s.tap_steps[0].wrapping_sub(columns * s.tap_steps[1]));
-    let rows = Rows { weights, outputs, panel_len: GROUP * s.taps(), x_step: GROUP };
-    each_patch(x, y, s, |x, y| {
-        if x.len() >= reach {
-            job.position(x, &rows, y, &run);
-        }
-    });
+    let row = columns.wrapping_mul(s.tap_steps[1]);
+    let gap = s.tap_steps[0].wrapping_sub(row);
+    let mut job = Job::new(cut(columns), rows, gap, t.sizes, &s.rule);
+    job.step = bytes(s.tap_steps[1], t.sizes[0]);
+    let last = last_of(0, s.kernel, s.tap_steps);
+    let places = Places {
+        reach: last.and_then(|last| last.checked_add(s.channels.next_multiple_of(PANEL))),
+        rows: s.channels,
+        positions: s.positions,
+        x_start: s.x_start,
+        position_steps: s.position_steps,
+        y_start: s.y_start,
+        y_steps: s.y_steps,
+        panel_len: PANEL * s.taps(),
+        x_step: PANEL * t.sizes[0],
+    };
+    job.positions(t, &places, run);
 }

@@ -7,6 +7,7 @@
 mod dsp;
 pub(super) mod integer;
 #[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
+#[allow(unsafe_code)] // one write through a pointer, with its reason
 mod job;
 #[cfg(elbow_v6m)]
 #[allow(unsafe_code)] // machine code, each call with its reason

@@ -4,7 +4,7 @@
 //! and the numbers 0 to 3, since a byte is loaded with its sign at the sum of two registers. Four
 //! inputs and rows, 16 products, take 59 instructions.
 
-use super::job::{self, Job, is_line};
+use super::job::{self, Job, Tensors, is_line};
 use crate::kernels::integer::{Linear, Output, Value, portable};
 use core::arch::naked_asm;
 
@@ -20,22 +20,17 @@ pub fn linear_plain<X: Value, Y: Output>(
     if size_of::<X>() != 1 {
         portable::plain(x, weights, outputs, y, s);
     } else if is_line(s) {
-        line(x, weights, outputs, y, s);
+        line(&Tensors::new(x, weights, outputs, y), s);
+        job::settle(y, outputs, s);
     } else {
         pieces(x, weights, outputs, y, s);
     }
 }
 
 #[inline(never)]
-fn line<X: Value, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
+fn line(tensors: &Tensors<'_>, s: &Linear) {
     // SAFETY: `job::line` gives jobs that lie inside their slices; `x` is of bytes.
-    job::line(x, weights, outputs, y, s, BLOCKS, |job| unsafe { panels(job) });
+    job::line(tensors, s, BLOCKS, |job| unsafe { panels(job) });
 }
 
 #[inline(never)]
