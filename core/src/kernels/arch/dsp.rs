@@ -11,7 +11,8 @@
 //! Eight such blocks make a pass (114 and 146 instructions for 128 products); the first pass of a run
 //! is entered in the middle, so that there is no remainder loop.
 
-use super::job::{self, Job, Tensors, cut_into, is_line};
+use super::job::{self, Job, Tensors, cut_into, is_line, is_small};
+use crate::kernels::PANEL;
 use crate::kernels::integer::{Depthwise, Linear, Output, Spread, Value, each_line, portable};
 use core::arch::naked_asm;
 
@@ -25,7 +26,13 @@ pub fn linear_paired<Y: Output>(
     s: &Linear,
 ) {
     if is_line(s) && s.is_one_segment() {
-        paired_line(&Tensors::new(x, weights, outputs, y), s);
+        let tensors = Tensors::new(x, weights, outputs, y);
+        if s.rows >= PANEL {
+            paired_full(&tensors, s);
+        }
+        if !s.rows.is_multiple_of(PANEL) {
+            paired_rest(&tensors, s);
+        }
         job::settle(y, outputs, s);
     } else {
         paired_pieces(x, weights, outputs, y, s);
@@ -33,9 +40,15 @@ pub fn linear_paired<Y: Output>(
 }
 
 #[inline(never)]
-fn paired_line(tensors: &Tensors<'_>, s: &Linear) {
+fn paired_full(tensors: &Tensors<'_>, s: &Linear) {
     // SAFETY: `line` gives jobs that lie inside their slices.
-    job::line(tensors, s, BLOCKS, |job| unsafe { paired_panels(job) });
+    job::line(tensors, s, true, BLOCKS, |job| unsafe { paired_panels(job) });
+}
+
+#[inline(never)]
+fn paired_rest(tensors: &Tensors<'_>, s: &Linear) {
+    // SAFETY: as above.
+    job::line(tensors, s, false, BLOCKS, |job| unsafe { paired_panels(job) });
 }
 
 #[inline(never)]
@@ -60,7 +73,13 @@ pub fn linear_wide<Y: Output>(
     s: &Linear,
 ) {
     if is_line(s) {
-        wide_line(&Tensors::new(x, weights, outputs, y), s);
+        let tensors = Tensors::new(x, weights, outputs, y);
+        if s.rows >= PANEL {
+            wide_full(&tensors, s);
+        }
+        if !s.rows.is_multiple_of(PANEL) {
+            wide_rest(&tensors, s);
+        }
         job::settle(y, outputs, s);
     } else {
         wide_pieces(x, weights, outputs, y, s);
@@ -68,9 +87,15 @@ pub fn linear_wide<Y: Output>(
 }
 
 #[inline(never)]
-fn wide_line(tensors: &Tensors<'_>, s: &Linear) {
+fn wide_full(tensors: &Tensors<'_>, s: &Linear) {
     // SAFETY: `line` gives jobs that lie inside their slices.
-    job::line(tensors, s, BLOCKS, |job| unsafe { wide_panels(job) });
+    job::line(tensors, s, true, BLOCKS, |job| unsafe { wide_panels(job) });
+}
+
+#[inline(never)]
+fn wide_rest(tensors: &Tensors<'_>, s: &Linear) {
+    // SAFETY: as above.
+    job::line(tensors, s, false, BLOCKS, |job| unsafe { wide_panels(job) });
 }
 
 #[inline(never)]
@@ -338,8 +363,14 @@ pub fn depthwise<X: Value, Y: Output>(
     y: &mut [Y],
     s: &Depthwise,
 ) {
-    if size_of::<X>() == 2 {
-        depthwise_halves(&Tensors::new(x, weights, outputs, y), s);
+    if size_of::<X>() == 2 && is_small(s) {
+        let tensors = Tensors::new(x, weights, outputs, y);
+        if s.channels >= PANEL {
+            depthwise_full(&tensors, s);
+        }
+        if !s.channels.is_multiple_of(PANEL) {
+            depthwise_rest(&tensors, s);
+        }
         let places = Linear {
             rows: s.channels,
             positions: s.positions,
@@ -354,9 +385,15 @@ pub fn depthwise<X: Value, Y: Output>(
 }
 
 #[inline(never)]
-fn depthwise_halves(tensors: &Tensors<'_>, s: &Depthwise) {
+fn depthwise_full(tensors: &Tensors<'_>, s: &Depthwise) {
     // SAFETY: `depthwise` gives jobs that lie inside their slices.
-    job::depthwise(tensors, s, TAPS, |job| unsafe { depthwise_groups(job) });
+    job::depthwise(tensors, s, true, TAPS, |job| unsafe { depthwise_groups(job) });
+}
+
+#[inline(never)]
+fn depthwise_rest(tensors: &Tensors<'_>, s: &Depthwise) {
+    // SAFETY: as above.
+    job::depthwise(tensors, s, false, TAPS, |job| unsafe { depthwise_groups(job) });
 }
 
 /// Three taps.
@@ -417,36 +454,37 @@ unsafe extern "C" fn depthwise_groups(job: &Job) {
 }
 
 /// [`portable::spread`] with machine code for lines that are widened from i8 to i16.
-#[inline(never)]
+#[inline(always)]
 pub fn spread<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
-    let widens = size_of::<X>() == 1 && size_of::<Y>() == 2 && [s.from[2], s.to[2]] == [1, 1];
-    if !widens {
-        return portable::spread(x, y, s);
+    if size_of::<X>() == 1 && size_of::<Y>() == 2 && [s.from[2], s.to[2]] == [1, 1] {
+        widen_lines(x, y, s);
+    } else {
+        portable::spread(x, y, s);
     }
-    let rest = Spread { dims: [1, 1, s.dims[2] % 8], from: [0, 0, 1], to: [0, 0, 1], ..*s };
+}
+
+#[inline(never)]
+fn widen_lines<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
     each_line(x, y, s, |x, y| {
-        let blocks = s.dims[2].min(x.len()).min(y.len()) / 8;
-        // SAFETY: `x` has eight bytes per block and `y` eight values of two bytes each.
-        unsafe { widen(x.as_ptr().cast(), y.as_mut_ptr().cast(), blocks) };
-        if rest.dims[2] > 0 {
-            let rest = Spread { from_start: 8 * blocks, to_start: 8 * blocks, ..rest };
-            portable::spread(x, y, &rest);
-        }
+        let len = s.dims[2].min(x.len()).min(y.len());
+        // SAFETY: `x` has so many bytes and `y` so many values of two bytes.
+        unsafe { widen(x.as_ptr().cast(), y.as_mut_ptr().cast(), len) };
     });
 }
 
-/// `8 * blocks` values from i8 to i16.
+/// `len` values from i8 to i16.
 ///
 /// # Safety
 ///
 /// `x` is readable and `y` writable for that many values of their types; neither need be aligned to
 /// words, as the core's `ldr` and `str` do without.
 #[unsafe(naked)]
-unsafe extern "C" fn widen(x: *const i8, y: *mut i16, blocks: usize) {
+unsafe extern "C" fn widen(x: *const i8, y: *mut i16, len: usize) {
     naked_asm!(
         ".cpu cortex-m33
-        cbz r2, 3f
         push {{r4, lr}}
+        subs r2, r2, #8
+        blo 3f
     2:  ldr r3, [r0], #4
         ldr lr, [r0], #4
         sxtb16 r4, r3
@@ -461,9 +499,14 @@ unsafe extern "C" fn widen(x: *const i8, y: *mut i16, blocks: usize) {
         pkhtb r4, lr, r4, asr #16
         str r12, [r1], #4
         str r4, [r1], #4
+        subs r2, r2, #8
+        bhs 2b
+    3:  adds r2, r2, #8
+        beq 5f
+    4:  ldrsb r3, [r0], #1
+        strh r3, [r1], #2
         subs r2, r2, #1
-        bne 2b
-        pop {{r4, pc}}
-    3:  bx lr"
+        bne 4b
+    5:  pop {{r4, pc}}"
     )
 }

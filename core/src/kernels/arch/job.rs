@@ -87,26 +87,29 @@ impl Job {
         }
     }
 
-    /// Does all positions, by `run`; nothing where a slice is too short or not aligned.
+    /// All panels of full rows at all positions, by `run`; nothing where a slice is too short or not
+    /// aligned.
     #[inline(always)]
-    fn positions(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
-        let (full, rest) = (p.rows / PANEL, p.rows % PANEL);
-        if !t.hold(p) {
-            return;
-        }
-        let full_len = full * p.panel_len;
-        self.weights = t.weights.as_ptr();
-        self.end = self.weights.wrapping_add(full_len);
-        self.outputs = t.outputs.as_ptr();
-        if full > 0 {
+    fn full(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
+        let full = p.rows / PANEL;
+        if t.hold(p) {
+            self.weights = t.weights.as_ptr();
+            self.end = self.weights.wrapping_add(full * p.panel_len);
+            self.outputs = t.outputs.as_ptr();
             each_position(t, p, |x, y| {
                 (self.x, self.y) = (x, y);
                 run(self);
             });
         }
-        if rest > 0 {
+    }
+
+    /// The last panel, which is not full, at all positions.
+    #[inline(always)]
+    fn rest(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
+        let (full, rest) = (p.rows / PANEL, p.rows % PANEL);
+        if t.hold(p) {
             let parameters = last_parameters(t.outputs, PANEL * full);
-            self.weights = self.end;
+            self.weights = t.weights.as_ptr().wrapping_add(full * p.panel_len);
             self.end = self.weights.wrapping_add(p.panel_len);
             self.outputs = parameters.as_ptr();
             each_position(t, p, |x, y| {
@@ -170,50 +173,47 @@ impl<'a> Tensors<'a> {
     }
 
     /// Whether everything lies inside, and starts at words where `x` is not of bytes.
+    ///
+    /// Nothing overflows: numbers of a [`Places`] are below 2^15, or below 2^31 where it says so.
     #[inline(never)]
     fn hold(&self, p: &Places) -> bool {
         let [x_size, y_size] = self.sizes;
-        let reach = |start, steps, len: usize, size: usize| {
-            let last = last_of(start, p.positions, steps)?;
-            last.checked_add(len)?.checked_mul(size)
-        };
-        let rows = p.rows.div_ceil(PANEL);
-        let weights = rows.checked_mul(p.panel_len);
-        let x = p.reach.and_then(|len| reach(p.x_start, p.position_steps, len, x_size));
-        let y = reach(p.y_start, p.y_steps, p.rows, y_size);
-        let inside = |end: Option<usize>, len: usize| end.is_some_and(|end| end <= len);
+        let x = last_of(p.x_start, p.positions, p.position_steps) + p.reach;
+        let y = last_of(p.y_start, p.positions, p.y_steps) + p.rows;
+        let weights = p.rows.div_ceil(PANEL) as u64 * p.panel_len as u64;
         let odd = self.x.as_ptr() as usize
             | self.weights.as_ptr() as usize
             | (p.x_start | p.position_steps[0] | p.position_steps[1]) * x_size;
-        inside(x, self.x.len())
-            && inside(y, self.y_len)
-            && inside(weights, self.weights.len())
+        x <= self.x.len() / x_size
+            && y <= self.y_len / y_size
+            && weights <= self.weights.len() as u64
             && p.rows <= self.outputs.len()
             && (x_size == 1 || odd.is_multiple_of(4))
+            && p.positions[0] > 0
+            && p.positions[1] > 0
     }
 }
 
 /// Where patches and outputs lie, in values.
 struct Places {
-    /// Values from the start of a patch to its end, where they can be counted.
-    reach: Option<usize>,
+    /// Values from the start of a patch to its end, below 2^31.
+    reach: usize,
     rows: usize,
     positions: [usize; 2],
     x_start: usize,
     position_steps: [usize; 2],
     y_start: usize,
     y_steps: [usize; 2],
-    /// Weights of a panel.
+    /// Weights of a panel, below 2^32.
     panel_len: usize,
     /// Bytes of `x` from panel to panel.
     x_step: usize,
 }
 
-/// Index of the last of `n` places, where it can be counted; `None` where there is none.
-fn last_of(start: usize, n: [usize; 2], steps: [usize; 2]) -> Option<usize> {
-    let rows = n[0].checked_sub(1)?.checked_mul(steps[0])?;
-    let columns = n[1].checked_sub(1)?.checked_mul(steps[1])?;
-    start.checked_add(rows)?.checked_add(columns)
+/// Index of the last of `n` places, at least one each way.
+#[inline(always)]
+const fn last_of(start: usize, n: [usize; 2], steps: [usize; 2]) -> usize {
+    start + n[0].saturating_sub(1) * steps[0] + n[1].saturating_sub(1) * steps[1]
 }
 
 /// Calls `f` with the addresses of each patch and of its outputs.
@@ -267,34 +267,61 @@ fn limits(rule: &Requantize, _: usize) -> [u32; 3] {
         .map(|value| value as u32)
 }
 
-/// Whether the runs of a patch are equally far from each other, so that one job has them all.
-#[inline(always)]
-pub const fn is_line(s: &Linear) -> bool {
-    s.runs[0] == 1 || s.runs[1] == 1
+/// Whether numbers are below 2^15, so that sums of two products of them are below 2^31.
+const fn are_small(numbers: &[usize]) -> bool {
+    let (mut all, mut i) = (0, 0);
+    while i < numbers.len() {
+        all |= numbers[i];
+        i += 1;
+    }
+    all < 1 << 15
 }
 
-/// A layer whose patches are one line of runs: a job per position.
+/// Whether the runs of a patch are equally far from each other, so that one job has them all, and the
+/// shape's numbers are small enough to be checked without overflow.
+///
+/// Generated code knows its shapes: this costs nothing there, and kernels that are not needed are gone.
+#[inline(always)]
+pub const fn is_line(s: &Linear) -> bool {
+    let places = [s.rows, s.run, s.x_start, s.y_start, s.runs[0], s.runs[1]];
+    let steps = [s.run_steps[0], s.run_steps[1], s.y_steps[0], s.y_steps[1]];
+    let positions = [s.positions[0], s.positions[1], s.position_steps[0], s.position_steps[1]];
+    let line = s.runs[0] == 1 && s.runs[1] > 0 || s.runs[1] == 1 && s.runs[0] > 0;
+    line && are_small(&places) && are_small(&steps) && are_small(&positions)
+}
+
+/// [`is_line`] of a depthwise convolution.
+#[cfg(elbow_dsp)]
+#[inline(always)]
+pub const fn is_small(s: &Depthwise) -> bool {
+    let places = [s.channels, s.kernel[0], s.kernel[1], s.x_start, s.y_start];
+    let steps = [s.tap_steps[0], s.tap_steps[1], s.y_steps[0], s.y_steps[1]];
+    let positions = [s.positions[0], s.positions[1], s.position_steps[0], s.position_steps[1]];
+    let taps = s.kernel[0] > 0 && s.kernel[1] > 0;
+    taps && are_small(&places) && are_small(&steps) && are_small(&positions)
+}
+
+/// A layer that [`is_line`]: a job per position, for full panels or for the last one that is not full.
 ///
 /// Sums are left where `y` is of four bytes: [`settle`] makes floats of them.
 #[inline(always)]
-pub fn line(t: &Tensors<'_>, s: &Linear, cut: Cut, run: impl Fn(&Job)) {
+pub fn line(t: &Tensors<'_>, s: &Linear, full: bool, cut: Cut, run: impl Fn(&Job)) {
     let runs = s.runs[0] * s.runs[1];
     let step = s.run_steps[usize::from(s.runs[0] == 1)];
-    let between = last_of(0, [runs, 1], [step, 0]);
     let mut job = Job::new(cut(s.run), runs, step.wrapping_sub(s.run), t.sizes, &s.rule);
     let places = Places {
-        reach: between.and_then(|between| between.checked_add(s.run)),
+        reach: last_of(s.run, [runs, 1], [step, 0]),
         rows: s.rows,
         positions: s.positions,
         x_start: s.x_start,
         position_steps: s.position_steps,
         y_start: s.y_start,
         y_steps: s.y_steps,
-        panel_len: PANEL * s.inputs(),
+        panel_len: PANEL * runs * s.run,
         x_step: 0,
     };
     job.step = places.panel_len as isize;
-    job.positions(t, &places, run);
+    if full { job.full(t, &places, run) } else { job.rest(t, &places, run) }
 }
 
 /// Makes outputs of the sums that a job leaves in the place of floats; elsewhere there is nothing to do.
@@ -339,26 +366,24 @@ pub fn in_pieces<X, Y: Output>(
     });
 }
 
-/// A depthwise convolution: a job per position.
+/// A depthwise convolution that [`is_small`]: a job per position, as in [`line`].
 #[cfg(elbow_dsp)]
 #[inline(always)]
-pub fn depthwise(t: &Tensors<'_>, s: &Depthwise, cut: Cut, run: impl Fn(&Job)) {
+pub fn depthwise(t: &Tensors<'_>, s: &Depthwise, full: bool, cut: Cut, run: impl Fn(&Job)) {
     let [rows, columns] = s.kernel;
-    let row = columns.wrapping_mul(s.tap_steps[1]);
-    let gap = s.tap_steps[0].wrapping_sub(row);
+    let gap = s.tap_steps[0].wrapping_sub(columns * s.tap_steps[1]);
     let mut job = Job::new(cut(columns), rows, gap, t.sizes, &s.rule);
     job.step = bytes(s.tap_steps[1], t.sizes[0]);
-    let last = last_of(0, s.kernel, s.tap_steps);
     let places = Places {
-        reach: last.and_then(|last| last.checked_add(s.channels.next_multiple_of(PANEL))),
+        reach: last_of(s.channels.next_multiple_of(PANEL), s.kernel, s.tap_steps),
         rows: s.channels,
         positions: s.positions,
         x_start: s.x_start,
         position_steps: s.position_steps,
         y_start: s.y_start,
         y_steps: s.y_steps,
-        panel_len: PANEL * s.taps(),
+        panel_len: PANEL * rows * columns,
         x_step: PANEL * t.sizes[0],
     };
-    job.positions(t, &places, run);
+    if full { job.full(t, &places, run) } else { job.rest(t, &places, run) }
 }

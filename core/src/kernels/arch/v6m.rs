@@ -5,6 +5,7 @@
 //! inputs and rows, 16 products, take 59 instructions.
 
 use super::job::{self, Job, Tensors, is_line};
+use crate::kernels::PANEL;
 use crate::kernels::integer::{Linear, Output, Value, portable};
 use core::arch::naked_asm;
 
@@ -20,7 +21,13 @@ pub fn linear_plain<X: Value, Y: Output>(
     if size_of::<X>() != 1 {
         portable::plain(x, weights, outputs, y, s);
     } else if is_line(s) {
-        line(&Tensors::new(x, weights, outputs, y), s);
+        let tensors = Tensors::new(x, weights, outputs, y);
+        if s.rows >= PANEL {
+            full(&tensors, s);
+        }
+        if !s.rows.is_multiple_of(PANEL) {
+            rest(&tensors, s);
+        }
         job::settle(y, outputs, s);
     } else {
         pieces(x, weights, outputs, y, s);
@@ -28,9 +35,15 @@ pub fn linear_plain<X: Value, Y: Output>(
 }
 
 #[inline(never)]
-fn line(tensors: &Tensors<'_>, s: &Linear) {
-    // SAFETY: `job::line` gives jobs that lie inside their slices; `x` is of bytes.
-    job::line(tensors, s, BLOCKS, |job| unsafe { panels(job) });
+fn full(tensors: &Tensors<'_>, s: &Linear) {
+    // SAFETY: `line` gives jobs that lie inside their slices.
+    job::line(tensors, s, true, BLOCKS, |job| unsafe { panels(job) });
+}
+
+#[inline(never)]
+fn rest(tensors: &Tensors<'_>, s: &Linear) {
+    // SAFETY: as above.
+    job::line(tensors, s, false, BLOCKS, |job| unsafe { panels(job) });
 }
 
 #[inline(never)]
