@@ -116,7 +116,7 @@ const BLOCKS: job::Cut = |run| cut_into(8, 4, run);
 
 /// Reads the job into the frame; r1 is the weights from here on.
 ///
-/// Frame: 0 x, 4 passes, 8 runs, 12 entry, 16 gap, 20 zero point, 24 low, 28 high, 32 shift, 36 size,
+/// Frame: 0 x, 4 passes, 8 runs, 12 entry, 16 gap, 20 zero point, 24 low, 28 high, 32 shift, 36 kind,
 /// 40 outputs, 44 y, 48 end of the weights, 52 weights, 56 step.
 macro_rules! enter {
     () => {
@@ -134,12 +134,11 @@ macro_rules! enter {
 macro_rules! finish {
     () => {
         "ldrd r4, r5, [sp, #20]
-        ldrd r6, r7, [sp, #28]
+        ldr r6, [sp, #28]
         ldr r2, [sp, #36]
-        cbnz r7, 30f
-    31: cmp r2, #2
-        bhi 32f
-        smmlar r0, r0, r3, r4
+        cmp r2, #2
+        bhi 30f
+    31: smmlar r0, r0, r3, r4
         smmlar r8, r8, r9, r4
         smmlar r10, r10, r11, r4
         smmlar r12, r12, lr, r4
@@ -163,10 +162,14 @@ macro_rules! finish {
         bne 2b
         add sp, #60
         pop {{r4-r11, pc}}
-    30: lsl r0, r0, r7
+    30: ldr r7, [sp, #32]
+        lsl r0, r0, r7
         lsl r8, r8, r7
         lsl r10, r10, r7
         lsl r12, r12, r7
+        subs r2, r2, #4
+        beq 32f
+        cmp r2, #2
         b 31b
     33: ssat r0, #16, r0
         ssat r8, #16, r8

@@ -18,7 +18,7 @@ use zerocopy::IntoBytes;
 ///   `passes` and `entry` say (see [`Cut`]). Aligned to four bytes where the code asks for i16.
 /// - `weights..end`: whole panels, at least one, aligned to four bytes.
 /// - `outputs`: a pair per row of these panels.
-/// - `y`: `size` bytes per row of these panels, aligned to `size`.
+/// - `y`: an output per row of these panels, aligned to its size.
 ///
 /// All is plain memory that no other thread writes, and `y` overlaps nothing else.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +36,9 @@ pub struct Job {
     low: u32,
     high: u32,
     shift: u32,
-    /// Bytes of an output; 4 for sums, with their biases.
-    size: usize,
+    /// Bytes of an output; 4 for sums, with their biases. With DSP instructions 4 more where there is a
+    /// shift, which is rare.
+    kind: usize,
     outputs: *const [i32; 2],
     y: *mut u8,
     end: *const i8,
@@ -68,6 +69,7 @@ impl Job {
     fn new(cut: [usize; 2], runs: usize, gap: usize, sizes: [usize; 2], rule: &Requantize) -> Self {
         let [x_size, size] = sizes;
         let [zero_point, low, high] = limits(rule, size);
+        let shift = if size == 4 { 0 } else { rule.shift };
         Self {
             x: null(),
             passes: cut[0],
@@ -77,8 +79,8 @@ impl Job {
             zero_point,
             low,
             high,
-            shift: if size == 4 { 0 } else { rule.shift },
-            size,
+            shift,
+            kind: if cfg!(elbow_dsp) && shift > 0 { size + 4 } else { size },
             outputs: null(),
             y: null_mut(),
             end: null(),
@@ -117,8 +119,9 @@ impl Job {
                 self.x = x.wrapping_add(full * p.x_step);
                 self.y = last.as_mut_ptr().cast();
                 run(self);
-                let from_full = PANEL * full * self.size;
-                for (at, byte) in last.as_bytes().iter().take(rest * self.size).enumerate() {
+                let size = t.sizes[1];
+                let from_full = PANEL * full * size;
+                for (at, byte) in last.as_bytes().iter().take(rest * size).enumerate() {
                     // SAFETY: `hold` has checked that all rows of a position lie inside `y`. (Volatile, so
                     // that three bytes are not made a call.)
                     unsafe { y.add(from_full + at).write_volatile(*byte) };
