@@ -150,14 +150,15 @@ impl Job {
 
 /// What a layer reads and writes, as bytes, so that code for it exists once for all types.
 pub struct Tensors<'a> {
-    x: &'a [u8],
+    x: *const u8,
     weights: &'a [i8],
     outputs: &'a [[i32; 2]],
     y: *mut u8,
-    y_len: usize,
+    /// Values of `x` and of `y`.
+    lengths: [usize; 2],
     /// Bytes of a value of `x` and of `y`.
     sizes: [usize; 2],
-    of_y: PhantomData<&'a mut [u8]>,
+    tensors: PhantomData<(&'a [u8], &'a mut [u8])>,
 }
 
 impl<'a> Tensors<'a> {
@@ -169,10 +170,15 @@ impl<'a> Tensors<'a> {
         outputs: &'a [[i32; 2]],
         y: &'a mut [Y],
     ) -> Self {
-        let sizes = [size_of::<X>(), size_of::<Y>()];
-        let y = y.as_mut_bytes();
-        let (y, y_len) = (y.as_mut_ptr(), y.len());
-        Self { x: x.as_bytes(), weights, outputs, y, y_len, sizes, of_y: PhantomData }
+        Self {
+            x: x.as_ptr().cast(),
+            weights,
+            outputs,
+            lengths: [x.len(), y.len()],
+            y: y.as_mut_ptr().cast(),
+            sizes: [size_of::<X>(), size_of::<Y>()],
+            tensors: PhantomData,
+        }
     }
 
     /// Whether everything lies inside, and starts at words where `x` is not of bytes.
@@ -180,15 +186,15 @@ impl<'a> Tensors<'a> {
     /// Nothing overflows: numbers of a [`Places`] are below 2^15, or below 2^31 where it says so.
     #[inline(never)]
     fn hold(&self, p: &Places) -> bool {
-        let [x_size, y_size] = self.sizes;
+        let x_size = self.sizes[0];
         let x = last_of(p.x_start, p.positions, p.position_steps) + p.reach;
         let y = last_of(p.y_start, p.positions, p.y_steps) + p.rows;
         let weights = p.rows.div_ceil(PANEL) as u64 * p.panel_len as u64;
-        let odd = self.x.as_ptr() as usize
+        let odd = self.x as usize
             | self.weights.as_ptr() as usize
             | (p.x_start | p.position_steps[0] | p.position_steps[1]) * x_size;
-        x <= self.x.len() / x_size
-            && y <= self.y_len / y_size
+        x <= self.lengths[0]
+            && y <= self.lengths[1]
             && weights <= self.weights.len() as u64
             && p.rows <= self.outputs.len()
             && (x_size == 1 || odd.is_multiple_of(4))
@@ -223,7 +229,7 @@ const fn last_of(start: usize, n: [usize; 2], steps: [usize; 2]) -> usize {
 #[inline(always)]
 fn each_position(t: &Tensors<'_>, p: &Places, mut f: impl FnMut(*const u8, *mut u8)) {
     let [x_size, y_size] = t.sizes;
-    let mut x_row = t.x.as_ptr().wrapping_add(p.x_start * x_size);
+    let mut x_row = t.x.wrapping_add(p.x_start * x_size);
     let mut y_row = t.y.wrapping_add(p.y_start * y_size);
     for _ in 0..p.positions[0] {
         let (mut x, mut y) = (x_row, y_row);
