@@ -1,6 +1,15 @@
 //! Which core runs which form of the integer kernels.
 
-pub use super::super::integer::portable::{
-    depthwise, helium as linear_helium, paired as linear_paired, plain as linear_plain, spread,
-    wide as linear_wide,
-};
+use super::super::integer::portable;
+
+#[cfg(elbow_dsp)]
+pub use super::dsp::{depthwise, linear_paired, linear_wide, spread};
+#[cfg(elbow_v6m)]
+pub use super::v6m::linear_plain;
+#[cfg(elbow_v7m)]
+pub use super::v7m::linear_plain;
+pub use portable::helium as linear_helium;
+#[cfg(not(any(elbow_v6m, elbow_v7m)))]
+pub use portable::plain as linear_plain;
+#[cfg(not(elbow_dsp))]
+pub use portable::{depthwise, paired as linear_paired, spread, wide as linear_wide};

@@ -23,29 +23,32 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Values of the box.
-    const fn count(&self) -> usize {
-        self.dims[0] * self.dims[1] * self.dims[2]
-    }
-
-    /// Steps of a box without gaps.
-    const fn dense(&self) -> [usize; 3] {
-        [self.dims[1] * self.dims[2], self.dims[2], 1]
-    }
-
     /// The box as few long lines: axes that lie next to each other in `x` and in `y` are one.
-    fn merged(&self) -> Self {
-        let mut s = *self;
-        for _ in 0..2 {
-            let [_, width, channels] = s.dims;
-            let next = |steps: &[usize; 3]| steps[1] == channels * steps[2];
-            if next(&s.from) && next(&s.to) {
-                s.dims = [1, s.dims[0], width * channels];
-                s.from = [0, s.from[0], s.from[2]];
-                s.to = [0, s.to[0], s.to[2]];
+    ///
+    /// For the compiler: kernels take boxes as they are.
+    pub const fn merged(mut self) -> Self {
+        let mut axis = 0;
+        while axis < 2 {
+            let [_, width, channels] = self.dims;
+            let next =
+                self.from[1] == channels * self.from[2] && self.to[1] == channels * self.to[2];
+            if next {
+                self.dims = [1, self.dims[0], width * channels];
+                self.from = [0, self.from[0], self.from[2]];
+                self.to = [0, self.to[0], self.to[2]];
             }
+            axis += 1;
         }
-        s
+        self
+    }
+
+    /// Whether nothing in `y` is padding.
+    #[inline(always)]
+    const fn is_dense(&self) -> bool {
+        let [height, width, channels] = self.dims;
+        let lines = self.to[2] == 1 && (width == 1 || self.to[1] == channels);
+        let dense = lines && (height == 1 || self.to[0] == width * channels);
+        self.len == 0 || dense && self.to_start == 0 && self.len <= height * width * channels
     }
 }
 
@@ -63,7 +66,9 @@ pub fn quantize<Y: Value>(
     [low, high]: [i32; 2],
     s: &Spread,
 ) {
-    pad(y, Y::of(zero_point), s);
+    if !s.is_dense() {
+        pad(y, Y::of(zero_point), s);
+    }
     each(x, y, s, |x| Y::of((round(x / scale) + zero_point).max(low).min(high)));
 }
 
@@ -86,8 +91,10 @@ fn round(x: f32) -> i32 {
 /// From i16 to i8 the values have to fit.
 #[inline(always)]
 pub fn spread<X: Value, Y: Value>(x: &[X], y: &mut [Y], fill: i32, s: &Spread) {
-    pad(y, Y::of(fill), s);
-    crate::kernels::arch::integer::spread(x, y, &s.merged());
+    if !s.is_dense() {
+        pad(y, Y::of(fill), s);
+    }
+    crate::kernels::arch::integer::spread(x, y, s);
 }
 
 /// Defines [`spread`], without the padding.
@@ -104,20 +111,40 @@ pub fn dequantize<X: Value>(x: &[X], y: &mut [f32], scale: f32, zero_point: i32,
     each(x, y, s, |x| (x.into() - zero_point) as f32 * scale);
 }
 
-/// Fills `y` where the box does not cover it.
-#[inline(always)]
+/// Fills `y` where the box does not cover it, or all of it where that is not seen at once.
+#[inline(never)]
 fn pad<Y: Copy>(y: &mut [Y], fill: Y, s: &Spread) {
-    if s.to == s.dense() && s.to_start == 0 && s.len <= s.count() {
-        return;
+    let [width, channels] = [s.dims[1], s.dims[2]];
+    let lines = s.to[2] == 1 && (width == 1 || s.to[1] == channels);
+    if !lines || s.dims[0] > 1 && s.to[0] < width * channels {
+        let len = s.len.min(y.len());
+        return y.get_mut(..len).unwrap_or(&mut []).fill(fill);
     }
-    let len = s.len.min(y.len());
-    y.get_mut(..len).unwrap_or(&mut []).fill(fill);
+    let mut filled = 0;
+    for row in 0..s.dims[0] {
+        let line = s.to_start + row * s.to[0];
+        fill_range(y, filled, line.min(s.len), fill);
+        filled = line + width * channels;
+    }
+    fill_range(y, filled, s.len, fill);
+}
+
+/// `y[start..end] = fill`, as far as `y` reaches.
+fn fill_range<Y: Copy>(y: &mut [Y], start: usize, end: usize, fill: Y) {
+    let end = end.min(y.len());
+    y.get_mut(start..end).unwrap_or(&mut []).fill(fill);
 }
 
 /// Each value of the box through `f`.
 #[inline(always)]
 fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &Spread, f: impl Fn(X) -> Y) {
+    let next = [s.from[2], s.to[2]] == [1, 1];
     each_line(x, y, s, |xs, ys| {
+        if next {
+            // A loop of its own: it becomes a copy where nothing is computed.
+            let lines = xs.iter().zip(ys.iter_mut()).take(s.dims[2]);
+            return lines.for_each(|(x, y)| *y = f(*x));
+        }
         let xs = xs.iter().step_by(s.from[2].max(1));
         let ys = pieces_mut(ys, s.to[2]).filter_map(<[Y]>::first_mut);
         xs.zip(ys).take(s.dims[2]).for_each(|(x, y)| *y = f(*x));

@@ -139,7 +139,8 @@ pub(crate) fn each_position<X, Y>(
         let mut at_x = row * s.position_steps[0] + s.x_start;
         let mut at_y = row * s.y_steps[0] + s.y_start;
         for _ in 0..s.positions[1] {
-            let (Some(x), Some(y)) = (x.get(at_x..), y.get_mut(at_y..)) else { return };
+            let Some(y) = y.get_mut(at_y..) else { return };
+            let x = x.get(at_x..).unwrap_or(&[]);
             let rows = s.rows.min(y.len());
             f(x, y.get_mut(..rows).unwrap_or(&mut []));
             at_x += s.position_steps[1];
@@ -323,7 +324,7 @@ pub(crate) mod portable {
 
     /// Calls `f` with each run of a patch and its weights.
     #[inline(always)]
-    fn each_run<'a, X, W>(
+    pub(crate) fn each_run<'a, X, W>(
         x: &'a [X],
         panel: &'a [W],
         s: &Linear,
