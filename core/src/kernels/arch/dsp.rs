@@ -13,7 +13,9 @@
 
 use super::job::{self, Job, Tensors, cut_into, is_line, is_small};
 use crate::kernels::PANEL;
-use crate::kernels::integer::{Depthwise, Linear, Output, Spread, Value, each_line, portable};
+use crate::kernels::integer::{
+    Depthwise, Linear, Output, Spread, Value, each_line, panels_by, portable,
+};
 use core::arch::naked_asm;
 
 /// [`portable::paired`]'s machine code.
@@ -35,7 +37,7 @@ pub fn linear_paired<Y: Output>(
         }
         job::settle(y, outputs, s);
     } else {
-        paired_pieces(x, weights, outputs, y, s);
+        panels_by(x, weights, outputs, y, s, paired_sums);
     }
 }
 
@@ -52,15 +54,9 @@ fn paired_rest(tensors: &Tensors<'_>, s: &Linear) {
 }
 
 #[inline(never)]
-fn paired_pieces<Y: Output>(
-    x: &[i16],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
-    // SAFETY: `in_pieces` gives jobs that lie inside their slices.
-    job::in_pieces(x, weights, outputs, y, s, BLOCKS, |job| unsafe { paired_panels(job) });
+fn paired_sums(x: &[i16], panel: &[i8], s: &Linear) -> [i32; PANEL] {
+    // SAFETY: `sums` gives jobs that lie inside their slices.
+    job::sums(x, panel, s, BLOCKS, |job| unsafe { paired_panels(job) })
 }
 
 /// [`portable::wide`]'s machine code.
@@ -82,7 +78,7 @@ pub fn linear_wide<Y: Output>(
         }
         job::settle(y, outputs, s);
     } else {
-        wide_pieces(x, weights, outputs, y, s);
+        panels_by(x, weights, outputs, y, s, wide_sums);
     }
 }
 
@@ -99,16 +95,10 @@ fn wide_rest(tensors: &Tensors<'_>, s: &Linear) {
 }
 
 #[inline(never)]
-fn wide_pieces<Y: Output>(
-    x: &[i16],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
+fn wide_sums(x: &[i16], panel: &[i8], s: &Linear) -> [i32; PANEL] {
     let s = &Linear { segment: usize::MAX, ..*s };
-    // SAFETY: `in_pieces` gives jobs that lie inside their slices.
-    job::in_pieces(x, weights, outputs, y, s, BLOCKS, |job| unsafe { wide_panels(job) });
+    // SAFETY: `sums` gives jobs that lie inside their slices.
+    job::sums(x, panel, s, BLOCKS, |job| unsafe { wide_panels(job) })
 }
 
 /// Eight blocks of four inputs.

@@ -4,8 +4,8 @@ use crate::kernels::PANEL;
 #[cfg(elbow_dsp)]
 #[cfg(elbow_dsp)]
 use crate::kernels::integer::Depthwise;
-use crate::kernels::integer::{Linear, Output, Requantize, Value, each_run, finish};
-use crate::pieces::{pieces, pieces_mut};
+use crate::kernels::integer::{Linear, Output, Requantize, Value, each_run};
+use crate::pieces::pieces;
 use core::marker::PhantomData;
 use core::ptr::{null, null_mut};
 use zerocopy::IntoBytes;
@@ -343,36 +343,30 @@ pub fn settle<Y: Output>(y: &mut [Y], outputs: &[[i32; 2]], s: &Linear) {
     }
 }
 
-/// Any layer: a job per position, panel and piece of a run of at most `s.segment` inputs.
+/// The sums of a patch and a panel: a job per piece of a run of at most `s.segment` inputs.
+///
+/// For shapes that no job has as a whole.
 #[inline(always)]
-pub fn in_pieces<X, Y: Output>(
+pub fn sums<X: Value>(
     x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
+    panel: &[i8],
     s: &Linear,
     cut: Cut,
     run: impl Fn(&Job),
-) {
+) -> [i32; PANEL] {
     let segment = if s.is_one_segment() { s.run } else { s.segment };
-    let panel_len = PANEL * s.inputs();
     let mut job = Job::new([0; 2], 1, 0, [size_of::<X>(), 4], &s.rule);
-    crate::kernels::integer::each_position(x, y, s, |x, y| {
-        let panels = pieces(weights, panel_len).zip(pieces(outputs, PANEL));
-        for ((panel, outputs), y) in panels.zip(pieces_mut(y, PANEL)) {
-            let mut sums = [0i32; PANEL];
-            each_run(x, panel, s, |xs, weights| {
-                for (xs, weights) in pieces(xs, segment).zip(pieces(weights, PANEL * segment)) {
-                    if weights.len() == PANEL * xs.len() {
-                        [job.passes, job.entry] = cut(xs.len());
-                        let more = job.sums(xs, weights, &run);
-                        sums.iter_mut().zip(more).for_each(|(sum, m)| *sum = sum.wrapping_add(m));
-                    }
-                }
-            });
-            finish(sums, outputs, y, &s.rule);
+    let mut sums = [0i32; PANEL];
+    each_run(x, panel, s, |xs, weights| {
+        for (xs, weights) in pieces(xs, segment).zip(pieces(weights, PANEL * segment)) {
+            if weights.len() == PANEL * xs.len() {
+                [job.passes, job.entry] = cut(xs.len());
+                let more = job.sums(xs, weights, &run);
+                sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.wrapping_add(more));
+            }
         }
     });
+    sums
 }
 
 /// A depthwise convolution that [`is_small`]: a job per position, as in [`line`].

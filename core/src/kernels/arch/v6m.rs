@@ -6,7 +6,7 @@
 
 use super::job::{self, Job, Tensors, is_line};
 use crate::kernels::PANEL;
-use crate::kernels::integer::{Linear, Output, Value, portable};
+use crate::kernels::integer::{Linear, Output, Value, panels_by, portable};
 use core::arch::naked_asm;
 
 /// [`portable::plain`]'s machine code, for bytes.
@@ -30,7 +30,7 @@ pub fn linear_plain<X: Value, Y: Output>(
         }
         job::settle(y, outputs, s);
     } else {
-        pieces(x, weights, outputs, y, s);
+        panels_by(x, weights, outputs, y, s, sums);
     }
 }
 
@@ -47,16 +47,10 @@ fn rest(tensors: &Tensors<'_>, s: &Linear) {
 }
 
 #[inline(never)]
-fn pieces<X: Value, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
+fn sums<X: Value>(x: &[X], panel: &[i8], s: &Linear) -> [i32; PANEL] {
     let s = &Linear { segment: usize::MAX, ..*s };
-    // SAFETY: `job::in_pieces` gives jobs that lie inside their slices; `x` is of bytes.
-    job::in_pieces(x, weights, outputs, y, s, BLOCKS, |job| unsafe { panels(job) });
+    // SAFETY: `sums` gives jobs that lie inside their slices.
+    job::sums(x, panel, s, BLOCKS, |job| unsafe { panels(job) })
 }
 
 /// Inputs in blocks of four, and those that are left.

@@ -56,7 +56,7 @@ pub(crate) use convert::each_line;
 #[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
 pub(crate) use {
     linear::each_position,
-    linear::portable::{each_run, finish},
+    linear::portable::{each_run, panels as panels_by},
 };
 
 /// The definitions of the kernels that also exist as machine code.
