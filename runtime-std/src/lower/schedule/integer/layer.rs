@@ -120,7 +120,7 @@ impl<'g> Scheduler<'g> {
             image: [1, positions],
             size: [1, positions],
             pads: [0; 2],
-            pitch: if positions == 1 { inputs } else { form.packed_run(inputs) },
+            pitch: if positions == 1 { inputs } else { job.even(run) },
             slack: if positions == 1 { run - inputs } else { 0 },
             element: job.element(),
         };
@@ -130,7 +130,7 @@ impl<'g> Scheduler<'g> {
             runs: [1; 2],
             run_steps: [0; 2],
             positions: [1, positions],
-            position_steps: [0, padded.pitch],
+            position_steps: [0, if positions == 1 { 0 } else { padded.pitch }],
             y_steps: [0, job.layer.outputs()],
             ..Linear::default()
         };
@@ -292,11 +292,11 @@ impl Job<'_> {
         }
     }
 
-    /// Channels, rounded up to whole words of the kernel's input where it reads such.
+    /// Channels, rounded up to whole words of the kernel's input: patches start at words, but for bytes.
     fn even(&self, channels: usize) -> usize {
-        match self.core {
-            Core::Dsp => channels.next_multiple_of(2),
-            Core::Plain | Core::Helium => channels,
+        match self.element() {
+            Element::I16 => channels.next_multiple_of(2),
+            Element::I8 | Element::F32 => channels,
         }
     }
 
