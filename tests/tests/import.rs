@@ -10,6 +10,8 @@ mod bytes;
 mod calculated;
 #[path = "import/files.rs"]
 mod files;
+#[path = "import/functions.rs"]
+mod functions;
 #[path = "import/operators.rs"]
 mod operators;
 #[path = "import/refused.rs"]
