@@ -106,7 +106,8 @@ pub(super) fn reduction_node(
     scope.node(call, Op::Reduce { reduction, axes: vec![0] }, vec![lifted], name, shape)
 }
 
-/// `m + ln(sum exp(x - m))` with the largest value `m`.
+/// `m + ln(sum exp(x - m))` with the largest value `m`, or the nearest finite number: infinities
+/// would leave NaN, though they are the result.
 fn log_sum_exp(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -122,6 +123,8 @@ fn log_sum_exp(
     let shifted = scope.step(call, sub, &[x, largest], "shifted", &full)?;
     let exp = scope.step(call, Op::Unary(Unary::Exp), &[shifted], "exp", &full)?;
     let sum = reduction_node(scope, call, exp, Reduction::Sum, axes, &name("sum"), &kept)?;
+    let finite = Op::Unary(Unary::Clip(f32::MIN, f32::MAX));
+    let largest = scope.step(call, finite, &[largest], "finite", &kept)?;
     let log = scope.step(call, Op::Unary(Unary::Log), &[sum], "log", &kept)?;
     let add = Op::Binary(BinaryOp::Add);
     let result = scope.step(call, add, &[log, largest], "result", &kept)?;
