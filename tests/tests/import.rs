@@ -12,6 +12,8 @@ mod calculated;
 mod files;
 #[path = "import/functions.rs"]
 mod functions;
+#[path = "import/kinds.rs"]
+mod kinds;
 #[path = "import/operators.rs"]
 mod operators;
 #[path = "import/refused.rs"]

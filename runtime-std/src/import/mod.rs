@@ -10,6 +10,7 @@ pub mod graph;
 mod importer;
 mod inline;
 pub mod ops;
+mod kind;
 mod order;
 mod problem;
 mod proto;
