@@ -5,6 +5,7 @@
 //! calculated on the way, so that shape arithmetic leaves nothing behind. Nothing is trusted:
 //! whatever the bytes are, the result is a graph or an error that lists every problem.
 
+mod draw;
 mod frozen;
 pub mod graph;
 mod importer;
@@ -17,6 +18,7 @@ mod proto;
 mod scope;
 mod tensor;
 
+pub use draw::{Draw, draws};
 pub use graph::{Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, Value, ValueId};
 pub use problem::Unsupported;
 pub use proto::{NEWEST_OPSET, OLDEST_OPSET};
