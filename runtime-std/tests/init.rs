@@ -399,3 +399,41 @@ fn a_spread_of_either_sign_is_no_standard_deviation() {
         elbow_line("inspect {} --mean a --spread s:logvar", &[&path]).done();
     }
 }
+
+/// Whether values can be negative is a matter of the weights, not of the operator alone.
+#[test]
+fn a_layer_of_bounded_values_is_positive_by_its_bias() {
+    let spread = |bias: f32| {
+        let weights: Vec<f32> = (0..8).map(|i| 0.01 * (i as f32 * 1.7).sin()).collect();
+        Onnx::new()
+            .constant("w", &[4, 2], &weights)
+            .constant("c", &[2], &[bias, bias])
+            .linear("mu", "x", 4, 2)
+            .node("g", "Sigmoid", "x")
+            .node("sigma", "Gemm", "g w c")
+            .outputs(&[("mu", 2), ("sigma", 2)])
+            .init()
+    };
+    proposed(spread(1.0), &["output = \"sigma\", head = \"sigma\" }"]);
+    undecided(&spread(0.0), &["sigma", "Gemm", "can be negative"]);
+    undecided(&spread(-1.0), &["sigma", "Gemm", "can be negative"]);
+}
+
+#[test]
+fn a_threshold_below_zero_lets_negative_values_pass() {
+    let spread = |alpha: f32| {
+        let mut graph = Onnx::new()
+            .linear("mu", "x", 4, 2)
+            .linear("h", "x", 4, 2)
+            .node("sigma", "ThresholdedRelu", "h")
+            .outputs(&[("mu", 2), ("sigma", 2)]);
+        let r#type = AttributeType::Float as i32;
+        let name = "alpha".to_string();
+        let attribute = pb::AttributeProto { name, f: alpha, r#type, ..Default::default() };
+        graph.graph.node.last_mut().unwrap().attribute.push(attribute);
+        graph.init()
+    };
+    proposed(spread(0.5), &["output = \"sigma\", head = \"sigma\" }"]);
+    undecided(&spread(-1.0), &["sigma", "can be negative"]);
+}
+
