@@ -15,8 +15,8 @@ fn parity(model: &str, target: &str) -> Value {
     elbow_line(&line, &[&folder, &rows, &firmware]).done().json()
 }
 
-fn passes(target: &str) {
-    for model in ["imu", "digits"] {
+fn passes(target: &str, models: &[&str]) {
+    for model in models {
         let report = parity(model, target);
         assert_eq!(report["pass"], true, "{report}");
         assert_eq!(report["twin_bit_exact"], true, "{report}");
@@ -32,12 +32,19 @@ fn passes(target: &str) {
 
 #[test]
 fn parity_passes_on_a_cortex_m4() {
-    passes("qemu-m4");
+    passes("qemu-m4", &["imu", "digits"]);
 }
 
 #[test]
 fn parity_passes_on_a_cortex_m3() {
-    passes("qemu-m3");
+    passes("qemu-m3", &["imu", "digits"]);
+}
+
+#[test]
+fn parity_passes_on_every_other_core() {
+    for target in ["qemu-m0", "qemu-m7", "qemu-m33", "qemu-m55"] {
+        passes(target, &["digits"]);
+    }
 }
 
 #[test]

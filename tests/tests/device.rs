@@ -22,6 +22,11 @@ const SAMPLES: u32 = 3;
 const SEED: u64 = 0x0123_4567_89ab_cdef;
 
 #[test]
+fn a_cortex_m0_with_soft_float_equals_the_twin_in_every_bit() {
+    equals_the_twin("qemu-m0");
+}
+
+#[test]
 fn a_cortex_m3_with_soft_float_equals_the_twin_in_every_bit() {
     equals_the_twin("qemu-m3");
 }
@@ -29,6 +34,21 @@ fn a_cortex_m3_with_soft_float_equals_the_twin_in_every_bit() {
 #[test]
 fn a_cortex_m4_with_hard_float_equals_the_twin_in_every_bit() {
     equals_the_twin("qemu-m4");
+}
+
+#[test]
+fn a_cortex_m7_equals_the_twin_in_every_bit() {
+    equals_the_twin("qemu-m7");
+}
+
+#[test]
+fn a_cortex_m33_equals_the_twin_in_every_bit() {
+    equals_the_twin("qemu-m33");
+}
+
+#[test]
+fn a_cortex_m55_equals_the_twin_in_every_bit() {
+    equals_the_twin("qemu-m55");
 }
 
 /// The names that the generated code calls kernels by.

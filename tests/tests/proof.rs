@@ -5,7 +5,7 @@
 
 use elbow_tests::fixtures::path;
 use elbow_tests::images::{compiled, or_cure};
-use elbow_toolchain::{Build, CORTEX_M3, CORTEX_M4, build_firmware};
+use elbow_toolchain::{Build, CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX_M33, build_firmware};
 
 use elbow_tests::models;
 
@@ -18,13 +18,28 @@ fn build(target: &str, profile: &str, features: &[&str]) -> Result<(), String> {
 }
 
 #[test]
+fn no_panic_is_reachable_on_a_cortex_m0() {
+    or_cure(build(CORTEX_M0, "release", &[]));
+}
+
+#[test]
 fn no_panic_is_reachable_on_a_cortex_m3() {
     or_cure(build(CORTEX_M3, "release", &[]));
 }
 
 #[test]
-fn no_panic_is_reachable_on_a_cortex_m4() {
+fn no_panic_is_reachable_on_a_cortex_m4_or_m7() {
     or_cure(build(CORTEX_M4, "release", &[]));
+}
+
+#[test]
+fn no_panic_is_reachable_on_a_cortex_m33() {
+    or_cure(build(CORTEX_M33, "release", &["an505"]));
+}
+
+#[test]
+fn no_panic_is_reachable_on_a_cortex_m55() {
+    or_cure(build(CORTEX_M33, "release", &["an547"]));
 }
 
 #[test]

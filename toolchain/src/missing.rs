@@ -3,7 +3,7 @@
 use crate::build::Compiler;
 use crate::command::output;
 use crate::debian::{self, apt_line};
-use crate::{CORTEX_M3, CORTEX_M4, Error, emulator};
+use crate::{Error, emulator};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -18,17 +18,19 @@ pub struct Missing {
     pub packages: Vec<&'static str>,
 }
 
-/// What this machine lacks to build for every target.
-pub fn missing_compilers() -> Vec<Missing> {
-    let targets = [CORTEX_M4, CORTEX_M3].into_iter();
-    let compilers = targets.filter(|target| Compiler::find(target).is_err());
-    compilers
-        .map(|target| Missing {
-            what: format!("a compiler for {target}"),
-            rustup: Some(format!("rustup target add {target}")),
-            packages: debian::PACKAGES.to_vec(),
-        })
-        .collect()
+/// What this machine lacks to build for these compiler targets.
+pub fn missing_compilers(targets: &[&str]) -> Option<Missing> {
+    let lacking = |target: &&&str| Compiler::find(target).is_err();
+    compilers(&targets.iter().filter(lacking).copied().collect::<Vec<_>>())
+}
+
+/// Compilers for targets that have none.
+fn compilers(targets: &[&str]) -> Option<Missing> {
+    (!targets.is_empty()).then(|| Missing {
+        what: format!("a compiler for {}", targets.join(", ")),
+        rustup: Some(format!("rustup target add {}", targets.join(" "))),
+        packages: debian::PACKAGES.to_vec(),
+    })
 }
 
 /// What this machine lacks to emulate a target.
@@ -94,6 +96,14 @@ fn is_root() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_command_brings_the_compilers_of_all_targets() {
+        let missing = compilers(&["thumbv8", "thumbv9"]).expect("two");
+        assert_eq!(missing.rustup.as_deref(), Some("rustup target add thumbv8 thumbv9"));
+        assert_eq!(missing.what, "a compiler for thumbv8, thumbv9");
+        assert_eq!(compilers(&[]), None);
+    }
 
     #[test]
     fn instructions_name_what_is_missing_and_every_command() {

@@ -7,7 +7,8 @@ mod onnx;
 mod steps;
 
 use elbow_toolchain::{
-    CORTEX_M3, CORTEX_M4, Compiler, Error, emulator, install, missing_compilers, missing_emulator,
+    COMPILER_TARGETS, CORTEX_M4, Compiler, Error, emulator, install, missing_compilers,
+    missing_emulator,
 };
 use std::process::{Command, ExitCode, Stdio};
 use steps::{Step, run};
@@ -27,9 +28,9 @@ const LACKING: u8 = 3;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (steps, needs) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["demo"] => (steps::demo(), &[Need::Compilers, Need::Emulator][..]),
-        ["test"] => (steps::test(), &[Need::Compilers, Need::Emulator, Need::NodeTests][..]),
-        ["proof"] => (steps::proof(), &[Need::Compilers][..]),
+        ["demo"] => (steps::demo(), &[Need::Compilers(&[CORTEX_M4]), Need::Emulator][..]),
+        ["test"] => (steps::test(), &[EVERY_COMPILER, Need::Emulator, Need::NodeTests][..]),
+        ["proof"] => (steps::proof(), &[EVERY_COMPILER][..]),
         ["onnx"] => (steps::onnx(), &[Need::NodeTests][..]),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
@@ -53,10 +54,13 @@ fn main() -> ExitCode {
 /// What steps need besides cargo.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
-    Compilers,
+    /// For these targets.
+    Compilers(&'static [&'static str]),
     Emulator,
     NodeTests,
 }
+
+const EVERY_COMPILER: Need = Need::Compilers(&COMPILER_TARGETS);
 
 /// Installs what is missing where it may, and says what will be used.
 fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
@@ -74,14 +78,18 @@ fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
 
 /// Compilers and emulator, where they are wanted.
 fn bring(needs: &[Need]) -> Result<(), Error> {
-    let (compiling, emulating) =
-        (needs.contains(&Need::Compilers), needs.contains(&Need::Emulator));
-    let mut missing = if compiling { missing_compilers() } else { Vec::new() };
+    let targets = needs.iter().flat_map(|need| match need {
+        Need::Compilers(targets) => *targets,
+        _ => &[],
+    });
+    let targets: Vec<&str> = targets.copied().collect();
+    let mut missing = Vec::from_iter(missing_compilers(&targets));
+    let emulating = needs.contains(&Need::Emulator);
     if emulating {
         missing.extend(missing_emulator());
     }
     install(&missing)?;
-    for target in [CORTEX_M3, CORTEX_M4].iter().filter(|_| compiling) {
+    for target in targets {
         eprintln!("{target}: {}", Compiler::find(target)?);
     }
     if emulating {

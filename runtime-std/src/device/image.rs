@@ -232,6 +232,8 @@ fn decode(
         let at = (address - range.start) as usize;
         bytes.get(at..at + 2).map(|half| u16::from_le_bytes([half[0], half[1]]))
     };
+    let returns =
+        |address| half(address).is_some_and(|code| thumb::narrow(code, address) == Effect::Return);
     let mut low_halves = BTreeMap::new();
     let mut address = range.start;
     while let Some(first) = half(address) {
@@ -246,10 +248,16 @@ fn decode(
             _ => (thumb::narrow(first, address), 2),
         };
         match effect {
-            Effect::None => {}
+            Effect::None | Effect::Return => {}
             Effect::Push(bytes) => function.frame = function.frame.map(|frame| frame + bytes),
+            // Thumb of the first generation leaves a frame so: what is set here was the stack before.
+            Effect::SetStack if returns(address + len) => {}
             Effect::SetStack => function.frame = None,
-            Effect::Indirect => function.indirect = true,
+            // A compiler calls through a register with BLX, and jumps so by a table behind the jump.
+            Effect::Table if !(is_code(address + 2) && is_code(address + 4)) => {}
+            Effect::Table | Effect::Indirect => function.indirect = true,
+            // Into the middle of itself: the far branch of a core whose B reaches 2 KiB.
+            Effect::Call(target) if range.contains(&target) && target != range.start => {}
             Effect::Call(target) => drop(function.calls.insert(target)),
             Effect::Branch(target) if range.contains(&target) => {}
             Effect::Branch(target) => drop(function.calls.insert(target)),
@@ -311,6 +319,29 @@ mod tests {
         assert_eq!(stack(recursive.to_vec()), None, "recursion");
         let pointer = Function { indirect: true, ..leaf() };
         assert_eq!(stack(vec![function(0, Some(16), &[1]), pointer]), None, "indirect call");
+    }
+
+    /// What is found in the machine code of a function at 0x100 whose data begin at halfword `data`.
+    fn decoded(code: &[u16], data: u32) -> Function {
+        let bytes: Vec<u8> = code.iter().flat_map(|half| half.to_le_bytes()).collect();
+        let modes = BTreeMap::from([(0x100, true), (0x100 + 2 * data, false)]);
+        let range = 0x100..0x100 + bytes.len() as u32;
+        decode(vec!["f".into()], range, &bytes, &modes, &(0..0))
+    }
+
+    #[test]
+    fn code_of_small_cores_has_a_closed_stack() {
+        // push {r4-r7, lr}; sub sp, #16; mov sp, r6; pop {r4-r7, pc}
+        assert_eq!(decoded(&[0xb5f0, 0xb084, 0x46b5, 0xbdf0], 9).frame, Some(36));
+        // The same, and another instruction before it returns.
+        assert_eq!(decoded(&[0xb5f0, 0xb084, 0x46b5, 0xbf00, 0xbdf0], 9).frame, None);
+        // add pc, r1 before a table, and before code
+        assert!(!decoded(&[0x448f, 0x0002, 0x0004], 1).indirect);
+        assert!(!decoded(&[0x448f, 0xbf00, 0x0002, 0x0004], 2).indirect);
+        assert!(decoded(&[0x448f, 0xbf00, 0xbf00, 0xbf00], 9).indirect);
+        // bl two halfwords on, into itself; bl to its own start, which is recursion
+        assert!(decoded(&[0xf000, 0xf800, 0xbd00], 9).calls.is_empty());
+        assert_eq!(decoded(&[0xf7ff, 0xfffe, 0xbd00], 9).calls, BTreeSet::from([0x100]));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Thumb-2 instructions, as far as stack and call graph need them (Armv7-M Architecture Reference
-//! Manual, chapter A7).
+//! Thumb instructions, as far as stack and call graph need them (Armv7-M Architecture Reference
+//! Manual, chapter A7; Armv8-M and Helium add none, their loop instructions stay in the function).
 
 /// What one instruction does to the stack pointer or the flow of control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub enum Effect {
     Branch(u32),
     /// Calls or branches to an address in a register or in memory.
     Indirect,
+    /// Moves or adds a register to the program counter: by a table behind it, a branch in the function.
+    Table,
+    /// Returns and gives back what the function pushed.
+    Return,
     /// Loads the lower half of a register with a constant: register, value.
     LoadLow(u32, u32),
     /// Loads the upper half.
@@ -49,7 +53,9 @@ pub fn narrow(code: u16, address: u32) -> Effect {
         // ADD sp, register
         c if c & 0xff00 == 0x4400 && destination == SP => Effect::SetStack,
         // MOV pc, register and ADD pc, register
-        c if c & 0xfd00 == 0x4400 && destination == PC => Effect::Indirect,
+        c if c & 0xfd00 == 0x4400 && destination == PC => Effect::Table,
+        // POP {registers, pc}
+        c if c & 0xff00 == 0xbd00 => Effect::Return,
         // B<condition>; conditions 14 and 15 are UDF and SVC
         c if c & 0xf000 == 0xd000 && c >> 8 & 15 < 14 => branch(address, (c & 0xff) << 1, 9),
         // B
@@ -160,7 +166,11 @@ mod tests {
             (0x4790, Effect::Indirect),       // blx r2
             (0x4718, Effect::Indirect),       // bx r3
             (0x46a5, Effect::SetStack),       // mov sp, r4
-            (0xbdf0, Effect::None),           // pop {r4-r7, pc}
+            (0x44b5, Effect::SetStack),       // add sp, r6
+            (0x448f, Effect::Table),          // add pc, r1
+            (0x4687, Effect::Table),          // mov pc, r0
+            (0xbdf0, Effect::Return),         // pop {r4-r7, pc}
+            (0xbcf0, Effect::None),           // pop {r4-r7}
             (0xe7fe, Effect::Branch(0x1000)), // b to itself
             (0xd0fe, Effect::Branch(0x1000)), // beq to itself
             (0xbe00, Effect::None),           // bkpt
@@ -183,6 +193,11 @@ mod tests {
             ((0xf641, 0x2334), Effect::LoadLow(3, 0x1a34)),
             ((0xf2c2, 0x0301), Effect::LoadHigh(3, 0x2001)),
             ((0xf85d, 0xfb04), Effect::None),     // pop.w {pc}
+            ((0xf040, 0xe001), Effect::None),     // dls lr, r0
+            ((0xf040, 0xc80b), Effect::None),     // wls lr, r0, forwards
+            ((0xf020, 0xe001), Effect::None),     // dlstp.32 lr, r0
+            ((0xf00f, 0xc803), Effect::None),     // le lr, backwards
+            ((0xf01f, 0xc805), Effect::None),     // letp lr, backwards
             ((0xf8df, 0xf000), Effect::Indirect), // ldr.w pc, [pc]
         ];
         for ((a, b), effect) in wide_cases {
