@@ -7,7 +7,8 @@
 
 use crate::import::graph::{Op, QuantizedWeights, ValueId};
 use crate::import::problem::{Read, invalid, refuse};
-use crate::import::scope::{Call, Kind, Operand, Outputs, Scope, one};
+use crate::import::kind::Kind;
+use crate::import::scope::{Call, Operand, Outputs, Scope, one};
 use crate::import::tensor::{Tensor, resolve_axis};
 use crate::lower::quantize::Format;
 
@@ -28,11 +29,8 @@ pub(super) fn quantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let offset = if signed { 0 } else { UNSIGNED_OFFSET };
     let format = Format { scale, zero_point: zero_point - offset, low: -128, high: 127 };
     let shape = scope.shape(x).to_vec();
-    let kind = Kind::Quantized { scale: scale.to_bits(), zero_point: zero_point - offset };
     // Not the file's name: there it holds integers, here what they stand for.
-    let id = scope.step(call, Op::Round(format), &[x], "rounded", &shape)?;
-    scope.set_kind(id, kind);
-    Ok(one(id))
+    scope.step(call, Op::Round(format), &[x], "rounded", &shape).map(one)
 }
 
 /// Integers to data.
@@ -62,7 +60,9 @@ pub(super) fn dequantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
                 }
                 // The value itself, which from here on counts as data.
                 let shape = scope.shape(x).to_vec();
-                scope.emit_kind(call, Op::Reshape, vec![x], &shape, Kind::Float)
+                let id = scope.node(call, Op::Reshape, vec![x], call.output(0), &shape)?;
+                scope.set_kind(id, Kind::Float);
+                Ok(one(id))
             }
             (kind, _) => refuse(
                 format!(

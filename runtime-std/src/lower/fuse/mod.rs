@@ -38,8 +38,9 @@ const RULES: [Rule; 7] = [
 /// | `MatMul` and `Add` of a constant row | `Gemm` |
 /// | `Gemm`, `MatMul`, `Conv` or `ConvTranspose`, and `BatchNormalization` | the layer, with other weights |
 ///
-/// A value between the nodes of a pattern must have no other reader. Nodes that are no longer needed
-/// remain; [`prune`](super::prune()) removes them.
+/// A value between the nodes of a pattern must have no other reader, for which it would have to be
+/// computed as well; the softplus and the recurrent layer are computed in any case, so theirs may. Nodes
+/// that are no longer needed remain; [`prune`](super::prune()) removes them.
 pub fn fuse(graph: &mut Graph) {
     for rule in RULES {
         let mut links = Links::of(graph);
