@@ -1,5 +1,6 @@
 //! Integer posteriors of the trained models: what they cost in nats, and that faults do not pass.
 
+use elbow::import::FrozenNoise;
 use elbow::lower::Integers;
 use elbow::model::Loaded;
 use elbow::parity::basis::{Basis, Posterior, Reference};
@@ -34,7 +35,7 @@ struct Subject {
 }
 
 fn subject(model: &str, precision: Precision) -> Subject {
-    let float = Loaded::read(&path("models").join(model), None).expect("a model");
+    let float = Loaded::read(&path("models").join(model), None, FrozenNoise::Refuse).expect("a model");
     let (calibration, count) = rows(&float, model, "calibration.npy");
     let integer = float.quantized(precision, &calibration, count).expect("it has integer forms");
     let (test, rows) = rows(&float, model, "test.npy");
