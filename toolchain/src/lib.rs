@@ -25,7 +25,8 @@ pub const CORTEX_M3: &str = "thumbv7m-none-eabi";
 pub struct Error(String);
 
 impl Error {
-    fn new(message: impl Into<String>) -> Self {
+    /// An error with a message that names the cure.
+    pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }

@@ -1,0 +1,292 @@
+//! Executed blocks, read from QEMU's log.
+//!
+//! `-d in_asm` prints each translated block with its code once, `-d exec,nochain` a line per execution.
+
+use crate::run::{Report, qemu};
+use crate::thumb::{Class, FloatKind, class, is_wide};
+use crate::timing::Timing;
+use crate::{Error, Machine};
+use object::{Object, ObjectSymbol};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{ChildStderr, Stdio};
+
+/// Instructions that run one after the other, and how often they did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Address of the first.
+    pub start: u32,
+    /// Address behind the last.
+    pub end: u32,
+    /// Classes in order.
+    pub classes: Vec<Class>,
+    /// Executions.
+    pub executions: u64,
+    /// Executions after which something else ran than what lies behind the block.
+    pub taken: u64,
+}
+
+impl Block {
+    /// A block of code, decoded.
+    pub fn new(start: u32, halfwords: &[u16]) -> Self {
+        let mut classes = Vec::new();
+        let mut rest = halfwords;
+        while let [first, tail @ ..] = rest {
+            let wide = is_wide(*first);
+            classes.push(class(*first, if wide { tail.first().copied().unwrap_or(0) } else { 0 }));
+            rest = tail.get(usize::from(wide)..).unwrap_or(&[]);
+        }
+        let end = start + 2 * halfwords.len() as u32;
+        Self { start, end, classes, executions: 0, taken: 0 }
+    }
+
+    /// Cycles of one execution, without the refill after a taken branch.
+    pub fn cycles(&self, timing: &Timing) -> u64 {
+        let nexts = self.classes.iter().skip(1).map(Some).chain([None]);
+        let mut last = None;
+        let mut sum = 0;
+        for (class, next) in self.classes.iter().zip(nexts) {
+            sum += u64::from(cycles(timing, last, *class, next.copied()));
+            last = Some(*class);
+        }
+        sum
+    }
+}
+
+/// Cycles of an instruction between its neighbours.
+fn cycles(t: &Timing, last: Option<Class>, class: Class, next: Option<Class>) -> u32 {
+    let pipelined = last == Some(Class::Load);
+    let behind_load = |cycles| if pipelined { t.pipelined.min(cycles) } else { cycles };
+    match class {
+        Class::Simple | Class::Branch => 1,
+        Class::Multiply => t.multiply,
+        Class::MultiplyAdd => t.multiply_add,
+        Class::MultiplyLong => t.multiply_long,
+        Class::MultiplyAddLong => t.multiply_add_long,
+        Class::Divide => t.divide,
+        Class::Load => behind_load(t.load),
+        Class::Store => t.store,
+        Class::StoreIndexed | Class::FloatStore(_) => behind_load(t.store_indexed),
+        Class::List(words, with_pc) => t.list + words + if with_pc { t.list_with_pc } else { 0 },
+        Class::Call => t.call,
+        Class::TableBranch => t.table_branch,
+        Class::System => t.system,
+        Class::MovePair => 2,
+        Class::Float(kind, writes, _) => {
+            float_cycles(t, kind) + if waits(kind, writes, next) { t.float_wait } else { 0 }
+        }
+    }
+}
+
+fn float_cycles(timing: &Timing, kind: FloatKind) -> u32 {
+    match kind {
+        FloatKind::Simple | FloatKind::Move => 1,
+        FloatKind::MultiplyAdd => timing.float_multiply_add,
+        FloatKind::Divide => timing.float_divide,
+    }
+}
+
+/// Whether the next instruction reads what float arithmetic wrote.
+fn waits(kind: FloatKind, writes: u32, next: Option<Class>) -> bool {
+    kind != FloatKind::Move
+        && match next {
+            Some(Class::Float(_, _, reads) | Class::FloatStore(reads)) => writes & reads != 0,
+            _ => false,
+        }
+}
+
+/// What ran between the markers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// Blocks that ran.
+    pub blocks: Vec<Block>,
+}
+
+impl Trace {
+    /// Instructions that ran.
+    pub fn instructions(&self) -> u64 {
+        self.blocks.iter().map(|b| b.executions * b.classes.len() as u64).sum()
+    }
+
+    /// Estimate of the cycles that they take.
+    pub fn cycles(&self, timing: &Timing) -> u64 {
+        let refills = |b: &Block| b.taken * u64::from(timing.taken);
+        self.blocks.iter().map(|b| b.executions * b.cycles(timing) + refills(b)).sum()
+    }
+}
+
+/// Runs an image and collects what it executes between the functions `bench_begin` and `bench_end`.
+///
+/// Code between the symbols `setup_start` and `setup_end`, where an image has them, is not logged:
+/// it must not run between the markers.
+///
+/// # Errors
+///
+/// Where the emulator is missing, the image lacks the markers or does not pass.
+pub fn trace(
+    machine: &Machine,
+    image: &Path,
+    arguments: &[&str],
+    seconds: u32,
+) -> Result<Trace, Error> {
+    let symbols = Symbols::read(image)?;
+    let mut qemu = qemu(machine, image, arguments, seconds)?;
+    qemu.args(["-d", "exec,nochain,in_asm"]);
+    if let Some((start, end)) = symbols.setup {
+        let below = format!("{:#x}..{:#x}", machine.flash.origin, start.saturating_sub(1));
+        let top = u64::from(machine.flash.origin) + u64::from(machine.flash.length) - 1;
+        qemu.args(["-dfilter", &format!("{below},{end:#x}..{top:#x}")]);
+    }
+    qemu.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let failed = |error| Error::new(format!("QEMU's log: {error}"));
+    let mut child = qemu.spawn().map_err(failed)?;
+    let log = child.stderr.take().map(|log| read_log(log, &symbols));
+    let mut printed = String::new();
+    if let Some(mut out) = child.stdout.take() {
+        out.read_to_string(&mut printed).map_err(failed)?;
+    }
+    child.wait().map_err(failed)?;
+    let (trace, rest) = log.transpose().map_err(failed)?.unwrap_or_default();
+    Report::parse(&(rest + &printed))
+        .map_err(|error| Error::new(format!("{} {arguments:?}: {error}", image.display())))?;
+    Ok(trace)
+}
+
+/// Addresses of the symbols that matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Symbols {
+    begin: u32,
+    end: u32,
+    setup: Option<(u32, u32)>,
+}
+
+impl Symbols {
+    fn read(image: &Path) -> Result<Self, Error> {
+        let wrong = |what: String| Error::new(format!("{}: {what}", image.display()));
+        let bytes = std::fs::read(image).map_err(|error| wrong(error.to_string()))?;
+        let file = object::File::parse(&*bytes).map_err(|error| wrong(error.to_string()))?;
+        // A Rust symbol holds the name after its length.
+        let address = |name: &str| {
+            let mangled = format!("{}{name}", name.len());
+            let is_it = |symbol: &str| symbol == name || symbol.contains(&mangled);
+            let mut found = file.symbols().filter(|s| s.name().is_ok_and(is_it));
+            found.next().map(|symbol| symbol.address() as u32 & !1)
+        };
+        let marker = |name| address(name).ok_or_else(|| wrong(format!("no function `{name}`")));
+        Ok(Self {
+            begin: marker("bench_begin")?,
+            end: marker("bench_end")?,
+            setup: address("setup_start").zip(address("setup_end")),
+        })
+    }
+}
+
+/// Reads a log to its end; returns what ran between the markers, and lines that are not the log's.
+fn read_log(log: ChildStderr, symbols: &Symbols) -> std::io::Result<(Trace, String)> {
+    let mut reader = LogReader::new(*symbols);
+    let mut log = BufReader::with_capacity(1 << 16, log);
+    let mut line = Vec::new();
+    while log.read_until(b'\n', &mut line)? > 0 {
+        reader.line(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok(reader.finish())
+}
+
+/// State of reading a log.
+struct LogReader {
+    symbols: Symbols,
+    /// Blocks, and their number by where the emulator keeps them.
+    blocks: Vec<Block>,
+    numbers: HashMap<String, usize>,
+    /// Code of the block that was translated last: address and halfwords.
+    code: Option<(u32, Vec<u16>)>,
+    counting: bool,
+    /// The block that ran last, while counting.
+    last: Option<usize>,
+    rest: String,
+}
+
+impl LogReader {
+    fn new(symbols: Symbols) -> Self {
+        Self {
+            symbols,
+            blocks: Vec::new(),
+            numbers: HashMap::new(),
+            code: None,
+            counting: false,
+            last: None,
+            rest: String::new(),
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        if let Some(text) = line.strip_prefix("Trace ") {
+            self.executed(text);
+        } else if line.starts_with("0x") {
+            self.translated(line);
+        } else if line.starts_with("Stopped execution") {
+            self.undo();
+        } else if line.starts_with("IN:") {
+            self.code = None;
+        } else if !line.starts_with("----") && !line.trim().is_empty() {
+            self.rest += line;
+        }
+    }
+
+    /// `0x00000d4a:  f04f 23e0  mov.w    r3, #-0x1fff2000`
+    fn translated(&mut self, line: &str) {
+        let Some((address, text)) = line.split_once(':') else { return };
+        let Ok(address) = u32::from_str_radix(address.trim_start_matches("0x"), 16) else { return };
+        let is_code = |word: &&str| word.len() == 4;
+        let words = text.split_whitespace().take_while(is_code).take(2);
+        let mut words = words.filter_map(|word| u16::from_str_radix(word, 16).ok());
+        let (_, code) = self.code.get_or_insert((address, Vec::new()));
+        let Some(first) = words.next() else { return };
+        code.push(first);
+        if is_wide(first) {
+            code.extend(words.next());
+        }
+    }
+
+    /// `0: 0x7fdaf80003c0 [00800408/00000d62/00000010/ff000200] reset`
+    fn executed(&mut self, text: &str) {
+        let mut words = text.split_whitespace().skip(1);
+        let (Some(place), Some(state)) = (words.next(), words.next()) else { return };
+        let Some(start) = state.split('/').nth(1) else { return };
+        let Ok(start) = u32::from_str_radix(start, 16) else { return };
+        if let Some((address, code)) = self.code.take_if(|(address, _)| *address == start) {
+            self.numbers.insert(place.to_owned(), self.blocks.len());
+            self.blocks.push(Block::new(address, &code));
+        }
+        self.arrived(start);
+        if start == self.symbols.end {
+            (self.counting, self.last) = (false, None);
+        }
+        if let Some(number) = self.numbers.get(place).filter(|_| self.counting) {
+            self.blocks[*number].executions += 1;
+            self.last = Some(*number);
+        }
+        self.counting |= start == self.symbols.begin;
+    }
+
+    /// The block that ran last has gone on here.
+    fn arrived(&mut self, start: u32) {
+        if let Some(last) = self.last.take() {
+            self.blocks[last].taken += u64::from(self.blocks[last].end != start);
+        }
+    }
+
+    /// The emulator announced a block and was interrupted before its first instruction.
+    fn undo(&mut self) {
+        if let Some(last) = self.last.take() {
+            self.blocks[last].executions -= 1;
+        }
+    }
+
+    fn finish(self) -> (Trace, String) {
+        let blocks = self.blocks.into_iter().filter(|block| block.executions > 0).collect();
+        (Trace { blocks }, self.rest)
+    }
+}
