@@ -23,7 +23,7 @@ static uint32_t crc32(const uint8_t *bytes, size_t n)
     return ~crc;
 }
 
-static uint32_t calibrate(void)
+static __attribute__((noinline)) uint32_t calibrate(void)
 {
     uint32_t left = 50000;
     ticks_restart();

@@ -2,13 +2,13 @@
 //!
 //! `-d in_asm` prints each translated block with its code once, `-d exec,nochain` a line per execution.
 
-use crate::run::{Report, qemu};
+use crate::run::qemu;
 use crate::thumb::{Class, FloatKind, class, is_wide};
 use crate::timing::Timing;
 use crate::{Error, Machine};
 use object::{Object, ObjectSymbol};
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{ChildStderr, Stdio};
 
@@ -121,9 +121,11 @@ impl Trace {
 /// Code between the symbols `setup_start` and `setup_end`, where an image has them, is not logged:
 /// it must not run between the markers.
 ///
+/// The image is stopped at the second marker: whether its output is right, [`run`](crate::run()) tells.
+///
 /// # Errors
 ///
-/// Where the emulator is missing, the image lacks the markers or does not pass.
+/// Where the emulator is missing, or the image lacks the markers or does not reach the second.
 pub fn trace(
     machine: &Machine,
     image: &Path,
@@ -138,19 +140,18 @@ pub fn trace(
         let top = u64::from(machine.flash.origin) + u64::from(machine.flash.length) - 1;
         qemu.args(["-dfilter", &format!("{below},{end:#x}..{top:#x}")]);
     }
-    qemu.stdout(Stdio::piped()).stderr(Stdio::piped());
+    qemu.stdout(Stdio::null()).stderr(Stdio::piped());
     let failed = |error| Error::new(format!("QEMU's log: {error}"));
     let mut child = qemu.spawn().map_err(failed)?;
-    let log = child.stderr.take().map(|log| read_log(log, &symbols));
-    let mut printed = String::new();
-    if let Some(mut out) = child.stdout.take() {
-        out.read_to_string(&mut printed).map_err(failed)?;
+    let log = child.stderr.take().map(|log| read_log(log, symbols));
+    // What comes behind the markers is of no interest; the image is stopped there.
+    child.kill().and_then(|()| child.wait()).map_err(failed)?;
+    let reader = log.transpose().map_err(failed)?.unwrap_or(LogReader::new(symbols));
+    if reader.state == State::After {
+        return Ok(reader.finish());
     }
-    child.wait().map_err(failed)?;
-    let (trace, rest) = log.transpose().map_err(failed)?.unwrap_or_default();
-    Report::parse(&(rest + &printed))
-        .map_err(|error| Error::new(format!("{} {arguments:?}: {error}", image.display())))?;
-    Ok(trace)
+    let (image, said) = (image.display(), reader.rest.trim());
+    Err(Error::new(format!("{image} {arguments:?} did not reach `bench_end`: {said}")))
 }
 
 /// Addresses of the symbols that matter.
@@ -182,16 +183,24 @@ impl Symbols {
     }
 }
 
-/// Reads a log to its end; returns what ran between the markers, and lines that are not the log's.
-fn read_log(log: ChildStderr, symbols: &Symbols) -> std::io::Result<(Trace, String)> {
-    let mut reader = LogReader::new(*symbols);
+/// Reads a log up to the second marker, or to its end.
+fn read_log(log: ChildStderr, symbols: Symbols) -> std::io::Result<LogReader> {
+    let mut reader = LogReader::new(symbols);
     let mut log = BufReader::with_capacity(1 << 16, log);
     let mut line = Vec::new();
-    while log.read_until(b'\n', &mut line)? > 0 {
+    while reader.state != State::After && log.read_until(b'\n', &mut line)? > 0 {
         reader.line(&String::from_utf8_lossy(&line));
         line.clear();
     }
-    Ok(reader.finish())
+    Ok(reader)
+}
+
+/// Where a log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Before,
+    Between,
+    After,
 }
 
 /// State of reading a log.
@@ -202,8 +211,8 @@ struct LogReader {
     numbers: HashMap<String, usize>,
     /// Code of the block that was translated last: address and halfwords.
     code: Option<(u32, Vec<u16>)>,
-    counting: bool,
-    /// The block that ran last, while counting.
+    state: State,
+    /// The block that ran last between the markers.
     last: Option<usize>,
     rest: String,
 }
@@ -215,7 +224,7 @@ impl LogReader {
             blocks: Vec::new(),
             numbers: HashMap::new(),
             code: None,
-            counting: false,
+            state: State::Before,
             last: None,
             rest: String::new(),
         }
@@ -261,14 +270,15 @@ impl LogReader {
             self.blocks.push(Block::new(address, &code));
         }
         self.arrived(start);
-        if start == self.symbols.end {
-            (self.counting, self.last) = (false, None);
+        match (self.state, self.numbers.get(place)) {
+            (State::Before, _) if start == self.symbols.begin => self.state = State::Between,
+            (State::Between, _) if start == self.symbols.end => self.state = State::After,
+            (State::Between, Some(number)) => {
+                self.blocks[*number].executions += 1;
+                self.last = Some(*number);
+            }
+            _ => {}
         }
-        if let Some(number) = self.numbers.get(place).filter(|_| self.counting) {
-            self.blocks[*number].executions += 1;
-            self.last = Some(*number);
-        }
-        self.counting |= start == self.symbols.begin;
     }
 
     /// The block that ran last has gone on here.
@@ -285,8 +295,8 @@ impl LogReader {
         }
     }
 
-    fn finish(self) -> (Trace, String) {
+    fn finish(self) -> Trace {
         let blocks = self.blocks.into_iter().filter(|block| block.executions > 0).collect();
-        (Trace { blocks }, self.rest)
+        Trace { blocks }
     }
 }

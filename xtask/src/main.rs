@@ -1,8 +1,9 @@
-//! `cargo xtask demo`, `test`, `proof`, `onnx`: from a fresh machine to the result.
+//! `cargo xtask demo`, `test`, `proof`, `onnx`, `bench`: from a fresh machine to the result.
 //!
 //! Exit codes: 0 done, 1 a step failed, 2 usage, 3 the machine lacks something, with the commands
 //! that bring it.
 
+mod bench;
 mod onnx;
 mod steps;
 
@@ -18,7 +19,9 @@ usage: cargo xtask COMMAND
   demo   stream the shipped recording through an emulated board: posteriors, scores, parity, picture
   test   everything that must hold: format, lints, docs, tests, proof images, emulated devices
   proof  only the images that link if no panic is reachable
-  onnx   only ONNX's own node tests";
+  onnx   only ONNX's own node tests
+  bench  instructions and estimated cycles of the workloads, as a table in Markdown:
+         [--target m0,m3,m4,m7,m33,m55] [--work W1-128,W2,...] [--peers] [--cmsis-nn CHECKOUT]";
 
 const FAILED: u8 = 1;
 const USED_WRONGLY: u8 = 2;
@@ -26,6 +29,9 @@ const LACKING: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(("bench", rest)) = arguments.split_first().map(|(a, rest)| (a.as_str(), rest)) {
+        return bench::main(rest);
+    }
     let (steps, needs) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["demo"] => (steps::demo(), &[Need::Compilers, Need::Emulator][..]),
         ["test"] => (steps::test(), &[Need::Compilers, Need::Emulator, Need::NodeTests][..]),
@@ -56,6 +62,7 @@ enum Need {
     Compilers,
     Emulator,
     NodeTests,
+    PeerCompiler,
 }
 
 /// Installs what is missing where it may, and says what will be used.
@@ -79,6 +86,9 @@ fn bring(needs: &[Need]) -> Result<(), Error> {
     let mut missing = if compiling { missing_compilers() } else { Vec::new() };
     if emulating {
         missing.extend(missing_emulator());
+    }
+    if needs.contains(&Need::PeerCompiler) {
+        missing.extend(elbow_bench::missing_gcc());
     }
     install(&missing)?;
     for target in [CORTEX_M3, CORTEX_M4].iter().filter(|_| compiling) {

@@ -1,0 +1,39 @@
+//! The bench's workloads on Elbow's kernels: `fw WORK N` runs a workload N times between two markers.
+//!
+//! | File | Does |
+//! |---|---|
+//! | `harness` | markers, ticks, checksum, the lines that the host reads |
+//! | `values` | the generator of weights and inputs, the same as the peers' (`bench/c/model.c`) |
+//! | `w2_f32` | W2 in f32; every workload has such a file |
+//!
+//! A new workload is a type with the trait `Work`, a line in `main` below, and its name in the
+//! list of `bench/src/elbow.rs`.
+#![no_std]
+#![no_main]
+
+mod harness;
+mod values;
+mod w2_f32;
+
+use bare::{CommandLine, exit};
+use harness::{Empty, Harness};
+use w2_f32::W2;
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    static mut W2: W2 = W2::new();
+    let line = CommandLine::read();
+    let mut words = line.words().skip(1);
+    let (name, turns) = (words.next(), words.next().and_then(|word| word.parse().ok()));
+    let (Some(mut harness), Some(turns)) = (Harness::new(), turns) else { exit(false) };
+    exit(match name {
+        Some("empty") => harness.run(&mut Empty, turns),
+        Some("W2-f32") => harness.run(W2, turns),
+        _ => false,
+    })
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    exit(false)
+}
