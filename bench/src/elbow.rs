@@ -40,17 +40,25 @@ impl Contestant for Elbow {
         if works.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(vec![Image { path: image(machine)?, works }])
+        Ok(vec![Image { path: elbow_image(machine)?, works }])
     }
 
     fn note(&self) -> String {
-        let compiler = Compiler::find(target("m4").0).map(Compiler::version).unwrap_or_default();
-        format!("{ELBOW}: firmware/bench; {compiler}, opt-level 3, fat LTO, one codegen unit")
+        format!("{ELBOW}: firmware/bench; {}, opt-level 3, fat LTO, one codegen unit", compiler())
     }
 }
 
-/// Builds the image of a machine and keeps it where the next machine's does not overwrite it.
-fn image(machine: &Machine) -> Result<PathBuf, Error> {
+/// What the compiler of Elbow's images says of itself.
+pub(crate) fn compiler() -> String {
+    Compiler::find(target("m4").0).map(Compiler::version).unwrap_or_default()
+}
+
+/// Builds `firmware/bench` for a machine, and keeps it where the next machine's does not overwrite it.
+///
+/// # Errors
+///
+/// Where there is no compiler for the machine's core, or the build fails.
+pub fn elbow_image(machine: &Machine) -> Result<PathBuf, Error> {
     let firmware = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware");
     let (target, features) = target(machine.core);
     let built = build_firmware(&Build {

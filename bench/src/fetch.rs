@@ -20,7 +20,10 @@ pub(crate) fn unpacked(package: &str) -> Result<PathBuf, Error> {
     fetched(&folder, package, |folder| {
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-        run(pip.args(["--no-compile", "--root-user-action=ignore", "--target"]).arg(folder).arg(package))
+        run(pip
+            .args(["--no-compile", "--root-user-action=ignore", "--target"])
+            .arg(folder)
+            .arg(package))
     })?;
     Ok(folder)
 }
@@ -30,9 +33,11 @@ pub(crate) fn environment(package: &str) -> Result<PathBuf, Error> {
     let folder = folder().join("environments").join(package.replace("==", "-"));
     let python = folder.join("bin/python");
     fetched(&folder, package, |folder| {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder)).map_err(|error| {
-            Error::new(format!("{error}\non Debian, as root: apt-get install python3-venv"))
-        })?;
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder)).map_err(
+            |error| {
+                Error::new(format!("{error}\non Debian, as root: apt-get install python3-venv"))
+            },
+        )?;
         let mut pip = Command::new(folder.join("bin/python"));
         run(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]))
     })?;

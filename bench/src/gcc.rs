@@ -9,8 +9,14 @@ use std::process::Command;
 pub(crate) const GCC: &str = "arm-none-eabi-gcc";
 
 /// Flags that all peers are compiled with, beside the core's.
-pub(crate) const FLAGS: [&str; 6] =
-    ["-O3", "-mthumb", "-masm-syntax-unified", "-std=gnu11", "-ffunction-sections", "-fdata-sections"];
+pub(crate) const FLAGS: [&str; 6] = [
+    "-O3",
+    "-mthumb",
+    "-masm-syntax-unified",
+    "-std=gnu11",
+    "-ffunction-sections",
+    "-fdata-sections",
+];
 
 /// Flags of a core.
 pub(crate) fn core_flags(core: &str) -> &'static [&'static str] {
@@ -57,7 +63,8 @@ pub(crate) fn build(
     let folder = folder.join(format!("{name}-{}", machine.core));
     let failed = |what: &str, error: std::io::Error| Error::new(format!("{what}: {error}"));
     std::fs::create_dir_all(&folder).map_err(|e| failed("target/peers", e))?;
-    std::fs::write(folder.join("memory.ld"), memory(machine)).map_err(|e| failed("memory.ld", e))?;
+    std::fs::write(folder.join("memory.ld"), memory(machine))
+        .map_err(|e| failed("memory.ld", e))?;
     let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("c");
     let image = folder.join("image.elf");
     let mut gcc = Command::new(GCC);
@@ -85,7 +92,8 @@ fn memory(machine: &Machine) -> String {
         format!("  {name} : ORIGIN = {:#x}, LENGTH = {:#x}\n", m.origin, m.length)
     };
     let big = machine.big.map_or_else(String::new, |big| line("LARGE", big));
-    let (constants, variables) = if machine.big.is_some() { ("LARGE", "LARGE") } else { ("FLASH", "RAM") };
+    let (constants, variables) =
+        if machine.big.is_some() { ("LARGE", "LARGE") } else { ("FLASH", "RAM") };
     format!(
         "MEMORY\n{{\n{}{}{big}}}\nREGION_ALIAS(\"CONST\", {constants})\nREGION_ALIAS(\"BIG\", {variables})\n",
         line("FLASH", machine.flash),

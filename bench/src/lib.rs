@@ -6,6 +6,7 @@
 //! | `contestants` | who computes it: the table where a new one is added |
 //! | `peers` | images of the peers, in C, each with its own loops or a library's |
 //! | `elbow` | the image of `firmware/bench` |
+//! | `counts` | what Elbow took when it was last accepted: `counts.txt` |
 //! | `fetch` | libraries from the package registries, into `target/peers` |
 //! | `gcc` | the C compiler, and its flags per core |
 //! | `published` | figures that were measured once with newer sources than a registry has |
@@ -19,6 +20,7 @@
 //! depends on it. `cargo xtask bench` runs it.
 
 mod contestants;
+mod counts;
 mod elbow;
 mod fetch;
 mod gcc;
@@ -28,6 +30,8 @@ mod table;
 mod workloads;
 
 pub use contestants::{Contestant, Image, contestants};
+pub use counts::Counts;
+pub use elbow::elbow_image;
 pub use elbow_toolchain::Error;
 pub use gcc::missing_gcc;
 pub use table::{Row, Table};

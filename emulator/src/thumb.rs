@@ -201,3 +201,68 @@ fn register(high: u16, low: u16) -> u16 {
 fn bit(register: u16) -> u32 {
     1 << register
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Encodings from an assembler, with what the manual's tables file them under.
+    #[test]
+    fn instructions_are_told_apart() {
+        let cases: &[(&str, u16, u16, Class)] = &[
+            ("subs r3, #1", 0x3b01, 0, Class::Simple),
+            ("muls r0, r1", 0x4348, 0, Class::Multiply),
+            ("bx lr", 0x4770, 0, Class::Branch),
+            ("mov r8, r1", 0x4688, 0, Class::Simple),
+            ("ldr r0, [pc, #56]", 0x480e, 0, Class::Load),
+            ("ldrsb r0, [r1, r2]", 0x5688, 0, Class::Load),
+            ("strb r0, [r1, r2]", 0x5488, 0, Class::StoreIndexed),
+            ("strb r0, [r1, #1]", 0x7048, 0, Class::Store),
+            ("push {r3, lr}", 0xb508, 0, Class::List(2, false)),
+            ("pop {r3, pc}", 0xbd08, 0, Class::List(2, true)),
+            ("stmia r0!, {r1-r3}", 0xc00e, 0, Class::List(3, false)),
+            ("it lt", 0xbfb8, 0, Class::Simple),
+            ("cbz r0, .+4", 0xb100, 0, Class::Branch),
+            ("bne .-10", 0xd1fb, 0, Class::Branch),
+            ("bl", 0xf003, 0xfe61, Class::Call),
+            ("beq.w", 0xf000, 0x8092, Class::Branch),
+            ("dsb sy", 0xf3bf, 0x8f4f, Class::System),
+            ("mov.w r3, #0xe000e000", 0xf04f, 0x23e0, Class::Simple),
+            ("ldr.w r1, [sl], #4", 0xf85a, 0x1b04, Class::Load),
+            ("strb.w r3, [r9]", 0xf889, 0x3000, Class::Store),
+            ("strb.w r2, [r9, r3]", 0xf809, 0x2003, Class::StoreIndexed),
+            ("ldrd r9, r1, [sp, #12]", 0xe9dd, 0x9103, Class::List(2, false)),
+            ("ldmia.w r0!, {r4-r7}", 0xe8b0, 0x00f0, Class::List(4, false)),
+            ("tbb [pc, r3]", 0xe8df, 0xf003, Class::TableBranch),
+            ("sxtab16 r1, r7, r1", 0xfa27, 0xf181, Class::Simple),
+            ("smlad r9, r9, fp, r3", 0xfb29, 0x390b, Class::Simple),
+            ("mla r3, r7, ip, r3", 0xfb07, 0x330c, Class::MultiplyAdd),
+            ("mul.w r0, r1, r2", 0xfb01, 0xf002, Class::Multiply),
+            ("smull r0, r1, r2, r3", 0xfb82, 0x0103, Class::MultiplyLong),
+            ("smlal r4, r5, r3, r6", 0xfbc3, 0x4506, Class::MultiplyAddLong),
+            ("udiv r0, r1, r2", 0xfbb1, 0xf0f2, Class::Divide),
+            ("vldr s15, [r3]", 0xedd3, 0x7a00, Class::Load),
+            ("vstr s1, [r3]", 0xedc3, 0x0a00, Class::FloatStore(1 << 1)),
+            ("vldmia r0!, {s0-s3}", 0xecb0, 0x0a04, Class::List(4, false)),
+            ("vmov r0, r1, d0", 0xec51, 0x0b10, Class::MovePair),
+        ];
+        for (text, first, second, expected) in cases {
+            assert_eq!(class(*first, *second), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn float_arithmetic_says_what_it_reads_and_writes() {
+        let float = |kind, writes: u32, reads: u32| Class::Float(kind, writes, reads);
+        // vmul.f32 s0, s1, s2; vadd.f32 s3, s3, s0; vfma.f32 s4, s1, s2; vdiv.f32 s0, s1, s2
+        assert_eq!(class(0xee20, 0x0a81), float(FloatKind::Simple, 1 << 0, 1 << 1 | 1 << 2));
+        assert_eq!(class(0xee71, 0x1a80), float(FloatKind::Simple, 1 << 3, 1 << 3 | 1 << 0));
+        let reads = 1 << 4 | 1 << 1 | 1 << 2;
+        assert_eq!(class(0xeea0, 0x2a81), float(FloatKind::MultiplyAdd, 1 << 4, reads));
+        assert_eq!(class(0xee80, 0x0a81), float(FloatKind::Divide, 1 << 0, 1 << 1 | 1 << 2));
+        // vcmpe.f32 s0, #0.0 writes no register; vmov r0, s1 reads one; vmov.f32 s0, #1.0 none.
+        assert_eq!(class(0xeeb5, 0x0ac0), float(FloatKind::Simple, 0, 1 << 0));
+        assert_eq!(class(0xee10, 0x0a90), float(FloatKind::Move, 0, 1 << 1));
+        assert_eq!(class(0xeeb7, 0x0a00), float(FloatKind::Simple, 1 << 0, 0));
+    }
+}

@@ -235,6 +235,8 @@ impl LogReader {
             self.executed(text);
         } else if line.starts_with("0x") {
             self.translated(line);
+        } else if let Some(bytes) = line.strip_prefix("OBJD-T: ") {
+            self.translated_bytes(bytes);
         } else if line.starts_with("Stopped execution") {
             self.undo();
         } else if line.starts_with("IN:") {
@@ -257,6 +259,15 @@ impl LogReader {
         if is_wide(first) {
             code.extend(words.next());
         }
+    }
+
+    /// `08b54ff0e023`: bytes in the order of memory, from an emulator without a disassembler.
+    fn translated_bytes(&mut self, text: &str) {
+        let Some((_, code)) = &mut self.code else { return };
+        let digits = text.trim().as_bytes().chunks_exact(4).map(String::from_utf8_lossy);
+        code.extend(
+            digits.filter_map(|text| u16::from_str_radix(&text, 16).ok()?.swap_bytes().into()),
+        );
     }
 
     /// `0: 0x7fdaf80003c0 [00800408/00000d62/00000010/ff000200] reset`
@@ -298,5 +309,119 @@ impl LogReader {
     fn finish(self) -> Trace {
         let blocks = self.blocks.into_iter().filter(|block| block.executions > 0).collect();
         Trace { blocks }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timing::{CORTEX_M0, CORTEX_M3, CORTEX_M4};
+
+    const SYMBOLS: Symbols = Symbols { begin: 0x10, end: 0x20, setup: None };
+
+    fn read(log: &str) -> Trace {
+        let mut reader = LogReader::new(SYMBOLS);
+        log.lines().for_each(|line| reader.line(&format!("{line}\n")));
+        assert_eq!(reader.state, State::After, "{}", reader.rest);
+        reader.finish()
+    }
+
+    fn executed(place: &str, address: u32) -> String {
+        format!("Trace 0: {place} [00800408/{address:08x}/00000010/ff000200] name\n")
+    }
+
+    /// `bench_begin` returns to a loop of `subs`, `bne` that runs 3 times, then `bench_end`.
+    fn log(code: &str) -> String {
+        let before = "----\nIN: bench_begin\n0x00000010:  4770       bx       lr\n\n";
+        let turn = executed("0x7f02", 0x100);
+        let first = format!("IN: main\n{code}\n{turn}");
+        let end = "IN: bench_end\n0x00000020:  4770       bx       lr\n\n";
+        let body = first + &turn + &turn;
+        before.to_owned() + &executed("0x7f01", 0x10) + &body + end + &executed("0x7f03", 0x20)
+    }
+
+    const LOOP: &str =
+        "0x00000100:  3b01       subs     r3, #1\n0x00000102:  d1fd       bne      #0x100";
+
+    #[test]
+    fn what_lies_between_the_markers_is_counted() {
+        let trace = read(&log(LOOP));
+        let [block] = &trace.blocks[..] else { panic!("one block: {trace:?}") };
+        assert_eq!((block.start, block.end, block.executions, block.taken), (0x100, 0x104, 3, 3));
+        assert_eq!(trace.instructions(), 6);
+        // Twice back to the loop's start, once on to the marker: each leaves the straight line.
+        assert_eq!(trace.cycles(&CORTEX_M4), 3 * (1 + 1 + 2));
+    }
+
+    #[test]
+    fn code_without_a_disassembly_is_read_too() {
+        let bytes = "0x00000100:  \nOBJD-T: 013bfdd1";
+        assert_eq!(read(&log(bytes)), read(&log(LOOP)));
+    }
+
+    #[test]
+    fn an_execution_that_was_interrupted_before_it_began_does_not_count() {
+        let turn = executed("0x7f02", 0x100);
+        let stopped = "Stopped execution of TB chain before 0x7f02 [00000100] main\n";
+        let interrupted = log(LOOP).replacen(&turn, &format!("{turn}{stopped}{turn}"), 1);
+        assert_eq!(read(&interrupted), read(&log(LOOP)));
+    }
+
+    /// The inner loop of CMSIS-NN's dense layer without unrolling, counted by hand: three loads apart
+    /// from each other at 2 cycles, 12 others at 1, and the refill.
+    #[test]
+    fn a_loop_costs_what_was_counted_by_hand() {
+        let code = [
+            0xf85a, 0x1b04, 0xfa27, 0xfb91, 0xf85e, 0x4b04, 0xfa27, 0xf181, 0xfa2f, 0xf994, 0xfa2f,
+            0xf484, 0xfb29, 0x390b, 0xfb24, 0x9301, 0xf855, 0x4b04, 0xfa2f, 0xf994, 0xfa2f, 0xf484,
+            0xfb29, 0x290b, 0xfb24, 0x9201, 0xf1bc, 0x0c01, 0xd1e2,
+        ];
+        let mut block = Block::new(0x1c00, &code);
+        assert_eq!((block.classes.len(), block.end), (15, 0x1c3a));
+        assert_eq!(block.cycles(&CORTEX_M4), 3 * 2 + 12);
+        (block.executions, block.taken) = (10, 9);
+        let trace = Trace { blocks: vec![block] };
+        assert_eq!(trace.cycles(&CORTEX_M4), 10 * 18 + 9 * 2);
+        assert_eq!(trace.instructions(), 150);
+    }
+
+    #[test]
+    fn loads_in_a_row_are_pipelined_except_on_an_m0() {
+        // ldr r0, [r0]; ldr r1, [r1]; str r0, [r2, r1]; str r0, [r2]; adds r0, #1
+        let block = Block::new(0, &[0x6800, 0x6809, 0x5050, 0x6010, 0x3001]);
+        assert_eq!(block.cycles(&CORTEX_M4), 2 + 1 + 1 + 1 + 1);
+        assert_eq!(block.cycles(&CORTEX_M0), 2 + 2 + 2 + 2 + 1);
+        let stored = Block::new(0, &[0x6809, 0x5050]);
+        assert_eq!(stored.cycles(&CORTEX_M3), 2 + 1);
+    }
+
+    #[test]
+    fn lists_take_a_cycle_a_word_and_one_more() {
+        // ldmia.w r0!, {r4-r7}; vldmia r0!, {s0-s3}; pop {r3, pc}
+        let block = Block::new(0, &[0xe8b0, 0x00f0, 0xecb0, 0x0a04, 0xbd08]);
+        assert_eq!(block.cycles(&CORTEX_M4), 5 + 5 + 3);
+        // A return by pop takes 4 + N on an M0, two of them the refill.
+        assert_eq!(Block::new(0, &[0xbd08]).cycles(&CORTEX_M0) + 2, 4 + 2);
+    }
+
+    #[test]
+    fn multiplications_take_what_the_manuals_say() {
+        // muls r0, r1; mla; smull; smlal; udiv
+        let code = [0x4348, 0xfb07, 0x330c, 0xfb82, 0x0103, 0xfbc3, 0x4506, 0xfbb1, 0xf0f2];
+        assert_eq!(Block::new(0, &code).cycles(&CORTEX_M4), 1 + 1 + 1 + 1 + 12);
+        assert_eq!(Block::new(0, &code).cycles(&CORTEX_M3), 1 + 2 + 5 + 7 + 12);
+    }
+
+    #[test]
+    fn float_results_are_waited_for_by_the_next_instruction_only() {
+        let (multiply, add) = ([0xee20, 0x0a81], [0xee71, 0x1a80]); // s0 = s1 * s2; s3 += s0
+        let other = [0xee22, 0x2a02]; // s4 = s4 * s4
+        let at_once = [multiply, add].concat();
+        let later = [multiply, other, add].concat();
+        assert_eq!(Block::new(0, &at_once).cycles(&CORTEX_M4), 3);
+        assert_eq!(Block::new(0, &later).cycles(&CORTEX_M4), 3);
+        // s4 = s4 + s1 * s2, twice: the second waits for the first.
+        let chain = [0xeea0, 0x2a81, 0xeea0, 0x2a81];
+        assert_eq!(Block::new(0, &chain).cycles(&CORTEX_M4), 3 + 1 + 3);
     }
 }

@@ -1,13 +1,14 @@
 //! `cargo xtask bench`: the workloads on Elbow and, where asked for, on its peers.
 
 use crate::{FAILED, LACKING, Need, USAGE, USED_WRONGLY, bring};
-use elbow_bench::{Options, WORKLOADS};
+use elbow_bench::{Counts, Options, Table, WORKLOADS};
+use elbow_toolchain::Error;
 use std::process::ExitCode;
 
 /// Measures, and prints the table.
 pub fn main(arguments: &[String]) -> ExitCode {
-    let options = match parse(arguments) {
-        Ok(options) => options,
+    let (options, accepting) = match parse(arguments) {
+        Ok(parsed) => parsed,
         Err(message) => {
             eprintln!("{message}\n{USAGE}");
             return ExitCode::from(USED_WRONGLY);
@@ -18,10 +19,10 @@ pub fn main(arguments: &[String]) -> ExitCode {
         eprintln!("{error}");
         return ExitCode::from(LACKING);
     }
-    match elbow_bench::bench(&options) {
-        Ok(table) => {
-            println!("{table}");
-            ExitCode::SUCCESS
+    match elbow_bench::bench(&options).and_then(|table| finish(&table, accepting)) {
+        Ok(differences) => {
+            differences.iter().for_each(|line| eprintln!("{line}"));
+            if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
         }
         Err(error) => {
             eprintln!("{error}");
@@ -30,8 +31,23 @@ pub fn main(arguments: &[String]) -> ExitCode {
     }
 }
 
-fn parse(arguments: &[String]) -> Result<Options, String> {
-    let mut options = Options::default();
+/// Prints the table, and accepts Elbow's counts or says how they differ from those accepted.
+fn finish(table: &Table, accepting: bool) -> Result<Vec<String>, Error> {
+    println!("{table}");
+    let counts = Counts::of(table);
+    if accepting {
+        return counts.accept().map(|()| Vec::new());
+    }
+    let accepted = Counts::checked_in()?;
+    if accepted.compiler != counts.compiler {
+        eprintln!("counts were accepted with {}, not compared", accepted.compiler);
+    }
+    Ok(accepted.differences(&counts))
+}
+
+/// What is asked for, and whether Elbow's counts are accepted.
+fn parse(arguments: &[String]) -> Result<(Options, bool), String> {
+    let (mut options, mut accepting) = (Options::default(), false);
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         let mut value = || rest.next().ok_or_else(|| format!("{argument} what?"));
@@ -39,11 +55,12 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             "--target" => options.cores = list(value()?, |name| core(name).is_some())?,
             "--work" => options.works = list(value()?, |name| named(name).is_some())?,
             "--peers" => options.peers = true,
+            "--accept" => accepting = true,
             "--cmsis-nn" => options.cmsis_nn = Some(value()?.into()),
             other => return Err(format!("what is {other}?")),
         }
     }
-    Ok(options)
+    Ok((options, accepting))
 }
 
 fn core(name: &str) -> Option<&'static str> {
@@ -67,7 +84,8 @@ mod tests {
     use super::*;
 
     fn parsed(line: &str) -> Result<Options, String> {
-        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse(&words).map(|(options, _)| options)
     }
 
     #[test]

@@ -21,7 +21,7 @@ usage: cargo xtask COMMAND
   proof  only the images that link if no panic is reachable
   onnx   only ONNX's own node tests
   bench  instructions and estimated cycles of the workloads, as a table in Markdown:
-         [--target m0,m3,m4,m7,m33,m55] [--work W1-128,W2,...] [--peers] [--cmsis-nn CHECKOUT]";
+         [--target m0,m3,m4,m7,m33,m55] [--work W1-128,W2,...] [--peers] [--cmsis-nn CHECKOUT] [--accept]";
 
 const FAILED: u8 = 1;
 const USED_WRONGLY: u8 = 2;
@@ -34,7 +34,10 @@ fn main() -> ExitCode {
     }
     let (steps, needs) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["demo"] => (steps::demo(), &[Need::Compilers, Need::Emulator][..]),
-        ["test"] => (steps::test(), &[Need::Compilers, Need::Emulator, Need::NodeTests][..]),
+        ["test"] => (
+            steps::test(),
+            &[Need::Compilers, Need::Emulator, Need::NodeTests, Need::PeerCompiler][..],
+        ),
         ["proof"] => (steps::proof(), &[Need::Compilers][..]),
         ["onnx"] => (steps::onnx(), &[Need::NodeTests][..]),
         ["help" | "--help" | "-h"] => {

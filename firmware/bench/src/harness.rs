@@ -1,7 +1,7 @@
 //! Runs a workload between markers and says what it took; `elbow-emulator` reads both.
 
 use crate::values::{SEED, Values};
-use bare::{Ticks, print};
+use bare::{Ticks, known_loop, print};
 use core::hint::black_box;
 
 /// A workload: everything but `run` happens before or after counting.
@@ -28,6 +28,27 @@ impl Work for Empty {
 
     #[inline(never)]
     fn run(&mut self) {}
+
+    fn is_right(&self) -> bool {
+        true
+    }
+
+    fn check(&self) -> u32 {
+        0
+    }
+}
+
+/// A loop of known length: what is counted of it is right or wrong.
+#[derive(Debug)]
+pub struct Loop;
+
+impl Work for Loop {
+    fn prepare(&mut self, _: &mut Values) {}
+
+    #[inline(never)]
+    fn run(&mut self) {
+        known_loop();
+    }
 
     fn is_right(&self) -> bool {
         true

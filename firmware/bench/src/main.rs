@@ -16,7 +16,7 @@ mod values;
 mod w2_f32;
 
 use bare::{CommandLine, exit};
-use harness::{Empty, Harness};
+use harness::{Empty, Harness, Loop};
 use w2_f32::W2;
 
 #[cortex_m_rt::entry]
@@ -28,6 +28,7 @@ fn main() -> ! {
     let (Some(mut harness), Some(turns)) = (Harness::new(), turns) else { exit(false) };
     exit(match name {
         Some("empty") => harness.run(&mut Empty, turns),
+        Some("loop") => harness.run(&mut Loop, turns),
         Some("W2-f32") => harness.run(W2, turns),
         _ => false,
     })

@@ -85,6 +85,25 @@ impl Ticks {
     }
 }
 
+/// Executes 49,380 instructions, for checking whoever counts them.
+#[inline(always)]
+pub fn known_loop() {
+    // SAFETY: counts a register of its own down to zero, from 24,688: 3 instructions make the
+    // number, 2 * 24,688 count, and one does nothing.
+    unsafe {
+        core::arch::asm!(
+            "movs {left}, #96",
+            "lsls {left}, {left}, #8",
+            "adds {left}, #112",
+            "2: subs {left}, #1",
+            "bne 2b",
+            "nop",
+            left = out(reg) _,
+            options(nomem, nostack),
+        );
+    }
+}
+
 /// Writes text to the host; what cannot be written is lost.
 pub fn print(text: core::fmt::Arguments<'_>) {
     if let Ok(mut out) = hio::hstdout() {
