@@ -1,6 +1,6 @@
 //! Who computes the workloads.
 
-use crate::elbow::Elbow;
+use crate::elbow::{OURS, PLAIN};
 use crate::peers::{PEERS, Peer};
 use crate::{Error, Options, Workload};
 use elbow_emulator::Machine;
@@ -31,14 +31,17 @@ pub trait Contestant {
 pub struct Image {
     /// Where it is.
     pub path: PathBuf,
+    /// What is in front of a workload's name on its command line.
+    pub prefix: &'static str,
     /// What it computes.
     pub works: Vec<&'static Workload>,
 }
 
 /// Elbow, and its peers where they are wanted.
 pub fn contestants(options: &Options) -> Vec<Box<dyn Contestant>> {
-    let mut all: Vec<Box<dyn Contestant>> = vec![Box::new(Elbow)];
+    let mut all: Vec<Box<dyn Contestant>> = vec![Box::new(OURS)];
     if options.peers {
+        all.push(Box::new(PLAIN));
         for peer in &PEERS {
             all.push(Box::new(Peer { source: peer, cmsis_nn: options.cmsis_nn.clone() }));
         }

@@ -92,7 +92,7 @@ const HEADER: &str = "\
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{HEADER}compiler {}\n", self.compiler)?;
+        writeln!(f, "{HEADER}compiler {}", self.compiler)?;
         let mut lines = self.counts.iter();
         lines.try_for_each(|((core, work), count)| writeln!(f, "{core} {work} {count}"))
     }

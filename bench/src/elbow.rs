@@ -1,17 +1,31 @@
-//! Elbow's own image, `firmware/bench`, which computes each workload in a module of its own.
+//! Elbow's own image, `firmware/bench`, which computes each workload in a module of its own. It also
+//! holds the plain loops that Elbow's integers are compared with.
 
-use crate::table::ELBOW;
+use crate::table::{ELBOW, RUST};
 use crate::{Contestant, Error, Image, Workload, fetch};
 use elbow_emulator::Machine;
 use elbow_toolchain::{Build, Compiler, build_firmware};
 use std::path::{Path, PathBuf};
 
-/// The workloads that `firmware/bench` has, in the order of its modules. A new one is added here.
+/// The workloads that Elbow computes in `firmware/bench`. A new one is added here.
 const WORKS: [&str; 1] = ["W2-f32"];
 
-/// Elbow.
+/// A contestant of `firmware/bench`.
 #[derive(Debug)]
-pub(crate) struct Elbow;
+pub(crate) struct Firmware {
+    name: &'static str,
+    /// What is in front of a workload's name on the command line.
+    prefix: &'static str,
+    computes: fn(&Workload) -> bool,
+}
+
+/// Elbow.
+pub(crate) const OURS: Firmware =
+    Firmware { name: ELBOW, prefix: "", computes: |work| WORKS.contains(&work.name) };
+
+/// Plain loops in Rust, with Elbow's rounding rule.
+pub(crate) const PLAIN: Firmware =
+    Firmware { name: RUST, prefix: "plain/", computes: |work| !work.is_f32 };
 
 /// Compiler target and features of a core; features differ in memory and in kernels only, so that
 /// cores with one target share one build of `core`.
@@ -25,9 +39,9 @@ fn target(core: &str) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-impl Contestant for Elbow {
+impl Contestant for Firmware {
     fn name(&self) -> &'static str {
-        ELBOW
+        self.name
     }
 
     fn images(
@@ -35,16 +49,20 @@ impl Contestant for Elbow {
         machine: &'static Machine,
         works: &[&'static Workload],
     ) -> Result<Vec<Image>, Error> {
-        let works = works.iter().copied().filter(|work| WORKS.contains(&work.name));
+        let works = works.iter().copied().filter(|work| (self.computes)(work));
         let works: Vec<&'static Workload> = works.collect();
         if works.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(vec![Image { path: elbow_image(machine)?, works }])
+        Ok(vec![Image { path: elbow_image(machine)?, prefix: self.prefix, works }])
     }
 
     fn note(&self) -> String {
-        format!("{ELBOW}: firmware/bench; {}, opt-level 3, fat LTO, one codegen unit", compiler())
+        format!(
+            "{}: firmware/bench; {}, opt-level 3, fat LTO, one codegen unit",
+            self.name,
+            compiler()
+        )
     }
 }
 

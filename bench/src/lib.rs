@@ -90,7 +90,8 @@ fn rows(
         eprintln!("{} on {}: {}", contestant.name(), machine.core, names(&image.works));
         let meter = Meter::new(machine, &image.path)?;
         for work in image.works {
-            let measured = meter.measure(work.name, &look(work, machine))?;
+            let measured =
+                meter.measure(&format!("{}{}", image.prefix, work.name), &look(work, machine))?;
             rows.push(Row { core: machine.core, work, who: contestant.name(), measured });
         }
     }

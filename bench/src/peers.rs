@@ -78,7 +78,7 @@ impl Contestant for Peer {
         let image = |works: &[&'static Workload]| {
             let name = self.file_name(works);
             let path = gcc::build(machine, &name, &self.sources(works)?, &fetch::folder())?;
-            Ok(Image { path, works: works.to_vec() })
+            Ok(Image { path, prefix: "", works: works.to_vec() })
         };
         works.chunks(each).map(image).collect()
     }

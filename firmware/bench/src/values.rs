@@ -21,6 +21,11 @@ impl Values {
         self.0
     }
 
+    /// Uniform on all bytes.
+    pub fn byte(&mut self) -> i8 {
+        (self.word() as i32 >> 24) as i8
+    }
+
     /// Uniform on (-scale, scale), exact if `scale` is a power of two.
     pub fn float(&mut self, scale: f32) -> f32 {
         (self.word() as i32 >> 8) as f32 * (1.0 / 8_388_608.0) * scale

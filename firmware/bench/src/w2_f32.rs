@@ -83,7 +83,7 @@ impl Work for W2 {
         }
     }
 
-    fn is_right(&self) -> bool {
+    fn is_right(&mut self) -> bool {
         let expected = reference(&self.weights, &self.biases, &self.input);
         let largest = expected.iter().fold(0.0, |largest: f64, e| largest.max(e.abs()));
         let close = |(e, y): (&f64, &f32)| (e - f64::from(*y)).abs() <= TOLERANCE * largest;
