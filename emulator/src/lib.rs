@@ -28,6 +28,6 @@ pub use elbow_toolchain::Error;
 pub use machine::{MACHINES, Machine, Memory, machine};
 pub use measure::{Look, Measured, Meter};
 pub use run::{Report, run};
-pub use thumb::{Class, class, is_wide};
+pub use thumb::{Class, FloatKind, class, is_wide};
 pub use timing::{CORTEX_M0, CORTEX_M3, CORTEX_M4, Timing};
 pub use trace::{Block, Trace, trace};

@@ -81,6 +81,7 @@ fn narrow(code: u16) -> Class {
         }
         0xb if code & 0xf500 == 0xb100 => Class::Branch,
         0xc => Class::List((code & 0xff).count_ones(), false),
+        0xd if code & 0x0e00 == 0x0e00 => Class::Simple, // udf, svc
         0xd | 0xe => Class::Branch,
         _ => Class::Simple,
     }
@@ -224,6 +225,7 @@ mod tests {
             ("it lt", 0xbfb8, 0, Class::Simple),
             ("cbz r0, .+4", 0xb100, 0, Class::Branch),
             ("bne .-10", 0xd1fb, 0, Class::Branch),
+            ("udf #0", 0xde00, 0, Class::Simple),
             ("bl", 0xf003, 0xfe61, Class::Call),
             ("beq.w", 0xf000, 0x8092, Class::Branch),
             ("dsb sy", 0xf3bf, 0x8f4f, Class::System),
