@@ -18,21 +18,26 @@ pub(crate) struct Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     CmsisNn,
-    /// Our loops, so many outputs at a time.
-    Plain(usize),
+    /// Our loops: outputs at a time, more flags.
+    Plain(usize, Option<&'static str>),
     Emlearn,
     Emx,
 }
 
 /// Every peer.
-pub(crate) const PEERS: [Source; 5] = [
+pub(crate) const PEERS: [Source; 6] = [
     Source {
         name: "CMSIS-NN",
         origin: "CMSIS-NN 4.0.0 of November 2022, in bakenn 1.0.0 (PyPI)",
         kind: Kind::CmsisNn,
     },
-    Source { name: "C, one row", origin: "a loop of our own", kind: Kind::Plain(1) },
-    Source { name: "C, four rows", origin: "a loop of our own", kind: Kind::Plain(4) },
+    Source { name: "C, one row", origin: "a loop of our own", kind: Kind::Plain(1, None) },
+    Source { name: "C, four rows", origin: "a loop of our own", kind: Kind::Plain(4, None) },
+    Source {
+        name: "C, four rows, not fused",
+        origin: "the same with -ffp-contract=off",
+        kind: Kind::Plain(4, Some("-ffp-contract=off")),
+    },
     Source { name: "emlearn", origin: "eml_net.h of emlearn 0.23.2 (PyPI)", kind: Kind::Emlearn },
     Source {
         name: "emx-onnx-cgen",
@@ -46,7 +51,8 @@ impl Source {
     fn computes(&self, work: &Workload) -> bool {
         match self.kind {
             Kind::CmsisNn => !work.is_f32,
-            Kind::Plain(_) => true,
+            Kind::Plain(_, None) => true,
+            Kind::Plain(_, Some(_)) => work.is_f32,
             Kind::Emlearn => work.name == "W2-f32",
             Kind::Emx => work.is_f32,
         }
@@ -105,10 +111,13 @@ impl Peer {
     fn sources(&self, works: &[&Workload]) -> Result<Sources, Error> {
         let ours = |file: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(file);
         match self.source.kind {
-            Kind::Plain(rows) => Ok(Sources {
+            Kind::Plain(rows, flag) => Ok(Sources {
                 files: vec![ours("plain.c")],
                 includes: vec![],
-                flags: vec![format!("-DROWS={rows}")],
+                flags: [format!("-DROWS={rows}")]
+                    .into_iter()
+                    .chain(flag.map(String::from))
+                    .collect(),
             }),
             Kind::Emlearn => Ok(Sources {
                 files: vec![ours("emlearn.c")],

@@ -14,7 +14,7 @@ const EMPTY: (&str, u32) = ("empty", 1000);
 /// How a piece of work is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Turns of the first run; the second has twice as many.
+    /// Most turns of the first run; the second has twice as many.
     pub turns: u32,
     /// Whether executed blocks are read, for the cycles and for the exact count.
     pub blocks: bool,
@@ -26,6 +26,12 @@ impl Default for Look {
     fn default() -> Self {
         Self { turns: 10, blocks: true, seconds: 300 }
     }
+}
+
+/// Turns that are worth their time: at least three.
+fn enough(instructions: u64) -> u32 {
+    const INSTRUCTIONS: u64 = 10_000_000;
+    (INSTRUCTIONS / instructions.max(1)).clamp(3, 1000) as u32
 }
 
 /// What a piece of work takes.
@@ -69,15 +75,16 @@ impl Meter {
     ///
     /// As for [`Meter::new`], and where the two ways of counting disagree.
     pub fn measure(&self, work: &str, look: &Look) -> Result<Measured, Error> {
-        let (ticks, check) = self.by_ticks(work, look)?;
-        let ticks = ticks - self.ticks;
         if !look.blocks {
-            let instructions = ticks.round().max(0.0) as u64;
+            let (ticks, check) = self.by_ticks(work, look)?;
+            let instructions = (ticks - self.ticks).round().max(0.0) as u64;
             return Ok(Measured { instructions, cycles: None, check });
         }
         let (instructions, cycles) = self.by_blocks(work, look)?;
         let instructions = instructions.saturating_sub(self.blocks.0);
-        self.agree(work, look, ticks, instructions)?;
+        let look = Look { turns: look.turns.min(enough(instructions)), ..*look };
+        let (ticks, check) = self.by_ticks(work, &look)?;
+        self.agree(work, &look, ticks - self.ticks, instructions)?;
         let cycles = self.machine.timing.map(|_| cycles.saturating_sub(self.blocks.1));
         Ok(Measured { instructions, cycles, check })
     }
