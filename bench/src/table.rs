@@ -93,6 +93,22 @@ impl Table {
         Ok(())
     }
 
+    /// Elbow against the best peer, where both are known.
+    fn write_ratios(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "\n| core | workload | fewer instructions than the best peer | fewer cycles |"
+        )?;
+        writeln!(f, "|---|---|---:|---:|")?;
+        for row in self.rows.iter().filter(|row| row.who == ELBOW) {
+            let best = self.to_beat(row.core, row.work);
+            let instructions = ratio(best.instructions, Some(row.measured.instructions));
+            let cycles = ratio(best.cycles, row.measured.cycles);
+            writeln!(f, "| {} | {} | {instructions} | {cycles} |", row.core, row.work.name)?;
+        }
+        Ok(())
+    }
+
     fn has(&self, core: &str, work: &Workload) -> bool {
         self.rows_of(core, work).next().is_some()
     }
@@ -105,6 +121,7 @@ impl Display for Table {
                 self.write_core(f, machine.core)?;
             }
         }
+        self.write_ratios(f)?;
         writeln!(f)?;
         for machine in MACHINES.iter().filter_map(|m| Some((m.core, m.timing?.source))) {
             writeln!(f, "- cycles on {}: estimate from {}, no wait states", machine.0, machine.1)?;
@@ -124,6 +141,12 @@ fn write_row(
     let cycles = cycles.map_or_else(String::new, thousands);
     let instructions = thousands(instructions);
     write!(f, "| {} | {who} | {instructions} | {per_mac:.3} | {cycles} |", work.name)
+}
+
+/// How many times the first is the second.
+fn ratio(peer: Option<u64>, ours: Option<u64>) -> String {
+    let ratio = |(peer, ours)| format!("{:.2}x", peer as f64 / ours as f64);
+    peer.zip(ours).map_or_else(String::new, ratio)
 }
 
 /// A number with a comma every three digits.
@@ -168,6 +191,13 @@ mod tests {
         assert_eq!(own_rule.agrees(), Ok(()));
         let wrong = table(vec![row(RUST, 1, None, "aa"), row(ELBOW, 1, None, "ab")]);
         assert!(wrong.agrees().is_err());
+    }
+
+    #[test]
+    fn elbow_is_set_against_the_best_peer() {
+        let rows = vec![row("peer", 600_000, None, "aa"), row(ELBOW, 289_820, Some(359_714), "ab")];
+        let text = table(rows).to_string();
+        assert!(text.contains("| m4 | W2 | 2.00x | 2.00x |"), "{text}");
     }
 
     #[test]
