@@ -95,6 +95,9 @@ impl Table {
 
     /// Elbow against the best peer, where both are known.
     fn write_ratios(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if !self.rows.iter().any(|row| row.who == ELBOW) {
+            return Ok(());
+        }
         writeln!(
             f,
             "\n| core | workload | fewer instructions than the best peer | fewer cycles |"
