@@ -31,7 +31,8 @@ pub const COMPILER_TARGETS: [&str; 4] = [CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX
 pub struct Error(String);
 
 impl Error {
-    fn new(message: impl Into<String>) -> Self {
+    /// An error with a message that names the cure.
+    pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }

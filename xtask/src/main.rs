@@ -1,8 +1,9 @@
-//! `cargo xtask demo`, `test`, `proof`, `onnx`: from a fresh machine to the result.
+//! `cargo xtask demo`, `test`, `proof`, `onnx`, `bench`: from a fresh machine to the result.
 //!
 //! Exit codes: 0 done, 1 a step failed, 2 usage, 3 the machine lacks something, with the commands
 //! that bring it.
 
+mod bench;
 mod onnx;
 mod steps;
 
@@ -19,7 +20,9 @@ usage: cargo xtask COMMAND
   demo   stream the shipped recording through an emulated board: posteriors, scores, parity, picture
   test   everything that must hold: format, lints, docs, tests, proof images, emulated devices
   proof  only the images that link if no panic is reachable
-  onnx   only ONNX's own node tests";
+  onnx   only ONNX's own node tests
+  bench  instructions and estimated cycles of the workloads, as a table in Markdown:
+         [--target m0,m3,m4,m7,m33,m55] [--work W1-128,W2,...] [--peers] [--cmsis-nn CHECKOUT] [--accept]";
 
 const FAILED: u8 = 1;
 const USED_WRONGLY: u8 = 2;
@@ -27,9 +30,15 @@ const LACKING: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(("bench", rest)) = arguments.split_first().map(|(a, rest)| (a.as_str(), rest)) {
+        return bench::main(rest);
+    }
     let (steps, needs) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["demo"] => (steps::demo(), &[Need::Compilers(&[CORTEX_M4]), Need::Emulator][..]),
-        ["test"] => (steps::test(), &[EVERY_COMPILER, Need::Emulator, Need::NodeTests][..]),
+        ["test"] => (
+            steps::test(),
+            &[EVERY_COMPILER, Need::Emulator, Need::NodeTests, Need::PeerCompiler][..],
+        ),
         ["proof"] => (steps::proof(), &[EVERY_COMPILER][..]),
         ["onnx"] => (steps::onnx(), &[Need::NodeTests][..]),
         ["help" | "--help" | "-h"] => {
@@ -58,6 +67,7 @@ enum Need {
     Compilers(&'static [&'static str]),
     Emulator,
     NodeTests,
+    PeerCompiler,
 }
 
 const EVERY_COMPILER: Need = Need::Compilers(&COMPILER_TARGETS);
@@ -87,6 +97,9 @@ fn bring(needs: &[Need]) -> Result<(), Error> {
     let emulating = needs.contains(&Need::Emulator);
     if emulating {
         missing.extend(missing_emulator());
+    }
+    if needs.contains(&Need::PeerCompiler) {
+        missing.extend(elbow_bench::missing_gcc());
     }
     install(&missing)?;
     for target in targets {

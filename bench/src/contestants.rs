@@ -1,0 +1,50 @@
+//! Who computes the workloads.
+
+use crate::elbow::{OURS, PLAIN};
+use crate::peers::{PEERS, Peer};
+use crate::{Error, Options, Workload};
+use elbow_emulator::Machine;
+use std::path::PathBuf;
+
+/// Somebody with an image that computes workloads.
+pub trait Contestant {
+    /// A name for the table.
+    fn name(&self) -> &'static str;
+
+    /// Images for a machine, each with those of the workloads that it computes.
+    ///
+    /// # Errors
+    ///
+    /// Where a source or a compiler is missing, or does not build.
+    fn images(
+        &self,
+        machine: &'static Machine,
+        works: &[&'static Workload],
+    ) -> Result<Vec<Image>, Error>;
+
+    /// Version, compiler and flags.
+    fn note(&self) -> String;
+}
+
+/// An image that speaks the protocol of `elbow-emulator`.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is in front of a workload's name on its command line.
+    pub prefix: &'static str,
+    /// What it computes.
+    pub works: Vec<&'static Workload>,
+}
+
+/// Elbow, and its peers where they are wanted.
+pub fn contestants(options: &Options) -> Vec<Box<dyn Contestant>> {
+    let mut all: Vec<Box<dyn Contestant>> = vec![Box::new(OURS)];
+    if options.peers {
+        all.push(Box::new(PLAIN));
+        for peer in &PEERS {
+            all.push(Box::new(Peer { source: peer, cmsis_nn: options.cmsis_nn.clone() }));
+        }
+    }
+    all
+}

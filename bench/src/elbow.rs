@@ -1,0 +1,96 @@
+//! Elbow's own image, `firmware/bench`, which computes each workload in a module of its own. It also
+//! holds the plain loops that Elbow's integers are compared with.
+
+use crate::table::{ELBOW, RUST};
+use crate::{Contestant, Error, Image, Workload, fetch};
+use elbow_emulator::Machine;
+use elbow_toolchain::{Build, Compiler, build_firmware};
+use std::path::{Path, PathBuf};
+
+/// The workloads that Elbow computes in `firmware/bench`. A new one is added here.
+const WORKS: [&str; 1] = ["W2-f32"];
+
+/// A contestant of `firmware/bench`.
+#[derive(Debug)]
+pub(crate) struct Firmware {
+    name: &'static str,
+    /// What is in front of a workload's name on the command line.
+    prefix: &'static str,
+    computes: fn(&Workload) -> bool,
+}
+
+/// Elbow.
+pub(crate) const OURS: Firmware =
+    Firmware { name: ELBOW, prefix: "", computes: |work| WORKS.contains(&work.name) };
+
+/// Plain loops in Rust, with Elbow's rounding rule.
+pub(crate) const PLAIN: Firmware =
+    Firmware { name: RUST, prefix: "plain/", computes: |work| !work.is_f32 };
+
+/// Compiler target and features of a core; features differ in memory and in kernels only, so that
+/// cores with one target share one build of `core`.
+fn target(core: &str) -> (&'static str, &'static [&'static str]) {
+    match core {
+        "m0" => ("thumbv6m-none-eabi", &[]),
+        "m3" => ("thumbv7m-none-eabi", &[]),
+        "m4" | "m7" => ("thumbv7em-none-eabihf", &[]),
+        "m33" => ("thumbv8m.main-none-eabihf", &["an505"]),
+        _ => ("thumbv8m.main-none-eabihf", &["an547"]),
+    }
+}
+
+impl Contestant for Firmware {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn images(
+        &self,
+        machine: &'static Machine,
+        works: &[&'static Workload],
+    ) -> Result<Vec<Image>, Error> {
+        let works = works.iter().copied().filter(|work| (self.computes)(work));
+        let works: Vec<&'static Workload> = works.collect();
+        if works.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Image { path: elbow_image(machine)?, prefix: self.prefix, works }])
+    }
+
+    fn note(&self) -> String {
+        format!(
+            "{}: firmware/bench; {}, opt-level 3, fat LTO, one codegen unit",
+            self.name,
+            compiler()
+        )
+    }
+}
+
+/// What the compiler of Elbow's images says of itself.
+pub(crate) fn compiler() -> String {
+    Compiler::find(target("m4").0).map(Compiler::version).unwrap_or_default()
+}
+
+/// Builds `firmware/bench` for a machine, and keeps it where the next machine's does not overwrite it.
+///
+/// # Errors
+///
+/// Where there is no compiler for the machine's core, or the build fails.
+pub fn elbow_image(machine: &Machine) -> Result<PathBuf, Error> {
+    let firmware = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware");
+    let (target, features) = target(machine.core);
+    let built = build_firmware(&Build {
+        folder: &firmware,
+        package: "bench",
+        target,
+        profile: "release",
+        features,
+        models: None,
+    })?;
+    let folder = fetch::folder().join(format!("elbow-{}", machine.core));
+    let kept = folder.join("image.elf");
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::copy(&built, &kept))
+        .map_err(|error| Error::new(format!("{}: {error}", kept.display())))?;
+    Ok(kept)
+}

@@ -1,0 +1,71 @@
+//! Libraries of the peers, from Python's package registry into `target/peers`.
+
+use crate::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// CMSIS-NN comes inside this package, with its sources pinned.
+pub(crate) const BAKENN: &str = "bakenn==1.0.0";
+pub(crate) const EMLEARN: &str = "emlearn==0.23.2";
+pub(crate) const EMX: &str = "emx-onnx-cgen==1.4.0";
+
+/// Where all of it goes.
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers")
+}
+
+/// The files of a package, without what it depends on, unpacked into a folder of its own.
+pub(crate) fn unpacked(package: &str) -> Result<PathBuf, Error> {
+    let folder = folder().join("packages").join(package.replace("==", "-"));
+    fetched(&folder, package, |folder| {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+        run(pip
+            .args(["--no-compile", "--root-user-action=ignore", "--target"])
+            .arg(folder)
+            .arg(package))
+    })?;
+    Ok(folder)
+}
+
+/// The Python of an environment with a package and what it depends on.
+pub(crate) fn environment(package: &str) -> Result<PathBuf, Error> {
+    let folder = folder().join("environments").join(package.replace("==", "-"));
+    let python = folder.join("bin/python");
+    fetched(&folder, package, |folder| {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder)).map_err(
+            |error| {
+                Error::new(format!("{error}\non Debian, as root: apt-get install python3-venv"))
+            },
+        )?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        run(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]))
+    })?;
+    Ok(python)
+}
+
+/// Fills a folder once; a stamp says with what.
+fn fetched(
+    folder: &Path,
+    package: &str,
+    fill: impl FnOnce(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let stamp = folder.join("fetched");
+    if std::fs::read_to_string(&stamp).is_ok_and(|text| text == package) {
+        return Ok(());
+    }
+    fill(folder)?;
+    std::fs::write(&stamp, package)
+        .map_err(|error| Error::new(format!("{}: {error}", stamp.display())))
+}
+
+/// Runs a command, saying so; its output goes to stderr.
+pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
+    let line = format!("{command:?}").replace('"', "");
+    eprintln!("+ {line}");
+    match command.stdin(Stdio::null()).stdout(std::io::stderr()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Error::new(format!("`{line}` failed ({status})"))),
+        Err(error) => Err(Error::new(format!("`{line}`: {error}"))),
+    }
+}

@@ -1,0 +1,110 @@
+//! Workloads on Elbow and on its peers: instructions and estimated cycles on six Cortex-M cores.
+//!
+//! | File | Does |
+//! |---|---|
+//! | `workloads` | what is computed: W1 to W4 |
+//! | `contestants` | who computes it: the table where a new one is added |
+//! | `peers` | images of the peers, in C, each with its own loops or a library's |
+//! | `elbow` | the image of `firmware/bench` |
+//! | `counts` | what Elbow took when it was last accepted: `counts.txt` |
+//! | `fetch` | libraries from the package registries, into `target/peers` |
+//! | `gcc` | the C compiler, and its flags per core |
+//! | `published` | figures that were measured once with newer sources than a registry has |
+//! | `table` | rows, the figures to beat, Markdown |
+//!
+//! `c/` holds the peers' harness. Every image makes weights and input from one seed, runs the
+//! kernel, and compares the output with a plain reference before it says `PASS`; see
+//! `elbow-emulator` for the protocol. Nothing of a peer is kept in the repository.
+//!
+//! A member of the workspace, so that format, lints and tests cover it; nothing that is shipped
+//! depends on it. `cargo xtask bench` runs it.
+
+mod contestants;
+mod counts;
+mod elbow;
+mod fetch;
+mod gcc;
+mod peers;
+pub mod published;
+mod table;
+mod workloads;
+
+pub use contestants::{Contestant, Image, contestants};
+pub use counts::Counts;
+pub use elbow::elbow_image;
+pub use elbow_toolchain::Error;
+pub use gcc::missing_gcc;
+pub use table::{Row, Table};
+pub use workloads::{WORKLOADS, Workload, workload};
+
+use elbow_emulator::{Look, MACHINES, Machine, Meter};
+use std::path::PathBuf;
+
+/// The cores that are measured.
+pub const CORES: [&str; 6] = ["m0", "m3", "m4", "m7", "m33", "m55"];
+
+/// What a run of the bench is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Cores; all where there is none.
+    pub cores: Vec<String>,
+    /// Workloads; all where there is none.
+    pub works: Vec<String>,
+    /// Whether the peers run too.
+    pub peers: bool,
+    /// A checkout of CMSIS-NN 7 that stands in for the one of the registry.
+    pub cmsis_nn: Option<PathBuf>,
+}
+
+/// Measures what is asked for, saying on stderr what it does.
+///
+/// # Errors
+///
+/// Where something is missing, fails to build or to run, or computes something else.
+pub fn bench(options: &Options) -> Result<Table, Error> {
+    let mut table = Table::default();
+    for contestant in contestants(options) {
+        for machine in MACHINES.iter().filter(|m| is_asked(&options.cores, m.core)) {
+            table.rows.extend(rows(contestant.as_ref(), machine, options)?);
+        }
+        table.notes.push(contestant.note());
+    }
+    table.agrees()?;
+    Ok(table)
+}
+
+fn is_asked(list: &[String], name: &str) -> bool {
+    list.is_empty() || list.iter().any(|asked| asked == name)
+}
+
+/// What one contestant takes on one machine.
+fn rows(
+    contestant: &dyn Contestant,
+    machine: &'static Machine,
+    options: &Options,
+) -> Result<Vec<Row>, Error> {
+    let asked = |work: &&Workload| is_asked(&options.works, work.name);
+    let works: Vec<&Workload> = WORKLOADS.iter().filter(asked).collect();
+    let mut rows = Vec::new();
+    for image in contestant.images(machine, &works)? {
+        eprintln!("{} on {}: {}", contestant.name(), machine.core, names(&image.works));
+        let meter = Meter::new(machine, &image.path)?;
+        for work in image.works {
+            let measured =
+                meter.measure(&format!("{}{}", image.prefix, work.name), &look(work, machine))?;
+            rows.push(Row { core: machine.core, work, who: contestant.name(), measured });
+        }
+    }
+    Ok(rows)
+}
+
+fn names(works: &[&Workload]) -> String {
+    works.iter().map(|work| work.name).collect::<Vec<_>>().join(", ")
+}
+
+/// Soft floats take tens of millions of instructions: a few turns are exact enough, and a log of
+/// their blocks would take minutes.
+fn look(work: &Workload, machine: &Machine) -> Look {
+    let soft = work.is_f32 && ["m0", "m3"].contains(&machine.core);
+    if soft { Look { turns: 4, blocks: false, ..Look::default() } } else { Look::default() }
+}

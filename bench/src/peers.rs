@@ -1,0 +1,172 @@
+//! The peers: sources, and what they can compute.
+
+use crate::gcc::{self, Sources};
+use crate::{Contestant, Error, Image, Workload, fetch};
+use elbow_emulator::Machine;
+use std::path::{Path, PathBuf};
+
+/// Where a peer's kernels come from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Name in the table.
+    pub name: &'static str,
+    /// Package and version, or who wrote it.
+    pub origin: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    CmsisNn,
+    /// Our loops: outputs at a time, more flags.
+    Plain(usize, Option<&'static str>),
+    Emlearn,
+    Emx,
+}
+
+/// Every peer.
+pub(crate) const PEERS: [Source; 6] = [
+    Source {
+        name: "CMSIS-NN",
+        origin: "CMSIS-NN 4.0.0 of November 2022, in bakenn 1.0.0 (PyPI)",
+        kind: Kind::CmsisNn,
+    },
+    Source { name: "C, one row", origin: "a loop of our own", kind: Kind::Plain(1, None) },
+    Source { name: "C, four rows", origin: "a loop of our own", kind: Kind::Plain(4, None) },
+    Source {
+        name: "C, four rows, not fused",
+        origin: "the same with -ffp-contract=off",
+        kind: Kind::Plain(4, Some("-ffp-contract=off")),
+    },
+    Source { name: "emlearn", origin: "eml_net.h of emlearn 0.23.2 (PyPI)", kind: Kind::Emlearn },
+    Source {
+        name: "emx-onnx-cgen",
+        origin: "C that emx-onnx-cgen 1.4.0 (PyPI) writes from ONNX",
+        kind: Kind::Emx,
+    },
+];
+
+impl Source {
+    /// Whether it has kernels for a workload.
+    fn computes(&self, work: &Workload) -> bool {
+        match self.kind {
+            Kind::CmsisNn => !work.is_f32,
+            Kind::Plain(_, None) => true,
+            Kind::Plain(_, Some(_)) => work.is_f32,
+            Kind::Emlearn => work.name == "W2-f32",
+            Kind::Emx => work.is_f32,
+        }
+    }
+}
+
+/// A peer that is asked to compute.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub source: &'static Source,
+    /// A newer CMSIS-NN than the registry's.
+    pub cmsis_nn: Option<PathBuf>,
+}
+
+impl Contestant for Peer {
+    fn name(&self) -> &'static str {
+        self.source.name
+    }
+
+    fn images(
+        &self,
+        machine: &'static Machine,
+        works: &[&'static Workload],
+    ) -> Result<Vec<Image>, Error> {
+        let works = works.iter().copied().filter(|work| self.source.computes(work));
+        let works: Vec<&'static Workload> = works.collect();
+        // Generated code is one model, so that an image holds one workload.
+        let each = if self.source.kind == Kind::Emx { 1 } else { works.len().max(1) };
+        let image = |works: &[&'static Workload]| {
+            let name = self.file_name(works);
+            let path = gcc::build(machine, &name, &self.sources(works)?, &fetch::folder())?;
+            Ok(Image { path, prefix: "", works: works.to_vec() })
+        };
+        works.chunks(each).map(image).collect()
+    }
+
+    fn note(&self) -> String {
+        let origin = match (&self.cmsis_nn, self.source.kind) {
+            (Some(folder), Kind::CmsisNn) => format!("CMSIS-NN in {}", folder.display()),
+            _ => self.source.origin.to_owned(),
+        };
+        let compiler = gcc::version().unwrap_or_default();
+        format!("{}: {origin}; {compiler}, {}", self.source.name, gcc::FLAGS.join(" "))
+    }
+}
+
+impl Peer {
+    fn file_name(&self, works: &[&Workload]) -> String {
+        let name = self.source.name.to_lowercase().replace(", ", "-").replace(' ', "-");
+        match (self.source.kind, works) {
+            (Kind::Emx, [work]) => format!("{name}-{}", work.name),
+            _ => name,
+        }
+    }
+
+    fn sources(&self, works: &[&Workload]) -> Result<Sources, Error> {
+        let ours = |file: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(file);
+        match self.source.kind {
+            Kind::Plain(rows, flag) => Ok(Sources {
+                files: vec![ours("plain.c")],
+                includes: vec![],
+                flags: [format!("-DROWS={rows}")]
+                    .into_iter()
+                    .chain(flag.map(String::from))
+                    .collect(),
+            }),
+            Kind::Emlearn => Ok(Sources {
+                files: vec![ours("emlearn.c")],
+                includes: vec![fetch::unpacked(fetch::EMLEARN)?.join("emlearn")],
+                flags: vec![],
+            }),
+            Kind::CmsisNn => cmsis_nn(ours("cmsis_nn.c"), self.cmsis_nn.as_deref()),
+            Kind::Emx => emx(ours("emx.c"), works),
+        }
+    }
+}
+
+/// CMSIS-NN's kernels, out of the package or out of a checkout; the core's headers are the package's.
+fn cmsis_nn(ours: PathBuf, checkout: Option<&Path>) -> Result<Sources, Error> {
+    let vendor = fetch::unpacked(fetch::BAKENN)?.join("bakenn/backend/cmsis_nn/vendor");
+    let root = checkout.map_or_else(|| vendor.join("cmsis_nn"), Path::to_path_buf);
+    let mut files = vec![ours];
+    for part in ["ConvolutionFunctions", "FullyConnectedFunctions", "NNSupportFunctions"] {
+        files.extend(c_files(&root.join("Source").join(part))?);
+    }
+    let includes = vec![root.join("Include"), vendor.join("cmsis_core/Include")];
+    let flags = checkout.map(|_| "-DCMSIS_NN_7".to_owned()).into_iter().collect();
+    Ok(Sources { files, includes, flags })
+}
+
+/// C files of a folder but those of other number formats, which want headers of their own.
+fn c_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |error| Error::new(format!("{}: {error}", folder.display()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let other = ["f16", "f32", "s4", "transpose"].iter().any(|format| name.contains(format));
+        if name.ends_with(".c") && !other {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The C that the generator writes from an ONNX file of the workload.
+fn emx(ours: PathBuf, works: &[&Workload]) -> Result<Sources, Error> {
+    let name = works.first().map_or("", |work| work.name);
+    let folder = fetch::folder().join("emx").join(name);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("emx.py");
+    if !folder.join("model.c").exists() {
+        let python = fetch::environment(fetch::EMX)?;
+        fetch::run(std::process::Command::new(python).arg(script).arg(name).arg(&folder))?;
+    }
+    Ok(Sources { files: vec![ours, folder.join("model.c")], includes: vec![folder], flags: vec![] })
+}

@@ -1,0 +1,212 @@
+//! What was measured, and the figures to beat.
+
+use crate::published::published;
+use crate::{Error, WORKLOADS, Workload};
+use elbow_emulator::{MACHINES, Measured};
+use std::fmt::{self, Display, Formatter};
+
+/// Elbow's name in the table.
+pub(crate) const ELBOW: &str = "Elbow";
+
+/// The name of the plain loops that round as Elbow does.
+pub(crate) const RUST: &str = "Rust, one row";
+
+/// What one contestant takes for one workload on one core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The core.
+    pub core: &'static str,
+    /// The workload.
+    pub work: &'static Workload,
+    /// The contestant.
+    pub who: &'static str,
+    /// Its figures.
+    pub measured: Measured,
+}
+
+/// All rows of a run. Prints as Markdown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// In the order of measuring.
+    pub rows: Vec<Row>,
+    /// Versions, compilers and flags.
+    pub notes: Vec<String>,
+}
+
+/// The smallest figures of any peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ToBeat {
+    /// Instructions.
+    pub instructions: Option<u64>,
+    /// Estimate of cycles.
+    pub cycles: Option<u64>,
+}
+
+impl Table {
+    /// What the best peer takes: of this run, and for integers of a newer CMSIS-NN.
+    pub fn to_beat(&self, core: &str, work: &Workload) -> ToBeat {
+        let peers = self.rows_of(core, work).filter(|row| row.who != ELBOW);
+        let measured = peers.map(|row| (Some(row.measured.instructions), row.measured.cycles));
+        let newer = published(core, work.name).map(|p| (Some(p.instructions), p.cycles));
+        let all: Vec<_> = measured.chain(newer).collect();
+        ToBeat {
+            instructions: all.iter().filter_map(|figure| figure.0).min(),
+            cycles: all.iter().filter_map(|figure| figure.1).min(),
+        }
+    }
+
+    /// Whether all who round alike computed the same integers: Elbow and the plain loops in Rust
+    /// once, the others twice, as TFLite does.
+    pub(crate) fn agrees(&self) -> Result<(), Error> {
+        let once = |row: &Row| [ELBOW, RUST].contains(&row.who);
+        for work in WORKLOADS.iter().filter(|work| !work.is_f32) {
+            for rounds_once in [false, true] {
+                let alike = |row: &&Row| row.work == work && once(row) == rounds_once;
+                let rows = self.rows.iter().filter(alike);
+                let mut checks: Vec<_> = rows.map(|row| &row.measured.check).collect();
+                checks.dedup();
+                if checks.len() > 1 {
+                    return Err(Error::new(format!("{}: outputs differ: {checks:?}", work.name)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn rows_of<'a>(&'a self, core: &'a str, work: &'a Workload) -> impl Iterator<Item = &'a Row> {
+        self.rows.iter().filter(move |row| row.core == core && row.work == work)
+    }
+
+    fn write_core(&self, f: &mut Formatter<'_>, core: &str) -> fmt::Result {
+        writeln!(f, "\n| {core} | who | instructions | per MAC | cycles (estimate) | output |")?;
+        writeln!(f, "|---|---|---:|---:|---:|---|")?;
+        for work in &WORKLOADS {
+            for row in self.rows_of(core, work) {
+                write_row(f, work, row.who, row.measured.instructions, row.measured.cycles)?;
+                writeln!(f, " {} |", row.measured.check)?;
+            }
+            if let Some(p) = published(core, work.name).filter(|_| self.has(core, work)) {
+                write_row(f, work, "CMSIS-NN of July 2026", p.instructions, p.cycles)?;
+                writeln!(f, " |")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Elbow against the best peer, where both are known.
+    fn write_ratios(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if !self.rows.iter().any(|row| row.who == ELBOW) {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\n| core | workload | fewer instructions than the best peer | fewer cycles |"
+        )?;
+        writeln!(f, "|---|---|---:|---:|")?;
+        for row in self.rows.iter().filter(|row| row.who == ELBOW) {
+            let best = self.to_beat(row.core, row.work);
+            let instructions = ratio(best.instructions, Some(row.measured.instructions));
+            let cycles = ratio(best.cycles, row.measured.cycles);
+            writeln!(f, "| {} | {} | {instructions} | {cycles} |", row.core, row.work.name)?;
+        }
+        Ok(())
+    }
+
+    fn has(&self, core: &str, work: &Workload) -> bool {
+        self.rows_of(core, work).next().is_some()
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for machine in &MACHINES {
+            if self.rows.iter().any(|row| row.core == machine.core) {
+                self.write_core(f, machine.core)?;
+            }
+        }
+        self.write_ratios(f)?;
+        writeln!(f)?;
+        for machine in MACHINES.iter().filter_map(|m| Some((m.core, m.timing?.source))) {
+            writeln!(f, "- cycles on {}: estimate from {}, no wait states", machine.0, machine.1)?;
+        }
+        self.notes.iter().try_for_each(|note| writeln!(f, "- {note}"))
+    }
+}
+
+fn write_row(
+    f: &mut Formatter<'_>,
+    work: &Workload,
+    who: &str,
+    instructions: u64,
+    cycles: Option<u64>,
+) -> fmt::Result {
+    let per_mac = instructions as f64 / work.macs as f64;
+    let cycles = cycles.map_or_else(String::new, thousands);
+    let instructions = thousands(instructions);
+    write!(f, "| {} | {who} | {instructions} | {per_mac:.3} | {cycles} |", work.name)
+}
+
+/// How many times the first is the second.
+fn ratio(peer: Option<u64>, ours: Option<u64>) -> String {
+    let ratio = |(peer, ours)| format!("{:.2}x", peer as f64 / ours as f64);
+    peer.zip(ours).map_or_else(String::new, ratio)
+}
+
+/// A number with a comma every three digits.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
+    let groups = rest.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group));
+    groups.fold(first.to_owned(), |text, group| text + "," + &group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload;
+
+    fn row(who: &'static str, instructions: u64, cycles: Option<u64>, check: &str) -> Row {
+        let work = workload("W2").expect("a workload");
+        let check = check.to_owned();
+        Row { core: "m4", work, who, measured: Measured { instructions, cycles, check } }
+    }
+
+    fn table(rows: Vec<Row>) -> Table {
+        Table { rows, notes: vec![] }
+    }
+
+    #[test]
+    fn the_figure_to_beat_is_the_smaller_of_the_run_and_the_newer_source() {
+        let work = workload("W2").expect("a workload");
+        let slow = table(vec![row("peer", 600_000, Some(700_000), "")]);
+        let best = ToBeat { instructions: Some(579_640), cycles: Some(700_000) };
+        assert_eq!(slow.to_beat("m4", work), best);
+        let with_elbow = table(vec![row(ELBOW, 1, Some(1), "")]);
+        let best = ToBeat { instructions: Some(579_640), cycles: Some(719_428) };
+        assert_eq!(with_elbow.to_beat("m4", work), best);
+    }
+
+    #[test]
+    fn peers_that_compute_something_else_are_noticed() {
+        let differ = table(vec![row("one", 1, None, "aa"), row("two", 1, None, "ab")]);
+        assert!(differ.agrees().expect_err("they differ").to_string().contains("W2"));
+        let own_rule = table(vec![row("one", 1, None, "aa"), row(ELBOW, 1, None, "ab")]);
+        assert_eq!(own_rule.agrees(), Ok(()));
+        let wrong = table(vec![row(RUST, 1, None, "aa"), row(ELBOW, 1, None, "ab")]);
+        assert!(wrong.agrees().is_err());
+    }
+
+    #[test]
+    fn elbow_is_set_against_the_best_peer() {
+        let rows = vec![row("peer", 600_000, None, "aa"), row(ELBOW, 289_820, Some(359_714), "ab")];
+        let text = table(rows).to_string();
+        assert!(text.contains("| m4 | W2 | 2.00x | 2.00x |"), "{text}");
+    }
+
+    #[test]
+    fn figures_are_printed_with_their_share_per_product() {
+        let text = table(vec![row("peer", 264_192, Some(1_234_567), "88f83776")]).to_string();
+        assert!(text.contains("| W2 | peer | 264,192 | 1.000 | 1,234,567 | 88f83776 |"), "{text}");
+        assert!(text.contains("| W2 | CMSIS-NN of July 2026 | 579,640 |"), "{text}");
+    }
+}

@@ -1,0 +1,31 @@
+//! Counting is right: a loop of known length, and Elbow's own counts as they were accepted.
+
+use elbow_bench::{Counts, Options, bench, elbow_image};
+use elbow_emulator::{Look, MACHINES, Meter};
+
+/// Instructions of the loop in `firmware/boards/bare`.
+const LOOP: u64 = 49_380;
+/// Three that make a number, one that does nothing, and 24,688 times `subs` and `bne`, all but the
+/// last of which are taken at two cycles more.
+const LOOP_CYCLES: u64 = 4 + 24_688 * 2 + 24_687 * 2;
+
+#[test]
+fn a_loop_of_known_length_is_read_back_exactly_on_every_core() {
+    for machine in &MACHINES {
+        let image = elbow_image(machine).expect("an image");
+        let meter = Meter::new(machine, &image).expect("an empty turn");
+        // `measure` fails where ticks and blocks disagree; 40 turns make a tick two instructions.
+        let measured = meter.measure("loop", &Look { turns: 40, ..Look::default() });
+        let measured = measured.expect("both ways of counting agree");
+        assert_eq!(measured.instructions, LOOP, "{}", machine.core);
+        let cycles = machine.timing.map(|_| LOOP_CYCLES);
+        assert_eq!(measured.cycles, cycles, "{}", machine.core);
+    }
+}
+
+#[test]
+fn elbow_takes_the_instructions_that_were_accepted() {
+    let table = bench(&Options::default()).expect("a table");
+    let differences = Counts::checked_in().expect("counts").differences(&Counts::of(&table));
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}

@@ -1,0 +1,133 @@
+//! Instructions and cycles of pieces of work.
+
+use crate::run::run;
+use crate::trace::trace;
+use crate::{Error, Machine};
+use std::path::{Path, PathBuf};
+
+/// Instructions of the calibration loop of an image.
+const CALIBRATION: f64 = 100_000.0;
+
+/// The work that does nothing, and turns of it, enough for a tenth of an instruction.
+const EMPTY: (&str, u32) = ("empty", 1000);
+
+/// How a piece of work is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Most turns of the first run; the second has twice as many.
+    pub turns: u32,
+    /// Whether executed blocks are read, for the cycles and for the exact count.
+    pub blocks: bool,
+    /// Longest run.
+    pub seconds: u32,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { turns: 10, blocks: true, seconds: 300 }
+    }
+}
+
+/// Turns that are worth their time: at least three.
+fn enough(instructions: u64) -> u32 {
+    const INSTRUCTIONS: u64 = 10_000_000;
+    (INSTRUCTIONS / instructions.max(1)).clamp(3, 1000) as u32
+}
+
+/// What a piece of work takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// Instructions: exact where blocks were read, otherwise to two ticks divided by the turns.
+    pub instructions: u64,
+    /// Estimate of cycles, where the core's timings are published and blocks were read.
+    pub cycles: Option<u64>,
+    /// CRC-32 of the output, as the image printed it.
+    pub check: String,
+}
+
+/// Measures the pieces of work of one image, less an empty turn of the loop around them.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    machine: &'static Machine,
+    image: PathBuf,
+    /// An empty turn by ticks, and between the markers by blocks.
+    ticks: f64,
+    blocks: (u64, u64),
+}
+
+impl Meter {
+    /// Measures the empty turn of an image, whose protocol is in the crate's documentation.
+    ///
+    /// # Errors
+    ///
+    /// Where the emulator is missing, the image does not pass, or its ticks are not instructions.
+    pub fn new(machine: &'static Machine, image: &Path) -> Result<Self, Error> {
+        let mut meter = Self { machine, image: image.to_owned(), ticks: 0.0, blocks: (0, 0) };
+        let look = Look { turns: EMPTY.1, ..Look::default() };
+        meter.ticks = meter.by_ticks(EMPTY.0, &look)?.0;
+        meter.blocks = meter.by_blocks(EMPTY.0, &look)?;
+        Ok(meter)
+    }
+
+    /// Measures a piece of work.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Meter::new`], and where the two ways of counting disagree.
+    pub fn measure(&self, work: &str, look: &Look) -> Result<Measured, Error> {
+        if !look.blocks {
+            let (ticks, check) = self.by_ticks(work, look)?;
+            let instructions = (ticks - self.ticks).round().max(0.0) as u64;
+            return Ok(Measured { instructions, cycles: None, check });
+        }
+        let (instructions, cycles) = self.by_blocks(work, look)?;
+        let instructions = instructions.saturating_sub(self.blocks.0);
+        let look = Look { turns: look.turns.min(enough(instructions)), ..*look };
+        let (ticks, check) = self.by_ticks(work, &look)?;
+        self.agree(work, &look, ticks - self.ticks, instructions)?;
+        let cycles = self.machine.timing.map(|_| cycles.saturating_sub(self.blocks.1));
+        Ok(Measured { instructions, cycles, check })
+    }
+
+    /// Instructions of one turn: `2 * turns` turns less `turns` turns. And the output's checksum.
+    fn by_ticks(&self, work: &str, look: &Look) -> Result<(f64, String), Error> {
+        let ticks = |turns: u32| {
+            let arguments = [work, &turns.to_string()];
+            let report = run(self.machine, &self.image, &arguments, look.seconds)?;
+            self.calibrated(report.number("calibration")?)?;
+            let check = report.word("check").unwrap_or_default().to_owned();
+            Ok::<_, Error>((report.number("ticks")?, check))
+        };
+        let (once, check) = ticks(look.turns)?;
+        let (twice, _) = ticks(2 * look.turns)?;
+        let turn = (twice as f64 - once as f64) / f64::from(look.turns);
+        Ok((turn * self.machine.tick, check))
+    }
+
+    /// Instructions and cycles between the markers, with one turn of the loop.
+    fn by_blocks(&self, work: &str, look: &Look) -> Result<(u64, u64), Error> {
+        let trace = trace(self.machine, &self.image, &[work, "1"], look.seconds)?;
+        Ok((trace.instructions(), self.machine.timing.map_or(0, |timing| trace.cycles(timing))))
+    }
+
+    /// Whether a tick is as many instructions as the machine's table says.
+    fn calibrated(&self, ticks: u64) -> Result<(), Error> {
+        let (tick, expected) = (CALIBRATION / ticks.max(1) as f64, self.machine.tick);
+        if (tick / expected - 1.0).abs() < 0.01 {
+            return Ok(());
+        }
+        let board = self.machine.board;
+        Err(Error::new(format!("{board}: {tick} instructions a tick, expected {expected}")))
+    }
+
+    /// Whether the sum over blocks is what the ticks say. A reading is good to a tick, so that the
+    /// difference of two is good to two, divided by the turns between them.
+    fn agree(&self, work: &str, look: &Look, ticks: f64, blocks: u64) -> Result<(), Error> {
+        let slack = 2.0 * self.machine.tick / f64::from(look.turns) + 0.5;
+        if (ticks - blocks as f64).abs() <= slack {
+            return Ok(());
+        }
+        let image = self.image.display();
+        Err(Error::new(format!("{image} {work}: {ticks} by ticks, {blocks} by blocks")))
+    }
+}

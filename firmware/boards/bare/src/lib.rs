@@ -1,0 +1,119 @@
+//! QEMU's Cortex-M machines without devices: text goes out and arguments come in by semihosting, and
+//! time is SysTick, which every core has.
+//!
+//! | Machine | Core | Feature |
+//! |---|---|---|
+//! | `mps2-an385`, `mps2-an386`, `mps2-an500` | M3 (and M0 code), M4F, M7 | |
+//! | `mps2-an505` | M33 | `an505` |
+//! | `mps3-an547` | M55; variables are in its large DRAM | `an547` |
+#![no_std]
+
+use core::fmt::Write;
+use cortex_m::peripheral::SYST;
+use cortex_m::peripheral::syst::SystClkSource;
+use cortex_m_semihosting::{debug, hio, nr, syscall1};
+
+#[cfg(all(feature = "an505", feature = "an547"))]
+compile_error!("an image runs on one machine: choose one of the features `an505` and `an547`");
+
+/// Longest command line.
+const LINE: usize = 120;
+
+/// SysTick counts down from here.
+const TOP: u32 = 0x00ff_ffff;
+
+/// The command line of the emulator.
+#[derive(Clone, Copy, Debug)]
+pub struct CommandLine([u8; LINE]);
+
+impl CommandLine {
+    /// Asks the host.
+    pub fn read() -> Self {
+        let mut line = [0_u8; LINE];
+        let mut block = [line.as_mut_ptr() as usize, LINE];
+        // SAFETY: SYS_GET_CMDLINE takes the address of two words, a buffer and its length, and
+        // writes a string with a zero at its end into the buffer; both live until it returns.
+        unsafe { syscall1(nr::GET_CMDLINE, block.as_mut_ptr() as usize) };
+        Self(line)
+    }
+
+    /// Its words.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        let text = self.0.split(|byte| *byte == 0).next().unwrap_or(&[]);
+        core::str::from_utf8(text).unwrap_or("").split_whitespace()
+    }
+}
+
+/// Ticks of the core clock; they are instructions under `-icount`.
+pub struct Ticks(SYST);
+
+impl Ticks {
+    /// Takes SysTick.
+    pub fn new(mut timer: SYST) -> Self {
+        timer.set_clock_source(SystClkSource::Core);
+        timer.set_reload(TOP);
+        Self(timer)
+    }
+
+    /// Counts from zero; a tick begins now.
+    #[inline(never)]
+    pub fn restart(&mut self) {
+        self.0.disable_counter();
+        self.0.clear_current();
+        self.0.enable_counter();
+    }
+
+    /// Ticks since the restart.
+    #[inline(never)]
+    pub fn read(&self) -> u32 {
+        TOP - SYST::get_current()
+    }
+
+    /// Ticks of 100,000 instructions.
+    pub fn calibrate(&mut self) -> u32 {
+        self.restart();
+        // SAFETY: two instructions that count a register of their own down to zero.
+        unsafe {
+            core::arch::asm!(
+                "2: subs {left}, #1",
+                "bne 2b",
+                left = inout(reg) 50_000_u32 => _,
+                options(nomem, nostack),
+            );
+        }
+        self.read()
+    }
+}
+
+/// Executes 49,380 instructions, for checking whoever counts them.
+#[inline(always)]
+pub fn known_loop() {
+    // SAFETY: counts a register of its own down to zero, from 24,688: 3 instructions make the
+    // number, 2 * 24,688 count, and one does nothing.
+    unsafe {
+        core::arch::asm!(
+            "movs {left}, #96",
+            "lsls {left}, {left}, #8",
+            "adds {left}, #112",
+            "2: subs {left}, #1",
+            "bne 2b",
+            "nop",
+            left = out(reg) _,
+            options(nomem, nostack),
+        );
+    }
+}
+
+/// Writes text to the host; what cannot be written is lost.
+pub fn print(text: core::fmt::Arguments<'_>) {
+    if let Ok(mut out) = hio::hstdout() {
+        let _ = out.write_fmt(text);
+    }
+}
+
+/// Ends the emulator.
+pub fn exit(passed: bool) -> ! {
+    loop {
+        debug::exit(if passed { debug::EXIT_SUCCESS } else { debug::EXIT_FAILURE });
+    }
+}

@@ -1,0 +1,100 @@
+//! `cargo xtask bench`: the workloads on Elbow and, where asked for, on its peers.
+
+use crate::{EVERY_COMPILER, FAILED, LACKING, Need, USAGE, USED_WRONGLY, bring};
+use elbow_bench::{Counts, Options, Table, WORKLOADS};
+use elbow_toolchain::Error;
+use std::process::ExitCode;
+
+/// Measures, and prints the table.
+pub fn main(arguments: &[String]) -> ExitCode {
+    let (options, accepting) = match parse(arguments) {
+        Ok(parsed) => parsed,
+        Err(message) => {
+            eprintln!("{message}\n{USAGE}");
+            return ExitCode::from(USED_WRONGLY);
+        }
+    };
+    let needs = [EVERY_COMPILER, Need::Emulator, Need::PeerCompiler];
+    if let Err(error) = bring(if options.peers { &needs } else { &needs[..2] }) {
+        eprintln!("{error}");
+        return ExitCode::from(LACKING);
+    }
+    match elbow_bench::bench(&options).and_then(|table| finish(&table, accepting)) {
+        Ok(differences) => {
+            differences.iter().for_each(|line| eprintln!("{line}"));
+            if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Prints the table, and accepts Elbow's counts or says how they differ from those accepted.
+fn finish(table: &Table, accepting: bool) -> Result<Vec<String>, Error> {
+    println!("{table}");
+    let counts = Counts::of(table);
+    if accepting {
+        return counts.accept().map(|()| Vec::new());
+    }
+    let accepted = Counts::checked_in()?;
+    if accepted.compiler != counts.compiler {
+        eprintln!("counts were accepted with {}, not compared", accepted.compiler);
+    }
+    Ok(accepted.differences(&counts))
+}
+
+/// What is asked for, and whether Elbow's counts are accepted.
+fn parse(arguments: &[String]) -> Result<(Options, bool), String> {
+    let (mut options, mut accepting) = (Options::default(), false);
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let mut value = || rest.next().ok_or_else(|| format!("{argument} what?"));
+        match argument.as_str() {
+            "--target" => options.cores = list(value()?, |name| core(name).is_some())?,
+            "--work" => options.works = list(value()?, |name| named(name).is_some())?,
+            "--peers" => options.peers = true,
+            "--accept" => accepting = true,
+            "--cmsis-nn" => options.cmsis_nn = Some(value()?.into()),
+            other => return Err(format!("what is {other}?")),
+        }
+    }
+    Ok((options, accepting))
+}
+
+fn core(name: &str) -> Option<&'static str> {
+    elbow_bench::CORES.into_iter().find(|core| *core == name)
+}
+
+fn named(name: &str) -> Option<&'static str> {
+    WORKLOADS.iter().map(|work| work.name).find(|work| *work == name)
+}
+
+/// Names kept apart by commas, each of which must be known.
+fn list(text: &str, known: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
+    match text.split(',').find(|name| !known(name)) {
+        Some(name) => Err(format!("what is {name}?")),
+        None => Ok(text.split(',').map(str::to_owned).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Options, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse(&words).map(|(options, _)| options)
+    }
+
+    #[test]
+    fn cores_and_workloads_are_lists_of_known_names() {
+        let options = parsed("--target m0,m55 --work W2 --peers").expect("options");
+        assert_eq!((&options.cores[..], options.peers), (&["m0".into(), "m55".into()][..], true));
+        assert_eq!(options.works, ["W2"]);
+        for line in ["--target m9", "--work W9", "--target", "--peer"] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+}
