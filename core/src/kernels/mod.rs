@@ -8,6 +8,7 @@
 mod activation;
 mod affine;
 mod along;
+mod arch;
 mod binary;
 mod conv;
 mod conv_transpose;
