@@ -132,10 +132,11 @@ impl<const P: usize> Panel<'_, P> {
         let width = self.s.output[1];
         let rows = Taps::at(row, 0, self.s);
         let within = self.walk(&rows, &Taps::inside(inside.start, 1, self.s));
+        let tiles = inside.start..(inside.end + 1).saturating_sub(TILE);
         let mut column = 0;
         while column < width {
-            let tile = column.min(inside.end.saturating_sub(TILE));
-            if inside.contains(&column) && inside.contains(&tile) {
+            let tile = column.min(tiles.end.saturating_sub(1));
+            if inside.contains(&column) && tiles.contains(&tile) {
                 let columns = Taps::inside(tile, 1, self.s);
                 self.sums::<TILE>(&within, &rows, &columns, row * width + tile, y);
                 column = tile + TILE;
