@@ -169,9 +169,13 @@ pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
 }
 
 /// The three loops of a walk in assembly: `$load` takes weights and inputs and steps to the next,
-/// `$jump` moves the inputs by `n`, `$add` adds the products to the sums in `$acc`.
+/// `$add` adds the products to the sums in `$acc`. `$count` puts the rounds of the innermost loop
+/// into `n`, `$jump` moves on behind it, `$leap` behind the loop around it.
 macro_rules! walk {
-    ($name:ident, $acc:literal, $load:expr, $jump:expr, $add:expr, $($x:ident = $nth:literal),*) => {
+    (
+        $name:ident, $acc:literal, $load:expr, $add:expr, $count:literal, $jump:expr, $leap:expr,
+        $($x:ident + $nth:literal),*; $($operand:ident = $field:ident[$index:literal]),*
+    ) => {
         /// # Safety
         ///
         /// The walk is not empty; the values that it reads of `x` and `w` and all sums of `acc` exist.
@@ -187,28 +191,31 @@ macro_rules! walk {
                     "2:",
                     "ldr {lines}, [{walk}, #4]",
                     "3:",
-                    "ldr {n}, [{walk}]",
-                    "4:",
-                    $load,
-                    "add {w}, {w}, {w_step}, lsl #2",
-                    $add,
+                    $count,
                     "subs {n}, {n}, #1",
-                    "bne 4b",
-                    "ldr {n}, [{walk}, #16]",
+                    "beq 5f",
+                    "4:", // two products
+                    $load,
+                    $add,
+                    $load,
+                    $add,
+                    "subs {n}, {n}, #2",
+                    "bgt 4b",
+                    "blt 6f",
+                    "5:", // the last of an odd number
+                    $load,
+                    $add,
+                    "6:",
                     $jump,
-                    "ldr {n}, [{walk}, #28]",
-                    "add {w}, {w}, {n}, lsl #2",
                     "subs {lines}, {lines}, #1",
                     "bne 3b",
-                    "ldr {n}, [{walk}, #20]",
-                    $jump,
-                    "ldr {n}, [{walk}, #32]",
-                    "add {w}, {w}, {n}, lsl #2",
+                    $leap,
                     "subs {acc}, {acc}, #1",
                     "bne 2b",
                     "pop {{{acc}}}",
                     concat!("vstmia {acc}, {{", $acc, "}}"),
-                    $($x = inout(reg) x.wrapping_add(walk.position.wrapping_mul($nth)) => _,)*
+                    $($x = inout(reg) x.wrapping_add($nth * walk.position) => _,)*
+                    $($operand = in(reg) walk.$field[$index],)*
                     w = inout(reg) w => _,
                     x_step = in(reg) walk.x_jumps[0],
                     w_step = in(reg) walk.w_jumps[0],
@@ -225,28 +232,74 @@ macro_rules! walk {
     };
 }
 
-/// Inputs of four positions into s20 to s23.
-macro_rules! load_four {
-    () => {
-        "vldr s20, [{x0}]
-         vldr s21, [{x1}]
-         vldr s22, [{x2}]
-         vldr s23, [{x3}]
-         add {x0}, {x0}, {x_step}, lsl #2
-         add {x1}, {x1}, {x_step}, lsl #2
-         add {x2}, {x2}, {x_step}, lsl #2
-         add {x3}, {x3}, {x_step}, lsl #2
-        "
+/// [`walk`] with a pointer into `x`, which all positions share.
+macro_rules! walk_one_pointer {
+    ($name:ident, $acc:literal, $load:literal, $add:expr) => {
+        walk!(
+            $name,
+            $acc,
+            concat!(
+                $load,
+                "\nadd {x}, {x}, {x_step}, lsl #2
+                 add {w}, {w}, {w_step}, lsl #2"
+            ),
+            $add,
+            "mov {n}, {count}",
+            "add {x}, {x}, {x_jump}, lsl #2
+             add {w}, {w}, {w_jump}, lsl #2",
+            "ldr {n}, [{walk}, #20]
+             add {x}, {x}, {n}, lsl #2
+             ldr {n}, [{walk}, #32]
+             add {w}, {w}, {n}, lsl #2",
+            x + 0; count = counts[0], x_jump = x_jumps[1], w_jump = w_jumps[1]
+        );
     };
 }
 
-/// The inputs of four positions go on by `n` values.
+/// [`walk`] with a pointer into `x` for each of four positions, whose inputs go into s20 to s23.
+macro_rules! walk_four_pointers {
+    ($name:ident, $acc:literal, $load:literal, $add:expr) => {
+        walk!(
+            $name,
+            $acc,
+            concat!(
+                "vldr s20, [{x0}]
+                 vldr s21, [{x1}]
+                 vldr s22, [{x2}]
+                 vldr s23, [{x3}]
+                ",
+                $load,
+                "\nadd {x0}, {x0}, {x_step}, lsl #2
+                 add {x1}, {x1}, {x_step}, lsl #2
+                 add {x2}, {x2}, {x_step}, lsl #2
+                 add {x3}, {x3}, {x_step}, lsl #2
+                 add {w}, {w}, {w_step}, lsl #2"
+            ),
+            $add,
+            "ldr {n}, [{walk}]",
+            jump_four!("16", "28"),
+            jump_four!("20", "32"),
+            x0 + 0, x1 + 1, x2 + 2, x3 + 3;
+        );
+    };
+}
+
+/// Four pointers into `x`, and the one into `w`, go on by what these places of the walk say.
 macro_rules! jump_four {
-    () => {
-        "add {x0}, {x0}, {n}, lsl #2
-         add {x1}, {x1}, {n}, lsl #2
-         add {x2}, {x2}, {n}, lsl #2
-         add {x3}, {x3}, {n}, lsl #2"
+    ($x:literal, $w:literal) => {
+        concat!(
+            "ldr {n}, [{walk}, #",
+            $x,
+            "]
+             add {x0}, {x0}, {n}, lsl #2
+             add {x1}, {x1}, {n}, lsl #2
+             add {x2}, {x2}, {n}, lsl #2
+             add {x3}, {x3}, {n}, lsl #2
+             ldr {n}, [{walk}, #",
+            $w,
+            "]
+             add {w}, {w}, {n}, lsl #2"
+        )
     };
 }
 
@@ -254,64 +307,54 @@ macro_rules! jump_four {
 macro_rules! add_sixteen {
     () => {
         concat!(
-            add_column!("s16", "s20", "s21", "s22", "s23", "s0", "s1", "s2", "s3"; "s24", "s25", "s26", "s27"),
-            add_column!("s17", "s20", "s21", "s22", "s23", "s4", "s5", "s6", "s7"; "s24", "s25", "s26", "s27"),
-            add_column!("s18", "s20", "s21", "s22", "s23", "s8", "s9", "s10", "s11"; "s24", "s25", "s26", "s27"),
-            add_column!("s19", "s20", "s21", "s22", "s23", "s12", "s13", "s14", "s15"),
+            add_inputs!("s16", "s0", "s1", "s2", "s3", "s24", "s25", "s26", "s27"),
+            add_inputs!("s17", "s4", "s5", "s6", "s7", "s24", "s25", "s26", "s27"),
+            add_inputs!("s18", "s8", "s9", "s10", "s11", "s24", "s25", "s26", "s27"),
+            add_inputs!("s19", "s12", "s13", "s14", "s15", "s20", "s21", "s22", "s23"),
         )
     };
 }
 
-walk!(
-    four_by_four,
-    "s0-s15",
-    concat!(load_four!(), "vldmia {w}, {{s16-s19}}"),
-    jump_four!(),
-    add_sixteen!(),
-    x0 = 0, x1 = 1, x2 = 2, x3 = 3
-);
+/// Four inputs (s20 to s23) by one weight, by way of `$p0` to `$p3` added to `$a0` to `$a3`.
+macro_rules! add_inputs {
+    ($w:literal, $a0:literal, $a1:literal, $a2:literal, $a3:literal,
+     $p0:literal, $p1:literal, $p2:literal, $p3:literal) => {
+        add_column!($w, "s20", "s21", "s22", "s23", $a0, $a1, $a2, $a3; $p0, $p1, $p2, $p3)
+    };
+}
 
-walk!(
+walk_one_pointer!(
     four_by_four_next,
     "s0-s15",
-    "vldmia {x0}, {{s20-s23}}
-     vldmia {w}, {{s16-s19}}
-     add {x0}, {x0}, {x_step}, lsl #2",
-    "add {x0}, {x0}, {n}, lsl #2",
-    add_sixteen!(),
-    x0 = 0
+    "vldmia {x}, {{s20-s23}}
+     vldmia {w}, {{s16-s19}}",
+    add_sixteen!()
 );
 
-walk!(
+walk_one_pointer!(
     four_by_four_second,
     "s0-s15",
-    "vldr s20, [{x0}]
-     vldr s21, [{x0}, #8]
-     vldr s22, [{x0}, #16]
-     vldr s23, [{x0}, #24]
-     vldmia {w}, {{s16-s19}}
-     add {x0}, {x0}, {x_step}, lsl #2",
-    "add {x0}, {x0}, {n}, lsl #2",
-    add_sixteen!(),
-    x0 = 0
+    "vldr s20, [{x}]
+     vldr s21, [{x}, #8]
+     vldr s22, [{x}, #16]
+     vldr s23, [{x}, #24]
+     vldmia {w}, {{s16-s19}}",
+    add_sixteen!()
 );
 
-walk!(
+walk_four_pointers!(four_by_four, "s0-s15", "vldmia {w}, {{s16-s19}}", add_sixteen!());
+
+walk_one_pointer!(
     four_by_one,
     "s0-s3",
-    "vldmia {w}, {{s16-s19}}
-     vldr s20, [{x0}]
-     add {x0}, {x0}, {x_step}, lsl #2",
-    "add {x0}, {x0}, {n}, lsl #2",
-    add_column!("s20", "s16", "s17", "s18", "s19", "s0", "s1", "s2", "s3"),
-    x0 = 0
+    "vldr s20, [{x}]
+     vldmia {w}, {{s16-s19}}",
+    add_column!("s20", "s16", "s17", "s18", "s19", "s0", "s1", "s2", "s3")
 );
 
-walk!(
+walk_four_pointers!(
     one_by_four,
     "s0-s3",
-    concat!(load_four!(), "vldr s16, [{w}]"),
-    jump_four!(),
-    add_column!("s16", "s20", "s21", "s22", "s23", "s0", "s1", "s2", "s3"),
-    x0 = 0, x1 = 1, x2 = 2, x3 = 3
+    "vldr s16, [{w}]",
+    add_inputs!("s16", "s0", "s1", "s2", "s3", "s20", "s21", "s22", "s23")
 );

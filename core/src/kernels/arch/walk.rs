@@ -12,7 +12,8 @@ pub(in crate::kernels) struct Steps {
 }
 
 impl Steps {
-    const ONCE: Self = Self { count: 1, x: 0, w: 0 };
+    /// No loop.
+    pub(in crate::kernels) const ONCE: Self = Self { count: 1, x: 0, w: 0 };
 }
 
 /// Three nested loops over the products of a tile's sums, as assembly reads them.
@@ -69,12 +70,14 @@ impl Walk {
     }
 
     /// Whether no sum has a product.
+    #[allow(dead_code)] // asked by assembly only
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.counts.contains(&0)
     }
 
     /// Whether a tile of `sums` by `positions` reads only what `x`, and `w` around `start`, hold.
+    #[allow(dead_code)] // asked by assembly only
     #[inline(always)]
     pub(super) fn fits(
         &self,
