@@ -1,4 +1,4 @@
-//! Frames between device and host, version 2.
+//! Frames between device and host, version 3.
 //!
 //! One frame is `COBS(postcard(message) ++ CRC-32) ++ 0`: a receiver that lost its place finds it
 //! again at the next zero. The checksum is CRC-32/ISO-HDLC of the postcard bytes, little-endian.
@@ -33,7 +33,7 @@ compile_error!(
 );
 
 /// Version of messages and framing.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// What the host asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,8 +86,8 @@ pub enum Reply<'a> {
         noise_version: u32,
         /// Models in the image.
         models: u32,
-        /// Instructions (or cycles) in one tick of [`Cost::ticks`], measured at start.
-        instructions_per_tick: u32,
+        /// How often [`Cost::ticks`] ticks in a million instructions (or cycles), measured at start.
+        ticks_per_million: u32,
     },
     /// To `Select`.
     Described(#[serde(borrow)] Described<'a>),

@@ -52,7 +52,7 @@ impl Compiler {
             // rustup's proxies must not be found, and neither its libraries: Debian's cargo would run
             // rustup's rustc, whose `core` is another.
             cargo.env("PATH", "/usr/bin:/bin").env("RUSTC_BOOTSTRAP", "1");
-            let variable = target.to_uppercase().replace('-', "_");
+            let variable = target.to_uppercase().replace(['-', '.'], "_");
             cargo.env(format!("CARGO_TARGET_{variable}_LINKER"), debian::LINKER);
         }
         cargo

@@ -3,7 +3,7 @@
 use crate::build::Compiler;
 use crate::command::output;
 use crate::debian::{self, apt_line};
-use crate::{CORTEX_M3, CORTEX_M4, Error, emulator};
+use crate::{COMPILER_TARGETS, Error, emulator};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -20,7 +20,7 @@ pub struct Missing {
 
 /// What this machine lacks to build for every target.
 pub fn missing_compilers() -> Vec<Missing> {
-    let targets = [CORTEX_M4, CORTEX_M3].into_iter();
+    let targets = COMPILER_TARGETS.into_iter();
     let compilers = targets.filter(|target| Compiler::find(target).is_err());
     compilers
         .map(|target| Missing {

@@ -7,7 +7,7 @@ mod onnx;
 mod steps;
 
 use elbow_toolchain::{
-    CORTEX_M3, CORTEX_M4, Compiler, Error, emulator, install, missing_compilers, missing_emulator,
+    COMPILER_TARGETS, Compiler, Error, emulator, install, missing_compilers, missing_emulator,
 };
 use std::process::{Command, ExitCode, Stdio};
 use steps::{Step, run};
@@ -81,7 +81,7 @@ fn bring(needs: &[Need]) -> Result<(), Error> {
         missing.extend(missing_emulator());
     }
     install(&missing)?;
-    for target in [CORTEX_M3, CORTEX_M4].iter().filter(|_| compiling) {
+    for target in COMPILER_TARGETS.iter().filter(|_| compiling) {
         eprintln!("{target}: {}", Compiler::find(target)?);
     }
     if emulating {

@@ -13,6 +13,7 @@ mod binary;
 mod conv;
 mod conv_transpose;
 mod dense;
+pub mod integer;
 mod layout;
 mod matmul;
 mod normalize;

@@ -87,20 +87,20 @@ impl Window<'_> {
 }
 
 /// The taps of one output along one axis.
-struct Taps {
+pub(super) struct Taps {
     /// Those inside the input.
-    count: usize,
+    pub count: usize,
     /// Those inside input and pads.
-    padded: usize,
+    pub padded: usize,
     /// Input index of the first one inside.
-    first: usize,
+    pub first: usize,
     /// Input steps between taps.
-    step: usize,
+    pub step: usize,
 }
 
 impl Taps {
     #[inline(always)]
-    fn at(position: usize, axis: usize, s: &PoolShape) -> Self {
+    pub fn at(position: usize, axis: usize, s: &PoolShape) -> Self {
         let axis = axis & 1;
         let (len, pad, step) = (s.input[axis], s.pads[axis], s.dilations[axis].max(1));
         let origin = position * s.strides[axis];

@@ -184,7 +184,7 @@ mod tests {
     fn messages_survive_the_way_through_a_frame() {
         let cost = Cost { ticks: u32::MAX, stack_bytes: Some(u32::MAX), arena_bytes: u32::MAX };
         let replies = [
-            Reply::Hello { protocol: 1, noise_version: 1, models: 2, instructions_per_tick: 40 },
+            Reply::Hello { protocol: 1, noise_version: 1, models: 2, ticks_per_million: 25_000 },
             Reply::Described(Described {
                 name: "imu",
                 fingerprint: u64::MAX,

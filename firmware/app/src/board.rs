@@ -10,8 +10,8 @@ pub trait Board {
     /// Sends bytes to the host; waits until all are on their way.
     fn write(&mut self, bytes: &[u8]);
 
-    /// Instructions (or cycles) in one tick of [`Measured::ticks`].
-    fn instructions_per_tick(&self) -> u32;
+    /// How often [`Measured::ticks`] ticks in a million instructions (or cycles).
+    fn ticks_per_million(&self) -> u32;
 
     /// Runs `work` once and measures it.
     fn measure<R>(&mut self, work: impl FnOnce() -> R) -> (R, Measured);

@@ -85,14 +85,14 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
     ) -> Result<(), Refusal> {
         match request {
             Request::Hello => {
-                let instructions_per_tick = board.instructions_per_tick();
+                let ticks_per_million = board.ticks_per_million();
                 self.send(
                     board,
                     &Reply::Hello {
                         protocol: PROTOCOL,
                         noise_version: NOISE_VERSION,
                         models: M::COUNT,
-                        instructions_per_tick,
+                        ticks_per_million,
                     },
                 );
                 Ok(())

@@ -36,8 +36,8 @@ impl Board for Loopback {
         self.output.extend(bytes);
     }
 
-    fn instructions_per_tick(&self) -> u32 {
-        40
+    fn ticks_per_million(&self) -> u32 {
+        25_000
     }
 
     fn measure<R>(&mut self, work: impl FnOnce() -> R) -> (R, Measured) {
@@ -100,9 +100,8 @@ fn the_program_greets_and_describes_its_models() {
     let [hello, Reply::Described(described)] = replies(&messages)[..] else {
         panic!("two replies");
     };
-    let (noise_version, instructions_per_tick) = (NOISE_VERSION, 40);
-    let expected =
-        Reply::Hello { protocol: PROTOCOL, noise_version, models: 1, instructions_per_tick };
+    let (noise_version, ticks_per_million) = (NOISE_VERSION, 25_000);
+    let expected = Reply::Hello { protocol: PROTOCOL, noise_version, models: 1, ticks_per_million };
     assert_eq!(hello, expected);
     let kind = Kind::Amortized { inputs: 4, latent: 2, posteriors: 1, scored: true };
     assert_eq!((described.name, described.kind), ("tiny", kind));

@@ -2,8 +2,8 @@
 
 use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, output};
-use clap::ValueEnum;
-use elbow::device;
+use clap::builder::PossibleValuesParser;
+use elbow::device::{self, TARGETS};
 use elbow::emit::emit;
 use elbow::model::{Loaded, Source};
 use elbow::parity::{Layers, Limits, ParityReport, Reference, basis, compare, layers, target};
@@ -19,8 +19,8 @@ pub struct Options {
     #[arg(long, required = true, num_args = 1.., value_name = "X.npy")]
     input: Vec<String>,
     /// What is held against the reference
-    #[arg(long, value_enum, default_value = "twin")]
-    target: Target,
+    #[arg(long, value_parser = targets(), default_value = TWIN)]
+    target: String,
     #[command(flatten)]
     precision: PrecisionOptions,
     /// Reference values of an output, in place of tract's
@@ -46,15 +46,12 @@ pub struct Options {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Target {
-    Twin,
-    QemuM0,
-    QemuM3,
-    QemuM4,
-    QemuM7,
-    QemuM33,
-    QemuM55,
+/// The target that needs no board.
+const TWIN: &str = "twin";
+
+/// What `--target` may be.
+fn targets() -> PossibleValuesParser {
+    PossibleValuesParser::new([TWIN].into_iter().chain(TARGETS.map(|target| target.name)))
 }
 
 /// Runs target and reference on every row and prints the report.
@@ -79,8 +76,7 @@ pub fn run(options: &Options) -> Result<()> {
             elbow::parity::device(&loaded, &board, &firmware, &inputs, rows, options.seed)?
         }
     };
-    let name = name(options.target);
-    let report = compare(&loaded, &name, rows, &reference, &answer, &budget, limits);
+    let report = compare(&loaded, &options.target, rows, &reference, &answer, &budget, limits);
     let report = ParityReport { layers, ..report };
     if options.json {
         output::json(&report)?
@@ -111,27 +107,14 @@ fn layers(
 
 /// The board that is to answer, and the firmware for it; none where the twin is to.
 fn board(options: &Options) -> Result<Option<(device::Target, PathBuf)>> {
-    match options.target {
-        Target::Twin => return Ok(None),
-        Target::QemuM3 | Target::QemuM4 => {}
-        other => return Err(later(other)),
+    if options.target == TWIN {
+        return Ok(None);
     }
     let firmware = match &options.firmware {
         Some(folder) => folder.clone(),
         None => device::find_firmware()?,
     };
-    Ok(Some((device::Target::named(&name(options.target))?, firmware)))
-}
-
-fn name(target: Target) -> String {
-    target.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
-}
-
-fn later(target: Target) -> Error {
-    Error::input(format!(
-        "--target {} comes with a later version; use twin, qemu-m4 or qemu-m3",
-        name(target)
-    ))
+    Ok(Some((device::Target::named(&options.target)?, firmware)))
 }
 
 fn limits(max_kl: Option<f64>) -> Result<Limits> {

@@ -55,7 +55,7 @@ pub fn build_image(
         package: target.package,
         target: target.triple,
         profile: "release",
-        features: &[],
+        features: target.features,
         models: Some(&staged),
     };
     let built = elbow_toolchain::build_firmware(&build);

@@ -29,9 +29,6 @@ use elbow_core::noise::NOISE_VERSION;
 use elbow_core::wire::{Cost, Floats, Kind, PROTOCOL, Reply, Request};
 use std::path::{Path, PathBuf};
 
-/// Instructions in a tick of an emulator that counts them; anything else is wall-clock time.
-const INSTRUCTIONS_PER_TICK: u32 = 40;
-
 /// Bytes that a message may carry: more than the memory of any target.
 const PAYLOAD: usize = 16 << 20;
 
@@ -39,6 +36,8 @@ const PAYLOAD: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Device {
     link: Link<Qemu>,
+    /// Ticks in a million instructions.
+    ticks_per_million: u32,
     image: Image,
     models: Vec<String>,
     selected: Option<Selected>,
@@ -88,7 +87,7 @@ pub struct DeviceSample {
 /// What one inference took on the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Instructions, to the next multiple of 40.
+    /// Instructions, as far as ticks of the board's timer tell: 32 to 50 make one.
     pub instructions: u64,
     /// Stack bytes used, by painting.
     pub stack_bytes: Option<u32>,
@@ -96,10 +95,10 @@ pub struct Spent {
     pub arena_bytes: u32,
 }
 
-impl From<Cost> for Spent {
-    fn from(cost: Cost) -> Self {
+impl Spent {
+    fn new(cost: Cost, ticks_per_million: u32) -> Self {
         Self {
-            instructions: u64::from(cost.ticks) * u64::from(INSTRUCTIONS_PER_TICK),
+            instructions: u64::from(cost.ticks) * 1_000_000 / u64::from(ticks_per_million),
             stack_bytes: cost.stack_bytes,
             arena_bytes: cost.arena_bytes,
         }
@@ -130,9 +129,11 @@ impl Device {
             .map_err(|e| Error::environment(format!("{}: {e}", path.display())))?;
         let image = Image::parse(&bytes).context(path.display())?;
         let mut link = Link::new(Qemu::start(target, &path).context(target.name)?, PAYLOAD);
-        link.ask(&Request::Hello, greeted).context(target.name)?;
+        let ticks_per_million = target.ticks_per_million;
+        link.ask(&Request::Hello, |reply| greeted(&reply, ticks_per_million))
+            .context(target.name)?;
         let models = models.iter().map(|(name, _)| name.clone()).collect();
-        Ok(Self { link, image, models, selected: None })
+        Ok(Self { link, ticks_per_million, image, models, selected: None })
     }
 
     /// Uses model number `index` from now on.
@@ -184,13 +185,14 @@ impl Device {
     ) -> Result<DeviceRow> {
         let request = Request::Encode { row, key, samples, inputs: Floats::new(inputs) };
         self.link.send(&request)?;
-        let mut answer = self.link.reply(|reply| posterior(&reply, row, 0))?;
+        let ticks_per_million = self.ticks_per_million;
+        let mut answer = self.link.reply(|reply| posterior(&reply, row, 0, ticks_per_million))?;
         let posteriors = match self.selected.as_ref().map(|selected| selected.kind) {
             Some(Kind::Amortized { posteriors, .. }) => posteriors,
             _ => 1,
         };
         for index in 1..posteriors {
-            let next = self.link.reply(|reply| posterior(&reply, row, index))?;
+            let next = self.link.reply(|reply| posterior(&reply, row, index, ticks_per_million))?;
             answer.loc.extend(next.loc);
             answer.log_var.extend(next.log_var);
         }
@@ -212,8 +214,8 @@ impl Device {
     /// Where the device refuses, with its reason.
     pub fn run(&mut self, row: u64, inputs: &[f32]) -> Result<(Vec<Vec<f32>>, Spent)> {
         let request = Request::Run { row, inputs: Floats::new(inputs) };
-        let (count, spent) = self.link.ask(&request, |reply| match reply {
-            Reply::Ran { row: r, outputs, cost } if r == row => Ok((outputs, cost.into())),
+        let (count, cost) = self.link.ask(&request, |reply| match reply {
+            Reply::Ran { row: r, outputs, cost } if r == row => Ok((outputs, cost)),
             other => Err(unexpected(&other)),
         })?;
         let mut outputs = Vec::new();
@@ -223,7 +225,7 @@ impl Device {
                 other => Err(unexpected(&other)),
             })?);
         }
-        Ok((outputs, spent))
+        Ok((outputs, Spent::new(cost, self.ticks_per_million)))
     }
 
     /// Checksums of what the steps of the last inference wrote; none from a model that was not compiled
@@ -280,13 +282,14 @@ impl Device {
 }
 
 /// Posterior number `index` of a row; no samples yet.
-fn posterior(reply: &Reply<'_>, row: u64, index: u32) -> Result<DeviceRow> {
+fn posterior(reply: &Reply<'_>, row: u64, index: u32, ticks_per_million: u32) -> Result<DeviceRow> {
+    let spent = |cost| Spent::new(cost, ticks_per_million);
     match *reply {
         Reply::Posterior { row: r, index: i, mean, log_var, clamp_hits, cost, score }
             if (r, i) == (row, index) =>
         {
             let terms = |s: elbow_core::wire::Score| {
-                (ElboTerms { log_likelihood: s.log_likelihood, kl: s.kl }, s.cost.into())
+                (ElboTerms { log_likelihood: s.log_likelihood, kl: s.kl }, spent(s.cost))
             };
             Ok(DeviceRow {
                 loc: mean.iter().collect(),
@@ -294,7 +297,7 @@ fn posterior(reply: &Reply<'_>, row: u64, index: u32) -> Result<DeviceRow> {
                 samples: Vec::new(),
                 score: score.map(terms),
                 clamp_hits,
-                spent: cost.into(),
+                spent: spent(cost),
             })
         }
         ref other => Err(unexpected(other)),
@@ -302,17 +305,17 @@ fn posterior(reply: &Reply<'_>, row: u64, index: u32) -> Result<DeviceRow> {
 }
 
 /// Checks what the device says of itself.
-fn greeted(reply: Reply<'_>) -> Result<()> {
-    let Reply::Hello { protocol, noise_version, instructions_per_tick, .. } = reply else {
-        return Err(unexpected(&reply));
+fn greeted(reply: &Reply<'_>, expected_ticks: u32) -> Result<()> {
+    let &Reply::Hello { protocol, noise_version, ticks_per_million, .. } = reply else {
+        return Err(unexpected(reply));
     };
-    let expected = (PROTOCOL, NOISE_VERSION, INSTRUCTIONS_PER_TICK);
-    let found = (protocol, noise_version, instructions_per_tick);
+    let expected = (PROTOCOL, NOISE_VERSION, expected_ticks);
+    let found = (protocol, noise_version, ticks_per_million);
     if found == expected {
         return Ok(());
     }
     Err(Error::environment(format!(
-        "the device has (protocol, noise version, instructions per tick) {found:?}, expected {expected:?}"
+        "the device has (protocol, noise version, ticks per million instructions) {found:?}, expected {expected:?}"
     )))
 }
 

@@ -5,6 +5,7 @@
 pub(super) mod float_portable;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
 pub(super) mod float_vfp;
+pub(super) mod integer;
 mod walk;
 
 #[cfg(not(all(target_arch = "arm", target_abi = "eabihf", target_os = "none")))]

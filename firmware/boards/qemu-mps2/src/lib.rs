@@ -1,10 +1,20 @@
-//! QEMU's MPS2 boards: `mps2-an385` (Cortex-M3) and `mps2-an386` (Cortex-M4F).
+//! QEMU's MPS2 and MPS3 boards, one core each.
 //!
-//! The link is the first CMSDK UART, time the first CMSDK timer. Run with `-icount shift=0`: virtual
-//! time then advances a nanosecond per instruction, the timer runs at 25 MHz, and a tick is 40
-//! instructions. The board measures that at start, so that a run without it is noticed.
+//! | Machine | Core | Built for | Feature |
+//! |---|---|---|---|
+//! | `mps2-an385` | Cortex-M3, and M0 code on it | `thumbv7m-none-eabi`, `thumbv6m-none-eabi` | |
+//! | `mps2-an386` | Cortex-M4F | `thumbv7em-none-eabihf` | |
+//! | `mps2-an500` | Cortex-M7, single precision | `thumbv7em-none-eabihf` | |
+//! | `mps2-an505` | Cortex-M33 | `thumbv8m.main-none-eabihf` | `an505` |
+//! | `mps3-an547` | Cortex-M55 | `thumbv8m.main-none-eabihf` | `an547` |
+//!
+//! The link is the first UART, time the first timer. Run with `-icount shift=0`: virtual time then
+//! advances a nanosecond per instruction, so that the timer's clock in megahertz is its ticks in a
+//! thousand instructions: 25, 20 on AN505, 32 on AN547. The board measures that at start, so that a
+//! run without it is noticed.
 #![no_std]
 
+mod machine;
 mod stack;
 mod timer;
 mod uart;
@@ -20,15 +30,15 @@ use uart::Uart;
 pub struct Mps2 {
     uart: Uart,
     timer: Timer,
-    instructions_per_tick: u32,
+    ticks_per_million: u32,
 }
 
 impl Mps2 {
     /// Starts link and timer, and measures the latter.
     pub fn new(peripherals: cortex_m::Peripherals) -> Self {
         let (uart, mut timer) = (Uart::new(&peripherals), Timer::new(&peripherals));
-        let instructions_per_tick = timer.instructions_per_tick();
-        Self { uart, timer, instructions_per_tick }
+        let ticks_per_million = timer.ticks_per_million();
+        Self { uart, timer, ticks_per_million }
     }
 }
 
@@ -41,8 +51,8 @@ impl Board for Mps2 {
         bytes.iter().for_each(|byte| self.uart.write(*byte));
     }
 
-    fn instructions_per_tick(&self) -> u32 {
-        self.instructions_per_tick
+    fn ticks_per_million(&self) -> u32 {
+        self.ticks_per_million
     }
 
     fn measure<R>(&mut self, work: impl FnOnce() -> R) -> (R, Measured) {

@@ -1,5 +1,6 @@
 //! CMSDK APB UART (Arm DDI 0479): one byte of buffer each way.
 
+use crate::machine::{UART, UART_INTERRUPT};
 use cortex_m::asm::wfi;
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::NVIC;
@@ -8,28 +9,28 @@ use cortex_m::peripheral::NVIC;
 #[derive(Debug)]
 pub struct Uart(());
 
-const DATA: *mut u32 = 0x4000_4000 as *mut u32;
-const STATE: *mut u32 = 0x4000_4004 as *mut u32;
-const CONTROL: *mut u32 = 0x4000_4008 as *mut u32;
-const INTERRUPT_CLEAR: *mut u32 = 0x4000_400C as *mut u32;
-const BAUD_DIVIDER: *mut u32 = 0x4000_4010 as *mut u32;
+const DATA: usize = 0;
+const STATE: usize = 1;
+const CONTROL: usize = 2;
+const INTERRUPT_CLEAR: usize = 3;
+const BAUD_DIVIDER: usize = 4;
 
 const TRANSMIT_FULL: u32 = 1 << 0;
 const RECEIVE_FULL: u32 = 1 << 1;
 /// Both directions on, and an interrupt for every byte received.
 const ENABLE: u32 = 0b1011;
 const RECEIVED: u32 = 1 << 1;
-/// 115,200 baud at 25 MHz.
+/// 115,200 baud at 25 MHz; an emulated link has none.
 const DIVIDER: u32 = 217;
 
-/// The UART's interrupt on reception.
+/// The UART's interrupt.
 #[derive(Clone, Copy)]
 struct Reception;
 
-// SAFETY: both boards wire the first UART's reception to interrupt 0.
+// SAFETY: the number is that of the first UART in the machine's interrupt map.
 unsafe impl InterruptNumber for Reception {
     fn number(self) -> u16 {
-        0
+        UART_INTERRUPT
     }
 }
 
@@ -40,34 +41,24 @@ impl Uart {
         cortex_m::interrupt::disable();
         // SAFETY: interrupts were masked in the line above.
         unsafe { NVIC::unmask(Reception) };
-        store(BAUD_DIVIDER, DIVIDER);
-        store(CONTROL, ENABLE);
+        UART.store(BAUD_DIVIDER, DIVIDER);
+        UART.store(CONTROL, ENABLE);
         Self(())
     }
 
     /// Waits for a byte, asleep.
     pub fn read(&mut self) -> u8 {
-        while load(STATE) & RECEIVE_FULL == 0 {
+        while UART.load(STATE) & RECEIVE_FULL == 0 {
             wfi();
-            store(INTERRUPT_CLEAR, RECEIVED);
+            UART.store(INTERRUPT_CLEAR, RECEIVED);
             NVIC::unpend(Reception);
         }
-        load(DATA) as u8
+        UART.load(DATA) as u8
     }
 
     /// Waits until the byte is taken.
     pub fn write(&mut self, byte: u8) {
-        while load(STATE) & TRANSMIT_FULL != 0 {}
-        store(DATA, byte.into());
+        while UART.load(STATE) & TRANSMIT_FULL != 0 {}
+        UART.store(DATA, byte.into());
     }
-}
-
-fn load(register: *mut u32) -> u32 {
-    // SAFETY: the constants above are aligned registers of the board's first UART.
-    unsafe { register.read_volatile() }
-}
-
-fn store(register: *mut u32, value: u32) {
-    // SAFETY: as above; no register of the UART refers to memory.
-    unsafe { register.write_volatile(value) }
 }

@@ -1,0 +1,139 @@
+//! Between floats and integers, and into padded buffers.
+
+use super::Value;
+use crate::math;
+use crate::pieces::pieces_mut;
+
+/// A box of values and where it lies in `x` and `y`, in values: a copy that transposes and pads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Spread {
+    /// Height, width and channels walked.
+    pub dims: [usize; 3],
+    /// Steps in `x`.
+    pub from: [usize; 3],
+    /// Index in `x` of the first value.
+    pub from_start: usize,
+    /// Steps in `y`; whatever they skip is padding.
+    pub to: [usize; 3],
+    /// Index in `y` of the first value.
+    pub to_start: usize,
+    /// Values of `y` with its padding; what lies behind is left alone. May be 0 where nothing is padded.
+    pub len: usize,
+}
+
+impl Spread {
+    /// Values of the box.
+    const fn count(&self) -> usize {
+        self.dims[0] * self.dims[1] * self.dims[2]
+    }
+
+    /// Steps of a box without gaps.
+    const fn dense(&self) -> [usize; 3] {
+        [self.dims[1] * self.dims[2], self.dims[2], 1]
+    }
+
+    /// The box as few long lines: axes that lie next to each other in `x` and in `y` are one.
+    fn merged(&self) -> Self {
+        let mut s = *self;
+        for _ in 0..2 {
+            let [_, width, channels] = s.dims;
+            let next = |steps: &[usize; 3]| steps[1] == channels * steps[2];
+            if next(&s.from) && next(&s.to) {
+                s.dims = [1, s.dims[0], width * channels];
+                s.from = [0, s.from[0], s.from[2]];
+                s.to = [0, s.to[0], s.to[2]];
+            }
+        }
+        s
+    }
+}
+
+/// `y[to(i)] = clamp(round(x[from(i)] / scale) + zero_point, low, high)` for every index `i` of the box,
+/// and the zero point in `y`'s padding.
+///
+/// The quotient is an f32 and rounds to the nearest integer, ties to even: ONNX's QuantizeLinear.
+/// Infinities are clamped, NaN becomes the zero point. `low` and `high` are values of `y`'s type.
+#[inline(never)]
+pub fn quantize<Y: Value>(
+    x: &[f32],
+    y: &mut [Y],
+    scale: f32,
+    zero_point: i32,
+    [low, high]: [i32; 2],
+    s: &Spread,
+) {
+    pad(y, Y::of(zero_point), s);
+    each(x, y, s, |x| Y::of((round(x / scale) + zero_point).max(low).min(high)));
+}
+
+/// To the nearest integer, ties to even; beyond 2^17 to 2^17, NaN to 0.
+///
+/// Adding 1.5 * 2^23 leaves an f32 no bits for fractions: the addition rounds.
+#[inline(always)]
+fn round(x: f32) -> i32 {
+    const LIMIT: f32 = 131_072.0;
+    const ROUNDER: f32 = 12_582_912.0;
+    if x.is_nan() {
+        return 0;
+    }
+    let sum = math::clamp(x, -LIMIT, LIMIT) + ROUNDER;
+    sum.to_bits() as i32 - ROUNDER.to_bits() as i32
+}
+
+/// `y[to(i)] = x[from(i)]` for every index `i` of the box, and `fill` in `y`'s padding.
+///
+/// From i16 to i8 the values have to fit.
+#[inline(always)]
+pub fn spread<X: Value, Y: Value>(x: &[X], y: &mut [Y], fill: i32, s: &Spread) {
+    pad(y, Y::of(fill), s);
+    crate::kernels::arch::integer::spread(x, y, &s.merged());
+}
+
+/// Defines [`spread`], without the padding.
+#[inline(never)]
+pub fn portable<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
+    each(x, y, s, |x| Y::of(x.into()));
+}
+
+/// `y[to(i)] = (x[from(i)] - zero_point) * scale` for every index `i` of the box, rounded once.
+///
+/// Padding of `y` is left alone.
+#[inline(never)]
+pub fn dequantize<X: Value>(x: &[X], y: &mut [f32], scale: f32, zero_point: i32, s: &Spread) {
+    each(x, y, s, |x| (x.into() - zero_point) as f32 * scale);
+}
+
+/// Fills `y` where the box does not cover it.
+#[inline(always)]
+fn pad<Y: Copy>(y: &mut [Y], fill: Y, s: &Spread) {
+    if s.to == s.dense() && s.to_start == 0 && s.len <= s.count() {
+        return;
+    }
+    let len = s.len.min(y.len());
+    y.get_mut(..len).unwrap_or(&mut []).fill(fill);
+}
+
+/// Each value of the box through `f`.
+#[inline(always)]
+fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &Spread, f: impl Fn(X) -> Y) {
+    each_line(x, y, s, |xs, ys| {
+        let xs = xs.iter().step_by(s.from[2].max(1));
+        let ys = pieces_mut(ys, s.to[2]).filter_map(<[Y]>::first_mut);
+        xs.zip(ys).take(s.dims[2]).for_each(|(x, y)| *y = f(*x));
+    });
+}
+
+/// Calls `f` with the values from each line of the box on.
+#[inline(always)]
+pub(crate) fn each_line<X, Y>(x: &[X], y: &mut [Y], s: &Spread, mut f: impl FnMut(&[X], &mut [Y])) {
+    for row in 0..s.dims[0] {
+        for column in 0..s.dims[1] {
+            let at_x = s.from_start + row * s.from[0] + column * s.from[1];
+            let at_y = s.to_start + row * s.to[0] + column * s.to[1];
+            if let (Some(x), Some(y)) = (x.get(at_x..), y.get_mut(at_y..)) {
+                f(x, y);
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Functions of one value, and sums and products of two.
+
+use super::{Requantize, Value};
+
+/// `y[i] = table[bits of y[i]]`, in place: any function of 8-bit values, exactly.
+///
+/// Bits as an unsigned number: entries 0 to 127 are those of 0 to 127, entries 128 to 255 those of -128
+/// to -1. A table that is too short leaves values as they are.
+#[inline(never)]
+pub fn lookup(y: &mut [i8], table: &[i8]) {
+    let Some(table) = table.first_chunk::<256>() else { return };
+    for y in y {
+        *y = table[usize::from(*y as u8)];
+    }
+}
+
+/// Fractional bits of the values of a [`Piecewise`] polynomial: 2^-10 of an output step.
+pub const PIECE_BITS: u32 = 10;
+
+/// A function of 16-bit values, by a polynomial in each of its equal pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Piecewise {
+    /// Least input: `-2^(bits - 1)`.
+    pub start: i32,
+    /// Bits of the inputs of a piece, 1 to 15: `2^piece_bits` inputs share coefficients.
+    pub piece_bits: u32,
+    /// Least result.
+    pub low: i32,
+    /// Largest result.
+    pub high: i32,
+}
+
+/// `y[i] = clamp(floor((p(y[i]) + 2^9) / 2^10), low, high)`, in place, where `p` is the quadratic of the
+/// input's piece in units of 2^-[`PIECE_BITS`] output steps.
+///
+/// With `u = y - start`, cut to the pieces there are, the coefficients `[c0, c1, c2]` are those of piece
+/// `u >> piece_bits`, `r` is the rest of `u` as a fraction of 2^31, and
+/// `p = c0 + hi(r, c1 + hi(r, c2))` with `hi(a, b) = floor(a * b / 2^32)`; sums wrap outside of i32.
+///
+/// Error against a function `f` of three derivatives, at pieces of `h` output units of the input and
+/// coefficients from ends and middle: `0.0081 * h^3 * max |f'''|` and 0.51 output steps.
+#[inline(never)]
+pub fn piecewise(y: &mut [i16], coefficients: &[[i32; 3]], s: &Piecewise) {
+    let rest_mask = !(u32::MAX << (s.piece_bits & 15));
+    for y in y {
+        let u = i32::from(*y).wrapping_sub(s.start).max(0) as u32;
+        let piece = (u >> (s.piece_bits & 15)) as usize;
+        let (coefficients, rest) = match coefficients.get(piece) {
+            Some(coefficients) => (coefficients, u & rest_mask),
+            None => match coefficients.last() {
+                Some(last) => (last, rest_mask),
+                None => return,
+            },
+        };
+        let r = (rest << (31 - (s.piece_bits & 15))) as i32;
+        let [c0, c1, c2] = *coefficients;
+        let p = c0.wrapping_add(high_word(r, c1.wrapping_add(high_word(r, c2))));
+        let value = p.wrapping_add(1 << (PIECE_BITS - 1)) >> PIECE_BITS;
+        *y = value.max(s.low).min(s.high) as i16;
+    }
+}
+
+/// `floor(a * b / 2^32)`.
+#[inline(always)]
+fn high_word(a: i32, b: i32) -> i32 {
+    ((i64::from(a) * i64::from(b)) >> 32) as i32
+}
+
+/// A sum of two tensors with scales of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Add {
+    /// `round(scale / scale_y * 2^(32 - shift))` of both operands.
+    pub multipliers: [i32; 2],
+    /// `-(zero_point_a * multipliers[0] + zero_point_b * multipliers[1])`.
+    pub constant: i64,
+    /// From the sum to `y`.
+    pub rule: Requantize,
+}
+
+/// `y = clamp(zero_point + floor(((a * Ma + b * Mb + constant) * 2^shift + 2^31) / 2^32), low, high)`,
+/// value by value; exact in i64, where nothing overflows for shifts up to 14.
+#[inline(never)]
+pub fn add<A: Value, B: Value, Y: Value>(a: &[A], b: &[B], y: &mut [Y], s: &Add) {
+    for ((a, b), y) in a.iter().zip(b).zip(y) {
+        let term = |value: i32, multiplier: i32| i64::from(value) * i64::from(multiplier);
+        let sum = term((*a).into(), s.multipliers[0]) + term((*b).into(), s.multipliers[1]);
+        let sum = sum.wrapping_add(s.constant).wrapping_shl(s.rule.shift);
+        let high = (sum.wrapping_add(1 << 31) >> 32) as i32;
+        *y = Y::of(s.rule.clamp(s.rule.zero_point.wrapping_add(high)));
+    }
+}
+
+/// A product of two tensors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Mul {
+    /// Zero points of both operands.
+    pub zero_points: [i32; 2],
+    /// `round(scale_a * scale_b / scale_y * 2^(32 - shift))`.
+    pub multiplier: i32,
+    /// From the product to `y`.
+    pub rule: Requantize,
+}
+
+/// `y = rule((a - zero_point_a) * (b - zero_point_b), multiplier)`, value by value.
+#[inline(never)]
+pub fn mul<A: Value, B: Value, Y: Value>(a: &[A], b: &[B], y: &mut [Y], s: &Mul) {
+    for ((a, b), y) in a.iter().zip(b).zip(y) {
+        let [za, zb] = s.zero_points;
+        let product = ((*a).into() - za).wrapping_mul((*b).into() - zb);
+        *y = Y::of(s.rule.apply(product, s.multiplier));
+    }
+}

@@ -1,0 +1,167 @@
+//! The orders of weights, one definition for the compiler, the twin and the tests.
+
+use super::depthwise::GROUP;
+use crate::kernels::PANEL;
+use crate::pieces::{pieces, pieces_mut};
+
+/// An order of the weights of a [`Linear`](super::Linear), for one kind of core.
+///
+/// All are panels of four rows, one after another, the last one padded with rows of zeros; in a panel
+/// the runs of a patch follow each other, each padded with zeros to a multiple of the [grain](Form::grain).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Form {
+    /// `[inputs][4]`: M0, M3, the host; `x` of either type.
+    Plain,
+    /// `[inputs / 2][2 pairs of rows][2 inputs]` lanes of 16 bits, each `256 * b + a` for rows a, b: M4,
+    /// M7 and M33 with DSP instructions; `x` is i16 that holds 8-bit values.
+    Paired,
+    /// `[inputs / 2][2 pairs of rows][2 inputs][2 rows]`: the same cores; `x` is i16.
+    Wide,
+    /// `[inputs / 16][4][16]`: M55; `x` of either type.
+    Helium,
+}
+
+/// Why weights cannot be packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PackingError {
+    /// The destination has another length than [`packed_len`] or [`packed_depthwise_len`] says.
+    Length,
+    /// A pair of rows has -128 above a negative weight, which no 16-bit lane holds.
+    Range,
+}
+
+impl core::fmt::Display for PackingError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Length => "the packed weights have another length",
+            Self::Range => "a weight is -128 where rows are paired",
+        })
+    }
+}
+
+impl core::error::Error for PackingError {}
+
+impl Form {
+    /// Runs are packed in multiples of this many inputs.
+    pub const fn grain(self) -> usize {
+        match self {
+            Self::Plain => 1,
+            Self::Paired | Self::Wide => 2,
+            Self::Helium => 16,
+        }
+    }
+
+    /// Inputs of a run of `run` as packed: [`Linear::run`](super::Linear::run).
+    pub const fn packed_run(self, run: usize) -> usize {
+        run.next_multiple_of(self.grain())
+    }
+
+    /// Where the weight of row `row` of a panel for an input of a run goes, from the run's start.
+    const fn place(self, row: usize, input: usize) -> usize {
+        match self {
+            Self::Plain => PANEL * input + row,
+            Self::Paired | Self::Wide => {
+                let (block, pair) = (input / 2, row / 2);
+                2 * PANEL * block + 4 * pair + 2 * (input % 2) + row % 2
+            }
+            Self::Helium => PANEL * 16 * (input / 16) + 16 * row + input % 16,
+        }
+    }
+}
+
+/// Bytes of packed weights: `rows` rows of `runs` runs of `run` values, before they are padded.
+pub const fn packed_len(form: Form, rows: usize, run: usize, runs: usize) -> usize {
+    rows.next_multiple_of(PANEL) * form.packed_run(run) * runs
+}
+
+/// Packs row-major weights, `[rows][runs][run]`, into `out`, all of which is written.
+///
+/// Weights are in `-127..=127`. One of -128 is packed as well, but where [`Form::Paired`] cannot.
+///
+/// # Errors
+///
+/// [`PackingError::Length`] where `out` has not [`packed_len`] bytes, [`PackingError::Range`] as above.
+pub fn pack_weights(
+    form: Form,
+    rows: usize,
+    run: usize,
+    runs: usize,
+    weights: &[i8],
+    out: &mut [i8],
+) -> Result<(), PackingError> {
+    if out.len() != packed_len(form, rows, run, runs) || weights.len() != rows * run * runs {
+        return Err(PackingError::Length);
+    }
+    out.fill(0);
+    let run_len = PANEL * form.packed_run(run);
+    let panels = pieces_mut(out, run_len * runs).zip(pieces(weights, PANEL * run * runs));
+    for (panel, rows) in panels {
+        for (row, weights) in pieces(rows, run * runs).enumerate() {
+            for (packed, weights) in pieces_mut(panel, run_len).zip(pieces(weights, run)) {
+                for (input, weight) in weights.iter().enumerate() {
+                    if let Some(place) = packed.get_mut(form.place(row, input)) {
+                        *place = *weight;
+                    }
+                }
+            }
+        }
+    }
+    if form == Form::Paired { pair_rows(out) } else { Ok(()) }
+}
+
+/// Turns bytes a, b of each lane into `256 * b + a`.
+fn pair_rows(packed: &mut [i8]) -> Result<(), PackingError> {
+    for lane in packed.as_chunks_mut::<2>().0 {
+        let [a, b] = lane.map(i32::from);
+        let both = i16::try_from(256 * b + a).map_err(|_| PackingError::Range)?;
+        *lane = both.to_le_bytes().map(|byte| byte as i8);
+    }
+    Ok(())
+}
+
+/// Inputs for which paired rows are exact whatever the weights: `512 * 127 * 128 < 2^23`.
+pub const ALWAYS_EXACT: usize = 512;
+
+/// [`Linear::segment`](super::Linear::segment) of row-major weights for inputs of magnitude `largest`
+/// at most: all of a patch where the bound holds for all odd rows, else [`ALWAYS_EXACT`].
+///
+/// The bound is `largest * sum_k |w[r][k]| < 2^23`; `inputs` are those of a row, as packed.
+pub fn paired_segment(weights: &[i8], row_len: usize, inputs: usize, largest: u32) -> usize {
+    let odd_rows = pieces(weights, row_len).skip(1).step_by(2);
+    let magnitude = |row: &[i8]| row.iter().map(|w| u64::from(w.unsigned_abs())).sum::<u64>();
+    let exact = |row: &[i8]| magnitude(row) * u64::from(largest) < 1 << 23;
+    if odd_rows.into_iter().all(exact) { inputs } else { ALWAYS_EXACT.min(inputs) }
+}
+
+/// Bytes of packed depthwise weights.
+pub const fn packed_depthwise_len(channels: usize, taps: usize) -> usize {
+    channels.next_multiple_of(GROUP) * taps
+}
+
+/// Packs weights `[channels][taps]` as [`depthwise`](super::depthwise()) reads them.
+///
+/// # Errors
+///
+/// [`PackingError::Length`] where `out` has not [`packed_depthwise_len`] bytes.
+pub fn pack_depthwise(
+    channels: usize,
+    taps: usize,
+    weights: &[i8],
+    out: &mut [i8],
+) -> Result<(), PackingError> {
+    if out.len() != packed_depthwise_len(channels, taps) || weights.len() != channels * taps {
+        return Err(PackingError::Length);
+    }
+    out.fill(0);
+    let groups = pieces_mut(out, GROUP * taps).zip(pieces(weights, GROUP * taps));
+    for (group, filters) in groups {
+        for (channel, filter) in pieces(filters, taps).enumerate() {
+            let places = group.iter_mut().skip(channel).step_by(GROUP);
+            places.zip(filter).for_each(|(place, weight)| *place = *weight);
+        }
+    }
+    Ok(())
+}

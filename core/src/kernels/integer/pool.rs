@@ -1,0 +1,91 @@
+//! Pooling, channels last.
+
+use super::{Requantize, Value};
+use crate::kernels::pool::{PoolShape, Taps};
+
+/// `y[p][c]` is the largest of the taps `x[p * stride + k * dilation - pad][c]` inside the input, the
+/// least value of the type where none is inside.
+///
+/// `x` is `[height][width][channels]`, `y` too.
+#[inline(never)]
+pub fn max_pool<X: Value>(x: &[X], y: &mut [X], s: &PoolShape) {
+    each_window(x, y, s, |window, _| {
+        let mut largest = i32::from(i16::MIN).max(i32::MIN >> (32 - 8 * size_of::<X>()));
+        window.each(|x| largest = largest.max(x));
+        X::of(largest)
+    });
+}
+
+/// `y[p][c] = rule(sum of (x - zero_point) over the taps inside the input, multiplier)`: their mean, or,
+/// with `count_pads`, their sum divided by the number of taps inside input and pads.
+///
+/// The divisor is part of the multiplier: `multipliers[n]` belongs to windows that lack `n` of the
+/// kernel's taps, the last one to those that lack more. `zero_point` is that of `x`. An input with
+/// [`Requantize::shift`] 8 takes multipliers up to 2^7.
+#[inline(never)]
+pub fn average_pool<X: Value>(
+    x: &[X],
+    y: &mut [X],
+    zero_point: i32,
+    multipliers: &[i32],
+    count_pads: bool,
+    rule: &Requantize,
+    s: &PoolShape,
+) {
+    let all = s.kernel[0] * s.kernel[1];
+    each_window(x, y, s, |window, padded| {
+        let inside = window.rows.count * window.columns.count;
+        let lacking = all.saturating_sub(if count_pads { padded } else { inside });
+        let multiplier = multipliers.get(lacking).or(multipliers.last()).copied().unwrap_or(0);
+        let mut sum = 0i32;
+        window.each(|x| sum = sum.wrapping_add(x - zero_point));
+        X::of(rule.apply(sum, multiplier))
+    });
+}
+
+/// Calls `f` with every window and the number of its taps inside input and pads.
+#[inline(always)]
+fn each_window<X: Value>(
+    x: &[X],
+    y: &mut [X],
+    s: &PoolShape,
+    f: impl Fn(&Window<'_, X>, usize) -> X,
+) {
+    let mut outputs = y.iter_mut();
+    for row in 0..s.output[0] {
+        let rows = Taps::at(row, 0, s);
+        for column in 0..s.output[1] {
+            let columns = Taps::at(column, 1, s);
+            for channel in 0..s.channels {
+                let window = Window { x, channel, rows: &rows, columns: &columns, s };
+                let Some(y) = outputs.next() else { return };
+                *y = f(&window, rows.padded * columns.padded);
+            }
+        }
+    }
+}
+
+/// The taps of one output inside the input.
+struct Window<'x, X> {
+    x: &'x [X],
+    channel: usize,
+    rows: &'x Taps,
+    columns: &'x Taps,
+    s: &'x PoolShape,
+}
+
+impl<X: Value> Window<'_, X> {
+    #[inline(always)]
+    fn each(&self, mut f: impl FnMut(i32)) {
+        let channels = self.s.channels;
+        for row in 0..self.rows.count {
+            let line = (self.rows.first + row * self.rows.step) * self.s.input[1];
+            let mut at = (line + self.columns.first) * channels + self.channel;
+            for _ in 0..self.columns.count {
+                let Some(x) = self.x.get(at) else { return };
+                f((*x).into());
+                at += self.columns.step * channels;
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! CMSDK APB timer (Arm DDI 0479), counting down: 25 MHz, 20 MHz on AN505.
+
+use crate::machine::TIMER;
+
+const CONTROL: usize = 0;
+const VALUE: usize = 1;
+const RELOAD: usize = 2;
+const ENABLE: u32 = 1;
+
+pub fn start() {
+    TIMER.store(RELOAD, u32::MAX);
+}
+
+pub fn restart() {
+    TIMER.store(CONTROL, 0);
+    TIMER.store(VALUE, u32::MAX);
+    TIMER.store(CONTROL, ENABLE);
+}
+
+pub fn ticks() -> u32 {
+    !TIMER.load(VALUE)
+}
