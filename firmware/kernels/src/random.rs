@@ -1,52 +1,40 @@
-//! Shapes and values of a case.
+//! Numbers that are the same on every machine: xorshift (Marsaglia 2003), fast enough for an emulator.
 
-use elbow_core::noise::Stream;
-
-/// Most values that a tensor of a case has.
-pub const LONGEST: usize = 4096;
-
-/// Numbers of one case.
-pub struct Random {
-    stream: Stream,
-    odd: bool,
-}
+/// A stream of numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Random(u32);
 
 impl Random {
-    /// The numbers of a case. Every third case has odd values: infinities, NaN, subnormal numbers.
-    pub fn new(case: u64) -> Self {
-        Self { stream: Stream::new(crate::SEED, case, 0), odd: case % 3 == 2 }
+    /// The stream of a seed.
+    pub const fn new(seed: u32) -> Self {
+        Self((seed.wrapping_mul(0x9e37_79b9) ^ 0x5bd1_e995) | 1)
     }
 
-    fn word(&mut self) -> u32 {
-        let [word, ..] = self.stream.next_block();
-        word
+    /// The next 32 bits.
+    pub const fn bits(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0
     }
 
-    /// A whole number from `low` to `high`, both included.
-    pub fn int(&mut self, low: usize, high: usize) -> usize {
-        low + self.word() as usize % (high - low + 1)
+    /// A number of `low..=high`, which are less than 2^16 apart.
+    pub const fn int(&mut self, low: i32, high: i32) -> i32 {
+        low + (((self.bits() >> 16) * (high - low + 1) as u32) >> 16) as i32
     }
 
-    /// Fills with values of `[-1, 1)`, and odd ones.
-    pub fn fill(&mut self, values: &mut [f32]) {
-        for value in values {
-            let word = self.word();
-            let plain = (word >> 8) as f32 / (1 << 23) as f32 - 1.0;
-            *value = if self.odd && word % 16 == 0 { odd(word >> 4, plain) } else { plain };
-        }
+    /// A size of `low..=high`.
+    pub const fn size(&mut self, low: usize, high: usize) -> usize {
+        self.int(low as i32, high as i32) as usize
     }
-}
 
-/// A value at the edges of the format.
-fn odd(word: u32, plain: f32) -> f32 {
-    match word % 8 {
-        0 => f32::INFINITY.copysign(plain),
-        1 if word & 0x100 == 0 => f32::NAN,
-        2 => 0_f32.copysign(plain),
-        3 => f32::from_bits(1).copysign(plain),
-        4 => plain * f32::MIN_POSITIVE,
-        5 => plain * f32::MAX,
-        6 => plain * 1e-20,
-        _ => plain * 1e20,
+    /// One of the choices.
+    pub fn choose<T: Copy>(&mut self, choices: &[T]) -> Option<T> {
+        choices.get(self.size(0, choices.len().saturating_sub(1))).copied()
+    }
+
+    /// A weight: -127 to 127.
+    pub const fn weight(&mut self) -> i8 {
+        self.int(-127, 127) as i8
     }
 }

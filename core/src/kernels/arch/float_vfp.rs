@@ -4,8 +4,6 @@
 //! definition asks for is also the faster one. Several words are loaded at once, each weight serves
 //! all positions of a tile, each input all rows, and no result is used by the next instruction.
 
-#![allow(unsafe_code)]
-
 use super::{Walk, float_portable};
 use crate::kernels::PANEL;
 use core::arch::asm;

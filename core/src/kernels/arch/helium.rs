@@ -8,11 +8,16 @@
 //! `vrmulh.s32` is the product of the rounding rule: `floor((a * b + 2^31) / 2^32)`; the doubling one,
 //! `vqrdmulh`, is not.
 //!
+//! Sums go to vectors by `vmov d, r, r`: which register of the form with two lanes of a q register is
+//! which lane, LLVM's assembler and QEMU 7.2 see differently.
+//!
 //! The compiler knows nothing of Helium, which `-Ctarget-cpu=cortex-m55` would teach it along with float
 //! vectors that flush subnormal numbers: only the assembler does, by `.cpu` in each function.
 
 use crate::kernels::PANEL;
-use crate::kernels::integer::{Depthwise, Linear, Output, Spread, Value, each_position, portable};
+use crate::kernels::integer::{
+    Depthwise, Linear, Output, Spread, Value, each_line, each_position, portable,
+};
 use core::arch::naked_asm;
 
 /// Inputs of a block of weights.
@@ -48,8 +53,8 @@ struct Job {
 /// | Register | Holds |
 /// |---|---|
 /// | r1, r3 | next of `x` and of the weights |
-/// | r5, r7 | runs and blocks but one |
-/// | r8, r9 | next of the parameters and of `y` |
+/// | r5, r9 | runs and blocks but one |
+/// | r8, r7 | next of the parameters and of `y` |
 /// | r10 | panels left |
 /// | r11 | `x` of the position |
 /// | r12 | runs left |
@@ -65,9 +70,9 @@ macro_rules! panels {
                 ".cpu cortex-m55",
                 "push {{r0, r4-r11, lr}}",
                 "vpush {{d8-d13}}",
-                "ldrd r5, r7, [r0, #32]",
+                "ldrd r5, r9, [r0, #32]",
                 "ldr r11, [r0]",
-                "ldr r9, [r0, #12]",
+                "ldr r7, [r0, #12]",
                 "ldrd r1, r2, [r0, #44]",
                 "ldr r3, [r0, #52]",
                 "vdup.32 q6, r1",
@@ -79,7 +84,7 @@ macro_rules! panels {
                 "11:", // a panel
                 "mov r1, r11",
                 $first,
-                "wls lr, r7, 13f",
+                "wls lr, r9, 13f",
                 "12:",
                 $next,
                 "le lr, 12b",
@@ -97,8 +102,8 @@ macro_rules! panels {
                 "add r11, r11, r2",
                 "ldr r1, [r0, #12]",
                 "ldr r2, [r0, #28]",
-                "add r9, r1, r2",
-                "str r9, [r0, #12]",
+                "add r7, r1, r2",
+                "str r7, [r0, #12]",
                 "b 10b",
                 "15:",
                 "vpop {{d8-d13}}",
@@ -109,7 +114,7 @@ macro_rules! panels {
                 "ldr lr, [sp, #48]",
                 "ldr lr, [lr, #40]",
                 "add r1, r1, lr",
-                "add lr, r7, #1",
+                "add lr, r9, #1",
                 "dls lr, lr",
                 "18:",
                 $next,
@@ -199,70 +204,70 @@ of_bytes!(
     bytes_to_bytes,
     "vld20.32 {{q0, q1}}, [r8]
      vld21.32 {{q0, q1}}, [r8]!
-     vmov q2[2], q2[0], r4, r0
-     vmov q2[3], q2[1], r6, r2
+     vmov d4, r0, r2
+     vmov d5, r4, r6
      vadd.i32 q2, q2, q0
      vrmulh.s32 q2, q2, q1
      vadd.i32 q2, q2, q6
      vmax.s32 q2, q2, q4
      vmin.s32 q2, q2, q5
-     vstrb.32 q2, [r9], #4"
+     vstrb.32 q2, [r7], #4"
 );
 
 of_bytes!(
     bytes_to_halves,
     "vld20.32 {{q0, q1}}, [r8]
      vld21.32 {{q0, q1}}, [r8]!
-     vmov q2[2], q2[0], r4, r0
-     vmov q2[3], q2[1], r6, r2
+     vmov d4, r0, r2
+     vmov d5, r4, r6
      vadd.i32 q2, q2, q0
      vrmulh.s32 q2, q2, q1
      vadd.i32 q2, q2, q6
      vmax.s32 q2, q2, q4
      vmin.s32 q2, q2, q5
-     vstrh.32 q2, [r9], #8"
+     vstrh.32 q2, [r7], #8"
 );
 
 of_bytes!(
     bytes_to_sums,
-    "vmov q2[2], q2[0], r4, r0
-     vmov q2[3], q2[1], r6, r2
-     vstrw.32 q2, [r9], #16"
+    "vmov d4, r0, r2
+     vmov d5, r4, r6
+     vstrw.32 q2, [r7], #16"
 );
 
 of_halves!(
     halves_to_bytes,
     "vld20.32 {{q0, q1}}, [r8]
      vld21.32 {{q0, q1}}, [r8]!
-     vmov q2[2], q2[0], r4, r0
-     vmov q2[3], q2[1], r6, r2
+     vmov d4, r0, r2
+     vmov d5, r4, r6
      vadd.i32 q2, q2, q0
      vrmulh.s32 q2, q2, q1
      vadd.i32 q2, q2, q6
      vmax.s32 q2, q2, q4
      vmin.s32 q2, q2, q5
-     vstrb.32 q2, [r9], #4"
+     vstrb.32 q2, [r7], #4"
 );
 
 of_halves!(
     halves_to_halves,
     "vld20.32 {{q0, q1}}, [r8]
      vld21.32 {{q0, q1}}, [r8]!
-     vmov q2[2], q2[0], r4, r0
-     vmov q2[3], q2[1], r6, r2
+     vmov d4, r0, r2
+     vmov d5, r4, r6
      vadd.i32 q2, q2, q0
      vrmulh.s32 q2, q2, q1
      vadd.i32 q2, q2, q6
      vmax.s32 q2, q2, q4
      vmin.s32 q2, q2, q5
-     vstrh.32 q2, [r9], #8"
+     vstrh.32 q2, [r7], #8"
 );
 
 of_halves!(
     halves_to_sums,
-    "vmov q2[2], q2[0], r4, r0
-     vmov q2[3], q2[1], r6, r2
-     vstrw.32 q2, [r9], #16"
+    "vmov d4, r0, r2
+     vmov d5, r4, r6
+     vstrw.32 q2, [r7], #16"
 );
 
 /// Machine code of [`panels!`].
@@ -306,13 +311,12 @@ pub fn linear<X: Value, Y: Output>(
 
 /// Whether the patches are lines of runs of whole blocks, and all that they read and write is there.
 fn fits<X, Y>(x: &[X], weights: &[i8], outputs: &[[i32; 2]], y: &[Y], s: &Linear) -> bool {
-    let last = |count: usize, step: usize| count.saturating_sub(1).saturating_mul(step);
-    let reach = |steps: [usize; 2]| {
-        last(s.positions[0], steps[0]).saturating_add(last(s.positions[1], steps[1]))
-    };
-    let patch = last(s.runs[0] * s.runs[1], run_step(s)).saturating_add(s.run);
-    let x_end = s.x_start.saturating_add(reach(s.position_steps)).saturating_add(patch);
-    let y_end = s.y_start.saturating_add(reach(s.y_steps)).saturating_add(s.rows);
+    let x_end = s
+        .x_start
+        .saturating_add(reach(s.positions, s.position_steps))
+        .saturating_add(reach(s.runs, s.run_steps))
+        .saturating_add(s.run);
+    let y_end = s.y_start.saturating_add(reach(s.positions, s.y_steps)).saturating_add(s.rows);
     let weights_len = s.rows.next_multiple_of(PANEL).saturating_mul(s.inputs());
     let counts = [s.run, s.runs[0], s.runs[1], s.positions[0], s.positions[1]];
     (s.runs[0] == 1 || s.runs[1] == 1)
@@ -392,7 +396,7 @@ fn other_panels<X: Value, Y: Output>(
     let mut job = job::<X>(s);
     each_position(x, y, s, |x, y| {
         for panel in full..s.rows.div_ceil(PANEL) {
-            let mut sums = [0; PANEL];
+            let mut sums = [0_i32; PANEL];
             job.x = x.as_ptr().cast();
             job.weights = weights.as_ptr().wrapping_add(panel * PANEL * s.inputs());
             job.y = sums.as_mut_ptr().cast();
@@ -405,4 +409,235 @@ fn other_panels<X: Value, Y: Output>(
             }
         }
     });
+}
+
+/// [`portable::spread`]'s machine code.
+#[inline(never)]
+pub fn spread<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
+    let copy: Copy = match (size_of::<X>(), size_of::<Y>()) {
+        (1, 1) => copy_bytes,
+        (1, 2) => widen,
+        (2, 2) => copy_halves,
+        _ => return portable::spread(x, y, s),
+    };
+    if s.from[2] != 1 || s.to[2] != 1 {
+        return portable::spread(x, y, s);
+    }
+    each_line(x, y, s, |x, y| {
+        let len = s.dims[2].min(x.len()).min(y.len());
+        // SAFETY: both slices hold `len` values of the types that `copy` was chosen for.
+        unsafe { copy(x.as_ptr().cast(), y.as_mut_ptr().cast(), len) };
+    });
+}
+
+/// Copies a number of values; both places hold as many.
+type Copy = unsafe extern "C" fn(*const u8, *mut u8, usize);
+
+/// A loop over `$bits`-bit values, with predicates for the last ones.
+macro_rules! copy {
+    ($name:ident, $loop:literal, $load:literal, $store:literal) => {
+        /// # Safety
+        ///
+        /// Both places hold so many values.
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(x: *const u8, y: *mut u8, len: usize) {
+            naked_asm!(
+                ".cpu cortex-m55",
+                "push {{r7, lr}}",
+                concat!($loop, " lr, r2, 3f"),
+                "2:",
+                $load,
+                $store,
+                "letp lr, 2b",
+                "3:",
+                "pop {{r7, pc}}",
+            )
+        }
+    };
+}
+
+copy!(copy_bytes, "wlstp.8", "vldrb.u8 q0, [r0], #16", "vstrb.8 q0, [r1], #16");
+copy!(copy_halves, "wlstp.16", "vldrh.u16 q0, [r0], #16", "vstrh.16 q0, [r1], #16");
+copy!(widen, "wlstp.16", "vldrb.s16 q0, [r0], #8", "vstrh.16 q0, [r1], #16");
+
+/// A group of channels at a row of positions, for one call of machine code.
+///
+/// Whoever makes a job guarantees, for reading and writing: at each of `positions`, `x_step` and
+/// `y_step` bytes apart, `rows` rows of `columns` taps with [`LANES`] values of `x` each, `tap_step`
+/// bytes apart and `gap` bytes on behind a row, and `lanes` outputs at `y`; [`LANES`] weights per tap
+/// and as many pairs at `outputs`. No count is 0.
+#[repr(C)]
+struct Group {
+    x: *const u8,
+    weights: *const i8,
+    outputs: *const [i32; 2],
+    y: *mut u8,
+    rows: usize,
+    columns: usize,
+    tap_step: usize,
+    gap: usize,
+    positions: usize,
+    x_step: usize,
+    y_step: usize,
+    shift: u32,
+    zero_point: i32,
+    low: i32,
+    high: i32,
+    lanes: usize,
+}
+
+/// Channels of a group.
+const LANES: usize = 4;
+
+/// Machine code of one group.
+type Channels = unsafe extern "C" fn(&Group);
+
+/// Four channels; `$x` loads them, `$y` stores them where the predicate is set.
+macro_rules! channels {
+    ($name:ident, $x:literal, $y:literal) => {
+        /// # Safety
+        ///
+        /// What [`Group`] says.
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(group: &Group) {
+            naked_asm!(
+                ".cpu cortex-m55",
+                "push {{r4-r11, lr}}",
+                "vpush {{d8-d11}}",
+                "ldrd r10, r1, [r0, #48]",
+                "ldr r2, [r0, #56]",
+                "vdup.32 q3, r10",
+                "vdup.32 q4, r1",
+                "vdup.32 q5, r2",
+                "ldr r10, [r0, #60]",
+                "vctp.32 r10",
+                "ldrd r3, r9, [r0, #24]",
+                "ldr r5, [r0]",
+                "ldr r6, [r0, #12]",
+                "ldrd r7, r11, [r0, #32]",
+                "ldrd r12, r10, [r0, #40]",
+                "2:", // a position
+                "ldr r2, [r0, #4]",
+                "ldrd r4, r8, [r0, #16]",
+                "mov r1, r5",
+                "vmov.i32 q0, #0",
+                "3:",
+                "dls lr, r8",
+                "4:",
+                "vldrb.s32 q1, [r2], #4",
+                $x,
+                "vmul.i32 q1, q1, q2",
+                "vadd.i32 q0, q0, q1",
+                "add r1, r1, r3",
+                "le lr, 4b",
+                "add r1, r1, r9",
+                "subs r4, r4, #1",
+                "bne 3b",
+                "ldr r4, [r0, #8]",
+                "vld20.32 {{q1, q2}}, [r4]",
+                "vld21.32 {{q1, q2}}, [r4]",
+                "vadd.i32 q0, q0, q1",
+                "vshl.s32 q0, r10",
+                "vrmulh.s32 q0, q0, q2",
+                "vadd.i32 q0, q0, q3",
+                "vmax.s32 q0, q0, q4",
+                "vmin.s32 q0, q0, q5",
+                "vpst",
+                $y,
+                "add r5, r5, r11",
+                "add r6, r6, r12",
+                "subs r7, r7, #1",
+                "bne 2b",
+                "vpop {{d8-d11}}",
+                "pop {{r4-r11, pc}}",
+            )
+        }
+    };
+}
+
+channels!(channels_of_bytes, "vldrb.s32 q2, [r1]", "vstrbt.32 q0, [r6]");
+channels!(channels_of_bytes_to_halves, "vldrb.s32 q2, [r1]", "vstrht.32 q0, [r6]");
+channels!(channels_of_halves_to_bytes, "vldrh.s32 q2, [r1]", "vstrbt.32 q0, [r6]");
+channels!(channels_of_halves, "vldrh.s32 q2, [r1]", "vstrht.32 q0, [r6]");
+
+/// [`portable::depthwise`]'s machine code.
+#[inline(never)]
+pub fn depthwise<X: Value, Y: Output>(
+    x: &[X],
+    weights: &[i8],
+    outputs: &[[i32; 2]],
+    y: &mut [Y],
+    s: &Depthwise,
+) {
+    let channels: Channels = match (size_of::<X>(), Y::SIZE) {
+        (1, 1) => channels_of_bytes,
+        (1, 2) => channels_of_bytes_to_halves,
+        (2, 1) => channels_of_halves_to_bytes,
+        (2, 2) => channels_of_halves,
+        _ => return portable::depthwise(x, weights, outputs, y, s),
+    };
+    if !fits_depthwise(x, weights, outputs, y, s) {
+        return portable::depthwise(x, weights, outputs, y, s);
+    }
+    let bytes = |values: usize| values.wrapping_mul(size_of::<X>());
+    for row in 0..s.positions[0] {
+        let at_x = s.x_start + row * s.position_steps[0];
+        let at_y = s.y_start + row * s.y_steps[0];
+        for first in (0..s.channels).step_by(LANES) {
+            let lanes = LANES.min(s.channels - first);
+            let mut parameters = [[0; 2]; LANES];
+            let given = outputs.iter().skip(first).take(lanes);
+            parameters.iter_mut().zip(given).for_each(|(all, given)| *all = *given);
+            let group = Group {
+                x: x.as_ptr().wrapping_add(at_x + first).cast(),
+                weights: weights.as_ptr().wrapping_add(first * s.taps()),
+                outputs: parameters.as_ptr(),
+                y: y.as_mut_ptr().wrapping_add(at_y + first).cast(),
+                rows: s.kernel[0],
+                columns: s.kernel[1],
+                tap_step: bytes(s.tap_steps[1]),
+                gap: bytes(s.tap_steps[0].wrapping_sub(s.kernel[1].wrapping_mul(s.tap_steps[1]))),
+                positions: s.positions[1],
+                x_step: bytes(s.position_steps[1]),
+                y_step: s.y_steps[1] * Y::SIZE,
+                shift: s.rule.shift,
+                zero_point: s.rule.zero_point,
+                low: s.rule.low,
+                high: s.rule.high,
+                lanes,
+            };
+            // SAFETY: `fits_depthwise` has found all taps of all channels, rounded up to groups, in
+            // `x`, the outputs in `y`, and weights of whole groups; the parameters are copied.
+            unsafe { channels(&group) };
+        }
+    }
+}
+
+/// Whether all that a depthwise convolution reads and writes is there.
+fn fits_depthwise<X, Y>(
+    x: &[X],
+    weights: &[i8],
+    outputs: &[[i32; 2]],
+    y: &[Y],
+    s: &Depthwise,
+) -> bool {
+    let channels = s.channels.next_multiple_of(LANES);
+    let x_end = s
+        .x_start
+        .saturating_add(reach(s.positions, s.position_steps))
+        .saturating_add(reach(s.kernel, s.tap_steps))
+        .saturating_add(channels);
+    let y_end = s.y_start.saturating_add(reach(s.positions, s.y_steps)).saturating_add(s.channels);
+    let counts = [s.channels, s.kernel[0], s.kernel[1], s.positions[0], s.positions[1]];
+    !counts.contains(&0)
+        && x_end <= x.len()
+        && y_end <= y.len()
+        && channels.saturating_mul(s.taps()) <= weights.len()
+        && s.channels <= outputs.len()
+}
+
+/// Values from the first to the last of two nested loops.
+fn reach(counts: [usize; 2], steps: [usize; 2]) -> usize {
+    let last = |axis: usize| counts[axis & 1].saturating_sub(1).saturating_mul(steps[axis & 1]);
+    last(0).saturating_add(last(1))
 }

@@ -1,6 +1,15 @@
 //! Which core runs which form of the integer kernels.
 
-pub use super::super::integer::portable::{
-    depthwise, helium as linear_helium, paired as linear_paired, plain as linear_plain, spread,
-    wide as linear_wide,
-};
+use super::super::integer::portable;
+
+#[cfg(all(elbow_dsp, not(elbow_helium)))]
+pub use super::dsp::{depthwise, spread};
+#[cfg(elbow_dsp)]
+pub use super::dsp::{linear_paired, linear_wide};
+#[cfg(elbow_helium)]
+pub use super::helium::{depthwise, linear as linear_helium, spread};
+#[cfg(not(elbow_helium))]
+pub use portable::helium as linear_helium;
+pub use portable::plain as linear_plain;
+#[cfg(not(elbow_dsp))]
+pub use portable::{depthwise, paired as linear_paired, spread, wide as linear_wide};

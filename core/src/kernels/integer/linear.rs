@@ -323,7 +323,7 @@ pub(crate) mod portable {
 
     /// Calls `f` with each run of a patch and its weights.
     #[inline(always)]
-    fn each_run<'a, X, W>(
+    pub(crate) fn each_run<'a, X, W>(
         x: &'a [X],
         panel: &'a [W],
         s: &Linear,

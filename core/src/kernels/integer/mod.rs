@@ -50,6 +50,14 @@ pub use packing::{
 pub use pool::{average_pool, max_pool};
 pub use views::{bytes, i8s, i8s_mut, i16s, i16s_mut, pairs};
 
+#[cfg(elbow_dsp)]
+pub(crate) use {
+    convert::each_line,
+    depthwise::{GROUP, each_position as each_patch},
+    linear::each_position,
+    linear::portable::{each_run, finish},
+};
+
 /// The definitions of the kernels that also exist as machine code.
 pub mod portable {
     pub use super::convert::portable as spread;
@@ -139,6 +147,13 @@ pub trait Output: sealed::Sealed + Copy + 'static {
     /// Integers: [`Requantize::apply`] with the parameter as the multiplier. Floats: the sum, rounded
     /// to f32, times the parameter, whose bits are those of an f32 scale; `rule` does not matter.
     fn finish(acc: i32, parameter: i32, rule: &Requantize) -> Self;
+
+    /// What machine code left in the place of an output, which for floats are the bits of the sum.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn settled(self, _parameter: i32) -> Self {
+        self
+    }
 }
 
 impl Output for i8 {
@@ -159,6 +174,11 @@ impl Output for f32 {
     #[inline(always)]
     fn finish(acc: i32, parameter: i32, _: &Requantize) -> Self {
         acc as f32 * f32::from_bits(parameter as u32)
+    }
+
+    #[inline(always)]
+    fn settled(self, parameter: i32) -> Self {
+        Self::finish(self.to_bits() as i32, parameter, &Requantize::default())
     }
 }
 

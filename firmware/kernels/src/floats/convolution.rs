@@ -1,7 +1,7 @@
 //! Convolutions.
 
-use crate::product::{in_panels, operands};
-use crate::{Random, compare};
+use super::product::{in_panels, operands};
+use super::{Random, compare};
 use elbow_core::kernels::{self, ConvShape, ConvTransposeShape, PANEL};
 
 /// Input, output, kernel, stride, dilation and padding in front, along one axis.

@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use crate::{Random, compare, random::LONGEST};
+use super::{Random, compare, random::LONGEST};
 use elbow_core::kernels::{self, MatMul, PANEL};
 
 /// Where weight `column` of `row` lies in panels of rows of `len` values.

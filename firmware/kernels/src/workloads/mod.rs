@@ -1,0 +1,1 @@
+//! Whole inferences whose instructions are counted.
