@@ -11,7 +11,7 @@
 //! Eight such blocks make a pass (114 and 146 instructions for 128 products); the first pass of a run
 //! is entered in the middle, so that there is no remainder loop.
 
-use super::job::{self, Job, Runs, is_line};
+use super::job::{self, Job, cut_into, is_line};
 use crate::kernels::integer::{Depthwise, Linear, Output, Spread, Value, each_line, portable};
 use core::arch::naked_asm;
 
@@ -90,8 +90,8 @@ fn wide_pieces<Y: Output>(
     job::in_pieces(x, weights, outputs, y, s, BLOCKS, |job| unsafe { wide_panels(job) });
 }
 
-/// Four inputs each.
-const BLOCKS: Runs = Runs { inputs: 4, blocks: 8 };
+/// Eight blocks of four inputs.
+const BLOCKS: job::Cut = |run| cut_into(8, 4, run);
 
 /// Reads the job into the frame; r1 is the weights from here on.
 ///
@@ -361,8 +361,8 @@ fn depthwise_halves<X: Value, Y: Output>(
     job::depthwise(x, weights, outputs, y, s, TAPS, |job| unsafe { depthwise_groups(job) });
 }
 
-/// A tap each.
-const TAPS: Runs = Runs { inputs: 1, blocks: 3 };
+/// Three taps.
+const TAPS: job::Cut = |columns| cut_into(3, 1, columns);
 
 /// Groups of four channels at one position.
 ///

@@ -1,9 +1,9 @@
 //! What machine code needs to know of a layer, and the checks that make it safe to run.
 
 use crate::kernels::PANEL;
-use crate::kernels::integer::{
-    Depthwise, GROUP, Linear, Output, Requantize, each_patch, each_position, each_run, finish,
-};
+#[cfg(elbow_dsp)]
+use crate::kernels::integer::{Depthwise, GROUP, each_patch};
+use crate::kernels::integer::{Linear, Output, Requantize, each_position, each_run, finish};
 use crate::pieces::{pieces, pieces_mut};
 use core::ptr::{null, null_mut};
 
@@ -12,7 +12,7 @@ use core::ptr::{null, null_mut};
 /// Whoever makes a job guarantees, for reading and writing:
 ///
 /// - `x`: `runs` runs, `gap` bytes between the end of one and the start of the next; a run is what
-///   `passes` and `entry` say (see [`Runs`]). Aligned to four bytes where the code asks for i16.
+///   `passes` and `entry` say (see [`Cut`]). Aligned to four bytes where the code asks for i16.
 /// - `weights..end`: whole panels, at least one, aligned to four bytes.
 /// - `outputs`: a pair per row of these panels.
 /// - `y`: `size` bytes per row of these panels, aligned to `size`.
@@ -28,8 +28,8 @@ pub struct Job {
     /// Where the first pass of a run is entered.
     entry: usize,
     gap: isize,
-    zero_point: i32,
-    /// Repeated to fill a word with values of the output's type.
+    /// This and the next two: what [`limits`] says.
+    zero_point: u32,
     low: u32,
     high: u32,
     shift: u32,
@@ -39,30 +39,22 @@ pub struct Job {
     y: *mut u8,
     end: *const i8,
     weights: *const i8,
-    /// Bytes from tap to tap of a depthwise convolution.
+    /// Bytes from tap to tap of a depthwise convolution, or bytes of a panel of weights.
     step: isize,
 }
 
-/// How machine code cuts runs: blocks of `inputs`, and passes of `blocks` blocks.
-#[derive(Clone, Copy, Debug)]
-pub struct Runs {
-    /// Inputs of a block.
-    pub inputs: usize,
-    /// Blocks of a pass.
-    pub blocks: usize,
-}
+/// How a kernel cuts a run of so many inputs: [`Job::passes`] and [`Job::entry`].
+pub type Cut = fn(usize) -> [usize; 2];
 
-impl Runs {
-    /// Passes of a run, and the block in which the first one begins.
-    ///
-    /// A run without blocks begins behind the last block. Where half a block is left, 9 is added: the
-    /// code takes it first.
-    const fn cut(self, run: usize) -> [usize; 2] {
-        let blocks = run / self.inputs;
-        let passes = blocks.div_ceil(self.blocks);
-        let entry = if blocks == 0 { self.blocks } else { passes * self.blocks - blocks };
-        [passes, entry + if run % self.inputs == 0 { 0 } else { self.blocks + 1 }]
-    }
+/// Passes of `blocks` blocks of `inputs` inputs, and the block in which the first one begins.
+///
+/// A run without blocks begins behind the last block. Where half a block is left, its width is added:
+/// the code takes it first.
+pub const fn cut_into(blocks: usize, inputs: usize, run: usize) -> [usize; 2] {
+    let [whole, rest] = [run / inputs, run % inputs];
+    let passes = whole.div_ceil(blocks);
+    let entry = if whole == 0 { blocks } else { passes * blocks - whole };
+    [passes, entry + if rest == 0 { 0 } else { blocks + 1 }]
 }
 
 impl Job {
@@ -70,26 +62,23 @@ impl Job {
     ///
     /// `step` is the distance between runs, in values of `x`.
     fn new<X, Y: Output>(
-        cut: Runs,
+        cut: Cut,
         run: usize,
         runs: usize,
         step: usize,
         rule: &Requantize,
     ) -> Self {
-        let [passes, entry] = cut.cut(run);
-        let repeated = |value: i32| match Y::SIZE {
-            1 => u32::from(value as u8) * 0x0101_0101,
-            _ => u32::from(value as u16) * 0x0001_0001,
-        };
+        let [passes, entry] = cut(run);
+        let [zero_point, low, high] = limits(rule, Y::SIZE);
         Self {
             x: null(),
             passes,
             runs,
             entry,
             gap: bytes::<X>(step.wrapping_sub(run)),
-            zero_point: rule.zero_point,
-            low: repeated(rule.low),
-            high: repeated(rule.high),
+            zero_point,
+            low,
+            high,
             shift: if Y::SIZE == 4 { 0 } else { rule.shift },
             size: Y::SIZE,
             outputs: null(),
@@ -155,6 +144,7 @@ impl Job {
             self.x = x.as_ptr().cast();
             self.weights = weights.as_ptr();
             self.end = self.weights.wrapping_add(weights.len());
+            self.step = weights.len() as isize;
             self.outputs = NO_BIAS.as_ptr();
             self.y = sums.as_mut_ptr().cast();
             run(self);
@@ -184,6 +174,23 @@ fn is_aligned<X>(x: &[X], weights: &[i8]) -> bool {
     size_of::<X>() == 1 || (x.as_ptr() as usize | weights.as_ptr() as usize).is_multiple_of(4)
 }
 
+/// Zero point, least and largest output, repeated to fill a word with values of the output's type.
+#[cfg(elbow_dsp)]
+fn limits(rule: &Requantize, size: usize) -> [u32; 3] {
+    let repeated = |value: i32| match size {
+        1 => u32::from(value as u8) * 0x0101_0101,
+        _ => u32::from(value as u16) * 0x0001_0001,
+    };
+    [rule.zero_point as u32, repeated(rule.low), repeated(rule.high)]
+}
+
+/// Zero point and largest output, both counted from the least one, and the largest output.
+#[cfg(not(elbow_dsp))]
+fn limits(rule: &Requantize, _: usize) -> [u32; 3] {
+    [rule.zero_point.wrapping_sub(rule.low), rule.high.wrapping_sub(rule.low), rule.high]
+        .map(|value| value as u32)
+}
+
 /// Whether the runs of a patch are equally far from each other, so that one job has them all.
 #[inline(always)]
 pub const fn is_line(s: &Linear) -> bool {
@@ -198,7 +205,7 @@ pub fn line<X, Y: Output>(
     outputs: &[[i32; 2]],
     y: &mut [Y],
     s: &Linear,
-    cut: Runs,
+    cut: Cut,
     run: impl Fn(&Job),
 ) {
     let runs = s.runs[0] * s.runs[1];
@@ -207,6 +214,7 @@ pub fn line<X, Y: Output>(
     let reach = between * step + s.run;
     let mut job = Job::new::<X, Y>(cut, s.run, runs, step, &s.rule);
     let rows = Rows { weights, outputs, panel_len: PANEL * s.inputs(), x_step: 0 };
+    job.step = rows.panel_len as isize;
     each_position(x, y, s, |x, y| {
         if x.len() >= reach {
             job.position(x, &rows, y, &run);
@@ -222,7 +230,7 @@ pub fn in_pieces<X, Y: Output>(
     outputs: &[[i32; 2]],
     y: &mut [Y],
     s: &Linear,
-    cut: Runs,
+    cut: Cut,
     run: impl Fn(&Job),
 ) {
     let segment = if s.is_one_segment() { s.run } else { s.segment };
@@ -235,7 +243,7 @@ pub fn in_pieces<X, Y: Output>(
             each_run(x, panel, s, |xs, weights| {
                 for (xs, weights) in pieces(xs, segment).zip(pieces(weights, PANEL * segment)) {
                     if weights.len() == PANEL * xs.len() {
-                        [job.passes, job.entry] = cut.cut(xs.len());
+                        [job.passes, job.entry] = cut(xs.len());
                         let more = job.sums(xs, weights, &run);
                         sums.iter_mut().zip(more).for_each(|(sum, m)| *sum = sum.wrapping_add(m));
                     }
@@ -247,6 +255,7 @@ pub fn in_pieces<X, Y: Output>(
 }
 
 /// A depthwise convolution: a job per position.
+#[cfg(elbow_dsp)]
 #[inline(always)]
 pub fn depthwise<X, Y: Output>(
     x: &[X],
@@ -254,7 +263,7 @@ pub fn depthwise<X, Y: Output>(
     outputs: &[[i32; 2]],
     y: &mut [Y],
     s: &Depthwise,
-    cut: Runs,
+    cut: Cut,
     run: impl Fn(&Job),
 ) {
     let [rows, columns] = s.kernel;

@@ -13,8 +13,14 @@ pub(super) mod float_vfp;
 #[allow(unsafe_code)] // machine code, each call with its reason
 mod helium;
 pub(super) mod integer;
-#[cfg(elbow_dsp)]
+#[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
 mod job;
+#[cfg(elbow_v6m)]
+#[allow(unsafe_code)] // machine code, each call with its reason
+mod v6m;
+#[cfg(elbow_v7m)]
+#[allow(unsafe_code)] // machine code, each call with its reason
+mod v7m;
 mod walk;
 
 #[cfg(not(all(target_arch = "arm", target_abi = "eabihf", target_os = "none")))]

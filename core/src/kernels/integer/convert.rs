@@ -23,16 +23,6 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Values of the box.
-    const fn count(&self) -> usize {
-        self.dims[0] * self.dims[1] * self.dims[2]
-    }
-
-    /// Steps of a box without gaps.
-    const fn dense(&self) -> [usize; 3] {
-        [self.dims[1] * self.dims[2], self.dims[2], 1]
-    }
-
     /// The box as few long lines: axes that lie next to each other in `x` and in `y` are one.
     fn merged(&self) -> Self {
         let mut s = *self;
@@ -104,20 +94,39 @@ pub fn dequantize<X: Value>(x: &[X], y: &mut [f32], scale: f32, zero_point: i32,
     each(x, y, s, |x| (x.into() - zero_point) as f32 * scale);
 }
 
-/// Fills `y` where the box does not cover it.
+/// Fills `y` where the box does not cover it, or all of it where that is not seen at once.
 #[inline(always)]
 fn pad<Y: Copy>(y: &mut [Y], fill: Y, s: &Spread) {
-    if s.to == s.dense() && s.to_start == 0 && s.len <= s.count() {
-        return;
+    let [width, channels] = [s.dims[1], s.dims[2]];
+    if [s.to[1], s.to[2]] != [channels, 1] || s.to[0] < width * channels {
+        let len = s.len.min(y.len());
+        return y.get_mut(..len).unwrap_or(&mut []).fill(fill);
     }
-    let len = s.len.min(y.len());
-    y.get_mut(..len).unwrap_or(&mut []).fill(fill);
+    let mut filled = 0;
+    for row in 0..s.dims[0] {
+        let line = s.to_start + row * s.to[0];
+        fill_range(y, filled, line.min(s.len), fill);
+        filled = line + width * channels;
+    }
+    fill_range(y, filled, s.len, fill);
+}
+
+/// `y[start..end] = fill`, as far as `y` reaches.
+fn fill_range<Y: Copy>(y: &mut [Y], start: usize, end: usize, fill: Y) {
+    let end = end.min(y.len());
+    y.get_mut(start..end).unwrap_or(&mut []).fill(fill);
 }
 
 /// Each value of the box through `f`.
 #[inline(always)]
 fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &Spread, f: impl Fn(X) -> Y) {
+    let next = [s.from[2], s.to[2]] == [1, 1];
     each_line(x, y, s, |xs, ys| {
+        if next {
+            // A loop of its own: it becomes a copy where nothing is computed.
+            let lines = xs.iter().zip(ys.iter_mut()).take(s.dims[2]);
+            return lines.for_each(|(x, y)| *y = f(*x));
+        }
         let xs = xs.iter().step_by(s.from[2].max(1));
         let ys = pieces_mut(ys, s.to[2]).filter_map(<[Y]>::first_mut);
         xs.zip(ys).take(s.dims[2]).for_each(|(x, y)| *y = f(*x));

@@ -35,6 +35,7 @@ mod convert;
 mod depthwise;
 mod elementwise;
 mod linear;
+pub mod native;
 mod packing;
 mod pool;
 mod views;
@@ -54,6 +55,9 @@ pub use views::{bytes, i8s, i8s_mut, i16s, i16s_mut, pairs};
 pub(crate) use {
     convert::each_line,
     depthwise::{GROUP, each_position as each_patch},
+};
+#[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
+pub(crate) use {
     linear::each_position,
     linear::portable::{each_run, finish},
 };

@@ -1,0 +1,256 @@
+//! M0 and M0+: 16-bit instructions, eight registers that they reach, and products of 32 bits only.
+//!
+//! Sums lie in the upper registers, which `add` reaches; the lower ones hold pointers, the two factors,
+//! and the numbers 0 to 3, since a byte is loaded with its sign at the sum of two registers. Four
+//! inputs and rows, 16 products, take 59 instructions.
+
+use super::job::{self, Job, is_line};
+use crate::kernels::integer::{Linear, Output, Value, portable};
+use core::arch::naked_asm;
+
+/// [`portable::plain`]'s machine code, for bytes.
+#[inline(always)]
+pub fn linear_plain<X: Value, Y: Output>(
+    x: &[X],
+    weights: &[i8],
+    outputs: &[[i32; 2]],
+    y: &mut [Y],
+    s: &Linear,
+) {
+    if size_of::<X>() != 1 {
+        portable::plain(x, weights, outputs, y, s);
+    } else if is_line(s) {
+        line(x, weights, outputs, y, s);
+    } else {
+        pieces(x, weights, outputs, y, s);
+    }
+}
+
+#[inline(never)]
+fn line<X: Value, Y: Output>(
+    x: &[X],
+    weights: &[i8],
+    outputs: &[[i32; 2]],
+    y: &mut [Y],
+    s: &Linear,
+) {
+    // SAFETY: `job::line` gives jobs that lie inside their slices; `x` is of bytes.
+    job::line(x, weights, outputs, y, s, BLOCKS, |job| unsafe { panels(job) });
+}
+
+#[inline(never)]
+fn pieces<X: Value, Y: Output>(
+    x: &[X],
+    weights: &[i8],
+    outputs: &[[i32; 2]],
+    y: &mut [Y],
+    s: &Linear,
+) {
+    let s = &Linear { segment: usize::MAX, ..*s };
+    // SAFETY: `job::in_pieces` gives jobs that lie inside their slices; `x` is of bytes.
+    job::in_pieces(x, weights, outputs, y, s, BLOCKS, |job| unsafe { panels(job) });
+}
+
+/// Inputs in blocks of four, and those that are left.
+const BLOCKS: job::Cut = |run| [run & !3, run & 3];
+
+/// The input at r0 and the register `offset` against four rows at r1: 14 instructions.
+macro_rules! input {
+    ($offset:literal) => {
+        concat!(
+            "ldrsb r2, [r0, ",
+            $offset,
+            "]
+        ldrsb r3, [r1, r4]
+        muls r3, r2, r3
+        add r8, r3
+        ldrsb r3, [r1, r5]
+        muls r3, r2, r3
+        add r9, r3
+        ldrsb r3, [r1, r6]
+        muls r3, r2, r3
+        add r10, r3
+        ldrsb r3, [r1, r7]
+        muls r3, r2, r3
+        add r11, r3
+        adds r1, #4
+        "
+        )
+    };
+}
+
+/// The output of the sum at r0 with the parameters at r1, into r3.
+///
+/// The high word of the product of 32 bits each, by products of their halves: with `acc = a 2^16 + b`
+/// and `M = m 2^16 + n`, it is `a m` and what the halves of `a n`, `b m` and `b n` carry. r9 is the 1/2
+/// that rounds, r10 the zero point and -r11 the largest output, both from the least one, r12 the largest
+/// output. The clamps are masks of signs.
+macro_rules! output {
+    () => {
+        "ldm r0!, {{r2}}
+        ldm r1!, {{r3, r4}}
+        adds r2, r2, r3
+        ldr r3, [sp, #48]
+        lsls r2, r3
+        asrs r3, r2, #16
+        uxth r2, r2
+        lsrs r5, r4, #16
+        uxth r4, r4
+        movs r6, r2
+        muls r6, r4, r6
+        muls r4, r3, r4
+        muls r2, r5, r2
+        muls r3, r5, r3
+        lsrs r6, r6, #16
+        uxth r5, r4
+        adds r6, r6, r5
+        uxth r5, r2
+        adds r6, r6, r5
+        add r6, r9
+        lsrs r6, r6, #16
+        asrs r4, r4, #16
+        lsrs r2, r2, #16
+        adds r3, r3, r4
+        adds r3, r3, r2
+        adds r3, r3, r6
+        add r3, r10
+        asrs r2, r3, #31
+        bics r3, r2
+        add r3, r11
+        asrs r2, r3, #31
+        ands r3, r2
+        add r3, r12
+        "
+    };
+}
+
+/// All panels at one position.
+///
+/// Frame: 0 sums of four rows, 16 x, 20 inputs in blocks, 24 runs, 28 inputs that are left, 32 gap,
+/// 36 zero point, 40 low, 44 high, 48 shift, 52 size, 56 outputs, 60 y, 64 end of the weights,
+/// 68 weights, 72 step, 76 runs that are left.
+///
+/// # Safety
+///
+/// As [`Job`] says, for bytes, weights in [`Form::Plain`](crate::kernels::integer::Form::Plain) and
+/// [`BLOCKS`].
+#[unsafe(naked)]
+unsafe extern "C" fn panels(job: &Job) {
+    naked_asm!(
+        "push {{r4-r7, lr}}
+        mov r4, r8
+        mov r5, r9
+        mov r6, r10
+        mov r7, r11
+        push {{r4-r7}}
+        sub sp, #80
+        add r1, sp, #16
+        ldm r0!, {{r2-r7}}
+        stm r1!, {{r2-r7}}
+        ldm r0!, {{r2-r7}}
+        stm r1!, {{r2-r7}}
+        ldm r0!, {{r2-r4}}
+        stm r1!, {{r2-r4}}
+        mov r1, r3
+    2:  ldr r2, [sp, #24]
+        str r2, [sp, #76]
+        ldr r0, [sp, #16]
+        movs r4, #0
+        movs r5, #1
+        movs r6, #2
+        movs r7, #3
+        mov r8, r4
+        mov r9, r4
+        mov r10, r4
+        mov r11, r4
+    3:  ldr r2, [sp, #20]
+        cmp r2, #0
+        beq 5f
+        adds r2, r2, r0
+        mov r12, r2
+    4:  ",
+        input!("r4"),
+        input!("r5"),
+        input!("r6"),
+        input!("r7"),
+        "adds r0, #4
+        cmp r0, r12
+        bne 4b
+    5:  ldr r2, [sp, #28]
+        cmp r2, #0
+        beq 7f
+        adds r2, r2, r0
+        mov r12, r2
+    6:  ",
+        input!("r4"),
+        "adds r0, #1
+        cmp r0, r12
+        bne 6b
+    7:  ldr r2, [sp, #76]
+        subs r2, #1
+        beq 8f
+        str r2, [sp, #76]
+        ldr r2, [sp, #32]
+        adds r0, r0, r2
+        b 3b
+    8:  str r1, [sp, #68]
+        mov r0, r8
+        mov r1, r9
+        mov r2, r10
+        mov r3, r11
+        mov r7, sp
+        stm r7!, {{r0-r3}}
+        mov lr, r7
+        mov r0, sp
+        ldr r1, [sp, #56]
+        ldr r7, [sp, #60]
+        movs r2, #128
+        lsls r2, r2, #8
+        mov r9, r2
+        ldr r2, [sp, #36]
+        mov r10, r2
+        ldr r2, [sp, #40]
+        rsbs r2, r2, #0
+        mov r11, r2
+        ldr r2, [sp, #44]
+        mov r12, r2
+        ldr r2, [sp, #52]
+        cmp r2, #2
+        beq 21f
+        bhi 22f
+    20: ",
+        output!(),
+        "strb r3, [r7]
+        adds r7, #1
+        cmp r0, lr
+        bne 20b
+        b 23f
+    21: ",
+        output!(),
+        "strh r3, [r7]
+        adds r7, #2
+        cmp r0, lr
+        bne 21b
+        b 23f
+    22: ldm r0!, {{r2}}
+        ldm r1!, {{r3, r4}}
+        adds r2, r2, r3
+        stm r7!, {{r2}}
+        cmp r0, lr
+        bne 22b
+    23: str r1, [sp, #56]
+        str r7, [sp, #60]
+        ldr r1, [sp, #68]
+        ldr r2, [sp, #64]
+        cmp r1, r2
+        beq 24f
+        b 2b
+    24: add sp, #80
+        pop {{r4-r7}}
+        mov r8, r4
+        mov r9, r5
+        mov r10, r6
+        mov r11, r7
+        pop {{r4-r7, pc}}",
+    )
+}

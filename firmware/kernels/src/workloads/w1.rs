@@ -1,0 +1,62 @@
+//! W1: one dense layer of bytes.
+
+use super::layer::{Layer, Source};
+use elbow_core::kernels::integer::native::{FORM8, linear8, x8s, x8s_mut};
+use elbow_core::kernels::integer::{Linear, Spread, i8s, i8s_mut, spread};
+
+const ZEROS: [i32; 2] = [-3, -128];
+
+/// Dense `K` to 128; `K` is 128 or 640, `WEIGHTS` 128 times and `WORDS` 32 times as much.
+#[derive(Debug)]
+pub struct W1<const K: usize, const WEIGHTS: usize, const WORDS: usize> {
+    source: Source<WEIGHTS, WORDS, 128, K>,
+    wide: [f32; K],
+    y: [f32; 32],
+}
+
+impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> W1<K, WEIGHTS, WORDS> {
+    const LAYERS: [Layer; 1] = [Layer::dense(K, 128, false)];
+    const SHAPE: Linear = Self::LAYERS[0].line(FORM8, 0);
+    const WIDEN: Spread = Spread {
+        dims: [1, 1, K],
+        from: [0, 0, 1],
+        from_start: 0,
+        to: [0, 0, 1],
+        to_start: 0,
+        len: 0,
+    };
+
+    /// All zero.
+    pub const fn new() -> Self {
+        Self { source: Source::new(), wide: [0.0; K], y: [0.0; 32] }
+    }
+
+    /// Weights and input.
+    pub fn prepare(&mut self) -> Option<()> {
+        self.source.prepare(&Self::LAYERS, FORM8, ZEROS)
+    }
+
+    /// One inference.
+    #[inline(never)]
+    pub fn run(&mut self) {
+        let m = &self.source;
+        spread(&m.input, x8s_mut(&mut self.wide), 0, &Self::WIDEN);
+        linear8(x8s(&self.wide), i8s(&m.packed), &m.outputs, i8s_mut(&mut self.y), &Self::SHAPE);
+    }
+
+    /// What the last inference wrote.
+    pub fn output(&self) -> &[i8] {
+        i8s(&self.y)
+    }
+
+    /// The same by plain loops.
+    pub fn expected<'b>(&self, buffers: &'b mut [[i16; 8192]; 2]) -> Option<&'b [i16]> {
+        self.source.expected(&Self::LAYERS, ZEROS, buffers)
+    }
+}
+
+impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> Default for W1<K, WEIGHTS, WORDS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
