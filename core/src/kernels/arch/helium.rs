@@ -2,8 +2,8 @@
 //!
 //! | Per 64 products | Loads | Products | Loop | Instructions |
 //! |---|---|---|---|---|
-//! | `x` of i8 | 5 | 4 | 1 | 10 |
-//! | `x` of i16 | 10 | 8 | 2 | 20 |
+//! | `x` of i8 | 5 | 4 | 1/4 | 9 1/4 |
+//! | `x` of i16 | 10 | 8 | 1/4 | 18 1/4 |
 //!
 //! `vrmulh.s32` is the product of the rounding rule: `floor((a * b + 2^31) / 2^32)`; the doubling one,
 //! `vqrdmulh`, is not.
@@ -23,6 +23,9 @@ use core::arch::naked_asm;
 /// Inputs of a block of weights.
 const BLOCK: usize = 16;
 
+/// Blocks of a pass.
+const PASS: usize = 4;
+
 /// Panels of four rows at a row of positions, for one call of machine code.
 ///
 /// Whoever makes a job guarantees, for reading and writing: at each of `positions`, `x_step` and
@@ -40,27 +43,30 @@ struct Job {
     x_step: usize,
     y_step: usize,
     more_runs: usize,
-    more_blocks: usize,
+    /// Passes of four blocks behind the first block of a patch, and blocks that the first one skips.
+    passes: usize,
+    skipped: usize,
+    blocks: usize,
     gap: isize,
     zero_point: i32,
     low: i32,
     high: i32,
 }
 
-/// Sums of panels over runs, `$first` with the first block of a patch and `$next` with others; then
-/// what `$finish` makes of the sums in r0, r2, r4 and r6.
+/// Sums of panels over runs, `$first` with the first block of a patch and `$next` with others, in
+/// `$size` bytes of code; then what `$finish` makes of the sums in r0, r2, r4 and r6.
 ///
 /// | Register | Holds |
 /// |---|---|
 /// | r1, r3 | next of `x` and of the weights |
-/// | r5, r9 | runs and blocks but one |
-/// | r8, r7 | next of the parameters and of `y` |
+/// | r5 | runs behind the first |
+/// | r7, r8 | next of `y` and of the parameters |
+/// | r9, r12 | passes, and where the first begins |
 /// | r10 | panels left |
 /// | r11 | `x` of the position |
-/// | r12 | runs left |
 /// | q4, q5, q6 | low, high, zero point |
 macro_rules! panels {
-    ($name:ident, $first:literal, $next:literal, $finish:literal) => {
+    ($name:ident, $first:literal, $next:literal, $size:literal, $finish:literal) => {
         /// # Safety
         ///
         /// What [`Job`] says.
@@ -71,10 +77,15 @@ macro_rules! panels {
                 "push {{r0, r4-r11, lr}}",
                 "vpush {{d8-d13}}",
                 "ldrd r5, r9, [r0, #32]",
+                "ldr r2, [r0, #40]",
+                concat!("mov r3, #", $size),
+                "adr r12, 12f",
+                "mla r12, r2, r3, r12",
+                "orr r12, r12, #1",
                 "ldr r11, [r0]",
                 "ldr r7, [r0, #12]",
-                "ldrd r1, r2, [r0, #44]",
-                "ldr r3, [r0, #52]",
+                "ldrd r1, r2, [r0, #52]",
+                "ldr r3, [r0, #60]",
                 "vdup.32 q6, r1",
                 "vdup.32 q4, r2",
                 "vdup.32 q5, r3",
@@ -85,7 +96,12 @@ macro_rules! panels {
                 "mov r1, r11",
                 $first,
                 "wls lr, r9, 13f",
+                "bx r12",
+                ".p2align 2",
                 "12:",
+                $next,
+                $next,
+                $next,
                 $next,
                 "le lr, 12b",
                 "13:",
@@ -109,25 +125,26 @@ macro_rules! panels {
                 "vpop {{d8-d13}}",
                 "pop {{r0, r4-r11, pc}}",
                 "16:", // further runs
-                "mov r12, r5",
-                "17:",
                 "ldr lr, [sp, #48]",
-                "ldr lr, [lr, #40]",
+                "ldr lr, [lr, #48]",
                 "add r1, r1, lr",
-                "add lr, r9, #1",
+                "ldr lr, [sp, #48]",
+                "ldr lr, [lr, #44]",
                 "dls lr, lr",
-                "18:",
+                "17:",
                 $next,
-                "le lr, 18b",
-                "subs r12, r12, #1",
-                "bne 17b",
+                "le lr, 17b",
+                "subs r5, r5, #1",
+                "bne 16b",
+                "ldr lr, [sp, #48]",
+                "ldr r5, [lr, #32]",
                 "b 14b",
             )
         }
     };
 }
 
-/// Calls `$then` with how x of i8 or of i16 is multiplied.
+/// [`panels!`] of x of i8.
 macro_rules! of_bytes {
     ($name:ident, $finish:literal) => {
         panels!(
@@ -150,11 +167,13 @@ macro_rules! of_bytes {
              vmladava.s8 r4, q0, q1
              vldrb.u8 q2, [r3, #-16]
              vmladava.s8 r6, q0, q2",
+            "36",
             $finish
         );
     };
 }
 
+/// [`panels!`] of x of i16.
 macro_rules! of_halves {
     ($name:ident, $finish:literal) => {
         panels!(
@@ -195,6 +214,7 @@ macro_rules! of_halves {
              vmladava.s16 r4, q0, q1
              vldrb.s16 q2, [r3, #-8]
              vmladava.s16 r6, q0, q2",
+            "72",
             $finish
         );
     };
@@ -353,6 +373,8 @@ const fn run_step(s: &Linear) -> usize {
 #[inline(always)]
 fn job<X>(s: &Linear) -> Job {
     let bytes = |values: usize| values.wrapping_mul(size_of::<X>());
+    let blocks = s.run / BLOCK;
+    let passes = (blocks - 1).div_ceil(PASS);
     Job {
         x: core::ptr::null(),
         weights: core::ptr::null(),
@@ -363,7 +385,9 @@ fn job<X>(s: &Linear) -> Job {
         x_step: bytes(s.position_steps[1]),
         y_step: 0,
         more_runs: s.runs[0] * s.runs[1] - 1,
-        more_blocks: s.run / BLOCK - 1,
+        passes,
+        skipped: passes * PASS - (blocks - 1),
+        blocks,
         gap: bytes(run_step(s).wrapping_sub(s.run)) as isize,
         zero_point: s.rule.zero_point,
         low: s.rule.low,
