@@ -324,7 +324,7 @@ pub fn linear<X: Value, Y: Output>(
     if full > 0 {
         full_panels(x, weights, outputs, y, s, full);
     }
-    if s.rows > PANEL * full {
+    if s.rows != PANEL * full {
         other_panels(x, weights, outputs, y, s, full);
     }
 }
@@ -396,6 +396,7 @@ fn job<X>(s: &Linear) -> Job {
 }
 
 /// The first `full` panels at all positions; the layer fits.
+#[inline(always)]
 fn full_panels<X: Value, Y: Output>(
     x: &[X],
     weights: &[i8],
@@ -425,6 +426,7 @@ fn full_panels<X: Value, Y: Output>(
 
 /// The panels behind the first `full`: sums by machine code, the rest as it is defined; the layer
 /// fits.
+#[inline(never)]
 fn other_panels<X: Value, Y: Output>(
     x: &[X],
     weights: &[i8],
