@@ -9,6 +9,7 @@
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_semihosting::{debug, hprintln};
 use elbow_kernels::cases::{self, Memory};
+use elbow_kernels::channels;
 use elbow_kernels::floats;
 use elbow_kernels::workloads::{W1, W2, W2Wide, W3, W4};
 
@@ -34,6 +35,7 @@ macro_rules! count {
 fn main() -> ! {
     static mut BUFFERS: [[i16; 8192]; 2] = [[0; 8192]; 2];
     static mut MEMORY: Memory = Memory::new();
+    static mut CHANNELS: channels::Memory = channels::Memory::new();
     static mut FLOATS: [f32; floats::MEMORY] = [0.0; floats::MEMORY];
     let Some(peripherals) = cortex_m::Peripherals::take() else { fail() };
     let mut clock = Clock::new(peripherals.SYST);
@@ -44,6 +46,7 @@ fn main() -> ! {
     count!("W3", W3, clock, BUFFERS);
     count!("W4", W4, clock, BUFFERS);
     run_cases(MEMORY);
+    run_channels(CHANNELS);
     run_floats(FLOATS);
     debug::exit(debug::EXIT_SUCCESS);
     fail()
@@ -65,6 +68,16 @@ fn run_cases(memory: &mut Memory) {
         fail()
     }
     hprintln!("PASS {0} of {0} cases, digest {1:#010x}", cases::COUNT, digest);
+}
+
+fn run_channels(memory: &mut channels::Memory) {
+    for seed in 1..=channels::COUNT {
+        if channels::run(seed, memory) != Some(true) {
+            hprintln!("FAIL depthwise of many channels, seed {}", seed);
+            fail()
+        }
+    }
+    hprintln!("PASS {} cases of many channels", channels::COUNT);
 }
 
 fn run_floats(memory: &mut [f32]) {

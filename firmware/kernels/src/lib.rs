@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod cases;
+pub mod channels;
 pub mod floats;
 pub mod random;
 pub mod workloads;
