@@ -113,6 +113,19 @@ fn columns_inside(s: &ConvShape) -> Range<usize> {
     pad.div_ceil(stride)..end
 }
 
+/// Start of the tile that has this column: the column itself, or where a few are left the last tile that
+/// fits, if repeating some of its neighbour's costs less than single positions.
+#[inline(always)]
+fn tile_of(column: usize, inside: &Range<usize>) -> Option<usize> {
+    let last = inside.end.checked_sub(TILE).filter(|last| inside.contains(last))?;
+    let left = inside.end.checked_sub(column)?;
+    match inside.contains(&column) {
+        true if left >= TILE => Some(column),
+        true if left >= float::REPEATED => Some(last),
+        _ => None,
+    }
+}
+
 /// Up to `P` filters of a group.
 struct Panel<'a, const P: usize> {
     x: &'a [f32],
@@ -124,26 +137,26 @@ struct Panel<'a, const P: usize> {
 }
 
 impl<const P: usize> Panel<'_, P> {
-    /// One row of outputs: tiles of positions inside, single positions at the edges.
-    ///
-    /// The last tile ends with the last position inside: it may repeat some of its neighbour's.
+    /// One row of outputs: tiles of positions inside, single positions behind them and at the edges.
     #[inline(always)]
     fn output_row(&self, row: usize, inside: &Range<usize>, y: &mut [f32]) {
         let width = self.s.output[1];
         let rows = Taps::at(row, 0, self.s);
         let within = self.walk(&rows, &Taps::inside(inside.start, 1, self.s));
-        let tiles = inside.start..(inside.end + 1).saturating_sub(TILE);
         let mut column = 0;
         while column < width {
-            let tile = column.min(tiles.end.saturating_sub(1));
-            if inside.contains(&column) && tiles.contains(&tile) {
+            let start = row * width;
+            if let Some(tile) = tile_of(column, inside) {
                 let columns = Taps::inside(tile, 1, self.s);
-                self.sums::<TILE>(&within, &rows, &columns, row * width + tile, y);
+                self.sums::<TILE>(&within, &rows, &columns, start + tile, y);
                 column = tile + TILE;
+            } else if inside.contains(&column) {
+                let columns = Taps::inside(column, 1, self.s);
+                self.sums::<1>(&within, &rows, &columns, start + column, y);
+                column += 1;
             } else {
                 let columns = Taps::at(column, 1, self.s);
-                let walk = self.walk(&rows, &columns);
-                self.sums::<1>(&walk, &rows, &columns, row * width + column, y);
+                self.sums::<1>(&self.walk(&rows, &columns), &rows, &columns, start + column, y);
                 column += 1;
             }
         }

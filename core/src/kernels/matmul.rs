@@ -45,14 +45,13 @@ pub fn matmul(a: &[f32], b: &[f32], y: &mut [f32], s: &MatMul) {
 /// Rows and columns of the result that are computed together.
 const TILE: usize = 4;
 
-/// Visits the starts of tiles that cover `len`: whole ones, of which the last may repeat some of its
-/// neighbour's, or single values where there are fewer.
+/// Visits the starts of tiles, and single values behind them.
 #[inline(always)]
 fn each_tile(len: usize, mut visit: impl FnMut(usize, bool)) {
-    let whole = len >= TILE;
     let mut at = 0;
     while at < len {
-        visit(if whole { at.min(len - TILE) } else { at }, whole);
+        let whole = len - at >= TILE;
+        visit(at, whole);
         at += if whole { TILE } else { 1 };
     }
 }

@@ -8,6 +8,9 @@ use super::{Walk, float_portable};
 use crate::kernels::PANEL;
 use core::arch::asm;
 
+/// [`float_portable::REPEATED`]
+pub(in crate::kernels) const REPEATED: usize = 2;
+
 /// [`float_portable::panels`]
 #[inline(always)]
 pub(in crate::kernels) fn panels(x: &[f32], panels: &[f32], acc: &mut [f32; 2 * PANEL]) {

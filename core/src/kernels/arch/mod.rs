@@ -4,6 +4,7 @@
 
 #[cfg(elbow_dsp)]
 #[allow(unsafe_code)] // machine code, each call with its reason
+#[cfg_attr(elbow_helium, allow(dead_code))] // which spreads and convolves depthwise by itself
 mod dsp;
 pub(super) mod float_portable;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
@@ -14,6 +15,7 @@ pub(super) mod float_vfp;
 mod helium;
 pub(super) mod integer;
 #[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
+#[cfg_attr(elbow_helium, allow(dead_code))]
 mod job;
 #[cfg(elbow_v6m)]
 #[allow(unsafe_code)] // machine code, each call with its reason
