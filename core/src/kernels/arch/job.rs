@@ -2,7 +2,6 @@
 
 use crate::kernels::PANEL;
 #[cfg(elbow_dsp)]
-#[cfg(elbow_dsp)]
 use crate::kernels::integer::Depthwise;
 use crate::kernels::integer::{Linear, Output, Requantize, Value, each_run};
 use crate::pieces::pieces;
