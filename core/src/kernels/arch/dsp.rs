@@ -9,10 +9,18 @@
 //! | wide | 2 | 8 | 8 | 18 |
 //!
 //! Eight such blocks make a pass (114 and 146 instructions for 128 products); the first pass of a run
-//! is entered in the middle, so that there is no remainder loop.
+//! is entered in the middle, so that there is no remainder loop. By the M4's table of timings (Arm DDI
+//! 0439) a pass of paired rows takes 164 cycles, counted by hand: lists 3 and 5, all others 1.
+//!
+//! Requantization is `smmlar`, whose rounding is the rule's, and `ssat`; four outputs are then clamped
+//! and stored as one word, or two of 16-bit values. Such a word need not be aligned: the core does that
+//! by itself unless a program has set `CCR.UNALIGN_TRP`, which is clear at reset.
 
-use super::job::{self, Job, cut_into, is_line};
-use crate::kernels::integer::{Depthwise, Linear, Output, Spread, Value, each_line, portable};
+use super::job::{self, Job, Tensors, cut_into, is_line, is_small};
+use crate::kernels::PANEL;
+use crate::kernels::integer::{
+    Depthwise, Linear, Output, Spread, Value, each_line, panels_by, portable,
+};
 use core::arch::naked_asm;
 
 /// [`portable::paired`]'s machine code.
@@ -25,34 +33,35 @@ pub fn linear_paired<Y: Output>(
     s: &Linear,
 ) {
     if is_line(s) && s.is_one_segment() {
-        paired_line(x, weights, outputs, y, s);
+        let tensors = Tensors::new(x, weights, outputs, y);
+        if s.rows >= PANEL {
+            paired_full(&tensors, s);
+        }
+        if !s.rows.is_multiple_of(PANEL) {
+            paired_rest(&tensors, s);
+        }
+        job::settle(y, outputs, s);
     } else {
-        paired_pieces(x, weights, outputs, y, s);
+        panels_by(x, weights, outputs, y, s, paired_sums);
     }
 }
 
 #[inline(never)]
-fn paired_line<Y: Output>(
-    x: &[i16],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
+fn paired_full(tensors: &Tensors<'_>, s: &Linear) {
     // SAFETY: `line` gives jobs that lie inside their slices.
-    job::line(x, weights, outputs, y, s, BLOCKS, |job| unsafe { paired_panels(job) });
+    job::line(tensors, s, true, BLOCKS, |job| unsafe { paired_panels(job) });
 }
 
 #[inline(never)]
-fn paired_pieces<Y: Output>(
-    x: &[i16],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
-    // SAFETY: `in_pieces` gives jobs that lie inside their slices.
-    job::in_pieces(x, weights, outputs, y, s, BLOCKS, |job| unsafe { paired_panels(job) });
+fn paired_rest(tensors: &Tensors<'_>, s: &Linear) {
+    // SAFETY: as above.
+    job::line(tensors, s, false, BLOCKS, |job| unsafe { paired_panels(job) });
+}
+
+#[inline(never)]
+fn paired_sums(x: &[i16], panel: &[i8], s: &Linear) -> [i32; PANEL] {
+    // SAFETY: `sums` gives jobs that lie inside their slices.
+    job::sums(x, panel, s, BLOCKS, |job| unsafe { paired_panels(job) })
 }
 
 /// [`portable::wide`]'s machine code.
@@ -65,29 +74,36 @@ pub fn linear_wide<Y: Output>(
     s: &Linear,
 ) {
     if is_line(s) {
-        wide_line(x, weights, outputs, y, s);
+        let tensors = Tensors::new(x, weights, outputs, y);
+        if s.rows >= PANEL {
+            wide_full(&tensors, s);
+        }
+        if !s.rows.is_multiple_of(PANEL) {
+            wide_rest(&tensors, s);
+        }
+        job::settle(y, outputs, s);
     } else {
-        wide_pieces(x, weights, outputs, y, s);
+        panels_by(x, weights, outputs, y, s, wide_sums);
     }
 }
 
 #[inline(never)]
-fn wide_line<Y: Output>(x: &[i16], weights: &[i8], outputs: &[[i32; 2]], y: &mut [Y], s: &Linear) {
+fn wide_full(tensors: &Tensors<'_>, s: &Linear) {
     // SAFETY: `line` gives jobs that lie inside their slices.
-    job::line(x, weights, outputs, y, s, BLOCKS, |job| unsafe { wide_panels(job) });
+    job::line(tensors, s, true, BLOCKS, |job| unsafe { wide_panels(job) });
 }
 
 #[inline(never)]
-fn wide_pieces<Y: Output>(
-    x: &[i16],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
+fn wide_rest(tensors: &Tensors<'_>, s: &Linear) {
+    // SAFETY: as above.
+    job::line(tensors, s, false, BLOCKS, |job| unsafe { wide_panels(job) });
+}
+
+#[inline(never)]
+fn wide_sums(x: &[i16], panel: &[i8], s: &Linear) -> [i32; PANEL] {
     let s = &Linear { segment: usize::MAX, ..*s };
-    // SAFETY: `in_pieces` gives jobs that lie inside their slices.
-    job::in_pieces(x, weights, outputs, y, s, BLOCKS, |job| unsafe { wide_panels(job) });
+    // SAFETY: `sums` gives jobs that lie inside their slices.
+    job::sums(x, panel, s, BLOCKS, |job| unsafe { wide_panels(job) })
 }
 
 /// Eight blocks of four inputs.
@@ -95,7 +111,7 @@ const BLOCKS: job::Cut = |run| cut_into(8, 4, run);
 
 /// Reads the job into the frame; r1 is the weights from here on.
 ///
-/// Frame: 0 x, 4 passes, 8 runs, 12 entry, 16 gap, 20 zero point, 24 low, 28 high, 32 shift, 36 size,
+/// Frame: 0 x, 4 passes, 8 runs, 12 entry, 16 gap, 20 zero point, 24 low, 28 high, 32 shift, 36 kind,
 /// 40 outputs, 44 y, 48 end of the weights, 52 weights, 56 step.
 macro_rules! enter {
     () => {
@@ -113,12 +129,11 @@ macro_rules! enter {
 macro_rules! finish {
     () => {
         "ldrd r4, r5, [sp, #20]
-        ldrd r6, r7, [sp, #28]
+        ldr r6, [sp, #28]
         ldr r2, [sp, #36]
-        cbnz r7, 30f
-    31: cmp r2, #2
-        bhi 32f
-        smmlar r0, r0, r3, r4
+        cmp r2, #2
+        bhi 30f
+    31: smmlar r0, r0, r3, r4
         smmlar r8, r8, r9, r4
         smmlar r10, r10, r11, r4
         smmlar r12, r12, lr, r4
@@ -142,10 +157,14 @@ macro_rules! finish {
         bne 2b
         add sp, #60
         pop {{r4-r11, pc}}
-    30: lsl r0, r0, r7
+    30: ldr r7, [sp, #32]
+        lsl r0, r0, r7
         lsl r8, r8, r7
         lsl r10, r10, r7
         lsl r12, r12, r7
+        subs r2, r2, #4
+        beq 32f
+        cmp r2, #2
         b 31b
     33: ssat r0, #16, r0
         ssat r8, #16, r8
@@ -342,23 +361,37 @@ pub fn depthwise<X: Value, Y: Output>(
     y: &mut [Y],
     s: &Depthwise,
 ) {
-    if size_of::<X>() == 2 {
-        depthwise_halves(x, weights, outputs, y, s);
+    if size_of::<X>() == 2 && is_small(s) {
+        let tensors = Tensors::new(x, weights, outputs, y);
+        if s.channels >= PANEL {
+            depthwise_full(&tensors, s);
+        }
+        if !s.channels.is_multiple_of(PANEL) {
+            depthwise_rest(&tensors, s);
+        }
+        let places = Linear {
+            rows: s.channels,
+            positions: s.positions,
+            y_start: s.y_start,
+            y_steps: s.y_steps,
+            ..Linear::default()
+        };
+        job::settle(y, outputs, &places);
     } else {
         portable::depthwise(x, weights, outputs, y, s);
     }
 }
 
 #[inline(never)]
-fn depthwise_halves<X: Value, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Depthwise,
-) {
+fn depthwise_full(tensors: &Tensors<'_>, s: &Depthwise) {
     // SAFETY: `depthwise` gives jobs that lie inside their slices.
-    job::depthwise(x, weights, outputs, y, s, TAPS, |job| unsafe { depthwise_groups(job) });
+    job::depthwise(tensors, s, true, TAPS, |job| unsafe { depthwise_groups(job) });
+}
+
+#[inline(never)]
+fn depthwise_rest(tensors: &Tensors<'_>, s: &Depthwise) {
+    // SAFETY: as above.
+    job::depthwise(tensors, s, false, TAPS, |job| unsafe { depthwise_groups(job) });
 }
 
 /// Three taps.
@@ -419,36 +452,37 @@ unsafe extern "C" fn depthwise_groups(job: &Job) {
 }
 
 /// [`portable::spread`] with machine code for lines that are widened from i8 to i16.
-#[inline(never)]
+#[inline(always)]
 pub fn spread<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
-    let widens = size_of::<X>() == 1 && size_of::<Y>() == 2 && [s.from[2], s.to[2]] == [1, 1];
-    if !widens {
-        return portable::spread(x, y, s);
+    if size_of::<X>() == 1 && size_of::<Y>() == 2 && [s.from[2], s.to[2]] == [1, 1] {
+        widen_lines(x, y, s);
+    } else {
+        portable::spread(x, y, s);
     }
-    let rest = Spread { dims: [1, 1, s.dims[2] % 8], from: [0, 0, 1], to: [0, 0, 1], ..*s };
+}
+
+#[inline(never)]
+fn widen_lines<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
     each_line(x, y, s, |x, y| {
-        let blocks = s.dims[2].min(x.len()).min(y.len()) / 8;
-        // SAFETY: `x` has eight bytes per block and `y` eight values of two bytes each.
-        unsafe { widen(x.as_ptr().cast(), y.as_mut_ptr().cast(), blocks) };
-        if rest.dims[2] > 0 {
-            let rest = Spread { from_start: 8 * blocks, to_start: 8 * blocks, ..rest };
-            portable::spread(x, y, &rest);
-        }
+        let len = s.dims[2].min(x.len()).min(y.len());
+        // SAFETY: `x` has so many bytes and `y` so many values of two bytes.
+        unsafe { widen(x.as_ptr().cast(), y.as_mut_ptr().cast(), len) };
     });
 }
 
-/// `8 * blocks` values from i8 to i16.
+/// `len` values from i8 to i16.
 ///
 /// # Safety
 ///
 /// `x` is readable and `y` writable for that many values of their types; neither need be aligned to
 /// words, as the core's `ldr` and `str` do without.
 #[unsafe(naked)]
-unsafe extern "C" fn widen(x: *const i8, y: *mut i16, blocks: usize) {
+unsafe extern "C" fn widen(x: *const i8, y: *mut i16, len: usize) {
     naked_asm!(
         ".cpu cortex-m33
-        cbz r2, 3f
         push {{r4, lr}}
+        subs r2, r2, #8
+        blo 3f
     2:  ldr r3, [r0], #4
         ldr lr, [r0], #4
         sxtb16 r4, r3
@@ -463,9 +497,14 @@ unsafe extern "C" fn widen(x: *const i8, y: *mut i16, blocks: usize) {
         pkhtb r4, lr, r4, asr #16
         str r12, [r1], #4
         str r4, [r1], #4
+        subs r2, r2, #8
+        bhs 2b
+    3:  adds r2, r2, #8
+        beq 5f
+    4:  ldrsb r3, [r0], #1
+        strh r3, [r1], #2
         subs r2, r2, #1
-        bne 2b
-        pop {{r4, pc}}
-    3:  bx lr"
+        bne 4b
+    5:  pop {{r4, pc}}"
     )
 }

@@ -2,10 +2,12 @@
 
 use crate::kernels::PANEL;
 #[cfg(elbow_dsp)]
-use crate::kernels::integer::{Depthwise, GROUP, each_patch};
-use crate::kernels::integer::{Linear, Output, Requantize, each_position, each_run, finish};
-use crate::pieces::{pieces, pieces_mut};
+use crate::kernels::integer::Depthwise;
+use crate::kernels::integer::{Linear, Output, Requantize, Value, each_run};
+use crate::pieces::pieces;
+use core::marker::PhantomData;
 use core::ptr::{null, null_mut};
+use zerocopy::IntoBytes;
 
 /// Panels of four rows at one position, for one call of machine code.
 ///
@@ -15,7 +17,7 @@ use core::ptr::{null, null_mut};
 ///   `passes` and `entry` say (see [`Cut`]). Aligned to four bytes where the code asks for i16.
 /// - `weights..end`: whole panels, at least one, aligned to four bytes.
 /// - `outputs`: a pair per row of these panels.
-/// - `y`: `size` bytes per row of these panels, aligned to `size`.
+/// - `y`: an output per row of these panels, aligned to its size.
 ///
 /// All is plain memory that no other thread writes, and `y` overlaps nothing else.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +35,9 @@ pub struct Job {
     low: u32,
     high: u32,
     shift: u32,
-    /// Bytes of an output; 4 for sums, with their biases.
-    size: usize,
+    /// Bytes of an output; 4 for sums, with their biases. With DSP instructions 4 more where there is a
+    /// shift, which is rare.
+    kind: usize,
     outputs: *const [i32; 2],
     y: *mut u8,
     end: *const i8,
@@ -50,6 +53,7 @@ pub type Cut = fn(usize) -> [usize; 2];
 ///
 /// A run without blocks begins behind the last block. Where half a block is left, its width is added:
 /// the code takes it first.
+#[cfg(any(elbow_dsp, elbow_v7m))]
 pub const fn cut_into(blocks: usize, inputs: usize, run: usize) -> [usize; 2] {
     let [whole, rest] = [run / inputs, run % inputs];
     let passes = whole.div_ceil(blocks);
@@ -60,27 +64,22 @@ pub const fn cut_into(blocks: usize, inputs: usize, run: usize) -> [usize; 2] {
 impl Job {
     /// A job that only lacks its patch, weights and outputs.
     ///
-    /// `step` is the distance between runs, in values of `x`.
-    fn new<X, Y: Output>(
-        cut: Cut,
-        run: usize,
-        runs: usize,
-        step: usize,
-        rule: &Requantize,
-    ) -> Self {
-        let [passes, entry] = cut(run);
-        let [zero_point, low, high] = limits(rule, Y::SIZE);
+    /// `gap` values of `x` lie between runs; values have the given sizes.
+    fn new(cut: [usize; 2], runs: usize, gap: usize, sizes: [usize; 2], rule: &Requantize) -> Self {
+        let [x_size, size] = sizes;
+        let [zero_point, low, high] = limits(rule, size);
+        let shift = if size == 4 { 0 } else { rule.shift };
         Self {
             x: null(),
-            passes,
+            passes: cut[0],
             runs,
-            entry,
-            gap: bytes::<X>(step.wrapping_sub(run)),
+            entry: cut[1],
+            gap: bytes(gap, x_size),
             zero_point,
             low,
             high,
-            shift: if Y::SIZE == 4 { 0 } else { rule.shift },
-            size: Y::SIZE,
+            shift,
+            kind: if cfg!(elbow_dsp) && shift > 0 { size + 4 } else { size },
             outputs: null(),
             y: null_mut(),
             end: null(),
@@ -89,49 +88,44 @@ impl Job {
         }
     }
 
-    /// The outputs of one position, by `run`; nothing where a slice is too short or not aligned.
+    /// All panels of full rows at all positions, by `run`; nothing where a slice is too short or not
+    /// aligned.
     #[inline(always)]
-    fn position<X, Y: Output>(
-        &mut self,
-        x: &[X],
-        rows: &Rows<'_>,
-        y: &mut [Y],
-        run: impl Fn(&Self),
-    ) {
-        let Rows { weights, outputs, panel_len, x_step } = *rows;
-        let (full, rest) = y.as_chunks_mut::<PANEL>();
-        let full_len = full.len() * panel_len;
-        let last_len = if rest.is_empty() { 0 } else { panel_len };
-        let long = weights.len() >= full_len + last_len
-            && outputs.len() >= PANEL * full.len() + rest.len();
-        if !long || !is_aligned(x, weights) {
-            return;
+    fn full(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
+        let full = p.rows / PANEL;
+        if t.hold(p) {
+            self.weights = t.weights.as_ptr();
+            self.end = self.weights.wrapping_add(full * p.panel_len);
+            self.outputs = t.outputs.as_ptr();
+            each_position(t, p, |x, y| {
+                (self.x, self.y) = (x, y);
+                run(self);
+            });
         }
-        let (x, start) = (x.as_ptr(), weights.as_ptr());
-        if !full.is_empty() {
-            self.x = x.cast();
-            self.weights = start;
-            self.end = start.wrapping_add(full_len);
-            self.outputs = outputs.as_ptr();
-            self.y = full.as_mut_ptr().cast();
-            run(self);
-        }
-        if let Some(first) = rest.first() {
-            let mut parameters = [[0; 2]; PANEL];
-            let mut last = [*first; PANEL];
-            let of_rest = outputs.iter().skip(PANEL * full.len());
-            parameters.iter_mut().zip(of_rest).for_each(|(all, some)| *all = *some);
-            self.x = x.wrapping_add(x_step * full.len()).cast();
-            self.weights = start.wrapping_add(full_len);
-            self.end = self.weights.wrapping_add(panel_len);
+    }
+
+    /// The last panel, which is not full, at all positions.
+    #[inline(always)]
+    fn rest(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
+        let (full, rest) = (p.rows / PANEL, p.rows % PANEL);
+        if t.hold(p) {
+            let parameters = last_parameters(t.outputs, PANEL * full);
+            self.weights = t.weights.as_ptr().wrapping_add(full * p.panel_len);
+            self.end = self.weights.wrapping_add(p.panel_len);
             self.outputs = parameters.as_ptr();
-            self.y = last.as_mut_ptr().cast();
-            run(self);
-            rest.iter_mut().zip(last).for_each(|(y, last)| *y = last);
-        }
-        if Y::SIZE == 4 {
-            let ys = full.as_flattened_mut().iter_mut().chain(rest);
-            ys.zip(outputs).for_each(|(y, [_, scale])| *y = y.settled(*scale));
+            each_position(t, p, |x, y| {
+                let mut last = [0u32; PANEL];
+                self.x = x.wrapping_add(full * p.x_step);
+                self.y = last.as_mut_ptr().cast();
+                run(self);
+                let size = t.sizes[1];
+                let from_full = PANEL * full * size;
+                for (at, byte) in last.as_bytes().iter().take(rest * size).enumerate() {
+                    // SAFETY: `hold` has checked that all rows of a position lie inside `y`. (Volatile, so
+                    // that three bytes are not made a call.)
+                    unsafe { y.add(from_full + at).write_volatile(*byte) };
+                }
+            });
         }
     }
 
@@ -153,19 +147,111 @@ impl Job {
     }
 }
 
-/// Weights and parameters of the rows of a layer, or of the channels of a depthwise one.
-struct Rows<'a> {
+/// What a layer reads and writes, as bytes, so that code for it exists once for all types.
+pub struct Tensors<'a> {
+    x: *const u8,
     weights: &'a [i8],
     outputs: &'a [[i32; 2]],
-    /// Weights of a panel.
+    y: *mut u8,
+    /// Values of `x` and of `y`.
+    lengths: [usize; 2],
+    /// Bytes of a value of `x` and of `y`.
+    sizes: [usize; 2],
+    tensors: PhantomData<(&'a [u8], &'a mut [u8])>,
+}
+
+impl<'a> Tensors<'a> {
+    /// The tensors of a layer.
+    #[inline(always)]
+    pub fn new<X: Value, Y: Output>(
+        x: &'a [X],
+        weights: &'a [i8],
+        outputs: &'a [[i32; 2]],
+        y: &'a mut [Y],
+    ) -> Self {
+        Self {
+            x: x.as_ptr().cast(),
+            weights,
+            outputs,
+            lengths: [x.len(), y.len()],
+            y: y.as_mut_ptr().cast(),
+            sizes: [size_of::<X>(), size_of::<Y>()],
+            tensors: PhantomData,
+        }
+    }
+
+    /// Whether everything lies inside, and starts at words where `x` is not of bytes.
+    ///
+    /// Nothing overflows: numbers of a [`Places`] are below 2^15, or below 2^31 where it says so.
+    #[inline(never)]
+    fn hold(&self, p: &Places) -> bool {
+        let x_size = self.sizes[0];
+        let x = last_of(p.x_start, p.positions, p.position_steps) + p.reach;
+        let y = last_of(p.y_start, p.positions, p.y_steps) + p.rows;
+        let weights = p.rows.div_ceil(PANEL) as u64 * p.panel_len as u64;
+        let odd = self.x as usize
+            | self.weights.as_ptr() as usize
+            | (p.x_start | p.position_steps[0] | p.position_steps[1] | p.inner) * x_size;
+        x <= self.lengths[0]
+            && y <= self.lengths[1]
+            && weights <= self.weights.len() as u64
+            && p.rows <= self.outputs.len()
+            && (x_size == 1 || odd.is_multiple_of(4))
+            && p.positions[0] > 0
+            && p.positions[1] > 0
+    }
+}
+
+/// Where patches and outputs lie, in values.
+struct Places {
+    /// Values from the start of a patch to its end, below 2^31.
+    reach: usize,
+    rows: usize,
+    positions: [usize; 2],
+    x_start: usize,
+    position_steps: [usize; 2],
+    /// Steps and lengths inside a patch, by their bits.
+    inner: usize,
+    y_start: usize,
+    y_steps: [usize; 2],
+    /// Weights of a panel, below 2^32.
     panel_len: usize,
-    /// Values of `x` from panel to panel.
+    /// Bytes of `x` from panel to panel.
     x_step: usize,
 }
 
-/// Values of `X` in bytes.
-const fn bytes<X>(values: usize) -> isize {
-    values.wrapping_mul(size_of::<X>()) as isize
+/// Index of the last of `n` places, at least one each way.
+#[inline(always)]
+const fn last_of(start: usize, n: [usize; 2], steps: [usize; 2]) -> usize {
+    start + n[0].saturating_sub(1) * steps[0] + n[1].saturating_sub(1) * steps[1]
+}
+
+/// Calls `f` with the addresses of each patch and of its outputs.
+#[inline(always)]
+fn each_position(t: &Tensors<'_>, p: &Places, mut f: impl FnMut(*const u8, *mut u8)) {
+    let [x_size, y_size] = t.sizes;
+    let mut x_row = t.x.wrapping_add(p.x_start * x_size);
+    let mut y_row = t.y.wrapping_add(p.y_start * y_size);
+    for _ in 0..p.positions[0] {
+        let (mut x, mut y) = (x_row, y_row);
+        for _ in 0..p.positions[1] {
+            f(x, y);
+            x = x.wrapping_add(p.position_steps[1] * x_size);
+            y = y.wrapping_add(p.y_steps[1] * y_size);
+        }
+        x_row = x_row.wrapping_add(p.position_steps[0] * x_size);
+        y_row = y_row.wrapping_add(p.y_steps[0] * y_size);
+    }
+}
+
+/// The parameters of the last rows, filled to a panel.
+fn last_parameters(outputs: &[[i32; 2]], start: usize) -> [[i32; 2]; PANEL] {
+    core::array::from_fn(|row| outputs.get(start + row).copied().unwrap_or_default())
+}
+
+/// Values in bytes.
+const fn bytes(values: usize, size: usize) -> isize {
+    values.wrapping_mul(size) as isize
 }
 
 /// Whether both start at words; bytes need not.
@@ -191,92 +277,119 @@ fn limits(rule: &Requantize, _: usize) -> [u32; 3] {
         .map(|value| value as u32)
 }
 
-/// Whether the runs of a patch are equally far from each other, so that one job has them all.
+/// Whether numbers are below 2^15, so that sums of two products of them are below 2^31.
+const fn are_small(numbers: &[usize]) -> bool {
+    let (mut all, mut i) = (0, 0);
+    while i < numbers.len() {
+        all |= numbers[i];
+        i += 1;
+    }
+    all < 1 << 15
+}
+
+/// Whether the runs of a patch are equally far from each other, so that one job has them all, and the
+/// shape's numbers are small enough to be checked without overflow.
+///
+/// Generated code knows its shapes: this costs nothing there, and kernels that are not needed are gone.
 #[inline(always)]
 pub const fn is_line(s: &Linear) -> bool {
-    s.runs[0] == 1 || s.runs[1] == 1
+    let places = [s.rows, s.run, s.x_start, s.y_start, s.runs[0], s.runs[1]];
+    let steps = [s.run_steps[0], s.run_steps[1], s.y_steps[0], s.y_steps[1]];
+    let positions = [s.positions[0], s.positions[1], s.position_steps[0], s.position_steps[1]];
+    let line = s.runs[0] == 1 && s.runs[1] > 0 || s.runs[1] == 1 && s.runs[0] > 0;
+    line && are_small(&places) && are_small(&steps) && are_small(&positions)
 }
 
-/// A layer whose patches are one line of runs: a job per position.
-#[inline(always)]
-pub fn line<X, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-    cut: Cut,
-    run: impl Fn(&Job),
-) {
-    let runs = s.runs[0] * s.runs[1];
-    let step = s.run_steps[usize::from(s.runs[0] == 1)];
-    let Some(between) = runs.checked_sub(1) else { return };
-    let reach = between * step + s.run;
-    let mut job = Job::new::<X, Y>(cut, s.run, runs, step, &s.rule);
-    let rows = Rows { weights, outputs, panel_len: PANEL * s.inputs(), x_step: 0 };
-    job.step = rows.panel_len as isize;
-    each_position(x, y, s, |x, y| {
-        if x.len() >= reach {
-            job.position(x, &rows, y, &run);
-        }
-    });
-}
-
-/// Any layer: a job per position, panel and piece of a run of at most `s.segment` inputs.
-#[inline(always)]
-pub fn in_pieces<X, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-    cut: Cut,
-    run: impl Fn(&Job),
-) {
-    let segment = if s.is_one_segment() { s.run } else { s.segment };
-    let panel_len = PANEL * s.inputs();
-    let mut job = Job::new::<X, f32>(cut, 0, 1, 0, &s.rule);
-    each_position(x, y, s, |x, y| {
-        let panels = pieces(weights, panel_len).zip(pieces(outputs, PANEL));
-        for ((panel, outputs), y) in panels.zip(pieces_mut(y, PANEL)) {
-            let mut sums = [0i32; PANEL];
-            each_run(x, panel, s, |xs, weights| {
-                for (xs, weights) in pieces(xs, segment).zip(pieces(weights, PANEL * segment)) {
-                    if weights.len() == PANEL * xs.len() {
-                        [job.passes, job.entry] = cut(xs.len());
-                        let more = job.sums(xs, weights, &run);
-                        sums.iter_mut().zip(more).for_each(|(sum, m)| *sum = sum.wrapping_add(m));
-                    }
-                }
-            });
-            finish(sums, outputs, y, &s.rule);
-        }
-    });
-}
-
-/// A depthwise convolution: a job per position.
+/// [`is_line`] of a depthwise convolution.
 #[cfg(elbow_dsp)]
 #[inline(always)]
-pub fn depthwise<X, Y: Output>(
+pub const fn is_small(s: &Depthwise) -> bool {
+    let places = [s.channels, s.kernel[0], s.kernel[1], s.x_start, s.y_start];
+    let steps = [s.tap_steps[0], s.tap_steps[1], s.y_steps[0], s.y_steps[1]];
+    let positions = [s.positions[0], s.positions[1], s.position_steps[0], s.position_steps[1]];
+    let taps = s.kernel[0] > 0 && s.kernel[1] > 0;
+    taps && are_small(&places) && are_small(&steps) && are_small(&positions)
+}
+
+/// A layer that [`is_line`]: a job per position, for full panels or for the last one that is not full.
+///
+/// Sums are left where `y` is of four bytes: [`settle`] makes floats of them.
+#[inline(always)]
+pub fn line(t: &Tensors<'_>, s: &Linear, full: bool, cut: Cut, run: impl Fn(&Job)) {
+    let runs = s.runs[0] * s.runs[1];
+    let step = s.run_steps[usize::from(s.runs[0] == 1)];
+    let mut job = Job::new(cut(s.run), runs, step.wrapping_sub(s.run), t.sizes, &s.rule);
+    let places = Places {
+        reach: last_of(s.run, [runs, 1], [step, 0]),
+        rows: s.rows,
+        positions: s.positions,
+        x_start: s.x_start,
+        position_steps: s.position_steps,
+        inner: s.run | if runs > 1 { step } else { 0 },
+        y_start: s.y_start,
+        y_steps: s.y_steps,
+        panel_len: PANEL * runs * s.run,
+        x_step: 0,
+    };
+    job.step = places.panel_len as isize;
+    if full { job.full(t, &places, run) } else { job.rest(t, &places, run) }
+}
+
+/// Makes outputs of the sums that a job leaves in the place of floats; elsewhere there is nothing to do.
+#[inline(always)]
+pub fn settle<Y: Output>(y: &mut [Y], outputs: &[[i32; 2]], s: &Linear) {
+    if Y::SIZE == 4 {
+        crate::kernels::integer::each_position::<u8, Y>(&[], y, s, |_, y| {
+            y.iter_mut().zip(outputs).for_each(|(y, [_, scale])| *y = y.settled(*scale));
+        });
+    }
+}
+
+/// The sums of a patch and a panel: a job per piece of a run of at most `s.segment` inputs.
+///
+/// For shapes that no job has as a whole.
+#[inline(always)]
+pub fn sums<X: Value>(
     x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Depthwise,
+    panel: &[i8],
+    s: &Linear,
     cut: Cut,
     run: impl Fn(&Job),
-) {
-    let [rows, columns] = s.kernel;
-    let (Some(below), Some(beside)) = (rows.checked_sub(1), columns.checked_sub(1)) else { return };
-    let reach =
-        below * s.tap_steps[0] + beside * s.tap_steps[1] + s.channels.next_multiple_of(GROUP);
-    let mut job = Job::new::<X, Y>(cut, columns, rows, 0, &s.rule);
-    job.step = bytes::<X>(s.tap_steps[1]);
-    job.gap = bytes::<X>(s.tap_steps[0].wrapping_sub(columns * s.tap_steps[1]));
-    let rows = Rows { weights, outputs, panel_len: GROUP * s.taps(), x_step: GROUP };
-    each_patch(x, y, s, |x, y| {
-        if x.len() >= reach {
-            job.position(x, &rows, y, &run);
+) -> [i32; PANEL] {
+    let segment = if s.is_one_segment() { s.run } else { s.segment };
+    let mut job = Job::new([0; 2], 1, 0, [size_of::<X>(), 4], &s.rule);
+    let mut sums = [0i32; PANEL];
+    each_run(x, panel, s, |xs, weights| {
+        for (xs, weights) in pieces(xs, segment).zip(pieces(weights, PANEL * segment)) {
+            if weights.len() == PANEL * xs.len() && (size_of::<X>() == 1 || xs.len() % 2 == 0) {
+                [job.passes, job.entry] = cut(xs.len());
+                let more = job.sums(xs, weights, &run);
+                sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.wrapping_add(more));
+            }
         }
     });
+    sums
+}
+
+/// A depthwise convolution that [`is_small`]: a job per position, as in [`line`].
+#[cfg(elbow_dsp)]
+#[inline(always)]
+pub fn depthwise(t: &Tensors<'_>, s: &Depthwise, full: bool, cut: Cut, run: impl Fn(&Job)) {
+    let [rows, columns] = s.kernel;
+    let gap = s.tap_steps[0].wrapping_sub(columns * s.tap_steps[1]);
+    let mut job = Job::new(cut(columns), rows, gap, t.sizes, &s.rule);
+    job.step = bytes(s.tap_steps[1], t.sizes[0]);
+    let places = Places {
+        reach: last_of(s.channels.next_multiple_of(PANEL), s.kernel, s.tap_steps),
+        rows: s.channels,
+        positions: s.positions,
+        x_start: s.x_start,
+        position_steps: s.position_steps,
+        inner: s.tap_steps[0] | s.tap_steps[1],
+        y_start: s.y_start,
+        y_steps: s.y_steps,
+        panel_len: PANEL * rows * columns,
+        x_step: PANEL * t.sizes[0],
+    };
+    if full { job.full(t, &places, run) } else { job.rest(t, &places, run) }
 }

@@ -15,6 +15,7 @@ pub(super) mod float_vfp;
 mod helium;
 pub(super) mod integer;
 #[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
+#[allow(unsafe_code)] // one write through a pointer, with its reason
 #[cfg_attr(elbow_helium, allow(dead_code))]
 mod job;
 #[cfg(elbow_v6m)]

@@ -4,8 +4,9 @@
 //! share a load of `x`: 17 instructions per input and 8 products. Loads come in groups, which the core
 //! pipelines: about 29 cycles.
 
-use super::job::{self, Job, cut_into, is_line};
-use crate::kernels::integer::{Linear, Output, Value, portable};
+use super::job::{self, Job, Tensors, cut_into, is_line};
+use crate::kernels::PANEL;
+use crate::kernels::integer::{Linear, Output, Value, panels_by, portable};
 use core::arch::naked_asm;
 
 /// [`portable::plain`]'s machine code, for bytes.
@@ -20,35 +21,36 @@ pub fn linear_plain<X: Value, Y: Output>(
     if size_of::<X>() != 1 {
         portable::plain(x, weights, outputs, y, s);
     } else if is_line(s) {
-        line(x, weights, outputs, y, s);
+        let tensors = Tensors::new(x, weights, outputs, y);
+        if s.rows >= PANEL {
+            full(&tensors, s);
+        }
+        if !s.rows.is_multiple_of(PANEL) {
+            rest(&tensors, s);
+        }
+        job::settle(y, outputs, s);
     } else {
-        pieces(x, weights, outputs, y, s);
+        panels_by(x, weights, outputs, y, s, sums);
     }
 }
 
 #[inline(never)]
-fn line<X: Value, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
-    // SAFETY: `job::line` gives jobs that lie inside their slices; `x` is of bytes.
-    job::line(x, weights, outputs, y, s, BLOCKS, |job| unsafe { panels(job) });
+fn full(tensors: &Tensors<'_>, s: &Linear) {
+    // SAFETY: `line` gives jobs that lie inside their slices.
+    job::line(tensors, s, true, BLOCKS, |job| unsafe { panels(job) });
 }
 
 #[inline(never)]
-fn pieces<X: Value, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
+fn rest(tensors: &Tensors<'_>, s: &Linear) {
+    // SAFETY: as above.
+    job::line(tensors, s, false, BLOCKS, |job| unsafe { panels(job) });
+}
+
+#[inline(never)]
+fn sums<X: Value>(x: &[X], panel: &[i8], s: &Linear) -> [i32; PANEL] {
     let s = &Linear { segment: usize::MAX, ..*s };
-    // SAFETY: `job::in_pieces` gives jobs that lie inside their slices; `x` is of bytes.
-    job::in_pieces(x, weights, outputs, y, s, BLOCKS, |job| unsafe { panels(job) });
+    // SAFETY: `sums` gives jobs that lie inside their slices.
+    job::sums(x, panel, s, BLOCKS, |job| unsafe { panels(job) })
 }
 
 /// All inputs, of which eight make a pass.

@@ -24,18 +24,31 @@ pub struct Spread {
 
 impl Spread {
     /// The box as few long lines: axes that lie next to each other in `x` and in `y` are one.
-    fn merged(&self) -> Self {
-        let mut s = *self;
-        for _ in 0..2 {
-            let [_, width, channels] = s.dims;
-            let next = |steps: &[usize; 3]| steps[1] == channels * steps[2];
-            if next(&s.from) && next(&s.to) {
-                s.dims = [1, s.dims[0], width * channels];
-                s.from = [0, s.from[0], s.from[2]];
-                s.to = [0, s.to[0], s.to[2]];
+    ///
+    /// For the compiler: kernels take boxes as they are.
+    pub const fn merged(mut self) -> Self {
+        let mut axis = 0;
+        while axis < 2 {
+            let [_, width, channels] = self.dims;
+            let next =
+                self.from[1] == channels * self.from[2] && self.to[1] == channels * self.to[2];
+            if next {
+                self.dims = [1, self.dims[0], width * channels];
+                self.from = [0, self.from[0], self.from[2]];
+                self.to = [0, self.to[0], self.to[2]];
             }
+            axis += 1;
         }
-        s
+        self
+    }
+
+    /// Whether nothing in `y` is padding.
+    #[inline(always)]
+    const fn is_dense(&self) -> bool {
+        let [height, width, channels] = self.dims;
+        let lines = self.to[2] == 1 && (width == 1 || self.to[1] == channels);
+        let dense = lines && (height == 1 || self.to[0] == width * channels);
+        self.len == 0 || dense && self.to_start == 0 && self.len <= height * width * channels
     }
 }
 
@@ -53,7 +66,9 @@ pub fn quantize<Y: Value>(
     [low, high]: [i32; 2],
     s: &Spread,
 ) {
-    pad(y, Y::of(zero_point), s);
+    if !s.is_dense() {
+        pad(y, Y::of(zero_point), s);
+    }
     each(x, y, s, |x| Y::of((round(x / scale) + zero_point).max(low).min(high)));
 }
 
@@ -76,8 +91,10 @@ fn round(x: f32) -> i32 {
 /// From i16 to i8 the values have to fit.
 #[inline(always)]
 pub fn spread<X: Value, Y: Value>(x: &[X], y: &mut [Y], fill: i32, s: &Spread) {
-    pad(y, Y::of(fill), s);
-    crate::kernels::arch::integer::spread(x, y, &s.merged());
+    if !s.is_dense() {
+        pad(y, Y::of(fill), s);
+    }
+    crate::kernels::arch::integer::spread(x, y, s);
 }
 
 /// Defines [`spread`], without the padding.
@@ -95,10 +112,11 @@ pub fn dequantize<X: Value>(x: &[X], y: &mut [f32], scale: f32, zero_point: i32,
 }
 
 /// Fills `y` where the box does not cover it, or all of it where that is not seen at once.
-#[inline(always)]
+#[inline(never)]
 fn pad<Y: Copy>(y: &mut [Y], fill: Y, s: &Spread) {
     let [width, channels] = [s.dims[1], s.dims[2]];
-    if [s.to[1], s.to[2]] != [channels, 1] || s.to[0] < width * channels {
+    let lines = s.to[2] == 1 && (width == 1 || s.to[1] == channels);
+    if !lines || s.dims[0] > 1 && s.to[0] < width * channels {
         let len = s.len.min(y.len());
         return y.get_mut(..len).unwrap_or(&mut []).fill(fill);
     }

@@ -139,7 +139,8 @@ pub(crate) fn each_position<X, Y>(
         let mut at_x = row * s.position_steps[0] + s.x_start;
         let mut at_y = row * s.y_steps[0] + s.y_start;
         for _ in 0..s.positions[1] {
-            let (Some(x), Some(y)) = (x.get(at_x..), y.get_mut(at_y..)) else { return };
+            let Some(y) = y.get_mut(at_y..) else { return };
+            let x = x.get(at_x..).unwrap_or(&[]);
             let rows = s.rows.min(y.len());
             f(x, y.get_mut(..rows).unwrap_or(&mut []));
             at_x += s.position_steps[1];
@@ -181,7 +182,7 @@ pub(crate) mod portable {
     ) {
         let all = s.is_one_segment();
         let segment = if all { s.run } else { s.segment };
-        panels(x, weights, outputs, y, s, |x, panel| {
+        panels(x, weights, outputs, y, s, |x, panel, s| {
             let mut sums = [[0; 2]; 2];
             let mut acc = [0; PANEL];
             each_run(x, panel, s, |xs, weights| {
@@ -282,7 +283,7 @@ pub(crate) mod portable {
         s: &Linear,
         add_run: impl Fn(&[X], &[i8], &mut [i32; PANEL]),
     ) {
-        panels(x, weights, outputs, y, s, |x, panel| {
+        panels(x, weights, outputs, y, s, |x, panel, s| {
             let mut acc = [0; PANEL];
             each_run(x, panel, s, |xs, weights| add_run(xs, weights, &mut acc));
             acc
@@ -291,19 +292,19 @@ pub(crate) mod portable {
 
     /// All positions and panels, where `sums` gives the sums of a patch and a panel.
     #[inline(always)]
-    fn panels<X, Y: Output>(
+    pub(crate) fn panels<X, Y: Output>(
         x: &[X],
         weights: &[i8],
         outputs: &[[i32; 2]],
         y: &mut [Y],
         s: &Linear,
-        sums: impl Fn(&[X], &[i8]) -> [i32; PANEL],
+        sums: impl Fn(&[X], &[i8], &Linear) -> [i32; PANEL],
     ) {
         let panel_len = PANEL * s.inputs();
         each_position(x, y, s, |x, y| {
             let panels = pieces(weights, panel_len).zip(pieces(outputs, PANEL));
             for ((panel, outputs), y) in panels.zip(pieces_mut(y, PANEL)) {
-                finish(sums(x, panel), outputs, y, &s.rule);
+                finish(sums(x, panel, s), outputs, y, &s.rule);
             }
         });
     }

@@ -52,14 +52,11 @@ pub use pool::{average_pool, max_pool};
 pub use views::{bytes, i8s, i8s_mut, i16s, i16s_mut, pairs};
 
 #[cfg(elbow_dsp)]
-pub(crate) use {
-    convert::each_line,
-    depthwise::{GROUP, each_position as each_patch},
-};
+pub(crate) use convert::each_line;
 #[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
 pub(crate) use {
     linear::each_position,
-    linear::portable::{each_run, finish},
+    linear::portable::{each_run, panels as panels_by},
 };
 
 /// The definitions of the kernels that also exist as machine code.
@@ -115,7 +112,9 @@ fn scaled(acc: i32, multiplier: i32) -> i32 {
 }
 
 mod sealed {
-    pub trait Sealed {}
+    use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+    pub trait Sealed: FromBytes + Immutable + IntoBytes {}
     impl Sealed for i8 {}
     impl Sealed for i16 {}
     impl Sealed for f32 {}

@@ -42,7 +42,8 @@ impl W3 {
         to: [0, 6, 1],
         to_start: 6,
         len: 131 * 6,
-    };
+    }
+    .merged();
 
     /// All zero.
     pub const fn new() -> Self {

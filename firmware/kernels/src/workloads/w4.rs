@@ -29,7 +29,8 @@ impl W4 {
         to: [7 * 64, 64, 1],
         to_start: 8 * 64,
         len: PADDED,
-    };
+    }
+    .merged();
     const DEPTHWISE: Depthwise = Depthwise {
         channels: 64,
         kernel: [3, 3],

@@ -1,0 +1,33 @@
+//! The image whose panic handler calls a function that does not exist: it links only if the optimizer
+//! has removed every call of it.
+
+use core::hint::black_box;
+use elbow_kernels::cases::{self, Memory};
+use elbow_kernels::workloads::{W2, W2Wide, W3, W4};
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    static mut MEMORY: Memory = Memory::new();
+    static mut W2: W2 = W2::new();
+    static mut WIDE: W2Wide = W2Wide::new();
+    static mut W3: W3 = W3::new();
+    static mut W4: W4 = W4::new();
+    black_box(&mut *W2).run();
+    black_box(&mut *WIDE).run();
+    black_box(&mut *W3).run();
+    black_box(&mut *W4).run();
+    loop {
+        black_box(cases::run(black_box(1), MEMORY, 0)).ok();
+        #[cfg(feature = "plant-panic")]
+        black_box(black_box(&[1, 2, 3][..])[black_box(7)]);
+    }
+}
+
+unsafe extern "C" {
+    safe fn a_panic_is_reachable_in_this_image() -> !;
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    a_panic_is_reachable_in_this_image()
+}

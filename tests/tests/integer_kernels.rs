@@ -1,0 +1,86 @@
+//! Machine code of kernels on emulated cores: the bytes of its definitions, and no panic.
+//!
+//! The image draws ten thousand layers from seeds, runs each by the core's kernel and by the
+//! definition, compares every byte, and compares a digest of all with the host's, which the host's own
+//! test of `firmware/kernels` computes. Before that it checks whole workloads against plain loops, and
+//! behind it the float kernels, on shapes and values of their own, against plain sums.
+
+use elbow_tests::fixtures::path;
+use elbow_tests::images::or_cure;
+use elbow_toolchain::{
+    Build, CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX_M33, Error, build_firmware, emulator,
+};
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Name, compiler target, feature of the image, machine.
+const CORES: [(&str, &str, &[&str], &str); 6] = [
+    ("M0", CORTEX_M0, &[], "mps2-an385"),
+    ("M3", CORTEX_M3, &[], "mps2-an385"),
+    ("M4", CORTEX_M4, &[], "mps2-an386"),
+    ("M7", CORTEX_M4, &[], "mps2-an500"),
+    ("M33", CORTEX_M33, &["an505"], "mps2-an505"),
+    ("M55", CORTEX_M33, &["an547"], "mps3-an547"),
+];
+
+/// A build overwrites the image of the last one with the same target.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn build(target: &str, features: &[&str]) -> Result<PathBuf, Error> {
+    let folder = path("firmware");
+    let (package, profile) = ("kernels-image", "release");
+    build_firmware(&Build { folder: &folder, package, target, profile, features, models: None })
+}
+
+/// What an image prints, and whether it ends well within five minutes.
+fn boot(machine: &str, image: &PathBuf) -> (String, bool) {
+    let mut qemu = Command::new(or_cure(emulator()).program);
+    qemu.args(["-machine", machine, "-icount", "shift=0", "-display", "none", "-monitor", "none"]);
+    qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
+    // Semihosting prints to the standard error stream where no device has the console.
+    let qemu = qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut qemu = qemu.spawn().expect("the emulator starts");
+    let start = Instant::now();
+    let ended_well = loop {
+        match qemu.try_wait().expect("the emulator can be waited for") {
+            Some(status) => break status.success(),
+            None if start.elapsed() > Duration::from_secs(300) => {
+                qemu.kill().expect("the emulator can be ended");
+                break false;
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let mut text = String::new();
+    let streams = (qemu.stdout.take(), qemu.stderr.take());
+    streams.0.map(|mut stream| stream.read_to_string(&mut text));
+    streams.1.map(|mut stream| stream.read_to_string(&mut text));
+    (text, ended_well)
+}
+
+#[test]
+fn ten_thousand_random_shapes_give_the_hosts_bytes_on_every_core() {
+    let _alone = ONE_AT_A_TIME.lock();
+    for (core, target, features, machine) in CORES {
+        let image = or_cure(build(target, features));
+        let (text, ended_well) = boot(machine, &image);
+        println!("{core}:\n{text}");
+        let passed = ["PASS 10000 of 10000 cases", "PASS 300 cases of many", "PASS 6 float kernels"];
+        let passed = passed.iter().all(|line| text.contains(line));
+        assert!(ended_well && passed, "{core}: {text}");
+    }
+}
+
+#[test]
+fn no_kernel_panics_on_any_core() {
+    let _alone = ONE_AT_A_TIME.lock();
+    for (core, target, features, _) in CORES {
+        let built = build(target, &[features, &["proof"]].concat());
+        assert!(built.is_ok(), "{core}: {built:?}");
+    }
+    let error = build(CORTEX_M4, &["plant-panic"]).expect_err("it must not link").to_string();
+    assert!(error.contains("a_panic_is_reachable_in_this_image"), "{error}");
+}
