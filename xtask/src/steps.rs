@@ -51,7 +51,16 @@ pub fn demo() -> Vec<Step> {
 /// Everything that must hold.
 pub fn test() -> Vec<Step> {
     let strict = ["--", "-D", "warnings"];
-    let host = ["--manifest-path", FIRMWARE, "-p", "elbow-app", "-p", "elbow-models"];
+    let host = [
+        "--manifest-path",
+        FIRMWARE,
+        "-p",
+        "elbow-app",
+        "-p",
+        "elbow-models",
+        "-p",
+        "elbow-kernels",
+    ];
     let core = ["test", "-p", "elbow-core", "--features"];
     let with = |parts: &[&[&'static str]]| parts.concat();
     vec![

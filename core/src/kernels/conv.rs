@@ -1,7 +1,12 @@
 //! Convolution over one or two spatial axes.
 
-use super::dense::{PANEL, accumulate};
+use super::arch::{Steps, Walk, float};
+use super::dense::{PANEL, first_values};
 use crate::pieces::{pieces, pieces_mut};
+use core::ops::Range;
+
+/// Neighbouring outputs computed together.
+const TILE: usize = 4;
 
 /// Shapes of a convolution; one-dimensional ones have height 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +85,8 @@ fn filter_groups<const P: usize>(
     let filters = s.filters / groups;
     let panel_len = P * s.taps();
     let out_len = s.output[0] * s.output[1];
+    let channels = s.channels / groups;
+    let inside = columns_inside(s);
     let group_weights = filters.div_ceil(P) * panel_len;
     let groups = pieces(x, x.len() / groups)
         .zip(pieces(weights, group_weights))
@@ -88,64 +95,107 @@ fn filter_groups<const P: usize>(
     for (((x, weights), bias), y) in groups {
         let panels = pieces(weights, panel_len);
         let panels = panels.zip(pieces(bias, P)).zip(pieces_mut(y, P * out_len));
-        for ((panel, bias), y) in panels {
-            filter_panel::<P>(x, panel, bias, y, s);
-        }
-    }
-}
-
-/// All positions of up to `P` filters.
-#[inline(always)]
-fn filter_panel<const P: usize>(
-    x: &[f32],
-    panel: &[f32],
-    bias: &[f32],
-    y: &mut [f32],
-    s: &ConvShape,
-) {
-    let [height, width] = s.input;
-    let out_len = s.output[0] * s.output[1];
-    let mut start = [0.0; P];
-    for (start, bias) in start.iter_mut().zip(bias) {
-        *start = *bias;
-    }
-    for row in 0..s.output[0] {
-        let rows = Taps::at(row, height, 0, s);
-        for column in 0..s.output[1] {
-            let columns = Taps::at(column, width, 1, s);
-            let mut acc = start;
-            let planes = pieces(x, height * width);
-            let filters = pieces(panel, P * s.kernel[0] * s.kernel[1]);
-            for (plane, filter) in planes.zip(filters) {
-                for row in 0..rows.count {
-                    let at_x = (rows.first + row * rows.step) * width + columns.first;
-                    let at_w = ((rows.tap + row) * s.kernel[1] + columns.tap) * P;
-                    let ws = tail(filter, at_w).as_chunks::<P>().0;
-                    let ws = ws.get(..columns.count).unwrap_or(ws);
-                    add_products(&mut acc, tail(plane, at_x), ws, columns.step);
-                }
+        for ((weights, bias), y) in panels {
+            let panel = Panel::<P> { x, weights, start: first_values(bias), channels, s };
+            for row in 0..s.output[0] {
+                panel.output_row(row, &inside, y);
             }
-            let position = row * s.output[1] + column;
-            let ys = y.iter_mut().skip(position).step_by(out_len.max(1));
-            ys.zip(acc).for_each(|(y, acc)| *y = acc);
         }
     }
 }
 
-/// One kernel row: every `step`-th value of `xs` against the columns of a panel.
+/// Output columns whose taps all lie inside the input.
+fn columns_inside(s: &ConvShape) -> Range<usize> {
+    let (pad, stride) = (s.pads[1], s.strides[1].max(1));
+    let covered = s.kernel[1].saturating_sub(1) * s.dilations[1] + 1;
+    let room = (s.input[1] + pad).checked_sub(covered);
+    let end = room.map_or(0, |room| room / stride + 1).min(s.output[1]);
+    pad.div_ceil(stride)..end
+}
+
+/// Start of the tile that has this column: the column itself, or where a few are left the last tile that
+/// fits, if repeating some of its neighbour's costs less than single positions.
 #[inline(always)]
-fn add_products<const P: usize>(acc: &mut [f32; P], xs: &[f32], ws: &[[f32; P]], step: usize) {
-    if step == 1 {
-        xs.iter().zip(ws).for_each(|(x, w)| accumulate(acc, *x, w));
-    } else {
-        xs.iter().step_by(step).zip(ws).for_each(|(x, w)| accumulate(acc, *x, w));
+fn tile_of(column: usize, inside: &Range<usize>) -> Option<usize> {
+    let last = inside.end.checked_sub(TILE).filter(|last| inside.contains(last))?;
+    let left = inside.end.checked_sub(column)?;
+    match inside.contains(&column) {
+        true if left >= TILE => Some(column),
+        true if left >= float::REPEATED => Some(last),
+        _ => None,
     }
 }
 
-/// `slice` from `start` on; empty where it is shorter.
-#[inline(always)]
-fn tail(slice: &[f32], start: usize) -> &[f32] {
-    slice.get(start..).unwrap_or(&[])
+/// Up to `P` filters of a group.
+struct Panel<'a, const P: usize> {
+    x: &'a [f32],
+    weights: &'a [f32],
+    /// Biases.
+    start: [f32; P],
+    channels: usize,
+    s: &'a ConvShape,
+}
+
+impl<const P: usize> Panel<'_, P> {
+    /// One row of outputs: tiles of positions inside, single positions behind them and at the edges.
+    #[inline(always)]
+    fn output_row(&self, row: usize, inside: &Range<usize>, y: &mut [f32]) {
+        let width = self.s.output[1];
+        let rows = Taps::at(row, 0, self.s);
+        let within = self.walk(&rows, &Taps::inside(inside.start, 1, self.s));
+        let mut column = 0;
+        while column < width {
+            let start = row * width;
+            if let Some(tile) = tile_of(column, inside) {
+                let columns = Taps::inside(tile, 1, self.s);
+                self.sums::<TILE>(&within, &rows, &columns, start + tile, y);
+                column = tile + TILE;
+            } else if inside.contains(&column) {
+                let columns = Taps::inside(column, 1, self.s);
+                self.sums::<1>(&within, &rows, &columns, start + column, y);
+                column += 1;
+            } else {
+                let columns = Taps::at(column, 1, self.s);
+                self.sums::<1>(&self.walk(&rows, &columns), &rows, &columns, start + column, y);
+                column += 1;
+            }
+        }
+    }
+
+    /// The products of a position with these taps.
+    #[inline(always)]
+    fn walk(&self, rows: &Taps, columns: &Taps) -> Walk {
+        let ([height, width], [_, kernel]) = (self.s.input, self.s.kernel);
+        let w = (P * kernel) as isize;
+        let columns = Steps { count: columns.count, x: columns.step, w: P as isize };
+        let planes =
+            Steps { count: self.channels, x: height * width, w: w * self.s.kernel[0] as isize };
+        let rows = Steps { count: rows.count, x: rows.step * width, w };
+        Walk::new([columns, rows, planes], self.s.strides[1])
+    }
+
+    /// `N` neighbouring outputs of each filter, from `position` on.
+    #[inline(always)]
+    fn sums<const N: usize>(
+        &self,
+        walk: &Walk,
+        rows: &Taps,
+        columns: &Taps,
+        position: usize,
+        y: &mut [f32],
+    ) {
+        let x = self.x.get(rows.first * self.s.input[1] + columns.first..).unwrap_or(&[]);
+        let start = P * (rows.tap * self.s.kernel[1] + columns.tap);
+        let mut acc = self.start.map(|bias| [bias; N]);
+        float::tile(walk, x, self.weights, start, &mut acc);
+        let plane = self.s.output[0] * self.s.output[1];
+        let mut y = y.get_mut(position..).unwrap_or(&mut []);
+        for acc in acc {
+            let Some(sums) = y.first_chunk_mut() else { break };
+            *sums = acc;
+            y = y.get_mut(plane..).unwrap_or(&mut []);
+        }
+    }
 }
 
 /// The taps of one output position that fall inside the input, along one axis.
@@ -162,12 +212,19 @@ struct Taps {
 
 impl Taps {
     #[inline(always)]
-    fn at(position: usize, len: usize, axis: usize, s: &ConvShape) -> Self {
+    fn at(position: usize, axis: usize, s: &ConvShape) -> Self {
         let (pad, step) = (s.pads[axis & 1], s.dilations[axis & 1].max(1));
         let origin = position * s.strides[axis & 1];
         let tap = pad.saturating_sub(origin).div_ceil(step);
         let first = (origin + tap * step).saturating_sub(pad);
-        let inside = len.saturating_sub(first).div_ceil(step);
+        let inside = s.input[axis & 1].saturating_sub(first).div_ceil(step);
         Self { tap, count: inside.min(s.kernel[axis & 1].saturating_sub(tap)), first, step }
+    }
+
+    /// All taps of a position where none falls outside.
+    #[inline(always)]
+    fn inside(position: usize, axis: usize, s: &ConvShape) -> Self {
+        let first = (position * s.strides[axis & 1]).saturating_sub(s.pads[axis & 1]);
+        Self { tap: 0, count: s.kernel[axis & 1], first, step: s.dilations[axis & 1].max(1) }
     }
 }

@@ -1,5 +1,6 @@
 //! Fully connected layers.
 
+use super::arch::float;
 use crate::pieces::{pieces, pieces_mut};
 
 /// Outputs computed together: weights are stored in panels of this many rows.
@@ -13,16 +14,15 @@ pub const PANEL: usize = 4;
 /// Order: each output starts at its bias and adds its products in the order of the inputs.
 #[inline(never)]
 pub fn dense(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32]) {
-    let panels = pieces(weights, PANEL * x.len());
-    for ((panel, bias), y) in panels.zip(pieces(bias, PANEL)).zip(pieces_mut(y, PANEL)) {
-        let mut acc = [0.0; PANEL];
-        for (acc, bias) in acc.iter_mut().zip(bias) {
-            *acc = *bias;
+    const LANES: usize = 2 * PANEL;
+    let panels = pieces(weights, LANES * x.len());
+    for ((panels, bias), y) in panels.zip(pieces(bias, LANES)).zip(pieces_mut(y, LANES)) {
+        let mut acc = first_values(bias);
+        float::panels(x, panels, &mut acc);
+        match y.first_chunk_mut() {
+            Some(y) => *y = acc,
+            None => y.iter_mut().zip(acc).for_each(|(y, acc)| *y = acc),
         }
-        for (x, w) in x.iter().zip(panel.as_chunks::<PANEL>().0) {
-            accumulate(&mut acc, *x, w);
-        }
-        y.iter_mut().zip(acc).for_each(|(y, acc)| *y = acc);
     }
 }
 
@@ -37,11 +37,16 @@ pub fn dense_rows(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32], rows:
     }
 }
 
-/// One input against one column of a panel: `acc[j] += x * w[j]`, product rounded first.
+/// The first `P` values, zeros behind the last.
 #[inline(always)]
-pub(super) fn accumulate<const P: usize>(acc: &mut [f32; P], x: f32, w: &[f32; P]) {
-    for (acc, w) in acc.iter_mut().zip(w) {
-        *acc += x * w;
+pub(super) fn first_values<const P: usize>(values: &[f32]) -> [f32; P] {
+    match values.first_chunk() {
+        Some(values) => *values,
+        None => {
+            let mut first = [0.0; P];
+            first.iter_mut().zip(values).for_each(|(first, value)| *first = *value);
+            first
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Products of two computed matrices.
 
-use crate::pieces::{pieces, pieces_mut};
+use super::arch::{Steps, Walk, float};
+use crate::pieces::pieces_mut;
 
 /// Shapes of a stack of matrix products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +26,54 @@ pub struct MatMul {
 /// Order: each value starts at 0 and adds its products by `k`.
 #[inline(never)]
 pub fn matmul(a: &[f32], b: &[f32], y: &mut [f32], s: &MatMul) {
+    let [a_row, b_row] = [s.inner, s.columns];
+    let products = Steps { count: s.inner, x: 1, w: b_row as isize };
+    let walk = Walk::new([products, Steps::ONCE, Steps::ONCE], a_row);
     for (n, y) in pieces_mut(y, s.rows * s.columns).take(s.batch).enumerate() {
-        let (a, b) = (tail(a, n * s.a_step), tail(b, n * s.b_step));
-        for (a, y) in pieces(a, s.inner).zip(pieces_mut(y, s.columns)) {
-            y.fill(0.0);
-            for (a, b) in a.iter().zip(pieces(b, s.columns)) {
-                y.iter_mut().zip(b).for_each(|(y, b)| *y += a * b);
-            }
+        let product = Product { a: tail(a, n * s.a_step), b: tail(b, n * s.b_step), walk, s };
+        each_tile(s.rows, |row, whole_row| {
+            each_tile(s.columns, |column, whole_column| match (whole_column, whole_row) {
+                (true, true) => product.sums::<TILE, TILE>(row, column, y),
+                (true, false) => product.sums::<TILE, 1>(row, column, y),
+                (false, true) => product.sums::<1, TILE>(row, column, y),
+                (false, false) => product.sums::<1, 1>(row, column, y),
+            });
+        });
+    }
+}
+
+/// Rows and columns of the result that are computed together.
+const TILE: usize = 4;
+
+/// Visits the starts of tiles, and single values behind them.
+#[inline(always)]
+fn each_tile(len: usize, mut visit: impl FnMut(usize, bool)) {
+    let mut at = 0;
+    while at < len {
+        let whole = len - at >= TILE;
+        visit(at, whole);
+        at += if whole { TILE } else { 1 };
+    }
+}
+
+/// One product of the stack.
+struct Product<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    walk: Walk,
+    s: &'a MatMul,
+}
+
+impl Product<'_> {
+    /// `P` columns of `N` rows of the result.
+    #[inline(always)]
+    fn sums<const P: usize, const N: usize>(&self, row: usize, column: usize, y: &mut [f32]) {
+        let mut acc = [[0.0; N]; P];
+        float::tile(&self.walk, tail(self.a, row * self.s.inner), self.b, column, &mut acc);
+        for (p, acc) in acc.iter().enumerate() {
+            let start = row * self.s.columns + column + p;
+            let ys = y.get_mut(start..).unwrap_or(&mut []).iter_mut();
+            ys.step_by(self.s.columns.max(1)).zip(acc).for_each(|(y, acc)| *y = *acc);
         }
     }
 }

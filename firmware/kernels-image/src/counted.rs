@@ -4,6 +4,7 @@ use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_semihosting::{debug, hprintln};
 use elbow_kernels::cases::{self, Memory};
 use elbow_kernels::workloads::{W1, W2, W2Wide, W3, W4};
+use elbow_kernels::{channels, floats};
 
 /// A workload of this type, counted and checked.
 macro_rules! count {
@@ -27,6 +28,8 @@ macro_rules! count {
 fn main() -> ! {
     static mut BUFFERS: [[i16; 8192]; 2] = [[0; 8192]; 2];
     static mut MEMORY: Memory = Memory::new();
+    static mut CHANNELS: channels::Memory = channels::Memory::new();
+    static mut FLOATS: [f32; floats::MEMORY] = [0.0; floats::MEMORY];
     let Some(peripherals) = cortex_m::Peripherals::take() else { fail() };
     let mut clock = Clock::new(peripherals.SYST);
     count!("W1-128", W1<128, 16_384, 4096>, clock, BUFFERS);
@@ -36,6 +39,8 @@ fn main() -> ! {
     count!("W3", W3, clock, BUFFERS);
     count!("W4", W4, clock, BUFFERS);
     run_cases(MEMORY);
+    run_channels(CHANNELS);
+    run_floats(FLOATS);
     debug::exit(debug::EXIT_SUCCESS);
     fail()
 }
@@ -56,6 +61,35 @@ fn run_cases(memory: &mut Memory) {
         fail()
     }
     hprintln!("PASS {0} of {0} cases, digest {1:#010x}", cases::COUNT, digest);
+}
+
+fn run_channels(memory: &mut channels::Memory) {
+    for seed in 1..=channels::COUNT {
+        if channels::run(seed, memory) != Some(true) {
+            hprintln!("FAIL depthwise of many channels, seed {}", seed);
+            fail()
+        }
+    }
+    hprintln!("PASS {} cases of many channels", channels::COUNT);
+}
+
+/// Without a floating-point unit there is no machine code for floats, and a case takes long.
+fn run_floats(memory: &mut [f32]) {
+    let cases = if cfg!(target_abi = "eabihf") { floats::CASES } else { floats::CASES / 40 };
+    for family in floats::FAMILIES {
+        let mut values = 0;
+        for case in 0..cases {
+            match family.check(case, memory) {
+                Ok(compared) => values += compared,
+                Err(floats::Differs) => {
+                    hprintln!("FAIL {}: case {} of seed {}", family.name, case, floats::SEED);
+                    fail()
+                }
+            }
+        }
+        hprintln!("PASS {}: {} cases, {} values", family.name, cases, values);
+    }
+    hprintln!("PASS {} float kernels", floats::FAMILIES.len());
 }
 
 /// Instructions by SysTick.

@@ -2,12 +2,17 @@
 
 use super::super::integer::portable;
 
+#[cfg(all(elbow_dsp, not(elbow_helium)))]
+pub use super::dsp::{depthwise, spread};
 #[cfg(elbow_dsp)]
-pub use super::dsp::{depthwise, linear_paired, linear_wide, spread};
+pub use super::dsp::{linear_paired, linear_wide};
+#[cfg(elbow_helium)]
+pub use super::helium::{depthwise, linear as linear_helium, spread};
 #[cfg(elbow_v6m)]
 pub use super::v6m::linear_plain;
 #[cfg(elbow_v7m)]
 pub use super::v7m::linear_plain;
+#[cfg(not(elbow_helium))]
 pub use portable::helium as linear_helium;
 #[cfg(not(any(elbow_v6m, elbow_v7m)))]
 pub use portable::plain as linear_plain;

@@ -2,7 +2,6 @@
 
 use crate::kernels::PANEL;
 #[cfg(elbow_dsp)]
-#[cfg(elbow_dsp)]
 use crate::kernels::integer::Depthwise;
 use crate::kernels::integer::{Linear, Output, Requantize, Value, each_run};
 use crate::pieces::pieces;
@@ -192,7 +191,7 @@ impl<'a> Tensors<'a> {
         let weights = p.rows.div_ceil(PANEL) as u64 * p.panel_len as u64;
         let odd = self.x as usize
             | self.weights.as_ptr() as usize
-            | (p.x_start | p.position_steps[0] | p.position_steps[1]) * x_size;
+            | (p.x_start | p.position_steps[0] | p.position_steps[1] | p.inner) * x_size;
         x <= self.lengths[0]
             && y <= self.lengths[1]
             && weights <= self.weights.len() as u64
@@ -211,6 +210,8 @@ struct Places {
     positions: [usize; 2],
     x_start: usize,
     position_steps: [usize; 2],
+    /// Steps and lengths inside a patch, by their bits.
+    inner: usize,
     y_start: usize,
     y_steps: [usize; 2],
     /// Weights of a panel, below 2^32.
@@ -324,6 +325,7 @@ pub fn line(t: &Tensors<'_>, s: &Linear, full: bool, cut: Cut, run: impl Fn(&Job
         positions: s.positions,
         x_start: s.x_start,
         position_steps: s.position_steps,
+        inner: s.run | if runs > 1 { step } else { 0 },
         y_start: s.y_start,
         y_steps: s.y_steps,
         panel_len: PANEL * runs * s.run,
@@ -359,7 +361,7 @@ pub fn sums<X: Value>(
     let mut sums = [0i32; PANEL];
     each_run(x, panel, s, |xs, weights| {
         for (xs, weights) in pieces(xs, segment).zip(pieces(weights, PANEL * segment)) {
-            if weights.len() == PANEL * xs.len() {
+            if weights.len() == PANEL * xs.len() && (size_of::<X>() == 1 || xs.len() % 2 == 0) {
                 [job.passes, job.entry] = cut(xs.len());
                 let more = job.sums(xs, weights, &run);
                 sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.wrapping_add(more));
@@ -383,6 +385,7 @@ pub fn depthwise(t: &Tensors<'_>, s: &Depthwise, full: bool, cut: Cut, run: impl
         positions: s.positions,
         x_start: s.x_start,
         position_steps: s.position_steps,
+        inner: s.tap_steps[0] | s.tap_steps[1],
         y_start: s.y_start,
         y_steps: s.y_steps,
         panel_len: PANEL * rows * columns,

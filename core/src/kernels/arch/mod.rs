@@ -4,10 +4,19 @@
 
 #[cfg(elbow_dsp)]
 #[allow(unsafe_code)] // machine code, each call with its reason
+#[cfg_attr(elbow_helium, allow(dead_code))] // which spreads and convolves depthwise by itself
 mod dsp;
+pub(super) mod float_portable;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+#[allow(unsafe_code)] // machine code, each call with its reason
+pub(super) mod float_vfp;
+#[cfg(elbow_helium)]
+#[allow(unsafe_code)] // machine code, each call with its reason
+mod helium;
 pub(super) mod integer;
 #[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
 #[allow(unsafe_code)] // one write through a pointer, with its reason
+#[cfg_attr(elbow_helium, allow(dead_code))]
 mod job;
 #[cfg(elbow_v6m)]
 #[allow(unsafe_code)] // machine code, each call with its reason
@@ -15,3 +24,10 @@ mod v6m;
 #[cfg(elbow_v7m)]
 #[allow(unsafe_code)] // machine code, each call with its reason
 mod v7m;
+mod walk;
+
+#[cfg(not(all(target_arch = "arm", target_abi = "eabihf", target_os = "none")))]
+pub(super) use float_portable as float;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+pub(super) use float_vfp as float;
+pub(super) use walk::{Steps, Walk};
