@@ -85,9 +85,9 @@ fn bidirectional(cell: Cell, steps: usize, taken: Taken) -> Plan {
 fn the_workspace_of_both_directions_does_not_depend_on_the_number_of_steps() {
     for cell in CELLS {
         let last = |steps| Taken::Step(steps - 1);
-        for taken in [last, |_| Taken::Step(0), |steps| Taken::Half(steps - 1, 0), |_| {
-            Taken::Half(0, 1)
-        }] {
+        for taken in
+            [last, |_| Taken::Step(0), |steps| Taken::Half(steps - 1, 0), |_| Taken::Half(0, 1)]
+        {
             let arenas = [2, 10, 100, 1000].map(|n| bidirectional(cell, n, taken(n)).arena);
             assert_eq!(arenas, [arenas[0]; 4], "{cell:?}, {:?}", taken(10));
         }

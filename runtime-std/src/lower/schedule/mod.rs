@@ -46,6 +46,7 @@ type Advice<T = ()> = std::result::Result<T, String>;
 struct Scheduler<'g> {
     graph: &'g Graph,
     links: Links,
+    layers: recurrent::Layers,
     draft: Draft,
     weights: Weights,
     /// The tensor that holds each value, once it has one; several values may share it.
@@ -59,6 +60,7 @@ impl<'g> Scheduler<'g> {
         let mut scheduler = Self {
             graph,
             links: Links::of(graph),
+            layers: recurrent::Layers::among(&graph.nodes),
             draft: Draft { name: graph.name.clone(), ..Draft::default() },
             weights: Weights::default(),
             tensors: vec![None; graph.values.len()],
