@@ -235,16 +235,11 @@ pub fn mish(x: f32) -> f32 {
     floored(x) * tanh(softplus(x))
 }
 
-/// `min(max(x, low), high)`.
+/// `min(max(x, low), high)`, which is `high` where `low > high`; NaN stays NaN.
 #[inline]
 pub fn clamp(x: f32, low: f32, high: f32) -> f32 {
-    if x < low {
-        low
-    } else if x > high {
-        high
-    } else {
-        x
-    }
+    let raised = if x < low { low } else { x };
+    if raised > high { high } else { raised }
 }
 
 /// `micromath`, with the edges that it leaves open: NaN, infinities and overflow.

@@ -12,6 +12,7 @@ pub use further::{
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
+use crate::import::FrozenNoise;
 use elbow_core::distributions::Spread;
 use serde::Deserialize;
 use std::fs;
@@ -29,6 +30,9 @@ const LATER: [(&str, &str); 1] = [("refine", "refinement")];
 pub struct Manifest {
     /// Name of the generated module.
     pub name: String,
+    /// Whether a constant that looks like noise drawn at export is a factor that was trained.
+    #[serde(default)]
+    pub frozen_noise: FrozenNoise,
     /// Observation to posterior; a model without one has a flow.
     pub encoder: Option<EncoderTable>,
     /// Latent to observation.

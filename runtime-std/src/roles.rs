@@ -12,7 +12,7 @@ mod names;
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
-use crate::import::Graph;
+use crate::import::{FrozenNoise, Graph};
 use crate::lower::prune;
 use crate::manifest::{InputRole, Manifest};
 use crate::model::{Loaded, Source};
@@ -44,15 +44,25 @@ pub struct Reason {
 /// What the user has to decide: the candidates, and what to write.
 struct Decision(String);
 
-/// Proposes a manifest for `encoder` and, where given, `decoder`; it will lie in `folder`.
+/// Proposes a manifest for `encoder` and, where given, `decoder`; it will lie in `folder`. What the user
+/// decided about frozen noise becomes part of it.
 ///
 /// # Errors
 ///
 /// An input error lists the candidates where the graph does not say which is which.
-pub fn propose(encoder: &Path, decoder: Option<&Path>, folder: &Path) -> Result<Proposal> {
-    let source = Source::read(encoder)?;
+pub fn propose(
+    encoder: &Path,
+    decoder: Option<&Path>,
+    folder: &Path,
+    frozen_noise: FrozenNoise,
+) -> Result<Proposal> {
+    let source = Source::read(encoder, frozen_noise)?;
     let fault = |what: String| Error::input(what).context(encoder.display());
     let mut reasons = vec![name(encoder)];
+    if frozen_noise == FrozenNoise::Accept {
+        let why = "--accept-frozen-noise was given";
+        reasons.push(Reason::new("frozen_noise", quoted("accept"), why));
+    }
     let file = quoted(&relative(encoder, folder));
     let decided = match flow::flow(&source.graph).filter(|_| decoder.is_none()) {
         Some(flow) => flow.map(|flow| flow_reasons(flow, file)),
@@ -63,7 +73,7 @@ pub fn propose(encoder: &Path, decoder: Option<&Path>, folder: &Path) -> Result<
     reasons.extend(own);
     let mut conditions = inputs;
     if let Some(path) = decoder {
-        let source = Source::read(path)?;
+        let source = Source::read(path, frozen_noise)?;
         let fault = |Decision(what)| Error::input(what).context(path.display());
         let decoder = decoder::decoder(&source.graph, &latents).map_err(fault)?;
         let file = quoted(&relative(path, folder));

@@ -399,3 +399,80 @@ fn a_spread_of_either_sign_is_no_standard_deviation() {
         elbow_line("inspect {} --mean a --spread s:logvar", &[&path]).done();
     }
 }
+
+/// Whether values can be negative is a matter of the weights, not of the operator alone.
+#[test]
+fn a_layer_of_bounded_values_is_positive_by_its_bias() {
+    let spread = |bias: f32| {
+        let weights: Vec<f32> = (0..8).map(|i| 0.01 * (i as f32 * 1.7).sin()).collect();
+        Onnx::new()
+            .constant("w", &[4, 2], &weights)
+            .constant("c", &[2], &[bias, bias])
+            .linear("mu", "x", 4, 2)
+            .node("g", "Sigmoid", "x")
+            .node("sigma", "Gemm", "g w c")
+            .outputs(&[("mu", 2), ("sigma", 2)])
+            .init()
+    };
+    proposed(spread(1.0), &["output = \"sigma\", head = \"sigma\" }"]);
+    undecided(&spread(0.0), &["sigma", "Gemm", "can be negative"]);
+    undecided(&spread(-1.0), &["sigma", "Gemm", "can be negative"]);
+}
+
+#[test]
+fn a_threshold_below_zero_lets_negative_values_pass() {
+    let spread = |alpha: f32| {
+        let mut graph = Onnx::new()
+            .linear("mu", "x", 4, 2)
+            .linear("h", "x", 4, 2)
+            .node("sigma", "ThresholdedRelu", "h")
+            .outputs(&[("mu", 2), ("sigma", 2)]);
+        let r#type = AttributeType::Float as i32;
+        let name = "alpha".to_string();
+        let attribute = pb::AttributeProto { name, f: alpha, r#type, ..Default::default() };
+        graph.graph.node.last_mut().unwrap().attribute.push(attribute);
+        graph.init()
+    };
+    proposed(spread(0.5), &["output = \"sigma\", head = \"sigma\" }"]);
+    undecided(&spread(-1.0), &["sigma", "can be negative"]);
+}
+
+/// Heads of `x`, and a sample that a constant scales.
+fn frozen() -> Onnx {
+    Onnx::new()
+        .constant("k", &[1, 2], &[0.371, -1.294])
+        .linear("mu", "x", 4, 2)
+        .linear("logvar", "x", 4, 2)
+        .node("s", "Exp", "logvar")
+        .node("p", "Mul", "s k")
+        .node("z", "Add", "mu p")
+        .outputs(&[("mu", 2), ("logvar", 2), ("z", 2)])
+}
+
+#[test]
+fn frozen_noise_is_refused_until_it_is_accepted() {
+    let (folder, path) = frozen().write();
+    let manifest = folder.path().join("elbow.toml");
+    let out = folder.path().join("out");
+    let words = ["Mul `node_p`", "`k`", "frozen_noise = \"accept\"", "--accept-frozen-noise"];
+    for line in ["init {}", "inspect {}"] {
+        let refused = elbow_line(line, &[&path]);
+        assert_eq!(refused.code, 2, "{line}");
+        assert!(words.iter().all(|word| refused.stderr.contains(word)), "{}", refused.stderr);
+        elbow_line(&format!("{line} --accept-frozen-noise"), &[&path]).done();
+    }
+    elbow_line("init {} --accept-frozen-noise -o {}", &[&path, &manifest]).done();
+    let text = fs::read_to_string(&manifest).unwrap();
+    assert!(text.contains("frozen_noise = \"accept\""), "{text}");
+    elbow_line("inspect {}", &[&manifest]).done();
+    elbow_line("compile {} --out-dir {}", &[&manifest, &out]).done();
+
+    let flagged = elbow_line("inspect {} --accept-frozen-noise", &[&manifest]);
+    assert_eq!(flagged.code, 2);
+    assert!(flagged.stderr.contains("bare .onnx"), "{}", flagged.stderr);
+    fs::write(&manifest, text.replace("frozen_noise = \"accept\"", "")).unwrap();
+    assert_eq!(elbow_line("inspect {}", &[&manifest]).code, 2);
+    fs::write(&manifest, text.replace("\"accept\"", "\"ignore\"")).unwrap();
+    let unknown = elbow_line("inspect {}", &[&manifest]);
+    assert!(unknown.stderr.contains("`refuse` or `accept`"), "{}", unknown.stderr);
+}

@@ -10,6 +10,12 @@ mod bytes;
 mod calculated;
 #[path = "import/files.rs"]
 mod files;
+#[path = "import/frozen.rs"]
+mod frozen;
+#[path = "import/functions.rs"]
+mod functions;
+#[path = "import/kinds.rs"]
+mod kinds;
 #[path = "import/operators.rs"]
 mod operators;
 #[path = "import/refused.rs"]

@@ -8,6 +8,8 @@
 mod build;
 #[path = "malformed/graphs.rs"]
 mod graphs;
+#[path = "malformed/large.rs"]
+mod large;
 #[path = "malformed/layers.rs"]
 mod layers;
 #[path = "malformed/shapes.rs"]
@@ -68,7 +70,8 @@ fn halves(shape: &[i64]) -> TensorProto {
 }
 
 fn cases() -> Vec<Case> {
-    let themes = [graphs::cases, tensors::cases, shapes::cases, windows::cases, layers::cases];
+    let themes =
+        [graphs::cases, tensors::cases, shapes::cases, windows::cases, layers::cases, large::cases];
     themes.into_iter().flat_map(|cases| cases()).collect()
 }
 

@@ -1,6 +1,6 @@
 //! `elbow init`
 
-use super::output;
+use super::{FrozenOptions, output};
 use elbow::roles::{self, Reason};
 use elbow::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ pub struct Options {
     /// Where to write the manifest; printed to be saved beside the model where left out
     #[arg(short, long, value_name = "elbow.toml")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    frozen: FrozenOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -43,7 +45,8 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let folder = path.unwrap_or(&options.model).parent().unwrap_or(Path::new(""));
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let proposal = roles::propose(&options.model, options.decoder.as_deref(), folder)?;
+    let decoder = options.decoder.as_deref();
+    let proposal = roles::propose(&options.model, decoder, folder, options.frozen.decided())?;
     for Reason { key, value, reason } in &proposal.reasons {
         output::note(&format!("{key} = {value}: {reason}"));
     }

@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
     match options.model.load() {
         Ok(loaded) => print(&Report::of_loaded(&loaded)?, options.json),
         Err(error) => {
-            let surveys = surveys(&options.model.model);
+            let surveys = surveys(&options.model);
             if surveys.iter().any(|(_, _, survey)| !survey.problems.is_empty()) {
                 print(&Report::of_surveys(&options.model.model, surveys), options.json)?;
             }
@@ -86,10 +86,12 @@ fn print(report: &Report, json: bool) -> Result<()> {
 }
 
 /// As much as can be read of the model's files.
-fn surveys(model: &Path) -> Vec<(&'static str, PathBuf, Survey)> {
-    let Ok(path) = Loaded::find(model) else { return Vec::new() };
+fn surveys(model: &ModelOptions) -> Vec<(&'static str, PathBuf, Survey)> {
+    let Ok(path) = Loaded::find(&model.model) else { return Vec::new() };
+    let mut frozen_noise = model.frozen.decided();
     let files = match Manifest::read(&path) {
         Ok(manifest) => {
+            frozen_noise = manifest.frozen_noise;
             let folder = path.parent().unwrap_or(Path::new("."));
             let files = [
                 ("encoder", manifest.encoder.map(|encoder| encoder.onnx)),
@@ -102,7 +104,7 @@ fn surveys(model: &Path) -> Vec<(&'static str, PathBuf, Survey)> {
         Err(_) => vec![("graph", path)],
     };
     let survey = |(graph, path): (&'static str, PathBuf)| {
-        import::survey(&path).ok().map(|survey| (graph, path, survey))
+        import::survey(&path, frozen_noise).ok().map(|survey| (graph, path, survey))
     };
     files.into_iter().filter_map(survey).collect()
 }

@@ -10,6 +10,7 @@ mod parity;
 mod run;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use elbow::import::FrozenNoise;
 use elbow::manifest::{Head, TensorRef};
 use elbow::model::{Declared, Loaded};
 use elbow::{Error, Result, oracle};
@@ -74,11 +75,30 @@ struct ModelOptions {
     /// softplus_sigma or softplus_var
     #[arg(long, value_name = "NAME:HEAD", requires = "mean", value_parser = spread)]
     spread: Option<(String, Head)>,
+    #[command(flatten)]
+    frozen: FrozenOptions,
+}
+
+/// What the user has decided about frozen noise.
+#[derive(Debug, Args)]
+struct FrozenOptions {
+    /// Take a constant of a bare .onnx that looks like noise drawn at export for a trained factor
+    #[arg(long)]
+    accept_frozen_noise: bool,
+}
+
+impl FrozenOptions {
+    fn decided(&self) -> FrozenNoise {
+        match self.accept_frozen_noise {
+            true => FrozenNoise::Accept,
+            false => FrozenNoise::Refuse,
+        }
+    }
 }
 
 impl ModelOptions {
     fn load(&self) -> Result<Loaded> {
-        Loaded::read(&self.model, self.declared().as_ref())
+        Loaded::read(&self.model, self.declared().as_ref(), self.frozen.decided())
     }
 
     fn declared(&self) -> Option<Declared> {

@@ -1,68 +1,127 @@
 //! Samples whose noise the exporter turned into a constant.
 
+use super::draw::{Draw, draws};
 use super::graph::{Node, Op, Value, ValueId};
 use super::problem::{Refusal, shown};
 use elbow_core::kernels::{BinaryOp, Unary};
-use std::collections::HashMap;
 
-/// The nodes that scale a constant like a sample's noise: `mean + constant * scale`, where mean and
-/// scale are computed, of the constant's shape, and the scale ends in `Exp`, `Softplus` or `Sqrt`.
-///
-/// The constant must look drawn: values that all differ, none beyond six, and used here alone.
+/// The nodes that scale a constant like a sample's noise: mean and scale are computed and of one length,
+/// the scale is positive the way standard deviations are made so, and the constant looks drawn: as
+/// large as the sample, of values that all differ, none beyond six, and used here alone.
 pub(super) fn frozen_samples(nodes: &[Node], values: &[Value]) -> Vec<(String, String, Refusal)> {
-    let makers: HashMap<ValueId, &Node> = nodes.iter().map(|node| (node.output, node)).collect();
-    let mut uses: HashMap<ValueId, usize> = HashMap::new();
-    for input in nodes.iter().flat_map(|node| &node.inputs) {
-        *uses.entry(*input).or_default() += 1;
-    }
-    let is_scale = |mut id: ValueId| loop {
-        let Some(node) = makers.get(&id) else { return false };
-        match node.op {
-            Op::Unary(Unary::Exp | Unary::Softplus | Unary::Sqrt) => return true,
-            Op::Unary(Unary::Clip(..)) | Op::Reshape => id = node.inputs[0],
-            Op::Binary(BinaryOp::Add) => match other(node, values) {
-                Some((computed, _)) => id = computed, // softplus(x) + epsilon
-                None => return false,
-            },
-            _ => return false,
-        }
-    };
-    let sample = |sum: &Node| {
-        if sum.op != Op::Binary(BinaryOp::Add) {
-            return None;
-        }
-        let [a, b] = *sum.inputs.first_chunk()?;
-        [(a, b), (b, a)].into_iter().find_map(|(mean, product)| {
-            let product = makers.get(&product).filter(|n| n.op == Op::Binary(BinaryOp::Mul))?;
-            let (scale, noise) = other(product, values)?;
-            let len = values[sum.output].len();
-            let parallel = [mean, scale, noise].iter().all(|id| values[*id].len() == len);
-            let computed = values[mean].constant.is_none();
-            let alone = uses.get(&noise) == Some(&1);
-            (parallel && computed && alone && looks_drawn(&values[noise]) && is_scale(scale))
-                .then(|| refusal(product, &values[noise]))
-        })
-    };
-    nodes.iter().filter_map(sample).collect()
+    let (scales, uses) = (scales(nodes, values), uses(nodes, values.len()));
+    let looks_drawn = |id: ValueId| uses[id] == 1 && looks_drawn(&values[id]);
+    let frozen = draws(nodes, values, looks_drawn);
+    let frozen = frozen.iter().filter(|draw| scales[draw.scale] && is_parallel(draw, values));
+    let node = |draw: &Draw| nodes.iter().find(|node| node.output == draw.product);
+    frozen.filter_map(|draw| Some(refusal(node(draw)?, &values[draw.noise]))).collect()
 }
 
-/// The computed operand and the constant one.
-fn other(node: &Node, values: &[Value]) -> Option<(ValueId, ValueId)> {
-    let [a, b] = *node.inputs.first_chunk()?;
-    match (values[a].constant.is_some(), values[b].constant.is_some()) {
-        (false, true) => Some((a, b)),
-        (true, false) => Some((b, a)),
-        _ => None,
+/// How often nodes read each value.
+fn uses(nodes: &[Node], values: usize) -> Vec<usize> {
+    let mut uses = vec![0; values];
+    nodes.iter().flat_map(|node| &node.inputs).for_each(|input| uses[*input] += 1);
+    uses
+}
+
+/// Which values are made positive as standard deviations are.
+fn scales(nodes: &[Node], values: &[Value]) -> Vec<bool> {
+    let mut by: Vec<Option<&Node>> = vec![None; values.len()];
+    let mut scales = vec![false; values.len()];
+    for node in nodes {
+        scales[node.output] = is_scale(node, values, &by, &scales);
+        by[node.output] = Some(node);
     }
+    scales
+}
+
+fn is_scale(node: &Node, values: &[Value], by: &[Option<&Node>], scales: &[bool]) -> bool {
+    let at_least = |id: ValueId, least: f32| {
+        let constant = values[id].constant.as_ref();
+        constant.is_some_and(|constant| constant.iter().all(|value| *value >= least))
+    };
+    let keeps_sign = |id: ValueId| scales[id] || at_least(id, 0.0);
+    let any = || node.inputs.iter().any(|id| scales[*id]);
+    match (&node.op, &node.inputs[..]) {
+        (Op::Unary(f), &[x]) => match f {
+            Unary::Exp | Unary::Softplus | Unary::Sqrt | Unary::Sigmoid | Unary::Abs => true,
+            Unary::Clip(low, _) if *low > 0.0 => true,
+            Unary::Clip(..) | Unary::Reciprocal => scales[x],
+            _ => false,
+        },
+        (Op::Reshape | Op::Expand | Op::Transpose { .. } | Op::Slice { .. }, &[x]) => scales[x],
+        (Op::Binary(BinaryOp::Add), &[a, b]) => {
+            let lifted = |elu: ValueId, by_least: ValueId| match by[elu].map(|node| &node.op) {
+                Some(Op::Unary(Unary::Elu(alpha))) => at_least(by_least, alpha.abs()),
+                _ => false,
+            };
+            (any() && keeps_sign(a) && keeps_sign(b)) || lifted(a, b) || lifted(b, a)
+        }
+        (Op::Binary(BinaryOp::Mul | BinaryOp::Div | BinaryOp::Min), &[a, b]) => {
+            any() && keeps_sign(a) && keeps_sign(b)
+        }
+        (Op::Binary(BinaryOp::Max), _) => any(),
+        (Op::Binary(BinaryOp::Pow), &[base, _]) => scales[base],
+        (Op::Where, &[condition, a, b]) => {
+            // PyTorch's softplus is the identity for large values.
+            let compared = by[condition].filter(|node| {
+                let greater = [BinaryOp::Greater, BinaryOp::GreaterOrEqual].map(Op::Binary);
+                greater.contains(&node.op) && at_least(node.inputs[1], 0.0)
+            });
+            let is_large =
+                compared.is_some_and(|node| is_multiple(node.inputs[0], a, by, &at_least));
+            (scales[a] || is_large) && scales[b]
+        }
+        _ => false,
+    }
+}
+
+/// Whether a value is another one, or that times something positive.
+fn is_multiple(
+    value: ValueId,
+    of: ValueId,
+    by: &[Option<&Node>],
+    at_least: &impl Fn(ValueId, f32) -> bool,
+) -> bool {
+    let product = by[value].filter(|node| node.op == Op::Binary(BinaryOp::Mul));
+    let factor = product.and_then(|node| match node.inputs[..] {
+        [a, b] if a == of => Some(b),
+        [a, b] if b == of => Some(a),
+        _ => None,
+    });
+    value == of || factor.is_some_and(|factor| at_least(factor, f32::MIN_POSITIVE))
+}
+
+/// Whether mean and scale are of one shape, and the noise that of the sample: theirs, or several of it.
+fn is_parallel(draw: &Draw, values: &[Value]) -> bool {
+    let own = |id: ValueId| {
+        let shape = &values[id].shape;
+        &shape[shape.iter().position(|size| *size != 1).unwrap_or(shape.len())..]
+    };
+    let (noise, mean) = (&values[draw.noise], &values[draw.mean]);
+    let per_sample = mean.len() == values[draw.scale].len();
+    let one = mean.len() == noise.len();
+    let whole = noise.len() == values[draw.z].len();
+    let several = noise.shape.ends_with(own(draw.mean)) && noise.shape.len() > own(draw.mean).len();
+    per_sample && whole && (one || several)
 }
 
 fn looks_drawn(value: &Value) -> bool {
     const FARTHEST: f32 = 6.0;
     let Some(constant) = &value.constant else { return false };
+    if let [only] = constant[..] {
+        return looks_drawn_alone(only, value.shape.len());
+    }
     let mut sorted = constant.clone();
     sorted.sort_by(f32::total_cmp);
-    let differ = sorted.len() > 1 && sorted.windows(2).all(|pair| pair[0] < pair[1]);
+    let differ = sorted.windows(2).all(|pair| pair[0] < pair[1]);
     differ && sorted.iter().all(|v| v.abs() <= FARTHEST)
+}
+
+/// A single number is drawn where it has the axes of a tensor and more digits than people write.
+fn looks_drawn_alone(number: f32, rank: usize) -> bool {
+    const WRITTEN: f32 = 1e4;
+    rank > 1 && (number * WRITTEN).round() / WRITTEN != number
 }
 
 fn refusal(product: &Node, noise: &Value) -> (String, String, Refusal) {
@@ -75,7 +134,8 @@ fn refusal(product: &Node, noise: &Value) -> (String, String, Refusal) {
         ),
         "export the heads alone and leave the sample out; or make the noise an input \
          (`def forward(self, x, eps)`); or draw it inside `forward` by `torch.randn_like(mu)`, never from \
-         a buffer, and export in eval mode. A trained factor belongs into a Linear layer",
+         a buffer, and export in eval mode. If it is a factor that was trained, say so: \
+         `frozen_noise = \"accept\"` in elbow.toml, or `--accept-frozen-noise` for a bare .onnx",
     );
     (product.name.clone(), product.op_type.clone(), refusal)
 }

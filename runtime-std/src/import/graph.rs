@@ -260,20 +260,6 @@ pub enum Op {
 }
 
 impl Op {
-    /// Whether its result has the values of its operands, elsewhere.
-    pub fn only_moves(&self) -> bool {
-        matches!(
-            self,
-            Self::Reshape
-                | Self::Transpose { .. }
-                | Self::Expand
-                | Self::Concat { .. }
-                | Self::Slice { .. }
-                | Self::Take { .. }
-                | Self::TakeBy { .. }
-        )
-    }
-
     /// Whether it multiplies its input by constants and adds up.
     pub fn has_weights(&self) -> bool {
         matches!(

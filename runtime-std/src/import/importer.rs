@@ -8,12 +8,12 @@ use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, sh
 use super::proto::{self, data_type};
 use super::scope::{Call, Operand, Scope};
 use super::tensor::{Loaded, Tensor, checked_shape, declared, fault, load};
-use super::{Boundary, Survey};
+use super::{Boundary, FrozenNoise, Survey};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Reads a graph as far as possible.
-pub(super) fn survey(proto: &proto::Graph, opset: i64) -> Survey {
+pub(super) fn survey(proto: &proto::Graph, opset: i64, frozen_noise: FrozenNoise) -> Survey {
     let mut problems = Vec::new();
     let order = Order::of(proto, &mut problems);
     let mut importer = Importer {
@@ -35,6 +35,9 @@ pub(super) fn survey(proto: &proto::Graph, opset: i64) -> Survey {
     importer.nodes();
     let outputs = importer.outputs();
     importer.constants(&outputs);
+    if frozen_noise == FrozenNoise::Refuse {
+        importer.frozen_samples();
+    }
     importer.finish(inputs, outputs)
 }
 
@@ -265,7 +268,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Numbers that no result could survive, and noise that is none. Masks are infinite in attention;
+    /// Numbers that no result could survive. Masks are infinite in attention;
     /// weights never are.
     fn constants(&mut self, outputs: &[(String, Option<ValueId>)]) {
         let mut faults = Vec::new();
@@ -283,6 +286,9 @@ impl<'a> Importer<'a> {
         for (name, refusal) in faults {
             self.problem(&name, "initializer", refusal);
         }
+    }
+
+    fn frozen_samples(&mut self) {
         for (node, op, refusal) in frozen_samples(&self.scope.nodes, &self.scope.values) {
             self.problem(&node, &op, refusal);
         }

@@ -4,12 +4,29 @@ use super::order::node_name;
 use super::problem::shown;
 use super::proto::{Attribute, Function, Graph, Node, OperatorSet};
 use crate::error::{Error, Result};
+use prost::Message;
 use std::collections::HashMap;
 
-/// Most nodes that bodies may add: a small file cannot ask for more work.
-const MOST_NODES: usize = 1 << 16;
 /// Deepest call of functions by functions.
 const DEEPEST: usize = 32;
+
+/// What bodies may still add: a small file cannot ask for more work or memory.
+struct Budget {
+    nodes: usize,
+    /// Of names and attributes.
+    bytes: usize,
+}
+
+impl Budget {
+    const WHOLE: Self = Self { nodes: 1 << 16, bytes: 1 << 26 };
+
+    /// `None` where less is left.
+    fn take(&mut self, nodes: usize, bytes: usize) -> Option<()> {
+        self.nodes = self.nodes.checked_sub(nodes)?;
+        self.bytes = self.bytes.checked_sub(bytes)?;
+        Some(())
+    }
+}
 
 /// A node that may be a call, and how deep it lies in calls.
 struct Open {
@@ -17,40 +34,62 @@ struct Open {
     depth: usize,
 }
 
+/// Domain, name and overload, which together name a function.
+type Key<'a> = (&'a str, &'a str, &'a str);
+
 /// Replaces every call of a function of the file by the function's body.
 ///
 /// # Errors
 ///
-/// A function that calls itself, bodies of too many nodes, or one that is written for another operator
-/// set; the error names the node and the function.
+/// Two functions of one name, a function that calls itself, bodies that are too large, or one that is
+/// written for another operator set; the error names the function, and the node where there is one.
 pub(super) fn inline(graph: &mut Graph, functions: &[Function], opset: i64) -> Result<()> {
-    let by_name: HashMap<(&str, &str), &Function> =
-        functions.iter().map(|f| ((f.domain.as_str(), f.name.as_str()), f)).collect();
+    let callees = callees(functions)?;
     let nodes = std::mem::take(&mut graph.node);
     let mut open: Vec<Open> = nodes.into_iter().map(|node| Open { node, depth: 0 }).collect();
     open.reverse();
-    let (mut calls, mut added) = (0, 0);
+    let (mut calls, mut budget) = (0, Budget::WHOLE);
     while let Some(Open { node, depth }) = open.pop() {
-        let key = (node.domain.as_str(), node.op_type.as_str());
-        let Some(function) = by_name.get(&key) else {
+        let Some(callee) = callees.get(&called(&node)) else {
             graph.node.push(node);
             continue;
         };
         calls += 1;
-        added += function.node.len() + function.output.len();
-        if depth >= DEEPEST || added > MOST_NODES {
+        check_opset(&node, callee.function, opset)?;
+        let call = Call::new(&node, callee, calls);
+        let body = if depth < DEEPEST { call.body(&mut budget) } else { None };
+        let Some(body) = body else {
             return Err(fault(
                 &node,
-                function,
-                "calls itself, or more functions than any exporter writes",
+                callee.function,
+                "calls itself, or more and larger functions than any exporter writes",
                 "export again without functions of your own",
             ));
-        }
-        check_opset(&node, function, opset)?;
-        let body = Call { node: &node, function, number: calls }.body();
+        };
         open.extend(body.into_iter().rev().map(|node| Open { node, depth: depth + 1 }));
     }
     Ok(())
+}
+
+fn called(node: &Node) -> Key<'_> {
+    (&node.domain, &node.op_type, &node.overload)
+}
+
+fn callees(functions: &[Function]) -> Result<HashMap<Key<'_>, Callee<'_>>> {
+    let mut callees = HashMap::with_capacity(functions.len());
+    for function in functions {
+        let key: Key<'_> = (&function.domain, &function.name, &function.overload);
+        if callees.insert(key, Callee::new(function)).is_some() {
+            return Err(Error::input(format!(
+                "the function `{}` of the domain `{}` (overload `{}`) is defined twice, expected once; \
+                 export again, or give one of them another `overload`",
+                shown(&function.name),
+                shown(&function.domain),
+                shown(&function.overload)
+            )));
+        }
+    }
+    Ok(callees)
 }
 
 /// A body in another operator set than the file's could mean something else.
@@ -73,70 +112,126 @@ fn fault(node: &Node, function: &Function, what: &str, cure: &str) -> Error {
     Error::input(format!("node `{name}`: the function `{function}` {what}; {cure}"))
 }
 
+/// A function, and where its inputs and outputs stand.
+struct Callee<'a> {
+    function: &'a Function,
+    inputs: HashMap<&'a str, usize>,
+    outputs: HashMap<&'a str, usize>,
+    /// Attributes for calls that leave them out.
+    defaults: HashMap<&'a str, &'a Attribute>,
+}
+
+impl<'a> Callee<'a> {
+    fn new(function: &'a Function) -> Self {
+        let places = |names: &'a [String]| {
+            names.iter().enumerate().rev().map(|(at, name)| (name.as_str(), at)).collect()
+        };
+        Self {
+            function,
+            inputs: places(&function.input),
+            outputs: places(&function.output),
+            defaults: by_name(&function.attribute_proto),
+        }
+    }
+}
+
+/// The first attribute of each name.
+fn by_name(attributes: &[Attribute]) -> HashMap<&str, &Attribute> {
+    attributes.iter().rev().map(|attribute| (attribute.name.as_str(), attribute)).collect()
+}
+
 /// A call of a function.
 struct Call<'a> {
     node: &'a Node,
-    function: &'a Function,
+    callee: &'a Callee<'a>,
+    /// The caller's.
+    attributes: HashMap<&'a str, &'a Attribute>,
+    /// For names.
+    name: String,
     /// Makes names unique.
     number: usize,
 }
 
-impl Call<'_> {
-    /// The function's nodes, with the caller's names for what goes in and out.
-    fn body(&self) -> Vec<Node> {
-        let mut body: Vec<Node> = self.function.node.iter().map(|node| self.node(node)).collect();
-        for (output, caller) in self.function.output.iter().zip(&self.node.output) {
+impl<'a> Call<'a> {
+    fn new(node: &'a Node, callee: &'a Callee<'a>, number: usize) -> Self {
+        let attributes = by_name(&node.attribute);
+        Self { node, callee, attributes, name: node_name(number, node), number }
+    }
+
+    /// The function's nodes, with the caller's names for what goes in and out; `None` beyond the budget.
+    fn body(&self, budget: &mut Budget) -> Option<Vec<Node>> {
+        let function = self.callee.function;
+        let nodes = function.node.iter().map(|node| self.node(node, budget));
+        let mut body = nodes.collect::<Option<Vec<Node>>>()?;
+        for (output, caller) in function.output.iter().zip(&self.node.output) {
             // A function may hand an input on.
-            if self.function.input.contains(output) && !caller.is_empty() {
-                body.push(Node {
+            if self.callee.inputs.contains_key(output.as_str()) && !caller.is_empty() {
+                let own = Node {
                     op_type: "Identity".into(),
-                    name: format!("{}/{output}", self.name()),
-                    input: vec![self.value(output)],
-                    output: vec![caller.clone()],
+                    name: output.clone(),
+                    input: vec![output.clone()],
                     ..Node::default()
-                });
+                };
+                let identity = self.node(&own, budget)?;
+                body.push(Node { output: vec![caller.clone()], ..identity });
             }
         }
-        body
+        Some(body)
     }
 
-    fn name(&self) -> String {
-        node_name(self.number, self.node)
+    fn node(&self, own: &Node, budget: &mut Budget) -> Option<Node> {
+        let metadata: usize = own.metadata.iter().map(Message::encoded_len).sum();
+        budget.take(1, self.name.len() + own.name.len() + own.op_type.len() + metadata)?;
+        Some(Node {
+            name: format!("{}/{}", self.name, own.name),
+            op_type: own.op_type.clone(),
+            domain: own.domain.clone(),
+            overload: own.overload.clone(),
+            metadata: own.metadata.clone(),
+            input: self.values(&own.input, budget)?,
+            output: self.values(&own.output, budget)?,
+            attribute: self.attributes(&own.attribute, budget)?,
+        })
     }
 
-    fn node(&self, node: &Node) -> Node {
-        Node {
-            name: format!("{}/{}", self.name(), node.name),
-            input: node.input.iter().map(|name| self.value(name)).collect(),
-            output: node.output.iter().map(|name| self.value(name)).collect(),
-            attribute: node.attribute.iter().filter_map(|own| self.attribute(own)).collect(),
-            ..node.clone()
+    /// The caller's names of values of the body.
+    fn values(&self, names: &[String], budget: &mut Budget) -> Option<Vec<String>> {
+        let mut values = Vec::new();
+        for name in names {
+            let given = self.given(name);
+            let len = given.map_or(self.name.len() + name.len(), str::len);
+            budget.take(0, len + size_of::<String>())?;
+            let inner = || format!("{}#{}/{name}", self.name, self.number);
+            values.push(given.map_or_else(inner, str::to_string));
         }
+        Some(values)
     }
 
-    /// The caller's name of a value of the body.
-    fn value(&self, name: &str) -> String {
-        let place = |names: &[String]| names.iter().position(|other| other == name);
+    /// The caller's own name of a value; empty where it gives none, `None` for a value inside.
+    fn given<'n>(&'n self, name: &str) -> Option<&'n str> {
         if name.is_empty() {
-            return String::new();
+            return Some("");
         }
-        if let Some(at) = place(&self.function.input) {
-            return self.node.input.get(at).cloned().unwrap_or_default();
+        if let Some(&at) = self.callee.inputs.get(name) {
+            return Some(self.node.input.get(at).map_or("", String::as_str));
         }
-        let given = place(&self.function.output).and_then(|at| self.node.output.get(at));
-        match given.filter(|name| !name.is_empty()) {
-            Some(caller) => caller.clone(),
-            None => format!("{}#{}/{name}", self.name(), self.number),
-        }
+        let at = self.callee.outputs.get(name)?;
+        self.node.output.get(*at).map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// The body's attribute; one that refers to the caller's is that, its default, or left out.
-    fn attribute(&self, own: &Attribute) -> Option<Attribute> {
-        if own.ref_attr_name.is_empty() {
-            return Some(own.clone());
+    /// The body's attributes; one that refers to the caller's is that, its default, or left out.
+    fn attributes(&self, own: &[Attribute], budget: &mut Budget) -> Option<Vec<Attribute>> {
+        let mut attributes = Vec::new();
+        for own in own {
+            let given = match own.ref_attr_name.as_str() {
+                "" => Some(own),
+                name => self.attributes.get(name).or(self.callee.defaults.get(name)).copied(),
+            };
+            if let Some(given) = given {
+                budget.take(0, given.encoded_len() + own.name.len())?;
+                attributes.push(Attribute { name: own.name.clone(), ..given.clone() });
+            }
         }
-        let all = self.node.attribute.iter().chain(&self.function.attribute_proto);
-        let given = all.into_iter().find(|attribute| attribute.name == own.ref_attr_name)?;
-        Some(Attribute { name: own.name.clone(), ..given.clone() })
+        Some(attributes)
     }
 }

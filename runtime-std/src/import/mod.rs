@@ -5,10 +5,12 @@
 //! calculated on the way, so that shape arithmetic leaves nothing behind. Nothing is trusted:
 //! whatever the bytes are, the result is a graph or an error that lists every problem.
 
+mod draw;
 mod frozen;
 pub mod graph;
 mod importer;
 mod inline;
+mod kind;
 pub mod ops;
 mod order;
 mod problem;
@@ -16,11 +18,13 @@ mod proto;
 mod scope;
 mod tensor;
 
+pub use draw::{Draw, draws};
 pub use graph::{Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, Value, ValueId};
 pub use problem::Unsupported;
 pub use proto::{NEWEST_OPSET, OLDEST_OPSET};
 
 use crate::error::{Context, Error, Result};
+use serde::Deserialize;
 use std::path::Path;
 
 /// What a file holds, whether or not it can be imported.
@@ -40,6 +44,17 @@ pub struct Survey {
     pub problems: Vec<Unsupported>,
 }
 
+/// What becomes of a constant that looks like noise which was drawn at export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrozenNoise {
+    /// The model is refused: every sample would be the same.
+    #[default]
+    Refuse,
+    /// It is a factor that was trained.
+    Accept,
+}
+
 /// An input or output of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary {
@@ -56,7 +71,16 @@ pub struct Boundary {
 /// Input errors name the file. A model with unsupported parts gives one error that lists all of
 /// them, each with node, operator, reason and advice.
 pub fn import_onnx(path: &Path) -> Result<Graph> {
-    import_bytes(&read(path)?).context(path.display())
+    import_onnx_with(path, FrozenNoise::default())
+}
+
+/// [`import_onnx`], where the user has decided about frozen noise.
+///
+/// # Errors
+///
+/// As [`import_onnx`].
+pub fn import_onnx_with(path: &Path, frozen_noise: FrozenNoise) -> Result<Graph> {
+    graph_of(survey_bytes(&read(path)?, frozen_noise)).context(path.display())
 }
 
 /// Reads an ONNX model from memory; see [`import_onnx`].
@@ -65,7 +89,11 @@ pub fn import_onnx(path: &Path) -> Result<Graph> {
 ///
 /// As [`import_onnx`], without the file's name.
 pub fn import_bytes(bytes: &[u8]) -> Result<Graph> {
-    let survey = survey_bytes(bytes)?;
+    graph_of(survey_bytes(bytes, FrozenNoise::default()))
+}
+
+fn graph_of(survey: Result<Survey>) -> Result<Graph> {
+    let survey = survey?;
     survey.graph.ok_or_else(|| problem::error_of(&survey.problems))
 }
 
@@ -74,8 +102,8 @@ pub fn import_bytes(bytes: &[u8]) -> Result<Graph> {
 /// # Errors
 ///
 /// Only where the file cannot be read, or is no ONNX model of a version that is understood.
-pub fn survey(path: &Path) -> Result<Survey> {
-    survey_bytes(&read(path)?).context(path.display())
+pub fn survey(path: &Path, frozen_noise: FrozenNoise) -> Result<Survey> {
+    survey_bytes(&read(path)?, frozen_noise).context(path.display())
 }
 
 /// A file that calls functions of its own, with their bodies in place of the calls, for readers that
@@ -88,9 +116,9 @@ pub fn without_functions(path: &Path) -> Result<Option<Vec<u8>>> {
     proto::without_functions(&read(path)?).context(path.display())
 }
 
-fn survey_bytes(bytes: &[u8]) -> Result<Survey> {
+fn survey_bytes(bytes: &[u8], frozen_noise: FrozenNoise) -> Result<Survey> {
     let (graph, opset) = proto::decode(bytes)?;
-    Ok(importer::survey(&graph, opset))
+    Ok(importer::survey(&graph, opset, frozen_noise))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

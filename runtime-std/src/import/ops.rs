@@ -111,8 +111,8 @@ pub const OPERATORS: &[Operator] = &[
     any("Abs", |s, c| unary_any(s, c, Unary::Abs, i64::checked_abs)),
     any("Add", |s, c| binary(s, c, BinaryOp::Add)).takes(2, 2).note("broadcasts"),
     logic("And", |s, c| binary(s, c, BinaryOp::And)).takes(2, 2).note("broadcasts"),
-    data("ArgMax", |s, c| along::arg_extreme(s, c, true)).with(ARG).note("gives whole numbers"),
-    data("ArgMin", |s, c| along::arg_extreme(s, c, false)).with(ARG).note("gives whole numbers"),
+    any("ArgMax", |s, c| along::arg_extreme(s, c, true)).with(ARG).note("gives whole numbers"),
+    any("ArgMin", |s, c| along::arg_extreme(s, c, false)).with(ARG).note("gives whole numbers"),
     data("AveragePool", pool::average)
         .with(AVERAGE_POOL)
         .note("1-D and 2-D; count_include_pad, ceil_mode, dilations, auto_pad"),
@@ -126,7 +126,7 @@ pub const OPERATORS: &[Operator] = &[
     any("CastLike", constant::cast_like).since(15).takes(2, 2).with(&["saturate", "round_mode"]),
     data("Ceil", |s, c| unary(s, c, Unary::Ceil)),
     data("Celu", |s, c| parametric(s, c, "alpha", 1.0, Unary::Celu)).since(12).with(&["alpha"]),
-    data("Clip", elementwise::clip).takes(1, 3).with(&["min", "max"]),
+    any("Clip", elementwise::clip).takes(1, 3).with(&["min", "max"]),
     any("Concat", layout::concat).takes(1, usize::MAX).with(&["axis"]),
     any("Constant", constant::constant).takes(0, 0).with(CONSTANT).note("folded away"),
     any("ConstantOfShape", constant::constant_of_shape).with(&["value"]).note("folded away"),
@@ -139,7 +139,7 @@ pub const OPERATORS: &[Operator] = &[
         .with(CONV_TRANSPOSE)
         .note("1-D and 2-D; as Conv, and output_padding, output_shape"),
     data("Cos", |s, c| unary(s, c, Unary::Cos)),
-    data("CumSum", along::cumsum)
+    any("CumSum", along::cumsum)
         .since(11)
         .takes(2, 2)
         .with(&["exclusive", "reverse"])
@@ -149,7 +149,7 @@ pub const OPERATORS: &[Operator] = &[
         .note("modes DCR and CRD"),
     any("Div", |s, c| binary(s, c, BinaryOp::Div))
         .takes(2, 2)
-        .note("broadcasts; integers round towards zero"),
+        .note("broadcasts; of integers, only of known ones: towards zero"),
     data("Dropout", constant::dropout)
         .takes(1, 3)
         .with(&["ratio", "seed"])
@@ -174,12 +174,12 @@ pub const OPERATORS: &[Operator] = &[
         .takes(2, 2)
         .with(&["axis"])
         .note("indices known at import, or computed whole numbers"),
-    data("GatherElements", gather::gather_elements)
+    any("GatherElements", gather::gather_elements)
         .since(11)
         .takes(2, 2)
         .with(&["axis"])
         .note("indices known at import"),
-    data("GatherND", gather::gather_nd)
+    any("GatherND", gather::gather_nd)
         .since(11)
         .takes(2, 2)
         .with(&["batch_dims"])
@@ -245,7 +245,7 @@ pub const OPERATORS: &[Operator] = &[
     logic("Not", elementwise::not),
     logic("Or", |s, c| binary(s, c, BinaryOp::Or)).takes(2, 2).note("broadcasts"),
     data("PRelu", |s, c| binary(s, c, BinaryOp::PRelu)).takes(2, 2).note("broadcasts its slope"),
-    data("Pad", pad::pad)
+    any("Pad", pad::pad)
         .takes(1, 4)
         .with(&["mode", "pads", "value"])
         .note("constant, edge, reflect, wrap; pads known at import"),
@@ -298,7 +298,7 @@ pub const OPERATORS: &[Operator] = &[
         .since(10)
         .takes(1, 4)
         .with(RESIZE)
-        .note("nearest, linear, cubic; factors and sizes known at import"),
+        .note("nearest as onnxruntime has it, linear, cubic; factors and sizes known at import"),
     data("Round", |s, c| unary(s, c, Unary::Round)).since(11).note("halves to even"),
     data("Selu", |s, c| {
         parametric2(s, c, ["alpha", "gamma"], [1.673_263_2, 1.050_701], Unary::Selu)
@@ -317,7 +317,7 @@ pub const OPERATORS: &[Operator] = &[
     data("Softplus", |s, c| unary(s, c, Unary::Softplus)),
     data("Softsign", |s, c| unary(s, c, Unary::Softsign)),
     data("SpaceToDepth", layout::space_to_depth).with(&["blocksize", "mode"]),
-    data("Split", pieces::split).takes(1, 2).with(&["axis", "split", "num_outputs"]),
+    any("Split", pieces::split).takes(1, 2).with(&["axis", "split", "num_outputs"]),
     data("Sqrt", |s, c| unary(s, c, Unary::Sqrt)),
     any("Squeeze", reshape::squeeze).takes(1, 2).with(&["axes"]),
     any("Sub", |s, c| binary(s, c, BinaryOp::Sub)).takes(2, 2).note("broadcasts"),
@@ -342,9 +342,9 @@ const fn data(name: &'static str, read: Reader) -> Operator {
     Operator { name, since: OLDEST_OPSET, types, notes: "", inputs: (1, 1), attributes: &[], read }
 }
 
-/// An operator of data, and of integers known at import.
+/// An operator of data, and of integers and booleans, which are calculated where they are known.
 const fn any(name: &'static str, read: Reader) -> Operator {
-    Operator { types: "float32; int64, int32, bool (folded)", ..data(name, read) }
+    Operator { types: "float32, int64, int32, bool", ..data(name, read) }
 }
 
 /// An operator of booleans.

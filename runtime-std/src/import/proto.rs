@@ -54,6 +54,9 @@ pub(super) struct Function {
     /// Attributes with a default.
     #[prost(message, repeated, tag = "11")]
     pub attribute_proto: Vec<Attribute>,
+    /// Tells functions of one name apart.
+    #[prost(string, tag = "13")]
+    pub overload: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -88,6 +91,9 @@ pub(super) struct Node {
     pub attribute: Vec<Attribute>,
     #[prost(string, tag = "7")]
     pub domain: String,
+    /// Which function of this name is called.
+    #[prost(string, tag = "8")]
+    pub overload: String,
     #[prost(message, repeated, tag = "9")]
     pub metadata: Vec<Entry>,
 }

@@ -1,12 +1,12 @@
 //! What operators' readers work with: the node that is read, and the graph that grows.
 
 use super::graph::{Node, Noise, Op, Value, ValueId};
+use super::kind::Kind;
 use super::problem::{Read, clean, invalid, refuse, shown};
-use super::proto::{self, attribute_type, data_type};
+use super::proto::{self, attribute_type};
 use super::tensor::{Loaded, Tensor, checked_shape, len, load, resolve_axis};
 use crate::lower::evaluate;
 use std::collections::HashMap;
-use std::fmt;
 use std::rc::Rc;
 
 /// Most values that import calculates, over all nodes: a small file cannot ask for more memory.
@@ -31,45 +31,6 @@ pub(super) struct Scope {
     calculated: usize,
     /// Values that stand for something else than floats.
     kinds: HashMap<ValueId, Kind>,
-}
-
-/// What the floats of a value stand for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Themselves.
-    #[default]
-    Float,
-    /// Whole numbers.
-    Integer,
-    /// 0 is false, 1 is true.
-    Bool,
-}
-
-impl Kind {
-    /// Whether a declared element type is of this kind.
-    pub fn is(self, data_type: i32) -> bool {
-        Self::of(data_type) == Some(self)
-    }
-
-    /// The kind of an element type.
-    pub fn of(data_type: i32) -> Option<Self> {
-        match data_type {
-            data_type::FLOAT => Some(Self::Float),
-            data_type::INT64 | data_type::INT32 => Some(Self::Integer),
-            data_type::BOOL => Some(Self::Bool),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Float => "float32",
-            Self::Integer => "integers",
-            Self::Bool => "booleans",
-        })
-    }
 }
 
 impl Scope {
@@ -120,9 +81,9 @@ impl Scope {
         let output = self.variable(output, shape)?;
         let (name, op_type) = (call.name.clone(), clean(&call.node.op_type));
         let node = Node { name, op_type, op, inputs, output };
-        if let (true, Some(&first)) = (node.op.only_moves(), node.inputs.first()) {
-            self.set_kind(output, self.kind(first));
-        }
+        let kinds: Vec<Kind> = node.inputs.iter().map(|&id| self.kind(id)).collect();
+        let kind = node.op.kind(&kinds)?;
+        self.set_kind(output, kind);
         if known && self.spend(spent).is_ok() {
             self.values[output].constant = evaluate(&self.values, &node);
         }
@@ -152,11 +113,12 @@ impl Scope {
         inputs: Vec<ValueId>,
         shape: &[usize],
     ) -> Outputs {
-        self.node(call, op, inputs, call.output(0), shape).map(one)
+        let id = self.node(call, op, inputs, call.output(0), shape)?;
+        Ok(vec![self.given(id)])
     }
 
-    /// [`emit`](Self::emit) of something else than floats.
-    pub fn emit_kind(
+    /// [`emit`](Self::emit) of what the node makes of its operands by a cast.
+    pub fn emit_as(
         &mut self,
         call: &Call<'_>,
         op: Op,
@@ -166,7 +128,19 @@ impl Scope {
     ) -> Outputs {
         let id = self.node(call, op, inputs, call.output(0), shape)?;
         self.set_kind(id, kind);
-        Ok(one(id))
+        Ok(vec![self.given(id)])
+    }
+
+    /// A value as an operand: data, or the integers that it is known to hold.
+    pub fn given(&self, id: ValueId) -> Operand {
+        let value = &self.values[id];
+        match (&value.constant, self.kind(id)) {
+            (Some(values), Kind::Integer) => {
+                let data = values.iter().map(|&value| value as i64).collect();
+                Operand::Integers(Rc::new(Tensor { shape: value.shape.clone(), data }))
+            }
+            _ => Operand::Float(id),
+        }
     }
 
     /// What a value's floats stand for.
@@ -176,12 +150,22 @@ impl Scope {
 
     /// Says what a value's floats stand for.
     pub fn set_kind(&mut self, id: ValueId, kind: Kind) {
-        self.kinds.insert(id, kind);
+        match kind {
+            Kind::Float => drop(self.kinds.remove(&id)),
+            _ => drop(self.kinds.insert(id, kind)),
+        }
     }
 
-    /// Known integers as data.
+    /// Known integers as data, where floats hold them; the largest of all, which stands for no limit,
+    /// becomes the float next to it.
     pub fn data_of(&mut self, name: &str, integers: &Tensor<i64>) -> Read<ValueId> {
         self.spend(integers.data.len())?;
+        if let Some(lost) = integers.data.iter().find(|&&value| value as f32 as i64 != value) {
+            return refuse(
+                format!("the whole number {lost} meets data, whose floats do not hold it"),
+                "keep computed integers and what they meet below 2^24",
+            );
+        }
         let data = integers.data.iter().map(|&value| value as f32).collect();
         let id = self.constant(name, Tensor { shape: integers.shape.clone(), data });
         self.set_kind(id, Kind::Integer);
@@ -272,6 +256,19 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Data that may be left out; known integers become data.
+    pub fn optional_data(
+        &self,
+        scope: &mut Scope,
+        index: usize,
+        role: &str,
+    ) -> Read<Option<ValueId>> {
+        match self.inputs.get(index) {
+            Some(Some(_)) => self.data(scope, index, role).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Data that may be left out.
     pub fn optional_float(&self, index: usize, role: &str) -> Read<Option<ValueId>> {
         match self.inputs.get(index) {
@@ -324,24 +321,31 @@ impl<'a> Call<'a> {
         Ok(self.attribute(name, attribute_type::INTS)?.map(|attribute| &attribute.ints[..]))
     }
 
-    /// A number.
+    /// A parameter: a finite number.
     pub fn number(&self, name: &str) -> Read<Option<f32>> {
-        match self.attribute(name, attribute_type::FLOAT)? {
-            Some(found) if !found.f.is_finite() => {
-                invalid(format!("the attribute `{name}` is {}", found.f))
-            }
-            found => Ok(found.map(|attribute| attribute.f)),
+        match self.any_number(name)? {
+            Some(found) if !found.is_finite() => not_finite(name, found),
+            found => Ok(found),
         }
     }
 
-    /// A list of numbers.
+    /// A list of parameters.
     pub fn numbers(&self, name: &str) -> Read<Option<&'a [f32]>> {
-        match self.attribute(name, attribute_type::FLOATS)? {
-            Some(found) if found.floats.iter().any(|value| !value.is_finite()) => {
-                invalid(format!("the attribute `{name}` holds a number that is not finite"))
-            }
-            found => Ok(found.map(|attribute| &attribute.floats[..])),
+        let found = self.any_numbers(name)?;
+        match found.into_iter().flatten().find(|number| !number.is_finite()) {
+            Some(&number) => not_finite(name, number),
+            None => Ok(found),
         }
+    }
+
+    /// A number that is data, and may be infinite as masks are.
+    pub fn any_number(&self, name: &str) -> Read<Option<f32>> {
+        Ok(self.attribute(name, attribute_type::FLOAT)?.map(|attribute| attribute.f))
+    }
+
+    /// A list of numbers that are data.
+    pub fn any_numbers(&self, name: &str) -> Read<Option<&'a [f32]>> {
+        Ok(self.attribute(name, attribute_type::FLOATS)?.map(|attribute| &attribute.floats[..]))
     }
 
     /// A string.
@@ -399,4 +403,12 @@ impl<'a> Call<'a> {
             "write this layer with a supported setting, and export again",
         )
     }
+}
+
+#[cold]
+fn not_finite<T>(name: &str, found: f32) -> Read<T> {
+    refuse(
+        format!("the attribute `{name}` holds {found}, expected finite numbers"),
+        "training diverged or the file is damaged: check the layer's settings before exporting",
+    )
 }

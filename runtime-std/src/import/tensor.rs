@@ -1,8 +1,8 @@
 //! Tensors whose values are known before running, and the shapes of all the others.
 
+use super::kind::Kind;
 use super::problem::{Read, Refusal, invalid, refuse, shown};
 use super::proto::{self, data_type};
-use super::scope::Kind;
 
 /// Most axes that a tensor may have.
 pub(super) const MAX_RANK: usize = 8;

@@ -77,11 +77,12 @@ pub(super) fn drawn_otherwise(
             && let Some(reading) = reads(loc)
         {
             return Some(format!(
-                "{:?} and {:?} have changed places: the graph draws {} + {} * noise; declare {:?} as the mean and {:?} as the spread",
+                "{:?} and {:?} have changed places: the graph draws {} + {} * {}; declare {:?} as the mean and {:?} as the spread",
                 name(mean),
                 name(spread),
                 name(spread),
                 formula(reading, mean),
+                draw.noise_term(),
                 name(spread),
                 name(mean)
             ));
@@ -89,9 +90,10 @@ pub(super) fn drawn_otherwise(
         let reading = reads(scale).filter(|_| draw.mean == loc)?;
         (Spread::from(reading.head) != head).then(|| {
             format!(
-                "the graph draws {} + {} * noise, so {:?} is the head \"{}\": declare it so, or correct the outputs",
+                "the graph draws {} + {} * {}, so {:?} is the head \"{}\": declare it so, or correct the outputs",
                 name(mean),
                 formula(reading, spread),
+                draw.noise_term(),
                 name(spread),
                 reading.head.name()
             )

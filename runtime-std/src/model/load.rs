@@ -4,6 +4,7 @@ use super::encoder::{self, Roles};
 use super::{Declared, Decoder, Encoder, Flow, Graphs, Model, Source, decoder, flow, unmistakable};
 use crate::emit::identifier;
 use crate::error::{Context, Error, Result};
+use crate::import::FrozenNoise;
 use crate::lower::lower;
 use crate::manifest::{self, DecoderTable, FlowTable, Manifest};
 use std::fs;
@@ -27,15 +28,20 @@ pub struct Loaded {
 impl Loaded {
     /// Loads an `.onnx` file, a manifest, or the folder of one.
     ///
-    /// `declared` names the heads of a bare file.
+    /// `declared` names the heads of a bare file, `frozen_noise` says what the user decided about it; a
+    /// manifest says both itself.
     ///
     /// # Errors
     ///
     /// An input error names the file, what was found and expected, and the cure.
-    pub fn read(path: &Path, declared: Option<&Declared>) -> Result<Self> {
+    pub fn read(
+        path: &Path,
+        declared: Option<&Declared>,
+        frozen_noise: FrozenNoise,
+    ) -> Result<Self> {
         let path = Self::find(path)?;
         if path.extension().is_some_and(|extension| extension == "onnx") {
-            return Self::from_onnx(&path, declared);
+            return Self::from_onnx(&path, declared, frozen_noise);
         }
         if declared.is_some() {
             return Err(Error::input(
@@ -43,11 +49,21 @@ impl Loaded {
             )
             .context(path.display()));
         }
+        if frozen_noise == FrozenNoise::Accept {
+            return Err(Error::input(
+                "--accept-frozen-noise is for a bare .onnx file; write frozen_noise = \"accept\" into this manifest instead",
+            )
+            .context(path.display()));
+        }
         Self::from_manifest(&path)
     }
 
-    fn from_onnx(path: &Path, declared: Option<&Declared>) -> Result<Self> {
-        let source = Source::read(path)?;
+    fn from_onnx(
+        path: &Path,
+        declared: Option<&Declared>,
+        frozen_noise: FrozenNoise,
+    ) -> Result<Self> {
+        let source = Source::read(path, frozen_noise)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = identifier(&stem);
         let Some(heads) = declared.cloned().or_else(|| unmistakable(&source.graph)) else {
@@ -77,7 +93,7 @@ impl Loaded {
     ///
     /// As [`read`](Self::read).
     pub fn of_manifest(manifest: Manifest, folder: &Path) -> Result<Self> {
-        let read = |onnx: &Path| Source::read(&folder.join(onnx));
+        let read = |onnx: &Path| Source::read(&folder.join(onnx), manifest.frozen_noise);
         let build = |table: &FlowTable| flow::build(read(&table.onnx)?, table, &manifest.input);
         let flow = manifest.flow.as_ref().map(build).transpose()?;
         let (graphs, encoder, decoder, flow) = match (&manifest.encoder, flow) {

@@ -115,11 +115,21 @@ fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
             }
         },
         Op::Resample { weights, .. } if weights.iter().all(|weight| *weight >= 0.0) => sum(&x, op),
-        Op::Gemm { alpha, beta, .. } if *alpha >= 0.0 && *beta >= 0.0 => product(&all(), op),
-        Op::MatMul | Op::Conv { .. } | Op::ConvTranspose { .. } => product(&all(), op),
-        Op::Gemm { .. } | Op::BatchNormalization { .. } => {
-            Range { goes_negative: true, ..Range::unknown(op) }
+        Op::Gemm { trans_b, alpha, beta, .. } => {
+            let layer = Layer { filters_first: *trans_b, alpha: *alpha, beta: *beta };
+            layer.range(graph, node, &x).unwrap_or_else(|| Range::unknown(op))
         }
+        Op::MatMul => {
+            let layer = Layer { filters_first: false, alpha: 1.0, beta: 1.0 };
+            layer.range(graph, node, &x).unwrap_or_else(|| product(&all(), op))
+        }
+        Op::Conv { .. } => {
+            let layer = Layer { filters_first: true, alpha: 1.0, beta: 1.0 };
+            let padded = Range { low: x.low.min(0.0), high: x.high.max(0.0), ..x };
+            layer.range(graph, node, &padded).unwrap_or_else(|| product(&all(), op))
+        }
+        Op::ConvTranspose { .. } => product(&all(), op),
+        Op::BatchNormalization { .. } => Range { goes_negative: true, ..Range::unknown(op) },
         Op::Resample { .. } | Op::Normalize { .. } | Op::Recurrent { .. } => Range::unknown(op),
     }
 }
@@ -141,6 +151,62 @@ fn product(operands: &Option<Range>, op: &str) -> Range {
     }
 }
 
+/// A layer of known weights.
+struct Layer {
+    /// Whether the weights of one filter lie together, or in columns.
+    filters_first: bool,
+    /// Factor of the weights.
+    alpha: f32,
+    /// Factor of the bias.
+    beta: f32,
+}
+
+impl Layer {
+    /// Bounds of `alpha * w x + beta * b` where every value of `x` lies in a range, the lowest and the
+    /// highest over all filters; `None` where weights or bias are computed, or of no such shape.
+    fn range(&self, graph: &Graph, node: &Node, x: &Range) -> Option<Range> {
+        let weights = &graph.values[*node.inputs.get(1)?];
+        let (data, filters) = (weights.constant.as_ref()?, self.filters(weights)?);
+        let mut bounds = vec![[0.0f64; 2]; filters];
+        let per_filter = data.len() / filters;
+        for (at, weight) in data.iter().enumerate() {
+            let filter = if self.filters_first { at / per_filter } else { at % filters };
+            let ends = [x.low, x.high].map(|end| scaled(self.alpha * weight, end));
+            bounds[filter][0] += ends[0].min(ends[1]);
+            bounds[filter][1] += ends[0].max(ends[1]);
+        }
+        if let Some(&bias) = node.inputs.get(2) {
+            let bias = graph.values[bias].constant.as_ref()?;
+            let of_filter = |filter: usize| match bias.len() {
+                1 => Some(bias[0]),
+                len => (len == filters).then(|| bias[filter]),
+            };
+            for (filter, ends) in bounds.iter_mut().enumerate() {
+                let shift = f64::from(self.beta * of_filter(filter)?);
+                *ends = ends.map(|end| end + shift);
+            }
+        }
+        let low = bounds.iter().map(|ends| ends[0]).fold(f64::INFINITY, f64::min) as f32;
+        let high = bounds.iter().map(|ends| ends[1]).fold(f64::NEG_INFINITY, f64::max) as f32;
+        Some(Range { goes_negative: low < 0.0, ..Range::new(low, high, &node.op_type) })
+    }
+
+    /// How many filters weights hold.
+    fn filters(&self, weights: &Value) -> Option<usize> {
+        let filters = match (self.filters_first, &weights.shape[..]) {
+            (true, [filters, ..]) => *filters,
+            (false, [_, filters]) => *filters,
+            _ => return None,
+        };
+        (filters > 0 && !weights.is_empty()).then_some(filters)
+    }
+}
+
+/// A product; zero times infinity is zero here.
+fn scaled(weight: f32, end: f32) -> f64 {
+    if weight == 0.0 || end == 0.0 { 0.0 } else { f64::from(weight) * f64::from(end) }
+}
+
 fn unary(f: Unary, x: &Range, op: &str) -> Range {
     let (low, high) = (x.low, x.high);
     let infinity = f32::INFINITY;
@@ -151,9 +217,9 @@ fn unary(f: Unary, x: &Range, op: &str) -> Range {
     match f {
         Unary::Relu => Range::new(low.max(0.0), high.max(0.0), op),
         Unary::Exp => Range::new(low.exp(), high.exp(), op),
-        Unary::Softplus | Unary::Abs | Unary::Square | Unary::ThresholdedRelu(_) => {
-            Range::new(0.0, infinity, op)
-        }
+        Unary::Softplus | Unary::Abs | Unary::Square => Range::new(0.0, infinity, op),
+        // Nothing but zero is below a threshold that is not negative.
+        Unary::ThresholdedRelu(alpha) => x.within(low.max(alpha).min(0.0), high.max(0.0)),
         Unary::Sqrt => Range::new(low.max(0.0).sqrt(), high.sqrt(), op),
         Unary::Sigmoid | Unary::HardSigmoid(..) | Unary::Not => Range::new(0.0, 1.0, op),
         Unary::Tanh | Unary::Erf | Unary::Softsign | Unary::Sign => odd(1.0),

@@ -1,21 +1,10 @@
 //! How a graph draws from its posteriors itself: `z = mean + scale * noise`.
 
-use crate::import::{Graph, Node, Op, ValueId};
+use crate::import::{self, Graph, Node, Op, ValueId};
 use crate::manifest::Head;
 use elbow_core::kernels::{BinaryOp, Unary};
 
-/// A draw inside the graph.
-#[derive(Clone, Debug)]
-pub struct Draw {
-    /// The sample.
-    pub z: ValueId,
-    /// The input that is its noise.
-    pub noise: ValueId,
-    /// What the noise is added to.
-    pub mean: ValueId,
-    /// What the noise is multiplied by.
-    pub scale: ValueId,
-}
+pub use crate::import::Draw;
 
 /// A value from which the scale of a draw is computed, and as what.
 #[derive(Clone, Debug)]
@@ -34,21 +23,9 @@ pub struct Reading {
 
 /// All draws whose noise is an input of the graph, first to last.
 pub fn draws(graph: &Graph) -> Vec<Draw> {
-    let makers = Makers::of(graph);
-    let draw = |node: &Node| {
-        let (a, b) = makers.operands(node.output, BinaryOp::Add)?;
-        [(a, b), (b, a)].into_iter().find_map(|(mean, product)| {
-            let (c, d) = makers.operands(product, BinaryOp::Mul)?;
-            [(c, d), (d, c)].into_iter().find_map(|(noise, scale)| {
-                let noise = makers.source(noise);
-                let fits = graph.inputs.contains(&noise) && !graph.inputs.contains(&scale);
-                let [mean, scale] = [mean, scale].map(|id| makers.source(id));
-                let computed = makers.get(mean).is_some() && makers.get(scale).is_some();
-                (fits && computed).then_some(Draw { z: node.output, noise, mean, scale })
-            })
-        })
-    };
-    graph.nodes.iter().filter_map(draw).collect()
+    let mut is_input = vec![false; graph.values.len()];
+    graph.inputs.iter().for_each(|input| is_input[*input] = true);
+    import::draws(&graph.nodes, &graph.values, |value| is_input[value])
 }
 
 /// From what the scale of a draw is computed, the values nearest to it first.
@@ -204,11 +181,6 @@ impl<'g> Makers<'g> {
         let divided = node.op != Op::Binary(BinaryOp::Div)
             || self.graph.values[node.inputs[1]].constant.is_some();
         (divided && factor == 0.5).then_some(inner)
-    }
-
-    fn operands(&self, value: ValueId, op: BinaryOp) -> Option<(ValueId, ValueId)> {
-        let node = self.nodes[self.source(value)].filter(|node| node.op == Op::Binary(op))?;
-        Some((node.inputs[0], node.inputs[1]))
     }
 
     /// The computed operand of a node, and the number that the other one is throughout.

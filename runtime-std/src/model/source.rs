@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::error::{Context, Error, Result};
-use crate::import::{Graph, NoiseKind, import_onnx};
+use crate::import::{FrozenNoise, Graph, NoiseKind, import_onnx_with};
 use crate::lower::{Plan, lower};
 use crate::manifest::{Fixed, InputRole, InputTable, TensorRef};
 use std::path::{Path, PathBuf};
@@ -33,9 +33,9 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// As [`import_onnx`].
-    pub fn read(path: &Path) -> Result<Self> {
-        let graph = import_onnx(path)?;
+    /// As [`import_onnx_with`].
+    pub fn read(path: &Path, frozen_noise: FrozenNoise) -> Result<Self> {
+        let graph = import_onnx_with(path, frozen_noise)?;
         let is_noise = |input| graph.noise.iter().any(|noise| noise.value == input);
         let roles = graph.inputs.iter().map(|input| is_noise(*input).then_some(Role::Eps));
         Ok(Self {

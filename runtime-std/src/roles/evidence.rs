@@ -95,12 +95,13 @@ fn by_draws(graph: &Graph) -> Vec<Heads> {
     };
     let heads = |draw: Draw| {
         let mean = output(draw.mean)?;
+        let noise = draw.noise_term();
         let z = output(draw.z).unwrap_or_else(|| graph.values[draw.z].name.clone());
         readings(&makers, draw.scale).into_iter().find_map(|reading| {
             let Reading { value, head, eps, clamp, formula } = reading;
             let spread = output(value)?;
             let formula = formula.replace("{}", &spread);
-            let why = format!("the graph samples {z} = {mean} + noise * {formula}");
+            let why = format!("the graph samples {z} = {mean} + {noise} * {formula}");
             Some(Heads {
                 mean: mean.clone(),
                 mean_why: why.clone(),

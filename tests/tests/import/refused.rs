@@ -504,3 +504,19 @@ fn the_default_domain_may_be_written_out() {
     graph(&mut model).node[0].domain = "ai.onnx".into();
     import_bytes(&encoded(&model)).expect("it is the same model");
 }
+
+/// By 2/7 the place 5.5 is a rounding away from either neighbour; by 1/2 it is exact, and there is a rule.
+#[test]
+fn a_nearest_value_that_rounding_decides() {
+    let symmetric = |scale: f32| {
+        let scales = floats("scales", &[3], &[1.0, 1.0, scale]);
+        let mut model = single("Resize", &[1, 1, 12], vec![scales]);
+        model.opset_import[0].version = 19;
+        let node = &mut graph(&mut model).node[0];
+        node.input = ["x", "", "scales"].map(String::from).to_vec();
+        string(node, "coordinate_transformation_mode", "half_pixel_symmetric");
+        encoded(&model)
+    };
+    refused(&symmetric(2.0 / 7.0), &["Resize `n`", "two nearest values"]);
+    import_bytes(&symmetric(0.5)).expect("the edge is exact");
+}

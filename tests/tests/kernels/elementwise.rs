@@ -43,6 +43,7 @@ fn activations() -> Vec<(Unary, Formula)> {
         (Unary::Exp, f64::exp),
         (Unary::Erf, erf),
         (Unary::Clip(-0.5, 1.5), |x| x.clamp(-0.5, 1.5)),
+        (Unary::Clip(1.5, -0.5), |_| -0.5),
     ]
 }
 
@@ -85,6 +86,7 @@ fn activations_at_the_edges_are_as_documented() {
         (Unary::Exp, 0.0, INF),
         (Unary::Erf, -1.0, 1.0),
         (Unary::Clip(-0.5, 1.5), -0.5, 1.5),
+        (Unary::Clip(1.5, -0.5), -0.5, -0.5),
     ];
     for (f, low, high) in limits {
         assert_eq!((apply(f, -INF), apply(f, INF)), (low, high), "{f:?}");

@@ -315,3 +315,32 @@ fn normalizations_that_exporters_spell_out_are_one_kernel() {
         }
     }
 }
+
+/// What is needed beside the result has to be computed anyhow: nothing would be won.
+#[test]
+fn a_normalization_whose_steps_are_read_elsewhere_stays_as_it_is() {
+    let mean = || Op::Reduce { reduction: Reduction::Mean, axes: vec![1] };
+    let steps = ["mean", "centred", "squares", "variance", "sum", "root"];
+    for read_elsewhere in [""].into_iter().chain(steps) {
+        let mut graph = Builder::new("normalization");
+        let x = graph.input("x", &[2, 5]);
+        let epsilon = graph.constant(&[], &[1e-3]);
+        let m = graph.node("ReduceMean", mean(), &[x], &[2, 1]);
+        let d = graph.node("Sub", Op::Binary(BinaryOp::Sub), &[x, m], &[2, 5]);
+        let squares = graph.node("Mul", MUL, &[d, d], &[2, 5]);
+        let variance = graph.node("ReduceMean", mean(), &[squares], &[2, 1]);
+        let sum = graph.node("Add", Op::Binary(BinaryOp::Add), &[variance, epsilon], &[2, 1]);
+        let root = graph.node("Sqrt", Op::Unary(Unary::Sqrt), &[sum], &[2, 1]);
+        let y = graph.node("Div", DIV, &[d, root], &[2, 5]);
+        graph.output("y", y);
+        for (name, value) in steps.into_iter().zip([m, d, squares, variance, sum, root]) {
+            if name == read_elsewhere {
+                graph.output(name, value);
+            }
+        }
+        let plan = fused(&graph.graph);
+        let is_fused = |kernel: &&Kernel| matches!(kernel, Kernel::Normalize(..));
+        let found = kernels(&plan).iter().any(is_fused);
+        assert_eq!(found, read_elsewhere.is_empty(), "{read_elsewhere}\n{plan}");
+    }
+}

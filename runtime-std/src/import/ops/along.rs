@@ -1,8 +1,9 @@
 //! Operators that work along axes: reductions, softmax, running sums, the index of an extreme.
 
 use super::super::graph::{Op, ValueId};
-use super::super::problem::{Read, invalid};
-use super::super::scope::{Call, Kind, Operand, Outputs, Scope, integers, one};
+use super::super::kind::Kind;
+use super::super::problem::{Read, invalid, refuse};
+use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, len, resolve_axis};
 use super::reshape::shape_of;
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
@@ -27,11 +28,14 @@ pub fn reduce(scope: &mut Scope, call: &Call<'_>, form: Form) -> Outputs {
     match x {
         Operand::Integers(x) => reduced_integers(scope, &x, form, &axes, keep),
         Operand::Float(x) => {
-            let y = reduced(scope, call, x, form, &axes, keep)?;
-            if let Form::Plain(Reduction::Max | Reduction::Min) = form {
-                scope.set_kind(y, scope.kind(x));
+            if !matches!(form, Form::Plain(_)) && scope.kind(x) != Kind::Float {
+                return refuse(
+                    "takes roots or logarithms of computed integers",
+                    "cast them to float32 before, and back behind",
+                );
             }
-            Ok(one(y))
+            let y = reduced(scope, call, x, form, &axes, keep)?;
+            Ok(vec![scope.given(y)])
         }
     }
 }
@@ -106,7 +110,8 @@ pub(super) fn reduction_node(
     scope.node(call, Op::Reduce { reduction, axes: vec![0] }, vec![lifted], name, shape)
 }
 
-/// `m + ln(sum exp(x - m))` with the largest value `m`.
+/// `m + ln(sum exp(x - m))` with the largest value `m`, or the nearest finite number: infinities
+/// would leave NaN, though they are the result.
 fn log_sum_exp(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -118,6 +123,8 @@ fn log_sum_exp(
     let kept = reduced_shape(&full, axes, true);
     let name = |role: &str| format!("{}/{role}", call.output(0));
     let largest = reduction_node(scope, call, x, Reduction::Max, axes, &name("largest"), &kept)?;
+    let finite = Op::Unary(Unary::Clip(f32::MIN, f32::MAX));
+    let largest = scope.step(call, finite, &[largest], "finite", &kept)?;
     let sub = Op::Binary(BinaryOp::Sub);
     let shifted = scope.step(call, sub, &[x, largest], "shifted", &full)?;
     let exp = scope.step(call, Op::Unary(Unary::Exp), &[shifted], "exp", &full)?;
@@ -193,7 +200,7 @@ pub fn softmax(scope: &mut Scope, call: &Call<'_>, log: bool) -> Outputs {
 
 /// Sums up to each value.
 pub fn cumsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let x = call.float(0, "x")?;
+    let x = call.data(scope, 0, "x")?;
     let shape = scope.shape(x).to_vec();
     let Some(axis) = call.known_integers(1, "axis")?.single() else {
         return invalid("its `axis` is no single number");
@@ -206,11 +213,11 @@ pub fn cumsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 
 /// The index of the largest or smallest value.
 pub fn arg_extreme(scope: &mut Scope, call: &Call<'_>, largest: bool) -> Outputs {
-    let x = call.float(0, "data")?;
+    let x = call.data(scope, 0, "data")?;
     let shape = scope.shape(x).to_vec();
     let axis = call.axis("axis", 0, shape.len())?;
     let keep = call.int("keepdims")?.unwrap_or(1) != 0;
     let op = Op::ArgExtreme { axis, largest, last: call.flag("select_last_index")? };
     let shape = reduced_shape(&shape, &[axis], keep);
-    scope.emit_kind(call, op, vec![x], &shape, Kind::Integer)
+    scope.emit(call, op, vec![x], &shape)
 }

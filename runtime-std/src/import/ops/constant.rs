@@ -1,9 +1,10 @@
 //! Operators that leave no arithmetic behind: constants, shapes, copies.
 
 use super::super::graph::{Op, ValueId};
+use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
 use super::super::proto::{data_type, data_type_name};
-use super::super::scope::{Call, Kind, Operand, Outputs, Scope, integers, one};
+use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
 use super::super::tensor::{Loaded, Tensor, checked_shape, float_cure, len};
 use super::reshape::shape_of;
 use elbow_core::kernels::Unary;
@@ -40,9 +41,9 @@ pub fn dropout(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 pub fn constant(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let loaded = if let Some(tensor) = call.tensor("value")? {
         tensor
-    } else if let Some(value) = call.number("value_float")? {
+    } else if let Some(value) = call.any_number("value_float")? {
         Loaded::Floats(Tensor::scalar(value))
-    } else if let Some(values) = call.numbers("value_floats")? {
+    } else if let Some(values) = call.any_numbers("value_floats")? {
         Loaded::Floats(Tensor::row(values.to_vec()))
     } else if let Some(value) = call.int("value_int")? {
         Loaded::Integers(Tensor::scalar(value))
@@ -158,13 +159,13 @@ fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs
         (_, None) => refuse_cast(to),
         (Kind::Float, Some(Kind::Float)) => Ok(one(x)),
         (Kind::Float, Some(Kind::Integer)) => {
-            scope.emit_kind(call, Op::Unary(Unary::Trunc), vec![x], &shape, Kind::Integer)
+            scope.emit_as(call, Op::Unary(Unary::Trunc), vec![x], &shape, Kind::Integer)
         }
         (Kind::Float | Kind::Integer, Some(Kind::Bool)) => {
             let zero = scope.step(call, Op::Unary(Unary::Not), &[x], "zero", &shape)?;
-            scope.emit_kind(call, Op::Unary(Unary::Not), vec![zero], &shape, Kind::Bool)
+            scope.emit_as(call, Op::Unary(Unary::Not), vec![zero], &shape, Kind::Bool)
         }
-        (_, Some(kind)) => scope.emit_kind(call, Op::Reshape, vec![x], &shape, kind),
+        (_, Some(kind)) => scope.emit_as(call, Op::Reshape, vec![x], &shape, kind),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Operators that work value by value.
 
 use super::super::graph::{Op, ValueId};
+use super::super::kind::Kind;
 use super::super::problem::{Read, refuse};
-use super::super::scope::{Call, Kind, Operand, Outputs, Scope, integers, one};
+use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, broadcast};
 use super::reshape::shape_of;
 use elbow_core::kernels::{BinaryOp, Unary};
@@ -27,8 +28,8 @@ pub fn unary_any(
             calculated(x.data.iter().map(|&x| of_integer(x)).collect(), &x.shape)
         }
         Operand::Float(x) => {
-            let (shape, kind) = (scope.shape(x).to_vec(), scope.kind(x));
-            scope.emit_kind(call, Op::Unary(f), vec![x], &shape, kind)
+            let shape = scope.shape(x).to_vec();
+            scope.emit(call, Op::Unary(f), vec![x], &shape)
         }
     }
 }
@@ -83,18 +84,19 @@ pub fn swish(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 
 /// Limits were attributes before opset 11, and are inputs since; a missing one limits nothing.
 pub fn clip(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let x = call.float(0, "input")?;
+    let x = call.data(scope, 0, "input")?;
     let shape = scope.shape(x).to_vec();
-    let low = call.optional_float(1, "min")?;
-    let high = call.optional_float(2, "max")?;
+    let low = call.optional_data(scope, 1, "min")?;
+    let high = call.optional_data(scope, 2, "max")?;
     let number = |id: Option<ValueId>, name: &str| match id {
         Some(id) => Ok(scope.known_number(id)),
         None => call.number(name),
     };
     let (least, most) = (number(low, "min")?, number(high, "max")?);
-    if low.is_some() == (least.is_some() && low.is_some())
-        && high.is_some() == (most.is_some() && high.is_some())
-    {
+    let every_given_is_known = [(low, least), (high, most)]
+        .iter()
+        .all(|(given, known)| given.is_none() || known.is_some_and(|limit| !limit.is_nan()));
+    if every_given_is_known {
         let limits = Unary::Clip(least.unwrap_or(f32::NEG_INFINITY), most.unwrap_or(f32::INFINITY));
         return scope.emit(call, Op::Unary(limits), vec![x], &shape);
     }
@@ -118,24 +120,8 @@ pub fn binary(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Outputs {
         return combine(scope, &a, &b, |a, b| integer(op, a, b));
     }
     let (a, b) = (call.data(scope, 0, "A")?, call.data(scope, 1, "B")?);
-    let whole = [a, b].iter().all(|&id| scope.kind(id) != Kind::Float);
-    if op == BinaryOp::Div && whole {
-        return refuse("divides computed integers", "cast them to float32 before the division");
-    }
-    let kind = if is_truth(op) {
-        Kind::Bool
-    } else if whole {
-        Kind::Integer
-    } else {
-        Kind::Float
-    };
     let shape = broadcast(scope.shape(a), scope.shape(b))?;
-    scope.emit_kind(call, Op::Binary(op), vec![a, b], &shape, kind)
-}
-
-fn is_truth(op: BinaryOp) -> bool {
-    use BinaryOp::*;
-    matches!(op, Greater | GreaterOrEqual | Less | LessOrEqual | Equal | And | Or | Xor)
+    scope.emit(call, Op::Binary(op), vec![a, b], &shape)
 }
 
 /// The function of integers; `None` where it overflows or divides by zero.
@@ -186,20 +172,23 @@ pub fn pow(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         return binary(scope, call, BinaryOp::Pow);
     }
     let (x, exponent) = (call.data(scope, 0, "X")?, call.data(scope, 1, "Y")?);
-    let shape = scope.shape(x).to_vec();
+    let shape = broadcast(scope.shape(x), scope.shape(exponent))?;
     let f = match scope.known_number(exponent) {
         Some(2.0) => Some(Unary::Square),
         Some(0.5) => Some(Unary::Sqrt),
         Some(-1.0) => Some(Unary::Reciprocal),
         _ => None,
     };
-    match f {
-        Some(f) if broadcast(&shape, scope.shape(exponent))? == shape => {
-            scope.emit(call, Op::Unary(f), vec![x], &shape)
-        }
-        _ => {
-            let (shape, kind) = (broadcast(&shape, scope.shape(exponent))?, scope.kind(x));
-            scope.emit_kind(call, Op::Binary(BinaryOp::Pow), vec![x, exponent], &shape, kind)
+    let (op, inputs) = match f {
+        Some(f) if scope.shape(x) == shape => (Op::Unary(f), vec![x]),
+        _ => (Op::Binary(BinaryOp::Pow), vec![x, exponent]),
+    };
+    match scope.kind(x) {
+        Kind::Float => scope.emit(call, op, inputs, &shape),
+        // A power of whole numbers is one, whatever the exponent.
+        kind => {
+            let power = scope.step(call, op, &inputs, "power", &shape)?;
+            scope.emit_as(call, Op::Unary(Unary::Trunc), vec![power], &shape, kind)
         }
     }
 }
@@ -211,13 +200,17 @@ pub fn extreme(
     op: BinaryOp,
     limit: fn(f32) -> Unary,
 ) -> Outputs {
-    if let [Some(Operand::Float(a)), Some(Operand::Float(b))] = call.inputs[..] {
+    if let [Some(_), Some(_)] = call.inputs[..]
+        && call.inputs.iter().any(|input| matches!(input, Some(Operand::Float(_))))
+    {
+        let (a, b) = (call.data(scope, 0, "data")?, call.data(scope, 1, "data")?);
         let bounded = match (scope.known_number(a), scope.known_number(b)) {
             (_, Some(number)) => Some((a, number)),
             (Some(number), None) => Some((b, number)),
             _ => None,
         };
-        if let Some((x, number)) = bounded {
+        // NaN makes everything NaN, which no limit does: as an operand it is found and refused.
+        if let Some((x, number)) = bounded.filter(|(_, number)| !number.is_nan()) {
             let shape = scope.shape(x).to_vec();
             if broadcast(scope.shape(a), scope.shape(b))? == shape {
                 return scope.emit(call, Op::Unary(limit(number)), vec![x], &shape);
@@ -239,7 +232,8 @@ pub fn several(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Outputs {
         }
         return Ok(vec![Operand::Integers(result)]);
     }
-    folded(scope, call, op).map(one)
+    let id = folded(scope, call, op)?;
+    Ok(vec![scope.given(id)])
 }
 
 /// The mean of several tensors.
@@ -248,6 +242,7 @@ pub fn mean(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let shape = scope.shape(sum).to_vec();
     let count = Tensor::scalar(call.inputs.len() as f32);
     let count = scope.constant(&format!("{}/count", call.output(0)), count);
+    scope.set_kind(count, scope.kind(sum));
     scope.emit(call, Op::Binary(BinaryOp::Div), vec![sum, count], &shape)
 }
 
@@ -274,16 +269,15 @@ pub fn choose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
     let condition = call.data(scope, 0, "condition")?;
     let (x, y) = (call.data(scope, 1, "X")?, call.data(scope, 2, "Y")?);
-    let kind = if scope.kind(x) == scope.kind(y) { scope.kind(x) } else { Kind::Float };
     let shape = broadcast(scope.shape(condition), scope.shape(x))?;
     let shape = broadcast(&shape, scope.shape(y))?;
     for (chosen, zero) in [(x, false), (y, true)] {
         let all = |condition: &[f32]| condition.iter().all(|value| (*value == 0.0) == zero);
         if scope.known(condition).is_some_and(all) && scope.shape(chosen) == shape {
-            return scope.emit_kind(call, Op::Reshape, vec![chosen], &shape, kind);
+            return scope.emit(call, Op::Reshape, vec![chosen], &shape);
         }
     }
-    scope.emit_kind(call, Op::Where, vec![condition, x, y], &shape, kind)
+    scope.emit(call, Op::Where, vec![condition, x, y], &shape)
 }
 
 fn chosen(scope: &mut Scope, call: &Call<'_>) -> Outputs {
@@ -304,7 +298,7 @@ pub fn not(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         x @ Operand::Float(_) => {
             let shape = shape_of(scope, &x).to_vec();
             let x = call.float(0, "X")?;
-            scope.emit_kind(call, Op::Unary(Unary::Not), vec![x], &shape, Kind::Bool)
+            scope.emit(call, Op::Unary(Unary::Not), vec![x], &shape)
         }
     }
 }

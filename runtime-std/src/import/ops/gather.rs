@@ -1,8 +1,9 @@
 //! Operators that take values by their indices.
 
 use super::super::graph::{Op, ValueId};
+use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
-use super::super::scope::{Call, Kind, Operand, Outputs, Scope, integers, one};
+use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, len, resolve_axis, strides};
 use super::pieces::Piece;
 use super::reshape::shape_of;
@@ -72,7 +73,7 @@ fn shaped(
         return scope.emit(call, op, vec![x], shape);
     }
     let taken = scope.step(call, op, &[x], "taken", own)?;
-    scope.node(call, Op::Reshape, vec![taken], call.output(0), shape).map(one)
+    scope.emit(call, Op::Reshape, vec![taken], shape)
 }
 
 /// Start and step of evenly spaced indices.
@@ -86,7 +87,7 @@ fn progression(indices: &[usize]) -> Option<(usize, isize)> {
 
 /// Tuples of indices into the first axes, behind those that both have as batch.
 pub fn gather_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let x = call.float(0, "data")?;
+    let x = call.data(scope, 0, "data")?;
     let indices = match call.operand(1, "indices")? {
         Operand::Integers(indices) => indices,
         Operand::Float(indices) => return gather_by(scope, call, x, indices),
@@ -136,7 +137,7 @@ fn gather_by(scope: &mut Scope, call: &Call<'_>, x: ValueId, indices: ValueId) -
 
 /// One index for every value of the result, along an axis.
 pub fn gather_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let (x, indices) = (call.float(0, "data")?, call.known_integers(1, "indices")?);
+    let (x, indices) = (call.data(scope, 0, "data")?, call.known_integers(1, "indices")?);
     let from = scope.shape(x).to_vec();
     let axis = call.axis("axis", 0, from.len())?;
     let fits = indices.shape.len() == from.len()

@@ -2,7 +2,7 @@
 
 use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid};
-use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
+use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, broadcast, checked_shape, len, resolve_axis, strides};
 use super::reshape::shape_of;
 use std::rc::Rc;
@@ -57,7 +57,7 @@ pub fn concat(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         return joined(scope, &operands, axis, shape);
     }
     let inputs: Vec<ValueId> =
-        (0..operands.len()).map(|i| call.float(i, "inputs")).collect::<Read<_>>()?;
+        (0..operands.len()).map(|i| call.data(scope, i, "inputs")).collect::<Read<_>>()?;
     let inputs = inputs.into_iter().filter(|&id| !scope.values[id].is_empty()).collect();
     scope.emit(call, Op::Concat { axis }, inputs, &shape)
 }
@@ -93,7 +93,10 @@ pub fn expand(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             Some(data) => {
                 let tensor = Tensor { shape: from, data: data.to_vec() };
                 scope.spend(len(&shape) + tensor.data.len())?;
-                Ok(one(scope.constant(call.output(0), tensor.expand(&shape))))
+                let kind = scope.kind(id);
+                let expanded = scope.constant(call.output(0), tensor.expand(&shape));
+                scope.set_kind(expanded, kind);
+                Ok(vec![scope.given(expanded)])
             }
             None => scope.emit(call, Op::Expand, vec![id], &shape),
         },
@@ -241,6 +244,7 @@ pub fn triangle(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             let mask = Tensor { shape: vec![rows, columns], data: mask };
             let mask = scope.constant(&format!("{}/mask", call.output(0)), mask);
             let zero = scope.constant(&format!("{}/zero", call.output(0)), Tensor::scalar(0.0));
+            scope.set_kind(zero, scope.kind(x));
             scope.emit(call, Op::Where, vec![mask, x, zero], &shape)
         }
     }

@@ -17,7 +17,7 @@ enum Mode {
 
 /// Pads were an attribute before opset 11, and are an input since. Negative ones cut values off.
 pub fn pad(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let x = call.float(0, "data")?;
+    let x = call.data(scope, 0, "data")?;
     let mode = match call.string("mode")? {
         None | Some("constant") => Mode::Constant,
         Some("edge") => Mode::Edge,

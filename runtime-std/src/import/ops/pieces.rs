@@ -106,7 +106,7 @@ fn taken(scope: &mut Scope, call: &Call<'_>, x: Operand, piece: Piece) -> Output
 /// One slice per output; sizes were an attribute before opset 13, are an input since, and may be
 /// left to `num_outputs` since 18.
 pub fn split(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let x = call.float(0, "input")?;
+    let x = call.data(scope, 0, "input")?;
     let from = scope.shape(x).to_vec();
     let axis = call.axis("axis", 0, from.len())?;
     let count = call.node.output.len();
@@ -130,7 +130,7 @@ pub fn split(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         let piece = Piece::whole(&from).part(axis, start, size as usize, 1);
         let shape = piece.shape.clone();
         let id: ValueId = scope.node(call, piece.op(), vec![x], call.output(index), &shape)?;
-        outputs.push(Operand::Float(id));
+        outputs.push(scope.given(id));
         start += size as usize;
     }
     Ok(outputs)

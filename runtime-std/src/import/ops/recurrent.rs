@@ -168,23 +168,54 @@ fn check_lengths(call: &Call<'_>, layer: &Layer) -> Read<()> {
     }
 }
 
+/// What one direction takes of an operand.
+#[derive(Clone, Copy)]
+struct Part<'s> {
+    /// Which operand.
+    index: usize,
+    /// Its name.
+    role: &'s str,
+    direction: usize,
+    /// Without the axis of the directions.
+    shape: &'s [usize],
+}
+
 impl Layer {
     /// The operands of one direction, as [`Op::Recurrent`] takes them.
     fn operands(&self, scope: &mut Scope, call: &Call<'_>, direction: usize) -> Read<Vec<ValueId>> {
         let &Layer { kind, inputs, hidden, .. } = self;
         let gates = kind.gates() * hidden;
-        let part = |scope: &mut Scope, index: usize, role: &str, shape: &[usize]| {
-            self.part(scope, call, (index, role), direction, shape)
-        };
-        let w = part(scope, 1, "W", &[gates, inputs])?;
-        let r = part(scope, 2, "R", &[gates, hidden])?;
-        let bias = part(scope, 3, "B", &[2 * gates])?;
-        let h = self.state(scope, call, (5, "initial_h"), direction)?;
+        let w = self.part(
+            scope,
+            call,
+            Part { index: 1, role: "W", direction, shape: &[gates, inputs] },
+        )?;
+        let r = self.part(
+            scope,
+            call,
+            Part { index: 2, role: "R", direction, shape: &[gates, hidden] },
+        )?;
+        let bias =
+            self.part(scope, call, Part { index: 3, role: "B", direction, shape: &[2 * gates] })?;
+        let state = [self.rows, hidden];
+        let h = self.state(
+            scope,
+            call,
+            Part { index: 5, role: "initial_h", direction, shape: &state },
+        )?;
         let mut operands = vec![self.x, w, r, bias, h];
         if kind == Kind::Lstm {
-            operands.push(self.state(scope, call, (6, "initial_c"), direction)?);
+            operands.push(self.state(
+                scope,
+                call,
+                Part { index: 6, role: "initial_c", direction, shape: &state },
+            )?);
             if matches!(call.inputs.get(7), Some(Some(_))) {
-                operands.push(part(scope, 7, "P", &[3 * hidden])?);
+                operands.push(self.part(
+                    scope,
+                    call,
+                    Part { index: 7, role: "P", direction, shape: &[3 * hidden] },
+                )?);
             }
         }
         let constants = [1, 2, 3].into_iter().chain((operands.len() > 6).then_some(6));
@@ -197,33 +228,19 @@ impl Layer {
         Ok(operands)
     }
 
-    /// One direction's part of an operand; zeros where it is left out.
-    fn part(
-        &self,
-        scope: &mut Scope,
-        call: &Call<'_>,
-        (index, role): (usize, &str),
-        direction: usize,
-        shape: &[usize],
-    ) -> Read<ValueId> {
-        let Some(all) = call.optional_float(index, role)? else {
-            return self.zeros(scope, call, role, shape);
-        };
-        let stacked: Vec<usize> = [self.directions].iter().chain(shape).copied().collect();
-        self.pick(scope, call, all, &stacked, role, direction, shape)
+    /// A part of an operand; zeros where it is left out.
+    fn part(&self, scope: &mut Scope, call: &Call<'_>, part: Part<'_>) -> Read<ValueId> {
+        match call.optional_float(part.index, part.role)? {
+            Some(all) => self.pick(scope, call, all, part),
+            None => self.zeros(scope, call, part.role, part.shape),
+        }
     }
 
-    /// One direction's initial state; zeros where it is left out.
-    fn state(
-        &self,
-        scope: &mut Scope,
-        call: &Call<'_>,
-        (index, role): (usize, &str),
-        direction: usize,
-    ) -> Read<ValueId> {
-        let shape = [self.rows, self.hidden];
-        let Some(mut all) = call.optional_float(index, role)? else {
-            return self.zeros(scope, call, role, &shape);
+    /// A part of the initial state; zeros where it is left out.
+    fn state(&self, scope: &mut Scope, call: &Call<'_>, part: Part<'_>) -> Read<ValueId> {
+        let role = part.role;
+        let Some(mut all) = call.optional_float(part.index, role)? else {
+            return self.zeros(scope, call, role, part.shape);
         };
         let stacked = [self.directions, self.rows, self.hidden];
         if self.rows_first && self.directions * self.rows > 1 {
@@ -233,20 +250,19 @@ impl Layer {
             }
             all = scope.step(call, perm, &[all], &format!("{role}_by_direction"), &stacked)?;
         }
-        self.pick(scope, call, all, &stacked, role, direction, &shape)
+        self.pick(scope, call, all, part)
     }
 
-    #[allow(clippy::too_many_arguments)] // what is picked, and what it is called
+    /// A part of `all`, in which the directions are stacked.
     fn pick(
         &self,
         scope: &mut Scope,
         call: &Call<'_>,
         all: ValueId,
-        stacked: &[usize],
-        role: &str,
-        direction: usize,
-        shape: &[usize],
+        part: Part<'_>,
     ) -> Read<ValueId> {
+        let Part { role, direction, shape, .. } = part;
+        let stacked: Vec<usize> = [self.directions].iter().chain(shape).copied().collect();
         if scope.shape(all) != stacked {
             return invalid(format!(
                 "`{role}` has shape {:?}, expected {stacked:?}",
@@ -254,7 +270,7 @@ impl Layer {
             ));
         }
         let role = format!("{role}{direction}");
-        let piece = Piece::whole(stacked).part(0, direction, 1, 1);
+        let piece = Piece::whole(&stacked).part(0, direction, 1, 1);
         let own = piece.shape.clone();
         let slice = scope.step(call, piece.op(), &[all], &format!("{role}/stacked"), &own)?;
         scope.step(call, Op::Reshape, &[slice], &role, shape)

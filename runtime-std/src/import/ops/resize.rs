@@ -23,6 +23,9 @@ enum Rounding {
     PreferCeil,
     Floor,
     Ceil,
+    /// Of opset 10, whose text does not say: down towards more values, up towards fewer, as onnxruntime
+    /// has it.
+    Outwards,
 }
 
 /// How values between positions come about.
@@ -89,7 +92,7 @@ fn attributes(call: &Call<'_>, old: bool) -> Read<Attributes> {
         }
     };
     let rounding = match call.string("nearest_mode")? {
-        _ if old => Rounding::Floor,
+        _ if old => Rounding::Outwards,
         None | Some("round_prefer_floor") => Rounding::PreferFloor,
         Some("round_prefer_ceil") => Rounding::PreferCeil,
         Some("floor") => Rounding::Floor,
@@ -192,8 +195,7 @@ fn by_sizes(call: &Call<'_>, from: &[usize], sizes: &[i64]) -> Read<Sizes> {
 impl Axis {
     /// The node that resamples along this axis.
     fn op(&self, attributes: &Attributes) -> Read<Op> {
-        let places: Vec<f64> =
-            (0..self.to).map(|at| self.place(at, attributes.coordinates)).collect();
+        let places: Vec<f64> = (0..self.to).map(|at| self.place(at, attributes)).collect();
         let last = self.from as f64 - 1.0;
         let crops = attributes.coordinates == Coordinates::CropAndResize;
         if crops && places.iter().any(|place| !(0.0..=last).contains(place)) {
@@ -208,11 +210,19 @@ impl Axis {
                 let index = match rounding {
                     Rounding::PreferFloor => (place - 0.5).ceil(),
                     Rounding::PreferCeil => (place + 0.5).floor(),
-                    Rounding::Floor => place.floor(),
                     Rounding::Ceil => place.ceil(),
+                    Rounding::Outwards if self.scale < 1.0 => place.ceil(),
+                    Rounding::Floor | Rounding::Outwards => place.floor(),
                 };
                 index.clamp(0.0, last) as usize
             };
+            let symmetric = attributes.coordinates == Coordinates::HalfPixelSymmetric;
+            if symmetric && places.iter().any(|place| is_undecided(*place, nearest)) {
+                return refuse(
+                    "has two nearest values up to rounding, where implementations differ",
+                    "resize with half_pixel coordinates, or by a factor that comes out even",
+                );
+            }
             return Ok(Op::Take { axis, indices: places.iter().map(nearest).collect() });
         }
         let mut taps = 0;
@@ -227,24 +237,37 @@ impl Axis {
     }
 
     /// Where an output position lies in the input.
-    fn place(&self, at: usize, coordinates: Coordinates) -> f64 {
+    ///
+    /// Which neighbour is nearest can hang on the last bit, so that is calculated as onnxruntime does:
+    /// in this order, each `step` rounded to f32. How it does so for `half_pixel_symmetric` its source does
+    /// not tell, see [`is_undecided`].
+    fn place(&self, at: usize, attributes: &Attributes) -> f64 {
+        let step: fn(f64) -> f64 = match attributes.mode {
+            Mode::Nearest(_) => |value| f64::from(value as f32),
+            Mode::Linear | Mode::Cubic(_) => |value| value,
+        };
         let (i, from, to) = (at as f64, self.from as f64, self.to as f64);
-        let half_pixel = (i + 0.5) / self.scale - 0.5;
-        match coordinates {
+        let (scale, last) = (step(self.scale), from - 1.0);
+        let half_pixel = step(step((i + 0.5) / scale) - 0.5);
+        match attributes.coordinates {
             Coordinates::HalfPixel => half_pixel,
             Coordinates::PytorchHalfPixel if self.to == 1 => 0.0,
             Coordinates::PytorchHalfPixel => half_pixel,
             Coordinates::HalfPixelSymmetric => {
-                from / 2.0 * (1.0 - to / (self.scale * from)) + half_pixel
+                let offset = from / 2.0 * (1.0 - to / (self.scale * from));
+                offset + (i + 0.5) / self.scale - 0.5
             }
             Coordinates::AlignCorners if self.to == 1 => 0.0,
-            Coordinates::AlignCorners => i * (from - 1.0) / (to - 1.0),
-            Coordinates::Asymmetric => i / self.scale,
+            Coordinates::AlignCorners => step(step(i * last) / (to - 1.0)),
+            Coordinates::Asymmetric => step(i / scale),
             Coordinates::CropAndResize => {
                 let (start, end) = self.roi;
                 match self.to {
-                    1 => 0.5 * (start + end) * (from - 1.0),
-                    _ => start * (from - 1.0) + i * (end - start) * (from - 1.0) / (to - 1.0),
+                    1 => step(0.5 * step(start + end) * last),
+                    _ => {
+                        let walked = step(step(i * step(end - start)) * last);
+                        step(step(start * last) + step(walked / (to - 1.0)))
+                    }
                 }
             }
         }
@@ -274,6 +297,14 @@ impl Axis {
         window.iter_mut().for_each(|(_, weight)| *weight /= sum);
         window
     }
+}
+
+/// Whether rounding alone decides what is nearest: on the edge between two values there is a rule,
+/// beside it there is none.
+fn is_undecided(place: f64, nearest: impl Fn(&f64) -> usize) -> bool {
+    const ROUNDING: f64 = 1e-5;
+    let on_the_edge = (2.0 * place).fract() == 0.0;
+    !on_the_edge && nearest(&(place - ROUNDING)) != nearest(&(place + ROUNDING))
 }
 
 /// The cubic convolution kernel.

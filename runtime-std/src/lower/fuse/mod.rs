@@ -38,8 +38,9 @@ const RULES: [Rule; 6] = [
 /// | `MatMul` and `Add` of a constant row | `Gemm` |
 /// | `Gemm`, `MatMul`, `Conv` or `ConvTranspose`, and `BatchNormalization` | the layer, with other weights |
 ///
-/// A value between the nodes of a pattern must have no other reader. Nodes that are no longer needed
-/// remain; [`prune`](super::prune()) removes them.
+/// A value between the nodes of a pattern must have no other reader, for which it would have to be
+/// computed as well; what a softplus or a recurrent layer consists of may, since they need none of it. Nodes
+/// that are no longer needed remain; [`prune`](super::prune()) removes them.
 pub fn fuse(graph: &mut Graph) {
     recurrent::ends(graph);
     for rule in RULES {

@@ -21,11 +21,30 @@ pub(super) fn normalize(graph: &mut Graph, links: &Links, index: usize) -> Optio
         return None;
     }
     let centred = pair(graph, links, d, BinaryOp::Sub)
-        .and_then(|[x, m]| (mean(graph, links, m)? == (x, axis)).then_some(x));
+        .and_then(|[x, m]| (mean(graph, links, m)? == (x, axis)).then_some([x, m]));
+    if !is_read_here_alone(graph, links, &[root, sum, variance, squares], d, centred) {
+        return None;
+    }
+    let centred = centred.map(|[x, _]| x);
     let op = Op::Normalize { axis, epsilon: epsilon as f32, rms: centred.is_none() };
     let op_type = if centred.is_some() { "LayerNormalization" } else { "RMSNormalization" };
     let inputs = vec![centred.unwrap_or(d)];
     Some(Node { op_type: op_type.into(), op, inputs, ..node.clone() })
+}
+
+/// Whether nothing else needs what lies between the nodes, which would then be computed as well. Behind
+/// `d` are the quotient and the square.
+fn is_read_here_alone(
+    graph: &Graph,
+    links: &Links,
+    between: &[ValueId],
+    d: ValueId,
+    centred: Option<[ValueId; 2]>,
+) -> bool {
+    let squares = between.last().and_then(|squares| links.producer(graph, *squares));
+    let own = 1 + squares.map_or(0, |node| node.inputs.len());
+    let once = |value: &ValueId| links.uses(*value) == 1;
+    between.iter().all(once) && centred.is_none_or(|[_, m]| links.uses(d) == own && once(&m))
 }
 
 /// Dividend and divisor of `d / r` or `d * (1 / r)`.

@@ -1,0 +1,137 @@
+//! How a graph draws samples: `mean + scale * noise`, with a factor that goes with the noise.
+
+use super::graph::{Node, Op, Value, ValueId};
+use elbow_core::kernels::{BinaryOp, Unary};
+
+/// A draw inside a graph.
+#[derive(Clone, Debug)]
+pub struct Draw {
+    /// The sample.
+    pub z: ValueId,
+    /// Its noise.
+    pub noise: ValueId,
+    /// What the noise is added to.
+    pub mean: ValueId,
+    /// What the noise is multiplied by.
+    pub scale: ValueId,
+    /// A number that the noise is multiplied by as well, as a temperature is; negative where the noise
+    /// is subtracted.
+    pub factor: f32,
+    /// The result of the multiplication by the scale.
+    pub product: ValueId,
+}
+
+impl Draw {
+    /// The noise with its factor, as messages write it.
+    pub fn noise_term(&self) -> String {
+        match self.factor {
+            1.0 => "noise".to_string(),
+            factor => format!("{factor} * noise"),
+        }
+    }
+}
+
+/// All draws from what `is_noise` holds to be noise, first to last; mean and scale are computed.
+pub fn draws(nodes: &[Node], values: &[Value], is_noise: impl Fn(ValueId) -> bool) -> Vec<Draw> {
+    let draws = Draws { values, by: Origins::of(nodes, values), is_noise };
+    nodes.iter().filter_map(|sum| draws.of(sum)).collect()
+}
+
+/// Where values come from.
+struct Origins<'g> {
+    /// The node that makes each value.
+    nodes: Vec<Option<&'g Node>>,
+    /// Each value before nodes that repeat it or change its shape only.
+    sources: Vec<ValueId>,
+}
+
+impl<'g> Origins<'g> {
+    fn of(nodes: &'g [Node], values: &[Value]) -> Self {
+        let (mut by, mut sources) = (vec![None; values.len()], Vec::from_iter(0..values.len()));
+        for node in nodes {
+            by[node.output] = Some(node);
+            if let (Op::Reshape | Op::Expand, [from]) = (&node.op, &node.inputs[..]) {
+                sources[node.output] = sources[*from];
+            }
+        }
+        Self { nodes: by, sources }
+    }
+}
+
+/// Noise that is scaled, so far.
+#[derive(Clone, Copy)]
+struct Term {
+    noise: ValueId,
+    factor: f32,
+    /// What it is scaled by, and the result.
+    scaled: Option<(ValueId, ValueId)>,
+}
+
+impl Term {
+    fn times(self, number: f32) -> Self {
+        Self { factor: self.factor * number, ..self }
+    }
+}
+
+struct Draws<'g, F> {
+    values: &'g [Value],
+    by: Origins<'g>,
+    is_noise: F,
+}
+
+impl<F: Fn(ValueId) -> bool> Draws<'_, F> {
+    /// Deepest nesting of factors.
+    const DEEPEST: usize = 4;
+
+    /// The draw that a sum or a difference is.
+    fn of(&self, sum: &Node) -> Option<Draw> {
+        let &[a, b] = &sum.inputs[..] else { return None };
+        let (orders, sign) = match sum.op {
+            Op::Binary(BinaryOp::Add) => (&[(a, b), (b, a)][..], 1.0),
+            Op::Binary(BinaryOp::Sub) => (&[(a, b)][..], -1.0),
+            _ => return None,
+        };
+        orders.iter().find_map(|&(mean, term)| {
+            let Term { noise, factor, scaled } = self.term(term, Self::DEEPEST)?.times(sign);
+            let (scale, product) = scaled?;
+            let mean = self.by.sources[mean];
+            let is_computed = |id: ValueId| self.by.nodes[id].is_some();
+            let draw = Draw { z: sum.output, noise, mean, scale, factor, product };
+            (is_computed(mean) && is_computed(scale)).then_some(draw)
+        })
+    }
+
+    /// A value as noise, times numbers, times one scale.
+    fn term(&self, value: ValueId, depth: usize) -> Option<Term> {
+        let value = self.by.sources[value];
+        if (self.is_noise)(value) {
+            return Some(Term { noise: value, factor: 1.0, scaled: None });
+        }
+        let inner = depth.checked_sub(1)?;
+        let node = self.by.nodes[value]?;
+        match (&node.op, &node.inputs[..]) {
+            (Op::Unary(Unary::Neg), &[a]) => Some(self.term(a, inner)?.times(-1.0)),
+            (Op::Binary(BinaryOp::Div), &[a, b]) => {
+                Some(self.term(a, inner)?.times(1.0 / self.number(b)?))
+            }
+            (Op::Binary(BinaryOp::Mul), &[a, b]) => {
+                [(a, b), (b, a)].into_iter().find_map(|(a, b)| {
+                    let term = self.term(a, inner)?;
+                    if let Some(number) = self.number(b) {
+                        return Some(term.times(number));
+                    }
+                    let scale = self.by.sources[b];
+                    let is_first = term.scaled.is_none() && !(self.is_noise)(scale);
+                    is_first.then_some(Term { scaled: Some((scale, value)), ..term })
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// The number that a constant is throughout.
+    fn number(&self, value: ValueId) -> Option<f32> {
+        let (first, rest) = self.values[value].constant.as_ref()?.split_first()?;
+        rest.iter().all(|value| value == first).then_some(*first)
+    }
+}

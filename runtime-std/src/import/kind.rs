@@ -1,0 +1,115 @@
+//! What the floats of a value stand for, and what operations make of it.
+
+use super::graph::{Op, Pooling};
+use super::problem::{Read, refuse};
+use super::proto::data_type;
+use elbow_core::kernels::{BinaryOp, Reduction, Unary};
+use std::fmt;
+
+/// What the floats of a value stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Themselves.
+    #[default]
+    Float,
+    /// Whole numbers.
+    Integer,
+    /// 0 is false, 1 is true.
+    Bool,
+}
+
+impl Kind {
+    /// Whether a declared element type is of this kind.
+    pub fn is(self, data_type: i32) -> bool {
+        Self::of(data_type) == Some(self)
+    }
+
+    /// The kind of an element type.
+    pub fn of(data_type: i32) -> Option<Self> {
+        match data_type {
+            data_type::FLOAT => Some(Self::Float),
+            data_type::INT64 | data_type::INT32 => Some(Self::Integer),
+            data_type::BOOL => Some(Self::Bool),
+            _ => None,
+        }
+    }
+
+    /// The kind of values that ONNX wants to be of one type: known booleans count as whole numbers, so
+    /// those may stand beside computed booleans.
+    fn joint(kinds: &[Self]) -> Self {
+        match kinds {
+            [] => Self::Float,
+            kinds if kinds.contains(&Self::Float) => Self::Float,
+            kinds if kinds.contains(&Self::Bool) => Self::Bool,
+            _ => Self::Integer,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Float => "float32",
+            Self::Integer => "integers",
+            Self::Bool => "booleans",
+        })
+    }
+}
+
+impl Op {
+    /// What its result stands for, by what its operands do; an operation that would leave fractions of
+    /// whole numbers, where ONNX drops them, is refused.
+    pub(super) fn kind(&self, inputs: &[Kind]) -> Read<Kind> {
+        let first = inputs.first().copied().unwrap_or_default();
+        let joint = Kind::joint(inputs);
+        Ok(match self {
+            Self::Binary(op) if is_truth(*op) => Kind::Bool,
+            Self::Binary(BinaryOp::Div) if joint != Kind::Float => return fractions("divides"),
+            Self::Binary(BinaryOp::Pow) => Kind::Float,
+            Self::Unary(Unary::Not) => Kind::Bool,
+            Self::Unary(f) if keeps_whole(*f) => first,
+            Self::Reduce { reduction: Reduction::Mean, .. } if first != Kind::Float => {
+                return fractions("averages");
+            }
+            Self::Resample { .. } if first != Kind::Float => return fractions("resamples"),
+            Self::Where => Kind::joint(inputs.get(1..).unwrap_or_default()),
+            Self::ArgExtreme { .. } => Kind::Integer,
+            Self::Binary(_) | Self::Concat { .. } | Self::MatMul | Self::Gemm { .. } => joint,
+            Self::Reshape
+            | Self::Transpose { .. }
+            | Self::Expand
+            | Self::Slice { .. }
+            | Self::Take { .. }
+            | Self::TakeBy { .. }
+            | Self::Pad { .. }
+            | Self::CumSum { .. }
+            | Self::Reduce { .. }
+            | Self::Pool { kind: Pooling::Max, .. } => first,
+            Self::Unary(_)
+            | Self::Resample { .. }
+            | Self::Conv { .. }
+            | Self::ConvTranspose { .. }
+            | Self::BatchNormalization { .. }
+            | Self::Normalize { .. }
+            | Self::Softmax { .. }
+            | Self::Pool { .. }
+            | Self::Recurrent { .. } => Kind::Float,
+        })
+    }
+}
+
+#[cold]
+fn fractions(verb: &str) -> Read<Kind> {
+    refuse(format!("{verb} computed integers"), "cast them to float32 before, and back behind")
+}
+
+fn is_truth(op: BinaryOp) -> bool {
+    use BinaryOp::*;
+    matches!(op, Greater | GreaterOrEqual | Less | LessOrEqual | Equal | And | Or | Xor)
+}
+
+/// Whether a function of whole numbers gives whole numbers.
+fn keeps_whole(f: Unary) -> bool {
+    use Unary::*;
+    matches!(f, Relu | Clip(..) | Neg | Abs | Sign | Square | Floor | Ceil | Round | Trunc)
+}
