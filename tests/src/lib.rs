@@ -1,8 +1,9 @@
-//! What the tests share: fixtures, random cases, tolerances.
+//! What the tests share: fixtures, random cases, tolerances, measured work.
 
 pub mod fixtures;
 pub mod graphs;
 pub mod images;
 pub mod models;
 pub mod random;
+pub mod spent;
 pub mod tolerance;

@@ -21,16 +21,12 @@ mod windows;
 
 use build::*;
 use elbow::import::import_bytes;
-use std::process::Command;
-use std::time::Instant;
+use elbow_tests::spent::{self, Spent};
+use elbow_tests::tolerance::{REFUSED_KILOBYTES, REFUSED_SECONDS};
 use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
 
-/// Which case the child imports.
-const CASE: &str = "ELBOW_MALFORMED_CASE";
 const HUGE: i64 = 1 << 40;
 const LEAST: usize = 40;
-const SECONDS: f64 = 1.0;
-const KILOBYTES: u64 = 200_000;
 
 /// A model, and what its refusal has to say.
 struct Case {
@@ -78,20 +74,13 @@ fn cases() -> Vec<Case> {
 /// Not a test of its own: what a child process of the test below runs.
 #[test]
 fn import_one() {
-    let Ok(index) = std::env::var(CASE) else { return };
-    let index: usize = index.parse().expect("a number");
-    let bytes = encoded(&cases()[index].model);
-    let start = Instant::now();
-    let message = match import_bytes(&bytes) {
+    let Some(index) = spent::case() else { return };
+    let case = &cases()[index.parse::<usize>().expect("a number")];
+    let bytes = encoded(&case.model);
+    spent::tell(|| match import_bytes(&bytes) {
         Ok(_) => "imported".to_string(),
         Err(error) => error.to_string(),
-    };
-    let seconds = start.elapsed().as_secs_f64();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = peak.and_then(|line| line.split_whitespace().next());
-    let kilobytes = kilobytes.expect("Linux says VmHWM, the most memory that was in use");
-    println!("RESULT {seconds} {kilobytes} {}", message.replace('\n', " "));
+    });
 }
 
 #[test]
@@ -100,26 +89,16 @@ fn every_malformed_export_is_refused_quickly_and_by_name() {
     let mut wrong = Vec::new();
     let (mut slowest, mut largest) = (0.0f64, 0);
     for (index, case) in cases.iter().enumerate() {
-        let child = Command::new(std::env::current_exe().expect("a test"))
-            .args(["--exact", "import_one", "--nocapture"])
-            .env(CASE, index.to_string())
-            .output()
-            .expect("it starts");
-        let text = String::from_utf8_lossy(&child.stdout).into_owned();
-        let Some((_, result)) = text.split_once("RESULT ") else {
-            wrong.push(format!(
-                "{}: it panicked: {}",
-                case.name,
-                String::from_utf8_lossy(&child.stderr)
-            ));
-            continue;
+        let spent = match spent::of_child("import_one", &index.to_string()) {
+            Ok(spent) => spent,
+            Err(panic) => {
+                wrong.push(format!("{}: {panic}", case.name));
+                continue;
+            }
         };
-        let mut parts = result.splitn(3, ' ');
-        let seconds: f64 = parts.next().and_then(|part| part.parse().ok()).expect("seconds");
-        let kilobytes: u64 = parts.next().and_then(|part| part.parse().ok()).expect("kilobytes");
-        let message = parts.next().unwrap_or_default().lines().next().unwrap_or_default();
+        let Spent { seconds, kilobytes, message } = spent;
         (slowest, largest) = (slowest.max(seconds), largest.max(kilobytes));
-        if seconds > SECONDS || kilobytes > KILOBYTES {
+        if seconds > REFUSED_SECONDS || kilobytes > REFUSED_KILOBYTES {
             wrong.push(format!("{}: {seconds} s, {kilobytes} kB", case.name));
         }
         for words in case.words.iter().filter(|words| !message.contains(**words)) {
