@@ -121,7 +121,7 @@ fn layers_of_the_same_weights_are_scheduled_in_proportion() {
 
 #[test]
 fn tensors_that_live_together_are_placed_in_proportion() {
-    const PARTS: usize = 20_000;
+    const PARTS: usize = NODES / 2;
     let mut graph = Builder::new("parts");
     let mut parts = Vec::new();
     reshapes(&mut graph, PARTS, |graph, value| {
