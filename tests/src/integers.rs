@@ -33,14 +33,18 @@ const QUANTIZED: [&str; 11] = [
 
 static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
     let trained = TRAINED.map(|(model, precision)| {
-        let float = Loaded::read(&path("models").join(model), None, FrozenNoise::Refuse).expect("a model");
+        let float =
+            Loaded::read(&path("models").join(model), None, FrozenNoise::Refuse).expect("a model");
         let (calibration, count) = rows(&float, model, "calibration.npy");
         let loaded = float.quantized(precision, &calibration, count).expect("it has integers");
         named(loaded, format!("{model}.{}", precision.name()))
     });
     let quantized = QUANTIZED.map(|case| {
         let file = path("tests/qdq").join(case).join("model.onnx");
-        named(Loaded::read(&file, None, FrozenNoise::Refuse).expect("a quantized graph"), case.into())
+        named(
+            Loaded::read(&file, None, FrozenNoise::Refuse).expect("a quantized graph"),
+            case.into(),
+        )
     });
     trained.into_iter().chain(quantized).collect()
 });

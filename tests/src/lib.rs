@@ -1,4 +1,4 @@
-//! What the tests share: fixtures, random cases, tolerances.
+//! What the tests share: fixtures, random cases, tolerances, measured work.
 
 pub mod fixtures;
 pub mod graphs;
@@ -6,4 +6,5 @@ pub mod images;
 pub mod integers;
 pub mod models;
 pub mod random;
+pub mod spent;
 pub mod tolerance;

@@ -63,6 +63,10 @@ pub const STATISTICS: f64 = 2e-5;
 /// Seconds for importing 10^5 nodes: half a second on an idle core, hours if it were quadratic; the
 /// rest is for a busy machine.
 pub const IMPORT_SECONDS: f64 = 10.0;
+/// Seconds of the processor for a bad file, without optimization.
+pub const REFUSED_SECONDS: f64 = 1.0;
+/// Memory of the process that reads one, the test's own included.
+pub const REFUSED_KILOBYTES: u64 = 200_000;
 
 /// ELBO that an integer posterior may lose on the rows of a test, in nats, and the standard error of that
 /// figure by the draws.

@@ -13,6 +13,7 @@ use elbow_tests::fixtures::{path, rows};
 use elbow_tests::images::{compiled, or_cure};
 use elbow_tests::random::Random;
 use models::{bare, by_name, given, split, tiny};
+use std::collections::BTreeSet;
 
 use elbow_tests::{integers, models};
 
@@ -51,45 +52,58 @@ fn a_cortex_m55_equals_the_twin_in_every_bit() {
     equals_the_twin("qemu-m55");
 }
 
-/// The names that the generated code calls kernels by.
-const KERNELS: [&str; 27] = [
-    "affine",
-    "arg_extreme",
-    "average_pool",
-    "binary",
-    "conv",
-    "conv_depthwise",
-    "conv_transpose",
-    "copy",
-    "cumsum",
-    "dense",
-    "dense_rows",
-    "fill",
-    "log_softmax",
-    "matmul",
-    "max_pool",
-    "normalize",
-    "recurrent",
-    "reduce",
-    "resample",
-    "rms_normalize",
-    "select",
-    "softmax",
-    "strided_copy",
-    "take",
-    "take_by",
-    "unary",
-    "disjoint",
-];
+/// What of `kernels` lends memory and computes nothing.
+const LENDERS: [&str; 3] = ["disjoint", "part", "part_mut"];
+
+/// The functions that the docs of `Kernel`'s variants name: `kernels::dense(..)`, or `dense_rows`.
+fn kernels() -> BTreeSet<String> {
+    let text = read("runtime-std/src/lower/plan.rs");
+    let text = text.split_once("\npub enum Kernel {\n").expect("the variants").1;
+    let (text, _) = text.split_once("\n}\n").expect("their end");
+    let (mut names, mut doc) = (BTreeSet::new(), String::new());
+    for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
+        if let Some(words) = line.strip_prefix("/// ") {
+            doc.extend([words, " "]);
+        } else if line.starts_with(char::is_uppercase) {
+            assert!(doc.contains("`kernels::"), "`{line}` does not say which kernel it is: {doc}");
+            let spans = doc.split('`').skip(1).step_by(2);
+            let named = spans.filter_map(|span| span.strip_prefix("kernels::")?.split_once('('));
+            names.extend(named.map(|(name, _)| name.to_string()));
+            let others = doc.split("or `").skip(1).filter_map(|rest| rest.split('`').next());
+            names.extend(others.map(Into::into));
+            doc.clear();
+        }
+    }
+    names
+}
+
+/// The public functions of `kernels`.
+fn functions() -> BTreeSet<String> {
+    let files = std::fs::read_dir(path("core/src/kernels")).expect("the folder is there");
+    let files = files.map(|file| file.expect("an entry").path()).filter(|file| file.is_file());
+    let texts = files.map(|file| std::fs::read_to_string(file).expect("a file"));
+    let names = |text: String| {
+        let declared = text.lines().filter_map(|line| line.strip_prefix("pub fn "));
+        let name = |rest: &str| rest.split(['(', '<']).next().unwrap_or_default().to_string();
+        declared.map(name).collect::<Vec<_>>()
+    };
+    texts.flat_map(names).filter(|name| !LENDERS.contains(&name.as_str())).collect()
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
 
 #[test]
 fn the_models_on_the_devices_use_every_kernel() {
+    let kernels = kernels();
+    assert_eq!(kernels, functions(), "the variants of `Kernel` say which kernels there are");
     let sources: Vec<String> =
         models::all().iter().map(|model| emit(model).expect("it can be emitted").source).collect();
-    let called = |kernel: &&str| {
+    let called = |kernel: &&String| {
         sources.iter().any(|source| source.contains(&format!("kernels::{kernel}(")))
     };
-    let missing: Vec<&str> = KERNELS.into_iter().filter(|kernel| !called(kernel)).collect();
+    let missing: Vec<&String> = kernels.iter().filter(|kernel| !called(kernel)).collect();
     assert!(missing.is_empty(), "no model uses {missing:?}");
 }
 
@@ -156,7 +170,9 @@ fn equals_the_twin(target: &str) {
 fn inputs(model: &Model, case: u64) -> Vec<Vec<f32>> {
     let len: usize = given(model).iter().map(Port::len).sum();
     let values = match model.name.split('.').next() {
-        Some(name @ ("imu" | "digits" | "digits_gaussian" | "digits_conv")) => rows(&path(&format!("models/{name}/test.npy"))).values,
+        Some(name @ ("imu" | "digits" | "digits_gaussian" | "digits_conv")) => {
+            rows(&path(&format!("models/{name}/test.npy"))).values
+        }
         _ => Random::new(SEED, case).values(ROWS * len),
     };
     values.chunks_exact(len).take(ROWS).map(<[f32]>::to_vec).collect()

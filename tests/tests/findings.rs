@@ -1,38 +1,70 @@
-//! What fuzzing has found: each file is refused or runs, and nothing panics.
+//! What was found by fuzzing and by hand: each file is refused or runs within the limits, and nothing panics.
 
 use elbow::import::import_bytes;
 use elbow::lower::lower;
 use elbow::manifest::Manifest;
 use elbow::twin::Twin;
 use elbow_tests::fixtures::path;
+use elbow_tests::spent::{self, Spent};
+use elbow_tests::tolerance::{REFUSED_KILOBYTES, REFUSED_SECONDS};
 use std::fs;
 
 /// Files of a folder of `fuzz/findings`.
-fn findings(folder: &str) -> Vec<(String, Vec<u8>)> {
+fn findings(folder: &str) -> Vec<String> {
     let files = fs::read_dir(path("fuzz/findings").join(folder)).expect("the folder is there");
-    let read = |file: fs::DirEntry| {
-        (file.file_name().to_string_lossy().into_owned(), fs::read(file.path()).expect("a file"))
+    let named = files.map(|file| file.expect("an entry").file_name());
+    let files: Vec<String> = named.map(|name| name.into_string().expect("UTF-8")).collect();
+    assert!(!files.is_empty(), "{folder}: no findings");
+    files.into_iter().map(|name| format!("{folder}/{name}")).collect()
+}
+
+/// Imports a model, lowers it and runs it.
+fn model(bytes: &[u8]) -> String {
+    let graph = match import_bytes(bytes) {
+        Ok(graph) => graph,
+        Err(error) => return error.to_string(),
     };
-    files.map(|file| read(file.expect("an entry"))).collect()
+    let outputs: Vec<usize> = (0..graph.outputs.len()).collect();
+    let plan = match lower(&graph, &outputs) {
+        Ok(plan) => plan,
+        Err(error) => return error.to_string(),
+    };
+    let inputs: Vec<Vec<f32>> = plan.inputs.iter().map(|port| vec![0.5; port.len()]).collect();
+    let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+    format!("{:?}", Twin::new(&plan).run(&inputs).expect("what is lowered runs"))
+}
+
+fn manifest(bytes: &[u8]) -> String {
+    match Manifest::parse(&String::from_utf8_lossy(bytes)) {
+        Ok(_) => "a manifest".into(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Not a test of its own: what a child process of the tests below runs.
+#[test]
+fn read_one() {
+    let Some(name) = spent::case() else { return };
+    let bytes = fs::read(path("fuzz/findings").join(&name)).expect("a file");
+    spent::tell(|| if name.starts_with("onnx/") { model(&bytes) } else { manifest(&bytes) });
+}
+
+fn all_stay_within_the_limits(folder: &str) {
+    for name in findings(folder) {
+        let spent =
+            spent::of_child("read_one", &name).unwrap_or_else(|panic| panic!("{name}: {panic}"));
+        let Spent { seconds, kilobytes, message } = spent;
+        println!("{name}: {seconds} s, {kilobytes} kB, {message}");
+        assert!(seconds <= REFUSED_SECONDS && kilobytes <= REFUSED_KILOBYTES, "{name}");
+    }
 }
 
 #[test]
 fn models_that_were_found_are_refused_or_run() {
-    for (name, bytes) in findings("onnx") {
-        println!("{name}");
-        let Ok(graph) = import_bytes(&bytes) else { continue };
-        let outputs: Vec<usize> = (0..graph.outputs.len()).collect();
-        let Ok(plan) = lower(&graph, &outputs) else { continue };
-        let inputs: Vec<Vec<f32>> = plan.inputs.iter().map(|port| vec![0.5; port.len()]).collect();
-        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-        Twin::new(&plan).run(&inputs).unwrap_or_else(|error| panic!("{name}: {error}"));
-    }
+    all_stay_within_the_limits("onnx");
 }
 
 #[test]
 fn manifests_that_were_found_are_refused_or_read() {
-    for (name, bytes) in findings("manifest") {
-        println!("{name}");
-        let _ = Manifest::parse(&String::from_utf8_lossy(&bytes));
-    }
+    all_stay_within_the_limits("manifest");
 }

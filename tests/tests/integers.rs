@@ -1,5 +1,6 @@
 //! Integer posteriors of the trained models: what they cost in nats, and that faults do not pass.
 
+use elbow::Precision;
 use elbow::import::FrozenNoise;
 use elbow::lower::Integers;
 use elbow::model::Loaded;
@@ -10,7 +11,6 @@ use elbow::parity::nats::Grade;
 use elbow::parity::target::{twin, twin_posteriors};
 use elbow::posterior::Posteriors;
 use elbow::rows::Rows;
-use elbow::Precision;
 use elbow_tests::fixtures::path;
 use elbow_tests::integers::rows;
 use elbow_tests::tolerance::{ELBO_DROP, ELBO_DROP_SE};
@@ -35,7 +35,8 @@ struct Subject {
 }
 
 fn subject(model: &str, precision: Precision) -> Subject {
-    let float = Loaded::read(&path("models").join(model), None, FrozenNoise::Refuse).expect("a model");
+    let float =
+        Loaded::read(&path("models").join(model), None, FrozenNoise::Refuse).expect("a model");
     let (calibration, count) = rows(&float, model, "calibration.npy");
     let integer = float.quantized(precision, &calibration, count).expect("it has integer forms");
     let (test, rows) = rows(&float, model, "test.npy");

@@ -620,6 +620,8 @@ MODELS = {
     "lstm": (lambda: Recurrent(nn.LSTM), series),
     "bidirectional_gru": (lambda: Recurrent(nn.GRU, True, last=False), series),
     "bidirectional_lstm": (lambda: Recurrent(nn.LSTM, True, 2, last=False), series),
+    "bidirectional_gru_last": (lambda: Recurrent(nn.GRU, True), series),
+    "bidirectional_lstm_last": (lambda: Recurrent(nn.LSTM, True), series),
     "gru_100": (lambda: LastState(nn.GRU), {"x": (1, 100, C)}),
     "lstm_100": (lambda: LastState(nn.LSTM), {"x": (1, 100, C)}),
     "streaming_gru": (StreamingGru, {"x": (1, C), "h": (1, 6)}),

@@ -17,8 +17,8 @@ pub trait Model {
     /// Name, sizes, kind.
     fn describe(&self) -> Described<'static>;
 
-    /// Zeros what the model keeps between calls.
-    fn reset(&mut self);
+    /// Zeros what the model keeps between calls, if it does.
+    fn reset(&mut self) {}
 
     /// Takes over all inputs, one after another.
     ///
@@ -40,14 +40,18 @@ pub trait Model {
     /// # Errors
     ///
     /// What the generated code found at its border.
-    fn score(&mut self) -> Option<Result<ElboTerms, Refusal>>;
+    fn score(&mut self) -> Option<Result<ElboTerms, Refusal>> {
+        None
+    }
 
     /// Results of [`infer`](Self::infer): mean and log-variance of every posterior, or the outputs in
     /// order.
     fn output(&self, index: u32) -> Option<&[f32]>;
 
-    /// Log-variances that the clamp changed in the last inference.
-    fn clamp_hits(&self) -> u32;
+    /// Log-variances that the clamp changed in the last inference; none without a posterior.
+    fn clamp_hits(&self) -> u32 {
+        0
+    }
 
     /// Checksums of what the steps of the last inference wrote; empty unless it was compiled for it.
     fn trace(&self) -> &[u32];

@@ -14,6 +14,8 @@ macro_rules! trace {
     };
 }
 
+#[macro_use]
+mod loaded;
 #[cfg(amortized)]
 #[macro_use]
 mod amortized;

@@ -3,6 +3,7 @@
 use super::draft::{Call, Draft, Home, TensorId};
 use super::plan::{Buffer, Kernel, Plan, Step};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::{Range, RangeInclusive};
 
 /// Gives every tensor a place: a copy and its original share one where the original is not read
@@ -99,31 +100,96 @@ fn heir(heirs: &mut [TensorId], mut tensor: TensorId) -> TensorId {
     tensor
 }
 
-/// Offsets of all tensors, and the length of the arena: the best of a few orders of placement, by
-/// length, length times life, life, or birth.
-fn arrange(draft: &Draft, lives: &[Life]) -> (Vec<usize>, usize) {
-    let mut orders = [const { Vec::new() }; 4];
+/// Offsets of all tensors, and the length of the arena.
+type Arrangement = (Vec<usize>, usize);
+
+/// With more tensors, those orders of placement are left out that compare each with each.
+const MOST_COMPARED: usize = 2048;
+
+/// The best of a few orders of placement: by birth, length, length times life, or life.
+fn arrange(draft: &Draft, lives: &[Life]) -> Arrangement {
+    let mut orders = [const { Vec::new() }; 3];
+    let mut born = Vec::new();
     for (tensor, life) in lives.iter().enumerate() {
         let (Home::Arena, Some(life)) = (&draft.tensors[tensor].home, life) else { continue };
         let (len, calls) = (draft.tensors[tensor].len, life.end() - life.start() + 1);
-        let keys = [(len, calls), (len * calls, len), (calls, len), (0, 0)];
+        let keys = [(len, calls), (len * calls, len), (calls, len)];
         for (order, key) in orders.iter_mut().zip(keys) {
             order.push((Reverse(key), *life.start(), tensor));
         }
+        born.push((life, tensor));
     }
-    let arrangements = orders.into_iter().map(|mut order| {
+    let compared = if born.len() > MOST_COMPARED { &mut [][..] } else { &mut orders[..] };
+    let arrangements = compared.iter_mut().map(|order| {
         order.sort_unstable();
-        first_fit(draft, lives, order.into_iter().map(|(_, _, tensor)| tensor))
+        first_fit(draft, lives, order.iter().map(|(_, _, tensor)| *tensor))
     });
+    let arrangements = arrangements.chain([by_birth(draft, born)]);
     arrangements.min_by_key(|(_, arena)| *arena).unwrap_or_default()
 }
 
+/// Each tensor, as it is born, in the first gap that those before it leave.
+fn by_birth(draft: &Draft, mut born: Vec<(&RangeInclusive<usize>, TensorId)>) -> Arrangement {
+    let mut offsets = vec![0; draft.tensors.len()];
+    let mut gaps = Gaps::default();
+    let mut deaths: BinaryHeap<Reverse<(usize, TensorId)>> = BinaryHeap::new();
+    born.sort_unstable_by_key(|(life, tensor)| (*life.start(), *tensor));
+    for (life, tensor) in born {
+        while let Some(&Reverse((death, dead))) = deaths.peek()
+            && death < *life.start()
+        {
+            gaps.give(offsets[dead], draft.tensors[dead].len);
+            deaths.pop();
+        }
+        offsets[tensor] = gaps.take(draft.tensors[tensor].len);
+        deaths.push(Reverse((*life.end(), tensor)));
+    }
+    (offsets, gaps.end)
+}
+
+/// Free ranges of the arena.
+#[derive(Default)]
+struct Gaps {
+    /// Length of each by its start; no two touch.
+    free: BTreeMap<usize, usize>,
+    /// Where the arena ends so far.
+    end: usize,
+}
+
+impl Gaps {
+    /// The lowest place of this length; the arena grows where there is none.
+    fn take(&mut self, len: usize) -> usize {
+        let fits = self.free.iter().find(|(_, free)| **free >= len);
+        let last = self.free.iter().next_back().filter(|(start, free)| *start + *free == self.end);
+        let (start, free) = match fits.or(last) {
+            _ if len == 0 => return 0,
+            Some((&start, &free)) => (start, free),
+            None => (self.end, 0),
+        };
+        self.free.remove(&start);
+        if free > len {
+            self.free.insert(start + len, free - len);
+        }
+        self.end = self.end.max(start + len);
+        start
+    }
+
+    fn give(&mut self, mut start: usize, mut len: usize) {
+        if len == 0 {
+            return;
+        }
+        if let Some((&before, &free)) = self.free.range(..start).next_back()
+            && before + free == start
+        {
+            (start, len) = (before, free + len);
+        }
+        len += self.free.remove(&(start + len)).unwrap_or(0);
+        self.free.insert(start, len);
+    }
+}
+
 /// Each tensor, in this order, at the lowest offset where no tensor lies that lives at the same time.
-fn first_fit(
-    draft: &Draft,
-    lives: &[Life],
-    order: impl Iterator<Item = TensorId>,
-) -> (Vec<usize>, usize) {
+fn first_fit(draft: &Draft, lives: &[Life], order: impl Iterator<Item = TensorId>) -> Arrangement {
     let mut offsets = vec![0; draft.tensors.len()];
     let mut placed: Vec<(Range<usize>, &Life)> = Vec::new();
     for tensor in order {

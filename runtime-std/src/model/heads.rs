@@ -70,7 +70,7 @@ pub(super) fn drawn_otherwise(
     let name = |output: usize| &graph.outputs[output].0;
     let (loc, scale) = (value(mean), value(spread));
     draws(graph).into_iter().filter(may_be_noise).find_map(|draw| {
-        let readings = readings(graph, draw.scale);
+        let readings = readings(&makers, draw.scale);
         let reads = |value: ValueId| readings.iter().find(|reading| reading.value == value);
         let formula = |reading: &Reading, output: usize| reading.formula.replace("{}", name(output));
         if draw.mean == scale

@@ -29,8 +29,7 @@ pub fn draws(graph: &Graph) -> Vec<Draw> {
 }
 
 /// From what the scale of a draw is computed, the values nearest to it first.
-pub fn readings(graph: &Graph, scale: ValueId) -> Vec<Reading> {
-    let makers = Makers::of(graph);
+pub fn readings(makers: &Makers<'_>, scale: ValueId) -> Vec<Reading> {
     let mut readings = Vec::new();
     let mut add = |value, head, eps, clamp, formula: String| {
         readings.push(Reading { value, head, eps, clamp, formula });
@@ -94,14 +93,21 @@ pub fn readings(graph: &Graph, scale: ValueId) -> Vec<Reading> {
 pub struct Makers<'g> {
     graph: &'g Graph,
     nodes: Vec<Option<&'g Node>>,
+    sources: Vec<ValueId>,
 }
 
 impl<'g> Makers<'g> {
     /// Of all values.
     pub fn of(graph: &'g Graph) -> Self {
         let mut nodes = vec![None; graph.values.len()];
-        graph.nodes.iter().for_each(|node| nodes[node.output] = Some(node));
-        Self { graph, nodes }
+        let mut sources = Vec::from_iter(0..graph.values.len());
+        for node in &graph.nodes {
+            nodes[node.output] = Some(node);
+            if node.op == Op::Reshape {
+                sources[node.output] = sources[node.inputs[0]];
+            }
+        }
+        Self { graph, nodes, sources }
     }
 
     /// The node that computes a value.
@@ -110,11 +116,8 @@ impl<'g> Makers<'g> {
     }
 
     /// The value before nodes that change its shape only.
-    pub fn source(&self, mut value: ValueId) -> ValueId {
-        while let Some(node) = self.nodes[value].filter(|node| node.op == Op::Reshape) {
-            value = node.inputs[0];
-        }
-        value
+    pub fn source(&self, value: ValueId) -> ValueId {
+        self.sources[value]
     }
 
     /// The function that makes a value, and its operand.

@@ -97,7 +97,7 @@ fn by_draws(graph: &Graph) -> Vec<Heads> {
         let mean = output(draw.mean)?;
         let noise = draw.noise_term();
         let z = output(draw.z).unwrap_or_else(|| graph.values[draw.z].name.clone());
-        readings(graph, draw.scale).into_iter().find_map(|reading| {
+        readings(&makers, draw.scale).into_iter().find_map(|reading| {
             let Reading { value, head, eps, clamp, formula } = reading;
             let spread = output(value)?;
             let formula = formula.replace("{}", &spread);

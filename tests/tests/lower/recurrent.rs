@@ -18,6 +18,100 @@ const CELLS: [Cell; 3] = [
     Cell::Lstm { f: F, g: G, h: G, coupled: false },
 ];
 
+/// What of a bidirectional layer's output `[1, steps, 2 * HIDDEN]` is read.
+#[derive(Clone, Copy, Debug)]
+enum Taken {
+    /// PyTorch's `out[:, step]`.
+    Step(usize),
+    /// `out[:, step, :HIDDEN]`, or from `HIDDEN` on.
+    Half(usize, usize),
+    /// `out`
+    All,
+}
+
+impl Taken {
+    /// Of the values of `All`.
+    fn of(self, all: &[f32]) -> Vec<f32> {
+        let row = |step: usize| &all[step * 2 * HIDDEN..][..2 * HIDDEN];
+        match self {
+            Self::Step(step) => row(step).to_vec(),
+            Self::Half(step, direction) => row(step)[direction * HIDDEN..][..HIDDEN].to_vec(),
+            Self::All => all.to_vec(),
+        }
+    }
+}
+
+/// Both directions of a layer, joined as import and PyTorch's exporters do it.
+fn bidirectional(cell: Cell, steps: usize, taken: Taken) -> Plan {
+    let mut random = Random::new(5, 0);
+    let mut graph = Builder::new("bidirectional");
+    let rows = cell.gates() * HIDDEN;
+    let x = graph.input("x", &[1, steps, INPUTS]);
+    let turned = Op::Transpose { perm: vec![1, 0, 2] };
+    let turned = graph.node("Transpose", turned, &[x], &[steps, 1, INPUTS]);
+    let directions = [false, true].map(|reverse| {
+        let mut operands = vec![turned];
+        for shape in [[rows, INPUTS], [rows, HIDDEN], [2 * rows, 1], [1, HIDDEN], [1, HIDDEN]] {
+            let values = random.values(shape[0] * shape[1]);
+            operands.push(graph.constant(&shape, &values));
+        }
+        operands.truncate(if matches!(cell, Cell::Lstm { .. }) { 6 } else { 5 });
+        let op = Op::Recurrent { cell, reverse, gives: Gives::Sequence };
+        let y = graph.node("Layer", op, &operands, &[steps, 1, HIDDEN]);
+        graph.node("Reshape", Op::Reshape, &[y], &[steps, 1, 1, HIDDEN])
+    });
+    let shape = [steps, 2, 1, HIDDEN];
+    let mut y = graph.node("Concat", Op::Concat { axis: 1 }, &directions, &shape);
+    let perm = Op::Transpose { perm: vec![0, 2, 1, 3] };
+    y = graph.node("Transpose", perm, &[y], &[steps, 1, 2, HIDDEN]);
+    y = graph.node("Reshape", Op::Reshape, &[y], &[steps, 1, 2 * HIDDEN]);
+    let perm = Op::Transpose { perm: vec![1, 0, 2] };
+    y = graph.node("Transpose", perm, &[y], &[1, steps, 2 * HIDDEN]);
+    let slice = |starts| Op::Slice { starts, steps: vec![1; 3] };
+    if let Taken::Step(step) | Taken::Half(step, _) = taken {
+        y = graph.node("Slice", slice(vec![0, step, 0]), &[y], &[1, 1, 2 * HIDDEN]);
+    }
+    if let Taken::Half(_, direction) = taken {
+        let start = direction * HIDDEN;
+        y = graph.node("Slice", slice(vec![0, 0, start]), &[y], &[1, 1, HIDDEN]);
+    }
+    let shape = graph.graph.values[y].shape.clone();
+    let y = graph.node("Tanh", Op::Unary(Unary::Tanh), &[y], &shape);
+    graph.output("y", y);
+    lower(&graph.graph, &[0]).expect("it can be lowered")
+}
+
+#[test]
+fn the_workspace_of_both_directions_does_not_depend_on_the_number_of_steps() {
+    for cell in CELLS {
+        let last = |steps| Taken::Step(steps - 1);
+        for taken in
+            [last, |_| Taken::Step(0), |steps| Taken::Half(steps - 1, 0), |_| Taken::Half(0, 1)]
+        {
+            let arenas = [2, 10, 100, 1000].map(|n| bidirectional(cell, n, taken(n)).arena);
+            assert_eq!(arenas, [arenas[0]; 4], "{cell:?}, {:?}", taken(10));
+        }
+    }
+}
+
+#[test]
+fn a_step_of_both_directions_is_that_of_the_whole_sequence() {
+    const STEPS: usize = 7;
+    for cell in CELLS {
+        let x = Random::new(6, 0).values(STEPS * INPUTS);
+        let run = |taken| {
+            let given = Twin::new(&bidirectional(cell, STEPS, taken)).run(&[&x]);
+            given.expect("it runs").remove(0)
+        };
+        let all = run(Taken::All);
+        for step in [0, 3, STEPS - 1] {
+            for taken in [Taken::Step(step), Taken::Half(step, 0), Taken::Half(step, 1)] {
+                assert_eq!(run(taken), taken.of(&all), "{cell:?}, {taken:?}");
+            }
+        }
+    }
+}
+
 /// A layer over this many steps; its state is read as such, or as the end of the sequence.
 fn plan(cell: Cell, steps: usize, reverse: bool, of_sequence: bool) -> Plan {
     let mut random = Random::new(3, 0);

@@ -4,7 +4,7 @@ use super::super::graph::{Op, ValueId};
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
-use super::super::tensor::{Tensor, len, resolve_axis};
+use super::super::tensor::{Tensor, len, resolve_axis, strides};
 use super::reshape::shape_of;
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
@@ -64,7 +64,7 @@ pub(super) fn resolved(listed: &[i64], rank: usize) -> Read<Vec<usize>> {
 }
 
 /// The shape with these axes of length 1, or without them.
-fn reduced_shape(shape: &[usize], axes: &[usize], keep: bool) -> Vec<usize> {
+pub(super) fn reduced_shape(shape: &[usize], axes: &[usize], keep: bool) -> Vec<usize> {
     let kept = |axis: &usize| keep || !axes.contains(axis);
     let size = |axis: usize| if axes.contains(&axis) { 1 } else { shape[axis] };
     (0..shape.len()).filter(kept).map(size).collect()
@@ -148,9 +148,8 @@ fn reduced_integers(
     scope.spend(x.data.len())?;
     let kept = reduced_shape(&x.shape, axes, true);
     let mut groups = vec![Vec::new(); len(&kept)];
-    let steps = super::super::tensor::strides(&kept);
+    let (own, steps) = (strides(&x.shape), strides(&kept));
     for (at, &value) in x.data.iter().enumerate() {
-        let own = super::super::tensor::strides(&x.shape);
         let index = |axis: usize| at / own[axis] as usize % x.shape[axis].max(1);
         let group: usize = (0..x.shape.len())
             .filter(|axis| !axes.contains(axis))

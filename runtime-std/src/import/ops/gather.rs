@@ -49,13 +49,7 @@ pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         Operand::Float(x) => {
             let mut taken = from.clone();
             taken[axis] = chosen.len();
-            let op = match progression(&chosen) {
-                Some((start, step)) => {
-                    Piece::whole(&from).part(axis, start, chosen.len(), step).op()
-                }
-                None => Op::Take { axis, indices: chosen },
-            };
-            shaped(scope, call, op, x, &taken, &shape)
+            shaped(scope, call, picked(&from, axis, chosen), x, &taken, &shape)
         }
     }
 }
@@ -74,6 +68,14 @@ fn shaped(
     }
     let taken = scope.step(call, op, &[x], "taken", own)?;
     scope.emit(call, Op::Reshape, vec![taken], shape)
+}
+
+/// What takes these indices along an axis; evenly spaced ones are a slice.
+fn picked(from: &[usize], axis: usize, indices: Vec<usize>) -> Op {
+    match progression(&indices) {
+        Some((start, step)) => Piece::whole(from).part(axis, start, indices.len(), step).op(),
+        None => Op::Take { axis, indices },
+    }
 }
 
 /// Start and step of evenly spaced indices.
@@ -172,5 +174,5 @@ fn flat_take(
     let blocks = len(scope.shape(x)).checked_div(block).unwrap_or(0);
     let flat = scope.step(call, Op::Reshape, &[x], "flat", &[blocks, block])?;
     let own = [chosen.len(), block];
-    shaped(scope, call, Op::Take { axis: 0, indices: chosen }, flat, &own, shape)
+    shaped(scope, call, picked(&[blocks, block], 0, chosen), flat, &own, shape)
 }

@@ -4,7 +4,7 @@ use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, one};
 use super::super::tensor::{Tensor, broadcast, len};
-use super::along::{reduction_node, resolved};
+use super::along::{reduced_shape, reduction_node, resolved};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
 const MUL: Op = Op::Binary(BinaryOp::Mul);
@@ -38,25 +38,46 @@ fn statistics(
     axes: &[usize],
     epsilon: f32,
 ) -> Read<[ValueId; 2]> {
-    let shape = scope.shape(x).to_vec();
-    let size = |axis: usize| if axes.contains(&axis) { 1 } else { shape[axis] };
-    let kept: Vec<usize> = (0..shape.len()).map(size).collect();
     let name = |index: usize, role: &str| match call.output(index) {
         "" => format!("{}/{role}", call.output(0)),
         name => name.to_string(),
     };
-    let mean = name(1, "mean");
-    let mean = reduction_node(scope, call, x, Reduction::Mean, axes, &mean, &kept)?;
-    let centred = scope.step(call, SUB, &[x, mean], "centred", &shape)?;
-    let square = scope.step(call, Op::Unary(Unary::Square), &[centred], "square", &shape)?;
-    let variance = format!("{}/variance", call.output(0));
-    let variance = reduction_node(scope, call, square, Reduction::Mean, axes, &variance, &kept)?;
+    let Moments { kept, mean, variance, .. } = moments(scope, call, x, axes, &name(1, "mean"))?;
     let epsilon = number(scope, call, "epsilon", epsilon);
     let sum = scope.step(call, ADD, &[variance, epsilon], "sum", &kept)?;
     let root = scope.step(call, Op::Unary(Unary::Sqrt), &[sum], "root", &kept)?;
     let inverse = name(2, "inverse");
     let inverse = scope.node(call, Op::Unary(Unary::Reciprocal), vec![root], &inverse, &kept)?;
     Ok([mean, inverse])
+}
+
+/// What two passes over the data give.
+struct Moments {
+    /// Shape of mean and variance.
+    kept: Vec<usize>,
+    mean: ValueId,
+    /// `x - mean`
+    centred: ValueId,
+    /// Mean of its squares.
+    variance: ValueId,
+}
+
+/// Along these axes; the mean gets a name.
+fn moments(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    x: ValueId,
+    axes: &[usize],
+    name: &str,
+) -> Read<Moments> {
+    let shape = scope.shape(x).to_vec();
+    let kept = reduced_shape(&shape, axes, true);
+    let mean = reduction_node(scope, call, x, Reduction::Mean, axes, name, &kept)?;
+    let centred = scope.step(call, SUB, &[x, mean], "centred", &shape)?;
+    let square = scope.step(call, Op::Unary(Unary::Square), &[centred], "square", &shape)?;
+    let name = format!("{}/variance", call.output(0));
+    let variance = reduction_node(scope, call, square, Reduction::Mean, axes, &name, &kept)?;
+    Ok(Moments { kept, mean, centred, variance })
 }
 
 /// By the root of the mean square over the axes from `axis` on.
@@ -159,8 +180,7 @@ pub fn lp(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "input")?;
     let shape = scope.shape(x).to_vec();
     let axis = call.axis("axis", -1, shape.len())?;
-    let mut kept = shape.clone();
-    kept[axis] = 1;
+    let kept = reduced_shape(&shape, &[axis], true);
     let name = format!("{}/sum", call.output(0));
     let norm = match call.int("p")?.unwrap_or(2) {
         1 => reduction_node(scope, call, x, Reduction::SumOfMagnitudes, &[axis], &name, &kept)?,
@@ -181,14 +201,8 @@ pub fn mean_variance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
     let axes = resolved(call.ints("axes")?.unwrap_or(&[0, 2, 3]), shape.len())?;
-    let size = |axis: usize| if axes.contains(&axis) { 1 } else { shape[axis] };
-    let kept: Vec<usize> = (0..shape.len()).map(size).collect();
-    let name = |role: &str| format!("{}/{role}", call.output(0));
-    let mean = reduction_node(scope, call, x, Reduction::Mean, &axes, &name("mean"), &kept)?;
-    let centred = scope.step(call, SUB, &[x, mean], "centred", &shape)?;
-    let square = scope.step(call, Op::Unary(Unary::Square), &[centred], "square", &shape)?;
-    let variance =
-        reduction_node(scope, call, square, Reduction::Mean, &axes, &name("variance"), &kept)?;
+    let name = format!("{}/mean", call.output(0));
+    let Moments { kept, centred, variance, .. } = moments(scope, call, x, &axes, &name)?;
     let root = scope.step(call, Op::Unary(Unary::Sqrt), &[variance], "root", &kept)?;
     let epsilon = number(scope, call, "epsilon", 1e-9);
     let divisor = scope.step(call, ADD, &[root, epsilon], "divisor", &kept)?;

@@ -6,8 +6,8 @@
 //! weights, to the graph.
 
 use crate::import::graph::{Op, QuantizedWeights, ValueId};
-use crate::import::problem::{Read, invalid, refuse};
 use crate::import::kind::Kind;
+use crate::import::problem::{Read, invalid, refuse};
 use crate::import::scope::{Call, Operand, Outputs, Scope, one};
 use crate::import::tensor::{Tensor, resolve_axis};
 use crate::lower::quantize::Format;

@@ -5,6 +5,7 @@ mod batch_norm;
 mod bias;
 mod normalization;
 mod recurrent;
+mod view;
 
 pub(super) use batch_norm::Affine;
 
@@ -15,8 +16,7 @@ use crate::import::{Graph, Node, Value, ValueId};
 type Rule = fn(&mut Graph, &Links, usize) -> Option<Node>;
 
 /// A bias must be in place before a normalization moves into the layer.
-const RULES: [Rule; 7] = [
-    recurrent::last_state,
+const RULES: [Rule; 6] = [
     activation::gelu,
     activation::silu,
     activation::softplus,
@@ -34,14 +34,15 @@ const RULES: [Rule; 7] = [
 /// | `Where(x > threshold, x, Softplus(x))`, also with a factor | `Softplus` |
 /// | `(x - mean) / sqrt(mean((x - mean)^2) + epsilon)` over the last axes | `LayerNormalization` |
 /// | `x / sqrt(mean(x^2) + epsilon)` over the last axes | `RMSNormalization` |
-/// | the step that a recurrent layer ends with, of its sequence | the layer's state |
+/// | the step that a recurrent layer ends or begins with, of its sequence | the layer's state then |
 /// | `MatMul` and `Add` of a constant row | `Gemm` |
 /// | `Gemm`, `MatMul`, `Conv` or `ConvTranspose`, and `BatchNormalization` | the layer, with other weights |
 ///
 /// A value between the nodes of a pattern must have no other reader, for which it would have to be
-/// computed as well; the softplus and the recurrent layer are computed in any case, so theirs may. Nodes
+/// computed as well; what a softplus or a recurrent layer consists of may, since they need none of it. Nodes
 /// that are no longer needed remain; [`prune`](super::prune()) removes them.
 pub fn fuse(graph: &mut Graph) {
+    recurrent::ends(graph);
     for rule in RULES {
         let mut links = Links::of(graph);
         for index in 0..graph.nodes.len() {

@@ -1,42 +1,145 @@
-//! The last step of a recurrent layer's sequence is its state.
+//! The end of a recurrent layer's sequence is its state: the sequence then need not be kept.
 
-use super::super::axes::{collapse, is_contiguous, row_major};
-use super::super::links::Links;
-use crate::import::{Gives, Graph, Node, Op, ValueId};
+use super::view::{Axis, View};
+use crate::import::{Gives, Graph, Node, Op, Value, ValueId};
+use std::collections::HashMap;
 
-/// A slice of the step that a layer ends with (the last one, in reverse the first) as the state that it
-/// gives: the sequence then need not be kept.
-pub(super) fn last_state(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
-    let node = &graph.nodes[index];
-    let Op::Slice { starts, steps } = &node.op else { return None };
-    let layer = unmoved(graph, links, node.inputs[0])?;
-    let Op::Recurrent { cell, reverse, gives: Gives::Sequence } = layer.op else { return None };
-    let (from, taken) = (&graph.values[node.inputs[0]].shape, &graph.values[node.output].shape);
-    let strides = row_major(from);
-    let walked: Vec<isize> =
-        strides.iter().zip(steps).map(|(stride, step)| stride * step).collect();
-    let start: usize = strides.iter().zip(starts).map(|(s, start)| *s as usize * start).sum();
-    let [sequence_steps, rows, hidden] = graph.values[layer.output].shape[..] else { return None };
-    let last = if reverse { 0 } else { sequence_steps.checked_sub(1)? * rows * hidden };
-    let in_order = is_contiguous(&collapse(taken, &walked, &row_major(taken)));
-    let is_state = taken.iter().product::<usize>() == rows * hidden && start == last && in_order;
-    let op = Op::Recurrent { cell, reverse, gives: Gives::Hidden };
-    let inputs = layer.inputs.clone();
-    is_state.then(|| Node { output: node.output, op, inputs, ..layer.clone() })
+/// Replaces slices that take one step of a layer's sequence, of one direction or of both:
+///
+/// - the step that a direction ends with (the last one, in reverse the first) is its state;
+/// - the step that it begins with is one step from its initial state. Where something else reads the
+///   sequence as well, this step is taken twice.
+///
+/// A slice of any other step stays.
+pub(super) fn ends(graph: &mut Graph) {
+    let nodes = std::mem::take(&mut graph.nodes);
+    let views = vec![None; graph.values.len()];
+    let mut ends = Ends { graph, views, layers: HashMap::new(), steps: HashMap::new() };
+    nodes.into_iter().for_each(|node| ends.node(node));
 }
 
-/// The node that makes a value, behind nodes that give the same values in the same order.
-fn unmoved<'g>(graph: &'g Graph, links: &Links, mut value: ValueId) -> Option<&'g Node> {
-    loop {
-        let node = links.producer(graph, value)?;
-        let keeps_order = match &node.op {
-            Op::Reshape => true,
-            Op::Transpose { perm } => {
-                let shape = &graph.values[node.inputs[0]].shape;
-                perm.iter().filter(|axis| shape[**axis] != 1).is_sorted()
+struct Ends<'g> {
+    /// Holds the nodes that have been seen.
+    graph: &'g mut Graph,
+    /// What is known of each value of the original graph.
+    views: Vec<Option<View>>,
+    /// The node of each sequence.
+    layers: HashMap<ValueId, usize>,
+    /// Single steps of layers' inputs.
+    steps: HashMap<(ValueId, usize), ValueId>,
+}
+
+impl Ends<'_> {
+    fn node(&mut self, node: Node) {
+        let output = node.output;
+        if let Op::Recurrent { gives: Gives::Sequence, .. } = node.op {
+            self.views[output] = View::of_sequence(output, &self.graph.values[output].shape);
+            self.layers.insert(output, self.graph.nodes.len());
+            return self.graph.nodes.push(node);
+        }
+        let behind = View::behind(&node, &self.graph.values, &self.views);
+        self.views[output] = match behind {
+            Some((view, step)) if matches!(node.op, Op::Slice { .. }) && !view.has_steps() => {
+                let view = self.ended(&node, view, step.unwrap_or(0));
+                match &view {
+                    Some(view) => self.join(&node, view),
+                    None => self.graph.nodes.push(node),
+                }
+                view
             }
-            _ => return Some(node),
+            behind => {
+                self.graph.nodes.push(node);
+                behind.map(|(view, _)| view)
+            }
         };
-        value = keeps_order.then_some(node.inputs[0])?;
+    }
+
+    /// The same view of states `[rows, hidden]` in place of sequences.
+    fn ended(&mut self, node: &Node, view: View, step: usize) -> Option<View> {
+        let name = self.graph.values[node.output].name.clone();
+        let alone = view.parts.len() == 1;
+        let end = |(direction, &part): (usize, &ValueId)| {
+            let own = if alone { name.clone() } else { format!("{name}/direction{direction}") };
+            match self.layers.get(&part) {
+                Some(&layer) => self.end(layer, step, own),
+                None => Some(part), // a state already
+            }
+        };
+        let parts = view.parts.iter().enumerate().map(end).collect::<Option<_>>()?;
+        Some(View { parts, ..view })
+    }
+
+    /// A layer's state after a step.
+    fn end(&mut self, layer: usize, step: usize, name: String) -> Option<ValueId> {
+        let layer = self.graph.nodes[layer].clone();
+        let Op::Recurrent { cell, reverse, .. } = layer.op else { return None };
+        let [steps, rows, hidden] = self.graph.values[layer.output].shape[..] else { return None };
+        let final_step = steps.checked_sub(1)?;
+        let (first, last) = if reverse { (final_step, 0) } else { (0, final_step) };
+        let mut inputs = layer.inputs.clone();
+        if step != last {
+            let x = inputs.first_mut()?;
+            *x = (step == first).then(|| self.step_of(&layer, *x, step))?;
+        }
+        let op = Op::Recurrent { cell, reverse, gives: Gives::Hidden };
+        Some(self.push(Node { op, inputs, ..layer }, name, vec![rows, hidden]))
+    }
+
+    /// One step of a layer's input.
+    fn step_of(&mut self, layer: &Node, x: ValueId, step: usize) -> ValueId {
+        if let Some(&taken) = self.steps.get(&(x, step)) {
+            return taken;
+        }
+        let Value { name, shape, .. } = &self.graph.values[x];
+        let (name, mut shape) = (format!("{name}/step{step}"), shape.clone());
+        let mut starts = vec![0; shape.len()];
+        (starts[0], shape[0]) = (step, 1);
+        let op = Op::Slice { steps: vec![1; starts.len()], starts };
+        let taken = self.push(Node { op, inputs: vec![x], ..layer.clone() }, name, shape);
+        self.steps.insert((x, step), taken);
+        taken
+    }
+
+    /// The value of a view of states, as the result of `node`.
+    fn join(&mut self, node: &Node, view: &View) {
+        let name = self.graph.values[node.output].name.clone();
+        let like = |op, inputs| Node { op, inputs, ..node.clone() };
+        let (mut outer, mut inner) = (1, 1);
+        let mut order = Vec::new();
+        for &(axis, len) in &view.axes {
+            match axis {
+                Axis::Direction => (outer, inner) = (outer * inner, 1),
+                _ => inner *= len,
+            }
+            order.extend((axis != Axis::Direction).then_some(axis));
+        }
+        let mut parts = view.parts.clone();
+        for part in &mut parts {
+            if !order.is_sorted() {
+                let shape = self.graph.values[*part].shape.iter().rev().copied().collect();
+                let turned = like(Op::Transpose { perm: vec![1, 0] }, vec![*part]);
+                *part = self.push(turned, name.clone(), shape);
+            }
+            if view.parts.len() > 1 {
+                let lifted = like(Op::Reshape, vec![*part]);
+                *part = self.push(lifted, name.clone(), vec![outer, inner]);
+            }
+        }
+        let joined = match parts[..] {
+            [only] => only,
+            _ => {
+                let shape = vec![outer, inner * parts.len()];
+                self.push(like(Op::Concat { axis: 1 }, parts), name, shape)
+            }
+        };
+        self.graph.nodes.push(like(Op::Reshape, vec![joined]));
+    }
+
+    /// Adds a node with a new result.
+    fn push(&mut self, node: Node, name: String, shape: Vec<usize>) -> ValueId {
+        let output = self.graph.values.len();
+        self.graph.values.push(Value { name, shape, constant: None });
+        self.graph.nodes.push(Node { output, ..node });
+        output
     }
 }

@@ -50,6 +50,7 @@ struct Scheduler<'g> {
     graph: &'g Graph,
     integers: Option<&'g Integers>,
     links: Links,
+    layers: recurrent::Layers,
     draft: Draft,
     weights: Weights,
     /// The tensor that holds each value, once it has one; several values may share it.
@@ -66,6 +67,7 @@ impl<'g> Scheduler<'g> {
             graph,
             integers,
             links: Links::of(graph),
+            layers: recurrent::Layers::among(&graph.nodes),
             draft: Draft { name: graph.name.clone(), ..Draft::default() },
             weights: Weights::default(),
             tensors: vec![None; graph.values.len()],

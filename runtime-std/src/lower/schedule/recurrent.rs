@@ -6,7 +6,33 @@ use crate::import::{Gives, Node, Op, ValueId};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::plan::Kernel;
 use elbow_core::kernels::{Cell, RecurrentShape};
+use std::collections::HashMap;
 use std::ops::Range;
+
+/// What the nodes of each layer give, by all that two nodes of one layer have in common.
+pub(super) struct Layers(HashMap<(String, bool, Vec<ValueId>), Vec<(Gives, ValueId)>>);
+
+impl Layers {
+    pub(super) fn among(nodes: &[Node]) -> Self {
+        let mut layers = Self(HashMap::new());
+        for node in nodes {
+            if let (Op::Recurrent { gives, .. }, Some(key)) = (&node.op, key(node)) {
+                layers.0.entry(key).or_default().push((*gives, node.output));
+            }
+        }
+        layers
+    }
+
+    fn of(&self, node: &Node) -> Vec<(Gives, ValueId)> {
+        key(node).and_then(|key| self.0.get(&key)).cloned().unwrap_or_default()
+    }
+}
+
+/// A cell has floats, so that its text stands for it.
+fn key(node: &Node) -> Option<(String, bool, Vec<ValueId>)> {
+    let Op::Recurrent { cell, reverse, .. } = node.op else { return None };
+    Some((format!("{cell:?}"), reverse, node.inputs.clone()))
+}
 
 impl Scheduler<'_> {
     /// The state starts as a copy of the initial state, and is the final state afterwards.
@@ -28,7 +54,7 @@ impl Scheduler<'_> {
         };
         let hidden = self.shape(h).last().copied().unwrap_or(0);
         let shape = RecurrentShape { steps, rows, inputs, hidden, reverse };
-        let layer = self.layer_of(node);
+        let layer = self.layers.of(node);
         let sequence = layer.iter().any(|(gives, _)| *gives == Gives::Sequence);
         let (bias_w, bias_r) = self.biases(bias)?;
         let kernel = Kernel::Recurrent {
@@ -61,20 +87,6 @@ impl Scheduler<'_> {
             self.bind(value, *tensor);
         }
         Ok(())
-    }
-
-    /// What nodes of the same layer give.
-    fn layer_of(&self, node: &Node) -> Vec<(Gives, ValueId)> {
-        let gives = |other: &Node| match (&other.op, &node.op) {
-            (
-                &Op::Recurrent { cell, reverse, gives },
-                &Op::Recurrent { cell: own, reverse: direction, .. },
-            ) if cell == own && reverse == direction && other.inputs == node.inputs => {
-                Some((gives, other.output))
-            }
-            _ => None,
-        };
-        self.graph.nodes.iter().filter_map(gives).collect()
     }
 
     /// A tensor that starts as the initial state and may be overwritten.
