@@ -68,7 +68,8 @@ fn ten_thousand_random_shapes_give_the_hosts_bytes_on_every_core() {
         let image = or_cure(build(target, features));
         let (text, ended_well) = boot(machine, &image);
         println!("{core}:\n{text}");
-        let passed = ["PASS 10000 of 10000 cases", "PASS 300 cases of many", "PASS 6 float kernels"];
+        let passed =
+            ["PASS 10000 of 10000 cases", "PASS 300 cases of many", "PASS 6 float kernels"];
         let passed = passed.iter().all(|line| text.contains(line));
         assert!(ended_well && passed, "{core}: {text}");
     }
