@@ -116,7 +116,7 @@ fn layers_of_the_same_weights_are_scheduled_in_proportion() {
         state = graph.node("GRU", op.clone(), &operands, &[1, 1]);
     }
     graph.output("y", state);
-    assert!(timed(|| schedule(&graph.graph)).is_ok());
+    assert!(timed(|| schedule(&graph.graph, None)).is_ok());
 }
 
 #[test]

@@ -10,7 +10,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// What the nodes of each layer give, by all that two nodes of one layer have in common.
-pub(super) struct Layers(HashMap<(String, bool, Vec<ValueId>), Vec<(Gives, ValueId)>>);
+pub(super) struct Layers(HashMap<Key, Vec<(Gives, ValueId)>>);
+
+/// Cell, direction and operands.
+type Key = (String, bool, Vec<ValueId>);
 
 impl Layers {
     pub(super) fn among(nodes: &[Node]) -> Self {
@@ -29,7 +32,7 @@ impl Layers {
 }
 
 /// A cell has floats, so that its text stands for it.
-fn key(node: &Node) -> Option<(String, bool, Vec<ValueId>)> {
+fn key(node: &Node) -> Option<Key> {
     let Op::Recurrent { cell, reverse, .. } = node.op else { return None };
     Some((format!("{cell:?}"), reverse, node.inputs.clone()))
 }
