@@ -103,6 +103,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: b
         super::pack::arena(&model.graphs),
         &states(encoder),
         if trace { traced.map_or(0, |plan| plan.steps.len()) } else { 0 },
+        encoder.is_some(),
     );
     text += &window.map_or_else(String::new, normalization);
     if let (Some(encoder), Some(encode)) = (encoder, &encode) {

@@ -43,7 +43,8 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: bool) -> 
     text += &imports("elbow_core::infer::encoder", errors);
     text += &kernel_imports(&calls.items);
     text += "use elbow_core::pack::Pack;\n\n";
-    text += &workspace(&constants, plan.arena, &[], if trace { plan.steps.len() } else { 0 });
+    let traced = if trace { plan.steps.len() } else { 0 };
+    text += &workspace(&constants, plan.arena, &[], traced, false);
     text += &run_function(plan, &calls.body, trace);
     text + &calls.shapes
 }

@@ -125,6 +125,7 @@ pub(super) fn workspace(
     arena: usize,
     states: &[(String, usize)],
     traced: usize,
+    clamps: bool,
 ) -> String {
     let mut text = String::new();
     for (doc, name, value) in constants {
@@ -149,16 +150,23 @@ pub(super) fn workspace(
             format!("            trace: [0; {steps}],\n"),
         ),
     };
+    let (hits, no_hits) = match clamps {
+        true => (
+            "    /// Log-variances that the last `encode` clamped.\n    pub clamp_hits: u32,\n",
+            "            clamp_hits: 0,\n",
+        ),
+        false => ("", ""),
+    };
     let new = match states {
-        [] if traced == 0 => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
+        [] if traced == 0 && clamps => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
         Self { arena, clamp_hits }
 "
         .to_string(),
+        [] if traced == 0 => "        Self { arena: [0.0; ARENA] }\n".to_string(),
         _ => format!(
             "        Self {{
             arena: [0.0; ARENA], // as everything
-            clamp_hits: 0,
-{no_trace}{}        }}
+{no_hits}{no_trace}{}        }}
 ",
             each(&|at, _, len| format!(
                 "            state_{at}: [0.0; {len}],\n            next_{at}: [0.0; {len}],\n"
@@ -190,9 +198,7 @@ pub const ARENA: usize = {arena};
 pub struct Workspace {{
     /// Intermediate values.
     pub arena: [f32; ARENA],
-    /// Log-variances that the last `encode` clamped.
-    pub clamp_hits: u32,
-{trace}{fields}}}
+{hits}{trace}{fields}}}
 
 impl Workspace {{
     /// Zeros.
