@@ -17,7 +17,7 @@
 //! `kernels` know nothing of probability, `infer` touches no bytes, and randomness enters only as an
 //! `eps` argument or a [`noise::NoiseSource`]. Nothing here allocates, recurses or panics.
 //!
-//! Float results are bit-exact between the desktop and M3, M4F, M7 and M33: one evaluation order,
+//! Float results are bit-exact between the desktop and M3, M4F, M7, M33 and M55: one evaluation order,
 //! no fused multiply-add, `libm` functions. The feature `fast-math` gives that up.
 #![cfg_attr(not(test), no_std)]
 #![warn(missing_docs)]
