@@ -11,6 +11,7 @@ pub mod basis;
 pub mod compare;
 pub mod layers;
 mod on_device;
+mod places;
 mod report;
 pub mod target;
 pub mod tolerance;
