@@ -238,6 +238,50 @@ fn two_posteriors_are_told_apart_by_their_names() {
     undecided(&named(["mean_a", "logvar_b", "mean_c", "logvar_d"]).init(), &["candidates"]);
 }
 
+/// `p`, `q` from a draw of `a`, `b`, beside what the graph gives besides.
+fn hierarchy(p: &str, q: &str, z: i64) -> Onnx {
+    Onnx::new()
+        .input("e", 3)
+        .constant("half", &[], &[0.5])
+        .linear("mu1", "x", 4, 3)
+        .linear("logvar1", "x", 4, 3)
+        .node("d", "Mul", "half logvar1")
+        .node("s", "Exp", "d")
+        .node("n", "Mul", "e s")
+        .node("z1", "Add", "n mu1")
+        .linear(p, "z1", 3, z)
+        .linear(q, "z1", 3, z)
+        .outputs(&[("mu1", 3), ("logvar1", 3), ("z1", 3), (p, z), (q, z)])
+}
+
+#[test]
+fn the_last_posterior_of_a_hierarchy_needs_no_draw() {
+    proposed(
+        hierarchy("mu2", "logvar2", 2).init(),
+        &[
+            "[[latent]]",
+            "mean = \"mu1\"",
+            "mean = \"mu2\"",
+            "spread = { output = \"logvar2\", head = \"logvar\" }",
+            "no role for its outputs [\"z1\"]",
+        ],
+    );
+    for (p, q, second) in [("p", "q", "p"), ("mean_a", "logvar_a", "mean_a")] {
+        undecided(
+            &hierarchy(p, q, 2).init(),
+            &[
+                "[encoder] mean = \"mu1\"",
+                "[[latent]] mean = \"mu1\"",
+                &format!("[[latent]] mean = \"{second}\""),
+                "decide",
+            ],
+        );
+    }
+    // As large as the observation: what a decoder gives.
+    let decoded = hierarchy("x_mean", "x_logvar", 4).init();
+    proposed(decoded, &["[encoder]", "no role for its outputs [\"z1\", \"x_mean\", \"x_logvar\"]"]);
+}
+
 #[test]
 fn further_inputs_are_conditions_states_or_a_question() {
     let further = |name: &str| {
