@@ -408,6 +408,83 @@ fn a_spread_that_is_never_negative_is_no_logarithm() {
     }
 }
 
+/// `a` of either sign, and `s` made of `b` by these nodes, as outputs; inspected with `s` as the mean.
+fn swapped(name: &str, mean: &str, head: &str) -> Outcome {
+    let graph = Onnx::new()
+        .constant("low", &[], &[-6.0])
+        .constant("high", &[], &[2.0])
+        .constant("small", &[], &[1e-3])
+        .linear("a", "x", 4, 2)
+        .linear("b", "x", 4, 2)
+        .node("e", "Exp", "b")
+        .node("k", "Softplus", "b")
+        .input("noise", 2);
+    let graph = match name {
+        "exp" => graph.node(mean, "Exp", "b"),
+        "softplus" => graph.node(mean, "Add", "k small"),
+        "root" => graph.node(mean, "Sqrt", "e"),
+        "clipped" => graph.node(mean, "Clip", "b low high"),
+        "relu" => graph.node(mean, "Relu", "b"),
+        "free" => graph.node(mean, "Neg", "b"),
+        "both_clipped" => graph.node(mean, "Clip", "b low high").node("c", "Clip", "a low high"),
+        "drawn" => graph
+            .node(mean, "Exp", "b")
+            .node("t", "Exp", "a")
+            .node("u", "Mul", "noise t")
+            .node("z", "Add", &format!("u {mean}")),
+        other => panic!("{other}"),
+    };
+    let spread = if name == "both_clipped" { "c" } else { "a" };
+    let mut outputs = vec![(spread, 2), (mean, 2)];
+    outputs.extend((name == "drawn").then_some(("z", 2)));
+    let (_folder, path) = graph.outputs(&outputs).write();
+    elbow_line(&format!("inspect {{}} --mean {mean} --spread {spread}:{head}"), &[&path])
+}
+
+#[test]
+fn a_mean_made_like_a_spread_beside_a_free_spread_has_changed_places() {
+    for (name, cure) in [
+        ("exp", "head sigma or var"),
+        ("softplus", "head sigma or var"),
+        ("root", "head sigma or var"),
+        ("clipped", "head logvar or log_sigma"),
+    ] {
+        for head in ["logvar", "softplus_sigma"] {
+            let refused = swapped(name, "s", head);
+            assert_eq!(refused.code, 2, "{name}: {}", refused.stdout);
+            for part in
+                ["changed places", "declare \"a\" as the mean and \"s\" as the spread", cure]
+            {
+                assert!(refused.stderr.contains(part), "{name}: no {part:?} in {}", refused.stderr);
+            }
+        }
+        swapped(name, "z_mean", "logvar").done(); // its name says that it is
+    }
+    for name in ["relu", "free", "both_clipped"] {
+        swapped(name, "s", "logvar").done();
+    }
+    swapped("drawn", "s", "log_sigma").done();
+}
+
+#[test]
+fn the_sample_of_the_graph_is_no_head() {
+    let names = [("z", 2), ("a", 2), ("b", 2)];
+    let (_folder, path) = sampling(&names).write();
+    for (mean, spread, key) in [("z", "b", "encoder.mean"), ("a", "z", "encoder.spread")] {
+        let line = format!("inspect {{}} --mean {mean} --spread {spread}:logvar");
+        let refused = elbow_line(&line, &[&path]);
+        assert_eq!(refused.code, 2, "{}", refused.stdout);
+        let parts = ["\"z\" is the sample", "declare \"a\" as the mean and \"b\"", "logvar", key];
+        for part in parts {
+            assert!(refused.stderr.contains(part), "no {part:?} in {}", refused.stderr);
+        }
+    }
+    elbow_line("inspect {} --mean a --spread b:logvar", &[&path]).done();
+    let (_folder, path) = sampling(&[("z", 2), ("b", 2)]).write();
+    let refused = elbow_line("inspect {} --mean z --spread b:logvar", &[&path]);
+    assert!(refused.stderr.contains("export mean and spread"), "{}", refused.stderr);
+}
+
 /// Spreads of either sign are no standard deviations, and what is not known is nobody's fault.
 #[test]
 fn a_spread_of_either_sign_is_no_standard_deviation() {
