@@ -162,7 +162,11 @@ pub(super) fn workspace(
         Self { arena, clamp_hits }
 "
         .to_string(),
-        [] if traced == 0 => "        Self { arena: [0.0; ARENA] }\n".to_string(),
+        [] if traced == 0 => {
+            "        let arena = [0.0; ARENA];
+        Self { arena }
+".to_string()
+        }
         _ => format!(
             "        Self {{
             arena: [0.0; ARENA], // as everything
