@@ -206,6 +206,14 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
     }
 }
 
+impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: usize> Default
+    for Source<WEIGHTS, WORDS, ROWS, INPUTS>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Biases, and ratios by which outputs use their range: products have a deviation of about
 /// 73 * 74 * sqrt(patch), half of that behind a ReLU.
 fn draw(l: &Layer, first: bool, words: &mut Words, biases: &mut [i32], outputs: &mut [[i32; 2]]) {
