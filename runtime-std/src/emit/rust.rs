@@ -162,11 +162,10 @@ pub(super) fn workspace(
         Self { arena, clamp_hits }
 "
         .to_string(),
-        [] if traced == 0 => {
-            "        let arena = [0.0; ARENA];
+        [] if traced == 0 => "        let arena = [0.0; ARENA];
         Self { arena }
-".to_string()
-        }
+"
+        .to_string(),
         _ => format!(
             "        Self {{
             arena: [0.0; ARENA], // as everything

@@ -8,9 +8,9 @@ use elbow::rows::run_twin_in_sequence;
 use elbow::twin::{Twin, score};
 use elbow_core::distributions::standard_log_prob;
 use elbow_tests::fixtures::{path, rows};
-use elbow_tests::{integers, models};
 use elbow_tests::models::{by_name, given, split};
 use elbow_tests::random::Random;
+use elbow_tests::{integers, models};
 use std::path::Path;
 use std::process::Command;
 

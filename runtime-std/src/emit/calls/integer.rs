@@ -63,8 +63,7 @@ impl Calls {
             } => {
                 let name = format!("{shape}_RULE");
                 let rule = self.integer_constant("Requantize", &name, &rule_fields(rule));
-                let multipliers =
-                    self.table(&format!("{shape}_MULTIPLIERS"), "i32", multipliers);
+                let multipliers = self.table(&format!("{shape}_MULTIPLIERS"), "i32", multipliers);
                 let shape = self.constant("PoolShape", shape, &pool_shape(s));
                 let (zero, count_pads) = (zero_point.to_string(), count_pads.to_string());
                 let (x, y) = (read(x, *element), write(y, *element));

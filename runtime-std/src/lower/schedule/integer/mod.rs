@@ -168,5 +168,5 @@ fn compact(order: Order, back: bool) -> Spread {
         }
     };
     let (from, to) = if back { (held, graph) } else { (graph, held) };
-    Spread { dims, from, from_start: 0, to, to_start: 0, len: order.len() }
+    Spread { dims, from, from_start: 0, to, to_start: 0, len: order.len() }.merged()
 }

@@ -70,6 +70,7 @@ impl Padded {
             to_start: self.pads[0] * row + self.pads[1] * self.pitch,
             len: self.len(),
         }
+        .merged()
     }
 }
 
