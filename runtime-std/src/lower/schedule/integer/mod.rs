@@ -38,9 +38,7 @@ impl<'g> Scheduler<'g> {
             return self.integer_layer(node, integers, &layer, own).map(|()| true);
         }
         match integers.formats.get(name) {
-            Some(format) if !integers.rounded.contains(name) => {
-                self.between(node, *format, integers.width)
-            }
+            Some(format) => self.between(node, *format, integers.width),
             _ => Ok(false),
         }
     }
@@ -142,19 +140,6 @@ impl<'g> Scheduler<'g> {
             }
         }
         Ok(())
-    }
-
-    /// Rounds a value that float kernels gave, where every reader is to see it rounded.
-    pub(super) fn round(&mut self, node: &Node) {
-        let Some(integers) = self.integers else { return };
-        let name = &self.graph.values[node.output].name;
-        let format = integers.formats.get(name).filter(|_| integers.rounded.contains(name));
-        if let Some(format) = format
-            && self.stored[node.output].is_none()
-        {
-            self.stored(node, node.output, *format, integers.width);
-            self.tensors[node.output] = None;
-        }
     }
 }
 
