@@ -1,14 +1,10 @@
-//! Elbow's own image, `firmware/bench`, which computes each workload in a module of its own. It also
-//! holds the plain loops that Elbow's integers are compared with.
+//! Elbow's own image, `firmware/bench`, which computes every workload. It also holds the plain loops that Elbow's integers are compared with.
 
 use crate::table::{ELBOW, RUST};
-use crate::{Contestant, Error, Image, Workload, fetch};
+use crate::{Contestant, Error, Image, Numbers, Workload, fetch};
 use elbow_emulator::Machine;
 use elbow_toolchain::{Build, Compiler, build_firmware};
 use std::path::{Path, PathBuf};
-
-/// The workloads that Elbow computes in `firmware/bench`. A new one is added here.
-const WORKS: [&str; 1] = ["W2-f32"];
 
 /// A contestant of `firmware/bench`.
 #[derive(Debug)]
@@ -21,11 +17,11 @@ pub(crate) struct Firmware {
 
 /// Elbow.
 pub(crate) const OURS: Firmware =
-    Firmware { name: ELBOW, prefix: "", computes: |work| WORKS.contains(&work.name) };
+    Firmware { name: ELBOW, prefix: "", computes: |_| true };
 
 /// Plain loops in Rust, with Elbow's rounding rule.
 pub(crate) const PLAIN: Firmware =
-    Firmware { name: RUST, prefix: "plain/", computes: |work| !work.is_f32 };
+    Firmware { name: RUST, prefix: "plain/", computes: |work| work.numbers == Numbers::Int8 };
 
 /// Compiler target and features of a core; features differ in memory and in kernels only, so that
 /// cores with one target share one build of `core`.

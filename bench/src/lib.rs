@@ -35,7 +35,7 @@ pub use elbow::elbow_image;
 pub use elbow_toolchain::Error;
 pub use gcc::missing_gcc;
 pub use table::{Row, Table};
-pub use workloads::{WORKLOADS, Workload, workload};
+pub use workloads::{Numbers, WORKLOADS, Workload, workload};
 
 use elbow_emulator::{Look, MACHINES, Machine, Meter};
 use std::path::PathBuf;
@@ -105,6 +105,6 @@ fn names(works: &[&Workload]) -> String {
 /// Soft floats take tens of millions of instructions: a few turns are exact enough, and a log of
 /// their blocks would take minutes.
 fn look(work: &Workload, machine: &Machine) -> Look {
-    let soft = work.is_f32 && ["m0", "m3"].contains(&machine.core);
+    let soft = work.numbers == Numbers::Float && ["m0", "m3"].contains(&machine.core);
     if soft { Look { turns: 4, blocks: false, ..Look::default() } } else { Look::default() }
 }

@@ -1,7 +1,7 @@
 //! What was measured, and the figures to beat.
 
 use crate::published::published;
-use crate::{Error, WORKLOADS, Workload};
+use crate::{Error, Numbers, WORKLOADS, Workload};
 use elbow_emulator::{MACHINES, Measured};
 use std::fmt::{self, Display, Formatter};
 
@@ -45,9 +45,10 @@ pub struct ToBeat {
 impl Table {
     /// What the best peer takes: of this run, and for integers of a newer CMSIS-NN.
     pub fn to_beat(&self, core: &str, work: &Workload) -> ToBeat {
-        let peers = self.rows_of(core, work).filter(|row| row.who != ELBOW);
+        let peers = self.rows.iter().filter(|row| row.core == core && row.who != ELBOW);
+        let peers = peers.filter(|row| row.work.name == work.rival());
         let measured = peers.map(|row| (Some(row.measured.instructions), row.measured.cycles));
-        let newer = published(core, work.name).map(|p| (Some(p.instructions), p.cycles));
+        let newer = published(core, work.rival()).map(|p| (Some(p.instructions), p.cycles));
         let all: Vec<_> = measured.chain(newer).collect();
         ToBeat {
             instructions: all.iter().filter_map(|figure| figure.0).min(),
@@ -59,7 +60,7 @@ impl Table {
     /// once, the others twice, as TFLite does.
     pub(crate) fn agrees(&self) -> Result<(), Error> {
         let once = |row: &Row| [ELBOW, RUST].contains(&row.who);
-        for work in WORKLOADS.iter().filter(|work| !work.is_f32) {
+        for work in WORKLOADS.iter().filter(|work| work.numbers != Numbers::Float) {
             for rounds_once in [false, true] {
                 let alike = |row: &&Row| row.work == work && once(row) == rounds_once;
                 let rows = self.rows.iter().filter(alike);

@@ -32,7 +32,8 @@ impl Random {
         for value in values {
             let word = self.word();
             let plain = (word >> 8) as f32 / (1 << 23) as f32 - 1.0;
-            *value = if self.odd && word % 16 == 0 { odd(word >> 4, plain) } else { plain };
+            *value =
+                if self.odd && word.is_multiple_of(16) { odd(word >> 4, plain) } else { plain };
         }
     }
 }
