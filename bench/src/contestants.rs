@@ -22,6 +22,11 @@ pub trait Contestant {
         works: &[&'static Workload],
     ) -> Result<Vec<Image>, Error>;
 
+    /// The function that is an inference of a workload, where its code is to be measured.
+    fn function(&self, _: &Workload) -> Option<String> {
+        None
+    }
+
     /// Version, compiler and flags.
     fn note(&self) -> String;
 }

@@ -1,14 +1,10 @@
-//! Elbow's own image, `firmware/bench`, which computes each workload in a module of its own. It also
-//! holds the plain loops that Elbow's integers are compared with.
+//! Elbow's own image, `firmware/bench`, which computes every workload. It also holds the plain loops that Elbow's integers are compared with.
 
 use crate::table::{ELBOW, RUST};
-use crate::{Contestant, Error, Image, Workload, fetch};
+use crate::{Contestant, Error, Image, Numbers, Workload, fetch};
 use elbow_emulator::Machine;
 use elbow_toolchain::{Build, Compiler, build_firmware};
 use std::path::{Path, PathBuf};
-
-/// The workloads that Elbow computes in `firmware/bench`. A new one is added here.
-const WORKS: [&str; 1] = ["W2-f32"];
 
 /// A contestant of `firmware/bench`.
 #[derive(Debug)]
@@ -17,15 +13,39 @@ pub(crate) struct Firmware {
     /// What is in front of a workload's name on the command line.
     prefix: &'static str,
     computes: fn(&Workload) -> bool,
+    /// The type of a workload.
+    of: fn(&Workload) -> Option<&'static str>,
 }
 
+/// Workloads by the types that compute them, as the linker knows them.
+const TYPES: [(&str, &str); 10] = [
+    ("W1-128", "int8::Integer<elbow_kernels::workloads::w1::W1<128, 16384, 4096>>"),
+    ("W1-640", "int8::Integer<elbow_kernels::workloads::w1::W1<640, 81920, 20480>>"),
+    ("W2", "int8::Integer<elbow_kernels::workloads::w2::W2>"),
+    ("W3", "int8::Integer<elbow_kernels::workloads::w3::W3>"),
+    ("W4", "int8::Integer<elbow_kernels::workloads::w4::W4>"),
+    ("W4-depthwise", "int8::Integer<elbow_kernels::workloads::w4_parts::W4Depthwise>"),
+    ("W4-pointwise", "int8::Integer<elbow_kernels::workloads::w4_parts::W4Pointwise>"),
+    ("W2-int8x16", "int8::Integer<elbow_kernels::workloads::w2_wide::W2Wide>"),
+    ("W2-f32", "w2_f32::W2"),
+    ("W3-f32", "w3_f32::W3"),
+];
+
 /// Elbow.
-pub(crate) const OURS: Firmware =
-    Firmware { name: ELBOW, prefix: "", computes: |work| WORKS.contains(&work.name) };
+pub(crate) const OURS: Firmware = Firmware {
+    name: ELBOW,
+    prefix: "",
+    computes: |_| true,
+    of: |work| TYPES.iter().find(|of| of.0 == work.name).map(|of| of.1),
+};
 
 /// Plain loops in Rust, with Elbow's rounding rule.
-pub(crate) const PLAIN: Firmware =
-    Firmware { name: RUST, prefix: "plain/", computes: |work| !work.is_f32 };
+pub(crate) const PLAIN: Firmware = Firmware {
+    name: RUST,
+    prefix: "plain/",
+    computes: |work| work.numbers == Numbers::Int8,
+    of: |_| None,
+};
 
 /// Compiler target and features of a core; features differ in memory and in kernels only, so that
 /// cores with one target share one build of `core`.
@@ -55,6 +75,11 @@ impl Contestant for Firmware {
             return Ok(Vec::new());
         }
         Ok(vec![Image { path: elbow_image(machine)?, prefix: self.prefix, works }])
+    }
+
+    fn function(&self, work: &Workload) -> Option<String> {
+        let of = (self.of)(work)?;
+        Some(format!("<bench::{of} as bench::harness::Work>::run"))
     }
 
     fn note(&self) -> String {

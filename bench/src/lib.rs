@@ -6,11 +6,13 @@
 //! | `contestants` | who computes it: the table where a new one is added |
 //! | `peers` | images of the peers, in C, each with its own loops or a library's |
 //! | `elbow` | the image of `firmware/bench` |
+//! | `acceptance` | what Elbow must reach |
 //! | `counts` | what Elbow took when it was last accepted: `counts.txt` |
 //! | `fetch` | libraries from the package registries, into `target/peers` |
 //! | `gcc` | the C compiler, and its flags per core |
-//! | `published` | figures that were measured once with newer sources than a registry has |
+//! | `published` | the best figures of peers, measured once |
 //! | `table` | rows, the figures to beat, Markdown |
+//! | `readme` | the Markdown in `README.md` |
 //!
 //! `c/` holds the peers' harness. Every image makes weights and input from one seed, runs the
 //! kernel, and compares the output with a plain reference before it says `PASS`; see
@@ -19,6 +21,7 @@
 //! A member of the workspace, so that format, lints and tests cover it; nothing that is shipped
 //! depends on it. `cargo xtask bench` runs it.
 
+mod acceptance;
 mod contestants;
 mod counts;
 mod elbow;
@@ -26,19 +29,22 @@ mod fetch;
 mod gcc;
 mod peers;
 pub mod published;
+mod readme;
 mod table;
 mod workloads;
 
+pub use acceptance::{Figure, Verdict, demanded, verdicts};
 pub use contestants::{Contestant, Image, contestants};
 pub use counts::Counts;
 pub use elbow::elbow_image;
 pub use elbow_toolchain::Error;
 pub use gcc::missing_gcc;
+pub use readme::write;
 pub use table::{Row, Table};
-pub use workloads::{WORKLOADS, Workload, workload};
+pub use workloads::{Numbers, WORKLOADS, Workload, workload};
 
-use elbow_emulator::{Look, MACHINES, Machine, Meter};
-use std::path::PathBuf;
+use elbow_emulator::{Image as Functions, Look, MACHINES, Machine, Meter};
+use std::path::{Path, PathBuf};
 
 /// The cores that are measured.
 pub const CORES: [&str; 6] = ["m0", "m3", "m4", "m7", "m33", "m55"];
@@ -89,13 +95,25 @@ fn rows(
     for image in contestant.images(machine, &works)? {
         eprintln!("{} on {}: {}", contestant.name(), machine.core, names(&image.works));
         let meter = Meter::new(machine, &image.path)?;
+        let functions = functions(&image.path)?;
         for work in image.works {
             let measured =
                 meter.measure(&format!("{}{}", image.prefix, work.name), &look(work, machine))?;
-            rows.push(Row { core: machine.core, work, who: contestant.name(), measured });
+            let code_bytes = contestant.function(work).map(|name| functions.footprint(&name));
+            let code_bytes = code_bytes.transpose()?;
+            // Calls through pointers would hide code, and leave the stack without a bound.
+            let code_bytes = code_bytes.and_then(|f| f.stack_bytes.map(|_| f.code_bytes));
+            let (core, who) = (machine.core, contestant.name());
+            rows.push(Row { core, work, who, measured, code_bytes });
         }
     }
     Ok(rows)
+}
+
+fn functions(image: &Path) -> Result<Functions, Error> {
+    let failed = |error| Error::new(format!("{}: {error}", image.display()));
+    Functions::parse(&std::fs::read(image).map_err(|error| failed(error.to_string()))?)
+        .map_err(|error| failed(error.to_string()))
 }
 
 fn names(works: &[&Workload]) -> String {
@@ -105,6 +123,6 @@ fn names(works: &[&Workload]) -> String {
 /// Soft floats take tens of millions of instructions: a few turns are exact enough, and a log of
 /// their blocks would take minutes.
 fn look(work: &Workload, machine: &Machine) -> Look {
-    let soft = work.is_f32 && ["m0", "m3"].contains(&machine.core);
+    let soft = work.numbers == Numbers::Float && ["m0", "m3"].contains(&machine.core);
     if soft { Look { turns: 4, blocks: false, ..Look::default() } } else { Look::default() }
 }

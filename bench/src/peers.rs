@@ -1,7 +1,7 @@
 //! The peers: sources, and what they can compute.
 
 use crate::gcc::{self, Sources};
-use crate::{Contestant, Error, Image, Workload, fetch};
+use crate::{Contestant, Error, Image, Numbers, Workload, fetch};
 use elbow_emulator::Machine;
 use std::path::{Path, PathBuf};
 
@@ -50,11 +50,10 @@ impl Source {
     /// Whether it has kernels for a workload.
     fn computes(&self, work: &Workload) -> bool {
         match self.kind {
-            Kind::CmsisNn => !work.is_f32,
-            Kind::Plain(_, None) => true,
-            Kind::Plain(_, Some(_)) => work.is_f32,
+            Kind::CmsisNn => work.numbers == Numbers::Int8,
+            Kind::Plain(_, None) => work.numbers != Numbers::Int8x16,
+            Kind::Plain(_, Some(_)) | Kind::Emx => work.numbers == Numbers::Float,
             Kind::Emlearn => work.name == "W2-f32",
-            Kind::Emx => work.is_f32,
         }
     }
 }

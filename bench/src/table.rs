@@ -1,7 +1,8 @@
 //! What was measured, and the figures to beat.
 
+use crate::acceptance::verdicts;
 use crate::published::published;
-use crate::{Error, WORKLOADS, Workload};
+use crate::{Error, Numbers, WORKLOADS, Workload};
 use elbow_emulator::{MACHINES, Measured};
 use std::fmt::{self, Display, Formatter};
 
@@ -22,6 +23,8 @@ pub struct Row {
     pub who: &'static str,
     /// Its figures.
     pub measured: Measured,
+    /// Bytes of its machine code and of the constants that it names, where they are known.
+    pub code_bytes: Option<u32>,
 }
 
 /// All rows of a run. Prints as Markdown.
@@ -45,9 +48,10 @@ pub struct ToBeat {
 impl Table {
     /// What the best peer takes: of this run, and for integers of a newer CMSIS-NN.
     pub fn to_beat(&self, core: &str, work: &Workload) -> ToBeat {
-        let peers = self.rows_of(core, work).filter(|row| row.who != ELBOW);
+        let peers = self.rows.iter().filter(|row| row.core == core && row.who != ELBOW);
+        let peers = peers.filter(|row| row.work.name == work.rival());
         let measured = peers.map(|row| (Some(row.measured.instructions), row.measured.cycles));
-        let newer = published(core, work.name).map(|p| (Some(p.instructions), p.cycles));
+        let newer = published(core, work.rival()).map(|p| (Some(p.instructions), p.cycles));
         let all: Vec<_> = measured.chain(newer).collect();
         ToBeat {
             instructions: all.iter().filter_map(|figure| figure.0).min(),
@@ -59,7 +63,7 @@ impl Table {
     /// once, the others twice, as TFLite does.
     pub(crate) fn agrees(&self) -> Result<(), Error> {
         let once = |row: &Row| [ELBOW, RUST].contains(&row.who);
-        for work in WORKLOADS.iter().filter(|work| !work.is_f32) {
+        for work in WORKLOADS.iter().filter(|work| work.numbers != Numbers::Float) {
             for rounds_once in [false, true] {
                 let alike = |row: &&Row| row.work == work && once(row) == rounds_once;
                 let rows = self.rows.iter().filter(alike);
@@ -78,19 +82,29 @@ impl Table {
     }
 
     fn write_core(&self, f: &mut Formatter<'_>, core: &str) -> fmt::Result {
-        writeln!(f, "\n| {core} | who | instructions | per MAC | cycles (estimate) | output |")?;
-        writeln!(f, "|---|---|---:|---:|---:|---|")?;
+        writeln!(
+            f,
+            "\n| {core} | who | instructions | per MAC | cycles (estimate) | code bytes | output |"
+        )?;
+        writeln!(f, "|---|---|---:|---:|---:|---:|---|")?;
         for work in &WORKLOADS {
             for row in self.rows_of(core, work) {
                 write_row(f, work, row.who, row.measured.instructions, row.measured.cycles)?;
-                writeln!(f, " {} |", row.measured.check)?;
+                let code = row.code_bytes.map_or_else(String::new, |bytes| thousands(bytes.into()));
+                writeln!(f, " {code} | {} |", row.measured.check)?;
             }
             if let Some(p) = published(core, work.name).filter(|_| self.has(core, work)) {
                 write_row(f, work, "CMSIS-NN of July 2026", p.instructions, p.cycles)?;
-                writeln!(f, " |")?;
+                writeln!(f, " | |")?;
             }
         }
         Ok(())
+    }
+
+    /// The rows of a core.
+    pub(crate) fn of_core(&self, core: &str) -> Self {
+        let rows = self.rows.iter().filter(|row| row.core == core).cloned().collect();
+        Self { rows, notes: self.notes.clone() }
     }
 
     /// Elbow against the best peer, where both are known.
@@ -105,11 +119,25 @@ impl Table {
         writeln!(f, "|---|---|---:|---:|")?;
         for row in self.rows.iter().filter(|row| row.who == ELBOW) {
             let best = self.to_beat(row.core, row.work);
+            if best == ToBeat::default() {
+                continue;
+            }
             let instructions = ratio(best.instructions, Some(row.measured.instructions));
             let cycles = ratio(best.cycles, row.measured.cycles);
             writeln!(f, "| {} | {} | {instructions} | {cycles} |", row.core, row.work.name)?;
         }
         Ok(())
+    }
+
+    /// What Elbow must reach.
+    fn write_verdicts(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let verdicts = verdicts(self);
+        if verdicts.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\n| core | workload | figure | best peer | must | aim | Elbow | |")?;
+        writeln!(f, "|---|---|---|---:|---:|---:|---:|---|")?;
+        verdicts.iter().try_for_each(|verdict| writeln!(f, "{verdict}"))
     }
 
     fn has(&self, core: &str, work: &Workload) -> bool {
@@ -125,9 +153,11 @@ impl Display for Table {
             }
         }
         self.write_ratios(f)?;
+        self.write_verdicts(f)?;
         writeln!(f)?;
-        for machine in MACHINES.iter().filter_map(|m| Some((m.core, m.timing?.source))) {
-            writeln!(f, "- cycles on {}: estimate from {}, no wait states", machine.0, machine.1)?;
+        let timed = MACHINES.iter().filter_map(|m| Some((m.core, m.timing?.source)));
+        for (core, source) in timed.filter(|timed| self.rows.iter().any(|r| r.core == timed.0)) {
+            writeln!(f, "- cycles on {core}: estimate from {source}, no wait states")?;
         }
         self.notes.iter().try_for_each(|note| writeln!(f, "- {note}"))
     }
@@ -153,7 +183,7 @@ fn ratio(peer: Option<u64>, ours: Option<u64>) -> String {
 }
 
 /// A number with a comma every three digits.
-fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
     let groups = rest.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group));
@@ -168,7 +198,13 @@ mod tests {
     fn row(who: &'static str, instructions: u64, cycles: Option<u64>, check: &str) -> Row {
         let work = workload("W2").expect("a workload");
         let check = check.to_owned();
-        Row { core: "m4", work, who, measured: Measured { instructions, cycles, check } }
+        Row {
+            core: "m4",
+            work,
+            who,
+            measured: Measured { instructions, cycles, check },
+            code_bytes: None,
+        }
     }
 
     fn table(rows: Vec<Row>) -> Table {
@@ -206,7 +242,10 @@ mod tests {
     #[test]
     fn figures_are_printed_with_their_share_per_product() {
         let text = table(vec![row("peer", 264_192, Some(1_234_567), "88f83776")]).to_string();
-        assert!(text.contains("| W2 | peer | 264,192 | 1.000 | 1,234,567 | 88f83776 |"), "{text}");
+        assert!(
+            text.contains("| W2 | peer | 264,192 | 1.000 | 1,234,567 |  | 88f83776 |"),
+            "{text}"
+        );
         assert!(text.contains("| W2 | CMSIS-NN of July 2026 | 579,640 |"), "{text}");
     }
 }

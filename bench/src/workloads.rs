@@ -9,28 +9,51 @@ pub struct Workload {
     pub what: &'static str,
     /// Multiply-accumulates of one inference, padding included.
     pub macs: u64,
-    /// Whether it computes in f32 rather than in int8.
-    pub is_f32: bool,
+    /// What it computes in.
+    pub numbers: Numbers,
 }
 
-const fn int8(name: &'static str, what: &'static str, macs: u64) -> Workload {
-    Workload { name, what, macs, is_f32: false }
+/// Weights and activations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// 8 bits both.
+    Int8,
+    /// 8 bits and 16: Elbow's alone.
+    Int8x16,
+    /// Floats.
+    Float,
+}
+
+impl Workload {
+    /// The workload whose peers this one is held against: CMSIS-NN's int8 where a peer has nothing as
+    /// precise.
+    pub fn rival(&self) -> &str {
+        match self.numbers {
+            Numbers::Int8x16 => self.name.strip_suffix("-int8x16").unwrap_or(self.name),
+            Numbers::Int8 | Numbers::Float => self.name,
+        }
+    }
+}
+
+const fn work(name: &'static str, what: &'static str, macs: u64, numbers: Numbers) -> Workload {
+    Workload { name, what, macs, numbers }
 }
 
 const MLP: &str = "640-128-128-128-128-8-128-128-128-128-640";
 const CONV: &str = "128x6, conv k5 s2 16, conv k5 s2 32, conv k3 s2 32, dense 64, dense 16";
 
 /// All of them.
-pub const WORKLOADS: [Workload; 9] = [
-    int8("W1-128", "dense 128 to 128", 16_384),
-    int8("W1-640", "dense 640 to 128", 81_920),
-    int8("W2", MLP, 264_192),
-    int8("W3", CONV, 195_584),
-    int8("W4", "25x5x64, depthwise 3x3, pointwise to 64", 584_000),
-    int8("W4-depthwise", "the first layer of W4", 72_000),
-    int8("W4-pointwise", "the second layer of W4", 512_000),
-    Workload { name: "W2-f32", what: MLP, macs: 264_192, is_f32: true },
-    Workload { name: "W3-f32", what: CONV, macs: 195_584, is_f32: true },
+pub const WORKLOADS: [Workload; 10] = [
+    work("W1-128", "dense 128 to 128", 16_384, Numbers::Int8),
+    work("W1-640", "dense 640 to 128", 81_920, Numbers::Int8),
+    work("W2", MLP, 264_192, Numbers::Int8),
+    work("W3", CONV, 195_584, Numbers::Int8),
+    work("W4", "25x5x64, depthwise 3x3, pointwise to 64", 584_000, Numbers::Int8),
+    work("W4-depthwise", "the first layer of W4", 72_000, Numbers::Int8),
+    work("W4-pointwise", "the second layer of W4", 512_000, Numbers::Int8),
+    work("W2-int8x16", MLP, 264_192, Numbers::Int8x16),
+    work("W2-f32", MLP, 264_192, Numbers::Float),
+    work("W3-f32", CONV, 195_584, Numbers::Float),
 ];
 
 /// The workload of a name.

@@ -1,7 +1,18 @@
-//! Counting is right: a loop of known length, and Elbow's own counts as they were accepted.
+//! Counting is right: a loop of known length, Elbow's own counts as they were accepted, and none above
+//! what must be reached.
 
-use elbow_bench::{Counts, Options, bench, elbow_image};
+use elbow_bench::{Counts, Options, Table, bench, demanded, elbow_image, verdicts};
 use elbow_emulator::{Look, MACHINES, Meter};
+use std::sync::{LazyLock, Mutex};
+
+/// A build overwrites the image of the last one with the same target.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Elbow on every workload and core.
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let _alone = ONE_AT_A_TIME.lock();
+    bench(&Options::default()).expect("a table")
+});
 
 /// Instructions of the loop in `firmware/boards/bare`.
 const LOOP: u64 = 49_380;
@@ -11,6 +22,7 @@ const LOOP_CYCLES: u64 = 4 + 24_688 * 2 + 24_687 * 2;
 
 #[test]
 fn a_loop_of_known_length_is_read_back_exactly_on_every_core() {
+    let _alone = ONE_AT_A_TIME.lock();
     for machine in &MACHINES {
         let image = elbow_image(machine).expect("an image");
         let meter = Meter::new(machine, &image).expect("an empty turn");
@@ -25,7 +37,16 @@ fn a_loop_of_known_length_is_read_back_exactly_on_every_core() {
 
 #[test]
 fn elbow_takes_the_instructions_that_were_accepted() {
-    let table = bench(&Options::default()).expect("a table");
-    let differences = Counts::checked_in().expect("counts").differences(&Counts::of(&table));
+    let differences = Counts::checked_in().expect("counts").differences(&Counts::of(&TABLE));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn elbow_takes_no_more_than_it_must() {
+    let verdicts = verdicts(&TABLE);
+    assert_eq!(verdicts.len(), demanded(), "a figure for every limit: {verdicts:?}");
+    verdicts.iter().for_each(|verdict| println!("{verdict}"));
+    let missed: Vec<String> =
+        verdicts.iter().filter(|v| !v.holds()).map(ToString::to_string).collect();
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
 }

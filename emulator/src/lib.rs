@@ -7,6 +7,7 @@
 //! | `trace` | executed blocks between two markers, with their instructions |
 //! | `thumb` | the timing class of an instruction |
 //! | `timing` | the table of cycles per class, from Arm's manuals |
+//! | `image`, `effect` | code bytes and stack bound of an image's functions, before it runs |
 //! | `measure` | instructions and cycles of one piece of work, counted in two ways that must agree |
 //!
 //! An image may be in any language. Its protocol: the semihosting command line is `fw WORK N`; it
@@ -17,6 +18,8 @@
 //! A crate of its own: both the `elbow` command and `cargo xtask` measure, `elbow-toolchain` is
 //! about building, and neither needs what the other depends on.
 
+mod effect;
+mod image;
 mod machine;
 mod measure;
 mod run;
@@ -25,6 +28,7 @@ mod timing;
 mod trace;
 
 pub use elbow_toolchain::Error;
+pub use image::{Footprint, Image};
 pub use machine::{MACHINES, Machine, Memory, machine};
 pub use measure::{Look, Measured, Meter};
 pub use run::{Report, run};

@@ -111,10 +111,14 @@ fn amortized(text: &str, weights: &Path) -> String {
     )
 }
 
-/// Whether the workspace of a module keeps checksums of what its steps write.
+/// Whether the workspace of a module keeps checksums of what its steps write, or when they ended.
 fn traced(text: &str) -> &'static str {
-    let traced = text.lines().any(|line| line.starts_with("    pub trace: [u32; "));
-    if traced { "traced" } else { "untraced" }
+    let has = |field: &str| text.lines().any(|line| line.starts_with(field));
+    match () {
+        () if has("    pub now: fn() -> u32,") => "timed",
+        () if has("    pub trace: [u32; ") => "traced",
+        () => "untraced",
+    }
 }
 
 /// Conditions and noise among these parameters, each once, with their numbers.

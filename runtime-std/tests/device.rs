@@ -1,4 +1,4 @@
-//! The parity command on emulated boards, as a user calls it.
+//! The commands parity and bench on emulated boards, as a user calls them.
 
 mod common;
 
@@ -50,6 +50,49 @@ fn parity_passes_on_a_cortex_m3() {
 fn parity_passes_on_every_other_core() {
     for target in ["qemu-m0", "qemu-m7", "qemu-m33", "qemu-m55"] {
         passes(target, &["digits"]);
+    }
+}
+
+/// The report of `elbow bench` on the first row of a model.
+fn bench(model: &str, options: &str) -> Value {
+    let folder = repository(&format!("models/{model}"));
+    let (rows, firmware) = (folder.join("test.npy"), repository("firmware"));
+    let line = format!("bench {{}} --target qemu-m4 --input {{}} --firmware {{}} --json{options}");
+    elbow_line(&line, &[&folder, &rows, &firmware]).done().json()
+}
+
+#[test]
+fn bench_says_what_an_inference_takes_in_all_and_by_layer() {
+    let folder = repository("models/imu");
+    let (rows, firmware) = (folder.join("test.npy"), repository("firmware"));
+    let calibration = format!(" --precision int8x8 --calibration {}", rows.display());
+    let float = bench("imu", "");
+    let line = "parity {} --input {} --target qemu-m4 --firmware {} --rows 1 --json";
+    let parity = elbow_line(line, &[&folder, &rows, &firmware]).done().json();
+    for same in ["instructions_per_inference", "flash_bytes", "ram_bytes"] {
+        assert_eq!(float[same], parity[same], "{same}");
+    }
+    let integer = bench("imu", &calibration);
+    let taken = |report: &Value| report["instructions_per_inference"].as_u64().expect("a number");
+    assert!(taken(&integer) < taken(&float), "{integer}");
+    assert_eq!((&float["precision"], &integer["precision"]), (&"f32".into(), &"int8x8".into()));
+    // Three convolutions of stride 2 over 64, 32 and 16 values, and the dense layers.
+    let macs = 32 * 16 * 9 * 5 + 16 * 24 * 16 * 5 + 8 * 32 * 24 * 3 + 256 * 32 + 2 * 32 * 6;
+    for report in [&float, &integer] {
+        assert_eq!(report["macs"], macs, "{report}");
+        let each = report["instructions_per_mac"].as_f64().expect("a number");
+        assert!((each * f64::from(macs) - taken(report) as f64).abs() < 1e-6, "{report}");
+        assert!(report["cycles_estimate"].is_null(), "{report}");
+        assert_eq!(report["peers"], Value::Array(vec![]), "{report}");
+        let layers = report["layers"].as_array().expect("a list");
+        let sum = |key: &str| layers.iter().map(|layer| layer[key].as_u64()).sum::<Option<u64>>();
+        assert_eq!(sum("macs"), Some(macs as u64), "{report}");
+        // A tick is 40 instructions, and reading the clock takes some twenty.
+        let difference = sum("instructions").expect("numbers").abs_diff(taken(report));
+        assert!(difference <= 80 + 40 * layers.len() as u64, "{difference}: {report}");
+        for known in ["compiler", "flags"] {
+            assert!(report[known].as_str().is_some_and(|text| text.len() > 10), "{report}");
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The image draws ten thousand layers from seeds, runs each by the core's kernel and by the
 //! definition, compares every byte, and compares a digest of all with the host's, which the host's own
-//! test of `firmware/kernels` computes. Before that it checks whole workloads against plain loops, and
-//! behind it the float kernels, on shapes and values of their own, against plain sums.
+//! test of `firmware/kernels` computes. Behind it come the float kernels, on shapes and values of their
+//! own, against plain sums.
 
 use elbow_tests::fixtures::path;
 use elbow_tests::images::or_cure;

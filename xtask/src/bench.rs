@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 /// Measures, and prints the table.
 pub fn main(arguments: &[String]) -> ExitCode {
-    let (options, accepting) = match parse(arguments) {
+    let (options, then) = match parse(arguments) {
         Ok(parsed) => parsed,
         Err(message) => {
             eprintln!("{message}\n{USAGE}");
@@ -19,7 +19,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
         eprintln!("{error}");
         return ExitCode::from(LACKING);
     }
-    match elbow_bench::bench(&options).and_then(|table| finish(&table, accepting)) {
+    match elbow_bench::bench(&options).and_then(|table| finish(&table, then)) {
         Ok(differences) => {
             differences.iter().for_each(|line| eprintln!("{line}"));
             if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
@@ -31,11 +31,23 @@ pub fn main(arguments: &[String]) -> ExitCode {
     }
 }
 
+/// What is done with a table besides printing it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Then {
+    /// Elbow's counts are accepted.
+    accept: bool,
+    /// It goes into the documentation.
+    write: bool,
+}
+
 /// Prints the table, and accepts Elbow's counts or says how they differ from those accepted.
-fn finish(table: &Table, accepting: bool) -> Result<Vec<String>, Error> {
+fn finish(table: &Table, then: Then) -> Result<Vec<String>, Error> {
     println!("{table}");
+    if then.write {
+        elbow_bench::write(table)?;
+    }
     let counts = Counts::of(table);
-    if accepting {
+    if then.accept {
         return counts.accept().map(|()| Vec::new());
     }
     let accepted = Counts::checked_in()?;
@@ -45,9 +57,9 @@ fn finish(table: &Table, accepting: bool) -> Result<Vec<String>, Error> {
     Ok(accepted.differences(&counts))
 }
 
-/// What is asked for, and whether Elbow's counts are accepted.
-fn parse(arguments: &[String]) -> Result<(Options, bool), String> {
-    let (mut options, mut accepting) = (Options::default(), false);
+/// What is asked for, and what is done then.
+fn parse(arguments: &[String]) -> Result<(Options, Then), String> {
+    let (mut options, mut then) = (Options::default(), Then::default());
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         let mut value = || rest.next().ok_or_else(|| format!("{argument} what?"));
@@ -55,12 +67,13 @@ fn parse(arguments: &[String]) -> Result<(Options, bool), String> {
             "--target" => options.cores = list(value()?, |name| core(name).is_some())?,
             "--work" => options.works = list(value()?, |name| named(name).is_some())?,
             "--peers" => options.peers = true,
-            "--accept" => accepting = true,
+            "--accept" => then.accept = true,
+            "--write" => then.write = true,
             "--cmsis-nn" => options.cmsis_nn = Some(value()?.into()),
             other => return Err(format!("what is {other}?")),
         }
     }
-    Ok((options, accepting))
+    Ok((options, then))
 }
 
 fn core(name: &str) -> Option<&'static str> {

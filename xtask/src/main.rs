@@ -22,7 +22,8 @@ usage: cargo xtask COMMAND
   proof  only the images that link if no panic is reachable
   onnx   only ONNX's own node tests
   bench  instructions and estimated cycles of the workloads, as a table in Markdown:
-         [--target m0,m3,m4,m7,m33,m55] [--work W1-128,W2,...] [--peers] [--cmsis-nn CHECKOUT] [--accept]";
+         [--target m0,m3,m4,m7,m33,m55] [--work W1-128,W2,...] [--peers] [--cmsis-nn CHECKOUT]
+         [--accept] [--write]";
 
 const FAILED: u8 = 1;
 const USED_WRONGLY: u8 = 2;

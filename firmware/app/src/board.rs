@@ -13,6 +13,11 @@ pub trait Board {
     /// How often [`Measured::ticks`] ticks in a million instructions (or cycles).
     fn ticks_per_million(&self) -> u32;
 
+    /// A function that reads the counter of [`measure`](Self::measure); always zero where none can.
+    fn clock(&self) -> fn() -> u32 {
+        || 0
+    }
+
     /// Runs `work` once and measures it.
     fn measure<R>(&mut self, work: impl FnOnce() -> R) -> (R, Measured);
 

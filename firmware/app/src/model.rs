@@ -53,8 +53,12 @@ pub trait Model {
         0
     }
 
-    /// Checksums of what the steps of the last inference wrote; empty unless it was compiled for it.
+    /// Checksums of what the steps of the last inference wrote, or when they ended; empty unless it was
+    /// compiled for it.
     fn trace(&self) -> &[u32];
+
+    /// The clock that says when a step ended, if it was compiled for that.
+    fn set_clock(&mut self, _now: fn() -> u32) {}
 
     /// The part of the workspace that inference may overwrite.
     fn arena(&mut self) -> &mut [f32];

@@ -135,6 +135,7 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         let model = models.get(index).ok_or(Refusal::UnknownModel { models: M::COUNT })?;
         model.open()?;
         model.reset();
+        model.set_clock(board.clock());
         self.selected = Some(index);
         let described = model.describe();
         board.log(Event::Selected { model: index, kind: described.kind });

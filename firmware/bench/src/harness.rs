@@ -1,8 +1,8 @@
 //! Runs a workload between markers and says what it took; `elbow-emulator` reads both.
 
-use crate::values::{SEED, Values};
 use bare::{Ticks, known_loop, print};
 use core::hint::black_box;
+use elbow_kernels::workloads::{SEED, Values};
 
 /// A workload: everything but `run` happens before or after counting.
 pub trait Work {

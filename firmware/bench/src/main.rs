@@ -3,10 +3,9 @@
 //! | File | Does |
 //! |---|---|
 //! | `harness` | markers, ticks, checksum, the lines that the host reads |
-//! | `values` | the generator of weights and inputs, the same as the peers' (`bench/c/model.c`) |
-//! | `int8` | the int8 workloads: layers, values, the plain reference |
+//! | `int8` | the integer workloads of `firmware/kernels` |
 //! | `plain` | them in plain Rust, for comparison |
-//! | `w2_f32` | W2 in f32; every workload has such a file |
+//! | `w2_f32`, `w3_f32` | the float workloads |
 //!
 //! A new workload is a type with the trait `Work`, a line in `main` below, and its name in the
 //! list of `bench/src/elbow.rs`.
@@ -16,35 +15,49 @@
 mod harness;
 mod int8;
 mod plain;
-mod values;
 mod w2_f32;
+mod w3_f32;
 
 use bare::{CommandLine, exit};
-use harness::{Empty, Harness, Loop};
+use elbow_kernels::workloads::{W1, W2, W2Wide, W3, W4, W4Depthwise, W4Pointwise};
+use harness::{Empty, Harness, Loop, Work};
+use int8::Integer;
 use plain::Plain;
-use w2_f32::W2;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    static mut W2: W2 = W2::new();
+    static mut W1_128: Integer<W1<128, 16_384, 4096>> = Integer::new(W1::new());
+    static mut W1_640: Integer<W1<640, 81_920, 20_480>> = Integer::new(W1::new());
+    static mut W2: Integer<W2> = Integer::new(W2::new());
+    static mut W2_WIDE: Integer<W2Wide> = Integer::new(W2Wide::new());
+    static mut W3: Integer<W3> = Integer::new(W3::new());
+    static mut W4: Integer<W4> = Integer::new(W4::new());
+    static mut DEPTHWISE: Integer<W4Depthwise> = Integer::new(W4Depthwise::new());
+    static mut POINTWISE: Integer<W4Pointwise> = Integer::new(W4Pointwise::new());
+    static mut W2_F32: w2_f32::W2 = w2_f32::W2::new();
+    static mut W3_F32: w3_f32::W3 = w3_f32::W3::new();
     static mut PLAIN: Plain = Plain::new();
     let line = CommandLine::read();
     let mut words = line.words().skip(1);
     let (name, turns) = (words.next(), words.next().and_then(|word| word.parse().ok()));
     let (Some(mut harness), Some(turns)) = (Harness::new(), turns) else { exit(false) };
-    exit(match name {
-        Some("empty") => harness.run(&mut Empty, turns),
-        Some("loop") => harness.run(&mut Loop, turns),
-        Some("W2-f32") => harness.run(W2, turns),
-        Some("plain/W1-128") => harness.run(PLAIN.of("W1-128"), turns),
-        Some("plain/W1-640") => harness.run(PLAIN.of("W1-640"), turns),
-        Some("plain/W2") => harness.run(PLAIN.of("W2"), turns),
-        Some("plain/W3") => harness.run(PLAIN.of("W3"), turns),
-        Some("plain/W4") => harness.run(PLAIN.of("W4"), turns),
-        Some("plain/W4-depthwise") => harness.run(PLAIN.of("W4-depthwise"), turns),
-        Some("plain/W4-pointwise") => harness.run(PLAIN.of("W4-pointwise"), turns),
-        _ => false,
-    })
+    let work: &mut dyn Work = match name {
+        Some("empty") => &mut Empty,
+        Some("loop") => &mut Loop,
+        Some("W1-128") => W1_128,
+        Some("W1-640") => W1_640,
+        Some("W2") => W2,
+        Some("W2-int8x16") => W2_WIDE,
+        Some("W3") => W3,
+        Some("W4") => W4,
+        Some("W4-depthwise") => DEPTHWISE,
+        Some("W4-pointwise") => POINTWISE,
+        Some("W2-f32") => W2_F32,
+        Some("W3-f32") => W3_F32,
+        Some(name) => PLAIN.of(name.trim_start_matches("plain/")),
+        None => exit(false),
+    };
+    exit(harness.run(work, turns))
 }
 
 #[panic_handler]

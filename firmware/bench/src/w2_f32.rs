@@ -1,8 +1,8 @@
 //! W2 in f32: 640-128-128-128-128-8-128-128-128-128-640, ReLU between.
 
 use crate::harness::{Work, crc32};
-use crate::values::Values;
 use elbow_core::kernels::{PANEL, Unary, dense, unary};
+use elbow_kernels::workloads::Values;
 
 /// Layers: inputs, outputs.
 const LAYERS: [(usize, usize); 10] = [

@@ -4,8 +4,8 @@
 //! the first dense layer takes its inputs in that order.
 
 use crate::harness::{Work, crc32};
-use crate::values::Values;
 use elbow_core::kernels::{ConvShape, PANEL, Unary, conv, dense, unary};
+use elbow_kernels::workloads::Values;
 
 /// A layer over positions; dense ones have one.
 struct Layer {

@@ -3,7 +3,7 @@
 
 use core::hint::black_box;
 use elbow_kernels::cases::{self, Memory};
-use elbow_kernels::workloads::{W2, W2Wide, W3, W4};
+use elbow_kernels::workloads::{W2, W2Wide, W3, W4, Workload};
 
 #[cortex_m_rt::entry]
 fn main() -> ! {

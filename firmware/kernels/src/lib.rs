@@ -1,7 +1,8 @@
 //! Kernels on random shapes, and the workloads whose instructions are counted.
 //!
-//! [`floats`] compares float kernels with plain sums. [`cases`] gives every core and the host the same layers from the same seeds, and compares machine
-//! code with its definition; [`workloads`] are whole inferences, checked against plain loops.
+//! [`floats`] compares float kernels with plain sums. [`cases`] gives every core and the host the same
+//! layers from the same seeds, and compares machine code with its definition; [`workloads`] are whole
+//! inferences, checked against plain loops.
 #![cfg_attr(not(test), no_std)]
 
 pub mod cases;

@@ -4,14 +4,24 @@
 use elbow_app::{Model, Models};
 use elbow_core::wire;
 
-/// Checksums that a workspace keeps.
+/// What a workspace keeps of every step.
 macro_rules! trace {
-    (traced, $workspace:expr) => {
-        &$workspace.trace
-    };
     (untraced, $workspace:expr) => {
         &[]
     };
+    ($traced:ident, $workspace:expr) => {
+        &$workspace.trace
+    };
+}
+
+/// The clock that steps read.
+macro_rules! clock {
+    (timed) => {
+        fn set_clock(&mut self, now: fn() -> u32) {
+            self.workspace.now = now;
+        }
+    };
+    ($untimed:ident) => {};
 }
 
 #[macro_use]

@@ -61,6 +61,8 @@ macro_rules! loaded {
                 trace!($trace, self.workspace)
             }
 
+            clock!($trace);
+
             fn arena(&mut self) -> &mut [f32] {
                 &mut self.workspace.arena
             }

@@ -1,7 +1,7 @@
 //! `--input` and `--expect`: `.npy` files for tensors of a graph.
 
 use elbow::import::NoiseKind;
-use elbow::model::{Role, Source};
+use elbow::model::{Loaded, Role, Source};
 use elbow::rows::Rows;
 use elbow::{Error, Result, npy};
 use std::path::Path;
@@ -74,6 +74,39 @@ pub fn read(
         }
     }
     Ok(Inputs { rows, count, drawn })
+}
+
+/// The rows of `--input` for all graphs of a model but the decoder's latents.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn of_model(loaded: &Loaded, given: &[String], seed: u64) -> Result<Inputs> {
+    let sources: Vec<&Source> = loaded.sources().collect();
+    let latents = loaded.decoder.iter().flat_map(|source| {
+        source.latents().map(|input| source.input_name(input)).collect::<Vec<_>>()
+    });
+    let latents: Vec<&str> = latents.collect();
+    let encoder = [&loaded.encoder].into_iter().chain(&loaded.flow);
+    let own: Vec<&str> =
+        encoder.flat_map(|source| source.given().map(|input| source.input_name(input))).collect();
+    let needed = |name: &str| own.contains(&name) || !latents.contains(&name);
+    read(&sources, needed, given, seed)
+}
+
+/// One row of zeros for every input of a model.
+///
+/// # Errors
+///
+/// Where graphs disagree on an input.
+pub fn zeros(loaded: &Loaded) -> Result<Vec<Rows>> {
+    let sources: Vec<&Source> = loaded.sources().collect();
+    let row = |input: Wanted<'_>| Rows {
+        name: input.name.to_string(),
+        shape: input.shape.to_vec(),
+        values: vec![0.0; input.shape.iter().product()],
+    };
+    Ok(wanted(&sources)?.into_iter().map(row).collect())
 }
 
 /// Every input that a user may give, each name once.

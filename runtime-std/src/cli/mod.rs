@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod bench;
 mod compile;
 mod init;
 mod inputs;
@@ -10,13 +11,14 @@ mod parity;
 mod run;
 
 use clap::{Args, Parser, Subcommand};
+use elbow::device;
 use elbow::import::FrozenNoise;
 use elbow::lower::Core;
 use elbow::manifest::{Head, TensorRef};
 use elbow::model::{Declared, Loaded};
 use elbow::{Context, Error, Precision, Result, oracle};
 use inputs::Inputs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Compiles amortized posteriors from ONNX to microcontrollers, runs them, and proves parity.
 ///
@@ -43,6 +45,8 @@ enum Command {
     Compile(compile::Options),
     /// Holds a target against a reference.
     Parity(parity::Options),
+    /// Instructions and bytes of an inference on a target.
+    Bench(bench::Options),
     /// The reference's own process.
     #[command(hide = true, name = oracle::SUBCOMMAND)]
     Oracle { folder: PathBuf },
@@ -61,8 +65,14 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Run(options) => run::run(&options),
         Command::Compile(options) => compile::run(&options),
         Command::Parity(options) => parity::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Oracle { folder } => oracle::answer(&folder),
     }
+}
+
+/// The firmware workspace: the one that is named, or found upwards from the current folder.
+fn firmware(named: Option<&Path>) -> Result<PathBuf> {
+    named.map_or_else(device::find_firmware, |folder| Ok(folder.to_path_buf()))
 }
 
 /// The model that a command works on.

@@ -1,7 +1,7 @@
 //! `elbow parity`
 
 use super::inputs::{self, Inputs};
-use super::{ModelOptions, PrecisionOptions, output};
+use super::{ModelOptions, PrecisionOptions, firmware, output};
 use clap::builder::PossibleValuesParser;
 use elbow::device::{self, TARGETS};
 use elbow::emit::emit;
@@ -119,10 +119,7 @@ fn board(options: &Options) -> Result<Option<(device::Target, PathBuf)>> {
     if options.target == TWIN {
         return Ok(None);
     }
-    let firmware = match &options.firmware {
-        Some(folder) => folder.clone(),
-        None => device::find_firmware()?,
-    };
+    let firmware = firmware(options.firmware.as_deref())?;
     Ok(Some((device::Target::named(&options.target)?, firmware)))
 }
 
@@ -139,16 +136,7 @@ fn limits(max_kl: Option<f64>, precision: Precision) -> Result<Limits> {
 
 /// The inputs of all graphs but the decoder's latents, cut to `--rows`.
 fn rows(loaded: &Loaded, options: &Options) -> Result<Inputs> {
-    let sources: Vec<&Source> = loaded.sources().collect();
-    let latents = loaded.decoder.iter().flat_map(|source| {
-        source.latents().map(|input| source.input_name(input)).collect::<Vec<_>>()
-    });
-    let latents: Vec<&str> = latents.collect();
-    let encoder = [&loaded.encoder].into_iter().chain(&loaded.flow);
-    let own: Vec<&str> =
-        encoder.flat_map(|source| source.given().map(|input| source.input_name(input))).collect();
-    let needed = |name: &str| own.contains(&name) || !latents.contains(&name);
-    let mut inputs = inputs::read(&sources, needed, &options.input, options.seed)?;
+    let mut inputs = inputs::of_model(loaded, &options.input, options.seed)?;
     let found = inputs.count;
     inputs.count = match options.rows.map(usize::try_from) {
         Some(Ok(rows)) if rows <= found => rows,

@@ -7,18 +7,17 @@
 //! | `qemu` | an emulator as a byte stream |
 //! | `link` | requests and replies over a byte stream |
 //! | `log` | defmt frames become lines |
-//! | `image`, `thumb` | code bytes and stack bound of an image |
+//!
+//! `elbow-emulator` finds code bytes and stack bound of an image.
 
 mod build;
-mod image;
 mod link;
 mod log;
 mod qemu;
 mod target;
-mod thumb;
 
 pub use build::{build_image, find_firmware};
-pub use image::{Footprint, Image};
+pub use elbow_emulator::{Footprint, Image};
 pub use link::Link;
 pub use qemu::Qemu;
 pub use target::{TARGETS, Target};
@@ -98,11 +97,15 @@ pub struct Spent {
 impl Spent {
     fn new(cost: Cost, ticks_per_million: u32) -> Self {
         Self {
-            instructions: u64::from(cost.ticks) * 1_000_000 / u64::from(ticks_per_million),
+            instructions: instructions(cost.ticks, ticks_per_million),
             stack_bytes: cost.stack_bytes,
             arena_bytes: cost.arena_bytes,
         }
     }
+}
+
+fn instructions(ticks: u32, ticks_per_million: u32) -> u64 {
+    u64::from(ticks) * 1_000_000 / u64::from(ticks_per_million)
 }
 
 /// What the image says about a model before it runs.
@@ -127,7 +130,7 @@ impl Device {
         let path = build_image(target, models, firmware)?;
         let bytes = std::fs::read(&path)
             .map_err(|e| Error::environment(format!("{}: {e}", path.display())))?;
-        let image = Image::parse(&bytes).context(path.display())?;
+        let image = Image::parse(&bytes).map_err(environment).context(path.display())?;
         let mut link = Link::new(Qemu::start(target, &path).context(target.name)?, PAYLOAD);
         let ticks_per_million = target.ticks_per_million;
         link.ask(&Request::Hello, |reply| greeted(&reply, ticks_per_million))
@@ -228,7 +231,7 @@ impl Device {
         Ok((outputs, Spent::new(cost, self.ticks_per_million)))
     }
 
-    /// Checksums of what the steps of the last inference wrote; none from a model that was not compiled
+    /// Checksums of what the steps of the last inference wrote, or the ticks when they ended; none from a model that was not compiled
     /// for it.
     ///
     /// # Errors
@@ -248,6 +251,20 @@ impl Device {
         (0..layers).map(&mut layer).collect()
     }
 
+    /// Instructions of every step of the last inference, to a tick; none from a model that was not
+    /// compiled for it.
+    ///
+    /// # Errors
+    ///
+    /// Where the device refuses, with its reason.
+    pub fn steps(&mut self) -> Result<Vec<u64>> {
+        let per_million = self.ticks_per_million;
+        let ends = self.trace()?.into_iter().map(|ticks| instructions(ticks, per_million));
+        let ends: Vec<u64> = ends.collect();
+        let starts = [0].iter().chain(&ends);
+        Ok(ends.iter().zip(starts).map(|(end, start)| end.saturating_sub(*start)).collect())
+    }
+
     /// Code bytes and stack bound of a model.
     ///
     /// # Errors
@@ -257,7 +274,7 @@ impl Device {
         let name = self.models.get(index).map_or("", String::as_str);
         let of = |method: &str| {
             let model = format!("<elbow_models::{name}::Loaded as elbow_app::model::Model>");
-            self.image.footprint(&format!("{model}::{method}"))
+            self.image.footprint(&format!("{model}::{method}")).map_err(environment)
         };
         Ok(ModelFootprint { infer: of("infer")?, score: of("score").ok() })
     }
@@ -317,6 +334,10 @@ fn greeted(reply: &Reply<'_>, expected_ticks: u32) -> Result<()> {
     Err(Error::environment(format!(
         "the device has (protocol, noise version, ticks per million instructions) {found:?}, expected {expected:?}"
     )))
+}
+
+fn environment(error: elbow_emulator::Error) -> Error {
+    Error::environment(error.to_string())
 }
 
 fn unexpected(reply: &Reply<'_>) -> Error {

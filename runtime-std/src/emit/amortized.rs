@@ -2,13 +2,13 @@
 
 use super::calls::{Calls, Names, uses_arena};
 use super::flow;
-use super::mismatch;
 use super::pack::log_scale;
 use super::parameters::{Parameters, Shared};
 use super::rust::{
     array, float, hexadecimal, identifier, imports, kernel_imports, signature, trace_import,
     workspace,
 };
+use super::{Trace, mismatch};
 use crate::Result;
 use crate::lower::Port;
 use crate::manifest::Window;
@@ -62,7 +62,7 @@ pub(super) fn check(parts: Parts<'_>) -> Result<()> {
 }
 
 /// Source of the module.
-pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: bool) -> String {
+pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: Trace) -> String {
     let Parts { encoder, decoder, flow } = parts;
     let shared = Shared::of(&model.graphs);
     let traced = encoder.map(|encoder| &encoder.plan).or(flow.map(|flow| &flow.plan));
@@ -78,7 +78,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: b
     });
     let prefix = if encoder.is_some() { "FLOW_" } else { "" };
     let flow_functions = flow.map(|flow| {
-        let trace = trace && encoder.is_none();
+        let trace = if encoder.is_none() { trace } else { Trace::Off };
         flow::functions(flow, &shared, prefix, take(flow.plan.weights.len()), trace)
     });
     let scales = take(decoder.map_or(0, |decoder| log_scale(&decoder.likelihood).len()));
@@ -102,7 +102,8 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: b
         &constants,
         super::pack::arena(&model.graphs),
         &states(encoder),
-        if trace { traced.map_or(0, |plan| plan.steps.len()) } else { 0 },
+        trace,
+        traced.map_or(0, |plan| plan.steps.len()),
         encoder.is_some(),
     );
     text += &window.map_or_else(String::new, normalization);
@@ -271,7 +272,7 @@ struct Encode {
 }
 
 impl Encode {
-    fn of(encoder: &Encoder, shared: &Shared, weights: usize, trace: bool) -> Self {
+    fn of(encoder: &Encoder, shared: &Shared, weights: usize, trace: Trace) -> Self {
         let own = [("x".to_string(), "OBSERVED".to_string())];
         let parameters = shared.parameters(&encoder.plan, &encoder.inputs, &own);
         let posteriors = numbered("q", encoder.latents.len());
@@ -294,9 +295,9 @@ impl Encode {
         Self { parameters, posteriors, calls }
     }
 
-    fn function(&self, encoder: &Encoder, trace: bool) -> String {
+    fn function(&self, encoder: &Encoder, trace: Trace) -> String {
         let clamped = encoder.latents.iter().any(|latent| latent.clamp.is_some());
-        let used = uses_arena(&encoder.plan) || clamped || encoder.states > 0 || trace;
+        let used = uses_arena(&encoder.plan) || clamped || encoder.states > 0 || trace.is_on();
         let lens = latent_lens(encoder);
         let posteriors = self.posteriors.iter().zip(&lens).map(|(q, len)| match lens.len() {
             1 => format!("{q}: &mut DiagNormal<{len}>"),
@@ -445,7 +446,7 @@ impl Decode {
             written: vec!["x_mean".into()],
             constants: "DECODER",
             weights,
-            trace: false,
+            trace: Trace::Off,
         };
         let calls = Calls::of(&decoder.plan, &names);
         Self { parameters, uses_arena: uses_arena(&decoder.plan), calls }

@@ -1,5 +1,6 @@
 //! The module of a graph without roles: `run`.
 
+use super::Trace;
 use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Names, uses_arena};
 use super::rust::{
@@ -8,7 +9,7 @@ use super::rust::{
 use crate::lower::Plan;
 
 /// Source of the module.
-pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: bool) -> String {
+pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) -> String {
     let (inputs, outputs) = (plan.inputs.len(), plan.outputs.len());
     let calls = Calls::of(plan, &names(inputs, outputs, trace));
     let lens =
@@ -43,13 +44,12 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: bool) -> 
     text += &imports("elbow_core::infer::encoder", errors);
     text += &kernel_imports(&calls.items);
     text += "use elbow_core::pack::Pack;\n\n";
-    let traced = if trace { plan.steps.len() } else { 0 };
-    text += &workspace(&constants, plan.arena, &[], traced, false);
+    text += &workspace(&constants, plan.arena, &[], trace, plan.steps.len(), false);
     text += &run_function(plan, &calls.body, trace);
     text + &calls.shapes
 }
 
-fn names(inputs: usize, outputs: usize, trace: bool) -> Names<'static> {
+fn names(inputs: usize, outputs: usize, trace: Trace) -> Names<'static> {
     Names {
         inputs: (0..inputs).map(|index| format!("x{index}")).collect(),
         read: (0..outputs).map(|index| format!("&y{index}[..]")).collect(),
@@ -60,8 +60,9 @@ fn names(inputs: usize, outputs: usize, trace: bool) -> Names<'static> {
     }
 }
 
-fn run_function(plan: &Plan, calls: &str, trace: bool) -> String {
-    let mut parameters = vec!["pack: &Pack".into(), workspace_parameter(uses_arena(plan) || trace)];
+fn run_function(plan: &Plan, calls: &str, trace: Trace) -> String {
+    let mut parameters =
+        vec!["pack: &Pack".into(), workspace_parameter(uses_arena(plan) || trace.is_on())];
     let mut docs = String::new();
     let mut inputs = Vec::new();
     let mut before = 0;

@@ -2,6 +2,7 @@
 
 mod integer;
 
+use super::Trace;
 use super::rust::{WIDTH, array, float};
 use crate::lower::{Buffer, Kernel, Plan, Step};
 use elbow_core::kernels::{
@@ -28,8 +29,8 @@ pub(super) struct Names<'n> {
     pub(super) constants: &'n str,
     /// Where the plan's weights start in the pack.
     pub(super) weights: usize,
-    /// Whether the workspace keeps a checksum of what every step writes.
-    pub(super) trace: bool,
+    /// What the workspace keeps of every step.
+    pub(super) trace: Trace,
 }
 
 /// The body of a function, and what it needs around it.
@@ -48,7 +49,7 @@ impl Calls {
         let mut calls = Self::default();
         for (index, step) in plan.steps.iter().enumerate() {
             calls.step(index, step, names);
-            if names.trace {
+            if names.trace.is_on() {
                 calls.trace(index, step, names);
             }
         }
@@ -177,16 +178,24 @@ impl Calls {
         }
     }
 
-    /// Keeps a checksum of all that the step wrote.
+    /// Keeps a checksum of all that the step wrote, or when it ended.
     fn trace(&mut self, index: usize, step: &Step, names: &Names) {
+        if names.trace == Trace::Ticks {
+            self.line("let mark = (ws.now)();");
+        } else {
+            self.checksum(step, names);
+        }
+        self.line(&format!("ws.trace.iter_mut().skip({index}).take(1).for_each(|t| *t = mark);"));
+    }
+
+    fn checksum(&mut self, step: &Step, names: &Names) {
         let written = step.targets.iter().map(|target| match target {
             Buffer::Output(index) => names.read[*index].clone(),
             Buffer::Arena(range) => format!("kernels::part(&ws.arena, {range:?})"),
             Buffer::Input(_) | Buffer::Weights(_) => "&[]".into(), // only ever read
         });
         let written: Vec<String> = written.collect();
-        self.line(&format!("let crc = crc32_of_floats(&[{}]);", written.join(", ")));
-        self.line(&format!("ws.trace.iter_mut().skip({index}).take(1).for_each(|t| *t = crc);"));
+        self.line(&format!("let mark = crc32_of_floats(&[{}]);", written.join(", ")));
     }
 
     /// A call of a kernel; one with a long list of arguments has a comment on the first, which keeps

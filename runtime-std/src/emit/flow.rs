@@ -2,9 +2,9 @@
 
 use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Names, uses_arena};
-use super::mismatch;
 use super::parameters::{Parameters, Shared};
 use super::rust::signature;
+use super::{Trace, mismatch};
 use crate::Result;
 use crate::lower::Port;
 use crate::model::{Density, Flow};
@@ -38,7 +38,7 @@ pub(super) fn functions(
     shared: &Shared,
     prefix: &str,
     weights: usize,
-    trace: bool,
+    trace: Trace,
 ) -> Functions {
     let own = [("x".to_string(), format!("{prefix}OBSERVED"))];
     let parameters = shared.parameters(&flow.plan, &flow.inputs, &own);
@@ -66,7 +66,7 @@ fn flow_function(
     parameters: &Parameters,
     z: &str,
     calls: &str,
-    trace: bool,
+    trace: Trace,
 ) -> String {
     let what = match flow.density {
         Density::LogDet { .. } => {
@@ -76,7 +76,7 @@ fn flow_function(
             "A draw from the posterior of `x`, in `z`; returns `ln q(z | x)`, in nats."
         }
     };
-    let all = head(parameters, uses_arena(&flow.plan) || trace, z);
+    let all = head(parameters, uses_arena(&flow.plan) || trace.is_on(), z);
     format!(
         "
 /// {what}

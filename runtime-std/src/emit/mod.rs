@@ -36,7 +36,7 @@ pub struct Artifact {
 /// The plans do not fit together: an encoder without two equal outputs for every posterior, or a
 /// decoder that does not lead from such latents to such an observation.
 pub fn emit(model: &Model) -> Result<Artifact> {
-    emit_with(model, false)
+    emit_with(model, Trace::Off)
 }
 
 /// [`emit`] for an image that tells what every step of an inference has written: the workspace has a
@@ -46,10 +46,36 @@ pub fn emit(model: &Model) -> Result<Artifact> {
 ///
 /// As [`emit`].
 pub fn emit_traced(model: &Model) -> Result<Artifact> {
-    emit_with(model, true)
+    emit_with(model, Trace::Checksums)
 }
 
-fn emit_with(model: &Model, trace: bool) -> Result<Artifact> {
+/// [`emit`] for an image that tells when every step of an inference has ended: `trace` has the ticks of
+/// the clock `now` of the workspace.
+///
+/// # Errors
+///
+/// As [`emit`].
+pub fn emit_timed(model: &Model) -> Result<Artifact> {
+    emit_with(model, Trace::Ticks)
+}
+
+/// What the workspace keeps of every step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trace {
+    Off,
+    /// Checksums of what they wrote.
+    Checksums,
+    /// When they ended.
+    Ticks,
+}
+
+impl Trace {
+    fn is_on(self) -> bool {
+        self != Self::Off
+    }
+}
+
+fn emit_with(model: &Model, trace: Trace) -> Result<Artifact> {
     let parts = parts(&model.graphs);
     parts.map_or(Ok(()), amortized::check)?;
     let fingerprint = pack::fingerprint(model);

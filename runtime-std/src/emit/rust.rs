@@ -1,5 +1,6 @@
 //! Pieces of Rust source, as rustfmt would leave them.
 
+use super::Trace;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -119,12 +120,13 @@ pub(super) fn signature(name: &str, parameters: &[String], result: &str) -> Stri
 }
 
 /// What every generated module has: constants and workspace. A state has a description and a length;
-/// `traced` steps leave a checksum.
+/// `trace` is kept of so many `steps`.
 pub(super) fn workspace(
     constants: &[(&str, String, String)],
     arena: usize,
     states: &[(String, usize)],
-    traced: usize,
+    trace: Trace,
+    steps: usize,
     clamps: bool,
 ) -> String {
     let mut text = String::new();
@@ -143,13 +145,7 @@ pub(super) fn workspace(
 "
         )
     });
-    let (trace, no_trace) = match traced {
-        0 => (String::new(), String::new()),
-        steps => (
-            format!("    /// Checksums of what the steps wrote.\n    pub trace: [u32; {steps}],\n"),
-            format!("            trace: [0; {steps}],\n"),
-        ),
-    };
+    let (kept, no_trace) = trace_fields(trace, steps);
     let (hits, no_hits) = match clamps {
         true => (
             "    /// Log-variances that the last `encode` clamped.\n    pub clamp_hits: u32,\n",
@@ -158,11 +154,11 @@ pub(super) fn workspace(
         false => ("", ""),
     };
     let new = match states {
-        [] if traced == 0 && clamps => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
+        [] if !trace.is_on() && clamps => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
         Self { arena, clamp_hits }
 "
         .to_string(),
-        [] if traced == 0 => "        let arena = [0.0; ARENA];
+        [] if !trace.is_on() => "        let arena = [0.0; ARENA];
         Self { arena }
 "
         .to_string(),
@@ -201,7 +197,7 @@ pub const ARENA: usize = {arena};
 pub struct Workspace {{
     /// Intermediate values.
     pub arena: [f32; ARENA],
-{hits}{trace}{fields}}}
+{hits}{kept}{fields}}}
 
 impl Workspace {{
     /// Zeros.
@@ -219,6 +215,20 @@ impl Default for Workspace {{
     text
 }
 
+/// Fields of the workspace for what is kept of the steps, and their first values.
+fn trace_fields(trace: Trace, steps: usize) -> (String, String) {
+    let fields = |doc: &str| format!("    /// {doc}\n    pub trace: [u32; {steps}],\n");
+    let values = format!("            trace: [0; {steps}],\n");
+    match trace {
+        Trace::Off => Default::default(),
+        Trace::Checksums => (fields("Checksums of what the steps wrote."), values),
+        Trace::Ticks => (
+            fields("When the steps ended.") + "    /// The clock.\n    pub now: fn() -> u32,\n",
+            values + "            now: || 0,\n",
+        ),
+    }
+}
+
 /// Items of `elbow_core::kernels` that a module names.
 pub(super) fn kernel_imports(items: &BTreeSet<&str>) -> String {
     let names: Vec<&str> = ["self"].into_iter().chain(items.iter().copied()).collect();
@@ -226,6 +236,6 @@ pub(super) fn kernel_imports(items: &BTreeSet<&str>) -> String {
 }
 
 /// What a traced module imports besides.
-pub(super) fn trace_import(trace: bool) -> &'static str {
-    if trace { "use elbow_core::checksum::crc32_of_floats;\n" } else { "" }
+pub(super) fn trace_import(trace: Trace) -> &'static str {
+    if trace == Trace::Checksums { "use elbow_core::checksum::crc32_of_floats;\n" } else { "" }
 }

@@ -9,6 +9,7 @@
 
 pub mod basis;
 pub mod compare;
+pub mod cost;
 pub mod integer;
 pub mod layers;
 pub mod nats;

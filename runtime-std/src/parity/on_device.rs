@@ -67,25 +67,9 @@ pub fn checksums(
     let models = [compile(&loaded.model, emit_traced, folder.path())?];
     let mut device = Device::start(target, &models, firmware)?;
     device.select(0)?;
-    let given = match loaded.amortized() {
-        Some((encoder, decoder)) => {
-            let decoder = decoder.filter(|_| encoder.latents.len() == 1);
-            given(encoder, decoder, inputs)?
-        }
-        None => layers::plan(loaded)
-            .0
-            .inputs
-            .iter()
-            .map(|p| named(inputs, &p.name))
-            .collect::<Result<_>>()?,
-    };
+    let given = all_given(loaded, inputs)?;
     let row = |row: usize| {
-        let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
-        match loaded.amortized() {
-            Some(_) => device.encode(row as u64, 0, 0, &joined).map(drop),
-            None => device.run(row as u64, &joined).map(drop),
-        }
-        .context(format!("row {row}"))?;
+        ask(&mut device, loaded, &given, row)?;
         device.trace()
     };
     let checksums = (0..rows).map(row).collect::<Result<_>>()?;
@@ -93,7 +77,33 @@ pub fn checksums(
     Ok(checksums)
 }
 
-fn temporary() -> Result<tempfile::TempDir> {
+/// What the device reads of a model of any kind, in its order.
+pub(super) fn all_given<'r>(loaded: &Loaded, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
+    match loaded.amortized() {
+        Some((encoder, decoder)) => {
+            let decoder = decoder.filter(|_| encoder.latents.len() == 1);
+            given(encoder, decoder, inputs)
+        }
+        None => layers::plan(loaded).0.inputs.iter().map(|p| named(inputs, &p.name)).collect(),
+    }
+}
+
+/// One inference on a row.
+pub(super) fn ask(
+    device: &mut Device,
+    loaded: &Loaded,
+    given: &[&Rows],
+    row: usize,
+) -> Result<Spent> {
+    let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
+    let spent = match loaded.amortized() {
+        Some(_) => device.encode(row as u64, 0, 0, &joined).map(|answer| answer.spent),
+        None => device.run(row as u64, &joined).map(|(_, spent)| spent),
+    };
+    spent.context(format!("row {row}"))
+}
+
+pub(super) fn temporary() -> Result<tempfile::TempDir> {
     tempfile::tempdir().map_err(|error| {
         Error::environment(format!(
             "cannot make a temporary folder: {error}; set TMPDIR to one that is writable"
@@ -102,7 +112,7 @@ fn temporary() -> Result<tempfile::TempDir> {
 }
 
 /// The model's name and the folder that `build` reads it from.
-fn compile(
+pub(super) fn compile(
     model: &Model,
     emit: fn(&Model) -> Result<Artifact>,
     folder: &Path,

@@ -55,6 +55,10 @@ impl Board for Mps2 {
         self.ticks_per_million
     }
 
+    fn clock(&self) -> fn() -> u32 {
+        self.timer.clock()
+    }
+
     fn measure<R>(&mut self, work: impl FnOnce() -> R) -> (R, Measured) {
         let paint = stack::paint();
         self.timer.restart();

@@ -27,6 +27,11 @@ impl Timer {
         counter::ticks()
     }
 
+    /// A function that reads them.
+    pub fn clock(&self) -> fn() -> u32 {
+        counter::ticks
+    }
+
     /// Ticks in a million instructions, by a loop of four million.
     pub fn ticks_per_million(&mut self) -> u32 {
         const ROUNDS: u32 = 2_000_000;

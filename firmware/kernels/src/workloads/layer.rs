@@ -1,10 +1,13 @@
 //! A layer's description, its values, and what it computes by plain loops.
 
-use super::Words;
+use super::{Buffers, Values};
 use elbow_core::kernels::integer::{
     Form, Linear, Requantize, pack_depthwise, pack_weights, packed_depthwise_len, packed_len,
     paired_segment,
 };
+
+/// Zero points of the first input and of the others, on bytes.
+pub const ZEROS: [i32; 2] = [-3, -128];
 
 /// A dense, convolution or depthwise layer; dense ones have one position.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +48,11 @@ impl Layer {
     /// Weights of an output.
     pub const fn patch(&self) -> usize {
         self.kernel[0] * self.kernel[1] * if self.depthwise { 1 } else { self.input[2] }
+    }
+
+    /// Weights of all outputs.
+    pub const fn weights(&self) -> usize {
+        self.patch() * self.output[2]
     }
 
     /// Words of the packed weights; the patch is one run.
@@ -108,6 +116,17 @@ pub const fn rows<const N: usize, const M: usize>(layers: &[Layer; N]) -> [usize
     rows
 }
 
+/// What was drawn for a layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters<'a> {
+    /// Row-major; tap by tap of a depthwise layer.
+    pub weights: &'a [i8],
+    /// Before the zero point is folded in.
+    pub biases: &'a [i32],
+    /// Behind folded biases, the multipliers.
+    pub outputs: &'a [[i32; 2]],
+}
+
 /// Values of a whole workload as they are drawn, and as kernels read them.
 #[derive(Debug)]
 pub struct Source<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: usize>
@@ -141,24 +160,60 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
     /// Draws everything and packs it; `None` where the sizes do not fit.
     ///
     /// `zeros` are the zero points of the first input and of the others.
-    pub fn prepare(&mut self, layers: &[Layer], form: Form, zeros: [i32; 2]) -> Option<()> {
-        let mut words = Words::new();
+    pub fn prepare(
+        &mut self,
+        layers: &[Layer],
+        form: Form,
+        zeros: [i32; 2],
+        values: &mut Values,
+    ) -> Option<()> {
+        self.draw(layers, values)?;
         let (mut at, mut row, mut word) = (0, 0, 0);
         for (number, layer) in layers.iter().enumerate() {
+            let weights = self.weights.get(at..at + layer.weights())?;
+            let rows = row..row + layer.output[2];
+            let (biases, outputs) = (self.biases.get(rows.clone())?, self.outputs.get_mut(rows)?);
+            let packed = self.packed.get_mut(word..word + layer.words(form))?;
             let zero = zeros[usize::from(number > 0)];
-            let len = layer.patch() * layer.output[2];
-            let weights = self.weights.get_mut(at..at + len)?;
-            weights.fill_with(|| words.byte().max(-127));
+            pack(layer, form, zero, weights, biases, outputs, packed)?;
+            at += layer.weights();
+            (row, word) = (row + layer.output[2], word + packed.len());
+        }
+        Some(())
+    }
+
+    /// Draws weights, biases, multipliers and input; `None` where the sizes do not fit.
+    pub fn draw(&mut self, layers: &[Layer], values: &mut Values) -> Option<()> {
+        let (mut at, mut row) = (0, 0);
+        for (number, layer) in layers.iter().enumerate() {
+            let weights = self.weights.get_mut(at..at + layer.weights())?;
+            weights.fill_with(|| values.byte().max(-127));
             let rows = row..row + layer.output[2];
             let (biases, outputs) =
                 (self.biases.get_mut(rows.clone())?, self.outputs.get_mut(rows)?);
-            draw(layer, number == 0, &mut words, biases, outputs);
-            let packed = self.packed.get_mut(word..word + layer.words(form))?;
-            pack(layer, form, zero, weights, biases, outputs, packed)?;
-            (at, row, word) = (at + len, row + layer.output[2], word + packed.len());
+            draw(layer, number == 0, values, biases, outputs);
+            (at, row) = (at + layer.weights(), row + layer.output[2]);
         }
-        self.input.fill_with(|| words.byte());
+        self.input.fill_with(|| values.byte());
         Some(())
+    }
+
+    /// What was drawn for each layer.
+    pub fn parameters<'a>(
+        &'a self,
+        layers: &'a [Layer],
+    ) -> impl Iterator<Item = (&'a Layer, Parameters<'a>)> {
+        let (mut weights, mut biases) = (&self.weights[..], &self.biases[..]);
+        let mut outputs = &self.outputs[..];
+        layers.iter().map_while(move |layer| {
+            let p;
+            let rows = layer.output[2];
+            (p, weights) = weights.split_at_checked(layer.weights())?;
+            let (b, o);
+            (b, biases) = biases.split_at_checked(rows)?;
+            (o, outputs) = outputs.split_at_checked(rows)?;
+            Some((layer, Parameters { weights: p, biases: b, outputs: o }))
+        })
     }
 
     /// What comes out of the layers, by plain loops over two buffers in turn.
@@ -166,7 +221,7 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
         &self,
         layers: &[Layer],
         zeros: [i32; 2],
-        buffers: &'b mut [[i16; 8192]; 2],
+        buffers: &'b mut Buffers,
     ) -> Option<&'b [i16]> {
         self.expected_by(layers, zeros, Layer::rule, buffers)
     }
@@ -177,29 +232,26 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
         layers: &[Layer],
         zeros: [i32; 2],
         rule: impl Fn(&Layer) -> Requantize,
-        buffers: &'b mut [[i16; 8192]; 2],
+        buffers: &'b mut Buffers,
     ) -> Option<&'b [i16]> {
         let [x, y] = buffers;
         let (mut x, mut y): (&mut [i16], &mut [i16]) = (x, y);
         x.iter_mut().zip(self.input).for_each(|(x, input)| *x = input.into());
-        let (mut at, mut row, mut len) = (0, 0, 0);
-        for (number, layer) in layers.iter().enumerate() {
+        let mut len = 0;
+        for (number, (layer, p)) in self.parameters(layers).enumerate() {
             let zero = zeros[usize::from(number > 0)];
             let rule = rule(layer);
             let (low, high) = (i64::from(rule.low), i64::from(rule.high));
             len = 0;
             for position in 0..layer.output[0] * layer.output[1] {
-                for o in 0..layer.output[2] {
-                    let weights = self.weights.get(at..)?;
-                    let acc = i64::from(*self.biases.get(row + o)?)
-                        + sum(layer, x, weights, zero, position, o)?;
-                    let scaled = acc * i64::from(self.outputs.get(row + o)?[1]);
+                for (o, (bias, [_, multiplier])) in p.biases.iter().zip(p.outputs).enumerate() {
+                    let sum = sum(layer, x, p.weights, zero, position, o)?;
+                    let scaled = (i64::from(*bias) + sum) * i64::from(*multiplier);
                     let value = i64::from(rule.zero_point) + ((scaled + (1 << 31)) >> 32);
                     *y.get_mut(len)? = value.clamp(low, high) as i16;
                     len += 1;
                 }
             }
-            (at, row) = (at + layer.patch() * layer.output[2], row + layer.output[2]);
             (x, y) = (y, x);
         }
         x.get(..len)
@@ -216,11 +268,11 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
 
 /// Biases, and ratios by which outputs use their range: products have a deviation of about
 /// 73 * 74 * sqrt(patch), half of that behind a ReLU.
-fn draw(l: &Layer, first: bool, words: &mut Words, biases: &mut [i32], outputs: &mut [[i32; 2]]) {
-    biases.fill_with(|| words.word() as i32 >> 16);
+fn draw(l: &Layer, first: bool, values: &mut Values, biases: &mut [i32], outputs: &mut [[i32; 2]]) {
+    biases.fill_with(|| values.word() as i32 >> 16);
     let base = if first { 40_000_000 } else { 80_000_000 } / l.patch().isqrt() as u32;
     for [_, multiplier] in outputs {
-        let drawn = if l.per_channel { words.word() % (base / 2) } else { base / 4 };
+        let drawn = if l.per_channel { values.word() % (base / 2) } else { base / 4 };
         *multiplier = (base - base / 4 + drawn) as i32;
     }
 }

@@ -7,81 +7,90 @@
 //! | [`W2Wide`] | the same with activations of 16 bits |
 //! | [`W3`] | 128 x 6: convolutions k5 s2 16, k5 s2 32, k3 s2 32, dense 64, dense 16 |
 //! | [`W4`] | 25 x 5 x 64: depthwise 3 x 3, pointwise to 64 |
+//! | [`W4Depthwise`], [`W4Pointwise`] | each of its layers alone |
 //!
-//! Each has `prepare` (draws weights and input, packs them: not counted), `run` (one inference, written
-//! as generated code is), `output`, and `expected`, which computes the same by plain loops. A `layer`
-//! draws its values in the order of the bench's C programs, so that every peer computes the same.
+//! `run` of a [`Workload`] is written as generated code is, and is all that is counted. A `layer` draws
+//! its [`Values`] in the order of the bench's C programs, so that every peer computes the same.
 
 mod layer;
+mod values;
 mod w1;
 mod w2;
 mod w2_wide;
 mod w3;
 mod w4;
+mod w4_parts;
 
-pub use layer::{Layer, Source};
+pub use layer::{Layer, Parameters, Source, ZEROS};
+pub use values::{SEED, Values};
 pub use w1::W1;
 pub use w2::W2;
 pub use w2_wide::W2Wide;
 pub use w3::W3;
 pub use w4::W4;
+pub use w4_parts::{W4Depthwise, W4Pointwise};
 
-/// The bench's generator: xorshift (Marsaglia 2003), from its seed.
-#[derive(Clone, Copy, Debug)]
-pub struct Words(u32);
+/// Scratch of [`Workload::expected`].
+pub type Buffers = [[i16; 8192]; 2];
 
-impl Words {
-    /// From the seed of every workload.
-    pub const fn new() -> Self {
-        Self(0x2545_f491)
-    }
+/// A whole inference with fixed values.
+pub trait Workload {
+    /// What its output is made of.
+    type Value: Copy + Into<i16>;
 
-    /// The next word.
-    pub fn word(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0
-    }
+    /// Draws weights and input, and packs them; `None` where they do not fit.
+    fn prepare(&mut self, values: &mut Values) -> Option<()>;
 
-    /// The next byte, by its high bits.
-    pub fn byte(&mut self) -> i8 {
-        (self.word() as i32 >> 24) as i8
-    }
+    /// One inference.
+    fn run(&mut self);
+
+    /// What the last inference wrote.
+    fn output(&self) -> &[Self::Value];
+
+    /// The same by plain loops.
+    fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]>;
 }
 
-impl Default for Words {
-    fn default() -> Self {
-        Self::new()
-    }
+/// The layers of a workload on bytes, by the name that the bench gives it.
+pub fn layers(name: &str) -> Option<&'static [Layer]> {
+    Some(match name {
+        "W1-128" => &W1::<128, 16_384, 4096>::LAYERS,
+        "W1-640" => &W1::<640, 81_920, 20_480>::LAYERS,
+        "W2" => &w2::LAYERS,
+        "W3" => &w3::LAYERS,
+        "W4" => &w4::LAYERS,
+        "W4-depthwise" => &w4::LAYERS[..1],
+        "W4-pointwise" => &w4::LAYERS[1..],
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Runs a workload of this type and compares it with plain loops.
-    macro_rules! check {
-        ($work:ty) => {{
-            let mut work = Box::new(<$work>::new());
-            let mut buffers = Box::new([[0; 8192]; 2]);
-            assert_eq!(work.prepare(), Some(()));
-            work.run();
-            let expected = work.expected(&mut buffers).expect("layers fit");
-            assert!(work.output().iter().map(|y| i16::from(*y)).eq(expected.iter().copied()));
-            let [low, high] = [expected.iter().min(), expected.iter().max()];
-            println!("{}: {low:?} to {high:?}", stringify!($work));
-            assert!(high.expect("outputs") - low.expect("outputs") > 60, "outputs use their range");
-        }};
+    /// Runs a workload and compares it with plain loops.
+    fn check<W: Workload>(new: fn() -> W) {
+        let mut work = Box::new(new());
+        let mut buffers = Box::new([[0; 8192]; 2]);
+        assert_eq!(work.prepare(&mut Values::new(SEED)), Some(()));
+        work.run();
+        let expected = work.expected(&mut buffers).expect("layers fit");
+        assert!(work.output().iter().map(|y| (*y).into()).eq(expected.iter().copied()));
+        let [low, high] = [expected.iter().min(), expected.iter().max()];
+        println!("{}: {low:?} to {high:?}", std::any::type_name::<W>());
+        assert!(high.expect("outputs") - low.expect("outputs") > 60, "outputs use their range");
     }
 
     #[test]
     fn workloads_compute_what_plain_loops_do() {
-        check!(W1<128, 16_384, 4096>);
-        check!(W1<640, 81_920, 20_480>);
-        check!(W2);
-        check!(W2Wide);
-        check!(W3);
-        check!(W4);
+        check(W1::<128, 16_384, 4096>::new);
+        check(W1::<640, 81_920, 20_480>::new);
+        check(W2::new);
+        check(W2Wide::new);
+        check(W3::new);
+        check(W4::new);
+        check(W4Depthwise::new);
+        check(W4Pointwise::new);
     }
 }

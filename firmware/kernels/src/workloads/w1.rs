@@ -1,10 +1,9 @@
 //! W1: one dense layer of bytes.
 
-use super::layer::{Layer, Source};
+use super::layer::{Layer, Source, ZEROS};
+use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, linear8, x8s, x8s_mut};
 use elbow_core::kernels::integer::{Linear, Spread, i8s, i8s_mut, spread};
-
-const ZEROS: [i32; 2] = [-3, -128];
 
 /// Dense `K` to 128; `K` is 128 or 640, `WEIGHTS` 128 times and `WORDS` 32 times as much.
 #[derive(Debug)]
@@ -15,7 +14,7 @@ pub struct W1<const K: usize, const WEIGHTS: usize, const WORDS: usize> {
 }
 
 impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> W1<K, WEIGHTS, WORDS> {
-    const LAYERS: [Layer; 1] = [Layer::dense(K, 128, false)];
+    pub(super) const LAYERS: [Layer; 1] = [Layer::dense(K, 128, false)];
     const SHAPE: Linear = Self::LAYERS[0].line(FORM8, 0);
     const WIDEN: Spread = Spread {
         dims: [1, 1, K],
@@ -30,27 +29,27 @@ impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> W1<K, WEIGHTS, WO
     pub const fn new() -> Self {
         Self { source: Source::new(), wide: [0.0; K], y: [0.0; 32] }
     }
+}
 
-    /// Weights and input.
-    pub fn prepare(&mut self) -> Option<()> {
-        self.source.prepare(&Self::LAYERS, FORM8, ZEROS)
+impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> Workload for W1<K, WEIGHTS, WORDS> {
+    type Value = i8;
+
+    fn prepare(&mut self, values: &mut Values) -> Option<()> {
+        self.source.prepare(&Self::LAYERS, FORM8, ZEROS, values)
     }
 
-    /// One inference.
-    #[inline(never)]
-    pub fn run(&mut self) {
+    #[inline]
+    fn run(&mut self) {
         let m = &self.source;
         spread(&m.input, x8s_mut(&mut self.wide), 0, &Self::WIDEN);
         linear8(x8s(&self.wide), i8s(&m.packed), &m.outputs, i8s_mut(&mut self.y), &Self::SHAPE);
     }
 
-    /// What the last inference wrote.
-    pub fn output(&self) -> &[i8] {
+    fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
-    /// The same by plain loops.
-    pub fn expected<'b>(&self, buffers: &'b mut [[i16; 8192]; 2]) -> Option<&'b [i16]> {
+    fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&Self::LAYERS, ZEROS, buffers)
     }
 }

@@ -1,6 +1,7 @@
 //! W2: the autoencoder of MLPerf Tiny, on bytes.
 
-use super::layer::{Layer, Source, offsets, rows};
+use super::layer::{Layer, Source, ZEROS, offsets, rows};
+use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, X8, linear8, x8s, x8s_mut};
 use elbow_core::kernels::integer::{Output, Spread, i8s, i8s_mut, spread};
 use elbow_core::kernels::part;
@@ -17,17 +18,16 @@ pub(super) const LAYERS: [Layer; 10] = [
     Layer::dense(128, 128, true),
     Layer::dense(128, 640, false),
 ];
-const ZEROS: [i32; 2] = [-3, -128];
 const WORDS: [usize; 11] = offsets(&LAYERS, FORM8);
 pub(super) const ROWS: [usize; 11] = rows(&LAYERS);
 pub(super) const WEIGHTS: usize = 264_192;
 
-type Values = Source<WEIGHTS, { WORDS[10] }, { ROWS[10] }, 640>;
+type Drawn = Source<WEIGHTS, { WORDS[10] }, { ROWS[10] }, 640>;
 
 /// The autoencoder, and two buffers in turn: 640 and 128 values wide.
 #[derive(Debug)]
 pub struct W2 {
-    source: Values,
+    source: Drawn,
     one: [f32; 320],
     two: [f32; 64],
     y: [f32; 160],
@@ -47,15 +47,17 @@ impl W2 {
     pub const fn new() -> Self {
         Self { source: Source::new(), one: [0.0; 320], two: [0.0; 64], y: [0.0; 160] }
     }
+}
 
-    /// Weights and input.
-    pub fn prepare(&mut self) -> Option<()> {
-        self.source.prepare(&LAYERS, FORM8, ZEROS)
+impl Workload for W2 {
+    type Value = i8;
+
+    fn prepare(&mut self, values: &mut Values) -> Option<()> {
+        self.source.prepare(&LAYERS, FORM8, ZEROS, values)
     }
 
-    /// One inference.
-    #[inline(never)]
-    pub fn run(&mut self) {
+    #[inline]
+    fn run(&mut self) {
         let Self { source, one, two, y } = self;
         spread(&source.input, x8s_mut(one), 0, &Self::WIDEN);
         dense::<0, X8>(source, x8s(one), x8s_mut(two));
@@ -70,20 +72,18 @@ impl W2 {
         dense::<9, i8>(source, x8s(two), i8s_mut(y));
     }
 
-    /// What the last inference wrote.
-    pub fn output(&self) -> &[i8] {
+    fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
-    /// The same by plain loops.
-    pub fn expected<'b>(&self, buffers: &'b mut [[i16; 8192]; 2]) -> Option<&'b [i16]> {
+    fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&LAYERS, ZEROS, buffers)
     }
 }
 
 /// Layer `N`.
 #[inline(always)]
-fn dense<const N: usize, Y: Output>(source: &Values, x: &[X8], y: &mut [Y]) {
+fn dense<const N: usize, Y: Output>(source: &Drawn, x: &[X8], y: &mut [Y]) {
     let weights = i8s(part(&source.packed, const { WORDS[N]..WORDS[N + 1] }));
     let outputs = source.outputs.get(const { ROWS[N]..ROWS[N + 1] }).unwrap_or(&[]);
     linear8(x, weights, outputs, y, const { &LAYERS[N].line(FORM8, 0) });

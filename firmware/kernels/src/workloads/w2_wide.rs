@@ -2,6 +2,7 @@
 
 use super::layer::{Layer, Source, offsets};
 use super::w2::{LAYERS, ROWS, WEIGHTS};
+use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM16, linear16};
 use elbow_core::kernels::integer::{
     Linear, Output, Requantize, Spread, i8s, i16s, i16s_mut, spread,
@@ -11,12 +12,12 @@ use elbow_core::kernels::part;
 const ZEROS: [i32; 2] = [0, 0];
 const WORDS: [usize; 11] = offsets(&LAYERS, FORM16);
 
-type Values = Source<WEIGHTS, { WORDS[10] }, { ROWS[10] }, 640>;
+type Drawn = Source<WEIGHTS, { WORDS[10] }, { ROWS[10] }, 640>;
 
 /// The autoencoder, and two buffers in turn: 640 and 128 values wide.
 #[derive(Debug)]
 pub struct W2Wide {
-    source: Values,
+    source: Drawn,
     one: [f32; 320],
     two: [f32; 64],
     y: [f32; 320],
@@ -36,15 +37,17 @@ impl W2Wide {
     pub const fn new() -> Self {
         Self { source: Source::new(), one: [0.0; 320], two: [0.0; 64], y: [0.0; 320] }
     }
+}
 
-    /// Weights and input.
-    pub fn prepare(&mut self) -> Option<()> {
-        self.source.prepare(&LAYERS, FORM16, ZEROS)
+impl Workload for W2Wide {
+    type Value = i16;
+
+    fn prepare(&mut self, values: &mut Values) -> Option<()> {
+        self.source.prepare(&LAYERS, FORM16, ZEROS, values)
     }
 
-    /// One inference.
-    #[inline(never)]
-    pub fn run(&mut self) {
+    #[inline]
+    fn run(&mut self) {
         let Self { source, one, two, y } = self;
         spread(&source.input, i16s_mut(one), 0, &Self::WIDEN);
         dense::<0, i16>(source, i16s(one), i16s_mut(two));
@@ -59,20 +62,18 @@ impl W2Wide {
         dense::<9, i16>(source, i16s(two), i16s_mut(y));
     }
 
-    /// What the last inference wrote.
-    pub fn output(&self) -> &[i16] {
+    fn output(&self) -> &[Self::Value] {
         i16s(&self.y)
     }
 
-    /// The same by plain loops.
-    pub fn expected<'b>(&self, buffers: &'b mut [[i16; 8192]; 2]) -> Option<&'b [i16]> {
+    fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected_by(&LAYERS, ZEROS, |l| wide(l).rule, buffers)
     }
 }
 
 /// Layer `N`.
 #[inline(always)]
-fn dense<const N: usize, Y: Output>(source: &Values, x: &[i16], y: &mut [Y]) {
+fn dense<const N: usize, Y: Output>(source: &Drawn, x: &[i16], y: &mut [Y]) {
     let weights = i8s(part(&source.packed, const { WORDS[N]..WORDS[N + 1] }));
     let outputs = source.outputs.get(const { ROWS[N]..ROWS[N + 1] }).unwrap_or(&[]);
     linear16(x, weights, outputs, y, const { &wide(&LAYERS[N]) });

@@ -1,28 +1,28 @@
 //! W3: three convolutions over one axis and two dense layers, on bytes.
 
-use super::layer::{Layer, Source, offsets, rows};
+use super::layer::{Layer, Source, ZEROS, offsets, rows};
+use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, X8, linear8, x8s, x8s_mut};
 use elbow_core::kernels::integer::{Linear, Output, Spread, i8s, i8s_mut, spread};
 use elbow_core::kernels::part;
 
-const LAYERS: [Layer; 5] = [
+pub(super) const LAYERS: [Layer; 5] = [
     conv([128, 6], [64, 16], 5, 1),
     conv([64, 16], [32, 32], 5, 1),
     conv([32, 32], [16, 32], 3, 0),
     Layer { per_channel: false, ..Layer::dense(512, 64, true) },
     Layer { per_channel: false, ..Layer::dense(64, 16, false) },
 ];
-const ZEROS: [i32; 2] = [-3, -128];
 const WORDS: [usize; 6] = offsets(&LAYERS, FORM8);
 const ROWS: [usize; 6] = rows(&LAYERS);
 const WEIGHTS: usize = 39_904;
 
-type Values = Source<WEIGHTS, { WORDS[5] }, { ROWS[5] }, 768>;
+type Drawn = Source<WEIGHTS, { WORDS[5] }, { ROWS[5] }, 768>;
 
 /// The encoder; each layer writes into the padded buffer of the next.
 #[derive(Debug)]
 pub struct W3 {
-    source: Values,
+    source: Drawn,
     /// 1 + 128 + 2 values of 6 channels, and two that the last patch reads for nothing.
     padded_input: [f32; 394],
     /// 1 + 64 + 2 of 16.
@@ -57,15 +57,17 @@ impl W3 {
             y: [0.0; 4],
         }
     }
+}
 
-    /// Weights and input.
-    pub fn prepare(&mut self) -> Option<()> {
-        self.source.prepare(&LAYERS, FORM8, ZEROS)
+impl Workload for W3 {
+    type Value = i8;
+
+    fn prepare(&mut self, values: &mut Values) -> Option<()> {
+        self.source.prepare(&LAYERS, FORM8, ZEROS, values)
     }
 
-    /// One inference.
-    #[inline(never)]
-    pub fn run(&mut self) {
+    #[inline]
+    fn run(&mut self) {
         let m = &self.source;
         let [one, two, three] =
             [&mut self.padded_input[..], &mut self.padded_first, &mut self.padded_second];
@@ -80,13 +82,11 @@ impl W3 {
         layer::<4, i8>(m, x8s(&self.hidden), i8s_mut(&mut self.y), const { &line(4, 0, 0) });
     }
 
-    /// What the last inference wrote.
-    pub fn output(&self) -> &[i8] {
+    fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
-    /// The same by plain loops.
-    pub fn expected<'b>(&self, buffers: &'b mut [[i16; 8192]; 2]) -> Option<&'b [i16]> {
+    fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&LAYERS, ZEROS, buffers)
     }
 }
@@ -118,7 +118,7 @@ fn fill(y: &mut [X8], start: usize, len: usize) {
 
 /// Layer `N`.
 #[inline(always)]
-fn layer<const N: usize, Y: Output>(m: &Values, x: &[X8], y: &mut [Y], s: &'static Linear) {
+fn layer<const N: usize, Y: Output>(m: &Drawn, x: &[X8], y: &mut [Y], s: &'static Linear) {
     let weights = i8s(part(&m.packed, const { WORDS[N]..WORDS[N + 1] }));
     let outputs = m.outputs.get(const { ROWS[N]..ROWS[N + 1] }).unwrap_or(&[]);
     linear8(x, weights, outputs, y, s);

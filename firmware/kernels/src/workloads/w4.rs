@@ -1,16 +1,43 @@
 //! W4: a depthwise and a pointwise convolution, on bytes.
 
-use super::layer::{Layer, Source, offsets, rows};
+use super::layer::{Layer, Source, ZEROS, offsets, rows};
+use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, linear8, x8s, x8s_mut};
 use elbow_core::kernels::integer::{Depthwise, Linear, Spread, depthwise, i8s, i8s_mut, spread};
 use elbow_core::kernels::part;
 
-const LAYERS: [Layer; 2] = [separable(true, 3, 1), separable(false, 1, 0)];
-const ZEROS: [i32; 2] = [-3, -128];
+pub(super) const LAYERS: [Layer; 2] = [separable(true, 3, 1), separable(false, 1, 0)];
 const WORDS: [usize; 3] = offsets(&LAYERS, FORM8);
 const ROWS: [usize; 3] = rows(&LAYERS);
-const VALUES: usize = 25 * 5 * 64;
-const PADDED: usize = 27 * 7 * 64;
+pub(super) const VALUES: usize = 25 * 5 * 64;
+pub(super) const PADDED: usize = 27 * 7 * 64;
+
+/// From the input into its padded copy.
+pub(super) const PAD: Spread = Spread {
+    dims: [25, 5, 64],
+    from: [5 * 64, 64, 1],
+    from_start: 0,
+    to: [7 * 64, 64, 1],
+    to_start: 8 * 64,
+    len: PADDED,
+}
+.merged();
+
+/// The first layer.
+pub(super) const DEPTHWISE: Depthwise = Depthwise {
+    channels: 64,
+    kernel: [3, 3],
+    tap_steps: [7 * 64, 64],
+    positions: [25, 5],
+    position_steps: [7 * 64, 64],
+    x_start: 0,
+    y_start: 0,
+    y_steps: [5 * 64, 64],
+    rule: LAYERS[0].rule(),
+};
+
+/// The second layer.
+pub(super) const POINTWISE: Linear = LAYERS[1].line(FORM8, 64);
 
 /// A separable convolution.
 #[derive(Debug)]
@@ -22,28 +49,6 @@ pub struct W4 {
 }
 
 impl W4 {
-    const PAD: Spread = Spread {
-        dims: [25, 5, 64],
-        from: [5 * 64, 64, 1],
-        from_start: 0,
-        to: [7 * 64, 64, 1],
-        to_start: 8 * 64,
-        len: PADDED,
-    }
-    .merged();
-    const DEPTHWISE: Depthwise = Depthwise {
-        channels: 64,
-        kernel: [3, 3],
-        tap_steps: [7 * 64, 64],
-        positions: [25, 5],
-        position_steps: [7 * 64, 64],
-        x_start: 0,
-        y_start: 0,
-        y_steps: [5 * 64, 64],
-        rule: LAYERS[0].rule(),
-    };
-    const POINTWISE: Linear = LAYERS[1].line(FORM8, 64);
-
     /// All zero.
     pub const fn new() -> Self {
         Self {
@@ -53,32 +58,32 @@ impl W4 {
             y: [0.0; VALUES / 4],
         }
     }
+}
 
-    /// Weights and input.
-    pub fn prepare(&mut self) -> Option<()> {
-        self.source.prepare(&LAYERS, FORM8, ZEROS)
+impl Workload for W4 {
+    type Value = i8;
+
+    fn prepare(&mut self, values: &mut Values) -> Option<()> {
+        self.source.prepare(&LAYERS, FORM8, ZEROS, values)
     }
 
-    /// One inference.
-    #[inline(never)]
-    pub fn run(&mut self) {
+    #[inline]
+    fn run(&mut self) {
         let m = &self.source;
         let weights = i8s(part(&m.packed, 0..WORDS[1]));
-        spread(&m.input, x8s_mut(&mut self.padded), ZEROS[0], &Self::PAD);
+        spread(&m.input, x8s_mut(&mut self.padded), ZEROS[0], &PAD);
         let between = x8s_mut(&mut self.between);
-        depthwise(x8s(&self.padded), weights, &m.outputs, between, &Self::DEPTHWISE);
+        depthwise(x8s(&self.padded), weights, &m.outputs, between, &DEPTHWISE);
         let weights = i8s(part(&m.packed, WORDS[1]..WORDS[2]));
         let outputs = m.outputs.get(ROWS[1]..).unwrap_or(&[]);
-        linear8(x8s(&self.between), weights, outputs, i8s_mut(&mut self.y), &Self::POINTWISE);
+        linear8(x8s(&self.between), weights, outputs, i8s_mut(&mut self.y), &POINTWISE);
     }
 
-    /// What the last inference wrote.
-    pub fn output(&self) -> &[i8] {
+    fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
-    /// The same by plain loops.
-    pub fn expected<'b>(&self, buffers: &'b mut [[i16; 8192]; 2]) -> Option<&'b [i16]> {
+    fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&LAYERS, ZEROS, buffers)
     }
 }

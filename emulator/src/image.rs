@@ -1,7 +1,7 @@
 //! What a firmware image says about itself before it runs: functions, calls, stack, code bytes.
 
-use super::thumb::{self, Effect};
-use crate::{Error, Result};
+use crate::effect::{Effect, narrow, wide};
+use crate::{Error, is_wide};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -59,8 +59,8 @@ impl Image {
     /// # Errors
     ///
     /// Where the bytes are no ELF file with symbols.
-    pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let wrong = |error| Error::environment(format!("not a firmware image: {error}"));
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let wrong = |error| Error::new(format!("not a firmware image: {error}"));
         let file = object::File::parse(bytes).map_err(|error| wrong(error.to_string()))?;
         let section = file.section_by_name(".rodata");
         let read_only =
@@ -100,10 +100,10 @@ impl Image {
     /// # Errors
     ///
     /// Where the image has no such function.
-    pub fn footprint(&self, name: &str) -> Result<Footprint> {
+    pub fn footprint(&self, name: &str) -> Result<Footprint, Error> {
         let root = self.functions.iter().position(|f| f.names.iter().any(|n| n == name));
         let root = root.ok_or_else(|| {
-            Error::environment(format!(
+            Error::new(format!(
                 "the image has no function `{name}`: the linker merged it with an equal one"
             ))
         })?;
@@ -233,7 +233,7 @@ fn decode(
         bytes.get(at..at + 2).map(|half| u16::from_le_bytes([half[0], half[1]]))
     };
     let returns =
-        |address| half(address).is_some_and(|code| thumb::narrow(code, address) == Effect::Return);
+        |address| half(address).is_some_and(|code| narrow(code, address) == Effect::Return);
     let mut low_halves = BTreeMap::new();
     let mut address = range.start;
     while let Some(first) = half(address) {
@@ -243,9 +243,9 @@ fn decode(
                 function.references.extend(read_only.contains(&word).then_some(word));
                 (Effect::None, 2)
             }
-            Some(second) if thumb::is_wide(first) => (thumb::wide(first, second, address), 4),
+            Some(second) if is_wide(first) => (wide(first, second, address), 4),
             _ if !is_code(address) => (Effect::None, 2),
-            _ => (thumb::narrow(first, address), 2),
+            _ => (narrow(first, address), 2),
         };
         match effect {
             Effect::None | Effect::Return => {}

@@ -1,4 +1,4 @@
-//! Thumb instructions, as far as stack and call graph need them (Armv7-M Architecture Reference
+//! What Thumb instructions do, as far as stack and call graph need it (Armv7-M Architecture Reference
 //! Manual, chapter A7; Armv8-M and Helium add none, their loop instructions stay in the function).
 
 /// What one instruction does to the stack pointer or the flow of control.
@@ -29,11 +29,6 @@ pub enum Effect {
 const SP: u32 = 13;
 const LR: u32 = 14;
 const PC: u32 = 15;
-
-/// Whether a first halfword starts a 32-bit instruction.
-pub fn is_wide(first: u16) -> bool {
-    first >> 11 >= 0b11101
-}
 
 /// Effect of a 16-bit instruction at `address`.
 pub fn narrow(code: u16, address: u32) -> Effect {

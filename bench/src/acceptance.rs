@@ -1,0 +1,205 @@
+//! What Elbow must reach, and aims at, on the workloads: `cargo xtask bench` prints it, a test demands it.
+
+use crate::published::best;
+use crate::table::{ELBOW, Row, thousands};
+use crate::{Table, workload};
+use std::fmt::{self, Display, Formatter};
+
+/// A figure of a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Executed instructions of an inference.
+    Instructions,
+    /// Estimate of its cycles.
+    Cycles,
+    /// Bytes of machine code and of the constants that it names.
+    Code,
+}
+
+/// A line: so many workloads on so many cores.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Line {
+    cores: &'static [&'static str],
+    works: &'static [&'static str],
+    figure: Figure,
+    must: Limit,
+    aim: Limit,
+}
+
+/// How small a figure has to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Limit {
+    /// So many times less than the best peer's.
+    Times(f64),
+    /// At most that.
+    Most(u64),
+}
+
+const DSP: &[&str] = &["m4", "m7", "m33"];
+const SMALL: &[&str] = &["m0", "m3"];
+const M4: &[&str] = &["m4"];
+const M55: &[&str] = &["m55"];
+
+const fn times(
+    cores: &'static [&'static str],
+    works: &'static [&'static str],
+    figure: Figure,
+    must: f64,
+    aim: f64,
+) -> Line {
+    Line { cores, works, figure, must: Limit::Times(must), aim: Limit::Times(aim) }
+}
+
+const fn code(work: &'static [&'static str], must: u64, aim: u64) -> Line {
+    let (must, aim) = (Limit::Most(must), Limit::Most(aim));
+    Line { cores: M4, works: work, figure: Figure::Code, must, aim }
+}
+
+const LINES: [Line; 14] = [
+    times(DSP, &["W1-128"], Figure::Instructions, 1.8, 2.0),
+    times(DSP, &["W1-640"], Figure::Instructions, 1.8, 2.0),
+    times(DSP, &["W2"], Figure::Instructions, 1.75, 2.0),
+    times(M4, &["W2"], Figure::Cycles, 1.6, 1.8),
+    times(M4, &["W3"], Figure::Cycles, 1.5, 1.8),
+    times(M4, &["W3"], Figure::Instructions, 1.7, 2.1),
+    times(M4, &["W4"], Figure::Instructions, 1.6, 2.0),
+    times(SMALL, &["W1-128", "W1-640", "W2", "W3"], Figure::Instructions, 1.35, 1.6),
+    times(M55, &["W1-128", "W1-640", "W2"], Figure::Instructions, 2.0, 3.0),
+    times(M55, &["W3"], Figure::Instructions, 1.5, 2.0),
+    times(M4, &["W2-f32", "W3-f32"], Figure::Cycles, 1.5, 1.8),
+    times(M4, &["W2-int8x16"], Figure::Instructions, 1.4, 1.6),
+    code(&["W2"], 3 << 10, 2 << 10),
+    code(&["W3"], 6 << 10, 4 << 10),
+];
+
+impl Figure {
+    fn of(self, row: &Row) -> Option<u64> {
+        match self {
+            Self::Instructions => Some(row.measured.instructions),
+            Self::Cycles => row.measured.cycles,
+            Self::Code => row.code_bytes.map(u64::from),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Instructions => "instructions",
+            Self::Cycles => "cycles",
+            Self::Code => "code bytes",
+        }
+    }
+}
+
+impl Limit {
+    /// The most that a figure may be, held against a peer's.
+    fn most(self, peer: Option<u64>) -> Option<u64> {
+        match self {
+            Self::Times(times) => peer.map(|peer| (peer as f64 / times) as u64),
+            Self::Most(most) => Some(most),
+        }
+    }
+}
+
+/// A figure of Elbow with what it must reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    core: &'static str,
+    work: &'static str,
+    figure: Figure,
+    found: u64,
+    /// The best peer's.
+    peer: Option<u64>,
+    must: u64,
+    aim: u64,
+}
+
+impl Verdict {
+    /// Whether it is reached.
+    pub fn holds(&self) -> bool {
+        self.found <= self.must
+    }
+}
+
+impl Display for Verdict {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { core, work, figure, found, peer, must, aim } = *self;
+        let peer = peer.map_or_else(String::new, thousands);
+        let state = match found {
+            found if found <= aim => "aim",
+            found if found <= must => "reached",
+            _ => "MISSED",
+        };
+        let [must, aim, found] = [must, aim, found].map(thousands);
+        write!(
+            f,
+            "| {core} | {work} | {} | {peer} | {must} | {aim} | {found} | {state} |",
+            figure.name()
+        )
+    }
+}
+
+/// Elbow's rows of a table held against the best peers' figures, and against those of its peers.
+pub fn verdicts(table: &Table) -> Vec<Verdict> {
+    let each = LINES.iter().flat_map(|line| {
+        let works = line.works.iter().filter_map(|name| workload(name));
+        works.flat_map(move |work| line.cores.iter().map(move |core| (line, *core, work)))
+    });
+    let verdict = |(line, core, work): (&Line, &'static str, &'static crate::Workload)| {
+        let rows = || table.rows.iter().filter(|row| row.core == core);
+        let found = rows().find(|row| row.who == ELBOW && row.work == work);
+        let run = rows().filter(|row| row.who != ELBOW && row.work.name == work.rival());
+        let run = run.filter_map(|row| line.figure.of(row)).min();
+        let peer = best(core, work.rival(), line.figure).into_iter().chain(run).min();
+        Some(Verdict {
+            core,
+            work: work.name,
+            figure: line.figure,
+            found: line.figure.of(found?)?,
+            peer,
+            must: line.must.most(peer)?,
+            aim: line.aim.most(peer)?,
+        })
+    };
+    each.filter_map(verdict).collect()
+}
+
+/// How many figures are held against a limit where everything is measured.
+pub fn demanded() -> usize {
+    LINES.iter().map(|line| line.cores.len() * line.works.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use elbow_emulator::Measured;
+
+    fn table(instructions: u64, code: u32) -> Table {
+        let measured = Measured { instructions, cycles: Some(1), check: String::new() };
+        let work = workload("W2").expect("a workload");
+        let row = Row { core: "m4", work, who: ELBOW, measured, code_bytes: Some(code) };
+        Table { rows: vec![row], notes: vec![] }
+    }
+
+    fn missed(table: &Table) -> Vec<Figure> {
+        verdicts(table).iter().filter(|v| !v.holds()).map(|v| v.figure).collect()
+    }
+
+    #[test]
+    fn the_limit_is_a_part_of_the_best_peers_figure() {
+        let peer = best("m4", "W2", Figure::Instructions).expect("a figure");
+        let most = (peer as f64 / 1.75) as u64;
+        assert_eq!(missed(&table(most, 3072)), []);
+        assert_eq!(missed(&table(most + 1, 3072)), [Figure::Instructions]);
+        assert_eq!(missed(&table(most, 3073)), [Figure::Code]);
+    }
+
+    #[test]
+    fn a_better_peer_of_the_same_run_lowers_the_limit() {
+        let mut table = table(300_000, 0);
+        let measured = Measured { instructions: 500_000, cycles: None, check: String::new() };
+        let peer = Row { who: "peer", measured, code_bytes: None, ..table.rows[0].clone() };
+        assert_eq!(missed(&table), []);
+        table.rows.push(peer);
+        assert_eq!(missed(&table), [Figure::Instructions]);
+    }
+}

@@ -1,0 +1,82 @@
+//! The image that compares.
+
+use cortex_m_semihosting::{debug, hprintln};
+use elbow_kernels::cases::{self, Memory};
+use elbow_kernels::{channels, floats};
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    static mut MEMORY: Memory = Memory::new();
+    static mut CHANNELS: channels::Memory = channels::Memory::new();
+    static mut FLOATS: [f32; floats::MEMORY] = [0.0; floats::MEMORY];
+    run_cases(MEMORY);
+    run_channels(CHANNELS);
+    run_floats(FLOATS);
+    debug::exit(debug::EXIT_SUCCESS);
+    fail()
+}
+
+fn run_cases(memory: &mut Memory) {
+    let mut digest = 0;
+    for seed in 1..=cases::COUNT {
+        match cases::run(seed, memory, digest) {
+            Ok(sum) => digest = sum,
+            Err(failure) => {
+                hprintln!("FAIL seed {}: {:?}", seed, failure);
+                fail()
+            }
+        }
+    }
+    if digest != cases::DIGEST {
+        hprintln!("FAIL digest {:#010x}, on the host {:#010x}", digest, cases::DIGEST);
+        fail()
+    }
+    hprintln!("PASS {0} of {0} cases, digest {1:#010x}", cases::COUNT, digest);
+}
+
+fn run_channels(memory: &mut channels::Memory) {
+    for seed in 1..=channels::COUNT {
+        if channels::run(seed, memory) != Some(true) {
+            hprintln!("FAIL depthwise of many channels, seed {}", seed);
+            fail()
+        }
+    }
+    hprintln!("PASS {} cases of many channels", channels::COUNT);
+}
+
+/// Without a floating-point unit there is no machine code for floats, and a case takes long.
+fn run_floats(memory: &mut [f32]) {
+    let cases = if cfg!(target_abi = "eabihf") { floats::CASES } else { floats::CASES / 40 };
+    for family in floats::FAMILIES {
+        let mut values = 0;
+        for case in 0..cases {
+            match family.check(case, memory) {
+                Ok(compared) => values += compared,
+                Err(floats::Differs) => {
+                    hprintln!("FAIL {}: case {} of seed {}", family.name, case, floats::SEED);
+                    fail()
+                }
+            }
+        }
+        hprintln!("PASS {}: {} cases, {} values", family.name, cases, values);
+    }
+    hprintln!("PASS {} float kernels", floats::FAMILIES.len());
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    fail()
+}
+
+#[cortex_m_rt::exception]
+unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
+    hprintln!("FAIL hard fault");
+    fail()
+}
+
+/// Ends the emulator with a failure.
+fn fail() -> ! {
+    loop {
+        debug::exit(debug::EXIT_FAILURE);
+    }
+}

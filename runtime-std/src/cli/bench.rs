@@ -1,0 +1,123 @@
+//! `elbow bench`
+
+use super::{ModelOptions, PrecisionOptions, firmware, inputs, output};
+use clap::builder::PossibleValuesParser;
+use elbow::device::{TARGETS, Target};
+use elbow::emit::{FlashBytes, RamBytes, emit};
+use elbow::model::Loaded;
+use elbow::parity::cost::{Cost, Layer, cost};
+use elbow::rows::Rows;
+use elbow::{Error, Precision, Result};
+use elbow_toolchain::Compiler;
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// The board that is emulated
+    #[arg(long, value_parser = PossibleValuesParser::new(TARGETS.map(|target| target.name)))]
+    target: String,
+    #[command(flatten)]
+    precision: PrecisionOptions,
+    /// Rows for an input, the first of which is measured; zeros where left out
+    #[arg(long, num_args = 1.., value_name = "NAME=FILE.npy")]
+    input: Vec<String>,
+    /// The firmware workspace; found upwards from the current folder where left out
+    #[arg(long, value_name = "DIR")]
+    firmware: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Report {
+    model: String,
+    target: String,
+    precision: Precision,
+    /// Multiply-accumulates of the inference.
+    macs: usize,
+    instructions_per_inference: u64,
+    /// Not known without a multiply-accumulate.
+    instructions_per_mac: Option<f64>,
+    /// `cargo xtask bench` estimates cycles, this command does not.
+    cycles_estimate: Option<u64>,
+    layers: Vec<Layer>,
+    flash_bytes: FlashBytes,
+    ram_bytes: RamBytes,
+    compiler: String,
+    flags: String,
+    /// `cargo xtask bench` measures peers, on workloads that they have too.
+    peers: [(); 0],
+}
+
+/// Measures one inference and prints the report.
+///
+/// # Errors
+///
+/// Where toolchain or emulator are missing, or the target does not answer.
+pub fn run(options: &Options) -> Result<()> {
+    let target = Target::named(&options.target)?;
+    let loaded = options.precision.apply(options.model.load()?, target.core)?;
+    let firmware = firmware(options.firmware.as_deref())?;
+    let cost = cost(&loaded, &target, &firmware, &rows(&loaded, options)?)?;
+    let report = Report::of(&loaded, &target, cost)?;
+    if options.json { output::json(&report) } else { output::text(&report.to_string()) }
+}
+
+fn rows(loaded: &Loaded, options: &Options) -> Result<Vec<Rows>> {
+    match &options.input[..] {
+        [] => inputs::zeros(loaded),
+        given => Ok(inputs::of_model(loaded, given, 0)?.rows),
+    }
+}
+
+impl Report {
+    fn of(loaded: &Loaded, target: &Target, cost: Cost) -> Result<Self> {
+        let budget = emit(&loaded.model)?.budget;
+        let compiler =
+            Compiler::find(target.triple).map_err(|error| Error::environment(error.to_string()))?;
+        let macs: usize = cost.layers.iter().map(|layer| layer.macs).sum();
+        let instructions = cost.spent.instructions;
+        let stack = cost.footprint.stack_bytes.or(cost.spent.stack_bytes);
+        let (code, stack) = (cost.footprint.code_bytes as usize, stack.map(|bytes| bytes as usize));
+        Ok(Self {
+            model: loaded.model.name.clone(),
+            target: target.name.to_string(),
+            precision: loaded.precision(),
+            macs,
+            instructions_per_inference: instructions,
+            instructions_per_mac: (macs > 0).then(|| instructions as f64 / macs as f64),
+            cycles_estimate: None,
+            layers: cost.layers,
+            flash_bytes: FlashBytes { code: Some(code), ..budget.flash_bytes },
+            ram_bytes: RamBytes { stack, ..budget.ram_bytes },
+            compiler: compiler.version(),
+            flags: format!("--target {}: opt-level 3, fat LTO, one codegen unit", target.triple),
+            peers: [],
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { model, target, macs, instructions_per_inference: instructions, .. } = self;
+        writeln!(f, "{model} on {target}, {}", self.precision.name())?;
+        let each = self.instructions_per_mac.map(|each| format!(", {each:.3} each"));
+        let each = each.unwrap_or_default();
+        writeln!(f, "{instructions} instructions for {macs} multiply-accumulates{each}\n")?;
+        writeln!(f, "{:>12} {:>12}  layer", "instructions", "MACs")?;
+        for Layer { name, op, macs, instructions } in &self.layers {
+            writeln!(f, "{instructions:>12} {macs:>12}  {name} ({op})")?;
+        }
+        let known = |bytes: Option<usize>| bytes.map_or("not bounded".into(), |b| b.to_string());
+        let (flash, ram) = (&self.flash_bytes, &self.ram_bytes);
+        writeln!(f, "\nflash bytes: code {}, weights {}", known(flash.code), flash.weights)?;
+        writeln!(f, "RAM bytes: workspace {}, stack {}", ram.workspace, known(ram.stack))?;
+        writeln!(f, "{}, {}", self.compiler, self.flags)
+    }
+}
