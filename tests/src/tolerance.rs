@@ -76,3 +76,11 @@ pub const REFUSED_KILOBYTES: u64 = 200_000;
 pub const ELBO_DROP: f64 = 0.02;
 /// See [`ELBO_DROP`].
 pub const ELBO_DROP_SE: f64 = 0.005;
+
+// Integers.
+
+/// A small graph in bytes against the same in floats, as a fraction of its largest output: two
+/// layers of weights and activations of eight bits, each rounded by half a step of 1/127.
+pub const EIGHT_BITS: f32 = 0.03;
+/// The same with activations of sixteen bits: the weights' rounding remains.
+pub const SIXTEEN_BITS: f32 = 0.008;

@@ -206,7 +206,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// As [`lower`].
+    /// As [`lower_with`].
     pub fn whole(&self) -> Result<(Plan, Vec<(usize, usize)>)> {
         let outputs: Vec<usize> = (0..self.graph.outputs.len()).collect();
         let plan = self.lower(&outputs)?;

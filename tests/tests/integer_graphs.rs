@@ -1,0 +1,218 @@
+//! Small graphs of every kind of layer with integers, against the same graphs in floats.
+
+use elbow::import::{Graph, Op, Pooling};
+use elbow::lower::integers::{Calibration, Quantization, choose};
+use elbow::lower::quantize::Adjust;
+use elbow::lower::{Core, Integers, Kernel, Width, lower, lower_with};
+use elbow::rows::Rows;
+use elbow::twin::Twin;
+use elbow_core::kernels::{BinaryOp, Unary};
+use elbow_tests::graphs::Builder;
+use elbow_tests::random::Random;
+use elbow_tests::tolerance::{EIGHT_BITS, SIXTEEN_BITS};
+
+const SEED: u64 = 0x656c_626f;
+const ROWS: usize = 48;
+
+/// A convolution over one axis, or a transposed one.
+struct Conv {
+    filters: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    pad: usize,
+    groups: usize,
+}
+
+const CONV: Conv = Conv { filters: 8, kernel: 3, stride: 1, dilation: 1, pad: 1, groups: 1 };
+
+struct Net {
+    graph: Builder,
+    random: Random,
+}
+
+impl Net {
+    fn new(name: &str, case: u64) -> Self {
+        Self { graph: Builder::new(name), random: Random::new(SEED, case) }
+    }
+
+    fn conv(&mut self, x: usize, conv: &Conv, transposed: bool) -> usize {
+        let [_, channels, len] = self.graph.graph.values[x].shape[..] else { panic!("a signal") };
+        let &Conv { filters, kernel, stride, dilation, pad, groups } = conv;
+        let reach = (kernel - 1) * dilation;
+        let (own, out) = match transposed {
+            false => (channels / groups, (len + 2 * pad - reach - 1) / stride + 1),
+            true => (filters / groups, (len - 1) * stride + reach + 1 - 2 * pad),
+        };
+        let outer = if transposed { channels } else { filters };
+        let bound = (1.0 / (channels / groups * kernel) as f32).sqrt();
+        let w = self.random.vector(outer * own * kernel, -bound, bound);
+        let w = self.graph.constant(&[outer, own, kernel], &w);
+        let b = self.random.vector(filters, -bound, bound);
+        let b = self.graph.constant(&[filters], &b);
+        let (strides, dilations, pads) = (vec![stride], vec![dilation], vec![pad]);
+        let op = match transposed {
+            false => Op::Conv { strides, dilations, pads, groups },
+            true => Op::ConvTranspose { strides, dilations, pads, groups },
+        };
+        let kind = if transposed { "ConvTranspose" } else { "Conv" };
+        self.graph.node(kind, op, &[x, w, b], &[1, filters, out])
+    }
+
+    fn matmul(&mut self, x: usize, outputs: usize) -> usize {
+        let shape = self.graph.graph.values[x].shape.clone();
+        let inputs = shape[shape.len() - 1];
+        let bound = (1.0 / inputs as f32).sqrt();
+        let w = self.random.vector(inputs * outputs, -bound, bound);
+        let w = self.graph.constant(&[inputs, outputs], &w);
+        let shape = [&shape[..shape.len() - 1], &[outputs]].concat();
+        self.graph.node("MatMul", Op::MatMul, &[x, w], &shape)
+    }
+
+    fn unary(&mut self, f: Unary, x: usize) -> usize {
+        let shape = self.graph.graph.values[x].shape.clone();
+        self.graph.node(&format!("{f:?}"), Op::Unary(f), &[x], &shape)
+    }
+
+    fn reshape(&mut self, x: usize, shape: &[usize]) -> usize {
+        self.graph.node("Reshape", Op::Reshape, &[x], shape)
+    }
+
+    fn pool(&mut self, x: usize, kind: Pooling) -> usize {
+        let [_, channels, len] = self.graph.graph.values[x].shape[..] else { panic!("a signal") };
+        let pair = || vec![2];
+        let op = Op::Pool {
+            kernel: pair(),
+            strides: pair(),
+            dilations: vec![1],
+            pads: vec![0],
+            pads_end: vec![0],
+            kind,
+        };
+        self.graph.node("Pool", op, &[x], &[1, channels, len / 2])
+    }
+
+    fn done(mut self, y: usize) -> Graph {
+        self.graph.output("y", y);
+        self.graph.graph
+    }
+}
+
+/// A name, the graph, and the layers of it that integers compute.
+fn cases() -> Vec<(&'static str, Graph, usize)> {
+    let mut cases = Vec::new();
+    let mut add = |name: &'static str,
+                   input: &[usize],
+                   layers: usize,
+                   build: &dyn Fn(&mut Net, usize) -> usize| {
+        let mut net = Net::new(name, cases.len() as u64);
+        let x = net.graph.input("x", input);
+        let y = build(&mut net, x);
+        cases.push((name, net.done(y), layers));
+    };
+    add("rows", &[1, 5, 7], 2, &|n, x| {
+        let h = n.matmul(x, 6);
+        let h = n.unary(Unary::Relu, h);
+        n.matmul(h, 3)
+    });
+    add("as many rows as inputs", &[1, 6, 6], 2, &|n, x| {
+        let h = n.matmul(x, 6);
+        let h = n.unary(Unary::Tanh, h);
+        n.matmul(h, 6)
+    });
+    add("another view of an image", &[1, 3, 16], 2, &|n, x| {
+        let h = n.conv(x, &CONV, false);
+        let h = n.unary(Unary::Relu, h);
+        let h = n.reshape(h, &[1, 4, 32]);
+        n.conv(h, &CONV, false)
+    });
+    add("a view of the input", &[1, 4, 8], 2, &|n, x| {
+        let h = n.reshape(x, &[1, 32]);
+        let h = n.matmul(h, 9);
+        let h = n.unary(Unary::LeakyRelu(0.1), h);
+        n.matmul(h, 4)
+    });
+    add("rows of an image", &[1, 3, 16], 2, &|n, x| {
+        let h = n.conv(x, &CONV, false);
+        let h = n.unary(Unary::Relu, h);
+        n.matmul(h, 5)
+    });
+    add("odd channels apart", &[1, 5, 12], 2, &|n, x| {
+        let h = n.conv(x, &Conv { filters: 5, groups: 5, ..CONV }, false);
+        let h = n.unary(Unary::Relu, h);
+        n.conv(h, &Conv { kernel: 1, pad: 0, ..CONV }, false)
+    });
+    add("groups and gaps", &[1, 6, 20], 2, &|n, x| {
+        let h = n.conv(x, &Conv { filters: 4, groups: 2, dilation: 2, pad: 2, ..CONV }, false);
+        let h = n.unary(Unary::Sigmoid, h);
+        n.conv(h, &Conv { stride: 3, ..CONV }, false)
+    });
+    add("transposed", &[1, 5, 6], 2, &|n, x| {
+        let h =
+            n.conv(x, &Conv { kernel: 5, stride: 3, pad: 1, filters: 6, groups: 1, ..CONV }, true);
+        let h = n.unary(Unary::Relu, h);
+        n.conv(h, &Conv { kernel: 4, stride: 2, ..CONV }, true)
+    });
+    add("transposed with gaps", &[1, 5, 6], 1, &|n, x| {
+        let h = n.conv(x, &Conv { dilation: 2, ..CONV }, true);
+        let h = n.unary(Unary::Relu, h);
+        n.conv(h, &CONV, false)
+    });
+    add("a stride beyond the kernel", &[1, 5, 6], 1, &|n, x| {
+        let h = n.conv(x, &Conv { kernel: 1, stride: 2, pad: 0, ..CONV }, true);
+        let h = n.unary(Unary::Relu, h);
+        n.conv(h, &CONV, false)
+    });
+    add("pools", &[1, 4, 16], 2, &|n, x| {
+        let h = n.conv(x, &CONV, false);
+        let a = n.pool(h, Pooling::Max);
+        let b = n.pool(h, Pooling::Average { count_pads: false });
+        let shape = n.graph.graph.values[a].shape.clone();
+        let h = n.graph.node("Add", Op::Binary(BinaryOp::Add), &[a, b], &shape);
+        n.conv(h, &CONV, false)
+    });
+    cases
+}
+
+fn outputs(graph: &Graph, integers: Option<&Integers>, x: &Rows) -> Vec<f32> {
+    let plan = match integers {
+        None => lower(graph, &[0]),
+        Some(_) => lower_with(graph, &[0], integers),
+    };
+    let plan = plan.expect("it can be lowered");
+    let mut twin = Twin::new(&plan);
+    let row = |row| twin.run(&[x.row(row)]).expect("a row").concat();
+    (0..ROWS).flat_map(row).collect()
+}
+
+#[test]
+fn integers_compute_what_floats_do_and_every_form_the_same() {
+    let mut wrong = Vec::new();
+    for (name, graph, layers) in cases() {
+        let shape = graph.values[graph.inputs[0]].shape.clone();
+        let len = ROWS * shape.iter().product::<usize>();
+        let x = Rows { name: "x".into(), shape, values: Random::new(SEED, 99).normal(len) };
+        let float = outputs(&graph, None, &x);
+        let range = float.iter().fold(0.0f32, |range, value| range.max(value.abs()));
+        for (width, limit) in [(Width::Eight, EIGHT_BITS), (Width::Sixteen, SIXTEEN_BITS)] {
+            let data = Calibration { inputs: std::slice::from_ref(&x), rows: ROWS, states: &[] };
+            let options = Quantization { width, adjust: Adjust::Bias };
+            let integers = choose(&graph, &[0], data, options).expect("it has integer forms");
+            assert_eq!(integers.layers.len(), layers, "{name}");
+            let plain = outputs(&graph, Some(&integers), &x);
+            let errors = plain.iter().zip(&float).map(|(a, b)| (a - b).abs());
+            let worst = errors.fold(0.0f32, f32::max) / range;
+            println!("{name}, {width:?}: {worst:.1e} of the range");
+            if worst.is_nan() || worst > limit {
+                wrong.push(format!("{name}, {width:?}: {worst}"));
+            }
+            for core in [Core::Dsp, Core::Helium] {
+                let other = outputs(&graph, Some(&Integers { core, ..integers.clone() }), &x);
+                assert_eq!(other, plain, "{name}, {width:?}: {core:?}");
+            }
+            let plan = lower_with(&graph, &[0], Some(&integers)).expect("it can be lowered");
+            assert!(plan.steps.iter().any(|step| matches!(step.kernel, Kernel::Integer(_))));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
