@@ -8,6 +8,7 @@ mod encoder;
 mod flow;
 mod heads;
 mod load;
+pub(crate) mod names;
 mod quantized;
 pub mod range;
 pub mod sampling;

@@ -12,6 +12,7 @@ use crate::npy;
 use crate::rows::Rows;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -39,8 +40,8 @@ struct Request {
     states: Vec<(usize, usize)>,
     /// Random nodes that become inputs.
     noise: Vec<Noise>,
-    /// Values of the file that are outputs as well.
-    values: Vec<String>,
+    /// Values that are outputs as well, each by the names that the file may have for it.
+    values: Vec<Vec<String>>,
 }
 
 /// A random node, which tract cannot run by most names that exporters give it (0.23.9).
@@ -70,8 +71,8 @@ pub fn run(source: &Source, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>
     ask(source, inputs, rows, &[]).map(|(outputs, _)| outputs)
 }
 
-/// Values between inputs and outputs, by their names in the file, all rows of each; `None` for a name
-/// that the file does not have.
+/// Values between inputs and outputs, all rows of each: of every list of names the first that the file
+/// has, with its place in the list; `None` if it has none.
 ///
 /// # Errors
 ///
@@ -80,14 +81,17 @@ pub fn values(
     source: &Source,
     inputs: &[Rows],
     rows: usize,
-    names: &[&str],
-) -> Result<Vec<Option<Vec<f32>>>> {
+    names: &[Vec<String>],
+) -> Result<Vec<Option<Found>>> {
     ask(source, inputs, rows, names).map(|(_, values)| values)
 }
 
-type Answers = (Vec<Vec<f32>>, Vec<Option<Vec<f32>>>);
+/// The place of a name among those asked for, and what it holds.
+pub type Found = (usize, Vec<f32>);
 
-fn ask(source: &Source, inputs: &[Rows], rows: usize, values: &[&str]) -> Result<Answers> {
+type Answers = (Vec<Vec<f32>>, Vec<Option<Found>>);
+
+fn ask(source: &Source, inputs: &[Rows], rows: usize, values: &[Vec<String>]) -> Result<Answers> {
     let model = &source.path;
     let inputs = in_order(source, inputs, rows)?;
     let folder = tempfile::tempdir().map_err(|error| {
@@ -109,7 +113,7 @@ fn ask(source: &Source, inputs: &[Rows], rows: usize, values: &[&str]) -> Result
             .collect(),
         states: source.states.clone(),
         noise: noise(source),
-        values: values.iter().map(|name| name.to_string()).collect(),
+        values: values.to_vec(),
     };
     let json =
         serde_json::to_vec(&request).map_err(|error| Error::environment(error.to_string()))?;
@@ -127,18 +131,21 @@ fn ask(source: &Source, inputs: &[Rows], rows: usize, values: &[&str]) -> Result
         .context(model.display()));
     }
     let read = |path: PathBuf| npy::read(&path).map(|array| array.values);
-    let file = |kind: &str, index: usize| folder.path().join(format!("{kind}.{index}.npy"));
-    let files = (0..).map(|index| file("out", index)).take_while(|path| path.exists());
+    let file = |index: usize| folder.path().join(format!("out.{index}.npy"));
+    let files = (0..).map(file).take_while(|path| path.exists());
     let outputs: Vec<Vec<f32>> = files.map(read).collect::<Result<_>>()?;
-    let found = (0..values.len()).map(|index| Some(file("value", index)).filter(|p| p.exists()));
-    let mut found: Vec<Option<Vec<f32>>> =
-        found.map(|path| path.map(read).transpose()).collect::<Result<_>>()?;
-    let outputs = checked(source, outputs, rows).context(model.display())?;
-    for ((name, _), values_of_output) in source.graph.outputs.iter().zip(&outputs) {
-        let asked = values.iter().zip(&mut found).filter(|(asked, _)| *asked == name);
-        asked.for_each(|(_, found)| *found = Some(values_of_output.clone()));
-    }
-    Ok((outputs, found))
+    let found = values.iter().enumerate().map(|(index, names)| {
+        let path = |name| folder.path().join(value_file(index, name));
+        let name = (0..names.len()).find(|name| path(*name).exists());
+        name.map(|name| Ok((name, read(path(name))?))).transpose()
+    });
+    let found = found.collect::<Result<_>>()?;
+    Ok((checked(source, outputs, rows).context(model.display())?, found))
+}
+
+/// The file of a value that was asked for by the name at this place.
+fn value_file(value: usize, name: usize) -> String {
+    format!("value.{value}.{name}.npy")
 }
 
 /// The random nodes of the file and the inputs that stand for them.
@@ -261,9 +268,11 @@ pub fn answer(folder: &Path) -> Result<()> {
         |index: usize| npy::read(&folder.join(format!("in.{index}.npy"))).map(|array| array.values);
     let inputs = (0..request.inputs.len()).map(read).collect::<Result<Vec<_>>>()?;
     let results = execute(&request, &inputs).map_err(|error| Error::input(format!("{error:#}")))?;
-    for (file, values) in results {
+    for (files, values) in results {
         let bytes = npy::encode(&[values.len()], &values);
-        write(&folder.join(file), &bytes).context("the reference")?;
+        for file in files {
+            write(&folder.join(file), &bytes).context("the reference")?;
+        }
     }
     Ok(())
 }
@@ -319,20 +328,29 @@ fn draw_outside(graph: &mut pb::GraphProto, noise: &Noise) {
     }
 }
 
-/// Every result, with the file that it belongs into.
-fn execute(request: &Request, inputs: &[Vec<f32>]) -> TractResult<Vec<(String, Vec<f32>)>> {
+/// Every result, with the files that it belongs into.
+fn execute(request: &Request, inputs: &[Vec<f32>]) -> TractResult<Vec<(Vec<String>, Vec<f32>)>> {
     let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
     let mut proto = onnx.proto_model_for_path(&request.model)?;
     let mut files = Vec::new();
     if let Some(graph) = &mut proto.graph {
         request.noise.iter().for_each(|noise| draw_outside(graph, noise));
-        files.extend((0..graph.output.len()).map(|index| format!("out.{index}.npy")));
-        for (index, name) in request.values.iter().enumerate() {
-            let given = graph.node.iter().any(|node| node.output.contains(name));
-            if given && graph.output.iter().all(|output| output.name != *name) {
+        files.extend((0..graph.output.len()).map(|index| vec![format!("out.{index}.npy")]));
+        let given: HashSet<String> =
+            graph.node.iter().flat_map(|node| node.output.iter().cloned()).collect();
+        for (index, names) in request.values.iter().enumerate() {
+            let is_output = |name: &String| graph.output.iter().position(|o| o.name == *name);
+            let found = names.iter().enumerate().find_map(|(at, name)| match is_output(name) {
+                Some(output) => Some((at, name, Some(output))),
+                None => given.contains(name).then_some((at, name, None)),
+            });
+            let Some((at, name, output)) = found else { continue };
+            let output = output.unwrap_or_else(|| {
                 graph.output.push(float_tensor(name));
-                files.push(format!("value.{index}.npy"));
-            }
+                files.push(Vec::new());
+                files.len() - 1
+            });
+            files[output].push(value_file(index, at));
         }
     }
     let mut model = onnx.model_for_proto_model(&proto)?;

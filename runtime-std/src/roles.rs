@@ -8,7 +8,6 @@ mod decoder;
 mod evidence;
 mod flow;
 mod inputs;
-mod names;
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
@@ -123,8 +122,16 @@ fn encoder_reasons(graph: &Graph, file: String) -> std::result::Result<Decided, 
     let heads: Vec<&str> =
         posteriors.iter().flat_map(|heads| [heads.mean.as_str(), heads.spread.as_str()]).collect();
     let inputs = inputs::inputs(graph, &heads)?;
+    let states = inputs.states.iter().map(|(_, output)| output.as_str());
+    let taken: Vec<&str> = heads.iter().copied().chain(states).collect();
+    let names = graph.outputs.iter().map(|(name, _)| name.as_str());
+    let unused: Vec<&str> = names.filter(|name| !taken.contains(name)).collect();
+    let file_why = match &unused[..] {
+        [] => "the file".to_string(),
+        unused => format!("the file; no role for its outputs {unused:?}"),
+    };
     let mut reasons = vec![
-        Reason::new("encoder.onnx", file, "the file"),
+        Reason::new("encoder.onnx", file, &file_why),
         Reason::new("encoder.input", quoted(&inputs.x.0), &inputs.x.1),
     ];
     for (at, heads) in posteriors.iter().enumerate() {

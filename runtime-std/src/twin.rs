@@ -8,6 +8,7 @@ use crate::{Error, Result};
 use elbow_core::distributions::{self, kl_to_standard};
 use elbow_core::infer::ElboTerms;
 use elbow_core::kernels::{self, Cell, RecurrentWeights};
+use elbow_core::wire::PAINT;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -45,6 +46,7 @@ impl<'p> Twin<'p> {
     ) -> Result<Vec<Vec<f32>>> {
         self.check(inputs)?;
         let Self { plan, arena } = self;
+        arena.fill(f32::from_bits(PAINT)); // as a device does that measures
         let mut outputs: Vec<Vec<f32>> =
             plan.outputs.iter().map(|port| vec![0.0; port.len()]).collect();
         for step in &plan.steps {

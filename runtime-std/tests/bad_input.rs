@@ -141,6 +141,35 @@ fn inspect_lists_every_unsupported_node_before_it_fails() {
     assert!(report["flash_bytes"]["weights"].is_null() && report["macs"].is_null());
 }
 
+#[test]
+fn unsupported_nodes_of_one_kind_are_told_together_and_listed_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("odd.onnx");
+    let bytes = changed(|graph| {
+        for at in 0..100 {
+            let name = format!("odd{at}");
+            let from = graph.node.last().map_or("x".into(), |node| node.output[0].clone());
+            graph.node.push(NodeProto {
+                op_type: "Gizmo".into(),
+                input: vec![from],
+                output: vec![name.clone()],
+                name,
+                ..NodeProto::default()
+            });
+        }
+        graph.output[0].name = "odd99".into();
+    });
+    fs::write(&model, bytes).unwrap();
+    let outcome = elbow_line("inspect {}", &[&model]);
+    let told = "Gizmo `odd0`, `odd1`, `odd2` and 97 more: ";
+    for text in [&outcome.stdout, &outcome.stderr] {
+        assert_eq!(text.matches("Gizmo").count(), 1, "{text}");
+        assert!(text.contains(told), "{text}");
+    }
+    let report = elbow_line("inspect {} --json", &[&model]).json();
+    assert_eq!(report["unsupported"].as_array().unwrap().len(), 100);
+}
+
 /// An `.npy` file of any element type.
 fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n");
@@ -238,13 +267,13 @@ fn bad_options_are_refused() {
             "run M/decoder.onnx --input M/golden/decoder.z.npy --out-dir O --samples 2",
             &["needs a posterior"],
         ),
-        ("run M --input X --out-dir O --precision int8", &["later version", "f32"]),
+        ("run M --input X --out-dir O --precision int8", &["--calibration"]),
         ("run M --input X --out-dir O --calibration X", &["--calibration", "leave it out"]),
         ("run M --input X --out-dir O --refine-steps 5", &["later version"]),
         ("run M --input X --out-dir O --samples 0", &["--samples"]),
         ("run M --input X --out-dir O --samples 4000000000", &["ask for fewer"]),
         ("run M --input X --out-dir O --backend onnxruntime", &["twin"]),
-        ("compile M --out-dir O --precision int8x16", &["later version"]),
+        ("compile M --out-dir O --precision int8x16", &["--calibration"]),
         ("compile M --out-dir O --max-flash lots", &["--max-flash"]),
         ("parity M --input X --target arduino", &["twin, qemu-m0", "qemu-m55"]),
         ("parity M --input X --rows 0", &["--rows"]),

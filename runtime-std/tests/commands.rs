@@ -265,6 +265,39 @@ fn ops_prints_one_table_in_three_forms() {
     assert!(readme.contains(&markdown), "print the README's table anew: elbow ops --markdown");
 }
 
+/// A recurrent layer is several nodes at import, which have no names in the file; what they give is
+/// found there all the same.
+#[test]
+fn layers_of_recurrent_models_are_held_against_the_reference() {
+    for (model, op) in [
+        ("gru_100.dynamo", "GRU"),
+        ("lstm_100.torchscript", "LSTM"),
+        ("bidirectional_lstm.dynamo", "LSTM"),
+        ("bidirectional_gru.torchscript", "GRU"),
+        ("lstm.keras", "LSTM"),
+    ] {
+        let folder = repository("tests/zoo").join(model);
+        let line = "parity {} --input {} --rows 2 --layers --json";
+        let (path, input) = (folder.join("model.onnx"), folder.join("in.x.npy"));
+        let paths = [path.as_path(), input.as_path()];
+        let report = elbow_line(line, &paths).done().json();
+        let layers = report["layers"].as_array().unwrap();
+        assert!(
+            layers.iter().any(|layer| layer["op"] == op && layer["max_abs"].is_f64()),
+            "{model}"
+        );
+        // All but the zeros that states start from.
+        let compared = |layer: &&Value| layer["value"].is_null() != layer["max_abs"].is_f64();
+        assert_eq!(layers.iter().filter(compared).count(), layers.len(), "{model}: {report}");
+        assert!(report["first_different"].is_null(), "{model}: {report}");
+        let none = layers.iter().filter(|layer| layer["value"].is_null()).count();
+        assert_eq!(report["without_reference"], none, "{model}: {report}");
+        let text = elbow_line("parity {} --input {} --rows 2 --layers", &paths).done().stdout;
+        let told = format!("; {none} of {} steps give nothing", layers.len());
+        assert!(text.contains(&told), "{text}");
+    }
+}
+
 #[test]
 fn init_proposes_a_manifest_that_runs() {
     let out = tempfile::tempdir().unwrap();

@@ -12,7 +12,13 @@ fn parity(model: &str, target: &str) -> Value {
     let firmware = repository("firmware");
     let line =
         format!("parity {{}} --input {{}} --target {target} --firmware {{}} --rows 4 --json");
-    elbow_line(&line, &[&folder, &rows, &firmware]).done().json()
+    let outcome = elbow_line(&line, &[&folder, &rows, &firmware]).done();
+    assert!(
+        !outcome.stderr.contains(&format!("{target}: ")),
+        "the log of no failure: {}",
+        outcome.stderr
+    );
+    outcome.json()
 }
 
 fn passes(target: &str, models: &[&str]) {

@@ -238,6 +238,50 @@ fn two_posteriors_are_told_apart_by_their_names() {
     undecided(&named(["mean_a", "logvar_b", "mean_c", "logvar_d"]).init(), &["candidates"]);
 }
 
+/// `p`, `q` from a draw of `a`, `b`, beside what the graph gives besides.
+fn hierarchy(p: &str, q: &str, z: i64) -> Onnx {
+    Onnx::new()
+        .input("e", 3)
+        .constant("half", &[], &[0.5])
+        .linear("mu1", "x", 4, 3)
+        .linear("logvar1", "x", 4, 3)
+        .node("d", "Mul", "half logvar1")
+        .node("s", "Exp", "d")
+        .node("n", "Mul", "e s")
+        .node("z1", "Add", "n mu1")
+        .linear(p, "z1", 3, z)
+        .linear(q, "z1", 3, z)
+        .outputs(&[("mu1", 3), ("logvar1", 3), ("z1", 3), (p, z), (q, z)])
+}
+
+#[test]
+fn the_last_posterior_of_a_hierarchy_needs_no_draw() {
+    proposed(
+        hierarchy("mu2", "logvar2", 2).init(),
+        &[
+            "[[latent]]",
+            "mean = \"mu1\"",
+            "mean = \"mu2\"",
+            "spread = { output = \"logvar2\", head = \"logvar\" }",
+            "no role for its outputs [\"z1\"]",
+        ],
+    );
+    for (p, q, second) in [("p", "q", "p"), ("mean_a", "logvar_a", "mean_a")] {
+        undecided(
+            &hierarchy(p, q, 2).init(),
+            &[
+                "[encoder] mean = \"mu1\"",
+                "[[latent]] mean = \"mu1\"",
+                &format!("[[latent]] mean = \"{second}\""),
+                "decide",
+            ],
+        );
+    }
+    // As large as the observation: what a decoder gives.
+    let decoded = hierarchy("x_mean", "x_logvar", 4).init();
+    proposed(decoded, &["[encoder]", "no role for its outputs [\"z1\", \"x_mean\", \"x_logvar\"]"]);
+}
+
 #[test]
 fn further_inputs_are_conditions_states_or_a_question() {
     let further = |name: &str| {
@@ -362,6 +406,83 @@ fn a_spread_that_is_never_negative_is_no_logarithm() {
         assert!(wrong.stderr.contains("never negative"), "{name}: {}", wrong.stderr);
         inspect("sigma").done();
     }
+}
+
+/// `a` of either sign, and `s` made of `b` by these nodes, as outputs; inspected with `s` as the mean.
+fn swapped(name: &str, mean: &str, head: &str) -> Outcome {
+    let graph = Onnx::new()
+        .constant("low", &[], &[-6.0])
+        .constant("high", &[], &[2.0])
+        .constant("small", &[], &[1e-3])
+        .linear("a", "x", 4, 2)
+        .linear("b", "x", 4, 2)
+        .node("e", "Exp", "b")
+        .node("k", "Softplus", "b")
+        .input("noise", 2);
+    let graph = match name {
+        "exp" => graph.node(mean, "Exp", "b"),
+        "softplus" => graph.node(mean, "Add", "k small"),
+        "root" => graph.node(mean, "Sqrt", "e"),
+        "clipped" => graph.node(mean, "Clip", "b low high"),
+        "relu" => graph.node(mean, "Relu", "b"),
+        "free" => graph.node(mean, "Neg", "b"),
+        "both_clipped" => graph.node(mean, "Clip", "b low high").node("c", "Clip", "a low high"),
+        "drawn" => graph
+            .node(mean, "Exp", "b")
+            .node("t", "Exp", "a")
+            .node("u", "Mul", "noise t")
+            .node("z", "Add", &format!("u {mean}")),
+        other => panic!("{other}"),
+    };
+    let spread = if name == "both_clipped" { "c" } else { "a" };
+    let mut outputs = vec![(spread, 2), (mean, 2)];
+    outputs.extend((name == "drawn").then_some(("z", 2)));
+    let (_folder, path) = graph.outputs(&outputs).write();
+    elbow_line(&format!("inspect {{}} --mean {mean} --spread {spread}:{head}"), &[&path])
+}
+
+#[test]
+fn a_mean_made_like_a_spread_beside_a_free_spread_has_changed_places() {
+    for (name, cure) in [
+        ("exp", "head sigma or var"),
+        ("softplus", "head sigma or var"),
+        ("root", "head sigma or var"),
+        ("clipped", "head logvar or log_sigma"),
+    ] {
+        for head in ["logvar", "softplus_sigma"] {
+            let refused = swapped(name, "s", head);
+            assert_eq!(refused.code, 2, "{name}: {}", refused.stdout);
+            for part in
+                ["changed places", "declare \"a\" as the mean and \"s\" as the spread", cure]
+            {
+                assert!(refused.stderr.contains(part), "{name}: no {part:?} in {}", refused.stderr);
+            }
+        }
+        swapped(name, "z_mean", "logvar").done(); // its name says that it is
+    }
+    for name in ["relu", "free", "both_clipped"] {
+        swapped(name, "s", "logvar").done();
+    }
+    swapped("drawn", "s", "log_sigma").done();
+}
+
+#[test]
+fn the_sample_of_the_graph_is_no_head() {
+    let names = [("z", 2), ("a", 2), ("b", 2)];
+    let (_folder, path) = sampling(&names).write();
+    for (mean, spread, key) in [("z", "b", "encoder.mean"), ("a", "z", "encoder.spread")] {
+        let line = format!("inspect {{}} --mean {mean} --spread {spread}:logvar");
+        let refused = elbow_line(&line, &[&path]);
+        assert_eq!(refused.code, 2, "{}", refused.stdout);
+        let parts = ["\"z\" is the sample", "declare \"a\" as the mean and \"b\"", "logvar", key];
+        for part in parts {
+            assert!(refused.stderr.contains(part), "no {part:?} in {}", refused.stderr);
+        }
+    }
+    elbow_line("inspect {} --mean a --spread b:logvar", &[&path]).done();
+    let (_folder, path) = sampling(&[("z", 2), ("b", 2)]).write();
+    let refused = elbow_line("inspect {} --mean z --spread b:logvar", &[&path]);
+    assert!(refused.stderr.contains("export mean and spread"), "{}", refused.stderr);
 }
 
 /// Spreads of either sign are no standard deviations, and what is not known is nobody's fault.

@@ -23,6 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 # Operands that are known at import, by operator.
 KNOWN = {
     "BatchNormalization": {1, 2, 3, 4},
+    "Clip": {1, 2},
     "Conv": {1, 2},
     "ConstantOfShape": {0},
     "ConvTranspose": {1, 2},

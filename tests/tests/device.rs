@@ -262,15 +262,15 @@ fn within_bounds(device: &Device, index: usize, workspace: u32, spent: &[Spent],
     let painted = spent.iter().map(|s| s.stack_bytes.expect("64 KiB suffice")).max();
     let painted = painted.expect("at least one row");
     assert!(painted <= bound, "{name}: {painted} bytes of stack used, {bound} promised");
-    let states = match &model.graphs {
+    let kept = match &model.graphs {
         Graphs::Amortized { encoder, .. } => {
             let states = encoder.state_pairs().into_iter();
-            states.map(|(input, _)| 2 * encoder.plan.inputs[input].len()).sum()
+            let states = states.map(|(input, _)| 2 * encoder.plan.inputs[input].len());
+            size_of::<u32>() + size_of::<f32>() * states.sum::<usize>() // clamp hits and states
         }
         _ => 0,
     };
-    let kept = (size_of::<u32>() + size_of::<f32>() * states) as u32; // clamp hits and states
-    let used = kept + spent.iter().map(|s| s.arena_bytes).max().expect("at least one row");
+    let used = kept as u32 + spent.iter().map(|s| s.arena_bytes).max().expect("at least one row");
     assert!(used <= workspace, "{name}: {used} bytes of workspace used, {workspace} promised");
     if matches!(&model.graphs, Graphs::Amortized { flow: Some(_), .. }) {
         return; // the device runs the encoder alone, the workspace serves the flow as well

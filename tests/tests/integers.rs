@@ -1,8 +1,10 @@
 //! Integer posteriors of the trained models: what they cost in nats, and that faults do not pass.
 
 use elbow::Precision;
-use elbow::import::FrozenNoise;
-use elbow::lower::Integers;
+use elbow::import::{FrozenNoise, Graph, Op};
+use elbow::lower::integers::{Calibration, Quantization, choose};
+use elbow::lower::quantize::Adjust;
+use elbow::lower::{Core, Integers, Width, lower_with};
 use elbow::model::Loaded;
 use elbow::parity::basis::{Basis, Posterior, Reference};
 use elbow::parity::compare::{Kl, divergence};
@@ -11,8 +13,11 @@ use elbow::parity::nats::Grade;
 use elbow::parity::target::{twin, twin_posteriors};
 use elbow::posterior::Posteriors;
 use elbow::rows::Rows;
+use elbow_core::kernels::Unary;
 use elbow_tests::fixtures::path;
+use elbow_tests::graphs::Builder;
 use elbow_tests::integers::rows;
+use elbow_tests::random::Random;
 use elbow_tests::tolerance::{ELBO_DROP, ELBO_DROP_SE};
 
 /// Models with the precision that grade A needs: all but the first are stiff, their standard
@@ -23,6 +28,7 @@ const MODELS: [(&str, Precision); 4] = [
     ("digits_gaussian", Precision::Int8x16),
     ("digits_conv", Precision::Int8x16),
 ];
+const SEED: u64 = 0x656c_626f;
 /// Rows that no calibration has seen, at least.
 const ROWS: usize = 200;
 
@@ -158,4 +164,37 @@ fn planted_faults_are_caught_by_nats_or_by_bits() {
     }
     println!("{planted} of {planted} faults caught, {by_nats} of them by nats");
     assert!(planted >= 20, "{planted}");
+}
+
+/// MLPerf Tiny's anomaly model: 640-128x4-8-128x4-640, ReLU between.
+fn autoencoder() -> Graph {
+    const WIDTHS: [usize; 11] = [640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640];
+    let (mut graph, mut random) = (Builder::new("autoencoder"), Random::new(SEED, 0));
+    let mut h = graph.input("x", &[1, WIDTHS[0]]);
+    for (at, widths) in WIDTHS.windows(2).enumerate() {
+        let bound = (1.0 / widths[0] as f32).sqrt();
+        let w = random.vector(widths[0] * widths[1], -bound, bound);
+        h = graph.linear(h, &w, &random.vector(widths[1], -bound, bound));
+        if at + 2 < WIDTHS.len() {
+            h = graph.node("Relu", Op::Unary(Unary::Relu), &[h], &[1, widths[1]]);
+        }
+    }
+    graph.output("y", h);
+    graph.graph
+}
+
+#[test]
+fn an_autoencoder_needs_twice_its_input_and_a_layer() {
+    let graph = autoencoder();
+    let values = Random::new(SEED, 1).normal(640 * 64);
+    let calibration = [Rows { name: "x".into(), shape: vec![1, 640], values }];
+    let data = Calibration { inputs: &calibration, rows: 64, states: &[] };
+    let options = Quantization { width: Width::Eight, adjust: Adjust::Bias };
+    let integers = choose(&graph, &[0], data, options).expect("it has integer forms");
+    for (core, bytes) in [(Core::Plain, 640 + 128), (Core::Dsp, 2 * 640 + 128)] {
+        let integers = Integers { core, ..integers.clone() };
+        let plan = lower_with(&graph, &[0], Some(&integers)).expect("it can be lowered");
+        println!("{core:?}: {} bytes of arena", 4 * plan.arena);
+        assert!(4 * plan.arena <= bytes, "{core:?}: {} bytes", 4 * plan.arena);
+    }
 }

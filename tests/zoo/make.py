@@ -82,6 +82,15 @@ def explicit(model):
     return model, noise
 
 
+def without_paths(model):
+    """Drops the exporter's stack traces, which hold paths of the machine; the modules' scopes stay."""
+    for node in [*model.graph.node, *(node for function in model.functions for node in function.node)]:
+        kept = [entry for entry in node.metadata_props if entry.key != "pkg.torch.onnx.stack_trace"]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
+        node.ClearField("doc_string")
+
+
 def write(name, path):
     """One folder of the zoo. A graph that onnxruntime cannot run has no rows: it has to be refused."""
     import onnxruntime
@@ -89,6 +98,7 @@ def write(name, path):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     model = onnx.load(path)
+    without_paths(model)
     onnx.save(model, folder / "model.onnx")
     rng = np.random.default_rng(SEED)
     try:

@@ -150,10 +150,6 @@ impl<const P: usize> Panel<'_, P> {
                 let columns = Taps::inside(tile, 1, self.s);
                 self.sums::<TILE>(&within, &rows, &columns, start + tile, y);
                 column = tile + TILE;
-            } else if inside.contains(&column) {
-                let columns = Taps::inside(column, 1, self.s);
-                self.sums::<1>(&within, &rows, &columns, start + column, y);
-                column += 1;
             } else {
                 let columns = Taps::at(column, 1, self.s);
                 self.sums::<1>(&self.walk(&rows, &columns), &rows, &columns, start + column, y);

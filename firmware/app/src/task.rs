@@ -4,7 +4,7 @@ use crate::{Board, Event, Model, Models};
 use elbow_core::distributions::rsample;
 use elbow_core::noise::{NOISE_VERSION, Stream, fill_standard_normal};
 use elbow_core::wire::{
-    Cost, Deframer, Floats, Framer, Kind, PROTOCOL, Refusal, Reply, Request, Score, parse,
+    Cost, Deframer, Floats, Framer, Kind, PAINT, PROTOCOL, Refusal, Reply, Request, Score, parse,
 };
 
 /// The program's memory.
@@ -253,8 +253,6 @@ fn measure<R>(
     model: &mut dyn Model,
     work: impl FnOnce(&mut dyn Model) -> R,
 ) -> (R, Cost) {
-    /// A NaN that no kernel produces.
-    const PAINT: u32 = 0x7fe1_b0a7;
     model.arena().fill(f32::from_bits(PAINT));
     let (result, measured) = board.measure(|| work(model));
     let used = model.arena().iter().filter(|value| value.to_bits() != PAINT).count();

@@ -3,7 +3,7 @@
 use super::{ModelOptions, output};
 use elbow::Result;
 use elbow::emit::{Layer, emit};
-use elbow::import::{self, Survey, Unsupported};
+use elbow::import::{self, Group, Survey, Unsupported};
 use elbow::lower::Plan;
 use elbow::manifest::Manifest;
 use elbow::model::{Graphs, Loaded, Role, Source};
@@ -57,10 +57,8 @@ struct Tensor {
 #[derive(Debug, Serialize)]
 struct Problem {
     graph: &'static str,
-    node: String,
-    op: String,
-    reason: String,
-    advice: String,
+    #[serde(flatten)]
+    what: Unsupported,
 }
 
 /// Prints the report; of a model that cannot be imported, all that is known of it.
@@ -147,13 +145,7 @@ impl Report {
             };
             report.inputs.extend(survey.inputs.into_iter().map(tensor));
             report.outputs.extend(survey.outputs.into_iter().map(tensor));
-            let problem = |Unsupported { node, op, reason, advice }| Problem {
-                graph,
-                node,
-                op,
-                reason,
-                advice,
-            };
+            let problem = |what| Problem { graph, what };
             report.unsupported.extend(survey.problems.into_iter().map(problem));
             report.graphs.push(GraphReport {
                 graph,
@@ -233,8 +225,12 @@ impl fmt::Display for Report {
                 )?;
             }
         }
-        for Problem { graph, node, op, reason, advice } in &self.unsupported {
-            writeln!(f, "\nunsupported in {graph}: {op} `{node}`: {reason}\n  {advice}")?;
+        for GraphReport { graph, .. } in &self.graphs {
+            let own = self.unsupported.iter().filter(|problem| problem.graph == *graph);
+            for group in Group::all(own.map(|problem| &problem.what)) {
+                let (what, advice) = (group.what(), group.advice());
+                writeln!(f, "\nunsupported in {graph}: {what}\n  {advice}")?;
+            }
         }
         if let Some(macs) = self.macs {
             let known = |value: &Value| match value {

@@ -1,11 +1,15 @@
-//! Log lines of the device: defmt frames become text on stderr.
+//! Log lines of the device: defmt frames become text, which is shown where the device fails.
 
 use crate::{Error, Result};
 use defmt_decoder::{DecodeError, Table};
+use std::collections::VecDeque;
 use std::io::Read;
 use std::thread::{JoinHandle, spawn};
 
-/// Decodes `output` in a thread until it ends; every line goes to stderr behind `name`.
+/// How many lines are kept: the last.
+const KEPT: usize = 64;
+
+/// Decodes `output` in a thread until it ends; gives the last lines, each behind `name`.
 ///
 /// # Errors
 ///
@@ -14,21 +18,26 @@ pub fn follow(
     name: &'static str,
     elf: &[u8],
     mut output: impl Read + Send + 'static,
-) -> Result<JoinHandle<()>> {
+) -> Result<JoinHandle<VecDeque<String>>> {
     let table = Table::parse(elf).map_err(|e| Error::environment(format!("defmt: {e}")))?;
     let table = table.ok_or_else(|| Error::environment("the image has no defmt table"))?;
     Ok(spawn(move || {
         let mut decoder = table.new_stream_decoder();
-        let mut bytes = [0; 1024];
+        let (mut bytes, mut lines) = ([0; 1024], VecDeque::new());
         while let Ok(count @ 1..) = output.read(&mut bytes) {
             decoder.received(&bytes[..count]);
             loop {
-                match decoder.decode() {
-                    Ok(frame) => eprintln!("{name}: {}", frame.display_message()),
+                let line = match decoder.decode() {
+                    Ok(frame) => format!("{name}: {}", frame.display_message()),
                     Err(DecodeError::UnexpectedEof) => break,
-                    Err(DecodeError::Malformed) => eprintln!("{name}: (a damaged log line)"),
+                    Err(DecodeError::Malformed) => format!("{name}: (a damaged log line)"),
+                };
+                if lines.len() == KEPT {
+                    lines.pop_front();
                 }
+                lines.push_back(line);
             }
         }
+        lines
     }))
 }

@@ -2,6 +2,7 @@
 
 use super::target::Target;
 use crate::{Context, Error, Result};
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
@@ -20,23 +21,39 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct Qemu {
     process: Process,
     stream: TcpStream,
-    log: Option<JoinHandle<()>>,
+    /// Taken once the device has ended well.
+    log: Option<JoinHandle<VecDeque<String>>>,
+}
+
+impl Drop for Qemu {
+    /// Shows the log of a device that has not ended well.
+    fn drop(&mut self) {
+        self.process.end();
+        let lines = self.log.take().and_then(|log| log.join().ok());
+        lines.into_iter().flatten().for_each(|line| eprintln!("{line}"));
+    }
 }
 
 /// A child process that does not outlive its owner.
 #[derive(Debug)]
 struct Process(Child);
 
-impl Drop for Process {
-    fn drop(&mut self) {
+impl Process {
+    fn end(&mut self) {
         // Both fail only where the process has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 impl Qemu {
-    /// Boots an image, which then waits for requests; its log lines go to stderr.
+    /// Boots an image, which then waits for requests; its log goes to stderr where it does not end well.
     ///
     /// We listen and the emulator connects: no port has to be guessed. `-icount shift=0` makes one
     /// instruction one nanosecond of virtual time, so that instruction counts repeat exactly.
@@ -83,11 +100,11 @@ impl Qemu {
                 None => std::thread::sleep(PAUSE),
             }
         };
-        if self.log.take().is_some_and(|log| log.join().is_err()) {
-            return Err(Error::environment("the device's log could not be decoded"));
-        }
         if status.success() {
-            return Ok(());
+            return match self.log.take().map(JoinHandle::join) {
+                Some(Err(_)) => Err(Error::environment("the device's log could not be decoded")),
+                _ => Ok(()),
+            };
         }
         Err(Error::environment(format!("the firmware failed ({status}): a panic or a hard fault")))
     }

@@ -104,6 +104,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         &states(encoder),
         trace,
         traced.map_or(0, |plan| plan.steps.len()),
+        encoder.is_some(),
     );
     text += &window.map_or_else(String::new, normalization);
     if let (Some(encoder), Some(encode)) = (encoder, &encode) {

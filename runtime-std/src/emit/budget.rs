@@ -78,13 +78,21 @@ impl Budget {
             macs: plans.iter().map(|(_, plan)| plan.macs()).sum(),
             flash_bytes: FlashBytes { code: None, weights: pack_len },
             ram_bytes: RamBytes {
-                workspace: arena_bytes + size_of::<u32>() + state_bytes(model),
+                workspace: arena_bytes + clamp_bytes(model) + state_bytes(model),
                 stack: None,
             },
             arena_bytes,
             arena_lower_bound_bytes: size_of::<f32>() * bound,
             layers: layers.collect(),
         }
+    }
+}
+
+/// The counter of clamped log-variances, which a posterior has.
+fn clamp_bytes(model: &Model) -> usize {
+    match model.graphs {
+        Graphs::Amortized { .. } => size_of::<u32>(),
+        Graphs::Flow(_) | Graphs::Bare(_) => 0,
     }
 }
 

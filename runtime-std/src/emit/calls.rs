@@ -247,8 +247,13 @@ impl Calls {
 
     /// Adds a table of indices, and gives a reference to it.
     fn indices(&mut self, name: &str, indices: &[u32]) -> String {
-        let (name, len) = (format!("{name}_INDICES"), indices.len());
-        let _ = writeln!(self.shapes, "\nconst {name}: [u32; {len}] = {};", array(indices));
+        self.table(&format!("{name}_INDICES"), "u32", indices)
+    }
+
+    /// Adds a table of numbers of a type, and gives a reference to it.
+    fn table<T: std::fmt::Display>(&mut self, name: &str, kind: &str, numbers: &[T]) -> String {
+        let (len, numbers) = (numbers.len(), array(numbers));
+        let _ = writeln!(self.shapes, "\nconst {name}: [{kind}; {len}] = {numbers};");
         format!("&{name}")
     }
 

@@ -127,6 +127,7 @@ pub(super) fn workspace(
     states: &[(String, usize)],
     trace: Trace,
     steps: usize,
+    clamps: bool,
 ) -> String {
     let mut text = String::new();
     for (doc, name, value) in constants {
@@ -145,16 +146,26 @@ pub(super) fn workspace(
         )
     });
     let (kept, no_trace) = trace_fields(trace, steps);
+    let (hits, no_hits) = match clamps {
+        true => (
+            "    /// Log-variances that the last `encode` clamped.\n    pub clamp_hits: u32,\n",
+            "            clamp_hits: 0,\n",
+        ),
+        false => ("", ""),
+    };
     let new = match states {
-        [] if !trace.is_on() => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
+        [] if !trace.is_on() && clamps => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
         Self { arena, clamp_hits }
+"
+        .to_string(),
+        [] if !trace.is_on() => "        let arena = [0.0; ARENA];
+        Self { arena }
 "
         .to_string(),
         _ => format!(
             "        Self {{
             arena: [0.0; ARENA], // as everything
-            clamp_hits: 0,
-{no_trace}{}        }}
+{no_hits}{no_trace}{}        }}
 ",
             each(&|at, _, len| format!(
                 "            state_{at}: [0.0; {len}],\n            next_{at}: [0.0; {len}],\n"
@@ -186,9 +197,7 @@ pub const ARENA: usize = {arena};
 pub struct Workspace {{
     /// Intermediate values.
     pub arena: [f32; ARENA],
-    /// Log-variances that the last `encode` clamped.
-    pub clamp_hits: u32,
-{kept}{fields}}}
+{hits}{kept}{fields}}}
 
 impl Workspace {{
     /// Zeros.

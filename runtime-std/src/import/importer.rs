@@ -2,14 +2,15 @@
 
 use super::frozen::frozen_samples;
 use super::graph::{Graph, ValueId};
+use super::kind::Kind;
 use super::ops::{self, Operator};
 use super::order::{Order, Source, node_name};
 use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, shown};
 use super::proto::{self, data_type};
 use super::scope::{Call, Operand, Scope};
-use super::tensor::{Loaded, Tensor, checked_shape, declared, fault, load};
+use super::tensor::{Loaded, Tensor, batch_symbols, checked_shape, declared, fault, load};
 use super::{Boundary, FrozenNoise, Survey};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// Reads a graph as far as possible.
@@ -25,6 +26,7 @@ pub(super) fn survey(proto: &proto::Graph, opset: i64, frozen_noise: FrozenNoise
             .chain(&proto.output)
             .map(|info| (info.name.as_str(), info))
             .collect(),
+        batch: batch_symbols(&proto.input),
         order: &order,
         scope: Scope::default(),
         bound: HashMap::with_capacity(order.sources.len()),
@@ -46,6 +48,8 @@ struct Importer<'a> {
     opset: i64,
     /// What the file says about intermediate values and outputs; only ever used behind a problem.
     declared: HashMap<&'a str, &'a proto::ValueInfo>,
+    /// Symbols that stand for the batch.
+    batch: HashSet<&'a str>,
     order: &'a Order<'a>,
     scope: Scope,
     /// Names read so far; `None` where a problem, already reported, keeps a value unknown.
@@ -55,10 +59,15 @@ struct Importer<'a> {
 
 impl<'a> Importer<'a> {
     fn problem(&mut self, node: &str, op: &str, refusal: Refusal) {
+        self.problem_in(None, node, op, refusal);
+    }
+
+    fn problem_in(&mut self, module: Option<&str>, node: &str, op: &str, refusal: Refusal) {
         const LONGEST: usize = 400;
         let Refusal { reason, advice } = refusal;
-        let reason = cut(reason, LONGEST);
-        self.problems.push(Unsupported { node: shown(node), op: shown(op), reason, advice });
+        let (reason, module) = (cut(reason, LONGEST), module.map(shown));
+        let (node, op) = (shown(node), shown(op));
+        self.problems.push(Unsupported { node, op, module, reason, advice });
     }
 
     fn inputs(&mut self) -> Vec<(String, Option<ValueId>)> {
@@ -77,7 +86,7 @@ impl<'a> Importer<'a> {
     }
 
     fn input(&mut self, info: &proto::ValueInfo) -> Read<ValueId> {
-        let (shape, kind) = declared(info)?;
+        let (shape, kind) = declared(info, &self.batch)?;
         check_batch(&shape)?;
         let id = self.scope.variable(&info.name, &shape)?;
         self.scope.set_kind(id, kind);
@@ -169,7 +178,12 @@ impl<'a> Importer<'a> {
         let operator = ops::find(node, self.opset)?;
         check_form(operator, node)?;
         let Some(inputs) = self.operands(node) else { return Ok(None) };
-        let call = Call { node, opset: self.opset, name: node_name(index, node), inputs };
+        let kind = |operand: &Option<Operand>| match operand {
+            Some(Operand::Float(id)) => self.scope.kind(*id),
+            _ => Kind::Integer,
+        };
+        let kinds = inputs.iter().map(kind).collect();
+        let call = Call { node, opset: self.opset, name: node_name(index, node), inputs, kinds };
         (operator.read)(&mut self.scope, &call).map(Some)
     }
 
@@ -181,12 +195,9 @@ impl<'a> Importer<'a> {
         node.input.iter().map(operand).collect()
     }
 
-    fn node_problem(&mut self, index: usize, mut refusal: Refusal) {
+    fn node_problem(&mut self, index: usize, refusal: Refusal) {
         let node = &self.proto.node[index];
-        if let Some(module) = module_of(node) {
-            refusal.reason.push_str(&format!(" (in the module `{}`)", shown(module)));
-        }
-        self.problem(&node_name(index, node), &node.op_type, refusal);
+        self.problem_in(module_of(node), &node_name(index, node), &node.op_type, refusal);
     }
 
     fn bind(&mut self, index: usize, given: Option<Vec<Operand>>) {
@@ -211,7 +222,7 @@ impl<'a> Importer<'a> {
 
     /// Behind a problem: what the file declares, so that later nodes are checked nevertheless.
     fn assumed(&mut self, name: &str) -> Option<Operand> {
-        let (shape, kind) = declared(self.declared.get(name)?).ok()?;
+        let (shape, kind) = declared(self.declared.get(name)?, &self.batch).ok()?;
         let id = self.scope.variable(name, &shape).ok()?;
         self.scope.set_kind(id, kind);
         Some(Operand::Float(id))

@@ -20,7 +20,7 @@ mod tensor;
 
 pub use draw::{Draw, draws};
 pub use graph::{Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, Value, ValueId};
-pub use problem::Unsupported;
+pub use problem::{Group, Unsupported};
 pub use proto::{NEWEST_OPSET, OLDEST_OPSET};
 
 use crate::error::{Context, Error, Result};

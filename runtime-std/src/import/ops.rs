@@ -108,6 +108,13 @@ const LSTM: &[&str] = &[
 ];
 const BATCH_NORMALIZATION: &[&str] = &["epsilon", "momentum", "training_mode"];
 
+/// What to know of a recurrent layer, with the functions that its `activations` may name.
+macro_rules! recurrent_note {
+    ($note:literal) => {
+        concat!($note, "; activations ", recurrent::activations!())
+    };
+}
+
 /// Every supported operator, by name.
 pub const OPERATORS: &[Operator] = &[
     any("Abs", |s, c| unary_any(s, c, Unary::Abs, i64::checked_abs)),
@@ -176,7 +183,7 @@ pub const OPERATORS: &[Operator] = &[
     data("GRU", |s, c| recurrent(s, c, Kind::Gru))
         .takes(3, 6)
         .with(GRU)
-        .note("both directions, initial state; a state machine"),
+        .note(recurrent_note!("both directions, initial state; a state machine")),
     any("Gather", gather::gather)
         .takes(2, 2)
         .with(&["axis"])
@@ -218,7 +225,7 @@ pub const OPERATORS: &[Operator] = &[
     data("LSTM", |s, c| recurrent(s, c, Kind::Lstm))
         .takes(3, 8)
         .with(LSTM)
-        .note("both directions, initial state, peepholes; a state machine"),
+        .note(recurrent_note!("both directions, initial state, peepholes; a state machine")),
     data("LayerNormalization", normalize::layer)
         .since(17)
         .takes(2, 3)
@@ -269,7 +276,7 @@ pub const OPERATORS: &[Operator] = &[
     data("RNN", |s, c| recurrent(s, c, Kind::Rnn))
         .takes(3, 6)
         .with(RNN)
-        .note("both directions, initial state; a state machine"),
+        .note(recurrent_note!("both directions, initial state; a state machine")),
     data("RandomNormal", random::normal)
         .takes(0, 0)
         .with(&["dtype", "mean", "scale", "seed", "shape"])
@@ -420,9 +427,10 @@ pub fn advice(op: &str) -> &'static str {
              `elbow` samples on the device from noise of its own; or give the noise as an input"
         }
         "Loop" | "Scan" => {
-            "export without control flow. A recurrent layer of Keras becomes a loop unless its batch is \
-             dynamic (LSTM) or at all (GRU): export with a dynamic batch, or write the layer in \
-             PyTorch or JAX, whose exporters keep GRU and LSTM"
+            "export without control flow. `lax.scan` of JAX and GRU of Keras always become a loop, LSTM of \
+             Keras one unless its batch is dynamic: export the LSTM with a dynamic batch, write the \
+             layer in PyTorch, whose exporters keep GRU and LSTM, or write out a few steps with a \
+             Python `for`"
         }
         "If" | "SequenceMap" => {
             "export without control flow: fixed shapes, branches decided, then simplify the file \

@@ -53,6 +53,7 @@ fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a
         problems.push(Unsupported {
             node: shown(name),
             op: op.to_string(),
+            module: None,
             reason: "this name is given twice, expected once".to_string(),
             advice:
                 "the file is not valid ONNX: give its values names of their own, or export it again"
@@ -90,6 +91,7 @@ fn check_reads(graph: &Graph, sources: &HashMap<&str, Source>, problems: &mut Ve
                 problems.push(Unsupported {
                     node: node_name(index, node),
                     op: shown(&node.op_type),
+                    module: None,
                     reason: format!(
                         "reads `{}`, which no initializer, input or node gives",
                         shown(name)
@@ -174,6 +176,7 @@ fn cycle(graph: &Graph, sources: &HashMap<&str, Source>, waits: &[usize]) -> Uns
     Unsupported {
         node: path.first().map_or_else(String::new, |&index| node_name(index, &graph.node[index])),
         op: "graph".to_string(),
+        module: None,
         reason: format!("these nodes wait for each other: {}", names.join(" -> ")),
         advice: "the file is not valid ONNX (a graph has no cycles): export it again".to_string(),
     }

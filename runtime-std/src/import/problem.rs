@@ -1,36 +1,91 @@
 //! What keeps a model from being imported: where, why, and what to do about it.
 
 use crate::error::Error;
+use serde::Serialize;
+use std::collections::HashMap;
 use std::fmt;
 
 /// One thing about a model that import cannot take.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unsupported {
     /// The node's name (operator and position where it has none), or the tensor's.
     pub node: String,
     /// The node's operator, or `input`, `output`, `initializer`, `graph`.
     pub op: String,
+    /// The module that the node comes from, where the exporter says.
+    pub module: Option<String>,
     /// What was found, and what was expected.
     pub reason: String,
     /// What to do.
     pub advice: String,
 }
 
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node, op, reason, advice } = self;
-        write!(f, "{op} `{node}`: {reason}; {advice}")
+impl Unsupported {
+    fn place(&self) -> String {
+        match &self.module {
+            Some(module) => format!("`{}` (in the module `{module}`)", self.node),
+            None => format!("`{}`", self.node),
+        }
     }
 }
 
-/// One error that lists every problem.
+/// Nodes of one operator that import cannot take for one reason.
+#[derive(Clone, Debug)]
+pub struct Group<'p>(Vec<&'p Unsupported>);
+
+impl<'p> Group<'p> {
+    /// How many nodes a message names.
+    const NAMED: usize = 3;
+
+    /// The problems by operator, reason and advice, in the order in which each comes up first.
+    pub fn all(problems: impl IntoIterator<Item = &'p Unsupported>) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        let mut known = HashMap::new();
+        for problem in problems {
+            let key = (&problem.op, &problem.reason, &problem.advice);
+            let at = *known.entry(key).or_insert(groups.len());
+            match groups.get_mut(at) {
+                Some(group) => group.0.push(problem),
+                None => groups.push(Self(vec![problem])),
+            }
+        }
+        groups
+    }
+
+    /// Operator and nodes, the first of them by name, and the reason.
+    pub fn what(&self) -> String {
+        let Some(Unsupported { op, reason, .. }) = self.0.first() else { return String::new() };
+        let places: Vec<String> = self.0.iter().take(Self::NAMED).map(|one| one.place()).collect();
+        let places = places.join(", ");
+        match self.0.len().checked_sub(Self::NAMED) {
+            Some(more @ 1..) => format!("{op} {places} and {more} more: {reason}"),
+            _ => format!("{op} {places}: {reason}"),
+        }
+    }
+
+    /// What to do.
+    pub fn advice(&self) -> &str {
+        self.0.first().map_or("", |problem| &problem.advice)
+    }
+}
+
+impl fmt::Display for Group<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what(), self.advice())
+    }
+}
+
+/// One error that tells every problem, those of one kind together.
 #[cold]
 pub(super) fn error_of(problems: &[Unsupported]) -> Error {
-    if let [only] = problems {
-        return Error::input(only.to_string());
+    let groups = Group::all(problems);
+    match (&groups[..], problems) {
+        ([group], [_]) => Error::input(group.to_string()),
+        _ => {
+            let lines: Vec<String> = groups.iter().map(|group| format!("\n  {group}")).collect();
+            Error::input(format!("{} problems:{}", problems.len(), lines.concat()))
+        }
     }
-    let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-    Error::input(format!("{} problems:{}", problems.len(), lines.concat()))
 }
 
 /// Why an operator's reader refuses a node; the caller knows which node.

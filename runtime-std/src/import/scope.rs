@@ -221,6 +221,8 @@ pub(super) struct Call<'a> {
     pub name: String,
     /// `None` where an optional input is left out.
     pub inputs: Vec<Option<Operand>>,
+    /// What each input holds.
+    pub kinds: Vec<Kind>,
 }
 
 impl<'a> Call<'a> {
@@ -285,7 +287,11 @@ impl<'a> Call<'a> {
             Operand::Integers(tensor) => Ok(tensor),
             Operand::Float(_) => refuse(
                 format!(
-                    "the input {index} (`{role}`) holds float32, expected integers known at import"
+                    "the input {index} (`{role}`) holds {}, expected integers known at import",
+                    match self.kinds.get(index).copied().unwrap_or_default() {
+                        Kind::Integer => "integers that the model is given or computes".to_string(),
+                        kind => kind.to_string(),
+                    }
                 ),
                 "let shapes, axes and indices depend on shapes only, never on data",
             ),

@@ -3,6 +3,7 @@
 use super::kind::Kind;
 use super::problem::{Read, Refusal, invalid, refuse, shown};
 use super::proto::{self, data_type};
+use std::collections::HashSet;
 
 /// Most axes that a tensor may have.
 pub(super) const MAX_RANK: usize = 8;
@@ -261,16 +262,39 @@ pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Read<Vec<usize>> {
 
 /// An axis counted from the front; negative ones count from the back.
 pub(super) fn resolve_axis(axis: i64, rank: usize) -> Read<usize> {
-    let resolved = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
-    match usize::try_from(resolved) {
-        Ok(found) if found < rank => Ok(found),
-        _ => invalid(format!("axis {axis} is outside a tensor of {rank} axes")),
+    match from_the_front(axis, rank) {
+        Some(found) => Ok(found),
+        None => invalid(format!("axis {axis} is outside a tensor of {rank} axes")),
     }
 }
 
+/// An index into an axis of this length, counted from the front; negative ones count from the back.
+pub(super) fn resolve_index(index: i64, len: usize) -> Read<usize> {
+    match from_the_front(index, len) {
+        Some(found) => Ok(found),
+        None => invalid(format!("index {index} is outside an axis of length {len}")),
+    }
+}
+
+fn from_the_front(place: i64, len: usize) -> Option<usize> {
+    let resolved = if place < 0 { place.saturating_add(len as i64) } else { place };
+    usize::try_from(resolved).ok().filter(|found| *found < len)
+}
+
+/// The symbols that stand for the batch: those of the first axis of some input.
+pub(super) fn batch_symbols(inputs: &[proto::ValueInfo]) -> HashSet<&str> {
+    inputs.iter().filter_map(first_symbol).collect()
+}
+
+fn first_symbol(info: &proto::ValueInfo) -> Option<&str> {
+    let dim = info.r#type.as_ref()?.tensor.as_ref()?.shape.as_ref()?.dim.first()?;
+    (dim.value.is_none() && !dim.symbol.is_empty()).then_some(dim.symbol.as_str())
+}
+
 /// The shape that a declaration gives, with the batch axis pinned to 1, and what its values are. The
-/// batch is the first axis, or the second behind layers or steps, as PyTorch's recurrent layers have it.
-pub(super) fn declared(info: &proto::ValueInfo) -> Read<(Vec<usize>, Kind)> {
+/// batch is the first axis, or the second behind layers or steps, as PyTorch's recurrent layers have it;
+/// behind a single layer it has to have one of the symbols of the `batch`.
+pub(super) fn declared(info: &proto::ValueInfo, batch: &HashSet<&str>) -> Read<(Vec<usize>, Kind)> {
     let Some(tensor) = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref()) else {
         return refuse(
             "is declared as no tensor",
@@ -299,6 +323,7 @@ pub(super) fn declared(info: &proto::ValueInfo) -> Read<(Vec<usize>, Kind)> {
             }
             (0, _) => 1,
             (1, _) if dims[0] > 1 => 1,
+            (1, _) if shape.dim[0].value == Some(1) && batch.contains(dim.symbol.as_str()) => 1,
             _ => return dynamic(axis, dim),
         });
     }

@@ -196,6 +196,18 @@ fn convolution(
         groups,
         transposed,
     };
+    // Phases of a transposed convolution are read without gaps, and each has a tap.
+    let plain = windows.dilations == [1; 2]
+        && windows.kernel.iter().zip(windows.strides).all(|(kernel, stride)| *kernel >= stride);
+    if transposed && !plain {
+        return None;
+    }
+    // Phases of a transposed convolution are read without gaps, and each has a tap.
+    let plain = windows.dilations == [1; 2]
+        && windows.kernel.iter().zip(windows.strides).all(|(kernel, stride)| *kernel >= stride);
+    if transposed && !plain {
+        return None;
+    }
     let bias = match node.inputs.get(2) {
         Some(&bias) => graph.values[bias].constant.clone()?,
         None => vec![0.0; outputs],

@@ -102,6 +102,16 @@ fn posterior(source: &mut Source, key: &str, table: &LatentTable) -> Result<()> 
     if let Some(why) = heads::contradiction(&source.graph, *scale, head) {
         return Err(source.fault(format!("{key}.spread: output {spread_name:?}: {why}")));
     }
+    for (key, output) in
+        [("mean", mean), ("spread", spread)].map(|(k, o)| (format!("{key}.{k}"), o))
+    {
+        if let Some(why) = heads::drawn(source, output) {
+            return Err(source.fault(format!("{key}: {why}")));
+        }
+    }
+    if let Some(why) = heads::changed_places(&source.graph, [mean, spread], &table.spread) {
+        return Err(source.fault(format!("{key}: {why}")));
+    }
     if let Some(why) = heads::drawn_otherwise(source, [mean, spread], head) {
         return Err(source.fault(format!("{key}: {why}")));
     }

@@ -1,11 +1,13 @@
 //! Which outputs are the heads, and whether the graph contradicts what was declared of them.
 
+use super::names::is_mean;
 use super::range::ranges;
 use super::sampling::{Draw, Makers, Reading, draws, readings};
 use super::{Role, Source};
 use crate::import::{Graph, ValueId};
-use crate::manifest::{Head, TensorRef};
+use crate::manifest::{Head, SpreadTable, TensorRef};
 use elbow_core::distributions::Spread;
+use elbow_core::kernels::Unary;
 
 /// Heads named on the command line in place of a manifest.
 #[derive(Clone, Debug)]
@@ -53,6 +55,96 @@ pub fn contradiction(graph: &Graph, spread: ValueId, head: Spread) -> Option<Str
     }
 }
 
+/// Why outputs (positions among all) that were declared as mean and as a spread before `exp` or softplus
+/// have changed places: the mean is made as spreads are, or clipped as their logarithms are, and the
+/// spread is free. A draw from the mean, its name, or declared bounds of the spread settle it.
+pub(super) fn changed_places(
+    graph: &Graph,
+    [mean, spread]: [usize; 2],
+    table: &SpreadTable,
+) -> Option<String> {
+    let makers = Makers::of(graph);
+    let value = |output: usize| makers.source(graph.outputs[output].1);
+    let (loc, scale) = (value(mean), value(spread));
+    let (name, other) = (&graph.outputs[mean].0, &graph.outputs[spread].0);
+    let is_logarithm = !matches!(table.head, Head::Sigma | Head::Var);
+    let is_free = ranges(graph)[scale].goes_negative
+        && table.clamp.is_none()
+        && !matches!(makers.unary(scale), Some((Unary::Clip(..), _)));
+    let is_settled = || is_mean(name) || draws(graph).iter().any(|draw| draw.mean == loc);
+    if !is_logarithm || !is_free || is_settled() {
+        return None;
+    }
+    let (made, heads) = match spread_like(&makers, loc)? {
+        Unary::Clip(low, high) => (
+            format!(
+                "clips {name:?} to [{low}, {high}], as the logarithm of a spread, and leaves {other:?} free"
+            ),
+            "logvar or log_sigma",
+        ),
+        f => (
+            format!(
+                "makes {name:?} by {f:?}, as a spread, and {other:?} takes both signs, as a mean"
+            ),
+            "sigma or var",
+        ),
+    };
+    Some(format!(
+        "the graph {made}, so they have changed places: declare {other:?} as the mean and {name:?} as the spread with the head {heads}, as the model was trained; if {name:?} is a mean nevertheless, give the output a name that says so, such as \"mu\""
+    ))
+}
+
+/// The function by which a value is made as spreads are: an `exp`, a softplus or a root, maybe with a
+/// number added and clipped at a positive one; or bounds around zero, as of a logarithm.
+fn spread_like(makers: &Makers<'_>, value: ValueId) -> Option<Unary> {
+    let (f, inner) = makers.unary(makers.plus(value).map_or(value, |(inner, _)| inner))?;
+    match f {
+        Unary::Exp | Unary::Softplus | Unary::Sqrt => Some(f),
+        Unary::Clip(low, high) if low < 0.0 && low.is_finite() && high.is_finite() => {
+            makers.plus(value).is_none().then_some(f)
+        }
+        Unary::Clip(low, _) if low >= 0.0 => match makers.unary(inner)? {
+            (f @ (Unary::Exp | Unary::Softplus | Unary::Sqrt), _) => Some(f),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Why a declared head (a position among all outputs) is none: it is the sample that the graph draws.
+pub(super) fn drawn(source: &Source, head: usize) -> Option<String> {
+    let graph = &source.graph;
+    let makers = Makers::of(graph);
+    let name = &graph.outputs[head].0;
+    let value = makers.source(graph.outputs[head].1);
+    let draw =
+        draws(graph).into_iter().find(|draw| draw.z == value && may_be_noise(source, draw))?;
+    let output = |wanted: ValueId| {
+        let mut outputs = graph.outputs.iter();
+        outputs.find(|(_, id)| makers.source(*id) == wanted).map(|(name, _)| name)
+    };
+    let reading = readings(&makers, draw.scale)
+        .into_iter()
+        .find_map(|reading| Some((output(reading.value)?, reading)));
+    let cure = match (output(draw.mean), reading) {
+        (Some(mean), Some((spread, reading))) => format!(
+            "{mean:?} + {} * {}: declare {mean:?} as the mean and {spread:?} as the spread with the head {}",
+            draw.noise_term(),
+            reading.formula.replace("{}", &format!("{spread:?}")),
+            reading.head.name()
+        ),
+        _ => "and it changes with the noise: export mean and spread as outputs, and declare those"
+            .into(),
+    };
+    Some(format!("output {name:?} is the sample that the graph draws itself, {cure}"))
+}
+
+/// Whether what a draw scales is noise, as far as roles are known.
+fn may_be_noise(source: &Source, draw: &Draw) -> bool {
+    let input = source.graph.inputs.iter().position(|input| *input == draw.noise);
+    input.is_some_and(|at| matches!(source.input_roles[at], Some(Role::Eps) | None))
+}
+
 /// Why the graph, which draws from its posterior itself, contradicts the outputs (positions among all)
 /// that were declared as mean and spread.
 pub(super) fn drawn_otherwise(
@@ -62,14 +154,11 @@ pub(super) fn drawn_otherwise(
 ) -> Option<String> {
     let graph = &source.graph;
     let makers = Makers::of(graph);
-    let may_be_noise = |draw: &Draw| {
-        let input = graph.inputs.iter().position(|input| *input == draw.noise);
-        input.is_some_and(|at| matches!(source.input_roles[at], Some(Role::Eps) | None))
-    };
     let value = |output: usize| makers.source(graph.outputs[output].1);
     let name = |output: usize| &graph.outputs[output].0;
     let (loc, scale) = (value(mean), value(spread));
-    draws(graph).into_iter().filter(may_be_noise).find_map(|draw| {
+    let drawn = draws(graph).into_iter().filter(|draw| may_be_noise(source, draw));
+    drawn.into_iter().find_map(|draw| {
         let readings = readings(&makers, draw.scale);
         let reads = |value: ValueId| readings.iter().find(|reading| reading.value == value);
         let formula = |reading: &Reading, output: usize| reading.formula.replace("{}", name(output));

@@ -1,6 +1,7 @@
 //! `--layers`: every value between input and output, in the reference, the twin and the target.
 
 use super::compare::{max_abs, max_relative, worst};
+use super::places::{Place, Places};
 use super::tolerance::Limits;
 use crate::error::{Error, Result};
 use crate::lower::{Plan, Step};
@@ -37,6 +38,8 @@ pub struct Layers {
     pub layers: Vec<Layer>,
     /// The first that differs: beyond the limit from the reference, or in a bit from the twin.
     pub first_different: Option<String>,
+    /// How many have nothing in the reference to be held against, as copies that only the twin makes.
+    pub without_reference: usize,
 }
 
 /// The twin's checksums of every step, row by row.
@@ -68,12 +71,17 @@ pub fn against_reference(
     limits: Limits,
 ) -> Result<(Layers, Checksums)> {
     let (plan, states, source) = plan(loaded);
-    let names: Vec<&str> = plan
-        .steps
-        .iter()
-        .flat_map(|step| step.gives.iter().map(|given| given.value.as_str()))
-        .collect();
+    let values = plan.steps.iter().flat_map(|step| step.gives.iter().map(|given| &given.value));
+    let places = Places::of(&source.graph);
+    let places: Vec<Vec<Place>> = values.map(|value| places.holding(value)).collect();
+    let names = |places: &Vec<Place>| places.iter().map(|place| place.name.clone()).collect();
+    let names: Vec<Vec<String>> = places.iter().map(names).collect();
     let reference = oracle::values(source, inputs, rows, &names)?;
+    let reference = reference.into_iter().zip(&places).map(|(found, places)| {
+        let (at, values) = found?;
+        Some(places.get(at)?.part(values))
+    });
+    let reference: Vec<Option<Vec<f32>>> = reference.collect();
     let mut twin: Vec<Vec<f32>> = vec![Vec::new(); names.len()];
     let mut checksums: Checksums = Vec::new();
     let steps = plan.steps.len();
@@ -94,10 +102,10 @@ pub fn against_reference(
         }
     };
     run_twin_observed(plan, &states, inputs, rows, observe)?;
-    let mut values = names.iter().zip(reference.iter().zip(&twin));
+    let mut values = reference.iter().zip(&twin);
     let mut layer = |step: &Step| {
         let given: Vec<_> = values.by_ref().take(step.gives.len()).collect();
-        let both = given.iter().filter_map(|(_, (reference, twin))| {
+        let both = given.iter().filter_map(|(reference, twin)| {
             let reference = reference.as_ref().filter(|values| values.len() == twin.len())?;
             Some((reference, *twin))
         });
@@ -105,7 +113,7 @@ pub fn against_reference(
         Layer {
             name: step.name.clone(),
             op: step.op.clone(),
-            value: given.first().map(|(name, _)| name.to_string()),
+            value: step.gives.first().map(|given| given.value.clone()),
             max_abs: worst(both.iter().map(|(a, b)| max_abs(a.iter().map(|v| f64::from(*v)), b))),
             max_relative: worst(both.iter().map(|(a, b)| max_relative(a, b))),
             kl_nats: None,
@@ -113,12 +121,17 @@ pub fn against_reference(
         }
     };
     let layers: Vec<Layer> = plan.steps.iter().map(&mut layer).collect();
-    let mut layers = Layers { layers, first_different: None };
-    layers.judge(limits);
-    Ok((layers, checksums))
+    Ok((Layers::new(layers, limits), checksums))
 }
 
 impl Layers {
+    fn new(layers: Vec<Layer>, limits: Limits) -> Self {
+        let without_reference = layers.iter().filter(|layer| layer.max_abs.is_none()).count();
+        let mut layers = Self { layers, first_different: None, without_reference };
+        layers.judge(limits);
+        layers
+    }
+
     /// Enters what the target wrote, row by row.
     ///
     /// # Errors
@@ -169,8 +182,17 @@ impl std::fmt::Display for Layers {
             )?;
         }
         match &self.first_different {
-            Some(name) => write!(f, "  the first layer that differs is {name:?}"),
-            None => f.write_str("  no layer differs"),
+            Some(name) => write!(f, "  the first layer that differs is {name:?}")?,
+            None => f.write_str("  no layer differs")?,
+        }
+        match (self.without_reference, self.layers.len()) {
+            (0, _) => Ok(()),
+            (none, all) => {
+                write!(
+                    f,
+                    "; {none} of {all} steps give nothing that the reference has, and were not held against it"
+                )
+            }
         }
     }
 }
@@ -196,10 +218,7 @@ mod tests {
             kl_nats: None,
             crc_equal: None,
         };
-        let layers = (0..).zip(errors).map(layer).collect();
-        let mut layers = Layers { layers, first_different: None };
-        layers.judge(LIMITS);
-        layers
+        Layers::new((0..).zip(errors).map(layer).collect(), LIMITS)
     }
 
     #[test]

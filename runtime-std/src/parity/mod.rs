@@ -14,6 +14,7 @@ pub mod integer;
 pub mod layers;
 pub mod nats;
 mod on_device;
+mod places;
 mod report;
 pub mod target;
 pub mod tolerance;

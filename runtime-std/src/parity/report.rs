@@ -197,7 +197,9 @@ impl fmt::Display for ParityReport {
         for output in &self.outputs {
             let name = format!("output {}", output.name);
             let limit = self.limits.output_relative;
-            let judged = if output.integer || output.head && self.kl_nats.all.max.is_some() {
+            let judged = if output.integer && self.kl_nats.all.max.is_none() {
+                " (not judged: integers without a posterior)".into()
+            } else if output.integer || output.head && self.kl_nats.all.max.is_some() {
                 String::new()
             } else {
                 format!(" (limit {limit:.0e} relative)")

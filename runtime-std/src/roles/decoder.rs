@@ -1,9 +1,9 @@
 //! What a graph's structure and names say of a decoder.
 
 use super::inputs::Named;
-use super::names::{says, words};
 use super::{Decision, listed};
 use crate::import::{Graph, Op, ValueId};
+use crate::model::names::{says, words};
 use crate::model::sampling::Makers;
 use elbow_core::kernels::Unary;
 

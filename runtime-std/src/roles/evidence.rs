@@ -1,10 +1,11 @@
 //! What a graph's structure and names say about its outputs.
 
-use super::names::{is_mean, spread_of, stem};
+use super::inputs::reached;
 use super::{Decision, listed, quoted};
 use crate::import::{Graph, Op, ValueId};
 use crate::manifest::Head;
 use crate::model::contradiction;
+use crate::model::names::{is_mean, is_state, spread_of, stem, unnumbered};
 use crate::model::range::ranges;
 use crate::model::sampling::{Draw, Makers, Reading, draws, readings};
 use elbow_core::kernels::Unary;
@@ -24,8 +25,9 @@ pub(super) struct Heads {
 /// The posteriors of an encoder, first to last.
 pub(super) fn posteriors(graph: &Graph) -> Result<Vec<Heads>, Decision> {
     let mut found = by_draws(graph);
-    if found.is_empty() {
-        found = by_names(graph);
+    match found.is_empty() {
+        true => found = by_names(graph, |_| true),
+        false => found.extend(undrawn(graph, &found)?),
     }
     if found.is_empty() {
         found = by_structure(graph)?.into_iter().collect();
@@ -122,10 +124,111 @@ fn by_draws(graph: &Graph) -> Vec<Heads> {
     found
 }
 
-/// Outputs named like a mean, each with the one that is named like its spread; nothing if one has
-/// none, or several.
-fn by_names(graph: &Graph) -> Vec<Heads> {
-    let names = || graph.outputs.iter().map(|(name, _)| name);
+/// Posteriors beside those from which the graph draws, which need not draw from the last of a
+/// hierarchy: outputs that are named like heads, and like those that are known but for a number.
+fn undrawn(graph: &Graph, drawn: &[Heads]) -> Result<Vec<Heads>, Decision> {
+    let rest = rest(graph, drawn);
+    let is_observed = |name: &str| {
+        let shape = |id: ValueId| &graph.values[id].shape;
+        let noise = |id: &&ValueId| graph.noise.iter().any(|noise| noise.value == **id);
+        let mut inputs = graph.inputs.iter().filter(|id| !noise(id));
+        value(graph, name).is_some_and(|id| inputs.any(|input| shape(*input) == shape(id)))
+    };
+    let mut named = by_names(graph, |name| rest.contains(&name));
+    if named.is_empty() {
+        named = by_names(graph, |name| rest.contains(&name) && !is_observed(name));
+    }
+    for heads in &mut named {
+        let alike = |other: &&Heads| unnumbered(&other.mean) == unnumbered(&heads.mean);
+        match drawn.iter().find(alike) {
+            Some(other) => {
+                heads.mean_why +=
+                    &format!(", as that of {:?}, which the graph draws from", other.mean);
+            }
+            None if is_observed(&heads.mean) => return Ok(Vec::new()), // a decoder's
+            None => return Err(two_readings(drawn, &heads.mean, &heads.spread, heads.head)),
+        }
+    }
+    let sampled = sampled(graph, drawn);
+    let alike = |a: &str, b: &str| match (value(graph, a), value(graph, b)) {
+        (Some(a), Some(b)) => {
+            sampled[a] && sampled[b] && graph.values[a].shape == graph.values[b].shape
+        }
+        _ => false,
+    };
+    let taken = |name: &str| {
+        named.iter().any(|heads| [&heads.mean, &heads.spread].contains(&&name.to_string()))
+    };
+    let open: Vec<&str> =
+        rest.iter().copied().filter(|name| !taken(name) && !is_observed(name)).collect();
+    for (at, first) in open.iter().enumerate() {
+        if let Some(second) = open[at + 1..].iter().find(|second| alike(first, second)) {
+            return Err(two_readings(drawn, first, second, Head::LogVar));
+        }
+    }
+    Ok(named)
+}
+
+/// Outputs that no draw explains, and that are more than one number.
+fn rest<'g>(graph: &'g Graph, drawn: &[Heads]) -> Vec<&'g str> {
+    let makers = Makers::of(graph);
+    let explained: Vec<ValueId> = draws(graph)
+        .into_iter()
+        .flat_map(|draw| {
+            let scales = readings(&makers, draw.scale).into_iter().map(|reading| reading.value);
+            scales.chain([draw.z, draw.mean, draw.noise]).collect::<Vec<_>>()
+        })
+        .collect();
+    let is_open = |(name, id): &&(String, ValueId)| {
+        let known = drawn.iter().any(|heads| [&heads.mean, &heads.spread].contains(&name));
+        !known
+            && !explained.contains(&makers.source(*id))
+            && graph.values[*id].len() > 1
+            && !is_state(name)
+    };
+    graph.outputs.iter().filter(is_open).map(|(name, _)| name.as_str()).collect()
+}
+
+/// Which values depend on a sample of these posteriors.
+fn sampled(graph: &Graph, drawn: &[Heads]) -> Vec<bool> {
+    let makers = Makers::of(graph);
+    let mut sampled = vec![false; graph.values.len()];
+    for draw in draws(graph) {
+        let is_mean = |heads: &Heads| {
+            value(graph, &heads.mean)
+                .is_some_and(|id| makers.source(id) == makers.source(draw.mean))
+        };
+        if drawn.iter().any(is_mean) {
+            let reached = reached(graph, draw.z);
+            sampled.iter_mut().zip(reached).for_each(|(all, one)| *all |= one);
+        }
+    }
+    sampled
+}
+
+/// The question whether two outputs are a further posterior.
+fn two_readings(drawn: &[Heads], mean: &str, spread: &str, head: Head) -> Decision {
+    let known: Vec<String> =
+        drawn.iter().map(|heads| lines(&heads.mean, &heads.spread, heads.head)).collect();
+    let means: Vec<String> = drawn.iter().map(|heads| format!("{:?}", heads.mean)).collect();
+    let listed = |table: &str, lines: &[String]| {
+        let tables = lines.iter().map(|line| format!("\n  {table} {line}"));
+        tables.collect::<String>()
+    };
+    let table = if known.len() == 1 { "[encoder]" } else { "[[latent]]" };
+    let all = [known.clone(), vec![lines(mean, spread, head)]].concat();
+    Decision(format!(
+        "the graph draws from {} and not from {mean:?} and {spread:?}, which may be the heads of a further posterior, as the last of a hierarchy, or of no posterior; decide, and write either{}\nor{}",
+        means.join(", "),
+        listed(table, &known),
+        listed("[[latent]]", &all)
+    ))
+}
+
+/// Outputs that `is_open` holds to be open and that are named like a mean, each with the one that is
+/// named like its spread; nothing if one has none, or several.
+fn by_names(graph: &Graph, is_open: impl Fn(&str) -> bool) -> Vec<Heads> {
+    let names = || graph.outputs.iter().map(|(name, _)| name).filter(|name| is_open(name));
     let spreads: Vec<&String> = names().filter(|name| spread_of(name).is_some()).collect();
     let means: Vec<&String> = names().filter(|name| is_mean(name)).collect();
     if means.len() != spreads.len() {

@@ -1,10 +1,10 @@
 //! What shows that a graph is a flow.
 
 use super::inputs::{self, Inputs, Named};
-use super::names::{is_log_det, is_log_q};
 use super::{Decision, quoted};
 use crate::import::{Graph, ValueId};
 use crate::manifest::InputRole;
+use crate::model::names::{is_log_det, is_log_q};
 
 /// Roles of a flow.
 pub(super) struct Flow {

@@ -1,9 +1,9 @@
 //! What a graph's structure and names say about its inputs.
 
-use super::names::{is_noise, is_observation, is_state};
 use super::{Decision, quoted};
 use crate::import::{Graph, ValueId};
 use crate::manifest::InputRole;
+use crate::model::names::{is_noise, is_observation, is_state};
 use crate::model::sampling::draws;
 
 /// A name, and the reason for its role.
@@ -89,7 +89,7 @@ fn next_state(graph: &Graph, input: ValueId, heads: &[&str]) -> Option<String> {
 }
 
 /// Which values depend on `input`.
-fn reached(graph: &Graph, input: ValueId) -> Vec<bool> {
+pub(super) fn reached(graph: &Graph, input: ValueId) -> Vec<bool> {
     let mut reached = vec![false; graph.values.len()];
     reached[input] = true;
     for node in &graph.nodes {

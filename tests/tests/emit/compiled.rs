@@ -1,16 +1,16 @@
 //! Generated modules, compiled without a warning, against the twin, bit by bit.
 
 use elbow::emit::{emit, identifier};
-use elbow::lower::{Plan, Port};
+use elbow::lower::{Core, Plan, Port};
 use elbow::model::{Density, Flow, Graphs, Model, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::run_twin_in_sequence;
 use elbow::twin::{Twin, score};
 use elbow_core::distributions::standard_log_prob;
 use elbow_tests::fixtures::{path, rows};
-use elbow_tests::models;
 use elbow_tests::models::{by_name, given, split};
 use elbow_tests::random::Random;
+use elbow_tests::{integers, models};
 use std::path::Path;
 use std::process::Command;
 
@@ -313,7 +313,11 @@ fn compiled_modules_equal_the_twin_in_every_bit() {
 
 #[test]
 fn modules_are_formatted_with_either_width_heuristic() {
-    let models = models::all();
+    let integers = [Core::Plain, Core::Dsp, Core::Helium].map(|core| {
+        let name = |model: Model| Model { name: format!("{} {core:?}", model.name), ..model };
+        integers::models(core).into_iter().map(name).collect()
+    });
+    let models = [&[models::all()], &integers[..]].concat().concat();
     let folder = tempfile::tempdir().expect("a temporary folder");
     for model in &models {
         let file = folder.path().join(format!("{}.rs", identifier(&model.name)));

@@ -134,10 +134,10 @@ const REDUCTIONS: [&str; 10] = [
 /// Operators that ONNX defines for floats or booleans only, or that give those whatever they take, or
 /// integers that are known at import.
 const OTHERS: &str = "And AveragePool BatchNormalization Ceil Celu Constant ConstantOfShape Conv ConvTranspose Cos \
-    Dropout Elu Equal Erf Exp Floor GRU Gelu GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual \
+    DequantizeLinear Dropout Elu Equal Erf Exp Floor GRU Gelu GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual \
     GroupNormalization HardSigmoid HardSwish InstanceNormalization LSTM LayerNormalization LeakyRelu Less \
     LessOrEqual Log LogSoftmax LpNormalization MaxPool Mean MeanVarianceNormalization Mish Not Or \
-    RMSNormalization RNN RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Reciprocal Round \
+    QuantizeLinear RMSNormalization RNN RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Reciprocal Round \
     Selu Shape Sigmoid Sin Size Softmax Softplus Softsign Sqrt Swish Tanh ThresholdedRelu Upsample Xor";
 
 #[test]

@@ -24,7 +24,7 @@ fn well_known_operators_get_advice_of_their_own() {
         "If",
         "LpPool",
         "Loop",
-        "QuantizeLinear",
+        "QLinearConv",
         "ScatterND",
         "TopK",
     ] {

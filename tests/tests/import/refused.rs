@@ -6,12 +6,13 @@ use crate::build::{
 };
 use crate::bytes::field;
 use elbow::import::import_bytes;
+use elbow::import::ops::OPERATORS;
 use prost::Message;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{
-    FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, SparseTensorProto,
-    StringStringEntryProto,
+    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    SparseTensorProto, StringStringEntryProto,
 };
 
 /// The message of a refusal, which has to hold all `parts`.
@@ -96,6 +97,27 @@ fn every_unknown_operator_is_listed_at_once() {
         "{message}"
     );
     assert!(message.contains("Loop `beside`") && message.contains("delete it"), "{message}");
+}
+
+#[test]
+fn problems_of_one_kind_are_one_line() {
+    let mut many = dense();
+    let name = |at: usize| format!("h{at}");
+    graph(&mut many).node = (0..5000)
+        .map(|at| match at {
+            0 => node("Fancy", "n0", &["x"], &["h0"]),
+            at => node("Fancy", &format!("n{at}"), &[&name(at - 1)], &[&name(at)]),
+        })
+        .collect();
+    graph(&mut many).node.push(node("Gizmo", "last", &["h4999"], &["y"]));
+    let message = refused(
+        &encoded(&many),
+        &["5001 problems", "Fancy `n0`, `n1`, `n2` and 4997 more: this operator", "Gizmo `last`"],
+    );
+    assert_eq!(message.lines().count(), 3, "{message}");
+    graph(&mut many).node.drain(3..5000);
+    graph(&mut many).node[3].input[0] = "h2".into();
+    refused(&encoded(&many), &["4 problems", "Fancy `n0`, `n1`, `n2`: this operator"]);
 }
 
 #[test]
@@ -190,7 +212,7 @@ fn names_given_twice() {
 #[test]
 fn element_types_other_than_float32() {
     for (kind, name) in
-        [(DataType::Double, "float64"), (DataType::Float16, "float16"), (DataType::Int8, "int8")]
+        [(DataType::Double, "float64"), (DataType::Float16, "float16"), (DataType::Int16, "int16")]
     {
         broken(
             |m| graph(m).initializer[0].data_type = kind as i32,
@@ -236,6 +258,28 @@ fn dynamic_axes_other_than_the_batch() {
         graph(&mut model).input[0] = x(&dims);
         import_bytes(&encoded(&model)).expect("these mean a batch of 1");
     }
+}
+
+/// A state of one layer has the batch behind a leading axis of length 1: by the symbol that the
+/// observation has in front.
+#[test]
+fn the_batch_behind_a_single_layer_is_known_by_its_symbol() {
+    let state = |dims: &[Dim]| {
+        let mut model = dense();
+        graph(&mut model).input.push(info("h0", dims));
+        graph(&mut model).node.push(node("Tanh", "t", &["h0"], &["h1"]));
+        graph(&mut model).output.push(info("h1", &[]));
+        encoded(&model)
+    };
+    let batch = [Dim::N(1), Dim::S("batch"), Dim::N(8)];
+    let graph = import_bytes(&state(&batch)).expect("the batch is 1");
+    assert_eq!(graph.values[graph.inputs[1]].shape, [1, 1, 8]);
+    let time = [Dim::N(1), Dim::S("time"), Dim::N(8)];
+    refused(&state(&time), &["input `h0`", "axis 1", "`time`"]);
+    let pairs = [Dim::S("batch"), Dim::S("batch"), Dim::N(8)];
+    refused(&state(&pairs), &["input `h0`", "axis 1", "`batch`"]);
+    let last = [Dim::N(1), Dim::N(2), Dim::S("batch")];
+    refused(&state(&last), &["input `h0`", "axis 2", "`batch`"]);
 }
 
 #[test]
@@ -368,7 +412,7 @@ fn shapes_that_do_not_fit() {
     );
     refused(
         &encoded(&single("Gather", &[1, 4], vec![ints("i", &[0, 9])])),
-        &["Gather `n`", "axis 9"],
+        &["Gather `n`", "index 9 is outside an axis of length 1"],
     );
 }
 
@@ -387,6 +431,11 @@ fn settings_of_layers_that_are_not_supported() {
     node_refused(conv(), |n| int(n, "group", 0), &["Conv `n`", "group"]);
     node_refused(conv(), |n| int(n, "group", 2), &["Conv `n`", "2 groups"]);
     node_refused(conv(), |n| int_list(n, "pads", &[-1, 0]), &["Conv `n`", "pads", "[-1, 0]"]);
+    node_refused(
+        conv(),
+        |n| int_list(n, "pads", &[1 << 40, 0]),
+        &["Conv `n`", "pads", "2 numbers from 0 to 16777216"],
+    );
     node_refused(conv(), |n| int_list(n, "strides", &[0]), &["Conv `n`", "strides"]);
     node_refused(conv(), |n| int_list(n, "strides", &[1, 1]), &["Conv `n`", "strides"]);
     node_refused(conv(), |n| int_list(n, "dilations", &[i64::MAX]), &["Conv `n`", "dilations"]);
@@ -426,13 +475,55 @@ fn settings_of_layers_that_are_not_supported() {
     );
 }
 
+/// One step of an RNN of one input.
+fn rnn(set: impl FnOnce(&mut ModelProto)) -> Vec<u8> {
+    let weights = ["w", "r"].map(|name| floats(name, &[1, 1, 1], &[0.5])).to_vec();
+    let mut model = single("RNN", &[1, 1, 1], weights);
+    import_bytes(&encoded(&model)).expect("it is whole before");
+    set(&mut model);
+    encoded(&model)
+}
+
+#[test]
+fn settings_of_recurrent_layers_that_are_not_supported() {
+    let activations = |function: &str| {
+        let function = function.as_bytes().to_vec();
+        rnn(|m| {
+            let own = attribute("activations", AttributeType::Strings);
+            let own = AttributeProto { strings: vec![function], ..own };
+            graph(m).node[0].attribute.push(own);
+        })
+    };
+    let message = refused(&activations("Affine"), &["RNN `n`", "`activations` is affine"]);
+    let row = OPERATORS.iter().find(|operator| operator.name == "RNN").expect("it is there");
+    for function in
+        "Sigmoid Tanh Relu Softplus Softsign LeakyRelu Elu ThresholdedRelu HardSigmoid".split(' ')
+    {
+        assert!(message.contains(function) && row.notes.contains(function), "{function}");
+        import_bytes(&activations(function)).expect("it is listed");
+    }
+    let lengths = rnn(|m| {
+        graph(m).node[0].input.extend(["", "lengths"].map(String::from));
+        graph(m).input.push(typed_info("lengths", DataType::Int32, &[Dim::N(1)]));
+    });
+    let message =
+        refused(&lengths, &["RNN `n`", "`sequence_lens` are integers", "without lengths"]);
+    assert!(!message.contains("float32"), "{message}");
+}
+
+#[test]
+fn the_cure_of_a_loop_is_for_jax_as_well() {
+    let looped = refused(&encoded(&single("Loop", &[1, 4], vec![])), &["lax.scan", "in PyTorch"]);
+    assert!(!looped.contains("PyTorch or JAX"), "{looped}");
+}
+
 #[test]
 fn data_where_integers_are_needed() {
     let nodes =
         vec![node("Cast", "to_int", &["x"], &["s"]), node("Reshape", "r", &["x", "s"], &["y"])];
     let mut data = model(nodes, vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]);
     int(&mut graph(&mut data).node[0], "to", DataType::Int64 as i64);
-    refused(&encoded(&data), &["Reshape `r`", "shapes only"]);
+    refused(&encoded(&data), &["Reshape `r`", "shapes only", "integers that the model"]);
     let target = vec![floats("s", &[2], &[1.0, 4.0])];
     refused(&encoded(&single("Reshape", &[1, 4], target)), &["Reshape `n`", "`shape`", "float32"]);
 }

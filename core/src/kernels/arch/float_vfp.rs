@@ -11,14 +11,14 @@ use core::arch::asm;
 /// [`float_portable::REPEATED`]
 pub(in crate::kernels) const REPEATED: usize = 2;
 
-/// [`float_portable::panels`]
+/// [`float_portable::panels`], but that panels which are too short are left out.
 #[inline(always)]
 pub(in crate::kernels) fn panels(x: &[f32], panels: &[f32], acc: &mut [f32; 2 * PANEL]) {
     let len = PANEL * x.len();
     match panels.split_at_checked(len) {
         Some((first, second)) if second.len() >= len => two_panels(x, first, second, acc),
         Some((first, _)) => one_panel(x, first, acc),
-        None => float_portable::panels(x, panels, acc),
+        None => {}
     }
 }
 
@@ -138,7 +138,7 @@ fn one_panel(x: &[f32], panel: &[f32], acc: &mut [f32; 2 * PANEL]) {
     }
 }
 
-/// [`float_portable::tile`]
+/// [`float_portable::tile`], but that a tile which `x` or `w` do not hold is left as it is.
 #[inline(always)]
 pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
     walk: &Walk,
@@ -152,7 +152,7 @@ pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
     }
     let (first, sums) = (w.as_ptr().wrapping_add(start), acc.as_mut_ptr().cast());
     if !walk.fits([P, N], x, w, start) {
-        return float_portable::tile(walk, x, w, start, acc);
+        return;
     }
     let x_first = x.as_ptr();
     // SAFETY: a walk that fits reads only what `x` and `w` hold, `acc` is `[[f32; N]; P]`, and the

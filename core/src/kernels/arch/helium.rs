@@ -96,7 +96,7 @@ macro_rules! panels {
                 "mov r1, r11",
                 $first,
                 "wls lr, r9, 13f",
-                "bx r12",
+                "mov pc, r12",
                 ".p2align 2",
                 "12:",
                 $next,

@@ -63,9 +63,9 @@ impl Calls {
             } => {
                 let name = format!("{shape}_RULE");
                 let rule = self.integer_constant("Requantize", &name, &rule_fields(rule));
+                let multipliers = self.table(&format!("{shape}_MULTIPLIERS"), "i32", multipliers);
                 let shape = self.constant("PoolShape", shape, &pool_shape(s));
                 let (zero, count_pads) = (zero_point.to_string(), count_pads.to_string());
-                let multipliers = format!("&{}", super::array(multipliers));
                 let (x, y) = (read(x, *element), write(y, *element));
                 let operands: [&str; 7] = [&x, &y, &zero, &multipliers, &count_pads, &rule, &shape];
                 self.kernel("average_pool", &operands);
@@ -149,11 +149,10 @@ fn spread(s: &Spread) -> String {
     ])
 }
 
+/// A rule inside of a shape, indented.
 fn rule(rule: &Requantize) -> String {
-    let Requantize { zero_point, low, high, shift } = rule;
-    format!(
-        "integer::Requantize {{ zero_point: {zero_point}, low: {low}, high: {high}, shift: {shift} }}"
-    )
+    let fields = rule_fields(rule).replace("    ", "        ");
+    format!("integer::Requantize {{\n{fields}    }}")
 }
 
 fn rule_fields(rule: &Requantize) -> String {

@@ -166,7 +166,7 @@ pub(super) fn sizes(
         return call.refuse_value(
             name,
             &format!("{list:?}"),
-            &format!("{count} numbers from {least} on"),
+            &format!("{count} numbers from {least} to {LARGEST}"),
         );
     }
     Ok(list.iter().map(|&size| size as usize).collect())

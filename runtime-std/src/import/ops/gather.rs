@@ -4,7 +4,7 @@ use super::super::graph::{Op, ValueId};
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
-use super::super::tensor::{Tensor, len, resolve_axis, strides};
+use super::super::tensor::{Tensor, len, resolve_index, strides};
 use super::pieces::Piece;
 use super::reshape::shape_of;
 
@@ -31,7 +31,7 @@ pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         }
     };
     let chosen: Vec<usize> =
-        indices.data.iter().map(|&index| resolve_axis(index, from[axis])).collect::<Read<_>>()?;
+        indices.data.iter().map(|&index| resolve_index(index, from[axis])).collect::<Read<_>>()?;
     let shape = joined(&indices.shape);
     match x {
         Operand::Integers(x) => {
@@ -113,7 +113,7 @@ pub fn gather_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     for (at, tuple) in indices.data.chunks(depth).enumerate() {
         let mut position = at.checked_div(per_batch).unwrap_or(0) * len(&front[batch..]);
         for (axis, &index) in tuple.iter().enumerate() {
-            position += resolve_axis(index, front[batch + axis])? * steps[batch + axis] as usize;
+            position += resolve_index(index, front[batch + axis])? * steps[batch + axis] as usize;
         }
         chosen.push(position);
     }
@@ -153,7 +153,7 @@ pub fn gather_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (own, steps) = (strides(&indices.shape), strides(&from));
     let mut chosen = Vec::with_capacity(indices.data.len());
     for (at, &index) in indices.data.iter().enumerate() {
-        let mut position = resolve_axis(index, from[axis])? * steps[axis] as usize;
+        let mut position = resolve_index(index, from[axis])? * steps[axis] as usize;
         for other in (0..from.len()).filter(|&other| other != axis) {
             position += at / own[other] as usize % indices.shape[other] * steps[other] as usize;
         }

@@ -112,13 +112,21 @@ impl Steps {
             Some(Some(Operand::Integers(values))) => {
                 (values.data.iter().map(|value| *value as i32).collect(), true)
             }
-            // Without one: uint8 for data, whatever the integers are for weights.
-            _ => (vec![0; scale.len()], call.node.op_type == "DequantizeLinear"),
+            // Without one, 0: of uint8 for data, of whatever type the integers have behind it.
+            _ => (vec![0; scale.len()], Self::signed(scope, call)),
         };
         if zero_point.len() != scale.len() {
             return invalid("has scales and zero points of different lengths");
         }
         Ok(Self { scale, zero_point, signed, axis: call.int("axis")?.unwrap_or(1) })
+    }
+
+    /// Whether integers have a sign that are quantized without a zero point, which would tell.
+    fn signed(scope: &Scope, call: &Call<'_>) -> bool {
+        match call.inputs.first() {
+            Some(Some(Operand::Float(id))) => matches!(scope.kind(*id), Kind::Signed8),
+            _ => call.node.op_type == "DequantizeLinear",
+        }
     }
 
     /// Which scale belongs to the value of this index.

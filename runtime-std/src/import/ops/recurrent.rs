@@ -7,6 +7,14 @@ use super::super::tensor::{Tensor, len};
 use super::pieces::Piece;
 use elbow_core::kernels::{Cell, Unary};
 
+/// The functions that `activations` may name, as [`Parameters::activation`] knows them.
+macro_rules! activations {
+    () => {
+        "Sigmoid, Tanh, Relu, Softplus, Softsign, LeakyRelu, Elu, ThresholdedRelu, HardSigmoid"
+    };
+}
+pub(super) use activations;
+
 /// Which layer.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Kind {
@@ -61,7 +69,7 @@ pub fn recurrent(scope: &mut Scope, call: &Call<'_>, kind: Kind) -> Outputs {
         return call.refuse_value("clip", "set", "no clipping");
     }
     let layer = layer(scope, call, kind, directions)?;
-    check_lengths(call, &layer)?;
+    check_lengths(scope, call, &layer)?;
     let cells = cells(call, kind, directions)?;
     let mut given: [Vec<ValueId>; 3] = Default::default();
     for (direction, cell) in cells.into_iter().enumerate() {
@@ -154,19 +162,31 @@ fn layer(scope: &mut Scope, call: &Call<'_>, kind: Kind, directions: usize) -> R
 }
 
 /// All sequences have to have the length of the input.
-fn check_lengths(call: &Call<'_>, layer: &Layer) -> Read<()> {
+fn check_lengths(scope: &Scope, call: &Call<'_>, layer: &Layer) -> Read<()> {
     let steps = layer.steps as i64;
+    if let Some(Some(Operand::Float(lengths))) = call.inputs.get(4) {
+        return refuse(
+            format!(
+                "its `sequence_lens` are {} that the model is given or computes, expected none",
+                scope.kind(*lengths)
+            ),
+            EQUAL_LENGTHS,
+        );
+    }
     match call.optional_integers(4, "sequence_lens")? {
         Some(lengths) if lengths.data.iter().any(|&length| length != steps) => refuse(
             format!(
                 "its `sequence_lens` are {:?}, expected the input's {steps} steps",
                 lengths.data
             ),
-            "export without lengths (no packed sequences): every window has the same length",
+            EQUAL_LENGTHS,
         ),
         _ => Ok(()),
     }
 }
+
+const EQUAL_LENGTHS: &str =
+    "export without lengths (no packed sequences): every window has the same length";
 
 /// What one direction takes of an operand.
 #[derive(Clone, Copy)]
@@ -342,11 +362,7 @@ impl<A: Iterator<Item = f32>> Parameters<A> {
                 Unary::HardSigmoid(alpha, self.beta.next().unwrap_or(0.5))
             }
             other => {
-                return call.refuse_value(
-                    "activations",
-                    other,
-                    "a function that `elbow ops` lists",
-                );
+                return call.refuse_value("activations", other, concat!("one of ", activations!()));
             }
         })
     }

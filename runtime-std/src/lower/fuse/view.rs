@@ -104,7 +104,7 @@ impl View {
                 [(Axis::Step, _)] if taken[at] == 1 => step = Some(starts[at]),
                 [(Axis::Direction, _), inner @ ..] => {
                     let len: usize = inner.iter().map(|(_, len)| len).product();
-                    let one = taken[at] == len && starts[at] % len == 0 && in_order;
+                    let one = taken[at] == len && starts[at].is_multiple_of(len) && in_order;
                     sliced.parts = one.then(|| vec![self.parts[starts[at] / len]])?;
                     sliced.axes.extend(inner);
                 }

@@ -12,6 +12,7 @@ use super::select::{Selection, keeps_format};
 use super::{Core, IntegerLayer, Integers, Width};
 use crate::import::{Graph, Node, Op, ValueId};
 use crate::lower::layer::{Layer, Reach};
+use crate::lower::links::Links;
 use crate::lower::quantize::{
     Adjust, Format, IntegerWeights, Line, Moments, Range, WIDE_BITS, gptq, largest_input, refit,
     resolve, sample, sample_size,
@@ -44,56 +45,91 @@ pub fn choose(
     options: Quantization,
 ) -> Result<Integers> {
     let graph = joined(graph, outputs)?;
-    let selection = Selection::of(&graph);
-    let float = Float::of(&graph, &selection, data)?;
+    let links = Links::of(&graph);
+    // Nobody sees what a state is: what reads it directly stays in floats.
+    let states: Vec<ValueId> = data.states.iter().map(|(input, _)| graph.inputs[*input]).collect();
+    let selection = Selection::of(&graph, |value| !states.contains(&origin(&graph, &links, value)));
+    let float = Float::of(&graph, &links, &selection, data)?;
     let mut integers = Integers {
         formats: float.formats(options.width)?,
         layers: Vec::new(),
-        rounded: HashSet::new(),
         width: options.width,
         core: Core::default(),
     };
     for (index, layer) in &selection.layers {
         let node = &graph.nodes[*index];
-        let seen = Seen::of(&graph, &integers, layer, data)?;
+        let seen = Seen::of(&graph, &links, &integers, layer, data)?;
         let own = float.layer(node, layer, &seen, options);
-        narrow(&mut integers, &graph.values[layer.x].name, layer, &own);
+        narrow(&mut integers, &graph, &links, layer, &own);
         integers.layers.push(own);
     }
     Ok(integers)
 }
 
-/// Cuts the range of what a wide layer reads to what its sums have room for.
-fn narrow(integers: &mut Integers, x: &str, layer: &Layer, own: &IntegerLayer) {
-    let Some(format) = integers.formats.get_mut(x).filter(|_| integers.width == Width::Sixteen)
-    else {
+/// Cuts the range of what a wide layer reads to what its sums have room for, back to the node whose result
+/// is held so.
+fn narrow(
+    integers: &mut Integers,
+    graph: &Graph,
+    links: &Links,
+    layer: &Layer,
+    own: &IntegerLayer,
+) {
+    if integers.width == Width::Eight {
         return;
-    };
-    for (Line { scale, bias }, weights) in own.lines.iter().zip(own.weights.chunks(layer.inputs)) {
-        let bias = (bias / scale).clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32;
-        *format = format.limited(largest_input(bias, weights, 0));
     }
+    let rows = own.lines.iter().zip(own.weights.chunks(layer.inputs));
+    let limit = rows.map(|(Line { scale, bias }, weights)| {
+        let bias = (bias / scale).clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32;
+        largest_input(bias, weights, 0)
+    });
+    let limit = limit.min().unwrap_or(i32::MAX);
+    let mut value = layer.x;
+    loop {
+        if let Some(format) = integers.formats.get_mut(&graph.values[value].name) {
+            *format = format.limited(limit);
+        }
+        match links.producer(graph, value).filter(|node| keeps_format(node)) {
+            Some(node) => value = node.inputs[0],
+            None => return,
+        }
+    }
+}
+
+/// The value whose numbers a reshaped one has.
+fn origin(graph: &Graph, links: &Links, mut value: ValueId) -> ValueId {
+    while let Some(node) = links.producer(graph, value).filter(|node| node.op == Op::Reshape) {
+        value = node.inputs[0];
+    }
+    value
 }
 
 /// The graph in f32: what its values are on the calibration rows.
 struct Float<'g> {
     graph: &'g Graph,
+    links: &'g Links,
     selection: &'g Selection,
     observed: Observed,
 }
 
 impl<'g> Float<'g> {
-    fn of(graph: &'g Graph, selection: &'g Selection, data: Calibration) -> Result<Self> {
-        let name = |value: ValueId| graph.values[value].name.as_str();
+    fn of(
+        graph: &'g Graph,
+        links: &'g Links,
+        selection: &'g Selection,
+        data: Calibration,
+    ) -> Result<Self> {
+        let name = |value: ValueId| graph.values[origin(graph, links, value)].name.as_str();
         let held = (0..graph.values.len()).filter(|value| selection.integer[*value]);
         let given = selection.layers.iter().map(|(index, _)| graph.nodes[*index].output);
         let names: HashSet<&str> = held.chain(given).map(name).collect();
         let plan = place(schedule(graph, None)?);
-        Ok(Self { graph, selection, observed: observe(&plan, data, &names)? })
+        Ok(Self { graph, links, selection, observed: observe(&plan, data, &names)? })
     }
 
     /// The values of a node's result; what was only reshaped has those of its operand.
     fn values(&self, value: ValueId) -> &[f32] {
+        let value = origin(self.graph, self.links, value);
         let own = self.observed.get(&self.graph.values[value].name);
         own.map_or(&[], |values| values)
     }
@@ -113,11 +149,18 @@ impl<'g> Float<'g> {
                 None => Some(self.format(node.output, width)?),
             };
         }
-        // A leaky ReLU keeps the step of its operand, which so loses nothing where it is positive.
+        // A leaky ReLU keeps the step of its operand, which so loses nothing where it is positive; where
+        // it is negative, it has to fit into what the result leaves free.
         for node in self.graph.nodes.iter().rev() {
-            let leaky = matches!(node.op, Op::Unary(Unary::LeakyRelu(_)));
-            if leaky && width == Width::Sixteen && formats[node.inputs[0]].is_some() {
-                formats[node.inputs[0]] = formats[node.output].or(formats[node.inputs[0]]);
+            let Op::Unary(Unary::LeakyRelu(_)) = node.op else { continue };
+            let x = node.inputs[0];
+            let own = self.links.producer(self.graph, x).is_some_and(|node| !keeps_format(node));
+            let (Some(_), Some(format)) = (formats[x], formats[node.output]) else { continue };
+            let mut range = Range::default();
+            range.observe(self.values(x));
+            let fits = range.max_abs() <= format.scale * format.high as f32;
+            if width == Width::Sixteen && own && fits && self.links.uses(x) == 1 {
+                formats[x] = Some(format);
             }
         }
         let named = formats.into_iter().zip(&self.graph.values);
@@ -190,10 +233,17 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(graph: &Graph, integers: &Integers, layer: &Layer, data: Calibration) -> Result<Self> {
-        let name = graph.values[layer.x].name.as_str();
+    fn of(
+        graph: &Graph,
+        links: &Links,
+        integers: &Integers,
+        layer: &Layer,
+        data: Calibration,
+    ) -> Result<Self> {
+        let name = graph.values[origin(graph, links, layer.x)].name.as_str();
         let plan = place(schedule(graph, Some(integers))?);
         let values = observe(&plan, data, &HashSet::from([name]))?.remove(name);
+        let name = &graph.values[layer.x].name;
         let format = integers.formats.get(name).copied().ok_or_else(|| {
             Error::input(format!("value `{name}` has no integer format: this is a defect of elbow"))
         })?;

@@ -1,17 +1,17 @@
 //! The integers that a quantized file gives: its scales and weights, as they are.
 
-use super::select::{is_between, keeps_format};
+use super::select::is_between;
 use super::{Core, IntegerLayer, Integers, Width};
-use crate::import::{Graph, Node, Op, ValueId};
+use crate::import::{Graph, Node, Op, Pooling, ValueId};
 use crate::lower::layer::Layer;
 use crate::lower::links::Links;
 use crate::lower::quantize::{Format, Line};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// What `QuantizeLinear` and `DequantizeLinear` say, if the graph has any; the graph is fused.
 ///
 /// A layer takes its integers where its input is quantized and its weights are stored so, one scale
-/// for all or one per output, without a zero point. Everything else is computed with the floats that
+/// for all or one per output, in eight bits from their zero point. Everything else is computed with the floats that
 /// the integers stand for, and rounded where the file says so.
 pub fn given(graph: &Graph) -> Option<Integers> {
     let links = Links::of(graph);
@@ -22,7 +22,6 @@ pub fn given(graph: &Graph) -> Option<Integers> {
     let mut integers = Integers {
         formats: HashMap::new(),
         layers: Vec::new(),
-        rounded: HashSet::new(),
         width: Width::Eight,
         core: Core::default(),
     };
@@ -32,7 +31,8 @@ pub fn given(graph: &Graph) -> Option<Integers> {
             Op::Round(format) => Some(*format),
             _ => rounded_next(graph, &links, node),
         };
-        if formats[node.output].is_none() && keeps_format(node) {
+        let largest = matches!(node.op, Op::Pool { kind: Pooling::Max, .. } | Op::Reshape);
+        if formats[node.output].is_none() && largest {
             formats[node.output] = formats[node.inputs[0]];
         }
     }
@@ -78,11 +78,15 @@ fn stored(graph: &Graph, node: &Node, layer: &Layer, from: Format) -> Option<(Ve
     graph.values[w].constant = Some(own.integers.iter().map(|q| *q as f32).collect());
     let integers = Layer::of(&graph, node)?.weights;
     let weights: Vec<i8> = integers.iter().map(|q| *q as i8).collect();
-    let fits = weights.iter().zip(&integers).all(|(q, real)| f32::from(*q) == *real);
     let scale = |output: usize| own.scales[output % own.scales.len()];
     let lines = layer.bias.iter().enumerate().map(|(output, bias)| Line {
         scale: f64::from(from.scale) * f64::from(scale(output)),
         bias: f64::from(*bias),
+    });
+    // They must be what the floats are made of: eight bits, times the scale of their own output.
+    let rows = weights.chunks(layer.inputs.max(1)).zip(layer.weights.chunks(layer.inputs.max(1)));
+    let fits = rows.enumerate().all(|(output, (row, floats))| {
+        row.iter().zip(floats).all(|(q, real)| f32::from(*q) * scale(output) == *real)
     });
     fits.then(|| (weights, lines.collect()))
 }

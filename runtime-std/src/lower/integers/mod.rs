@@ -18,7 +18,7 @@ use super::quantize::{Format, Line};
 use crate::import::{Graph, Node, Op};
 use elbow_core::kernels::Unary;
 use elbow_core::kernels::integer::Form;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// The integer part of a graph.
 #[derive(Clone, Debug)]
@@ -27,8 +27,6 @@ pub struct Integers {
     pub formats: HashMap<String, Format>,
     /// Layers with integer weights, in their order.
     pub layers: Vec<IntegerLayer>,
-    /// Values that every reader takes from the integers, float kernels too.
-    pub rounded: HashSet<String>,
     /// How activations are held between layers.
     pub width: Width,
     /// Whose kernels run.

@@ -17,13 +17,15 @@ pub(super) struct Selection {
 impl Selection {
     /// Every layer of constant weights, and what lies between two of them; the last layers give floats,
     /// so do those whose result only float kernels read.
-    pub(super) fn of(graph: &Graph) -> Self {
+    /// Layers read only what is `seen` on calibration rows.
+    pub(super) fn of(graph: &Graph, seen: impl Fn(ValueId) -> bool) -> Self {
         let links = Links::of(graph);
         let layers: Vec<(usize, Layer)> = graph
             .nodes
             .iter()
             .enumerate()
             .filter_map(|(index, node)| Some((index, Layer::of(graph, node)?)))
+            .filter(|(_, layer)| seen(layer.x))
             .collect();
         let mut is_layer = vec![false; graph.nodes.len()];
         layers.iter().for_each(|(index, _)| is_layer[*index] = true);

@@ -88,7 +88,6 @@ impl<'g> Scheduler<'g> {
     fn any_node(&mut self, node: &Node) -> Advice {
         if !self.integer(node)? {
             self.node(node)?;
-            self.round(node);
         }
         Ok(())
     }

@@ -9,8 +9,12 @@ use elbow_core::kernels::{Cell, RecurrentShape};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// What the nodes of each layer give, by all that two nodes of one layer have in common.
-pub(super) struct Layers(HashMap<(String, bool, Vec<ValueId>), Vec<(Gives, ValueId)>>);
+/// What two nodes of one layer have in common: the cell (it has floats, so that its text stands for it),
+/// the direction, the operands.
+type Key = (String, bool, Vec<ValueId>);
+
+/// What the nodes of each layer give.
+pub(super) struct Layers(HashMap<Key, Vec<(Gives, ValueId)>>);
 
 impl Layers {
     pub(super) fn among(nodes: &[Node]) -> Self {
@@ -28,8 +32,7 @@ impl Layers {
     }
 }
 
-/// A cell has floats, so that its text stands for it.
-fn key(node: &Node) -> Option<(String, bool, Vec<ValueId>)> {
+fn key(node: &Node) -> Option<Key> {
     let Op::Recurrent { cell, reverse, .. } = node.op else { return None };
     Some((format!("{cell:?}"), reverse, node.inputs.clone()))
 }

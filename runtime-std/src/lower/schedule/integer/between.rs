@@ -17,8 +17,9 @@ impl<'g> Scheduler<'g> {
             node.inputs.iter().map(|&input| self.stored[input].clone()).collect();
         let Some(inputs) = inputs else { return Ok(false) };
         match (&node.op, &inputs[..]) {
+            (Op::Reshape | Op::Pool { .. }, [x]) if x.held.format != format => return Ok(false),
             (Op::Reshape, [x]) => self.hold(node.output, x.tensor, x.held.clone()),
-            (Op::Unary(f), [x]) => self.activation(node, *f, x, format, width)?,
+            (Op::Unary(f), [x]) => return Ok(self.activation(node, *f, x, format, width)),
             (Op::Binary(BinaryOp::Add), [a, b]) => self.sum(node, a, b, format)?,
             (Op::Pool { kernel, strides, dilations, pads, pads_end, kind }, [x]) => {
                 let windows = pool::Windows { kernel, strides, dilations, pads, pads_end };
@@ -30,7 +31,7 @@ impl<'g> Scheduler<'g> {
         Ok(true)
     }
 
-    /// A function of every value, on a copy.
+    /// A function of every value, on a copy; not where it is too steep for a table of pieces.
     fn activation(
         &mut self,
         node: &Node,
@@ -38,10 +39,7 @@ impl<'g> Scheduler<'g> {
         x: &Stored,
         format: Format,
         width: Width,
-    ) -> Advice {
-        let shape = self.shape(node.output);
-        let y = self.integers(x.held.element, x.held.order.len());
-        self.call_on(node, shape, Kernel::Copy, &[x.tensor], &[y]);
+    ) -> bool {
         let place = Constant::Table(node.output);
         let kernel = match width {
             Width::Eight => {
@@ -50,7 +48,7 @@ impl<'g> Scheduler<'g> {
             }
             Width::Sixteen => {
                 let fit = Piecewise::fit(&x.held.format, &format, |x| value_of(f, x));
-                let fit = fit.map_err(|error| format!("{error}: compute it in f32"))?;
+                let Ok(fit) = fit else { return false };
                 let Piecewise { start, piece_bits, coefficients, low, high, .. } = fit;
                 let words = coefficients.into_iter().flatten();
                 let words = || words.map(|word| f32::from_bits(word as u32)).collect();
@@ -59,9 +57,12 @@ impl<'g> Scheduler<'g> {
                 Integer::Piecewise { coefficients, shape }
             }
         };
+        let shape = self.shape(node.output);
+        let y = self.integers(x.held.element, x.held.order.len());
+        self.call_on(node, shape, Kernel::Copy, &[x.tensor], &[y]);
         self.call_on(node, shape, Kernel::Integer(kernel), &[], &[y]);
         self.hold(node.output, y, Held { format, ..x.held.clone() });
-        Ok(())
+        true
     }
 
     /// A sum of two values, in the order of the first.
@@ -110,7 +111,7 @@ impl<'g> Scheduler<'g> {
     }
 
     /// A value's integers in another order.
-    fn in_order(&mut self, node: &Node, x: &Stored, order: Order) -> TensorId {
+    pub(super) fn in_order(&mut self, node: &Node, x: &Stored, order: Order) -> TensorId {
         let Held { format, order: own, element } = x.held;
         let same = |order: Order| match order {
             Order::ChannelsLast { channels: 1, positions: len }

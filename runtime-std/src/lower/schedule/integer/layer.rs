@@ -51,8 +51,9 @@ impl<'g> Scheduler<'g> {
         let behind = absorbed(self.graph, &self.links, node);
         let gives = behind.map_or(node.output, |node| node.output);
         let format = |value: ValueId| integers.formats.get(&self.graph.values[value].name).copied();
-        let from =
-            format(layer.x).ok_or("its input has no integer format: this is a defect of elbow")?;
+        let held = self.stored[layer.x].as_ref().map(|stored| stored.held.format);
+        let from = held.or(format(layer.x));
+        let from = from.ok_or("its input has no integer format: this is a defect of elbow")?;
         let (to, gives, bounds) = match (format(gives), behind) {
             (Some(to), Some(behind)) => (Some(to), gives, clamp(&behind.op)),
             (to, _) => (to.filter(|_| behind.is_none()), node.output, None),
@@ -118,6 +119,7 @@ impl<'g> Scheduler<'g> {
         let padded = Padded {
             channels: (inputs, 0..inputs),
             image: [1, positions],
+            rows: true,
             size: [1, positions],
             pads: [0; 2],
             pitch: if positions == 1 { inputs } else { job.even(run) },
@@ -232,6 +234,7 @@ impl<'g> Scheduler<'g> {
         let padded = Padded {
             channels: (channels, 0..channels),
             image: windows.input,
+            rows: false,
             size,
             pads: windows.pads,
             pitch: job.even(channels),
@@ -355,6 +358,7 @@ impl Job<'_> {
         let padded = Padded {
             channels: (windows.channels, group * own..(group + 1) * own),
             image: windows.input,
+            rows: false,
             size,
             pads: [0, 1].map(|axis| windows.before(axis)),
             pitch,

@@ -38,9 +38,7 @@ impl<'g> Scheduler<'g> {
             return self.integer_layer(node, integers, &layer, own).map(|()| true);
         }
         match integers.formats.get(name) {
-            Some(format) if !integers.rounded.contains(name) => {
-                self.between(node, *format, integers.width)
-            }
+            Some(format) => self.between(node, *format, integers.width),
             _ => Ok(false),
         }
     }
@@ -143,19 +141,6 @@ impl<'g> Scheduler<'g> {
         }
         Ok(())
     }
-
-    /// Rounds a value that float kernels gave, where every reader is to see it rounded.
-    pub(super) fn round(&mut self, node: &Node) {
-        let Some(integers) = self.integers else { return };
-        let name = &self.graph.values[node.output].name;
-        let format = integers.formats.get(name).filter(|_| integers.rounded.contains(name));
-        if let Some(format) = format
-            && self.stored[node.output].is_none()
-        {
-            self.stored(node, node.output, *format, integers.width);
-            self.tensors[node.output] = None;
-        }
-    }
 }
 
 /// All values of a tensor from the graph's order to the one that it is held in, or back.
@@ -168,5 +153,5 @@ fn compact(order: Order, back: bool) -> Spread {
         }
     };
     let (from, to) = if back { (held, graph) } else { (graph, held) };
-    Spread { dims, from, from_start: 0, to, to_start: 0, len: order.len() }
+    Spread { dims, from, from_start: 0, to, to_start: 0, len: order.len() }.merged()
 }

@@ -3,7 +3,6 @@
 
 use super::super::Scheduler;
 use super::{Element, Format, Integer, Kernel, Node, Order, TensorId, ValueId, Width};
-use crate::lower::plan::Held;
 use elbow_core::kernels::integer::Spread;
 use std::ops::Range;
 
@@ -14,6 +13,8 @@ pub(super) struct Padded {
     pub(super) channels: (usize, Range<usize>),
     /// Height and width of the image.
     pub(super) image: [usize; 2],
+    /// Whether the graph has the channels last: rows, each a position.
+    pub(super) rows: bool,
     /// Height and width of the copy.
     pub(super) size: [usize; 2],
     /// Rows and columns in front of the image.
@@ -32,19 +33,26 @@ impl Padded {
         self.size[0] * self.size[1] * self.pitch + self.slack
     }
 
-    /// Whether a tensor of the image is such a copy already; the memory plan keeps no slack.
-    fn is_image(&self, held: &Held) -> bool {
+    /// The order of integers in which positions follow each other, each with its channels.
+    fn order(&self, held: Order) -> Order {
+        let (channels, positions) = (self.channels.0, self.image[0] * self.image[1]);
+        match (self.rows, positions) {
+            (true, 1) => held, // whatever it is, the columns of the weights follow it
+            (true, _) => Order::AsIs(channels * positions),
+            (false, _) => Order::ChannelsLast { channels, positions },
+        }
+    }
+
+    /// Whether a tensor of the image in that order is such a copy already; the memory plan keeps no
+    /// slack.
+    fn is_image(&self, element: Element) -> bool {
         let (channels, copied) = &self.channels;
-        let positions = self.image[0] * self.image[1];
-        let last =
-            matches!(held.order, Order::ChannelsLast { channels: own, .. } if own == *channels);
         self.pads == [0; 2]
             && self.size == self.image
             && *copied == (0..*channels)
             && self.pitch == *channels
             && self.slack == 0
-            && self.element == held.element
-            && (last || *channels == 1 || positions == 1)
+            && self.element == element
     }
 
     /// The part of the image that the copy has room for.
@@ -70,6 +78,7 @@ impl Padded {
             to_start: self.pads[0] * row + self.pads[1] * self.pitch,
             len: self.len(),
         }
+        .merged()
     }
 }
 
@@ -84,17 +93,17 @@ impl<'g> Scheduler<'g> {
         padded: &Padded,
     ) -> TensorId {
         if let Some(stored) = self.stored[value].clone() {
-            if padded.is_image(&stored.held) {
-                return stored.tensor;
+            let tensor = self.in_order(node, &stored, padded.order(stored.held.order));
+            if padded.is_image(stored.held.element) {
+                return tensor;
             }
-            let last = matches!(stored.held.order, Order::ChannelsLast { .. });
             let kernel = Integer::Spread {
-                spread: padded.spread(last),
+                spread: padded.spread(true),
                 fill: stored.held.format.zero_point,
                 from: stored.held.element,
                 to: padded.element,
             };
-            return self.copied(node, padded, kernel, stored.tensor);
+            return self.copied(node, padded, kernel, tensor);
         }
         // Integers that several layers read are made once, those of one layer where it reads them.
         if self.links.uses(value) > 1 {
@@ -102,7 +111,7 @@ impl<'g> Scheduler<'g> {
             return self.padded(node, value, format, width, padded);
         }
         let x = self.read(value);
-        let spread = padded.spread(false);
+        let spread = padded.spread(padded.rows);
         let kernel = Integer::Quantize { spread, format, to: padded.element };
         self.copied(node, padded, kernel, x)
     }

@@ -5,7 +5,7 @@ use crate::manifest::Head;
 const MEANS: [&str; 3] = ["mu", "mean", "loc"];
 
 /// Small letters, and digits, each by themselves.
-pub(super) fn words(name: &str) -> Vec<String> {
+pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut last = None;
     for c in name.chars() {
@@ -21,17 +21,17 @@ pub(super) fn words(name: &str) -> Vec<String> {
 }
 
 /// Whether one of the words of `name` is among `wanted`.
-pub(super) fn says(name: &str, wanted: &[&str]) -> bool {
+pub(crate) fn says(name: &str, wanted: &[&str]) -> bool {
     words(name).iter().any(|word| wanted.contains(&&**word))
 }
 
 /// Whether a name says that it is a mean.
-pub(super) fn is_mean(name: &str) -> bool {
+pub(crate) fn is_mean(name: &str) -> bool {
     spread_of(name).is_none() && says(name, &MEANS)
 }
 
 /// The head that a name says.
-pub(super) fn spread_of(name: &str) -> Option<Head> {
+pub(crate) fn spread_of(name: &str) -> Option<Head> {
     let has = |names: &[&str]| says(name, names);
     let scales = ["sigma", "std", "stddev", "scale"];
     match has(&["log", "ln"]) {
@@ -46,7 +46,7 @@ pub(super) fn spread_of(name: &str) -> Option<Head> {
 }
 
 /// What is left of the name of a head: of `z2_mean` and `z2_log_var` the same.
-pub(super) fn stem(name: &str) -> Vec<String> {
+pub(crate) fn stem(name: &str) -> Vec<String> {
     let head = [
         "log",
         "ln",
@@ -66,29 +66,35 @@ pub(super) fn stem(name: &str) -> Vec<String> {
     words(name).into_iter().filter(|word| !is_head(word)).collect()
 }
 
+/// [`stem`] without numbers: of `z2_mean` and `z1_mean` the same.
+pub(crate) fn unnumbered(name: &str) -> Vec<String> {
+    let is_word = |word: &String| !word.starts_with(|c: char| c.is_ascii_digit());
+    stem(name).into_iter().filter(is_word).collect()
+}
+
 /// Whether a name says noise.
-pub(super) fn is_noise(name: &str) -> bool {
+pub(crate) fn is_noise(name: &str) -> bool {
     says(name, &["eps", "epsilon", "noise"])
 }
 
 /// Whether a name says state of a recurrent layer.
-pub(super) fn is_state(name: &str) -> bool {
+pub(crate) fn is_state(name: &str) -> bool {
     says(name, &["h", "hidden", "state", "cell", "hx", "cx", "hn", "cn"])
 }
 
 /// Whether a name says observation.
-pub(super) fn is_observation(name: &str) -> bool {
+pub(crate) fn is_observation(name: &str) -> bool {
     says(name, &["x", "input", "inputs", "obs", "observation", "data", "image"])
 }
 
 /// Whether a name says the logarithm of a Jacobian determinant.
-pub(super) fn is_log_det(name: &str) -> bool {
+pub(crate) fn is_log_det(name: &str) -> bool {
     says(name, &["logdet", "ladj", "ldj", "logabsdet", "logabsdetjac"])
         || (says(name, &["log", "ln"]) && says(name, &["det", "jac", "jacobian"]))
 }
 
 /// Whether a name says the logarithm of a posterior density.
-pub(super) fn is_log_q(name: &str) -> bool {
+pub(crate) fn is_log_q(name: &str) -> bool {
     says(name, &["logq", "logqz"]) || (says(name, &["log", "ln"]) && says(name, &["q", "qz"]))
 }
 

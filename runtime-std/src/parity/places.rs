@@ -1,0 +1,112 @@
+//! Under which names of the file the values of a graph are found.
+//!
+//! Import writes some nodes of a file as several: a recurrent layer becomes one node per direction and
+//! result, a lookup a slice and a reshape. What such a node gives has no name in the file, but the same
+//! values do, in another shape or as a part.
+
+use crate::import::{Graph, Node, Op, ValueId};
+use std::collections::{HashMap, HashSet};
+
+/// Where the values of one tensor are found.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Place {
+    /// Name in the file, if the file has it.
+    pub name: String,
+    /// Of which blocks which part: length of a block, first value, number of values.
+    part: Option<[usize; 3]>,
+}
+
+impl Place {
+    /// The tensor's values among those of that name, row after row.
+    pub(super) fn part(&self, values: Vec<f32>) -> Vec<f32> {
+        match self.part {
+            None => values,
+            Some([block, start, len]) => {
+                let blocks = values.chunks_exact(block.max(1));
+                blocks.flat_map(|block| &block[start..start + len]).copied().collect()
+            }
+        }
+    }
+}
+
+/// The values of a graph by name, and the nodes that keep them as they are.
+pub(super) struct Places<'g> {
+    graph: &'g Graph,
+    by_name: HashMap<&'g str, ValueId>,
+    /// Nodes by what they read and give.
+    nodes: HashMap<ValueId, Vec<&'g Node>>,
+}
+
+impl<'g> Places<'g> {
+    pub(super) fn of(graph: &'g Graph) -> Self {
+        let named = graph.values.iter().enumerate();
+        let mut by_name: HashMap<&str, ValueId> = HashMap::new();
+        for (id, value) in named {
+            by_name.entry(value.name.as_str()).or_insert(id);
+        }
+        by_name.extend(graph.outputs.iter().map(|(name, id)| (name.as_str(), *id)));
+        let mut nodes: HashMap<ValueId, Vec<&Node>> = HashMap::new();
+        for node in &graph.nodes {
+            for id in node.inputs.iter().chain([&node.output]) {
+                nodes.entry(*id).or_default().push(node);
+            }
+        }
+        Self { graph, by_name, nodes }
+    }
+
+    /// Where the values of this name are found: there, in another shape, or as an operand of `Concat`.
+    pub(super) fn holding(&self, name: &str) -> Vec<Place> {
+        let mut places = vec![Place { name: name.to_string(), part: None }];
+        let Some(&id) = self.by_name.get(name) else { return places };
+        let same = self.same(id);
+        let whole = |id: &ValueId| Place { name: self.graph.values[*id].name.clone(), part: None };
+        places.extend(same.iter().skip(1).map(whole));
+        for (joined, part) in same.iter().flat_map(|id| self.joined(*id)) {
+            let names = self.same(joined).into_iter().map(|id| &self.graph.values[id].name);
+            places.extend(names.map(|name| Place { name: name.clone(), part: Some(part) }));
+        }
+        places
+    }
+
+    /// Values with the same numbers in the same order, `id` first.
+    fn same(&self, id: ValueId) -> Vec<ValueId> {
+        let (mut found, mut seen) = (vec![id], HashSet::from([id]));
+        let mut next = 0;
+        while let Some(&id) = found.get(next) {
+            next += 1;
+            for node in self.around(id).filter(|node| self.keeps_order(node)) {
+                let ends = [node.inputs[0], node.output];
+                found.extend(ends.into_iter().filter(|end| seen.insert(*end)));
+            }
+        }
+        found
+    }
+
+    fn around(&self, id: ValueId) -> impl Iterator<Item = &'g Node> {
+        self.nodes.get(&id).into_iter().flatten().copied()
+    }
+
+    fn keeps_order(&self, node: &Node) -> bool {
+        match &node.op {
+            Op::Reshape => true,
+            Op::Transpose { perm } => {
+                let shape = &self.graph.values[node.inputs[0]].shape;
+                perm.iter().filter(|axis| shape[**axis] != 1).is_sorted()
+            }
+            _ => false,
+        }
+    }
+
+    /// The tensors that a value is joined into, and which part it is.
+    fn joined(&self, id: ValueId) -> Vec<(ValueId, [usize; 3])> {
+        let part = |node: &'g Node| {
+            let Op::Concat { axis } = node.op else { return None };
+            let at = node.inputs.iter().position(|input| *input == id)?;
+            let len =
+                |id: &ValueId| -> usize { self.graph.values[*id].shape[axis..].iter().product() };
+            let start = node.inputs[..at].iter().map(len).sum();
+            Some((node.output, [len(&node.output), start, len(&id)]))
+        };
+        self.around(id).filter_map(part).collect()
+    }
+}
