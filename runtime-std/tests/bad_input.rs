@@ -243,7 +243,8 @@ fn bad_arrays_are_refused() {
 fn bad_options_are_refused() {
     let cases: &[(&str, &[&str])] = &[
         ("", &["Usage"]),
-        ("bench M", &["unrecognized subcommand"]),
+        ("train M", &["unrecognized subcommand"]),
+        ("bench M", &["--target"]),
         ("inspect", &["MODEL"]),
         ("inspect /nowhere", &["/nowhere", "expected an .onnx file"]),
         ("inspect M/test.npy", &["test.npy", "expected an .onnx file"]),
