@@ -98,6 +98,7 @@ macro_rules! panels {
                 "wls lr, r9, 13f",
                 "mov pc, r12",
                 ".p2align 2",
+                ".word 0", // data behind it says that the jump stays in here
                 "12:",
                 $next,
                 $next,
