@@ -5,11 +5,13 @@ use crate::kernels::PANEL;
 use crate::pieces::pieces;
 
 /// Positions for which a tile of four is less work than single ones.
+// Not called where `float_vfp` takes its place.
 #[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
 pub(in crate::kernels) const REPEATED: usize = 4;
 
 /// Adds `x`'s products with one or two panels to the sums of their outputs.
 #[inline(always)]
+// Not called where `float_vfp` takes its place.
 #[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
 pub(in crate::kernels) fn panels(x: &[f32], panels: &[f32], acc: &mut [f32; 2 * PANEL]) {
     let halves = pieces(panels, PANEL * x.len());

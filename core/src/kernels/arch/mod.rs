@@ -16,7 +16,7 @@ mod helium;
 pub(super) mod integer;
 #[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
 #[allow(unsafe_code)] // one write through a pointer, with its reason
-#[cfg_attr(elbow_helium, allow(dead_code))]
+#[cfg_attr(elbow_helium, allow(dead_code))] // as of `dsp`
 mod job;
 #[cfg(elbow_v6m)]
 #[allow(unsafe_code)] // machine code, each call with its reason
