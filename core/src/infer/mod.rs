@@ -11,6 +11,8 @@
 //! with equality where `q` is the true posterior. Nothing here runs a network: the caller decodes.
 
 pub mod encoder;
+mod explain;
 mod score;
 
+pub use explain::{Gradient, InferError, LogLikelihood};
 pub use score::{ElboTerms, elbo_at_mean};

@@ -1,0 +1,60 @@
+//! What inference asks of a decoder: how well a latent explains one observation.
+
+use super::encoder::DecodeError;
+use crate::noise::NoiseError;
+
+/// `ln p(x | z)` of one observation `x`, as a function of the latent `z`.
+///
+/// Generated modules implement it with their weights and workspace, the desktop with a twin; a closure
+/// or a formula serves as well. `z` has the length of the latent.
+pub trait LogLikelihood {
+    /// `ln p(x | z)` in nats.
+    ///
+    /// # Errors
+    ///
+    /// What the decoder found at its border.
+    fn log_likelihood(&mut self, z: &[f32]) -> Result<f32, InferError>;
+}
+
+/// [`LogLikelihood`] with its gradient, which refinement follows.
+pub trait Gradient: LogLikelihood {
+    /// `ln p(x | z)` in nats; `grad` becomes `d ln p(x | z) / dz`, as long as `z`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`LogLikelihood::log_likelihood`].
+    fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> Result<f32, InferError>;
+}
+
+/// Why nothing could be inferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum InferError {
+    /// The decoder refused a latent.
+    Decode(DecodeError),
+    /// No noise could be drawn.
+    Noise(NoiseError),
+}
+
+impl From<DecodeError> for InferError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<NoiseError> for InferError {
+    fn from(error: NoiseError) -> Self {
+        Self::Noise(error)
+    }
+}
+
+impl core::fmt::Display for InferError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Decode(error) => write!(f, "the decoder refused: {error}"),
+            Self::Noise(error) => write!(f, "no noise: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for InferError {}
