@@ -2,8 +2,9 @@
 
 use elbow::import::{Graph, Op, Pooling};
 use elbow::lower::integers::{Calibration, Quantization, choose};
+use elbow::lower::plan::Integer;
 use elbow::lower::quantize::Adjust;
-use elbow::lower::{Core, Integers, Kernel, Width, lower, lower_with};
+use elbow::lower::{Core, Integers, Kernel, Step, Width, lower, lower_with};
 use elbow::rows::Rows;
 use elbow::twin::Twin;
 use elbow_core::kernels::{BinaryOp, Unary};
@@ -13,6 +14,8 @@ use elbow_tests::tolerance::{EIGHT_BITS, SIXTEEN_BITS};
 
 const SEED: u64 = 0x656c_626f;
 const ROWS: usize = 48;
+/// A depthwise layer that needs no copy of its input: whole groups of four channels and no pads.
+const APART: &str = "channels apart";
 
 /// A convolution over one axis, or a transposed one.
 struct Conv {
@@ -171,6 +174,13 @@ fn cases() -> Vec<(&'static str, Graph, usize)> {
         let h = n.graph.node("Add", Op::Binary(BinaryOp::Add), &[a, b], &shape);
         n.conv(h, &CONV, false)
     });
+    add(APART, &[1, 3, 12], 3, &|n, x| {
+        let h = n.conv(x, &CONV, false);
+        let h = n.unary(Unary::Relu, h);
+        let h = n.conv(h, &Conv { groups: 8, pad: 0, ..CONV }, false);
+        let h = n.unary(Unary::Relu, h);
+        n.conv(h, &Conv { kernel: 1, pad: 0, ..CONV }, false)
+    });
     cases
 }
 
@@ -212,6 +222,10 @@ fn integers_compute_what_floats_do_and_every_form_the_same() {
             }
             let plan = lower_with(&graph, &[0], Some(&integers)).expect("it can be lowered");
             assert!(plan.steps.iter().any(|step| matches!(step.kernel, Kernel::Integer(_))));
+            let is_copy =
+                |step: &&Step| matches!(step.kernel, Kernel::Integer(Integer::Spread { .. }));
+            let copies = plan.steps.iter().filter(is_copy).count();
+            assert!(name != APART || copies == 0, "{name}, {width:?}: {copies} copies");
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));

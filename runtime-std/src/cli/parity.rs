@@ -83,7 +83,12 @@ pub fn run(options: &Options) -> Result<()> {
         }
     };
     let report = compare(&loaded, &options.target, rows, &reference, &answer, &budget, limits);
-    let report = ParityReport { layers, precision: options.precision.precision, ..report };
+    // A quantized file brings its own precision, for which nobody has to ask.
+    let precision = match options.precision.precision {
+        Precision::F32 => report.precision,
+        asked => asked,
+    };
+    let report = ParityReport { layers, precision, ..report };
     let pair = Pair { float: &float, integer: &loaded, inputs: &inputs, rows };
     let integer = pair.report(&reference, &answer, report.kl_nats.all, options.seed)?;
     let report = report.with_integers(integer);

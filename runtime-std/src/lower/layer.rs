@@ -48,16 +48,22 @@ impl Layer {
     /// The layer that a node is, if all but one of its operands are constants and its kernel has an
     /// integer form.
     pub(super) fn of(graph: &Graph, node: &Node) -> Option<Self> {
+        let weights = graph.values[*node.inputs.get(1)?].constant.as_ref()?;
+        Self::with(graph, node, weights)
+    }
+
+    /// The same with other values in place of its constant of weights.
+    pub(super) fn with(graph: &Graph, node: &Node, weights: &[f32]) -> Option<Self> {
         match &node.op {
             &Op::Gemm { trans_a: false, trans_b, alpha, beta } => {
-                dense(graph, node, trans_b, alpha, beta)
+                dense(graph, node, weights, trans_b, alpha, beta)
             }
-            Op::MatMul => dense(graph, node, false, 1.0, 1.0),
+            Op::MatMul => dense(graph, node, weights, false, 1.0, 1.0),
             Op::Conv { strides, dilations, pads, groups } => {
-                convolution(graph, node, [strides, dilations, pads], *groups, false)
+                convolution(graph, node, weights, [strides, dilations, pads], *groups, false)
             }
             Op::ConvTranspose { strides, dilations, pads, groups } => {
-                convolution(graph, node, [strides, dilations, pads], *groups, true)
+                convolution(graph, node, weights, [strides, dilations, pads], *groups, true)
             }
             _ => None,
         }
@@ -135,9 +141,15 @@ impl Windows {
     }
 }
 
-fn dense(graph: &Graph, node: &Node, trans_b: bool, alpha: f32, beta: f32) -> Option<Layer> {
+fn dense(
+    graph: &Graph,
+    node: &Node,
+    constant: &[f32],
+    trans_b: bool,
+    alpha: f32,
+    beta: f32,
+) -> Option<Layer> {
     let [x, w] = *node.inputs.first_chunk()?;
-    let constant = graph.values[w].constant.as_ref()?;
     let [rows, columns] = graph.values[w].shape[..] else { return None };
     let (inputs, outputs) = if trans_b { (columns, rows) } else { (rows, columns) };
     let known = graph.values[x].constant.is_some();
@@ -165,12 +177,12 @@ fn dense(graph: &Graph, node: &Node, trans_b: bool, alpha: f32, beta: f32) -> Op
 fn convolution(
     graph: &Graph,
     node: &Node,
+    constant: &[f32],
     [strides, dilations, pads]: [&Vec<usize>; 3],
     groups: usize,
     transposed: bool,
 ) -> Option<Layer> {
     let [x, w] = *node.inputs.first_chunk()?;
-    let constant = graph.values[w].constant.as_ref()?;
     if graph.values[x].constant.is_some() {
         return None;
     }
@@ -202,12 +214,6 @@ fn convolution(
     if transposed && !plain {
         return None;
     }
-    // Phases of a transposed convolution are read without gaps, and each has a tap.
-    let plain = windows.dilations == [1; 2]
-        && windows.kernel.iter().zip(windows.strides).all(|(kernel, stride)| *kernel >= stride);
-    if transposed && !plain {
-        return None;
-    }
     let bias = match node.inputs.get(2) {
         Some(&bias) => graph.values[bias].constant.clone()?,
         None => vec![0.0; outputs],
@@ -215,7 +221,7 @@ fn convolution(
     let taps = windows.kernel[0] * windows.kernel[1];
     let inputs = windows.own() * taps;
     let weights = match transposed {
-        false => constant.clone(),
+        false => constant.to_vec(),
         true => by_filter(constant, &windows, outputs, taps),
     };
     Some(Layer { x, weights, bias, inputs, reach: Reach::Windows(windows) })

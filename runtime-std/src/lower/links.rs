@@ -6,28 +6,41 @@ use crate::import::{Graph, Node, ValueId};
 pub(super) struct Links {
     producers: Vec<Option<usize>>,
     uses: Vec<usize>,
+    /// Sum of the indices of the nodes that read a value: that of its reader, where it has only one.
+    readers: Vec<usize>,
 }
 
 impl Links {
     pub(super) fn of(graph: &Graph) -> Self {
         let mut producers = vec![None; graph.values.len()];
-        let mut uses = vec![0; graph.values.len()];
+        let (mut uses, mut readers) = (vec![0; graph.values.len()], vec![0; graph.values.len()]);
         for (index, node) in graph.nodes.iter().enumerate() {
             producers[node.output] = Some(index);
-            node.inputs.iter().for_each(|&input| uses[input] += 1);
+            for &input in &node.inputs {
+                uses[input] += 1;
+                readers[input] += index;
+            }
         }
         graph.outputs.iter().for_each(|(_, output)| uses[*output] += 1);
-        Self { producers, uses }
+        Self { producers, uses, readers }
     }
 
     /// Follows the exchange of a node for one with the same result; new operands are new constants
     /// or values of the graph.
     pub(super) fn replace(&mut self, old: &Node, new: &Node) {
-        old.inputs.iter().for_each(|&input| self.uses[input] -= 1);
+        let index = self.producers[old.output].unwrap_or(0);
+        for &input in &old.inputs {
+            self.uses[input] -= 1;
+            self.readers[input] -= index;
+        }
         let known = new.inputs.iter().max().map_or(0, |last| last + 1).max(self.uses.len());
         self.uses.resize(known, 0);
         self.producers.resize(known, None);
-        new.inputs.iter().for_each(|&input| self.uses[input] += 1);
+        self.readers.resize(known, 0);
+        for &input in &new.inputs {
+            self.uses[input] += 1;
+            self.readers[input] += index;
+        }
     }
 
     /// The node that computes a value, unless it is an input or a constant.
@@ -40,8 +53,59 @@ impl Links {
         self.producer(graph, value).filter(|_| self.uses(value) == 1)
     }
 
+    /// The node that reads a value which nothing else does.
+    pub(super) fn reader<'g>(&self, graph: &'g Graph, value: ValueId) -> Option<&'g Node> {
+        let node = (self.uses(value) == 1).then(|| graph.nodes.get(self.readers[value]))?;
+        node.filter(|node| node.inputs.contains(&value)) // else it is an output of the graph
+    }
+
     /// Reads by nodes, and one for each time that the value is an output.
     pub(super) fn uses(&self, value: ValueId) -> usize {
         self.uses[value]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::{Op, Value};
+    use std::collections::HashMap;
+
+    fn node(inputs: &[ValueId], output: ValueId) -> Node {
+        let inputs = inputs.to_vec();
+        Node { name: String::new(), op_type: String::new(), op: Op::MatMul, inputs, output }
+    }
+
+    #[test]
+    fn the_only_reader_is_known_also_behind_an_exchange() {
+        let value = Value { name: String::new(), shape: vec![1], constant: None };
+        let mut graph = Graph {
+            name: String::new(),
+            opset: 17,
+            values: vec![value; 6],
+            nodes: vec![node(&[0, 1], 2), node(&[2, 1], 3), node(&[3, 3], 4), node(&[4], 5)],
+            inputs: vec![0, 1],
+            noise: Vec::new(),
+            quantized: HashMap::new(),
+            outputs: vec![("y".into(), 5)],
+        };
+        let mut links = Links::of(&graph);
+        let reader = |graph: &Graph, links: &Links, value| {
+            links.reader(graph, value).map(|node| node.output)
+        };
+        let readers = |graph: &Graph, links: &Links| {
+            [0, 1, 2, 3, 4, 5].map(|value| reader(graph, links, value))
+        };
+        // Read once, by two nodes, once, twice by one, once, and only an output of the graph.
+        let expected = [Some(2), None, Some(3), None, Some(5), None];
+        assert_eq!(readers(&graph, &links), expected);
+        let new = node(&[0, 1], 3);
+        links.replace(&graph.nodes[1], &new);
+        graph.nodes[1] = new;
+        assert_eq!(readers(&graph, &links), [None, None, None, None, Some(5), None]);
+        let new = node(&[2, 1], 3);
+        links.replace(&graph.nodes[1], &new);
+        graph.nodes[1] = new;
+        assert_eq!(readers(&graph, &links), expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::error::{Context, Error, Result};
-use crate::import::{FrozenNoise, Graph, NoiseKind, import_onnx_with};
+use crate::import::{FrozenNoise, Graph, NoiseKind, Op, import_onnx_with};
 use crate::lower::{Integers, Plan, given_integers, lower_with};
 use crate::manifest::{Fixed, InputRole, InputTable, TensorRef};
 use std::path::{Path, PathBuf};
@@ -51,6 +51,11 @@ impl Source {
             first: Vec::new(),
             graph,
         })
+    }
+
+    /// Whether the file itself rounds to integers.
+    pub fn is_quantized(&self) -> bool {
+        self.graph.nodes.iter().any(|node| matches!(node.op, Op::Round(_)))
     }
 
     /// Name of an input.

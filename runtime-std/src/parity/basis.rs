@@ -14,6 +14,9 @@ use serde::Serialize;
 pub enum Basis {
     /// tract runs the ONNX files.
     Tract,
+    /// tract runs the ONNX files, and the encoder's is quantized: its rounding is in the reference, so that
+    /// nats against it are not the quantization error.
+    QuantizedFile,
     /// The user's files.
     Files,
 }
@@ -81,7 +84,7 @@ pub fn by_tract(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Referen
     };
     let flow = loaded.flow.as_ref().map(|source| run(source, inputs)).transpose()?;
     Ok(Reference {
-        basis: Basis::Tract,
+        basis: if loaded.encoder.is_quantized() { Basis::QuantizedFile } else { Basis::Tract },
         posteriors: posteriors(loaded, &outputs),
         outputs,
         decoded,

@@ -1,10 +1,11 @@
 //! What integers cost a posterior: how good it is, what the bound loses, and which layer is to blame.
 
-use super::basis::Posterior;
+use super::basis::{Basis, Posterior};
 use super::compare::{Kl, divergence};
 use super::nats::{Grade, elbo_drop};
 use super::on_device::conditions;
 use super::target::{Answer, twin_posteriors};
+use super::tolerance::{ELBO_DROP, ELBO_DROP_ERRORS};
 use super::{ParityReport, Reference};
 use crate::model::{Decoder, Loaded};
 use crate::rows::Rows;
@@ -12,17 +13,19 @@ use crate::twin::{Twin, log_likelihood};
 use crate::{Precision, Result};
 use serde::Serialize;
 
-/// Antithetic pairs of draws per row to begin with, and at most.
+/// Antithetic pairs of draws per row to begin with, and at most: they are doubled until the standard error
+/// by the draws is at most [`NOISE`].
 const PAIRS: [u32; 2] = [8, 128];
-/// Where the draws' part of the standard error is below this, more of them gain nothing.
-const NOISE: f64 = 2.5e-3;
+/// An eighth of the limit on the drop, which two standard errors then blur by a quarter.
+const NOISE: f64 = ELBO_DROP / 8.0;
 
 /// What integers cost; serialized into the report.
 #[derive(Clone, Debug, Serialize)]
 pub struct IntegerReport {
     /// The precision that was chosen.
     pub precision_used: Precision,
-    /// How good the posterior is; none without one.
+    /// How good the posterior is; none without one, and none against a quantized file itself, which cannot
+    /// tell what its own rounding costs.
     pub grade: Option<Grade>,
     /// ELBO(float) - ELBO(integer), with the same noise for both.
     pub elbo_drop: Drop,
@@ -43,12 +46,22 @@ pub struct Drop {
     pub rows_se: Option<f64>,
 }
 
+impl Drop {
+    /// Mean, standard error and limit; nothing without a decoder.
+    pub(super) fn told(&self, limit: Option<f64>) -> Option<String> {
+        let (mean, se, limit) = (self.mean?, self.se?, limit?);
+        let limit = format!("limit {limit:.0e} and {ELBO_DROP_ERRORS} standard errors");
+        Some(format!("{mean:.2e} +- {se:.1e} ({limit})"))
+    }
+}
+
 /// KL(float || integer in this layer alone).
 #[derive(Clone, Debug, Serialize)]
 pub struct LayerLoss {
     /// Name of the node.
     pub name: String,
-    /// Mean over the rows; none without a posterior.
+    /// Mean over the rows; none without a posterior, and none of a quantized file, whose rounding is in
+    /// its floats as well.
     pub kl_nats: Option<f64>,
 }
 
@@ -82,7 +95,8 @@ impl Pair<'_> {
             return Ok(None);
         }
         let elbo_drop = self.elbo_drop(reference, answer, seed)?;
-        let grade = kl.mean.map(|_| Grade::of(&kl, elbo_drop.mean, None));
+        let known = kl.mean.filter(|_| reference.basis != Basis::QuantizedFile);
+        let grade = known.map(|_| Grade::of(&kl, elbo_drop.mean, None));
         Ok(Some(IntegerReport {
             precision_used: self.integer.precision(),
             grade,
@@ -118,7 +132,10 @@ impl Pair<'_> {
 
     fn layers(&self) -> Result<Vec<LayerLoss>> {
         let Some(integers) = &self.integer.encoder.integers else { return Ok(Vec::new()) };
-        let float = twin_posteriors(self.float, self.inputs, self.rows)?;
+        let float = match self.float.encoder.is_quantized() {
+            true => Vec::new(),
+            false => twin_posteriors(self.float, self.inputs, self.rows)?,
+        };
         let loss = |layer| -> Result<Option<f64>> {
             if float.is_empty() {
                 return Ok(None);
@@ -157,10 +174,14 @@ impl<'d> LogLikelihood<'d> {
 }
 
 impl ParityReport {
-    /// The report with what integers cost, layer by layer where it lists them.
+    /// The report with what integers cost, layer by layer where it lists them; what the bound loses is
+    /// judged as well.
     #[must_use]
     pub fn with_integers(mut self, integer: Option<IntegerReport>) -> Self {
         self.integer = integer;
+        let drop = self.integer.as_ref().and_then(|integer| integer.elbo_drop.mean);
+        self.limits.elbo_drop = drop.map(|_| ELBO_DROP);
+        self.pass = self.failures().is_empty();
         if let (Some(listed), Some(integer)) = (&mut self.layers, &mut self.integer) {
             for loss in integer.layers.take().into_iter().flatten() {
                 let own = listed.layers.iter_mut().filter(|layer| layer.name == loss.name);

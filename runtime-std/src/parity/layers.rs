@@ -205,6 +205,7 @@ mod tests {
         kl_nats_max: Some(1e-6),
         kl_nats_mean: None,
         kl_nats_p99: None,
+        elbo_drop: None,
         output_relative: 1e-5,
     };
 

@@ -5,7 +5,7 @@ use super::compare::Kl;
 use super::integer::IntegerReport;
 use super::layers::Layers;
 use super::target::Measured;
-use super::tolerance::Limits;
+use super::tolerance::{ELBO_DROP_ERRORS, Limits};
 use crate::Precision;
 use crate::emit::{FlashBytes, RamBytes};
 use crate::model::Role;
@@ -19,7 +19,7 @@ pub struct ParityReport {
     pub model: String,
     /// What was held against the reference.
     pub target: String,
-    /// Arithmetic that was asked for.
+    /// Arithmetic that was asked for, or that the file brings.
     pub precision: Precision,
     /// Rows that were run.
     pub rows: usize,
@@ -124,6 +124,7 @@ impl ParityReport {
                 failures.push(format!("kl_nats.{name} is {nats:.3e}, the limit {limit:.0e}"));
             }
         }
+        failures.extend(self.lost_bound());
         let has_posterior = self.kl_nats.all.max.is_some();
         if !has_posterior && self.outputs.iter().all(|output| output.max_relative.is_none()) {
             failures.push("nothing could be compared".into());
@@ -149,12 +150,35 @@ impl ParityReport {
         }
         failures
     }
+
+    /// The failure that the bound drops too far, beyond what the draws leave open.
+    fn lost_bound(&self) -> Option<String> {
+        let (drop, limit) = (self.integer.as_ref()?.elbo_drop, self.limits.elbo_drop?);
+        let (mean, se) = (drop.mean?, drop.se.unwrap_or(0.0));
+        let least = mean - ELBO_DROP_ERRORS * se;
+        (least > limit || least.is_nan()).then(|| {
+            format!(
+                "elbo_drop.mean is {mean:.3e} +- {se:.0e}, the limit {limit:.0e} and \
+                 {ELBO_DROP_ERRORS} standard errors"
+            )
+        })
+    }
+
+    /// What nats against this reference do not say, if that is so.
+    fn caveat(&self) -> Option<&'static str> {
+        (self.reference == Basis::QuantizedFile).then_some(
+            "  The file is quantized, and the reference is the file itself with its integers as floats:\n  \
+             what differs is what integer kernels change, in nats or not, not the quantization error. For\n  \
+             that, give the float model's outputs: --expect NAME=FILE.npy of mean and spread.",
+        )
+    }
 }
 
 impl fmt::Display for ParityReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let basis = match self.reference {
             Basis::Tract => "tract",
+            Basis::QuantizedFile => "the quantized file itself, in floats by tract",
             Basis::Files => "the given files",
         };
         writeln!(
@@ -184,9 +208,7 @@ impl fmt::Display for ParityReport {
         line("KL in nats, of the means", nats(mean_part))?;
         line("KL in nats, of the variances", nats(variance_part))?;
         if let Some(integer) = &self.integer {
-            let drop = integer.elbo_drop;
-            let drop = drop.mean.zip(drop.se).map(|(mean, se)| format!("{mean:.2e} +- {se:.1e}"));
-            line("ELBO lost, in nats", drop)?;
+            line("ELBO lost, in nats", integer.elbo_drop.told(self.limits.elbo_drop))?;
             line("grade", integer.grade.map(|grade| format!("{grade:?}")))?;
             line("precision used", Some(integer.precision_used.name().into()))?;
             for layer in integer.layers.iter().flatten() {
@@ -222,6 +244,9 @@ impl fmt::Display for ParityReport {
         line("stack, bytes of RAM", stack)?;
         if let Some(layers) = &self.layers {
             writeln!(f, "{layers}")?;
+        }
+        if let Some(caveat) = self.caveat() {
+            writeln!(f, "{caveat}")?;
         }
         write!(f, "  {}", if self.pass { "PASS" } else { "FAIL" })
     }

@@ -22,6 +22,18 @@ pub const INTEGER_KL_MEAN: f64 = 0.01;
 /// variation.
 pub const INTEGER_KL_P99: f64 = 0.05;
 
+/// ELBO(float) - ELBO(integer), mean over the rows, where there is a decoder, in nats. Like the divergence's,
+/// this limit is one for the rows that were run. It is exceeded where the mean is above it by more than
+/// [`ELBO_DROP_ERRORS`] standard errors of the draws: chance does not fail a model.
+///
+/// Reason: two percent of a usual amortization gap of one nat.
+pub const ELBO_DROP: f64 = 0.02;
+
+/// See [`ELBO_DROP`].
+///
+/// Reason: of models at the limit, one of forty fails by its draws.
+pub const ELBO_DROP_ERRORS: f64 = 2.0;
+
 /// `|target - reference| / max(1, |reference|)` of outputs that are not the posterior's, f32.
 ///
 /// Reason: sums of a few thousand f32 products in another order differ by some 1e-6; 1e-5 leaves the
@@ -37,18 +49,21 @@ pub struct Limits {
     pub kl_nats_mean: Option<f64>,
     /// See [`INTEGER_KL_P99`].
     pub kl_nats_p99: Option<f64>,
+    /// See [`ELBO_DROP`]; of integers with a decoder.
+    pub elbo_drop: Option<f64>,
     /// See [`OUTPUT_RELATIVE`]; of what is computed in f32.
     pub output_relative: f64,
 }
 
 impl Limits {
-    /// Those of a precision.
+    /// Those of a precision, but for the bound's, which only integers with a decoder have.
     pub fn of(precision: Precision) -> Self {
         let float = precision == Precision::F32;
         Self {
             kl_nats_max: float.then_some(KL_NATS_MAX),
             kl_nats_mean: (!float).then_some(INTEGER_KL_MEAN),
             kl_nats_p99: (!float).then_some(INTEGER_KL_P99),
+            elbo_drop: None,
             output_relative: OUTPUT_RELATIVE,
         }
     }

@@ -55,11 +55,7 @@ pub fn given(graph: &Graph) -> Option<Integers> {
 
 /// The format that the only reader of a node's result rounds it to.
 fn rounded_next(graph: &Graph, links: &Links, node: &Node) -> Option<Format> {
-    if links.uses(node.output) != 1 {
-        return None;
-    }
-    let reader = graph.nodes.iter().find(|reader| reader.inputs.contains(&node.output))?;
-    match reader.op {
+    match links.reader(graph, node.output)?.op {
         Op::Round(format) => Some(format),
         _ => None,
     }
@@ -67,16 +63,14 @@ fn rounded_next(graph: &Graph, links: &Links, node: &Node) -> Option<Format> {
 
 /// Integer weights and lines of a layer whose weights the file stores so.
 fn stored(graph: &Graph, node: &Node, layer: &Layer, from: Format) -> Option<(Vec<i8>, Vec<Line>)> {
-    let w = node.inputs[1];
-    let own = graph.quantized.get(&graph.values[w].name)?;
+    let own = graph.quantized.get(&graph.values[node.inputs[1]].name)?;
     let outputs = layer.outputs();
     if own.scales.len() != 1 && own.scales.len() != outputs {
         return None;
     }
     // The same layer with the integers in place of its weights: they come out in the layer's order.
-    let mut graph = graph.clone();
-    graph.values[w].constant = Some(own.integers.iter().map(|q| *q as f32).collect());
-    let integers = Layer::of(&graph, node)?.weights;
+    let integers: Vec<f32> = own.integers.iter().map(|q| *q as f32).collect();
+    let integers = Layer::with(graph, node, &integers)?.weights;
     let weights: Vec<i8> = integers.iter().map(|q| *q as i8).collect();
     let scale = |output: usize| own.scales[output % own.scales.len()];
     let lines = layer.bias.iter().enumerate().map(|(output, bias)| Line {

@@ -70,9 +70,9 @@ pub struct IntegerLayer {
 }
 
 impl Integers {
-    /// The layer that gives the value of this name.
-    pub(super) fn layer(&self, gives: &str) -> Option<&IntegerLayer> {
-        self.layers.iter().find(|layer| layer.gives == gives)
+    /// The layers by the name of the value that each gives.
+    pub(super) fn by_result(&self) -> HashMap<&str, &IntegerLayer> {
+        self.layers.iter().map(|layer| (layer.gives.as_str(), layer)).collect()
     }
 
     /// Only this layer with integer weights, and integers for what it reads; floats everywhere else.
@@ -101,11 +101,7 @@ impl Core {
 
 /// The node behind `node` that the clamp of an integer layer computes: it alone reads the value.
 pub(super) fn absorbed<'g>(graph: &'g Graph, links: &Links, node: &Node) -> Option<&'g Node> {
-    if links.uses(node.output) != 1 {
-        return None;
-    }
-    let reader = graph.nodes.iter().find(|reader| reader.inputs.contains(&node.output))?;
-    clamp(&reader.op).map(|_| reader)
+    links.reader(graph, node.output).filter(|reader| clamp(&reader.op).is_some())
 }
 
 /// The bounds of an operator that only clamps.

@@ -11,12 +11,13 @@ mod recurrent;
 mod weights;
 
 use super::draft::{Call, Draft, Home, Tensor, TensorId};
-use super::integers::Integers;
+use super::integers::{IntegerLayer, Integers};
 use super::links::Links;
 use super::plan::{Given, Kernel, Port};
 use crate::import::{Graph, Node, Op, ValueId};
 use crate::{Error, Result};
 use integer::Stored;
+use std::collections::HashMap;
 use weights::Weights;
 
 /// One or more kernel calls per node. Kernels that work in place get a copy to work on; memory
@@ -49,6 +50,8 @@ type Advice<T = ()> = std::result::Result<T, String>;
 struct Scheduler<'g> {
     graph: &'g Graph,
     integers: Option<&'g Integers>,
+    /// Layers with integer weights, by the name of what they give.
+    own: HashMap<&'g str, &'g IntegerLayer>,
     links: Links,
     layers: recurrent::Layers,
     draft: Draft,
@@ -66,6 +69,7 @@ impl<'g> Scheduler<'g> {
         let mut scheduler = Self {
             graph,
             integers,
+            own: integers.map(Integers::by_result).unwrap_or_default(),
             links: Links::of(graph),
             layers: recurrent::Layers::among(&graph.nodes),
             draft: Draft { name: graph.name.clone(), ..Draft::default() },

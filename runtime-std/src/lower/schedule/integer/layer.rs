@@ -13,7 +13,7 @@ use elbow_core::kernels::integer::{
     Depthwise, Form, Linear, Requantize, pack_depthwise, pack_weights, packed_depthwise_len,
     packed_len, paired_segment,
 };
-use elbow_core::kernels::{AXES, Strided};
+use elbow_core::kernels::{AXES, PANEL, Strided};
 use std::ops::Range;
 
 /// A layer on its way to a kernel.
@@ -231,14 +231,16 @@ impl<'g> Scheduler<'g> {
         let channels = windows.channels;
         let size =
             [0, 1].map(|axis| windows.reach(axis).max(windows.input[axis] + windows.pads[axis]));
+        let pitch = job.even(channels);
         let padded = Padded {
             channels: (channels, 0..channels),
             image: windows.input,
             rows: false,
             size,
             pads: windows.pads,
-            pitch: job.even(channels),
-            slack: 4,
+            pitch,
+            // The kernel reads whole groups of four channels.
+            slack: channels.next_multiple_of(PANEL).saturating_sub(pitch),
             element: job.element(),
         };
         let x = self.padded(job.node, job.layer.x, job.from, job.width, &padded);

@@ -32,7 +32,7 @@ impl<'g> Scheduler<'g> {
             return Ok(true); // an activation that its layer has computed
         }
         let name = &self.graph.values[node.output].name;
-        if let Some(own) = integers.layer(name)
+        if let Some(own) = self.own.get(name.as_str()).copied()
             && let Some(layer) = Layer::of(self.graph, node)
         {
             return self.integer_layer(node, integers, &layer, own).map(|()| true);

@@ -1,0 +1,41 @@
+//! M55: Helium, the M-profile vector extension.
+//!
+//! | File | Machine code of |
+//! |---|---|
+//! | `linear` | dense layers and convolutions |
+//! | `depthwise` | depthwise convolutions |
+//! | `spread` | copies |
+//!
+//! `vrmulh.s32` is the product of the rounding rule: `floor((a * b + 2^31) / 2^32)`; the doubling one,
+//! `vqrdmulh`, is not.
+//!
+//! The compiler knows nothing of Helium, which `-Ctarget-cpu=cortex-m55` would teach it along with float
+//! vectors that flush subnormal numbers: only the assembler does, by `.cpu` in each function.
+
+mod depthwise;
+mod linear;
+mod spread;
+
+pub use depthwise::depthwise;
+pub use linear::linear;
+pub use spread::spread;
+
+/// Whether none is 0, and all are so small that [`reach`] and [`product`] stay exact.
+#[inline(always)]
+fn are_counts(counts: [[usize; 2]; 3]) -> bool {
+    let counts = counts.as_flattened();
+    !counts.contains(&0) && counts.iter().fold(0, |all, count| all | count) < 1 << 20
+}
+
+/// The product of counts, of which one is 1.
+#[inline(always)]
+fn product(counts: [usize; 4]) -> u64 {
+    counts.iter().fold(1, |product, count| product * *count as u64)
+}
+
+/// Values from the first to the last of two nested loops, whose counts are [`are_counts`]'.
+#[inline(always)]
+fn reach(counts: [usize; 2], steps: [usize; 2]) -> u64 {
+    let last = |count: usize, step: usize| u64::from(count.wrapping_sub(1) as u32) * step as u64;
+    last(counts[0], steps[0]).wrapping_add(last(counts[1], steps[1]))
+}

@@ -1,0 +1,53 @@
+//! Copies, which may widen.
+
+use crate::kernels::integer::{Spread, Value, each_line, portable};
+use core::arch::naked_asm;
+
+/// [`portable::spread`]'s machine code.
+#[inline(never)]
+pub fn spread<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
+    let copy: Copy = match (size_of::<X>(), size_of::<Y>()) {
+        (1, 1) => copy_bytes,
+        (1, 2) => widen,
+        (2, 2) => copy_halves,
+        _ => return portable::spread(x, y, s),
+    };
+    if s.from[2] != 1 || s.to[2] != 1 {
+        return portable::spread(x, y, s);
+    }
+    each_line(x, y, s, |x, y| {
+        let len = s.dims[2].min(x.len()).min(y.len());
+        // SAFETY: both slices hold `len` values of the types that `copy` was chosen for.
+        unsafe { copy(x.as_ptr().cast(), y.as_mut_ptr().cast(), len) };
+    });
+}
+
+/// Copies a number of values; both places hold as many.
+type Copy = unsafe extern "C" fn(*const u8, *mut u8, usize);
+
+/// A loop over `$bits`-bit values, with predicates for the last ones.
+macro_rules! copy {
+    ($name:ident, $loop:literal, $load:literal, $store:literal) => {
+        /// # Safety
+        ///
+        /// Both places hold so many values.
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(x: *const u8, y: *mut u8, len: usize) {
+            naked_asm!(
+                ".cpu cortex-m55",
+                "push {{r7, lr}}",
+                concat!($loop, " lr, r2, 3f"),
+                "2:",
+                $load,
+                $store,
+                "letp lr, 2b",
+                "3:",
+                "pop {{r7, pc}}",
+            )
+        }
+    };
+}
+
+copy!(copy_bytes, "wlstp.8", "vldrb.u8 q0, [r0], #16", "vstrb.8 q0, [r1], #16");
+copy!(copy_halves, "wlstp.16", "vldrh.u16 q0, [r0], #16", "vstrh.16 q0, [r1], #16");
+copy!(widen, "wlstp.16", "vldrb.s16 q0, [r0], #8", "vstrh.16 q0, [r1], #16");
