@@ -1,6 +1,6 @@
 //! Families of counts.
 
-use super::events::logistic;
+use super::events::{logistic, weighted};
 use super::{Parameter, Terms};
 use crate::distributions::diag_normal::LN_2_PI;
 use crate::distributions::gamma::{log_excess, stirling, stirling_slope};
@@ -179,7 +179,7 @@ impl<const LOG: bool> Terms for ZeroInflated<LOG> {
         let counted = logistic(self.counts.log_prob(x, mean) - logit);
         match wrt {
             Parameter::DropoutLogit => logistic(-logit) - counted,
-            _ => counted * self.counts.score(x, mean, wrt),
+            _ => weighted(counted, self.counts.score(x, mean, wrt)),
         }
     }
 }

@@ -154,14 +154,14 @@ impl<'a> Likelihood<'a> {
     /// least 0 and need not be whole. Probabilities are not clamped, nor normalized: an impossible `x`
     /// gives minus infinity, a probability outside [0, 1], a rate or a count below 0, `df <= 0`, or a
     /// categorical logit of plus infinity NaN. NaN in any argument gives NaN, and so do lengths that do
-    /// not fit: `mean` must be as long as `x`, parameters as said there. Other finite arguments give no
-    /// NaN.
+    /// not fit: `mean` must be as long as `x`, parameters as said there. Other arguments of magnitudes up to
+    /// 1e38 give no NaN.
     ///
     /// Gamma functions are taken by what Stirling's formula leaves of them, and counts by their distance
     /// from the mean (the saddle point of Loader, 2000), so that nothing large is subtracted: a negative
     /// binomial with `theta = 1e6` has no greater error than one with `theta = 1`. Error at most 5e-7 of
-    /// the sum of the magnitudes of all parts of all terms; of counts and Student's t at most
-    /// `1e-5 + 5e-6 abs(term)` per term.
+    /// the sum of the magnitudes of all parts of all terms; of counts up to 3e4, and of Student's t,
+    /// at most `2e-5 + 1e-6 abs(term)` per term.
     #[inline]
     pub fn log_prob(&self, x: &[f32], mean: &[f32]) -> f32 {
         if x.len() != mean.len() {
@@ -193,7 +193,8 @@ impl<'a> Likelihood<'a> {
     /// family has no such parameter or lengths do not fit; NaN in what a score depends on, a count or a
     /// rate below 0, and `df <= 0` give NaN.
     ///
-    /// Error at most `1e-5 max(1, abs(score))` per term.
+    /// Error at most `3e-6 max(1, abs(score))` per term; of counts whose `mean` is a logarithm, and up to
+    /// 3e4, `3e-6 max(1, abs(score), x)`.
     #[inline]
     pub fn score(&self, x: &[f32], mean: &[f32], wrt: Parameter, grad: &mut [f32]) {
         let of_mean = wrt == Parameter::Mean && grad.len() == x.len() && x.len() == mean.len();

@@ -3,11 +3,17 @@
 use super::{Parameter, Terms};
 use crate::distributions::diag_normal::LN_2_PI;
 use crate::distributions::gamma::{stirling, stirling_slope};
-use crate::math::{clamp, exp_exact, ln, log1p, sign};
+use crate::math::{clamp, exp_exact, ln, log1p, min, sign};
 use core::f32::consts::LN_2;
 
-/// Degrees of freedom from which on a t distribution is a normal one in f32.
-const NORMAL_DF: f32 = 1e30;
+/// Bounds of the degrees of freedom: from the greater on a t distribution is a normal one in f32.
+const DF: [f32; 2] = [1e-30, 1e30];
+
+/// `e^-log_scale`, at most the largest float: the distance 0 times infinity would be NaN.
+#[inline]
+fn precision(log_scale: f32) -> f32 {
+    min(exp_exact(-log_scale), f32::MAX)
+}
 
 pub(super) struct Gaussian {
     log_scale: f32,
@@ -17,7 +23,7 @@ pub(super) struct Gaussian {
 impl Terms for Gaussian {
     #[inline]
     fn of([log_scale, _]: [f32; 2]) -> Self {
-        Self { log_scale, precision: exp_exact(-log_scale) }
+        Self { log_scale, precision: precision(log_scale) }
     }
 
     #[inline]
@@ -44,7 +50,7 @@ pub(super) struct Laplace {
 impl Terms for Laplace {
     #[inline]
     fn of([log_scale, _]: [f32; 2]) -> Self {
-        Self { log_scale, rate: exp_exact(-log_scale) }
+        Self { log_scale, rate: precision(log_scale) }
     }
 
     #[inline]
@@ -74,11 +80,11 @@ impl Terms for StudentT {
     /// `h ln(1 + 1/df) - 1/2 - ln(2 pi) / 2 + S(h + 1/2) - S(h)`.
     #[inline]
     fn of([df, log_scale]: [f32; 2]) -> Self {
-        let df = if df > 0.0 { clamp(df, 0.0, NORMAL_DF) } else { f32::NAN };
+        let df = if df > 0.0 { clamp(df, DF[0], DF[1]) } else { f32::NAN };
         let half = 0.5 * df;
         let shape = half * log1p(1.0 / df) - 0.5;
         let peak = shape - 0.5 * LN_2_PI + (stirling(half + 0.5) - stirling(half));
-        Self { df, log_scale, precision: exp_exact(-log_scale), peak }
+        Self { df, log_scale, precision: precision(log_scale), peak }
     }
 
     #[inline]
