@@ -33,6 +33,22 @@ pub const LOG_PROB: f64 = 5e-7;
 pub const ENTROPY: f64 = 2e-7;
 /// The logarithm of a likelihood, relative to the magnitudes of its parts.
 pub const LIKELIHOOD: f64 = 5e-7;
+/// The logarithm of a likelihood of one value, absolute part: what may be lost where the value is near 0
+/// and its parts are not, for counts up to 3e4.
+pub const LOG_LIKELIHOOD: f64 = 2e-5;
+/// The relative part: some ten roundings.
+pub const LOG_LIKELIHOOD_RELATIVE: f64 = 1e-6;
+/// A score of one value, relative to `max(1, |score|)` and to the count: the exponential of a logarithm
+/// of a rate, and what Stirling's formula leaves; a difference quotient in f64 has eight digits.
+pub const SCORE: f64 = 3e-6;
+/// Densities and divergences of normals with covariances, relative to `max(10, |value|)`: forward
+/// substitution through a few latents whose scales differ by fifty.
+pub const COVARIANCE: f64 = 1e-5;
+/// The bound of the best posterior against the evidence, in nats: a dozen likelihoods of some twenty nats,
+/// each rounded in f32.
+pub const GAP: f64 = 1e-5;
+/// A mixture's log-density, relative to `max(10, |value|)`: one logarithm of a sum of exponentials.
+pub const MIXTURE: f64 = 1e-6;
 /// A log-variance from a head, relative to `max(1, |log_var|)`: softplus, a logarithm and a sum.
 pub const LOG_VAR: f64 = 3.5e-7;
 /// A standard deviation, relative: an exponential of half a log-variance.

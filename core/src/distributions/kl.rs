@@ -47,7 +47,7 @@ pub fn kl_divergence(q_loc: &[f32], q_log_var: &[f32], p_loc: &[f32], p_log_var:
 /// Near zero the difference cancels, so that below 1/2 it is its series
 /// `rho^2/2 (1 + rho/3 (1 + rho/4 (1 + ... rho/8)))`, whose factors are positive.
 #[inline]
-fn variance_excess(rho: f32) -> f32 {
+pub(super) fn variance_excess(rho: f32) -> f32 {
     if rho.abs() < SERIES {
         let steps = [1.0 / 8.0, 1.0 / 7.0, 1.0 / 6.0, 1.0 / 5.0, 1.0 / 4.0, 1.0 / 3.0];
         let series = steps.iter().fold(1.0, |series, step| 1.0 + rho * step * series);

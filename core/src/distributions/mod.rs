@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `x` | observation |
 //! | `z` | latent |
-//! | `q` | posterior `q(z \| x) = N(loc, diag(exp(log_var)))`, what the encoder answers |
+//! | `q` | posterior `q(z \| x)`, what the encoder answers: `N(loc, diag(exp(log_var)))`, or with another covariance |
 //! | `p` | prior, `N(0, I)` unless given |
 //! | `loc`, `log_var` | mean and natural logarithm of the variance, one per latent |
 //! | `scale` | standard deviation, `exp(log_var / 2)` |
@@ -12,7 +12,7 @@
 //! | `mean` | the decoder's output, parameters of the likelihood `p(x \| z)` |
 //!
 //! All logarithms are natural, all values in nats. Types with a fixed number of latents
-//! ([`DiagNormal`]) are thin over functions of slices, which serve any length and are what the
+//! ([`DiagNormal`], [`FullNormal`], [`LowRankNormal`], [`Mixture`]) are thin over functions of slices, which serve any length and are what the
 //! desktop calls; a slice shorter than its partners shortens the loop.
 //!
 //! Sums over dimensions run first to last with a compensation (TwoSum; Knuth, 1969; Ogita, Rump and
@@ -20,12 +20,21 @@
 //! No function here depends on the feature `fast-math`.
 
 mod diag_normal;
+pub mod full_normal;
+mod gamma;
 mod kl;
 mod likelihood;
+pub mod low_rank_normal;
+pub mod mixture;
+mod prior;
 mod spread;
 mod sum;
 
 pub use diag_normal::{DiagNormal, entropy, log_prob, rsample, standard_log_prob};
+pub use full_normal::FullNormal;
 pub use kl::{kl_divergence, kl_to_standard};
-pub use likelihood::Likelihood;
+pub use likelihood::{Family, Likelihood, Parameter};
+pub use low_rank_normal::LowRankNormal;
+pub use mixture::Mixture;
+pub use prior::Prior;
 pub use spread::{Spread, clamp, to_log_var};

@@ -1,4 +1,6 @@
-//! Compensated sums.
+//! Compensated sums, and sums of exponentials.
+
+use crate::math::{exp_exact, ln};
 
 /// A running sum and what its roundings lost.
 ///
@@ -33,6 +35,35 @@ pub(crate) fn sum(terms: impl Iterator<Item = f32>) -> f32 {
     terms.fold(Sum::ZERO, Sum::add).value()
 }
 
+/// The logarithm of a running sum of exponentials, of which the largest is taken out.
+#[derive(Clone, Copy)]
+pub(crate) struct LogSum {
+    largest: f32,
+    rest: f32,
+}
+
+impl LogSum {
+    pub(crate) const ZERO: Self = Self { largest: f32::NEG_INFINITY, rest: 0.0 };
+
+    /// With `e^term` more; minus infinity adds nothing.
+    #[inline]
+    pub(crate) fn add(self, term: f32) -> Self {
+        let Self { largest, rest } = self;
+        if term == f32::NEG_INFINITY {
+            self
+        } else if term > largest {
+            Self { largest: term, rest: rest * exp_exact(largest - term) + 1.0 }
+        } else {
+            Self { largest, rest: rest + exp_exact(term - largest) }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn value(self) -> f32 {
+        self.largest + ln(self.rest)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +74,14 @@ mod tests {
         assert_eq!(sum([1.0, f32::INFINITY, 1.0].into_iter()), f32::INFINITY);
         assert!(sum([f32::INFINITY, f32::NEG_INFINITY].into_iter()).is_nan());
         assert_eq!(sum(core::iter::empty()), 0.0);
+    }
+    #[test]
+    fn a_logarithm_of_a_sum_overflows_no_more_than_its_terms() {
+        let of = |terms: &[f32]| terms.iter().copied().fold(LogSum::ZERO, LogSum::add).value();
+        assert_eq!(of(&[]), f32::NEG_INFINITY);
+        assert_eq!(of(&[f32::NEG_INFINITY, 3.0, f32::NEG_INFINITY]), 3.0);
+        assert!((of(&[1000.0, 1001.0, 1000.0]) - 1001.5514).abs() < 1e-4);
+        assert!((of(&[-1e6, -1e6]) - (-1e6 + core::f32::consts::LN_2)).abs() < 0.1);
+        assert!(of(&[1.0, f32::NAN]).is_nan() && of(&[f32::NAN, 1.0]).is_nan());
     }
 }

@@ -7,7 +7,10 @@
 #![no_main]
 
 use core::hint::black_box;
-use elbow_core::distributions::DiagNormal;
+use elbow_core::distributions::{
+    DiagNormal, Family, FullNormal, Likelihood, LowRankNormal, Mixture, Parameter, Prior, Spread,
+    full_normal, low_rank_normal,
+};
 use elbow_core::window::{Normalization, Window};
 use elbow_models::{Image, Task};
 use qemu_mps2::Mps2;
@@ -21,6 +24,8 @@ fn main() -> ! {
     }
     black_box(observe());
     black_box(diverge());
+    black_box(explain());
+    black_box(draw());
     #[cfg(feature = "plant-panic")]
     planted(&[1, 2, 3]);
     loop {
@@ -44,8 +49,44 @@ fn observe() -> [f32; 12] {
 /// Divergence, density and entropy of posteriors that the compiler cannot know.
 fn diverge() -> f32 {
     let q = black_box(DiagNormal { loc: [0.5; 3], log_var: [-1.0; 3] });
-    let p = black_box(DiagNormal::standard());
-    q.kl_divergence(&p) + q.kl_to_standard() + q.log_prob(&black_box([0.0; 3])) + q.entropy()
+    let (p, z) = (black_box(DiagNormal::standard()), black_box([0.0; 3]));
+    let diagonal = q.kl_divergence(&p) + q.kl_to_standard() + q.log_prob(&z) + q.entropy();
+    let full = black_box(FullNormal::from(&q));
+    let own = full.kl_to_standard() + full.kl_to_diagonal(&p) + full.log_prob(&z) + full.entropy();
+    let full = own + full.kl_divergence(&black_box(FullNormal::from(&p)));
+    let q = black_box(LowRankNormal { loc: [0.5; 3], log_var: [-1.0; 3], factor: [[0.5; 2]; 3] });
+    let low_rank = q.kl_to_standard() + q.kl_to_diagonal(&p) + q.log_prob(&z) + q.entropy();
+    diagonal + full + low_rank + full_normal::entropy(values(), black_box(3))
+}
+
+/// As many numbers as nobody knows.
+fn values() -> &'static [f32] {
+    black_box(&[0.5; 6])
+}
+
+/// Every family of likelihoods and every prior, with scores.
+fn explain() -> f32 {
+    let likelihood =
+        Likelihood { family: black_box(Family::StudentT), parameters: [values(), values()] };
+    let mut grad = [0.0; 6];
+    likelihood.score(values(), values(), black_box(Parameter::Mean), black_box(&mut grad));
+    let prior = black_box(Prior::Diagonal { loc: values(), log_var: values() });
+    prior.score(values(), black_box(&mut grad));
+    let kl = prior.kl_of(values(), values()).unwrap_or(0.0);
+    likelihood.log_prob(values(), values()) + prior.log_prob(values()) + kl
+}
+
+/// A draw of each kind.
+fn draw() -> [f32; 3] {
+    let (mut z, mut factor) = ([0.0; 3], [0.0; 9]);
+    let eps = black_box([1.0; 3]);
+    full_normal::to_factor(values(), Spread::Sigma, 0.0, black_box(3), black_box(&mut factor));
+    full_normal::rsample(values(), &factor, &eps, black_box(&mut z));
+    low_rank_normal::rsample(values(), values(), values(), &eps, values(), black_box(&mut z));
+    let p = black_box(Mixture { logits: [0.5; 2], loc: [[0.5; 3]; 2], log_var: [[0.5; 3]; 2] });
+    p.rsample(black_box(0.5), &eps, &mut z);
+    black_box(Prior::Standard).rsample(black_box(0.5), &eps, &mut z);
+    z
 }
 
 /// Indexes a slice with what the compiler cannot know.

@@ -1,0 +1,152 @@
+//! Mixtures of diagonal normals.
+
+use super::diag_normal;
+use super::sum::LogSum;
+use crate::math::exp_exact;
+use crate::pieces::pieces;
+
+/// `sum_k w_k N(loc_k, diag(exp(log_var_k)))` over `D` latents, with `K` components of the weights
+/// `w = softmax(logits)`.
+///
+/// Its entropy and its divergences have no closed form: they are averaged over draws.
+///
+/// ```
+/// use elbow_core::distributions::Mixture;
+/// let p = Mixture { logits: [0.0, 0.0], loc: [[-2.0], [2.0]], log_var: [[0.0], [0.0]] };
+/// let mut z = [0.0];
+/// assert_eq!(p.rsample(0.75, &[0.5], &mut z), 1);
+/// assert_eq!(z, [2.5]);
+/// assert_eq!(p.log_prob(&[1.0]), p.log_prob(&[-1.0]));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Mixture<const D: usize, const K: usize> {
+    /// Logarithms of the weights, up to a constant.
+    pub logits: [f32; K],
+    /// Means of each component.
+    pub loc: [[f32; D]; K],
+    /// Natural logarithms of the variances of each component.
+    pub log_var: [[f32; D]; K],
+}
+
+impl<const D: usize, const K: usize> Mixture<D, K> {
+    /// The sample that belongs to the noise `u` and `eps`, and its component; see [`rsample`].
+    pub fn rsample(&self, u: f32, eps: &[f32; D], z: &mut [f32; D]) -> usize {
+        let [loc, log_var] = [self.loc.as_flattened(), self.log_var.as_flattened()];
+        rsample(&self.logits, loc, log_var, u, eps, z)
+    }
+
+    /// `ln q(z)`; see [`log_prob`].
+    pub fn log_prob(&self, z: &[f32; D]) -> f32 {
+        log_prob(&self.logits, self.loc.as_flattened(), self.log_var.as_flattened(), z)
+    }
+
+    /// `d ln q(z) / dz`; see [`score`].
+    pub fn score(&self, z: &[f32; D], grad: &mut [f32; D]) {
+        score(&self.logits, self.loc.as_flattened(), self.log_var.as_flattened(), z, grad);
+    }
+}
+
+/// The component that `u`, uniform in [0, 1), belongs to: the first whose weights so far exceed it.
+///
+/// Never one without a weight while any has one; 0 where `logits` are empty or hold NaN or plus infinity.
+#[inline]
+pub fn component(logits: &[f32], u: f32) -> usize {
+    let total = log_total(logits);
+    let (mut chosen, mut rest) = (0, u);
+    for (index, logit) in logits.iter().enumerate() {
+        let weight = exp_exact(logit - total);
+        if weight > 0.0 {
+            chosen = index;
+            if rest < weight {
+                break;
+            }
+        }
+        rest -= weight;
+    }
+    chosen
+}
+
+/// `z = loc_k + exp(log_var_k / 2) eps` of the [`component`] `k` of `u`, which is returned.
+///
+/// Differentiable in the means and variances, not in the weights. `loc` and `log_var` hold the
+/// components one after the other. Accuracy and edges are those of a diagonal normal's
+/// [`rsample`](diag_normal::rsample); lengths that do not fit give NaN.
+#[inline]
+pub fn rsample(
+    logits: &[f32],
+    loc: &[f32],
+    log_var: &[f32],
+    u: f32,
+    eps: &[f32],
+    z: &mut [f32],
+) -> usize {
+    let chosen = component(logits, u);
+    let own = parts(logits, loc, log_var, z.len()).and_then(|mut parts| parts.nth(chosen));
+    match own {
+        Some((_, loc, log_var)) if eps.len() == z.len() => {
+            diag_normal::rsample(loc, log_var, eps, z);
+        }
+        _ => z.fill(f32::NAN),
+    }
+    chosen
+}
+
+/// `ln q(z) = ln sum_k w_k N(z; loc_k, diag(exp(log_var_k)))`, in nats.
+///
+/// The largest term is taken out of the sum as it goes. Error at most 6e-7 of the sum of the magnitudes
+/// of the logits and of all parts of the components that count. A component of weight 0 (a logit of minus
+/// infinity) has no part. Lengths that do not fit, no components, and NaN give NaN.
+#[inline]
+pub fn log_prob(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32]) -> f32 {
+    let Some(parts) = parts(logits, loc, log_var, z.len()) else { return f32::NAN };
+    let terms = parts.map(|part| weighted(part, z));
+    terms.fold(LogSum::ZERO, LogSum::add).value() - log_total(logits)
+}
+
+/// `d ln q(z) / dz = sum_k r_k (loc_k - z) / exp(log_var_k)`, where `r_k` is the probability that `z` came
+/// from the component `k`.
+///
+/// Error at most 2e-6 of the sum of the magnitudes of its parts. Far from all components it is that of
+/// the nearest. Lengths that do not fit and NaN give NaN.
+#[inline]
+pub fn score(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32], grad: &mut [f32]) {
+    grad.fill(0.0);
+    let whole = log_prob(logits, loc, log_var, z) + log_total(logits);
+    let parts = parts(logits, loc, log_var, z.len()).filter(|_| grad.len() == z.len());
+    let Some(parts) = parts else { return grad.fill(f32::NAN) };
+    for part in parts {
+        let share = exp_exact(weighted(part, z) - whole);
+        let (_, loc, log_var) = part;
+        let values = z.iter().zip(loc).zip(log_var);
+        for (grad, ((z, loc), log_var)) in grad.iter_mut().zip(values) {
+            *grad += share * ((loc - z) * exp_exact(-log_var));
+        }
+    }
+}
+
+/// `ln w_k + ln N(z; loc_k, ..)`, up to the logits' constant; minus infinity where there is no weight.
+#[inline]
+fn weighted((logit, loc, log_var): (f32, &[f32], &[f32]), z: &[f32]) -> f32 {
+    if logit == f32::NEG_INFINITY { logit } else { logit + diag_normal::log_prob(loc, log_var, z) }
+}
+
+#[inline]
+fn log_total(logits: &[f32]) -> f32 {
+    logits.iter().copied().fold(LogSum::ZERO, LogSum::add).value()
+}
+
+/// Logit, means and log-variances of each component; none where the lengths do not fit.
+#[inline]
+fn parts<'a>(
+    logits: &'a [f32],
+    loc: &'a [f32],
+    log_var: &'a [f32],
+    dims: usize,
+) -> Option<impl Iterator<Item = (f32, &'a [f32], &'a [f32])>> {
+    let all = logits.len().checked_mul(dims)?;
+    let fits = dims > 0 && !logits.is_empty() && loc.len() == all && log_var.len() == all;
+    let normals = pieces(loc, dims).zip(pieces(log_var, dims));
+    let parts = logits.iter().zip(normals).map(|(logit, (loc, log_var))| (*logit, loc, log_var));
+    fits.then_some(parts)
+}
