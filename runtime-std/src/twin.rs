@@ -157,6 +157,9 @@ impl<'a> Memory<'a> {
             Kernel::Dense { rows, weights, bias } => {
                 kernels::dense_rows(x, floats(weights), floats(bias), y, *rows);
             }
+            Kernel::DenseTransposed { rows, weights } => {
+                kernels::dense_transposed(x, floats(weights), y, *rows);
+            }
             Kernel::Conv { shape, weights, bias } if shape.is_depthwise() => {
                 kernels::conv_depthwise(x, floats(weights), floats(bias), y, shape);
             }
@@ -168,6 +171,7 @@ impl<'a> Memory<'a> {
             }
             Kernel::Affine { scale, shift } => kernels::affine(y, floats(scale), floats(shift)),
             Kernel::Unary(f) => kernels::unary(y, *f),
+            Kernel::Slope(f) => kernels::slope(y, x, *f),
             Kernel::Binary(shape) => kernels::binary(y, x, shape),
             Kernel::Strided(shape) => kernels::strided_copy(x, y, shape),
             Kernel::Copy => kernels::copy(x, y),

@@ -80,6 +80,10 @@ impl Calls {
                     }
                 }
             }
+            Kernel::DenseTransposed { rows, weights } => {
+                self.line(&format!("let weights = {};", floats(weights)));
+                self.call("dense_transposed", &[x, "weights", y, &rows.to_string()]);
+            }
             Kernel::Conv { shape: s, weights, bias } => {
                 let shape = self.constant("ConvShape", &shape, &conv_shape(s));
                 self.weights(&floats(weights), &floats(bias));
@@ -98,6 +102,10 @@ impl Calls {
             Kernel::Unary(f) => {
                 self.items.insert("Unary");
                 self.call("unary", &[y, &unary(*f)]);
+            }
+            Kernel::Slope(f) => {
+                self.items.insert("Unary");
+                self.call("slope", &[y, x, &unary(*f)]);
             }
             Kernel::Binary(s) => {
                 self.items.insert("BinaryOp");

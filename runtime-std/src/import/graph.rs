@@ -120,6 +120,9 @@ pub enum Op {
     Binary(BinaryOp),
     /// Elementwise.
     Unary(Unary),
+    /// `g * f'(x)`, elementwise; inputs g, and what `kernels::slope` reads of `f`: its result or `x`.
+    /// Only backward passes have it.
+    Slope(Unary),
     /// Convolution, one or two spatial axes; inputs x, w and optionally b.
     Conv {
         /// Per spatial axis.

@@ -120,6 +120,7 @@ impl Op {
             | Self::Reduce { .. }
             | Self::Pool { kind: Pooling::Max, .. } => first,
             Self::Unary(_)
+            | Self::Slope(_)
             | Self::Resample { .. }
             | Self::Conv { .. }
             | Self::ConvTranspose { .. }

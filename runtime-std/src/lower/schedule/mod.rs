@@ -104,6 +104,7 @@ impl<'g> Scheduler<'g> {
             Op::MatMul => self.gemm(node, &linear::Form::PLAIN),
             Op::Binary(op) => self.binary(node, *op),
             Op::Unary(f) => self.in_place(node, Kernel::Unary(*f)),
+            Op::Slope(f) => self.slope(node, *f),
             Op::Conv { strides, dilations, pads, groups } => {
                 self.conv(node, &conv::Attributes { strides, dilations, pads, groups: *groups })
             }
