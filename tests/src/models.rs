@@ -3,7 +3,7 @@
 use crate::fixtures::path;
 use crate::graphs::Builder;
 use elbow::import::{Op, ValueId, import_onnx};
-use elbow::lower::{Port, lower};
+use elbow::lower::{Port, gradient, lower};
 use elbow::manifest::{Score, ScoreKind, Window};
 use elbow::model::{Decoder, Density, Encoder, Flow, Graphs, Latent, Likelihood, Model, Role};
 use elbow::rows::Rows;
@@ -51,6 +51,13 @@ const ZOO: [&str; 20] = [
     "vector_quantizer.dynamo",
 ];
 
+/// Graphs whose backward passes use the kernels that only such have.
+const BACKWARD: [(&str, &str); 3] = [
+    ("backward digits", "models/digits/decoder.onnx"),
+    ("backward digits_conv", "models/digits_conv/decoder.onnx"),
+    ("backward activations", "tests/zoo/activations.dynamo/model.onnx"),
+];
+
 /// Every kind of model, with names that differ: both trained ones, small ones, and graphs without
 /// roles that between them use every kernel.
 pub fn all() -> Vec<Model> {
@@ -74,6 +81,7 @@ pub fn all() -> Vec<Model> {
     ]);
     models.extend(FIXTURES.map(|name| bare(name, &format!("tests/fixtures/{name}"))));
     models.extend(ZOO.map(|name| bare(name, &format!("tests/zoo/{name}"))));
+    models.extend(BACKWARD.map(|(name, file)| backward(name, file)));
     models
 }
 
@@ -366,5 +374,15 @@ pub fn bare(name: &str, folder: &str) -> Model {
     let graph = import_onnx(&file).unwrap_or_else(|error| panic!("{error}"));
     let all: Vec<usize> = (0..graph.outputs.len()).collect();
     let plan = lower(&graph, &all).unwrap_or_else(|error| panic!("{error}"));
+    Model { name: name.into(), graphs: Graphs::Bare(plan), window: None, score: None }
+}
+
+/// A graph and its backward pass, from all outputs to all inputs.
+fn backward(name: &str, file: &str) -> Model {
+    let graph = import_onnx(&path(file)).unwrap_or_else(|error| panic!("{error}"));
+    let all = |count: usize| (0..count).collect::<Vec<_>>();
+    let both = gradient(&graph, &all(graph.outputs.len()), &all(graph.inputs.len()));
+    let both = both.unwrap_or_else(|error| panic!("{error}"));
+    let plan = lower(&both, &all(both.outputs.len())).unwrap_or_else(|error| panic!("{error}"));
     Model { name: name.into(), graphs: Graphs::Bare(plan), window: None, score: None }
 }
