@@ -5,7 +5,7 @@ mod integer;
 use crate::lower::{Buffer, Kernel, Plan, Step};
 use crate::model::{Decoder, Likelihood};
 use crate::{Error, Result};
-use elbow_core::distributions::kl_to_standard;
+use elbow_core::distributions::{self, kl_to_standard};
 use elbow_core::infer::ElboTerms;
 use elbow_core::kernels::{self, Cell, RecurrentWeights};
 use elbow_core::wire::PAINT;
@@ -168,6 +168,13 @@ impl<'a> Memory<'a> {
             Kernel::Affine { scale, shift } => kernels::affine(y, floats(scale), floats(shift)),
             Kernel::Unary(f) => kernels::unary(y, *f),
             Kernel::Slope(f) => kernels::slope(y, x, *f),
+            Kernel::Score { family, wrt } => {
+                let likelihood = distributions::Likelihood {
+                    family: *family,
+                    parameters: [source(2), source(3)],
+                };
+                likelihood.score(x, second, *wrt, y);
+            }
             Kernel::Binary(shape) => kernels::binary(y, x, shape),
             Kernel::Strided(shape) => kernels::strided_copy(x, y, shape),
             Kernel::Copy => kernels::copy(x, y),

@@ -1,9 +1,11 @@
 //! Models of the tests.
 
+mod backward;
+
 use crate::fixtures::path;
 use crate::graphs::Builder;
-use elbow::import::{Op, ValueId, import_onnx};
-use elbow::lower::{Port, gradient, lower};
+use elbow::import::{Graph, Op, ValueId, import_onnx};
+use elbow::lower::{Port, lower};
 use elbow::manifest::{Score, ScoreKind, Window};
 use elbow::model::{
     Decoder, Density, Encoder, Flow, Graphs, Latent, Likelihood, Model, ParameterSource, Role,
@@ -53,13 +55,6 @@ const ZOO: [&str; 20] = [
     "vector_quantizer.dynamo",
 ];
 
-/// Graphs whose backward passes use the kernels that only such have.
-const BACKWARD: [(&str, &str); 3] = [
-    ("backward digits", "models/digits/decoder.onnx"),
-    ("backward digits_conv", "models/digits_conv/decoder.onnx"),
-    ("backward activations", "tests/zoo/activations.dynamo/model.onnx"),
-];
-
 /// Every kind of model, with names that differ: both trained ones, small ones, and graphs without
 /// roles that between them use every kernel.
 pub fn all() -> Vec<Model> {
@@ -85,7 +80,7 @@ pub fn all() -> Vec<Model> {
     ]);
     models.extend(FIXTURES.map(|name| bare(name, &format!("tests/fixtures/{name}"))));
     models.extend(ZOO.map(|name| bare(name, &format!("tests/zoo/{name}"))));
-    models.extend(BACKWARD.map(|(name, file)| backward(name, file)));
+    models.extend(backward::all());
     models
 }
 
@@ -212,6 +207,15 @@ fn conditional() -> Model {
 /// [`tiny`] with a decoder of the family, which gives the outputs of these lengths after the mean.
 fn with_parameters(name: &str, likelihood: Likelihood, lens: &[usize]) -> Model {
     let Graphs::Amortized { encoder, .. } = tiny(None).graphs else { panic!("it encodes") };
+    let outputs: Vec<usize> = (0..=lens.len()).collect();
+    let plan = lower(&decoder(lens), &outputs).expect("a decoder");
+    let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood });
+    model(name, Graphs::Amortized { encoder, decoder, flow: None })
+}
+
+/// A decoder of two latents with a mean of four values, and further outputs of these lengths; all are
+/// above 0.
+pub fn decoder(lens: &[usize]) -> Graph {
     let mut graph = Builder::new("decoder");
     let z = graph.input("z", &[1, 2]);
     let h = graph.linear(z, &eighths(6, 6), &eighths(3, 7));
@@ -222,10 +226,7 @@ fn with_parameters(name: &str, likelihood: Likelihood, lens: &[usize]) -> Model 
         let output = unary(&mut graph, Unary::Softplus, output, *len);
         graph.output(&format!("output {at}"), output);
     }
-    let outputs: Vec<usize> = (0..=lens.len()).collect();
-    let plan = lower(&graph.graph, &outputs).expect("a decoder");
-    let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood });
-    model(name, Graphs::Amortized { encoder, decoder, flow: None })
+    graph.graph
 }
 
 /// A scale for every value by the decoder, and fixed degrees of freedom.
@@ -426,15 +427,5 @@ pub fn bare(name: &str, folder: &str) -> Model {
     let graph = import_onnx(&file).unwrap_or_else(|error| panic!("{error}"));
     let all: Vec<usize> = (0..graph.outputs.len()).collect();
     let plan = lower(&graph, &all).unwrap_or_else(|error| panic!("{error}"));
-    Model { name: name.into(), graphs: Graphs::Bare(plan), window: None, score: None }
-}
-
-/// A graph and its backward pass, from all outputs to all inputs.
-fn backward(name: &str, file: &str) -> Model {
-    let graph = import_onnx(&path(file)).unwrap_or_else(|error| panic!("{error}"));
-    let all = |count: usize| (0..count).collect::<Vec<_>>();
-    let both = gradient(&graph, &all(graph.outputs.len()), &all(graph.inputs.len()));
-    let both = both.unwrap_or_else(|error| panic!("{error}"));
-    let plan = lower(&both, &all(both.outputs.len())).unwrap_or_else(|error| panic!("{error}"));
     Model { name: name.into(), graphs: Graphs::Bare(plan), window: None, score: None }
 }

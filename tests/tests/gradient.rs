@@ -10,5 +10,7 @@ mod golden;
 mod plans;
 #[path = "gradient/refused.rs"]
 mod refused;
+#[path = "gradient/score.rs"]
+mod score;
 #[path = "gradient/slopes.rs"]
 mod slopes;

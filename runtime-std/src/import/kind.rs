@@ -121,6 +121,7 @@ impl Op {
             | Self::Pool { kind: Pooling::Max, .. } => first,
             Self::Unary(_)
             | Self::Slope(_)
+            | Self::Score { .. }
             | Self::Resample { .. }
             | Self::Conv { .. }
             | Self::ConvTranspose { .. }

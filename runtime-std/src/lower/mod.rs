@@ -30,7 +30,7 @@ pub use draft::Draft;
 pub(crate) use fold::evaluate;
 pub use fold::fold;
 pub use fuse::fuse;
-pub use gradient::gradient;
+pub use gradient::{gradient, score};
 pub use integers::{Core, Integers, Width};
 pub use memory::place;
 pub use plan::{Buffer, Kernel, Plan, Port, Step};

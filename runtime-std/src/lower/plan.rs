@@ -5,6 +5,7 @@ mod integer;
 pub use integer::{Element, Integer};
 
 use super::quantize::Format;
+use elbow_core::distributions::{Family, Parameter};
 use elbow_core::kernels::{
     Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape,
     Reduction, Strided, Unary,
@@ -206,6 +207,14 @@ pub enum Kernel {
     Unary(Unary),
     /// `kernels::slope(target, source, f)`, in place.
     Slope(Unary),
+    /// `distributions::Likelihood::score(x, mean, wrt, target)`, under the parameters; sources are x, the
+    /// mean and the parameters of the family.
+    Score {
+        /// The likelihood's family.
+        family: Family,
+        /// What the score is of.
+        wrt: Parameter,
+    },
     /// `kernels::binary(target, source, shape)`, in place; the operand is the source.
     Binary(Binary),
     /// `kernels::strided_copy(source, target, shape)`
@@ -418,6 +427,7 @@ impl fmt::Display for Kernel {
             Self::Unary(unary) => write!(f, "{unary:?}"),
             Self::Slope(unary) => write!(f, "slope of {unary:?}"),
             Self::Binary(binary) => write!(f, "{binary:?}"),
+            Self::Score { family, wrt } => write!(f, "score of {wrt:?}, {family:?}"),
             Self::Strided(strided) => write!(f, "{strided:?}"),
             Self::Copy => f.write_str("copy"),
             other => write!(f, "{other:?}"),

@@ -90,7 +90,6 @@ fn of_node(node: &Node, x: &[&Tensor], shape: &[usize]) -> Option<Tensor> {
             (x[0].at(i) - of(3)) / (of(4) + f64::from(*epsilon)).sqrt() * of(1) + of(2)
         }),
         Op::Reshape => same(x[0].values.clone()),
-        Op::Round(_) => return None,
         Op::Transpose { perm } => Tensor::by(shape, |i| {
             let mut from = vec![0; i.len()];
             perm.iter().zip(i).for_each(|(&axis, &i)| from[axis] = i);
@@ -154,9 +153,12 @@ fn of_node(node: &Node, x: &[&Tensor], shape: &[usize]) -> Option<Tensor> {
             let own = i[*axis] * taps..(i[*axis] + 1) * taps;
             own.map(|at| f64::from(weights[at]) * x[0].at(&with(i, *axis, indices[at]))).sum()
         }),
-        Op::ArgExtreme { .. } | Op::TakeBy { .. } | Op::Recurrent { .. } | Op::Slope(_) => {
-            return None;
-        }
+        Op::Round(_)
+        | Op::ArgExtreme { .. }
+        | Op::TakeBy { .. }
+        | Op::Recurrent { .. }
+        | Op::Slope(_)
+        | Op::Score { .. } => return None,
     })
 }
 

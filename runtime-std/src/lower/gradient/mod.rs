@@ -10,7 +10,10 @@ mod along;
 mod elementwise;
 mod linear;
 mod movement;
+mod score;
 mod tape;
+
+pub use score::score;
 
 use super::{fold, joined, prune};
 use crate::import::{Graph, Node, Op, ValueId};
@@ -145,7 +148,9 @@ fn reverse(tape: &mut Tape, node: &Node, g: ValueId) -> Advice {
                     .into(),
             );
         }
-        Op::Slope(_) => return Err("it is part of a backward pass, which has no gradient".into()),
+        Op::Slope(_) | Op::Score { .. } => {
+            return Err("it is part of a backward pass, which has no gradient".into());
+        }
     }
     Ok(())
 }

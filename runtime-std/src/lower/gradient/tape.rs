@@ -50,8 +50,9 @@ impl Tape {
         self.needed[value]
     }
 
+    /// What has reached a value; nothing reaches those that came after the forward pass.
     pub(super) fn cotangent(&self, value: ValueId) -> Option<ValueId> {
-        self.cotangents[value]
+        self.cotangents.get(value).copied().flatten()
     }
 
     /// Adds `g` to what has reached `value`; where the value was repeated to `g`'s shape, its sum. Nothing
