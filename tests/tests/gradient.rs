@@ -2,6 +2,8 @@
 
 #[path = "gradient/central.rs"]
 mod central;
+#[path = "gradient/device.rs"]
+mod device;
 #[path = "gradient/exact.rs"]
 mod exact;
 #[path = "gradient/golden.rs"]

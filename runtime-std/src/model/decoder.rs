@@ -2,7 +2,7 @@
 
 use super::{Decoder, Encoder, Likelihood, ParameterSource, Role, Source};
 use crate::error::{Context, Result};
-use crate::lower::{Plan, Port, score};
+use crate::lower::{Plan, Port, log_likelihood_gradient};
 use crate::manifest::{DecoderTable, Manifest, Parameter, TensorRef};
 
 impl Decoder {
@@ -25,7 +25,8 @@ impl Decoder {
             ParameterSource::Output(_) => None,
         });
         let (parameters, latents) = (Vec::from_iter(parameters), Vec::from_iter(0..latents));
-        let plan = score(&graph, &outputs, &latents, self.likelihood.family, &parameters);
+        let (outputs, family) = (&outputs, self.likelihood.family);
+        let plan = log_likelihood_gradient(&graph, outputs, &latents, family, &parameters);
         plan.context(source.path.display())
     }
 }

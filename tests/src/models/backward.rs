@@ -3,7 +3,7 @@
 use super::decoder;
 use crate::fixtures::path;
 use elbow::import::import_onnx;
-use elbow::lower::{Plan, gradient, lower, score};
+use elbow::lower::{Plan, gradient, log_likelihood_gradient, lower};
 use elbow::model::{Graphs, Model};
 use elbow_core::distributions::Family;
 
@@ -36,6 +36,6 @@ fn backward(file: &str) -> Plan {
 /// From the likelihood to the latents, for a [`decoder`] with further outputs of these lengths.
 fn scores(lens: &[usize], family: Family, parameters: &[Option<&[f32]>]) -> Plan {
     let outputs: Vec<usize> = (0..=lens.len()).collect();
-    let plan = score(&decoder(lens), &outputs, &[0], family, parameters);
+    let plan = log_likelihood_gradient(&decoder(lens), &outputs, &[0], family, parameters);
     plan.unwrap_or_else(|error| panic!("{error}"))
 }

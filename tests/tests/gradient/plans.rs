@@ -1,19 +1,22 @@
 //! What backward passes cost: work and memory.
 
-use super::central::{graphs, pass};
+use super::central::graphs;
 use elbow::import::import_onnx;
-use elbow::lower::{Buffer, Kernel, Plan, Step, lower};
+use elbow::lower::{Buffer, Kernel, Plan, Step, log_likelihood_gradient, lower};
+use elbow_core::distributions::Family;
 use elbow_core::kernels::ConvShape;
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// Decoders whose gradients are followed on a device.
+/// Decoders, and the gradients of their likelihoods, as they are followed on a device.
 fn decoders() -> Vec<(String, Plan, Plan)> {
     let decoders = graphs().into_iter().filter(|(name, _)| name.contains("decoder"));
     let plans = decoders.filter_map(|(name, onnx)| {
         let graph = import_onnx(&onnx).ok()?;
         let forward = lower(&graph, &[0]).ok()?;
-        Some((name, forward, pass(&graph).ok()?))
+        let (family, log_scale) = (Family::Gaussian, [Some(&[0.0][..])]);
+        let both = log_likelihood_gradient(&graph, &[0], &[0], family, &log_scale);
+        Some((name, forward, both.expect("it has a gradient")))
     });
     plans.collect()
 }
@@ -42,14 +45,9 @@ fn taps_inside(s: &ConvShape, axis: usize) -> usize {
     all.filter(inside).count()
 }
 
-/// Values that the backward pass reads of the forward pass, which ends where a step first reads a
-/// cotangent.
+/// Values in the arena that the backward pass, which starts with the score, reads of the forward pass.
 fn stored(plan: &Plan) -> usize {
-    let is_cotangent = |buffer: &Buffer| match buffer {
-        Buffer::Input(index) => plan.inputs[*index].name.starts_with("cotangent"),
-        _ => false,
-    };
-    let starts = |step: &Step| step.sources.iter().any(is_cotangent);
+    let starts = |step: &Step| matches!(step.kernel, Kernel::Score { .. });
     let end = plan.steps.iter().position(starts).expect("it has a backward pass");
     let arena = |buffer: &Buffer| match buffer {
         Buffer::Arena(range) => Some(range.clone()),
@@ -95,7 +93,8 @@ fn memory_is_that_of_stored_activations_and_two_layers() {
     assert!(decoders.len() >= 12, "{}", decoders.len());
 }
 
-/// Filters of convolutions are stored once more, in the order of the transposed one; matrices are not.
+/// Filters of convolutions are stored once more, in the order of the transposed one; of dense layers only
+/// the logarithm of the scale follows.
 #[test]
 fn weights_begin_with_the_decoders_and_no_matrix_follows() {
     for (name, forward, both) in decoders() {
@@ -103,6 +102,6 @@ fn weights_begin_with_the_decoders_and_no_matrix_follows() {
         println!("{name:40} {} and {}", own.len(), more.len());
         assert_eq!(own, forward.weights, "{name}");
         let is_dense = !forward.steps.iter().any(|step| step.op.starts_with("Conv"));
-        assert!(!is_dense || more.is_empty(), "{name}: {} more", more.len());
+        assert!(!is_dense || more == [0.0], "{name}: {} more", more.len());
     }
 }

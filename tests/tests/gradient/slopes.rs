@@ -1,7 +1,12 @@
 //! Slopes of all activations, against central differences of f64 formulas and at the limits.
 
 use super::exact::unary;
+use elbow::import::Op;
+use elbow::lower::quantize::Format;
+use elbow::lower::{gradient, lower};
+use elbow::twin::Twin;
 use elbow_core::kernels::{self, Unary};
+use elbow_tests::graphs::Builder;
 use elbow_tests::tolerance::SLOPE;
 
 const ALL: [Unary; 35] = [
@@ -89,4 +94,18 @@ fn slopes_end_at_their_limits() {
     for f in [Unary::Elu(0.7), Unary::Celu(1.3), Unary::Relu, Unary::HardSwish] {
         assert_eq!(ends(f), [0.0, 0.0, 1.0, 1.0], "{f:?}");
     }
+}
+
+#[test]
+fn values_that_a_quantized_file_rounds_count_as_not_rounded() {
+    let mut graph = Builder::new("rounded");
+    let z = graph.input("z", &[1, 2]);
+    let format = Format { scale: 0.5, zero_point: 0, low: -127, high: 127 };
+    let rounded = graph.node("QuantizeLinear", Op::Round(format), &[z], &[1, 2]);
+    let square = graph.node("Square", Op::Unary(Unary::Square), &[rounded], &[1, 2]);
+    graph.output("y", square);
+    let both = gradient(&graph.graph, &[0], &[0]).expect("it has a gradient");
+    let plan = lower(&both, &[0, 1]).expect("it lowers");
+    let found = Twin::new(&plan).run(&[&[0.8, -1.1], &[1.0, 10.0]]).expect("it runs");
+    assert_eq!(found, [vec![1.0, 1.0], vec![2.0, -20.0]]);
 }

@@ -13,7 +13,7 @@ mod movement;
 mod score;
 mod tape;
 
-pub use score::score;
+pub use score::log_likelihood_gradient;
 
 use super::{fold, joined, prune};
 use crate::import::{Graph, Node, Op, ValueId};

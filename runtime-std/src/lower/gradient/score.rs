@@ -18,7 +18,7 @@ use elbow_core::distributions::{Family, Parameter};
 /// # Errors
 ///
 /// As [`gradient`](super::gradient()), or the outputs are not mean and parameters of the family.
-pub fn score(
+pub fn log_likelihood_gradient(
     graph: &Graph,
     outputs: &[usize],
     wrt: &[usize],
