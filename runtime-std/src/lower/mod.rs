@@ -8,11 +8,14 @@
 //! | [`choose`](integers::choose()) | where asked for: layers get integer weights, values integer formats |
 //! | [`schedule`](schedule()) | nodes become kernel calls on tensors, weights take their kernels' layout |
 //! | [`place`] | tensors get their place in memory |
+//!
+//! [`gradient`](gradient()) and [`log_likelihood_gradient`] write a backward pass behind a graph that has been joined.
 
 mod axes;
 mod draft;
 mod fold;
 mod fuse;
+mod gradient;
 pub mod integers;
 mod layer;
 mod links;
@@ -29,6 +32,7 @@ pub use draft::Draft;
 pub(crate) use fold::evaluate;
 pub use fold::fold;
 pub use fuse::fuse;
+pub use gradient::{gradient, log_likelihood_gradient};
 pub use integers::{Core, Integers, Width};
 pub use memory::place;
 pub use plan::{Buffer, Kernel, Plan, Port, Step};
