@@ -50,7 +50,6 @@ pub struct Independent {
 
 impl Draws for Independent {
     /// Never fails.
-    #[inline]
     fn draw(&mut self, sample: u32, eps: &mut [f32]) -> Result<(), NoiseError> {
         fill_standard_normal(&mut Stream::new(self.key, self.datapoint, sample), eps)
     }
