@@ -28,7 +28,7 @@ pub mod low_rank_normal;
 pub mod mixture;
 mod prior;
 mod spread;
-mod sum;
+pub(crate) mod sum;
 
 pub use diag_normal::{DiagNormal, entropy, log_prob, rsample, standard_log_prob};
 pub use full_normal::FullNormal;

@@ -11,6 +11,13 @@ use elbow_core::distributions::{
     DiagNormal, Family, FullNormal, Likelihood, LowRankNormal, Mixture, Parameter, Prior, Spread,
     full_normal, low_rank_normal,
 };
+use elbow_core::infer::encoder::DecodeError;
+use elbow_core::infer::psis::Tail;
+use elbow_core::infer::{
+    Adam, Form, Gradient, GradientScratch, InferError, Iwae, LogLikelihood, Objective, Pairs,
+    Refiner, Rows, Rule, Scratch, Sgd, Stein, elbo, elbo_gradient, elbo_monte_carlo, log_weights,
+};
+use elbow_core::noise::{Antithetic, Independent};
 use elbow_core::window::{Normalization, Window};
 use elbow_models::{Image, Task};
 use qemu_mps2::Mps2;
@@ -26,6 +33,10 @@ fn main() -> ! {
     black_box(diverge());
     black_box(explain());
     black_box(draw());
+    black_box(bound()).ok();
+    black_box(refine(Stein::DEFAULT)).ok();
+    black_box(refine(black_box(Sgd { rate: 0.03, clip: 5.0 }))).ok();
+    black_box(refine(black_box(Adam { rate: 0.05, moments: Rows([[0.0; LATENT]; 4]) }))).ok();
     #[cfg(feature = "plant-panic")]
     planted(&[1, 2, 3]);
     loop {
@@ -87,6 +98,71 @@ fn draw() -> [f32; 3] {
     p.rsample(black_box(0.5), &eps, &mut z);
     black_box(Prior::Standard).rsample(black_box(0.5), &eps, &mut z);
     z
+}
+
+const LATENT: usize = 6;
+
+/// A decoder that the compiler cannot know, and that may fail.
+struct Unknown;
+
+impl LogLikelihood for Unknown {
+    fn log_likelihood(&mut self, z: &[f32]) -> Result<f32, InferError> {
+        black_box(z);
+        black_box(Ok(-1.0))
+    }
+}
+
+impl Gradient for Unknown {
+    fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> Result<f32, InferError> {
+        black_box((z, grad));
+        black_box(Err(DecodeError::WrongPack.into()))
+    }
+}
+
+/// Bounds, their gradient and their trust signals.
+fn bound() -> Result<f32, InferError> {
+    let q = black_box(DiagNormal { loc: [0.5; LATENT], log_var: [-1.0; LATENT] });
+    let [mut eps, mut z, mut loc, mut log_var, mut grad] = black_box([[0.0; LATENT]; 5]);
+    let mut noise = black_box(Antithetic(Pairs::DEFAULT.noise(1, 2)));
+    let samples = black_box(0..16);
+    let scratch = Scratch { eps: &mut eps, z: &mut z };
+    let closed = elbo(&mut Unknown, (&q).into(), &mut noise, samples.clone(), scratch)?;
+    let scratch = Scratch { eps: &mut eps, z: &mut z };
+    let sampled =
+        elbo_monte_carlo(&mut Unknown, (&q).into(), &mut noise, samples.clone(), scratch)?;
+    let (mut iwae, mut tail) = (Iwae::new(), Tail::<137>::new());
+    let mut independent = black_box(Independent { key: 1, datapoint: 2 });
+    let scratch = Scratch { eps: &mut eps, z: &mut z };
+    let each = |log_weight| {
+        iwae.push(log_weight);
+        tail.push(log_weight);
+    };
+    log_weights(&mut Unknown, (&q).into(), &mut independent, samples.clone(), scratch, each)?;
+    let scratch = GradientScratch {
+        loc: &mut loc,
+        log_var: &mut log_var,
+        eps: &mut eps,
+        z: &mut z,
+        grad: &mut grad,
+    };
+    let aim = black_box((Objective::ELBO, Form::StickingTheLanding));
+    elbo_gradient(&mut Unknown, (&q).into(), aim, &mut noise, samples, scratch)?;
+    black_box((&loc, &log_var));
+    let weighted = aim.0.value(&closed, (&q).into()) + sampled.elbo();
+    Ok(weighted + iwae.bound() + iwae.ess() + tail.k_hat().unwrap_or(0.0))
+}
+
+/// Refinement by one of the rules.
+fn refine(rule: impl Rule) -> Result<f32, InferError> {
+    let mut q = black_box(DiagNormal::<LATENT>::standard());
+    let mut noise = black_box(Pairs::DEFAULT.noise(1, 2));
+    let mut refiner = Refiner::new(&q, rule, black_box(Pairs::DEFAULT));
+    for _ in 0..black_box(10) {
+        refiner.step(&mut Unknown, &mut noise)?;
+    }
+    let guarded = refiner.finish(&mut Unknown, &mut noise, &mut q)?;
+    black_box(&q);
+    Ok(guarded.gain)
 }
 
 /// Indexes a slice with what the compiler cannot know.
