@@ -10,34 +10,7 @@ import numpy as np
 import onnx
 from emx_onnx_cgen.cli import main
 from onnx import TensorProto, helper, numpy_helper
-
-SEED = 0x2545F491
-
-DENSE = [640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]
-
-
-class Values:
-    """The generator of c/model.c: xorshift32, the upper 24 bits as a fraction."""
-
-    def __init__(self):
-        self.state = SEED
-
-    def take(self, count, scale):
-        words = np.empty(count, np.uint32)
-        x = self.state
-        for i in range(count):
-            x ^= x << 13 & 0xFFFFFFFF
-            x ^= x >> 17
-            x ^= x << 5 & 0xFFFFFFFF
-            words[i] = x
-        self.state = x
-        return ((words.view(np.int32) >> 8) * 2.0**-23 * scale).astype(np.float32)
-
-    def layer(self, patch, outputs):
-        scale, k = 2.0, patch
-        while k > 0:
-            scale, k = scale / 2, k >> 2
-        return self.take(patch * outputs, scale), self.take(outputs, 0.5)
+from values import DENSE, Values
 
 
 class Network:

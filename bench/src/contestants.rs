@@ -42,14 +42,21 @@ pub struct Image {
     pub works: Vec<&'static Workload>,
 }
 
-/// Elbow, and its peers where they are wanted.
+/// Elbow, and the peers that are asked for.
 pub fn contestants(options: &Options) -> Vec<Box<dyn Contestant>> {
     let mut all: Vec<Box<dyn Contestant>> = vec![Box::new(OURS)];
-    if options.peers {
+    let asked = |name: &str| options.peers.iter().any(|asked| asked == name);
+    if asked(PLAIN.name()) {
         all.push(Box::new(PLAIN));
-        for peer in &PEERS {
-            all.push(Box::new(Peer { source: peer, cmsis_nn: options.cmsis_nn.clone() }));
-        }
+    }
+    for peer in PEERS.iter().filter(|peer| asked(peer.name)) {
+        all.push(Box::new(Peer { source: peer, cmsis_nn: options.cmsis_nn.clone() }));
     }
     all
+}
+
+/// Peers that two cores build in at most so many minutes, by name.
+pub fn peers(minutes: u32) -> Vec<String> {
+    let quick = PEERS.iter().filter(|peer| peer.minutes <= minutes).map(|peer| peer.name);
+    [PLAIN.name()].into_iter().chain(quick).map(str::to_owned).collect()
 }

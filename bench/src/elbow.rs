@@ -50,7 +50,7 @@ pub(crate) const PLAIN: Firmware = Firmware {
 
 /// Compiler target and features of a core; features differ in memory and in kernels only, so that
 /// cores with one target share one build of `core`.
-fn target(core: &str) -> (&'static str, &'static [&'static str]) {
+pub(crate) fn target(core: &str) -> (&'static str, &'static [&'static str]) {
     match core {
         "m0" => ("thumbv6m-none-eabi", &[]),
         "m3" => ("thumbv7m-none-eabi", &[]),
@@ -84,12 +84,13 @@ impl Contestant for Firmware {
     }
 
     fn note(&self) -> String {
-        format!(
-            "{}: firmware/bench; {}, opt-level 3, fat LTO, one codegen unit",
-            self.name,
-            compiler()
-        )
+        format!("{}: firmware/bench; {}", self.name, how())
     }
+}
+
+/// Compiler and profile of what is written in Rust: `firmware/Cargo.toml` and `rust/Cargo.toml`.
+pub(crate) fn how() -> String {
+    format!("{}, opt-level 3, fat LTO, one codegen unit", compiler())
 }
 
 /// What the compiler of Elbow's images says of itself.

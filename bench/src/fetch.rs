@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 pub(crate) const BAKENN: &str = "bakenn==1.0.0";
 pub(crate) const EMLEARN: &str = "emlearn==0.23.2";
 pub(crate) const EMX: &str = "emx-onnx-cgen==1.4.0";
+/// The schema of TFLite's files.
+pub(crate) const TFLITE: &str = "tflite==2.18.0";
 
 /// Where all of it goes.
 pub(crate) fn folder() -> PathBuf {

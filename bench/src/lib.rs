@@ -5,6 +5,7 @@
 //! | `workloads` | what is computed: W1 to W4, and draws |
 //! | `contestants` | who computes it: the table where a new one is added |
 //! | `peers` | images of the peers, in C, each with its own loops or a library's |
+//! | `rust` | libraries of peers in Rust |
 //! | `elbow` | the image of `firmware/bench` |
 //! | `acceptance` | what Elbow must reach |
 //! | `counts` | what Elbow took when it was last accepted: `counts.txt` |
@@ -30,11 +31,12 @@ mod gcc;
 mod peers;
 pub mod published;
 mod readme;
+mod rust;
 mod table;
 mod workloads;
 
 pub use acceptance::{Figure, Verdict, demanded, verdicts};
-pub use contestants::{Contestant, Image, contestants};
+pub use contestants::{Contestant, Image, contestants, peers};
 pub use counts::Counts;
 pub use elbow::elbow_image;
 pub use elbow_toolchain::Error;
@@ -56,8 +58,8 @@ pub struct Options {
     pub cores: Vec<String>,
     /// Workloads; all where there is none.
     pub works: Vec<String>,
-    /// Whether the peers run too.
-    pub peers: bool,
+    /// Peers that run too, by name.
+    pub peers: Vec<String>,
     /// A checkout of CMSIS-NN 7 that stands in for the one of the registry.
     pub cmsis_nn: Option<PathBuf>,
 }

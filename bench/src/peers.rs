@@ -1,7 +1,8 @@
 //! The peers: sources, and what they can compute.
 
 use crate::gcc::{self, Sources};
-use crate::{Contestant, Error, Image, Numbers, Workload, fetch};
+use crate::table::MICROFLOW;
+use crate::{Contestant, Error, Image, Numbers, Workload, elbow, fetch, rust};
 use elbow_emulator::Machine;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,8 @@ pub(crate) struct Source {
     pub name: &'static str,
     /// Package and version, or who wrote it.
     pub origin: &'static str,
+    /// Minutes that two cores build from nothing; 0 where it is seconds.
+    pub minutes: u32,
     kind: Kind,
 }
 
@@ -22,38 +25,73 @@ enum Kind {
     Plain(usize, Option<&'static str>),
     Emlearn,
     Emx,
+    /// A package of `rust/`, and more flags of the harness.
+    Rust(&'static str, Option<&'static str>),
 }
 
 /// Every peer.
-pub(crate) const PEERS: [Source; 6] = [
+pub(crate) const PEERS: [Source; 8] = [
     Source {
         name: "CMSIS-NN",
         origin: "CMSIS-NN 4.0.0 of November 2022, in bakenn 1.0.0 (PyPI)",
+        minutes: 0,
         kind: Kind::CmsisNn,
     },
-    Source { name: "C, one row", origin: "a loop of our own", kind: Kind::Plain(1, None) },
-    Source { name: "C, four rows", origin: "a loop of our own", kind: Kind::Plain(4, None) },
+    Source {
+        name: "C, one row",
+        origin: "a loop of our own",
+        minutes: 0,
+        kind: Kind::Plain(1, None),
+    },
+    Source {
+        name: "C, four rows",
+        origin: "a loop of our own",
+        minutes: 0,
+        kind: Kind::Plain(4, None),
+    },
     Source {
         name: "C, four rows, not fused",
         origin: "the same with -ffp-contract=off",
+        minutes: 0,
         kind: Kind::Plain(4, Some("-ffp-contract=off")),
     },
-    Source { name: "emlearn", origin: "eml_net.h of emlearn 0.23.2 (PyPI)", kind: Kind::Emlearn },
+    Source {
+        name: "emlearn",
+        origin: "eml_net.h of emlearn 0.23.2 (PyPI)",
+        minutes: 0,
+        kind: Kind::Emlearn,
+    },
     Source {
         name: "emx-onnx-cgen",
         origin: "C that emx-onnx-cgen 1.4.0 (PyPI) writes from ONNX",
+        minutes: 0,
         kind: Kind::Emx,
+    },
+    Source {
+        name: MICROFLOW,
+        origin: "microflow 0.1.3 (crates.io)",
+        minutes: 3,
+        kind: Kind::Rust("microflow", Some("-DSTEPS=1")),
+    },
+    Source {
+        name: "burn",
+        origin: "burn-tensor 0.22.1 (crates.io) without std, back end flex",
+        minutes: 30,
+        kind: Kind::Rust("burn", None),
     },
 ];
 
 impl Source {
     /// Whether it has kernels for a workload.
-    fn computes(&self, work: &Workload) -> bool {
+    fn computes(&self, work: &Workload, core: &str) -> bool {
         match self.kind {
             Kind::CmsisNn => work.numbers == Numbers::Int8,
             Kind::Plain(_, None) => [Numbers::Int8, Numbers::Float].contains(&work.numbers),
             Kind::Plain(_, Some(_)) | Kind::Emx => work.numbers == Numbers::Float,
             Kind::Emlearn => work.name == "W2-f32",
+            Kind::Rust(MICROFLOW, _) => work.name == "W2",
+            // It wants a compare-and-swap, which an M0 does not have.
+            Kind::Rust(..) => work.name == "W2-f32" && core != "m0",
         }
     }
 }
@@ -76,13 +114,15 @@ impl Contestant for Peer {
         machine: &'static Machine,
         works: &[&'static Workload],
     ) -> Result<Vec<Image>, Error> {
-        let works = works.iter().copied().filter(|work| self.source.computes(work));
+        let computes = |work: &&Workload| self.source.computes(work, machine.core);
+        let works = works.iter().copied().filter(computes);
         let works: Vec<&'static Workload> = works.collect();
         // Generated code is one model, so that an image holds one workload.
         let each = if self.source.kind == Kind::Emx { 1 } else { works.len().max(1) };
         let image = |works: &[&'static Workload]| {
             let name = self.file_name(works);
-            let path = gcc::build(machine, &name, &self.sources(works)?, &fetch::folder())?;
+            let sources = self.sources(machine, works)?;
+            let path = gcc::build(machine, &name, &sources, &fetch::folder())?;
             Ok(Image { path, prefix: "", works: works.to_vec() })
         };
         works.chunks(each).map(image).collect()
@@ -93,8 +133,11 @@ impl Contestant for Peer {
             (Some(folder), Kind::CmsisNn) => format!("CMSIS-NN in {}", folder.display()),
             _ => self.source.origin.to_owned(),
         };
-        let compiler = gcc::version().unwrap_or_default();
-        format!("{}: {origin}; {compiler}, {}", self.source.name, gcc::FLAGS.join(" "))
+        let how = match self.source.kind {
+            Kind::Rust(..) => elbow::how(),
+            _ => format!("{}, {}", gcc::version().unwrap_or_default(), gcc::FLAGS.join(" ")),
+        };
+        format!("{}: {origin}; {how}", self.source.name)
     }
 }
 
@@ -107,7 +150,7 @@ impl Peer {
         }
     }
 
-    fn sources(&self, works: &[&Workload]) -> Result<Sources, Error> {
+    fn sources(&self, machine: &Machine, works: &[&Workload]) -> Result<Sources, Error> {
         let ours = |file: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(file);
         match self.source.kind {
             Kind::Plain(rows, flag) => Ok(Sources {
@@ -125,6 +168,11 @@ impl Peer {
             }),
             Kind::CmsisNn => cmsis_nn(ours("cmsis_nn.c"), self.cmsis_nn.as_deref()),
             Kind::Emx => emx(ours("emx.c"), works),
+            Kind::Rust(peer, flag) => Ok(Sources {
+                files: vec![ours(&format!("{peer}.c")), rust::library(machine, peer)?],
+                includes: vec![],
+                flags: flag.map(String::from).into_iter().collect(),
+            }),
         }
     }
 }

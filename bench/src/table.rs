@@ -12,6 +12,9 @@ pub(crate) const ELBOW: &str = "Elbow";
 /// The name of the plain loops that round as Elbow does.
 pub(crate) const RUST: &str = "Rust, one row";
 
+/// A peer that rounds as Elbow does, in floats.
+pub(crate) const MICROFLOW: &str = "microflow";
+
 /// What one contestant takes for one workload on one core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -61,10 +64,10 @@ impl Table {
         }
     }
 
-    /// Whether all who round alike computed the same integers: Elbow and the plain loops in Rust
-    /// once, the others twice, as TFLite does. Draws are the same on every core.
+    /// Whether all who round alike computed the same integers: Elbow, the plain loops in Rust and
+    /// microflow once, the others twice, as TFLite does. Draws are the same on every core.
     pub(crate) fn agrees(&self) -> Result<(), Error> {
-        let once = |row: &Row| [ELBOW, RUST].contains(&row.who);
+        let once = |row: &Row| [ELBOW, RUST, MICROFLOW].contains(&row.who);
         for work in WORKLOADS.iter().filter(|work| work.numbers != Numbers::Float) {
             for rounds_once in [false, true] {
                 let alike = |row: &&Row| row.work == work && once(row) == rounds_once;
@@ -238,8 +241,10 @@ mod tests {
         assert!(differ.agrees().expect_err("they differ").to_string().contains("W2"));
         let own_rule = table(vec![row("one", 1, None, "aa"), row(ELBOW, 1, None, "ab")]);
         assert_eq!(own_rule.agrees(), Ok(()));
-        let wrong = table(vec![row(RUST, 1, None, "aa"), row(ELBOW, 1, None, "ab")]);
-        assert!(wrong.agrees().is_err());
+        for who in [RUST, MICROFLOW] {
+            let wrong = table(vec![row(who, 1, None, "aa"), row(ELBOW, 1, None, "ab")]);
+            assert!(wrong.agrees().is_err(), "{who}");
+        }
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn an_instruction_of_rust_is_filed_under_its_mnemonic() {
 #[test]
 fn an_instruction_of_a_peer_is_filed_under_its_mnemonic() {
     let work = workload("W1-128").expect("a workload");
-    let options = Options { peers: true, ..Options::default() };
+    let options = Options { peers: vec!["CMSIS-NN".to_owned()], ..Options::default() };
     let peers = contestants(&options).into_iter().filter(|who| who.name() == "CMSIS-NN");
     for peer in peers {
         for core in ["m0", "m3", "m4"] {

@@ -1,7 +1,7 @@
 //! Peers are built, compute what the reference computes, and take what others have measured.
 
 use elbow_bench::published::published;
-use elbow_bench::{Options, bench};
+use elbow_bench::{Options, bench, peers};
 
 /// CMSIS-NN of 2022 and of 2026 differ less than that where the kernels are the same.
 const SHARE: f64 = 0.05;
@@ -19,8 +19,8 @@ const SAME: &[(&str, &[&str])] = &[
 fn cmsis_nn_takes_what_was_published() {
     for (core, works) in SAME {
         let works = works.iter().map(|work| (*work).to_owned()).collect();
-        let options =
-            Options { cores: vec![(*core).to_owned()], works, peers: true, ..Options::default() };
+        let cores = vec![(*core).to_owned()];
+        let options = Options { cores, works, peers: peers(0), ..Options::default() };
         let table = bench(&options).expect("peers that agree with the reference and each other");
         for row in table.rows.iter().filter(|row| row.who == "CMSIS-NN") {
             let figure = published(core, row.work.name).expect("a published figure");

@@ -85,12 +85,12 @@ fn is_of_a_build(name: &OsStr, compiler: Compiler) -> bool {
         || compiler == Compiler::Debian && of_rustup.contains(&&*name)
 }
 
-/// A firmware build.
+/// A build for a target.
 #[derive(Clone, Debug)]
 pub struct Build<'a> {
-    /// The firmware workspace.
+    /// The workspace.
     pub folder: &'a Path,
-    /// The package, whose binary has the same name.
+    /// The package, whose binary or library has the same name.
     pub package: &'a str,
     /// The target triple.
     pub target: &'a str,
@@ -111,6 +111,28 @@ pub struct Build<'a> {
 /// Where no compiler is found, with the commands that install one; where the build fails, with the
 /// compiler's messages.
 pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, Error> {
+    let artifacts = build.folder.join("target");
+    let mut cargo = started(build, "core", &artifacts)?;
+    cargo.env("DEFMT_LOG", "info");
+    match build.models {
+        Some(models) => cargo.env("ELBOW_MODELS", models),
+        None => cargo.env_remove("ELBOW_MODELS"),
+    };
+    finished(cargo, build, &artifacts, build.package)
+}
+
+/// Builds a static library, which may use a heap, into a folder and returns its path there.
+///
+/// # Errors
+///
+/// As [`build_firmware`].
+pub fn build_library(build: &Build<'_>, artifacts: &Path) -> Result<PathBuf, Error> {
+    let cargo = started(build, "core,alloc", artifacts)?;
+    finished(cargo, build, artifacts, &format!("lib{}.a", build.package.replace('-', "_")))
+}
+
+/// The build's command; Debian's compiler makes the named crates of its library first.
+fn started(build: &Build<'_>, library: &str, artifacts: &Path) -> Result<Command, Error> {
     let compiler = Compiler::find(build.target)?;
     let mut cargo = compiler.cargo(build.target);
     cargo.current_dir(build.folder).args(["build", "--quiet", "--package", build.package]);
@@ -119,28 +141,29 @@ pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, Error> {
         cargo.args(["--features", &build.features.join(",")]);
     }
     if compiler == Compiler::Debian {
-        cargo.arg("-Zbuild-std=core");
+        cargo.arg(format!("-Zbuild-std={library}"));
     }
-    let artifacts = build.folder.join("target");
-    cargo.env("CARGO_TARGET_DIR", &artifacts).env("DEFMT_LOG", "info");
-    match build.models {
-        Some(models) => cargo.env("ELBOW_MODELS", models),
-        None => cargo.env_remove("ELBOW_MODELS"),
-    };
-    run(cargo, build)?;
-    let image = artifacts.join(build.target).join(build.profile).join(build.package);
-    fs::metadata(&image).map_err(|e| Error::new(format!("{}: {e}", image.display())))?;
-    Ok(image)
+    cargo.env("CARGO_TARGET_DIR", artifacts);
+    Ok(cargo)
 }
 
-fn run(mut cargo: Command, build: &Build<'_>) -> Result<(), Error> {
+/// Runs it; where the file of that name is.
+fn finished(
+    mut cargo: Command,
+    build: &Build<'_>,
+    artifacts: &Path,
+    name: &str,
+) -> Result<PathBuf, Error> {
     let what = format!("building {} for {}", build.package, build.target);
     let output = cargo.stdin(Stdio::null()).output();
     let output = output.map_err(|e| Error::new(format!("{what}: cannot run cargo: {e}")))?;
-    if output.status.success() {
-        return Ok(());
+    if !output.status.success() {
+        let messages = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::new(format!("{what} failed:\n{}", messages.trim())));
     }
-    Err(Error::new(format!("{what} failed:\n{}", String::from_utf8_lossy(&output.stderr).trim())))
+    let file = artifacts.join(build.target).join(build.profile).join(name);
+    fs::metadata(&file).map_err(|e| Error::new(format!("{}: {e}", file.display())))?;
+    Ok(file)
 }
 
 fn no_compiler(target: &str, why_not_debian: &str) -> Error {

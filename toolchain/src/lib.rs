@@ -11,7 +11,7 @@ mod debian;
 mod emulator;
 mod missing;
 
-pub use build::{Build, Compiler, build_firmware};
+pub use build::{Build, Compiler, build_firmware, build_library};
 pub use emulator::{Emulator, emulator};
 pub use missing::{Missing, install, missing_compilers, missing_emulator};
 

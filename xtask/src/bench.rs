@@ -15,7 +15,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
         }
     };
     let needs = [EVERY_COMPILER, Need::Emulator, Need::PeerCompiler];
-    if let Err(error) = bring(if options.peers { &needs } else { &needs[..2] }) {
+    if let Err(error) = bring(if options.peers.is_empty() { &needs[..2] } else { &needs }) {
         eprintln!("{error}");
         return ExitCode::from(LACKING);
     }
@@ -66,7 +66,8 @@ fn parse(arguments: &[String]) -> Result<(Options, Then), String> {
         match argument.as_str() {
             "--target" => options.cores = list(value()?, |name| core(name).is_some())?,
             "--work" => options.works = list(value()?, |name| named(name).is_some())?,
-            "--peers" => options.peers = true,
+            "--peers" => options.peers.extend(elbow_bench::peers(QUICK)),
+            "--peer" => options.peers.push(peer(value()?)?),
             "--accept" => then.accept = true,
             "--write" => then.write = true,
             "--cmsis-nn" => options.cmsis_nn = Some(value()?.into()),
@@ -74,6 +75,19 @@ fn parse(arguments: &[String]) -> Result<(Options, Then), String> {
         }
     }
     Ok((options, then))
+}
+
+/// Minutes of building that `--peers` may take for each.
+const QUICK: u32 = 5;
+
+fn peer(name: &str) -> Result<String, String> {
+    let all = elbow_bench::peers(u32::MAX);
+    let known = all.iter().any(|peer| peer == name);
+    if known {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("no peer {name}, but: {}", all.join("; ")))
+    }
 }
 
 fn core(name: &str) -> Option<&'static str> {
@@ -103,11 +117,24 @@ mod tests {
 
     #[test]
     fn cores_and_workloads_are_lists_of_known_names() {
-        let options = parsed("--target m0,m55 --work W2 --peers").expect("options");
-        assert_eq!((&options.cores[..], options.peers), (&["m0".into(), "m55".into()][..], true));
-        assert_eq!(options.works, ["W2"]);
-        for line in ["--target m9", "--work W9", "--target", "--peer"] {
+        let options = parsed("--target m0,m55 --work W2").expect("options");
+        assert_eq!(
+            (&options.cores[..], &options.works[..]),
+            (&["m0".into(), "m55".into()][..], &["W2".into()][..])
+        );
+        for line in ["--target m9", "--work W9", "--target", "--peer", "--peer tract"] {
             assert!(parsed(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_peer_that_takes_long_is_asked_for_by_name() {
+        assert_eq!(parsed("").expect("options").peers, Vec::<String>::new());
+        let quick = parsed("--peers").expect("options").peers;
+        assert!(quick.iter().any(|peer| peer == "microflow"), "{quick:?}");
+        assert!(!quick.iter().any(|peer| peer == "burn"), "{quick:?}");
+        assert_eq!(parsed("--peer burn").expect("options").peers, ["burn"]);
+        let all = parsed("--peers --peer burn").expect("options").peers;
+        assert_eq!(all, [quick, vec!["burn".into()]].concat());
     }
 }

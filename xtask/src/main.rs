@@ -22,8 +22,9 @@ usage: cargo xtask COMMAND
   proof  only the images that link if no panic is reachable
   onnx   only ONNX's own node tests
   bench  instructions and estimated cycles of the workloads, as a table in Markdown:
-         [--target m0,m3,m4,m7,m33,m55] [--work W1-128,W2,...] [--peers] [--cmsis-nn CHECKOUT]
-         [--accept] [--write]";
+         [--target m0,m3,m4,m7,m33,m55] [--work W1-128,W2,...] [--accept] [--write]
+         [--peers] with all peers but burn, which builds for half an hour [--peer burn] [--peer NAME]
+         [--cmsis-nn CHECKOUT]";
 
 const FAILED: u8 = 1;
 const USED_WRONGLY: u8 = 2;
