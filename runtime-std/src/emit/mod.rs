@@ -6,6 +6,7 @@ mod amortized;
 mod bare;
 mod budget;
 mod calls;
+mod decode;
 mod flow;
 mod pack;
 mod parameters;
