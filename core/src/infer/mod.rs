@@ -21,6 +21,8 @@
 //!
 //! Nothing here runs a network: the caller's [`LogLikelihood`] decodes. Algorithms work on slices of any
 //! length and on memory that the caller gives; a slice shorter than its partners shortens the loop.
+//! No function here depends on the feature `fast-math`.
+//!
 //! Generation needs no function: `z` from the prior is a draw of [`noise`](crate::noise) itself, and
 //! the density that a posterior predicts is [`Iwae`] over `ln p(x_new | z)`.
 

@@ -10,6 +10,7 @@ use crate::noise::Draws;
 
 /// A diagonal normal of any length: what algorithms read of a posterior.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Posterior<'a> {
     /// Means.
     pub loc: &'a [f32],
@@ -25,6 +26,7 @@ impl<'a, const D: usize> From<&'a DiagNormal<D>> for Posterior<'a> {
 
 /// Memory for one draw, each part as long as the latent.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Scratch<'a> {
     /// Noise.
     pub eps: &'a mut [f32],
@@ -168,6 +170,7 @@ pub enum Form {
 
 /// Where the gradient of an objective goes, and what its average needs; each as long as the latent.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct GradientScratch<'a> {
     /// Becomes the derivative by the means.
     pub loc: &'a mut [f32],

@@ -6,6 +6,7 @@ use crate::math::{clamp, exp_exact, expm1, ln, max, pow, sqrt};
 ///
 /// `g = d ln p(x | z) / dz` is averaged over the draws `z = loc + scale eps` of the step.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Ascent<'a> {
     /// Number of the step, from 1.
     pub step: u32,

@@ -9,6 +9,8 @@ const COLUMNS: u32 = 1 << 30;
 const ROWS: u32 = 1 << 31;
 /// Sets are counted within each of the ranges of numbers in [`Draws`].
 const RANGE: u32 = (1 << 30) - 1;
+/// The sign of a column, above its number.
+const SIGN: u32 = 1 << 31;
 /// A matrix has at least this many rows, and a radius this many degrees of freedom.
 const LEAST: u32 = 4;
 
@@ -76,8 +78,9 @@ impl Draws for Hadamard {
         let row = row(matrix, row_number, rows);
         place_columns(matrix, rows, eps);
         for eps in eps {
-            let odd = (row & (eps.abs() as u32).wrapping_sub(1)).count_ones() % 2 == 1;
-            *eps = if odd == (*eps > 0.0) { -radius } else { radius };
+            let column = eps.to_bits();
+            let odd = (row & column).count_ones() % 2 == 1;
+            *eps = if odd == (column & SIGN == 0) { -radius } else { radius };
         }
         Ok(())
     }
@@ -135,7 +138,8 @@ fn row(stream: Stream, j: u32, rows: u32) -> u32 {
     entry
 }
 
-/// Fills `columns` with different numbers `1 ..= rows` in random order with random signs.
+/// Fills `columns` with different numbers `0 .. rows` in random order with random signs, as the bits of
+/// floats, since there is no other memory.
 ///
 /// As [`row`], in place; the sign is the lowest bit of the word, on which the digit hardly depends.
 fn place_columns(stream: Stream, rows: u32, columns: &mut [f32]) {
@@ -143,8 +147,7 @@ fn place_columns(stream: Stream, rows: u32, columns: &mut [f32]) {
     let mut left = rows;
     for columns in columns.chunks_mut(4) {
         for (column, word) in columns.iter_mut().zip(stream.next_block()) {
-            let place = (below(left, word) + 1) as f32;
-            *column = if word & 1 == 1 { -place } else { place };
+            *column = f32::from_bits(below(left, word) | (word << 31));
             left = left.wrapping_sub(1);
         }
     }
@@ -152,10 +155,10 @@ fn place_columns(stream: Stream, rows: u32, columns: &mut [f32]) {
         let Some((column, later)) = columns.get_mut(i..).and_then(<[f32]>::split_first_mut) else {
             continue;
         };
+        let number = column.to_bits() & !SIGN;
         for other in later {
-            if column.abs() <= other.abs() {
-                *other += if *other > 0.0 { 1.0 } else { -1.0 };
-            }
+            let bits = other.to_bits();
+            *other = f32::from_bits(bits.wrapping_add(u32::from(number <= bits & !SIGN)));
         }
     }
 }
@@ -170,9 +173,9 @@ mod tests {
 
     /// Columns from 0, and whether they are negative.
     fn columns(sample: u32, rows: u32) -> Vec<(u32, bool)> {
-        let mut columns = vec![0.0; rows as usize];
+        let mut columns = vec![0.0_f32; rows as usize];
         place_columns(Stream::new(3, 1, sample), rows, &mut columns);
-        columns.iter().map(|c: &f32| (c.abs() as u32 - 1, *c < 0.0)).collect()
+        columns.iter().map(|c| c.to_bits()).map(|c| (c & !SIGN, c & SIGN != 0)).collect()
     }
 
     #[test]

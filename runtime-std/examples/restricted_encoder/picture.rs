@@ -75,8 +75,8 @@ fn draw_bounds(area: &Area<'_>, story: &Story) -> Drawn {
     let mut chart = chart(area, title, 0.0..steps, low - room..story.evidence + room)?;
     let levels = [
         ("ln p(x)", TRUTH, story.evidence),
-        ("best without a tilt; above it the approximation gap", BEST, story.best_bound),
-        ("the encoder's; from there to the best the amortization gap", ENCODER, story.bounds[0]),
+        ("best without a tilt: approximation gap above", BEST, story.best_bound),
+        ("the encoder's: amortization gap above", ENCODER, story.bounds[0]),
     ];
     for (name, color, level) in levels {
         let line = LineSeries::new([(0.0, level), (steps, level)], color.stroke_width(2));

@@ -66,6 +66,30 @@ fn radii_are_those_of_normal_draws() {
     }
 }
 
+/// Pearson's statistics have 15 and 5 degrees of freedom: above 50 in one key of 100,000.
+#[test]
+fn all_signs_and_all_pairs_of_rows_are_as_frequent() {
+    const SETS: u32 = 16_000;
+    let mut noise = Hadamard { key: 5, datapoint: 9, set: 4, radius: Radius::One };
+    let [mut signs, mut pairs] = [[0_u32; 16]; 2];
+    for set in 0..SETS {
+        let points = points(&mut noise, 4 * set, 2, 4);
+        let pattern = |of: &dyn Fn(usize) -> f32| {
+            (0..4).fold(0, |bits, i| 2 * bits + usize::from(of(i) < 0.0))
+        };
+        signs[pattern(&|i| points[0][i])] += 1;
+        pairs[pattern(&|i| points[0][i] * points[1][i])] += 1;
+    }
+    // Two rows are orthogonal: they differ in two places of four, in one of 6 ways.
+    for (counts, kinds) in [(signs, 16), (pairs, 6)] {
+        let expected = f64::from(SETS) / f64::from(kinds);
+        let met: Vec<f64> = counts.iter().filter(|c| **c > 0).map(|c| f64::from(*c)).collect();
+        assert_eq!(met.len(), kinds as usize);
+        let pearson: f64 = met.iter().map(|c| (c - expected).powi(2) / expected).sum();
+        assert!(pearson < 50.0, "{kinds} kinds: {pearson}");
+    }
+}
+
 #[test]
 fn opposite_draws_are_neighbours() {
     let inside = Independent { key: 5, datapoint: 9 };

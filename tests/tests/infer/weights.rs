@@ -1,10 +1,12 @@
 //! Importance weights of a normal `q` against a normal truth: bound, effective size and tail.
 
-use super::{KEY, assert_near, mean_and_se};
+use super::{KEY, assert_near, mean_and_se, one_latent};
+use elbow_core::distributions::rsample;
 use elbow_core::infer::psis::{Tail, insert, k_hat};
 use elbow_core::infer::{InferError, Iwae, LogLikelihood, Posterior, Scratch, iwae, log_weights};
 use elbow_core::noise::{Draws, Independent};
 use elbow_tests::tolerance::{PARETO_ARVIZ, PARETO_DEVICE, PARETO_HOST};
+use nalgebra::DVector;
 
 /// One latent with the posterior `N(0, 1/2)` and an evidence of 1: `ln p(x | z) = ln 2 / 2 - z^2 / 2`.
 struct Half;
@@ -74,6 +76,37 @@ fn the_effective_size_is_the_inverse_of_the_second_moment() {
         let truth = 1.0 / second_moment(f64::from(rho), f64::from(delta));
         // Over 20 keys the share varied by 0.004.
         assert_near(share, truth, 0.012);
+    }
+}
+
+/// Draws of the prior average to the evidence, draws of a posterior to the density that it predicts of
+/// another observation: `N(W m + mu, W S W^T + Psi)`.
+#[test]
+fn generated_latents_average_to_marginal_densities() {
+    const DRAWS: u32 = 20_000;
+    let (model, x) = one_latent();
+    let posterior = model.best(&x, 1.0, 0.0);
+    let mut predictive = model.clone();
+    predictive.mu += &model.w * &posterior.loc;
+    predictive.w *= posterior.var[0].sqrt();
+    let other = DVector::from_vec(vec![0.0, 2.5]);
+    let (loc, log_var) = posterior.floats();
+    let mut decoder = model.decoder(&other);
+    for (loc, log_var, truth) in [
+        ([0.0], [0.0], model.evidence(&other)),
+        ([loc[0]], [log_var[0]], predictive.evidence(&other)),
+    ] {
+        let mut noise = Independent { key: KEY, datapoint: 6 };
+        let mut density = Iwae::new();
+        for sample in 0..DRAWS {
+            let [mut eps, mut z] = [[0.0]; 2];
+            noise.draw(sample, &mut eps).unwrap();
+            rsample(&loc, &log_var, &eps, &mut z);
+            density.push(decoder.log_likelihood(&z).unwrap());
+        }
+        let se = (1.0 / f64::from(density.ess()) - 1.0 / f64::from(DRAWS)).sqrt();
+        assert!(se < 0.02);
+        assert_near(f64::from(density.bound()), truth, 3.0 * se);
     }
 }
 
