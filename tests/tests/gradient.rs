@@ -6,6 +6,8 @@ mod central;
 mod device;
 #[path = "gradient/exact.rs"]
 mod exact;
+#[path = "gradient/formulas.rs"]
+mod formulas;
 #[path = "gradient/golden.rs"]
 mod golden;
 #[path = "gradient/plans.rs"]

@@ -49,13 +49,27 @@ pub fn dense_transposed(g: &[f32], weights: &[f32], y: &mut [f32], rows: usize) 
     let (outputs, inputs) = (g.len() / rows.max(1), y.len() / rows.max(1));
     for (g, y) in pieces(g, outputs).zip(pieces_mut(y, inputs)) {
         y.fill(0.0);
-        for (g, panel) in pieces(g, PANEL).zip(pieces(weights, PANEL * inputs)) {
-            let g: [f32; PANEL] = first_values(g);
-            for (y, w) in y.iter_mut().zip(panel.as_chunks::<PANEL>().0) {
-                *y = g.iter().zip(w).fold(*y, |sum, (g, w)| sum + g * w);
+        for (g, panels) in pieces(g, 2 * PANEL).zip(pieces(weights, 2 * PANEL * inputs)) {
+            let [g0, g1, g2, g3, g4, g5, g6, g7] = first_values(g);
+            let (front, back) = ([g0, g1, g2, g3], [g4, g5, g6, g7]);
+            let (first, second) = panels.split_at_checked(PANEL * inputs).unwrap_or((panels, &[]));
+            let (first, second) = (first.as_chunks().0, second.as_chunks().0);
+            if second.is_empty() {
+                y.iter_mut().zip(first).for_each(|(y, w)| *y = add_products(*y, &front, w));
+                continue;
+            }
+            for ((y, w), v) in y.iter_mut().zip(first).zip(second) {
+                *y = add_products(add_products(*y, &front, w), &back, v);
             }
         }
     }
+}
+
+/// Four products, added one by one.
+#[inline(always)]
+fn add_products(sum: f32, g: &[f32; PANEL], w: &[f32; PANEL]) -> f32 {
+    let ([g0, g1, g2, g3], [w0, w1, w2, w3]) = (g, w);
+    sum + g0 * w0 + g1 * w1 + g2 * w2 + g3 * w3
 }
 
 /// The first `P` values, zeros behind the last.
@@ -87,5 +101,18 @@ mod tests {
         let g = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -1.0, 0.5, 0.0, 10.0];
         dense_transposed(&g, &weights, &mut sums, 2);
         assert_eq!(sums, [25.0, 30.0, 90.5, 101.0]);
+    }
+
+    #[test]
+    fn panels_are_read_across_two_by_two() {
+        // Nine outputs, two inputs: w[o][i] = o + 10 i.
+        let mut weights = [0.0; 3 * 2 * PANEL];
+        for o in 0..9 {
+            let at = o / PANEL * 2 * PANEL + o % PANEL;
+            (weights[at], weights[at + PANEL]) = (o as f32, 10.0 + o as f32);
+        }
+        let mut sums = [f32::NAN; 2];
+        dense_transposed(&[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0], &weights, &mut sums, 1);
+        assert_eq!(sums, [44.0, 144.0]);
     }
 }

@@ -37,7 +37,9 @@ impl Unary {
 /// [`f.slope_reads_result()`](Unary::slope_reads_result), else `x`.
 ///
 /// At a kink it is the slope of one side or 0; functions that only round have slope 0. Where a branch of `f`
-/// is constant the result is 0 whatever `g` is. Slopes vanish at the infinities as they do in the limit.
+/// is constant the result is 0 whatever `g` is. Slopes of activations that are constant or linear in the limit
+/// have those limits at the infinities. NaN in `v` gives NaN where the formula reads it; where it only chooses a
+/// branch, `g` or 0.
 ///
 /// Absolute error of the slope at most 1e-6 of `max(1, |slope|)`.
 ///

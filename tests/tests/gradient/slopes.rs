@@ -1,6 +1,6 @@
 //! Slopes of all activations, against central differences of f64 formulas and at the limits.
 
-use super::exact::unary;
+use super::formulas::unary;
 use elbow::import::Op;
 use elbow::lower::quantize::Format;
 use elbow::lower::{gradient, lower};

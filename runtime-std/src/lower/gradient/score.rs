@@ -29,14 +29,10 @@ pub fn log_likelihood_gradient(
     let mut tape = Tape::new(joined(graph, outputs)?, &wrt);
     let values: Vec<ValueId> = tape.graph.outputs.iter().map(|(_, value)| *value).collect();
     let others = parameters.iter().filter(|given| given.is_none()).count();
-    let (Some((&mean, mut rest)), true) =
-        (values.split_first(), parameters.len() == family.parameters().len())
-    else {
+    let fits = parameters.len() == family.parameters().len() && values.len() == 1 + others;
+    let (true, Some((&mean, mut rest))) = (fits, values.split_first()) else {
         return Err(mismatch(graph, family, outputs.len()));
     };
-    if rest.len() != others {
-        return Err(mismatch(graph, family, outputs.len()));
-    }
     let shape = tape.shape(mean);
     let x = tape.value("observation".into(), &shape, None);
     tape.graph.inputs.push(x);
