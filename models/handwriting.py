@@ -1,6 +1,5 @@
 """The handwritten digits of scikit-learn, and what the models of their grey pixels share."""
 
-import argparse
 import math
 
 import numpy as np
@@ -46,17 +45,14 @@ def train_grey(folder, make_model, shape, epochs):
     `shape` begins with the number of learned `log_sigma`, which are held at or below `STIFF`: pixels vary by
     0.37, so the posterior has to be narrow. `folder` names the model.
     """
-    parser = argparse.ArgumentParser(description=f"Train and export {folder.name}.")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=epochs)
-    args = parser.parse_args()
+    args = vae.arguments(f"Train and export {folder.name}.", epochs)
     vae.seed_everything(args.seed)
 
     train, test = ((rows / INK).view(-1, *shape) for rows in digits(GREY_TRAIN_ROWS))
     model = vae.VAE(*make_model(), vae.GaussianLikelihood(shape[0], ceiling=STIFF))
     schedule = vae.Schedule(epochs=args.epochs, batch=50, rate=1e-3, late_rate=2e-4,
                             late_epoch=args.epochs * 3 // 4, warmup=args.epochs // 4, weight_decay=1e-4)
-    vae.fit(model, train, schedule, speckle)
+    vae.fit(model, train, schedule, vae.Objective(args.beta, args.entropy_weight), speckle)
     for name, part in [("train", train), ("test", test)]:
         print(f"{name}: {vae.metrics(model, part)}")
     log_sigma = model.likelihood.log_sigma

@@ -67,7 +67,7 @@ def ops(path):
     return [node.op_type for node in model.graph.node], opset
 
 
-def save_npy(path, array):
-    """Write `array` as float32, little endian, C order; make the folder where needed."""
+def save_npy(path, array, dtype="<f4"):
+    """Write `array` as float32 or another `dtype`, C order; make the folder where needed."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, np.ascontiguousarray(array, dtype="<f4"))
+    np.save(path, np.ascontiguousarray(array, dtype=dtype))

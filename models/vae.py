@@ -3,6 +3,7 @@
 Everything is in nats and per datapoint: sums run over latents and observations, never over the batch.
 """
 
+import argparse
 import math
 from dataclasses import dataclass
 
@@ -16,6 +17,11 @@ import onnx_io
 def kl_divergence(loc, log_var):
     """KL(N(loc, exp log_var) || N(0, I)) in nats: [B, Z] -> [B]."""
     return 0.5 * (loc**2 + torch.expm1(log_var) - log_var).sum(-1)
+
+
+def entropy(log_var):
+    """H(N(loc, exp log_var)) in nats: [B, Z] -> [B]."""
+    return 0.5 * (1 + math.log(2 * math.pi) + log_var).sum(-1)
 
 
 def rsample(loc, log_var):
@@ -61,10 +67,10 @@ class VAE(nn.Module):
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
 
     def terms(self, x):
-        """One-sample reconstruction log_prob and exact KL, in nats: [B, ...] -> [B], [B]."""
+        """One-sample reconstruction log_prob, exact KL and entropy of q, in nats: [B, ...] -> three [B]."""
         loc, log_var = self.encoder(x)
         recon = self.likelihood.log_prob(x, self.decoder(rsample(loc, log_var)))
-        return recon, kl_divergence(loc, log_var)
+        return recon, kl_divergence(loc, log_var), entropy(log_var)
 
     def elbo_at_mean(self, x):
         """log p(x | z = mean) - KL, in nats: the deterministic score. [B, ...] -> [B]."""
@@ -80,9 +86,39 @@ def seed_everything(seed):
     print(f"seed {seed}, torch {torch.__version__}")
 
 
+def arguments(description, epochs):
+    """What every training of a VAE takes on its command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--beta", type=float, default=1.0, help="weight of the KL")
+    parser.add_argument("--entropy-weight", type=float, default=0.0, help="weight of the posterior's entropy")
+    return parser.parse_args()
+
+
+@dataclass
+class Objective:
+    """What training maximizes: E_q[ln p(x | z)] - beta KL(q || p) + entropy_weight H(q).
+
+    The ELBO has 1 and 0. With beta = 1 it is E_q[ln p(x, z)] + (1 + entropy_weight) H(q). All in all the
+    entropy has the weight beta + entropy_weight; were that not positive, a point would be the best q.
+    """
+
+    beta: float = 1.0
+    entropy_weight: float = 0.0
+
+    def __post_init__(self):
+        if not (self.beta >= 0 and self.beta + self.entropy_weight > 0):
+            raise ValueError(f"{self}: expected beta >= 0 and beta + entropy_weight > 0")
+
+    def loss(self, recon, kl, spread, ramp):
+        """Minus the objective, with `ramp` of the weights, in nats: three [B] -> [B]."""
+        return ramp * self.beta * kl - recon - ramp * self.entropy_weight * spread
+
+
 @dataclass
 class Schedule:
-    """How to train: `warmup` epochs raise the weight of the KL from 0 to 1."""
+    """How to train: `warmup` epochs raise the weights of the KL and the entropy from 0."""
 
     epochs: int
     batch: int
@@ -93,23 +129,22 @@ class Schedule:
     weight_decay: float
 
 
-def fit(vae, x, schedule, augment=lambda x: x):
-    """Minimize -ELBO on `x`, [N, ...], with each batch passed through `augment`."""
+def fit(vae, x, schedule, objective, augment=lambda x: x):
+    """Maximize `objective` on `x`, [N, ...], with each batch passed through `augment`."""
     optimizer = torch.optim.Adam(vae.parameters(), lr=schedule.rate, weight_decay=schedule.weight_decay)
     for epoch in range(schedule.epochs):
         optimizer.param_groups[0]["lr"] = schedule.rate if epoch < schedule.late_epoch else schedule.late_rate
-        kl_weight = min(1.0, (epoch + 1) / schedule.warmup)
-        train_epoch(vae, x, optimizer, schedule.batch, kl_weight, augment)
+        ramp = min(1.0, (epoch + 1) / schedule.warmup)
+        train_epoch(vae, x, optimizer, schedule.batch, objective, ramp, augment)
     return vae.eval()
 
 
-def train_epoch(vae, x, optimizer, batch, kl_weight, augment):
+def train_epoch(vae, x, optimizer, batch, objective, ramp, augment):
     """One pass over `x` in random order; the incomplete last batch is left out."""
     vae.train()
     order = torch.randperm(len(x))
     for rows in order[: len(x) // batch * batch].split(batch):
-        recon, kl = vae.terms(augment(x[rows]))
-        loss = (kl_weight * kl - recon).mean()
+        loss = objective.loss(*vae.terms(augment(x[rows])), ramp).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,6 +1,5 @@
 """Train and export the VAE of binarised 8x8 digits: `python digits/train.py`."""
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -52,17 +51,14 @@ def digits():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=600)
-    args = parser.parse_args()
+    args = vae.arguments(__doc__, epochs=600)
     vae.seed_everything(args.seed)
 
     train, test = digits()
     model = vae.VAE(Encoder(), Decoder(), vae.BernoulliLikelihood())
     schedule = vae.Schedule(epochs=args.epochs, batch=100, rate=1e-3, late_rate=3e-4,
                             late_epoch=args.epochs * 2 // 3, warmup=50, weight_decay=1e-4)
-    vae.fit(model, train, schedule)
+    vae.fit(model, train, schedule, vae.Objective(args.beta, args.entropy_weight))
     for name, part in [("train", train), ("test", test)]:
         print(f"{name}: {vae.metrics(model, part)}")
     write(model, train, test)

@@ -1,6 +1,5 @@
 """Train and export the VAE of windows of a walking person's accelerometers: `python imu/train.py`."""
 
-import argparse
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,22 +94,22 @@ def augment(x):
     return x * torch.exp(0.15 * torch.randn(len(x), 1, 1)) + 0.3 * torch.randn_like(x)
 
 
-def train_vae(x, epochs):
+def train_vae(x, epochs, objective):
     """A VAE fitted to the windows `x`, [N, 9, 64]."""
     schedule = vae.Schedule(epochs=epochs, batch=64, rate=1e-3, late_rate=2e-4,
                             late_epoch=epochs * 3 // 4, warmup=10, weight_decay=1e-4)
     model = vae.VAE(Encoder(), Decoder(), vae.GaussianLikelihood(CHANNELS))
-    return vae.fit(model, x, schedule, augment)
+    return vae.fit(model, x, schedule, objective, augment)
 
 
-def held_out_scores(rows, epochs):
+def held_out_scores(rows, epochs, objective):
     """ELBO at the mean, in nats, of windows of `rows`, [rows, 9], that its model has not seen.
 
     For each fold one model is fitted to the others; a window belongs to a fold when it lies inside one block.
     """
     fold_of, scores = folds(len(rows)), []
     for fold in range(FOLDS):
-        model = train_vae(all_windows(runs(rows, fold_of != fold)), epochs)
+        model = train_vae(all_windows(runs(rows, fold_of != fold)), epochs, objective)
         unseen = all_windows(runs(rows, fold_of == fold))
         print(f"fold {fold}, {len(unseen)} unseen windows: {vae.metrics(model, unseen, samples=100)}")
         with torch.no_grad():
@@ -128,10 +127,7 @@ def conformal_threshold(scores, alpha):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=50)
-    args = parser.parse_args()
+    args = vae.arguments(__doc__, epochs=50)
     vae.seed_everything(args.seed)
 
     raw, labels = recording()
@@ -141,11 +137,12 @@ def main():
     train, test = windows(scaled[:first_test], 1), windows(scaled[first_test:], HOP)
     print(f"{first_test} rows, {len(train)} windows to train on; {len(test)} windows to test")
 
-    model = train_vae(train, args.epochs)
+    objective = vae.Objective(args.beta, args.entropy_weight)
+    model = train_vae(train, args.epochs, objective)
     for name, part in [("train", train), ("test", test)]:
         print(f"{name}: {vae.metrics(model, part)}")
 
-    scores = held_out_scores(scaled[:first_test], args.epochs)
+    scores = held_out_scores(scaled[:first_test], args.epochs, objective)
     threshold = conformal_threshold(scores, ALPHA)
     with torch.no_grad():
         below = (model.elbo_at_mean(test).numpy() < threshold).mean()

@@ -34,6 +34,9 @@ pub struct Case {
     pub outputs: Vec<PathBuf>,
 }
 
+/// Trained models that are flows.
+pub const FLOWS: [&str; 4] = ["cancer_realnvp", "cancer_maf", "moons_spline", "wine_linear"];
+
 /// A path below the root of the repository.
 pub fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(relative)
@@ -71,6 +74,7 @@ pub fn cases() -> Vec<Case> {
             cases.push(trained(model, &format!("decoder{exporter}"), "z", &[decoded]));
         }
     }
+    cases.extend(FLOWS.map(|model| trained(model, "flow", "x", &["z", "log_det"])));
     cases
 }
 

@@ -2,13 +2,14 @@
 
 mod backward;
 
-use crate::fixtures::path;
+use crate::fixtures::{FLOWS, path};
 use crate::graphs::Builder;
-use elbow::import::{Graph, Op, ValueId, import_onnx};
+use elbow::import::{FrozenNoise, Graph, Op, ValueId, import_onnx};
 use elbow::lower::{Port, lower};
 use elbow::manifest::{Score, ScoreKind, Window};
 use elbow::model::{
-    Decoder, Density, Encoder, Flow, Graphs, Latent, Likelihood, Model, ParameterSource, Role,
+    Decoder, Density, Encoder, Flow, Graphs, Latent, Likelihood, Loaded, Model, ParameterSource,
+    Role,
 };
 use elbow::rows::Rows;
 use elbow_core::distributions::{Family, Spread};
@@ -55,8 +56,8 @@ const ZOO: [&str; 20] = [
     "vector_quantizer.dynamo",
 ];
 
-/// Every kind of model, with names that differ: both trained ones, small ones, and graphs without
-/// roles that between them use every kernel.
+/// Every kind of model, with names that differ: trained ones, small ones, and graphs without roles that
+/// between them use every kernel.
 pub fn all() -> Vec<Model> {
     let imu = gaussian(&std::array::from_fn::<f32, 9, _>(|i| i as f32 / 8.0 - 0.5));
     let named = |name: &str, model: Model| Model { name: name.into(), ..model };
@@ -78,6 +79,10 @@ pub fn all() -> Vec<Model> {
         flow_posterior(),
         with_flow(),
     ]);
+    models.extend(FLOWS.map(|name| {
+        let folder = path("models").join(name);
+        Loaded::read(&folder, None, FrozenNoise::Refuse).expect("a model").model
+    }));
     models.extend(FIXTURES.map(|name| bare(name, &format!("tests/fixtures/{name}"))));
     models.extend(ZOO.map(|name| bare(name, &format!("tests/zoo/{name}"))));
     models.extend(backward::all());

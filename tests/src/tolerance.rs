@@ -78,6 +78,18 @@ pub const PARETO_DEVICE: f64 = 0.12;
 /// Pareto shape in f32 against ArviZ: logarithms of 900 are rounded to 6e-5.
 pub const PARETO_ARVIZ: f64 = 1e-3;
 
+// Flows.
+
+/// `ln p(x)` of a trained flow in f32 against PyTorch in f64, in nats: each of some four layers rounds
+/// its values by 1e-7 of up to 10, and later layers stretch that by up to ten times; the densities in
+/// question are below 100 nats.
+pub const FLOW: f64 = 1e-4;
+/// The same of a linear flow: roundings of some ten squares that sum to about 20.
+pub const LINEAR_FLOW: f64 = 1e-5;
+/// The integral of a density of two values by the trapezoidal rule: knots of splines are kinks of the
+/// density, within a step of which the rule is wrong.
+pub const INTEGRAL: f64 = 1e-3;
+
 // Plans.
 
 /// A plan's output by onnxruntime, relative to `max(1, |value|)`: orders of summation differ.
