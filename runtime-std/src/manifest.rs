@@ -5,10 +5,12 @@
 //! does not run: nothing that the user declared is ever ignored.
 
 mod further;
+mod likelihood;
 
 pub use further::{
     Base, Fixed, FlowTable, InputRole, InputTable, LatentTable, StatePair, StateTable, TensorRefs,
 };
+pub use likelihood::{Family, LikelihoodTable, MeanIs, Parameter};
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
@@ -126,81 +128,6 @@ pub struct DecoderTable {
     pub likelihood: LikelihoodTable,
 }
 
-/// `decoder.likelihood`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LikelihoodTable {
-    /// Which distribution.
-    pub family: Family,
-    /// What the decoder's mean output holds.
-    #[serde(default)]
-    pub mean_is: MeanIs,
-    /// Logarithm of the standard deviation (gaussian).
-    pub log_sigma: Option<Parameter>,
-    /// Logarithm of the scale (laplace, student_t).
-    pub log_scale: Option<Parameter>,
-    /// Degrees of freedom (student_t).
-    pub df: Option<Parameter>,
-    /// Logarithm of the inverse dispersion (negative binomials).
-    pub log_theta: Option<Parameter>,
-    /// Logit of the extra zeros (zero_inflated_negative_binomial).
-    pub dropout_logit: Option<Parameter>,
-}
-
-/// Distributions of an observation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Family {
-    /// Independent normals.
-    Gaussian,
-    /// Independent events.
-    Bernoulli,
-    /// Independent Laplace distributions.
-    Laplace,
-    /// Independent Student's t distributions.
-    StudentT,
-    /// One of several classes.
-    Categorical,
-    /// Counts.
-    Poisson,
-    /// Overdispersed counts.
-    NegativeBinomial,
-    /// Overdispersed counts with extra zeros.
-    ZeroInflatedNegativeBinomial,
-}
-
-/// What a decoder's mean output holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MeanIs {
-    /// The mean itself.
-    #[default]
-    Mean,
-    /// Probabilities.
-    Probability,
-    /// Logits `ln(p / (1 - p))`.
-    Logit,
-    /// Rates.
-    Rate,
-    /// Logarithms of rates.
-    LogRate,
-}
-
-/// A parameter of a likelihood.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a number, a list of numbers or the name of a decoder output"
-)]
-pub enum Parameter {
-    /// One for all values.
-    Number(f32),
-    /// One per leading channel, or one per value.
-    List(Vec<f32>),
-    /// Given by the decoder.
-    Output(String),
-}
-
 /// `[window]`: from raw readings to an observation.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -267,21 +194,6 @@ impl Head {
     pub fn from_name(name: &str) -> Option<Self> {
         type Text<'a> = serde::de::value::StrDeserializer<'a, serde::de::value::Error>;
         Self::deserialize(Text::new(name)).ok()
-    }
-}
-
-impl Family {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Gaussian => "gaussian",
-            Self::Bernoulli => "bernoulli",
-            Self::Laplace => "laplace",
-            Self::StudentT => "student_t",
-            Self::Categorical => "categorical",
-            Self::Poisson => "poisson",
-            Self::NegativeBinomial => "negative_binomial",
-            Self::ZeroInflatedNegativeBinomial => "zero_inflated_negative_binomial",
-        }
     }
 }
 
@@ -367,65 +279,6 @@ impl SpreadTable {
                 "{key}.clamp: found [{low}, {high}], expected [low, high] of the log-variance with low < high"
             ));
         }
-    }
-}
-
-impl LikelihoodTable {
-    fn check(&self, problems: &mut Vec<String>) {
-        const KEY: &str = "decoder.likelihood";
-        let allowed = match self.family {
-            Family::Gaussian => ["log_sigma"].as_slice(),
-            Family::Bernoulli => &[],
-            other => {
-                return problems.push(format!(
-                    "{KEY}.family: {} comes with a later version; use gaussian or bernoulli, or remove [decoder]",
-                    other.name()
-                ));
-            }
-        };
-        for (key, given) in self.parameters() {
-            match given {
-                Some(_) if !allowed.contains(&key) => problems.push(format!(
-                    "{KEY}.{key}: {} has no such parameter; remove it",
-                    self.family.name()
-                )),
-                Some(Parameter::Output(name)) => problems.push(format!(
-                    "{KEY}.{key}: found decoder output {name:?}; outputs as parameters come with a later version: give a number or a list"
-                )),
-                Some(Parameter::Number(value)) if !value.is_finite() => {
-                    problems.push(format!("{KEY}.{key}: found {value}, expected a finite number"));
-                }
-                Some(Parameter::List(list)) if !list.iter().all(|value| value.is_finite()) => {
-                    problems.push(format!("{KEY}.{key}: expected finite numbers in the list"));
-                }
-                None if allowed.contains(&key) => problems.push(format!(
-                    "{KEY}.{key}: {} needs it: a number, or a list with one per channel",
-                    self.family.name()
-                )),
-                _ => {}
-            }
-        }
-        let (fits, expected) = match self.family {
-            Family::Bernoulli => (
-                !matches!(self.mean_is, MeanIs::Rate | MeanIs::LogRate),
-                "\"mean\", \"probability\" or \"logit\"",
-            ),
-            _ => (self.mean_is == MeanIs::Mean, "\"mean\""),
-        };
-        if !fits {
-            let family = self.family.name();
-            problems.push(format!("{KEY}.mean_is: {family} expects {expected}"));
-        }
-    }
-
-    fn parameters(&self) -> [(&'static str, &Option<Parameter>); 5] {
-        [
-            ("log_sigma", &self.log_sigma),
-            ("log_scale", &self.log_scale),
-            ("df", &self.df),
-            ("log_theta", &self.log_theta),
-            ("dropout_logit", &self.dropout_logit),
-        ]
     }
 }
 

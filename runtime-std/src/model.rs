@@ -7,6 +7,7 @@ mod decoder;
 mod encoder;
 mod flow;
 mod heads;
+mod likelihood;
 mod load;
 pub(crate) mod names;
 mod quantized;
@@ -15,12 +16,13 @@ pub mod sampling;
 mod source;
 
 pub use heads::{Declared, contradiction, unmistakable};
+pub use likelihood::{Likelihood, ParameterSource};
 pub use load::Loaded;
 pub use source::Source;
 
 use crate::lower::{Plan, Port};
 use crate::manifest::{Score, Window};
-use elbow_core::distributions::Spread;
+use elbow_core::distributions::{Parameter, Spread};
 use serde::Serialize;
 
 /// What a tensor of a graph is; in reports and files the name in small letters.
@@ -41,6 +43,14 @@ pub enum Role {
     X,
     /// The decoder's mean output.
     XMean,
+    /// Logarithm of the likelihood's scale, by the decoder.
+    LogScale,
+    /// The likelihood's degrees of freedom, by the decoder.
+    Df,
+    /// Logarithm of the likelihood's inverse dispersion, by the decoder.
+    LogTheta,
+    /// Logit of the likelihood's extra zeros, by the decoder.
+    DropoutLogit,
     /// Latent.
     Z,
     /// Standard normal noise.
@@ -66,6 +76,10 @@ impl Role {
             Self::Var => "var",
             Self::X => "x",
             Self::XMean => "x_mean",
+            Self::LogScale => "log_scale",
+            Self::Df => "df",
+            Self::LogTheta => "log_theta",
+            Self::DropoutLogit => "dropout_logit",
             Self::Z => "z",
             Self::Eps => "eps",
             Self::LogDet => "log_det",
@@ -83,6 +97,17 @@ impl Role {
             Spread::Sigma => Some(Self::Sigma),
             Spread::Var => Some(Self::Var),
             Spread::SoftplusSigma | Spread::SoftplusVar => None,
+        }
+    }
+
+    /// The role of an output that is a parameter of the likelihood.
+    pub fn of_parameter(parameter: Parameter) -> Self {
+        match parameter {
+            Parameter::Mean => Self::XMean,
+            Parameter::LogScale => Self::LogScale,
+            Parameter::Df => Self::Df,
+            Parameter::LogTheta => Self::LogTheta,
+            Parameter::DropoutLogit => Self::DropoutLogit,
         }
     }
 }
@@ -146,7 +171,8 @@ pub struct Latent {
     pub clamp: Option<(f32, f32)>,
 }
 
-/// A decoder: the plan's inputs are the latents and conditions, its first output is the mean.
+/// A decoder: the plan's inputs are the latents and conditions, its first output is the mean, and the
+/// others are those parameters of the likelihood that it gives, in the likelihood's order.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     /// Observation from latent.
@@ -208,18 +234,4 @@ impl Decoder {
 /// A plan's inputs with their roles, without states.
 fn given<'p>(plan: &'p Plan, roles: &[Role]) -> impl Iterator<Item = (&'p Port, Role)> {
     plan.inputs.iter().zip(roles.iter().copied()).filter(|(_, role)| *role != Role::State)
-}
-
-/// Likelihoods that the runtime scores; mirrors `elbow_core::distributions::Likelihood`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Likelihood {
-    /// Mean given by the decoder, scale fixed.
-    Gaussian {
-        /// One, one per leading channel, or one per value.
-        log_scale: Vec<f32>,
-    },
-    /// The decoder gives logits.
-    BernoulliLogits,
-    /// The decoder gives probabilities.
-    BernoulliProbabilities,
 }

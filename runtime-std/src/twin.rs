@@ -6,7 +6,7 @@ mod layout;
 use crate::lower::{Kernel, Plan, Step};
 use crate::model::{Decoder, Likelihood};
 use crate::{Error, Result};
-use elbow_core::distributions::{self, kl_to_standard};
+use elbow_core::distributions::kl_to_standard;
 use elbow_core::infer::ElboTerms;
 use elbow_core::kernels::{self, Cell, RecurrentWeights};
 use elbow_core::wire::PAINT;
@@ -117,20 +117,16 @@ pub fn score(
     log_var: &[f32],
 ) -> Result<(Vec<f32>, ElboTerms)> {
     let outputs = Twin::new(&decoder.plan).run(&[&[loc], conditions].concat())?;
+    let log_likelihood = log_likelihood(&decoder.likelihood, x, &outputs);
     let without_output = || Error::input(format!("plan `{}` has no output", decoder.plan.name));
     let x_mean = outputs.into_iter().next().ok_or_else(without_output)?;
-    let log_likelihood = log_likelihood(&decoder.likelihood, x, &x_mean);
     Ok((x_mean, ElboTerms { log_likelihood, kl: kl_to_standard(loc, log_var) }))
 }
 
-/// `ln p(x | z)` where `x_mean` is what the decoder gives for `z`.
-pub fn log_likelihood(likelihood: &Likelihood, x: &[f32], x_mean: &[f32]) -> f32 {
-    let likelihood = match likelihood {
-        Likelihood::Gaussian { log_scale } => distributions::Likelihood::Gaussian { log_scale },
-        Likelihood::BernoulliLogits => distributions::Likelihood::BernoulliLogit,
-        Likelihood::BernoulliProbabilities => distributions::Likelihood::Bernoulli,
-    };
-    likelihood.log_prob(x, x_mean)
+/// `ln p(x | z)` where `outputs` is what the decoder's plan gives for `z`; NaN without any.
+pub fn log_likelihood(likelihood: &Likelihood, x: &[f32], outputs: &[Vec<f32>]) -> f32 {
+    let x_mean = outputs.first().map_or(&[][..], Vec::as_slice);
+    likelihood.under(outputs).log_prob(x, x_mean)
 }
 
 /// The buffers of one step, borrowed together.

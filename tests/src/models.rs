@@ -5,9 +5,11 @@ use crate::graphs::Builder;
 use elbow::import::{Op, ValueId, import_onnx};
 use elbow::lower::{Port, lower};
 use elbow::manifest::{Score, ScoreKind, Window};
-use elbow::model::{Decoder, Density, Encoder, Flow, Graphs, Latent, Likelihood, Model, Role};
+use elbow::model::{
+    Decoder, Density, Encoder, Flow, Graphs, Latent, Likelihood, Model, ParameterSource, Role,
+};
 use elbow::rows::Rows;
-use elbow_core::distributions::Spread;
+use elbow_core::distributions::{Family, Spread};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
 const FIXTURES: [&str; 14] = [
@@ -54,17 +56,19 @@ const ZOO: [&str; 20] = [
 /// Every kind of model, with names that differ: both trained ones, small ones, and graphs without
 /// roles that between them use every kernel.
 pub fn all() -> Vec<Model> {
-    let imu = Likelihood::Gaussian { log_scale: (0..9).map(|i| i as f32 / 8.0 - 0.5).collect() };
+    let imu = gaussian(&std::array::from_fn::<f32, 9, _>(|i| i as f32 / 8.0 - 0.5));
     let named = |name: &str, model: Model| Model { name: name.into(), ..model };
     let mut models = vec![
         trained("imu", "", imu.clone()),
         trained("imu", ".torchscript", imu),
-        trained("digits", "", Likelihood::BernoulliLogits),
+        trained("digits", "", bernoulli_logit()),
         named("encoder only", tiny(None)),
-        named("gaussian", tiny(Some(Likelihood::Gaussian { log_scale: vec![-0.5] }))),
-        named("probabilities", tiny(Some(Likelihood::BernoulliProbabilities))),
+        named("gaussian", tiny(Some(gaussian(&[-0.5])))),
+        named("probabilities", tiny(Some(bernoulli()))),
     ];
     models.extend([
+        heteroscedastic(),
+        counts(),
         conditional(),
         hierarchical(),
         streaming(),
@@ -153,6 +157,21 @@ fn model(name: &str, graphs: Graphs) -> Model {
     Model { name: name.into(), graphs, window: None, score: None }
 }
 
+/// Normals of these scales.
+pub fn gaussian(log_scale: &[f32]) -> Likelihood {
+    Likelihood::fixed(Family::Gaussian, &[log_scale])
+}
+
+/// Events with probabilities.
+pub fn bernoulli() -> Likelihood {
+    Likelihood::fixed(Family::Bernoulli, &[])
+}
+
+/// Events with logits.
+pub fn bernoulli_logit() -> Likelihood {
+    Likelihood::fixed(Family::BernoulliLogit, &[])
+}
+
 /// Encoder of `(x, c)`, decoder of `(z, c, d)`: the condition `d` is the decoder's own.
 fn conditional() -> Model {
     let mut graph = Builder::new("encoder");
@@ -177,9 +196,42 @@ fn conditional() -> Model {
     let decoder = Decoder {
         plan: lower(&graph.graph, &[0]).expect("a decoder"),
         inputs: vec![Role::Z, Role::Condition, Role::Condition],
-        likelihood: Likelihood::Gaussian { log_scale: vec![-0.25] },
+        likelihood: gaussian(&[-0.25]),
     };
     model("conditional", Graphs::Amortized { encoder, decoder: Some(decoder), flow: None })
+}
+
+/// [`tiny`] with a decoder of the family, which gives the outputs of these lengths after the mean.
+fn with_parameters(name: &str, likelihood: Likelihood, lens: &[usize]) -> Model {
+    let Graphs::Amortized { encoder, .. } = tiny(None).graphs else { panic!("it encodes") };
+    let mut graph = Builder::new("decoder");
+    let z = graph.input("z", &[1, 2]);
+    let h = graph.linear(z, &eighths(6, 6), &eighths(3, 7));
+    let h = unary(&mut graph, Unary::Tanh, h, 3);
+    for (at, len) in [4].iter().chain(lens).enumerate() {
+        let output = graph.linear(h, &eighths(3 * len, at as i32), &eighths(*len, 9));
+        // An activation in the output's own memory.
+        let output = unary(&mut graph, Unary::Softplus, output, *len);
+        graph.output(&format!("output {at}"), output);
+    }
+    let outputs: Vec<usize> = (0..=lens.len()).collect();
+    let plan = lower(&graph.graph, &outputs).expect("a decoder");
+    let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood });
+    model(name, Graphs::Amortized { encoder, decoder, flow: None })
+}
+
+/// A scale for every value by the decoder, and fixed degrees of freedom.
+fn heteroscedastic() -> Model {
+    let parameters = vec![ParameterSource::Fixed(vec![3.0, 5.0]), ParameterSource::Output(1)];
+    let likelihood = Likelihood { family: Family::StudentT, parameters };
+    with_parameters("heteroscedastic", likelihood, &[4])
+}
+
+/// Both parameters of the counts by the decoder: one for all, and one for every value.
+fn counts() -> Model {
+    let family = Family::ZeroInflatedNegativeBinomialLog;
+    let parameters = vec![ParameterSource::Output(1), ParameterSource::Output(2)];
+    with_parameters("counts", Likelihood { family, parameters }, &[1, 4])
 }
 
 /// `q(z0 | x) q(z1 | z0, x)`, where `z0` is drawn inside the graph; both are decoded.
@@ -213,7 +265,7 @@ fn hierarchical() -> Model {
     let decoder = Decoder {
         plan: lower(&graph.graph, &[0]).expect("a decoder"),
         inputs: vec![Role::Z, Role::Z],
-        likelihood: Likelihood::BernoulliLogits,
+        likelihood: bernoulli_logit(),
     };
     model("hierarchical", Graphs::Amortized { encoder, decoder: Some(decoder), flow: None })
 }

@@ -225,8 +225,7 @@ fn densities_at_the_edges_are_as_documented() {
 
 /// `E_q[ln p(x | z)] - KL(q || N(0, I))`; `loss` is `tr(W' W S) / (2 sigma^2)`.
 fn elbo(x: &[f32], w_loc: &[f32], log_scale: f32, loss: f32, q: &[&[f32]; 2]) -> f32 {
-    let likelihood = Likelihood::Gaussian { log_scale: &[log_scale] };
-    let log_likelihood = likelihood.log_prob(x, w_loc) - loss;
+    let log_likelihood = Likelihood::gaussian(&[log_scale]).log_prob(x, w_loc) - loss;
     ElboTerms { log_likelihood, kl: kl_to_standard(q[0], q[1]) }.elbo()
 }
 
@@ -279,7 +278,7 @@ fn a_gaussian_likelihood_equals_its_formula_in_f64() {
         let (x, mean) = (random.vector(X, -5.0, 5.0), random.vector(X, -5.0, 5.0));
         for scales in [1, 3, X] {
             let log_scale = random.vector(scales, -7.0, 3.0);
-            let value = Likelihood::Gaussian { log_scale: &log_scale }.log_prob(&x, &mean);
+            let value = Likelihood::gaussian(&log_scale).log_prob(&x, &mean);
             assert_sum(value, &gaussian_parts(&x, &mean, &log_scale), LIKELIHOOD);
         }
     }
@@ -295,11 +294,11 @@ fn a_bernoulli_likelihood_equals_its_formula_in_f64() {
         let fractions = random.vector(X, 0.0, 1.0);
         let events: Vec<f32> = fractions.iter().map(|x| x.round()).collect();
         for x in [&events, &fractions] {
-            let value = Likelihood::BernoulliLogit.log_prob(x, &logits);
+            let value = Likelihood::bernoulli_logit().log_prob(x, &logits);
             assert_sum(value, &logit_parts(x, &logits), LIKELIHOOD);
         }
         let p = random.vector(X, 1e-6, 0.999);
-        let value = Likelihood::Bernoulli.log_prob(&fractions, &p);
+        let value = Likelihood::bernoulli().log_prob(&fractions, &p);
         assert_sum(value, &bernoulli_parts(&fractions, &p), LIKELIHOOD);
     }
 }
@@ -307,7 +306,7 @@ fn a_bernoulli_likelihood_equals_its_formula_in_f64() {
 #[test]
 fn certain_events_cost_nothing_and_impossible_ones_everything() {
     for (likelihood, yes, no) in
-        [(Likelihood::Bernoulli, 1.0, 0.0), (Likelihood::BernoulliLogit, INF, -INF)]
+        [(Likelihood::bernoulli(), 1.0, 0.0), (Likelihood::bernoulli_logit(), INF, -INF)]
     {
         assert_eq!(likelihood.log_prob(&[1.0, 0.0], &[yes, no]), 0.0);
         assert_eq!(likelihood.log_prob(&[1.0], &[no]), -INF);
@@ -316,8 +315,8 @@ fn certain_events_cost_nothing_and_impossible_ones_everything() {
         assert!(likelihood.log_prob(&[0.0], &[f32::NAN]).is_nan());
         assert_eq!(likelihood.log_prob(&[], &[]), 0.0);
     }
-    assert!(Likelihood::Bernoulli.log_prob(&[1.0], &[-0.1]).is_nan());
-    assert!(Likelihood::Bernoulli.log_prob(&[0.0], &[1.1]).is_nan());
+    assert!(Likelihood::bernoulli().log_prob(&[1.0], &[-0.1]).is_nan());
+    assert!(Likelihood::bernoulli().log_prob(&[0.0], &[1.1]).is_nan());
 }
 
 #[test]
@@ -325,11 +324,11 @@ fn lengths_that_do_not_fit_give_nan() {
     let x = [0.0; 6];
     for scales in [0, 4, 5, 7, 12] {
         let log_scale = vec![0.0; scales];
-        let value = Likelihood::Gaussian { log_scale: &log_scale }.log_prob(&x, &x);
+        let value = Likelihood::gaussian(&log_scale).log_prob(&x, &x);
         assert!(value.is_nan(), "{scales} scales");
     }
-    assert!(Likelihood::Gaussian { log_scale: &[0.0] }.log_prob(&x, &x[1..]).is_nan());
-    assert!(Likelihood::Bernoulli.log_prob(&x, &x[1..]).is_nan());
+    assert!(Likelihood::gaussian(&[0.0]).log_prob(&x, &x[1..]).is_nan());
+    assert!(Likelihood::bernoulli().log_prob(&x, &x[1..]).is_nan());
 }
 
 #[test]
@@ -338,7 +337,7 @@ fn the_score_at_the_mean_is_the_likelihood_less_the_divergence() {
     let q = diag_normal(&mut random);
     let (x, x_mean) = (random.vector(X, -1.0, 1.0), random.vector(X, -1.0, 1.0));
     let log_scale = random.vector(3, -1.0, 1.0);
-    let terms = elbo_at_mean(&Likelihood::Gaussian { log_scale: &log_scale }, &x, &x_mean, &q);
+    let terms = elbo_at_mean(&Likelihood::gaussian(&log_scale), &x, &x_mean, &q);
     let kl = kl_f64_of(&q, &DiagNormal::standard());
     let mut parts = gaussian_parts(&x, &x_mean, &log_scale);
     assert_sum(terms.log_likelihood, &parts, LIKELIHOOD);

@@ -20,6 +20,7 @@
 //! No function here depends on the feature `fast-math`.
 
 mod diag_normal;
+mod gamma;
 mod kl;
 mod likelihood;
 mod spread;
@@ -27,5 +28,5 @@ pub(crate) mod sum;
 
 pub use diag_normal::{DiagNormal, entropy, log_prob, rsample, standard_log_prob};
 pub use kl::{kl_divergence, kl_to_standard};
-pub use likelihood::Likelihood;
+pub use likelihood::{Family, Likelihood, Parameter};
 pub use spread::{Spread, clamp, to_log_var};

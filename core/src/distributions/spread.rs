@@ -58,7 +58,7 @@ fn map(values: &mut [f32], f: impl Fn(f32) -> f32) {
 
 /// `ln(e^a + e^b)` for a finite `b`.
 #[inline]
-fn log_add_exp(a: f32, b: f32) -> f32 {
+pub(super) fn log_add_exp(a: f32, b: f32) -> f32 {
     let tail = log1p(exp_exact(-(a - b).abs()));
     if a > b { a + tail } else { b + tail }
 }

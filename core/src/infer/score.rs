@@ -34,7 +34,7 @@ impl ElboTerms {
 /// use elbow_core::distributions::{DiagNormal, Likelihood};
 /// use elbow_core::infer::elbo_at_mean;
 /// let q = DiagNormal { loc: [1.0], log_var: [0.0] };
-/// let likelihood = Likelihood::Gaussian { log_scale: &[0.0] };
+/// let likelihood = Likelihood::gaussian(&[0.0]);
 /// let terms = elbo_at_mean(&likelihood, &[0.3, 0.1], &[0.3, 0.1], &q);
 /// assert_eq!(terms.kl, 0.5);
 /// assert!((terms.elbo() - -2.337877).abs() < 1e-6);

@@ -2,7 +2,6 @@
 
 use super::calls::{Calls, Names, uses_arena};
 use super::flow;
-use super::pack::log_scale;
 use super::parameters::{Parameters, Shared};
 use super::rust::{
     array, float, hexadecimal, identifier, imports, kernel_imports, signature, trace_import,
@@ -12,7 +11,8 @@ use super::{Trace, mismatch};
 use crate::Result;
 use crate::lower::Port;
 use crate::manifest::Window;
-use crate::model::{Decoder, Encoder, Flow, Latent, Likelihood, Model};
+use crate::model::{Decoder, Encoder, Flow, Latent, Likelihood, Model, ParameterSource, Role};
+use elbow_core::distributions::Parameter;
 
 /// The graphs of a model with roles: an encoder, a flow, or both.
 #[derive(Clone, Copy)]
@@ -53,9 +53,13 @@ pub(super) fn check(parts: Parts<'_>) -> Result<()> {
     let latents: Vec<usize> = encoder.latents.iter().map(|latent| latent.len).collect();
     let (inputs, outputs) = (lens(&decoder.plan.inputs), lens(&decoder.plan.outputs));
     let observed = encoder.plan.inputs[0].len();
-    if inputs.get(..latents.len()) != Some(&latents) || outputs != [observed] {
+    let of_likelihood = decoder.likelihood.outputs().map(|(_, index)| index);
+    if inputs.get(..latents.len()) != Some(&latents)
+        || outputs.first() != Some(&observed)
+        || !(1..outputs.len()).eq(of_likelihood)
+    {
         return Err(mismatch(format!(
-            "the decoder leads from {inputs:?} values to {outputs:?}, expected {latents:?} to [{observed}]"
+            "the decoder leads from {inputs:?} values to {outputs:?}, expected {latents:?} to [{observed}] and the parameters of the likelihood that are outputs"
         )));
     }
     Ok(())
@@ -81,7 +85,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         let trace = if encoder.is_none() { trace } else { Trace::Off };
         flow::functions(flow, &shared, prefix, take(flow.plan.weights.len()), trace)
     });
-    let scales = take(decoder.map_or(0, |decoder| log_scale(&decoder.likelihood).len()));
+    let fixed = take(decoder.map_or(0, |decoder| decoder.likelihood.weights().count()));
     let calls = [
         encode.as_ref().map(|encode| &encode.calls),
         decode.as_ref().map(|decode| &decode.calls),
@@ -102,6 +106,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         &constants,
         super::pack::arena(&model.graphs),
         &states(encoder),
+        decode.as_ref().map_or(&[], |decode| &decode.kept),
         trace,
         traced.map_or(0, |plan| plan.steps.len()),
         encoder.is_some(),
@@ -112,7 +117,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     }
     text += &decode.as_ref().map_or_else(String::new, |decode| decode.function());
     if let (Some(decode), Some(decoder)) = (scored, decoder) {
-        text += &decode.score_function(&decoder.likelihood, scales);
+        text += &decode.score_function(&decoder.likelihood, fixed);
     }
     text += &flow_functions.as_ref().map_or_else(String::new, |flow| flow.text.clone());
     text + &calls.iter().flatten().map(|calls| calls.shapes.as_str()).collect::<String>()
@@ -227,6 +232,7 @@ fn all_imports(parts: Parts<'_>, scored: bool) -> String {
     let log_prob = parts.flow.is_some_and(flow::has_log_prob);
     let distributions = with(&[
         ("DiagNormal", encodes),
+        ("Family", scored),
         ("Likelihood", scored),
         ("Spread", encodes),
         ("standard_log_prob", log_prob),
@@ -431,6 +437,8 @@ fn refuse_non_finite(values: &str, before: usize, error: &str) -> String {
 /// `decode` and `score` in the making.
 struct Decode {
     parameters: Parameters,
+    /// Outputs besides the mean: fields of the workspace, and their lengths.
+    kept: Vec<(&'static str, usize)>,
     uses_arena: bool,
     calls: Calls,
 }
@@ -440,20 +448,30 @@ impl Decode {
         let names = numbered("z", encoder.latents.len());
         let own: Vec<(String, String)> = names.into_iter().zip(latent_lens(encoder)).collect();
         let parameters = shared.parameters(&decoder.plan, &decoder.inputs, &own);
+        let outputs = decoder.likelihood.outputs();
+        let kept: Vec<(&str, usize)> = outputs
+            .map(|(parameter, at)| (field(parameter), decoder.plan.outputs[at].len()))
+            .collect();
+        let all = |mean: &str, borrow: &str| -> Vec<String> {
+            let kept = kept.iter().map(|(name, _)| format!("{borrow}ws.{name}"));
+            [mean.to_string()].into_iter().chain(kept).collect()
+        };
         let names = Names {
             inputs: parameters.inputs.clone(),
-            read: vec!["&x_mean[..]".into()],
-            written: vec!["x_mean".into()],
+            read: all("&x_mean[..]", "&"),
+            written: all("x_mean", "&mut "),
             constants: "DECODER",
             weights,
             trace: Trace::Off,
         };
         let calls = Calls::of(&decoder.plan, &names);
-        Self { parameters, uses_arena: uses_arena(&decoder.plan), calls }
+        let uses_arena = uses_arena(&decoder.plan);
+        Self { parameters, kept, uses_arena, calls }
     }
 
     fn function(&self) -> String {
-        let parameters: Vec<String> = ["pack: &Pack".into(), workspace_parameter(self.uses_arena)]
+        let used = self.uses_arena || !self.kept.is_empty();
+        let parameters: Vec<String> = ["pack: &Pack".into(), workspace_parameter(used)]
             .into_iter()
             .chain(self.parameters.typed.iter().cloned())
             .chain(["x_mean: &mut [f32; OBSERVED]".into()])
@@ -465,13 +483,14 @@ impl Decode {
         format!(
             "
 /// What the decoder answers to {latents}, in `x_mean`: the mean of the likelihood, or its logits.
-{}///
+{}{}///
 /// # Errors
 ///
 /// The weights are not this model's, or {input} is not finite; `x_mean` is then left as it was.
 {}{}{}    Ok(())
 }}
 ",
+            self.documented_outputs(),
             self.parameters.documented(),
             signature("decode", &parameters, "Result<(), DecodeError>"),
             checks("DecodeError", &self.parameters.checked()),
@@ -479,7 +498,7 @@ impl Decode {
         )
     }
 
-    fn score_function(&self, likelihood: &Likelihood, log_scale_start: usize) -> String {
+    fn score_function(&self, likelihood: &Likelihood, start: usize) -> String {
         let conditions = &self.parameters.typed[1..];
         let names: String =
             self.parameters.names[1..].iter().map(|name| format!("{name}, ")).collect();
@@ -489,19 +508,7 @@ impl Decode {
                 .chain(conditions.iter().cloned())
                 .chain(["q: &DiagNormal<LATENT>".into(), "x_mean: &mut [f32; OBSERVED]".into()])
                 .collect();
-        let likelihood = match likelihood {
-            Likelihood::Gaussian { log_scale } => format!(
-                "    let log_scale = pack.f32({log_scale_start}, {});
-    let likelihood = Likelihood::Gaussian {{ log_scale }};",
-                log_scale.len()
-            ),
-            Likelihood::BernoulliLogits => {
-                "    let likelihood = Likelihood::BernoulliLogit;".into()
-            }
-            Likelihood::BernoulliProbabilities => {
-                "    let likelihood = Likelihood::Bernoulli;".into()
-            }
-        };
+        let (family, values) = (likelihood.family, self.likelihood_parameters(likelihood, start));
         format!(
             "
 /// `ln p(x | z = q.loc)` and `KL(q || N(0, I))`, in nats; `x_mean` becomes what `q.loc` decodes to.
@@ -512,7 +519,9 @@ impl Decode {
 ///
 /// As for `decode`, of `q.loc`.
 {}    decode(pack, ws, &q.loc, {names}x_mean)?;
-{likelihood}
+    let family = Family::{family:?};
+    let parameters: [&[f32]; 2] = [{values}];
+    let likelihood = Likelihood {{ family, parameters }};
     Ok(elbo_at_mean(&likelihood, x, x_mean, q))
 }}
 ",
@@ -520,4 +529,31 @@ impl Decode {
             signature("score", &parameters, "Result<ElboTerms, DecodeError>"),
         )
     }
+    /// Lines on the outputs besides the mean.
+    fn documented_outputs(&self) -> String {
+        let kept = self.kept.iter().map(|(name, _)| format!("`ws.{name}`"));
+        match kept.collect::<Vec<_>>().join(" and ") {
+            names if names.is_empty() => String::new(),
+            names => filled(&format!("The likelihood's further parameters become {names}.")),
+        }
+    }
+
+    /// The likelihood's parameters in the body of `score`; fixed ones start at `start` in the pack.
+    fn likelihood_parameters(&self, likelihood: &Likelihood, mut start: usize) -> String {
+        let names = likelihood.family.parameters();
+        let given = names.iter().zip(&likelihood.parameters).map(|(name, source)| match source {
+            ParameterSource::Fixed(values) => {
+                start += values.len();
+                format!("pack.f32({}, {})", start - values.len(), values.len())
+            }
+            ParameterSource::Output(_) => format!("&ws.{}", field(*name)),
+        });
+        let absent = std::iter::repeat("&[]".to_string());
+        given.chain(absent).take(2).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The field of the workspace that keeps a parameter of the likelihood.
+fn field(parameter: Parameter) -> &'static str {
+    Role::of_parameter(parameter).name()
 }

@@ -44,7 +44,7 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
     text += &imports("elbow_core::infer::encoder", errors);
     text += &kernel_imports(&calls.items);
     text += "use elbow_core::pack::Pack;\n\n";
-    text += &workspace(&constants, plan.arena, &[], trace, plan.steps.len(), false);
+    text += &workspace(&constants, plan.arena, &[], &[], trace, plan.steps.len(), false);
     text += &run_function(plan, &calls.body, trace);
     text + &calls.shapes
 }

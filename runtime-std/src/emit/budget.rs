@@ -37,7 +37,7 @@ pub struct FlashBytes {
 /// RAM of a compiled model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RamBytes {
-    /// The generated `Workspace`: arena, counters and state.
+    /// The generated `Workspace`: arena, counters, state, and what the decoder gives besides the mean.
     pub workspace: usize,
     /// Stack; known once a target image is built.
     pub stack: Option<usize>,
@@ -78,7 +78,10 @@ impl Budget {
             macs: plans.iter().map(|(_, plan)| plan.macs()).sum(),
             flash_bytes: FlashBytes { code: None, weights: pack_len },
             ram_bytes: RamBytes {
-                workspace: arena_bytes + clamp_bytes(model) + state_bytes(model),
+                workspace: arena_bytes
+                    + clamp_bytes(model)
+                    + state_bytes(model)
+                    + parameter_bytes(model),
                 stack: None,
             },
             arena_bytes,
@@ -101,4 +104,10 @@ fn state_bytes(model: &Model) -> usize {
     let Graphs::Amortized { encoder, .. } = &model.graphs else { return 0 };
     let states = encoder.state_pairs().into_iter().map(|(input, _)| &encoder.plan.inputs[input]);
     states.map(|port| 2 * size_of::<f32>() * port.len()).sum()
+}
+
+/// The outputs of the decoder besides the mean.
+fn parameter_bytes(model: &Model) -> usize {
+    let Graphs::Amortized { decoder: Some(decoder), .. } = &model.graphs else { return 0 };
+    decoder.plan.outputs.iter().skip(1).map(|port| size_of::<f32>() * port.len()).sum()
 }

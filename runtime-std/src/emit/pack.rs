@@ -2,7 +2,7 @@
 
 use super::parameters::with_roles;
 use crate::lower::Plan;
-use crate::model::{Graphs, Latent, Likelihood, Model, Role};
+use crate::model::{Graphs, Latent, Likelihood, Model, ParameterSource, Role};
 use crate::{Error, Result};
 use elbow_core::pack::{FORMAT_VERSION, header};
 use sha2::{Digest, Sha256};
@@ -25,14 +25,6 @@ pub(super) fn arena(graphs: &Graphs) -> usize {
     plans(graphs).iter().map(|(_, plan)| plan.arena).max().unwrap_or(0)
 }
 
-/// Scales of a fixed Gaussian likelihood: they are learned, and so belong to the weights.
-pub(super) fn log_scale(likelihood: &Likelihood) -> &[f32] {
-    match likelihood {
-        Likelihood::Gaussian { log_scale } => log_scale,
-        Likelihood::BernoulliLogits | Likelihood::BernoulliProbabilities => &[],
-    }
-}
-
 /// The first eight bytes of the SHA-256 of everything that generated code takes for granted of the
 /// weights: the structure of the plans, the roles, the normalization of the window, and the version
 /// of the format. Names do not count, and neither does the threshold.
@@ -46,15 +38,21 @@ pub(super) fn fingerprint(model: &Model) -> u64 {
         for Latent { head, eps, clamp, .. } in &encoder.latents {
             text += &format!("{head:?} eps {eps:?} clamp {clamp:?}\n");
         }
-        text += &decoder.as_ref().map_or_else(String::new, |decoder| match &decoder.likelihood {
-            Likelihood::Gaussian { log_scale } => format!("gaussian {}\n", log_scale.len()),
-            Likelihood::BernoulliLogits => "bernoulli logits\n".into(),
-            Likelihood::BernoulliProbabilities => "bernoulli probabilities\n".into(),
-        });
+        text +=
+            &decoder.as_ref().map_or_else(String::new, |decoder| likelihood(&decoder.likelihood));
     }
     text += &further(graphs);
     let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(text).into();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The family of a likelihood, and where its parameters are.
+fn likelihood(likelihood: &Likelihood) -> String {
+    let sources = likelihood.parameters.iter().map(|source| match source {
+        ParameterSource::Fixed(values) => format!(" fixed {}", values.len()),
+        ParameterSource::Output(index) => format!(" output {index}"),
+    });
+    format!("likelihood {:?}{}\n", likelihood.family, sources.collect::<String>())
 }
 
 /// Roles that only some models have: of inputs besides observation and latent, and of a flow.
@@ -73,7 +71,7 @@ fn further(graphs: &Graphs) -> String {
     text
 }
 
-/// The packed weights of all plans, and those of the likelihood behind them.
+/// The packed weights of all plans, and the fixed parameters of the likelihood behind them.
 ///
 /// # Errors
 ///
@@ -81,10 +79,11 @@ fn further(graphs: &Graphs) -> String {
 pub(super) fn bytes(graphs: &Graphs, fingerprint: u64) -> Result<Vec<u8>> {
     let plans = plans(graphs);
     let likelihood = match graphs {
-        Graphs::Amortized { decoder: Some(decoder), .. } => log_scale(&decoder.likelihood),
-        _ => &[],
+        Graphs::Amortized { decoder: Some(decoder), .. } => Some(&decoder.likelihood),
+        _ => None,
     };
-    let floats = plans.iter().flat_map(|(_, plan)| &plan.weights).chain(likelihood);
+    let parameters = likelihood.into_iter().flat_map(Likelihood::weights);
+    let floats = plans.iter().flat_map(|(_, plan)| &plan.weights).chain(parameters);
     let payload: Vec<u8> = floats.flat_map(|value| value.to_le_bytes()).collect();
     if u32::try_from(payload.len()).is_err() {
         let bytes = payload.len();

@@ -119,12 +119,13 @@ pub(super) fn signature(name: &str, parameters: &[String], result: &str) -> Stri
     format!("pub fn {name}(\n{parameters}) -> {result} {{\n")
 }
 
-/// What every generated module has: constants and workspace. A state has a description and a length;
-/// `trace` is kept of so many `steps`.
+/// What every generated module has: constants and workspace. A state has a description and a length,
+/// a parameter of the likelihood a name and a length; `trace` is kept of so many `steps`.
 pub(super) fn workspace(
     constants: &[(&str, String, String)],
     arena: usize,
     states: &[(String, usize)],
+    parameters: &[(&str, usize)],
     trace: Trace,
     steps: usize,
     clamps: bool,
@@ -146,6 +147,18 @@ pub(super) fn workspace(
         )
     });
     let (kept, no_trace) = trace_fields(trace, steps);
+    let given: String = parameters
+        .iter()
+        .map(|(name, len)| {
+            format!(
+                "    /// The likelihood's parameter, as `decode` last gave it.\n    pub {name}: [f32; {len}],\n"
+            )
+        })
+        .collect();
+    let not_given: String = parameters
+        .iter()
+        .map(|(name, len)| format!("            {name}: [0.0; {len}],\n"))
+        .collect();
     let (hits, no_hits) = match clamps {
         true => (
             "    /// Log-variances that the last `encode` clamped.\n    pub clamp_hits: u32,\n",
@@ -153,19 +166,20 @@ pub(super) fn workspace(
         ),
         false => ("", ""),
     };
+    let plain = !trace.is_on() && parameters.is_empty();
     let new = match states {
-        [] if !trace.is_on() && clamps => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
+        [] if plain && clamps => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
         Self { arena, clamp_hits }
 "
         .to_string(),
-        [] if !trace.is_on() => "        let arena = [0.0; ARENA];
+        [] if plain => "        let arena = [0.0; ARENA];
         Self { arena }
 "
         .to_string(),
         _ => format!(
             "        Self {{
             arena: [0.0; ARENA], // as everything
-{no_hits}{no_trace}{}        }}
+{no_hits}{no_trace}{not_given}{}        }}
 ",
             each(&|at, _, len| format!(
                 "            state_{at}: [0.0; {len}],\n            next_{at}: [0.0; {len}],\n"
@@ -197,7 +211,7 @@ pub const ARENA: usize = {arena};
 pub struct Workspace {{
     /// Intermediate values.
     pub arena: [f32; ARENA],
-{hits}{kept}{fields}}}
+{hits}{kept}{given}{fields}}}
 
 impl Workspace {{
     /// Zeros.

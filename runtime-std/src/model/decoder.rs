@@ -2,7 +2,8 @@
 
 use super::{Decoder, Encoder, Likelihood, Role, Source};
 use crate::error::Result;
-use crate::manifest::{DecoderTable, Family, LikelihoodTable, Manifest, MeanIs, Parameter, Window};
+use crate::lower::Port;
+use crate::manifest::{DecoderTable, Manifest, Parameter, TensorRef};
 
 /// Checks that the decoder takes the encoder's latents and answers its observation, and lowers it.
 pub(super) fn build(
@@ -20,7 +21,19 @@ pub(super) fn build(
     }
     source.declare(&manifest.input)?;
     let mean = source.output("decoder.mean", &table.mean)?;
-    let (plan, inputs) = source.lower_from("decoder", &positions, &[mean])?;
+    let mut outputs = vec![mean];
+    for (key, given) in table.likelihood.parameters() {
+        let Parameter::Output(name) = given else { continue };
+        let key = format!("decoder.likelihood.{key}");
+        let output = source.output(&key, &TensorRef::Name(name.clone()))?;
+        if outputs.contains(&output) {
+            return Err(source.fault(format!(
+                "{key}: output {name:?} is the mean or another parameter already; give each an output of its own"
+            )));
+        }
+        outputs.push(output);
+    }
+    let (plan, inputs) = source.lower_from("decoder", &positions, &outputs)?;
     let means = encoder.plan.outputs.iter().step_by(2);
     for (z, loc) in plan.inputs.iter().zip(means.take(encoder.latents.len())) {
         if z.len() != loc.len() {
@@ -51,40 +64,13 @@ pub(super) fn build(
             x.len()
         )));
     }
+    let lens: Vec<usize> = plan.outputs[1..].iter().map(Port::len).collect();
     let window = manifest.window.as_ref();
-    let likelihood = likelihood(&table.likelihood, &x_mean.shape, window)
+    let likelihood = Likelihood::of_table(&table.likelihood, &x_mean.shape, window, &lens)
         .map_err(|what| source.fault(format!("decoder.likelihood: {what}")))?;
     source.output_roles[mean] = Some(Role::XMean);
+    for (parameter, output) in likelihood.outputs() {
+        source.output_roles[outputs[output]] = Some(Role::of_parameter(parameter));
+    }
     Ok((Decoder { plan, inputs, likelihood }, source))
-}
-
-/// The manifest has been checked: families that are not run yet do not come here.
-fn likelihood(
-    table: &LikelihoodTable,
-    shape: &[usize],
-    window: Option<&Window>,
-) -> std::result::Result<Likelihood, String> {
-    if table.family == Family::Bernoulli {
-        return Ok(match table.mean_is {
-            MeanIs::Logit => Likelihood::BernoulliLogits,
-            _ => Likelihood::BernoulliProbabilities,
-        });
-    }
-    let log_scale = match &table.log_sigma {
-        Some(Parameter::Number(value)) => vec![*value],
-        Some(Parameter::List(list)) => list.clone(),
-        Some(Parameter::Output(_)) | None => {
-            return Err("log_sigma must be a number or a list".into());
-        }
-    };
-    let all: usize = shape.iter().product();
-    let leading = shape.get(1).copied().unwrap_or(all);
-    let channels = window.map_or(leading, |window| window.channels);
-    if ![1, leading, channels, all].contains(&log_scale.len()) {
-        return Err(format!(
-            "log_sigma has {} values, expected 1, one per channel ({channels}) or one per value ({all})",
-            log_scale.len()
-        ));
-    }
-    Ok(Likelihood::Gaussian { log_scale })
 }

@@ -151,8 +151,8 @@ impl<'d> LogLikelihood<'d> {
     fn at(&mut self, row: usize, z: &[f32]) -> Result<f64> {
         let conditions = self.conditions.iter().map(|rows| rows.row(row));
         let inputs: Vec<&[f32]> = [z].into_iter().chain(conditions).collect();
-        let x_mean = self.twin.run(&inputs)?.into_iter().next().unwrap_or_default();
-        Ok(log_likelihood(&self.decoder.likelihood, self.x.row(row), &x_mean).into())
+        let outputs = self.twin.run(&inputs)?;
+        Ok(log_likelihood(&self.decoder.likelihood, self.x.row(row), &outputs).into())
     }
 }
 

@@ -204,9 +204,19 @@ fn of_decoder() -> Vec<Case> {
         ),
         ("absent decoder output", decoder("x_logit", "x_mean"), &["decoder.mean", "[\"x_logit\"]"]),
         (
-            "family of a later version",
+            "rates that are logits",
             decoder("bernoulli", "poisson"),
-            &["poisson", "later version"],
+            &["mean_is", "poisson expects", "\"rate\" or \"log_rate\""],
+        ),
+        (
+            "scale of another family",
+            decoder("\"bernoulli\", mean_is = \"logit\"", "\"laplace\", log_sigma = 0"),
+            &["log_sigma: laplace has no such parameter", "log_scale: laplace needs it"],
+        ),
+        (
+            "no degrees of freedom",
+            decoder("\"bernoulli\", mean_is = \"logit\"", "\"student_t\", log_scale = 0, df = [0]"),
+            &["likelihood.df", "found 0", "above 0"],
         ),
         ("family that does not exist", decoder("bernoulli", "cauchy"), &["cauchy", "gaussian"]),
         ("gaussian without noise", gaussian(""), &["log_sigma", "gaussian needs it"]),
@@ -215,7 +225,16 @@ fn of_decoder() -> Vec<Case> {
             gaussian(", log_sigma = [0, 0, 0]"),
             &["log_sigma has 3 values"],
         ),
-        ("noise by the decoder", gaussian(", log_sigma = \"s\""), &["later version"]),
+        (
+            "noise by no output",
+            gaussian(", log_sigma = \"s\""),
+            &["decoder.likelihood.log_sigma", "no tensor \"s\"", "[\"x_logit\"]"],
+        ),
+        (
+            "noise by the mean",
+            gaussian(", log_sigma = \"x_logit\""),
+            &["log_sigma", "is the mean", "an output of its own"],
+        ),
         ("infinite noise", gaussian(", log_sigma = inf"), &["finite"]),
         (
             "gaussian logits",

@@ -2,7 +2,7 @@
 //!
 //! Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
 
-use elbow_core::distributions::{DiagNormal, Likelihood, Spread};
+use elbow_core::distributions::{DiagNormal, Family, Likelihood, Spread};
 use elbow_core::infer::encoder::{DecodeError, EncodeError, first_non_finite, to_posterior};
 use elbow_core::infer::{ElboTerms, elbo_at_mean};
 use elbow_core::kernels::{self, Unary};
@@ -16,7 +16,7 @@ pub const OBSERVED: usize = 4;
 /// Latents.
 pub const LATENT: usize = 2;
 /// Of the plans that read the weights.
-pub const FINGERPRINT: u64 = 0xf2b4_f875_b677_9c73;
+pub const FINGERPRINT: u64 = 0xe45a_5480_5720_5d47;
 /// Floats of the weights.
 pub const WEIGHTS: usize = 75;
 /// Channels of a reading.
@@ -143,7 +143,8 @@ pub fn score(
     x_mean: &mut [f32; OBSERVED],
 ) -> Result<ElboTerms, DecodeError> {
     decode(pack, ws, &q.loc, x_mean)?;
-    let log_scale = pack.f32(74, 1);
-    let likelihood = Likelihood::Gaussian { log_scale };
+    let family = Family::Gaussian;
+    let parameters: [&[f32]; 2] = [pack.f32(74, 1), &[]];
+    let likelihood = Likelihood { family, parameters };
     Ok(elbo_at_mean(&likelihood, x, x_mean, q))
 }

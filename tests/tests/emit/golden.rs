@@ -5,11 +5,11 @@
 
 use elbow::emit::{emit, identifier};
 use elbow::lower::{Kernel, Plan};
-use elbow::model::{Graphs, Likelihood};
+use elbow::model::Graphs;
 use elbow_core::kernels::Unary;
 use elbow_core::pack::{HEADER_LEN, header};
 use elbow_tests::fixtures::path;
-use elbow_tests::models::tiny;
+use elbow_tests::models::{bernoulli, bernoulli_logit, gaussian, tiny};
 
 fn compare(name: &str, found: &[u8]) {
     let file = path("tests/golden/tiny").join(name);
@@ -27,7 +27,7 @@ fn compare(name: &str, found: &[u8]) {
 
 #[test]
 fn a_small_model_is_emitted_as_it_was_accepted() {
-    let model = tiny(Some(Likelihood::Gaussian { log_scale: vec![-0.5] }));
+    let model = tiny(Some(gaussian(&[-0.5])));
     let artifact = emit(&model).expect("it can be emitted");
     let Graphs::Amortized { encoder, decoder: Some(decoder), .. } = &model.graphs else {
         panic!("it has both");
@@ -41,7 +41,7 @@ fn a_small_model_is_emitted_as_it_was_accepted() {
 
 #[test]
 fn a_pack_holds_the_weights_of_both_plans_and_the_scales() {
-    let model = tiny(Some(Likelihood::Gaussian { log_scale: vec![-0.5, 0.25] }));
+    let model = tiny(Some(gaussian(&[-0.5, 0.25])));
     let artifact = emit(&model).expect("it can be emitted");
     let Graphs::Amortized { encoder, decoder: Some(decoder), .. } = &model.graphs else {
         panic!("it has both");
@@ -75,15 +75,9 @@ fn names_do_not_enter_the_fingerprint_and_structure_does() {
 #[test]
 fn new_weights_keep_the_fingerprint_and_other_roles_change_it() {
     let fingerprint = |likelihood| emit(&tiny(likelihood)).expect("emitted").budget.fingerprint;
-    let gaussian = |log_scale: &[f32]| Some(Likelihood::Gaussian { log_scale: log_scale.into() });
-    assert_eq!(fingerprint(gaussian(&[1.0])), fingerprint(gaussian(&[2.0])));
-    let roles = [
-        None,
-        gaussian(&[1.0]),
-        gaussian(&[1.0, 2.0]),
-        Some(Likelihood::BernoulliLogits),
-        Some(Likelihood::BernoulliProbabilities),
-    ];
+    let of = |log_scale: &[f32]| Some(gaussian(log_scale));
+    assert_eq!(fingerprint(of(&[1.0])), fingerprint(of(&[2.0])));
+    let roles = [None, of(&[1.0]), of(&[1.0, 2.0]), Some(bernoulli_logit()), Some(bernoulli())];
     let mut fingerprints: Vec<String> = roles.into_iter().map(fingerprint).collect();
     fingerprints.sort();
     fingerprints.dedup();
@@ -113,7 +107,7 @@ fn names_become_identifiers() {
 
 #[test]
 fn a_decoder_that_does_not_fit_is_refused() {
-    let mut model = tiny(Some(Likelihood::BernoulliLogits));
+    let mut model = tiny(Some(bernoulli_logit()));
     if let Graphs::Amortized { decoder: Some(decoder), .. } = &mut model.graphs {
         decoder.plan.outputs[0].shape = vec![1, 5];
     }

@@ -1,0 +1,185 @@
+//! Families of counts.
+
+use super::events::logistic;
+use super::{Parameter, Terms};
+use crate::distributions::diag_normal::LN_2_PI;
+use crate::distributions::gamma::{log_excess, stirling, stirling_slope};
+use crate::distributions::spread::log_add_exp;
+use crate::math::{clamp, exp_exact, ln, log1p, min, softplus};
+
+/// Bounds of `ln theta`.
+const LOG_THETA: f32 = 60.0;
+/// A rate that leaves room for sums and products of finite numbers; greater ones count by their logarithm.
+const LARGE: f32 = 1e35;
+
+/// What the decoder gave: a rate, or its logarithm.
+#[derive(Clone, Copy)]
+struct Rate<const LOG: bool>(f32);
+
+impl<const LOG: bool> Rate<LOG> {
+    /// The rate; NaN below 0.
+    #[inline]
+    fn value(self) -> f32 {
+        match LOG {
+            true => exp_exact(self.0),
+            false if self.0 < 0.0 => f32::NAN,
+            false => self.0,
+        }
+    }
+
+    #[inline]
+    fn ln(self) -> f32 {
+        if LOG { self.0 } else { ln(self.0) }
+    }
+}
+
+pub(super) struct Poisson<const LOG: bool>;
+
+impl<const LOG: bool> Terms for Poisson<LOG> {
+    #[inline]
+    fn of(_: [f32; 2]) -> Self {
+        Self
+    }
+
+    /// With `d = (mean - x) / x`: `-ln(2 pi x) / 2 - S(x) - x (d - ln(1 + d))`.
+    #[inline]
+    fn log_prob(&self, x: f32, mean: f32) -> f32 {
+        let mean = Rate::<LOG>(mean);
+        if x == 0.0 {
+            return -mean.value();
+        }
+        let ln_x = ln(x);
+        let d = (mean.value() - x) / x;
+        let distance = x * log_excess(d, || mean.ln() - ln_x);
+        -0.5 * (LN_2_PI + ln_x) - stirling(x) - distance
+    }
+
+    #[inline]
+    fn score(&self, x: f32, mean: f32, _: Parameter) -> f32 {
+        let mean = Rate::<LOG>(mean).value();
+        match LOG {
+            _ if x < 0.0 => f32::NAN,
+            true => x - mean,
+            false if x == 0.0 && mean >= 0.0 => -1.0,
+            false => (x - mean) / mean,
+        }
+    }
+}
+
+pub(super) struct NegativeBinomial<const LOG: bool> {
+    log_theta: f32,
+    theta: f32,
+    /// `S(theta)`
+    stirling: f32,
+}
+
+/// How a rate compares with `theta`.
+struct Compared {
+    /// At most [`LARGE`].
+    mean: f32,
+    /// `theta / (theta + mean)`
+    share: f32,
+    /// `ln(1 + mean / theta)`
+    log: f32,
+}
+
+impl<const LOG: bool> Terms for NegativeBinomial<LOG> {
+    #[inline]
+    fn of([log_theta, _]: [f32; 2]) -> Self {
+        let log_theta = clamp(log_theta, -LOG_THETA, LOG_THETA);
+        let theta = exp_exact(log_theta);
+        Self { log_theta, theta, stirling: stirling(theta) }
+    }
+
+    /// With `d = (x - mean) / (theta + mean)`, `e = (mean - x) theta / ((theta + mean) x)` and
+    /// `D(d) = d - ln(1 + d)`:
+    /// `-ln(2 pi x (1 + x / theta)) / 2 + S(theta + x) - S(theta) - S(x) - theta D(d) - x D(e)`.
+    #[inline]
+    fn log_prob(&self, x: f32, mean: f32) -> f32 {
+        let compared = self.compared(mean);
+        if x == 0.0 {
+            return -self.theta * compared.log;
+        }
+        let (ln_x, log) = (ln(x), log1p(x / self.theta));
+        let e = (compared.mean - x) * compared.share / x;
+        let of_mean = || Rate::<LOG>(mean).ln() - ln_x + (log - compared.log);
+        let distance = self.distance(x, &compared) + x * log_excess(e, of_mean);
+        let gamma = stirling(self.theta + x) - self.stirling - stirling(x);
+        gamma - 0.5 * (LN_2_PI + ln_x + log) - distance
+    }
+
+    #[inline]
+    fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
+        let compared = self.compared(mean);
+        let pull = (x - compared.mean) * compared.share;
+        match wrt {
+            _ if x < 0.0 => f32::NAN,
+            Parameter::Mean if LOG => pull,
+            Parameter::Mean if x == 0.0 => -compared.share,
+            Parameter::Mean => pull / compared.mean,
+            _ => {
+                let sum = self.theta + x;
+                let gamma = stirling_slope(sum) - stirling_slope(self.theta);
+                0.5 * x / sum + self.theta * gamma - self.distance(x, &compared)
+            }
+        }
+    }
+}
+
+impl<const LOG: bool> NegativeBinomial<LOG> {
+    #[inline]
+    fn compared(&self, mean: f32) -> Compared {
+        let (theta, rate) = (self.theta, Rate::<LOG>(mean));
+        let (mean, ratio) = (min(rate.value(), LARGE), rate.value() / theta);
+        let log = if ratio.is_finite() { log1p(ratio) } else { rate.ln() - self.log_theta };
+        Compared { mean, share: theta / (theta + mean), log }
+    }
+
+    /// `theta (d - ln(1 + d))` with `d = (x - mean) / (theta + mean)`.
+    #[inline]
+    fn distance(&self, x: f32, compared: &Compared) -> f32 {
+        let d = (x - compared.mean) / (self.theta + compared.mean);
+        self.theta * log_excess(d, || log1p(x / self.theta) - compared.log)
+    }
+}
+
+pub(super) struct ZeroInflated<const LOG: bool> {
+    counts: NegativeBinomial<LOG>,
+    logit: f32,
+}
+
+impl<const LOG: bool> Terms for ZeroInflated<LOG> {
+    #[inline]
+    fn of([log_theta, logit]: [f32; 2]) -> Self {
+        Self { counts: NegativeBinomial::of([log_theta, 0.0]), logit }
+    }
+
+    #[inline]
+    fn log_prob(&self, x: f32, mean: f32) -> f32 {
+        let (counts, logit) = (self.counts.log_prob(x, mean), self.logit);
+        if x != 0.0 {
+            counts - softplus(logit)
+        } else if logit < 0.0 {
+            log_add_exp(counts, logit) - softplus(logit)
+        } else {
+            softplus(counts - logit) - softplus(-logit)
+        }
+    }
+
+    #[inline]
+    fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
+        let logit = self.logit;
+        if x != 0.0 {
+            return match wrt {
+                Parameter::DropoutLogit if x > 0.0 => -logistic(logit),
+                _ => self.counts.score(x, mean, wrt),
+            };
+        }
+        // The probability that a zero was counted.
+        let counted = logistic(self.counts.log_prob(x, mean) - logit);
+        match wrt {
+            Parameter::DropoutLogit => logistic(-logit) - counted,
+            _ => counted * self.counts.score(x, mean, wrt),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Runs of values that have their parameters in common.
+
+use super::Likelihood;
+use crate::pieces::pieces;
+use core::iter::repeat_n;
+
+/// Stands for a parameter that the family does not have.
+const ABSENT: &[f32] = &[0.0];
+
+/// How parameters spread over values.
+pub(super) struct Runs<'a> {
+    parameters: [&'a [f32]; 2],
+    /// Values of a run.
+    pub(super) len: usize,
+    /// Runs that one value of each parameter stands for.
+    pub(super) each: [usize; 2],
+}
+
+impl<'a> Runs<'a> {
+    /// None where the lengths of the parameters do not fit `values` values, or each other.
+    #[inline]
+    pub(super) fn of(likelihood: &Likelihood<'a>, values: usize) -> Option<Self> {
+        let [a, b] = likelihood.parameters;
+        let parameters = match likelihood.family.parameters().len() {
+            0 => [ABSENT; 2],
+            1 => [a, ABSENT],
+            _ => [a, b],
+        };
+        let lens = parameters.map(<[f32]>::len);
+        let [first, second] = lens;
+        let runs = first.max(second);
+        let len = values.checked_div(runs)?;
+        let each = [runs.checked_div(first)?, runs.checked_div(second)?];
+        let [of_first, of_second] = each;
+        let fits = len * runs == values && of_first * first == runs && of_second * second == runs;
+        fits.then_some(Self { parameters, len, each })
+    }
+
+    /// The runs in order: parameters, observations and means.
+    #[inline]
+    pub(super) fn of_values<'x>(
+        &self,
+        x: &'x [f32],
+        mean: &'x [f32],
+    ) -> impl Iterator<Item = ([f32; 2], &'x [f32], &'x [f32])> + use<'a, 'x> {
+        let ([a, b], [of_a, of_b]) = (self.parameters, self.each);
+        let parameters = repeated(a, of_a).zip(repeated(b, of_b));
+        let values = pieces(x, self.len).zip(pieces(mean, self.len));
+        parameters.zip(values).map(|((a, b), (x, mean))| ([a, b], x, mean))
+    }
+}
+
+#[inline]
+fn repeated(values: &[f32], times: usize) -> impl Iterator<Item = f32> {
+    values.iter().flat_map(move |value| repeat_n(*value, times))
+}
+
+/// Values and means, one by one.
+#[inline]
+pub(super) fn pairs<'a>(x: &'a [f32], mean: &'a [f32]) -> impl Iterator<Item = (f32, f32)> + 'a {
+    x.iter().copied().zip(mean.iter().copied())
+}
