@@ -6,7 +6,7 @@ mod layout;
 use crate::lower::{Kernel, Plan, Step};
 use crate::model::{Decoder, Likelihood};
 use crate::{Error, Result};
-use elbow_core::distributions::kl_to_standard;
+use elbow_core::distributions::{self, kl_to_standard};
 use elbow_core::infer::ElboTerms;
 use elbow_core::kernels::{self, Cell, RecurrentWeights};
 use elbow_core::wire::PAINT;
@@ -150,6 +150,9 @@ impl Memory<'_> {
             Kernel::Dense { rows, weights, bias } => {
                 kernels::dense_rows(x, floats(weights), floats(bias), y, *rows);
             }
+            Kernel::DenseTransposed { rows, weights } => {
+                kernels::dense_transposed(x, floats(weights), y, *rows);
+            }
             Kernel::Conv { shape, weights, bias } if shape.is_depthwise() => {
                 kernels::conv_depthwise(x, floats(weights), floats(bias), y, shape);
             }
@@ -161,6 +164,14 @@ impl Memory<'_> {
             }
             Kernel::Affine { scale, shift } => kernels::affine(y, floats(scale), floats(shift)),
             Kernel::Unary(f) => kernels::unary(y, *f),
+            Kernel::Slope(f) => kernels::slope(y, x, *f),
+            Kernel::Score { family, wrt } => {
+                let likelihood = distributions::Likelihood {
+                    family: *family,
+                    parameters: [source(2), source(3)],
+                };
+                likelihood.score(x, second, *wrt, y);
+            }
             Kernel::Binary(shape) => kernels::binary(y, x, shape),
             Kernel::Strided(shape) => kernels::strided_copy(x, y, shape),
             Kernel::Copy => kernels::copy(x, y),

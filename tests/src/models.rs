@@ -1,8 +1,10 @@
 //! Models of the tests.
 
+mod backward;
+
 use crate::fixtures::path;
 use crate::graphs::Builder;
-use elbow::import::{Op, ValueId, import_onnx};
+use elbow::import::{Graph, Op, ValueId, import_onnx};
 use elbow::lower::{Port, lower};
 use elbow::manifest::{Score, ScoreKind, Window};
 use elbow::model::{
@@ -78,6 +80,7 @@ pub fn all() -> Vec<Model> {
     ]);
     models.extend(FIXTURES.map(|name| bare(name, &format!("tests/fixtures/{name}"))));
     models.extend(ZOO.map(|name| bare(name, &format!("tests/zoo/{name}"))));
+    models.extend(backward::all());
     models
 }
 
@@ -204,6 +207,15 @@ fn conditional() -> Model {
 /// [`tiny`] with a decoder of the family, which gives the outputs of these lengths after the mean.
 fn with_parameters(name: &str, likelihood: Likelihood, lens: &[usize]) -> Model {
     let Graphs::Amortized { encoder, .. } = tiny(None).graphs else { panic!("it encodes") };
+    let outputs: Vec<usize> = (0..=lens.len()).collect();
+    let plan = lower(&decoder(lens), &outputs).expect("a decoder");
+    let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood });
+    model(name, Graphs::Amortized { encoder, decoder, flow: None })
+}
+
+/// A decoder of two latents with a mean of four values, and further outputs of these lengths; all are
+/// above 0.
+pub fn decoder(lens: &[usize]) -> Graph {
     let mut graph = Builder::new("decoder");
     let z = graph.input("z", &[1, 2]);
     let h = graph.linear(z, &eighths(6, 6), &eighths(3, 7));
@@ -214,10 +226,7 @@ fn with_parameters(name: &str, likelihood: Likelihood, lens: &[usize]) -> Model 
         let output = unary(&mut graph, Unary::Softplus, output, *len);
         graph.output(&format!("output {at}"), output);
     }
-    let outputs: Vec<usize> = (0..=lens.len()).collect();
-    let plan = lower(&graph.graph, &outputs).expect("a decoder");
-    let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood });
-    model(name, Graphs::Amortized { encoder, decoder, flow: None })
+    graph.graph
 }
 
 /// A scale for every value by the decoder, and fixed degrees of freedom.

@@ -54,6 +54,13 @@ pub fn summation(terms: usize) -> f64 {
 /// An activation, relative to `max(1, |value|)`: one or two functions of `math` and as many roundings.
 pub const ACTIVATION: f64 = 1e-6;
 
+/// The slope of an activation, relative to `max(1, |slope|)`: as [`ACTIVATION`], of which it is made.
+pub const SLOPE: f64 = 1e-6;
+
+/// A gradient, relative to `max(1, |value|)`: sums of products of some rounded functions, of values up to
+/// ten times the result.
+pub const GRADIENT: f64 = 1e-4;
+
 /// A statistic of a few dozen values, or a recurrence of a few steps, relative to `max(1, |value|)`:
 /// some forty roundings of values up to 10.
 pub const STATISTICS: f64 = 2e-5;

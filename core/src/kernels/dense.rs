@@ -37,6 +37,27 @@ pub fn dense_rows(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32], rows:
     }
 }
 
+/// `y[i] = sum_o g[o] * w[o][i]` for each of `rows` rows of `g`: the backward pass of [`dense`], by the
+/// same weights.
+///
+/// `g` is `[rows][out]`, `y` is `[rows][in]`.
+///
+/// Order: each sum starts at 0 and adds its products in the order of the outputs, then, where the last
+/// panel is not full, zeros.
+#[inline(never)]
+pub fn dense_transposed(g: &[f32], weights: &[f32], y: &mut [f32], rows: usize) {
+    let (outputs, inputs) = (g.len() / rows.max(1), y.len() / rows.max(1));
+    for (g, y) in pieces(g, outputs).zip(pieces_mut(y, inputs)) {
+        y.fill(0.0);
+        for (g, panel) in pieces(g, PANEL).zip(pieces(weights, PANEL * inputs)) {
+            let g: [f32; PANEL] = first_values(g);
+            for (y, w) in y.iter_mut().zip(panel.as_chunks::<PANEL>().0) {
+                *y = g.iter().zip(w).fold(*y, |sum, (g, w)| sum + g * w);
+            }
+        }
+    }
+}
+
 /// The first `P` values, zeros behind the last.
 #[inline(always)]
 pub(super) fn first_values<const P: usize>(values: &[f32]) -> [f32; P] {
@@ -62,5 +83,9 @@ mod tests {
         let mut y = [0.0; 5];
         dense(&[1.0, 10.0], &weights, &[0.5, 0.0, 0.0, 0.0, -1.0], &mut y);
         assert_eq!(y, [21.5, 43.0, 65.0, 87.0, 108.0]);
+        let mut sums = [f32::NAN; 4];
+        let g = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -1.0, 0.5, 0.0, 10.0];
+        dense_transposed(&g, &weights, &mut sums, 2);
+        assert_eq!(sums, [25.0, 30.0, 90.5, 101.0]);
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
     let errors: &[&str] =
         if inputs == 0 { &["RunError"] } else { &["RunError", "first_non_finite"] };
     text += trace_import(trace);
+    text += &imports("elbow_core::distributions", &Vec::from_iter(calls.distributions));
     text += &imports("elbow_core::infer::encoder", errors);
     text += &kernel_imports(&calls.items);
     text += "use elbow_core::pack::Pack;\n\n";

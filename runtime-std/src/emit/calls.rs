@@ -1,6 +1,7 @@
 //! The steps of a plan as straight-line calls.
 
 mod integer;
+mod score;
 
 use super::Trace;
 use super::rust::{WIDTH, array, float};
@@ -42,6 +43,8 @@ pub(super) struct Calls {
     pub(super) shapes: String,
     /// Items of `elbow_core::kernels` that are named.
     pub(super) items: BTreeSet<&'static str>,
+    /// Items of `elbow_core::distributions`, likewise.
+    pub(super) distributions: BTreeSet<&'static str>,
 }
 
 impl Calls {
@@ -80,6 +83,10 @@ impl Calls {
                     }
                 }
             }
+            Kernel::DenseTransposed { rows, weights } => {
+                self.line(&format!("let weights = {};", floats(weights)));
+                self.call("dense_transposed", &[x, "weights", y, &rows.to_string()]);
+            }
             Kernel::Conv { shape: s, weights, bias } => {
                 let shape = self.constant("ConvShape", &shape, &conv_shape(s));
                 self.weights(&floats(weights), &floats(bias));
@@ -99,6 +106,11 @@ impl Calls {
                 self.items.insert("Unary");
                 self.call("unary", &[y, &unary(*f)]);
             }
+            Kernel::Slope(f) => {
+                self.items.insert("Unary");
+                self.call("slope", &[y, x, &unary(*f)]);
+            }
+            Kernel::Score { family, wrt } => self.score(*family, *wrt, &sources, y),
             Kernel::Binary(s) => {
                 self.items.insert("BinaryOp");
                 let shape = self.constant("Binary", &shape, &binary(s));

@@ -1,6 +1,7 @@
 //! The imported graph: static shapes, batch 1, float values, every node understood.
 
 use crate::lower::quantize::Format;
+use elbow_core::distributions::{Family, Parameter};
 use elbow_core::kernels::{BinaryOp, Cell, Reduction, Unary};
 use std::collections::HashMap;
 
@@ -120,6 +121,17 @@ pub enum Op {
     Binary(BinaryOp),
     /// Elementwise.
     Unary(Unary),
+    /// `g * f'(x)`, elementwise; inputs g, and what `kernels::slope` reads of `f`: its result or `x`.
+    /// Only backward passes have it.
+    Slope(Unary),
+    /// `d ln p(x | z) / d wrt`, of the shape of that parameter; inputs x, the mean, and the parameters of
+    /// the family. Only backward passes have it.
+    Score {
+        /// The likelihood's family.
+        family: Family,
+        /// The mean, or one of its parameters.
+        wrt: Parameter,
+    },
     /// Convolution, one or two spatial axes; inputs x, w and optionally b.
     Conv {
         /// Per spatial axis.

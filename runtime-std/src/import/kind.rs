@@ -120,6 +120,8 @@ impl Op {
             | Self::Reduce { .. }
             | Self::Pool { kind: Pooling::Max, .. } => first,
             Self::Unary(_)
+            | Self::Slope(_)
+            | Self::Score { .. }
             | Self::Resample { .. }
             | Self::Conv { .. }
             | Self::ConvTranspose { .. }

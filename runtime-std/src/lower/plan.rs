@@ -5,6 +5,7 @@ mod integer;
 pub use integer::{Element, Integer};
 
 use super::quantize::Format;
+use elbow_core::distributions::{Family, Parameter};
 use elbow_core::kernels::{
     Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape,
     Reduction, Strided, Unary,
@@ -170,6 +171,13 @@ pub enum Kernel {
         /// One per output.
         bias: Range<usize>,
     },
+    /// `kernels::dense_transposed(source, weights, target, rows)`
+    DenseTransposed {
+        /// Rows that share the weights.
+        rows: usize,
+        /// Panels of a dense layer.
+        weights: Range<usize>,
+    },
     /// `kernels::conv(source, weights, bias, target, shape)`, or `conv_depthwise`.
     Conv {
         /// Shapes.
@@ -197,6 +205,16 @@ pub enum Kernel {
     },
     /// `kernels::unary(target, f)`, in place.
     Unary(Unary),
+    /// `kernels::slope(target, source, f)`, in place.
+    Slope(Unary),
+    /// `distributions::Likelihood::score(x, mean, wrt, target)`, under the parameters; sources are x, the
+    /// mean and the parameters of the family.
+    Score {
+        /// The likelihood's family.
+        family: Family,
+        /// What the score is of.
+        wrt: Parameter,
+    },
     /// `kernels::binary(target, source, shape)`, in place; the operand is the source.
     Binary(Binary),
     /// `kernels::strided_copy(source, target, shape)`
@@ -292,7 +310,9 @@ impl Kernel {
     pub(super) fn macs(&self, shape: &[usize], source: usize) -> usize {
         let len: usize = shape.iter().product();
         match self {
-            Self::Dense { rows, .. } => len * source / (*rows).max(1),
+            Self::Dense { rows, .. } | Self::DenseTransposed { rows, .. } => {
+                len * source / (*rows).max(1)
+            }
             Self::Conv { shape, .. } => shape.macs(),
             Self::ConvTranspose { shape, .. } => shape.macs(),
             Self::Affine { .. } => len,
@@ -394,6 +414,9 @@ impl fmt::Display for Kernel {
             Self::Dense { rows, weights, bias } => {
                 write!(f, "dense rows {rows} weights[{weights:?}] bias[{bias:?}]")
             }
+            Self::DenseTransposed { rows, weights } => {
+                write!(f, "dense_transposed rows {rows} weights[{weights:?}]")
+            }
             Self::Conv { shape, weights, bias } => {
                 write!(f, "{shape:?} weights[{weights:?}] bias[{bias:?}]")
             }
@@ -402,7 +425,9 @@ impl fmt::Display for Kernel {
             }
             Self::Affine { scale, shift } => write!(f, "affine scale[{scale:?}] shift[{shift:?}]"),
             Self::Unary(unary) => write!(f, "{unary:?}"),
+            Self::Slope(unary) => write!(f, "slope of {unary:?}"),
             Self::Binary(binary) => write!(f, "{binary:?}"),
+            Self::Score { family, wrt } => write!(f, "score of {wrt:?}, {family:?}"),
             Self::Strided(strided) => write!(f, "{strided:?}"),
             Self::Copy => f.write_str("copy"),
             other => write!(f, "{other:?}"),

@@ -1,9 +1,34 @@
 //! A graph and its declared likelihood to a [`Decoder`].
 
-use super::{Decoder, Encoder, Likelihood, Role, Source};
-use crate::error::Result;
-use crate::lower::Port;
+use super::{Decoder, Encoder, Likelihood, ParameterSource, Role, Source};
+use crate::error::{Context, Result};
+use crate::lower::{Plan, Port, score};
 use crate::manifest::{DecoderTable, Manifest, Parameter, TensorRef};
+
+impl Decoder {
+    /// The plan of `d ln p(x | z) / dz`, from the file that the decoder comes from; always f32.
+    ///
+    /// Its inputs are those of the decoder's plan, then the observation; its outputs are those of the
+    /// decoder's plan, then the gradient of every latent. Where the decoder is f32 its outputs have the bits
+    /// of the decoder's, and its weights begin with the decoder's.
+    ///
+    /// # Errors
+    ///
+    /// One error lists every node without a gradient, with advice.
+    pub fn gradient(&self, source: &Source) -> Result<Plan> {
+        let graph = source.arranged();
+        let named = |port: &Port| graph.outputs.iter().position(|(name, _)| *name == port.name);
+        let outputs: Vec<usize> = self.plan.outputs.iter().filter_map(named).collect();
+        let latents = self.inputs.iter().filter(|role| **role == Role::Z).count();
+        let parameters = self.likelihood.parameters.iter().map(|parameter| match parameter {
+            ParameterSource::Fixed(values) => Some(&values[..]),
+            ParameterSource::Output(_) => None,
+        });
+        let (parameters, latents) = (Vec::from_iter(parameters), Vec::from_iter(0..latents));
+        let plan = score(&graph, &outputs, &latents, self.likelihood.family, &parameters);
+        plan.context(source.path.display())
+    }
+}
 
 /// Checks that the decoder takes the encoder's latents and answers its observation, and lowers it.
 pub(super) fn build(

@@ -131,7 +131,11 @@ fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
         }
         Op::ConvTranspose { .. } => product(&all(), op),
         Op::BatchNormalization { .. } => Range { goes_negative: true, ..Range::unknown(op) },
-        Op::Resample { .. } | Op::Normalize { .. } | Op::Recurrent { .. } => Range::unknown(op),
+        Op::Slope(_)
+        | Op::Score { .. }
+        | Op::Resample { .. }
+        | Op::Normalize { .. }
+        | Op::Recurrent { .. } => Range::unknown(op),
     }
 }
 

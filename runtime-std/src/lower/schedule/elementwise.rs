@@ -7,7 +7,7 @@ use crate::lower::axes::{broadcast, collapse, padded, row_major, strided};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::fuse::Affine;
 use crate::lower::plan::Kernel;
-use elbow_core::kernels::{Binary, BinaryOp};
+use elbow_core::kernels::{Binary, BinaryOp, Unary};
 
 impl Scheduler<'_> {
     /// One operand, stretched to the result's shape where it must be, becomes the result in place.
@@ -67,6 +67,17 @@ impl Scheduler<'_> {
         let reversed = reversed && !op.commutes();
         let kernel = Kernel::Binary(Binary { op, reversed, dims, strides });
         self.call_on(node, shape, kernel, &[operand], &[y]);
+        Ok(())
+    }
+
+    /// `g`, the first operand, becomes the result in place.
+    pub(super) fn slope(&mut self, node: &Node, f: Unary) -> Advice {
+        let [g, of] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
+        let (g, of) = (self.read(g), self.read(of));
+        let shape = self.shape(node.output);
+        let y = self.copy(node, shape, g);
+        self.call_on(node, shape, Kernel::Slope(f), &[of], &[y]);
+        self.bind(node.output, y);
         Ok(())
     }
 

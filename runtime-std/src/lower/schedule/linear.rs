@@ -226,10 +226,16 @@ impl<'g> Scheduler<'g> {
         self.call_on(node, shape, Kernel::Affine { scale, shift }, &[], &[y]);
     }
 
+    /// A layer whose weights are there already for the opposite direction reads those.
     fn layer(&mut self, node: &Node, shape: &[usize], layer: &Layer) -> TensorId {
         let &Layer { x, rows, inputs, outputs, matrix, by_output, alpha, .. } = layer;
         let constant = self.constant(matrix).unwrap_or_default();
-        let form = Packed::Panels { matrix, transposed: !by_output, alpha: alpha.to_bits() };
+        let alpha_bits = alpha.to_bits();
+        let across = Packed::Panels { matrix, transposed: by_output, alpha: alpha_bits };
+        if let (None, Some(weights)) = (layer.bias, self.weights.place(&across)) {
+            return self.call(node, shape, Kernel::DenseTransposed { rows, weights }, &[x]);
+        }
+        let form = Packed::Panels { matrix, transposed: !by_output, alpha: alpha_bits };
         let weights = self.weights.pack(form, || {
             let scaled: Vec<f32> = constant.iter().map(|w| alpha * w).collect();
             panels(&if by_output { scaled } else { transposed(&scaled, outputs) }, inputs)

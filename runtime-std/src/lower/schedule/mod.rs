@@ -104,6 +104,14 @@ impl<'g> Scheduler<'g> {
             Op::MatMul => self.gemm(node, &linear::Form::PLAIN),
             Op::Binary(op) => self.binary(node, *op),
             Op::Unary(f) => self.in_place(node, Kernel::Unary(*f)),
+            Op::Slope(f) => self.slope(node, *f),
+            &Op::Score { family, wrt } => {
+                let sources: Vec<TensorId> = node.inputs.iter().map(|x| self.read(*x)).collect();
+                let kernel = Kernel::Score { family, wrt };
+                let y = self.call(node, self.shape(node.output), kernel, &sources);
+                self.bind(node.output, y);
+                Ok(())
+            }
             Op::Conv { strides, dilations, pads, groups } => {
                 self.conv(node, &conv::Attributes { strides, dilations, pads, groups: *groups })
             }

@@ -44,6 +44,11 @@ pub(super) enum Form {
 }
 
 impl Weights {
+    /// Where the constants of this form lie, if they are there.
+    pub(super) fn place(&self, form: &Form) -> Option<Range<usize>> {
+        self.places.get(form).cloned()
+    }
+
     /// Where the constants of this form lie, which are made if they are new.
     pub(super) fn pack(&mut self, form: Form, make: impl FnOnce() -> Vec<f32>) -> Range<usize> {
         let Self { values, places } = self;

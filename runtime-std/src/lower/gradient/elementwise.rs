@@ -1,0 +1,155 @@
+//! Backward passes of arithmetic, value by value.
+
+use super::tape::{Advice, Tape};
+use crate::import::{Node, Op, ValueId};
+use elbow_core::kernels::{BinaryOp, Unary};
+
+impl Tape {
+    pub(super) fn reverse_unary(&mut self, node: &Node, f: Unary, g: ValueId) {
+        let x = node.inputs[0];
+        let gx = match f {
+            Unary::Neg => self.unary(Unary::Neg, g),
+            _ => {
+                let of = if f.slope_reads_result() { node.output } else { x };
+                let shape = self.shape(g);
+                self.node(&format!("{f:?}"), Op::Slope(f), &[g, of], &shape)
+            }
+        };
+        self.give(x, gx);
+    }
+
+    pub(super) fn reverse_binary(&mut self, node: &Node, op: BinaryOp, g: ValueId) -> Advice {
+        let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
+        match op {
+            BinaryOp::Add => self.give_both(a, b, |_| g, |_| g),
+            BinaryOp::Sub => self.give_both(a, b, |_| g, |tape| tape.unary(Unary::Neg, g)),
+            BinaryOp::Mul => self.give_both(a, b, |tape| tape.mul(g, b), |tape| tape.mul(g, a)),
+            BinaryOp::Div => self.reverse_div([a, b], node.output, g),
+            BinaryOp::Pow => self.reverse_pow([a, b], node.output, g),
+            BinaryOp::Min => {
+                self.reverse_choice([a, b], [BinaryOp::LessOrEqual, BinaryOp::Greater], g);
+            }
+            BinaryOp::Max => {
+                self.reverse_choice([a, b], [BinaryOp::GreaterOrEqual, BinaryOp::Less], g);
+            }
+            BinaryOp::PRelu => self.reverse_prelu([a, b], g),
+            // `y = a - b * whole(a / b)`: the whole number changes by steps only.
+            BinaryOp::Fmod | BinaryOp::Mod => {
+                let whole = |tape: &mut Self| {
+                    let rest = tape.binary(BinaryOp::Sub, node.output, a);
+                    let whole = tape.binary(BinaryOp::Div, rest, b);
+                    tape.mul(whole, g)
+                };
+                self.give_both(a, b, |_| g, whole);
+            }
+            BinaryOp::Greater
+            | BinaryOp::GreaterOrEqual
+            | BinaryOp::Less
+            | BinaryOp::LessOrEqual
+            | BinaryOp::Equal
+            | BinaryOp::And
+            | BinaryOp::Or
+            | BinaryOp::Xor => {}
+        }
+        Ok(())
+    }
+
+    fn give_both(
+        &mut self,
+        a: ValueId,
+        b: ValueId,
+        of_a: impl FnOnce(&mut Self) -> ValueId,
+        of_b: impl FnOnce(&mut Self) -> ValueId,
+    ) {
+        if self.is_needed(a) {
+            let g = of_a(self);
+            self.give(a, g);
+        }
+        if self.is_needed(b) {
+            let g = of_b(self);
+            self.give(b, g);
+        }
+    }
+
+    fn reverse_div(&mut self, [a, b]: [ValueId; 2], y: ValueId, g: ValueId) {
+        let of_a = self.binary(BinaryOp::Div, g, b);
+        let of_b = |tape: &mut Self| {
+            let product = tape.mul(of_a, y);
+            tape.unary(Unary::Neg, product)
+        };
+        self.give_both(a, b, |_| of_a, of_b);
+    }
+
+    /// `b a^(b - 1)` and `y ln a`; the latter is 0 at `a = 0`, as in the limit for `b > 0`.
+    fn reverse_pow(&mut self, [a, b]: [ValueId; 2], y: ValueId, g: ValueId) {
+        let of_a = |tape: &mut Self| {
+            let less = tape.exponent_less_one(b);
+            let power = tape.binary(BinaryOp::Pow, a, less);
+            let slope = tape.mul(power, b);
+            tape.mul(slope, g)
+        };
+        let of_b = |tape: &mut Self| {
+            let least = tape.number(f32::MIN_POSITIVE);
+            let base = tape.binary(BinaryOp::Max, a, least);
+            let log = tape.unary(Unary::Log, base);
+            let slope = tape.mul(log, y);
+            tape.mul(slope, g)
+        };
+        self.give_both(a, b, of_a, of_b);
+    }
+
+    /// `b - 1`; where `b` is known to be 0 it is 0, since any factor of it does but an infinity.
+    fn exponent_less_one(&mut self, b: ValueId) -> ValueId {
+        let less = |b: &f32| if *b == 0.0 { 0.0 } else { b - 1.0 };
+        match self.constant(b) {
+            Some(constant) => {
+                let values = constant.iter().map(less).collect();
+                let shape = self.shape(b);
+                self.constant_of("exponent", &shape, values)
+            }
+            None => {
+                let one = self.number(1.0);
+                self.binary(BinaryOp::Sub, b, one)
+            }
+        }
+    }
+
+    /// Each operand where a comparison says that it was chosen.
+    fn reverse_choice(&mut self, [a, b]: [ValueId; 2], chosen: [BinaryOp; 2], g: ValueId) {
+        let of = |chosen: BinaryOp| {
+            move |tape: &mut Self| {
+                let is_chosen = tape.binary(chosen, a, b);
+                tape.mul(is_chosen, g)
+            }
+        };
+        let [of_a, of_b] = chosen.map(of);
+        self.give_both(a, b, of_a, of_b);
+    }
+
+    fn reverse_prelu(&mut self, [a, b]: [ValueId; 2], g: ValueId) {
+        let zero = self.number(0.0);
+        let of_a = |tape: &mut Self| {
+            let below = tape.binary(BinaryOp::Less, a, zero);
+            let steep = tape.mul(g, b);
+            let shape = tape.shape(steep);
+            tape.node("Where", Op::Where, &[below, steep, g], &shape)
+        };
+        let of_b = |tape: &mut Self| {
+            let below = tape.binary(BinaryOp::Min, a, zero);
+            tape.mul(below, g)
+        };
+        self.give_both(a, b, of_a, of_b);
+    }
+
+    pub(super) fn reverse_where(&mut self, node: &Node, g: ValueId) -> Advice {
+        let [condition, a, b] =
+            *node.inputs.first_chunk().ok_or("it has fewer than three operands")?;
+        let (zero, shape) = (self.number(0.0), self.shape(g));
+        let of = |operands: [ValueId; 3]| {
+            move |tape: &mut Self| tape.node("Where", Op::Where, &operands, &shape)
+        };
+        let (of_a, of_b) = (of.clone()([condition, g, zero]), of([condition, zero, g]));
+        self.give_both(a, b, of_a, of_b);
+        Ok(())
+    }
+}

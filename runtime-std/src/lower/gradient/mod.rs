@@ -1,0 +1,156 @@
+//! The backward pass: a graph to one that also says how its outputs change with its inputs.
+//!
+//! Reverse mode (Linnainmaa, 1976): from the outputs back, every node turns how much a change of its result
+//! matters, the cotangent, into how much one of each operand does. What comes out is an ordinary graph:
+//! the passes behind it, the twin and the generated code treat it as any other, and memory planning keeps
+//! those forward values that the backward pass reads. The forward part is that of [`lower`](super::lower()),
+//! node by node, so that its values have the same bits.
+
+mod along;
+mod elementwise;
+mod linear;
+mod movement;
+mod score;
+mod tape;
+
+pub use score::score;
+
+use super::{fold, joined, prune};
+use crate::import::{Graph, Node, Op, ValueId};
+use crate::{Error, Result};
+use linear::Window;
+use movement::Windows;
+use tape::{Advice, Tape};
+
+/// The graph of the given outputs followed by their vector-Jacobian product.
+///
+/// Its inputs are those of `graph`, then one cotangent for each of `outputs`, named `cotangent of NAME`;
+/// what nothing needs is left out, as in [`prune`](super::prune()). Its outputs are `outputs`, then for each
+/// input of `wrt` (an index into the graph's inputs) `gradient of NAME`: the sum over all outputs of
+/// cotangent times derivative. At a kink it is the derivative of one side; comparisons, indices and
+/// rounding have none. Values that a quantized file rounds count as not rounded (the straight-through
+/// estimator; Bengio, Leonard and Courville, 2013).
+///
+/// # Errors
+///
+/// There is no such output or input. Else one error lists every node without a gradient, with advice.
+pub fn gradient(graph: &Graph, outputs: &[usize], wrt: &[usize]) -> Result<Graph> {
+    let wrt = inputs(graph, wrt)?;
+    let mut tape = Tape::new(joined(graph, outputs)?, &wrt);
+    let seeds: Vec<(ValueId, ValueId)> = tape
+        .graph
+        .outputs
+        .clone()
+        .into_iter()
+        .map(|(name, value)| {
+            let shape = tape.shape(value);
+            let cotangent = tape.value(format!("cotangent of {name}"), &shape, None);
+            tape.graph.inputs.push(cotangent);
+            (value, cotangent)
+        })
+        .collect();
+    backward(tape, &seeds, &wrt)
+}
+
+fn inputs(graph: &Graph, wrt: &[usize]) -> Result<Vec<ValueId>> {
+    let input = |&at: &usize| {
+        let found = graph.inputs.len();
+        let missing = || format!("graph `{}` has {found} inputs, none of index {at}", graph.name);
+        graph.inputs.get(at).copied().ok_or_else(|| Error::input(missing()))
+    };
+    wrt.iter().map(input).collect()
+}
+
+/// Reverses all nodes, from the seeds' cotangents on, and adds the gradients to the outputs.
+fn backward(mut tape: Tape, seeds: &[(ValueId, ValueId)], wrt: &[ValueId]) -> Result<Graph> {
+    let nodes = tape.graph.nodes.clone();
+    for &(value, cotangent) in seeds {
+        tape.give(value, cotangent);
+    }
+    let mut problems = Vec::new();
+    for node in nodes.iter().rev() {
+        let Some(g) = tape.cotangent(node.output) else { continue };
+        tape.reverse(node);
+        if let Err(advice) = reverse(&mut tape, node, g) {
+            problems.push(format!("node `{}` ({}): {advice}", node.name, node.op_type));
+            node.inputs.iter().for_each(|&x| tape.give_nothing(x)); // what lies behind is checked too
+        }
+    }
+    if !problems.is_empty() {
+        problems.reverse();
+        return Err(Error::input(problems.join("\n")));
+    }
+    for &value in wrt {
+        tape.give_nothing(value);
+        let name = format!("gradient of {}", tape.graph.values[value].name);
+        let gradient = tape.cotangent(value);
+        tape.graph.outputs.extend(gradient.map(|gradient| (name, gradient)));
+    }
+    let mut graph = tape.graph;
+    fold(&mut graph);
+    let outputs: Vec<usize> = (0..graph.outputs.len()).collect();
+    prune(&graph, &outputs)
+}
+
+/// Gives every operand of a node what a change of it means, where `g` is what one of the result does.
+fn reverse(tape: &mut Tape, node: &Node, g: ValueId) -> Advice {
+    match &node.op {
+        &Op::Gemm { trans_a, trans_b, alpha, beta } => {
+            tape.reverse_gemm(node, [trans_a, trans_b], [alpha, beta], g)?;
+        }
+        Op::MatMul => tape.reverse_matmul(node, g)?,
+        Op::Binary(op) => tape.reverse_binary(node, *op, g)?,
+        Op::Unary(f) => tape.reverse_unary(node, *f, g),
+        Op::Conv { strides, dilations, pads, groups } => {
+            let window = Window { strides, dilations, pads, groups: *groups };
+            tape.reverse_conv(node, window, g)?;
+        }
+        Op::ConvTranspose { strides, dilations, pads, groups } => {
+            let window = Window { strides, dilations, pads, groups: *groups };
+            tape.reverse_conv_transpose(node, window, g)?;
+        }
+        Op::BatchNormalization { .. } => tape.reverse_batch_norm(node, g)?,
+        Op::Reshape | Op::Round(_) => tape.reverse_reshape(node, g),
+        Op::Transpose { perm } => tape.reverse_transpose(node, perm, g),
+        Op::Expand => tape.give(node.inputs[0], g),
+        Op::Concat { axis } => tape.reverse_concat(node, *axis, g),
+        Op::Slice { starts, steps } => tape.reverse_slice(node, starts, steps, g),
+        Op::Where => tape.reverse_where(node, g)?,
+        Op::Reduce { reduction, axes } => tape.reverse_reduce(node, *reduction, axes, g),
+        &Op::Normalize { axis, epsilon, rms } => {
+            tape.reverse_normalize(node, axis, epsilon, rms, g);
+        }
+        &Op::Softmax { axis, log } => tape.reverse_softmax(node, axis, log, g),
+        &Op::CumSum { axis, exclusive, reverse } => {
+            tape.reverse_cumsum(node, axis, exclusive, reverse, g);
+        }
+        Op::ArgExtreme { .. } => {}
+        Op::Pool { kernel, strides, dilations, pads, pads_end, kind } => {
+            let windows = Windows { kernel, strides, dilations, pads, pads_end };
+            tape.reverse_pool(node, windows, *kind, g);
+        }
+        Op::Pad { starts, .. } => tape.reverse_pad(node, starts, g),
+        Op::Take { axis, indices } => tape.reverse_take(node, *axis, indices, g),
+        Op::Resample { axis, taps, indices, weights } => {
+            tape.reverse_resample(node, *axis, *taps, (indices, weights), g);
+        }
+        Op::TakeBy { .. } => {
+            return Err(
+                "it picks from computed values by computed indices, which has no gradient \
+                        here: use constant indices, or multiply by a one-hot matrix"
+                    .into(),
+            );
+        }
+        Op::Recurrent { .. } => {
+            return Err(
+                "a recurrent layer has no gradient here: use a decoder of dense layers or \
+                        convolutions, or no refinement"
+                    .into(),
+            );
+        }
+        Op::Slope(_) | Op::Score { .. } => {
+            return Err("it is part of a backward pass, which has no gradient".into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The gradient of a likelihood.
+
+use super::tape::Tape;
+use super::{backward, inputs, joined};
+use crate::import::{Graph, Op, ValueId};
+use crate::lower::{Plan, place, schedule};
+use crate::{Error, Result};
+use elbow_core::distributions::{Family, Parameter};
+
+/// The plan of `d ln p(x | z) / dz`, for a decoder whose mean is the first of `outputs`.
+///
+/// `parameters` are those of `family`, in its order; one that is not given is the next of the other
+/// outputs. The plan's inputs are those of the graph that these outputs need, then the observation `x`, as
+/// long as the mean; its outputs are `outputs`, with the bits that [`lower`](crate::lower::lower()) of the
+/// same outputs gives, then `gradient of NAME` for each input of `wrt`, an index into the graph's inputs. Its
+/// weights begin with those of that plan, so that both can read one copy. All of it is f32.
+///
+/// # Errors
+///
+/// As [`gradient`](super::gradient()), or the outputs are not mean and parameters of the family.
+pub fn score(
+    graph: &Graph,
+    outputs: &[usize],
+    wrt: &[usize],
+    family: Family,
+    parameters: &[Option<&[f32]>],
+) -> Result<Plan> {
+    let wrt = inputs(graph, wrt)?;
+    let mut tape = Tape::new(joined(graph, outputs)?, &wrt);
+    let values: Vec<ValueId> = tape.graph.outputs.iter().map(|(_, value)| *value).collect();
+    let others = parameters.iter().filter(|given| given.is_none()).count();
+    let (Some((&mean, mut rest)), true) =
+        (values.split_first(), parameters.len() == family.parameters().len())
+    else {
+        return Err(mismatch(graph, family, outputs.len()));
+    };
+    if rest.len() != others {
+        return Err(mismatch(graph, family, outputs.len()));
+    }
+    let shape = tape.shape(mean);
+    let x = tape.value("observation".into(), &shape, None);
+    tape.graph.inputs.push(x);
+    let (mut operands, mut asked) = (vec![x, mean], vec![(Parameter::Mean, mean)]);
+    for (parameter, given) in family.parameters().iter().zip(parameters) {
+        let value = match (given, rest) {
+            (None, [first, others @ ..]) => {
+                rest = others;
+                asked.push((*parameter, *first));
+                *first
+            }
+            (given, _) => {
+                let values = given.unwrap_or_default().to_vec();
+                tape.value(format!("{parameter:?}"), &[values.len()], Some(values))
+            }
+        };
+        operands.push(value);
+    }
+    asked.retain(|(_, value)| tape.is_needed(*value));
+    let seed = |(wrt, value)| {
+        let shape = tape.shape(value);
+        (value, tape.node("Score", Op::Score { family, wrt }, &operands, &shape))
+    };
+    let seeds: Vec<(ValueId, ValueId)> = asked.into_iter().map(seed).collect();
+    // Not joined again: the forward pass stays as it is.
+    Ok(place(schedule(&backward(tape, &seeds, &wrt)?, None)?))
+}
+
+fn mismatch(graph: &Graph, family: Family, found: usize) -> Error {
+    let expected = family.parameters();
+    Error::input(format!(
+        "graph `{}`: {family:?} has a mean and {expected:?}, which do not match {found} outputs; give one \
+         output for the mean and one for each parameter that is not fixed",
+        graph.name
+    ))
+}
