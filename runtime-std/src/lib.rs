@@ -25,6 +25,7 @@
 pub mod device;
 pub mod emit;
 pub mod error;
+pub mod gap;
 pub mod import;
 pub mod lower;
 pub mod manifest;

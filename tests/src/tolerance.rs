@@ -117,6 +117,21 @@ pub const GRADIENT: f64 = 1e-4;
 /// some forty roundings of values up to 10.
 pub const STATISTICS: f64 = 2e-5;
 
+// Gaps, in nats.
+
+/// A gap beside its standard error: what is left of an optimum that was searched, and rounding of a
+/// likelihood in f32.
+pub const GAP: f64 = 1e-4;
+/// A gap in closed form from a map that was probed in f32, of coefficients that f32 holds.
+pub const GAP_CLOSED: f64 = 1e-6;
+/// The same with a scale of noise that f32 rounds.
+pub const GAP_ONNX: f64 = 1e-5;
+/// Two routes to the mean of log p(x): both sample.
+pub const GAP_ROUTES: f64 = 0.01;
+/// `ln p(x) - ELBO - KL`, besides the bound's standard error: two numerical integrals of densities with
+/// kinks.
+pub const GAP_IDENTITY: f64 = 1e-3;
+
 // Time.
 
 /// Seconds for importing 10^5 nodes: half a second on an idle core, hours if it were quadratic; the

@@ -94,6 +94,21 @@ pub fn of_model(loaded: &Loaded, given: &[String], seed: u64) -> Result<Inputs> 
     read(&sources, needed, given, seed)
 }
 
+/// The number of rows that `--rows` leaves of `found`.
+///
+/// # Errors
+///
+/// It asks for more.
+pub fn limited(asked: Option<u64>, found: usize) -> Result<usize> {
+    match asked.map(usize::try_from) {
+        Some(Ok(rows)) if rows <= found => Ok(rows),
+        Some(_) => Err(Error::input(format!(
+            "--rows asks for more rows than the input has ({found}); lower it"
+        ))),
+        None => Ok(found),
+    }
+}
+
 /// One row of zeros for every input of a model.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 mod bench;
 mod compile;
+mod gap;
 mod init;
 mod inputs;
 mod inspect;
@@ -47,6 +48,8 @@ enum Command {
     Parity(parity::Options),
     /// Instructions and bytes of an inference on a target.
     Bench(bench::Options),
+    /// What the encoder's posteriors cost: ELBO, optimized ELBO, log p(x), and the gaps between them.
+    Gap(gap::Options),
     /// The reference's own process.
     #[command(hide = true, name = oracle::SUBCOMMAND)]
     Oracle { folder: PathBuf },
@@ -66,6 +69,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Compile(options) => compile::run(&options),
         Command::Parity(options) => parity::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Gap(options) => gap::run(&options),
         Command::Oracle { folder } => oracle::answer(&folder),
     }
 }

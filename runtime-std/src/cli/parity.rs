@@ -142,16 +142,7 @@ fn limits(max_kl: Option<f64>, precision: Precision) -> Result<Limits> {
 /// The inputs of all graphs but the decoder's latents, cut to `--rows`.
 fn rows(loaded: &Loaded, options: &Options) -> Result<Inputs> {
     let mut inputs = inputs::of_model(loaded, &options.input, options.seed)?;
-    let found = inputs.count;
-    inputs.count = match options.rows.map(usize::try_from) {
-        Some(Ok(rows)) if rows <= found => rows,
-        Some(_) => {
-            return Err(Error::input(format!(
-                "--rows asks for more rows than the input has ({found}); lower it"
-            )));
-        }
-        None => found,
-    };
+    inputs.count = inputs::limited(options.rows, inputs.count)?;
     for input in &mut inputs.rows {
         input.values.truncate(inputs.count * input.shape.iter().product::<usize>());
     }

@@ -1,0 +1,93 @@
+//! `elbow gap`
+
+mod picture;
+
+use super::inputs::{self, Inputs};
+use super::{ModelOptions, output};
+use clap::ValueEnum;
+use elbow::gap::{Given, Method, Settings, measure};
+use elbow::{Error, Result};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Rows for an input, the batch in front; NAME= may be left out for a single input
+    #[arg(long, required = true, num_args = 1.., value_name = "X.npy")]
+    input: Vec<String>,
+    /// Use the first N rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    rows: Option<u64>,
+    /// Key of all noise
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Also refine, and look at it after these numbers of steps
+    #[arg(long, value_name = "N,N,..", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=MOST_STEPS))]
+    refine_steps: Vec<u32>,
+    /// How log p(x) is found; the most exact way that there is where left out
+    #[arg(long, value_enum, value_name = "METHOD")]
+    log_p: Option<LogP>,
+    /// Draw the gaps into an .svg file
+    #[arg(long, value_name = "FILE.svg")]
+    picture: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// More steps than that gain nothing and take for ever.
+const MOST_STEPS: i64 = 100_000;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogP {
+    /// A closed form: affine decoder, gaussian likelihood of fixed scale
+    Exact,
+    /// An integral over one or two latents
+    Quadrature,
+    /// Importance samples of the best posterior
+    Iwae,
+    /// Annealing from the best posterior
+    Ais,
+}
+
+impl From<LogP> for Method {
+    fn from(log_p: LogP) -> Self {
+        match log_p {
+            LogP::Exact => Self::Exact,
+            LogP::Quadrature => Self::Quadrature,
+            LogP::Iwae => Self::Iwae,
+            LogP::Ais => Self::Ais,
+        }
+    }
+}
+
+/// Measures the rows and prints the report.
+///
+/// # Errors
+///
+/// Bad input, or a picture that cannot be written.
+pub fn run(options: &Options) -> Result<()> {
+    if let Some(path) = &options.picture {
+        picture::check(path)?;
+    }
+    let loaded = options.model.load()?;
+    let Inputs { rows: inputs, count, .. } =
+        inputs::of_model(&loaded, &options.input, options.seed)?;
+    let rows = inputs::limited(options.rows, count)?;
+    let settings = Settings {
+        seed: options.seed,
+        refine_steps: options.refine_steps.clone(),
+        method: options.log_p.map(Method::from),
+        ..Settings::default()
+    };
+    let report = measure(Given { loaded: &loaded, inputs: &inputs, rows }, &settings)?;
+    if let Some(path) = &options.picture {
+        let drawn = picture::draw(&report).map_err(|error| {
+            Error::environment(format!("cannot draw the picture: {error}; leave --picture out"))
+        })?;
+        output::file(path, drawn.as_bytes())?;
+        output::note(&format!("wrote {}", path.display()));
+    }
+    if options.json { output::json(&report) } else { output::text(&report.to_string()) }
+}

@@ -1,0 +1,257 @@
+//! `ln p(x)` by sampling, from the best posterior on: importance weights, and annealing.
+
+use super::bound::Estimate;
+use super::joint::Joint;
+use super::normal::{Normal, dot, log_standard};
+use super::sobol::Sobol;
+use elbow_core::infer::{Gradient, InferError, LogLikelihood};
+use elbow_core::noise::{Stream, fill_standard_normal};
+
+/// Independent shifts of importance sampling, whose weights tell the standard error.
+const SHIFTS: u32 = 20;
+/// Standard deviations of the proposal by those of the posterior that it is made of: tails of the
+/// weights stay finite where the posterior's own are somewhat longer than a normal's.
+const WIDER: f64 = 1.2;
+/// Steps of a Hamiltonian trajectory.
+const LEAPS: u32 = 4;
+
+/// An estimate of the evidence, and how far it can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    /// `ln p(x)`
+    pub log_p: Estimate,
+    /// Effective sample size as a share of the samples.
+    pub ess: f64,
+}
+
+/// IWAE: `ln 1/K sum p(x, z_k) / r(z_k)` with `z_k` from `r`, the posterior `q` widened, K = `samples`
+/// (Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016).
+///
+/// In expectation a lower bound, short by `Var(w / p) / 2K` where that variance is finite; the standard
+/// error does not know of a region that no sample has hit.
+///
+/// # Errors
+///
+/// The likelihood's.
+pub fn iwae<L: LogLikelihood + ?Sized>(
+    likelihood: &mut L,
+    q: &Normal,
+    samples: u32,
+    sobol: &Sobol,
+    (key, row): (u64, u64),
+) -> Result<Evidence, InferError> {
+    let proposal = q.widened(WIDER);
+    let mut joint = Joint::new(likelihood, q.latent());
+    let (mut eps, mut z) = (vec![0.0; q.latent()], vec![0.0; q.latent()]);
+    let mut groups = Vec::new();
+    for shift in 0..SHIFTS {
+        let sequence = sobol.shifted(key, row, shift);
+        let mut weights = Weights::default();
+        for index in 0..samples.div_ceil(2 * SHIFTS) {
+            sequence.fill(index, &mut eps);
+            for _ in 0..2 {
+                proposal.at(&eps, &mut z);
+                weights.push(joint.log_joint(&z)? - proposal.log_density(&eps));
+                eps.iter_mut().for_each(|eps| *eps = -*eps);
+            }
+        }
+        groups.push(weights);
+    }
+    Ok(Evidence::of(&groups))
+}
+
+/// How long annealing takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Annealing {
+    /// Independent chains.
+    pub chains: u32,
+    /// Temperatures, each with one Hamiltonian trajectory.
+    pub temperatures: u32,
+}
+
+/// Annealed importance sampling: from the posterior `q`, widened, to `p(x, z)` by the geometric mean of
+/// both, with Hamiltonian transitions in coordinates where `q` is standard normal, whose step is drawn
+/// anew each time so that no tuning spoils their exactness (Neal, "Annealed importance sampling",
+/// Statistics and Computing 11, 2001).
+///
+/// In expectation a lower bound, like [`iwae`], and tighter where the weights of `q` are heavy-tailed.
+///
+/// # Errors
+///
+/// The likelihood's.
+pub fn ais<L: Gradient + ?Sized>(
+    likelihood: &mut L,
+    q: &Normal,
+    annealing: Annealing,
+    (key, row): (u64, u64),
+) -> Result<Evidence, InferError> {
+    let mut path = Path { joint: Joint::new(likelihood, q.latent()), base: q.widened(WIDER) };
+    let Annealing { chains, temperatures } = annealing;
+    let mut groups = Vec::new();
+    for chain in 0..chains {
+        let mut noise = Noise { key, row, sample: chain << 20, latent: q.latent() };
+        let mut at = path.at(noise.normal()?)?;
+        let mut log_weight = 0.0;
+        for step in 1..=temperatures {
+            let beta = |step: u32| f64::from(step) / f64::from(temperatures);
+            log_weight += (beta(step) - beta(step - 1)) * at.log_ratio;
+            if step < temperatures {
+                at = path.transition(at, beta(step), &mut noise)?;
+            }
+        }
+        let mut weights = Weights::default();
+        weights.push(log_weight);
+        groups.push(weights);
+    }
+    Ok(Evidence::of(&groups))
+}
+
+/// The distributions between the base and the joint, in the base's coordinates.
+struct Path<'l, L: ?Sized> {
+    joint: Joint<'l, L>,
+    base: Normal,
+}
+
+/// A place on the way.
+#[derive(Clone)]
+struct Place {
+    eps: Vec<f64>,
+    /// `ln p(x, z) - ln base(z)`, and its gradient by `eps`.
+    log_ratio: f64,
+    slope: Vec<f64>,
+}
+
+impl<L: Gradient + ?Sized> Path<'_, L> {
+    fn at(&mut self, eps: Vec<f64>) -> Result<Place, InferError> {
+        let latent = eps.len();
+        let (mut z, mut grad) = (vec![0.0; latent], vec![0.0; latent]);
+        self.base.at(&eps, &mut z);
+        let log_likelihood = self.joint.gradient(&z, &mut grad)?;
+        let log_ratio = log_likelihood + log_standard(&z) - self.base.log_density(&eps);
+        grad.iter_mut().zip(&z).for_each(|(grad, z)| *grad -= z);
+        let slope = self.base.transposed(&grad);
+        let slope = slope.iter().zip(&eps).map(|(slope, eps)| slope + eps).collect();
+        Ok(Place { eps, log_ratio, slope })
+    }
+
+    /// One trajectory that leaves `base^(1 - beta) joint^beta` as it is.
+    fn transition(
+        &mut self,
+        from: Place,
+        beta: f64,
+        noise: &mut Noise,
+    ) -> Result<Place, InferError> {
+        let mut momentum = noise.normal()?;
+        let [step, accept] = noise.uniform();
+        let step = 0.05 * 16f64.powf(step); // 0.05 to 0.8 standard deviations of the base
+        let energy = |place: &Place, momentum: &[f64]| {
+            let potential = 0.5 * dot(&place.eps, &place.eps) - beta * place.log_ratio;
+            potential + 0.5 * dot(momentum, momentum)
+        };
+        let before = energy(&from, &momentum);
+        let mut place = from.clone();
+        for _ in 0..LEAPS {
+            push(&mut momentum, &place, beta, 0.5 * step);
+            let moved = place.eps.iter().zip(&momentum).map(|(eps, p)| eps + step * p);
+            place = self.at(moved.collect())?;
+            push(&mut momentum, &place, beta, 0.5 * step);
+        }
+        let accepted = accept.ln() < before - energy(&place, &momentum);
+        Ok(if accepted { place } else { from })
+    }
+}
+
+/// Half a step of the momentum along the slope of `ln base + beta (ln joint - ln base)`.
+fn push(momentum: &mut [f64], place: &Place, beta: f64, step: f64) {
+    let forces = place.slope.iter().zip(&place.eps).map(|(slope, eps)| beta * slope - eps);
+    momentum.iter_mut().zip(forces).for_each(|(p, force)| *p += step * force);
+}
+
+/// Draws of one chain.
+struct Noise {
+    key: u64,
+    row: u64,
+    sample: u32,
+    latent: usize,
+}
+
+impl Noise {
+    fn stream(&mut self) -> Stream {
+        self.sample += 1;
+        Stream::new(self.key, self.row, self.sample)
+    }
+
+    fn normal(&mut self) -> Result<Vec<f64>, InferError> {
+        let mut eps = vec![0.0; self.latent];
+        fill_standard_normal(&mut self.stream(), &mut eps)?;
+        Ok(eps.into_iter().map(f64::from).collect())
+    }
+
+    /// Two of the open interval from 0 to 1.
+    fn uniform(&mut self) -> [f64; 2] {
+        let [one, two, ..] = self.stream().next_block();
+        [one, two].map(|word| (f64::from(word) + 0.5) / 2f64.powi(32))
+    }
+}
+
+/// Importance weights as they come, by their logarithms.
+#[derive(Clone, Debug)]
+pub(super) struct Weights {
+    largest: f64,
+    /// Relative to the largest.
+    sum: f64,
+    squares: f64,
+    count: u32,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { largest: f64::NEG_INFINITY, sum: 0.0, squares: 0.0, count: 0 }
+    }
+}
+
+impl Weights {
+    /// One more.
+    pub(super) fn push(&mut self, log_weight: f64) {
+        self.count += 1;
+        if log_weight == f64::NEG_INFINITY {
+            return;
+        }
+        if log_weight > self.largest {
+            let shrunk = (self.largest - log_weight).exp();
+            self.sum *= shrunk;
+            self.squares *= shrunk * shrunk;
+            self.largest = log_weight;
+        }
+        let weight = (log_weight - self.largest).exp();
+        self.sum += weight;
+        self.squares += weight * weight;
+    }
+
+    /// Sum and sum of squares relative to `largest`.
+    fn relative(&self, largest: f64) -> [f64; 2] {
+        let shrunk = (self.largest - largest).exp();
+        [self.sum * shrunk, self.squares * shrunk * shrunk]
+    }
+}
+
+impl Evidence {
+    /// The logarithm of the mean weight of groups of one size; the standard error by how the groups differ.
+    fn of(groups: &[Weights]) -> Self {
+        let largest = groups.iter().map(|group| group.largest).fold(f64::NEG_INFINITY, f64::max);
+        if largest == f64::NEG_INFINITY {
+            return Self { log_p: Estimate { mean: largest, se: f64::NAN }, ess: 0.0 };
+        }
+        let parts: Vec<[f64; 2]> = groups.iter().map(|group| group.relative(largest)).collect();
+        let count: f64 = groups.iter().map(|group| f64::from(group.count)).sum();
+        let sums: Vec<f64> = parts.iter().map(|[sum, _]| *sum).collect();
+        let squares: f64 = parts.iter().map(|[_, squares]| squares).sum();
+        let total: f64 = sums.iter().sum();
+        let mean = Estimate::of(&sums);
+        let log_p = largest + (total / count).ln();
+        Self {
+            log_p: Estimate { mean: log_p, se: mean.se / mean.mean },
+            ess: total * total / squares / count,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! All rows of a model, several at a time.
+
+use super::affine::{Affine, Map};
+use super::likelihood::{TwinGradient, TwinLikelihood, expected, log_scales};
+use super::pca::Pca;
+use super::report::GapReport;
+use super::row::{Method, RowGap, Settings, measure_row};
+use crate::lower::Plan;
+use crate::model::{Decoder, Encoder, Loaded, Role, Source};
+use crate::parity::target::twin_posteriors;
+use crate::posterior::Posteriors;
+use crate::rows::{Rows, progress};
+use crate::{Context, Error, Result};
+use elbow_core::infer::{InferError, Posterior};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// A model and the rows it is measured on.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'g> {
+    /// With an encoder and a decoder.
+    pub loaded: &'g Loaded,
+    /// The inputs of both, but for the latents.
+    pub inputs: &'g [Rows],
+    /// How many rows each has.
+    pub rows: usize,
+}
+
+/// Measures every row. The figures do not depend on how many rows are measured at a time.
+///
+/// # Errors
+///
+/// An input error: no encoder with a decoder, a posterior that depends on draws of its own, one that
+/// is not finite, or a method that does not suit the decoder.
+pub fn measure(given: Given<'_>, settings: &Settings) -> Result<GapReport> {
+    let Parts { encoder, decoder, source, x } = given.parts()?;
+    let posteriors = twin_posteriors(given.loaded, given.inputs, given.rows)?;
+    let maps = maps(given, decoder, x, encoder.latent())?;
+    suits(settings.method, encoder.latent(), maps.is_some())?;
+    let gradient = &decoder.gradient(source)?;
+    let posteriors = &posteriors;
+    let worker = Worker { given, decoder, gradient, x, posteriors, maps, settings };
+    let rows = worker.all()?;
+    let values = &x.values[..given.rows * x.shape.iter().product::<usize>()];
+    let pca = Pca::fit(values, values.len() / given.rows.max(1), encoder.latent());
+    let reconstruction = worker.reconstruction()?;
+    Ok(GapReport::of(&given.loaded.model.name, &rows, settings, pca, reconstruction))
+}
+
+/// What of a model is measured.
+struct Parts<'g> {
+    encoder: &'g Encoder,
+    decoder: &'g Decoder,
+    /// The decoder's file.
+    source: &'g Source,
+    x: &'g Rows,
+}
+
+impl<'g> Given<'g> {
+    fn parts(&self) -> Result<Parts<'g>> {
+        let fault = |what: &str| {
+            let path = self.loaded.encoder.path.display();
+            Err(Error::input(format!("{path}: {what}")))
+        };
+        let decoder = self.loaded.decoder.as_ref();
+        let (Some((encoder, Some(decoder))), Some(source)) = (self.loaded.amortized(), decoder)
+        else {
+            return fault(
+                "a gap lies between an encoder's posterior and p(x, z): give an elbow.toml with an [encoder] and a [decoder]",
+            );
+        };
+        if encoder.inputs.contains(&Role::Eps) {
+            return fault(
+                "the posterior depends on draws inside the encoder and is no normal distribution given x; gaps of hierarchical models are not measured, export a model with one level of latents",
+            );
+        }
+        let position = encoder.inputs.iter().position(|role| *role == Role::X);
+        let name = position.and_then(|input| encoder.plan.inputs.get(input));
+        let x = name.and_then(|port| self.inputs.iter().find(|rows| rows.name == port.name));
+        match x {
+            Some(x) => Ok(Parts { encoder, decoder, source, x }),
+            None => fault("the encoder reads no observation; declare its input in the elbow.toml"),
+        }
+    }
+}
+
+fn suits(method: Option<Method>, latent: usize, affine: bool) -> Result<()> {
+    let fault = |what: String| Err(Error::input(what));
+    match method {
+        Some(Method::Exact) if !affine => fault(
+            "--log-p exact: there is a closed form where the decoder is affine and the likelihood gaussian with fixed log_sigma; leave --log-p out".into(),
+        ),
+        Some(Method::Quadrature) if latent > super::MOST_LATENTS => fault(format!(
+            "--log-p quadrature: found {latent} latents, expected 1 or 2; use iwae or ais"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The affine map of every row; none where one is not affine.
+fn maps(given: Given<'_>, decoder: &Decoder, x: &Rows, latent: usize) -> Result<Option<Vec<Map>>> {
+    let mut likelihood = TwinLikelihood::new(decoder, x, given.inputs)?;
+    if log_scales(&decoder.likelihood, likelihood.observed().len()).is_none() {
+        return Ok(None);
+    }
+    // Without conditions all rows have the same map.
+    let conditional = decoder.given().any(|(_, role)| role == Role::Condition);
+    let probed = if conditional { given.rows } else { 1 };
+    let mut maps = Vec::with_capacity(probed);
+    for row in 0..probed {
+        likelihood.at(row);
+        let map = Map::probe(latent, |z| Ok(likelihood.decode(z)?.concat()));
+        match map.map_err(|error: InferError| Error::input(error.to_string()))? {
+            Some(map) => maps.push(map),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(maps))
+}
+
+/// What the rows share.
+struct Worker<'g> {
+    given: Given<'g>,
+    decoder: &'g Decoder,
+    gradient: &'g Plan,
+    x: &'g Rows,
+    posteriors: &'g [Posteriors],
+    maps: Option<Vec<Map>>,
+    settings: &'g Settings,
+}
+
+impl<'g> Worker<'g> {
+    fn all(&self) -> Result<Vec<RowGap>> {
+        let (next, bar) = (AtomicUsize::new(0), progress(self.given.rows, "gap"));
+        let done = Mutex::new(Vec::with_capacity(self.given.rows));
+        let work = || -> Result<()> {
+            let mut likelihood = TwinGradient::new(self.likelihood()?, self.gradient);
+            loop {
+                let row = next.fetch_add(1, Ordering::Relaxed);
+                if row >= self.given.rows {
+                    return Ok(());
+                }
+                let gap = self.row(&mut likelihood, row);
+                if gap.is_err() {
+                    next.store(self.given.rows, Ordering::Relaxed); // the others need not go on
+                }
+                let gap = gap.context(format!("row {row}"))?;
+                done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((row, gap));
+                bar.inc(1);
+            }
+        };
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(self.given.rows);
+        let results: Vec<Result<()>> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            workers
+                .into_iter()
+                .map(|worker| {
+                    worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
+                .collect()
+        });
+        results.into_iter().collect::<Result<Vec<()>>>()?;
+        bar.finish_and_clear();
+        let mut done = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        done.sort_by_key(|(row, _)| *row);
+        Ok(done.into_iter().map(|(_, gap)| gap).collect())
+    }
+
+    fn likelihood(&self) -> Result<TwinLikelihood<'g>> {
+        TwinLikelihood::new(self.decoder, self.x, self.given.inputs)
+    }
+
+    /// The encoder's posterior of a row, all latents together.
+    fn encoded(&self, row: usize) -> (Vec<f32>, Vec<f32>) {
+        let (mut loc, mut log_var) = (Vec::new(), Vec::new());
+        for posterior in self.posteriors {
+            let (own_loc, own_log_var) = posterior.row(row);
+            loc.extend(own_loc);
+            log_var.extend(own_log_var);
+        }
+        (loc, log_var)
+    }
+
+    fn row(&self, likelihood: &mut TwinGradient<'_>, row: usize) -> Result<RowGap> {
+        likelihood.forward().at(row);
+        let (loc, log_var) = self.encoded(row);
+        let q = Posterior { loc: &loc, log_var: &log_var };
+        let exact = self.exact(likelihood.forward().observed(), row);
+        measure_row(likelihood, q, exact.as_ref(), self.settings, row as u64)
+            .map_err(|error| Error::input(error.to_string()))
+    }
+
+    fn exact(&self, x: &[f32], row: usize) -> Option<Affine> {
+        let maps = self.maps.as_ref()?;
+        let map = maps.get(row).or_else(|| maps.first())?;
+        Affine::of(map, x, &log_scales(&self.decoder.likelihood, x.len())?)
+    }
+
+    /// Mean squared error of a value as the decoder expects it at the posterior's mean.
+    fn reconstruction(&self) -> Result<f64> {
+        let mut likelihood = self.likelihood()?;
+        let (mut sum, mut count) = (0.0, 0);
+        for row in 0..self.given.rows {
+            likelihood.at(row);
+            let x = likelihood.observed();
+            let outputs = likelihood.decode(&self.encoded(row).0);
+            let outputs = outputs.map_err(|error| Error::input(format!("row {row}: {error}")))?;
+            let mean = expected(&self.decoder.likelihood, outputs);
+            sum += x.iter().zip(mean).map(|(x, mean)| (f64::from(*x) - mean).powi(2)).sum::<f64>();
+            count += x.len();
+        }
+        Ok(sum / count as f64)
+    }
+}

@@ -1,0 +1,81 @@
+//! Probabilistic principal component analysis: what as many latents explain without a network.
+
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use serde::Serialize;
+
+/// A fit to data, and how well it explains the same data.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Pca {
+    /// Latents.
+    pub latent: usize,
+    /// Mean `ln p(x)` of a row, in nats: a density. None where the data lie in `latent` dimensions,
+    /// whose density is infinite.
+    pub log_p: Option<f64>,
+    /// Mean squared error of a value by its projection onto the principal axes: no affine decoder with
+    /// as many latents has less.
+    pub reconstruction: f64,
+    /// Variance of the noise, `sigma^2`.
+    pub noise: f64,
+}
+
+impl Pca {
+    /// The maximum-likelihood fit of `x ~ N(mean, W W^T + sigma^2 I)` to rows of `len` values (Tipping
+    /// and Bishop, "Probabilistic principal component analysis", J. R. Stat. Soc. B 61, 1999): with
+    /// eigenvalues `l_1 >= l_2 ..` of the covariance of D values,
+    ///
+    /// ```text
+    /// sigma^2 = (l_(d+1) + .. + l_D) / (D - d)
+    /// ln p    = -1/2 (D ln 2 pi + ln l_1 + .. + ln l_d + (D - d) ln sigma^2 + D)    in the mean
+    /// ```
+    ///
+    /// The eigenvalues are those of the smaller of covariance and Gram matrix, which share them.
+    pub fn fit(values: &[f32], len: usize, latent: usize) -> Self {
+        let rows = values.len() / len.max(1);
+        let mut data = DMatrix::from_fn(rows, len, |row, i| f64::from(values[row * len + i]));
+        for mut column in data.column_iter_mut() {
+            let mean = column.sum() / rows as f64;
+            column.add_scalar_mut(-mean);
+        }
+        let products = if rows < len { &data * data.transpose() } else { data.transpose() * &data };
+        let total = products.trace() / rows as f64;
+        let eigenvalues: DVector<f64> = SymmetricEigen::new(products).eigenvalues / rows as f64;
+        let mut eigenvalues: Vec<f64> = eigenvalues.iter().map(|value| value.max(0.0)).collect();
+        eigenvalues.sort_by(|a, b| b.total_cmp(a));
+        let kept: Vec<f64> = eigenvalues.into_iter().take(latent).collect();
+        let rest = (total - kept.iter().sum::<f64>()).max(0.0);
+        let others = len.saturating_sub(latent) as f64;
+        let noise = if others > 0.0 { rest / others } else { 0.0 };
+        // Less than rounding leaves of the total is nothing.
+        let spread = noise > 1e-12 * total && kept.len() == latent;
+        let log_p = spread.then(|| {
+            let log_det = kept.iter().map(|value| value.ln()).sum::<f64>() + others * noise.ln();
+            -0.5 * (len as f64 * (std::f64::consts::TAU.ln() + 1.0) + log_det)
+        });
+        Self { latent, log_p, reconstruction: rest / len as f64, noise }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pca;
+
+    /// Three points on a line of the plane, and the closed form of their fit by hand.
+    #[test]
+    fn points_beside_a_line() {
+        let values = [-2.0, 0.1, 0.0, -0.2, 2.0, 0.1];
+        let fit = Pca::fit(&values, 2, 1);
+        let (long, short): (f64, f64) = (8.0 / 3.0, 0.06 / 3.0);
+        assert!((fit.noise - short).abs() < 1e-7, "{fit:?}");
+        assert!((fit.reconstruction - short / 2.0).abs() < 1e-7);
+        let expected = -0.5 * (2.0 * (std::f64::consts::TAU.ln() + 1.0) + long.ln() + short.ln());
+        assert!((fit.log_p.expect("a density") - expected).abs() < 1e-6);
+        // The Gram matrix of two rows says the same as the covariance of their three values.
+        let [by_gram, by_covariance] = [
+            [1.0, 2.0, 3.0, 3.0, 2.0, 0.0].as_slice(),
+            &[1.0, 2.0, 3.0, 3.0, 2.0, 0.0, 1.0, 2.0, 3.0, 3.0, 2.0, 0.0],
+        ]
+        .map(|values| Pca::fit(values, 3, 1));
+        assert!(by_gram.log_p.is_none() && by_covariance.log_p.is_none());
+        assert!((by_gram.reconstruction - by_covariance.reconstruction).abs() < 1e-12);
+    }
+}

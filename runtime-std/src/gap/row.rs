@@ -1,0 +1,297 @@
+//! The gaps of one observation.
+
+use super::affine::Affine;
+use super::ascent::{COARSE, FINE, Family, MIDDLE, ascend};
+use super::bound::{Effort, Estimate, elbos};
+use super::evidence::{Annealing, Evidence, ais, iwae};
+use super::normal::{Normal, kl_diagonal};
+use super::quadrature::{MOST_LATENTS, quadrature};
+use super::refine::{Refined, refine};
+use super::sobol::Sobol;
+use elbow_core::infer::{Gradient, InferError, Posterior};
+use elbow_core::noise::Stream;
+use serde::Serialize;
+
+/// How `ln p(x)` is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// In closed form: the decoder is affine with normal noise of fixed scale.
+    Exact,
+    /// By an integral over one or two latents.
+    Quadrature,
+    /// By importance samples of the best posterior.
+    Iwae,
+    /// By annealing from the best posterior.
+    Ais,
+}
+
+impl Method {
+    /// The name in reports and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Quadrature => "quadrature",
+            Self::Iwae => "iwae",
+            Self::Ais => "ais",
+        }
+    }
+}
+
+/// How much is done for a row.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Key of all noise.
+    pub seed: u64,
+    /// Numbers of steps after which refinement is looked at.
+    pub refine_steps: Vec<u32>,
+    /// How `ln p(x)` is found; the most exact way that there is without.
+    pub method: Option<Method>,
+    /// Of the bounds.
+    pub effort: Effort,
+    /// Importance samples.
+    pub samples: u32,
+    /// Of annealing.
+    pub annealing: Annealing,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            refine_steps: Vec::new(),
+            method: None,
+            effort: Effort { se: 0.003, draws: 64_000 },
+            samples: 20_000,
+            annealing: Annealing { chains: 16, temperatures: 500 },
+        }
+    }
+}
+
+/// Effective share of importance samples below which annealing is asked as well.
+const TRUSTED: f64 = 0.05;
+/// A start counts as stuck where it ends this far below the best, in nats.
+pub const STUCK: f64 = 0.02;
+/// What is enough to tell which of several optima is the best.
+const SELECTION: Effort = Effort { se: 0.003, draws: 4096 };
+/// Divergence below which two ends of a coarse ascent are on the way to one optimum.
+const SAME: f64 = 0.01;
+/// Log-variances of the prior's starts.
+const PRIOR: [f64; 2] = [0.0, -2.0];
+
+/// The gaps of one row, in nats.
+#[derive(Clone, Debug)]
+pub struct RowGap {
+    /// ELBO of the encoder's posterior.
+    pub elbo: Estimate,
+    /// ELBO of the best posterior of the same family, independent latents.
+    pub optimized: Estimate,
+    /// ELBO of the best normal posterior.
+    pub full_rank: Estimate,
+    /// `ln p(x)`
+    pub log_p: Estimate,
+    /// How that was found.
+    pub method: Method,
+    /// Effective share of the importance samples; none without.
+    pub ess: Option<f64>,
+    /// `ln p(x)` less the optimized ELBO.
+    pub approximation: Estimate,
+    /// The optimized ELBO less the encoder's, by the same noise.
+    pub amortization: Estimate,
+    /// After each number of steps of refinement.
+    pub refined: Vec<RefinedRow>,
+    /// How far the better of the prior's two starts ended below the best start.
+    pub from_prior: f64,
+    /// The best posterior with independent latents.
+    pub best: Normal,
+    /// The best normal posterior.
+    pub best_full: Normal,
+}
+
+/// A posterior after refinement, in nats.
+#[derive(Clone, Copy, Debug)]
+pub struct RefinedRow {
+    /// Its ELBO.
+    pub elbo: Estimate,
+    /// That less the ELBO of the encoder's posterior, by the same noise, which neither steps nor guard
+    /// have seen.
+    pub gain: Estimate,
+    /// The guard sent it back to its start.
+    pub kept: bool,
+}
+
+/// What a stream of noise is for: each purpose has a key of its own.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Ascent = 1,
+    Selection = 2,
+    Bound = 3,
+    Evidence = 4,
+}
+
+impl Purpose {
+    fn key(self, seed: u64) -> u64 {
+        let [low, high, ..] = Stream::new(seed, u64::MAX, self as u32).next_block();
+        u64::from(high) << 32 | u64::from(low)
+    }
+}
+
+/// Measures the posterior `q` of an encoder for one observation.
+///
+/// Refinement uses the noise of `(settings.seed, row)`, as a device does. `exact` is the closed form where there is one; the noise is that of row number `row`.
+///
+/// # Errors
+///
+/// The likelihood's.
+pub fn measure_row<L: Gradient + ?Sized>(
+    likelihood: &mut L,
+    q: Posterior<'_>,
+    exact: Option<&Affine>,
+    settings: &Settings,
+    row: u64,
+) -> Result<RowGap, InferError> {
+    let refined = refine(likelihood, q, &settings.refine_steps, (settings.seed, row))?;
+    let q = &Normal::of_encoder(q);
+    let exact = exact.filter(|_| settings.method.is_none_or(|method| method == Method::Exact));
+    if let Some(exact) = exact {
+        return Ok(in_closed_form(exact, q, &refined));
+    }
+    let sobol = Sobol::new(q.latent());
+    let mut search = Search { likelihood, sobol: &sobol, seed: settings.seed, row };
+    let (best, from_prior) = search.diagonal(q)?;
+    let full = search.full(&best)?;
+    let key = (Purpose::Bound.key(settings.seed), row);
+    let candidates = refined.iter().map(|refined| &refined.posterior);
+    let posteriors: Vec<&Normal> = [q, &best, &full].into_iter().chain(candidates).collect();
+    let bounds = elbos(likelihood, &posteriors, &sobol, key, settings.effort)?;
+    // Of two optima the one that these draws, which neither has seen, find better.
+    let full_rank = if bounds.elbo[2].mean > bounds.elbo[1].mean { 2 } else { 1 };
+    let (log_p, method, ess) = evidence(likelihood, posteriors[full_rank], &sobol, settings, row)?;
+    let refined = refined.iter().zip(3..).map(|(refined, at)| RefinedRow {
+        elbo: bounds.elbo[at],
+        gain: bounds.gain[at],
+        kept: refined.kept,
+    });
+    Ok(RowGap {
+        refined: refined.collect(),
+        elbo: bounds.elbo[0],
+        optimized: bounds.elbo[1],
+        full_rank: bounds.elbo[full_rank],
+        log_p,
+        method,
+        ess,
+        approximation: log_p.minus(bounds.elbo[1]),
+        amortization: bounds.gain[1],
+        from_prior,
+        best_full: posteriors[full_rank].clone(),
+        best: best.clone(),
+    })
+}
+
+fn in_closed_form(exact: &Affine, q: &Normal, refined: &[Refined]) -> RowGap {
+    let best = exact.best_diagonal();
+    let [elbo, optimized] = [q, &best].map(|q| exact.elbo(q));
+    let refined = refined.iter().map(|refined| {
+        let own = exact.elbo(&refined.posterior);
+        let gain = Estimate::exact(own - elbo);
+        RefinedRow { elbo: Estimate::exact(own), gain, kept: refined.kept }
+    });
+    RowGap {
+        refined: refined.collect(),
+        elbo: Estimate::exact(elbo),
+        optimized: Estimate::exact(optimized),
+        full_rank: Estimate::exact(exact.elbo(&exact.posterior())),
+        log_p: Estimate::exact(exact.log_p),
+        method: Method::Exact,
+        ess: None,
+        approximation: Estimate::exact(exact.kl(&best)),
+        amortization: Estimate::exact(exact.kl(q) - exact.kl(&best)),
+        from_prior: 0.0,
+        best_full: exact.posterior(),
+        best,
+    }
+}
+
+/// The search for the best posteriors of one row.
+struct Search<'l, L: ?Sized> {
+    likelihood: &'l mut L,
+    sobol: &'l Sobol,
+    seed: u64,
+    row: u64,
+}
+
+impl<L: Gradient + ?Sized> Search<'_, L> {
+    /// The best posterior with independent latents, from the encoder's and the prior's starts; and how far the
+    /// better of the prior's ended below the best.
+    fn diagonal(&mut self, q: &Normal) -> Result<(Normal, f64), InferError> {
+        let latent = q.latent();
+        let prior =
+            PRIOR.map(|log_var| Normal::diagonal(vec![0.0; latent], &vec![log_var; latent]));
+        let mut ends: Vec<Normal> = Vec::new();
+        // Of each of the prior's starts, the end that it shares or has.
+        let mut own = Vec::new();
+        for start in [q].into_iter().chain(&prior) {
+            let end = self.ascend(start, Family::Diagonal, COARSE)?;
+            own.push(match ends.iter().position(|other| kl_diagonal(&end, other) < SAME) {
+                Some(same) => same,
+                None => {
+                    ends.push(self.ascend(&end, Family::Diagonal, MIDDLE)?);
+                    ends.len() - 1
+                }
+            });
+        }
+        // The start itself is a candidate: what an ascent makes worse is not taken.
+        let all: Vec<&Normal> = ends.iter().chain([q]).collect();
+        let key = (Purpose::Selection.key(self.seed), self.row);
+        let bounds = elbos(self.likelihood, &all, self.sobol, key, SELECTION)?;
+        let ranked =
+            (0..all.len()).max_by(|a, b| bounds.elbo[*a].mean.total_cmp(&bounds.elbo[*b].mean));
+        let best = ranked.unwrap_or(0);
+        let prior = own[1..].iter().map(|end| bounds.elbo[*end].mean);
+        let short = bounds.elbo[best].mean - prior.fold(f64::NEG_INFINITY, f64::max);
+        Ok((self.ascend(&all[best].clone(), Family::Diagonal, FINE)?, short))
+    }
+
+    fn full(&mut self, best: &Normal) -> Result<Normal, InferError> {
+        let end = self.ascend(best, Family::Full, MIDDLE)?;
+        self.ascend(&end, Family::Full, FINE)
+    }
+
+    fn ascend(
+        &mut self,
+        start: &Normal,
+        family: Family,
+        level: super::ascent::Level,
+    ) -> Result<Normal, InferError> {
+        let key = (Purpose::Ascent.key(self.seed), self.row);
+        ascend(self.likelihood, start, family, level, self.sobol, key)
+    }
+}
+
+/// `ln p(x)` from the best posterior on.
+fn evidence<L: Gradient + ?Sized>(
+    likelihood: &mut L,
+    q: &Normal,
+    sobol: &Sobol,
+    settings: &Settings,
+    row: u64,
+) -> Result<(Estimate, Method, Option<f64>), InferError> {
+    let key = (Purpose::Evidence.key(settings.seed), row);
+    let narrow = q.latent() <= MOST_LATENTS;
+    let default = if narrow { Method::Quadrature } else { Method::Iwae };
+    let of = |found: Evidence, method| (found.log_p, method, Some(found.ess));
+    Ok(match settings.method.unwrap_or(default) {
+        Method::Quadrature => (quadrature(likelihood, q)?, Method::Quadrature, None),
+        Method::Ais => of(ais(likelihood, q, settings.annealing, key)?, Method::Ais),
+        Method::Iwae | Method::Exact => {
+            let found = iwae(likelihood, q, settings.samples, sobol, key)?;
+            let trusted = found.ess >= TRUSTED || settings.method.is_some();
+            let other = if trusted { found } else { ais(likelihood, q, settings.annealing, key)? };
+            // Both are lower bounds in expectation.
+            match other.log_p.mean > found.log_p.mean {
+                true => of(other, Method::Ais),
+                false => of(found, Method::Iwae),
+            }
+        }
+    })
+}

@@ -1,0 +1,22 @@
+//! The gap meter: against closed forms where there are some, else one route against another.
+
+#[allow(dead_code)] // shared with the tests of import
+#[path = "import/build.rs"]
+mod build;
+#[path = "gap/digits.rs"]
+mod digits;
+#[path = "gap/formula.rs"]
+mod formula;
+#[path = "gap/linear.rs"]
+mod linear;
+#[path = "gap/onnx.rs"]
+mod onnx;
+
+use elbow::gap::Estimate;
+
+/// Holds a measured figure against a known one: three standard errors, and what sampling does not say.
+#[track_caller]
+fn close(what: &str, found: Estimate, expected: f64, tolerance: f64) {
+    let error = (found.mean - expected).abs();
+    assert!(error <= 3.0 * found.se + tolerance, "{what}: {found:?}, expected {expected}");
+}
