@@ -46,7 +46,7 @@ pub const SCORE: f64 = 3e-6;
 pub const COVARIANCE: f64 = 1e-5;
 /// The bound of the best posterior against the evidence, in nats: a dozen likelihoods of some twenty nats,
 /// each rounded in f32.
-pub const GAP: f64 = 1e-5;
+pub const FULL_RANK_GAP: f64 = 1e-5;
 /// A mixture's log-density, relative to `max(10, |value|)`: one logarithm of a sum of exponentials.
 pub const MIXTURE: f64 = 1e-6;
 /// A log-variance from a head, relative to `max(1, |log_var|)`: softplus, a logarithm and a sum.
@@ -63,8 +63,8 @@ pub const IDENTITY: f64 = 1e-6;
 /// A bound in f32 against its closed form, relative to `max(1, |bound|)`: a decoder in f32 of 40 values
 /// and 12 latents, squared, and an average.
 pub const CLOSED_FORM: f64 = 2e-6;
-/// A gap measured with the bound in f32 against its closed form, in nats: the resolution that gaps are
-/// worth knowing to.
+/// A gap measured with the bound in f32 against its closed form, beside its standard error, in nats: the
+/// resolution that gaps are worth knowing to, and what is left of an optimum that was searched.
 pub const CLOSED_GAP: f64 = 1e-4;
 /// A refined posterior on its exact path, in nats of divergence, at any of 50 steps.
 pub const TRAJECTORY: f64 = 1e-5;
@@ -119,11 +119,8 @@ pub const STATISTICS: f64 = 2e-5;
 
 // Gaps, in nats.
 
-/// A gap beside its standard error: what is left of an optimum that was searched, and rounding of a
-/// likelihood in f32.
-pub const GAP: f64 = 1e-4;
 /// A gap in closed form from a map that was probed in f32, of coefficients that f32 holds.
-pub const GAP_CLOSED: f64 = 1e-6;
+pub const PROBED_GAP: f64 = 1e-6;
 /// The same with a scale of noise that f32 rounds.
 pub const GAP_ONNX: f64 = 1e-5;
 /// Two routes to the mean of log p(x): both sample.
