@@ -267,10 +267,12 @@ fn within_bounds(device: &Device, index: usize, workspace: u32, spent: &[Spent],
     let painted = painted.expect("at least one row");
     assert!(painted <= bound, "{name}: {painted} bytes of stack used, {bound} promised");
     let kept = match &model.graphs {
-        Graphs::Amortized { encoder, .. } => {
+        Graphs::Amortized { encoder, decoder, .. } => {
             let states = encoder.state_pairs().into_iter();
             let states = states.map(|(input, _)| 2 * encoder.plan.inputs[input].len());
-            size_of::<u32>() + size_of::<f32>() * states.sum::<usize>() // clamp hits and states
+            let outputs = decoder.iter().flat_map(|decoder| &decoder.plan.outputs[1..]);
+            let floats = states.chain(outputs.map(Port::len)).sum::<usize>();
+            size_of::<u32>() + size_of::<f32>() * floats // clamp hits, states, the likelihood's parameters
         }
         _ => 0,
     };
