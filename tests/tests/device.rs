@@ -8,12 +8,14 @@ use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_in_sequence};
 use elbow::twin::{self, Twin};
 use elbow_core::distributions::rsample;
+use elbow_core::kernels::integer::Form;
 use elbow_core::noise::{Stream, fill_standard_normal};
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::images::{compiled, or_cure};
 use elbow_tests::random::Random;
 use models::{bare, by_name, given, split, tiny};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use elbow_tests::{integers, models};
 
@@ -57,21 +59,41 @@ const LENDERS: [&str; 3] = ["disjoint", "part", "part_mut"];
 
 /// The functions that the docs of `Kernel`'s variants name: `kernels::dense(..)`, or `dense_rows`.
 fn kernels() -> BTreeSet<String> {
-    let text = read("runtime-std/src/lower/plan.rs");
-    let text = text.split_once("\npub enum Kernel {\n").expect("the variants").1;
+    variants("runtime-std/src/lower/plan.rs", "Kernel", "kernels")
+}
+
+/// The functions that the docs of `Integer`'s variants name; `integer::linear_<form>(..)` is all of
+/// `Form`'s.
+fn integer_kernels() -> BTreeSet<String> {
+    let named = variants("runtime-std/src/lower/plan/integer.rs", "Integer", "integer").into_iter();
+    let each = named.flat_map(|name| match name.strip_suffix("<form>") {
+        Some(start) => FORMS.map(|form| format!("{start}{form:?}").to_lowercase()).to_vec(),
+        None => vec![name],
+    });
+    each.collect()
+}
+
+/// Orders of weights.
+const FORMS: [Form; 4] = [Form::Plain, Form::Paired, Form::Wide, Form::Helium];
+
+/// The functions of a module that the docs of an enum's variants name.
+fn variants(file: &str, name: &str, module: &str) -> BTreeSet<String> {
+    let text = read(file);
+    let text = text.split_once(&format!("\npub enum {name} {{\n")).expect("the variants").1;
     let (text, _) = text.split_once("\n}\n").expect("their end");
     let (mut names, mut doc) = (BTreeSet::new(), String::new());
+    let path = format!("{module}::");
     for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
         if let Some(words) = line.strip_prefix("/// ") {
             doc.extend([words, " "]);
         } else if line.starts_with(char::is_uppercase) {
             let elsewhere = doc.contains("`distributions::");
             assert!(
-                elsewhere || doc.contains("`kernels::"),
+                elsewhere || doc.contains(&format!("`{path}")),
                 "`{line}` does not say which kernel it is: {doc}"
             );
             let spans = doc.split('`').skip(1).step_by(2);
-            let named = spans.filter_map(|span| span.strip_prefix("kernels::")?.split_once('('));
+            let named = spans.filter_map(|span| span.strip_prefix(&path)?.split_once('('));
             names.extend(named.map(|(name, _)| name.to_string()));
             let others = doc.split("or `").skip(1).filter_map(|rest| rest.split('`').next());
             names.extend(others.map(Into::into));
@@ -83,15 +105,34 @@ fn kernels() -> BTreeSet<String> {
 
 /// The public functions of `kernels`.
 fn functions() -> BTreeSet<String> {
-    let files = std::fs::read_dir(path("core/src/kernels")).expect("the folder is there");
-    let files = files.map(|file| file.expect("an entry").path()).filter(|file| file.is_file());
+    let names = public(&path("core/src/kernels"));
+    names.into_iter().filter(|name| !LENDERS.contains(&name.as_str())).collect()
+}
+
+/// Files of `kernels::integer` that compute nothing, and the name of a kernel's definition.
+const NO_KERNELS: [&str; 3] = ["native.rs", "packing.rs", "views.rs"];
+const DEFINITION: &str = "portable";
+
+/// The public functions of `kernels::integer` that compute.
+fn integer_functions() -> BTreeSet<String> {
+    let mut names = public(&path("core/src/kernels/integer"));
+    names.remove(DEFINITION);
+    names
+}
+
+/// The public functions of a folder's files.
+fn public(folder: &Path) -> BTreeSet<String> {
+    let files = std::fs::read_dir(folder).expect("the folder is there");
+    let files = files
+        .map(|file| file.expect("an entry").path())
+        .filter(|file| file.is_file() && !NO_KERNELS.iter().any(|other| file.ends_with(other)));
     let texts = files.map(|file| std::fs::read_to_string(file).expect("a file"));
     let names = |text: String| {
         let declared = text.lines().filter_map(|line| line.strip_prefix("pub fn "));
         let name = |rest: &str| rest.split(['(', '<']).next().unwrap_or_default().to_string();
         declared.map(name).collect::<Vec<_>>()
     };
-    texts.flat_map(names).filter(|name| !LENDERS.contains(&name.as_str())).collect()
+    texts.flat_map(names).collect()
 }
 
 fn read(file: &str) -> String {
@@ -111,34 +152,19 @@ fn the_models_on_the_devices_use_every_kernel() {
     assert!(missing.is_empty(), "no model uses {missing:?}");
 }
 
-/// Those of `kernels::integer` that the code for some core calls.
-const INTEGER_KERNELS: [&str; 13] = [
-    "add",
-    "average_pool",
-    "depthwise",
-    "dequantize",
-    "linear_helium",
-    "linear_paired",
-    "linear_plain",
-    "linear_wide",
-    "lookup",
-    "max_pool",
-    "piecewise",
-    "quantize",
-    "spread",
-];
-
 #[test]
 fn the_integer_models_on_the_devices_use_every_integer_kernel() {
+    let kernels = integer_kernels();
+    assert_eq!(kernels, integer_functions(), "the variants of `Integer` say which there are");
     let models = [Core::Plain, Core::Dsp, Core::Helium].map(integers::models);
     assert!(models[0].len() >= 12, "{} models", models[0].len());
     let models = models.iter().flatten();
     let sources: Vec<String> =
         models.map(|model| emit(model).expect("it can be emitted").source).collect();
-    let called = |kernel: &&str| {
+    let called = |kernel: &&String| {
         sources.iter().any(|source| source.contains(&format!("integer::{kernel}(")))
     };
-    let missing: Vec<&str> = INTEGER_KERNELS.into_iter().filter(|k| !called(k)).collect();
+    let missing: Vec<&String> = kernels.iter().filter(|kernel| !called(kernel)).collect();
     assert!(missing.is_empty(), "no model uses {missing:?}");
 }
 

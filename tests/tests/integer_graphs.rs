@@ -13,11 +13,14 @@ use elbow_tests::random::Random;
 use elbow_tests::tolerance::{EIGHT_BITS, SIXTEEN_BITS};
 
 const SEED: u64 = 0x656c_626f;
+/// Rows that judge the integers.
 const ROWS: usize = 48;
+/// Other rows, which choose them: so many that what bytes cut off of a judge is rare and small.
+const CALIBRATION: usize = 512;
 /// A depthwise layer that needs no copy of its input: whole groups of four channels and no pads.
 const APART: &str = "channels apart";
 
-/// A convolution over one axis, or a transposed one.
+/// A convolution over one axis or more, all of them alike, or a transposed one.
 struct Conv {
     filters: usize,
     kernel: usize,
@@ -40,26 +43,33 @@ impl Net {
     }
 
     fn conv(&mut self, x: usize, conv: &Conv, transposed: bool) -> usize {
-        let [_, channels, len] = self.graph.graph.values[x].shape[..] else { panic!("a signal") };
+        let shape = self.graph.graph.values[x].shape.clone();
+        let [_, channels, ref lens @ ..] = shape[..] else { panic!("a signal") };
         let &Conv { filters, kernel, stride, dilation, pad, groups } = conv;
         let reach = (kernel - 1) * dilation;
-        let (own, out) = match transposed {
-            false => (channels / groups, (len + 2 * pad - reach - 1) / stride + 1),
-            true => (filters / groups, (len - 1) * stride + reach + 1 - 2 * pad),
+        let out = lens.iter().map(|len| match transposed {
+            false => (len + 2 * pad - reach - 1) / stride + 1,
+            true => (len - 1) * stride + reach + 1 - 2 * pad,
+        });
+        let out = [1, filters].into_iter().chain(out).collect::<Vec<_>>();
+        let [outer, own] = match transposed {
+            false => [filters, channels / groups],
+            true => [channels, filters / groups],
         };
-        let outer = if transposed { channels } else { filters };
-        let bound = (1.0 / (channels / groups * kernel) as f32).sqrt();
-        let w = self.random.vector(outer * own * kernel, -bound, bound);
-        let w = self.graph.constant(&[outer, own, kernel], &w);
+        let axes = lens.len();
+        let taps = kernel.pow(axes as u32);
+        let bound = (1.0 / (channels / groups * taps) as f32).sqrt();
+        let w = self.random.vector(outer * own * taps, -bound, bound);
+        let w = self.graph.constant(&[vec![outer, own], vec![kernel; axes]].concat(), &w);
         let b = self.random.vector(filters, -bound, bound);
         let b = self.graph.constant(&[filters], &b);
-        let (strides, dilations, pads) = (vec![stride], vec![dilation], vec![pad]);
+        let [strides, dilations, pads] = [stride, dilation, pad].map(|all| vec![all; axes]);
         let op = match transposed {
             false => Op::Conv { strides, dilations, pads, groups },
             true => Op::ConvTranspose { strides, dilations, pads, groups },
         };
         let kind = if transposed { "ConvTranspose" } else { "Conv" };
-        self.graph.node(kind, op, &[x, w, b], &[1, filters, out])
+        self.graph.node(kind, op, &[x, w, b], &out)
     }
 
     fn matmul(&mut self, x: usize, outputs: usize) -> usize {
@@ -82,17 +92,12 @@ impl Net {
     }
 
     fn pool(&mut self, x: usize, kind: Pooling) -> usize {
-        let [_, channels, len] = self.graph.graph.values[x].shape[..] else { panic!("a signal") };
-        let pair = || vec![2];
-        let op = Op::Pool {
-            kernel: pair(),
-            strides: pair(),
-            dilations: vec![1],
-            pads: vec![0],
-            pads_end: vec![0],
-            kind,
-        };
-        self.graph.node("Pool", op, &[x], &[1, channels, len / 2])
+        let mut shape = self.graph.graph.values[x].shape.clone();
+        let [kernel, dilations, pads] = [2, 1, 0].map(|all| vec![all; shape.len() - 2]);
+        shape[2..].iter_mut().for_each(|len| *len /= 2);
+        let (strides, pads_end) = (kernel.clone(), pads.clone());
+        let op = Op::Pool { kernel, strides, dilations, pads, pads_end, kind };
+        self.graph.node("Pool", op, &[x], &shape)
     }
 
     fn done(mut self, y: usize) -> Graph {
@@ -174,6 +179,21 @@ fn cases() -> Vec<(&'static str, Graph, usize)> {
         let h = n.graph.node("Add", Op::Binary(BinaryOp::Add), &[a, b], &shape);
         n.conv(h, &CONV, false)
     });
+    add("two axes", &[1, 3, 6, 9], 4, &|n, x| {
+        let h = n.conv(x, &CONV, false);
+        let h = n.unary(Unary::Relu, h);
+        let h = n.pool(h, Pooling::Max);
+        let h = n.conv(h, &Conv { groups: 8, ..CONV }, false);
+        let h = n.unary(Unary::Relu, h);
+        let h = n.conv(h, &Conv { filters: 5, stride: 2, ..CONV }, false);
+        let h = n.unary(Unary::Tanh, h);
+        n.conv(h, &Conv { filters: 3, kernel: 4, stride: 2, ..CONV }, true)
+    });
+    add("gaps on two axes", &[1, 5, 8, 7], 2, &|n, x| {
+        let h = n.conv(x, &Conv { dilation: 2, pad: 2, ..CONV }, false);
+        let h = n.unary(Unary::Relu, h);
+        n.conv(h, &Conv { filters: 6, groups: 2, ..CONV }, false)
+    });
     add(APART, &[1, 3, 12], 3, &|n, x| {
         let h = n.conv(x, &CONV, false);
         let h = n.unary(Unary::Relu, h);
@@ -200,16 +220,20 @@ fn integers_compute_what_floats_do_and_every_form_the_same() {
     let mut wrong = Vec::new();
     for (name, graph, layers) in cases() {
         let shape = graph.values[graph.inputs[0]].shape.clone();
-        let len = ROWS * shape.iter().product::<usize>();
-        let x = Rows { name: "x".into(), shape, values: Random::new(SEED, 99).normal(len) };
-        let float = outputs(&graph, None, &x);
+        let row = shape.iter().product::<usize>();
+        let [calibration, x] = [(98, CALIBRATION), (99, ROWS)].map(|(case, rows)| {
+            let values = Random::new(SEED, case).normal(rows * row);
+            [Rows { name: "x".into(), shape: shape.clone(), values }]
+        });
+        let x = &x[0];
+        let float = outputs(&graph, None, x);
         let range = float.iter().fold(0.0f32, |range, value| range.max(value.abs()));
         for (width, limit) in [(Width::Eight, EIGHT_BITS), (Width::Sixteen, SIXTEEN_BITS)] {
-            let data = Calibration { inputs: std::slice::from_ref(&x), rows: ROWS, states: &[] };
+            let data = Calibration { inputs: &calibration, rows: CALIBRATION, states: &[] };
             let options = Quantization { width, adjust: Adjust::Bias };
             let integers = choose(&graph, &[0], data, options).expect("it has integer forms");
             assert_eq!(integers.layers.len(), layers, "{name}");
-            let plain = outputs(&graph, Some(&integers), &x);
+            let plain = outputs(&graph, Some(&integers), x);
             let errors = plain.iter().zip(&float).map(|(a, b)| (a - b).abs());
             let worst = errors.fold(0.0f32, f32::max) / range;
             println!("{name}, {width:?}: {worst:.1e} of the range");
@@ -217,7 +241,7 @@ fn integers_compute_what_floats_do_and_every_form_the_same() {
                 wrong.push(format!("{name}, {width:?}: {worst}"));
             }
             for core in [Core::Dsp, Core::Helium] {
-                let other = outputs(&graph, Some(&Integers { core, ..integers.clone() }), &x);
+                let other = outputs(&graph, Some(&Integers { core, ..integers.clone() }), x);
                 assert_eq!(other, plain, "{name}, {width:?}: {core:?}");
             }
             let plan = lower_with(&graph, &[0], Some(&integers)).expect("it can be lowered");

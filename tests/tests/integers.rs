@@ -66,6 +66,13 @@ impl Subject {
         twin_posteriors(loaded, &self.test, self.rows).expect("finite posteriors")
     }
 
+    /// The posteriors in floats, as if they came from files.
+    fn reference(&self) -> Reference {
+        let posteriors = self.posteriors(&self.float).iter().map(Posterior::from).collect();
+        let (outputs, flow) = (Vec::new(), Vec::new());
+        Reference { basis: Basis::Files, outputs, posteriors, decoded: None, flow }
+    }
+
     fn kl(&self, posteriors: &[Posteriors]) -> Kl {
         Kl::of_rows(divergence(&self.posteriors(&self.float), posteriors))
     }
@@ -78,14 +85,7 @@ fn integer_posteriors_are_those_that_were_trained() {
         let Subject { float, integer, test, rows, .. } = &subject;
         let answer = twin(integer, test, None, *rows).expect("finite posteriors");
         let kl = subject.kl(&answer.posteriors);
-        let posteriors = subject.posteriors(float).iter().map(Posterior::from).collect();
-        let reference = Reference {
-            basis: Basis::Files,
-            outputs: Vec::new(),
-            posteriors,
-            decoded: None,
-            flow: Vec::new(),
-        };
+        let reference = subject.reference();
         let pair = Pair { float, integer, inputs: test, rows: *rows };
         let report = pair.report(&reference, &answer, kl, 0).expect("numbers").expect("integers");
         let (drop, se) = (report.elbo_drop.mean.expect("a decoder"), report.elbo_drop.se);
@@ -137,7 +137,8 @@ fn an_autoencoder_needs_twice_its_input_and_a_layer() {
     let data = Calibration { inputs: &calibration, rows: 64, states: &[] };
     let options = Quantization { width: Width::Eight, adjust: Adjust::Bias };
     let integers = choose(&graph, &[0], data, options).expect("it has integer forms");
-    for (core, bytes) in [(Core::Plain, 640 + 128), (Core::Dsp, 2 * 640 + 128)] {
+    let cores = [(Core::Plain, 640 + 128), (Core::Dsp, 2 * 640 + 128), (Core::Helium, 640 + 128)];
+    for (core, bytes) in cores {
         let integers = Integers { core, ..integers.clone() };
         let plan = lower_with(&graph, &[0], Some(&integers)).expect("it can be lowered");
         println!("{core:?}: {} bytes of arena", 4 * plan.arena);

@@ -16,7 +16,7 @@
 //! and stored as one word, or two of 16-bit values. Such a word need not be aligned: the core does that
 //! by itself unless a program has set `CCR.UNALIGN_TRP`, which is clear at reset.
 
-use super::job::{self, Job, Tensors, cut_into, is_line, is_small};
+use super::job::{self, Job, Line, Small, Tensors, cut_into};
 use crate::kernels::PANEL;
 use crate::kernels::integer::{
     Depthwise, Linear, Output, Spread, Value, each_line, panels_by, portable,
@@ -32,13 +32,15 @@ pub fn linear_paired<Y: Output>(
     y: &mut [Y],
     s: &Linear,
 ) {
-    if is_line(s) && s.is_one_segment() {
+    if let Some(line) = Line::of(s)
+        && s.is_one_segment()
+    {
         let tensors = Tensors::new(x, weights, outputs, y);
         if s.rows >= PANEL {
-            paired_full(&tensors, s);
+            paired_full(&tensors, line);
         }
         if !s.rows.is_multiple_of(PANEL) {
-            paired_rest(&tensors, s);
+            paired_rest(&tensors, line);
         }
         job::settle(y, outputs, s);
     } else {
@@ -47,13 +49,13 @@ pub fn linear_paired<Y: Output>(
 }
 
 #[inline(never)]
-fn paired_full(tensors: &Tensors<'_>, s: &Linear) {
+fn paired_full(tensors: &Tensors<'_>, s: Line<'_>) {
     // SAFETY: `line` gives jobs that lie inside their slices.
     job::line(tensors, s, true, BLOCKS, |job| unsafe { paired_panels(job) });
 }
 
 #[inline(never)]
-fn paired_rest(tensors: &Tensors<'_>, s: &Linear) {
+fn paired_rest(tensors: &Tensors<'_>, s: Line<'_>) {
     // SAFETY: as above.
     job::line(tensors, s, false, BLOCKS, |job| unsafe { paired_panels(job) });
 }
@@ -73,13 +75,13 @@ pub fn linear_wide<Y: Output>(
     y: &mut [Y],
     s: &Linear,
 ) {
-    if is_line(s) {
+    if let Some(line) = Line::of(s) {
         let tensors = Tensors::new(x, weights, outputs, y);
         if s.rows >= PANEL {
-            wide_full(&tensors, s);
+            wide_full(&tensors, line);
         }
         if !s.rows.is_multiple_of(PANEL) {
-            wide_rest(&tensors, s);
+            wide_rest(&tensors, line);
         }
         job::settle(y, outputs, s);
     } else {
@@ -88,13 +90,13 @@ pub fn linear_wide<Y: Output>(
 }
 
 #[inline(never)]
-fn wide_full(tensors: &Tensors<'_>, s: &Linear) {
+fn wide_full(tensors: &Tensors<'_>, s: Line<'_>) {
     // SAFETY: `line` gives jobs that lie inside their slices.
     job::line(tensors, s, true, BLOCKS, |job| unsafe { wide_panels(job) });
 }
 
 #[inline(never)]
-fn wide_rest(tensors: &Tensors<'_>, s: &Linear) {
+fn wide_rest(tensors: &Tensors<'_>, s: Line<'_>) {
     // SAFETY: as above.
     job::line(tensors, s, false, BLOCKS, |job| unsafe { wide_panels(job) });
 }
@@ -361,13 +363,15 @@ pub fn depthwise<X: Value, Y: Output>(
     y: &mut [Y],
     s: &Depthwise,
 ) {
-    if size_of::<X>() == 2 && is_small(s) {
+    if size_of::<X>() == 2
+        && let Some(small) = Small::of(s)
+    {
         let tensors = Tensors::new(x, weights, outputs, y);
         if s.channels >= PANEL {
-            depthwise_full(&tensors, s);
+            depthwise_full(&tensors, small);
         }
         if !s.channels.is_multiple_of(PANEL) {
-            depthwise_rest(&tensors, s);
+            depthwise_rest(&tensors, small);
         }
         let places = Linear {
             rows: s.channels,
@@ -383,13 +387,13 @@ pub fn depthwise<X: Value, Y: Output>(
 }
 
 #[inline(never)]
-fn depthwise_full(tensors: &Tensors<'_>, s: &Depthwise) {
+fn depthwise_full(tensors: &Tensors<'_>, s: Small<'_>) {
     // SAFETY: `depthwise` gives jobs that lie inside their slices.
     job::depthwise(tensors, s, true, TAPS, |job| unsafe { depthwise_groups(job) });
 }
 
 #[inline(never)]
-fn depthwise_rest(tensors: &Tensors<'_>, s: &Depthwise) {
+fn depthwise_rest(tensors: &Tensors<'_>, s: Small<'_>) {
     // SAFETY: as above.
     job::depthwise(tensors, s, false, TAPS, |job| unsafe { depthwise_groups(job) });
 }

@@ -182,7 +182,8 @@ impl<'a> Tensors<'a> {
 
     /// Whether everything lies inside, and starts at words where `x` is not of bytes.
     ///
-    /// Nothing overflows: numbers of a [`Places`] are below 2^15, or below 2^31 where it says so.
+    /// Nothing overflows: numbers of a [`Places`] are below 2^15, or below 2^31 where it says so. That is
+    /// what [`Line`] and [`Small`] are for.
     #[inline(never)]
     fn hold(&self, p: &Places) -> bool {
         let x_size = self.sizes[0];
@@ -202,7 +203,7 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// Where patches and outputs lie, in values.
+/// Where patches and outputs lie, in values; made of a [`Line`] or a [`Small`].
 struct Places {
     /// Values from the start of a patch to its end, below 2^31.
     reach: usize,
@@ -287,35 +288,51 @@ const fn are_small(numbers: &[usize]) -> bool {
     all < 1 << 15
 }
 
-/// Whether the runs of a patch are equally far from each other, so that one job has them all, and the
-/// shape's numbers are small enough to be checked without overflow.
-///
-/// Generated code knows its shapes: this costs nothing there, and kernels that are not needed are gone.
-#[inline(always)]
-pub const fn is_line(s: &Linear) -> bool {
-    let places = [s.rows, s.run, s.x_start, s.y_start, s.runs[0], s.runs[1]];
-    let steps = [s.run_steps[0], s.run_steps[1], s.y_steps[0], s.y_steps[1]];
-    let positions = [s.positions[0], s.positions[1], s.position_steps[0], s.position_steps[1]];
-    let line = s.runs[0] == 1 && s.runs[1] > 0 || s.runs[1] == 1 && s.runs[0] > 0;
-    line && are_small(&places) && are_small(&steps) && are_small(&positions)
+/// A layer whose runs are equally far from each other, so that one job has them all, and whose numbers
+/// are small enough to be checked without overflow: there is no other way to a value than the check.
+#[derive(Clone, Copy)]
+pub struct Line<'s>(&'s Linear);
+
+impl<'s> Line<'s> {
+    /// The layer, if it is one.
+    ///
+    /// Generated code knows its shapes: this costs nothing there, and kernels that are not needed are
+    /// gone.
+    #[inline(always)]
+    pub const fn of(s: &'s Linear) -> Option<Self> {
+        let places = [s.rows, s.run, s.x_start, s.y_start, s.runs[0], s.runs[1]];
+        let steps = [s.run_steps[0], s.run_steps[1], s.y_steps[0], s.y_steps[1]];
+        let positions = [s.positions[0], s.positions[1], s.position_steps[0], s.position_steps[1]];
+        let line = s.runs[0] == 1 && s.runs[1] > 0 || s.runs[1] == 1 && s.runs[0] > 0;
+        let line = line && are_small(&places) && are_small(&steps) && are_small(&positions);
+        if line { Some(Self(s)) } else { None }
+    }
 }
 
-/// [`is_line`] of a depthwise convolution.
+/// [`Line`] of a depthwise convolution.
 #[cfg(elbow_dsp)]
-#[inline(always)]
-pub const fn is_small(s: &Depthwise) -> bool {
-    let places = [s.channels, s.kernel[0], s.kernel[1], s.x_start, s.y_start];
-    let steps = [s.tap_steps[0], s.tap_steps[1], s.y_steps[0], s.y_steps[1]];
-    let positions = [s.positions[0], s.positions[1], s.position_steps[0], s.position_steps[1]];
-    let taps = s.kernel[0] > 0 && s.kernel[1] > 0;
-    taps && are_small(&places) && are_small(&steps) && are_small(&positions)
+#[derive(Clone, Copy)]
+pub struct Small<'s>(&'s Depthwise);
+
+#[cfg(elbow_dsp)]
+impl<'s> Small<'s> {
+    /// The convolution, if it is one.
+    #[inline(always)]
+    pub const fn of(s: &'s Depthwise) -> Option<Self> {
+        let places = [s.channels, s.kernel[0], s.kernel[1], s.x_start, s.y_start];
+        let steps = [s.tap_steps[0], s.tap_steps[1], s.y_steps[0], s.y_steps[1]];
+        let positions = [s.positions[0], s.positions[1], s.position_steps[0], s.position_steps[1]];
+        let taps = s.kernel[0] > 0 && s.kernel[1] > 0;
+        let small = taps && are_small(&places) && are_small(&steps) && are_small(&positions);
+        if small { Some(Self(s)) } else { None }
+    }
 }
 
-/// A layer that [`is_line`]: a job per position, for full panels or for the last one that is not full.
+/// A job per position, for full panels or for the last one that is not full.
 ///
 /// Sums are left where `y` is of four bytes: [`settle`] makes floats of them.
 #[inline(always)]
-pub fn line(t: &Tensors<'_>, s: &Linear, full: bool, cut: Cut, run: impl Fn(&Job)) {
+pub fn line(t: &Tensors<'_>, Line(s): Line<'_>, full: bool, cut: Cut, run: impl Fn(&Job)) {
     let runs = s.runs[0] * s.runs[1];
     let step = s.run_steps[usize::from(s.runs[0] == 1)];
     let mut job = Job::new(cut(s.run), runs, step.wrapping_sub(s.run), t.sizes, &s.rule);
@@ -371,10 +388,10 @@ pub fn sums<X: Value>(
     sums
 }
 
-/// A depthwise convolution that [`is_small`]: a job per position, as in [`line`].
+/// A job per position, as in [`line`].
 #[cfg(elbow_dsp)]
 #[inline(always)]
-pub fn depthwise(t: &Tensors<'_>, s: &Depthwise, full: bool, cut: Cut, run: impl Fn(&Job)) {
+pub fn depthwise(t: &Tensors<'_>, Small(s): Small<'_>, full: bool, cut: Cut, run: impl Fn(&Job)) {
     let [rows, columns] = s.kernel;
     let gap = s.tap_steps[0].wrapping_sub(columns * s.tap_steps[1]);
     let mut job = Job::new(cut(columns), rows, gap, t.sizes, &s.rule);

@@ -4,7 +4,7 @@
 //! and the numbers 0 to 3, since a byte is loaded with its sign at the sum of two registers. Four
 //! inputs and rows, 16 products, take 59 instructions.
 
-use super::job::{self, Job, Tensors, is_line};
+use super::job::{self, Job, Line, Tensors};
 use crate::kernels::PANEL;
 use crate::kernels::integer::{Linear, Output, Value, panels_by, portable};
 use core::arch::naked_asm;
@@ -20,13 +20,13 @@ pub fn linear_plain<X: Value, Y: Output>(
 ) {
     if size_of::<X>() != 1 {
         portable::plain(x, weights, outputs, y, s);
-    } else if is_line(s) {
+    } else if let Some(line) = Line::of(s) {
         let tensors = Tensors::new(x, weights, outputs, y);
         if s.rows >= PANEL {
-            full(&tensors, s);
+            full(&tensors, line);
         }
         if !s.rows.is_multiple_of(PANEL) {
-            rest(&tensors, s);
+            rest(&tensors, line);
         }
         job::settle(y, outputs, s);
     } else {
@@ -35,13 +35,13 @@ pub fn linear_plain<X: Value, Y: Output>(
 }
 
 #[inline(never)]
-fn full(tensors: &Tensors<'_>, s: &Linear) {
+fn full(tensors: &Tensors<'_>, s: Line<'_>) {
     // SAFETY: `line` gives jobs that lie inside their slices.
     job::line(tensors, s, true, BLOCKS, |job| unsafe { panels(job) });
 }
 
 #[inline(never)]
-fn rest(tensors: &Tensors<'_>, s: &Linear) {
+fn rest(tensors: &Tensors<'_>, s: Line<'_>) {
     // SAFETY: as above.
     job::line(tensors, s, false, BLOCKS, |job| unsafe { panels(job) });
 }

@@ -1,4 +1,4 @@
-//! Functions of one value, and sums and products of two.
+//! Functions of one value, and sums of two.
 
 use super::{Requantize, Value};
 
@@ -89,27 +89,5 @@ pub fn add<A: Value, B: Value, Y: Value>(a: &[A], b: &[B], y: &mut [Y], s: &Add)
         let sum = sum.wrapping_add(s.constant).wrapping_shl(s.rule.shift);
         let high = (sum.wrapping_add(1 << 31) >> 32) as i32;
         *y = Y::of(s.rule.clamp(s.rule.zero_point.wrapping_add(high)));
-    }
-}
-
-/// A product of two tensors.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Mul {
-    /// Zero points of both operands.
-    pub zero_points: [i32; 2],
-    /// `round(scale_a * scale_b / scale_y * 2^(32 - shift))`.
-    pub multiplier: i32,
-    /// From the product to `y`.
-    pub rule: Requantize,
-}
-
-/// `y = rule((a - zero_point_a) * (b - zero_point_b), multiplier)`, value by value.
-#[inline(never)]
-pub fn mul<A: Value, B: Value, Y: Value>(a: &[A], b: &[B], y: &mut [Y], s: &Mul) {
-    for ((a, b), y) in a.iter().zip(b).zip(y) {
-        let [za, zb] = s.zero_points;
-        let product = ((*a).into() - za).wrapping_mul((*b).into() - zb);
-        *y = Y::of(s.rule.apply(product, s.multiplier));
     }
 }

@@ -21,8 +21,9 @@
 //! # Memory
 //!
 //! The arena and the pack are words ([`f32`] slices); [`i8s`], [`i16s`] and [`pairs`] view them as
-//! integers in place. Activations are channels last. A slice may be longer than its tensor; one that
-//! is too short shortens the work. Padding is not the business of the kernels that multiply: [`spread`]
+//! integers in place. Activations are channels last. A slice may be longer than its tensor. Of
+//! one that is too short nothing is promised but that no other memory is touched: a definition computes
+//! what there is, machine code nothing. Padding is not the business of the kernels that multiply: [`spread`]
 //! or [`quantize`] has put `x` into a buffer where every patch lies inside.
 //!
 //! # Forms
@@ -42,11 +43,11 @@ mod views;
 
 pub use convert::{Spread, dequantize, quantize, spread};
 pub use depthwise::{Depthwise, depthwise};
-pub use elementwise::{Add, Mul, PIECE_BITS, Piecewise, add, lookup, mul, piecewise};
+pub use elementwise::{Add, PIECE_BITS, Piecewise, add, lookup, piecewise};
 pub use linear::{Linear, linear_helium, linear_paired, linear_plain, linear_wide};
 pub use packing::{
-    ALWAYS_EXACT, Form, PackingError, pack_depthwise, pack_weights, packed_depthwise_len,
-    packed_len, paired_segment,
+    ALWAYS_EXACT, EXACT_WITH_128, Form, PackingError, pack_depthwise, pack_weights,
+    packed_depthwise_len, packed_len, paired_segment,
 };
 pub use pool::{average_pool, max_pool};
 pub use views::{bytes, i8s, i8s_mut, i16s, i16s_mut, pairs, triples};

@@ -122,18 +122,33 @@ fn pair_rows(packed: &mut [i8]) -> Result<(), PackingError> {
     Ok(())
 }
 
-/// Inputs for which paired rows are exact whatever the weights: `512 * 127 * 128 < 2^23`.
+/// Inputs of 8 bits for which paired rows are exact with weights in `-127..=127`:
+/// `512 * 127 * 128 < 2^23`.
 pub const ALWAYS_EXACT: usize = 512;
 
+/// [`ALWAYS_EXACT`] where an odd row holds -128: `510 * 128 * 128 < 2^23`, and 512 inputs reach it.
+pub const EXACT_WITH_128: usize = 510;
+
 /// [`Linear::segment`](super::Linear::segment) of row-major weights for inputs of magnitude `largest`
-/// at most: all of a patch where the bound holds for all odd rows, else [`ALWAYS_EXACT`].
+/// at most: all of a patch where the bound holds for all odd rows, else [`ALWAYS_EXACT`], or
+/// [`EXACT_WITH_128`] where one of them holds -128.
 ///
-/// The bound is `largest * sum_k |w[r][k]| < 2^23`; `inputs` are those of a row, as packed.
+/// The bound is `largest * sum_k |w[r][k]| < 2^23`; `inputs` are those of a row, as packed. Pieces keep
+/// it for `largest` up to 128, which is all that [`Form::Paired`] reads.
+///
+/// It is needed and it suffices. The form sums `S = sum (256 * b + a) * x = 256 * B + A` and
+/// `A = sum a * x` in wrapping i32, for rows a, b, and takes `B = (S - A) >> 8`. `S - A` is `256 * B`
+/// modulo 2^32 however both have wrapped, so that the shift gives `B` if and only if `256 * B` is an i32:
+/// `-2^23 <= B < 2^23`.
 pub fn paired_segment(weights: &[i8], row_len: usize, inputs: usize, largest: u32) -> usize {
-    let odd_rows = pieces(weights, row_len).skip(1).step_by(2);
+    let odd_rows = || pieces(weights, row_len).into_iter().skip(1).step_by(2);
     let magnitude = |row: &[i8]| row.iter().map(|w| u64::from(w.unsigned_abs())).sum::<u64>();
-    let exact = |row: &[i8]| magnitude(row) * u64::from(largest) < 1 << 23;
-    if odd_rows.into_iter().all(exact) { inputs } else { ALWAYS_EXACT.min(inputs) }
+    if odd_rows().all(|row| magnitude(row) * u64::from(largest) < 1 << 23) {
+        return inputs;
+    }
+    let piece =
+        if odd_rows().flatten().any(|w| *w == i8::MIN) { EXACT_WITH_128 } else { ALWAYS_EXACT };
+    piece.min(inputs)
 }
 
 /// Bytes of packed depthwise weights.

@@ -243,30 +243,96 @@ fn uniform(inputs: usize, x: i64, weight: i8) -> Case {
     }
 }
 
+/// The least and the largest input of 8 bits.
+const ENDS: [i64; 2] = [-128, 127];
+
 #[test]
 fn paired_rows_are_exact_up_to_the_bound_and_cut_beyond_it() {
-    // 516 * 127 * 128 < 2^23 <= 518 * 127 * 128.
-    for (inputs, all) in [(512, true), (514, true), (516, true), (518, false), (1040, false)] {
-        for weight in [-127, 127] {
-            for x in [-128, 127] {
-                let case = uniform(inputs, x, weight);
-                let (s, _) = case.packed(Form::Paired);
-                assert_eq!(s.segment, if all { inputs } else { ALWAYS_EXACT });
-                let reference = |acc, m| rule(acc, m, &case.s.rule) as i16;
-                case.check::<i16, i16>(Form::Paired, linear_paired, reference);
-            }
+    // 516 * 127 * 128 < 2^23 <= 518 * 127 * 128, and 65536 * 128 = 2^23.
+    let bounds: [(usize, i8, bool); 9] = [
+        (512, 127, true),
+        (514, 127, true),
+        (516, 127, true),
+        (518, 127, false),
+        (1040, 127, false),
+        (1022, 64, true),
+        (1024, 64, false),
+        (3000, 1, true),
+        (7, 1, true),
+    ];
+    for (inputs, weight, all) in bounds {
+        for (weight, x) in [weight, -weight].into_iter().flat_map(|w| ENDS.map(|x| (w, x))) {
+            let case = uniform(inputs, x, weight);
+            let (s, _) = case.packed(Form::Paired);
+            let segment = if all { Form::Paired.packed_run(inputs) } else { ALWAYS_EXACT };
+            assert_eq!(s.segment, segment, "{inputs} {weight}");
+            let reference = |acc, m| rule(acc, m, &case.s.rule) as i16;
+            case.check::<i16, i16>(Form::Paired, linear_paired, reference);
         }
     }
 }
 
+/// The sums of both rows of a pair of equal weights, as the form has them, over `inputs` inputs.
+fn pair(inputs: usize, x: i64, [a, b]: [i8; 2]) -> [i32; 2] {
+    let mut case = uniform(inputs, x, 0);
+    case.weights.chunks_exact_mut(inputs).zip([a, b]).for_each(|(row, w)| row.fill(w));
+    let (s, weights) = case.packed(Form::Paired);
+    // Floats are the sums themselves; they are below 2^24.
+    case.outputs.fill([0, 1f32.to_bits() as i32]);
+    let mut y = [0f32; 4];
+    let whole = Linear { segment: inputs, ..s };
+    linear_paired(&case.inputs::<i16>(), &weights, &case.outputs, &mut y, &whole);
+    [y[0], y[1]].map(|y| y as i32)
+}
+
+/// The bound is where wrapping arithmetic breaks: right for all inputs below it, wrong right behind.
 #[test]
 fn paired_rows_beyond_the_bound_are_wrong_so_that_the_bound_is_needed() {
-    let case = uniform(518, -128, -127);
-    let (s, weights) = case.packed(Form::Paired);
-    let mut y = [0i16; 4];
-    let s = Linear { segment: 518, rule: Requantize { low: -32768, high: 32767, ..s.rule }, ..s };
-    linear_paired(&case.inputs::<i16>(), &weights, &case.outputs, &mut y, &s);
-    assert!(y[0] > 0 && y[1] < 0, "{y:?}");
+    let right = |inputs: usize, x: i64, rows: [i8; 2]| {
+        let sums = rows.map(|w| inputs as i32 * x as i32 * i32::from(w));
+        pair(inputs, x, rows) == sums
+    };
+    for even in [-127, 0, 127] {
+        for inputs in [2, 258, 514, 516] {
+            for (odd, x) in [-127, 127].into_iter().flat_map(|w| ENDS.map(|x| (w, x))) {
+                assert!(right(inputs, x, [even, odd]), "{inputs} {even} {odd} {x}");
+            }
+        }
+        assert!(!right(518, -128, [even, -127]), "{even}");
+    }
+    for even in [0, 127] {
+        assert!(right(EXACT_WITH_128, -128, [even, -128]), "{even}");
+        assert!(!right(ALWAYS_EXACT, -128, [even, -128]), "{even}");
+    }
+}
+
+#[test]
+fn a_lane_of_minus_128_makes_shorter_pieces() {
+    for (inputs, segment) in [(510, 510), (512, 510), (1040, 510)] {
+        let mut case = uniform(inputs, -128, 127);
+        case.weights[inputs..2 * inputs].fill(-128);
+        let (s, _) = case.packed(Form::Paired);
+        assert_eq!(s.segment, segment, "{inputs}");
+        let reference = |acc, m| rule(acc, m, &case.s.rule) as i16;
+        case.check::<i16, i16>(Form::Paired, linear_paired, reference);
+    }
+    // An even row has no bound.
+    let mut case = uniform(1040, -128, 1);
+    case.weights[..1040].fill(-128);
+    assert_eq!(case.packed(Form::Paired).0.segment, 1040);
+}
+
+/// Independent: sums of the products' ends, written out, over every piece.
+#[test]
+fn every_piece_of_random_rows_keeps_the_bound() {
+    let mut random = Random::new(11);
+    for inputs in [400, 900, 2000] {
+        let weights: Vec<i8> = random.values(2 * inputs, -127, 127);
+        let segment = paired_segment(&weights, inputs, inputs, 128);
+        let end = |piece: &[i8]| piece.iter().map(|w| 128 * i64::from(*w).abs()).sum::<i64>();
+        assert_eq!(segment == inputs, end(&weights[inputs..]) < 1 << 23);
+        assert!(weights[inputs..].chunks(segment).all(|piece| end(piece) < 1 << 23));
+    }
 }
 
 #[test]
@@ -533,7 +599,7 @@ fn dense_boxes_are_copied_as_one_line() {
 }
 
 #[test]
-fn sums_and_products_of_tensors_follow_the_rule() {
+fn sums_of_tensors_follow_the_rule() {
     let mut random = Random::new(7);
     for _ in 0..20_000 {
         let r =
@@ -547,9 +613,6 @@ fn sums_and_products_of_tensors_follow_the_rule() {
         let real = i128::from((a - za) * i64::from(ma) + (b - zb) * i64::from(mb)) << r.shift;
         let rounded = i128::from(r.zero_point) + (real + (1 << 31)).div_euclid(1 << 32);
         assert_eq!(i128::from(y[0]), rounded.clamp(r.low.into(), r.high.into()));
-        let zero_points = [za as i32, zb as i32];
-        mul(&[a as i8], &[b as i8], &mut y, &Mul { zero_points, multiplier: ma, rule: r });
-        assert_eq!(i64::from(y[0]), rule((a - za) * (b - zb), ma, &r));
     }
 }
 

@@ -7,7 +7,7 @@
 //! | 3 | weights, moments -> integer weights | [`resolve()`], [`gptq`], [`nearest`] |
 //! | 4 | integer sums, float outputs -> a better scale and bias | [`refit()`] |
 //! | 5 | real scale and bias -> what the kernel adds and multiplies | [`fold_bias`], [`Multipliers`] |
-//! | 6 | weights, input range -> no overflow, or an error | [`Reach`], [`largest_input`], [`segment()`] |
+//! | 6 | weights, input range -> no overflow, or an error | [`Reach`], [`largest_input`] |
 //! | 7 | a function -> its table, or polynomials | [`table()`], [`Piecewise`] |
 //!
 //! # What is rounded, and how
@@ -41,7 +41,6 @@ mod piecewise;
 mod refit;
 mod requantize;
 mod resolve;
-mod segment;
 mod table;
 mod weights;
 
@@ -51,7 +50,6 @@ pub use piecewise::{LARGEST_ERROR, Piecewise};
 pub use refit::{Adjust, Line, Refit, refit};
 pub use requantize::{Multipliers, Reach, fold_bias, largest_input};
 pub use resolve::resolve;
-pub use segment::segment;
 pub use table::table;
 pub use weights::{IntegerWeights, gptq, nearest};
 

@@ -95,7 +95,7 @@ impl Reach {
     /// start or at the end: products only that lower a sum, or only that raise it.
     ///
     /// Within i32, no sum of the kernels wraps (the packed sums of the paired form do, harmlessly: see
-    /// [`segment`](super::segment())).
+    /// [`paired_segment`](elbow_core::kernels::integer::paired_segment)).
     pub fn of(bias: i32, weights: &[i8], x: [i32; 2]) -> Self {
         let start = Self { low: i64::from(bias.min(0)), high: i64::from(bias.max(0)) };
         weights.iter().fold(start, |reach, w| {
