@@ -1,4 +1,5 @@
-/* Workloads: layers with random weights from a printed seed. Mirrored by firmware/bench/src/model.rs. */
+/* Workloads: layers with random weights from a printed seed, as firmware/kernels/src/workloads/layer.rs
+ * makes them. */
 #ifndef MODEL_H
 #define MODEL_H
 

@@ -1,6 +1,5 @@
 //! What Elbow must reach, and aims at, on the workloads: `cargo xtask bench` prints it, a test demands it.
 
-use crate::published::best;
 use crate::table::{ELBOW, Row, thousands};
 use crate::{Table, workload};
 use std::fmt::{self, Display, Formatter};
@@ -77,7 +76,8 @@ const LINES: [Line; 15] = [
 ];
 
 impl Figure {
-    fn of(self, row: &Row) -> Option<u64> {
+    /// That of a contestant, where it is known.
+    pub(crate) fn of(self, row: &Row) -> Option<u64> {
         match self {
             Self::Instructions => Some(row.measured.instructions),
             Self::Cycles => row.measured.cycles,
@@ -149,11 +149,9 @@ pub fn verdicts(table: &Table) -> Vec<Verdict> {
         works.flat_map(move |work| line.cores.iter().map(move |core| (line, *core, work)))
     });
     let verdict = |(line, core, work): (&Line, &'static str, &'static crate::Workload)| {
-        let rows = || table.rows.iter().filter(|row| row.core == core);
-        let found = rows().find(|row| row.who == ELBOW && row.work == work);
-        let run = rows().filter(|row| row.who != ELBOW && row.work.name == work.rival());
-        let run = run.filter_map(|row| line.figure.of(row)).min();
-        let peer = best(core, work.rival(), line.figure).into_iter().chain(run).min();
+        let mut elbow = table.rows.iter().filter(|row| row.core == core && row.who == ELBOW);
+        let found = elbow.find(|row| row.work == work);
+        let peer = table.best_peer(core, work, line.figure);
         Some(Verdict {
             core,
             work: work.name,
@@ -175,6 +173,7 @@ pub fn demanded() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::published::best;
     use elbow_emulator::Measured;
 
     fn table(instructions: u64, code: u32) -> Table {

@@ -4,8 +4,8 @@
 //! another they are only reported.
 
 use crate::table::ELBOW;
-use crate::{Error, Table, elbow};
-use std::collections::BTreeMap;
+use crate::{Error, Options, Table, elbow};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Counts of instructions by core and workload.
@@ -55,18 +55,32 @@ impl Counts {
         Ok(counts)
     }
 
-    /// What differs from `found`, a line each: nothing where another compiler built the images.
-    pub fn differences(&self, found: &Self) -> Vec<String> {
+    /// What differs from `found` where the same compiler built the images, a line each. Core and workload
+    /// that only one side has differ too, so that nothing drops out unseen.
+    ///
+    /// # Errors
+    ///
+    /// [`NotCompared`] where another compiler did.
+    pub fn differences(&self, found: &Self) -> Result<Vec<String>, NotCompared> {
         if found.compiler != self.compiler {
-            return Vec::new();
+            let (found, accepted) = (found.compiler.clone(), self.compiler.clone());
+            return Err(NotCompared { found, accepted });
         }
-        let differs = |(core, work): &(String, String), found: u64, expected: Option<&u64>| {
-            let expected = expected.map_or("nothing".into(), u64::to_string);
-            format!("{work} on {core}: {found} instructions, {expected} in bench/counts.txt")
+        let keys: BTreeSet<_> = self.counts.keys().chain(found.counts.keys()).collect();
+        let counts = keys.iter().map(|key| (key, found.counts.get(key), self.counts.get(key)));
+        let text = |count: Option<&u64>| count.map_or("nothing".into(), u64::to_string);
+        let line = |((core, work), found, accepted): (&&(String, String), _, _)| {
+            let (found, accepted) = (text(found), text(accepted));
+            format!("{work} on {core}: {found} instructions, {accepted} in bench/counts.txt")
         };
-        let found = found.counts.iter().map(|(key, found)| (key, found, self.counts.get(key)));
-        let found = found.filter(|(_, found, expected)| Some(*found) != *expected);
-        found.map(|(key, found, expected)| differs(key, *found, expected)).collect()
+        Ok(counts.filter(|(_, found, accepted)| found != accepted).map(line).collect())
+    }
+
+    /// Those of the cores and workloads that were asked for.
+    #[must_use]
+    pub fn asked(mut self, options: &Options) -> Self {
+        self.counts.retain(|(core, work), _| options.asks(core, work));
+        self
     }
 
     /// Writes the file, with what is there already of other cores and workloads.
@@ -82,6 +96,19 @@ impl Counts {
         all.counts.extend(self.counts.clone());
         std::fs::write(file(), all.to_string())
             .map_err(|error| Error::new(format!("{}: {error}", file().display())))
+    }
+}
+
+/// Counts of another compiler, which say nothing about the accepted ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotCompared {
+    found: String,
+    accepted: String,
+}
+
+impl std::fmt::Display for NotCompared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "not compared: compiler {}, counts of {}", self.found, self.accepted)
     }
 }
 
@@ -111,22 +138,32 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_changed_or_is_new_is_named() {
+    fn a_count_that_changed_or_is_on_one_side_only_is_named() {
         let accepted = counts("# why\ncompiler c 1\nm4 W2 100\nm3 W2 200\n");
         assert_eq!(counts(&accepted.to_string()), accepted);
         let found = counts("compiler c 1\nm4 W2 101\nm4 W3 7\n");
-        let differences = accepted.differences(&found);
-        assert_eq!(differences.len(), 2, "{differences:?}");
-        assert_eq!(differences[0], "W2 on m4: 101 instructions, 100 in bench/counts.txt");
-        assert!(differences[1].contains("nothing in bench/counts.txt"), "{differences:?}");
-        assert!(accepted.differences(&counts("compiler c 1\nm4 W2 100\n")).is_empty());
+        let differences = accepted.differences(&found).expect("one compiler");
+        assert_eq!(differences.len(), 3, "{differences:?}");
+        assert_eq!(differences[1], "W2 on m4: 101 instructions, 100 in bench/counts.txt");
+        assert!(differences[0].contains("W2 on m3: nothing instructions, 200"), "{differences:?}");
+        assert!(differences[2].contains("nothing in bench/counts.txt"), "{differences:?}");
+        assert_eq!(accepted.differences(&accepted), Ok(vec![]));
     }
 
     #[test]
-    fn another_compiler_is_only_reported() {
+    fn only_what_was_asked_for_is_compared() {
+        let accepted = counts("compiler c 1\nm4 W2 100\nm3 W2 200\nm4 W3 300\n");
+        let options =
+            Options { cores: vec!["m4".into()], works: vec!["W2".into()], ..Options::default() };
+        assert_eq!(accepted.asked(&options), counts("compiler c 1\nm4 W2 100\n"));
+    }
+
+    #[test]
+    fn counts_of_another_compiler_are_not_compared() {
         let (accepted, found) =
             (counts("compiler c 1\nm4 W2 100\n"), counts("compiler c 2\nm4 W2 9\n"));
-        assert!(accepted.differences(&found).is_empty());
+        let refused = accepted.differences(&found).expect_err("other compilers");
+        assert_eq!(refused.to_string(), "not compared: compiler c 2, counts of c 1");
     }
 
     #[test]

@@ -37,7 +37,7 @@ mod workloads;
 
 pub use acceptance::{Figure, Verdict, demanded, verdicts};
 pub use contestants::{Contestant, Image, contestants, peers};
-pub use counts::Counts;
+pub use counts::{Counts, NotCompared};
 pub use elbow::elbow_image;
 pub use elbow_toolchain::Error;
 pub use gcc::missing_gcc;
@@ -62,6 +62,13 @@ pub struct Options {
     pub peers: Vec<String>,
     /// A checkout of CMSIS-NN 7 that stands in for the one of the registry.
     pub cmsis_nn: Option<PathBuf>,
+}
+
+impl Options {
+    /// Whether a core and a workload are asked for.
+    pub fn asks(&self, core: &str, work: &str) -> bool {
+        is_asked(&self.cores, core) && is_asked(&self.works, work)
+    }
 }
 
 /// Measures what is asked for, saying on stderr what it does.

@@ -1,8 +1,8 @@
 //! What was measured, and the figures to beat.
 
 use crate::acceptance::verdicts;
-use crate::published::published;
-use crate::{Error, Numbers, WORKLOADS, Workload};
+use crate::published::{best, published};
+use crate::{Error, Figure, Numbers, WORKLOADS, Workload};
 use elbow_emulator::{MACHINES, Measured};
 use std::fmt::{self, Display, Formatter};
 
@@ -41,27 +41,12 @@ pub struct Table {
     pub notes: Vec<String>,
 }
 
-/// The smallest figures of any peer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ToBeat {
-    /// Instructions.
-    pub instructions: Option<u64>,
-    /// Estimate of cycles.
-    pub cycles: Option<u64>,
-}
-
 impl Table {
-    /// What the best peer takes: of this run, and for integers of a newer CMSIS-NN.
-    pub fn to_beat(&self, core: &str, work: &Workload) -> ToBeat {
+    /// The best peer's figure: the smallest of this run and of those that were measured before.
+    pub fn best_peer(&self, core: &str, work: &Workload, figure: Figure) -> Option<u64> {
         let peers = self.rows.iter().filter(|row| row.core == core && row.who != ELBOW);
-        let peers = peers.filter(|row| row.work.name == work.rival());
-        let measured = peers.map(|row| (Some(row.measured.instructions), row.measured.cycles));
-        let newer = published(core, work.rival()).map(|p| (Some(p.instructions), p.cycles));
-        let all: Vec<_> = measured.chain(newer).collect();
-        ToBeat {
-            instructions: all.iter().filter_map(|figure| figure.0).min(),
-            cycles: all.iter().filter_map(|figure| figure.1).min(),
-        }
+        let run = peers.filter(|row| row.work.name == work.rival());
+        run.filter_map(|row| figure.of(row)).chain(best(core, work.rival(), figure)).min()
     }
 
     /// Whether all who round alike computed the same integers: Elbow, the plain loops in Rust and
@@ -123,13 +108,11 @@ impl Table {
         )?;
         writeln!(f, "|---|---|---:|---:|")?;
         for row in self.rows.iter().filter(|row| row.who == ELBOW) {
-            let best = self.to_beat(row.core, row.work);
-            if best == ToBeat::default() {
-                continue;
+            let [instructions, cycles] = [Figure::Instructions, Figure::Cycles]
+                .map(|figure| ratio(self.best_peer(row.core, row.work, figure), figure.of(row)));
+            if !instructions.is_empty() {
+                writeln!(f, "| {} | {} | {instructions} | {cycles} |", row.core, row.work.name)?;
             }
-            let instructions = ratio(best.instructions, Some(row.measured.instructions));
-            let cycles = ratio(best.cycles, row.measured.cycles);
-            writeln!(f, "| {} | {} | {instructions} | {cycles} |", row.core, row.work.name)?;
         }
         Ok(())
     }
@@ -225,14 +208,15 @@ mod tests {
     }
 
     #[test]
-    fn the_figure_to_beat_is_the_smaller_of_the_run_and_the_newer_source() {
+    fn the_best_peer_is_the_smaller_of_the_run_and_of_what_was_measured_before() {
         let work = workload("W2").expect("a workload");
-        let slow = table(vec![row("peer", 600_000, Some(700_000), "")]);
-        let best = ToBeat { instructions: Some(579_640), cycles: Some(700_000) };
-        assert_eq!(slow.to_beat("m4", work), best);
+        let known = |figure| best("m4", "W2", figure).expect("a figure");
+        let [instructions, cycles] = [Figure::Instructions, Figure::Cycles].map(known);
+        let run = table(vec![row("peer", instructions + 1, Some(cycles - 1), "")]);
+        assert_eq!(run.best_peer("m4", work, Figure::Instructions), Some(instructions));
+        assert_eq!(run.best_peer("m4", work, Figure::Cycles), Some(cycles - 1));
         let with_elbow = table(vec![row(ELBOW, 1, Some(1), "")]);
-        let best = ToBeat { instructions: Some(579_640), cycles: Some(719_428) };
-        assert_eq!(with_elbow.to_beat("m4", work), best);
+        assert_eq!(with_elbow.best_peer("m4", work, Figure::Cycles), Some(cycles));
     }
 
     #[test]
@@ -249,7 +233,8 @@ mod tests {
 
     #[test]
     fn elbow_is_set_against_the_best_peer() {
-        let rows = vec![row("peer", 600_000, None, "aa"), row(ELBOW, 289_820, Some(359_714), "ab")];
+        let half = best("m4", "W2", Figure::Cycles).map(|cycles| cycles / 2);
+        let rows = vec![row("peer", 500_000, None, "aa"), row(ELBOW, 250_000, half, "ab")];
         let text = table(rows).to_string();
         assert!(text.contains("| m4 | W2 | 2.00x | 2.00x |"), "{text}");
     }

@@ -5,6 +5,7 @@
 //! | `machine` | the table of emulated machines, one per core |
 //! | `run` | boots an image with arguments, under `-icount` where ticks are to be instructions |
 //! | `trace` | executed blocks between two markers, with their instructions |
+//! | `block` | cycles of instructions in a row |
 //! | `thumb` | the timing class of an instruction |
 //! | `timing` | the table of cycles per class, from Arm's manuals |
 //! | `image`, `effect` | code bytes and stack bound of an image's functions, before it runs |
@@ -18,6 +19,7 @@
 //! A crate of its own: both the `elbow` command and `cargo xtask` measure, `elbow-toolchain` is
 //! about building, and neither needs what the other depends on.
 
+mod block;
 mod effect;
 mod image;
 mod machine;
@@ -27,6 +29,7 @@ mod thumb;
 mod timing;
 mod trace;
 
+pub use block::Block;
 pub use elbow_toolchain::Error;
 pub use image::{Footprint, Image};
 pub use machine::{MACHINES, Machine, Memory, machine};
@@ -34,4 +37,4 @@ pub use measure::{Look, Measured, Meter};
 pub use run::{Report, run};
 pub use thumb::{Class, FloatKind, class, is_wide};
 pub use timing::{CORTEX_M0, CORTEX_M3, CORTEX_M4, Timing};
-pub use trace::{Block, Trace, trace};
+pub use trace::{Trace, trace};

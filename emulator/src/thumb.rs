@@ -3,7 +3,7 @@
 //! Encodings: Arm DDI 0403 (ARMv7-M), chapter A5; ARMv6-M is a subset.
 
 /// What a table of cycles tells apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Data processing, SIMD within a register, 16-bit multiplications with accumulation, hints,
     /// `it`, and moves between the register files: one cycle on every core.
@@ -43,7 +43,7 @@ pub enum Class {
 }
 
 /// What float arithmetic costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FloatKind {
     /// A cycle: addition, multiplication, conversion, comparison.
     Simple,

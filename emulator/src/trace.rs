@@ -2,8 +2,9 @@
 //!
 //! `-d in_asm` prints each translated block with its code once, `-d exec,nochain` a line per execution.
 
+use crate::block::{Block, seam};
 use crate::run::qemu;
-use crate::thumb::{Class, FloatKind, class, is_wide};
+use crate::thumb::{Class, is_wide};
 use crate::timing::Timing;
 use crate::{Error, Machine};
 use object::{Object, ObjectSymbol};
@@ -12,95 +13,14 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{ChildStderr, Stdio};
 
-/// Instructions that run one after the other, and how often they did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block {
-    /// Address of the first.
-    pub start: u32,
-    /// Address behind the last.
-    pub end: u32,
-    /// Classes in order.
-    pub classes: Vec<Class>,
-    /// Executions.
-    pub executions: u64,
-    /// Executions after which something else ran than what lies behind the block.
-    pub taken: u64,
-}
-
-impl Block {
-    /// A block of code, decoded.
-    pub fn new(start: u32, halfwords: &[u16]) -> Self {
-        let mut classes = Vec::new();
-        let mut rest = halfwords;
-        while let [first, tail @ ..] = rest {
-            let wide = is_wide(*first);
-            classes.push(class(*first, if wide { tail.first().copied().unwrap_or(0) } else { 0 }));
-            rest = tail.get(usize::from(wide)..).unwrap_or(&[]);
-        }
-        let end = start + 2 * halfwords.len() as u32;
-        Self { start, end, classes, executions: 0, taken: 0 }
-    }
-
-    /// Cycles of one execution, without the refill after a taken branch.
-    pub fn cycles(&self, timing: &Timing) -> u64 {
-        let nexts = self.classes.iter().skip(1).map(Some).chain([None]);
-        let mut last = None;
-        let mut sum = 0;
-        for (class, next) in self.classes.iter().zip(nexts) {
-            sum += u64::from(cycles(timing, last, *class, next.copied()));
-            last = Some(*class);
-        }
-        sum
-    }
-}
-
-/// Cycles of an instruction between its neighbours.
-fn cycles(t: &Timing, last: Option<Class>, class: Class, next: Option<Class>) -> u32 {
-    let pipelined = last == Some(Class::Load);
-    let behind_load = |cycles| if pipelined { t.pipelined.min(cycles) } else { cycles };
-    match class {
-        Class::Simple | Class::Branch => 1,
-        Class::Multiply => t.multiply,
-        Class::MultiplyAdd => t.multiply_add,
-        Class::MultiplyLong => t.multiply_long,
-        Class::MultiplyAddLong => t.multiply_add_long,
-        Class::Divide => t.divide,
-        Class::Load => behind_load(t.load),
-        Class::Store => t.store,
-        Class::StoreIndexed | Class::FloatStore(_) => behind_load(t.store_indexed),
-        Class::List(words, with_pc) => t.list + words + if with_pc { t.list_with_pc } else { 0 },
-        Class::Call => t.call,
-        Class::TableBranch => t.table_branch,
-        Class::System => t.system,
-        Class::MovePair => 2,
-        Class::Float(kind, writes, _) => {
-            float_cycles(t, kind) + if waits(kind, writes, next) { t.float_wait } else { 0 }
-        }
-    }
-}
-
-fn float_cycles(timing: &Timing, kind: FloatKind) -> u32 {
-    match kind {
-        FloatKind::Simple | FloatKind::Move => 1,
-        FloatKind::MultiplyAdd => timing.float_multiply_add,
-        FloatKind::Divide => timing.float_divide,
-    }
-}
-
-/// Whether the next instruction reads what float arithmetic wrote.
-fn waits(kind: FloatKind, writes: u32, next: Option<Class>) -> bool {
-    kind != FloatKind::Move
-        && match next {
-            Some(Class::Float(_, _, reads) | Class::FloatStore(reads)) => writes & reads != 0,
-            _ => false,
-        }
-}
-
 /// What ran between the markers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// Blocks that ran.
     pub blocks: Vec<Block>,
+    /// How often a block that ends with the first class ran straight on to one that begins with the
+    /// second. The emulator cuts blocks where it likes: cycles must not depend on it.
+    pub seams: HashMap<(Class, Class), u64>,
 }
 
 impl Trace {
@@ -112,7 +32,11 @@ impl Trace {
     /// Estimate of the cycles that they take.
     pub fn cycles(&self, timing: &Timing) -> u64 {
         let refills = |b: &Block| b.taken * u64::from(timing.taken);
-        self.blocks.iter().map(|b| b.executions * b.cycles(timing) + refills(b)).sum()
+        let alone = self.blocks.iter().map(|b| b.executions * b.cycles(timing) + refills(b));
+        let seam = |(classes, times): (&(Class, Class), &u64)| {
+            seam(timing, classes.0, classes.1) * times.cast_signed()
+        };
+        alone.sum::<u64>().saturating_add_signed(self.seams.iter().map(seam).sum())
     }
 }
 
@@ -211,6 +135,7 @@ struct LogReader {
     numbers: HashMap<String, usize>,
     /// Code of the block that was translated last: address and halfwords.
     code: Option<(u32, Vec<u16>)>,
+    seams: HashMap<(Class, Class), u64>,
     state: State,
     /// The block that ran last between the markers.
     last: Option<usize>,
@@ -224,6 +149,7 @@ impl LogReader {
             blocks: Vec::new(),
             numbers: HashMap::new(),
             code: None,
+            seams: HashMap::new(),
             state: State::Before,
             last: None,
             rest: String::new(),
@@ -280,7 +206,7 @@ impl LogReader {
             self.numbers.insert(place.to_owned(), self.blocks.len());
             self.blocks.push(Block::new(address, &code));
         }
-        self.arrived(start);
+        self.arrived(start, self.numbers.get(place).copied());
         match (self.state, self.numbers.get(place)) {
             (State::Before, _) if start == self.symbols.begin => self.state = State::Between,
             (State::Between, _) if start == self.symbols.end => self.state = State::After,
@@ -292,10 +218,19 @@ impl LogReader {
         }
     }
 
-    /// The block that ran last has gone on here.
-    fn arrived(&mut self, start: u32) {
-        if let Some(last) = self.last.take() {
-            self.blocks[last].taken += u64::from(self.blocks[last].end != start);
+    /// The block that ran last has gone on here, where a block is known by its number.
+    fn arrived(&mut self, start: u32, number: Option<usize>) {
+        let Some(last) = self.last.take() else { return };
+        if self.blocks[last].end != start {
+            self.blocks[last].taken += 1;
+            return;
+        }
+        let first = self.blocks[last].classes.last();
+        let second = number.and_then(|number| self.blocks[number].classes.first());
+        // Behind a branch that is not taken, every instruction takes what it takes alone.
+        let seam = first.copied().zip(second.copied()).filter(|seam| seam.0 != Class::Branch);
+        if let Some(seam) = seam {
+            *self.seams.entry(seam).or_default() += 1;
         }
     }
 
@@ -308,14 +243,14 @@ impl LogReader {
 
     fn finish(self) -> Trace {
         let blocks = self.blocks.into_iter().filter(|block| block.executions > 0).collect();
-        Trace { blocks }
+        Trace { blocks, seams: self.seams }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timing::{CORTEX_M0, CORTEX_M3, CORTEX_M4};
+    use crate::timing::CORTEX_M4;
 
     const SYMBOLS: Symbols = Symbols { begin: 0x10, end: 0x20, setup: None };
 
@@ -367,6 +302,31 @@ mod tests {
         assert_eq!(read(&interrupted), read(&log(LOOP)));
     }
 
+    /// Two loads, a product and a sum that waits for it, in one block, and cut behind the first load or
+    /// behind the product.
+    #[test]
+    fn cycles_do_not_depend_on_where_blocks_are_cut() {
+        let lines = [
+            "0x00000100:  6800       ldr      r0, [r0]\n",
+            "0x00000102:  6809       ldr      r1, [r1]\n",
+            "0x00000104:  ee20 0a81  vmul.f32 s0, s1, s2\n",
+            "0x00000108:  ee71 1a80  vadd.f32 s3, s3, s0\n",
+        ];
+        let cut = |pieces: &[(u32, &[&str])]| {
+            let piece = |(start, lines): &(u32, &[&str])| {
+                format!("IN: main\n{}\n", lines.concat()) + &executed(&format!("0x{start}"), *start)
+            };
+            let body: String = pieces.iter().map(piece).collect();
+            let end = "IN: bench_end\n0x00000020:  4770       bx       lr\n\n";
+            let first = executed("0x7f01", 0x10);
+            read(&(first + &body + end + &executed("0x7f03", 0x20))).cycles(&CORTEX_M4)
+        };
+        let whole = cut(&[(0x100, &lines)]);
+        assert_eq!(whole, 2 + 1 + 1 + 1 + 1 + 2, "the wait, and the way to the marker");
+        assert_eq!(cut(&[(0x100, &lines[..1]), (0x102, &lines[1..])]), whole);
+        assert_eq!(cut(&[(0x100, &lines[..3]), (0x108, &lines[3..])]), whole);
+    }
+
     /// The inner loop of CMSIS-NN's dense layer without unrolling, counted by hand: three loads apart
     /// from each other at 2 cycles, 12 others at 1, and the refill.
     #[test]
@@ -380,48 +340,8 @@ mod tests {
         assert_eq!((block.classes.len(), block.end), (15, 0x1c3a));
         assert_eq!(block.cycles(&CORTEX_M4), 3 * 2 + 12);
         (block.executions, block.taken) = (10, 9);
-        let trace = Trace { blocks: vec![block] };
+        let trace = Trace { blocks: vec![block], ..Trace::default() };
         assert_eq!(trace.cycles(&CORTEX_M4), 10 * 18 + 9 * 2);
         assert_eq!(trace.instructions(), 150);
-    }
-
-    #[test]
-    fn loads_in_a_row_are_pipelined_except_on_an_m0() {
-        // ldr r0, [r0]; ldr r1, [r1]; str r0, [r2, r1]; str r0, [r2]; adds r0, #1
-        let block = Block::new(0, &[0x6800, 0x6809, 0x5050, 0x6010, 0x3001]);
-        assert_eq!(block.cycles(&CORTEX_M4), 2 + 1 + 1 + 1 + 1);
-        assert_eq!(block.cycles(&CORTEX_M0), 2 + 2 + 2 + 2 + 1);
-        let stored = Block::new(0, &[0x6809, 0x5050]);
-        assert_eq!(stored.cycles(&CORTEX_M3), 2 + 1);
-    }
-
-    #[test]
-    fn lists_take_a_cycle_a_word_and_one_more() {
-        // ldmia.w r0!, {r4-r7}; vldmia r0!, {s0-s3}; pop {r3, pc}
-        let block = Block::new(0, &[0xe8b0, 0x00f0, 0xecb0, 0x0a04, 0xbd08]);
-        assert_eq!(block.cycles(&CORTEX_M4), 5 + 5 + 3);
-        // A return by pop takes 4 + N on an M0, two of them the refill.
-        assert_eq!(Block::new(0, &[0xbd08]).cycles(&CORTEX_M0) + 2, 4 + 2);
-    }
-
-    #[test]
-    fn multiplications_take_what_the_manuals_say() {
-        // muls r0, r1; mla; smull; smlal; udiv
-        let code = [0x4348, 0xfb07, 0x330c, 0xfb82, 0x0103, 0xfbc3, 0x4506, 0xfbb1, 0xf0f2];
-        assert_eq!(Block::new(0, &code).cycles(&CORTEX_M4), 1 + 1 + 1 + 1 + 12);
-        assert_eq!(Block::new(0, &code).cycles(&CORTEX_M3), 1 + 2 + 5 + 7 + 12);
-    }
-
-    #[test]
-    fn float_results_are_waited_for_by_the_next_instruction_only() {
-        let (multiply, add) = ([0xee20, 0x0a81], [0xee71, 0x1a80]); // s0 = s1 * s2; s3 += s0
-        let other = [0xee22, 0x2a02]; // s4 = s4 * s4
-        let at_once = [multiply, add].concat();
-        let later = [multiply, other, add].concat();
-        assert_eq!(Block::new(0, &at_once).cycles(&CORTEX_M4), 3);
-        assert_eq!(Block::new(0, &later).cycles(&CORTEX_M4), 3);
-        // s4 = s4 + s1 * s2, twice: the second waits for the first.
-        let chain = [0xeea0, 0x2a81, 0xeea0, 0x2a81];
-        assert_eq!(Block::new(0, &chain).cycles(&CORTEX_M4), 3 + 1 + 3);
     }
 }

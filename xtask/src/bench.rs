@@ -19,7 +19,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
         eprintln!("{error}");
         return ExitCode::from(LACKING);
     }
-    match elbow_bench::bench(&options).and_then(|table| finish(&table, then)) {
+    match elbow_bench::bench(&options).and_then(|table| finish(&table, &options, then)) {
         Ok(differences) => {
             differences.iter().for_each(|line| eprintln!("{line}"));
             if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
@@ -41,7 +41,7 @@ struct Then {
 }
 
 /// Prints the table, and accepts Elbow's counts or says how they differ from those accepted.
-fn finish(table: &Table, then: Then) -> Result<Vec<String>, Error> {
+fn finish(table: &Table, options: &Options, then: Then) -> Result<Vec<String>, Error> {
     println!("{table}");
     if then.write {
         elbow_bench::write(table)?;
@@ -50,11 +50,11 @@ fn finish(table: &Table, then: Then) -> Result<Vec<String>, Error> {
     if then.accept {
         return counts.accept().map(|()| Vec::new());
     }
-    let accepted = Counts::checked_in()?;
-    if accepted.compiler != counts.compiler {
-        eprintln!("counts were accepted with {}, not compared", accepted.compiler);
-    }
-    Ok(accepted.differences(&counts))
+    let accepted = Counts::checked_in()?.asked(options);
+    Ok(accepted.differences(&counts).unwrap_or_else(|not_compared| {
+        eprintln!("{not_compared}");
+        Vec::new()
+    }))
 }
 
 /// What is asked for, and what is done then.

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 const FIRMWARE: &str = "firmware/Cargo.toml";
+const PEERS: &str = "bench/rust/Cargo.toml";
 
 /// A run of cargo in the root of the repository.
 pub struct Step {
@@ -66,6 +67,7 @@ pub fn test() -> Vec<Step> {
     vec![
         Step::new("format", &["fmt", "--all", "--check"]),
         Step::new("firmware: format", &["fmt", "--manifest-path", FIRMWARE, "--all", "--check"]),
+        Step::new("peers in Rust: format", &["fmt", "--manifest-path", PEERS, "--all", "--check"]),
         Step::new("lints", &with(&[&["clippy", "--workspace", "--all-targets"], &strict])),
         Step::new(
             "core: lints with every feature",
