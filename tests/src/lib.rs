@@ -4,6 +4,7 @@ pub mod fixtures;
 pub mod graphs;
 pub mod images;
 pub mod integers;
+pub mod linear_gaussian;
 pub mod models;
 pub mod random;
 pub mod spent;

@@ -24,7 +24,7 @@ mod gamma;
 mod kl;
 mod likelihood;
 mod spread;
-mod sum;
+pub(crate) mod sum;
 
 pub use diag_normal::{DiagNormal, entropy, log_prob, rsample, standard_log_prob};
 pub use kl::{kl_divergence, kl_to_standard};

@@ -4,7 +4,8 @@
 ///
 /// Each `add` is six additions in a fixed order (TwoSum), without a branch. An infinity or NaN in
 /// the terms comes out as in a plain sum.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Sum {
     sum: f32,
     lost: f32,

@@ -34,6 +34,11 @@ pub enum InferError {
     Decode(DecodeError),
     /// No noise could be drawn.
     Noise(NoiseError),
+    /// The gradient overflowed or is NaN; the posterior is as it was.
+    NonFiniteGradient {
+        /// The latent.
+        index: usize,
+    },
 }
 
 impl From<DecodeError> for InferError {
@@ -53,6 +58,9 @@ impl core::fmt::Display for InferError {
         match self {
             Self::Decode(error) => write!(f, "the decoder refused: {error}"),
             Self::Noise(error) => write!(f, "no noise: {error}"),
+            Self::NonFiniteGradient { index } => {
+                write!(f, "the gradient by z[{index}] is not finite")
+            }
         }
     }
 }

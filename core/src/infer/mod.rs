@@ -8,11 +8,36 @@
 //! ln p(x) >= ELBO = E_q[ln p(x | z)] - KL(q(z | x) || p(z))
 //! ```
 //!
-//! with equality where `q` is the true posterior. Nothing here runs a network: the caller decodes.
+//! with equality where `q` is the true posterior. What is missing is the inference gap: the part that the
+//! family of `q` cannot avoid, and the part that one pass of an encoder leaves behind.
+//!
+//! | Question | Item | Needs |
+//! |---|---|---|
+//! | What is the posterior worth? | [`elbo`], [`elbo_monte_carlo`], [`elbo_at_mean`] | `ln p(x \| z)` |
+//! | What is the evidence, nearly? | [`iwae`], [`Iwae::bound`] | `ln p(x \| z)` |
+//! | May these draws be trusted? | [`Iwae::ess`], [`psis::Tail::k_hat`] | log-weights |
+//! | Which way is better? | [`elbo_gradient`] of an [`Objective`] | its gradient |
+//! | How is the encoder's part won back? | [`Refiner`] | its gradient |
+//!
+//! Nothing here runs a network: the caller's [`LogLikelihood`] decodes. Algorithms work on slices of any
+//! length and on memory that the caller gives; a slice shorter than its partners shortens the loop.
+//! Generation needs no function: `z` from the prior is a draw of [`noise`](crate::noise) itself, and
+//! the density that a posterior predicts is [`Iwae`] over `ln p(x_new | z)`.
 
 pub mod encoder;
 mod explain;
+mod importance;
+mod objective;
+pub mod psis;
+mod refine;
+mod rule;
 mod score;
 
 pub use explain::{Gradient, InferError, LogLikelihood};
+pub use importance::{Iwae, iwae, log_weights};
+pub use objective::{
+    Form, GradientScratch, Objective, Posterior, Scratch, elbo, elbo_gradient, elbo_monte_carlo,
+};
+pub use refine::{FLOATS, Guarded, Pairs, Refiner, Rows};
+pub use rule::{Adam, Ascent, Rule, Sgd, Stein};
 pub use score::{ElboTerms, elbo_at_mean};

@@ -6,6 +6,7 @@
 //! | 1' | a generator of the user's -> words, or an error | [`NoiseSource`], `RandCore09`, `RandCore010` |
 //! | 2 | one word -> one draw (inverse CDF) | [`standard_normal`] |
 //! | 1 + 2 | source -> `eps` | [`fill_standard_normal`] |
+//! | 3 | numbers -> many `eps` for an average | [`Draws`]: [`Independent`], [`Antithetic`], [`Hadamard`] |
 //!
 //! Element `i` of `eps` uses word `i` of its stream, and nothing is kept between draws: any `eps` of
 //! any datapoint can be drawn again, in any order, on any machine. Words are equal in any language;
@@ -14,11 +15,16 @@
 //!
 //! When a source fails, `eps` is zero and the caller gets an error; the mean is still there.
 
+mod draws;
+mod hadamard;
 mod normal;
 mod normal_table;
 mod philox;
 mod source;
 
+pub(crate) use draws::negate;
+pub use draws::{Antithetic, Draws, GUARD, Independent, STEPS};
+pub use hadamard::{Hadamard, Radius};
 pub use normal::{NOISE_VERSION, fill_standard_normal, standard_normal};
 pub use philox::{Stream, philox4x32};
 #[cfg(feature = "rand_core_09")]

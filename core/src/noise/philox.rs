@@ -59,6 +59,13 @@ impl Stream {
         }
     }
 
+    /// The same stream from block `block` on.
+    #[inline]
+    pub(super) const fn at_block(mut self, block: u32) -> Self {
+        self.counter[0] = block;
+        self
+    }
+
     /// The next four words.
     #[inline]
     pub const fn next_block(&mut self) -> [u32; 4] {
