@@ -1,28 +1,32 @@
 //! The twin: a plan run on the desktop by the very kernels that the device links.
 
 mod integer;
+mod layout;
 
-use crate::lower::{Buffer, Kernel, Plan, Step};
+use crate::lower::{Kernel, Plan, Step};
 use crate::model::{Decoder, Likelihood};
 use crate::{Error, Result};
 use elbow_core::distributions::{self, kl_to_standard};
 use elbow_core::infer::ElboTerms;
 use elbow_core::kernels::{self, Cell, RecurrentWeights};
 use elbow_core::wire::PAINT;
-use std::collections::{HashMap, HashSet};
+use layout::Layout;
 use std::ops::Range;
 
 /// A plan and the memory to run it in.
 #[derive(Debug)]
 pub struct Twin<'p> {
     plan: &'p Plan,
+    /// Of each step; none where its buffers overlap or lie outside.
+    layouts: Vec<Option<Layout>>,
     arena: Vec<f32>,
 }
 
 impl<'p> Twin<'p> {
-    /// Allocates the arena.
+    /// Allocates the arena, and finds once what every step reads and writes.
     pub fn new(plan: &'p Plan) -> Self {
-        Self { plan, arena: vec![0.0; plan.arena] }
+        let layouts = plan.steps.iter().map(|step| Layout::of(step, plan)).collect();
+        Self { plan, layouts, arena: vec![0.0; plan.arena] }
     }
 
     /// The plan's outputs for these inputs, in the plan's order.
@@ -44,19 +48,39 @@ impl<'p> Twin<'p> {
         inputs: &[&[f32]],
         mut observe: impl FnMut(&Step, &[&[f32]]),
     ) -> Result<Vec<Vec<f32>>> {
-        self.check(inputs)?;
-        let Self { plan, arena } = self;
-        arena.fill(f32::from_bits(PAINT)); // as a device does that measures
         let mut outputs: Vec<Vec<f32>> =
-            plan.outputs.iter().map(|port| vec![0.0; port.len()]).collect();
-        for step in &plan.steps {
-            let mut memory = Memory::of(step, inputs, &plan.weights, arena, &mut outputs)?;
+            self.plan.outputs.iter().map(|port| vec![0.0; port.len()]).collect();
+        self.run_into(inputs, &mut outputs, &mut observe)?;
+        Ok(outputs)
+    }
+
+    /// [`run_observed`](Self::run_observed) into the outputs of an earlier run: for those who run the
+    /// same plan millions of times.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run); outputs of other lengths than the plan's count as a damaged plan.
+    pub fn run_into(
+        &mut self,
+        inputs: &[&[f32]],
+        outputs: &mut [Vec<f32>],
+        mut observe: impl FnMut(&Step, &[&[f32]]),
+    ) -> Result<()> {
+        self.check(inputs)?;
+        let Self { plan, layouts, arena } = self;
+        arena.fill(f32::from_bits(PAINT)); // as a device does that measures
+        for (step, layout) in plan.steps.iter().zip(layouts) {
+            let memory = layout.as_ref().and_then(|layout| {
+                let (sources, targets) = layout.borrow(inputs, &plan.weights, arena, outputs)?;
+                Some(Memory { sources, targets })
+            });
+            let mut memory = memory.ok_or_else(|| damaged(step))?;
             memory.call(&step.kernel, &plan.weights);
             let Memory { sources: _, targets } = memory;
             let targets: Vec<&[f32]> = targets.iter().map(|target| &**target).collect();
             observe(step, &targets);
         }
-        Ok(outputs)
+        Ok(())
     }
 
     fn check(&self, inputs: &[&[f32]]) -> Result<()> {
@@ -111,34 +135,7 @@ struct Memory<'a> {
     targets: Vec<&'a mut [f32]>,
 }
 
-impl<'a> Memory<'a> {
-    fn of(
-        step: &Step,
-        inputs: &[&'a [f32]],
-        weights: &'a [f32],
-        arena: &'a mut [f32],
-        outputs: &'a mut [Vec<f32>],
-    ) -> Result<Self> {
-        let mut written = written(step, arena, outputs);
-        let targets: Option<Vec<_>> =
-            step.targets.iter().map(|target| written.remove(target)).collect();
-        let read: HashMap<&Buffer, &[f32]> =
-            written.into_iter().map(|(buffer, values)| (buffer, &*values)).collect();
-        let source = |source: &Buffer| match source {
-            Buffer::Input(index) => inputs.get(*index).copied(),
-            Buffer::Weights(range) => weights.get(range.clone()),
-            Buffer::Output(_) | Buffer::Arena(_) => read.get(source).copied(),
-        };
-        let sources: Option<Vec<_>> = step.sources.iter().map(source).collect();
-        match (sources, targets) {
-            (Some(sources), Some(targets)) => Ok(Self { sources, targets }),
-            _ => Err(Error::input(format!(
-                "step `{}`: its buffers overlap or lie outside; the plan is damaged, lower it again",
-                step.name
-            ))),
-        }
-    }
-
+impl Memory<'_> {
     /// Calls a kernel, exactly as generated code does.
     fn call(&mut self, kernel: &Kernel, weights: &[f32]) {
         let floats = |range: &Range<usize>| &weights[range.clone()];
@@ -221,35 +218,9 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// All buffers of a step in arena and outputs, borrowed apart from each other; those that overlap are
-/// left out.
-fn written<'a, 's>(
-    step: &'s Step,
-    mut arena: &'a mut [f32],
-    outputs: &'a mut [Vec<f32>],
-) -> HashMap<&'s Buffer, &'a mut [f32]> {
-    let buffers: HashSet<&Buffer> = step.sources.iter().chain(&step.targets).collect();
-    let mut ranges: Vec<(&Buffer, &Range<usize>)> = Vec::new();
-    let mut written = HashMap::new();
-    let mut outputs: Vec<Option<&mut Vec<f32>>> = outputs.iter_mut().map(Some).collect();
-    for buffer in buffers {
-        match buffer {
-            Buffer::Arena(range) => ranges.push((buffer, range)),
-            Buffer::Output(index) => {
-                let values = outputs.get_mut(*index).and_then(Option::take);
-                written.extend(values.map(|values| (buffer, &mut values[..])));
-            }
-            Buffer::Input(_) | Buffer::Weights(_) => {}
-        }
-    }
-    ranges.sort_by_key(|(_, range)| (range.start, range.end));
-    let mut taken = 0;
-    for (buffer, range) in ranges {
-        let Some(gap) = range.start.checked_sub(taken) else { continue };
-        let Some((_, rest)) = std::mem::take(&mut arena).split_at_mut_checked(gap) else { break };
-        let Some((values, rest)) = rest.split_at_mut_checked(range.len()) else { break };
-        written.insert(buffer, values);
-        (arena, taken) = (rest, range.end);
-    }
-    written
+fn damaged(step: &Step) -> Error {
+    Error::input(format!(
+        "step `{}`: its buffers overlap or lie outside; the plan is damaged, lower it again",
+        step.name
+    ))
 }
