@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Formatter};
 /// A figure of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Figure {
-    /// Executed instructions of an inference.
+    /// Executed instructions of an inference, or of a buffer of draws.
     Instructions,
     /// Estimate of its cycles.
     Cycles,
@@ -50,12 +50,15 @@ const fn times(
     Line { cores, works, figure, must: Limit::Times(must), aim: Limit::Times(aim) }
 }
 
-const fn code(work: &'static [&'static str], must: u64, aim: u64) -> Line {
+const fn most(work: &'static [&'static str], figure: Figure, must: u64, aim: u64) -> Line {
     let (must, aim) = (Limit::Most(must), Limit::Most(aim));
-    Line { cores: M4, works: work, figure: Figure::Code, must, aim }
+    Line { cores: M4, works: work, figure, must, aim }
 }
 
-const LINES: [Line; 14] = [
+/// Draws of the workload `draws`.
+const DRAWS: u64 = 1024;
+
+const LINES: [Line; 15] = [
     times(DSP, &["W1-128"], Figure::Instructions, 1.8, 2.0),
     times(DSP, &["W1-640"], Figure::Instructions, 1.8, 2.0),
     times(DSP, &["W2"], Figure::Instructions, 1.75, 2.0),
@@ -68,8 +71,9 @@ const LINES: [Line; 14] = [
     times(M55, &["W3"], Figure::Instructions, 1.5, 2.0),
     times(M4, &["W2-f32", "W3-f32"], Figure::Cycles, 1.5, 1.8),
     times(M4, &["W2-int8x16"], Figure::Instructions, 1.4, 1.6),
-    code(&["W2"], 3 << 10, 2 << 10),
-    code(&["W3"], 6 << 10, 4 << 10),
+    most(&["W2"], Figure::Code, 3 << 10, 2 << 10),
+    most(&["W3"], Figure::Code, 6 << 10, 4 << 10),
+    most(&["draws"], Figure::Instructions, 90 * DRAWS, 60 * DRAWS),
 ];
 
 impl Figure {
@@ -176,7 +180,8 @@ mod tests {
     fn table(instructions: u64, code: u32) -> Table {
         let measured = Measured { instructions, cycles: Some(1), check: String::new() };
         let work = workload("W2").expect("a workload");
-        let row = Row { core: "m4", work, who: ELBOW, measured, code_bytes: Some(code) };
+        let (code_bytes, table_bytes) = (Some(code), Some(0));
+        let row = Row { core: "m4", work, who: ELBOW, measured, code_bytes, table_bytes };
         Table { rows: vec![row], notes: vec![] }
     }
 
@@ -201,5 +206,18 @@ mod tests {
         assert_eq!(missed(&table), []);
         table.rows.push(peer);
         assert_eq!(missed(&table), [Figure::Instructions]);
+    }
+
+    #[test]
+    fn a_draw_has_a_limit_of_its_own() {
+        let work = workload("draws").expect("a workload");
+        assert_eq!(work.units, DRAWS);
+        let with = |instructions| {
+            let mut table = table(instructions, 0);
+            table.rows[0].work = work;
+            missed(&table)
+        };
+        assert_eq!(with(90 * 1024), []);
+        assert_eq!(with(90 * 1024 + 1), [Figure::Instructions]);
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Firmware {
 }
 
 /// Workloads by the types that compute them, as the linker knows them.
-const TYPES: [(&str, &str); 10] = [
+const TYPES: [(&str, &str); 11] = [
     ("W1-128", "int8::Integer<elbow_kernels::workloads::w1::W1<128, 16384, 4096>>"),
     ("W1-640", "int8::Integer<elbow_kernels::workloads::w1::W1<640, 81920, 20480>>"),
     ("W2", "int8::Integer<elbow_kernels::workloads::w2::W2>"),
@@ -29,6 +29,7 @@ const TYPES: [(&str, &str); 10] = [
     ("W2-int8x16", "int8::Integer<elbow_kernels::workloads::w2_wide::W2Wide>"),
     ("W2-f32", "w2_f32::W2"),
     ("W3-f32", "w3_f32::W3"),
+    ("draws", "draws::Draws"),
 ];
 
 /// Elbow.

@@ -2,7 +2,7 @@
 //!
 //! | File | Does |
 //! |---|---|
-//! | `workloads` | what is computed: W1 to W4 |
+//! | `workloads` | what is computed: W1 to W4, and draws |
 //! | `contestants` | who computes it: the table where a new one is added |
 //! | `peers` | images of the peers, in C, each with its own loops or a library's |
 //! | `elbow` | the image of `firmware/bench` |
@@ -99,12 +99,17 @@ fn rows(
         for work in image.works {
             let measured =
                 meter.measure(&format!("{}{}", image.prefix, work.name), &look(work, machine))?;
-            let code_bytes = contestant.function(work).map(|name| functions.footprint(&name));
-            let code_bytes = code_bytes.transpose()?;
+            let footprint = contestant.function(work).map(|name| functions.footprint(&name));
             // Calls through pointers would hide code, and leave the stack without a bound.
-            let code_bytes = code_bytes.and_then(|f| f.stack_bytes.map(|_| f.code_bytes));
-            let (core, who) = (machine.core, contestant.name());
-            rows.push(Row { core, work, who, measured, code_bytes });
+            let footprint = footprint.transpose()?.filter(|f| f.stack_bytes.is_some());
+            rows.push(Row {
+                core: machine.core,
+                work,
+                who: contestant.name(),
+                measured,
+                code_bytes: footprint.map(|f| f.code_bytes),
+                table_bytes: footprint.map(|f| f.table_bytes),
+            });
         }
     }
     Ok(rows)
@@ -120,8 +125,8 @@ fn names(works: &[&Workload]) -> String {
     works.iter().map(|work| work.name).collect::<Vec<_>>().join(", ")
 }
 
-/// Soft floats take tens of millions of instructions: a few turns are exact enough, and a log of
-/// their blocks would take minutes.
+/// Networks in soft floats take tens of millions of instructions: a few turns are exact enough, and a
+/// log of their blocks would take minutes.
 fn look(work: &Workload, machine: &Machine) -> Look {
     let soft = work.numbers == Numbers::Float && ["m0", "m3"].contains(&machine.core);
     if soft { Look { turns: 4, blocks: false, ..Look::default() } } else { Look::default() }

@@ -51,7 +51,7 @@ impl Source {
     fn computes(&self, work: &Workload) -> bool {
         match self.kind {
             Kind::CmsisNn => work.numbers == Numbers::Int8,
-            Kind::Plain(_, None) => work.numbers != Numbers::Int8x16,
+            Kind::Plain(_, None) => [Numbers::Int8, Numbers::Float].contains(&work.numbers),
             Kind::Plain(_, Some(_)) | Kind::Emx => work.numbers == Numbers::Float,
             Kind::Emlearn => work.name == "W2-f32",
         }

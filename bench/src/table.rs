@@ -25,6 +25,8 @@ pub struct Row {
     pub measured: Measured,
     /// Bytes of its machine code and of the constants that it names, where they are known.
     pub code_bytes: Option<u32>,
+    /// How many of them are constants: tables.
+    pub table_bytes: Option<u32>,
 }
 
 /// All rows of a run. Prints as Markdown.
@@ -60,7 +62,7 @@ impl Table {
     }
 
     /// Whether all who round alike computed the same integers: Elbow and the plain loops in Rust
-    /// once, the others twice, as TFLite does.
+    /// once, the others twice, as TFLite does. Draws are the same on every core.
     pub(crate) fn agrees(&self) -> Result<(), Error> {
         let once = |row: &Row| [ELBOW, RUST].contains(&row.who);
         for work in WORKLOADS.iter().filter(|work| work.numbers != Numbers::Float) {
@@ -159,6 +161,12 @@ impl Display for Table {
         for (core, source) in timed.filter(|timed| self.rows.iter().any(|r| r.core == timed.0)) {
             writeln!(f, "- cycles on {core}: estimate from {source}, no wait states")?;
         }
+        for row in self.rows.iter().filter(|row| row.work.numbers == Numbers::Noise) {
+            if let Some(bytes) = row.table_bytes {
+                let (work, core, bytes) = (row.work.name, row.core, thousands(bytes.into()));
+                writeln!(f, "- {work} on {core}: {bytes} of the code bytes are tables")?;
+            }
+        }
         self.notes.iter().try_for_each(|note| writeln!(f, "- {note}"))
     }
 }
@@ -170,10 +178,11 @@ fn write_row(
     instructions: u64,
     cycles: Option<u64>,
 ) -> fmt::Result {
-    let per_mac = instructions as f64 / work.macs as f64;
+    let each = instructions as f64 / work.units as f64;
+    let unit = if work.numbers == Numbers::Noise { " a draw" } else { "" };
     let cycles = cycles.map_or_else(String::new, thousands);
     let instructions = thousands(instructions);
-    write!(f, "| {} | {who} | {instructions} | {per_mac:.3} | {cycles} |", work.name)
+    write!(f, "| {} | {who} | {instructions} | {each:.3}{unit} | {cycles} |", work.name)
 }
 
 /// How many times the first is the second.
@@ -204,6 +213,7 @@ mod tests {
             who,
             measured: Measured { instructions, cycles, check },
             code_bytes: None,
+            table_bytes: None,
         }
     }
 
@@ -247,5 +257,14 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("| W2 | CMSIS-NN of July 2026 | 579,640 |"), "{text}");
+    }
+
+    #[test]
+    fn draws_are_printed_with_their_share_and_their_tables() {
+        let work = workload("draws").expect("a workload");
+        let row = row(ELBOW, 61_440, None, "ab");
+        let text = table(vec![Row { work, table_bytes: Some(2_560), ..row }]).to_string();
+        assert!(text.contains("| draws | Elbow | 61,440 | 60.000 a draw |"), "{text}");
+        assert!(text.contains("- draws on m4: 2,560 of the code bytes are tables\n"), "{text}");
     }
 }

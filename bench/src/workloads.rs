@@ -1,14 +1,14 @@
 //! What is computed; `c/model.c` and `firmware/bench` make the same layers and values.
 
-/// A network with random weights.
+/// A network with random weights, or a buffer of noise.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Workload {
     /// Its name on an image's command line.
     pub name: &'static str,
     /// What it is.
     pub what: &'static str,
-    /// Multiply-accumulates of one inference, padding included.
-    pub macs: u64,
+    /// Multiply-accumulates of one inference, padding included; of noise, its draws.
+    pub units: u64,
     /// What it computes in.
     pub numbers: Numbers,
 }
@@ -22,6 +22,8 @@ pub enum Numbers {
     Int8x16,
     /// Floats.
     Float,
+    /// Standard normal draws with their generator, in floats: Elbow's alone.
+    Noise,
 }
 
 impl Workload {
@@ -30,20 +32,20 @@ impl Workload {
     pub fn rival(&self) -> &str {
         match self.numbers {
             Numbers::Int8x16 => self.name.strip_suffix("-int8x16").unwrap_or(self.name),
-            Numbers::Int8 | Numbers::Float => self.name,
+            Numbers::Int8 | Numbers::Float | Numbers::Noise => self.name,
         }
     }
 }
 
-const fn work(name: &'static str, what: &'static str, macs: u64, numbers: Numbers) -> Workload {
-    Workload { name, what, macs, numbers }
+const fn work(name: &'static str, what: &'static str, units: u64, numbers: Numbers) -> Workload {
+    Workload { name, what, units, numbers }
 }
 
 const MLP: &str = "640-128-128-128-128-8-128-128-128-128-640";
 const CONV: &str = "128x6, conv k5 s2 16, conv k5 s2 32, conv k3 s2 32, dense 64, dense 16";
 
 /// All of them.
-pub const WORKLOADS: [Workload; 10] = [
+pub const WORKLOADS: [Workload; 11] = [
     work("W1-128", "dense 128 to 128", 16_384, Numbers::Int8),
     work("W1-640", "dense 640 to 128", 81_920, Numbers::Int8),
     work("W2", MLP, 264_192, Numbers::Int8),
@@ -54,6 +56,7 @@ pub const WORKLOADS: [Workload; 10] = [
     work("W2-int8x16", MLP, 264_192, Numbers::Int8x16),
     work("W2-f32", MLP, 264_192, Numbers::Float),
     work("W3-f32", CONV, 195_584, Numbers::Float),
+    work("draws", "1,024 standard normal draws of a Philox stream", 1_024, Numbers::Noise),
 ];
 
 /// The workload of a name.

@@ -1,7 +1,9 @@
 //! Counting is right: a loop of known length, Elbow's own counts as they were accepted, and none above
 //! what must be reached.
 
-use elbow_bench::{Counts, Options, Table, bench, demanded, elbow_image, verdicts};
+use elbow_bench::{CORES, Counts, Numbers, Options, Table, bench, demanded, elbow_image, verdicts};
+use elbow_core::checksum::crc32_of_floats;
+use elbow_core::noise::{Stream, fill_standard_normal};
 use elbow_emulator::{Look, MACHINES, Meter};
 use std::sync::{LazyLock, Mutex};
 
@@ -39,6 +41,17 @@ fn a_loop_of_known_length_is_read_back_exactly_on_every_core() {
 fn elbow_takes_the_instructions_that_were_accepted() {
     let differences = Counts::checked_in().expect("counts").differences(&Counts::of(&TABLE));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn every_core_draws_the_noise_of_the_desktop() {
+    // The stream of `firmware/bench/src/draws.rs`.
+    let mut eps = [0.0; 1024];
+    fill_standard_normal(&mut Stream::new(1, 2, 3), &mut eps).expect("a counter never fails");
+    let expected = format!("{:x}", crc32_of_floats(&[&eps]));
+    let draws = TABLE.rows.iter().filter(|row| row.work.numbers == Numbers::Noise);
+    let found: Vec<_> = draws.map(|row| (row.core, &row.measured.check[..])).collect();
+    assert_eq!(found, CORES.map(|core| (core, &expected[..])));
 }
 
 #[test]

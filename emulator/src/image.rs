@@ -48,6 +48,8 @@ pub struct Footprint {
     /// that the code holds to the next address that any code or symbol of the image holds. Weights
     /// do not count.
     pub code_bytes: u32,
+    /// How many of them are read-only data.
+    pub table_bytes: u32,
     /// Most stack below the caller, in bytes; `None` with recursion, calls through pointers or a
     /// stack pointer that is set at run time.
     pub stack_bytes: Option<u32>,
@@ -114,6 +116,7 @@ impl Image {
         let data: u32 = objects.iter().map(|(start, end)| end - start).sum();
         Ok(Footprint {
             code_bytes: code + data,
+            table_bytes: data,
             stack_bytes: self.stack(root, &mut BTreeMap::new()),
         })
     }
@@ -356,6 +359,7 @@ mod tests {
         functions[2].references = BTreeSet::from([0x1000]);
         let footprint = image(functions).footprint("f0").expect("it is there");
         assert_eq!(footprint.code_bytes, 2 * 16 + 16 + 8);
+        assert_eq!(footprint.table_bytes, 16 + 8);
     }
 
     #[test]

@@ -139,7 +139,8 @@ fn the_sign_bit_mirrors_the_draw() {
 fn tail_masses_are_exact() {
     for sigma in [3.0, 4.0, 5.0] {
         let ideal = upper_tail(sigma) * 32f64.exp2();
-        // |z| falls with the word up to rounding; what lies past this cannot reach sigma.
+        // |z| falls with the word up to rounding, as core's own tests see for every word; what lies
+        // past this cannot reach sigma.
         let last = (ideal * (1.0 + 10.0 * TAIL_MASS)) as u32;
         assert!(f64::from(standard_normal(last)) < sigma - 100.0 * NORMAL_DRAW);
         let count = (0..last).filter(|word| f64::from(standard_normal(*word)) >= sigma).count();

@@ -2,6 +2,7 @@
 //!
 //! | File | Does |
 //! |---|---|
+//! | `draws` | standard normal draws with their generator |
 //! | `harness` | markers, ticks, checksum, the lines that the host reads |
 //! | `int8` | the integer workloads of `firmware/kernels` |
 //! | `plain` | them in plain Rust, for comparison |
@@ -12,6 +13,7 @@
 #![no_std]
 #![no_main]
 
+mod draws;
 mod harness;
 mod int8;
 mod plain;
@@ -19,6 +21,7 @@ mod w2_f32;
 mod w3_f32;
 
 use bare::{CommandLine, exit};
+use draws::Draws;
 use elbow_kernels::workloads::{W1, W2, W2Wide, W3, W4, W4Depthwise, W4Pointwise};
 use harness::{Empty, Harness, Loop, Work};
 use int8::Integer;
@@ -36,6 +39,7 @@ fn main() -> ! {
     static mut POINTWISE: Integer<W4Pointwise> = Integer::new(W4Pointwise::new());
     static mut W2_F32: w2_f32::W2 = w2_f32::W2::new();
     static mut W3_F32: w3_f32::W3 = w3_f32::W3::new();
+    static mut DRAWS: Draws = Draws::new();
     static mut PLAIN: Plain = Plain::new();
     let line = CommandLine::read();
     let mut words = line.words().skip(1);
@@ -54,6 +58,7 @@ fn main() -> ! {
         Some("W4-pointwise") => POINTWISE,
         Some("W2-f32") => W2_F32,
         Some("W3-f32") => W3_F32,
+        Some("draws") => DRAWS,
         Some(name) => PLAIN.of(name.trim_start_matches("plain/")),
         None => exit(false),
     };
