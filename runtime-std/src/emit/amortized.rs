@@ -1,18 +1,18 @@
-//! The module of a model with roles: `encode`, with a decoder `decode` and `score`, and those of a flow.
+//! The module of a model with roles: `encode`, and what a decoder and a flow bring with them.
 
 use super::calls::{Calls, Names, uses_arena};
+use super::decoder::{Decode, Offsets};
 use super::flow;
 use super::parameters::{Parameters, Shared};
 use super::rust::{
     array, float, hexadecimal, identifier, imports, kernel_imports, signature, trace_import,
     workspace,
 };
-use super::{Trace, mismatch};
+use super::{Trace, mismatch, pack, refine};
 use crate::Result;
 use crate::lower::Port;
 use crate::manifest::Window;
-use crate::model::{Decoder, Encoder, Flow, Latent, Likelihood, Model, ParameterSource, Role};
-use elbow_core::distributions::Parameter;
+use crate::model::{Decoder, Encoder, Flow, Latent, Model};
 
 /// The graphs of a model with roles: an encoder, a flow, or both.
 #[derive(Clone, Copy)]
@@ -62,7 +62,7 @@ pub(super) fn check(parts: Parts<'_>) -> Result<()> {
             "the decoder leads from {inputs:?} values to {outputs:?}, expected {latents:?} to [{observed}] and the parameters of the likelihood that are outputs"
         )));
     }
-    Ok(())
+    refine::check(decoder)
 }
 
 /// Source of the module.
@@ -77,22 +77,29 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     };
     let encode = encoder
         .map(|encoder| Encode::of(encoder, &shared, take(encoder.plan.weights.len()), trace));
-    let decode = decoder.zip(encoder).map(|(decoder, encoder)| {
-        Decode::of(decoder, encoder, &shared, take(decoder.plan.weights.len()))
-    });
+    let of_decoder = take(decoder.map_or(0, |decoder| pack::weights(decoder).len()));
+    let decode = decoder
+        .zip(encoder)
+        .map(|(decoder, encoder)| Decode::of(decoder, encoder, &shared, of_decoder));
     let prefix = if encoder.is_some() { "FLOW_" } else { "" };
     let flow_functions = flow.map(|flow| {
         let trace = if encoder.is_none() { trace } else { Trace::Off };
         flow::functions(flow, &shared, prefix, take(flow.plan.weights.len()), trace)
     });
     let fixed = take(decoder.map_or(0, |decoder| decoder.likelihood.weights().count()));
+    let scored = decode.as_ref().zip(decoder);
+    let scored = scored.filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
+    let inference = scored.map(|(decode, decoder)| {
+        let pack = Offsets { decoder: of_decoder, fixed };
+        decode.inference(decoder, pack, pack::arena_without_gradient(&model.graphs))
+    });
     let calls = [
         encode.as_ref().map(|encode| &encode.calls),
         decode.as_ref().map(|decode| &decode.calls),
+        inference.as_ref().map(|(_, calls)| calls),
         flow_functions.as_ref().map(|flow| &flow.calls),
     ];
     let items = calls.iter().flatten().flat_map(|calls| calls.items.iter().copied()).collect();
-    let scored = decode.as_ref().filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
     let name = identifier(&model.name);
     let mut text = header(&name, parts);
     text += trace_import(trace);
@@ -104,7 +111,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     let constants = constants(model, &name, &shared, parts, [fingerprint, weights as u64]);
     text += &workspace(
         &constants,
-        super::pack::arena(&model.graphs),
+        pack::arena(&model.graphs),
         &states(encoder),
         decode.as_ref().map_or(&[], |decode| &decode.kept),
         trace,
@@ -116,9 +123,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         text += &encode.function(encoder, trace);
     }
     text += &decode.as_ref().map_or_else(String::new, |decode| decode.function());
-    if let (Some(decode), Some(decoder)) = (scored, decoder) {
-        text += &decode.score_function(&decoder.likelihood, fixed);
-    }
+    text += &inference.as_ref().map_or_else(String::new, |(text, _)| text.clone());
     text += &flow_functions.as_ref().map_or_else(String::new, |flow| flow.text.clone());
     text + &calls.iter().flatten().map(|calls| calls.shapes.as_str()).collect::<String>()
 }
@@ -230,10 +235,12 @@ fn all_imports(parts: Parts<'_>, scored: bool) -> String {
     };
     let [encodes, decodes] = [parts.encoder.is_some(), parts.decoder.is_some()];
     let log_prob = parts.flow.is_some_and(flow::has_log_prob);
+    let refined = parts.decoder.and_then(|decoder| decoder.refine.as_ref()).filter(|_| scored);
     let distributions = with(&[
         ("DiagNormal", encodes),
         ("Family", scored),
         ("Likelihood", scored),
+        ("Parameter", refined.is_some()),
         ("Spread", encodes),
         ("standard_log_prob", log_prob),
     ]);
@@ -244,9 +251,12 @@ fn all_imports(parts: Parts<'_>, scored: bool) -> String {
         ("first_non_finite", true),
         ("to_posterior", encodes),
     ]);
+    let of_scored = if scored { &["ElboTerms", "InferError", "LogLikelihood"][..] } else { &[] };
+    let mut infer = [of_scored, &refine::imports(refined)].concat();
+    infer.sort_unstable();
     imports("elbow_core::distributions", &distributions)
         + &imports("elbow_core::infer::encoder", &encoder)
-        + &imports("elbow_core::infer", &with(&[("ElboTerms", scored), ("elbo_at_mean", scored)]))
+        + &imports("elbow_core::infer", &infer)
 }
 
 /// A workspace's parameter; its name says whether it is used.
@@ -255,7 +265,7 @@ pub(super) fn workspace_parameter(used: bool) -> String {
 }
 
 /// Names with a number where there are several: `q`, or `q0` and `q1`.
-fn numbered(name: &str, count: usize) -> Vec<String> {
+pub(super) fn numbered(name: &str, count: usize) -> Vec<String> {
     match count {
         1 => vec![name.into()],
         _ => (0..count).map(|at| format!("{name}{at}")).collect(),
@@ -263,7 +273,7 @@ fn numbered(name: &str, count: usize) -> Vec<String> {
 }
 
 /// Lengths of the latents, as constants.
-fn latent_lens(encoder: &Encoder) -> Vec<String> {
+pub(super) fn latent_lens(encoder: &Encoder) -> Vec<String> {
     match encoder.latents.len() {
         1 => vec!["LATENT".into()],
         count => (0..count).map(|at| format!("LATENTS[{at}]")).collect(),
@@ -396,7 +406,7 @@ fn commit(states: &[(String, usize)]) -> String {
 }
 
 /// Lines of documentation of at most 100 characters.
-fn filled(text: &str) -> String {
+pub(super) fn filled(text: &str) -> String {
     let mut lines = vec![String::from("///")];
     for word in text.split(' ') {
         match lines.last_mut() {
@@ -432,128 +442,4 @@ fn refuse_non_finite(values: &str, before: usize, error: &str) -> String {
     }}
 "
     )
-}
-
-/// `decode` and `score` in the making.
-struct Decode {
-    parameters: Parameters,
-    /// Outputs besides the mean: fields of the workspace, and their lengths.
-    kept: Vec<(&'static str, usize)>,
-    uses_arena: bool,
-    calls: Calls,
-}
-
-impl Decode {
-    fn of(decoder: &Decoder, encoder: &Encoder, shared: &Shared, weights: usize) -> Self {
-        let names = numbered("z", encoder.latents.len());
-        let own: Vec<(String, String)> = names.into_iter().zip(latent_lens(encoder)).collect();
-        let parameters = shared.parameters(&decoder.plan, &decoder.inputs, &own);
-        let outputs = decoder.likelihood.outputs();
-        let kept: Vec<(&str, usize)> = outputs
-            .map(|(parameter, at)| (field(parameter), decoder.plan.outputs[at].len()))
-            .collect();
-        let all = |mean: &str, borrow: &str| -> Vec<String> {
-            let kept = kept.iter().map(|(name, _)| format!("{borrow}ws.{name}"));
-            [mean.to_string()].into_iter().chain(kept).collect()
-        };
-        let names = Names {
-            inputs: parameters.inputs.clone(),
-            read: all("&x_mean[..]", "&"),
-            written: all("x_mean", "&mut "),
-            constants: "DECODER",
-            weights,
-            trace: Trace::Off,
-        };
-        let calls = Calls::of(&decoder.plan, &names);
-        let uses_arena = uses_arena(&decoder.plan);
-        Self { parameters, kept, uses_arena, calls }
-    }
-
-    fn function(&self) -> String {
-        let used = self.uses_arena || !self.kept.is_empty();
-        let parameters: Vec<String> = ["pack: &Pack".into(), workspace_parameter(used)]
-            .into_iter()
-            .chain(self.parameters.typed.iter().cloned())
-            .chain(["x_mean: &mut [f32; OBSERVED]".into()])
-            .collect();
-        let names = &self.parameters.names;
-        let latents = names.iter().filter(|name| name.starts_with('z'));
-        let latents = latents.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let input = if names.len() == 1 { "`z`" } else { "an input" };
-        format!(
-            "
-/// What the decoder answers to {latents}, in `x_mean`: the mean of the likelihood, or its logits.
-{}{}///
-/// # Errors
-///
-/// The weights are not this model's, or {input} is not finite; `x_mean` is then left as it was.
-{}{}{}    Ok(())
-}}
-",
-            self.documented_outputs(),
-            self.parameters.documented(),
-            signature("decode", &parameters, "Result<(), DecodeError>"),
-            checks("DecodeError", &self.parameters.checked()),
-            self.calls.body,
-        )
-    }
-
-    fn score_function(&self, likelihood: &Likelihood, start: usize) -> String {
-        let conditions = &self.parameters.typed[1..];
-        let names: String =
-            self.parameters.names[1..].iter().map(|name| format!("{name}, ")).collect();
-        let parameters: Vec<String> =
-            ["pack: &Pack".into(), workspace_parameter(true), "x: &[f32; OBSERVED]".into()]
-                .into_iter()
-                .chain(conditions.iter().cloned())
-                .chain(["q: &DiagNormal<LATENT>".into(), "x_mean: &mut [f32; OBSERVED]".into()])
-                .collect();
-        let (family, values) = (likelihood.family, self.likelihood_parameters(likelihood, start));
-        format!(
-            "
-/// `ln p(x | z = q.loc)` and `KL(q || N(0, I))`, in nats; `x_mean` becomes what `q.loc` decodes to.
-{}///
-/// A non-finite `x`, which `encode` refuses, makes the likelihood NaN or infinite.
-///
-/// # Errors
-///
-/// As for `decode`, of `q.loc`.
-{}    decode(pack, ws, &q.loc, {names}x_mean)?;
-    let family = Family::{family:?};
-    let parameters: [&[f32]; 2] = [{values}];
-    let likelihood = Likelihood {{ family, parameters }};
-    Ok(elbo_at_mean(&likelihood, x, x_mean, q))
-}}
-",
-            self.parameters.documented(),
-            signature("score", &parameters, "Result<ElboTerms, DecodeError>"),
-        )
-    }
-    /// Lines on the outputs besides the mean.
-    fn documented_outputs(&self) -> String {
-        let kept = self.kept.iter().map(|(name, _)| format!("`ws.{name}`"));
-        match kept.collect::<Vec<_>>().join(" and ") {
-            names if names.is_empty() => String::new(),
-            names => filled(&format!("The likelihood's further parameters become {names}.")),
-        }
-    }
-
-    /// The likelihood's parameters in the body of `score`; fixed ones start at `start` in the pack.
-    fn likelihood_parameters(&self, likelihood: &Likelihood, mut start: usize) -> String {
-        let names = likelihood.family.parameters();
-        let given = names.iter().zip(&likelihood.parameters).map(|(name, source)| match source {
-            ParameterSource::Fixed(values) => {
-                start += values.len();
-                format!("pack.f32({}, {})", start - values.len(), values.len())
-            }
-            ParameterSource::Output(_) => format!("&ws.{}", field(*name)),
-        });
-        let absent = std::iter::repeat("&[]".to_string());
-        given.chain(absent).take(2).collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// The field of the workspace that keeps a parameter of the likelihood.
-fn field(parameter: Parameter) -> &'static str {
-    Role::of_parameter(parameter).name()
 }
