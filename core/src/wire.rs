@@ -15,6 +15,7 @@
 //! | `Bye` | `Bye`, the last frame |
 //! | `Reset` | `Reset` |
 //! | `Trace` | `Traced`, then one `Layer` per layer |
+//! | `Infer` | `Inferred` |
 //!
 //! Instead of any of these the device may send one `Refused`. Nothing here panics or allocates.
 
@@ -22,6 +23,7 @@ mod frame;
 
 pub use frame::{Deframer, Framer, TooLong, frame_len, message_len, parse};
 
+use crate::infer::InferError;
 use crate::infer::encoder::{DecodeError, EncodeError, RunError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -76,6 +78,45 @@ pub enum Request<'a> {
     Reset,
     /// What did the steps of the last inference write?
     Trace,
+    /// Encode one observation with the selected model, and go on from its posterior.
+    Infer {
+        /// Datapoint number: names the row in the reply and its noise stream.
+        row: u64,
+        /// Key of the noise stream.
+        key: u64,
+        /// What is asked for.
+        task: Inference,
+        /// Samples of a bound, or steps of a refinement.
+        count: u32,
+        /// All inputs, one after another: observation, conditions, noise.
+        #[serde(borrow)]
+        inputs: Floats<'a>,
+    },
+}
+
+/// What is inferred with a decoder, by the functions of [`crate::infer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Inference {
+    /// [`elbo`](crate::infer::elbo) with [`Independent`](crate::noise::Independent) draws.
+    Elbo,
+    /// [`iwae`](crate::infer::iwae), likewise.
+    Iwae,
+    /// A refinement of the encoder's posterior, with its guard.
+    Refine,
+    /// The same from the prior.
+    RefinePrior,
+}
+
+/// What was inferred.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Inferred {
+    /// Log-likelihood and divergence of `Elbo`, bound and effective sample size of `Iwae`, gain and its
+    /// standard error of a refinement.
+    pub values: [f32; 2],
+    /// The guard sent a refinement back to its start.
+    pub kept_start: bool,
 }
 
 /// What the device answers.
@@ -163,6 +204,21 @@ pub enum Reply<'a> {
         index: u32,
         /// [`crc32_of_floats`](crate::checksum::crc32_of_floats) of what it wrote.
         crc: u32,
+    },
+    /// To `Infer`.
+    Inferred {
+        /// From the request.
+        row: u64,
+        /// Mean of the posterior: the encoder's, or the refined one.
+        #[serde(borrow)]
+        mean: Floats<'a>,
+        /// Its log-variance.
+        #[serde(borrow)]
+        log_var: Floats<'a>,
+        /// What was inferred.
+        found: Inferred,
+        /// What it cost, without encoding.
+        cost: Cost,
     },
 }
 
@@ -272,6 +328,11 @@ pub enum Refusal {
         /// Its index.
         index: u32,
     },
+    /// The gradient of the log-likelihood is NaN or infinite.
+    NonFiniteGradient {
+        /// The latent.
+        index: u32,
+    },
 }
 
 impl core::fmt::Display for Refusal {
@@ -292,6 +353,9 @@ impl core::fmt::Display for Refusal {
             }
             Self::NoNoise => f.write_str("the noise source failed"),
             Self::NonFiniteState { index } => write!(f, "state[{index}] is not finite"),
+            Self::NonFiniteGradient { index } => {
+                write!(f, "the gradient by z[{index}] is not finite")
+            }
         }
     }
 }
@@ -316,6 +380,22 @@ impl From<DecodeError> for Refusal {
         match error {
             DecodeError::WrongPack => Self::WrongPack,
             DecodeError::NonFiniteInput { index } => Self::NonFiniteInput { index: index as u32 },
+        }
+    }
+}
+
+impl From<InferError> for Refusal {
+    fn from(error: InferError) -> Self {
+        match error {
+            InferError::Decode(error) => error.into(),
+            InferError::Noise(_) => Self::NoNoise,
+            InferError::WrongLength { expected, found } => Self::WrongLength {
+                expected: expected as u32,
+                found_bytes: found.saturating_mul(FLOAT) as u32,
+            },
+            InferError::NonFiniteGradient { index } => {
+                Self::NonFiniteGradient { index: index as u32 }
+            }
         }
     }
 }

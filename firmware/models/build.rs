@@ -87,6 +87,7 @@ fn module(name: &str, folder: &Path) -> Result<String, String> {
 fn amortized(text: &str, weights: &Path) -> String {
     let (encode, score) = (parameters(text, "encode"), parameters(text, "score"));
     let decoder = if score.is_empty() { "unscored" } else { "scored" };
+    let refined = if declares(text, "refine") { "refined" } else { "unrefined" };
     let stateful = text.lines().any(|line| line == "    pub fn reset(&mut self) {");
     let state = if stateful { "stateful" } else { "stateless" };
     let trace = traced(text);
@@ -103,7 +104,7 @@ fn amortized(text: &str, weights: &Path) -> String {
     let lens: Vec<String> = lens.collect();
     let all: Vec<&str> = encode.iter().chain(&score).copied().collect();
     format!(
-        "amortized!({weights:?}, {decoder}, {state}, {trace}, {}, encode [{}], score [{}], posteriors [{}]);",
+        "amortized!({weights:?}, {decoder}, {refined}, {state}, {trace}, {}, encode [{}], score [{}], posteriors [{}]);",
         shared(&all),
         reads(&encode).join(", "),
         decoded.join(", "),

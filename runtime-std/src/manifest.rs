@@ -1,16 +1,18 @@
 //! `elbow.toml`: what the graphs of a model mean.
 //!
 //! This module reads the text and checks whatever can be checked without the graphs; `model.rs` loads
-//! the graphs and holds them against it. Unknown keys are errors, and so are tables that this version
-//! does not run: nothing that the user declared is ever ignored.
+//! the graphs and holds them against it. Unknown keys are errors: nothing
+//! that the user declared is ever ignored.
 
 mod further;
 mod likelihood;
+mod refine;
 
 pub use further::{
     Base, Fixed, FlowTable, InputRole, InputTable, LatentTable, StatePair, StateTable, TensorRefs,
 };
 pub use likelihood::{Family, LikelihoodTable, MeanIs, Parameter};
+pub use refine::{RefineTable, RuleName};
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
@@ -22,9 +24,6 @@ use std::path::{Path, PathBuf};
 
 /// File name of a manifest inside a model's folder.
 pub const FILE_NAME: &str = "elbow.toml";
-
-/// Tables of the format that this version does not run, with what they would say.
-const LATER: [(&str, &str); 1] = [("refine", "refinement")];
 
 /// A whole manifest.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +52,8 @@ pub struct Manifest {
     pub window: Option<Window>,
     /// Anomaly score.
     pub score: Option<Score>,
+    /// Refinement of a posterior.
+    pub refine: Option<RefineTable>,
 }
 
 /// A tensor of an ONNX graph, by name or by position.
@@ -218,12 +219,6 @@ impl Manifest {
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let syntax =
             |error: toml::de::Error| format!("{}; correct this line", error.to_string().trim_end());
-        let table: toml::Table = toml::from_str(text).map_err(syntax)?;
-        if let Some((key, what)) = LATER.iter().find(|(key, _)| table.contains_key(*key)) {
-            return Err(format!(
-                "[{key}]: {what} comes with a later version and would be ignored by this one; remove the table"
-            ));
-        }
         let manifest: Self = toml::from_str(text).map_err(syntax)?;
         match manifest.problems() {
             problems if problems.is_empty() => Ok(manifest),
@@ -240,6 +235,7 @@ impl Manifest {
             ));
         }
         self.check_further(&mut problems);
+        self.check_refine(&mut problems);
         if let Some(decoder) = &self.decoder {
             decoder.likelihood.check(&mut problems);
         }

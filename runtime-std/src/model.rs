@@ -12,12 +12,14 @@ mod load;
 pub(crate) mod names;
 mod quantized;
 pub mod range;
+mod refine;
 pub mod sampling;
 mod source;
 
 pub use heads::{Declared, contradiction, unmistakable};
 pub use likelihood::{Likelihood, ParameterSource};
 pub use load::Loaded;
+pub use refine::Refine;
 pub use source::Source;
 
 use crate::lower::{Plan, Port};
@@ -181,6 +183,8 @@ pub struct Decoder {
     pub inputs: Vec<Role>,
     /// Family of the observation.
     pub likelihood: Likelihood,
+    /// Refinement, where the manifest asks for it.
+    pub refine: Option<Refine>,
 }
 
 /// A flow: the plan's inputs are `x`, conditions and noise, its outputs `z` and one number.

@@ -1,7 +1,12 @@
 //! The twin: a plan run on the desktop by the very kernels that the device links.
 
+mod infer;
 mod integer;
 mod layout;
+mod likelihood;
+
+pub use infer::{TwinInference, refine};
+pub use likelihood::{TwinGradient, TwinLikelihood};
 
 use crate::lower::{Kernel, Plan, Step};
 use crate::model::{Decoder, Likelihood};

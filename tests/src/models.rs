@@ -1,6 +1,9 @@
 //! Models of the tests.
 
 mod backward;
+mod refined;
+
+pub use refined::{refined, refined_tiny};
 
 use crate::fixtures::{FLOWS, path};
 use crate::graphs::Builder;
@@ -195,18 +198,23 @@ fn conditional() -> Model {
         latents: vec![latent(2, None)],
         states: 0,
     };
+    let decoder = Decoder {
+        plan: lower(&conditional_decoder(), &[0]).expect("a decoder"),
+        inputs: vec![Role::Z, Role::Condition, Role::Condition],
+        likelihood: gaussian(&[-0.25]),
+        refine: None,
+    };
+    model("conditional", Graphs::Amortized { encoder, decoder: Some(decoder), flow: None })
+}
+
+fn conditional_decoder() -> Graph {
     let mut graph = Builder::new("decoder");
     let z = graph.input("z", &[1, 2]);
     let (c, d) = (graph.input("c", &[1, 2]), graph.input("d", &[1, 1]));
     let h = joined(&mut graph, &[z, c, d], 5);
     let x_mean = graph.linear(h, &eighths(20, 2), &eighths(4, 5));
     graph.output("x_mean", x_mean);
-    let decoder = Decoder {
-        plan: lower(&graph.graph, &[0]).expect("a decoder"),
-        inputs: vec![Role::Z, Role::Condition, Role::Condition],
-        likelihood: gaussian(&[-0.25]),
-    };
-    model("conditional", Graphs::Amortized { encoder, decoder: Some(decoder), flow: None })
+    graph.graph
 }
 
 /// [`tiny`] with a decoder of the family, which gives the outputs of these lengths after the mean.
@@ -214,7 +222,7 @@ fn with_parameters(name: &str, likelihood: Likelihood, lens: &[usize]) -> Model 
     let Graphs::Amortized { encoder, .. } = tiny(None).graphs else { panic!("it encodes") };
     let outputs: Vec<usize> = (0..=lens.len()).collect();
     let plan = lower(&decoder(lens), &outputs).expect("a decoder");
-    let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood });
+    let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood, refine: None });
     model(name, Graphs::Amortized { encoder, decoder, flow: None })
 }
 
@@ -280,6 +288,7 @@ fn hierarchical() -> Model {
         plan: lower(&graph.graph, &[0]).expect("a decoder"),
         inputs: vec![Role::Z, Role::Z],
         likelihood: bernoulli_logit(),
+        refine: None,
     };
     model("hierarchical", Graphs::Amortized { encoder, decoder: Some(decoder), flow: None })
 }
@@ -390,14 +399,8 @@ pub fn tiny(decoder: Option<Likelihood>) -> Model {
         states: 0,
     };
     let decoder = decoder.map(|likelihood| {
-        let mut graph = Builder::new("decoder");
-        let z = graph.input("z", &[1, 2]);
-        let h = graph.linear(z, &eighths(6, 6), &eighths(3, 7));
-        let h = graph.node("LeakyRelu", Op::Unary(Unary::LeakyRelu(0.01)), &[h], &[1, 3]);
-        let x = graph.linear(h, &eighths(12, 8), &eighths(4, 9));
-        graph.output("x_mean", x);
-        let plan = lower(&graph.graph, &[0]).expect("a decoder");
-        Decoder { plan, inputs: vec![Role::Z], likelihood }
+        let plan = lower(&tiny_decoder(), &[0]).expect("a decoder");
+        Decoder { plan, inputs: vec![Role::Z], likelihood, refine: None }
     });
     let window =
         Window { channels: 2, length: 2, hop: 1, mean: vec![0.5, -1.0], std: vec![2.0, 0.25] };
@@ -405,6 +408,16 @@ pub fn tiny(decoder: Option<Likelihood>) -> Model {
     let score = decoder.is_some().then_some(score);
     let graphs = Graphs::Amortized { encoder, decoder, flow: None };
     Model { name: "tiny".into(), graphs, window: Some(window), score }
+}
+
+fn tiny_decoder() -> Graph {
+    let mut graph = Builder::new("decoder");
+    let z = graph.input("z", &[1, 2]);
+    let h = graph.linear(z, &eighths(6, 6), &eighths(3, 7));
+    let h = graph.node("LeakyRelu", Op::Unary(Unary::LeakyRelu(0.01)), &[h], &[1, 3]);
+    let x = graph.linear(h, &eighths(12, 8), &eighths(4, 9));
+    graph.output("x_mean", x);
+    graph.graph
 }
 
 /// A trained model, under another name where it comes from another exporter.
@@ -420,7 +433,7 @@ pub fn trained(model: &str, exporter: &str, likelihood: Likelihood) -> Model {
     let latent = Latent { len, head: Spread::LogVar, eps: 0.0, clamp: Some((low, 6.0)) };
     let encoder = Encoder { plan, inputs: vec![Role::X], latents: vec![latent], states: 0 };
     let plan = lower(&import("decoder"), &[0]).expect("a decoder");
-    let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood });
+    let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood, refine: None });
     let name = format!("{model}{exporter}");
     let graphs = Graphs::Amortized { encoder, decoder, flow: None };
     Model { name, graphs, window: None, score: None }

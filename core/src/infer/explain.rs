@@ -34,6 +34,13 @@ pub enum InferError {
     Decode(DecodeError),
     /// No noise could be drawn.
     Noise(NoiseError),
+    /// A latent, or its gradient, has another length than the decoder's.
+    WrongLength {
+        /// Values of the decoder's latent.
+        expected: usize,
+        /// Values that were given.
+        found: usize,
+    },
     /// The gradient overflowed or is NaN; the posterior is as it was.
     NonFiniteGradient {
         /// The latent.
@@ -58,6 +65,9 @@ impl core::fmt::Display for InferError {
         match self {
             Self::Decode(error) => write!(f, "the decoder refused: {error}"),
             Self::Noise(error) => write!(f, "no noise: {error}"),
+            Self::WrongLength { expected, found } => {
+                write!(f, "the latent has {expected} values, {found} were given")
+            }
             Self::NonFiniteGradient { index } => {
                 write!(f, "the gradient by z[{index}] is not finite")
             }

@@ -150,7 +150,9 @@ pub fn parse<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Cost, Described, Floats, Kind, Refusal, Reply, Request, Score};
+    use crate::wire::{
+        Cost, Described, Floats, Inference, Inferred, Kind, Refusal, Reply, Request, Score,
+    };
 
     const X: [f32; 3] = [1.5, -0.0, f32::MIN_POSITIVE];
 
@@ -214,6 +216,13 @@ mod tests {
             },
             Reply::Ran { row: u64::MAX, outputs: u32::MAX, cost },
             Reply::Output { index: 1, values: Floats::new(&X) },
+            Reply::Inferred {
+                row: u64::MAX,
+                mean: Floats::new(&X[..2]),
+                log_var: Floats::new(&X[..2]),
+                found: Inferred { values: [f32::MIN, f32::MAX], kept_start: true },
+                cost,
+            },
             Reply::Refused(Refusal::WrongLength { expected: u32::MAX, found_bytes: u32::MAX }),
             Reply::Bye,
         ];
@@ -280,6 +289,16 @@ mod tests {
         );
         assert_eq!(parse(&[3, 1, 0]), Some(Request::Run { row: 1, inputs: Floats(&[]) }));
         assert_eq!(parse(&[4]), Some(Request::Bye));
+        assert_eq!(
+            parse(&[7, 1, 2, 3, 4, 0]),
+            Some(Request::Infer {
+                row: 1,
+                key: 2,
+                task: Inference::RefinePrior,
+                count: 4,
+                inputs: Floats(&[])
+            })
+        );
         assert_eq!(parse(&[6, 0]), Some(Reply::Refused(Refusal::Malformed)));
         assert_eq!(parse::<Request<'_>>(&[4, 0]), None, "a byte too many");
     }

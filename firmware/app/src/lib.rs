@@ -10,9 +10,11 @@
 #![no_std]
 
 mod board;
+mod infer;
 mod model;
 mod task;
 
 pub use board::{Board, Event, Measured};
+pub use infer::{bound, guarded};
 pub use model::{Model, Models};
 pub use task::Task;

@@ -1,7 +1,7 @@
 //! What a compiled model does for the program.
 
 use elbow_core::infer::ElboTerms;
-use elbow_core::wire::{Described, Floats, Refusal};
+use elbow_core::wire::{Described, Floats, Inference, Inferred, Refusal};
 
 /// A compiled model with its weights and the memory it works in.
 ///
@@ -41,6 +41,21 @@ pub trait Model {
     ///
     /// What the generated code found at its border.
     fn score(&mut self) -> Option<Result<ElboTerms, Refusal>> {
+        None
+    }
+
+    /// Goes on from the posterior of [`infer`](Self::infer) with the decoder, and so many samples or steps
+    /// of the stream of key and datapoint; a refinement changes the posterior. `None` without a decoder,
+    /// with several posteriors, or for a refinement that the model was not compiled for.
+    ///
+    /// # Errors
+    ///
+    /// What the generated code found at its border.
+    fn explain(
+        &mut self,
+        _task: (Inference, u32),
+        _stream: (u64, u64),
+    ) -> Option<Result<Inferred, Refusal>> {
         None
     }
 

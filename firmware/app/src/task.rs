@@ -1,10 +1,11 @@
-//! The request loop: receive, encode, sample, score, answer.
+//! The request loop: receive, encode, sample, score, infer, answer.
 
 use crate::{Board, Event, Model, Models};
 use elbow_core::distributions::rsample;
 use elbow_core::noise::{NOISE_VERSION, Stream, fill_standard_normal};
 use elbow_core::wire::{
-    Cost, Deframer, Floats, Framer, Kind, PAINT, PROTOCOL, Refusal, Reply, Request, Score, parse,
+    Cost, Deframer, Floats, Framer, Inference, Kind, PAINT, PROTOCOL, Refusal, Reply, Request,
+    Score, parse,
 };
 
 /// The program's memory.
@@ -121,6 +122,10 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
                 }
                 Ok(())
             }
+            Request::Infer { row, key, task, count, inputs } => {
+                let model = self.selected(models)?;
+                self.infer(board, model, (task, count), (key, row), inputs)
+            }
             Request::Bye => Ok(()),
         }
     }
@@ -172,6 +177,23 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
             let reply = Reply::Posterior { row, index, mean, log_var, clamp_hits, cost, score };
             self.send(board, &reply);
         }
+        Ok(())
+    }
+
+    fn infer(
+        &mut self,
+        board: &mut impl Board,
+        model: &mut dyn Model,
+        task: (Inference, u32),
+        stream: (u64, u64),
+        inputs: Floats<'_>,
+    ) -> Result<(), Refusal> {
+        model.load(inputs)?;
+        model.infer()?;
+        let (found, cost) = measure(board, model, |model| model.explain(task, stream));
+        let found = found.ok_or(Refusal::WrongKind)??;
+        let [mean, log_var] = posterior(model, 0).map(Floats::new);
+        self.send(board, &Reply::Inferred { row: stream.1, mean, log_var, found, cost });
         Ok(())
     }
 

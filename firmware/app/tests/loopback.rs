@@ -2,11 +2,12 @@
 
 use elbow_app::{Board, Event, Measured};
 use elbow_core::distributions::DiagNormal;
-use elbow_core::noise::{NOISE_VERSION, Stream, fill_standard_normal};
+use elbow_core::infer::{InferError, LogLikelihood, Scratch, elbo, iwae};
+use elbow_core::noise::{Independent, NOISE_VERSION, Stream, fill_standard_normal};
 use elbow_core::pack::{Aligned, Pack};
 use elbow_core::wire::{
-    Cost, Deframer, Floats, Framer, Kind, PROTOCOL, Refusal, Reply, Request, Score, frame_len,
-    message_len, parse,
+    Cost, Deframer, Floats, Framer, Inference, Inferred, Kind, PROTOCOL, Refusal, Reply, Request,
+    Score, frame_len, message_len, parse,
 };
 use elbow_models::tiny::model;
 use elbow_models::{Image, Task};
@@ -138,6 +139,85 @@ fn a_row_is_answered_with_its_posterior_score_and_samples() {
         let (eps, z) = (Floats::new(&eps), Floats::new(&z));
         assert_eq!(*reply, Reply::Sample { row: 5, sample: number, words, eps, z });
     }
+}
+
+fn infer(row: u64, task: Inference, count: u32, x: &[f32]) -> Vec<u8> {
+    frame(&Request::Infer { row, key: KEY, task, count, inputs: Floats::new(x) })
+}
+
+/// What the core's functions find with the generated module, and the posterior after it.
+fn inferred_directly(row: u64, task: Inference, count: u32) -> (Inferred, DiagNormal<2>) {
+    let pack = &Pack::new_checked(&WEIGHTS.0).expect("a pack");
+    let (mut q, ..) = directly(&X);
+    let (ws, x, x_mean) = (&mut model::Workspace::new(), &X, &mut [0.0; 4]);
+    let mut observation = model::Observation { pack, ws, x, x_mean };
+    let mut noise = Independent { key: KEY, datapoint: row };
+    let scratch = Scratch { eps: &mut [0.0; 2], z: &mut [0.0; 2] };
+    let bound = |values| Inferred { values, kept_start: false };
+    let found = match task {
+        Inference::Elbo => {
+            let terms = elbo(&mut observation, (&q).into(), &mut noise, 0..count, scratch);
+            let terms = terms.expect("finite");
+            bound([terms.log_likelihood, terms.kl])
+        }
+        Inference::Iwae => {
+            let iwae = iwae(&mut observation, (&q).into(), &mut noise, 0..count, scratch);
+            let iwae = iwae.expect("finite");
+            bound([iwae.bound(), iwae.ess()])
+        }
+        Inference::Refine | Inference::RefinePrior => {
+            if task == Inference::RefinePrior {
+                q = DiagNormal::standard();
+            }
+            let guarded = model::refine(&mut observation, &mut q, count, (KEY, row));
+            let guarded = guarded.expect("finite");
+            Inferred { values: [guarded.gain, guarded.se], kept_start: guarded.kept_start }
+        }
+    };
+    (found, q)
+}
+
+#[test]
+fn a_row_is_answered_with_what_its_decoder_infers() {
+    let tasks = [
+        (Inference::Elbo, 16),
+        (Inference::Iwae, 16),
+        (Inference::Refine, 10),
+        (Inference::RefinePrior, 10),
+    ];
+    let requests = tasks.map(|(task, count)| infer(5, task, count, &X));
+    let (messages, _) = serve(&[&[select(0)], &requests[..]].concat());
+    let replies = replies(&messages);
+    for (reply, (task, count)) in replies[1..].iter().zip(tasks) {
+        let (found, q) = inferred_directly(5, task, count);
+        let Reply::Inferred { mean, log_var, cost, .. } = *reply else {
+            panic!("{task:?}: {reply:?}");
+        };
+        assert_eq!(cost.ticks, 7, "{task:?}");
+        assert_eq!((mean, log_var), (Floats::new(&q.loc), Floats::new(&q.log_var)), "{task:?}");
+        assert!(found.values[0].is_finite(), "{task:?}: {found:?}");
+        let expected = Reply::Inferred { row: 5, mean, log_var, found, cost };
+        assert_eq!(*reply, expected, "{task:?}");
+    }
+    let (better, _) = inferred_directly(5, Inference::Refine, 10);
+    assert!(!better.kept_start && better.values[0] > 0.0, "{better:?} is no refinement");
+    let nan = infer(5, Inference::Elbo, 1, &[f32::NAN, 0.0, 0.0, 0.0]);
+    let (messages, _) = serve(&[select(0), nan]);
+    let refused = Reply::Refused(Refusal::NonFiniteInput { index: 0 });
+    assert_eq!(parse::<Reply<'_>>(&messages[1]), Some(refused));
+}
+
+#[test]
+fn a_latent_of_another_length_is_an_error() {
+    use elbow_core::infer::Gradient;
+    let pack = &Pack::new_checked(&WEIGHTS.0).expect("a pack");
+    let (ws, x, x_mean) = (&mut model::Workspace::new(), &X, &mut [0.0; 4]);
+    let mut observation = model::Observation { pack, ws, x, x_mean };
+    let wrong = |found| Err(InferError::WrongLength { expected: 2, found });
+    assert_eq!(observation.log_likelihood(&[0.0; 3]), wrong(3));
+    assert_eq!(observation.gradient(&[0.0; 1], &mut [0.0; 2]), wrong(1));
+    assert_eq!(observation.gradient(&[0.0; 2], &mut [0.0; 3]), wrong(3));
+    assert!(observation.gradient(&[0.0; 2], &mut [0.0; 2]).is_ok());
 }
 
 #[test]

@@ -8,6 +8,7 @@ macro_rules! amortized {
     (
         $weights:literal,
         $decoder:ident,
+        $refined:ident,
         $state:ident,
         $trace:ident,
         conditions [$($c:ident $condition:literal),*],
@@ -18,6 +19,7 @@ macro_rules! amortized {
     ) => {
         use elbow_core::distributions::DiagNormal;
         use elbow_core::infer::ElboTerms;
+        use elbow_core::wire::{Inference, Inferred};
         use model::OBSERVED;
 
         /// Length of all latents together.
@@ -29,7 +31,7 @@ macro_rules! amortized {
             OBSERVED $(+ model::CONDITIONS[$condition])* $(+ model::EPS[$noise])*;
         const POSTERIORS: &[usize] = &[$($latent),+];
 
-        decoder!($decoder, [$($decoded),*]);
+        decoder!($decoder, $refined, [$($decoded),*]);
 
         loaded! {
             $weights,
@@ -67,6 +69,15 @@ macro_rules! amortized {
                     score(self)
                 }
 
+                #[inline(never)]
+                fn explain(
+                    &mut self,
+                    task: (Inference, u32),
+                    stream: (u64, u64),
+                ) -> Option<Result<Inferred, Refusal>> {
+                    explain(self, task, stream)
+                }
+
                 fn output(&self, index: u32) -> Option<&[f32]> {
                     match index {
                         $($mean => Some(&self.$q.loc), $log_var => Some(&self.$q.log_var),)+
@@ -92,7 +103,7 @@ macro_rules! state {
 
 /// What `Loaded` keeps and does for a decoder.
 macro_rules! decoder {
-    (scored, [$($decoded:ident),*]) => {
+    (scored, $refined:ident, [$($decoded:ident),*]) => {
         const SCORED: bool = true;
         type Decoded = [f32; OBSERVED];
         const NOT_DECODED: Decoded = [0.0; OBSERVED];
@@ -102,8 +113,28 @@ macro_rules! decoder {
             let terms = model::score(pack.as_ref()?, workspace, x, $($decoded,)* q, x_mean);
             Some(terms.map_err(Refusal::from))
         }
+
+        fn explain(
+            loaded: &mut Loaded,
+            task: (Inference, u32),
+            stream: (u64, u64),
+        ) -> Option<Result<Inferred, Refusal>> {
+            let Loaded { pack, workspace: ws, x, $($decoded,)* q, x_mean, .. } = loaded;
+            let pack = pack.as_ref()?;
+            let mut observation = model::Observation { pack, ws, x, $($decoded,)* x_mean };
+            match task {
+                (Inference::Elbo | Inference::Iwae, _) => {
+                    Some(elbow_app::bound(&mut observation, q, task, stream))
+                }
+                (Inference::Refine, steps) => refine!($refined, observation, q, steps, stream),
+                (Inference::RefinePrior, steps) => {
+                    *q = DiagNormal::standard();
+                    refine!($refined, observation, q, steps, stream)
+                }
+            }
+        }
     };
-    (unscored, []) => {
+    (unscored, unrefined, []) => {
         const SCORED: bool = false;
         type Decoded = ();
         const NOT_DECODED: Decoded = ();
@@ -112,5 +143,25 @@ macro_rules! decoder {
             let Loaded { x_mean: (), .. } = loaded;
             None
         }
+
+        fn explain(
+            _: &mut Loaded,
+            _: (Inference, u32),
+            _: (u64, u64),
+        ) -> Option<Result<Inferred, Refusal>> {
+            None
+        }
     };
+}
+
+/// Refines a posterior, where the model was compiled for it.
+macro_rules! refine {
+    (refined, $observation:ident, $q:expr, $steps:expr, $stream:expr) => {{
+        let guarded = model::refine(&mut $observation, $q, $steps, $stream);
+        Some(guarded.map(elbow_app::guarded).map_err(Refusal::from))
+    }};
+    (unrefined, $observation:ident, $q:expr, $steps:expr, $stream:expr) => {{
+        let _ = $steps;
+        None
+    }};
 }

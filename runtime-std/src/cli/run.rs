@@ -1,5 +1,7 @@
 //! `elbow run`
 
+mod refine;
+
 use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, output};
 use clap::ValueEnum;
@@ -9,6 +11,7 @@ use elbow::parity::target::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::rows::run_twin_in_sequence;
 use elbow::{Context, Error, Result, npy, oracle};
+use refine::{Refined, Refinement};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -40,7 +43,7 @@ pub struct Options {
     /// Key of the noise stream
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Steps of refinement
+    /// Steps of refinement of every row's posterior; none are as if it were left out
     #[arg(long, value_name = "N")]
     refine_steps: Option<u32>,
     /// Print one JSON object
@@ -83,6 +86,8 @@ struct Report<'a> {
     outputs: &'a [Entry],
     posterior: &'a [Entry],
     clamp_hits: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refined: Option<Refined>,
 }
 
 /// Runs the rows and writes every output.
@@ -91,9 +96,6 @@ struct Report<'a> {
 ///
 /// Bad input; nothing is written then.
 pub fn run(options: &Options) -> Result<()> {
-    if options.refine_steps.is_some() {
-        return Err(Error::input("--refine-steps comes with a later version; leave it out"));
-    }
     let loaded = options.precision.apply(options.model.load()?, Core::default())?;
     let is_flow = matches!(loaded.model.graphs, Graphs::Flow(_));
     let default = if is_flow { Graph::Flow } else { Graph::Encoder };
@@ -105,24 +107,33 @@ pub fn run(options: &Options) -> Result<()> {
             "--samples needs a posterior: give a manifest, or --mean NAME --spread NAME:HEAD, with --graph encoder",
         ));
     }
+    let refinement = refinement(&loaded, options, graph)?;
     let (plan, states) = source.whole()?;
     let needed = |name: &str| match options.backend {
-        Backend::Twin => plan.inputs.iter().any(|port| port.name == name),
+        Backend::Twin => {
+            let own = plan.inputs.iter().any(|port| port.name == name);
+            own || refinement.as_ref().is_some_and(|refinement| refinement.reads(name))
+        }
         Backend::Tract => true,
     };
-    let inputs = inputs::read(&[source], needed, &options.input, options.seed)?;
+    let decoder = loaded.decoder.as_ref().filter(|_| refinement.is_some());
+    let sources: Vec<&Source> = [source].into_iter().chain(decoder).collect();
+    let inputs = inputs::read(&sources, needed, &options.input, options.seed)?;
     let rows = inputs.count;
     let outputs = match options.backend {
         Backend::Twin => run_twin_in_sequence(&plan, &states, &inputs.rows, rows)?,
         Backend::Tract => oracle::run(source, &inputs.rows, rows)?,
     };
-    let posteriors = match amortized {
+    let mut posteriors = match amortized {
         Some((encoder, _)) => match options.backend {
             Backend::Twin => twin_posteriors(&loaded, &inputs.rows, rows)?,
             Backend::Tract => of_outputs(&loaded.encoder, encoder, &outputs)?,
         },
         None => Vec::new(),
     };
+    let refined = refinement
+        .map(|refinement| refinement.run(&loaded, &inputs.rows, &mut posteriors, options.seed));
+    let refined = refined.transpose()?;
     let files = Files::new(source, &inputs, &outputs, &posteriors, options)?;
     output::folder(&options.out_dir, &files.bytes)?;
     output::note(&format!(
@@ -143,7 +154,28 @@ pub fn run(options: &Options) -> Result<()> {
         posterior: &files.posterior,
         clamp_hits: amortized
             .map(|_| posteriors.iter().map(|posterior| posterior.clamp_hits).sum()),
+        refined,
     })
+}
+
+/// What `--refine-steps` asks for.
+fn refinement<'l>(
+    loaded: &'l Loaded,
+    options: &Options,
+    graph: Graph,
+) -> Result<Option<Refinement<'l>>> {
+    let Some(steps) = options.refine_steps.filter(|steps| *steps > 0) else { return Ok(None) };
+    if graph != Graph::Encoder {
+        return Err(Error::input(
+            "--refine-steps needs a posterior: leave --graph out, or give --graph encoder",
+        ));
+    }
+    if options.backend == Backend::Tract {
+        return Err(Error::input(
+            "--refine-steps follows a gradient, which the twin alone has; leave --backend out",
+        ));
+    }
+    Refinement::of(loaded, steps).map(Some)
 }
 
 /// Everything that is written, and what it is.

@@ -25,7 +25,7 @@ pub use target::{TARGETS, Target};
 use crate::{Context, Error, Result};
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::NOISE_VERSION;
-use elbow_core::wire::{Cost, Floats, Kind, PROTOCOL, Reply, Request};
+use elbow_core::wire::{Cost, Floats, Inference, Inferred, Kind, PROTOCOL, Reply, Request};
 use std::path::{Path, PathBuf};
 
 /// Bytes that a message may carry: more than the memory of any target.
@@ -81,6 +81,19 @@ pub struct DeviceSample {
     pub eps: Vec<f32>,
     /// The sample.
     pub z: Vec<f32>,
+}
+
+/// What the device inferred with its decoder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceInferred {
+    /// What was found.
+    pub found: Inferred,
+    /// Means of the posterior afterwards.
+    pub loc: Vec<f32>,
+    /// Its log-variances.
+    pub log_var: Vec<f32>,
+    /// What it cost, without encoding.
+    pub spent: Spent,
 }
 
 /// What one inference took on the device.
@@ -208,6 +221,33 @@ impl Device {
             })?);
         }
         Ok(answer)
+    }
+
+    /// Encodes one observation and goes on with the decoder, by so many samples or steps.
+    ///
+    /// # Errors
+    ///
+    /// Where the device refuses, with its reason.
+    pub fn infer(
+        &mut self,
+        row: u64,
+        key: u64,
+        (task, count): (Inference, u32),
+        inputs: &[f32],
+    ) -> Result<DeviceInferred> {
+        let request = Request::Infer { row, key, task, count, inputs: Floats::new(inputs) };
+        let ticks_per_million = self.ticks_per_million;
+        self.link.ask(&request, |reply| match reply {
+            Reply::Inferred { row: r, mean, log_var, found, cost } if r == row => {
+                Ok(DeviceInferred {
+                    found,
+                    loc: mean.iter().collect(),
+                    log_var: log_var.iter().collect(),
+                    spent: Spent::new(cost, ticks_per_million),
+                })
+            }
+            other => Err(unexpected(&other)),
+        })
     }
 
     /// Runs a flow or a graph without roles on all its inputs, one after another; returns its outputs.

@@ -1,14 +1,14 @@
-//! The module of a model with roles: `encode`, with a decoder `decode` and `score`, and those of a flow.
+//! The module of a model with roles: `encode`, and what a decoder and a flow bring with them.
 
 use super::calls::{Calls, Names, uses_arena};
-use super::decode::Decode;
+use super::decoder::{Decode, Offsets};
 use super::flow;
 use super::parameters::{Parameters, Shared};
 use super::rust::{
     array, float, hexadecimal, identifier, imports, kernel_imports, signature, trace_import,
     workspace,
 };
-use super::{Trace, mismatch};
+use super::{Trace, mismatch, pack, refine};
 use crate::Result;
 use crate::lower::Port;
 use crate::manifest::Window;
@@ -62,7 +62,7 @@ pub(super) fn check(parts: Parts<'_>) -> Result<()> {
             "the decoder leads from {inputs:?} values to {outputs:?}, expected {latents:?} to [{observed}] and the parameters of the likelihood that are outputs"
         )));
     }
-    Ok(())
+    refine::check(decoder)
 }
 
 /// Source of the module.
@@ -77,22 +77,29 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     };
     let encode = encoder
         .map(|encoder| Encode::of(encoder, &shared, take(encoder.plan.weights.len()), trace));
-    let decode = decoder.zip(encoder).map(|(decoder, encoder)| {
-        Decode::of(decoder, encoder, &shared, take(decoder.plan.weights.len()))
-    });
+    let of_decoder = take(decoder.map_or(0, |decoder| pack::weights(decoder).len()));
+    let decode = decoder
+        .zip(encoder)
+        .map(|(decoder, encoder)| Decode::of(decoder, encoder, &shared, of_decoder));
     let prefix = if encoder.is_some() { "FLOW_" } else { "" };
     let flow_functions = flow.map(|flow| {
         let trace = if encoder.is_none() { trace } else { Trace::Off };
         flow::functions(flow, &shared, prefix, take(flow.plan.weights.len()), trace)
     });
     let fixed = take(decoder.map_or(0, |decoder| decoder.likelihood.weights().count()));
+    let scored = decode.as_ref().zip(decoder);
+    let scored = scored.filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
+    let inference = scored.map(|(decode, decoder)| {
+        let pack = Offsets { decoder: of_decoder, fixed };
+        decode.inference(decoder, pack, pack::arena_without_gradient(&model.graphs))
+    });
     let calls = [
         encode.as_ref().map(|encode| &encode.calls),
         decode.as_ref().map(|decode| &decode.calls),
+        inference.as_ref().map(|(_, calls)| calls),
         flow_functions.as_ref().map(|flow| &flow.calls),
     ];
     let items = calls.iter().flatten().flat_map(|calls| calls.items.iter().copied()).collect();
-    let scored = decode.as_ref().filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
     let name = identifier(&model.name);
     let mut text = header(&name, parts);
     text += trace_import(trace);
@@ -104,7 +111,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     let constants = constants(model, &name, &shared, parts, [fingerprint, weights as u64]);
     text += &workspace(
         &constants,
-        super::pack::arena(&model.graphs),
+        pack::arena(&model.graphs),
         &states(encoder),
         decode.as_ref().map_or(&[], |decode| &decode.kept),
         trace,
@@ -116,9 +123,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         text += &encode.function(encoder, trace);
     }
     text += &decode.as_ref().map_or_else(String::new, |decode| decode.function());
-    if let (Some(decode), Some(decoder)) = (scored, decoder) {
-        text += &decode.score_function(&decoder.likelihood, fixed);
-    }
+    text += &inference.as_ref().map_or_else(String::new, |(text, _)| text.clone());
     text += &flow_functions.as_ref().map_or_else(String::new, |flow| flow.text.clone());
     text + &calls.iter().flatten().map(|calls| calls.shapes.as_str()).collect::<String>()
 }
@@ -230,10 +235,12 @@ fn all_imports(parts: Parts<'_>, scored: bool) -> String {
     };
     let [encodes, decodes] = [parts.encoder.is_some(), parts.decoder.is_some()];
     let log_prob = parts.flow.is_some_and(flow::has_log_prob);
+    let refined = parts.decoder.and_then(|decoder| decoder.refine.as_ref()).filter(|_| scored);
     let distributions = with(&[
         ("DiagNormal", encodes),
         ("Family", scored),
         ("Likelihood", scored),
+        ("Parameter", refined.is_some()),
         ("Spread", encodes),
         ("standard_log_prob", log_prob),
     ]);
@@ -244,9 +251,12 @@ fn all_imports(parts: Parts<'_>, scored: bool) -> String {
         ("first_non_finite", true),
         ("to_posterior", encodes),
     ]);
+    let of_scored = if scored { &["ElboTerms", "InferError", "LogLikelihood"][..] } else { &[] };
+    let mut infer = [of_scored, &refine::imports(refined)].concat();
+    infer.sort_unstable();
     imports("elbow_core::distributions", &distributions)
         + &imports("elbow_core::infer::encoder", &encoder)
-        + &imports("elbow_core::infer", &with(&[("ElboTerms", scored), ("elbo_at_mean", scored)]))
+        + &imports("elbow_core::infer", &infer)
 }
 
 /// A workspace's parameter; its name says whether it is used.

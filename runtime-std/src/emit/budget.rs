@@ -46,7 +46,7 @@ pub struct RamBytes {
 /// One kernel call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Layer {
-    /// `encoder`, `decoder`, `flow` or `graph`.
+    /// `encoder`, `decoder`, `gradient`, `flow` or `graph`.
     pub graph: String,
     /// Name of the node.
     pub name: String,

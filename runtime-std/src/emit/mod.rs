@@ -6,10 +6,11 @@ mod amortized;
 mod bare;
 mod budget;
 mod calls;
-mod decode;
+mod decoder;
 mod flow;
 mod pack;
 mod parameters;
+mod refine;
 mod rust;
 
 pub use budget::{Budget, FlashBytes, Layer, RamBytes};

@@ -2,18 +2,25 @@
 
 use super::parameters::with_roles;
 use crate::lower::Plan;
-use crate::model::{Graphs, Latent, Likelihood, Model, ParameterSource, Role};
+use crate::model::{Decoder, Graphs, Latent, Likelihood, Model, ParameterSource, Role};
 use crate::{Error, Result};
 use elbow_core::pack::{FORMAT_VERSION, header};
 use sha2::{Digest, Sha256};
 
-/// The plans of a model and what they are, in the order in which the pack holds their weights.
+/// The plan of a decoder's gradient among [`plans`].
+const GRADIENT: &str = "gradient";
+
+/// The plans of a model and what they are, in the order in which the pack holds their weights; those of a
+/// gradient begin with the decoder's, and lie there.
 pub(super) fn plans(graphs: &Graphs) -> Vec<(&'static str, &Plan)> {
     match graphs {
         Graphs::Amortized { encoder, decoder, flow } => {
+            let gradient = decoder.iter().flat_map(|decoder| &decoder.refine);
+            let gradient = gradient.map(|refine| (GRADIENT, &refine.gradient));
             let decoder = decoder.iter().map(|decoder| ("decoder", &decoder.plan));
             let flow = flow.iter().map(|flow| ("flow", &flow.plan));
-            [("encoder", &encoder.plan)].into_iter().chain(decoder).chain(flow).collect()
+            let encoder = [("encoder", &encoder.plan)].into_iter();
+            encoder.chain(decoder).chain(gradient).chain(flow).collect()
         }
         Graphs::Flow(flow) => vec![("flow", &flow.plan)],
         Graphs::Bare(plan) => vec![("graph", plan)],
@@ -23,6 +30,18 @@ pub(super) fn plans(graphs: &Graphs) -> Vec<(&'static str, &Plan)> {
 /// Length of the arena that serves every plan, one at a time.
 pub(super) fn arena(graphs: &Graphs) -> usize {
     plans(graphs).iter().map(|(_, plan)| plan.arena).max().unwrap_or(0)
+}
+
+/// [`arena`] for all but the gradient.
+pub(super) fn arena_without_gradient(graphs: &Graphs) -> usize {
+    let plans = plans(graphs);
+    let others = plans.iter().filter(|(what, _)| *what != GRADIENT);
+    others.map(|(_, plan)| plan.arena).max().unwrap_or(0)
+}
+
+/// The weights of a decoder and of its gradient, if it has one.
+pub(super) fn weights(decoder: &Decoder) -> &[f32] {
+    decoder.refine.as_ref().map_or(&decoder.plan.weights, |refine| &refine.gradient.weights)
 }
 
 /// The first eight bytes of the SHA-256 of everything that generated code takes for granted of the
@@ -78,12 +97,16 @@ fn further(graphs: &Graphs) -> String {
 /// The payload is longer than its field in the header can say.
 pub(super) fn bytes(graphs: &Graphs, fingerprint: u64) -> Result<Vec<u8>> {
     let plans = plans(graphs);
-    let likelihood = match graphs {
-        Graphs::Amortized { decoder: Some(decoder), .. } => Some(&decoder.likelihood),
+    let decoder = match graphs {
+        Graphs::Amortized { decoder, .. } => decoder.as_ref(),
         _ => None,
     };
-    let parameters = likelihood.into_iter().flat_map(Likelihood::weights);
-    let floats = plans.iter().flat_map(|(_, plan)| &plan.weights).chain(parameters);
+    let parameters = decoder.into_iter().flat_map(|decoder| decoder.likelihood.weights());
+    let own = plans.iter().filter(|(what, _)| *what != GRADIENT).flat_map(|(what, plan)| {
+        let decoder = decoder.filter(|_| *what == "decoder");
+        decoder.map_or(&plan.weights[..], weights)
+    });
+    let floats = own.chain(parameters);
     let payload: Vec<u8> = floats.flat_map(|value| value.to_le_bytes()).collect();
     if u32::try_from(payload.len()).is_err() {
         let bytes = payload.len();

@@ -1,6 +1,6 @@
 //! A graph and its declared likelihood to a [`Decoder`].
 
-use super::{Decoder, Encoder, Likelihood, ParameterSource, Role, Source};
+use super::{Decoder, Encoder, Likelihood, ParameterSource, Refine, Role, Source};
 use crate::error::{Context, Result};
 use crate::lower::{Plan, Port, log_likelihood_gradient};
 use crate::manifest::{DecoderTable, Manifest, Parameter, TensorRef};
@@ -98,5 +98,8 @@ pub(super) fn build(
     for (parameter, output) in likelihood.outputs() {
         source.output_roles[outputs[output]] = Some(Role::of_parameter(parameter));
     }
-    Ok((Decoder { plan, inputs, likelihood }, source))
+    let mut decoder = Decoder { plan, inputs, likelihood, refine: None };
+    let refine = manifest.refine.clone().map(|table| Refine::of(&decoder, &source, table));
+    decoder.refine = refine.transpose()?;
+    Ok((decoder, source))
 }

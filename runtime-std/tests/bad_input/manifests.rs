@@ -60,6 +60,8 @@ fn the_manifests_that_the_bad_ones_are_made_of_are_good() {
     let (folder, path) = with_manifest(&[ENCODER, DECODER, WINDOW].concat());
     elbow_line("inspect {}", &[&path]).done();
     elbow_line("inspect {}", &[folder.path()]).done();
+    let (_folder, path) = with_manifest(&refine("rule = \"adam\"\nrate = 0.05\nsteps = 20\n"));
+    elbow_line("inspect {}", &[&path]).done();
 }
 
 /// `whole` with `from` replaced.
@@ -104,7 +106,6 @@ fn of_text() -> Vec<Case> {
         ("keyword as name", encoder("\"digits\"", "\"loop\""), &["name", "module name"]),
         ("crate as name", encoder("\"digits\"", "\"elbow_core\""), &["name", "firmware"]),
         ("std as name", encoder("\"digits\"", "\"std\""), &["name", "firmware"]),
-        ("refinement", [ENCODER, "[refine]\nsteps = 5\n"].concat(), &["[refine]", "later version"]),
     ]
 }
 
@@ -374,10 +375,45 @@ fn of_flow() -> Vec<Case> {
     ]
 }
 
+/// `[refine]` with these lines.
+fn refine(lines: &str) -> String {
+    [ENCODER, DECODER, "[refine]\n", lines].concat()
+}
+
+/// How a posterior is refined.
+fn of_refinement() -> Vec<Case> {
+    vec![
+        ("refinement without a decoder", [ENCODER, "[refine]\n"].concat(), &["[decoder]"]),
+        ("unknown key of refinement", refine("step = 5\n"), &["unknown field `step`", "line 13"]),
+        ("unknown rule", refine("rule = \"newton\"\n"), &["newton", "stein", "adam"]),
+        ("no steps", refine("steps = 0\n"), &["refine.steps", "found 0"]),
+        ("steps below none", refine("steps = -1\n"), &["line 13"]),
+        ("an odd sample", refine("samples = 7\n"), &["refine.samples", "even"]),
+        ("no samples", refine("samples = 0\n"), &["refine.samples", "2 to 65536"]),
+        ("too small a guard", refine("guard_samples = 2\n"), &["refine.guard_samples", "4 to"]),
+        (
+            "too much noise",
+            refine("steps = 65536\nsamples = 65536\n"),
+            &["refine.steps", "at most 32768 steps"],
+        ),
+        ("rate above one", refine("rate = 1.5\n"), &["refine.rate", "at most 1"]),
+        ("rate that is none", refine("rule = \"sgd\"\nrate = nan\n"), &["refine.rate", "NaN"]),
+        ("no rate", refine("rule = \"adam\"\n"), &["refine.rate", "stein"]),
+    ]
+}
+
 #[test]
 fn bad_manifests_are_refused() {
-    let themes =
-        [of_text(), of_encoder(), of_heads(), of_decoder(), of_window(), of_inputs(), of_flow()];
+    let themes = [
+        of_text(),
+        of_encoder(),
+        of_heads(),
+        of_decoder(),
+        of_window(),
+        of_inputs(),
+        of_flow(),
+        of_refinement(),
+    ];
     for (case, text, words) in themes.into_iter().flatten() {
         let (folder, path) = with_manifest(&text);
         let out = folder.path().join("out");

@@ -2,9 +2,11 @@
 //!
 //! Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
 
-use elbow_core::distributions::{DiagNormal, Family, Likelihood, Spread};
+use elbow_core::distributions::{DiagNormal, Family, Likelihood, Parameter, Spread};
 use elbow_core::infer::encoder::{DecodeError, EncodeError, first_non_finite, to_posterior};
-use elbow_core::infer::{ElboTerms, elbo_at_mean};
+use elbow_core::infer::{
+    ElboTerms, FLOATS, Gradient, Guarded, InferError, LogLikelihood, Pairs, Refiner, Rows, Stein,
+};
 use elbow_core::kernels::{self, Unary};
 use elbow_core::pack::Pack;
 use elbow_core::window::Normalization;
@@ -16,9 +18,9 @@ pub const OBSERVED: usize = 4;
 /// Latents.
 pub const LATENT: usize = 2;
 /// Of the plans that read the weights.
-pub const FINGERPRINT: u64 = 0xe45a_5480_5720_5d47;
+pub const FINGERPRINT: u64 = 0x2fdb_0713_5297_c5a1;
 /// Floats of the weights.
-pub const WEIGHTS: usize = 75;
+pub const WEIGHTS: usize = 76;
 /// Channels of a reading.
 pub const CHANNELS: usize = 2;
 /// Readings of a window.
@@ -28,7 +30,7 @@ pub const HOP: usize = 1;
 /// Observations with a score below it are anomalous.
 pub const THRESHOLD: f32 = -12.5;
 /// Floats of the arena.
-pub const ARENA: usize = 3;
+pub const ARENA: usize = 10;
 
 /// Scratch memory; a static of it serves every call.
 pub struct Workspace {
@@ -128,6 +130,27 @@ pub fn decode(
     Ok(())
 }
 
+/// `ln p(x | z)` in nats; `x_mean` becomes what `z` decodes to.
+///
+/// A non-finite `x`, which `encode` refuses, makes it NaN or infinite.
+///
+/// # Errors
+///
+/// As for `decode`.
+pub fn log_likelihood(
+    pack: &Pack,
+    ws: &mut Workspace,
+    x: &[f32; OBSERVED],
+    z: &[f32; LATENT],
+    x_mean: &mut [f32; OBSERVED],
+) -> Result<f32, DecodeError> {
+    decode(pack, ws, z, x_mean)?;
+    let family = Family::Gaussian;
+    let parameters: [&[f32]; 2] = [pack.f32(75, 1), &[]];
+    let likelihood = Likelihood { family, parameters };
+    Ok(likelihood.log_prob(x, x_mean))
+}
+
 /// `ln p(x | z = q.loc)` and `KL(q || N(0, I))`, in nats; `x_mean` becomes what `q.loc` decodes to.
 ///
 /// A non-finite `x`, which `encode` refuses, makes the likelihood NaN or infinite.
@@ -142,9 +165,155 @@ pub fn score(
     q: &DiagNormal<LATENT>,
     x_mean: &mut [f32; OBSERVED],
 ) -> Result<ElboTerms, DecodeError> {
-    decode(pack, ws, &q.loc, x_mean)?;
+    let log_likelihood = log_likelihood(pack, ws, x, &q.loc, x_mean)?;
+    let kl = q.kl_to_standard();
+    Ok(ElboTerms { log_likelihood, kl })
+}
+
+/// An observation: `ln p(x | z)` as a function of the latent, for `elbow_core::infer`.
+pub struct Observation<'a> {
+    /// The weights.
+    pub pack: &'a Pack<'a>,
+    /// Scratch memory.
+    pub ws: &'a mut Workspace,
+    /// What was observed.
+    pub x: &'a [f32; OBSERVED],
+    /// What the latent of the last call decodes to.
+    pub x_mean: &'a mut [f32; OBSERVED],
+}
+
+impl LogLikelihood for Observation<'_> {
+    fn log_likelihood(&mut self, z: &[f32]) -> Result<f32, InferError> {
+        let (expected, found) = (LATENT, z.len());
+        let wrong = InferError::WrongLength { expected, found };
+        let z = z.try_into().map_err(|_| wrong)?;
+        let value = log_likelihood(
+            self.pack, // the observation's
+            self.ws,
+            self.x,
+            z,
+            self.x_mean,
+        );
+        Ok(value?)
+    }
+}
+
+/// `ln p(x | z)` in nats, and its gradient by `z` in `grad`; `x_mean` becomes what `z` decodes to.
+///
+/// A non-finite `x`, which `encode` refuses, makes them NaN or infinite.
+///
+/// # Errors
+///
+/// As for `decode`; `grad` is then left as it was.
+pub fn gradient(
+    pack: &Pack,
+    ws: &mut Workspace,
+    x: &[f32; OBSERVED],
+    z: &[f32; LATENT],
+    x_mean: &mut [f32; OBSERVED],
+    grad: &mut [f32; LATENT],
+) -> Result<f32, DecodeError> {
+    if pack.fingerprint() != FINGERPRINT || pack.floats().len() != WEIGHTS {
+        return Err(DecodeError::WrongPack);
+    }
+    if let Some(index) = first_non_finite(z) {
+        return Err(DecodeError::NonFiniteInput { index });
+    }
+    // Gemm_0: Gemm [1, 3]
+    let target = kernels::part_mut(&mut ws.arena, 4..7);
+    let (weights, bias) = (pack.f32(47, 8), pack.f32(55, 3));
+    kernels::dense(z, weights, bias, target);
+    // LeakyRelu_1: LeakyRelu [1, 3]
+    let target = kernels::part_mut(&mut ws.arena, 4..7);
+    kernels::unary(target, Unary::LeakyRelu(0.01));
+    // Gemm_2: Gemm [1, 4]
+    let source = kernels::part(&ws.arena, 4..7);
+    let (weights, bias) = (pack.f32(58, 12), pack.f32(70, 4));
+    kernels::dense(source, weights, bias, x_mean);
+    //  backward: Score [1, 4]
+    let target = kernels::part_mut(&mut ws.arena, 0..4);
     let family = Family::Gaussian;
     let parameters: [&[f32]; 2] = [pack.f32(74, 1), &[]];
     let likelihood = Likelihood { family, parameters };
-    Ok(elbo_at_mean(&likelihood, x, x_mean, q))
+    likelihood.score(x, &x_mean[..], Parameter::Mean, target);
+    // Gemm_2 backward: Gemm [1, 3]
+    let [source, target] = kernels::disjoint(&mut ws.arena, [0..4, 7..10]);
+    let weights = pack.f32(58, 12);
+    kernels::dense_transposed(source, weights, target, 1);
+    // LeakyRelu_1 backward: LeakyRelu(0.01) [1, 3]
+    let [source, target] = kernels::disjoint(&mut ws.arena, [4..7, 7..10]);
+    kernels::slope(target, source, Unary::LeakyRelu(0.01));
+    // Gemm_0 backward: Gemm [1, 2]
+    let source = kernels::part(&ws.arena, 7..10);
+    let weights = pack.f32(47, 8);
+    kernels::dense_transposed(source, weights, grad, 1);
+    let family = Family::Gaussian;
+    let parameters: [&[f32]; 2] = [pack.f32(75, 1), &[]];
+    let likelihood = Likelihood { family, parameters };
+    Ok(likelihood.log_prob(x, x_mean))
+}
+
+impl Gradient for Observation<'_> {
+    fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> Result<f32, InferError> {
+        let expected = LATENT;
+        let wrong = |found| InferError::WrongLength { expected, found };
+        let z = z.try_into().map_err(|_| wrong(z.len()))?;
+        let found = grad.len();
+        let grad = grad.try_into().map_err(|_| wrong(found))?;
+        let value = gradient(
+            self.pack, // the observation's
+            self.ws,
+            self.x,
+            z,
+            self.x_mean,
+            grad,
+        );
+        Ok(value?)
+    }
+}
+
+/// Steps that the manifest asks for.
+pub const REFINE_STEPS: u32 = 10;
+/// Opposite pairs of draws, of a step and of the guard.
+pub const PAIRS: Pairs = Pairs {
+    step: 4, // half as many as samples
+    guard: 8,
+};
+/// How a step moves the posterior.
+pub const RULE: Stein = Stein {
+    rate: 0.6, // of the manifest, or the rule's own
+};
+/// A refinement under way.
+pub type Refining = Refiner<Rows<LATENT, FLOATS>, Stein>;
+/// Floats of the decoder's activations that its backward pass reads.
+pub const STORED: usize = 3;
+/// Values of the decoder's largest layer.
+pub const LARGEST: usize = 4;
+/// Bytes that refinement takes besides what encoding and decoding do.
+pub const REFINE_BYTES: usize = size_of::<f32>() * (ARENA - 3) + size_of::<Refining>();
+
+// The bound of this memory, which nothing may exceed.
+const _: () = {
+    let floats = STORED + 2 * LARGEST + 8 * LATENT;
+    assert!(REFINE_BYTES <= size_of::<f32>() * floats);
+};
+
+/// Improves `q` for this observation by so many steps; a result that is not better by more than the
+/// noise leaves it as it was. The noise is that of `key` and `datapoint`.
+///
+/// # Errors
+///
+/// What the decoder refused, or a gradient that is not finite; `q` is as it was then.
+pub fn refine(
+    observation: &mut Observation<'_>,
+    q: &mut DiagNormal<LATENT>,
+    steps: u32,
+    (key, datapoint): (u64, u64),
+) -> Result<Guarded, InferError> {
+    let mut noise = PAIRS.noise(key, datapoint);
+    let mut refining = Refining::new(q, RULE, PAIRS);
+    for _ in 0..steps {
+        refining.step(observation, &mut noise)?;
+    }
+    refining.finish(observation, &mut noise, q)
 }

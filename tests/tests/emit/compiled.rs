@@ -2,11 +2,12 @@
 
 use elbow::emit::{emit, identifier};
 use elbow::lower::{Core, Plan, Port};
-use elbow::model::{Density, Flow, Graphs, Model, Role};
+use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine, Role};
 use elbow::posterior::Posteriors;
-use elbow::rows::run_twin_in_sequence;
-use elbow::twin::{Twin, score};
+use elbow::rows::{Rows, run_twin_in_sequence};
+use elbow::twin::{Twin, TwinGradient, TwinLikelihood, refine, score};
 use elbow_core::distributions::standard_log_prob;
+use elbow_core::infer::Gradient;
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::models::{by_name, given, split};
 use elbow_tests::random::Random;
@@ -17,11 +18,14 @@ use std::process::Command;
 /// Rows that each model runs.
 const ROWS: usize = 8;
 const SEED: u64 = 7;
+/// Steps of a refinement, and its key and datapoint.
+const STEPS: u32 = 3;
+const STREAM: (u64, u64) = (11, 5);
 
 /// Inputs of all rows, one after the other.
 fn inputs(model: &Model, case: u64) -> Vec<f32> {
     let len: usize = given(model).iter().map(Port::len).sum();
-    let trained = model.name.split('.').next().unwrap_or_default();
+    let trained = model.name.trim_start_matches("refined ").split('.').next().unwrap_or_default();
     let file = path(&format!("models/{trained}/test.npy"));
     match file.exists() {
         true => rows(&file).values[..ROWS * len].to_vec(),
@@ -70,6 +74,7 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
                         let (x_mean, terms) = scored.expect("it fits");
                         results.extend(x_mean);
                         results.extend([terms.log_likelihood, terms.kl]);
+                        results.extend(refined(decoder, &inputs, row, q));
                     } else {
                         let latents = means.iter().map(|q| &q.mean[..]);
                         let inputs: Vec<&[f32]> = latents.chain(conditions).collect();
@@ -91,6 +96,22 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
         values.iter().map(|value| format!("{:08x}", value.to_bits())).collect()
     };
     (0..count).map(|row| text(line(row))).collect()
+}
+
+/// Likelihood and gradient at the posterior's mean, then the refined posterior and its gain, of a model
+/// that is refined.
+fn refined(decoder: &Decoder, inputs: &[Rows], row: usize, q: &Posteriors) -> Vec<f32> {
+    let Some(Refine { gradient, settings }) = &decoder.refine else { return Vec::new() };
+    let x = by_name(inputs, "x");
+    let mut forward = TwinLikelihood::new(decoder, x, inputs).expect("it fits");
+    forward.at(row);
+    let mut twin = TwinGradient::new(forward, gradient);
+    let (mut loc, mut log_var) = (q.mean.clone(), q.log_var.clone());
+    let mut grad = vec![0.0; loc.len()];
+    let log_likelihood = twin.gradient(&loc, &mut grad).expect("finite");
+    let guarded = refine(&mut twin, settings, STEPS, STREAM, &mut loc, &mut log_var);
+    let guarded = guarded.expect("finite");
+    [vec![log_likelihood], grad, loc, log_var, vec![guarded.gain, guarded.se]].concat()
 }
 
 fn flow_results(flow: &Flow, outputs: Vec<Vec<f32>>, of: &dyn Fn(&[f32]) -> Vec<f32>) -> Vec<f32> {
@@ -171,6 +192,17 @@ fn caller(model: &Model) -> String {
                         q.iter().map(|q| format!("&{q}.loc")).collect::<Vec<_>>().join(", ")
                     ),
                 };
+                if decoder.refine.is_some() {
+                    body += &format!(
+                        "let mut grad = [0.0; LATENT];
+let value = gradient(&pack, &mut ws, x, {own}&q.loc, &mut x_mean, &mut grad).expect(\"finite\");
+let mut better = q.clone();
+let mut x_of = Observation {{ pack: &pack, ws: &mut ws, x, {own}x_mean: &mut x_mean }};
+let guarded = refine(&mut x_of, &mut better, {STEPS}, {STREAM:?}).expect(\"finite\");
+print(&[&[value], &grad, &better.loc, &better.log_var, &[guarded.gain, guarded.se]]);
+"
+                    );
+                }
                 before += "let mut x_mean = [0.0; OBSERVED];\n";
                 body += "x_mean[0] = 0.0;\n";
             }
@@ -295,7 +327,7 @@ fn write(folder: &Path, models: &[Model]) {
 
 #[test]
 fn compiled_modules_equal_the_twin_in_every_bit() {
-    let models = models::all();
+    let models = [models::all(), models::refined()].concat();
     let folder = tempfile::tempdir().expect("a temporary folder");
     write(folder.path(), &models);
     let cargo = Command::new(env!("CARGO"))
@@ -322,7 +354,7 @@ fn modules_are_formatted_with_either_width_heuristic() {
         let name = |model: Model| Model { name: format!("{} {core:?}", model.name), ..model };
         integers::models(core).into_iter().map(name).collect()
     });
-    let models = [&[models::all()], &integers[..]].concat().concat();
+    let models = [&[models::all(), models::refined()], &integers[..]].concat().concat();
     let folder = tempfile::tempdir().expect("a temporary folder");
     for model in &models {
         let file = folder.path().join(format!("{}.rs", identifier(&model.name)));

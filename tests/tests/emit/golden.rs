@@ -5,11 +5,11 @@
 
 use elbow::emit::{emit, identifier};
 use elbow::lower::{Kernel, Plan};
-use elbow::model::Graphs;
+use elbow::model::{Graphs, Model};
 use elbow_core::kernels::Unary;
 use elbow_core::pack::{HEADER_LEN, header};
 use elbow_tests::fixtures::path;
-use elbow_tests::models::{bernoulli, bernoulli_logit, gaussian, tiny};
+use elbow_tests::models::{bernoulli, bernoulli_logit, gaussian, refined_tiny, tiny};
 
 fn compare(name: &str, found: &[u8]) {
     let file = path("tests/golden/tiny").join(name);
@@ -27,12 +27,14 @@ fn compare(name: &str, found: &[u8]) {
 
 #[test]
 fn a_small_model_is_emitted_as_it_was_accepted() {
-    let model = tiny(Some(gaussian(&[-0.5])));
+    let model = Model { name: "tiny".into(), ..refined_tiny() };
     let artifact = emit(&model).expect("it can be emitted");
     let Graphs::Amortized { encoder, decoder: Some(decoder), .. } = &model.graphs else {
         panic!("it has both");
     };
-    compare("plan.txt", format!("{}{}", encoder.plan, decoder.plan).as_bytes());
+    let refine = decoder.refine.as_ref().expect("it is refined");
+    let plans = format!("{}{}{}", encoder.plan, decoder.plan, refine.gradient);
+    compare("plan.txt", plans.as_bytes());
     compare("model.rs", artifact.source.as_bytes());
     compare("weights.bin", &artifact.pack);
     let budget = serde_json::to_string_pretty(&artifact.budget).expect("it is plain data");
@@ -52,6 +54,30 @@ fn a_pack_holds_the_weights_of_both_plans_and_the_scales() {
     assert_eq!(payload, expected);
     let fingerprint = u64::from_str_radix(&artifact.budget.fingerprint, 16).expect("hexadecimal");
     assert_eq!(head, header(fingerprint, payload));
+}
+
+#[test]
+fn a_pack_holds_the_weights_of_decoder_and_gradient_once() {
+    let model = refined_tiny();
+    let Graphs::Amortized { encoder, decoder: Some(decoder), .. } = &model.graphs else {
+        panic!("it has both");
+    };
+    let gradient = &decoder.refine.as_ref().expect("it is refined").gradient;
+    let floats = encoder.plan.weights.len() + gradient.weights.len() + 1; // a scale
+    let pack = emit(&model).expect("it can be emitted").pack;
+    assert_eq!(pack.len(), HEADER_LEN + size_of::<f32>() * floats);
+    assert!(gradient.weights.starts_with(&decoder.plan.weights));
+}
+
+#[test]
+fn a_gradient_of_other_weights_is_refused() {
+    let mut model = refined_tiny();
+    let Graphs::Amortized { decoder: Some(decoder), .. } = &mut model.graphs else {
+        panic!("it decodes");
+    };
+    decoder.plan.weights[3] += 1.0;
+    let error = emit(&model).expect_err("it does not fit").to_string();
+    assert!(error.contains("do not begin with the decoder's"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! `--refine-steps`
+
+use elbow::manifest::RefineTable;
+use elbow::model::{Decoder, Loaded, Refine, Role};
+use elbow::posterior::Posteriors;
+use elbow::rows::{Rows, progress};
+use elbow::twin::{TwinGradient, TwinLikelihood, refine};
+use elbow::{Context, Error, Result};
+use serde::Serialize;
+
+/// What is refined, how, and by how much.
+pub struct Refinement<'l> {
+    decoder: &'l Decoder,
+    refine: Refine,
+    steps: u32,
+}
+
+/// What came of it, in the report.
+#[derive(Debug, Serialize)]
+pub struct Refined {
+    steps: u32,
+    /// Rows that the guard sent back to their start.
+    kept: usize,
+}
+
+impl<'l> Refinement<'l> {
+    /// By the manifest's `[refine]`, or else by its defaults.
+    ///
+    /// # Errors
+    ///
+    /// The model has no decoder, several posteriors, or a decoder without a gradient.
+    pub fn of(loaded: &'l Loaded, steps: u32) -> Result<Self> {
+        let decoder = loaded.amortized().and_then(|(_, decoder)| decoder);
+        let (Some(decoder), Some(source)) = (decoder, &loaded.decoder) else {
+            return Err(Error::input(
+                "--refine-steps needs a posterior and its decoder: give a manifest with an [encoder] and a [decoder], with --graph encoder",
+            ));
+        };
+        let declared = decoder.refine.clone().map(Ok);
+        let by_default = || Refine::of(decoder, source, RefineTable::default());
+        let refine = declared.unwrap_or_else(by_default)?;
+        refine
+            .settings
+            .check_steps(steps)
+            .map_err(|what| Error::input(format!("--refine-steps {steps}: {what}")))?;
+        Ok(Self { decoder, refine, steps })
+    }
+
+    /// Whether the decoder reads this input besides the latent.
+    pub fn reads(&self, name: &str) -> bool {
+        self.decoder.given().any(|(port, role)| role == Role::Condition && port.name == name)
+    }
+
+    /// Refines the posterior of every row; noise is that of `seed` and the row.
+    ///
+    /// # Errors
+    ///
+    /// What the decoder refused, with the row.
+    pub fn run(
+        &self,
+        loaded: &Loaded,
+        inputs: &[Rows],
+        posteriors: &mut [Posteriors],
+        seed: u64,
+    ) -> Result<Refined> {
+        let Self { decoder, refine: Refine { gradient, settings }, steps } = self;
+        let observed = loaded.amortized().and_then(|(encoder, _)| encoder.plan.inputs.first());
+        let x = observed.and_then(|port| inputs.iter().find(|rows| rows.name == port.name));
+        let (Some(x), [q]) = (x, posteriors) else {
+            return Err(Error::input("--refine-steps needs an observation and one posterior"));
+        };
+        let forward = TwinLikelihood::new(decoder, x, inputs)?;
+        let mut likelihood = TwinGradient::new(forward, gradient);
+        let latents = q.latent.max(1);
+        let rows = q.mean.chunks_exact_mut(latents).zip(q.log_var.chunks_exact_mut(latents));
+        let bar = progress(rows.len(), "refinement");
+        let mut kept = 0;
+        for (row, (loc, log_var)) in rows.enumerate() {
+            likelihood.forward().at(row);
+            let stream = (seed, row as u64);
+            let guarded = refine(&mut likelihood, settings, *steps, stream, loc, log_var);
+            let guarded = guarded.map_err(|error| Error::input(error.to_string()));
+            kept += usize::from(guarded.context(format!("row {row}"))?.kept_start);
+            bar.inc(1);
+        }
+        Ok(Refined { steps: *steps, kept })
+    }
+}

@@ -1,0 +1,265 @@
+//! The functions of a decoder: `decode`, and with one posterior `log_likelihood`, `score` and
+//! `Observation`.
+
+use super::Trace;
+use super::amortized::{checks, filled, latent_lens, numbered, workspace_parameter};
+use super::calls::{Calls, Names, uses_arena};
+use super::parameters::{Parameters, Shared};
+use super::refine::{self, Around};
+use super::rust::signature;
+use crate::model::{Decoder, Encoder, Likelihood, ParameterSource, Role};
+use elbow_core::distributions::Parameter;
+
+/// How the module takes one observation, in its functions' order: `x` and conditions.
+pub(super) struct Given {
+    /// Parameters with their types.
+    pub(super) typed: Vec<String>,
+    /// Their names, each with a comma behind it.
+    pub(super) names: String,
+    /// Lines of documentation on the conditions.
+    pub(super) docs: String,
+}
+
+/// `decode` in the making, and what follows from it.
+pub(super) struct Decode {
+    pub(super) parameters: Parameters,
+    /// Outputs besides the mean: fields of the workspace, and their lengths.
+    pub(super) kept: Vec<(&'static str, usize)>,
+    uses_arena: bool,
+    pub(super) calls: Calls,
+}
+
+impl Decode {
+    pub(super) fn of(
+        decoder: &Decoder,
+        encoder: &Encoder,
+        shared: &Shared,
+        weights: usize,
+    ) -> Self {
+        let names = numbered("z", encoder.latents.len());
+        let own: Vec<(String, String)> = names.into_iter().zip(latent_lens(encoder)).collect();
+        let parameters = shared.parameters(&decoder.plan, &decoder.inputs, &own);
+        let outputs = decoder.likelihood.outputs();
+        let kept: Vec<(&str, usize)> = outputs
+            .map(|(parameter, at)| (field(parameter), decoder.plan.outputs[at].len()))
+            .collect();
+        let all = |mean: &str, borrow: &str| -> Vec<String> {
+            let kept = kept.iter().map(|(name, _)| format!("{borrow}ws.{name}"));
+            [mean.to_string()].into_iter().chain(kept).collect()
+        };
+        let names = Names {
+            inputs: parameters.inputs.clone(),
+            read: all("&x_mean[..]", "&"),
+            written: all("x_mean", "&mut "),
+            constants: "DECODER",
+            weights,
+            trace: Trace::Off,
+        };
+        let calls = Calls::of(&decoder.plan, &names);
+        let uses_arena = uses_arena(&decoder.plan);
+        Self { parameters, kept, uses_arena, calls }
+    }
+
+    pub(super) fn function(&self) -> String {
+        let used = self.uses_arena || !self.kept.is_empty();
+        let parameters: Vec<String> = ["pack: &Pack".into(), workspace_parameter(used)]
+            .into_iter()
+            .chain(self.parameters.typed.iter().cloned())
+            .chain(["x_mean: &mut [f32; OBSERVED]".into()])
+            .collect();
+        let names = &self.parameters.names;
+        let latents = names.iter().filter(|name| name.starts_with('z'));
+        let latents = latents.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let input = if names.len() == 1 { "`z`" } else { "an input" };
+        format!(
+            "
+/// What the decoder answers to {latents}, in `x_mean`: the mean of the likelihood, or its logits.
+{}{}///
+/// # Errors
+///
+/// The weights are not this model's, or {input} is not finite; `x_mean` is then left as it was.
+{}{}{}    Ok(())
+}}
+",
+            self.documented_outputs(),
+            self.parameters.documented(),
+            signature("decode", &parameters, "Result<(), DecodeError>"),
+            checks("DecodeError", &self.parameters.checked()),
+            self.calls.body,
+        )
+    }
+
+    /// Conditions as the functions take them that see an observation.
+    fn given(&self) -> Given {
+        let names = &self.parameters.names[1..];
+        Given {
+            typed: ["x: &[f32; OBSERVED]".into()]
+                .into_iter()
+                .chain(self.parameters.typed[1..].iter().cloned())
+                .collect(),
+            names: names.iter().map(|name| format!("{name}, ")).collect(),
+            docs: self.parameters.documented(),
+        }
+    }
+
+    /// `log_likelihood`, `score` and `Observation`; fixed parameters of the likelihood start at `fixed`
+    /// in the pack.
+    /// With the kernels' calls of the gradient; `arena` is the length without it.
+    pub(super) fn inference(
+        &self,
+        decoder: &Decoder,
+        pack: Offsets,
+        arena: usize,
+    ) -> (String, Calls) {
+        let given = &self.given();
+        let likelihood = &self.likelihood(&decoder.likelihood, pack.fixed);
+        let text = log_likelihood(given, likelihood) + &score(given) + &self.observation();
+        let around = Around { given, likelihood, pack, arena };
+        let refined = decoder.refine.as_ref().map(|r| refine::functions(self, r, &around));
+        let (more, calls) = refined.unwrap_or_default();
+        (text + &more, calls)
+    }
+
+    /// The type that inference asks for `ln p(x | z)`.
+    fn observation(&self) -> String {
+        let field = |typed: &String| {
+            let typed = typed.replace(": &", ": &'a ");
+            format!("    /// A condition of the decoder.\n    pub {typed},\n")
+        };
+        let fields: String = self.parameters.typed[1..].iter().map(field).collect();
+        format!(
+            "
+/// An observation: `ln p(x | z)` as a function of the latent, for `elbow_core::infer`.
+pub struct Observation<'a> {{
+    /// The weights.
+    pub pack: &'a Pack<'a>,
+    /// Scratch memory.
+    pub ws: &'a mut Workspace,
+    /// What was observed.
+    pub x: &'a [f32; OBSERVED],
+{fields}    /// What the latent of the last call decodes to.
+    pub x_mean: &'a mut [f32; OBSERVED],
+}}
+
+impl LogLikelihood for Observation<'_> {{
+    fn log_likelihood(&mut self, z: &[f32]) -> Result<f32, InferError> {{
+        let (expected, found) = (LATENT, z.len());
+        let wrong = InferError::WrongLength {{ expected, found }};
+        let z = z.try_into().map_err(|_| wrong)?;
+{}    }}
+}}
+",
+            self.of_observation("log_likelihood", &[])
+        )
+    }
+
+    /// The end of a method of `Observation`: a call with its fields, `z`, and some more.
+    pub(super) fn of_observation(&self, function: &str, more: &[&str]) -> String {
+        let conditions = self.parameters.names[1..].iter().map(|name| format!("self.{name}"));
+        let fields = ["self.ws", "self.x"].map(String::from).into_iter().chain(conditions);
+        let rest = ["z", "self.x_mean"].into_iter().chain(more.iter().copied());
+        let arguments = fields.chain(rest.map(String::from));
+        let lines: String =
+            arguments.map(|argument| format!("            {argument},\n")).collect();
+        format!(
+            "        let value = {function}(
+            self.pack, // the observation's
+{lines}        );
+        Ok(value?)
+"
+        )
+    }
+
+    /// Lines on the outputs besides the mean.
+    fn documented_outputs(&self) -> String {
+        let kept = self.kept.iter().map(|(name, _)| format!("`ws.{name}`"));
+        match kept.collect::<Vec<_>>().join(" and ") {
+            names if names.is_empty() => String::new(),
+            names => filled(&format!("The likelihood's further parameters become {names}.")),
+        }
+    }
+
+    /// Lines that bind the likelihood; its fixed parameters start at `start` in the pack.
+    fn likelihood(&self, likelihood: &Likelihood, mut start: usize) -> String {
+        let names = likelihood.family.parameters();
+        let given = names.iter().zip(&likelihood.parameters).map(|(name, source)| match source {
+            ParameterSource::Fixed(values) => {
+                start += values.len();
+                format!("pack.f32({}, {})", start - values.len(), values.len())
+            }
+            ParameterSource::Output(_) => format!("&ws.{}", field(*name)),
+        });
+        let absent = std::iter::repeat("&[]".to_string());
+        let (family, values) =
+            (likelihood.family, given.chain(absent).take(2).collect::<Vec<_>>().join(", "));
+        format!(
+            "    let family = Family::{family:?};
+    let parameters: [&[f32]; 2] = [{values}];
+    let likelihood = Likelihood {{ family, parameters }};
+"
+        )
+    }
+}
+
+/// Where something lies in the pack.
+#[derive(Clone, Copy)]
+pub(super) struct Offsets {
+    /// The decoder's weights, with which those of its gradient begin.
+    pub(super) decoder: usize,
+    /// Fixed parameters of the likelihood.
+    pub(super) fixed: usize,
+}
+
+fn log_likelihood(given: &Given, likelihood: &str) -> String {
+    let Given { typed, names, docs } = given;
+    let own = ["z: &[f32; LATENT]", "x_mean: &mut [f32; OBSERVED]"].map(String::from);
+    let parameters = parameters(typed, &own);
+    format!(
+        "
+/// `ln p(x | z)` in nats; `x_mean` becomes what `z` decodes to.
+{docs}///
+/// A non-finite `x`, which `encode` refuses, makes it NaN or infinite.
+///
+/// # Errors
+///
+/// As for `decode`.
+{}    decode(pack, ws, z, {names}x_mean)?;
+{likelihood}    Ok(likelihood.log_prob(x, x_mean))
+}}
+",
+        signature("log_likelihood", &parameters, "Result<f32, DecodeError>"),
+    )
+}
+
+fn score(given: &Given) -> String {
+    let Given { typed, names, docs } = given;
+    let own = ["q: &DiagNormal<LATENT>", "x_mean: &mut [f32; OBSERVED]"].map(String::from);
+    let parameters = parameters(typed, &own);
+    format!(
+        "
+/// `ln p(x | z = q.loc)` and `KL(q || N(0, I))`, in nats; `x_mean` becomes what `q.loc` decodes to.
+{docs}///
+/// A non-finite `x`, which `encode` refuses, makes the likelihood NaN or infinite.
+///
+/// # Errors
+///
+/// As for `decode`, of `q.loc`.
+{}    let log_likelihood = log_likelihood(pack, ws, x, {names}&q.loc, x_mean)?;
+    let kl = q.kl_to_standard();
+    Ok(ElboTerms {{ log_likelihood, kl }})
+}}
+",
+        signature("score", &parameters, "Result<ElboTerms, DecodeError>"),
+    )
+}
+
+/// Pack, workspace, the observation, and a function's own.
+pub(super) fn parameters(given: &[String], own: &[String]) -> Vec<String> {
+    let first = ["pack: &Pack".into(), workspace_parameter(true)];
+    first.into_iter().chain(given.iter().cloned()).chain(own.iter().cloned()).collect()
+}
+
+/// The field of the workspace that keeps a parameter of the likelihood.
+fn field(parameter: Parameter) -> &'static str {
+    Role::of_parameter(parameter).name()
+}

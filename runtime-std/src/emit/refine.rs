@@ -1,0 +1,222 @@
+//! What a module with `[refine]` has besides: `gradient`, `refine`, and the bound of their memory.
+
+use super::amortized::checks;
+use super::calls::{Calls, Names};
+use super::decoder::{Decode, Given, Offsets, parameters};
+use super::rust::{float, signature};
+use super::{Trace, mismatch};
+use crate::Result;
+use crate::lower::{Buffer, Kernel, Plan, Port, Step};
+use crate::manifest::{RefineTable, RuleName};
+use crate::model::{Decoder, Refine};
+use std::collections::{HashMap, HashSet};
+
+/// What surrounds the functions.
+pub(super) struct Around<'a> {
+    pub(super) given: &'a Given,
+    /// Lines that bind the likelihood.
+    pub(super) likelihood: &'a str,
+    pub(super) pack: Offsets,
+    /// Length of the arena without the gradient.
+    pub(super) arena: usize,
+}
+
+/// Whether the gradient belongs to the decoder.
+pub(super) fn check(decoder: &Decoder) -> Result<()> {
+    let Some(Refine { gradient, .. }) = &decoder.refine else { return Ok(()) };
+    let shared = gradient.weights.get(..decoder.plan.weights.len()).unwrap_or_default();
+    let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits();
+    if shared.len() != decoder.plan.weights.len()
+        || !shared.iter().zip(&decoder.plan.weights).all(same)
+    {
+        return Err(mismatch(
+            "the weights of the decoder's gradient do not begin with the decoder's".into(),
+        ));
+    }
+    let outputs = decoder.plan.outputs.len() + 1;
+    if gradient.outputs.len() != outputs || gradient.inputs.len() != decoder.plan.inputs.len() + 1 {
+        return Err(mismatch(format!(
+            "the decoder's gradient has {} outputs, expected {outputs}",
+            gradient.outputs.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Items of `elbow_core::infer` that the functions name, besides those of every scored module.
+pub(super) fn imports(refine: Option<&Refine>) -> Vec<&'static str> {
+    let rule = |refine: &Refine| match refine.settings.rule {
+        RuleName::Stein => "Stein",
+        RuleName::Sgd => "Sgd",
+        RuleName::Adam => "Adam",
+    };
+    let all = ["FLOATS", "Gradient", "Guarded", "Pairs", "Refiner", "Rows"];
+    refine.map_or_else(Vec::new, |refine| all.into_iter().chain([rule(refine)]).collect())
+}
+
+/// The functions and the kernels' calls of `gradient`.
+pub(super) fn functions(decode: &Decode, refine: &Refine, around: &Around<'_>) -> (String, Calls) {
+    let Refine { gradient, settings } = refine;
+    let inputs = decode.parameters.inputs.iter().cloned().chain(["x".into()]).collect();
+    let outputs = |mean: &str, borrow: &str, grad: &str| -> Vec<String> {
+        let kept = decode.kept.iter().map(|(name, _)| format!("{borrow}ws.{name}"));
+        [mean.into()].into_iter().chain(kept).chain([grad.into()]).collect()
+    };
+    let names = Names {
+        inputs,
+        read: outputs("&x_mean[..]", "&", "&grad[..]"),
+        written: outputs("x_mean", "&mut ", "grad"),
+        constants: "GRADIENT",
+        weights: around.pack.decoder,
+        trace: Trace::Off,
+    };
+    let calls = Calls::of(gradient, &names);
+    let text = gradient_function(decode, &calls.body, around)
+        + &gradient_of_observation(decode)
+        + &constants(gradient, settings, around.arena)
+        + REFINE;
+    (text, calls)
+}
+
+fn gradient_function(decode: &Decode, body: &str, around: &Around<'_>) -> String {
+    let Given { typed, docs, .. } = around.given;
+    let own = ["z: &[f32; LATENT]", "x_mean: &mut [f32; OBSERVED]", "grad: &mut [f32; LATENT]"];
+    let parameters = parameters(typed, &own.map(String::from));
+    format!(
+        "
+/// `ln p(x | z)` in nats, and its gradient by `z` in `grad`; `x_mean` becomes what `z` decodes to.
+{docs}///
+/// A non-finite `x`, which `encode` refuses, makes them NaN or infinite.
+///
+/// # Errors
+///
+/// As for `decode`; `grad` is then left as it was.
+{}{}{body}{}    Ok(likelihood.log_prob(x, x_mean))
+}}
+",
+        signature("gradient", &parameters, "Result<f32, DecodeError>"),
+        checks("DecodeError", &decode.parameters.checked()),
+        around.likelihood,
+    )
+}
+
+fn gradient_of_observation(decode: &Decode) -> String {
+    format!(
+        "
+impl Gradient for Observation<'_> {{
+    fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> Result<f32, InferError> {{
+        let expected = LATENT;
+        let wrong = |found| InferError::WrongLength {{ expected, found }};
+        let z = z.try_into().map_err(|_| wrong(z.len()))?;
+        let found = grad.len();
+        let grad = grad.try_into().map_err(|_| wrong(found))?;
+{}    }}
+}}
+",
+        decode.of_observation("gradient", &["grad"])
+    )
+}
+
+fn constants(gradient: &Plan, settings: &RefineTable, arena: usize) -> String {
+    let rate = float(settings.rate());
+    let (rule, name, more, per_latent) = match settings.rule {
+        RuleName::Stein => ("Stein", "Stein", "", 8),
+        RuleName::Sgd => ("Sgd", "Sgd", "    clip: f32::INFINITY,\n", 8),
+        RuleName::Adam => {
+            ("Adam<Rows<LATENT, 4>>", "Adam", "    moments: Rows([[0.0; LATENT]; 4]),\n", 12)
+        }
+    };
+    let pairs = settings.pairs();
+    let (step, guard, steps) = (pairs.step, pairs.guard, settings.steps);
+    let (stored, largest) = (stored(gradient), largest(gradient));
+    format!(
+        "
+/// Steps that the manifest asks for.
+pub const REFINE_STEPS: u32 = {steps};
+/// Opposite pairs of draws, of a step and of the guard.
+pub const PAIRS: Pairs = Pairs {{
+    step: {step}, // half as many as samples
+    guard: {guard},
+}};
+/// How a step moves the posterior.
+pub const RULE: {rule} = {name} {{
+    rate: {rate}, // of the manifest, or the rule's own
+{more}}};
+/// A refinement under way.
+pub type Refining = Refiner<Rows<LATENT, FLOATS>, {rule}>;
+/// Floats of the decoder's activations that its backward pass reads.
+pub const STORED: usize = {stored};
+/// Values of the decoder's largest layer.
+pub const LARGEST: usize = {largest};
+/// Bytes that refinement takes besides what encoding and decoding do.
+pub const REFINE_BYTES: usize = size_of::<f32>() * (ARENA - {arena}) + size_of::<Refining>();
+
+// The bound of this memory, which nothing may exceed.
+const _: () = {{
+    let floats = STORED + 2 * LARGEST + {per_latent} * LATENT;
+    assert!(REFINE_BYTES <= size_of::<f32>() * floats);
+}};
+"
+    )
+}
+
+const REFINE: &str = "
+/// Improves `q` for this observation by so many steps; a result that is not better by more than the
+/// noise leaves it as it was. The noise is that of `key` and `datapoint`.
+///
+/// # Errors
+///
+/// What the decoder refused, or a gradient that is not finite; `q` is as it was then.
+pub fn refine(
+    observation: &mut Observation<'_>,
+    q: &mut DiagNormal<LATENT>,
+    steps: u32,
+    (key, datapoint): (u64, u64),
+) -> Result<Guarded, InferError> {
+    let mut noise = PAIRS.noise(key, datapoint);
+    let mut refining = Refining::new(q, RULE, PAIRS);
+    for _ in 0..steps {
+        refining.step(observation, &mut noise)?;
+    }
+    refining.finish(observation, &mut noise, q)
+}
+";
+
+/// Where the backward pass begins.
+fn forward(gradient: &Plan) -> &[Step] {
+    let seed = |step: &Step| matches!(step.kernel, Kernel::Score { .. });
+    let end = gradient.steps.iter().position(seed).unwrap_or(gradient.steps.len());
+    &gradient.steps[..end]
+}
+
+/// Floats in the arena that the forward pass writes and the backward pass reads.
+fn stored(gradient: &Plan) -> usize {
+    let forward = forward(gradient).len();
+    let mut writers: HashMap<usize, usize> = HashMap::new();
+    let mut read = HashSet::new();
+    for (at, step) in gradient.steps.iter().enumerate() {
+        let arena = |buffer: &Buffer| match buffer {
+            Buffer::Arena(range) => range.clone(),
+            _ => 0..0,
+        };
+        if at >= forward {
+            let cells = step.sources.iter().chain(&step.targets).flat_map(arena);
+            let kept = cells.filter_map(|cell| Some((*writers.get(&cell)?, cell)));
+            read.extend(kept.filter(|(writer, _)| *writer < forward));
+        }
+        writers.extend(step.targets.iter().flat_map(arena).map(|cell| (cell, at)));
+    }
+    read.len()
+}
+
+/// Values of the largest layer of the forward pass: a tensor, or all outputs together.
+fn largest(gradient: &Plan) -> usize {
+    let len = |buffer: &Buffer| match buffer {
+        Buffer::Arena(range) => range.len(),
+        Buffer::Output(index) => gradient.outputs[*index].len(),
+        Buffer::Input(_) | Buffer::Weights(_) => 0,
+    };
+    let latents = 1;
+    let outputs = gradient.outputs.iter().rev().skip(latents).map(Port::len).sum();
+    forward(gradient).iter().flat_map(|step| &step.targets).map(len).fold(outputs, usize::max)
+}

@@ -1,0 +1,163 @@
+//! What a device infers with its decoder, by the twin.
+
+use super::{TwinGradient, TwinLikelihood};
+use crate::manifest::{RefineTable, RuleName};
+use crate::model::Decoder;
+use crate::rows::Rows;
+use crate::{Error, Result};
+use elbow_core::infer::{
+    Adam, FLOATS, Gradient, Guarded, InferError, LogLikelihood, Posterior, Refiner, Rule, Scratch,
+    Sgd, Stein, elbo, iwae,
+};
+use elbow_core::noise::Independent;
+use elbow_core::wire::{Inference, Inferred};
+
+/// A decoder at one row, with its gradient where the model is refined.
+#[derive(Debug)]
+pub enum TwinInference<'d> {
+    /// Bounds alone.
+    Bounds(TwinLikelihood<'d>),
+    /// With refinement.
+    Refined(Box<TwinGradient<'d>>, &'d RefineTable),
+}
+
+impl<'d> TwinInference<'d> {
+    /// At row 0, as [`TwinLikelihood::new`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn new(decoder: &'d Decoder, x: &'d Rows, inputs: &'d [Rows]) -> Result<Self> {
+        let likelihood = TwinLikelihood::new(decoder, x, inputs)?;
+        Ok(match &decoder.refine {
+            None => Self::Bounds(likelihood),
+            Some(refine) => Self::Refined(
+                Box::new(TwinGradient::new(likelihood, &refine.gradient)),
+                &refine.settings,
+            ),
+        })
+    }
+
+    /// Goes to another row.
+    pub fn at(&mut self, row: usize) {
+        match self {
+            Self::Bounds(likelihood) => likelihood.at(row),
+            Self::Refined(gradient, _) => gradient.forward().at(row),
+        }
+    }
+
+    /// What a device answers to the request `Infer`, whose posterior is `loc` and `log_var` before and
+    /// after it.
+    ///
+    /// # Errors
+    ///
+    /// What the decoder refused; a refinement of a model without `[refine]`.
+    pub fn infer(
+        &mut self,
+        (task, count): (Inference, u32),
+        stream: (u64, u64),
+        loc: &mut [f32],
+        log_var: &mut [f32],
+    ) -> Result<Inferred> {
+        let q = Posterior { loc, log_var };
+        let found = match (task, self) {
+            (Inference::Elbo | Inference::Iwae, Self::Bounds(likelihood)) => {
+                bound(likelihood, q, (task, count), stream)
+            }
+            (Inference::Elbo | Inference::Iwae, Self::Refined(gradient, _)) => {
+                bound(&mut **gradient, q, (task, count), stream)
+            }
+            (Inference::Refine | Inference::RefinePrior, Self::Refined(gradient, settings)) => {
+                if task == Inference::RefinePrior {
+                    loc.fill(0.0);
+                    log_var.fill(0.0);
+                }
+                let guarded = refine(&mut **gradient, settings, count, stream, loc, log_var);
+                guarded.map(|Guarded { gain, se, kept_start }| Inferred {
+                    values: [gain, se],
+                    kept_start,
+                })
+            }
+            (Inference::Refine | Inference::RefinePrior, Self::Bounds(_)) => {
+                return Err(Error::input(
+                    "the model has no refinement: add [refine] to its elbow.toml",
+                ));
+            }
+        };
+        found.map_err(|error| Error::input(error.to_string()))
+    }
+}
+
+fn bound(
+    likelihood: &mut impl LogLikelihood,
+    q: Posterior<'_>,
+    (task, count): (Inference, u32),
+    (key, datapoint): (u64, u64),
+) -> std::result::Result<Inferred, InferError> {
+    let [mut eps, mut z] = [const { Vec::new() }; 2];
+    eps.resize(q.loc.len(), 0.0);
+    z.resize(q.loc.len(), 0.0);
+    let scratch = Scratch { eps: &mut eps, z: &mut z };
+    let mut noise = Independent { key, datapoint };
+    let values = if task == Inference::Iwae {
+        let iwae = iwae(likelihood, q, &mut noise, 0..count, scratch)?;
+        [iwae.bound(), iwae.ess()]
+    } else {
+        let terms = elbo(likelihood, q, &mut noise, 0..count, scratch)?;
+        [terms.log_likelihood, terms.kl]
+    };
+    Ok(Inferred { values, kept_start: false })
+}
+
+/// The generated `refine`: so many steps of the rule, and the guard; `loc` and `log_var` are where it
+/// starts and what comes of it.
+///
+/// # Errors
+///
+/// What the decoder refused, or a gradient that is not finite; the posterior is as it was then.
+pub fn refine(
+    likelihood: &mut impl Gradient,
+    settings: &RefineTable,
+    steps: u32,
+    stream: (u64, u64),
+    loc: &mut [f32],
+    log_var: &mut [f32],
+) -> std::result::Result<Guarded, InferError> {
+    let rate = settings.rate();
+    let ascent = Steps { likelihood, settings, steps, stream };
+    match settings.rule {
+        RuleName::Stein => ascent.by(Stein { rate }, loc, log_var),
+        RuleName::Sgd => ascent.by(Sgd { rate, clip: f32::INFINITY }, loc, log_var),
+        RuleName::Adam => {
+            let moments = vec![0.0; 4 * loc.len()];
+            ascent.by(Adam { rate, moments }, loc, log_var)
+        }
+    }
+}
+
+struct Steps<'a, L> {
+    likelihood: &'a mut L,
+    settings: &'a RefineTable,
+    steps: u32,
+    stream: (u64, u64),
+}
+
+impl<L: Gradient> Steps<'_, L> {
+    fn by(
+        self,
+        rule: impl Rule,
+        loc: &mut [f32],
+        log_var: &mut [f32],
+    ) -> std::result::Result<Guarded, InferError> {
+        let Self { likelihood, settings, steps, stream: (key, datapoint) } = self;
+        let pairs = settings.pairs();
+        let mut noise = pairs.noise(key, datapoint);
+        let floats = vec![0.0; FLOATS * loc.len()];
+        let start = Posterior { loc, log_var };
+        let mut refiner = Refiner::in_buffer(floats, start, rule, pairs);
+        for _ in 0..steps {
+            refiner.step(likelihood, &mut noise)?;
+        }
+        refiner.finish_slices(likelihood, &mut noise, loc, log_var)
+    }
+}

@@ -1,0 +1,167 @@
+//! `ln p(x | z)` of one row by the twin's decoder, and its gradient.
+
+use super::{Twin, log_likelihood};
+use crate::lower::Plan;
+use crate::model::{Decoder, Role};
+use crate::rows::Rows;
+use crate::{Error, Result};
+use elbow_core::infer::encoder::DecodeError;
+use elbow_core::infer::{Gradient, InferError, LogLikelihood};
+
+/// A decoder with one row's observation and conditions; [`at`](Self::at) changes the row.
+#[derive(Debug)]
+pub struct TwinLikelihood<'d> {
+    row: Row<'d>,
+    twin: Twin<'d>,
+    outputs: Vec<Vec<f32>>,
+}
+
+/// What a decoder is given besides the latent.
+#[derive(Debug)]
+struct Row<'d> {
+    decoder: &'d Decoder,
+    x: &'d Rows,
+    conditions: Vec<&'d Rows>,
+    number: usize,
+}
+
+impl<'d> Row<'d> {
+    fn observed(&self) -> &'d [f32] {
+        self.x.row(self.number)
+    }
+
+    /// Values of all latents.
+    fn latents(&self) -> usize {
+        let own = self.decoder.given().filter(|(_, role)| *role != Role::Condition);
+        own.map(|(port, _)| port.len()).sum()
+    }
+
+    /// The inputs of the decoder's plan.
+    fn inputs<'z>(&self, z: &'z [f32]) -> std::result::Result<Vec<&'z [f32]>, InferError>
+    where
+        'd: 'z,
+    {
+        let wrong = InferError::WrongLength { expected: self.latents(), found: z.len() };
+        if z.len() != self.latents() {
+            return Err(wrong);
+        }
+        if let Some(index) = z.iter().position(|z| !z.is_finite()) {
+            return Err(DecodeError::NonFiniteInput { index }.into());
+        }
+        let (mut rest, mut conditions) = (z, self.conditions.iter());
+        let inputs = self.decoder.given().map(|(port, role)| match role {
+            Role::Condition => conditions.next().map(|rows| rows.row(self.number)),
+            _ => rest.split_off(..port.len()),
+        });
+        inputs.collect::<Option<_>>().ok_or(wrong)
+    }
+}
+
+/// A plan of another model than the row's is refused as a device refuses the weights of another.
+fn run(
+    twin: &mut Twin<'_>,
+    inputs: &[&[f32]],
+    outputs: &mut [Vec<f32>],
+) -> std::result::Result<(), InferError> {
+    twin.run_into(inputs, outputs, |_, _| {}).map_err(|_| DecodeError::WrongPack.into())
+}
+
+fn memory(plan: &Plan) -> Vec<Vec<f32>> {
+    plan.outputs.iter().map(|port| vec![0.0; port.len()]).collect()
+}
+
+impl<'d> TwinLikelihood<'d> {
+    /// At row 0 of `x` and of the decoder's conditions among `inputs`.
+    ///
+    /// # Errors
+    ///
+    /// A condition is missing, or the decoder answers no observation like `x`.
+    pub fn new(decoder: &'d Decoder, x: &'d Rows, inputs: &'d [Rows]) -> Result<Self> {
+        let given = decoder.given().filter(|(_, role)| *role == Role::Condition);
+        let condition = |name: &str| {
+            let own = inputs.iter().find(|rows| rows.name == name);
+            own.ok_or_else(|| {
+                Error::input(format!("input {name:?} is missing; give it with --input"))
+            })
+        };
+        let conditions = given.map(|(port, _)| condition(&port.name)).collect::<Result<_>>()?;
+        let outputs = memory(&decoder.plan);
+        if outputs.first().map(Vec::len) != Some(x.shape.iter().product()) {
+            let name = &decoder.plan.name;
+            return Err(Error::input(format!(
+                "plan `{name}` answers no observation of shape {:?}; pair the encoder with its own decoder",
+                x.shape
+            )));
+        }
+        let row = Row { decoder, x, conditions, number: 0 };
+        Ok(Self { row, twin: Twin::new(&decoder.plan), outputs })
+    }
+
+    /// Goes to another row.
+    pub fn at(&mut self, row: usize) {
+        self.row.number = row;
+    }
+
+    /// The row's observation.
+    pub fn observed(&self) -> &'d [f32] {
+        self.row.observed()
+    }
+
+    /// The outputs of the decoder's plan for a latent: the mean first.
+    ///
+    /// # Errors
+    ///
+    /// A value of `z` is not finite, or there are not as many as the decoder takes.
+    pub fn decode(&mut self, z: &[f32]) -> std::result::Result<&[Vec<f32>], InferError> {
+        run(&mut self.twin, &self.row.inputs(z)?, &mut self.outputs)?;
+        Ok(&self.outputs)
+    }
+}
+
+impl LogLikelihood for TwinLikelihood<'_> {
+    fn log_likelihood(&mut self, z: &[f32]) -> std::result::Result<f32, InferError> {
+        let (likelihood, x) = (&self.row.decoder.likelihood, self.observed());
+        Ok(log_likelihood(likelihood, x, self.decode(z)?))
+    }
+}
+
+/// [`TwinLikelihood`] with its gradient, by the plan of the decoder's backward pass.
+#[derive(Debug)]
+pub struct TwinGradient<'d> {
+    forward: TwinLikelihood<'d>,
+    twin: Twin<'d>,
+    /// The decoder's outputs, then the gradient of every latent.
+    outputs: Vec<Vec<f32>>,
+}
+
+impl<'d> TwinGradient<'d> {
+    /// With the plan that [`Decoder::gradient`] gives for the likelihood's decoder.
+    pub fn new(forward: TwinLikelihood<'d>, plan: &'d Plan) -> Self {
+        Self { forward, twin: Twin::new(plan), outputs: memory(plan) }
+    }
+
+    /// The likelihood without its gradient.
+    pub fn forward(&mut self) -> &mut TwinLikelihood<'d> {
+        &mut self.forward
+    }
+}
+
+impl LogLikelihood for TwinGradient<'_> {
+    fn log_likelihood(&mut self, z: &[f32]) -> std::result::Result<f32, InferError> {
+        self.forward.log_likelihood(z)
+    }
+}
+
+impl Gradient for TwinGradient<'_> {
+    fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> std::result::Result<f32, InferError> {
+        let Self { forward: TwinLikelihood { row, .. }, twin, outputs } = self;
+        let mut inputs = row.inputs(z)?;
+        inputs.push(row.observed());
+        run(twin, &inputs, outputs)?;
+        let latents = row.decoder.inputs.iter().filter(|role| **role == Role::Z).count();
+        let (answers, gradients) = outputs.split_at(outputs.len().saturating_sub(latents));
+        let gradients = gradients.iter().flatten();
+        grad.iter_mut().zip(gradients).for_each(|(grad, own)| *grad = *own);
+        Ok(log_likelihood(&row.decoder.likelihood, row.observed(), answers))
+    }
+}
