@@ -6,7 +6,7 @@ use common::{elbow_line, repository};
 use elbow::npy;
 use prost::Message;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tract_onnx::pb::{ModelProto, NodeProto};
 
 const MANIFEST: &str = r#"name = "digits"
@@ -103,7 +103,7 @@ fn every_family_is_compiled_with_its_parameters() {
 }
 
 /// Source and weights, without the header.
-fn compiled(path: &PathBuf) -> (String, Vec<f32>) {
+fn compiled(path: &Path) -> (String, Vec<f32>) {
     let out = path.with_file_name("compiled");
     elbow_line("compile {} --out-dir {}", &[path, &out]).done();
     let pack = fs::read(out.join("weights.bin")).unwrap();
