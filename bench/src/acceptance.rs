@@ -32,6 +32,8 @@ enum Limit {
     Times(f64),
     /// At most that.
     Most(u64),
+    /// At most so many times what Elbow itself takes for a pass of the decoder, `decode`.
+    Passes(u64),
 }
 
 const DSP: &[&str] = &["m4", "m7", "m33"];
@@ -54,10 +56,13 @@ const fn most(work: &'static [&'static str], figure: Figure, must: u64, aim: u64
     Line { cores: M4, works: work, figure, must, aim }
 }
 
+/// Gradients of a step of refinement.
+const GRADIENTS: u64 = 8;
+
 /// Draws of the workload `draws`.
 const DRAWS: u64 = 1024;
 
-const LINES: [Line; 15] = [
+const LINES: [Line; 16] = [
     times(DSP, &["W1-128"], Figure::Instructions, 1.8, 2.0),
     times(DSP, &["W1-640"], Figure::Instructions, 1.8, 2.0),
     times(DSP, &["W2"], Figure::Instructions, 1.75, 2.0),
@@ -73,6 +78,13 @@ const LINES: [Line; 15] = [
     most(&["W2"], Figure::Code, 3 << 10, 2 << 10),
     most(&["W3"], Figure::Code, 6 << 10, 4 << 10),
     most(&["draws"], Figure::Instructions, 90 * DRAWS, 60 * DRAWS),
+    Line {
+        cores: M4,
+        works: &["refine-step"],
+        figure: Figure::Instructions,
+        must: Limit::Passes(3 * GRADIENTS),
+        aim: Limit::Passes(5 * GRADIENTS / 2),
+    },
 ];
 
 impl Figure {
@@ -95,11 +107,12 @@ impl Figure {
 }
 
 impl Limit {
-    /// The most that a figure may be, held against a peer's.
-    fn most(self, peer: Option<u64>) -> Option<u64> {
+    /// The most that a figure may be, held against a peer's or that of a decoder's pass.
+    fn most(self, peer: Option<u64>, pass: Option<u64>) -> Option<u64> {
         match self {
             Self::Times(times) => peer.map(|peer| (peer as f64 / times) as u64),
             Self::Most(most) => Some(most),
+            Self::Passes(passes) => pass.map(|pass| passes * pass),
         }
     }
 }
@@ -149,8 +162,10 @@ pub fn verdicts(table: &Table) -> Vec<Verdict> {
         works.flat_map(move |work| line.cores.iter().map(move |core| (line, *core, work)))
     });
     let verdict = |(line, core, work): (&Line, &'static str, &'static crate::Workload)| {
-        let mut elbow = table.rows.iter().filter(|row| row.core == core && row.who == ELBOW);
-        let found = elbow.find(|row| row.work == work);
+        let rows = || table.rows.iter().filter(|row| row.core == core);
+        let of_elbow = |name: &str| rows().find(|row| row.who == ELBOW && row.work.name == name);
+        let found = of_elbow(work.name);
+        let pass = of_elbow("decode").and_then(|row| line.figure.of(row));
         let peer = table.best_peer(core, work, line.figure);
         Some(Verdict {
             core,
@@ -158,8 +173,8 @@ pub fn verdicts(table: &Table) -> Vec<Verdict> {
             figure: line.figure,
             found: line.figure.of(found?)?,
             peer,
-            must: line.must.most(peer)?,
-            aim: line.aim.most(peer)?,
+            must: line.must.most(peer, pass)?,
+            aim: line.aim.most(peer, pass)?,
         })
     };
     each.filter_map(verdict).collect()
@@ -205,6 +220,22 @@ mod tests {
         assert_eq!(missed(&table), []);
         table.rows.push(peer);
         assert_eq!(missed(&table), [Figure::Instructions]);
+    }
+
+    #[test]
+    fn a_step_of_refinement_is_held_against_the_decoders_pass() {
+        let named = |name| workload(name).expect("a workload");
+        assert_eq!(named("refine-step").units, GRADIENTS);
+        let row = |name, instructions| Row {
+            work: named(name),
+            ..table(instructions, 0).rows[0].clone()
+        };
+        let with = |step| {
+            let rows = vec![row("refine-step", step), row("decode", 1_000)];
+            missed(&Table { rows, notes: vec![] })
+        };
+        assert_eq!(with(24_000), []);
+        assert_eq!(with(24_001), [Figure::Instructions]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) struct Firmware {
 }
 
 /// Workloads by the types that compute them, as the linker knows them.
-const TYPES: [(&str, &str); 11] = [
+const TYPES: [(&str, &str); 15] = [
     ("W1-128", "int8::Integer<elbow_kernels::workloads::w1::W1<128, 16384, 4096>>"),
     ("W1-640", "int8::Integer<elbow_kernels::workloads::w1::W1<640, 81920, 20480>>"),
     ("W2", "int8::Integer<elbow_kernels::workloads::w2::W2>"),
@@ -30,6 +30,10 @@ const TYPES: [(&str, &str); 11] = [
     ("W2-f32", "w2_f32::W2"),
     ("W3-f32", "w3_f32::W3"),
     ("draws", "draws::Draws"),
+    ("decode", "infer::Infer<bench::infer::Decode>"),
+    ("elbo-16", "infer::Infer<bench::infer::Elbo>"),
+    ("iwae-16", "infer::Infer<bench::infer::Iwae>"),
+    ("refine-step", "infer::Infer<bench::infer::Step>"),
 ];
 
 /// Elbow.

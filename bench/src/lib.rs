@@ -2,7 +2,7 @@
 //!
 //! | File | Does |
 //! |---|---|
-//! | `workloads` | what is computed: W1 to W4, and draws |
+//! | `workloads` | what is computed: W1 to W4, draws, and inference |
 //! | `contestants` | who computes it: the table where a new one is added |
 //! | `peers` | images of the peers, in C, each with its own loops or a library's |
 //! | `rust` | libraries of peers in Rust |
@@ -137,6 +137,7 @@ fn names(works: &[&Workload]) -> String {
 /// Networks in soft floats take tens of millions of instructions: a few turns are exact enough, and a
 /// log of their blocks would take minutes.
 fn look(work: &Workload, machine: &Machine) -> Look {
-    let soft = work.numbers == Numbers::Float && ["m0", "m3"].contains(&machine.core);
+    let network = [Numbers::Float, Numbers::Draws].contains(&work.numbers);
+    let soft = network && ["m0", "m3"].contains(&machine.core);
     if soft { Look { turns: 4, blocks: false, ..Look::default() } } else { Look::default() }
 }

@@ -165,7 +165,10 @@ fn write_row(
     cycles: Option<u64>,
 ) -> fmt::Result {
     let each = instructions as f64 / work.units as f64;
-    let unit = if work.numbers == Numbers::Noise { " a draw" } else { "" };
+    let unit = match work.numbers {
+        Numbers::Noise | Numbers::Draws => " a draw",
+        Numbers::Int8 | Numbers::Int8x16 | Numbers::Float => "",
+    };
     let cycles = cycles.map_or_else(String::new, thousands);
     let instructions = thousands(instructions);
     write!(f, "| {} | {who} | {instructions} | {each:.3}{unit} | {cycles} |", work.name)

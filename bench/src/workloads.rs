@@ -7,7 +7,7 @@ pub struct Workload {
     pub name: &'static str,
     /// What it is.
     pub what: &'static str,
-    /// Multiply-accumulates of one inference, padding included; of noise, its draws.
+    /// Multiply-accumulates of one inference, padding included; its draws, of noise and inference.
     pub units: u64,
     /// What it computes in.
     pub numbers: Numbers,
@@ -24,6 +24,8 @@ pub enum Numbers {
     Float,
     /// Standard normal draws with their generator, in floats: Elbow's alone.
     Noise,
+    /// Passes of a decoder in floats, one for each of some draws: Elbow's alone.
+    Draws,
 }
 
 impl Workload {
@@ -32,7 +34,7 @@ impl Workload {
     pub fn rival(&self) -> &str {
         match self.numbers {
             Numbers::Int8x16 => self.name.strip_suffix("-int8x16").unwrap_or(self.name),
-            Numbers::Int8 | Numbers::Float | Numbers::Noise => self.name,
+            Numbers::Int8 | Numbers::Float | Numbers::Noise | Numbers::Draws => self.name,
         }
     }
 }
@@ -45,7 +47,7 @@ const MLP: &str = "640-128-128-128-128-8-128-128-128-128-640";
 const CONV: &str = "128x6, conv k5 s2 16, conv k5 s2 32, conv k3 s2 32, dense 64, dense 16";
 
 /// All of them.
-pub const WORKLOADS: [Workload; 11] = [
+pub const WORKLOADS: [Workload; 15] = [
     work("W1-128", "dense 128 to 128", 16_384, Numbers::Int8),
     work("W1-640", "dense 640 to 128", 81_920, Numbers::Int8),
     work("W2", MLP, 264_192, Numbers::Int8),
@@ -57,6 +59,10 @@ pub const WORKLOADS: [Workload; 11] = [
     work("W2-f32", MLP, 264_192, Numbers::Float),
     work("W3-f32", CONV, 195_584, Numbers::Float),
     work("draws", "1,024 standard normal draws of a Philox stream", 1_024, Numbers::Noise),
+    work("decode", "one pass of a decoder 2-64-64-64", 1, Numbers::Draws),
+    work("elbo-16", "the bound of a posterior by 16 draws", 16, Numbers::Draws),
+    work("iwae-16", "the importance-weighted bound by 16 draws", 16, Numbers::Draws),
+    work("refine-step", "a step of refinement by 8 gradients", 8, Numbers::Draws),
 ];
 
 /// The workload of a name.

@@ -26,6 +26,7 @@ fn passes(target: &str, models: &[&str]) {
         let report = parity(model, target);
         assert_eq!(report["pass"], true, "{report}");
         assert_eq!(report["twin_bit_exact"], true, "{report}");
+        assert_eq!(report["inferences_compared"], 4, "two bounds of two rows: {report}");
         assert!(report["kl_nats"]["max"].as_f64().is_some_and(|kl| kl <= 1e-6), "{report}");
         for known in ["/flash_bytes/code", "/flash_bytes/weights", "/ram_bytes/workspace"] {
             assert!(report.pointer(known).is_some_and(Value::is_u64), "{known}: {report}");
@@ -39,6 +40,21 @@ fn passes(target: &str, models: &[&str]) {
 #[test]
 fn parity_passes_on_a_cortex_m4() {
     passes("qemu-m4", &["imu", "digits"]);
+}
+
+#[test]
+fn parity_compares_refinements() {
+    let (folder, model) = (tempfile::tempdir().unwrap(), repository("models/digits"));
+    for file in ["encoder.onnx", "decoder.onnx"] {
+        std::fs::copy(model.join(file), folder.path().join(file)).unwrap();
+    }
+    let manifest = std::fs::read_to_string(model.join("elbow.toml")).unwrap() + "[refine]\n";
+    std::fs::write(folder.path().join("elbow.toml"), manifest).unwrap();
+    let (rows, firmware) = (model.join("test.npy"), repository("firmware"));
+    let line = "parity {} --input {} --target qemu-m4 --firmware {} --rows 3 --json";
+    let report = elbow_line(line, &[folder.path(), &rows, &firmware]).done().json();
+    assert_eq!(report["twin_bit_exact"], true, "{report}");
+    assert_eq!(report["inferences_compared"], 8, "four answers of two rows: {report}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! No panic is reachable: an image links whose panic handler calls a function that does not exist.
 //!
 //! The image is the whole program of a device but for its log: receive, check, encode, sample,
-//! score, frame, answer; with every model of the tests, and so with every kernel.
+//! score, infer and refine, frame, answer; with every model of the tests, and so with every kernel.
 
 use elbow_tests::fixtures::path;
 use elbow_tests::images::{compiled, or_cure};
@@ -10,7 +10,7 @@ use elbow_toolchain::{Build, CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX_M33, build_
 use elbow_tests::models;
 
 fn build(target: &str, profile: &str, features: &[&str]) -> Result<(), String> {
-    let (folder, _) = compiled(&models::all());
+    let (folder, _) = compiled(&[models::all(), models::refined()].concat());
     let firmware = path("firmware");
     let models = Some(folder.path());
     let build = Build { folder: &firmware, package: "proof", target, profile, features, models };

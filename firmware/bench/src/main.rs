@@ -2,8 +2,10 @@
 //!
 //! | File | Does |
 //! |---|---|
+//! | `decoder` | a small decoder, with its gradient and in plain f64 |
 //! | `draws` | standard normal draws with their generator |
 //! | `harness` | markers, ticks, checksum, the lines that the host reads |
+//! | `infer` | bounds and a step of refinement with that decoder |
 //! | `int8` | the integer workloads of `firmware/kernels` |
 //! | `plain` | them in plain Rust, for comparison |
 //! | `w2_f32`, `w3_f32` | the float workloads |
@@ -13,8 +15,10 @@
 #![no_std]
 #![no_main]
 
+mod decoder;
 mod draws;
 mod harness;
+mod infer;
 mod int8;
 mod plain;
 mod w2_f32;
@@ -24,6 +28,7 @@ use bare::{CommandLine, exit};
 use draws::Draws;
 use elbow_kernels::workloads::{W1, W2, W2Wide, W3, W4, W4Depthwise, W4Pointwise};
 use harness::{Empty, Harness, Loop, Work};
+use infer::{Decode, Elbo, Infer, Iwae, Step};
 use int8::Integer;
 use plain::Plain;
 
@@ -40,6 +45,10 @@ fn main() -> ! {
     static mut W2_F32: w2_f32::W2 = w2_f32::W2::new();
     static mut W3_F32: w3_f32::W3 = w3_f32::W3::new();
     static mut DRAWS: Draws = Draws::new();
+    static mut DECODE: Infer<Decode> = Infer::new();
+    static mut ELBO: Infer<Elbo> = Infer::new();
+    static mut IWAE: Infer<Iwae> = Infer::new();
+    static mut STEP: Infer<Step> = Infer::new();
     static mut PLAIN: Plain = Plain::new();
     let line = CommandLine::read();
     let mut words = line.words().skip(1);
@@ -59,6 +68,10 @@ fn main() -> ! {
         Some("W2-f32") => W2_F32,
         Some("W3-f32") => W3_F32,
         Some("draws") => DRAWS,
+        Some("decode") => DECODE,
+        Some("elbo-16") => ELBO,
+        Some("iwae-16") => IWAE,
+        Some("refine-step") => STEP,
         Some(name) => PLAIN.of(name.trim_start_matches("plain/")),
         None => exit(false),
     };

@@ -128,6 +128,8 @@ pub struct ModelFootprint {
     pub infer: Footprint,
     /// `score`, where there is a decoder.
     pub score: Option<Footprint>,
+    /// `explain`, likewise: bounds and refinement.
+    pub explain: Option<Footprint>,
 }
 
 impl Device {
@@ -316,7 +318,8 @@ impl Device {
             let model = format!("<elbow_models::{name}::Loaded as elbow_app::model::Model>");
             self.image.footprint(&format!("{model}::{method}")).map_err(environment)
         };
-        Ok(ModelFootprint { infer: of("infer")?, score: of("score").ok() })
+        let [score, explain] = ["score", "explain"].map(|method| of(method).ok());
+        Ok(ModelFootprint { infer: of("infer")?, score, explain })
     }
 
     /// The image that runs.

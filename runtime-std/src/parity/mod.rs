@@ -10,6 +10,7 @@
 pub mod basis;
 pub mod compare;
 pub mod cost;
+mod inference;
 pub mod integer;
 pub mod layers;
 pub mod nats;
@@ -92,6 +93,7 @@ pub fn compare(
         kl_nats,
         clamp_hits,
         twin_bit_exact: image.twin_bit_exact,
+        inferences_compared: image.inferences,
         instructions_per_inference: image.instructions,
         flash_bytes: FlashBytes { code: image.code, ..budget.flash_bytes },
         ram_bytes: RamBytes { stack: image.stack, ..budget.ram_bytes },

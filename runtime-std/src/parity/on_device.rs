@@ -1,5 +1,6 @@
 //! The device as a target: its own build of the model, asked row by row and held against the twin.
 
+use super::inference;
 use super::layers::{self, Checksums};
 use super::target::{Answer, Image, Measured, twin_posteriors};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
@@ -165,6 +166,13 @@ fn posteriors(
         }
         bar.inc(1);
     }
+    // A state would have moved on between the calls.
+    if let Some(decoder) = decoder.filter(|_| encoder.states == 0) {
+        let (compared, exact) =
+            inference::compare(device, decoder, (&given[..], inputs), &twin[0], (rows, seed))?;
+        image.inferences = Some(compared);
+        image.twin_bit_exact = image.twin_bit_exact.map(|all| all && exact);
+    }
     // The device counts the hits of all posteriors together.
     let same_hits = hits == twin.iter().map(|twin| twin.clamp_hits).sum::<u64>();
     if let Some(first) = found.first_mut() {
@@ -270,7 +278,7 @@ fn is_bit_exact(a: &DeviceRow, b: &DeviceRow) -> bool {
         && score(a) == score(b)
 }
 
-fn bits(values: &[f32]) -> Vec<u32> {
+pub(super) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 

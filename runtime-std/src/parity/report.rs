@@ -35,8 +35,11 @@ pub struct ParityReport {
     pub kl_nats: Nats,
     /// Log-variances that the target's clamp has moved.
     pub clamp_hits: Option<u64>,
-    /// Whether target and twin agree in every bit of mean, log-variance and samples.
+    /// Whether target and twin agree in every bit of mean, log-variance and samples, and of what was
+    /// inferred with the decoder.
     pub twin_bit_exact: Option<bool>,
+    /// How many bounds and refinements were compared for that.
+    pub inferences_compared: Option<usize>,
     /// Instructions of one inference.
     pub instructions_per_inference: Option<u64>,
     /// What lies in flash.
@@ -230,6 +233,7 @@ impl fmt::Display for ParityReport {
         }
         line("clamp hits", self.clamp_hits.map(|hits| hits.to_string()))?;
         line("bit-exact with the twin", self.twin_bit_exact.map(|exact| exact.to_string()))?;
+        line("bounds, refinements compared", self.inferences_compared.map(|n| n.to_string()))?;
         line("instructions per inference", self.instructions_per_inference.map(|n| n.to_string()))?;
         line("code, bytes of flash", self.flash_bytes.code.map(|n| n.to_string()))?;
         line("weights, bytes of flash", Some(self.flash_bytes.weights.to_string()))?;

@@ -26,6 +26,8 @@ pub struct Answer {
 pub struct Image {
     /// Whether the target agreed with the twin in every bit.
     pub twin_bit_exact: Option<bool>,
+    /// Bounds and refinements among what was compared for that.
+    pub inferences: Option<usize>,
     /// Instructions of the longest inference.
     pub instructions: Option<u64>,
     /// Bytes of code.

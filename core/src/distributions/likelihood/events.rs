@@ -36,10 +36,15 @@ impl Terms for BernoulliLogit {
         weighted(against, -logit.abs()) - log1p(exp_exact(-logit.abs()))
     }
 
-    /// `x - sigmoid(l)`, without the difference.
+    /// `x - sigmoid(l)`, without the difference: `x sigmoid(-l) - (1 - x) sigmoid(l)`, both of one
+    /// exponential.
     #[inline]
     fn score(&self, x: f32, logit: f32, _: Parameter) -> f32 {
-        x * logistic(-logit) - (1.0 - x) * logistic(logit)
+        let e = exp_exact(-logit.abs());
+        let likely = 1.0 / (1.0 + e);
+        let unlikely = e * likely;
+        let (one, zero) = if logit < 0.0 { (unlikely, likely) } else { (likely, unlikely) };
+        x * zero - (1.0 - x) * one
     }
 }
 

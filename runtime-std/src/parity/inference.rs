@@ -1,0 +1,97 @@
+//! What a device infers with its decoder, held against the twin.
+
+use super::on_device::bits;
+use crate::device::{Device, DeviceInferred};
+use crate::error::{Context, Result};
+use crate::model::Decoder;
+use crate::posterior::Posteriors;
+use crate::rows::Rows;
+use crate::twin::TwinInference;
+use elbow_core::wire::{Inference, Inferred};
+
+/// Rows whose inference is compared.
+const ROWS: usize = 2;
+/// What is asked of each: bounds of 16 draws; refinement where the model has it, few steps, since each is
+/// as the next.
+const TASKS: [(Inference, u32); 4] = [
+    (Inference::Elbo, 16),
+    (Inference::Iwae, 16),
+    (Inference::Refine, 2),
+    (Inference::RefinePrior, 2),
+];
+
+/// Asks for the first rows, whose inputs are `given`, the observation first, with the noise of `seed`.
+/// Returns how many answers were compared, and whether all agree in every bit.
+///
+/// # Errors
+///
+/// What the device refuses and the twin does not.
+pub(super) fn compare(
+    device: &mut Device,
+    decoder: &Decoder,
+    (given, inputs): (&[&Rows], &[Rows]),
+    twin: &Posteriors,
+    (rows, seed): (usize, u64),
+) -> Result<(usize, bool)> {
+    let Some(x) = given.first() else { return Ok((0, true)) };
+    let mut inference = TwinInference::new(decoder, x, inputs)?;
+    let (mut compared, mut exact) = (0, true);
+    for row in 0..rows.min(ROWS) {
+        inference.at(row);
+        let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
+        let refined = |task| matches!(task, Inference::Refine | Inference::RefinePrior);
+        let asked = TASKS.iter().filter(|(task, _)| decoder.refine.is_some() || !refined(*task));
+        for task in asked {
+            let (mean, log_var) = twin.row(row);
+            let (mut loc, mut log_var) = (mean.to_vec(), log_var.to_vec());
+            let expected = inference.infer(*task, (seed, row as u64), &mut loc, &mut log_var);
+            let found = device.infer(row as u64, seed, *task, &joined);
+            exact &= match (expected, found) {
+                (Ok(expected), Ok(found)) => is_bit_exact(&found, &expected, &loc, &log_var),
+                (Ok(_), Err(error)) => return Err(error).context(format!("row {row}")),
+                (Err(_), found) => found.is_err(), // both refuse what is not finite
+            };
+            compared += 1;
+        }
+    }
+    Ok((compared, exact))
+}
+
+fn is_bit_exact(found: &DeviceInferred, expected: &Inferred, loc: &[f32], log_var: &[f32]) -> bool {
+    bits(&found.found.values) == bits(&expected.values)
+        && found.found.kept_start == expected.kept_start
+        && bits(&found.loc) == bits(loc)
+        && bits(&found.log_var) == bits(log_var)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Spent;
+
+    #[test]
+    fn every_flipped_bit_is_seen() {
+        let expected = Inferred { values: [0.5, 0.25], kept_start: false };
+        let (loc, log_var) = ([1.0, -2.0], [0.0, 3.0]);
+        let right = DeviceInferred {
+            found: expected,
+            loc: loc.to_vec(),
+            log_var: log_var.to_vec(),
+            spent: Spent::default(),
+        };
+        let flip = |value: &mut f32| *value = f32::from_bits(value.to_bits() ^ 1);
+        let flips: [&dyn Fn(&mut DeviceInferred); 5] = [
+            &|row| flip(&mut row.found.values[0]),
+            &|row| flip(&mut row.found.values[1]),
+            &|row| row.found.kept_start = true,
+            &|row| flip(&mut row.loc[1]),
+            &|row| row.log_var[0] = -0.0,
+        ];
+        assert!(is_bit_exact(&right, &expected, &loc, &log_var));
+        for (case, flip) in flips.iter().enumerate() {
+            let mut other = right.clone();
+            flip(&mut other);
+            assert!(!is_bit_exact(&other, &expected, &loc, &log_var), "case {case}");
+        }
+    }
+}
