@@ -78,7 +78,7 @@ fn planted_faults_are_caught_by_nats_or_by_bits() {
         let (model, precision) = (subject.model, subject.integer.precision().name());
         for (name, posteriors) in faulty(subject) {
             let kl = subject.kl(&posteriors);
-            let caught = Grade::of(&kl, None, None) != Grade::A;
+            let caught = Grade::of(&kl, None) != Grade::A;
             let nats = kl.mean.expect("rows");
             println!("{model}: {name}: {nats:.1e} nats, {}", if caught { "nats" } else { "bits" });
             assert!(caught || nats <= LOUD, "{model}: {name}: {nats} nats pass the gate");
