@@ -99,4 +99,98 @@ fn a_bound_that_drops_fails_parity_although_the_divergence_is_small() {
 
     let text = elbow_line(&format!("{line} --rows 20"), &paths).stdout;
     assert!(text.contains("(limit 2e-2 and 2 standard errors)"), "{text}");
+    assert!(text.contains("by the draws, +- ") && text.contains("by the rows"), "{text}");
+    assert!(text.contains("ELBO lost in nats, p99"), "{text}");
+    assert!(
+        report["elbo_drop"]["p99"].as_f64().unwrap() >= figure("elbo_drop", "mean"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_quantized_file_is_judged_in_steps_of_its_outputs() {
+    let case = repository("tests/qdq/conv1d_s8_channel");
+    let [model, input, golden] =
+        ["model.onnx", "in.x.npy", "out.0.npy"].map(|file| case.join(file));
+    let line = "parity {} --input {} --json";
+    let itself = elbow_line(line, &[&model, &input]).done().json();
+    assert_eq!((&itself["judged"], &itself["limits"]["steps_max"]), (&false.into(), &Value::Null));
+    let name = itself["outputs"][0]["name"].as_str().unwrap();
+
+    let line = format!("{line} --expect {name}={{}}");
+    let report = elbow_line(&line, &[&model, &input, &golden]).done().json();
+    let output = &report["outputs"][0];
+    println!("{output}");
+    assert_eq!((&report["judged"], &output["judged_by"]), (&true.into(), &"steps".into()));
+    assert_eq!(report["limits"]["steps_within_one"], 0.999);
+    let step = output["steps"]["step"].as_f64().unwrap();
+    assert!((step / 0.002_600_089_4 - 1.0).abs() < RELATIVE, "{step}");
+
+    let golden = npy::read(&golden).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let planted = out.path().join("planted.npy");
+    // One value of all, far; and one in a hundred, two steps.
+    let every = golden.values.len();
+    for (of, steps) in [(every, 3.5f32), (100, 2.0)] {
+        let mut values = golden.values.clone();
+        values.iter_mut().step_by(of).for_each(|value| *value += steps * step as f32);
+        fs::write(&planted, npy::encode(&golden.shape, &values)).unwrap();
+        let found = elbow_line(&line, &[&model, &input, &planted]);
+        assert_eq!((found.code, &found.json()["pass"]), (1, &false.into()), "{steps}");
+        assert!(found.stderr.contains("within a step"), "{}", found.stderr);
+    }
+}
+
+#[test]
+fn integers_without_a_posterior_are_said_not_to_be_judged() {
+    let model = repository("models/digits/decoder.onnx");
+    let z = repository("models/digits/golden/decoder.z.npy");
+    let line = "parity {} --input {} --precision int8x8 --calibration {}";
+    let report = elbow_line(&format!("{line} --json"), &[&model, &z, &z]).done().json();
+    let output = &report["outputs"][0];
+    println!("{output}");
+    assert!(output["max_abs"].as_f64().unwrap() > 1e-3, "{output}");
+    assert_eq!((&report["judged"], &output["judged_by"]), (&false.into(), &Value::Null));
+    assert_eq!(report["limits"]["kl_nats_mean"], Value::Null);
+    let text = elbow_line(line, &[&model, &z, &z]).done().stdout;
+    assert!(text.contains("Not judged: no limit applies"), "{text}");
+    let float = elbow_line("parity {} --input {} --json", &[&model, &z]).done().json();
+    assert_eq!(float["judged"], true);
+}
+
+#[test]
+fn every_layer_is_listed_with_what_computes_it() {
+    let case = repository("tests/qdq/mlp_u8_weights");
+    let paths = [case.join("model.onnx"), case.join("in.x.npy")];
+    let paths = [&*paths[0], &*paths[1]];
+    let report = elbow_line("parity {} --input {} --json", &paths).done().json();
+    let layers = report["layers"].as_array().unwrap();
+    let dense: Vec<_> = layers.iter().filter(|layer| layer["macs"] != 0).collect();
+    assert_eq!(dense.len(), 4, "{report}");
+    let in_floats: Vec<_> = dense.iter().filter(|layer| layer["arithmetic"] == "f32").collect();
+    assert!(!in_floats.is_empty(), "{report}");
+    for layer in in_floats {
+        assert!(layer["reason"].as_str().unwrap().contains("eight signed bits"), "{layer}");
+    }
+    assert!(report["macs"]["int8_share"].as_f64().unwrap() < 0.99, "{report}");
+    let text = elbow_line("parity {} --input {}", &paths).done().stdout;
+    assert!(text.contains("MACs, f32: its weights"), "{text}");
+
+    let model = repository("models/digits");
+    let rows = model.join("calibration.npy");
+    let line = "parity {} --input {} --rows 20 --precision int8x8 --calibration {} --json";
+    for layers in ["", " --layers"] {
+        let report = elbow_line(&format!("{line}{layers}"), &[&model, &rows, &rows]).json();
+        let all = report["layers"].as_array().unwrap();
+        let macs = |integer: bool| -> u64 {
+            let own = all.iter().filter(|layer| !integer || layer["arithmetic"] == "int8");
+            own.map(|layer| layer["macs"].as_u64().unwrap()).sum()
+        };
+        assert_eq!(report["macs"]["all"], macs(false), "{report}");
+        assert_eq!(report["macs"]["int8"], macs(true), "{report}");
+        assert_eq!(report["macs"]["int8_share"], 1.0);
+        assert!(all.iter().any(|layer| layer["kl_nats"].is_number()), "{report}");
+    }
+    let float = elbow_line("parity {} --input {} --rows 20 --json", &[&model, &rows]).done().json();
+    assert_eq!((&float["macs"], &float["layers"]), (&Value::Null, &Value::Null));
 }

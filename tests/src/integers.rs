@@ -1,9 +1,12 @@
 //! Models that compute with integers.
 
 use crate::fixtures::path;
+use crate::tolerance::INT8_SHARE;
 use elbow::import::FrozenNoise;
 use elbow::lower::Core;
 use elbow::model::{Loaded, Model};
+use elbow::parity::arithmetic::macs;
+use elbow::parity::layers;
 use elbow::rows::Rows;
 use elbow::{Precision, npy};
 use std::sync::LazyLock;
@@ -17,9 +20,8 @@ const TRAINED: [(&str, Precision); 5] = [
     ("digits_conv", Precision::Int8x16),
 ];
 /// Graphs that onnxruntime quantized: every operator that has an integer kernel.
-const QUANTIZED: [&str; 11] = [
+const QUANTIZED: [&str; 10] = [
     "mlp_u8_channel",
-    "mlp_u8_weights",
     "mlp_s8_symmetric",
     "conv1d_s8_channel",
     "conv2d_u8_channel",
@@ -49,7 +51,10 @@ static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
     trained.into_iter().chain(quantized).collect()
 });
 
+/// The model under a name of its own; its layers have integer weights, or it does not belong here.
 fn named(mut loaded: Loaded, name: String) -> Loaded {
+    let share = macs(layers::plan(&loaded).0).int8_share;
+    assert!(share.is_some_and(|share| share >= INT8_SHARE), "{name}: {share:?}");
     loaded.model.name = name;
     loaded
 }

@@ -155,3 +155,8 @@ pub const ELBO_DROP_SE: f64 = 0.005;
 pub const EIGHT_BITS: f32 = 0.03;
 /// The same with activations of sixteen bits: the weights' rounding remains.
 pub const SIXTEEN_BITS: f32 = 0.008;
+
+/// Share of the multiply-accumulates of dense and convolution layers that have int8 weights, at least.
+///
+/// Reason: what the integer form of a model is for; one layer in a hundred may be out of its reach.
+pub const INT8_SHARE: f64 = 0.99;

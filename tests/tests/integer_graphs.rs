@@ -4,7 +4,8 @@ use elbow::import::{Graph, Op, Pooling};
 use elbow::lower::integers::{Calibration, Quantization, choose};
 use elbow::lower::plan::Integer;
 use elbow::lower::quantize::Adjust;
-use elbow::lower::{Core, Integers, Kernel, Step, Width, lower, lower_with};
+use elbow::lower::{Core, Integers, Kernel, Plan, Step, Width, lower, lower_with};
+use elbow::parity::arithmetic::{Arithmetic, layers, macs};
 use elbow::rows::Rows;
 use elbow::twin::Twin;
 use elbow_core::kernels::{BinaryOp, Unary};
@@ -253,4 +254,115 @@ fn integers_compute_what_floats_do_and_every_form_the_same() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The integers of a graph, and its plan with them.
+fn chosen(graph: &Graph, x: &Rows, rows: usize, width: Width) -> Plan {
+    let data = Calibration { inputs: std::slice::from_ref(x), rows, states: &[] };
+    let options = Quantization { width, adjust: Adjust::Bias };
+    let integers = choose(graph, &[0], data, options).expect("it has integer forms");
+    lower_with(graph, &[0], Some(&integers)).expect("it can be lowered")
+}
+
+fn row(plan: &Plan, x: &[f32]) -> Vec<f32> {
+    Twin::new(plan).run(&[x]).expect("a row").concat()
+}
+
+/// Outputs that cancel to a millionth of what they are made of: their multiplier needs a shift for which no
+/// sum has room.
+#[test]
+fn a_layer_that_cannot_be_proved_runs_in_f32_and_the_others_do_not() {
+    const INPUTS: usize = 64;
+    let mut net = Net::new("cancels", 0);
+    let x = net.graph.input("x", &[1, INPUTS]);
+    let w = [1.0, 0.5, -1.0, -0.5].repeat(INPUTS / 2);
+    let w = net.graph.constant(&[INPUTS, 2], &w);
+    let h = net.graph.node("Cancels", Op::MatMul, &[x, w], &[1, 2]);
+    let h = net.unary(Unary::Relu, h);
+    let y = net.matmul(h, 3);
+    let graph = net.done(y);
+    let mut values = Random::new(SEED, 98).normal(INPUTS * ROWS);
+    let noise = Random::new(SEED, 97).normal(INPUTS * ROWS / 2);
+    for (pair, noise) in values.chunks_mut(2).zip(noise) {
+        pair[1] = pair[0] + 3e-7 * noise;
+    }
+    let x = Rows { name: "x".into(), shape: vec![1, INPUTS], values };
+    let float = lower(&graph, &[0]).expect("it can be lowered");
+    for width in [Width::Eight, Width::Sixteen] {
+        let plan = chosen(&graph, &x, ROWS, width);
+        let layers = layers(&plan);
+        let of = |op: &str| layers.iter().find(|layer| layer.op == op).expect("a layer");
+        println!("{width:?}: {}", of("Cancels"));
+        assert_eq!(of("Cancels").arithmetic, Arithmetic::F32, "{width:?}");
+        let reason = of("Cancels").reason.as_deref().unwrap_or_default();
+        assert!(reason.contains("beyond 32 bits"), "{width:?}: {reason}");
+        assert_eq!(of("MatMul").arithmetic, Arithmetic::Int8, "{width:?}");
+        let (mut range, mut worst) = (0.0f32, 0.0f32);
+        for at in 0..ROWS {
+            let outputs = row(&plan, x.row(at)).into_iter().zip(row(&float, x.row(at)));
+            for (found, expected) in outputs {
+                range = range.max(expected.abs());
+                worst = worst.max((found - expected).abs());
+            }
+        }
+        assert!(worst <= EIGHT_BITS * range, "{width:?}: {worst} of {range}");
+    }
+}
+
+/// 20,000 values far beyond the calibrated range add up to more than 32 bits hold.
+#[test]
+fn a_mean_of_too_many_values_runs_in_f32() {
+    const LEN: usize = 20_000;
+    let mut net = Net::new("mean", 0);
+    let x = net.graph.input("x", &[1, 1, LEN]);
+    let h = net.conv(x, &Conv { filters: 2, kernel: 1, pad: 0, ..CONV }, false);
+    let op = Op::Pool {
+        kernel: vec![LEN],
+        strides: vec![1],
+        dilations: vec![1],
+        pads: vec![0],
+        pads_end: vec![0],
+        kind: Pooling::Average { count_pads: false },
+    };
+    let h = net.graph.node("Mean", op, &[h], &[1, 2, 1]);
+    let y = net.conv(h, &Conv { filters: 3, kernel: 1, pad: 0, ..CONV }, false);
+    let graph = net.done(y);
+    let values = Random::new(SEED, 96).normal(2 * LEN);
+    let x = Rows { name: "x".into(), shape: vec![1, 1, LEN], values };
+    let plan = chosen(&graph, &x, 2, Width::Sixteen);
+    let mean = layers(&plan).into_iter().find(|layer| layer.op == "Mean").expect("a pool");
+    assert_eq!(mean.arithmetic, Arithmetic::F32, "{mean}");
+    assert!(mean.reason.is_some_and(|reason| reason.contains("beyond 32 bits")));
+    let large = vec![15.0; LEN];
+    let float = lower(&graph, &[0]).expect("it can be lowered");
+    // What reads the mean is calibrated on smaller ones: it is clamped, never turned around.
+    let pairs = row(&plan, &large).into_iter().zip(row(&float, &large));
+    for (found, expected) in pairs.filter(|(_, expected)| expected.abs() > 1.0) {
+        assert!(found * expected > 0.0, "{found} {expected}");
+    }
+}
+
+#[test]
+fn what_has_no_integer_form_is_listed_with_its_reason() {
+    let mut net = Net::new("softmax", 0);
+    let x = net.graph.input("x", &[1, 6]);
+    let h = net.matmul(x, 5);
+    let h = net.graph.node("Softmax", Op::Softmax { axis: 1, log: false }, &[h], &[1, 5]);
+    let h = net.matmul(h, 4);
+    let y = net.unary(Unary::Tanh, h);
+    let graph = net.done(y);
+    let values = Random::new(SEED, 95).normal(6 * ROWS);
+    let x = Rows { name: "x".into(), shape: vec![1, 6], values };
+    let plan = chosen(&graph, &x, ROWS, Width::Eight);
+    let layers = layers(&plan);
+    let told: Vec<String> = layers.iter().map(|layer| format!("{} {}", layer.op, layer)).collect();
+    let expected = [
+        "MatMul 30 MACs, int8",
+        "Softmax 0 MACs, f32: Softmax has no integer kernel",
+        "MatMul 20 MACs, int8",
+        "Tanh 0 MACs, f32: it does not lie between two integer layers",
+    ];
+    assert_eq!(told, expected);
+    let macs = macs(&plan);
+    assert_eq!((macs.all, macs.linear, macs.int8, macs.int8_share), (50, 50, 50, Some(1.0)));
 }

@@ -1,6 +1,6 @@
 //! What scheduling hands to memory planning: kernel calls on tensors that have no place yet.
 
-use super::plan::{Given, Kernel, Port};
+use super::plan::{Given, InFloats, Kernel, Port};
 use std::ops::Range;
 
 /// A plan before its tensors are placed.
@@ -12,6 +12,7 @@ pub struct Draft {
     pub(super) tensors: Vec<Tensor>,
     pub(super) calls: Vec<Call>,
     pub(super) weights: Vec<f32>,
+    pub(super) floats: Vec<InFloats>,
 }
 
 /// Index into [`Draft::tensors`].

@@ -37,6 +37,7 @@ pub fn place(mut draft: Draft) -> Plan {
         arena_lower_bound: needs.max().unwrap_or(0),
         steps,
         weights: draft.weights,
+        floats: draft.floats,
         arena,
     }
 }

@@ -2,7 +2,7 @@
 
 mod integer;
 
-pub use integer::{Element, Integer};
+pub use integer::{Element, InFloats, Integer};
 
 use super::quantize::Format;
 use elbow_core::distributions::{Family, Parameter};
@@ -27,6 +27,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Weights in the layout of their kernels; words that integer kernels read hold integers' bits.
     pub weights: Vec<f32>,
+    /// Nodes that were to compute with integers and do not.
+    pub floats: Vec<InFloats>,
     /// Length of the arena.
     pub arena: usize,
     /// The largest input plus output of one step that lie in the arena: no plan needs less.

@@ -4,7 +4,9 @@ use super::{Graphs, Loaded, Source};
 use crate::lower::integers::{Calibration, Quantization, choose};
 use crate::lower::quantize::Adjust;
 use crate::lower::{Core, Integers, Plan, Width};
+use crate::parity::basis::Posterior;
 use crate::parity::compare::{Kl, divergence};
+use crate::parity::integer::Pair;
 use crate::parity::nats::Grade;
 use crate::parity::target::twin_posteriors;
 use crate::precision::Precision;
@@ -17,7 +19,7 @@ impl Loaded {
     ///
     /// # Errors
     ///
-    /// A flow has no integer form; the rows are not finite; a sum could overflow.
+    /// A flow has no integer form; the rows are not finite.
     pub fn quantized(&self, precision: Precision, inputs: &[Rows], rows: usize) -> Result<Self> {
         if matches!(self.model.graphs, Graphs::Flow(_)) {
             return Err(Error::input(
@@ -28,13 +30,13 @@ impl Loaded {
         let data = Trial { loaded: self, inputs, rows };
         match precision {
             Precision::F32 => self.with_integers(None),
-            Precision::Int8x8 => data.best(Width::Eight).map(|(loaded, _)| loaded),
-            Precision::Int8x16 => data.best(Width::Sixteen).map(|(loaded, _)| loaded),
+            Precision::Int8x8 => data.best(Width::Eight),
+            Precision::Int8x16 => data.best(Width::Sixteen),
             Precision::Int8 => {
-                let (eight, loss) = data.best(Width::Eight)?;
-                match loss.good {
+                let eight = data.best(Width::Eight)?;
+                match data.is_good(&eight)? {
                     true => Ok(eight),
-                    false => data.best(Width::Sixteen).map(|(loaded, _)| loaded),
+                    false => data.best(Width::Sixteen),
                 }
             }
         }
@@ -97,6 +99,9 @@ impl Source {
     }
 }
 
+/// Key of the noise with which the drop of the bound on the calibration rows is estimated.
+const CALIBRATION_KEY: u64 = 0;
+
 /// A model and the rows that it is tried on.
 struct Trial<'t> {
     loaded: &'t Loaded,
@@ -104,25 +109,15 @@ struct Trial<'t> {
     rows: usize,
 }
 
-/// What integers cost on the calibration rows.
-#[derive(Clone, Copy, Debug)]
-struct Loss {
-    /// Nats of a posterior, or the mean squared error of a graph without.
-    mean: f64,
-    /// Whether a posterior needs nothing better.
-    good: bool,
-}
-
 impl Trial<'_> {
     /// The better of the model with and without refitted scales and biases.
-    fn best(&self, width: Width) -> Result<(Loaded, Loss)> {
+    fn best(&self, width: Width) -> Result<Loaded> {
         let plain = self.with(Quantization { width, adjust: Adjust::Bias })?;
         let refitted = self.with(Quantization { width, adjust: Adjust::Both })?;
-        let better = refitted.1.mean <= plain.1.mean;
-        Ok(if better { refitted } else { plain })
+        Ok(if refitted.1 <= plain.1 { refitted.0 } else { plain.0 })
     }
 
-    fn with(&self, options: Quantization) -> Result<(Loaded, Loss)> {
+    fn with(&self, options: Quantization) -> Result<(Loaded, f64)> {
         let source = &self.loaded.encoder;
         let (_, states) = self.loaded.integer_plan();
         let outputs = match self.loaded.model.graphs {
@@ -137,17 +132,33 @@ impl Trial<'_> {
         Ok((loaded, loss))
     }
 
-    fn loss(&self, loaded: &Loaded) -> Result<Loss> {
+    /// Whether a posterior is of grade A on the calibration rows, the bound included where there is a decoder;
+    /// never without a posterior.
+    fn is_good(&self, loaded: &Loaded) -> Result<bool> {
+        let Self { inputs, rows, .. } = *self;
+        let [float, integer] = [self.loaded, loaded].map(|one| twin_posteriors(one, inputs, rows));
+        let (float, integer) = (float?, integer?);
+        let kl = Kl::of_rows(divergence(&float, &integer));
+        if float.is_empty() || Grade::of(&kl, None) != Grade::A {
+            return Ok(false);
+        }
+        let [float, integer] =
+            [float, integer].map(|all| all.iter().map(Posterior::from).collect());
+        let (float, integer): (Vec<Posterior>, Vec<Posterior>) = (float, integer);
+        let pair = Pair { float: self.loaded, integer: loaded, inputs, rows };
+        let drop = pair.elbo_drop(&float, &integer, CALIBRATION_KEY)?;
+        Ok(Grade::of(&kl, drop.mean) == Grade::A)
+    }
+
+    /// What integers cost on the calibration rows: nats of a posterior, or the sum of squared errors of a graph
+    /// without.
+    fn loss(&self, loaded: &Loaded) -> Result<f64> {
         let Self { inputs, rows, .. } = *self;
         if self.loaded.amortized().is_some() {
             let float = twin_posteriors(self.loaded, inputs, rows)?;
             let integer = twin_posteriors(loaded, inputs, rows)?;
-            let rows = divergence(&float, &integer);
-            let kl = Kl::of_rows(rows);
-            return Ok(Loss {
-                mean: kl.mean.unwrap_or(f64::NAN),
-                good: Grade::of(&kl, None, None) == Grade::A,
-            });
+            let kl = Kl::of_rows(divergence(&float, &integer));
+            return Ok(kl.mean.unwrap_or(f64::NAN));
         }
         let run = |loaded: &Loaded| {
             let (plan, states) = loaded.integer_plan();
@@ -156,6 +167,6 @@ impl Trial<'_> {
         let (float, integer) = (run(self.loaded)?, run(loaded)?);
         let pairs = float.iter().flatten().zip(integer.iter().flatten());
         let squares = pairs.map(|(a, b)| f64::from(a - b).powi(2));
-        Ok(Loss { mean: squares.sum(), good: false })
+        Ok(squares.sum())
     }
 }

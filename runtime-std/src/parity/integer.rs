@@ -1,7 +1,9 @@
 //! What integers cost a posterior: how good it is, what the bound loses, and which layer is to blame.
 
+use super::arithmetic::{Arithmetic, IntegerLayer, Macs, layers, macs};
 use super::basis::{Basis, Posterior};
 use super::compare::{Kl, divergence};
+use super::layers::plan;
 use super::nats::{Grade, elbo_drop};
 use super::on_device::conditions;
 use super::target::{Answer, twin_posteriors};
@@ -29,9 +31,12 @@ pub struct IntegerReport {
     pub grade: Option<Grade>,
     /// ELBO(float) - ELBO(integer), with the same noise for both.
     pub elbo_drop: Drop,
-    /// What integers in one layer alone cost; none where every step is listed, which then says it.
+    /// Multiply-accumulates, and how many have integer weights.
+    pub macs: Macs,
+    /// Every layer: what computes it, and what integers in it alone cost. None where every step is listed,
+    /// which then says it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub layers: Option<Vec<LayerLoss>>,
+    pub layers: Option<Vec<IntegerLayer>>,
 }
 
 /// Nats of the bound; none without a decoder.
@@ -44,25 +49,18 @@ pub struct Drop {
     /// Its standard error by the rows: how far the mean over other rows may be. An encoder is not at the
     /// optimum of the bound, so that what rounding changes may gain on one row and lose on the next.
     pub rows_se: Option<f64>,
+    /// 99th percentile of the rows, nearest rank.
+    pub p99: Option<f64>,
 }
 
 impl Drop {
-    /// Mean, standard error and limit; nothing without a decoder.
+    /// Mean, both standard errors and limit; nothing without a decoder.
     pub(super) fn told(&self, limit: Option<f64>) -> Option<String> {
         let (mean, se, limit) = (self.mean?, self.se?, limit?);
         let limit = format!("limit {limit:.0e} and {ELBO_DROP_ERRORS} standard errors");
-        Some(format!("{mean:.2e} +- {se:.1e} ({limit})"))
+        let rows = self.rows_se.map_or(String::new(), |se| format!(", +- {se:.1e} by the rows"));
+        Some(format!("{mean:.2e} +- {se:.1e} by the draws{rows} ({limit})"))
     }
-}
-
-/// KL(float || integer in this layer alone).
-#[derive(Clone, Debug, Serialize)]
-pub struct LayerLoss {
-    /// Name of the node.
-    pub name: String,
-    /// Mean over the rows; none without a posterior, and none of a quantized file, whose rounding is in
-    /// its floats as well.
-    pub kl_nats: Option<f64>,
 }
 
 /// The two models that are held against each other on the same rows.
@@ -94,43 +92,48 @@ impl Pair<'_> {
         if self.integer.encoder.integers.is_none() {
             return Ok(None);
         }
-        let elbo_drop = self.elbo_drop(reference, answer, seed)?;
+        let answered: Vec<Posterior> = answer.posteriors.iter().map(Posterior::from).collect();
+        let elbo_drop = self.elbo_drop(&reference.posteriors, &answered, seed)?;
         let known = kl.mean.filter(|_| reference.basis != Basis::QuantizedFile);
-        let grade = known.map(|_| Grade::of(&kl, elbo_drop.mean, None));
+        let grade = known.map(|_| Grade::of(&kl, elbo_drop.mean));
         Ok(Some(IntegerReport {
             precision_used: self.integer.precision(),
             grade,
             elbo_drop,
+            macs: macs(plan(self.integer).0),
             layers: Some(self.layers()?),
         }))
     }
 
-    /// Draws more where the draws are what makes the mean uncertain.
-    fn elbo_drop(&self, reference: &Reference, answer: &Answer, seed: u64) -> Result<Drop> {
+    /// What the bound loses from the posterior of floats to that of integers; nothing without a decoder, or
+    /// of a hierarchy. Draws more where the draws are what makes the mean uncertain.
+    ///
+    /// # Errors
+    ///
+    /// A condition of the decoder is missing.
+    pub fn elbo_drop(&self, float: &[Posterior], integer: &[Posterior], seed: u64) -> Result<Drop> {
         let decoder = self.integer.amortized().and_then(|(_, decoder)| decoder);
-        let (Some(decoder), [float], [integer]) =
-            (decoder, &reference.posteriors[..], &answer.posteriors[..])
-        else {
+        let (Some(decoder), [float], [integer]) = (decoder, float, integer) else {
             return Ok(Drop::default());
         };
-        let integer = Posterior::from(integer);
         let mut likelihood = LogLikelihood::of(decoder, self.inputs)?;
         let mut pairs = PAIRS[0];
         loop {
-            let drop = elbo_drop(float, &integer, pairs, seed, |row, z| likelihood.at(row, z))?;
+            let drop = elbo_drop(float, integer, pairs, seed, |row, z| likelihood.at(row, z))?;
             if drop.noise_se <= NOISE || pairs >= PAIRS[1] {
                 let finite = |se: f64| se.is_finite().then_some(se);
                 return Ok(Drop {
                     mean: Some(drop.mean),
                     se: finite(drop.noise_se),
                     rows_se: finite(drop.se),
+                    p99: Some(drop.p99),
                 });
             }
             pairs *= 2;
         }
     }
 
-    fn layers(&self) -> Result<Vec<LayerLoss>> {
+    fn layers(&self) -> Result<Vec<IntegerLayer>> {
         let Some(integers) = &self.integer.encoder.integers else { return Ok(Vec::new()) };
         let float = match self.float.encoder.is_quantized() {
             true => Vec::new(),
@@ -144,10 +147,13 @@ impl Pair<'_> {
             let integer = twin_posteriors(&alone, self.inputs, self.rows)?;
             Ok(Kl::of_rows(divergence(&float, &integer)).mean)
         };
-        let layers = integers.layers.iter();
-        layers
-            .map(|layer| Ok(LayerLoss { name: layer.node.clone(), kl_nats: loss(layer)? }))
-            .collect()
+        let mut all = layers(plan(self.integer).0);
+        for layer in all.iter_mut().filter(|layer| layer.arithmetic == Arithmetic::Int8) {
+            if let Some(own) = integers.layers.iter().find(|own| own.node == layer.name) {
+                layer.kl_nats = loss(own)?;
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -183,9 +189,13 @@ impl ParityReport {
         self.limits.elbo_drop = drop.map(|_| ELBO_DROP);
         self.pass = self.failures().is_empty();
         if let (Some(listed), Some(integer)) = (&mut self.layers, &mut self.integer) {
-            for loss in integer.layers.take().into_iter().flatten() {
-                let own = listed.layers.iter_mut().filter(|layer| layer.name == loss.name);
-                own.for_each(|layer| layer.kl_nats = loss.kl_nats);
+            for known in integer.layers.take().into_iter().flatten() {
+                let own = listed.layers.iter_mut().filter(|layer| layer.name == known.name);
+                own.for_each(|layer| {
+                    layer.arithmetic = Some(known.arithmetic);
+                    layer.reason.clone_from(&known.reason);
+                    layer.kl_nats = known.kl_nats;
+                });
             }
         }
         self

@@ -1,5 +1,6 @@
 //! `--layers`: every value between input and output, in the reference, the twin and the target.
 
+use super::arithmetic::Arithmetic;
 use super::compare::{max_abs, max_relative, worst};
 use super::places::{Place, Places};
 use super::tolerance::Limits;
@@ -24,6 +25,14 @@ pub struct Layer {
     pub max_abs: Option<f64>,
     /// The same relative to `max(1, |reference|)`.
     pub max_relative: Option<f64>,
+    /// Multiply-accumulates.
+    pub macs: usize,
+    /// What computes its node, in an integer model; none where it only moves values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arithmetic: Option<Arithmetic>,
+    /// Why that is floats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What integers in this layer alone cost, in nats; the mean over the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kl_nats: Option<f64>,
@@ -116,6 +125,9 @@ pub fn against_reference(
             value: step.gives.first().map(|given| given.value.clone()),
             max_abs: worst(both.iter().map(|(a, b)| max_abs(a.iter().map(|v| f64::from(*v)), b))),
             max_relative: worst(both.iter().map(|(a, b)| max_relative(a, b))),
+            macs: step.macs,
+            arithmetic: None,
+            reason: None,
             kl_nats: None,
             crc_equal: None,
         }
@@ -206,6 +218,8 @@ mod tests {
         kl_nats_mean: None,
         kl_nats_p99: None,
         elbo_drop: None,
+        steps_within_one: None,
+        steps_max: None,
         output_relative: 1e-5,
     };
 
@@ -216,6 +230,9 @@ mod tests {
             value: None,
             max_abs: Some(error),
             max_relative: Some(error),
+            macs: 0,
+            arithmetic: None,
+            reason: None,
             kl_nats: None,
             crc_equal: None,
         };

@@ -7,11 +7,13 @@
 //! | 3 | both -> differences in values and nats | [`compare()`] |
 //! | 4 | differences and limits -> verdict | [`ParityReport`] |
 
+pub mod arithmetic;
 pub mod basis;
 pub mod compare;
 pub mod cost;
 mod inference;
 pub mod integer;
+pub mod judge;
 pub mod layers;
 pub mod nats;
 mod on_device;
@@ -33,6 +35,7 @@ use crate::emit::{Budget, FlashBytes, RamBytes};
 use crate::model::{Loaded, Source};
 use crate::posterior::Posteriors;
 use compare::Kl;
+use judge::{Judge, Steps, output_step};
 use report::{MaxAbs, Nats};
 
 /// A posterior of the reference and the target's.
@@ -50,12 +53,16 @@ pub fn compare(
 ) -> ParityReport {
     let decoded = reference.decoded.as_ref().map_or(&[][..], |decoded| &decoded.outputs);
     let expected = reference.basis == Basis::Files;
-    let mut outputs = differences(&loaded.encoder, &reference.outputs, &answer.outputs, expected);
+    let known = Known {
+        expected,
+        posterior: !reference.posteriors.is_empty() && !answer.posteriors.is_empty(),
+    };
+    let mut outputs = differences(&loaded.encoder, &reference.outputs, &answer.outputs, known);
     if let Some(decoder) = &loaded.decoder {
-        outputs.extend(differences(decoder, decoded, &answer.decoded, expected));
+        outputs.extend(differences(decoder, decoded, &answer.decoded, known));
     }
     if let Some(flow) = &loaded.flow {
-        outputs.extend(differences(flow, &reference.flow, &answer.flow, expected));
+        outputs.extend(differences(flow, &reference.flow, &answer.flow, known));
     }
     let posteriors = reference.posteriors.iter().zip(&answer.posteriors);
     let parts = posteriors
@@ -98,7 +105,8 @@ pub fn compare(
         flash_bytes: FlashBytes { code: image.code, ..budget.flash_bytes },
         ram_bytes: RamBytes { stack: image.stack, ..budget.ram_bytes },
         measured: image.measured,
-        limits,
+        limits: limits.held(known.posterior, &outputs),
+        judged: known.posterior || outputs.iter().any(OutputError::is_judged),
         pass: false,
         outputs,
         integer: None,
@@ -108,19 +116,44 @@ pub fn compare(
     report
 }
 
-/// One entry per output of a graph; `expected` says that the user demands those with a reference.
+/// What decides how outputs are judged.
+#[derive(Clone, Copy)]
+struct Known {
+    /// The user demands the outputs with a reference.
+    expected: bool,
+    /// Target and reference have a posterior.
+    posterior: bool,
+}
+
+impl Known {
+    /// Integers have limits in nats alone; but a quantized file, in steps, where files say what another
+    /// runtime makes of it.
+    fn judge(self, source: &Source, head: bool) -> Option<Judge> {
+        match (source.integers.is_some(), self.posterior) {
+            (_, true) if head => Some(Judge::Nats),
+            (false, _) => Some(Judge::Relative),
+            (true, false) => (self.expected && source.is_quantized()).then_some(Judge::Steps),
+            (true, true) => None,
+        }
+    }
+}
+
+/// One entry per output of a graph.
 fn differences(
     source: &Source,
     reference: &[Option<Vec<f32>>],
     target: &[Option<Vec<f32>>],
-    expected: bool,
+    known: Known,
 ) -> Vec<OutputError> {
     let names = source.graph.outputs.iter().zip(&source.output_roles).enumerate();
-    let differences = names.map(|(at, ((name, _), role))| {
+    let differences = names.map(|(at, ((name, value), role))| {
         let values = |side: &[Option<Vec<f32>>]| side.get(at).cloned().flatten();
         let (reference, target) = (values(reference), values(target));
-        let unanswered = expected && reference.is_some() && target.is_none();
+        let unanswered = known.expected && reference.is_some() && target.is_none();
         let both = reference.zip(target);
+        let judged_by = known.judge(source, source.heads.as_flattened().contains(&at));
+        let step = || output_step(&source.graph, *value);
+        let steps = both.as_ref().filter(|_| judged_by == Some(Judge::Steps));
         OutputError {
             name: name.clone(),
             role: *role,
@@ -129,8 +162,8 @@ fn differences(
                 .map(|(a, b)| compare::max_abs(a.iter().map(|value| f64::from(*value)), b)),
             max_relative: both.as_ref().map(|(a, b)| compare::max_relative(a, b)),
             unanswered,
-            integer: source.integers.is_some(),
-            head: source.heads.as_flattened().contains(&at),
+            steps: steps.map(|(a, b)| Steps::of(a, b, step())),
+            judged_by,
         }
     });
     differences.collect()

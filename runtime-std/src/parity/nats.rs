@@ -2,7 +2,9 @@
 
 use super::basis::Posterior;
 use super::compare::{Kl, expm1_minus};
-use super::tolerance::{INTEGER_KL_MEAN, INTEGER_KL_P99};
+use super::tolerance::{
+    ELBO_DROP, ELBO_DROP_B, INTEGER_KL_MEAN, INTEGER_KL_MEAN_B, INTEGER_KL_P99, INTEGER_KL_P99_B,
+};
 use elbow_core::noise::{Stream, fill_standard_normal};
 use serde::Serialize;
 
@@ -154,31 +156,27 @@ pub enum Grade {
     Fail,
 }
 
-/// Largest mean divergence, p99, and share of the amortization gap that the ELBO may drop, of a grade.
+/// Largest mean divergence, p99, and mean drop of the ELBO, of a grade.
 struct Limits {
     mean: f64,
     p99: f64,
-    share: f64,
+    drop: f64,
 }
 
-const A: Limits = Limits { mean: INTEGER_KL_MEAN, p99: INTEGER_KL_P99, share: 0.02 };
-const B: Limits = Limits { mean: 0.05, p99: 0.25, share: 0.1 };
-/// The amortization gap in nats where it was not measured: one at which grade A allows a drop of 0.02
-/// nats, and so B of 0.1.
-pub const USUAL_GAP: f64 = 1.0;
+const A: Limits = Limits { mean: INTEGER_KL_MEAN, p99: INTEGER_KL_P99, drop: ELBO_DROP };
+const B: Limits = Limits { mean: INTEGER_KL_MEAN_B, p99: INTEGER_KL_P99_B, drop: ELBO_DROP_B };
 
 impl Grade {
     /// The best grade whose limits hold.
     ///
-    /// `drop` is the mean drop of the ELBO, none without a decoder, when the divergence decides alone.
-    /// `gap` is the amortization gap where it is known, else [`USUAL_GAP`]. NaN fails.
-    pub fn of(kl: &Kl, drop: Option<f64>, gap: Option<f64>) -> Self {
-        let gap = gap.unwrap_or(USUAL_GAP);
+    /// `drop` is the mean drop of the ELBO, none without a decoder, when the divergence decides alone. NaN
+    /// fails.
+    pub fn of(kl: &Kl, drop: Option<f64>) -> Self {
         let within = |value: Option<f64>, limit: f64| value.is_some_and(|value| value <= limit);
         let holds = |limits: &Limits| {
             within(kl.mean, limits.mean)
                 && within(kl.p99, limits.p99)
-                && drop.is_none_or(|drop| drop <= limits.share * gap)
+                && drop.is_none_or(|drop| drop <= limits.drop)
         };
         match (holds(&A), holds(&B)) {
             (true, _) => Self::A,
@@ -276,24 +274,22 @@ mod tests {
     fn grades_follow_their_limits() {
         let kl = |mean, p99| Kl { mean: Some(mean), p99: Some(p99), max: Some(9.0) };
         let cases = [
-            (kl(0.01, 0.05), Some(0.02), None, Grade::A),
-            (kl(0.01, 0.05), None, None, Grade::A),
-            (kl(0.01, 0.05), Some(-1.0), None, Grade::A),
-            (kl(0.0101, 0.05), None, None, Grade::B),
-            (kl(0.01, 0.051), None, None, Grade::B),
-            (kl(0.01, 0.05), Some(0.021), None, Grade::B),
-            (kl(0.01, 0.05), Some(0.021), Some(1.1), Grade::A),
-            (kl(0.01, 0.05), Some(0.02), Some(0.5), Grade::B),
-            (kl(0.05, 0.25), Some(0.1), None, Grade::B),
-            (kl(0.05, 0.25), Some(0.101), None, Grade::Fail),
-            (kl(0.051, 0.25), None, None, Grade::Fail),
-            (kl(0.05, 0.251), None, None, Grade::Fail),
-            (kl(f64::NAN, f64::NAN), None, None, Grade::Fail),
-            (kl(0.0, 0.0), Some(f64::NAN), None, Grade::Fail),
-            (Kl::default(), None, None, Grade::Fail),
+            (kl(0.01, 0.05), Some(0.02), Grade::A),
+            (kl(0.01, 0.05), None, Grade::A),
+            (kl(0.01, 0.05), Some(-1.0), Grade::A),
+            (kl(0.0101, 0.05), None, Grade::B),
+            (kl(0.01, 0.051), None, Grade::B),
+            (kl(0.01, 0.05), Some(0.021), Grade::B),
+            (kl(0.05, 0.25), Some(0.1), Grade::B),
+            (kl(0.05, 0.25), Some(0.101), Grade::Fail),
+            (kl(0.051, 0.25), None, Grade::Fail),
+            (kl(0.05, 0.251), None, Grade::Fail),
+            (kl(f64::NAN, f64::NAN), None, Grade::Fail),
+            (kl(0.0, 0.0), Some(f64::NAN), Grade::Fail),
+            (Kl::default(), None, Grade::Fail),
         ];
-        for (kl, drop, gap, grade) in cases {
-            assert_eq!(Grade::of(&kl, drop, gap), grade, "{kl:?} {drop:?} {gap:?}");
+        for (kl, drop, grade) in cases {
+            assert_eq!(Grade::of(&kl, drop), grade, "{kl:?} {drop:?}");
         }
         assert_eq!(serde_json::to_string(&Grade::Fail).expect("a string"), "\"fail\"");
     }

@@ -3,9 +3,10 @@
 use super::basis::Basis;
 use super::compare::Kl;
 use super::integer::IntegerReport;
+use super::judge::{Judge, Steps};
 use super::layers::Layers;
 use super::target::Measured;
-use super::tolerance::{ELBO_DROP_ERRORS, Limits};
+use super::tolerance::{ELBO_DROP_ERRORS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE};
 use crate::Precision;
 use crate::emit::{FlashBytes, RamBytes};
 use crate::model::Role;
@@ -50,6 +51,9 @@ pub struct ParityReport {
     pub measured: Option<Measured>,
     /// What `pass` was held against.
     pub limits: Limits,
+    /// Whether any figure is held against a limit. An integer graph without a posterior has none, but for
+    /// a quantized file against given files: there `pass` says no more than bit-exactness.
+    pub judged: bool,
     /// Within the limits, and bit-exact where that is promised.
     pub pass: bool,
     /// What integers cost.
@@ -74,12 +78,11 @@ pub struct OutputError {
     /// Whether the user expects it and the target cannot give it.
     #[serde(skip)]
     pub unanswered: bool,
-    /// Whether its graph is computed with integers, which are judged in nats.
-    #[serde(skip)]
-    pub integer: bool,
-    /// Whether it is a head of the posterior, which is judged in nats.
-    #[serde(skip)]
-    pub head: bool,
+    /// The same in steps, of a quantized file's output that is judged so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Steps>,
+    /// What it is judged by; nothing where only its bits are.
+    pub judged_by: Option<Judge>,
 }
 
 /// KL(reference posterior || target posterior).
@@ -104,11 +107,55 @@ pub struct MaxAbs {
 }
 
 impl OutputError {
-    /// Whether the output is within the limit by value, where it is judged so.
-    pub fn within(&self, limits: Limits, has_posterior: bool) -> bool {
-        let judged_in_nats = self.head && has_posterior || self.integer;
-        let close = self.max_relative.is_none_or(|max| max <= limits.output_relative);
-        judged_in_nats || (close && !self.unanswered)
+    /// Whether it was compared, and that by a limit.
+    pub(super) fn is_judged(&self) -> bool {
+        self.judged_by.is_some() && self.max_abs.is_some()
+    }
+
+    /// How it fails by value, or in steps.
+    fn failure(&self, limits: Limits) -> Option<String> {
+        let name = &self.name;
+        match (self.judged_by?, self.steps) {
+            (Judge::Relative, _) => {
+                let (max, limit) = (self.max_relative?, limits.output_relative);
+                (max > limit || max.is_nan()).then(|| {
+                    format!(
+                        "output {name:?} is off by {max:.3e} relative to max(1, |value|), the limit is \
+                         {limit:.0e}"
+                    )
+                })
+            }
+            (Judge::Steps, Some(Steps { within_one, max, .. })) => {
+                let few = limits.steps_within_one.is_some_and(|limit| within_one < limit);
+                let most = limits.steps_max.map(|limit| limit + STEP_ROUNDING);
+                let far = most.is_some_and(|limit| max > limit || max.is_nan());
+                (few || far).then(|| {
+                    format!(
+                        "output {name:?}: {:.2} % of the values are within a step, the farthest is {max:.2} \
+                         steps off; the limits are {} % and {STEPS_MAX} steps",
+                        100.0 * within_one,
+                        100.0 * STEPS_WITHIN_ONE
+                    )
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// What it is held against, for the reader.
+    fn told(&self, limits: Limits) -> String {
+        match (self.judged_by, self.steps) {
+            (Some(Judge::Nats), _) => String::new(),
+            (Some(Judge::Relative), _) => {
+                format!(" (limit {:.0e} relative)", limits.output_relative)
+            }
+            (_, Some(Steps { step, within_one, max })) => format!(
+                " ({:.2} % within a step of {step:.1e}, limit {} %; {max:.2} steps at most, limit {STEPS_MAX})",
+                100.0 * within_one,
+                100.0 * STEPS_WITHIN_ONE
+            ),
+            _ => " (not judged: integers, and no posterior's)".into(),
+        }
     }
 }
 
@@ -136,18 +183,8 @@ impl ParityReport {
             let name = &output.name;
             failures.push(format!("the target does not give the expected output {name:?}"));
         }
-        for output in self
-            .outputs
-            .iter()
-            .filter(|output| !output.within(self.limits, has_posterior) && !output.unanswered)
-        {
-            failures.push(format!(
-                "output {:?} is off by {:.3e} relative to max(1, |value|), the limit is {:.0e}",
-                output.name,
-                output.max_relative.unwrap_or(f64::NAN),
-                self.limits.output_relative
-            ));
-        }
+        let answered = self.outputs.iter().filter(|output| !output.unanswered);
+        failures.extend(answered.filter_map(|output| output.failure(self.limits)));
         if self.twin_bit_exact == Some(false) {
             failures.push("the target and the twin differ in some bit".into());
         }
@@ -212,23 +249,17 @@ impl fmt::Display for ParityReport {
         line("KL in nats, of the variances", nats(variance_part))?;
         if let Some(integer) = &self.integer {
             line("ELBO lost, in nats", integer.elbo_drop.told(self.limits.elbo_drop))?;
+            line("ELBO lost in nats, p99", nats(integer.elbo_drop.p99))?;
             line("grade", integer.grade.map(|grade| format!("{grade:?}")))?;
             line("precision used", Some(integer.precision_used.name().into()))?;
+            line("with int8 weights", Some(integer.macs.to_string()))?;
             for layer in integer.layers.iter().flatten() {
-                let name = format!("KL in nats, {} alone", layer.name);
-                line(&name, layer.kl_nats.map(|nats| format!("{nats:.3e}")))?;
+                line(&format!("layer {}", layer.name), Some(layer.to_string()))?;
             }
         }
         for output in &self.outputs {
             let name = format!("output {}", output.name);
-            let limit = self.limits.output_relative;
-            let judged = if output.integer && self.kl_nats.all.max.is_none() {
-                " (not judged: integers without a posterior)".into()
-            } else if output.integer || output.head && self.kl_nats.all.max.is_some() {
-                String::new()
-            } else {
-                format!(" (limit {limit:.0e} relative)")
-            };
+            let judged = output.told(self.limits);
             line(&name, output.max_abs.map(|max| format!("{max:.3e}{judged}")))?;
         }
         line("clamp hits", self.clamp_hits.map(|hits| hits.to_string()))?;
@@ -251,6 +282,13 @@ impl fmt::Display for ParityReport {
         }
         if let Some(caveat) = self.caveat() {
             writeln!(f, "{caveat}")?;
+        }
+        if !self.judged {
+            writeln!(
+                f,
+                "  Not judged: no limit applies to integers without a posterior. PASS means at most that target\n  \
+                 and twin agree in every bit."
+            )?;
         }
         write!(f, "  {}", if self.pass { "PASS" } else { "FAIL" })
     }

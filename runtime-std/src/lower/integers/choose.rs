@@ -9,13 +9,13 @@
 
 use super::calibrate::{Calibration, Observed, observe};
 use super::select::{Selection, keeps_format};
-use super::{Core, IntegerLayer, Integers, Width};
+use super::{Core, Gives, IntegerLayer, Integers, Width};
 use crate::import::{Graph, Node, Op, ValueId};
 use crate::lower::layer::{Layer, Reach};
 use crate::lower::links::Links;
 use crate::lower::quantize::{
-    Adjust, Format, IntegerWeights, Line, Moments, Range, WIDE_BITS, gptq, largest_input, refit,
-    resolve, sample, sample_size,
+    Adjust, Format, IntegerWeights, Line, Moments, Multipliers, Range, WIDE_BITS, gptq,
+    largest_input, refit, resolve, sample, sample_size,
 };
 use crate::lower::{joined, place, schedule};
 use crate::{Error, Result};
@@ -49,10 +49,14 @@ pub fn choose(
     // Nobody sees what a state is: what reads it directly stays in floats.
     let states: Vec<ValueId> = data.states.iter().map(|(input, _)| graph.inputs[*input]).collect();
     let selection = Selection::of(&graph, |value| !states.contains(&origin(&graph, &links, value)));
+    let unseen = selection.unseen.iter().map(|value| graph.values[*value].name.clone());
     let float = Float::of(&graph, &links, &selection, data)?;
     let mut integers = Integers {
         formats: float.formats(options.width)?,
         layers: Vec::new(),
+        floats: unseen
+            .map(|name| (name, "it reads a state, which calibration does not show"))
+            .collect(),
         width: options.width,
         core: Core::default(),
     };
@@ -60,30 +64,27 @@ pub fn choose(
         let node = &graph.nodes[*index];
         let seen = Seen::of(&graph, &links, &integers, layer, data)?;
         let own = float.layer(node, layer, &seen, options);
-        narrow(&mut integers, &graph, &links, layer, &own);
+        narrow(&mut integers, &graph, &links, node, layer, &own);
         integers.layers.push(own);
     }
     Ok(integers)
 }
 
 /// Cuts the range of what a wide layer reads to what its sums have room for, back to the node whose result
-/// is held so.
+/// is held so; not where that would cut into the calibrated range: such a layer is computed in f32.
 fn narrow(
     integers: &mut Integers,
     graph: &Graph,
     links: &Links,
+    node: &Node,
     layer: &Layer,
     own: &IntegerLayer,
 ) {
     if integers.width == Width::Eight {
         return;
     }
-    let rows = own.lines.iter().zip(own.weights.chunks(layer.inputs));
-    let limit = rows.map(|(Line { scale, bias }, weights)| {
-        let bias = (bias / scale).clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32;
-        largest_input(bias, weights, 0)
-    });
-    let limit = limit.min().unwrap_or(i32::MAX);
+    let to = Gives::of(graph, links, node, integers).format;
+    let Some(limit) = room(layer, own, to).filter(|limit| *limit >= CALIBRATED) else { return };
     let mut value = layer.x;
     loop {
         if let Some(format) = integers.formats.get_mut(&graph.values[value].name) {
@@ -94,6 +95,32 @@ fn narrow(
             None => return,
         }
     }
+}
+
+/// Steps of the calibrated range of a wide value.
+const CALIBRATED: i32 = (1 << (WIDE_BITS - 1)) - 1;
+
+/// The largest magnitude of symmetric inputs that no sum overflows with, shifted as its group's are; none where a
+/// group has no multipliers.
+fn room(layer: &Layer, own: &IntegerLayer, to: Option<Format>) -> Option<i32> {
+    let filters = (layer.outputs() / layer.groups().max(1)).max(1);
+    let rows = own.weights.chunks(layer.inputs.max(1));
+    let rows: Vec<_> = own.lines.iter().zip(rows).collect();
+    let mut limit = i32::MAX;
+    for group in rows.chunks(filters) {
+        let shift = match to {
+            None => 0,
+            Some(to) => {
+                let real = group.iter().map(|(line, _)| line.scale / f64::from(to.scale));
+                Multipliers::of(&real.collect::<Vec<_>>()).ok()?.shift
+            }
+        };
+        for (Line { scale, bias }, weights) in group {
+            let bias = (bias / scale).clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32;
+            limit = limit.min(largest_input(bias, weights, shift));
+        }
+    }
+    Some(limit)
 }
 
 /// The value whose numbers a reshaped one has.

@@ -11,8 +11,8 @@ use std::collections::HashMap;
 /// What `QuantizeLinear` and `DequantizeLinear` say, if the graph has any; the graph is fused.
 ///
 /// A layer takes its integers where its input is quantized and its weights are stored so, one scale
-/// for all or one per output, in eight bits from their zero point. Everything else is computed with the floats that
-/// the integers stand for, and rounded where the file says so.
+/// for all or one per output, in eight bits from their zero point ([`Integers::floats`] says why where not).
+/// Everything else is computed with the floats that the integers stand for, and rounded where the file says so.
 pub fn given(graph: &Graph) -> Option<Integers> {
     let links = Links::of(graph);
     let rounds = |node: &Node| matches!(node.op, Op::Round(_));
@@ -22,6 +22,7 @@ pub fn given(graph: &Graph) -> Option<Integers> {
     let mut integers = Integers {
         formats: HashMap::new(),
         layers: Vec::new(),
+        floats: HashMap::new(),
         width: Width::Eight,
         core: Core::default(),
     };
@@ -42,12 +43,16 @@ pub fn given(graph: &Graph) -> Option<Integers> {
         if layer.is_some() || is_between(graph, node) || rounds(node) {
             integers.formats.extend(formats[node.output].map(|format| (name(node.output), format)));
         }
-        if let Some(layer) = layer
-            && let Some(from) = formats[layer.x]
-            && let Some((weights, lines)) = stored(graph, node, &layer, from)
-        {
-            let (node, reads, gives) = (node.name.clone(), name(layer.x), name(node.output));
-            integers.layers.push(IntegerLayer { node, reads, gives, weights, lines });
+        let Some(layer) = layer else { continue };
+        let from = formats[layer.x].ok_or("the file does not quantize its input");
+        match from.and_then(|from| stored(graph, node, &layer, from)) {
+            Ok((weights, lines)) => {
+                let (node, reads, gives) = (node.name.clone(), name(layer.x), name(node.output));
+                integers.layers.push(IntegerLayer { node, reads, gives, weights, lines });
+            }
+            Err(reason) => {
+                integers.floats.insert(name(node.output), reason);
+            }
         }
     }
     Some(integers)
@@ -61,26 +66,39 @@ fn rounded_next(graph: &Graph, links: &Links, node: &Node) -> Option<Format> {
     }
 }
 
-/// Integer weights and lines of a layer whose weights the file stores so.
-fn stored(graph: &Graph, node: &Node, layer: &Layer, from: Format) -> Option<(Vec<i8>, Vec<Line>)> {
-    let own = graph.quantized.get(&graph.values[node.inputs[1]].name)?;
+/// Integer weights and lines of a layer whose weights the file stores so, or why it has none.
+fn stored(
+    graph: &Graph,
+    node: &Node,
+    layer: &Layer,
+    from: Format,
+) -> Result<(Vec<i8>, Vec<Line>), &'static str> {
+    let own = graph.quantized.get(&graph.values[node.inputs[1]].name);
+    let own = own.ok_or("the file does not quantize its weights")?;
     let outputs = layer.outputs();
     if own.scales.len() != 1 && own.scales.len() != outputs {
-        return None;
+        return Err("the scales of its weights are not those of its outputs");
     }
     // The same layer with the integers in place of its weights: they come out in the layer's order.
     let integers: Vec<f32> = own.integers.iter().map(|q| *q as f32).collect();
-    let integers = Layer::with(graph, node, &integers)?.weights;
+    let integers = Layer::with(graph, node, &integers).map(|layer| layer.weights);
+    let integers = integers.ok_or("its integer weights have another shape than its weights")?;
+    if integers.iter().any(|q| f32::from(*q as i8) != *q) {
+        return Err(
+            "its weights, counted from their zero point, leave eight signed bits: quantize \
+                    them as S8 with zero point 0 (onnxruntime: weight_type=QuantType.QInt8)",
+        );
+    }
     let weights: Vec<i8> = integers.iter().map(|q| *q as i8).collect();
     let scale = |output: usize| own.scales[output % own.scales.len()];
     let lines = layer.bias.iter().enumerate().map(|(output, bias)| Line {
         scale: f64::from(from.scale) * f64::from(scale(output)),
         bias: f64::from(*bias),
     });
-    // They must be what the floats are made of: eight bits, times the scale of their own output.
+    // They must be what the floats are made of, times the scale of their own output.
     let rows = weights.chunks(layer.inputs.max(1)).zip(layer.weights.chunks(layer.inputs.max(1)));
     let fits = rows.enumerate().all(|(output, (row, floats))| {
         row.iter().zip(floats).all(|(q, real)| f32::from(*q) * scale(output) == *real)
     });
-    fits.then(|| (weights, lines.collect()))
+    if fits { Ok((weights, lines.collect())) } else { Err("its weights are scaled once more") }
 }

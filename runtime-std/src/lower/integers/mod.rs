@@ -15,7 +15,7 @@ pub use given::given;
 
 use super::links::Links;
 use super::quantize::{Format, Line};
-use crate::import::{Graph, Node, Op};
+use crate::import::{Graph, Node, Op, ValueId};
 use elbow_core::kernels::Unary;
 use elbow_core::kernels::integer::Form;
 use std::collections::HashMap;
@@ -27,6 +27,8 @@ pub struct Integers {
     pub formats: HashMap<String, Format>,
     /// Layers with integer weights, in their order.
     pub layers: Vec<IntegerLayer>,
+    /// Layers without, by the name of the value that each gives, and why.
+    pub floats: HashMap<String, &'static str>,
     /// How activations are held between layers.
     pub width: Width,
     /// Whose kernels run.
@@ -95,6 +97,32 @@ impl Core {
             (Self::Dsp, Width::Eight) => Form::Paired,
             (Self::Dsp, Width::Sixteen) => Form::Wide,
             (Self::Helium, _) => Form::Helium,
+        }
+    }
+}
+
+/// What an integer layer gives.
+pub(super) struct Gives {
+    /// The value: that of the activation behind the layer, where it computes that as well.
+    pub(super) value: ValueId,
+    /// How it is held; floats without.
+    pub(super) format: Option<Format>,
+    /// Bounds of the activation.
+    pub(super) bounds: (f32, f32),
+}
+
+impl Gives {
+    pub(super) fn of(graph: &Graph, links: &Links, node: &Node, integers: &Integers) -> Self {
+        const NONE: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+        let format = |node: &Node| integers.formats.get(&graph.values[node.output].name).copied();
+        match absorbed(graph, links, node).map(|behind| (behind, format(behind))) {
+            Some((behind, Some(format))) => Self {
+                value: behind.output,
+                format: Some(format),
+                bounds: clamp(&behind.op).unwrap_or(NONE),
+            },
+            Some((_, None)) => Self { value: node.output, format: None, bounds: NONE },
+            None => Self { value: node.output, format: format(node), bounds: NONE },
         }
     }
 }

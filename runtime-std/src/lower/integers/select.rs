@@ -10,6 +10,8 @@ use elbow_core::kernels::BinaryOp;
 pub(super) struct Selection {
     /// Layers with integer weights, by index of the node.
     pub(super) layers: Vec<(usize, Layer)>,
+    /// What layers give that have none, as they read what is not seen.
+    pub(super) unseen: Vec<ValueId>,
     /// Whether integers hold a value, by its id.
     pub(super) integer: Vec<bool>,
 }
@@ -20,13 +22,10 @@ impl Selection {
     /// Layers read only what is `seen` on calibration rows.
     pub(super) fn of(graph: &Graph, seen: impl Fn(ValueId) -> bool) -> Self {
         let links = Links::of(graph);
-        let layers: Vec<(usize, Layer)> = graph
-            .nodes
-            .iter()
-            .enumerate()
-            .filter_map(|(index, node)| Some((index, Layer::of(graph, node)?)))
-            .filter(|(_, layer)| seen(layer.x))
-            .collect();
+        let nodes = graph.nodes.iter().enumerate();
+        let all = nodes.filter_map(|(index, node)| Some((index, Layer::of(graph, node)?)));
+        let (layers, unseen): (Vec<_>, Vec<_>) = all.partition(|(_, layer)| seen(layer.x));
+        let unseen = unseen.iter().map(|(index, _)| graph.nodes[*index].output).collect();
         let mut is_layer = vec![false; graph.nodes.len()];
         layers.iter().for_each(|(index, _)| is_layer[*index] = true);
         let wanted = wanted(graph, &is_layer, &layers);
@@ -42,7 +41,7 @@ impl Selection {
         }
         // What a layer reads from floats is quantized in front of it.
         layers.iter().for_each(|(_, layer)| integer[layer.x] = true);
-        Self { layers, integer }
+        Self { layers, unseen, integer }
     }
 }
 

@@ -19,6 +19,15 @@ pub enum Element {
     F32,
 }
 
+/// A node that an integer model computes in f32 although its operator has integer kernels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InFloats {
+    /// Name of the node.
+    pub node: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// An integer kernel, with its weights.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Integer {

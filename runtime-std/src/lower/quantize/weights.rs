@@ -25,30 +25,6 @@ impl IntegerWeights {
     pub fn row(&self, row: usize) -> &[i8] {
         &self.values[row * self.inputs..][..self.inputs]
     }
-
-    /// What the integer weights change of each output on average, in weight units times input units:
-    /// `sum_k (w_k - scale * q_k) * mean_k`. Times the input's scale it belongs to the bias.
-    pub fn mean_shift(&self, weights: &[f32], moments: &Moments) -> Vec<f64> {
-        let mean = moments.mean();
-        self.errors(weights).map(|e| e.iter().zip(&mean).map(|(e, x)| e * x).sum()).collect()
-    }
-
-    /// Mean squared error of each output once its mean is right, in the same units squared:
-    /// `e^T C e` with the errors `e` of the weights and the covariance `C` of the inputs.
-    pub fn mean_squared_error(&self, weights: &[f32], moments: &Moments) -> Vec<f64> {
-        let order: Vec<usize> = (0..self.inputs).collect();
-        let covariance = moments.covariances(&order);
-        self.errors(weights).map(|e| quadratic(&covariance, &e)).collect()
-    }
-
-    /// `w - scale * q` of each row.
-    fn errors<'a>(&'a self, weights: &'a [f32]) -> impl Iterator<Item = Vec<f64>> + 'a {
-        let rows = weights.chunks_exact(self.inputs.max(1)).zip(&self.scale).enumerate();
-        rows.map(|(row, (weights, scale))| {
-            let both = weights.iter().zip(self.row(row));
-            both.map(|(w, q)| f64::from(*w) - f64::from(*scale) * f64::from(*q)).collect()
-        })
-    }
 }
 
 /// Row-major `[rows][inputs]` weights, each rounded to nearest, ties to even.
@@ -67,8 +43,7 @@ pub fn nearest(weights: &[f32], inputs: usize) -> IntegerWeights {
 ///
 /// Scales are those of [`nearest`]. Per row it wants integers of small `e^T H e`, `e = w - scale * q`,
 /// where `H` is the covariance of the inputs, damped: the covariance and not the second moment, since
-/// a bias takes up what is constant ([`IntegerWeights::mean_shift`] must be added to it, or
-/// [`refit`](super::refit()) done). One input after the other is rounded, that of the largest variance
+/// a bias takes up what is constant ([`refit`](super::refit()) lets it). One input after the other is rounded, that of the largest variance
 /// first, and those still to come take over its error.
 ///
 /// With `H = L L^T`, the inputs in reverse order, `e^T H e = |L^T e|^2`: row `i` of `L^T` ends the

@@ -6,7 +6,7 @@ use super::compact;
 use super::{Format, Held, Integer, Kernel, Node, Order, Stored, TensorId, Width};
 use crate::import::{Op, Pooling};
 use crate::lower::plan::words_of_bytes;
-use crate::lower::quantize::{Multipliers, Piecewise, table};
+use crate::lower::quantize::{Multipliers, Piecewise, QuantizeError, Reach, table};
 use elbow_core::kernels::integer::{self, Add, Requantize};
 use elbow_core::kernels::{BinaryOp, PoolShape, Unary, unary};
 
@@ -20,11 +20,11 @@ impl<'g> Scheduler<'g> {
             (Op::Reshape | Op::Pool { .. }, [x]) if x.held.format != format => return Ok(false),
             (Op::Reshape, [x]) => self.hold(node.output, x.tensor, x.held.clone()),
             (Op::Unary(f), [x]) => return Ok(self.activation(node, *f, x, format, width)),
-            (Op::Binary(BinaryOp::Add), [a, b]) => self.sum(node, a, b, format)?,
+            (Op::Binary(BinaryOp::Add), [a, b]) => return Ok(self.sum(node, a, b, format)),
             (Op::Pool { kernel, strides, dilations, pads, pads_end, kind }, [x]) => {
                 let windows = pool::Windows { kernel, strides, dilations, pads, pads_end };
                 let shape = self.pool_shape(node, &windows)?;
-                self.integer_pool(node, shape, *kind, x)?;
+                return Ok(self.integer_pool(node, shape, *kind, x));
             }
             _ => return Ok(false),
         }
@@ -48,8 +48,10 @@ impl<'g> Scheduler<'g> {
             }
             Width::Sixteen => {
                 let fit = Piecewise::fit(&x.held.format, &format, |x| value_of(f, x));
-                let Ok(fit) = fit else { return false };
-                let Piecewise { start, piece_bits, coefficients, low, high, .. } = fit;
+                let Piecewise { start, piece_bits, coefficients, low, high, .. } = match fit {
+                    Ok(fit) => fit,
+                    Err(error) => return self.in_floats(node, &error.to_string()),
+                };
                 let words = coefficients.into_iter().flatten();
                 let words = || words.map(|word| f32::from_bits(word as u32)).collect();
                 let coefficients = self.weights.pack(place, words);
@@ -65,49 +67,46 @@ impl<'g> Scheduler<'g> {
         true
     }
 
-    /// A sum of two values, in the order of the first.
-    fn sum(&mut self, node: &Node, a: &Stored, b: &Stored, format: Format) -> Advice {
+    /// A sum of two values, in the order of the first; not where it could overflow.
+    fn sum(&mut self, node: &Node, a: &Stored, b: &Stored, format: Format) -> bool {
         let Held { order, element, .. } = a.held;
+        let sum = match added(&[a.held.format, b.held.format], &format) {
+            Ok(sum) => sum,
+            Err(error) => return self.in_floats(node, &error.to_string()),
+        };
         let b_tensor = self.in_order(node, b, order);
-        let formats = [a.held.format, b.held.format];
-        let real = formats.map(|own| f64::from(own.scale) / f64::from(format.scale));
-        let Multipliers { shift, multipliers } =
-            Multipliers::of(&real).map_err(|error| error.to_string())?;
-        let products = formats.iter().zip(&multipliers);
-        let constant = products.map(|(own, m)| -i64::from(own.zero_point) * i64::from(*m)).sum();
-        let multipliers = [multipliers[0], multipliers[1]];
-        let rule = rule(&format, shift);
-        let kernel = Kernel::Integer(Integer::Add(Add { multipliers, constant, rule }, element));
+        let kernel = Kernel::Integer(Integer::Add(sum, element));
         let y = self.integers(element, order.len());
         self.call_on(node, self.shape(node.output), kernel, &[a.tensor, b_tensor], &[y]);
         self.hold(node.output, y, Held { format, order, element });
-        Ok(())
+        true
     }
 
-    fn integer_pool(&mut self, node: &Node, shape: PoolShape, kind: Pooling, x: &Stored) -> Advice {
+    /// A pool; not where its sums could overflow.
+    fn integer_pool(&mut self, node: &Node, shape: PoolShape, kind: Pooling, x: &Stored) -> bool {
         let Held { format, element, .. } = x.held;
         let positions = |[height, width]: [usize; 2]| height * width;
         let order =
             |size| Order::ChannelsLast { channels: shape.channels, positions: positions(size) };
-        let source = self.in_order(node, x, order(shape.input));
         let kernel = match kind {
             Pooling::Max => Integer::MaxPool(shape, element),
             Pooling::Average { count_pads } => {
-                // Windows at the edge lack taps, one multiplier for each number of those left.
-                let taps = (1..=positions(shape.kernel)).rev();
-                let real: Vec<f64> = taps.map(|taps| 1.0 / taps as f64).collect();
-                let Multipliers { shift, multipliers } =
-                    Multipliers::of(&real).map_err(|error| error.to_string())?;
+                let means = match means(positions(shape.kernel), &format) {
+                    Ok(means) => means,
+                    Err(error) => return self.in_floats(node, &error.to_string()),
+                };
+                let Multipliers { shift, multipliers } = means;
                 let (zero_point, rule) = (format.zero_point, rule(&format, shift));
                 Integer::AveragePool { shape, zero_point, multipliers, count_pads, rule, element }
             }
         };
+        let source = self.in_order(node, x, order(shape.input));
         let order = order(shape.output);
         let y = self.integers(element, order.len());
         let shape = self.shape(node.output);
         self.call_on(node, shape, Kernel::Integer(kernel), &[source], &[y]);
         self.hold(node.output, y, Held { format, order, element });
-        Ok(())
+        true
     }
 
     /// A value's integers in another order.
@@ -145,8 +144,92 @@ fn value_of(f: Unary, x: f32) -> f32 {
     y[0]
 }
 
+/// The sum of values of two formats in a third.
+///
+/// # Errors
+///
+/// A multiplier is out of range, or some sum, shifted, leaves what the kernel has room for: 64 bits, the upper 32 of
+/// which are steps of the result.
+fn added(formats: &[Format; 2], to: &Format) -> Result<Add, QuantizeError> {
+    let real = formats.map(|own| f64::from(own.scale) / f64::from(to.scale));
+    let Multipliers { shift, multipliers } = Multipliers::of(&real)?;
+    let multipliers = [multipliers[0], multipliers[1]];
+    let products = formats.iter().zip(multipliers);
+    let constant = products.clone().map(|(own, m)| -i64::from(own.zero_point) * i64::from(m)).sum();
+    let reach = products.map(|(own, m)| i128::from(largest(own)) * i128::from(m)).sum::<i128>();
+    let steps = ((reach << shift) >> 32) + i128::from(to.zero_point.unsigned_abs()) + 1;
+    if steps > i128::from(i32::MAX) {
+        return Err(QuantizeError::Overflow {
+            row: 0,
+            reach: i64::try_from(steps).unwrap_or(i64::MAX),
+        });
+    }
+    Ok(Add { multipliers, constant, rule: rule(to, shift) })
+}
+
+/// Multipliers of means of up to `taps` values, the most first: windows at the edge lack taps.
+///
+/// # Errors
+///
+/// The sum of all taps, shifted, could leave i32.
+fn means(taps: usize, format: &Format) -> Result<Multipliers, QuantizeError> {
+    let real: Vec<f64> = (1..=taps).rev().map(|taps| 1.0 / taps as f64).collect();
+    let means = Multipliers::of(&real)?;
+    let reach = (taps as i64).saturating_mul(largest(format));
+    Reach { low: -reach, high: reach }.check(means.shift, 0)?;
+    Ok(means)
+}
+
+/// The largest distance from the zero point.
+fn largest(format: &Format) -> i64 {
+    let Format { zero_point, low, high, .. } = *format;
+    (i64::from(high) - i64::from(zero_point)).max(i64::from(zero_point) - i64::from(low))
+}
+
 /// From sums to values of a format.
 fn rule(format: &Format, shift: u32) -> Requantize {
     let Format { zero_point, low, high, .. } = *format;
     Requantize { zero_point, low, high, shift }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDE: Format = Format { scale: 1.0, zero_point: 0, low: -32767, high: 32767 };
+
+    /// Independent: the kernel itself, against the same rule in i128.
+    #[test]
+    fn a_sum_has_room_or_is_refused() {
+        let mut refused = 0;
+        for bits in 0..31 {
+            let to = Format { scale: 0.7 / (1u32 << bits) as f32, zero_point: -5, ..WIDE };
+            let near = Format { scale: 0.9, zero_point: 9, low: -128, high: 127 };
+            let Ok(sum) = added(&[WIDE, near], &to) else {
+                refused += 1;
+                continue;
+            };
+            assert_eq!(refused, 0, "a larger scale was refused");
+            for (a, b) in [(WIDE.low, -128), (WIDE.high, 127), (WIDE.low, 127)] {
+                let mut y = [0i16];
+                integer::add(&[a as i16], &[b as i8], &mut y, &sum);
+                let [ma, mb] = sum.multipliers.map(i128::from);
+                let all = i128::from(a) * ma + i128::from(b) * mb + i128::from(sum.constant);
+                let exact = (((all << sum.rule.shift) + (1 << 31)) >> 32) - 5;
+                let exact = exact.clamp(i128::from(to.low), i128::from(to.high));
+                assert_eq!(i128::from(y[0]), exact, "{bits}: {a} {b}");
+            }
+        }
+        assert!((10..20).contains(&refused), "{refused}");
+    }
+
+    #[test]
+    fn means_have_room_or_are_refused() {
+        // The mean of one value has the multiplier 1, which needs a shift of 2.
+        let most = (1usize << 31) / (4 * 32767);
+        assert!(means(most, &WIDE).is_ok());
+        assert!(matches!(means(most + 1, &WIDE), Err(QuantizeError::Overflow { .. })));
+        let bytes = Format { zero_point: -128, low: -128, high: 127, ..WIDE };
+        assert!(means(most + 1, &bytes).is_ok());
+    }
 }

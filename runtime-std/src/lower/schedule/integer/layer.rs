@@ -5,7 +5,7 @@ use super::super::{Advice, Scheduler};
 use super::padded::Padded;
 use super::{Element, Format, Held, Integer, IntegerLayer, Integers, Kernel, Layer, Node, Order};
 use super::{TensorId, ValueId, Width};
-use crate::lower::integers::{Core, absorbed, clamp};
+use crate::lower::integers::{Core, Gives};
 use crate::lower::layer::{Reach, Windows};
 use crate::lower::plan::words_of_bytes;
 use crate::lower::quantize::{Line, Multipliers, QuantizeError, Reach as Sums, fold_bias};
@@ -41,33 +41,25 @@ struct Runs {
 }
 
 impl<'g> Scheduler<'g> {
+    /// A layer; whether integers compute it, as their sums are proved not to overflow.
     pub(super) fn integer_layer(
         &mut self,
         node: &Node,
         integers: &Integers,
         layer: &Layer,
         own: &IntegerLayer,
-    ) -> Advice {
-        let behind = absorbed(self.graph, &self.links, node);
-        let gives = behind.map_or(node.output, |node| node.output);
+    ) -> Advice<bool> {
         let format = |value: ValueId| integers.formats.get(&self.graph.values[value].name).copied();
         let held = self.stored[layer.x].as_ref().map(|stored| stored.held.format);
         let from = held.or(format(layer.x));
         let from = from.ok_or("its input has no integer format: this is a defect of elbow")?;
-        let (to, gives, bounds) = match (format(gives), behind) {
-            (Some(to), Some(behind)) => (Some(to), gives, clamp(&behind.op)),
-            (to, _) => (to.filter(|_| behind.is_none()), node.output, None),
-        };
-        let job = Job {
-            node,
-            layer,
-            own,
-            core: integers.core,
-            width: integers.width,
-            from,
-            to,
-            bounds: bounds.unwrap_or((f32::NEG_INFINITY, f32::INFINITY)),
-        };
+        let Gives { value: gives, format: to, bounds } =
+            Gives::of(self.graph, &self.links, node, integers);
+        let job =
+            Job { node, layer, own, core: integers.core, width: integers.width, from, to, bounds };
+        if let Err(error) = job.prove() {
+            return Ok(self.in_floats(node, &error.to_string()));
+        }
         let (outputs, positions) = (layer.outputs(), self.positions(layer, node.output));
         let element = to.map_or(Element::F32, |_| Self::element(integers.width));
         let y = self.integers(element, outputs * positions);
@@ -87,7 +79,7 @@ impl<'g> Scheduler<'g> {
                 self.bind(node.output, y);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn positions(&self, layer: &Layer, output: ValueId) -> usize {
@@ -151,24 +143,15 @@ impl<'g> Scheduler<'g> {
     /// Windows of an image: a call for each group, and for each phase of a transposed convolution.
     fn windows(&mut self, job: &Job, y: TensorId, windows: &Windows) -> Advice {
         let filters = job.layer.outputs() / windows.groups;
-        let phases = if windows.transposed { windows.strides } else { [1; 2] };
-        let phases = (0..phases[0]).flat_map(|row| (0..phases[1]).map(move |at| [row, at]));
-        let (own, kernel) = (windows.own(), windows.kernel);
         for group in 0..windows.groups {
-            let runs: Vec<Runs> =
-                phases.clone().map(|phase| job.runs(windows, group, phase)).collect();
+            let phases = windows.phases();
+            let runs: Vec<Runs> = phases.map(|phase| job.runs(windows, group, phase)).collect();
             // One copy serves all phases.
             let longest = runs.iter().map(|runs| &runs.padded).max_by_key(|padded| padded.slack);
             let Some(padded) = longest else { continue };
             let x = self.padded(job.node, job.layer.x, job.from, job.width, padded);
             for Runs { shape, taps, .. } in &runs {
-                let columns = taps.iter().flat_map(|[row, column]| {
-                    (0..padded.pitch).map(move |channel| {
-                        let at = (channel * kernel[0] + row) * kernel[1] + column;
-                        (channel < own).then_some(at)
-                    })
-                });
-                let columns: Vec<Option<usize>> = columns.collect();
+                let columns = windows.columns(taps, padded.pitch);
                 let outputs = group * filters..(group + 1) * filters;
                 self.linear(job, x, y, outputs, &columns, *shape)?;
             }
@@ -186,15 +169,10 @@ impl<'g> Scheduler<'g> {
         columns: &[Option<usize>],
         shape: Linear,
     ) -> Advice {
-        let (form, inputs, gives) = (job.form(), job.layer.inputs, job.node.output);
-        let rows: Vec<i8> = outputs
-            .clone()
-            .flat_map(|output| {
-                let row = &job.own.weights[output * inputs..][..inputs];
-                columns.iter().map(|column| column.map_or(0, |column| row[column]))
-            })
-            .collect();
-        let (parameters, shift) = job.fold(outputs.clone(), &rows)?;
+        let (form, gives) = (job.form(), job.node.output);
+        let rows = job.weights(outputs.clone(), columns);
+        let (parameters, shift) =
+            job.fold(outputs.clone(), &rows).map_err(|error| error.to_string())?;
         let runs = shape.runs[0] * shape.runs[1];
         let run = columns.len() / runs.max(1);
         let largest = job.from.low.unsigned_abs().max(job.from.high.unsigned_abs());
@@ -245,7 +223,8 @@ impl<'g> Scheduler<'g> {
         };
         let x = self.padded(job.node, job.layer.x, job.from, job.width, &padded);
         let row = padded.size[1] * padded.pitch;
-        let (parameters, shift) = job.fold(0..channels, &job.own.weights)?;
+        let (parameters, shift) =
+            job.fold(0..channels, &job.own.weights).map_err(|error| error.to_string())?;
         let shape = Depthwise {
             channels,
             kernel: windows.kernel,
@@ -305,31 +284,56 @@ impl Job<'_> {
         }
     }
 
+    /// The weights of these outputs, in the order of the places of a patch.
+    fn weights(&self, outputs: Range<usize>, columns: &[Option<usize>]) -> Vec<i8> {
+        let inputs = self.layer.inputs;
+        let rows = outputs.flat_map(|output| {
+            let row = &self.own.weights[output * inputs..][..inputs];
+            columns.iter().map(|column| column.map_or(0, |column| row[column]))
+        });
+        rows.collect()
+    }
+
+    /// Proves that no sum of any call leaves i32, before the first is made.
+    fn prove(&self) -> Result<(), QuantizeError> {
+        let outputs = self.layer.outputs();
+        let windows = match &self.layer.reach {
+            Reach::Windows(windows) if !self.layer.is_depthwise() => windows,
+            _ => return self.fold(0..outputs, &self.own.weights).map(|_| ()),
+        };
+        let filters = outputs / windows.groups;
+        for group in 0..windows.groups {
+            for phase in windows.phases() {
+                let taps = self.runs(windows, group, phase).taps;
+                let outputs = group * filters..(group + 1) * filters;
+                let rows = self.weights(outputs.clone(), &windows.columns(&taps, windows.own()));
+                self.fold(outputs, &rows)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Bias and multiplier of these outputs, and the shift in front of the multipliers; the scale's bits
     /// in place of the multiplier of a float. `rows` holds the weights that a call multiplies, which may
     /// be some of the layer's. Proves that no sum leaves i32.
-    fn fold(&self, outputs: Range<usize>, rows: &[i8]) -> Advice<(Vec<f32>, u32)> {
+    fn fold(&self, outputs: Range<usize>, rows: &[i8]) -> Result<(Vec<f32>, u32), QuantizeError> {
         let rows = rows.chunks_exact((rows.len() / outputs.len().max(1)).max(1));
         let lines = &self.own.lines[outputs.clone()];
-        let refused = |error: QuantizeError| {
-            format!("{error}: compute it in f32, or calibrate with rows of the right scale")
-        };
         let (shift, parameters) = match &self.to {
             None => (0, lines.iter().map(|line| (line.scale as f32).to_bits() as i32).collect()),
             Some(to) => {
                 let scale = f64::from(to.scale);
                 let real: Vec<f64> = lines.iter().map(|line| line.scale / scale).collect();
-                let Multipliers { shift, multipliers } = Multipliers::of(&real).map_err(refused)?;
+                let Multipliers { shift, multipliers } = Multipliers::of(&real)?;
                 (shift, multipliers)
             }
         };
         let mut words = Vec::with_capacity(2 * lines.len());
         let parameters = outputs.zip(lines).zip(parameters).zip(rows);
         for (((row, Line { scale, bias }), parameter), weights) in parameters {
-            let bias = fold_bias(*bias, *scale, self.from.zero_point, weights, row);
-            let bias = bias.map_err(refused)?;
+            let bias = fold_bias(*bias, *scale, self.from.zero_point, weights, row)?;
             let range = [self.from.low, self.from.high];
-            Sums::of(bias, weights, range).check(shift, row).map_err(refused)?;
+            Sums::of(bias, weights, range).check(shift, row)?;
             words.extend([bias, parameter].map(|word| f32::from_bits(word as u32)));
         }
         Ok((words, shift))
@@ -403,6 +407,24 @@ struct Axis {
 }
 
 impl Windows {
+    /// Offsets of the outputs of one call: a transposed convolution has a call for each.
+    fn phases(&self) -> impl Iterator<Item = [usize; 2]> + use<> {
+        let [rows, columns] = if self.transposed { self.strides } else { [1; 2] };
+        (0..rows).flat_map(move |row| (0..columns).map(move |column| [row, column]))
+    }
+
+    /// Which input of the layer each place of a patch is, if any, with `pitch` places for a tap's channels.
+    fn columns(&self, taps: &[[usize; 2]], pitch: usize) -> Vec<Option<usize>> {
+        let (own, kernel) = (self.own(), self.kernel);
+        let columns = taps.iter().flat_map(|[row, column]| {
+            (0..pitch).map(move |channel| {
+                let at = (channel * kernel[0] + row) * kernel[1] + column;
+                (channel < own).then_some(at)
+            })
+        });
+        columns.collect()
+    }
+
     fn axis(&self, axis: usize, phase: usize) -> Axis {
         let kernel = self.kernel[axis];
         if !self.transposed {

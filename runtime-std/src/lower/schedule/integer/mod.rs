@@ -13,7 +13,7 @@ use crate::import::{Node, ValueId};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::integers::{IntegerLayer, Integers, Width};
 use crate::lower::layer::Layer;
-use crate::lower::plan::{Element, Given, Held, Integer, Kernel, Order};
+use crate::lower::plan::{Element, Given, Held, InFloats, Integer, Kernel, Order};
 use crate::lower::quantize::Format;
 use elbow_core::kernels::integer::Spread;
 
@@ -25,7 +25,7 @@ pub(super) struct Stored {
 }
 
 impl<'g> Scheduler<'g> {
-    /// Computes a node with integers, if it was chosen for that; whether it did.
+    /// Computes a node with integers, if it was chosen for that and nothing can overflow; whether it did.
     pub(super) fn integer(&mut self, node: &Node) -> Advice<bool> {
         let Some(integers) = self.integers else { return Ok(false) };
         if self.tensors[node.output].is_some() || self.stored[node.output].is_some() {
@@ -35,12 +35,21 @@ impl<'g> Scheduler<'g> {
         if let Some(own) = self.own.get(name.as_str()).copied()
             && let Some(layer) = Layer::of(self.graph, node)
         {
-            return self.integer_layer(node, integers, &layer, own).map(|()| true);
+            return self.integer_layer(node, integers, &layer, own);
+        }
+        if let Some(reason) = integers.floats.get(name) {
+            self.in_floats(node, reason);
         }
         match integers.formats.get(name) {
             Some(format) => self.between(node, *format, integers.width),
             _ => Ok(false),
         }
+    }
+
+    /// Says why a node is computed in f32; the answer of whether integers compute it.
+    fn in_floats(&mut self, node: &Node, reason: &str) -> bool {
+        self.draft.floats.push(InFloats { node: node.name.clone(), reason: reason.into() });
+        false
     }
 
     /// The element type in which values are held between kernels.
