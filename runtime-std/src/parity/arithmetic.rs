@@ -79,13 +79,14 @@ pub fn macs(plan: &Plan) -> Macs {
     };
     let is_integer = |kernel: &Kernel| matches!(kernel, Kernel::Integer(_));
     let int8 = sum(is_integer);
-    let linear = int8
-        + sum(|kernel| {
-            let float = matches!(kernel, Kernel::Dense { .. } | Kernel::Conv { .. });
-            float || matches!(kernel, Kernel::ConvTranspose { .. })
-        });
+    let linear = int8 + sum(is_linear);
     let int8_share = (linear > 0).then(|| int8 as f64 / linear as f64);
     Macs { all: plan.macs(), linear, int8, int8_share }
+}
+
+/// Whether a kernel is that of a dense or convolution layer in floats.
+fn is_linear(kernel: &Kernel) -> bool {
+    matches!(kernel, Kernel::Dense { .. } | Kernel::Conv { .. } | Kernel::ConvTranspose { .. })
 }
 
 /// How a kernel computes; none where it only moves values.
@@ -111,11 +112,7 @@ fn reason(plan: &Plan, step: &Step) -> String {
         Kernel::Binary(binary) => binary.op == BinaryOp::Add,
         _ => false,
     };
-    let linear = match &step.kernel {
-        Kernel::Dense { .. } | Kernel::Conv { .. } | Kernel::ConvTranspose { .. } => true,
-        _ => false,
-    };
-    match (between, linear) {
+    match (between, is_linear(&step.kernel)) {
         (true, _) => "it does not lie between two integer layers".into(),
         (_, true) => "its shape or its weights have no integer form".into(),
         _ => format!("{} has no integer kernel", step.op),

@@ -366,3 +366,31 @@ fn silence(integers: &mut IntegerWeights, bias: &[f32], x_scale: f32) {
 fn product(patch: &[i16], weights: &[i8]) -> i32 {
     patch.iter().zip(weights).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_room_of_a_layer_is_that_of_its_shifted_sums() {
+        let layer = Layer {
+            x: 0,
+            weights: vec![1.0; 4],
+            bias: vec![100.0, 0.0],
+            inputs: 2,
+            reach: Reach::Rows,
+        };
+        let line = |bias| Line { scale: 1.0, bias };
+        let own = IntegerLayer {
+            weights: vec![127, -127, 1, 0],
+            lines: vec![line(100.0), line(0.0)],
+            ..IntegerLayer::default()
+        };
+        let format = |scale| Some(Format { scale, zero_point: 0, low: -32767, high: 32767 });
+        // A multiplier of 4 is below 1/2 after a shift of 4.
+        assert_eq!(room(&layer, &own, None), Some((i32::MAX - 100) / 254));
+        assert_eq!(room(&layer, &own, format(4.0)), Some((i32::MAX - 100) / 254));
+        assert_eq!(room(&layer, &own, format(0.25)), Some(((i32::MAX >> 4) - 100) / 254));
+        assert_eq!(room(&layer, &own, format(1e-20)), None);
+    }
+}
