@@ -2,7 +2,8 @@
 //! has removed every call of it.
 
 use core::hint::black_box;
-use elbow_kernels::cases::{self, Memory};
+use elbow_core::kernels::integer::native::FORM8;
+use elbow_kernels::cases::{self, Memory, Tally};
 use elbow_kernels::workloads::{W2, W2Wide, W3, W4, Workload};
 
 #[cortex_m_rt::entry]
@@ -17,7 +18,9 @@ fn main() -> ! {
     black_box(&mut *W3).run();
     black_box(&mut *W4).run();
     loop {
-        black_box(cases::run(black_box(1), MEMORY, 0)).ok();
+        let mut tally = Tally::default();
+        black_box(cases::run(FORM8, black_box(1), MEMORY, &mut tally)).ok();
+        black_box(tally);
         #[cfg(feature = "plant-panic")]
         black_box(black_box(&[1, 2, 3][..])[black_box(7)]);
     }

@@ -141,7 +141,7 @@ pub const EXACT_WITH_128: usize = 510;
 /// modulo 2^32 however both have wrapped, so that the shift gives `B` if and only if `256 * B` is an i32:
 /// `-2^23 <= B < 2^23`.
 pub fn paired_segment(weights: &[i8], row_len: usize, inputs: usize, largest: u32) -> usize {
-    let odd_rows = || pieces(weights, row_len).into_iter().skip(1).step_by(2);
+    let odd_rows = || pieces(weights, row_len).skip(1).step_by(2);
     let magnitude = |row: &[i8]| row.iter().map(|w| u64::from(w.unsigned_abs())).sum::<u64>();
     if odd_rows().all(|row| magnitude(row) * u64::from(largest) < 1 << 23) {
         return inputs;
