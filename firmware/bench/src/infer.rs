@@ -30,26 +30,31 @@ pub trait Task {
 pub struct Infer<T> {
     decoder: Decoder,
     q: Q,
-    found: Result<[f32; WIDE], InferError>,
+    found: [f32; WIDE],
+    /// Whether the last run failed.
+    failed: bool,
     task: PhantomData<T>,
 }
 
 impl<T: Task> Infer<T> {
-    /// Nothing yet.
+    /// Zeros, which take no flash.
     pub const fn new() -> Self {
-        let q = DiagNormal { loc: [0.5, -0.25], log_var: [-2.0, -1.0] };
-        Self { decoder: Decoder::new(), q, found: Ok([0.0; WIDE]), task: PhantomData }
+        let (decoder, q, found) = (Decoder::new(), DiagNormal::standard(), [0.0; WIDE]);
+        Self { decoder, q, found, failed: false, task: PhantomData }
     }
 }
 
 impl<T: Task> Work for Infer<T> {
     fn prepare(&mut self, values: &mut Values) {
         self.decoder.draw(values);
+        self.q = DiagNormal { loc: [0.5, -0.25], log_var: [-2.0, -1.0] };
     }
 
     #[inline(never)]
     fn run(&mut self) {
-        self.found = T::run(&mut self.decoder, &self.q);
+        let found = T::run(&mut self.decoder, &self.q);
+        self.failed = found.is_err();
+        self.found = found.unwrap_or([0.0; WIDE]);
     }
 
     fn is_right(&mut self) -> bool {
@@ -57,12 +62,11 @@ impl<T: Task> Work for Infer<T> {
         let close = |(found, truth): (&f32, &f64)| {
             (f64::from(*found) - truth).abs() <= TOLERANCE * truth.abs().max(1.0)
         };
-        self.found.is_ok_and(|found| found.iter().zip(&truth).all(close) && truth[0] != 0.0)
+        !self.failed && truth[0] != 0.0 && self.found.iter().zip(&truth).all(close)
     }
 
     fn check(&self) -> u32 {
-        let found = self.found.unwrap_or([0.0; WIDE]);
-        crc32(found.iter().flat_map(|value| value.to_le_bytes()))
+        crc32(self.found.iter().flat_map(|value| value.to_le_bytes()))
     }
 }
 
