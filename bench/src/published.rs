@@ -94,14 +94,31 @@ pub const PUBLISHED: [Published; 42] = [
 
 /// Figures of runs with `--peers` (QEMU 7.2, arm-none-eabi-gcc 12.2.1, the flags of this bench), where
 /// they are smaller than those above or where there are none.
-pub const MEASURED: [(&str, Published); 7] = [
+pub const MEASURED: [(&str, Published); 24] = [
+    (OLD, of("m3", "W1-128", 60_144, Some(106_493))),
+    (OLD, of("m3", "W1-640", 281_315, Some(503_808))),
+    (OLD, of("m3", "W2", 951_748, Some(1_690_691))),
+    (OLD, of("m3", "W3", 678_673, Some(1_158_857))),
+    (OLD, of("m3", "W4-depthwise", 674_398, Some(872_423))),
+    (OLD, of("m3", "W4-pointwise", 1_591_827, Some(2_736_588))),
     (OLD, of("m4", "W1-128", 36_914, Some(49_351))),
     (OLD, of("m4", "W1-640", 159_804, Some(213_221))),
     (OLD, of("m4", "W2", 575_734, Some(769_438))),
     (NEW, of("m4", "W3", 505_182, Some(622_572))),
     (ROWS, of("m4", "W2-f32", 759_490, Some(1_761_978))),
     (SPLIT, of("m4", "W2-f32", 1_023_682, Some(1_497_786))),
+    (ROWS, of("m4", "W3-f32", 590_543, Some(1_334_497))),
     (SPLIT, of("m4", "W3-f32", 783_279, Some(1_141_761))),
+    (OLD, of("m7", "W1-128", 36_793, None)),
+    (OLD, of("m7", "W1-640", 159_683, None)),
+    (OLD, of("m7", "W2", 574_132, None)),
+    (ROWS, of("m7", "W2-f32", 759_032, None)),
+    (ROWS, of("m7", "W3-f32", 590_081, None)),
+    (OLD, of("m33", "W1-128", 36_828, None)),
+    (OLD, of("m33", "W1-640", 159_713, None)),
+    (OLD, of("m33", "W2", 574_548, None)),
+    (ROWS, of("m33", "W2-f32", 759_153, None)),
+    (ROWS, of("m33", "W3-f32", 590_469, None)),
 ];
 
 /// CMSIS-NN of the registry's package.
