@@ -1,7 +1,7 @@
 //! All rows of a model, several at a time.
 
 use super::affine::{Affine, Map};
-use super::likelihood::{TwinGradient, TwinLikelihood, expected, log_scales};
+use super::likelihood::{expected, log_scales};
 use super::pca::Pca;
 use super::report::GapReport;
 use super::row::{Method, RowGap, Settings, measure_row};
@@ -10,6 +10,7 @@ use crate::model::{Decoder, Encoder, Loaded, Role, Source};
 use crate::parity::target::twin_posteriors;
 use crate::posterior::Posteriors;
 use crate::rows::{Rows, progress};
+use crate::twin::{TwinGradient, TwinLikelihood};
 use crate::{Context, Error, Result};
 use elbow_core::infer::{InferError, Posterior};
 use std::sync::Mutex;

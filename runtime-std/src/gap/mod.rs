@@ -40,7 +40,6 @@ pub use ascent::{COARSE, FINE, Family, Level, MIDDLE, ascend};
 pub use bound::{Bounds, Effort, Estimate, elbos};
 pub use evidence::{Annealing, Evidence, ais, iwae};
 pub use joint::Joint;
-pub use likelihood::{TwinGradient, TwinLikelihood};
 pub use measure::{Given, measure};
 pub use normal::Normal;
 pub use pca::Pca;

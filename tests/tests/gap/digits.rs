@@ -4,12 +4,12 @@
 //! `elbow gap models/digits --input models/digits/test.npy --log-p iwae` and its like measure.
 
 use elbow::gap::{
-    Annealing, Normal, RowGap, Settings, Sobol, TwinGradient, TwinLikelihood, ais, iwae,
-    kl_to_posterior, measure_row,
+    Annealing, Normal, RowGap, Settings, Sobol, ais, iwae, kl_to_posterior, measure_row,
 };
 use elbow::model::Loaded;
 use elbow::parity::target::twin_posteriors;
 use elbow::rows::Rows;
+use elbow::twin::{TwinGradient, TwinLikelihood};
 use elbow_core::infer::Posterior;
 use elbow_tests::fixtures;
 use elbow_tests::tolerance::{GAP_IDENTITY, GAP_ROUTES};
