@@ -73,7 +73,9 @@ fn of_mnemonic(mnemonic: &str, operands: &str) -> Kind {
             Kind::Float(FloatKind::MultiplyAdd)
         }
         _ if is(&["vdiv", "vsqrt"]) => Kind::Float(FloatKind::Divide),
-        _ if is(&["vmrs", "vmsr"]) || name == "vmov" => Kind::Float(FloatKind::Move),
+        _ if is(&["vmrs", "vmsr"]) || (is(&["vmov"]) && !name.contains('.')) => {
+            Kind::Float(FloatKind::Move)
+        }
         _ if is(&["v"]) => Kind::Float(FloatKind::Simple),
         _ => Kind::Simple,
     }

@@ -93,7 +93,11 @@ fn a_conditional_model_reads_its_condition_everywhere() {
     let out = folder.path().join("compiled");
     elbow_line("compile {} --out-dir {}", &[&path, &out]).done();
     let source = fs::read_to_string(out.join("model.rs")).unwrap();
-    assert_eq!(source.matches("c0: &[f32; CONDITIONS[0]]").count(), 4, "encode, decode, log_likelihood, score");
+    assert_eq!(
+        source.matches("c0: &[f32; CONDITIONS[0]]").count(),
+        4,
+        "encode, decode, log_likelihood, score"
+    );
 }
 
 #[test]
