@@ -209,14 +209,40 @@ impl Corner {
         Some(())
     }
 
+    /// Runs a kernel whose rows have these sums of products, from the second value of `y` on: whether
+    /// there is such a corner, which then is right, and leaves the values around its own.
+    fn check<X: Value + Cell, Y: Written>(
+        &self,
+        m: &mut Memory,
+        rows: usize,
+        differs: Differs,
+        products: impl Fn(usize) -> i64,
+        kernel: impl FnOnce(&[X], &[i8], &[[i32; 2]], &mut [Y], Requantize),
+    ) -> Result<u32, Differs> {
+        let Memory { x, packed, outputs, y, .. } = m;
+        let outputs = outputs.get_mut(..rows).ok_or(differs)?;
+        let Some(rule) = self.rule::<Y>() else { return Ok(0) };
+        if self.fill::<Y>(outputs, &products).is_none() {
+            return Ok(0);
+        }
+        X::of_words_mut(x).fill(X::of(self.x));
+        y.fill(f32::from_bits(0x5a5a_5a5a));
+        let untouched = Y::of_words(y).first().copied().ok_or(differs)?;
+        kernel(X::of_words(x), i8s(packed), outputs, Y::of_words_mut(y), rule);
+        let expected = outputs.iter().enumerate().map(|(row, [bias, multiplier])| {
+            Y::expected(i64::from(*bias) + products(row), *multiplier, &rule)
+        });
+        let expected = [untouched].into_iter().chain(expected).chain([untouched]);
+        if Y::of_words(y).iter().zip(expected).all(|(y, expected)| *y == expected) {
+            Ok(1)
+        } else {
+            Err(differs)
+        }
+    }
+
     fn differs(&self, kernel: &'static str, inputs: usize) -> Differs {
         Differs { kernel, inputs, x: self.x, factor: self.factor }
     }
-}
-
-/// Every value of `x`.
-fn fill<X: Value + Cell>(words: &mut [f32], x: i32) {
-    X::of_words_mut(words).fill(X::of(x));
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Depthwise convolutions.
 
-use super::{BYTES, Cell, Corner, Differs, HALVES, Memory, Written, fill};
+use super::{BYTES, Cell, Corner, Differs, HALVES, Memory, Written};
 use elbow_core::kernels::integer::{
-    Depthwise, Value, depthwise, i8s, i8s_mut, pack_depthwise, packed_depthwise_len,
+    Depthwise, Value, depthwise, i8s_mut, pack_depthwise, packed_depthwise_len,
 };
 
 /// Sixteen, a group of four, and two.
@@ -47,7 +47,6 @@ fn pack(m: &mut Memory, taps: usize) -> Option<()> {
     pack_depthwise(CHANNELS, taps, row_major, packed).ok()
 }
 
-/// Whether there is such a corner, which then is right.
 fn check<X: Value + Cell, Y: Written>(
     m: &mut Memory,
     corner: &Corner,
@@ -57,25 +56,8 @@ fn check<X: Value + Cell, Y: Written>(
         let weight = i64::from(WEIGHTS[channel % 3]);
         (0..s.taps()).map(|_| i64::from(corner.x) * weight).sum::<i64>()
     };
-    let Memory { x, packed, outputs, y, .. } = m;
     let differs = corner.differs("depthwise", s.taps());
-    let outputs = outputs.get_mut(..CHANNELS).ok_or(differs)?;
-    let Some(rule) = corner.rule::<Y>() else { return Ok(0) };
-    if corner.fill::<Y>(outputs, products).is_none() {
-        return Ok(0);
-    }
-    fill::<X>(x, corner.x);
-    y.fill(f32::from_bits(0x5a5a_5a5a));
-    let untouched = Y::of_words(y).first().copied().ok_or(differs)?;
-    let s = &Depthwise { rule, ..*s };
-    depthwise(X::of_words(x), i8s(packed), outputs, Y::of_words_mut(y), s);
-    let expected = outputs.iter().enumerate().map(|(channel, [bias, multiplier])| {
-        Y::expected(i64::from(*bias) + products(channel), *multiplier, &rule)
-    });
-    let expected = [untouched].into_iter().chain(expected).chain([untouched]);
-    if Y::of_words(y).iter().zip(expected).all(|(y, expected)| *y == expected) {
-        Ok(1)
-    } else {
-        Err(differs)
-    }
+    corner.check::<X, Y>(m, CHANNELS, differs, products, |x, weights, outputs, y, rule| {
+        depthwise(x, weights, outputs, y, &Depthwise { rule, ..*s });
+    })
 }

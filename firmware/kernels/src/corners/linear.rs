@@ -1,8 +1,8 @@
 //! Dense layers.
 
-use super::{BYTES, Cell, Corner, Differs, HALVES, Memory, Written, fill};
+use super::{BYTES, Cell, Corner, Differs, HALVES, Memory, Written};
 use elbow_core::kernels::integer::{
-    self, Form, Linear, Value, i8s, i8s_mut, pack_weights, packed_len, paired_segment,
+    self, Form, Linear, Value, i8s_mut, pack_weights, packed_len, paired_segment,
 };
 
 /// Around the bound of paired rows: `516 * 127 * 128 < 2^23 < 518 * 127 * 128`, and
@@ -86,7 +86,6 @@ impl Layer<'_> {
         Some(Linear { rows: ROWS, run, runs, positions, segment, y_start: 1, ..Linear::default() })
     }
 
-    /// Whether there is such a corner, which then is right.
     fn check<X: Value + Cell, Y: Written>(
         &mut self,
         corner: &Corner,
@@ -97,25 +96,9 @@ impl Layer<'_> {
         let products = |row: usize| {
             (0..inputs).map(|_| i64::from(corner.x) * i64::from(weights[row % 4])).sum::<i64>()
         };
-        let Memory { x, packed, outputs, y, .. } = &mut *self.m;
         let differs = corner.differs(self.name, inputs);
-        let outputs = outputs.get_mut(..ROWS).ok_or(differs)?;
-        let Some(rule) = corner.rule::<Y>() else { return Ok(0) };
-        if corner.fill::<Y>(outputs, products).is_none() {
-            return Ok(0);
-        }
-        fill::<X>(x, corner.x);
-        y.fill(f32::from_bits(0x5a5a_5a5a));
-        let untouched = Y::of_words(y).first().copied().ok_or(differs)?;
-        kernel(X::of_words(x), i8s(packed), outputs, Y::of_words_mut(y), &Linear { rule, ..*s });
-        let expected = outputs.iter().enumerate().map(|(row, [bias, multiplier])| {
-            Y::expected(i64::from(*bias) + products(row), *multiplier, &rule)
-        });
-        let expected = [untouched].into_iter().chain(expected).chain([untouched]);
-        if Y::of_words(y).iter().zip(expected).all(|(y, expected)| *y == expected) {
-            Ok(1)
-        } else {
-            Err(differs)
-        }
+        corner.check(self.m, ROWS, differs, products, |x, weights, outputs, y, rule| {
+            kernel(x, weights, outputs, y, &Linear { rule, ..*s });
+        })
     }
 }
