@@ -130,6 +130,8 @@ pub struct ModelFootprint {
     pub score: Option<Footprint>,
     /// `explain`, likewise: bounds and refinement.
     pub explain: Option<Footprint>,
+    /// `log_prob`, of a flow alone.
+    pub log_prob: Option<Footprint>,
 }
 
 impl Device {
@@ -273,6 +275,22 @@ impl Device {
         Ok((outputs, Spent::new(cost, self.ticks_per_million)))
     }
 
+    /// `ln p(x)` in nats by a flow whose latent is standard normal, from all its inputs, one after another.
+    ///
+    /// # Errors
+    ///
+    /// Where the device refuses, with its reason.
+    pub fn log_prob(&mut self, row: u64, inputs: &[f32]) -> Result<(f32, Spent)> {
+        let request = Request::LogProb { row, inputs: Floats::new(inputs) };
+        let ticks_per_million = self.ticks_per_million;
+        self.link.ask(&request, |reply| match reply {
+            Reply::LogProb { row: r, value, cost } if r == row => {
+                Ok((value, Spent::new(cost, ticks_per_million)))
+            }
+            other => Err(unexpected(&other)),
+        })
+    }
+
     /// Checksums of what the steps of the last inference wrote, or the ticks when they ended; none from a model that was not compiled
     /// for it.
     ///
@@ -318,8 +336,9 @@ impl Device {
             let model = format!("<elbow_models::{name}::Loaded as elbow_app::model::Model>");
             self.image.footprint(&format!("{model}::{method}")).map_err(environment)
         };
-        let [score, explain] = ["score", "explain"].map(|method| of(method).ok());
-        Ok(ModelFootprint { infer: of("infer")?, score, explain })
+        let [score, explain, log_prob] =
+            ["score", "explain", "log_prob"].map(|method| of(method).ok());
+        Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob })
     }
 
     /// The image that runs.

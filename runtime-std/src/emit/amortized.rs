@@ -234,7 +234,7 @@ fn all_imports(parts: Parts<'_>, scored: bool) -> String {
         names.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name).collect()
     };
     let [encodes, decodes] = [parts.encoder.is_some(), parts.decoder.is_some()];
-    let log_prob = parts.flow.is_some_and(flow::has_log_prob);
+    let log_prob = parts.flow.is_some_and(Flow::has_log_prob);
     let refined = parts.decoder.and_then(|decoder| decoder.refine.as_ref()).filter(|_| scored);
     let distributions = with(&[
         ("DiagNormal", encodes),
