@@ -86,11 +86,13 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         let trace = if encoder.is_none() { trace } else { Trace::Off };
         flow::functions(flow, &shared, prefix, take(flow.plan.weights.len()), trace)
     });
-    let fixed = take(decoder.map_or(0, |decoder| decoder.likelihood.weights().count()));
+    let (fixed, behind) =
+        decoder.map_or_else(Default::default, |decoder| pack::fixed(decoder, of_decoder, take(0)));
+    take(behind);
     let scored = decode.as_ref().zip(decoder);
     let scored = scored.filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
     let inference = scored.map(|(decode, decoder)| {
-        let pack = Offsets { decoder: of_decoder, fixed };
+        let pack = Offsets { decoder: of_decoder, fixed: &fixed };
         decode.inference(decoder, pack, pack::arena_without_gradient(&model.graphs))
     });
     let calls = [

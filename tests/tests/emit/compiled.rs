@@ -6,7 +6,7 @@ use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_in_sequence};
 use elbow::twin::{Twin, TwinGradient, TwinLikelihood, refine, score};
-use elbow_core::distributions::standard_log_prob;
+use elbow_core::distributions::{rsample, standard_log_prob};
 use elbow_core::infer::Gradient;
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::models::{by_name, given, split};
@@ -74,6 +74,7 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
                         let (x_mean, terms) = scored.expect("it fits");
                         results.extend(x_mean);
                         results.extend([terms.log_likelihood, terms.kl]);
+                        results.extend(generated(decoder, &conditions, q));
                         results.extend(refined(decoder, &inputs, row, q));
                     } else {
                         let latents = means.iter().map(|q| &q.mean[..]);
@@ -96,6 +97,17 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
         values.iter().map(|value| format!("{:08x}", value.to_bits())).collect()
     };
     (0..count).map(|row| text(line(row))).collect()
+}
+
+/// A draw of the posterior, by its own mean as noise, and what it decodes to.
+fn generated(decoder: &Decoder, conditions: &[&[f32]], q: &Posteriors) -> Vec<f32> {
+    let mut z = vec![0.0; q.latent];
+    rsample(&q.mean, &q.log_var, &q.mean, &mut z);
+    let inputs: Vec<&[f32]> = [&z[..]].into_iter().chain(conditions.iter().copied()).collect();
+    let [x_mean, ..] = &Twin::new(&decoder.plan).run(&inputs).expect("it fits")[..] else {
+        panic!("it decodes")
+    };
+    [&z, &x_mean[..]].concat()
 }
 
 /// Likelihood and gradient at the posterior's mean, then the refined posterior and its gain, of a model
@@ -185,7 +197,7 @@ fn caller(model: &Model) -> String {
                     own.map(|(port, role)| format!("{}, ", argument(port, role))).collect();
                 body += &match count {
                     1 => format!(
-                        "let terms = score(&pack, &mut ws, x, {own}&q, &mut x_mean).expect(\"finite\");\nprint(&[&x_mean, &[terms.log_likelihood, terms.kl]]);\n"
+                        "let terms = score(&pack, &mut ws, x, {own}&q, &mut x_mean).expect(\"finite\");\nprint(&[&x_mean, &[terms.log_likelihood, terms.kl]]);\nlet mut z = [0.0; LATENT];\ngenerate(&pack, &mut ws, {own}&q, &q.loc, &mut z, &mut x_mean).expect(\"finite\");\nprint(&[&z, &x_mean]);\n"
                     ),
                     _ => format!(
                         "decode(&pack, &mut ws, {}, {own}&mut x_mean).expect(\"finite\");\nprint(&[&x_mean]);\n",
