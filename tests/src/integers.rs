@@ -60,10 +60,8 @@ fn averaged() -> Loaded {
     let port = &layers::plan(&float).0.inputs[0];
     let fixtures::Rows { values, count } = fixtures::rows(&case.join("in.x.npy"));
     let rows = Rows { name: port.name.clone(), shape: port.shape.clone(), values };
-    named(
-        float.quantized(Precision::Int8x8, &[rows], count).expect("it has integers"),
-        AVERAGED.into(),
-    )
+    let loaded = float.quantized(Precision::Int8x8, &[rows], count).expect("it has integers");
+    named(loaded, format!("{AVERAGED}.int8x8"))
 }
 
 /// The model under a name of its own; its layers have integer weights, or it does not belong here.
