@@ -7,7 +7,9 @@ use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_in_sequence};
 use elbow::twin::{Twin, TwinGradient, TwinLikelihood, refine, score};
 use elbow_core::distributions::{rsample, standard_log_prob};
-use elbow_core::infer::Gradient;
+use elbow_core::infer::psis::Tail;
+use elbow_core::infer::{Gradient, Iwae, Posterior, Scratch, log_weights};
+use elbow_core::noise::Independent;
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::models::{by_name, given, split};
 use elbow_tests::random::Random;
@@ -21,6 +23,9 @@ const SEED: u64 = 7;
 /// Steps of a refinement, and its key and datapoint.
 const STEPS: u32 = 3;
 const STREAM: (u64, u64) = (11, 5);
+/// Draws that are weighed, and the largest weights that are kept of them.
+const WEIGHTS: u32 = 100;
+const WEIGHTS_KEPT: usize = 21;
 
 /// Inputs of all rows, one after the other.
 fn inputs(model: &Model, case: u64) -> Vec<f32> {
@@ -110,8 +115,8 @@ fn generated(decoder: &Decoder, conditions: &[&[f32]], q: &Posteriors) -> Vec<f3
     [&z, &x_mean[..]].concat()
 }
 
-/// Likelihood and gradient at the posterior's mean, then the refined posterior and its gain, of a model
-/// that is refined.
+/// Likelihood and gradient at the posterior's mean, then the refined posterior and its gain, and how far it
+/// may be trusted, of a model that is refined.
 fn refined(decoder: &Decoder, inputs: &[Rows], row: usize, q: &Posteriors) -> Vec<f32> {
     let Some(Refine { gradient, settings }) = &decoder.refine else { return Vec::new() };
     let x = by_name(inputs, "x");
@@ -123,7 +128,17 @@ fn refined(decoder: &Decoder, inputs: &[Rows], row: usize, q: &Posteriors) -> Ve
     let log_likelihood = twin.gradient(&loc, &mut grad).expect("finite");
     let guarded = refine(&mut twin, settings, STEPS, STREAM, &mut loc, &mut log_var);
     let guarded = guarded.expect("finite");
-    [vec![log_likelihood], grad, loc, log_var, vec![guarded.gain, guarded.se]].concat()
+    let (mut iwae, mut tail) = (Iwae::new(), Tail::<WEIGHTS_KEPT>::new());
+    let scratch = Scratch { eps: &mut vec![0.0; loc.len()], z: &mut vec![0.0; loc.len()] };
+    let mut noise = Independent { key: STREAM.0, datapoint: STREAM.1 };
+    let better = Posterior { loc: &loc, log_var: &log_var };
+    log_weights(&mut twin, better, &mut noise, 0..WEIGHTS, scratch, |log_w| {
+        iwae.push(log_w);
+        tail.push(log_w);
+    })
+    .expect("finite");
+    let trust = vec![iwae.bound(), iwae.ess(), tail.k_hat().expect("a tail")];
+    [vec![log_likelihood], grad, loc, log_var, vec![guarded.gain, guarded.se], trust].concat()
 }
 
 fn flow_results(flow: &Flow, outputs: Vec<Vec<f32>>, of: &dyn Fn(&[f32]) -> Vec<f32>) -> Vec<f32> {
@@ -212,6 +227,15 @@ let mut better = q.clone();
 let mut x_of = Observation {{ pack: &pack, ws: &mut ws, x, {own}x_mean: &mut x_mean }};
 let guarded = refine(&mut x_of, &mut better, {STEPS}, {STREAM:?}).expect(\"finite\");
 print(&[&[value], &grad, &better.loc, &better.log_var, &[guarded.gain, guarded.se]]);
+let (mut iwae, mut tail) = (Iwae::new(), Tail::<{WEIGHTS_KEPT}>::new());
+let scratch = Scratch {{ eps: &mut [0.0; LATENT], z: &mut [0.0; LATENT] }};
+let (key, datapoint) = {STREAM:?};
+let mut noise = Independent {{ key, datapoint }};
+log_weights(&mut x_of, (&better).into(), &mut noise, 0..{WEIGHTS}, scratch, |log_w| {{
+    iwae.push(log_w);
+    tail.push(log_w);
+}}).expect(\"finite\");
+print(&[&[iwae.bound(), iwae.ess(), tail.k_hat().expect(\"a tail\")]]);
 "
                     );
                 }
@@ -301,6 +325,8 @@ elbow-core = { path = \"CORE\" }
 ";
 
 const MAIN: &str = "
+use elbow_core::infer::{Iwae, Scratch, log_weights, psis::Tail};
+use elbow_core::noise::Independent;
 use elbow_core::pack::{Aligned, Pack};
 fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
