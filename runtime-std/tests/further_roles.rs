@@ -7,6 +7,7 @@ use common::{Outcome, elbow, elbow_line, repository};
 use elbow::npy;
 use elbow::parity::compare::max_relative;
 use elbow::parity::tolerance::OUTPUT_RELATIVE;
+use std::f64::consts::TAU;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -95,8 +96,8 @@ fn a_conditional_model_reads_its_condition_everywhere() {
     let source = fs::read_to_string(out.join("model.rs")).unwrap();
     assert_eq!(
         source.matches("c0: &[f32; CONDITIONS[0]]").count(),
-        4,
-        "encode, decode, log_likelihood, score"
+        5,
+        "encode, decode, generate, log_likelihood, score"
     );
 }
 
@@ -303,6 +304,16 @@ log_det = "add_5"
         assert_close(&out.join("add_5.npy"), &golden.join("out.1.npy"));
         let index = fs::read_to_string(out.join("index.json")).unwrap();
         assert!(index.contains("\"log_det\"") && index.contains("\"z\""), "{index}");
+        let log_prob = npy::read(&out.join("log_prob.npy")).unwrap();
+        let [z, log_det] = ["out.0.npy", "out.1.npy"].map(|name| npy::read(&golden.join(name)));
+        let (z, log_det) = (z.unwrap(), log_det.unwrap().values);
+        assert_eq!(log_prob.shape, [log_det.len()]);
+        let rows = z.values.chunks(z.shape[1]).zip(&log_det).zip(&log_prob.values);
+        for ((z, log_det), log_prob) in rows {
+            let base = |z: &f32| -0.5 * (f64::from(*z).powi(2) + TAU.ln());
+            let expected = z.iter().map(base).sum::<f64>() + f64::from(*log_det);
+            assert!((f64::from(*log_prob) - expected).abs() <= 1e-3, "{log_prob} {expected}");
+        }
     }
     let report = elbow_line("parity {} --input {} --json", &[&path, &x]).done().json();
     assert!(report["kl_nats"]["max"].is_null() && report["pass"] == true);

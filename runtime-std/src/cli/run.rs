@@ -7,6 +7,7 @@ use super::{ModelOptions, PrecisionOptions, output};
 use clap::ValueEnum;
 use elbow::lower::Core;
 use elbow::model::{Encoder, Graphs, Loaded, Role, Source};
+use elbow::parity::density::log_prob;
 use elbow::parity::target::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::rows::run_twin_in_sequence;
@@ -16,6 +17,8 @@ use serde::Serialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+/// The file of `ln p(x)`, one number a row.
+const LOG_PROB: &str = "log_prob.npy";
 /// Most values in `z.npy`: half a GiB.
 const MOST_SAMPLED: usize = 1 << 27;
 
@@ -76,6 +79,13 @@ struct Entry {
     shape: Vec<usize>,
 }
 
+/// `ln p(x)`.
+#[derive(Debug, Serialize)]
+struct LogProb {
+    file: String,
+    mean: f64,
+}
+
 #[derive(Serialize)]
 struct Report<'a> {
     model: &'a str,
@@ -87,6 +97,9 @@ struct Report<'a> {
     outputs: &'a [Entry],
     posterior: &'a [Entry],
     clamp_hits: Option<u64>,
+    /// Of a flow whose latent is standard normal, in nats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_prob: Option<LogProb>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refined: Option<Refined>,
 }
@@ -140,7 +153,8 @@ pub fn run(options: &Options) -> Result<()> {
     let refined = refinement
         .map(|refinement| refinement.run(&loaded, &inputs.rows, &mut posteriors, options.seed));
     let refined = refined.transpose()?;
-    let files = Files::new(source, &inputs, &outputs, &posteriors, options)?;
+    let log_prob = log_prob(&loaded, |at| outputs.get(at).map(Vec::as_slice));
+    let files = Files::new(source, &inputs, &outputs, &posteriors, log_prob.as_deref(), options)?;
     output::folder(&options.out_dir, &files.bytes)?;
     output::note(&format!(
         "wrote {} files for {rows} rows in {} to {}",
@@ -162,6 +176,10 @@ pub fn run(options: &Options) -> Result<()> {
         posterior: &files.posterior,
         clamp_hits: amortized
             .map(|_| posteriors.iter().map(|posterior| posterior.clamp_hits).sum()),
+        log_prob: log_prob.map(|values| LogProb {
+            file: LOG_PROB.into(),
+            mean: values.iter().map(|value| f64::from(*value)).sum::<f64>() / rows as f64,
+        }),
         refined,
     })
 }
@@ -199,12 +217,14 @@ impl Files {
         inputs: &Inputs,
         outputs: &[Vec<f32>],
         posteriors: &[Posteriors],
+        log_prob: Option<&[f32]>,
         options: &Options,
     ) -> Result<Self> {
         let rows = inputs.count;
         let posterior = posterior_files(posteriors, rows, options)?;
         let (posterior, values): (Vec<Entry>, Vec<Vec<u8>>) = posterior.into_iter().unzip();
-        let mut names = FileNames::new(posterior.iter().map(|entry| entry.file.as_str()));
+        let own = posterior.iter().map(|entry| entry.file.as_str());
+        let mut names = FileNames::new(own.chain(log_prob.map(|_| LOG_PROB)));
         let graph = source.graph.outputs.iter().zip(&source.output_roles).zip(outputs);
         let outputs = graph.map(|(((name, id), role), values)| {
             (name.as_str(), *role, &source.graph.values[*id].shape[..], &values[..])
@@ -220,6 +240,7 @@ impl Files {
             bytes.push((file.clone(), npy::encode(&shape, values)));
             index.push(Entry { index: at, name: name.into(), role, file, shape });
         }
+        bytes.extend(log_prob.map(|values| (LOG_PROB.into(), npy::encode(&[rows], values))));
         bytes.extend(posterior.iter().map(|entry| entry.file.clone()).zip(values));
         let json = serde_json::to_vec_pretty(&index)
             .map_err(|error| Error::environment(format!("cannot write JSON: {error}")))?;

@@ -26,7 +26,8 @@ impl LogProb {
         outputs: &[Option<Vec<f32>>],
         target: Option<&[f32]>,
     ) -> Self {
-        let Some((reference, target)) = reference(loaded, outputs).zip(target) else {
+        let of = |at: usize| outputs.get(at)?.as_deref();
+        let Some((reference, target)) = reference(loaded, of).zip(target) else {
             return Self::default();
         };
         let scale = |value: f64| value.abs().clamp(NATS, f64::MAX);
@@ -49,15 +50,22 @@ pub(super) fn flow(loaded: &Loaded) -> Option<&Flow> {
     }
 }
 
-/// The twin's, from its outputs: one per output of the graph.
-pub(super) fn twin(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Option<Vec<f32>> {
+/// `ln p(x)` of every row as a device computes it, from the outputs of the graph by their position; nothing unless
+/// it is a flow with this density.
+pub fn log_prob<'o>(
+    loaded: &Loaded,
+    outputs: impl Fn(usize) -> Option<&'o [f32]>,
+) -> Option<Vec<f32>> {
     let (latent, z, log_det) = parts(loaded, outputs)?;
     let rows = z.chunks_exact(latent).zip(log_det);
     Some(rows.map(|(z, log_det)| standard_log_prob(z) + log_det).collect())
 }
 
 /// `sum -(z^2 + ln 2 pi) / 2 + log_det`, in f64.
-fn reference(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Option<Vec<f64>> {
+fn reference<'o>(
+    loaded: &Loaded,
+    outputs: impl Fn(usize) -> Option<&'o [f32]>,
+) -> Option<Vec<f64>> {
     let (latent, z, log_det) = parts(loaded, outputs)?;
     let base =
         |z: &[f32]| -> f64 { z.iter().map(|z| -0.5 * (f64::from(*z).powi(2) + TAU.ln())).sum() };
@@ -68,12 +76,12 @@ fn reference(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Option<Vec<f64>> 
 /// Latents of a row, then `z` and `log_det` of all rows.
 fn parts<'o>(
     loaded: &Loaded,
-    outputs: &'o [Option<Vec<f32>>],
+    outputs: impl Fn(usize) -> Option<&'o [f32]>,
 ) -> Option<(usize, &'o [f32], &'o [f32])> {
     let latent = flow(loaded)?.plan.outputs.first().map(Port::len)?;
     let with = |role: Role| {
         let mut roles = loaded.encoder.output_roles.iter();
-        outputs.get(roles.position(|other| *other == Some(role))?)?.as_deref()
+        outputs(roles.position(|other| *other == Some(role))?)
     };
     Some((latent, with(Role::Z)?, with(Role::LogDet)?))
 }

@@ -310,7 +310,7 @@ fn outputs(
     }
     let exact = found.iter().zip(&twin).all(|(found, twin)| bits(found) == bits(twin));
     let (found, twin) = (of_graph(loaded, found), of_graph(loaded, twin));
-    let expected = density::twin(loaded, &twin);
+    let expected = density::log_prob(loaded, |at| twin.get(at)?.as_deref());
     let same = log_prob.as_deref().map(bits) == expected.as_deref().map(bits);
     image.twin_bit_exact = Some(exact && same);
     Ok(Answer {

@@ -74,7 +74,7 @@ pub fn twin(
     };
     let flow = loaded.flow.as_ref().map(|source| all(source, inputs)).transpose()?;
     let flow = flow.unwrap_or_default();
-    let log_prob = density::twin(loaded, &outputs);
+    let log_prob = density::log_prob(loaded, |at| outputs.get(at)?.as_deref());
     Ok(Answer { outputs, posteriors, decoded, flow, log_prob, image: Image::default() })
 }
 
