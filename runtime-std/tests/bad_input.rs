@@ -273,6 +273,10 @@ fn bad_options_are_refused() {
         ("run M/encoder.onnx --input X --out-dir O --refine-steps 5", &["[decoder]", "manifest"]),
         ("run M --input X --out-dir O --refine-steps 5 --backend tract", &["twin", "--backend"]),
         (
+            "run M --input X --out-dir O --backend tract --precision int8 --calibration X",
+            &["in f32", "--precision"],
+        ),
+        (
             "run M --input M/golden/decoder.z.npy --out-dir O --graph decoder --refine-steps 5",
             &["--graph encoder"],
         ),

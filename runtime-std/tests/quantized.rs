@@ -194,3 +194,40 @@ fn every_layer_is_listed_with_what_computes_it() {
     let float = elbow_line("parity {} --input {} --rows 20 --json", &[&model, &rows]).done().json();
     assert_eq!((&float["macs"], &float["layers"]), (&Value::Null, &Value::Null));
 }
+
+#[test]
+fn every_command_says_which_of_the_two_precisions_it_is() {
+    let model = repository("models/digits");
+    let calibration = model.join("calibration.npy");
+    let out = tempfile::tempdir().unwrap();
+    let paths = [&*model, out.path(), &calibration];
+    let line = "compile {} --out-dir {} --precision int8 --calibration {} --json";
+    let compiled = elbow_line(line, &paths).done();
+    assert_eq!(compiled.json()["precision_used"], "int8x8");
+    assert!(compiled.stderr.contains("in int8x8"), "{}", compiled.stderr);
+    let budget = fs::read_to_string(out.path().join("budget.json")).unwrap();
+    assert!(budget.contains(r#""precision_used": "int8x8""#), "{budget}");
+
+    let paths = [&*model, &calibration, out.path(), &calibration];
+    let line = "run {} --input {} --out-dir {} --precision int8 --calibration {} --json";
+    let ran = elbow_line(line, &paths).done();
+    assert_eq!(ran.json()["precision_used"], "int8x8");
+    assert!(ran.stderr.contains("in int8x8"), "{}", ran.stderr);
+}
+
+#[test]
+fn rows_that_chose_the_scales_are_noticed_among_those_that_judge_them() {
+    let model = repository("models/digits");
+    let [test, calibration] = ["test.npy", "calibration.npy"].map(|name| model.join(name));
+    let [mut mixed, chosen] = [&test, &calibration].map(|path| npy::read(path).unwrap());
+    let len = chosen.values.len() / chosen.shape[0];
+    mixed.values[..3 * len].copy_from_slice(&chosen.values[5 * len..8 * len]);
+    let out = tempfile::tempdir().unwrap();
+    let planted = out.path().join("planted.npy");
+    fs::write(&planted, npy::encode(&mixed.shape, &mixed.values)).unwrap();
+    let line = "parity {} --input {} --precision int8x8 --calibration {}";
+    let found = elbow_line(line, &[&model, &planted, &calibration]);
+    assert!(found.stderr.contains("3 of 397 rows are calibration rows"), "{}", found.stderr);
+    let found = elbow_line(line, &[&model, &test, &calibration]);
+    assert!(!found.stderr.contains("calibration rows"), "{}", found.stderr);
+}

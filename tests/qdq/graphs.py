@@ -67,6 +67,13 @@ CASES = [
         {"x": (3, 12)}, "average over all positions", exports=(("torchscript", 17),),
     ),
     Case(
+        "mean",
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(3, 4, 3), nn.AvgPool2d(2)
+        ),
+        {"x": (1, 12, 12)}, "averages with frequent ties, in front of a layer and at the end",
+    ),
+    Case(
         "conv_transpose1d",
         lambda: OfX(
             decoder, nn.Linear(5, 32), nn.ConvTranspose1d(8, 6, 4, stride=2, padding=1),

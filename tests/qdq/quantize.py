@@ -53,20 +53,23 @@ from these, and the largest distance in steps: the graph leaves that much open.
 
 @dataclass
 class Scheme:
-    """How `quantize_static` quantizes; `symmetric` puts every zero point of an activation at 0."""
+    """How `quantize_static` quantizes; `symmetric` puts every zero point of an activation at 0, `pair` leaves
+    weights in floats, with a quantizer in front of their dequantizer."""
 
     name: str
     activations: QuantType
     per_channel: bool
     weights: QuantType = QuantType.QInt8
     symmetric: bool = False
+    pair: bool = False
 
 
 U8, S8 = QuantType.QUInt8, QuantType.QInt8
 SCHEMES = [Scheme("u8_tensor", U8, False), Scheme("u8_channel", U8, True),
            Scheme("s8_tensor", S8, False), Scheme("s8_channel", S8, True)]
-MORE_SCHEMES = [Scheme("s8_symmetric", S8, True, symmetric=True), Scheme("u8_weights", U8, False, weights=U8)]
-MORE_SCHEMES_OF = ["mlp", "conv1d", "conv2d"]
+MORE_SCHEMES = [Scheme("s8_symmetric", S8, True, symmetric=True), Scheme("u8_weights", U8, False, weights=U8),
+                Scheme("s8_pair", S8, True, pair=True)]
+MORE_SCHEMES_OF = ["mlp", "conv1d", "conv2d", "mean"]
 
 
 class Rows(CalibrationDataReader):
@@ -124,7 +127,7 @@ def quantize(graph, scheme, path, form=QuantFormat.QDQ):
     quantize_static(
         str(prepared), str(path), Rows(graph.input, graph.calibration), quant_format=form,
         activation_type=scheme.activations, weight_type=scheme.weights, per_channel=scheme.per_channel,
-        extra_options={"ActivationSymmetric": scheme.symmetric},
+        extra_options={"ActivationSymmetric": scheme.symmetric, "AddQDQPairToWeight": scheme.pair},
     )
     prepared.unlink()
     onnx_io.save(onnx.load(path), path)

@@ -1,6 +1,6 @@
 //! Models that compute with integers.
 
-use crate::fixtures::path;
+use crate::fixtures::{self, path};
 use crate::tolerance::INT8_SHARE;
 use elbow::import::FrozenNoise;
 use elbow::lower::Core;
@@ -19,7 +19,7 @@ const TRAINED: [(&str, Precision); 5] = [
     ("digits_conv", Precision::Int8x8),
     ("digits_conv", Precision::Int8x16),
 ];
-/// Graphs that onnxruntime quantized: every operator that has an integer kernel.
+/// Graphs that onnxruntime quantized: every operator that takes the file's integers.
 const QUANTIZED: [&str; 10] = [
     "mlp_u8_channel",
     "mlp_s8_symmetric",
@@ -32,6 +32,9 @@ const QUANTIZED: [&str; 10] = [
     "pooling_u8_tensor",
     "global_pool_s8_channel",
 ];
+/// A graph with a mean over its positions, which onnxruntime rounds otherwise than its integer kernel does: quantized
+/// here, on its own rows.
+const AVERAGED: &str = "separable.dynamo";
 
 static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
     let trained = TRAINED.map(|(model, precision)| {
@@ -48,8 +51,18 @@ static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
             case.into(),
         )
     });
-    trained.into_iter().chain(quantized).collect()
+    trained.into_iter().chain(quantized).chain([averaged()]).collect()
 });
+
+fn averaged() -> Loaded {
+    let case = path("tests/zoo").join(AVERAGED);
+    let float = Loaded::read(&case.join("model.onnx"), None, FrozenNoise::Refuse).expect("a graph");
+    let port = &layers::plan(&float).0.inputs[0];
+    let fixtures::Rows { values, count } = fixtures::rows(&case.join("in.x.npy"));
+    let rows = Rows { name: port.name.clone(), shape: port.shape.clone(), values };
+    let loaded = float.quantized(Precision::Int8x8, &[rows], count).expect("it has integers");
+    named(loaded, format!("{AVERAGED}.int8x8"))
+}
 
 /// The model under a name of its own; its layers have integer weights, or it does not belong here.
 fn named(mut loaded: Loaded, name: String) -> Loaded {

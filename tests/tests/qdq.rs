@@ -8,6 +8,9 @@ use elbow_tests::fixtures::{Case, folders, path, rows};
 use elbow_tests::tolerance::INT8_SHARE;
 use std::collections::BTreeMap;
 
+/// Ends of the folders whose weights need nine bits.
+const UNSIGNED: &str = "_u8_weights";
+
 /// Values that may be more than one output step off, of a thousand; none may be more than two.
 const OFF_PER_MILLE: f64 = 1.0;
 /// Room for the rounding of floats in a distance of whole steps.
@@ -85,9 +88,10 @@ fn golden_step(golden: &[f32]) -> f64 {
 #[test]
 fn layers_of_quantized_graphs_run_with_integers() {
     let (mut integer, mut all) = (0, 0);
-    for case in cases().iter().filter(|case| !case.name.ends_with("_u8_weights")) {
+    for case in cases().iter().filter(|case| !case.name.ends_with(UNSIGNED)) {
         let plan = plan(case, Core::Plain);
-        assert_eq!(plan.floats, [], "{}", case.name);
+        let other = plan.floats.iter().find(|own| !own.reason.contains("ties of a mean"));
+        assert_eq!(other, None, "{}", case.name);
         let macs = macs(&plan);
         (integer, all) = (integer + macs.int8, all + macs.all);
     }
@@ -100,7 +104,7 @@ fn layers_of_quantized_graphs_run_with_integers() {
 /// that they stand for.
 #[test]
 fn weights_beyond_eight_signed_bits_are_said_to_run_in_f32() {
-    let unsigned = |case: &&Case| case.name.ends_with("_u8_weights");
+    let unsigned = |case: &&Case| case.name.ends_with(UNSIGNED);
     let mut floats = 0;
     for case in cases().iter().filter(unsigned) {
         let layers = layers(&plan(case, Core::Plain));

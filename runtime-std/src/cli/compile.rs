@@ -5,7 +5,8 @@ use clap::builder::PossibleValuesParser;
 use elbow::device::{TARGETS, Target};
 use elbow::emit::{Budget, emit};
 use elbow::lower::Core;
-use elbow::{Error, Result};
+use elbow::{Error, Precision, Result};
+use serde::Serialize;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -31,6 +32,14 @@ pub struct Options {
     json: bool,
 }
 
+/// `budget.json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    precision_used: Precision,
+    #[serde(flatten)]
+    budget: &'a Budget,
+}
+
 /// Writes the three files, within the limits.
 ///
 /// # Errors
@@ -42,7 +51,8 @@ pub fn run(options: &Options) -> Result<()> {
     let loaded = options.precision.apply(options.model.load()?, core)?;
     let artifact = emit(&loaded.model)?;
     check(options, &artifact.budget)?;
-    let mut budget = serde_json::to_vec_pretty(&artifact.budget)
+    let report = Report { precision_used: loaded.precision(), budget: &artifact.budget };
+    let mut budget = serde_json::to_vec_pretty(&report)
         .map_err(|error| Error::environment(format!("cannot write JSON: {error}")))?;
     budget.push(b'\n');
     let files = [
@@ -52,12 +62,13 @@ pub fn run(options: &Options) -> Result<()> {
     ];
     output::folder(&options.out_dir, &files)?;
     output::note(&format!(
-        "wrote model.rs, weights.bin ({} bytes) and budget.json to {}; workspace {} bytes",
+        "wrote model.rs, weights.bin ({} bytes) and budget.json in {} to {}; workspace {} bytes",
         artifact.budget.flash_bytes.weights,
+        loaded.precision().name(),
         options.out_dir.display(),
         artifact.budget.ram_bytes.workspace
     ));
-    if options.json { output::json(&artifact.budget) } else { Ok(()) }
+    if options.json { output::json(&report) } else { Ok(()) }
 }
 
 /// Holds the parts that are known before an image is built against the limits.

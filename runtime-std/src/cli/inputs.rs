@@ -16,6 +16,13 @@ pub struct Inputs {
     pub drawn: Vec<String>,
 }
 
+impl Inputs {
+    /// The input of this name.
+    pub fn named(&self, name: &str) -> Option<&Rows> {
+        self.rows.iter().find(|input| input.name == name)
+    }
+}
+
 /// An input of one or more graphs, which share it by its name.
 struct Wanted<'s> {
     name: &'s str,

@@ -19,6 +19,7 @@ use elbow::manifest::{Head, TensorRef};
 use elbow::model::{Declared, Loaded};
 use elbow::{Context, Error, Precision, Result, oracle};
 use inputs::Inputs;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Compiles amortized posteriors from ONNX to microcontrollers, runs them, and proves parity.
@@ -167,14 +168,35 @@ impl PrecisionOptions {
                     precision.name()
                 )));
             }
-            (precision, files) => {
-                let source = &loaded.encoder;
-                let own = |name: &str| source.given().any(|input| source.input_name(input) == name);
-                let Inputs { rows, count, .. } =
-                    inputs::read(&[source], own, files, 0).context("--calibration")?;
+            (precision, _) => {
+                let Inputs { rows, count, .. } = self.calibration(&loaded)?;
                 loaded.quantized(precision, &rows, count)?
             }
         };
         if core == Core::default() { Ok(loaded) } else { loaded.for_core(core) }
+    }
+
+    fn calibration(&self, loaded: &Loaded) -> Result<Inputs> {
+        let source = &loaded.encoder;
+        let own = |name: &str| source.given().any(|input| source.input_name(input) == name);
+        inputs::read(&[source], own, &self.calibration, 0).context("--calibration")
+    }
+
+    /// How many rows of `inputs` are calibration rows as well, on which integers look better than they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`PrecisionOptions::apply`].
+    fn seen(&self, loaded: &Loaded, inputs: &Inputs) -> Result<usize> {
+        if self.calibration.is_empty() {
+            return Ok(0);
+        }
+        let calibration = self.calibration(loaded)?;
+        let row = |given: &Inputs, row: usize| -> Vec<u32> {
+            let own = calibration.rows.iter().filter_map(|input| given.named(&input.name));
+            own.flat_map(|input| input.row(row)).map(|value| value.to_bits()).collect()
+        };
+        let seen: HashSet<_> = (0..calibration.count).map(|at| row(&calibration, at)).collect();
+        Ok((0..inputs.count).filter(|at| seen.contains(&row(inputs, *at))).count())
     }
 }

@@ -70,7 +70,9 @@ pub fn run(options: &Options) -> Result<()> {
     let loaded = options.precision.apply(float.clone(), core)?;
     let limits = limits(options.max_kl, loaded.precision())?;
     let budget = emit(&loaded.model)?.budget;
-    let Inputs { rows: inputs, count: rows, .. } = rows(&loaded, options)?;
+    let inputs = rows(&loaded, options)?;
+    let seen = options.precision.seen(&float, &inputs)?;
+    let Inputs { rows: inputs, count: rows, .. } = inputs;
     let board = board(options)?;
     let reference = reference(&float, &inputs, rows, options)?;
     let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs[..]);
@@ -92,6 +94,12 @@ pub fn run(options: &Options) -> Result<()> {
     let pair = Pair { float: &float, integer: &loaded, inputs: &inputs, rows };
     let integer = pair.report(&reference, &answer, report.kl_nats.all, options.seed)?;
     let report = report.with_integers(integer);
+    if seen > 0 {
+        output::note(&format!(
+            "{seen} of {rows} rows are calibration rows too, whose figures are better than those of others; give \
+             rows that are not"
+        ));
+    }
     if options.json {
         output::json(&report)?
     } else {

@@ -10,7 +10,7 @@ use elbow::model::{Encoder, Graphs, Loaded, Role, Source};
 use elbow::parity::target::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::rows::run_twin_in_sequence;
-use elbow::{Context, Error, Result, npy, oracle};
+use elbow::{Context, Error, Precision, Result, npy, oracle};
 use refine::{Refined, Refinement};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -81,6 +81,7 @@ struct Report<'a> {
     model: &'a str,
     graph: Graph,
     backend: Backend,
+    precision_used: Precision,
     rows: usize,
     out_dir: &'a PathBuf,
     outputs: &'a [Entry],
@@ -96,6 +97,11 @@ struct Report<'a> {
 ///
 /// Bad input; nothing is written then.
 pub fn run(options: &Options) -> Result<()> {
+    if options.backend == Backend::Tract && options.precision.precision != Precision::F32 {
+        return Err(Error::input(
+            "--backend tract computes in f32; leave out --precision and --calibration, or --backend",
+        ));
+    }
     let loaded = options.precision.apply(options.model.load()?, Core::default())?;
     let is_flow = matches!(loaded.model.graphs, Graphs::Flow(_));
     let default = if is_flow { Graph::Flow } else { Graph::Encoder };
@@ -137,8 +143,9 @@ pub fn run(options: &Options) -> Result<()> {
     let files = Files::new(source, &inputs, &outputs, &posteriors, options)?;
     output::folder(&options.out_dir, &files.bytes)?;
     output::note(&format!(
-        "wrote {} files for {rows} rows to {}",
+        "wrote {} files for {rows} rows in {} to {}",
         files.bytes.len(),
+        loaded.precision().name(),
         options.out_dir.display()
     ));
     if !options.json {
@@ -148,6 +155,7 @@ pub fn run(options: &Options) -> Result<()> {
         model: &loaded.model.name,
         graph,
         backend: options.backend,
+        precision_used: loaded.precision(),
         rows,
         out_dir: &options.out_dir,
         outputs: &files.index,

@@ -19,18 +19,46 @@ const UNSIGNED_OFFSET: i32 = 128;
 pub(super) fn quantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     plain(call)?;
     let x = call.float(0, "x")?;
-    let Steps { scale, zero_point, signed, .. } = Steps::of(scope, call)?;
+    let steps = Steps::of(scope, call)?;
+    if scope.known(x).is_some() {
+        return integers(scope, call, x, &steps);
+    }
+    let Steps { scale, zero_point, signed, .. } = steps;
     let (&[scale], &[zero_point]) = (&scale[..], &zero_point[..]) else {
         return refuse(
             "quantizes data with a scale per channel",
             "quantize activations per tensor; weights may have a scale per channel",
         );
     };
-    let offset = if signed { 0 } else { UNSIGNED_OFFSET };
-    let format = Format { scale, zero_point: zero_point - offset, low: -128, high: 127 };
+    let format = eight_bits(scale, zero_point, signed);
     let shape = scope.shape(x).to_vec();
     // Not the file's name: there it holds integers, here what they stand for.
     scope.step(call, Op::Round(format), &[x], "rounded", &shape).map(one)
+}
+
+/// Weights to the integers that a dequantizer behind makes weights of again.
+fn integers(scope: &mut Scope, call: &Call<'_>, x: ValueId, steps: &Steps) -> Outputs {
+    let shape = scope.shape(x).to_vec();
+    let values = scope.known(x).unwrap_or_default().to_vec();
+    scope.spend(values.len())?;
+    let (channel, offset) = (steps.channel(&shape)?, offset(steps.signed));
+    let integer = |(at, value): (usize, &f32)| {
+        let (scale, zero_point) = (steps.scale[channel(at)], steps.zero_point[channel(at)]);
+        (eight_bits(scale, zero_point, steps.signed).quantize(*value) + offset) as f32
+    };
+    let data = values.iter().enumerate().map(integer).collect();
+    let id = scope.constant(call.output(0), Tensor { shape, data });
+    scope.set_kind(id, if steps.signed { Kind::Signed8 } else { Kind::Unsigned8 });
+    Ok(one(id))
+}
+
+/// The format of a quantizer of int8 or uint8, whose integers are held as i8.
+fn eight_bits(scale: f32, zero_point: i32, signed: bool) -> Format {
+    Format { scale, zero_point: zero_point - offset(signed), low: -128, high: 127 }
+}
+
+fn offset(signed: bool) -> i32 {
+    if signed { 0 } else { UNSIGNED_OFFSET }
 }
 
 /// Integers to data.
@@ -50,8 +78,8 @@ pub(super) fn dequantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             }
             (Kind::Quantized { scale, zero_point }, _) => {
                 let own = (f32::from_bits(scale), zero_point);
-                let offset = if steps.signed { 0 } else { UNSIGNED_OFFSET };
-                let same = steps.scale[..] == [own.0] && steps.zero_point[..] == [own.1 + offset];
+                let zero_point = own.1 + offset(steps.signed);
+                let same = steps.scale[..] == [own.0] && steps.zero_point[..] == [zero_point];
                 if !same {
                     return refuse(
                         "takes integers that were quantized with another scale or zero point",

@@ -8,6 +8,10 @@ use crate::lower::links::Links;
 use crate::lower::quantize::{Format, Line};
 use std::collections::HashMap;
 
+/// Quantizers give a mean the scale of its window, whose ties they round to even, as floats do; the kernels of
+/// integers round them up.
+const TIES: &str = "the file rounds ties of a mean to even";
+
 /// What `QuantizeLinear` and `DequantizeLinear` say, if the graph has any; the graph is fused.
 ///
 /// A layer takes its integers where its input is quantized and its weights are stored so, one scale
@@ -39,6 +43,10 @@ pub fn given(graph: &Graph) -> Option<Integers> {
     }
     for node in &graph.nodes {
         let name = |value: ValueId| graph.values[value].name.clone();
+        if matches!(node.op, Op::Pool { kind: Pooling::Average { .. }, .. }) {
+            integers.floats.insert(name(node.output), TIES);
+            continue;
+        }
         let layer = Layer::of(graph, node);
         if layer.is_some() || is_between(graph, node) || rounds(node) {
             integers.formats.extend(formats[node.output].map(|format| (name(node.output), format)));
