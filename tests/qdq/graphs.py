@@ -74,6 +74,14 @@ CASES = [
         {"x": (1, 12, 12)}, "averages with frequent ties, in front of a layer and at the end",
     ),
     Case(
+        "mean_opset17",
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 3, 3, padding=1), nn.LeakyReLU(0.1), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(60, 16)
+        ),
+        {"x": (1, 11, 9)}, "averages of an opset whose sums onnxruntime takes by column",
+        exports=(("torchscript", 17),),
+    ),
+    Case(
         "conv_transpose1d",
         lambda: OfX(
             decoder, nn.Linear(5, 32), nn.ConvTranspose1d(8, 6, 4, stride=2, padding=1),

@@ -69,7 +69,7 @@ SCHEMES = [Scheme("u8_tensor", U8, False), Scheme("u8_channel", U8, True),
            Scheme("s8_tensor", S8, False), Scheme("s8_channel", S8, True)]
 MORE_SCHEMES = [Scheme("s8_symmetric", S8, True, symmetric=True), Scheme("u8_weights", U8, False, weights=U8),
                 Scheme("s8_pair", S8, True, pair=True)]
-MORE_SCHEMES_OF = ["mlp", "conv1d", "conv2d", "mean"]
+MORE_SCHEMES_OF = ["mlp", "conv1d", "conv2d", "mean", "mean_opset17"]
 
 
 class Rows(CalibrationDataReader):

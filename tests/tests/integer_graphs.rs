@@ -8,7 +8,7 @@ use elbow::lower::{Core, Integers, Kernel, Plan, Step, Width, lower, lower_with}
 use elbow::parity::arithmetic::{Arithmetic, layers, macs};
 use elbow::rows::Rows;
 use elbow::twin::Twin;
-use elbow_core::kernels::{BinaryOp, Unary};
+use elbow_core::kernels::{BinaryOp, Mean, Unary};
 use elbow_tests::graphs::Builder;
 use elbow_tests::random::Random;
 use elbow_tests::tolerance::{EIGHT_BITS, SIXTEEN_BITS};
@@ -175,7 +175,7 @@ fn cases() -> Vec<(&'static str, Graph, usize)> {
     add("pools", &[1, 4, 16], 2, &|n, x| {
         let h = n.conv(x, &CONV, false);
         let a = n.pool(h, Pooling::Max);
-        let b = n.pool(h, Pooling::Average { count_pads: false });
+        let b = n.pool(h, Pooling::Average(Mean::default()));
         let shape = n.graph.graph.values[a].shape.clone();
         let h = n.graph.node("Add", Op::Binary(BinaryOp::Add), &[a, b], &shape);
         n.conv(h, &CONV, false)
@@ -322,7 +322,7 @@ fn a_mean_of_too_many_values_runs_in_f32() {
         dilations: vec![1],
         pads: vec![0],
         pads_end: vec![0],
-        kind: Pooling::Average { count_pads: false },
+        kind: Pooling::Average(Mean::default()),
     };
     let h = net.graph.node("Mean", op, &[h], &[1, 2, 1]);
     let y = net.conv(h, &Conv { filters: 3, kernel: 1, pad: 0, ..CONV }, false);

@@ -35,7 +35,7 @@ pub use dense::{PANEL, dense, dense_rows, dense_transposed};
 pub use layout::{AXES, Strided, copy, disjoint, fill, part, part_mut, select, strided_copy};
 pub use matmul::{MatMul, matmul};
 pub use normalize::{normalize, rms_normalize};
-pub use pool::{PoolShape, average_pool, max_pool};
+pub use pool::{Mean, PoolShape, average_pool, max_pool};
 pub use recurrent::{Cell, RecurrentShape, RecurrentWeights, recurrent};
 pub use reduce::{Reduction, arg_extreme, reduce};
 pub use scan::cumsum;

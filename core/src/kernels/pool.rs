@@ -2,6 +2,8 @@
 
 use crate::math;
 use crate::pieces::{pieces, pieces_mut};
+use core::iter::{StepBy, Take};
+use core::slice::Iter;
 
 /// Shapes of a pooling layer; one-dimensional ones have height 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,16 @@ pub struct PoolShape {
     pub pads_end: [usize; 2],
 }
 
+/// How a window's mean is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Mean {
+    /// Pads count as zeros; without, they do not count.
+    pub count_pads: bool,
+    /// The sum is that of the sums of the columns. Means of quantized values have ties, and the order decides them.
+    pub by_column: bool,
+}
+
 /// `y[c][p]` is the largest of the taps `x[c][p * stride + k * dilation - pad]` inside the input; NaN
 /// where one is NaN, minus infinity where none is inside.
 #[inline(never)]
@@ -39,14 +51,18 @@ pub fn max_pool(x: &[f32], y: &mut [f32], s: &PoolShape) {
 /// `y[c][p]` is the mean of the taps `x[c][p * stride + k * dilation - pad]` inside the input, or, with
 /// `count_pads`, their sum divided by the number of taps inside input and pads.
 ///
-/// Order: the sum starts at 0 and runs by row and column, the division comes last.
+/// Order: all sums start at 0 and run by row and column, or, with `by_column`, add up those of the columns; the
+/// division comes last.
 #[inline(never)]
-pub fn average_pool(x: &[f32], y: &mut [f32], count_pads: bool, s: &PoolShape) {
+pub fn average_pool(x: &[f32], y: &mut [f32], mean: Mean, s: &PoolShape) {
     each_window(x, y, s, |window, padded| {
         let mut sum = 0.0;
-        window.each(|x| sum += x);
+        match mean.by_column {
+            true => window.each_column(|column| sum += column.fold(0.0, |sum, x| sum + *x)),
+            false => window.each(|x| sum += x),
+        }
         let inside = window.rows.count * window.columns.count;
-        sum / if count_pads { padded } else { inside } as f32
+        sum / if mean.count_pads { padded } else { inside } as f32
     });
 }
 
@@ -66,6 +82,9 @@ fn each_window(x: &[f32], y: &mut [f32], s: &PoolShape, f: impl Fn(&Window<'_>, 
     }
 }
 
+/// The taps of a window's column.
+type Column<'x> = Take<StepBy<Iter<'x, f32>>>;
+
 /// The taps of one output inside the input.
 struct Window<'x> {
     plane: &'x [f32],
@@ -82,6 +101,17 @@ impl Window<'_> {
             let line = self.plane.get(start..).unwrap_or(&[]);
             let taps = line.iter().step_by(self.columns.step).take(self.columns.count);
             taps.for_each(|x| f(*x));
+        }
+    }
+
+    #[inline(always)]
+    fn each_column<'w>(&'w self, mut f: impl FnMut(Column<'w>)) {
+        for column in 0..self.columns.count {
+            let start =
+                self.rows.first * self.width + self.columns.first + column * self.columns.step;
+            let line = self.plane.get(start..).unwrap_or(&[]);
+            let taps = line.iter().step_by((self.rows.step * self.width).max(1));
+            f(taps.take(self.rows.count));
         }
     }
 }

@@ -152,9 +152,10 @@ impl Calls {
                 let shape = self.constant("PoolShape", &shape, &pool_shape(s));
                 self.call("max_pool", &[x, y, &shape]);
             }
-            Kernel::AveragePool(count_pads, s) => {
+            Kernel::AveragePool(mean, s) => {
+                self.items.insert("Mean");
                 let shape = self.constant("PoolShape", &shape, &pool_shape(s));
-                self.call("average_pool", &[x, y, &count_pads.to_string(), &shape]);
+                self.call("average_pool", &[x, y, &format!("{mean:?}"), &shape]);
             }
             Kernel::Take(indices, s) => {
                 let indices = self.indices(&shape, indices);

@@ -2,7 +2,7 @@
 
 use crate::lower::quantize::Format;
 use elbow_core::distributions::{Family, Parameter};
-use elbow_core::kernels::{BinaryOp, Cell, Reduction, Unary};
+use elbow_core::kernels::{BinaryOp, Cell, Mean, Reduction, Unary};
 use std::collections::HashMap;
 
 /// A validated graph in topological order.
@@ -308,10 +308,7 @@ pub enum Pooling {
     /// The largest value.
     Max,
     /// The mean.
-    Average {
-        /// Pads count as zeros; without, they do not count.
-        count_pads: bool,
-    },
+    Average(Mean),
 }
 
 /// Which result of a recurrent layer.

@@ -7,7 +7,7 @@ pub use integer::{Element, InFloats, Integer};
 use super::quantize::Format;
 use elbow_core::distributions::{Family, Parameter};
 use elbow_core::kernels::{
-    Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape,
+    Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, Mean, PoolShape, RecurrentShape,
     Reduction, Strided, Unary,
 };
 use std::collections::HashSet;
@@ -259,8 +259,8 @@ pub enum Kernel {
     },
     /// `kernels::max_pool(source, target, shape)`
     MaxPool(PoolShape),
-    /// `kernels::average_pool(source, target, count_pads, shape)`
-    AveragePool(bool, PoolShape),
+    /// `kernels::average_pool(source, target, mean, shape)`
+    AveragePool(Mean, PoolShape),
     /// `kernels::take(source, indices, target, along)`
     Take(Vec<u32>, Along),
     /// `kernels::take_by(source, indices, target, along)`; the second source holds the indices.

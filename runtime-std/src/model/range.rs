@@ -104,7 +104,7 @@ fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
         Op::Softmax { log: true, .. } => Range::new(f32::NEG_INFINITY, 0.0, op),
         Op::ArgExtreme { .. } => Range::new(0.0, f32::INFINITY, op),
         Op::Pool { kind: Pooling::Max, .. } => x,
-        Op::Pool { kind: Pooling::Average { .. }, .. } => x.within(x.low.min(0.0), x.high.max(0.0)),
+        Op::Pool { kind: Pooling::Average(_), .. } => x.within(x.low.min(0.0), x.high.max(0.0)),
         Op::CumSum { .. } => sum(&x, op),
         Op::Reduce { reduction, .. } => match reduction {
             Reduction::Mean | Reduction::Max | Reduction::Min => x,

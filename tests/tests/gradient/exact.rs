@@ -2,7 +2,7 @@
 
 use super::formulas::{binary, unary};
 use elbow::import::{Graph, Node, Op, Pooling};
-use elbow_core::kernels::Reduction;
+use elbow_core::kernels::{Mean, Reduction};
 use std::collections::HashMap;
 
 /// A tensor.
@@ -281,7 +281,7 @@ fn pool(
         }
         match kind {
             Pooling::Max => largest,
-            Pooling::Average { count_pads } => {
+            Pooling::Average(Mean { count_pads, .. }) => {
                 sum / f64::from(if count_pads { padded as u32 } else { inside as u32 })
             }
         }

@@ -139,7 +139,9 @@ fn products_pools_and_recurrences_survive_any_shape() {
             pads_end: pair(random),
         };
         max_pool(&a, &mut y, &s);
-        average_pool(&a, &mut y, random.choose(&[true, false]), &s);
+        let [count_pads, by_column] = [0; 2].map(|_| random.choose(&[true, false]));
+        let mean = Mean { count_pads, by_column };
+        average_pool(&a, &mut y, mean, &s);
         let weights = RecurrentWeights { w: &w, r: &r, bias_w: &b, bias_r: &a, peepholes: &b };
         let s = RecurrentShape {
             steps: random.int(0, 4),

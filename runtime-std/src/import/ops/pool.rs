@@ -6,17 +6,22 @@ use super::super::scope::one;
 use super::super::scope::{Call, Outputs, Scope};
 use super::along::reduction_node;
 use super::conv::{Axis, LARGEST, conv_pads, sizes};
-use elbow_core::kernels::Reduction;
+use elbow_core::kernels::{Mean, Reduction};
 
 /// The largest value of every window.
 pub fn max(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     pool(scope, call, Pooling::Max)
 }
 
-/// The mean of every window.
+/// The mean of every window; the order of its sum is onnxruntime's, which changed with opset 19.
 pub fn average(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let count_pads = call.flag("count_include_pad")?;
-    pool(scope, call, Pooling::Average { count_pads })
+    let by_column = match call.ints("strides")? {
+        _ if call.opset >= 19 => false,
+        Some(&[_, columns]) => columns <= 2,
+        _ => true,
+    };
+    pool(scope, call, Pooling::Average(Mean { count_pads, by_column }))
 }
 
 fn pool(scope: &mut Scope, call: &Call<'_>, kind: Pooling) -> Outputs {

@@ -148,8 +148,8 @@ impl Tape {
     ) {
         match kind {
             Pooling::Max => self.reverse_max_pool(node, windows, g),
-            Pooling::Average { count_pads } => {
-                self.reverse_average_pool(node, windows, count_pads, g);
+            Pooling::Average(mean) => {
+                self.reverse_average_pool(node, windows, mean.count_pads, g);
             }
         }
     }

@@ -43,7 +43,7 @@ pub fn given(graph: &Graph) -> Option<Integers> {
     }
     for node in &graph.nodes {
         let name = |value: ValueId| graph.values[value].name.clone();
-        if matches!(node.op, Op::Pool { kind: Pooling::Average { .. }, .. }) {
+        if matches!(node.op, Op::Pool { kind: Pooling::Average(_), .. }) {
             integers.floats.insert(name(node.output), TIES);
             continue;
         }

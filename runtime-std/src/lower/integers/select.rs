@@ -63,7 +63,7 @@ pub(super) fn is_between(graph: &Graph, node: &Node) -> bool {
     let same_shape = |a: ValueId, b: ValueId| graph.values[a].shape == graph.values[b].shape;
     match &node.op {
         Op::Reshape | Op::Unary(_) => computed(node.inputs[0]),
-        Op::Pool { kind: Pooling::Max | Pooling::Average { .. }, .. } => true,
+        Op::Pool { kind: Pooling::Max | Pooling::Average(_), .. } => true,
         Op::Binary(BinaryOp::Add) => {
             node.inputs.iter().all(|&input| computed(input) && same_shape(input, node.output))
         }

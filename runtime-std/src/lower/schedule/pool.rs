@@ -20,7 +20,7 @@ impl Scheduler<'_> {
         let shape = self.pool_shape(node, windows)?;
         let kernel = match kind {
             Pooling::Max => Kernel::MaxPool(shape),
-            Pooling::Average { count_pads } => Kernel::AveragePool(count_pads, shape),
+            Pooling::Average(mean) => Kernel::AveragePool(mean, shape),
         };
         let x = self.read(node.inputs[0]);
         let y = self.call(node, self.shape(node.output), kernel, &[x]);

@@ -8,7 +8,7 @@ use crate::import::{Op, Pooling};
 use crate::lower::plan::words_of_bytes;
 use crate::lower::quantize::{Multipliers, PiecewiseFit, QuantizeError, SumBounds, table};
 use elbow_core::kernels::integer::{self, Add, Requantize};
-use elbow_core::kernels::{BinaryOp, PoolShape, Unary, unary};
+use elbow_core::kernels::{BinaryOp, Mean, PoolShape, Unary, unary};
 
 impl<'g> Scheduler<'g> {
     /// A node whose result is held in `format`; whether integer kernels compute it.
@@ -90,7 +90,7 @@ impl<'g> Scheduler<'g> {
             |size| Order::ChannelsLast { channels: shape.channels, positions: positions(size) };
         let kernel = match kind {
             Pooling::Max => Integer::MaxPool(shape, element),
-            Pooling::Average { count_pads } => {
+            Pooling::Average(Mean { count_pads, .. }) => {
                 let means = match means(positions(shape.kernel), &format) {
                     Ok(means) => means,
                     Err(error) => return self.in_floats(node, &error.to_string()),
