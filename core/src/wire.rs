@@ -16,6 +16,7 @@
 //! | `Reset` | `Reset` |
 //! | `Trace` | `Traced`, then one `Layer` per layer |
 //! | `Infer` | `Inferred` |
+//! | `LogProb` | `LogProb` |
 //!
 //! Instead of any of these the device may send one `Refused`. Nothing here panics or allocates.
 
@@ -89,6 +90,14 @@ pub enum Request<'a> {
         /// Samples of a bound, or steps of a refinement.
         count: u32,
         /// All inputs, one after another: observation, conditions, noise.
+        #[serde(borrow)]
+        inputs: Floats<'a>,
+    },
+    /// How dense is one observation, by a flow whose latent is standard normal?
+    LogProb {
+        /// Datapoint number.
+        row: u64,
+        /// All inputs, one after another.
         #[serde(borrow)]
         inputs: Floats<'a>,
     },
@@ -218,6 +227,15 @@ pub enum Reply<'a> {
         /// What was inferred.
         found: Inferred,
         /// What it cost, without encoding.
+        cost: Cost,
+    },
+    /// To `LogProb`.
+    LogProb {
+        /// From the request.
+        row: u64,
+        /// `ln p(x)` in nats.
+        value: f32,
+        /// What it cost, the flow included.
         cost: Cost,
     },
 }

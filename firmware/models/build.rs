@@ -67,7 +67,8 @@ fn module(name: &str, folder: &Path) -> Result<String, String> {
         println!("cargo::rustc-cfg=flow");
         let given = parameters(&text, "flow");
         let (shared, reads) = (shared(&given), reads(&given).join(", "));
-        format!("flow!({weights:?}, {trace}, {shared}, flow [{reads}]);")
+        let density = if declares(&text, "log_prob") { "known" } else { "unknown" };
+        format!("flow!({weights:?}, {density}, {trace}, {shared}, flow [{reads}]);")
     } else if declares(&text, "run") {
         println!("cargo::rustc-cfg=bare");
         let numbered = |letter, count| (0..count).map(move |i| format!("{letter}{i} {i}"));

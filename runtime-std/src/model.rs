@@ -228,6 +228,13 @@ impl Encoder {
     }
 }
 
+impl Flow {
+    /// Whether `ln p(x)` is known: `z` has a density.
+    pub fn has_log_prob(&self) -> bool {
+        self.density == Density::LogDet { standard_normal: true }
+    }
+}
+
 impl Decoder {
     /// The inputs with their roles.
     pub fn given(&self) -> impl Iterator<Item = (&Port, Role)> {

@@ -43,6 +43,13 @@ fn parity_passes_on_a_cortex_m4() {
 }
 
 #[test]
+fn parity_compares_the_density_of_a_flow() {
+    let report = parity("wine_linear", "qemu-m4");
+    assert_eq!((&report["pass"], &report["twin_bit_exact"]), (&true.into(), &true.into()));
+    assert!(report["log_prob"]["max_abs"].as_f64().is_some_and(|nats| nats <= 1e-3), "{report}");
+}
+
+#[test]
 fn parity_compares_refinements() {
     let (folder, model) = (tempfile::tempdir().unwrap(), repository("models/digits"));
     for file in ["encoder.onnx", "decoder.onnx"] {

@@ -306,6 +306,15 @@ log_det = "add_5"
     }
     let report = elbow_line("parity {} --input {} --json", &[&path, &x]).done().json();
     assert!(report["kl_nats"]["max"].is_null() && report["pass"] == true);
+    assert!(report["log_prob"]["max_abs"].as_f64().is_some_and(|nats| nats <= 1e-3), "{report}");
+    // The reference's own volume, a hundredth of a nat off.
+    let other = folder.path().join("other.npy");
+    let log_det = npy::read(&golden.join("out.1.npy")).unwrap();
+    let off: Vec<f32> = log_det.values.iter().map(|value| value + 0.01).collect();
+    save(&other, &log_det.shape, &off);
+    let line = "parity {} --input {} --expect cat_2={} add_5={}";
+    let wrong = elbow_line(line, &[&path, &x, &golden.join("out.0.npy"), &other]);
+    assert!(wrong.code == 1 && wrong.stderr.contains("ln p(x) is off by 1.0"), "{}", wrong.stderr);
     let compiled = |path: &Path| {
         let out = folder.path().join("compiled");
         elbow_line("compile {} --out-dir {}", &[path, &out]).done();
@@ -313,6 +322,8 @@ log_det = "add_5"
     };
     assert!(compiled(&path).contains("pub fn log_prob("));
     let (_folder, without_base) = manifest(flow);
+    let report = elbow_line("parity {} --input {} --json", &[&without_base, &x]).done().json();
+    assert!(report["log_prob"]["max_abs"].is_null(), "nothing is known of the base: {report}");
     assert!(!compiled(&without_base).contains("log_prob"), "nothing is known of the base");
     let out = folder.path().join("out");
     let encoder = elbow_line("run {} --graph encoder --input {} --out-dir {}", &[&path, &x, &out]);

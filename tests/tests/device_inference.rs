@@ -27,6 +27,9 @@ const TASKS: [(Inference, u32); 4] = [
 
 /// A gradient takes at most so many decoder passes.
 const PASSES: f64 = 3.0;
+/// Bytes of code of a decoder of dense layers with the likelihood of events; the other twelve families take 13,000
+/// more.
+const ONE_FAMILY: u32 = 6_000;
 
 #[test]
 fn a_cortex_m4_with_hard_float_infers_what_the_twin_does() {
@@ -67,6 +70,19 @@ fn infers_what_the_twin_does(target: &str) {
         assert!(!counts || passes <= PASSES, "{}: {passes:.2} passes", model.name);
     }
     or_cure(device.finish());
+}
+
+#[test]
+fn an_image_links_the_likelihood_of_its_model_alone() {
+    let target = Target::named("qemu-m4").expect("a target of the table");
+    let model = refined().into_iter().find(|model| model.name == "refined digits");
+    let (_folder, compiled) = compiled(&[model.expect("it is one of them")]);
+    let device = or_cure(Device::start(&target, &compiled, &path("firmware")));
+    let footprint = or_cure(device.footprint(0));
+    or_cure(device.finish());
+    let bytes = footprint.score.expect("it is scored").code_bytes;
+    println!("decoding, scoring and their functions: {bytes} bytes of code");
+    assert!(bytes <= ONE_FAMILY, "{bytes} bytes of code: are there other families in it?");
 }
 
 /// Asks every row for everything on both sides; returns what the device took.

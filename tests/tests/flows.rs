@@ -1,23 +1,45 @@
-//! Flows: exact log-densities on the twin. `device.rs` holds every bit of the same plans on emulated
-//! cores against it, and `emit.rs` the generated `log_prob`.
+//! Flows: exact log-densities on the twin and on emulated cores. `device.rs` holds every bit of what
+//! their steps give, and `emit.rs` the generated `log_prob` on this machine.
 
+use elbow::device::{Device, Target};
 use elbow::import::FrozenNoise;
 use elbow::lower::{Plan, lower};
-use elbow::model::{Density, Flow, Graphs, Loaded};
+use elbow::model::{Graphs, Loaded, Model};
 use elbow::twin::Twin;
 use elbow_core::distributions::standard_log_prob;
-use elbow_tests::fixtures::{path, rows};
+use elbow_tests::fixtures::{Rows, path, rows};
 use elbow_tests::graphs::Builder;
+use elbow_tests::images::{compiled, or_cure};
 use elbow_tests::tolerance::{FLOW, INTEGRAL, LINEAR_FLOW};
+
+/// Models whose densities are nobody's closed form.
+const TRAINED: [&str; 3] = ["cancer_realnvp", "cancer_maf", "moons_spline"];
+const LINEAR: &str = "wine_linear";
+
+fn load(model: &str) -> Model {
+    let folder = path("models").join(model);
+    Loaded::read(&folder, None, FrozenNoise::Refuse).expect("a model").model
+}
 
 /// The density of a model's flow.
 fn flow(model: &str) -> Plan {
-    let folder = path("models").join(model);
-    let loaded = Loaded::read(&folder, None, FrozenNoise::Refuse).expect("a model");
-    match loaded.model.graphs {
-        Graphs::Flow(Flow { plan, density: Density::LogDet { standard_normal: true }, .. }) => plan,
+    match load(model).graphs {
+        Graphs::Flow(flow) if flow.has_log_prob() => flow.plan,
         other => panic!("{model}: expected a flow with its density, found {other:?}"),
     }
+}
+
+/// Observations of a model's test set, and their `ln p(x)` by PyTorch in f64.
+fn test_set(model: &str) -> (Rows, Vec<f64>) {
+    let folder = path("models").join(model);
+    let bytes = std::fs::read(folder.join("golden/log_prob.npy")).expect("goldens");
+    let file = npyz::NpyFile::new(&bytes[..]).expect("an .npy file");
+    let f64s = npyz::DType::Plain("<f8".parse().expect("a type"));
+    assert_eq!(file.dtype(), f64s, "{model}: goldens of another precision");
+    let goldens: Vec<f64> = file.into_vec().expect("float64");
+    let x = rows(&folder.join("test.npy"));
+    assert_eq!(x.count, goldens.len());
+    (x, goldens)
 }
 
 /// `ln N(z; 0, I)` and `ln |det dz/dx|`.
@@ -28,13 +50,8 @@ fn terms(twin: &mut Twin<'_>, x: &[f32]) -> (f32, f32) {
 
 /// The largest error of `ln p(x)` over the model's test rows, in nats, and the number of rows.
 fn worst_error(model: &str) -> (f64, usize) {
-    let (plan, folder) = (flow(model), path("models").join(model));
+    let (plan, (x, goldens)) = (flow(model), test_set(model));
     let mut twin = Twin::new(&plan);
-    let bytes = std::fs::read(folder.join("golden/log_prob.npy")).expect("goldens");
-    let file = npyz::NpyFile::new(&bytes[..]).expect("an .npy file");
-    let goldens: Vec<f64> = file.into_vec().expect("float64");
-    let x = rows(&folder.join("test.npy"));
-    assert_eq!(x.count, goldens.len());
     let errors = goldens.iter().enumerate().map(|(row, golden)| {
         let (base, log_det) = terms(&mut twin, x.row(row));
         (f64::from(base + log_det) - golden).abs()
@@ -46,10 +63,50 @@ fn worst_error(model: &str) -> (f64, usize) {
 
 #[test]
 fn densities_of_trained_flows_are_those_of_pytorch_in_f64() {
-    for model in ["cancer_realnvp", "cancer_maf", "moons_spline"] {
+    for model in TRAINED {
         let (error, count) = worst_error(model);
         assert!(error <= FLOW && count > 100, "{model}: {error:e} nats");
     }
+}
+
+#[test]
+fn a_cortex_m4_with_hard_float_computes_the_densities() {
+    densities_on("qemu-m4");
+}
+
+#[test]
+fn a_cortex_m3_with_soft_float_computes_the_densities() {
+    densities_on("qemu-m3");
+}
+
+/// Every `ln p(x)` that the target computes has the twin's bits, and is PyTorch's.
+fn densities_on(target: &str) {
+    let target = Target::named(target).expect("a target of the table");
+    let names = [TRAINED[0], TRAINED[1], TRAINED[2], LINEAR];
+    let (_folder, compiled) = compiled(&names.map(load));
+    let mut device = or_cure(Device::start(&target, &compiled, &path("firmware")));
+    for (index, name) in names.into_iter().enumerate() {
+        or_cure(device.select(index));
+        let (plan, (x, goldens)) = (flow(name), test_set(name));
+        let mut twin = Twin::new(&plan);
+        let (mut worst, mut painted) = (0.0, 0);
+        for (row, golden) in goldens.iter().enumerate() {
+            let (found, spent) = or_cure(device.log_prob(row as u64, x.row(row)));
+            let (base, log_det) = terms(&mut twin, x.row(row));
+            assert_eq!(found.to_bits(), (base + log_det).to_bits(), "{name} row {row}");
+            worst = f64::max(worst, (f64::from(found) - golden).abs());
+            painted = painted.max(spent.stack_bytes.expect("it is painted"));
+        }
+        println!(
+            "{name} on {}: ln p(x) within {worst:.1e} nats of float64 on {} rows",
+            target.name, x.count
+        );
+        assert!(worst <= if name == LINEAR { LINEAR_FLOW } else { FLOW }, "{name}: {worst:e} nats");
+        let bound = or_cure(device.footprint(index)).log_prob.expect("a density").stack_bytes;
+        let bound = bound.expect("a closed bound");
+        assert!(painted <= bound, "{name}: {painted} bytes of stack, {bound} promised");
+    }
+    or_cure(device.finish());
 }
 
 #[test]
@@ -73,7 +130,7 @@ fn a_density_of_two_values_integrates_to_one() {
 
 #[test]
 fn a_linear_flow_has_the_evidence_of_probabilistic_pca_on_real_data() {
-    let (error, count) = worst_error("wine_linear");
+    let (error, count) = worst_error(LINEAR);
     assert!(error <= LINEAR_FLOW && count > 30, "{error:e} nats");
 }
 

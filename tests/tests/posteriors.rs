@@ -2,6 +2,8 @@
 
 #[path = "posteriors/dense.rs"]
 mod dense;
+#[path = "posteriors/digits.rs"]
+mod digits;
 #[path = "posteriors/mixtures.rs"]
 mod mixtures;
 

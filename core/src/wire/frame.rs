@@ -223,6 +223,7 @@ mod tests {
                 found: Inferred { values: [f32::MIN, f32::MAX], kept_start: true },
                 cost,
             },
+            Reply::LogProb { row: u64::MAX, value: f32::MIN, cost },
             Reply::Refused(Refusal::WrongLength { expected: u32::MAX, found_bytes: u32::MAX }),
             Reply::Bye,
         ];
@@ -299,6 +300,7 @@ mod tests {
                 inputs: Floats(&[])
             })
         );
+        assert_eq!(parse(&[8, 1, 0]), Some(Request::LogProb { row: 1, inputs: Floats(&[]) }));
         assert_eq!(parse(&[6, 0]), Some(Reply::Refused(Refusal::Malformed)));
         assert_eq!(parse::<Request<'_>>(&[4, 0]), None, "a byte too many");
     }

@@ -59,6 +59,15 @@ pub trait Model {
         None
     }
 
+    /// `ln p(x)` of what was loaded, in nats; `None` unless it is a flow whose latent is standard normal.
+    ///
+    /// # Errors
+    ///
+    /// What the generated code found at its border.
+    fn log_prob(&mut self) -> Option<Result<f32, Refusal>> {
+        None
+    }
+
     /// Results of [`infer`](Self::infer): mean and log-variance of every posterior, or the outputs in
     /// order.
     fn output(&self, index: u32) -> Option<&[f32]>;

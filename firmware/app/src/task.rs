@@ -126,6 +126,10 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
                 let model = self.selected(models)?;
                 self.infer(board, model, (task, count), (key, row), inputs)
             }
+            Request::LogProb { row, inputs } => {
+                let model = self.selected(models)?;
+                self.log_prob(board, model, row, inputs)
+            }
             Request::Bye => Ok(()),
         }
     }
@@ -194,6 +198,20 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         let found = found.ok_or(Refusal::WrongKind)??;
         let [mean, log_var] = posterior(model, 0).map(Floats::new);
         self.send(board, &Reply::Inferred { row: stream.1, mean, log_var, found, cost });
+        Ok(())
+    }
+
+    fn log_prob(
+        &mut self,
+        board: &mut impl Board,
+        model: &mut dyn Model,
+        row: u64,
+        inputs: Floats<'_>,
+    ) -> Result<(), Refusal> {
+        model.load(inputs)?;
+        let (value, cost) = measure(board, model, |model| model.log_prob());
+        let value = value.ok_or(Refusal::WrongKind)??;
+        self.send(board, &Reply::LogProb { row, value, cost });
         Ok(())
     }
 

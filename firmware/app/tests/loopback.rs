@@ -223,12 +223,14 @@ fn a_latent_of_another_length_is_an_error() {
 #[test]
 fn a_request_that_cannot_be_carried_out_is_refused_and_the_next_one_served() {
     let run = frame(&Request::Run { row: 0, inputs: Floats::new(&X) });
+    let log_prob = frame(&Request::LogProb { row: 0, inputs: Floats::new(&X) });
     let nan = [0.0, 0.0, f32::NAN, 0.0];
     let requests = [
         encode(0, 0, &X),
         select(1),
         select(0),
         run,
+        log_prob,
         encode(0, 0, &X[..3]),
         encode(0, 0, &nan),
         encode(9, 0, &X),
@@ -237,6 +239,7 @@ fn a_request_that_cannot_be_carried_out_is_refused_and_the_next_one_served() {
     let refusals = [
         Refusal::NothingSelected,
         Refusal::UnknownModel { models: 1 },
+        Refusal::WrongKind,
         Refusal::WrongKind,
         Refusal::WrongLength { expected: 4, found_bytes: 12 },
         Refusal::NonFiniteInput { index: 2 },

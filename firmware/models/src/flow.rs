@@ -4,6 +4,7 @@
 macro_rules! flow {
     (
         $weights:literal,
+        $density:ident,
         $trace:ident,
         conditions [$($c:ident $condition:literal),*],
         noise [$($eps:ident $noise:literal),*],
@@ -41,6 +42,11 @@ macro_rules! flow {
                     Ok(())
                 }
 
+                #[inline(never)]
+                fn log_prob(&mut self) -> Option<Result<f32, Refusal>> {
+                    density!($density, self, [$($given),*])
+                }
+
                 fn output(&self, index: u32) -> Option<&[f32]> {
                     match index {
                         0 => Some(&self.z),
@@ -50,5 +56,18 @@ macro_rules! flow {
                 }
             }
         }
+    };
+}
+
+/// `ln p(x)`, where the density of the flow's latent is known.
+macro_rules! density {
+    (known, $loaded:ident, [$($given:ident),*]) => {{
+        let pack = $loaded.pack.as_ref()?;
+        let ws = &mut $loaded.workspace;
+        let value = model::log_prob(pack, ws, $(&$loaded.$given,)* &mut $loaded.z);
+        Some(value.map_err(Refusal::from))
+    }};
+    (unknown, $loaded:ident, [$($given:ident),*]) => {
+        None
     };
 }

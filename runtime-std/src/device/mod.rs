@@ -130,6 +130,8 @@ pub struct ModelFootprint {
     pub score: Option<Footprint>,
     /// `explain`, likewise: bounds and refinement.
     pub explain: Option<Footprint>,
+    /// `log_prob`, of a flow alone.
+    pub log_prob: Option<Footprint>,
 }
 
 impl Device {
@@ -307,6 +309,22 @@ impl Device {
         Ok((outputs, Spent::new(cost, self.ticks_per_million)))
     }
 
+    /// `ln p(x)` in nats by a flow whose latent is standard normal, from all its inputs, one after another.
+    ///
+    /// # Errors
+    ///
+    /// Where the device refuses, with its reason.
+    pub fn log_prob(&mut self, row: u64, inputs: &[f32]) -> Result<(f32, Spent)> {
+        let request = Request::LogProb { row, inputs: Floats::new(inputs) };
+        let ticks_per_million = self.ticks_per_million;
+        self.link.ask(&request, |reply| match reply {
+            Reply::LogProb { row: r, value, cost } if r == row => {
+                Ok((value, Spent::new(cost, ticks_per_million)))
+            }
+            other => Err(unexpected(&other)),
+        })
+    }
+
     /// Checksums of what the steps of the last inference wrote, or the ticks when they ended; none from a model that was not compiled
     /// for it.
     ///
@@ -335,8 +353,9 @@ impl Device {
     pub fn footprint(&self, index: usize) -> Result<ModelFootprint> {
         let name = self.models.get(index).map_or("", String::as_str);
         let of = |called: &str| self.image.footprint(&method(name, called)).map_err(environment);
-        let [score, explain] = ["score", "explain"].map(|method| of(method).ok());
-        Ok(ModelFootprint { infer: of("infer")?, score, explain })
+        let [score, explain, log_prob] =
+            ["score", "explain", "log_prob"].map(|method| of(method).ok());
+        Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob })
     }
 
     /// The image that runs.

@@ -86,11 +86,13 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         let trace = if encoder.is_none() { trace } else { Trace::Off };
         flow::functions(flow, &shared, prefix, take(flow.plan.weights.len()), trace)
     });
-    let fixed = take(decoder.map_or(0, |decoder| decoder.likelihood.weights().count()));
+    let (fixed, behind) =
+        decoder.map_or_else(Default::default, |decoder| pack::fixed(decoder, of_decoder, take(0)));
+    take(behind);
     let scored = decode.as_ref().zip(decoder);
     let scored = scored.filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
     let inference = scored.map(|(decode, decoder)| {
-        let pack = Offsets { decoder: of_decoder, fixed };
+        let pack = Offsets { decoder: of_decoder, fixed: &fixed };
         decode.inference(decoder, pack, pack::arena_without_gradient(&model.graphs))
     });
     let calls = [
@@ -234,7 +236,7 @@ fn all_imports(parts: Parts<'_>, scored: bool) -> String {
         names.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name).collect()
     };
     let [encodes, decodes] = [parts.encoder.is_some(), parts.decoder.is_some()];
-    let log_prob = parts.flow.is_some_and(flow::has_log_prob);
+    let log_prob = parts.flow.is_some_and(Flow::has_log_prob);
     let refined = parts.decoder.and_then(|decoder| decoder.refine.as_ref()).filter(|_| scored);
     let distributions = with(&[
         ("DiagNormal", encodes),

@@ -102,22 +102,54 @@ impl Decode {
         }
     }
 
-    /// `log_likelihood`, `score` and `Observation`; fixed parameters of the likelihood start at `fixed`
-    /// in the pack.
-    /// With the kernels' calls of the gradient; `arena` is the length without it.
+    /// `log_likelihood`, `score` and `Observation`, with the kernels' calls of the gradient; `arena` is the
+    /// length without it.
     pub(super) fn inference(
         &self,
         decoder: &Decoder,
-        pack: Offsets,
+        pack: Offsets<'_>,
         arena: usize,
     ) -> (String, Calls) {
         let given = &self.given();
         let likelihood = &self.likelihood(&decoder.likelihood, pack.fixed);
-        let text = log_likelihood(given, likelihood) + &score(given) + &self.observation();
+        let text = [log_likelihood(given, likelihood), score(given), self.generate()].concat();
+        let text = text + &self.observation();
         let around = Around { given, likelihood, pack, arena };
         let refined = decoder.refine.as_ref().map(|r| refine::functions(self, r, &around));
         let (more, calls) = refined.unwrap_or_default();
         (text + &more, calls)
+    }
+
+    /// Draws of the prior and of what a posterior predicts.
+    fn generate(&self) -> String {
+        let own = ["q: &DiagNormal<LATENT>", "eps: &[f32; LATENT]", "z: &mut [f32; LATENT]"];
+        let conditions = self.parameters.typed[1..].iter().cloned();
+        let typed: Vec<String> = ["pack: &Pack", "ws: &mut Workspace"]
+            .map(String::from)
+            .into_iter()
+            .chain(conditions)
+            .chain(own.map(String::from))
+            .chain(["x_mean: &mut [f32; OBSERVED]".into()])
+            .collect();
+        let names: String =
+            self.parameters.names[1..].iter().map(|name| format!("{name}, ")).collect();
+        format!(
+            "
+/// Generates: `z` becomes the draw of `q` by the noise `eps`, and `x_mean` what it decodes to.
+///
+/// With `DiagNormal::standard()` it is a draw of the prior, with the posterior of `encode` one of
+/// what that predicts; the likelihood says how observations scatter around `x_mean`.
+{}///
+/// # Errors
+///
+/// As for `decode`, of `z`.
+{}    q.rsample(eps, z);
+    decode(pack, ws, z, {names}x_mean)
+}}
+",
+            self.parameters.documented(),
+            signature("generate", &typed, "Result<(), DecodeError>"),
+        )
     }
 
     /// The type that inference asks for `ln p(x | z)`.
@@ -179,13 +211,14 @@ impl LogLikelihood for Observation<'_> {{
         }
     }
 
-    /// Lines that bind the likelihood; its fixed parameters start at `start` in the pack.
-    fn likelihood(&self, likelihood: &Likelihood, mut start: usize) -> String {
+    /// Lines that bind the likelihood; its fixed parameters start there in the pack.
+    fn likelihood(&self, likelihood: &Likelihood, fixed: &[usize]) -> String {
+        let mut starts = fixed.iter();
         let names = likelihood.family.parameters();
         let given = names.iter().zip(&likelihood.parameters).map(|(name, source)| match source {
             ParameterSource::Fixed(values) => {
-                start += values.len();
-                format!("pack.f32({}, {})", start - values.len(), values.len())
+                let start = starts.next().copied().unwrap_or_default();
+                format!("pack.f32({start}, {})", values.len())
             }
             ParameterSource::Output(_) => format!("&ws.{}", field(*name)),
         });
@@ -203,11 +236,11 @@ impl LogLikelihood for Observation<'_> {{
 
 /// Where something lies in the pack.
 #[derive(Clone, Copy)]
-pub(super) struct Offsets {
+pub(super) struct Offsets<'p> {
     /// The decoder's weights, with which those of its gradient begin.
     pub(super) decoder: usize,
-    /// Fixed parameters of the likelihood.
-    pub(super) fixed: usize,
+    /// Each fixed parameter of the likelihood.
+    pub(super) fixed: &'p [usize],
 }
 
 fn log_likelihood(given: &Given, likelihood: &str) -> String {

@@ -26,11 +26,6 @@ pub(super) fn check(flow: &Flow) -> Result<()> {
     )))
 }
 
-/// Whether `log_prob` is emitted.
-pub(super) fn has_log_prob(flow: &Flow) -> bool {
-    flow.density == Density::LogDet { standard_normal: true }
-}
-
 /// `prefix` stands before the constants with the lengths of observation and latent; the plan's
 /// weights start at `weights`.
 pub(super) fn functions(
@@ -55,7 +50,7 @@ pub(super) fn functions(
     );
     let z = format!("z: &mut [f32; {prefix}LATENT]");
     let mut text = flow_function(flow, &parameters, &z, &calls.body, trace);
-    if has_log_prob(flow) {
+    if flow.has_log_prob() {
         text += &log_prob_function(&parameters, &z);
     }
     Functions { text, calls }

@@ -1,7 +1,7 @@
 //! What plans of one model share: weights, arena, fingerprint.
 
 use super::parameters::with_roles;
-use crate::lower::Plan;
+use crate::lower::{Buffer, Kernel, Plan};
 use crate::model::{Decoder, Graphs, Latent, Likelihood, Model, ParameterSource, Role};
 use crate::{Error, Result};
 use elbow_core::pack::{FORMAT_VERSION, header};
@@ -42,6 +42,46 @@ pub(super) fn arena_without_gradient(graphs: &Graphs) -> usize {
 /// The weights of a decoder and of its gradient, if it has one.
 pub(super) fn weights(decoder: &Decoder) -> &[f32] {
     decoder.refine.as_ref().map_or(&decoder.plan.weights, |refine| &refine.gradient.weights)
+}
+
+/// Where each fixed parameter of the likelihood starts, for a decoder whose weights start at `weights`, and
+/// how many values of them lie behind the weights of all plans, at `end`: none where the decoder's gradient
+/// reads them among its own.
+pub(super) fn fixed(decoder: &Decoder, weights: usize, end: usize) -> (Vec<usize>, usize) {
+    if let Some(places) = fixed_in_gradient(decoder) {
+        return (places.into_iter().map(|place| weights + place).collect(), 0);
+    }
+    let mut next = end;
+    let lens = decoder.likelihood.fixed_parameters().map(<[f32]>::len);
+    let places = lens.map(|len| {
+        next += len;
+        next - len
+    });
+    (places.collect(), next - end)
+}
+
+/// Whether the fixed parameters among the weights of the gradient are the likelihood's.
+pub(super) fn reads_own_parameters(decoder: &Decoder, gradient: &Plan) -> bool {
+    let Some(places) = fixed_in_gradient(decoder) else { return true };
+    let mut fixed = decoder.likelihood.fixed_parameters();
+    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    let own = places.iter().zip(fixed.by_ref()).all(|(place, values)| {
+        let stored = gradient.weights.get(*place..place + values.len());
+        stored.is_some_and(|stored| bits(stored) == bits(values))
+    });
+    own && fixed.next().is_none()
+}
+
+/// Where the fixed parameters lie among the weights of the gradient, which its seed reads.
+fn fixed_in_gradient(decoder: &Decoder) -> Option<Vec<usize>> {
+    let steps = &decoder.refine.as_ref()?.gradient.steps;
+    let seed = steps.iter().find(|step| matches!(step.kernel, Kernel::Score { .. }))?;
+    let place = |source: &Buffer| match source {
+        Buffer::Weights(range) => Some(range.start),
+        _ => None,
+    };
+    let observation_and_mean = 2;
+    Some(seed.sources.iter().skip(observation_and_mean).filter_map(place).collect())
 }
 
 /// The first eight bytes of the SHA-256 of everything that generated code takes for granted of the
@@ -90,7 +130,8 @@ fn further(graphs: &Graphs) -> String {
     text
 }
 
-/// The packed weights of all plans, and the fixed parameters of the likelihood behind them.
+/// The packed weights of all plans, and behind them the fixed parameters of a likelihood whose gradient has
+/// none.
 ///
 /// # Errors
 ///
@@ -101,7 +142,9 @@ pub(super) fn bytes(graphs: &Graphs, fingerprint: u64) -> Result<Vec<u8>> {
         Graphs::Amortized { decoder, .. } => decoder.as_ref(),
         _ => None,
     };
-    let parameters = decoder.into_iter().flat_map(|decoder| decoder.likelihood.weights());
+    let behind = decoder.filter(|decoder| fixed_in_gradient(decoder).is_none());
+    let parameters =
+        behind.into_iter().flat_map(|decoder| decoder.likelihood.fixed_parameters().flatten());
     let own = plans.iter().filter(|(what, _)| *what != GRADIENT).flat_map(|(what, plan)| {
         let decoder = decoder.filter(|_| *what == "decoder");
         decoder.map_or(&plan.weights[..], weights)

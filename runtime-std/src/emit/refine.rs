@@ -4,7 +4,7 @@ use super::amortized::checks;
 use super::calls::{Calls, Names};
 use super::decoder::{Decode, Given, Offsets, parameters};
 use super::rust::{float, signature};
-use super::{Trace, mismatch};
+use super::{Trace, mismatch, pack};
 use crate::Result;
 use crate::lower::{Buffer, Kernel, Plan, Port, Step};
 use crate::manifest::{RefineTable, RuleName};
@@ -16,7 +16,7 @@ pub(super) struct Around<'a> {
     pub(super) given: &'a Given,
     /// Lines that bind the likelihood.
     pub(super) likelihood: &'a str,
-    pub(super) pack: Offsets,
+    pub(super) pack: Offsets<'a>,
     /// Length of the arena without the gradient.
     pub(super) arena: usize,
 }
@@ -31,6 +31,11 @@ pub(super) fn check(decoder: &Decoder) -> Result<()> {
     {
         return Err(mismatch(
             "the weights of the decoder's gradient do not begin with the decoder's".into(),
+        ));
+    }
+    if !pack::reads_own_parameters(decoder, gradient) {
+        return Err(mismatch(
+            "the decoder's gradient is that of a likelihood with other parameters".into(),
         ));
     }
     let outputs = decoder.plan.outputs.len() + 1;

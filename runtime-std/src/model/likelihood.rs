@@ -40,11 +40,11 @@ impl Likelihood {
         distributions::Likelihood { family: self.family, parameters }
     }
 
-    /// Values of the fixed parameters, one after the other: they belong to the weights.
-    pub fn weights(&self) -> impl Iterator<Item = &f32> {
-        self.parameters.iter().flat_map(|source| match source {
-            ParameterSource::Fixed(values) => values.as_slice(),
-            ParameterSource::Output(_) => &[],
+    /// The fixed parameters: they belong to the weights.
+    pub fn fixed_parameters(&self) -> impl Iterator<Item = &[f32]> {
+        self.parameters.iter().filter_map(|source| match source {
+            ParameterSource::Fixed(values) => Some(values.as_slice()),
+            ParameterSource::Output(_) => None,
         })
     }
 

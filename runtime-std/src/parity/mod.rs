@@ -11,6 +11,7 @@ pub mod arithmetic;
 pub mod basis;
 pub mod compare;
 pub mod cost;
+pub mod density;
 mod inference;
 pub mod integer;
 pub mod judge;
@@ -23,6 +24,7 @@ pub mod target;
 pub mod tolerance;
 
 pub use basis::{Basis, Reference};
+pub use density::LogProb;
 pub use integer::IntegerReport;
 pub use layers::Layers;
 pub use on_device::{checksums, device};
@@ -98,6 +100,7 @@ pub fn compare(
         mean: max_abs(|(reference, target)| (&reference.mean, &target.mean)),
         log_var: max_abs(|(reference, target)| (&reference.log_var, &target.log_var)),
         kl_nats,
+        log_prob: LogProb::of(loaded, &reference.outputs, answer.log_prob.as_deref()),
         clamp_hits,
         twin_bit_exact: image.twin_bit_exact,
         inferences_compared: image.inferences,

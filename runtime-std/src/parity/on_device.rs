@@ -1,8 +1,8 @@
 //! The device as a target: its own build of the model, asked row by row and held against the twin.
 
-use super::inference;
 use super::layers::{self, Checksums};
 use super::target::{Answer, Image, Measured, twin_posteriors};
+use super::{density, inference};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
 use crate::emit::{Artifact, emit, emit_traced};
 use crate::error::{Context, Error, Result};
@@ -41,7 +41,7 @@ pub fn device(
     let mut answer = match &loaded.model.graphs {
         Graphs::Amortized { .. } => posteriors(&mut device, loaded, inputs, rows, seed)?,
         Graphs::Flow(Flow { plan, .. }) | Graphs::Bare(plan) => {
-            outputs(&mut device, plan, inputs, rows)?
+            outputs(&mut device, loaded, plan, inputs, rows)?
         }
     };
     device.finish()?;
@@ -189,7 +189,7 @@ fn posteriors(
         }
     }
     let (decoded, flow) = (Vec::new(), Vec::new());
-    Ok(Answer { outputs: raw, posteriors: found, decoded, flow, image })
+    Ok(Answer { outputs: raw, posteriors: found, decoded, flow, log_prob: None, image })
 }
 
 /// What the device reads, in its order: the observation, conditions of encoder and decoder, noise.
@@ -283,30 +283,59 @@ pub(super) fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// Rows through a flow or a graph without roles.
-fn outputs(device: &mut Device, plan: &Plan, inputs: &[Rows], rows: usize) -> Result<Answer> {
+fn outputs(
+    device: &mut Device,
+    loaded: &Loaded,
+    plan: &Plan,
+    inputs: &[Rows],
+    rows: usize,
+) -> Result<Answer> {
     let twin = run_twin(plan, inputs, rows)?;
     let own =
         plan.inputs.iter().filter_map(|port| inputs.iter().find(|input| input.name == port.name));
     let own: Vec<&Rows> = own.collect();
     let mut found: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let mut image = Image::default();
+    let mut log_prob = density::flow(loaded).map(|_| Vec::new());
     let bar = progress(rows, "device");
     for row in 0..rows {
         let joined: Vec<f32> = own.iter().flat_map(|input| input.row(row)).copied().collect();
         let (outputs, spent) = device.run(row as u64, &joined).context(format!("row {row}"))?;
         image.note(spent.instructions, spent.stack_bytes, spent.arena_bytes);
         found.iter_mut().zip(outputs).for_each(|(all, one)| all.extend(one));
+        if let Some(log_prob) = &mut log_prob {
+            log_prob.push(device.log_prob(row as u64, &joined).context(format!("row {row}"))?.0);
+        }
         bar.inc(1);
     }
     let exact = found.iter().zip(&twin).all(|(found, twin)| bits(found) == bits(twin));
-    image.twin_bit_exact = Some(exact);
+    let (found, twin) = (of_graph(loaded, found), of_graph(loaded, twin));
+    let expected = density::twin(loaded, &twin);
+    let same = log_prob.as_deref().map(bits) == expected.as_deref().map(bits);
+    image.twin_bit_exact = Some(exact && same);
     Ok(Answer {
-        outputs: found.into_iter().map(Some).collect(),
+        outputs: found,
         posteriors: Vec::new(),
         decoded: Vec::new(),
         flow: Vec::new(),
+        log_prob,
         image,
     })
+}
+
+/// Outputs of a plan in the graph's order: a flow's plan has `z`, then its density.
+fn of_graph(loaded: &Loaded, outputs: Vec<Vec<f32>>) -> Vec<Option<Vec<f32>>> {
+    let Graphs::Flow(_) = &loaded.model.graphs else {
+        return outputs.into_iter().map(Some).collect();
+    };
+    let [mut z, mut log] = [0, 1].map(|at| outputs.get(at).cloned());
+    let roles = loaded.encoder.output_roles.iter();
+    let of_role = |role: &Option<Role>| match role {
+        Some(Role::Z) => z.take(),
+        Some(Role::LogDet | Role::LogQ) => log.take(),
+        _ => None,
+    };
+    roles.map(of_role).collect()
 }
 
 impl Image {

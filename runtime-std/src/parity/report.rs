@@ -2,6 +2,7 @@
 
 use super::basis::Basis;
 use super::compare::Kl;
+use super::density::{self, LogProb};
 use super::integer::IntegerReport;
 use super::judge::{Judge, Steps};
 use super::layers::Layers;
@@ -34,6 +35,8 @@ pub struct ParityReport {
     pub log_var: MaxAbs,
     /// KL(reference posterior || target posterior) per row.
     pub kl_nats: Nats,
+    /// Largest difference of `ln p(x)` by a flow, in nats.
+    pub log_prob: LogProb,
     /// Log-variances that the target's clamp has moved.
     pub clamp_hits: Option<u64>,
     /// Whether target and twin agree in every bit of mean, log-variance and samples, and of what was
@@ -175,6 +178,14 @@ impl ParityReport {
             }
         }
         failures.extend(self.lost_bound());
+        let limit = self.limits.output_relative;
+        if let LogProb { max_abs: Some(nats), max_relative: Some(max) } = self.log_prob
+            && (max > limit || max.is_nan())
+        {
+            failures.push(format!(
+                "ln p(x) is off by {nats:.3e} nats, the limit is {limit:.0e} max(100, |ln p(x)|)"
+            ));
+        }
         let has_posterior = self.kl_nats.all.max.is_some();
         if !has_posterior && self.outputs.iter().all(|output| output.max_relative.is_none()) {
             failures.push("nothing could be compared".into());
@@ -247,6 +258,11 @@ impl fmt::Display for ParityReport {
         line("KL in nats, max", limited(max, kl_nats_max))?;
         line("KL in nats, of the means", nats(mean_part))?;
         line("KL in nats, of the variances", nats(variance_part))?;
+        let log_prob = self.log_prob.max_abs.map(|max| {
+            let limit = self.limits.output_relative;
+            format!("{max:.3e} (limit {:.0e}, or {limit:.0e} of it)", density::NATS * limit)
+        });
+        line("ln p(x) in nats, largest", log_prob)?;
         if let Some(integer) = &self.integer {
             line("ELBO lost, in nats", integer.elbo_drop.told(self.limits.elbo_drop))?;
             line("ELBO lost in nats, p99", nats(integer.elbo_drop.p99))?;

@@ -1,5 +1,6 @@
 //! Who is held against the reference: what a target answers for all rows.
 
+use super::density;
 use crate::error::Result;
 use crate::model::{Loaded, Source};
 use crate::posterior::Posteriors;
@@ -17,6 +18,8 @@ pub struct Answer {
     pub decoded: Vec<Option<Vec<f32>>>,
     /// One per output of a flow beside the encoder.
     pub flow: Vec<Option<Vec<f32>>>,
+    /// `ln p(x)` of every row, by a flow alone whose latent is standard normal.
+    pub log_prob: Option<Vec<f32>>,
     /// What only an image of a target knows.
     pub image: Image,
 }
@@ -71,7 +74,8 @@ pub fn twin(
     };
     let flow = loaded.flow.as_ref().map(|source| all(source, inputs)).transpose()?;
     let flow = flow.unwrap_or_default();
-    Ok(Answer { outputs, posteriors, decoded, flow, image: Image::default() })
+    let log_prob = density::twin(loaded, &outputs);
+    Ok(Answer { outputs, posteriors, decoded, flow, log_prob, image: Image::default() })
 }
 
 /// The posteriors by the encoder's own plan; none for a model without.

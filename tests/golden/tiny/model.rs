@@ -20,7 +20,7 @@ pub const LATENT: usize = 2;
 /// Of the plans that read the weights.
 pub const FINGERPRINT: u64 = 0x2fdb_0713_5297_c5a1;
 /// Floats of the weights.
-pub const WEIGHTS: usize = 76;
+pub const WEIGHTS: usize = 75;
 /// Channels of a reading.
 pub const CHANNELS: usize = 2;
 /// Readings of a window.
@@ -146,7 +146,7 @@ pub fn log_likelihood(
 ) -> Result<f32, DecodeError> {
     decode(pack, ws, z, x_mean)?;
     let family = Family::Gaussian;
-    let parameters: [&[f32]; 2] = [pack.f32(75, 1), &[]];
+    let parameters: [&[f32]; 2] = [pack.f32(74, 1), &[]];
     let likelihood = Likelihood { family, parameters };
     Ok(likelihood.log_prob(x, x_mean))
 }
@@ -168,6 +168,26 @@ pub fn score(
     let log_likelihood = log_likelihood(pack, ws, x, &q.loc, x_mean)?;
     let kl = q.kl_to_standard();
     Ok(ElboTerms { log_likelihood, kl })
+}
+
+/// Generates: `z` becomes the draw of `q` by the noise `eps`, and `x_mean` what it decodes to.
+///
+/// With `DiagNormal::standard()` it is a draw of the prior, with the posterior of `encode` one of
+/// what that predicts; the likelihood says how observations scatter around `x_mean`.
+///
+/// # Errors
+///
+/// As for `decode`, of `z`.
+pub fn generate(
+    pack: &Pack,
+    ws: &mut Workspace,
+    q: &DiagNormal<LATENT>,
+    eps: &[f32; LATENT],
+    z: &mut [f32; LATENT],
+    x_mean: &mut [f32; OBSERVED],
+) -> Result<(), DecodeError> {
+    q.rsample(eps, z);
+    decode(pack, ws, z, x_mean)
 }
 
 /// An observation: `ln p(x | z)` as a function of the latent, for `elbow_core::infer`.
@@ -248,7 +268,7 @@ pub fn gradient(
     let weights = pack.f32(47, 8);
     kernels::dense_transposed(source, weights, grad, 1);
     let family = Family::Gaussian;
-    let parameters: [&[f32]; 2] = [pack.f32(75, 1), &[]];
+    let parameters: [&[f32]; 2] = [pack.f32(74, 1), &[]];
     let likelihood = Likelihood { family, parameters };
     Ok(likelihood.log_prob(x, x_mean))
 }

@@ -6,8 +6,10 @@ use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_in_sequence};
 use elbow::twin::{Twin, TwinGradient, TwinLikelihood, refine, score};
-use elbow_core::distributions::standard_log_prob;
-use elbow_core::infer::Gradient;
+use elbow_core::distributions::{rsample, standard_log_prob};
+use elbow_core::infer::psis::Tail;
+use elbow_core::infer::{Gradient, Iwae, Posterior, Scratch, log_weights};
+use elbow_core::noise::Independent;
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::models::{by_name, given, split};
 use elbow_tests::random::Random;
@@ -21,6 +23,9 @@ const SEED: u64 = 7;
 /// Steps of a refinement, and its key and datapoint.
 const STEPS: u32 = 3;
 const STREAM: (u64, u64) = (11, 5);
+/// Draws that are weighed, and the largest weights that are kept of them.
+const WEIGHTS: u32 = 100;
+const WEIGHTS_KEPT: usize = 21;
 
 /// Inputs of all rows, one after the other.
 fn inputs(model: &Model, case: u64) -> Vec<f32> {
@@ -74,6 +79,7 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
                         let (x_mean, terms) = scored.expect("it fits");
                         results.extend(x_mean);
                         results.extend([terms.log_likelihood, terms.kl]);
+                        results.extend(generated(decoder, &conditions, q));
                         results.extend(refined(decoder, &inputs, row, q));
                     } else {
                         let latents = means.iter().map(|q| &q.mean[..]);
@@ -98,8 +104,19 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
     (0..count).map(|row| text(line(row))).collect()
 }
 
-/// Likelihood and gradient at the posterior's mean, then the refined posterior and its gain, of a model
-/// that is refined.
+/// A draw of the posterior, by its own mean as noise, and what it decodes to.
+fn generated(decoder: &Decoder, conditions: &[&[f32]], q: &Posteriors) -> Vec<f32> {
+    let mut z = vec![0.0; q.latent];
+    rsample(&q.mean, &q.log_var, &q.mean, &mut z);
+    let inputs: Vec<&[f32]> = [&z[..]].into_iter().chain(conditions.iter().copied()).collect();
+    let [x_mean, ..] = &Twin::new(&decoder.plan).run(&inputs).expect("it fits")[..] else {
+        panic!("it decodes")
+    };
+    [&z, &x_mean[..]].concat()
+}
+
+/// Likelihood and gradient at the posterior's mean, then the refined posterior and its gain, and how far it
+/// may be trusted, of a model that is refined.
 fn refined(decoder: &Decoder, inputs: &[Rows], row: usize, q: &Posteriors) -> Vec<f32> {
     let Some(Refine { gradient, settings }) = &decoder.refine else { return Vec::new() };
     let x = by_name(inputs, "x");
@@ -111,7 +128,17 @@ fn refined(decoder: &Decoder, inputs: &[Rows], row: usize, q: &Posteriors) -> Ve
     let log_likelihood = twin.gradient(&loc, &mut grad).expect("finite");
     let guarded = refine(&mut twin, settings, STEPS, STREAM, &mut loc, &mut log_var);
     let guarded = guarded.expect("finite");
-    [vec![log_likelihood], grad, loc, log_var, vec![guarded.gain, guarded.se]].concat()
+    let (mut iwae, mut tail) = (Iwae::new(), Tail::<WEIGHTS_KEPT>::new());
+    let scratch = Scratch { eps: &mut vec![0.0; loc.len()], z: &mut vec![0.0; loc.len()] };
+    let mut noise = Independent { key: STREAM.0, datapoint: STREAM.1 };
+    let better = Posterior { loc: &loc, log_var: &log_var };
+    log_weights(&mut twin, better, &mut noise, 0..WEIGHTS, scratch, |log_w| {
+        iwae.push(log_w);
+        tail.push(log_w);
+    })
+    .expect("finite");
+    let trust = vec![iwae.bound(), iwae.ess(), tail.k_hat().expect("a tail")];
+    [vec![log_likelihood], grad, loc, log_var, vec![guarded.gain, guarded.se], trust].concat()
 }
 
 fn flow_results(flow: &Flow, outputs: Vec<Vec<f32>>, of: &dyn Fn(&[f32]) -> Vec<f32>) -> Vec<f32> {
@@ -185,7 +212,7 @@ fn caller(model: &Model) -> String {
                     own.map(|(port, role)| format!("{}, ", argument(port, role))).collect();
                 body += &match count {
                     1 => format!(
-                        "let terms = score(&pack, &mut ws, x, {own}&q, &mut x_mean).expect(\"finite\");\nprint(&[&x_mean, &[terms.log_likelihood, terms.kl]]);\n"
+                        "let terms = score(&pack, &mut ws, x, {own}&q, &mut x_mean).expect(\"finite\");\nprint(&[&x_mean, &[terms.log_likelihood, terms.kl]]);\nlet mut z = [0.0; LATENT];\ngenerate(&pack, &mut ws, {own}&q, &q.loc, &mut z, &mut x_mean).expect(\"finite\");\nprint(&[&z, &x_mean]);\n"
                     ),
                     _ => format!(
                         "decode(&pack, &mut ws, {}, {own}&mut x_mean).expect(\"finite\");\nprint(&[&x_mean]);\n",
@@ -200,6 +227,15 @@ let mut better = q.clone();
 let mut x_of = Observation {{ pack: &pack, ws: &mut ws, x, {own}x_mean: &mut x_mean }};
 let guarded = refine(&mut x_of, &mut better, {STEPS}, {STREAM:?}).expect(\"finite\");
 print(&[&[value], &grad, &better.loc, &better.log_var, &[guarded.gain, guarded.se]]);
+let (mut iwae, mut tail) = (Iwae::new(), Tail::<{WEIGHTS_KEPT}>::new());
+let scratch = Scratch {{ eps: &mut [0.0; LATENT], z: &mut [0.0; LATENT] }};
+let (key, datapoint) = {STREAM:?};
+let mut noise = Independent {{ key, datapoint }};
+log_weights(&mut x_of, (&better).into(), &mut noise, 0..{WEIGHTS}, scratch, |log_w| {{
+    iwae.push(log_w);
+    tail.push(log_w);
+}}).expect(\"finite\");
+print(&[&[iwae.bound(), iwae.ess(), tail.k_hat().expect(\"a tail\")]]);
 "
                     );
                 }
@@ -289,6 +325,8 @@ elbow-core = { path = \"CORE\" }
 ";
 
 const MAIN: &str = "
+use elbow_core::infer::{Iwae, Scratch, log_weights, psis::Tail};
+use elbow_core::noise::Independent;
 use elbow_core::pack::{Aligned, Pack};
 fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()

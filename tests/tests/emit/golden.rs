@@ -5,7 +5,7 @@
 
 use elbow::emit::{emit, identifier};
 use elbow::lower::{Kernel, Plan};
-use elbow::model::{Graphs, Model};
+use elbow::model::{Graphs, Model, ParameterSource};
 use elbow_core::kernels::Unary;
 use elbow_core::pack::{HEADER_LEN, header};
 use elbow_tests::fixtures::path;
@@ -57,13 +57,14 @@ fn a_pack_holds_the_weights_of_both_plans_and_the_scales() {
 }
 
 #[test]
-fn a_pack_holds_the_weights_of_decoder_and_gradient_once() {
+fn a_pack_holds_weights_and_scales_of_decoder_and_gradient_once() {
     let model = refined_tiny();
     let Graphs::Amortized { encoder, decoder: Some(decoder), .. } = &model.graphs else {
         panic!("it has both");
     };
     let gradient = &decoder.refine.as_ref().expect("it is refined").gradient;
-    let floats = encoder.plan.weights.len() + gradient.weights.len() + 1; // a scale
+    // The likelihood's scale is among the gradient's.
+    let floats = encoder.plan.weights.len() + gradient.weights.len();
     let pack = emit(&model).expect("it can be emitted").pack;
     assert_eq!(pack.len(), HEADER_LEN + size_of::<f32>() * floats);
     assert!(gradient.weights.starts_with(&decoder.plan.weights));
@@ -78,6 +79,20 @@ fn a_gradient_of_other_weights_is_refused() {
     decoder.plan.weights[3] += 1.0;
     let error = emit(&model).expect_err("it does not fit").to_string();
     assert!(error.contains("do not begin with the decoder's"), "{error}");
+}
+
+#[test]
+fn a_gradient_of_another_scale_is_refused() {
+    let mut model = refined_tiny();
+    let Graphs::Amortized { decoder: Some(decoder), .. } = &mut model.graphs else {
+        panic!("it decodes");
+    };
+    let [ParameterSource::Fixed(scale)] = &mut decoder.likelihood.parameters[..] else {
+        panic!("it is fixed");
+    };
+    scale[0] += 1.0;
+    let error = emit(&model).expect_err("it does not fit").to_string();
+    assert!(error.contains("other parameters"), "{error}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn numbers(name: &str, len: usize) -> Vec<f32> {
 
 /// The largest error of the moved values, relative to `max(1, |value|)`; `None` where the graph has an
 /// operation without f64 formula.
-fn error_of(graph: &Graph, plan: &Plan) -> Option<f64> {
+pub fn error_of(graph: &Graph, plan: &Plan) -> Option<f64> {
     let given: Vec<(String, Vec<f32>)> = plan
         .inputs
         .iter()

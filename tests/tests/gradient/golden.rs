@@ -10,7 +10,7 @@ use elbow_tests::tolerance::GRADIENT;
 const CASES: usize = 110;
 
 /// Names of the graphs in `tests/gradients`.
-fn names() -> Vec<String> {
+pub fn names() -> Vec<String> {
     let files = std::fs::read_dir(path("tests/gradients")).expect("the folder is there");
     let name = |file: std::io::Result<std::fs::DirEntry>| {
         let name = file.ok()?.file_name().into_string().ok()?;

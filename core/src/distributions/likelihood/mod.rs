@@ -162,7 +162,7 @@ impl<'a> Likelihood<'a> {
     /// binomial with `theta = 1e6` has no greater error than one with `theta = 1`. Error at most 5e-7 of
     /// the sum of the magnitudes of all parts of all terms; of counts up to 3e4, and of Student's t,
     /// at most `2e-5 + 1e-6 abs(term)` per term.
-    #[inline]
+    #[inline(always)] // a caller that names its family links that one alone
     pub fn log_prob(&self, x: &[f32], mean: &[f32]) -> f32 {
         if x.len() != mean.len() {
             return f32::NAN;
@@ -195,7 +195,7 @@ impl<'a> Likelihood<'a> {
     ///
     /// Error at most `3e-6 max(1, abs(score))` per term; of counts whose `mean` is a logarithm, and up to
     /// 3e4, `3e-6 max(1, abs(score), x)`.
-    #[inline]
+    #[inline(always)] // as log_prob
     pub fn score(&self, x: &[f32], mean: &[f32], wrt: Parameter, grad: &mut [f32]) {
         let of_mean = wrt == Parameter::Mean && grad.len() == x.len() && x.len() == mean.len();
         let done = match self.family {

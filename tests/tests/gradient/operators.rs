@@ -1,0 +1,151 @@
+//! No operator is supported without a gradient that is tested, or a reason.
+
+use super::build::{encoded, floats, graph, int, int_list, ints, node, raw, single, string};
+use super::central::{error_of, pass};
+use super::golden;
+use elbow::import::{import_bytes, import_onnx, ops::OPERATORS};
+use elbow_tests::fixtures::path;
+use elbow_tests::tolerance::GRADIENT;
+use std::collections::BTreeSet;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
+
+/// Operators without a case, and why.
+const WITHOUT: [(&str, &[&str]); 5] = [
+    (
+        "their results are steps, without a slope",
+        &["And", "ArgMax", "ArgMin", "Equal", "LessOrEqual", "Not", "Or", "Xor"],
+    ),
+    ("nothing computed goes in", &["Constant", "ConstantOfShape", "Range", "Shape", "Size"]),
+    (
+        "they become inputs",
+        &["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"],
+    ),
+    ("their gradient is refused, as `refused.rs` holds", &["GRU", "LSTM", "RNN"]),
+    ("a decoder of integers is not refined", &["DequantizeLinear", "QuantizeLinear"]),
+];
+
+/// One node of an operator set, from `x` of a shape and constants.
+struct Case {
+    op: &'static str,
+    opset: i64,
+    shape: &'static [i64],
+    constants: Vec<TensorProto>,
+    set: fn(&mut NodeProto),
+}
+
+impl Case {
+    /// Without attributes, of operator set 17.
+    fn of(op: &'static str, shape: &'static [i64], constants: Vec<TensorProto>) -> Self {
+        Self { op, opset: 17, shape, constants, set: |_| () }
+    }
+
+    fn with(self, set: fn(&mut NodeProto)) -> Self {
+        Self { set, ..self }
+    }
+
+    fn since(self, opset: i64) -> Self {
+        Self { opset, ..self }
+    }
+
+    fn model(&self) -> ModelProto {
+        let mut model = single(self.op, self.shape, self.constants.clone());
+        model.opset_import[0].version = self.opset;
+        (self.set)(&mut graph(&mut model).node[0]);
+        model
+    }
+}
+
+/// What PyTorch does not export, or not as this operator.
+fn cases() -> Vec<Case> {
+    const IMAGE: &[i64] = &[1, 2, 4, 4];
+    let values = |dims: &[i64]| {
+        let len: i64 = dims.iter().product();
+        let ramp: Vec<f32> = (0..len).map(|i| 0.3 * i as f32 - 0.5).collect();
+        floats("w", dims, &ramp)
+    };
+    let indices = |dims: &[i64], data: &[i64]| {
+        let bytes = data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        raw("at", DataType::Int64, dims, bytes)
+    };
+    let scale = || floats("scale", &[2], &[1.5, -0.5]);
+    vec![
+        Case::of("CastLike", &[1, 3], vec![values(&[1])]),
+        Case::of("Dropout", &[1, 3], vec![]),
+        Case::of("Flatten", IMAGE, vec![]),
+        Case::of("GatherElements", &[1, 3, 2], vec![indices(&[1, 2, 2], &[2, 0, 2, 1])])
+            .with(|node| int(node, "axis", 1)),
+        Case::of("GatherND", &[1, 3, 2], vec![indices(&[2, 2], &[0, 2, 0, 0])]),
+        Case::of("GlobalMaxPool", IMAGE, vec![]),
+        Case::of("GroupNormalization", IMAGE, vec![scale(), floats("b", &[2], &[0.2, 0.1])])
+            .with(|node| int(node, "num_groups", 2))
+            .since(21),
+        Case::of("Identity", &[1, 3], vec![]),
+        Case::of("LpNormalization", &[1, 2, 3], vec![]).with(|node| int(node, "p", 1)),
+        Case::of("LpNormalization", &[1, 2, 3], vec![]),
+        Case::of("Mean", &[1, 2, 3], vec![values(&[1, 3])]),
+        Case::of("MeanVarianceNormalization", IMAGE, vec![]),
+        Case::of("Mish", &[1, 3], vec![]).since(18),
+        Case::of("RMSNormalization", &[1, 3, 2], vec![scale()]).since(23),
+        Case::of("ReduceL1", &[1, 2, 3], vec![]).with(|node| int_list(node, "axes", &[2])),
+        Case::of("ReduceLogSum", &[1, 2, 3], vec![]).with(|node| int_list(node, "axes", &[2])),
+        Case::of("ReduceSumSquare", &[1, 2, 3], vec![]).with(|node| int_list(node, "axes", &[2])),
+        Case::of("Softsign", &[1, 3], vec![]),
+        Case::of("SpaceToDepth", IMAGE, vec![]).with(|node| int(node, "blocksize", 2)),
+        Case::of("Split", &[1, 5], vec![ints("sizes", &[2, 3])]).with(|node| {
+            int(node, "axis", 1);
+            node.output.push("rest".into());
+        }),
+        Case::of("Squeeze", &[1, 3, 1], vec![ints("axes", &[2])]),
+        Case::of("Sum", &[1, 2, 3], vec![values(&[2, 1])]),
+        Case::of("Swish", &[1, 3], vec![]).since(24),
+        Case::of("Trilu", &[1, 3, 3], vec![]),
+        Case::of("Upsample", IMAGE, vec![floats("factors", &[4], &[1.0, 1.0, 2.0, 2.0])])
+            .with(|node| string(node, "mode", "nearest"))
+            .since(9),
+    ]
+}
+
+/// The largest error against central differences.
+fn error_of_case(case: &Case) -> f64 {
+    let mut model = case.model();
+    if case.op == "ReduceLogSum" {
+        // A logarithm takes what is above zero.
+        let graph = graph(&mut model);
+        graph.node[0].input[0] = "positive".into();
+        graph.node.insert(0, node("Exp", "before", &["x"], &["positive"]));
+    }
+    let graph =
+        import_bytes(&encoded(&model)).unwrap_or_else(|error| panic!("{}: {error}", case.op));
+    let plan = pass(&graph).unwrap_or_else(|error| panic!("{}: {error}", case.op));
+    error_of(&graph, &plan).unwrap_or_else(|| panic!("{}: no formula in f64", case.op))
+}
+
+#[test]
+fn operators_that_pytorch_does_not_export_have_their_central_differences() {
+    for case in cases() {
+        let error = error_of_case(&case);
+        println!("{:30} {error:.1e}", case.op);
+        assert!(error <= GRADIENT, "{}: {error:e}", case.op);
+    }
+}
+
+#[test]
+fn every_supported_operator_has_a_gradient_case_or_a_reason() {
+    let mut with: BTreeSet<String> = cases().iter().map(|case| case.op.to_string()).collect();
+    for name in golden::names() {
+        let file = path("tests/gradients").join(format!("{name}.onnx"));
+        let graph = import_onnx(&file).expect("it imports");
+        with.extend(graph.nodes.into_iter().map(|node| node.op_type));
+    }
+    let without: Vec<&str> = WITHOUT.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    for operator in OPERATORS {
+        let name = operator.name;
+        let (case, reason) = (with.contains(name), without.contains(&name));
+        assert!(case || reason, "{name} has neither a gradient case nor a reason to have none");
+        assert!(!(case && reason), "{name} has a case and a reason to have none");
+    }
+    for name in without {
+        assert!(OPERATORS.iter().any(|operator| operator.name == name), "{name} is not supported");
+    }
+}
