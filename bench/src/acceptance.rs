@@ -79,7 +79,7 @@ const LINES: [Line; 16] = [
     most(&["W3"], Figure::Code, 6 << 10, 4 << 10),
     most(&["draws"], Figure::Instructions, 90 * DRAWS, 60 * DRAWS),
     Line {
-        cores: M4,
+        cores: &["m3", "m4"],
         works: &["refine-step"],
         figure: Figure::Instructions,
         must: Limit::Passes(3 * GRADIENTS),

@@ -17,8 +17,9 @@ pub(crate) struct Firmware {
     of: fn(&Workload) -> Option<&'static str>,
 }
 
-/// Workloads by the types that compute them, as the linker knows them.
-const TYPES: [(&str, &str); 15] = [
+/// Workloads by the types that compute them, as the linker knows them; likelihoods share one function, which
+/// an image with a model has for its own alone.
+const TYPES: [(&str, &str); 17] = [
     ("W1-128", "int8::Integer<elbow_kernels::workloads::w1::W1<128, 16384, 4096>>"),
     ("W1-640", "int8::Integer<elbow_kernels::workloads::w1::W1<640, 81920, 20480>>"),
     ("W2", "int8::Integer<elbow_kernels::workloads::w2::W2>"),
@@ -34,6 +35,8 @@ const TYPES: [(&str, &str); 15] = [
     ("elbo-16", "infer::Infer<bench::infer::Elbo>"),
     ("iwae-16", "infer::Infer<bench::infer::Iwae>"),
     ("refine-step", "infer::Infer<bench::infer::Step>"),
+    ("full-rank", "full_rank::FullRank"),
+    ("flow", "flow::Flow"),
 ];
 
 /// Elbow.

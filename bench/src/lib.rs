@@ -137,7 +137,7 @@ fn names(works: &[&Workload]) -> String {
 /// Networks in soft floats take tens of millions of instructions: a few turns are exact enough, and a
 /// log of their blocks would take minutes.
 fn look(work: &Workload, machine: &Machine) -> Look {
-    let network = [Numbers::Float, Numbers::Draws].contains(&work.numbers);
+    let network = [Numbers::Float, Numbers::Inference].contains(&work.numbers);
     let soft = network && ["m0", "m3"].contains(&machine.core);
     if soft { Look { turns: 4, blocks: false, ..Look::default() } } else { Look::default() }
 }

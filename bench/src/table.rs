@@ -2,7 +2,7 @@
 
 use crate::acceptance::verdicts;
 use crate::published::{best, published};
-use crate::{Error, Figure, Numbers, WORKLOADS, Workload};
+use crate::{Error, Figure, Numbers, WORKLOADS, Workload, workload};
 use elbow_emulator::{MACHINES, Measured};
 use std::fmt::{self, Display, Formatter};
 
@@ -47,6 +47,16 @@ impl Table {
         let peers = self.rows.iter().filter(|row| row.core == core && row.who != ELBOW);
         let run = peers.filter(|row| row.work.name == work.rival());
         run.filter_map(|row| figure.of(row)).chain(best(core, work.rival(), figure)).min()
+    }
+
+    /// Passes of the decoder that a gradient of a step of refinement takes on Elbow.
+    fn passes(&self, core: &str) -> Option<f64> {
+        let each = |name: &str| {
+            let ours = |row: &&Row| row.who == ELBOW && row.core == core && row.work.name == name;
+            self.rows.iter().find(ours).map(|row| row.measured.instructions as f64)
+        };
+        let gradients = workload("refine-step")?.units as f64;
+        Some(each("refine-step")? / gradients / each("decode")?)
     }
 
     /// Whether all who round alike computed the same integers: Elbow, the plain loops in Rust and
@@ -153,6 +163,11 @@ impl Display for Table {
                 writeln!(f, "- {work} on {core}: {bytes} of the code bytes are tables")?;
             }
         }
+        for core in MACHINES.iter().map(|machine| machine.core) {
+            if let Some(passes) = self.passes(core) {
+                writeln!(f, "- a gradient of refine-step on {core}: {passes:.2} passes of decode")?;
+            }
+        }
         self.notes.iter().try_for_each(|note| writeln!(f, "- {note}"))
     }
 }
@@ -165,10 +180,7 @@ fn write_row(
     cycles: Option<u64>,
 ) -> fmt::Result {
     let each = instructions as f64 / work.units as f64;
-    let unit = match work.numbers {
-        Numbers::Noise | Numbers::Draws => " a draw",
-        Numbers::Int8 | Numbers::Int8x16 | Numbers::Float => "",
-    };
+    let unit = if work.unit.is_empty() { String::new() } else { format!(" a {}", work.unit) };
     let cycles = cycles.map_or_else(String::new, thousands);
     let instructions = thousands(instructions);
     write!(f, "| {} | {who} | {instructions} | {each:.3}{unit} | {cycles} |", work.name)
@@ -191,7 +203,6 @@ pub(crate) fn thousands(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload;
 
     fn row(who: &'static str, instructions: u64, cycles: Option<u64>, check: &str) -> Row {
         let work = workload("W2").expect("a workload");
@@ -259,5 +270,23 @@ mod tests {
         let text = table(vec![Row { work, table_bytes: Some(2_560), ..row }]).to_string();
         assert!(text.contains("| draws | Elbow | 61,440 | 60.000 a draw |"), "{text}");
         assert!(text.contains("- draws on m4: 2,560 of the code bytes are tables\n"), "{text}");
+    }
+
+    #[test]
+    fn a_gradient_is_set_against_a_pass_of_the_decoder() {
+        let named = |name, instructions| {
+            let work = workload(name).expect("a workload");
+            Row { work, ..row(ELBOW, instructions, None, "ab") }
+        };
+        let text = table(vec![named("decode", 8_320), named("refine-step", 166_400)]).to_string();
+        assert!(text.contains("| decode | Elbow | 8,320 | 1.000 |"), "{text}");
+        assert!(
+            text.contains("| refine-step | Elbow | 166,400 | 20800.000 a gradient |"),
+            "{text}"
+        );
+        assert!(
+            text.contains("- a gradient of refine-step on m4: 2.50 passes of decode\n"),
+            "{text}"
+        );
     }
 }

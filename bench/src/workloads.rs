@@ -7,8 +7,10 @@ pub struct Workload {
     pub name: &'static str,
     /// What it is.
     pub what: &'static str,
-    /// Multiply-accumulates of one inference, padding included; its draws, of noise and inference.
+    /// Multiply-accumulates of one run, padding included, or what [`unit`](Self::unit) names.
     pub units: u64,
+    /// What is counted instead of multiply-accumulates; empty where it is these.
+    pub unit: &'static str,
     /// What it computes in.
     pub numbers: Numbers,
 }
@@ -24,8 +26,8 @@ pub enum Numbers {
     Float,
     /// Standard normal draws with their generator, in floats: Elbow's alone.
     Noise,
-    /// Passes of a decoder in floats, one for each of some draws: Elbow's alone.
-    Draws,
+    /// Bounds, densities and refinement in floats: Elbow's alone.
+    Inference,
 }
 
 impl Workload {
@@ -34,20 +36,33 @@ impl Workload {
     pub fn rival(&self) -> &str {
         match self.numbers {
             Numbers::Int8x16 => self.name.strip_suffix("-int8x16").unwrap_or(self.name),
-            Numbers::Int8 | Numbers::Float | Numbers::Noise | Numbers::Draws => self.name,
+            Numbers::Int8 | Numbers::Float | Numbers::Noise | Numbers::Inference => self.name,
         }
     }
 }
 
 const fn work(name: &'static str, what: &'static str, units: u64, numbers: Numbers) -> Workload {
-    Workload { name, what, units, numbers }
+    Workload { name, what, units, unit: "", numbers }
+}
+
+const fn inference(
+    name: &'static str,
+    what: &'static str,
+    (units, unit): (u64, &'static str),
+) -> Workload {
+    Workload { name, what, units, unit, numbers: Numbers::Inference }
+}
+
+/// 64 values of a likelihood.
+const fn density(name: &'static str, what: &'static str) -> Workload {
+    inference(name, what, (64, "value"))
 }
 
 const MLP: &str = "640-128-128-128-128-8-128-128-128-128-640";
 const CONV: &str = "128x6, conv k5 s2 16, conv k5 s2 32, conv k3 s2 32, dense 64, dense 16";
 
 /// All of them.
-pub const WORKLOADS: [Workload; 15] = [
+pub const WORKLOADS: [Workload; 25] = [
     work("W1-128", "dense 128 to 128", 16_384, Numbers::Int8),
     work("W1-640", "dense 640 to 128", 81_920, Numbers::Int8),
     work("W2", MLP, 264_192, Numbers::Int8),
@@ -58,11 +73,27 @@ pub const WORKLOADS: [Workload; 15] = [
     work("W2-int8x16", MLP, 264_192, Numbers::Int8x16),
     work("W2-f32", MLP, 264_192, Numbers::Float),
     work("W3-f32", CONV, 195_584, Numbers::Float),
-    work("draws", "1,024 standard normal draws of a Philox stream", 1_024, Numbers::Noise),
-    work("decode", "one pass of a decoder 2-64-64-64", 1, Numbers::Draws),
-    work("elbo-16", "the bound of a posterior by 16 draws", 16, Numbers::Draws),
-    work("iwae-16", "the importance-weighted bound by 16 draws", 16, Numbers::Draws),
-    work("refine-step", "a step of refinement by 8 gradients", 8, Numbers::Draws),
+    Workload {
+        name: "draws",
+        what: "1,024 standard normal draws of a Philox stream",
+        units: 1_024,
+        unit: "draw",
+        numbers: Numbers::Noise,
+    },
+    work("decode", "one pass of a decoder 2-64-64-64", 8_320, Numbers::Inference),
+    inference("elbo-16", "the bound of a posterior by 16 draws", (16, "draw")),
+    inference("iwae-16", "the importance-weighted bound by 16 draws", (16, "draw")),
+    inference("refine-step", "a step of refinement by 8 gradients", (8, "gradient")),
+    density("gaussian", "ln p of 64 values, one scale"),
+    density("bernoulli", "ln p of 64 events by their logits"),
+    density("laplace", "ln p of 64 values, one scale"),
+    density("student-t", "ln p of 64 values, one scale, 5 degrees of freedom"),
+    density("categorical", "ln p of 8 of 8 classes by their logits"),
+    density("poisson", "ln p of 64 counts by the logarithms of their rates"),
+    density("negative-binomial", "ln p of 64 counts by the logarithms of their means"),
+    density("zero-inflated", "the same counts, of which some were lost"),
+    inference("full-rank", "a draw of a normal of 8 full dimensions, and ln q of it", (1, "draw")),
+    inference("flow", "ln p of 32 values by six couplings 16-24-24-32", (1, "call")),
 ];
 
 /// The workload of a name.

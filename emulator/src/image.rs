@@ -97,18 +97,31 @@ impl Image {
         &self.symbols
     }
 
+    /// Where the function of this demangled name lies.
+    ///
+    /// # Errors
+    ///
+    /// Where the image has no such function.
+    pub fn range(&self, name: &str) -> Result<Range<u32>, Error> {
+        Ok(self.functions[self.named_function(name)?].range.clone())
+    }
+
+    fn named_function(&self, name: &str) -> Result<usize, Error> {
+        let root = self.functions.iter().position(|f| f.names.iter().any(|n| n == name));
+        root.ok_or_else(|| {
+            Error::new(format!(
+                "the image has no function `{name}`: the linker merged it with an equal one"
+            ))
+        })
+    }
+
     /// What the function of this demangled name and all that it calls need.
     ///
     /// # Errors
     ///
     /// Where the image has no such function.
     pub fn footprint(&self, name: &str) -> Result<Footprint, Error> {
-        let root = self.functions.iter().position(|f| f.names.iter().any(|n| n == name));
-        let root = root.ok_or_else(|| {
-            Error::new(format!(
-                "the image has no function `{name}`: the linker merged it with an equal one"
-            ))
-        })?;
+        let root = self.named_function(name)?;
         let reachable = self.reachable(root);
         let code: u32 = reachable.iter().map(|f| self.functions[*f].range.len() as u32).sum();
         let references = reachable.iter().flat_map(|f| &self.functions[*f].references);

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `machine` | the table of emulated machines, one per core |
 //! | `run` | boots an image with arguments, under `-icount` where ticks are to be instructions |
-//! | `trace` | executed blocks between two markers, with their instructions |
+//! | `log` | QEMU's log of executed blocks |
+//! | `trace` | those between two markers, with their instructions and cycles |
+//! | `call` | those of one call of a function, in laps |
 //! | `block` | cycles of instructions in a row |
 //! | `thumb` | the timing class of an instruction |
 //! | `timing` | the table of cycles per class, from Arm's manuals |
@@ -20,8 +22,10 @@
 //! about building, and neither needs what the other depends on.
 
 mod block;
+mod call;
 mod effect;
 mod image;
+mod log;
 mod machine;
 mod measure;
 mod run;
@@ -30,6 +34,7 @@ mod timing;
 mod trace;
 
 pub use block::Block;
+pub use call::Call;
 pub use elbow_toolchain::Error;
 pub use image::{Footprint, Image};
 pub use machine::{MACHINES, Machine, Memory, machine};

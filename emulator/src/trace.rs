@@ -1,15 +1,15 @@
-//! Executed blocks, read from QEMU's log.
-//!
-//! `-d in_asm` prints each translated block with its code once, `-d exec,nochain` a line per execution.
+//! Executed blocks between two markers.
 
 use crate::block::{Block, seam};
+use crate::log::{self, Log, Ran};
 use crate::run::qemu;
-use crate::thumb::{Class, is_wide};
+use crate::thumb::Class;
 use crate::timing::Timing;
 use crate::{Error, Machine};
 use object::{Object, ObjectSymbol};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{ChildStderr, Stdio};
 
@@ -58,32 +58,27 @@ pub fn trace(
 ) -> Result<Trace, Error> {
     let symbols = Symbols::read(image)?;
     let mut qemu = qemu(machine, image, arguments, seconds)?;
-    qemu.args(["-d", "exec,nochain,in_asm"]);
-    if let Some((start, end)) = symbols.setup {
-        let below = format!("{:#x}..{:#x}", machine.flash.origin, start.saturating_sub(1));
-        let top = u64::from(machine.flash.origin) + u64::from(machine.flash.length) - 1;
-        qemu.args(["-dfilter", &format!("{below},{end:#x}..{top:#x}")]);
-    }
+    qemu.args(log::arguments(machine, symbols.setup.as_ref()));
     qemu.stdout(Stdio::null()).stderr(Stdio::piped());
     let failed = |error| Error::new(format!("QEMU's log: {error}"));
     let mut child = qemu.spawn().map_err(failed)?;
-    let log = child.stderr.take().map(|log| read_log(log, symbols));
+    let log = child.stderr.take().map(|log| read_log(log, &symbols));
     // What comes behind the markers is of no interest; the image is stopped there.
     child.kill().and_then(|()| child.wait()).map_err(failed)?;
-    let reader = log.transpose().map_err(failed)?.unwrap_or(LogReader::new(symbols));
+    let mut reader = log.transpose().map_err(failed)?.unwrap_or_default();
     if reader.state == State::After {
-        return Ok(reader.finish());
+        return Ok(reader.log.take());
     }
-    let (image, said) = (image.display(), reader.rest.trim());
+    let (image, said) = (image.display(), reader.log.rest.trim());
     Err(Error::new(format!("{image} {arguments:?} did not reach `bench_end`: {said}")))
 }
 
 /// Addresses of the symbols that matter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Symbols {
     begin: u32,
     end: u32,
-    setup: Option<(u32, u32)>,
+    setup: Option<Range<u32>>,
 }
 
 impl Symbols {
@@ -102,148 +97,52 @@ impl Symbols {
         Ok(Self {
             begin: marker("bench_begin")?,
             end: marker("bench_end")?,
-            setup: address("setup_start").zip(address("setup_end")),
+            setup: address("setup_start").zip(address("setup_end")).map(|(start, end)| start..end),
         })
     }
 }
 
 /// Reads a log up to the second marker, or to its end.
-fn read_log(log: ChildStderr, symbols: Symbols) -> std::io::Result<LogReader> {
-    let mut reader = LogReader::new(symbols);
+fn read_log(log: ChildStderr, symbols: &Symbols) -> std::io::Result<Reader> {
+    let mut reader = Reader::default();
     let mut log = BufReader::with_capacity(1 << 16, log);
     let mut line = Vec::new();
     while reader.state != State::After && log.read_until(b'\n', &mut line)? > 0 {
-        reader.line(&String::from_utf8_lossy(&line));
+        reader.line(&String::from_utf8_lossy(&line), symbols);
         line.clear();
     }
     Ok(reader)
 }
 
 /// Where a log is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
+    #[default]
     Before,
     Between,
     After,
 }
 
-/// State of reading a log.
-struct LogReader {
-    symbols: Symbols,
-    /// Blocks, and their number by where the emulator keeps them.
-    blocks: Vec<Block>,
-    numbers: HashMap<String, usize>,
-    /// Code of the block that was translated last: address and halfwords.
-    code: Option<(u32, Vec<u16>)>,
-    seams: HashMap<(Class, Class), u64>,
+/// A log, and where it is.
+#[derive(Debug, Default)]
+struct Reader {
+    log: Log,
     state: State,
-    /// The block that ran last between the markers.
-    last: Option<usize>,
-    rest: String,
 }
 
-impl LogReader {
-    fn new(symbols: Symbols) -> Self {
-        Self {
-            symbols,
-            blocks: Vec::new(),
-            numbers: HashMap::new(),
-            code: None,
-            seams: HashMap::new(),
-            state: State::Before,
-            last: None,
-            rest: String::new(),
-        }
-    }
-
-    fn line(&mut self, line: &str) {
-        if let Some(text) = line.strip_prefix("Trace ") {
-            self.executed(text);
-        } else if line.starts_with("0x") {
-            self.translated(line);
-        } else if let Some(bytes) = line.strip_prefix("OBJD-T: ") {
-            self.translated_bytes(bytes);
-        } else if line.starts_with("Stopped execution") {
-            self.undo();
-        } else if line.starts_with("IN:") {
-            self.code = None;
-        } else if !line.starts_with("----") && !line.trim().is_empty() {
-            self.rest += line;
-        }
-    }
-
-    /// `0x00000d4a:  f04f 23e0  mov.w    r3, #-0x1fff2000`
-    fn translated(&mut self, line: &str) {
-        let Some((address, text)) = line.split_once(':') else { return };
-        let Ok(address) = u32::from_str_radix(address.trim_start_matches("0x"), 16) else { return };
-        let is_code = |word: &&str| word.len() == 4;
-        let words = text.split_whitespace().take_while(is_code).take(2);
-        let mut words = words.filter_map(|word| u16::from_str_radix(word, 16).ok());
-        let (_, code) = self.code.get_or_insert((address, Vec::new()));
-        let Some(first) = words.next() else { return };
-        code.push(first);
-        if is_wide(first) {
-            code.extend(words.next());
-        }
-    }
-
-    /// `08b54ff0e023`: bytes in the order of memory, from an emulator without a disassembler.
-    fn translated_bytes(&mut self, text: &str) {
-        let Some((_, code)) = &mut self.code else { return };
-        let digits = text.trim().as_bytes().chunks_exact(4).map(String::from_utf8_lossy);
-        code.extend(
-            digits.filter_map(|text| u16::from_str_radix(&text, 16).ok()?.swap_bytes().into()),
-        );
-    }
-
-    /// `0: 0x7fdaf80003c0 [00800408/00000d62/00000010/ff000200] reset`
-    fn executed(&mut self, text: &str) {
-        let mut words = text.split_whitespace().skip(1);
-        let (Some(place), Some(state)) = (words.next(), words.next()) else { return };
-        let Some(start) = state.split('/').nth(1) else { return };
-        let Ok(start) = u32::from_str_radix(start, 16) else { return };
-        if let Some((address, code)) = self.code.take_if(|(address, _)| *address == start) {
-            self.numbers.insert(place.to_owned(), self.blocks.len());
-            self.blocks.push(Block::new(address, &code));
-        }
-        self.arrived(start, self.numbers.get(place).copied());
-        match (self.state, self.numbers.get(place)) {
-            (State::Before, _) if start == self.symbols.begin => self.state = State::Between,
-            (State::Between, _) if start == self.symbols.end => self.state = State::After,
-            (State::Between, Some(number)) => {
-                self.blocks[*number].executions += 1;
-                self.last = Some(*number);
+impl Reader {
+    fn line(&mut self, line: &str, symbols: &Symbols) {
+        let Some(ran) = self.log.line(line) else { return };
+        match (self.state, ran) {
+            (State::Before, Ran { start, .. }) if start == symbols.begin => {
+                self.state = State::Between;
             }
+            (State::Between, Ran { start, .. }) if start == symbols.end => {
+                self.state = State::After;
+            }
+            (State::Between, ran) => self.log.count(ran),
             _ => {}
         }
-    }
-
-    /// The block that ran last has gone on here, where a block is known by its number.
-    fn arrived(&mut self, start: u32, number: Option<usize>) {
-        let Some(last) = self.last.take() else { return };
-        if self.blocks[last].end != start {
-            self.blocks[last].taken += 1;
-            return;
-        }
-        let first = self.blocks[last].classes.last();
-        let second = number.and_then(|number| self.blocks[number].classes.first());
-        // Behind a branch that is not taken, every instruction takes what it takes alone.
-        let seam = first.copied().zip(second.copied()).filter(|seam| seam.0 != Class::Branch);
-        if let Some(seam) = seam {
-            *self.seams.entry(seam).or_default() += 1;
-        }
-    }
-
-    /// The emulator announced a block and was interrupted before its first instruction.
-    fn undo(&mut self) {
-        if let Some(last) = self.last.take() {
-            self.blocks[last].executions -= 1;
-        }
-    }
-
-    fn finish(self) -> Trace {
-        let blocks = self.blocks.into_iter().filter(|block| block.executions > 0).collect();
-        Trace { blocks, seams: self.seams }
     }
 }
 
@@ -255,10 +154,10 @@ mod tests {
     const SYMBOLS: Symbols = Symbols { begin: 0x10, end: 0x20, setup: None };
 
     fn read(log: &str) -> Trace {
-        let mut reader = LogReader::new(SYMBOLS);
-        log.lines().for_each(|line| reader.line(&format!("{line}\n")));
-        assert_eq!(reader.state, State::After, "{}", reader.rest);
-        reader.finish()
+        let mut reader = Reader::default();
+        log.lines().for_each(|line| reader.line(&format!("{line}\n"), &SYMBOLS));
+        assert_eq!(reader.state, State::After, "{}", reader.log.rest);
+        reader.log.take()
     }
 
     fn executed(place: &str, address: u32) -> String {

@@ -160,3 +160,8 @@ pub const SIXTEEN_BITS: f32 = 0.008;
 ///
 /// Reason: what the integer form of a model is for; one layer in a hundred may be out of its reach.
 pub const INT8_SHARE: f64 = 0.99;
+
+/// Instructions of a compiled W2 without the quantization of its input, against the bench's run, which is
+/// written by hand, as a fraction: heads give floats and not bytes, 8-bit values are widened by copies, and
+/// slices are checked anew.
+pub const COMPILED_WORKLOAD: f64 = 0.03;

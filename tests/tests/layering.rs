@@ -42,9 +42,18 @@ const ABSENCES: &[Absence] = &[
         except: &[],
     },
     Absence {
-        rule: "target cfg appears only in kernels/arch",
+        rule: "what a core has is asked only in kernels/arch",
         place: "core/src",
-        words: &["cfg(target", "target_arch", "target_feature", "target_os"],
+        words: &[
+            "cfg(target",
+            "target_arch",
+            "target_feature",
+            "target_os",
+            "elbow_dsp",
+            "elbow_helium",
+            "elbow_v6m",
+            "elbow_v7m",
+        ],
         except: &["core/src/kernels/arch"],
     },
     Absence {

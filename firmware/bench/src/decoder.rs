@@ -118,7 +118,12 @@ fn weight(weights: &[f32], inputs: usize, [from, to]: [usize; 2]) -> f64 {
     f64::from(weights[(to / PANEL * inputs + from) * PANEL + to % PANEL])
 }
 
-fn layer<const IN: usize>(x: &[f64; IN], weights: &[f32], bias: &[f32; WIDE]) -> [f64; WIDE] {
+/// A dense layer in f64, a product at a time.
+pub fn layer<const IN: usize, const OUT: usize>(
+    x: &[f64; IN],
+    weights: &[f32],
+    bias: &[f32; OUT],
+) -> [f64; OUT] {
     core::array::from_fn(|to| {
         let products = x.iter().enumerate().map(|(from, x)| x * weight(weights, IN, [from, to]));
         f64::from(bias[to]) + products.sum::<f64>()

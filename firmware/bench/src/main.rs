@@ -4,9 +4,12 @@
 //! |---|---|
 //! | `decoder` | a small decoder, with its gradient and in plain f64 |
 //! | `draws` | standard normal draws with their generator |
+//! | `flow` | the density of a small RealNVP |
+//! | `full_rank` | a draw from a normal of full covariance, with its density |
 //! | `harness` | markers, ticks, checksum, the lines that the host reads |
 //! | `infer` | bounds and a step of refinement with that decoder |
 //! | `int8` | the integer workloads of `firmware/kernels` |
+//! | `likelihoods` | densities of 64 values under every kind of likelihood |
 //! | `plain` | them in plain Rust, for comparison |
 //! | `w2_f32`, `w3_f32` | the float workloads |
 //!
@@ -17,9 +20,12 @@
 
 mod decoder;
 mod draws;
+mod flow;
+mod full_rank;
 mod harness;
 mod infer;
 mod int8;
+mod likelihoods;
 mod plain;
 mod w2_f32;
 mod w3_f32;
@@ -27,9 +33,15 @@ mod w3_f32;
 use bare::{CommandLine, exit};
 use draws::Draws;
 use elbow_kernels::workloads::{W1, W2, W2Wide, W3, W4, W4Depthwise, W4Pointwise};
+use flow::Flow;
+use full_rank::FullRank;
 use harness::{Empty, Harness, Loop, Work};
 use infer::{Decode, Elbo, Infer, Iwae, Step};
 use int8::Integer;
+use likelihoods::{
+    Bernoulli, Categorical, Gaussian, Laplace, LogProb, NegativeBinomial, Poisson, StudentT,
+    ZeroInflated,
+};
 use plain::Plain;
 
 #[cortex_m_rt::entry]
@@ -49,6 +61,16 @@ fn main() -> ! {
     static mut ELBO: Infer<Elbo> = Infer::new();
     static mut IWAE: Infer<Iwae> = Infer::new();
     static mut STEP: Infer<Step> = Infer::new();
+    static mut GAUSSIAN: LogProb<Gaussian> = LogProb::new();
+    static mut BERNOULLI: LogProb<Bernoulli> = LogProb::new();
+    static mut LAPLACE: LogProb<Laplace> = LogProb::new();
+    static mut STUDENT_T: LogProb<StudentT> = LogProb::new();
+    static mut CATEGORICAL: LogProb<Categorical> = LogProb::new();
+    static mut POISSON: LogProb<Poisson> = LogProb::new();
+    static mut NEGATIVE_BINOMIAL: LogProb<NegativeBinomial> = LogProb::new();
+    static mut ZERO_INFLATED: LogProb<ZeroInflated> = LogProb::new();
+    static mut FULL_RANK: FullRank = FullRank::new();
+    static mut FLOW: Flow = Flow::new();
     static mut PLAIN: Plain = Plain::new();
     let line = CommandLine::read();
     let mut words = line.words().skip(1);
@@ -72,6 +94,16 @@ fn main() -> ! {
         Some("elbo-16") => ELBO,
         Some("iwae-16") => IWAE,
         Some("refine-step") => STEP,
+        Some("gaussian") => GAUSSIAN,
+        Some("bernoulli") => BERNOULLI,
+        Some("laplace") => LAPLACE,
+        Some("student-t") => STUDENT_T,
+        Some("categorical") => CATEGORICAL,
+        Some("poisson") => POISSON,
+        Some("negative-binomial") => NEGATIVE_BINOMIAL,
+        Some("zero-inflated") => ZERO_INFLATED,
+        Some("full-rank") => FULL_RANK,
+        Some("flow") => FLOW,
         Some(name) => PLAIN.of(name.trim_start_matches("plain/")),
         None => exit(false),
     };

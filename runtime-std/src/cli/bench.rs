@@ -44,14 +44,15 @@ struct Report {
     instructions_per_inference: u64,
     /// Not known without a multiply-accumulate.
     instructions_per_mac: Option<f64>,
-    /// `cargo xtask bench` estimates cycles, this command does not.
+    /// Of cores whose instructions Arm has published timings of.
     cycles_estimate: Option<u64>,
     layers: Vec<Layer>,
     flash_bytes: FlashBytes,
     ram_bytes: RamBytes,
     compiler: String,
     flags: String,
-    /// `cargo xtask bench` measures peers, on workloads that they have too.
+    /// Always empty: no peer runs a model of ours. `cargo xtask bench` measures them, on workloads that they
+    /// have too.
     peers: [(); 0],
 }
 
@@ -82,7 +83,7 @@ impl Report {
         let compiler =
             Compiler::find(target.triple).map_err(|error| Error::environment(error.to_string()))?;
         let macs: usize = cost.layers.iter().map(|layer| layer.macs).sum();
-        let instructions = cost.spent.instructions;
+        let instructions = cost.instructions;
         let stack = cost.footprint.stack_bytes.or(cost.spent.stack_bytes);
         let (code, stack) = (cost.footprint.code_bytes as usize, stack.map(|bytes| bytes as usize));
         Ok(Self {
@@ -92,7 +93,7 @@ impl Report {
             macs,
             instructions_per_inference: instructions,
             instructions_per_mac: (macs > 0).then(|| instructions as f64 / macs as f64),
-            cycles_estimate: None,
+            cycles_estimate: cost.cycles,
             layers: cost.layers,
             flash_bytes: FlashBytes { code: Some(code), ..budget.flash_bytes },
             ram_bytes: RamBytes { stack, ..budget.ram_bytes },
@@ -109,10 +110,16 @@ impl fmt::Display for Report {
         writeln!(f, "{model} on {target}, {}", self.precision.name())?;
         let each = self.instructions_per_mac.map(|each| format!(", {each:.3} each"));
         let each = each.unwrap_or_default();
-        writeln!(f, "{instructions} instructions for {macs} multiply-accumulates{each}\n")?;
-        writeln!(f, "{:>12} {:>12}  layer", "instructions", "MACs")?;
-        for Layer { name, op, macs, instructions } in &self.layers {
-            writeln!(f, "{instructions:>12} {macs:>12}  {name} ({op})")?;
+        writeln!(f, "{instructions} instructions for {macs} multiply-accumulates{each}")?;
+        match self.cycles_estimate {
+            Some(cycles) => writeln!(f, "{cycles} cycles, estimated without wait states\n")?,
+            None => writeln!(f, "cycles not estimated: no published timings of this core\n")?,
+        }
+        let known = |cycles: Option<u64>| cycles.map_or(String::new(), |cycles| cycles.to_string());
+        writeln!(f, "{:>12} {:>12} {:>12}  layer", "instructions", "cycles", "MACs")?;
+        for Layer { name, op, macs, instructions, cycles_estimate } in &self.layers {
+            let cycles = known(*cycles_estimate);
+            writeln!(f, "{instructions:>12} {cycles:>12} {macs:>12}  {name} ({op})")?;
         }
         let known = |bytes: Option<usize>| bytes.map_or("not bounded".into(), |b| b.to_string());
         let (flash, ram) = (&self.flash_bytes, &self.ram_bytes);

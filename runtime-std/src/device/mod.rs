@@ -17,7 +17,7 @@ mod qemu;
 mod target;
 
 pub use build::{build_image, find_firmware};
-pub use elbow_emulator::{Footprint, Image};
+pub use elbow_emulator::{Call, Footprint, Image, Trace};
 pub use link::Link;
 pub use qemu::Qemu;
 pub use target::{TARGETS, Target};
@@ -144,11 +144,45 @@ impl Device {
     ///
     /// Where toolchain or emulator are missing, the build fails, or the device does not answer.
     pub fn start(target: &Target, models: &[(String, PathBuf)], firmware: &Path) -> Result<Self> {
+        Self::boot(target, models, firmware, |_| Ok(None))
+    }
+
+    /// [`start`](Self::start) with a watch on the first inference: [`traced`](Self::traced) says what it
+    /// executed, in `laps` between the steps of a model that was compiled to read the clock behind each.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn start_traced(
+        target: &Target,
+        models: &[(String, PathBuf)],
+        firmware: &Path,
+        laps: bool,
+    ) -> Result<Self> {
+        let name = models.first().map_or("", |(name, _)| name);
+        let call = |image: &Image| {
+            let clock = laps.then(|| image.range(CLOCK)).transpose()?;
+            Ok(Some(Call {
+                entry: image.range(&method(name, "infer"))?.start,
+                clock: clock.map(|clock| clock.start),
+                silent: Some(image.range(CALIBRATION)?),
+            }))
+        };
+        Self::boot(target, models, firmware, |image| call(image).map_err(environment))
+    }
+
+    fn boot(
+        target: &Target,
+        models: &[(String, PathBuf)],
+        firmware: &Path,
+        call: impl FnOnce(&Image) -> Result<Option<Call>>,
+    ) -> Result<Self> {
         let path = build_image(target, models, firmware)?;
         let bytes = std::fs::read(&path)
             .map_err(|e| Error::environment(format!("{}: {e}", path.display())))?;
         let image = Image::parse(&bytes).map_err(environment).context(path.display())?;
-        let mut link = Link::new(Qemu::start(target, &path).context(target.name)?, PAYLOAD);
+        let call = call(&image).context(path.display())?;
+        let mut link = Link::new(Qemu::start(target, &path, call).context(target.name)?, PAYLOAD);
         let ticks_per_million = target.ticks_per_million;
         link.ask(&Request::Hello, |reply| greeted(&reply, ticks_per_million))
             .context(target.name)?;
@@ -311,20 +345,6 @@ impl Device {
         (0..layers).map(&mut layer).collect()
     }
 
-    /// Instructions of every step of the last inference, to a tick; none from a model that was not
-    /// compiled for it.
-    ///
-    /// # Errors
-    ///
-    /// Where the device refuses, with its reason.
-    pub fn steps(&mut self) -> Result<Vec<u64>> {
-        let per_million = self.ticks_per_million;
-        let ends = self.trace()?.into_iter().map(|ticks| instructions(ticks, per_million));
-        let ends: Vec<u64> = ends.collect();
-        let starts = [0].iter().chain(&ends);
-        Ok(ends.iter().zip(starts).map(|(end, start)| end.saturating_sub(*start)).collect())
-    }
-
     /// Code bytes and stack bound of a model.
     ///
     /// # Errors
@@ -332,10 +352,7 @@ impl Device {
     /// Where the image does not hold it.
     pub fn footprint(&self, index: usize) -> Result<ModelFootprint> {
         let name = self.models.get(index).map_or("", String::as_str);
-        let of = |method: &str| {
-            let model = format!("<elbow_models::{name}::Loaded as elbow_app::model::Model>");
-            self.image.footprint(&format!("{model}::{method}")).map_err(environment)
-        };
+        let of = |called: &str| self.image.footprint(&method(name, called)).map_err(environment);
         let [score, explain, log_prob] =
             ["score", "explain", "log_prob"].map(|method| of(method).ok());
         Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob })
@@ -351,13 +368,35 @@ impl Device {
     /// # Errors
     ///
     /// Where it does not end, or reports a failure.
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
+        self.end().map(|_| ())
+    }
+
+    /// [`finish`](Self::finish); what the first inference executed, of a device that was started for it.
+    ///
+    /// # Errors
+    ///
+    /// As there, and where it was not started for it or nothing was inferred.
+    pub fn traced(self) -> Result<Vec<Trace>> {
+        self.end()?.ok_or_else(|| Error::environment("the emulator's log shows no inference"))
+    }
+
+    fn end(mut self) -> Result<Option<Vec<Trace>>> {
         self.link.ask(&Request::Bye, |reply| match reply {
             Reply::Bye => Ok(()),
             other => Err(unexpected(&other)),
         })?;
         self.link.into_inner().finish()
     }
+}
+
+/// Of the boards' firmware: what steps read, and what measures it when the board starts.
+const CLOCK: &str = "qemu_mps2::timer::counter::ticks";
+const CALIBRATION: &str = "<qemu_mps2::timer::Timer>::ticks_per_million";
+
+/// A method of a model as the linker knows it.
+fn method(model: &str, method: &str) -> String {
+    format!("<elbow_models::{model}::Loaded as elbow_app::model::Model>::{method}")
 }
 
 /// Posterior number `index` of a row; no samples yet.

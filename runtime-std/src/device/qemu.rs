@@ -1,6 +1,7 @@
 //! QEMU as a device: a process whose UART is a socket of ours.
 
 use super::target::Target;
+use super::{Call, Trace};
 use crate::{Context, Error, Result};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -23,6 +24,8 @@ pub struct Qemu {
     stream: TcpStream,
     /// Taken once the device has ended well.
     log: Option<JoinHandle<VecDeque<String>>>,
+    /// Reads what runs in a call.
+    traced: Option<JoinHandle<io::Result<Option<Vec<Trace>>>>>,
 }
 
 impl Drop for Qemu {
@@ -58,10 +61,12 @@ impl Qemu {
     /// We listen and the emulator connects: no port has to be guessed. `-icount shift=0` makes one
     /// instruction one nanosecond of virtual time, so that instruction counts repeat exactly.
     ///
+    /// Of a call, [`finish`](Self::finish) says what ran in it; the emulator is slower then.
+    ///
     /// # Errors
     ///
     /// Where the emulator is missing, does not start, or does not connect in time.
-    pub fn start(target: &Target, image: &Path) -> Result<Self> {
+    pub fn start(target: &Target, image: &Path, call: Option<Call>) -> Result<Self> {
         let emulator =
             elbow_toolchain::emulator().map_err(|e| Error::environment(e.to_string()))?;
         let elf = std::fs::read(image).map_err(|e| failed("cannot read the image", &e))?;
@@ -70,25 +75,31 @@ impl Qemu {
         let port =
             listener.local_addr().map_err(|e| failed("cannot open a local port", &e))?.port();
         let mut command = Command::new(emulator.program);
-        command.args(["-machine", target.machine, "-icount", "shift=0"]);
+        command.args(["-machine", target.board, "-icount", "shift=0"]);
         command.args(["-display", "none", "-monitor", "none"]);
         command.args(["-serial", &format!("tcp:127.0.0.1:{port},nodelay=on")]);
         command.args(["-semihosting-config", "enable=on,target=native"]);
         command.arg("-kernel").arg(image).stdin(Stdio::null()).stdout(Stdio::piped());
+        if let Some(call) = &call {
+            command.args(call.arguments(target.machine()?)).stderr(Stdio::piped());
+        }
         let child = command.spawn().map_err(|e| failed("cannot start the emulator", &e))?;
         let mut process = Process(child);
+        let executed = call.zip(process.0.stderr.take());
+        let traced = executed.map(|(call, log)| std::thread::spawn(move || call.read(log)));
         let stream = accept(&listener, &mut process.0).context(emulator.program)?;
         let output = process.0.stdout.take();
         let log = output.map(|output| super::log::follow(target.name, &elf, output)).transpose()?;
-        Ok(Self { process, stream, log })
+        Ok(Self { process, stream, log, traced })
     }
 
-    /// Waits for the emulator to end by itself, which it does after `Bye`.
+    /// Waits for the emulator to end by itself, which it does after `Bye`, and says what ran in the call, lap by
+    /// lap, where it was started with one that was made.
     ///
     /// # Errors
     ///
     /// Where it does not end in time or reports a failure.
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(mut self) -> Result<Option<Vec<Trace>>> {
         let deadline = Instant::now() + EXIT_LIMIT;
         let status = loop {
             let status = self.process.0.try_wait().map_err(|e| failed("cannot wait", &e))?;
@@ -103,10 +114,18 @@ impl Qemu {
         if status.success() {
             return match self.log.take().map(JoinHandle::join) {
                 Some(Err(_)) => Err(Error::environment("the device's log could not be decoded")),
-                _ => Ok(()),
+                _ => self.laps(),
             };
         }
         Err(Error::environment(format!("the firmware failed ({status}): a panic or a hard fault")))
+    }
+
+    fn laps(&mut self) -> Result<Option<Vec<Trace>>> {
+        match self.traced.take().map(JoinHandle::join) {
+            None => Ok(None),
+            Some(Ok(laps)) => laps.map_err(|e| failed("cannot read what ran", &e)),
+            Some(Err(_)) => Err(Error::environment("what ran could not be read")),
+        }
     }
 }
 

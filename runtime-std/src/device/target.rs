@@ -2,6 +2,7 @@
 
 use crate::lower::Core;
 use crate::{Error, Result};
+use elbow_emulator::Machine;
 use elbow_toolchain::{CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX_M33};
 
 /// An emulated board.
@@ -11,8 +12,8 @@ pub struct Target {
     pub name: &'static str,
     /// Compiler target.
     pub triple: &'static str,
-    /// QEMU's machine.
-    pub machine: &'static str,
+    /// QEMU's name of the board.
+    pub board: &'static str,
     /// Package of the firmware.
     pub package: &'static str,
     /// Features of the package.
@@ -28,7 +29,7 @@ pub struct Target {
 const MPS2: Target = Target {
     name: "",
     triple: "",
-    machine: "",
+    board: "",
     package: "qemu-mps2",
     features: &[],
     core: Core::Plain,
@@ -37,14 +38,14 @@ const MPS2: Target = Target {
 
 /// Every target. QEMU has no big board with an M0: its code runs on the M3, which executes all of it.
 pub const TARGETS: [Target; 6] = [
-    Target { name: "qemu-m0", triple: CORTEX_M0, machine: "mps2-an385", ..MPS2 },
-    Target { name: "qemu-m3", triple: CORTEX_M3, machine: "mps2-an385", ..MPS2 },
-    Target { name: "qemu-m4", triple: CORTEX_M4, machine: "mps2-an386", core: Core::Dsp, ..MPS2 },
-    Target { name: "qemu-m7", triple: CORTEX_M4, machine: "mps2-an500", core: Core::Dsp, ..MPS2 },
+    Target { name: "qemu-m0", triple: CORTEX_M0, board: "mps2-an385", ..MPS2 },
+    Target { name: "qemu-m3", triple: CORTEX_M3, board: "mps2-an385", ..MPS2 },
+    Target { name: "qemu-m4", triple: CORTEX_M4, board: "mps2-an386", core: Core::Dsp, ..MPS2 },
+    Target { name: "qemu-m7", triple: CORTEX_M4, board: "mps2-an500", core: Core::Dsp, ..MPS2 },
     Target {
         name: "qemu-m33",
         triple: CORTEX_M33,
-        machine: "mps2-an505",
+        board: "mps2-an505",
         features: &["an505"],
         core: Core::Dsp,
         ticks_per_million: 20_000,
@@ -53,7 +54,7 @@ pub const TARGETS: [Target; 6] = [
     Target {
         name: "qemu-m55",
         triple: CORTEX_M33,
-        machine: "mps3-an547",
+        board: "mps3-an547",
         features: &["an547"],
         core: Core::Helium,
         ticks_per_million: 32_000,
@@ -62,6 +63,16 @@ pub const TARGETS: [Target; 6] = [
 ];
 
 impl Target {
+    /// The emulated machine, with its memory and what instructions cost on its core.
+    ///
+    /// # Errors
+    ///
+    /// Where the target is not emulated.
+    pub fn machine(&self) -> Result<&'static Machine> {
+        let machine = self.name.strip_prefix("qemu-").and_then(elbow_emulator::machine);
+        machine.ok_or_else(|| Error::input(format!("{} is not emulated", self.name)))
+    }
+
     /// The target of this name.
     ///
     /// # Errors
@@ -72,5 +83,20 @@ impl Target {
             let names = TARGETS.map(|target| target.name).join(", ");
             Error::input(format!("no target `{name}`: choose one of {names}"))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_is_a_machine_of_the_emulator() {
+        for target in TARGETS {
+            let machine = target.machine().expect(target.name);
+            assert_eq!(machine.board, target.board, "{}", target.name);
+            let tick = 1e6 / f64::from(target.ticks_per_million);
+            assert_eq!(machine.tick, tick, "{}", target.name);
+        }
     }
 }

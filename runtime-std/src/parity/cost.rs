@@ -2,11 +2,12 @@
 
 use super::layers;
 use super::on_device::{all_given, ask, compile, temporary};
-use crate::device::{Device, Footprint, Spent, Target};
+use crate::device::{Device, Footprint, Spent, Target, Trace};
 use crate::emit::{emit, emit_timed};
-use crate::error::Result;
-use crate::lower::Step;
-use crate::model::Loaded;
+use crate::error::{Error, Result};
+use crate::lower::plan::Integer;
+use crate::lower::{Kernel, Plan, Step};
+use crate::model::{Loaded, Model};
 use crate::rows::Rows;
 use serde::Serialize;
 use std::path::Path;
@@ -14,7 +15,11 @@ use std::path::Path;
 /// Figures of one inference: of the encoder, the flow, or the graph without roles.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cost {
-    /// Instructions, stack and arena of the image as it is shipped.
+    /// Executed instructions of the image as it is shipped, from the call of the inference to its return.
+    pub instructions: u64,
+    /// Estimate of their cycles, where Arm has published what instructions cost on the core.
+    pub cycles: Option<u64>,
+    /// Stack and arena, and the instructions by the board's timer.
     pub spent: Spent,
     /// Its code bytes and stack bound.
     pub footprint: Footprint,
@@ -25,23 +30,26 @@ pub struct Cost {
 /// A step of the inference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Layer {
-    /// Name of the node that it comes from.
+    /// Name of the node that it comes from; a step that only brings values into another form or place for its
+    /// node says so behind it: `fc1 (quantize)`.
     pub name: String,
     /// Operator of that node.
     pub op: String,
     /// Multiply-accumulates.
     pub macs: usize,
-    /// Instructions, to a tick of the board's timer (32 to 50 instructions), with some twenty for reading
-    /// it.
+    /// Executed instructions, with some ten that keep the steps apart.
     pub instructions: u64,
+    /// Estimate of their cycles, where that of the inference is known.
+    pub cycles_estimate: Option<u64>,
 }
 
 /// Measures the first row of `inputs` on `target`; steps are measured in an image of their own, which
-/// reads the timer behind each.
+/// reads a clock behind each.
 ///
 /// # Errors
 ///
-/// Environment errors of toolchain and emulator, and an input that is missing.
+/// Environment errors of toolchain and emulator, an input that is missing, and executed instructions that are
+/// not what the board's timer says.
 pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, inputs: &[Rows]) -> Result<Cost> {
     let given = all_given(loaded, inputs)?;
     let folder = temporary()?;
@@ -51,18 +59,66 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, inputs: &[Rows]) 
     let footprint = device.footprint(0)?.infer;
     let spent = ask(&mut device, loaded, &given, 0)?;
     device.finish()?;
-    let models = [compile(&loaded.model, emit_timed, folder.path())?];
-    let mut device = Device::start(target, &models, firmware)?;
-    device.select(0)?;
-    ask(&mut device, loaded, &given, 0)?;
-    let instructions = device.steps()?;
-    device.finish()?;
-    let layer = |(step, instructions): (&Step, u64)| Layer {
-        name: step.name.clone(),
+    let traced = |emit: fn(&Model) -> Result<_>, laps| {
+        let models = [compile(&loaded.model, emit, folder.path())?];
+        let mut device = Device::start_traced(target, &models, firmware, laps)?;
+        device.select(0)?;
+        ask(&mut device, loaded, &given, 0)?;
+        device.traced()
+    };
+    let whole = traced(emit, false)?;
+    let instructions = whole.iter().map(Trace::instructions).sum();
+    agree(target, instructions, spent.instructions)?;
+    let timing = target.machine()?.timing;
+    let cycles = |trace: &Trace| timing.map(|timing| trace.cycles(timing));
+    let layer = |(step, (name, trace)): (&Step, (String, &Trace))| Layer {
+        name,
         op: step.op.clone(),
         macs: step.macs,
-        instructions,
+        instructions: trace.instructions(),
+        cycles_estimate: cycles(trace),
     };
-    let layers = layers::plan(loaded).0.steps.iter().zip(instructions).map(layer).collect();
-    Ok(Cost { spent, footprint, layers })
+    let laps = traced(emit_timed, true)?;
+    let plan = layers::plan(loaded).0;
+    let layers = plan.steps.iter().zip(names(plan).into_iter().zip(&laps)).map(layer).collect();
+    let cycles = whole.iter().map(cycles).sum();
+    Ok(Cost { instructions, cycles, spent, footprint, layers })
+}
+
+/// Whether what was executed is what the timer says: it is good to a tick at either end, and there are some
+/// instructions around the call.
+fn agree(target: &Target, executed: u64, timed: u64) -> Result<()> {
+    const AROUND: u64 = 40;
+    let tick = 1_000_000 / u64::from(target.ticks_per_million);
+    if executed.abs_diff(timed) <= 2 * tick + AROUND {
+        return Ok(());
+    }
+    let name = target.name;
+    Err(Error::environment(format!(
+        "{name}: {executed} instructions by the emulator's log, {timed} by the timer: is it another QEMU?"
+    )))
+}
+
+/// Names of the steps: where a node has several, those say what they do that bring values into another form or
+/// place for it.
+fn names(plan: &Plan) -> Vec<String> {
+    let name = |step: &Step| {
+        let several = plan.steps.iter().filter(|other| other.name == step.name).count() > 1;
+        match what(&step.kernel).filter(|_| several) {
+            Some(what) => format!("{} ({what})", step.name),
+            None => step.name.clone(),
+        }
+    };
+    plan.steps.iter().map(name).collect()
+}
+
+fn what(kernel: &Kernel) -> Option<&'static str> {
+    match kernel {
+        Kernel::Integer(Integer::Quantize { .. }) => Some("quantize"),
+        Kernel::Integer(Integer::Dequantize { .. }) => Some("dequantize"),
+        Kernel::Integer(Integer::Spread { .. }) => Some("spread"),
+        Kernel::Copy | Kernel::Strided(_) => Some("copy"),
+        Kernel::Fill(_) => Some("fill"),
+        _ => None,
+    }
 }

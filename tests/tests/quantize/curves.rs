@@ -1,6 +1,6 @@
 //! Functions of integer activations against f64.
 
-use elbow::lower::quantize::{Format, LARGEST_ERROR, Piecewise, QuantizeError, table};
+use elbow::lower::quantize::{Format, LARGEST_ERROR, PiecewiseFit, QuantizeError, table};
 use elbow_core::math;
 
 /// A function as the kernels have it, and in f64.
@@ -42,7 +42,7 @@ fn polynomials_stay_within_a_step_of_every_function_over_every_input() {
                 let input = Format::symmetric(range, bits).expect("finite");
                 let output = Format::symmetric(largest(curve, range), bits).expect("finite");
                 let case = format!("{} of {bits} bits to {range}", curve.name);
-                let fit = Piecewise::fit(&input, &output, curve.float)
+                let fit = PiecewiseFit::fit(&input, &output, curve.float)
                     .unwrap_or_else(|e| panic!("{case}: {e}"));
                 let error = |q: i32| {
                     let x = f64::from(input.scale) * f64::from(q);
@@ -64,7 +64,7 @@ fn polynomials_stay_within_a_step_of_every_function_over_every_input() {
 fn inputs_beyond_the_format_are_harmless() {
     let format = Format::symmetric(8.0, 16).expect("finite");
     let unit = Format::symmetric(1.0, 13).expect("finite");
-    let fit = Piecewise::fit(&format, &unit, math::tanh).expect("smooth");
+    let fit = PiecewiseFit::fit(&format, &unit, math::tanh).expect("smooth");
     let ends = [i32::from(i16::MIN), i32::from(i16::MAX)].map(|q| fit.eval(q));
     assert_eq!(ends, [Some(-4095), Some(4095)]);
 }
@@ -73,10 +73,10 @@ fn inputs_beyond_the_format_are_harmless() {
 fn what_jumps_is_refused_but_at_zero() {
     let format = Format::symmetric(1.0, 16).expect("finite");
     let step_at = |edge: f32| move |x: f32| if x < edge { -0.25 } else { 0.25 };
-    assert_eq!(Piecewise::fit(&format, &format, step_at(0.3)), Err(QuantizeError::Rough));
-    let fit = Piecewise::fit(&format, &format, step_at(0.0)).expect("an edge of pieces");
+    assert_eq!(PiecewiseFit::fit(&format, &format, step_at(0.3)), Err(QuantizeError::Rough));
+    let fit = PiecewiseFit::fit(&format, &format, step_at(0.0)).expect("an edge of pieces");
     assert_eq!([-1, 0].map(|q| fit.eval(q)), [Some(-8192), Some(8192)]);
-    let nan = Piecewise::fit(&format, &format, |_| f32::NAN).expect("zero everywhere");
+    let nan = PiecewiseFit::fit(&format, &format, |_| f32::NAN).expect("zero everywhere");
     assert_eq!(nan.eval(5), Some(0));
 }
 

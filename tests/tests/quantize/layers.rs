@@ -1,7 +1,7 @@
 //! A whole integer layer, put together as the plan will, against its real value.
 
 use super::SEED;
-use elbow::lower::quantize::{Format, Multipliers, Reach, fold_bias, largest_input, nearest};
+use elbow::lower::quantize::{Format, Multipliers, SumBounds, fold_bias, largest_input, nearest};
 use elbow_tests::random::Random;
 
 /// Independent: the layer of the integers' real values in f64. What is left are roundings: half a step
@@ -21,7 +21,7 @@ fn check(case: u64, input: Format, output: Format, inputs: usize) {
             fold_bias(f64::from(bias[row]), *scale, input.zero_point, w, row).expect("i32");
         let limit = largest_input(folded, w, multipliers.shift);
         let input = if input.zero_point == 0 { input.limited(limit) } else { input };
-        let reach = Reach::of(folded, w, [input.low, input.high]);
+        let reach = SumBounds::of(folded, w, [input.low, input.high]);
         reach.check(multipliers.shift, row).expect("no overflow");
         for _ in 0..50 {
             let x: Vec<i32> = random.normal(inputs).iter().map(|x| input.quantize(*x)).collect();

@@ -8,10 +8,8 @@ pub use super::dsp::{depthwise, spread};
 pub use super::dsp::{linear_paired, linear_wide};
 #[cfg(elbow_helium)]
 pub use super::helium::{depthwise, linear as linear_helium, spread};
-#[cfg(elbow_v6m)]
-pub use super::v6m::linear_plain;
-#[cfg(elbow_v7m)]
-pub use super::v7m::linear_plain;
+#[cfg(any(elbow_v6m, elbow_v7m))]
+pub use super::panels::linear_plain;
 #[cfg(not(elbow_helium))]
 pub use portable::helium as linear_helium;
 #[cfg(not(any(elbow_v6m, elbow_v7m)))]

@@ -3,7 +3,8 @@
 use crate::kernels::PANEL;
 #[cfg(elbow_dsp)]
 use crate::kernels::integer::Depthwise;
-use crate::kernels::integer::{Linear, Output, Requantize, Value, each_run};
+use crate::kernels::integer::linear::{self, portable::each_run};
+use crate::kernels::integer::{Linear, Output, Requantize, Value};
 use crate::pieces::pieces;
 use core::marker::PhantomData;
 use core::ptr::{null, null_mut};
@@ -356,13 +357,13 @@ pub fn line(t: &Tensors<'_>, Line(s): Line<'_>, full: bool, cut: Cut, run: impl 
 #[inline(always)]
 pub fn settle<Y: Output>(y: &mut [Y], outputs: &[[i32; 2]], s: &Linear) {
     if Y::SIZE == 4 {
-        crate::kernels::integer::each_position::<u8, Y>(&[], y, s, |_, y| {
+        linear::each_position::<u8, Y>(&[], y, s, |_, y| {
             y.iter_mut().zip(outputs).for_each(|(y, [_, scale])| *y = y.settled(*scale));
         });
     }
 }
 
-/// The sums of a patch and a panel: a job per piece of a run of at most `s.segment` inputs.
+/// The sums of a patch and a panel: a job per piece of a run, of at most `piece` inputs.
 ///
 /// For shapes that no job has as a whole.
 #[inline(always)]
@@ -370,14 +371,14 @@ pub fn sums<X: Value>(
     x: &[X],
     panel: &[i8],
     s: &Linear,
+    piece: usize,
     cut: Cut,
     run: impl Fn(&Job),
 ) -> [i32; PANEL] {
-    let segment = if s.is_one_segment() { s.run } else { s.segment };
     let mut job = Job::new([0; 2], 1, 0, [size_of::<X>(), 4], &s.rule);
     let mut sums = [0i32; PANEL];
     each_run(x, panel, s, |xs, weights| {
-        for (xs, weights) in pieces(xs, segment).zip(pieces(weights, PANEL * segment)) {
+        for (xs, weights) in pieces(xs, piece).zip(pieces(weights, PANEL * piece)) {
             if weights.len() == PANEL * xs.len() && (size_of::<X>() == 1 || xs.len() % 2 == 0) {
                 [job.passes, job.entry] = cut(xs.len());
                 let more = job.sums(xs, weights, &run);

@@ -4,7 +4,6 @@
 
 #[cfg(elbow_dsp)]
 #[allow(unsafe_code)] // machine code, each call with its reason
-#[cfg_attr(elbow_helium, allow(dead_code))] // which spreads and convolves depthwise by itself
 mod dsp;
 pub(super) mod float_portable;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
@@ -16,8 +15,12 @@ mod helium;
 pub(super) mod integer;
 #[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
 #[allow(unsafe_code)] // one write through a pointer, with its reason
-#[cfg_attr(elbow_helium, allow(dead_code))] // as of `dsp`
+#[cfg_attr(elbow_helium, allow(dead_code))] // which convolves depthwise by itself
 mod job;
+pub mod native;
+#[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
+#[allow(unsafe_code)] // calls of machine code, each with its reason
+mod panels;
 #[cfg(elbow_v6m)]
 #[allow(unsafe_code)] // machine code, each call with its reason
 mod v6m;

@@ -4,57 +4,11 @@
 //! and the numbers 0 to 3, since a byte is loaded with its sign at the sum of two registers. Four
 //! inputs and rows, 16 products, take 59 instructions.
 
-use super::job::{self, Job, Line, Tensors};
-use crate::kernels::PANEL;
-use crate::kernels::integer::{Linear, Output, Value, panels_by, portable};
+use super::job::{self, Job};
 use core::arch::naked_asm;
 
-/// [`portable::plain`]'s machine code, for bytes.
-#[inline(always)]
-pub fn linear_plain<X: Value, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
-    if size_of::<X>() != 1 {
-        portable::plain(x, weights, outputs, y, s);
-    } else if let Some(line) = Line::of(s) {
-        let tensors = Tensors::new(x, weights, outputs, y);
-        if s.rows >= PANEL {
-            full(&tensors, line);
-        }
-        if !s.rows.is_multiple_of(PANEL) {
-            rest(&tensors, line);
-        }
-        job::settle(y, outputs, s);
-    } else {
-        panels_by(x, weights, outputs, y, s, sums);
-    }
-}
-
-#[inline(never)]
-fn full(tensors: &Tensors<'_>, s: Line<'_>) {
-    // SAFETY: `line` gives jobs that lie inside their slices.
-    job::line(tensors, s, true, BLOCKS, |job| unsafe { panels(job) });
-}
-
-#[inline(never)]
-fn rest(tensors: &Tensors<'_>, s: Line<'_>) {
-    // SAFETY: as above.
-    job::line(tensors, s, false, BLOCKS, |job| unsafe { panels(job) });
-}
-
-#[inline(never)]
-fn sums<X: Value>(x: &[X], panel: &[i8], s: &Linear) -> [i32; PANEL] {
-    let s = &Linear { segment: usize::MAX, ..*s };
-    // SAFETY: `sums` gives jobs that lie inside their slices.
-    job::sums(x, panel, s, BLOCKS, |job| unsafe { panels(job) })
-}
-
 /// Inputs in blocks of four, and those that are left.
-const BLOCKS: job::Cut = |run| [run & !3, run & 3];
+pub const BLOCKS: job::Cut = |run| [run & !3, run & 3];
 
 /// The input at r0 and the register `offset` against four rows at r1: 14 instructions.
 macro_rules! input {
@@ -137,7 +91,7 @@ macro_rules! output {
 /// As [`Job`] says, for bytes, weights in [`Form::Plain`](crate::kernels::integer::Form::Plain) and
 /// [`BLOCKS`].
 #[unsafe(naked)]
-unsafe extern "C" fn panels(job: &Job) {
+pub unsafe extern "C" fn panels(job: &Job) {
     naked_asm!(
         "push {{r4-r7, lr}}
         mov r4, r8

@@ -4,57 +4,11 @@
 //! share a load of `x`: 17 instructions per input and 8 products. Loads come in groups, which the core
 //! pipelines: about 29 cycles.
 
-use super::job::{self, Job, Line, Tensors, cut_into};
-use crate::kernels::PANEL;
-use crate::kernels::integer::{Linear, Output, Value, panels_by, portable};
+use super::job::{self, Job, cut_into};
 use core::arch::naked_asm;
 
-/// [`portable::plain`]'s machine code, for bytes.
-#[inline(always)]
-pub fn linear_plain<X: Value, Y: Output>(
-    x: &[X],
-    weights: &[i8],
-    outputs: &[[i32; 2]],
-    y: &mut [Y],
-    s: &Linear,
-) {
-    if size_of::<X>() != 1 {
-        portable::plain(x, weights, outputs, y, s);
-    } else if let Some(line) = Line::of(s) {
-        let tensors = Tensors::new(x, weights, outputs, y);
-        if s.rows >= PANEL {
-            full(&tensors, line);
-        }
-        if !s.rows.is_multiple_of(PANEL) {
-            rest(&tensors, line);
-        }
-        job::settle(y, outputs, s);
-    } else {
-        panels_by(x, weights, outputs, y, s, sums);
-    }
-}
-
-#[inline(never)]
-fn full(tensors: &Tensors<'_>, s: Line<'_>) {
-    // SAFETY: `line` gives jobs that lie inside their slices.
-    job::line(tensors, s, true, BLOCKS, |job| unsafe { panels(job) });
-}
-
-#[inline(never)]
-fn rest(tensors: &Tensors<'_>, s: Line<'_>) {
-    // SAFETY: as above.
-    job::line(tensors, s, false, BLOCKS, |job| unsafe { panels(job) });
-}
-
-#[inline(never)]
-fn sums<X: Value>(x: &[X], panel: &[i8], s: &Linear) -> [i32; PANEL] {
-    let s = &Linear { segment: usize::MAX, ..*s };
-    // SAFETY: `sums` gives jobs that lie inside their slices.
-    job::sums(x, panel, s, BLOCKS, |job| unsafe { panels(job) })
-}
-
 /// All inputs, of which eight make a pass.
-const BLOCKS: job::Cut = |run| [run, cut_into(8, 1, run)[1]];
+pub const BLOCKS: job::Cut = |run| [run, cut_into(8, 1, run)[1]];
 
 /// The output of the sum at r10 with the parameters at r0, into r3: 11 instructions.
 ///
@@ -88,7 +42,7 @@ macro_rules! output {
 /// As [`Job`] says, for bytes, weights in [`Form::Plain`](crate::kernels::integer::Form::Plain) and
 /// [`BLOCKS`].
 #[unsafe(naked)]
-unsafe extern "C" fn panels(job: &Job) {
+pub unsafe extern "C" fn panels(job: &Job) {
     naked_asm!(
         "ldr r1, [r0, #56]
         push {{r1, r2, r4-r11, lr}}
@@ -119,14 +73,9 @@ unsafe extern "C" fn panels(job: &Job) {
         str r3, [sp, #84]
         ldr r3, [sp, #44]
         tbh [pc, r3, lsl #1]
-    4:  .hword (6f - 4b) / 2
-        .hword (6f - 4b) / 2 + 34
-        .hword (6f - 4b) / 2 + 68
-        .hword (6f - 4b) / 2 + 102
-        .hword (6f - 4b) / 2 + 136
-        .hword (6f - 4b) / 2 + 170
-        .hword (6f - 4b) / 2 + 204
-        .hword (6f - 4b) / 2 + 238
+    4: .irp block, 0, 1, 2, 3, 4, 5, 6, 7
+        .hword ((6f - 4b) + \\block * (9f - 6f) / 8) / 2
+        .endr
         .hword (7f - 4b) / 2
         .hword 0
     6:  .rept 8
@@ -148,7 +97,7 @@ unsafe extern "C" fn panels(job: &Job) {
         mla r10, r12, r3, r10
         mla r11, lr, r3, r11
         .endr
-        ldr r3, [sp, #84]
+    9:  ldr r3, [sp, #84]
         cmp r0, r3
         bne 6b
     7:  ldr r3, [sp, #92]
@@ -166,14 +115,9 @@ unsafe extern "C" fn panels(job: &Job) {
         add r2, r2, r0
         ldr r3, [sp, #44]
         tbh [pc, r3, lsl #1]
-    21: .hword (22f - 21b) / 2
-        .hword (22f - 21b) / 2 + 18
-        .hword (22f - 21b) / 2 + 36
-        .hword (22f - 21b) / 2 + 54
-        .hword (22f - 21b) / 2 + 72
-        .hword (22f - 21b) / 2 + 90
-        .hword (22f - 21b) / 2 + 108
-        .hword (22f - 21b) / 2 + 126
+    21: .irp block, 0, 1, 2, 3, 4, 5, 6, 7
+        .hword ((22f - 21b) + \\block * (25f - 22f) / 8) / 2
+        .endr
         .hword (23f - 21b) / 2
         .hword 0
     22: .rept 8
@@ -187,7 +131,7 @@ unsafe extern "C" fn panels(job: &Job) {
         mla r6, r10, r3, r6
         mla r7, r11, r3, r7
         .endr
-        cmp r0, r2
+    25: cmp r0, r2
         bne 22b
     23: ldr r3, [sp, #92]
         subs r3, r3, #1

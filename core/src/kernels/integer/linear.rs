@@ -62,6 +62,12 @@ impl Linear {
     pub(crate) const fn is_one_segment(&self) -> bool {
         self.inputs() <= self.segment
     }
+
+    /// Inputs of a run that are summed before sums of paired rows are separated.
+    #[inline(always)]
+    pub(crate) const fn piece(&self) -> usize {
+        if self.is_one_segment() { self.run } else { self.segment }
+    }
 }
 
 /// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` with weights in
@@ -180,8 +186,7 @@ pub(crate) mod portable {
         y: &mut [Y],
         s: &Linear,
     ) {
-        let all = s.is_one_segment();
-        let segment = if all { s.run } else { s.segment };
+        let (all, segment) = (s.is_one_segment(), s.piece());
         panels(x, weights, outputs, y, s, |x, panel, s| {
             let mut sums = [[0; 2]; 2];
             let mut acc = [0; PANEL];

@@ -32,11 +32,10 @@
 //! ([`portable`]) that runs everywhere, and machine code on the cores that it is made for; a kernel's
 //! name says its form ([`linear_plain`], [`linear_paired`], [`linear_wide`], [`linear_helium`]).
 
-mod convert;
+pub(super) mod convert;
 mod depthwise;
 mod elementwise;
-mod linear;
-pub mod native;
+pub(super) mod linear;
 mod packing;
 mod pool;
 mod views;
@@ -52,13 +51,7 @@ pub use packing::{
 pub use pool::{average_pool, max_pool};
 pub use views::{bytes, i8s, i8s_mut, i16s, i16s_mut, pairs, triples};
 
-#[cfg(elbow_dsp)]
-pub(crate) use convert::each_line;
-#[cfg(any(elbow_dsp, elbow_v6m, elbow_v7m))]
-pub(crate) use {
-    linear::each_position,
-    linear::portable::{each_run, panels as panels_by},
-};
+pub use super::arch::native;
 
 /// The definitions of the kernels that also exist as machine code.
 pub mod portable {

@@ -7,8 +7,8 @@
 //! | 3 | weights, moments -> integer weights | [`resolve()`], [`gptq`], [`nearest`] |
 //! | 4 | integer sums, float outputs -> a better scale and bias | [`refit()`] |
 //! | 5 | real scale and bias -> what the kernel adds and multiplies | [`fold_bias`], [`Multipliers`] |
-//! | 6 | weights, input range -> no overflow, or an error | [`Reach`], [`largest_input`] |
-//! | 7 | a function -> its table, or polynomials | [`table()`], [`Piecewise`] |
+//! | 6 | weights, input range -> no overflow, or an error | [`SumBounds`], [`largest_input`] |
+//! | 7 | a function -> its table, or polynomials | [`table()`], [`PiecewiseFit`] |
 //!
 //! # What is rounded, and how
 //!
@@ -46,9 +46,9 @@ mod weights;
 
 pub use format::{Format, Range, WIDE_BITS};
 pub use moments::{Moments, sample, sample_size};
-pub use piecewise::{LARGEST_ERROR, Piecewise};
+pub use piecewise::{LARGEST_ERROR, PiecewiseFit};
 pub use refit::{Adjust, Line, Refit, refit};
-pub use requantize::{Multipliers, Reach, fold_bias, largest_input};
+pub use requantize::{Multipliers, SumBounds, fold_bias, largest_input};
 pub use resolve::resolve;
 pub use table::table;
 pub use weights::{IntegerWeights, gptq, nearest};

@@ -20,7 +20,7 @@ const INPUT_BITS: u32 = 16;
 /// `u >> piece_bits` and `r` the rest of `u` as a fraction of 2^31,
 /// `y = clamp(floor((c0 + hi(r, c1 + hi(r, c2)) + 2^9) / 2^10), low, high)`, `hi(a, b) = floor(a b / 2^32)`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Piecewise {
+pub struct PiecewiseFit {
     /// Input of the first piece: `-2^(n + piece_bits - 1)`.
     pub start: i32,
     /// Bits of the inputs of a piece.
@@ -35,7 +35,7 @@ pub struct Piecewise {
     pub largest_error: f64,
 }
 
-impl Piecewise {
+impl PiecewiseFit {
     /// The fewest pieces that keep [`LARGEST_ERROR`] over every input of the format.
     ///
     /// `f` is asked for every i16 and may be infinite; NaN stands for the real 0. Inputs beyond the
@@ -99,7 +99,7 @@ impl Values {
     }
 
     /// A polynomial of `2^pieces` pieces, if it is good enough.
-    fn fit(&self, output: &Format, pieces: u32, piece_bits: u32) -> Option<Piecewise> {
+    fn fit(&self, output: &Format, pieces: u32, piece_bits: u32) -> Option<PiecewiseFit> {
         let start = -(1 << (pieces + piece_bits)) / 2;
         let (count, half) = (1i32 << pieces, (1i32 << pieces) / 2);
         // From the middle, where most functions bend most, so that too few pieces are soon given up.
@@ -109,7 +109,8 @@ impl Values {
         let mut coefficients = each.collect::<Option<Vec<_>>>()?;
         coefficients.rotate_right(half as usize);
         let (low, high) = (output.low, output.high);
-        let mut fit = Piecewise { start, piece_bits, coefficients, low, high, largest_error: 0.0 };
+        let mut fit =
+            PiecewiseFit { start, piece_bits, coefficients, low, high, largest_error: 0.0 };
         for q in self.inputs.clone() {
             let target = self.at(q).clamp(f64::from(low), f64::from(high));
             let error = (f64::from(fit.eval(q)?) - target).abs();

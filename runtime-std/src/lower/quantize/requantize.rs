@@ -83,14 +83,14 @@ pub fn fold_bias(
 
 /// Where the sum of an output can be, at its end and at every step on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reach {
+pub struct SumBounds {
     /// Never below.
     pub low: i64,
     /// Never above.
     pub high: i64,
 }
 
-impl Reach {
+impl SumBounds {
     /// That of `bias + sum w x` with every `x` anywhere in `low..=high`, in any order, the bias at the
     /// start or at the end: products only that lower a sum, or only that raise it.
     ///
@@ -172,7 +172,7 @@ mod tests {
     fn reach_holds_every_partial_sum_and_is_reached() {
         let weights = [3i8, -127, 0, 88, -5, 127];
         for (bias, x) in [(-700, [-128, 127]), (90, [-5, 127]), (0, [3, 9])] {
-            let reach = Reach::of(bias, &weights, x);
+            let reach = SumBounds::of(bias, &weights, x);
             let (mut low, mut high) = (0i64, 0i64);
             for corner in 0..1 << weights.len() {
                 for start in 0..weights.len() {
@@ -192,26 +192,26 @@ mod tests {
             );
             assert!(reach.low <= sorted_low, "{reach:?}");
         }
-        let reach = Reach::of(-700, &[127; 3], [-128, 127]);
-        assert_eq!(reach, Reach { low: -700 - 3 * 127 * 128, high: 3 * 127 * 127 });
+        let reach = SumBounds::of(-700, &[127; 3], [-128, 127]);
+        assert_eq!(reach, SumBounds { low: -700 - 3 * 127 * 128, high: 3 * 127 * 127 });
     }
 
     #[test]
     fn overflow_is_found_at_the_last_value_that_fits() {
         let max = i64::from(i32::MAX);
-        assert_eq!(Reach { low: -max - 1, high: max }.check(0, 4), Ok(()));
+        assert_eq!(SumBounds { low: -max - 1, high: max }.check(0, 4), Ok(()));
         let over = QuantizeError::Overflow { row: 4, reach: max + 1 };
-        assert_eq!(Reach { low: 0, high: max + 1 }.check(0, 4), Err(over));
-        assert!(Reach { low: -max - 2, high: 0 }.check(0, 4).is_err());
-        assert_eq!(Reach { low: 0, high: max >> 3 }.check(3, 4), Ok(()));
-        assert!(Reach { low: 0, high: (max >> 3) + 1 }.check(3, 4).is_err());
+        assert_eq!(SumBounds { low: 0, high: max + 1 }.check(0, 4), Err(over));
+        assert!(SumBounds { low: -max - 2, high: 0 }.check(0, 4).is_err());
+        assert_eq!(SumBounds { low: 0, high: max >> 3 }.check(3, 4), Ok(()));
+        assert!(SumBounds { low: 0, high: (max >> 3) + 1 }.check(3, 4).is_err());
     }
 
     #[test]
     fn the_largest_input_is_the_last_that_cannot_overflow() {
         for (bias, weights, shift) in [(5, vec![127i8; 2000], 0), (-80_000, vec![-127, 3], 9)] {
             let limit = largest_input(bias, &weights, shift);
-            let check = |x: i32| Reach::of(bias, &weights, [-x, x]).check(shift, 0);
+            let check = |x: i32| SumBounds::of(bias, &weights, [-x, x]).check(shift, 0);
             assert_eq!(check(limit), Ok(()), "{limit}");
             assert!(check(limit + 1).is_err(), "{limit}");
         }

@@ -1,6 +1,6 @@
 //! Convolutions with constant weights.
 
-use super::weights::{Form, panels};
+use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
 use crate::import::{Node, ValueId};
 use crate::lower::plan::Kernel;
@@ -43,7 +43,7 @@ impl<'g> Scheduler<'g> {
             groups: attributes.groups,
         };
         let group = y.channels / attributes.groups.max(1) * shape.taps();
-        let weights = self.weights.pack(Form::Filters(w), || {
+        let weights = self.weights.pack(Constant::Filters(w), || {
             if shape.is_depthwise() {
                 return taps.to_vec();
             }
@@ -67,7 +67,7 @@ impl<'g> Scheduler<'g> {
             pads: two(attributes.pads, 0)?,
             groups: attributes.groups,
         };
-        let weights = self.weights.pack(Form::Raw(w), || taps.to_vec());
+        let weights = self.weights.pack(Constant::Raw(w), || taps.to_vec());
         let bias = self.bias(bias, y.channels);
         self.convolve(node, Kernel::ConvTranspose { shape, weights, bias })
     }

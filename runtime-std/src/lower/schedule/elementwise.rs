@@ -1,6 +1,6 @@
 //! Kernels that work in place: arithmetic of two tensors, choice, batch normalization.
 
-use super::weights::Form;
+use super::weights::Constant;
 use super::{Advice, Scheduler};
 use crate::import::Node;
 use crate::lower::axes::{broadcast, collapse, padded, row_major, strided};
@@ -96,8 +96,8 @@ impl Scheduler<'_> {
         }
         let rounded = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
         let operands = node.inputs[1..].to_vec();
-        let scale = self.weights.pack(Form::Scale(operands.clone()), || rounded(&affine.scale));
-        let shift = self.weights.pack(Form::Shift(operands), || rounded(&affine.shift));
+        let scale = self.weights.pack(Constant::Scale(operands.clone()), || rounded(&affine.scale));
+        let shift = self.weights.pack(Constant::Shift(operands), || rounded(&affine.shift));
         let x = self.read(node.inputs[0]);
         let y = self.copy(node, shape, x);
         if shape.first() == Some(&1) {

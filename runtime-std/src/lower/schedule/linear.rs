@@ -1,7 +1,7 @@
 //! Matrix products, `Gemm` and `MatMul`: dense layers over rows where one operand is constant.
 
 use super::elementwise::TOO_MANY_AXES;
-use super::weights::{Form as Packed, panels, transposed};
+use super::weights::{Constant, panels, transposed};
 use super::{Advice, Scheduler};
 use crate::import::{Node, ValueId};
 use crate::lower::axes::{broadcast, collapse, row_major, strided};
@@ -11,14 +11,14 @@ use elbow_core::kernels::{BinaryOp, MatMul};
 use std::ops::Range;
 
 /// `alpha * op(a) * op(b) + beta * c`
-pub(super) struct Form {
+pub(super) struct Gemm {
     pub(super) trans_a: bool,
     pub(super) trans_b: bool,
     pub(super) alpha: f32,
     pub(super) beta: f32,
 }
 
-impl Form {
+impl Gemm {
     /// `a * b`
     pub(super) const PLAIN: Self = Self { trans_a: false, trans_b: false, alpha: 1.0, beta: 1.0 };
 }
@@ -71,7 +71,7 @@ struct Layer {
 
 impl<'g> Scheduler<'g> {
     /// `alpha * op(a) * op(b) + beta * c`
-    pub(super) fn gemm(&mut self, node: &Node, form: &Form) -> Advice {
+    pub(super) fn gemm(&mut self, node: &Node, form: &Gemm) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let c = node.inputs.get(2).map(|&c| (c, form.beta)).filter(|(_, beta)| *beta != 0.0);
         let left = Matrix::stored(self.shape(a), true);
@@ -96,7 +96,7 @@ impl<'g> Scheduler<'g> {
     fn rows_by_constant(
         &mut self,
         node: &Node,
-        form: &Form,
+        form: &Gemm,
         (a, stored): (ValueId, Matrix),
         (b, matrix): (ValueId, Matrix),
         c: Option<(ValueId, f32)>,
@@ -126,7 +126,7 @@ impl<'g> Scheduler<'g> {
     fn constant_by_columns(
         &mut self,
         node: &Node,
-        form: &Form,
+        form: &Gemm,
         (a, matrix): (ValueId, Matrix),
         (b, stored): (ValueId, Matrix),
         c: Option<(ValueId, f32)>,
@@ -159,7 +159,7 @@ impl<'g> Scheduler<'g> {
     fn of_two(
         &mut self,
         node: &Node,
-        form: &Form,
+        form: &Gemm,
         a: (ValueId, Matrix),
         b: (ValueId, Matrix),
     ) -> Advice<TensorId> {
@@ -221,7 +221,7 @@ impl<'g> Scheduler<'g> {
 
     /// `y *= factor`
     fn scale(&mut self, node: &Node, shape: &[usize], y: TensorId, factor: f32) {
-        let scale = self.weights.pack(Packed::Factors(vec![factor.to_bits()]), || vec![factor]);
+        let scale = self.weights.pack(Constant::Factors(vec![factor.to_bits()]), || vec![factor]);
         let shift = self.bias(None, 1);
         self.call_on(node, shape, Kernel::Affine { scale, shift }, &[], &[y]);
     }
@@ -231,11 +231,11 @@ impl<'g> Scheduler<'g> {
         let &Layer { x, rows, inputs, outputs, matrix, by_output, alpha, .. } = layer;
         let constant = self.constant(matrix).unwrap_or_default();
         let alpha_bits = alpha.to_bits();
-        let across = Packed::Panels { matrix, transposed: by_output, alpha: alpha_bits };
+        let across = Constant::Panels { matrix, transposed: by_output, alpha: alpha_bits };
         if let (None, Some(weights)) = (layer.bias, self.weights.place(&across)) {
             return self.call(node, shape, Kernel::DenseTransposed { rows, weights }, &[x]);
         }
-        let form = Packed::Panels { matrix, transposed: !by_output, alpha: alpha_bits };
+        let form = Constant::Panels { matrix, transposed: !by_output, alpha: alpha_bits };
         let weights = self.weights.pack(form, || {
             let scaled: Vec<f32> = constant.iter().map(|w| alpha * w).collect();
             panels(&if by_output { scaled } else { transposed(&scaled, outputs) }, inputs)
@@ -247,10 +247,10 @@ impl<'g> Scheduler<'g> {
     /// A bias per output: `beta * c` repeated as needed, or zeros.
     pub(super) fn bias(&mut self, c: Option<(ValueId, f32)>, outputs: usize) -> Range<usize> {
         let Some((bias, beta)) = c else {
-            return self.weights.pack(Packed::Zeros(outputs), || vec![0.0; outputs]);
+            return self.weights.pack(Constant::Zeros(outputs), || vec![0.0; outputs]);
         };
         let constant = self.constant(bias).unwrap_or_default();
-        let form = Packed::Bias { bias, outputs, beta: beta.to_bits() };
+        let form = Constant::Bias { bias, outputs, beta: beta.to_bits() };
         let repeated = || constant.iter().cycle().take(outputs).map(|b| beta * b).collect();
         self.weights.pack(form, repeated)
     }

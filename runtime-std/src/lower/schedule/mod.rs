@@ -103,9 +103,9 @@ impl<'g> Scheduler<'g> {
         }
         match &node.op {
             &Op::Gemm { trans_a, trans_b, alpha, beta } => {
-                self.gemm(node, &linear::Form { trans_a, trans_b, alpha, beta })
+                self.gemm(node, &linear::Gemm { trans_a, trans_b, alpha, beta })
             }
-            Op::MatMul => self.gemm(node, &linear::Form::PLAIN),
+            Op::MatMul => self.gemm(node, &linear::Gemm::PLAIN),
             Op::Binary(op) => self.binary(node, *op),
             Op::Unary(f) => self.in_place(node, Kernel::Unary(*f)),
             Op::Slope(f) => self.slope(node, *f),
@@ -222,7 +222,7 @@ impl<'g> Scheduler<'g> {
             (None, None) => {
                 let constant = self.constant(value);
                 let constant = constant.unwrap_or_default();
-                let range = self.weights.pack(weights::Form::Raw(value), || constant.to_vec());
+                let range = self.weights.pack(weights::Constant::Raw(value), || constant.to_vec());
                 let tensor = self.tensor(constant.len(), Home::Weights(range));
                 self.bind(value, tensor);
                 tensor

@@ -1,7 +1,7 @@
 //! Nodes that move values: `Transpose`, `Slice`, `Concat`, `Pad`, `Take`.
 
 use super::elementwise::TOO_MANY_AXES;
-use super::weights::Form;
+use super::weights::Constant;
 use super::{Advice, Scheduler};
 use crate::import::Node;
 use crate::lower::axes::{Axis, along, broadcast, collapse, is_contiguous, row_major, strided};
@@ -142,7 +142,7 @@ impl Scheduler<'_> {
         indices: &[usize],
         weights: &[f32],
     ) -> Advice {
-        let form = Form::Factors(weights.iter().map(|weight| weight.to_bits()).collect());
+        let form = Constant::Factors(weights.iter().map(|weight| weight.to_bits()).collect());
         let kernel = Kernel::Resample {
             indices: narrow(indices)?,
             weights: self.weights.pack(form, || weights.to_vec()),

@@ -1,6 +1,6 @@
 //! Recurrent layers: one call for all that a layer gives.
 
-use super::weights::{Form, panels};
+use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
 use crate::import::{Gives, Node, Op, ValueId};
 use crate::lower::draft::{Home, TensorId};
@@ -110,7 +110,7 @@ impl Scheduler<'_> {
     fn gates(&mut self, matrix: ValueId, columns: usize, hidden: usize) -> Advice<Range<usize>> {
         let constant = self.constant(matrix).ok_or(CONSTANT)?;
         let rows = hidden * columns;
-        Ok(self.weights.pack(Form::Gates(matrix), || {
+        Ok(self.weights.pack(Constant::Gates(matrix), || {
             constant.chunks(rows.max(1)).flat_map(|gate| panels(gate, columns)).collect()
         }))
     }
@@ -118,7 +118,7 @@ impl Scheduler<'_> {
     /// Both halves of the biases.
     fn biases(&mut self, bias: ValueId) -> Advice<(Range<usize>, Range<usize>)> {
         let constant = self.constant(bias).ok_or(CONSTANT)?;
-        let all = self.weights.pack(Form::Raw(bias), || constant.to_vec());
+        let all = self.weights.pack(Constant::Raw(bias), || constant.to_vec());
         let middle = all.start + constant.len() / 2;
         Ok((all.start..middle, middle..all.end))
     }
@@ -126,7 +126,7 @@ impl Scheduler<'_> {
     fn peepholes(&mut self, node: &Node) -> Advice<Range<usize>> {
         let Some(&peepholes) = node.inputs.get(6) else { return Ok(0..0) };
         let constant = self.constant(peepholes).ok_or(CONSTANT)?;
-        Ok(self.weights.pack(Form::Raw(peepholes), || constant.to_vec()))
+        Ok(self.weights.pack(Constant::Raw(peepholes), || constant.to_vec()))
     }
 }
 

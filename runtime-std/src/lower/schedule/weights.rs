@@ -10,12 +10,12 @@ use std::ops::Range;
 #[derive(Default)]
 pub(super) struct Weights {
     pub(super) values: Vec<f32>,
-    places: HashMap<Form, Range<usize>>,
+    places: HashMap<Constant, Range<usize>>,
 }
 
 /// What is stored: constants, and how they were rearranged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Form {
+pub(super) enum Constant {
     /// As it is.
     Raw(ValueId),
     /// This many zeros.
@@ -45,12 +45,12 @@ pub(super) enum Form {
 
 impl Weights {
     /// Where the constants of this form lie, if they are there.
-    pub(super) fn place(&self, form: &Form) -> Option<Range<usize>> {
+    pub(super) fn place(&self, form: &Constant) -> Option<Range<usize>> {
         self.places.get(form).cloned()
     }
 
     /// Where the constants of this form lie, which are made if they are new.
-    pub(super) fn pack(&mut self, form: Form, make: impl FnOnce() -> Vec<f32>) -> Range<usize> {
+    pub(super) fn pack(&mut self, form: Constant, make: impl FnOnce() -> Vec<f32>) -> Range<usize> {
         let Self { values, places } = self;
         let place = places.entry(form).or_insert_with(|| {
             let start = values.len();

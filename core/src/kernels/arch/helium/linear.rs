@@ -10,7 +10,8 @@
 
 use super::{are_counts, product, reach};
 use crate::kernels::PANEL;
-use crate::kernels::integer::{Linear, Output, Value, each_position, portable};
+use crate::kernels::integer::linear::each_position;
+use crate::kernels::integer::{Linear, Output, Value, portable};
 use core::arch::naked_asm;
 
 /// Inputs of a block of weights.
@@ -26,7 +27,7 @@ const PASS: usize = 4;
 /// behind each, and `PANEL * panels` outputs at `y`; `panels` panels of that many blocks at `weights`,
 /// and `PANEL * panels` pairs at `outputs`. No count is 0.
 #[repr(C)]
-struct Job {
+struct LineJob {
     x: *const u8,
     weights: *const i8,
     outputs: *const [i32; 2],
@@ -62,9 +63,9 @@ macro_rules! panels {
     ($name:ident, $first:literal, $next:literal, $size:literal, $finish:literal) => {
         /// # Safety
         ///
-        /// What [`Job`] says.
+        /// What [`LineJob`] says.
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(job: &mut Job) {
+        unsafe extern "C" fn $name(job: &mut LineJob) {
             naked_asm!(
                 ".cpu cortex-m55",
                 "push {{r0, r4-r11, lr}}",
@@ -285,7 +286,7 @@ of_halves!(
 );
 
 /// Machine code of [`panels!`].
-type Panels = unsafe extern "C" fn(&mut Job);
+type Panels = unsafe extern "C" fn(&mut LineJob);
 
 /// From `X` to full panels of `Y`, which is an integer.
 const fn to_outputs<X: Value, Y: Output>() -> Panels {
@@ -345,11 +346,11 @@ const fn run_step(s: &Linear) -> usize {
 
 /// A job without places and steps.
 #[inline(always)]
-fn job<X>(s: &Linear) -> Job {
+fn job<X>(s: &Linear) -> LineJob {
     let bytes = |values: usize| values.wrapping_mul(size_of::<X>());
     let blocks = s.run / BLOCK;
     let passes = (blocks - 1).div_ceil(PASS);
-    Job {
+    LineJob {
         x: core::ptr::null(),
         weights: core::ptr::null(),
         outputs: core::ptr::null(),
@@ -382,7 +383,7 @@ fn full_panels<X: Value, Y: Output>(
     for row in 0..s.positions[0] {
         let at_x = s.x_start + row * s.position_steps[0];
         let at_y = s.y_start + row * s.y_steps[0];
-        let mut job = Job {
+        let mut job = LineJob {
             x: x.as_ptr().wrapping_add(at_x).cast(),
             weights: weights.as_ptr(),
             outputs: outputs.as_ptr(),

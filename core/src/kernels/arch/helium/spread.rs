@@ -1,6 +1,7 @@
 //! Copies, which may widen.
 
-use crate::kernels::integer::{Spread, Value, each_line, portable};
+use crate::kernels::integer::convert::each_line;
+use crate::kernels::integer::{Spread, Value, portable};
 use core::arch::naked_asm;
 
 /// [`portable::spread`]'s machine code.

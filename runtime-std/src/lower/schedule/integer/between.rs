@@ -1,12 +1,12 @@
 //! What lies between two integer layers: activations, pools, sums, other shapes.
 
-use super::super::weights::Form as Constant;
+use super::super::weights::Constant;
 use super::super::{Advice, Scheduler, pool};
 use super::compact;
 use super::{Format, Held, Integer, Kernel, Node, Order, Stored, TensorId, Width};
 use crate::import::{Op, Pooling};
 use crate::lower::plan::words_of_bytes;
-use crate::lower::quantize::{Multipliers, Piecewise, QuantizeError, Reach, table};
+use crate::lower::quantize::{Multipliers, PiecewiseFit, QuantizeError, SumBounds, table};
 use elbow_core::kernels::integer::{self, Add, Requantize};
 use elbow_core::kernels::{BinaryOp, Mean, PoolShape, Unary, unary};
 
@@ -47,8 +47,8 @@ impl<'g> Scheduler<'g> {
                 Integer::Lookup(self.weights.pack(place, || words_of_bytes(&table)))
             }
             Width::Sixteen => {
-                let fit = Piecewise::fit(&x.held.format, &format, |x| value_of(f, x));
-                let Piecewise { start, piece_bits, coefficients, low, high, .. } = match fit {
+                let fit = PiecewiseFit::fit(&x.held.format, &format, |x| value_of(f, x));
+                let PiecewiseFit { start, piece_bits, coefficients, low, high, .. } = match fit {
                     Ok(fit) => fit,
                     Err(error) => return self.in_floats(node, &error.to_string()),
                 };
@@ -176,7 +176,7 @@ fn means(taps: usize, format: &Format) -> Result<Multipliers, QuantizeError> {
     let real: Vec<f64> = (1..=taps).rev().map(|taps| 1.0 / taps as f64).collect();
     let means = Multipliers::of(&real)?;
     let reach = (taps as i64).saturating_mul(largest(format));
-    Reach { low: -reach, high: reach }.check(means.shift, 0)?;
+    SumBounds { low: -reach, high: reach }.check(means.shift, 0)?;
     Ok(means)
 }
 

@@ -1,6 +1,6 @@
 //! Layers of integer weights: dense, convolution, transposed convolution, depthwise.
 
-use super::super::weights::Form as Constant;
+use super::super::weights::Constant;
 use super::super::{Advice, Scheduler};
 use super::padded::Padded;
 use super::{Element, Format, Held, Integer, IntegerLayer, Integers, Kernel, Layer, Node, Order};
@@ -8,7 +8,7 @@ use super::{TensorId, ValueId, Width};
 use crate::lower::integers::{Core, Gives};
 use crate::lower::layer::{Reach, Windows};
 use crate::lower::plan::words_of_bytes;
-use crate::lower::quantize::{Line, Multipliers, QuantizeError, Reach as Sums, fold_bias};
+use crate::lower::quantize::{Line, Multipliers, QuantizeError, SumBounds, fold_bias};
 use elbow_core::kernels::integer::{
     Depthwise, Form, Linear, Requantize, pack_depthwise, pack_weights, packed_depthwise_len,
     packed_len, paired_segment,
@@ -17,7 +17,7 @@ use elbow_core::kernels::{AXES, PANEL, Strided};
 use std::ops::Range;
 
 /// A layer on its way to a kernel.
-struct Job<'a> {
+struct LayerCall<'a> {
     node: &'a Node,
     layer: &'a Layer,
     own: &'a IntegerLayer,
@@ -55,18 +55,26 @@ impl<'g> Scheduler<'g> {
         let from = from.ok_or("its input has no integer format: this is a defect of elbow")?;
         let Gives { value: gives, format: to, bounds } =
             Gives::of(self.graph, &self.links, node, integers);
-        let job =
-            Job { node, layer, own, core: integers.core, width: integers.width, from, to, bounds };
-        if let Err(error) = job.prove() {
+        let call = LayerCall {
+            node,
+            layer,
+            own,
+            core: integers.core,
+            width: integers.width,
+            from,
+            to,
+            bounds,
+        };
+        if let Err(error) = call.prove() {
             return Ok(self.in_floats(node, &error.to_string()));
         }
         let (outputs, positions) = (layer.outputs(), self.positions(layer, node.output));
         let element = to.map_or(Element::F32, |_| Self::element(integers.width));
         let y = self.integers(element, outputs * positions);
         match &layer.reach {
-            Reach::Rows => self.rows(&job, y, positions)?,
-            Reach::Windows(windows) if layer.is_depthwise() => self.depthwise(&job, y, windows)?,
-            Reach::Windows(windows) => self.windows(&job, y, windows)?,
+            Reach::Rows => self.rows(&call, y, positions)?,
+            Reach::Windows(windows) if layer.is_depthwise() => self.depthwise(&call, y, windows)?,
+            Reach::Windows(windows) => self.windows(&call, y, windows)?,
         }
         let order = match layer.reach {
             Reach::Rows => Order::AsIs(outputs * positions),
@@ -101,9 +109,9 @@ impl<'g> Scheduler<'g> {
     }
 
     /// Each row of the input is a patch.
-    fn rows(&mut self, job: &Job, y: TensorId, positions: usize) -> Advice {
-        let (inputs, form) = (job.layer.inputs, job.form());
-        let order = self.stored[job.layer.x].as_ref().map(|stored| stored.held.order);
+    fn rows(&mut self, call: &LayerCall, y: TensorId, positions: usize) -> Advice {
+        let (inputs, form) = (call.layer.inputs, call.form());
+        let order = self.stored[call.layer.x].as_ref().map(|stored| stored.held.order);
         // A flattened image lies channels last: the columns of the matrix follow it.
         let order = order.filter(|order| positions == 1 && order.len() == inputs);
         let order = order.unwrap_or(Order::AsIs(inputs));
@@ -114,18 +122,18 @@ impl<'g> Scheduler<'g> {
             rows: true,
             size: [1, positions],
             pads: [0; 2],
-            pitch: if positions == 1 { inputs } else { job.even(run) },
+            pitch: if positions == 1 { inputs } else { call.even(run) },
             slack: if positions == 1 { run - inputs } else { 0 },
-            element: job.element(),
+            element: call.element(),
         };
-        let x = self.padded(job.node, job.layer.x, job.from, job.width, &padded);
+        let x = self.padded(call.node, call.layer.x, call.from, call.width, &padded);
         let shape = Linear {
             run,
             runs: [1; 2],
             run_steps: [0; 2],
             positions: [1, positions],
             position_steps: [0, if positions == 1 { 0 } else { padded.pitch }],
-            y_steps: [0, job.layer.outputs()],
+            y_steps: [0, call.layer.outputs()],
             ..Linear::default()
         };
         let columns: Vec<usize> = match order {
@@ -137,23 +145,23 @@ impl<'g> Scheduler<'g> {
             }
         };
         let columns: Vec<Option<usize>> = columns.into_iter().map(Some).collect();
-        self.linear(job, x, y, 0..job.layer.outputs(), &columns, shape)
+        self.linear(call, x, y, 0..call.layer.outputs(), &columns, shape)
     }
 
     /// Windows of an image: a call for each group, and for each phase of a transposed convolution.
-    fn windows(&mut self, job: &Job, y: TensorId, windows: &Windows) -> Advice {
-        let filters = job.layer.outputs() / windows.groups;
+    fn windows(&mut self, call: &LayerCall, y: TensorId, windows: &Windows) -> Advice {
+        let filters = call.layer.outputs() / windows.groups;
         for group in 0..windows.groups {
             let phases = windows.phases();
-            let runs: Vec<Runs> = phases.map(|phase| job.runs(windows, group, phase)).collect();
+            let runs: Vec<Runs> = phases.map(|phase| call.runs(windows, group, phase)).collect();
             // One copy serves all phases.
             let longest = runs.iter().map(|runs| &runs.padded).max_by_key(|padded| padded.slack);
             let Some(padded) = longest else { continue };
-            let x = self.padded(job.node, job.layer.x, job.from, job.width, padded);
+            let x = self.padded(call.node, call.layer.x, call.from, call.width, padded);
             for Runs { shape, taps, .. } in &runs {
                 let columns = windows.columns(taps, padded.pitch);
                 let outputs = group * filters..(group + 1) * filters;
-                self.linear(job, x, y, outputs, &columns, *shape)?;
+                self.linear(call, x, y, outputs, &columns, *shape)?;
             }
         }
         Ok(())
@@ -162,22 +170,22 @@ impl<'g> Scheduler<'g> {
     /// One kernel call: `columns` says which input of the layer each place of a patch is, if any.
     fn linear(
         &mut self,
-        job: &Job,
+        call: &LayerCall,
         x: TensorId,
         y: TensorId,
         outputs: Range<usize>,
         columns: &[Option<usize>],
         shape: Linear,
     ) -> Advice {
-        let (form, gives) = (job.form(), job.node.output);
-        let rows = job.weights(outputs.clone(), columns);
+        let (form, gives) = (call.form(), call.node.output);
+        let rows = call.weights(outputs.clone(), columns);
         let (parameters, shift) =
-            job.fold(outputs.clone(), &rows).map_err(|error| error.to_string())?;
+            call.fold(outputs.clone(), &rows).map_err(|error| error.to_string())?;
         let runs = shape.runs[0] * shape.runs[1];
         let run = columns.len() / runs.max(1);
-        let largest = job.from.low.unsigned_abs().max(job.from.high.unsigned_abs());
+        let largest = call.from.low.unsigned_abs().max(call.from.high.unsigned_abs());
         let segment = paired_segment(&rows, columns.len(), shape.inputs(), largest);
-        let shape = Linear { rows: outputs.len(), segment, rule: job.rule(shift), ..shape };
+        let shape = Linear { rows: outputs.len(), segment, rule: call.rule(shift), ..shape };
         let mut packed = vec![0i8; packed_len(form, shape.rows, run, runs)];
         pack_weights(form, shape.rows, run, runs, &rows, &mut packed)
             .map_err(|error| format!("its integer weights cannot be packed: {error}"))?;
@@ -198,18 +206,18 @@ impl<'g> Scheduler<'g> {
             macs: shape.rows * positions * taps,
             weights,
             outputs: pairs,
-            from: job.element(),
-            to: job.gives(),
+            from: call.element(),
+            to: call.gives(),
         };
-        self.call_on(job.node, self.shape(job.node.output), Kernel::Integer(kernel), &[x], &[y]);
+        self.call_on(call.node, self.shape(call.node.output), Kernel::Integer(kernel), &[x], &[y]);
         Ok(())
     }
 
-    fn depthwise(&mut self, job: &Job, y: TensorId, windows: &Windows) -> Advice {
+    fn depthwise(&mut self, call: &LayerCall, y: TensorId, windows: &Windows) -> Advice {
         let channels = windows.channels;
         let size =
             [0, 1].map(|axis| windows.reach(axis).max(windows.input[axis] + windows.pads[axis]));
-        let pitch = job.even(channels);
+        let pitch = call.even(channels);
         let padded = Padded {
             channels: (channels, 0..channels),
             image: windows.input,
@@ -219,12 +227,12 @@ impl<'g> Scheduler<'g> {
             pitch,
             // The kernel reads whole groups of four channels.
             slack: channels.next_multiple_of(PANEL).saturating_sub(pitch),
-            element: job.element(),
+            element: call.element(),
         };
-        let x = self.padded(job.node, job.layer.x, job.from, job.width, &padded);
+        let x = self.padded(call.node, call.layer.x, call.from, call.width, &padded);
         let row = padded.size[1] * padded.pitch;
         let (parameters, shift) =
-            job.fold(0..channels, &job.own.weights).map_err(|error| error.to_string())?;
+            call.fold(0..channels, &call.own.weights).map_err(|error| error.to_string())?;
         let shape = Depthwise {
             channels,
             kernel: windows.kernel,
@@ -232,25 +240,25 @@ impl<'g> Scheduler<'g> {
             positions: windows.output,
             position_steps: [windows.strides[0] * row, windows.strides[1] * padded.pitch],
             y_steps: [windows.output[1] * channels, channels],
-            rule: job.rule(shift),
+            rule: call.rule(shift),
             ..Depthwise::default()
         };
         let mut packed = vec![0i8; packed_depthwise_len(channels, shape.taps())];
-        pack_depthwise(channels, shape.taps(), &job.own.weights, &mut packed)
+        pack_depthwise(channels, shape.taps(), &call.own.weights, &mut packed)
             .map_err(|error| format!("its integer weights cannot be packed: {error}"))?;
-        let gives = job.node.output;
+        let gives = call.node.output;
         let weights = Constant::Integers { gives, output: 0, phase: 0 };
         let weights = self.weights.pack(weights, || words_of_bytes(&packed));
         let outputs =
             self.weights.pack(Constant::Outputs { gives, output: 0, phase: 0 }, || parameters);
-        let (from, to) = (job.element(), job.gives());
+        let (from, to) = (call.element(), call.gives());
         let kernel = Integer::Depthwise { shape, weights, outputs, from, to };
-        self.call_on(job.node, self.shape(gives), Kernel::Integer(kernel), &[x], &[y]);
+        self.call_on(call.node, self.shape(gives), Kernel::Integer(kernel), &[x], &[y]);
         Ok(())
     }
 }
 
-impl Job<'_> {
+impl LayerCall<'_> {
     /// Pairs have no place for a weight of -128, which only files bring.
     fn form(&self) -> Form {
         match self.core.form(self.width) {
@@ -333,7 +341,7 @@ impl Job<'_> {
         for (((row, Line { scale, bias }), parameter), weights) in parameters {
             let bias = fold_bias(*bias, *scale, self.from.zero_point, weights, row)?;
             let range = [self.from.low, self.from.high];
-            Sums::of(bias, weights, range).check(shift, row)?;
+            SumBounds::of(bias, weights, range).check(shift, row)?;
             words.extend([bias, parameter].map(|word| f32::from_bits(word as u32)));
         }
         Ok((words, shift))

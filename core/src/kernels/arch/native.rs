@@ -3,7 +3,7 @@
 //! The compiler writes the form of its target into the code it generates; hand-written code that is to
 //! run everywhere takes it from here.
 
-use super::Form;
+use crate::kernels::integer::Form;
 
 /// Form of layers of 8-bit values.
 pub const FORM8: Form = form8();
@@ -19,16 +19,16 @@ pub type X8 = i16;
 pub type X8 = i8;
 
 #[cfg(elbow_helium)]
-pub use super::{linear_helium as linear8, linear_helium as linear16};
+pub use crate::kernels::integer::{linear_helium as linear8, linear_helium as linear16};
 #[cfg(all(elbow_dsp, not(elbow_helium)))]
-pub use super::{linear_paired as linear8, linear_wide as linear16};
+pub use crate::kernels::integer::{linear_paired as linear8, linear_wide as linear16};
 #[cfg(not(any(elbow_dsp, elbow_helium)))]
-pub use super::{linear_plain as linear8, linear_plain as linear16};
+pub use crate::kernels::integer::{linear_plain as linear8, linear_plain as linear16};
 
 #[cfg(not(all(elbow_dsp, not(elbow_helium))))]
-pub use super::{i8s as x8s, i8s_mut as x8s_mut};
+pub use crate::kernels::integer::{i8s as x8s, i8s_mut as x8s_mut};
 #[cfg(all(elbow_dsp, not(elbow_helium)))]
-pub use super::{i16s as x8s, i16s_mut as x8s_mut};
+pub use crate::kernels::integer::{i16s as x8s, i16s_mut as x8s_mut};
 
 const fn form8() -> Form {
     if cfg!(elbow_helium) {

@@ -1,0 +1,149 @@
+//! QEMU's log, line by line: which blocks of code ran.
+//!
+//! `-d in_asm` prints each translated block with its code once, `-d exec,nochain` a line per execution.
+
+use crate::block::Block;
+use crate::thumb::{Class, is_wide};
+use crate::{Machine, Trace};
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// What makes QEMU log to stderr what runs in the flash, but for the code in `silent`.
+pub(crate) fn arguments(machine: &Machine, silent: Option<&Range<u32>>) -> Vec<String> {
+    let mut arguments = vec!["-d".to_owned(), "exec,nochain,in_asm".to_owned()];
+    if let Some(Range { start, end }) = silent {
+        let below = format!("{:#x}..{:#x}", machine.flash.origin, start.saturating_sub(1));
+        let top = u64::from(machine.flash.origin) + u64::from(machine.flash.length) - 1;
+        arguments.extend(["-dfilter".to_owned(), format!("{below},{end:#x}..{top:#x}")]);
+    }
+    arguments
+}
+
+/// A block that was executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ran {
+    /// Address of its first instruction.
+    pub start: u32,
+    /// Its number, where its code is known.
+    pub number: Option<usize>,
+}
+
+/// State of reading a log.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// Blocks, and their number by where the emulator keeps them.
+    blocks: Vec<Block>,
+    numbers: HashMap<String, usize>,
+    /// Code of the block that was translated last: address and halfwords.
+    code: Option<(u32, Vec<u16>)>,
+    seams: HashMap<(Class, Class), u64>,
+    /// The block that ran last, where it was counted.
+    last: Option<usize>,
+    /// What is not a log: the emulator's complaints.
+    pub rest: String,
+}
+
+impl Log {
+    /// Takes a line, and says what ran.
+    pub fn line(&mut self, line: &str) -> Option<Ran> {
+        if let Some(text) = line.strip_prefix("Trace ") {
+            return self.executed(text);
+        }
+        if line.starts_with("0x") {
+            self.translated(line);
+        } else if let Some(bytes) = line.strip_prefix("OBJD-T: ") {
+            self.translated_bytes(bytes);
+        } else if line.starts_with("Stopped execution") {
+            self.undo();
+        } else if line.starts_with("IN:") {
+            self.code = None;
+        } else if !line.starts_with("----") && !line.trim().is_empty() {
+            self.rest += line;
+        }
+        None
+    }
+
+    /// Counts a block that has just run.
+    pub fn count(&mut self, ran: Ran) {
+        if let Some(number) = ran.number {
+            self.blocks[number].executions += 1;
+            self.last = Some(number);
+        }
+    }
+
+    /// Address behind a block.
+    pub fn end(&self, ran: Ran) -> Option<u32> {
+        ran.number.map(|number| self.blocks[number].end)
+    }
+
+    /// What was counted so far; counting starts anew.
+    pub fn take(&mut self) -> Trace {
+        let blocks = self.blocks.iter().filter(|block| block.executions > 0).cloned().collect();
+        for block in &mut self.blocks {
+            (block.executions, block.taken) = (0, 0);
+        }
+        self.last = None;
+        Trace { blocks, seams: std::mem::take(&mut self.seams) }
+    }
+
+    /// `0x00000d4a:  f04f 23e0  mov.w    r3, #-0x1fff2000`
+    fn translated(&mut self, line: &str) {
+        let Some((address, text)) = line.split_once(':') else { return };
+        let Ok(address) = u32::from_str_radix(address.trim_start_matches("0x"), 16) else { return };
+        let is_code = |word: &&str| word.len() == 4;
+        let words = text.split_whitespace().take_while(is_code).take(2);
+        let mut words = words.filter_map(|word| u16::from_str_radix(word, 16).ok());
+        let (_, code) = self.code.get_or_insert((address, Vec::new()));
+        let Some(first) = words.next() else { return };
+        code.push(first);
+        if is_wide(first) {
+            code.extend(words.next());
+        }
+    }
+
+    /// `08b54ff0e023`: bytes in the order of memory, from an emulator without a disassembler.
+    fn translated_bytes(&mut self, text: &str) {
+        let Some((_, code)) = &mut self.code else { return };
+        let digits = text.trim().as_bytes().chunks_exact(4).map(String::from_utf8_lossy);
+        code.extend(
+            digits.filter_map(|text| u16::from_str_radix(&text, 16).ok()?.swap_bytes().into()),
+        );
+    }
+
+    /// `0: 0x7fdaf80003c0 [00800408/00000d62/00000010/ff000200] reset`
+    fn executed(&mut self, text: &str) -> Option<Ran> {
+        let mut words = text.split_whitespace().skip(1);
+        let (place, state) = (words.next()?, words.next()?);
+        let start = u32::from_str_radix(state.split('/').nth(1)?, 16).ok()?;
+        if let Some((address, code)) = self.code.take_if(|(address, _)| *address == start) {
+            self.numbers.insert(place.to_owned(), self.blocks.len());
+            self.blocks.push(Block::new(address, &code));
+        }
+        let number = self.numbers.get(place).copied();
+        self.arrived(start, number);
+        Some(Ran { start, number })
+    }
+
+    /// The block that ran last has gone on here, where a block is known by its number.
+    fn arrived(&mut self, start: u32, number: Option<usize>) {
+        let Some(last) = self.last.take() else { return };
+        if self.blocks[last].end != start {
+            self.blocks[last].taken += 1;
+            return;
+        }
+        let first = self.blocks[last].classes.last();
+        let second = number.and_then(|number| self.blocks[number].classes.first());
+        // Behind a branch that is not taken, every instruction takes what it takes alone.
+        let seam = first.copied().zip(second.copied()).filter(|seam| seam.0 != Class::Branch);
+        if let Some(seam) = seam {
+            *self.seams.entry(seam).or_default() += 1;
+        }
+    }
+
+    /// The emulator announced a block and was interrupted before its first instruction.
+    fn undo(&mut self) {
+        if let Some(last) = self.last.take() {
+            self.blocks[last].executions -= 1;
+        }
+    }
+}
