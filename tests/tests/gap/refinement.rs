@@ -203,12 +203,15 @@ fn mean_gap(rows: &[Row]) -> f64 {
     rows.iter().map(|row| row.gap).sum::<f64>() / rows.len() as f64
 }
 
+/// The first 100 rows. Of all 397, 0.3 to 1.3 % end worse, by seed and number of steps: the share is not
+/// below 1 % with every seed (`models/digits/README.md`).
 #[test]
 fn refinement_closes_the_gap_of_digits_untuned_and_fixed_noise_fails() {
     assert!(!fixed_noise_passes("digits", 100), "fixed noise passes");
 }
 
-/// The gap of stiff models is so wide that noise which is fitted closes most of it, too.
+/// The gap of stiff models is so wide that noise which is fitted closes most of it, too: on two of the
+/// three it would pass, on `imu` it closes too little in 5 steps.
 #[test]
 fn refinement_closes_the_gap_of_stiff_models_untuned() {
     for name in ["digits_gaussian", "imu", "digits_conv"] {
