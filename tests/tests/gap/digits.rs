@@ -1,6 +1,6 @@
 //! A decoder that is not linear, with two latents: one route against the other.
 //!
-//! The first 16 rows of `models/digits`, half a minute; all 397 are what
+//! The first 16 rows of `models/digits`, under a minute; all 397 are what
 //! `elbow gap models/digits --input models/digits/test.npy --log-p iwae` and its like measure.
 
 use elbow::gap::{
