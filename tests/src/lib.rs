@@ -7,5 +7,6 @@ pub mod integers;
 pub mod linear_gaussian;
 pub mod models;
 pub mod random;
+pub mod repeating;
 pub mod spent;
 pub mod tolerance;

@@ -129,6 +129,19 @@ pub const GAP_ROUTES: f64 = 0.01;
 /// kinks.
 pub const GAP_IDENTITY: f64 = 1e-3;
 
+/// Share of the amortization gap that 5 steps of refinement close, at least: what the rule promises
+/// untuned.
+pub const CLOSED_AT_5: f64 = 0.6;
+/// The same of 20 steps.
+pub const CLOSED_AT_20: f64 = 0.8;
+/// How far refinement from the prior may end below the optimum in the mean, in nats: what its last steps
+/// keep moving by.
+pub const PRIOR_SHORT: f64 = 0.05;
+/// A loss that counts, in nats, beside two standard errors.
+pub const WORSE_LOSS: f64 = 0.01;
+/// Share of the rows that may lose: the guard samples, and bounds how often it errs.
+pub const WORSE_SHARE: f64 = 0.01;
+
 // Time.
 
 /// Seconds for importing 10^5 nodes: half a second on an idle core, hours if it were quadratic; the

@@ -11,6 +11,8 @@ mod formula;
 mod linear;
 #[path = "gap/onnx.rs"]
 mod onnx;
+#[path = "gap/refinement.rs"]
+mod refinement;
 
 use elbow::gap::Estimate;
 

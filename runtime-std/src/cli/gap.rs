@@ -6,6 +6,7 @@ use super::inputs::{self, Inputs};
 use super::{ModelOptions, output};
 use clap::ValueEnum;
 use elbow::gap::{Given, Method, Settings, measure};
+use elbow::model::Loaded;
 use elbow::{Error, Result};
 use std::path::PathBuf;
 
@@ -22,9 +23,13 @@ pub struct Options {
     /// Key of all noise
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Also refine, and look at it after these numbers of steps
+    /// Also refine by the manifest's [refine] or the default, and look at it after these numbers of steps;
+    /// the manifest's own number where left out
     #[arg(long, value_name = "N,N,..", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=MOST_STEPS))]
     refine_steps: Vec<u32>,
+    /// Also refine from the prior, by so many steps from each of two starts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_STEPS))]
+    prior_steps: Option<u32>,
     /// How log p(x) is found; the most exact way that there is where left out
     #[arg(long, value_enum, value_name = "METHOD")]
     log_p: Option<LogP>,
@@ -75,12 +80,7 @@ pub fn run(options: &Options) -> Result<()> {
     let Inputs { rows: inputs, count, .. } =
         inputs::of_model(&loaded, &options.input, options.seed)?;
     let rows = inputs::limited(options.rows, count)?;
-    let settings = Settings {
-        seed: options.seed,
-        refine_steps: options.refine_steps.clone(),
-        method: options.log_p.map(Method::from),
-        ..Settings::default()
-    };
+    let settings = settings(options, &loaded)?;
     let report = measure(Given { loaded: &loaded, inputs: &inputs, rows }, &settings)?;
     if let Some(path) = &options.picture {
         let drawn = picture::draw(&report).map_err(|error| {
@@ -90,4 +90,22 @@ pub fn run(options: &Options) -> Result<()> {
         output::note(&format!("wrote {}", path.display()));
     }
     if options.json { output::json(&report) } else { output::text(&report.to_string()) }
+}
+
+fn settings(options: &Options, loaded: &Loaded) -> Result<Settings> {
+    let mut settings = Settings::of_model(loaded);
+    settings.seed = options.seed;
+    settings.method = options.log_p.map(Method::from);
+    settings.prior_steps = options.prior_steps;
+    if !options.refine_steps.is_empty() {
+        settings.refine_steps.clone_from(&options.refine_steps);
+    }
+    let named = options.refine_steps.iter().map(|steps| ("--refine-steps", steps));
+    for (name, steps) in
+        named.chain(options.prior_steps.iter().map(|steps| ("--prior-steps", steps)))
+    {
+        let checked = settings.refine.check_steps(*steps);
+        checked.map_err(|what| Error::input(format!("{name} {steps}: {what}")))?;
+    }
+    Ok(settings)
 }

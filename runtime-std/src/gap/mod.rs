@@ -13,7 +13,7 @@
 //! | optimize | a start -> the best posterior of a family | [`ascend`] |
 //! | bound | posteriors -> their ELBOs, by the same noise | [`elbos`] |
 //! | evidence | decoder -> `ln p(x)` | [`Affine`], [`quadrature`], [`iwae`], [`ais`] |
-//! | refine | encoder's posterior -> what a device makes of it | [`refine`] |
+//! | refine | encoder's posterior, or the prior -> what a device makes of it | [`refine`], [`refine_prior`] |
 //! | all of a row | encoder's posterior -> its gaps | [`measure_row`] |
 //! | all rows | model, rows -> [`GapReport`] | [`measure`] |
 //!
@@ -44,7 +44,7 @@ pub use measure::{Given, measure};
 pub use normal::Normal;
 pub use pca::Pca;
 pub use quadrature::{MOST_LATENTS, kl_to_posterior, quadrature};
-pub use refine::{Refined, refine};
-pub use report::{GapReport, Quantiles, Refinement, Spread, Summary};
+pub use refine::{Refined, refine, refine_prior};
+pub use report::{FromPrior, GapReport, Quantiles, RefinedPrior, Refinement, Spread, Summary};
 pub use row::{Method, RefinedRow, RowGap, STUCK, Settings, measure_row};
 pub use sobol::{Shifted, Sobol};

@@ -1,7 +1,12 @@
-//! Refinement as a device does it, from the encoder's posterior.
+//! Refinement as a device does it, from the encoder's posterior or from the prior.
 
 use super::normal::Normal;
-use elbow_core::infer::{FLOATS, Gradient, InferError, Pairs, Posterior, Refiner, Stein};
+use crate::manifest::RefineTable;
+use crate::twin;
+use elbow_core::infer::{Gradient, InferError, Posterior};
+
+/// Log-variances of the prior's starts; all means are 0.
+pub const PRIOR: [f32; 2] = [0.0, -2.0];
 
 /// A posterior after some steps and the guard.
 #[derive(Clone, Debug)]
@@ -12,9 +17,9 @@ pub struct Refined {
     pub kept: bool,
 }
 
-/// Refines `q` by the default rule, with the noise of `(key, row)`; one posterior for each of `steps`.
+/// Refines `q` by `steps` steps of `settings`, with the noise of `(key, row)`: the generated `refine`.
 ///
-/// A gradient that is not finite ends the steps, as on a device; the guard judges what there is then.
+/// A gradient that is not finite leaves `q` as it is, as on a device.
 ///
 /// # Errors
 ///
@@ -22,26 +27,38 @@ pub struct Refined {
 pub fn refine<L: Gradient + ?Sized>(
     likelihood: &mut L,
     q: Posterior<'_>,
-    steps: &[u32],
-    (key, row): (u64, u64),
-) -> Result<Vec<Refined>, InferError> {
-    let refined = |steps: &u32| {
-        let floats = vec![0.0; FLOATS * q.loc.len()];
-        let mut refiner = Refiner::in_buffer(floats, q, Stein::DEFAULT, Pairs::DEFAULT);
-        let mut noise = Pairs::DEFAULT.noise(key, row);
-        for _ in 0..*steps {
-            match refiner.step(likelihood, &mut noise) {
-                Ok(_) => {}
-                Err(InferError::NonFiniteGradient { .. }) => break,
-                Err(error) => return Err(error),
-            }
-        }
-        let (mut loc, mut log_var) = (q.loc.to_vec(), q.log_var.to_vec());
-        let guarded = refiner.finish_slices(likelihood, &mut noise, &mut loc, &mut log_var)?;
-        Ok(Refined {
-            posterior: Normal::of_encoder(Posterior { loc: &loc, log_var: &log_var }),
-            kept: guarded.kept_start,
-        })
+    (settings, steps): (&RefineTable, u32),
+    stream: (u64, u64),
+) -> Result<Refined, InferError> {
+    let (mut loc, mut log_var) = (q.loc.to_vec(), q.log_var.to_vec());
+    let guarded = twin::refine(likelihood, settings, steps, stream, &mut loc, &mut log_var);
+    let kept = match guarded {
+        Ok(guarded) => guarded.kept_start,
+        Err(InferError::NonFiniteGradient { .. }) => true,
+        Err(error) => return Err(error),
     };
-    steps.iter().map(refined).collect()
+    let posterior = Normal::of_encoder(Posterior { loc: &loc, log_var: &log_var });
+    Ok(Refined { posterior, kept })
+}
+
+/// [`refine`] from each of the two starts of the prior, without an encoder: `N(0, I)` and a narrower one,
+/// since either alone gets stuck where the other does not.
+///
+/// # Errors
+///
+/// What the decoder refused.
+pub fn refine_prior<L: Gradient + ?Sized>(
+    likelihood: &mut L,
+    latent: usize,
+    by: (&RefineTable, u32),
+    stream: (u64, u64),
+) -> Result<[Normal; 2], InferError> {
+    let loc = vec![0.0; latent];
+    let mut refined = |log_var: f32| {
+        let log_var = vec![log_var; latent];
+        let start = Posterior { loc: &loc, log_var: &log_var };
+        refine(likelihood, start, by, stream).map(|refined| refined.posterior)
+    };
+    let [wide, narrow] = PRIOR;
+    Ok([refined(wide)?, refined(narrow)?])
 }

@@ -39,6 +39,9 @@ pub struct GapReport {
     /// After each number of steps of refinement; left out where none was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refined: Vec<Refinement>,
+    /// After refinement from the prior; left out where none was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refined_from_prior: Option<RefinedPrior>,
     /// Amortization gap of every row, for the picture.
     #[serde(skip)]
     pub gaps: Vec<f64>,
@@ -125,13 +128,25 @@ pub struct Refinement {
 /// A loss that counts, in nats.
 const WORSE: f64 = 0.01;
 
-/// Ascent from the prior.
+/// How far what starts at the prior ends below the best posterior.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct FromPrior {
-    /// Mean over the rows of how far below the best start the better of two ends.
+    /// Mean over the rows, in nats, of the better of two ends.
     pub short: f64,
-    /// Share of the rows that end more than 0.02 nats below.
+    /// Share of the rows that end more than 0.02 nats below it.
     pub stuck: f64,
+}
+
+/// Refinement from the prior, the better of two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RefinedPrior {
+    /// Steps from each start.
+    pub steps: u32,
+    /// How far it ends below the best posterior.
+    #[serde(flatten)]
+    pub from_prior: FromPrior,
+    /// Key of the noise.
+    pub seed: u64,
 }
 
 impl GapReport {
@@ -157,10 +172,15 @@ impl GapReport {
                 quantiles: Quantiles::of(&gaps),
             },
             worst: worst(&gaps),
-            from_prior: FromPrior::of(rows),
+            from_prior: FromPrior::of(rows.iter().map(|row| row.from_prior)),
             reconstruction,
             pca,
             refined: Refinement::all(rows, settings),
+            refined_from_prior: settings.prior_steps.map(|steps| RefinedPrior {
+                steps,
+                from_prior: FromPrior::of(rows.iter().filter_map(|row| row.refined_prior)),
+                seed: settings.seed,
+            }),
             gaps,
         }
     }
@@ -240,13 +260,19 @@ impl Refinement {
 }
 
 impl FromPrior {
-    fn of(rows: &[RowGap]) -> Self {
-        let count = rows.len() as f64;
-        let stuck = rows.iter().filter(|row| row.from_prior > STUCK).count() as f64;
-        Self {
-            short: rows.iter().map(|row| row.from_prior).sum::<f64>() / count,
-            stuck: stuck / count,
-        }
+    /// Of how far each row ends below.
+    fn of(short: impl Iterator<Item = f64>) -> Self {
+        let short: Vec<f64> = short.collect();
+        let count = short.len() as f64;
+        let stuck = short.iter().filter(|short| **short > STUCK).count() as f64;
+        Self { short: short.iter().sum::<f64>() / count, stuck: stuck / count }
+    }
+}
+
+impl fmt::Display for FromPrior {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (short, stuck) = (self.short, 100.0 * self.stuck);
+        write!(f, "{short:.4} short in the mean, {stuck:.1} % of the rows by more than {STUCK}")
     }
 }
 
@@ -270,13 +296,7 @@ impl fmt::Display for GapReport {
         writeln!(f, "{:24} p5 {p5:.3}, median {p50:.3}, p95 {p95:.3}, max {max:.3}", "")?;
         let worst = self.worst.iter().map(|loss| format!("{} ({:.3})", loss.row, loss.nats));
         writeln!(f, "{:24} {}", "rows that lose most", worst.collect::<Vec<_>>().join(", "))?;
-        writeln!(
-            f,
-            "{:24} {:.4} short of the best start in the mean, {:.1} % of the rows by more than {STUCK}",
-            "optimized from the prior",
-            self.from_prior.short,
-            100.0 * self.from_prior.stuck
-        )?;
+        writeln!(f, "{:24} {}", "optimized from the prior", self.from_prior)?;
         self.write_refined(f)?;
         self.write_trust(f)?;
         self.write_pca(f)
@@ -300,7 +320,10 @@ impl GapReport {
                 100.0 * refined.kept
             )?;
         }
-        Ok(())
+        let Some(RefinedPrior { steps, from_prior, .. }) = &self.refined_from_prior else {
+            return Ok(());
+        };
+        writeln!(f, "{:24} {from_prior}", format!("{steps} steps from the prior"))
     }
 
     fn write_trust(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

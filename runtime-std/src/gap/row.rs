@@ -6,8 +6,10 @@ use super::bound::{Effort, Estimate, elbos};
 use super::evidence::{Annealing, Evidence, ais, iwae};
 use super::normal::{Normal, kl_diagonal};
 use super::quadrature::{MOST_LATENTS, quadrature};
-use super::refine::{Refined, refine};
+use super::refine::{PRIOR, Refined, refine, refine_prior};
 use super::sobol::Sobol;
+use crate::manifest::RefineTable;
+use crate::model::Loaded;
 use elbow_core::infer::{Gradient, InferError, Posterior};
 use elbow_core::noise::Stream;
 use serde::Serialize;
@@ -43,8 +45,12 @@ impl Method {
 pub struct Settings {
     /// Key of all noise.
     pub seed: u64,
+    /// Rule, rate and samples of refinement.
+    pub refine: RefineTable,
     /// Numbers of steps after which refinement is looked at.
     pub refine_steps: Vec<u32>,
+    /// Steps of refinement from the prior.
+    pub prior_steps: Option<u32>,
     /// How `ln p(x)` is found; the most exact way that there is without.
     pub method: Option<Method>,
     /// Of the bounds.
@@ -59,12 +65,26 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             seed: 0,
+            refine: RefineTable::default(),
             refine_steps: Vec::new(),
+            prior_steps: None,
             method: None,
             effort: Effort { se: 0.003, draws: 64_000 },
             samples: 20_000,
             annealing: Annealing { chains: 16, temperatures: 500 },
         }
+    }
+}
+
+impl Settings {
+    /// The default with the `[refine]` of a model, if it has one: after as many steps as that says.
+    pub fn of_model(loaded: &Loaded) -> Self {
+        let decoder = loaded.amortized().and_then(|(_, decoder)| decoder);
+        decoder.map_or_else(Self::default, |decoder| Self {
+            refine: decoder.refinement(),
+            refine_steps: decoder.refine.iter().map(|refine| refine.settings.steps).collect(),
+            ..Self::default()
+        })
     }
 }
 
@@ -76,8 +96,6 @@ pub const STUCK: f64 = 0.02;
 const SELECTION: Effort = Effort { se: 0.003, draws: 4096 };
 /// Divergence below which two ends of a coarse ascent are on the way to one optimum.
 const SAME: f64 = 0.01;
-/// Log-variances of the prior's starts.
-const PRIOR: [f64; 2] = [0.0, -2.0];
 
 /// The gaps of one row, in nats.
 #[derive(Clone, Debug)]
@@ -102,6 +120,9 @@ pub struct RowGap {
     pub refined: Vec<RefinedRow>,
     /// How far the better of the prior's two starts ended below the best start.
     pub from_prior: f64,
+    /// The optimized ELBO less that of the better of the posteriors that refinement made of the prior; none
+    /// where it was not asked for.
+    pub refined_prior: Option<f64>,
     /// The best posterior with independent latents.
     pub best: Normal,
     /// The best normal posterior.
@@ -138,7 +159,8 @@ impl Purpose {
 
 /// Measures the posterior `q` of an encoder for one observation.
 ///
-/// Refinement uses the noise of `(settings.seed, row)`, as a device does. `exact` is the closed form where there is one; the noise is that of row number `row`.
+/// Refinement uses the noise of `(settings.seed, row)`, as a device does. `exact` is the closed form where
+/// there is one; the noise is that of row number `row`.
 ///
 /// # Errors
 ///
@@ -150,30 +172,69 @@ pub fn measure_row<L: Gradient + ?Sized>(
     settings: &Settings,
     row: u64,
 ) -> Result<RowGap, InferError> {
-    let refined = refine(likelihood, q, &settings.refine_steps, (settings.seed, row))?;
+    let refinements = Refinements::of(likelihood, q, settings, row)?;
     let q = &Normal::of_encoder(q);
     let exact = exact.filter(|_| settings.method.is_none_or(|method| method == Method::Exact));
-    if let Some(exact) = exact {
-        return Ok(in_closed_form(exact, q, &refined));
+    match exact {
+        Some(exact) => Ok(in_closed_form(exact, q, &refinements)),
+        None => by_draws(likelihood, q, &refinements, settings, row),
     }
+}
+
+/// What refinement makes of a row.
+struct Refinements {
+    /// From the encoder's posterior, after each number of steps.
+    amortized: Vec<Refined>,
+    /// From both starts of the prior, if it was asked for.
+    prior: Option<[Normal; 2]>,
+}
+
+impl Refinements {
+    fn of<L: Gradient + ?Sized>(
+        likelihood: &mut L,
+        q: Posterior<'_>,
+        Settings { seed, refine: by, refine_steps, prior_steps, .. }: &Settings,
+        row: u64,
+    ) -> Result<Self, InferError> {
+        let stream = (*seed, row);
+        let refined = |steps: &u32| refine(likelihood, q, (by, *steps), stream);
+        let amortized = refine_steps.iter().map(refined).collect::<Result<_, _>>()?;
+        let prior =
+            prior_steps.map(|steps| refine_prior(likelihood, q.loc.len(), (by, steps), stream));
+        Ok(Self { amortized, prior: prior.transpose()? })
+    }
+}
+
+fn by_draws<L: Gradient + ?Sized>(
+    likelihood: &mut L,
+    q: &Normal,
+    refinements: &Refinements,
+    settings: &Settings,
+    row: u64,
+) -> Result<RowGap, InferError> {
     let sobol = Sobol::new(q.latent());
     let mut search = Search { likelihood, sobol: &sobol, seed: settings.seed, row };
     let (best, from_prior) = search.diagonal(q)?;
     let full = search.full(&best)?;
+    let prior = match &refinements.prior {
+        None => None,
+        Some([wide, narrow]) => Some(search.better(wide, narrow)?),
+    };
     let key = (Purpose::Bound.key(settings.seed), row);
-    let candidates = refined.iter().map(|refined| &refined.posterior);
-    let posteriors: Vec<&Normal> = [q, &best, &full].into_iter().chain(candidates).collect();
-    let bounds = elbos(likelihood, &posteriors, &sobol, key, settings.effort)?;
+    let amortized = refinements.amortized.iter().map(|refined| &refined.posterior);
+    let all: Vec<&Normal> = [q, &best, &full].into_iter().chain(amortized).chain(prior).collect();
+    let bounds = elbos(likelihood, &all, &sobol, key, settings.effort)?;
     // Of two optima the one that these draws, which neither has seen, find better.
     let full_rank = if bounds.elbo[2].mean > bounds.elbo[1].mean { 2 } else { 1 };
-    let (log_p, method, ess) = evidence(likelihood, posteriors[full_rank], &sobol, settings, row)?;
-    let refined = refined.iter().zip(3..).map(|(refined, at)| RefinedRow {
+    let (log_p, method, ess) = evidence(likelihood, all[full_rank], &sobol, settings, row)?;
+    let refined = refinements.amortized.iter().zip(3..).map(|(refined, at)| RefinedRow {
         elbo: bounds.elbo[at],
         gain: bounds.gain[at],
         kept: refined.kept,
     });
     Ok(RowGap {
         refined: refined.collect(),
+        refined_prior: prior.map(|_| bounds.gain[1].mean - bounds.gain[all.len() - 1].mean),
         elbo: bounds.elbo[0],
         optimized: bounds.elbo[1],
         full_rank: bounds.elbo[full_rank],
@@ -183,21 +244,25 @@ pub fn measure_row<L: Gradient + ?Sized>(
         approximation: log_p.minus(bounds.elbo[1]),
         amortization: bounds.gain[1],
         from_prior,
-        best_full: posteriors[full_rank].clone(),
+        best_full: all[full_rank].clone(),
         best: best.clone(),
     })
 }
 
-fn in_closed_form(exact: &Affine, q: &Normal, refined: &[Refined]) -> RowGap {
+fn in_closed_form(exact: &Affine, q: &Normal, refinements: &Refinements) -> RowGap {
     let best = exact.best_diagonal();
     let [elbo, optimized] = [q, &best].map(|q| exact.elbo(q));
-    let refined = refined.iter().map(|refined| {
+    let refined = refinements.amortized.iter().map(|refined| {
         let own = exact.elbo(&refined.posterior);
         let gain = Estimate::exact(own - elbo);
         RefinedRow { elbo: Estimate::exact(own), gain, kept: refined.kept }
     });
     RowGap {
         refined: refined.collect(),
+        refined_prior: refinements
+            .prior
+            .as_ref()
+            .map(|[wide, narrow]| optimized - exact.elbo(wide).max(exact.elbo(narrow))),
         elbo: Estimate::exact(elbo),
         optimized: Estimate::exact(optimized),
         full_rank: Estimate::exact(exact.elbo(&exact.posterior())),
@@ -225,8 +290,7 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
     /// better of the prior's ended below the best.
     fn diagonal(&mut self, q: &Normal) -> Result<(Normal, f64), InferError> {
         let latent = q.latent();
-        let prior =
-            PRIOR.map(|log_var| Normal::diagonal(vec![0.0; latent], &vec![log_var; latent]));
+        let prior = PRIOR.map(|rho| Normal::diagonal(vec![0.0; latent], &vec![rho.into(); latent]));
         let mut ends: Vec<Normal> = Vec::new();
         // Of each of the prior's starts, the end that it shares or has.
         let mut own = Vec::new();
@@ -250,6 +314,13 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
         let prior = own[1..].iter().map(|end| bounds.elbo[*end].mean);
         let short = bounds.elbo[best].mean - prior.fold(f64::NEG_INFINITY, f64::max);
         Ok((self.ascend(&all[best].clone(), Family::Diagonal, FINE)?, short))
+    }
+
+    /// The better of two posteriors by some draws.
+    fn better<'q>(&mut self, one: &'q Normal, other: &'q Normal) -> Result<&'q Normal, InferError> {
+        let key = (Purpose::Selection.key(self.seed), self.row);
+        let bounds = elbos(self.likelihood, &[one, other], self.sobol, key, SELECTION)?;
+        Ok(if bounds.gain[1].mean > 0.0 { other } else { one })
     }
 
     fn full(&mut self, best: &Normal) -> Result<Normal, InferError> {

@@ -5,6 +5,13 @@ use crate::error::{Error, Result};
 use crate::lower::Plan;
 use crate::manifest::RefineTable;
 
+impl Decoder {
+    /// How posteriors are refined with it: by the manifest's `[refine]`, or else by the defaults.
+    pub fn refinement(&self) -> RefineTable {
+        self.refine.as_ref().map_or_else(RefineTable::default, |refine| refine.settings.clone())
+    }
+}
+
 /// The decoder's backward pass, and how it is used.
 #[derive(Clone, Debug)]
 pub struct Refine {

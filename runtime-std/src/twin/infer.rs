@@ -116,7 +116,7 @@ fn bound(
 ///
 /// What the decoder refused, or a gradient that is not finite; the posterior is as it was then.
 pub fn refine(
-    likelihood: &mut impl Gradient,
+    likelihood: &mut (impl Gradient + ?Sized),
     settings: &RefineTable,
     steps: u32,
     stream: (u64, u64),
@@ -135,14 +135,14 @@ pub fn refine(
     }
 }
 
-struct Steps<'a, L> {
+struct Steps<'a, L: ?Sized> {
     likelihood: &'a mut L,
     settings: &'a RefineTable,
     steps: u32,
     stream: (u64, u64),
 }
 
-impl<L: Gradient> Steps<'_, L> {
+impl<L: Gradient + ?Sized> Steps<'_, L> {
     fn by(
         self,
         rule: impl Rule,

@@ -7,7 +7,7 @@ use elbow::gap::{GapReport, Given, Method, Settings, Summary, measure};
 use elbow::manifest::FILE_NAME;
 use elbow::model::Loaded;
 use elbow::rows::Rows;
-use elbow_tests::tolerance::{CLOSED_GAP, GAP_ONNX};
+use elbow_tests::tolerance::{CLOSED_GAP, GAP_ONNX, PRIOR_SHORT};
 use std::fs;
 use std::path::Path;
 
@@ -17,8 +17,8 @@ const LOG_VAR: [f32; 2] = [0.0, -0.5];
 const ROWS: [[f64; 3]; 4] =
     [[1.0, -1.0, 0.5], [0.25, 0.5, -2.0], [-1.5, 0.75, 0.5], [0.0, 0.0, 0.125]];
 
-/// Writes encoder, decoder and manifest.
-fn write(folder: &Path) {
+/// Writes encoder, decoder and manifest, which ends with `refine`.
+fn write(folder: &Path, refine: &str) {
     let x = vec![info("x", &[Dim::N(1), Dim::N(3)])];
     // ONNX's Gemm takes weights as [inputs, outputs].
     let a: Vec<f32> = (0..3).flat_map(|i| [A[0][i], A[1][i]]).collect();
@@ -47,7 +47,7 @@ fn write(folder: &Path) {
         "name = \"linear\"\n[encoder]\nonnx = \"encoder.onnx\"\ninput = \"x\"\nmean = \"mu\"\n\
          spread = {{ output = \"logvar\", head = \"logvar\" }}\n[decoder]\nonnx = \"decoder.onnx\"\n\
          latent = \"z\"\nmean = \"x_mean\"\n\
-         likelihood = {{ family = \"gaussian\", log_sigma = {} }}\n",
+         likelihood = {{ family = \"gaussian\", log_sigma = {} }}\n{refine}",
         0.5 * 0.5f64.ln()
     );
     let files = [
@@ -62,7 +62,7 @@ fn write(folder: &Path) {
 
 fn report(method: Option<Method>) -> GapReport {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    write(folder.path());
+    write(folder.path(), "");
     let loaded = Loaded::read(folder.path(), None, Default::default());
     let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
     let values = ROWS.iter().flatten().map(|x| *x as f32).collect();
@@ -115,4 +115,32 @@ fn it_is_measured_as_well_without_the_closed_form() {
         assert_eq!(report.log_p.method, method);
         agrees(&report, CLOSED_GAP);
     }
+}
+
+/// Steps, rate and rule of `[refine]` are what the report shows, from the prior as well.
+#[test]
+fn refinement_is_that_of_the_manifest() {
+    let gains = |refine: &str| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        write(folder.path(), refine);
+        let loaded = Loaded::read(folder.path(), None, Default::default());
+        let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
+        let values = ROWS.iter().flatten().map(|x| *x as f32).collect();
+        let inputs = [Rows { name: "x".into(), shape: vec![1, 3], values }];
+        let settings = Settings { prior_steps: Some(300), ..Settings::of_model(&loaded) };
+        let given = Given { loaded: &loaded, inputs: &inputs, rows: ROWS.len() };
+        measure(given, &settings).unwrap_or_else(|error| panic!("{error}"))
+    };
+    assert!(gains("").refined.is_empty(), "nothing was asked for");
+    let own = gains("[refine]\nsteps = 7\nrate = 0.5\nsamples = 16\nguard_samples = 32\n");
+    let sgd = gains("[refine]\nrule = \"sgd\"\nsteps = 3\nrate = 0.01\n");
+    let steps = [&own, &sgd]
+        .map(|report| report.refined.iter().map(|refined| refined.steps).collect::<Vec<u32>>());
+    assert_eq!(steps, [vec![7], vec![3]]);
+    // A hundredth of the gradient, three times, hardly moves; the default rule is nearly there.
+    let closed = [&own, &sgd].map(|report| report.refined[0].closed.expect("a known gap"));
+    assert!(closed[0] > 0.8 && closed[1] < 0.3, "{closed:?}");
+    let prior = own.refined_from_prior.expect("it was asked for");
+    assert_eq!(prior.steps, 300);
+    assert!(prior.from_prior.short < PRIOR_SHORT && prior.from_prior.short >= 0.0, "{prior:?}");
 }

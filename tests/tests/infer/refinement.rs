@@ -7,9 +7,10 @@ use elbow_core::infer::{
     Adam, FLOATS, Gradient, InferError, LogLikelihood, Pairs, Posterior, Refiner, Rows, Rule, Sgd,
     Stein,
 };
-use elbow_core::noise::{Antithetic, Draws, GUARD, Hadamard, NoiseError, STEPS};
+use elbow_core::noise::Antithetic;
 use elbow_tests::linear_gaussian::{Decoder, Diagonal, LinearGaussian};
 use elbow_tests::random::Random;
+use elbow_tests::repeating::Repeating;
 use elbow_tests::tolerance::{PUBLISHED, TRAJECTORY};
 use nalgebra::{DMatrix, DVector};
 
@@ -137,20 +138,6 @@ fn refine(key: u64, fixed: bool) -> [Outcome; 2] {
         }
     }
     outcomes
-}
-
-/// The noise of the first step in every step, if it is `fixed`.
-struct Repeating {
-    inside: Hadamard,
-    fixed: bool,
-}
-
-impl Draws for Repeating {
-    fn draw(&mut self, sample: u32, eps: &mut [f32]) -> Result<(), NoiseError> {
-        let repeated = self.fixed && (STEPS..GUARD).contains(&sample);
-        let number = if repeated { STEPS + (sample - STEPS) % 4 } else { sample };
-        self.inside.draw(number, eps)
-    }
 }
 
 #[test]

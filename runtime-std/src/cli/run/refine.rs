@@ -1,6 +1,5 @@
 //! `--refine-steps`
 
-use elbow::manifest::RefineTable;
 use elbow::model::{Decoder, Loaded, Refine, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, progress};
@@ -36,9 +35,7 @@ impl<'l> Refinement<'l> {
                 "--refine-steps needs a posterior and its decoder: give a manifest with an [encoder] and a [decoder], with --graph encoder",
             ));
         };
-        let declared = decoder.refine.clone().map(Ok);
-        let by_default = || Refine::of(decoder, source, RefineTable::default());
-        let refine = declared.unwrap_or_else(by_default)?;
+        let refine = Refine::of(decoder, source, decoder.refinement())?;
         refine
             .settings
             .check_steps(steps)
