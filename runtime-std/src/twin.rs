@@ -5,7 +5,7 @@ mod integer;
 mod layout;
 mod likelihood;
 
-pub use infer::{TwinInference, refine};
+pub use infer::{TwinInference, refine, refine_or_keep};
 pub use likelihood::{TwinGradient, TwinLikelihood};
 
 use crate::lower::{Kernel, Plan, Step};

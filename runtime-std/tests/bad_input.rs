@@ -280,7 +280,7 @@ fn bad_options_are_refused() {
             "run M --input M/golden/decoder.z.npy --out-dir O --graph decoder --refine-steps 5",
             &["--graph encoder"],
         ),
-        ("run M --input X --out-dir O --refine-steps 4000000000", &["at most 268435456 steps"]),
+        ("run M --input X --out-dir O --refine-steps 4000000000", &["at most 65536 steps"]),
         ("run M --input X --out-dir O --refine-steps=-1", &["--refine-steps"]),
         ("run M --input X --out-dir O --samples 0", &["--samples"]),
         ("run M --input X --out-dir O --samples 4000000000", &["ask for fewer"]),

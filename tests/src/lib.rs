@@ -7,6 +7,7 @@ pub mod integers;
 pub mod linear_gaussian;
 pub mod models;
 pub mod random;
+pub mod refinement;
 pub mod repeating;
 pub mod spent;
 pub mod tolerance;

@@ -12,6 +12,9 @@ use crate::pieces::pieces_mut;
 /// Floats per latent of a [`Refiner`]; [`Adam`](super::Adam) has four more.
 pub const FLOATS: usize = 7;
 
+/// Standard errors by which a gain has to be above 0.
+const SURE: f32 = 3.0;
+
 /// How many pairs of opposite draws are averaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -108,7 +111,7 @@ pub struct Guarded {
     pub gain: f32,
     /// Its standard error, over the pairs.
     pub se: f32,
-    /// The gain is not above two standard errors, and the start was kept.
+    /// The gain is not above three standard errors, and the start was kept.
     pub kept_start: bool,
 }
 
@@ -199,7 +202,8 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
     }
 
     /// Puts the refined posterior in place of `loc` and `log_var`, the start, if its bound is higher by
-    /// more than two standard errors.
+    /// more than three standard errors: with eight pairs, and gains whose tails are heavy, two let twice as many
+    /// losses through.
     ///
     /// Both are decoded at the same fresh draws, and the gain is averaged over their pairs. No sampled
     /// guard can promise "never worse": this one bounds how often. A refined posterior that is not
@@ -234,7 +238,7 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
             gains.add(gain - cost);
         }
         let (gain, se) = (gains.mean, gains.standard_error());
-        let better = gain > 2.0 * se;
+        let better = gain > SURE * se;
         if better {
             copy(parts.loc, loc);
             copy(parts.log_var, log_var);

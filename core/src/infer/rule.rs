@@ -1,6 +1,6 @@
 //! How a step of refinement moves a posterior along a sampled gradient.
 
-use crate::math::{clamp, exp_exact, expm1, ln, max, pow, sqrt};
+use crate::math::{clamp, exp_exact, expm1, ln, pow, sqrt};
 
 /// What a rule moves, and what it is told; all slices are as long as the latent.
 ///
@@ -43,7 +43,7 @@ pub trait Rule {
 /// same draws.
 ///
 /// By Stein's identity `h = 1 - E[g eps] / scale` estimates the precision of the true posterior in every
-/// dimension. With `b = max(rate / sqrt(step), 0.1)`
+/// dimension. With `b = rate / sqrt(step)`
 ///
 /// ```text
 /// scale^2 <- scale^2 / clamp(1 + b (h scale^2 - 1), 1/2, 8)
@@ -62,12 +62,10 @@ pub struct Stein {
 impl Stein {
     /// What serves all models: a rate of 0.6.
     pub const DEFAULT: Self = Self { rate: 0.6 };
-    /// No step weighs less.
-    const LEAST: f32 = 0.1;
     /// The variance at most doubles in a step, and shrinks at most eightfold.
-    const SHRINK: (f32, f32) = (0.5, 8.0);
+    pub const SHRINK: (f32, f32) = (0.5, 8.0);
     /// A mean moves at most this many standard deviations.
-    const REACH: f32 = 3.0;
+    pub const REACH: f32 = 3.0;
 }
 
 impl Default for Stein {
@@ -79,7 +77,7 @@ impl Default for Stein {
 impl Rule for Stein {
     fn update(&mut self, ascent: Ascent<'_>) {
         let Ascent { step, loc, log_var, gradient, stein } = ascent;
-        let weight = max(self.rate / sqrt(step as f32), Self::LEAST);
+        let weight = self.rate / sqrt(step as f32);
         let (least, most) = Self::SHRINK;
         for (((loc, rho), g), e) in loc.iter_mut().zip(log_var).zip(gradient).zip(stein) {
             // h scale^2 - 1

@@ -25,10 +25,10 @@ pub struct Options {
     seed: u64,
     /// Also refine by the manifest's [refine] or the default, and look at it after these numbers of steps;
     /// the manifest's own number where left out
-    #[arg(long, value_name = "N,N,..", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=MOST_STEPS))]
+    #[arg(long, value_name = "N,N,..", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
     refine_steps: Vec<u32>,
     /// Also refine from the prior, by so many steps from each of two starts
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_STEPS))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     prior_steps: Option<u32>,
     /// How log p(x) is found; the most exact way that there is where left out
     #[arg(long, value_enum, value_name = "METHOD")]
@@ -40,9 +40,6 @@ pub struct Options {
     #[arg(long)]
     json: bool,
 }
-
-/// More steps than that gain nothing and take for ever.
-const MOST_STEPS: i64 = 100_000;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LogP {

@@ -17,7 +17,7 @@
 use super::joint::Joint;
 use super::normal::Normal;
 use super::sobol::Sobol;
-use elbow_core::infer::{Gradient, InferError};
+use elbow_core::infer::{Gradient, InferError, Stein};
 use nalgebra::{DMatrix, SymmetricEigen};
 
 /// Which posteriors are looked at.
@@ -47,10 +47,9 @@ pub const MIDDLE: Level = Level { pairs: 64, steps: 20, tolerance: 1e-4 };
 /// Leaves less than a thousandth of a nat: an error of a parameter counts by its square.
 pub const FINE: Level = Level { pairs: 256, steps: 10, tolerance: 1e-5 };
 
-/// Bounds of a step: variances shrink by no more than 8 and grow by no more than 2, a mean moves by no more than 3
-/// standard deviations (refinement's own).
-const PRECISION: [f64; 2] = [0.5, 8.0];
-const LONGEST: f64 = 3.0;
+/// Bounds of a step, refinement's own.
+const PRECISION: [f64; 2] = [Stein::SHRINK.0 as f64, Stein::SHRINK.1 as f64];
+const LONGEST: f64 = Stein::REACH as f64;
 /// A bound on the same points that falls by less is rounding of f32.
 const ROUNDING: f64 = 1e-4;
 /// The shortest step: what cannot be improved by it is taken for the optimum.

@@ -116,11 +116,9 @@ impl Sums {
 
     /// The bound by each shift.
     fn bounds(&self, q: &Normal, points: u32) -> Vec<f64> {
-        let factors = self.moments.map(
-            |[variance, covariance]| {
-                if variance > 0.0 { -covariance / variance } else { 0.0 }
-            },
-        );
+        let best = |[variance, covariance]: [f64; 2]| -covariance / variance;
+        // Not finite where nothing varies, or where a log-likelihood is -infinity: so is the bound then.
+        let factors = self.moments.map(best).map(|best| if best.is_finite() { best } else { 0.0 });
         let kl = q.kl_to_standard();
         let mean = |(shift, [likelihoods, controls]): (usize, &[f64; 2])| {
             let factor = factors[(shift + 1) % 2];
@@ -143,6 +141,13 @@ impl Bounds {
             gain: bounds.iter().map(gain).collect(),
         }
     }
+}
+
+/// The place of the largest mean; one that is not a number is less than any.
+pub fn largest(bounds: &[Estimate]) -> usize {
+    let mean = |at: usize| bounds[at].mean;
+    let rank = |at: usize| if mean(at).is_nan() { f64::NEG_INFINITY } else { mean(at) };
+    (0..bounds.len()).max_by(|a, b| rank(*a).total_cmp(&rank(*b))).unwrap_or(0)
 }
 
 impl Estimate {

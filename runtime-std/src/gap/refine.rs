@@ -31,12 +31,7 @@ pub fn refine<L: Gradient + ?Sized>(
     stream: (u64, u64),
 ) -> Result<Refined, InferError> {
     let (mut loc, mut log_var) = (q.loc.to_vec(), q.log_var.to_vec());
-    let guarded = twin::refine(likelihood, settings, steps, stream, &mut loc, &mut log_var);
-    let kept = match guarded {
-        Ok(guarded) => guarded.kept_start,
-        Err(InferError::NonFiniteGradient { .. }) => true,
-        Err(error) => return Err(error),
-    };
+    let kept = twin::refine_or_keep(likelihood, settings, steps, stream, &mut loc, &mut log_var)?;
     let posterior = Normal::of_encoder(Posterior { loc: &loc, log_var: &log_var });
     Ok(Refined { posterior, kept })
 }

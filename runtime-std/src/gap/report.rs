@@ -31,7 +31,7 @@ pub struct GapReport {
     /// The rows with the largest amortization gaps, largest first.
     pub worst: Vec<Loss>,
     /// Where ascent ends that starts at the prior, not at the encoder's posterior.
-    pub from_prior: FromPrior,
+    pub from_prior: Option<FromPrior>,
     /// Mean squared error of a value as the decoder expects it at the posterior's mean.
     pub reconstruction: f64,
     /// The same number of latents without a network, fitted to the rows given here.
@@ -172,14 +172,13 @@ impl GapReport {
                 quantiles: Quantiles::of(&gaps),
             },
             worst: worst(&gaps),
-            from_prior: FromPrior::of(rows.iter().map(|row| row.from_prior)),
+            from_prior: FromPrior::of(rows.iter().filter_map(|row| row.from_prior)),
             reconstruction,
             pca,
             refined: Refinement::all(rows, settings),
-            refined_from_prior: settings.prior_steps.map(|steps| RefinedPrior {
-                steps,
-                from_prior: FromPrior::of(rows.iter().filter_map(|row| row.refined_prior)),
-                seed: settings.seed,
+            refined_from_prior: settings.prior_steps.and_then(|steps| {
+                let from_prior = FromPrior::of(rows.iter().filter_map(|row| row.refined_prior))?;
+                Some(RefinedPrior { steps, from_prior, seed: settings.seed })
             }),
             gaps,
         }
@@ -260,12 +259,13 @@ impl Refinement {
 }
 
 impl FromPrior {
-    /// Of how far each row ends below.
-    fn of(short: impl Iterator<Item = f64>) -> Self {
+    /// Of how far each row ends below; nothing of no rows.
+    fn of(short: impl Iterator<Item = f64>) -> Option<Self> {
         let short: Vec<f64> = short.collect();
         let count = short.len() as f64;
         let stuck = short.iter().filter(|short| **short > STUCK).count() as f64;
-        Self { short: short.iter().sum::<f64>() / count, stuck: stuck / count }
+        let all = Self { short: short.iter().sum::<f64>() / count, stuck: stuck / count };
+        (!short.is_empty()).then_some(all)
     }
 }
 
@@ -296,7 +296,9 @@ impl fmt::Display for GapReport {
         writeln!(f, "{:24} p5 {p5:.3}, median {p50:.3}, p95 {p95:.3}, max {max:.3}", "")?;
         let worst = self.worst.iter().map(|loss| format!("{} ({:.3})", loss.row, loss.nats));
         writeln!(f, "{:24} {}", "rows that lose most", worst.collect::<Vec<_>>().join(", "))?;
-        writeln!(f, "{:24} {}", "optimized from the prior", self.from_prior)?;
+        if let Some(from_prior) = &self.from_prior {
+            writeln!(f, "{:24} {from_prior}", "optimized from the prior")?;
+        }
         self.write_refined(f)?;
         self.write_trust(f)?;
         self.write_pca(f)

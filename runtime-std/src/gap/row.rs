@@ -2,7 +2,7 @@
 
 use super::affine::Affine;
 use super::ascent::{COARSE, FINE, Family, MIDDLE, ascend};
-use super::bound::{Effort, Estimate, elbos};
+use super::bound::{Effort, Estimate, elbos, largest};
 use super::evidence::{Annealing, Evidence, ais, iwae};
 use super::normal::{Normal, kl_diagonal};
 use super::quadrature::{MOST_LATENTS, quadrature};
@@ -88,7 +88,7 @@ impl Settings {
     }
 }
 
-/// Effective share of importance samples below which annealing is asked as well.
+/// Effective share of importance samples below which annealing is asked instead.
 const TRUSTED: f64 = 0.05;
 /// A start counts as stuck where it ends this far below the best, in nats.
 pub const STUCK: f64 = 0.02;
@@ -118,8 +118,9 @@ pub struct RowGap {
     pub amortization: Estimate,
     /// After each number of steps of refinement.
     pub refined: Vec<RefinedRow>,
-    /// How far the better of the prior's two starts ended below the best start.
-    pub from_prior: f64,
+    /// How far the better of the prior's two starts ended below the best start; none where the best is known in
+    /// closed form.
+    pub from_prior: Option<f64>,
     /// The optimized ELBO less that of the better of the posteriors that refinement made of the prior; none
     /// where it was not asked for.
     pub refined_prior: Option<f64>,
@@ -148,6 +149,7 @@ enum Purpose {
     Selection = 2,
     Bound = 3,
     Evidence = 4,
+    Annealing = 5,
 }
 
 impl Purpose {
@@ -243,7 +245,7 @@ fn by_draws<L: Gradient + ?Sized>(
         ess,
         approximation: log_p.minus(bounds.elbo[1]),
         amortization: bounds.gain[1],
-        from_prior,
+        from_prior: Some(from_prior),
         best_full: all[full_rank].clone(),
         best: best.clone(),
     })
@@ -271,7 +273,7 @@ fn in_closed_form(exact: &Affine, q: &Normal, refinements: &Refinements) -> RowG
         ess: None,
         approximation: Estimate::exact(exact.kl(&best)),
         amortization: Estimate::exact(exact.kl(q) - exact.kl(&best)),
-        from_prior: 0.0,
+        from_prior: None,
         best_full: exact.posterior(),
         best,
     }
@@ -308,9 +310,7 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
         let all: Vec<&Normal> = ends.iter().chain([q]).collect();
         let key = (Purpose::Selection.key(self.seed), self.row);
         let bounds = elbos(self.likelihood, &all, self.sobol, key, SELECTION)?;
-        let ranked =
-            (0..all.len()).max_by(|a, b| bounds.elbo[*a].mean.total_cmp(&bounds.elbo[*b].mean));
-        let best = ranked.unwrap_or(0);
+        let best = largest(&bounds.elbo);
         let prior = own[1..].iter().map(|end| bounds.elbo[*end].mean);
         let short = bounds.elbo[best].mean - prior.fold(f64::NEG_INFINITY, f64::max);
         Ok((self.ascend(&all[best].clone(), Family::Diagonal, FINE)?, short))
@@ -347,21 +347,18 @@ fn evidence<L: Gradient + ?Sized>(
     settings: &Settings,
     row: u64,
 ) -> Result<(Estimate, Method, Option<f64>), InferError> {
-    let key = (Purpose::Evidence.key(settings.seed), row);
+    let [key, own] = [Purpose::Evidence, Purpose::Annealing].map(|of| (of.key(settings.seed), row));
     let narrow = q.latent() <= MOST_LATENTS;
     let default = if narrow { Method::Quadrature } else { Method::Iwae };
     let of = |found: Evidence, method| (found.log_p, method, Some(found.ess));
     Ok(match settings.method.unwrap_or(default) {
         Method::Quadrature => (quadrature(likelihood, q)?, Method::Quadrature, None),
-        Method::Ais => of(ais(likelihood, q, settings.annealing, key)?, Method::Ais),
+        Method::Ais => of(ais(likelihood, q, settings.annealing, own)?, Method::Ais),
         Method::Iwae | Method::Exact => {
             let found = iwae(likelihood, q, settings.samples, sobol, key)?;
-            let trusted = found.ess >= TRUSTED || settings.method.is_some();
-            let other = if trusted { found } else { ais(likelihood, q, settings.annealing, key)? };
-            // Both are lower bounds in expectation.
-            match other.log_p.mean > found.log_p.mean {
-                true => of(other, Method::Ais),
-                false => of(found, Method::Iwae),
+            match found.ess >= TRUSTED || settings.method.is_some() {
+                true => of(found, Method::Iwae),
+                false => of(ais(likelihood, q, settings.annealing, own)?, Method::Ais),
             }
         }
     })

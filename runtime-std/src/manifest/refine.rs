@@ -5,6 +5,9 @@ use elbow_core::infer::{Pairs, Stein};
 use elbow_core::noise::{GUARD, STEPS};
 use serde::Deserialize;
 
+/// Most steps, and most draws of a step or of the guard.
+const MOST: u32 = 1 << 16;
+
 /// `[refine]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,13 +77,13 @@ impl RefineTable {
         Pairs { step: self.samples / 2, guard: self.guard_samples / 2 }
     }
 
-    /// Whether there is noise for so many steps; what is wrong if not.
+    /// Whether so many steps make sense, and have noise; what is wrong if not.
     ///
     /// # Errors
     ///
     /// A sentence: the draws of all steps have numbers below those of the guard.
     pub fn check_steps(&self, steps: u32) -> Result<(), String> {
-        let most = (GUARD - STEPS) / self.pairs().step.max(1);
+        let most = MOST.min((GUARD - STEPS) / self.pairs().step.max(1));
         if steps <= most {
             return Ok(());
         }
@@ -91,7 +94,6 @@ impl RefineTable {
     }
 
     fn check(&self, problems: &mut Vec<String>) {
-        const MOST: u32 = 1 << 16;
         for (key, found, least) in [
             ("steps", self.steps, 1),
             ("samples", self.samples, 2),

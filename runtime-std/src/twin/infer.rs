@@ -135,6 +135,27 @@ pub fn refine(
     }
 }
 
+/// [`refine`] for many rows, of which none is to stop the others: where a gradient is not finite the start is
+/// kept, as on a device. Whether it was kept.
+///
+/// # Errors
+///
+/// What the decoder refused.
+pub fn refine_or_keep(
+    likelihood: &mut (impl Gradient + ?Sized),
+    settings: &RefineTable,
+    steps: u32,
+    stream: (u64, u64),
+    loc: &mut [f32],
+    log_var: &mut [f32],
+) -> std::result::Result<bool, InferError> {
+    match refine(likelihood, settings, steps, stream, loc, log_var) {
+        Ok(guarded) => Ok(guarded.kept_start),
+        Err(InferError::NonFiniteGradient { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 struct Steps<'a, L: ?Sized> {
     likelihood: &'a mut L,
     settings: &'a RefineTable,

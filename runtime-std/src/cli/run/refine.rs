@@ -3,7 +3,7 @@
 use elbow::model::{Decoder, Loaded, Refine, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, progress};
-use elbow::twin::{TwinGradient, TwinLikelihood, refine};
+use elbow::twin::{TwinGradient, TwinLikelihood, refine_or_keep};
 use elbow::{Context, Error, Result};
 use serde::Serialize;
 
@@ -75,9 +75,9 @@ impl<'l> Refinement<'l> {
         for (row, (loc, log_var)) in rows.enumerate() {
             likelihood.forward().at(row);
             let stream = (seed, row as u64);
-            let guarded = refine(&mut likelihood, settings, *steps, stream, loc, log_var);
-            let guarded = guarded.map_err(|error| Error::input(error.to_string()));
-            kept += usize::from(guarded.context(format!("row {row}"))?.kept_start);
+            let own = refine_or_keep(&mut likelihood, settings, *steps, stream, loc, log_var);
+            let own = own.map_err(|error| Error::input(error.to_string()));
+            kept += usize::from(own.context(format!("row {row}"))?);
             bar.inc(1);
         }
         Ok(Refined { steps: *steps, kept })
