@@ -27,7 +27,7 @@ pub struct Options {
     /// the manifest's own number where left out
     #[arg(long, value_name = "N,N,..", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
     refine_steps: Vec<u32>,
-    /// Also refine from the prior, by so many steps from each of two starts
+    /// Also refine from the prior, by so many steps in all, from several starts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     prior_steps: Option<u32>,
     /// How log p(x) is found; the most exact way that there is where left out

@@ -1,9 +1,12 @@
 //! Refinement as a device does it, from the encoder's posterior or from the prior.
 
+use super::bound::{Effort, elbos, largest};
 use super::normal::Normal;
+use super::sobol::Sobol;
 use crate::manifest::RefineTable;
 use crate::twin;
 use elbow_core::infer::{Gradient, InferError, Posterior};
+use elbow_core::noise::Draws;
 
 /// Log-variances of the prior's starts; all means are 0.
 pub const PRIOR: [f32; 2] = [0.0, -2.0];
@@ -36,24 +39,74 @@ pub fn refine<L: Gradient + ?Sized>(
     Ok(Refined { posterior, kept })
 }
 
-/// [`refine`] from each of the two starts of the prior, without an encoder: `N(0, I)` and a narrower one,
-/// since either alone gets stuck where the other does not.
+/// Draws of the prior from which a start is the likeliest.
+const TRIED: u32 = 8;
+/// Starts at draws of the prior, beside those of [`PRIOR`].
+const DRAWN: u32 = 6;
+/// All starts, and the share of the steps that each takes before one is chosen: 45 of 500.
+const STARTS: u32 = DRAWN + PRIOR.len() as u32;
+const SHARE: f64 = 0.09;
+/// What tells the starts' ends apart.
+const CHOICE: Effort = Effort { se: 0.003, draws: 512 };
+
+/// Inference for one observation without an encoder: [`refine`] by a share of the steps from each of several
+/// starts, since posteriors have optima of their own where only some starts arrive, then by the rest from the
+/// best of their ends. `choice` is the noise of that comparison, which no step has seen.
 ///
 /// # Errors
 ///
 /// What the decoder refused.
 pub fn refine_prior<L: Gradient + ?Sized>(
     likelihood: &mut L,
-    latent: usize,
-    by: (&RefineTable, u32),
+    (latent, sobol): (usize, &Sobol),
+    (settings, steps): (&RefineTable, u32),
     stream: (u64, u64),
-) -> Result<[Normal; 2], InferError> {
-    let loc = vec![0.0; latent];
-    let mut refined = |log_var: f32| {
-        let log_var = vec![log_var; latent];
-        let start = Posterior { loc: &loc, log_var: &log_var };
-        refine(likelihood, start, by, stream).map(|refined| refined.posterior)
+    choice: (u64, u64),
+) -> Result<Normal, InferError> {
+    let each = (SHARE * f64::from(steps)) as u32;
+    let climb = |likelihood: &mut L, (loc, log_var): &mut Start, steps| {
+        twin::refine_or_keep(likelihood, settings, steps, stream, loc, log_var)
     };
-    let [wide, narrow] = PRIOR;
-    Ok([refined(wide)?, refined(narrow)?])
+    let mut all = starts(likelihood, latent, settings, stream)?;
+    for start in &mut all {
+        climb(likelihood, start, each)?;
+    }
+    let ends: Vec<Normal> = all.iter().map(normal).collect();
+    let bounds = elbos(likelihood, &ends.iter().collect::<Vec<_>>(), sobol, choice, CHOICE)?;
+    let mut best = all.swap_remove(largest(&bounds.elbo));
+    climb(likelihood, &mut best, steps - STARTS * each)?;
+    Ok(normal(&best))
+}
+
+/// Means and log-variances.
+type Start = (Vec<f32>, Vec<f32>);
+
+fn normal((loc, log_var): &Start) -> Normal {
+    Normal::of_encoder(Posterior { loc, log_var })
+}
+
+/// Those of the prior, and the likeliest of each few draws of it.
+fn starts<L: Gradient + ?Sized>(
+    likelihood: &mut L,
+    latent: usize,
+    settings: &RefineTable,
+    (key, row): (u64, u64),
+) -> Result<Vec<Start>, InferError> {
+    let mut starts: Vec<Start> =
+        PRIOR.map(|log_var| (vec![0.0; latent], vec![log_var; latent])).into();
+    let mut noise = settings.pairs().noise(key, row);
+    for start in 0..DRAWN {
+        let mut likeliest = (f32::NEG_INFINITY, vec![0.0; latent]);
+        for draw in TRIED * start..TRIED * (start + 1) {
+            let mut z = vec![0.0; latent];
+            noise.draw(draw, &mut z)?;
+            let log_likelihood = likelihood.log_likelihood(&z)?;
+            if log_likelihood > likeliest.0 {
+                likeliest = (log_likelihood, z);
+            }
+        }
+        let [_, narrow] = PRIOR;
+        starts.push((likeliest.1, vec![narrow; latent]));
+    }
+    Ok(starts)
 }

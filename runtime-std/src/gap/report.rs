@@ -137,10 +137,10 @@ pub struct FromPrior {
     pub stuck: f64,
 }
 
-/// Refinement from the prior, the better of two ends.
+/// Refinement from the prior.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct RefinedPrior {
-    /// Steps from each start.
+    /// Steps from all starts together.
     pub steps: u32,
     /// How far it ends below the best posterior.
     #[serde(flatten)]

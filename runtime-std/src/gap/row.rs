@@ -121,8 +121,8 @@ pub struct RowGap {
     /// How far the better of the prior's two starts ended below the best start; none where the best is known in
     /// closed form.
     pub from_prior: Option<f64>,
-    /// The optimized ELBO less that of the better of the posteriors that refinement made of the prior; none
-    /// where it was not asked for.
+    /// The optimized ELBO less that of the posterior that refinement made of the prior; none where it was not
+    /// asked for.
     pub refined_prior: Option<f64>,
     /// The best posterior with independent latents.
     pub best: Normal,
@@ -187,8 +187,8 @@ pub fn measure_row<L: Gradient + ?Sized>(
 struct Refinements {
     /// From the encoder's posterior, after each number of steps.
     amortized: Vec<Refined>,
-    /// From both starts of the prior, if it was asked for.
-    prior: Option<[Normal; 2]>,
+    /// From the prior, if it was asked for.
+    prior: Option<Normal>,
 }
 
 impl Refinements {
@@ -201,8 +201,11 @@ impl Refinements {
         let stream = (*seed, row);
         let refined = |steps: &u32| refine(likelihood, q, (by, *steps), stream);
         let amortized = refine_steps.iter().map(refined).collect::<Result<_, _>>()?;
-        let prior =
-            prior_steps.map(|steps| refine_prior(likelihood, q.loc.len(), (by, steps), stream));
+        let choice = (Purpose::Selection.key(*seed), row);
+        let sobol = Sobol::new(q.loc.len());
+        let prior = prior_steps.map(|steps| {
+            refine_prior(likelihood, (q.loc.len(), &sobol), (by, steps), stream, choice)
+        });
         Ok(Self { amortized, prior: prior.transpose()? })
     }
 }
@@ -218,13 +221,10 @@ fn by_draws<L: Gradient + ?Sized>(
     let mut search = Search { likelihood, sobol: &sobol, seed: settings.seed, row };
     let (best, from_prior) = search.diagonal(q)?;
     let full = search.full(&best)?;
-    let prior = match &refinements.prior {
-        None => None,
-        Some([wide, narrow]) => Some(search.better(wide, narrow)?),
-    };
     let key = (Purpose::Bound.key(settings.seed), row);
     let amortized = refinements.amortized.iter().map(|refined| &refined.posterior);
-    let all: Vec<&Normal> = [q, &best, &full].into_iter().chain(amortized).chain(prior).collect();
+    let all: Vec<&Normal> =
+        [q, &best, &full].into_iter().chain(amortized).chain(&refinements.prior).collect();
     let bounds = elbos(likelihood, &all, &sobol, key, settings.effort)?;
     // Of two optima the one that these draws, which neither has seen, find better.
     let full_rank = if bounds.elbo[2].mean > bounds.elbo[1].mean { 2 } else { 1 };
@@ -236,7 +236,10 @@ fn by_draws<L: Gradient + ?Sized>(
     });
     Ok(RowGap {
         refined: refined.collect(),
-        refined_prior: prior.map(|_| bounds.gain[1].mean - bounds.gain[all.len() - 1].mean),
+        refined_prior: refinements
+            .prior
+            .as_ref()
+            .map(|_| bounds.gain[1].mean - bounds.gain[all.len() - 1].mean),
         elbo: bounds.elbo[0],
         optimized: bounds.elbo[1],
         full_rank: bounds.elbo[full_rank],
@@ -261,10 +264,7 @@ fn in_closed_form(exact: &Affine, q: &Normal, refinements: &Refinements) -> RowG
     });
     RowGap {
         refined: refined.collect(),
-        refined_prior: refinements
-            .prior
-            .as_ref()
-            .map(|[wide, narrow]| optimized - exact.elbo(wide).max(exact.elbo(narrow))),
+        refined_prior: refinements.prior.as_ref().map(|prior| optimized - exact.elbo(prior)),
         elbo: Estimate::exact(elbo),
         optimized: Estimate::exact(optimized),
         full_rank: Estimate::exact(exact.elbo(&exact.posterior())),
@@ -314,13 +314,6 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
         let prior = own[1..].iter().map(|end| bounds.elbo[*end].mean);
         let short = bounds.elbo[best].mean - prior.fold(f64::NEG_INFINITY, f64::max);
         Ok((self.ascend(&all[best].clone(), Family::Diagonal, FINE)?, short))
-    }
-
-    /// The better of two posteriors by some draws.
-    fn better<'q>(&mut self, one: &'q Normal, other: &'q Normal) -> Result<&'q Normal, InferError> {
-        let key = (Purpose::Selection.key(self.seed), self.row);
-        let bounds = elbos(self.likelihood, &[one, other], self.sobol, key, SELECTION)?;
-        Ok(if bounds.gain[1].mean > 0.0 { other } else { one })
     }
 
     fn full(&mut self, best: &Normal) -> Result<Normal, InferError> {
