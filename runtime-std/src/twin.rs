@@ -195,7 +195,7 @@ impl Memory<'_> {
                 kernels::arg_extreme(x, y, *largest, *last, along);
             }
             Kernel::MaxPool(shape) => kernels::max_pool(x, y, shape),
-            Kernel::AveragePool(mean, shape) => kernels::average_pool(x, y, *mean, shape),
+            Kernel::AveragePool(mean, shape) => kernels::average_pool(x, y, mean, shape),
             Kernel::Take(indices, along) => kernels::take(x, indices, y, along),
             Kernel::TakeBy(along) => kernels::take_by(x, second, y, along),
             Kernel::Resample { indices, weights, outputs, along } => {

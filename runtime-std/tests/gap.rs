@@ -35,11 +35,6 @@ fn the_report_has_every_figure_of_the_contract() {
         assert!(parts.iter().all(|part| refined.pointer(part).is_some_and(Value::is_number)));
         assert_eq!(refined["seed"], 3);
     }
-    // log p(x) = ELBO + both gaps.
-    let sum = ["elbo", "amortization_gap", "approximation_gap"]
-        .map(|figure| number(&format!("/{figure}/mean")).expect("a number"));
-    let log_p = number("/log_p/mean").expect("a number");
-    assert!((sum.iter().sum::<f64>() - log_p).abs() < 1e-9, "{report}");
     let drawn = std::fs::read_to_string(&picture).expect("a picture");
     assert!(drawn.starts_with("<svg") && drawn.contains("amortization gap"));
     // The same seed gives the same report, however many rows are measured at a time.

@@ -98,10 +98,11 @@ fn the_manifest_says_how() {
     let default = by("");
     assert_eq!(default, by("[refine]\n"), "defaults are the same with and without the table");
     assert_eq!(default, by("[refine]\nrule = \"stein\"\nrate = 0.6\nsteps = 99\n"));
+    // Four draws of the guard are two pairs: too few to tell a gain from chance on every row.
     let others =
-        ["rate = 0.3", "samples = 16", "rule = \"adam\"\nrate = 0.05", "guard_samples = 32"];
-    for (at, other) in others.iter().enumerate() {
+        ["rate = 0.3", "samples = 16", "rule = \"adam\"\nrate = 0.05", "guard_samples = 4"];
+    for other in others {
         let found = by(&format!("[refine]\n{other}\n"));
-        assert!(at == 3 || found != default, "{other} changes nothing");
+        assert!(found != default, "{other} changes nothing");
     }
 }

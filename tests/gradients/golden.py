@@ -185,6 +185,8 @@ CASES |= {
     "global_average_pool": image(lambda x: F.adaptive_avg_pool2d(x, 1)),
     "max_pool": image(lambda x: F.max_pool2d(x, 2)),
     "max_pool_overlapping": image(lambda x: F.max_pool2d(x, 3, 2, 1)),
+    "max_pool_equal": image(lambda x: F.max_pool2d(F.interpolate(x, scale_factor=2), 2, 2)),
+    "max_pool_equal_overlapping": image(lambda x: F.max_pool2d(F.interpolate(x, scale_factor=2), 3, 2, 1)),
 }
 
 

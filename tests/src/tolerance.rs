@@ -44,6 +44,8 @@ pub const SCORE: f64 = 3e-6;
 /// Densities and divergences of normals with covariances, relative to `max(10, |value|)`: forward
 /// substitution through a few latents whose scales differ by fifty.
 pub const COVARIANCE: f64 = 1e-5;
+/// A divergence of such a normal from itself, in nats: what compensated sums leave where all cancels.
+pub const COVARIANCE_SAME: f64 = 1e-9;
 /// The bound of the best posterior against the evidence, in nats: a dozen likelihoods of some twenty nats,
 /// each rounded in f32.
 pub const FULL_RANK_GAP: f64 = 1e-5;
@@ -53,11 +55,15 @@ pub const MIXTURE: f64 = 1e-6;
 pub const LOG_VAR: f64 = 3.5e-7;
 /// A standard deviation, relative: an exponential of half a log-variance.
 pub const SCALE: f64 = 1e-7;
+/// A sum with compensation against the same in f64, relative to the sum of magnitudes: half an ulp is 6e-8.
+pub const ROUNDED_SUM: f64 = 1e-7;
 
 // Inference.
 
 /// A published golden value, ten digits, against f64.
 pub const PUBLISHED: f64 = 1e-9;
+/// A published figure of fewer digits, in units of its last one: it was rounded there.
+pub const LAST_DIGIT: f64 = 0.5;
 /// `ln p(x) = ELBO + KL` in f64, in nats.
 pub const IDENTITY: f64 = 1e-6;
 /// A bound in f32 against its closed form, relative to `max(1, |bound|)`: a decoder in f32 of 40 values
@@ -70,6 +76,18 @@ pub const CLOSED_GAP: f64 = 1e-4;
 pub const TRAJECTORY: f64 = 1e-5;
 /// Mean or log-variance of an optimum: where the gradient in f32 falls below its rounding.
 pub const OPTIMUM: f64 = 1e-5;
+/// A gradient of the bound against a difference quotient: third derivatives of at most 5 make an error of
+/// 2e-4, rounding 1e-4.
+pub const DIFFERENCE_QUOTIENT: f64 = 5e-4;
+/// What 300 steps of any rule from the prior leave below the optimum, in nats: what its last steps keep moving by.
+pub const RULES_SHORT: f64 = 0.02;
+/// A bound from log-weights against f64, relative to `max(1, |bound|)`: one logarithm of a sum, rounded.
+pub const IWAE: f64 = 2e-7;
+/// An effective sample size against f64, relative to the sum of weights of which the largest is 1: two sums and
+/// their quotient.
+pub const ESS: f64 = 1e-6;
+/// An effective share of 100,000 draws against its limit: three times what it varied by over 20 keys.
+pub const ESS_SHARE: f64 = 0.012;
 /// Pareto shape of 100,000 weights against its limit, besides three standard errors: 949 weights of the
 /// tail are not yet Pareto, which costs up to 0.06 at `k = 0.8` (400 runs of the same fit in f64).
 pub const PARETO_HOST: f64 = 0.05;
@@ -128,6 +146,10 @@ pub const GAP_ROUTES: f64 = 0.01;
 /// `ln p(x) - ELBO - KL`, besides the bound's standard error: two numerical integrals of densities with
 /// kinks.
 pub const GAP_IDENTITY: f64 = 1e-3;
+/// Standard error of ln p(x) by quadrature at the default settings, at most: a fifth of [`GAP_IDENTITY`].
+pub const QUADRATURE_SE: f64 = 2e-4;
+/// The same by any method, of which importance weights and annealing draw.
+pub const LOG_P_SE: f64 = 0.02;
 
 /// Share of the amortization gap that 5 steps of refinement close, at least: what the rule promises
 /// untuned.

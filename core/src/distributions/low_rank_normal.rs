@@ -68,6 +68,7 @@ impl<const D: usize, const R: usize> LowRankNormal<D, R> {
 
 /// Memory of a density or a divergence, of a factor of `R` columns.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Scratch<'a> {
     /// `R R` values.
     pub root: &'a mut [f32],

@@ -23,8 +23,18 @@
 //! length and on memory that the caller gives; a slice shorter than its partners shortens the loop.
 //! No function here depends on the feature `fast-math`.
 //!
-//! Generation needs no function: `z` from the prior is a draw of [`noise`](crate::noise) itself, and
-//! the density that a posterior predicts is [`Iwae`] over `ln p(x_new | z)`.
+//! The prior is `N(0, I)` and the posterior a diagonal normal, here and in the manifest; for others
+//! [`Prior`], [`Mixture`], [`FullNormal`] and [`LowRankNormal`] have samples and densities that stand on
+//! their own, of which a caller makes its bound.
+//!
+//! Generation needs no function here: `z` from the prior is a draw of [`noise`](crate::noise) itself, which
+//! the compiled module's `generate` decodes, and the density that a posterior predicts is [`Iwae`] over
+//! `ln p(x_new | z)`.
+//!
+//! [`Prior`]: crate::distributions::Prior
+//! [`Mixture`]: crate::distributions::Mixture
+//! [`FullNormal`]: crate::distributions::FullNormal
+//! [`LowRankNormal`]: crate::distributions::LowRankNormal
 
 pub mod encoder;
 mod explain;

@@ -13,7 +13,7 @@ use crate::pieces::pieces_mut;
 pub const FLOATS: usize = 7;
 
 /// Standard errors by which a gain has to be above 0.
-const SURE: f32 = 3.0;
+const SURE: f32 = 4.0;
 
 /// How many pairs of opposite draws are averaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Eight draws a step, sixteen for the guard.
-    pub const DEFAULT: Self = Self { step: 4, guard: 8 };
+    /// Eight draws a step, thirty-two for the guard.
+    pub const DEFAULT: Self = Self { step: 4, guard: 16 };
 
     /// The noise that goes with them: fresh [`Hadamard`] points for every step.
     pub const fn noise(self, key: u64, datapoint: u64) -> Hadamard {
@@ -111,7 +111,7 @@ pub struct Guarded {
     pub gain: f32,
     /// Its standard error, over the pairs.
     pub se: f32,
-    /// The gain is not above three standard errors, and the start was kept.
+    /// The gain is not above four standard errors, and the start was kept.
     pub kept_start: bool,
 }
 
@@ -202,8 +202,7 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
     }
 
     /// Puts the refined posterior in place of `loc` and `log_var`, the start, if its bound is higher by
-    /// more than three standard errors: with eight pairs, and gains whose tails are heavy, two let twice as many
-    /// losses through.
+    /// more than four standard errors, which sixteen pairs of gains with heavy tails underrate.
     ///
     /// Both are decoded at the same fresh draws, and the gain is averaged over their pairs. No sampled
     /// guard can promise "never worse": this one bounds how often. A refined posterior that is not

@@ -54,7 +54,7 @@ pub fn max_pool(x: &[f32], y: &mut [f32], s: &PoolShape) {
 /// Order: all sums start at 0 and run by row and column, or, with `by_column`, add up those of the columns; the
 /// division comes last.
 #[inline(never)]
-pub fn average_pool(x: &[f32], y: &mut [f32], mean: Mean, s: &PoolShape) {
+pub fn average_pool(x: &[f32], y: &mut [f32], mean: &Mean, s: &PoolShape) {
     each_window(x, y, s, |window, padded| {
         let mut sum = 0.0;
         match mean.by_column {

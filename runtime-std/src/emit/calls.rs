@@ -7,8 +7,8 @@ use super::Trace;
 use super::rust::{WIDTH, array, float};
 use crate::lower::{Buffer, Kernel, Plan, Step};
 use elbow_core::kernels::{
-    Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape, Strided,
-    Unary,
+    Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, Mean, PoolShape, RecurrentShape,
+    Strided, Unary,
 };
 use integer::Operands;
 use std::collections::BTreeSet;
@@ -153,9 +153,12 @@ impl Calls {
                 self.call("max_pool", &[x, y, &shape]);
             }
             Kernel::AveragePool(mean, s) => {
-                self.items.insert("Mean");
+                let Mean { count_pads, by_column } = mean;
+                let how = [("count_pads", count_pads), ("by_column", by_column)];
+                let how = fields(&how.map(|(name, is)| (name, is.to_string())));
+                let mean = self.constant("Mean", &format!("{shape}_MEAN"), &how);
                 let shape = self.constant("PoolShape", &shape, &pool_shape(s));
-                self.call("average_pool", &[x, y, &format!("{mean:?}"), &shape]);
+                self.call("average_pool", &[x, y, &mean, &shape]);
             }
             Kernel::Take(indices, s) => {
                 let indices = self.indices(&shape, indices);

@@ -8,7 +8,7 @@ use super::parameters::{Parameters, Shared};
 use super::refine::{self, Around};
 use super::rust::signature;
 use crate::model::{Decoder, Encoder, Likelihood, ParameterSource, Role};
-use elbow_core::distributions::Parameter;
+use elbow_core::distributions::{Family, Parameter};
 
 /// How the module takes one observation, in its functions' order: `x` and conditions.
 pub(super) struct Given {
@@ -25,6 +25,8 @@ pub(super) struct Decode {
     pub(super) parameters: Parameters,
     /// Outputs besides the mean: fields of the workspace, and their lengths.
     pub(super) kept: Vec<(&'static str, usize)>,
+    /// What the mean output holds.
+    x_mean: &'static str,
     uses_arena: bool,
     pub(super) calls: Calls,
 }
@@ -57,7 +59,8 @@ impl Decode {
         };
         let calls = Calls::of(&decoder.plan, &names);
         let uses_arena = uses_arena(&decoder.plan);
-        Self { parameters, kept, uses_arena, calls }
+        let x_mean = held(decoder.likelihood.family);
+        Self { parameters, kept, x_mean, uses_arena, calls }
     }
 
     pub(super) fn function(&self) -> String {
@@ -73,7 +76,7 @@ impl Decode {
         let input = if names.len() == 1 { "`z`" } else { "an input" };
         format!(
             "
-/// What the decoder answers to {latents}, in `x_mean`: the mean of the likelihood, or its logits.
+/// What the decoder answers to {latents}, in `x_mean`: {}.
 {}{}///
 /// # Errors
 ///
@@ -81,6 +84,7 @@ impl Decode {
 {}{}{}    Ok(())
 }}
 ",
+            self.x_mean,
             self.documented_outputs(),
             self.parameters.documented(),
             signature("decode", &parameters, "Result<(), DecodeError>"),
@@ -290,6 +294,20 @@ fn score(given: &Given) -> String {
 pub(super) fn parameters(given: &[String], own: &[String]) -> Vec<String> {
     let first = ["pack: &Pack".into(), workspace_parameter(true)];
     first.into_iter().chain(given.iter().cloned()).chain(own.iter().cloned()).collect()
+}
+
+/// What a decoder's mean output holds, in words.
+fn held(family: Family) -> &'static str {
+    match family {
+        Family::Bernoulli | Family::Categorical { .. } => "probabilities",
+        Family::BernoulliLogit | Family::CategoricalLogit { .. } => "logits",
+        Family::Poisson => "rates",
+        Family::PoissonLog => "logarithms of rates",
+        Family::NegativeBinomialLog => "logarithms of means",
+        Family::ZeroInflatedNegativeBinomialLog => "logarithms of means without the extra zeros",
+        Family::ZeroInflatedNegativeBinomial => "means without the extra zeros",
+        _ => "the mean of the likelihood",
+    }
 }
 
 /// The field of the workspace that keeps a parameter of the likelihood.

@@ -1,21 +1,19 @@
 //! `ln p(x)` of a flow alone whose latent is standard normal: the target's, and the reference's in f64.
 
 use super::compare;
+use super::tolerance::LOG_PROB_NATS;
 use crate::lower::Port;
 use crate::model::{Flow, Graphs, Loaded, Role};
 use elbow_core::distributions::standard_log_prob;
 use serde::Serialize;
 use std::f64::consts::TAU;
 
-/// Below this size of `ln p(x)` a difference counts in nats, at the limit of outputs times this: 1e-3.
-pub(super) const NATS: f64 = 100.0;
-
 /// Differences of `ln p(x)` over all rows; nothing unless it is a flow with this density.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct LogProb {
     /// The largest, in nats.
     pub max_abs: Option<f64>,
-    /// The largest relative to `max(100, |ln p(x)|)`.
+    /// The largest relative to `max(100, |ln p(x)|)`; see [`LOG_PROB_NATS`].
     pub max_relative: Option<f64>,
 }
 
@@ -30,7 +28,7 @@ impl LogProb {
         let Some((reference, target)) = reference(loaded, of).zip(target) else {
             return Self::default();
         };
-        let scale = |value: f64| value.abs().clamp(NATS, f64::MAX);
+        let scale = |value: f64| value.abs().clamp(LOG_PROB_NATS, f64::MAX);
         let relative = reference
             .iter()
             .zip(target)

@@ -25,7 +25,7 @@ const TASKS: [(Inference, u32); 4] = [
 ///
 /// # Errors
 ///
-/// What the device refuses and the twin does not.
+/// What the device refuses and the twin does not; a link that fails.
 pub(super) fn compare(
     device: &mut Device,
     decoder: &Decoder,
@@ -46,15 +46,27 @@ pub(super) fn compare(
             let (mut loc, mut log_var) = (mean.to_vec(), log_var.to_vec());
             let expected = inference.infer(*task, (seed, row as u64), &mut loc, &mut log_var);
             let found = device.infer(row as u64, seed, *task, &joined);
-            exact &= match (expected, found) {
-                (Ok(expected), Ok(found)) => is_bit_exact(&found, &expected, &loc, &log_var),
-                (Ok(_), Err(error)) => return Err(error).context(format!("row {row}")),
-                (Err(_), found) => found.is_err(), // both refuse what is not finite
-            };
+            let agree = agree(found, expected, &loc, &log_var);
+            exact &= agree.context(format!("row {row}"))?;
             compared += 1;
         }
     }
     Ok((compared, exact))
+}
+
+/// Whether both give the same bits, or both refuse what is not finite.
+fn agree(
+    found: Result<DeviceInferred>,
+    expected: Result<Inferred>,
+    loc: &[f32],
+    log_var: &[f32],
+) -> Result<bool> {
+    match (found, expected) {
+        (Ok(found), Ok(expected)) => Ok(is_bit_exact(&found, &expected, loc, log_var)),
+        (Ok(_), Err(_)) => Ok(false),
+        (Err(error), Err(_)) if error.is_input() => Ok(true),
+        (Err(error), _) => Err(error),
+    }
 }
 
 fn is_bit_exact(found: &DeviceInferred, expected: &Inferred, loc: &[f32], log_var: &[f32]) -> bool {
@@ -67,7 +79,27 @@ fn is_bit_exact(found: &DeviceInferred, expected: &Inferred, loc: &[f32], log_va
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use crate::device::Spent;
+
+    #[test]
+    fn a_refusal_agrees_with_the_twins_and_a_lost_link_with_nothing() {
+        let twin = || Err(Error::input("not finite"));
+        let of = |found| agree(found, twin(), &[], &[]);
+        assert!(of(Err(Error::input("the device refused"))).expect("an answer"));
+        let lost = || Err(Error::environment("the device does not answer in time"));
+        assert!(of(lost()).expect_err("no answer").to_string().contains("in time"));
+        let answer = Inferred { values: [0.5, 0.25], kept_start: false };
+        let found = DeviceInferred {
+            found: answer,
+            loc: Vec::new(),
+            log_var: Vec::new(),
+            spent: Spent::default(),
+        };
+        assert!(!of(Ok(found)).expect("an answer"));
+        assert!(agree(lost(), Ok(answer), &[], &[]).is_err());
+        assert!(agree(Err(Error::input("the device refused")), Ok(answer), &[], &[]).is_err());
+    }
 
     #[test]
     fn every_flipped_bit_is_seen() {

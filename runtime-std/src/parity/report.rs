@@ -2,12 +2,14 @@
 
 use super::basis::Basis;
 use super::compare::Kl;
-use super::density::{self, LogProb};
+use super::density::LogProb;
 use super::integer::IntegerReport;
 use super::judge::{Judge, Steps};
 use super::layers::Layers;
 use super::target::Measured;
-use super::tolerance::{ELBO_DROP_ERRORS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE};
+use super::tolerance::{
+    ELBO_DROP_ERRORS, LOG_PROB_NATS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE,
+};
 use crate::Precision;
 use crate::emit::{FlashBytes, RamBytes};
 use crate::model::Role;
@@ -260,7 +262,7 @@ impl fmt::Display for ParityReport {
         line("KL in nats, of the variances", nats(variance_part))?;
         let log_prob = self.log_prob.max_abs.map(|max| {
             let limit = self.limits.output_relative;
-            format!("{max:.3e} (limit {:.0e}, or {limit:.0e} of it)", density::NATS * limit)
+            format!("{max:.3e} (limit {:.0e}, or {limit:.0e} of it)", LOG_PROB_NATS * limit)
         });
         line("ln p(x) in nats, largest", log_prob)?;
         if let Some(integer) = &self.integer {

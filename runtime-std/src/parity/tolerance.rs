@@ -57,6 +57,12 @@ pub const ELBO_DROP_ERRORS: f64 = 2.0;
 /// room that transcendental functions of two libraries need.
 pub const OUTPUT_RELATIVE: f64 = 1e-5;
 
+/// Size of `ln p(x)` below which a difference of it counts in nats: [`OUTPUT_RELATIVE`] times this, 1e-3.
+///
+/// Reason: `ln p(x)` is what is left of sums some times its size, whose roundings stay where the sum
+/// passes 0. A thousandth of a nat changes no threshold on a density.
+pub const LOG_PROB_NATS: f64 = 100.0;
+
 /// Share of a quantized file's output values that are within one output step of onnxruntime's, at least.
 ///
 /// Reason: both round the same sums, at last in floats here and in integers there: values that lie between two

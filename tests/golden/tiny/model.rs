@@ -99,7 +99,7 @@ pub fn encode(
     Ok(())
 }
 
-/// What the decoder answers to `z`, in `x_mean`: the mean of the likelihood, or its logits.
+/// What the decoder answers to `z`, in `x_mean`: the mean of the likelihood.
 ///
 /// # Errors
 ///

@@ -5,7 +5,8 @@
 
 use elbow::emit::{emit, identifier};
 use elbow::lower::{Kernel, Plan};
-use elbow::model::{Graphs, Model, ParameterSource};
+use elbow::model::{Graphs, Likelihood, Model, ParameterSource};
+use elbow_core::distributions::Family;
 use elbow_core::kernels::Unary;
 use elbow_core::pack::{HEADER_LEN, header};
 use elbow_tests::fixtures::path;
@@ -128,6 +129,20 @@ fn new_weights_keep_the_fingerprint_and_other_roles_change_it() {
         encoder.plan.weights.iter_mut().for_each(|weight| *weight += 1.0);
     }
     assert_eq!(emit(&other).expect("emitted").budget.fingerprint, fingerprint(None));
+}
+
+#[test]
+fn the_module_says_what_the_decoder_answers() {
+    let cases = [
+        (gaussian(&[1.0]), "the mean of the likelihood"),
+        (bernoulli(), "probabilities"),
+        (bernoulli_logit(), "logits"),
+        (Likelihood { family: Family::PoissonLog, ..bernoulli() }, "logarithms of rates"),
+    ];
+    for (likelihood, held) in cases {
+        let source = emit(&tiny(Some(likelihood))).expect("emitted").source;
+        assert!(source.contains(&format!("to `z`, in `x_mean`: {held}.\n")), "{held}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use elbow::rows::Rows;
 use elbow::twin::{TwinGradient, TwinLikelihood};
 use elbow_core::infer::Posterior;
 use elbow_tests::fixtures;
-use elbow_tests::tolerance::{GAP_IDENTITY, GAP_ROUTES};
+use elbow_tests::tolerance::{GAP_IDENTITY, GAP_ROUTES, QUADRATURE_SE};
 
 const ROWS: usize = 16;
 
@@ -58,7 +58,7 @@ fn the_identity_closes_and_the_routes_agree() {
     let annealing = Annealing { chains: 8, temperatures: 1000 };
     Digits::read().each(|likelihood, q, gap| {
         let exact = gap.log_p.mean;
-        assert!(gap.log_p.se < 2e-4, "{gap:?}");
+        assert!(gap.log_p.se < QUADRATURE_SE, "{gap:?}");
         let found = iwae(likelihood, &gap.best_full, 20_000, &sobol, (3, 0)).expect("finite");
         importance += found.log_p.mean - exact;
         let found = ais(likelihood, &gap.best_full, annealing, (4, 0)).expect("finite");

@@ -4,7 +4,7 @@ use crate::close;
 use crate::formula::{Linear, Theory, W, X, theory};
 use elbow::gap::{Affine, Annealing, Map, Method, RowGap, Settings, measure_row};
 use elbow_core::infer::Posterior;
-use elbow_tests::tolerance::{CLOSED_GAP, PROBED_GAP};
+use elbow_tests::tolerance::{CLOSED_AT_5, CLOSED_AT_20, CLOSED_GAP, LOG_P_SE, PROBED_GAP};
 
 const LOC: [f32; 2] = [0.3, -0.2];
 
@@ -38,7 +38,7 @@ fn sampled_gaps_are_those_of_the_closed_form() {
         close("full rank", row.full_rank, theory.log_p, CLOSED_GAP);
         assert!(
             row.full_rank.se < CLOSED_GAP
-                && row.log_p.se < 0.02
+                && row.log_p.se < LOG_P_SE
                 && row.from_prior.is_some_and(|short| short < CLOSED_GAP),
             "{row:?}"
         );
@@ -73,7 +73,10 @@ fn refinement_gains_what_the_closed_form_says() {
         close("gain", sampled.gain, exact.gain.mean, CLOSED_GAP);
     }
     let [five, twenty] = [0, 1].map(|at| exact.refined[at].gain.mean / exact.amortization.mean);
-    assert!(five > 0.6 && five < twenty && twenty > 0.8 && twenty <= 1.0, "{five} {twenty}");
+    assert!(
+        five > CLOSED_AT_5 && five < twenty && twenty > CLOSED_AT_20 && twenty <= 1.0,
+        "{five} {twenty}"
+    );
 }
 
 #[test]

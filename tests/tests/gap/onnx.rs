@@ -7,7 +7,7 @@ use elbow::gap::{GapReport, Given, Method, Settings, Summary, measure};
 use elbow::manifest::FILE_NAME;
 use elbow::model::Loaded;
 use elbow::rows::Rows;
-use elbow_tests::tolerance::{CLOSED_GAP, GAP_ONNX, PRIOR_SHORT};
+use elbow_tests::tolerance::{CLOSED_AT_5, CLOSED_AT_20, CLOSED_GAP, GAP_ONNX, PRIOR_SHORT};
 use std::fs;
 use std::path::Path;
 
@@ -104,7 +104,7 @@ fn a_linear_gaussian_model_is_measured_exactly() {
     assert_eq!(report.log_p.method, Method::Exact);
     agrees(&report, GAP_ONNX);
     let [five, twenty] = [0, 1].map(|at| report.refined[at].closed.expect("a known gap"));
-    assert!(five > 0.6 && twenty > 0.8 && twenty <= 1.0, "{five} {twenty}");
+    assert!(five > CLOSED_AT_5 && twenty > CLOSED_AT_20 && twenty <= 1.0, "{five} {twenty}");
     assert!(report.refined.iter().all(|refined| refined.worse == 0.0));
 }
 

@@ -219,9 +219,9 @@ fn pools_see_what_lies_inside() {
         let [mut largest, mut mean, mut padded, mut across] =
             [0; 4].map(|_| vec![f32::NAN; channels * h.4 * w.4]);
         max_pool(&x, &mut largest, &s);
-        average_pool(&x, &mut mean, Mean::default(), &s);
-        average_pool(&x, &mut padded, Mean { count_pads: true, by_column: false }, &s);
-        average_pool(&x, &mut across, Mean { count_pads: false, by_column: true }, &s);
+        average_pool(&x, &mut mean, &Mean::default(), &s);
+        average_pool(&x, &mut padded, &Mean { count_pads: true, by_column: false }, &s);
+        average_pool(&x, &mut across, &Mean { count_pads: false, by_column: true }, &s);
         for at in 0..largest.len() {
             let (c, row, column) = (at / (h.4 * w.4), at / w.4 % h.4, at % w.4);
             let inside: Vec<f64> = (0..h.1 * w.1)
@@ -259,7 +259,7 @@ fn means_are_summed_in_the_order_that_is_asked_for() {
     // 1e8 + 1 is 1e8 in f32.
     for (by_column, expected) in [(false, 0.25), (true, 0.5)] {
         let mut y = [0.0];
-        average_pool(&[1e8, 1.0, -1e8, 1.0], &mut y, Mean { count_pads: false, by_column }, &s);
+        average_pool(&[1e8, 1.0, -1e8, 1.0], &mut y, &Mean { count_pads: false, by_column }, &s);
         assert_eq!(y, [expected], "{by_column}");
     }
 }

@@ -141,7 +141,7 @@ fn products_pools_and_recurrences_survive_any_shape() {
         max_pool(&a, &mut y, &s);
         let [count_pads, by_column] = [0; 2].map(|_| random.choose(&[true, false]));
         let mean = Mean { count_pads, by_column };
-        average_pool(&a, &mut y, mean, &s);
+        average_pool(&a, &mut y, &mean, &s);
         let weights = RecurrentWeights { w: &w, r: &r, bias_w: &b, bias_r: &a, peepholes: &b };
         let s = RecurrentShape {
             steps: random.int(0, 4),

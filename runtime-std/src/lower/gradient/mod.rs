@@ -27,7 +27,8 @@ use tape::{Advice, Tape};
 /// Its inputs are those of `graph`, then one cotangent for each of `outputs`, named `cotangent of NAME`;
 /// what nothing needs is left out, as in [`prune`](super::prune()). Its outputs are `outputs`, then for each
 /// input of `wrt` (an index into the graph's inputs) `gradient of NAME`: the sum over all outputs of
-/// cotangent times derivative. At a kink it is the derivative of one side; comparisons, indices and
+/// cotangent times derivative. At a kink it is the derivative of one side: the largest of a window
+/// of pooling is the first of equals. Equal extremes of a reduction share. Comparisons, indices and
 /// rounding have none. Values that a quantized file rounds count as not rounded (the straight-through
 /// estimator; Bengio, Leonard and Courville, 2013).
 ///

@@ -178,8 +178,10 @@ impl Tape {
         self.give(x, g);
     }
 
-    /// Tap by tap: the value there has `g` where it is the largest of its window. Equal ones each have it.
-    fn reverse_max_pool(&mut self, node: &Node, windows: Windows, g: ValueId) {
+    /// Tap by tap: the first that reads the largest value of its window has `g`, the rest nothing.
+    ///
+    /// Taps outside stand for the nearest inside, which changes neither the largest value nor the first.
+    fn reverse_max_pool(&mut self, node: &Node, windows: Windows, mut g: ValueId) {
         let (x, y) = (node.inputs[0], node.output);
         let (shape, pooled) = (self.shape(x), self.shape(y));
         let front = shape.len() - windows.kernel.len();
@@ -190,7 +192,7 @@ impl Tape {
                 let own = rest % windows.kernel[axis];
                 rest /= windows.kernel[axis];
                 let len = shape[front + axis];
-                let at = |position| windows.index(axis, position, own, len);
+                let at = |position| windows.nearest(axis, position, own, len);
                 let taps = (0..pooled[front + axis]).map(at).collect::<Vec<_>>();
                 maps.push((front + axis, len, taps));
             }
@@ -204,6 +206,7 @@ impl Tape {
             }
             let is_largest = self.binary(BinaryOp::Equal, of_tap, y);
             let mut gx = self.mul(is_largest, g);
+            g = self.binary(BinaryOp::Sub, g, gx);
             for (axis, len, taps) in maps {
                 let taps = taps.iter().map(|tap| tap.map(|index| (index, 1.0)));
                 let map = Map { len, taps: taps.map(Vec::from_iter).collect() };
@@ -219,6 +222,12 @@ impl Windows<'_> {
     fn index(&self, axis: usize, position: usize, tap: usize, len: usize) -> Option<usize> {
         let index = position * self.strides[axis] + tap * self.dilations[axis];
         index.checked_sub(self.pads[axis]).filter(|index| *index < len)
+    }
+
+    /// What the nearest tap inside reads, if there is one.
+    fn nearest(&self, axis: usize, position: usize, tap: usize, len: usize) -> Option<usize> {
+        let inside = |other| Some((tap.abs_diff(other), self.index(axis, position, other, len)?));
+        (0..self.kernel[axis]).filter_map(inside).min().map(|(_, index)| index)
     }
 
     fn inside(&self, axis: usize, position: usize, len: usize) -> impl Iterator<Item = usize> {
