@@ -154,8 +154,9 @@ impl Calls {
             }
             Kernel::AveragePool(mean, s) => {
                 let Mean { count_pads, by_column } = mean;
-                let how = [("count_pads", count_pads), ("by_column", by_column)];
-                let how = fields(&how.map(|(name, is)| (name, is.to_string())));
+                let how = format!(
+                    "    count_pads: {count_pads}, // as zeros\n    by_column: {by_column},\n"
+                );
                 let mean = self.constant("Mean", &format!("{shape}_MEAN"), &how);
                 let shape = self.constant("PoolShape", &shape, &pool_shape(s));
                 self.call("average_pool", &[x, y, &mean, &shape]);

@@ -297,7 +297,7 @@ pub const REFINE_STEPS: u32 = 10;
 /// Opposite pairs of draws, of a step and of the guard.
 pub const PAIRS: Pairs = Pairs {
     step: 4, // half as many as samples
-    guard: 8,
+    guard: 16,
 };
 /// How a step moves the posterior.
 pub const RULE: Stein = Stein {
