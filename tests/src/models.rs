@@ -3,7 +3,7 @@
 mod backward;
 mod refined;
 
-pub use refined::{refined, refined_tiny};
+pub use refined::{refined, refined_softmax, refined_tiny};
 
 use crate::fixtures::{FLOWS, path};
 use crate::graphs::Builder;

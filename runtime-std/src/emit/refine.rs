@@ -9,6 +9,7 @@ use crate::Result;
 use crate::lower::{Buffer, Kernel, Plan, Port, Step};
 use crate::manifest::{RefineTable, RuleName};
 use crate::model::{Decoder, Refine};
+use elbow_core::infer::{Adam, FLOATS, Refiner, Rows, Sgd, Stein};
 use std::collections::{HashMap, HashSet};
 
 /// What surrounds the functions.
@@ -134,6 +135,13 @@ fn constants(gradient: &Plan, settings: &RefineTable, arena: usize) -> String {
     let pairs = settings.pairs();
     let (step, guard, steps) = (pairs.step, pairs.guard, settings.steps);
     let (stored, largest) = (stored(gradient), largest(gradient));
+    let needed = gradient.arena.saturating_sub(arena) + refiner(gradient, settings.rule);
+    let times =
+        needed.saturating_sub(stored + per_latent * latent(gradient)).div_ceil(largest.max(1));
+    let (times, why) = match times {
+        0..=2 => (2, ""),
+        _ => (times, MORE),
+    };
     format!(
         "
 /// Steps that the manifest asks for.
@@ -157,13 +165,18 @@ pub const LARGEST: usize = {largest};
 pub const REFINE_BYTES: usize = size_of::<f32>() * (ARENA - {arena}) + size_of::<Refining>();
 
 // The bound of this memory, which nothing may exceed.
-const _: () = {{
-    let floats = STORED + 2 * LARGEST + {per_latent} * LATENT;
+{why}const _: () = {{
+    let floats = STORED + {times} * LARGEST + {per_latent} * LATENT;
     assert!(REFINE_BYTES <= size_of::<f32>() * floats);
 }};
 "
     )
 }
+
+/// Where twice the largest layer is not enough.
+const MORE: &str = "// More than twice the largest layer: the way back through a softmax or a normalization also holds
+// values of its rows, or all layers are smaller than a few words of the refiner.
+";
 
 const REFINE: &str = "
 /// Improves `q` for this observation by so many steps; a result that is not better by more than the
@@ -186,6 +199,21 @@ pub fn refine(
     refining.finish(observation, &mut noise, q)
 }
 ";
+
+/// Values of the latent.
+fn latent(gradient: &Plan) -> usize {
+    gradient.outputs.last().map_or(0, Port::len)
+}
+
+/// Floats of a `Refining`.
+fn refiner(gradient: &Plan, rule: RuleName) -> usize {
+    let (words, rows) = match rule {
+        RuleName::Stein => (size_of::<Refiner<Rows<0, FLOATS>, Stein>>(), FLOATS),
+        RuleName::Sgd => (size_of::<Refiner<Rows<0, FLOATS>, Sgd>>(), FLOATS),
+        RuleName::Adam => (size_of::<Refiner<Rows<0, FLOATS>, Adam<Rows<0, 4>>>>(), FLOATS + 4),
+    };
+    words / size_of::<f32>() + rows * latent(gradient)
+}
 
 /// Where the backward pass begins.
 fn forward(gradient: &Plan) -> &[Step] {

@@ -1,11 +1,13 @@
 //! Models with `[refine]`.
 
 use super::{
-    conditional, conditional_decoder, decoder, gaussian, heteroscedastic, tiny, tiny_decoder,
+    conditional, conditional_decoder, decoder, eighths, gaussian, heteroscedastic, tiny,
+    tiny_decoder,
 };
 use crate::fixtures::path;
-use elbow::import::Graph;
-use elbow::lower::log_likelihood_gradient;
+use crate::graphs::Builder;
+use elbow::import::{Graph, Op};
+use elbow::lower::{log_likelihood_gradient, lower};
 use elbow::manifest::{Manifest, RefineTable, RuleName};
 use elbow::model::{Graphs, Loaded, Model, ParameterSource, Refine};
 
@@ -26,6 +28,21 @@ pub fn refined() -> Vec<Model> {
 pub fn refined_tiny() -> Model {
     let model = tiny(Some(gaussian(&[-0.5])));
     by("refined tiny", model, &tiny_decoder(), RefineTable::default())
+}
+
+/// [`tiny`] whose decoder ends in a softmax of short rows, sums of which its backward pass holds besides.
+pub fn refined_softmax() -> Model {
+    let mut graph = Builder::new("decoder");
+    let z = graph.input("z", &[1, 2]);
+    let logits = graph.linear(z, &eighths(8, 6), &eighths(4, 7));
+    let rows = graph.node("Reshape", Op::Reshape, &[logits], &[1, 2, 2]);
+    let x = graph.node("Softmax", Op::Softmax { axis: 2, log: false }, &[rows], &[1, 2, 2]);
+    graph.output("x_mean", x);
+    let mut model = tiny(Some(gaussian(&[-0.5])));
+    if let Graphs::Amortized { decoder: Some(decoder), .. } = &mut model.graphs {
+        decoder.plan = lower(&graph.graph, &[0]).expect("a decoder");
+    }
+    by("refined softmax", model, &graph.graph, RefineTable::default())
 }
 
 /// The model under another name, refined; its decoder comes from `graph`.

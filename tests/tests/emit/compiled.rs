@@ -365,7 +365,8 @@ fn write(folder: &Path, models: &[Model]) {
 
 #[test]
 fn compiled_modules_equal_the_twin_in_every_bit() {
-    let models = [models::all(), models::refined()].concat();
+    let softmax = vec![models::refined_softmax()];
+    let models = [models::all(), models::refined(), softmax].concat();
     let folder = tempfile::tempdir().expect("a temporary folder");
     write(folder.path(), &models);
     let cargo = Command::new(env!("CARGO"))
@@ -387,12 +388,28 @@ fn compiled_modules_equal_the_twin_in_every_bit() {
 }
 
 #[test]
+fn the_bound_of_refinement_is_what_the_backward_pass_holds() {
+    let source = |model: Model| emit(&model).expect("it can be emitted").source;
+    let softmax = source(models::refined_softmax());
+    assert!(softmax.contains("let floats = STORED + 3 * LARGEST + 8 * LATENT;"), "{softmax}");
+    assert!(softmax.contains("// More than twice the largest layer"), "{softmax}");
+    for model in models::refined() {
+        let (name, source) = (model.name.clone(), source(model));
+        assert!(source.contains("let floats = STORED + 2 * LARGEST + "), "{name}");
+        assert!(!source.contains("// More than twice"), "{name}");
+    }
+}
+
+#[test]
 fn modules_are_formatted_with_either_width_heuristic() {
     let integers = [Core::Plain, Core::Dsp, Core::Helium].map(|core| {
         let name = |model: Model| Model { name: format!("{} {core:?}", model.name), ..model };
         integers::models(core).into_iter().map(name).collect()
     });
-    let models = [&[models::all(), models::refined()], &integers[..]].concat().concat();
+    let models =
+        [&[models::all(), models::refined(), vec![models::refined_softmax()]], &integers[..]]
+            .concat()
+            .concat();
     let folder = tempfile::tempdir().expect("a temporary folder");
     for model in &models {
         let file = folder.path().join(format!("{}.rs", identifier(&model.name)));
