@@ -32,8 +32,8 @@ pub struct Given<'g> {
 ///
 /// # Errors
 ///
-/// An input error: no encoder with a decoder, a posterior that depends on draws of its own, one that
-/// is not finite, or a method that does not suit the decoder.
+/// An input error: no encoder with a decoder, several posteriors or one that depends on draws of its own,
+/// one that is not finite, a row whose ELBO is not, or a method that does not suit the decoder.
 pub fn measure(given: Given<'_>, settings: &Settings) -> Result<GapReport> {
     let Parts { encoder, decoder, source, x } = given.parts()?;
     let posteriors = twin_posteriors(given.loaded, given.inputs, given.rows)?;
@@ -74,6 +74,11 @@ impl<'g> Given<'g> {
         if encoder.inputs.contains(&Role::Eps) {
             return fault(
                 "the posterior depends on draws inside the encoder and is no normal distribution given x; gaps of hierarchical models are not measured, export a model with one level of latents",
+            );
+        }
+        if encoder.latents.len() > 1 {
+            return fault(
+                "a gap is measured under the prior N(0, I), which the latents of several posteriors do not share; gaps of hierarchical models are not measured, export a model with one level of latents",
             );
         }
         let position = encoder.inputs.iter().position(|role| *role == Role::X);
@@ -188,8 +193,15 @@ impl<'g> Worker<'g> {
         let (loc, log_var) = self.encoded(row);
         let q = Posterior { loc: &loc, log_var: &log_var };
         let exact = self.exact(likelihood.forward().observed(), row);
-        measure_row(likelihood, q, exact.as_ref(), self.settings, row as u64)
-            .map_err(|error| Error::input(error.to_string()))
+        let gap = measure_row(likelihood, q, exact.as_ref(), self.settings, row as u64)
+            .map_err(|error| Error::input(error.to_string()))?;
+        let elbo = gap.elbo.mean;
+        match elbo.is_finite() {
+            true => Ok(gap),
+            false => Err(Error::input(format!(
+                "the ELBO of the encoder's posterior is {elbo}: the decoder's likelihood has no finite density for this observation; give values that its family can take (counts of at least 0, events from 0 to 1), or leave the row out"
+            ))),
+        }
     }
 
     fn exact(&self, x: &[f32], row: usize) -> Option<Affine> {
