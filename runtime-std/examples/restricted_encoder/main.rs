@@ -28,6 +28,7 @@ use elbow_core::noise::{Antithetic, Hadamard, Independent, Radius};
 use model::{LATENT, Model, Reading};
 use std::error::Error;
 use std::path::Path;
+use std::process::ExitCode;
 
 const KEY: u64 = 0;
 const OBSERVATIONS: u64 = 500;
@@ -35,13 +36,20 @@ const STEPS: usize = 20;
 /// Nats: the rounding of a bound in f32, averaged.
 const AGREE: f64 = 1e-5;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [path] = arguments.as_slice() else {
-        return Err("usage: restricted_encoder OUT.svg".into());
+        eprintln!("usage: restricted_encoder OUT.svg");
+        return ExitCode::from(2);
     };
-    print!("{}", tell(Path::new(path))?);
-    Ok(())
+    match tell(Path::new(path)) {
+        Ok(table) => print!("{table}"),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 /// One observation: what the encoder says, and what becomes of it.
