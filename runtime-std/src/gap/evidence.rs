@@ -74,10 +74,8 @@ impl Defensive {
     const EVERY: u32 = 8;
 
     fn of(q: &Normal) -> Self {
-        let (wide, latent) = (q.widened(WIDER), q.latent());
-        let inverse = DMatrix::from_row_slice(latent, latent, &wide.scale).try_inverse();
-        let singular = || DMatrix::from_element(latent, latent, f64::NAN);
-        Self { inverse: inverse.unwrap_or_else(singular), wide }
+        let wide = q.widened(WIDER);
+        Self { inverse: wide.inverse_scale(), wide }
     }
 
     /// Draw number `index`.

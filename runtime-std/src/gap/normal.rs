@@ -1,6 +1,7 @@
 //! Gaussian posteriors in f64: `q(z) = N(loc, S S^T)` with a square root `S` of the covariance.
 
 use elbow_core::infer::Posterior;
+use nalgebra::DMatrix;
 
 /// A normal distribution over latents.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +34,13 @@ impl Normal {
     /// Number of latents.
     pub fn latent(&self) -> usize {
         self.loc.len()
+    }
+
+    /// `S^-1`; NaN where `S` is singular.
+    pub fn inverse_scale(&self) -> DMatrix<f64> {
+        let latent = self.latent();
+        let inverse = DMatrix::from_row_slice(latent, latent, &self.scale).try_inverse();
+        inverse.unwrap_or_else(|| DMatrix::from_element(latent, latent, f64::NAN))
     }
 
     /// Row `i` of `S`.

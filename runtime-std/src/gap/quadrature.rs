@@ -227,9 +227,7 @@ pub fn kl_to_posterior<L: LogLikelihood + ?Sized>(
 ) -> Result<f64, InferError> {
     let latent = q.latent();
     let mut joint = Joint::new(likelihood, latent);
-    let scale = DMatrix::from_row_slice(latent, latent, &q.scale);
-    let singular = || DMatrix::from_element(latent, latent, f64::NAN);
-    let inverse = scale.try_inverse().unwrap_or_else(singular);
+    let inverse = q.inverse_scale();
     let (mut log_q, mut log_joint) = (Vec::new(), Vec::new());
     for number in 0..GRID.pow(latent as u32) {
         let at = [number % GRID, number / GRID];
