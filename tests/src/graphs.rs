@@ -19,6 +19,7 @@ impl Builder {
             values: Vec::new(),
             nodes: Vec::new(),
             inputs: Vec::new(),
+            element_types: HashMap::new(),
             noise: Vec::new(),
             quantized: HashMap::new(),
             outputs: Vec::new(),

@@ -3,6 +3,7 @@
 use crate::lower::quantize::Format;
 use elbow_core::distributions::{Family, Parameter};
 use elbow_core::kernels::{BinaryOp, Cell, Mean, Reduction, Unary};
+use serde::Serialize;
 use std::collections::HashMap;
 
 /// A validated graph in topological order.
@@ -21,6 +22,8 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// Values given by the caller: those that the file declares, then the noise of each random node.
     pub inputs: Vec<ValueId>,
+    /// Element types of those inputs that the file declares otherwise than float32.
+    pub element_types: HashMap<ValueId, ElementType>,
     /// Which of the inputs stand for random nodes.
     pub noise: Vec<Noise>,
     /// Integers of the weights that the file stores quantized, by the name of the constant that holds the
@@ -38,6 +41,22 @@ pub struct QuantizedWeights {
     pub integers: Vec<i32>,
     /// One, or one per channel.
     pub scales: Vec<f32>,
+}
+
+/// What the file declares an input to hold. Elbow computes with floats, which hold integers up to 2^24 and
+/// booleans as 0 and 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ElementType {
+    /// 32-bit floats.
+    #[default]
+    Float32,
+    /// 64-bit integers.
+    Int64,
+    /// 32-bit integers.
+    Int32,
+    /// Truth values.
+    Bool,
 }
 
 /// An input that stands for a random node of the file.

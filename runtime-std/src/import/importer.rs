@@ -1,7 +1,7 @@
 //! Reads a decoded graph: inputs, initializers, then node by node by the table of operators.
 
 use super::frozen::frozen_samples;
-use super::graph::{Graph, ValueId};
+use super::graph::{ElementType, Graph, ValueId};
 use super::kind::Kind;
 use super::ops::{self, Operator};
 use super::order::{Order, Source, node_name};
@@ -327,6 +327,7 @@ impl<'a> Importer<'a> {
             values: self.scope.values,
             nodes: self.scope.nodes,
             inputs: inputs.into_iter().filter_map(|(_, id)| id).collect(),
+            element_types: element_types(self.proto, &inputs),
             noise: self.scope.noise,
             quantized: self.scope.quantized,
             outputs: outputs.into_iter().filter_map(|(name, id)| Some((name, id?))).collect(),
@@ -354,6 +355,29 @@ impl Scope {
                 Operand::Float(id)
             }
         }
+    }
+}
+
+/// What the file declares of those inputs that are not of float32.
+fn element_types(
+    proto: &proto::Graph,
+    inputs: &[(String, Option<ValueId>)],
+) -> HashMap<ValueId, ElementType> {
+    let declared = proto.input.iter().filter_map(|info| {
+        let elem_type = info.r#type.as_ref()?.tensor.as_ref()?.elem_type;
+        let name = clean(&info.name);
+        let id = inputs.iter().find(|(other, _)| *other == name)?.1?;
+        Some((id, element_type(elem_type)?))
+    });
+    declared.collect()
+}
+
+fn element_type(data_type: i32) -> Option<ElementType> {
+    match data_type {
+        data_type::INT64 => Some(ElementType::Int64),
+        data_type::INT32 => Some(ElementType::Int32),
+        data_type::BOOL => Some(ElementType::Bool),
+        _ => None,
     }
 }
 

@@ -19,7 +19,7 @@ mod scope;
 mod tensor;
 
 pub use draw::{Draw, draws};
-pub use graph::{Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, Value, ValueId};
+pub use graph::{ElementType, Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, Value, ValueId};
 pub use problem::{Group, Unsupported};
 pub use proto::{NEWEST_OPSET, OLDEST_OPSET};
 

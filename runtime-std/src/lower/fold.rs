@@ -33,6 +33,7 @@ pub(crate) fn evaluate(values: &[Value], node: &Node) -> Option<Vec<f32>> {
         name: node.name.clone(),
         opset: NEWEST_OPSET,
         inputs: vec![0],
+        element_types: HashMap::new(),
         noise: Vec::new(),
         quantized: HashMap::new(),
         outputs: vec![(node.name.clone(), output)],

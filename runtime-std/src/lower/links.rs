@@ -85,6 +85,7 @@ mod tests {
             values: vec![value; 6],
             nodes: vec![node(&[0, 1], 2), node(&[2, 1], 3), node(&[3, 3], 4), node(&[4], 5)],
             inputs: vec![0, 1],
+            element_types: HashMap::new(),
             noise: Vec::new(),
             quantized: HashMap::new(),
             outputs: vec![("y".into(), 5)],

@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::error::{Context, Error, Result};
-use crate::import::{FrozenNoise, Graph, NoiseKind, Op, import_onnx_with};
+use crate::import::{ElementType, FrozenNoise, Graph, NoiseKind, Op, import_onnx_with};
 use crate::lower::{Integers, Plan, given_integers, lower_with};
 use crate::manifest::{Fixed, InputRole, InputTable, TensorRef};
 use std::path::{Path, PathBuf};
@@ -173,6 +173,12 @@ impl Source {
                 self.input_shape(input)
             ))),
         }
+    }
+
+    /// What the file declares an input to hold.
+    pub fn element_type(&self, input: usize) -> ElementType {
+        let input = &self.graph.inputs[input];
+        self.graph.element_types.get(input).copied().unwrap_or_default()
     }
 
     /// The graph as it is called: inputs in the order of a call (those named first, conditions, noise,
