@@ -16,9 +16,10 @@ pub use refine::{RefineTable, RuleName};
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
-use crate::import::FrozenNoise;
+use crate::import::{self, FrozenNoise};
 use elbow_core::distributions::Spread;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,9 @@ pub struct Manifest {
     /// Whether a constant that looks like noise drawn at export is a factor that was trained.
     #[serde(default)]
     pub frozen_noise: FrozenNoise,
+    /// Lengths of dynamic axes, by the symbols that the graphs' inputs have for them.
+    #[serde(default)]
+    pub dims: BTreeMap<String, usize>,
     /// Observation to posterior; a model without one has a flow.
     pub encoder: Option<EncoderTable>,
     /// Latent to observation.
@@ -226,6 +230,22 @@ impl Manifest {
         }
     }
 
+    /// The graphs' files, as the manifest names them, and what each is.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let files = [
+            ("encoder", self.encoder.as_ref().map(|encoder| &encoder.onnx)),
+            ("decoder", self.decoder.as_ref().map(|decoder| &decoder.onnx)),
+            ("flow", self.flow.as_ref().map(|flow| &flow.onnx)),
+        ];
+        files.into_iter().filter_map(|(graph, file)| Some((graph, file?.as_path())))
+    }
+
+    /// What the manifest decides about the graphs' import.
+    pub fn import_options(&self) -> import::Options {
+        let dims = self.dims.iter().map(|(name, length)| (name.clone(), *length)).collect();
+        import::Options { frozen_noise: self.frozen_noise, dims }
+    }
+
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if identifier(&self.name) != self.name {
@@ -233,6 +253,9 @@ impl Manifest {
                 "name: found {:?}, expected a Rust module name such as \"imu\": small letters, digits and _, no keyword, and no crate or module of the firmware",
                 self.name
             ));
+        }
+        for (name, _) in self.dims.iter().filter(|(_, length)| **length == 0) {
+            problems.push(format!("dims.{name}: found 0, expected at least 1"));
         }
         self.check_further(&mut problems);
         self.check_refine(&mut problems);

@@ -11,7 +11,7 @@ mod inputs;
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
-use crate::import::{FrozenNoise, Graph};
+use crate::import::{self, FrozenNoise, Graph};
 use crate::lower::prune;
 use crate::manifest::{InputRole, Manifest};
 use crate::model::{Loaded, Source};
@@ -44,7 +44,7 @@ pub struct Reason {
 struct Decision(String);
 
 /// Proposes a manifest for `encoder` and, where given, `decoder`; it will lie in `folder`. What the user
-/// decided about frozen noise becomes part of it.
+/// decided about the files becomes part of it.
 ///
 /// # Errors
 ///
@@ -53,15 +53,21 @@ pub fn propose(
     encoder: &Path,
     decoder: Option<&Path>,
     folder: &Path,
-    frozen_noise: FrozenNoise,
+    options: &import::Options,
 ) -> Result<Proposal> {
-    let source = Source::read(encoder, frozen_noise)?;
+    let files: Vec<&Path> = [encoder].into_iter().chain(decoder).collect();
+    let per_file = options.per_file(&files)?;
+    let source = Source::read(encoder, &per_file[0])?;
     let fault = |what: String| Error::input(what).context(encoder.display());
     let mut reasons = vec![name(encoder)];
-    if frozen_noise == FrozenNoise::Accept {
+    if options.frozen_noise == FrozenNoise::Accept {
         let why = "--accept-frozen-noise was given";
         reasons.push(Reason::new("frozen_noise", quoted("accept"), why));
     }
+    let dims = options.dims.iter().map(|(name, length)| {
+        Reason::new(&format!("dims.{}", quoted(name)), length.to_string(), "--dim was given")
+    });
+    reasons.extend(dims);
     let file = quoted(&relative(encoder, folder));
     let decided = match flow::flow(&source.graph).filter(|_| decoder.is_none()) {
         Some(flow) => flow.map(|flow| flow_reasons(flow, file)),
@@ -72,7 +78,7 @@ pub fn propose(
     reasons.extend(own);
     let mut conditions = inputs;
     if let Some(path) = decoder {
-        let source = Source::read(path, frozen_noise)?;
+        let source = Source::read(path, &per_file[1])?;
         let fault = |Decision(what)| Error::input(what).context(path.display());
         let decoder = decoder::decoder(&source.graph, &latents).map_err(fault)?;
         let file = quoted(&relative(path, folder));

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Outcome, elbow_line, repository};
-use elbow::import::FrozenNoise;
+use elbow::import::Options;
 use elbow::model::Loaded;
 use elbow::npy;
 use elbow::rows::Rows;
@@ -46,7 +46,7 @@ fn posterior(folder: &Path, out: &str) -> [Vec<f32>; 2] {
 
 /// The bound of every row by noise that no refinement has seen.
 fn bounds(folder: &Path, [mean, log_var]: &[Vec<f32>; 2]) -> Vec<f32> {
-    let loaded = Loaded::read(folder, None, FrozenNoise::Refuse).unwrap();
+    let loaded = Loaded::read(folder, None, &Options::default()).unwrap();
     let decoder = loaded.amortized().unwrap().1.unwrap();
     let values = npy::read(&folder.join("x.npy")).unwrap().values;
     let x = Rows { name: "x".into(), shape: vec![1, 64], values };

@@ -2,7 +2,7 @@
 
 use crate::fixtures::{self, path};
 use crate::tolerance::INT8_SHARE;
-use elbow::import::FrozenNoise;
+use elbow::import::Options;
 use elbow::lower::Core;
 use elbow::model::{Loaded, Model};
 use elbow::parity::arithmetic::macs;
@@ -39,7 +39,7 @@ const AVERAGED: &str = "separable.dynamo";
 static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
     let trained = TRAINED.map(|(model, precision)| {
         let float =
-            Loaded::read(&path("models").join(model), None, FrozenNoise::Refuse).expect("a model");
+            Loaded::read(&path("models").join(model), None, &Options::default()).expect("a model");
         let (calibration, count) = rows(&float, model, "calibration.npy");
         let loaded = float.quantized(precision, &calibration, count).expect("it has integers");
         named(loaded, format!("{model}.{}", precision.name()))
@@ -47,7 +47,7 @@ static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
     let quantized = QUANTIZED.map(|case| {
         let file = path("tests/qdq").join(case).join("model.onnx");
         named(
-            Loaded::read(&file, None, FrozenNoise::Refuse).expect("a quantized graph"),
+            Loaded::read(&file, None, &Options::default()).expect("a quantized graph"),
             case.into(),
         )
     });
@@ -56,7 +56,7 @@ static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
 
 fn averaged() -> Loaded {
     let case = path("tests/zoo").join(AVERAGED);
-    let float = Loaded::read(&case.join("model.onnx"), None, FrozenNoise::Refuse).expect("a graph");
+    let float = Loaded::read(&case.join("model.onnx"), None, &Options::default()).expect("a graph");
     let port = &layers::plan(&float).0.inputs[0];
     let fixtures::Rows { values, count } = fixtures::rows(&case.join("in.x.npy"));
     let rows = Rows { name: port.name.clone(), shape: port.shape.clone(), values };

@@ -7,7 +7,7 @@ pub use refined::{refined, refined_softmax, refined_tiny};
 
 use crate::fixtures::{FLOWS, path};
 use crate::graphs::Builder;
-use elbow::import::{FrozenNoise, Graph, Op, ValueId, import_onnx};
+use elbow::import::{Graph, Op, Options, ValueId, import_onnx};
 use elbow::lower::{Port, lower};
 use elbow::manifest::{Score, ScoreKind, Window};
 use elbow::model::{
@@ -84,7 +84,7 @@ pub fn all() -> Vec<Model> {
     ]);
     models.extend(FLOWS.map(|name| {
         let folder = path("models").join(name);
-        Loaded::read(&folder, None, FrozenNoise::Refuse).expect("a model").model
+        Loaded::read(&folder, None, &Options::default()).expect("a model").model
     }));
     models.extend(FIXTURES.map(|name| bare(name, &format!("tests/fixtures/{name}"))));
     models.extend(ZOO.map(|name| bare(name, &format!("tests/zoo/{name}"))));

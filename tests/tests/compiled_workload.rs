@@ -1,7 +1,7 @@
 //! What `elbow compile` makes of W2, the workload of the bench: as few instructions as the hand-written run.
 
 use elbow::device::Target;
-use elbow::import::FrozenNoise;
+use elbow::import::Options;
 use elbow::model::Loaded;
 use elbow::parity::cost::{Cost, cost};
 use elbow::rows::Rows;
@@ -29,7 +29,7 @@ fn a_compiled_w2_takes_the_instructions_of_the_hand_written_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("w2.onnx");
     std::fs::write(&file, w2().encode_to_vec()).expect("a file");
-    let float = Loaded::read(&file, None, FrozenNoise::Refuse).expect("a graph without roles");
+    let float = Loaded::read(&file, None, &Options::default()).expect("a graph without roles");
     let values = Random::new(SEED, 1).values(ROWS * WIDTHS[0]);
     let rows = [Rows { name: "x".into(), shape: vec![1, WIDTHS[0]], values }];
     let target = Target::named("qemu-m4").expect("a target of the table");

@@ -2,7 +2,7 @@
 //! their steps give, and `emit.rs` the generated `log_prob` on this machine.
 
 use elbow::device::{Device, Target};
-use elbow::import::FrozenNoise;
+use elbow::import::Options;
 use elbow::lower::{Plan, lower};
 use elbow::model::{Graphs, Loaded, Model};
 use elbow::twin::Twin;
@@ -18,7 +18,7 @@ const LINEAR: &str = "wine_linear";
 
 fn load(model: &str) -> Model {
     let folder = path("models").join(model);
-    Loaded::read(&folder, None, FrozenNoise::Refuse).expect("a model").model
+    Loaded::read(&folder, None, &Options::default()).expect("a model").model
 }
 
 /// The density of a model's flow.

@@ -6,7 +6,7 @@ mod faults;
 mod golden;
 
 use elbow::Precision;
-use elbow::import::{FrozenNoise, Graph, Op};
+use elbow::import::{Graph, Op, Options};
 use elbow::lower::integers::{Calibration, Quantization, choose};
 use elbow::lower::quantize::Adjust;
 use elbow::lower::{Core, Integers, Width, lower_with};
@@ -53,7 +53,7 @@ struct Subject {
 
 fn subject(model: &'static str, precision: Precision) -> Subject {
     let float =
-        Loaded::read(&path("models").join(model), None, FrozenNoise::Refuse).expect("a model");
+        Loaded::read(&path("models").join(model), None, &Options::default()).expect("a model");
     let (calibration, count) = rows(&float, model, "calibration.npy");
     let integer = float.quantized(precision, &calibration, count).expect("it has integer forms");
     let (test, rows) = rows(&float, model, "test.npy");

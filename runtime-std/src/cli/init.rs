@@ -1,6 +1,6 @@
 //! `elbow init`
 
-use super::{FrozenOptions, output};
+use super::{ImportOptions, output};
 use elbow::roles::{self, Reason};
 use elbow::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub struct Options {
     #[arg(short, long, value_name = "elbow.toml")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    frozen: FrozenOptions,
+    import: ImportOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -46,7 +46,7 @@ pub fn run(options: &Options) -> Result<()> {
     let folder = path.unwrap_or(&options.model).parent().unwrap_or(Path::new(""));
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let decoder = options.decoder.as_deref();
-    let proposal = roles::propose(&options.model, decoder, folder, options.frozen.decided())?;
+    let proposal = roles::propose(&options.model, decoder, folder, &options.import.decided())?;
     for Reason { key, value, reason } in &proposal.reasons {
         output::note(&format!("{key} = {value}: {reason}"));
     }

@@ -86,25 +86,20 @@ fn print(report: &Report, json: bool) -> Result<()> {
 /// As much as can be read of the model's files.
 fn surveys(model: &ModelOptions) -> Vec<(&'static str, PathBuf, Survey)> {
     let Ok(path) = Loaded::find(&model.model) else { return Vec::new() };
-    let mut frozen_noise = model.frozen.decided();
-    let files = match Manifest::read(&path) {
+    let (files, options): (Vec<_>, _) = match Manifest::read(&path) {
         Ok(manifest) => {
-            frozen_noise = manifest.frozen_noise;
             let folder = path.parent().unwrap_or(Path::new("."));
-            let files = [
-                ("encoder", manifest.encoder.map(|encoder| encoder.onnx)),
-                ("decoder", manifest.decoder.map(|decoder| decoder.onnx)),
-                ("flow", manifest.flow.map(|flow| flow.onnx)),
-            ];
-            let own = files.into_iter().filter_map(|(graph, file)| Some((graph, file?)));
-            own.map(|(graph, file)| (graph, folder.join(file))).collect()
+            let files = manifest.files().map(|(graph, file)| (graph, folder.join(file)));
+            (files.collect(), manifest.import_options())
         }
-        Err(_) => vec![("graph", path)],
+        Err(_) => (vec![("graph", path)], model.import.decided()),
     };
-    let survey = |(graph, path): (&'static str, PathBuf)| {
-        import::survey(&path, frozen_noise).ok().map(|survey| (graph, path, survey))
+    let paths: Vec<&Path> = files.iter().map(|(_, path)| path.as_path()).collect();
+    let Ok(options) = options.per_file(&paths) else { return Vec::new() };
+    let survey = |((graph, path), options): ((&'static str, PathBuf), import::Options)| {
+        import::survey(&path, &options).ok().map(|survey| (graph, path, survey))
     };
-    files.into_iter().filter_map(survey).collect()
+    files.into_iter().zip(options).filter_map(survey).collect()
 }
 
 impl Report {

@@ -13,7 +13,7 @@ mod run;
 
 use clap::{Args, Parser, Subcommand};
 use elbow::device;
-use elbow::import::FrozenNoise;
+use elbow::import::{self, FrozenNoise};
 use elbow::lower::Core;
 use elbow::manifest::{Head, TensorRef};
 use elbow::model::{Declared, Loaded};
@@ -93,29 +93,41 @@ struct ModelOptions {
     #[arg(long, value_name = "NAME:HEAD", requires = "mean", value_parser = spread)]
     spread: Option<(String, Head)>,
     #[command(flatten)]
-    frozen: FrozenOptions,
+    import: ImportOptions,
 }
 
-/// What the user has decided about frozen noise.
+/// What the user has decided about a file.
 #[derive(Debug, Args)]
-struct FrozenOptions {
+struct ImportOptions {
     /// Take a constant of a bare .onnx that looks like noise drawn at export for a trained factor
     #[arg(long)]
     accept_frozen_noise: bool,
+    /// Length of a dynamic axis of a bare .onnx, by its symbol in the file (INPUT.AXIS where it has none);
+    /// may be given several times
+    #[arg(long, value_name = "NAME=N", value_parser = dim)]
+    dim: Vec<(String, usize)>,
 }
 
-impl FrozenOptions {
-    fn decided(&self) -> FrozenNoise {
-        match self.accept_frozen_noise {
+impl ImportOptions {
+    fn decided(&self) -> import::Options {
+        let frozen_noise = match self.accept_frozen_noise {
             true => FrozenNoise::Accept,
             false => FrozenNoise::Refuse,
-        }
+        };
+        import::Options { frozen_noise, dims: self.dim.clone() }
     }
+}
+
+fn dim(text: &str) -> std::result::Result<(String, usize), String> {
+    let expected = "expected NAME=N, the length N a whole number from 1 on";
+    let (name, length) = text.rsplit_once('=').ok_or(expected)?;
+    let length = length.parse().ok().filter(|length| *length > 0).ok_or(expected)?;
+    Ok((name.to_string(), length))
 }
 
 impl ModelOptions {
     fn load(&self) -> Result<Loaded> {
-        Loaded::read(&self.model, self.declared().as_ref(), self.frozen.decided())
+        Loaded::read(&self.model, self.declared().as_ref(), &self.import.decided())
     }
 
     fn declared(&self) -> Option<Declared> {

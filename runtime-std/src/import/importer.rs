@@ -220,9 +220,13 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Behind a problem: what the file declares, so that later nodes are checked nevertheless.
+    /// Behind a problem: what the file declares, so that later nodes are checked nevertheless; not so of
+    /// integers, which might be known without the problem.
     fn assumed(&mut self, name: &str) -> Option<Operand> {
         let (shape, kind) = declared(self.declared.get(name)?, &self.batch).ok()?;
+        if kind == Kind::Integer {
+            return None;
+        }
         let id = self.scope.variable(name, &shape).ok()?;
         self.scope.set_kind(id, kind);
         Some(Operand::Float(id))

@@ -5,6 +5,7 @@
 //! calculated on the way, so that shape arithmetic leaves nothing behind. Nothing is trusted:
 //! whatever the bytes are, the result is a graph or an error that lists every problem.
 
+mod dims;
 mod draw;
 mod frozen;
 pub mod graph;
@@ -55,6 +56,43 @@ pub enum FrozenNoise {
     Accept,
 }
 
+/// What the user has decided about a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// About a constant that looks like noise.
+    pub frozen_noise: FrozenNoise,
+    /// Lengths of dynamic axes, by symbol; an axis without one is named `INPUT.AXIS`.
+    pub dims: Vec<(String, usize)>,
+}
+
+impl Options {
+    /// The options of several files that belong together: each has the lengths of its own axes.
+    ///
+    /// # Errors
+    ///
+    /// Where a length is that of no file's axis, and where a file cannot be read.
+    pub fn per_file(&self, files: &[&Path]) -> Result<Vec<Self>> {
+        if self.dims.is_empty() {
+            return Ok(vec![self.clone(); files.len()]);
+        }
+        let known = files.iter().map(|file| {
+            let names = proto::decode(&read(file)?).map(|(graph, _)| dims::names(&graph));
+            names.context(file.display())
+        });
+        let known = known.collect::<Result<Vec<_>>>()?;
+        let all: Vec<String> = known.concat();
+        if let Some((name, length)) = self.dims.iter().find(|(name, _)| !all.contains(name)) {
+            let what = dims::unknown(&all);
+            return Err(Error::input(format!("dim {}={length}: {what}", problem::shown(name))));
+        }
+        let own = known.iter().map(|known| {
+            let dims = self.dims.iter().filter(|(name, _)| known.contains(name)).cloned();
+            Self { frozen_noise: self.frozen_noise, dims: dims.collect() }
+        });
+        Ok(own.collect())
+    }
+}
+
 /// An input or output of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary {
@@ -71,16 +109,16 @@ pub struct Boundary {
 /// Input errors name the file. A model with unsupported parts gives one error that lists all of
 /// them, each with node, operator, reason and advice.
 pub fn import_onnx(path: &Path) -> Result<Graph> {
-    import_onnx_with(path, FrozenNoise::default())
+    import_onnx_with(path, &Options::default())
 }
 
-/// [`import_onnx`], where the user has decided about frozen noise.
+/// [`import_onnx`], where the user has decided what the file leaves open.
 ///
 /// # Errors
 ///
 /// As [`import_onnx`].
-pub fn import_onnx_with(path: &Path, frozen_noise: FrozenNoise) -> Result<Graph> {
-    graph_of(survey_bytes(&read(path)?, frozen_noise)).context(path.display())
+pub fn import_onnx_with(path: &Path, options: &Options) -> Result<Graph> {
+    graph_of(survey_bytes(&read(path)?, options)).context(path.display())
 }
 
 /// Reads an ONNX model from memory; see [`import_onnx`].
@@ -89,7 +127,7 @@ pub fn import_onnx_with(path: &Path, frozen_noise: FrozenNoise) -> Result<Graph>
 ///
 /// As [`import_onnx`], without the file's name.
 pub fn import_bytes(bytes: &[u8]) -> Result<Graph> {
-    graph_of(survey_bytes(bytes, FrozenNoise::default()))
+    graph_of(survey_bytes(bytes, &Options::default()))
 }
 
 fn graph_of(survey: Result<Survey>) -> Result<Graph> {
@@ -101,9 +139,10 @@ fn graph_of(survey: Result<Survey>) -> Result<Graph> {
 ///
 /// # Errors
 ///
-/// Only where the file cannot be read, or is no ONNX model of a version that is understood.
-pub fn survey(path: &Path, frozen_noise: FrozenNoise) -> Result<Survey> {
-    survey_bytes(&read(path)?, frozen_noise).context(path.display())
+/// Only where the file cannot be read, is no ONNX model of a version that is understood, or where the
+/// options do not fit it.
+pub fn survey(path: &Path, options: &Options) -> Result<Survey> {
+    survey_bytes(&read(path)?, options).context(path.display())
 }
 
 /// A file that calls functions of its own, with their bodies in place of the calls, for readers that
@@ -116,9 +155,10 @@ pub fn without_functions(path: &Path) -> Result<Option<Vec<u8>>> {
     proto::without_functions(&read(path)?).context(path.display())
 }
 
-fn survey_bytes(bytes: &[u8], frozen_noise: FrozenNoise) -> Result<Survey> {
-    let (graph, opset) = proto::decode(bytes)?;
-    Ok(importer::survey(&graph, opset, frozen_noise))
+fn survey_bytes(bytes: &[u8], options: &Options) -> Result<Survey> {
+    let (mut graph, opset) = proto::decode(bytes)?;
+    dims::pin(&mut graph, &options.dims)?;
+    Ok(importer::survey(&graph, opset, options.frozen_noise))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -1,5 +1,6 @@
 //! Tensors whose values are known before running, and the shapes of all the others.
 
+use super::dims;
 use super::kind::Kind;
 use super::problem::{Read, Refusal, invalid, refuse, shown};
 use super::proto::{self, data_type};
@@ -324,23 +325,27 @@ pub(super) fn declared(info: &proto::ValueInfo, batch: &HashSet<&str>) -> Read<(
             (0, _) => 1,
             (1, _) if dims[0] > 1 => 1,
             (1, _) if shape.dim[0].value == Some(1) && batch.contains(dim.symbol.as_str()) => 1,
-            _ => return dynamic(axis, dim),
+            _ => return dynamic(info, axis, dim),
         });
     }
     Ok((checked_shape(&dims)?, kind))
 }
 
 #[cold]
-fn dynamic<T>(axis: usize, dim: &proto::Dimension) -> Read<T> {
+fn dynamic<T>(info: &proto::ValueInfo, axis: usize, dim: &proto::Dimension) -> Read<T> {
     let symbol = match dim.symbol.as_str() {
         "" => "without a length".to_string(),
         symbol => format!("`{}`", shown(symbol)),
     };
+    let name = shown(&dims::name_of(info, axis, dim));
     refuse(
         format!(
             "axis {axis} is dynamic ({symbol}), expected a fixed length on all axes but the batch in front"
         ),
-        "fix it when exporting (name only axis 0 in `dynamic_shapes` or `dynamic_axes`), \
-         or by `python -m onnxruntime.tools.make_dynamic_shape_fixed`",
+        format!(
+            "give it the length that your data have, for example `--dim {name}=50` (in a manifest, \
+             `{name:?} = 50` below [dims]); or fix it when exporting: name only axis 0 in `dynamic_shapes` or \
+             `dynamic_axes`"
+        ),
     )
 }

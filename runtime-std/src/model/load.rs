@@ -4,7 +4,7 @@ use super::encoder::{self, Roles};
 use super::{Declared, Decoder, Encoder, Flow, Graphs, Model, Source, decoder, flow, unmistakable};
 use crate::emit::identifier;
 use crate::error::{Context, Error, Result};
-use crate::import::FrozenNoise;
+use crate::import::{FrozenNoise, Options};
 use crate::manifest::{self, DecoderTable, FlowTable, Manifest};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,20 +27,16 @@ pub struct Loaded {
 impl Loaded {
     /// Loads an `.onnx` file, a manifest, or the folder of one.
     ///
-    /// `declared` names the heads of a bare file, `frozen_noise` says what the user decided about it; a
-    /// manifest says both itself.
+    /// `declared` names the heads of a bare file, `options` say what the user decided about it; a manifest
+    /// says both itself.
     ///
     /// # Errors
     ///
     /// An input error names the file, what was found and expected, and the cure.
-    pub fn read(
-        path: &Path,
-        declared: Option<&Declared>,
-        frozen_noise: FrozenNoise,
-    ) -> Result<Self> {
+    pub fn read(path: &Path, declared: Option<&Declared>, options: &Options) -> Result<Self> {
         let path = Self::find(path)?;
         if path.extension().is_some_and(|extension| extension == "onnx") {
-            return Self::from_onnx(&path, declared, frozen_noise);
+            return Self::from_onnx(&path, declared, options);
         }
         if declared.is_some() {
             return Err(Error::input(
@@ -48,21 +44,23 @@ impl Loaded {
             )
             .context(path.display()));
         }
-        if frozen_noise == FrozenNoise::Accept {
+        if options.frozen_noise == FrozenNoise::Accept {
             return Err(Error::input(
                 "--accept-frozen-noise is for a bare .onnx file; write frozen_noise = \"accept\" into this manifest instead",
             )
             .context(path.display()));
         }
+        if let Some((name, length)) = options.dims.first() {
+            return Err(Error::input(format!(
+                "--dim is for a bare .onnx file; write {name:?} = {length} below [dims] into this manifest instead"
+            ))
+            .context(path.display()));
+        }
         Self::from_manifest(&path)
     }
 
-    fn from_onnx(
-        path: &Path,
-        declared: Option<&Declared>,
-        frozen_noise: FrozenNoise,
-    ) -> Result<Self> {
-        let source = Source::read(path, frozen_noise)?;
+    fn from_onnx(path: &Path, declared: Option<&Declared>, options: &Options) -> Result<Self> {
+        let source = Source::read(path, options)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = identifier(&stem);
         let Some(heads) = declared.cloned().or_else(|| unmistakable(&source.graph)) else {
@@ -92,7 +90,14 @@ impl Loaded {
     ///
     /// As [`read`](Self::read).
     pub fn of_manifest(manifest: Manifest, folder: &Path) -> Result<Self> {
-        let read = |onnx: &Path| Source::read(&folder.join(onnx), manifest.frozen_noise);
+        let files: Vec<PathBuf> = manifest.files().map(|(_, onnx)| folder.join(onnx)).collect();
+        let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        let options = manifest.import_options().per_file(&paths).context("dims")?;
+        let read = |onnx: &Path| {
+            let path = folder.join(onnx);
+            let own = files.iter().position(|file| *file == path);
+            Source::read(&path, &own.map_or_else(Options::default, |at| options[at].clone()))
+        };
         let build = |table: &FlowTable| flow::build(read(&table.onnx)?, table, &manifest.input);
         let flow = manifest.flow.as_ref().map(build).transpose()?;
         let (graphs, encoder, decoder, flow) = match (&manifest.encoder, flow) {

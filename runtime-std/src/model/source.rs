@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::error::{Context, Error, Result};
-use crate::import::{ElementType, FrozenNoise, Graph, NoiseKind, Op, import_onnx_with};
+use crate::import::{self, ElementType, Graph, NoiseKind, Op, import_onnx_with};
 use crate::lower::{Integers, Plan, given_integers, lower_with};
 use crate::manifest::{Fixed, InputRole, InputTable, TensorRef};
 use std::path::{Path, PathBuf};
@@ -36,8 +36,8 @@ impl Source {
     /// # Errors
     ///
     /// As [`import_onnx_with`].
-    pub fn read(path: &Path, frozen_noise: FrozenNoise) -> Result<Self> {
-        let graph = import_onnx_with(path, frozen_noise)?;
+    pub fn read(path: &Path, options: &import::Options) -> Result<Self> {
+        let graph = import_onnx_with(path, options)?;
         let is_noise = |input| graph.noise.iter().any(|noise| noise.value == input);
         let roles = graph.inputs.iter().map(|input| is_noise(*input).then_some(Role::Eps));
         Ok(Self {

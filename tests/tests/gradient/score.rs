@@ -1,7 +1,7 @@
 //! Gradients of likelihoods.
 
 use super::exact::run;
-use elbow::import::{FrozenNoise, Graph};
+use elbow::import::{Graph, Options};
 use elbow::lower::{Plan, gradient, log_likelihood_gradient, lower};
 use elbow::model::{Decoder, Loaded, ParameterSource};
 use elbow::twin::Twin;
@@ -112,7 +112,7 @@ pub struct Trained {
 pub fn trained() -> Vec<Trained> {
     let load = |name| {
         let folder = path("models").join(name);
-        let loaded = Loaded::read(&folder, None, FrozenNoise::Refuse).expect("it loads");
+        let loaded = Loaded::read(&folder, None, &Options::default()).expect("it loads");
         let decoder = loaded.amortized().and_then(|(_, decoder)| decoder).expect("it decodes");
         let source = loaded.decoder.as_ref().expect("it decodes");
         Trained {

@@ -3,7 +3,7 @@
 use crate::build::{encoded, single};
 use crate::refused::refused;
 use elbow::import::ops::{OPERATORS, advice};
-use elbow::import::{FrozenNoise, NEWEST_OPSET, OLDEST_OPSET, survey};
+use elbow::import::{NEWEST_OPSET, OLDEST_OPSET, Options, survey};
 
 #[test]
 fn rows_are_sorted_and_say_what_they_take() {
@@ -41,7 +41,7 @@ fn a_survey_tells_what_it_knows_despite_problems() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("fancy.onnx");
     std::fs::write(&path, encoded(&model)).expect("it can be written");
-    let survey_of = survey(&path, FrozenNoise::Refuse).expect("it is an ONNX model");
+    let survey_of = survey(&path, &Options::default()).expect("it is an ONNX model");
     assert!(survey_of.graph.is_none());
     assert_eq!(survey_of.problems.len(), 1);
     assert_eq!(

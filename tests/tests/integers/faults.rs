@@ -6,7 +6,7 @@
 use crate::golden::is_golden;
 use crate::{SUBJECTS, Subject};
 use elbow::emit::{Budget, emit};
-use elbow::import::FrozenNoise;
+use elbow::import::Options;
 use elbow::lower::Integers;
 use elbow::lower::integers::IntegerLayer;
 use elbow::model::Loaded;
@@ -74,7 +74,7 @@ fn with_manifest(subject: &Subject, changes: &[[&str; 2]]) -> Loaded {
         text = text.replace(right, wrong);
     }
     std::fs::write(to.path().join("elbow.toml"), text).expect("it can be written");
-    let float = Loaded::read(to.path(), None, FrozenNoise::Refuse).expect("a model");
+    let float = Loaded::read(to.path(), None, &Options::default()).expect("a model");
     let integers = subject.integer.encoder.integers.clone();
     float.with_integers(integers).expect("it can be lowered")
 }

@@ -1,0 +1,131 @@
+//! Dynamic axes to which the user gives a length.
+
+use super::problem::shown;
+use super::proto::{Dimension, Graph, ValueInfo};
+use super::tensor::MAX_LEN;
+use crate::error::{Error, Result};
+use std::collections::HashSet;
+
+/// What `--dim` and `[dims]` may name: the symbols of the inputs' dynamic axes, and `INPUT.AXIS` of those
+/// without one.
+pub(super) fn names(graph: &Graph) -> Vec<String> {
+    let mut names = Vec::new();
+    for (info, axis, dim) in dynamic_axes(graph) {
+        let name = name_of(info, axis, dim);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Writes the lengths into every shape that the graph declares, as if it had been exported with them.
+///
+/// # Errors
+///
+/// A name that no axis has or that comes twice, a length that no tensor has, and a batch that is not 1.
+pub(super) fn pin(graph: &mut Graph, dims: &[(String, usize)]) -> Result<()> {
+    let known = names(graph);
+    let mut in_front = Vec::new();
+    for (at, dim) in dims.iter().enumerate() {
+        let (name, length) = dim;
+        if dims[..at].iter().any(|(other, _)| other == name) {
+            return fault(dim, "this axis is given twice; give it one length");
+        }
+        if !(1..=MAX_LEN).contains(length) {
+            return fault(dim, &format!("expected a length from 1 to {MAX_LEN}"));
+        }
+        if !known.contains(name) {
+            return fault(dim, &unknown(&known));
+        }
+        let first = first_axes(graph, name);
+        in_front.extend(first.into_iter().map(|input| (dim, input)).filter(|_| *length != 1));
+    }
+    dims.iter().for_each(|(name, length)| write(graph, name, *length as i64));
+    in_front.into_iter().try_for_each(|(dim, input)| check_batch(dim, &graph.input[input]))
+}
+
+#[cold]
+fn fault<T>((name, length): &(String, usize), what: &str) -> Result<T> {
+    Err(Error::input(format!("dim {}={length}: {what}", shown(name))))
+}
+
+/// An axis in front is the batch, unless that lies behind it and is 1.
+fn check_batch(dim: &(String, usize), input: &ValueInfo) -> Result<()> {
+    let dims = dims_of(input);
+    let second = dims.get(1).filter(|_| dims.len() > 2);
+    if second.is_some_and(|second| second.value == Some(1)) {
+        return Ok(());
+    }
+    let steps = match second.filter(|second| is_dynamic(second)) {
+        Some(second) => format!(
+            "; if it counts steps and the batch lies behind them, give `--dim {}=1` as well",
+            shown(&name_of(input, 1, second))
+        ),
+        None => String::new(),
+    };
+    let input = shown(&input.name);
+    let what = "in front of the input";
+    fault(dim, &format!("it lies {what} `{input}`, as the batch, which is 1: leave it out{steps}"))
+}
+
+/// What to say of a name that none of `known` is.
+#[cold]
+pub(super) fn unknown(known: &[String]) -> String {
+    if known.is_empty() {
+        return "no axis of an input is dynamic: leave it out".to_string();
+    }
+    let known: Vec<String> = known.iter().map(|name| format!("`{}`", shown(name))).collect();
+    format!("no dynamic axis of an input has this name; expected one of {}", known.join(", "))
+}
+
+/// The name of a dynamic axis: its symbol, or where it lies.
+pub(super) fn name_of(info: &ValueInfo, axis: usize, dim: &Dimension) -> String {
+    match dim.symbol.as_str() {
+        "" => format!("{}.{axis}", info.name),
+        symbol => symbol.to_string(),
+    }
+}
+
+fn dims_of(info: &ValueInfo) -> &[Dimension] {
+    let shape = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref()?.shape.as_ref());
+    shape.map_or(&[], |shape| &shape.dim)
+}
+
+fn is_dynamic(dim: &Dimension) -> bool {
+    dim.value.is_none_or(|size| matches!(size, 0 | -1))
+}
+
+/// The dynamic axes of the inputs that are no initializers.
+fn dynamic_axes(graph: &Graph) -> impl Iterator<Item = (&ValueInfo, usize, &Dimension)> {
+    let constants: HashSet<&str> =
+        graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let inputs = graph.input.iter().filter(move |info| !constants.contains(info.name.as_str()));
+    inputs.flat_map(|info| {
+        let dims = dims_of(info).iter().enumerate();
+        dims.filter(|(_, dim)| is_dynamic(dim)).map(move |(axis, dim)| (info, axis, dim))
+    })
+}
+
+/// The inputs that have the axis of this name in front.
+fn first_axes(graph: &Graph, name: &str) -> Vec<usize> {
+    let is_first = |info: &ValueInfo| {
+        let first = dims_of(info).first();
+        first.is_some_and(|dim| is_dynamic(dim) && name_of(info, 0, dim) == name)
+    };
+    (0..graph.input.len()).filter(|input| is_first(&graph.input[*input])).collect()
+}
+
+fn write(graph: &mut Graph, name: &str, length: i64) {
+    let Graph { input, output, value_info, .. } = graph;
+    for info in input.iter_mut().chain(output).chain(value_info) {
+        let own = dims_of(info).iter().enumerate();
+        let own = own.filter(|(axis, dim)| is_dynamic(dim) && name_of(info, *axis, dim) == name);
+        let own: Vec<usize> = own.map(|(axis, _)| axis).collect();
+        let kind = info.r#type.as_mut().and_then(|kind| kind.tensor.as_mut());
+        let Some(shape) = kind.and_then(|tensor| tensor.shape.as_mut()) else { continue };
+        for axis in own {
+            shape.dim[axis] = Dimension { value: Some(length), symbol: String::new() };
+        }
+    }
+}
