@@ -6,6 +6,7 @@ mod conv;
 mod einsum;
 mod elementwise;
 mod gather;
+mod known;
 mod layout;
 mod linear;
 mod normalize;
@@ -17,6 +18,7 @@ mod random;
 mod recurrent;
 mod reshape;
 mod resize;
+mod scatter;
 
 use super::problem::{Read, Refusal, refuse, shown};
 use super::proto::{Node, OLDEST_OPSET};
@@ -178,6 +180,7 @@ pub const OPERATORS: &[Operator] = &[
     data("Erf", |s, c| unary(s, c, Unary::Erf)).note("fused to GELU in its pattern"),
     data("Exp", |s, c| unary(s, c, Unary::Exp)),
     any("Expand", layout::expand).takes(2, 2).note("to a shape known at import"),
+    any("EyeLike", known::eye_like).with(&["dtype", "k"]).note("folded away"),
     any("Flatten", reshape::flatten).with(&["axis"]),
     data("Floor", |s, c| unary(s, c, Unary::Floor)),
     data("GRU", |s, c| recurrent(s, c, Kind::Gru))
@@ -256,6 +259,9 @@ pub const OPERATORS: &[Operator] = &[
         .takes(2, 2)
         .note("broadcasts; fused to SiLU in its pattern"),
     any("Neg", |s, c| unary_any(s, c, Unary::Neg, i64::checked_neg)),
+    any("NonZero", known::non_zero).note(
+        "of known values; a computed mask that selects and puts back the same places becomes Where",
+    ),
     logic("Not", elementwise::not),
     logic("Or", |s, c| binary(s, c, BinaryOp::Or)).takes(2, 2).note("broadcasts"),
     data("PRelu", |s, c| binary(s, c, BinaryOp::PRelu)).takes(2, 2).note("broadcasts its slope"),
@@ -318,6 +324,11 @@ pub const OPERATORS: &[Operator] = &[
         .with(RESIZE)
         .note("nearest as onnxruntime has it, linear, cubic; factors and sizes known at import"),
     data("Round", |s, c| unary(s, c, Unary::Round)).since(11).note("halves to even"),
+    any("ScatterND", scatter::scatter_nd)
+        .since(11)
+        .takes(3, 3)
+        .with(&["reduction"])
+        .note("to places known at import, or back to those of a mask"),
     data("Selu", |s, c| {
         parametric2(s, c, ["alpha", "gamma"], [1.673_263_2, 1.050_701], Unary::Selu)
     })
@@ -346,6 +357,11 @@ pub const OPERATORS: &[Operator] = &[
         .since(10)
         .with(&["alpha"]),
     any("Tile", layout::tile).takes(2, 2).note("repeats known at import"),
+    any("TopK", known::top_k)
+        .since(10)
+        .takes(2, 2)
+        .with(&["axis", "largest", "sorted"])
+        .note("of known values"),
     any("Transpose", layout::transpose).with(&["perm"]),
     any("Trilu", layout::triangle).since(14).takes(1, 2).with(&["upper"]),
     any("Unsqueeze", reshape::unsqueeze).takes(1, 2).with(&["axes"]),
@@ -455,10 +471,10 @@ pub fn advice(op: &str) -> &'static str {
             "quantize statically in the QDQ format (`quant_format=QuantFormat.QDQ`), or give the float \
              model: `elbow` quantizes it (`--precision int8 --calibration X.npy`)"
         }
-        "TopK" | "Unique" | "NonZero" | "NonMaxSuppression" => {
+        "Unique" | "NonMaxSuppression" => {
             "its result has a shape that depends on data: leave it out of the model"
         }
-        "ScatterND" | "ScatterElements" | "Scatter" => {
+        "ScatterElements" | "Scatter" => {
             "write values with Concat, Where or Pad instead of assigning to an index"
         }
         _ => {
