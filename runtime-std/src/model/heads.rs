@@ -3,7 +3,7 @@
 use super::names::is_mean;
 use super::range::ranges;
 use super::sampling::{Draw, Makers, Reading, draws, readings};
-use super::{Role, Source};
+use super::{Role, Source, inner};
 use crate::import::{Graph, ValueId};
 use crate::manifest::{Head, SpreadTable, TensorRef};
 use elbow_core::distributions::Spread;
@@ -121,10 +121,13 @@ pub(super) fn drawn(source: &Source, head: usize) -> Option<String> {
         draws(graph).into_iter().find(|draw| draw.z == value && may_be_noise(source, draw))?;
     let output = |wanted: ValueId| {
         let mut outputs = graph.outputs.iter();
-        outputs.find(|(_, id)| makers.source(*id) == wanted).map(|(name, _)| name)
+        let output = outputs.find(|(_, id)| makers.source(*id) == wanted).map(|(name, _)| name);
+        let name = &graph.values[wanted].name;
+        output.or_else(|| (inner::inner(graph, name) == Some(wanted)).then_some(name))
     };
     let reading = readings(&makers, draw.scale)
         .into_iter()
+        .filter(Reading::can_be_declared)
         .find_map(|reading| Some((output(reading.value)?, reading)));
     let cure = match (output(draw.mean), reading) {
         (Some(mean), Some((spread, reading))) => format!(
