@@ -9,6 +9,7 @@ mod evidence;
 mod family;
 mod flow;
 mod inputs;
+mod states;
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};

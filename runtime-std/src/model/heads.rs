@@ -121,15 +121,20 @@ pub(super) fn drawn(source: &Source, head: usize) -> Option<String> {
         draws(graph).into_iter().find(|draw| draw.z == value && may_be_noise(source, draw))?;
     let output = |wanted: ValueId| {
         let mut outputs = graph.outputs.iter();
-        let output = outputs.find(|(_, id)| makers.source(*id) == wanted).map(|(name, _)| name);
-        let name = &graph.values[wanted].name;
-        output.or_else(|| (inner::inner(graph, name) == Some(wanted)).then_some(name))
+        outputs.find(|(_, id)| makers.source(*id) == wanted).map(|(name, _)| name)
     };
-    let reading = readings(&makers, draw.scale)
-        .into_iter()
-        .filter(Reading::can_be_declared)
-        .find_map(|reading| Some((output(reading.value)?, reading)));
-    let cure = match (output(draw.mean), reading) {
+    let inside = |wanted: ValueId| {
+        let name = &graph.values[wanted].name;
+        (inner::inner(graph, name) == Some(wanted)).then_some(name)
+    };
+    let readings = readings(&makers, draw.scale).into_iter().filter(Reading::can_be_declared);
+    let readings: Vec<Reading> = readings.collect();
+    let of_output = readings.iter().find_map(|reading| Some((output(reading.value)?, reading)));
+    let of_inner =
+        || readings.iter().rev().find_map(|reading| Some((inside(reading.value)?, reading)));
+    let reading = of_output.or_else(of_inner);
+    let mean = output(draw.mean).or_else(|| inside(draw.mean));
+    let cure = match (mean, reading) {
         (Some(mean), Some((spread, reading))) => format!(
             "{mean:?} + {} * {}: declare {mean:?} as the mean and {spread:?} as the spread with the head {}",
             draw.noise_term(),

@@ -61,7 +61,10 @@ fn candidates(graph: &Graph) -> Result<Vec<Heads>, Decision> {
         (false, true) => Ok(named),
         (true, false) => Ok(inside),
         (false, false) => draws::or_named(graph, inside, named),
-        (true, true) => Ok(structure::by_structure(graph)?.into_iter().collect()),
+        (true, true) => {
+            let found = structure::by_structure(graph)?;
+            Ok(found.or_else(|| named::beside(graph)).into_iter().collect())
+        }
     }
 }
 

@@ -67,7 +67,7 @@ fn family(graph: &Graph, name: &str, id: ValueId, mean: ValueId) -> Option<(Stri
         ));
     }
     let components = own.len();
-    let divides = components > 1 && latent.is_multiple_of(components);
+    let divides = components > 1 && latent.is_multiple_of(components) && graph.outputs.len() > 2;
     (divides && are_weights(graph, name, id)).then(|| {
         (
             format!("is named or made like the weights of a mixture of {components} components, with {latent} values in the mean"),

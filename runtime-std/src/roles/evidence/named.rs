@@ -22,9 +22,6 @@ pub(super) fn by_names(graph: &Graph, is_open: impl Fn(&str) -> bool) -> Vec<Hea
     let spreads: Vec<&(&str, HeadName)> = names.iter().filter(is_spread).collect();
     let is_mean = |(_, name): &&(&str, HeadName)| name.says == Says::Mean;
     let means: Vec<&(&str, HeadName)> = names.iter().filter(is_mean).collect();
-    if let ([], [(spread, name)]) = (&means[..], &spreads[..]) {
-        return beside(graph, spread, name).into_iter().collect();
-    }
     if means.len() != spreads.len() {
         return Vec::new();
     }
@@ -40,12 +37,19 @@ pub(super) fn by_names(graph: &Graph, is_open: impl Fn(&str) -> bool) -> Vec<Hea
     means.iter().map(pair).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-/// The heads where one output is named like a spread and the only other one is named like nothing.
-fn beside(graph: &Graph, spread: &str, name: &HeadName) -> Option<Heads> {
+/// The heads where one of two outputs is named like a spread, and the other one like nothing.
+pub(super) fn beside(graph: &Graph) -> Option<Heads> {
     let [a, b] = &graph.outputs[..] else { return None };
-    let ((mean, loc), (_, scale)) = if a.0 == spread { (b, a) } else { (a, b) };
+    let all = [a.0.as_str(), b.0.as_str()];
+    let is_spread = |name: &str| matches!(HeadName::of(name, &all).says, Says::Spread(_));
+    let ((mean, loc), (spread, scale)) = match all.map(is_spread) {
+        [true, false] => (b, a),
+        [false, true] => (a, b),
+        _ => return None,
+    };
+    let name = HeadName::of(spread, &all);
     let shape = |id: ValueId| &graph.values[id].shape;
-    let is_free = HeadName::of(mean, &[]).says == Says::Nothing && !says(mean, &SAMPLES);
+    let is_free = HeadName::of(mean, &all).says == Says::Nothing && !says(mean, &SAMPLES);
     let fits = shape(*loc) == shape(*scale)
         && is_free
         && !is_generative(mean)

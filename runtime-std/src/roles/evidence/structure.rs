@@ -27,8 +27,13 @@ pub(super) fn by_structure(graph: &Graph) -> Result<Option<Heads>, Decision> {
     let [(mean, spread, scale)] = pairs[..] else { return clipped(graph) };
     let op = &ranges[scale].op;
     let Some((head, why)) = positive_head(graph, spread, scale) else {
+        let all: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
+        let why = match HeadName::of(spread, &all).says {
+            Says::Unclear(why) => why,
+            _ => "nothing tells whether that is the standard deviation or the variance".into(),
+        };
         return Err(Decision(format!(
-            "{mean:?} is the mean and {spread:?}, made by {op}, the spread, but nothing tells whether that is the standard deviation or the variance; decide, and write one of\n  {}\n  {}",
+            "{mean:?} is the mean and {spread:?}, made by {op}, the spread, but {why}; decide, and write one of\n  {}\n  {}",
             lines(mean, spread, Head::Sigma),
             lines(mean, spread, Head::Var)
         )));
