@@ -7,6 +7,7 @@ mod decoder;
 mod encoder;
 mod flow;
 mod heads;
+pub(crate) mod inner;
 mod likelihood;
 mod load;
 pub(crate) mod names;

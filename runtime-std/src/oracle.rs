@@ -68,7 +68,21 @@ struct Port {
 /// An input error where tract cannot run the model, an environment error where the child process
 /// cannot be started or runs out of time.
 pub fn run(source: &Source, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>>> {
-    ask(source, inputs, rows, &[]).map(|(outputs, _)| outputs)
+    let inner: Vec<Vec<String>> =
+        source.inner_outputs().map(|name| vec![name.to_string()]).collect();
+    let (mut outputs, found) = ask(source, inputs, rows, &inner)?;
+    for (names, found) in inner.iter().zip(found) {
+        let (_, values) = found.ok_or_else(|| {
+            let what = format!(
+                "the file computes no {:?} for the reference; name a value that a node of the file gives",
+                names[0]
+            );
+            Error::input(what).context(source.path.display())
+        })?;
+        outputs.push(values);
+    }
+    checked(source, &outputs, rows).context(source.path.display())?;
+    Ok(outputs)
 }
 
 /// Values between inputs and outputs, all rows of each: of every list of names the first that the file
@@ -139,8 +153,7 @@ fn ask(source: &Source, inputs: &[Rows], rows: usize, values: &[Vec<String>]) ->
         let name = (0..names.len()).find(|name| path(*name).exists());
         name.map(|name| Ok((name, read(path(name))?))).transpose()
     });
-    let found = found.collect::<Result<_>>()?;
-    Ok((checked(source, outputs, rows).context(model.display())?, found))
+    Ok((outputs, found.collect::<Result<_>>()?))
 }
 
 /// The file of a value that was asked for by the name at this place.
@@ -179,14 +192,14 @@ fn in_order<'r>(source: &Source, inputs: &'r [Rows], rows: usize) -> Result<Vec<
     own.collect()
 }
 
-/// The outputs, if there are as many and as long ones as the graph says.
-fn checked(source: &Source, outputs: Vec<Vec<f32>>, rows: usize) -> Result<Vec<Vec<f32>>> {
+/// There are as many outputs and as long ones as the graph says.
+fn checked(source: &Source, outputs: &[Vec<f32>], rows: usize) -> Result<()> {
     let graph = &source.graph;
     let expected: Vec<usize> =
         graph.outputs.iter().map(|(_, id)| rows * graph.values[*id].len()).collect();
     let found: Vec<usize> = outputs.iter().map(Vec::len).collect();
     if found == expected {
-        return Ok(outputs);
+        return Ok(());
     }
     Err(Error::environment(format!(
         "the reference (tract) answered with outputs of {found:?} values, the graph has {expected:?}; {CURE}"

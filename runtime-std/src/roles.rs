@@ -6,15 +6,17 @@
 
 mod decoder;
 mod evidence;
+mod family;
 mod flow;
 mod inputs;
+mod states;
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
 use crate::import::{self, FrozenNoise, Graph};
 use crate::lower::prune;
 use crate::manifest::{InputRole, Manifest};
-use crate::model::{Loaded, Source};
+use crate::model::{Loaded, Source, inner};
 use flow::Flow;
 use inputs::Named;
 use serde::Serialize;
@@ -167,10 +169,7 @@ fn encoder_reasons(graph: &Graph, file: String) -> std::result::Result<Decided, 
         let pairs = format!("[{}]", pairs.join(", "));
         reasons.push(Reason::new("state.pairs", pairs, &why.join("; ")));
     }
-    let len = |name: &str| {
-        let id = graph.outputs.iter().find(|(other, _)| other == name).map(|(_, id)| *id);
-        id.map_or(0, |id| graph.values[id].len())
-    };
+    let len = |name: &str| inner::named(graph, name).map_or(0, |id| graph.values[id].len());
     let latents = posteriors.iter().map(|heads| len(&heads.mean)).collect();
     // Noise that no head needs is no input of the encoder that is compiled.
     let needed = needed(graph, &heads);
@@ -178,12 +177,13 @@ fn encoder_reasons(graph: &Graph, file: String) -> std::result::Result<Decided, 
     Ok(Decided { reasons, inputs: further.collect(), latents })
 }
 
-/// Names of the inputs from which these outputs are computed.
-fn needed(graph: &Graph, outputs: &[&str]) -> Vec<String> {
-    let wanted: Vec<usize> = (0..graph.outputs.len())
-        .filter(|at| outputs.contains(&graph.outputs[*at].0.as_str()))
-        .collect();
-    let pruned = prune(graph, &wanted).map(|graph| {
+/// Names of the inputs from which these values are computed.
+fn needed(graph: &Graph, names: &[&str]) -> Vec<String> {
+    let values =
+        names.iter().filter_map(|name| Some((name.to_string(), inner::named(graph, name)?)));
+    let graph = Graph { outputs: values.collect(), ..graph.clone() };
+    let wanted: Vec<usize> = (0..graph.outputs.len()).collect();
+    let pruned = prune(&graph, &wanted).map(|graph| {
         graph.inputs.iter().map(|id| graph.values[*id].name.clone()).collect::<Vec<_>>()
     });
     pruned.unwrap_or_default()

@@ -81,8 +81,8 @@ fn latents(plan: &Plan, tables: &[LatentTable]) -> Vec<Latent> {
 
 /// Finds the two heads of a posterior and holds what was declared against the graph.
 fn posterior(source: &mut Source, key: &str, table: &LatentTable) -> Result<()> {
-    let mean = source.output(&format!("{key}.mean"), &table.mean)?;
-    let spread = source.output(&format!("{key}.spread"), &table.spread.output)?;
+    let mean = source.head(&format!("{key}.mean"), &table.mean)?;
+    let spread = source.head(&format!("{key}.spread"), &table.spread.output)?;
     let (mean_name, loc) = &source.graph.outputs[mean];
     let (spread_name, scale) = &source.graph.outputs[spread];
     if mean == spread {

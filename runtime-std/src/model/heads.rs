@@ -3,7 +3,7 @@
 use super::names::is_mean;
 use super::range::ranges;
 use super::sampling::{Draw, Makers, Reading, draws, readings};
-use super::{Role, Source};
+use super::{Role, Source, inner};
 use crate::import::{Graph, ValueId};
 use crate::manifest::{Head, SpreadTable, TensorRef};
 use elbow_core::distributions::Spread;
@@ -123,10 +123,18 @@ pub(super) fn drawn(source: &Source, head: usize) -> Option<String> {
         let mut outputs = graph.outputs.iter();
         outputs.find(|(_, id)| makers.source(*id) == wanted).map(|(name, _)| name)
     };
-    let reading = readings(&makers, draw.scale)
-        .into_iter()
-        .find_map(|reading| Some((output(reading.value)?, reading)));
-    let cure = match (output(draw.mean), reading) {
+    let inside = |wanted: ValueId| {
+        let name = &graph.values[wanted].name;
+        (inner::inner(graph, name) == Some(wanted)).then_some(name)
+    };
+    let readings = readings(&makers, draw.scale).into_iter().filter(Reading::can_be_declared);
+    let readings: Vec<Reading> = readings.collect();
+    let of_output = readings.iter().find_map(|reading| Some((output(reading.value)?, reading)));
+    let of_inner =
+        || readings.iter().rev().find_map(|reading| Some((inside(reading.value)?, reading)));
+    let reading = of_output.or_else(of_inner);
+    let mean = output(draw.mean).or_else(|| inside(draw.mean));
+    let cure = match (mean, reading) {
         (Some(mean), Some((spread, reading))) => format!(
             "{mean:?} + {} * {}: declare {mean:?} as the mean and {spread:?} as the spread with the head {}",
             draw.noise_term(),

@@ -1,23 +1,44 @@
 //! What the name of a tensor says.
 
-use crate::manifest::Head;
+mod head;
 
-const MEANS: [&str; 3] = ["mu", "mean", "loc"];
+pub(crate) use head::{HeadName, Says};
 
-/// Small letters, and digits, each by themselves.
+/// Small letters, and digits, each by themselves; a capital letter behind a small one begins a word.
 pub(crate) fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut last = None;
-    for c in name.chars() {
-        let kind = (c.is_ascii_alphabetic(), c.is_ascii_digit());
-        match words.last_mut() {
-            Some(word) if last == Some(kind) => word.push(c.to_ascii_lowercase()),
-            _ if kind != (false, false) => words.push(c.to_ascii_lowercase().into()),
-            _ => {}
+    tokens(name).into_iter().map(|token| token.text).collect()
+}
+
+/// A word or a number of a name.
+#[derive(Clone, Debug, PartialEq)]
+struct Token {
+    /// In small letters.
+    text: String,
+    /// Whether nothing is between it and the one before.
+    joined: bool,
+}
+
+fn tokens(name: &str) -> Vec<Token> {
+    let chars: Vec<char> = name.chars().collect();
+    let kind = |c: char| (c.is_ascii_alphabetic(), c.is_ascii_digit());
+    let mut tokens: Vec<Token> = Vec::new();
+    for (at, &c) in chars.iter().enumerate() {
+        let last = at.checked_sub(1).map(|before| chars[before]);
+        let next = chars.get(at + 1);
+        let joined = last.is_some_and(|last| kind(last) != (false, false));
+        let begins = last.is_none_or(|last| {
+            let ends_capitals =
+                last.is_ascii_uppercase() && next.is_some_and(char::is_ascii_lowercase);
+            kind(last) != kind(c)
+                || c.is_ascii_uppercase() && (last.is_ascii_lowercase() || ends_capitals)
+        });
+        match tokens.last_mut() {
+            _ if kind(c) == (false, false) => {}
+            Some(token) if !begins => token.text.push(c.to_ascii_lowercase()),
+            _ => tokens.push(Token { text: c.to_ascii_lowercase().into(), joined }),
         }
-        last = Some(kind);
     }
-    words
+    tokens
 }
 
 /// Whether one of the words of `name` is among `wanted`.
@@ -27,49 +48,7 @@ pub(crate) fn says(name: &str, wanted: &[&str]) -> bool {
 
 /// Whether a name says that it is a mean.
 pub(crate) fn is_mean(name: &str) -> bool {
-    spread_of(name).is_none() && says(name, &MEANS)
-}
-
-/// The head that a name says.
-pub(crate) fn spread_of(name: &str) -> Option<Head> {
-    let has = |names: &[&str]| says(name, names);
-    let scales = ["sigma", "std", "stddev", "scale"];
-    match has(&["log", "ln"]) {
-        _ if has(&["logvar", "logvariance"]) => Some(Head::LogVar),
-        _ if has(&["logsigma", "logstd", "logscale"]) => Some(Head::LogSigma),
-        true if has(&["var", "variance"]) => Some(Head::LogVar),
-        true if has(&scales) => Some(Head::LogSigma),
-        false if has(&["var", "variance"]) => Some(Head::Var),
-        false if has(&scales) => Some(Head::Sigma),
-        _ => None,
-    }
-}
-
-/// What is left of the name of a head: of `z2_mean` and `z2_log_var` the same.
-pub(crate) fn stem(name: &str) -> Vec<String> {
-    let head = [
-        "log",
-        "ln",
-        "logvar",
-        "logvariance",
-        "logsigma",
-        "logstd",
-        "logscale",
-        "var",
-        "variance",
-        "sigma",
-        "std",
-        "stddev",
-        "scale",
-    ];
-    let is_head = |word: &str| head.contains(&word) || MEANS.contains(&word);
-    words(name).into_iter().filter(|word| !is_head(word)).collect()
-}
-
-/// [`stem`] without numbers: of `z2_mean` and `z1_mean` the same.
-pub(crate) fn unnumbered(name: &str) -> Vec<String> {
-    let is_word = |word: &String| !word.starts_with(|c: char| c.is_ascii_digit());
-    stem(name).into_iter().filter(is_word).collect()
+    HeadName::of(name, &[]).says == Says::Mean
 }
 
 /// Whether a name says noise.
@@ -85,6 +64,26 @@ pub(crate) fn is_state(name: &str) -> bool {
 /// Whether a name says observation.
 pub(crate) fn is_observation(name: &str) -> bool {
     says(name, &["x", "input", "inputs", "obs", "observation", "data", "image"])
+}
+
+/// Whether a name says that something belongs to the generative model: a prior, a decoder.
+pub(crate) fn is_generative(name: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "prior",
+        "pz",
+        "px",
+        "decoder",
+        "dec",
+        "decoded",
+        "recon",
+        "reconstruction",
+        "reconstructed",
+        "xhat",
+        "generator",
+        "generative",
+        "likelihood",
+    ];
+    says(name, &WORDS)
 }
 
 /// Whether a name says the logarithm of a Jacobian determinant.
@@ -106,19 +105,9 @@ mod tests {
     fn names_say_what_people_mean() {
         assert_eq!(words("encoder/z_Mean:0"), ["encoder", "z", "mean", "0"]);
         assert_eq!(words("mu12x"), ["mu", "12", "x"]);
-        for (name, head) in [
-            ("z_log_var", Some(Head::LogVar)),
-            ("logvar2", Some(Head::LogVar)),
-            ("log_std", Some(Head::LogSigma)),
-            ("scale", Some(Head::Sigma)),
-            ("q_var", Some(Head::Var)),
-            ("output_1", None),
-        ] {
-            assert_eq!(spread_of(name), head, "{name}");
-        }
-        assert!(is_mean("z_mean") && is_mean("mu") && !is_mean("mean_var") && !is_mean("mulogvar"));
-        assert_eq!(stem("z2_mean"), stem("z2_log_var"));
-        assert_ne!(stem("z1_mean"), stem("z2_log_var"));
+        assert_eq!(words("zLogVar"), ["z", "log", "var"]);
+        assert_eq!(words("LSTMCell"), ["lstm", "cell"]);
+        assert_eq!(words("ZMean/LOC"), ["z", "mean", "loc"]);
         assert!(is_log_det("log_det") && is_log_det("ladj") && !is_log_det("logvar"));
     }
 }

@@ -21,6 +21,13 @@ pub struct Reading {
     pub formula: String,
 }
 
+impl Reading {
+    /// Whether a manifest can say it: bounds that are infinite, and a number that is subtracted, it cannot.
+    pub fn can_be_declared(&self) -> bool {
+        self.eps >= 0.0 && self.clamp.is_none_or(|ends| ends.iter().all(|end| end.is_finite()))
+    }
+}
+
 /// All draws whose noise is an input of the graph, first to last.
 pub fn draws(graph: &Graph) -> Vec<Draw> {
     let mut is_input = vec![false; graph.values.len()];
@@ -48,11 +55,15 @@ pub fn readings(makers: &Makers<'_>, scale: ValueId) -> Vec<Reading> {
                 Some((Unary::Clip(low, high), raw)) => Some((raw, low, high)),
                 _ => None,
             };
-            // A bound of the standard deviation's logarithm is twice that of the variance's.
+            // Bounds of the log-variance: it is twice the standard deviation's logarithm.
+            let bound = |factor: f32, end: f32| match eps {
+                0.0 => factor * end,
+                eps => 2.0 * (end.exp() + eps).ln(),
+            };
             let mut logarithm = |value, head, factor: f32, before: &str| {
                 add(value, head, eps, None, format!("{before}{{}}){plus}"));
                 if let Some((raw, low, high)) = clip(value) {
-                    let clamp = (eps == 0.0).then_some([factor * low, factor * high]);
+                    let clamp = Some([low, high].map(|end| bound(factor, end)));
                     add(raw, head, eps, clamp, format!("{before}clip({{}}, {low}, {high})){plus}"));
                 }
             };

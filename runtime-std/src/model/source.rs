@@ -1,6 +1,6 @@
 //! An ONNX file with the roles of its tensors.
 
-use super::Role;
+use super::{Role, inner};
 use crate::error::{Context, Error, Result};
 use crate::import::{self, ElementType, Graph, NoiseKind, Op, import_onnx_with};
 use crate::lower::{Integers, Plan, given_integers, lower_with};
@@ -28,6 +28,8 @@ pub struct Source {
     pub integers: Option<Integers>,
     /// The inputs that come first in a call, in their order.
     first: Vec<usize>,
+    /// How many of the outputs the file has; behind them are values inside it that were named as heads.
+    own_outputs: usize,
 }
 
 impl Source {
@@ -49,6 +51,7 @@ impl Source {
             fixed: Vec::new(),
             integers: given_integers(&graph).context(path.display())?,
             first: Vec::new(),
+            own_outputs: graph.outputs.len(),
             graph,
         })
     }
@@ -87,6 +90,30 @@ impl Source {
         let names = self.graph.outputs.iter().map(|(name, _)| name.as_str());
         position(names, tensor)
             .map_err(|what| self.fault(format!("{key}: {what} among its outputs")))
+    }
+
+    /// Position of the output or of the inner value that `tensor` means; an inner value becomes an output
+    /// behind those of the file.
+    pub(super) fn head(&mut self, key: &str, tensor: &TensorRef) -> Result<usize> {
+        let inside = match tensor {
+            TensorRef::Name(name) if self.graph.outputs.iter().all(|(own, _)| own != name) => {
+                inner::inner(&self.graph, name).map(|id| (name.clone(), id))
+            }
+            _ => None,
+        };
+        let Some(output) = inside else {
+            return self.output(key, tensor).map_err(|error| {
+                error.context("a head is an output, or a value that the graph computes on the way")
+            });
+        };
+        self.graph.outputs.push(output);
+        self.output_roles.push(None);
+        Ok(self.graph.outputs.len() - 1)
+    }
+
+    /// Names of the values inside the file that are outputs here, which come behind its own.
+    pub fn inner_outputs(&self) -> impl Iterator<Item = &str> {
+        self.graph.outputs[self.own_outputs..].iter().map(|(name, _)| name.as_str())
     }
 
     /// Position of the input that `tensor` means.

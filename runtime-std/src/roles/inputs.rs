@@ -1,9 +1,9 @@
 //! What a graph's structure and names say about its inputs.
 
-use super::{Decision, quoted};
+use super::{Decision, quoted, states};
 use crate::import::{Graph, ValueId};
 use crate::manifest::InputRole;
-use crate::model::names::{is_noise, is_observation, is_state};
+use crate::model::names::{is_noise, is_observation};
 use crate::model::sampling::draws;
 
 /// A name, and the reason for its role.
@@ -36,14 +36,11 @@ pub(super) fn inputs(graph: &Graph, heads: &[&str]) -> Result<Inputs, Decision> 
     }
     let mut states = Vec::new();
     if data.len() > 1 {
-        data.retain(|id| match next_state(graph, *id, heads) {
-            Some(output) => {
-                let why = format!("{output} has its shape, is computed from it and named like it");
-                states.push(((name(*id), why), output));
-                false
-            }
-            None => true,
-        });
+        let found = states::states(graph, &data, heads)?;
+        data.retain(|id| found.iter().all(|state| state.input != *id));
+        for states::State { input, output, why } in found {
+            states.push(((name(input), why), output));
+        }
     }
     let observed: Vec<ValueId> = match &data[..] {
         [only] => vec![*only],
@@ -64,28 +61,6 @@ pub(super) fn inputs(graph: &Graph, heads: &[&str]) -> Result<Inputs, Decision> 
         ((name(id), why), InputRole::Condition)
     }));
     Ok(Inputs { x: (name(x), why), further, states })
-}
-
-/// The output that a state input is at the next call: of its shape, computed from it, and one of the
-/// two named like a state.
-fn next_state(graph: &Graph, input: ValueId, heads: &[&str]) -> Option<String> {
-    let reached = reached(graph, input);
-    let shape = &graph.values[input].shape;
-    let fits = |(name, id): &&(String, ValueId)| {
-        graph.values[*id].shape == *shape && reached[*id] && !heads.contains(&name.as_str())
-    };
-    let candidates: Vec<&(String, ValueId)> = graph.outputs.iter().filter(fits).collect();
-    let own = &graph.values[input].name;
-    let named = |(name, _): &&&(String, ValueId)| is_state(own) || is_state(name);
-    match &candidates[..] {
-        [only] => Some(*only).filter(|output| named(&output)),
-        several => {
-            let letter = |name: &str| name.chars().next().map(|c| c.to_ascii_lowercase());
-            let mut alike = several.iter().filter(|(name, _)| letter(name) == letter(own));
-            alike.next().copied().filter(|output| alike.next().is_none() && named(&output))
-        }
-    }
-    .map(|(name, _)| name.clone())
 }
 
 /// Which values depend on `input`.

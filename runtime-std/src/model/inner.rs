@@ -1,0 +1,19 @@
+//! Values of a graph by their names in the file.
+
+use crate::import::{Graph, ValueId};
+
+/// The value that `name` means: an output, else a value that the graph computes on the way to them.
+pub(crate) fn named(graph: &Graph, name: &str) -> Option<ValueId> {
+    let output = graph.outputs.iter().find(|(own, _)| own == name).map(|(_, id)| *id);
+    output.or_else(|| inner(graph, name))
+}
+
+/// The computed value of this name, if there is one alone.
+pub(super) fn inner(graph: &Graph, name: &str) -> Option<ValueId> {
+    let is_meant = |id: &ValueId| {
+        let value = &graph.values[*id];
+        value.name == name && value.constant.is_none()
+    };
+    let mut found = graph.nodes.iter().map(|node| node.output).filter(is_meant);
+    found.next().filter(|_| found.next().is_none())
+}

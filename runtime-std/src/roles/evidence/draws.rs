@@ -1,0 +1,209 @@
+//! Heads from which a graph samples itself.
+
+use super::super::Decision;
+use super::super::inputs::reached;
+use super::Heads;
+use super::named::by_names;
+use super::question::two_readings;
+use crate::import::{Graph, ValueId};
+use crate::manifest::Head;
+use crate::model::inner;
+use crate::model::names::{HeadName, is_state};
+use crate::model::sampling::{Draw, Makers, Reading, draws, readings};
+
+/// Heads among the outputs from which the graph draws itself; a draw whose heads are no outputs says
+/// nothing.
+pub(super) fn of_outputs(graph: &Graph) -> Vec<Heads> {
+    let makers = Makers::of(graph);
+    let heads = |draw: Draw| {
+        let mean = output(graph, &makers, draw.mean)?;
+        readings(&makers, draw.scale).into_iter().filter(Reading::can_be_declared).find_map(
+            |reading| {
+                let spread = output(graph, &makers, reading.value)?;
+                Some(of_draw(graph, &makers, &draw, (mean.clone(), spread), reading))
+            },
+        )
+    };
+    distinct(draws(graph).into_iter().filter_map(heads))
+}
+
+/// Heads from which the graph draws, that are outputs or values inside it. Of a spread's values the one
+/// farthest from the sample is named, as it comes from its layer.
+pub(super) fn inside(graph: &Graph) -> Vec<Heads> {
+    let makers = Makers::of(graph);
+    let own_name = |id: ValueId| {
+        let name = &graph.values[id].name;
+        (inner::named(graph, name) == Some(id)).then(|| name.clone())
+    };
+    let name = |id: ValueId| output(graph, &makers, id).or_else(|| own_name(id));
+    let drawn = draws(graph);
+    let heads = |draw: &Draw| {
+        let mean = name(draw.mean)?;
+        let shape = &graph.values[draw.mean].shape;
+        let fits = |reading: &Reading| {
+            graph.values[reading.value].shape == *shape && reading.can_be_declared()
+        };
+        let readings: Vec<Reading> =
+            readings(&makers, draw.scale).into_iter().filter(fits).collect();
+        let of_output =
+            readings.iter().find(|reading| output(graph, &makers, reading.value).is_some());
+        let reading =
+            of_output.or_else(|| readings.iter().rev().find(|r| name(r.value).is_some()))?;
+        let names = (mean, name(reading.value)?);
+        Some(of_draw(graph, &makers, draw, names, reading.clone()))
+    };
+    let of_latents = drawn.iter().filter(|draw| !is_decoded(graph, &drawn, draw));
+    distinct(of_latents.filter_map(heads))
+}
+
+/// Whether a draw is one of the observation, by a decoder: of its shape, and from a sample.
+fn is_decoded(graph: &Graph, all: &[Draw], draw: &Draw) -> bool {
+    let shape = |id: ValueId| &graph.values[id].shape;
+    let of_sample = |other: &Draw| other.z != draw.z && reached(graph, other.z)[draw.mean];
+    is_observed(graph, shape(draw.mean)) && all.iter().any(of_sample)
+}
+
+/// Whether an input other than noise has this shape.
+fn is_observed(graph: &Graph, shape: &[usize]) -> bool {
+    let noise = |id: &&ValueId| graph.noise.iter().any(|noise| noise.value == **id);
+    graph.inputs.iter().filter(|id| !noise(id)).any(|input| graph.values[*input].shape == shape)
+}
+
+/// Heads inside the graph, or those of outputs that are named like heads and from which it does not draw:
+/// the latter only where they have nothing to do with the sample.
+pub(super) fn or_named(
+    graph: &Graph,
+    inside: Vec<Heads>,
+    named: Vec<Heads>,
+) -> Result<Vec<Heads>, Decision> {
+    let shape = |name: &str| inner::named(graph, name).map(|id| &graph.values[id].shape);
+    let after = sampled(graph, &inside);
+    let concerns = |heads: &Heads| {
+        let value = inner::named(graph, &heads.mean);
+        let same_shape = inside.iter().any(|other| shape(&other.mean) == shape(&heads.mean));
+        same_shape || value.is_some_and(|id| after[id])
+    };
+    match named.iter().find(|heads| concerns(heads)) {
+        Some(heads) => Err(two_readings(&inside, &heads.mean, &heads.spread, heads.head)),
+        None => Ok(named),
+    }
+}
+
+fn distinct(all: impl Iterator<Item = Heads>) -> Vec<Heads> {
+    let mut found: Vec<Heads> = Vec::new();
+    for heads in all {
+        if found.iter().all(|other| other.mean != heads.mean) {
+            found.push(heads);
+        }
+    }
+    found
+}
+
+/// The output that holds a value.
+fn output(graph: &Graph, makers: &Makers<'_>, wanted: ValueId) -> Option<String> {
+    let same = |(_, id): &&(String, ValueId)| makers.source(*id) == makers.source(wanted);
+    graph.outputs.iter().find(same).map(|(name, _)| name.clone())
+}
+
+fn of_draw(
+    graph: &Graph,
+    makers: &Makers<'_>,
+    draw: &Draw,
+    (mean, spread): (String, String),
+    reading: Reading,
+) -> Heads {
+    let Reading { head, eps, clamp, formula, .. } = reading;
+    let z = output(graph, makers, draw.z).unwrap_or_else(|| graph.values[draw.z].name.clone());
+    let noise = draw.noise_term();
+    let why =
+        format!("the graph samples {z} = {mean} + {noise} * {}", formula.replace("{}", &spread));
+    let is_output = |name: &String| graph.outputs.iter().any(|(own, _)| own == name);
+    let why = |name: &String| match is_output(name) {
+        true => why.clone(),
+        false => format!("{why}; a value inside the graph, which is cut there"),
+    };
+    let (mean_why, spread_why) = (why(&mean), why(&spread));
+    Heads { mean, mean_why, spread, spread_why, head, eps, clamp }
+}
+
+/// Posteriors beside those from which the graph draws, which need not draw from the last of a
+/// hierarchy: outputs that are named like heads, and like those that are known but for a number.
+pub(super) fn undrawn(graph: &Graph, drawn: &[Heads]) -> Result<Vec<Heads>, Decision> {
+    let rest = rest(graph, drawn);
+    let is_observed = |name: &str| {
+        let id = inner::named(graph, name);
+        id.is_some_and(|id| is_observed(graph, &graph.values[id].shape))
+    };
+    let mut named = by_names(graph, |name| rest.contains(&name));
+    if named.is_empty() {
+        named = by_names(graph, |name| rest.contains(&name) && !is_observed(name));
+    }
+    for heads in &mut named {
+        let stem = |name: &str| HeadName::of(name, &[]);
+        let alike =
+            |other: &&Heads| stem(&other.mean).unnumbered() == stem(&heads.mean).unnumbered();
+        match drawn.iter().find(alike) {
+            Some(other) => {
+                heads.mean_why +=
+                    &format!(", as that of {:?}, which the graph draws from", other.mean);
+            }
+            None if is_observed(&heads.mean) => return Ok(Vec::new()), // a decoder's
+            None => return Err(two_readings(drawn, &heads.mean, &heads.spread, heads.head)),
+        }
+    }
+    let sampled = sampled(graph, drawn);
+    let alike = |a: &str, b: &str| match (inner::named(graph, a), inner::named(graph, b)) {
+        (Some(a), Some(b)) => {
+            sampled[a] && sampled[b] && graph.values[a].shape == graph.values[b].shape
+        }
+        _ => false,
+    };
+    let taken = |name: &str| {
+        named.iter().any(|heads| [&heads.mean, &heads.spread].contains(&&name.to_string()))
+    };
+    let open: Vec<&str> =
+        rest.iter().copied().filter(|name| !taken(name) && !is_observed(name)).collect();
+    for (at, first) in open.iter().enumerate() {
+        if let Some(second) = open[at + 1..].iter().find(|second| alike(first, second)) {
+            return Err(two_readings(drawn, first, second, Head::LogVar));
+        }
+    }
+    Ok(named)
+}
+
+/// Outputs that no draw explains, and that are more than one number.
+fn rest<'g>(graph: &'g Graph, drawn: &[Heads]) -> Vec<&'g str> {
+    let makers = Makers::of(graph);
+    let explained: Vec<ValueId> = draws(graph)
+        .into_iter()
+        .flat_map(|draw| {
+            let scales = readings(&makers, draw.scale).into_iter().map(|reading| reading.value);
+            scales.chain([draw.z, draw.mean, draw.noise]).collect::<Vec<_>>()
+        })
+        .collect();
+    let is_open = |(name, id): &&(String, ValueId)| {
+        let known = drawn.iter().any(|heads| [&heads.mean, &heads.spread].contains(&name));
+        !known
+            && !explained.contains(&makers.source(*id))
+            && graph.values[*id].len() > 1
+            && !is_state(name)
+    };
+    graph.outputs.iter().filter(is_open).map(|(name, _)| name.as_str()).collect()
+}
+
+/// Which values depend on a sample of these posteriors.
+fn sampled(graph: &Graph, drawn: &[Heads]) -> Vec<bool> {
+    let makers = Makers::of(graph);
+    let mut sampled = vec![false; graph.values.len()];
+    for draw in draws(graph) {
+        let is_mean = |heads: &Heads| {
+            inner::named(graph, &heads.mean)
+                .is_some_and(|id| makers.source(id) == makers.source(draw.mean))
+        };
+        if drawn.iter().any(is_mean) {
+            let reached = reached(graph, draw.z);
+            sampled.iter_mut().zip(reached).for_each(|(all, one)| *all |= one);
+        }
+    }
+    sampled
+}

@@ -1,0 +1,84 @@
+//! What the user is asked where a graph does not say which heads it has.
+
+use super::super::{Decision, listed};
+use super::{Heads, lines};
+use crate::import::{Graph, Op, ValueId};
+use crate::manifest::Head;
+use crate::model::names::{HeadName, Says};
+use crate::model::sampling::Makers;
+
+/// The question whether two outputs are a further posterior.
+pub(super) fn two_readings(drawn: &[Heads], mean: &str, spread: &str, head: Head) -> Decision {
+    let known: Vec<String> =
+        drawn.iter().map(|heads| lines(&heads.mean, &heads.spread, heads.head)).collect();
+    let means: Vec<String> = drawn.iter().map(|heads| format!("{:?}", heads.mean)).collect();
+    let listed = |table: &str, lines: &[String]| {
+        let tables = lines.iter().map(|line| format!("\n  {table} {line}"));
+        tables.collect::<String>()
+    };
+    let table = if known.len() == 1 { "[encoder]" } else { "[[latent]]" };
+    let all = [known.clone(), vec![lines(mean, spread, head)]].concat();
+    Decision(format!(
+        "the graph draws from {} and not from {mean:?} and {spread:?}, which may be the heads of a further posterior, as the last of a hierarchy, or of no posterior; decide, and write either{}\nor{}",
+        means.join(", "),
+        listed(table, &known),
+        listed("[[latent]]", &all)
+    ))
+}
+
+/// The candidates, and what to write once it is known which is which.
+pub(super) fn undecided(graph: &Graph) -> Decision {
+    let halves = halves(graph);
+    let how = match &halves {
+        Some((first, second, op)) => format!(
+            "{first:?} and {second:?} are parts of the result of one {op}, which does not say which is the mean"
+        ),
+        None => match unclear(graph) {
+            Some(why) => why,
+            None => "nothing tells which output is the mean and what the spread is".into(),
+        },
+    };
+    let (mean, spread) = match halves {
+        Some((first, second, _)) => (first, second),
+        None => ("MEAN".into(), "SPREAD".into()),
+    };
+    let either = match mean.as_str() {
+        "MEAN" => String::new(),
+        _ => format!("\n  {}", lines(&spread, &mean, Head::LogVar)),
+    };
+    Decision(format!(
+        "{how}; the candidates are {}. Decide, and write the manifest by hand with lines such as\n  {}{either}\nor export with output_names=[\"mu\", \"logvar\"]",
+        listed(graph),
+        lines(&mean, &spread, Head::LogVar),
+    ))
+}
+
+/// What keeps a name from saying which head an output is.
+fn unclear(graph: &Graph) -> Option<String> {
+    let all: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
+    all.iter().find_map(|name| {
+        let found = HeadName::of(name, &all);
+        let unknown = found.unknown();
+        match &found.says {
+            Says::Unclear(why) => Some(format!("{name:?} looks like a spread, but {why}")),
+            Says::Spread(_) if !unknown.is_empty() => Some(format!(
+                "{name:?} looks like a spread, but nothing tells what {unknown:?} in its name does to it"
+            )),
+            _ => None,
+        }
+    })
+}
+
+/// Two outputs that are parts of one value, and what makes it: `Split` and `chunk`.
+fn halves(graph: &Graph) -> Option<(String, String, String)> {
+    let makers = Makers::of(graph);
+    let whole = |id: ValueId| {
+        let node = makers.get(makers.source(id))?;
+        matches!(node.op, Op::Slice { .. } | Op::Take { .. }).then(|| makers.source(node.inputs[0]))
+    };
+    let parts: Vec<(&String, ValueId)> =
+        graph.outputs.iter().filter_map(|(name, id)| Some((name, whole(*id)?))).collect();
+    let [(first, a), (second, b)] = parts[..] else { return None };
+    let op = makers.get(a).filter(|_| a == b)?;
+    Some((first.clone(), second.clone(), op.op_type.clone()))
+}

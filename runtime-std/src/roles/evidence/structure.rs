@@ -1,0 +1,107 @@
+//! Outputs that are made as only a spread is.
+
+use super::super::Decision;
+use super::{Heads, lines};
+use crate::import::{Graph, ValueId};
+use crate::manifest::Head;
+use crate::model::names::{HeadName, Says};
+use crate::model::range::ranges;
+use crate::model::sampling::Makers;
+use elbow_core::kernels::Unary;
+
+/// Two outputs of one shape of which one is never negative and can only be a spread.
+pub(super) fn by_structure(graph: &Graph) -> Result<Option<Heads>, Decision> {
+    let ranges = ranges(graph);
+    let shape = |id: ValueId| &graph.values[id].shape;
+    let mut pairs = Vec::new();
+    for (mean, loc) in &graph.outputs {
+        for (spread, scale) in &graph.outputs {
+            let fits = shape(*loc) == shape(*scale)
+                && ranges[*loc].goes_negative
+                && ranges[*scale].is_never_negative();
+            if fits {
+                pairs.push((mean, spread, *scale));
+            }
+        }
+    }
+    let [(mean, spread, scale)] = pairs[..] else { return clipped(graph) };
+    let op = &ranges[scale].op;
+    let Some((head, why)) = positive_head(graph, spread, scale) else {
+        let all: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
+        let why = match HeadName::of(spread, &all).says {
+            Says::Unclear(why) => why,
+            _ => "nothing tells whether that is the standard deviation or the variance".into(),
+        };
+        return Err(Decision(format!(
+            "{mean:?} is the mean and {spread:?}, made by {op}, the spread, but {why}; decide, and write one of\n  {}\n  {}",
+            lines(mean, spread, Head::Sigma),
+            lines(mean, spread, Head::Var)
+        )));
+    };
+    Ok(Some(Heads {
+        mean: mean.clone(),
+        mean_why: format!("it takes both signs, {spread} does not"),
+        spread: spread.clone(),
+        spread_why: format!("{why}, and never negative"),
+        head,
+        eps: 0.0,
+        clamp: None,
+    }))
+}
+
+/// One of two outputs of one shape is clipped from below zero on: the logarithm of a spread, but of
+/// which is not known.
+fn clipped(graph: &Graph) -> Result<Option<Heads>, Decision> {
+    let makers = Makers::of(graph);
+    let [(first, a), (second, b)] = &graph.outputs[..] else { return Ok(None) };
+    let clip = |value: ValueId| match makers.unary(makers.source(value)) {
+        Some((Unary::Clip(low, high), _)) if low < 0.0 && low.is_finite() && high.is_finite() => {
+            Some([low, high])
+        }
+        _ => None,
+    };
+    let (mean, spread, [low, high]) = match (clip(*a), clip(*b)) {
+        (None, Some(clip)) => (first, second, clip),
+        (Some(clip), None) => (second, first, clip),
+        _ => return Ok(None),
+    };
+    let line = |head: Head, factor: f32| {
+        let plain = lines(mean, spread, head);
+        let bounds = format!(", clamp = [{:?}, {:?}] }}", factor * low, factor * high);
+        plain.strip_suffix(" }").map_or(plain.clone(), |plain| format!("{plain}{bounds}"))
+    };
+    if matches!(HeadName::of(spread, &[]).says, Says::Spread(_))
+        || graph.values[*a].shape != graph.values[*b].shape
+    {
+        return Ok(None);
+    }
+    Err(Decision(format!(
+        "{spread:?} is clipped to [{low}, {high}] and so the logarithm of a spread, {mean:?} the mean, but nothing tells whether it is that of the variance or of the standard deviation; decide, and write one of\n  {}\n  {}",
+        line(Head::LogVar, 1.0),
+        line(Head::LogSigma, 2.0)
+    )))
+}
+
+/// Whether a positive output is a standard deviation or a variance: `exp(0.5 * h)` and roots are the
+/// former, and a name may say so.
+fn positive_head(graph: &Graph, name: &str, value: ValueId) -> Option<(Head, String)> {
+    let all: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
+    let own = HeadName::of(name, &all);
+    match own.says {
+        Says::Spread(head @ (Head::Sigma | Head::Var)) if own.unknown().is_empty() => {
+            return Some((head, format!("the output's name says {}", head.name())));
+        }
+        Says::Nothing => {}
+        _ => return None,
+    }
+    let makers = Makers::of(graph);
+    let value = makers.source(value);
+    let inner = makers.plus(value).map_or(value, |(inner, _)| inner);
+    match makers.unary(inner)? {
+        (Unary::Exp, exponent) => {
+            makers.half(exponent).map(|_| (Head::Sigma, "it is exp(0.5 * h)".into()))
+        }
+        (Unary::Sqrt, _) => Some((Head::Sigma, "it is a square root".into())),
+        _ => None,
+    }
+}

@@ -1,0 +1,104 @@
+//! Posteriors that are no diagonal normal, known by the outputs beside mean and spread.
+
+use super::evidence::Heads;
+use super::{Decision, listed};
+use crate::import::{Graph, Op, ValueId};
+use crate::model::inner;
+use crate::model::names::{HeadName, Says, is_generative, says, words};
+use crate::model::sampling::Makers;
+
+/// Why the heads of a graph are none of a diagonal normal, `found` being those that look like some.
+pub(super) fn other_than_diagonal(graph: &Graph, found: &[Heads]) -> Option<Decision> {
+    let is_head =
+        |name: &String| found.iter().any(|heads| [&heads.mean, &heads.spread].contains(&name));
+    let others = graph.outputs.iter().filter(|(name, _)| !is_head(name) && !is_generative(name));
+    let means = means(graph, found);
+    others.into_iter().find_map(|(name, id)| {
+        let (family, cure) = means.iter().find_map(|mean| family(graph, name, *id, *mean))?;
+        Some(Decision(format!(
+            "output {name:?} {:?} {family}; the candidates are {}. {cure}",
+            graph.values[*id].shape,
+            listed(graph)
+        )))
+    })
+}
+
+/// The means of what was found, else the outputs that are named so.
+fn means(graph: &Graph, found: &[Heads]) -> Vec<ValueId> {
+    let own: Vec<ValueId> =
+        found.iter().filter_map(|heads| inner::named(graph, &heads.mean)).collect();
+    if !own.is_empty() {
+        return own;
+    }
+    let named = |(name, id): &(String, ValueId)| {
+        (HeadName::of(name, &[]).says == Says::Mean).then_some(*id)
+    };
+    graph.outputs.iter().filter_map(named).collect()
+}
+
+const RUNS: &str = "The file runs as it is (`elbow run`, `compile`, `parity` on the .onnx)";
+
+/// What an output beside a mean makes of a posterior, and what to do.
+fn family(graph: &Graph, name: &str, id: ValueId, mean: ValueId) -> Option<(String, String)> {
+    let (own, loc) = (&graph.values[id], &graph.values[mean]);
+    let latent = loc.len();
+    let square = latent > 1 && own.len() == latent * latent;
+    if says(name, &["tril", "chol", "cholesky"]) || square && own.shape.len() > 2 {
+        return Some((
+            "is the triangular factor of a full covariance, or a matrix of that shape".into(),
+            format!(
+                "A manifest declares diagonal posteriors only, and has no form for it. {RUNS}; for a posterior, export the mean and the logarithm of the diagonal variances"
+            ),
+        ));
+    }
+    if says(name, &["cov", "covariance", "factor", "lowrank"]) && own.len() >= latent {
+        return Some((
+            "is named like a covariance or a factor of one, of full or low rank".into(),
+            format!(
+                "A manifest declares diagonal posteriors only, and has no form for it. {RUNS}; for a posterior, export the mean and the logarithm of the diagonal variances"
+            ),
+        ));
+    }
+    if says(name, &["df", "dof", "nu", "skew", "skewness"]) {
+        return Some((
+            "is named like a further parameter of the family, as the degrees of freedom of a Student's t"
+                .into(),
+            format!("A manifest declares normal posteriors only. {RUNS}"),
+        ));
+    }
+    let components = own.len();
+    let divides = components > 1 && latent.is_multiple_of(components) && graph.outputs.len() > 2;
+    (divides && are_weights(graph, name, id)).then(|| {
+        (
+            format!("is named or made like the weights of a mixture of {components} components, with {latent} values in the mean"),
+            format!("A manifest declares one normal per posterior, and has no form for a mixture. {RUNS}; if these are no weights, as the classes of a classifier beside the posterior, write the manifest by hand"),
+        )
+    })
+}
+
+/// Whether an output is named like the weights of a mixture, or made like them.
+fn are_weights(graph: &Graph, name: &str, id: ValueId) -> bool {
+    const NAMES: [&str; 17] = [
+        "logit",
+        "logits",
+        "pi",
+        "pis",
+        "logpi",
+        "mix",
+        "mixture",
+        "mixing",
+        "component",
+        "components",
+        "alpha",
+        "alphas",
+        "weight",
+        "weights",
+        "gate",
+        "prob",
+        "probs",
+    ];
+    let makers = Makers::of(graph);
+    let node = makers.get(makers.source(id));
+    let is_normalized = node.is_some_and(|node| matches!(node.op, Op::Softmax { .. }));
+    is_normalized || words(name).iter().any(|word| NAMES.contains(&&**word))
+}
