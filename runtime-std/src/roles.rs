@@ -8,6 +8,7 @@ mod decoder;
 mod evidence;
 mod flow;
 mod inputs;
+mod window;
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
@@ -105,6 +106,7 @@ pub fn propose(
     let text = text(&reasons);
     let manifest = Manifest::parse(&text)
         .map_err(|what| fault(format!("the proposal does not parse: {what}")))?;
+    let text = text + &window::statement(&source.graph, &manifest);
     Loaded::of_manifest(manifest, folder)?;
     Ok(Proposal { text, reasons })
 }
