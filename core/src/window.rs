@@ -30,7 +30,19 @@ impl core::fmt::Display for WindowError {
 
 impl core::error::Error for WindowError {}
 
-/// Mean and standard deviation per channel, in the readings' units, from the training data.
+/// Order of the values of an observation; readings always go from the oldest to the newest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Layout {
+    /// `[channels][length]`: all readings of one channel, then those of the next.
+    #[default]
+    ChannelsFirst,
+    /// `[length][channels]`: all channels of one reading, then those of the next.
+    TimeFirst,
+}
+
+/// From readings to the observation of one model: mean and standard deviation per channel, in the
+/// readings' units, from the training data, and the order that the model's input has.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Normalization<const CHANNELS: usize> {
@@ -38,6 +50,8 @@ pub struct Normalization<const CHANNELS: usize> {
     pub mean: [f32; CHANNELS],
     /// Divided by second; nonzero.
     pub std: [f32; CHANNELS],
+    /// Where each value goes.
+    pub layout: Layout,
 }
 
 /// The last `LENGTH` readings of `CHANNELS` channels, in raw units; an observation every `HOP`.
@@ -47,8 +61,9 @@ pub struct Normalization<const CHANNELS: usize> {
 /// `4 * CHANNELS * LENGTH` bytes and a few words. Zero `LENGTH` or `HOP` does not compile.
 ///
 /// ```
-/// use elbow_core::window::{Normalization, Window};
-/// let normalization = Normalization { mean: [1.0, 0.0], std: [2.0, 1.0] };
+/// use elbow_core::window::{Layout, Normalization, Window};
+/// let layout = Layout::ChannelsFirst;
+/// let mut normalization = Normalization { mean: [1.0, 0.0], std: [2.0, 1.0], layout };
 /// let mut window = Window::<2, 3, 1>::new();
 /// let mut x = [0.0; 6];
 /// assert!(!window.push([1.0, 10.0])?);
@@ -56,6 +71,9 @@ pub struct Normalization<const CHANNELS: usize> {
 /// assert!(window.push([5.0, 30.0])?);
 /// window.observation(&normalization, &mut x)?;
 /// assert_eq!(x, [0.0, 1.0, 2.0, 10.0, 20.0, 30.0]);
+/// normalization.layout = Layout::TimeFirst;
+/// window.observation(&normalization, &mut x)?;
+/// assert_eq!(x, [0.0, 10.0, 1.0, 20.0, 2.0, 30.0]);
 /// # Ok::<(), elbow_core::window::WindowError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -95,7 +113,8 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Window<CHANNE
         Ok(due)
     }
 
-    /// Writes `x[c][t] = (reading_t[c] - mean[c]) / std[c]`, channels first, oldest reading first.
+    /// Writes `(reading_t[c] - mean[c]) / std[c]` to `x[c][t]` or, time first, to `x[t][c]`; the oldest
+    /// reading is `t = 0`.
     ///
     /// May be called at any time once the window is complete; between hops it gives the last
     /// `LENGTH` readings.
@@ -116,8 +135,10 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Window<CHANNE
         }
         for (t, reading) in self.readings.iter().enumerate() {
             let channels = reading.iter().zip(&normalization.mean).zip(&normalization.std);
-            for (x, ((value, mean), std)) in x.iter_mut().skip(t).step_by(LENGTH).zip(channels) {
-                *x = (value - mean) / std;
+            let values = channels.map(|((value, mean), std)| (value - mean) / std);
+            match normalization.layout {
+                Layout::ChannelsFirst => write(x.iter_mut().skip(t).step_by(LENGTH), values),
+                Layout::TimeFirst => write(x.iter_mut().skip(t * CHANNELS), values),
             }
         }
         Ok(())
@@ -135,4 +156,9 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Default
     fn default() -> Self {
         Self::new()
     }
+}
+
+#[inline]
+fn write<'x>(places: impl Iterator<Item = &'x mut f32>, values: impl Iterator<Item = f32>) {
+    places.zip(values).for_each(|(place, value)| *place = value);
 }

@@ -4,15 +4,18 @@
 //! the graphs and holds them against it. Unknown keys are errors: nothing
 //! that the user declared is ever ignored.
 
+mod complete;
 mod further;
 mod likelihood;
 mod refine;
+mod window;
 
 pub use further::{
     Base, Fixed, FlowTable, InputRole, InputTable, LatentTable, StatePair, StateTable, TensorRefs,
 };
 pub use likelihood::{Family, LikelihoodTable, MeanIs, Parameter};
 pub use refine::{RefineTable, RuleName};
+pub use window::{Layout, Window};
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
@@ -133,22 +136,6 @@ pub struct DecoderTable {
     pub likelihood: LikelihoodTable,
 }
 
-/// `[window]`: from raw readings to an observation.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Window {
-    /// Channels of one reading.
-    pub channels: usize,
-    /// Readings of one window.
-    pub length: usize,
-    /// Readings between the starts of two windows.
-    pub hop: usize,
-    /// Subtracted, per channel.
-    pub mean: Vec<f32>,
-    /// Divided by, per channel.
-    pub std: Vec<f32>,
-}
-
 /// `[score]`: when an observation counts as anomalous.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -223,11 +210,20 @@ impl Manifest {
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let syntax =
             |error: toml::de::Error| format!("{}; correct this line", error.to_string().trim_end());
-        let manifest: Self = toml::from_str(text).map_err(syntax)?;
-        match manifest.problems() {
-            problems if problems.is_empty() => Ok(manifest),
-            problems => Err(problems.join("; ")),
+        let mut problems = complete::open(text);
+        match toml::from_str::<Self>(text) {
+            Ok(manifest) => {
+                problems.extend(manifest.problems());
+                if problems.is_empty() {
+                    return Ok(manifest);
+                }
+            }
+            Err(error) if problems.is_empty() || !complete::is_told(text, &error) => {
+                problems.push(syntax(error));
+            }
+            Err(_) => {}
         }
+        Err(problems.join("; "))
     }
 
     /// The graphs' files, as the manifest names them, and what each is.
@@ -296,35 +292,6 @@ impl SpreadTable {
         {
             problems.push(format!(
                 "{key}.clamp: found [{low}, {high}], expected [low, high] of the log-variance with low < high"
-            ));
-        }
-    }
-}
-
-impl Window {
-    fn check(&self, problems: &mut Vec<String>) {
-        for (key, value) in
-            [("channels", self.channels), ("length", self.length), ("hop", self.hop)]
-        {
-            if value == 0 {
-                problems.push(format!("window.{key}: found 0, expected at least 1"));
-            }
-        }
-        for (key, list) in [("mean", &self.mean), ("std", &self.std)] {
-            if list.len() != self.channels {
-                problems.push(format!(
-                    "window.{key}: found {} values, expected one per channel ({})",
-                    list.len(),
-                    self.channels
-                ));
-            }
-            if let Some(bad) = list.iter().find(|value| !value.is_finite()) {
-                problems.push(format!("window.{key}: found {bad}, expected finite numbers"));
-            }
-        }
-        if let Some(bad) = self.std.iter().find(|value| **value <= 0.0) {
-            problems.push(format!(
-                "window.std: found {bad}, expected positive numbers; a constant channel has std = 1"
             ));
         }
     }

@@ -3,6 +3,7 @@
 //! [`Loaded::read`] takes an `.onnx` file, a manifest or a folder, holds the manifest against the
 //! graphs, and lowers them.
 
+mod axis;
 mod decoder;
 mod encoder;
 mod flow;
@@ -16,6 +17,7 @@ pub mod range;
 mod refine;
 pub mod sampling;
 mod source;
+mod window;
 
 pub use heads::{Declared, contradiction, unmistakable};
 pub use likelihood::{Likelihood, ParameterSource};

@@ -10,6 +10,7 @@ mod family;
 mod flow;
 mod inputs;
 mod states;
+mod window;
 
 use crate::emit::identifier;
 use crate::error::{Error, Result};
@@ -113,6 +114,7 @@ pub fn propose(
     let text = text(&reasons);
     let manifest = Manifest::parse(&text)
         .map_err(|what| fault(format!("the proposal does not parse: {what}")))?;
+    let text = text + &window::statement(&source.graph, &manifest);
     Loaded::of_manifest(manifest, folder)?;
     Ok(Proposal { text, reasons })
 }

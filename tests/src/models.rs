@@ -402,8 +402,14 @@ pub fn tiny(decoder: Option<Likelihood>) -> Model {
         let plan = lower(&tiny_decoder(), &[0]).expect("a decoder");
         Decoder { plan, inputs: vec![Role::Z], likelihood, refine: None }
     });
-    let window =
-        Window { channels: 2, length: 2, hop: 1, mean: vec![0.5, -1.0], std: vec![2.0, 0.25] };
+    let window = Window {
+        channels: 2,
+        length: 2,
+        hop: 1,
+        layout: None,
+        mean: vec![0.5, -1.0],
+        std: vec![2.0, 0.25],
+    };
     let score = Score { kind: ScoreKind::ElboAtMean, alpha: 0.01, threshold: -12.5 };
     let score = decoder.is_some().then_some(score);
     let graphs = Graphs::Amortized { encoder, decoder, flow: None };

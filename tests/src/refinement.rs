@@ -124,7 +124,7 @@ struct Model {
 impl Model {
     fn read(name: &str, rows: usize) -> Self {
         let folder = fixtures::path("models").join(name);
-        let loaded = Loaded::read(&folder, None, Default::default()).expect("a model");
+        let loaded = Loaded::read(&folder, None, &Default::default()).expect("a model");
         let (encoder, _) = loaded.amortized().expect("a posterior");
         let port = &encoder.plan.inputs[0];
         let mut values = fixtures::rows(&folder.join("test.npy")).values;

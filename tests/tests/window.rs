@@ -1,10 +1,12 @@
 //! Windows against a plain computation over all readings.
 
-use elbow_core::window::{Normalization, Window, WindowError};
+use elbow_core::window::{Layout, Normalization, Window, WindowError};
 
 const CHANNELS: usize = 3;
 const NORMALIZATION: Normalization<CHANNELS> =
-    Normalization { mean: [0.5, -2.0, 9.81], std: [0.3, 7.0, 1e-3] };
+    Normalization { mean: [0.5, -2.0, 9.81], std: [0.3, 7.0, 1e-3], layout: Layout::ChannelsFirst };
+const TIME_FIRST: Normalization<CHANNELS> =
+    Normalization { layout: Layout::TimeFirst, ..NORMALIZATION };
 
 fn reading(t: usize) -> [f32; CHANNELS] {
     [(t as f32).sin(), t as f32 * 0.1, 9.81 + (t * t % 17) as f32]
@@ -25,16 +27,20 @@ fn check<const LENGTH: usize, const HOP: usize>(total: usize) {
         due += 1;
         window.observation(&NORMALIZATION, &mut x).unwrap();
         let rows = &readings[t + 1 - LENGTH..=t];
-        let plain = (0..CHANNELS).flat_map(|c| {
-            rows.iter().map(move |row| (row[c] - NORMALIZATION.mean[c]) / NORMALIZATION.std[c])
-        });
-        assert_eq!(x, plain.collect::<Vec<f32>>());
+        let plain = |row: &[f32; CHANNELS], c: usize| {
+            (row[c] - NORMALIZATION.mean[c]) / NORMALIZATION.std[c]
+        };
+        let of_channels = (0..CHANNELS).flat_map(|c| rows.iter().map(move |row| plain(row, c)));
+        assert_eq!(x, of_channels.collect::<Vec<f32>>());
+        window.observation(&TIME_FIRST, &mut x).unwrap();
+        let of_readings = rows.iter().flat_map(|row| (0..CHANNELS).map(move |c| plain(row, c)));
+        assert_eq!(x, of_readings.collect::<Vec<f32>>());
     }
     assert_eq!(due, (total - LENGTH) / HOP + 1);
 }
 
 #[test]
-fn observations_are_the_last_readings_normalized_channels_first() {
+fn observations_are_the_last_readings_normalized_in_either_order() {
     check::<8, 3>(100);
     check::<8, 8>(100);
     check::<1, 1>(10);

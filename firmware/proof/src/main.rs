@@ -18,7 +18,7 @@ use elbow_core::infer::{
     Refiner, Rows, Rule, Scratch, Sgd, Stein, elbo, elbo_gradient, elbo_monte_carlo, log_weights,
 };
 use elbow_core::noise::{Antithetic, Independent};
-use elbow_core::window::{Normalization, Window};
+use elbow_core::window::{Layout, Normalization, Window};
 use elbow_models::{Image, Task};
 use qemu_mps2::Mps2;
 
@@ -48,7 +48,8 @@ fn main() -> ! {
 fn observe() -> [f32; 12] {
     let mut window = Window::<3, 4, 2>::new();
     let mut x = [0.0; 12];
-    let normalization = Normalization { mean: black_box([0.0; 3]), std: black_box([1.0; 3]) };
+    let (mean, std) = black_box(([0.0; 3], [1.0; 3]));
+    let normalization = Normalization { mean, std, layout: black_box(Layout::TimeFirst) };
     for _ in 0..black_box(5) {
         if window.push(black_box([1.0; 3])) == Ok(true) {
             black_box(window.observation(&normalization, &mut x)).ok();

@@ -71,14 +71,14 @@ fn stream(
     recording: &[Vec<f32>],
     threshold: Option<f32>,
 ) -> Result<Vec<Inferred>, Box<dyn Error>> {
-    let declared = loaded.manifest.as_ref().and_then(|m| m.window.as_ref());
-    let declared = declared.ok_or("the manifest has no [window]")?;
+    let declared = loaded.model.window.as_ref().ok_or("the manifest has no [window]")?;
     if (declared.channels, declared.length, declared.hop) != (CHANNELS, LENGTH, HOP) {
         return Err("this demo is written for windows of 9 channels, 64 readings, hop 16".into());
     }
     let normalization = Normalization::<CHANNELS> {
         mean: declared.mean.as_slice().try_into()?,
         std: declared.std.as_slice().try_into()?,
+        layout: declared.layout().into(),
     };
     let mut window = Window::<CHANNELS, LENGTH, HOP>::new();
     let mut x = [0.0; CHANNELS * LENGTH];

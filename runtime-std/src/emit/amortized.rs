@@ -109,7 +109,11 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     text += &kernel_imports(&items);
     text += "use elbow_core::pack::Pack;\n";
     let window = model.window.as_ref();
-    text += if window.is_some() { "use elbow_core::window::Normalization;\n\n" } else { "\n" };
+    text += if window.is_some() {
+        "use elbow_core::window::{Layout, Normalization};\n\n"
+    } else {
+        "\n"
+    };
     let constants = constants(model, &name, &shared, parts, [fingerprint, weights as u64]);
     text += &workspace(
         &constants,
@@ -214,20 +218,22 @@ fn states(encoder: Option<&Encoder>) -> Vec<(String, usize)> {
     pairs.map_or_else(Vec::new, state)
 }
 
-/// From raw readings to the observation's units.
+/// From raw readings to the observation's units and order.
 fn normalization(window: &Window) -> String {
     let list = |values: &[f32]| values.iter().map(|v| float(*v)).collect::<Vec<_>>().join(", ");
     format!(
         "
-/// From raw readings to the units of an observation, for `elbow_core::window::Window`.
+/// From raw readings to the units and order of an observation, for `elbow_core::window::Window`.
 #[rustfmt::skip]
 pub const NORMALIZATION: Normalization<CHANNELS> = Normalization {{
     mean: [{}],
     std: [{}],
+    layout: Layout::{:?},
 }};
 ",
         list(&window.mean),
-        list(&window.std)
+        list(&window.std),
+        window.layout()
     )
 }
 

@@ -2,6 +2,7 @@
 
 use super::parameters::with_roles;
 use crate::lower::{Buffer, Kernel, Plan};
+use crate::manifest::{Layout, Window};
 use crate::model::{Decoder, Graphs, Latent, Likelihood, Model, ParameterSource, Role};
 use crate::{Error, Result};
 use elbow_core::pack::{FORMAT_VERSION, header};
@@ -85,11 +86,11 @@ fn fixed_in_gradient(decoder: &Decoder) -> Option<Vec<usize>> {
 }
 
 /// The first eight bytes of the SHA-256 of everything that generated code takes for granted of the
-/// weights: the structure of the plans, the roles, the normalization of the window, and the version
-/// of the format. Names do not count, and neither does the threshold.
+/// weights: the structure of the plans, the roles, normalization and layout of the window, and the
+/// version of the format. Names do not count, and neither does the threshold.
 pub(super) fn fingerprint(model: &Model) -> u64 {
     let graphs = &model.graphs;
-    let mut text = format!("pack format {FORMAT_VERSION}\n{:?}\n", model.window);
+    let mut text = format!("pack format {FORMAT_VERSION}\n{}\n", window(model.window.as_ref()));
     for (graph, plan) in plans(graphs) {
         text += &format!("{graph}: {}", plan.structure());
     }
@@ -103,6 +104,19 @@ pub(super) fn fingerprint(model: &Model) -> u64 {
     text += &further(graphs);
     let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(text).into();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// A window's part of the fingerprint; channels first is the layout that need not be said.
+fn window(window: Option<&Window>) -> String {
+    let Some(window) = window else { return "None".into() };
+    let Window { channels, length, hop, mean, std, .. } = window;
+    let layout = match window.layout() {
+        Layout::ChannelsFirst => "",
+        Layout::TimeFirst => ", layout: TimeFirst",
+    };
+    format!(
+        "Some(Window {{ channels: {channels}, length: {length}, hop: {hop}, mean: {mean:?}, std: {std:?}{layout} }})"
+    )
 }
 
 /// The family of a likelihood, and where its parameters are.

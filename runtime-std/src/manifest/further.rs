@@ -134,10 +134,7 @@ impl Manifest {
 
     pub(super) fn check_further(&self, problems: &mut Vec<String>) {
         match (&self.encoder, &self.flow) {
-            (None, None) => problems.push(
-                "missing field `encoder`: a model has an [encoder] or a [flow]; add one".into(),
-            ),
-            (None, Some(_)) => {
+            (None, _) => {
                 let tables = [
                     ("decoder", self.decoder.is_some()),
                     ("latent", !self.latent.is_empty()),
@@ -160,16 +157,10 @@ impl Manifest {
 
     fn check_latents(&self, encoder: &EncoderTable, problems: &mut Vec<String>) {
         let own = [("mean", encoder.mean.is_some()), ("spread", encoder.spread.is_some())];
-        for (key, given) in own {
-            match (given, self.latent.is_empty()) {
-                (false, true) => problems.push(format!(
-                    "missing field `{key}` in [encoder]: name the output that holds it, or list several posteriors as [[latent]]"
-                )),
-                (true, false) => problems.push(format!(
-                    "encoder.{key}: the posteriors are listed as [[latent]]; move it there"
-                )),
-                _ => {}
-            }
+        for (key, _) in own.iter().filter(|(_, given)| *given && !self.latent.is_empty()) {
+            problems.push(format!(
+                "encoder.{key}: the posteriors are listed as [[latent]]; move it there"
+            ));
         }
         for (at, latent) in self.latent.iter().enumerate() {
             latent.spread.check(&format!("latent[{at}].spread"), problems);
@@ -225,9 +216,6 @@ impl Manifest {
         let observed: Vec<&str> = observed.map(|input| input.name.as_str()).collect();
         let declared = self.encoder.as_ref().map(|encoder| encoder.input.as_ref());
         match (&observed[..], declared) {
-            ([], Some(None)) => {
-                problems.push("missing field `input` in [encoder]: name the observation".into());
-            }
             ([x], Some(Some(TensorRef::Name(name)))) if name != x => problems.push(format!(
                 "input {x:?} has the role x, encoder.input is {name:?}; the observation is one input"
             )),

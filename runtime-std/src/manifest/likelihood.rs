@@ -12,6 +12,9 @@ pub struct LikelihoodTable {
     /// What the decoder's mean output holds.
     #[serde(default)]
     pub mean_is: MeanIs,
+    /// The axis of the decoder's mean, whose batch is axis 0, that lists run along or classes lie on; where
+    /// only one can be meant, it may be left out.
+    pub axis: Option<usize>,
     /// Logarithm of the standard deviation (gaussian).
     pub log_sigma: Option<Parameter>,
     /// Logarithm of the scale (laplace, student_t).
@@ -72,14 +75,14 @@ pub enum MeanIs {
 pub enum Parameter {
     /// One for all values.
     Number(f32),
-    /// One per channel, or one per value.
+    /// One per place of an axis, as of the channels, or one per value.
     List(Vec<f32>),
     /// The decoder's output of this name, as long as a list.
     Output(String),
 }
 
 impl Family {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Gaussian => "gaussian",
             Self::Bernoulli => "bernoulli",
@@ -89,6 +92,18 @@ impl Family {
             Self::Poisson => "poisson",
             Self::NegativeBinomial => "negative_binomial",
             Self::ZeroInflatedNegativeBinomial => "zero_inflated_negative_binomial",
+        }
+    }
+
+    /// Keys of the family's parameters, in their order.
+    pub(super) fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Gaussian => &["log_sigma"],
+            Self::Laplace => &["log_scale"],
+            Self::StudentT => &["df", "log_scale"],
+            Self::NegativeBinomial => &["log_theta"],
+            Self::ZeroInflatedNegativeBinomial => &["log_theta", "dropout_logit"],
+            Self::Bernoulli | Self::Categorical | Self::Poisson => &[],
         }
     }
 }
@@ -127,6 +142,11 @@ impl LikelihoodTable {
         }
     }
 
+    /// Whether the mean's values belong to classes.
+    pub fn has_classes(&self) -> bool {
+        self.family == Family::Categorical
+    }
+
     /// What `mean_is` may be.
     fn means(&self) -> &'static str {
         match self.family {
@@ -138,22 +158,10 @@ impl LikelihoodTable {
         }
     }
 
-    /// Keys of the family's parameters, in their order.
-    fn keys(&self) -> &'static [&'static str] {
-        match self.family {
-            Family::Gaussian => &["log_sigma"],
-            Family::Laplace => &["log_scale"],
-            Family::StudentT => &["df", "log_scale"],
-            Family::NegativeBinomial => &["log_theta"],
-            Family::ZeroInflatedNegativeBinomial => &["log_theta", "dropout_logit"],
-            Family::Bernoulli | Family::Categorical | Family::Poisson => &[],
-        }
-    }
-
     /// The family's parameters with their keys, in their order.
     pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &Parameter)> {
         let all = self.all();
-        self.keys().iter().filter_map(move |own| {
+        self.family.keys().iter().filter_map(move |own| {
             let (key, given) = all.into_iter().find(|(key, _)| key == own)?;
             Some((key, given.as_ref()?))
         })
@@ -174,12 +182,12 @@ impl LikelihoodTable {
         let family = self.family.name();
         for (key, given) in self.all() {
             match given {
-                Some(_) if !self.keys().contains(&key) => problems
-                    .push(format!("{KEY}.{key}: {family} has no such parameter; remove it")),
-                Some(given) => problems.extend(given.problem(key).map(|what| format!("{KEY}.{key}: {what}"))),
-                None if self.keys().contains(&key) => problems.push(format!(
-                    "{KEY}.{key}: {family} needs it: a number, a list with one per channel, or the name of a decoder output"
-                )),
+                Some(_) if !self.family.keys().contains(&key) => {
+                    problems.push(format!("{KEY}.{key}: {family} has no such parameter; remove it"))
+                }
+                Some(given) => {
+                    problems.extend(given.problem(key).map(|what| format!("{KEY}.{key}: {what}")))
+                }
                 None => {}
             }
         }

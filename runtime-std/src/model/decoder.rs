@@ -1,9 +1,10 @@
 //! A graph and its declared likelihood to a [`Decoder`].
 
+use super::axis::Mean;
 use super::{Decoder, Encoder, Likelihood, ParameterSource, Refine, Role, Source};
 use crate::error::{Context, Result};
 use crate::lower::{Plan, Port, log_likelihood_gradient};
-use crate::manifest::{DecoderTable, Manifest, Parameter, TensorRef};
+use crate::manifest::{DecoderTable, Manifest, Parameter, TensorRef, Window};
 
 impl Decoder {
     /// The plan of `d ln p(x | z) / dz`, from the file that the decoder comes from; always f32.
@@ -35,7 +36,7 @@ impl Decoder {
 pub(super) fn build(
     mut source: Source,
     table: &DecoderTable,
-    encoder: &Encoder,
+    (encoder, window): (&Encoder, Option<&Window>),
     manifest: &Manifest,
 ) -> Result<(Decoder, Source)> {
     let latents = table.latent.all();
@@ -90,9 +91,11 @@ pub(super) fn build(
             x.len()
         )));
     }
-    let lens: Vec<usize> = plan.outputs[1..].iter().map(Port::len).collect();
-    let window = manifest.window.as_ref();
-    let likelihood = Likelihood::of_table(&table.likelihood, &x_mean.shape, window, &lens)
+    let axes = Mean { shape: &x_mean.shape, window, axis: table.likelihood.axis };
+    if let Some(what) = axes.disorder(&x.shape) {
+        return Err(source.fault(format!("decoder.mean: {:?} {what}", x_mean.name)));
+    }
+    let likelihood = Likelihood::of_table(&table.likelihood, &axes, &plan.outputs[1..])
         .map_err(|what| source.fault(format!("decoder.likelihood: {what}")))?;
     source.output_roles[mean] = Some(Role::XMean);
     for (parameter, output) in likelihood.outputs() {

@@ -1,12 +1,11 @@
 //! A graph and its declared heads to an [`Encoder`].
 
 use super::{Declared, Encoder, Latent, Role, Source, heads};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::import::Graph;
 use crate::lower::Plan;
 use crate::manifest::{
     EncoderTable, InputRole, InputTable, LatentTable, Manifest, SpreadTable, StatePair, TensorRef,
-    Window,
 };
 
 /// What was declared, by manifest or command line.
@@ -153,20 +152,4 @@ fn state(source: &mut Source, key: &str, pair: &StatePair) -> Result<()> {
 
 fn names(graph: &Graph) -> Vec<&String> {
     graph.outputs.iter().map(|(name, _)| name).collect()
-}
-
-/// A window must fill the observation.
-pub(super) fn check_window(plan: &Plan, window: &Window) -> Result<()> {
-    let input = &plan.inputs[0];
-    if window.channels.checked_mul(window.length) != Some(input.len()) {
-        return Err(Error::input(format!(
-            "window: {} channels of {} readings do not make the encoder's input {:?} of shape {:?} ({} values); correct channels or length",
-            window.channels,
-            window.length,
-            input.name,
-            input.shape,
-            input.len()
-        )));
-    }
-    Ok(())
 }

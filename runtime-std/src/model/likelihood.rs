@@ -1,6 +1,9 @@
 //! The likelihood of a decoder: a family, and where its parameters come from.
 
-use crate::manifest::{LikelihoodTable, Parameter, Window};
+use super::axis::{Axis, Mean};
+use super::window::are_transposed;
+use crate::lower::Port;
+use crate::manifest::{LikelihoodTable, Parameter};
 use elbow_core::distributions::{self, Family};
 
 /// A family with its parameters; mirrors `elbow_core::distributions::Likelihood`.
@@ -15,7 +18,7 @@ pub struct Likelihood {
 /// Where a parameter comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ParameterSource {
-    /// It was learned, or chosen: one value, one per channel, or one per value.
+    /// It was learned, or chosen: one value, one per place of the leading axis, or one per value.
     Fixed(Vec<f32>),
     /// The decoder gives it: the plan's output of this index, which is not 0, the mean's.
     Output(usize),
@@ -57,47 +60,71 @@ impl Likelihood {
         })
     }
 
-    /// The likelihood of a manifest that has been checked, for a mean of `shape`; `lens` has the lengths
-    /// of the parameters that are outputs, in order.
+    /// The likelihood of a manifest that has been checked, for a decoder of this `mean`; `outputs` are the
+    /// parameters that it gives, in order.
     ///
     /// # Errors
     ///
-    /// A sentence about lengths that do not fit.
+    /// A sentence about a list that does not fit the mean, or that fits it in more than one way.
     pub(super) fn of_table(
         table: &LikelihoodTable,
-        shape: &[usize],
-        window: Option<&Window>,
-        lens: &[usize],
+        mean: &Mean<'_>,
+        outputs: &[Port],
     ) -> Result<Self, String> {
-        let all: usize = shape.iter().product();
-        let leading = shape.get(1).copied().unwrap_or(all);
-        let channels = window.map_or(leading, |window| window.channels);
-        let family = table.family(leading).ok_or("mean_is does not fit the family")?;
-        let (mut parameters, mut longest) = (Vec::new(), 1);
-        let mut outputs = (1..).zip(lens);
+        let classes = table.has_classes().then(|| mean.classes()).transpose()?;
+        let family = table.family(classes.map_or(1, |axis| axis.len));
+        let family = family.ok_or("mean_is does not fit the family")?;
+        let mut outputs = (1..).zip(outputs);
+        let mut along_an_axis = classes.is_some();
+        let mut parameters = Vec::new();
         for (key, given) in table.parameters() {
-            let (source, len) = match given {
-                Parameter::Number(value) => (ParameterSource::Fixed(vec![*value]), 1),
-                Parameter::List(list) => (ParameterSource::Fixed(list.clone()), list.len()),
-                Parameter::Output(_) => {
-                    let (index, len) = outputs.next().unwrap_or((0, &0));
-                    (ParameterSource::Output(index), *len)
+            let named = |what: String| format!("{key} {what}");
+            parameters.push(match given {
+                Parameter::Number(value) => ParameterSource::Fixed(vec![*value]),
+                Parameter::List(list) => {
+                    let axis = own_axis(mean, list.len()).map_err(named)?;
+                    along_an_axis |= axis.is_some();
+                    let spread = axis.filter(|axis| !axis.leads(mean.len()));
+                    ParameterSource::Fixed(match spread {
+                        Some(axis) => axis.spread(list, mean.len()),
+                        None => list.clone(),
+                    })
                 }
-            };
-            if ![1, leading, channels, all].contains(&len) {
-                return Err(format!(
-                    "{key} has {len} values, expected 1, one per channel ({channels}) or one per value ({all})"
-                ));
-            }
-            let [short, long] = [len.min(longest), len.max(longest)];
-            if long % short != 0 {
-                return Err(format!(
-                    "{key} has {len} values beside {longest} of another parameter; give both one per value ({all})"
-                ));
-            }
-            longest = long;
-            parameters.push(source);
+                Parameter::Output(_) => {
+                    let (index, port) = outputs.next().ok_or("an output is missing")?;
+                    let axis = output_axis(mean, port).map_err(named)?;
+                    along_an_axis |= axis.is_some();
+                    ParameterSource::Output(index)
+                }
+            });
+        }
+        if let (Some(axis), false) = (mean.axis, along_an_axis) {
+            return Err(format!("axis = {axis}: no list runs along an axis; remove it"));
         }
         Ok(Self { family, parameters })
+    }
+}
+
+/// The axis that so many values run along; none for one, and for one per value.
+fn own_axis(mean: &Mean<'_>, len: usize) -> Result<Option<Axis>, String> {
+    (len != 1 && len != mean.len()).then(|| mean.axis_of(len)).transpose()
+}
+
+/// [`own_axis`] of a parameter that the decoder gives, which is read as it lies.
+fn output_axis(mean: &Mean<'_>, port: &Port) -> Result<Option<Axis>, String> {
+    let all = mean.len();
+    if are_transposed(mean.shape, &port.shape) {
+        return Err(format!(
+            "is the output {:?} of shape {:?}, the mean has {:?}; export both in one order",
+            port.name, port.shape, mean.shape
+        ));
+    }
+    let axis = own_axis(mean, port.len())?;
+    match axis {
+        Some(axis) if !axis.leads(all) => Err(format!(
+            "is the output {:?} with {} values, which do not run along the leading axis of the mean {:?}; let the graph give one per value ({all}), as by Expand",
+            port.name, axis.len, mean.shape
+        )),
+        axis => Ok(axis),
     }
 }

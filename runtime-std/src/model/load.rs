@@ -1,11 +1,14 @@
 //! Files to [`Loaded`].
 
 use super::encoder::{self, Roles};
-use super::{Declared, Decoder, Encoder, Flow, Graphs, Model, Source, decoder, flow, unmistakable};
+use super::{
+    Declared, Decoder, Encoder, Graphs, Model, Source, decoder, flow, unmistakable, window,
+};
 use crate::emit::identifier;
 use crate::error::{Context, Error, Result};
 use crate::import::{FrozenNoise, Options};
-use crate::manifest::{self, DecoderTable, FlowTable, Manifest};
+use crate::lower::Plan;
+use crate::manifest::{self, DecoderTable, FlowTable, Manifest, Window};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -89,7 +92,8 @@ impl Loaded {
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub fn of_manifest(manifest: Manifest, folder: &Path) -> Result<Self> {
+    pub fn of_manifest(mut manifest: Manifest, folder: &Path) -> Result<Self> {
+        let mut window = manifest.window.take();
         let files: Vec<PathBuf> = manifest.files().map(|(_, onnx)| folder.join(onnx)).collect();
         let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         let options = manifest.import_options().per_file(&paths).context("dims")?;
@@ -102,12 +106,17 @@ impl Loaded {
         let flow = manifest.flow.as_ref().map(build).transpose()?;
         let (graphs, encoder, decoder, flow) = match (&manifest.encoder, flow) {
             (None, None) => return Err(Error::input("expected an [encoder] or a [flow]; add one")),
-            (None, Some((flow, source))) => (Graphs::Flow(flow), source, None, None),
+            (None, Some((flow, source))) => {
+                window = settled(window, &flow.plan)?;
+                (Graphs::Flow(flow), source, None, None)
+            }
             (Some(table), flow) => {
                 let roles = Roles::of_manifest(&manifest, table);
                 let (encoder, source) = encoder::build(read(&table.onnx)?, &roles)?;
+                window = settled(window, &encoder.plan)?;
                 let build = |table: &DecoderTable| {
-                    decoder::build(read(&table.onnx)?, table, &encoder, &manifest)
+                    let encoder = (&encoder, window.as_ref());
+                    decoder::build(read(&table.onnx)?, table, encoder, &manifest)
                 };
                 let (decoder, decoder_source) =
                     manifest.decoder.as_ref().map(build).transpose()?.unzip();
@@ -118,24 +127,17 @@ impl Loaded {
         let model = Model {
             name: manifest.name.clone(),
             graphs,
-            window: manifest.window.clone(),
+            window: window.clone(),
             score: manifest.score.clone(),
         };
+        manifest.window = window;
         let loaded = Self { model, encoder, decoder, flow, manifest: Some(manifest) };
         loaded.check()?;
         Ok(loaded)
     }
 
-    /// What concerns several graphs: window, and inputs that are shared by name.
+    /// What concerns several graphs: inputs that are shared by name.
     fn check(&self) -> Result<()> {
-        let plan = match &self.model.graphs {
-            Graphs::Amortized { encoder: Encoder { plan, .. }, .. }
-            | Graphs::Flow(Flow { plan, .. })
-            | Graphs::Bare(plan) => plan,
-        };
-        if let Some(window) = &self.model.window {
-            encoder::check_window(plan, window)?;
-        }
         for table in self.manifest.iter().flat_map(|manifest| &manifest.input) {
             let own = self.sources().flat_map(|source| {
                 let inputs = 0..source.graph.inputs.len();
@@ -221,4 +223,9 @@ impl Loaded {
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         [&self.encoder].into_iter().chain(&self.decoder).chain(&self.flow)
     }
+}
+
+/// The window with its layout, for a plan whose first input is the observation.
+fn settled(window: Option<Window>, plan: &Plan) -> Result<Option<Window>> {
+    window.map(|window| window::settled(&window, &plan.inputs[0])).transpose()
 }

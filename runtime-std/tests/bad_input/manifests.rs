@@ -51,6 +51,7 @@ const WINDOW: &str = r#"[window]
 channels = 2
 length = 32
 hop = 8
+layout = "channels_first"
 mean = [0, 0]
 std = [1, 1]
 "#;

@@ -9,7 +9,7 @@ use elbow_core::infer::{
 };
 use elbow_core::kernels::{self, Unary};
 use elbow_core::pack::Pack;
-use elbow_core::window::Normalization;
+use elbow_core::window::{Layout, Normalization};
 
 /// Name of the model.
 pub const NAME: &str = "tiny";
@@ -54,11 +54,12 @@ impl Default for Workspace {
     }
 }
 
-/// From raw readings to the units of an observation, for `elbow_core::window::Window`.
+/// From raw readings to the units and order of an observation, for `elbow_core::window::Window`.
 #[rustfmt::skip]
 pub const NORMALIZATION: Normalization<CHANNELS> = Normalization {
     mean: [0.5, -1.0],
     std: [2.0, 0.25],
+    layout: Layout::ChannelsFirst,
 };
 
 /// The posterior of `x`, in `q`.

@@ -24,7 +24,7 @@ struct Digits {
 impl Digits {
     fn read() -> Self {
         let folder = fixtures::path("models/digits");
-        let loaded = Loaded::read(&folder, None, Default::default()).expect("a model");
+        let loaded = Loaded::read(&folder, None, &Default::default()).expect("a model");
         let mut values = fixtures::rows(&folder.join("test.npy")).values;
         values.truncate(ROWS * 64);
         Self { loaded, inputs: vec![Rows { name: "x".into(), shape: vec![1, 64], values }] }

@@ -66,7 +66,7 @@ fn write(folder: &Path, refine: &str) {
 fn report(method: Option<Method>) -> GapReport {
     let folder = tempfile::tempdir().expect("a temporary folder");
     write(folder.path(), "");
-    let loaded = Loaded::read(folder.path(), None, Default::default());
+    let loaded = Loaded::read(folder.path(), None, &Default::default());
     let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
     let values = ROWS.iter().flatten().map(|x| *x as f32).collect();
     let inputs = [Rows { name: "x".into(), shape: vec![1, 3], values }];
@@ -127,7 +127,7 @@ fn refinement_is_that_of_the_manifest() {
     let gains = |refine: &str| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         write(folder.path(), refine);
-        let loaded = Loaded::read(folder.path(), None, Default::default());
+        let loaded = Loaded::read(folder.path(), None, &Default::default());
         let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
         let values = ROWS.iter().flatten().map(|x| *x as f32).collect();
         let inputs = [Rows { name: "x".into(), shape: vec![1, 3], values }];
