@@ -11,11 +11,11 @@ mod named;
 mod question;
 mod structure;
 
-use super::family;
 use super::{Decision, listed, quoted};
-use crate::import::Graph;
+use super::{family, plain};
+use crate::import::{Graph, ValueId};
 use crate::manifest::Head;
-use crate::model::sampling::Makers;
+use crate::model::sampling::{Draw, Makers};
 use crate::model::{contradiction, inner};
 use elbow_core::kernels::Unary;
 
@@ -40,7 +40,7 @@ pub(super) fn posteriors(graph: &Graph) -> Result<Vec<Heads>, Decision> {
         return Err(refused);
     }
     if found.is_empty() {
-        return Err(question::undecided(graph));
+        return Err(plain::without_heads(graph).unwrap_or_else(|| question::undecided(graph)));
     }
     for heads in &mut found {
         check(graph, heads)?;
@@ -110,6 +110,21 @@ fn bounds(graph: &Graph, heads: &mut Heads) {
         heads.clamp = Some([factor * low, factor * high]);
         heads.spread_why += &format!("; the graph clips it to [{low}, {high}]");
     }
+}
+
+/// Whether the graph draws from something that may be a posterior.
+pub(super) fn samples(graph: &Graph) -> bool {
+    draws::certain(graph).next().is_some()
+}
+
+/// Inputs that the graph scales for samples of these posteriors.
+pub(super) fn noise(graph: &Graph, posteriors: &[Heads]) -> Vec<ValueId> {
+    let makers = Makers::of(graph);
+    let is_own = |draw: &Draw| {
+        let mut means = posteriors.iter().filter_map(|heads| inner::named(graph, &heads.mean));
+        means.any(|mean| makers.source(mean) == makers.source(draw.mean))
+    };
+    draws::draws(graph).into_iter().filter(is_own).map(|draw| draw.noise).collect()
 }
 
 /// What a manifest says of these heads.
