@@ -5,6 +5,7 @@
 
 mod decoder;
 mod encoder;
+pub(crate) mod family;
 mod flow;
 mod heads;
 pub(crate) mod inner;

@@ -6,7 +6,6 @@
 
 mod decoder;
 mod evidence;
-mod family;
 mod flow;
 mod inputs;
 mod plain;

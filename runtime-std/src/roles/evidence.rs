@@ -11,12 +11,12 @@ mod named;
 mod question;
 mod structure;
 
+use super::plain;
 use super::{Decision, listed, quoted};
-use super::{family, plain};
 use crate::import::{Graph, ValueId};
 use crate::manifest::Head;
 use crate::model::sampling::{Draw, Makers};
-use crate::model::{contradiction, inner};
+use crate::model::{contradiction, family, inner};
 use elbow_core::kernels::Unary;
 
 /// The two heads of a posterior, and why they are these.
@@ -36,8 +36,10 @@ pub(super) struct Heads {
 /// The posteriors of an encoder, first to last.
 pub(super) fn posteriors(graph: &Graph) -> Result<Vec<Heads>, Decision> {
     let mut found = candidates(graph)?;
-    if let Some(refused) = family::other_than_diagonal(graph, &found) {
-        return Err(refused);
+    let names: Vec<[&str; 2]> =
+        found.iter().map(|heads| [heads.mean.as_str(), heads.spread.as_str()]).collect();
+    if let Some((what, cure)) = family::other_than_diagonal(graph, &names) {
+        return Err(Decision(format!("{what}; the candidates are {}. {cure}", listed(graph))));
     }
     if found.is_empty() {
         return Err(plain::without_heads(graph).unwrap_or_else(|| question::undecided(graph)));
@@ -81,6 +83,15 @@ fn check(graph: &Graph, heads: &Heads) -> Result<(), Decision> {
             heads.mean,
             heads.spread,
             listed(graph)
+        )));
+    }
+    let as_sigma = structure::made_as_sigma(graph, scale).filter(|_| heads.head == Head::Var);
+    if let Some(why) = as_sigma {
+        return Err(Decision(format!(
+            "output {:?} is named like var, but {why}, as a standard deviation; decide, and write one of\n  {}\n  {}",
+            heads.spread,
+            lines(&heads.mean, &heads.spread, Head::Sigma),
+            lines(&heads.mean, &heads.spread, Head::Var)
         )));
     }
     match contradiction(graph, scale, heads.head.into()) {
