@@ -25,7 +25,8 @@ fn whole(scale: impl Fn(Onnx) -> Onnx) -> Onnx {
 
 #[test]
 fn heads_are_found_behind_the_sampling_arithmetic() {
-    let cases: [(&str, &str, fn(Onnx) -> Onnx); 6] = [
+    type Nodes = fn(Onnx) -> Onnx;
+    let cases: [(&str, &str, Nodes); 6] = [
         ("b", "head = \"logvar\" }", |g| g.node("t", "Mul", "b half").node("s", "Exp", "t")),
         ("b", "head = \"log_sigma\" }", |g| g.node("s", "Exp", "b")),
         ("b", "head = \"softplus_sigma\", eps = 0.001 }", |g| {
