@@ -6,6 +6,7 @@
 mod axis;
 mod decoder;
 mod encoder;
+pub(crate) mod family;
 mod flow;
 mod heads;
 pub(crate) mod inner;

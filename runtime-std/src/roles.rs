@@ -6,9 +6,9 @@
 
 mod decoder;
 mod evidence;
-mod family;
 mod flow;
 mod inputs;
+mod plain;
 mod states;
 mod window;
 
@@ -19,7 +19,7 @@ use crate::lower::prune;
 use crate::manifest::{InputRole, Manifest};
 use crate::model::{Loaded, Source, inner};
 use flow::Flow;
-use inputs::Named;
+use inputs::{Known, Named};
 use serde::Serialize;
 use std::path::{Component, Path, PathBuf};
 
@@ -76,14 +76,14 @@ pub fn propose(
         Some(flow) => flow.map(|flow| flow_reasons(flow, file)),
         None => encoder_reasons(&source.graph, file),
     };
-    let Decided { reasons: own, inputs, latents } =
+    let Decided { reasons: own, inputs, latents, observed } =
         decided.map_err(|Decision(what)| fault(what))?;
     reasons.extend(own);
     let mut conditions = inputs;
     if let Some(path) = decoder {
         let source = Source::read(path, &per_file[1])?;
         let fault = |Decision(what)| Error::input(what).context(path.display());
-        let decoder = decoder::decoder(&source.graph, &latents).map_err(fault)?;
+        let decoder = decoder::decoder(&source.graph, &latents, observed).map_err(fault)?;
         let file = quoted(&relative(path, folder));
         reasons.push(Reason::new("decoder.onnx", file, "the file"));
         let latent = match &decoder.latents[..] {
@@ -95,7 +95,7 @@ pub fn propose(
         reasons.push(Reason::new("decoder.latent", latent, &decoder.latent_why));
         reasons.push(Reason::new("decoder.mean", quoted(&decoder.mean.0), &decoder.mean.1));
         let (likelihood, why) = decoder.likelihood;
-        reasons.push(Reason::new("decoder.likelihood", likelihood.into(), why));
+        reasons.push(Reason::new("decoder.likelihood", likelihood, &why));
         for (name, why) in decoder.conditions {
             if conditions.iter().all(|((other, _), _)| *other != name) {
                 conditions.push(((name, why), InputRole::Condition));
@@ -119,19 +119,24 @@ pub fn propose(
     Ok(Proposal { text, reasons })
 }
 
-/// What is known of the first graph: its part of the manifest, its further inputs, and the number of
-/// values of each latent.
+/// What is known of the first graph.
 struct Decided {
+    /// Its part of the manifest.
     reasons: Vec<Reason>,
+    /// Its further inputs.
     inputs: Vec<(Named, InputRole)>,
+    /// Number of values of each latent.
     latents: Vec<usize>,
+    /// Number of values of the observation.
+    observed: usize,
 }
 
 fn encoder_reasons(graph: &Graph, file: String) -> std::result::Result<Decided, Decision> {
     let posteriors = evidence::posteriors(graph)?;
     let heads: Vec<&str> =
         posteriors.iter().flat_map(|heads| [heads.mean.as_str(), heads.spread.as_str()]).collect();
-    let inputs = inputs::inputs(graph, &heads)?;
+    let known = Known { x: None, noise: evidence::noise(graph, &posteriors) };
+    let inputs = inputs::inputs(graph, &heads, known)?;
     let states = inputs.states.iter().map(|(_, output)| output.as_str());
     let taken: Vec<&str> = heads.iter().copied().chain(states).collect();
     let names = graph.outputs.iter().map(|(name, _)| name.as_str());
@@ -173,10 +178,12 @@ fn encoder_reasons(graph: &Graph, file: String) -> std::result::Result<Decided, 
     }
     let len = |name: &str| inner::named(graph, name).map_or(0, |id| graph.values[id].len());
     let latents = posteriors.iter().map(|heads| len(&heads.mean)).collect();
+    let observed = graph.inputs.iter().find(|id| graph.values[**id].name == inputs.x.0);
+    let observed = observed.map_or(0, |id| graph.values[*id].len());
     // Noise that no head needs is no input of the encoder that is compiled.
     let needed = needed(graph, &heads);
     let further = inputs.further.into_iter().filter(|((name, _), _)| needed.contains(name));
-    Ok(Decided { reasons, inputs: further.collect(), latents })
+    Ok(Decided { reasons, inputs: further.collect(), latents, observed })
 }
 
 /// Names of the inputs from which these values are computed.
@@ -206,7 +213,7 @@ fn flow_reasons(flow: Flow, file: String) -> Decided {
             reasons.push(Reason::new("flow.eps", quoted(&name), &why));
         }
     }
-    Decided { reasons, inputs: further, latents: Vec::new() }
+    Decided { reasons, inputs: further, latents: Vec::new(), observed: 0 }
 }
 
 impl Reason {

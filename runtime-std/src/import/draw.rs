@@ -85,13 +85,13 @@ impl<F: Fn(ValueId) -> bool> Draws<'_, F> {
 
     /// The draw that a sum or a difference is.
     fn of(&self, sum: &Node) -> Option<Draw> {
-        let &[a, b] = &sum.inputs[..] else { return None };
-        let (orders, sign) = match sum.op {
-            Op::Binary(BinaryOp::Add) => (&[(a, b), (b, a)][..], 1.0),
-            Op::Binary(BinaryOp::Sub) => (&[(a, b)][..], -1.0),
+        let (orders, sign) = match (&sum.op, &sum.inputs[..]) {
+            (Op::Binary(BinaryOp::Add), &[a, b]) => (vec![(a, b), (b, a)], 1.0),
+            (Op::Binary(BinaryOp::Sub), &[a, b]) => (vec![(a, b)], -1.0),
+            (Op::Gemm { beta, .. }, &[_, _, c]) => (vec![(self.without_sum(sum)?, c)], *beta),
             _ => return None,
         };
-        orders.iter().find_map(|&(mean, term)| {
+        orders.into_iter().find_map(|(mean, term)| {
             let Term { noise, factor, scaled } = self.term(term, Self::DEEPEST)?.times(sign);
             let (scale, product) = scaled?;
             let mean = self.by.sources[mean];
@@ -99,6 +99,20 @@ impl<F: Fn(ValueId) -> bool> Draws<'_, F> {
             let draw = Draw { z: sum.output, noise, mean, scale, factor, product };
             (is_computed(mean) && is_computed(scale)).then_some(draw)
         })
+    }
+
+    /// The product of a `Gemm` without what is added, where another node gives it: some exporters join the
+    /// layer of the mean and the sum with the noise.
+    fn without_sum(&self, gemm: &Node) -> Option<ValueId> {
+        let Op::Gemm { trans_a, trans_b, alpha, .. } = gemm.op else { return None };
+        let is_product = |node: &&&Node| match node.op {
+            Op::MatMul => !trans_a && !trans_b && alpha == 1.0 && node.inputs == gemm.inputs[..2],
+            Op::Gemm { trans_a: a, trans_b: b, alpha: factor, .. } => {
+                (a, b, factor) == (trans_a, trans_b, alpha) && node.inputs == gemm.inputs[..2]
+            }
+            _ => false,
+        };
+        self.by.nodes.iter().flatten().find(is_product).map(|node| node.output)
     }
 
     /// A value as noise, times numbers, times one scale.
@@ -111,6 +125,10 @@ impl<F: Fn(ValueId) -> bool> Draws<'_, F> {
         let node = self.by.nodes[value]?;
         match (&node.op, &node.inputs[..]) {
             (Op::Unary(Unary::Neg), &[a]) => Some(self.term(a, inner)?.times(-1.0)),
+            // Samplers of a given mean add it, be it zero.
+            (Op::Binary(BinaryOp::Add), &[a, b]) => [(a, b), (b, a)]
+                .into_iter()
+                .find_map(|(a, b)| self.term(a, inner).filter(|_| self.number(b) == Some(0.0))),
             (Op::Binary(BinaryOp::Div), &[a, b]) => {
                 Some(self.term(a, inner)?.times(1.0 / self.number(b)?))
             }

@@ -3,7 +3,7 @@
 use super::names::is_mean;
 use super::range::ranges;
 use super::sampling::{Draw, Makers, Reading, draws, readings};
-use super::{Role, Source, inner};
+use super::{Role, Source, family, inner};
 use crate::import::{Graph, ValueId};
 use crate::manifest::{Head, SpreadTable, TensorRef};
 use elbow_core::distributions::Spread;
@@ -30,7 +30,9 @@ pub fn unmistakable(graph: &Graph) -> Option<Declared> {
     let (mean, loc) = find(["mu", "mean", "z_mean"])?;
     let (spread, scale) = find(["logvar", "log_var", "z_log_var"])?;
     let same_shape = graph.values[loc].shape == graph.values[scale].shape;
-    (graph.inputs.len() == 1 + graph.noise.len() && same_shape).then_some(Declared {
+    let is_diagonal = family::other_than_diagonal(graph, &[[&mean, &spread]]).is_none();
+    let one_input = graph.inputs.len() == 1 + graph.noise.len();
+    (one_input && same_shape && is_diagonal).then_some(Declared {
         mean: TensorRef::Name(mean),
         spread: TensorRef::Name(spread),
         head: Head::LogVar,

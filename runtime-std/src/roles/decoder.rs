@@ -1,9 +1,10 @@
 //! What a graph's structure and names say of a decoder.
 
 use super::inputs::Named;
-use super::{Decision, listed};
+use super::{Decision, listed, quoted};
 use crate::import::{Graph, Op, ValueId};
-use crate::model::names::{says, words};
+use crate::manifest::Head;
+use crate::model::names::{HeadName, Says, says, words};
 use crate::model::sampling::Makers;
 use elbow_core::kernels::Unary;
 
@@ -14,16 +15,24 @@ pub(super) struct Roles {
     pub latent_why: String,
     pub conditions: Vec<Named>,
     pub mean: Named,
-    pub likelihood: (&'static str, &'static str),
+    pub likelihood: (String, String),
 }
 
-/// The roles of a decoder of latents with these numbers of values.
-pub(super) fn decoder(graph: &Graph, latents: &[usize]) -> Result<Roles, Decision> {
-    let [(name, id)] = &graph.outputs[..] else {
-        return Err(Decision(format!(
-            "expected one output, the observation's mean; the candidates are {}. Write the manifest by hand",
-            listed(graph)
-        )));
+/// The roles of a decoder of latents and of an observation with these numbers of values.
+pub(super) fn decoder(
+    graph: &Graph,
+    latents: &[usize],
+    observed: usize,
+) -> Result<Roles, Decision> {
+    let (mean, likelihood) = match &graph.outputs[..] {
+        [(name, id)] => ((name.clone(), "the only output".into()), of_mean_alone(graph, name, *id)),
+        [a, b] => with_scale(graph, a, b, observed)?,
+        _ => {
+            return Err(undecided(
+                graph,
+                "expected one output, the observation's mean, or two, its mean and the logarithm of its standard deviation",
+            ));
+        }
     };
     let (latents, latent_why) = latent_inputs(graph, latents)?;
     let inputs = graph.inputs.iter().map(|id| graph.values[*id].name.clone());
@@ -32,9 +41,13 @@ pub(super) fn decoder(graph: &Graph, latents: &[usize]) -> Result<Roles, Decisio
         (name, why)
     });
     let conditions = conditions.collect();
+    Ok(Roles { latents, latent_why, conditions, mean, likelihood })
+}
+
+fn of_mean_alone(graph: &Graph, name: &str, id: ValueId) -> (String, String) {
     let makers = Makers::of(graph);
-    let maker = makers.get(makers.source(*id));
-    let likelihood = if words(name).iter().any(|word| word.starts_with("logit")) {
+    let maker = makers.get(makers.source(id));
+    let (likelihood, why) = if words(name).iter().any(|word| word.starts_with("logit")) {
         ("{ family = \"bernoulli\", mean_is = \"logit\" }", "the output's name says logit")
     } else if maker.is_some_and(|node| node.op == Op::Unary(Unary::Sigmoid)) {
         (
@@ -47,8 +60,78 @@ pub(super) fn decoder(graph: &Graph, latents: &[usize]) -> Result<Roles, Decisio
             "the output is unbounded; its noise is not in the graph: REPLACE log_sigma by the trained value",
         )
     };
-    let mean = (name.clone(), "the only output".into());
-    Ok(Roles { latents, latent_why, conditions, mean, likelihood })
+    (likelihood.into(), why.into())
+}
+
+/// Mean and likelihood of a decoder with a second output, whose name says that it is the logarithm of the
+/// standard deviation.
+fn with_scale(
+    graph: &Graph,
+    a: &(String, ValueId),
+    b: &(String, ValueId),
+    observed: usize,
+) -> Result<(Named, (String, String)), Decision> {
+    let all = [a.0.as_str(), b.0.as_str()];
+    let head = |name: &str| HeadName::of(name, &all).says;
+    let ((mean, loc), scale, head) = match all.map(head) {
+        [Says::Spread(_), Says::Spread(_)] => {
+            return Err(undecided(graph, "both outputs are named like a spread"));
+        }
+        [Says::Spread(head), _] => (b, &a.0, head),
+        [_, Says::Spread(head)] => (a, &b.0, head),
+        _ => {
+            return Err(undecided(
+                graph,
+                "no output is named as the logarithm of the observation's standard deviation",
+            ));
+        }
+    };
+    if graph.values[*loc].len() != observed {
+        return Err(undecided(
+            graph,
+            &format!(
+                "{mean:?} beside the scale {scale:?} is not of {observed} values, as the observation is"
+            ),
+        ));
+    }
+    let sigma = quoted(scale);
+    match head {
+        Head::LogSigma if says(scale, &["scale", "logscale"]) => Err(undecided(
+            graph,
+            &format!(
+                "{scale:?} may be the scale of a normal or of a Laplace distribution; write decoder.mean = {} and one of\n  likelihood = {{ family = \"gaussian\", log_sigma = {sigma} }}\n  likelihood = {{ family = \"laplace\", log_scale = {sigma} }}\n",
+                quoted(mean)
+            ),
+        )),
+        Head::LogSigma => Ok((
+            (mean.clone(), format!("the other output is the scale, {scale}")),
+            (
+                format!("{{ family = \"gaussian\", log_sigma = {sigma} }}"),
+                format!("the name of {scale} says logarithm of the standard deviation"),
+            ),
+        )),
+        other => Err(undecided(
+            graph,
+            &format!(
+                "{scale:?} is named like {}, and a likelihood takes the logarithm of the standard deviation: export {} as \"log_sigma\" in its place",
+                other.name(),
+                logarithm(other)
+            ),
+        )),
+    }
+}
+
+/// The logarithm of the standard deviation from a head, as it is written in Python.
+fn logarithm(head: Head) -> &'static str {
+    match head {
+        Head::LogVar => "0.5 * logvar",
+        Head::Var | Head::SoftplusVar => "0.5 * log(var)",
+        Head::LogSigma | Head::Sigma | Head::SoftplusSigma => "log(sigma)",
+    }
+}
+
+fn undecided(graph: &Graph, what: &str) -> Decision {
+    Decision(format!("{what}; the candidates are {}. Or write the manifest by hand", listed(graph)))
 }
 
 /// The inputs that take the latents: the only one, or those that a name or the number of values tells

@@ -11,12 +11,12 @@ mod named;
 mod question;
 mod structure;
 
-use super::family;
+use super::plain;
 use super::{Decision, listed, quoted};
-use crate::import::Graph;
+use crate::import::{Graph, ValueId};
 use crate::manifest::Head;
-use crate::model::sampling::Makers;
-use crate::model::{contradiction, inner};
+use crate::model::sampling::{Draw, Makers};
+use crate::model::{contradiction, family, inner};
 use elbow_core::kernels::Unary;
 
 /// The two heads of a posterior, and why they are these.
@@ -36,11 +36,13 @@ pub(super) struct Heads {
 /// The posteriors of an encoder, first to last.
 pub(super) fn posteriors(graph: &Graph) -> Result<Vec<Heads>, Decision> {
     let mut found = candidates(graph)?;
-    if let Some(refused) = family::other_than_diagonal(graph, &found) {
-        return Err(refused);
+    let names: Vec<[&str; 2]> =
+        found.iter().map(|heads| [heads.mean.as_str(), heads.spread.as_str()]).collect();
+    if let Some((what, cure)) = family::other_than_diagonal(graph, &names) {
+        return Err(Decision(format!("{what}; the candidates are {}. {cure}", listed(graph))));
     }
     if found.is_empty() {
-        return Err(question::undecided(graph));
+        return Err(plain::without_heads(graph).unwrap_or_else(|| question::undecided(graph)));
     }
     for heads in &mut found {
         check(graph, heads)?;
@@ -83,6 +85,15 @@ fn check(graph: &Graph, heads: &Heads) -> Result<(), Decision> {
             listed(graph)
         )));
     }
+    let as_sigma = structure::made_as_sigma(graph, scale).filter(|_| heads.head == Head::Var);
+    if let Some(why) = as_sigma {
+        return Err(Decision(format!(
+            "output {:?} is named like var, but {why}, as a standard deviation; decide, and write one of\n  {}\n  {}",
+            heads.spread,
+            lines(&heads.mean, &heads.spread, Head::Sigma),
+            lines(&heads.mean, &heads.spread, Head::Var)
+        )));
+    }
     match contradiction(graph, scale, heads.head.into()) {
         Some(why) => Err(Decision(format!(
             "output {:?} is named like {}, but {why}. Write the manifest by hand",
@@ -110,6 +121,21 @@ fn bounds(graph: &Graph, heads: &mut Heads) {
         heads.clamp = Some([factor * low, factor * high]);
         heads.spread_why += &format!("; the graph clips it to [{low}, {high}]");
     }
+}
+
+/// Whether the graph draws from something that may be a posterior.
+pub(super) fn samples(graph: &Graph) -> bool {
+    draws::certain(graph).next().is_some()
+}
+
+/// Inputs that the graph scales for samples of these posteriors.
+pub(super) fn noise(graph: &Graph, posteriors: &[Heads]) -> Vec<ValueId> {
+    let makers = Makers::of(graph);
+    let is_own = |draw: &Draw| {
+        let mut means = posteriors.iter().filter_map(|heads| inner::named(graph, &heads.mean));
+        means.any(|mean| makers.source(mean) == makers.source(draw.mean))
+    };
+    draws::draws(graph).into_iter().filter(is_own).map(|draw| draw.noise).collect()
 }
 
 /// What a manifest says of these heads.

@@ -1,10 +1,11 @@
 //! What shows that a graph is a flow.
 
-use super::inputs::{self, Inputs, Named};
-use super::{Decision, quoted};
+use super::inputs::{self, Inputs, Known, Named, reached};
+use super::{Decision, plain, quoted};
 use crate::import::{Graph, ValueId};
 use crate::manifest::InputRole;
-use crate::model::names::{is_log_det, is_log_q};
+use crate::model::names::{is_log_det, is_log_q, is_observation};
+use crate::model::sampling::draws;
 
 /// Roles of a flow.
 pub(super) struct Flow {
@@ -23,32 +24,78 @@ pub(super) fn flow(graph: &Graph) -> Option<Result<Flow, Decision>> {
     let mut pairs = [(a, b), (b, a)].into_iter().filter(|(_, (_, id))| len(*id) == 1);
     let ((z, latent), (name, _)) = pairs.next().filter(|_| pairs.next().is_none())?;
     if !is_log_det(name) && !is_log_q(name) {
-        return Some(Err(undecided(z, name)));
+        let question = plain::with_score(graph, z, name).unwrap_or_else(|| undecided(z, name));
+        return Some(Err(question));
     }
-    Some(inputs::inputs(graph, &[z, name]).and_then(|inputs| {
-        let x = graph.inputs.iter().find(|id| graph.values[**id].name == inputs.x.0);
-        let observed = x.map_or(0, |id| len(*id));
-        let noise = inputs.further.iter().any(|(_, role)| *role == InputRole::Eps)
-            || !graph.noise.is_empty();
-        let (density, fits, expected) = match is_log_det(name) {
-            true => ("log_det", observed == len(*latent) && !noise, "as many values as the input, and no noise"),
-            false => ("log_q", noise, "noise among the inputs"),
-        };
-        if !fits {
-            return Err(Decision(format!(
-                "output {name:?} is named like {density}, which needs {expected}; {z:?} has {} values, the input {:?} {observed}. Write [flow] by hand",
-                len(*latent),
-                inputs.x.0
-            )));
+    Some(of_density(graph, (z, *latent), name))
+}
+
+/// The flow whose density has a name that says which.
+fn of_density(
+    graph: &Graph,
+    (z, latent): (&String, ValueId),
+    name: &String,
+) -> Result<Flow, Decision> {
+    let len = |id: ValueId| graph.values[id].len();
+    let known = match is_log_det(name) {
+        true => Known { x: mapped(graph, z, latent)?, noise: Vec::new() },
+        false => Known { x: None, noise: scaled(graph) },
+    };
+    let inputs = inputs::inputs(graph, &[z, name], known)?;
+    let x = graph.inputs.iter().find(|id| graph.values[**id].name == inputs.x.0);
+    let observed = x.map_or(0, |id| len(*id));
+    let noise =
+        inputs.further.iter().any(|(_, role)| *role == InputRole::Eps) || !graph.noise.is_empty();
+    let (density, fits, expected) = match is_log_det(name) {
+        true => {
+            let fits = observed == len(latent) && !noise;
+            ("log_det", fits, "as many values as the input, and no noise")
         }
-        let why = format!("one number, named like {density}");
-        let why = match density {
-            "log_det" => format!("{why}; add base = \"standard_normal\" where that is the density of z"),
-            _ => why,
-        };
-        let z = (z.clone(), "the other output".into());
-        Ok(Flow { inputs, z, density, log: (name.clone(), why) })
-    }))
+        false => ("log_q", noise, "noise among the inputs"),
+    };
+    if !fits {
+        return Err(Decision(format!(
+            "output {name:?} is named like {density}, which needs {expected}; {z:?} has {} values, the input {:?} {observed}. Write [flow] by hand",
+            len(latent),
+            inputs.x.0
+        )));
+    }
+    let why = format!("one number, named like {density}");
+    let why = match density {
+        "log_det" => {
+            format!("{why}; add base = \"standard_normal\" where that is the density of z")
+        }
+        _ => why,
+    };
+    let z = (z.clone(), "the other output".into());
+    Ok(Flow { inputs, z, density, log: (name.clone(), why) })
+}
+
+/// Inputs that the graph scales as noise and that no name makes an observation.
+fn scaled(graph: &Graph) -> Vec<ValueId> {
+    let noise = draws(graph).into_iter().map(|draw| draw.noise);
+    noise.filter(|id| !is_observation(&graph.values[*id].name)).collect()
+}
+
+/// The input that a flow maps to `z`, where there are several: of as many values, and `z` is computed from
+/// it; whatever else it is called.
+fn mapped(graph: &Graph, z: &str, latent: ValueId) -> Result<Option<(ValueId, String)>, Decision> {
+    let value = |id: ValueId| &graph.values[id];
+    let is_noise = |id: ValueId| graph.noise.iter().any(|noise| noise.value == id);
+    let fits = |id: &ValueId| {
+        !is_noise(*id) && value(*id).len() == value(latent).len() && reached(graph, *id)[latent]
+    };
+    let candidates: Vec<ValueId> = graph.inputs.iter().copied().filter(fits).collect();
+    match candidates[..] {
+        [] => Ok(None),
+        [only] => Ok(Some((only, format!("of as many values as {z}, which is computed from it")))),
+        _ => {
+            let names: Vec<&String> = candidates.iter().map(|id| &value(*id).name).collect();
+            Err(Decision(format!(
+                "the inputs {names:?} all have as many values as {z:?}, and nothing tells which of them the flow maps; decide, and write [flow] by hand with input = NAME, and the others as [[input]] with role = \"condition\""
+            )))
+        }
+    }
 }
 
 fn undecided(z: &str, log: &str) -> Decision {

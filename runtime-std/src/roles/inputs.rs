@@ -4,7 +4,6 @@ use super::{Decision, quoted, states};
 use crate::import::{Graph, ValueId};
 use crate::manifest::InputRole;
 use crate::model::names::{is_noise, is_observation};
-use crate::model::sampling::draws;
 
 /// A name, and the reason for its role.
 pub(super) type Named = (String, String);
@@ -18,15 +17,26 @@ pub(super) struct Inputs {
     pub states: Vec<(Named, String)>,
 }
 
+/// What is known of the inputs before their names are asked.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The observation, and why.
+    pub x: Option<(ValueId, String)>,
+    /// What the graph scales for a sample of a posterior.
+    pub noise: Vec<ValueId>,
+}
+
 /// The roles of an encoder's or flow's inputs; `heads` are outputs that are known to be no state.
-pub(super) fn inputs(graph: &Graph, heads: &[&str]) -> Result<Inputs, Decision> {
+pub(super) fn inputs(graph: &Graph, heads: &[&str], known: Known) -> Result<Inputs, Decision> {
+    let Known { x, noise } = known;
     let name = |id: ValueId| graph.values[id].name.clone();
-    let draws = draws(graph);
     let random = |id: ValueId| graph.noise.iter().any(|noise| noise.value == id);
     let mut data = Vec::new();
     let mut further = Vec::new();
     for &id in graph.inputs.iter().filter(|id| !random(**id)) {
-        if draws.iter().any(|draw| draw.noise == id) {
+        if x.as_ref().is_some_and(|(x, _)| *x == id) {
+            data.push(id);
+        } else if noise.contains(&id) {
             further.push(((name(id), "the graph scales it for a sample".into()), InputRole::Eps));
         } else if is_noise(&name(id)) {
             further.push(((name(id), "its name says noise".into()), InputRole::Eps));
@@ -35,7 +45,7 @@ pub(super) fn inputs(graph: &Graph, heads: &[&str]) -> Result<Inputs, Decision> 
         }
     }
     let mut states = Vec::new();
-    if data.len() > 1 {
+    if data.len() > 1 && x.is_none() {
         let found = states::states(graph, &data, heads)?;
         data.retain(|id| found.iter().all(|state| state.input != *id));
         for states::State { input, output, why } in found {
@@ -43,11 +53,14 @@ pub(super) fn inputs(graph: &Graph, heads: &[&str]) -> Result<Inputs, Decision> 
         }
     }
     let observed: Vec<ValueId> = match &data[..] {
+        _ if x.is_some() => x.iter().map(|(x, _)| *x).collect(),
         [only] => vec![*only],
         _ => data.iter().copied().filter(|id| is_observation(&name(*id))).collect(),
     };
+    let known = x.map(|(_, why)| why);
     let [x] = observed[..] else { return Err(undecided(graph, &data)) };
     let why = match (graph.inputs.len(), &further[..], data.len()) {
+        (2.., _, 2..) if known.is_some() => known.unwrap_or_default(),
         (1, _, _) => "the only input".into(),
         (_, [((noise, _), InputRole::Eps)], 1) => {
             format!("the other input, {noise:?}, is the noise of the sample")

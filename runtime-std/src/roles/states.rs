@@ -116,7 +116,8 @@ fn base(name: &str, beside_observation: bool) -> Vec<String> {
     const SIDES: [&str; 5] = ["in", "out", "last", "final", "updated"];
     let mut words = words(name);
     words.retain(|word| {
-        !TIMES.contains(&&**word) && !(beside_observation && SIDES.contains(&&**word))
+        let is_side = beside_observation && SIDES.contains(&&**word);
+        !is_side && !TIMES.contains(&&**word)
     });
     words
 }

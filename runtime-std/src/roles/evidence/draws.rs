@@ -5,11 +5,11 @@ use super::super::inputs::reached;
 use super::Heads;
 use super::named::by_names;
 use super::question::two_readings;
-use crate::import::{Graph, ValueId};
+use crate::import::{Graph, NoiseKind, ValueId};
 use crate::manifest::Head;
 use crate::model::inner;
-use crate::model::names::{HeadName, is_state};
-use crate::model::sampling::{Draw, Makers, Reading, draws, readings};
+use crate::model::names::{HeadName, is_noise, is_state};
+use crate::model::sampling::{self, Draw, Makers, Reading, readings};
 
 /// Heads among the outputs from which the graph draws itself; a draw whose heads are no outputs says
 /// nothing.
@@ -36,7 +36,7 @@ pub(super) fn inside(graph: &Graph) -> Vec<Heads> {
         (inner::named(graph, name) == Some(id)).then(|| name.clone())
     };
     let name = |id: ValueId| output(graph, &makers, id).or_else(|| own_name(id));
-    let drawn = draws(graph);
+    let drawn: Vec<Draw> = certain(graph).collect();
     let heads = |draw: &Draw| {
         let mean = name(draw.mean)?;
         let shape = &graph.values[draw.mean].shape;
@@ -54,6 +54,26 @@ pub(super) fn inside(graph: &Graph) -> Vec<Heads> {
     };
     let of_latents = drawn.iter().filter(|draw| !is_decoded(graph, &drawn, draw));
     distinct(of_latents.filter_map(heads))
+}
+
+/// Draws from normal noise, as far as the file says what the noise is.
+pub(super) fn draws(graph: &Graph) -> Vec<Draw> {
+    let is_uniform = |id: ValueId| {
+        graph.noise.iter().any(|noise| noise.value == id && noise.kind == NoiseKind::Uniform)
+    };
+    sampling::draws(graph).into_iter().filter(|draw| !is_uniform(draw.noise)).collect()
+}
+
+/// Those of them whose noise is surely noise.
+pub(super) fn certain(graph: &Graph) -> impl Iterator<Item = Draw> {
+    draws(graph).into_iter().filter(|draw| is_surely_noise(graph, draw.noise))
+}
+
+/// Whether an input is what a random node gives, or is named as noise; any other may be data that the
+/// graph scales, as a flow does.
+fn is_surely_noise(graph: &Graph, input: ValueId) -> bool {
+    let is_random = graph.noise.iter().any(|noise| noise.value == input);
+    is_random || is_noise(&graph.values[input].name)
 }
 
 /// Whether a draw is one of the observation, by a decoder: of its shape, and from a sample.

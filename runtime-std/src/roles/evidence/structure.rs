@@ -94,14 +94,17 @@ fn positive_head(graph: &Graph, name: &str, value: ValueId) -> Option<(Head, Str
         Says::Nothing => {}
         _ => return None,
     }
+    made_as_sigma(graph, value).map(|why| (Head::Sigma, why))
+}
+
+/// What shows a positive value to be a standard deviation.
+pub(super) fn made_as_sigma(graph: &Graph, value: ValueId) -> Option<String> {
     let makers = Makers::of(graph);
     let value = makers.source(value);
     let inner = makers.plus(value).map_or(value, |(inner, _)| inner);
     match makers.unary(inner)? {
-        (Unary::Exp, exponent) => {
-            makers.half(exponent).map(|_| (Head::Sigma, "it is exp(0.5 * h)".into()))
-        }
-        (Unary::Sqrt, _) => Some((Head::Sigma, "it is a square root".into())),
+        (Unary::Exp, exponent) => makers.half(exponent).map(|_| "it is exp(0.5 * h)".into()),
+        (Unary::Sqrt, _) => Some("it is a square root".into()),
         _ => None,
     }
 }

@@ -1,32 +1,26 @@
 //! Posteriors that are no diagonal normal, known by the outputs beside mean and spread.
 
-use super::evidence::Heads;
-use super::{Decision, listed};
+use super::inner;
+use super::names::{HeadName, Says, is_generative, says, words};
+use super::sampling::Makers;
 use crate::import::{Graph, Op, ValueId};
-use crate::model::inner;
-use crate::model::names::{HeadName, Says, is_generative, says, words};
-use crate::model::sampling::Makers;
 
-/// Why the heads of a graph are none of a diagonal normal, `found` being those that look like some.
-pub(super) fn other_than_diagonal(graph: &Graph, found: &[Heads]) -> Option<Decision> {
-    let is_head =
-        |name: &String| found.iter().any(|heads| [&heads.mean, &heads.spread].contains(&name));
+/// What keeps heads from being those of a diagonal normal, and what to do; `heads` are the names of means
+/// and spreads that look like some, first the mean.
+pub(crate) fn other_than_diagonal(graph: &Graph, heads: &[[&str; 2]]) -> Option<(String, String)> {
+    let is_head = |name: &str| heads.as_flattened().contains(&name);
     let others = graph.outputs.iter().filter(|(name, _)| !is_head(name) && !is_generative(name));
-    let means = means(graph, found);
+    let means = means(graph, heads);
     others.into_iter().find_map(|(name, id)| {
         let (family, cure) = means.iter().find_map(|mean| family(graph, name, *id, *mean))?;
-        Some(Decision(format!(
-            "output {name:?} {:?} {family}; the candidates are {}. {cure}",
-            graph.values[*id].shape,
-            listed(graph)
-        )))
+        Some((format!("output {name:?} {:?} {family}", graph.values[*id].shape), cure))
     })
 }
 
-/// The means of what was found, else the outputs that are named so.
-fn means(graph: &Graph, found: &[Heads]) -> Vec<ValueId> {
+/// The means among the heads, else the outputs that are named so.
+fn means(graph: &Graph, heads: &[[&str; 2]]) -> Vec<ValueId> {
     let own: Vec<ValueId> =
-        found.iter().filter_map(|heads| inner::named(graph, &heads.mean)).collect();
+        heads.iter().filter_map(|[mean, _]| inner::named(graph, mean)).collect();
     if !own.is_empty() {
         return own;
     }

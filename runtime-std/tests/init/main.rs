@@ -1,0 +1,14 @@
+//! `elbow init` on graphs whose structure shows, or does not show, what their tensors are.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod contradictions;
+mod decoders;
+mod flows;
+mod frozen;
+mod inputs;
+mod inside;
+mod names;
+mod onnx;
+mod samples;
+mod structure;
