@@ -198,6 +198,9 @@ impl Memory<'_> {
             Kernel::AveragePool(mean, shape) => kernels::average_pool(x, y, mean, shape),
             Kernel::Take(indices, along) => kernels::take(x, indices, y, along),
             Kernel::TakeBy(along) => kernels::take_by(x, second, y, along),
+            Kernel::TakeAlong { outputs, along } => {
+                kernels::take_along(x, second, y, *outputs, along);
+            }
             Kernel::Resample { indices, weights, outputs, along } => {
                 kernels::resample(x, indices, floats(weights), y, *outputs, along);
             }

@@ -41,4 +41,4 @@ pub use reduce::{Reduction, arg_extreme, reduce};
 pub use scan::cumsum;
 pub use slope::slope;
 pub use softmax::{log_softmax, softmax};
-pub use take::{resample, take, take_by};
+pub use take::{resample, take, take_along, take_by};

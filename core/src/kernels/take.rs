@@ -22,11 +22,34 @@ pub fn take_by(x: &[f32], indices: &[f32], y: &mut [f32], s: &Along) {
     let blocks = pieces(x, s.len * s.inner).zip(pieces_mut(y, indices.len() * s.inner));
     for (x, y) in blocks {
         for (index, y) in indices.iter().zip(pieces_mut(y, s.inner)) {
-            let from_front = if *index < 0.0 { *index + len } else { *index };
-            let index = (from_front as usize).min(s.len.saturating_sub(1)); // saturates, NaN is 0
-            copy_line(x, index, y, s.inner);
+            copy_line(x, nearest(*index, len, s), y, s.inner);
         }
     }
+}
+
+/// `y[o][k][i] = x[o][indices[o][k][i]][i]` by computed indices, which [`take_by`] reads alike; `y` and
+/// `indices` are `[outer][outputs][inner]`.
+#[inline(never)]
+pub fn take_along(x: &[f32], indices: &[f32], y: &mut [f32], outputs: usize, s: &Along) {
+    let len = s.len as f32;
+    let block = outputs.saturating_mul(s.inner);
+    let blocks = pieces(x, s.len.saturating_mul(s.inner)).zip(pieces(indices, block));
+    for ((x, indices), y) in blocks.zip(pieces_mut(y, block)) {
+        let lines = pieces(indices, s.inner).zip(pieces_mut(y, s.inner));
+        for (indices, y) in lines {
+            for (at, (index, y)) in indices.iter().zip(y).enumerate() {
+                let from = nearest(*index, len, s).saturating_mul(s.inner).saturating_add(at);
+                *y = x.get(from).copied().unwrap_or(*y);
+            }
+        }
+    }
+}
+
+/// The index of the axis that a computed one means.
+#[inline(always)]
+fn nearest(index: f32, len: f32, s: &Along) -> usize {
+    let from_front = if index < 0.0 { index + len } else { index };
+    (from_front as usize).min(s.len.saturating_sub(1)) // saturates, NaN is 0
 }
 
 /// `y[o][k][i] = sum_t weights[k * taps + t] * x[o][indices[k * taps + t]][i]` with

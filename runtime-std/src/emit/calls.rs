@@ -166,6 +166,9 @@ impl Calls {
                 self.along("take", &[x, &indices, y], &shape, s);
             }
             Kernel::TakeBy(s) => self.along("take_by", &[x, second, y], &shape, s),
+            Kernel::TakeAlong { outputs, along } => {
+                self.along("take_along", &[x, second, y, &outputs.to_string()], &shape, along);
+            }
             Kernel::Resample { indices, weights, outputs, along } => {
                 let indices = self.indices(&shape, indices);
                 self.line(&format!("let weights = {};", floats(weights)));

@@ -277,6 +277,12 @@ pub enum Op {
         /// The axis.
         axis: usize,
     },
+    /// `y[.., i, ..] = x[.., indices[.., i, ..], ..]` along an axis, by computed indices of the result's
+    /// shape, which is that of x but for the axis; inputs x, indices. An index outside takes the nearest value.
+    TakeAlong {
+        /// The axis.
+        axis: usize,
+    },
     /// `y[.., i, ..] = sum_t weights[i * taps + t] * x[.., indices[i * taps + t], ..]` along an axis.
     Resample {
         /// The axis.

@@ -115,6 +115,7 @@ impl Op {
             | Self::Slice { .. }
             | Self::Take { .. }
             | Self::TakeBy { .. }
+            | Self::TakeAlong { .. }
             | Self::Pad { .. }
             | Self::CumSum { .. }
             | Self::Reduce { .. }

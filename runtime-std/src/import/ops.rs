@@ -195,7 +195,7 @@ pub const OPERATORS: &[Operator] = &[
         .since(11)
         .takes(2, 2)
         .with(&["axis"])
-        .note("indices known at import"),
+        .note("indices known at import, or computed whole numbers"),
     any("GatherND", gather::gather_nd)
         .since(11)
         .takes(2, 2)

@@ -265,6 +265,13 @@ pub enum Kernel {
     Take(Vec<u32>, Along),
     /// `kernels::take_by(source, indices, target, along)`; the second source holds the indices.
     TakeBy(Along),
+    /// `kernels::take_along(source, indices, target, outputs, along)`; the second source holds the indices.
+    TakeAlong {
+        /// Length of the axis in the result.
+        outputs: usize,
+        /// Shape of the source.
+        along: Along,
+    },
     /// `kernels::resample(source, indices, weights, target, outputs, along)`
     Resample {
         /// Source index of every tap.

@@ -96,7 +96,8 @@ fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
         | Op::Expand
         | Op::Slice { .. }
         | Op::Take { .. }
-        | Op::TakeBy { .. } => x,
+        | Op::TakeBy { .. }
+        | Op::TakeAlong { .. } => x,
         Op::Concat { .. } => all().unwrap_or_else(|| Range::unknown(op)),
         Op::Where => input(1).or(&input(2)),
         Op::Pad { value, .. } => x.within(x.low.min(*value), x.high.max(*value)),

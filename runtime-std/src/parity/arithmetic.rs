@@ -93,7 +93,7 @@ fn is_linear(kernel: &Kernel) -> bool {
 fn arithmetic(kernel: &Kernel) -> Option<Arithmetic> {
     match kernel {
         Kernel::Copy | Kernel::Strided(_) | Kernel::Fill(_) | Kernel::Take(..) => None,
-        Kernel::TakeBy(_) => None,
+        Kernel::TakeBy(_) | Kernel::TakeAlong { .. } => None,
         Kernel::Integer(
             Integer::Quantize { .. } | Integer::Dequantize { .. } | Integer::Spread { .. },
         ) => None,

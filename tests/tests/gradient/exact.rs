@@ -157,6 +157,7 @@ fn of_node(node: &Node, x: &[&Tensor], shape: &[usize]) -> Option<Tensor> {
         Op::Round(_)
         | Op::ArgExtreme { .. }
         | Op::TakeBy { .. }
+        | Op::TakeAlong { .. }
         | Op::Recurrent { .. }
         | Op::Slope(_)
         | Op::Score { .. } => return None,

@@ -13,14 +13,15 @@ fn picks() -> Graph {
     let index = graph.input("index", &[2]);
     let picked = graph.node("Gather", Op::TakeBy { axis: 0 }, &[z, index], &[2, 2]);
     let again = graph.node("GatherAgain", Op::TakeBy { axis: 0 }, &[picked, index], &[2, 2]);
-    graph.output("y", again);
+    let along = graph.node("Elements", Op::TakeAlong { axis: 0 }, &[again, again], &[2, 2]);
+    graph.output("y", along);
     graph.graph
 }
 
 #[test]
 fn every_node_without_a_gradient_is_listed_with_a_cure() {
     let message = gradient(&picks(), &[0], &[0]).expect_err("it has none").to_string();
-    for words in ["`Gather_0`", "`GatherAgain_1`", "use constant indices"] {
+    for words in ["`Gather_0`", "`GatherAgain_1`", "`Elements_2`", "use constant indices"] {
         assert!(message.contains(words), "{message}");
     }
     let gru = import_onnx(&path("tests/zoo/gru.dynamo/model.onnx")).expect("it imports");

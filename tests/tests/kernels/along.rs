@@ -154,11 +154,16 @@ fn values_are_taken_and_mixed_along_the_axis() {
         let computed: Vec<f32> = indices[..count].iter().map(from_end).collect();
         take_by(&x, &computed, &mut looked_up, &tensor.s);
         resample(&x, &indices, &weights, &mut mixed, count, &tensor.s);
+        let own: Vec<usize> = (0..outer * count * inner).map(|_| random.int(0, len - 1)).collect();
+        let computed: Vec<f32> = own.iter().map(|index| from_end(&(*index as u32))).collect();
+        let mut elements = vec![f32::NAN; own.len()];
+        take_along(&x, &computed, &mut elements, count, &tensor.s);
         for at in 0..outer * count * inner {
             let (o, k, i) = (at / (count * inner), at / inner % count, at % inner);
             let value = |index: u32| tensor.values[(o * len + index as usize) * inner + i];
             assert_eq!(f64::from(taken[at]), value(indices[k]), "case {case}");
             assert_eq!(f64::from(looked_up[at]), value(indices[k]), "case {case}");
+            assert_eq!(f64::from(elements[at]), value(own[at] as u32), "case {case}");
             let tap = |t: usize| f64::from(weights[2 * k + t]) * value(indices[2 * k + t]);
             close(mixed[at], tap(0) + tap(1), "resample", case);
         }

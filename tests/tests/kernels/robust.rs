@@ -107,6 +107,7 @@ fn kernels_along_an_axis_survive_any_shape() {
         take(&x, &indices, &mut y, &s);
         let wild = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1e9, 0.5, 3.0];
         take_by(&x, &wild, &mut y, &s);
+        take_along(&x, &wild, &mut y, number(random), &s);
         resample(&x, &indices, &other, &mut y, number(random), &s);
         select(&mut y, &x, &other);
         fill(&mut y, 1.0);

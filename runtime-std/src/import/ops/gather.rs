@@ -19,12 +19,7 @@ pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let indices = match call.operand(1, "indices")? {
         Operand::Integers(indices) => indices,
         Operand::Float(indices) => {
-            if scope.kind(indices) != Kind::Integer {
-                return refuse(
-                    "its indices are no integers",
-                    "give it an integer input, or what ArgMax or ArgMin computes",
-                );
-            }
+            whole_indices(scope, indices)?;
             let shape = joined(scope.shape(indices));
             let x = call.data(scope, 0, "data")?;
             return scope.emit(call, Op::TakeBy { axis }, vec![x, indices], &shape);
@@ -139,17 +134,19 @@ fn gather_by(scope: &mut Scope, call: &Call<'_>, x: ValueId, indices: ValueId) -
 
 /// One index for every value of the result, along an axis.
 pub fn gather_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let (x, indices) = (call.data(scope, 0, "data")?, call.known_integers(1, "indices")?);
+    let (x, indices) = (call.data(scope, 0, "data")?, call.operand(1, "indices")?);
     let from = scope.shape(x).to_vec();
     let axis = call.axis("axis", 0, from.len())?;
-    let fits = indices.shape.len() == from.len()
-        && (0..from.len()).all(|i| i == axis || indices.shape[i] <= from[i]);
+    let shape = shape_of(scope, &indices);
+    let fits =
+        shape.len() == from.len() && (0..from.len()).all(|i| i == axis || shape[i] <= from[i]);
     if !fits {
-        return invalid(format!(
-            "indices of shape {:?} do not fit data of shape {from:?}",
-            indices.shape
-        ));
+        return invalid(format!("indices of shape {shape:?} do not fit data of shape {from:?}"));
     }
+    let indices = match indices {
+        Operand::Integers(indices) => indices,
+        Operand::Float(indices) => return elements_by(scope, call, x, indices, axis),
+    };
     let (own, steps) = (strides(&indices.shape), strides(&from));
     let mut chosen = Vec::with_capacity(indices.data.len());
     for (at, &index) in indices.data.iter().enumerate() {
@@ -160,6 +157,34 @@ pub fn gather_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         chosen.push(position);
     }
     flat_take(scope, call, x, chosen, 1, &indices.shape)
+}
+
+/// [`gather_elements`] by computed indices, of that part of the data along whose other axes they go.
+fn elements_by(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    mut x: ValueId,
+    indices: ValueId,
+    axis: usize,
+) -> Outputs {
+    whole_indices(scope, indices)?;
+    let (mut part, shape) = (scope.shape(x).to_vec(), scope.shape(indices).to_vec());
+    (0..part.len()).filter(|&other| other != axis).for_each(|other| part[other] = shape[other]);
+    if part != scope.shape(x) {
+        x = scope.step(call, Piece::whole(&part).op(), &[x], "part", &part)?;
+    }
+    scope.emit(call, Op::TakeAlong { axis }, vec![x, indices], &shape)
+}
+
+/// Refuses indices that are no whole numbers.
+fn whole_indices(scope: &Scope, indices: ValueId) -> Read<()> {
+    match scope.kind(indices) {
+        Kind::Integer => Ok(()),
+        _ => refuse(
+            "its indices are no integers",
+            "give it an integer input, or what ArgMax or ArgMin computes",
+        ),
+    }
 }
 
 /// Blocks of a tensor by their positions.

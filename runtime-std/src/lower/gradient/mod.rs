@@ -135,7 +135,7 @@ fn reverse(tape: &mut Tape, node: &Node, g: ValueId) -> Advice {
         Op::Resample { axis, taps, indices, weights } => {
             tape.reverse_resample(node, *axis, *taps, (indices, weights), g);
         }
-        Op::TakeBy { .. } => {
+        Op::TakeBy { .. } | Op::TakeAlong { .. } => {
             return Err(
                 "it picks from computed values by computed indices, which has no gradient \
                         here: use constant indices, or multiply by a one-hot matrix"

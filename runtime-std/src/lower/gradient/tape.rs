@@ -198,7 +198,7 @@ fn depends(op: &Op, at: usize) -> bool {
             Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Trunc | Unary::Not
         ),
         Op::Where => at > 0,
-        Op::TakeBy { .. } => at == 0,
+        Op::TakeBy { .. } | Op::TakeAlong { .. } => at == 0,
         Op::ArgExtreme { .. } => false,
         _ => true,
     }

@@ -148,6 +148,7 @@ impl<'g> Scheduler<'g> {
             Op::Round(format) => self.rounded(node, *format),
             Op::Take { axis, indices } => self.take(node, *axis, indices),
             &Op::TakeBy { axis } => self.take_by(node, axis),
+            &Op::TakeAlong { axis } => self.take_along(node, axis),
             Op::Resample { axis, taps, indices, weights } => {
                 self.resample(node, *axis, *taps, indices, weights)
             }

@@ -133,6 +133,22 @@ impl Scheduler<'_> {
         Ok(())
     }
 
+    /// Values along an axis by computed indices, one for every value of the result.
+    pub(super) fn take_along(&mut self, node: &Node, axis: usize) -> Advice {
+        let [x, indices] = *node.inputs.first_chunk().ok_or("it has no indices")?;
+        let shape = self.shape(node.output);
+        let along = along(self.shape(x), axis..axis + 1);
+        let (x, indices) = (self.read(x), self.read(indices));
+        let y = self.call(
+            node,
+            shape,
+            Kernel::TakeAlong { outputs: shape[axis], along },
+            &[x, indices],
+        );
+        self.bind(node.output, y);
+        Ok(())
+    }
+
     /// Weighted sums of a few values along an axis.
     pub(super) fn resample(
         &mut self,
