@@ -106,6 +106,39 @@ fn of_text() -> Vec<Case> {
         ("name with a space", encoder("\"digits\"", "\"my digits\""), &["name", "module name"]),
         ("keyword as name", encoder("\"digits\"", "\"loop\""), &["name", "module name"]),
         ("crate as name", encoder("\"digits\"", "\"elbow_core\""), &["name", "firmware"]),
+        (
+            "everything that is missing, at once",
+            [
+                &encoder("onnx = \"encoder.onnx\"\n", ""),
+                &with(DECODER, "bernoulli\", mean_is = \"logit", "gaussian"),
+                "[window]\nchannels = 2\n",
+            ]
+            .concat(),
+            &[
+                "`onnx` in [encoder]",
+                "log_sigma: gaussian needs it",
+                "`length` in [window]",
+                "`hop` in [window]",
+                "`mean` in [window]",
+                "`std` in [window]",
+            ],
+        ),
+        (
+            "values that nobody decided",
+            [
+                encoder("head = \"logvar\"", "head = \"?\""),
+                with(WINDOW, "mean = [0, 0]", "mean = [0, \"?\"]")
+                    .replace("\"channels_first\"", "\"?\""),
+            ]
+            .concat(),
+            &["encoder.spread.head is \"?\"", "window.layout is", "window.mean[1] is", "decide"],
+        ),
+        (
+            "bare question marks",
+            [&encoder("mean = \"mu\"", "mean = ?"), &with(WINDOW, "hop = 8", "hop = ?")[..]]
+                .concat(),
+            &["encoder.mean is \"?\"", "window.hop is \"?\""],
+        ),
         ("std as name", encoder("\"digits\"", "\"std\""), &["name", "firmware"]),
     ]
 }
@@ -228,6 +261,11 @@ fn of_decoder() -> Vec<Case> {
             &["log_sigma has 3 values"],
         ),
         (
+            "an axis that nothing runs along",
+            gaussian(", log_sigma = 0, axis = 1"),
+            &["axis = 1", "remove it"],
+        ),
+        (
             "noise by no output",
             gaussian(", log_sigma = \"s\""),
             &["decoder.likelihood.log_sigma", "no tensor \"s\"", "[\"x_logit\"]"],
@@ -273,6 +311,16 @@ fn of_window() -> Vec<Case> {
             "too few means",
             window("mean = [0, 0]", "mean = [0]"),
             &["window.mean", "one per channel"],
+        ),
+        (
+            "a flat observation without a layout",
+            window("layout = \"channels_first\"\n", ""),
+            &["window.layout", "[1, 64]", "layout = \"channels_first\"", "layout = \"time_first\""],
+        ),
+        (
+            "unknown layout",
+            window("channels_first", "channels_last"),
+            &["channels_last", "time_first"],
         ),
         ("zero std", window("std = [1, 1]", "std = [1, 0]"), &["window.std", "positive"]),
         (
