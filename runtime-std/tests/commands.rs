@@ -1,6 +1,8 @@
 //! Every command on the shipped models: what it prints, writes and returns.
 
 mod common;
+#[path = "commands/field.rs"]
+mod field;
 
 use common::{elbow, elbow_line, repository};
 use elbow::npy;

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: demo MODEL_FOLDER OUT_FOLDER TARGET".into());
     };
     let (folder, out) = (Path::new(folder), Path::new(out));
-    let loaded = Loaded::read(folder, None, Default::default())?;
+    let loaded = Loaded::read(folder, None, &Default::default())?;
     let recording = read_recording(&folder.join("recording.npy"))?;
     let threshold = loaded.manifest.as_ref().and_then(|m| m.score.as_ref()).map(|s| s.threshold);
 

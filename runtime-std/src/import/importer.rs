@@ -87,7 +87,7 @@ impl<'a> Importer<'a> {
 
     fn input(&mut self, info: &proto::ValueInfo) -> Read<ValueId> {
         let (shape, kind) = declared(info, &self.batch)?;
-        check_batch(&shape)?;
+        check_batch(&shape, &self.proto.output)?;
         let id = self.scope.variable(&info.name, &shape)?;
         self.scope.set_kind(id, kind);
         Ok(id)
@@ -385,18 +385,29 @@ fn element_type(data_type: i32) -> Option<ElementType> {
     }
 }
 
-/// An input has the batch in front, symbolic or 1, or behind layers or steps.
-fn check_batch(shape: &[usize]) -> Read<()> {
-    match shape.first() {
-        Some(1) => Ok(()),
-        Some(_) if shape.get(1) == Some(&1) && shape.len() > 2 => Ok(()),
-        Some(batch) => refuse(
-            format!("the batch (axis 0) is fixed to {batch}, expected 1 or a symbol"),
-            "export with an example of batch 1, or with axis 0 dynamic",
-        ),
-        None => {
-            refuse("has no axes, expected the batch in front", "give it a batch axis: shape [1]")
+/// An input has the batch in front, symbolic or 1, or behind layers or steps. A fixed length that every
+/// output begins with as well is a batch; another one is none.
+fn check_batch(shape: &[usize], outputs: &[proto::ValueInfo]) -> Read<()> {
+    let begins_with = |output: &proto::ValueInfo, size: usize| {
+        let shape = output.r#type.as_ref()?.tensor.as_ref()?.shape.as_ref()?;
+        Some(shape.dim.first()?.value == Some(size as i64))
+    };
+    match *shape {
+        [1, ..] | [_, 1, _, ..] => Ok(()),
+        [size, ..] if outputs.iter().all(|output| begins_with(output, size) == Some(true)) => {
+            refuse(
+                format!("the batch (axis 0) is fixed to {size}, expected 1 or a symbol"),
+                "export with an example of batch 1, or with axis 0 dynamic",
+            )
         }
+        [size, ..] => refuse(
+            format!(
+                "its shape {shape:?} has no batch in front: axis 0 is {size} long, and the outputs do not begin with it"
+            ),
+            "export with a batch of one in front, shape [1, ..], by an example `x[None]` and a module that takes it; \
+             where axis 0 is a batch nevertheless, export with an example of batch 1",
+        ),
+        [] => refuse("has no axes, expected the batch in front", "give it a batch axis: shape [1]"),
     }
 }
 

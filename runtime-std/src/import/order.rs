@@ -194,8 +194,19 @@ fn needed<'a>(graph: &'a Graph, sources: &HashMap<&str, Source>) -> (Vec<bool>, 
         if let Some(&Source::Node(index)) = sources.get(name)
             && !std::mem::replace(&mut needed[index], true)
         {
-            names.extend(graph.node[index].input.iter().map(String::as_str));
+            names.extend(reads(&graph.node[index]));
         }
     }
     (needed, read)
+}
+
+/// Names that a node reads, those that its bodies capture included. A body's own names are among them,
+/// which at worst keeps a node of the same name from being called needless.
+fn reads(node: &Node) -> Vec<&str> {
+    let bodies = node.attribute.iter().filter_map(|attribute| attribute.g.as_ref());
+    let captured = bodies.flat_map(|body| {
+        let outputs = body.output.iter().map(|output| output.name.as_str());
+        body.node.iter().flat_map(reads).chain(outputs)
+    });
+    node.input.iter().map(String::as_str).chain(captured).collect()
 }

@@ -120,6 +120,9 @@ pub(super) struct Attribute {
     pub s: Vec<u8>,
     #[prost(message, optional, tag = "5")]
     pub t: Option<Tensor>,
+    /// Body of a loop or a branch.
+    #[prost(message, optional, tag = "6")]
+    pub g: Option<Graph>,
     #[prost(float, repeated, tag = "7")]
     pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
@@ -231,7 +234,7 @@ pub(super) mod data_type {
 
 /// The name of an element type.
 pub(super) fn data_type_name(data_type: i32) -> String {
-    const NAMES: [&str; 17] = [
+    const NAMES: [&str; 25] = [
         "undefined",
         "float32",
         "uint8",
@@ -249,6 +252,14 @@ pub(super) fn data_type_name(data_type: i32) -> String {
         "complex64",
         "complex128",
         "bfloat16",
+        "float8e4m3fn",
+        "float8e4m3fnuz",
+        "float8e5m2",
+        "float8e5m2fnuz",
+        "uint4",
+        "int4",
+        "float4e2m1",
+        "float8e8m0",
     ];
     match usize::try_from(data_type).ok().and_then(|index| NAMES.get(index)) {
         Some(name) => (*name).to_string(),

@@ -96,6 +96,7 @@ fn cases() -> Vec<Case> {
         case("Reshape", &["x", "shape"]),
         case("Resize", &["x", "", "doubled"]).of(&[1, 1, 6]),
         case("Resize", &["x", "", "doubled"]).of(&[1, 1, 6]).with(linear),
+        case("ScatterND", &["x", "indices", "one"]),
         case("Slice", &["x", "zero", "one"]),
         case("SpaceToDepth", &["x"]).of(&[1, 1, 2, 2]).with(|n| int(n, "blocksize", 2)),
         case("Squeeze", &["x", "zero"]),
@@ -134,11 +135,11 @@ const REDUCTIONS: [&str; 10] = [
 /// Operators that ONNX defines for floats or booleans only, or that give those whatever they take, or
 /// integers that are known at import.
 const OTHERS: &str = "And AveragePool BatchNormalization Ceil Celu Constant ConstantOfShape Conv ConvTranspose Cos \
-    DequantizeLinear Dropout Elu Equal Erf Exp Floor GRU Gelu GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual \
+    DequantizeLinear Dropout Elu Equal Erf EyeLike Exp Floor GRU Gelu GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual \
     GroupNormalization HardSigmoid HardSwish InstanceNormalization LSTM LayerNormalization LeakyRelu Less \
-    LessOrEqual Log LogSoftmax LpNormalization MaxPool Mean MeanVarianceNormalization Mish Not Or \
+    LessOrEqual Log LogSoftmax LpNormalization MaxPool Mean MeanVarianceNormalization Mish NonZero Not Or \
     QuantizeLinear RMSNormalization RNN RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Reciprocal Round \
-    Selu Shape Sigmoid Sin Size Softmax Softplus Softsign Sqrt Swish Tanh ThresholdedRelu Upsample Xor";
+    Selu Shape Sigmoid Sin Size Softmax Softplus Softsign Sqrt Swish Tanh ThresholdedRelu TopK Upsample Xor";
 
 #[test]
 fn no_operator_hides_from_a_division_that_it_divides_integers() {

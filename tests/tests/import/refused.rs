@@ -244,12 +244,20 @@ fn dynamic_axes_other_than_the_batch() {
     let x = |dims: &[Dim]| info("x", dims);
     broken(
         |m| graph(m).input[0] = x(&[Dim::S("batch"), Dim::S("time")]),
-        &["input `x`", "axis 1", "`time`", "make_dynamic_shape_fixed"],
+        &["input `x`", "axis 1", "`time`", "--dim time=50", "[dims]"],
     );
     broken(|m| graph(m).input[0] = x(&[Dim::S("batch"), Dim::N(0)]), &["axis 1", "dynamic"]);
     broken(|m| graph(m).input[0] = x(&[Dim::S("batch"), Dim::N(-4)]), &["axis 1", "-4"]);
     broken(
         |m| graph(m).input[0] = x(&[Dim::N(8), Dim::N(4)]),
+        &["input `x`", "no batch", "8 long", "batch 1"],
+    );
+    broken(
+        |m| {
+            graph(m).input[0] = x(&[Dim::N(8), Dim::N(4)]);
+            let name = graph(m).output[0].name.clone();
+            graph(m).output[0] = info(&name, &[Dim::N(8), Dim::N(2)]);
+        },
         &["input `x`", "fixed to 8", "batch 1"],
     );
     broken(|m| graph(m).input[0] = x(&[]), &["input `x`", "no axes"]);

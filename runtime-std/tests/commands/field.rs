@@ -1,9 +1,7 @@
 //! What real users bring, through the command, against onnxruntime: `tests/field` has the files, and
 //! `expected.toml` there says how each of them has to end.
 
-mod common;
-
-use common::{Outcome, elbow, repository};
+use super::common::{Outcome, elbow, repository};
 use elbow::npy;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +25,8 @@ struct Expected {
     init: Vec<String>,
     asks: bool,
     decoder: Option<String>,
-    nan: bool,
+    unread: Vec<String>,
+    disagrees: Vec<String>,
     quantized: bool,
 }
 
@@ -70,8 +69,9 @@ fn files(folder: &Path, prefix: &str) -> Vec<PathBuf> {
 }
 
 /// `--input NAME=FILE` of every input, which the file names of the values have with `_` for `/` and `:`.
-fn inputs(case: &Case, model: &str) -> Vec<String> {
-    let report = elbow(&[&["inspect", model, "--json"][..], &dims(case)].concat()).done().json();
+fn inputs(case: &Case, model: &str) -> Result<Vec<String>, String> {
+    let inspect = elbow(&[&["inspect", model, "--json"][..], &dims(case)].concat());
+    let report = must(inspect, 0, "inspect")?.json();
     let names = report["inputs"].as_array().expect("inputs").iter();
     let names: Vec<String> =
         names.map(|input| input["name"].as_str().expect("a name").to_string()).collect();
@@ -82,7 +82,7 @@ fn inputs(case: &Case, model: &str) -> Vec<String> {
         let name = name.unwrap_or_else(|| panic!("{}: no input {clean} in {names:?}", case.name));
         ["--input".to_string(), format!("{name}={}", file.display())]
     });
-    given.flatten().collect()
+    Ok(given.flatten().collect())
 }
 
 fn dims(case: &Case) -> Vec<&str> {
@@ -144,29 +144,54 @@ fn agrees(case: &Case, model: &str, inputs: &[String]) -> Result<f32, String> {
     }
 }
 
-/// Imports, agrees with onnxruntime, compiles, and is in parity with the reference.
-fn is_ok(case: &Case) -> Result<f32, String> {
-    let bare = case.onnx.to_string_lossy().into_owned();
-    let manifest = case.onnx.with_extension("toml").to_string_lossy().into_owned();
-    let model = if case.expected.nan { &manifest } else { &bare };
-    let inputs = inputs(case, model);
-    let worst = agrees(case, model, &inputs)?;
+fn compiles(case: &Case, model: &str) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let out = folder.path().join("out").to_string_lossy().into_owned();
-    must(elbow(&[&["compile", model, "--out-dir", &out][..], &dims(case)].concat()), 0, "compile")?;
-    let mut words = vec!["parity".to_string(), model.clone()];
+    let words = [&["compile", model, "--out-dir", &out][..], &dims(case)].concat();
+    must(elbow(&words), 0, "compile").map(drop)
+}
+
+/// `parity` with the case's rows; of a quantized file against onnxruntime's outputs.
+fn parity(case: &Case, model: &str, inputs: Vec<String>) -> Result<Outcome, String> {
+    let mut words = vec!["parity".to_string(), model.into()];
     words.extend(inputs);
     words.extend(dims(case).into_iter().map(String::from));
     if case.expected.quantized {
-        let report = elbow(&["inspect", model, "--json"]).done().json();
-        let names = report["outputs"].as_array().expect("outputs").clone();
-        for (output, file) in names.iter().zip(files(&case.values, "out.")) {
+        let report = must(elbow(&["inspect", model, "--json"]), 0, "inspect")?.json();
+        let outputs = report["outputs"].as_array().expect("outputs").clone();
+        for (output, file) in outputs.iter().zip(files(&case.values, "out.")) {
             let name = output["name"].as_str().expect("a name");
             words.extend(["--expect".into(), format!("{name}={}", file.display())]);
         }
     }
-    must(elbow(&words), 0, "parity")?;
+    Ok(elbow(&words))
+}
+
+/// Imports, agrees with onnxruntime, compiles, and is in parity with the reference, or not where that is
+/// wrong.
+fn is_ok(case: &Case) -> Result<f32, String> {
+    let model = case.onnx.to_string_lossy().into_owned();
+    let inputs = inputs(case, &model)?;
+    let worst = agrees(case, &model, &inputs)?;
+    compiles(case, &model)?;
+    let disagrees = &case.expected.disagrees;
+    let outcome = parity(case, &model, inputs)?;
+    let outcome = must(outcome, i32::from(!disagrees.is_empty()), "parity")?;
+    has_words(&outcome.stderr, disagrees, &[])?;
     Ok(worst)
+}
+
+/// Imports and compiles, but its rows are refused.
+fn is_unread(case: &Case) -> Result<(), String> {
+    let model = case.onnx.to_string_lossy().into_owned();
+    let inputs = inputs(case, &model)?;
+    compiles(case, &model)?;
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let out = folder.path().to_string_lossy().into_owned();
+    let given: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let words = [&["run", &model, "--out-dir", &out][..], &given].concat();
+    let outcome = must(elbow(&words), 2, "run")?;
+    has_words(&outcome.stderr, &case.expected.unread, &[])
 }
 
 fn init(case: &Case) -> Result<(), String> {
@@ -183,7 +208,7 @@ fn init(case: &Case) -> Result<(), String> {
 
 /// What the file does, in words, or what is wrong with it.
 fn judged(case: &Case) -> Result<String, String> {
-    let Expected { ok, refused, never, dims, init: words, .. } = &case.expected;
+    let Expected { ok, refused, never, dims, unread, disagrees, init: words, .. } = &case.expected;
     let mut said = Vec::new();
     if !refused.is_empty() {
         let onnx = case.onnx.to_string_lossy().into_owned();
@@ -191,7 +216,11 @@ fn judged(case: &Case) -> Result<String, String> {
         has_words(&format!("{}{}", outcome.stdout, outcome.stderr), refused, never)?;
         said.push(format!("refused with {refused:?}"));
     }
-    if *ok || !dims.is_empty() {
+    if !unread.is_empty() {
+        is_unread(case)?;
+        said.push(format!("rows refused with {unread:?}"));
+    }
+    if *ok || !dims.is_empty() || !disagrees.is_empty() {
         said.push(format!("{:.1e}", is_ok(case)?));
     }
     if !words.is_empty() {
