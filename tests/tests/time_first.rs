@@ -2,7 +2,7 @@
 //! have to be those of the model itself; and windows and lists that do not fit a layout.
 
 use elbow::device::{Device, Target};
-use elbow::import::FrozenNoise;
+use elbow::import::Options;
 use elbow::model::Loaded;
 use elbow::posterior::Posteriors;
 use elbow::twin::{self, Twin};
@@ -89,7 +89,7 @@ fn load(graphs: [&[u8]; 2], text: &str) -> elbow::Result<(TempDir, Loaded)> {
     fs::write(folder.path().join("decoder.onnx"), decoder).expect("it can be written");
     let file = folder.path().join("elbow.toml");
     fs::write(&file, text).expect("it can be written");
-    let loaded = Loaded::read(&file, None, FrozenNoise::default())?;
+    let loaded = Loaded::read(&file, None, &Options::default())?;
     Ok((folder, loaded))
 }
 
@@ -99,7 +99,7 @@ fn time_first() -> (TempDir, Loaded) {
 }
 
 fn imu() -> Loaded {
-    or_cure(Loaded::read(&path("models/imu"), None, FrozenNoise::default()))
+    or_cure(Loaded::read(&path("models/imu"), None, &Options::default()))
 }
 
 /// `x[c][t]` as `x[t][c]`.
