@@ -20,7 +20,7 @@ mod reshape;
 mod resize;
 mod scatter;
 
-use super::problem::{Read, Refusal, refuse, shown};
+use super::problem::{Read, refuse, shown};
 use super::proto::{Node, OLDEST_OPSET};
 use super::scope::{Call, Outputs, Scope};
 use along::{Form, reduce};
@@ -31,6 +31,8 @@ use recurrent::{Kind, recurrent};
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator {
+    /// Domain of the operator set, empty for the default one.
+    pub domain: &'static str,
     /// ONNX name.
     pub name: &'static str,
     /// First operator set that has it, or the oldest that import understands.
@@ -373,7 +375,8 @@ pub const OPERATORS: &[Operator] = &[
 /// An operator of data.
 const fn data(name: &'static str, read: Reader) -> Operator {
     let types = "float32";
-    Operator { name, since: OLDEST_OPSET, types, notes: "", inputs: (1, 1), attributes: &[], read }
+    let (domain, since) = ("", OLDEST_OPSET);
+    Operator { domain, name, since, types, notes: "", inputs: (1, 1), attributes: &[], read }
 }
 
 /// An operator of data, and of integers and booleans, which are calculated where they are known.
@@ -414,24 +417,26 @@ impl Operator {
     }
 }
 
-/// The row of a node.
+/// The row of a node. Operator sets of other domains count versions of their own, which nothing depends on.
 pub(super) fn find(node: &Node, opset: i64) -> Read<&'static Operator> {
-    if !matches!(node.domain.as_str(), "" | "ai.onnx") {
-        return Err(Refusal {
-            reason: format!(
-                "belongs to the domain `{}`, which is not supported",
-                shown(&node.domain)
-            ),
-            advice: foreign_advice(&node.domain).to_string(),
-        });
-    }
-    match OPERATORS.iter().find(|operator| operator.name == node.op_type) {
-        Some(operator) if opset >= operator.since => Ok(operator),
+    let domain = match node.domain.as_str() {
+        "ai.onnx" => "",
+        domain => domain,
+    };
+    let own = |operator: &&Operator| operator.name == node.op_type && operator.domain == domain;
+    match OPERATORS.iter().find(own) {
+        Some(operator) if opset >= operator.since || !domain.is_empty() => Ok(operator),
         Some(operator) => refuse(
             format!("exists from opset {} on, the file declares {opset}", operator.since),
             "export again with a newer opset",
         ),
-        None => refuse("this operator is not supported", advice(&node.op_type)),
+        None if domain.is_empty() => {
+            refuse("this operator is not supported", advice(&node.op_type))
+        }
+        None => refuse(
+            format!("belongs to the domain `{}`, which is not supported", shown(domain)),
+            foreign_advice(domain),
+        ),
     }
 }
 
@@ -489,6 +494,10 @@ fn foreign_advice(domain: &str) -> &'static str {
         "this is an operator of onnxruntime's own: give the file as the exporter wrote it, before optimization; quantize it in the QDQ format (`quant_format=QuantFormat.QDQ`), not in operators"
     } else if domain.starts_with("pkg.") {
         "this is a function of the exporter's: inline it (`onnx.inliner`), or export with a newer PyTorch"
+    } else if domain == "ai.onnx.ml" {
+        "skl2onnx writes estimators so. Export the steps before it alone (`to_onnx(pipeline[:-1], X)`) and do \
+         this one on what they give; a linear one can be an `nn.Linear` with its `coef_` and `intercept_`, \
+         exported from PyTorch"
     } else {
         "export with standard ONNX operators only (`elbow ops` lists those that are supported)"
     }
