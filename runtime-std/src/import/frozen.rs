@@ -1,18 +1,24 @@
 //! Samples whose noise the exporter turned into a constant.
 
 use super::draw::{Draw, draws};
+use super::gate::Gates;
 use super::graph::{Node, Op, Value, ValueId};
 use super::problem::{Refusal, shown};
 use elbow_core::kernels::{BinaryOp, Unary};
 
 /// The nodes that scale a constant like a sample's noise: mean and scale are computed and of one length,
 /// the scale is positive the way standard deviations are made so, and the constant looks drawn: as
-/// large as the sample, of values that all differ, none beyond six, and used here alone.
+/// large as the sample, of values that all differ, none beyond six, and used here alone. Trained factors
+/// behind a gate are none (see [`Gates`]). Where that is not certain the model is refused, which asks:
+/// `frozen_noise = "accept"` is the answer.
 pub(super) fn frozen_samples(nodes: &[Node], values: &[Value]) -> Vec<(String, String, Refusal)> {
     let (scales, uses) = (scales(nodes, values), uses(nodes, values.len()));
     let looks_drawn = |id: ValueId| uses[id] == 1 && looks_drawn(&values[id]);
     let frozen = draws(nodes, values, looks_drawn);
-    let frozen = frozen.iter().filter(|draw| scales[draw.scale] && is_parallel(draw, values));
+    let gates = Gates::of(nodes, values);
+    let frozen = frozen
+        .iter()
+        .filter(|draw| scales[draw.scale] && is_parallel(draw, values) && !gates.is_trained(draw));
     let node = |draw: &Draw| nodes.iter().find(|node| node.output == draw.product);
     frozen.filter_map(|draw| Some(refusal(node(draw)?, &values[draw.noise]))).collect()
 }

@@ -8,6 +8,7 @@
 mod dims;
 mod draw;
 mod frozen;
+mod gate;
 pub mod graph;
 mod importer;
 mod inline;
