@@ -26,6 +26,7 @@ pub mod device;
 pub mod emit;
 pub mod error;
 pub mod gap;
+pub mod heads;
 pub mod import;
 pub mod lower;
 pub mod manifest;

@@ -41,6 +41,9 @@ pub struct Manifest {
     /// Lengths of dynamic axes, by the symbols that the graphs' inputs have for them.
     #[serde(default)]
     pub dims: BTreeMap<String, usize>,
+    /// Whether the heads were looked at and are as declared, although another reading has the better ELBO.
+    #[serde(default)]
+    pub head_checked: bool,
     /// Observation to posterior; a model without one has a flow.
     pub encoder: Option<EncoderTable>,
     /// Latent to observation.

@@ -20,7 +20,7 @@ pub mod sampling;
 mod source;
 mod window;
 
-pub use heads::{Declared, contradiction, unmistakable};
+pub use heads::{Declared, contradiction, contradicts, unmistakable};
 pub use likelihood::{Likelihood, ParameterSource};
 pub use load::Loaded;
 pub use refine::Refine;

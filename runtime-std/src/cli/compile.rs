@@ -1,10 +1,14 @@
 //! `elbow compile`
 
+use super::heads::{self, WithHeads};
+use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, output};
 use clap::builder::PossibleValuesParser;
 use elbow::device::{TARGETS, Target};
 use elbow::emit::{Budget, emit};
+use elbow::heads::HeadReport;
 use elbow::lower::Core;
+use elbow::model::Loaded;
 use elbow::{Error, Precision, Result};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -27,6 +31,9 @@ pub struct Options {
     /// Fail where the known parts need more RAM
     #[arg(long, value_name = "BYTES")]
     max_ram: Option<usize>,
+    /// Rows for an input, the batch in front, on which the declared heads are held against every other reading
+    #[arg(long, num_args = 1.., value_name = "X.npy")]
+    input: Vec<String>,
     /// Print the budget as one JSON object
     #[arg(long)]
     json: bool,
@@ -44,11 +51,14 @@ struct Report<'a> {
 ///
 /// # Errors
 ///
-/// A failed check where a limit is exceeded; nothing is written then.
+/// A failed check where a limit is exceeded, or where the rows speak against the heads; nothing is written then.
 pub fn run(options: &Options) -> Result<()> {
     let target = options.target.as_deref().map(Target::named).transpose()?;
     let core = target.map_or_else(Core::default, |target| target.core);
-    let loaded = options.precision.apply(options.model.load()?, core)?;
+    let float = options.model.load()?;
+    let heads = heads(options, &float)?;
+    heads::hold(heads.as_ref())?;
+    let loaded = options.precision.apply(float, core)?;
     let artifact = emit(&loaded.model)?;
     check(options, &artifact.budget)?;
     let report = Report { precision_used: loaded.precision(), budget: &artifact.budget };
@@ -68,7 +78,25 @@ pub fn run(options: &Options) -> Result<()> {
         options.out_dir.display(),
         artifact.budget.ram_bytes.workspace
     ));
-    if options.json { output::json(&report) } else { Ok(()) }
+    match (options.json, options.input.is_empty()) {
+        (true, true) => output::json(&report),
+        (true, false) => output::json(&WithHeads { report: &report, heads: heads.as_ref() }),
+        (false, _) => Ok(()),
+    }
+}
+
+/// What the rows say of the heads, where rows are given.
+fn heads(options: &Options, loaded: &Loaded) -> Result<Option<HeadReport>> {
+    if options.input.is_empty() {
+        return Ok(None);
+    }
+    if loaded.decoder.is_none() {
+        return Err(Error::input(
+            "--input holds the heads against rows, which needs a [decoder] in the elbow.toml; add it or leave --input out",
+        ));
+    }
+    let Inputs { rows, count, .. } = inputs::of_model(loaded, &options.input, 0)?;
+    heads::read(loaded, &rows, count)
 }
 
 /// Holds the parts that are known before an image is built against the limits.

@@ -2,6 +2,7 @@
 
 mod picture;
 
+use super::heads::{self, WithHeads};
 use super::inputs::{self, Inputs};
 use super::{ModelOptions, output};
 use clap::ValueEnum;
@@ -68,7 +69,7 @@ impl From<LogP> for Method {
 ///
 /// # Errors
 ///
-/// Bad input, or a picture that cannot be written.
+/// Bad input, a picture that cannot be written, or, after the report, heads that the rows speak against.
 pub fn run(options: &Options) -> Result<()> {
     if let Some(path) = &options.picture {
         picture::check(path)?;
@@ -78,6 +79,7 @@ pub fn run(options: &Options) -> Result<()> {
         inputs::of_model(&loaded, &options.input, options.seed)?;
     let rows = inputs::limited(options.rows, count)?;
     let settings = settings(options, &loaded)?;
+    let heads = heads::read(&loaded, &inputs, rows)?;
     let report = measure(Given { loaded: &loaded, inputs: &inputs, rows }, &settings)?;
     if let Some(path) = &options.picture {
         let drawn = picture::draw(&report).map_err(|error| {
@@ -86,7 +88,11 @@ pub fn run(options: &Options) -> Result<()> {
         output::file(path, drawn.as_bytes())?;
         output::note(&format!("wrote {}", path.display()));
     }
-    if options.json { output::json(&report) } else { output::text(&report.to_string()) }
+    match options.json {
+        true => output::json(&WithHeads { report: &report, heads: heads.as_ref() })?,
+        false => output::text(&report.to_string())?,
+    }
+    heads::hold(heads.as_ref())
 }
 
 fn settings(options: &Options, loaded: &Loaded) -> Result<Settings> {

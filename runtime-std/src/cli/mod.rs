@@ -3,6 +3,7 @@
 mod bench;
 mod compile;
 mod gap;
+mod heads;
 mod init;
 mod inputs;
 mod inspect;

@@ -1,5 +1,6 @@
 //! `elbow parity`
 
+use super::heads::{self, WithHeads};
 use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, firmware, output};
 use clap::builder::PossibleValuesParser;
@@ -60,7 +61,8 @@ fn targets() -> PossibleValuesParser {
 ///
 /// # Errors
 ///
-/// A failed check, after the report, where the target is outside the limits.
+/// A failed check, after the report, where the target is outside the limits, or where the rows speak against
+/// the heads.
 pub fn run(options: &Options) -> Result<()> {
     let float = options.model.load()?;
     let core = match board(options)? {
@@ -100,13 +102,13 @@ pub fn run(options: &Options) -> Result<()> {
              rows that are not"
         ));
     }
-    if options.json {
-        output::json(&report)?
-    } else {
-        output::text(&report.to_string())?
+    let heads = heads::read(&float, &inputs, rows)?;
+    match options.json {
+        true => output::json(&WithHeads { report: &report, heads: heads.as_ref() })?,
+        false => output::text(&report.to_string())?,
     }
     match report.failures() {
-        failures if failures.is_empty() => Ok(()),
+        failures if failures.is_empty() => heads::hold(heads.as_ref()),
         failures => Err(Error::check(format!("parity failed: {}", failures.join("; ")))),
     }
 }

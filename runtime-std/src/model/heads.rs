@@ -57,6 +57,15 @@ pub fn contradiction(graph: &Graph, spread: ValueId, head: Spread) -> Option<Str
     }
 }
 
+/// Why the graph of a model that is loaded contradicts these outputs (positions among all) as mean and spread.
+pub fn contradicts(source: &Source, [mean, spread]: [usize; 2], head: Head) -> Option<String> {
+    let output = TensorRef::Index(spread);
+    let table = SpreadTable { output, head, eps: 0.0, clamp: None };
+    contradiction(&source.graph, source.graph.outputs[spread].1, head.into())
+        .or_else(|| changed_places(&source.graph, [mean, spread], &table))
+        .or_else(|| drawn_otherwise(source, [mean, spread], head.into()))
+}
+
 /// Why outputs (positions among all) that were declared as mean and as a spread before `exp` or softplus
 /// have changed places: the mean is made as spreads are, or clipped as their logarithms are, and the
 /// spread is free. A draw from the mean, its name, or declared bounds of the spread settle it.

@@ -1,0 +1,45 @@
+//! What commands say of heads that the rows speak against.
+
+use super::output;
+use elbow::Result;
+use elbow::heads::{HeadReport, Scale, Survey, Verdict};
+use elbow::model::Loaded;
+use elbow::rows::Rows;
+use serde::Serialize;
+
+/// A report with what the rows say of the heads; `null` where a model has no decoder, or no single posterior.
+#[derive(Serialize)]
+pub struct WithHeads<'a, R> {
+    #[serde(flatten)]
+    pub report: &'a R,
+    pub heads: Option<&'a HeadReport>,
+}
+
+/// Every reading of the heads on the first rows; a note where the declared one does not hold.
+///
+/// # Errors
+///
+/// An input is missing.
+pub fn read(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Option<HeadReport>> {
+    let survey = Survey::of(loaded, inputs, rows, Scale::Declared)?;
+    let report = survey.map(|mut survey| survey.report());
+    if let Some(report) = &report
+        && report.verdict != Verdict::Holds
+    {
+        output::note(&report.to_string());
+        if report.verdict == Verdict::Warning {
+            let message = report.message.as_deref().unwrap_or_default();
+            output::note(&format!("warning: the heads: {message}"));
+        }
+    }
+    Ok(report)
+}
+
+/// Whether the declared heads stand.
+///
+/// # Errors
+///
+/// A failed check where they are wrong.
+pub fn hold(report: Option<&HeadReport>) -> Result<()> {
+    report.map_or(Ok(()), HeadReport::hold)
+}

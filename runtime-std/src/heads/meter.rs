@@ -1,0 +1,213 @@
+//! The terms of the ELBO of all rows, for any posteriors.
+
+use super::reading::Reading;
+use crate::model::{Decoder, Encoder, Latent, Loaded, Role};
+use crate::posterior::Posteriors;
+use crate::rows::{Rows, run_twin_in_sequence};
+use crate::twin::TwinLikelihood;
+use crate::{Error, Result};
+use elbow_core::distributions::{Family, Likelihood, clamp, rsample, to_log_var};
+use elbow_core::noise::{Stream, fill_standard_normal};
+use std::f64::consts::PI;
+
+/// At most so many rows are looked at, the first ones.
+pub const ROWS: usize = 256;
+/// Draws of a row: half of them, and their negatives.
+pub const DRAWS: usize = 4;
+/// Key of the noise.
+pub const SEED: u64 = 13;
+
+/// Where the scale of a gaussian likelihood comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// As declared.
+    Declared,
+    /// One for all values, under each reading that which makes its own ELBO greatest: the root mean square
+    /// of what its draws leave of the rows. For likelihoods whose scale nobody knows yet.
+    OfRows,
+}
+
+/// Terms of the ELBO, a value per row; not finite where the reading has none.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    /// `E_q[ln p(x | z)]`
+    pub likelihood: Vec<f64>,
+    /// `E_q[ln p(z)]`
+    prior: Vec<f64>,
+    /// `H(q)`
+    entropy: Vec<f64>,
+    /// The likelihood's scale, where it is that of the rows.
+    pub log_sigma: Option<f64>,
+}
+
+impl Terms {
+    /// `E_q[ln p(x | z)] + beta E_q[ln p(z)] + H(q)`, the ELBO at 1.
+    pub fn objective(&self, beta: f64) -> Vec<f64> {
+        let parts = self.likelihood.iter().zip(&self.prior).zip(&self.entropy);
+        parts.map(|((likelihood, prior), entropy)| likelihood + beta * prior + entropy).collect()
+    }
+}
+
+/// What measures.
+pub(super) struct Meter<'m> {
+    likelihood: TwinLikelihood<'m>,
+    decoder: &'m Decoder,
+    /// The heads as they are, the declared mean first.
+    heads: [Vec<f32>; 2],
+    pub latent: Latent,
+    pub rows: usize,
+    eps: Vec<f32>,
+    pub scale: Scale,
+}
+
+/// Encoder and decoder of a model whose heads an ELBO under `N(0, I)` can judge: with one posterior, given
+/// by the inputs alone.
+pub(super) fn parts(loaded: &Loaded) -> Option<(&Encoder, &Decoder)> {
+    let (encoder, decoder) = loaded.amortized()?;
+    let suits = encoder.latents.len() == 1 && !encoder.inputs.contains(&Role::Eps);
+    Some((encoder, decoder?)).filter(|_| suits)
+}
+
+impl<'m> Meter<'m> {
+    pub fn new(
+        (encoder, decoder): (&'m Encoder, &'m Decoder),
+        inputs: &'m [Rows],
+        rows: usize,
+        scale: Scale,
+    ) -> Result<Self> {
+        let observed = encoder.given().find(|(_, role)| *role == Role::X);
+        let x = observed.and_then(|(port, _)| inputs.iter().find(|rows| rows.name == port.name));
+        let x = x.ok_or_else(|| {
+            Error::input("the rows of the observation are missing; give them with --input")
+        })?;
+        let rows = rows.min(ROWS);
+        let states = encoder.state_pairs();
+        let mut outputs = run_twin_in_sequence(&encoder.plan, &states, inputs, rows)?.into_iter();
+        let heads = [(); 2].map(|()| outputs.next().unwrap_or_default());
+        let latent = encoder.latents[0];
+        let mut eps = vec![0.0; rows * DRAWS / 2 * latent.len];
+        for (at, eps) in eps.chunks_mut(latent.len.max(1)).enumerate() {
+            let (row, draw) = (at / (DRAWS / 2), at % (DRAWS / 2));
+            fill_standard_normal(&mut Stream::new(SEED, row as u64, draw as u32), eps)
+                .map_err(|error| Error::environment(error.to_string()))?;
+        }
+        let likelihood = TwinLikelihood::new(decoder, x, inputs)?;
+        Ok(Self { likelihood, decoder, heads, latent, rows, eps, scale })
+    }
+
+    /// The family that is declared.
+    pub fn family(&self) -> Family {
+        self.decoder.likelihood.family
+    }
+
+    /// The posteriors under a reading, or why it is none. What is declared to be added belongs to the
+    /// declared head; bounds of the log-variance hold for all.
+    pub fn posteriors(&self, reading: Reading) -> std::result::Result<Posteriors, String> {
+        let Latent { len, head, eps, clamp: bounds } = self.latent;
+        let [mean, spread] = match reading.swapped {
+            false => [&self.heads[0], &self.heads[1]],
+            true => [&self.heads[1], &self.heads[0]],
+        };
+        let own = !reading.swapped && elbow_core::distributions::Spread::from(reading.head) == head;
+        let mut log_var = spread.clone();
+        to_log_var(&mut log_var, reading.head.into(), if own { eps } else { 0.0 });
+        let clamp_hits = bounds.map_or(0, |(low, high)| clamp(&mut log_var, low, high)).into();
+        match log_var.iter().position(|log_var| !log_var.is_finite()) {
+            None => Ok(Posteriors { latent: len, mean: mean.clone(), log_var, clamp_hits }),
+            Some(at) => Err(format!(
+                "row {}: the spread of z[{}] is {}, which no {} is",
+                at / len,
+                at % len,
+                spread[at],
+                reading.head.name()
+            )),
+        }
+    }
+
+    /// The terms under each of the families, by one decoding of every draw.
+    pub fn terms(&mut self, q: &Posteriors, families: &[Family]) -> Vec<Terms> {
+        let mut likelihoods = vec![Vec::with_capacity(self.rows); families.len()];
+        let mut z = vec![0.0; q.latent];
+        for row in 0..self.rows {
+            let mut sums = vec![0.0; families.len()];
+            for draw in 0..DRAWS {
+                self.draw(q, (row, draw), &mut z);
+                self.add(row, &z, families, &mut sums);
+            }
+            for (all, sum) in likelihoods.iter_mut().zip(sums) {
+                all.push(sum / DRAWS as f64);
+            }
+        }
+        let (prior, entropy): (Vec<f64>, Vec<f64>) =
+            (0..self.rows).map(|row| of_normal(q.row(row))).unzip();
+        let all = likelihoods.into_iter().zip(families).map(|(likelihood, family)| {
+            let (prior, entropy) = (prior.clone(), entropy.clone());
+            match self.is_profiled(*family) {
+                false => Terms { likelihood, prior, entropy, log_sigma: None },
+                true => {
+                    let values = self.likelihood.observed().len() as f64;
+                    let (likelihood, log_sigma) = profiled(&likelihood, values);
+                    Terms { likelihood, prior, entropy, log_sigma: Some(log_sigma) }
+                }
+            }
+        });
+        all.collect()
+    }
+
+    fn draw(&self, q: &Posteriors, (row, draw): (usize, usize), z: &mut [f32]) {
+        let at = (row * (DRAWS / 2) + draw / 2) * q.latent;
+        let mut eps = self.eps[at..at + q.latent].to_vec();
+        if draw % 2 == 1 {
+            eps.iter_mut().for_each(|eps| *eps = -*eps);
+        }
+        let (mean, log_var) = q.row(row);
+        rsample(mean, log_var, &eps, z);
+    }
+
+    /// Adds `ln p(x | z)` under each family, or the squares that the decoder leaves of the row.
+    fn add(&mut self, row: usize, z: &[f32], families: &[Family], sums: &mut [f64]) {
+        self.likelihood.at(row);
+        let (x, scale) = (self.likelihood.observed(), self.scale);
+        let declared = &self.decoder.likelihood;
+        // A draw that overflowed cannot be decoded.
+        let Ok(outputs) = self.likelihood.decode(z) else {
+            sums.fill(f64::NAN);
+            return;
+        };
+        let mean = outputs.first().map_or(&[][..], Vec::as_slice);
+        let under = declared.under(outputs);
+        for (family, sum) in families.iter().zip(sums) {
+            *sum += match (scale, family) {
+                (Scale::OfRows, Family::Gaussian) => x
+                    .iter()
+                    .zip(mean)
+                    .map(|(x, mean)| (f64::from(*x) - f64::from(*mean)).powi(2))
+                    .sum::<f64>(),
+                _ => Likelihood { family: *family, ..under }.log_prob(x, mean).into(),
+            };
+        }
+    }
+
+    fn is_profiled(&self, family: Family) -> bool {
+        self.scale == Scale::OfRows && family == Family::Gaussian
+    }
+}
+
+/// `E_q[ln p(z)]` and `H(q)` of a normal with independent latents.
+fn of_normal((mean, log_var): (&[f32], &[f32])) -> (f64, f64) {
+    let latents = mean.iter().zip(log_var).map(|(m, v)| (f64::from(*m), f64::from(*v)));
+    latents.fold((0.0, 0.0), |(prior, entropy), (m, v)| {
+        let constant = (2.0 * PI).ln();
+        (prior - 0.5 * (m * m + v.exp() + constant), entropy + 0.5 * (1.0 + constant + v))
+    })
+}
+
+/// Log-likelihoods of rows with these squares under the scale that makes their sum greatest, and it.
+fn profiled(squares: &[f64], values: f64) -> (Vec<f64>, f64) {
+    let finite: Vec<f64> = squares.iter().copied().filter(|square| square.is_finite()).collect();
+    let total = finite.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    let variance = total / (values * finite.len().max(1) as f64);
+    let constant = -0.5 * values * (2.0 * PI * variance).ln();
+    let likelihood = squares.iter().map(|square| constant - 0.5 * square / variance);
+    (likelihood.collect(), 0.5 * variance.ln())
+}

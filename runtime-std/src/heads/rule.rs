@@ -1,0 +1,155 @@
+//! Whether one reading is better than another whatever training maximized; the module's doc has the reasons.
+
+use super::meter::{Meter, Scale, Terms};
+use crate::posterior::Posteriors;
+use elbow_core::distributions::Family;
+use std::collections::BTreeMap;
+
+/// So many paired standard errors tell two readings apart.
+pub(super) const ERRORS: f64 = 5.0;
+/// Least difference, in nats, of an error.
+const NATS: f64 = 0.1;
+/// Logarithms of the factors of all variances, in steps of a half.
+const STEPS: std::ops::RangeInclusive<i32> = -3..=5;
+/// How far the logarithm of a variance may be drawn to its latent's mean.
+const DRAWN: [f64; 2] = [1.0, 0.5];
+/// Weights of the KL where the rows show none.
+const BETAS: [f64; 4] = [0.1, 0.25, 1.0, 4.0];
+/// Relative change of the means by which beta is found.
+const CHANGE: f32 = 0.05;
+
+/// A mean of paired differences, in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Difference {
+    pub mean: f64,
+    pub se: f64,
+}
+
+impl Difference {
+    /// Over the rows on which both are finite; none without two of them.
+    pub fn of(first: &[f64], second: &[f64]) -> Option<Self> {
+        let pairs = first.iter().zip(second).map(|(first, second)| first - second);
+        let all: Vec<f64> = pairs.filter(|difference| difference.is_finite()).collect();
+        let count = all.len() as f64;
+        let mean = all.iter().sum::<f64>() / count;
+        let squares: f64 = all.iter().map(|value| (value - mean).powi(2)).sum();
+        let se = (squares / (count - 1.0) / count).sqrt();
+        (all.len() > 1).then_some(Self { mean, se })
+    }
+
+    /// Whether it is above zero beyond the standard error.
+    pub fn is_clear(self) -> bool {
+        self.mean > ERRORS * self.se
+    }
+}
+
+/// How many rows are finite.
+pub(super) fn finite(values: &[f64]) -> usize {
+    values.iter().filter(|value| value.is_finite()).count()
+}
+
+/// Whether most rows have no ELBO under the second reading, and most have one under the first.
+pub(super) fn loses_rows(first: &[f64], second: &[f64]) -> bool {
+    2 * finite(second) < second.len() && 2 * finite(first) > first.len()
+}
+
+/// Whether `first` is better than `second` under every objective that `second` may have been trained by.
+pub(super) fn outweighs(
+    meter: &mut Meter<'_>,
+    first: (&Posteriors, Family),
+    second: (&Posteriors, Family),
+) -> bool {
+    let mut better = Ladder::of(first.0.clone(), first.1);
+    let mut worse = DRAWN.map(|share| Ladder::of(drawn(second.0, share), second.1));
+    if loses_rows(&better.at(meter, 0).objective(1.0), &worse[0].at(meter, 0).objective(1.0)) {
+        return true;
+    }
+    betas(meter, second).into_iter().all(|beta| {
+        let first = better.best(meter, beta);
+        let second = worse.each_mut().map(|ladder| ladder.best(meter, beta));
+        let second = second.into_iter().max_by(|a, b| sum(a).total_cmp(&sum(b)));
+        let difference = second.and_then(|second| Difference::of(&first, &second));
+        difference.is_some_and(|difference| difference.is_clear() && difference.mean > NATS)
+    })
+}
+
+/// The weight of the KL that a reading shows, half and twice of it.
+fn betas(meter: &mut Meter<'_>, of: (&Posteriors, Family)) -> Vec<f64> {
+    // Relative to a scale that nobody declared, the weight may be any.
+    let most = if meter.scale == Scale::OfRows { f64::INFINITY } else { BETAS[3] };
+    match shown(meter, of) {
+        Some(beta) => [0.5, 1.0, 2.0].map(|factor| factor * beta.clamp(BETAS[0], most)).to_vec(),
+        None => BETAS.to_vec(),
+    }
+}
+
+/// `E[m . d ln p(x | z) / d m] / E[m^2]` by a central difference.
+pub(super) fn shown(meter: &mut Meter<'_>, (q, family): (&Posteriors, Family)) -> Option<f64> {
+    let mut at = |change: f32| {
+        let mean = q.mean.iter().map(|mean| mean * (1.0 + change)).collect();
+        let moved = Posteriors { mean, ..q.clone() };
+        meter.terms(&moved, &[family]).remove(0).likelihood
+    };
+    let (up, down) = (at(CHANGE), at(-CHANGE));
+    let slopes = Difference::of(&up, &down)?.mean;
+    let squares: f64 = q.mean.iter().map(|mean| f64::from(*mean).powi(2)).sum();
+    let rows = (q.mean.len() / q.latent.max(1)) as f64;
+    let beta = slopes / (2.0 * f64::from(CHANGE)) / (squares / rows);
+    beta.is_finite().then_some(beta)
+}
+
+/// Posteriors whose log-variances keep a share of their distance from the mean of their latent.
+fn drawn(q: &Posteriors, share: f64) -> Posteriors {
+    let mut means = vec![0.0; q.latent];
+    let rows = (q.log_var.len() / q.latent.max(1)).max(1) as f64;
+    for row in q.log_var.chunks(q.latent.max(1)) {
+        means.iter_mut().zip(row).for_each(|(mean, value)| *mean += f64::from(*value) / rows);
+    }
+    let all = q.log_var.iter().zip(means.iter().cycle());
+    let log_var = all.map(|(value, mean)| (mean + share * (f64::from(*value) - mean)) as f32);
+    Posteriors { log_var: log_var.collect(), ..q.clone() }
+}
+
+/// Posteriors with all variances scaled, as far as they were looked at.
+struct Ladder {
+    q: Posteriors,
+    family: Family,
+    steps: BTreeMap<i32, Terms>,
+}
+
+impl Ladder {
+    fn of(q: Posteriors, family: Family) -> Self {
+        Self { q, family, steps: BTreeMap::new() }
+    }
+
+    fn at(&mut self, meter: &mut Meter<'_>, step: i32) -> &Terms {
+        let Self { q, family, steps } = self;
+        steps.entry(step).or_insert_with(|| {
+            let factor = step as f32 / 2.0;
+            let log_var = q.log_var.iter().map(|log_var| log_var + factor).collect();
+            let scaled = Posteriors { log_var, ..q.clone() };
+            meter.terms(&scaled, &[*family]).remove(0)
+        })
+    }
+
+    /// The objective of every row at the best of the factors, climbing from 1.
+    fn best(&mut self, meter: &mut Meter<'_>, beta: f64) -> Vec<f64> {
+        let (mut step, mut best) = (0, self.at(meter, 0).objective(beta));
+        for direction in [1, -1] {
+            while STEPS.contains(&(step + direction)) {
+                let next = self.at(meter, step + direction).objective(beta);
+                let is_better = finite(&next) >= finite(&best) && sum(&next) > sum(&best);
+                if !is_better {
+                    break;
+                }
+                (step, best) = (step + direction, next);
+            }
+        }
+        best
+    }
+}
+
+/// Of the finite values.
+fn sum(values: &[f64]) -> f64 {
+    values.iter().filter(|value| value.is_finite()).sum()
+}

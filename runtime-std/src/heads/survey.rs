@@ -1,0 +1,252 @@
+//! All readings of a model, measured on rows.
+
+use super::meter::{DRAWS, Meter, SEED, Scale, Terms, parts};
+use super::reading::{Reading, contradicts, families, heads, mean_is};
+use super::report::{HeadReport, Impossible, Measured, Named, Nats, Verdict};
+use super::rule::{Difference, finite, loses_rows, outweighs, shown};
+use crate::Result;
+use crate::manifest::Head;
+use crate::model::{self, Loaded, Role};
+use crate::posterior::Posteriors;
+use crate::rows::Rows;
+use elbow_core::distributions::{Family, Spread, kl_divergence};
+
+/// Readings whose posteriors diverge by less are the same, in nats.
+const SAME: f64 = 0.01;
+
+/// Every reading with its terms, the best ELBO first.
+pub struct Survey<'m> {
+    loaded: &'m Loaded,
+    meter: Meter<'m>,
+    measured: Vec<Candidate>,
+    impossible: Vec<(Reading, String)>,
+}
+
+struct Candidate {
+    reading: Reading,
+    q: Posteriors,
+    terms: Terms,
+    elbo: Vec<f64>,
+    contradicted: Option<String>,
+}
+
+impl Candidate {
+    /// Mean over the rows that have one.
+    fn mean(&self) -> f64 {
+        let all = self.elbo.iter().filter(|elbo| elbo.is_finite());
+        all.sum::<f64>() / finite(&self.elbo) as f64
+    }
+
+    fn read(&self) -> (&Posteriors, Family) {
+        (&self.q, self.reading.family)
+    }
+}
+
+impl<'m> Survey<'m> {
+    /// Measures the first rows of `inputs`; none of a model that has no decoder, several posteriors, or one
+    /// that depends on draws of its own, whose bound under `N(0, I)` says nothing of a head.
+    ///
+    /// # Errors
+    ///
+    /// An input is missing, or encoder and decoder are no pair.
+    pub fn of(
+        loaded: &'m Loaded,
+        inputs: &'m [Rows],
+        rows: usize,
+        scale: Scale,
+    ) -> Result<Option<Self>> {
+        let Some(parts) = parts(loaded) else { return Ok(None) };
+        let meter = Meter::new(parts, inputs, rows, scale)?;
+        let mut survey = Self { loaded, meter, measured: Vec::new(), impossible: Vec::new() };
+        survey.measure();
+        Ok(Some(survey))
+    }
+
+    fn measure(&mut self) {
+        let families = families(self.meter.family());
+        for (swapped, head) in heads() {
+            let reading = |family| Reading { swapped, head, family };
+            match self.meter.posteriors(reading(self.meter.family())) {
+                Err(why) => self.impossible.push((reading(self.meter.family()), why)),
+                Ok(q) => {
+                    let all = self.meter.terms(&q, &families);
+                    for (terms, family) in all.into_iter().zip(&families) {
+                        self.enter(reading(*family), &q, terms);
+                    }
+                }
+            }
+        }
+        self.measured.sort_by(|a, b| b.mean().total_cmp(&a.mean()));
+    }
+
+    /// A reading that has an ELBO on most rows, or is the declared one.
+    fn enter(&mut self, reading: Reading, q: &Posteriors, terms: Terms) {
+        let elbo = terms.objective(1.0);
+        let without = elbo.len() - finite(&elbo);
+        if 2 * without > elbo.len() && !self.is_declared(reading) {
+            let why = format!("no finite ELBO on {without} of {} rows", elbo.len());
+            return self.impossible.push((reading, why));
+        }
+        let contradicted = self.contradicted(reading);
+        self.measured.push(Candidate { reading, q: q.clone(), terms, elbo, contradicted });
+    }
+
+    fn contradicted(&self, reading: Reading) -> Option<String> {
+        let outputs = self.outputs(reading);
+        let decoder = || {
+            let source = self.loaded.decoder.as_ref()?;
+            let mean = source.output_roles.iter().position(|role| *role == Some(Role::XMean))?;
+            contradicts(&source.graph, mean, reading.family)
+        };
+        model::contradicts(&self.loaded.encoder, outputs, reading.head).or_else(decoder)
+    }
+
+    /// Mean and spread, as positions among the outputs.
+    fn outputs(&self, reading: Reading) -> [usize; 2] {
+        let [mean, spread] = self.loaded.encoder.heads.first().copied().unwrap_or_default();
+        if reading.swapped { [spread, mean] } else { [mean, spread] }
+    }
+
+    fn is_declared(&self, reading: Reading) -> bool {
+        let own = Spread::from(reading.head) == self.meter.latent.head;
+        !reading.swapped && own && reading.family == self.meter.family()
+    }
+
+    fn declared(&self) -> Option<usize> {
+        self.measured.iter().position(|candidate| self.is_declared(candidate.reading))
+    }
+
+    /// Names of the outputs of a reading: mean and spread.
+    pub fn names(&self, reading: Reading) -> [&str; 2] {
+        self.outputs(reading).map(|output| self.loaded.encoder.graph.outputs[output].0.as_str())
+    }
+
+    fn named(&self, reading: Reading) -> Named {
+        let [mean, spread] = self.names(reading).map(String::from);
+        let several = families(self.meter.family()).len() > 1;
+        let mean_is = several.then(|| mean_is(reading.family));
+        Named { mean, spread, head: reading.head.name(), mean_is }
+    }
+
+    /// The table, with what it says of the declared reading.
+    pub fn report(&mut self) -> HeadReport {
+        let (verdict, message) = self.verdict();
+        let declared = self.declared().map(|at| &self.measured[at]);
+        let measured = self.measured.iter().map(|candidate| Measured {
+            reading: self.named(candidate.reading),
+            elbo: candidate.mean(),
+            rows: finite(&candidate.elbo),
+            log_sigma: candidate.terms.log_sigma,
+            above_declared: declared
+                .and_then(|declared| Difference::of(&candidate.elbo, &declared.elbo))
+                .map(|Difference { mean, se }| Nats { mean, se }),
+            declared: self.is_declared(candidate.reading),
+            contradicted: candidate.contradicted.clone(),
+        });
+        let impossible = self
+            .impossible
+            .iter()
+            .map(|(reading, why)| Impossible { reading: self.named(*reading), why: why.clone() });
+        HeadReport {
+            rows: self.meter.rows,
+            draws: DRAWS,
+            seed: SEED,
+            verdict,
+            message,
+            readings: measured.collect(),
+            impossible: impossible.collect(),
+        }
+    }
+
+    /// Whether the declared reading holds, and what is to be said if not.
+    pub fn verdict(&mut self) -> (Verdict, Option<String>) {
+        let Some(declared) = self.declared() else { return (Verdict::Holds, None) };
+        let better: Vec<usize> =
+            (0..self.measured.len()).filter(|at| self.is_better(*at, declared)).collect();
+        let Some(&best) = better.first() else { return (Verdict::Holds, None) };
+        let certain = better.iter().copied().find(|at| {
+            let Self { measured, meter, .. } = self;
+            let (first, second) = (&measured[*at], &measured[declared]);
+            first.contradicted.is_none() && outweighs(meter, first.read(), second.read())
+        });
+        let checked = self.loaded.manifest.as_ref().is_some_and(|manifest| manifest.head_checked);
+        match certain {
+            Some(at) if checked => (Verdict::Warning, Some(self.told(at, declared, true))),
+            Some(at) => (Verdict::Error, Some(self.told(at, declared, true))),
+            None => (Verdict::Warning, Some(self.told(best, declared, false))),
+        }
+    }
+
+    /// Whether the first is clearly better by the ELBO, and no other name of the same posteriors.
+    fn is_better(&self, first: usize, second: usize) -> bool {
+        let (first, second) = (&self.measured[first], &self.measured[second]);
+        let difference = Difference::of(&first.elbo, &second.elbo);
+        let is_clear = difference.is_some_and(Difference::is_clear);
+        (is_clear || loses_rows(&first.elbo, &second.elbo)) && !self.are_same(first, second)
+    }
+
+    fn are_same(&self, first: &Candidate, second: &Candidate) -> bool {
+        let (a, b) = (first.reading, second.reading);
+        let rows = 0..self.meter.rows;
+        let kl = |row| {
+            let ((loc, log_var), (other, its)) = (first.q.row(row), second.q.row(row));
+            f64::from(kl_divergence(loc, log_var, other, its))
+        };
+        let count = self.meter.rows as f64;
+        a.swapped == b.swapped && a.family == b.family && rows.map(kl).sum::<f64>() < SAME * count
+    }
+
+    /// Readings that the graph allows and the rows leave open: the best, and all that it does not beat by the
+    /// ELBO and by every objective. The best ELBO first.
+    pub fn open(&mut self) -> Vec<Reading> {
+        let allowed: Vec<usize> = (0..self.measured.len())
+            .filter(|at| self.measured[*at].contradicted.is_none())
+            .collect();
+        let Some((&best, others)) = allowed.split_first() else { return Vec::new() };
+        let others = others.iter().copied().filter(|at| {
+            !self.is_better(best, *at) || {
+                let Self { measured, meter, .. } = self;
+                !outweighs(meter, measured[best].read(), measured[*at].read())
+            }
+        });
+        let open: Vec<usize> = [best].into_iter().chain(others).collect();
+        open.into_iter().map(|at| self.measured[at].reading).collect()
+    }
+
+    /// The scale of the rows under a reading, where it was asked for.
+    pub fn log_sigma(&self, mean: &str, head: Head) -> Option<f64> {
+        let own = |candidate: &&Candidate| {
+            candidate.reading.head == head && self.names(candidate.reading)[0] == mean
+        };
+        self.measured.iter().find(own)?.terms.log_sigma
+    }
+
+    fn told(&mut self, better: usize, declared: usize, certain: bool) -> String {
+        let beta = shown(&mut self.meter, self.measured[declared].read());
+        let (first, second) = (&self.measured[better], &self.measured[declared]);
+        let (read, wrong) = (self.named(first.reading), self.named(second.reading));
+        let by = match Difference::of(&first.elbo, &second.elbo) {
+            Some(Difference { mean, se }) if !loses_rows(&first.elbo, &second.elbo) => {
+                format!("an ELBO {mean:.3} nats better ({:.0} paired standard errors)", mean / se)
+            }
+            _ => format!(
+                "an ELBO where the declared ones have none ({} of {} rows)",
+                second.elbo.len() - finite(&second.elbo),
+                second.elbo.len()
+            ),
+        };
+        let start = format!("declared are {wrong}; read as {read} the rows have {by}");
+        let beta = beta.map_or(String::new(), |beta| format!(" (beta {beta:.2} by the rows)"));
+        match (certain, &first.contradicted) {
+            (true, _) => format!(
+                "{start}, and no other weight of KL or entropy in training explains it{beta}: correct the elbow.toml, or write head_checked = true at its top if the model was trained so"
+            ),
+            (false, Some(why)) => {
+                format!("{start}, but the graph contradicts that reading: {why}")
+            }
+            (false, None) => format!(
+                "{start}; training with another weight of KL or entropy may explain it{beta}: check the head against the training code"
+            ),
+        }
+    }
+}

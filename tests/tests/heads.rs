@@ -1,0 +1,4 @@
+//! Heads held against data, in nats.
+
+#[path = "heads/models.rs"]
+mod models;
