@@ -1,9 +1,8 @@
 //! Whether a difference may be the reference's own fault, and who else can be asked.
 
 use super::basis::Basis;
-use super::{ParityReport, Reference};
+use super::{Answer, ParityReport, Reference};
 use crate::Precision;
-use crate::parity::target::Answer;
 use serde::Serialize;
 use std::fmt;
 
@@ -20,13 +19,14 @@ pub struct Suspect {
 
 impl fmt::Display for Suspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "  {}.\n  Ask the other reference: {}.", self.reason, self.ask)
+        write!(f, "  A suspect: {}.\n  Ask the other reference: {}", self.reason, self.ask)
     }
 }
 
 impl ParityReport {
     /// The report with its reference as a suspect: where the reference's own value is not finite and the
-    /// target's is, and where both differ although integers or other bits than the twin's do not explain it.
+    /// target's is, and where both differ although neither integers, nor other bits than the twin's, nor a NaN
+    /// that both give explain it.
     #[must_use]
     pub(super) fn with_suspect(mut self, reference: &Reference, answer: &Answer) -> Self {
         let Some((name, other)) = names(reference.basis) else { return self };
@@ -34,11 +34,14 @@ impl ParityReport {
         let broken = self.not_finite(reference, answer).map(|broken| {
             let NotFinite { output, row, reference, target: value } = broken;
             format!(
-                "The reference's own output is not finite: {name} gives {reference} for {output:?} in row {row}, where \
-                 {target} gives {value};\n  what differs there says nothing about {target}"
+                "the reference's own output is not finite: {name} gives {reference} for {output:?} in row {row}, \
+                 where {target} gives {value:.3e}, so that this difference does not speak against {target}"
             )
         });
         let explained = self.twin_bit_exact == Some(false)
+            || pairs(reference, answer).flatten().any(|(reference, target)| {
+                reference.iter().zip(target).any(|(a, b)| a.is_nan() && b.is_nan())
+            })
             || (self.precision != Precision::F32 && !reference.basis.is_quantized());
         let differs = !self.differences().is_empty() && !explained;
         let reason = broken.or_else(|| {
@@ -55,14 +58,10 @@ impl ParityReport {
     }
 
     fn not_finite(&self, reference: &Reference, answer: &Answer) -> Option<NotFinite> {
-        let decoded = reference.decoded.as_ref().map_or(&[][..], |decoded| &decoded.outputs);
-        let pairs = reference.outputs.iter().zip(&answer.outputs);
-        let decoded = decoded.iter().zip(&answer.decoded);
-        let flow = reference.flow.iter().zip(&answer.flow);
-        // The outputs of the report are those of encoder, decoder and flow, in this order.
-        let all = self.outputs.iter().zip(pairs.chain(decoded).chain(flow));
-        all.filter_map(|(output, (reference, target))| {
-            let (reference, target) = (reference.as_deref()?, target.as_deref()?);
+        // The outputs of the report are in the order of all answers.
+        let all = self.outputs.iter().zip(pairs(reference, answer));
+        all.filter_map(|(output, pair)| {
+            let (reference, target) = pair?;
             let is_broken = |(a, b): (&f32, &f32)| !a.is_finite() && b.is_finite();
             let at = reference.iter().zip(target).position(is_broken)?;
             Some(NotFinite {
@@ -74,6 +73,18 @@ impl ParityReport {
         })
         .next()
     }
+}
+
+/// What both say of every output of encoder, decoder and flow; `None` where one of them does not.
+fn pairs<'a>(
+    reference: &'a Reference,
+    answer: &'a Answer,
+) -> impl Iterator<Item = Option<(&'a [f32], &'a [f32])>> {
+    let decoded = reference.decoded.as_ref().map_or(&[][..], |decoded| &decoded.outputs);
+    let outputs = reference.outputs.iter().zip(&answer.outputs);
+    let all = outputs.chain(decoded.iter().zip(&answer.decoded));
+    let all = all.chain(reference.flow.iter().zip(&answer.flow));
+    all.map(|(reference, target)| Some((reference.as_deref()?, target.as_deref()?)))
 }
 
 /// The first value that a reference cannot tell.
