@@ -115,3 +115,37 @@ pub fn answer(folder: &Path, python: Option<&Path>) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> End {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, "sh"]).arg(folder.path());
+        ended(command, folder.path(), limit).expect("a shell starts")
+    }
+
+    #[test]
+    fn a_child_that_hangs_is_stopped() {
+        let started = Instant::now();
+        let end = shell("exec sleep 60", Duration::from_millis(100));
+        assert_eq!(end, End::TooLong(0));
+        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn an_end_is_told_by_version_and_status() {
+        let end = |script| shell(script, TIME_LIMIT);
+        assert_eq!(end("echo 1.2.3 > $1/version"), End::Answered("1.2.3".into()));
+        assert_eq!(end("echo text"), End::NotReady("text".into()));
+        let failed =
+            end("echo 1 > $1/version; echo log; echo 'error:  of  two' > $1/complaint; exit 1");
+        assert_eq!(failed, End::Failed("of two".into()));
+        assert_eq!(
+            end("echo 1 > $1/version; exit 1"),
+            End::Failed("it ended with exit status: 1".into())
+        );
+    }
+}
