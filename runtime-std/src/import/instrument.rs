@@ -154,7 +154,7 @@ impl Drawn {
         });
         self.nodes.push(Node {
             op_type: operator.into(),
-            name: name.clone(),
+            name: format!("{name}, node"),
             input: vec![input, name],
             output: vec![output],
             ..Node::default()
