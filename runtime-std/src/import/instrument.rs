@@ -9,8 +9,8 @@ use super::problem::clean;
 use super::proto::{self, Attribute, Graph, Model, Node, Tensor, TensorType, Type, ValueInfo};
 use crate::error::{Context, Error, Result};
 use prost::{Message, decode_length_delimiter};
-use std::collections::HashMap;
-use std::path::Path;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Component, Path, PathBuf};
 
 /// Number of the graph among the fields of a model, and of the nodes among those of a graph.
 const GRAPH: usize = 7;
@@ -29,6 +29,8 @@ pub struct Instrumented {
     /// Of every list of names the first that the file has: its place in the list, and the number of its
     /// output; `None` where it has none of them.
     pub found: Vec<Option<(usize, usize)>>,
+    /// Files in the folder of the file that hold values of its tensors, relative to it.
+    pub data: Vec<PathBuf>,
 }
 
 /// The file of `graph`, with an input for the noise of every random node, and with outputs for `values`,
@@ -77,7 +79,21 @@ fn instrument(mut bytes: Vec<u8>, noise: &[Noise], values: &[Vec<String>]) -> Re
         ..Graph::default()
     };
     bytes.extend(Model { graph: Some(added), ..Model::default() }.encode_to_vec());
-    Ok(Instrumented { bytes, found })
+    Ok(Instrumented { bytes, found, data: data(&file) })
+}
+
+/// Where tensors of the file have their values, as far as that is below its folder.
+fn data(file: &Graph) -> Vec<PathBuf> {
+    let attributes = file.node.iter().flat_map(|node| &node.attribute);
+    let constants = attributes.filter_map(|attribute| attribute.t.as_ref());
+    let entries = file.initializer.iter().chain(constants).flat_map(|tensor| &tensor.external_data);
+    let locations = entries.filter(|entry| entry.key == "location");
+    let inside = locations.filter_map(|entry| {
+        let parts = Path::new(&entry.value).components();
+        let parts = parts.filter(|part| *part != Component::CurDir);
+        parts.map(|part| matches!(part, Component::Normal(_)).then_some(part)).collect()
+    });
+    inside.collect::<BTreeSet<PathBuf>>().into_iter().collect()
 }
 
 /// The outputs that have to be added, and where every value is found.
@@ -230,4 +246,65 @@ fn varint(number: usize) -> Vec<u8> {
 #[cold]
 fn damaged(found: impl std::fmt::Display) -> Error {
     Error::input(format!("not an ONNX model ({found}); export it again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proto::Entry;
+    use super::*;
+
+    fn node(op: &str, input: &str, output: &str) -> Node {
+        let (op_type, input, output) = (op.into(), vec![input.into()], vec![output.into()]);
+        Node { op_type, input, output, ..Node::default() }
+    }
+
+    /// A file that draws `r`, with a field that the schema does not know behind its nodes.
+    fn file() -> Vec<u8> {
+        let low = Attribute { name: "low".into(), f: -1.0, ..Attribute::default() };
+        let draw = Node { attribute: vec![low], ..node("RandomUniformLike", "x", "r") };
+        let graph = Graph {
+            node: vec![draw, node("Tanh", "r", "y")],
+            output: vec![ValueInfo { name: "y".into(), r#type: None }],
+            ..Graph::default()
+        };
+        let mut graph = graph.encode_to_vec();
+        let unknown = [varint(100 << 3 | LENGTH_DELIMITED), vec![3, 7, 8, 9]].concat();
+        graph.extend(&unknown);
+        [varint(GRAPH << 3 | LENGTH_DELIMITED), varint(graph.len()), graph].concat()
+    }
+
+    #[test]
+    fn random_nodes_become_inputs_and_the_rest_stays() {
+        let names = ["y", "r", "none"].map(|name| vec![name.to_string()]);
+        let noise = Noise { input: "r/noise".into(), output: "r".into() };
+        let given = instrument(file(), &[noise], &names).expect("a model");
+        assert_eq!(given.found, [Some((0, 0)), Some((0, 1)), None]);
+        assert!(given.bytes.windows(3).any(|bytes| bytes == [7, 8, 9]));
+        let graph = Model::decode(&given.bytes[..]).expect("a model").graph.expect("a graph");
+        let operators: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
+        assert_eq!(operators, ["Mul", "Add", "Tanh"]);
+        assert_eq!(graph.node[1].output, ["r"]);
+        let numbers: Vec<f32> = graph.initializer.iter().map(|one| one.float_data[0]).collect();
+        assert_eq!(numbers, [2.0, -1.0]);
+        assert_eq!((graph.input[0].name.as_str(), graph.output.len()), ("r/noise", 2));
+    }
+
+    #[test]
+    fn data_outside_of_the_folder_is_left_alone() {
+        let tensor = |location: &str| Tensor {
+            external_data: vec![Entry { key: "location".into(), value: location.into() }],
+            ..Tensor::default()
+        };
+        let locations = ["w.data", "./w.data", "sub/v.data", "../u.data", "/t.data"];
+        let file = Graph { initializer: locations.map(tensor).to_vec(), ..Graph::default() };
+        assert_eq!(data(&file), [Path::new("sub/v.data"), Path::new("w.data")]);
+    }
+
+    #[test]
+    fn a_cut_message_is_an_error() {
+        let bytes = file();
+        let cut = &bytes[..bytes.len() - 1];
+        assert!(replaced(cut, GRAPH, &mut |_| Ok(None)).is_err());
+        assert_eq!(replaced(&bytes, GRAPH, &mut |_| Ok(None)).expect("whole"), bytes);
+    }
 }

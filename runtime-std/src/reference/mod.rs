@@ -91,8 +91,10 @@ impl Runtime {
         if let Some(missing) = (0..graph.outputs.len()).find(|at| file.found[*at].is_none()) {
             let name = &graph.outputs[missing].0;
             let what = "name a value that a node of the file gives";
-            return Err(Error::input(format!("the file computes no {name:?} for the reference; {what}"))
-                .context(source.path.display()));
+            return Err(Error::input(format!(
+                "the file computes no {name:?} for the reference; {what}"
+            ))
+            .context(source.path.display()));
         }
         let folder = tempfile::tempdir().map_err(|error| {
             Error::environment(format!(
@@ -101,6 +103,10 @@ impl Runtime {
         })?;
         let request = Request::of(source, inputs, rows, &file)?;
         request.write(folder.path(), &file.bytes)?;
+        let beside = source.path.parent().unwrap_or(Path::new(""));
+        for data in &file.data {
+            bring(&beside.join(data), &folder.path().join(data))?;
+        }
         let version = match self {
             Self::Tract => tract::run(folder.path()),
             Self::Onnxruntime { python } => onnxruntime::run(folder.path(), python.as_deref()),
@@ -265,6 +271,23 @@ fn values_of<'r>(
     given.map(|given| Cow::Borrowed(&given.values[..])).ok_or_else(|| {
         let cure = format!("the reference needs input {name:?}; give --input {name}=FILE.npy");
         Error::input(cure).context(source.path.display())
+    })
+}
+
+/// Copies a file of tensors beside the model. No link: a process that may do anything gets no file of the user's.
+fn bring(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        return Err(Error::input(format!(
+            "{}: the reference has a file of this name itself; rename it, and its `location` in the model",
+            from.display()
+        )));
+    }
+    let folder = to.parent().map_or(Ok(()), fs::create_dir_all);
+    folder.and_then(|()| fs::copy(from, to)).map(drop).map_err(|error| {
+        Error::environment(format!(
+            "cannot copy {} for the reference: {error}; make room or set TMPDIR",
+            from.display()
+        ))
     })
 }
 
