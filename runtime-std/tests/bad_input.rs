@@ -284,7 +284,7 @@ fn bad_options_are_refused() {
         ("run M --input X --out-dir O --refine-steps=-1", &["--refine-steps"]),
         ("run M --input X --out-dir O --samples 0", &["--samples"]),
         ("run M --input X --out-dir O --samples 4000000000", &["ask for fewer"]),
-        ("run M --input X --out-dir O --backend onnxruntime", &["twin"]),
+        ("run M --input X --out-dir O --backend tflite", &["twin"]),
         ("compile M --out-dir O --precision int8x16", &["--calibration"]),
         ("compile M --out-dir O --max-flash lots", &["--max-flash"]),
         ("parity M --input X --target arduino", &["twin, qemu-m0", "qemu-m55"]),

@@ -70,7 +70,7 @@ impl Subject {
     fn reference(&self) -> Reference {
         let posteriors = self.posteriors(&self.float).iter().map(Posterior::from).collect();
         let (outputs, flow) = (Vec::new(), Vec::new());
-        Reference { basis: Basis::Files, outputs, posteriors, decoded: None, flow }
+        Reference { basis: Basis::Files, version: None, outputs, posteriors, decoded: None, flow }
     }
 
     fn kl(&self, posteriors: &[Posteriors]) -> Kl {

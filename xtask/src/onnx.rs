@@ -1,4 +1,5 @@
-//! ONNX's own node tests: fetched by pip, written in the form that `tests/tests/onnx_nodes.rs` runs.
+//! What tests need of Python, fetched by pip into `target/onnx-venv`: ONNX's own node tests, written in the form
+//! that `tests/tests/onnx_nodes.rs` runs, and onnxruntime, which `runtime-std/tests/reference.rs` asks.
 
 use crate::steps::{cargo, root};
 use std::fs;
@@ -7,14 +8,17 @@ use std::process::{Command, Stdio};
 
 /// The package that holds the tests; its version decides which tests there are.
 const PACKAGE: &str = "onnx==1.23.0";
+/// The second reference.
+const RUNTIME: &str = "onnxruntime==1.32.0";
 const SCRIPT: &str = "tests/onnx/convert.py";
 
-/// Writes the tests, unless they are there already.
+/// Brings the Python, and writes the tests, unless they are there already.
 ///
 /// # Errors
 ///
 /// What is missing, and the commands that bring it.
 pub fn bring() -> Result<(), String> {
+    let python = python()?;
     let folder = root().join("target/onnx-node-tests");
     let operators = operators()?;
     let script = fs::read_to_string(root().join(SCRIPT)).map_err(|e| format!("{SCRIPT}: {e}"))?;
@@ -23,7 +27,6 @@ pub fn bring() -> Result<(), String> {
     if fs::read_to_string(&stamp).is_ok_and(|text| text == made_from) {
         return Ok(());
     }
-    let python = python()?;
     let list = root().join("target/onnx-operators.json");
     let write = |path: &Path, text: &str| {
         fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
@@ -44,19 +47,21 @@ fn operators() -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The Python of an environment that has the package.
+/// The Python of an environment that has the packages.
 fn python() -> Result<PathBuf, String> {
     let folder = root().join("target/onnx-venv");
     let python = folder.join("bin/python");
     let stamp = folder.join("installed");
-    if fs::read_to_string(&stamp).is_ok_and(|text| text == PACKAGE) {
+    let packages = format!("{PACKAGE}\n{RUNTIME}");
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == packages) {
         return Ok(python);
     }
     let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
     made.map_err(|what| format!("{what}\non Debian, as root: apt-get install python3-venv"))?;
     let mut pip = Command::new(&python);
-    run(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE]))?;
-    fs::write(&stamp, PACKAGE).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE, RUNTIME]);
+    run(&mut pip)?;
+    fs::write(&stamp, packages).map_err(|error| format!("{}: {error}", stamp.display()))?;
     Ok(python)
 }
 

@@ -18,7 +18,8 @@ use elbow::import::{self, FrozenNoise};
 use elbow::lower::Core;
 use elbow::manifest::{Head, TensorRef};
 use elbow::model::{Declared, Loaded};
-use elbow::{Context, Error, Precision, Result, oracle};
+use elbow::reference::{self, Runtime};
+use elbow::{Context, Error, Precision, Result};
 use inputs::Inputs;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -53,8 +54,8 @@ enum Command {
     /// What the encoder's posteriors cost: ELBO, optimized ELBO, log p(x), and the gaps between them.
     Gap(gap::Options),
     /// The reference's own process.
-    #[command(hide = true, name = oracle::SUBCOMMAND)]
-    Oracle { folder: PathBuf },
+    #[command(hide = true, name = reference::SUBCOMMAND)]
+    Reference { folder: PathBuf, python: Option<PathBuf> },
 }
 
 /// Runs one command.
@@ -72,7 +73,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Parity(options) => parity::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Gap(options) => gap::run(&options),
-        Command::Oracle { folder } => oracle::answer(&folder),
+        Command::Reference { folder, python } => reference::answer(&folder, python.as_deref()),
     }
 }
 
@@ -142,6 +143,29 @@ fn spread(text: &str) -> std::result::Result<(String, Head), String> {
     let expected = "expected NAME:HEAD, HEAD one of logvar, log_sigma, sigma, var, softplus_sigma, softplus_var";
     let (name, head) = text.rsplit_once(':').ok_or(expected)?;
     Ok((name.to_string(), Head::from_name(head).ok_or(expected)?))
+}
+
+/// The Python of a reference.
+#[derive(Debug, Args)]
+struct PythonOptions {
+    /// The Python that has onnxruntime; where left out, python3 or python on PATH
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
+}
+
+impl PythonOptions {
+    /// onnxruntime in this Python.
+    fn onnxruntime(&self) -> Runtime {
+        Runtime::Onnxruntime { python: self.python.clone() }
+    }
+
+    /// An input error where a Python is named that nobody needs.
+    fn unused(&self, cure: &str) -> Result<()> {
+        match &self.python {
+            None => Ok(()),
+            Some(_) => Err(Error::input(format!("--python is the Python of onnxruntime; {cure}"))),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,8 @@
 
 use super::heads::{self, WithHeads};
 use super::inputs::{self, Inputs};
-use super::{ModelOptions, PrecisionOptions, firmware, output};
+use super::{ModelOptions, PrecisionOptions, PythonOptions, firmware, output};
+use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use elbow::device::{self, TARGETS};
 use elbow::emit::emit;
@@ -10,6 +11,7 @@ use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
 use elbow::parity::integer::Pair;
 use elbow::parity::{Layers, Limits, ParityReport, Reference, basis, compare, layers, target};
+use elbow::reference::Runtime;
 use elbow::rows::Rows;
 use elbow::{Error, Precision, Result, npy};
 use std::path::{Path, PathBuf};
@@ -26,7 +28,12 @@ pub struct Options {
     target: String,
     #[command(flatten)]
     precision: PrecisionOptions,
-    /// Reference values of an output, in place of tract's
+    /// Who is right: a runtime that shares nothing with Elbow but the file; tract where left out
+    #[arg(long, value_enum)]
+    reference: Option<Judge>,
+    #[command(flatten)]
+    python: PythonOptions,
+    /// Reference values of an output, in place of a runtime's
     #[arg(long, num_args = 1.., value_name = "NAME=FILE.npy")]
     expect: Vec<String>,
     /// Use the first N rows
@@ -49,6 +56,29 @@ pub struct Options {
     json: bool,
 }
 
+/// The runtimes of [`Runtime`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Judge {
+    Tract,
+    Onnxruntime,
+}
+
+impl Options {
+    /// The runtime that the target is held against.
+    fn runtime(&self) -> Result<Runtime> {
+        if !self.expect.is_empty() && self.reference.is_some() && !self.layers {
+            return Err(Error::input(
+                "--expect gives the reference's values, so that --reference has nothing to do; leave out one of them",
+            ));
+        }
+        if self.reference == Some(Judge::Onnxruntime) {
+            return Ok(self.python.onnxruntime());
+        }
+        self.python.unused("add --reference onnxruntime")?;
+        Ok(Runtime::Tract)
+    }
+}
+
 /// The target that needs no board.
 const TWIN: &str = "twin";
 
@@ -64,6 +94,7 @@ fn targets() -> PossibleValuesParser {
 /// A failed check, after the report, where the target is outside the limits, or where the rows speak against
 /// the heads.
 pub fn run(options: &Options) -> Result<()> {
+    let runtime = options.runtime()?;
     let float = options.model.load()?;
     let core = match board(options)? {
         None => Core::default(),
@@ -76,10 +107,12 @@ pub fn run(options: &Options) -> Result<()> {
     let seen = options.precision.seen(&float, &inputs)?;
     let Inputs { rows: inputs, count: rows, .. } = inputs;
     let board = board(options)?;
-    let reference = reference(&float, &inputs, rows, options)?;
+    let reference = reference(&float, &runtime, &inputs, rows, options)?;
     let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs[..]);
-    let layers = options.layers.then(|| layers(&loaded, board.as_ref(), &inputs, rows, limits));
-    let layers = layers.transpose()?;
+    let layers = match options.layers {
+        true => Some(layers(&loaded, &runtime, board.as_ref(), &inputs, rows, limits)?),
+        false => None,
+    };
     let answer = match board {
         None => target::twin(&loaded, &inputs, decoded, rows)?,
         Some((board, firmware)) => {
@@ -116,12 +149,13 @@ pub fn run(options: &Options) -> Result<()> {
 /// Every step in the reference, the twin and, where there is one, on the board.
 fn layers(
     loaded: &Loaded,
+    runtime: &Runtime,
     board: Option<&(device::Target, PathBuf)>,
     inputs: &[Rows],
     rows: usize,
     limits: Limits,
 ) -> Result<Layers> {
-    let (mut layers, twin) = layers::against_reference(loaded, inputs, rows, limits)?;
+    let (mut layers, twin) = layers::against_reference(loaded, runtime, inputs, rows, limits)?;
     if let Some((board, firmware)) = board {
         let target = elbow::parity::checksums(loaded, board, firmware, inputs, rows)?;
         layers.enter(&twin, &target, limits)?;
@@ -159,15 +193,16 @@ fn rows(loaded: &Loaded, options: &Options) -> Result<Inputs> {
     Ok(inputs)
 }
 
-/// tract, or the files of `--expect`.
+/// The runtime, or the files of `--expect`.
 fn reference(
     loaded: &Loaded,
+    runtime: &Runtime,
     inputs: &[Rows],
     rows: usize,
     options: &Options,
 ) -> Result<Reference> {
     if options.expect.is_empty() {
-        return basis::by_tract(loaded, inputs, rows);
+        return basis::by_runtime(runtime, loaded, inputs, rows);
     }
     let sources: Vec<&Source> = loaded.sources().collect();
     let mut given: Vec<Vec<Option<Vec<f32>>>> =

@@ -3,15 +3,16 @@
 mod refine;
 
 use super::inputs::{self, Inputs};
-use super::{ModelOptions, PrecisionOptions, output};
+use super::{ModelOptions, PrecisionOptions, PythonOptions, output};
 use clap::ValueEnum;
 use elbow::lower::Core;
 use elbow::model::{Encoder, Graphs, Loaded, Role, Source};
 use elbow::parity::density::log_prob;
 use elbow::parity::target::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
+use elbow::reference::Runtime;
 use elbow::rows::run_twin_in_sequence;
-use elbow::{Context, Error, Precision, Result, npy, oracle};
+use elbow::{Context, Error, Precision, Result, npy};
 use refine::{Refined, Refinement};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -38,6 +39,8 @@ pub struct Options {
     /// Who runs it: the device's own kernels on the desktop, or the reference
     #[arg(long, value_enum, default_value = "twin")]
     backend: Backend,
+    #[command(flatten)]
+    python: PythonOptions,
     #[command(flatten)]
     precision: PrecisionOptions,
     /// Samples per row of the posterior
@@ -67,6 +70,20 @@ enum Graph {
 enum Backend {
     Twin,
     Tract,
+    Onnxruntime,
+}
+
+impl Options {
+    /// The reference that is to run the model; none where the twin is.
+    fn runtime(&self) -> Result<Option<Runtime>> {
+        let runtime = match self.backend {
+            Backend::Onnxruntime => return Ok(Some(self.python.onnxruntime())),
+            Backend::Twin => None,
+            Backend::Tract => Some(Runtime::Tract),
+        };
+        self.python.unused("add --backend onnxruntime")?;
+        Ok(runtime)
+    }
 }
 
 /// One file of `index.json`.
@@ -110,10 +127,14 @@ struct Report<'a> {
 ///
 /// Bad input; nothing is written then.
 pub fn run(options: &Options) -> Result<()> {
-    if options.backend == Backend::Tract && options.precision.precision != Precision::F32 {
-        return Err(Error::input(
-            "--backend tract computes in f32; leave out --precision and --calibration, or --backend",
-        ));
+    let runtime = options.runtime()?;
+    if let Some(runtime) = &runtime
+        && options.precision.precision != Precision::F32
+    {
+        return Err(Error::input(format!(
+            "--backend {} computes in f32; leave out --precision and --calibration, or --backend",
+            runtime.name()
+        )));
     }
     let loaded = options.precision.apply(options.model.load()?, Core::default())?;
     let is_flow = matches!(loaded.model.graphs, Graphs::Flow(_));
@@ -128,27 +149,23 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let refinement = refinement(&loaded, options, graph)?;
     let (plan, states) = source.whole()?;
-    let needed = |name: &str| match options.backend {
-        Backend::Twin => {
-            let own = plan.inputs.iter().any(|port| port.name == name);
-            own || refinement.as_ref().is_some_and(|refinement| refinement.reads(name))
-        }
-        Backend::Tract => true,
+    let needed = |name: &str| {
+        let own = plan.inputs.iter().any(|port| port.name == name);
+        let refined = refinement.as_ref().is_some_and(|refinement| refinement.reads(name));
+        own || refined || runtime.is_some()
     };
     let decoder = loaded.decoder.as_ref().filter(|_| refinement.is_some());
     let sources: Vec<&Source> = [source].into_iter().chain(decoder).collect();
     let inputs = inputs::read(&sources, needed, &options.input, options.seed)?;
     let rows = inputs.count;
-    let outputs = match options.backend {
-        Backend::Twin => run_twin_in_sequence(&plan, &states, &inputs.rows, rows)?,
-        Backend::Tract => oracle::run(source, &inputs.rows, rows)?,
+    let outputs = match &runtime {
+        None => run_twin_in_sequence(&plan, &states, &inputs.rows, rows)?,
+        Some(runtime) => runtime.run(source, &inputs.rows, rows, &[])?.outputs,
     };
-    let mut posteriors = match amortized {
-        Some((encoder, _)) => match options.backend {
-            Backend::Twin => twin_posteriors(&loaded, &inputs.rows, rows)?,
-            Backend::Tract => of_outputs(&loaded.encoder, encoder, &outputs)?,
-        },
-        None => Vec::new(),
+    let mut posteriors = match (amortized, &runtime) {
+        (None, _) => Vec::new(),
+        (Some(_), None) => twin_posteriors(&loaded, &inputs.rows, rows)?,
+        (Some((encoder, _)), Some(_)) => of_outputs(&loaded.encoder, encoder, &outputs)?,
     };
     let refined = refinement
         .map(|refinement| refinement.run(&loaded, &inputs.rows, &mut posteriors, options.seed));
@@ -196,7 +213,7 @@ fn refinement<'l>(
             "--refine-steps needs a posterior: leave --graph out, or give --graph encoder",
         ));
     }
-    if options.backend == Backend::Tract {
+    if options.backend != Backend::Twin {
         return Err(Error::input(
             "--refine-steps follows a gradient, which the twin alone has; leave --backend out",
         ));

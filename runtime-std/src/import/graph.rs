@@ -3,7 +3,7 @@
 use crate::lower::quantize::Format;
 use elbow_core::distributions::{Family, Parameter};
 use elbow_core::kernels::{BinaryOp, Cell, Mean, Reduction, Unary};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// A validated graph in topological order.
@@ -45,7 +45,7 @@ pub struct QuantizedWeights {
 
 /// What the file declares an input to hold. Elbow computes with floats, which hold integers up to 2^24 and
 /// booleans as 0 and 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ElementType {
     /// 32-bit floats.

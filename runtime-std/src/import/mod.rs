@@ -12,6 +12,7 @@ mod gate;
 pub mod graph;
 mod importer;
 mod inline;
+mod instrument;
 mod kind;
 pub mod ops;
 mod order;
@@ -22,6 +23,7 @@ mod tensor;
 
 pub use draw::{Draw, draws};
 pub use graph::{ElementType, Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, Value, ValueId};
+pub use instrument::{Instrumented, instrumented};
 pub use problem::{Group, Unsupported};
 pub use proto::{NEWEST_OPSET, OLDEST_OPSET};
 
@@ -144,16 +146,6 @@ fn graph_of(survey: Result<Survey>) -> Result<Graph> {
 /// options do not fit it.
 pub fn survey(path: &Path, options: &Options) -> Result<Survey> {
     survey_bytes(&read(path)?, options).context(path.display())
-}
-
-/// A file that calls functions of its own, with their bodies in place of the calls, for readers that
-/// know no functions; `None` for any other file.
-///
-/// # Errors
-///
-/// As [`survey`].
-pub fn without_functions(path: &Path) -> Result<Option<Vec<u8>>> {
-    proto::without_functions(&read(path)?).context(path.display())
 }
 
 fn survey_bytes(bytes: &[u8], options: &Options) -> Result<Survey> {

@@ -28,8 +28,6 @@ pub struct Source {
     pub integers: Option<Integers>,
     /// The inputs that come first in a call, in their order.
     first: Vec<usize>,
-    /// How many of the outputs the file has; behind them are values inside it that were named as heads.
-    own_outputs: usize,
 }
 
 impl Source {
@@ -51,7 +49,6 @@ impl Source {
             fixed: Vec::new(),
             integers: given_integers(&graph).context(path.display())?,
             first: Vec::new(),
-            own_outputs: graph.outputs.len(),
             graph,
         })
     }
@@ -109,11 +106,6 @@ impl Source {
         self.graph.outputs.push(output);
         self.output_roles.push(None);
         Ok(self.graph.outputs.len() - 1)
-    }
-
-    /// Names of the values inside the file that are outputs here, which come behind its own.
-    pub fn inner_outputs(&self) -> impl Iterator<Item = &str> {
-        self.graph.outputs[self.own_outputs..].iter().map(|(name, _)| name.as_str())
     }
 
     /// Position of the input that `tensor` means.

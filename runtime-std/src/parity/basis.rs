@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::model::{Latent, Loaded, Source};
-use crate::oracle;
 use crate::posterior::Posteriors;
+use crate::reference::Runtime;
 use crate::rows::Rows;
 use elbow_core::distributions::Spread;
 use serde::Serialize;
@@ -17,8 +17,34 @@ pub enum Basis {
     /// tract runs the ONNX files, and the encoder's is quantized: its rounding is in the reference, so that
     /// nats against it are not the quantization error.
     QuantizedFile,
+    /// onnxruntime runs the ONNX files.
+    Onnxruntime,
+    /// onnxruntime runs the ONNX files, and the encoder's is quantized; as for [`Basis::QuantizedFile`].
+    #[serde(rename = "onnxruntime")]
+    QuantizedByOnnxruntime,
     /// The user's files.
     Files,
+}
+
+impl Basis {
+    fn of(runtime: &Runtime, quantized: bool) -> Self {
+        match (runtime, quantized) {
+            (Runtime::Tract, false) => Self::Tract,
+            (Runtime::Tract, true) => Self::QuantizedFile,
+            (Runtime::Onnxruntime { .. }, false) => Self::Onnxruntime,
+            (Runtime::Onnxruntime { .. }, true) => Self::QuantizedByOnnxruntime,
+        }
+    }
+
+    /// Whether the rounding of a quantized file is in the reference.
+    pub fn is_quantized(self) -> bool {
+        matches!(self, Self::QuantizedFile | Self::QuantizedByOnnxruntime)
+    }
+
+    /// Whether it says what another runtime makes of a quantized file, rounding for rounding.
+    pub(super) fn counts_steps(self) -> bool {
+        matches!(self, Self::QuantizedByOnnxruntime | Self::Files)
+    }
 }
 
 /// The reference's answers for all rows; `None` where it gives none.
@@ -26,6 +52,8 @@ pub enum Basis {
 pub struct Reference {
     /// Where it comes from.
     pub basis: Basis,
+    /// Version of the runtime that gave it.
+    pub version: Option<String>,
     /// One per output of the encoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
     /// Mean and log-variance of every posterior, in f64; all or none.
@@ -64,15 +92,23 @@ pub struct Decoded {
     pub outputs: Vec<Option<Vec<f32>>>,
 }
 
-/// tract's answers. The decoder gets the reference's own means, so that the encoder's error does not
+/// A runtime's answers. The decoder gets the reference's own means, so that the encoder's error does not
 /// enter its comparison.
 ///
 /// # Errors
 ///
-/// As [`oracle::run`].
-pub fn by_tract(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Reference> {
-    let run = |source: &Source, inputs: &[Rows]| -> Result<Vec<Option<Vec<f32>>>> {
-        Ok(oracle::run(source, inputs, rows)?.into_iter().map(Some).collect())
+/// As [`Runtime::run`].
+pub fn by_runtime(
+    runtime: &Runtime,
+    loaded: &Loaded,
+    inputs: &[Rows],
+    rows: usize,
+) -> Result<Reference> {
+    let mut version = None;
+    let mut run = |source: &Source, inputs: &[Rows]| -> Result<Vec<Option<Vec<f32>>>> {
+        let answers = runtime.run(source, inputs, rows, &[])?;
+        version = Some(answers.version);
+        Ok(answers.outputs.into_iter().map(Some).collect())
     };
     let outputs = run(&loaded.encoder, inputs)?;
     let decoded = match (means(&loaded.encoder, &outputs), &loaded.decoder) {
@@ -84,7 +120,8 @@ pub fn by_tract(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Referen
     };
     let flow = loaded.flow.as_ref().map(|source| run(source, inputs)).transpose()?;
     Ok(Reference {
-        basis: if loaded.encoder.is_quantized() { Basis::QuantizedFile } else { Basis::Tract },
+        basis: Basis::of(runtime, loaded.encoder.is_quantized()),
+        version,
         posteriors: posteriors(loaded, &outputs),
         outputs,
         decoded,
@@ -107,7 +144,7 @@ pub fn by_files(
         outputs: decoded,
     });
     let posteriors = posteriors(loaded, &outputs);
-    Reference { basis: Basis::Files, posteriors, outputs, decoded, flow }
+    Reference { basis: Basis::Files, version: None, posteriors, outputs, decoded, flow }
 }
 
 /// The means as the decoder's latents, and its conditions among the model's inputs.

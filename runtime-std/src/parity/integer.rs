@@ -1,7 +1,7 @@
 //! What integers cost a posterior: how good it is, what the bound loses, and which layer is to blame.
 
 use super::arithmetic::{Arithmetic, IntegerLayer, Macs, layers, macs};
-use super::basis::{Basis, Posterior};
+use super::basis::Posterior;
 use super::compare::{Kl, divergence};
 use super::layers::plan;
 use super::nats::{Grade, elbo_drop};
@@ -94,7 +94,7 @@ impl Pair<'_> {
         }
         let answered: Vec<Posterior> = answer.posteriors.iter().map(Posterior::from).collect();
         let elbo_drop = self.elbo_drop(&reference.posteriors, &answered, seed)?;
-        let known = kl.mean.filter(|_| reference.basis != Basis::QuantizedFile);
+        let known = kl.mean.filter(|_| !reference.basis.is_quantized());
         let grade = known.map(|_| Grade::of(&kl, elbo_drop.mean));
         Ok(Some(IntegerReport {
             precision_used: self.integer.precision(),

@@ -7,7 +7,7 @@ use super::tolerance::Limits;
 use crate::error::{Error, Result};
 use crate::lower::{Plan, Step};
 use crate::model::{Graphs, Loaded, Source};
-use crate::oracle;
+use crate::reference::Runtime;
 use crate::rows::{Rows, run_twin_observed};
 use elbow_core::checksum::crc32_of_floats;
 use serde::Serialize;
@@ -72,9 +72,10 @@ pub fn plan(loaded: &Loaded) -> (&Plan, Vec<(usize, usize)>, &Source) {
 ///
 /// # Errors
 ///
-/// As [`oracle::run`], or an input is missing.
+/// As [`Runtime::run`], or an input is missing.
 pub fn against_reference(
     loaded: &Loaded,
+    runtime: &Runtime,
     inputs: &[Rows],
     rows: usize,
     limits: Limits,
@@ -85,8 +86,8 @@ pub fn against_reference(
     let places: Vec<Vec<Place>> = values.map(|value| places.holding(value)).collect();
     let names = |places: &Vec<Place>| places.iter().map(|place| place.name.clone()).collect();
     let names: Vec<Vec<String>> = places.iter().map(names).collect();
-    let reference = oracle::values(source, inputs, rows, &names)?;
-    let reference = reference.into_iter().zip(&places).map(|(found, places)| {
+    let reference = runtime.run(source, inputs, rows, &names)?;
+    let reference = reference.values.into_iter().zip(&places).map(|(found, places)| {
         let (at, values) = found?;
         Some(places.get(at)?.part(values))
     });

@@ -20,6 +20,7 @@ pub mod nats;
 mod on_device;
 mod places;
 mod report;
+mod suspect;
 pub mod target;
 pub mod tolerance;
 
@@ -29,6 +30,7 @@ pub use integer::IntegerReport;
 pub use layers::Layers;
 pub use on_device::{checksums, device};
 pub use report::{OutputError, ParityReport};
+pub use suspect::Suspect;
 pub use target::Answer;
 pub use tolerance::Limits;
 
@@ -54,9 +56,9 @@ pub fn compare(
     limits: Limits,
 ) -> ParityReport {
     let decoded = reference.decoded.as_ref().map_or(&[][..], |decoded| &decoded.outputs);
-    let expected = reference.basis == Basis::Files;
     let known = Known {
-        expected,
+        expected: reference.basis == Basis::Files,
+        counts_steps: reference.basis.counts_steps(),
         posterior: !reference.posteriors.is_empty() && !answer.posteriors.is_empty(),
     };
     let mut outputs = differences(&loaded.encoder, &reference.outputs, &answer.outputs, known);
@@ -97,6 +99,8 @@ pub fn compare(
         precision: loaded.precision(),
         rows,
         reference: reference.basis,
+        reference_version: reference.version.clone(),
+        suspect: None,
         mean: max_abs(|(reference, target)| (&reference.mean, &target.mean)),
         log_var: max_abs(|(reference, target)| (&reference.log_var, &target.log_var)),
         kl_nats,
@@ -116,7 +120,7 @@ pub fn compare(
         layers: None,
     };
     report.pass = report.failures().is_empty();
-    report
+    report.with_suspect(reference, answer)
 }
 
 /// What decides how outputs are judged.
@@ -124,18 +128,20 @@ pub fn compare(
 struct Known {
     /// The user demands the outputs with a reference.
     expected: bool,
+    /// The reference rounds as a quantized file says.
+    counts_steps: bool,
     /// Target and reference have a posterior.
     posterior: bool,
 }
 
 impl Known {
-    /// Integers have limits in nats alone; but a quantized file, in steps, where files say what another
+    /// Integers have limits in nats alone; but a quantized file, in steps, where the reference is what another
     /// runtime makes of it.
     fn judge(self, source: &Source, head: bool) -> Option<Judge> {
         match (source.integers.is_some(), self.posterior) {
             (_, true) if head => Some(Judge::Nats),
             (false, _) => Some(Judge::Relative),
-            (true, false) => (self.expected && source.is_quantized()).then_some(Judge::Steps),
+            (true, false) => (self.counts_steps && source.is_quantized()).then_some(Judge::Steps),
             (true, true) => None,
         }
     }

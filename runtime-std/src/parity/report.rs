@@ -6,6 +6,7 @@ use super::density::LogProb;
 use super::integer::IntegerReport;
 use super::judge::{Judge, Steps};
 use super::layers::Layers;
+use super::suspect::Suspect;
 use super::target::Measured;
 use super::tolerance::{
     ELBO_DROP_ERRORS, LOG_PROB_NATS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE,
@@ -29,6 +30,8 @@ pub struct ParityReport {
     pub rows: usize,
     /// Who is right.
     pub reference: Basis,
+    /// Version of the runtime that is.
+    pub reference_version: Option<String>,
     /// Every output of every graph.
     pub outputs: Vec<OutputError>,
     /// Largest difference of a mean.
@@ -54,6 +57,8 @@ pub struct ParityReport {
     pub ram_bytes: RamBytes,
     /// What the rows used of that RAM.
     pub measured: Option<Measured>,
+    /// Whether the reference itself may be wrong; nothing where all is within the limits.
+    pub suspect: Option<Suspect>,
     /// What `pass` was held against.
     pub limits: Limits,
     /// Whether any figure is held against a limit. An integer graph without a posterior has none, but for
@@ -165,8 +170,8 @@ impl OutputError {
 }
 
 impl ParityReport {
-    /// Every reason why `pass` is false.
-    pub fn failures(&self) -> Vec<String> {
+    /// What differs from the reference beyond its limit.
+    pub(super) fn differences(&self) -> Vec<String> {
         let mut failures = Vec::new();
         let Limits { kl_nats_max, kl_nats_mean, kl_nats_p99, .. } = self.limits;
         let Kl { mean, p99, max } = self.kl_nats.all;
@@ -179,7 +184,6 @@ impl ParityReport {
                 failures.push(format!("kl_nats.{name} is {nats:.3e}, the limit {limit:.0e}"));
             }
         }
-        failures.extend(self.lost_bound());
         let limit = self.limits.output_relative;
         if let LogProb { max_abs: Some(nats), max_relative: Some(max) } = self.log_prob
             && (max > limit || max.is_nan())
@@ -188,6 +192,15 @@ impl ParityReport {
                 "ln p(x) is off by {nats:.3e} nats, the limit is {limit:.0e} max(100, |ln p(x)|)"
             ));
         }
+        let answered = self.outputs.iter().filter(|output| !output.unanswered);
+        failures.extend(answered.filter_map(|output| output.failure(self.limits)));
+        failures
+    }
+
+    /// Every reason why `pass` is false.
+    pub fn failures(&self) -> Vec<String> {
+        let mut failures = self.differences();
+        failures.extend(self.lost_bound());
         let has_posterior = self.kl_nats.all.max.is_some();
         if !has_posterior && self.outputs.iter().all(|output| output.max_relative.is_none()) {
             failures.push("nothing could be compared".into());
@@ -196,8 +209,6 @@ impl ParityReport {
             let name = &output.name;
             failures.push(format!("the target does not give the expected output {name:?}"));
         }
-        let answered = self.outputs.iter().filter(|output| !output.unanswered);
-        failures.extend(answered.filter_map(|output| output.failure(self.limits)));
         if self.twin_bit_exact == Some(false) {
             failures.push("the target and the twin differ in some bit".into());
         }
@@ -219,7 +230,7 @@ impl ParityReport {
 
     /// What nats against this reference do not say, if that is so.
     fn caveat(&self) -> Option<&'static str> {
-        (self.reference == Basis::QuantizedFile).then_some(
+        self.reference.is_quantized().then_some(
             "  The file is quantized, and the reference is the file itself with its integers as floats:\n  \
              what differs is what integer kernels change, in nats or not, not the quantization error. For\n  \
              that, give the float model's outputs: --expect NAME=FILE.npy of mean and spread.",
@@ -232,8 +243,12 @@ impl fmt::Display for ParityReport {
         let basis = match self.reference {
             Basis::Tract => "tract",
             Basis::QuantizedFile => "the quantized file itself, in floats by tract",
+            Basis::Onnxruntime => "onnxruntime",
+            Basis::QuantizedByOnnxruntime => "the quantized file itself by onnxruntime",
             Basis::Files => "the given files",
         };
+        let version = self.reference_version.iter().map(|version| format!(" {version}"));
+        let basis = format!("{basis}{}", version.collect::<String>());
         writeln!(
             f,
             "{} on {} against {basis}, {} rows, {}",
@@ -300,6 +315,9 @@ impl fmt::Display for ParityReport {
         }
         if let Some(caveat) = self.caveat() {
             writeln!(f, "{caveat}")?;
+        }
+        if let Some(suspect) = &self.suspect {
+            writeln!(f, "{suspect}")?;
         }
         if !self.judged {
             writeln!(

@@ -1,0 +1,310 @@
+//! A file as a reference runs it: random nodes are inputs, and inner values are outputs.
+//!
+//! References read files by schemas of their own. So whatever is not changed here stays as the file has it,
+//! byte for byte: what is added stands behind it, since a protobuf message that follows another adds to it,
+//! and only random nodes are written anew.
+
+use super::graph::Graph as Imported;
+use super::problem::clean;
+use super::proto::{self, Attribute, Graph, Model, Node, Tensor, TensorType, Type, ValueInfo};
+use crate::error::{Context, Error, Result};
+use prost::{Message, decode_length_delimiter};
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Component, Path, PathBuf};
+
+/// Number of the graph among the fields of a model, and of the nodes among those of a graph.
+const GRAPH: usize = 7;
+const NODE: usize = 1;
+/// Kinds of fields, in the lowest bits of a key.
+const VARINT: usize = 0;
+const EIGHT_BYTES: usize = 1;
+const LENGTH_DELIMITED: usize = 2;
+const FOUR_BYTES: usize = 5;
+
+/// A file for a reference.
+#[derive(Clone, Debug)]
+pub struct Instrumented {
+    /// What the file holds.
+    pub bytes: Vec<u8>,
+    /// Of every list of names the first that the file has: its place in the list, and the number of its
+    /// output; `None` where it has none of them.
+    pub found: Vec<Option<(usize, usize)>>,
+    /// Files in the folder of the file that hold values of its tensors, relative to it.
+    pub data: Vec<PathBuf>,
+}
+
+/// The file of `graph`, with an input for the noise of every random node, and with outputs for `values`,
+/// each of which may have several names. Functions of the file are replaced by their bodies.
+///
+/// # Errors
+///
+/// The file cannot be read, or is no ONNX model.
+pub fn instrumented(path: &Path, graph: &Imported, values: &[Vec<String>]) -> Result<Instrumented> {
+    let file = super::read(path)?;
+    let inlined = proto::without_functions(&file).context(path.display())?;
+    let noise = graph.noise.iter().map(|noise| Noise {
+        input: graph.values[noise.value].name.clone(),
+        output: noise.output.clone(),
+    });
+    let noise: Vec<Noise> = noise.collect();
+    instrument(inlined.unwrap_or(file), &noise, values).context(path.display())
+}
+
+/// A random node.
+struct Noise {
+    /// The input that stands for its noise.
+    input: String,
+    /// What the node gives.
+    output: String,
+}
+
+fn instrument(mut bytes: Vec<u8>, noise: &[Noise], values: &[Vec<String>]) -> Result<Instrumented> {
+    let file = Model::decode(&bytes[..]).map_err(damaged)?.graph.unwrap_or_default();
+    let drawn: Vec<Drawn> = noise.iter().filter_map(|noise| Drawn::of(&file, noise)).collect();
+    if !drawn.is_empty() {
+        bytes = replaced(&bytes, GRAPH, &mut |graph| {
+            let graph = replaced(graph, NODE, &mut |node| {
+                let node = Node::decode(node).map_err(damaged)?;
+                let own = drawn.iter().find(|drawn| node.output.contains(&drawn.output));
+                Ok(own.map(|own| own.nodes.iter().map(Message::encode_to_vec).collect()))
+            })?;
+            Ok(Some(vec![graph]))
+        })?;
+    }
+    let (output, found) = outputs(&file, &drawn, values);
+    let added = Graph {
+        input: drawn.iter().map(|drawn| drawn.input.clone()).collect(),
+        initializer: drawn.iter().flat_map(|drawn| drawn.numbers.iter().cloned()).collect(),
+        output,
+        ..Graph::default()
+    };
+    bytes.extend(Model { graph: Some(added), ..Model::default() }.encode_to_vec());
+    Ok(Instrumented { bytes, found, data: data(&file) })
+}
+
+/// Where tensors of the file have their values, as far as that is below its folder.
+fn data(file: &Graph) -> Vec<PathBuf> {
+    let attributes = file.node.iter().flat_map(|node| &node.attribute);
+    let constants = attributes.filter_map(|attribute| attribute.t.as_ref());
+    let entries = file.initializer.iter().chain(constants).flat_map(|tensor| &tensor.external_data);
+    let locations = entries.filter(|entry| entry.key == "location");
+    let inside = locations.filter_map(|entry| {
+        let parts = Path::new(&entry.value).components();
+        let parts = parts.filter(|part| *part != Component::CurDir);
+        parts.map(|part| matches!(part, Component::Normal(_)).then_some(part)).collect()
+    });
+    inside.collect::<BTreeSet<PathBuf>>().into_iter().collect()
+}
+
+/// The outputs that have to be added, and where every value is found.
+fn outputs(
+    file: &Graph,
+    drawn: &[Drawn],
+    values: &[Vec<String>],
+) -> (Vec<ValueInfo>, Vec<Option<(usize, usize)>>) {
+    let is_input = |name: &String| drawn.iter().any(|drawn| drawn.input.name == *name);
+    let given = file.node.iter().flat_map(|node| &node.output).filter(|name| !is_input(name));
+    let given: HashMap<String, &String> = given.map(|name| (clean(name), name)).collect();
+    let declared = file.output.len();
+    let mut names: Vec<String> = file.output.iter().map(|output| clean(&output.name)).collect();
+    let found = values.iter().map(|alternatives| {
+        alternatives.iter().enumerate().find_map(|(place, name)| {
+            let known = names.iter().position(|other| other == name);
+            let output = known.or_else(|| {
+                given.contains_key(name).then(|| {
+                    names.push(name.clone());
+                    names.len() - 1
+                })
+            });
+            Some((place, output?))
+        })
+    });
+    let found = found.collect();
+    // References find the type themselves: not every value is a float.
+    let added =
+        names[declared..].iter().map(|name| ValueInfo { name: given[name].clone(), r#type: None });
+    (added.collect(), found)
+}
+
+/// What takes the place of a random node: an input, and the nodes that scale and shift it.
+struct Drawn {
+    output: String,
+    input: ValueInfo,
+    numbers: Vec<Tensor>,
+    nodes: Vec<Node>,
+}
+
+impl Drawn {
+    fn of(file: &Graph, noise: &Noise) -> Option<Self> {
+        let gives = |name: &String| clean(name) == noise.output;
+        let node = file.node.iter().find(|node| node.output.iter().any(gives))?;
+        let output = node.output.iter().find(|name| gives(name))?.clone();
+        let plain = noise.input == noise.output;
+        let input = if plain { output.clone() } else { noise.input.clone() };
+        let tensor = TensorType { elem_type: proto::data_type::FLOAT, shape: None };
+        let declared =
+            ValueInfo { name: input.clone(), r#type: Some(Type { tensor: Some(tensor) }) };
+        let mut drawn = Self {
+            output: output.clone(),
+            input: declared,
+            numbers: Vec::new(),
+            nodes: Vec::new(),
+        };
+        if plain {
+            return Some(drawn);
+        }
+        let [shift, scale] = shift_and_scale(node);
+        let scaled = format!("{output}/scaled for the reference");
+        drawn.append("Mul", scale, input, scaled.clone());
+        drawn.append("Add", shift, scaled, output);
+        Some(drawn)
+    }
+
+    fn append(&mut self, operator: &str, number: f32, input: String, output: String) {
+        let name = format!("{output}/{operator} of the reference");
+        self.numbers.push(Tensor {
+            name: name.clone(),
+            data_type: proto::data_type::FLOAT,
+            float_data: vec![number],
+            ..Tensor::default()
+        });
+        self.nodes.push(Node {
+            op_type: operator.into(),
+            name: format!("{name}, node"),
+            input: vec![input, name],
+            output: vec![output],
+            ..Node::default()
+        });
+    }
+}
+
+/// Of a random node: `shift + scale * noise`.
+fn shift_and_scale(node: &Node) -> [f32; 2] {
+    let number = |name: &str, default: f32| {
+        let named = |attribute: &&Attribute| attribute.name == name;
+        node.attribute.iter().find(named).map_or(default, |attribute| attribute.f)
+    };
+    match node.op_type.as_str() {
+        "RandomUniform" | "RandomUniformLike" => {
+            let low = number("low", 0.0);
+            [low, number("high", 1.0) - low]
+        }
+        _ => [number("mean", 0.0), number("scale", 1.0)],
+    }
+}
+
+/// The bodies that take the place of a field's; `None` where it stays.
+type Replace<'r> = dyn FnMut(&[u8]) -> Result<Option<Vec<Vec<u8>>>> + 'r;
+
+/// A message with its fields of number `tag`, which hold messages, replaced; all others stay as they are.
+fn replaced(message: &[u8], tag: usize, replace: &mut Replace<'_>) -> Result<Vec<u8>> {
+    let mut written = Vec::with_capacity(message.len());
+    let mut rest = message;
+    while !rest.is_empty() {
+        let field = rest;
+        let (found, body) = next_field(&mut rest)?;
+        match if found == tag { replace(body)? } else { None } {
+            None => written.extend_from_slice(&field[..field.len() - rest.len()]),
+            Some(bodies) => bodies.iter().for_each(|body| {
+                written.extend(varint(tag << 3 | LENGTH_DELIMITED));
+                written.extend(varint(body.len()));
+                written.extend_from_slice(body);
+            }),
+        }
+    }
+    Ok(written)
+}
+
+/// Number and body of the field that `rest` begins with, which is then behind it.
+fn next_field<'m>(rest: &mut &'m [u8]) -> Result<(usize, &'m [u8])> {
+    let key = decode_length_delimiter(&mut *rest).map_err(damaged)?;
+    let len = match key & 7 {
+        VARINT => {
+            let start = *rest;
+            decode_length_delimiter(&mut *rest).map_err(damaged)?;
+            let len = start.len() - rest.len();
+            *rest = start;
+            len
+        }
+        EIGHT_BYTES => 8,
+        LENGTH_DELIMITED => decode_length_delimiter(&mut *rest).map_err(damaged)?,
+        FOUR_BYTES => 4,
+        other => return Err(damaged(format!("a field of kind {other}"))),
+    };
+    let cut = || damaged(format!("a field of {len} bytes in the last {}", rest.len()));
+    let (body, after) = rest.split_at_checked(len).ok_or_else(cut)?;
+    *rest = after;
+    Ok((key >> 3, body))
+}
+
+fn varint(number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    prost::encode_length_delimiter(number, &mut bytes).expect("a vector grows");
+    bytes
+}
+
+#[cold]
+fn damaged(found: impl std::fmt::Display) -> Error {
+    Error::input(format!("not an ONNX model ({found}); export it again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proto::Entry;
+    use super::*;
+
+    fn node(op: &str, input: &str, output: &str) -> Node {
+        let (op_type, input, output) = (op.into(), vec![input.into()], vec![output.into()]);
+        Node { op_type, input, output, ..Node::default() }
+    }
+
+    /// A file that draws `r`, with a field that the schema does not know behind its nodes.
+    fn file() -> Vec<u8> {
+        let low = Attribute { name: "low".into(), f: -1.0, ..Attribute::default() };
+        let draw = Node { attribute: vec![low], ..node("RandomUniformLike", "x", "r") };
+        let graph = Graph {
+            node: vec![draw, node("Tanh", "r", "y")],
+            output: vec![ValueInfo { name: "y".into(), r#type: None }],
+            ..Graph::default()
+        };
+        let mut graph = graph.encode_to_vec();
+        let unknown = [varint(100 << 3 | LENGTH_DELIMITED), vec![3, 7, 8, 9]].concat();
+        graph.extend(&unknown);
+        [varint(GRAPH << 3 | LENGTH_DELIMITED), varint(graph.len()), graph].concat()
+    }
+
+    #[test]
+    fn random_nodes_become_inputs_and_the_rest_stays() {
+        let names = ["y", "r", "none"].map(|name| vec![name.to_string()]);
+        let noise = Noise { input: "r/noise".into(), output: "r".into() };
+        let given = instrument(file(), &[noise], &names).expect("a model");
+        assert_eq!(given.found, [Some((0, 0)), Some((0, 1)), None]);
+        assert!(given.bytes.windows(3).any(|bytes| bytes == [7, 8, 9]));
+        let graph = Model::decode(&given.bytes[..]).expect("a model").graph.expect("a graph");
+        let operators: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
+        assert_eq!(operators, ["Mul", "Add", "Tanh"]);
+        assert_eq!(graph.node[1].output, ["r"]);
+        let numbers: Vec<f32> = graph.initializer.iter().map(|one| one.float_data[0]).collect();
+        assert_eq!(numbers, [2.0, -1.0]);
+        assert_eq!((graph.input[0].name.as_str(), graph.output.len()), ("r/noise", 2));
+    }
+
+    #[test]
+    fn data_outside_of_the_folder_is_left_alone() {
+        let tensor = |location: &str| Tensor {
+            external_data: vec![Entry { key: "location".into(), value: location.into() }],
+            ..Tensor::default()
+        };
+        let locations = ["w.data", "./w.data", "sub/v.data", "../u.data", "/t.data"];
+        let file = Graph { initializer: locations.map(tensor).to_vec(), ..Graph::default() };
+        assert_eq!(data(&file), [Path::new("sub/v.data"), Path::new("w.data")]);
+    }
+
+    #[test]
+    fn a_cut_message_is_an_error() {
+        let bytes = file();
+        let cut = &bytes[..bytes.len() - 1];
+        assert!(replaced(cut, GRAPH, &mut |_| Ok(None)).is_err());
+        assert_eq!(replaced(&bytes, GRAPH, &mut |_| Ok(None)).expect("whole"), bytes);
+    }
+}

@@ -1,0 +1,301 @@
+//! The references: other runtimes that run the ONNX file itself, each in a process of its own.
+//!
+//! | Step | From -> to | Item |
+//! |---|---|---|
+//! | 1 | the file -> one that has noise as inputs, inner values as outputs | [`instrumented`] |
+//! | 2 | rows -> a request in a temporary folder | `Request` |
+//! | 3 | request -> answers, under a limit of memory and time | `child`, `tract`, `onnxruntime` |
+//!
+//! They share nothing with `import` and `lower` but the bytes of the file, which is what makes parity
+//! against them mean something. Fed odd models a runtime may panic, hang or ask for all memory; so the
+//! command re-executes itself with the hidden subcommand [`SUBCOMMAND`], and no failure of a reference's
+//! reaches the user as anything but a sentence. Tensors travel as `.npy` files.
+
+mod child;
+mod onnxruntime;
+mod tract;
+
+pub use child::{SUBCOMMAND, answer};
+
+use crate::error::{Context, Error, Result};
+use crate::import::{ElementType, Instrumented, instrumented};
+use crate::model::Source;
+use crate::npy;
+use crate::rows::Rows;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A runtime that Elbow is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// tract, which is part of the command.
+    Tract,
+    /// onnxruntime, in a Python.
+    Onnxruntime {
+        /// The Python; without, the first on `PATH` that has the package.
+        python: Option<PathBuf>,
+    },
+}
+
+/// What a reference gives for all rows.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    /// One flat vector per output of the graph.
+    pub outputs: Vec<Vec<f32>>,
+    /// Of every list of names the first that the file has: its place in the list, and what it holds.
+    pub values: Vec<Option<(usize, Vec<f32>)>>,
+    /// Version of the runtime.
+    pub version: String,
+}
+
+impl Runtime {
+    /// The name that reports and options have for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Tract => "tract",
+            Self::Onnxruntime { .. } => "onnxruntime",
+        }
+    }
+
+    /// The other one.
+    pub fn other(&self) -> &'static str {
+        match self {
+            Self::Tract => "onnxruntime",
+            Self::Onnxruntime { .. } => "tract",
+        }
+    }
+
+    /// Runs every row, batch 1: the outputs of the graph, in its order, and values between inputs and
+    /// outputs, each by the names that the file may have for it.
+    ///
+    /// Nothing but the states of `source` is kept from row to row: recurrent layers start anew.
+    ///
+    /// # Errors
+    ///
+    /// An input error where the runtime cannot run the model, an environment error where it is not there,
+    /// cannot be started or runs out of time.
+    pub fn run(
+        &self,
+        source: &Source,
+        inputs: &[Rows],
+        rows: usize,
+        values: &[Vec<String>],
+    ) -> Result<Answers> {
+        let graph = &source.graph;
+        let outputs = graph.outputs.iter().map(|(name, _)| vec![name.clone()]);
+        let names: Vec<Vec<String>> = outputs.chain(values.iter().cloned()).collect();
+        let file = instrumented(&source.path, graph, &names)?;
+        if let Some(missing) = (0..graph.outputs.len()).find(|at| file.found[*at].is_none()) {
+            let name = &graph.outputs[missing].0;
+            let what = "name a value that a node of the file gives";
+            return Err(Error::input(format!(
+                "the file computes no {name:?} for the reference; {what}"
+            ))
+            .context(source.path.display()));
+        }
+        let folder = tempfile::tempdir().map_err(|error| {
+            Error::environment(format!(
+                "cannot make a temporary folder: {error}; set TMPDIR to one that is writable"
+            ))
+        })?;
+        let request = Request::of(source, inputs, rows, &file)?;
+        request.write(folder.path(), &file.bytes)?;
+        let beside = source.path.parent().unwrap_or(Path::new(""));
+        for data in &file.data {
+            bring(&beside.join(data), &folder.path().join(data))?;
+        }
+        let version = match self {
+            Self::Tract => tract::run(folder.path()),
+            Self::Onnxruntime { python } => onnxruntime::run(folder.path(), python.as_deref()),
+        };
+        let version = version.context(source.path.display())?;
+        let answers = self.answers(source, rows, &file, &folder).context(source.path.display())?;
+        Ok(Answers { version, ..answers })
+    }
+
+    fn answers(
+        &self,
+        source: &Source,
+        rows: usize,
+        file: &Instrumented,
+        folder: &TempDir,
+    ) -> Result<Answers> {
+        let mut values = file.found.iter().map(|found| {
+            let found =
+                found.map(|(place, output)| (place, folder.path().join(output_file(output))));
+            let written = found.filter(|(_, path)| path.exists());
+            written.map(|(place, path)| Ok((place, npy::read(&path)?.values))).transpose()
+        });
+        let graph = &source.graph;
+        let outputs = values.by_ref().take(graph.outputs.len()).zip(&graph.outputs);
+        let outputs = outputs.map(|(values, (name, id))| {
+            let values = values?.map_or(Vec::new(), |(_, values)| values);
+            let expected = rows * graph.values[*id].len();
+            if values.len() == expected {
+                return Ok(values);
+            }
+            Err(Error::environment(format!(
+                "the reference ({}) answered with {} values of output {name:?}, the graph has {expected}; {}",
+                self.name(),
+                values.len(),
+                self.cure()
+            )))
+        });
+        let outputs = outputs.collect::<Result<_>>()?;
+        Ok(Answers { outputs, values: values.collect::<Result<_>>()?, version: String::new() })
+    }
+
+    /// What to do where it cannot run a model.
+    fn cure(&self) -> String {
+        let other = self.other();
+        format!(
+            "ask the other reference (parity --reference {other}, run --backend {other}), use --backend twin \
+             with `run`, or give the reference's values with --expect with `parity`"
+        )
+    }
+
+    /// The error that it took too long.
+    fn too_long(&self, seconds: u64) -> Error {
+        Error::environment(format!(
+            "the reference ({}) ran for more than {seconds} s and was stopped; use fewer rows, or {}",
+            self.name(),
+            self.cure()
+        ))
+    }
+
+    /// The error that it cannot run a model, and why.
+    fn refusal(&self, why: &str) -> Error {
+        let name = self.name();
+        Error::input(format!(
+            "the reference ({name}) cannot run this model: {why}; {}",
+            self.cure()
+        ))
+    }
+}
+
+/// What a child is asked: names of files are below [`MODEL`], [`input_file`] and [`output_file`].
+#[derive(Serialize, Deserialize)]
+struct Request {
+    rows: usize,
+    inputs: Vec<Port>,
+    /// Inputs that hold one row, and the outputs of the file that they are at the next row.
+    states: Vec<(usize, usize)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Port {
+    name: String,
+    shape: Vec<usize>,
+    /// As the file declares it.
+    element_type: ElementType,
+    #[serde(skip)]
+    values: Vec<f32>,
+}
+
+const REQUEST: &str = "request.json";
+const MODEL: &str = "model.onnx";
+
+/// All rows of an input, flat.
+fn input_file(input: usize) -> String {
+    format!("in.{input}.npy")
+}
+
+/// All rows of an output of the file, flat, in f32 whatever its type.
+fn output_file(output: usize) -> String {
+    format!("out.{output}.npy")
+}
+
+impl Request {
+    fn of(source: &Source, inputs: &[Rows], rows: usize, file: &Instrumented) -> Result<Self> {
+        let input = |at: usize| {
+            Ok(Port {
+                name: source.input_name(at).into(),
+                shape: source.input_shape(at).to_vec(),
+                element_type: source.element_type(at),
+                values: values_of(source, at, inputs, rows)?.into_owned(),
+            })
+        };
+        let states = source.states.iter().filter_map(|(input, output)| {
+            let (_, output) = file.found[*output]?;
+            Some((*input, output))
+        });
+        Ok(Self {
+            rows,
+            states: states.collect(),
+            inputs: (0..source.graph.inputs.len()).map(input).collect::<Result<_>>()?,
+        })
+    }
+
+    fn write(&self, folder: &Path, model: &[u8]) -> Result<()> {
+        let json =
+            serde_json::to_vec(self).map_err(|error| Error::environment(error.to_string()))?;
+        write(&folder.join(REQUEST), &json)?;
+        write(&folder.join(MODEL), model)?;
+        self.inputs.iter().enumerate().try_for_each(|(at, input)| {
+            let bytes = npy::encode(&[input.values.len()], &input.values);
+            write(&folder.join(input_file(at)), &bytes)
+        })
+    }
+
+    /// The request that lies in a folder, with the values of its inputs.
+    fn read(folder: &Path) -> Result<Self> {
+        let fault = |error: String| Error::environment(error);
+        let text = fs::read(folder.join(REQUEST)).map_err(|error| fault(error.to_string()))?;
+        let mut request: Self =
+            serde_json::from_slice(&text).map_err(|error| fault(error.to_string()))?;
+        for (at, input) in request.inputs.iter_mut().enumerate() {
+            input.values = npy::read(&folder.join(input_file(at)))?.values;
+        }
+        Ok(request)
+    }
+}
+
+/// The rows of an input of the graph; a state is its first row, zeros.
+fn values_of<'r>(
+    source: &Source,
+    at: usize,
+    inputs: &'r [Rows],
+    rows: usize,
+) -> Result<Cow<'r, [f32]>> {
+    if source.states.iter().any(|(state, _)| *state == at) {
+        return Ok(Cow::Owned(vec![0.0; source.input_shape(at).iter().product()]));
+    }
+    if let Some((_, value)) = source.fixed.iter().find(|(fixed, _)| *fixed == at) {
+        return Ok(Cow::Owned(value.repeat(rows)));
+    }
+    let name = source.input_name(at);
+    let given = inputs.iter().find(|input| input.name == name);
+    given.map(|given| Cow::Borrowed(&given.values[..])).ok_or_else(|| {
+        let cure = format!("the reference needs input {name:?}; give --input {name}=FILE.npy");
+        Error::input(cure).context(source.path.display())
+    })
+}
+
+/// Copies a file of tensors beside the model. No link: a process that may do anything gets no file of the user's.
+fn bring(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        return Err(Error::input(format!(
+            "{}: the reference has a file of this name itself; rename it, and its `location` in the model",
+            from.display()
+        )));
+    }
+    let folder = to.parent().map_or(Ok(()), fs::create_dir_all);
+    folder.and_then(|()| fs::copy(from, to)).map(drop).map_err(|error| {
+        Error::environment(format!(
+            "cannot copy {} for the reference: {error}; make room or set TMPDIR",
+            from.display()
+        ))
+    })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).map_err(|error| {
+        Error::environment(format!(
+            "cannot write {}: {error}; make room or set TMPDIR",
+            path.display()
+        ))
+    })
+}
