@@ -177,7 +177,7 @@ fn is_ok(case: &Case) -> Result<f32, String> {
     let disagrees = &case.expected.disagrees;
     let outcome = parity(case, &model, inputs)?;
     let outcome = must(outcome, i32::from(!disagrees.is_empty()), "parity")?;
-    has_words(&outcome.stderr, disagrees, &[])?;
+    has_words(&format!("{}{}", outcome.stdout, outcome.stderr), disagrees, &[])?;
     Ok(worst)
 }
 
