@@ -7,7 +7,7 @@
 //! | emit | `Model` -> `Artifact` | [`emit`](emit::emit) | [`emit`] |
 //! | encode | observation -> heads | [`Twin::run`](twin::Twin::run) | [`twin`] |
 //! | infer | heads -> posterior, samples | [`Posteriors`](posterior::Posteriors) | [`posterior`] |
-//! | report | target and reference -> `ParityReport` | [`compare`](parity::compare()) | [`device`], [`reference`], [`parity`] |
+//! | report | target and reference -> `ParityReport` | [`compare`](parity::compare()) | [`device`], [`mod@reference`], [`parity`] |
 //!
 //! [`manifest`] and [`model`] give graphs their roles, [`roles`] proposes them; [`npy`] and [`rows`]
 //! bring tensors in and out. The device links `elbow_core`, whose kernels [`twin`] runs as well.
