@@ -18,11 +18,12 @@ use elbow::rows::Rows;
 use elbow_core::distributions::{Family, Spread};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
-const FIXTURES: [&str; 14] = [
+const FIXTURES: [&str; 15] = [
     "activation_attributes",
     "arithmetic_torchscript17",
     "branches_dynamo",
     "clip",
+    "computed_places",
     "concat",
     "conv1d_depthwise_dynamo",
     "conv_transpose_pads",
