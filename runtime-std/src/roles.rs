@@ -8,6 +8,7 @@ mod decoder;
 mod evidence;
 mod flow;
 mod inputs;
+mod measured;
 mod plain;
 mod states;
 mod window;
@@ -18,8 +19,10 @@ use crate::import::{self, FrozenNoise, Graph};
 use crate::lower::prune;
 use crate::manifest::{InputRole, Manifest};
 use crate::model::{Loaded, Source, inner};
+use evidence::Heads;
 use flow::Flow;
 use inputs::{Known, Named};
+pub use measured::{Files, propose_measured};
 use serde::Serialize;
 use std::path::{Component, Path, PathBuf};
 
@@ -58,6 +61,17 @@ pub fn propose(
     folder: &Path,
     options: &import::Options,
 ) -> Result<Proposal> {
+    propose_as(encoder, decoder, folder, options, None)
+}
+
+/// [`propose`] with these heads, where they are known already.
+fn propose_as(
+    encoder: &Path,
+    decoder: Option<&Path>,
+    folder: &Path,
+    options: &import::Options,
+    heads: Option<Heads>,
+) -> Result<Proposal> {
     let files: Vec<&Path> = [encoder].into_iter().chain(decoder).collect();
     let per_file = options.per_file(&files)?;
     let source = Source::read(encoder, &per_file[0])?;
@@ -74,7 +88,7 @@ pub fn propose(
     let file = quoted(&relative(encoder, folder));
     let decided = match flow::flow(&source.graph).filter(|_| decoder.is_none()) {
         Some(flow) => flow.map(|flow| flow_reasons(flow, file)),
-        None => encoder_reasons(&source.graph, file),
+        None => encoder_reasons(&source.graph, file, heads),
     };
     let Decided { reasons: own, inputs, latents, observed } =
         decided.map_err(|Decision(what)| fault(what))?;
@@ -131,8 +145,12 @@ struct Decided {
     observed: usize,
 }
 
-fn encoder_reasons(graph: &Graph, file: String) -> std::result::Result<Decided, Decision> {
-    let posteriors = evidence::posteriors(graph)?;
+fn encoder_reasons(
+    graph: &Graph,
+    file: String,
+    heads: Option<Heads>,
+) -> std::result::Result<Decided, Decision> {
+    let posteriors = evidence::posteriors(graph, heads)?;
     let heads: Vec<&str> =
         posteriors.iter().flat_map(|heads| [heads.mean.as_str(), heads.spread.as_str()]).collect();
     let known = Known { x: None, noise: evidence::noise(graph, &posteriors) };

@@ -1,7 +1,9 @@
 //! `elbow init`
 
+use super::inputs::{self, Inputs};
 use super::{ImportOptions, output};
-use elbow::roles::{self, Reason};
+use elbow::heads::{HeadReport, Verdict};
+use elbow::roles::{self, Files, Proposal, Reason};
 use elbow::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,10 @@ pub struct Options {
     /// The decoder
     #[arg(long, value_name = "D.onnx")]
     decoder: Option<PathBuf>,
+    /// Rows for an input, the batch in front: the ELBO of every reading of the heads is measured, and decides
+    /// what graph and names leave open
+    #[arg(long, num_args = 1.., value_name = "X.npy", requires = "decoder")]
+    input: Vec<String>,
     /// Where to write the manifest; printed to be saved beside the model where left out
     #[arg(short, long, value_name = "elbow.toml")]
     output: Option<PathBuf>,
@@ -28,6 +34,8 @@ struct Report<'a> {
     path: Option<&'a Path>,
     manifest: &'a str,
     roles: &'a [Reason],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heads: Option<&'a HeadReport>,
 }
 
 /// Writes or prints the proposal.
@@ -45,8 +53,14 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let folder = path.unwrap_or(&options.model).parent().unwrap_or(Path::new(""));
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let decoder = options.decoder.as_deref();
-    let proposal = roles::propose(&options.model, decoder, folder, &options.import.decided())?;
+    let (proposal, heads) = propose(options, folder)?;
+    let heads = heads.as_ref();
+    if let Some(report) = heads {
+        output::note(&report.to_string());
+        if let (Verdict::Warning, Some(message)) = (report.verdict, &report.message) {
+            output::note(&format!("warning: the heads: {message}"));
+        }
+    }
     for Reason { key, value, reason } in &proposal.reasons {
         output::note(&format!("{key} = {value}: {reason}"));
     }
@@ -55,10 +69,26 @@ pub fn run(options: &Options) -> Result<()> {
         output::note(&format!("wrote {}", path.display()));
     }
     match (options.json, path) {
-        (true, _) => {
-            output::json(&Report { path, manifest: &proposal.text, roles: &proposal.reasons })
-        }
+        (true, _) => output::json(&Report {
+            path,
+            manifest: &proposal.text,
+            roles: &proposal.reasons,
+            heads,
+        }),
         (false, None) => output::text(&proposal.text),
         (false, Some(_)) => Ok(()),
     }
+}
+
+/// The proposal, by rows too where they are given.
+fn propose(options: &Options, folder: &Path) -> Result<(Proposal, Option<HeadReport>)> {
+    let (decoder, import) = (options.decoder.as_deref(), options.import.decided());
+    let Some(decoder) = decoder.filter(|_| !options.input.is_empty()) else {
+        return Ok((roles::propose(&options.model, decoder, folder, &import)?, None));
+    };
+    let files = Files { encoder: &options.model, decoder, folder };
+    roles::propose_measured(files, &import, |loaded| {
+        let Inputs { rows, count, .. } = inputs::of_model(loaded, &options.input, 0)?;
+        Ok((rows, count))
+    })
 }

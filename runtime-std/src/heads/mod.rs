@@ -11,7 +11,7 @@
 //! | measure | model, rows -> terms of every reading | [`Survey::of`] |
 //! | report | terms -> nats, differences, what is impossible | [`Survey::report`] |
 //! | judge | a declared reading -> holds, warning or error | [`Survey::verdict`] |
-//! | choose | no declared reading -> those that the data leave open | [`Survey::open`] |
+//! | choose | no declared reading -> those that the ELBO leaves open | [`Survey::open`], [`Survey::other_beta`] |
 //!
 //! # When a better ELBO is evidence
 //!

@@ -78,24 +78,30 @@ fn betas(meter: &mut Meter<'_>, of: (&Posteriors, Family)) -> Vec<f64> {
     // Relative to a scale that nobody declared, the weight may be any.
     let most = if meter.scale == Scale::OfRows { f64::INFINITY } else { BETAS[3] };
     match shown(meter, of) {
-        Some(beta) => [0.5, 1.0, 2.0].map(|factor| factor * beta.clamp(BETAS[0], most)).to_vec(),
+        Some(Difference { mean: beta, .. }) => {
+            [0.5, 1.0, 2.0].map(|factor| factor * beta.clamp(BETAS[0], most)).to_vec()
+        }
         None => BETAS.to_vec(),
     }
 }
 
 /// `E[m . d ln p(x | z) / d m] / E[m^2]` by a central difference.
-pub(super) fn shown(meter: &mut Meter<'_>, (q, family): (&Posteriors, Family)) -> Option<f64> {
+pub(super) fn shown(
+    meter: &mut Meter<'_>,
+    (q, family): (&Posteriors, Family),
+) -> Option<Difference> {
     let mut at = |change: f32| {
         let mean = q.mean.iter().map(|mean| mean * (1.0 + change)).collect();
         let moved = Posteriors { mean, ..q.clone() };
         meter.terms(&moved, &[family]).remove(0).likelihood
     };
     let (up, down) = (at(CHANGE), at(-CHANGE));
-    let slopes = Difference::of(&up, &down)?.mean;
+    let Difference { mean, se } = Difference::of(&up, &down)?;
     let squares: f64 = q.mean.iter().map(|mean| f64::from(*mean).powi(2)).sum();
     let rows = (q.mean.len() / q.latent.max(1)) as f64;
-    let beta = slopes / (2.0 * f64::from(CHANGE)) / (squares / rows);
-    beta.is_finite().then_some(beta)
+    let scale = 1.0 / (2.0 * f64::from(CHANGE) * squares / rows);
+    let beta = Difference { mean: mean * scale, se: se * scale };
+    beta.mean.is_finite().then_some(beta)
 }
 
 /// Posteriors whose log-variances keep a share of their distance from the mean of their latent.

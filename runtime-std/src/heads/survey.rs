@@ -170,6 +170,7 @@ impl<'m> Survey<'m> {
             first.contradicted.is_none() && outweighs(meter, first.read(), second.read())
         });
         let checked = self.loaded.manifest.as_ref().is_some_and(|manifest| manifest.head_checked);
+        let (best, certain) = (self.plainest(best), certain.map(|at| self.plainest(at)));
         match certain {
             Some(at) if checked => (Verdict::Warning, Some(self.told(at, declared, true))),
             Some(at) => (Verdict::Error, Some(self.told(at, declared, true))),
@@ -196,21 +197,40 @@ impl<'m> Survey<'m> {
         a.swapped == b.swapped && a.family == b.family && rows.map(kl).sum::<f64>() < SAME * count
     }
 
-    /// Readings that the graph allows and the rows leave open: the best, and all that it does not beat by the
-    /// ELBO and by every objective. The best ELBO first.
-    pub fn open(&mut self) -> Vec<Reading> {
-        let allowed: Vec<usize> = (0..self.measured.len())
-            .filter(|at| self.measured[*at].contradicted.is_none())
-            .collect();
-        let Some((&best, others)) = allowed.split_first() else { return Vec::new() };
-        let others = others.iter().copied().filter(|at| {
-            !self.is_better(best, *at) || {
-                let Self { measured, meter, .. } = self;
-                !outweighs(meter, measured[best].read(), measured[*at].read())
-            }
+    /// Of all readings with the posteriors of one and that the graph contradicts no more, the one whose head
+    /// comes first.
+    fn plainest(&self, of: usize) -> usize {
+        let own = &self.measured[of];
+        let same = (0..self.measured.len()).filter(|at| {
+            let other = &self.measured[*at];
+            let allowed = own.contradicted.is_some() || other.contradicted.is_none();
+            *at == of || allowed && self.are_same(own, other)
         });
-        let open: Vec<usize> = [best].into_iter().chain(others).collect();
-        open.into_iter().map(|at| self.measured[at].reading).collect()
+        same.min_by_key(|at| self.measured[*at].reading.head as u8).unwrap_or(of)
+    }
+
+    /// Readings that the graph allows and the ELBO leaves open: the best, by its plainest name, and all other
+    /// posteriors that it does not clearly beat.
+    pub fn open(&self) -> Vec<Reading> {
+        let mut allowed =
+            (0..self.measured.len()).filter(|at| self.measured[*at].contradicted.is_none());
+        let Some(best) = allowed.next() else { return Vec::new() };
+        let others = allowed.filter(|at| {
+            let same = self.are_same(&self.measured[best], &self.measured[*at]);
+            !same && !self.is_better(best, *at)
+        });
+        let open = [self.plainest(best)].into_iter().chain(others);
+        open.map(|at| self.measured[at].reading).collect()
+    }
+
+    /// The weight of the KL that the rows show under a reading, where it is clearly none near 1: less than half,
+    /// or more than twice. The ELBO was not what training maximized then.
+    pub fn other_beta(&mut self, reading: Reading) -> Option<f64> {
+        let own = self.measured.iter().find(|candidate| candidate.reading == reading)?;
+        let beta = shown(&mut self.meter, own.read())?;
+        let below = Difference { mean: 0.5 - beta.mean, ..beta };
+        let above = Difference { mean: beta.mean - 2.0, ..beta };
+        (below.is_clear() || above.is_clear()).then_some(beta.mean)
     }
 
     /// The scale of the rows under a reading, where it was asked for.
@@ -235,7 +255,8 @@ impl<'m> Survey<'m> {
                 second.elbo.len()
             ),
         };
-        let start = format!("declared are {wrong}; read as {read} the rows have {by}");
+        let start = format!("they are read as {wrong}; as {read} the rows have {by}");
+        let beta = beta.map(|beta| beta.mean).filter(|beta| *beta > 0.0);
         let beta = beta.map_or(String::new(), |beta| format!(" (beta {beta:.2} by the rows)"));
         match (certain, &first.contradicted) {
             (true, _) => format!(

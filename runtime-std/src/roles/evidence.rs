@@ -33,9 +33,9 @@ pub(super) struct Heads {
     pub clamp: Option<[f32; 2]>,
 }
 
-/// The posteriors of an encoder, first to last.
-pub(super) fn posteriors(graph: &Graph) -> Result<Vec<Heads>, Decision> {
-    let mut found = candidates(graph)?;
+/// The posteriors of an encoder, first to last; the one that is `known`, where it is.
+pub(super) fn posteriors(graph: &Graph, known: Option<Heads>) -> Result<Vec<Heads>, Decision> {
+    let mut found = known.map_or_else(|| candidates(graph), |heads| Ok(vec![heads]))?;
     let names: Vec<[&str; 2]> =
         found.iter().map(|heads| [heads.mean.as_str(), heads.spread.as_str()]).collect();
     if let Some((what, cure)) = family::other_than_diagonal(graph, &names) {
@@ -139,7 +139,7 @@ pub(super) fn noise(graph: &Graph, posteriors: &[Heads]) -> Vec<ValueId> {
 }
 
 /// What a manifest says of these heads.
-fn lines(mean: &str, spread: &str, head: Head) -> String {
+pub(super) fn lines(mean: &str, spread: &str, head: Head) -> String {
     format!(
         "mean = {}, spread = {{ output = {}, head = \"{}\" }}",
         quoted(mean),

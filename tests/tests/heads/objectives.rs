@@ -6,8 +6,7 @@ use elbow::manifest::Manifest;
 use elbow::model::Loaded;
 use std::path::Path;
 
-/// As `tests/heads/train.py` lists them, with what is found where log_sigma, logvar or a softplus is declared
-/// in place of the true head; the order is that of `HEADS`.
+/// As `tests/heads/train.py` lists them, with the true head.
 const MODELS: [(&str, &str); 12] = [
     ("elbo", "logvar"),
     ("elbo_log_sigma", "log_sigma"),
@@ -22,6 +21,9 @@ const MODELS: [(&str, &str); 12] = [
     ("malus_log_sigma", "log_sigma"),
     ("collapsed", "logvar"),
 ];
+
+/// Of them, those that wrong declarations are tried on.
+const FEW: [&str; 4] = ["elbo", "beta_quarter", "bonus", "malus_log_sigma"];
 
 const HEADS: [&str; 4] = ["logvar", "log_sigma", "softplus_sigma", "softplus_var"];
 
@@ -55,25 +57,22 @@ fn the_true_head_is_never_an_error() {
     }
 }
 
-/// What is an error of the wrong heads, each in the order of `MODELS`; the rest of them is a warning at most.
 #[test]
-fn what_is_still_found_of_wrong_heads_and_orders() {
-    let (mut errors, mut said) = (0, 0);
-    for (name, head) in MODELS {
-        let found: Vec<Verdict> = HEADS
-            .iter()
-            .filter(|other| **other != head)
-            .map(|other| verdict(name, ["a", "b"], other, "logit"))
-            .collect();
+fn what_is_still_found_of_wrong_heads_orders_and_means() {
+    let few = MODELS.iter().filter(|(name, _)| FEW.contains(name));
+    let (mut errors, mut said, mut all) = (0, 0, 0);
+    for (name, head) in few {
+        let others = HEADS.iter().filter(|other| *other != head);
+        let found: Vec<Verdict> =
+            others.map(|other| verdict(name, ["a", "b"], other, "logit")).collect();
+        all += found.len();
         errors += found.iter().filter(|found| **found == Verdict::Error).count();
         said += found.iter().filter(|found| **found != Verdict::Holds).count();
         let swapped = verdict(name, ["b", "a"], head, "logit");
         let probability = verdict(name, ["a", "b"], head, "probability");
         println!("{name}: wrong heads {found:?}, swapped {swapped:?}, mean_is {probability:?}");
-        assert_eq!(probability, Verdict::Error, "{name}");
-        if name != "collapsed" && !name.starts_with("beta_four") {
-            assert_eq!(swapped, Verdict::Error, "{name}");
-        }
+        assert_eq!([swapped, probability], [Verdict::Error; 2], "{name}");
     }
-    println!("{errors} errors, {said} errors or warnings of 36 wrong heads");
+    println!("{errors} errors, {said} errors or warnings of {all} wrong heads");
+    assert!(errors >= 2 && 2 * said > all);
 }

@@ -1,0 +1,212 @@
+//! A proposal that rows of data have a say in: what a graph and its names leave open they may decide, and
+//! where they speak against a name it becomes a question.
+
+use super::evidence::{Heads, lines};
+use super::{Proposal, propose, propose_as};
+use crate::heads::{HeadReport, Measured, Reading, Scale, Survey, Verdict};
+use crate::import::{self, Graph};
+use crate::manifest::{Family, Head, Manifest, Parameter};
+use crate::model::names::{HeadName, Says};
+use crate::model::{Loaded, Source};
+use crate::rows::Rows;
+use crate::{Error, Result};
+use std::path::Path;
+
+/// The files of a proposal, and where it will lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Files<'a> {
+    /// The encoder.
+    pub encoder: &'a Path,
+    /// Its decoder.
+    pub decoder: &'a Path,
+    /// Where the manifest will lie.
+    pub folder: &'a Path,
+}
+
+/// [`propose`], measured on the rows that `rows` gives for a model, and how many they are.
+///
+/// # Errors
+///
+/// As there; and the table of all readings as a question, where rows and names disagree, or where neither
+/// decides.
+pub fn propose_measured(
+    files: Files<'_>,
+    options: &import::Options,
+    rows: impl Fn(&Loaded) -> Result<(Vec<Rows>, usize)>,
+) -> Result<(Proposal, Option<HeadReport>)> {
+    let Files { encoder, decoder, folder } = files;
+    match propose(encoder, Some(decoder), folder, options) {
+        Ok(proposal) => confirmed(files, proposal, rows),
+        Err(undecided) => decided(files, options, rows, undecided),
+    }
+}
+
+/// A proposal by graph or names, held against the rows.
+fn confirmed(
+    files: Files<'_>,
+    mut proposal: Proposal,
+    rows: impl Fn(&Loaded) -> Result<(Vec<Rows>, usize)>,
+) -> Result<(Proposal, Option<HeadReport>)> {
+    let loaded = load(files, &proposal)?;
+    let (inputs, count) = rows(&loaded)?;
+    let Some(mut survey) = Survey::of(&loaded, &inputs, count, scale(&loaded))? else {
+        return Ok((proposal, None));
+    };
+    let report = survey.report();
+    if report.verdict == Verdict::Error {
+        return Err(question(
+            files,
+            &report,
+            &survey.open(),
+            &survey,
+            "the rows speak against what names and graph say of the heads",
+        ));
+    }
+    let declared = report.readings.iter().find(|measured| measured.declared);
+    if let Some(Measured { elbo, log_sigma, .. }) = declared {
+        let so = format!("; on {} rows its mean ELBO is {elbo:.3} nats", report.rows);
+        proposal.amend("encoder.spread", None, &so);
+        proposal.scale(*log_sigma, report.rows);
+    }
+    Ok((proposal, Some(report)))
+}
+
+/// Heads that the graph and its names leave open, by the rows.
+fn decided(
+    files: Files<'_>,
+    options: &import::Options,
+    rows: impl Fn(&Loaded) -> Result<(Vec<Rows>, usize)>,
+    undecided: Error,
+) -> Result<(Proposal, Option<HeadReport>)> {
+    let both = [files.encoder, files.decoder];
+    let graph = Source::read(files.encoder, &options.per_file(&both)?[0])?.graph;
+    let Some([a, b]) = open_outputs(&graph) else { return Err(undecided) };
+    let as_heads = |[mean, spread]: [&str; 2], head: Head, why: &str| {
+        let heads = Heads {
+            mean: mean.into(),
+            mean_why: why.into(),
+            spread: spread.into(),
+            spread_why: why.into(),
+            head,
+            eps: 0.0,
+            clamp: None,
+        };
+        propose_as(files.encoder, Some(files.decoder), files.folder, options, Some(heads))
+    };
+    // Any reading that loads will do to compute the outputs.
+    let orders = [[a.as_str(), b.as_str()], [b.as_str(), a.as_str()]];
+    let tried = orders.iter().flat_map(|order| {
+        [Head::LogVar, Head::Sigma].map(|head| as_heads(*order, head, "tried").ok())
+    });
+    let Some(first) = tried.flatten().next() else { return Err(undecided) };
+    let loaded = load(files, &first)?;
+    let (inputs, count) = rows(&loaded)?;
+    let Some(mut survey) = Survey::of(&loaded, &inputs, count, scale(&loaded))? else {
+        return Err(undecided);
+    };
+    let open = survey.open();
+    let report = survey.report();
+    let [only] = open[..] else {
+        return Err(question(
+            files,
+            &report,
+            &open,
+            &survey,
+            "the rows do not tell the heads apart",
+        ));
+    };
+    if let Some(beta) = survey.other_beta(only) {
+        let why = format!(
+            "the rows show a weight of the KL of {beta:.2}, so that the ELBO, which training did not maximize, does not tell the head"
+        );
+        return Err(question(files, &report, &open, &survey, &why));
+    }
+    let [mean, spread] = survey.names(only);
+    if says(mean).is_some_and(|says| says != Says::Mean)
+        || says(spread).is_some_and(|says| says != Says::Spread(only.head))
+    {
+        return Err(question(files, &report, &open, &survey, "the rows speak against the names"));
+    }
+    let why = format!(
+        "by the ELBO, if training maximized it: on {} rows this reading is better than every other with other posteriors, by more than five paired standard errors",
+        report.rows
+    );
+    let mut proposal = as_heads([mean, spread], only.head, &why)?;
+    proposal.scale(survey.log_sigma(mean, only.head), report.rows);
+    Ok((proposal, Some(report)))
+}
+
+/// The two outputs of an encoder whose names speak of no quantity that a manifest does not know.
+fn open_outputs(graph: &Graph) -> Option<[String; 2]> {
+    let [(a, first), (b, second)] = &graph.outputs[..] else { return None };
+    let same = graph.values[*first].shape == graph.values[*second].shape;
+    let is_clear = |name: &String| !matches!(HeadName::of(name, &[]).says, Says::Unclear(_));
+    (same && is_clear(a) && is_clear(b)).then(|| [a.clone(), b.clone()])
+}
+
+/// What a name says of a head, if it does.
+fn says(name: &str) -> Option<Says> {
+    Some(HeadName::of(name, &[]).says).filter(|says| *says != Says::Nothing)
+}
+
+fn load(files: Files<'_>, proposal: &Proposal) -> Result<Loaded> {
+    let manifest = Manifest::parse(&proposal.text)
+        .map_err(|what| Error::input(format!("the proposal does not parse: {what}")))?;
+    Loaded::of_manifest(manifest, files.folder)
+}
+
+/// A proposed normal has the scale 1 until somebody knows better.
+fn scale(loaded: &Loaded) -> Scale {
+    let likelihood = loaded.manifest.as_ref().and_then(|manifest| manifest.decoder.as_ref());
+    let likelihood = likelihood.map(|decoder| &decoder.likelihood);
+    let unknown = likelihood.is_some_and(|likelihood| {
+        let number = matches!(likelihood.log_sigma, Some(Parameter::Number(_)));
+        likelihood.family == Family::Gaussian && number
+    });
+    if unknown { Scale::OfRows } else { Scale::Declared }
+}
+
+fn question(
+    files: Files<'_>,
+    report: &HeadReport,
+    open: &[Reading],
+    survey: &Survey<'_>,
+    why: &str,
+) -> Error {
+    let candidates = open.iter().map(|reading| {
+        let [mean, spread] = survey.names(*reading);
+        format!("\n  {}", lines(mean, spread, reading.head))
+    });
+    let mut candidates: Vec<String> = candidates.collect();
+    candidates.dedup();
+    Error::input(format!(
+        "{why}: {report}\ndecide by the training code, and write one of{}\ninto [encoder] of a manifest written by hand; `elbow init` without --input shows what graph and names say",
+        candidates.concat()
+    ))
+    .context(files.encoder.display())
+}
+
+impl Proposal {
+    /// Another value for a key, or more of a reason.
+    fn amend(&mut self, key: &str, value: Option<&str>, more: &str) {
+        let Some(own) = self.reasons.iter_mut().find(|reason| reason.key == key) else { return };
+        let short = key.rsplit('.').next().unwrap_or(key);
+        let line = |value: &str, reason: &str| format!("# {reason}\n{short} = {value}\n");
+        let before = line(&own.value, &own.reason);
+        match value {
+            Some(value) => (own.value, own.reason) = (value.into(), more.into()),
+            None => own.reason += more,
+        }
+        self.text = self.text.replacen(&before, &line(&own.value, &own.reason), 1);
+    }
+
+    /// The scale that the rows have under the proposed heads, in place of a number that nobody knows.
+    fn scale(&mut self, log_sigma: Option<f64>, rows: usize) {
+        let Some(log_sigma) = log_sigma else { return };
+        let value = format!("{{ family = \"gaussian\", log_sigma = {log_sigma:.4} }}");
+        let why = format!(
+            "the output is unbounded; log_sigma is that of what the decoder leaves of {rows} rows at draws of this posterior: REPLACE it by the trained value if the model has one"
+        );
+        self.amend("decoder.likelihood", Some(&value), &why);
+    }
+}
