@@ -79,7 +79,7 @@ pub fn run(options: &Options) -> Result<()> {
         inputs::of_model(&loaded, &options.input, options.seed)?;
     let rows = inputs::limited(options.rows, count)?;
     let settings = settings(options, &loaded)?;
-    let heads = heads::read(&loaded, &inputs, rows)?;
+    let heads = heads::read(&loaded, &inputs, count)?;
     let report = measure(Given { loaded: &loaded, inputs: &inputs, rows }, &settings)?;
     if let Some(path) = &options.picture {
         let drawn = picture::draw(&report).map_err(|error| {

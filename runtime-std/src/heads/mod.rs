@@ -11,7 +11,7 @@
 //! | measure | model, rows -> terms of every reading | [`Survey::of`] |
 //! | report | terms -> nats, differences, what is impossible | [`Survey::report`] |
 //! | judge | a declared reading -> holds, warning or error | [`Survey::verdict`] |
-//! | choose | no declared reading -> those that the ELBO leaves open | [`Survey::open`], [`Survey::other_beta`] |
+//! | choose | no declared reading -> those that the data leave open | [`Survey::open`] |
 //!
 //! # When a better ELBO is evidence
 //!
@@ -37,6 +37,8 @@
 //! to 4, and -3 to 1), and the four of `models`. The ELBO alone calls the true head of 39 of them wrong (by
 //! more than 5 errors and 0.1 nats), this rule none. What it misses are readings of one head whose spreads
 //! differ little between latents and rows: there only the warning is left.
+//!
+//! From fewer than 16 rows nothing is concluded.
 //!
 //! Two readings whose posteriors are the same to 0.01 nats are never told apart: `logvar` and `softplus_var`
 //! of small variances are such.

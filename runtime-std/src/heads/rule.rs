@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 /// So many paired standard errors tell two readings apart.
 pub(super) const ERRORS: f64 = 5.0;
+/// From fewer rows nothing is concluded: their standard error is not known well enough.
+const ENOUGH: usize = 16;
 /// Least difference, in nats, of an error.
 const NATS: f64 = 0.1;
 /// Logarithms of the factors of all variances, in steps of a half.
@@ -23,6 +25,8 @@ const CHANGE: f32 = 0.05;
 pub(super) struct Difference {
     pub mean: f64,
     pub se: f64,
+    /// How many pairs.
+    pub rows: usize,
 }
 
 impl Difference {
@@ -34,12 +38,12 @@ impl Difference {
         let mean = all.iter().sum::<f64>() / count;
         let squares: f64 = all.iter().map(|value| (value - mean).powi(2)).sum();
         let se = (squares / (count - 1.0) / count).sqrt();
-        (all.len() > 1).then_some(Self { mean, se })
+        (all.len() > 1).then_some(Self { mean, se, rows: all.len() })
     }
 
     /// Whether it is above zero beyond the standard error.
     pub fn is_clear(self) -> bool {
-        self.mean > ERRORS * self.se
+        self.rows >= ENOUGH && self.mean > ERRORS * self.se
     }
 }
 
@@ -50,7 +54,7 @@ pub(super) fn finite(values: &[f64]) -> usize {
 
 /// Whether most rows have no ELBO under the second reading, and most have one under the first.
 pub(super) fn loses_rows(first: &[f64], second: &[f64]) -> bool {
-    2 * finite(second) < second.len() && 2 * finite(first) > first.len()
+    second.len() >= ENOUGH && 2 * finite(second) < second.len() && 2 * finite(first) > first.len()
 }
 
 /// Whether `first` is better than `second` under every objective that `second` may have been trained by.
@@ -96,11 +100,11 @@ pub(super) fn shown(
         meter.terms(&moved, &[family]).remove(0).likelihood
     };
     let (up, down) = (at(CHANGE), at(-CHANGE));
-    let Difference { mean, se } = Difference::of(&up, &down)?;
+    let Difference { mean, se, rows: pairs } = Difference::of(&up, &down)?;
     let squares: f64 = q.mean.iter().map(|mean| f64::from(*mean).powi(2)).sum();
     let rows = (q.mean.len() / q.latent.max(1)) as f64;
     let scale = 1.0 / (2.0 * f64::from(CHANGE) * squares / rows);
-    let beta = Difference { mean: mean * scale, se: se * scale };
+    let beta = Difference { mean: mean * scale, se: se * scale, rows: pairs };
     beta.mean.is_finite().then_some(beta)
 }
 

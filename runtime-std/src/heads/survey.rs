@@ -139,7 +139,7 @@ impl<'m> Survey<'m> {
             log_sigma: candidate.terms.log_sigma,
             above_declared: declared
                 .and_then(|declared| Difference::of(&candidate.elbo, &declared.elbo))
-                .map(|Difference { mean, se }| Nats { mean, se }),
+                .map(|Difference { mean, se, .. }| Nats { mean, se }),
             declared: self.is_declared(candidate.reading),
             contradicted: candidate.contradicted.clone(),
         });
@@ -209,28 +209,24 @@ impl<'m> Survey<'m> {
         same.min_by_key(|at| self.measured[*at].reading.head as u8).unwrap_or(of)
     }
 
-    /// Readings that the graph allows and the ELBO leaves open: the best, by its plainest name, and all other
-    /// posteriors that it does not clearly beat.
-    pub fn open(&self) -> Vec<Reading> {
-        let mut allowed =
-            (0..self.measured.len()).filter(|at| self.measured[*at].contradicted.is_none());
-        let Some(best) = allowed.next() else { return Vec::new() };
-        let others = allowed.filter(|at| {
-            let same = self.are_same(&self.measured[best], &self.measured[*at]);
-            !same && !self.is_better(best, *at)
-        });
-        let open = [self.plainest(best)].into_iter().chain(others);
-        open.map(|at| self.measured[at].reading).collect()
-    }
-
-    /// The weight of the KL that the rows show under a reading, where it is clearly none near 1: less than half,
-    /// or more than twice. The ELBO was not what training maximized then.
-    pub fn other_beta(&mut self, reading: Reading) -> Option<f64> {
-        let own = self.measured.iter().find(|candidate| candidate.reading == reading)?;
-        let beta = shown(&mut self.meter, own.read())?;
-        let below = Difference { mean: 0.5 - beta.mean, ..beta };
-        let above = Difference { mean: beta.mean - 2.0, ..beta };
-        (below.is_clear() || above.is_clear()).then_some(beta.mean)
+    /// Readings that the graph allows and the rows leave open: the best, by its plainest name, and all other
+    /// posteriors that it does not beat both by the ELBO and under every objective.
+    pub fn open(&mut self) -> Vec<Reading> {
+        let all = 0..self.measured.len();
+        let allowed: Vec<usize> =
+            all.filter(|at| self.measured[*at].contradicted.is_none()).collect();
+        let Some((&best, others)) = allowed.split_first() else { return Vec::new() };
+        let mut open = vec![self.measured[self.plainest(best)].reading];
+        for &at in others {
+            let (first, second) = (&self.measured[best], &self.measured[at]);
+            let is_beaten = self.are_same(first, second)
+                || self.is_better(best, at)
+                    && outweighs(&mut self.meter, first.read(), second.read());
+            if !is_beaten {
+                open.push(second.reading);
+            }
+        }
+        open
     }
 
     /// The scale of the rows under a reading, where it was asked for.
@@ -246,7 +242,7 @@ impl<'m> Survey<'m> {
         let (first, second) = (&self.measured[better], &self.measured[declared]);
         let (read, wrong) = (self.named(first.reading), self.named(second.reading));
         let by = match Difference::of(&first.elbo, &second.elbo) {
-            Some(Difference { mean, se }) if !loses_rows(&first.elbo, &second.elbo) => {
+            Some(Difference { mean, se, .. }) if !loses_rows(&first.elbo, &second.elbo) => {
                 format!("an ELBO {mean:.3} nats better ({:.0} paired standard errors)", mean / se)
             }
             _ => format!(
