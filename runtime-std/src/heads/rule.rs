@@ -57,23 +57,23 @@ pub(super) fn loses_rows(first: &[f64], second: &[f64]) -> bool {
     second.len() >= ENOUGH && 2 * finite(second) < second.len() && 2 * finite(first) > first.len()
 }
 
-/// Whether `first` is better than `second` under every objective that `second` may have been trained by.
+/// Whether `better` is better than `worse` under every objective that `worse` may have been trained by.
 pub(super) fn outweighs(
     meter: &mut Meter<'_>,
-    first: (&Posteriors, Family),
-    second: (&Posteriors, Family),
+    better: &mut Ladder,
+    worse: (&Posteriors, Family),
 ) -> bool {
-    let mut better = Ladder::of(first.0.clone(), first.1);
-    let mut worse = DRAWN.map(|share| Ladder::of(drawn(second.0, share), second.1));
-    if loses_rows(&better.at(meter, 0).objective(1.0), &worse[0].at(meter, 0).objective(1.0)) {
+    let mut all = DRAWN.map(|share| Ladder::of((&drawn(worse.0, share), worse.1)));
+    if loses_rows(&better.at(meter, 0).objective(1.0), &all[0].at(meter, 0).objective(1.0)) {
         return true;
     }
-    betas(meter, second).into_iter().all(|beta| {
-        let first = better.best(meter, beta);
-        let second = worse.each_mut().map(|ladder| ladder.best(meter, beta));
-        let second = second.into_iter().max_by(|a, b| sum(a).total_cmp(&sum(b)));
-        let difference = second.and_then(|second| Difference::of(&first, &second));
-        difference.is_some_and(|difference| difference.is_clear() && difference.mean > NATS)
+    let betas = betas(meter, worse);
+    // As they are before those that are drawn together: what fails there need not be looked at here.
+    all.iter_mut().all(|worse| {
+        betas.iter().all(|beta| {
+            let difference = Difference::of(&better.best(meter, *beta), &worse.best(meter, *beta));
+            difference.is_some_and(|difference| difference.is_clear() && difference.mean > NATS)
+        })
     })
 }
 
@@ -121,15 +121,15 @@ fn drawn(q: &Posteriors, share: f64) -> Posteriors {
 }
 
 /// Posteriors with all variances scaled, as far as they were looked at.
-struct Ladder {
+pub(super) struct Ladder {
     q: Posteriors,
     family: Family,
     steps: BTreeMap<i32, Terms>,
 }
 
 impl Ladder {
-    fn of(q: Posteriors, family: Family) -> Self {
-        Self { q, family, steps: BTreeMap::new() }
+    pub fn of((q, family): (&Posteriors, Family)) -> Self {
+        Self { q: q.clone(), family, steps: BTreeMap::new() }
     }
 
     fn at(&mut self, meter: &mut Meter<'_>, step: i32) -> &Terms {

@@ -3,7 +3,7 @@
 use super::meter::{DRAWS, Meter, SEED, Scale, Terms, parts};
 use super::reading::{Reading, contradicts, families, heads, mean_is};
 use super::report::{HeadReport, Impossible, Measured, Named, Nats, Verdict};
-use super::rule::{Difference, finite, loses_rows, outweighs, shown};
+use super::rule::{Difference, Ladder, finite, loses_rows, outweighs, shown};
 use crate::Result;
 use crate::manifest::Head;
 use crate::model::{self, Loaded, Role};
@@ -167,7 +167,8 @@ impl<'m> Survey<'m> {
         let certain = better.iter().copied().find(|at| {
             let Self { measured, meter, .. } = self;
             let (first, second) = (&measured[*at], &measured[declared]);
-            first.contradicted.is_none() && outweighs(meter, first.read(), second.read())
+            first.contradicted.is_none()
+                && outweighs(meter, &mut Ladder::of(first.read()), second.read())
         });
         let checked = self.loaded.manifest.as_ref().is_some_and(|manifest| manifest.head_checked);
         let (best, certain) = (self.plainest(best), certain.map(|at| self.plainest(at)));
@@ -216,12 +217,13 @@ impl<'m> Survey<'m> {
         let allowed: Vec<usize> =
             all.filter(|at| self.measured[*at].contradicted.is_none()).collect();
         let Some((&best, others)) = allowed.split_first() else { return Vec::new() };
+        let mut ladder = Ladder::of(self.measured[best].read());
         let mut open = vec![self.measured[self.plainest(best)].reading];
         for &at in others {
             let (first, second) = (&self.measured[best], &self.measured[at]);
             let is_beaten = self.are_same(first, second)
                 || self.is_better(best, at)
-                    && outweighs(&mut self.meter, first.read(), second.read());
+                    && outweighs(&mut self.meter, &mut ladder, second.read());
             if !is_beaten {
                 open.push(second.reading);
             }
