@@ -1,5 +1,6 @@
 //! Reads a decoded graph: inputs, initializers, then node by node by the table of operators.
 
+use super::external::{Faults, Owner};
 use super::frozen::frozen_samples;
 use super::graph::{ElementType, Graph, ValueId};
 use super::kind::Kind;
@@ -8,13 +9,20 @@ use super::order::{Order, Source, node_name};
 use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, shown};
 use super::proto::{self, data_type};
 use super::scope::{Call, Operand, Scope};
-use super::tensor::{Loaded, Tensor, batch_symbols, checked_shape, declared, fault, load};
+use super::tensor::{
+    Loaded, Tensor, batch_symbols, checked_shape, declared, fault, float_cure, load,
+};
 use super::{Boundary, FrozenNoise, Survey};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// Reads a graph as far as possible.
-pub(super) fn survey(proto: &proto::Graph, opset: i64, frozen_noise: FrozenNoise) -> Survey {
+pub(super) fn survey(
+    proto: &proto::Graph,
+    opset: i64,
+    frozen_noise: FrozenNoise,
+    outside: &Faults,
+) -> Survey {
     let mut problems = Vec::new();
     let order = Order::of(proto, &mut problems);
     let mut importer = Importer {
@@ -28,6 +36,7 @@ pub(super) fn survey(proto: &proto::Graph, opset: i64, frozen_noise: FrozenNoise
             .collect(),
         batch: batch_symbols(&proto.input),
         order: &order,
+        outside,
         scope: Scope::default(),
         bound: HashMap::with_capacity(order.sources.len()),
         problems,
@@ -51,6 +60,8 @@ struct Importer<'a> {
     /// Symbols that stand for the batch.
     batch: HashSet<&'a str>,
     order: &'a Order<'a>,
+    /// Why tensors are still in another file.
+    outside: &'a Faults,
     scope: Scope,
     /// Names read so far; `None` where a problem, already reported, keeps a value unknown.
     bound: HashMap<&'a str, Option<Operand>>,
@@ -95,17 +106,13 @@ impl<'a> Importer<'a> {
 
     /// Loads the initializers that are needed: the others cannot do harm.
     fn initializers(&mut self) {
-        let mut external = Vec::new();
-        for tensor in &self.proto.initializer {
+        for (at, tensor) in self.proto.initializer.iter().enumerate() {
             let name = tensor.name.as_str();
             if !self.order.read.contains(name) || self.bound.contains_key(name) {
                 continue;
             }
-            let operand = match load(tensor) {
-                _ if tensor.is_external() => {
-                    external.push(tensor);
-                    self.assumed_initializer(tensor)
-                }
+            let outside = self.outside.get(&Owner::Initializer(at));
+            let operand = match outside.map_or_else(|| load(tensor), |fault| Err(fault.clone())) {
                 Ok(loaded) => Some(self.scope.loaded(name, loaded)),
                 Err(refusal) => {
                     self.problem(name, "initializer", refusal);
@@ -114,31 +121,12 @@ impl<'a> Importer<'a> {
             };
             self.bound.insert(name, operand);
         }
-        self.external(&external);
         for tensor in &self.proto.sparse_initializer {
             let name = tensor.values.as_ref().map_or("", |values| &values.name);
             let refusal =
                 Refusal::new("is sparse, expected dense", "store it as a dense initializer");
             self.problem(name, "initializer", refusal);
         }
-    }
-
-    /// Weights in another file are one problem, however many they are.
-    fn external(&mut self, tensors: &[&proto::Tensor]) {
-        let Some(first) = tensors.first() else { return };
-        let others = match tensors.len() - 1 {
-            0 => String::new(),
-            count => format!(", as do those of {count} others"),
-        };
-        let location = first.external_data.iter().find(|entry| entry.key == "location");
-        let refusal = Refusal::new(
-            format!(
-                "its values lie in another file (external data `{}`){others}, expected inside the model",
-                shown(location.map_or("", |entry| &entry.value)),
-            ),
-            "export with `external_data=False`, or save once more: `onnx.save(onnx.load(PATH), PATH)`",
-        );
-        self.problem(&first.name, "initializer", refusal);
     }
 
     /// Behind a problem: a tensor of the declared shape, so that nodes are checked nevertheless.
@@ -177,6 +165,9 @@ impl<'a> Importer<'a> {
         let node = &self.proto.node[index];
         let operator = ops::find(node, self.opset)?;
         check_form(operator, node)?;
+        if let Some(fault) = self.outside.get(&Owner::Node(index)) {
+            return Err(fault.clone());
+        }
         let Some(inputs) = self.operands(node) else { return Ok(None) };
         let kind = |operand: &Option<Operand>| match operand {
             Some(Operand::Float(id)) => self.scope.kind(*id),
@@ -268,12 +259,18 @@ impl<'a> Importer<'a> {
             Some(Some(Operand::Float(id))) => {
                 let kind = self.scope.kind(*id);
                 match declared {
-                    None | Some(0) => Ok(Some(*id)),
+                    None | Some(0) if !kind.is_stored() => Ok(Some(*id)),
                     Some(declared) if kind.is(declared) => Ok(Some(*id)),
-                    Some(other) => invalid(format!(
+                    Some(other) if Kind::of(other).is_some() => invalid(format!(
                         "is declared as {}, but the graph gives {kind}",
                         proto::data_type_name(other)
                     )),
+                    other => {
+                        let found = other.filter(|other| *other != 0);
+                        let found = found.map_or_else(|| kind.to_string(), proto::data_type_name);
+                        let cure = float_cure(other.unwrap_or_default());
+                        refuse(format!("is declared as {found}, expected float32"), cure)
+                    }
                 }
             }
             Some(None) => Ok(None),
@@ -353,7 +350,7 @@ impl Scope {
         match tensor {
             Loaded::Floats(tensor) => Operand::Float(self.constant(name, tensor)),
             Loaded::Integers(tensor) => Operand::Integers(Rc::<Tensor<i64>>::new(tensor)),
-            Loaded::Bytes(tensor, kind) => {
+            Loaded::Other(tensor, kind) => {
                 let id = self.constant(name, tensor);
                 self.set_kind(id, kind);
                 Operand::Float(id)

@@ -7,6 +7,7 @@
 use super::graph::Graph as Imported;
 use super::problem::clean;
 use super::proto::{self, Attribute, Graph, Model, Node, Tensor, TensorType, Type, ValueInfo};
+use super::{external, half};
 use crate::error::{Context, Error, Result};
 use prost::{Message, decode_length_delimiter};
 use std::collections::{BTreeSet, HashMap};
@@ -34,20 +35,28 @@ pub struct Instrumented {
 }
 
 /// The file of `graph`, with an input for the noise of every random node, and with outputs for `values`,
-/// each of which may have several names. Functions of the file are replaced by their bodies.
+/// each of which may have several names. Functions of the file are replaced by their bodies, and what is
+/// float16 inside by float32, as import has it: references differ in where they round it.
 ///
 /// # Errors
 ///
 /// The file cannot be read, or is no ONNX model.
 pub fn instrumented(path: &Path, graph: &Imported, values: &[Vec<String>]) -> Result<Instrumented> {
     let file = super::read(path)?;
-    let inlined = proto::without_functions(&file).context(path.display())?;
+    let widen = |graph: &mut Graph| {
+        half::is_in(graph) && {
+            external::read(graph, path.parent());
+            half::widen(graph);
+            true
+        }
+    };
+    let rewritten = proto::rewritten(&file, widen).context(path.display())?;
     let noise = graph.noise.iter().map(|noise| Noise {
         input: graph.values[noise.value].name.clone(),
         output: noise.output.clone(),
     });
     let noise: Vec<Noise> = noise.collect();
-    instrument(inlined.unwrap_or(file), &noise, values).context(path.display())
+    instrument(rewritten.unwrap_or(file), &noise, values).context(path.display())
 }
 
 /// A random node.

@@ -2,7 +2,7 @@
 
 use super::graph::{Op, Pooling};
 use super::problem::{Read, refuse};
-use super::proto::data_type;
+use super::proto::{data_type, data_type_name};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::fmt;
 
@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Signed8,
     /// The same without a sign.
     Unsigned8,
+    /// Constants of another floating-point type, which are moved and cast.
+    Stored(i32),
     /// What integers of this scale (its bits) and zero point stand for, which only a dequantizer reads.
     Quantized {
         /// Bits of the scale.
@@ -38,6 +40,11 @@ impl Kind {
     /// Whether only a dequantizer knows what the floats are.
     pub fn is_quantized(self) -> bool {
         matches!(self, Self::Signed8 | Self::Unsigned8 | Self::Quantized { .. })
+    }
+
+    /// Whether only a cast makes float32 of the floats.
+    pub fn is_stored(self) -> bool {
+        matches!(self, Self::Stored(_))
     }
 
     /// The kind of an element type.
@@ -65,6 +72,7 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Stored(data_type) => return f.write_str(&data_type_name(*data_type)),
             Self::Float => "float32",
             Self::Integer => "integers",
             Self::Bool => "booleans",
@@ -92,6 +100,13 @@ impl Op {
         if let Some(kind) = inputs.iter().find(|kind| kind.is_quantized() && !moves) {
             let advice = "let a DequantizeLinear stand in front of it";
             return refuse(format!("computes with {kind}"), advice);
+        }
+        if let Some(kind) = inputs.iter().find(|kind| kind.is_stored() && !moves) {
+            return refuse(
+                format!("computes in {kind}, expected float32"),
+                "cast its operands to float32 in front of it: constants of another type are taken, their \
+                 arithmetic is not",
+            );
         }
         Ok(match self {
             Self::Round(format) => {

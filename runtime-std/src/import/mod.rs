@@ -7,9 +7,11 @@
 
 mod dims;
 mod draw;
+mod external;
 mod frozen;
 mod gate;
 pub mod graph;
+mod half;
 mod importer;
 mod inline;
 mod instrument;
@@ -121,16 +123,16 @@ pub fn import_onnx(path: &Path) -> Result<Graph> {
 ///
 /// As [`import_onnx`].
 pub fn import_onnx_with(path: &Path, options: &Options) -> Result<Graph> {
-    graph_of(survey_bytes(&read(path)?, options)).context(path.display())
+    graph_of(survey_bytes(&read(path)?, path.parent(), options)).context(path.display())
 }
 
-/// Reads an ONNX model from memory; see [`import_onnx`].
+/// Reads an ONNX model from memory, with all its weights inside; see [`import_onnx`].
 ///
 /// # Errors
 ///
 /// As [`import_onnx`], without the file's name.
 pub fn import_bytes(bytes: &[u8]) -> Result<Graph> {
-    graph_of(survey_bytes(bytes, &Options::default()))
+    graph_of(survey_bytes(bytes, None, &Options::default()))
 }
 
 fn graph_of(survey: Result<Survey>) -> Result<Graph> {
@@ -145,13 +147,16 @@ fn graph_of(survey: Result<Survey>) -> Result<Graph> {
 /// Only where the file cannot be read, is no ONNX model of a version that is understood, or where the
 /// options do not fit it.
 pub fn survey(path: &Path, options: &Options) -> Result<Survey> {
-    survey_bytes(&read(path)?, options).context(path.display())
+    survey_bytes(&read(path)?, path.parent(), options).context(path.display())
 }
 
-fn survey_bytes(bytes: &[u8], options: &Options) -> Result<Survey> {
+/// Surveys a model from memory, whose external data lie in `folder`.
+fn survey_bytes(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Result<Survey> {
     let (mut graph, opset) = proto::decode(bytes)?;
     dims::pin(&mut graph, &options.dims)?;
-    Ok(importer::survey(&graph, opset, options.frozen_noise))
+    let outside = external::read(&mut graph, folder);
+    half::widen(&mut graph);
+    Ok(importer::survey(&graph, opset, options.frozen_noise, &outside))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

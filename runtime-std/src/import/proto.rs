@@ -15,7 +15,7 @@ pub const OLDEST_OPSET: i64 = 9;
 const NEWEST_IR: i64 = 14;
 const OLDEST_IR: i64 = 3;
 /// Decoding takes a multiple of the file's size.
-const LARGEST_FILE: usize = 512 << 20;
+pub(super) const LARGEST_FILE: usize = 512 << 20;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Model {
@@ -98,6 +98,13 @@ pub(super) struct Node {
     pub metadata: Vec<Entry>,
 }
 
+impl Node {
+    /// Whether the values of a tensor among its attributes lie in another file.
+    pub fn has_external(&self) -> bool {
+        self.attribute.iter().filter_map(|attribute| attribute.t.as_ref()).any(Tensor::is_external)
+    }
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Entry {
     #[prost(string, tag = "1")]
@@ -163,6 +170,8 @@ pub(super) struct Tensor {
     pub name: String,
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
+    #[prost(double, repeated, tag = "10")]
+    pub double_data: Vec<f64>,
     #[prost(message, repeated, tag = "13")]
     pub external_data: Vec<Entry>,
     #[prost(int32, tag = "14")]
@@ -284,19 +293,22 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Graph, i64)> {
     Ok((graph, opset))
 }
 
-/// A file that calls functions of its own without them; `None` for any other file.
+/// A file without functions of its own, and with what `change` makes of its graph; `None` where it has none
+/// and `change` says that nothing was.
 ///
 /// # Errors
 ///
 /// As [`decode`].
-pub(super) fn without_functions(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+pub(super) fn rewritten(
+    bytes: &[u8],
+    change: impl FnOnce(&mut Graph) -> bool,
+) -> Result<Option<Vec<u8>>> {
     let (mut model, opset) = decode_model(bytes)?;
     let functions = std::mem::take(&mut model.functions);
-    let Some(graph) = model.graph.as_mut().filter(|_| !functions.is_empty()) else {
-        return Ok(None);
-    };
+    let Some(graph) = model.graph.as_mut() else { return Ok(None) };
     inline(graph, &functions, opset)?;
-    Ok(Some(model.encode_to_vec()))
+    let changed = change(graph) || !functions.is_empty();
+    Ok(changed.then(|| model.encode_to_vec()))
 }
 
 fn decode_model(bytes: &[u8]) -> Result<(Model, i64)> {

@@ -22,8 +22,8 @@ pub(super) struct Tensor<T> {
 pub(super) enum Loaded {
     Floats(Tensor<f32>),
     Integers(Tensor<i64>),
-    /// Of int8, or uint8: whole numbers that only quantizers read.
-    Bytes(Tensor<f32>, Kind),
+    /// Of another type: whole numbers of int8 or uint8, which only quantizers read, or floats that are cast.
+    Other(Tensor<f32>, Kind),
 }
 
 impl<T: Copy> Tensor<T> {
@@ -121,20 +121,18 @@ const SMALLER: &str = "a model for a microcontroller has to be far smaller; \
 
 /// Reads a tensor of the file, and checks its type, its shape and its length.
 pub(super) fn load(tensor: &proto::Tensor) -> Read<Loaded> {
-    if tensor.is_external() {
-        return refuse(
-            "its values lie in another file, expected inside the model",
-            "save it as raw data",
-        );
-    }
     let shape = checked_shape(&tensor.dims)?;
     match tensor.data_type {
         data_type::FLOAT => Ok(Loaded::Floats(floats(tensor, shape)?)),
         data_type::INT64 | data_type::INT32 | data_type::BOOL => {
             Ok(Loaded::Integers(integers(tensor, shape)?))
         }
-        data_type::INT8 => Ok(Loaded::Bytes(bytes(tensor, shape)?, Kind::Signed8)),
-        data_type::UINT8 => Ok(Loaded::Bytes(bytes(tensor, shape)?, Kind::Unsigned8)),
+        data_type::INT8 => Ok(Loaded::Other(bytes(tensor, shape)?, Kind::Signed8)),
+        data_type::UINT8 => Ok(Loaded::Other(bytes(tensor, shape)?, Kind::Unsigned8)),
+        of @ (data_type::FLOAT16 | data_type::BFLOAT16) => {
+            Ok(Loaded::Other(narrow_floats(tensor, shape)?, Kind::Stored(of)))
+        }
+        of @ data_type::DOUBLE => Ok(Loaded::Other(doubles(tensor, shape)?, Kind::Stored(of))),
         other => refuse(
             format!(
                 "holds {}, expected float32 (int64, int32 or bool for shapes)",
@@ -142,6 +140,17 @@ pub(super) fn load(tensor: &proto::Tensor) -> Read<Loaded> {
             ),
             float_cure(other),
         ),
+    }
+}
+
+/// Bytes of a value, of the types that [`load`] takes.
+pub(super) fn bytes_of(data_type: i32) -> Option<usize> {
+    match data_type {
+        data_type::INT64 | data_type::DOUBLE => Some(8),
+        data_type::FLOAT | data_type::INT32 => Some(4),
+        data_type::FLOAT16 | data_type::BFLOAT16 => Some(2),
+        data_type::BOOL | data_type::INT8 | data_type::UINT8 => Some(1),
+        _ => None,
     }
 }
 
@@ -166,6 +175,48 @@ fn floats(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
     } else {
         check_len(tensor.float_data.len(), len(&shape))?;
         tensor.float_data.clone()
+    };
+    Ok(Tensor { shape, data })
+}
+
+/// Values of float16 or bfloat16; float32 holds them all.
+pub(super) fn narrow_floats(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
+    let widen = match tensor.data_type {
+        data_type::BFLOAT16 => |bits: u16| f32::from_bits(u32::from(bits) << 16),
+        _ => half,
+    };
+    let n = len(&shape);
+    let data = if tensor.int32_data.is_empty() {
+        let words = words(&tensor.raw_data, n, 2)?;
+        words.map(|word| widen(u16::from_le_bytes([word[0], word[1]]))).collect()
+    } else {
+        check_len(tensor.int32_data.len(), n)?;
+        tensor.int32_data.iter().map(|bits| widen(*bits as u16)).collect()
+    };
+    Ok(Tensor { shape, data })
+}
+
+/// The float16 of these bits: a sign, five bits of exponent and ten of fraction.
+fn half(bits: u16) -> f32 {
+    let (exponent, fraction) = (u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
+    let magnitude = match exponent {
+        0 => fraction as f32 / 16_777_216.0, // steps of 2^-24
+        0x1f => f32::from_bits(0x7f80_0000 | fraction << 13),
+        _ => f32::from_bits((exponent + 112) << 23 | fraction << 13),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+/// Values of float64, rounded.
+fn doubles(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
+    let n = len(&shape);
+    let data = if tensor.double_data.is_empty() {
+        let words = words(&tensor.raw_data, n, 8)?;
+        let value = |w: &[u8]| f64::from_le_bytes([w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]]);
+        words.map(|word| value(word) as f32).collect()
+    } else {
+        check_len(tensor.double_data.len(), n)?;
+        tensor.double_data.iter().map(|value| *value as f32).collect()
     };
     Ok(Tensor { shape, data })
 }

@@ -371,7 +371,7 @@ fn data_outside_the_file_or_sparse() {
     );
     broken(
         |m| graph(m).initializer.iter_mut().for_each(|tensor| tensor.external_data.push(entry())),
-        &["initializer `w`", "as do those of 1 others"],
+        &["2 problems", "initializer `w`, `b`: its values", "external data `model.onnx.data`"],
     );
     broken(|m| graph(m).initializer[0].data_location = Some(1), &["initializer `w`", cure]);
     let sparse =

@@ -7,7 +7,7 @@ use super::super::proto::{data_type, data_type_name};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
 use super::super::tensor::{Loaded, Tensor, checked_shape, float_cure, len};
 use super::reshape::shape_of;
-use elbow_core::kernels::Unary;
+use elbow_core::kernels::{BinaryOp, Unary};
 use std::rc::Rc;
 
 /// The same value.
@@ -63,7 +63,7 @@ pub fn constant_of_shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let filled = match value {
         Loaded::Floats(value) => Loaded::Floats(filled(&value, shape)?),
         Loaded::Integers(value) => Loaded::Integers(filled(&value, shape)?),
-        Loaded::Bytes(value, kind) => Loaded::Bytes(filled(&value, shape)?, kind),
+        Loaded::Other(value, kind) => Loaded::Other(filled(&value, shape)?, kind),
     };
     Ok(vec![scope.loaded(call.output(0), filled)])
 }
@@ -103,6 +103,7 @@ pub fn cast_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             Kind::Float => data_type::FLOAT,
             Kind::Integer => data_type::INT64,
             Kind::Bool => data_type::BOOL,
+            Kind::Stored(data_type) => data_type,
             kind => {
                 return refuse(
                     format!("casts to the type of {kind}"),
@@ -154,7 +155,16 @@ fn cast_integers(scope: &mut Scope, call: &Call<'_>, x: &Rc<Tensor<i64>>, to: i3
 /// Whole numbers and booleans are floats already; what is cast to them has to become so. Known values
 /// become known integers.
 fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs {
-    let (shape, kind) = (scope.shape(x).to_vec(), scope.kind(x));
+    let shape = scope.shape(x).to_vec();
+    let x = match scope.kind(x) {
+        Kind::Stored(_) => {
+            let floats = scope.step(call, Op::Reshape, &[x], "float32", &shape)?;
+            scope.set_kind(floats, Kind::Float);
+            floats
+        }
+        _ => x,
+    };
+    let kind = scope.kind(x);
     if let (Some(values), Some(Kind::Integer | Kind::Bool)) = (scope.known(x), Kind::of(to)) {
         let truth = to == data_type::BOOL;
         let cast = |&value: &f32| if truth { i64::from(value != 0.0) } else { value as i64 };
@@ -163,6 +173,7 @@ fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs
         return integers(Tensor { shape, data });
     }
     match (kind, Kind::of(to)) {
+        (Kind::Float, None) if to == data_type::FLOAT16 => round_to_half(scope, call, x, &shape),
         (_, None) => refuse_cast(to),
         (Kind::Float, Some(Kind::Float)) => Ok(one(x)),
         (Kind::Float, Some(Kind::Integer)) => {
@@ -174,6 +185,19 @@ fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs
         }
         (_, Some(kind)) => scope.emit_as(call, Op::Reshape, vec![x], &shape, kind),
     }
+}
+
+/// The float16 next to each value, by splitting its digits (Veltkamp): eleven of them stay. What is left of
+/// float16 behind [`widen`](super::super::half::widen) are such roundings. Beyond the range of float16 values
+/// stay finite, and below its normal numbers they keep more digits.
+fn round_to_half(scope: &mut Scope, call: &Call<'_>, x: ValueId, shape: &[usize]) -> Outputs {
+    const SPLIT: f32 = 8193.0; // 2^13 + 1
+    let split = format!("{}/split", call.output(0));
+    let split = scope.constant(&split, Tensor::scalar(SPLIT));
+    let sub = Op::Binary(BinaryOp::Sub);
+    let large = scope.step(call, Op::Binary(BinaryOp::Mul), &[x, split], "large", shape)?;
+    let rest = scope.step(call, sub.clone(), &[large, x], "rest", shape)?;
+    scope.emit(call, sub, vec![large, rest], shape)
 }
 
 fn refuse_cast(to: i32) -> Outputs {

@@ -1,0 +1,202 @@
+//! Weights in a file beside the model (ONNX's external data), which is what PyTorch writes by default.
+//!
+//! Only a file in the model's own folder is read, and only as many bytes as a tensor's shape takes: where
+//! it lies, how long it is and what the model says about it are checked before anything is read.
+
+use super::problem::{Read, Refusal, refuse, shown};
+use super::proto::{Graph, LARGEST_FILE, Tensor};
+use super::tensor::{bytes_of, checked_shape, len};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+/// Whose tensor it is, by position in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    Initializer(usize),
+    Node(usize),
+}
+
+/// Why tensors stay outside.
+pub(super) type Faults = HashMap<Owner, Refusal>;
+
+/// Reads every tensor that lies in another file of `folder` into the graph; those for which that fails stay
+/// outside. A model from memory has no folder.
+pub(super) fn read(graph: &mut Graph, folder: Option<&Path>) -> Faults {
+    let mut files = Files { folder, open: HashMap::new(), left: LARGEST_FILE };
+    let initializers = graph.initializer.iter_mut().enumerate();
+    let initializers = initializers.map(|(at, tensor)| (Owner::Initializer(at), tensor));
+    let nodes = graph.node.iter_mut().enumerate().flat_map(|(at, node)| {
+        let tensors = node.attribute.iter_mut().filter_map(|attribute| attribute.t.as_mut());
+        tensors.map(move |tensor| (Owner::Node(at), tensor))
+    });
+    let mut faults = Faults::new();
+    for (owner, tensor) in initializers.chain(nodes) {
+        // Of a type that import does not take nothing is read: that is what will be said of it.
+        let outside = tensor.is_external() && bytes_of(tensor.data_type).is_some();
+        if outside && let Err(refusal) = files.fetch(tensor) {
+            faults.insert(owner, refusal);
+        }
+    }
+    faults
+}
+
+/// The files of a folder that have been opened, and how many bytes may still be read.
+struct Files<'a> {
+    folder: Option<&'a Path>,
+    open: HashMap<String, Opened>,
+    left: usize,
+}
+
+struct Opened {
+    file: File,
+    len: u64,
+}
+
+impl Files<'_> {
+    fn fetch(&mut self, tensor: &mut Tensor) -> Read<()> {
+        let location = entry(tensor, "location").unwrap_or_default().to_string();
+        let Some(folder) = self.folder else {
+            return refuse(
+                format!(
+                    "its values lie in another file (external data `{}`), and a model that is given as bytes has no folder",
+                    shown(&location)
+                ),
+                "import it from its path; or export with `external_data=False`, or save it once more with its \
+                 weights inside: `onnx.save(onnx.load(PATH), PATH)`",
+            );
+        };
+        let wanted = size_of_values(tensor)?;
+        let offset = number(tensor, "offset")?.unwrap_or(0);
+        let length = number(tensor, "length")?.unwrap_or(wanted as u64);
+        if length != wanted as u64 {
+            return refuse(
+                format!(
+                    "is said to take {length} bytes of `{}`, its shape {:?} takes {wanted}",
+                    shown(&location),
+                    tensor.dims
+                ),
+                EXPORT,
+            );
+        }
+        let Opened { file, len } = match self.open.entry(location.clone()) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(new) => new.insert(open(folder, &location)?),
+        };
+        let end = offset.checked_add(wanted as u64);
+        if end.is_none_or(|end| end > *len) {
+            return refuse(
+                format!(
+                    "takes {wanted} bytes of `{}` from byte {offset} on, which has only {len}",
+                    shown(&location)
+                ),
+                "the file is cut off or belongs to another model: copy both once more, or export them again",
+            );
+        }
+        let Some(left) = self.left.checked_sub(wanted) else {
+            let most = LARGEST_FILE >> 20;
+            return refuse(
+                format!("the values outside the model take more than {most} MiB"),
+                "a model for a microcontroller has to be far smaller",
+            );
+        };
+        self.left = left;
+        let mut bytes = vec![0; wanted];
+        let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut bytes));
+        read.map_err(|error| unreadable(&location, &error))?;
+        *tensor = Tensor {
+            dims: std::mem::take(&mut tensor.dims),
+            data_type: tensor.data_type,
+            name: std::mem::take(&mut tensor.name),
+            raw_data: bytes,
+            ..Tensor::default()
+        };
+        Ok(())
+    }
+}
+
+const EXPORT: &str = "the model is damaged: export it again, for example with `external_data=False`, which \
+    writes the weights into the model";
+
+fn entry<'t>(tensor: &'t Tensor, key: &str) -> Option<&'t str> {
+    tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
+}
+
+/// A number of bytes among the tensor's entries.
+fn number(tensor: &Tensor, key: &str) -> Read<Option<u64>> {
+    let Some(text) = entry(tensor, key) else { return Ok(None) };
+    match text.parse() {
+        Ok(number) => Ok(Some(number)),
+        Err(_) => refuse(
+            format!(
+                "its external data has the {key} `{}`, expected a number of bytes",
+                shown(text)
+            ),
+            EXPORT,
+        ),
+    }
+}
+
+/// Bytes that the tensor's values take.
+fn size_of_values(tensor: &Tensor) -> Read<usize> {
+    let count = len(&checked_shape(&tensor.dims)?);
+    Ok(count * bytes_of(tensor.data_type).unwrap_or(1))
+}
+
+/// Opens a file of the folder that holds the model.
+fn open(folder: &Path, location: &str) -> Read<Opened> {
+    let file = shown(location);
+    let Some(name) = own_name(location) else {
+        return refuse(
+            format!(
+                "its values lie in the file `{file}`, expected the name of one in the model's own folder"
+            ),
+            "export again with `external_data=False`, which writes the weights into the model",
+        );
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => Refusal::new(
+            format!("its values lie in the file `{file}`, which is not beside the model"),
+            format!(
+                "copy `{file}` into the model's folder, under this name: the exporter wrote it together with \
+                 the model; or export again with `external_data=False`"
+            ),
+        ),
+        _ => unreadable(location, &error),
+    };
+    let real = folder.join(name).canonicalize().map_err(failed)?;
+    if real.parent() != folder.canonicalize().ok().as_deref() {
+        return refuse(
+            format!(
+                "its values lie in the file `{file}`, which is a link out of the model's folder"
+            ),
+            format!("put a copy of the file in the place of the link `{file}`"),
+        );
+    }
+    let metadata = std::fs::metadata(&real).map_err(|error| unreadable(location, &error))?;
+    if !metadata.is_file() {
+        return refuse(
+            format!("its values lie in `{file}`, which is no file"),
+            format!("copy the file that the exporter wrote into the model's folder as `{file}`"),
+        );
+    }
+    let opened = File::open(&real).map_err(|error| unreadable(location, &error))?;
+    Ok(Opened { file: opened, len: metadata.len() })
+}
+
+/// The name of a file in the model's folder; `None` for any path that could lead elsewhere.
+fn own_name(location: &str) -> Option<PathBuf> {
+    let mut parts = Path::new(location).components().filter(|part| *part != Component::CurDir);
+    let Some(Component::Normal(name)) = parts.next() else { return None };
+    (parts.next().is_none() && !location.contains(['\\', '\0'])).then(|| name.into())
+}
+
+#[cold]
+fn unreadable(location: &str, error: &std::io::Error) -> Refusal {
+    Refusal::new(
+        format!("its values lie in the file `{}`, which cannot be read ({error})", shown(location)),
+        "let it be read, or export again with `external_data=False`",
+    )
+}
