@@ -110,7 +110,7 @@ const LSTM: &[&str] = &[
     "input_forget",
     "layout",
 ];
-const BATCH_NORMALIZATION: &[&str] = &["epsilon", "momentum", "training_mode"];
+const BATCH_NORMALIZATION: &[&str] = &["epsilon", "momentum", "spatial", "training_mode"];
 
 /// What to know of a recurrent layer, with the functions that its `activations` may name.
 macro_rules! recurrent_note {
@@ -142,7 +142,10 @@ pub const OPERATORS: &[Operator] = &[
     any("Clip", elementwise::clip).takes(1, 3).with(&["min", "max"]),
     any("Concat", layout::concat).takes(1, usize::MAX).with(&["axis"]),
     any("Constant", constant::constant).takes(0, 0).with(CONSTANT).note("folded away"),
-    any("ConstantOfShape", constant::constant_of_shape).with(&["value"]).note("folded away"),
+    any("ConstantOfShape", constant::constant_of_shape)
+        .since(9)
+        .with(&["value"])
+        .note("folded away"),
     data("Conv", conv::conv)
         .takes(2, 3)
         .with(CONV)
@@ -161,6 +164,7 @@ pub const OPERATORS: &[Operator] = &[
         .with(&["blocksize", "mode"])
         .note("modes DCR and CRD"),
     data("DequantizeLinear", quantize::dequantize)
+        .since(10)
         .takes(2, 3)
         .with(QUANTIZE)
         .typed("int8, uint8, int32")
@@ -179,10 +183,10 @@ pub const OPERATORS: &[Operator] = &[
         .note("one or two operands, without diagonals"),
     data("Elu", |s, c| parametric(s, c, "alpha", 1.0, Unary::Elu)).with(&["alpha"]),
     any("Equal", |s, c| binary(s, c, BinaryOp::Equal)).takes(2, 2).note("broadcasts"),
-    data("Erf", |s, c| unary(s, c, Unary::Erf)).note("fused to GELU in its pattern"),
+    data("Erf", |s, c| unary(s, c, Unary::Erf)).since(9).note("fused to GELU in its pattern"),
     data("Exp", |s, c| unary(s, c, Unary::Exp)),
-    any("Expand", layout::expand).takes(2, 2).note("to a shape known at import"),
-    any("EyeLike", known::eye_like).with(&["dtype", "k"]).note("folded away"),
+    any("Expand", layout::expand).since(8).takes(2, 2).note("to a shape known at import"),
+    any("EyeLike", known::eye_like).since(9).with(&["dtype", "k"]).note("folded away"),
     any("Flatten", reshape::flatten).with(&["axis"]),
     data("Floor", |s, c| unary(s, c, Unary::Floor)),
     data("GRU", |s, c| recurrent(s, c, Kind::Gru))
@@ -251,7 +255,7 @@ pub const OPERATORS: &[Operator] = &[
         .note("broadcasts"),
     data("MaxPool", pool::max).with(MAX_POOL).note("1-D and 2-D; without its indices"),
     data("Mean", elementwise::mean).takes(1, usize::MAX).note("broadcasts"),
-    data("MeanVarianceNormalization", normalize::mean_variance).with(&["axes"]),
+    data("MeanVarianceNormalization", normalize::mean_variance).since(9).with(&["axes"]),
     any("Min", |s, c| extreme(s, c, BinaryOp::Min, |high| Unary::Clip(f32::NEG_INFINITY, high)))
         .takes(1, usize::MAX)
         .note("broadcasts"),
@@ -261,7 +265,7 @@ pub const OPERATORS: &[Operator] = &[
         .takes(2, 2)
         .note("broadcasts; fused to SiLU in its pattern"),
     any("Neg", |s, c| unary_any(s, c, Unary::Neg, i64::checked_neg)),
-    any("NonZero", known::non_zero).note(
+    any("NonZero", known::non_zero).since(9).note(
         "of known values; a computed mask that selects and puts back the same places becomes Where",
     ),
     logic("Not", elementwise::not),
@@ -273,6 +277,7 @@ pub const OPERATORS: &[Operator] = &[
         .note("constant, edge, reflect, wrap; pads known at import"),
     any("Pow", elementwise::pow).takes(2, 2).note("broadcasts"),
     data("QuantizeLinear", quantize::quantize)
+        .since(10)
         .takes(2, 3)
         .with(QUANTIZE)
         .note("to int8 or uint8, one scale for a tensor"),
@@ -337,7 +342,7 @@ pub const OPERATORS: &[Operator] = &[
     .with(&["alpha", "gamma"]),
     any("Shape", constant::shape).with(&["start", "end"]).note("folded away"),
     data("Sigmoid", |s, c| unary(s, c, Unary::Sigmoid)).note("fused to SiLU in its pattern"),
-    any("Sign", |s, c| unary_any(s, c, Unary::Sign, |x| Some(x.signum()))),
+    any("Sign", |s, c| unary_any(s, c, Unary::Sign, |x| Some(x.signum()))).since(9),
     data("Sin", |s, c| unary(s, c, Unary::Sin)),
     any("Size", constant::size).note("folded away"),
     any("Slice", pieces::slice)
@@ -360,15 +365,17 @@ pub const OPERATORS: &[Operator] = &[
         .with(&["alpha"]),
     any("Tile", layout::tile).takes(2, 2).note("repeats known at import"),
     any("TopK", known::top_k)
-        .since(10)
-        .takes(2, 2)
-        .with(&["axis", "largest", "sorted"])
+        .takes(1, 2)
+        .with(&["axis", "k", "largest", "sorted"])
         .note("of known values"),
     any("Transpose", layout::transpose).with(&["perm"]),
     any("Trilu", layout::triangle).since(14).takes(1, 2).with(&["upper"]),
     any("Unsqueeze", reshape::unsqueeze).takes(1, 2).with(&["axes"]),
-    data("Upsample", resize::upsample).takes(2, 2).with(&["mode"]).note("opset 9; then Resize"),
-    any("Where", elementwise::choose).takes(3, 3).note("broadcasts"),
+    data("Upsample", resize::upsample)
+        .takes(1, 2)
+        .with(&["mode", "scales"])
+        .note("up to opset 9; then Resize"),
+    any("Where", elementwise::choose).since(9).takes(3, 3).note("broadcasts"),
     logic("Xor", |s, c| binary(s, c, BinaryOp::Xor)).takes(2, 2).note("broadcasts"),
 ];
 

@@ -11,7 +11,7 @@ use prost::Message;
 /// Newest operator set that the table of operators was checked against.
 pub const NEWEST_OPSET: i64 = 28;
 /// Oldest operator set that import understands.
-pub const OLDEST_OPSET: i64 = 9;
+pub const OLDEST_OPSET: i64 = 7;
 const NEWEST_IR: i64 = 14;
 const OLDEST_IR: i64 = 3;
 /// Decoding takes a multiple of the file's size.
@@ -347,7 +347,7 @@ fn opset(model: &Model) -> Result<i64> {
     };
     if !(OLDEST_OPSET..=NEWEST_OPSET).contains(&set.version) {
         return Err(Error::input(format!(
-            "the operator set (opset) is {}, expected {OLDEST_OPSET} to {NEWEST_OPSET}; export with \
+            "the file is of opset {}, expected {OLDEST_OPSET} to {NEWEST_OPSET}; export with \
              `opset_version=20`, or convert the file by `onnx.version_converter.convert_version(model, 20)`",
             set.version
         )));

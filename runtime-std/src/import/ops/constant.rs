@@ -15,7 +15,8 @@ pub fn identity(_: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(vec![call.operand(0, "input")?])
 }
 
-/// Nothing, in evaluation; its mask keeps all. The training mode is an input since opset 12.
+/// Nothing, in evaluation; its mask keeps all, and is of booleans since opset 10. The training mode is an
+/// input since opset 12.
 pub fn dropout(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let training = call.optional_integers(2, "training_mode")?;
     if training.is_some_and(|mode| mode.data.iter().any(|&mode| mode != 0)) {
@@ -31,7 +32,7 @@ pub fn dropout(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         scope.spend(len(&shape))?;
         let mask = Tensor { data: vec![1.0; len(&shape)], shape };
         let mask = scope.constant(call.output(1), mask);
-        scope.set_kind(mask, Kind::Bool);
+        scope.set_kind(mask, if call.opset < 10 { Kind::Float } else { Kind::Bool });
         outputs.push(Operand::Float(mask));
     }
     Ok(outputs)

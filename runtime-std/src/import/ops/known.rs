@@ -48,9 +48,11 @@ pub fn eye_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 /// The largest or smallest values along an axis, and their indices; of equal ones the first comes first.
 pub fn top_k(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = Known::of(scope, call, "X")?;
-    let Some(count) = call.known_integers(1, "K")?.single() else {
-        return invalid("its `K` is no single number");
+    let count = match call.int("k")? {
+        Some(count) => Some(count),
+        None => call.known_integers(1, "K")?.single(),
     };
+    let Some(count) = count else { return invalid("its `K` is no single number") };
     let axis = call.axis("axis", -1, x.shape.len())?;
     let size = x.shape[axis];
     let Some(count) = usize::try_from(count).ok().filter(|count| *count <= size) else {

@@ -76,6 +76,9 @@ pub fn batch_normalization(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let Some(&channels) = shape.get(1) else {
         return invalid(format!("its input has shape {shape:?}, expected channels on axis 1"));
     };
+    if call.int("spatial")? == Some(0) && shape.len() > 2 {
+        return call.refuse_value("spatial", "0", "1 (one mean per channel)");
+    }
     let mut inputs = vec![x];
     for (index, role) in ["scale", "B", "mean", "var"].into_iter().enumerate() {
         let id = call.float(index + 1, role)?;

@@ -109,8 +109,8 @@ fn attributes(call: &Call<'_>, old: bool) -> Read<Attributes> {
     Ok(Attributes { mode, coordinates, antialias, exclude_outside })
 }
 
-/// The axes that are listed, all where none is. Scales are input 1 before opset 11; since, the inputs
-/// are roi, scales and sizes.
+/// The axes that are listed, all where none is. Scales were an attribute before opset 9, and are input 1
+/// before opset 11; since, the inputs are roi, scales and sizes.
 fn axes(scope: &Scope, call: &Call<'_>, from: &[usize], old: bool) -> Read<Vec<Axis>> {
     let listed: Vec<usize> = match call.ints("axes")? {
         Some(axes) => {
@@ -118,7 +118,10 @@ fn axes(scope: &Scope, call: &Call<'_>, from: &[usize], old: bool) -> Read<Vec<A
         }
         None => (0..from.len()).collect(),
     };
-    let scales = known(scope, call, if old { 1 } else { 2 }, "scales")?;
+    let scales = match call.numbers("scales")? {
+        Some(scales) => Some(scales.to_vec()),
+        None => known(scope, call, if old { 1 } else { 2 }, "scales")?,
+    };
     let sizes = if old { None } else { call.optional_integers(3, "sizes")? };
     let sizes = sizes.filter(|sizes| !sizes.data.is_empty());
     let lengths: Vec<usize> = listed.iter().map(|&axis| from[axis]).collect();
@@ -319,7 +322,7 @@ fn cubic(x: f64, a: f64) -> f64 {
     }
 }
 
-/// `Resize` under its name of opset 9.
+/// `Resize` under its name up to opset 9.
 pub fn upsample(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     match call.opset {
         ..10 => resize(scope, call),
