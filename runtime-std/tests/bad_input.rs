@@ -1,6 +1,8 @@
 //! Bad input ends with exit code 2, a sentence with the file and the cure, and nothing written.
 
 mod common;
+#[path = "bad_input/dims.rs"]
+mod dims;
 #[path = "bad_input/external.rs"]
 mod external;
 #[path = "bad_input/manifests.rs"]

@@ -18,5 +18,9 @@ mod functions;
 mod kinds;
 #[path = "import/operators.rs"]
 mod operators;
+#[path = "import/opsets.rs"]
+mod opsets;
 #[path = "import/refused.rs"]
 mod refused;
+#[path = "import/widths.rs"]
+mod widths;

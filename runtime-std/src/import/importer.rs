@@ -129,9 +129,11 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Behind a problem: a tensor of the declared shape, so that nodes are checked nevertheless.
+    /// Behind a problem: floats of the declared shape, so that nodes are checked nevertheless; integers might
+    /// be known without it.
     fn assumed_initializer(&mut self, tensor: &proto::Tensor) -> Option<Operand> {
-        if matches!(tensor.data_type, data_type::INT64 | data_type::INT32 | data_type::BOOL) {
+        let floats = [data_type::FLOAT, data_type::FLOAT16, data_type::BFLOAT16, data_type::DOUBLE];
+        if !floats.contains(&tensor.data_type) {
             return None;
         }
         let shape = checked_shape(&tensor.dims).ok()?;

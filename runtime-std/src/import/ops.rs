@@ -442,7 +442,7 @@ pub(super) fn find(node: &Node, opset: i64) -> Read<&'static Operator> {
         }
         None => refuse(
             format!("belongs to the domain `{}`, which is not supported", shown(domain)),
-            foreign_advice(domain),
+            foreign_advice(domain, &node.op_type),
         ),
     }
 }
@@ -496,8 +496,11 @@ pub fn advice(op: &str) -> &'static str {
     }
 }
 
-fn foreign_advice(domain: &str) -> &'static str {
-    if domain.starts_with("com.microsoft") || domain.starts_with("com.ms") {
+fn foreign_advice(domain: &str, op: &str) -> &'static str {
+    if matches!(op, "QuantizeLinear" | "DequantizeLinear") {
+        "onnxruntime writes quantizers of its own for other integers than those of eight bits: quantize to \
+         these (`QuantType.QUInt8` or `QuantType.QInt8`, for weights and activations)"
+    } else if domain.starts_with("com.microsoft") || domain.starts_with("com.ms") {
         "this is an operator of onnxruntime's own: give the file as the exporter wrote it, before optimization; quantize it in the QDQ format (`quant_format=QuantFormat.QDQ`), not in operators"
     } else if domain.starts_with("pkg.") {
         "this is a function of the exporter's: inline it (`onnx.inliner`), or export with a newer PyTorch"

@@ -135,7 +135,7 @@ pub(super) fn load(tensor: &proto::Tensor) -> Read<Loaded> {
         of @ data_type::DOUBLE => Ok(Loaded::Other(doubles(tensor, shape)?, Kind::Stored(of))),
         other => refuse(
             format!(
-                "holds {}, expected float32 (int64, int32 or bool for shapes)",
+                "holds {}, expected float32 (int64, int32 or bool for shapes; int8 or uint8 where quantized)",
                 proto::data_type_name(other)
             ),
             float_cure(other),
@@ -162,6 +162,12 @@ pub(super) fn float_cure(data_type: i32) -> &'static str {
         }
         data_type::FLOAT16 | data_type::BFLOAT16 => {
             "export in float32 (`model.float()`, no autocast); `elbow` chooses the device's precision itself"
+        }
+        // Those that quantizers use besides eight bits, and floats of eight and four.
+        data_type::UINT16 | data_type::INT16 | 17.. => {
+            "quantize to integers of eight bits (`activation_type` and `weight_type` of `quantize_static`: \
+             `QuantType.QUInt8` or `QuantType.QInt8`), or give the float model: `elbow` quantizes it \
+             (`--precision int8 --calibration X.npy`)"
         }
         _ => "let the model compute in float32; integers serve for shapes and axes only",
     }

@@ -1,0 +1,172 @@
+//! Floats of other widths: constants keep their values, computed float16 is rounded as tract's `f16` rounds.
+
+use crate::build::{Dim, encoded, floats, info, int, model, node, raw, tensor, typed_info};
+use crate::refused::refused;
+use elbow::import::{Graph, Op, import_bytes};
+use elbow::lower::lower;
+use elbow::twin::Twin;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
+use tract_onnx::prelude::f16;
+
+fn cast(name: &str, from: &str, to: &str, kind: DataType) -> NodeProto {
+    let mut cast = node("Cast", name, &[from], &[to]);
+    int(&mut cast, "to", kind as i64);
+    cast
+}
+
+/// `y = x + Cast(w)`, of as many values as `w` has.
+fn cast_and_add(w: TensorProto) -> ModelProto {
+    let len = w.dims.iter().product();
+    let nodes =
+        vec![cast("c", "w", "wide", DataType::Float), node("Add", "a", &["x", "wide"], &["y"])];
+    model(nodes, vec![w], vec![info("x", &[Dim::N(1), Dim::N(len)])], &["y"])
+}
+
+/// What the addition reads of `w`.
+fn constant(w: TensorProto) -> Vec<f32> {
+    let graph = import_bytes(&encoded(&cast_and_add(w))).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(graph.nodes.len(), 1, "the cast is calculated");
+    let constant = graph.values[graph.nodes[0].inputs[1]].constant.clone();
+    constant.expect("a constant")
+}
+
+fn assert_bits(found: &[f32], expected: &[f32]) {
+    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(found), bits(expected));
+}
+
+#[test]
+fn every_float16_becomes_the_float32_that_it_is() {
+    let all: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).filter(|x| x.is_finite()).collect();
+    let expected: Vec<f32> = all.iter().map(|x| x.to_f32()).collect();
+    let bytes = all.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let dims = [all.len() as i64];
+    assert_bits(&constant(raw("w", DataType::Float16, &dims, bytes)), &expected);
+    // The other way to store them.
+    let mut stored = floats("w", &dims, &[]);
+    stored.data_type = DataType::Float16 as i32;
+    stored.int32_data = all.iter().map(|x| i32::from(x.to_bits())).collect();
+    assert_bits(&constant(stored), &expected);
+}
+
+#[test]
+fn bfloat16_and_float64_become_float32() {
+    let expected = [1.5f32, -0.0, 3.0e38, 1e-40, -7.25];
+    let narrow: Vec<f32> =
+        expected.iter().map(|x| f32::from_bits(x.to_bits() & 0xffff_0000)).collect();
+    let bytes = narrow.iter().flat_map(|x| x.to_le_bytes()[2..].to_vec()).collect();
+    assert_bits(&constant(raw("w", DataType::Bfloat16, &[5], bytes)), &narrow);
+
+    let wide = [1.0 / 3.0, -1e-50, 1.0 + 2f64.powi(-24), 1.0 + 3.0 * 2f64.powi(-24), 7e37];
+    let rounded = wide.map(|x| x as f32);
+    let bytes = wide.iter().flat_map(|x| x.to_le_bytes()).collect();
+    assert_bits(&constant(raw("w", DataType::Double, &[5], bytes)), &rounded);
+    let mut stored = floats("w", &[5], &[]);
+    stored.data_type = DataType::Double as i32;
+    stored.double_data = wide.to_vec();
+    assert_bits(&constant(stored), &rounded);
+}
+
+#[test]
+fn constants_of_another_width_are_moved_and_cast_and_nothing_else() {
+    let halves = || raw("w", DataType::Double, &[1, 4], [0.5f64; 4].map(f64::to_le_bytes).concat());
+    let with = |middle: NodeProto| {
+        let nodes = vec![
+            middle,
+            cast("c", "m", "wide", DataType::Float),
+            node("Add", "a", &["x", "wide"], &["y"]),
+        ];
+        encoded(&model(nodes, vec![halves()], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]))
+    };
+    import_bytes(&with(node("Identity", "i", &["w"], &["m"]))).expect("it is handed on");
+    import_bytes(&with(node("Transpose", "t", &["w"], &["m"]))).expect_err("[4, 1] does not add");
+    refused(&with(node("Exp", "e", &["w"], &["m"])), &["Exp `e`", "computes in float64", "cast"]);
+    // As weights of a layer, without a cast, they would be of another type than what they meet.
+    let add = model(
+        vec![node("Add", "a", &["x", "w"], &["y"])],
+        vec![halves()],
+        vec![info("x", &[Dim::N(1), Dim::N(4)])],
+        &["y"],
+    );
+    refused(&encoded(&add), &["Add `a`", "computes in float64"]);
+    let mut output =
+        model(vec![node("Identity", "i", &["w"], &["y"])], vec![halves()], vec![], &["y"]);
+    output.graph.as_mut().expect("a graph").output[0] = typed_info("y", DataType::Double, &[]);
+    refused(&encoded(&output), &["output `y`", "float64", "model.float()"]);
+}
+
+#[test]
+fn a_short_tensor_of_float16_is_refused() {
+    let w = raw("w", DataType::Float16, &[4], vec![0; 6]);
+    refused(&encoded(&cast_and_add(w)), &["initializer `w`", "6 bytes", "expected 8"]);
+}
+
+/// `x -> float16 -> middle -> float32`, of 1024 values.
+fn through(middle: &[NodeProto]) -> Graph {
+    let mut nodes = vec![cast("narrow", "x", "h", DataType::Float16)];
+    nodes.extend_from_slice(middle);
+    nodes.push(cast("wide", "m", "y", DataType::Float));
+    let bytes = encoded(&model(nodes, vec![], vec![info("x", &[Dim::N(1), Dim::N(1024)])], &["y"]));
+    import_bytes(&bytes).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn computed_float16_is_rounded_where_it_is_moved_and_computed_in_float32() {
+    // Normal numbers of float16 of all sizes, their neighbours, and values between two of them.
+    let values: Vec<f32> = (0..1024u32)
+        .map(|at| {
+            let exponent = 113 + at % 29;
+            let fraction = at.wrapping_mul(2_654_435_761) >> 9;
+            let fraction = if at % 4 == 0 { fraction & !0xfff | 0x1000 } else { fraction };
+            f32::from_bits((at & 1) << 31 | exponent << 23 | fraction & 0x7f_ffff)
+        })
+        .collect();
+    let run = |graph: &Graph| {
+        let plan = lower(graph, &[0]).expect("it lowers");
+        Twin::new(&plan).run(&[&values]).expect("it runs").remove(0)
+    };
+    let moved = through(&[node("Transpose", "t", &["h"], &["m"])]);
+    let rounded: Vec<f32> = values.iter().map(|x| f16::from_f32(*x).to_f32()).collect();
+    assert_bits(&run(&moved), &rounded);
+    let computed = through(&[node("Neg", "n", &["h"], &["m"])]);
+    assert!(computed.nodes.iter().all(|node| !matches!(node.op, Op::Binary(_))), "not rounded");
+    let negative: Vec<f32> = values.iter().map(|x| -x).collect();
+    assert_bits(&run(&computed), &negative);
+}
+
+#[test]
+fn float16_and_float64_of_data_are_refused_by_name() {
+    for (kind, name) in [(DataType::Float16, "float16"), (DataType::Double, "float64")] {
+        let given = typed_info("x", kind, &[Dim::N(1), Dim::N(4)]);
+        let bytes =
+            encoded(&model(vec![node("Relu", "r", &["x"], &["y"])], vec![], vec![given], &["y"]));
+        refused(&bytes, &["input `x`", name, "model.float()"]);
+    }
+    for (kind, name) in [(DataType::Bfloat16, "bfloat16"), (DataType::Double, "float64")] {
+        let nodes = vec![cast("c", "x", "n", kind), cast("d", "n", "y", DataType::Float)];
+        let bytes =
+            encoded(&model(nodes, vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]));
+        refused(&bytes, &["Cast `c`", name]);
+    }
+    let mut nodes = vec![cast("c", "x", "n", DataType::Float16), node("Relu", "r", &["n"], &["y"])];
+    let mut bytes =
+        model(std::mem::take(&mut nodes), vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]);
+    bytes.graph.as_mut().expect("a graph").output[0] = typed_info("y", DataType::Float16, &[]);
+    refused(&encoded(&bytes), &["output `y`", "float16"]);
+}
+
+#[test]
+fn a_constant_node_holds_float16() {
+    let mut constant = node("Constant", "k", &[], &["w"]);
+    let two = f16::from_f32(2.5).to_le_bytes().repeat(4);
+    tensor(&mut constant, "value", raw("", DataType::Float16, &[1, 4], two));
+    let nodes = vec![
+        constant,
+        cast("c", "w", "wide", DataType::Float),
+        node("Add", "a", &["x", "wide"], &["y"]),
+    ];
+    let bytes = encoded(&model(nodes, vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]));
+    let graph = import_bytes(&bytes).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(graph.values[graph.nodes[0].inputs[1]].constant.as_deref(), Some(&[2.5; 4][..]));
+}
