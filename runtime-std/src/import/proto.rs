@@ -98,13 +98,6 @@ pub(super) struct Node {
     pub metadata: Vec<Entry>,
 }
 
-impl Node {
-    /// Whether the values of a tensor among its attributes lie in another file.
-    pub fn has_external(&self) -> bool {
-        self.attribute.iter().filter_map(|attribute| attribute.t.as_ref()).any(Tensor::is_external)
-    }
-}
-
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Entry {
     #[prost(string, tag = "1")]

@@ -55,7 +55,8 @@ fn lengths_and_names_that_no_axis_has_are_refused() {
         assert_refused(&elbow(&with(&dynamic(), dims)), &dims.join(" "), words);
     }
     let fixed = repository("models/imu/encoder.onnx");
-    assert_refused(&elbow(&with(&fixed, &["time=30"])), "fixed", &["leave it out"]);
+    assert_refused(&elbow(&with(&fixed, &["time=30"])), "fixed", &["expected one of `batch`"]);
+    assert_refused(&elbow(&with(&fixed, &["batch=2"])), "fixed", &["leave it out"]);
 }
 
 #[test]
