@@ -214,17 +214,18 @@ fn element_types_other_than_float32() {
     for (kind, name) in
         [(DataType::Double, "float64"), (DataType::Float16, "float16"), (DataType::Int16, "int16")]
     {
-        broken(
-            |m| graph(m).initializer[0].data_type = kind as i32,
-            &["initializer `w`", name, "float32"],
-        );
         let dims = [Dim::S("batch"), Dim::N(4)];
         broken(
             |m| graph(m).input[0] = typed_info("x", kind, &dims),
             &["input `x`", name, "float32"],
         );
     }
-    broken(|m| graph(m).initializer[0].data_type = DataType::Double as i32, &["model.float()"]);
+    broken(
+        |m| graph(m).initializer[0].data_type = DataType::Int16 as i32,
+        &["initializer `w`", "int16", "float32", "eight bits"],
+    );
+    let wide = raw("w", DataType::Double, &[4, 3], 0.5f64.to_le_bytes().repeat(12));
+    broken(|m| graph(m).initializer[0] = wide, &["Gemm `fc`", "computes in float64", "cast"]);
     broken(|m| graph(m).initializer[0].data_type = 77, &["element type 77"]);
     broken(
         |m| graph(m).initializer[1] = ints("b", &[1, 2, 3]),
