@@ -21,6 +21,9 @@ IDS = {"04-scvi-batch-index": {"batch_index": 3}, "09-embedding-input": {"sensor
 COUNTS = {"04-scvi-batch-index": "x"}
 # Lengths of dynamic axes, as the test gives them with `--dim`.
 DIMS = {"time": 30}
+# Inputs of models whose random weights make log-variances below -10 of normal draws: at such variances a
+# mean's rounding error is more nats than parity allows.
+SMALL = {"08-float16/weights16": 0.1, "20-old-opset/conv_opset7": 0.1, "20-old-opset/conv_opset8": 0.1}
 # Readings that are missing, for models that handle them.
 MISSING = {"10-nan-sensor": 0.2}
 
@@ -56,6 +59,8 @@ def write(path):
         return
     rng, kinds = np.random.default_rng(SEED), {name: normal for name, _, normal in noise}
     rows = {info.name: draw(rng, case, info, kinds) for info in session.get_inputs()}
+    if scale := SMALL.get(f"{case}/{path.stem}"):
+        rows = {key: value * np.float32(scale) for key, value in rows.items()}
     try:
         outputs = [session.run(None, {key: value[row] for key, value in rows.items()}) for row in range(ROWS)]
     except Exception as error:

@@ -1,12 +1,12 @@
 //! Float16 inside a graph of float32: the graph with float32 in its place.
 //!
 //! Constants keep their values, since float32 holds every float16. What the file computes in float16 is
-//! computed in float32, and a computed value is rounded to float16 where an operator only moves it. This is
-//! what onnxruntime does on a CPU, which has no arithmetic of float16 but moves such values as they are. A
-//! rounding is left in the graph as a cast to float16 and back. Inputs and outputs of float16 stay so, and are
-//! refused.
+//! computed in float32, and a computed value is rounded to float16 where an operator only moves it, unless that
+//! stands alone between others that compute. This is what onnxruntime does on a CPU, which has no arithmetic
+//! of float16 but moves such values as they are. A rounding is left in the graph as a cast to float16 and back.
+//! Inputs and outputs of float16 stay so, and are refused.
 
-use super::order::Order;
+use super::order::{Order, Source};
 use super::proto::{Attribute, Graph, Node, Tensor, attribute_type, data_type};
 use super::tensor::{checked_shape, narrow_floats};
 use std::collections::{HashMap, HashSet};
@@ -74,19 +74,64 @@ fn roundings(graph: &Graph) -> Vec<Vec<usize>> {
         graph.initializer.iter().filter(|tensor| tensor.data_type == data_type::FLOAT16);
     let mut halves: HashMap<&str, Half> =
         constants.map(|tensor| (tensor.name.as_str(), Half::Exact)).collect();
+    let neighbours = Neighbours::of(graph, &order);
     let mut rounded = vec![Vec::new(); graph.node.len()];
     for &index in &order.live {
         let node = &graph.node[index];
         let own: Vec<Option<Half>> =
             node.input.iter().map(|name| halves.get(name.as_str()).copied()).collect();
-        let Some(given) = given(node, &own) else { continue };
+        let Some(mut given) = given(node, &own) else { continue };
         if moves(&node.op_type) {
-            let computed = (0..own.len()).filter(|at| own[*at] == Some(Half::Computed));
-            rounded[index].extend(computed);
+            let computed: Vec<usize> =
+                (0..own.len()).filter(|at| own[*at] == Some(Half::Computed)).collect();
+            match !computed.is_empty() && neighbours.compute(node, &computed) {
+                true => given = Half::Computed,
+                false => rounded[index] = computed,
+            }
         }
         halves.extend(node.output.iter().map(|name| (name.as_str(), given)));
     }
     rounded
+}
+
+/// Who gives the values of a graph, and who reads them.
+struct Neighbours<'a> {
+    graph: &'a Graph,
+    sources: &'a HashMap<&'a str, Source>,
+    /// Readers of every name, those that no output needs included.
+    readers: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Neighbours<'a> {
+    fn of(graph: &'a Graph, order: &'a Order<'a>) -> Self {
+        let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, node) in graph.node.iter().enumerate() {
+            node.input.iter().for_each(|name| readers.entry(name).or_default().push(index));
+        }
+        Self { graph, sources: &order.sources, readers }
+    }
+
+    /// Whether only nodes that compute give these inputs of a node, and read what it gives.
+    fn compute(&self, node: &Node, inputs: &[usize]) -> bool {
+        let computes = |index: usize| computes(&self.graph.node[index].op_type);
+        let given = inputs.iter().all(|at| match self.sources.get(node.input[*at].as_str()) {
+            Some(Source::Node(index)) => computes(*index),
+            _ => false,
+        });
+        let read = |name: &String| match self.readers.get(name.as_str()) {
+            Some(readers) => readers.iter().all(|reader| computes(*reader)),
+            None => false,
+        };
+        let is_output = |name: &String| self.graph.output.iter().any(|output| output.name == *name);
+        given && node.output.iter().all(|name| read(name) && !is_output(name))
+    }
+}
+
+/// Whether an operator does arithmetic.
+fn computes(op: &str) -> bool {
+    let keeps =
+        ["Cast", "CastLike", "Constant", "ConstantOfShape", "Dropout", "Identity", "Shape", "Size"];
+    !moves(op) && !keeps.contains(&op)
 }
 
 /// What a node gives, by what is known of its inputs; `None` if that is no float16.

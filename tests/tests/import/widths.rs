@@ -170,3 +170,18 @@ fn a_constant_node_holds_float16() {
     let graph = import_bytes(&bytes).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(graph.values[graph.nodes[0].inputs[1]].constant.as_deref(), Some(&[2.5; 4][..]));
 }
+
+#[test]
+fn a_move_alone_between_computations_does_not_round() {
+    let values: Vec<f32> = (0..1024).map(|at| 1.0 + at as f32 * 1e-5).collect();
+    let moved = |nodes: &[NodeProto]| {
+        let plan = lower(&through(nodes), &[0]).expect("it lowers");
+        Twin::new(&plan).run(&[&values]).expect("it runs").remove(0)
+    };
+    let neg = |from: &str, to: &str| node("Neg", to, &[from], &[to]);
+    let transpose = |from: &str, to: &str| node("Transpose", to, &[from], &[to]);
+    assert_bits(&moved(&[neg("h", "a"), transpose("a", "b"), neg("b", "m")]), &values);
+    let rounded: Vec<f32> = values.iter().map(|x| f16::from_f32(*x).to_f32()).collect();
+    let two = [neg("h", "a"), transpose("a", "b"), transpose("b", "c"), neg("c", "m")];
+    assert_bits(&moved(&two), &rounded);
+}
