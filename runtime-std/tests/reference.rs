@@ -51,6 +51,18 @@ fn trained_models_are_within_the_limits_of_onnxruntime() {
     }
 }
 
+/// Points far from the training data, of which tract makes infinities.
+#[test]
+fn a_mixture_far_from_its_data_is_judged_by_onnxruntime() {
+    let gmm = repository("tests/field/19-skl2onnx/gmm.onnx");
+    let far = repository("tests/field/34-gmm-logsumexp/far.npy");
+    let paths = [gmm.as_path(), far.as_path()];
+    let failed = elbow_line("parity {} --input {} --json", &paths);
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    assert_eq!(failed.json()["suspect"]["ask"], "--reference onnxruntime");
+    assert_eq!(judged("parity {} --input {}", &paths)["pass"], true);
+}
+
 fn tensor_type(elem_type: DataType, shape: &[i64]) -> Option<pb::TypeProto> {
     use pb::tensor_shape_proto::{Dimension, dimension::Value};
     let dims = shape
