@@ -26,13 +26,17 @@ pub fn read(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Option<Head
     if let Some(report) = &report
         && report.verdict != Verdict::Holds
     {
-        output::note(&report.to_string());
-        if report.verdict == Verdict::Warning {
-            let message = report.message.as_deref().unwrap_or_default();
-            output::note(&format!("warning: the heads: {message}"));
-        }
+        note(report);
     }
     Ok(report)
+}
+
+/// Shows the table, and what it warns of.
+pub fn note(report: &HeadReport) {
+    output::note(&report.to_string());
+    if let (Verdict::Warning, Some(message)) = (report.verdict, &report.message) {
+        output::note(&format!("warning: the heads: {message}"));
+    }
 }
 
 /// Whether the declared heads stand.

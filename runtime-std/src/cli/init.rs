@@ -1,8 +1,8 @@
 //! `elbow init`
 
 use super::inputs::{self, Inputs};
-use super::{ImportOptions, output};
-use elbow::heads::{HeadReport, Verdict};
+use super::{ImportOptions, heads as on_rows, output};
+use elbow::heads::HeadReport;
 use elbow::roles::{self, Files, Proposal, Reason};
 use elbow::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -56,10 +56,7 @@ pub fn run(options: &Options) -> Result<()> {
     let (proposal, heads) = propose(options, folder)?;
     let heads = heads.as_ref();
     if let Some(report) = heads {
-        output::note(&report.to_string());
-        if let (Verdict::Warning, Some(message)) = (report.verdict, &report.message) {
-            output::note(&format!("warning: the heads: {message}"));
-        }
+        on_rows::note(report);
     }
     for Reason { key, value, reason } in &proposal.reasons {
         output::note(&format!("{key} = {value}: {reason}"));

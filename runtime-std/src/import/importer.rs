@@ -101,6 +101,9 @@ impl<'a> Importer<'a> {
         check_batch(&shape, &self.proto.output)?;
         let id = self.scope.variable(&info.name, &shape)?;
         self.scope.set_kind(id, kind);
+        let declared = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref());
+        let other = declared.and_then(|tensor| element_type(tensor.elem_type));
+        self.scope.element_types.extend(other.map(|other| (id, other)));
         Ok(id)
     }
 
@@ -329,7 +332,7 @@ impl<'a> Importer<'a> {
             opset: self.opset,
             values: self.scope.values,
             nodes: self.scope.nodes,
-            element_types: element_types(self.proto, &inputs),
+            element_types: self.scope.element_types,
             inputs: inputs.into_iter().filter_map(|(_, id)| id).collect(),
             noise: self.scope.noise,
             quantized: self.scope.quantized,
@@ -361,20 +364,7 @@ impl Scope {
     }
 }
 
-/// What the file declares of those inputs that are not of float32.
-fn element_types(
-    proto: &proto::Graph,
-    inputs: &[(String, Option<ValueId>)],
-) -> HashMap<ValueId, ElementType> {
-    let declared = proto.input.iter().filter_map(|info| {
-        let elem_type = info.r#type.as_ref()?.tensor.as_ref()?.elem_type;
-        let name = clean(&info.name);
-        let id = inputs.iter().find(|(other, _)| *other == name)?.1?;
-        Some((id, element_type(elem_type)?))
-    });
-    declared.collect()
-}
-
+/// What the file declares of an input that is not of float32.
 fn element_type(data_type: i32) -> Option<ElementType> {
     match data_type {
         data_type::INT64 => Some(ElementType::Int64),
@@ -387,18 +377,15 @@ fn element_type(data_type: i32) -> Option<ElementType> {
 /// An input has the batch in front, symbolic or 1, or behind layers or steps. A fixed length that every
 /// output begins with as well is a batch; another one is none.
 fn check_batch(shape: &[usize], outputs: &[proto::ValueInfo]) -> Read<()> {
-    let begins_with = |output: &proto::ValueInfo, size: usize| {
-        let shape = output.r#type.as_ref()?.tensor.as_ref()?.shape.as_ref()?;
-        Some(shape.dim.first()?.value == Some(size as i64))
+    let first = |output: &proto::ValueInfo| {
+        output.r#type.as_ref()?.tensor.as_ref()?.shape.as_ref()?.dim.first()?.value
     };
     match *shape {
         [1, ..] | [_, 1, _, ..] => Ok(()),
-        [size, ..] if outputs.iter().all(|output| begins_with(output, size) == Some(true)) => {
-            refuse(
-                format!("the batch (axis 0) is fixed to {size}, expected 1 or a symbol"),
-                "export with an example of batch 1, or with axis 0 dynamic",
-            )
-        }
+        [size, ..] if outputs.iter().all(|output| first(output) == Some(size as i64)) => refuse(
+            format!("the batch (axis 0) is fixed to {size}, expected 1 or a symbol"),
+            "export with an example of batch 1, or with axis 0 dynamic",
+        ),
         [size, ..] => refuse(
             format!(
                 "its shape {shape:?} has no batch in front: axis 0 is {size} long, and the outputs do not begin with it"

@@ -1,6 +1,6 @@
 //! What operators' readers work with: the node that is read, and the graph that grows.
 
-use super::graph::{Node, Noise, Op, QuantizedWeights, Value, ValueId};
+use super::graph::{ElementType, Node, Noise, Op, QuantizedWeights, Value, ValueId};
 use super::kind::Kind;
 use super::problem::{Read, clean, invalid, refuse, shown};
 use super::proto::{self, attribute_type};
@@ -26,6 +26,8 @@ pub(super) enum Operand {
 pub(super) struct Scope {
     pub values: Vec<Value>,
     pub nodes: Vec<Node>,
+    /// Element types of inputs that the file declares otherwise than float32.
+    pub element_types: HashMap<ValueId, ElementType>,
     /// Inputs that stand for random nodes.
     pub noise: Vec<Noise>,
     /// Integers of weights that the file stores quantized, by name of their floats.
