@@ -14,7 +14,7 @@
 //!
 //! ```no_run
 //! # fn main() -> elbow::Result<()> {
-//! let loaded = elbow::model::Loaded::read("models/imu".as_ref(), None, Default::default())?;
+//! let loaded = elbow::model::Loaded::read("models/imu".as_ref(), None, &Default::default())?;
 //! let artifact = elbow::emit::emit(&loaded.model)?;
 //! println!("{} bytes of weights", artifact.pack.len());
 //! # Ok(())

@@ -16,7 +16,10 @@ const WITHOUT: [(&str, &[&str]); 5] = [
         "their results are steps, without a slope",
         &["And", "ArgMax", "ArgMin", "Equal", "LessOrEqual", "Not", "Or", "Xor"],
     ),
-    ("nothing computed goes in", &["Constant", "ConstantOfShape", "Range", "Shape", "Size"]),
+    (
+        "nothing computed goes in",
+        &["Constant", "ConstantOfShape", "EyeLike", "NonZero", "Range", "Shape", "Size", "TopK"],
+    ),
     (
         "they become inputs",
         &["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"],
@@ -90,6 +93,14 @@ fn cases() -> Vec<Case> {
         Case::of("ReduceL1", &[1, 2, 3], vec![]).with(|node| int_list(node, "axes", &[2])),
         Case::of("ReduceLogSum", &[1, 2, 3], vec![]).with(|node| int_list(node, "axes", &[2])),
         Case::of("ReduceSumSquare", &[1, 2, 3], vec![]).with(|node| int_list(node, "axes", &[2])),
+        Case::of(
+            "ScatterND",
+            &[1, 3, 2],
+            vec![
+                indices(&[2, 2], &[0, 2, 0, 0]),
+                floats("updates", &[2, 2], &[0.1, 0.2, 0.3, 0.4]),
+            ],
+        ),
         Case::of("Softsign", &[1, 3], vec![]),
         Case::of("SpaceToDepth", IMAGE, vec![]).with(|node| int(node, "blocksize", 2)),
         Case::of("Split", &[1, 5], vec![ints("sizes", &[2, 3])]).with(|node| {
