@@ -7,8 +7,13 @@ use heapless::Deque;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum WindowError {
-    /// A reading was infinite or NaN in this channel; it was dropped.
+    /// A reading was infinite in this channel, or NaN where none may be missing; it was dropped.
     NotFinite {
+        /// Index of the first such channel.
+        channel: usize,
+    },
+    /// More than `MAX_MISSING` of the window's readings are missing in this channel.
+    Missing {
         /// Index of the first such channel.
         channel: usize,
     },
@@ -22,6 +27,7 @@ impl core::fmt::Display for WindowError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::NotFinite { .. } => "a reading is not finite",
+            Self::Missing { .. } => "too many readings of a channel are missing",
             Self::Incomplete => "the window is not complete yet",
             Self::ObservationLength => "the observation's buffer has the wrong length",
         })
@@ -60,6 +66,9 @@ pub struct Normalization<const CHANNELS: usize> {
 /// with `HOP` above `LENGTH` the readings between are not seen. The size is
 /// `4 * CHANNELS * LENGTH` bytes and a few words. Zero `LENGTH` or `HOP` does not compile.
 ///
+/// For a model that handles missing values itself, up to `MAX_MISSING` readings of a channel may be NaN in
+/// an observation, where they stay NaN.
+///
 /// ```
 /// use elbow_core::window::{Layout, Normalization, Window};
 /// let layout = Layout::ChannelsFirst;
@@ -78,26 +87,35 @@ pub struct Normalization<const CHANNELS: usize> {
 /// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Window<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> {
+pub struct Window<
+    const CHANNELS: usize,
+    const LENGTH: usize,
+    const HOP: usize,
+    const MAX_MISSING: usize = 0,
+> {
     readings: Deque<[f32; CHANNELS], LENGTH>,
     /// Readings until the next observation is due.
-    missing: usize,
+    until_due: usize,
 }
 
-impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Window<CHANNELS, LENGTH, HOP> {
+impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MISSING: usize>
+    Window<CHANNELS, LENGTH, HOP, MAX_MISSING>
+{
     /// An empty window.
     pub const fn new() -> Self {
         const { assert!(LENGTH > 0 && HOP > 0, "a window needs a length and a hop") }
-        Self { readings: Deque::new(), missing: LENGTH }
+        Self { readings: Deque::new(), until_due: LENGTH }
     }
 
     /// Stores one reading; `true` says that an observation is due now.
     ///
     /// # Errors
     ///
-    /// When a value is not finite: the reading is dropped and counts for nothing.
+    /// When a value is infinite, or NaN and none may be missing: the reading is dropped and counts for
+    /// nothing.
     pub fn push(&mut self, reading: [f32; CHANNELS]) -> Result<bool, WindowError> {
-        if let Some(channel) = reading.iter().position(|value| !value.is_finite()) {
+        let is_wrong = |value: &f32| !value.is_finite() && (MAX_MISSING == 0 || !value.is_nan());
+        if let Some(channel) = reading.iter().position(is_wrong) {
             return Err(WindowError::NotFinite { channel });
         }
         if self.readings.is_full() {
@@ -105,10 +123,10 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Window<CHANNE
         }
         // A place is free now: the push cannot be refused.
         let _ = self.readings.push_back(reading);
-        self.missing = self.missing.saturating_sub(1);
-        let due = self.missing == 0;
+        self.until_due = self.until_due.saturating_sub(1);
+        let due = self.until_due == 0;
         if due {
-            self.missing = HOP;
+            self.until_due = HOP;
         }
         Ok(due)
     }
@@ -121,7 +139,8 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Window<CHANNE
     ///
     /// # Errors
     ///
-    /// When the window is incomplete or `x` has not `CHANNELS * LENGTH` values; `x` is untouched.
+    /// When the window is incomplete, `x` has not `CHANNELS * LENGTH` values or too many readings of a
+    /// channel are missing; `x` is untouched.
     pub fn observation(
         &self,
         normalization: &Normalization<CHANNELS>,
@@ -132,6 +151,12 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Window<CHANNE
         }
         if x.len() != CHANNELS * LENGTH {
             return Err(WindowError::ObservationLength);
+        }
+        if MAX_MISSING > 0
+            && let Some(channel) =
+                (0..CHANNELS).find(|channel| self.missing(*channel) > MAX_MISSING)
+        {
+            return Err(WindowError::Missing { channel });
         }
         for (t, reading) in self.readings.iter().enumerate() {
             let channels = reading.iter().zip(&normalization.mean).zip(&normalization.std);
@@ -144,14 +169,20 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Window<CHANNE
         Ok(())
     }
 
+    /// Readings of a channel that are missing.
+    fn missing(&self, channel: usize) -> usize {
+        let own = self.readings.iter().filter_map(|reading| reading.get(channel));
+        own.filter(|value| value.is_nan()).count()
+    }
+
     /// Forgets all readings, as after a gap in the data.
     pub fn clear(&mut self) {
         *self = Self::new();
     }
 }
 
-impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize> Default
-    for Window<CHANNELS, LENGTH, HOP>
+impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MISSING: usize> Default
+    for Window<CHANNELS, LENGTH, HOP, MAX_MISSING>
 {
     fn default() -> Self {
         Self::new()

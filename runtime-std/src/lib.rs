@@ -27,6 +27,7 @@ pub mod emit;
 pub mod error;
 pub mod gap;
 pub mod heads;
+pub mod held;
 pub mod import;
 pub mod lower;
 pub mod manifest;

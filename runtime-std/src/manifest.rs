@@ -11,7 +11,8 @@ mod refine;
 mod window;
 
 pub use further::{
-    Base, Fixed, FlowTable, InputRole, InputTable, LatentTable, StatePair, StateTable, TensorRefs,
+    Allow, Base, Fixed, FlowTable, InputRole, InputTable, LatentTable, StatePair, StateTable,
+    TensorRefs,
 };
 pub use likelihood::{Family, LikelihoodTable, MeanIs, Parameter};
 pub use refine::{RefineTable, RuleName};
@@ -263,6 +264,7 @@ impl Manifest {
         }
         if let Some(window) = &self.window {
             window.check(&mut problems);
+            self.check_missing(window, &mut problems);
         }
         if let Some(score) = &self.score {
             score.check(&mut problems);

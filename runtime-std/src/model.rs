@@ -9,6 +9,7 @@ mod encoder;
 pub(crate) mod family;
 mod flow;
 mod heads;
+mod ids;
 pub(crate) mod inner;
 mod likelihood;
 mod load;
@@ -129,6 +130,8 @@ pub struct Model {
     pub window: Option<Window>,
     /// When an observation counts as anomalous.
     pub score: Option<Score>,
+    /// Names of the inputs that may hold NaN, for values that are missing.
+    pub missing: Vec<String>,
 }
 
 /// With roles, or without.

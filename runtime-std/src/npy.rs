@@ -1,10 +1,12 @@
-//! `.npy` files of 32-bit floats: the only tensors that go in and out of the command.
+//! `.npy` files of 32-bit floats, and of integers for inputs that a graph declares so: the only tensors that
+//! go in and out of the command.
 //!
-//! The reader takes what `numpy.save` writes for a float32 array, in either byte or axis order, and
+//! The reader takes what `numpy.save` writes for such an array, in either byte or axis order, and
 //! nothing else. It is strict because a wrong file must end in a sentence, never in a panic: a
 //! general reader computes the number of values before anybody has compared it with the file.
 
 use crate::error::{Error, Result};
+use crate::held::{Held, beyond};
 use std::fs;
 use std::path::Path;
 
@@ -34,10 +36,14 @@ impl Array {
 ///
 /// An input error names the file and what it holds in place of float32.
 pub fn read(path: &Path) -> Result<Array> {
+    read_for(path, &Held::default())
+}
+
+fn read_for(path: &Path, held: &Held) -> Result<Array> {
     let bytes = fs::read(path).map_err(|error| {
         Error::input(format!("cannot read {}: {error}; check the path", path.display()))
     })?;
-    parse(&bytes).map_err(|found| Error::input(format!("{}: {found}", path.display())))
+    parse(&bytes, held).map_err(|found| Error::input(format!("{}: {found}", path.display())))
 }
 
 /// Reads rows for a tensor of shape `row`, whose first axis is the batch, pinned to 1.
@@ -47,7 +53,16 @@ pub fn read(path: &Path) -> Result<Array> {
 /// An input error where the file's shape is not `[rows, ..]`, where there is no row, and where a
 /// value is NaN or infinite.
 pub fn read_rows(path: &Path, row: &[usize]) -> Result<Array> {
-    let array = read(path)?;
+    read_rows_for(path, row, &Held::default())
+}
+
+/// [`read_rows`] for an input that may hold other values: integers are read where it has some.
+///
+/// # Errors
+///
+/// As [`read_rows`], and where a value is none that the input may hold.
+pub fn read_rows_for(path: &Path, row: &[usize], held: &Held) -> Result<Array> {
+    let array = read_for(path, held)?;
     let tail = row_shape(row);
     let found = &array.shape;
     let fault = |what: String| Err(Error::input(format!("{}: {what}", path.display())));
@@ -63,13 +78,7 @@ pub fn read_rows(path: &Path, row: &[usize]) -> Result<Array> {
         return fault(format!("found no rows (shape {found:?}), expected at least one"));
     }
     let len: usize = tail.iter().product();
-    if let Some(at) = array.values.iter().position(|value| !value.is_finite()) {
-        let (row, index, value) = (at / len, at % len, array.values[at]);
-        return fault(format!(
-            "found {value} in row {row} at index {index}, expected finite values: drop or repair this row"
-        ));
-    }
-    Ok(array)
+    held.problem(&array.values, len).map_or(Ok(array), fault)
 }
 
 /// A tensor's shape without its batch axis.
@@ -94,7 +103,7 @@ pub fn encode(shape: &[usize], values: &[f32]) -> Vec<u8> {
 }
 
 /// The array, or what is wrong with the bytes and its cure.
-fn parse(bytes: &[u8]) -> std::result::Result<Array, String> {
+fn parse(bytes: &[u8], held: &Held) -> std::result::Result<Array, String> {
     let not_npy = || format!("not a .npy file (it starts with {}); {CAST}", preview(bytes));
     let rest = bytes.strip_prefix(MAGIC).ok_or_else(not_npy)?;
     let cut =
@@ -107,18 +116,22 @@ fn parse(bytes: &[u8]) -> std::result::Result<Array, String> {
     }
     .ok_or_else(cut)?;
     let (text, data) = rest.split_at_checked(length).ok_or_else(cut)?;
-    let header = Header::parse(&String::from_utf8_lossy(text))?;
+    let header = Header::parse(&String::from_utf8_lossy(text), held.integers)?;
     let count = header.shape.iter().try_fold(1usize, |product, axis| product.checked_mul(*axis));
-    let bytes_expected = count.and_then(|count| count.checked_mul(4));
+    let bytes_expected = count.and_then(|count| count.checked_mul(header.element.size()));
     if bytes_expected != Some(data.len()) {
         return Err(format!(
-            "found {} bytes of data, expected 4 for each value of shape {:?}: the file is damaged; write it again",
+            "found {} bytes of data, expected {} for each value of shape {:?}: the file is damaged; write it again",
             data.len(),
+            header.element.size(),
             header.shape
         ));
     }
-    let float = if header.big_endian { f32::from_be_bytes } else { f32::from_le_bytes };
-    let stored: Vec<f32> = data.as_chunks::<4>().0.iter().map(|bytes| float(*bytes)).collect();
+    let stored = header.values(data).map_err(|(at, value)| {
+        let len = header.shape.iter().skip(1).product::<usize>().max(1);
+        let row = if header.fortran { at % header.shape[0].max(1) } else { at / len };
+        format!("found {value} in row {row}, {}", beyond(&held.name))
+    })?;
     let values = if header.fortran { row_major(&header.shape, &stored) } else { stored };
     Ok(Array { shape: header.shape, values })
 }
@@ -126,37 +139,98 @@ fn parse(bytes: &[u8]) -> std::result::Result<Array, String> {
 /// The dictionary in front of the values.
 struct Header {
     shape: Vec<usize>,
+    element: Element,
     big_endian: bool,
     fortran: bool,
 }
 
+/// How a value is stored.
+#[derive(Clone, Copy)]
+enum Element {
+    Float32,
+    Int32,
+    Int64,
+}
+
+impl Element {
+    fn size(self) -> usize {
+        match self {
+            Self::Float32 | Self::Int32 => 4,
+            Self::Int64 => 8,
+        }
+    }
+
+    /// The type of numpy's name, without the byte order.
+    fn named(name: &str, integers: bool) -> Option<Self> {
+        match name {
+            "f4" => Some(Self::Float32),
+            "i4" if integers => Some(Self::Int32),
+            "i8" if integers => Some(Self::Int64),
+            _ => None,
+        }
+    }
+}
+
 impl Header {
     /// Reads what numpy writes: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }`.
-    fn parse(text: &str) -> std::result::Result<Self, String> {
+    fn parse(text: &str, integers: bool) -> std::result::Result<Self, String> {
         let unread = || format!("cannot read the header {:?}; {CAST}", text.trim_end());
         let field = |key: &str| {
             let (_, rest) = text.split_once(key)?;
             Some(rest.trim_start().strip_prefix(':')?.trim_start())
         };
+        let expected = match integers {
+            true => "expected int64, int32 or float32: save it with numpy.save(path, array.astype(numpy.int64))".into(),
+            false => format!("expected float32 (<f4); {CAST}"),
+        };
         let descr = field("'descr'").ok_or_else(unread)?;
-        let big_endian = match descr.strip_prefix('\'').and_then(|rest| rest.split_once('\'')) {
-            Some(("<f4", _)) => false,
-            Some((">f4", _)) => true,
-            Some((other, _)) => {
-                return Err(format!(
-                    "found elements of type {other}, expected float32 (<f4); {CAST}"
-                ));
-            }
-            None => {
-                return Err(format!("found a structured array, expected float32 (<f4); {CAST}"));
-            }
+        let descr = descr.strip_prefix('\'').and_then(|rest| rest.split_once('\''));
+        let Some((name, _)) = descr else {
+            return Err(format!("found a structured array, {expected}"));
+        };
+        let known = name.split_at_checked(1).and_then(|(order, kind)| {
+            Some((
+                Element::named(kind, integers)?,
+                match order {
+                    "<" => false,
+                    ">" => true,
+                    _ => return None,
+                },
+            ))
+        });
+        let Some((element, big_endian)) = known else {
+            return Err(format!("found elements of type {name}, {expected}"));
         };
         let fortran = field("'fortran_order'").ok_or_else(unread)?.starts_with("True");
         let tuple = field("'shape'").and_then(|rest| rest.strip_prefix('('));
         let (axes, _) = tuple.and_then(|rest| rest.split_once(')')).ok_or_else(unread)?;
         let axes = axes.split(',').map(str::trim).filter(|axis| !axis.is_empty());
         let shape = axes.map(str::parse).collect::<std::result::Result<Vec<usize>, _>>();
-        Ok(Self { shape: shape.map_err(|_| unread())?, big_endian, fortran })
+        Ok(Self { shape: shape.map_err(|_| unread())?, element, big_endian, fortran })
+    }
+
+    /// The values as stored, or place and value of an integer that no float holds.
+    fn values(&self, data: &[u8]) -> std::result::Result<Vec<f32>, (usize, i64)> {
+        let whole = |(at, value): (usize, i64)| match value.unsigned_abs() <= 1 << 24 {
+            true => Ok(value as f32),
+            false => Err((at, value)),
+        };
+        let four = data.as_chunks::<4>().0.iter().copied();
+        let eight = data.as_chunks::<8>().0.iter().copied();
+        match self.element {
+            Element::Float32 => {
+                let float = if self.big_endian { f32::from_be_bytes } else { f32::from_le_bytes };
+                Ok(four.map(float).collect())
+            }
+            Element::Int32 => {
+                let int = if self.big_endian { i32::from_be_bytes } else { i32::from_le_bytes };
+                four.map(|bytes| i64::from(int(bytes))).enumerate().map(whole).collect()
+            }
+            Element::Int64 => {
+                let int = if self.big_endian { i64::from_be_bytes } else { i64::from_le_bytes };
+                eight.map(int).enumerate().map(whole).collect()
+            }
+        }
     }
 }
 
@@ -189,7 +263,7 @@ mod tests {
         for shape in [vec![], vec![6], vec![3, 2], vec![1, 2, 3]] {
             let values: Vec<f32> = (0..shape.iter().product()).map(|i| i as f32 - 1.5).collect();
             let bytes = encode(&shape, &values);
-            assert_eq!(parse(&bytes), Ok(Array { shape: shape.clone(), values }));
+            assert_eq!(parse(&bytes, &Held::default()), Ok(Array { shape: shape.clone(), values }));
             let data = bytes.len() - 4 * shape.iter().product::<usize>();
             assert_eq!(data % 64, 0, "numpy aligns the values");
         }
@@ -201,19 +275,40 @@ mod tests {
         let mut bytes = [&MAGIC[..], &[1, 0, text.len() as u8, 0], text.as_bytes()].concat();
         bytes.extend([0.0f32, 3.0, 1.0, 4.0, 2.0, 5.0].iter().flat_map(|v| v.to_be_bytes()));
         let expected = Array { shape: vec![2, 3], values: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0] };
-        assert_eq!(parse(&bytes), Ok(expected));
+        assert_eq!(parse(&bytes, &Held::default()), Ok(expected));
+    }
+
+    #[test]
+    fn integers_are_read_where_an_input_has_some() {
+        let file = |descr: &str, data: &[u8]| {
+            let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 1), }}");
+            [&MAGIC[..], &[1, 0, text.len() as u8, 0], text.as_bytes(), data].concat()
+        };
+        let long =
+            |values: [i64; 2]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>();
+        let held = Held { name: "t".into(), integers: true, ..Held::default() };
+        let ids = Ok(Array { shape: vec![2, 1], values: vec![-3.0, 16_777_216.0] });
+        assert_eq!(parse(&file("<i8", &long([-3, 1 << 24])), &held), ids);
+        let short: Vec<u8> = [-3i32, 1 << 24].iter().flat_map(|v| v.to_be_bytes()).collect();
+        assert_eq!(parse(&file(">i4", &short), &held), ids);
+        let error = parse(&file("<i8", &long([0, (1 << 24) + 1])), &held).unwrap_err();
+        assert!(error.contains("found 16777217 in row 1, beyond 2^24"), "{error}");
+        let error = parse(&file("<f8", &long([0, 0])), &held).unwrap_err();
+        assert!(error.contains("<f8") && error.contains("numpy.int64"), "{error}");
+        let error = parse(&file("<i8", &long([0, 0])), &Held::default()).unwrap_err();
+        assert!(error.contains("<i8") && error.contains("float32"), "{error}");
     }
 
     #[test]
     fn no_prefix_and_no_flipped_header_bit_panics() {
         let good = encode(&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
         for len in 0..good.len() {
-            assert!(parse(&good[..len]).is_err(), "{len} bytes");
+            assert!(parse(&good[..len], &Held::default()).is_err(), "{len} bytes");
         }
         for bit in 0..8 * 128 {
             let mut bytes = good.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            let _ = parse(&bytes);
+            let _ = parse(&bytes, &Held::default());
         }
     }
 
@@ -221,6 +316,6 @@ mod tests {
     fn sizes_beyond_memory_are_refused() {
         let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }";
         let bytes = [&MAGIC[..], &[1, 0, text.len() as u8, 0], text.as_bytes()].concat();
-        assert!(parse(&bytes).unwrap_err().contains("damaged"));
+        assert!(parse(&bytes, &Held::default()).unwrap_err().contains("damaged"));
     }
 }

@@ -86,6 +86,22 @@ pub fn run_twin_in_sequence(
     run_twin_observed(plan, states, inputs, rows, |_, _| {})
 }
 
+/// [`run_twin_in_sequence`], and how many indices it took as the nearest of their table.
+///
+/// # Errors
+///
+/// As [`run_twin_in_sequence`].
+pub fn run_twin_counted(
+    plan: &Plan,
+    states: &[(usize, usize)],
+    inputs: &[Rows],
+    rows: usize,
+) -> Result<(Vec<Vec<f32>>, u64)> {
+    let mut twin = Twin::new(plan);
+    let outputs = run_observed(&mut twin, plan, states, inputs, rows, |_, _| {})?;
+    Ok((outputs, twin.hits()))
+}
+
 /// [`run_twin_in_sequence`], showing every step of every row with what it has just written.
 ///
 /// # Errors
@@ -96,9 +112,19 @@ pub fn run_twin_observed(
     states: &[(usize, usize)],
     inputs: &[Rows],
     rows: usize,
+    observe: impl FnMut(&Step, &[&[f32]]),
+) -> Result<Vec<Vec<f32>>> {
+    run_observed(&mut Twin::new(plan), plan, states, inputs, rows, observe)
+}
+
+fn run_observed(
+    twin: &mut Twin<'_>,
+    plan: &Plan,
+    states: &[(usize, usize)],
+    inputs: &[Rows],
+    rows: usize,
     mut observe: impl FnMut(&Step, &[&[f32]]),
 ) -> Result<Vec<Vec<f32>>> {
-    let mut twin = Twin::new(plan);
     let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let sources = plan.inputs.iter().enumerate().map(|(at, port)| {
         if let Some((_, output)) = states.iter().find(|(input, _)| *input == at) {

@@ -25,13 +25,20 @@ pub struct Twin<'p> {
     /// Of each step; none where its buffers overlap or lie outside.
     layouts: Vec<Option<Layout>>,
     arena: Vec<f32>,
+    /// Computed indices so far that were no whole number of their table.
+    hits: u64,
 }
 
 impl<'p> Twin<'p> {
     /// Allocates the arena, and finds once what every step reads and writes.
     pub fn new(plan: &'p Plan) -> Self {
         let layouts = plan.steps.iter().map(|step| Layout::of(step, plan)).collect();
-        Self { plan, layouts, arena: vec![0.0; plan.arena] }
+        Self { plan, layouts, arena: vec![0.0; plan.arena], hits: 0 }
+    }
+
+    /// Indices of all runs so far that lay outside their table, and were taken as the nearest of it.
+    pub fn hits(&self) -> u64 {
+        self.hits
     }
 
     /// The plan's outputs for these inputs, in the plan's order.
@@ -72,7 +79,7 @@ impl<'p> Twin<'p> {
         mut observe: impl FnMut(&Step, &[&[f32]]),
     ) -> Result<()> {
         self.check(inputs)?;
-        let Self { plan, layouts, arena } = self;
+        let Self { plan, layouts, arena, hits } = self;
         arena.fill(f32::from_bits(PAINT)); // as a device does that measures
         for (step, layout) in plan.steps.iter().zip(layouts) {
             let memory = layout.as_ref().and_then(|layout| {
@@ -80,7 +87,7 @@ impl<'p> Twin<'p> {
                 Some(Memory { sources, targets })
             });
             let mut memory = memory.ok_or_else(|| damaged(step))?;
-            memory.call(&step.kernel, &plan.weights);
+            *hits += u64::from(memory.call(&step.kernel, &plan.weights));
             let Memory { sources: _, targets } = memory;
             let targets: Vec<&[f32]> = targets.iter().map(|target| &**target).collect();
             observe(step, &targets);
@@ -141,12 +148,12 @@ struct Memory<'a> {
 }
 
 impl Memory<'_> {
-    /// Calls a kernel, exactly as generated code does.
-    fn call(&mut self, kernel: &Kernel, weights: &[f32]) {
+    /// Calls a kernel, exactly as generated code does; how many indices lay outside their table.
+    fn call(&mut self, kernel: &Kernel, weights: &[f32]) -> u32 {
         let floats = |range: &Range<usize>| &weights[range.clone()];
         let source = |index: usize| self.sources.get(index).copied().unwrap_or_default();
         let [x, second] = [source(0), source(1)];
-        let Some((y, more)) = self.targets.split_first_mut() else { return };
+        let Some((y, more)) = self.targets.split_first_mut() else { return 0 };
         match kernel {
             Kernel::Integer(kernel) => integer::call(kernel, [x, second], y, weights),
             Kernel::Dense { rows: 1, weights, bias } => {
@@ -197,9 +204,9 @@ impl Memory<'_> {
             Kernel::MaxPool(shape) => kernels::max_pool(x, y, shape),
             Kernel::AveragePool(mean, shape) => kernels::average_pool(x, y, mean, shape),
             Kernel::Take(indices, along) => kernels::take(x, indices, y, along),
-            Kernel::TakeBy(along) => kernels::take_by(x, second, y, along),
+            Kernel::TakeBy(along) => return kernels::take_by(x, second, y, along),
             Kernel::TakeAlong { outputs, along } => {
-                kernels::take_along(x, second, y, *outputs, along);
+                return kernels::take_along(x, second, y, *outputs, along);
             }
             Kernel::Resample { indices, weights, outputs, along } => {
                 kernels::resample(x, indices, floats(weights), y, *outputs, along);
@@ -221,6 +228,7 @@ impl Memory<'_> {
                 kernels::recurrent(x, &weights, *cell, y, c, sequence, scratch, shape);
             }
         }
+        0
     }
 }
 

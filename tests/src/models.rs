@@ -2,6 +2,9 @@
 
 mod backward;
 mod refined;
+mod tables;
+
+use tables::looking_up;
 
 pub use refined::{refined, refined_softmax, refined_tiny};
 
@@ -77,6 +80,7 @@ pub fn all() -> Vec<Model> {
         heteroscedastic(),
         counts(),
         conditional(),
+        looking_up(),
         hierarchical(),
         streaming(),
         flow(),
@@ -166,7 +170,7 @@ fn joined(graph: &mut Builder, operands: &[ValueId], len: usize) -> ValueId {
 }
 
 fn model(name: &str, graphs: Graphs) -> Model {
-    Model { name: name.into(), graphs, window: None, score: None }
+    Model { name: name.into(), graphs, window: None, score: None, missing: Vec::new() }
 }
 
 /// Normals of these scales.
@@ -408,13 +412,15 @@ pub fn tiny(decoder: Option<Likelihood>) -> Model {
         length: 2,
         hop: 1,
         layout: None,
+        max_missing: 0,
         mean: vec![0.5, -1.0],
         std: vec![2.0, 0.25],
     };
     let score = Score { kind: ScoreKind::ElboAtMean, alpha: 0.01, threshold: -12.5 };
     let score = decoder.is_some().then_some(score);
     let graphs = Graphs::Amortized { encoder, decoder, flow: None };
-    Model { name: "tiny".into(), graphs, window: Some(window), score }
+    let missing = Vec::new();
+    Model { name: "tiny".into(), graphs, window: Some(window), score, missing }
 }
 
 fn tiny_decoder() -> Graph {
@@ -443,7 +449,7 @@ pub fn trained(model: &str, exporter: &str, likelihood: Likelihood) -> Model {
     let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood, refine: None });
     let name = format!("{model}{exporter}");
     let graphs = Graphs::Amortized { encoder, decoder, flow: None };
-    Model { name, graphs, window: None, score: None }
+    Model { name, graphs, window: None, score: None, missing: Vec::new() }
 }
 
 /// The graph of a folder, without roles.
@@ -452,5 +458,6 @@ pub fn bare(name: &str, folder: &str) -> Model {
     let graph = import_onnx(&file).unwrap_or_else(|error| panic!("{error}"));
     let all: Vec<usize> = (0..graph.outputs.len()).collect();
     let plan = lower(&graph, &all).unwrap_or_else(|error| panic!("{error}"));
-    Model { name: name.into(), graphs: Graphs::Bare(plan), window: None, score: None }
+    let graphs = Graphs::Bare(plan);
+    Model { name: name.into(), graphs, window: None, score: None, missing: Vec::new() }
 }

@@ -5,7 +5,7 @@ use elbow::emit::emit;
 use elbow::lower::{Core, Plan, Port};
 use elbow::model::{Decoder, Encoder, Flow, Graphs, Model, Role};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, run_twin_in_sequence};
+use elbow::rows::{Rows, run_twin_counted};
 use elbow::twin::{self, Twin};
 use elbow_core::distributions::rsample;
 use elbow_core::kernels::integer::Form;
@@ -216,8 +216,9 @@ fn encodes(
     rows: &[Rows],
     count: usize,
 ) -> Vec<Spent> {
-    let heads = run_twin_in_sequence(&encoder.plan, &encoder.state_pairs(), rows, count);
-    let mut heads = heads.expect("it fits").into_iter();
+    let heads = run_twin_counted(&encoder.plan, &encoder.state_pairs(), rows, count);
+    let (heads, indices) = heads.expect("it fits");
+    let mut heads = heads.into_iter();
     let mut head = || heads.next().expect("two heads");
     let posteriors = encoder.latents.iter().map(|latent| {
         Posteriors::of_heads(latent, head(), head()).expect("finite") // of all rows
@@ -248,7 +249,7 @@ fn encodes(
         spent.push(found.spent);
         spent.extend(found.score.map(|(_, spent)| spent));
     }
-    assert_eq!(hits, posteriors.iter().map(|q| q.clamp_hits).sum::<u64>());
+    assert_eq!(hits, indices + posteriors.iter().map(|q| q.clamp_hits).sum::<u64>());
     spent
 }
 

@@ -63,6 +63,26 @@ fn a_reading_that_is_not_finite_counts_for_nothing() {
 }
 
 #[test]
+fn as_many_readings_of_a_channel_may_be_missing_as_the_window_says() {
+    let mut window = Window::<CHANNELS, 3, 1, 1>::new();
+    assert_eq!(window.push([0.0, f32::INFINITY, 0.0]), Err(WindowError::NotFinite { channel: 1 }));
+    for reading in [[1.0, f32::NAN, 2.0], [f32::NAN, 3.0, 4.0], [5.0, 6.0, 7.0]] {
+        window.push(reading).unwrap();
+    }
+    let mut x = [0.0; 9];
+    window.observation(&TIME_FIRST, &mut x).unwrap();
+    let missing: Vec<usize> = (0..9).filter(|at| x[*at].is_nan()).collect();
+    assert_eq!(missing, [1, 3], "a missing reading stays NaN in its place");
+    assert_eq!(x[4], (3.0 - NORMALIZATION.mean[1]) / NORMALIZATION.std[1]);
+    window.push([8.0, 9.0, f32::NAN]).unwrap();
+    window.push([8.0, 9.0, f32::NAN]).unwrap();
+    let before = x.map(f32::to_bits);
+    let two = window.observation(&TIME_FIRST, &mut x);
+    assert_eq!(two, Err(WindowError::Missing { channel: 2 }));
+    assert_eq!(x.map(f32::to_bits), before);
+}
+
+#[test]
 fn an_observation_needs_a_complete_window_and_a_buffer_that_fits() {
     let mut window = Window::<CHANNELS, 2, 1>::new();
     let mut x = [7.0; 6];

@@ -94,6 +94,11 @@ pub fn first_non_finite(values: &[f32]) -> Option<usize> {
     values.iter().position(|v| !v.is_finite())
 }
 
+/// Index of the first value that is infinite, where NaN stands for what is missing.
+pub fn first_infinite(values: &[f32]) -> Option<usize> {
+    values.iter().position(|v| v.is_infinite())
+}
+
 impl core::fmt::Display for EncodeError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {

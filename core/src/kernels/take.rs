@@ -15,9 +15,9 @@ pub fn take(x: &[f32], indices: &[u32], y: &mut [f32], s: &Along) {
 }
 
 /// [`take`] by computed indices, which are rounded towards 0; negative ones count from the end, those
-/// outside take the nearest value, NaN the first.
+/// outside take the nearest value, NaN the first. Returns how many were no whole number of the axis.
 #[inline(never)]
-pub fn take_by(x: &[f32], indices: &[f32], y: &mut [f32], s: &Along) {
+pub fn take_by(x: &[f32], indices: &[f32], y: &mut [f32], s: &Along) -> u32 {
     let len = s.len as f32;
     let blocks = pieces(x, s.len * s.inner).zip(pieces_mut(y, indices.len() * s.inner));
     for (x, y) in blocks {
@@ -25,12 +25,13 @@ pub fn take_by(x: &[f32], indices: &[f32], y: &mut [f32], s: &Along) {
             copy_line(x, nearest(*index, len, s), y, s.inner);
         }
     }
+    outside(indices, len, s)
 }
 
 /// `y[o][k][i] = x[o][indices[o][k][i]][i]` by computed indices, which [`take_by`] reads alike; `y` and
 /// `indices` are `[outer][outputs][inner]`.
 #[inline(never)]
-pub fn take_along(x: &[f32], indices: &[f32], y: &mut [f32], outputs: usize, s: &Along) {
+pub fn take_along(x: &[f32], indices: &[f32], y: &mut [f32], outputs: usize, s: &Along) -> u32 {
     let len = s.len as f32;
     let block = outputs.saturating_mul(s.inner);
     let blocks = pieces(x, s.len.saturating_mul(s.inner)).zip(pieces(indices, block));
@@ -43,6 +44,16 @@ pub fn take_along(x: &[f32], indices: &[f32], y: &mut [f32], outputs: usize, s: 
             }
         }
     }
+    outside(indices, len, s)
+}
+
+/// How many indices mean another place than they say.
+fn outside(indices: &[f32], len: f32, s: &Along) -> u32 {
+    let is_outside = |index: &&f32| {
+        let from_front = if **index < 0.0 { **index + len } else { **index };
+        nearest(**index, len, s) as f32 != from_front
+    };
+    indices.iter().filter(is_outside).fold(0, |hits, _| hits.saturating_add(1))
 }
 
 /// The index of the axis that a computed one means.

@@ -1,5 +1,6 @@
 //! `--input` and `--expect`: `.npy` files for tensors of a graph.
 
+use elbow::held::Held;
 use elbow::import::NoiseKind;
 use elbow::model::{Loaded, Role, Source};
 use elbow::rows::Rows;
@@ -29,6 +30,7 @@ struct Wanted<'s> {
     shape: &'s [usize],
     /// Where it holds noise: what it is drawn from.
     noise: Option<NoiseKind>,
+    held: Held,
 }
 
 /// The rows of `--input [NAME=]FILE.npy ...` for the inputs of `sources` that are `needed`; noise that
@@ -46,13 +48,13 @@ pub fn read(
     let wanted = wanted(sources)?;
     let mut rows: Vec<Rows> = Vec::new();
     for text in given {
-        let (Wanted { name, shape, .. }, file) = split(sources, &wanted, &needed, text)?;
+        let (Wanted { name, shape, held, .. }, file) = split(sources, &wanted, &needed, text)?;
         if rows.iter().any(|input| input.name == *name) {
             return Err(Error::input(format!(
                 "--input {text}: input {name:?} is given twice; keep one"
             )));
         }
-        let values = npy::read_rows(Path::new(file), shape)?.values;
+        let values = npy::read_rows_for(Path::new(file), shape, held)?.values;
         rows.push(Rows { name: name.to_string(), shape: shape.to_vec(), values });
     }
     let is_missing =
@@ -138,9 +140,12 @@ fn wanted<'s>(sources: &[&'s Source]) -> Result<Vec<Wanted<'s>>> {
         for at in source.given() {
             let (name, shape) = (source.input_name(at), source.input_shape(at));
             let noise = (source.input_roles[at] == Some(Role::Eps)).then(|| source.noise_kind(at));
-            match wanted.iter().find(|other| other.name == name) {
-                None => wanted.push(Wanted { name, shape, noise }),
-                Some(other) if other.shape == shape => {}
+            let held = source.held(at);
+            match wanted.iter_mut().find(|other| other.name == name) {
+                None => wanted.push(Wanted { name, shape, noise, held }),
+                Some(other) if other.shape == shape => {
+                    other.held = std::mem::take(&mut other.held).and(&held);
+                }
                 Some(other) => {
                     return Err(Error::input(format!(
                         "{}: input {name:?} has the shapes {:?} and {shape:?} in different graphs, which would be given the same values; rename one of them",

@@ -1,9 +1,9 @@
 //! The module of a model with roles: `encode`, and what a decoder and a flow bring with them.
 
-use super::calls::{Calls, Names, uses_arena};
+use super::calls::{Calls, Names, looks_up, uses_arena};
 use super::decoder::{Decode, Offsets};
 use super::flow;
-use super::parameters::{Parameters, Shared};
+use super::parameters::{Checked, Parameters, Shared};
 use super::rust::{
     array, float, hexadecimal, identifier, imports, kernel_imports, signature, trace_import,
     workspace,
@@ -68,7 +68,7 @@ pub(super) fn check(parts: Parts<'_>) -> Result<()> {
 /// Source of the module.
 pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: Trace) -> String {
     let Parts { encoder, decoder, flow } = parts;
-    let shared = Shared::of(&model.graphs);
+    let shared = Shared::of(model);
     let traced = encoder.map(|encoder| &encoder.plan).or(flow.map(|flow| &flow.plan));
     let mut weights = 0;
     let mut take = |len: usize| {
@@ -102,10 +102,17 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         flow_functions.as_ref().map(|flow| &flow.calls),
     ];
     let items = calls.iter().flatten().flat_map(|calls| calls.items.iter().copied()).collect();
+    let mut functions = String::new();
+    if let (Some(encoder), Some(encode)) = (encoder, &encode) {
+        functions += &encode.function(encoder, trace);
+    }
+    functions += &decode.as_ref().map_or_else(String::new, |decode| decode.function());
+    functions += &inference.as_ref().map_or_else(String::new, |(text, _)| text.clone());
+    functions += &flow_functions.as_ref().map_or_else(String::new, |flow| flow.text.clone());
     let name = identifier(&model.name);
     let mut text = header(&name, parts);
     text += trace_import(trace);
-    text += &all_imports(parts, scored.is_some());
+    text += &all_imports(parts, scored.is_some(), &functions);
     text += &kernel_imports(&items);
     text += "use elbow_core::pack::Pack;\n";
     let window = model.window.as_ref();
@@ -122,15 +129,13 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         decode.as_ref().map_or(&[], |decode| &decode.kept),
         trace,
         traced.map_or(0, |plan| plan.steps.len()),
-        encoder.is_some(),
+        encoder.map(|encoder| match looks_up(&encoder.plan) {
+            true => "Log-variances that the last `encode` clamped, and ids that it took as the nearest of their table.",
+            false => "Log-variances that the last `encode` clamped.",
+        }),
     );
     text += &window.map_or_else(String::new, normalization);
-    if let (Some(encoder), Some(encode)) = (encoder, &encode) {
-        text += &encode.function(encoder, trace);
-    }
-    text += &decode.as_ref().map_or_else(String::new, |decode| decode.function());
-    text += &inference.as_ref().map_or_else(String::new, |(text, _)| text.clone());
-    text += &flow_functions.as_ref().map_or_else(String::new, |flow| flow.text.clone());
+    text += &functions;
     text + &calls.iter().flatten().map(|calls| calls.shapes.as_str()).collect::<String>()
 }
 
@@ -199,6 +204,10 @@ fn constants(
             number("Readings of a window.", "LENGTH", window.length),
             number("Readings between two observations.", "HOP", window.hop),
         ]);
+        if window.max_missing > 0 {
+            let doc = "Readings of a channel that may be missing in a window.";
+            constants.push(number(doc, "MAX_MISSING", window.max_missing));
+        }
     }
     if let Some(score) = &model.score {
         let doc = "Observations with a score below it are anomalous.";
@@ -237,7 +246,7 @@ pub const NORMALIZATION: Normalization<CHANNELS> = Normalization {{
     )
 }
 
-fn all_imports(parts: Parts<'_>, scored: bool) -> String {
+fn all_imports(parts: Parts<'_>, scored: bool, functions: &str) -> String {
     let with = |names: &[(&'static str, bool)]| -> Vec<&str> {
         names.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name).collect()
     };
@@ -256,7 +265,8 @@ fn all_imports(parts: Parts<'_>, scored: bool) -> String {
         ("DecodeError", decodes),
         ("EncodeError", encodes),
         ("RunError", parts.flow.is_some()),
-        ("first_non_finite", true),
+        ("first_infinite", functions.contains("first_infinite(")),
+        ("first_non_finite", functions.contains("first_non_finite(")),
         ("to_posterior", encodes),
     ]);
     let of_scored = if scored { &["ElboTerms", "InferError", "LogLikelihood"][..] } else { &[] };
@@ -314,6 +324,7 @@ impl Encode {
             constants: "ENCODER",
             weights,
             trace,
+            counts: looks_up(&encoder.plan),
         };
         let calls = Calls::of(&encoder.plan, &names);
         Self { parameters, posteriors, calls }
@@ -321,7 +332,9 @@ impl Encode {
 
     fn function(&self, encoder: &Encoder, trace: Trace) -> String {
         let clamped = encoder.latents.iter().any(|latent| latent.clamp.is_some());
-        let used = uses_arena(&encoder.plan) || clamped || encoder.states > 0 || trace.is_on();
+        let counts = looks_up(&encoder.plan);
+        let used =
+            uses_arena(&encoder.plan) || clamped || counts || encoder.states > 0 || trace.is_on();
         let lens = latent_lens(encoder);
         let posteriors = self.posteriors.iter().zip(&lens).map(|(q, len)| match lens.len() {
             1 => format!("{q}: &mut DiagNormal<{len}>"),
@@ -365,14 +378,24 @@ impl Encode {
             self.parameters.documented(),
             signature("encode", &parameters, "Result<(), EncodeError>"),
             checks("EncodeError", &self.parameters.checked()),
-            self.calls.body,
-            self.heads(&encoder.latents, clamped),
+            self.body(counts),
+            self.heads(&encoder.latents, clamped, counts),
             commit(&states(Some(encoder))),
         )
     }
 
+    /// The calls, and the count of indices outside their table.
+    fn body(&self, counts: bool) -> String {
+        match counts {
+            true => {
+                format!("    let mut hits = 0;\n{}    ws.clamp_hits = hits;\n", self.calls.body)
+            }
+            false => self.calls.body.clone(),
+        }
+    }
+
     /// From raw heads to posteriors.
-    fn heads(&self, latents: &[Latent], clamped: bool) -> String {
+    fn heads(&self, latents: &[Latent], clamped: bool, counts: bool) -> String {
         let mut text = String::new();
         let mut before = 0;
         for (at, (q, latent)) in self.posteriors.iter().zip(latents).enumerate() {
@@ -385,6 +408,7 @@ impl Encode {
                 &format!("    let (head, eps, bounds) = (Spread::{head:?}, {eps}, {bounds});\n");
             let call = format!("to_posterior(&{q}.loc, &mut {q}.log_var, head, eps, bounds)");
             text += &match (at, clamped) {
+                (0, true) if counts => format!("    ws.clamp_hits += {call}?;\n"),
                 (0, true) => format!("    ws.clamp_hits = {call}?;\n"),
                 (0, false) => format!("    {call}?;\n"),
                 (_, true) => format!(
@@ -404,8 +428,8 @@ impl Encode {
 fn commit(states: &[(String, usize)]) -> String {
     let (mut text, mut before) = (String::new(), 0);
     for (at, (_, len)) in states.iter().enumerate() {
-        text +=
-            &refuse_non_finite(&format!("&ws.next_{at}"), before, "EncodeError::NonFiniteState");
+        let next = format!("&ws.next_{at}");
+        text += &refuse("first_non_finite", &next, before, "EncodeError::NonFiniteState");
         before += len;
     }
     text + &(0..states.len())
@@ -426,26 +450,27 @@ pub(super) fn filled(text: &str) -> String {
 }
 
 /// Checks of the pack and of inputs, each with the number of values in front of it.
-pub(super) fn checks(error: &str, inputs: &[(&str, usize)]) -> String {
+pub(super) fn checks(error: &str, inputs: &[Checked<'_>]) -> String {
     let mut text = format!(
         "    if pack.fingerprint() != FINGERPRINT || pack.floats().len() != WEIGHTS {{
         return Err({error}::WrongPack);
     }}
 "
     );
-    for (input, before) in inputs {
-        text += &refuse_non_finite(input, *before, &format!("{error}::NonFiniteInput"));
+    for Checked { name, before, missing } in inputs {
+        let first = if *missing { "first_infinite" } else { "first_non_finite" };
+        text += &refuse(first, name, *before, &format!("{error}::NonFiniteInput"));
     }
     text
 }
 
-fn refuse_non_finite(values: &str, before: usize, error: &str) -> String {
+fn refuse(first: &str, values: &str, before: usize, error: &str) -> String {
     let offset = match before {
         0 => String::new(),
         before => format!(".map(|index| {before} + index)"),
     };
     format!(
-        "    if let Some(index) = first_non_finite({values}){offset} {{
+        "    if let Some(index) = {first}({values}){offset} {{
         return Err({error} {{ index }});
     }}
 "

@@ -3,6 +3,7 @@
 use super::Trace;
 use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Names, uses_arena};
+use super::parameters::Checked;
 use super::rust::{
     array, hexadecimal, identifier, imports, kernel_imports, signature, trace_import, workspace,
 };
@@ -45,7 +46,7 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
     text += &imports("elbow_core::infer::encoder", errors);
     text += &kernel_imports(&calls.items);
     text += "use elbow_core::pack::Pack;\n\n";
-    text += &workspace(&constants, plan.arena, &[], &[], trace, plan.steps.len(), false);
+    text += &workspace(&constants, plan.arena, &[], &[], trace, plan.steps.len(), None);
     text += &run_function(plan, &calls.body, trace);
     text + &calls.shapes
 }
@@ -58,6 +59,7 @@ fn names(inputs: usize, outputs: usize, trace: Trace) -> Names<'static> {
         constants: "GRAPH",
         weights: 0,
         trace,
+        counts: false,
     }
 }
 
@@ -79,8 +81,9 @@ fn run_function(plan: &Plan, calls: &str, trace: Trace) -> String {
             &format!("/// - `y{index}`: output `{}` {:?}\n", port.name.escape_debug(), port.shape);
         parameters.push(format!("y{index}: &mut [f32; OUTPUTS[{index}]]"));
     }
-    let inputs: Vec<(&str, usize)> =
-        inputs.iter().map(|(name, before)| (name.as_str(), *before)).collect();
+    let checked = inputs.iter();
+    let checked = checked.map(|(name, before)| Checked { name, before: *before, missing: false });
+    let inputs: Vec<Checked<'_>> = checked.collect();
     format!(
         "
 /// Runs the graph.

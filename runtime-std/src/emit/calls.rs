@@ -2,15 +2,17 @@
 
 mod integer;
 mod score;
+mod shapes;
 
 use super::Trace;
 use super::rust::{WIDTH, array, float};
 use crate::lower::{Buffer, Kernel, Plan, Step};
-use elbow_core::kernels::{
-    Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, Mean, PoolShape, RecurrentShape,
-    Strided, Unary,
-};
+use elbow_core::kernels::{Along, Cell, Mean};
 use integer::Operands;
+use shapes::{
+    along, binary, conv_shape, conv_transpose_shape, matmul, pool_shape, recurrence,
+    recurrent_shape, strided, unary,
+};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
@@ -32,6 +34,8 @@ pub(super) struct Names<'n> {
     pub(super) weights: usize,
     /// What the workspace keeps of every step.
     pub(super) trace: Trace,
+    /// Whether indices outside their table are counted, in a variable `hits`.
+    pub(super) counts: bool,
 }
 
 /// The body of a function, and what it needs around it.
@@ -45,6 +49,8 @@ pub(super) struct Calls {
     pub(super) items: BTreeSet<&'static str>,
     /// Items of `elbow_core::distributions`, likewise.
     pub(super) distributions: BTreeSet<&'static str>,
+    /// In front of the next call.
+    counted: &'static str,
 }
 
 impl Calls {
@@ -165,8 +171,12 @@ impl Calls {
                 let indices = self.indices(&shape, indices);
                 self.along("take", &[x, &indices, y], &shape, s);
             }
-            Kernel::TakeBy(s) => self.along("take_by", &[x, second, y], &shape, s),
+            Kernel::TakeBy(s) => {
+                self.count(names);
+                self.along("take_by", &[x, second, y], &shape, s);
+            }
             Kernel::TakeAlong { outputs, along } => {
+                self.count(names);
                 self.along("take_along", &[x, second, y, &outputs.to_string()], &shape, along);
             }
             Kernel::Resample { indices, weights, outputs, along } => {
@@ -227,10 +237,11 @@ impl Calls {
     /// [`call`](Self::call) of a function of `module`.
     fn call_of(&mut self, module: &str, kernel: &str, arguments: &[&str]) {
         let list = arguments.join(", ");
+        let counted = std::mem::take(&mut self.counted);
         if list.len() <= NARROW {
-            return self.line(&format!("{module}::{kernel}({list});"));
+            return self.line(&format!("{counted}{module}::{kernel}({list});"));
         }
-        self.line(&format!("{module}::{kernel}("));
+        self.line(&format!("{counted}{module}::{kernel}("));
         for (at, argument) in arguments.iter().enumerate() {
             let comment = if at == 0 { " // its operands, then its shape" } else { "" };
             self.line(&format!("    {argument},{comment}"));
@@ -243,6 +254,11 @@ impl Calls {
         let shape = self.constant("Along", name, &along(s));
         let arguments: Vec<&str> = arguments.iter().copied().chain([shape.as_str()]).collect();
         self.call(kernel, &arguments);
+    }
+
+    /// Adds what the next call returns to the hits, if they are counted.
+    fn count(&mut self, names: &Names) {
+        self.counted = if names.counts { "hits += " } else { "" };
     }
 
     fn line(&mut self, line: &str) {
@@ -358,156 +374,9 @@ pub(super) fn uses_arena(plan: &Plan) -> bool {
     plan.steps.iter().any(|step| step.sources.iter().chain(&step.targets).any(is_arena))
 }
 
-fn unary(f: Unary) -> String {
-    let f = match f {
-        Unary::LeakyRelu(alpha) => format!("LeakyRelu({})", float(alpha)),
-        Unary::Elu(alpha) => format!("Elu({})", float(alpha)),
-        Unary::Clip(low, high) => format!("Clip({}, {})", float(low), float(high)),
-        Unary::HardSigmoid(alpha, beta) => {
-            format!("HardSigmoid({}, {})", float(alpha), float(beta))
-        }
-        Unary::Selu(alpha, gamma) => format!("Selu({}, {})", float(alpha), float(gamma)),
-        Unary::Celu(alpha) => format!("Celu({})", float(alpha)),
-        Unary::ThresholdedRelu(alpha) => format!("ThresholdedRelu({})", float(alpha)),
-        other => format!("{other:?}"),
-    };
-    format!("Unary::{f}")
-}
-
-/// Variant and lines of its literal.
-fn recurrence(cell: Cell) -> (&'static str, String) {
-    let lines = |lines: &[(&str, String)]| commented_fields("of the gates", lines);
-    match cell {
-        Cell::Rnn { f } => ("Rnn", lines(&[("f", unary(f))])),
-        Cell::Gru { f, g, linear_before_reset } => {
-            let linear = ("linear_before_reset", linear_before_reset.to_string());
-            ("Gru", lines(&[("f", unary(f)), ("g", unary(g)), linear]))
-        }
-        Cell::Lstm { f, g, h, coupled } => {
-            let coupled = ("coupled", coupled.to_string());
-            ("Lstm", lines(&[("f", unary(f)), ("g", unary(g)), ("h", unary(h)), coupled]))
-        }
-    }
-}
-
-/// Lines of a struct's literal.
-fn fields(fields: &[(&str, String)]) -> String {
-    fields.iter().map(|(name, value)| format!("    {name}: {value},\n")).collect()
-}
-
-/// [`fields`] with a comment on the first, which keeps every rustfmt from joining the lines.
-fn commented_fields(comment: &str, lines: &[(&str, String)]) -> String {
-    fields(lines).replacen('\n', &format!(" // {comment}\n"), 1)
-}
-
-fn conv_shape(s: &ConvShape) -> String {
-    let &ConvShape { channels, input, filters, output, kernel, strides, dilations, pads, groups } =
-        s;
-    window([channels, filters, groups], [input, output, kernel, strides, dilations, pads])
-}
-
-fn conv_transpose_shape(s: &ConvTransposeShape) -> String {
-    let &ConvTransposeShape {
-        channels,
-        input,
-        filters,
-        output,
-        kernel,
-        strides,
-        dilations,
-        pads,
-        groups,
-    } = s;
-    window([channels, filters, groups], [input, output, kernel, strides, dilations, pads])
-}
-
-fn window([channels, filters, groups]: [usize; 3], pairs: [[usize; 2]; 6]) -> String {
-    let [input, output, kernel, strides, dilations, pads] = pairs.map(|pair| format!("{pair:?}"));
-    fields(&[
-        ("channels", channels.to_string()),
-        ("input", input),
-        ("filters", filters.to_string()),
-        ("output", output),
-        ("kernel", kernel),
-        ("strides", strides),
-        ("dilations", dilations),
-        ("pads", pads),
-        ("groups", groups.to_string()),
-    ])
-}
-
-fn binary(s: &Binary) -> String {
-    let Binary { op, reversed, dims, strides } = s;
-    commented_fields(
-        "the operand's stride 0 repeats",
-        &[
-            ("op", format!("BinaryOp::{op:?}")),
-            ("reversed", reversed.to_string()),
-            ("dims", format!("{dims:?}")),
-            ("strides", format!("{strides:?}")),
-        ],
-    )
-}
-
-fn strided(s: &Strided) -> String {
-    let Strided { dims, from, from_start, to, to_start } = s;
-    commented_fields(
-        "the source's stride 0 repeats",
-        &[
-            ("dims", format!("{dims:?}")),
-            ("from", format!("{from:?}")),
-            ("from_start", from_start.to_string()),
-            ("to", format!("{to:?}")),
-            ("to_start", to_start.to_string()),
-        ],
-    )
-}
-
-fn along(s: &Along) -> String {
-    let Along { outer, len, inner } = s;
-    numbers(&[("outer", outer), ("len", len), ("inner", inner)])
-}
-
-fn matmul(s: &MatMul) -> String {
-    let MatMul { batch, rows, inner, columns, a_step, b_step } = s;
-    numbers(&[
-        ("batch", batch),
-        ("rows", rows),
-        ("inner", inner),
-        ("columns", columns),
-        ("a_step", a_step),
-        ("b_step", b_step),
-    ])
-}
-
-fn numbers(lines: &[(&str, &usize)]) -> String {
-    let lines: Vec<_> = lines.iter().map(|(name, value)| (*name, value.to_string())).collect();
-    commented_fields("in floats", &lines)
-}
-
-fn pool_shape(s: &PoolShape) -> String {
-    let &PoolShape { channels, input, output, kernel, strides, dilations, pads, pads_end } = s;
-    let pair = |pair: [usize; 2]| format!("{pair:?}");
-    fields(&[
-        ("channels", channels.to_string()),
-        ("input", pair(input)),
-        ("output", pair(output)),
-        ("kernel", pair(kernel)),
-        ("strides", pair(strides)),
-        ("dilations", pair(dilations)),
-        ("pads", pair(pads)),
-        ("pads_end", pair(pads_end)),
-    ])
-}
-
-fn recurrent_shape(s: &RecurrentShape) -> String {
-    let RecurrentShape { steps, rows, inputs, hidden, reverse } = s;
-    let lines = [
-        ("steps", steps.to_string()),
-        ("rows", rows.to_string()),
-        ("inputs", inputs.to_string()),
-        ("hidden", hidden.to_string()),
-        ("reverse", reverse.to_string()),
-    ];
-    commented_fields("of the sequence", &lines)
+/// Whether a plan picks from tables by computed indices, which may lie outside.
+pub(super) fn looks_up(plan: &Plan) -> bool {
+    let is_look_up =
+        |step: &Step| matches!(step.kernel, Kernel::TakeBy(_) | Kernel::TakeAlong { .. });
+    plan.steps.iter().any(is_look_up)
 }

@@ -56,6 +56,7 @@ impl Decode {
             constants: "DECODER",
             weights,
             trace: Trace::Off,
+            counts: false,
         };
         let calls = Calls::of(&decoder.plan, &names);
         let uses_arena = uses_arena(&decoder.plan);

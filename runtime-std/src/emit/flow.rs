@@ -46,6 +46,7 @@ pub(super) fn functions(
             constants: "FLOW",
             weights,
             trace,
+            counts: false,
         },
     );
     let z = format!("z: &mut [f32; {prefix}LATENT]");

@@ -2,13 +2,15 @@
 
 use super::rust::array;
 use crate::lower::{Plan, Port};
-use crate::model::{Graphs, Role};
+use crate::model::{Graphs, Model, Role};
 
 /// Conditions and noise of all graphs of a model: those of one name are one.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     conditions: Vec<Port>,
     noise: Vec<Port>,
+    /// Names of inputs that may hold NaN.
+    missing: Vec<String>,
 }
 
 /// The inputs of one plan as parameters of its function.
@@ -21,14 +23,25 @@ pub(super) struct Parameters {
     pub(super) typed: Vec<String>,
     /// Values in front of each, through all parameters.
     pub(super) before: Vec<usize>,
+    /// Which of them may hold NaN.
+    pub(super) missing: Vec<bool>,
     /// Lines of the function's documentation on conditions and noise.
     pub(super) docs: String,
 }
 
+/// An input whose values are checked.
+pub(super) struct Checked<'a> {
+    pub(super) name: &'a str,
+    /// Values in front of it, through all inputs.
+    pub(super) before: usize,
+    /// Whether it may hold NaN.
+    pub(super) missing: bool,
+}
+
 impl Shared {
-    pub(super) fn of(graphs: &Graphs) -> Self {
-        let mut shared = Self::default();
-        for (plan, roles) in with_roles(graphs) {
+    pub(super) fn of(model: &Model) -> Self {
+        let mut shared = Self { missing: model.missing.clone(), ..Self::default() };
+        for (plan, roles) in with_roles(&model.graphs) {
             for (port, role) in plan.inputs.iter().zip(roles) {
                 let list = match role {
                     Role::Condition => &mut shared.conditions,
@@ -70,6 +83,7 @@ impl Shared {
             names: Vec::new(),
             typed: Vec::new(),
             before: Vec::new(),
+            missing: Vec::new(),
             docs: String::new(),
         };
         let mut before = 0;
@@ -102,6 +116,7 @@ impl Shared {
             parameters.typed.push(format!("{name}: &[f32; {len}]"));
             parameters.names.push(name);
             parameters.before.push(before);
+            parameters.missing.push(self.missing.contains(&port.name));
             before += port.len();
         }
         parameters
@@ -114,9 +129,12 @@ impl Parameters {
         if self.docs.is_empty() { String::new() } else { format!("///\n{}", self.docs) }
     }
 
-    /// Names with the number of values in front of each.
-    pub(super) fn checked(&self) -> Vec<(&str, usize)> {
-        self.names.iter().map(String::as_str).zip(self.before.iter().copied()).collect()
+    /// What is checked of each.
+    pub(super) fn checked(&self) -> Vec<Checked<'_>> {
+        let places = self.before.iter().zip(&self.missing);
+        let all = self.names.iter().zip(places);
+        all.map(|(name, (before, missing))| Checked { name, before: *before, missing: *missing })
+            .collect()
     }
 }
 

@@ -75,6 +75,7 @@ pub(super) fn functions(decode: &Decode, refine: &Refine, around: &Around<'_>) -
         constants: "GRADIENT",
         weights: around.pack.decoder,
         trace: Trace::Off,
+        counts: false,
     };
     let calls = Calls::of(gradient, &names);
     let text = gradient_function(decode, &calls.body, around)

@@ -128,7 +128,7 @@ pub(super) fn workspace(
     parameters: &[(&str, usize)],
     trace: Trace,
     steps: usize,
-    clamps: bool,
+    hits: Option<&str>,
 ) -> String {
     let mut text = String::new();
     for (doc, name, value) in constants {
@@ -159,13 +159,10 @@ pub(super) fn workspace(
         .iter()
         .map(|(name, len)| format!("            {name}: [0.0; {len}],\n"))
         .collect();
-    let (hits, no_hits) = match clamps {
-        true => (
-            "    /// Log-variances that the last `encode` clamped.\n    pub clamp_hits: u32,\n",
-            "            clamp_hits: 0,\n",
-        ),
-        false => ("", ""),
-    };
+    let clamps = hits.is_some();
+    let hits =
+        hits.map_or_else(String::new, |doc| format!("    /// {doc}\n    pub clamp_hits: u32,\n"));
+    let no_hits = if clamps { "            clamp_hits: 0,\n" } else { "" };
     let plain = !trace.is_on() && parameters.is_empty();
     let new = match states {
         [] if plain && clamps => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);

@@ -14,7 +14,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("encoder.spread", &["output", "head"]),
     ("decoder", &["onnx", "latent", "mean", "likelihood"]),
     ("decoder.likelihood", &["family"]),
-    ("input", &["name", "role"]),
+    ("input", &["name"]),
     ("latent", &["mean", "spread"]),
     ("latent.spread", &["output", "head"]),
     ("flow", &["onnx", "input", "z"]),

@@ -1,6 +1,6 @@
 //! Tables that only some models need: further inputs, several posteriors, a flow, state.
 
-use super::{EncoderTable, Manifest, SpreadTable, TensorRef};
+use super::{EncoderTable, Manifest, SpreadTable, TensorRef, Window};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -10,8 +10,10 @@ use std::path::PathBuf;
 pub struct InputTable {
     /// ONNX name; graphs that share it are given the same values.
     pub name: String,
-    /// What it holds.
-    pub role: InputRole,
+    /// What it holds; left out where another table says it.
+    pub role: Option<InputRole>,
+    /// What its rows may hold besides finite numbers.
+    pub allow: Option<Allow>,
     /// Values of a condition that never changes; it is then no input any more.
     pub value: Option<Fixed>,
 }
@@ -26,6 +28,14 @@ pub enum InputRole {
     Eps,
     /// What the posterior is conditioned on besides the observation.
     Condition,
+}
+
+/// What rows may hold besides finite numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Allow {
+    /// NaN for a value that is missing: the model handles it.
+    Nan,
 }
 
 /// Values that never change.
@@ -132,6 +142,25 @@ impl Manifest {
         own.map_or_else(|| self.latent.clone(), |latent| vec![latent])
     }
 
+    /// Names of the inputs that may hold NaN.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        let allowed = self.input.iter().filter(|input| input.allow == Some(Allow::Nan));
+        allowed.map(|input| input.name.as_str())
+    }
+
+    /// Readings may be missing only where the observation may hold NaN.
+    pub(super) fn check_missing(&self, window: &Window, problems: &mut Vec<String>) {
+        let Some(x) = self.encoder.as_ref().and_then(|encoder| encoder.input.as_ref()) else {
+            return;
+        };
+        let TensorRef::Name(x) = x else { return };
+        if window.max_missing > 0 && self.missing().all(|name| name != x) {
+            problems.push(format!(
+                "window.max_missing: missing readings are NaN; write `[[input]]` `name = {x:?}` `allow = \"nan\"` if the model handles them, or remove max_missing"
+            ));
+        }
+    }
+
     pub(super) fn check_further(&self, problems: &mut Vec<String>) {
         match (&self.encoder, &self.flow) {
             (None, _) => {
@@ -194,7 +223,7 @@ impl Manifest {
 
     fn check_inputs(&self, problems: &mut Vec<String>) {
         for (at, input) in self.input.iter().enumerate() {
-            let InputTable { name, role, value } = input;
+            let InputTable { name, role, allow, value } = input;
             if self.input[..at].iter().any(|other| other.name == *name) {
                 problems.push(format!("input {name:?} is listed twice; keep one"));
             }
@@ -203,7 +232,16 @@ impl Manifest {
                 Some(Fixed::Number(value)) => value.is_finite(),
                 Some(Fixed::List(list)) => list.iter().all(|value| value.is_finite()),
             };
-            if value.is_some() && *role != InputRole::Condition {
+            match (role, allow) {
+                (None, None) => problems.push(format!(
+                    "missing field `role` in [input[{at}]]: what {name:?} holds, \"x\", \"eps\" or \"condition\""
+                )),
+                (Some(InputRole::Eps), Some(_)) => problems.push(format!(
+                    "input {name:?}: noise is never missing; remove `allow`"
+                )),
+                _ => {}
+            }
+            if value.is_some() && *role != Some(InputRole::Condition) {
                 problems.push(format!(
                     "input {name:?}: only a condition can have a fixed value; remove `value`"
                 ));
@@ -212,7 +250,7 @@ impl Manifest {
                 problems.push(format!("input {name:?}: expected finite numbers in `value`"));
             }
         }
-        let observed = self.input.iter().filter(|input| input.role == InputRole::X);
+        let observed = self.input.iter().filter(|input| input.role == Some(InputRole::X));
         let observed: Vec<&str> = observed.map(|input| input.name.as_str()).collect();
         let declared = self.encoder.as_ref().map(|encoder| encoder.input.as_ref());
         match (&observed[..], declared) {

@@ -15,6 +15,9 @@ pub struct Window {
     pub hop: usize,
     /// Order of the observation's values; always known once the model is loaded.
     pub layout: Option<Layout>,
+    /// Readings of a channel that may be missing, as NaN, in one window; none if left out.
+    #[serde(default)]
+    pub max_missing: usize,
     /// Subtracted, per channel.
     pub mean: Vec<f32>,
     /// Divided by, per channel.
@@ -59,6 +62,12 @@ impl Window {
             if value == 0 {
                 problems.push(format!("window.{key}: found 0, expected at least 1"));
             }
+        }
+        if self.max_missing > self.length {
+            problems.push(format!(
+                "window.max_missing: found {}, expected at most length ({})",
+                self.max_missing, self.length
+            ));
         }
         for (key, list) in [("mean", &self.mean), ("std", &self.std)] {
             if list.len() != self.channels {

@@ -19,7 +19,7 @@ pub(super) struct Roles {
 
 impl Roles {
     pub(super) fn of_manifest(manifest: &Manifest, table: &EncoderTable) -> Self {
-        let observed = manifest.input.iter().find(|input| input.role == InputRole::X);
+        let observed = manifest.input.iter().find(|input| input.role == Some(InputRole::X));
         let observed = observed.map(|input| TensorRef::Name(input.name.clone()));
         Self {
             input: table.input.clone().or(observed).unwrap_or(TensorRef::Index(0)),

@@ -78,7 +78,7 @@ impl Loaded {
     }
 
     fn without_manifest(name: String, graphs: Graphs, encoder: Source) -> Self {
-        let model = Model { name, graphs, window: None, score: None };
+        let model = Model { name, graphs, window: None, score: None, missing: Vec::new() };
         Self { model, encoder, decoder: None, flow: None, manifest: None }
     }
 
@@ -112,8 +112,9 @@ impl Loaded {
             }
             (Some(table), flow) => {
                 let roles = Roles::of_manifest(&manifest, table);
-                let (encoder, source) = encoder::build(read(&table.onnx)?, &roles)?;
+                let (encoder, mut source) = encoder::build(read(&table.onnx)?, &roles)?;
                 window = settled(window, &encoder.plan)?;
+                source.window = window.clone();
                 let build = |table: &DecoderTable| {
                     let encoder = (&encoder, window.as_ref());
                     decoder::build(read(&table.onnx)?, table, encoder, &manifest)
@@ -129,6 +130,7 @@ impl Loaded {
             graphs,
             window: window.clone(),
             score: manifest.score.clone(),
+            missing: manifest.missing().map(String::from).collect(),
         };
         manifest.window = window;
         let loaded = Self { model, encoder, decoder, flow, manifest: Some(manifest) };

@@ -1,10 +1,11 @@
 //! An ONNX file with the roles of its tensors.
 
-use super::{Role, inner};
+use super::{Role, ids, inner};
 use crate::error::{Context, Error, Result};
+use crate::held::Held;
 use crate::import::{self, ElementType, Graph, NoiseKind, Op, import_onnx_with};
 use crate::lower::{Integers, Plan, given_integers, lower_with};
-use crate::manifest::{Fixed, InputRole, InputTable, TensorRef};
+use crate::manifest::{Allow, Fixed, InputRole, InputTable, TensorRef, Window};
 use std::path::{Path, PathBuf};
 
 /// An ONNX file, imported, with the roles of its tensors.
@@ -24,6 +25,10 @@ pub struct Source {
     pub states: Vec<(usize, usize)>,
     /// Inputs of a fixed value, and the values.
     pub fixed: Vec<(usize, Vec<f32>)>,
+    /// Inputs that may hold NaN.
+    pub missing: Vec<usize>,
+    /// What the observation is made of.
+    pub window: Option<Window>,
     /// Which layers compute with integers; without, all of it is f32.
     pub integers: Option<Integers>,
     /// The inputs that come first in a call, in their order.
@@ -47,6 +52,8 @@ impl Source {
             heads: Vec::new(),
             states: Vec::new(),
             fixed: Vec::new(),
+            missing: Vec::new(),
+            window: None,
             integers: given_integers(&graph).context(path.display())?,
             first: Vec::new(),
             graph,
@@ -144,29 +151,11 @@ impl Source {
         for table in tables {
             let named = |input: &usize| self.input_name(*input) == table.name;
             let Some(input) = (0..self.graph.inputs.len()).find(named) else { continue };
-            let role = match table.role {
-                InputRole::X => Role::X,
-                InputRole::Eps => Role::Eps,
-                InputRole::Condition => Role::Condition,
-            };
-            match self.input_roles[input] {
-                Some(own) if own == role => {}
-                Some(Role::Eps) if self.is_noise(input) => {
-                    return Err(self.fault(format!(
-                        "input {:?} is the noise of a random node, it cannot be {}; correct its role",
-                        table.name,
-                        role.name()
-                    )));
-                }
-                Some(own) => {
-                    return Err(self.fault(format!(
-                        "input {:?} has the role {} in this graph, [[input]] says {}; correct one of them",
-                        table.name,
-                        own.name(),
-                        role.name()
-                    )));
-                }
-                None => self.input_roles[input] = Some(role),
+            if let Some(role) = table.role {
+                self.declare_role(&table.name, input, role)?;
+            }
+            if table.allow == Some(Allow::Nan) {
+                self.missing.push(input);
             }
             if let Some(value) = &table.value {
                 let values = self.fixed_values(input, value)?;
@@ -176,21 +165,53 @@ impl Source {
         Ok(())
     }
 
+    fn declare_role(&mut self, name: &str, input: usize, role: InputRole) -> Result<()> {
+        let role = match role {
+            InputRole::X => Role::X,
+            InputRole::Eps => Role::Eps,
+            InputRole::Condition => Role::Condition,
+        };
+        match self.input_roles[input] {
+            Some(own) if own == role => Ok(()),
+            Some(Role::Eps) if self.is_noise(input) => Err(self.fault(format!(
+                "input {name:?} is the noise of a random node, it cannot be {}; correct its role",
+                role.name()
+            ))),
+            Some(own) => Err(self.fault(format!(
+                "input {name:?} has the role {} in this graph, [[input]] says {}; correct one of them",
+                own.name(),
+                role.name()
+            ))),
+            None => {
+                self.input_roles[input] = Some(role);
+                Ok(())
+            }
+        }
+    }
+
     fn is_noise(&self, input: usize) -> bool {
         self.graph.noise.iter().any(|noise| noise.value == self.graph.inputs[input])
     }
 
     fn fixed_values(&self, input: usize, value: &Fixed) -> Result<Vec<f32>> {
         let len: usize = self.input_shape(input).iter().product();
-        match value {
-            Fixed::Number(value) => Ok(vec![*value; len]),
-            Fixed::List(list) if list.len() == len => Ok(list.clone()),
-            Fixed::List(list) => Err(self.fault(format!(
-                "input {:?}: `value` has {} numbers, its shape {:?} holds {len}; give one number, or one for each value",
-                self.input_name(input),
-                list.len(),
-                self.input_shape(input)
-            ))),
+        let values = match value {
+            Fixed::Number(value) => vec![*value; len],
+            Fixed::List(list) if list.len() == len => list.clone(),
+            Fixed::List(list) => {
+                return Err(self.fault(format!(
+                    "input {:?}: `value` has {} numbers, its shape {:?} holds {len}; give one number, or one for each value",
+                    self.input_name(input),
+                    list.len(),
+                    self.input_shape(input)
+                )));
+            }
+        };
+        match self.held(input).problem(&values, len) {
+            None => Ok(values),
+            Some(what) => {
+                Err(self.fault(format!("input {:?}: `value`: {what}", self.input_name(input))))
+            }
         }
     }
 
@@ -198,6 +219,17 @@ impl Source {
     pub fn element_type(&self, input: usize) -> ElementType {
         let input = &self.graph.inputs[input];
         self.graph.element_types.get(input).copied().unwrap_or_default()
+    }
+
+    /// What the rows of an input may hold.
+    pub fn held(&self, input: usize) -> Held {
+        Held {
+            name: self.input_name(input).into(),
+            integers: matches!(self.element_type(input), ElementType::Int32 | ElementType::Int64),
+            tables: ids::tables(&self.graph, self.graph.inputs[input]),
+            nan: self.missing.contains(&input),
+            window: self.window.clone().filter(|_| self.input_roles[input] == Some(Role::X)),
+        }
     }
 
     /// The graph as it is called: inputs in the order of a call (those named first, conditions, noise,

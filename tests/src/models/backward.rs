@@ -14,6 +14,7 @@ pub(super) fn all() -> Vec<Model> {
         graphs: Graphs::Bare(plan),
         window: None,
         score: None,
+        missing: Vec::new(),
     };
     vec![
         named("backward digits", backward("models/digits/decoder.onnx")),

@@ -4,7 +4,7 @@ use elbow::emit::{emit, identifier};
 use elbow::lower::{Core, Plan, Port};
 use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine, Role};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, run_twin_in_sequence};
+use elbow::rows::{Rows, run_twin_counted, run_twin_in_sequence};
 use elbow::twin::{Twin, TwinGradient, TwinLikelihood, refine, score};
 use elbow_core::distributions::{rsample, standard_log_prob};
 use elbow_core::infer::psis::Tail;
@@ -59,7 +59,11 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
         match &model.graphs {
             Graphs::Amortized { encoder, decoder, flow } => {
                 let heads = run(&encoder.plan, &encoder.state_pairs());
-                let (mut results, mut hits) = (Vec::new(), 0);
+                let indices = |rows: usize| {
+                    let states = encoder.state_pairs();
+                    run_twin_counted(&encoder.plan, &states, &inputs, rows).expect("it fits").1
+                };
+                let (mut results, mut hits) = (Vec::new(), indices(row + 1) - indices(row));
                 let mut means = Vec::new();
                 for (latent, pair) in encoder.latents.iter().zip(heads.chunks_exact(2)) {
                     let q = Posteriors::of_heads(latent, of(&pair[0]), of(&pair[1]));

@@ -138,6 +138,23 @@ fn extremes_are_found_where_they_are() {
 }
 
 #[test]
+fn indices_that_are_none_of_the_axis_are_counted() {
+    let s = Along { outer: 1, len: 5, inner: 1 };
+    let x = [0.0, 1.0, 2.0, 3.0, 4.0];
+    for (indices, hits, found) in [
+        ([-5.0, -1.0, 4.0], 0, [0.0, 4.0, 4.0]),
+        ([-6.0, 5.0, 2.0], 2, [0.0, 4.0, 2.0]),
+        ([f32::NAN, f32::INFINITY, f32::NEG_INFINITY], 3, [0.0, 4.0, 0.0]),
+        ([1.5, 16_777_216.0, -0.0], 2, [1.0, 4.0, 0.0]),
+    ] {
+        let [mut by, mut along] = [[f32::NAN; 3]; 2];
+        assert_eq!(take_by(&x, &indices, &mut by, &s), hits, "{indices:?}");
+        assert_eq!(take_along(&x, &indices, &mut along, 3, &s), hits, "{indices:?}");
+        assert_eq!((by, along), (found, found), "{indices:?}");
+    }
+}
+
+#[test]
 fn values_are_taken_and_mixed_along_the_axis() {
     for case in 0..CASES {
         let mut random = Random::new(SEED, case);
@@ -152,12 +169,12 @@ fn values_are_taken_and_mixed_along_the_axis() {
         let from_end =
             |index: &u32| *index as f32 - if index.is_multiple_of(2) { 0.0 } else { len as f32 };
         let computed: Vec<f32> = indices[..count].iter().map(from_end).collect();
-        take_by(&x, &computed, &mut looked_up, &tensor.s);
+        assert_eq!(take_by(&x, &computed, &mut looked_up, &tensor.s), 0, "case {case}");
         resample(&x, &indices, &weights, &mut mixed, count, &tensor.s);
         let own: Vec<usize> = (0..outer * count * inner).map(|_| random.int(0, len - 1)).collect();
         let computed: Vec<f32> = own.iter().map(|index| from_end(&(*index as u32))).collect();
         let mut elements = vec![f32::NAN; own.len()];
-        take_along(&x, &computed, &mut elements, count, &tensor.s);
+        assert_eq!(take_along(&x, &computed, &mut elements, count, &tensor.s), 0, "case {case}");
         for at in 0..outer * count * inner {
             let (o, k, i) = (at / (count * inner), at / inner % count, at % inner);
             let value = |index: u32| tensor.values[(o * len + index as usize) * inner + i];

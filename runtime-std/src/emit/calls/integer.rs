@@ -1,6 +1,7 @@
 //! Calls of integer kernels.
 
-use super::{Calls, commented_fields, pool_shape};
+use super::Calls;
+use super::shapes::{commented_fields, pool_shape};
 use crate::lower::plan::{Element, Integer};
 use elbow_core::kernels::integer::{Add, Depthwise, Form, Linear, Piecewise, Requantize, Spread};
 use std::ops::Range;

@@ -1,0 +1,161 @@
+//! Shapes and activations as literals of generated code.
+
+use super::super::rust::{array, float};
+use elbow_core::kernels::{
+    Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape, Strided,
+    Unary,
+};
+
+pub(super) fn unary(f: Unary) -> String {
+    let f = match f {
+        Unary::LeakyRelu(alpha) => format!("LeakyRelu({})", float(alpha)),
+        Unary::Elu(alpha) => format!("Elu({})", float(alpha)),
+        Unary::Clip(low, high) => format!("Clip({}, {})", float(low), float(high)),
+        Unary::HardSigmoid(alpha, beta) => {
+            format!("HardSigmoid({}, {})", float(alpha), float(beta))
+        }
+        Unary::Selu(alpha, gamma) => format!("Selu({}, {})", float(alpha), float(gamma)),
+        Unary::Celu(alpha) => format!("Celu({})", float(alpha)),
+        Unary::ThresholdedRelu(alpha) => format!("ThresholdedRelu({})", float(alpha)),
+        other => format!("{other:?}"),
+    };
+    format!("Unary::{f}")
+}
+
+/// Variant and lines of its literal.
+pub(super) fn recurrence(cell: Cell) -> (&'static str, String) {
+    let lines = |lines: &[(&str, String)]| commented_fields("of the gates", lines);
+    match cell {
+        Cell::Rnn { f } => ("Rnn", lines(&[("f", unary(f))])),
+        Cell::Gru { f, g, linear_before_reset } => {
+            let linear = ("linear_before_reset", linear_before_reset.to_string());
+            ("Gru", lines(&[("f", unary(f)), ("g", unary(g)), linear]))
+        }
+        Cell::Lstm { f, g, h, coupled } => {
+            let coupled = ("coupled", coupled.to_string());
+            ("Lstm", lines(&[("f", unary(f)), ("g", unary(g)), ("h", unary(h)), coupled]))
+        }
+    }
+}
+
+/// Lines of a struct's literal.
+fn fields(fields: &[(&str, String)]) -> String {
+    fields.iter().map(|(name, value)| format!("    {name}: {value},\n")).collect()
+}
+
+/// [`fields`] with a comment on the first, which keeps every rustfmt from joining the lines.
+pub(super) fn commented_fields(comment: &str, lines: &[(&str, String)]) -> String {
+    fields(lines).replacen('\n', &format!(" // {comment}\n"), 1)
+}
+
+pub(super) fn conv_shape(s: &ConvShape) -> String {
+    let &ConvShape { channels, input, filters, output, kernel, strides, dilations, pads, groups } =
+        s;
+    window([channels, filters, groups], [input, output, kernel, strides, dilations, pads])
+}
+
+pub(super) fn conv_transpose_shape(s: &ConvTransposeShape) -> String {
+    let &ConvTransposeShape {
+        channels,
+        input,
+        filters,
+        output,
+        kernel,
+        strides,
+        dilations,
+        pads,
+        groups,
+    } = s;
+    window([channels, filters, groups], [input, output, kernel, strides, dilations, pads])
+}
+
+fn window([channels, filters, groups]: [usize; 3], pairs: [[usize; 2]; 6]) -> String {
+    let [input, output, kernel, strides, dilations, pads] = pairs.map(|pair| format!("{pair:?}"));
+    fields(&[
+        ("channels", channels.to_string()),
+        ("input", input),
+        ("filters", filters.to_string()),
+        ("output", output),
+        ("kernel", kernel),
+        ("strides", strides),
+        ("dilations", dilations),
+        ("pads", pads),
+        ("groups", groups.to_string()),
+    ])
+}
+
+pub(super) fn binary(s: &Binary) -> String {
+    let Binary { op, reversed, dims, strides } = s;
+    commented_fields(
+        "the operand's stride 0 repeats",
+        &[
+            ("op", format!("BinaryOp::{op:?}")),
+            ("reversed", reversed.to_string()),
+            ("dims", format!("{dims:?}")),
+            ("strides", format!("{strides:?}")),
+        ],
+    )
+}
+
+pub(super) fn strided(s: &Strided) -> String {
+    let Strided { dims, from, from_start, to, to_start } = s;
+    commented_fields(
+        "the source's stride 0 repeats",
+        &[
+            ("dims", format!("{dims:?}")),
+            ("from", format!("{from:?}")),
+            ("from_start", from_start.to_string()),
+            ("to", format!("{to:?}")),
+            ("to_start", to_start.to_string()),
+        ],
+    )
+}
+
+pub(super) fn along(s: &Along) -> String {
+    let Along { outer, len, inner } = s;
+    numbers(&[("outer", outer), ("len", len), ("inner", inner)])
+}
+
+pub(super) fn matmul(s: &MatMul) -> String {
+    let MatMul { batch, rows, inner, columns, a_step, b_step } = s;
+    numbers(&[
+        ("batch", batch),
+        ("rows", rows),
+        ("inner", inner),
+        ("columns", columns),
+        ("a_step", a_step),
+        ("b_step", b_step),
+    ])
+}
+
+fn numbers(lines: &[(&str, &usize)]) -> String {
+    let lines: Vec<_> = lines.iter().map(|(name, value)| (*name, value.to_string())).collect();
+    commented_fields("in floats", &lines)
+}
+
+pub(super) fn pool_shape(s: &PoolShape) -> String {
+    let &PoolShape { channels, input, output, kernel, strides, dilations, pads, pads_end } = s;
+    let pair = |pair: [usize; 2]| format!("{pair:?}");
+    fields(&[
+        ("channels", channels.to_string()),
+        ("input", pair(input)),
+        ("output", pair(output)),
+        ("kernel", pair(kernel)),
+        ("strides", pair(strides)),
+        ("dilations", pair(dilations)),
+        ("pads", pair(pads)),
+        ("pads_end", pair(pads_end)),
+    ])
+}
+
+pub(super) fn recurrent_shape(s: &RecurrentShape) -> String {
+    let RecurrentShape { steps, rows, inputs, hidden, reverse } = s;
+    let lines = [
+        ("steps", steps.to_string()),
+        ("rows", rows.to_string()),
+        ("inputs", inputs.to_string()),
+        ("hidden", hidden.to_string()),
+        ("reverse", reverse.to_string()),
+    ];
+    commented_fields("of the sequence", &lines)
+}

@@ -1,0 +1,142 @@
+//! What the rows of an input may hold, and the first value that it may not.
+
+use crate::manifest::{Layout, Window};
+
+/// Whole numbers up to here have a float each.
+const EXACT: f32 = 16_777_216.0;
+
+/// What the rows of an input may hold: finite values, and what is said here.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// Name of the input.
+    pub name: String,
+    /// Whole numbers only, since the file declares integers.
+    pub integers: bool,
+    /// Of each value of a row, the length of the table that it is an index of.
+    pub tables: Vec<Option<usize>>,
+    /// NaN, for values that are missing.
+    pub nan: bool,
+    /// Which value of a row belongs to which channel, for messages.
+    pub window: Option<Window>,
+}
+
+impl Held {
+    /// What may be in an input that is this one and another's of the same name.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.integers |= other.integers;
+        self.nan &= other.nan;
+        let both = self.tables.iter_mut().zip(&other.tables);
+        both.for_each(|(own, other)| {
+            *own = own.map_or(*other, |own| Some(other.map_or(own, |other| own.min(other))))
+        });
+        self.window = self.window.or_else(|| other.window.clone());
+        self
+    }
+
+    /// What is wrong with the first wrong value of `rows`, each of `len` values, and its cure.
+    pub fn problem(&self, rows: &[f32], len: usize) -> Option<String> {
+        let wrong = |(at, value): (usize, &f32)| {
+            let what = self.wrong(at % len, *value)?;
+            let channel = self.channel(at % len);
+            Some(format!(
+                "found {value} in row {} at index {}{channel}, {what}",
+                at / len,
+                at % len
+            ))
+        };
+        rows.iter().enumerate().find_map(wrong)
+    }
+
+    fn wrong(&self, index: usize, value: f32) -> Option<String> {
+        if value.is_nan() && self.nan {
+            return None;
+        }
+        if !value.is_finite() {
+            let cure = match value.is_nan() && !self.name.is_empty() {
+                true => format!(
+                    "; for a model that handles missing values itself, write `[[input]]` `name = {:?}` `allow = \"nan\"` into elbow.toml",
+                    self.name
+                ),
+                false => String::new(),
+            };
+            return Some(format!("expected finite values: drop or repair this row{cure}"));
+        }
+        if self.integers && value != value.trunc() {
+            return Some(format!(
+                "expected whole numbers: the file declares input {:?} as integers; round the values",
+                self.name
+            ));
+        }
+        if self.integers && value.abs() > EXACT {
+            return Some(beyond(&self.name));
+        }
+        let len = self.tables.get(index).copied().flatten()?;
+        let id = f64::from(value.trunc());
+        let inside = (-(len as f64)..len as f64).contains(&id);
+        (!inside).then(|| {
+            format!(
+                "which input {:?} takes as an id of a table of {len}: expected 0 to {}, or -{len} to -1 from its end",
+                self.name,
+                len.saturating_sub(1)
+            )
+        })
+    }
+
+    /// Where a value of an observation comes from.
+    fn channel(&self, index: usize) -> String {
+        let Some(window) = &self.window else { return String::new() };
+        let [channel, reading] = match window.layout() {
+            Layout::ChannelsFirst => [index / window.length, index % window.length],
+            Layout::TimeFirst => [index % window.channels, index / window.channels],
+        };
+        format!(" (channel {channel}, reading {reading})")
+    }
+}
+
+/// A whole number that no float holds.
+pub(crate) fn beyond(name: &str) -> String {
+    format!(
+        "beyond 2^24, up to which the floats that stand for integers are exact; give input {name:?} smaller ids"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_lie_in_their_table_and_are_whole() {
+        let tables = vec![Some(50), None];
+        let held = Held { name: "t".into(), integers: true, tables, ..Held::default() };
+        assert_eq!(held.problem(&[49.0, 77.0, -50.0, -77.0], 2), None);
+        for (rows, words) in [
+            ([0.0, 0.0, 50.0, 0.0], ["found 50 in row 1 at index 0", "table of 50"]),
+            ([-51.0, 0.0, 0.0, 0.0], ["found -51 in row 0 at index 0", "-50 to -1"]),
+            ([0.0, 1.5, 0.0, 0.0], ["found 1.5 in row 0 at index 1", "whole"]),
+            ([0.0, 0.0, 0.0, 2e7], ["found 20000000 in row 1", "2^24"]),
+            ([f32::NAN, 0.0, 0.0, 0.0], ["found NaN in row 0", "finite"]),
+        ] {
+            let problem = held.problem(&rows, 2).expect("it is wrong");
+            assert!(words.iter().all(|word| problem.contains(word)), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_missing_value_is_named_by_its_channel_unless_it_is_allowed() {
+        let text = "name = \"m\"\n[encoder]\nonnx = \"e\"\ninput = \"x\"\nmean = 0\n\
+            spread = { output = 1, head = \"logvar\" }\n[window]\nchannels = 3\nlength = 2\nhop = 1\n\
+            layout = \"time_first\"\nmean = [0, 0, 0]\nstd = [1, 1, 1]\n";
+        let window = crate::manifest::Manifest::parse(text).expect("a manifest").window;
+        let mut held = Held { name: "x".into(), window, ..Held::default() };
+        let mut row = [0.0; 6];
+        row[5] = f32::NAN;
+        let problem = held.problem(&row, 6).expect("it is wrong");
+        assert!(problem.contains("(channel 2, reading 1)"), "{problem}");
+        assert!(problem.contains("allow = \"nan\""), "{problem}");
+        held.nan = true;
+        assert_eq!(held.problem(&row, 6), None);
+        row[0] = f32::INFINITY;
+        assert!(held.problem(&row, 6).is_some_and(|problem| problem.contains("inf in row 0")));
+    }
+}
