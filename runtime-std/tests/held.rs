@@ -110,7 +110,8 @@ fn missing_values_are_read_where_the_manifest_allows_them() {
     let expected = npy::read(&rows.with_file_name("out.0.npy")).unwrap();
     let worst = found.values.iter().zip(&expected.values).map(|(a, b)| (a - b).abs());
     assert!(worst.fold(0.0, f32::max) < 1e-6, "{found:?}");
-    elbow_line("parity {} --input {}", &[&manifest, &rows]).done();
+    let report = elbow_line("parity {} --input {} --json", &[&manifest, &rows]).done().json();
+    assert_eq!(report["clamp_hits"], 0);
     let infinite = path("infinite.npy");
     fs::write(&infinite, npy::encode(&[1, 12], &[f32::INFINITY; 12])).unwrap();
     let outcome = elbow_line("run {} --input {} --out-dir {}", &[&manifest, &infinite, &out]);

@@ -39,6 +39,15 @@ struct Case {
     expected: Expected,
 }
 
+impl Case {
+    /// The manifest beside the file, if it needs one to be given its rows, else the file.
+    fn model(&self) -> String {
+        let manifest = self.onnx.with_extension("toml");
+        let path = if manifest.exists() { &manifest } else { &self.onnx };
+        path.to_string_lossy().into_owned()
+    }
+}
+
 fn cases() -> Vec<Case> {
     let folder = repository("tests/field");
     let text = fs::read_to_string(folder.join("expected.toml")).expect("the table is there");
@@ -170,7 +179,7 @@ fn parity(case: &Case, model: &str, inputs: Vec<String>) -> Result<Outcome, Stri
 /// Imports, agrees with onnxruntime, compiles, and is in parity with the reference, or not where that is
 /// wrong.
 fn is_ok(case: &Case) -> Result<f32, String> {
-    let model = case.onnx.to_string_lossy().into_owned();
+    let model = case.model();
     let inputs = inputs(case, &model)?;
     let worst = agrees(case, &model, &inputs)?;
     compiles(case, &model)?;

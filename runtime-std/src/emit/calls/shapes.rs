@@ -1,6 +1,6 @@
 //! Shapes and activations as literals of generated code.
 
-use super::super::rust::{array, float};
+use super::super::rust::float;
 use elbow_core::kernels::{
     Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape, Strided,
     Unary,
