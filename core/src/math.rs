@@ -144,6 +144,78 @@ pub fn cos(x: f32) -> f32 {
     libm::cosf(x)
 }
 
+/// Tangent of an angle in radians: NaN at the infinities.
+///
+/// Relative error at most 8e-8 for `|x|` <= 100.
+#[inline]
+pub fn tan(x: f32) -> f32 {
+    libm::tanf(x)
+}
+
+/// Arc sine, in radians: NaN outside [-1, 1].
+///
+/// Relative error at most 8e-8.
+#[inline]
+pub fn asin(x: f32) -> f32 {
+    libm::asinf(x)
+}
+
+/// Arc cosine, in radians: NaN outside [-1, 1].
+///
+/// Error at most 1e-7 of `max(1, |acos x|)`.
+#[inline]
+pub fn acos(x: f32) -> f32 {
+    libm::acosf(x)
+}
+
+/// Arc tangent, in radians: half of pi, with the sign of `x`, at the infinities.
+///
+/// Relative error at most 8e-8.
+#[inline]
+pub fn atan(x: f32) -> f32 {
+    libm::atanf(x)
+}
+
+/// Hyperbolic sine: infinities at the infinities.
+///
+/// Relative error at most 1.4e-7 for `|x|` <= 88.
+#[inline]
+pub fn sinh(x: f32) -> f32 {
+    libm::sinhf(x)
+}
+
+/// Hyperbolic cosine: infinity at the infinities.
+///
+/// Relative error at most 1.2e-7 for `|x|` <= 88.
+#[inline]
+pub fn cosh(x: f32) -> f32 {
+    libm::coshf(x)
+}
+
+/// Inverse of [`sinh`]: infinities at the infinities.
+///
+/// Relative error at most 1.2e-7.
+#[inline]
+pub fn asinh(x: f32) -> f32 {
+    libm::asinhf(x)
+}
+
+/// Inverse of [`cosh`]: 0 at 1, NaN below, infinity at infinity.
+///
+/// Relative error at most 1.3e-7.
+#[inline]
+pub fn acosh(x: f32) -> f32 {
+    libm::acoshf(x)
+}
+
+/// Inverse of [`tanh`]: infinities at -1 and 1, NaN outside.
+///
+/// Relative error at most 1.3e-7.
+#[inline]
+pub fn atanh(x: f32) -> f32 {
+    libm::atanhf(x)
+}
+
 /// Largest whole number not above `x`.
 #[inline]
 pub fn floor(x: f32) -> f32 {
@@ -331,8 +403,10 @@ mod tests {
         let silu_f64 = |x: f64| x / (1.0 + (-x).exp());
         let softplus_f64 = |x: f64| (-x.abs()).exp().ln_1p() + x.max(0.0);
         let gelu_f64 = |x: f64| 0.5 * x * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2);
+        // std's cancels beside 1.
+        let acosh_f64 = |x: f64| 2.0 * ((x - 1.0) / 2.0).sqrt().asinh();
         // Name, function, truth, grid, relative to, limits without and with `fast-math`.
-        let cases: [Case; 26] = [
+        let cases: [Case; 43] = [
             ("exp", exp, f64::exp, Equal(-87.0, 88.0), Value, [8e-8, 2.5e-3]),
             ("expm1", expm1, f64::exp_m1, Equal(-87.0, 88.0), Value, [9e-8; 2]),
             ("expm1", expm1, f64::exp_m1, Equal(-0.5, 0.5), Value, [9e-8; 2]),
@@ -366,6 +440,23 @@ mod tests {
                 [1.2e-7, 4e-4],
             ),
             ("gelu_tanh", gelu_tanh, gelu_tanh_f64, Equal(-6.0, 6.0), InputOrOne, [1.2e-7, 4e-4]),
+            ("tan", tan, f64::tan, Equal(-100.0, 100.0), Value, [8e-8; 2]),
+            ("tan", tan, f64::tan, Geometric(1e-30, 2.0), Value, [8e-8; 2]),
+            ("asin", asin, f64::asin, Equal(-1.0, 1.0), Value, [8e-8; 2]),
+            ("asin", asin, f64::asin, Geometric(1e-30, 1.0), Value, [8e-8; 2]),
+            ("acos", acos, f64::acos, Equal(-1.0, 1.0), ValueOrOne, [1e-7; 2]),
+            ("atan", atan, f64::atan, Equal(-10.0, 10.0), Value, [8e-8; 2]),
+            ("atan", atan, f64::atan, Geometric(1e-30, 1e38), Value, [8e-8; 2]),
+            ("sinh", sinh, f64::sinh, Equal(-88.0, 88.0), Value, [1.4e-7; 2]),
+            ("sinh", sinh, f64::sinh, Geometric(1e-30, 2.0), Value, [1.4e-7; 2]),
+            ("cosh", cosh, f64::cosh, Equal(-88.0, 88.0), Value, [1.2e-7; 2]),
+            ("cosh", cosh, f64::cosh, Equal(-2.0, 2.0), Value, [1.2e-7; 2]),
+            ("asinh", asinh, f64::asinh, Equal(-10.0, 10.0), Value, [1.2e-7; 2]),
+            ("asinh", asinh, f64::asinh, Geometric(1e-30, 1e38), Value, [1.2e-7; 2]),
+            ("acosh", acosh, acosh_f64, Equal(1.0, 3.0), Value, [1.3e-7; 2]),
+            ("acosh", acosh, acosh_f64, Geometric(1.0, 1e38), Value, [1.3e-7; 2]),
+            ("atanh", atanh, f64::atanh, Equal(-0.999, 0.999), Value, [1.3e-7; 2]),
+            ("atanh", atanh, f64::atanh, Geometric(1e-30, 0.9999), Value, [1.3e-7; 2]),
         ];
         for (name, f, truth, grid, relative, limits) in cases {
             let (error, limit) = (error(f, truth, grid, relative), limits[usize::from(FAST)]);

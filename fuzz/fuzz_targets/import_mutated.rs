@@ -29,11 +29,12 @@ static MODELS: LazyLock<Vec<ModelProto>> = LazyLock::new(|| {
 });
 
 /// Operators that a node may become.
-const OPERATORS: [&str; 40] = [
+const OPERATORS: [&str; 44] = [
     "Add", "ArgMax", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "ConvTranspose",
     "CumSum", "DepthToSpace", "Einsum", "Expand", "Flatten", "GRU", "Gather", "GatherElements", "GatherND",
-    "Gemm", "GroupNormalization", "LSTM", "LayerNormalization", "MatMul", "MaxPool", "Pad", "Pow", "RNN",
-    "RandomNormalLike", "Range", "ReduceMean", "Reshape", "Resize", "Slice", "Softmax", "Split", "Squeeze",
+    "Gemm", "GroupNormalization", "Hardmax", "IsNaN", "LSTM", "LayerNormalization", "MatMul", "MaxPool",
+    "OneHot", "Pad", "Pow", "RNN", "RandomNormalLike", "Range", "ReduceMean", "Reshape", "Resize",
+    "ScatterElements", "Slice", "Softmax", "Split", "Squeeze",
     "Tile", "Transpose", "Trilu", "Where",
 ];
 

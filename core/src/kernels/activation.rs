@@ -56,6 +56,24 @@ pub enum Unary {
     Sin,
     /// Cosine of an angle in radians; NaN at the infinities.
     Cos,
+    /// Tangent of an angle in radians; NaN at the infinities.
+    Tan,
+    /// Arc sine in radians; NaN outside `[-1, 1]`.
+    Asin,
+    /// Arc cosine in radians; NaN outside `[-1, 1]`.
+    Acos,
+    /// Arc tangent in radians.
+    Atan,
+    /// Hyperbolic sine.
+    Sinh,
+    /// Hyperbolic cosine.
+    Cosh,
+    /// Inverse hyperbolic sine.
+    Asinh,
+    /// Inverse hyperbolic cosine; NaN below 1.
+    Acosh,
+    /// Inverse hyperbolic tangent; infinite at -1 and 1, NaN outside.
+    Atanh,
     /// 1 where `x` is 0, else 0.
     Not,
     /// `min(max(alpha * x + beta, 0), 1)`
@@ -105,6 +123,15 @@ pub fn unary(y: &mut [f32], f: Unary) {
         Unary::Trunc => map(y, math::trunc),
         Unary::Sin => map(y, math::sin),
         Unary::Cos => map(y, math::cos),
+        Unary::Tan => map(y, math::tan),
+        Unary::Asin => map(y, math::asin),
+        Unary::Acos => map(y, math::acos),
+        Unary::Atan => map(y, math::atan),
+        Unary::Sinh => map(y, math::sinh),
+        Unary::Cosh => map(y, math::cosh),
+        Unary::Asinh => map(y, math::asinh),
+        Unary::Acosh => map(y, math::acosh),
+        Unary::Atanh => map(y, math::atanh),
         Unary::Not => map(y, |x| if x == 0.0 { 1.0 } else { 0.0 }),
         Unary::HardSigmoid(alpha, beta) => map(y, |x| math::clamp(alpha * x + beta, 0.0, 1.0)),
         Unary::HardSwish => map(y, math::hard_swish),

@@ -15,6 +15,7 @@ impl Unary {
     pub const fn slope_reads_result(self) -> bool {
         match self {
             Self::Relu
+            | Self::Tan
             | Self::Tanh
             | Self::Sigmoid
             | Self::Softplus
@@ -77,6 +78,15 @@ pub fn slope(g: &mut [f32], v: &[f32], f: Unary) {
         }
         Unary::Sin => each(g, v, |g, x| math::cos(x) * g),
         Unary::Cos => each(g, v, |g, x| -math::sin(x) * g),
+        Unary::Tan => each(g, v, |g, y| (1.0 + y * y) * g),
+        Unary::Asin => each(g, v, |g, x| g / math::sqrt((1.0 - x) * (1.0 + x))),
+        Unary::Acos => each(g, v, |g, x| -g / math::sqrt((1.0 - x) * (1.0 + x))),
+        Unary::Atan => each(g, v, |g, x| g / (1.0 + x * x)),
+        Unary::Sinh => each(g, v, |g, x| math::cosh(x) * g),
+        Unary::Cosh => each(g, v, |g, x| math::sinh(x) * g),
+        Unary::Asinh => each(g, v, |g, x| g / math::sqrt(1.0 + x * x)),
+        Unary::Acosh => each(g, v, |g, x| g / math::sqrt((x - 1.0) * (x + 1.0))),
+        Unary::Atanh => each(g, v, |g, x| g / ((1.0 - x) * (1.0 + x))),
         Unary::HardSigmoid(alpha, _) => {
             each(g, v, |g, y| if 0.0 < y && y < 1.0 { alpha * g } else { 0.0 });
         }

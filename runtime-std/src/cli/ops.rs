@@ -23,7 +23,7 @@ struct Table {
 
 #[derive(serde::Serialize)]
 struct Row {
-    op: &'static str,
+    op: String,
     since_opset: i64,
     types: &'static str,
     notes: &'static str,
@@ -36,7 +36,10 @@ struct Row {
 /// As [`output::text`].
 pub fn run(options: &Options) -> Result<()> {
     let rows = ops::OPERATORS.iter().map(|operator| Row {
-        op: operator.name,
+        op: match operator.domain {
+            "" => operator.name.into(),
+            domain => format!("{domain}::{}", operator.name),
+        },
         since_opset: operator.since,
         types: operator.types,
         notes: operator.notes,
@@ -56,19 +59,24 @@ pub fn run(options: &Options) -> Result<()> {
 impl Table {
     fn markdown(&self) -> String {
         let row = |row: &Row| {
-            format!(
-                "| {} | {}-{} | {} | {} |\n",
-                row.op, row.since_opset, self.newest_opset, row.types, row.notes
-            )
+            format!("| {} | {} | {} | {} |\n", row.op, self.opsets(row), row.types, row.notes)
         };
         let rows: String = self.operators.iter().map(row).collect();
         format!("| Operator | Opsets | Element types | Notes |\n|---|---|---|---|\n{rows}")
     }
 
+    /// Operator sets of the default domain; the others change nothing.
+    fn opsets(&self, row: &Row) -> String {
+        match row.op.contains("::") {
+            true => "all".into(),
+            false => format!("{}-{}", row.since_opset, self.newest_opset),
+        }
+    }
+
     fn text(&self) -> String {
         let row = |row: &Row| {
-            let opsets = format!("{}-{}", row.since_opset, self.newest_opset);
-            format!("{:<20} {opsets:<8} {:<38} {}\n", row.op, row.types, row.notes)
+            let opsets = self.opsets(row);
+            format!("{:<22} {opsets:<8} {:<38} {}\n", row.op, row.types, row.notes)
         };
         self.operators.iter().map(row).collect()
     }

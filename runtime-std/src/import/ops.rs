@@ -3,13 +3,16 @@
 mod along;
 mod constant;
 mod conv;
+mod cures;
 mod einsum;
 mod elementwise;
+mod estimators;
 mod gather;
 mod known;
 mod layout;
 mod linear;
 mod normalize;
+mod one_hot;
 mod pad;
 mod pieces;
 mod pool;
@@ -19,11 +22,14 @@ mod recurrent;
 mod reshape;
 mod resize;
 mod scatter;
+mod special;
 
 use super::problem::{Read, refuse, shown};
 use super::proto::{Node, OLDEST_OPSET};
 use super::scope::{Call, Outputs, Scope};
 use along::{Form, reduce};
+pub use cures::advice;
+use cures::foreign_advice;
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use elementwise::{binary, extreme, parametric, parametric2, several, unary, unary_any};
 use recurrent::{Kind, recurrent};
@@ -122,10 +128,16 @@ macro_rules! recurrent_note {
 /// Every supported operator, by name.
 pub const OPERATORS: &[Operator] = &[
     any("Abs", |s, c| unary_any(s, c, Unary::Abs, i64::checked_abs)),
+    data("Acos", |s, c| unary(s, c, Unary::Acos)),
+    data("Acosh", |s, c| unary(s, c, Unary::Acosh)),
     any("Add", |s, c| binary(s, c, BinaryOp::Add)).takes(2, 2).note("broadcasts"),
     logic("And", |s, c| binary(s, c, BinaryOp::And)).takes(2, 2).note("broadcasts"),
     any("ArgMax", |s, c| along::arg_extreme(s, c, true)).with(ARG).note("gives whole numbers"),
     any("ArgMin", |s, c| along::arg_extreme(s, c, false)).with(ARG).note("gives whole numbers"),
+    data("Asin", |s, c| unary(s, c, Unary::Asin)),
+    data("Asinh", |s, c| unary(s, c, Unary::Asinh)),
+    data("Atan", |s, c| unary(s, c, Unary::Atan)),
+    data("Atanh", |s, c| unary(s, c, Unary::Atanh)),
     data("AveragePool", pool::average)
         .with(AVERAGE_POOL)
         .note("1-D and 2-D; count_include_pad, ceil_mode, dilations, auto_pad"),
@@ -155,6 +167,7 @@ pub const OPERATORS: &[Operator] = &[
         .with(CONV_TRANSPOSE)
         .note("1-D and 2-D; as Conv, and output_padding, output_shape"),
     data("Cos", |s, c| unary(s, c, Unary::Cos)),
+    data("Cosh", |s, c| unary(s, c, Unary::Cosh)),
     any("CumSum", along::cumsum)
         .since(11)
         .takes(2, 2)
@@ -180,7 +193,7 @@ pub const OPERATORS: &[Operator] = &[
         .since(12)
         .takes(1, usize::MAX)
         .with(&["equation"])
-        .note("one or two operands, without diagonals"),
+        .note("one or two operands"),
     data("Elu", |s, c| parametric(s, c, "alpha", 1.0, Unary::Elu)).with(&["alpha"]),
     any("Equal", |s, c| binary(s, c, BinaryOp::Equal)).takes(2, 2).note("broadcasts"),
     data("Erf", |s, c| unary(s, c, Unary::Erf)).since(9).note("fused to GELU in its pattern"),
@@ -229,8 +242,11 @@ pub const OPERATORS: &[Operator] = &[
     })
     .with(&["alpha", "beta"]),
     data("HardSwish", |s, c| unary(s, c, Unary::HardSwish)).since(14),
+    data("Hardmax", one_hot::hardmax).with(&["axis"]),
     any("Identity", constant::identity).note("folded away"),
     data("InstanceNormalization", normalize::instance).takes(3, 3).with(&["epsilon"]),
+    data("IsInf", special::is_inf).since(10).with(&["detect_negative", "detect_positive"]),
+    data("IsNaN", special::is_nan),
     data("LSTM", |s, c| recurrent(s, c, Kind::Lstm))
         .takes(3, 8)
         .with(LSTM)
@@ -269,6 +285,7 @@ pub const OPERATORS: &[Operator] = &[
         "of known values; a computed mask that selects and puts back the same places becomes Where",
     ),
     logic("Not", elementwise::not),
+    any("OneHot", one_hot::one_hot).takes(3, 3).with(&["axis"]).note("depth known at import"),
     logic("Or", |s, c| binary(s, c, BinaryOp::Or)).takes(2, 2).note("broadcasts"),
     data("PRelu", |s, c| binary(s, c, BinaryOp::PRelu)).takes(2, 2).note("broadcasts its slope"),
     any("Pad", pad::pad)
@@ -331,6 +348,11 @@ pub const OPERATORS: &[Operator] = &[
         .with(RESIZE)
         .note("nearest as onnxruntime has it, linear, cubic; factors and sizes known at import"),
     data("Round", |s, c| unary(s, c, Unary::Round)).since(11).note("halves to even"),
+    any("ScatterElements", scatter::scatter_elements)
+        .since(11)
+        .takes(3, 3)
+        .with(&["axis", "reduction"])
+        .note("indices known at import, or up to 32 computed ones along the axis"),
     any("ScatterND", scatter::scatter_nd)
         .since(11)
         .takes(3, 3)
@@ -344,6 +366,7 @@ pub const OPERATORS: &[Operator] = &[
     data("Sigmoid", |s, c| unary(s, c, Unary::Sigmoid)).note("fused to SiLU in its pattern"),
     any("Sign", |s, c| unary_any(s, c, Unary::Sign, |x| Some(x.signum()))).since(9),
     data("Sin", |s, c| unary(s, c, Unary::Sin)),
+    data("Sinh", |s, c| unary(s, c, Unary::Sinh)),
     any("Size", constant::size).note("folded away"),
     any("Slice", pieces::slice)
         .takes(1, 5)
@@ -359,6 +382,7 @@ pub const OPERATORS: &[Operator] = &[
     any("Sub", |s, c| binary(s, c, BinaryOp::Sub)).takes(2, 2).note("broadcasts"),
     any("Sum", |s, c| several(s, c, BinaryOp::Add)).takes(1, usize::MAX).note("broadcasts"),
     data("Swish", elementwise::swish).since(24).with(&["alpha"]),
+    data("Tan", |s, c| unary(s, c, Unary::Tan)),
     data("Tanh", |s, c| unary(s, c, Unary::Tanh)),
     data("ThresholdedRelu", |s, c| parametric(s, c, "alpha", 1.0, Unary::ThresholdedRelu))
         .since(10)
@@ -377,6 +401,11 @@ pub const OPERATORS: &[Operator] = &[
         .note("up to opset 9; then Resize"),
     any("Where", elementwise::choose).since(9).takes(3, 3).note("broadcasts"),
     logic("Xor", |s, c| binary(s, c, BinaryOp::Xor)).takes(2, 2).note("broadcasts"),
+    estimator("Imputer", estimators::imputer)
+        .with(&["imputed_value_floats", "replaced_value_float"])
+        .note("of features of float32"),
+    estimator("Normalizer", estimators::normalizer).with(&["norm"]),
+    estimator("Scaler", estimators::scaler).with(&["offset", "scale"]),
 ];
 
 /// An operator of data.
@@ -389,6 +418,11 @@ const fn data(name: &'static str, read: Reader) -> Operator {
 /// An operator of data, and of integers and booleans, which are calculated where they are known.
 const fn any(name: &'static str, read: Reader) -> Operator {
     Operator { types: "float32, int64, int32, bool", ..data(name, read) }
+}
+
+/// An operator of scikit-learn's preprocessing, in the domain `ai.onnx.ml`.
+const fn estimator(name: &'static str, read: Reader) -> Operator {
+    Operator { domain: "ai.onnx.ml", since: 1, ..data(name, read) }
 }
 
 /// An operator of booleans.
@@ -444,71 +478,5 @@ pub(super) fn find(node: &Node, opset: i64) -> Read<&'static Operator> {
             format!("belongs to the domain `{}`, which is not supported", shown(domain)),
             foreign_advice(domain, &node.op_type),
         ),
-    }
-}
-
-/// What to do about an operator that is not supported.
-pub fn advice(op: &str) -> &'static str {
-    match op {
-        "Bernoulli" | "Multinomial" => {
-            "export the encoder up to its heads (mean and spread) and leave the sampling out: \
-             `elbow` samples on the device from noise of its own; or give the noise as an input"
-        }
-        "Loop" | "Scan" => {
-            "export without control flow. `lax.scan` of JAX and GRU of Keras always become a loop, LSTM of \
-             Keras one unless its batch is dynamic: export the LSTM with a dynamic batch, write the \
-             layer in PyTorch, whose exporters keep GRU and LSTM, or write out a few steps with a \
-             Python `for`"
-        }
-        "If" | "SequenceMap" => {
-            "export without control flow: fixed shapes, branches decided, then simplify the file \
-             (`onnxsim`)"
-        }
-        "Attention" | "MultiHeadAttention" => {
-            "export attention spelled out (`need_weights=True`, or an older opset): MatMul and Softmax \
-             are supported"
-        }
-        "LpPool" | "GlobalLpPool" | "MaxUnpool" | "LRN" => {
-            "use MaxPool, AveragePool or a convolution with a stride"
-        }
-        "Erfc" => {
-            "this is no operator of ONNX: tf2onnx writes the exact GELU so. Use the approximate one \
-             (`keras.activations.gelu(x, approximate=True)`), or write x / 2 * (1 + erf(x / sqrt(2)))"
-        }
-        "QLinearConv"
-        | "QLinearMatMul"
-        | "DynamicQuantizeLinear"
-        | "MatMulInteger"
-        | "ConvInteger" => {
-            "quantize statically in the QDQ format (`quant_format=QuantFormat.QDQ`), or give the float \
-             model: `elbow` quantizes it (`--precision int8 --calibration X.npy`)"
-        }
-        "Unique" | "NonMaxSuppression" => {
-            "its result has a shape that depends on data: leave it out of the model"
-        }
-        "ScatterElements" | "Scatter" => {
-            "write values with Concat, Where or Pad instead of assigning to an index"
-        }
-        _ => {
-            "rewrite this part of the model with supported operators (`elbow ops` lists them), \
-             or cut the export before it"
-        }
-    }
-}
-
-fn foreign_advice(domain: &str, op: &str) -> &'static str {
-    if matches!(op, "QuantizeLinear" | "DequantizeLinear") {
-        "onnxruntime writes quantizers of its own for other integers than those of eight bits: quantize to \
-         these (`QuantType.QUInt8` or `QuantType.QInt8`, for weights and activations)"
-    } else if domain.starts_with("com.microsoft") || domain.starts_with("com.ms") {
-        "this is an operator of onnxruntime's own: give the file as the exporter wrote it, before optimization; quantize it in the QDQ format (`quant_format=QuantFormat.QDQ`), not in operators"
-    } else if domain.starts_with("pkg.") {
-        "this is a function of the exporter's: inline it (`onnx.inliner`), or export with a newer PyTorch"
-    } else if domain == "ai.onnx.ml" {
-        "skl2onnx writes estimators so. Export the steps before it alone (`to_onnx(pipeline[:-1], X)`) and do \
-         this one on what they give; a linear one can be an `nn.Linear` with its `coef_` and `intercept_`, \
-         exported from PyTorch"
-    } else {
-        "export with standard ONNX operators only (`elbow ops` lists those that are supported)"
     }
 }

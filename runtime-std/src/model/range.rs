@@ -4,6 +4,7 @@
 use super::sampling::Makers;
 use crate::import::{Graph, Node, NoiseKind, Op, Pooling, Value, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
+use std::f32::consts::{FRAC_PI_2, PI};
 
 /// Bounds of all values of a tensor.
 #[derive(Clone, Debug)]
@@ -229,6 +230,11 @@ fn unary(f: Unary, x: &Range, op: &str) -> Range {
         Unary::Sqrt => Range::new(low.max(0.0).sqrt(), high.sqrt(), op),
         Unary::Sigmoid | Unary::HardSigmoid(..) | Unary::Not => Range::new(0.0, 1.0, op),
         Unary::Tanh | Unary::Erf | Unary::Softsign | Unary::Sign => odd(1.0),
+        Unary::Asin | Unary::Atan => odd(FRAC_PI_2),
+        Unary::Acos => Range::new(0.0, PI, op),
+        Unary::Sinh | Unary::Asinh | Unary::Atanh => odd(infinity),
+        Unary::Cosh => Range::new(1.0, infinity, op),
+        Unary::Acosh => Range::new(0.0, infinity, op),
         Unary::Sin | Unary::Cos => Range::new(-1.0, 1.0, op),
         Unary::LeakyRelu(alpha) if alpha >= 0.0 => odd(infinity),
         Unary::LeakyRelu(_) => Range::unknown(op),
@@ -248,7 +254,7 @@ fn unary(f: Unary, x: &Range, op: &str) -> Range {
         Unary::Neg => Range::new(-high, -low, op),
         Unary::Reciprocal if low >= 0.0 => Range::new(0.0, infinity, op),
         Unary::Log if low > 0.0 => Range::new(low.ln(), high.ln(), op),
-        Unary::Reciprocal | Unary::Log => Range::unknown(op),
+        Unary::Reciprocal | Unary::Log | Unary::Tan => Range::unknown(op),
         Unary::Floor | Unary::Ceil | Unary::Round | Unary::Trunc => {
             x.within(low.floor(), high.ceil())
         }

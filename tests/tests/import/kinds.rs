@@ -97,6 +97,8 @@ fn cases() -> Vec<Case> {
         case("Resize", &["x", "", "doubled"]).of(&[1, 1, 6]),
         case("Resize", &["x", "", "doubled"]).of(&[1, 1, 6]).with(linear),
         case("ScatterND", &["x", "indices", "one"]),
+        case("OneHot", &["x", "two", "twice"]),
+        case("ScatterElements", &["x", "indices", "indices"]).with(on),
         case("Slice", &["x", "zero", "one"]),
         case("SpaceToDepth", &["x"]).of(&[1, 1, 2, 2]).with(|n| int(n, "blocksize", 2)),
         case("Squeeze", &["x", "zero"]),
@@ -134,7 +136,7 @@ const REDUCTIONS: [&str; 10] = [
 
 /// Operators that ONNX defines for floats or booleans only, or that give those whatever they take, or
 /// integers that are known at import.
-const OTHERS: &str = "And AveragePool BatchNormalization Ceil Celu Constant ConstantOfShape Conv ConvTranspose Cos \
+const OTHERS: &str = "Acos Acosh And Asin Asinh Atan Atanh Cosh Hardmax Imputer IsInf IsNaN Normalizer Scaler Sinh Tan AveragePool BatchNormalization Ceil Celu Constant ConstantOfShape Conv ConvTranspose Cos \
     DequantizeLinear Dropout Elu Equal Erf EyeLike Exp Floor GRU Gelu GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual \
     GroupNormalization HardSigmoid HardSwish InstanceNormalization LSTM LayerNormalization LeakyRelu Less \
     LessOrEqual Log LogSoftmax LpNormalization MaxPool Mean MeanVarianceNormalization Mish NonZero Not Or \

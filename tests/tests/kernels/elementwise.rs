@@ -5,6 +5,8 @@ use elbow_core::kernels::{AXES, Binary, BinaryOp, Unary, affine, binary, unary};
 use elbow_tests::random::Random;
 use elbow_tests::tolerance::ACTIVATION;
 
+use std::f32::consts::FRAC_PI_2;
+
 const INF: f32 = f32::INFINITY;
 
 /// `2 / sqrt(pi) * e^(-x^2) * sum_n 2^n x^(2n+1) / (2n+1)!!`, whose terms have one sign.
@@ -44,6 +46,15 @@ fn activations() -> Vec<(Unary, Formula)> {
         (Unary::Erf, erf),
         (Unary::Clip(-0.5, 1.5), |x| x.clamp(-0.5, 1.5)),
         (Unary::Clip(1.5, -0.5), |_| -0.5),
+        (Unary::Tan, f64::tan),
+        (Unary::Asin, f64::asin),
+        (Unary::Acos, f64::acos),
+        (Unary::Atan, f64::atan),
+        (Unary::Sinh, f64::sinh),
+        (Unary::Cosh, f64::cosh),
+        (Unary::Asinh, f64::asinh),
+        (Unary::Acosh, f64::acosh),
+        (Unary::Atanh, f64::atanh),
     ]
 }
 
@@ -62,7 +73,8 @@ fn activations_equal_their_formulas_in_f64() {
         let grid = (0..4000).map(|_| random.uniform(-10.0, 10.0));
         for x in grid.chain(corners) {
             let (value, truth) = (f64::from(apply(f, x)), formula(f64::from(x)));
-            let error = (value - truth).abs() / truth.abs().max(1.0);
+            let same = value == truth || value.is_nan() && truth.is_nan();
+            let error = if same { 0.0 } else { (value - truth).abs() / truth.abs().max(1.0) };
             assert!(error <= ACTIVATION, "seed {SEED}, {f:?} of {x:e}: {value:e} for {truth:e}");
         }
     }
@@ -87,9 +99,24 @@ fn activations_at_the_edges_are_as_documented() {
         (Unary::Erf, -1.0, 1.0),
         (Unary::Clip(-0.5, 1.5), -0.5, 1.5),
         (Unary::Clip(1.5, -0.5), -0.5, -0.5),
+        (Unary::Atan, -FRAC_PI_2, FRAC_PI_2),
+        (Unary::Sinh, -INF, INF),
+        (Unary::Cosh, INF, INF),
+        (Unary::Asinh, -INF, INF),
     ];
     for (f, low, high) in limits {
         assert_eq!((apply(f, -INF), apply(f, INF)), (low, high), "{f:?}");
+    }
+    assert_eq!([-1.0, 1.0].map(|x| apply(Unary::Atanh, x)), [-INF, INF]);
+    assert_eq!([1.0, INF].map(|x| apply(Unary::Acosh, x)), [0.0, INF]);
+    for (f, outside) in [
+        (Unary::Tan, [-INF, INF]),
+        (Unary::Asin, [-1.001, INF]),
+        (Unary::Acos, [-INF, 1.001]),
+        (Unary::Acosh, [-INF, 0.999]),
+        (Unary::Atanh, [-1.001, INF]),
+    ] {
+        assert!(outside.iter().all(|x| apply(f, *x).is_nan()), "{f:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope, one};
+use super::pieces::Piece;
 use elbow_core::kernels::Reduction;
 use std::collections::HashMap;
 
@@ -20,7 +21,7 @@ struct Term {
     labels: Vec<Label>,
 }
 
-/// `equation` of one or two operands, without diagonals.
+/// `equation` of one or two operands.
 pub fn einsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let Some(equation) = call.string("equation")? else {
         return invalid("its `equation` is missing");
@@ -51,6 +52,11 @@ pub fn einsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     };
     if output.iter().any(|label| !sizes.contains_key(label)) || has_twice(&output) {
         return invalid(format!("the result of `{equation}` does not follow from its terms"));
+    }
+    for (index, term) in terms.iter_mut().enumerate() {
+        while let Some(pair) = pair(&term.labels) {
+            *term = diagonal(scope, call, term, pair, index)?;
+        }
     }
     let product = match &terms[..] {
         [only] => only.clone(),
@@ -87,13 +93,40 @@ fn labels(text: &str, rank: usize) -> Read<Vec<Label>> {
     if labels.len() != rank || !labels.iter().all(is_letter) {
         return invalid(format!("the term `{text}` does not fit a tensor of {rank} axes"));
     }
-    if has_twice(&labels) {
-        return refuse(
-            format!("the term `{text}` takes a diagonal, which is not supported"),
-            "multiply by an identity matrix and sum instead",
-        );
-    }
     Ok(labels)
+}
+
+/// The first two axes that have one label.
+fn pair(labels: &[Label]) -> Option<[usize; 2]> {
+    let first = |at: usize| labels[..at].iter().position(|label| *label == labels[at]);
+    (0..labels.len()).find_map(|at| Some([first(at)?, at]))
+}
+
+/// The term's values whose indices of both axes are equal: one axis then, behind the others.
+fn diagonal(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    term: &Term,
+    pair: [usize; 2],
+    index: usize,
+) -> Read<Term> {
+    let from = scope.shape(term.value).to_vec();
+    let mut perm: Vec<usize> = (0..from.len()).filter(|axis| !pair.contains(axis)).collect();
+    let mut labels: Vec<Label> = perm.iter().map(|&axis| term.labels[axis]).collect();
+    let mut shape: Vec<usize> = perm.iter().map(|&axis| from[axis]).collect();
+    let (axis, size) = (perm.len(), from[pair[0]]);
+    perm.extend(pair);
+    labels.push(term.labels[pair[0]]);
+    let role = |what: &str| format!("{what}{index}_{axis}");
+    let moved: Vec<usize> = perm.iter().map(|&axis| from[axis]).collect();
+    let op = Op::Transpose { perm };
+    let moved = scope.step(call, op, &[term.value], &role("moved"), &moved)?;
+    shape.push(size * size);
+    let flat = scope.step(call, Op::Reshape, &[moved], &role("flat"), &shape)?;
+    let piece = Piece::whole(&shape).part(axis, 0, size, size as isize + 1);
+    shape[axis] = size;
+    let value = scope.step(call, piece.op(), &[flat], &role("diagonal"), &shape)?;
+    Ok(Term { value, labels })
 }
 
 fn has_twice(labels: &[Label]) -> bool {

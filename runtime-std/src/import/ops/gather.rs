@@ -177,7 +177,7 @@ fn elements_by(
 }
 
 /// Refuses indices that are no whole numbers.
-fn whole_indices(scope: &Scope, indices: ValueId) -> Read<()> {
+pub(super) fn whole_indices(scope: &Scope, indices: ValueId) -> Read<()> {
     match scope.kind(indices) {
         Kind::Integer => Ok(()),
         _ => refuse(

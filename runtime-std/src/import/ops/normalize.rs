@@ -180,9 +180,21 @@ pub fn lp(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "input")?;
     let shape = scope.shape(x).to_vec();
     let axis = call.axis("axis", -1, shape.len())?;
-    let kept = reduced_shape(&shape, &[axis], true);
+    let norm = lp_norm(scope, call, x, axis, call.int("p")?.unwrap_or(2))?;
+    scope.emit(call, DIV, vec![x, norm], &shape)
+}
+
+/// The sum of magnitudes or the length along an axis, above zero.
+pub(super) fn lp_norm(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    x: ValueId,
+    axis: usize,
+    p: i64,
+) -> Read<ValueId> {
+    let kept = reduced_shape(scope.shape(x), &[axis], true);
     let name = format!("{}/sum", call.output(0));
-    let norm = match call.int("p")?.unwrap_or(2) {
+    let norm = match p {
         1 => reduction_node(scope, call, x, Reduction::SumOfMagnitudes, &[axis], &name, &kept)?,
         2 => {
             let sum =
@@ -192,8 +204,7 @@ pub fn lp(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         other => return call.refuse_value("p", &other.to_string(), "1 or 2"),
     };
     let above_zero = Op::Unary(Unary::Clip(f32::MIN_POSITIVE, f32::INFINITY));
-    let norm = scope.step(call, above_zero, &[norm], "divisor", &kept)?;
-    scope.emit(call, DIV, vec![x, norm], &shape)
+    scope.step(call, above_zero, &[norm], "divisor", &kept)
 }
 
 /// `(x - mean) / (sqrt(mean of (x - mean)^2) + 1e-9)` over axes, by default all but the channels.

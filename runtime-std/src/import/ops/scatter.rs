@@ -1,17 +1,19 @@
 //! Writing values to places of a tensor.
 
+mod elements;
+
+pub use elements::scatter_elements;
+
 use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, len, resolve_index, strides};
 use super::reshape::shape_of;
+use elbow_core::kernels::BinaryOp;
 
 /// Writes updates to blocks of a tensor, whose places are known.
 pub fn scatter_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    match call.string("reduction")? {
-        None | Some("none") => {}
-        Some(other) => return call.refuse_value("reduction", other, "`none`"),
-    }
+    let reduction = reduction(call)?;
     let (data, updates) = (call.operand(0, "data")?, call.operand(2, "updates")?);
     let Operand::Integers(indices) = call.operand(1, "indices")? else {
         return refuse(
@@ -28,14 +30,44 @@ pub fn scatter_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             places.updates
         ));
     }
-    if let (Operand::Integers(data), Operand::Integers(updates)) = (&data, &updates) {
+    write(scope, call, &places, reduction)
+}
+
+/// How updates meet what is there; `None` where they take its place.
+fn reduction(call: &Call<'_>) -> Read<Option<BinaryOp>> {
+    match call.string("reduction")? {
+        None | Some("none") => Ok(None),
+        Some("add") => Ok(Some(BinaryOp::Add)),
+        Some("mul") => Ok(Some(BinaryOp::Mul)),
+        Some("max") => Ok(Some(BinaryOp::Max)),
+        Some("min") => Ok(Some(BinaryOp::Min)),
+        Some(other) => {
+            call.refuse_value("reduction", other, "`none`, `add`, `mul`, `max` or `min`")
+        }
+    }
+}
+
+/// Writes the call's updates into its data.
+fn write(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    places: &Places,
+    reduction: Option<BinaryOp>,
+) -> Outputs {
+    let (data, updates) = (call.operand(0, "data")?, call.operand(2, "updates")?);
+    if let (Operand::Integers(data), Operand::Integers(updates), None) =
+        (&data, &updates, reduction)
+    {
         scope.spend(data.data.len())?;
         return integers(places.written(data, updates));
     }
     let (x, updates) = (call.data(scope, 0, "data")?, call.data(scope, 2, "updates")?);
+    if let Some(op) = reduction {
+        return combine_blocks(scope, call, x, updates, places, op);
+    }
     match places.as_box() {
-        Some(axes) => write_box(scope, call, x, updates, &axes, &places),
-        None => write_blocks(scope, call, x, updates, &places),
+        Some(axes) => write_box(scope, call, x, updates, &axes, places),
+        None => write_blocks(scope, call, x, updates, places),
     }
 }
 
@@ -78,6 +110,21 @@ impl Places {
     /// Number of values of a block.
     fn block(&self) -> usize {
         len(&self.shape[self.depth..])
+    }
+
+    /// For each round, one more than the position of the update that each block meets, or 0.
+    fn rounds(&self) -> Vec<Vec<usize>> {
+        let blocks = len(&self.shape[..self.depth]);
+        let mut met = vec![0; blocks];
+        let mut rounds = Vec::new();
+        for (at, &block) in self.blocks.iter().enumerate() {
+            if rounds.len() == met[block] {
+                rounds.push(vec![0; blocks]);
+            }
+            rounds[met[block]][block] = at + 1;
+            met[block] += 1;
+        }
+        rounds
     }
 
     fn written(&self, x: &Tensor<i64>, updates: &Tensor<i64>) -> Tensor<i64> {
@@ -186,4 +233,44 @@ fn write_blocks(
     let taken =
         scope.step(call, Op::Take { axis: 0, indices }, &[both], "written", &[blocks, size])?;
     scope.emit(call, Op::Reshape, vec![taken], shape)
+}
+
+/// Combines blocks with those that are there. Where several updates have one place, each is of another
+/// round: a round joins what changes nothing and the updates, and each place takes its own.
+fn combine_blocks(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    x: ValueId,
+    updates: ValueId,
+    places: &Places,
+    op: BinaryOp,
+) -> Outputs {
+    let (size, shape) = (places.block(), &places.shape);
+    let neutral = match op {
+        BinaryOp::Add => 0.0,
+        BinaryOp::Mul => 1.0,
+        BinaryOp::Max => f32::NEG_INFINITY,
+        _ => f32::INFINITY,
+    };
+    let rounds = places.rounds();
+    if rounds.is_empty() {
+        return scope.emit(call, Op::Reshape, vec![x], shape);
+    }
+    let neutral = Tensor { shape: vec![1, size], data: vec![neutral; size] };
+    let neutral = scope.constant(&format!("{}/neutral", call.output(0)), neutral);
+    scope.set_kind(neutral, scope.kind(updates));
+    let count = places.blocks.len();
+    let new = scope.step(call, Op::Reshape, &[updates], "new", &[count, size])?;
+    let joined = [count + 1, size];
+    let new = scope.step(call, Op::Concat { axis: 0 }, &[neutral, new], "both", &joined)?;
+    let mut y = x;
+    for (round, indices) in rounds.into_iter().enumerate() {
+        let role = |what: &str| format!("{what}{round}");
+        let own = [indices.len(), size];
+        let take = Op::Take { axis: 0, indices };
+        let taken = scope.step(call, take, &[new], &role("taken"), &own)?;
+        let taken = scope.step(call, Op::Reshape, &[taken], &role("updates"), shape)?;
+        y = scope.step(call, Op::Binary(op), &[y, taken], &role("combined"), shape)?;
+    }
+    scope.emit(call, Op::Reshape, vec![y], shape)
 }

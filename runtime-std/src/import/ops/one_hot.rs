@@ -1,0 +1,117 @@
+//! Ones at the places that indices name.
+
+use super::super::graph::{Op, ValueId};
+use super::super::kind::Kind;
+use super::super::problem::{Read, invalid, refuse};
+use super::super::scope::{Call, Operand, Outputs, Scope};
+use super::super::tensor::{Tensor, len, resolve_axis};
+use elbow_core::kernels::{BinaryOp, Unary};
+
+const EQUAL: Op = Op::Binary(BinaryOp::Equal);
+
+/// One of two values for every place of a new axis; an index outside chooses no place.
+pub fn one_hot(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let depth = depth(scope, call)?;
+    let values = call.data(scope, 2, "values")?;
+    if scope.shape(values) != [2] {
+        return invalid(format!("its `values` have shape {:?}, expected [2]", scope.shape(values)));
+    }
+    let indices = call.data(scope, 0, "indices")?;
+    let mut shape = scope.shape(indices).to_vec();
+    let axis = resolve_axis(call.int("axis")?.unwrap_or(-1), shape.len() + 1)?;
+    let indices = whole(scope, call, indices)?;
+    let indices = from_front(scope, call, indices, depth)?;
+    shape.insert(axis, 1);
+    let indices = scope.step(call, Op::Reshape, &[indices], "lifted", &shape)?;
+    let places = places(scope, call, axis, depth, shape.len())?;
+    shape[axis] = depth;
+    let chosen = scope.step(call, EQUAL, &[indices, places], "chosen", &shape)?;
+    if scope.known(values) == Some(&[0.0, 1.0]) {
+        return scope.emit_as(call, Op::Reshape, vec![chosen], &shape, scope.kind(values));
+    }
+    let [off, on] = [0, 1].map(|at| {
+        let op = Op::Slice { starts: vec![at], steps: vec![1] };
+        scope.step(call, op, &[values], &format!("value{at}"), &[1])
+    });
+    scope.emit(call, Op::Where, vec![chosen, on?, off?], &shape)
+}
+
+/// The length of the new axis.
+fn depth(scope: &Scope, call: &Call<'_>) -> Read<usize> {
+    let depth = match call.operand(1, "depth")? {
+        Operand::Integers(depth) => depth.single(),
+        Operand::Float(id) => scope.known_number(id).map(|depth| depth as i64),
+    };
+    match depth.map(usize::try_from) {
+        Some(Ok(depth @ 1..)) => Ok(depth),
+        Some(_) => invalid("its `depth` is no positive number"),
+        None => {
+            refuse("its `depth` is not known at import", "give the number of classes as a constant")
+        }
+    }
+}
+
+/// Whole numbers; ONNX casts other indices to them.
+fn whole(scope: &mut Scope, call: &Call<'_>, indices: ValueId) -> Read<ValueId> {
+    if scope.kind(indices) != Kind::Float {
+        return Ok(indices);
+    }
+    let shape = scope.shape(indices).to_vec();
+    let whole = scope.step(call, Op::Unary(Unary::Trunc), &[indices], "whole", &shape)?;
+    scope.set_kind(whole, Kind::Integer);
+    Ok(whole)
+}
+
+/// Computed indices of an axis of this length, of which negative ones count from the end, counted from
+/// the front.
+pub(super) fn from_front(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    indices: ValueId,
+    size: usize,
+) -> Read<ValueId> {
+    let shape = scope.shape(indices).to_vec();
+    let name = |role: &str| format!("{}/{role}", call.output(0));
+    let zero = scope.data_of(&name("zero"), &Tensor::scalar(0))?;
+    let size = scope.data_of(&name("size"), &Tensor::scalar(size as i64))?;
+    let less = Op::Binary(BinaryOp::Less);
+    let behind = scope.step(call, less, &[indices, zero], "negative", &shape)?;
+    let moved = scope.step(call, Op::Binary(BinaryOp::Add), &[indices, size], "moved", &shape)?;
+    scope.step(call, Op::Where, &[behind, moved, indices], "from_front", &shape)
+}
+
+/// `0, 1, ...` along an axis, for tensors of this rank.
+pub(super) fn places(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    axis: usize,
+    size: usize,
+    rank: usize,
+) -> Read<ValueId> {
+    let mut shape = vec![1; rank];
+    shape[axis] = size;
+    let data = (0..size as i64).collect();
+    scope.data_of(&format!("{}/places", call.output(0)), &Tensor { shape, data })
+}
+
+/// 1 at the first of the largest values along an axis, else 0. Before opset 13 the axes in front of it are
+/// one, and it and those behind are.
+pub fn hardmax(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "input")?;
+    let shape = scope.shape(x).to_vec();
+    let (x, axis) = if call.opset >= 13 {
+        (x, call.axis("axis", -1, shape.len())?)
+    } else {
+        let axis = call.axis("axis", 1, shape.len().max(1))?;
+        let matrix = [len(&shape[..axis]), len(&shape[axis..])];
+        (scope.step(call, Op::Reshape, &[x], "flat", &matrix)?, 1)
+    };
+    let own = scope.shape(x).to_vec();
+    let mut kept = own.clone();
+    kept[axis] = 1;
+    let op = Op::ArgExtreme { axis, largest: true, last: false };
+    let at = scope.step(call, op, &[x], "index", &kept)?;
+    let places = places(scope, call, axis, own[axis], own.len())?;
+    let chosen = scope.step(call, EQUAL, &[at, places], "chosen", &own)?;
+    scope.emit_as(call, Op::Reshape, vec![chosen], &shape, Kind::Float)
+}

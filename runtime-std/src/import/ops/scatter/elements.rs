@@ -1,0 +1,95 @@
+//! One place along an axis for every update.
+
+use super::super::super::graph::{Op, ValueId};
+use super::super::super::problem::{Read, invalid, refuse};
+use super::super::super::scope::{Call, Operand, Outputs, Scope};
+use super::super::super::tensor::{Tensor, resolve_index, strides};
+use super::super::gather::whole_indices;
+use super::super::one_hot::{from_front, places};
+use super::super::pieces::Piece;
+use super::super::reshape::shape_of;
+use super::{Places, reduction, write};
+use elbow_core::kernels::BinaryOp;
+
+/// Most computed indices along the axis: each costs a few passes over the data.
+const MOST: usize = 32;
+
+/// Writes updates to places along an axis, one for each.
+pub fn scatter_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let reduction = reduction(call)?;
+    let (data, indices) = (call.operand(0, "data")?, call.operand(1, "indices")?);
+    let updates = call.operand(2, "updates")?;
+    let shape = shape_of(scope, &data).to_vec();
+    let own = shape_of(scope, &indices);
+    let axis = call.axis("axis", 0, shape.len())?;
+    let fits = own.len() == shape.len()
+        && (0..shape.len()).all(|other| other == axis || own[other] <= shape[other]);
+    if !fits || shape_of(scope, &updates) != own {
+        return invalid(format!(
+            "indices of shape {own:?} and updates of shape {:?} do not fit data of shape {shape:?}",
+            shape_of(scope, &updates)
+        ));
+    }
+    match indices {
+        Operand::Integers(indices) => {
+            write(scope, call, &known_places(&indices, &shape, axis)?, reduction)
+        }
+        Operand::Float(indices) => by_computed(scope, call, indices, axis, reduction),
+    }
+}
+
+/// Every index names one value.
+fn known_places(indices: &Tensor<i64>, shape: &[usize], axis: usize) -> Read<Places> {
+    let (own, steps) = (strides(&indices.shape), strides(shape));
+    let block = |(at, &index): (usize, &i64)| {
+        let others = (0..shape.len()).filter(|&other| other != axis);
+        let others = others
+            .map(|other| at / own[other] as usize % indices.shape[other] * steps[other] as usize);
+        Ok(others.sum::<usize>() + resolve_index(index, shape[axis])? * steps[axis] as usize)
+    };
+    let blocks = indices.data.iter().enumerate().map(block).collect::<Read<_>>()?;
+    let (depth, updates) = (shape.len(), indices.shape.clone());
+    Ok(Places { shape: shape.to_vec(), depth, blocks, updates })
+}
+
+/// Index by index along the axis: a place that equals the index takes the update. An index outside
+/// writes nothing.
+fn by_computed(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    indices: ValueId,
+    axis: usize,
+    reduction: Option<BinaryOp>,
+) -> Outputs {
+    whole_indices(scope, indices)?;
+    let (x, updates) = (call.data(scope, 0, "data")?, call.data(scope, 2, "updates")?);
+    let (shape, own) = (scope.shape(x).to_vec(), scope.shape(indices).to_vec());
+    let whole = (0..shape.len()).all(|other| other == axis || own[other] == shape[other]);
+    if !whole || own[axis] > MOST {
+        return refuse(
+            format!(
+                "its computed indices of shape {own:?} meet data of shape {shape:?}, expected at most \
+                 {MOST} along the axis {axis}, and as many as the data along the others"
+            ),
+            "write to places that are known at import, or choose values by a condition \
+             (`torch.where(condition, new, old)`)",
+        );
+    }
+    let indices = from_front(scope, call, indices, shape[axis])?;
+    let places = places(scope, call, axis, shape[axis], shape.len())?;
+    let mut y = x;
+    for at in 0..own[axis] {
+        let role = |what: &str| format!("{what}{at}");
+        let piece = || Piece::whole(&own).part(axis, at, 1, 1);
+        let line = piece().shape;
+        let index = scope.step(call, piece().op(), &[indices], &role("index"), &line)?;
+        let mut update = scope.step(call, piece().op(), &[updates], &role("update"), &line)?;
+        let equal = Op::Binary(BinaryOp::Equal);
+        let chosen = scope.step(call, equal, &[index, places], &role("chosen"), &shape)?;
+        if let Some(op) = reduction {
+            update = scope.step(call, Op::Binary(op), &[y, update], &role("combined"), &shape)?;
+        }
+        y = scope.step(call, Op::Where, &[chosen, update, y], &role("written"), &shape)?;
+    }
+    scope.emit(call, Op::Reshape, vec![y], &shape)
+}

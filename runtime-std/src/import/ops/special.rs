@@ -1,0 +1,38 @@
+//! Which values are NaN or infinite.
+
+use super::super::graph::{Op, ValueId};
+use super::super::scope::{Call, Outputs, Scope};
+use super::super::tensor::Tensor;
+use elbow_core::kernels::{BinaryOp, Unary};
+
+const EQUAL: Op = Op::Binary(BinaryOp::Equal);
+
+/// True where a value is NaN: where it does not equal itself.
+pub fn is_nan(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "X")?;
+    let shape = scope.shape(x).to_vec();
+    let number = scope.step(call, EQUAL, &[x, x], "number", &shape)?;
+    scope.emit(call, Op::Unary(Unary::Not), vec![number], &shape)
+}
+
+/// True where a value is one of the infinities that are asked for.
+pub fn is_inf(scope: &mut Scope, call: &Call<'_>) -> Outputs {
+    let x = call.float(0, "X")?;
+    let shape = scope.shape(x).to_vec();
+    let detects = |name: &str| Ok(call.int(name)?.unwrap_or(1) != 0);
+    match (detects("detect_positive")?, detects("detect_negative")?) {
+        (true, true) => {
+            let size = scope.step(call, Op::Unary(Unary::Abs), &[x], "size", &shape)?;
+            equal_to(scope, call, size, f32::INFINITY)
+        }
+        (true, false) => equal_to(scope, call, x, f32::INFINITY),
+        (false, true) => equal_to(scope, call, x, f32::NEG_INFINITY),
+        (false, false) => scope.emit(call, Op::Binary(BinaryOp::Less), vec![x, x], &shape),
+    }
+}
+
+fn equal_to(scope: &mut Scope, call: &Call<'_>, x: ValueId, number: f32) -> Outputs {
+    let shape = scope.shape(x).to_vec();
+    let number = scope.constant(&format!("{}/infinity", call.output(0)), Tensor::scalar(number));
+    scope.emit(call, EQUAL, vec![x, number], &shape)
+}
