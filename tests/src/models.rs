@@ -21,7 +21,7 @@ use elbow::rows::Rows;
 use elbow_core::distributions::{Family, Spread};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
-const FIXTURES: [&str; 15] = [
+const FIXTURES: [&str; 16] = [
     "activation_attributes",
     "arithmetic_torchscript17",
     "branches_dynamo",
@@ -37,6 +37,7 @@ const FIXTURES: [&str; 15] = [
     "linear_3d_dynamo",
     "outputs",
     "relu_batch_norm_dynamo",
+    "trigonometry",
 ];
 
 /// Graphs of the zoo that between them use every kernel.

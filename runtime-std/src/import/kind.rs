@@ -3,6 +3,7 @@
 use super::graph::{Op, Pooling};
 use super::problem::{Read, refuse};
 use super::proto::{data_type, data_type_name};
+use super::tensor::float_cure;
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::fmt;
 
@@ -16,6 +17,9 @@ pub(super) enum Kind {
     Integer,
     /// 0 is false, 1 is true.
     Bool,
+    /// Floats that the file casts to 64 bits, which changes none of them: they may be moved and compared, and
+    /// cast back.
+    Double,
     /// Integers of eight bits with a sign, which only a dequantizer reads.
     Signed8,
     /// The same without a sign.
@@ -76,6 +80,7 @@ impl fmt::Display for Kind {
             Self::Float => "float32",
             Self::Integer => "integers",
             Self::Bool => "booleans",
+            Self::Double => "float32 cast to float64",
             Self::Signed8 => "int8",
             Self::Unsigned8 => "uint8",
             Self::Quantized { .. } => "quantized integers",
@@ -106,6 +111,14 @@ impl Op {
                 format!("computes in {kind}, expected float32"),
                 "cast its operands to float32 in front of it: constants of another type are taken, their \
                  arithmetic is not",
+            );
+        }
+        let compares = matches!(self, Self::Binary(op) if is_truth(*op));
+        let compares = compares || matches!(self, Self::Unary(Unary::Abs | Unary::Neg));
+        if inputs.contains(&Kind::Double) && !moves && !compares {
+            return refuse(
+                "computes with float64, expected float32",
+                float_cure(data_type::DOUBLE),
             );
         }
         Ok(match self {

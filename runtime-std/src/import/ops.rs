@@ -129,15 +129,15 @@ macro_rules! recurrent_note {
 pub const OPERATORS: &[Operator] = &[
     any("Abs", |s, c| unary_any(s, c, Unary::Abs, i64::checked_abs)),
     data("Acos", |s, c| unary(s, c, Unary::Acos)),
-    data("Acosh", |s, c| unary(s, c, Unary::Acosh)),
+    data("Acosh", |s, c| unary(s, c, Unary::Acosh)).since(9),
     any("Add", |s, c| binary(s, c, BinaryOp::Add)).takes(2, 2).note("broadcasts"),
     logic("And", |s, c| binary(s, c, BinaryOp::And)).takes(2, 2).note("broadcasts"),
     any("ArgMax", |s, c| along::arg_extreme(s, c, true)).with(ARG).note("gives whole numbers"),
     any("ArgMin", |s, c| along::arg_extreme(s, c, false)).with(ARG).note("gives whole numbers"),
     data("Asin", |s, c| unary(s, c, Unary::Asin)),
-    data("Asinh", |s, c| unary(s, c, Unary::Asinh)),
+    data("Asinh", |s, c| unary(s, c, Unary::Asinh)).since(9),
     data("Atan", |s, c| unary(s, c, Unary::Atan)),
-    data("Atanh", |s, c| unary(s, c, Unary::Atanh)),
+    data("Atanh", |s, c| unary(s, c, Unary::Atanh)).since(9),
     data("AveragePool", pool::average)
         .with(AVERAGE_POOL)
         .note("1-D and 2-D; count_include_pad, ceil_mode, dilations, auto_pad"),
@@ -167,7 +167,7 @@ pub const OPERATORS: &[Operator] = &[
         .with(CONV_TRANSPOSE)
         .note("1-D and 2-D; as Conv, and output_padding, output_shape"),
     data("Cos", |s, c| unary(s, c, Unary::Cos)),
-    data("Cosh", |s, c| unary(s, c, Unary::Cosh)),
+    data("Cosh", |s, c| unary(s, c, Unary::Cosh)).since(9),
     any("CumSum", along::cumsum)
         .since(11)
         .takes(2, 2)
@@ -246,7 +246,7 @@ pub const OPERATORS: &[Operator] = &[
     any("Identity", constant::identity).note("folded away"),
     data("InstanceNormalization", normalize::instance).takes(3, 3).with(&["epsilon"]),
     data("IsInf", special::is_inf).since(10).with(&["detect_negative", "detect_positive"]),
-    data("IsNaN", special::is_nan),
+    data("IsNaN", special::is_nan).since(9),
     data("LSTM", |s, c| recurrent(s, c, Kind::Lstm))
         .takes(3, 8)
         .with(LSTM)
@@ -285,7 +285,11 @@ pub const OPERATORS: &[Operator] = &[
         "of known values; a computed mask that selects and puts back the same places becomes Where",
     ),
     logic("Not", elementwise::not),
-    any("OneHot", one_hot::one_hot).takes(3, 3).with(&["axis"]).note("depth known at import"),
+    any("OneHot", one_hot::one_hot)
+        .since(9)
+        .takes(3, 3)
+        .with(&["axis"])
+        .note("depth known at import"),
     logic("Or", |s, c| binary(s, c, BinaryOp::Or)).takes(2, 2).note("broadcasts"),
     data("PRelu", |s, c| binary(s, c, BinaryOp::PRelu)).takes(2, 2).note("broadcasts its slope"),
     any("Pad", pad::pad)
@@ -366,7 +370,7 @@ pub const OPERATORS: &[Operator] = &[
     data("Sigmoid", |s, c| unary(s, c, Unary::Sigmoid)).note("fused to SiLU in its pattern"),
     any("Sign", |s, c| unary_any(s, c, Unary::Sign, |x| Some(x.signum()))).since(9),
     data("Sin", |s, c| unary(s, c, Unary::Sin)),
-    data("Sinh", |s, c| unary(s, c, Unary::Sinh)),
+    data("Sinh", |s, c| unary(s, c, Unary::Sinh)).since(9),
     any("Size", constant::size).note("folded away"),
     any("Slice", pieces::slice)
         .takes(1, 5)

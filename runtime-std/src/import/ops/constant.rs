@@ -104,6 +104,7 @@ pub fn cast_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             Kind::Float => data_type::FLOAT,
             Kind::Integer => data_type::INT64,
             Kind::Bool => data_type::BOOL,
+            Kind::Double => data_type::DOUBLE,
             Kind::Stored(data_type) => data_type,
             kind => {
                 return refuse(
@@ -158,7 +159,7 @@ fn cast_integers(scope: &mut Scope, call: &Call<'_>, x: &Rc<Tensor<i64>>, to: i3
 fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs {
     let shape = scope.shape(x).to_vec();
     let x = match scope.kind(x) {
-        Kind::Stored(_) => {
+        Kind::Stored(_) | Kind::Double => {
             let floats = scope.step(call, Op::Reshape, &[x], "float32", &shape)?;
             scope.set_kind(floats, Kind::Float);
             floats
@@ -175,6 +176,9 @@ fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs
     }
     match (kind, Kind::of(to)) {
         (Kind::Float, None) if to == data_type::FLOAT16 => round_to_half(scope, call, x, &shape),
+        (Kind::Float, None) if to == data_type::DOUBLE => {
+            scope.emit_as(call, Op::Reshape, vec![x], &shape, Kind::Double)
+        }
         (_, None) => refuse_cast(to),
         (Kind::Float, Some(Kind::Float)) => Ok(one(x)),
         (Kind::Float, Some(Kind::Integer)) => {
