@@ -264,7 +264,7 @@ impl<'a> Importer<'a> {
             Some(Some(Operand::Float(id))) => {
                 let kind = self.scope.kind(*id);
                 match declared {
-                    None | Some(0) if !kind.is_stored() => Ok(Some(*id)),
+                    None | Some(0) if !kind.is_stored() && kind != Kind::Double => Ok(Some(*id)),
                     Some(declared) if kind.is(declared) => Ok(Some(*id)),
                     Some(other) if Kind::of(other).is_some() => invalid(format!(
                         "is declared as {}, but the graph gives {kind}",

@@ -1,20 +1,39 @@
 //! No operator is supported without a gradient that is tested, or a reason.
 
-use super::build::{encoded, floats, graph, int, int_list, ints, node, raw, single, string};
+use super::build::{
+    attribute, encoded, floats, graph, int, int_list, ints, node, raw, single, string,
+};
 use super::central::{error_of, pass};
 use super::golden;
 use elbow::import::{import_bytes, import_onnx, ops::OPERATORS};
 use elbow_tests::fixtures::path;
 use elbow_tests::tolerance::GRADIENT;
 use std::collections::BTreeSet;
+use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
+use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto, TensorProto};
+
+/// The domain of scikit-learn's operators.
+const ESTIMATORS: &str = "ai.onnx.ml";
 
 /// Operators without a case, and why.
 const WITHOUT: [(&str, &[&str]); 5] = [
     (
         "their results are steps, without a slope",
-        &["And", "ArgMax", "ArgMin", "Equal", "LessOrEqual", "Not", "Or", "Xor"],
+        &[
+            "And",
+            "ArgMax",
+            "ArgMin",
+            "Equal",
+            "Hardmax",
+            "IsInf",
+            "IsNaN",
+            "LessOrEqual",
+            "Not",
+            "OneHot",
+            "Or",
+            "Xor",
+        ],
     ),
     (
         "nothing computed goes in",
@@ -31,6 +50,8 @@ const WITHOUT: [(&str, &[&str]); 5] = [
 /// One node of an operator set, from `x` of a shape and constants.
 struct Case {
     op: &'static str,
+    /// What `x` goes through first, where not every number may come in.
+    first: &'static [&'static str],
     opset: i64,
     shape: &'static [i64],
     constants: Vec<TensorProto>,
@@ -40,7 +61,7 @@ struct Case {
 impl Case {
     /// Without attributes, of operator set 17.
     fn of(op: &'static str, shape: &'static [i64], constants: Vec<TensorProto>) -> Self {
-        Self { op, opset: 17, shape, constants, set: |_| () }
+        Self { op, first: &[], opset: 17, shape, constants, set: |_| () }
     }
 
     fn with(self, set: fn(&mut NodeProto)) -> Self {
@@ -51,10 +72,20 @@ impl Case {
         Self { opset, ..self }
     }
 
+    fn behind(self, first: &'static [&'static str]) -> Self {
+        Self { first, ..self }
+    }
+
     fn model(&self) -> ModelProto {
         let mut model = single(self.op, self.shape, self.constants.clone());
         model.opset_import[0].version = self.opset;
-        (self.set)(&mut graph(&mut model).node[0]);
+        let graph = graph(&mut model);
+        (self.set)(&mut graph.node[0]);
+        for (at, op) in self.first.iter().enumerate().rev() {
+            let result = format!("first{at}");
+            graph.node[0].input[0].clone_from(&result);
+            graph.node.insert(0, node(op, &result, &["x"], &[&result]));
+        }
         model
     }
 }
@@ -72,9 +103,19 @@ fn cases() -> Vec<Case> {
         raw("at", DataType::Int64, dims, bytes)
     };
     let scale = || floats("scale", &[2], &[1.5, -0.5]);
+    let updates = || floats("updates", &[2, 2], &[0.1, 0.2, 0.3, 0.4]);
     vec![
+        Case::of("Acos", &[1, 3], vec![]).behind(&["Tanh"]),
+        Case::of("Acosh", &[1, 3], vec![]).behind(&["Exp", "Exp"]),
+        Case::of("Asin", &[1, 3], vec![]).behind(&["Tanh"]),
+        Case::of("Asinh", &[1, 3], vec![]),
+        Case::of("Atan", &[1, 3], vec![]),
+        Case::of("Atanh", &[1, 3], vec![]).behind(&["Tanh"]),
         Case::of("CastLike", &[1, 3], vec![values(&[1])]),
+        Case::of("Cosh", &[1, 3], vec![]),
         Case::of("Dropout", &[1, 3], vec![]),
+        Case::of("Einsum", &[1, 2, 3, 3], vec![])
+            .with(|node| string(node, "equation", "bcii->bci")),
         Case::of("Flatten", IMAGE, vec![]),
         Case::of("GatherElements", &[1, 3, 2], vec![indices(&[1, 2, 2], &[2, 0, 2, 1])])
             .with(|node| int(node, "axis", 1)),
@@ -84,23 +125,38 @@ fn cases() -> Vec<Case> {
             .with(|node| int(node, "num_groups", 2))
             .since(21),
         Case::of("Identity", &[1, 3], vec![]),
+        Case::of("Imputer", &[1, 3], vec![])
+            .with(|node| numbers(node, "imputed_value_floats", &[0.5]))
+            .behind(&["Relu"]),
         Case::of("LpNormalization", &[1, 2, 3], vec![]).with(|node| int(node, "p", 1)),
         Case::of("LpNormalization", &[1, 2, 3], vec![]),
         Case::of("Mean", &[1, 2, 3], vec![values(&[1, 3])]),
         Case::of("MeanVarianceNormalization", IMAGE, vec![]),
         Case::of("Mish", &[1, 3], vec![]).since(18),
+        Case::of("Normalizer", &[1, 3], vec![]).with(|node| norm(node, "L1")),
+        Case::of("Normalizer", &[1, 3], vec![]).with(|node| norm(node, "L2")),
+        Case::of("Normalizer", &[1, 3], vec![]).with(|node| norm(node, "MAX")).behind(&["Exp"]),
         Case::of("RMSNormalization", &[1, 3, 2], vec![scale()]).since(23),
         Case::of("ReduceL1", &[1, 2, 3], vec![]).with(|node| int_list(node, "axes", &[2])),
-        Case::of("ReduceLogSum", &[1, 2, 3], vec![]).with(|node| int_list(node, "axes", &[2])),
+        Case::of("ReduceLogSum", &[1, 2, 3], vec![])
+            .with(|node| int_list(node, "axes", &[2]))
+            .behind(&["Exp"]),
         Case::of("ReduceSumSquare", &[1, 2, 3], vec![]).with(|node| int_list(node, "axes", &[2])),
+        Case::of("Scaler", &[1, 3], vec![]).with(|node| {
+            numbers(node, "offset", &[0.5, -0.5, 0.1]);
+            numbers(node, "scale", &[2.0, -1.5, 0.2]);
+        }),
         Case::of(
-            "ScatterND",
-            &[1, 3, 2],
-            vec![
-                indices(&[2, 2], &[0, 2, 0, 0]),
-                floats("updates", &[2, 2], &[0.1, 0.2, 0.3, 0.4]),
-            ],
-        ),
+            "ScatterElements",
+            &[1, 3],
+            vec![indices(&[1, 2], &[2, -3]), floats("updates", &[1, 2], &[0.1, 0.2])],
+        )
+        .with(|node| int(node, "axis", 1)),
+        Case::of("ScatterND", &[1, 3, 2], vec![indices(&[2, 2], &[0, 2, 0, 0]), updates()]),
+        Case::of("ScatterND", &[1, 3, 2], vec![indices(&[2, 2], &[0, 2, 0, 2]), updates()])
+            .with(|node| string(node, "reduction", "mul"))
+            .since(18),
+        Case::of("Sinh", &[1, 3], vec![]),
         Case::of("Softsign", &[1, 3], vec![]),
         Case::of("SpaceToDepth", IMAGE, vec![]).with(|node| int(node, "blocksize", 2)),
         Case::of("Split", &[1, 5], vec![ints("sizes", &[2, 3])]).with(|node| {
@@ -108,6 +164,7 @@ fn cases() -> Vec<Case> {
             node.output.push("rest".into());
         }),
         Case::of("Squeeze", &[1, 3, 1], vec![ints("axes", &[2])]),
+        Case::of("Tan", &[1, 3], vec![]),
         Case::of("Sum", &[1, 2, 3], vec![values(&[2, 1])]),
         Case::of("Swish", &[1, 3], vec![]).since(24),
         Case::of("Trilu", &[1, 3, 3], vec![]),
@@ -117,17 +174,23 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// A normalizer of scikit-learn.
+fn norm(node: &mut NodeProto, name: &str) {
+    node.domain = ESTIMATORS.into();
+    string(node, "norm", name);
+}
+
+/// Numbers of an estimator of scikit-learn.
+fn numbers(node: &mut NodeProto, name: &str, values: &[f32]) {
+    node.domain = ESTIMATORS.into();
+    let attribute = attribute(name, AttributeType::Floats);
+    node.attribute.push(AttributeProto { floats: values.to_vec(), ..attribute });
+}
+
 /// The largest error against central differences.
 fn error_of_case(case: &Case) -> f64 {
-    let mut model = case.model();
-    if case.op == "ReduceLogSum" {
-        // A logarithm takes what is above zero.
-        let graph = graph(&mut model);
-        graph.node[0].input[0] = "positive".into();
-        graph.node.insert(0, node("Exp", "before", &["x"], &["positive"]));
-    }
-    let graph =
-        import_bytes(&encoded(&model)).unwrap_or_else(|error| panic!("{}: {error}", case.op));
+    let graph = import_bytes(&encoded(&case.model()))
+        .unwrap_or_else(|error| panic!("{}: {error}", case.op));
     let plan = pass(&graph).unwrap_or_else(|error| panic!("{}: {error}", case.op));
     error_of(&graph, &plan).unwrap_or_else(|| panic!("{}: no formula in f64", case.op))
 }

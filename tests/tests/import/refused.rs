@@ -233,7 +233,7 @@ fn element_types_other_than_float32() {
     );
     let mut cast = single("Cast", &[1, 4], vec![]);
     int(&mut graph(&mut cast).node[0], "to", DataType::Double as i64);
-    refused(&encoded(&cast), &["Cast `n`", "float64"]);
+    refused(&encoded(&cast), &["output `y`", "float64"]);
     let mut compared = single("Not", &[1, 4], vec![]);
     graph(&mut compared).input[0] = typed_info("x", DataType::Bool, &[Dim::N(1), Dim::N(4)]);
     graph(&mut compared).output[0] = typed_info("y", DataType::Float, &[Dim::N(1), Dim::N(4)]);

@@ -1,6 +1,8 @@
 //! Floats of other widths: constants keep their values, computed float16 is rounded as tract's `f16` rounds.
 
-use crate::build::{Dim, encoded, floats, info, int, model, node, raw, tensor, typed_info};
+use crate::build::{
+    Dim, encoded, floats, info, int, int_list, model, node, raw, tensor, typed_info,
+};
 use crate::refused::refused;
 use elbow::import::{Graph, Op, import_bytes};
 use elbow::lower::lower;
@@ -143,17 +145,46 @@ fn float16_and_float64_of_data_are_refused_by_name() {
             encoded(&model(vec![node("Relu", "r", &["x"], &["y"])], vec![], vec![given], &["y"]));
         refused(&bytes, &["input `x`", name, "model.float()"]);
     }
-    for (kind, name) in [(DataType::Bfloat16, "bfloat16"), (DataType::Double, "float64")] {
-        let nodes = vec![cast("c", "x", "n", kind), cast("d", "n", "y", DataType::Float)];
-        let bytes =
-            encoded(&model(nodes, vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]));
-        refused(&bytes, &["Cast `c`", name]);
+    let from_row = |nodes| model(nodes, vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]);
+    let nodes = vec![cast("c", "x", "n", DataType::Bfloat16), cast("d", "n", "y", DataType::Float)];
+    refused(&encoded(&from_row(nodes)), &["Cast `c`", "bfloat16"]);
+    for op in ["Exp", "Sign", "ReduceSum"] {
+        let nodes = vec![
+            cast("c", "x", "n", DataType::Double),
+            node(op, "f", &["n"], &["m"]),
+            cast("d", "m", "y", DataType::Float),
+        ];
+        refused(&encoded(&from_row(nodes)), &[op, "`f`", "float64", "model.float()"]);
     }
-    let mut nodes = vec![cast("c", "x", "n", DataType::Float16), node("Relu", "r", &["n"], &["y"])];
-    let mut bytes =
-        model(std::mem::take(&mut nodes), vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]);
-    bytes.graph.as_mut().expect("a graph").output[0] = typed_info("y", DataType::Float16, &[]);
-    refused(&encoded(&bytes), &["output `y`", "float16"]);
+    for kind in [DataType::Float16, DataType::Double] {
+        let name = if kind == DataType::Double { "float64" } else { "float16" };
+        let nodes = vec![node("Relu", "r", &["x"], &["h"]), cast("c", "h", "y", kind)];
+        let mut bytes = from_row(nodes);
+        bytes.graph.as_mut().expect("a graph").output[0] = typed_info("y", kind, &[]);
+        refused(&encoded(&bytes), &["output `y`", name]);
+    }
+}
+
+#[test]
+fn floats_cast_to_float64_are_moved_and_compared_only() {
+    let nodes = vec![
+        cast("c", "x", "double", DataType::Double),
+        node("Neg", "n", &["double"], &["negative"]),
+        node("Transpose", "t", &["negative"], &["moved"]),
+        node("IsNaN", "i", &["moved"], &["missing"]),
+        node("Greater", "g", &["double", "negative"], &["positive"]),
+        cast("f", "moved", "floats", DataType::Float),
+        node("Where", "w", &["positive", "x", "floats"], &["size"]),
+        node("Where", "z", &["missing", "positive", "missing"], &["never"]),
+        cast("b", "never", "zero", DataType::Float),
+        node("Add", "a", &["size", "zero"], &["y"]),
+    ];
+    let mut bytes = model(nodes, vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]);
+    int_list(&mut bytes.graph.as_mut().expect("a graph").node[2], "perm", &[0, 1]);
+    let graph = import_bytes(&encoded(&bytes)).expect("it imports");
+    let plan = lower(&graph, &[0]).expect("it lowers");
+    let y = Twin::new(&plan).run(&[&[-1.5, 2.5, 0.1, -3e-40]]).expect("it runs").remove(0);
+    assert_eq!(y, [1.5, 2.5, 0.1, 3e-40]);
 }
 
 #[test]

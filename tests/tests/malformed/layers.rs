@@ -51,9 +51,9 @@ pub(crate) fn cases() -> Vec<Case> {
             &["Einsum `n`", "at most two"],
         ),
         case(
-            "a diagonal",
-            on("Einsum", &[1, 1], vec![], |n| string(n, "equation", "aa->a")),
-            &["Einsum `n`", "diagonal"],
+            "a diagonal of no square",
+            on("Einsum", &[1, 4], vec![], |n| string(n, "equation", "aa->a")),
+            &["Einsum `n`", "lengths 1 and 4"],
         ),
         case(
             "a sum over an axis that is not there",

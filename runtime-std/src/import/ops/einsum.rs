@@ -166,7 +166,7 @@ fn sizes(scope: &Scope, terms: &[Term]) -> Read<HashMap<Label, usize>> {
             let known = *sizes.entry(*label).or_insert(size);
             if known != size {
                 return refuse(
-                    format!("an axis has length {known} in one term and {size} in another"),
+                    format!("axes of one letter have the lengths {known} and {size}"),
                     "repeat the shorter operand by Expand first",
                 );
             }
