@@ -5,7 +5,6 @@ use elbow_core::kernels::{AXES, Binary, BinaryOp, Unary, affine, binary, unary};
 use elbow_tests::random::Random;
 use elbow_tests::tolerance::ACTIVATION;
 
-use std::f32::consts::FRAC_PI_2;
 
 const INF: f32 = f32::INFINITY;
 
