@@ -5,7 +5,6 @@ use elbow_core::kernels::{AXES, Binary, BinaryOp, Unary, affine, binary, unary};
 use elbow_tests::random::Random;
 use elbow_tests::tolerance::ACTIVATION;
 
-
 const INF: f32 = f32::INFINITY;
 
 /// `2 / sqrt(pi) * e^(-x^2) * sum_n 2^n x^(2n+1) / (2n+1)!!`, whose terms have one sign.
