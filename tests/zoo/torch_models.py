@@ -109,6 +109,41 @@ class Frozen(Mlp):
         return mu + self.noise * torch.exp(0.5 * logvar), mu, logvar
 
 
+class FrozenScale(Frozen):
+    """The same, by other standard deviations; the sample goes on to a decoder."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.scale, self.out = scale, nn.Linear(Z, X)
+
+    def forward(self, x):
+        h = self.hidden(x)
+        mu, sigma = self.mu(h), self.scale(self.spread(h))
+        return torch.tanh(self.out(mu + sigma * self.noise)), mu, sigma
+
+
+class TrainedCells(nn.Module):
+    """Cells in a Python loop, their initial states trained from standard normal values, and a gated layer
+    with a trained factor: nothing here is noise."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru, self.lstm = nn.GRUCell(C, 6), nn.LSTMCell(C, 6)
+        self.h, self.c = nn.Parameter(torch.randn(1, 6)), nn.Parameter(torch.randn(1, 6))
+        self.gate, self.gamma = nn.Linear(12, 12), nn.Parameter(torch.randn(12) * 0.05)
+        self.mu, self.logvar = nn.Linear(12, Z), nn.Linear(12, Z)
+
+    def forward(self, x):
+        a = h = self.h
+        c = self.c
+        for step in range(3):
+            a = self.gru(x[:, step], a)
+            h, c = self.lstm(x[:, step], (h, c))
+        joined = torch.cat([a, h], dim=1)
+        joined = joined + self.gamma * torch.sigmoid(self.gate(joined))
+        return self.mu(joined), self.logvar(joined)
+
+
 class Hierarchical(nn.Module):
     """Two latents, the second given a sample of the first."""
 
@@ -604,6 +639,10 @@ MODELS = {
     "vae_uniform": (lambda: VaeUniform(torch.tanh), x),
     "vae_eps": (lambda: VaeEps(torch.tanh), {**x, "eps": (1, Z)}),
     "frozen": (Frozen, x),
+    "frozen_softplus": (lambda: FrozenScale(nn.functional.softplus), x),
+    "frozen_sigmoid": (lambda: FrozenScale(torch.sigmoid), x),
+    "frozen_variance": (lambda: FrozenScale(lambda h: torch.sqrt(torch.exp(h) + 1e-4)), x),
+    "trained_cells": (TrainedCells, {"x": (1, 3, C)}),
     "hierarchical": (Hierarchical, x),
     "conditional_encoder": (ConditionalEncoder, {**x, "condition": (1, C)}),
     "conditional_decoder": (ConditionalDecoder, {**z, "condition": (1, C)}),

@@ -4,6 +4,7 @@ use super::external::{Faults, Owner};
 use super::frozen::frozen_samples;
 use super::graph::{ElementType, Graph, ValueId};
 use super::kind::Kind;
+use super::masked::Masked;
 use super::ops::{self, Operator};
 use super::order::{Order, Source, node_name};
 use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, shown};
@@ -39,6 +40,7 @@ pub(super) fn survey(
         outside,
         scope: Scope::default(),
         bound: HashMap::with_capacity(order.sources.len()),
+        masked: Masked::default(),
         problems,
     };
     let inputs = importer.inputs();
@@ -65,6 +67,7 @@ struct Importer<'a> {
     scope: Scope,
     /// Names read so far; `None` where a problem, already reported, keeps a value unknown.
     bound: HashMap<&'a str, Option<Operand>>,
+    masked: Masked<'a>,
     problems: Vec<Unsupported>,
 }
 
@@ -180,7 +183,7 @@ impl<'a> Importer<'a> {
         };
         let kinds = inputs.iter().map(kind).collect();
         let call = Call { node, opset: self.opset, name: node_name(index, node), inputs, kinds };
-        (operator.read)(&mut self.scope, &call).map(Some)
+        self.masked.read(&mut self.scope, operator, &call).map(Some)
     }
 
     fn operands(&self, node: &proto::Node) -> Option<Vec<Option<Operand>>> {
@@ -257,6 +260,7 @@ impl<'a> Importer<'a> {
             .as_ref()
             .and_then(|kind| kind.tensor.as_ref())
             .map(|tensor| tensor.elem_type);
+        self.masked.check_output(&info.name)?;
         match self.bound.get(info.name.as_str()) {
             Some(Some(Operand::Integers(tensor))) => {
                 self.scope.data_of(&info.name, tensor).map(Some)

@@ -16,6 +16,7 @@ mod importer;
 mod inline;
 mod instrument;
 mod kind;
+mod masked;
 pub mod ops;
 mod order;
 mod problem;

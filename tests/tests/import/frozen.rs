@@ -151,3 +151,60 @@ fn what_is_no_frozen_noise_is_accepted() {
         import_bytes(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }
+
+/// A gate multiplies what is trained in recurrent cells, whatever its values, and in layers that scale their
+/// own result.
+#[test]
+fn what_a_gate_multiplies_is_accepted_where_it_is_trained() {
+    let drawn = |size: usize| floats("eps", &[1, size as i64], &DRAWN[..size]);
+    let small: Vec<f32> = DRAWN.iter().map(|value| 0.1 * value).collect();
+    let near_one: Vec<f32> = small.iter().map(|value| 1.0 + value).collect();
+    let cases = [
+        (
+            "the candidate of a GRU",
+            drawn(3),
+            "s = Sigmoid h; p = Mul s eps; c = Add mu p; z = Tanh c",
+        ),
+        (
+            "the cell of an LSTM",
+            drawn(3),
+            "s = Sigmoid h; i = Sigmoid mu; g = Tanh mu; c = Mul i g; p = Mul s eps; z = Add p c",
+        ),
+        (
+            "the state of a GRU",
+            drawn(3),
+            "s = Sigmoid h; r = Sub one s; n = Tanh mu; c = Mul r n; p = Mul s eps; z = Add c p",
+        ),
+        (
+            "a small factor",
+            floats("eps", &[1, 15], &small),
+            "s = Sigmoid h; p = Mul eps s; z = Add mu p",
+        ),
+        (
+            "a factor near one",
+            floats("eps", &[15], &near_one),
+            "s = Sigmoid h; p = Mul eps s; z = Add mu p",
+        ),
+    ];
+    for (name, eps, lines) in cases {
+        let latent = eps.dims.last().map_or(0, |&size| size as usize);
+        let bytes = encoded(&heads(latent, eps, lines));
+        import_bytes(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+/// Where a gate could be a standard deviation, the file is refused, which asks.
+#[test]
+fn a_draw_that_a_sigmoid_scales_is_asked_about() {
+    let scales =
+        ["s = Sigmoid h;", "a = Sigmoid h; s = Mul a half;", "a = Sigmoid h; s = Add a least;"];
+    for scale in scales {
+        let eps = floats("eps", &[1, 15], &DRAWN);
+        let bytes = encoded(&heads(15, eps, &format!("{scale}{SAMPLE}")));
+        refused(&bytes, &["Mul `p`", "accept"]);
+    }
+    // A standard deviation by anything else is one, however large its noise.
+    let small: Vec<f32> = DRAWN.iter().map(|value| 0.1 * value).collect();
+    let bytes = encoded(&heads(15, floats("eps", &[1, 15], &small), &format!("{EXP}{SAMPLE}")));
+    refused(&bytes, &["Mul `p`", "accept"]);
+}

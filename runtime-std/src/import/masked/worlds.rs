@@ -1,0 +1,257 @@
+//! A node read as if a mask had other numbers of places.
+
+use super::super::graph::ValueId;
+use super::super::ops::Operator;
+use super::super::scope::{Call, Operand, Scope};
+use super::super::tensor::Tensor;
+use super::rows::{Row, same_rows};
+use super::{Fault, Form, Start};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Other numbers of places that a mask might have.
+pub(super) struct Worlds<'t> {
+    places: usize,
+    /// How each input follows from the mask.
+    forms: &'t [Option<&'t Form>],
+}
+
+impl<'t> Worlds<'t> {
+    /// How many there are at most.
+    pub const MOST: usize = 3;
+
+    /// Two more and one more place, and two alone: one alone would broadcast.
+    pub fn of(places: usize) -> impl Iterator<Item = usize> {
+        [2, places + 1, places + 2].into_iter().filter(move |&rows| rows != places)
+    }
+
+    pub fn new(places: usize, forms: &'t [Option<&'t Form>]) -> Self {
+        Self { places, forms }
+    }
+
+    /// How each output follows from the mask; a fault where a node's rows are not kept apart.
+    pub fn forms(
+        &self,
+        scope: &Scope,
+        start: Start,
+        operator: &Operator,
+        call: &Call<'_>,
+        outputs: &[Operand],
+    ) -> Result<Vec<Option<Form>>, Fault> {
+        let mut forms: Vec<Option<Form>> = vec![None; outputs.len()];
+        let mut integers: Vec<Vec<Rc<Tensor<i64>>>> = vec![Vec::new(); outputs.len()];
+        for (index, rows) in Self::of(self.places).enumerate() {
+            let world = World::of(scope, call, self.forms, index, rows);
+            let call = world.call(call);
+            let mut other = world.scope;
+            let found = (operator.read)(&mut other, &call).map_err(Fault::Unreadable)?;
+            let pair = Pair {
+                own: scope,
+                other: &other,
+                start,
+                operands: &world.operands,
+                count: world.count,
+            };
+            let axes = pair.axes(self.places, rows)?;
+            if found.len() != outputs.len() {
+                return Err(Fault::Differs);
+            }
+            for (at, outputs) in outputs.iter().zip(found).enumerate() {
+                match outputs {
+                    (Operand::Integers(_), Operand::Integers(found)) => integers[at].push(found),
+                    (Operand::Float(own), Operand::Float(found)) => {
+                        let row = pair.row(*own, found, &axes)?;
+                        let form = row.map(Form::Rows);
+                        if index > 0 && !same_form(forms[at].as_ref(), form.as_ref()) {
+                            return Err(Fault::Differs);
+                        }
+                        forms[at] = form;
+                    }
+                    _ => return Err(Fault::Differs),
+                }
+            }
+        }
+        for (at, worlds) in integers.into_iter().enumerate() {
+            if let Operand::Integers(own) = &outputs[at] {
+                let constant =
+                    is_linear(call, self.forms) && worlds.iter().all(|world| world == own);
+                forms[at] = (!constant).then_some(Form::Integers(worlds));
+            }
+        }
+        Ok(forms)
+    }
+}
+
+fn same_form(a: Option<&Form>, b: Option<&Form>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(Form::Rows(a)), Some(Form::Rows(b))) => a == b,
+        _ => false,
+    }
+}
+
+/// Whether integers that are equal for some numbers of places are so for all: they are sums and multiples, or
+/// moved to places that do not depend on it. Comparisons and the like could differ for others.
+fn is_linear(call: &Call<'_>, forms: &[Option<&Form>]) -> bool {
+    match call.node.op_type.as_str() {
+        "Add" | "Concat" | "Expand" | "Flatten" | "Identity" | "Neg" | "Reshape" | "Shape"
+        | "Size" | "Squeeze" | "Sub" | "Transpose" | "Unsqueeze" => true,
+        "Gather" | "Slice" => forms[1..].iter().all(Option::is_none),
+        _ => false,
+    }
+}
+
+/// A node's operands with another number of places.
+struct World {
+    scope: Scope,
+    inputs: Vec<Option<Operand>>,
+    /// Each operand of the node with its value here, and the axis of its rows.
+    operands: HashMap<ValueId, (ValueId, Row)>,
+    /// Number of operands.
+    count: usize,
+}
+
+impl World {
+    fn of(
+        own: &Scope,
+        call: &Call<'_>,
+        forms: &[Option<&Form>],
+        index: usize,
+        rows: usize,
+    ) -> Self {
+        let mut scope = Scope::default();
+        let mut operands = HashMap::new();
+        let mut inputs = Vec::with_capacity(call.inputs.len());
+        for (operand, form) in call.inputs.iter().zip(forms) {
+            inputs.push(operand.as_ref().map(|operand| match (operand, form) {
+                (Operand::Integers(_), Some(Form::Integers(worlds))) => {
+                    Operand::Integers(worlds[index].clone())
+                }
+                (Operand::Integers(tensor), _) => Operand::Integers(tensor.clone()),
+                (Operand::Float(id), form) => {
+                    let row = match form {
+                        Some(Form::Rows(axis)) => Some(*axis),
+                        _ => None,
+                    };
+                    let (id, _) = *operands
+                        .entry(*id)
+                        .or_insert_with(|| (copied(own, &mut scope, *id, row, rows), row));
+                    Operand::Float(id)
+                }
+            }));
+        }
+        let count = scope.values.len();
+        Self { scope, inputs, operands, count }
+    }
+
+    fn call<'a>(&self, own: &Call<'a>) -> Call<'a> {
+        Call {
+            node: own.node,
+            opset: own.opset,
+            name: own.name.clone(),
+            inputs: self.inputs.clone(),
+            kinds: own.kinds.clone(),
+        }
+    }
+}
+
+/// A value with so many rows; those of a constant are equal.
+fn copied(own: &Scope, scope: &mut Scope, id: ValueId, row: Row, rows: usize) -> ValueId {
+    let mut value = own.values[id].clone();
+    if let Some(axis) = row {
+        if let Some(constant) = &value.constant {
+            let mut one = value.shape.clone();
+            let (places, behind) = (one[axis], one[axis + 1..].iter().product::<usize>());
+            one[axis] = 1;
+            let first = constant.chunks(places * behind).flat_map(|block| &block[..behind]);
+            let first = Tensor { shape: one, data: first.copied().collect() };
+            value.shape[axis] = rows;
+            value.constant = Some(first.expand(&value.shape).data);
+        }
+        value.shape[axis] = rows;
+    }
+    scope.values.push(value);
+    let copy = scope.values.len() - 1;
+    scope.set_kind(copy, own.kind(id));
+    copy
+}
+
+/// What a node became here and in another world.
+struct Pair<'p> {
+    own: &'p Scope,
+    other: &'p Scope,
+    start: Start,
+    operands: &'p HashMap<ValueId, (ValueId, Row)>,
+    count: usize,
+}
+
+impl Pair<'_> {
+    /// The axis of rows of each new value.
+    fn axes(&self, places: usize, rows: usize) -> Result<Vec<Row>, Fault> {
+        let (own, other) =
+            (&self.own.values[self.start.values..], &self.other.values[self.count..]);
+        let nodes = (&self.own.nodes[self.start.nodes..], &self.other.nodes[..]);
+        if own.len() != other.len() || nodes.0.len() != nodes.1.len() {
+            return Err(Fault::Differs);
+        }
+        let pairs = own.iter().zip(other);
+        let axes: Vec<Row> =
+            pairs.map(|(a, b)| row_of(a, b, places, rows)).collect::<Result<_, _>>()?;
+        for (a, b) in nodes.0.iter().zip(nodes.1) {
+            if a.op != b.op || a.inputs.len() != b.inputs.len() {
+                return Err(Fault::Differs);
+            }
+            let inputs = a.inputs.iter().zip(&b.inputs);
+            let inputs: Vec<Row> =
+                inputs.map(|(&a, &b)| self.row(a, b, &axes)).collect::<Result<_, _>>()?;
+            let output = self.row(a.output, b.output, &axes)?;
+            if !same_rows(&self.own.values, a, &inputs, output) {
+                return Err(Fault::Joins);
+            }
+        }
+        Ok(axes)
+    }
+
+    /// The axis of rows of a value that is one in both.
+    fn row(&self, own: ValueId, other: ValueId, axes: &[Row]) -> Result<Row, Fault> {
+        match own.checked_sub(self.start.values) {
+            Some(new) if other.checked_sub(self.count) == Some(new) => Ok(axes[new]),
+            None => match self.operands.get(&own) {
+                Some(&(copy, row)) if copy == other => Ok(row),
+                _ => Err(Fault::Differs),
+            },
+            _ => Err(Fault::Differs),
+        }
+    }
+}
+
+/// The axis along which a new value has so many rows here and there; constants have equal ones.
+fn row_of(
+    own: &super::Value,
+    other: &super::Value,
+    places: usize,
+    rows: usize,
+) -> Result<Row, Fault> {
+    let (a, b) = (&own.shape, &other.shape);
+    if a.len() != b.len() || own.constant.is_some() != other.constant.is_some() {
+        return Err(Fault::Differs);
+    }
+    let axes: Vec<usize> = (0..a.len()).filter(|&axis| a[axis] != b[axis]).collect();
+    match axes[..] {
+        [] if own.constant == other.constant => Ok(None),
+        [axis] if (a[axis], b[axis]) == (places, rows) => {
+            let is_equal = |value: &super::Value| {
+                let Some(constant) = &value.constant else { return true };
+                let behind = value.shape[axis + 1..].iter().product::<usize>();
+                let blocks = constant.chunks(behind * value.shape[axis]);
+                blocks
+                    .into_iter()
+                    .all(|block| block.chunks(behind).all(|row| *row == block[..behind]))
+            };
+            let first = |value: &super::Value| value.constant.as_ref().map(|found| found[0]);
+            let fits = is_equal(own) && is_equal(other) && first(own) == first(other);
+            if fits { Ok(Some(axis)) } else { Err(Fault::Differs) }
+        }
+        _ => Err(Fault::Differs),
+    }
+}
