@@ -2,6 +2,8 @@
 
 #[path = "import/accepted.rs"]
 mod accepted;
+#[path = "import/branches.rs"]
+mod branches;
 #[path = "import/build.rs"]
 mod build;
 #[path = "import/bytes.rs"]
@@ -16,6 +18,10 @@ mod frozen;
 mod functions;
 #[path = "import/kinds.rs"]
 mod kinds;
+#[path = "import/known.rs"]
+mod known;
+#[path = "import/masked.rs"]
+mod masked;
 #[path = "import/operators.rs"]
 mod operators;
 #[path = "import/opsets.rs"]

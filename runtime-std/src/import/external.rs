@@ -4,7 +4,7 @@
 //! it lies, how long it is and what the model says about it are checked before anything is read.
 
 use super::problem::{Read, Refusal, refuse, shown};
-use super::proto::{Graph, LARGEST_FILE, Tensor};
+use super::proto::{Graph, LARGEST_FILE, Node, Tensor};
 use super::tensor::{bytes_of, checked_shape, len};
 use std::collections::HashMap;
 use std::fs::File;
@@ -28,8 +28,7 @@ pub(super) fn read(graph: &mut Graph, folder: Option<&Path>) -> Faults {
     let initializers = graph.initializer.iter_mut().enumerate();
     let initializers = initializers.map(|(at, tensor)| (Owner::Initializer(at), tensor));
     let nodes = graph.node.iter_mut().enumerate().flat_map(|(at, node)| {
-        let tensors = node.attribute.iter_mut().filter_map(|attribute| attribute.t.as_mut());
-        tensors.map(move |tensor| (Owner::Node(at), tensor))
+        tensors(node).into_iter().map(move |tensor| (Owner::Node(at), tensor))
     });
     let mut faults = Faults::new();
     for (owner, tensor) in initializers.chain(nodes) {
@@ -40,6 +39,18 @@ pub(super) fn read(graph: &mut Graph, folder: Option<&Path>) -> Faults {
         }
     }
     faults
+}
+
+/// The tensors of a node and of the bodies in it.
+fn tensors(node: &mut Node) -> Vec<&mut Tensor> {
+    let own = node.attribute.iter_mut().flat_map(|attribute| {
+        let bodies = attribute.g.iter_mut().flat_map(|body| {
+            let nodes = body.node.iter_mut().flat_map(tensors);
+            body.initializer.iter_mut().chain(nodes)
+        });
+        attribute.t.iter_mut().chain(bodies)
+    });
+    own.collect()
 }
 
 /// The files of a folder that have been opened, and how many bytes may still be read.

@@ -1,5 +1,7 @@
 //! Reads a decoded graph: inputs, initializers, then node by node by the table of operators.
 
+mod branch;
+
 use super::external::{Faults, Owner};
 use super::frozen::frozen_samples;
 use super::graph::{ElementType, Graph, ValueId};
@@ -152,37 +154,47 @@ impl<'a> Importer<'a> {
             let node = &self.proto.node[index];
             if let Err(mut refusal) = ops::find(node, self.opset) {
                 refusal.advice = "no output needs this node: delete it from the file".to_string();
-                self.node_problem(index, refusal);
+                self.node_problem(node, &node_name(index, node), refusal);
             }
         }
         for &index in &order.live {
-            let read = self.node(index);
-            let given = match read {
-                Ok(given) => given,
-                Err(refusal) => {
-                    self.node_problem(index, refusal);
-                    None
+            let (node, name) = (&self.proto.node[index], node_name(index, &self.proto.node[index]));
+            match self.outside.get(&Owner::Node(index)) {
+                Some(fault) => {
+                    self.node_problem(node, &name, fault.clone());
+                    self.bind(node, &name, None);
                 }
-            };
-            self.bind(index, given);
+                None => self.read_node(node, &name),
+            }
         }
     }
 
+    /// Reads a node under its name in reports.
+    fn read_node(&mut self, node: &'a proto::Node, name: &str) {
+        let given = match self.node(node, name) {
+            Ok(given) => given,
+            Err(refusal) => {
+                self.node_problem(node, name, refusal);
+                None
+            }
+        };
+        self.bind(node, name, given);
+    }
+
     /// What a node gives; `None` behind an earlier problem.
-    fn node(&mut self, index: usize) -> Read<Option<Vec<Operand>>> {
-        let node = &self.proto.node[index];
+    fn node(&mut self, node: &'a proto::Node, name: &str) -> Read<Option<Vec<Operand>>> {
         let operator = ops::find(node, self.opset)?;
-        check_form(operator, node)?;
-        if let Some(fault) = self.outside.get(&Owner::Node(index)) {
-            return Err(fault.clone());
+        if operator.name == "If" {
+            return self.branch(node, name);
         }
+        check_form(operator, node)?;
         let Some(inputs) = self.operands(node) else { return Ok(None) };
         let kind = |operand: &Option<Operand>| match operand {
             Some(Operand::Float(id)) => self.scope.kind(*id),
             _ => Kind::Integer,
         };
         let kinds = inputs.iter().map(kind).collect();
-        let call = Call { node, opset: self.opset, name: node_name(index, node), inputs, kinds };
+        let call = Call { node, opset: self.opset, name: name.to_string(), inputs, kinds };
         self.masked.read(&mut self.scope, operator, &call).map(Some)
     }
 
@@ -194,28 +206,28 @@ impl<'a> Importer<'a> {
         node.input.iter().map(operand).collect()
     }
 
-    fn node_problem(&mut self, index: usize, refusal: Refusal) {
-        let node = &self.proto.node[index];
-        self.problem_in(module_of(node), &node_name(index, node), &node.op_type, refusal);
+    fn node_problem(&mut self, node: &proto::Node, name: &str, refusal: Refusal) {
+        self.problem_in(module_of(node), name, &node.op_type, refusal);
     }
 
-    fn bind(&mut self, index: usize, given: Option<Vec<Operand>>) {
-        let node = &self.proto.node[index];
+    fn bind(&mut self, node: &'a proto::Node, name: &str, given: Option<Vec<Operand>>) {
         let count = given.as_ref().map_or(node.output.len(), Vec::len);
         let mut given = given.into_iter().flatten();
-        for (position, name) in node.output.iter().enumerate() {
-            if position >= count && self.order.read.contains(name.as_str()) && !name.is_empty() {
+        for (position, output) in node.output.iter().enumerate() {
+            if position >= count && self.order.read.contains(output.as_str()) && !output.is_empty()
+            {
                 let reason = format!(
                     "its output {position} (`{}`) is read, which is not supported",
-                    shown(name)
+                    shown(output)
                 );
                 self.node_problem(
-                    index,
+                    node,
+                    name,
                     Refusal::new(reason, "use the operator's first outputs only"),
                 );
             }
-            let operand = given.next().or_else(|| self.assumed(name));
-            self.bound.insert(name, operand);
+            let operand = given.next().or_else(|| self.assumed(output));
+            self.bound.insert(output, operand);
         }
     }
 

@@ -58,9 +58,27 @@ pub(super) struct Masked<'a> {
 }
 
 impl<'a> Masked<'a> {
+    /// Whether a value follows from a selection.
+    pub fn has(&self, name: &str) -> bool {
+        self.tags.contains_key(name)
+    }
+
+    /// Says that another value has this name now.
+    pub fn forget(&mut self, name: &str) {
+        self.tags.remove(name);
+    }
+
+    /// Says that a value has another name as well.
+    pub fn rename(&mut self, name: &str, other: &'a str) {
+        match self.tags.get(name).cloned() {
+            Some(tag) => drop(self.tags.insert(other, tag)),
+            None => self.forget(other),
+        }
+    }
+
     /// Refuses an output that follows from a selection.
     pub fn check_output(&self, name: &str) -> Read<()> {
-        match self.tags.contains_key(name) {
+        match self.has(name) {
             false => Ok(()),
             true => refuse(
                 "holds what a computed mask selects by NonZero, of a length that depends on data",
@@ -74,6 +92,7 @@ impl<'a> Masked<'a> {
         let node = call.node;
         let tags: Vec<Option<Tag>> =
             node.input.iter().map(|name| self.tags.get(name.as_str()).cloned()).collect();
+        node.output.iter().for_each(|name| self.forget(name));
         let Some(mask) = tags.iter().flatten().map(|tag| tag.mask).next() else {
             return match computed_mask(scope, call) {
                 Some(mask) => self.select(scope, node, mask),

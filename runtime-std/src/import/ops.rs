@@ -1,5 +1,6 @@
 //! The table of supported operators: `elbow ops` and the README print it, import reads nodes by it.
 
+mod advice;
 mod along;
 mod constant;
 mod conv;
@@ -8,7 +9,7 @@ mod einsum;
 mod elementwise;
 mod estimators;
 mod gather;
-mod known;
+pub(super) mod known;
 mod layout;
 mod linear;
 mod normalize;
@@ -27,6 +28,8 @@ mod special;
 use super::problem::{Read, refuse, shown};
 use super::proto::{Node, OLDEST_OPSET};
 use super::scope::{Call, Outputs, Scope};
+pub use advice::advice;
+use advice::foreign_advice;
 use along::{Form, reduce};
 pub use cures::advice;
 use cures::foreign_advice;
@@ -244,6 +247,9 @@ pub const OPERATORS: &[Operator] = &[
     data("HardSwish", |s, c| unary(s, c, Unary::HardSwish)).since(14),
     data("Hardmax", one_hot::hardmax).with(&["axis"]),
     any("Identity", constant::identity).note("folded away"),
+    logic("If", known::branch)
+        .with(&["else_branch", "then_branch"])
+        .note("condition known at import"),
     data("InstanceNormalization", normalize::instance).takes(3, 3).with(&["epsilon"]),
     data("IsInf", special::is_inf).since(10).with(&["detect_negative", "detect_positive"]),
     data("IsNaN", special::is_nan).since(9),

@@ -109,7 +109,7 @@ fn predecessors<'a>(
     node: &'a Node,
     sources: &'a HashMap<&str, Source>,
 ) -> impl Iterator<Item = usize> + 'a {
-    node.input.iter().filter_map(|name| match sources.get(name.as_str()) {
+    reads(node).into_iter().filter_map(|name| match sources.get(name) {
         Some(Source::Node(index)) => Some(*index),
         _ => None,
     })
@@ -200,13 +200,20 @@ fn needed<'a>(graph: &'a Graph, sources: &HashMap<&str, Source>) -> (Vec<bool>, 
     (needed, read)
 }
 
-/// Names that a node reads, those that its bodies capture included. A body's own names are among them,
-/// which at worst keeps a node of the same name from being called needless.
-fn reads(node: &Node) -> Vec<&str> {
+/// Names that a node reads, those that its bodies capture included.
+pub(super) fn reads(node: &Node) -> Vec<&str> {
     let bodies = node.attribute.iter().filter_map(|attribute| attribute.g.as_ref());
-    let captured = bodies.flat_map(|body| {
-        let outputs = body.output.iter().map(|output| output.name.as_str());
-        body.node.iter().flat_map(reads).chain(outputs)
-    });
-    node.input.iter().map(String::as_str).chain(captured).collect()
+    let named = node.input.iter().map(String::as_str).filter(|name| !name.is_empty());
+    named.chain(bodies.flat_map(captured)).collect()
+}
+
+/// Names that a body reads and does not give itself.
+pub(super) fn captured(body: &Graph) -> Vec<&str> {
+    let own: HashSet<&str> = (body.node.iter().flat_map(|node| &node.output).map(String::as_str))
+        .chain(body.initializer.iter().map(|tensor| tensor.name.as_str()))
+        .chain(body.input.iter().map(|input| input.name.as_str()))
+        .collect();
+    let outputs = body.output.iter().map(|output| output.name.as_str());
+    let read = body.node.iter().flat_map(reads).chain(outputs);
+    read.filter(|name| !own.contains(name)).collect()
 }

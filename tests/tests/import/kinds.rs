@@ -138,7 +138,7 @@ const REDUCTIONS: [&str; 10] = [
 /// integers that are known at import.
 const OTHERS: &str = "Acos Acosh And Asin Asinh Atan Atanh Cosh Hardmax Imputer IsInf IsNaN Normalizer Scaler Sinh Tan AveragePool BatchNormalization Ceil Celu Constant ConstantOfShape Conv ConvTranspose Cos \
     DequantizeLinear Dropout Elu Equal Erf EyeLike Exp Floor GRU Gelu GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual \
-    GroupNormalization HardSigmoid HardSwish InstanceNormalization LSTM LayerNormalization LeakyRelu Less \
+    GroupNormalization HardSigmoid HardSwish If InstanceNormalization LSTM LayerNormalization LeakyRelu Less \
     LessOrEqual Log LogSoftmax LpNormalization MaxPool Mean MeanVarianceNormalization Mish NonZero Not Or \
     QuantizeLinear RMSNormalization RNN RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Reciprocal Round \
     Selu Shape Sigmoid Sin Size Softmax Softplus Softsign Sqrt Swish Tanh ThresholdedRelu TopK Upsample Xor";

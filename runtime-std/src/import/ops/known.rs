@@ -1,13 +1,23 @@
 //! Operators that are calculated from what is known at import, and never run.
 
 use super::super::kind::Kind;
-use super::super::problem::{Read, invalid, refuse};
+use super::super::problem::{Read, Refusal, invalid, refuse};
 use super::super::proto::data_type_name;
 use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
 use super::super::tensor::{Tensor, float_cure, len, strides};
 use super::reshape::shape_of;
 use std::cmp::Ordering;
 use std::rc::Rc;
+
+/// A branch whose condition is not known; where it is, import reads the branch instead.
+pub fn branch(_: &mut Scope, _: &Call<'_>) -> Outputs {
+    Err(undecided())
+}
+
+/// Why a branch is refused.
+pub fn undecided() -> Refusal {
+    Refusal::new("its condition is computed, it depends on data", super::advice("If"))
+}
 
 /// Ones on a diagonal of a matrix of the operand's shape.
 pub fn eye_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
