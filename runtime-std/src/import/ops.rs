@@ -1,6 +1,5 @@
 //! The table of supported operators: `elbow ops` and the README print it, import reads nodes by it.
 
-mod advice;
 mod along;
 mod constant;
 mod conv;
@@ -28,8 +27,6 @@ mod special;
 use super::problem::{Read, refuse, shown};
 use super::proto::{Node, OLDEST_OPSET};
 use super::scope::{Call, Outputs, Scope};
-pub use advice::advice;
-use advice::foreign_advice;
 use along::{Form, reduce};
 pub use cures::advice;
 use cures::foreign_advice;

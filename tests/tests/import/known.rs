@@ -90,6 +90,24 @@ fn known_values_are_written_to_known_places() {
     assert_eq!(write(floats("a", &[8], &floated), updates), expected);
 }
 
+#[test]
+fn known_values_are_written_along_an_axis() {
+    // The examples of the ONNX specification.
+    let write = |axis: i64, dims: [&[i64]; 2], data: &[f32], indices: &[i64], updates: &[f32]| {
+        let mut only = node("ScatterElements", "n", &["a", "i", "u"], &["y"]);
+        int(&mut only, "axis", axis);
+        let updates = floats("u", dims[1], updates);
+        let constants = vec![floats("a", dims[0], data), words("i", dims[1], indices), updates];
+        known(only, constants).swap_remove(0).1
+    };
+    let updates = [1.0, 1.1, 1.2, 2.0, 2.1, 2.2];
+    let found = write(0, [&[3, 3], &[2, 3]], &[0.0; 9], &[1, 0, 2, 0, 2, 1], &updates);
+    assert_eq!(found, [2.0, 1.1, 0.0, 1.0, 0.0, 2.2, 0.0, 2.1, 1.2]);
+    let data = [1.0, 2.0, 3.0, 4.0, 5.0];
+    let found = write(1, [&[1, 5], &[1, 2]], &data, &[1, -2], &[1.1, 2.1]);
+    assert_eq!(found, [1.0, 1.1, 3.0, 2.1, 5.0]);
+}
+
 /// A computed `x` of shape [1, 2] in the form of `updates`, written into `0, -1, -2, ..` of a shape.
 fn written(shape: &[i64], indices: TensorProto, updates: &[i64], x: &[f32]) -> Vec<f32> {
     let count = shape.iter().product::<i64>();
