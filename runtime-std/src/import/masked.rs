@@ -24,7 +24,7 @@ mod worlds;
 
 use super::graph::{Node, Op, Value, ValueId};
 use super::ops::Operator;
-use super::problem::{Read, Refusal, refuse};
+use super::problem::{Read, Refusal, refuse, shown};
 use super::proto;
 use super::scope::{Call, Operand, Outputs, Scope};
 use super::tensor::{Tensor, len, strides};
@@ -55,6 +55,8 @@ enum Form {
 #[derive(Default)]
 pub(super) struct Masked<'a> {
     tags: HashMap<&'a str, Tag>,
+    /// The last node that selects by each mask.
+    selectors: HashMap<ValueId, String>,
 }
 
 impl<'a> Masked<'a> {
@@ -78,13 +80,15 @@ impl<'a> Masked<'a> {
 
     /// Refuses an output that follows from a selection.
     pub fn check_output(&self, name: &str) -> Read<()> {
-        match self.has(name) {
-            false => Ok(()),
-            true => refuse(
-                "holds what a computed mask selects by NonZero, of a length that depends on data",
-                ADVICE,
+        let Some(tag) = self.tags.get(name) else { return Ok(()) };
+        let selector = self.selectors.get(&tag.mask).map_or("", String::as_str);
+        refuse(
+            format!(
+                "holds what NonZero `{}` selects by a computed mask, of a length that depends on data",
+                shown(selector)
             ),
-        }
+            ADVICE,
+        )
     }
 
     /// Reads a node by `operator`, or as part of a selection.
@@ -95,7 +99,7 @@ impl<'a> Masked<'a> {
         node.output.iter().for_each(|name| self.forget(name));
         let Some(mask) = tags.iter().flatten().map(|tag| tag.mask).next() else {
             return match computed_mask(scope, call) {
-                Some(mask) => self.select(scope, node, mask),
+                Some(mask) => self.select(scope, call, mask),
                 None => (operator.read)(scope, call),
             };
         };
@@ -122,7 +126,7 @@ impl<'a> Masked<'a> {
     }
 
     /// The indices of all places of a mask.
-    fn select(&mut self, scope: &mut Scope, node: &'a proto::Node, mask: ValueId) -> Outputs {
+    fn select(&mut self, scope: &mut Scope, call: &Call<'a>, mask: ValueId) -> Outputs {
         let shape = scope.shape(mask).to_vec();
         if shape.is_empty() {
             return refuse("NonZero selects by a scalar that is computed", ADVICE);
@@ -131,7 +135,9 @@ impl<'a> Masked<'a> {
         scope.spend(places.saturating_mul(shape.len()).saturating_mul(Worlds::MOST + 1))?;
         let worlds = Worlds::of(places).map(|rows| Rc::new(grid(&shape, rows)));
         let form = if places == 1 { Form::Single } else { Form::Integers(worlds.collect()) };
-        self.tag(node, vec![Some(Tag { mask: origin(&scope.nodes, mask), form })]);
+        let mask = origin(&scope.nodes, mask);
+        self.selectors.insert(mask, call.name.clone());
+        self.tag(call.node, vec![Some(Tag { mask, form })]);
         Ok(vec![Operand::Integers(Rc::new(grid(&shape, places)))])
     }
 }

@@ -94,7 +94,8 @@ fn what_no_branch_can_be_is_refused() {
     let mut missing = decided(2);
     graph(&mut missing).node[0].attribute.remove(0);
     refused(&encoded(&missing), &["If `y`", "`then_branch` is missing"]);
-    let broken: [(fn(&mut GraphProto), &str); 6] = [
+    type Change = fn(&mut GraphProto);
+    let broken: [(Change, &str); 6] = [
         (|g| drop(g.output.pop()), "gives 0 values, expected 0 and 1"),
         (|g| g.input.push(info("i", &[])), "takes 1"),
         (|g| g.node.swap(0, 1), "before it is given"),

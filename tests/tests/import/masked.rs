@@ -52,6 +52,7 @@ fn masked(places: i64, lines: &str) -> ModelProto {
         ints("pairs", &[2, -1]),
         ints("big", &[100]),
         ints("three", &[3]),
+        ints("none", &[0]),
         scalar("nought", 0),
         scalar("one", 1),
     ];
@@ -210,6 +211,7 @@ fn what_depends_on_the_selection_itself_is_refused() {
             "s = Shape xs; k = Gather s nought; r = Range nought k one; f = Cast r @to=1; \
                 z = Mul xs f;",
         ),
+        ("no values", "s = Shape xs; c = Concat s none @axis=0; y = ConstantOfShape c"),
         ("a condition", "s = Size xs; c = Greater s three; z = Where c xs zero;"),
     ];
     for (name, lines) in cases {

@@ -233,7 +233,8 @@ fn row_of(
     rows: usize,
 ) -> Result<Row, Fault> {
     let (a, b) = (&own.shape, &other.shape);
-    if a.len() != b.len() || own.constant.is_some() != other.constant.is_some() {
+    let is_like = a.len() == b.len() && own.constant.is_some() == other.constant.is_some();
+    if !is_like || (a != b && (own.is_empty() || other.is_empty())) {
         return Err(Fault::Differs);
     }
     let axes: Vec<usize> = (0..a.len()).filter(|&axis| a[axis] != b[axis]).collect();
