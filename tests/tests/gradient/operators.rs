@@ -37,7 +37,17 @@ const WITHOUT: [(&str, &[&str]); 5] = [
     ),
     (
         "nothing computed goes in",
-        &["Constant", "ConstantOfShape", "EyeLike", "NonZero", "Range", "Shape", "Size", "TopK"],
+        &[
+            "Constant",
+            "ConstantOfShape",
+            "EyeLike",
+            "If",
+            "NonZero",
+            "Range",
+            "Shape",
+            "Size",
+            "TopK",
+        ],
     ),
     (
         "they become inputs",
