@@ -1,4 +1,5 @@
-//! Good models with a few things changed: operators, attributes, shapes, names, edges, weights.
+//! Good models with a few things changed: operators, attributes, shapes, names, edges, weights, where weights
+//! lie and what type they have.
 //!
 //! With `ELBOW_FUZZ_DUMP=FILE` the mutated model is written there before it is imported.
 #![no_main]
@@ -7,7 +8,7 @@ use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use prost::Message;
 use std::sync::LazyLock;
-use tract_onnx::pb::{GraphProto, ModelProto};
+use tract_onnx::pb::{GraphProto, ModelProto, StringStringEntryProto, TensorProto};
 
 /// Models that between them have most operators.
 static MODELS: LazyLock<Vec<ModelProto>> = LazyLock::new(|| {
@@ -38,6 +39,13 @@ const OPERATORS: [&str; 44] = [
     "Tile", "Transpose", "Trilu", "Where",
 ];
 
+/// Element types that a weight may get: those of ONNX, and some that there are not.
+const TYPES: [i32; 10] = [0, 1, 3, 6, 7, 9, 10, 11, 16, 99];
+
+/// Files that a weight may lie in, good and bad.
+const LOCATIONS: [&str; 6] =
+    ["elbow-fuzz.data", "none.data", "../elbow-fuzz.data", "/proc/self/environ", ".", ""];
+
 /// Numbers at which arithmetic breaks.
 const NUMBERS: [i64; 12] =
     [0, 1, -1, 2, 3, 7, 255, 1 << 20, 1 << 40, i64::MAX, i64::MIN, i64::MIN + 1];
@@ -54,8 +62,23 @@ fn name(u: &mut Unstructured<'_>, graph: &GraphProto) -> Result<String> {
     Ok(if u.ratio(1, 8)? { String::new() } else { u.choose(&names)?.to_string() })
 }
 
+/// Puts the weights of a tensor into another file, by name and place.
+fn outside(u: &mut Unstructured<'_>, tensor: &mut TensorProto) -> Result<()> {
+    let location = u.choose(&LOCATIONS)?.to_string();
+    let mut entries = vec![("location", location)];
+    for key in ["offset", "length"] {
+        if u.ratio(1, 2)? {
+            entries.push((key, number(u)?.to_string()));
+        }
+    }
+    let entry = |(key, value): (&str, String)| StringStringEntryProto { key: key.into(), value };
+    tensor.external_data = entries.into_iter().map(entry).collect();
+    tensor.data_location = Some(1);
+    Ok(())
+}
+
 fn mutate(u: &mut Unstructured<'_>, model: &mut ModelProto) -> Result<()> {
-    let kind = u.int_in_range(0..=11)?;
+    let kind = u.int_in_range(0..=13)?;
     if kind == 0 {
         model.opset_import[0].version = u.int_in_range(7..=30)?;
         return Ok(());
@@ -114,6 +137,14 @@ fn mutate(u: &mut Unstructured<'_>, model: &mut ModelProto) -> Result<()> {
                 tensor.raw_data[8 * word..][..8].copy_from_slice(&number(u)?.to_le_bytes());
             }
         }
+        11 if tensors > 0 => {
+            let tensor = u.choose_index(tensors)?;
+            graph.initializer[tensor].data_type = *u.choose(&TYPES)?;
+        }
+        12 if tensors > 0 => {
+            let tensor = u.choose_index(tensors)?;
+            outside(u, &mut graph.initializer[tensor])?;
+        }
         _ => {
             if let Some(output) = graph.output.first_mut() {
                 output.name = other;
@@ -138,5 +169,5 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(path) = std::env::var_os("ELBOW_FUZZ_DUMP") {
         std::fs::write(path, &model).expect("the dump can be written");
     }
-    elbow_fuzz::run(&model);
+    elbow_fuzz::run_file(&model);
 });

@@ -28,5 +28,7 @@ mod operators;
 mod opsets;
 #[path = "import/refused.rs"]
 mod refused;
+#[path = "import/settings.rs"]
+mod settings;
 #[path = "import/widths.rs"]
 mod widths;
