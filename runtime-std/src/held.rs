@@ -1,5 +1,6 @@
 //! What the rows of an input may hold, and the first value that it may not.
 
+use crate::import::ElementType;
 use crate::manifest::{Layout, Window};
 
 /// Whole numbers up to here have a float each.
@@ -10,8 +11,8 @@ const EXACT: f32 = 16_777_216.0;
 pub struct Held {
     /// Name of the input.
     pub name: String,
-    /// Whole numbers only, since the file declares integers.
-    pub integers: bool,
+    /// What the file declares: of integers whole numbers only, of truth values 0 and 1.
+    pub element: ElementType,
     /// Of each value of a row, the length of the table that it is an index of.
     pub tables: Vec<Option<usize>>,
     /// NaN, for values that are missing.
@@ -21,10 +22,12 @@ pub struct Held {
 }
 
 impl Held {
-    /// What may be in an input that is this one and another's of the same name.
+    /// The constraints on an input that two graphs share by its name.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
-        self.integers |= other.integers;
+        if self.element == ElementType::Float32 {
+            self.element = other.element;
+        }
         self.nan &= other.nan;
         let both = self.tables.iter_mut().zip(&other.tables);
         both.for_each(|(own, other)| {
@@ -48,6 +51,10 @@ impl Held {
         rows.iter().enumerate().find_map(wrong)
     }
 
+    fn is_whole(&self) -> bool {
+        matches!(self.element, ElementType::Int32 | ElementType::Int64)
+    }
+
     fn wrong(&self, index: usize, value: f32) -> Option<String> {
         if value.is_nan() && self.nan {
             return None;
@@ -62,13 +69,19 @@ impl Held {
             };
             return Some(format!("expected finite values: drop or repair this row{cure}"));
         }
-        if self.integers && value != value.trunc() {
+        if self.element == ElementType::Bool && value != 0.0 && value != 1.0 {
+            return Some(format!(
+                "expected 0 or 1: the file declares input {:?} as bool",
+                self.name
+            ));
+        }
+        if self.is_whole() && value != value.trunc() {
             return Some(format!(
                 "expected whole numbers: the file declares input {:?} as integers; round the values",
                 self.name
             ));
         }
-        if self.integers && value.abs() > EXACT {
+        if self.is_whole() && value.abs() > EXACT {
             return Some(beyond(&self.name));
         }
         let len = self.tables.get(index).copied().flatten()?;
@@ -108,7 +121,8 @@ mod tests {
     #[test]
     fn ids_lie_in_their_table_and_are_whole() {
         let tables = vec![Some(50), None];
-        let held = Held { name: "t".into(), integers: true, tables, ..Held::default() };
+        let element = ElementType::Int64;
+        let held = Held { name: "t".into(), element, tables, ..Held::default() };
         assert_eq!(held.problem(&[49.0, 77.0, -50.0, -77.0], 2), None);
         for (rows, words) in [
             ([0.0, 0.0, 50.0, 0.0], ["found 50 in row 1 at index 0", "table of 50"]),
@@ -120,6 +134,14 @@ mod tests {
             let problem = held.problem(&rows, 2).expect("it is wrong");
             assert!(words.iter().all(|word| problem.contains(word)), "{problem}");
         }
+    }
+
+    #[test]
+    fn truth_values_are_0_and_1() {
+        let held = Held { name: "t".into(), element: ElementType::Bool, ..Held::default() };
+        assert_eq!(held.problem(&[0.0, 1.0], 1), None);
+        let problem = held.problem(&[1.0, 2.0], 1).expect("2 is none");
+        assert!(problem.contains("found 2 in row 1") && problem.contains("bool"), "{problem}");
     }
 
     #[test]

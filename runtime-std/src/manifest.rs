@@ -264,7 +264,6 @@ impl Manifest {
         }
         if let Some(window) = &self.window {
             window.check(&mut problems);
-            self.check_missing(window, &mut problems);
         }
         if let Some(score) = &self.score {
             score.check(&mut problems);

@@ -1,5 +1,5 @@
-//! `.npy` files of 32-bit floats, and of integers for inputs that a graph declares so: the only tensors that
-//! go in and out of the command.
+//! `.npy` files of 32-bit floats, and of integers and truth values for inputs that a graph declares so: the only
+//! tensors that go in and out of the command.
 //!
 //! The reader takes what `numpy.save` writes for such an array, in either byte or axis order, and
 //! nothing else. It is strict because a wrong file must end in a sentence, never in a panic: a
@@ -7,6 +7,7 @@
 
 use crate::error::{Error, Result};
 use crate::held::{Held, beyond};
+use crate::import::ElementType;
 use std::fs;
 use std::path::Path;
 
@@ -116,7 +117,7 @@ fn parse(bytes: &[u8], held: &Held) -> std::result::Result<Array, String> {
     }
     .ok_or_else(cut)?;
     let (text, data) = rest.split_at_checked(length).ok_or_else(cut)?;
-    let header = Header::parse(&String::from_utf8_lossy(text), held.integers)?;
+    let header = Header::parse(&String::from_utf8_lossy(text), held.element)?;
     let count = header.shape.iter().try_fold(1usize, |product, axis| product.checked_mul(*axis));
     let bytes_expected = count.and_then(|count| count.checked_mul(header.element.size()));
     if bytes_expected != Some(data.len()) {
@@ -147,6 +148,7 @@ struct Header {
 /// How a value is stored.
 #[derive(Clone, Copy)]
 enum Element {
+    Bool,
     Float32,
     Int32,
     Int64,
@@ -155,14 +157,17 @@ enum Element {
 impl Element {
     fn size(self) -> usize {
         match self {
+            Self::Bool => 1,
             Self::Float32 | Self::Int32 => 4,
             Self::Int64 => 8,
         }
     }
 
-    /// The type of numpy's name, without the byte order.
-    fn named(name: &str, integers: bool) -> Option<Self> {
+    /// The type of numpy's name, without the byte order, if an input declared so is read from it.
+    fn named(name: &str, declared: ElementType) -> Option<Self> {
+        let integers = matches!(declared, ElementType::Int32 | ElementType::Int64);
         match name {
+            "b1" if declared == ElementType::Bool => Some(Self::Bool),
             "f4" => Some(Self::Float32),
             "i4" if integers => Some(Self::Int32),
             "i8" if integers => Some(Self::Int64),
@@ -173,15 +178,16 @@ impl Element {
 
 impl Header {
     /// Reads what numpy writes: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }`.
-    fn parse(text: &str, integers: bool) -> std::result::Result<Self, String> {
+    fn parse(text: &str, declared: ElementType) -> std::result::Result<Self, String> {
         let unread = || format!("cannot read the header {:?}; {CAST}", text.trim_end());
         let field = |key: &str| {
             let (_, rest) = text.split_once(key)?;
             Some(rest.trim_start().strip_prefix(':')?.trim_start())
         };
-        let expected = match integers {
-            true => "expected int64, int32 or float32: save it with numpy.save(path, array.astype(numpy.int64))".into(),
-            false => format!("expected float32 (<f4); {CAST}"),
+        let expected = match declared {
+            ElementType::Int32 | ElementType::Int64 => "expected int64, int32 or float32: save it with numpy.save(path, array.astype(numpy.int64))".into(),
+            ElementType::Bool => "expected bool or float32: save it with numpy.save(path, array.astype(bool))".into(),
+            ElementType::Float32 => format!("expected float32 (<f4); {CAST}"),
         };
         let descr = field("'descr'").ok_or_else(unread)?;
         let descr = descr.strip_prefix('\'').and_then(|rest| rest.split_once('\''));
@@ -190,9 +196,9 @@ impl Header {
         };
         let known = name.split_at_checked(1).and_then(|(order, kind)| {
             Some((
-                Element::named(kind, integers)?,
+                Element::named(kind, declared)?,
                 match order {
-                    "<" => false,
+                    "<" | "|" => false,
                     ">" => true,
                     _ => return None,
                 },
@@ -218,6 +224,7 @@ impl Header {
         let four = data.as_chunks::<4>().0.iter().copied();
         let eight = data.as_chunks::<8>().0.iter().copied();
         match self.element {
+            Element::Bool => Ok(data.iter().map(|byte| f32::from(*byte != 0)).collect()),
             Element::Float32 => {
                 let float = if self.big_endian { f32::from_be_bytes } else { f32::from_le_bytes };
                 Ok(four.map(float).collect())
@@ -259,6 +266,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn truth_values_are_read_where_an_input_has_some() {
+        let text = "{'descr': '|b1', 'fortran_order': False, 'shape': (2, 1), }";
+        let length = (text.len() as u16).to_le_bytes();
+        let bytes = [&MAGIC[..], &[1, 0], &length, text.as_bytes(), &[1, 0]].concat();
+        let held = Held { element: ElementType::Bool, ..Held::default() };
+        let read = parse(&bytes, &held).expect("they are declared");
+        assert_eq!(read, Array { shape: vec![2, 1], values: vec![1.0, 0.0] });
+        let error = parse(&bytes, &Held::default()).expect_err("floats are expected");
+        assert!(error.contains("|b1") && error.contains("float32"), "{error}");
+    }
+
+    #[test]
     fn what_was_written_is_read_back() {
         for shape in [vec![], vec![6], vec![3, 2], vec![1, 2, 3]] {
             let values: Vec<f32> = (0..shape.iter().product()).map(|i| i as f32 - 1.5).collect();
@@ -286,7 +305,7 @@ mod tests {
         };
         let long =
             |values: [i64; 2]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>();
-        let held = Held { name: "t".into(), integers: true, ..Held::default() };
+        let held = Held { name: "t".into(), element: ElementType::Int64, ..Held::default() };
         let ids = Ok(Array { shape: vec![2, 1], values: vec![-3.0, 16_777_216.0] });
         assert_eq!(parse(&file("<i8", &long([-3, 1 << 24])), &held), ids);
         let short: Vec<u8> = [-3i32, 1 << 24].iter().flat_map(|v| v.to_be_bytes()).collect();

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::import::NoiseKind;
 use crate::lower::{Plan, Step};
-use crate::twin::Twin;
+use crate::twin::{Outside, Twin};
 use elbow_core::noise::{Stream, fill_standard_normal};
 use indicatif::ProgressIterator;
 
@@ -76,7 +76,7 @@ pub fn run_twin(plan: &Plan, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32
 ///
 /// # Errors
 ///
-/// As [`Twin::run`], or an input is missing.
+/// As [`Twin::run`], an input is missing, or a computed index lies outside its table.
 pub fn run_twin_in_sequence(
     plan: &Plan,
     states: &[(usize, usize)],
@@ -86,11 +86,12 @@ pub fn run_twin_in_sequence(
     run_twin_observed(plan, states, inputs, rows, |_, _| {})
 }
 
-/// [`run_twin_in_sequence`], and how many indices it took as the nearest of their table.
+/// [`run_twin_in_sequence`] as on a device: computed indices outside their table take its nearest value, and
+/// are counted.
 ///
 /// # Errors
 ///
-/// As [`run_twin_in_sequence`].
+/// As [`Twin::run`], or an input is missing.
 pub fn run_twin_counted(
     plan: &Plan,
     states: &[(usize, usize)],
@@ -98,7 +99,7 @@ pub fn run_twin_counted(
     rows: usize,
 ) -> Result<(Vec<Vec<f32>>, u64)> {
     let mut twin = Twin::new(plan);
-    let outputs = run_observed(&mut twin, plan, states, inputs, rows, |_, _| {})?;
+    let (outputs, _) = run_observed(&mut twin, states, inputs, rows, |_, _| {})?;
     Ok((outputs, twin.hits()))
 }
 
@@ -114,17 +115,25 @@ pub fn run_twin_observed(
     rows: usize,
     observe: impl FnMut(&Step, &[&[f32]]),
 ) -> Result<Vec<Vec<f32>>> {
-    run_observed(&mut Twin::new(plan), plan, states, inputs, rows, observe)
+    let (outputs, outside) = run_observed(&mut Twin::new(plan), states, inputs, rows, observe)?;
+    match outside {
+        None => Ok(outputs),
+        Some((row, outside)) => {
+            Err(Error::input(format!("row {row}: {outside}; correct the ids of this row")))
+        }
+    }
 }
 
+/// The plan's outputs, and the first index outside its table with its row.
 fn run_observed(
     twin: &mut Twin<'_>,
-    plan: &Plan,
     states: &[(usize, usize)],
     inputs: &[Rows],
     rows: usize,
     mut observe: impl FnMut(&Step, &[&[f32]]),
-) -> Result<Vec<Vec<f32>>> {
+) -> Result<(Vec<Vec<f32>>, Option<(usize, Outside)>)> {
+    let plan = twin.plan();
+    let mut first = None;
     let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let sources = plan.inputs.iter().enumerate().map(|(at, port)| {
         if let Some((_, output)) = states.iter().find(|(input, _)| *input == at) {
@@ -140,10 +149,11 @@ fn run_observed(
         let tensors: Vec<&[f32]> =
             sources.iter().map(|source| source.row(row, last.as_deref())).collect();
         let results = twin.run_observed(&tensors, &mut observe)?;
+        first = first.or_else(|| Some((row, twin.outside()?.clone())));
         outputs.iter_mut().zip(&results).for_each(|(all, one)| all.extend(one));
         last = Some(results);
     }
-    Ok(outputs)
+    Ok((outputs, first))
 }
 
 /// Where the values of an input come from.

@@ -16,6 +16,7 @@ use elbow_core::infer::ElboTerms;
 use elbow_core::kernels::{self, Cell, RecurrentWeights};
 use elbow_core::wire::PAINT;
 use layout::Layout;
+use std::fmt;
 use std::ops::Range;
 
 /// A plan and the memory to run it in.
@@ -27,18 +28,52 @@ pub struct Twin<'p> {
     arena: Vec<f32>,
     /// Computed indices so far that were no whole number of their table.
     hits: u64,
+    /// The first of them.
+    outside: Option<Outside>,
+}
+
+/// A computed index that is no whole number of its table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outside {
+    /// Name of the step that looked it up.
+    pub step: String,
+    /// The index.
+    pub index: f32,
+    /// Length of the table.
+    pub table: usize,
+}
+
+impl fmt::Display for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, index, table } = self;
+        write!(
+            f,
+            "step `{step}` looks up the index {index} in a table of {table}, expected whole numbers from 0 to {}, or -{table} to -1 from its end",
+            table.saturating_sub(1)
+        )
+    }
 }
 
 impl<'p> Twin<'p> {
     /// Allocates the arena, and finds once what every step reads and writes.
     pub fn new(plan: &'p Plan) -> Self {
         let layouts = plan.steps.iter().map(|step| Layout::of(step, plan)).collect();
-        Self { plan, layouts, arena: vec![0.0; plan.arena], hits: 0 }
+        Self { plan, layouts, arena: vec![0.0; plan.arena], hits: 0, outside: None }
+    }
+
+    /// What is run.
+    pub fn plan(&self) -> &'p Plan {
+        self.plan
     }
 
     /// Indices of all runs so far that lay outside their table, and were taken as the nearest of it.
     pub fn hits(&self) -> u64 {
         self.hits
+    }
+
+    /// The first of [`hits`](Self::hits).
+    pub fn outside(&self) -> Option<&Outside> {
+        self.outside.as_ref()
     }
 
     /// The plan's outputs for these inputs, in the plan's order.
@@ -79,7 +114,7 @@ impl<'p> Twin<'p> {
         mut observe: impl FnMut(&Step, &[&[f32]]),
     ) -> Result<()> {
         self.check(inputs)?;
-        let Self { plan, layouts, arena, hits } = self;
+        let Self { plan, layouts, arena, hits, outside } = self;
         arena.fill(f32::from_bits(PAINT)); // as a device does that measures
         for (step, layout) in plan.steps.iter().zip(layouts) {
             let memory = layout.as_ref().and_then(|layout| {
@@ -87,7 +122,11 @@ impl<'p> Twin<'p> {
                 Some(Memory { sources, targets })
             });
             let mut memory = memory.ok_or_else(|| damaged(step))?;
-            *hits += u64::from(memory.call(&step.kernel, &plan.weights));
+            let outside_here = memory.call(&step.kernel, &plan.weights);
+            if outside_here > 0 && outside.is_none() {
+                *outside = first_outside(step, memory.sources.get(1).copied().unwrap_or_default());
+            }
+            *hits += u64::from(outside_here);
             let Memory { sources: _, targets } = memory;
             let targets: Vec<&[f32]> = targets.iter().map(|target| &**target).collect();
             observe(step, &targets);
@@ -120,7 +159,7 @@ impl<'p> Twin<'p> {
 ///
 /// # Errors
 ///
-/// As for [`Twin::run`], or the decoder's plan has no output.
+/// As for [`Twin::run`], the decoder's plan has no output, or it looks up an index outside its table.
 pub fn score(
     decoder: &Decoder,
     x: &[f32],
@@ -128,7 +167,11 @@ pub fn score(
     loc: &[f32],
     log_var: &[f32],
 ) -> Result<(Vec<f32>, ElboTerms)> {
-    let outputs = Twin::new(&decoder.plan).run(&[&[loc], conditions].concat())?;
+    let mut twin = Twin::new(&decoder.plan);
+    let outputs = twin.run(&[&[loc], conditions].concat())?;
+    if let Some(outside) = twin.outside() {
+        return Err(Error::input(format!("decoder: {outside}; correct the ids among its inputs")));
+    }
     let log_likelihood = log_likelihood(&decoder.likelihood, x, &outputs);
     let without_output = || Error::input(format!("plan `{}` has no output", decoder.plan.name));
     let x_mean = outputs.into_iter().next().ok_or_else(without_output)?;
@@ -230,6 +273,17 @@ impl Memory<'_> {
         }
         0
     }
+}
+
+/// The first index of a lookup that is no whole number of its table.
+fn first_outside(step: &Step, indices: &[f32]) -> Option<Outside> {
+    let (Kernel::TakeBy(along) | Kernel::TakeAlong { along, .. }) = &step.kernel else {
+        return None;
+    };
+    let len = along.len as f32;
+    let is_outside = |index: &&f32| !(-len..len).contains(*index) || index.trunc() != **index;
+    let index = *indices.iter().find(is_outside)?;
+    Some(Outside { step: step.name.clone(), index, table: along.len })
 }
 
 fn damaged(step: &Step) -> Error {

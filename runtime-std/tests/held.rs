@@ -4,8 +4,10 @@ mod common;
 
 use common::{Outcome, elbow_line, repository};
 use elbow::npy;
+use prost::Message;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use tract_onnx::pb::{ModelProto, NodeProto};
 
 /// The bytes of an `.npy` file of this type.
 fn npy_of(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
@@ -88,6 +90,48 @@ fn integers_are_read_where_the_file_declares_them() {
     refused(&outcome, &["16777217", "row 0", "2^24", "\"tokens\""]);
 }
 
+/// The tokens, whose ids are negated twice on the way to their table.
+fn calculated(folder: &Path) -> PathBuf {
+    let bytes = fs::read(tokens()).unwrap();
+    let mut model = ModelProto::decode(&bytes[..]).unwrap();
+    let graph = model.graph.as_mut().unwrap();
+    let reads = |node: &NodeProto| node.input.iter().any(|name| name == "tokens");
+    let at = graph.node.iter().position(reads).expect("a lookup");
+    graph.node[at].input.iter_mut().filter(|name| *name == "tokens").for_each(|name| {
+        *name = "there and back".into();
+    });
+    let neg = |from: &str, to: &str| NodeProto {
+        input: vec![from.into()],
+        output: vec![to.into()],
+        op_type: "Neg".into(),
+        ..NodeProto::default()
+    };
+    graph.node.splice(at..at, [neg("tokens", "there"), neg("there", "there and back")]);
+    let path = folder.join("calculated.onnx");
+    fs::write(&path, model.encode_to_vec()).unwrap();
+    path
+}
+
+#[test]
+fn ids_that_are_calculated_are_held_against_their_table_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (model, file, out) = (calculated(folder.path()), path("x.npy"), path("out"));
+    let mut rows = vec![49.0; 24];
+    fs::write(&file, npy::encode(&[2, 12], &rows)).unwrap();
+    elbow_line("run {} --input {} --out-dir {}", &[&model, &file, &out]).done();
+    rows[13] = 77.0;
+    fs::write(&file, npy::encode(&[2, 12], &rows)).unwrap();
+    let out = path("none");
+    for outcome in [
+        elbow_line("run {} --input {} --out-dir {}", &[&model, &file, &out]),
+        elbow_line("parity {} --input {}", &[&model, &file]),
+    ] {
+        refused(&outcome, &["row 1", "the index 77", "table of 50", "0 to 49"]);
+    }
+    assert!(!out.exists());
+}
+
 /// A folder with the sensor model that masks missing values itself, and its rows with NaN.
 fn sensor() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -142,4 +186,28 @@ fn a_window_takes_missing_readings_only_where_the_model_does() {
     fs::write(&manifest, format!("{strict}{window}")).unwrap();
     let outcome = elbow_line("run {} --input {} --out-dir {}", &[&manifest, &rows, &out]);
     refused(&outcome, &["found NaN in row 0 at index 1 (channel 1, reading 0)", "allow = \"nan\""]);
+}
+
+#[test]
+fn a_likelihood_has_no_missing_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = repository("models/imu");
+    for file in ["encoder.onnx", "decoder.onnx"] {
+        fs::copy(from.join(file), folder.path().join(file)).unwrap();
+    }
+    let manifest = folder.path().join("elbow.toml");
+    let whole = fs::read_to_string(from.join("elbow.toml")).unwrap();
+    let out = folder.path().join("out");
+    let compile = |text: String| {
+        fs::write(&manifest, text).unwrap();
+        elbow_line("compile {} --out-dir {}", &[&manifest, &out])
+    };
+    let allowed = format!("{whole}\n[[input]]\nname = \"x\"\nallow = \"nan\"\n");
+    refused(&compile(allowed), &["allow = \"nan\"", "[decoder]", "[score]"]);
+    // Whichever way the observation is named.
+    let missing = whole
+        .replace("input = \"x\"", "input = 0")
+        .replace("hop = 16\n", "hop = 16\nmax_missing = 3\n");
+    refused(&compile(missing), &["window.max_missing", "\"x\"", "allow = \"nan\""]);
+    assert!(!out.exists());
 }

@@ -31,8 +31,11 @@ pub fn read(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Option<Head
     Ok(report)
 }
 
-/// Shows the table, and what it warns of.
+/// Shows the table and what it warns of, or why the rows cannot tell.
 pub fn note(report: &HeadReport) {
+    if let (Verdict::Undecided, Some(message)) = (report.verdict, &report.message) {
+        return output::note(&format!("the heads were not held against the rows: {message}"));
+    }
     output::note(&report.to_string());
     if let (Verdict::Warning, Some(message)) = (report.verdict, &report.message) {
         output::note(&format!("warning: the heads: {message}"));

@@ -82,8 +82,9 @@ impl<'m> Meter<'m> {
         })?;
         let rows = rows.min(ROWS);
         let states = encoder.state_pairs();
-        let mut outputs = run_twin_in_sequence(&encoder.plan, &states, inputs, rows)?.into_iter();
-        let heads = [(); 2].map(|()| outputs.next().unwrap_or_default());
+        let mut outputs = run_twin_in_sequence(&encoder.plan, &states, inputs, rows)?;
+        outputs.truncate(2);
+        let heads = outputs.try_into().map_err(|_| Error::input("the encoder has no two heads"))?;
         let latent = encoder.latents[0];
         let mut eps = vec![0.0; rows * DRAWS / 2 * latent.len];
         for (at, eps) in eps.chunks_mut(latent.len.max(1)).enumerate() {

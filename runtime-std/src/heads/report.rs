@@ -10,6 +10,8 @@ use std::fmt;
 pub enum Verdict {
     /// No other reading is clearly better.
     Holds,
+    /// The rows cannot tell: there are too few, or the declared reading has no ELBO.
+    Undecided,
     /// Another reading has the better ELBO, which training may explain, which the graph contradicts, or which
     /// the manifest says was looked at.
     Warning,
@@ -28,11 +30,11 @@ pub struct HeadReport {
     pub seed: u64,
     /// What is to be said of the declared reading.
     pub verdict: Verdict,
-    /// The same in words; none where it holds.
+    /// The same in words; none where the declared reading holds.
     pub message: Option<String>,
-    /// What has an ELBO.
+    /// Readings with a finite ELBO.
     pub readings: Vec<Measured>,
-    /// What has none.
+    /// Readings without one, and why.
     pub impossible: Vec<Impossible>,
 }
 
@@ -53,12 +55,12 @@ pub struct Named {
 /// A reading with its ELBO.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
-    /// Which.
+    /// The reading.
     #[serde(flatten)]
     pub reading: Named,
     /// Mean over the rows that have one, in nats.
     pub elbo: f64,
-    /// How many have one.
+    /// Rows with a finite ELBO.
     pub rows: usize,
     /// The likelihood's scale, where it was found by the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +85,7 @@ pub struct Nats {
 /// A reading that is none.
 #[derive(Clone, Debug, Serialize)]
 pub struct Impossible {
-    /// Which.
+    /// The reading.
     #[serde(flatten)]
     pub reading: Named,
     /// What speaks against it.

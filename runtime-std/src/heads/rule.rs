@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// So many paired standard errors tell two readings apart.
 pub(super) const ERRORS: f64 = 5.0;
 /// From fewer rows nothing is concluded: their standard error is not known well enough.
-const ENOUGH: usize = 16;
+pub(super) const ENOUGH: usize = 16;
 /// Least difference, in nats, of an error.
 const NATS: f64 = 0.1;
 /// Logarithms of the factors of all variances, in steps of a half.

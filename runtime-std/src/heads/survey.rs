@@ -3,7 +3,7 @@
 use super::meter::{DRAWS, Meter, SEED, Scale, Terms, parts};
 use super::reading::{Reading, contradicts, families, heads, mean_is};
 use super::report::{HeadReport, Impossible, Measured, Named, Nats, Verdict};
-use super::rule::{Difference, Ladder, finite, loses_rows, outweighs, shown};
+use super::rule::{Difference, ENOUGH, Ladder, finite, loses_rows, outweighs, shown};
 use crate::Result;
 use crate::manifest::Head;
 use crate::model::{self, Loaded, Role};
@@ -17,6 +17,8 @@ const SAME: f64 = 0.01;
 /// Every reading with its terms, the best ELBO first.
 pub struct Survey<'m> {
     loaded: &'m Loaded,
+    /// Positions of mean and spread among the encoder's outputs, as declared.
+    heads: [usize; 2],
     meter: Meter<'m>,
     measured: Vec<Candidate>,
     impossible: Vec<(Reading, String)>,
@@ -56,8 +58,10 @@ impl<'m> Survey<'m> {
         scale: Scale,
     ) -> Result<Option<Self>> {
         let Some(parts) = parts(loaded) else { return Ok(None) };
+        let Some(&heads) = loaded.encoder.heads.first() else { return Ok(None) };
         let meter = Meter::new(parts, inputs, rows, scale)?;
-        let mut survey = Self { loaded, meter, measured: Vec::new(), impossible: Vec::new() };
+        let (measured, impossible) = (Vec::new(), Vec::new());
+        let mut survey = Self { loaded, heads, meter, measured, impossible };
         survey.measure();
         Ok(Some(survey))
     }
@@ -103,7 +107,7 @@ impl<'m> Survey<'m> {
 
     /// Mean and spread, as positions among the outputs.
     fn outputs(&self, reading: Reading) -> [usize; 2] {
-        let [mean, spread] = self.loaded.encoder.heads.first().copied().unwrap_or_default();
+        let [mean, spread] = self.heads;
         if reading.swapped { [spread, mean] } else { [mean, spread] }
     }
 
@@ -160,7 +164,16 @@ impl<'m> Survey<'m> {
 
     /// Whether the declared reading holds, and what is to be said if not.
     pub fn verdict(&mut self) -> (Verdict, Option<String>) {
-        let Some(declared) = self.declared() else { return (Verdict::Holds, None) };
+        let Some(declared) = self.declared() else {
+            return (
+                Verdict::Undecided,
+                Some("the declared reading has no ELBO on these rows".into()),
+            );
+        };
+        if self.meter.rows < ENOUGH {
+            let why = format!("{} rows are too few, give at least {ENOUGH}", self.meter.rows);
+            return (Verdict::Undecided, Some(why));
+        }
         let better: Vec<usize> =
             (0..self.measured.len()).filter(|at| self.is_better(*at, declared)).collect();
         let Some(&best) = better.first() else { return (Verdict::Holds, None) };

@@ -1,6 +1,6 @@
 //! Tables that only some models need: further inputs, several posteriors, a flow, state.
 
-use super::{EncoderTable, Manifest, SpreadTable, TensorRef, Window};
+use super::{EncoderTable, Manifest, SpreadTable, TensorRef};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -146,19 +146,6 @@ impl Manifest {
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         let allowed = self.input.iter().filter(|input| input.allow == Some(Allow::Nan));
         allowed.map(|input| input.name.as_str())
-    }
-
-    /// Readings may be missing only where the observation may hold NaN.
-    pub(super) fn check_missing(&self, window: &Window, problems: &mut Vec<String>) {
-        let Some(x) = self.encoder.as_ref().and_then(|encoder| encoder.input.as_ref()) else {
-            return;
-        };
-        let TensorRef::Name(x) = x else { return };
-        if window.max_missing > 0 && self.missing().all(|name| name != x) {
-            problems.push(format!(
-                "window.max_missing: missing readings are NaN; write `[[input]]` `name = {x:?}` `allow = \"nan\"` if the model handles them, or remove max_missing"
-            ));
-        }
     }
 
     pub(super) fn check_further(&self, problems: &mut Vec<String>) {

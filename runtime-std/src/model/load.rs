@@ -2,7 +2,7 @@
 
 use super::encoder::{self, Roles};
 use super::{
-    Declared, Decoder, Encoder, Graphs, Model, Source, decoder, flow, unmistakable, window,
+    Declared, Decoder, Encoder, Graphs, Model, Role, Source, decoder, flow, unmistakable, window,
 };
 use crate::emit::identifier;
 use crate::error::{Context, Error, Result};
@@ -138,8 +138,9 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// What concerns several graphs: inputs that are shared by name.
+    /// What concerns several graphs or tables: inputs that are shared by name, and missing values.
     fn check(&self) -> Result<()> {
+        self.check_missing()?;
         for table in self.manifest.iter().flat_map(|manifest| &manifest.input) {
             let own = self.sources().flat_map(|source| {
                 let inputs = 0..source.graph.inputs.len();
@@ -165,6 +166,25 @@ impl Loaded {
                     table.name
                 )));
             }
+        }
+        Ok(())
+    }
+
+    /// Readings may be missing only where the observation may hold NaN, and not where a likelihood reads it.
+    fn check_missing(&self) -> Result<()> {
+        let source = &self.encoder;
+        let is_x = |input: &usize| source.input_roles[*input] == Some(Role::X);
+        let Some(x) = (0..source.graph.inputs.len()).find(is_x) else { return Ok(()) };
+        let (name, allowed) = (source.input_name(x), source.missing.contains(&x));
+        if !allowed && self.model.window.as_ref().is_some_and(|window| window.max_missing > 0) {
+            return Err(Error::input(format!(
+                "window.max_missing: missing readings are NaN; write `[[input]]` `name = {name:?}` `allow = \"nan\"` if the model handles them, or remove max_missing"
+            )));
+        }
+        if allowed && self.decoder.is_some() {
+            return Err(Error::input(format!(
+                "[[input]] {name:?}: allow = \"nan\" lets the observation hold NaN, of which the likelihood of [decoder] is NaN as well; remove [decoder] and [score], or give whole observations"
+            )));
         }
         Ok(())
     }

@@ -225,7 +225,7 @@ impl Source {
     pub fn held(&self, input: usize) -> Held {
         Held {
             name: self.input_name(input).into(),
-            integers: matches!(self.element_type(input), ElementType::Int32 | ElementType::Int64),
+            element: self.element_type(input),
             tables: ids::tables(&self.graph, self.graph.inputs[input]),
             nan: self.missing.contains(&input),
             window: self.window.clone().filter(|_| self.input_roles[input] == Some(Role::X)),

@@ -64,16 +64,16 @@ pub(super) fn expm1_minus(d: f64) -> f64 {
     }
 }
 
-/// Largest `|reference - target|`; NaN where only one of them is NaN.
+/// Largest `|reference - target|`; NaN where one of them is NaN.
 pub fn max_abs(reference: impl IntoIterator<Item = f64>, target: &[f32]) -> f64 {
     let pairs = reference.into_iter().zip(target);
     pairs.map(|(a, b)| difference(a, *b)).fold(0.0, worse)
 }
 
-/// Largest `|reference - target| / max(1, |reference|)`; NaN where only one of them is NaN.
+/// Largest `|reference - target| / max(1, |reference|)`; NaN where one of them is NaN.
 pub fn max_relative(reference: &[f32], target: &[f32]) -> f64 {
     let pairs = reference.iter().map(|a| f64::from(*a)).zip(target);
-    pairs.map(|(a, b)| difference(a, *b) / scale(a)).fold(0.0, worse)
+    pairs.map(|(a, b)| difference(a, *b) / a.abs().clamp(1.0, f64::MAX)).fold(0.0, worse)
 }
 
 /// The largest difference, if there is any; NaN where one is NaN.
@@ -81,14 +81,10 @@ pub fn worst(differences: impl Iterator<Item = f64>) -> Option<f64> {
     differences.reduce(worse)
 }
 
-fn scale(reference: f64) -> f64 {
-    if reference.is_nan() { 1.0 } else { reference.abs().clamp(1.0, f64::MAX) }
-}
-
-/// Nothing between equal infinities, which masks are full of, and between two NaN, which missing values give.
+/// Nothing between equal infinities, which masks are full of.
 fn difference(a: f64, b: f32) -> f64 {
     let b = f64::from(b);
-    if a == b || (a.is_nan() && b.is_nan()) { 0.0 } else { (a - b).abs() }
+    if a == b { 0.0 } else { (a - b).abs() }
 }
 
 fn worse(a: f64, b: f64) -> f64 {
@@ -123,8 +119,8 @@ mod tests {
 
     #[test]
     fn a_nan_is_never_hidden() {
-        assert_eq!(max_abs([1.0, f64::NAN], &[1.0, f32::NAN]), 0.0, "both miss it");
-        assert_eq!(max_relative(&[f32::NAN, 2.0], &[f32::NAN, 3.0]), 0.5);
+        assert!(max_abs([1.0, f64::NAN], &[1.0, f32::NAN]).is_nan());
+        assert!(max_relative(&[f32::NAN, 2.0], &[f32::NAN, 3.0]).is_nan());
         assert!(max_abs([1.0, 1.0], &[f32::NAN, 2.0]).is_nan());
         let inf = f32::INFINITY;
         assert_eq!(max_relative(&[inf, -inf, 1.0], &[inf, -inf, 1.0]), 0.0);

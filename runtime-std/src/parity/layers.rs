@@ -117,7 +117,7 @@ pub fn against_reference(
         let given: Vec<_> = values.by_ref().take(step.gives.len()).collect();
         let both = given.iter().filter_map(|(reference, twin)| {
             let reference = reference.as_ref().filter(|values| values.len() == twin.len())?;
-            Some((reference, *twin))
+            Some(compared(reference, twin, !loaded.model.missing.is_empty()))
         });
         let both: Vec<_> = both.collect();
         Layer {
@@ -135,6 +135,13 @@ pub fn against_reference(
     };
     let layers: Vec<Layer> = plan.steps.iter().map(&mut layer).collect();
     Ok((Layers::new(layers, limits), checksums))
+}
+
+/// The values to compare: where the model takes NaN for what is missing, those that are missing in both are
+/// left out.
+fn compared(reference: &[f32], twin: &[f32], missing: bool) -> (Vec<f32>, Vec<f32>) {
+    let is_compared = |(a, b): &(&f32, &f32)| !missing || !a.is_nan() || !b.is_nan();
+    reference.iter().zip(twin).filter(is_compared).map(|(a, b)| (*a, *b)).unzip()
 }
 
 impl Layers {

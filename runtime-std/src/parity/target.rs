@@ -4,7 +4,7 @@ use super::density;
 use crate::error::Result;
 use crate::model::{Loaded, Source};
 use crate::posterior::Posteriors;
-use crate::rows::{Rows, run_twin_counted, run_twin_in_sequence};
+use crate::rows::{Rows, run_twin_in_sequence};
 use serde::Serialize;
 
 /// A target's answers; `None` where it gives none.
@@ -82,17 +82,13 @@ pub fn twin(
 ///
 /// # Errors
 ///
-/// A posterior that is not finite.
+/// A posterior that is not finite, or an index outside its table.
 pub fn twin_posteriors(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Vec<Posteriors>> {
     let Some((encoder, _)) = loaded.amortized() else { return Ok(Vec::new()) };
-    let (heads, hits) = run_twin_counted(&encoder.plan, &encoder.state_pairs(), inputs, rows)?;
+    let heads = run_twin_in_sequence(&encoder.plan, &encoder.state_pairs(), inputs, rows)?;
     let mut heads = heads.into_iter();
     let mut head = || heads.next().unwrap_or_default();
     let posteriors = encoder.latents.iter();
     let posteriors = posteriors.map(|latent| Posteriors::of_heads(latent, head(), head()));
-    let mut posteriors: Vec<Posteriors> = posteriors.collect::<Result<_>>()?;
-    if let Some(first) = posteriors.first_mut() {
-        first.clamp_hits += hits;
-    }
-    Ok(posteriors)
+    posteriors.collect()
 }

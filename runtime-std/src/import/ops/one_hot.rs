@@ -64,12 +64,7 @@ fn whole(scope: &mut Scope, call: &Call<'_>, indices: ValueId) -> Read<ValueId> 
 
 /// Computed indices of an axis of this length, of which negative ones count from the end, counted from
 /// the front.
-pub(super) fn from_front(
-    scope: &mut Scope,
-    call: &Call<'_>,
-    indices: ValueId,
-    size: usize,
-) -> Read<ValueId> {
+fn from_front(scope: &mut Scope, call: &Call<'_>, indices: ValueId, size: usize) -> Read<ValueId> {
     let shape = scope.shape(indices).to_vec();
     let name = |role: &str| format!("{}/{role}", call.output(0));
     let zero = scope.data_of(&name("zero"), &Tensor::scalar(0))?;

@@ -105,7 +105,7 @@ const CHANGES: [&str; 30] = [
     "residual",
 ];
 /// Words that stand beside the heads of a posterior and change nothing.
-const PLAIN: [&str; 66] = [
+const PLAIN: [&str; 65] = [
     "encoder",
     "enc",
     "latent",
@@ -166,7 +166,6 @@ const PLAIN: [&str; 66] = [
     "gemm",
     "matmul",
     "mat",
-    "mul",
     "bias",
     "conv",
     "final",
@@ -195,12 +194,19 @@ impl HeadName {
 
     /// Words that nobody is known to write beside a head.
     pub(crate) fn unknown(&self) -> Vec<&str> {
-        let is_plain = |word: &str| {
-            word.len() == 1
-                || PLAIN.contains(&word)
-                || word.starts_with(|c: char| c.is_ascii_digit())
+        let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+        let is_plain = |at: usize| {
+            let before = at.checked_sub(1).map(|before| self.stem[before].as_str());
+            let behind = self.stem.get(at + 1).map(String::as_str);
+            match self.stem[at].as_str() {
+                "mul" => before == Some("mat"),
+                "x" => !behind.is_some_and(is_number), // `x2` may be a factor
+                "z" | "q" => true,
+                word => PLAIN.contains(&word) || is_number(word),
+            }
         };
-        self.stem.iter().map(String::as_str).filter(|word| !is_plain(word)).collect()
+        let unknown = (0..self.stem.len()).filter(|at| !is_plain(*at));
+        unknown.map(|at| self.stem[at].as_str()).collect()
     }
 
     /// The stem without numbers: of `z2_mean` and `z1_mean` the same.
@@ -219,14 +225,18 @@ impl Word {
 /// The tokens of a name with its signs as words, and whether signs are left that make it a formula.
 fn spelled_out(name: &str) -> (Vec<Token>, bool) {
     let name = match name.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|c| c.is_ascii_digit()) => name,
+        Some((before, port)) if port.bytes().all(|c| c.is_ascii_digit()) => before,
         _ => name,
     };
     let mut name = name.replace("**", "^").replace("^2", " squared ").replace('²', " squared ");
     for (sign, word) in [('σ', " sigma "), ('μ', " mu "), ('µ', " mu ")] {
         name = name.replace(sign, word);
     }
-    let formula = name.starts_with('-') || name.contains(['*', '^', '+', '=', '%', '(']);
+    let divided = name.rsplit_once('/').is_some_and(|(before, behind)| {
+        !before.is_empty() && behind.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+    });
+    let formula =
+        divided || name.starts_with(['-', '.']) || name.contains(['*', '^', '+', '=', '%', '(']);
     let mut tokens = tokens(&name);
     // "std_dev" and "standard deviation" are one word.
     while let Some(at) = tokens.windows(2).position(|pair| {
@@ -416,7 +426,8 @@ mod tests {
         let names = "precision log_precision rho raw_scale inv_sigma neg_log_sigma half_logvar log_var_half \
              log2_sigma log10_std uncertainty log_prec scale_tril cov_diag sqrt_var var_sq log_log_var \
              sigma_log mean_var mulogvar 0.5*logvar -logvar 0_5_logvar exp(logvar) exp_logvar 2sigma \
-             log1p_sigma max_logvar sigma_2 log_std_2 scale2 log_sig_sq sigma_var logvar+eps";
+             log1p_sigma max_logvar sigma_2 log_std_2 scale2 log_sig_sq sigma_var logvar+eps logvar/2 \
+             .5_logvar logvar/.5";
         for name in names.split_whitespace() {
             let found = says(name);
             assert!(matches!(found, Says::Unclear(_)), "{name}: {found:?}");
@@ -429,6 +440,18 @@ mod tests {
         // Words of a stem need a mean that shares them.
         assert_eq!(HeadName::of("speed_logvar", &[]).unknown(), ["speed"]);
         assert_eq!(HeadName::of("log_var_of_foo", &[]).unknown(), ["of", "foo"]);
+        for (name, unknown) in [
+            ("log_var_x2", "x"),
+            ("x2_logvar", "x"),
+            ("log_sigma_x2", "x"),
+            ("log_var_mul", "mul"),
+            ("hlogvar", "h"),
+            ("h_logvar", "h"),
+            ("e_logvar", "e"),
+        ] {
+            assert_eq!(HeadName::of(name, &["mu", name]).unknown(), [unknown], "{name}");
+        }
+        assert!(HeadName::of("logvar/MatMul", &[]).unknown().is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::super::super::problem::{Read, invalid, refuse};
 use super::super::super::scope::{Call, Operand, Outputs, Scope};
 use super::super::super::tensor::{Tensor, resolve_index, strides};
 use super::super::gather::whole_indices;
-use super::super::one_hot::{from_front, places};
+use super::super::one_hot::places;
 use super::super::pieces::Piece;
 use super::super::reshape::shape_of;
 use super::{Places, reduction, write};
@@ -52,8 +52,8 @@ fn known_places(indices: &Tensor<i64>, shape: &[usize], axis: usize) -> Read<Pla
     Ok(Places { shape: shape.to_vec(), depth, blocks, updates })
 }
 
-/// Index by index along the axis: a place that equals the index takes the update. An index outside
-/// writes nothing.
+/// Index by index along the axis: the place that equals the index takes the update. An index is looked up in
+/// `0, 1, ...` first, so that negative ones count from the end and those outside count as in every lookup.
 fn by_computed(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -75,7 +75,9 @@ fn by_computed(
              (`torch.where(condition, new, old)`)",
         );
     }
-    let indices = from_front(scope, call, indices, shape[axis])?;
+    let axis_places = Tensor { shape: vec![shape[axis]], data: (0..shape[axis] as i64).collect() };
+    let table = scope.data_of(&format!("{}/axis", call.output(0)), &axis_places)?;
+    let indices = scope.step(call, Op::TakeBy { axis: 0 }, &[table, indices], "found", &own)?;
     let places = places(scope, call, axis, shape[axis], shape.len())?;
     let mut y = x;
     for at in 0..own[axis] {
