@@ -17,10 +17,10 @@ mod qemu;
 mod target;
 
 pub use build::{build_image, find_firmware};
-pub use elbow_emulator::{Call, Footprint, Image, Trace};
+pub use elbow_emulator::{Call, Footprint, Image, Trace, timing};
 pub use link::Link;
 pub use qemu::Qemu;
-pub use target::{TARGETS, Target};
+pub use target::Target;
 
 use crate::{Context, Error, Result};
 use elbow_core::infer::ElboTerms;
@@ -183,7 +183,7 @@ impl Device {
         let image = Image::parse(&bytes).map_err(environment).context(path.display())?;
         let call = call(&image).context(path.display())?;
         let mut link = Link::new(Qemu::start(target, &path, call).context(target.name)?, PAYLOAD);
-        let ticks_per_million = target.ticks_per_million;
+        let ticks_per_million = target.row.machine.ticks_per_million;
         link.ask(&Request::Hello, |reply| greeted(&reply, ticks_per_million))
             .context(target.name)?;
         let models = models.iter().map(|(name, _)| name.clone()).collect();

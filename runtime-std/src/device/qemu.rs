@@ -75,13 +75,13 @@ impl Qemu {
         let port =
             listener.local_addr().map_err(|e| failed("cannot open a local port", &e))?.port();
         let mut command = Command::new(emulator.program);
-        command.args(["-machine", target.board, "-icount", "shift=0"]);
+        command.args(["-machine", target.row.board, "-icount", "shift=0"]);
         command.args(["-display", "none", "-monitor", "none"]);
         command.args(["-serial", &format!("tcp:127.0.0.1:{port},nodelay=on")]);
         command.args(["-semihosting-config", "enable=on,target=native"]);
         command.arg("-kernel").arg(image).stdin(Stdio::null()).stdout(Stdio::piped());
         if let Some(call) = &call {
-            command.args(call.arguments(target.machine()?)).stderr(Stdio::piped());
+            command.args(call.arguments(target.row)).stderr(Stdio::piped());
         }
         let child = command.spawn().map_err(|e| failed("cannot start the emulator", &e))?;
         let mut process = Process(child);
