@@ -21,8 +21,17 @@ static void leave(int failed)
 
 static void fault(void) { leave(stop("fault")); }
 
-__attribute__((noreturn)) void reset(void)
+__attribute__((noreturn)) void reset(void);
+
+__attribute__((section(".vectors"), used)) static void *const vectors[16] = {
+    &stack_top, reset, fault, fault, fault, fault, fault, fault,
+};
+
+void reset(void)
 {
+#ifndef __ARM_ARCH_6M__ /* which has them at address zero */
+    *(void *const *volatile *)0xE000ED08 = vectors;
+#endif
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
     *(volatile uint32_t *)0xE000ED88 |= 0xF << 20;
     __asm volatile("dsb\nisb");
@@ -35,10 +44,6 @@ __attribute__((noreturn)) void reset(void)
     leave(main());
     for (;;) { }
 }
-
-__attribute__((section(".vectors"), used)) static void *const vectors[16] = {
-    &stack_top, reset, fault, fault, fault, fault, fault, fault,
-};
 
 int command_line(char *line, int size)
 {

@@ -3,7 +3,7 @@
 use crate::elbow::{OURS, PLAIN};
 use crate::peers::{PEERS, Peer};
 use crate::{Error, Options, Workload};
-use elbow_emulator::Machine;
+use elbow_toolchain::Core;
 use std::path::PathBuf;
 
 /// Somebody with an image that computes workloads.
@@ -11,16 +11,13 @@ pub trait Contestant {
     /// A name for the table.
     fn name(&self) -> &'static str;
 
-    /// Images for a machine, each with those of the workloads that it computes.
+    /// Images for a core, each with those of the workloads that it computes.
     ///
     /// # Errors
     ///
     /// Where a source or a compiler is missing, or does not build.
-    fn images(
-        &self,
-        machine: &'static Machine,
-        works: &[&'static Workload],
-    ) -> Result<Vec<Image>, Error>;
+    fn images(&self, core: &'static Core, works: &[&'static Workload])
+    -> Result<Vec<Image>, Error>;
 
     /// The function that is an inference of a workload, where its code is to be measured.
     fn function(&self, _: &Workload) -> Option<String> {

@@ -2,8 +2,7 @@
 
 use crate::table::{ELBOW, RUST};
 use crate::{Contestant, Error, Image, Numbers, Workload, fetch};
-use elbow_emulator::Machine;
-use elbow_toolchain::{Build, Compiler, build_firmware};
+use elbow_toolchain::{Build, CORTEX_M4, Compiler, Core, build_firmware};
 use std::path::{Path, PathBuf};
 
 /// A contestant of `firmware/bench`.
@@ -55,18 +54,6 @@ pub(crate) const PLAIN: Firmware = Firmware {
     of: |_| None,
 };
 
-/// Compiler target and features of a core; features differ in memory and in kernels only, so that
-/// cores with one target share one build of `core`.
-pub(crate) fn target(core: &str) -> (&'static str, &'static [&'static str]) {
-    match core {
-        "m0" => ("thumbv6m-none-eabi", &[]),
-        "m3" => ("thumbv7m-none-eabi", &[]),
-        "m4" | "m7" => ("thumbv7em-none-eabihf", &[]),
-        "m33" => ("thumbv8m.main-none-eabihf", &["an505"]),
-        _ => ("thumbv8m.main-none-eabihf", &["an547"]),
-    }
-}
-
 impl Contestant for Firmware {
     fn name(&self) -> &'static str {
         self.name
@@ -74,7 +61,7 @@ impl Contestant for Firmware {
 
     fn images(
         &self,
-        machine: &'static Machine,
+        core: &'static Core,
         works: &[&'static Workload],
     ) -> Result<Vec<Image>, Error> {
         let works = works.iter().copied().filter(|work| (self.computes)(work));
@@ -82,7 +69,7 @@ impl Contestant for Firmware {
         if works.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(vec![Image { path: elbow_image(machine)?, prefix: self.prefix, works }])
+        Ok(vec![Image { path: elbow_image(core)?, prefix: self.prefix, works }])
     }
 
     fn function(&self, work: &Workload) -> Option<String> {
@@ -102,26 +89,25 @@ pub(crate) fn how() -> String {
 
 /// What the compiler of Elbow's images says of itself.
 pub(crate) fn compiler() -> String {
-    Compiler::find(target("m4").0).map(Compiler::version).unwrap_or_default()
+    Compiler::find(CORTEX_M4).map(Compiler::version).unwrap_or_default()
 }
 
-/// Builds `firmware/bench` for a machine, and keeps it where the next machine's does not overwrite it.
+/// Builds `firmware/bench` for a core, and keeps it where the next core's does not overwrite it.
 ///
 /// # Errors
 ///
-/// Where there is no compiler for the machine's core, or the build fails.
-pub fn elbow_image(machine: &Machine) -> Result<PathBuf, Error> {
+/// Where there is no compiler for the core, or the build fails.
+pub fn elbow_image(core: &Core) -> Result<PathBuf, Error> {
     let firmware = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware");
-    let (target, features) = target(machine.core);
     let built = build_firmware(&Build {
         folder: &firmware,
         package: "bench",
-        target,
+        core,
         profile: "release",
-        features,
+        features: &[],
         models: None,
     })?;
-    let folder = fetch::folder().join(format!("elbow-{}", machine.core));
+    let folder = fetch::folder().join(format!("elbow-{}", core.name()));
     let kept = folder.join("image.elf");
     std::fs::create_dir_all(&folder)
         .and_then(|()| std::fs::copy(&built, &kept))

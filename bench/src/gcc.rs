@@ -1,8 +1,7 @@
 //! The C compiler for peers.
 
 use crate::Error;
-use elbow_emulator::{Machine, Memory};
-use elbow_toolchain::Missing;
+use elbow_toolchain::{Core, Missing};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,18 +16,6 @@ pub(crate) const FLAGS: [&str; 6] = [
     "-ffunction-sections",
     "-fdata-sections",
 ];
-
-/// Flags of a core.
-pub(crate) fn core_flags(core: &str) -> &'static [&'static str] {
-    match core {
-        "m0" => &["-mcpu=cortex-m0"],
-        "m3" => &["-mcpu=cortex-m3"],
-        "m4" => &["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"],
-        "m7" => &["-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"],
-        "m33" => &["-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"],
-        _ => &["-mcpu=cortex-m55", "-mfloat-abi=hard"],
-    }
-}
 
 /// The compiler, if this machine lacks it.
 pub fn missing_gcc() -> Option<Missing> {
@@ -53,22 +40,22 @@ pub(crate) struct Sources {
     pub flags: Vec<String>,
 }
 
-/// Compiles and links an image for a machine into a folder of its own.
+/// Compiles and links an image for a core into a folder of its own.
 pub(crate) fn build(
-    machine: &Machine,
+    core: &Core,
     name: &str,
     sources: &Sources,
     folder: &Path,
 ) -> Result<PathBuf, Error> {
-    let folder = folder.join(format!("{name}-{}", machine.core));
+    let folder = folder.join(format!("{name}-{}", core.name()));
     let failed = |what: &str, error: std::io::Error| Error::new(format!("{what}: {error}"));
     std::fs::create_dir_all(&folder).map_err(|e| failed("target/peers", e))?;
-    std::fs::write(folder.join("memory.ld"), memory(machine))
-        .map_err(|e| failed("memory.ld", e))?;
+    std::fs::write(folder.join("memory.x"), core.machine.memory_x())
+        .map_err(|e| failed("memory.x", e))?;
     let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("c");
     let image = folder.join("image.elf");
     let mut gcc = Command::new(GCC);
-    gcc.args(FLAGS).args(core_flags(machine.core)).args(&sources.flags);
+    gcc.args(FLAGS).args(core.gcc).args(&sources.flags);
     gcc.args(["-Wall", "-Wno-unused-function", "-I"]).arg(&harness);
     for include in &sources.includes {
         gcc.arg("-I").arg(include);
@@ -83,20 +70,5 @@ pub(crate) fn build(
         return Ok(image);
     }
     let messages = String::from_utf8_lossy(&output.stderr);
-    Err(Error::new(format!("{name} for {}: {GCC} failed:\n{}", machine.core, messages.trim())))
-}
-
-/// The linker script's memory of a machine.
-fn memory(machine: &Machine) -> String {
-    let line = |name: &str, m: Memory| {
-        format!("  {name} : ORIGIN = {:#x}, LENGTH = {:#x}\n", m.origin, m.length)
-    };
-    let big = machine.big.map_or_else(String::new, |big| line("LARGE", big));
-    let (constants, variables) =
-        if machine.big.is_some() { ("LARGE", "LARGE") } else { ("FLASH", "RAM") };
-    format!(
-        "MEMORY\n{{\n{}{}{big}}}\nREGION_ALIAS(\"CONST\", {constants})\nREGION_ALIAS(\"BIG\", {variables})\n",
-        line("FLASH", machine.flash),
-        line("RAM", machine.ram)
-    )
+    Err(Error::new(format!("{name} for {}: {GCC} failed:\n{}", core.name(), messages.trim())))
 }

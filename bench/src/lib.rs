@@ -45,11 +45,9 @@ pub use readme::write;
 pub use table::{Row, Table};
 pub use workloads::{Numbers, WORKLOADS, Workload, workload};
 
-use elbow_emulator::{Image as Functions, Look, MACHINES, Machine, Meter};
+use elbow_emulator::{Image as Functions, Look, Meter};
+use elbow_toolchain::{CORES, Core};
 use std::path::{Path, PathBuf};
-
-/// The cores that are measured.
-pub const CORES: [&str; 6] = ["m0", "m3", "m4", "m7", "m33", "m55"];
 
 /// What a run of the bench is asked for.
 #[derive(Clone, Debug, Default)]
@@ -79,8 +77,8 @@ impl Options {
 pub fn bench(options: &Options) -> Result<Table, Error> {
     let mut table = Table::default();
     for contestant in contestants(options) {
-        for machine in MACHINES.iter().filter(|m| is_asked(&options.cores, m.core)) {
-            table.rows.extend(rows(contestant.as_ref(), machine, options)?);
+        for core in CORES.iter().filter(|core| is_asked(&options.cores, core.name())) {
+            table.rows.extend(rows(contestant.as_ref(), core, options)?);
         }
         table.notes.push(contestant.note());
     }
@@ -92,27 +90,27 @@ fn is_asked(list: &[String], name: &str) -> bool {
     list.is_empty() || list.iter().any(|asked| asked == name)
 }
 
-/// What one contestant takes on one machine.
+/// What one contestant takes on one core.
 fn rows(
     contestant: &dyn Contestant,
-    machine: &'static Machine,
+    core: &'static Core,
     options: &Options,
 ) -> Result<Vec<Row>, Error> {
     let asked = |work: &&Workload| is_asked(&options.works, work.name);
     let works: Vec<&Workload> = WORKLOADS.iter().filter(asked).collect();
     let mut rows = Vec::new();
-    for image in contestant.images(machine, &works)? {
-        eprintln!("{} on {}: {}", contestant.name(), machine.core, names(&image.works));
-        let meter = Meter::new(machine, &image.path)?;
+    for image in contestant.images(core, &works)? {
+        eprintln!("{} on {}: {}", contestant.name(), core.name(), names(&image.works));
+        let meter = Meter::new(core, &image.path)?;
         let functions = functions(&image.path)?;
         for work in image.works {
             let measured =
-                meter.measure(&format!("{}{}", image.prefix, work.name), &look(work, machine))?;
+                meter.measure(&format!("{}{}", image.prefix, work.name), &look(work, core))?;
             let footprint = contestant.function(work).map(|name| functions.footprint(&name));
             // Calls through pointers would hide code, and leave the stack without a bound.
             let footprint = footprint.transpose()?.filter(|f| f.stack_bytes.is_some());
             rows.push(Row {
-                core: machine.core,
+                core: core.name(),
                 work,
                 who: contestant.name(),
                 measured,
@@ -136,8 +134,8 @@ fn names(works: &[&Workload]) -> String {
 
 /// Networks in soft floats take tens of millions of instructions: a few turns are exact enough, and a
 /// log of their blocks would take minutes.
-fn look(work: &Workload, machine: &Machine) -> Look {
+fn look(work: &Workload, core: &Core) -> Look {
     let network = [Numbers::Float, Numbers::Inference].contains(&work.numbers);
-    let soft = network && ["m0", "m3"].contains(&machine.core);
+    let soft = network && core.has_soft_float();
     if soft { Look { turns: 4, blocks: false, ..Look::default() } } else { Look::default() }
 }

@@ -3,7 +3,7 @@
 use crate::gcc::{self, Sources};
 use crate::table::MICROFLOW;
 use crate::{Contestant, Error, Image, Numbers, Workload, elbow, fetch, rust};
-use elbow_emulator::Machine;
+use elbow_toolchain::Core;
 use std::path::{Path, PathBuf};
 
 /// Where a peer's kernels come from.
@@ -111,18 +111,18 @@ impl Contestant for Peer {
 
     fn images(
         &self,
-        machine: &'static Machine,
+        core: &'static Core,
         works: &[&'static Workload],
     ) -> Result<Vec<Image>, Error> {
-        let computes = |work: &&Workload| self.source.computes(work, machine.core);
+        let computes = |work: &&Workload| self.source.computes(work, core.name());
         let works = works.iter().copied().filter(computes);
         let works: Vec<&'static Workload> = works.collect();
         // Generated code is one model, so that an image holds one workload.
         let each = if self.source.kind == Kind::Emx { 1 } else { works.len().max(1) };
         let image = |works: &[&'static Workload]| {
             let name = self.file_name(works);
-            let sources = self.sources(machine, works)?;
-            let path = gcc::build(machine, &name, &sources, &fetch::folder())?;
+            let sources = self.sources(core, works)?;
+            let path = gcc::build(core, &name, &sources, &fetch::folder())?;
             Ok(Image { path, prefix: "", works: works.to_vec() })
         };
         works.chunks(each).map(image).collect()
@@ -150,7 +150,7 @@ impl Peer {
         }
     }
 
-    fn sources(&self, machine: &Machine, works: &[&Workload]) -> Result<Sources, Error> {
+    fn sources(&self, core: &'static Core, works: &[&Workload]) -> Result<Sources, Error> {
         let ours = |file: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(file);
         match self.source.kind {
             Kind::Plain(rows, flag) => Ok(Sources {
@@ -169,7 +169,7 @@ impl Peer {
             Kind::CmsisNn => cmsis_nn(ours("cmsis_nn.c"), self.cmsis_nn.as_deref()),
             Kind::Emx => emx(ours("emx.c"), works),
             Kind::Rust(peer, flag) => Ok(Sources {
-                files: vec![ours(&format!("{peer}.c")), rust::library(machine, peer)?],
+                files: vec![ours(&format!("{peer}.c")), rust::library(core, peer)?],
                 includes: vec![],
                 flags: flag.map(String::from).into_iter().collect(),
             }),

@@ -1,6 +1,7 @@
 //! Tables in `README.md`, a section per core between two comments.
 
-use crate::{CORES, Error, Table};
+use crate::{Error, Table};
+use elbow_toolchain::{CORES, Core};
 use std::path::Path;
 
 /// Writes the rows of a table into the sections of their cores; the others stay as they are.
@@ -12,7 +13,7 @@ pub fn write(table: &Table) -> Result<(), Error> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let failed = |error| Error::new(format!("{}: {error}", file.display()));
     let mut text = std::fs::read_to_string(&file).map_err(failed)?;
-    for core in CORES {
+    for core in CORES.iter().map(Core::name) {
         let own = table.of_core(core);
         if !own.rows.is_empty() {
             text = replaced(&text, core, &own.to_string())?;
@@ -49,7 +50,7 @@ mod tests {
     fn every_core_has_a_section() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
         let text = std::fs::read_to_string(file).expect("the readme");
-        for core in CORES {
+        for core in CORES.iter().map(Core::name) {
             assert!(replaced(&text, core, "").is_ok(), "{core}");
         }
     }

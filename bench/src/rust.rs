@@ -1,29 +1,28 @@
 //! Peers in Rust: packages of `rust/`, each a static library that becomes an image with the harness in C.
 
-use crate::{Error, elbow, fetch};
-use elbow_emulator::Machine;
-use elbow_toolchain::{Build, build_library};
+use crate::{Error, fetch};
+use elbow_toolchain::{Build, Core, build_library};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The library of a peer for a machine's core.
+/// The library of a peer for a core.
 ///
 /// # Errors
 ///
 /// Where there is no compiler for the core, or the build fails.
-pub(crate) fn library(machine: &Machine, peer: &str) -> Result<PathBuf, Error> {
+pub(crate) fn library(core: &'static Core, peer: &str) -> Result<PathBuf, Error> {
     if peer == "microflow" {
         write_w2()?;
     }
     let build = Build {
         folder: &here().join("rust"),
         package: &format!("peer-{peer}"),
-        target: elbow::target(machine.core).0,
+        core,
         profile: "release",
         features: &[],
         models: None,
     };
-    eprintln!("building {peer} for {}", build.target);
+    eprintln!("building {peer} for {}", core.triple);
     build_library(&build, &fetch::folder().join(format!("rust-{peer}")))
 }
 

@@ -3,7 +3,8 @@
 use crate::acceptance::verdicts;
 use crate::published::{best, published};
 use crate::{Error, Figure, Numbers, WORKLOADS, Workload, workload};
-use elbow_emulator::{MACHINES, Measured};
+use elbow_emulator::{Measured, timing};
+use elbow_toolchain::{CORES, Core};
 use std::fmt::{self, Display, Formatter};
 
 /// Elbow's name in the table.
@@ -145,15 +146,15 @@ impl Table {
 
 impl Display for Table {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for machine in &MACHINES {
-            if self.rows.iter().any(|row| row.core == machine.core) {
-                self.write_core(f, machine.core)?;
+        for core in CORES.iter().map(Core::name) {
+            if self.rows.iter().any(|row| row.core == core) {
+                self.write_core(f, core)?;
             }
         }
         self.write_ratios(f)?;
         self.write_verdicts(f)?;
         writeln!(f)?;
-        let timed = MACHINES.iter().filter_map(|m| Some((m.core, m.timing?.source)));
+        let timed = CORES.iter().filter_map(|core| Some((core.name(), timing(core)?.source)));
         for (core, source) in timed.filter(|timed| self.rows.iter().any(|r| r.core == timed.0)) {
             writeln!(f, "- cycles on {core}: estimate from {source}, no wait states")?;
         }
@@ -163,7 +164,7 @@ impl Display for Table {
                 writeln!(f, "- {work} on {core}: {bytes} of the code bytes are tables")?;
             }
         }
-        for core in MACHINES.iter().map(|machine| machine.core) {
+        for core in CORES.iter().map(Core::name) {
             if let Some(passes) = self.passes(core) {
                 writeln!(f, "- a gradient of refine-step on {core}: {passes:.2} passes of decode")?;
             }

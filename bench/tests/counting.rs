@@ -1,10 +1,11 @@
 //! Counting is right: a loop of known length, Elbow's own counts as they were accepted, and none above
 //! what must be reached.
 
-use elbow_bench::{CORES, Counts, Numbers, Options, Table, bench, demanded, elbow_image, verdicts};
+use elbow_bench::{Counts, Numbers, Options, Table, bench, demanded, elbow_image, verdicts};
 use elbow_core::checksum::crc32_of_floats;
 use elbow_core::noise::{Stream, fill_standard_normal};
-use elbow_emulator::{Look, MACHINES, Meter};
+use elbow_emulator::{Look, Meter, timing};
+use elbow_toolchain::CORES;
 use std::sync::{LazyLock, Mutex};
 
 /// A build overwrites the image of the last one with the same target.
@@ -25,15 +26,15 @@ const LOOP_CYCLES: u64 = 4 + 24_688 * 2 + 24_687 * 2;
 #[test]
 fn a_loop_of_known_length_is_read_back_exactly_on_every_core() {
     let _alone = ONE_AT_A_TIME.lock();
-    for machine in &MACHINES {
-        let image = elbow_image(machine).expect("an image");
-        let meter = Meter::new(machine, &image).expect("an empty turn");
+    for core in &CORES {
+        let image = elbow_image(core).expect("an image");
+        let meter = Meter::new(core, &image).expect("an empty turn");
         // `measure` fails where ticks and blocks disagree; 40 turns make a tick two instructions.
         let measured = meter.measure("loop", &Look { turns: 40, ..Look::default() });
         let measured = measured.expect("both ways of counting agree");
-        assert_eq!(measured.instructions, LOOP, "{}", machine.core);
-        let cycles = machine.timing.map(|_| LOOP_CYCLES);
-        assert_eq!(measured.cycles, cycles, "{}", machine.core);
+        assert_eq!(measured.instructions, LOOP, "{}", core.name());
+        let cycles = timing(core).map(|_| LOOP_CYCLES);
+        assert_eq!(measured.cycles, cycles, "{}", core.name());
     }
 }
 
@@ -53,7 +54,7 @@ fn every_core_draws_the_noise_of_the_desktop() {
     let expected = format!("{:x}", crc32_of_floats(&[&eps]));
     let draws = TABLE.rows.iter().filter(|row| row.work.numbers == Numbers::Noise);
     let found: Vec<_> = draws.map(|row| (row.core, &row.measured.check[..])).collect();
-    assert_eq!(found, CORES.map(|core| (core, &expected[..])));
+    assert_eq!(found, CORES.each_ref().map(|core| (core.name(), &expected[..])));
 }
 
 #[test]

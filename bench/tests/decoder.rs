@@ -1,7 +1,8 @@
 //! Every instruction of an image is filed where its mnemonic belongs, as binutils reads it.
 
 use elbow_bench::{Options, contestants, elbow_image, workload};
-use elbow_emulator::{Class, FloatKind, class, machine};
+use elbow_emulator::{Class, FloatKind, class};
+use elbow_toolchain::Core;
 use std::path::Path;
 use std::process::Command;
 
@@ -84,7 +85,7 @@ fn of_mnemonic(mnemonic: &str, operands: &str) -> Kind {
 #[test]
 fn an_instruction_of_rust_is_filed_under_its_mnemonic() {
     for core in ["m3", "m4"] {
-        let image = elbow_image(machine(core).expect("a machine")).expect("an image");
+        let image = elbow_image(Core::named(core).expect("a core")).expect("an image");
         check(&image);
     }
 }
@@ -96,8 +97,8 @@ fn an_instruction_of_a_peer_is_filed_under_its_mnemonic() {
     let peers = contestants(&options).into_iter().filter(|who| who.name() == "CMSIS-NN");
     for peer in peers {
         for core in ["m0", "m3", "m4"] {
-            let machine = machine(core).expect("a machine");
-            for image in peer.images(machine, &[work]).expect("an image") {
+            let core = Core::named(core).expect("a core");
+            for image in peer.images(core, &[work]).expect("an image") {
                 check(&image.path);
             }
         }

@@ -1,7 +1,7 @@
 //! Executed blocks of one call of a function, in an image that something else runs.
 
 use crate::log::{self, Log, Ran};
-use crate::{Machine, Trace};
+use crate::{Core, Trace};
 use std::io::{BufRead, BufReader, Read};
 use std::ops::Range;
 
@@ -18,8 +18,8 @@ pub struct Call {
 
 impl Call {
     /// What makes QEMU write to stderr the log that [`read`](Self::read) takes.
-    pub fn arguments(&self, machine: &Machine) -> Vec<String> {
-        log::arguments(machine, self.silent.as_ref())
+    pub fn arguments(&self, core: &Core) -> Vec<String> {
+        log::arguments(core, self.silent.as_ref())
     }
 
     /// Reads a log to its end; what ran in each lap, one more than there were calls of the clock. `None`
@@ -161,9 +161,9 @@ mod tests {
 
     #[test]
     fn code_that_is_silent_is_left_out_of_the_flash() {
-        let machine = crate::machine("m4").expect("a machine");
+        let core = Core::named("m4").expect("a core");
         let call = Call { entry: 0x200, clock: None, silent: Some(0x80..0x100) };
         let expected = ["-d", "exec,nochain,in_asm", "-dfilter", "0x0..0x7f,0x100..0x3fffff"];
-        assert_eq!(call.arguments(machine), expected);
+        assert_eq!(call.arguments(core), expected);
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! | File | Does |
 //! |---|---|
-//! | `machine` | the table of emulated machines, one per core |
 //! | `run` | boots an image with arguments, under `-icount` where ticks are to be instructions |
 //! | `log` | QEMU's log of executed blocks |
 //! | `trace` | those between two markers, with their instructions and cycles |
@@ -26,7 +25,6 @@ mod call;
 mod effect;
 mod image;
 mod log;
-mod machine;
 mod measure;
 mod run;
 mod thumb;
@@ -35,11 +33,10 @@ mod trace;
 
 pub use block::Block;
 pub use call::Call;
-pub use elbow_toolchain::Error;
+pub use elbow_toolchain::{Core, Error};
 pub use image::{Footprint, Image};
-pub use machine::{MACHINES, Machine, Memory, machine};
 pub use measure::{Look, Measured, Meter};
 pub use run::{Report, run};
 pub use thumb::{Class, FloatKind, class, is_wide};
-pub use timing::{CORTEX_M0, CORTEX_M3, CORTEX_M4, Timing};
+pub use timing::{CORTEX_M0, CORTEX_M3, CORTEX_M4, Timing, timing};
 pub use trace::{Trace, trace};

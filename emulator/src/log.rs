@@ -4,16 +4,17 @@
 
 use crate::block::Block;
 use crate::thumb::{Class, is_wide};
-use crate::{Machine, Trace};
+use crate::{Core, Trace};
 use std::collections::HashMap;
 use std::ops::Range;
 
 /// What makes QEMU log to stderr what runs in the flash, but for the code in `silent`.
-pub(crate) fn arguments(machine: &Machine, silent: Option<&Range<u32>>) -> Vec<String> {
+pub(crate) fn arguments(core: &Core, silent: Option<&Range<u32>>) -> Vec<String> {
     let mut arguments = vec!["-d".to_owned(), "exec,nochain,in_asm".to_owned()];
     if let Some(Range { start, end }) = silent {
-        let below = format!("{:#x}..{:#x}", machine.flash.origin, start.saturating_sub(1));
-        let top = u64::from(machine.flash.origin) + u64::from(machine.flash.length) - 1;
+        let flash = core.machine.flash;
+        let below = format!("{:#x}..{:#x}", flash.origin, start.saturating_sub(1));
+        let top = u64::from(flash.origin) + u64::from(flash.length) - 1;
         arguments.extend(["-dfilter".to_owned(), format!("{below},{end:#x}..{top:#x}")]);
     }
     arguments

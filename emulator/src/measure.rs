@@ -1,8 +1,9 @@
 //! Instructions and cycles of pieces of work.
 
 use crate::run::run;
+use crate::timing::timing;
 use crate::trace::trace;
-use crate::{Error, Machine};
+use crate::{Core, Error};
 use std::path::{Path, PathBuf};
 
 /// Instructions of the calibration loop of an image.
@@ -48,7 +49,7 @@ pub struct Measured {
 /// Measures the pieces of work of one image, less an empty turn of the loop around them.
 #[derive(Clone, Debug)]
 pub struct Meter {
-    machine: &'static Machine,
+    core: &'static Core,
     image: PathBuf,
     /// An empty turn by ticks, and between the markers by blocks.
     ticks: f64,
@@ -61,8 +62,8 @@ impl Meter {
     /// # Errors
     ///
     /// Where the emulator is missing, the image does not pass, or its ticks are not instructions.
-    pub fn new(machine: &'static Machine, image: &Path) -> Result<Self, Error> {
-        let mut meter = Self { machine, image: image.to_owned(), ticks: 0.0, blocks: (0, 0) };
+    pub fn new(core: &'static Core, image: &Path) -> Result<Self, Error> {
+        let mut meter = Self { core, image: image.to_owned(), ticks: 0.0, blocks: (0, 0) };
         let look = Look { turns: EMPTY.1, ..Look::default() };
         meter.ticks = meter.by_ticks(EMPTY.0, &look)?.0;
         meter.blocks = meter.by_blocks(EMPTY.0, &look)?;
@@ -85,7 +86,7 @@ impl Meter {
         let look = Look { turns: look.turns.min(enough(instructions)), ..*look };
         let (ticks, check) = self.by_ticks(work, &look)?;
         self.agree(work, &look, ticks - self.ticks, instructions)?;
-        let cycles = self.machine.timing.map(|_| cycles.saturating_sub(self.blocks.1));
+        let cycles = timing(self.core).map(|_| cycles.saturating_sub(self.blocks.1));
         Ok(Measured { instructions, cycles, check })
     }
 
@@ -93,7 +94,7 @@ impl Meter {
     fn by_ticks(&self, work: &str, look: &Look) -> Result<(f64, String), Error> {
         let ticks = |turns: u32| {
             let arguments = [work, &turns.to_string()];
-            let report = run(self.machine, &self.image, &arguments, look.seconds)?;
+            let report = run(self.core, &self.image, &arguments, look.seconds)?;
             self.calibrated(report.number("calibration")?)?;
             let check = report.word("check").unwrap_or_default().to_owned();
             Ok::<_, Error>((report.number("ticks")?, check))
@@ -101,29 +102,29 @@ impl Meter {
         let (once, check) = ticks(look.turns)?;
         let (twice, _) = ticks(2 * look.turns)?;
         let turn = (twice as f64 - once as f64) / f64::from(look.turns);
-        Ok((turn * self.machine.tick, check))
+        Ok((turn * self.core.tick(), check))
     }
 
     /// Instructions and cycles between the markers, with one turn of the loop.
     fn by_blocks(&self, work: &str, look: &Look) -> Result<(u64, u64), Error> {
-        let trace = trace(self.machine, &self.image, &[work, "1"], look.seconds)?;
-        Ok((trace.instructions(), self.machine.timing.map_or(0, |timing| trace.cycles(timing))))
+        let trace = trace(self.core, &self.image, &[work, "1"], look.seconds)?;
+        Ok((trace.instructions(), timing(self.core).map_or(0, |timing| trace.cycles(timing))))
     }
 
-    /// Whether a tick is as many instructions as the machine's table says.
+    /// Whether a tick is as many instructions as the table of cores says.
     fn calibrated(&self, ticks: u64) -> Result<(), Error> {
-        let (tick, expected) = (CALIBRATION / ticks.max(1) as f64, self.machine.tick);
+        let (tick, expected) = (CALIBRATION / ticks.max(1) as f64, self.core.tick());
         if (tick / expected - 1.0).abs() < 0.01 {
             return Ok(());
         }
-        let board = self.machine.board;
+        let board = self.core.board;
         Err(Error::new(format!("{board}: {tick} instructions a tick, expected {expected}")))
     }
 
     /// Whether the sum over blocks is what the ticks say. A reading is good to a tick, so that the
     /// difference of two is good to two, divided by the turns between them.
     fn agree(&self, work: &str, look: &Look, ticks: f64, blocks: u64) -> Result<(), Error> {
-        let slack = 2.0 * self.machine.tick / f64::from(look.turns) + 0.5;
+        let slack = 2.0 * self.core.tick() / f64::from(look.turns) + 0.5;
         if (ticks - blocks as f64).abs() <= slack {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! Boots an image that prints over semihosting and ends by itself.
 
-use crate::{Error, Machine};
+use crate::{Core, Error};
 use elbow_toolchain::emulator;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,13 +45,8 @@ impl Report {
 /// # Errors
 ///
 /// Where the emulator is missing, or the image does not print `PASS` within `seconds`.
-pub fn run(
-    machine: &Machine,
-    image: &Path,
-    arguments: &[&str],
-    seconds: u32,
-) -> Result<Report, Error> {
-    let mut qemu = qemu(machine, image, arguments, seconds)?;
+pub fn run(core: &Core, image: &Path, arguments: &[&str], seconds: u32) -> Result<Report, Error> {
+    let mut qemu = qemu(core, image, arguments, seconds)?;
     let output = qemu.args(["-icount", "shift=0"]).output();
     let output = output.map_err(|error| Error::new(format!("cannot start QEMU: {error}")))?;
     let printed = [&output.stderr[..], &output.stdout[..]].concat();
@@ -61,7 +56,7 @@ pub fn run(
 
 /// QEMU with an image and its command line, stopped after some seconds.
 pub(crate) fn qemu(
-    machine: &Machine,
+    core: &Core,
     image: &Path,
     arguments: &[&str],
     seconds: u32,
@@ -73,7 +68,7 @@ pub(crate) fn qemu(
     let semihosting = format!("enable=on,target=native,chardev=printed{words}");
     let mut qemu = Command::new("timeout");
     qemu.arg(seconds.to_string()).arg(emulator.program);
-    qemu.args(["-M", machine.board, "-display", "none", "-monitor", "none", "-serial", "none"]);
+    qemu.args(["-M", core.board, "-display", "none", "-monitor", "none", "-serial", "none"]);
     qemu.args(["-chardev", "stdio,id=printed", "-semihosting-config", &semihosting]);
     qemu.arg("-kernel").arg(image);
     qemu.stdin(Stdio::null());

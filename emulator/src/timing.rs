@@ -6,6 +6,14 @@
 //! that an address waits for when the instruction before computes it. An instruction that a
 //! condition skips counts like one that runs, as it does under `-icount`.
 
+use crate::Core;
+
+/// The cycles of a core's instructions, where Arm has published them.
+pub fn timing(core: &Core) -> Option<&'static Timing> {
+    let published = [("m0", &CORTEX_M0), ("m3", &CORTEX_M3), ("m4", &CORTEX_M4)];
+    published.into_iter().find(|(name, _)| *name == core.name()).map(|(_, timing)| timing)
+}
+
 /// Cycles of each class of instruction on one core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {

@@ -5,7 +5,7 @@ use crate::log::{self, Log, Ran};
 use crate::run::qemu;
 use crate::thumb::Class;
 use crate::timing::Timing;
-use crate::{Error, Machine};
+use crate::{Core, Error};
 use object::{Object, ObjectSymbol};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -50,15 +50,10 @@ impl Trace {
 /// # Errors
 ///
 /// Where the emulator is missing, or the image lacks the markers or does not reach the second.
-pub fn trace(
-    machine: &Machine,
-    image: &Path,
-    arguments: &[&str],
-    seconds: u32,
-) -> Result<Trace, Error> {
+pub fn trace(core: &Core, image: &Path, arguments: &[&str], seconds: u32) -> Result<Trace, Error> {
     let symbols = Symbols::read(image)?;
-    let mut qemu = qemu(machine, image, arguments, seconds)?;
-    qemu.args(log::arguments(machine, symbols.setup.as_ref()));
+    let mut qemu = qemu(core, image, arguments, seconds)?;
+    qemu.args(log::arguments(core, symbols.setup.as_ref()));
     qemu.stdout(Stdio::null()).stderr(Stdio::piped());
     let failed = |error| Error::new(format!("QEMU's log: {error}"));
     let mut child = qemu.spawn().map_err(failed)?;

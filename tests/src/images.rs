@@ -2,8 +2,12 @@
 
 use elbow::emit::emit;
 use elbow::model::Model;
+use elbow_toolchain::{CORES, Core};
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use tempfile::TempDir;
 
 /// Compiles models, each into a folder of its own; the folders live as long as the first value.
@@ -35,4 +39,25 @@ pub fn or_cure<T>(result: Result<T, impl std::fmt::Display>) -> T {
     result.unwrap_or_else(|error| {
         panic!("{error}\nif this machine lacks something, run `cargo xtask test`: it installs it, or says how")
     })
+}
+
+/// Checks every core of the table, as many at a time as the machine has processors, whatever fails.
+///
+/// # Panics
+///
+/// With the names of the cores whose check panicked.
+pub fn on_every_core(check: impl Fn(&'static Core) + Sync) {
+    let next = AtomicUsize::new(0);
+    let some = || {
+        let cores = std::iter::from_fn(|| CORES.get(next.fetch_add(1, Ordering::Relaxed)));
+        let fails = |core: &&'static Core| catch_unwind(AssertUnwindSafe(|| check(core))).is_err();
+        cores.filter(fails).map(Core::name).collect::<Vec<_>>()
+    };
+    let failed = thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(some)).collect();
+        let failed = threads.into_iter().map(|thread| thread.join().expect("panics are caught"));
+        failed.collect::<Vec<_>>().concat()
+    });
+    assert!(failed.is_empty(), "failed on {}", failed.join(", "));
 }

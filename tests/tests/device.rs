@@ -11,7 +11,7 @@ use elbow_core::distributions::rsample;
 use elbow_core::kernels::integer::Form;
 use elbow_core::noise::{Stream, fill_standard_normal};
 use elbow_tests::fixtures::{path, rows};
-use elbow_tests::images::{compiled, or_cure};
+use elbow_tests::images::{compiled, on_every_core, or_cure};
 use elbow_tests::random::Random;
 use models::{bare, by_name, given, split, tiny};
 use std::collections::BTreeSet;
@@ -25,33 +25,8 @@ const SAMPLES: u32 = 3;
 const SEED: u64 = 0x0123_4567_89ab_cdef;
 
 #[test]
-fn a_cortex_m0_with_soft_float_equals_the_twin_in_every_bit() {
-    equals_the_twin("qemu-m0");
-}
-
-#[test]
-fn a_cortex_m3_with_soft_float_equals_the_twin_in_every_bit() {
-    equals_the_twin("qemu-m3");
-}
-
-#[test]
-fn a_cortex_m4_with_hard_float_equals_the_twin_in_every_bit() {
-    equals_the_twin("qemu-m4");
-}
-
-#[test]
-fn a_cortex_m7_equals_the_twin_in_every_bit() {
-    equals_the_twin("qemu-m7");
-}
-
-#[test]
-fn a_cortex_m33_equals_the_twin_in_every_bit() {
-    equals_the_twin("qemu-m33");
-}
-
-#[test]
-fn a_cortex_m55_equals_the_twin_in_every_bit() {
-    equals_the_twin("qemu-m55");
+fn every_core_equals_the_twin_in_every_bit() {
+    on_every_core(|core| equals_the_twin(core.target));
 }
 
 /// What of `kernels` lends memory and computes nothing.

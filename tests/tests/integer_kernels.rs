@@ -8,38 +8,26 @@
 
 use elbow_tests::fixtures::path;
 use elbow_tests::images::or_cure;
-use elbow_toolchain::{
-    Build, CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX_M33, Error, build_firmware, emulator,
-};
+use elbow_toolchain::{Build, CORES, Core, Error, build_firmware, emulator};
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Name, compiler target, feature of the image, machine.
-const CORES: [(&str, &str, &[&str], &str); 6] = [
-    ("M0", CORTEX_M0, &[], "mps2-an385"),
-    ("M3", CORTEX_M3, &[], "mps2-an385"),
-    ("M4", CORTEX_M4, &[], "mps2-an386"),
-    ("M7", CORTEX_M4, &[], "mps2-an500"),
-    ("M33", CORTEX_M33, &["an505"], "mps2-an505"),
-    ("M55", CORTEX_M33, &["an547"], "mps3-an547"),
-];
-
 /// A build overwrites the image of the last one with the same target.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-fn build(target: &str, features: &[&str]) -> Result<PathBuf, Error> {
+fn build(core: &Core, features: &[&str]) -> Result<PathBuf, Error> {
     let folder = path("firmware");
     let (package, profile) = ("kernels-image", "release");
-    build_firmware(&Build { folder: &folder, package, target, profile, features, models: None })
+    build_firmware(&Build { folder: &folder, package, core, profile, features, models: None })
 }
 
 /// What an image prints, and whether it ends well within five minutes.
-fn boot(machine: &str, image: &PathBuf) -> (String, bool) {
+fn boot(board: &str, image: &PathBuf) -> (String, bool) {
     let mut qemu = Command::new(or_cure(emulator()).program);
-    qemu.args(["-machine", machine, "-icount", "shift=0", "-display", "none", "-monitor", "none"]);
+    qemu.args(["-machine", board, "-icount", "shift=0", "-display", "none", "-monitor", "none"]);
     qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
     // Semihosting prints to the standard error stream where no device has the console.
     let qemu = qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -65,10 +53,10 @@ fn boot(machine: &str, image: &PathBuf) -> (String, bool) {
 #[test]
 fn ten_thousand_random_shapes_give_the_hosts_bytes_on_every_core() {
     let _alone = ONE_AT_A_TIME.lock();
-    for (core, target, features, machine) in CORES {
-        let image = or_cure(build(target, features));
-        let (text, ended_well) = boot(machine, &image);
-        println!("{core}:\n{text}");
+    for core in &CORES {
+        let image = or_cure(build(core, &[]));
+        let (text, ended_well) = boot(core.board, &image);
+        println!("{}:\n{text}", core.name());
         let passed = [
             "PASS at least 10000 cases of machine code",
             "PASS 4190 corners",
@@ -76,17 +64,18 @@ fn ten_thousand_random_shapes_give_the_hosts_bytes_on_every_core() {
             "PASS 6 float kernels",
         ];
         let passed = passed.iter().all(|line| text.contains(line));
-        assert!(ended_well && passed, "{core}: {text}");
+        assert!(ended_well && passed, "{}: {text}", core.name());
     }
 }
 
 #[test]
 fn no_kernel_panics_on_any_core() {
     let _alone = ONE_AT_A_TIME.lock();
-    for (core, target, features, _) in CORES {
-        let built = build(target, &[features, &["proof"]].concat());
-        assert!(built.is_ok(), "{core}: {built:?}");
+    for core in &CORES {
+        let built = build(core, &["proof"]);
+        assert!(built.is_ok(), "{}: {built:?}", core.name());
     }
-    let error = build(CORTEX_M4, &["plant-panic"]).expect_err("it must not link").to_string();
+    let core = or_cure(Core::named("m4"));
+    let error = build(core, &["plant-panic"]).expect_err("it must not link").to_string();
     assert!(error.contains("a_panic_is_reachable_in_this_image"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! Compiling firmware.
 
 use crate::command::output;
-use crate::{Error, debian};
+use crate::{Core, Error, debian, script};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -85,18 +85,18 @@ fn is_of_a_build(name: &OsStr, compiler: Compiler) -> bool {
         || compiler == Compiler::Debian && of_rustup.contains(&&*name)
 }
 
-/// A build for a target.
+/// A build for a core.
 #[derive(Clone, Debug)]
 pub struct Build<'a> {
     /// The workspace.
     pub folder: &'a Path,
     /// The package, whose binary or library has the same name.
     pub package: &'a str,
-    /// The target triple.
-    pub target: &'a str,
+    /// The core.
+    pub core: &'a Core,
     /// The profile.
     pub profile: &'a str,
-    /// Features of the package, beside its default ones.
+    /// Features of the package, beside its default ones and those of the core.
     pub features: &'a [&'a str],
     /// Folder of models, for `ELBOW_MODELS`.
     pub models: Option<&'a Path>,
@@ -112,8 +112,9 @@ pub struct Build<'a> {
 /// compiler's messages.
 pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, Error> {
     let artifacts = build.folder.join("target");
-    let mut cargo = started(build, "core", &artifacts)?;
-    cargo.env("DEFMT_LOG", "info");
+    let features = [&build.core.features(), build.features].concat();
+    let mut cargo = started(&Build { features: &features, ..build.clone() }, "core", &artifacts)?;
+    cargo.env("DEFMT_LOG", "info").env(script::VARIABLE, build.core.machine.name);
     match build.models {
         Some(models) => cargo.env("ELBOW_MODELS", models),
         None => cargo.env_remove("ELBOW_MODELS"),
@@ -121,7 +122,8 @@ pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, Error> {
     finished(cargo, build, &artifacts, build.package)
 }
 
-/// Builds a static library, which may use a heap, into a folder and returns its path there.
+/// Builds a static library, which may use a heap, into a folder and returns its path there. Of the core only the
+/// compiler target matters: the library is linked elsewhere.
 ///
 /// # Errors
 ///
@@ -133,10 +135,11 @@ pub fn build_library(build: &Build<'_>, artifacts: &Path) -> Result<PathBuf, Err
 
 /// The build's command; Debian's compiler makes the named crates of its library first.
 fn started(build: &Build<'_>, library: &str, artifacts: &Path) -> Result<Command, Error> {
-    let compiler = Compiler::find(build.target)?;
-    let mut cargo = compiler.cargo(build.target);
+    let target = build.core.triple;
+    let compiler = Compiler::find(target)?;
+    let mut cargo = compiler.cargo(target);
     cargo.current_dir(build.folder).args(["build", "--quiet", "--package", build.package]);
-    cargo.args(["--profile", build.profile, "--target", build.target]);
+    cargo.args(["--profile", build.profile, "--target", target]);
     if !build.features.is_empty() {
         cargo.args(["--features", &build.features.join(",")]);
     }
@@ -154,14 +157,15 @@ fn finished(
     artifacts: &Path,
     name: &str,
 ) -> Result<PathBuf, Error> {
-    let what = format!("building {} for {}", build.package, build.target);
+    let target = build.core.triple;
+    let what = format!("building {} for {target}", build.package);
     let output = cargo.stdin(Stdio::null()).output();
     let output = output.map_err(|e| Error::new(format!("{what}: cannot run cargo: {e}")))?;
     if !output.status.success() {
         let messages = String::from_utf8_lossy(&output.stderr);
         return Err(Error::new(format!("{what} failed:\n{}", messages.trim())));
     }
-    let file = artifacts.join(build.target).join(build.profile).join(name);
+    let file = artifacts.join(target).join(build.profile).join(name);
     fs::metadata(&file).map_err(|e| Error::new(format!("{}: {e}", file.display())))?;
     Ok(file)
 }

@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: the workloads on Elbow and, where asked for, on its peers.
 
-use crate::{EVERY_COMPILER, FAILED, LACKING, Need, USAGE, USED_WRONGLY, bring};
+use crate::{FAILED, LACKING, Need, USED_WRONGLY, bring, usage};
 use elbow_bench::{Counts, Options, Table, WORKLOADS};
-use elbow_toolchain::Error;
+use elbow_toolchain::{Core, Error};
 use std::process::ExitCode;
 
 /// Measures, and prints the table.
@@ -10,11 +10,11 @@ pub fn main(arguments: &[String]) -> ExitCode {
     let (options, then) = match parse(arguments) {
         Ok(parsed) => parsed,
         Err(message) => {
-            eprintln!("{message}\n{USAGE}");
+            eprintln!("{message}\n{}", usage());
             return ExitCode::from(USED_WRONGLY);
         }
     };
-    let needs = [EVERY_COMPILER, Need::Emulator, Need::PeerCompiler];
+    let needs = [Need::EveryCompiler, Need::Emulator, Need::PeerCompiler];
     if let Err(error) = bring(if options.peers.is_empty() { &needs[..2] } else { &needs }) {
         eprintln!("{error}");
         return ExitCode::from(LACKING);
@@ -64,7 +64,7 @@ fn parse(arguments: &[String]) -> Result<(Options, Then), String> {
     while let Some(argument) = rest.next() {
         let mut value = || rest.next().ok_or_else(|| format!("{argument} what?"));
         match argument.as_str() {
-            "--target" => options.cores = list(value()?, |name| core(name).is_some())?,
+            "--target" => options.cores = list(value()?, |name| Core::named(name).is_ok())?,
             "--work" => options.works = list(value()?, |name| named(name).is_some())?,
             "--peers" => options.peers.extend(elbow_bench::peers(QUICK)),
             "--peer" => options.peers.push(peer(value()?)?),
@@ -88,10 +88,6 @@ fn peer(name: &str) -> Result<String, String> {
     } else {
         Err(format!("no peer {name}, but: {}", all.join("; ")))
     }
-}
-
-fn core(name: &str) -> Option<&'static str> {
-    elbow_bench::CORES.into_iter().find(|core| *core == name)
 }
 
 fn named(name: &str) -> Option<&'static str> {

@@ -8,21 +8,29 @@ mod onnx;
 mod steps;
 
 use elbow_toolchain::{
-    COMPILER_TARGETS, CORTEX_M4, Compiler, Error, emulator, install, missing_compilers,
-    missing_emulator,
+    CORES, CORTEX_M4, Compiler, Core, Error, compiler_targets, emulator, install,
+    missing_compilers, missing_emulator,
 };
 use std::process::{Command, ExitCode, Stdio};
 use steps::{Step, run};
 
-const USAGE: &str = "\
+/// What `help` prints, with the cores that can be measured.
+fn usage() -> String {
+    let cores: Vec<&str> = CORES.iter().map(Core::name).collect();
+    format!("{COMMANDS}\n         [--target {}] {BENCH}", cores.join(","))
+}
+
+const COMMANDS: &str = "\
 usage: cargo xtask COMMAND
 
   demo   stream the shipped recording through an emulated board: posteriors, scores, parity, picture
   test   everything that must hold: format, lints, docs, tests, proof images, emulated devices
   proof  only the images that link if no panic is reachable
   onnx   only ONNX's own node tests
-  bench  instructions and estimated cycles of the workloads, as a table in Markdown:
-         [--target m0,m3,m4,m7,m33,m55] [--work W1-128,W2,...] [--accept] [--write]
+  bench  instructions and estimated cycles of the workloads, as a table in Markdown:";
+
+const BENCH: &str = "\
+[--work W1-128,W2,...] [--accept] [--write]
          [--peers] with all peers but burn, which builds for half an hour [--peer burn] [--peer NAME]
          [--cmsis-nn CHECKOUT]";
 
@@ -36,19 +44,19 @@ fn main() -> ExitCode {
         return bench::main(rest);
     }
     let (steps, needs) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["demo"] => (steps::demo(), &[Need::Compilers(&[CORTEX_M4]), Need::Emulator][..]),
+        ["demo"] => (steps::demo(), &[Need::Compiler(CORTEX_M4), Need::Emulator][..]),
         ["test"] => (
             steps::test(),
-            &[EVERY_COMPILER, Need::Emulator, Need::NodeTests, Need::PeerCompiler][..],
+            &[Need::EveryCompiler, Need::Emulator, Need::NodeTests, Need::PeerCompiler][..],
         ),
-        ["proof"] => (steps::proof(), &[EVERY_COMPILER][..]),
+        ["proof"] => (steps::proof(), &[Need::EveryCompiler][..]),
         ["onnx"] => (steps::onnx(), &[Need::NodeTests][..]),
         ["help" | "--help" | "-h"] => {
-            println!("{USAGE}");
+            println!("{}", usage());
             return ExitCode::SUCCESS;
         }
         _ => {
-            eprintln!("{USAGE}");
+            eprintln!("{}", usage());
             return ExitCode::from(USED_WRONGLY);
         }
     };
@@ -65,14 +73,14 @@ fn main() -> ExitCode {
 /// What steps need besides cargo.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// For these targets.
-    Compilers(&'static [&'static str]),
+    /// For a compiler target.
+    Compiler(&'static str),
+    /// For those of all cores.
+    EveryCompiler,
     Emulator,
     NodeTests,
     PeerCompiler,
 }
-
-const EVERY_COMPILER: Need = Need::Compilers(&COMPILER_TARGETS);
 
 /// Installs what is missing where it may, and says what will be used.
 fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
@@ -91,10 +99,11 @@ fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
 /// Compilers and emulator, where they are wanted.
 fn bring(needs: &[Need]) -> Result<(), Error> {
     let targets = needs.iter().flat_map(|need| match need {
-        Need::Compilers(targets) => *targets,
-        _ => &[],
+        Need::Compiler(target) => vec![*target],
+        Need::EveryCompiler => compiler_targets(),
+        _ => Vec::new(),
     });
-    let targets: Vec<&str> = targets.copied().collect();
+    let targets: Vec<&str> = targets.collect();
     let mut missing = Vec::from_iter(missing_compilers(&targets));
     let emulating = needs.contains(&Need::Emulator);
     if emulating {

@@ -1,22 +1,10 @@
 //! Puts cortex-m-rt's linker script, defmt's where it logs, and the machine's memory on the linker's
 //! command line.
 
-use std::env::var_os;
-use std::path::PathBuf;
-
 fn main() {
-    let has = |feature: &str| var_os(format!("CARGO_FEATURE_{feature}")).is_some();
-    let machine = match () {
-        () if has("AN505") => "an505",
-        () if has("AN547") => "an547",
-        () => "mps2",
-    };
-    let here = PathBuf::from(var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let memory = here.join("memory").join(machine);
-    println!("cargo::rustc-link-search={}", memory.display());
+    elbow_toolchain::memory_script();
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
-    if has("DEFMT") {
+    if std::env::var_os("CARGO_FEATURE_DEFMT").is_some() {
         println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
     }
-    println!("cargo::rerun-if-changed=memory");
 }

@@ -2,7 +2,7 @@
 
 use super::{ModelOptions, PrecisionOptions, firmware, inputs, output};
 use clap::builder::PossibleValuesParser;
-use elbow::device::{TARGETS, Target};
+use elbow::device::Target;
 use elbow::emit::{FlashBytes, RamBytes, emit};
 use elbow::model::Loaded;
 use elbow::parity::cost::{Cost, Layer, cost};
@@ -18,7 +18,7 @@ pub struct Options {
     #[command(flatten)]
     model: ModelOptions,
     /// The board that is emulated
-    #[arg(long, value_parser = PossibleValuesParser::new(TARGETS.map(|target| target.name)))]
+    #[arg(long, value_parser = PossibleValuesParser::new(Target::all().map(|target| target.name)))]
     target: String,
     #[command(flatten)]
     precision: PrecisionOptions,
@@ -80,8 +80,8 @@ fn rows(loaded: &Loaded, options: &Options) -> Result<Vec<Rows>> {
 impl Report {
     fn of(loaded: &Loaded, target: &Target, cost: Cost) -> Result<Self> {
         let budget = emit(&loaded.model)?.budget;
-        let compiler =
-            Compiler::find(target.triple).map_err(|error| Error::environment(error.to_string()))?;
+        let compiler = Compiler::find(target.row.triple)
+            .map_err(|error| Error::environment(error.to_string()))?;
         let macs: usize = cost.layers.iter().map(|layer| layer.macs).sum();
         let instructions = cost.instructions;
         let stack = cost.footprint.stack_bytes.or(cost.spent.stack_bytes);
@@ -98,7 +98,10 @@ impl Report {
             flash_bytes: FlashBytes { code: Some(code), ..budget.flash_bytes },
             ram_bytes: RamBytes { stack, ..budget.ram_bytes },
             compiler: compiler.version(),
-            flags: format!("--target {}: opt-level 3, fat LTO, one codegen unit", target.triple),
+            flags: format!(
+                "--target {}: opt-level 3, fat LTO, one codegen unit",
+                target.row.triple
+            ),
             peers: [],
         })
     }

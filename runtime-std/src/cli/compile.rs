@@ -4,7 +4,7 @@ use super::heads::{self, WithHeads};
 use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, output};
 use clap::builder::PossibleValuesParser;
-use elbow::device::{TARGETS, Target};
+use elbow::device::Target;
 use elbow::emit::{Budget, emit};
 use elbow::heads::HeadReport;
 use elbow::lower::Core;
@@ -23,7 +23,7 @@ pub struct Options {
     #[command(flatten)]
     precision: PrecisionOptions,
     /// Whose integer kernels read the weights
-    #[arg(long, value_parser = PossibleValuesParser::new(TARGETS.map(|target| target.name)))]
+    #[arg(long, value_parser = PossibleValuesParser::new(Target::all().map(|target| target.name)))]
     target: Option<String>,
     /// Fail where the known parts need more flash
     #[arg(long, value_name = "BYTES")]

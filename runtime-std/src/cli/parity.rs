@@ -5,7 +5,7 @@ use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, PythonOptions, firmware, output};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use elbow::device::{self, TARGETS};
+use elbow::device::Target;
 use elbow::emit::emit;
 use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
@@ -84,7 +84,7 @@ const TWIN: &str = "twin";
 
 /// What `--target` may be.
 fn targets() -> PossibleValuesParser {
-    PossibleValuesParser::new([TWIN].into_iter().chain(TARGETS.map(|target| target.name)))
+    PossibleValuesParser::new([TWIN].into_iter().chain(Target::all().map(|target| target.name)))
 }
 
 /// Runs target and reference on every row and prints the report.
@@ -150,7 +150,7 @@ pub fn run(options: &Options) -> Result<()> {
 fn layers(
     loaded: &Loaded,
     runtime: &Runtime,
-    board: Option<&(device::Target, PathBuf)>,
+    board: Option<&(Target, PathBuf)>,
     inputs: &[Rows],
     rows: usize,
     limits: Limits,
@@ -164,12 +164,12 @@ fn layers(
 }
 
 /// The board that is to answer, and the firmware for it; none where the twin is to.
-fn board(options: &Options) -> Result<Option<(device::Target, PathBuf)>> {
+fn board(options: &Options) -> Result<Option<(Target, PathBuf)>> {
     if options.target == TWIN {
         return Ok(None);
     }
     let firmware = firmware(options.firmware.as_deref())?;
-    Ok(Some((device::Target::named(&options.target)?, firmware)))
+    Ok(Some((Target::named(&options.target)?, firmware)))
 }
 
 fn limits(max_kl: Option<f64>, precision: Precision) -> Result<Limits> {

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// The files of a model that the firmware reads.
 const FILES: [&str; 2] = ["model.rs", "weights.bin"];
 
+/// The package of the firmware that is the emulated boards' program.
+const PACKAGE: &str = "qemu-mps2";
+
 /// Finds the firmware workspace from the current folder upwards.
 ///
 /// # Errors
@@ -52,10 +55,10 @@ pub fn build_image(
     stage(models, &staged)?;
     let build = Build {
         folder: firmware,
-        package: target.package,
-        target: target.triple,
+        package: PACKAGE,
+        core: target.row,
         profile: "release",
-        features: target.features,
+        features: &[],
         models: Some(&staged),
     };
     let built = elbow_toolchain::build_firmware(&build);

@@ -27,6 +27,11 @@ impl<S: Read + Write> Link<S> {
         }
     }
 
+    /// The stream.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Gives the stream back.
     pub fn into_inner(self) -> S {
         self.stream

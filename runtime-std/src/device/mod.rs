@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `target` | the table of devices |
 //! | `build` | models and firmware become an image |
+//! | `emulated` | an image is built, booted in an emulator, and looked at |
 //! | `qemu` | an emulator as a byte stream |
 //! | `link` | requests and replies over a byte stream |
 //! | `log` | defmt frames become lines |
@@ -11,33 +12,36 @@
 //! `elbow-emulator` finds code bytes and stack bound of an image.
 
 mod build;
+mod emulated;
 mod link;
 mod log;
 mod qemu;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use build::{build_image, find_firmware};
-pub use elbow_emulator::{Call, Footprint, Image, Trace};
+pub use elbow_emulator::{Call, Footprint, Image, Trace, timing};
+pub use emulated::ModelFootprint;
 pub use link::Link;
 pub use qemu::Qemu;
-pub use target::{TARGETS, Target};
+pub use target::Target;
 
-use crate::{Context, Error, Result};
+use crate::{Error, Result};
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::NOISE_VERSION;
 use elbow_core::wire::{Cost, Floats, Inference, Inferred, Kind, PROTOCOL, Reply, Request};
-use std::path::{Path, PathBuf};
+use std::io::{Read, Write};
 
 /// Bytes that a message may carry: more than the memory of any target.
 const PAYLOAD: usize = 16 << 20;
 
-/// A device with models in it.
+/// A device with models in it, at the other end of a byte stream: an emulator, later a serial port.
 #[derive(Debug)]
-pub struct Device {
-    link: Link<Qemu>,
+pub struct Device<S = Qemu> {
+    link: Link<S>,
     /// Ticks in a million instructions.
     ticks_per_million: u32,
-    image: Image,
     models: Vec<String>,
     selected: Option<Selected>,
 }
@@ -121,73 +125,20 @@ fn instructions(ticks: u32, ticks_per_million: u32) -> u64 {
     u64::from(ticks) * 1_000_000 / u64::from(ticks_per_million)
 }
 
-/// What the image says about a model before it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ModelFootprint {
-    /// `encode`, or `run` of a graph without roles.
-    pub infer: Footprint,
-    /// `score`, where there is a decoder.
-    pub score: Option<Footprint>,
-    /// `explain`, likewise: bounds and refinement.
-    pub explain: Option<Footprint>,
-    /// `log_prob`, of a flow alone.
-    pub log_prob: Option<Footprint>,
-}
-
-impl Device {
-    /// Builds an image with these models, boots it and greets it.
+impl<S: Read + Write> Device<S> {
+    /// Greets a device whose image holds these models; `select` counts them in this order.
     ///
-    /// A model is its name and the folder with its `model.rs` and `weights.bin`; `select` counts
-    /// them in this order. `firmware` is the firmware workspace, see [`find_firmware`].
+    /// Where it is known how often the device's timer ticks in a million instructions, a device that says
+    /// anything else is refused.
     ///
     /// # Errors
     ///
-    /// Where toolchain or emulator are missing, the build fails, or the device does not answer.
-    pub fn start(target: &Target, models: &[(String, PathBuf)], firmware: &Path) -> Result<Self> {
-        Self::boot(target, models, firmware, |_| Ok(None))
-    }
-
-    /// [`start`](Self::start) with a watch on the first inference: [`traced`](Self::traced) says what it
-    /// executed, in `laps` between the steps of a model that was compiled to read the clock behind each.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn start_traced(
-        target: &Target,
-        models: &[(String, PathBuf)],
-        firmware: &Path,
-        laps: bool,
-    ) -> Result<Self> {
-        let name = models.first().map_or("", |(name, _)| name);
-        let call = |image: &Image| {
-            let clock = laps.then(|| image.range(CLOCK)).transpose()?;
-            Ok(Some(Call {
-                entry: image.range(&method(name, "infer"))?.start,
-                clock: clock.map(|clock| clock.start),
-                silent: Some(image.range(CALIBRATION)?),
-            }))
-        };
-        Self::boot(target, models, firmware, |image| call(image).map_err(environment))
-    }
-
-    fn boot(
-        target: &Target,
-        models: &[(String, PathBuf)],
-        firmware: &Path,
-        call: impl FnOnce(&Image) -> Result<Option<Call>>,
-    ) -> Result<Self> {
-        let path = build_image(target, models, firmware)?;
-        let bytes = std::fs::read(&path)
-            .map_err(|e| Error::environment(format!("{}: {e}", path.display())))?;
-        let image = Image::parse(&bytes).map_err(environment).context(path.display())?;
-        let call = call(&image).context(path.display())?;
-        let mut link = Link::new(Qemu::start(target, &path, call).context(target.name)?, PAYLOAD);
-        let ticks_per_million = target.ticks_per_million;
-        link.ask(&Request::Hello, |reply| greeted(&reply, ticks_per_million))
-            .context(target.name)?;
-        let models = models.iter().map(|(name, _)| name.clone()).collect();
-        Ok(Self { link, ticks_per_million, image, models, selected: None })
+    /// Where the device does not answer, or is of another version than this library.
+    pub fn connect(stream: S, models: Vec<String>, ticks_per_million: Option<u32>) -> Result<Self> {
+        let mut link = Link::new(stream, PAYLOAD);
+        let ticks_per_million =
+            link.ask(&Request::Hello, |reply| greeted(&reply, ticks_per_million))?;
+        Ok(Self { link, ticks_per_million, models, selected: None })
     }
 
     /// Uses model number `index` from now on.
@@ -345,58 +296,18 @@ impl Device {
         (0..layers).map(&mut layer).collect()
     }
 
-    /// Code bytes and stack bound of a model.
+    /// Says goodbye, and gives the stream back.
     ///
     /// # Errors
     ///
-    /// Where the image does not hold it.
-    pub fn footprint(&self, index: usize) -> Result<ModelFootprint> {
-        let name = self.models.get(index).map_or("", String::as_str);
-        let of = |called: &str| self.image.footprint(&method(name, called)).map_err(environment);
-        let [score, explain, log_prob] =
-            ["score", "explain", "log_prob"].map(|method| of(method).ok());
-        Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob })
-    }
-
-    /// The image that runs.
-    pub fn image(&self) -> &Image {
-        &self.image
-    }
-
-    /// Says goodbye and waits for the device to end.
-    ///
-    /// # Errors
-    ///
-    /// Where it does not end, or reports a failure.
-    pub fn finish(self) -> Result<()> {
-        self.end().map(|_| ())
-    }
-
-    /// [`finish`](Self::finish); what the first inference executed, of a device that was started for it.
-    ///
-    /// # Errors
-    ///
-    /// As there, and where it was not started for it or nothing was inferred.
-    pub fn traced(self) -> Result<Vec<Trace>> {
-        self.end()?.ok_or_else(|| Error::environment("the emulator's log shows no inference"))
-    }
-
-    fn end(mut self) -> Result<Option<Vec<Trace>>> {
+    /// Where the device does not answer.
+    pub fn bye(mut self) -> Result<S> {
         self.link.ask(&Request::Bye, |reply| match reply {
             Reply::Bye => Ok(()),
             other => Err(unexpected(&other)),
         })?;
-        self.link.into_inner().finish()
+        Ok(self.link.into_inner())
     }
-}
-
-/// Of the boards' firmware: what steps read, and what measures it when the board starts.
-const CLOCK: &str = "qemu_mps2::timer::counter::ticks";
-const CALIBRATION: &str = "<qemu_mps2::timer::Timer>::ticks_per_million";
-
-/// A method of a model as the linker knows it.
-fn method(model: &str, method: &str) -> String {
-    format!("<elbow_models::{model}::Loaded as elbow_app::model::Model>::{method}")
 }
 
 /// Posterior number `index` of a row; no samples yet.
@@ -422,23 +333,22 @@ fn posterior(reply: &Reply<'_>, row: u64, index: u32, ticks_per_million: u32) ->
     }
 }
 
-/// Checks what the device says of itself.
-fn greeted(reply: &Reply<'_>, expected_ticks: u32) -> Result<()> {
+/// Checks what the device says of itself; how often its timer ticks.
+fn greeted(reply: &Reply<'_>, expected_ticks: Option<u32>) -> Result<u32> {
     let &Reply::Hello { protocol, noise_version, ticks_per_million, .. } = reply else {
         return Err(unexpected(reply));
     };
-    let expected = (PROTOCOL, NOISE_VERSION, expected_ticks);
+    let expected = (PROTOCOL, NOISE_VERSION, expected_ticks.unwrap_or(ticks_per_million));
     let found = (protocol, noise_version, ticks_per_million);
+    if ticks_per_million == 0 {
+        return Err(Error::environment("the device's timer stands still: it measures nothing"));
+    }
     if found == expected {
-        return Ok(());
+        return Ok(ticks_per_million);
     }
     Err(Error::environment(format!(
         "the device has (protocol, noise version, ticks per million instructions) {found:?}, expected {expected:?}"
     )))
-}
-
-fn environment(error: elbow_emulator::Error) -> Error {
-    Error::environment(error.to_string())
 }
 
 fn unexpected(reply: &Reply<'_>) -> Error {

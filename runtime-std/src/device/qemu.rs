@@ -1,7 +1,7 @@
 //! QEMU as a device: a process whose UART is a socket of ours.
 
 use super::target::Target;
-use super::{Call, Trace};
+use super::{Call, Image, Trace};
 use crate::{Context, Error, Result};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -22,6 +22,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct Qemu {
     process: Process,
     stream: TcpStream,
+    image: Image,
     /// Taken once the device has ended well.
     log: Option<JoinHandle<VecDeque<String>>>,
     /// Reads what runs in a call.
@@ -61,27 +62,35 @@ impl Qemu {
     /// We listen and the emulator connects: no port has to be guessed. `-icount shift=0` makes one
     /// instruction one nanosecond of virtual time, so that instruction counts repeat exactly.
     ///
-    /// Of a call, [`finish`](Self::finish) says what ran in it; the emulator is slower then.
+    /// Where `call` finds one in the image, [`finish`](Self::finish) says what ran in it; the emulator is slower then.
     ///
     /// # Errors
     ///
-    /// Where the emulator is missing, does not start, or does not connect in time.
-    pub fn start(target: &Target, image: &Path, call: Option<Call>) -> Result<Self> {
+    /// Where the emulator is missing, does not start, or does not connect in time; where the file is no image, or
+    /// `call` fails.
+    pub fn start(
+        target: &Target,
+        file: &Path,
+        call: impl FnOnce(&Image) -> Result<Option<Call>>,
+    ) -> Result<Self> {
         let emulator =
             elbow_toolchain::emulator().map_err(|e| Error::environment(e.to_string()))?;
-        let elf = std::fs::read(image).map_err(|e| failed("cannot read the image", &e))?;
+        let elf = std::fs::read(file).map_err(|e| failed("cannot read the image", &e))?;
+        let image = Image::parse(&elf).map_err(|e| Error::environment(e.to_string()));
+        let image = image.context(file.display())?;
+        let call = call(&image).context(file.display())?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .map_err(|e| failed("cannot open a local port", &e))?;
         let port =
             listener.local_addr().map_err(|e| failed("cannot open a local port", &e))?.port();
         let mut command = Command::new(emulator.program);
-        command.args(["-machine", target.board, "-icount", "shift=0"]);
+        command.args(["-machine", target.row.board, "-icount", "shift=0"]);
         command.args(["-display", "none", "-monitor", "none"]);
         command.args(["-serial", &format!("tcp:127.0.0.1:{port},nodelay=on")]);
         command.args(["-semihosting-config", "enable=on,target=native"]);
-        command.arg("-kernel").arg(image).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg("-kernel").arg(file).stdin(Stdio::null()).stdout(Stdio::piped());
         if let Some(call) = &call {
-            command.args(call.arguments(target.machine()?)).stderr(Stdio::piped());
+            command.args(call.arguments(target.row)).stderr(Stdio::piped());
         }
         let child = command.spawn().map_err(|e| failed("cannot start the emulator", &e))?;
         let mut process = Process(child);
@@ -90,7 +99,12 @@ impl Qemu {
         let stream = accept(&listener, &mut process.0).context(emulator.program)?;
         let output = process.0.stdout.take();
         let log = output.map(|output| super::log::follow(target.name, &elf, output)).transpose()?;
-        Ok(Self { process, stream, log, traced })
+        Ok(Self { process, stream, image, log, traced })
+    }
+
+    /// The image that runs.
+    pub fn image(&self) -> &Image {
+        &self.image
     }
 
     /// Waits for the emulator to end by itself, which it does after `Bye`, and says what ran in the call, lap by

@@ -2,7 +2,7 @@
 
 use super::layers;
 use super::on_device::{all_given, ask, compile, temporary};
-use crate::device::{Device, Footprint, Spent, Target, Trace};
+use crate::device::{Device, Footprint, Spent, Target, Trace, timing};
 use crate::emit::{emit, emit_timed};
 use crate::error::{Error, Result};
 use crate::lower::plan::Integer;
@@ -69,7 +69,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, inputs: &[Rows]) 
     let whole = traced(emit, false)?;
     let instructions = whole.iter().map(Trace::instructions).sum();
     agree(target, instructions, spent.instructions)?;
-    let timing = target.machine()?.timing;
+    let timing = timing(target.row);
     let cycles = |trace: &Trace| timing.map(|timing| trace.cycles(timing));
     let layer = |(step, (name, trace)): (&Step, (String, &Trace))| Layer {
         name,
@@ -89,7 +89,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, inputs: &[Rows]) 
 /// instructions around the call.
 fn agree(target: &Target, executed: u64, timed: u64) -> Result<()> {
     const AROUND: u64 = 40;
-    let tick = 1_000_000 / u64::from(target.ticks_per_million);
+    let tick = 1_000_000 / u64::from(target.row.machine.ticks_per_million);
     if executed.abs_diff(timed) <= 2 * tick + AROUND {
         return Ok(());
     }

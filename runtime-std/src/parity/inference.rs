@@ -8,6 +8,7 @@ use crate::posterior::Posteriors;
 use crate::rows::Rows;
 use crate::twin::TwinInference;
 use elbow_core::wire::{Inference, Inferred};
+use std::io::{Read, Write};
 
 /// Rows whose inference is compared.
 const ROWS: usize = 2;
@@ -26,8 +27,8 @@ const TASKS: [(Inference, u32); 4] = [
 /// # Errors
 ///
 /// What the device refuses and the twin does not; a link that fails.
-pub(super) fn compare(
-    device: &mut Device,
+pub(super) fn compare<S: Read + Write>(
+    device: &mut Device<S>,
     decoder: &Decoder,
     (given, inputs): (&[&Rows], &[Rows]),
     twin: &Posteriors,

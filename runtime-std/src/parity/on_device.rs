@@ -14,6 +14,7 @@ use crate::twin;
 use elbow_core::distributions::Spread;
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::Stream;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Samples per row whose bits are compared.
@@ -90,8 +91,8 @@ pub(super) fn all_given<'r>(loaded: &Loaded, inputs: &'r [Rows]) -> Result<Vec<&
 }
 
 /// One inference on a row.
-pub(super) fn ask(
-    device: &mut Device,
+pub(super) fn ask<S: Read + Write>(
+    device: &mut Device<S>,
     loaded: &Loaded,
     given: &[&Rows],
     row: usize,
@@ -129,8 +130,8 @@ pub(super) fn compile(
 }
 
 /// Rows through a model with roles.
-fn posteriors(
-    device: &mut Device,
+fn posteriors<S: Read + Write>(
+    device: &mut Device<S>,
     loaded: &Loaded,
     inputs: &[Rows],
     rows: usize,
@@ -283,8 +284,8 @@ pub(super) fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// Rows through a flow or a graph without roles.
-fn outputs(
-    device: &mut Device,
+fn outputs<S: Read + Write>(
+    device: &mut Device<S>,
     loaded: &Loaded,
     plan: &Plan,
     inputs: &[Rows],

@@ -1,20 +1,14 @@
 //! QEMU's Cortex-M machines without devices: text goes out and arguments come in by semihosting, and
 //! time is SysTick, which every core has.
 //!
-//! | Machine | Core | Feature |
-//! |---|---|---|
-//! | `mps2-an385`, `mps2-an386`, `mps2-an500` | M3 (and M0 code), M4F, M7 | |
-//! | `mps2-an505` | M33 | `an505` |
-//! | `mps3-an547` | M55; variables are in its large DRAM | `an547` |
+//! The variable `ELBOW_MACHINE` says which machine of the table in `elbow-toolchain` an image is for; it decides
+//! the memory.
 #![no_std]
 
 use core::fmt::Write;
 use cortex_m::peripheral::SYST;
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_semihosting::{debug, hio, nr, syscall1};
-
-#[cfg(all(feature = "an505", feature = "an547"))]
-compile_error!("an image runs on one machine: choose one of the features `an505` and `an547`");
 
 /// Longest command line.
 const LINE: usize = 120;

@@ -1,17 +1,12 @@
 //! QEMU's MPS2 and MPS3 boards, one core each.
 //!
-//! | Machine | Core | Built for | Feature |
-//! |---|---|---|---|
-//! | `mps2-an385` | Cortex-M3, and M0 code on it | `thumbv7m-none-eabi`, `thumbv6m-none-eabi` | |
-//! | `mps2-an386` | Cortex-M4F | `thumbv7em-none-eabihf` | |
-//! | `mps2-an500` | Cortex-M7, single precision | `thumbv7em-none-eabihf` | |
-//! | `mps2-an505` | Cortex-M33 | `thumbv8m.main-none-eabihf` | `an505` |
-//! | `mps3-an547` | Cortex-M55 | `thumbv8m.main-none-eabihf` | `an547` |
+//! The cores and boards are those of the table in `elbow-toolchain`; the variable `ELBOW_MACHINE` says which of its
+//! machines an image is for: `mps2` (AN385, AN386, AN500), `an505` or `an547`. It decides the memory, and with
+//! it where the devices are.
 //!
 //! The link is the first UART, time the first timer. Run with `-icount shift=0`: virtual time then
 //! advances a nanosecond per instruction, so that the timer's clock in megahertz is its ticks in a
-//! thousand instructions: 25, 20 on AN505, 32 on AN547. The board measures that at start, so that a
-//! run without it is noticed.
+//! thousand instructions. The board measures that at start, so that a run without it is noticed.
 #![no_std]
 
 mod machine;

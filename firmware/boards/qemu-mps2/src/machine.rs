@@ -3,25 +3,22 @@
 //!
 //! Machines with TrustZone start in the secure state: these are the secure addresses.
 
-#[cfg(all(feature = "an505", feature = "an547"))]
-compile_error!("an image runs on one machine: choose one of the features `an505` and `an547`");
-
 /// AN385, AN386, AN500: the core's code decides which.
-#[cfg(not(any(feature = "an505", feature = "an547")))]
+#[cfg(machine = "mps2")]
 mod map {
     pub const UART: usize = 0x4000_4000;
     pub const UART_INTERRUPT: u16 = 0;
     pub const TIMER: usize = 0x4000_0000;
 }
 
-#[cfg(feature = "an505")]
+#[cfg(machine = "an505")]
 mod map {
     pub const UART: usize = 0x5020_0000;
     pub const UART_INTERRUPT: u16 = 42;
     pub const TIMER: usize = 0x5000_0000;
 }
 
-#[cfg(feature = "an547")]
+#[cfg(machine = "an547")]
 mod map {
     pub const UART: usize = 0x5930_3000;
     pub const UART_INTERRUPT: u16 = 43;

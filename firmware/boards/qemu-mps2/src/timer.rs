@@ -2,8 +2,8 @@
 //!
 //! SysTick has 24 bits only, and QEMU's DWT cycle counter stands still.
 
-#[cfg_attr(not(feature = "an547"), path = "timer/cmsdk.rs")]
-#[cfg_attr(feature = "an547", path = "timer/system.rs")]
+#[cfg_attr(not(machine = "an547"), path = "timer/cmsdk.rs")]
+#[cfg_attr(machine = "an547", path = "timer/system.rs")]
 mod counter;
 
 /// The machine's counter.

@@ -1,0 +1,119 @@
+//! A device in an emulator: its image is built, booted, and looked at.
+
+use super::{Call, Device, Footprint, Image, Qemu, Target, Trace, build_image};
+use crate::{Context, Error, Result};
+use std::path::{Path, PathBuf};
+
+/// What the image says about a model before it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelFootprint {
+    /// `encode`, or `run` of a graph without roles.
+    pub infer: Footprint,
+    /// `score`, where there is a decoder.
+    pub score: Option<Footprint>,
+    /// `explain`, likewise: bounds and refinement.
+    pub explain: Option<Footprint>,
+    /// `log_prob`, of a flow alone.
+    pub log_prob: Option<Footprint>,
+}
+
+impl Device {
+    /// Builds an image with these models, boots it and greets it.
+    ///
+    /// A model is its name and the folder with its `model.rs` and `weights.bin`; `select` counts
+    /// them in this order. `firmware` is the firmware workspace, see [`find_firmware`](super::find_firmware).
+    ///
+    /// # Errors
+    ///
+    /// Where toolchain or emulator are missing, the build fails, or the device does not answer.
+    pub fn start(target: &Target, models: &[(String, PathBuf)], firmware: &Path) -> Result<Self> {
+        Self::boot(target, models, firmware, |_| Ok(None))
+    }
+
+    /// [`start`](Self::start) with a watch on the first inference: [`traced`](Self::traced) says what it
+    /// executed, in `laps` between the steps of a model that was compiled to read the clock behind each.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn start_traced(
+        target: &Target,
+        models: &[(String, PathBuf)],
+        firmware: &Path,
+        laps: bool,
+    ) -> Result<Self> {
+        let name = models.first().map_or("", |(name, _)| name);
+        let call = |image: &Image| {
+            let clock = laps.then(|| image.range(CLOCK)).transpose()?;
+            Ok(Some(Call {
+                entry: image.range(&method(name, "infer"))?.start,
+                clock: clock.map(|clock| clock.start),
+                silent: Some(image.range(CALIBRATION)?),
+            }))
+        };
+        Self::boot(target, models, firmware, |image| call(image).map_err(environment))
+    }
+
+    fn boot(
+        target: &Target,
+        models: &[(String, PathBuf)],
+        firmware: &Path,
+        call: impl FnOnce(&Image) -> Result<Option<Call>>,
+    ) -> Result<Self> {
+        let file = build_image(target, models, firmware)?;
+        let qemu = Qemu::start(target, &file, call).context(target.name)?;
+        let models = models.iter().map(|(name, _)| name.clone()).collect();
+        let ticks_per_million = target.row.machine.ticks_per_million;
+        Self::connect(qemu, models, Some(ticks_per_million)).context(target.name)
+    }
+
+    /// Code bytes and stack bound of a model.
+    ///
+    /// # Errors
+    ///
+    /// Where the image does not hold it.
+    pub fn footprint(&self, index: usize) -> Result<ModelFootprint> {
+        let name = self.models.get(index).map_or("", String::as_str);
+        let of = |called: &str| self.image().footprint(&method(name, called)).map_err(environment);
+        let [score, explain, log_prob] =
+            ["score", "explain", "log_prob"].map(|method| of(method).ok());
+        Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob })
+    }
+
+    /// The image that runs.
+    pub fn image(&self) -> &Image {
+        self.link.stream().image()
+    }
+
+    /// Says goodbye and waits for the emulator to end.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not end, or reports a failure.
+    pub fn finish(self) -> Result<()> {
+        self.bye()?.finish().map(|_| ())
+    }
+
+    /// [`finish`](Self::finish); what the first inference executed, of a device that was started for it.
+    ///
+    /// # Errors
+    ///
+    /// As there, and where it was not started for it or nothing was inferred.
+    pub fn traced(self) -> Result<Vec<Trace>> {
+        let laps = self.bye()?.finish()?;
+        laps.ok_or_else(|| Error::environment("the emulator's log shows no inference"))
+    }
+}
+
+/// Of the boards' firmware: what steps read, and what measures it when the board starts.
+const CLOCK: &str = "qemu_mps2::timer::counter::ticks";
+const CALIBRATION: &str = "<qemu_mps2::timer::Timer>::ticks_per_million";
+
+/// A method of a model as the linker knows it.
+fn method(model: &str, method: &str) -> String {
+    format!("<elbow_models::{model}::Loaded as elbow_app::model::Model>::{method}")
+}
+
+fn environment(error: elbow_emulator::Error) -> Error {
+    Error::environment(error.to_string())
+}
