@@ -5,7 +5,8 @@ use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Names, uses_arena};
 use super::parameters::Checked;
 use super::rust::{
-    array, hexadecimal, identifier, imports, kernel_imports, signature, trace_import, workspace,
+    array, hexadecimal, identifier, imports, kernel_imports, signature, trace_import, use_core,
+    workspace,
 };
 use crate::lower::Plan;
 
@@ -32,20 +33,23 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
     ];
     let mut text = format!(
         "\
-//! `{name}`, compiled by elbow {}: a graph without roles.
-//!
-//! Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
+// `{name}`, compiled by elbow {}: a graph without roles.
+//
+// Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
 
 ",
         env!("CARGO_PKG_VERSION")
     );
     let errors: &[&str] =
         if inputs == 0 { &["RunError"] } else { &["RunError", "first_non_finite"] };
-    text += trace_import(trace);
-    text += &imports("elbow_core::distributions", &Vec::from_iter(calls.distributions));
-    text += &imports("elbow_core::infer::encoder", errors);
-    text += &kernel_imports(&calls.items);
-    text += "use elbow_core::pack::Pack;\n\n";
+    let used = [
+        trace_import(trace),
+        &imports("distributions", &Vec::from_iter(calls.distributions)),
+        &imports("infer::encoder", errors),
+        &kernel_imports(&calls.items),
+        &imports("pack", &["Pack"]),
+    ];
+    text += &use_core(&used.concat());
     text += &workspace(&constants, plan.arena, &[], &[], trace, plan.steps.len(), None);
     text += &run_function(plan, &calls.body, trace);
     text + &calls.shapes
@@ -91,8 +95,7 @@ fn run_function(plan: &Plan, calls: &str, trace: Trace) -> String {
 {docs}///
 /// # Errors
 ///
-/// The weights are not this model's, or an input is not finite; the outputs are then left as they
-/// were.
+/// The weights are not this model's, or an input is not finite; the outputs are then left as they were.
 {}{}{calls}    Ok(())
 }}
 ",
