@@ -65,7 +65,7 @@ use crate::pack::Pack;
 use crate::window::WindowError;
 
 /// A compiled model: what it is called, the memory it needs, and its main function.
-pub trait Compiled {
+pub trait Compiled: Sized {
     /// Name of the model.
     const NAME: &'static str;
     /// Of the plans that read the weights: a pack with another one is refused.

@@ -8,7 +8,7 @@ use super::rust::{
     SKIP, array, float, hexadecimal, identifier, imports, kernel_imports, signature, trace_import,
     use_core, workspace,
 };
-use super::{Trace, mismatch, pack, refine};
+use super::{Trace, mismatch, pack, refine, types};
 use crate::Result;
 use crate::lower::Port;
 use crate::manifest::Window;
@@ -112,9 +112,11 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     let name = identifier(&model.name);
     let mut text = header(&name, parts);
     let window = model.window.as_ref();
-    let of_window = window.map_or(&[][..], |_| &["Layout", "Normalization"]);
+    let of_window =
+        window.map_or(&[][..], |_| &["Layout", "Normalization", "Window", "WindowError"]);
     let used = [
         trace_import(trace),
+        &imports("compiled", &["self"]),
         &all_imports(parts, scored.is_some(), &functions),
         &kernel_imports(&items),
         &imports("pack", &["Pack"]),
@@ -134,8 +136,23 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
             false => "Log-variances that the last `encode` clamped.",
         }),
     );
+    text += &types::workspace(encoder.map_or(0, |e| e.states), encoder.is_some(), trace);
     text += &window.map_or_else(String::new, normalization);
     text += &functions;
+    if let (Some(encoder), Some(encode)) = (encoder, &encode) {
+        let decode = decode.as_ref().map(|decode| &decode.parameters);
+        let amortized = types::Amortized {
+            encoder,
+            encode: &encode.parameters,
+            decode,
+            scored: scored.is_some(),
+            refined: scored.is_some_and(|(_, decoder)| decoder.refine.is_some()),
+            threshold: model.score.is_some(),
+            inputs: encode.parameters.with(decode),
+        };
+        text += &amortized.text();
+    }
+    text += &types::windowed(model);
     text + &calls.iter().flatten().map(|calls| calls.shapes.as_str()).collect::<String>()
 }
 

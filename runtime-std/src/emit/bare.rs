@@ -1,21 +1,20 @@
 //! The module of a graph without roles: `run`.
 
-use super::Trace;
 use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Names, uses_arena};
-use super::parameters::Checked;
+use super::parameters::{Array, Checked};
 use super::rust::{
     array, hexadecimal, identifier, imports, kernel_imports, signature, trace_import, use_core,
     workspace,
 };
-use crate::lower::Plan;
+use super::{Trace, types};
+use crate::lower::{Plan, Port};
 
 /// Source of the module.
 pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) -> String {
     let (inputs, outputs) = (plan.inputs.len(), plan.outputs.len());
     let calls = Calls::of(plan, &names(inputs, outputs, trace));
-    let lens =
-        |ports: &[crate::lower::Port]| ports.iter().map(|port| port.len()).collect::<Vec<_>>();
+    let lens = |ports: &[Port]| ports.iter().map(Port::len).collect::<Vec<_>>();
     let (input_lens, output_lens) = (lens(&plan.inputs), lens(&plan.outputs));
     let name = identifier(name);
     let [inputs_type, outputs_type] = [("INPUTS", inputs), ("OUTPUTS", outputs)]
@@ -44,6 +43,7 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
         if inputs == 0 { &["RunError"] } else { &["RunError", "first_non_finite"] };
     let used = [
         trace_import(trace),
+        &imports("compiled", &["self"]),
         &imports("distributions", &Vec::from_iter(calls.distributions)),
         &imports("infer::encoder", errors),
         &kernel_imports(&calls.items),
@@ -51,7 +51,19 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
     ];
     text += &use_core(&used.concat());
     text += &workspace(&constants, plan.arena, &[], &[], trace, plan.steps.len(), None);
+    text += &types::workspace(0, false, trace);
     text += &run_function(plan, &calls.body, trace);
+    let arrays = |letter: &str, list: &str, what: &str, ports: &[Port]| {
+        let array = |(at, port): (usize, &Port)| {
+            let doc = format!("The {what} `{}` {:?}.", port.name.escape_debug(), port.shape);
+            Array::of(format!("{letter}{at}"), doc, format!("{list}[{at}]"))
+        };
+        ports.iter().enumerate().map(array).collect::<Vec<_>>()
+    };
+    text += &types::graph(
+        &arrays("x", "INPUTS", "input", &plan.inputs),
+        &arrays("y", "OUTPUTS", "output", &plan.outputs),
+    );
     text + &calls.shapes
 }
 

@@ -12,6 +12,7 @@ mod pack;
 mod parameters;
 mod refine;
 mod rust;
+mod types;
 
 pub use budget::{Budget, FlashBytes, Layer, RamBytes};
 pub use rust::identifier;

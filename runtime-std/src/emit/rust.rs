@@ -40,19 +40,8 @@ const KEYWORDS: [&str; 51] = [
 
 /// What is something else where the firmware has a module per model: crates that it names, and its
 /// own modules.
-const FIRMWARE: [&str; 11] = [
-    "alloc",
-    "amortized",
-    "bare",
-    "core",
-    "elbow",
-    "elbow_app",
-    "elbow_core",
-    "flow",
-    "std",
-    "table",
-    "wire",
-];
+const FIRMWARE: [&str; 8] =
+    ["alloc", "core", "elbow", "elbow_app", "elbow_core", "instance", "std", "wire"];
 
 /// A literal that reads back as exactly this number.
 pub(super) fn float(value: f32) -> String {

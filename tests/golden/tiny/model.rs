@@ -4,12 +4,13 @@
 
 #[rustfmt::skip]
 use elbow_core::{
+    compiled,
     distributions::{DiagNormal, Family, Likelihood, Parameter, Spread},
     infer::encoder::{DecodeError, EncodeError, first_non_finite, to_posterior},
     infer::{ElboTerms, FLOATS, Gradient, Guarded, InferError, LogLikelihood, Pairs, Refiner, Rows, Stein},
     kernels::{self, Unary},
     pack::Pack,
-    window::{Layout, Normalization},
+    window::{Layout, Normalization, Window, WindowError},
 };
 
 /// Name of the model.
@@ -55,6 +56,19 @@ impl Workspace {
 impl Default for Workspace {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[rustfmt::skip]
+impl compiled::Workspace for Workspace {
+    const NEW: Self = Self::new();
+
+    fn arena(&mut self) -> &mut [f32] {
+        &mut self.arena
+    }
+
+    fn clamp_hits(&self) -> u32 {
+        self.clamp_hits
     }
 }
 
@@ -331,4 +345,81 @@ pub fn refine(
         refining.step(observation, &mut noise)?;
     }
     refining.finish(observation, &mut noise, q)
+}
+
+/// The model as a type, for code that is generic over compiled models.
+#[derive(Clone, Copy, Debug)]
+pub struct Model;
+
+#[rustfmt::skip]
+impl compiled::Compiled for Model {
+    const NAME: &'static str = NAME;
+    const FINGERPRINT: u64 = FINGERPRINT;
+    type Kind = compiled::kind::Refined;
+    type Workspace = Workspace;
+    type Inputs = [f32; OBSERVED];
+    type Outputs = DiagNormal<LATENT>;
+    type Error = EncodeError;
+
+    fn run(pack: &Pack, ws: &mut Workspace, inputs: &Self::Inputs, outputs: &mut Self::Outputs) -> Result<(), EncodeError> {
+        encode(pack, ws, inputs, outputs)
+    }
+}
+
+#[rustfmt::skip]
+impl compiled::Encoder for Model {
+    const OBSERVED: usize = OBSERVED;
+    const LATENT: usize = LATENT;
+}
+
+#[rustfmt::skip]
+impl compiled::Decoder for Model {
+    type Latents = [f32; LATENT];
+    type Mean = [f32; OBSERVED];
+
+    fn decode(pack: &Pack, ws: &mut Workspace, _: &Self::Inputs, z: &Self::Latents, x_mean: &mut Self::Mean) -> Result<(), DecodeError> {
+        decode(pack, ws, z, x_mean)
+    }
+}
+
+#[rustfmt::skip]
+impl compiled::Scored for Model {
+    type Observation<'a> = Observation<'a>;
+    const THRESHOLD: Option<f32> = Some(THRESHOLD);
+
+    fn observation<'a>(pack: &'a Pack<'a>, ws: &'a mut Workspace, inputs: &'a Self::Inputs, x_mean: &'a mut Self::Mean) -> Observation<'a> {
+        Observation { pack, ws, x: inputs, x_mean }
+    }
+
+    fn score(pack: &Pack, ws: &mut Workspace, inputs: &Self::Inputs, q: &Self::Outputs, x_mean: &mut Self::Mean) -> Result<ElboTerms, DecodeError> {
+        score(pack, ws, inputs, q, x_mean)
+    }
+
+    fn generate(pack: &Pack, ws: &mut Workspace, _: &Self::Inputs, (q, eps): (&Self::Outputs, &Self::Latents), z: &mut Self::Latents, x_mean: &mut Self::Mean) -> Result<(), DecodeError> {
+        generate(pack, ws, q, eps, z, x_mean)
+    }
+}
+
+#[rustfmt::skip]
+impl compiled::Refined for Model {
+    const STEPS: u32 = REFINE_STEPS;
+
+    fn refine(observation: &mut Observation<'_>, q: &mut Self::Outputs, steps: u32, stream: (u64, u64)) -> Result<Guarded, InferError> {
+        refine(observation, q, steps, stream)
+    }
+}
+
+#[rustfmt::skip]
+impl compiled::Windowed for Model {
+    type Window = Window<CHANNELS, LENGTH, HOP>;
+    type Reading = [f32; CHANNELS];
+    const WINDOW: Self::Window = Window::new();
+
+    fn push(window: &mut Self::Window, reading: Self::Reading) -> Result<bool, WindowError> {
+        window.push(reading)
+    }
+
+    fn observe(window: &Self::Window, inputs: &mut Self::Inputs) -> Result<(), WindowError> {
+        window.observation(&NORMALIZATION, compiled::Buffers::first_mut(inputs))
+    }
 }
