@@ -118,7 +118,7 @@ pub struct {name};
     }
 }
 
-/// The workspace's trait; `None` of the hits for a module that counts none.
+/// The workspace's trait, of so many states; `hits` tells whether it counts what a call has clamped.
 pub(super) fn workspace(states: usize, hits: bool, trace: Trace) -> String {
     let mut text = format!(
         "
