@@ -12,6 +12,7 @@
 //! | [`distributions`] | heads -> posterior, samples, divergences |
 //! | [`noise`] | counters or a generator -> standard normal epsilon |
 //! | [`infer`] | posterior and likelihood -> score |
+//! | [`compiled`] | all of this of one model, as traits that its generated module implements |
 //! | [`wire`] | frames between device and host (feature `wire`) |
 //!
 //! `kernels` know nothing of probability, `infer` touches no bytes, and randomness enters only as an
@@ -23,6 +24,7 @@
 #![warn(missing_docs)]
 
 pub mod checksum;
+pub mod compiled;
 pub mod distributions;
 pub mod infer;
 pub mod kernels;

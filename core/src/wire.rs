@@ -24,6 +24,7 @@ mod frame;
 
 pub use frame::{Deframer, Framer, TooLong, frame_len, message_len, parse};
 
+use crate::compiled::Buffers;
 use crate::infer::InferError;
 use crate::infer::encoder::{DecodeError, EncodeError, RunError};
 use serde::de::Error as _;
@@ -447,18 +448,18 @@ impl<'a> Floats<'a> {
         self.0.iter().map(|bytes| f32::from_le_bytes(*bytes))
     }
 
-    /// Fills `parts`, one after another.
+    /// Fills `buffers`, one after another.
     ///
     /// # Errors
     ///
-    /// [`Refusal::WrongLength`] unless exactly as many floats came; the parts are unchanged then.
-    pub fn copy_to(&self, parts: &mut [&mut [f32]]) -> Result<(), Refusal> {
-        let expected = parts.iter().map(|part| part.len()).sum::<usize>();
+    /// [`Refusal::WrongLength`] unless exactly as many floats came; the buffers are unchanged then.
+    pub fn copy_to<B: Buffers>(&self, buffers: &mut B) -> Result<(), Refusal> {
+        let expected = B::LENS.iter().sum::<usize>();
         if self.0.len() != expected {
             let (expected, found_bytes) = (expected as u32, (self.0.len() * FLOAT) as u32);
             return Err(Refusal::WrongLength { expected, found_bytes });
         }
-        let places = parts.iter_mut().flat_map(|part| part.iter_mut());
+        let places = buffers.parts_mut().flatten();
         places.zip(self.iter()).for_each(|(place, value)| *place = value);
         Ok(())
     }

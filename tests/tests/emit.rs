@@ -2,5 +2,7 @@
 
 #[path = "emit/compiled.rs"]
 mod compiled;
+#[path = "emit/generic.rs"]
+mod generic;
 #[path = "emit/golden.rs"]
 mod golden;

@@ -1,29 +1,30 @@
 //! Bounds of a posterior, as `Infer` asks for them.
 
-use elbow_core::distributions::DiagNormal;
-use elbow_core::infer::{Guarded, LogLikelihood, Scratch, elbo, iwae};
+use elbow_core::compiled::Buffers;
+use elbow_core::infer::{Guarded, LogLikelihood, Posterior, Scratch, elbo, iwae};
 use elbow_core::noise::Independent;
 use elbow_core::wire::{Inference, Inferred, Refusal};
 
 /// A bound of `q` by so many independent draws of the stream of `key` and datapoint: the
-/// importance-weighted one for [`Inference::Iwae`], else the ELBO.
+/// importance-weighted one for [`Inference::Iwae`], else the ELBO. `Z` is memory for one latent.
 ///
 /// # Errors
 ///
 /// What the decoder refused.
-pub fn bound<const D: usize>(
+pub fn bound<Z: Buffers>(
     likelihood: &mut impl LogLikelihood,
-    q: &DiagNormal<D>,
+    q: Posterior<'_>,
     (task, count): (Inference, u32),
     (key, datapoint): (u64, u64),
 ) -> Result<Inferred, Refusal> {
-    let scratch = Scratch { eps: &mut [0.0; D], z: &mut [0.0; D] };
+    let (mut eps, mut z) = (Z::ZEROS, Z::ZEROS);
+    let scratch = Scratch { eps: eps.first_mut(), z: z.first_mut() };
     let mut noise = Independent { key, datapoint };
     let values = if task == Inference::Iwae {
-        let iwae = iwae(likelihood, q.into(), &mut noise, 0..count, scratch)?;
+        let iwae = iwae(likelihood, q, &mut noise, 0..count, scratch)?;
         [iwae.bound(), iwae.ess()]
     } else {
-        let terms = elbo(likelihood, q.into(), &mut noise, 0..count, scratch)?;
+        let terms = elbo(likelihood, q, &mut noise, 0..count, scratch)?;
         [terms.log_likelihood, terms.kl]
     };
     Ok(Inferred { values, kept_start: false })

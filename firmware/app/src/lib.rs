@@ -3,7 +3,8 @@
 //! | Part | Knows | Supplied by |
 //! |---|---|---|
 //! | [`Board`] | bytes, ticks, stack | a crate in `boards/` |
-//! | [`Model`], [`Models`] | weights, workspace, arithmetic | `elbow-models`, generated |
+//! | [`Model`], [`Calls`], [`Models`] | weights, workspace, arithmetic | `elbow-models`, for any generated module |
+//! | [`Memory`], [`Serves`] | what a model of each kind does | here, by the traits of [`elbow_core::compiled`] |
 //! | [`Task`] | requests and replies ([`elbow_core::wire`]) | here |
 //!
 //! Nothing here names a chip or computes a number of its own, and all of it runs on the host.
@@ -11,10 +12,14 @@
 
 mod board;
 mod infer;
+mod kinds;
+mod memory;
 mod model;
 mod task;
 
 pub use board::{Board, Event, Measured};
 pub use infer::{bound, guarded};
-pub use model::{Model, Models};
+pub use kinds::{Serves, largest};
+pub use memory::Memory;
+pub use model::{Calls, Model, Models};
 pub use task::Task;

@@ -1,42 +1,114 @@
 //! The generated models of an image, numbered: what `build.rs` found in `$ELBOW_MODELS`.
+//!
+//! Nothing here depends on what a model computes: that, its module says with the traits of
+//! [`elbow_core::compiled`], by which `elbow_app::Serves` calls it.
 #![no_std]
 
-use elbow_app::{Model, Models};
+mod instance;
+
+pub use instance::{Instance, Linked};
+
+use elbow_app::{Model, Models, largest};
 use elbow_core::wire;
 
-/// What a workspace keeps of every step.
-macro_rules! trace {
-    (untraced, $workspace:expr) => {
-        &[]
-    };
-    ($traced:ident, $workspace:expr) => {
-        &$workspace.trace
-    };
-}
+/// What ties the generated module `model` to the program: its weights, and its functions under the names
+/// by which the host finds them in the image.
+macro_rules! linked {
+    (
+        $weights:literal,
+        infer $infer:literal,
+        score $score:literal,
+        explain $explain:literal,
+        log_prob $log_prob:literal
+    ) => {
+        use crate::{Instance, Linked};
+        use elbow_app::{Calls, Memory, Serves};
+        use elbow_core::compiled::Compiled;
+        use elbow_core::infer::ElboTerms;
+        use elbow_core::pack::Aligned;
+        use elbow_core::wire::{Inference, Inferred, Refusal};
 
-/// The clock that steps read.
-macro_rules! clock {
-    (timed) => {
-        fn set_clock(&mut self, now: fn() -> u32) {
-            self.workspace.now = now;
+        pub(crate) type Kind = <model::Model as Compiled>::Kind;
+        pub(crate) const PAYLOAD: usize = <Kind as Serves<model::Model>>::PAYLOAD;
+        pub(crate) const LATENT: usize = <Kind as Serves<model::Model>>::LATENT;
+
+        static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!($weights));
+
+        impl Linked for model::Model {
+            fn weights() -> &'static [u8] {
+                &WEIGHTS.0
+            }
+        }
+
+        #[expect(unsafe_code, reason = "a name of the image's own, which no other function has")]
+        impl Calls for Instance<model::Model> {
+            #[inline(never)]
+            #[unsafe(export_name = $infer)]
+            fn infer(&mut self) -> Result<(), Refusal> {
+                let Memory { pack, workspace, inputs, outputs, .. } = &mut self.0;
+                let pack = pack.as_ref().ok_or(Refusal::NothingSelected)?;
+                Ok(model::Model::run(pack, workspace, inputs, outputs)?)
+            }
+
+            #[inline(never)]
+            #[unsafe(export_name = $score)]
+            fn score(&mut self) -> Option<Result<ElboTerms, Refusal>> {
+                Kind::score(&mut self.0)
+            }
+
+            #[inline(never)]
+            #[unsafe(export_name = $explain)]
+            fn explain(
+                &mut self,
+                task: (Inference, u32),
+                stream: (u64, u64),
+            ) -> Option<Result<Inferred, Refusal>> {
+                Kind::explain(&mut self.0, task, stream)
+            }
+
+            #[inline(never)]
+            #[unsafe(export_name = $log_prob)]
+            fn log_prob(&mut self) -> Option<Result<f32, Refusal>> {
+                Kind::log_prob(&mut self.0)
+            }
         }
     };
-    ($untimed:ident) => {};
 }
 
-#[macro_use]
-mod loaded;
-#[cfg(amortized)]
-#[macro_use]
-mod amortized;
-#[cfg(bare)]
-#[macro_use]
-mod bare;
-#[cfg(flow)]
-#[macro_use]
-mod flow;
-#[macro_use]
-mod table;
+/// `Image`: every model, numbered in the order given.
+macro_rules! table {
+    ($($name:ident),+) => {
+        const PAYLOAD: usize = largest(&[$($name::PAYLOAD),+]);
+        const LATENT: usize = largest(&[$($name::LATENT),+]);
+
+        /// Every model with its memory.
+        pub struct Image {
+            $($name: Instance<$name::model::Model>),+
+        }
+
+        impl Image {
+            /// Nothing opened yet.
+            pub const fn new() -> Self {
+                Self { $($name: Instance::<$name::model::Model>::NEW),+ }
+            }
+        }
+
+        impl Default for Image {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl Models for Image {
+            const COUNT: u32 = [$(stringify!($name)),+].len() as u32;
+
+            fn get(&mut self, index: u32) -> Option<&mut dyn Model> {
+                let models: [&mut dyn Model; Self::COUNT as usize] = [$(&mut self.$name),+];
+                models.into_iter().nth(index as usize)
+            }
+        }
+    };
+}
 
 include!(concat!(env!("OUT_DIR"), "/models.rs"));
 
@@ -47,14 +119,3 @@ pub type Task = elbow_app::Task<MESSAGE, FRAME, LATENT>;
 pub const MESSAGE: usize = wire::message_len(PAYLOAD);
 /// Bytes of the longest frame.
 pub const FRAME: usize = wire::frame_len(PAYLOAD);
-
-/// The largest of some sizes, in constants.
-const fn largest(sizes: &[usize]) -> usize {
-    match sizes {
-        [] => 0,
-        [size, rest @ ..] => {
-            let rest = largest(rest);
-            if *size > rest { *size } else { rest }
-        }
-    }
-}

@@ -46,7 +46,7 @@ impl Device {
         let call = |image: &Image| {
             let clock = laps.then(|| image.range(CLOCK)).transpose()?;
             Ok(Some(Call {
-                entry: image.range(&method(name, "infer"))?.start,
+                entry: image.range(&exported(name, "infer"))?.start,
                 clock: clock.map(|clock| clock.start),
                 silent: Some(image.range(CALIBRATION)?),
             }))
@@ -74,7 +74,7 @@ impl Device {
     /// Where the image does not hold it.
     pub fn footprint(&self, index: usize) -> Result<ModelFootprint> {
         let name = self.models.get(index).map_or("", String::as_str);
-        let of = |called: &str| self.image().footprint(&method(name, called)).map_err(environment);
+        let of = |called: &str| self.image().footprint(&exported(name, called)).map_err(environment);
         let [score, explain, log_prob] =
             ["score", "explain", "log_prob"].map(|method| of(method).ok());
         Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob })
@@ -105,13 +105,13 @@ impl Device {
     }
 }
 
-/// Of the boards' firmware: what steps read, and what measures it when the board starts.
-const CLOCK: &str = "qemu_mps2::timer::counter::ticks";
-const CALIBRATION: &str = "<qemu_mps2::timer::Timer>::ticks_per_million";
+/// Names that the boards' firmware exports: what steps read, and what measures it when the board starts.
+const CLOCK: &str = "elbow.clock";
+const CALIBRATION: &str = "elbow.calibration";
 
-/// A method of a model as the linker knows it.
-fn method(model: &str, method: &str) -> String {
-    format!("<elbow_models::{model}::Loaded as elbow_app::model::Model>::{method}")
+/// The name under which the firmware exports a measured function of a model.
+fn exported(model: &str, function: &str) -> String {
+    format!("elbow.{model}.{function}")
 }
 
 fn environment(error: elbow_emulator::Error) -> Error {

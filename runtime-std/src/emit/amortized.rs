@@ -5,10 +5,10 @@ use super::decoder::{Decode, Offsets};
 use super::flow;
 use super::parameters::{Checked, Parameters, Shared};
 use super::rust::{
-    array, float, hexadecimal, identifier, imports, kernel_imports, signature, trace_import,
-    workspace,
+    SKIP, array, float, hexadecimal, identifier, imports, kernel_imports, signature, trace_import,
+    use_core, workspace,
 };
-use super::{Trace, mismatch, pack, refine};
+use super::{Trace, mismatch, pack, refine, types};
 use crate::Result;
 use crate::lower::Port;
 use crate::manifest::Window;
@@ -111,16 +111,18 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     functions += &flow_functions.as_ref().map_or_else(String::new, |flow| flow.text.clone());
     let name = identifier(&model.name);
     let mut text = header(&name, parts);
-    text += trace_import(trace);
-    text += &all_imports(parts, scored.is_some(), &functions);
-    text += &kernel_imports(&items);
-    text += "use elbow_core::pack::Pack;\n";
     let window = model.window.as_ref();
-    text += if window.is_some() {
-        "use elbow_core::window::{Layout, Normalization};\n\n"
-    } else {
-        "\n"
-    };
+    let of_window =
+        window.map_or(&[][..], |_| &["Layout", "Normalization", "Window", "WindowError"]);
+    let used = [
+        trace_import(trace),
+        &imports("compiled", &["self"]),
+        &all_imports(parts, scored.is_some(), &functions),
+        &kernel_imports(&items),
+        &imports("pack", &["Pack"]),
+        &imports("window", of_window),
+    ];
+    text += &use_core(&used.concat());
     let constants = constants(model, &name, &shared, parts, [fingerprint, weights as u64]);
     text += &workspace(
         &constants,
@@ -134,8 +136,23 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
             false => "Log-variances that the last `encode` clamped.",
         }),
     );
+    text += &types::workspace(encoder.map_or(0, |e| e.states), encoder.is_some(), trace);
     text += &window.map_or_else(String::new, normalization);
     text += &functions;
+    if let (Some(encoder), Some(encode)) = (encoder, &encode) {
+        let decode = decode.as_ref().map(|decode| &decode.parameters);
+        let amortized = types::Amortized {
+            encoder,
+            encode: &encode.parameters,
+            decode,
+            scored: scored.is_some(),
+            refined: scored.is_some_and(|(_, decoder)| decoder.refine.is_some()),
+            threshold: model.score.is_some(),
+            inputs: encode.parameters.with(decode),
+        };
+        text += &amortized.text();
+    }
+    text += &types::windowed(model);
     text + &calls.iter().flatten().map(|calls| calls.shapes.as_str()).collect::<String>()
 }
 
@@ -149,9 +166,9 @@ fn header(name: &str, parts: Parts<'_>) -> String {
     };
     format!(
         "\
-//! `{name}`, compiled by elbow {}: {what}.
-//!
-//! Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
+// `{name}`, compiled by elbow {}: {what}.
+//
+// Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
 
 ",
         env!("CARGO_PKG_VERSION")
@@ -233,8 +250,7 @@ fn normalization(window: &Window) -> String {
     format!(
         "
 /// From raw readings to the units and order of an observation, for `elbow_core::window::Window`.
-#[rustfmt::skip]
-pub const NORMALIZATION: Normalization<CHANNELS> = Normalization {{
+{SKIP}pub const NORMALIZATION: Normalization<CHANNELS> = Normalization {{
     mean: [{}],
     std: [{}],
     layout: Layout::{:?},
@@ -272,9 +288,9 @@ fn all_imports(parts: Parts<'_>, scored: bool, functions: &str) -> String {
     let of_scored = if scored { &["ElboTerms", "InferError", "LogLikelihood"][..] } else { &[] };
     let mut infer = [of_scored, &refine::imports(refined)].concat();
     infer.sort_unstable();
-    imports("elbow_core::distributions", &distributions)
-        + &imports("elbow_core::infer::encoder", &encoder)
-        + &imports("elbow_core::infer", &infer)
+    imports("distributions", &distributions)
+        + &imports("infer::encoder", &encoder)
+        + &imports("infer", &infer)
 }
 
 /// A workspace's parameter; its name says whether it is used.
@@ -363,16 +379,14 @@ impl Encode {
                 "///\n/// After an error the state is that before the call.\n",
             ),
         };
-        let errors = filled(&format!(
-            "The weights are not this model's, {input} is not finite, or {which} must then not be used."
-        ));
         format!(
             "
 /// {what}
 {}{state}///
 /// # Errors
 ///
-{errors}{kept}{}{}{}{}{}    Ok(())
+/// The weights are not this model's, {input} is not finite, or {which} must then not be used.
+{kept}{}{}{}{}{}    Ok(())
 }}
 ",
             self.parameters.documented(),
@@ -435,18 +449,6 @@ fn commit(states: &[(String, usize)]) -> String {
     text + &(0..states.len())
         .map(|at| format!("    ws.state_{at} = ws.next_{at};\n"))
         .collect::<String>()
-}
-
-/// Lines of documentation of at most 100 characters.
-pub(super) fn filled(text: &str) -> String {
-    let mut lines = vec![String::from("///")];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.len() + 1 + word.len() <= 100 => *line += &format!(" {word}"),
-            _ => lines.push(format!("/// {word}")),
-        }
-    }
-    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// Checks of the pack and of inputs, each with the number of values in front of it.

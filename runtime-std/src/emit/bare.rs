@@ -1,20 +1,20 @@
 //! The module of a graph without roles: `run`.
 
-use super::Trace;
 use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Names, uses_arena};
-use super::parameters::Checked;
+use super::parameters::{Array, Checked};
 use super::rust::{
-    array, hexadecimal, identifier, imports, kernel_imports, signature, trace_import, workspace,
+    array, hexadecimal, identifier, imports, kernel_imports, signature, trace_import, use_core,
+    workspace,
 };
-use crate::lower::Plan;
+use super::{Trace, types};
+use crate::lower::{Plan, Port};
 
 /// Source of the module.
 pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) -> String {
     let (inputs, outputs) = (plan.inputs.len(), plan.outputs.len());
     let calls = Calls::of(plan, &names(inputs, outputs, trace));
-    let lens =
-        |ports: &[crate::lower::Port]| ports.iter().map(|port| port.len()).collect::<Vec<_>>();
+    let lens = |ports: &[Port]| ports.iter().map(Port::len).collect::<Vec<_>>();
     let (input_lens, output_lens) = (lens(&plan.inputs), lens(&plan.outputs));
     let name = identifier(name);
     let [inputs_type, outputs_type] = [("INPUTS", inputs), ("OUTPUTS", outputs)]
@@ -32,22 +32,38 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
     ];
     let mut text = format!(
         "\
-//! `{name}`, compiled by elbow {}: a graph without roles.
-//!
-//! Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
+// `{name}`, compiled by elbow {}: a graph without roles.
+//
+// Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
 
 ",
         env!("CARGO_PKG_VERSION")
     );
     let errors: &[&str] =
         if inputs == 0 { &["RunError"] } else { &["RunError", "first_non_finite"] };
-    text += trace_import(trace);
-    text += &imports("elbow_core::distributions", &Vec::from_iter(calls.distributions));
-    text += &imports("elbow_core::infer::encoder", errors);
-    text += &kernel_imports(&calls.items);
-    text += "use elbow_core::pack::Pack;\n\n";
+    let used = [
+        trace_import(trace),
+        &imports("compiled", &["self"]),
+        &imports("distributions", &Vec::from_iter(calls.distributions)),
+        &imports("infer::encoder", errors),
+        &kernel_imports(&calls.items),
+        &imports("pack", &["Pack"]),
+    ];
+    text += &use_core(&used.concat());
     text += &workspace(&constants, plan.arena, &[], &[], trace, plan.steps.len(), None);
+    text += &types::workspace(0, false, trace);
     text += &run_function(plan, &calls.body, trace);
+    let arrays = |letter: &str, list: &str, what: &str, ports: &[Port]| {
+        let array = |(at, port): (usize, &Port)| {
+            let doc = format!("The {what} `{}` {:?}.", port.name.escape_debug(), port.shape);
+            Array::of(format!("{letter}{at}"), doc, format!("{list}[{at}]"))
+        };
+        ports.iter().enumerate().map(array).collect::<Vec<_>>()
+    };
+    text += &types::graph(
+        &arrays("x", "INPUTS", "input", &plan.inputs),
+        &arrays("y", "OUTPUTS", "output", &plan.outputs),
+    );
     text + &calls.shapes
 }
 
@@ -91,8 +107,7 @@ fn run_function(plan: &Plan, calls: &str, trace: Trace) -> String {
 {docs}///
 /// # Errors
 ///
-/// The weights are not this model's, or an input is not finite; the outputs are then left as they
-/// were.
+/// The weights are not this model's, or an input is not finite; the outputs are then left as they were.
 {}{}{calls}    Ok(())
 }}
 ",

@@ -5,7 +5,7 @@ mod score;
 mod shapes;
 
 use super::Trace;
-use super::rust::{WIDTH, array, float};
+use super::rust::{SKIP, array, float};
 use crate::lower::{Buffer, Kernel, Plan, Step};
 use elbow_core::kernels::{Along, Cell, Mean};
 use integer::Operands;
@@ -16,9 +16,6 @@ use shapes::{
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
-
-/// Widest list of arguments that every rustfmt leaves on one line.
-const NARROW: usize = 60;
 
 /// What the generated code calls a plan's inputs and outputs.
 pub(super) struct Names<'n> {
@@ -160,9 +157,7 @@ impl Calls {
             }
             Kernel::AveragePool(mean, s) => {
                 let Mean { count_pads, by_column } = mean;
-                let how = format!(
-                    "    count_pads: {count_pads}, // as zeros\n    by_column: {by_column},\n"
-                );
+                let how = format!("    count_pads: {count_pads},\n    by_column: {by_column},\n");
                 let mean = self.constant("Mean", &format!("{shape}_MEAN"), &how);
                 let shape = self.constant("PoolShape", &shape, &pool_shape(s));
                 self.call("average_pool", &[x, y, &mean, &shape]);
@@ -188,8 +183,10 @@ impl Calls {
             Kernel::Recurrent { cell, shape: s, w, r, bias_w, bias_r, peepholes, sequence } => {
                 self.items.extend(["Cell", "RecurrentWeights", "Unary"]);
                 let (name, (variant, fields)) = (format!("{shape}_CELL"), recurrence(*cell));
-                let _ =
-                    writeln!(self.shapes, "\nconst {name}: Cell = Cell::{variant} {{\n{fields}}};");
+                let _ = writeln!(
+                    self.shapes,
+                    "\n{SKIP}const {name}: Cell = Cell::{variant} {{\n{fields}}};"
+                );
                 let constant = self.constant("RecurrentShape", &shape, &recurrent_shape(s));
                 self.line("let weights = RecurrentWeights {");
                 let parts = [("w", w), ("r", r), ("bias_w", bias_w), ("bias_r", bias_r)];
@@ -228,25 +225,15 @@ impl Calls {
         self.line(&format!("let mark = crc32_of_floats(&[{}]);", written.join(", ")));
     }
 
-    /// A call of a kernel; one with a long list of arguments has a comment on the first, which keeps
-    /// every rustfmt from joining the lines.
+    /// A call of a kernel.
     fn call(&mut self, kernel: &str, arguments: &[&str]) {
         self.call_of("kernels", kernel, arguments);
     }
 
     /// [`call`](Self::call) of a function of `module`.
     fn call_of(&mut self, module: &str, kernel: &str, arguments: &[&str]) {
-        let list = arguments.join(", ");
         let counted = std::mem::take(&mut self.counted);
-        if list.len() <= NARROW {
-            return self.line(&format!("{counted}{module}::{kernel}({list});"));
-        }
-        self.line(&format!("{counted}{module}::{kernel}("));
-        for (at, argument) in arguments.iter().enumerate() {
-            let comment = if at == 0 { " // its operands, then its shape" } else { "" };
-            self.line(&format!("    {argument},{comment}"));
-        }
-        self.line(");");
+        self.line(&format!("{counted}{module}::{kernel}({});", arguments.join(", ")));
     }
 
     /// A call whose last argument is a shape along an axis.
@@ -277,7 +264,7 @@ impl Calls {
 
     /// Adds a constant of a type, and gives a reference to it.
     fn constant_of(&mut self, kind: &str, name: &str, fields: &str) -> String {
-        let _ = writeln!(self.shapes, "\nconst {name}: {kind} = {kind} {{\n{fields}}};");
+        let _ = writeln!(self.shapes, "\n{SKIP}const {name}: {kind} = {kind} {{\n{fields}}};");
         format!("&{name}")
     }
 
@@ -289,7 +276,7 @@ impl Calls {
     /// Adds a table of numbers of a type, and gives a reference to it.
     fn table<T: std::fmt::Display>(&mut self, name: &str, kind: &str, numbers: &[T]) -> String {
         let (len, numbers) = (numbers.len(), array(numbers));
-        let _ = writeln!(self.shapes, "\nconst {name}: [{kind}; {len}] = {numbers};");
+        let _ = writeln!(self.shapes, "\n{SKIP}const {name}: [{kind}; {len}] = {numbers};");
         format!("&{name}")
     }
 
@@ -307,24 +294,9 @@ impl Calls {
                 self.line(&format!("let {name} = kernels::part(&ws.arena, {range});"));
             }
             (names, ranges) => {
-                let list = format!("[{}]", ranges.join(", "));
-                let flat = "&mut ws.arena, ".len() + list.len() <= NARROW;
-                if !flat {
-                    self.line("let parts = [");
-                    for (at, range) in ranges.iter().enumerate() {
-                        let comment = if at == 0 { " // sources, then targets" } else { "" };
-                        self.line(&format!("    {range},{comment}"));
-                    }
-                    self.line("];");
-                }
-                let (names, list) = (names.join(", "), if flat { &list } else { "parts" });
-                let call = format!("kernels::disjoint(&mut ws.arena, {list});");
-                if format!("    let [{names}] = {call}").len() <= WIDTH {
-                    self.line(&format!("let [{names}] = {call}"));
-                } else {
-                    self.line(&format!("let [{names}] ="));
-                    self.line(&format!("    {call}"));
-                }
+                let (names, ranges) = (names.join(", "), ranges.join(", "));
+                let call = format!("kernels::disjoint(&mut ws.arena, [{ranges}])");
+                self.line(&format!("let [{names}] = {call};"));
             }
         }
         let part = |range: &Range<usize>| {

@@ -2,11 +2,11 @@
 //! `Observation`.
 
 use super::Trace;
-use super::amortized::{checks, filled, latent_lens, numbered, workspace_parameter};
+use super::amortized::{checks, latent_lens, numbered, workspace_parameter};
 use super::calls::{Calls, Names, uses_arena};
 use super::parameters::{Parameters, Shared};
 use super::refine::{self, Around};
-use super::rust::signature;
+use super::rust::{SKIP, signature};
 use crate::model::{Decoder, Encoder, Likelihood, ParameterSource, Role};
 use elbow_core::distributions::{Family, Parameter};
 
@@ -178,7 +178,7 @@ pub struct Observation<'a> {{
     pub x_mean: &'a mut [f32; OBSERVED],
 }}
 
-impl LogLikelihood for Observation<'_> {{
+{SKIP}impl LogLikelihood for Observation<'_> {{
     fn log_likelihood(&mut self, z: &[f32]) -> Result<f32, InferError> {{
         let (expected, found) = (LATENT, z.len());
         let wrong = InferError::WrongLength {{ expected, found }};
@@ -196,15 +196,8 @@ impl LogLikelihood for Observation<'_> {{
         let fields = ["self.ws", "self.x"].map(String::from).into_iter().chain(conditions);
         let rest = ["z", "self.x_mean"].into_iter().chain(more.iter().copied());
         let arguments = fields.chain(rest.map(String::from));
-        let lines: String =
-            arguments.map(|argument| format!("            {argument},\n")).collect();
-        format!(
-            "        let value = {function}(
-            self.pack, // the observation's
-{lines}        );
-        Ok(value?)
-"
-        )
+        let arguments: Vec<String> = arguments.collect();
+        format!("        Ok({function}(self.pack, {})?)\n", arguments.join(", "))
     }
 
     /// Lines on the outputs besides the mean.
@@ -212,7 +205,7 @@ impl LogLikelihood for Observation<'_> {{
         let kept = self.kept.iter().map(|(name, _)| format!("`ws.{name}`"));
         match kept.collect::<Vec<_>>().join(" and ") {
             names if names.is_empty() => String::new(),
-            names => filled(&format!("The likelihood's further parameters become {names}.")),
+            names => format!("/// The likelihood's further parameters become {names}.\n"),
         }
     }
 

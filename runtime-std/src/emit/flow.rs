@@ -4,7 +4,7 @@ use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Names, uses_arena};
 use super::parameters::{Parameters, Shared};
 use super::rust::signature;
-use super::{Trace, mismatch};
+use super::{Trace, mismatch, types};
 use crate::Result;
 use crate::lower::Port;
 use crate::model::{Density, Flow};
@@ -54,6 +54,8 @@ pub(super) fn functions(
     if flow.has_log_prob() {
         text += &log_prob_function(&parameters, &z);
     }
+    let name = if prefix.is_empty() { "Model" } else { "FlowModel" };
+    text += &types::flow(flow, name, prefix, &parameters);
     Functions { text, calls }
 }
 

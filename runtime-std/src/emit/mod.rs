@@ -12,6 +12,7 @@ mod pack;
 mod parameters;
 mod refine;
 mod rust;
+mod types;
 
 pub use budget::{Budget, FlashBytes, Layer, RamBytes};
 pub use rust::identifier;
@@ -23,7 +24,8 @@ use amortized::Parts;
 /// A compiled model.
 #[derive(Clone, Debug)]
 pub struct Artifact {
-    /// A Rust module, `model.rs`: it depends on `elbow_core` alone, and neither allocates nor panics.
+    /// A Rust module, `model.rs`, for `mod` or `include!`: it depends on `elbow_core` alone, and neither allocates
+    /// nor panics. Its type `Model` has the traits of [`elbow_core::compiled`].
     pub source: String,
     /// Its weights, `weights.bin`: read by `elbow_core::pack::Pack::new_checked`.
     pub pack: Vec<u8>,

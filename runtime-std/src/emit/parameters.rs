@@ -21,12 +21,33 @@ pub(super) struct Parameters {
     pub(super) names: Vec<String>,
     /// With their types.
     pub(super) typed: Vec<String>,
+    /// What they refer to.
+    pub(super) arrays: Vec<Array>,
     /// Values in front of each, through all parameters.
     pub(super) before: Vec<usize>,
     /// Which of them may hold NaN.
     pub(super) missing: Vec<bool>,
     /// Lines of the function's documentation on conditions and noise.
     pub(super) docs: String,
+}
+
+/// Memory of a call.
+#[derive(Clone, PartialEq)]
+pub(super) struct Array {
+    pub(super) name: String,
+    pub(super) kind: String,
+    /// Its documentation.
+    pub(super) doc: String,
+    /// Its length, or that of each of its parts.
+    pub(super) len: String,
+    /// Fields that are arrays, with the point in front; an array is its own only part.
+    pub(super) parts: Vec<&'static str>,
+}
+
+impl Array {
+    pub(super) fn of(name: String, doc: String, len: String) -> Self {
+        Self { name, kind: format!("[f32; {len}]"), doc, len, parts: vec![""] }
+    }
 }
 
 /// An input whose values are checked.
@@ -82,6 +103,7 @@ impl Shared {
             inputs: Vec::new(),
             names: Vec::new(),
             typed: Vec::new(),
+            arrays: Vec::new(),
             before: Vec::new(),
             missing: Vec::new(),
             docs: String::new(),
@@ -112,8 +134,13 @@ impl Shared {
                 let (input, shape) = (port.name.escape_debug(), &port.shape);
                 parameters.docs += &format!("/// - `{name}`: {what} `{input}` {shape:?}\n");
             }
+            let doc = match what {
+                Some(what) => format!("The {what} `{}`.", port.name.escape_debug()),
+                None => "What the model is asked about.".into(),
+            };
             parameters.inputs.push(name.clone());
             parameters.typed.push(format!("{name}: &[f32; {len}]"));
+            parameters.arrays.push(Array::of(name.clone(), doc, len));
             parameters.names.push(name);
             parameters.before.push(before);
             parameters.missing.push(self.missing.contains(&port.name));
@@ -124,6 +151,25 @@ impl Shared {
 }
 
 impl Parameters {
+    /// What it and `other` take, besides what `other` alone takes as its own: the observation, conditions,
+    /// noise, each in the order of the numbers.
+    pub(super) fn with(&self, other: Option<&Self>) -> Vec<Array> {
+        let others = other.iter().flat_map(|other| &other.arrays);
+        let others = others.filter(|array| !array.name.starts_with('z'));
+        let mut all = self.arrays.clone();
+        for array in others {
+            if !all.contains(array) {
+                all.push(array.clone());
+            }
+        }
+        all.sort_by_key(|array| {
+            let kind = array.name.trim_end_matches(|c: char| c.is_ascii_digit());
+            let number = array.name[kind.len()..].parse().unwrap_or(0u32);
+            (["x", "c", "eps"].iter().position(|other| *other == kind), number)
+        });
+        all
+    }
+
     /// The documentation with an empty line in front, if there is any.
     pub(super) fn documented(&self) -> String {
         if self.docs.is_empty() { String::new() } else { format!("///\n{}", self.docs) }

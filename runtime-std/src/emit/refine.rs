@@ -3,7 +3,7 @@
 use super::amortized::checks;
 use super::calls::{Calls, Names};
 use super::decoder::{Decode, Given, Offsets, parameters};
-use super::rust::{float, signature};
+use super::rust::{SKIP, float, signature};
 use super::{Trace, mismatch, pack};
 use crate::Result;
 use crate::lower::{Buffer, Kernel, Plan, Port, Step};
@@ -110,7 +110,7 @@ fn gradient_function(decode: &Decode, body: &str, around: &Around<'_>) -> String
 fn gradient_of_observation(decode: &Decode) -> String {
     format!(
         "
-impl Gradient for Observation<'_> {{
+{SKIP}impl Gradient for Observation<'_> {{
     fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> Result<f32, InferError> {{
         let expected = LATENT;
         let wrong = |found| InferError::WrongLength {{ expected, found }};
@@ -128,9 +128,9 @@ fn constants(gradient: &Plan, settings: &RefineTable, arena: usize) -> String {
     let rate = float(settings.rate());
     let (rule, name, more, per_latent) = match settings.rule {
         RuleName::Stein => ("Stein", "Stein", "", 8),
-        RuleName::Sgd => ("Sgd", "Sgd", "    clip: f32::INFINITY,\n", 8),
+        RuleName::Sgd => ("Sgd", "Sgd", ", clip: f32::INFINITY", 8),
         RuleName::Adam => {
-            ("Adam<Rows<LATENT, 4>>", "Adam", "    moments: Rows([[0.0; LATENT]; 4]),\n", 12)
+            ("Adam<Rows<LATENT, 4>>", "Adam", ", moments: Rows([[0.0; LATENT]; 4])", 12)
         }
     };
     let pairs = settings.pairs();
@@ -148,14 +148,9 @@ fn constants(gradient: &Plan, settings: &RefineTable, arena: usize) -> String {
 /// Steps that the manifest asks for.
 pub const REFINE_STEPS: u32 = {steps};
 /// Opposite pairs of draws, of a step and of the guard.
-pub const PAIRS: Pairs = Pairs {{
-    step: {step}, // half as many as samples
-    guard: {guard},
-}};
+pub const PAIRS: Pairs = Pairs {{ step: {step}, guard: {guard} }};
 /// How a step moves the posterior.
-pub const RULE: {rule} = {name} {{
-    rate: {rate}, // of the manifest, or the rule's own
-{more}}};
+{SKIP}pub const RULE: {rule} = {name} {{ rate: {rate}{more} }};
 /// A refinement under way.
 pub type Refining = Refiner<Rows<LATENT, FLOATS>, {rule}>;
 /// Floats of the decoder's activations that its backward pass reads.
@@ -166,7 +161,7 @@ pub const LARGEST: usize = {largest};
 pub const REFINE_BYTES: usize = size_of::<f32>() * (ARENA - {arena}) + size_of::<Refining>();
 
 // The bound of this memory, which nothing may exceed.
-{why}const _: () = {{
+{why}{SKIP}const _: () = {{
     let floats = STORED + {times} * LARGEST + {per_latent} * LATENT;
     assert!(REFINE_BYTES <= size_of::<f32>() * floats);
 }};
@@ -180,12 +175,13 @@ const MORE: &str = "// More than twice the largest layer: the way back through a
 ";
 
 const REFINE: &str = "
-/// Improves `q` for this observation by so many steps; a result that is not better by more than the
-/// noise leaves it as it was. The noise is that of `key` and `datapoint`.
+/// Improves `q` for this observation by so many steps; a result that is not better by more than the noise
+/// leaves it as it was. The noise is that of `key` and `datapoint`.
 ///
 /// # Errors
 ///
 /// What the decoder refused, or a gradient that is not finite; `q` is as it was then.
+#[rustfmt::skip]
 pub fn refine(
     observation: &mut Observation<'_>,
     q: &mut DiagNormal<LATENT>,

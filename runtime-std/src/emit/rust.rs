@@ -1,11 +1,15 @@
-//! Pieces of Rust source, as rustfmt would leave them.
+//! Pieces of Rust source. Items that rustfmt would lay out in another way tell it to leave them alone.
 
 use super::Trace;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// Widest line that rustfmt leaves alone.
-pub(super) const WIDTH: usize = 100;
+/// In front of an item that rustfmt leaves as it is. An attribute of the whole module would have to be an
+/// inner one, which `include!` refuses.
+pub(super) const SKIP: &str = "#[rustfmt::skip]\n";
+
+/// Numbers in a line of a table.
+const PER_LINE: usize = 16;
 
 /// A name as a Rust identifier in small letters: `Seat-belt 2` is `seat_belt_2`.
 pub fn identifier(name: &str) -> String {
@@ -36,19 +40,8 @@ const KEYWORDS: [&str; 51] = [
 
 /// What is something else where the firmware has a module per model: crates that it names, and its
 /// own modules.
-const FIRMWARE: [&str; 11] = [
-    "alloc",
-    "amortized",
-    "bare",
-    "core",
-    "elbow",
-    "elbow_app",
-    "elbow_core",
-    "flow",
-    "std",
-    "table",
-    "wire",
-];
+const FIRMWARE: [&str; 8] =
+    ["alloc", "core", "elbow", "elbow_app", "elbow_core", "instance", "std", "wire"];
 
 /// A literal that reads back as exactly this number.
 pub(super) fn float(value: f32) -> String {
@@ -66,57 +59,39 @@ pub(super) fn hexadecimal(value: u64) -> String {
     format!("0x{:04x}_{:04x}_{:04x}_{:04x}", part(48), part(32), part(16), part(0))
 }
 
-/// `use path::{names};`, nothing for no names. Names must be given in rustfmt's order.
+/// A branch of the module's imports, nothing for no names.
 pub(super) fn imports(path: &str, names: &[&str]) -> String {
     match names {
         [] => String::new(),
-        ["self"] => format!("use {path};\n"),
-        [name] => format!("use {path}::{name};\n"),
-        names => {
-            let line = format!("use {path}::{{{}}};\n", names.join(", "));
-            if line.len() <= WIDTH + 1 {
-                return line;
-            }
-            format!("use {path}::{{\n{}}};\n", filled(names))
-        }
+        ["self"] => format!("    {path},\n"),
+        [name] => format!("    {path}::{name},\n"),
+        names => format!("    {path}::{{{}}},\n", names.join(", ")),
     }
 }
 
-/// Items in as few lines as they need, indented.
-fn filled(items: &[impl AsRef<str>]) -> String {
-    let mut text = String::new();
-    let mut line = String::new();
-    for item in items {
-        let item = format!("{},", item.as_ref());
-        if !line.is_empty() && 4 + line.len() + 1 + item.len() > WIDTH {
-            text += &format!("    {line}\n");
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line += &item;
-    }
-    text + &format!("    {line}\n")
+/// The module's imports of these branches.
+pub(super) fn use_core(branches: &str) -> String {
+    format!("{SKIP}use elbow_core::{{\n{branches}}};\n\n")
 }
 
 /// The right side of an array constant of whole numbers.
 pub(super) fn array(numbers: &[impl ToString]) -> String {
-    let items: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-    let flat = items.join(", ");
-    // rustfmt's default limit for an array on one line
-    if flat.len() <= 60 { format!("[{flat}]") } else { format!("[\n{}]", filled(&items)) }
+    let lines = numbers.chunks(PER_LINE).map(|line| {
+        let line: Vec<String> = line.iter().map(ToString::to_string).collect();
+        line.join(", ")
+    });
+    let lines: Vec<String> = lines.collect();
+    match &lines[..] {
+        [line] => format!("[{line}]"),
+        lines => format!("[\n    {},\n]", lines.join(",\n    ")),
+    }
 }
 
 /// A function's head up to its opening brace.
 pub(super) fn signature(name: &str, parameters: &[String], result: &str) -> String {
-    let flat = format!("pub fn {name}({}) -> {result} {{\n", parameters.join(", "));
-    if flat.len() <= WIDTH + 1 {
-        return flat;
-    }
     let parameters: String =
         parameters.iter().map(|parameter| format!("    {parameter},\n")).collect();
-    format!("pub fn {name}(\n{parameters}) -> {result} {{\n")
+    format!("{SKIP}pub fn {name}(\n{parameters}) -> {result} {{\n")
 }
 
 /// What every generated module has: constants and workspace. A state has a description and a length,
@@ -159,30 +134,12 @@ pub(super) fn workspace(
         .iter()
         .map(|(name, len)| format!("            {name}: [0.0; {len}],\n"))
         .collect();
-    let clamps = hits.is_some();
+    let no_hits = hits.map_or("", |_| "            clamp_hits: 0,\n");
     let hits =
         hits.map_or_else(String::new, |doc| format!("    /// {doc}\n    pub clamp_hits: u32,\n"));
-    let no_hits = if clamps { "            clamp_hits: 0,\n" } else { "" };
-    let plain = !trace.is_on() && parameters.is_empty();
-    let new = match states {
-        [] if plain && clamps => "        let (arena, clamp_hits) = ([0.0; ARENA], 0);
-        Self { arena, clamp_hits }
-"
-        .to_string(),
-        [] if plain => "        let arena = [0.0; ARENA];
-        Self { arena }
-"
-        .to_string(),
-        _ => format!(
-            "        Self {{
-            arena: [0.0; ARENA], // as everything
-{no_hits}{no_trace}{not_given}{}        }}
-",
-            each(&|at, _, len| format!(
-                "            state_{at}: [0.0; {len}],\n            next_{at}: [0.0; {len}],\n"
-            ))
-        ),
-    };
+    let no_state = each(&|at, _, len| {
+        format!("            state_{at}: [0.0; {len}],\n            next_{at}: [0.0; {len}],\n")
+    });
     let reset = match states {
         [] => String::new(),
         _ => format!(
@@ -210,10 +167,13 @@ pub struct Workspace {{
     pub arena: [f32; ARENA],
 {hits}{kept}{given}{fields}}}
 
-impl Workspace {{
+{SKIP}impl Workspace {{
     /// Zeros.
     pub const fn new() -> Self {{
-{new}    }}
+        Self {{
+            arena: [0.0; ARENA],
+{no_hits}{no_trace}{not_given}{no_state}        }}
+    }}
 {reset}}}
 
 impl Default for Workspace {{
@@ -243,10 +203,10 @@ fn trace_fields(trace: Trace, steps: usize) -> (String, String) {
 /// Items of `elbow_core::kernels` that a module names.
 pub(super) fn kernel_imports(items: &BTreeSet<&str>) -> String {
     let names: Vec<&str> = ["self"].into_iter().chain(items.iter().copied()).collect();
-    imports("elbow_core::kernels", &names)
+    imports("kernels", &names)
 }
 
 /// What a traced module imports besides.
 pub(super) fn trace_import(trace: Trace) -> &'static str {
-    if trace == Trace::Checksums { "use elbow_core::checksum::crc32_of_floats;\n" } else { "" }
+    if trace == Trace::Checksums { "    checksum::crc32_of_floats,\n" } else { "" }
 }

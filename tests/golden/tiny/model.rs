@@ -1,15 +1,17 @@
-//! `tiny`, compiled by elbow 0.1.0: 4 values to 2 latents.
-//!
-//! Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
+// `tiny`, compiled by elbow 0.1.0: 4 values to 2 latents.
+//
+// Not to be edited: `elbow compile` writes this file, and `weights.bin` with it.
 
-use elbow_core::distributions::{DiagNormal, Family, Likelihood, Parameter, Spread};
-use elbow_core::infer::encoder::{DecodeError, EncodeError, first_non_finite, to_posterior};
-use elbow_core::infer::{
-    ElboTerms, FLOATS, Gradient, Guarded, InferError, LogLikelihood, Pairs, Refiner, Rows, Stein,
+#[rustfmt::skip]
+use elbow_core::{
+    compiled,
+    distributions::{DiagNormal, Family, Likelihood, Parameter, Spread},
+    infer::encoder::{DecodeError, EncodeError, first_non_finite, to_posterior},
+    infer::{ElboTerms, FLOATS, Gradient, Guarded, InferError, LogLikelihood, Pairs, Refiner, Rows, Stein},
+    kernels::{self, Unary},
+    pack::Pack,
+    window::{Layout, Normalization, Window, WindowError},
 };
-use elbow_core::kernels::{self, Unary};
-use elbow_core::pack::Pack;
-use elbow_core::window::{Layout, Normalization};
 
 /// Name of the model.
 pub const NAME: &str = "tiny";
@@ -40,17 +42,33 @@ pub struct Workspace {
     pub clamp_hits: u32,
 }
 
+#[rustfmt::skip]
 impl Workspace {
     /// Zeros.
     pub const fn new() -> Self {
-        let (arena, clamp_hits) = ([0.0; ARENA], 0);
-        Self { arena, clamp_hits }
+        Self {
+            arena: [0.0; ARENA],
+            clamp_hits: 0,
+        }
     }
 }
 
 impl Default for Workspace {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[rustfmt::skip]
+impl compiled::Workspace for Workspace {
+    const NEW: Self = Self::new();
+
+    fn arena(&mut self) -> &mut [f32] {
+        &mut self.arena
+    }
+
+    fn clamp_hits(&self) -> u32 {
+        self.clamp_hits
     }
 }
 
@@ -66,8 +84,8 @@ pub const NORMALIZATION: Normalization<CHANNELS> = Normalization {
 ///
 /// # Errors
 ///
-/// The weights are not this model's, `x` is not finite, or the posterior is not; `q` must then not
-/// be used.
+/// The weights are not this model's, `x` is not finite, or the posterior is not; `q` must then not be used.
+#[rustfmt::skip]
 pub fn encode(
     pack: &Pack,
     ws: &mut Workspace,
@@ -105,6 +123,7 @@ pub fn encode(
 /// # Errors
 ///
 /// The weights are not this model's, or `z` is not finite; `x_mean` is then left as it was.
+#[rustfmt::skip]
 pub fn decode(
     pack: &Pack,
     ws: &mut Workspace,
@@ -138,6 +157,7 @@ pub fn decode(
 /// # Errors
 ///
 /// As for `decode`.
+#[rustfmt::skip]
 pub fn log_likelihood(
     pack: &Pack,
     ws: &mut Workspace,
@@ -159,6 +179,7 @@ pub fn log_likelihood(
 /// # Errors
 ///
 /// As for `decode`, of `q.loc`.
+#[rustfmt::skip]
 pub fn score(
     pack: &Pack,
     ws: &mut Workspace,
@@ -179,6 +200,7 @@ pub fn score(
 /// # Errors
 ///
 /// As for `decode`, of `z`.
+#[rustfmt::skip]
 pub fn generate(
     pack: &Pack,
     ws: &mut Workspace,
@@ -203,19 +225,13 @@ pub struct Observation<'a> {
     pub x_mean: &'a mut [f32; OBSERVED],
 }
 
+#[rustfmt::skip]
 impl LogLikelihood for Observation<'_> {
     fn log_likelihood(&mut self, z: &[f32]) -> Result<f32, InferError> {
         let (expected, found) = (LATENT, z.len());
         let wrong = InferError::WrongLength { expected, found };
         let z = z.try_into().map_err(|_| wrong)?;
-        let value = log_likelihood(
-            self.pack, // the observation's
-            self.ws,
-            self.x,
-            z,
-            self.x_mean,
-        );
-        Ok(value?)
+        Ok(log_likelihood(self.pack, self.ws, self.x, z, self.x_mean)?)
     }
 }
 
@@ -226,6 +242,7 @@ impl LogLikelihood for Observation<'_> {
 /// # Errors
 ///
 /// As for `decode`; `grad` is then left as it was.
+#[rustfmt::skip]
 pub fn gradient(
     pack: &Pack,
     ws: &mut Workspace,
@@ -274,6 +291,7 @@ pub fn gradient(
     Ok(likelihood.log_prob(x, x_mean))
 }
 
+#[rustfmt::skip]
 impl Gradient for Observation<'_> {
     fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> Result<f32, InferError> {
         let expected = LATENT;
@@ -281,29 +299,17 @@ impl Gradient for Observation<'_> {
         let z = z.try_into().map_err(|_| wrong(z.len()))?;
         let found = grad.len();
         let grad = grad.try_into().map_err(|_| wrong(found))?;
-        let value = gradient(
-            self.pack, // the observation's
-            self.ws,
-            self.x,
-            z,
-            self.x_mean,
-            grad,
-        );
-        Ok(value?)
+        Ok(gradient(self.pack, self.ws, self.x, z, self.x_mean, grad)?)
     }
 }
 
 /// Steps that the manifest asks for.
 pub const REFINE_STEPS: u32 = 10;
 /// Opposite pairs of draws, of a step and of the guard.
-pub const PAIRS: Pairs = Pairs {
-    step: 4, // half as many as samples
-    guard: 16,
-};
+pub const PAIRS: Pairs = Pairs { step: 4, guard: 16 };
 /// How a step moves the posterior.
-pub const RULE: Stein = Stein {
-    rate: 0.6, // of the manifest, or the rule's own
-};
+#[rustfmt::skip]
+pub const RULE: Stein = Stein { rate: 0.6 };
 /// A refinement under way.
 pub type Refining = Refiner<Rows<LATENT, FLOATS>, Stein>;
 /// Floats of the decoder's activations that its backward pass reads.
@@ -314,17 +320,19 @@ pub const LARGEST: usize = 4;
 pub const REFINE_BYTES: usize = size_of::<f32>() * (ARENA - 3) + size_of::<Refining>();
 
 // The bound of this memory, which nothing may exceed.
+#[rustfmt::skip]
 const _: () = {
     let floats = STORED + 2 * LARGEST + 8 * LATENT;
     assert!(REFINE_BYTES <= size_of::<f32>() * floats);
 };
 
-/// Improves `q` for this observation by so many steps; a result that is not better by more than the
-/// noise leaves it as it was. The noise is that of `key` and `datapoint`.
+/// Improves `q` for this observation by so many steps; a result that is not better by more than the noise
+/// leaves it as it was. The noise is that of `key` and `datapoint`.
 ///
 /// # Errors
 ///
 /// What the decoder refused, or a gradient that is not finite; `q` is as it was then.
+#[rustfmt::skip]
 pub fn refine(
     observation: &mut Observation<'_>,
     q: &mut DiagNormal<LATENT>,
@@ -337,4 +345,81 @@ pub fn refine(
         refining.step(observation, &mut noise)?;
     }
     refining.finish(observation, &mut noise, q)
+}
+
+/// The model as a type, for code that is generic over compiled models.
+#[derive(Clone, Copy, Debug)]
+pub struct Model;
+
+#[rustfmt::skip]
+impl compiled::Compiled for Model {
+    const NAME: &'static str = NAME;
+    const FINGERPRINT: u64 = FINGERPRINT;
+    type Kind = compiled::kind::Refined;
+    type Workspace = Workspace;
+    type Inputs = [f32; OBSERVED];
+    type Outputs = DiagNormal<LATENT>;
+    type Error = EncodeError;
+
+    fn run(pack: &Pack, ws: &mut Workspace, inputs: &Self::Inputs, outputs: &mut Self::Outputs) -> Result<(), EncodeError> {
+        encode(pack, ws, inputs, outputs)
+    }
+}
+
+#[rustfmt::skip]
+impl compiled::Encoder for Model {
+    const OBSERVED: usize = OBSERVED;
+    const LATENT: usize = LATENT;
+}
+
+#[rustfmt::skip]
+impl compiled::Decoder for Model {
+    type Latents = [f32; LATENT];
+    type Mean = [f32; OBSERVED];
+
+    fn decode(pack: &Pack, ws: &mut Workspace, _: &Self::Inputs, z: &Self::Latents, x_mean: &mut Self::Mean) -> Result<(), DecodeError> {
+        decode(pack, ws, z, x_mean)
+    }
+}
+
+#[rustfmt::skip]
+impl compiled::Scored for Model {
+    type Observation<'a> = Observation<'a>;
+    const THRESHOLD: Option<f32> = Some(THRESHOLD);
+
+    fn observation<'a>(pack: &'a Pack<'a>, ws: &'a mut Workspace, inputs: &'a Self::Inputs, x_mean: &'a mut Self::Mean) -> Observation<'a> {
+        Observation { pack, ws, x: inputs, x_mean }
+    }
+
+    fn score(pack: &Pack, ws: &mut Workspace, inputs: &Self::Inputs, q: &Self::Outputs, x_mean: &mut Self::Mean) -> Result<ElboTerms, DecodeError> {
+        score(pack, ws, inputs, q, x_mean)
+    }
+
+    fn generate(pack: &Pack, ws: &mut Workspace, _: &Self::Inputs, (q, eps): (&Self::Outputs, &Self::Latents), z: &mut Self::Latents, x_mean: &mut Self::Mean) -> Result<(), DecodeError> {
+        generate(pack, ws, q, eps, z, x_mean)
+    }
+}
+
+#[rustfmt::skip]
+impl compiled::Refined for Model {
+    const STEPS: u32 = REFINE_STEPS;
+
+    fn refine(observation: &mut Observation<'_>, q: &mut Self::Outputs, steps: u32, stream: (u64, u64)) -> Result<Guarded, InferError> {
+        refine(observation, q, steps, stream)
+    }
+}
+
+#[rustfmt::skip]
+impl compiled::Windowed for Model {
+    type Window = Window<CHANNELS, LENGTH, HOP>;
+    type Reading = [f32; CHANNELS];
+    const WINDOW: Self::Window = Window::new();
+
+    fn push(window: &mut Self::Window, reading: Self::Reading) -> Result<bool, WindowError> {
+        window.push(reading)
+    }
+
+    fn observe(window: &Self::Window, inputs: &mut Self::Inputs) -> Result<(), WindowError> {
+        window.observation(&NORMALIZATION, compiled::Buffers::first_mut(inputs))
+    }
 }

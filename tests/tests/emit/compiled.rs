@@ -1,7 +1,7 @@
 //! Generated modules, compiled without a warning, against the twin, bit by bit.
 
 use elbow::emit::{emit, identifier};
-use elbow::lower::{Core, Plan, Port};
+use elbow::lower::{Plan, Port};
 use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_counted, run_twin_in_sequence};
@@ -11,9 +11,9 @@ use elbow_core::infer::psis::Tail;
 use elbow_core::infer::{Gradient, Iwae, Posterior, Scratch, log_weights};
 use elbow_core::noise::Independent;
 use elbow_tests::fixtures::{path, rows};
+use elbow_tests::models;
 use elbow_tests::models::{by_name, given, split};
 use elbow_tests::random::Random;
-use elbow_tests::{integers, models};
 use std::path::Path;
 use std::process::Command;
 
@@ -42,10 +42,16 @@ fn inputs(model: &Model, case: u64) -> Vec<f32> {
     }
 }
 
-/// What the twin answers to each row: all results in one line. The rows are two sequences of calls.
+/// What the twin answers to each row: all results in one line. The rows are two sequences of calls; those of
+/// a flow beside an encoder come behind.
 fn by_twin(model: &Model, inputs: &[f32]) -> Vec<String> {
     let half = inputs.len() / 2;
-    [sequence(model, &inputs[..half]), sequence(model, &inputs[half..])].concat()
+    let own = [sequence(model, &inputs[..half]), sequence(model, &inputs[half..])].concat();
+    let flow = flow_beside(model).map(|flow| {
+        let alone = Model { graphs: Graphs::Flow(flow.clone()), ..model.clone() };
+        by_twin(&alone, &of_flow(model, flow, inputs))
+    });
+    [own, flow.unwrap_or_default()].concat()
 }
 
 fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
@@ -57,7 +63,7 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
     let line = |row: usize| -> Vec<f32> {
         let of = |all: &[f32]| all[row * all.len() / count..(row + 1) * all.len() / count].to_vec();
         match &model.graphs {
-            Graphs::Amortized { encoder, decoder, flow } => {
+            Graphs::Amortized { encoder, decoder, .. } => {
                 let heads = run(&encoder.plan, &encoder.state_pairs());
                 let indices = |rows: usize| {
                     let states = encoder.state_pairs();
@@ -92,9 +98,6 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
                             Twin::new(&decoder.plan).run(&inputs).expect("it fits").concat(),
                         );
                     }
-                }
-                if let Some(flow) = flow {
-                    results.extend(flow_results(flow, run(&flow.plan, &[]), &of));
                 }
                 results
             }
@@ -154,169 +157,6 @@ fn flow_results(flow: &Flow, outputs: Vec<Vec<f32>>, of: &dyn Fn(&[f32]) -> Vec<
     [z, vec![log], log_prob].concat()
 }
 
-/// A function that prints the same for a compiled module.
-fn caller(model: &Model) -> String {
-    let name = identifier(&model.name);
-    let ports = given(model);
-    let conditions = ports_of(model, Role::Condition);
-    let noise = ports_of(model, Role::Eps);
-    let argument = |port: &Port, role: Role| match role {
-        Role::Condition => number("c", &conditions, port),
-        Role::Eps => number("eps", &noise, port),
-        _ => "x".to_string(),
-    };
-    let (mut body, mut before) = (String::new(), String::new());
-    let mut start = 0;
-    for (index, port) in ports.iter().enumerate() {
-        let name = match &model.graphs {
-            Graphs::Bare(_) => format!("x{index}"),
-            _ if index == 0 => "x".into(),
-            _ if conditions.contains(&port.name) => number("c", &conditions, port),
-            _ => number("eps", &noise, port),
-        };
-        body += &format!("let {name} = row[{start}..].first_chunk().expect(\"a row\");\n");
-        start += port.len();
-    }
-    let flow_calls = |flow: &Flow, prefix: &str| {
-        let arguments: String = flow
-            .plan
-            .inputs
-            .iter()
-            .zip(&flow.inputs)
-            .map(|(port, role)| format!("{}, ", argument(port, *role)))
-            .collect();
-        let mut calls = format!(
-            "let mut u = [0.0; {prefix}LATENT];\nlet log = flow(&pack, &mut ws, {arguments}&mut u).expect(\"finite\");\nprint(&[&u, &[log]]);\n"
-        );
-        if flow.density == (Density::LogDet { standard_normal: true }) {
-            calls += &format!(
-                "print(&[&[log_prob(&pack, &mut ws, {arguments}&mut u).expect(\"finite\")]]);\n"
-            );
-        }
-        calls
-    };
-    match &model.graphs {
-        Graphs::Amortized { encoder, decoder, flow } => {
-            let count = encoder.latents.len();
-            let q: Vec<String> = match count {
-                1 => vec!["q".into()],
-                _ => (0..count).map(|at| format!("q{at}")).collect(),
-            };
-            let given: String =
-                encoder.given().map(|(port, role)| format!("{}, ", argument(port, role))).collect();
-            let posteriors: Vec<String> = q.iter().map(|q| format!("&mut {q}")).collect();
-            let printed: String = q.iter().map(|q| format!("&{q}.loc, &{q}.log_var, ")).collect();
-            body += &format!(
-                "encode(&pack, &mut ws, {given}{}).expect(\"finite\");\nprint(&[{printed}&[ws.clamp_hits as f32]]);\n",
-                posteriors.join(", ")
-            );
-            if let Some(decoder) = decoder {
-                let own = decoder.given().filter(|(_, role)| *role == Role::Condition);
-                let own: String =
-                    own.map(|(port, role)| format!("{}, ", argument(port, role))).collect();
-                body += &match count {
-                    1 => format!(
-                        "let terms = score(&pack, &mut ws, x, {own}&q, &mut x_mean).expect(\"finite\");\nprint(&[&x_mean, &[terms.log_likelihood, terms.kl]]);\nlet mut z = [0.0; LATENT];\ngenerate(&pack, &mut ws, {own}&q, &q.loc, &mut z, &mut x_mean).expect(\"finite\");\nprint(&[&z, &x_mean]);\n"
-                    ),
-                    _ => format!(
-                        "decode(&pack, &mut ws, {}, {own}&mut x_mean).expect(\"finite\");\nprint(&[&x_mean]);\n",
-                        q.iter().map(|q| format!("&{q}.loc")).collect::<Vec<_>>().join(", ")
-                    ),
-                };
-                if decoder.refine.is_some() {
-                    body += &format!(
-                        "let mut grad = [0.0; LATENT];
-let value = gradient(&pack, &mut ws, x, {own}&q.loc, &mut x_mean, &mut grad).expect(\"finite\");
-let mut better = q.clone();
-let mut x_of = Observation {{ pack: &pack, ws: &mut ws, x, {own}x_mean: &mut x_mean }};
-let guarded = refine(&mut x_of, &mut better, {STEPS}, {STREAM:?}).expect(\"finite\");
-print(&[&[value], &grad, &better.loc, &better.log_var, &[guarded.gain, guarded.se]]);
-let (mut iwae, mut tail) = (Iwae::new(), Tail::<{WEIGHTS_KEPT}>::new());
-let scratch = Scratch {{ eps: &mut [0.0; LATENT], z: &mut [0.0; LATENT] }};
-let (key, datapoint) = {STREAM:?};
-let mut noise = Independent {{ key, datapoint }};
-log_weights(&mut x_of, (&better).into(), &mut noise, 0..{WEIGHTS}, scratch, |log_w| {{
-    iwae.push(log_w);
-    tail.push(log_w);
-}}).expect(\"finite\");
-print(&[&[iwae.bound(), iwae.ess(), tail.k_hat().expect(\"a tail\")]]);
-"
-                    );
-                }
-                before += "let mut x_mean = [0.0; OBSERVED];\n";
-                body += "x_mean[0] = 0.0;\n";
-            }
-            for q in &q {
-                let kind = "elbow_core::distributions::DiagNormal";
-                before += &format!("let mut {q} = {kind}::standard();\n");
-            }
-            if let Some(flow) = flow {
-                body += &flow_calls(flow, "FLOW_");
-            }
-            if encoder.states > 0 {
-                body += &format!("if row_number + 1 == {ROWS} / 2 {{ ws.reset(); }}\n");
-            }
-        }
-        Graphs::Flow(flow) => body += &flow_calls(flow, ""),
-        Graphs::Bare(plan) => {
-            let mut arguments: String =
-                (0..ports.len()).map(|index| format!(", x{index}")).collect();
-            for index in 0..plan.outputs.len() {
-                body += &format!("let mut y{index} = [0.0; OUTPUTS[{index}]];\n");
-                arguments += &format!(", &mut y{index}");
-            }
-            body += &format!("run(&pack, &mut ws{arguments}).expect(\"finite\");\n");
-            for index in 0..plan.outputs.len() {
-                body += &format!("print(&[&y{index}]);\n");
-            }
-        }
-    }
-    format!(
-        "fn {name}() {{
-    use generated::{name}::*;
-    static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!(\"{name}.bin\"));
-    let pack = Pack::new_checked(&WEIGHTS.0).expect(\"a pack\");
-    let rows = floats(include_bytes!(\"{name}.in\"));
-    let mut ws = Workspace::new();
-    {before}
-    for (row_number, row) in rows.chunks_exact({start}).enumerate() {{
-        let _ = row_number;
-        {body}
-        println!();
-    }}
-}}
-"
-    )
-}
-
-fn number(letter: &str, names: &[String], port: &Port) -> String {
-    let at = names.iter().position(|name| *name == port.name).expect("it is listed");
-    format!("{letter}{at}")
-}
-
-/// Names of the inputs of a role, in the order of their numbers in generated code.
-fn ports_of(model: &Model, wanted: Role) -> Vec<String> {
-    let is = |port: &Port| {
-        let plans: Vec<(&Plan, &[Role])> = match &model.graphs {
-            Graphs::Amortized { encoder, decoder, flow } => {
-                let decoder = decoder.iter().map(|d| (&d.plan, &d.inputs[..]));
-                let flow = flow.iter().map(|f| (&f.plan, &f.inputs[..]));
-                [(&encoder.plan, &encoder.inputs[..])]
-                    .into_iter()
-                    .chain(decoder)
-                    .chain(flow)
-                    .collect()
-            }
-            Graphs::Flow(flow) => vec![(&flow.plan, &flow.inputs[..])],
-            Graphs::Bare(_) => Vec::new(),
-        };
-        plans.iter().any(|(plan, roles)| {
-            plan.inputs.iter().zip(*roles).any(|(p, role)| p.name == port.name && *role == wanted)
-        })
-    };
-    given(model).into_iter().filter(is).map(|port| port.name).collect()
-}
-
 const MANIFEST: &str = "
 [package]
 name = \"generated\"
@@ -328,17 +168,46 @@ edition = \"2024\"
 elbow-core = { path = \"CORE\" }
 ";
 
-const MAIN: &str = "
-use elbow_core::infer::{Iwae, Scratch, log_weights, psis::Tail};
-use elbow_core::noise::Independent;
-use elbow_core::pack::{Aligned, Pack};
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+/// The program, without its settings and its list of models.
+const CALLER: &str = include_str!("caller.rs");
+
+/// What both sides do.
+fn settings() -> String {
+    format!(
+        "const ROWS: usize = {ROWS};
+const STEPS: u32 = {STEPS};
+const STREAM: (u64, u64) = {STREAM:?};
+const WEIGHTS: u32 = {WEIGHTS};
+const WEIGHTS_KEPT: usize = {WEIGHTS_KEPT};
+"
+    )
 }
-fn print(values: &[&[f32]]) {
-    values.concat().iter().for_each(|value| print!(\"{:08x}\", value.to_bits()));
+
+/// A call of the program for a type of a module.
+fn called(module: &str, kind: &str) -> String {
+    format!(
+        "    static {}: &Aligned<[u8]> = &Aligned(*include_bytes!(\"{module}.bin\"));
+    call::<generated::{module}::{kind}>(&{0}.0, include_bytes!(\"{module}.{kind}.in\"));
+",
+        format!("{module}_{kind}").to_uppercase()
+    )
 }
-";
+
+/// The inputs of a flow beside an encoder: of each row what the flow reads.
+fn of_flow(model: &Model, flow: &Flow, inputs: &[f32]) -> Vec<f32> {
+    let inputs = split(&given(model), inputs, ROWS);
+    let own: Vec<&Rows> =
+        flow.plan.inputs.iter().map(|port| by_name(&inputs, &port.name)).collect();
+    (0..ROWS).flat_map(|row| own.iter().flat_map(move |rows| rows.row(row).to_vec())).collect()
+}
+
+/// The flow beside an encoder.
+fn flow_beside(model: &Model) -> Option<&Flow> {
+    match &model.graphs {
+        Graphs::Amortized { flow, .. } => flow.as_ref(),
+        _ => None,
+    }
+}
 
 /// Writes a crate: a library with a module per model, and a program that prints their results.
 fn write(folder: &Path, models: &[Model]) {
@@ -350,21 +219,32 @@ fn write(folder: &Path, models: &[Model]) {
     save("Cargo.toml", MANIFEST.replace("CORE", &core.to_string_lossy()).as_bytes());
     save("Cargo.lock", &std::fs::read(path("Cargo.lock")).expect("the lock file is there"));
     let mut library = "//! Generated.\n#![no_std]\n#![deny(warnings, missing_docs)]\n".to_string();
-    let (mut program, mut main) = (MAIN.to_string(), String::new());
+    let mut main = String::new();
     for (case, model) in models.iter().enumerate() {
         let artifact = emit(model).expect("it can be emitted");
         let name = identifier(&model.name);
-        let bytes: Vec<u8> =
-            inputs(model, case as u64).iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes = |values: Vec<f32>| -> Vec<u8> {
+            values.iter().flat_map(|value| value.to_le_bytes()).collect()
+        };
+        let inputs = inputs(model, case as u64);
         save(&format!("src/{name}.rs"), artifact.source.as_bytes());
         save(&format!("src/{name}.bin"), &artifact.pack);
-        save(&format!("src/{name}.in"), &bytes);
-        library += &format!("pub mod {name};\n");
-        program += &caller(model);
-        main += &format!("    {name}();\n");
+        main += &called(&name, "Model");
+        if let Some(flow) = flow_beside(model) {
+            let own = bytes(of_flow(model, flow, &inputs));
+            save(&format!("src/{name}.FlowModel.in"), &own);
+            main += &called(&name, "FlowModel");
+        }
+        save(&format!("src/{name}.Model.in"), &bytes(inputs));
+        // As a file, and as a build script's output is read.
+        library += &match case % 2 {
+            0 => format!("/// Generated.\npub mod {name};\n"),
+            _ => format!("/// Generated.\npub mod {name} {{\n    include!(\"{name}.rs\");\n}}\n"),
+        };
     }
     save("src/lib.rs", library.as_bytes());
-    save("src/main.rs", format!("{program}fn main() {{\n{main}}}\n").as_bytes());
+    save("src/settings.rs", settings().as_bytes());
+    save("src/main.rs", format!("{CALLER}\nfn main() {{\n{main}}}\n").as_bytes());
 }
 
 #[test]
@@ -373,6 +253,17 @@ fn compiled_modules_equal_the_twin_in_every_bit() {
     let models = [models::all(), models::refined(), softmax].concat();
     let folder = tempfile::tempdir().expect("a temporary folder");
     write(folder.path(), &models);
+    let rustfmt = Command::new("rustfmt")
+        .args(["--check", "--edition", "2024"])
+        .args(
+            models
+                .iter()
+                .map(|model| folder.path().join(format!("src/{}.rs", identifier(&model.name)))),
+        )
+        .output()
+        .expect("rustfmt runs");
+    let diff = String::from_utf8_lossy(&rustfmt.stdout).into_owned();
+    assert!(rustfmt.status.success(), "rustfmt would change what was generated:\n{diff}");
     let cargo = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--offline"])
         .current_dir(folder.path())
@@ -401,32 +292,5 @@ fn the_bound_of_refinement_is_what_the_backward_pass_holds() {
         let (name, source) = (model.name.clone(), source(model));
         assert!(source.contains("let floats = STORED + 2 * LARGEST + "), "{name}");
         assert!(!source.contains("// More than twice"), "{name}");
-    }
-}
-
-#[test]
-fn modules_are_formatted_with_either_width_heuristic() {
-    let integers = [Core::Plain, Core::Dsp, Core::Helium].map(|core| {
-        let name = |model: Model| Model { name: format!("{} {core:?}", model.name), ..model };
-        integers::models(core).into_iter().map(name).collect()
-    });
-    let models =
-        [&[models::all(), models::refined(), vec![models::refined_softmax()]], &integers[..]]
-            .concat()
-            .concat();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for model in &models {
-        let file = folder.path().join(format!("{}.rs", identifier(&model.name)));
-        std::fs::write(&file, emit(model).expect("it can be emitted").source).expect("written");
-        for heuristics in ["Default", "Max"] {
-            let rustfmt = Command::new("rustfmt")
-                .args(["--check", "--edition", "2024", "--config"])
-                .arg(format!("use_small_heuristics={heuristics}"))
-                .arg(&file)
-                .output()
-                .expect("rustfmt runs");
-            let diff = String::from_utf8_lossy(&rustfmt.stdout).into_owned();
-            assert!(rustfmt.status.success(), "{heuristics}:\n{diff}");
-        }
     }
 }

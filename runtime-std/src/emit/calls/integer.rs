@@ -1,7 +1,7 @@
 //! Calls of integer kernels.
 
 use super::Calls;
-use super::shapes::{commented_fields, pool_shape};
+use super::shapes::{fields, pool_shape};
 use crate::lower::plan::{Element, Integer};
 use elbow_core::kernels::integer::{Add, Depthwise, Form, Linear, Piecewise, Requantize, Spread};
 use std::ops::Range;
@@ -133,14 +133,9 @@ fn write(words: &str, element: Element) -> String {
     }
 }
 
-/// Lines of a struct's literal, counted in values.
-fn values(lines: &[(&str, String)]) -> String {
-    commented_fields("counted in values", lines)
-}
-
 fn spread(s: &Spread) -> String {
     let Spread { dims, from, from_start, to, to_start, len } = s;
-    values(&[
+    fields(&[
         ("dims", format!("{dims:?}")),
         ("from", format!("{from:?}")),
         ("from_start", from_start.to_string()),
@@ -152,19 +147,19 @@ fn spread(s: &Spread) -> String {
 
 /// A rule inside of a shape, indented.
 fn rule(rule: &Requantize) -> String {
-    let fields = rule_fields(rule).replace("    ", "        ");
-    format!("integer::Requantize {{\n{fields}    }}")
+    let lines = rule_fields(rule).replace("    ", "        ");
+    format!("integer::Requantize {{\n{lines}    }}")
 }
 
 fn rule_fields(rule: &Requantize) -> String {
     let Requantize { zero_point, low, high, shift } = rule;
     let lines = [("zero_point", zero_point), ("low", low), ("high", high)];
     let lines = lines.map(|(name, value)| (name, value.to_string()));
-    values(&[&lines[..], &[("shift", shift.to_string())]].concat())
+    fields(&[&lines[..], &[("shift", shift.to_string())]].concat())
 }
 
 fn linear(s: &Linear) -> String {
-    values(&[
+    fields(&[
         ("rows", s.rows.to_string()),
         ("run", s.run.to_string()),
         ("runs", format!("{:?}", s.runs)),
@@ -180,7 +175,7 @@ fn linear(s: &Linear) -> String {
 }
 
 fn depthwise(s: &Depthwise) -> String {
-    values(&[
+    fields(&[
         ("channels", s.channels.to_string()),
         ("kernel", format!("{:?}", s.kernel)),
         ("tap_steps", format!("{:?}", s.tap_steps)),
@@ -194,7 +189,7 @@ fn depthwise(s: &Depthwise) -> String {
 }
 
 fn piecewise(s: &Piecewise) -> String {
-    values(&[
+    fields(&[
         ("start", s.start.to_string()),
         ("piece_bits", s.piece_bits.to_string()),
         ("low", s.low.to_string()),
@@ -203,7 +198,7 @@ fn piecewise(s: &Piecewise) -> String {
 }
 
 fn add(s: &Add) -> String {
-    values(&[
+    fields(&[
         ("multipliers", format!("{:?}", s.multipliers)),
         ("constant", s.constant.to_string()),
         ("rule", rule(&s.rule)),

@@ -24,28 +24,22 @@ pub(super) fn unary(f: Unary) -> String {
 
 /// Variant and lines of its literal.
 pub(super) fn recurrence(cell: Cell) -> (&'static str, String) {
-    let lines = |lines: &[(&str, String)]| commented_fields("of the gates", lines);
     match cell {
-        Cell::Rnn { f } => ("Rnn", lines(&[("f", unary(f))])),
+        Cell::Rnn { f } => ("Rnn", fields(&[("f", unary(f))])),
         Cell::Gru { f, g, linear_before_reset } => {
             let linear = ("linear_before_reset", linear_before_reset.to_string());
-            ("Gru", lines(&[("f", unary(f)), ("g", unary(g)), linear]))
+            ("Gru", fields(&[("f", unary(f)), ("g", unary(g)), linear]))
         }
         Cell::Lstm { f, g, h, coupled } => {
             let coupled = ("coupled", coupled.to_string());
-            ("Lstm", lines(&[("f", unary(f)), ("g", unary(g)), ("h", unary(h)), coupled]))
+            ("Lstm", fields(&[("f", unary(f)), ("g", unary(g)), ("h", unary(h)), coupled]))
         }
     }
 }
 
 /// Lines of a struct's literal.
-fn fields(fields: &[(&str, String)]) -> String {
+pub(super) fn fields(fields: &[(&str, String)]) -> String {
     fields.iter().map(|(name, value)| format!("    {name}: {value},\n")).collect()
-}
-
-/// [`fields`] with a comment on the first, which keeps every rustfmt from joining the lines.
-pub(super) fn commented_fields(comment: &str, lines: &[(&str, String)]) -> String {
-    fields(lines).replacen('\n', &format!(" // {comment}\n"), 1)
 }
 
 pub(super) fn conv_shape(s: &ConvShape) -> String {
@@ -86,29 +80,23 @@ fn window([channels, filters, groups]: [usize; 3], pairs: [[usize; 2]; 6]) -> St
 
 pub(super) fn binary(s: &Binary) -> String {
     let Binary { op, reversed, dims, strides } = s;
-    commented_fields(
-        "the operand's stride 0 repeats",
-        &[
-            ("op", format!("BinaryOp::{op:?}")),
-            ("reversed", reversed.to_string()),
-            ("dims", format!("{dims:?}")),
-            ("strides", format!("{strides:?}")),
-        ],
-    )
+    fields(&[
+        ("op", format!("BinaryOp::{op:?}")),
+        ("reversed", reversed.to_string()),
+        ("dims", format!("{dims:?}")),
+        ("strides", format!("{strides:?}")),
+    ])
 }
 
 pub(super) fn strided(s: &Strided) -> String {
     let Strided { dims, from, from_start, to, to_start } = s;
-    commented_fields(
-        "the source's stride 0 repeats",
-        &[
-            ("dims", format!("{dims:?}")),
-            ("from", format!("{from:?}")),
-            ("from_start", from_start.to_string()),
-            ("to", format!("{to:?}")),
-            ("to_start", to_start.to_string()),
-        ],
-    )
+    fields(&[
+        ("dims", format!("{dims:?}")),
+        ("from", format!("{from:?}")),
+        ("from_start", from_start.to_string()),
+        ("to", format!("{to:?}")),
+        ("to_start", to_start.to_string()),
+    ])
 }
 
 pub(super) fn along(s: &Along) -> String {
@@ -130,7 +118,7 @@ pub(super) fn matmul(s: &MatMul) -> String {
 
 fn numbers(lines: &[(&str, &usize)]) -> String {
     let lines: Vec<_> = lines.iter().map(|(name, value)| (*name, value.to_string())).collect();
-    commented_fields("in floats", &lines)
+    fields(&lines)
 }
 
 pub(super) fn pool_shape(s: &PoolShape) -> String {
@@ -157,5 +145,5 @@ pub(super) fn recurrent_shape(s: &RecurrentShape) -> String {
         ("hidden", hidden.to_string()),
         ("reverse", reverse.to_string()),
     ];
-    commented_fields("of the sequence", &lines)
+    fields(&lines)
 }

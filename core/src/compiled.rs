@@ -1,0 +1,411 @@
+//! Compiled models as types, for code that works with any of them.
+//!
+//! A module that `elbow compile` writes has plain functions, `encode` or `score`, and says the same once more
+//! with the traits of this module, for a type `Model` without values. Code that is generic over such a type
+//! serves every model: lengths, memory and errors are known to the compiler, nothing is looked up at run
+//! time, and nothing is allocated.
+//!
+//! | Trait | Gives | Formula |
+//! |---|---|---|
+//! | [`Compiled`] | outputs of a graph, of whatever kind | `y = f(x)` |
+//! | [`Encoder`] | the posterior of an observation | `q(z \| x)` |
+//! | [`Decoder`] | the mean of the likelihood, in the units of the observation | `E[x \| z]` |
+//! | [`Scored`] | log-likelihood and divergence, in nats | `ln p(x \| z)`, `KL(q \|\| N(0, I))` |
+//! | [`Refined`] | a better posterior of one observation | `argmax_q ELBO(q)`, by some steps |
+//! | [`Flow`] | an invertible map with its volume, or a draw with its density, in nats | `z = f(x)`, `ln \|det dz/dx\|` |
+//! | [`Density`] | the evidence of an observation, in nats | `ln p(x) = ln N(z; 0, I) + ln \|det dz/dx\|` |
+//! | [`Windowed`] | observations from raw readings | `(reading - mean) / std` |
+//!
+//! Every method takes the weights first and the workspace second, as the plain functions do. The weights are
+//! checked at every call: those of another model are refused with `WrongPack`. Inputs are checked too, for NaN
+//! and infinity; what a caller may do after an error is said at each method.
+//!
+//! An alarm for any model that has a decoder, with all of its memory known before flashing:
+//!
+//! ```
+//! use elbow_core::compiled::{Buffers, Scored, Windowed, Workspace};
+//! use elbow_core::pack::Pack;
+//!
+//! struct Alarm<M: Scored + Windowed> {
+//!     window: M::Window,
+//!     workspace: M::Workspace,
+//!     inputs: M::Inputs,
+//!     q: M::Outputs,
+//!     x_mean: M::Mean,
+//! }
+//!
+//! impl<M: Scored + Windowed> Alarm<M> {
+//!     const fn new() -> Self {
+//!         Self {
+//!             window: M::WINDOW,
+//!             workspace: M::Workspace::NEW,
+//!             inputs: M::Inputs::ZEROS,
+//!             q: M::Outputs::ZEROS,
+//!             x_mean: M::Mean::ZEROS,
+//!         }
+//!     }
+//!
+//!     /// Whether the observation that ends with this reading is anomalous, once one is due.
+//!     fn push(&mut self, pack: &Pack, reading: M::Reading) -> Option<bool> {
+//!         if !M::push(&mut self.window, reading).ok()? {
+//!             return None;
+//!         }
+//!         M::observe(&self.window, &mut self.inputs).ok()?;
+//!         M::encode(pack, &mut self.workspace, &self.inputs, &mut self.q).ok()?;
+//!         let terms = M::score(pack, &mut self.workspace, &self.inputs, &self.q, &mut self.x_mean);
+//!         Some(terms.ok()?.elbo() < M::THRESHOLD?)
+//!     }
+//! }
+//! ```
+
+use crate::distributions::DiagNormal;
+use crate::infer::encoder::{DecodeError, EncodeError, RunError};
+use crate::infer::{ElboTerms, Gradient, Guarded, InferError, LogLikelihood, Posterior};
+use crate::pack::Pack;
+use crate::window::WindowError;
+
+/// A compiled model: what it is called, the memory it needs, and its main function.
+pub trait Compiled: Sized {
+    /// Name of the model.
+    const NAME: &'static str;
+    /// Of the plans that read the weights: a pack with another one is refused.
+    const FINGERPRINT: u64;
+    /// Which traits the model has besides: a type of [`kind`].
+    type Kind;
+    /// State and scratch memory.
+    type Workspace: Workspace;
+    /// What a call reads: the observation, conditions of encoder and decoder, noise; all inputs of a graph
+    /// without roles.
+    type Inputs: Buffers;
+    /// What a call gives: posteriors, a [`Mapped`], or all outputs of a graph without roles.
+    type Outputs: Buffers;
+    /// Why there are no outputs.
+    type Error: core::error::Error + Copy;
+
+    /// Runs the encoder, the flow, or the graph without roles.
+    ///
+    /// # Errors
+    ///
+    /// The weights are not this model's, an input is not finite, or the posterior is not; the outputs must
+    /// then not be used, and the state is that before the call.
+    fn run(
+        pack: &Pack<'_>,
+        ws: &mut Self::Workspace,
+        inputs: &Self::Inputs,
+        outputs: &mut Self::Outputs,
+    ) -> Result<(), Self::Error>;
+}
+
+/// Amortized inference: an observation to its posterior `q(z | x)`, or to several.
+///
+/// Outputs are a [`DiagNormal`], or a struct of them: `loc` and `log_var` of each posterior, in order.
+pub trait Encoder: Compiled<Error = EncodeError> {
+    /// Values of an observation, the first of the inputs.
+    const OBSERVED: usize;
+    /// Latents of all posteriors together.
+    const LATENT: usize;
+
+    /// The posteriors of the observation in `inputs`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Compiled::run`].
+    fn encode(
+        pack: &Pack<'_>,
+        ws: &mut Self::Workspace,
+        inputs: &Self::Inputs,
+        q: &mut Self::Outputs,
+    ) -> Result<(), EncodeError> {
+        Self::run(pack, ws, inputs, q)
+    }
+
+    /// Posterior number `index`, from 0.
+    fn posterior(q: &Self::Outputs, index: usize) -> Option<Posterior<'_>> {
+        let mut heads = q.parts().skip(2 * index);
+        Some(Posterior { loc: heads.next()?, log_var: heads.next()? })
+    }
+}
+
+/// A decoder: latents to the mean of the likelihood.
+pub trait Decoder: Encoder {
+    /// One latent vector per posterior.
+    type Latents: Buffers;
+    /// As long as the observation.
+    type Mean: Buffers;
+
+    /// What the decoder answers to `z` and the conditions among `inputs`, in `x_mean`.
+    ///
+    /// # Errors
+    ///
+    /// The weights are not this model's, or a latent or condition is not finite; `x_mean` is then left as it
+    /// was.
+    fn decode(
+        pack: &Pack<'_>,
+        ws: &mut Self::Workspace,
+        inputs: &Self::Inputs,
+        z: &Self::Latents,
+        x_mean: &mut Self::Mean,
+    ) -> Result<(), DecodeError>;
+}
+
+/// A decoder with one posterior, whose likelihood says how well a latent explains an observation.
+pub trait Scored: Decoder {
+    /// `ln p(x | z)` of one observation, for [`infer`](crate::infer).
+    type Observation<'a>: LogLikelihood;
+    /// Observations whose score is below it are anomalous, if the manifest says so; in nats.
+    const THRESHOLD: Option<f32>;
+
+    /// The observation in `inputs`; `x_mean` becomes what the latent of the last call decodes to.
+    fn observation<'a>(
+        pack: &'a Pack<'a>,
+        ws: &'a mut Self::Workspace,
+        inputs: &'a Self::Inputs,
+        x_mean: &'a mut Self::Mean,
+    ) -> Self::Observation<'a>;
+
+    /// `ln p(x | z = q.loc)` and `KL(q || N(0, I))`, in nats; `x_mean` becomes what `q.loc` decodes to.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Decoder::decode`], of `q.loc`.
+    fn score(
+        pack: &Pack<'_>,
+        ws: &mut Self::Workspace,
+        inputs: &Self::Inputs,
+        q: &Self::Outputs,
+        x_mean: &mut Self::Mean,
+    ) -> Result<ElboTerms, DecodeError>;
+
+    /// Generates: with `draw = (q, eps)`, `z` becomes `q.loc + exp(q.log_var / 2) * eps`, and `x_mean` what that
+    /// decodes to.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Decoder::decode`], of `z`.
+    fn generate(
+        pack: &Pack<'_>,
+        ws: &mut Self::Workspace,
+        inputs: &Self::Inputs,
+        draw: (&Self::Outputs, &Self::Latents),
+        z: &mut Self::Latents,
+        x_mean: &mut Self::Mean,
+    ) -> Result<(), DecodeError>;
+}
+
+/// A model that was compiled for refinement: semi-amortized inference.
+pub trait Refined: for<'a> Scored<Observation<'a>: Gradient> {
+    /// Steps that the manifest asks for.
+    const STEPS: u32;
+
+    /// Improves `q` by so many steps with the noise of `(key, datapoint)`; a result that is not better by
+    /// more than the noise leaves it as it was.
+    ///
+    /// # Errors
+    ///
+    /// What the decoder refused, or a gradient that is not finite; `q` is as it was then.
+    fn refine(
+        observation: &mut Self::Observation<'_>,
+        q: &mut Self::Outputs,
+        steps: u32,
+        stream: (u64, u64),
+    ) -> Result<Guarded, InferError>;
+}
+
+/// An invertible map, or the draw of a posterior that is a flow.
+pub trait Flow: Compiled<Outputs = Mapped<<Self as Flow>::Latent>, Error = RunError> {
+    /// What an observation is mapped to.
+    type Latent: Buffers;
+
+    /// `z = f(x)`, and `ln |det dz/dx|`; or a draw `z` of the posterior, and `ln q(z | x)`. In nats; infinite or
+    /// NaN, as `z` is, where the map overflows.
+    ///
+    /// # Errors
+    ///
+    /// The weights are not this model's, or an input is not finite; `z` is then left as it was.
+    fn flow(
+        pack: &Pack<'_>,
+        ws: &mut Self::Workspace,
+        inputs: &Self::Inputs,
+        z: &mut Self::Latent,
+    ) -> Result<f32, RunError>;
+}
+
+/// A flow whose latent is standard normal, so that the density of an observation is known.
+pub trait Density: Flow {
+    /// `ln p(x) = ln N(z; 0, I) + ln |det dz/dx|`, in nats; what `x` is mapped to is in `z`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Flow::flow`].
+    fn log_prob(
+        pack: &Pack<'_>,
+        ws: &mut Self::Workspace,
+        inputs: &Self::Inputs,
+        z: &mut Self::Latent,
+    ) -> Result<f32, RunError>;
+}
+
+/// A model of windows of readings: how raw readings become its observation.
+pub trait Windowed: Compiled {
+    /// The last readings, a [`Window`](crate::window::Window) of the model's size.
+    type Window;
+    /// One reading, in raw units: `[f32; CHANNELS]`.
+    type Reading;
+    /// An empty window.
+    const WINDOW: Self::Window;
+
+    /// Stores one reading; `true` says that an observation is due now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Window::push`](crate::window::Window::push): the reading is dropped.
+    fn push(window: &mut Self::Window, reading: Self::Reading) -> Result<bool, WindowError>;
+
+    /// Writes the normalized observation to the first of the inputs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Window::observation`](crate::window::Window::observation); the inputs are untouched.
+    fn observe(window: &Self::Window, inputs: &mut Self::Inputs) -> Result<(), WindowError>;
+}
+
+/// Which traits a model has: [`Compiled::Kind`] is one of these types, by which generic code can choose what
+/// it does with the model, as the firmware does.
+pub mod kind {
+    /// A graph without roles: [`Compiled`](super::Compiled) alone.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Graph;
+    /// [`Encoder`](super::Encoder)
+    #[derive(Clone, Copy, Debug)]
+    pub struct Encoder;
+    /// [`Decoder`](super::Decoder) of several posteriors.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Decoder;
+    /// [`Scored`](super::Scored)
+    #[derive(Clone, Copy, Debug)]
+    pub struct Scored;
+    /// [`Refined`](super::Refined)
+    #[derive(Clone, Copy, Debug)]
+    pub struct Refined;
+    /// [`Flow`](super::Flow)
+    #[derive(Clone, Copy, Debug)]
+    pub struct Flow;
+    /// [`Density`](super::Density)
+    #[derive(Clone, Copy, Debug)]
+    pub struct Density;
+}
+
+/// State and scratch memory of a model; one serves every call, with state one for every sequence of calls.
+pub trait Workspace {
+    /// Zeros.
+    const NEW: Self;
+
+    /// Zeros the state: the next call is the first of a sequence. Does nothing for a model without state.
+    fn reset(&mut self) {}
+
+    /// Log-variances that the last call clamped, and ids that it took as the nearest of their table; 0 for a
+    /// model that does neither.
+    fn clamp_hits(&self) -> u32 {
+        0
+    }
+
+    /// Memory of intermediate values, which every call overwrites.
+    fn arena(&mut self) -> &mut [f32];
+
+    /// Checksums of what the steps of the last call wrote, or when they ended; empty unless the model was
+    /// compiled for it.
+    fn trace(&self) -> &[u32] {
+        &[]
+    }
+
+    /// The clock that tells when a step has ended. Does nothing unless the model was compiled for it.
+    fn set_clock(&mut self, _now: fn() -> u32) {}
+}
+
+/// Arrays of floats that a call reads or writes, each of a fixed length.
+pub trait Buffers {
+    /// Zeros; a posterior of zeros is standard normal.
+    const ZEROS: Self;
+    /// Length of each array.
+    const LENS: &'static [usize];
+
+    /// The arrays, in order.
+    fn parts(&self) -> impl Iterator<Item = &[f32]>;
+
+    /// The arrays, to be written.
+    fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]>;
+
+    /// The first array: the observation among inputs. Empty where there is none.
+    fn first(&self) -> &[f32] {
+        self.parts().next().unwrap_or_default()
+    }
+
+    /// [`first`](Self::first), to be written.
+    fn first_mut(&mut self) -> &mut [f32] {
+        self.parts_mut().next().unwrap_or_default()
+    }
+}
+
+impl Buffers for () {
+    const ZEROS: Self = ();
+    const LENS: &'static [usize] = &[];
+
+    fn parts(&self) -> impl Iterator<Item = &[f32]> {
+        core::iter::empty()
+    }
+
+    fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        core::iter::empty()
+    }
+}
+
+impl<const N: usize> Buffers for [f32; N] {
+    const ZEROS: Self = [0.0; N];
+    const LENS: &'static [usize] = &[N];
+
+    fn parts(&self) -> impl Iterator<Item = &[f32]> {
+        core::iter::once(&self[..])
+    }
+
+    fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        core::iter::once(&mut self[..])
+    }
+}
+
+/// `loc`, then `log_var`.
+impl<const D: usize> Buffers for DiagNormal<D> {
+    const ZEROS: Self = Self::standard();
+    const LENS: &'static [usize] = &[D, D];
+
+    fn parts(&self) -> impl Iterator<Item = &[f32]> {
+        [&self.loc[..], &self.log_var].into_iter()
+    }
+
+    fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        [&mut self.loc[..], &mut self.log_var].into_iter()
+    }
+}
+
+/// What a flow gives: what the observation is mapped to, and a logarithm.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Mapped<Z> {
+    /// What the observation is mapped to.
+    pub z: Z,
+    /// `ln |det dz/dx|` or `ln q(z | x)`, in nats.
+    pub log: [f32; 1],
+}
+
+/// A latent of one array, then the logarithm.
+impl<const D: usize> Buffers for Mapped<[f32; D]> {
+    const ZEROS: Self = Self { z: [0.0; D], log: [0.0] };
+    const LENS: &'static [usize] = &[D, 1];
+
+    fn parts(&self) -> impl Iterator<Item = &[f32]> {
+        [&self.z[..], &self.log].into_iter()
+    }
+
+    fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        [&mut self.z[..], &mut self.log].into_iter()
+    }
+}

@@ -1,0 +1,373 @@
+//! The module's functions once more as traits of `elbow_core::compiled`, for code that is generic over models.
+
+use super::Trace;
+use super::parameters::{Array, Parameters};
+use super::rust::SKIP;
+use crate::manifest::Window;
+use crate::model::{Density, Encoder, Flow, Model};
+
+/// Arrays of a call, as a type of the module: one array is itself, several are a struct.
+pub(super) struct Arrays {
+    kind: String,
+    is_struct: bool,
+    /// The struct, if it is one.
+    declared: String,
+}
+
+impl Arrays {
+    pub(super) fn of(name: &str, doc: &str, arrays: &[Array]) -> Self {
+        match arrays {
+            [] => Self { kind: "()".into(), is_struct: false, declared: String::new() },
+            [Array { kind, .. }] => {
+                Self { kind: kind.clone(), is_struct: false, declared: String::new() }
+            }
+            _ => {
+                let declared = structure(name, doc, arrays);
+                Self { kind: name.into(), is_struct: true, declared }
+            }
+        }
+    }
+
+    /// One of the arrays, of a variable that is a reference to all.
+    fn field(&self, borrow: &str, variable: &str, name: &str) -> String {
+        if self.is_struct { format!("{borrow}{variable}.{name}") } else { variable.into() }
+    }
+
+    /// All of these, each with a comma behind it.
+    fn fields(&self, borrow: &str, variable: &str, names: &[String]) -> String {
+        names.iter().map(|name| self.field(borrow, variable, name) + ", ").collect()
+    }
+}
+
+/// A struct of arrays, and how they are walked.
+fn structure(name: &str, doc: &str, arrays: &[Array]) -> String {
+    let all = |each: &dyn Fn(&Array) -> String| arrays.iter().map(each).collect::<String>();
+    let fields =
+        all(&|Array { name, kind, doc, .. }| format!("    /// {doc}\n    pub {name}: {kind},\n"));
+    let zeros = all(&|Array { name, .. }| format!("{name}: compiled::Buffers::ZEROS, "));
+    let each = |list: &dyn Fn(&Array) -> Vec<String>| -> String {
+        arrays.iter().flat_map(list).collect::<Vec<_>>().join(", ")
+    };
+    let lens = each(&|array| vec![array.len.clone(); array.parts.len()]);
+    let parts = |borrow: &str| {
+        let part = |array: &Array, part: &&str| format!("{borrow}self.{}{part}[..]", array.name);
+        each(&|array| array.parts.iter().map(|p| part(array, p)).collect())
+    };
+    format!(
+        "
+/// {doc}
+#[derive(Clone, Debug)]
+{SKIP}pub struct {name} {{
+{fields}}}
+
+{SKIP}impl compiled::Buffers for {name} {{
+    const ZEROS: Self = Self {{ {zeros}}};
+    const LENS: &'static [usize] = &[{lens}];
+
+    fn parts(&self) -> impl Iterator<Item = &[f32]> {{
+        [{}].into_iter()
+    }}
+
+    fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {{
+        [{}].into_iter()
+    }}
+}}
+",
+        parts("&"),
+        parts("&mut ")
+    )
+}
+
+/// What a type's implementation of `Compiled` says.
+struct Main<'m> {
+    name: &'m str,
+    doc: &'m str,
+    kind: &'m str,
+    inputs: &'m Arrays,
+    outputs: &'m Arrays,
+    error: &'m str,
+    body: String,
+}
+
+impl Main<'_> {
+    fn text(&self) -> String {
+        let Self { name, doc, kind, inputs, outputs, error, body } = self;
+        let variable = |arrays: &Arrays, name| if arrays.kind == "()" { "_" } else { name };
+        let (x, y) = (variable(inputs, "inputs"), variable(outputs, "outputs"));
+        format!(
+            "{}{}
+/// {doc}
+#[derive(Clone, Copy, Debug)]
+pub struct {name};
+
+{SKIP}impl compiled::Compiled for {name} {{
+    const NAME: &'static str = NAME;
+    const FINGERPRINT: u64 = FINGERPRINT;
+    type Kind = compiled::kind::{kind};
+    type Workspace = Workspace;
+    type Inputs = {};
+    type Outputs = {};
+    type Error = {error};
+
+    fn run(pack: &Pack, ws: &mut Workspace, {x}: &Self::Inputs, {y}: &mut Self::Outputs) -> Result<(), {error}> {{
+{body}    }}
+}}
+",
+            inputs.declared, outputs.declared, inputs.kind, outputs.kind,
+        )
+    }
+}
+
+/// The workspace's trait, of so many states; `hits` tells whether it counts what a call has clamped.
+pub(super) fn workspace(states: usize, hits: bool, trace: Trace) -> String {
+    let mut text = format!(
+        "
+{SKIP}impl compiled::Workspace for Workspace {{
+    const NEW: Self = Self::new();
+
+    fn arena(&mut self) -> &mut [f32] {{
+        &mut self.arena
+    }}
+"
+    );
+    if states > 0 {
+        text += "\n    fn reset(&mut self) {\n        self.reset();\n    }\n";
+    }
+    if hits {
+        text += "\n    fn clamp_hits(&self) -> u32 {\n        self.clamp_hits\n    }\n";
+    }
+    if trace.is_on() {
+        text += "\n    fn trace(&self) -> &[u32] {\n        &self.trace\n    }\n";
+    }
+    if trace == Trace::Ticks {
+        text +=
+            "\n    fn set_clock(&mut self, now: fn() -> u32) {\n        self.now = now;\n    }\n";
+    }
+    text + "}\n"
+}
+
+/// Of a graph without roles.
+pub(super) fn graph(inputs: &[Array], outputs: &[Array]) -> String {
+    let names = |arrays: &[Array]| arrays.iter().map(|a| a.name.clone()).collect::<Vec<_>>();
+    let (x, y) = (names(inputs), names(outputs));
+    let inputs = Arrays::of("Inputs", "What a call reads.", inputs);
+    let outputs = Arrays::of("Outputs", "What a call gives.", outputs);
+    let read = inputs.fields("&", "inputs", &x);
+    let written = outputs.fields("&mut ", "outputs", &y);
+    let body = format!("        run(pack, ws, {read}{})\n", written.trim_end_matches(", "));
+    Main {
+        name: "Model",
+        doc: TYPE,
+        kind: "Graph",
+        inputs: &inputs,
+        outputs: &outputs,
+        error: "RunError",
+        body,
+    }
+    .text()
+}
+
+const TYPE: &str = "The model as a type, for code that is generic over compiled models.";
+
+/// Of a flow, `name`d beside an encoder or alone; `prefix` stands before the names of its constants.
+pub(super) fn flow(flow: &Flow, name: &str, prefix: &str, parameters: &Parameters) -> String {
+    let (struct_of_inputs, doc) = match prefix {
+        "" => ("Inputs", TYPE),
+        _ => ("FlowInputs", "The flow as a type, for code that is generic over compiled models."),
+    };
+    let inputs = Arrays::of(struct_of_inputs, "What the flow reads.", &parameters.arrays);
+    let outputs = Arrays {
+        kind: format!("compiled::Mapped<[f32; {prefix}LATENT]>"),
+        is_struct: true,
+        declared: String::new(),
+    };
+    let read = inputs.fields("&", "inputs", &parameters.names);
+    let kind = if flow.has_log_prob() { "Density" } else { "Flow" };
+    let body =
+        format!("        outputs.log = [flow(pack, ws, {read}&mut outputs.z)?];\n        Ok(())\n");
+    let error = "RunError";
+    let text = Main { name, doc, kind, inputs: &inputs, outputs: &outputs, error, body }.text();
+    let method = |function: &str| {
+        format!(
+            "    fn {function}(pack: &Pack, ws: &mut Workspace, inputs: &Self::Inputs, z: &mut [f32; {prefix}LATENT]) -> Result<f32, RunError> {{
+        {function}(pack, ws, {read}z)
+    }}
+"
+        )
+    };
+    let density = match flow.density {
+        Density::LogDet { standard_normal: true } => {
+            format!("\n{SKIP}impl compiled::Density for {name} {{\n{}}}\n", method("log_prob"))
+        }
+        _ => String::new(),
+    };
+    format!(
+        "{text}
+{SKIP}impl compiled::Flow for {name} {{
+    type Latent = [f32; {prefix}LATENT];
+
+{}}}
+{density}",
+        method("flow")
+    )
+}
+
+/// An encoder and what belongs to it.
+pub(super) struct Amortized<'m> {
+    pub(super) encoder: &'m Encoder,
+    pub(super) encode: &'m Parameters,
+    /// Parameters of the decoder's function, the latents first.
+    pub(super) decode: Option<&'m Parameters>,
+    /// Of the functions that see an observation: whether they are there, and `refine`.
+    pub(super) scored: bool,
+    pub(super) refined: bool,
+    /// Whether the manifest has a threshold.
+    pub(super) threshold: bool,
+    /// Inputs of encoder and decoder, in order.
+    pub(super) inputs: Vec<Array>,
+}
+
+impl Amortized<'_> {
+    pub(super) fn text(&self) -> String {
+        let inputs = Arrays::of("Inputs", "What a call reads.", &self.inputs);
+        let posteriors = posteriors(self.encoder);
+        let q: Vec<String> = posteriors.iter().map(|array| array.name.clone()).collect();
+        let outputs = Arrays::of("Posteriors", "What `encode` answers.", &posteriors);
+        let read = inputs.fields("&", "inputs", &self.encode.names);
+        let written = outputs.fields("&mut ", "outputs", &q);
+        let body = format!("        encode(pack, ws, {read}{})\n", written.trim_end_matches(", "));
+        let kind = match self.decode {
+            _ if self.refined => "Refined",
+            _ if self.scored => "Scored",
+            Some(_) => "Decoder",
+            None => "Encoder",
+        };
+        let main = Main {
+            name: "Model",
+            doc: TYPE,
+            kind,
+            inputs: &inputs,
+            outputs: &outputs,
+            error: "EncodeError",
+            body,
+        };
+        let mut text = format!(
+            "{}
+{SKIP}impl compiled::Encoder for Model {{
+    const OBSERVED: usize = OBSERVED;
+    const LATENT: usize = LATENT;
+}}
+",
+            main.text()
+        );
+        if let Some(decode) = self.decode {
+            text += &self.decoder(&inputs, decode);
+        }
+        if self.refined {
+            text += REFINED;
+        }
+        text
+    }
+
+    fn decoder(&self, inputs: &Arrays, decode: &Parameters) -> String {
+        let (z, conditions) = decode.arrays.split_at(self.encoder.latents.len());
+        let names = |arrays: &[Array]| arrays.iter().map(|a| a.name.clone()).collect::<Vec<_>>();
+        let latents = Arrays::of("Latents", "One latent vector per posterior.", z);
+        let decoded = latents.fields("&", "z", &names(z));
+        let given = inputs.fields("&", "inputs", &names(conditions));
+        let variable = if conditions.is_empty() { "_" } else { "inputs" };
+        let mut text = format!(
+            "{}
+{SKIP}impl compiled::Decoder for Model {{
+    type Latents = {};
+    type Mean = [f32; OBSERVED];
+
+    fn decode(pack: &Pack, ws: &mut Workspace, {variable}: &Self::Inputs, z: &Self::Latents, x_mean: &mut Self::Mean) -> Result<(), DecodeError> {{
+        decode(pack, ws, {decoded}{given}x_mean)
+    }}
+}}
+",
+            latents.declared, latents.kind
+        );
+        if self.scored {
+            let x = inputs.field("&", "inputs", "x");
+            let field = |array: &Array| {
+                format!("{}: {}, ", array.name, inputs.field("&", "inputs", &array.name))
+            };
+            let fields: String = conditions.iter().map(field).collect();
+            let threshold = if self.threshold { "Some(THRESHOLD)" } else { "None" };
+            text += &format!(
+                "
+{SKIP}impl compiled::Scored for Model {{
+    type Observation<'a> = Observation<'a>;
+    const THRESHOLD: Option<f32> = {threshold};
+
+    fn observation<'a>(pack: &'a Pack<'a>, ws: &'a mut Workspace, inputs: &'a Self::Inputs, x_mean: &'a mut Self::Mean) -> Observation<'a> {{
+        Observation {{ pack, ws, x: {x}, {fields}x_mean }}
+    }}
+
+    fn score(pack: &Pack, ws: &mut Workspace, inputs: &Self::Inputs, q: &Self::Outputs, x_mean: &mut Self::Mean) -> Result<ElboTerms, DecodeError> {{
+        score(pack, ws, {x}, {given}q, x_mean)
+    }}
+
+    fn generate(pack: &Pack, ws: &mut Workspace, {variable}: &Self::Inputs, (q, eps): (&Self::Outputs, &Self::Latents), z: &mut Self::Latents, x_mean: &mut Self::Mean) -> Result<(), DecodeError> {{
+        generate(pack, ws, {given}q, eps, z, x_mean)
+    }}
+}}
+"
+            );
+        }
+        text
+    }
+}
+
+const REFINED: &str = "
+#[rustfmt::skip]
+impl compiled::Refined for Model {
+    const STEPS: u32 = REFINE_STEPS;
+
+    fn refine(observation: &mut Observation<'_>, q: &mut Self::Outputs, steps: u32, stream: (u64, u64)) -> Result<Guarded, InferError> {
+        refine(observation, q, steps, stream)
+    }
+}
+";
+
+/// The posteriors that `encode` writes.
+fn posteriors(encoder: &Encoder) -> Vec<Array> {
+    let lens = super::amortized::latent_lens(encoder);
+    let names = super::amortized::numbered("q", lens.len());
+    let array = |(name, len): (String, String)| Array {
+        kind: match encoder.latents.len() {
+            1 => format!("DiagNormal<{len}>"),
+            _ => format!("DiagNormal<{{ {len} }}>"),
+        },
+        doc: "A posterior.".into(),
+        parts: vec![".loc", ".log_var"],
+        name,
+        len,
+    };
+    names.into_iter().zip(lens).map(array).collect()
+}
+
+/// From raw readings to an observation.
+pub(super) fn windowed(model: &Model) -> String {
+    let Some(Window { max_missing, .. }) = &model.window else { return String::new() };
+    let missing = if *max_missing > 0 { ", MAX_MISSING" } else { "" };
+    format!(
+        "
+{SKIP}impl compiled::Windowed for Model {{
+    type Window = Window<CHANNELS, LENGTH, HOP{missing}>;
+    type Reading = [f32; CHANNELS];
+    const WINDOW: Self::Window = Window::new();
+
+    fn push(window: &mut Self::Window, reading: Self::Reading) -> Result<bool, WindowError> {{
+        window.push(reading)
+    }}
+
+    fn observe(window: &Self::Window, inputs: &mut Self::Inputs) -> Result<(), WindowError> {{
+        window.observation(&NORMALIZATION, compiled::Buffers::first_mut(inputs))
+    }}
+}}
+"
+    )
+}
