@@ -112,7 +112,7 @@ pub fn conv_transpose(random: &mut Random, memory: &mut [f32]) -> Option<usize> 
     let s = ConvTransposeShape {
         channels: groups * random.int(1, 3),
         input: [h[0], w[0]],
-        filters: groups * random.int(1, 3),
+        filters: groups * random.int(1, 6),
         output: [h[1], w[1]],
         kernel: [h[2], w[2]],
         strides: [h[3], w[3]],
@@ -123,10 +123,13 @@ pub fn conv_transpose(random: &mut Random, memory: &mut [f32]) -> Option<usize> 
     let (channels, filters) = (s.channels / s.groups, s.filters / s.groups);
     let (in_len, out_len) = (s.input[0] * s.input[1], s.output[0] * s.output[1]);
     let taps = s.kernel[0] * s.kernel[1];
-    let (x, w, bias, y) = operands(memory, s.channels * in_len, s.channels * filters * taps);
+    let weights = s.channels * filters * taps;
+    let (w, memory) = memory.split_at_mut(weights);
+    let (x, packed, bias, y) = operands(memory, s.channels * in_len, s.packed_len());
     let (bias, y) = (&mut bias[..s.filters], &mut y[..s.filters * out_len]);
     [&mut *x, &mut *w, &mut *bias, &mut *y].into_iter().for_each(|values| random.fill(values));
-    kernels::conv_transpose(x, w, bias, y, &s);
+    kernels::pack_transposed(w, packed, &s);
+    kernels::conv_transpose(x, packed, bias, y, &s);
     compare(y, |at| {
         let (filter, position) = (at / out_len, at % out_len);
         let mut sum = bias[filter];
