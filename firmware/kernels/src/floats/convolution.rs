@@ -1,7 +1,7 @@
 //! Convolutions.
 
 use super::product::{in_panels, operands};
-use super::{Random, compare};
+use super::{Random, compare, random::LONGEST};
 use elbow_core::kernels::{self, ConvShape, ConvTransposeShape, PANEL};
 
 /// Input, output, kernel, stride, dilation and padding in front, along one axis.
@@ -109,10 +109,11 @@ fn check(random: &mut Random, memory: &mut [f32], s: ConvShape) -> Option<usize>
 pub fn conv_transpose(random: &mut Random, memory: &mut [f32]) -> Option<usize> {
     let [h, w] = axes(random, transposed_axis);
     let groups = random.int(1, 2);
+    let room = LONGEST / (groups * h[1] * w[1]);
     let s = ConvTransposeShape {
         channels: groups * random.int(1, 3),
         input: [h[0], w[0]],
-        filters: groups * random.int(1, 6),
+        filters: groups * random.int(1, 6).min(room),
         output: [h[1], w[1]],
         kernel: [h[2], w[2]],
         strides: [h[3], w[3]],
