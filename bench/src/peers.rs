@@ -85,6 +85,8 @@ impl Source {
     /// Whether it has kernels for a workload.
     fn computes(&self, work: &Workload, core: &str) -> bool {
         match self.kind {
+            Kind::Plain(1, None) if work.is_transposed() => true,
+            _ if work.is_transposed() => false,
             Kind::CmsisNn => work.numbers == Numbers::Int8,
             Kind::Plain(_, None) => [Numbers::Int8, Numbers::Float].contains(&work.numbers),
             Kind::Plain(_, Some(_)) | Kind::Emx => work.numbers == Numbers::Float,

@@ -116,11 +116,23 @@ pub(super) trait Windows {
     /// Index in a filter's outputs of the sum of a window.
     fn place(&self, row: usize, column: usize) -> usize;
 
-    /// Outputs from a window to the next of its row.
-    fn step(&self) -> usize;
+    /// Filters of a panel of `P`: all, or one.
+    fn lanes<const P: usize>(&self) -> usize;
 
-    /// Outputs of a filter.
-    fn plane(&self) -> usize;
+    /// Adds the products of a walk, whose weights begin at an index, to the sums of a tile.
+    fn tile<const P: usize, const N: usize>(
+        &self,
+        walk: &Walk,
+        x: &[f32],
+        weights: (&[f32], usize),
+        sums: &mut [[f32; N]; P],
+    );
+
+    /// Writes the sums of neighbouring windows, filter by filter, to `y` that starts at the first.
+    fn store<const P: usize, const N: usize>(&self, sums: [[f32; N]; P], y: &mut [f32]);
+
+    /// The products of a position by loops, innermost first.
+    fn walk(&self, loops: [Steps; 3]) -> Walk;
 }
 
 impl Windows for ConvShape {
@@ -140,13 +152,34 @@ impl Windows for ConvShape {
     }
 
     #[inline(always)]
-    fn step(&self) -> usize {
-        1
+    fn lanes<const P: usize>(&self) -> usize {
+        P
     }
 
     #[inline(always)]
-    fn plane(&self) -> usize {
-        self.output[0] * self.output[1]
+    fn tile<const P: usize, const N: usize>(
+        &self,
+        walk: &Walk,
+        x: &[f32],
+        (weights, start): (&[f32], usize),
+        sums: &mut [[f32; N]; P],
+    ) {
+        float::tile(walk, x, weights, start, sums);
+    }
+
+    #[inline(always)]
+    fn store<const P: usize, const N: usize>(&self, sums: [[f32; N]; P], mut y: &mut [f32]) {
+        let plane = self.output[0] * self.output[1];
+        for sums in sums {
+            let Some(to) = y.first_chunk_mut() else { break };
+            *to = sums;
+            y = y.get_mut(plane..).unwrap_or(&mut []);
+        }
+    }
+
+    #[inline(always)]
+    fn walk(&self, loops: [Steps; 3]) -> Walk {
+        Walk::new(loops, self.strides[1])
     }
 }
 
@@ -212,11 +245,12 @@ impl<const P: usize, W: Windows> Panel<'_, P, W> {
     fn walk(&self, rows: &Taps, columns: &Taps) -> Walk {
         let s = self.windows.shape();
         let ([height, width], [_, kernel]) = (s.input, s.kernel);
-        let w = (P * kernel) as isize;
-        let columns = Steps { count: columns.count, x: columns.step, w: P as isize };
+        let lanes = self.windows.lanes::<P>();
+        let w = (lanes * kernel) as isize;
+        let columns = Steps { count: columns.count, x: columns.step, w: lanes as isize };
         let planes = Steps { count: self.channels, x: height * width, w: w * s.kernel[0] as isize };
         let rows = Steps { count: rows.count, x: rows.step * width, w };
-        Walk::new([columns, rows, planes], s.strides[1])
+        self.windows.walk([columns, rows, planes])
     }
 
     /// `N` neighbouring outputs of each filter, from `position` on.
@@ -231,20 +265,10 @@ impl<const P: usize, W: Windows> Panel<'_, P, W> {
     ) {
         let s = self.windows.shape();
         let x = self.x.get(rows.first * s.input[1] + columns.first..).unwrap_or(&[]);
-        let start = P * (rows.tap * s.kernel[1] + columns.tap);
+        let start = self.windows.lanes::<P>() * (rows.tap * s.kernel[1] + columns.tap);
         let mut acc = self.start.map(|bias| [bias; N]);
-        float::tile(walk, x, self.weights, start, &mut acc);
-        let (step, plane) = (self.windows.step(), self.windows.plane());
-        let mut y = y.get_mut(position..).unwrap_or(&mut []);
-        for acc in acc {
-            if step == 1 {
-                let Some(sums) = y.first_chunk_mut() else { break };
-                *sums = acc;
-            } else {
-                y.iter_mut().step_by(step.max(1)).zip(acc).for_each(|(y, sum)| *y = sum);
-            }
-            y = y.get_mut(plane..).unwrap_or(&mut []);
-        }
+        self.windows.tile(walk, x, (self.weights, start), &mut acc);
+        self.windows.store(acc, y.get_mut(position..).unwrap_or(&mut []));
     }
 }
 

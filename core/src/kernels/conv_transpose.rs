@@ -1,5 +1,6 @@
 //! Transposed convolution over one or two spatial axes.
 
+use super::arch::{Steps, Walk, float};
 use super::conv::{ConvShape, Panel, Windows, columns_inside};
 use super::dense::{PANEL, first_values};
 use crate::pieces::{pieces, pieces_mut};
@@ -74,7 +75,7 @@ struct Phase {
 
 impl Phase {
     /// A tap belongs to the phase whose distance to `phase + pad` is whole strides, so that it meets inputs.
-    #[inline(always)]
+    #[inline(never)]
     fn new(s: &ConvTransposeShape, axis: usize, phase: usize) -> Self {
         let (stride, kernel) = (s.strides[axis & 1].max(1), s.kernel[axis & 1]);
         let (step, place) = (s.dilations[axis & 1], phase + s.pads[axis & 1]);
@@ -111,17 +112,12 @@ pub fn conv_transpose(
     y: &mut [f32],
     s: &ConvTransposeShape,
 ) {
-    let out_len = s.output[0] * s.output[1];
-    // What phases without taps leave.
-    for (y, bias) in pieces_mut(y, out_len).zip(bias) {
-        y.fill(*bias);
-    }
     let [rows, columns] = s.phases();
     let mut weights = weights;
     for row in 0..rows {
         for column in 0..columns {
             let along = [Phase::new(s, 0, row), Phase::new(s, 1, column)];
-            weights = convolve(x, weights, bias, y, s, &Phases::new(s, [row, column], along));
+            weights = convolve(x, weights, bias, y, Phases::new(s, [row, column], along));
         }
     }
 }
@@ -135,6 +131,8 @@ struct Phases {
     /// Outputs between rows and columns.
     steps: [usize; 2],
     plane: usize,
+    /// Filters that are computed together.
+    lanes: usize,
 }
 
 impl Phases {
@@ -156,6 +154,7 @@ impl Phases {
             start: row * s.output[1] + column,
             steps: [s.strides[0] * s.output[1], s.strides[1]],
             plane: s.output[0] * s.output[1],
+            lanes: PANEL,
         }
     }
 }
@@ -177,14 +176,47 @@ impl Windows for Phases {
     }
 
     #[inline(always)]
-    fn step(&self) -> usize {
-        self.steps[1]
+    fn lanes<const P: usize>(&self) -> usize {
+        self.lanes
     }
 
     #[inline(always)]
-    fn plane(&self) -> usize {
-        self.plane
+    fn tile<const P: usize, const N: usize>(
+        &self,
+        walk: &Walk,
+        x: &[f32],
+        (weights, start): (&[f32], usize),
+        sums: &mut [[f32; N]; P],
+    ) {
+        if self.lanes == P {
+            float::tile(walk, x, weights, start, sums);
+        } else if let Some(first) = sums.first_chunk_mut::<1>() {
+            float::tile(walk, x, weights, start, first);
+        }
     }
+
+    #[inline(always)]
+    fn store<const P: usize, const N: usize>(&self, sums: [[f32; N]; P], mut y: &mut [f32]) {
+        for sums in sums.into_iter().take(self.lanes) {
+            for (n, sum) in sums.into_iter().enumerate() {
+                if let Some(y) = y.get_mut(n * self.steps[1]) {
+                    *y = sum;
+                }
+            }
+            y = y.get_mut(self.plane..).unwrap_or(&mut []);
+        }
+    }
+
+    #[inline(always)]
+    fn walk(&self, loops: [Steps; 3]) -> Walk {
+        walk(loops)
+    }
+}
+
+/// A function of its own: its code is long, and there is little of it in a run.
+#[inline(never)]
+fn walk(loops: [Steps; 3]) -> Walk {
+    Walk::new(loops, 1)
 }
 
 /// The outputs of one phase; gives the weights behind its own.
@@ -194,47 +226,31 @@ fn convolve<'w>(
     weights: &'w [f32],
     bias: &[f32],
     y: &mut [f32],
-    s: &ConvTransposeShape,
-    phase: &Phases,
+    mut phase: Phases,
 ) -> &'w [f32] {
+    let (s, plane) = (phase.conv, phase.plane);
     let groups = s.groups.max(1);
-    let (filters, taps) = (s.filters / groups, phase.conv.taps());
-    let full = filters / PANEL * PANEL;
-    let inside = columns_inside(phase);
+    let (filters, channels) = (s.filters / groups, s.channels / groups);
+    let (taps, inside) = (s.taps(), columns_inside(&phase));
     let mut rest = weights;
     let groups = pieces(x, x.len() / groups).zip(pieces(bias, filters));
-    for ((x, bias), y) in groups.zip(pieces_mut(y, filters * phase.plane)) {
-        let (own, others) = rest.split_at_checked(filters * taps).unwrap_or((rest, &[]));
-        let (in_panels, single) = own.split_at_checked(full * taps).unwrap_or((own, &[]));
-        let (panel_bias, bias) = bias.split_at_checked(full).unwrap_or((bias, &[]));
-        let (panel_y, y) = y.split_at_mut(y.len().min(full * phase.plane));
-        panels::<PANEL>(x, in_panels, panel_bias, panel_y, phase, &inside);
-        panels::<1>(x, single, bias, y, phase, &inside);
-        rest = others;
-    }
-    rest
-}
-
-/// Panels of `P` filters at the windows of one phase.
-#[inline(always)]
-fn panels<const P: usize>(
-    x: &[f32],
-    weights: &[f32],
-    bias: &[f32],
-    y: &mut [f32],
-    windows: &Phases,
-    inside: &Range<usize>,
-) {
-    let shape = &windows.conv;
-    let channels = shape.channels / shape.groups.max(1);
-    let panels = pieces(weights, P * shape.taps());
-    let panels = panels.zip(pieces(bias, P)).zip(pieces_mut(y, P * windows.plane));
-    for ((weights, bias), y) in panels {
-        let panel = Panel::<P, _> { x, weights, start: first_values(bias), channels, windows };
-        for row in 0..shape.output[0] {
-            panel.output_row(row, inside, y);
+    for ((x, mut bias), mut y) in groups.zip(pieces_mut(y, filters * plane)) {
+        while !bias.is_empty() {
+            let lanes = if bias.len() < PANEL { 1 } else { PANEL };
+            phase.lanes = lanes;
+            let (weights, others) = rest.split_at_checked(lanes * taps).unwrap_or((rest, &[]));
+            let windows = &phase;
+            let panel =
+                Panel::<PANEL, _> { x, weights, start: first_values(bias), channels, windows };
+            for row in 0..s.output[0] {
+                panel.output_row(row, &inside, y);
+            }
+            rest = others;
+            bias = bias.get(lanes..).unwrap_or(&[]);
+            y = y.get_mut(lanes * plane..).unwrap_or(&mut []);
         }
     }
+    rest
 }
 
 /// Reorders ONNX's `[channels][filters / groups][kernel]` for [`conv_transpose`]; `packed` has

@@ -11,7 +11,7 @@
 //! | `int8` | the integer workloads of `firmware/kernels` |
 //! | `likelihoods` | densities of 64 values under every kind of likelihood |
 //! | `plain` | them in plain Rust, for comparison |
-//! | `w2_f32`, `w3_f32` | the float workloads |
+//! | `w2_f32`, `w3_f32`, `transposed_f32` | the float workloads |
 //!
 //! A new workload is a type with the trait `Work`, a line in `main` below, and its name in the
 //! list of `bench/src/elbow.rs`.
@@ -27,6 +27,7 @@ mod infer;
 mod int8;
 mod likelihoods;
 mod plain;
+mod transposed_f32;
 mod w2_f32;
 mod w3_f32;
 
@@ -56,6 +57,7 @@ fn main() -> ! {
     static mut POINTWISE: Integer<W4Pointwise> = Integer::new(W4Pointwise::new());
     static mut W2_F32: w2_f32::W2 = w2_f32::W2::new();
     static mut W3_F32: w3_f32::W3 = w3_f32::W3::new();
+    static mut TRANSPOSED_F32: transposed_f32::Transposed = transposed_f32::Transposed::new();
     static mut DRAWS: Draws = Draws::new();
     static mut DECODE: Infer<Decode> = Infer::new();
     static mut ELBO: Infer<Elbo> = Infer::new();
@@ -89,6 +91,7 @@ fn main() -> ! {
         Some("W4-pointwise") => POINTWISE,
         Some("W2-f32") => W2_F32,
         Some("W3-f32") => W3_F32,
+        Some("transposed-f32") => TRANSPOSED_F32,
         Some("draws") => DRAWS,
         Some("decode") => DECODE,
         Some("elbo-16") => ELBO,
