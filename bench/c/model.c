@@ -33,6 +33,7 @@ static model models[] = {
     { "W4", 0, 2, { DEPTH, POINT } },
     { "W4-depthwise", 0, 1, { DEPTH } },
     { "W4-pointwise", 0, 1, { POINT } },
+    { "transposed", 0, 3, UP_LAYERS },
     { "W2-f32", 1, 10, W2_LAYERS },
     { "W3-f32", 1, 5, W3_LAYERS },
     { "transposed-f32", 1, 3, UP_LAYERS },

@@ -1,5 +1,6 @@
 /* Plain C loops of our own, as one would write them: an output at a time, or four. */
 #include "peer.h"
+#include "plain.h"
 
 #ifndef ROWS
 #define ROWS 1
@@ -20,14 +21,6 @@ static void inside(int at, int kernel, int size, int *from, int *to)
 {
     *from = at < 0 ? -at : 0;
     *to = at + kernel > size ? size - at : kernel;
-}
-
-static inline int8_t requantize(const layer *l, int32_t acc, int o)
-{
-    int32_t shift = -l->shift[o], mask = (1 << shift) - 1;
-    int32_t high = (int32_t)(((int64_t)acc * l->multiplier[o] + (1 << 30)) >> 31);
-    int32_t value = (high >> shift) + ((high & mask) > (mask >> 1) + (high < 0)) + l->zero_out;
-    return (int8_t)(value < l->low ? l->low : value > l->high ? l->high : value);
 }
 
 #define KERNEL(NAME, T, A, WEIGHTS, BIAS, ZERO, STORE) \
@@ -84,34 +77,12 @@ static void depthwise_i8(const layer *l, const int8_t *restrict x, int8_t *restr
     }
 }
 
-/* Transposed: the taps of a position are `stride` apart. */
-#define UP_KERNEL(NAME, T, A, WEIGHTS, BIAS, ZERO, STORE) \
-    static void NAME(const layer *l, const T *restrict x, T *restrict y) \
-    { \
-        for (int column = 0; column < l->out_w; column++) { \
-            for (int o = 0; o < l->out_c; o++) { \
-                A acc = l->BIAS[o]; \
-                for (int j = (column + l->pad_w) % l->stride_w; j < l->kernel_w; j += l->stride_w) { \
-                    int from = (column + l->pad_w - j) / l->stride_w; \
-                    if (column + l->pad_w < j || from >= l->in_w) continue; \
-                    const T *p = x + from * l->in_c, *w = l->WEIGHTS + (o * l->kernel_w + j) * l->in_c; \
-                    for (int k = 0; k < l->in_c; k++) acc += (p[k] - (ZERO)) * w[k]; \
-                } \
-                *y++ = STORE; \
-            } \
-        } \
-    }
-
-UP_KERNEL(transposed_i8, int8_t, int32_t, weights, bias, l->zero_in, requantize(l, acc, o))
-UP_KERNEL(transposed_f32, float, float, weights_f32, bias_f32, 0, (l->relu && acc < 0 ? 0 : acc))
-
 const void *peer_run(const model *m, const void *x)
 {
     for (int k = 0; k < m->layers; k++) {
         const layer *l = &m->layer[k];
         void *y = buffers[k % 2];
-        if (l->kind == TRANSPOSED) m->is_f32 ? transposed_f32(l, x, y) : transposed_i8(l, x, y);
-        else if (m->is_f32) linear_f32(l, x, y);
+        if (m->is_f32) linear_f32(l, x, y);
         else if (l->kind == DEPTHWISE) depthwise_i8(l, x, y);
         else linear_i8(l, x, y);
         x = y;

@@ -33,7 +33,7 @@ mod w3_f32;
 
 use bare::{CommandLine, exit};
 use draws::Draws;
-use elbow_kernels::workloads::{W1, W2, W2Wide, W3, W4, W4Depthwise, W4Pointwise};
+use elbow_kernels::workloads::{Transposed, W1, W2, W2Wide, W3, W4, W4Depthwise, W4Pointwise};
 use flow::Flow;
 use full_rank::FullRank;
 use harness::{Empty, Harness, Loop, Work};
@@ -55,6 +55,7 @@ fn main() -> ! {
     static mut W4: Integer<W4> = Integer::new(W4::new());
     static mut DEPTHWISE: Integer<W4Depthwise> = Integer::new(W4Depthwise::new());
     static mut POINTWISE: Integer<W4Pointwise> = Integer::new(W4Pointwise::new());
+    static mut TRANSPOSED: Integer<Transposed> = Integer::new(Transposed::new());
     static mut W2_F32: w2_f32::W2 = w2_f32::W2::new();
     static mut W3_F32: w3_f32::W3 = w3_f32::W3::new();
     static mut TRANSPOSED_F32: transposed_f32::Transposed = transposed_f32::Transposed::new();
@@ -89,6 +90,7 @@ fn main() -> ! {
         Some("W4") => W4,
         Some("W4-depthwise") => DEPTHWISE,
         Some("W4-pointwise") => POINTWISE,
+        Some("transposed") => TRANSPOSED,
         Some("W2-f32") => W2_F32,
         Some("W3-f32") => W3_F32,
         Some("transposed-f32") => TRANSPOSED_F32,
