@@ -64,12 +64,37 @@ static arm_cmsis_nn_status depthwise(const layer *l, const int8_t *x, int8_t *y)
     return arm_depthwise_conv_wrapper_s8(&context, &params, &quant, &in, x, &filter, l->weights, &bias, l->bias, &out, y);
 }
 
+/* What the package of 2022 does not have. */
+#ifdef CMSIS_NN_7
+static arm_cmsis_nn_status transposed(const layer *l, const int8_t *x, int8_t *y)
+{
+    static int8_t reversed[8192];
+    cmsis_nn_context context = { scratch, sizeof scratch }, reverse = { reversed, sizeof reversed };
+    cmsis_nn_transpose_conv_params params = { .input_offset = -l->zero_in, .output_offset = l->zero_out,
+        .stride = { l->stride_w, l->stride_h }, .padding = { l->pad_w, l->pad_h }, .dilation = { 1, 1 },
+        .activation = { l->low, l->high } };
+    cmsis_nn_per_channel_quant_params quant = { l->multiplier, l->shift };
+    cmsis_nn_dims in = dims(1, l->in_h, l->in_w, l->in_c);
+    cmsis_nn_dims filter = dims(l->out_c, l->kernel_h, l->kernel_w, l->in_c);
+    cmsis_nn_dims bias = dims(1, 1, 1, l->out_c), out = dims(1, l->out_h, l->out_w, l->out_c);
+    return arm_transpose_conv_wrapper_s8(&context, &reverse, &params, &quant, &in, x, &filter, l->weights, &bias,
+        l->bias, &out, y);
+}
+#else
+static arm_cmsis_nn_status transposed(const layer *l, const int8_t *x, int8_t *y)
+{
+    (void)l, (void)x, (void)y;
+    return ARM_CMSIS_NN_NO_IMPL_ERROR;
+}
+#endif
+
 const void *peer_run(const model *m, const void *x)
 {
     for (int k = 0; k < m->layers; k++) {
         const layer *l = &m->layer[k];
         int8_t *y = buffers[k % 2];
-        if (l->kind == DEPTHWISE) depthwise(l, x, y);
+        if (l->kind == TRANSPOSED) transposed(l, x, y);
+        else if (l->kind == DEPTHWISE) depthwise(l, x, y);
         else if (l->in_h * l->in_w == 1) fully_connected(l, x, y);
         else convolve(l, x, y);
         x = y;

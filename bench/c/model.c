@@ -1,4 +1,4 @@
-/* The workloads W1 to W4 and their values. All of this runs before anything is counted. */
+/* The workloads W1 to W4, the transposed convolutions, and their values. All of this runs before anything is counted. */
 #include "model.h"
 #include <string.h>
 
@@ -14,6 +14,10 @@
     DENSE(128, 640, 0) }
 #define W3_LAYERS { CONV1(128, 6, 64, 16, 5, 1), CONV1(64, 16, 32, 32, 5, 1), CONV1(32, 32, 16, 32, 3, 0), \
     DENSE(512, 64, 1), DENSE(64, 16, 0) }
+#define UP(w, c, n, act) { .kind = TRANSPOSED, .in_h = 1, .in_w = (w), .in_c = (c), .out_h = 1, \
+    .out_w = 2 * (w), .out_c = (n), .kernel_h = 1, .kernel_w = 4, .stride_h = 1, .stride_w = 2, \
+    .pad_w = 1, .relu = (act), .per_channel = 1 }
+#define UP_LAYERS { UP(8, 32, 24, 1), UP(16, 24, 16, 1), UP(32, 16, 9, 0) }
 #define SEPARABLE(k, kernel, pad, act) { .kind = (k), .in_h = 25, .in_w = 5, .in_c = 64, .out_h = 25, \
     .out_w = 5, .out_c = 64, .kernel_h = (kernel), .kernel_w = (kernel), .stride_h = 1, .stride_w = 1, \
     .pad_h = (pad), .pad_w = (pad), .relu = (act), .per_channel = 1 }
@@ -29,8 +33,10 @@ static model models[] = {
     { "W4", 0, 2, { DEPTH, POINT } },
     { "W4-depthwise", 0, 1, { DEPTH } },
     { "W4-pointwise", 0, 1, { POINT } },
+    { "transposed", 0, 3, UP_LAYERS },
     { "W2-f32", 1, 10, W2_LAYERS },
     { "W3-f32", 1, 5, W3_LAYERS },
+    { "transposed-f32", 1, 3, UP_LAYERS },
 };
 
 static BIG uint8_t memory[1100 * 1024];

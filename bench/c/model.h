@@ -9,7 +9,7 @@
 #define SEED 0x2545F491u
 #define MAX_LAYERS 10
 
-enum kind { LINEAR, DEPTHWISE };
+enum kind { LINEAR, DEPTHWISE, TRANSPOSED };
 
 /* A layer; dense is LINEAR with one position and a 1x1 kernel. Activations are channels last, weights
  * [out_c][kernel_h][kernel_w][in_c], or [kernel_h][kernel_w][out_c] of a DEPTHWISE layer. */
@@ -39,6 +39,13 @@ typedef struct {
 static inline int patch(const layer *l)
 {
     return l->kernel_h * l->kernel_w * (l->kind == DEPTHWISE ? 1 : l->in_c);
+}
+/* The place that a tap of an output position reads along an axis; negative where it reads none. */
+static inline int source(const layer *l, int position, int tap, int stride, int pad)
+{
+    if (l->kind != TRANSPOSED) return position * stride - pad + tap;
+    int at = position + pad - tap;
+    return at % stride ? -1 : at / stride;
 }
 static inline int inputs(const layer *l) { return l->in_h * l->in_w * l->in_c; }
 static inline int outputs(const layer *l) { return l->out_h * l->out_w * l->out_c; }

@@ -1,5 +1,6 @@
 /* Plain C loops of our own, as one would write them: an output at a time, or four. */
 #include "peer.h"
+#include "plain.h"
 
 #ifndef ROWS
 #define ROWS 1
@@ -20,14 +21,6 @@ static void inside(int at, int kernel, int size, int *from, int *to)
 {
     *from = at < 0 ? -at : 0;
     *to = at + kernel > size ? size - at : kernel;
-}
-
-static inline int8_t requantize(const layer *l, int32_t acc, int o)
-{
-    int32_t shift = -l->shift[o], mask = (1 << shift) - 1;
-    int32_t high = (int32_t)(((int64_t)acc * l->multiplier[o] + (1 << 30)) >> 31);
-    int32_t value = (high >> shift) + ((high & mask) > (mask >> 1) + (high < 0)) + l->zero_out;
-    return (int8_t)(value < l->low ? l->low : value > l->high ? l->high : value);
 }
 
 #define KERNEL(NAME, T, A, WEIGHTS, BIAS, ZERO, STORE) \

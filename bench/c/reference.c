@@ -14,7 +14,7 @@ static void position_i8(const layer *l, const int8_t *x, int8_t *y, int row, int
     int64_t acc = l->bias[o];
     for (int i = 0; i < l->kernel_h; i++) {
         for (int j = 0; j < l->kernel_w; j++) {
-            int r = row * l->stride_h - l->pad_h + i, c = column * l->stride_w - l->pad_w + j;
+            int r = source(l, row, i, l->stride_h, l->pad_h), c = source(l, column, j, l->stride_w, l->pad_w);
             if (r < 0 || r >= l->in_h || c < 0 || c >= l->in_w) continue;
             const int8_t *pixel = x + (r * l->in_w + c) * l->in_c;
             if (l->kind == DEPTHWISE) {
@@ -34,7 +34,7 @@ static void position_f32(const layer *l, const float *x, float *y, int row, int 
     double acc = l->bias_f32[o];
     for (int i = 0; i < l->kernel_h; i++) {
         for (int j = 0; j < l->kernel_w; j++) {
-            int r = row * l->stride_h - l->pad_h + i, c = column * l->stride_w - l->pad_w + j;
+            int r = source(l, row, i, l->stride_h, l->pad_h), c = source(l, column, j, l->stride_w, l->pad_w);
             if (r < 0 || r >= l->in_h || c < 0 || c >= l->in_w) continue;
             const float *pixel = x + (r * l->in_w + c) * l->in_c;
             const float *w = l->weights_f32 + o * patch(l) + (i * l->kernel_w + j) * l->in_c;

@@ -51,10 +51,19 @@ const fn times(
     Line { cores, works, figure, must: Limit::Times(must), aim: Limit::Times(aim) }
 }
 
+/// At most so many instructions per product of `transposed-f32`, in tenths.
+const fn transposed(core: &'static [&'static str], must: u64, aim: u64) -> Line {
+    let (must, aim) = (Limit::Most(TRANSPOSED * must / 10), Limit::Most(TRANSPOSED * aim / 10));
+    Line { cores: core, works: &["transposed-f32"], figure: Figure::Instructions, must, aim }
+}
+
 const fn most(work: &'static [&'static str], figure: Figure, must: u64, aim: u64) -> Line {
     let (must, aim) = (Limit::Most(must), Limit::Most(aim));
     Line { cores: M4, works: work, figure, must, aim }
 }
+
+/// Products of `transposed-f32`.
+const TRANSPOSED: u64 = 67_584;
 
 /// Gradients of a step of refinement.
 const GRADIENTS: u64 = 8;
@@ -62,7 +71,7 @@ const GRADIENTS: u64 = 8;
 /// Draws of the workload `draws`.
 const DRAWS: u64 = 1024;
 
-const LINES: [Line; 16] = [
+const LINES: [Line; 19] = [
     times(DSP, &["W1-128"], Figure::Instructions, 1.8, 2.0),
     times(DSP, &["W1-640"], Figure::Instructions, 1.8, 2.0),
     times(DSP, &["W2"], Figure::Instructions, 1.75, 2.0),
@@ -77,6 +86,9 @@ const LINES: [Line; 16] = [
     times(M4, &["W2-int8x16"], Figure::Instructions, 1.4, 1.6),
     most(&["W2"], Figure::Code, 3 << 10, 2 << 10),
     most(&["W3"], Figure::Code, 6 << 10, 4 << 10),
+    transposed(M4, 40, 34),
+    transposed(&["m3"], 1_500, 1_200),
+    transposed(&["m0"], 2_550, 2_000),
     most(&["draws"], Figure::Instructions, 90 * DRAWS, 60 * DRAWS),
     Line {
         cores: &["m3", "m4"],

@@ -114,9 +114,13 @@ impl Contestant for Peer {
         core: &'static Core,
         works: &[&'static Workload],
     ) -> Result<Vec<Image>, Error> {
-        let computes = |work: &&Workload| self.source.computes(work, core.name());
+        let computes = |work: &&Workload| match work.is_transposed() {
+            true => self.transposes(work),
+            false => self.source.computes(work, core.name()),
+        };
         let works = works.iter().copied().filter(computes);
-        let works: Vec<&'static Workload> = works.collect();
+        let mut works: Vec<&'static Workload> = works.collect();
+        works.sort_by_key(|work| work.is_transposed());
         // Generated code is one model, so that an image holds one workload.
         let each = if self.source.kind == Kind::Emx { 1 } else { works.len().max(1) };
         let image = |works: &[&'static Workload]| {
@@ -125,7 +129,9 @@ impl Contestant for Peer {
             let path = gcc::build(core, &name, &sources, &fetch::folder())?;
             Ok(Image { path, prefix: "", works: works.to_vec() })
         };
-        works.chunks(each).map(image).collect()
+        // Our own loops of transposed convolutions are a file of their own.
+        let alike = works.chunk_by(|a, b| a.is_transposed() == b.is_transposed());
+        alike.flat_map(|works| works.chunks(each)).map(image).collect()
     }
 
     fn note(&self) -> String {
@@ -142,10 +148,20 @@ impl Contestant for Peer {
 }
 
 impl Peer {
+    /// Whether it has transposed convolutions: CMSIS-NN's came after the registry's package.
+    fn transposes(&self, work: &Workload) -> bool {
+        match self.source.kind {
+            Kind::Plain(1, None) => true,
+            Kind::CmsisNn => self.cmsis_nn.is_some() && work.numbers == Numbers::Int8,
+            _ => false,
+        }
+    }
+
     fn file_name(&self, works: &[&Workload]) -> String {
         let name = self.source.name.to_lowercase().replace(", ", "-").replace(' ', "-");
         match (self.source.kind, works) {
             (Kind::Emx, [work]) => format!("{name}-{}", work.name),
+            (_, [work, ..]) if work.is_transposed() => format!("{name}-transposed"),
             _ => name,
         }
     }
@@ -154,7 +170,10 @@ impl Peer {
         let ours = |file: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(file);
         match self.source.kind {
             Kind::Plain(rows, flag) => Ok(Sources {
-                files: vec![ours("plain.c")],
+                files: vec![match works {
+                    [work, ..] if work.is_transposed() => ours("transposed.c"),
+                    _ => ours("plain.c"),
+                }],
                 includes: vec![],
                 flags: [format!("-DROWS={rows}")]
                     .into_iter()
@@ -197,7 +216,9 @@ fn c_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let other = ["f16", "f32", "s4", "transpose"].iter().any(|format| name.contains(format));
+        let mut other = ["f16", "f32", "s4"].iter();
+        let other = other.any(|format| name.contains(format))
+            || name.contains("transpose") && !name.contains("transpose_conv");
         if name.ends_with(".c") && !other {
             files.push(path);
         }

@@ -47,7 +47,7 @@ const fn of(
 }
 
 /// All figures.
-pub const PUBLISHED: [Published; 42] = [
+pub const PUBLISHED: [Published; 43] = [
     of("m0", "W1-128", 111_527, Some(156_072)),
     of("m0", "W1-640", 506_773, Some(705_959)),
     of("m0", "W2", 1_758_374, Some(2_455_115)),
@@ -69,6 +69,7 @@ pub const PUBLISHED: [Published; 42] = [
     of("m4", "W4", 1_668_593, Some(1_975_530)),
     of("m4", "W4-depthwise", 599_625, None),
     of("m4", "W4-pointwise", 1_068_963, None),
+    of("m4", "transposed", 329_748, Some(416_995)),
     of("m7", "W1-128", 37_226, None),
     of("m7", "W1-640", 160_107, None),
     of("m7", "W2", 579_883, None),

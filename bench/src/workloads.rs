@@ -31,6 +31,11 @@ pub enum Numbers {
 }
 
 impl Workload {
+    /// Whether its layers are transposed convolutions, which few peers have.
+    pub fn is_transposed(&self) -> bool {
+        self.name.starts_with("transposed")
+    }
+
     /// The workload whose peers this one is held against: CMSIS-NN's int8 where a peer has nothing as
     /// precise.
     pub fn rival(&self) -> &str {
@@ -61,8 +66,10 @@ const fn density(name: &'static str, what: &'static str) -> Workload {
 const MLP: &str = "640-128-128-128-128-8-128-128-128-128-640";
 const CONV: &str = "128x6, conv k5 s2 16, conv k5 s2 32, conv k3 s2 32, dense 64, dense 16";
 
+const TRANSPOSED: &str = "8x32, transposed k4 s2 to 16x24, 32x16, 64x9";
+
 /// All of them.
-pub const WORKLOADS: [Workload; 25] = [
+pub const WORKLOADS: [Workload; 27] = [
     work("W1-128", "dense 128 to 128", 16_384, Numbers::Int8),
     work("W1-640", "dense 640 to 128", 81_920, Numbers::Int8),
     work("W2", MLP, 264_192, Numbers::Int8),
@@ -70,9 +77,11 @@ pub const WORKLOADS: [Workload; 25] = [
     work("W4", "25x5x64, depthwise 3x3, pointwise to 64", 584_000, Numbers::Int8),
     work("W4-depthwise", "the first layer of W4", 72_000, Numbers::Int8),
     work("W4-pointwise", "the second layer of W4", 512_000, Numbers::Int8),
+    work("transposed", TRANSPOSED, 67_584, Numbers::Int8),
     work("W2-int8x16", MLP, 264_192, Numbers::Int8x16),
     work("W2-f32", MLP, 264_192, Numbers::Float),
     work("W3-f32", CONV, 195_584, Numbers::Float),
+    work("transposed-f32", TRANSPOSED, 67_584, Numbers::Float),
     Workload {
         name: "draws",
         what: "1,024 standard normal draws of a Philox stream",

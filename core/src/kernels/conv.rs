@@ -96,7 +96,8 @@ fn filter_groups<const P: usize>(
         let panels = pieces(weights, panel_len);
         let panels = panels.zip(pieces(bias, P)).zip(pieces_mut(y, P * out_len));
         for ((weights, bias), y) in panels {
-            let panel = Panel::<P> { x, weights, start: first_values(bias), channels, s };
+            let panel =
+                Panel::<P, _> { x, weights, start: first_values(bias), channels, windows: s };
             for row in 0..s.output[0] {
                 panel.output_row(row, &inside, y);
             }
@@ -104,10 +105,90 @@ fn filter_groups<const P: usize>(
     }
 }
 
+/// Where the windows of a convolution start and their sums go.
+pub(super) trait Windows {
+    /// The convolution.
+    fn shape(&self) -> &ConvShape;
+
+    /// Input rows and columns in front of the first window, where there are no pads.
+    fn skips(&self) -> [usize; 2];
+
+    /// Index in a filter's outputs of the sum of a window.
+    fn place(&self, row: usize, column: usize) -> usize;
+
+    /// Filters of a panel of `P`: all, or one.
+    fn lanes<const P: usize>(&self) -> usize;
+
+    /// Adds the products of a walk, whose weights begin at an index, to the sums of a tile.
+    fn tile<const P: usize, const N: usize>(
+        &self,
+        walk: &Walk,
+        x: &[f32],
+        weights: (&[f32], usize),
+        sums: &mut [[f32; N]; P],
+    );
+
+    /// Writes the sums of neighbouring windows, filter by filter, to `y` that starts at the first.
+    fn store<const P: usize, const N: usize>(&self, sums: [[f32; N]; P], y: &mut [f32]);
+
+    /// The products of a position by loops, innermost first.
+    fn walk(&self, loops: [Steps; 3]) -> Walk;
+}
+
+impl Windows for ConvShape {
+    #[inline(always)]
+    fn shape(&self) -> &ConvShape {
+        self
+    }
+
+    #[inline(always)]
+    fn skips(&self) -> [usize; 2] {
+        [0; 2]
+    }
+
+    #[inline(always)]
+    fn place(&self, row: usize, column: usize) -> usize {
+        row * self.output[1] + column
+    }
+
+    #[inline(always)]
+    fn lanes<const P: usize>(&self) -> usize {
+        P
+    }
+
+    #[inline(always)]
+    fn tile<const P: usize, const N: usize>(
+        &self,
+        walk: &Walk,
+        x: &[f32],
+        (weights, start): (&[f32], usize),
+        sums: &mut [[f32; N]; P],
+    ) {
+        float::tile(walk, x, weights, start, sums);
+    }
+
+    #[inline(always)]
+    fn store<const P: usize, const N: usize>(&self, sums: [[f32; N]; P], mut y: &mut [f32]) {
+        let plane = self.output[0] * self.output[1];
+        for sums in sums {
+            let Some(to) = y.first_chunk_mut() else { break };
+            *to = sums;
+            y = y.get_mut(plane..).unwrap_or(&mut []);
+        }
+    }
+
+    #[inline(always)]
+    fn walk(&self, loops: [Steps; 3]) -> Walk {
+        Walk::new(loops, self.strides[1])
+    }
+}
+
 /// Output columns whose taps all lie inside the input.
-fn columns_inside(s: &ConvShape) -> Range<usize> {
+#[inline(always)]
+pub(super) fn columns_inside<W: Windows>(windows: &W) -> Range<usize> {
+    let (s, [_, skip]) = (windows.shape(), windows.skips());
     let (pad, stride) = (s.pads[1], s.strides[1].max(1));
-    let covered = s.kernel[1].saturating_sub(1) * s.dilations[1] + 1;
+    let covered = s.kernel[1].saturating_sub(1) * s.dilations[1] + 1 + skip;
     let room = (s.input[1] + pad).checked_sub(covered);
     let end = room.map_or(0, |room| room / stride + 1).min(s.output[1]);
     pad.div_ceil(stride)..end
@@ -127,32 +208,33 @@ fn tile_of(column: usize, inside: &Range<usize>) -> Option<usize> {
 }
 
 /// Up to `P` filters of a group.
-struct Panel<'a, const P: usize> {
-    x: &'a [f32],
-    weights: &'a [f32],
+pub(super) struct Panel<'a, const P: usize, W> {
+    pub(super) x: &'a [f32],
+    pub(super) weights: &'a [f32],
     /// Biases.
-    start: [f32; P],
-    channels: usize,
-    s: &'a ConvShape,
+    pub(super) start: [f32; P],
+    pub(super) channels: usize,
+    pub(super) windows: &'a W,
 }
 
-impl<const P: usize> Panel<'_, P> {
+impl<const P: usize, W: Windows> Panel<'_, P, W> {
     /// One row of outputs: tiles of positions inside, single positions behind them and at the edges.
     #[inline(always)]
-    fn output_row(&self, row: usize, inside: &Range<usize>, y: &mut [f32]) {
-        let width = self.s.output[1];
-        let rows = Taps::at(row, 0, self.s);
-        let within = self.walk(&rows, &Taps::inside(inside.start, 1, self.s));
+    pub(super) fn output_row(&self, row: usize, inside: &Range<usize>, y: &mut [f32]) {
+        let (s, skips) = (self.windows.shape(), self.windows.skips());
+        let width = s.output[1];
+        let rows = Taps::at(row, 0, s, skips);
+        let within = self.walk(&rows, &Taps::inside(inside.start, 1, s, skips));
         let mut column = 0;
         while column < width {
-            let start = row * width;
             if let Some(tile) = tile_of(column, inside) {
-                let columns = Taps::inside(tile, 1, self.s);
-                self.sums::<TILE>(&within, &rows, &columns, start + tile, y);
+                let columns = Taps::inside(tile, 1, s, skips);
+                self.sums::<TILE>(&within, &rows, &columns, self.windows.place(row, tile), y);
                 column = tile + TILE;
             } else {
-                let columns = Taps::at(column, 1, self.s);
-                self.sums::<1>(&self.walk(&rows, &columns), &rows, &columns, start + column, y);
+                let columns = Taps::at(column, 1, s, skips);
+                let walk = self.walk(&rows, &columns);
+                self.sums::<1>(&walk, &rows, &columns, self.windows.place(row, column), y);
                 column += 1;
             }
         }
@@ -161,13 +243,14 @@ impl<const P: usize> Panel<'_, P> {
     /// The products of a position with these taps.
     #[inline(always)]
     fn walk(&self, rows: &Taps, columns: &Taps) -> Walk {
-        let ([height, width], [_, kernel]) = (self.s.input, self.s.kernel);
-        let w = (P * kernel) as isize;
-        let columns = Steps { count: columns.count, x: columns.step, w: P as isize };
-        let planes =
-            Steps { count: self.channels, x: height * width, w: w * self.s.kernel[0] as isize };
+        let s = self.windows.shape();
+        let ([height, width], [_, kernel]) = (s.input, s.kernel);
+        let lanes = self.windows.lanes::<P>();
+        let w = (lanes * kernel) as isize;
+        let columns = Steps { count: columns.count, x: columns.step, w: lanes as isize };
+        let planes = Steps { count: self.channels, x: height * width, w: w * s.kernel[0] as isize };
         let rows = Steps { count: rows.count, x: rows.step * width, w };
-        Walk::new([columns, rows, planes], self.s.strides[1])
+        self.windows.walk([columns, rows, planes])
     }
 
     /// `N` neighbouring outputs of each filter, from `position` on.
@@ -180,17 +263,12 @@ impl<const P: usize> Panel<'_, P> {
         position: usize,
         y: &mut [f32],
     ) {
-        let x = self.x.get(rows.first * self.s.input[1] + columns.first..).unwrap_or(&[]);
-        let start = P * (rows.tap * self.s.kernel[1] + columns.tap);
+        let s = self.windows.shape();
+        let x = self.x.get(rows.first * s.input[1] + columns.first..).unwrap_or(&[]);
+        let start = self.windows.lanes::<P>() * (rows.tap * s.kernel[1] + columns.tap);
         let mut acc = self.start.map(|bias| [bias; N]);
-        float::tile(walk, x, self.weights, start, &mut acc);
-        let plane = self.s.output[0] * self.s.output[1];
-        let mut y = y.get_mut(position..).unwrap_or(&mut []);
-        for acc in acc {
-            let Some(sums) = y.first_chunk_mut() else { break };
-            *sums = acc;
-            y = y.get_mut(plane..).unwrap_or(&mut []);
-        }
+        self.windows.tile(walk, x, (self.weights, start), &mut acc);
+        self.windows.store(acc, y.get_mut(position..).unwrap_or(&mut []));
     }
 }
 
@@ -208,9 +286,9 @@ struct Taps {
 
 impl Taps {
     #[inline(always)]
-    fn at(position: usize, axis: usize, s: &ConvShape) -> Self {
+    fn at(position: usize, axis: usize, s: &ConvShape, skips: [usize; 2]) -> Self {
         let (pad, step) = (s.pads[axis & 1], s.dilations[axis & 1].max(1));
-        let origin = position * s.strides[axis & 1];
+        let origin = position * s.strides[axis & 1] + skips[axis & 1];
         let tap = pad.saturating_sub(origin).div_ceil(step);
         let first = (origin + tap * step).saturating_sub(pad);
         let inside = s.input[axis & 1].saturating_sub(first).div_ceil(step);
@@ -219,8 +297,9 @@ impl Taps {
 
     /// All taps of a position where none falls outside.
     #[inline(always)]
-    fn inside(position: usize, axis: usize, s: &ConvShape) -> Self {
-        let first = (position * s.strides[axis & 1]).saturating_sub(s.pads[axis & 1]);
+    fn inside(position: usize, axis: usize, s: &ConvShape, skips: [usize; 2]) -> Self {
+        let origin = position * s.strides[axis & 1] + skips[axis & 1];
+        let first = origin.saturating_sub(s.pads[axis & 1]);
         Self { tap: 0, count: s.kernel[axis & 1], first, step: s.dilations[axis & 1].max(1) }
     }
 }

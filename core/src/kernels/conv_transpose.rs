@@ -1,9 +1,13 @@
 //! Transposed convolution over one or two spatial axes.
 
+use super::arch::{Steps, Walk, float};
+use super::conv::{ConvShape, Panel, Windows, columns_inside};
+use super::dense::{PANEL, first_values};
 use crate::pieces::{pieces, pieces_mut};
+use core::ops::Range;
 
 /// Shapes of a transposed convolution; one-dimensional ones have height 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ConvTransposeShape {
     /// Input channels of all groups.
@@ -37,15 +41,69 @@ impl ConvTransposeShape {
             None => 0,
         }
     }
+
+    /// Length of the weights as [`pack_transposed`] packs them: those of ONNX, unless an axis has fewer
+    /// outputs than its stride.
+    pub fn packed_len(&self) -> usize {
+        let [rows, columns] = self.phases();
+        let rows: usize = (0..rows).map(|phase| Phase::new(self, 0, phase).taps).sum();
+        let columns: usize = (0..columns).map(|phase| Phase::new(self, 1, phase).taps).sum();
+        self.channels * (self.filters / self.groups.max(1)) * rows * columns
+    }
+
+    /// Phases along each axis, without those that have no outputs.
+    #[inline(always)]
+    fn phases(&self) -> [usize; 2] {
+        let ([height, width], [rows, columns]) = (self.output, self.strides);
+        [rows.min(height), columns.min(width)]
+    }
+}
+
+/// The outputs `phase + stride * j` along one axis: a convolution of stride 1.
+struct Phase {
+    outputs: usize,
+    /// Taps that reach them: from `last` back, `between` apart.
+    taps: usize,
+    last: usize,
+    between: usize,
+    /// Inputs from tap to tap.
+    dilation: usize,
+    /// Zeros in front of the input, and inputs in front of the first window: one of them is 0.
+    pad: usize,
+    skip: usize,
+}
+
+impl Phase {
+    /// A tap belongs to the phase whose distance to `phase + pad` is whole strides, so that it meets inputs.
+    #[inline(never)]
+    fn new(s: &ConvTransposeShape, axis: usize, phase: usize) -> Self {
+        let (stride, kernel) = (s.strides[axis & 1].max(1), s.kernel[axis & 1]);
+        let (step, place) = (s.dilations[axis & 1], phase + s.pads[axis & 1]);
+        let belongs = |tap: &usize| place.abs_diff(tap * step).is_multiple_of(stride);
+        let first = (0..kernel).find(belongs).unwrap_or(kernel);
+        let between =
+            (1..kernel).find(|between| belongs(&(first + between))).unwrap_or(kernel.max(1));
+        let taps = (kernel - first).div_ceil(between);
+        let last = first + taps.saturating_sub(1) * between;
+        Self {
+            outputs: s.output[axis & 1].saturating_sub(phase).div_ceil(stride),
+            taps,
+            last,
+            between,
+            dilation: between * step / stride,
+            pad: (last * step).saturating_sub(place) / stride,
+            skip: place.saturating_sub(last * step) / stride,
+        }
+    }
 }
 
 /// `y[f][p] = bias[f] + sum_{c, i, k: i * stride + k * dilation - pad = p} x[c][i] * w[c][f][k]`.
 ///
-/// `x` is `[channels][height][width]`, `y` is `[filters][height][width]`, `weights` is ONNX's
-/// `[channels][filters / groups][kernel]`.
+/// `x` is `[channels][height][width]`, `y` is `[filters][height][width]`. `weights` is what
+/// [`pack_transposed`] makes: for each phase, that is for all outputs at one distance from multiples of the
+/// strides, the filters of a convolution.
 ///
-/// Order: the output is set to its bias, then every input value, by channel, row and column, adds its
-/// products by filter, kernel row and kernel column.
+/// Order: each output starts at its bias and adds its products by channel, input row, input column.
 #[inline(never)]
 pub fn conv_transpose(
     x: &[f32],
@@ -54,38 +112,181 @@ pub fn conv_transpose(
     y: &mut [f32],
     s: &ConvTransposeShape,
 ) {
-    let out_len = s.output[0] * s.output[1];
-    for (y, bias) in pieces_mut(y, out_len).zip(bias) {
-        y.fill(*bias);
+    let [rows, columns] = s.phases();
+    let mut weights = weights;
+    for row in 0..rows {
+        for column in 0..columns {
+            let along = [Phase::new(s, 0, row), Phase::new(s, 1, column)];
+            weights = convolve(x, weights, bias, y, Phases::new(s, [row, column], along));
+        }
     }
+}
+
+/// A phase along both axes.
+struct Phases {
+    conv: ConvShape,
+    skips: [usize; 2],
+    /// Index of the first output.
+    start: usize,
+    /// Outputs between rows and columns.
+    steps: [usize; 2],
+    plane: usize,
+    /// Filters that are computed together.
+    lanes: usize,
+}
+
+impl Phases {
+    #[inline(always)]
+    fn new(s: &ConvTransposeShape, [row, column]: [usize; 2], [rows, columns]: [Phase; 2]) -> Self {
+        Self {
+            conv: ConvShape {
+                channels: s.channels,
+                input: s.input,
+                filters: s.filters,
+                output: [rows.outputs, columns.outputs],
+                kernel: [rows.taps, columns.taps],
+                strides: [1; 2],
+                dilations: [rows.dilation, columns.dilation],
+                pads: [rows.pad, columns.pad],
+                groups: s.groups,
+            },
+            skips: [rows.skip, columns.skip],
+            start: row * s.output[1] + column,
+            steps: [s.strides[0] * s.output[1], s.strides[1]],
+            plane: s.output[0] * s.output[1],
+            lanes: PANEL,
+        }
+    }
+}
+
+impl Windows for Phases {
+    #[inline(always)]
+    fn shape(&self) -> &ConvShape {
+        &self.conv
+    }
+
+    #[inline(always)]
+    fn skips(&self) -> [usize; 2] {
+        self.skips
+    }
+
+    #[inline(always)]
+    fn place(&self, row: usize, column: usize) -> usize {
+        self.start + row * self.steps[0] + column * self.steps[1]
+    }
+
+    #[inline(always)]
+    fn lanes<const P: usize>(&self) -> usize {
+        self.lanes
+    }
+
+    #[inline(always)]
+    fn tile<const P: usize, const N: usize>(
+        &self,
+        walk: &Walk,
+        x: &[f32],
+        (weights, start): (&[f32], usize),
+        sums: &mut [[f32; N]; P],
+    ) {
+        if self.lanes == P {
+            float::tile(walk, x, weights, start, sums);
+        } else if let Some(first) = sums.first_chunk_mut::<1>() {
+            float::tile(walk, x, weights, start, first);
+        }
+    }
+
+    #[inline(always)]
+    fn store<const P: usize, const N: usize>(&self, sums: [[f32; N]; P], mut y: &mut [f32]) {
+        for sums in sums.into_iter().take(self.lanes) {
+            for (n, sum) in sums.into_iter().enumerate() {
+                if let Some(y) = y.get_mut(n * self.steps[1]) {
+                    *y = sum;
+                }
+            }
+            y = y.get_mut(self.plane..).unwrap_or(&mut []);
+        }
+    }
+
+    #[inline(always)]
+    fn walk(&self, loops: [Steps; 3]) -> Walk {
+        walk(loops)
+    }
+}
+
+/// A function of its own: its code is long, and there is little of it in a run.
+#[inline(never)]
+fn walk(loops: [Steps; 3]) -> Walk {
+    Walk::new(loops, 1)
+}
+
+/// The outputs of one phase; gives the weights behind its own.
+#[inline(always)]
+fn convolve<'w>(
+    x: &[f32],
+    weights: &'w [f32],
+    bias: &[f32],
+    y: &mut [f32],
+    mut phase: Phases,
+) -> &'w [f32] {
+    let (s, plane) = (phase.conv, phase.plane);
+    let groups = s.groups.max(1);
+    let (filters, channels) = (s.filters / groups, s.channels / groups);
+    let (taps, inside) = (s.taps(), columns_inside(&phase));
+    let mut rest = weights;
+    let groups = pieces(x, x.len() / groups).zip(pieces(bias, filters));
+    for ((x, mut bias), mut y) in groups.zip(pieces_mut(y, filters * plane)) {
+        while !bias.is_empty() {
+            let lanes = if bias.len() < PANEL { 1 } else { PANEL };
+            phase.lanes = lanes;
+            let (weights, others) = rest.split_at_checked(lanes * taps).unwrap_or((rest, &[]));
+            let windows = &phase;
+            let panel =
+                Panel::<PANEL, _> { x, weights, start: first_values(bias), channels, windows };
+            for row in 0..s.output[0] {
+                panel.output_row(row, &inside, y);
+            }
+            rest = others;
+            bias = bias.get(lanes..).unwrap_or(&[]);
+            y = y.get_mut(lanes * plane..).unwrap_or(&mut []);
+        }
+    }
+    rest
+}
+
+/// Reorders ONNX's `[channels][filters / groups][kernel]` for [`conv_transpose`]; `packed` has
+/// [`packed_len`](ConvTransposeShape::packed_len) values.
+///
+/// Phase by phase, rows in front, and group by group: panels of [`PANEL`] filters, interleaved, then the
+/// filters that fill none one by one, each `[channels / groups][taps]`. Taps go by the inputs that they
+/// read, which is from the last to the first.
+pub fn pack_transposed(weights: &[f32], packed: &mut [f32], s: &ConvTransposeShape) {
     let groups = s.groups.max(1);
     let (channels, filters) = (s.channels / groups, s.filters / groups);
-    let planes = pieces(x, s.input[0] * s.input[1]);
-    let kernels = pieces(weights, filters * s.kernel[0] * s.kernel[1]);
-    for (c, (plane, kernels)) in planes.zip(kernels).enumerate() {
-        let group = c / channels.max(1);
-        for (position, x) in plane.iter().enumerate() {
-            let (row, column) = (position / s.input[1].max(1), position % s.input[1].max(1));
-            let ys = pieces_mut(y, out_len).skip(group * filters);
-            for (y, kernel) in ys.zip(pieces(kernels, s.kernel[0] * s.kernel[1])) {
-                scatter(*x, kernel, y, [row, column], s);
+    let mut packed = packed.iter_mut();
+    let [rows, columns] = s.phases();
+    for phase in (0..rows).flat_map(|row| (0..columns).map(move |column| [row, column])) {
+        let [rows, columns] = [Phase::new(s, 0, phase[0]), Phase::new(s, 1, phase[1])];
+        for (group, panel) in (0..groups).flat_map(|g| panels_of(filters).map(move |p| (g, p))) {
+            for channel in group * channels..(group + 1) * channels {
+                for tap in 0..rows.taps * columns.taps {
+                    let row = rows.last - tap / columns.taps * rows.between;
+                    let column = columns.last - tap % columns.taps * columns.between;
+                    for filter in panel.clone() {
+                        let at = (channel * filters + filter) * s.kernel[0] + row;
+                        let w = weights.get(at * s.kernel[1] + column);
+                        if let Some((packed, w)) = packed.next().zip(w) {
+                            *packed = *w;
+                        }
+                    }
+                }
             }
         }
     }
 }
 
-/// Adds one input value's products to one output plane.
-#[inline(always)]
-fn scatter(x: f32, kernel: &[f32], y: &mut [f32], at: [usize; 2], s: &ConvTransposeShape) {
-    for (k, kernel) in pieces(kernel, s.kernel[1]).enumerate() {
-        // Positions before the first row wrap to huge indices, which no row has.
-        let row = (at[0] * s.strides[0] + k * s.dilations[0]).wrapping_sub(s.pads[0]);
-        let Some(line) = pieces_mut(y, s.output[1]).nth(row) else { continue };
-        for (k, w) in kernel.iter().enumerate() {
-            let column = (at[1] * s.strides[1] + k * s.dilations[1]).wrapping_sub(s.pads[1]);
-            if let Some(y) = line.get_mut(column) {
-                *y += x * w;
-            }
-        }
-    }
+/// Filters of a group that are stored together.
+fn panels_of(filters: usize) -> impl Iterator<Item = Range<usize>> {
+    let full = filters / PANEL;
+    let panels = (0..full).map(|panel| panel * PANEL..(panel + 1) * PANEL);
+    panels.chain((full * PANEL..filters).map(|filter| filter..filter + 1))
 }

@@ -11,7 +11,7 @@
 //! | `int8` | the integer workloads of `firmware/kernels` |
 //! | `likelihoods` | densities of 64 values under every kind of likelihood |
 //! | `plain` | them in plain Rust, for comparison |
-//! | `w2_f32`, `w3_f32` | the float workloads |
+//! | `w2_f32`, `w3_f32`, `transposed_f32` | the float workloads |
 //!
 //! A new workload is a type with the trait `Work`, a line in `main` below, and its name in the
 //! list of `bench/src/elbow.rs`.
@@ -27,12 +27,13 @@ mod infer;
 mod int8;
 mod likelihoods;
 mod plain;
+mod transposed_f32;
 mod w2_f32;
 mod w3_f32;
 
 use bare::{CommandLine, exit};
 use draws::Draws;
-use elbow_kernels::workloads::{W1, W2, W2Wide, W3, W4, W4Depthwise, W4Pointwise};
+use elbow_kernels::workloads::{Transposed, W1, W2, W2Wide, W3, W4, W4Depthwise, W4Pointwise};
 use flow::Flow;
 use full_rank::FullRank;
 use harness::{Empty, Harness, Loop, Work};
@@ -54,8 +55,10 @@ fn main() -> ! {
     static mut W4: Integer<W4> = Integer::new(W4::new());
     static mut DEPTHWISE: Integer<W4Depthwise> = Integer::new(W4Depthwise::new());
     static mut POINTWISE: Integer<W4Pointwise> = Integer::new(W4Pointwise::new());
+    static mut TRANSPOSED: Integer<Transposed> = Integer::new(Transposed::new());
     static mut W2_F32: w2_f32::W2 = w2_f32::W2::new();
     static mut W3_F32: w3_f32::W3 = w3_f32::W3::new();
+    static mut TRANSPOSED_F32: transposed_f32::Transposed = transposed_f32::Transposed::new();
     static mut DRAWS: Draws = Draws::new();
     static mut DECODE: Infer<Decode> = Infer::new();
     static mut ELBO: Infer<Elbo> = Infer::new();
@@ -87,8 +90,10 @@ fn main() -> ! {
         Some("W4") => W4,
         Some("W4-depthwise") => DEPTHWISE,
         Some("W4-pointwise") => POINTWISE,
+        Some("transposed") => TRANSPOSED,
         Some("W2-f32") => W2_F32,
         Some("W3-f32") => W3_F32,
+        Some("transposed-f32") => TRANSPOSED_F32,
         Some("draws") => DRAWS,
         Some("decode") => DECODE,
         Some("elbo-16") => ELBO,

@@ -74,7 +74,8 @@ impl Device {
     /// Where the image does not hold it.
     pub fn footprint(&self, index: usize) -> Result<ModelFootprint> {
         let name = self.models.get(index).map_or("", String::as_str);
-        let of = |called: &str| self.image().footprint(&exported(name, called)).map_err(environment);
+        let of =
+            |called: &str| self.image().footprint(&exported(name, called)).map_err(environment);
         let [score, explain, log_prob] =
             ["score", "explain", "log_prob"].map(|method| of(method).ok());
         Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob })

@@ -193,7 +193,7 @@ pub enum Kernel {
     ConvTranspose {
         /// Shapes.
         shape: ConvTransposeShape,
-        /// As in ONNX.
+        /// Panels, phase by phase.
         weights: Range<usize>,
         /// One per filter.
         bias: Range<usize>,

@@ -3,6 +3,7 @@
 use crate::{SEED, Sum};
 use elbow_core::kernels::{
     ConvShape, ConvTransposeShape, PANEL, conv, conv_depthwise, conv_transpose, dense, dense_rows,
+    pack_transposed,
 };
 use elbow_tests::random::Random;
 
@@ -156,7 +157,7 @@ fn conv_transpose_equals_its_sum() {
         let s = ConvTransposeShape {
             channels: groups * random.int(1, 4),
             input: [h[0], w[0]],
-            filters: groups * random.int(1, 4),
+            filters: groups * random.choose(&[1, 2, 3, 4, 5, 9]),
             output: [h[1], w[1]],
             kernel: [h[2], w[2]],
             strides: [h[3], w[3]],
@@ -170,7 +171,9 @@ fn conv_transpose_equals_its_sum() {
         let bias = random.values(s.filters);
         let out_len = s.output[0] * s.output[1];
         let mut y = vec![f32::NAN; s.filters * out_len];
-        conv_transpose(&x, &w, &bias, &mut y, &s);
+        conv_transpose(&x, &packed(&w, &s), &bias, &mut y, &s);
+        let scattered = scattered(&x, &w, &bias, &s);
+        assert!(y.iter().map(|y| y.to_bits()).eq(scattered.iter().map(|y| y.to_bits())), "{s:?}");
         for (at, value) in y.iter().enumerate() {
             let (filter, position) = (at / out_len, at % out_len);
             let at = [position / s.output[1], position % s.output[1]];
@@ -179,6 +182,42 @@ fn conv_transpose_equals_its_sum() {
                 .check(*value, &format!("conv_transpose {case}, {s:?}"));
         }
     }
+}
+
+/// The weights phase by phase; all of them, where every phase has outputs.
+fn packed(w: &[f32], s: &ConvTransposeShape) -> Vec<f32> {
+    let mut packed = vec![f32::NAN; s.packed_len()];
+    pack_transposed(w, &mut packed, s);
+    let whole = s.output.iter().zip(s.strides).all(|(output, stride)| *output >= stride);
+    assert!(packed.len() == w.len() || packed.len() < w.len() && !whole, "{s:?}");
+    packed
+}
+
+/// The definition: inputs by channel, row and column add their products with ONNX's weights to the outputs.
+fn scattered(x: &[f32], w: &[f32], bias: &[f32], s: &ConvTransposeShape) -> Vec<f32> {
+    let (channels, filters) = (s.channels / s.groups, s.filters / s.groups);
+    let (in_len, out_len) = (s.input[0] * s.input[1], s.output[0] * s.output[1]);
+    let mut y: Vec<f32> = bias.iter().flat_map(|bias| vec![*bias; out_len]).collect();
+    for (at, x) in x.iter().enumerate() {
+        let (channel, row, column) =
+            (at / in_len, at % in_len / s.input[1], at % in_len % s.input[1]);
+        for (tap, w) in w.iter().enumerate().skip(channel * filters * s.kernel[0] * s.kernel[1]) {
+            let (tap, k) = (tap / s.kernel[1], tap % s.kernel[1]);
+            let (filter, l) = (tap / s.kernel[0], tap % s.kernel[0]);
+            if filter >= (channel + 1) * filters {
+                break;
+            }
+            let filter = channel / channels * filters + filter % filters;
+            let to = (row * s.strides[0] + l * s.dilations[0])
+                .checked_sub(s.pads[0])
+                .zip((column * s.strides[1] + k * s.dilations[1]).checked_sub(s.pads[1]));
+            let Some((row, column)) = to else { continue };
+            if row < s.output[0] && column < s.output[1] {
+                y[filter * out_len + row * s.output[1] + column] += x * w;
+            }
+        }
+    }
+    y
 }
 
 fn conv_transpose_products(

@@ -64,6 +64,7 @@ fn linear_kernels_survive_any_shape() {
             groups,
         };
         conv_transpose(&x, &w, &bias, &mut y, &s);
+        pack_transposed(&x, &mut y, &s);
         assert!(s.macs().checked_add(1).is_some());
     }
 }

@@ -1,7 +1,7 @@
 //! Convolutions.
 
 use super::product::{in_panels, operands};
-use super::{Random, compare};
+use super::{Random, compare, random::LONGEST};
 use elbow_core::kernels::{self, ConvShape, ConvTransposeShape, PANEL};
 
 /// Input, output, kernel, stride, dilation and padding in front, along one axis.
@@ -109,10 +109,11 @@ fn check(random: &mut Random, memory: &mut [f32], s: ConvShape) -> Option<usize>
 pub fn conv_transpose(random: &mut Random, memory: &mut [f32]) -> Option<usize> {
     let [h, w] = axes(random, transposed_axis);
     let groups = random.int(1, 2);
+    let room = LONGEST / (groups * h[1] * w[1]);
     let s = ConvTransposeShape {
         channels: groups * random.int(1, 3),
         input: [h[0], w[0]],
-        filters: groups * random.int(1, 3),
+        filters: groups * random.int(1, 6).min(room),
         output: [h[1], w[1]],
         kernel: [h[2], w[2]],
         strides: [h[3], w[3]],
@@ -123,10 +124,13 @@ pub fn conv_transpose(random: &mut Random, memory: &mut [f32]) -> Option<usize> 
     let (channels, filters) = (s.channels / s.groups, s.filters / s.groups);
     let (in_len, out_len) = (s.input[0] * s.input[1], s.output[0] * s.output[1]);
     let taps = s.kernel[0] * s.kernel[1];
-    let (x, w, bias, y) = operands(memory, s.channels * in_len, s.channels * filters * taps);
+    let weights = s.channels * filters * taps;
+    let (w, memory) = memory.split_at_mut(weights);
+    let (x, packed, bias, y) = operands(memory, s.channels * in_len, s.packed_len());
     let (bias, y) = (&mut bias[..s.filters], &mut y[..s.filters * out_len]);
     [&mut *x, &mut *w, &mut *bias, &mut *y].into_iter().for_each(|values| random.fill(values));
-    kernels::conv_transpose(x, w, bias, y, &s);
+    kernels::pack_transposed(w, packed, &s);
+    kernels::conv_transpose(x, packed, bias, y, &s);
     compare(y, |at| {
         let (filter, position) = (at / out_len, at % out_len);
         let mut sum = bias[filter];

@@ -14,6 +14,8 @@ pub const ZEROS: [i32; 2] = [-3, -128];
 pub struct Layer {
     /// Whether every channel has a filter of its own.
     pub depthwise: bool,
+    /// Whether outputs are `stride` apart where inputs are neighbours.
+    pub transposed: bool,
     /// Input height, width, channels.
     pub input: [usize; 3],
     /// Output height, width, channels.
@@ -35,6 +37,7 @@ impl Layer {
     pub const fn dense(inputs: usize, outputs: usize, relu: bool) -> Self {
         Self {
             depthwise: false,
+            transposed: false,
             input: [1, 1, inputs],
             output: [1, 1, outputs],
             kernel: [1, 1],
@@ -315,14 +318,25 @@ fn weight(l: &Layer, weights: &[i8], row: usize, k: usize) -> i32 {
     weights.get(at).copied().unwrap_or(0).into()
 }
 
+/// The place that a tap of a position reads along an axis; one outside where it reads none.
+fn source(l: &Layer, axis: usize, position: usize, tap: usize) -> usize {
+    if !l.transposed {
+        return (position * l.stride + tap).wrapping_sub(l.pads[axis]);
+    }
+    // An axis of one place has no stride.
+    let stride = if l.input[axis] == l.output[axis] { 1 } else { l.stride };
+    let at = (position + l.pads[axis]).checked_sub(tap).filter(|at| at.is_multiple_of(stride));
+    at.map_or(usize::MAX, |at| at / stride)
+}
+
 /// Products of one output.
 fn sum(l: &Layer, x: &[i16], w: &[i8], zero: i32, position: usize, o: usize) -> Option<i64> {
     let [height, width, channels] = l.input;
     let (row, column) = (position / l.output[1], position % l.output[1]);
     let mut sum = 0;
     for tap in 0..l.kernel[0] * l.kernel[1] {
-        let r = (row * l.stride + tap / l.kernel[1]).wrapping_sub(l.pads[0]);
-        let c = (column * l.stride + tap % l.kernel[1]).wrapping_sub(l.pads[1]);
+        let r = source(l, 0, row, tap / l.kernel[1]);
+        let c = source(l, 1, column, tap % l.kernel[1]);
         if r >= height || c >= width {
             continue;
         }

@@ -7,12 +7,14 @@
 //! | [`W2Wide`] | the same with activations of 16 bits |
 //! | [`W3`] | 128 x 6: convolutions k5 s2 16, k5 s2 32, k3 s2 32, dense 64, dense 16 |
 //! | [`W4`] | 25 x 5 x 64: depthwise 3 x 3, pointwise to 64 |
+//! | [`Transposed`] | 8 x 32: transposed convolutions k4 s2 to 16 x 24, 32 x 16, 64 x 9 |
 //! | [`W4Depthwise`], [`W4Pointwise`] | each of its layers alone |
 //!
 //! `run` of a [`Workload`] is written as generated code is, and is all that is counted. A `layer` draws
 //! its [`Values`] in the order of the bench's C programs, so that every peer computes the same.
 
 mod layer;
+mod transposed;
 mod values;
 mod w1;
 mod w2;
@@ -22,6 +24,7 @@ mod w4;
 mod w4_parts;
 
 pub use layer::{Layer, Parameters, Source, ZEROS};
+pub use transposed::Transposed;
 pub use values::{SEED, Values};
 pub use w1::W1;
 pub use w2::W2;
@@ -90,6 +93,7 @@ mod tests {
         check(W2Wide::new);
         check(W3::new);
         check(W4::new);
+        check(Transposed::new);
         check(W4Depthwise::new);
         check(W4Pointwise::new);
     }

@@ -95,6 +95,7 @@ impl Workload for W3 {
 const fn conv(input: [usize; 2], output: [usize; 2], kernel: usize, pad: usize) -> Layer {
     Layer {
         depthwise: false,
+        transposed: false,
         input: [1, input[0], input[1]],
         output: [1, output[0], output[1]],
         kernel: [1, kernel],

@@ -91,6 +91,7 @@ impl Workload for W4 {
 const fn separable(depthwise: bool, kernel: usize, pad: usize) -> Layer {
     Layer {
         depthwise,
+        transposed: false,
         input: [25, 5, 64],
         output: [25, 5, 64],
         kernel: [kernel, kernel],

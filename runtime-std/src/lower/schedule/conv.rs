@@ -4,7 +4,7 @@ use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
 use crate::import::{Node, ValueId};
 use crate::lower::plan::Kernel;
-use elbow_core::kernels::{ConvShape, ConvTransposeShape};
+use elbow_core::kernels::{ConvShape, ConvTransposeShape, pack_transposed};
 
 /// Attributes of both convolutions, per spatial axis.
 pub(super) struct Attributes<'n> {
@@ -67,7 +67,11 @@ impl<'g> Scheduler<'g> {
             pads: two(attributes.pads, 0)?,
             groups: attributes.groups,
         };
-        let weights = self.weights.pack(Constant::Raw(w), || taps.to_vec());
+        let weights = self.weights.pack(Constant::Phases { filters: w, shape }, || {
+            let mut packed = vec![0.0; shape.packed_len()];
+            pack_transposed(taps, &mut packed, &shape);
+            packed
+        });
         let bias = self.bias(bias, y.channels);
         self.convolve(node, Kernel::ConvTranspose { shape, weights, bias })
     }

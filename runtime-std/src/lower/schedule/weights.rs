@@ -1,7 +1,7 @@
 //! Constants in the layouts that kernels read.
 
 use crate::import::ValueId;
-use elbow_core::kernels::PANEL;
+use elbow_core::kernels::{ConvTransposeShape, PANEL};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -28,6 +28,8 @@ pub(super) enum Constant {
     Gates(ValueId),
     /// Panels of filters, group by group.
     Filters(ValueId),
+    /// Filters of a transposed convolution of this shape, phase by phase.
+    Phases { filters: ValueId, shape: ConvTransposeShape },
     /// Numbers of these bits.
     Factors(Vec<u32>),
     /// Scales of a normalization, from its operands.
