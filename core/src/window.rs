@@ -189,6 +189,7 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
     }
 }
 
+/// Writes values to places, as many as there are of both.
 #[inline]
 fn write<'x>(places: impl Iterator<Item = &'x mut f32>, values: impl Iterator<Item = f32>) {
     places.zip(values).for_each(|(place, value)| *place = value);

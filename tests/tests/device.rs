@@ -29,8 +29,8 @@ fn every_core_equals_the_twin_in_every_bit() {
     on_every_core(|core| equals_the_twin(core.target));
 }
 
-/// What of `kernels` lends memory and computes nothing.
-const LENDERS: [&str; 3] = ["disjoint", "part", "part_mut"];
+/// What of `kernels` lends memory or orders weights, and computes nothing.
+const HELPERS: [&str; 4] = ["disjoint", "pack_transposed", "part", "part_mut"];
 
 /// The functions that the docs of `Kernel`'s variants name: `kernels::dense(..)`, or `dense_rows`.
 fn kernels() -> BTreeSet<String> {
@@ -81,7 +81,7 @@ fn variants(file: &str, name: &str, module: &str) -> BTreeSet<String> {
 /// The public functions of `kernels`.
 fn functions() -> BTreeSet<String> {
     let names = public(&path("core/src/kernels"));
-    names.into_iter().filter(|name| !LENDERS.contains(&name.as_str())).collect()
+    names.into_iter().filter(|name| !HELPERS.contains(&name.as_str())).collect()
 }
 
 /// Files of `kernels::integer` that compute nothing, and the name of a kernel's definition.

@@ -29,7 +29,7 @@ pub fn take_by(x: &[f32], indices: &[f32], y: &mut [f32], s: &Along) -> u32 {
 }
 
 /// `y[o][k][i] = x[o][indices[o][k][i]][i]` by computed indices, which [`take_by`] reads alike; `y` and
-/// `indices` are `[outer][outputs][inner]`.
+/// `indices` are `[outer][outputs][inner]`. Returns the number of indices that were replaced, as `take_by`.
 #[inline(never)]
 pub fn take_along(x: &[f32], indices: &[f32], y: &mut [f32], outputs: usize, s: &Along) -> u32 {
     let len = s.len as f32;
@@ -47,7 +47,7 @@ pub fn take_along(x: &[f32], indices: &[f32], y: &mut [f32], outputs: usize, s: 
     outside(indices, len, s)
 }
 
-/// How many indices mean another place than they say.
+/// Number of indices that are no whole number inside the axis; each was replaced by the nearest one.
 fn outside(indices: &[f32], len: f32, s: &Along) -> u32 {
     let is_outside = |index: &&f32| {
         let from_front = if **index < 0.0 { **index + len } else { **index };
@@ -56,7 +56,7 @@ fn outside(indices: &[f32], len: f32, s: &Along) -> u32 {
     indices.iter().filter(is_outside).fold(0, |hits, _| hits.saturating_add(1))
 }
 
-/// The index of the axis that a computed one means.
+/// The position inside the axis nearest to an index, after negative ones are counted from the end.
 #[inline(always)]
 fn nearest(index: f32, len: f32, s: &Along) -> usize {
     let from_front = if index < 0.0 { index + len } else { index };

@@ -159,7 +159,7 @@ impl PythonOptions {
         Runtime::Onnxruntime { python: self.python.clone() }
     }
 
-    /// An input error where a Python is named that nobody needs.
+    /// An input error where `--python` is given but no onnxruntime runs.
     fn unused(&self, cure: &str) -> Result<()> {
         match &self.python {
             None => Ok(()),

@@ -22,8 +22,8 @@ pub const SEED: u64 = 13;
 pub enum Scale {
     /// As declared.
     Declared,
-    /// One for all values, under each reading that which makes its own ELBO greatest: the root mean square
-    /// of what its draws leave of the rows. For likelihoods whose scale nobody knows yet.
+    /// One standard deviation for all values, its maximum-likelihood estimate under each reading: the root
+    /// mean square residual of rows against decoded draws.
     OfRows,
 }
 
@@ -48,7 +48,7 @@ impl Terms {
     }
 }
 
-/// What measures.
+/// Computes the terms of the ELBO of all rows from one run of the encoder and shared noise.
 pub(super) struct Meter<'m> {
     likelihood: TwinLikelihood<'m>,
     decoder: &'m Decoder,
@@ -203,7 +203,8 @@ fn of_normal((mean, log_var): (&[f32], &[f32])) -> (f64, f64) {
     })
 }
 
-/// Log-likelihoods of rows with these squares under the scale that makes their sum greatest, and it.
+/// Gaussian log-likelihood of each row under the maximum-likelihood standard deviation, and the logarithm of
+/// that; `squares` are the rows' summed squared residuals.
 fn profiled(squares: &[f64], values: f64) -> (Vec<f64>, f64) {
     let finite: Vec<f64> = squares.iter().copied().filter(|square| square.is_finite()).collect();
     let total = finite.iter().sum::<f64>().max(f64::MIN_POSITIVE);

@@ -25,7 +25,7 @@
 //! 2. and where both have their variances scaled by the factor (from 1/4.5 to 12) that suits them best,
 //!    under the `beta` that `r` itself shows, half and twice of that: by more than five standard errors
 //!    and 0.1 nats. What is left then are the *ratios* of variances, which no weight of the entropy changes.
-//!    For `r` they may be as they are or drawn to the mean of a latent by half in the logarithm: the
+//!    The log-variances of `r` are also tried at half their distance from the latent's mean: the
 //!    spreads of a narrow posterior are mostly noise on new rows, and halving them, as some readings do,
 //!    gains a little for the true head too.
 //!

@@ -30,7 +30,7 @@ pub(super) struct Difference {
 }
 
 impl Difference {
-    /// Over the rows on which both are finite; none without two of them.
+    /// Mean and standard error of `first - second` over the rows where both are finite; `None` below two rows.
     pub fn of(first: &[f64], second: &[f64]) -> Option<Self> {
         let pairs = first.iter().zip(second).map(|(first, second)| first - second);
         let all: Vec<f64> = pairs.filter(|difference| difference.is_finite()).collect();
@@ -68,7 +68,7 @@ pub(super) fn outweighs(
         return true;
     }
     let betas = betas(meter, worse);
-    // As they are before those that are drawn together: what fails there need not be looked at here.
+    // The posteriors as declared come first: if they are not beaten, the shrunk ones need not be measured.
     all.iter_mut().all(|worse| {
         betas.iter().all(|beta| {
             let difference = Difference::of(&better.best(meter, *beta), &worse.best(meter, *beta));

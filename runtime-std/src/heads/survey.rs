@@ -211,8 +211,8 @@ impl<'m> Survey<'m> {
         a.swapped == b.swapped && a.family == b.family && rows.map(kl).sum::<f64>() < SAME * count
     }
 
-    /// Of all readings with the posteriors of one and that the graph contradicts no more, the one whose head
-    /// comes first.
+    /// Among readings with the same posteriors, and no more contradicted by the graph, the one first in
+    /// [`Head`]'s order.
     fn plainest(&self, of: usize) -> usize {
         let own = &self.measured[of];
         let same = (0..self.measured.len()).filter(|at| {

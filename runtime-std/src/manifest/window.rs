@@ -15,7 +15,7 @@ pub struct Window {
     pub hop: usize,
     /// Order of the observation's values; always known once the model is loaded.
     pub layout: Option<Layout>,
-    /// Readings of a channel that may be missing, as NaN, in one window; none if left out.
+    /// Most NaN readings of a channel in one window; 0 if left out.
     #[serde(default)]
     pub max_missing: usize,
     /// Subtracted, per channel.

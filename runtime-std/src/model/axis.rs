@@ -21,7 +21,7 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Whether nothing lies before it in a tensor of so many values.
+    /// Whether it is the outermost axis longer than 1 in a tensor of so many values.
     pub(super) fn leads(self, values: usize) -> bool {
         self.len * self.inner == values
     }

@@ -4,8 +4,8 @@ use crate::import::{Graph, Node, Op, ValueId};
 use crate::lower::evaluate;
 use elbow_core::kernels::Unary;
 
-/// Of each value of `input`, the length of the shortest table that it picks from, if it comes there as it
-/// is: moved, but not calculated with.
+/// For each value of `input`, the length of the shortest table it indexes without arithmetic in between;
+/// `None` where it indexes none.
 ///
 /// The values are numbered and moved by the kernels that run; whichever numbers arrive at an index belong
 /// to that table.
