@@ -356,6 +356,7 @@ impl<'a> Importer<'a> {
             inputs: inputs.into_iter().filter_map(|(_, id)| id).collect(),
             noise: self.scope.noise,
             quantized: self.scope.quantized,
+            selected: self.masked.selected,
             outputs: outputs.into_iter().filter_map(|(name, id)| Some((name, id?))).collect(),
         });
         Survey {
