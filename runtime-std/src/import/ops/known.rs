@@ -28,7 +28,7 @@ pub fn eye_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     };
     let k = call.int("k")?.unwrap_or(0);
     scope.spend(rows.saturating_mul(columns))?;
-    let is_one = |at: usize| (at % columns) as i64 == (at / columns) as i64 + k;
+    let is_one = |at: usize| Some((at % columns) as i64) == k.checked_add((at / columns) as i64);
     let ones = (0..rows * columns).map(|at| i64::from(is_one(at)));
     let shape = vec![rows, columns];
     let own = match &x {
