@@ -1,7 +1,7 @@
 //! Graphs built by hand.
 
 use elbow::import::{Graph, Node, Op, Value, ValueId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A graph that grows node by node.
 #[derive(Clone, Debug)]
@@ -22,6 +22,7 @@ impl Builder {
             element_types: HashMap::new(),
             noise: Vec::new(),
             quantized: HashMap::new(),
+            selected: HashSet::new(),
             outputs: Vec::new(),
         };
         Self { graph }

@@ -135,6 +135,12 @@ pub const GRADIENT: f64 = 1e-4;
 /// some forty roundings of values up to 10.
 pub const STATISTICS: f64 = 2e-5;
 
+// Import.
+
+/// What a graph gives against the same in f32 by hand, absolute, for values of a few units: an exponential, a
+/// softmax of four, or a layer of four inputs and a `tanh`, some ten roundings.
+pub const IMPORTED: f32 = 1e-5;
+
 // Gaps, in nats.
 
 /// A gap in closed form from a map that was probed in f32, of coefficients that f32 holds.

@@ -3,8 +3,8 @@
 //! Only a file in the model's own folder is read, and only as many bytes as a tensor's shape takes: where
 //! it lies, how long it is and what the model says about it are checked before anything is read.
 
-use super::problem::{Read, Refusal, refuse, shown};
-use super::proto::{Graph, LARGEST_FILE, Node, Tensor};
+use super::problem::{Read, Refusal, invalid, refuse, shown};
+use super::proto::{self, Graph, LARGEST_FILE, Node, Tensor};
 use super::tensor::{bytes_of, checked_shape, len};
 use std::collections::HashMap;
 use std::fs::File;
@@ -21,17 +21,22 @@ pub(super) enum Owner {
 /// Why tensors stay outside.
 pub(super) type Faults = HashMap<Owner, Refusal>;
 
+/// The tensors of a graph and of the bodies in it, and whose each is.
+pub(super) fn tensors(graph: &mut Graph) -> impl Iterator<Item = (Owner, &mut Tensor)> {
+    let initializers = graph.initializer.iter_mut().enumerate();
+    let initializers = initializers.map(|(at, tensor)| (Owner::Initializer(at), tensor));
+    let nodes = graph.node.iter_mut().enumerate().flat_map(|(at, node)| {
+        of_node(node).into_iter().map(move |tensor| (Owner::Node(at), tensor))
+    });
+    initializers.chain(nodes)
+}
+
 /// Reads every tensor that lies in another file of `folder` into the graph; those for which that fails stay
 /// outside. A model from memory has no folder.
 pub(super) fn read(graph: &mut Graph, folder: Option<&Path>) -> Faults {
     let mut files = Files { folder, open: HashMap::new(), left: LARGEST_FILE };
-    let initializers = graph.initializer.iter_mut().enumerate();
-    let initializers = initializers.map(|(at, tensor)| (Owner::Initializer(at), tensor));
-    let nodes = graph.node.iter_mut().enumerate().flat_map(|(at, node)| {
-        tensors(node).into_iter().map(move |tensor| (Owner::Node(at), tensor))
-    });
     let mut faults = Faults::new();
-    for (owner, tensor) in initializers.chain(nodes) {
+    for (owner, tensor) in tensors(graph) {
         // Of a type that import does not take nothing is read: that is what will be said of it.
         let outside = tensor.is_external() && bytes_of(tensor.data_type).is_some();
         if outside && let Err(refusal) = files.fetch(tensor) {
@@ -42,10 +47,10 @@ pub(super) fn read(graph: &mut Graph, folder: Option<&Path>) -> Faults {
 }
 
 /// The tensors of a node and of the bodies in it.
-fn tensors(node: &mut Node) -> Vec<&mut Tensor> {
+fn of_node(node: &mut Node) -> Vec<&mut Tensor> {
     let own = node.attribute.iter_mut().flat_map(|attribute| {
         let bodies = attribute.g.iter_mut().flat_map(|body| {
-            let nodes = body.node.iter_mut().flat_map(tensors);
+            let nodes = body.node.iter_mut().flat_map(of_node);
             body.initializer.iter_mut().chain(nodes)
         });
         attribute.t.iter_mut().chain(bodies)
@@ -151,8 +156,11 @@ fn number(tensor: &Tensor, key: &str) -> Read<Option<u64>> {
 
 /// Bytes that the tensor's values take.
 fn size_of_values(tensor: &Tensor) -> Read<usize> {
-    let count = len(&checked_shape(&tensor.dims)?);
-    Ok(count * bytes_of(tensor.data_type).unwrap_or(1))
+    let Some(size) = bytes_of(tensor.data_type) else {
+        let found = proto::data_type_name(tensor.data_type);
+        return invalid(format!("holds {found}, whose size is not known"));
+    };
+    Ok(len(&checked_shape(&tensor.dims)?) * size)
 }
 
 /// Opens a file of the folder that holds the model.

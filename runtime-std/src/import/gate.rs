@@ -10,8 +10,8 @@ use elbow_core::kernels::{BinaryOp, Unary};
 /// initial state by one, and layers with gates a trained factor. So a constant that such a scale multiplies
 /// is held to be trained where
 ///
-/// - the sum is a step of a recurrent cell: it goes to a `tanh` alone (the candidate of a GRU), or the other
-///   term is a gate times a `tanh` (the cell of an LSTM, the state of a GRU); or
+/// - the sum is a step of a recurrent cell: it goes to a `tanh` alone that a gate mixes with a state (the
+///   candidate of a GRU), or the other term is a gate times a `tanh` (the cell of an LSTM, the state of a GRU); or
 /// - its values are no draw of a standard normal distribution (see [`looks_normal`]).
 ///
 /// Everything else is asked: a scale by `exp`, `softplus`, `sqrt` and the like, or by a sigmoid with
@@ -39,17 +39,33 @@ impl<'g> Gates<'g> {
         self.is_gate(draw.scale) && (self.is_cell(draw) || !normal())
     }
 
+    /// A value before nodes that only move it.
+    fn source(&self, mut value: ValueId) -> ValueId {
+        while let Some(node) = self.by[value].filter(|node| moves(node)) {
+            value = node.inputs[0];
+        }
+        value
+    }
+
     /// The node that gives a value, before nodes that only move it.
-    fn origin(&self, mut value: ValueId) -> Option<&'g Node> {
-        loop {
-            let node = self.by[value]?;
-            match (&node.op, &node.inputs[..]) {
-                (Op::Reshape | Op::Expand | Op::Transpose { .. } | Op::Slice { .. }, &[from]) => {
-                    value = from
+    fn origin(&self, value: ValueId) -> Option<&'g Node> {
+        self.by[self.source(value)]
+    }
+
+    /// The operations on two values that read this one, also behind nodes that only move it, and what else
+    /// each of them reads.
+    fn uses(&self, value: ValueId) -> Vec<(&'g Node, ValueId)> {
+        let (mut found, mut open) = (Vec::new(), vec![value]);
+        while let Some(value) = open.pop() {
+            for node in &self.readers[value] {
+                match (&node.op, &node.inputs[..]) {
+                    (Op::Binary(_), &[a, b]) => found.push((*node, if a == value { b } else { a })),
+                    _ if moves(node) => open.push(node.output),
+                    _ => {}
                 }
-                _ => return Some(node),
             }
         }
+        found
     }
 
     fn is(&self, value: ValueId, f: Unary) -> bool {
@@ -80,10 +96,54 @@ impl<'g> Gates<'g> {
         }
     }
 
+    /// Whether a gate mixes a value with a state: `(1 - gate) * value + gate * state`, or
+    /// `value + gate * (state - value)`.
+    fn is_mixed(&self, value: ValueId) -> bool {
+        let is = |node: &Node, op: BinaryOp| node.op == Op::Binary(op);
+        let is_sum = |node: &Node| is(node, BinaryOp::Add) || is(node, BinaryOp::Sub);
+        self.uses(value).into_iter().any(|(node, other)| {
+            let next = self.uses(node.output);
+            if is(node, BinaryOp::Mul) {
+                let rest =
+                    |(sum, term): &(&Node, ValueId)| is_sum(sum) && self.is_rest(*term, other);
+                return next.iter().any(rest);
+            }
+            let ends = [value, other].map(|end| self.source(end));
+            let closes =
+                |(sum, end): &(&Node, ValueId)| is_sum(sum) && ends.contains(&self.source(*end));
+            let is_step = |(product, gate): &(&Node, ValueId)| {
+                is(product, BinaryOp::Mul)
+                    && self.is_gate_or_rest(*gate)
+                    && self.uses(product.output).iter().any(closes)
+            };
+            is(node, BinaryOp::Sub) && next.iter().any(is_step)
+        })
+    }
+
+    /// Whether a term is something times what a gate leaves of one.
+    fn is_rest(&self, term: ValueId, gate: ValueId) -> bool {
+        let left = |of: ValueId| match self.origin(of).map(|node| (&node.op, &node.inputs[..])) {
+            Some((Op::Binary(BinaryOp::Sub), &[whole, part]))
+                if self.values[whole].constant.is_some() && self.is_gate(part) =>
+            {
+                Some(self.source(part))
+            }
+            _ => None,
+        };
+        let fits = |own: ValueId| {
+            left(own) == Some(self.source(gate)) || left(gate) == Some(self.source(own))
+        };
+        match self.origin(term).map(|node| (&node.op, &node.inputs[..])) {
+            Some((Op::Binary(BinaryOp::Mul), &[a, b])) => fits(a) || fits(b),
+            _ => false,
+        }
+    }
+
     fn is_cell(&self, draw: &Draw) -> bool {
+        let is_mixed =
+            |node: &&Node| node.op == Op::Unary(Unary::Tanh) && self.is_mixed(node.output);
         let readers = &self.readers[draw.z];
-        let candidate =
-            !readers.is_empty() && readers.iter().all(|node| node.op == Op::Unary(Unary::Tanh));
+        let candidate = !readers.is_empty() && readers.iter().all(is_mixed);
         let state = self.origin(draw.mean).is_some_and(|node| match (&node.op, &node.inputs[..]) {
             (Op::Binary(BinaryOp::Mul), &[a, b]) => [(a, b), (b, a)]
                 .into_iter()
@@ -92,6 +152,10 @@ impl<'g> Gates<'g> {
         });
         candidate || state
     }
+}
+
+fn moves(node: &Node) -> bool {
+    matches!(node.op, Op::Reshape | Op::Expand | Op::Transpose { .. } | Op::Slice { .. })
 }
 
 /// Whether values could be drawn from a standard normal distribution: their mean lies within 3.9 standard

@@ -4,7 +4,7 @@ use crate::lower::quantize::Format;
 use elbow_core::distributions::{Family, Parameter};
 use elbow_core::kernels::{BinaryOp, Cell, Mean, Reduction, Unary};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A validated graph in topological order.
 ///
@@ -29,6 +29,9 @@ pub struct Graph {
     /// Integers of the weights that the file stores quantized, by the name of the constant that holds the
     /// floats they stand for.
     pub quantized: HashMap<String, QuantizedWeights>,
+    /// Values that are computed of all places where the file computes them of those that a mask selects: in the
+    /// file they have another length, which depends on data.
+    pub selected: HashSet<ValueId>,
     /// Values returned, with the names that the file gives them (two names may share a value, and a
     /// value may be an input or a constant as well).
     pub outputs: Vec<(String, ValueId)>,

@@ -1,6 +1,7 @@
 //! Reads a decoded graph: inputs, initializers, then node by node by the table of operators.
 
 mod branch;
+mod given;
 
 use super::external::{Faults, Owner};
 use super::frozen::frozen_samples;
@@ -39,6 +40,7 @@ pub(super) fn survey(
             .collect(),
         batch: batch_symbols(&proto.input),
         order: &order,
+        read: order.read.clone(),
         outside,
         scope: Scope::default(),
         bound: HashMap::with_capacity(order.sources.len()),
@@ -50,6 +52,7 @@ pub(super) fn survey(
     importer.nodes();
     let outputs = importer.outputs();
     importer.constants(&outputs);
+    importer.check_given(&inputs, &outputs);
     if frozen_noise == FrozenNoise::Refuse {
         importer.frozen_samples();
     }
@@ -64,6 +67,8 @@ struct Importer<'a> {
     /// Symbols that stand for the batch.
     batch: HashSet<&'a str>,
     order: &'a Order<'a>,
+    /// Names that are read in the graph, or in the body that is read now.
+    read: HashSet<&'a str>,
     /// Why tensors are still in another file.
     outside: &'a Faults,
     scope: Scope,
@@ -214,8 +219,7 @@ impl<'a> Importer<'a> {
         let count = given.as_ref().map_or(node.output.len(), Vec::len);
         let mut given = given.into_iter().flatten();
         for (position, output) in node.output.iter().enumerate() {
-            if position >= count && self.order.read.contains(output.as_str()) && !output.is_empty()
-            {
+            if position >= count && self.read.contains(output.as_str()) && !output.is_empty() {
                 let reason = format!(
                     "its output {position} (`{}`) is read, which is not supported",
                     shown(output)
@@ -352,6 +356,7 @@ impl<'a> Importer<'a> {
             inputs: inputs.into_iter().filter_map(|(_, id)| id).collect(),
             noise: self.scope.noise,
             quantized: self.scope.quantized,
+            selected: self.masked.selected,
             outputs: outputs.into_iter().filter_map(|(name, id)| Some((name, id?))).collect(),
         });
         Survey {

@@ -88,14 +88,12 @@ fn instrument(mut bytes: Vec<u8>, noise: &[Noise], values: &[Vec<String>]) -> Re
         ..Graph::default()
     };
     bytes.extend(Model { graph: Some(added), ..Model::default() }.encode_to_vec());
-    Ok(Instrumented { bytes, found, data: data(&file) })
+    Ok(Instrumented { bytes, found, data: data(file) })
 }
 
 /// Where tensors of the file have their values, as far as that is below its folder.
-fn data(file: &Graph) -> Vec<PathBuf> {
-    let attributes = file.node.iter().flat_map(|node| &node.attribute);
-    let constants = attributes.filter_map(|attribute| attribute.t.as_ref());
-    let entries = file.initializer.iter().chain(constants).flat_map(|tensor| &tensor.external_data);
+fn data(mut file: Graph) -> Vec<PathBuf> {
+    let entries = external::tensors(&mut file).flat_map(|(_, tensor)| &tensor.external_data);
     let locations = entries.filter(|entry| entry.key == "location");
     let inside = locations.filter_map(|entry| {
         let parts = Path::new(&entry.value).components();
@@ -306,7 +304,20 @@ mod tests {
         };
         let locations = ["w.data", "./w.data", "sub/v.data", "../u.data", "/t.data"];
         let file = Graph { initializer: locations.map(tensor).to_vec(), ..Graph::default() };
-        assert_eq!(data(&file), [Path::new("sub/v.data"), Path::new("w.data")]);
+        assert_eq!(data(file), [Path::new("sub/v.data"), Path::new("w.data")]);
+    }
+
+    #[test]
+    fn data_of_bodies_is_found() {
+        let location = Entry { key: "location".into(), value: "w.data".into() };
+        let tensor = Tensor { external_data: vec![location], ..Tensor::default() };
+        let within = |body: Graph| {
+            let branch = Attribute { g: Some(body), ..Attribute::default() };
+            let node = Node { attribute: vec![branch], ..Node::default() };
+            Graph { node: vec![node], ..Graph::default() }
+        };
+        let body = Graph { initializer: vec![tensor], ..Graph::default() };
+        assert_eq!(data(within(within(body))), [Path::new("w.data")]);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub(super) enum Kind {
     Unsigned8,
     /// Constants of another floating-point type, which are moved and cast.
     Stored(i32),
+    /// The same of float64, some of which float32 does not hold: they are rounded, and no integers or truth
+    /// values follow from them.
+    Rounded,
     /// What integers of this scale (its bits) and zero point stand for, which only a dequantizer reads.
     Quantized {
         /// Bits of the scale.
@@ -48,7 +51,7 @@ impl Kind {
 
     /// Whether only a cast makes float32 of the floats.
     pub fn is_stored(self) -> bool {
-        matches!(self, Self::Stored(_))
+        matches!(self, Self::Stored(_) | Self::Rounded)
     }
 
     /// The kind of an element type.
@@ -80,6 +83,7 @@ impl fmt::Display for Kind {
             Self::Float => "float32",
             Self::Integer => "integers",
             Self::Bool => "booleans",
+            Self::Rounded => return f.write_str(&data_type_name(data_type::DOUBLE)),
             Self::Double => "float32 cast to float64",
             Self::Signed8 => "int8",
             Self::Unsigned8 => "uint8",

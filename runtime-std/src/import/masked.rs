@@ -13,12 +13,14 @@
 //! That is the same only where every node between works on each row alone. So each of them is read again as if
 //! the mask had other numbers of places ([`Worlds`]): it has to become the same operations, and each of these
 //! has to keep rows apart (`rows`). What follows from the number of places itself may give shapes of rows and
-//! their own positions, and nothing else. What is computed at places that are not selected, be it NaN, goes
+//! their own positions, and nothing else. The places themselves may be moved (`places`), and nothing may be
+//! computed of them: only so is it known that a node selects or puts back these places and no others. What is computed at places that are not selected, be it NaN, goes
 //! nowhere: a Where leaves it out.
 //!
 //! A mask of one place is simpler: it selects that place or nothing. What follows from it is right where
 //! the place is selected, and left out where it is not.
 
+mod places;
 mod rows;
 mod worlds;
 
@@ -29,7 +31,7 @@ use super::proto;
 use super::scope::{Call, Operand, Outputs, Scope};
 use super::tensor::{Tensor, len, strides};
 use elbow_core::kernels::Unary;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use worlds::Worlds;
 
@@ -47,16 +49,30 @@ enum Form {
     Single,
     /// Data with a row for each place, along an axis.
     Rows(usize),
-    /// Integers, and what they are in each of the [`Worlds`].
+    /// The places, as NonZero gives them or moved, and what they are in each of the [`Worlds`].
+    Places(Vec<Rc<Tensor<i64>>>),
+    /// Integers that follow from the number of places, and what they are in each of the [`Worlds`].
     Integers(Vec<Rc<Tensor<i64>>>),
+}
+
+impl Form {
+    /// Integers in each of the [`Worlds`].
+    fn worlds(&self) -> Option<&[Rc<Tensor<i64>>]> {
+        match self {
+            Self::Places(worlds) | Self::Integers(worlds) => Some(worlds),
+            Self::Single | Self::Rows(_) => None,
+        }
+    }
 }
 
 /// The values that follow from masks, by name.
 #[derive(Default)]
 pub(super) struct Masked<'a> {
     tags: HashMap<&'a str, Tag>,
-    /// The last node that selects by each mask.
+    /// Name of the NonZero node of each mask, for messages.
     selectors: HashMap<ValueId, String>,
+    /// Values of the graph that follow from masks, those inside of nodes included.
+    pub selected: HashSet<ValueId>,
 }
 
 impl<'a> Masked<'a> {
@@ -70,7 +86,7 @@ impl<'a> Masked<'a> {
         self.tags.remove(name);
     }
 
-    /// Says that a value has another name as well.
+    /// Gives `other` the tag of `name`.
     pub fn rename(&mut self, name: &str, other: &'a str) {
         match self.tags.get(name).cloned() {
             Some(tag) => drop(self.tags.insert(other, tag)),
@@ -107,15 +123,20 @@ impl<'a> Masked<'a> {
             return refuse("joins what two masks select by NonZero", ADVICE);
         }
         let selection = Selection { mask, places: scope.values[mask].len(), tags: &tags };
-        if let Some(taken) = selection.taken(scope, call)? {
-            self.tag(node, vec![Some(taken.1)]);
-            return Ok(taken.0);
-        }
-        if let Some(outputs) = selection.put_back(scope, operator, call)? {
-            return Ok(outputs);
-        }
-        let (outputs, forms) = selection.computed(scope, operator, call)?;
-        self.tag(node, forms);
+        let start = scope.values.len();
+        let (outputs, tags) = match selection.taken(scope, call)? {
+            Some((outputs, tag)) => (outputs, vec![Some(tag)]),
+            None => match selection.put_back(scope, operator, call)? {
+                Some(outputs) => (outputs, Vec::new()),
+                None => selection.computed(scope, operator, call)?,
+            },
+        };
+        let whole = |id: &ValueId| {
+            tags.is_empty()
+                && outputs.iter().any(|one| matches!(one, Operand::Float(own) if own == id))
+        };
+        self.selected.extend((start..scope.values.len()).filter(|id| !whole(id)));
+        self.tag(node, tags);
         Ok(outputs)
     }
 
@@ -134,7 +155,7 @@ impl<'a> Masked<'a> {
         let places = len(&shape);
         scope.spend(places.saturating_mul(shape.len()).saturating_mul(Worlds::MOST + 1))?;
         let worlds = Worlds::of(places).map(|rows| Rc::new(grid(&shape, rows)));
-        let form = if places == 1 { Form::Single } else { Form::Integers(worlds.collect()) };
+        let form = if places == 1 { Form::Single } else { Form::Places(worlds.collect()) };
         let mask = origin(&scope.nodes, mask);
         self.selectors.insert(mask, call.name.clone());
         self.tag(call.node, vec![Some(Tag { mask, form })]);
@@ -158,13 +179,14 @@ fn computed_mask(scope: &Scope, call: &Call<'_>) -> Option<ValueId> {
     }
 }
 
-/// Indices along each axis of so many places in order, the last one repeated beyond the end.
+/// Indices along each axis of so many places in order: the last ones of all, and the first one again in front
+/// of them where there are not as many.
 fn grid(shape: &[usize], rows: usize) -> Tensor<i64> {
-    let last = len(shape) - 1;
-    let steps = strides(shape);
+    let (places, steps) = (len(shape), strides(shape));
     let along = |axis: usize| {
         let (step, size) = (steps[axis] as usize, shape[axis]);
-        (0..rows).map(move |row| (row.min(last) / step % size) as i64)
+        let place = move |row: usize| (places + row).saturating_sub(rows);
+        (0..rows).map(move |row| (place(row) / step % size) as i64)
     };
     Tensor { shape: vec![shape.len(), rows], data: (0..shape.len()).flat_map(along).collect() }
 }
@@ -207,11 +229,12 @@ impl Selection<'_> {
 
     /// Whether an operand holds the places themselves: those of a tensor's first axes, an index each.
     fn is_places(&self, call: &Call<'_>, input: usize, shape: &[usize]) -> bool {
-        let (Some(_), Some(Some(Operand::Integers(indices)))) =
-            (self.form(input), call.inputs.get(input))
-        else {
-            return false;
+        let worlds = match self.form(input) {
+            Some(Form::Places(worlds)) => &worlds[..],
+            Some(Form::Single) => &[],
+            _ => return false,
         };
+        let Some(Some(Operand::Integers(indices))) = call.inputs.get(input) else { return false };
         let depth = match (call.node.op_type.as_str(), &indices.shape[..]) {
             ("Gather" | "ScatterElements", [_]) => 1,
             ("GatherND" | "ScatterND", &[_, depth]) if depth > 0 => depth,
@@ -225,10 +248,6 @@ impl Selection<'_> {
             let index = |at: usize| all.data[at % depth * rows + at / depth];
             indices.data.len() == rows * depth
                 && indices.data.iter().enumerate().all(|(at, &found)| found == index(at))
-        };
-        let worlds = match self.form(input) {
-            Some(Form::Integers(worlds)) => &worlds[..],
-            _ => &[],
         };
         found(indices, self.places)
             && Worlds::of(self.places).zip(worlds).all(|(rows, indices)| found(indices, rows))
@@ -285,7 +304,7 @@ impl Selection<'_> {
         let are_rows = match self.form(2) {
             Some(Form::Rows(axis)) => *axis == 0,
             Some(Form::Single) => true,
-            Some(Form::Integers(_)) => false,
+            Some(Form::Places(_) | Form::Integers(_)) => false,
             None => self.places == 1,
         };
         if self.form(0).is_some() || !are_rows || !plain {
@@ -327,6 +346,10 @@ impl Selection<'_> {
         operator: &Operator,
         call: &Call<'_>,
     ) -> Read<(Vec<Operand>, Vec<Option<Tag>>)> {
+        let forms: Vec<Option<&Form>> = (0..call.inputs.len()).map(|at| self.form(at)).collect();
+        if !places::may_read(call, &forms) {
+            return Err(Fault::Places.refusal());
+        }
         let start = Start { values: scope.values.len(), nodes: scope.nodes.len() };
         let drawn = scope.noise.len();
         let outputs = (operator.read)(scope, call)?;
@@ -338,7 +361,6 @@ impl Selection<'_> {
             let tags = outputs.iter().map(tag).collect();
             return Ok((outputs, tags));
         }
-        let forms: Vec<Option<&Form>> = (0..call.inputs.len()).map(|at| self.form(at)).collect();
         let forms = Worlds::new(self.places, &forms)
             .forms(scope, start, operator, call, &outputs)
             .map_err(|fault| fault.refusal())?;
@@ -362,6 +384,8 @@ enum Fault {
     Differs,
     /// It computes across rows.
     Joins,
+    /// It computes with the places themselves.
+    Places,
 }
 
 impl Fault {
@@ -377,6 +401,9 @@ impl Fault {
             }
             Self::Joins => {
                 "computes across the places that NonZero selects, which depend on data".to_string()
+            }
+            Self::Places => {
+                "computes with the positions that NonZero selects, which depend on data".to_string()
             }
         };
         Refusal::new(reason, ADVICE)

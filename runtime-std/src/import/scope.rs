@@ -193,6 +193,17 @@ impl Scope {
         self.values[id].constant.as_deref()
     }
 
+    /// Refuses a constant of float64 that float32 does not hold, where all of its digits count.
+    pub fn check_exact(&self, id: ValueId) -> Read<()> {
+        if self.kind(id) != Kind::Rounded {
+            return Ok(());
+        }
+        refuse(
+            "reads a constant of float64 that float32 does not hold, where all of its digits count",
+            "store it as an integer, a boolean or a float32 before exporting",
+        )
+    }
+
     /// The value of a constant that holds just one.
     pub fn known_number(&self, id: ValueId) -> Option<f32> {
         match self.known(id) {

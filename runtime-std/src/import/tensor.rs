@@ -132,7 +132,10 @@ pub(super) fn load(tensor: &proto::Tensor) -> Read<Loaded> {
         of @ (data_type::FLOAT16 | data_type::BFLOAT16) => {
             Ok(Loaded::Other(narrow_floats(tensor, shape)?, Kind::Stored(of)))
         }
-        of @ data_type::DOUBLE => Ok(Loaded::Other(doubles(tensor, shape)?, Kind::Stored(of))),
+        data_type::DOUBLE => {
+            let (rounded, kind) = doubles(tensor, shape)?;
+            Ok(Loaded::Other(rounded, kind))
+        }
         other => refuse(
             format!(
                 "holds {}, expected float32 (int64, int32 or bool for shapes; int8 or uint8 where quantized)",
@@ -213,18 +216,23 @@ fn half(bits: u16) -> f32 {
     if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
-/// Values of float64, rounded.
-fn doubles(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
+/// Values of float64, rounded, and whether that changes any.
+fn doubles(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<(Tensor<f32>, Kind)> {
     let n = len(&shape);
-    let data = if tensor.double_data.is_empty() {
+    let data: Vec<f64> = if tensor.double_data.is_empty() {
         let words = words(&tensor.raw_data, n, 8)?;
         let value = |w: &[u8]| f64::from_le_bytes([w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]]);
-        words.map(|word| value(word) as f32).collect()
+        words.map(value).collect()
     } else {
         check_len(tensor.double_data.len(), n)?;
-        tensor.double_data.iter().map(|value| *value as f32).collect()
+        tensor.double_data.clone()
     };
-    Ok(Tensor { shape, data })
+    let is_held = |value: &f64| f64::from(*value as f32) == *value || value.is_nan();
+    let kind = match data.iter().all(is_held) {
+        true => Kind::Stored(data_type::DOUBLE),
+        false => Kind::Rounded,
+    };
+    Ok((Tensor { shape, data: data.into_iter().map(|value| value as f32).collect() }, kind))
 }
 
 /// Why these constants cannot be used: NaN never, infinities where `finite` is wanted.

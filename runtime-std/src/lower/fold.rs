@@ -3,7 +3,7 @@
 use super::{place, schedule};
 use crate::import::{Graph, NEWEST_OPSET, Node, Value};
 use crate::twin::Twin;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Evaluates nodes of constants, each by a plan of its own that the twin runs: folding and running
 /// cannot differ.
@@ -36,6 +36,7 @@ pub(crate) fn evaluate(values: &[Value], node: &Node) -> Option<Vec<f32>> {
         element_types: HashMap::new(),
         noise: Vec::new(),
         quantized: HashMap::new(),
+        selected: HashSet::new(),
         outputs: vec![(node.name.clone(), output)],
         values,
         nodes: vec![Node { inputs: (0..output).collect(), output, ..node.clone() }],

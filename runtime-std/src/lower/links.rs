@@ -69,7 +69,7 @@ impl Links {
 mod tests {
     use super::*;
     use crate::import::{Op, Value};
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
 
     fn node(inputs: &[ValueId], output: ValueId) -> Node {
         let inputs = inputs.to_vec();
@@ -88,6 +88,7 @@ mod tests {
             element_types: HashMap::new(),
             noise: Vec::new(),
             quantized: HashMap::new(),
+            selected: HashSet::new(),
             outputs: vec![("y".into(), 5)],
         };
         let mut links = Links::of(&graph);

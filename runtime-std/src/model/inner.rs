@@ -8,12 +8,17 @@ pub(crate) fn named(graph: &Graph, name: &str) -> Option<ValueId> {
     output.or_else(|| inner(graph, name))
 }
 
-/// The computed value of this name, if there is one alone.
+/// The computed value of this name, if there is one alone that has the length of the file.
 pub(super) fn inner(graph: &Graph, name: &str) -> Option<ValueId> {
     let is_meant = |id: &ValueId| {
         let value = &graph.values[*id];
-        value.name == name && value.constant.is_none()
+        value.name == name && value.constant.is_none() && !graph.selected.contains(id)
     };
     let mut found = graph.nodes.iter().map(|node| node.output).filter(is_meant);
     found.next().filter(|_| found.next().is_none())
+}
+
+/// Whether a value of this name has a length in the file that depends on data.
+pub(super) fn is_selected(graph: &Graph, name: &str) -> bool {
+    graph.selected.iter().any(|id| graph.values[*id].name == name)
 }

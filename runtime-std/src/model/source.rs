@@ -106,6 +106,14 @@ impl Source {
             _ => None,
         };
         let Some(output) = inside else {
+            if let TensorRef::Name(name) = tensor
+                && inner::is_selected(&self.graph, name)
+            {
+                return Err(self.fault(format!(
+                    "{key}: `{name}` holds what NonZero selects by a computed mask, of a length that depends \
+                     on data; declare the value behind the ScatterND or Where that puts it back"
+                )));
+            }
             return self.output(key, tensor).map_err(|error| {
                 error.context("a head is an output, or a value that the graph computes on the way")
             });

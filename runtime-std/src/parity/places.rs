@@ -54,16 +54,25 @@ impl<'g> Places<'g> {
         Self { graph, by_name, nodes }
     }
 
-    /// Where the values of this name are found: there, in another shape, or as an operand of `Concat`.
+    /// Where the values of this name are found: there, in another shape, or as an operand of `Concat`. What the
+    /// file has of selected places only is no place.
     pub(super) fn holding(&self, name: &str) -> Vec<Place> {
-        let mut places = vec![Place { name: name.to_string(), part: None }];
-        let Some(&id) = self.by_name.get(name) else { return places };
+        let Some(&id) = self.by_name.get(name) else {
+            return vec![Place { name: name.to_string(), part: None }];
+        };
         let same = self.same(id);
-        let whole = |id: &ValueId| Place { name: self.graph.values[*id].name.clone(), part: None };
-        places.extend(same.iter().skip(1).map(whole));
+        let is_whole = |id: &ValueId| !self.graph.selected.contains(id);
+        let named = |at: ValueId| match at == id {
+            true => name.to_string(),
+            false => self.graph.values[at].name.clone(),
+        };
+        let whole = same.iter().copied().filter(is_whole);
+        let mut places: Vec<Place> =
+            whole.map(|id| Place { name: named(id), part: None }).collect();
         for (joined, part) in same.iter().flat_map(|id| self.joined(*id)) {
-            let names = self.same(joined).into_iter().map(|id| &self.graph.values[id].name);
-            places.extend(names.map(|name| Place { name: name.clone(), part: Some(part) }));
+            let whole = self.same(joined).into_iter().filter(is_whole);
+            let names = whole.map(|id| self.graph.values[id].name.clone());
+            places.extend(names.map(|name| Place { name, part: Some(part) }));
         }
         places
     }

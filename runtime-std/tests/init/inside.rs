@@ -152,3 +152,36 @@ fn any_inner_value_may_be_named_and_is_held_against_the_graph() {
         assert!(refused.stderr.contains(words), "{mean} {spread}: {}", refused.stderr);
     }
 }
+
+/// In the file the values of selected places have a length that depends on data: they are no heads, and no
+/// layers that a reference could be held against.
+#[test]
+fn what_a_mask_selects_is_no_head() {
+    let graph = Onnx::new()
+        .constant("zero", &[], &[0.0])
+        .node("m", "Greater", "x zero")
+        .node("nz", "NonZero", "m")
+        .node("t", "Transpose", "nz")
+        .node("xs", "GatherND", "x t")
+        .node("f", "Exp", "xs")
+        .node("y", "ScatterND", "x t f")
+        .outputs(&[("y", 4)]);
+    let (folder, path) = graph.write();
+    for (mean, spread, named) in [("f", "xs:logvar", "`f`"), ("y", "xs:logvar", "`xs`")] {
+        let line = format!("inspect {{}} --mean {mean} --spread {spread}");
+        let refused = elbow_line(&line, &[&path]);
+        assert_eq!(refused.code, 2, "{mean} {spread}: {}", refused.stdout);
+        for words in [named, "NonZero selects", "puts it back"] {
+            assert!(refused.stderr.contains(words), "{mean} {spread}: {}", refused.stderr);
+        }
+    }
+    let rows = folder.path().join("x.npy");
+    fs::write(&rows, elbow::npy::encode(&[2, 4], &[0.5; 8])).unwrap();
+    let report = elbow_line("parity {} --input {} --layers --json", &[&path, &rows]).done().json();
+    let layers = report["layers"].as_array().unwrap();
+    let held = |name: &str| {
+        let layer = layers.iter().find(|layer| layer["value"] == name).unwrap();
+        layer["max_abs"].is_number()
+    };
+    assert_eq!([held("f"), held("y")], [false, true], "{report}");
+}

@@ -1,10 +1,13 @@
 //! Branches with a known condition: the nodes of the branch taken stand in place of the node.
 
-use crate::build::{Dim, attribute, encoded, floats, graph, info, ints, model, node};
+use crate::build::{
+    Dim, attribute, encoded, floats, graph, info, int, int_list, ints, model, node,
+};
 use crate::refused::refused;
 use elbow::import::import_bytes;
 use elbow::lower::lower;
 use elbow::twin::Twin;
+use elbow_tests::tolerance::IMPORTED;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
@@ -66,7 +69,7 @@ fn run(model: &ModelProto, x: &[f32]) -> Vec<f32> {
 fn the_branch_of_a_known_condition_is_taken() {
     let x = [0.25, -1.5];
     let close = |found: Vec<f32>, expected: [f32; 2]| {
-        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?}");
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < IMPORTED), "{found:?}");
     };
     close(run(&decided(2), &x), x.map(|x| (2.0 * (x + 1.0)).exp()));
     close(run(&decided(3), &x), x.map(|x| x + 4.0));
@@ -84,6 +87,42 @@ fn branches_lie_in_branches_and_may_hand_a_value_on() {
     let mut nested = decided(2);
     graph(&mut nested).node[0] = outer;
     assert_eq!(run(&nested, &[0.25, -1.5]), [1.25, -0.5], "the other branch is not even read");
+}
+
+/// An output of a body's node that import does not know is told, also where the graph has other outputs.
+#[test]
+fn outputs_that_are_not_supported_are_refused_in_branches() {
+    let pooled = |second: &str| {
+        let mut pool = node("MaxPool", "pool", &["x"], &["largest", "index"]);
+        int_list(&mut pool, "kernel_shape", &[2]);
+        let mut cast = node("Cast", "cast", &[second], &["u"]);
+        int(&mut cast, "to", 1);
+        let then_body = body(vec![pool, cast], &["u"], vec![]);
+        let own = branch("same", "y", then_body, body(vec![], &["x"], vec![]));
+        let nested = body(vec![own.clone()], &["y"], vec![]);
+        let mut outer = branch("same", "w", nested, body(vec![], &["x"], vec![]));
+        outer.output = vec!["w".into()];
+        let shape = [Dim::N(1), Dim::N(1), Dim::N(3)];
+        [(own, "y"), (outer, "w")].map(|(branch, output)| {
+            let nodes = vec![
+                node("Size", "", &["x"], &["size"]),
+                node("Equal", "", &["size", "count"], &["same"]),
+                node("Exp", "", &["x"], &["z"]),
+                branch,
+            ];
+            let mut file =
+                model(nodes, vec![ints("count", &[3])], vec![info("x", &shape)], &[output, "z"]);
+            let declared = info(output, &[Dim::N(1), Dim::N(1), Dim::N(2)]);
+            graph(&mut file).output[0] = declared;
+            encoded(&file)
+        })
+    };
+    for file in pooled("index") {
+        refused(&file, &["MaxPool", "pool", "its output 1 (`index`) is read"]);
+    }
+    for file in pooled("largest") {
+        import_bytes(&file).unwrap_or_else(|error| panic!("the first output alone: {error}"));
+    }
 }
 
 #[test]

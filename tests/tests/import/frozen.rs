@@ -163,7 +163,26 @@ fn what_a_gate_multiplies_is_accepted_where_it_is_trained() {
         (
             "the candidate of a GRU",
             drawn(3),
-            "s = Sigmoid h; p = Mul s eps; c = Add mu p; z = Tanh c",
+            "s = Sigmoid h; p = Mul s eps; c = Add mu p; n = Tanh c; u = Sigmoid mu; r = Sub one u; \
+                a = Mul r n; b = Mul u h; z = Add a b",
+        ),
+        (
+            "the candidate of a GRU, whose state is the rest",
+            drawn(3),
+            "s = Sigmoid h; p = Mul s eps; c = Add mu p; n = Tanh c; u = Sigmoid mu; r = Sub one u; \
+                a = Mul n u; b = Mul h r; z = Add b a",
+        ),
+        (
+            "the candidate of a GRU, by a difference",
+            drawn(3),
+            "s = Sigmoid h; p = Mul s eps; c = Add mu p; n = Tanh c; u = Sigmoid mu; d = Sub h n; \
+                e = Mul u d; z = Add e n",
+        ),
+        (
+            "the candidate of a GRU, by a step from the state",
+            drawn(3),
+            "s = Sigmoid h; p = Mul s eps; c = Add mu p; n = Tanh c; u = Sigmoid mu; d = Sub n h; \
+                e = Mul d u; z = Add h e",
         ),
         (
             "the cell of an LSTM",
@@ -201,6 +220,18 @@ fn a_draw_that_a_sigmoid_scales_is_asked_about() {
     for scale in scales {
         let eps = floats("eps", &[1, 15], &DRAWN);
         let bytes = encoded(&heads(15, eps, &format!("{scale}{SAMPLE}")));
+        refused(&bytes, &["Mul `p`", "accept"]);
+    }
+    // A `tanh` alone makes no recurrent cell of it, nor does a gate behind it.
+    let tanh = "s = Sigmoid h; p = Mul s eps; c = Add mu p;";
+    for rest in [
+        "z = Tanh c",
+        "n = Tanh c; z = Exp n",
+        "n = Tanh c; u = Sigmoid mu; z = Mul u n",
+        "n = Tanh c; u = Sigmoid mu; a = Mul u n; z = Add a mu",
+        "n = Tanh c; u = Sigmoid mu; r = Sub one s; a = Mul r n; b = Mul u h; z = Add a b",
+    ] {
+        let bytes = encoded(&heads(15, floats("eps", &[1, 15], &DRAWN), &format!("{tanh}{rest}")));
         refused(&bytes, &["Mul `p`", "accept"]);
     }
     // A standard deviation by anything else is one, however large its noise.

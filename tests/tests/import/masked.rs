@@ -7,6 +7,7 @@ use elbow::import::import_bytes;
 use elbow::lower::lower;
 use elbow::twin::Twin;
 use elbow_tests::random::Random;
+use elbow_tests::tolerance::IMPORTED;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{ModelProto, NodeProto};
 
@@ -55,6 +56,9 @@ fn masked(places: i64, lines: &str) -> ModelProto {
         ints("none", &[0]),
         scalar("nought", 0),
         scalar("one", 1),
+        scalar("final", places - 1),
+        scalar("count", places),
+        floats("table", &[places], &(0..places).map(|at| at as f32).collect::<Vec<_>>()),
     ];
     let selection = "mask = Greater m zero; found = NonZero mask; at = Transpose found; \
         xs = GatherND x at; ws = GatherND w at;";
@@ -104,7 +108,8 @@ fn check(lines: &str, wide: bool, expected: impl Fn(f32, &[f32]) -> Vec<f32>) {
             let wanted: Vec<f32> = (0..places).flat_map(value).collect();
             assert_eq!(found.len(), wanted.len());
             for (found, wanted) in found.iter().zip(&wanted) {
-                let close = (found - wanted).abs() <= 1e-5 || (found.is_nan() && wanted.is_nan());
+                let close =
+                    (found - wanted).abs() <= IMPORTED || (found.is_nan() && wanted.is_nan());
                 assert!(close, "{places} places, case {case}: {found} for {wanted}");
             }
         }
@@ -122,6 +127,23 @@ fn a_selection_may_be_by_one_index() {
     let lines = "flat_x = Reshape x last; flat_m = Reshape mask last; f = NonZero flat_m; \
         g = Squeeze f first; s = Gather flat_x g; e = Exp s; i = Transpose f; \
         z = ScatterND flat_x i e; shape = Shape x; y = Reshape z shape";
+    check(lines, false, |x, _| vec![x.exp()]);
+}
+
+/// `x[0, mask]`: the index along an axis of length one is zero.
+#[test]
+fn an_index_may_have_zeros_beside_the_places() {
+    let lines = "flat_m = Reshape mask last; f = NonZero flat_m; t = Transpose f; s = Shape t; \
+        o = Expand first s; i = Concat o t @axis=-1; v = GatherND x i; e = Exp v; y = ScatterND x i e";
+    check(lines, false, |x, _| vec![x.exp()]);
+}
+
+/// The rows and columns of a mask, each for itself and joined again.
+#[test]
+fn places_may_be_taken_apart() {
+    let lines = "r = Gather found nought; c = Gather found one; ru = Unsqueeze r second; \
+        cu = Unsqueeze c second; i = Concat ru cu @axis=1; v = GatherND x i; e = Exp v; \
+        y = ScatterND x i e";
     check(lines, false, |x, _| vec![x.exp()]);
 }
 
@@ -212,6 +234,37 @@ fn what_depends_on_the_selection_itself_is_refused() {
                 z = Mul xs f;",
         ),
         ("no values", "s = Shape xs; c = Concat s none @axis=0; y = ConstantOfShape c"),
+        (
+            "the first places of all",
+            "s = Shape xs; k = Gather s nought; r = Range nought k one; c = Min r final; \
+                u = Unsqueeze c second; f = Reshape x last; y = ScatterND f u xs",
+        ),
+        (
+            "the first places of all, by a Where",
+            "s = Shape xs; k = Gather s nought; r = Range nought k one; g = Greater r final; \
+                c = Where g final r; u = Unsqueeze c second; f = Reshape x last; \
+                y = ScatterND f u xs",
+        ),
+        (
+            "the first places of all, by a remainder",
+            "s = Shape xs; k = Gather s nought; r = Range nought k one; c = Mod r count; \
+                u = Unsqueeze c second; f = Reshape x last; y = ScatterND f u xs",
+        ),
+        (
+            "a table by positions among the selected",
+            "s = Shape xs; k = Gather s nought; r = Range nought k one; c = Min r final; \
+                e = Gather table c; z = Add xs e;",
+        ),
+        (
+            "a table by positions among the selected, by a Where",
+            "s = Shape xs; k = Gather s nought; r = Range nought k one; g = Greater r final; \
+                c = Where g final r; e = Gather table c; z = Add xs e;",
+        ),
+        (
+            "the first place",
+            "f = Slice found first second second; t = Transpose f; v = GatherND x t; z = Add xs v;",
+        ),
+        ("places that are shifted", "a = Sub at at; z = GatherND x a;"),
         ("a condition", "s = Size xs; c = Greater s three; z = Where c xs zero;"),
     ];
     for (name, lines) in cases {
@@ -229,4 +282,19 @@ fn what_depends_on_the_selection_itself_is_refused() {
 fn a_branch_on_the_number_of_places_is_refused() {
     let lines = "s = Size xs; c = Greater s nought; z = If c; y = ScatterND x at z";
     refused(&encoded(&masked(6, lines)), &["If `z`", "depends on data"]);
+}
+
+/// Values that have another length in the file: they are no heads, and no reference is held against them.
+#[test]
+fn values_of_selected_places_are_known_to_be_so() {
+    let lines = "a = Exp xs; b = Mul a two; y = ScatterND x at b";
+    for places in [1, 6] {
+        let graph = import_bytes(&encoded(&masked(places, lines))).expect("it is put back");
+        let is_selected = |name: &str| {
+            let mut named = graph.values.iter().enumerate().filter(|(_, value)| value.name == name);
+            named.any(|(id, _)| graph.selected.contains(&id))
+        };
+        assert_eq!(["xs", "a", "b"].map(is_selected), [true; 3], "{places} places");
+        assert_eq!(["x", "mask", "y"].map(is_selected), [false; 3], "{places} places");
+    }
 }

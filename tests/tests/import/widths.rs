@@ -98,6 +98,34 @@ fn constants_of_another_width_are_moved_and_cast_and_nothing_else() {
     refused(&encoded(&output), &["output `y`", "float64", "model.float()"]);
 }
 
+/// Integers and truth values follow from constants that float32 holds; rounding could change the others.
+#[test]
+fn float64_that_float32_does_not_hold_becomes_no_integer() {
+    let chosen = |value: f64, middle: &[NodeProto], kind: DataType| {
+        let mut nodes = middle.to_vec();
+        let from = if middle.is_empty() { "w" } else { "m" };
+        nodes.push(cast("c", from, "k", kind));
+        nodes.push(match kind {
+            DataType::Bool => node("Where", "n", &["k", "x", "x"], &["y"]),
+            _ => node("Gather", "n", &["x", "k"], &["y"]),
+        });
+        if kind == DataType::Int64 {
+            int(nodes.last_mut().expect("a node"), "axis", 1);
+        }
+        let w = raw("w", DataType::Double, &[1], value.to_le_bytes().to_vec());
+        encoded(&model(nodes, vec![w], vec![info("x", &[Dim::N(1), Dim::N(3)])], &["y"]))
+    };
+    let moved = [node("Identity", "i", &["w"], &["m"])];
+    let again = [cast("d", "w", "m", DataType::Double)];
+    for (value, kind) in [(0.999_999_999_9, DataType::Int64), (1e-300, DataType::Bool)] {
+        for middle in [&[][..], &moved, &again] {
+            refused(&chosen(value, middle, kind), &["Cast `c`", "float64", "does not hold"]);
+        }
+        let exact = if kind == DataType::Bool { 0.5 } else { 1.0 };
+        import_bytes(&chosen(exact, &again, kind)).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
 #[test]
 fn a_short_tensor_of_float16_is_refused() {
     let w = raw("w", DataType::Float16, &[4], vec![0; 6]);

@@ -93,8 +93,10 @@ impl<'a> Importer<'a> {
             self.masked.forget(&tensor.name);
             self.bound.insert(&tensor.name, operand);
         }
+        let outside = std::mem::replace(&mut self.read, read);
         for (index, node) in body.node.iter().enumerate().filter(|(index, _)| needed[*index]) {
             self.read_node(node, &format!("{name}/{}", node_name(index, node)));
         }
+        self.read = outside;
     }
 }

@@ -1,11 +1,11 @@
-//! A node read as if a mask had other numbers of places.
+//! Reads a node again with other row counts, to prove that rows do not mix.
 
 use super::super::graph::ValueId;
 use super::super::ops::Operator;
 use super::super::scope::{Call, Operand, Scope};
 use super::super::tensor::Tensor;
 use super::rows::{Row, same_rows};
-use super::{Fault, Form, Start};
+use super::{Fault, Form, Start, places};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -71,8 +71,13 @@ impl<'t> Worlds<'t> {
                 }
             }
         }
+        let moves = places::moves(call, self.forms);
         for (at, worlds) in integers.into_iter().enumerate() {
             if let Operand::Integers(own) = &outputs[at] {
+                if moves {
+                    forms[at] = Some(Form::Places(worlds));
+                    continue;
+                }
                 let constant =
                     is_linear(call, self.forms) && worlds.iter().all(|world| world == own);
                 forms[at] = (!constant).then_some(Form::Integers(worlds));
@@ -123,11 +128,11 @@ impl World {
         let mut operands = HashMap::new();
         let mut inputs = Vec::with_capacity(call.inputs.len());
         for (operand, form) in call.inputs.iter().zip(forms) {
+            let worlds = form.and_then(Form::worlds);
             inputs.push(operand.as_ref().map(|operand| match (operand, form) {
-                (Operand::Integers(_), Some(Form::Integers(worlds))) => {
-                    Operand::Integers(worlds[index].clone())
+                (Operand::Integers(tensor), _) => {
+                    Operand::Integers(worlds.map_or(tensor, |worlds| &worlds[index]).clone())
                 }
-                (Operand::Integers(tensor), _) => Operand::Integers(tensor.clone()),
                 (Operand::Float(id), form) => {
                     let row = match form {
                         Some(Form::Rows(axis)) => Some(*axis),
@@ -176,7 +181,7 @@ fn copied(own: &Scope, scope: &mut Scope, id: ValueId, row: Row, rows: usize) ->
     copy
 }
 
-/// What a node became here and in another world.
+/// The nodes that one call became with all rows, and with another number of rows.
 struct Pair<'p> {
     own: &'p Scope,
     other: &'p Scope,

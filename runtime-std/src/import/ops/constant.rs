@@ -104,7 +104,7 @@ pub fn cast_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             Kind::Float => data_type::FLOAT,
             Kind::Integer => data_type::INT64,
             Kind::Bool => data_type::BOOL,
-            Kind::Double => data_type::DOUBLE,
+            Kind::Double | Kind::Rounded => data_type::DOUBLE,
             Kind::Stored(data_type) => data_type,
             kind => {
                 return refuse(
@@ -158,8 +158,14 @@ fn cast_integers(scope: &mut Scope, call: &Call<'_>, x: &Rc<Tensor<i64>>, to: i3
 /// become known integers.
 fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs {
     let shape = scope.shape(x).to_vec();
+    if matches!(Kind::of(to), Some(Kind::Integer | Kind::Bool)) {
+        scope.check_exact(x)?;
+    }
     let x = match scope.kind(x) {
-        Kind::Stored(_) | Kind::Double => {
+        Kind::Stored(data_type::DOUBLE) | Kind::Rounded if to == data_type::DOUBLE => {
+            return Ok(one(x));
+        }
+        Kind::Stored(_) | Kind::Rounded | Kind::Double => {
             let floats = scope.step(call, Op::Reshape, &[x], "float32", &shape)?;
             scope.set_kind(floats, Kind::Float);
             floats
@@ -228,6 +234,7 @@ pub fn range(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 
 fn known(scope: &Scope, call: &Call<'_>, index: usize) -> Read<f32> {
     let id = call.float(index, "limit")?;
+    scope.check_exact(id)?;
     match scope.known_number(id) {
         Some(value) => Ok(value),
         None => refuse(

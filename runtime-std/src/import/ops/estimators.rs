@@ -18,7 +18,7 @@ pub fn scaler(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Binary(BinaryOp::Mul), vec![shifted, scale], &shape)
 }
 
-/// Each row over its largest value, the sum of its magnitudes or its length; rows of which that is 0 stay.
+/// Divides each row by its maximum, L1 or L2 norm; a row whose norm is 0 stays as it is.
 pub fn normalizer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, shape) = rows(scope, call)?;
     let axis = shape.len() - 1;

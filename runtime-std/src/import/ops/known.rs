@@ -28,7 +28,7 @@ pub fn eye_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     };
     let k = call.int("k")?.unwrap_or(0);
     scope.spend(rows.saturating_mul(columns))?;
-    let is_one = |at: usize| (at % columns) as i64 == (at / columns) as i64 + k;
+    let is_one = |at: usize| Some((at % columns) as i64) == k.checked_add((at / columns) as i64);
     let ones = (0..rows * columns).map(|at| i64::from(is_one(at)));
     let shape = vec![rows, columns];
     let own = match &x {
@@ -93,7 +93,7 @@ pub fn top_k(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(vec![values, Operand::Integers(Rc::new(Tensor { shape, data: indices }))])
 }
 
-/// Indices of the values that are not zero, an axis a row.
+/// Indices of the nonzero values, one row per axis.
 pub fn non_zero(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = Known::of(scope, call, "X")?;
     let places: Vec<usize> = (0..x.len()).filter(|&at| !x.is_zero(at)).collect();
@@ -125,7 +125,10 @@ impl Known {
         let values = match x {
             Operand::Integers(x) => Values::Integers(x),
             Operand::Float(id) => match scope.known(id) {
-                Some(values) => Values::Floats(values.to_vec(), scope.kind(id)),
+                Some(values) => {
+                    scope.check_exact(id)?;
+                    Values::Floats(values.to_vec(), scope.kind(id))
+                }
                 None => {
                     return refuse(
                         "its operand is computed, and what it gives depends on data",

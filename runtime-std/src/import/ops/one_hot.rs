@@ -89,8 +89,7 @@ pub(super) fn places(
     scope.data_of(&format!("{}/places", call.output(0)), &Tensor { shape, data })
 }
 
-/// 1 at the first of the largest values along an axis, else 0. Before opset 13 the axes in front of it are
-/// one, and it and those behind are.
+/// 1 at the first maximum along the axis, else 0; before opset 13 the input is flattened to a matrix at `axis`.
 pub fn hardmax(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "input")?;
     let shape = scope.shape(x).to_vec();

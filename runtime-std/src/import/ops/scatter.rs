@@ -112,19 +112,29 @@ impl Places {
         len(&self.shape[self.depth..])
     }
 
-    /// For each round, one more than the position of the update that each block meets, or 0.
-    fn rounds(&self) -> Vec<Vec<usize>> {
+    /// Splits the updates into rounds in which each block is updated at most once; an entry is 1 + the
+    /// update's position, 0 for none.
+    fn rounds(&self, scope: &mut Scope) -> Read<Vec<Vec<usize>>> {
+        const MOST: usize = 64;
         let blocks = len(&self.shape[..self.depth]);
+        scope.spend(blocks)?;
         let mut met = vec![0; blocks];
         let mut rounds = Vec::new();
         for (at, &block) in self.blocks.iter().enumerate() {
             if rounds.len() == met[block] {
+                if rounds.len() == MOST {
+                    return refuse(
+                        format!("has more than {MOST} updates for one place"),
+                        "reduce them before they are scattered (a sum along an axis, or a product by a matrix)",
+                    );
+                }
+                scope.spend(blocks)?;
                 rounds.push(vec![0; blocks]);
             }
             rounds[met[block]][block] = at + 1;
             met[block] += 1;
         }
-        rounds
+        Ok(rounds)
     }
 
     fn written(&self, x: &Tensor<i64>, updates: &Tensor<i64>) -> Tensor<i64> {
@@ -235,8 +245,8 @@ fn write_blocks(
     scope.emit(call, Op::Reshape, vec![taken], shape)
 }
 
-/// Combines blocks with those that are there. Where several updates have one place, each is of another
-/// round: a round joins what changes nothing and the updates, and each place takes its own.
+/// Reduces updates into blocks, one round per repeated update; blocks without an update get the neutral
+/// element.
 fn combine_blocks(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -252,7 +262,7 @@ fn combine_blocks(
         BinaryOp::Max => f32::NEG_INFINITY,
         _ => f32::INFINITY,
     };
-    let rounds = places.rounds();
+    let rounds = places.rounds(scope)?;
     if rounds.is_empty() {
         return scope.emit(call, Op::Reshape, vec![x], shape);
     }

@@ -1,0 +1,46 @@
+//! Which nodes leave the places of a mask what they are.
+
+use super::super::proto::data_type;
+use super::super::scope::{Call, Operand};
+use super::Form;
+
+/// Whether a node moves the places among its operands, or reads no more of them than their shape.
+pub(super) fn may_read(call: &Call<'_>, forms: &[Option<&Form>]) -> bool {
+    !forms.iter().copied().any(is_places) || reads_shape(call) || moves(call, forms)
+}
+
+/// Whether a node gives the places again: those that are its operands, in another order or shape. Zeros may
+/// stand beside them, as indices along axes of length one; along any other axis they are not the places of
+/// all rows.
+pub(super) fn moves(call: &Call<'_>, forms: &[Option<&Form>]) -> bool {
+    let Some((first, rest)) = forms.split_first() else { return false };
+    match call.node.op_type.as_str() {
+        "Concat" => {
+            let is_zero = |at: usize| match call.inputs.get(at) {
+                Some(Some(Operand::Integers(x))) => x.data.iter().all(|&index| index == 0),
+                _ => false,
+            };
+            forms.iter().enumerate().all(|(at, form)| is_places(*form) || is_zero(at))
+                && forms.iter().copied().any(is_places)
+        }
+        "Cast" => {
+            let to = call.node.attribute.iter().find(|attribute| attribute.name == "to");
+            let whole = [data_type::INT64, data_type::INT32].map(i64::from);
+            is_places(*first) && to.is_some_and(|to| whole.contains(&to.i))
+        }
+        "Gather" | "Slice" | "Split" => is_places(*first) && rest.iter().all(Option::is_none),
+        "Expand" | "Flatten" | "Identity" | "Reshape" | "Squeeze" | "Transpose" | "Unsqueeze" => {
+            is_places(*first) && !rest.iter().copied().any(is_places)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a node reads nothing but shapes.
+fn reads_shape(call: &Call<'_>) -> bool {
+    matches!(call.node.op_type.as_str(), "Shape" | "Size")
+}
+
+fn is_places(form: Option<&Form>) -> bool {
+    matches!(form, Some(Form::Places(_)))
+}
