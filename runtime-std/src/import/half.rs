@@ -164,8 +164,10 @@ impl<'a> Halves<'a> {
         let from = node.input.first().and_then(|name| self.types.get(name.as_str()));
         match self.use_of(node) {
             Use::Ignores => Change::default(),
+            Use::Casts if operands.is_empty() && results.is_empty() => Change::default(),
             Use::Casts if operands.is_empty() => match from {
-                Some(&data_type::DOUBLE) if !results.is_empty() => refused(),
+                Some(&data_type::DOUBLE) => refused(),
+                _ if self.returns(&node.input[0]) => refused(),
                 _ => Change::default(),
             },
             Use::Casts if results.is_empty() => self.cast_back(node),
@@ -214,6 +216,16 @@ impl<'a> Halves<'a> {
             Some(&data_type::FLOAT) => Operand::Of(from.clone()),
             _ => Operand::CastOf(from.clone()),
         }
+    }
+
+    /// Whether a value is a cast from a float16 that need not have been rounded: casts there and back fall away.
+    fn returns(&self, name: &str) -> bool {
+        let Some(cast) = self.source(name).filter(|node| self.use_of(node) == Use::Casts) else {
+            return false;
+        };
+        let from = &cast.input[0];
+        let may_be_wide = |node: &Node| self.use_of(node) == Use::Casts || self.is_computed(node);
+        self.is_half(from) && self.source(from).is_some_and(may_be_wide)
     }
 
     /// A cast of float16 reads what arithmetic gives without a rounding, but as an output of the graph beside
