@@ -137,7 +137,7 @@ impl<'a> Halves<'a> {
             graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor.data_type));
         let mut types: HashMap<&str, i32> = inputs.chain(constants).collect();
         for node in order.live.iter().map(|index| &graph.node[*index]) {
-            for (at, name) in node.output.iter().enumerate() {
+            for (at, name) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
                 let given = given(node, at, &types);
                 types.insert(name, given);
             }
@@ -167,7 +167,7 @@ impl<'a> Halves<'a> {
             Use::Casts if operands.is_empty() && results.is_empty() => Change::default(),
             Use::Casts if operands.is_empty() => match from {
                 Some(&data_type::DOUBLE) => refused(),
-                _ if self.returns(&node.input[0]) => refused(),
+                _ if node.input.first().is_some_and(|name| self.returns(name)) => refused(),
                 _ => Change::default(),
             },
             Use::Casts if results.is_empty() => self.cast_back(node),
@@ -211,7 +211,7 @@ impl<'a> Halves<'a> {
         if self.use_of(node) != Use::Casts || self.readers[name].iter().any(keeps) {
             return rounded();
         }
-        let from = &node.input[0];
+        let Some(from) = node.input.first() else { return rounded() };
         match self.types.get(from.as_str()) {
             Some(&data_type::FLOAT) => Operand::Of(from.clone()),
             _ => Operand::CastOf(from.clone()),
@@ -223,7 +223,7 @@ impl<'a> Halves<'a> {
         let Some(cast) = self.source(name).filter(|node| self.use_of(node) == Use::Casts) else {
             return false;
         };
-        let from = &cast.input[0];
+        let Some(from) = cast.input.first() else { return false };
         let may_be_wide = |node: &Node| self.use_of(node) == Use::Casts || self.is_computed(node);
         self.is_half(from) && self.source(from).is_some_and(may_be_wide)
     }
