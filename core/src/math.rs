@@ -159,6 +159,22 @@ pub fn trunc(x: f32) -> f32 {
     libm::truncf(x)
 }
 
+/// Nearest float16, halves to even; an infinity from 65520 on, NaN stays NaN.
+#[inline]
+pub fn half(x: f32) -> f32 {
+    const SIGN: u32 = 0x8000_0000;
+    let bits = x.to_bits();
+    let magnitude = bits & !SIGN;
+    let rounded = match magnitude {
+        // Below 2^-14 steps are of 2^-24, which are those of sums between 0.5 and 1.
+        0..0x3880_0000 => (f32::from_bits(magnitude) + 0.5 - 0.5).to_bits(),
+        0x3880_0000..0x477f_f000 => (magnitude + 0xfff + (magnitude >> 13 & 1)) & !0x1fff,
+        0x477f_f000..=0x7f80_0000 => f32::INFINITY.to_bits(),
+        _ => magnitude,
+    };
+    f32::from_bits(rounded | bits & SIGN)
+}
+
 /// -1, 0 or 1; zeros and NaN stay as they are.
 #[inline]
 pub fn sign(x: f32) -> f32 {

@@ -21,7 +21,7 @@ use elbow::rows::Rows;
 use elbow_core::distributions::{Family, Spread};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
-const FIXTURES: [&str; 16] = [
+const FIXTURES: [&str; 17] = [
     "activation_attributes",
     "arithmetic_torchscript17",
     "branches_dynamo",
@@ -32,6 +32,7 @@ const FIXTURES: [&str; 16] = [
     "conv_transpose_pads",
     "dynamic_operands",
     "expand",
+    "float16",
     "gemm_attributes",
     "identity",
     "linear_3d_dynamo",

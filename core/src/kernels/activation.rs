@@ -52,6 +52,8 @@ pub enum Unary {
     Round,
     /// Whole part of `x`, towards 0.
     Trunc,
+    /// Nearest float16, halves to even; an infinity beyond its range.
+    Half,
     /// Sine of an angle in radians; NaN at the infinities.
     Sin,
     /// Cosine of an angle in radians; NaN at the infinities.
@@ -121,6 +123,7 @@ pub fn unary(y: &mut [f32], f: Unary) {
         Unary::Ceil => map(y, math::ceil),
         Unary::Round => map(y, math::round),
         Unary::Trunc => map(y, math::trunc),
+        Unary::Half => map(y, math::half),
         Unary::Sin => map(y, math::sin),
         Unary::Cos => map(y, math::cos),
         Unary::Tan => map(y, math::tan),

@@ -37,7 +37,8 @@ impl Unary {
 /// `g *= f'(x)` for every value, in place, where `v` holds `f(x)` if
 /// [`f.slope_reads_result()`](Unary::slope_reads_result), else `x`.
 ///
-/// At a kink it is the slope of one side or 0; functions that only round have slope 0. Where a branch of `f`
+/// At a kink it is the slope of one side or 0; functions that only round have slope 0, but a
+/// rounding to float16 has that of what it rounds. Where a branch of `f`
 /// is constant the result is 0 whatever `g` is. Slopes of activations that are constant or linear in the limit
 /// have those limits at the infinities. NaN in `v` gives NaN where the formula reads it; where it only chooses a
 /// branch, `g` or 0.
@@ -68,6 +69,7 @@ pub fn slope(g: &mut [f32], v: &[f32], f: Unary) {
         Unary::Erf => each(g, v, |g, x| FRAC_2_SQRT_PI * math::exp(-(x * x)) * g),
         Unary::Clip(low, high) => each(g, v, |g, y| if low < y && y < high { g } else { 0.0 }),
         Unary::Neg => each(g, v, |g, _| -g),
+        Unary::Half => {}
         Unary::Abs => each(g, v, |g, x| math::sign(x) * g),
         Unary::Sqrt => each(g, v, |g, y| 0.5 / y * g),
         Unary::Square => each(g, v, |g, x| 2.0 * x * g),

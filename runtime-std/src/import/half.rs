@@ -1,183 +1,416 @@
-//! Float16 inside a graph of float32: the graph with float32 in its place.
+//! Float16 inside a graph, computed as onnxruntime computes it on a CPU without arithmetic of float16.
 //!
-//! Constants keep their values, since float32 holds every float16. What the file computes in float16 is
-//! computed in float32, and a computed value is rounded to float16 where an operator only moves it, unless that
-//! stands alone between others that compute. This is what onnxruntime does on a CPU, which has no arithmetic
-//! of float16 but moves such values as they are. A rounding is left in the graph as a cast to float16 and back.
+//! There an operator of arithmetic reads its operands in float32, and its result is rounded to float16 only for
+//! those who read float16: operators that move values, and what they give is cast. An operator that moves values
+//! between others of arithmetic alone moves float32. [`widen`] writes these casts into the graph, so that import
+//! reads a graph of float32 with roundings; a node whose reading is not known for certain is refused.
 //! Inputs and outputs of float16 stay so, and are refused.
 
 use super::order::{Order, Source};
+use super::problem::{Refusal, clean};
 use super::proto::{Attribute, Graph, Node, Tensor, attribute_type, data_type};
-use super::tensor::{checked_shape, narrow_floats};
+use super::tensor::float_cure;
 use std::collections::{HashMap, HashSet};
 
-/// What is known of a value of float16.
-#[derive(Clone, Copy, PartialEq)]
-enum Half {
-    /// Float16 holds it.
-    Exact,
-    /// It was computed.
-    Computed,
-}
-
-/// Replaces the float16 of a graph.
-pub(super) fn widen(graph: &mut Graph) {
+/// Casts the operands and results of float16 arithmetic; gives the first outputs of nodes that are refused.
+pub(super) fn widen(graph: &mut Graph, opset: i64) -> HashSet<String> {
+    let mut refused = HashSet::new();
     if !is_in(graph) {
-        return;
+        return refused;
     }
-    let rounded = roundings(graph);
+    let changes = Halves::of(graph, opset).changes();
     let nodes = std::mem::take(&mut graph.node);
     let mut known = HashSet::new();
-    for (mut node, rounded) in nodes.into_iter().zip(rounded) {
-        for at in rounded {
-            let name = node.input[at].clone();
-            let narrow = format!("{name}/float16");
-            let wide = format!("{narrow}/float32");
-            node.input[at] = wide.clone();
-            if known.insert(name.clone()) {
-                graph.node.push(cast(&name, &narrow, data_type::FLOAT16));
-                graph.node.push(cast(&narrow, &wide, data_type::FLOAT));
+    for (mut node, change) in nodes.into_iter().zip(changes) {
+        if change.refused {
+            refused.extend(node.output.first().cloned());
+        }
+        for (at, operand) in change.operands {
+            let wide = wide(&node.input[at]);
+            let from = match operand {
+                Operand::Of(name) => {
+                    node.input[at] = name;
+                    continue;
+                }
+                Operand::CastOf(name) => name,
+                Operand::Result => {
+                    node.input[at] = wide;
+                    continue;
+                }
+            };
+            node.input[at].clone_from(&wide);
+            if known.insert(wide.clone()) {
+                graph.node.push(cast(&from, &wide, data_type::FLOAT));
             }
         }
-        node.attribute.iter_mut().for_each(|attribute| widen_attribute(&node.op_type, attribute));
-        graph.node.push(node);
-    }
-    graph.initializer.iter_mut().for_each(widen_tensor);
-    for info in &mut graph.value_info {
-        if let Some(tensor) = info.r#type.as_mut().and_then(|kind| kind.tensor.as_mut())
-            && tensor.elem_type == data_type::FLOAT16
-        {
-            tensor.elem_type = data_type::FLOAT;
+        let mut narrow = Vec::new();
+        for at in change.results {
+            let name = node.output[at].clone();
+            node.output[at] = wide(&name);
+            narrow.push(cast(&node.output[at], &name, data_type::FLOAT16));
         }
+        graph.node.push(node);
+        graph.node.append(&mut narrow);
     }
+    refused
 }
 
-/// Whether anything in a graph is float16, but inputs and outputs.
+/// Why a node is refused that [`widen`] names.
+pub(super) fn refusal() -> Refusal {
+    Refusal::new(
+        "computes in float16, where runtimes differ in what they round",
+        float_cure(data_type::FLOAT16),
+    )
+}
+
+/// Whether a graph has constants of float16, or nodes that give it.
 pub(super) fn is_in(graph: &Graph) -> bool {
     let is_half = |tensor: &Tensor| tensor.data_type == data_type::FLOAT16;
-    let makes =
-        |attribute: &Attribute| attribute.t.as_ref().is_some_and(is_half) || names_half(attribute);
+    let makes = |attribute: &Attribute| {
+        attribute.t.as_ref().is_some_and(is_half)
+            || matches!(attribute.name.as_str(), "to" | "dtype")
+                && attribute.i == i64::from(data_type::FLOAT16)
+    };
     graph.initializer.iter().any(is_half)
         || graph.node.iter().any(|node| node.attribute.iter().any(makes))
 }
 
-/// Whether an attribute says that the node gives float16.
-fn names_half(attribute: &Attribute) -> bool {
-    matches!(attribute.name.as_str(), "to" | "dtype")
-        && attribute.i == i64::from(data_type::FLOAT16)
+/// The name of a value in float32.
+fn wide(name: &str) -> String {
+    format!("{name}/float32")
 }
 
-/// Positions of the inputs of each node that are rounded in front of it.
-fn roundings(graph: &Graph) -> Vec<Vec<usize>> {
-    let order = Order::of(graph, &mut Vec::new());
-    let constants =
-        graph.initializer.iter().filter(|tensor| tensor.data_type == data_type::FLOAT16);
-    let mut halves: HashMap<&str, Half> =
-        constants.map(|tensor| (tensor.name.as_str(), Half::Exact)).collect();
-    let neighbours = Neighbours::of(graph, &order);
-    let mut rounded = vec![Vec::new(); graph.node.len()];
-    for &index in &order.live {
-        let node = &graph.node[index];
-        let own: Vec<Option<Half>> =
-            node.input.iter().map(|name| halves.get(name.as_str()).copied()).collect();
-        let Some(mut given) = given(node, &own) else { continue };
-        if moves(&node.op_type) {
-            let computed: Vec<usize> =
-                (0..own.len()).filter(|at| own[*at] == Some(Half::Computed)).collect();
-            match !computed.is_empty() && neighbours.compute(node, &computed) {
-                true => given = Half::Computed,
-                false => rounded[index] = computed,
-            }
-        }
-        halves.extend(node.output.iter().map(|name| (name.as_str(), given)));
-    }
-    rounded
+/// Where a node reads float32 instead of a value of float16.
+enum Operand {
+    /// From what a node of arithmetic gives.
+    Result,
+    /// From another value.
+    Of(String),
+    /// From another value by a cast.
+    CastOf(String),
 }
 
-/// Who gives the values of a graph, and who reads them.
-struct Neighbours<'a> {
+/// What becomes of a node.
+#[derive(Default)]
+struct Change {
+    refused: bool,
+    operands: Vec<(usize, Operand)>,
+    /// Outputs that it gives in float32, with a cast behind it.
+    results: Vec<usize>,
+}
+
+/// What a node does with float16.
+#[derive(Clone, Copy, PartialEq)]
+enum Use {
+    /// Arithmetic, in float32.
+    Computes,
+    /// Copies values without arithmetic, or picks one of two.
+    Moves,
+    /// Is computed in float32 between nodes of arithmetic, and unlike that elsewhere.
+    Between,
+    /// To or from float16.
+    Casts,
+    /// Reads no values.
+    Ignores,
+    Unknown,
+}
+
+/// Float16 in a graph.
+struct Halves<'a> {
     graph: &'a Graph,
-    sources: &'a HashMap<&'a str, Source>,
+    order: Order<'a>,
+    opset: i64,
+    /// Element types of the values that are needed.
+    types: HashMap<&'a str, i32>,
     /// Readers of every name, those that no output needs included.
     readers: HashMap<&'a str, Vec<usize>>,
 }
 
-impl<'a> Neighbours<'a> {
-    fn of(graph: &'a Graph, order: &'a Order<'a>) -> Self {
+impl<'a> Halves<'a> {
+    fn of(graph: &'a Graph, opset: i64) -> Self {
+        let order = Order::of(graph, &mut Vec::new());
+        let inputs = graph.input.iter().map(|info| {
+            let tensor = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref());
+            (info.name.as_str(), tensor.map_or(data_type::FLOAT, |tensor| tensor.elem_type))
+        });
+        let constants =
+            graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor.data_type));
+        let mut types: HashMap<&str, i32> = inputs.chain(constants).collect();
+        for node in order.live.iter().map(|index| &graph.node[*index]) {
+            for (at, name) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+                let given = given(node, at, &types);
+                types.insert(name, given);
+            }
+        }
         let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, node) in graph.node.iter().enumerate() {
             node.input.iter().for_each(|name| readers.entry(name).or_default().push(index));
         }
-        Self { graph, sources: &order.sources, readers }
+        Self { graph, order, opset, types, readers }
     }
 
-    /// Whether only nodes that compute give these inputs of a node, and read what it gives.
-    fn compute(&self, node: &Node, inputs: &[usize]) -> bool {
-        let computes = |index: usize| computes(&self.graph.node[index].op_type);
-        let given = inputs.iter().all(|at| match self.sources.get(node.input[*at].as_str()) {
-            Some(Source::Node(index)) => computes(*index),
-            _ => false,
-        });
-        let read = |name: &String| match self.readers.get(name.as_str()) {
-            Some(readers) => readers.iter().all(|reader| computes(*reader)),
-            None => false,
-        };
-        let is_output = |name: &String| self.graph.output.iter().any(|output| output.name == *name);
-        given && node.output.iter().all(|name| read(name) && !is_output(name))
-    }
-}
-
-/// Whether an operator does arithmetic.
-fn computes(op: &str) -> bool {
-    let keeps =
-        ["Cast", "CastLike", "Constant", "ConstantOfShape", "Dropout", "Identity", "Shape", "Size"];
-    !moves(op) && !keeps.contains(&op)
-}
-
-/// What a node gives, by what is known of its inputs; `None` if that is no float16.
-fn given(node: &Node, inputs: &[Option<Half>]) -> Option<Half> {
-    let attribute = |name: &str| node.attribute.iter().find(|attribute| attribute.name == name);
-    match node.op_type.as_str() {
-        "Cast" => attribute("to").filter(|to| names_half(to)).map(|_| Half::Computed),
-        "CastLike" => inputs.get(1).copied().flatten().map(|_| Half::Computed),
-        "Constant" | "ConstantOfShape" => {
-            let value = attribute("value")?.t.as_ref()?;
-            (value.data_type == data_type::FLOAT16).then_some(Half::Exact)
+    fn changes(&self) -> Vec<Change> {
+        let mut changes: Vec<Change> = self.graph.node.iter().map(|_| Change::default()).collect();
+        for &index in &self.order.live {
+            changes[index] = self.change(&self.graph.node[index]);
         }
-        "Shape" | "Size" | "ArgMax" | "ArgMin" | "Equal" | "Greater" | "GreaterOrEqual"
-        | "Less" | "LessOrEqual" | "IsNaN" | "IsInf" | "NonZero" | "QuantizeLinear" => None,
-        op => {
-            let first = inputs.iter().flatten().next().copied();
-            let made = attribute("dtype").filter(|dtype| names_half(dtype)).map(|_| Half::Computed);
-            match op {
-                "Identity" | "Dropout" => first,
-                op if moves(op) => first.map(|_| Half::Exact),
-                _ => first.map(|_| Half::Computed).or(made),
+        changes
+    }
+
+    fn change(&self, node: &Node) -> Change {
+        let refused = || Change { refused: true, ..Change::default() };
+        let operands: Vec<usize> = self.halves(&node.input);
+        let results: Vec<usize> = self.halves(&node.output);
+        let from = node.input.first().and_then(|name| self.types.get(name.as_str()));
+        match self.use_of(node) {
+            Use::Ignores => Change::default(),
+            Use::Casts if operands.is_empty() && results.is_empty() => Change::default(),
+            Use::Casts if operands.is_empty() => match from {
+                Some(&data_type::DOUBLE) => refused(),
+                _ if node.input.first().is_some_and(|name| self.returns(name)) => refused(),
+                _ => Change::default(),
+            },
+            Use::Casts if results.is_empty() => self.cast_back(node),
+            Use::Casts => refused(),
+            _ if operands.is_empty() && results.is_empty() => Change::default(),
+            _ if operands.is_empty() => refused(),
+            Use::Computes => self.in_float32(node, &operands, results),
+            Use::Moves | Use::Between if self.is_between(node, true) => {
+                self.in_float32(node, &operands, results)
             }
+            Use::Moves if !self.is_between(node, false) => Change::default(),
+            _ => refused(),
+        }
+    }
+
+    /// Positions of the names of float16.
+    fn halves(&self, names: &[String]) -> Vec<usize> {
+        (0..names.len()).filter(|at| self.is_half(&names[*at])).collect()
+    }
+
+    fn is_half(&self, name: &str) -> bool {
+        self.types.get(name) == Some(&data_type::FLOAT16)
+    }
+
+    fn in_float32(&self, node: &Node, operands: &[usize], results: Vec<usize>) -> Change {
+        let operands = operands.iter().map(|&at| (at, self.operand(&node.input[at]))).collect();
+        Change { operands, results, ..Change::default() }
+    }
+
+    /// Where arithmetic reads a value of float16: what is cast to float16 for it alone is not rounded.
+    fn operand(&self, name: &str) -> Operand {
+        let rounded = || Operand::CastOf(name.to_string());
+        let Some(node) = self.source(name) else { return rounded() };
+        if self.is_computed(node) {
+            return Operand::Result;
+        }
+        let keeps = |reader: &usize| {
+            let reader = &self.graph.node[*reader];
+            self.use_of(reader) == Use::Casts && given(reader, 0, &self.types) != data_type::BOOL
+        };
+        if self.use_of(node) != Use::Casts || self.readers[name].iter().any(keeps) {
+            return rounded();
+        }
+        let Some(from) = node.input.first() else { return rounded() };
+        match self.types.get(from.as_str()) {
+            Some(&data_type::FLOAT) => Operand::Of(from.clone()),
+            _ => Operand::CastOf(from.clone()),
+        }
+    }
+
+    /// Whether a value is a cast from a float16 that need not have been rounded: casts there and back fall away.
+    fn returns(&self, name: &str) -> bool {
+        let Some(cast) = self.source(name).filter(|node| self.use_of(node) == Use::Casts) else {
+            return false;
+        };
+        let Some(from) = cast.input.first() else { return false };
+        let may_be_wide = |node: &Node| self.use_of(node) == Use::Casts || self.is_computed(node);
+        self.is_half(from) && self.source(from).is_some_and(may_be_wide)
+    }
+
+    /// A cast of float16 reads what arithmetic gives without a rounding, but as an output of the graph beside
+    /// readers of float16.
+    fn cast_back(&self, node: &Node) -> Change {
+        let name = &node.input[0];
+        if !self.source(name).is_some_and(|source| self.is_computed(source)) {
+            return Change::default();
+        }
+        let is_output = self.graph.output.iter().any(|output| node.output.contains(&output.name));
+        let reads_half = |reader: &usize| {
+            let reader = &self.graph.node[*reader];
+            self.use_of(reader) != Use::Casts && !self.is_computed(reader)
+        };
+        if is_output && self.readers[name.as_str()].iter().any(reads_half) {
+            return Change::default();
+        }
+        Change { operands: vec![(0, Operand::Result)], ..Change::default() }
+    }
+
+    /// The node that gives a value; `None` of constants and inputs.
+    fn source(&self, name: &str) -> Option<&'a Node> {
+        match self.order.sources.get(name) {
+            Some(Source::Node(index)) => Some(&self.graph.node[*index]),
+            _ => None,
+        }
+    }
+
+    /// Whether a node of float16 works in float32.
+    fn is_computed(&self, node: &Node) -> bool {
+        match self.use_of(node) {
+            Use::Computes => true,
+            Use::Moves | Use::Between => self.is_between(node, true),
+            _ => false,
+        }
+    }
+
+    /// Whether arithmetic gives all values of float16 that a node reads but constants, and reads all that it
+    /// gives; if not `all`, whether it gives some of them, and reads all values of an output.
+    fn is_between(&self, node: &Node, all: bool) -> bool {
+        let computes = |node: &Node| self.use_of(node) == Use::Computes;
+        let is_constant = |node: &Node| node.op_type == "Constant";
+        let given: Vec<bool> = self
+            .halves(&node.input)
+            .into_iter()
+            .filter_map(|at| self.source(&node.input[at]))
+            .filter(|source| !is_constant(source))
+            .map(computes)
+            .collect();
+        let outputs = self.halves(&node.output).into_iter().map(|at| node.output[at].as_str());
+        let is_output = |name: &str| self.graph.output.iter().any(|output| output.name == name);
+        let read = outputs.filter_map(|name| {
+            let readers = self.readers.get(name)?;
+            let computed = readers.iter().all(|reader| computes(&self.graph.node[*reader]));
+            Some(computed && !is_output(name))
+        });
+        let read: Vec<bool> = read.collect();
+        let holds = |found: &[bool]| match all {
+            true => !found.is_empty() && found.iter().all(|found| *found),
+            false => found.contains(&true),
+        };
+        holds(&given) && holds(&read)
+    }
+
+    /// By onnxruntime 1.32: operators without a kernel of float16 compute in float32.
+    fn use_of(&self, node: &Node) -> Use {
+        let opset = self.opset;
+        match node.op_type.as_str() {
+            _ if !matches!(node.domain.as_str(), "" | "ai.onnx") => Use::Unknown,
+            "Cast" | "CastLike" => Use::Casts,
+            "Constant" | "ConstantOfShape" | "Shape" | "Size" => Use::Ignores,
+            // Its definition by others, of opset 18, takes its place: `Max` has a kernel.
+            "Relu" if opset == 18 => Use::Moves,
+            "ReduceL2" if opset == 18 => Use::Unknown,
+            "Dropout" if opset < 12 => Use::Moves,
+            "Max" | "Min" if opset < 12 => Use::Computes,
+            "Clip" | "LayerNormalization" | "Max" | "Min" if opset > 11 => Use::Between,
+            "Concat" | "Expand" | "Flatten" | "Gather" | "GatherElements" | "GatherND"
+            | "Identity" | "Reshape" | "Slice" | "Split" | "Squeeze" | "Transpose"
+            | "Unsqueeze" => Use::Moves,
+            op if COMPUTES.contains(&op) => Use::Computes,
+            _ => Use::Unknown,
         }
     }
 }
 
-/// Whether an operator gives what it is given, elsewhere.
-fn moves(op: &str) -> bool {
-    matches!(
-        op,
-        "Concat"
-            | "DepthToSpace"
-            | "Expand"
-            | "Flatten"
-            | "Gather"
-            | "GatherElements"
-            | "GatherND"
-            | "Reshape"
-            | "Slice"
-            | "SpaceToDepth"
-            | "Split"
-            | "Squeeze"
-            | "Tile"
-            | "Transpose"
-            | "Unsqueeze"
-    )
+/// Operators that compute in float32 whatever stands around them.
+const COMPUTES: [&str; 71] = [
+    "Abs",
+    "Acos",
+    "Add",
+    "ArgMax",
+    "ArgMin",
+    "Asin",
+    "Atan",
+    "AveragePool",
+    "BatchNormalization",
+    "Ceil",
+    "Conv",
+    "ConvTranspose",
+    "Cos",
+    "Cosh",
+    "CumSum",
+    "DepthToSpace",
+    "Div",
+    "Dropout",
+    "Einsum",
+    "Elu",
+    "Equal",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Gelu",
+    "Gemm",
+    "GlobalAveragePool",
+    "Greater",
+    "GreaterOrEqual",
+    "InstanceNormalization",
+    "LeakyRelu",
+    "Less",
+    "LessOrEqual",
+    "Log",
+    "LogSoftmax",
+    "MatMul",
+    "MaxPool",
+    "Mean",
+    "Mish",
+    "Mul",
+    "Neg",
+    "PRelu",
+    "Pad",
+    "Pow",
+    "Reciprocal",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+    "Relu",
+    "Resize",
+    "Selu",
+    "Sigmoid",
+    "Sin",
+    "Sinh",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "SpaceToDepth",
+    "Sqrt",
+    "Sub",
+    "Sum",
+    "Tan",
+    "Tanh",
+    "ThresholdedRelu",
+    "Tile",
+    "Where",
+];
+
+/// The element type of an output.
+fn given(node: &Node, at: usize, types: &HashMap<&str, i32>) -> i32 {
+    let attribute = |name: &str| node.attribute.iter().find(|attribute| attribute.name == name);
+    let named = |name: &str| attribute(name).and_then(|named| i32::try_from(named.i).ok());
+    let input = |at: usize| node.input.get(at).and_then(|name| types.get(name.as_str()).copied());
+    let given = match node.op_type.as_str() {
+        "Cast" => named("to"),
+        "CastLike" | "DequantizeLinear" | "Where" => input(1),
+        "OneHot" => input(2),
+        "Constant" if attribute("value_int").or(attribute("value_ints")).is_some() => {
+            Some(data_type::INT64)
+        }
+        "Constant" | "ConstantOfShape" => {
+            attribute("value").and_then(|value| value.t.as_ref()).map(|value| value.data_type)
+        }
+        "Shape" | "Size" | "ArgMax" | "ArgMin" | "NonZero" => Some(data_type::INT64),
+        "TopK" | "MaxPool" if at == 1 => Some(data_type::INT64),
+        "Dropout" if at == 1 => Some(data_type::BOOL),
+        "QuantizeLinear" => Some(data_type::UINT8),
+        "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "IsNaN" | "IsInf"
+        | "And" | "Or" | "Xor" | "Not" => Some(data_type::BOOL),
+        _ => named("dtype").or(input(0)),
+    };
+    given.unwrap_or(data_type::FLOAT)
 }
 
 fn cast(input: &str, output: &str, to: i32) -> Node {
@@ -189,35 +422,10 @@ fn cast(input: &str, output: &str, to: i32) -> Node {
     };
     Node {
         op_type: "Cast".into(),
-        name: output.into(),
+        name: clean(output),
         input: vec![input.into()],
         output: vec![output.into()],
         attribute: vec![to],
         ..Node::default()
-    }
-}
-
-fn widen_attribute(op: &str, attribute: &mut Attribute) {
-    if names_half(attribute) {
-        attribute.i = i64::from(data_type::FLOAT);
-    }
-    if matches!(op, "Constant" | "ConstantOfShape") {
-        attribute.t.iter_mut().for_each(widen_tensor);
-    }
-}
-
-/// A tensor whose values do not fit its shape stays as it is, for import to say so.
-fn widen_tensor(tensor: &mut Tensor) {
-    let values = match tensor.data_type {
-        data_type::FLOAT16 if !tensor.is_external() => {
-            checked_shape(&tensor.dims).and_then(|shape| narrow_floats(tensor, shape))
-        }
-        _ => return,
-    };
-    if let Ok(values) = values {
-        tensor.data_type = data_type::FLOAT;
-        tensor.float_data = values.data;
-        tensor.raw_data = Vec::new();
-        tensor.int32_data = Vec::new();
     }
 }

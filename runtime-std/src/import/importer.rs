@@ -6,6 +6,7 @@ mod given;
 use super::external::{Faults, Owner};
 use super::frozen::frozen_samples;
 use super::graph::{ElementType, Graph, ValueId};
+use super::half;
 use super::kind::Kind;
 use super::masked::Masked;
 use super::ops::{self, Operator};
@@ -26,6 +27,7 @@ pub(super) fn survey(
     opset: i64,
     frozen_noise: FrozenNoise,
     outside: &Faults,
+    halves: &HashSet<String>,
 ) -> Survey {
     let mut problems = Vec::new();
     let order = Order::of(proto, &mut problems);
@@ -42,6 +44,7 @@ pub(super) fn survey(
         order: &order,
         read: order.read.clone(),
         outside,
+        halves,
         scope: Scope::default(),
         bound: HashMap::with_capacity(order.sources.len()),
         masked: Masked::default(),
@@ -71,6 +74,8 @@ struct Importer<'a> {
     read: HashSet<&'a str>,
     /// Why tensors are still in another file.
     outside: &'a Faults,
+    /// First outputs of nodes whose float16 is not read.
+    halves: &'a HashSet<String>,
     scope: Scope,
     /// Names read so far; `None` where a problem, already reported, keeps a value unknown.
     bound: HashMap<&'a str, Option<Operand>>,
@@ -193,6 +198,9 @@ impl<'a> Importer<'a> {
             return self.branch(node, name);
         }
         check_form(operator, node)?;
+        if node.output.first().is_some_and(|name| self.halves.contains(name)) {
+            return Err(half::refusal());
+        }
         let Some(inputs) = self.operands(node) else { return Ok(None) };
         let kind = |operand: &Option<Operand>| match operand {
             Some(Operand::Float(id)) => self.scope.kind(*id),

@@ -5,9 +5,9 @@
 //! and only random nodes are written anew.
 
 use super::graph::Graph as Imported;
+use super::half;
 use super::problem::clean;
 use super::proto::{self, Attribute, Graph, Model, Node, Tensor, TensorType, Type, ValueInfo};
-use super::{external, half};
 use crate::error::{Context, Error, Result};
 use prost::{Message, decode_length_delimiter};
 use std::collections::{BTreeSet, HashMap};
@@ -35,20 +35,25 @@ pub struct Instrumented {
 }
 
 /// The file of `graph`, with an input for the noise of every random node, and with outputs for `values`,
-/// each of which may have several names. Functions of the file are replaced by their bodies, and what is
-/// float16 inside by float32, as import has it: references differ in where they round it.
+/// each of which may have several names. Functions of the file are replaced by their bodies; if `widened`,
+/// arithmetic of float16 by that of float32, as import has it.
 ///
 /// # Errors
 ///
 /// The file cannot be read, or is no ONNX model.
-pub fn instrumented(path: &Path, graph: &Imported, values: &[Vec<String>]) -> Result<Instrumented> {
+pub fn instrumented(
+    path: &Path,
+    graph: &Imported,
+    values: &[Vec<String>],
+    widened: bool,
+) -> Result<Instrumented> {
     let file = super::read(path)?;
-    let widen = |graph: &mut Graph| {
-        half::is_in(graph) && {
-            external::read(graph, path.parent());
-            half::widen(graph);
-            true
+    let widen = |graph: &mut Graph, opset| {
+        let widens = widened && half::is_in(graph);
+        if widens {
+            half::widen(graph, opset);
         }
+        widens
     };
     let rewritten = proto::rewritten(&file, widen).context(path.display())?;
     let noise = graph.noise.iter().map(|noise| Noise {

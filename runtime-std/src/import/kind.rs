@@ -24,7 +24,7 @@ pub(super) enum Kind {
     Signed8,
     /// The same without a sign.
     Unsigned8,
-    /// Constants of another floating-point type, which are moved and cast.
+    /// Values of another floating-point type, which are moved and cast.
     Stored(i32),
     /// The same of float64, some of which float32 does not hold: they are rounded, and no integers or truth
     /// values follow from them.
@@ -69,6 +69,7 @@ impl Kind {
     fn joint(kinds: &[Self]) -> Self {
         match kinds {
             [] => Self::Float,
+            [kind, rest @ ..] if rest.iter().all(|other| other == kind) => *kind,
             kinds if kinds.contains(&Self::Float) => Self::Float,
             kinds if kinds.contains(&Self::Bool) => Self::Bool,
             _ => Self::Integer,
@@ -110,10 +111,15 @@ impl Op {
             let advice = "let a DequantizeLinear stand in front of it";
             return refuse(format!("computes with {kind}"), advice);
         }
-        if let Some(kind) = inputs.iter().find(|kind| kind.is_stored() && !moves) {
+        let joins = matches!(self, Self::Concat { .. }) && inputs.iter().all(|kind| *kind == first);
+        let picks =
+            matches!(self, Self::TakeBy { .. } | Self::TakeAlong { .. } | Self::Unary(Unary::Relu));
+        if let Some(kind) = inputs.iter().find(|kind| kind.is_stored())
+            && !(moves || joins || picks)
+        {
             return refuse(
                 format!("computes in {kind}, expected float32"),
-                "cast its operands to float32 in front of it: constants of another type are taken, their \
+                "cast its operands to float32 in front of it: values of another type are taken, their \
                  arithmetic is not",
             );
         }

@@ -156,8 +156,8 @@ fn survey_bytes(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Resul
     let (mut graph, opset) = proto::decode(bytes)?;
     dims::pin(&mut graph, &options.dims)?;
     let outside = external::read(&mut graph, folder);
-    half::widen(&mut graph);
-    Ok(importer::survey(&graph, opset, options.frozen_noise, &outside))
+    let halves = half::widen(&mut graph, opset);
+    Ok(importer::survey(&graph, opset, options.frozen_noise, &outside, &halves))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

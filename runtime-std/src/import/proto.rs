@@ -296,13 +296,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Graph, i64)> {
 /// As [`decode`].
 pub(super) fn rewritten(
     bytes: &[u8],
-    change: impl FnOnce(&mut Graph) -> bool,
+    change: impl FnOnce(&mut Graph, i64) -> bool,
 ) -> Result<Option<Vec<u8>>> {
     let (mut model, opset) = decode_model(bytes)?;
     let functions = std::mem::take(&mut model.functions);
     let Some(graph) = model.graph.as_mut() else { return Ok(None) };
     inline(graph, &functions, opset)?;
-    let changed = change(graph) || !functions.is_empty();
+    let changed = change(graph, opset) || !functions.is_empty();
     Ok(changed.then(|| model.encode_to_vec()))
 }
 

@@ -258,6 +258,7 @@ fn unary(f: Unary, x: &Range, op: &str) -> Range {
         Unary::Floor | Unary::Ceil | Unary::Round | Unary::Trunc => {
             x.within(low.floor(), high.ceil())
         }
+        Unary::Half => x.within(elbow_core::math::half(low), elbow_core::math::half(high)),
     }
 }
 

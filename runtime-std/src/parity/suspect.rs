@@ -35,7 +35,7 @@ impl ParityReport {
             let NotFinite { output, row, reference, target: value } = broken;
             format!(
                 "the reference's own output is not finite: {name} gives {reference} for {output:?} in row {row}, \
-                 where {target} gives {value:.3e}, so that this difference does not speak against {target}"
+                 where {target} gives {value:.3e}; either may be wrong: the value may lie beyond a type's range"
             )
         });
         let explained = self.twin_bit_exact == Some(false)

@@ -87,7 +87,7 @@ impl Runtime {
         let graph = &source.graph;
         let outputs = graph.outputs.iter().map(|(name, _)| vec![name.clone()]);
         let names: Vec<Vec<String>> = outputs.chain(values.iter().cloned()).collect();
-        let file = instrumented(&source.path, graph, &names)?;
+        let file = instrumented(&source.path, graph, &names, matches!(self, Self::Tract))?;
         if let Some(missing) = (0..graph.outputs.len()).find(|at| file.found[*at].is_none()) {
             let name = &graph.outputs[missing].0;
             let what = "name a value that a node of the file gives";

@@ -1,4 +1,5 @@
-//! Floats of other widths: constants keep their values, computed float16 is rounded as tract's `f16` rounds.
+//! Floats of other widths: constants keep their values, computed float16 is rounded as tract's `f16` rounds. Where
+//! it is rounded, the fixtures `float16` and `float16_arithmetic` hold against onnxruntime.
 
 use crate::build::{
     Dim, encoded, floats, info, int, int_list, model, node, raw, tensor, typed_info,
@@ -141,28 +142,81 @@ fn through(middle: &[NodeProto]) -> Graph {
     import_bytes(&bytes).unwrap_or_else(|error| panic!("{error}"))
 }
 
+fn run(graph: &Graph, values: &[f32]) -> Vec<f32> {
+    let plan = lower(graph, &[0]).expect("it lowers");
+    Twin::new(&plan).run(&[values]).expect("it runs").remove(0)
+}
+
 #[test]
-fn computed_float16_is_rounded_where_it_is_moved_and_computed_in_float32() {
-    // Normal numbers of float16 of all sizes, their neighbours, and values between two of them.
+fn a_cast_to_float16_rounds_with_its_range() {
+    // Of all sizes, a quarter of them between two of float16, beyond its range, and infinities.
     let values: Vec<f32> = (0..1024u32)
         .map(|at| {
-            let exponent = 113 + at % 29;
+            let exponent = 96 + at % 56;
             let fraction = at.wrapping_mul(2_654_435_761) >> 9;
             let fraction = if at % 4 == 0 { fraction & !0xfff | 0x1000 } else { fraction };
             f32::from_bits((at & 1) << 31 | exponent << 23 | fraction & 0x7f_ffff)
         })
+        .chain([f32::INFINITY, f32::NEG_INFINITY, 65519.996, 65520.0, 0.0, -0.0])
+        .skip(6)
         .collect();
-    let run = |graph: &Graph| {
-        let plan = lower(graph, &[0]).expect("it lowers");
-        Twin::new(&plan).run(&[&values]).expect("it runs").remove(0)
-    };
-    let moved = through(&[node("Transpose", "t", &["h"], &["m"])]);
     let rounded: Vec<f32> = values.iter().map(|x| f16::from_f32(*x).to_f32()).collect();
-    assert_bits(&run(&moved), &rounded);
-    let computed = through(&[node("Neg", "n", &["h"], &["m"])]);
-    assert!(computed.nodes.iter().all(|node| !matches!(node.op, Op::Binary(_))), "not rounded");
-    let negative: Vec<f32> = values.iter().map(|x| -x).collect();
-    assert_bits(&run(&computed), &negative);
+    for middle in [node("Identity", "i", &["h"], &["m"]), node("Transpose", "t", &["h"], &["m"])] {
+        assert_bits(&run(&through(&[middle]), &values), &rounded);
+    }
+    assert!(elbow_core::math::half(f32::NAN).is_nan());
+}
+
+#[test]
+fn every_value_between_two_of_float16_goes_to_the_nearer() {
+    for bits in 0..f16::INFINITY.to_bits() {
+        let [low, high] = [bits, bits + 1].map(|bits| f16::from_bits(bits).to_f32());
+        let middle = if high.is_finite() { low + (high - low) / 2.0 } else { 65520.0 };
+        for x in [low, middle.next_down(), middle, middle.next_up()] {
+            for x in [x, -x] {
+                assert_bits(&[elbow_core::math::half(x)], &[f16::from_f32(x).to_f32()]);
+            }
+        }
+    }
+}
+
+#[test]
+fn float16_that_runtimes_round_differently_is_refused() {
+    let from_row =
+        |nodes| encoded(&model(nodes, vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]));
+    let half = |from: &str, to: &str| cast(to, from, to, DataType::Float16);
+    let single = |from: &str, to: &str| cast(to, from, to, DataType::Float);
+    let words = ["`n`", "computes in float16", "model.float()"];
+    for op in ["Round", "Sign", "Hardmax"] {
+        let nodes = vec![half("x", "h"), node(op, "n", &["h"], &["m"]), single("m", "y")];
+        refused(&from_row(nodes), &words);
+    }
+    // Only between arithmetic is it computed in float32.
+    let most = |to: &str, last| {
+        let most = node("Max", "n", &["e", "e"], &["m"]);
+        vec![half("x", "h"), node("Exp", "e", &["h"], &["e"]), most, last, single(to, "y")]
+    };
+    refused(&from_row(most("i", node("Identity", "i", &["m"], &["i"]))), &words);
+    import_bytes(&from_row(most("s", node("Sin", "s", &["m"], &["s"])))).expect("it is between");
+    let beside = vec![
+        half("x", "h"),
+        node("Exp", "e", &["h"], &["e"]),
+        node("Identity", "i", &["h"], &["i"]),
+        node("Concat", "n", &["e", "i"], &["c"]),
+        node("Sin", "s", &["c"], &["s"]),
+        single("s", "y"),
+    ];
+    let mut beside = model(beside, vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]);
+    int(&mut beside.graph.as_mut().expect("a graph").node[3], "axis", 1);
+    refused(&encoded(&beside), &words);
+    let again = vec![
+        half("x", "h"),
+        node("Exp", "e", &["h"], &["e"]),
+        single("e", "f"),
+        cast("n", "f", "g", DataType::Float16),
+        single("g", "y"),
+    ];
+    refused(&from_row(again), &words);
 }
 
 #[test]
@@ -228,19 +282,4 @@ fn a_constant_node_holds_float16() {
     let bytes = encoded(&model(nodes, vec![], vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]));
     let graph = import_bytes(&bytes).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(graph.values[graph.nodes[0].inputs[1]].constant.as_deref(), Some(&[2.5; 4][..]));
-}
-
-#[test]
-fn a_move_alone_between_computations_does_not_round() {
-    let values: Vec<f32> = (0..1024).map(|at| 1.0 + at as f32 * 1e-5).collect();
-    let moved = |nodes: &[NodeProto]| {
-        let plan = lower(&through(nodes), &[0]).expect("it lowers");
-        Twin::new(&plan).run(&[&values]).expect("it runs").remove(0)
-    };
-    let neg = |from: &str, to: &str| node("Neg", to, &[from], &[to]);
-    let transpose = |from: &str, to: &str| node("Transpose", to, &[from], &[to]);
-    assert_bits(&moved(&[neg("h", "a"), transpose("a", "b"), neg("b", "m")]), &values);
-    let rounded: Vec<f32> = values.iter().map(|x| f16::from_f32(*x).to_f32()).collect();
-    let two = [neg("h", "a"), transpose("a", "b"), transpose("b", "c"), neg("c", "m")];
-    assert_bits(&moved(&two), &rounded);
 }

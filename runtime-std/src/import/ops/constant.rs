@@ -7,7 +7,7 @@ use super::super::proto::{data_type, data_type_name};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
 use super::super::tensor::{Loaded, Tensor, checked_shape, float_cure, len};
 use super::reshape::shape_of;
-use elbow_core::kernels::{BinaryOp, Unary};
+use elbow_core::kernels::Unary;
 use std::rc::Rc;
 
 /// The same value.
@@ -181,7 +181,9 @@ fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs
         return integers(Tensor { shape, data });
     }
     match (kind, Kind::of(to)) {
-        (Kind::Float, None) if to == data_type::FLOAT16 => round_to_half(scope, call, x, &shape),
+        (Kind::Float | Kind::Integer | Kind::Bool, None) if to == data_type::FLOAT16 => {
+            scope.emit_as(call, Op::Unary(Unary::Half), vec![x], &shape, Kind::Stored(to))
+        }
         (Kind::Float, None) if to == data_type::DOUBLE => {
             scope.emit_as(call, Op::Reshape, vec![x], &shape, Kind::Double)
         }
@@ -196,19 +198,6 @@ fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs
         }
         (_, Some(kind)) => scope.emit_as(call, Op::Reshape, vec![x], &shape, kind),
     }
-}
-
-/// The float16 next to each value, by splitting its digits (Veltkamp): eleven of them stay. What is left of
-/// float16 behind [`widen`](super::super::half::widen) are such roundings. Beyond the range of float16 values
-/// stay finite, and below its normal numbers they keep more digits.
-fn round_to_half(scope: &mut Scope, call: &Call<'_>, x: ValueId, shape: &[usize]) -> Outputs {
-    const SPLIT: f32 = 8193.0; // 2^13 + 1
-    let split = format!("{}/split", call.output(0));
-    let split = scope.constant(&split, Tensor::scalar(SPLIT));
-    let sub = Op::Binary(BinaryOp::Sub);
-    let large = scope.step(call, Op::Binary(BinaryOp::Mul), &[x, split], "large", shape)?;
-    let rest = scope.step(call, sub.clone(), &[large, x], "rest", shape)?;
-    scope.emit(call, sub, vec![large, rest], shape)
 }
 
 fn refuse_cast(to: i32) -> Outputs {
