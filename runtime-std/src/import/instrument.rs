@@ -5,9 +5,9 @@
 //! and only random nodes are written anew.
 
 use super::graph::Graph as Imported;
-use super::half;
 use super::problem::clean;
 use super::proto::{self, Attribute, Graph, Model, Node, Tensor, TensorType, Type, ValueInfo};
+use super::{external, half};
 use crate::error::{Context, Error, Result};
 use prost::{Message, decode_length_delimiter};
 use std::collections::{BTreeSet, HashMap};

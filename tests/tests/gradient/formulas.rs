@@ -93,6 +93,8 @@ pub fn unary(f: Unary, x: f64) -> f64 {
         Unary::Asinh => x.asinh(),
         Unary::Acosh => x.acosh(),
         Unary::Atanh => x.atanh(),
+        // A gradient goes straight through the rounding.
+        Unary::Half => x,
         Unary::Not => {
             if x == 0.0 {
                 1.0

@@ -5,7 +5,7 @@ use crate::build::{
     Dim, encoded, floats, info, int, int_list, model, node, raw, tensor, typed_info,
 };
 use crate::refused::refused;
-use elbow::import::{Graph, Op, import_bytes};
+use elbow::import::{Graph, import_bytes};
 use elbow::lower::lower;
 use elbow::twin::Twin;
 use tract_onnx::pb::tensor_proto::DataType;
