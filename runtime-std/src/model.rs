@@ -19,6 +19,7 @@ pub mod range;
 mod refine;
 pub mod sampling;
 mod source;
+pub(crate) mod time;
 mod window;
 
 pub use heads::{Declared, contradiction, contradicts, unmistakable};

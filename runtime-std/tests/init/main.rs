@@ -8,6 +8,7 @@ mod flows;
 mod frozen;
 mod inputs;
 mod inside;
+mod layout;
 mod names;
 mod onnx;
 mod samples;
