@@ -14,6 +14,7 @@ pub(crate) mod inner;
 mod likelihood;
 mod load;
 pub(crate) mod names;
+pub(crate) mod otherwise;
 mod quantized;
 pub mod range;
 mod refine;

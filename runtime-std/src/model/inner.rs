@@ -17,3 +17,13 @@ pub(super) fn inner(graph: &Graph, name: &str) -> Option<ValueId> {
     let mut found = graph.nodes.iter().map(|node| node.output).filter(is_meant);
     found.next().filter(|_| found.next().is_none())
 }
+
+/// Which values depend on `value`.
+pub(crate) fn reached(graph: &Graph, value: ValueId) -> Vec<bool> {
+    let mut reached = vec![false; graph.values.len()];
+    reached[value] = true;
+    for node in &graph.nodes {
+        reached[node.output] |= node.inputs.iter().any(|id| reached[*id]);
+    }
+    reached
+}

@@ -4,6 +4,7 @@
 mod common;
 mod contradictions;
 mod decoders;
+mod factors;
 mod flows;
 mod frozen;
 mod inputs;
