@@ -14,11 +14,13 @@ pub(crate) mod inner;
 mod likelihood;
 mod load;
 pub(crate) mod names;
+pub(crate) mod otherwise;
 mod quantized;
 pub mod range;
 mod refine;
 pub mod sampling;
 mod source;
+pub(crate) mod time;
 mod window;
 
 pub use heads::{Declared, contradiction, contradicts, unmistakable};

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::Latent;
+use crate::rows::Rows;
 use elbow_core::distributions::rsample;
 use elbow_core::infer::encoder::{EncodeError, to_posterior};
 use elbow_core::noise::{Stream, fill_standard_normal};
@@ -34,10 +35,24 @@ impl Posteriors {
     /// # Errors
     ///
     /// An input error names the row and latent that overflowed or became NaN.
-    pub fn of_heads(latent: &Latent, mean: Vec<f32>, mut spread: Vec<f32>) -> Result<Self> {
+    pub fn of_heads(latent: &Latent, mean: Vec<f32>, spread: Vec<f32>) -> Result<Self> {
+        Self::of_rows(latent, mean, spread, &[])
+    }
+
+    /// [`of_heads`](Self::of_heads) of these inputs, which may hold NaN.
+    ///
+    /// # Errors
+    ///
+    /// As there; and where the row holds NaN the error says so.
+    pub fn of_rows(
+        latent: &Latent,
+        mean: Vec<f32>,
+        mut spread: Vec<f32>,
+        inputs: &[Rows],
+    ) -> Result<Self> {
         let Latent { len, head, eps, clamp } = *latent;
         let hits = to_posterior(&mean, &mut spread, head, eps, clamp);
-        let clamp_hits = hits.map_err(|error| not_finite(error, len))?.into();
+        let clamp_hits = hits.map_err(|error| not_finite(error, len, inputs))?.into();
         Ok(Self { latent: len, mean, log_var: spread, clamp_hits })
     }
 
@@ -76,13 +91,17 @@ pub fn sample(posteriors: &[Posteriors], seed: u64, samples: u32) -> Result<Vec<
 }
 
 /// What the user is told of a posterior that is not finite; `latent` values make a row.
-fn not_finite(error: EncodeError, latent: usize) -> Error {
+fn not_finite(error: EncodeError, latent: usize, inputs: &[Rows]) -> Error {
     let EncodeError::NonFinitePosterior { index } = error else {
         return Error::input(error.to_string());
     };
-    Error::input(format!(
-        "row {}: the posterior of z[{}] is not finite; check the row's scale against the training data, and the head",
-        index / latent,
-        index % latent,
-    ))
+    let (row, z) = (index / latent, index % latent);
+    let holds_nan = |rows: &&Rows| rows.row(row).iter().any(|value| value.is_nan());
+    let why = match inputs.iter().find(holds_nan) {
+        Some(Rows { name, .. }) => format!(
+            "the row holds NaN in input {name:?}, which the model does not handle although the manifest says allow = \"nan\"; remove that, and drop or repair such rows, or export a model that replaces NaN (IsNaN, Where)"
+        ),
+        None => "check the row's scale against the training data, and the head".into(),
+    };
+    Error::input(format!("row {row}: the posterior of z[{z}] is not finite; {why}"))
 }

@@ -172,16 +172,9 @@ fn encoder_reasons(
             1 => "encoder".to_string(),
             _ => format!("latent[{at}]"),
         };
-        let mut spread =
-            format!("{{ output = {}, head = \"{}\"", quoted(&heads.spread), heads.head.name());
-        if heads.eps != 0.0 {
-            spread += &format!(", eps = {:?}", heads.eps);
-        }
-        if let Some([low, high]) = heads.clamp {
-            spread += &format!(", clamp = [{low:?}, {high:?}]");
-        }
-        spread += " }";
-        reasons.push(Reason::new(&format!("{table}.mean"), quoted(&heads.mean), &heads.mean_why));
+        let mean = quoted(&heads.mean);
+        reasons.push(Reason::new(&format!("{table}.mean"), mean, &heads.mean_why));
+        let spread = heads.spread_table();
         reasons.push(Reason::new(&format!("{table}.spread"), spread, &heads.spread_why));
     }
     if !inputs.states.is_empty() {

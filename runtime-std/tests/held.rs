@@ -211,3 +211,20 @@ fn a_likelihood_has_no_missing_values() {
     refused(&compile(missing), &["window.max_missing", "\"x\"", "allow = \"nan\""]);
     assert!(!out.exists());
 }
+
+#[test]
+fn a_model_that_does_not_handle_missing_values_is_named_as_the_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = repository("models/imu");
+    fs::copy(from.join("encoder.onnx"), folder.path().join("encoder.onnx")).unwrap();
+    let whole = fs::read_to_string(from.join("elbow.toml")).unwrap();
+    let (encoder, _) = whole.split_once("[decoder]").unwrap();
+    let (manifest, rows) = (folder.path().join("elbow.toml"), folder.path().join("x.npy"));
+    fs::write(&manifest, format!("{encoder}[[input]]\nname = \"x\"\nallow = \"nan\"\n")).unwrap();
+    let mut values = vec![0.5; 2 * 9 * 64];
+    values[9 * 64 + 5] = f32::NAN;
+    fs::write(&rows, npy::encode(&[2, 9, 64], &values)).unwrap();
+    let out = folder.path().join("out");
+    let outcome = elbow_line("run {} --input {} --out-dir {}", &[&manifest, &rows, &out]);
+    refused(&outcome, &["row 1", "holds NaN in input \"x\"", "does not handle", "allow = \"nan\""]);
+}

@@ -296,7 +296,9 @@ fn where_python_is_missing_or_of_no_use_the_cure_is_named() {
     };
     let pip = format!("{name} -m pip install");
     write("echo gibberish; echo nonsense 1>&2");
-    unusable(imu(&["--python", &name], &empty), &["gibberish nonsense", &pip]);
+    let another = ["it is not a Python with onnxruntime (gibberish nonsense)", "-m venv"];
+    unusable(imu(&["--python", &name], &empty), &another);
+    unusable(imu(&["--python", "/bin/true"], &empty), &["/bin/true: it is not a Python"]);
     write("echo \"No module named 'onnxruntime'\" 1>&2; exit 1");
     unusable(imu(&["--python", &name], &empty), &["No module named 'onnxruntime'", &pip]);
     unusable(imu(&[], &empty), &["No module named 'onnxruntime'", PIP]);

@@ -11,7 +11,7 @@ use elbow::parity::density::log_prob;
 use elbow::parity::target::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::reference::Runtime;
-use elbow::rows::run_twin_in_sequence;
+use elbow::rows::{Rows, run_twin_in_sequence};
 use elbow::{Context, Error, Precision, Result, npy};
 use refine::{Refined, Refinement};
 use serde::Serialize;
@@ -165,7 +165,9 @@ pub fn run(options: &Options) -> Result<()> {
     let mut posteriors = match (amortized, &runtime) {
         (None, _) => Vec::new(),
         (Some(_), None) => twin_posteriors(&loaded, &inputs.rows, rows)?,
-        (Some((encoder, _)), Some(_)) => of_outputs(&loaded.encoder, encoder, &outputs)?,
+        (Some((encoder, _)), Some(_)) => {
+            of_outputs(&loaded.encoder, encoder, &outputs, &inputs.rows)?
+        }
     };
     let refined = refinement
         .map(|refinement| refinement.run(&loaded, &inputs.rows, &mut posteriors, options.seed));
@@ -284,10 +286,15 @@ fn source(loaded: &Loaded, graph: Graph, is_flow: bool) -> Result<&Source> {
 }
 
 /// Posteriors from the outputs of the encoder's graph.
-fn of_outputs(source: &Source, encoder: &Encoder, outputs: &[Vec<f32>]) -> Result<Vec<Posteriors>> {
+fn of_outputs(
+    source: &Source,
+    encoder: &Encoder,
+    outputs: &[Vec<f32>],
+    inputs: &[Rows],
+) -> Result<Vec<Posteriors>> {
     let heads = source.heads.iter().zip(&encoder.latents);
     let posteriors = heads.map(|([mean, spread], latent)| {
-        Posteriors::of_heads(latent, outputs[*mean].clone(), outputs[*spread].clone())
+        Posteriors::of_rows(latent, outputs[*mean].clone(), outputs[*spread].clone(), inputs)
     });
     posteriors.collect::<Result<_>>().context(source.path.display())
 }

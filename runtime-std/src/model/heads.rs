@@ -1,6 +1,7 @@
 //! Which outputs are the heads, and whether the graph contradicts what was declared of them.
 
 use super::names::is_mean;
+use super::otherwise::sampled_otherwise;
 use super::range::ranges;
 use super::sampling::{Draw, Makers, Reading, draws, readings};
 use super::{Role, Source, family, inner};
@@ -20,7 +21,8 @@ pub struct Declared {
     pub head: Head,
 }
 
-/// Heads whose names leave no doubt: mu, mean or z_mean with logvar, log_var or z_log_var.
+/// Heads whose names leave no doubt: mu, mean or z_mean with logvar, log_var or z_log_var, unless the graph
+/// samples otherwise.
 pub fn unmistakable(graph: &Graph) -> Option<Declared> {
     let find = |names: [&str; 3]| {
         let mut found = graph.outputs.iter().filter(|(name, _)| names.contains(&name.as_str()));
@@ -31,8 +33,9 @@ pub fn unmistakable(graph: &Graph) -> Option<Declared> {
     let (spread, scale) = find(["logvar", "log_var", "z_log_var"])?;
     let same_shape = graph.values[loc].shape == graph.values[scale].shape;
     let is_diagonal = family::other_than_diagonal(graph, &[[&mean, &spread]]).is_none();
+    let is_sampled = sampled_otherwise(graph, [&mean, &spread], Head::LogVar).is_none();
     let one_input = graph.inputs.len() == 1 + graph.noise.len();
-    (one_input && same_shape && is_diagonal).then_some(Declared {
+    (one_input && same_shape && is_diagonal && is_sampled).then_some(Declared {
         mean: TensorRef::Name(mean),
         spread: TensorRef::Name(spread),
         head: Head::LogVar,

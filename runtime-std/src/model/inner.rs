@@ -22,3 +22,13 @@ pub(super) fn inner(graph: &Graph, name: &str) -> Option<ValueId> {
 pub(super) fn is_selected(graph: &Graph, name: &str) -> bool {
     graph.selected.iter().any(|id| graph.values[*id].name == name)
 }
+
+/// Which values depend on `value`.
+pub(crate) fn reached(graph: &Graph, value: ValueId) -> Vec<bool> {
+    let mut reached = vec![false; graph.values.len()];
+    reached[value] = true;
+    for node in &graph.nodes {
+        reached[node.output] |= node.inputs.iter().any(|id| reached[*id]);
+    }
+    reached
+}

@@ -2,7 +2,8 @@
 
 use super::encoder::{self, Roles};
 use super::{
-    Declared, Decoder, Encoder, Graphs, Model, Role, Source, decoder, flow, unmistakable, window,
+    Declared, Decoder, Encoder, Graphs, Model, Role, Source, decoder, flow, time, unmistakable,
+    window,
 };
 use crate::emit::identifier;
 use crate::error::{Context, Error, Result};
@@ -107,13 +108,13 @@ impl Loaded {
         let (graphs, encoder, decoder, flow) = match (&manifest.encoder, flow) {
             (None, None) => return Err(Error::input("expected an [encoder] or a [flow]; add one")),
             (None, Some((flow, source))) => {
-                window = settled(window, &flow.plan)?;
+                window = settled(window, &flow.plan, &source)?;
                 (Graphs::Flow(flow), source, None, None)
             }
             (Some(table), flow) => {
                 let roles = Roles::of_manifest(&manifest, table);
                 let (encoder, mut source) = encoder::build(read(&table.onnx)?, &roles)?;
-                window = settled(window, &encoder.plan)?;
+                window = settled(window, &encoder.plan, &source)?;
                 source.window = window.clone();
                 let build = |table: &DecoderTable| {
                     let encoder = (&encoder, window.as_ref());
@@ -247,7 +248,9 @@ impl Loaded {
     }
 }
 
-/// The window with its layout, for a plan whose first input is the observation.
-fn settled(window: Option<Window>, plan: &Plan) -> Result<Option<Window>> {
-    window.map(|window| window::settled(&window, &plan.inputs[0])).transpose()
+/// The window with its layout, for a plan of `source` whose first input is the observation.
+fn settled(window: Option<Window>, plan: &Plan, source: &Source) -> Result<Option<Window>> {
+    let x = source.input_roles.iter().position(|role| *role == Some(Role::X));
+    let shown = x.and_then(|x| time::shown(&source.graph, source.graph.inputs[x]));
+    window.map(|window| window::settled(&window, &plan.inputs[0], shown)).transpose()
 }

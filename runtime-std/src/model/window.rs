@@ -5,12 +5,17 @@ use crate::lower::Port;
 use crate::manifest::{Layout, Window};
 
 /// The window with its layout: as declared, where the encoder's input fits it, or channels first, where
-/// its shape says nothing else.
+/// its shape says nothing else. Of a shape that fits both the graph may have `shown` it, and why.
 ///
 /// # Errors
 ///
-/// The window does not fill the input, its layout does not fit, or the shape leaves it open.
-pub(super) fn settled(window: &Window, input: &Port) -> Result<Window> {
+/// The window does not fill the input, its layout does not fit or is not what the graph shows, or the shape
+/// leaves it open.
+pub(super) fn settled(
+    window: &Window,
+    input: &Port,
+    shown: Option<(Layout, String)>,
+) -> Result<Window> {
     if window.channels.checked_mul(window.length) != Some(input.len()) {
         return Err(Error::input(format!(
             "window: {} channels of {} readings do not make the encoder's input {:?} of shape {:?} ({} values); correct channels or length",
@@ -21,7 +26,7 @@ pub(super) fn settled(window: &Window, input: &Port) -> Result<Window> {
             input.len()
         )));
     }
-    let layout = layout(window, &input.shape).map_err(|what| {
+    let layout = layout(window, &input.shape, shown).map_err(|what| {
         Error::input(format!(
             "window.layout: the encoder's input {:?} has shape {:?}, {what}",
             input.name, input.shape
@@ -30,7 +35,11 @@ pub(super) fn settled(window: &Window, input: &Port) -> Result<Window> {
     Ok(Window { layout: Some(layout), ..window.clone() })
 }
 
-fn layout(window: &Window, shape: &[usize]) -> std::result::Result<Layout, String> {
+fn layout(
+    window: &Window,
+    shape: &[usize],
+    shown: Option<(Layout, String)>,
+) -> std::result::Result<Layout, String> {
     use Layout::{ChannelsFirst, TimeFirst};
     let line = |layout: Layout| {
         let [first, second] = match layout {
@@ -41,6 +50,20 @@ fn layout(window: &Window, shape: &[usize]) -> std::result::Result<Layout, Strin
         format!("layout = {:?} ([{first}, {second}] = [{a}, {b}])", layout.name())
     };
     let fits = [ChannelsFirst, TimeFirst].map(|layout| fits(window, layout, shape));
+    if let Some((layout, why)) = shown.filter(|_| fits == [true, true] && has_two_axes(window))
+        && window.layout != Some(layout)
+    {
+        let declared = match window.layout {
+            Some(declared) => {
+                format!(
+                    "which fits the declared {}, but the graph speaks against it",
+                    line(declared)
+                )
+            }
+            None => "which does not say where the channels lie".into(),
+        };
+        return Err(format!("{declared}; {why}: write {}", line(layout)));
+    }
     match (window.layout, fits) {
         _ if !has_two_axes(window) => Ok(window.layout()),
         (_, [false, false]) => Err(format!(

@@ -89,6 +89,6 @@ pub fn twin_posteriors(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<
     let mut heads = heads.into_iter();
     let mut head = || heads.next().unwrap_or_default();
     let posteriors = encoder.latents.iter();
-    let posteriors = posteriors.map(|latent| Posteriors::of_heads(latent, head(), head()));
+    let posteriors = posteriors.map(|latent| Posteriors::of_rows(latent, head(), head(), inputs));
     posteriors.collect()
 }

@@ -30,6 +30,8 @@ pub(super) enum End {
     Failed(String),
     /// Before there was a runtime, and why.
     NotReady(String),
+    /// Well, but without a runtime: it is another program. What it wrote.
+    Another(String),
     /// It was stopped after this many seconds.
     TooLong(u64),
 }
@@ -74,7 +76,8 @@ fn ended(mut command: Command, folder: &Path, limit: Duration) -> std::io::Resul
     Ok(match (status.success(), version) {
         (true, Ok(version)) => End::Answered(one_line(&version)),
         (false, Ok(_)) => End::Failed(complaint(folder, status)),
-        (_, Err(_)) => End::NotReady(complaint(folder, status)),
+        (true, Err(_)) => End::Another(complaint(folder, status)),
+        (false, Err(_)) => End::NotReady(complaint(folder, status)),
     })
 }
 
@@ -139,7 +142,8 @@ mod tests {
     fn an_end_is_told_by_version_and_status() {
         let end = |script| shell(script, TIME_LIMIT);
         assert_eq!(end("echo 1.2.3 > $1/version"), End::Answered("1.2.3".into()));
-        assert_eq!(end("echo text"), End::NotReady("text".into()));
+        assert_eq!(end("echo text"), End::Another("text".into()));
+        assert_eq!(end("echo text; exit 1"), End::NotReady("text".into()));
         let failed =
             end("echo 1 > $1/version; echo log; echo 'error:  of  two' > $1/complaint; exit 1");
         assert_eq!(failed, End::Failed("of two".into()));

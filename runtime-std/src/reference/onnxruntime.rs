@@ -27,6 +27,7 @@ pub(super) fn run(folder: &Path, python: Option<&Path>) -> Result<String> {
         Some(python) => vec![python],
         None => PYTHONS.map(Path::new).to_vec(),
     };
+    let is_given = python.is_some();
     let runtime = Runtime::Onnxruntime { python: None };
     let mut unusable = Vec::new();
     for python in candidates {
@@ -34,7 +35,10 @@ pub(super) fn run(folder: &Path, python: Option<&Path>) -> Result<String> {
             End::Answered(version) => return Ok(version),
             End::Failed(why) => return Err(runtime.refusal(&why)),
             End::TooLong(seconds) => return Err(runtime.too_long(seconds)),
-            End::NotReady(why) => unusable.push(format!("{}: {why}", python.display())),
+            End::Another(why) if is_given => return Err(another_program(python, &why)),
+            End::Another(why) | End::NotReady(why) => {
+                unusable.push(format!("{}: {why}", python.display()))
+            }
         }
     }
     let python = python.unwrap_or(Path::new(PYTHONS[0])).display();
@@ -44,6 +48,14 @@ pub(super) fn run(folder: &Path, python: Option<&Path>) -> Result<String> {
          `.venv/bin/python -m pip install onnxruntime numpy`, and name it by --python .venv/bin/python",
         unusable.join("; ")
     )))
+}
+
+fn another_program(python: &Path, wrote: &str) -> Error {
+    Error::environment(format!(
+        "--python {}: it is not a Python with onnxruntime ({wrote}); `python3 -m venv .venv` and \
+         `.venv/bin/python -m pip install onnxruntime numpy` make one: --python .venv/bin/python",
+        python.display()
+    ))
 }
 
 /// Replaces this process, whose limits stay, by Python; comes back only where that fails.

@@ -20,7 +20,7 @@ pub(super) fn run(folder: &Path) -> Result<String> {
     match child::run(folder, &[])? {
         End::Answered(version) => Ok(version),
         End::Failed(why) => Err(Runtime::Tract.refusal(&why)),
-        End::NotReady(why) => Err(Error::environment(format!(
+        End::NotReady(why) | End::Another(why) => Err(Error::environment(format!(
             "the reference process cannot limit itself ({why}); allow it by `ulimit -v unlimited`"
         ))),
         End::TooLong(seconds) => Err(Runtime::Tract.too_long(seconds)),

@@ -15,6 +15,7 @@ use super::plain;
 use super::{Decision, listed, quoted};
 use crate::import::{Graph, ValueId};
 use crate::manifest::Head;
+use crate::model::otherwise::sampled_otherwise;
 use crate::model::sampling::{Draw, Makers};
 use crate::model::{contradiction, family, inner};
 use elbow_core::kernels::Unary;
@@ -33,22 +34,54 @@ pub(super) struct Heads {
     pub clamp: Option<[f32; 2]>,
 }
 
+impl Heads {
+    /// What a manifest says of the spread.
+    pub(super) fn spread_table(&self) -> String {
+        let mut table =
+            format!("{{ output = {}, head = \"{}\"", quoted(&self.spread), self.head.name());
+        if self.eps != 0.0 {
+            table += &format!(", eps = {:?}", self.eps);
+        }
+        if let Some([low, high]) = self.clamp {
+            table += &format!(", clamp = [{low:?}, {high:?}]");
+        }
+        table + " }"
+    }
+
+    /// What a manifest says of both.
+    fn line(&self) -> String {
+        format!("mean = {}, spread = {}", quoted(&self.mean), self.spread_table())
+    }
+}
+
 /// The posteriors of an encoder, first to last; the one that is `known`, where it is.
 pub(super) fn posteriors(graph: &Graph, known: Option<Heads>) -> Result<Vec<Heads>, Decision> {
     let mut found = known.map_or_else(|| candidates(graph), |heads| Ok(vec![heads]))?;
     let names: Vec<[&str; 2]> =
         found.iter().map(|heads| [heads.mean.as_str(), heads.spread.as_str()]).collect();
-    if let Some((what, cure)) = family::other_than_diagonal(graph, &names) {
-        return Err(Decision(format!("{what}; the candidates are {}. {cure}", listed(graph))));
-    }
+    diagonal(graph, &names)?;
     if found.is_empty() {
         return Err(plain::without_heads(graph).unwrap_or_else(|| question::undecided(graph)));
     }
     for heads in &mut found {
         check(graph, heads)?;
         bounds(graph, heads);
+        let sample = sampled_otherwise(graph, [&heads.mean, &heads.spread], heads.head);
+        if let Some(sample) = sample {
+            return Err(question::other_sample(heads, &sample));
+        }
     }
     Ok(found)
+}
+
+/// A refusal where these means and spreads are not those of a diagonal normal.
+fn diagonal(graph: &Graph, heads: &[[&str; 2]]) -> Result<(), Decision> {
+    match family::other_than_diagonal(graph, heads) {
+        Some((what, cure)) => {
+            Err(Decision(format!("{what}; the candidates are {}. {cure}", listed(graph))))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What the strongest evidence says: the sample's own arithmetic, then names, then structure.

@@ -1,9 +1,10 @@
 //! What shows that a graph is a flow.
 
-use super::inputs::{self, Inputs, Known, Named, reached};
+use super::inputs::{self, Inputs, Known, Named};
 use super::{Decision, plain, quoted};
 use crate::import::{Graph, ValueId};
 use crate::manifest::InputRole;
+use crate::model::inner::reached;
 use crate::model::names::{is_log_det, is_log_q, is_observation};
 use crate::model::sampling::draws;
 

@@ -76,16 +76,6 @@ pub(super) fn inputs(graph: &Graph, heads: &[&str], known: Known) -> Result<Inpu
     Ok(Inputs { x: (name(x), why), further, states })
 }
 
-/// Which values depend on `input`.
-pub(super) fn reached(graph: &Graph, input: ValueId) -> Vec<bool> {
-    let mut reached = vec![false; graph.values.len()];
-    reached[input] = true;
-    for node in &graph.nodes {
-        reached[node.output] |= node.inputs.iter().any(|id| reached[*id]);
-    }
-    reached
-}
-
 fn undecided(graph: &Graph, data: &[ValueId]) -> Decision {
     let named = |id: &ValueId| &graph.values[*id].name;
     let shown: Vec<String> =

@@ -1,8 +1,8 @@
 //! Graphs that are neither encoder nor flow: autoencoders, scores, densities alone.
 
-use super::inputs::reached;
 use super::{Decision, evidence, listed, quoted};
 use crate::import::{Graph, ValueId};
+use crate::model::inner::reached;
 use crate::model::names::{HeadName, Says, is_generative, says};
 
 const RUNS: &str =

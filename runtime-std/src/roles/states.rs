@@ -1,8 +1,8 @@
 //! Inputs that an output is at the next call: states, by their names or by the way the graph makes them.
 
-use super::inputs::reached;
 use super::{Decision, quoted};
 use crate::import::{Gives, Graph, Op, ValueId};
+use crate::model::inner::reached;
 use crate::model::names::{is_generative, is_observation, is_state, words};
 use crate::model::sampling::{Makers, draws};
 use elbow_core::kernels::BinaryOp;
@@ -17,60 +17,64 @@ pub(super) struct State {
 
 /// The states among `data`, an encoder's inputs but noise; `heads` are outputs that are none.
 ///
-/// A further input with an output of its shape that is computed from it is a state where names or
-/// arithmetic say so, and a question where they do not.
+/// A further input with an output of its shape is a state where the output is computed from it and names or
+/// arithmetic say so, and a question elsewhere.
 pub(super) fn states(
     graph: &Graph,
     data: &[ValueId],
     heads: &[&str],
 ) -> Result<Vec<State>, Decision> {
+    let samples: Vec<ValueId> = draws(graph)
+        .into_iter()
+        .filter(|draw| !data.contains(&draw.noise))
+        .map(|draw| draw.z)
+        .collect();
+    let is_free = |(name, id): &&(String, ValueId)| {
+        !graph.inputs.contains(id) && !samples.contains(id) && !heads.contains(&name.as_str())
+    };
+    let outputs: Vec<Output<'_>> = graph.outputs.iter().filter(is_free).collect();
     let mut states: Vec<State> = Vec::new();
     for &input in data {
-        let free: Vec<&(String, ValueId)> = next_states(graph, input, heads)
-            .filter(|(name, _)| states.iter().all(|state| state.output != *name))
-            .collect();
-        states.extend(certain(graph, input, &free));
+        let reached = reached(graph, input);
+        let own = next_states(graph, input, &outputs, &states);
+        let own: Vec<Output<'_>> = own.filter(|(_, id)| reached[*id]).collect();
+        states.extend(certain(graph, input, &own));
     }
     let open = data.iter().copied().filter(|id| states.iter().all(|state| state.input != *id));
     let open: Vec<ValueId> = open.collect();
     let observed = |id: ValueId| is_observation(&graph.values[id].name);
-    let observations: Vec<ValueId> = open.iter().copied().filter(|id| observed(*id)).collect();
     if open.len() < 2 {
         return Ok(states);
     }
-    for &input in open.iter().filter(|id| !observed(**id)) {
-        let is_decoded = |output: ValueId| {
-            let shape = |id: ValueId| &graph.values[id].shape;
-            observations.iter().any(|x| shape(*x) == shape(output))
-        };
-        let mut free = next_states(graph, input, heads).filter(|(name, id)| {
-            states.iter().all(|state| state.output != *name)
-                && !is_decoded(*id)
-                && !is_generative(name)
-        });
-        if let Some((output, _)) = free.next() {
-            return Err(question(graph, input, output));
-        }
-    }
-    Ok(states)
+    let is_decoded = |output: ValueId| {
+        let shape = |id: ValueId| &graph.values[id].shape;
+        open.iter().any(|x| observed(*x) && shape(*x) == shape(output))
+    };
+    let may_be = |input: ValueId| {
+        let own = next_states(graph, input, &outputs, &states)
+            .filter(|(name, id)| !is_decoded(*id) && !is_generative(name));
+        (input, own.collect::<Vec<_>>())
+    };
+    let open = open.iter().filter(|id| !observed(**id)).map(|id| may_be(*id));
+    let open: Vec<Open<'_>> = open.filter(|(_, outputs)| !outputs.is_empty()).collect();
+    if open.is_empty() { Ok(states) } else { Err(question(graph, &states, &open)) }
 }
 
-/// Outputs that an input may be at the next call: of its shape, computed from it, neither head nor
-/// sample.
-fn next_states<'g>(
-    graph: &'g Graph,
+/// A name, and its value.
+type Output<'g> = &'g (String, ValueId);
+/// An input that may be a state, and the outputs that it may be at the next call.
+type Open<'g> = (ValueId, Vec<Output<'g>>);
+
+/// Outputs of an input's shape that no state has yet.
+fn next_states<'a, 'g>(
+    graph: &'a Graph,
     input: ValueId,
-    heads: &'g [&str],
-) -> impl Iterator<Item = &'g (String, ValueId)> {
-    let reached = reached(graph, input);
-    let samples: Vec<ValueId> = draws(graph).into_iter().map(|draw| draw.z).collect();
+    outputs: &'a [Output<'g>],
+    states: &'a [State],
+) -> impl Iterator<Item = Output<'g>> {
     let shape = &graph.values[input].shape;
-    graph.outputs.iter().filter(move |(name, id)| {
-        graph.values[*id].shape == *shape
-            && reached[*id]
-            && *id != input
-            && !samples.contains(id)
-            && !heads.contains(&name.as_str())
+    outputs.iter().copied().filter(move |(name, id)| {
+        graph.values[*id].shape == *shape && states.iter().all(|state| state.output != *name)
     })
 }
 
@@ -174,12 +178,48 @@ fn before_layout(makers: &Makers<'_>, value: ValueId) -> ValueId {
     value
 }
 
-fn question(graph: &Graph, input: ValueId, output: &str) -> Decision {
-    let value = &graph.values[input];
-    let name = quoted(&value.name);
-    let output = quoted(output);
+/// The pairs that are known and those that may be, of which each output has one input.
+fn question(graph: &Graph, known: &[State], open: &[Open<'_>]) -> Decision {
+    let name = |input: ValueId| &graph.values[input].name;
+    let mut pairs: Vec<(&str, &str)> =
+        known.iter().map(|state| (name(state.input).as_str(), state.output.as_str())).collect();
+    let (mut shown, mut conditions) = (Vec::new(), Vec::new());
+    for (input, outputs) in open {
+        let own = name(*input);
+        let reached = reached(graph, *input);
+        let names: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
+        let how = match outputs.iter().all(|(_, id)| !reached[*id]) {
+            true => "not computed from it, as what a window keeps of the observation",
+            false => "computed from it",
+        };
+        shown.push(format!(
+            "input {own:?} {:?} has the shape of {names:?} ({how})",
+            graph.values[*input].shape
+        ));
+        conditions.push(format!("  [[input]] name = {}, role = \"condition\"", quoted(own)));
+        let free = outputs.iter().filter(|(name, _)| pairs.iter().all(|(_, taken)| taken != name));
+        if let Some((output, _)) = free.max_by_key(|(name, id)| {
+            let position = graph.outputs.iter().position(|(other, _)| other == name);
+            (number(name) == number(own), reached[*id], std::cmp::Reverse(position))
+        }) {
+            pairs.push((own, output));
+        }
+    }
+    let pairs: Vec<String> = pairs
+        .into_iter()
+        .map(|(input, output)| {
+            format!("{{ input = {}, output = {} }}", quoted(input), quoted(output))
+        })
+        .collect();
     Decision(format!(
-        "input {name} {:?} has the shape of output {output}, which is computed from it: it may be a state that is kept between calls, or a condition; decide, and write the manifest by hand with one of\n  [state] pairs = [{{ input = {name}, output = {output} }}]\n  [[input]] name = {name}, role = \"condition\"",
-        value.shape
+        "{}: that may be a state that is kept between calls, or a condition; decide, and write the manifest by hand with, as far as they are states,\n  [state] pairs = [{}]\nor, as far as they are conditions,\n{}",
+        shown.join(", "),
+        pairs.join(", "),
+        conditions.join("\n")
     ))
+}
+
+/// The last number in a name.
+fn number(name: &str) -> Option<String> {
+    words(name).into_iter().rfind(|word| word.starts_with(|c: char| c.is_ascii_digit()))
 }

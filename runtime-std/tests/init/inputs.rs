@@ -88,3 +88,55 @@ fn what_may_be_a_state_or_a_condition_is_asked() {
         .outputs(&[("mu", 2), ("logvar", 2), ("d", 4)]);
     proposed(decoded.init(), &["input = \"x\"", "name = \"c\"", "role = \"condition\""]);
 }
+
+/// What a window keeps of the observation is computed from that alone.
+#[test]
+fn an_output_of_an_inputs_shape_is_asked_even_where_it_does_not_know_the_input() {
+    let with = |input: &str, output: &str| {
+        let outputs = [("mu", 2), ("logvar", 2), (output, 3)];
+        streaming(input, |graph| graph.linear(output, "x", 4, 3)).outputs(&outputs).init()
+    };
+    for (input, output) in
+        [("buf", "buf_next"), ("cache", "new_cache"), ("h", "h_next"), ("c", "d")]
+    {
+        let pair = format!("pairs = [{{ input = {input:?}, output = {output:?} }}]");
+        let condition = format!("[[input]] name = {input:?}, role = \"condition\"");
+        undecided(
+            &with(input, output),
+            &["may be a state", "not computed from it", &pair, &condition],
+        );
+    }
+    proposed(with("c", "recon"), &["role = \"condition\""]);
+}
+
+/// The gates of an LSTM cell, with hidden state `p1` and cell state `p2`: all pairs, by what the cell does.
+#[test]
+fn all_pairs_of_states_are_shown_together() {
+    for [first, second] in [["p1", "p2"], ["p2", "p1"]] {
+        let next = |input: &str| input.replace('p', "r");
+        let (after_first, after_second) = (next(first), next(second));
+        let cell = Onnx::new()
+            .input(first, 3)
+            .input(second, 3)
+            .linear("a", "x", 4, 3)
+            .linear("a1", "p1", 3, 3)
+            .node("g", "Add", "a a1")
+            .node("i", "Sigmoid", "g")
+            .node("u", "Tanh", "g")
+            .node("iu", "Mul", "i u")
+            .node("fc", "Mul", "i p2")
+            .node("r2", "Add", "fc iu")
+            .node("t", "Tanh", "r2")
+            .node("r1", "Mul", "i t")
+            .linear("mu", "r1", 3, 2)
+            .linear("logvar", "r1", 3, 2);
+        let outputs = [("mu", 2), ("logvar", 2), (&*after_first, 3), (&*after_second, 3)];
+        undecided(
+            &cell.outputs(&outputs).init(),
+            &[
+                "{ input = \"p2\", output = \"r2\" }, { input = \"p1\", output = \"r1\" }]",
+                "[[input]] name = \"p1\", role = \"condition\"",
+            ],
+        );
+    }
+}

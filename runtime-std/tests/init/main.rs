@@ -4,10 +4,12 @@
 mod common;
 mod contradictions;
 mod decoders;
+mod factors;
 mod flows;
 mod frozen;
 mod inputs;
 mod inside;
+mod layout;
 mod names;
 mod onnx;
 mod samples;

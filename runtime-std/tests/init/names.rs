@@ -126,6 +126,18 @@ fn a_mixture_or_a_full_covariance_is_refused_by_its_name() {
         undecided(&with(name, 3, op), &[name, "mixture", "3 components"]);
         proposed(with(name, 4, op), &["mean = \"mu\""]); // 4 do not share 6 values
     }
+    for op in ["Exp", "Softplus", "Identity"] {
+        let nameless = Onnx::new()
+            .linear("h", "x", 4, 12)
+            .node("a r", "Split", "h")
+            .int("axis", 1)
+            .int("num_outputs", 2)
+            .node("b", op, "r")
+            .linear("w", "x", 4, 3)
+            .node("c", "Softmax", "w")
+            .outputs(&[("a", 6), ("b", 6), ("c", 3)]);
+        undecided(&nameless.init(), &["\"c\"", "mixture", "3 components"]);
+    }
     let (_folder, path) = of_mixture().write();
     let bare = elbow_line("inspect {} --json", &[&path]).done().json();
     assert_eq!(bare["outputs"][0]["role"], serde_json::Value::Null, "{bare}");

@@ -25,8 +25,12 @@ impl Onnx {
         Self { graph }.input("x", 4)
     }
 
-    pub fn input(mut self, name: &str, len: i64) -> Self {
-        let r#type = Some(tensor_type(&[1, len]));
+    pub fn input(self, name: &str, len: i64) -> Self {
+        self.shaped_input(name, &[1, len])
+    }
+
+    pub fn shaped_input(mut self, name: &str, shape: &[i64]) -> Self {
+        let r#type = Some(tensor_type(shape));
         let info = pb::ValueInfoProto { name: name.into(), r#type, ..Default::default() };
         self.graph.input.push(info);
         self
@@ -50,7 +54,7 @@ impl Onnx {
         self
     }
 
-    /// `output = op(inputs)`; integers and floats are attributes.
+    /// `output = op(inputs)`; what follows are its attributes.
     pub fn node(mut self, output: &str, op: &str, inputs: &str) -> Self {
         let words = |text: &str| text.split_whitespace().map(String::from).collect();
         self.graph.node.push(pb::NodeProto {
@@ -72,6 +76,21 @@ impl Onnx {
     pub fn int(mut self, name: &str, i: i64) -> Self {
         let r#type = AttributeType::Int as i32;
         let attribute = pb::AttributeProto { name: name.into(), i, r#type, ..Default::default() };
+        self.graph.node.last_mut().unwrap().attribute.push(attribute);
+        self
+    }
+
+    pub fn integers_of(mut self, name: &str, ints: &[i64]) -> Self {
+        let (r#type, ints) = (AttributeType::Ints as i32, ints.to_vec());
+        let attribute =
+            pb::AttributeProto { name: name.into(), ints, r#type, ..Default::default() };
+        self.graph.node.last_mut().unwrap().attribute.push(attribute);
+        self
+    }
+
+    pub fn float(mut self, name: &str, f: f32) -> Self {
+        let r#type = AttributeType::Float as i32;
+        let attribute = pb::AttributeProto { name: name.into(), f, r#type, ..Default::default() };
         self.graph.node.last_mut().unwrap().attribute.push(attribute);
         self
     }

@@ -1,7 +1,6 @@
 //! Heads that the way they are made shows.
 
 use crate::onnx::{Onnx, proposed, undecided};
-use tract_onnx::pb::{self, attribute_proto::AttributeType};
 
 #[test]
 fn halves_of_one_layer_need_a_decision() {
@@ -104,16 +103,13 @@ fn a_layer_of_bounded_values_is_positive_by_its_bias() {
 #[test]
 fn a_threshold_below_zero_lets_negative_values_pass() {
     let spread = |alpha: f32| {
-        let mut graph = Onnx::new()
+        Onnx::new()
             .linear("mu", "x", 4, 2)
             .linear("h", "x", 4, 2)
             .node("sigma", "ThresholdedRelu", "h")
-            .outputs(&[("mu", 2), ("sigma", 2)]);
-        let r#type = AttributeType::Float as i32;
-        let name = "alpha".to_string();
-        let attribute = pb::AttributeProto { name, f: alpha, r#type, ..Default::default() };
-        graph.graph.node.last_mut().unwrap().attribute.push(attribute);
-        graph.init()
+            .float("alpha", alpha)
+            .outputs(&[("mu", 2), ("sigma", 2)])
+            .init()
     };
     proposed(spread(0.5), &["output = \"sigma\", head = \"sigma\" }"]);
     undecided(&spread(-1.0), &["sigma", "can be negative"]);

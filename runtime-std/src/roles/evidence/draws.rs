@@ -1,14 +1,15 @@
 //! Heads from which a graph samples itself.
 
 use super::super::Decision;
-use super::super::inputs::reached;
 use super::Heads;
 use super::named::by_names;
 use super::question::two_readings;
 use crate::import::{Graph, NoiseKind, ValueId};
 use crate::manifest::Head;
 use crate::model::inner;
-use crate::model::names::{HeadName, is_noise, is_state};
+use crate::model::inner::reached;
+use crate::model::names::{HeadName, is_state, says};
+use crate::model::otherwise::is_surely_noise;
 use crate::model::sampling::{self, Draw, Makers, Reading, readings};
 
 /// Heads among the outputs from which the graph draws itself; a draw whose heads are no outputs says
@@ -67,13 +68,6 @@ pub(super) fn draws(graph: &Graph) -> Vec<Draw> {
 /// Those of them whose noise is surely noise.
 pub(super) fn certain(graph: &Graph) -> impl Iterator<Item = Draw> {
     draws(graph).into_iter().filter(|draw| is_surely_noise(graph, draw.noise))
-}
-
-/// Whether an input is what a random node gives, or is named as noise; any other may be data that the
-/// graph scales, as a flow does.
-fn is_surely_noise(graph: &Graph, input: ValueId) -> bool {
-    let is_random = graph.noise.iter().any(|noise| noise.value == input);
-    is_random || is_noise(&graph.values[input].name)
 }
 
 /// Whether a draw is one of the observation, by a decoder: of its shape, and from a sample.
@@ -138,6 +132,18 @@ fn of_draw(
     let why =
         format!("the graph samples {z} = {mean} + {noise} * {}", formula.replace("{}", &spread));
     let is_output = |name: &String| graph.outputs.iter().any(|(own, _)| own == name);
+    let after = reached(graph, draw.z);
+    let later = graph.outputs.iter().find(|(name, id)| {
+        says(name, &["z", "sample", "samples", "latent"])
+            && after[*id]
+            && makers.source(*id) != makers.source(draw.z)
+    });
+    let why = match later {
+        Some((later, _)) if later != &z => {
+            format!("{why}; the output {later} is computed from that sample, and is not it")
+        }
+        _ => why,
+    };
     let why = |name: &String| match is_output(name) {
         true => why.clone(),
         false => format!("{why}; a value inside the graph, which is cut there"),

@@ -1,16 +1,16 @@
 //! What the user is asked where a graph does not say which heads it has.
 
 use super::super::{Decision, listed};
-use super::{Heads, lines};
+use super::{Heads, diagonal, lines};
 use crate::import::{Graph, Op, ValueId};
 use crate::manifest::Head;
 use crate::model::names::{HeadName, Says};
+use crate::model::otherwise::Otherwise;
 use crate::model::sampling::Makers;
 
 /// The question whether two outputs are a further posterior.
 pub(super) fn two_readings(drawn: &[Heads], mean: &str, spread: &str, head: Head) -> Decision {
-    let known: Vec<String> =
-        drawn.iter().map(|heads| lines(&heads.mean, &heads.spread, heads.head)).collect();
+    let known: Vec<String> = drawn.iter().map(Heads::line).collect();
     let means: Vec<String> = drawn.iter().map(|heads| format!("{:?}", heads.mean)).collect();
     let listed = |table: &str, lines: &[String]| {
         let tables = lines.iter().map(|line| format!("\n  {table} {line}"));
@@ -26,9 +26,40 @@ pub(super) fn two_readings(drawn: &[Heads], mean: &str, spread: &str, head: Head
     ))
 }
 
+/// What to do where the graph samples otherwise than these heads say.
+pub(super) fn other_sample(heads: &Heads, sample: &Otherwise) -> Decision {
+    let Otherwise { formula, factor } = sample;
+    let (mean, spread) = (&heads.mean, &heads.spread);
+    let (why, cure) = match factor {
+        Some(factor) => (
+            format!(
+                "nothing tells whether the factor {} belongs to the posterior, or only to this sample, as a temperature does",
+                factor.abs()
+            ),
+            "export the standard deviation with the factor",
+        ),
+        None => (
+            format!(
+                "that is not what the head {} of {spread:?} says: a sample of it is {mean} + noise * its standard deviation",
+                heads.head.name()
+            ),
+            "export the standard deviation of that sample",
+        ),
+    };
+    Decision(format!(
+        "the graph samples {formula}, and {why}; decide, and write\n  {}\ninto [encoder] of a manifest written by hand, if this is the posterior whatever the sample is, or {cure}, output_names=[\"mu\", \"sigma\"]",
+        heads.line()
+    ))
+}
+
 /// The candidates, and what to write once it is known which is which.
 pub(super) fn undecided(graph: &Graph) -> Decision {
     let halves = halves(graph);
+    if let Some((first, second, _)) = &halves
+        && let Err(refusal) = diagonal(graph, &[[first, second]])
+    {
+        return refusal;
+    }
     let how = match &halves {
         Some((first, second, op)) => format!(
             "{first:?} and {second:?} are parts of the result of one {op}, which does not say which is the mean"

@@ -1,7 +1,7 @@
 //! Outputs that are made as only a spread is.
 
 use super::super::Decision;
-use super::{Heads, lines};
+use super::{Heads, diagonal, lines};
 use crate::import::{Graph, ValueId};
 use crate::manifest::Head;
 use crate::model::names::{HeadName, Says};
@@ -25,6 +25,7 @@ pub(super) fn by_structure(graph: &Graph) -> Result<Option<Heads>, Decision> {
         }
     }
     let [(mean, spread, scale)] = pairs[..] else { return clipped(graph) };
+    diagonal(graph, &[[mean, spread]])?;
     let op = &ranges[scale].op;
     let Some((head, why)) = positive_head(graph, spread, scale) else {
         let all: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
