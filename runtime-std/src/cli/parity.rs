@@ -107,7 +107,11 @@ pub fn run(options: &Options) -> Result<()> {
     let seen = options.precision.seen(&float, &inputs)?;
     let Inputs { rows: inputs, count: rows, .. } = inputs;
     let board = board(options)?;
-    let reference = reference(&float, &runtime, &inputs, rows, options)?;
+    let reference = match reference(&float, &runtime, &inputs, rows, options) {
+        Ok(reference) => reference,
+        // What is wrong with the rows is told before what the reference made of it.
+        Err(error) => return target::twin(&float, &inputs, None, rows).and(Err(error)),
+    };
     let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs[..]);
     let layers = match options.layers {
         true => Some(layers(&loaded, &runtime, board.as_ref(), &inputs, rows, limits)?),

@@ -219,7 +219,7 @@ pub const OPERATORS: &[Operator] = &[
         .since(11)
         .takes(2, 2)
         .with(&["batch_dims"])
-        .note("indices known at import"),
+        .note("indices known at import, or computed ones along the first axis"),
     data("Gelu", elementwise::gelu)
         .since(20)
         .with(&["approximate"])
@@ -410,7 +410,7 @@ pub const OPERATORS: &[Operator] = &[
     logic("Xor", |s, c| binary(s, c, BinaryOp::Xor)).takes(2, 2).note("broadcasts"),
     estimator("Imputer", estimators::imputer)
         .with(&["imputed_value_floats", "replaced_value_float"])
-        .note("of features of float32"),
+        .note("replaces NaN or one number"),
     estimator("Normalizer", estimators::normalizer).with(&["norm"]),
     estimator("Scaler", estimators::scaler).with(&["offset", "scale"]),
 ];
