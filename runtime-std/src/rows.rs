@@ -99,8 +99,8 @@ pub fn run_twin_counted(
     rows: usize,
 ) -> Result<(Vec<Vec<f32>>, u64)> {
     let mut twin = Twin::new(plan);
-    let (outputs, _) = run_observed(&mut twin, states, inputs, rows, |_, _| {})?;
-    Ok((outputs, twin.hits()))
+    let run = run_observed(&mut twin, states, inputs, rows, |_, _| {})?;
+    Ok((run.outputs, twin.hits()))
 }
 
 /// [`run_twin_in_sequence`], showing every step of every row with what it has just written.
@@ -115,25 +115,30 @@ pub fn run_twin_observed(
     rows: usize,
     observe: impl FnMut(&Step, &[&[f32]]),
 ) -> Result<Vec<Vec<f32>>> {
-    let (outputs, outside) = run_observed(&mut Twin::new(plan), states, inputs, rows, observe)?;
-    match outside {
-        None => Ok(outputs),
+    let run = run_observed(&mut Twin::new(plan), states, inputs, rows, observe)?;
+    match run.outside {
+        None => Ok(run.outputs),
         Some((row, outside)) => {
             Err(Error::input(format!("row {row}: {outside}; correct the ids of this row")))
         }
     }
 }
 
-/// The plan's outputs, and the first index outside its table with its row.
+/// All rows of each output, and the first index outside its table with its row.
+struct Run {
+    outputs: Vec<Vec<f32>>,
+    outside: Option<(usize, Outside)>,
+}
+
 fn run_observed(
     twin: &mut Twin<'_>,
     states: &[(usize, usize)],
     inputs: &[Rows],
     rows: usize,
     mut observe: impl FnMut(&Step, &[&[f32]]),
-) -> Result<(Vec<Vec<f32>>, Option<(usize, Outside)>)> {
+) -> Result<Run> {
     let plan = twin.plan();
-    let mut first = None;
+    let mut outside = None;
     let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let sources = plan.inputs.iter().enumerate().map(|(at, port)| {
         if let Some((_, output)) = states.iter().find(|(input, _)| *input == at) {
@@ -149,11 +154,11 @@ fn run_observed(
         let tensors: Vec<&[f32]> =
             sources.iter().map(|source| source.row(row, last.as_deref())).collect();
         let results = twin.run_observed(&tensors, &mut observe)?;
-        first = first.or_else(|| Some((row, twin.outside()?.clone())));
+        outside = outside.or_else(|| Some((row, twin.outside()?.clone())));
         outputs.iter_mut().zip(&results).for_each(|(all, one)| all.extend(one));
         last = Some(results);
     }
-    Ok((outputs, first))
+    Ok(Run { outputs, outside })
 }
 
 /// Where the values of an input come from.
