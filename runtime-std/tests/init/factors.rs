@@ -60,6 +60,23 @@ fn a_sample_that_the_named_head_does_not_make_is_a_question() {
     }
 }
 
+#[test]
+fn a_sample_of_another_value_than_the_named_one_is_a_question() {
+    let precision: Nodes = |g| {
+        let g = g.constant("minus", &[], &[-0.5]).node("p", "Mul", "logvar minus");
+        g.node("r", "Exp", "p").node("t", "Mul", "noise r")
+    };
+    undecided(
+        &drawn(precision, &HEADS).init(),
+        &[
+            "z = mu + noise * exp(p)",
+            "named like the head logvar",
+            "spread = { output = \"p\", head = \"log_sigma\" }",
+            "spread = { output = \"logvar\", head = \"logvar\" }",
+        ],
+    );
+}
+
 /// Names without doubt make no posterior of a bare file that samples otherwise.
 #[test]
 fn a_bare_file_that_samples_otherwise_has_no_heads_by_name() {

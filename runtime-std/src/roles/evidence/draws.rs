@@ -3,7 +3,7 @@
 use super::super::Decision;
 use super::Heads;
 use super::named::by_names;
-use super::question::two_readings;
+use super::question::{named_otherwise, two_readings};
 use crate::import::{Graph, NoiseKind, ValueId};
 use crate::manifest::Head;
 use crate::model::inner;
@@ -98,7 +98,10 @@ pub(super) fn or_named(
         same_shape || value.is_some_and(|id| after[id])
     };
     match named.iter().find(|heads| concerns(heads)) {
-        Some(heads) => Err(two_readings(&inside, &heads.mean, &heads.spread, heads.head)),
+        Some(heads) => Err(match inside.iter().find(|other| other.mean == heads.mean) {
+            Some(sampled) => named_otherwise(sampled, heads),
+            None => two_readings(&inside, &heads.mean, &heads.spread, heads.head),
+        }),
         None => Ok(named),
     }
 }

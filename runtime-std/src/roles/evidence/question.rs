@@ -26,6 +26,18 @@ pub(super) fn two_readings(drawn: &[Heads], mean: &str, spread: &str, head: Head
     ))
 }
 
+/// The question whether a spread is what the graph samples with, or what an output's name says.
+pub(super) fn named_otherwise(sampled: &Heads, named: &Heads) -> Decision {
+    Decision(format!(
+        "{}, but {:?} is named like the head {}; decide, and write one of\n  {}\n  {}",
+        sampled.spread_why,
+        named.spread,
+        named.head.name(),
+        sampled.line(),
+        named.line()
+    ))
+}
+
 /// What to do where the graph samples otherwise than these heads say.
 pub(super) fn other_sample(heads: &Heads, sample: &Otherwise) -> Decision {
     let Otherwise { formula, factor } = sample;
