@@ -68,7 +68,7 @@ impl Posteriors {
 ///
 /// # Errors
 ///
-/// A failed draw, which that stream does not have.
+/// Never: the stream cannot fail; the error type is that of `NoiseSource`.
 pub fn sample(posteriors: &[Posteriors], seed: u64, samples: u32) -> Result<Vec<Samples>> {
     let mut all = vec![Samples { eps: Vec::new(), z: Vec::new() }; posteriors.len()];
     let rows = posteriors.first().map_or(0, |first| first.mean.len() / first.latent.max(1));

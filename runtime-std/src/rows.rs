@@ -30,7 +30,7 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// A failed draw, which that stream does not have.
+    /// Never: the stream cannot fail; the error type is that of `NoiseSource`.
     pub fn noise(
         name: &str,
         shape: &[usize],

@@ -1,4 +1,4 @@
-//! What Stirling's formula leaves of the logarithm of the gamma function.
+//! The remainder of Stirling's approximation: `ln Gamma(x) - ((x - 1/2) ln x - x + ln(2 pi) / 2)`.
 //!
 //! Differences of `ln Gamma` cancel in f32 as soon as their arguments are large. Written with this rest
 //! the large parts cancel on paper, and what remains is small.

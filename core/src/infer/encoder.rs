@@ -26,7 +26,7 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
-    /// The error of a posterior that has `before` latents of others in front of it.
+    /// Shifts the latent's index by `before`, to count through all posteriors of a hierarchy.
     #[must_use]
     pub fn behind(self, before: usize) -> Self {
         match self {

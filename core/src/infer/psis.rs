@@ -52,8 +52,8 @@ impl<const M: usize> Default for Tail<M> {
     }
 }
 
-/// Puts a value into `largest`, which falls from first to last and loses its last; begins with minus
-/// infinities.
+/// Inserts `value` into `largest`, which is sorted in descending order, and drops the smallest entry; starts
+/// from minus infinities.
 ///
 /// Most values of a long stream are below the last and cost a comparison. NaN goes first and stays.
 pub fn insert(largest: &mut [f32], value: f32) {
@@ -95,7 +95,7 @@ pub fn k_hat(largest: &[f32], count: u32) -> Option<f32> {
     Some((n * shape + 10.0 * 0.5) / (n + 10.0)).filter(|k| k.is_finite())
 }
 
-/// Weights above a cutoff, less the cutoff, as parts of the largest weight.
+/// Exceedances `w - u` over the cutoff `u`, divided by the largest weight.
 struct Excess<'a> {
     /// Their logarithms, falling.
     tail: &'a [f32],

@@ -223,7 +223,7 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
             return Ok(Guarded { gain: f32::NAN, se: f32::NAN, kept_start: true });
         }
         let cost = kl_to_standard(parts.loc, parts.log_var) - kl_to_standard(loc, log_var);
-        let mut gains = Spread::NONE;
+        let mut gains = RunningMoments::NONE;
         for pair in 0..self.pairs.guard {
             noise.draw(GUARD.wrapping_add(pair), parts.eps)?;
             let mut gain = 0.0;
@@ -286,13 +286,13 @@ fn copy(from: &[f32], to: &mut [f32]) {
 }
 
 /// Mean and spread of a few values (Welford, 1962).
-struct Spread {
+struct RunningMoments {
     count: u32,
     mean: f32,
     squares: f32,
 }
 
-impl Spread {
+impl RunningMoments {
     const NONE: Self = Self { count: 0, mean: 0.0, squares: 0.0 };
 
     fn add(&mut self, value: f32) {

@@ -1,4 +1,4 @@
-//! What a change of an activation's result means for its argument: the backward pass.
+//! Derivatives of the activations in [`Unary`], for the backward pass.
 
 use super::Unary;
 use crate::math;

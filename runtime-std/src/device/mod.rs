@@ -103,7 +103,7 @@ pub struct DeviceInferred {
 /// What one inference took on the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Instructions, as far as ticks of the board's timer tell: 32 to 50 make one.
+    /// Instructions, from ticks of the board's timer; the resolution is 32 to 50 instructions.
     pub instructions: u64,
     /// Stack bytes used, by painting.
     pub stack_bytes: Option<u32>,

@@ -314,7 +314,7 @@ pub(super) fn latent_lens(encoder: &Encoder) -> Vec<String> {
     }
 }
 
-/// `encode` in the making.
+/// Builder of the generated function `encode`.
 struct Encode {
     parameters: Parameters,
     posteriors: Vec<String>,

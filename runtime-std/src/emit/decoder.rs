@@ -190,7 +190,7 @@ pub struct Observation<'a> {{
         )
     }
 
-    /// The end of a method of `Observation`: a call with its fields, `z`, and some more.
+    /// Body of a trait method of the generated `Observation`: forwards its fields, `z` and `more` to `function`.
     pub(super) fn of_observation(&self, function: &str, more: &[&str]) -> String {
         let conditions = self.parameters.names[1..].iter().map(|name| format!("self.{name}"));
         let fields = ["self.ws", "self.x"].map(String::from).into_iter().chain(conditions);

@@ -43,7 +43,7 @@ pub fn refine<L: Gradient + ?Sized>(
 const TRIED: u32 = 8;
 /// Starts at draws of the prior, beside those of [`PRIOR`].
 const DRAWN: u32 = 6;
-/// All starts, and the share of the steps that each takes before one is chosen: 45 of 500.
+/// Number of starts, and the fraction of the steps that each gets before the best one continues: 45 of 500.
 const STARTS: u32 = DRAWN + PRIOR.len() as u32;
 const SHARE: f64 = 0.09;
 /// What tells the starts' ends apart.

@@ -27,7 +27,7 @@ pub struct GapReport {
     /// `log_p` less `elbo_optimized`.
     pub approximation_gap: Summary,
     /// `elbo_optimized` less `elbo`.
-    pub amortization_gap: Spread,
+    pub amortization_gap: GapSummary,
     /// The rows with the largest amortization gaps, largest first.
     pub worst: Vec<Loss>,
     /// Where ascent ends that starts at the prior, not at the encoder's posterior.
@@ -75,7 +75,7 @@ pub struct LogP {
 
 /// A mean over rows with its tails.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Spread {
+pub struct GapSummary {
     /// The mean.
     #[serde(flatten)]
     pub summary: Summary,
@@ -167,7 +167,7 @@ impl GapReport {
             elbo_full_rank: summary(|row| row.full_rank),
             log_p: LogP::of(rows),
             approximation_gap: summary(|row| row.approximation),
-            amortization_gap: Spread {
+            amortization_gap: GapSummary {
                 summary: summary(|row| row.amortization),
                 quantiles: Quantiles::of(&gaps),
             },

@@ -226,7 +226,7 @@ fn by_draws<L: Gradient + ?Sized>(
     let all: Vec<&Normal> =
         [q, &best, &full].into_iter().chain(amortized).chain(&refinements.prior).collect();
     let bounds = elbos(likelihood, &all, &sobol, key, settings.effort)?;
-    // Of two optima the one that these draws, which neither has seen, find better.
+    // The better of the two optima on fresh draws, which avoids the bias of selection.
     let full_rank = if bounds.elbo[2].mean > bounds.elbo[1].mean { 2 } else { 1 };
     let (log_p, method, ess) = evidence(likelihood, all[full_rank], &sobol, settings, row)?;
     let refined = refinements.amortized.iter().zip(3..).map(|(refined, at)| RefinedRow {

@@ -36,7 +36,7 @@ const BITS: usize = 24;
 /// Sobol's sequence in as many dimensions as the table has; coordinates beyond are independent draws.
 #[derive(Debug)]
 pub struct Sobol {
-    /// Of each tabled coordinate, what each bit of the index adds.
+    /// Direction numbers `columns[d][bit]`: a point is the XOR of the columns at the set bits of its index.
     columns: Vec<[u32; BITS]>,
     dimensions: usize,
 }

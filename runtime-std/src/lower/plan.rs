@@ -84,7 +84,7 @@ pub struct Given {
     pub target: usize,
     /// Name in the file.
     pub value: String,
-    /// How integers hold it; floats in the file's order without.
+    /// Integer encoding of the value; `None`: f32 in the order of the ONNX file.
     pub held: Option<Held>,
 }
 

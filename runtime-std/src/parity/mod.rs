@@ -135,8 +135,8 @@ struct Known {
 }
 
 impl Known {
-    /// Integers have limits in nats alone; but a quantized file, in steps, where the reference is what another
-    /// runtime makes of it.
+    /// Integer models are judged by the KL divergence alone, except that a QDQ file compared with given outputs
+    /// is judged in quantization steps.
     fn judge(self, source: &Source, head: bool) -> Option<Judge> {
         match (source.integers.is_some(), self.posterior) {
             (_, true) if head => Some(Judge::Nats),

@@ -222,7 +222,7 @@ struct Places {
     x_step: usize,
 }
 
-/// Index of the last of `n` places, at least one each way.
+/// The largest index that a grid of `n[0]` x `n[1]` values with these strides reaches.
 #[inline(always)]
 const fn last_of(start: usize, n: [usize; 2], steps: [usize; 2]) -> usize {
     start + n[0].saturating_sub(1) * steps[0] + n[1].saturating_sub(1) * steps[1]

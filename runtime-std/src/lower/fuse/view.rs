@@ -59,7 +59,7 @@ impl View {
         self.axes.iter().any(|(axis, _)| *axis == Axis::Step)
     }
 
-    /// Which of the axes each axis of the value's shape sees as one.
+    /// For each axis of `shape`, the range of the view's axes that it merges.
     fn groups(&self, shape: &[usize]) -> Option<Vec<Range<usize>>> {
         let mut next = 0;
         let group = |&len: &usize| {

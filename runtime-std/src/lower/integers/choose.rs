@@ -70,8 +70,8 @@ pub fn choose(
     Ok(integers)
 }
 
-/// Cuts the range of what a wide layer reads to what its sums have room for, back to the node whose result
-/// is held so; not where that would cut into the calibrated range: such a layer is computed in f32.
+/// Narrows the 16-bit input format of a layer until its i32 sums cannot overflow, and that of every producer
+/// that shares the format. Gives up where the calibrated range would be cut: the layer stays f32.
 fn narrow(
     integers: &mut Integers,
     graph: &Graph,

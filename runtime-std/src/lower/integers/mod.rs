@@ -67,7 +67,7 @@ pub struct IntegerLayer {
     pub gives: String,
     /// Row by row: the inputs of an output as the graph has them, `[channels][kernel]` of a convolution.
     pub weights: Vec<i8>,
-    /// What an output is of its sum, where inputs count from their zero point.
+    /// Scale and bias of each output: `y = scale * sum((x_q - zero_point) * w_q) + bias`.
     pub lines: Vec<Line>,
 }
 
