@@ -4,7 +4,7 @@ mod backward;
 mod refined;
 mod tables;
 
-use tables::looking_up;
+use tables::{looking_up, looking_up_without_roles};
 
 pub use refined::{refined, refined_softmax, refined_tiny};
 
@@ -83,6 +83,7 @@ pub fn all() -> Vec<Model> {
         counts(),
         conditional(),
         looking_up(),
+        looking_up_without_roles(),
         hierarchical(),
         streaming(),
         flow(),

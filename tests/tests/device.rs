@@ -2,7 +2,7 @@
 
 use elbow::device::{Device, DeviceRow, Image, Spent, Target, build_image};
 use elbow::emit::emit;
-use elbow::lower::{Core, Plan, Port};
+use elbow::lower::{Core, Kernel, Plan, Port, Step};
 use elbow::model::{Decoder, Encoder, Flow, Graphs, Model, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_counted};
@@ -276,7 +276,11 @@ fn within_bounds(device: &Device, index: usize, workspace: u32, spent: &[Spent],
             let floats = states.chain(outputs.map(Port::len)).sum::<usize>();
             size_of::<u32>() + size_of::<f32>() * floats // clamp hits, states, the likelihood's parameters
         }
-        _ => 0,
+        Graphs::Flow(Flow { plan, .. }) | Graphs::Bare(plan) => {
+            let looks_up =
+                |step: &Step| matches!(step.kernel, Kernel::TakeBy(_) | Kernel::TakeAlong { .. });
+            if plan.steps.iter().any(looks_up) { size_of::<u32>() } else { 0 }
+        }
     };
     let used = kept as u32 + spent.iter().map(|s| s.arena_bytes).max().expect("at least one row");
     assert!(used <= workspace, "{name}: {used} bytes of workspace used, {workspace} promised");

@@ -1,6 +1,7 @@
 //! The module of a model with roles: `encode`, and what a decoder and a flow bring with them.
 
-use super::calls::{Calls, Names, looks_up, uses_arena};
+use super::bare;
+use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
 use super::decoder::{Decode, Offsets};
 use super::flow;
 use super::parameters::{Checked, Parameters, Shared};
@@ -65,6 +66,23 @@ pub(super) fn check(parts: Parts<'_>) -> Result<()> {
     refine::check(decoder)
 }
 
+/// What `clamp_hits` of the module says, if it has one.
+fn hits(parts: Parts<'_>) -> Option<&'static str> {
+    let Parts { encoder, decoder, flow } = parts;
+    let Some(encoder) = encoder else { return flow.and_then(|flow| bare::hits(&flow.plan)) };
+    let others =
+        decoder.map(|decoder| &decoder.plan).into_iter().chain(flow.map(|flow| &flow.plan));
+    Some(match (looks_up(&encoder.plan), others.into_iter().any(looks_up)) {
+        (false, false) => "Log-variances that the last `encode` clamped.",
+        (true, false) => {
+            "Log-variances that the last `encode` clamped, and ids that it took as the nearest of their table."
+        }
+        (_, true) => {
+            "Log-variances that the last `encode` clamped, and ids that it and the calls since then took as the nearest of their table."
+        }
+    })
+}
+
 /// Source of the module.
 pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: Trace) -> String {
     let Parts { encoder, decoder, flow } = parts;
@@ -124,6 +142,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     ];
     text += &use_core(&used.concat());
     let constants = constants(model, &name, &shared, parts, [fingerprint, weights as u64]);
+    let hits = hits(parts);
     text += &workspace(
         &constants,
         pack::arena(&model.graphs),
@@ -131,12 +150,9 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         decode.as_ref().map_or(&[], |decode| &decode.kept),
         trace,
         traced.map_or(0, |plan| plan.steps.len()),
-        encoder.map(|encoder| match looks_up(&encoder.plan) {
-            true => "Log-variances that the last `encode` clamped, and ids that it took as the nearest of their table.",
-            false => "Log-variances that the last `encode` clamped.",
-        }),
+        hits,
     );
-    text += &types::workspace(encoder.map_or(0, |e| e.states), encoder.is_some(), trace);
+    text += &types::workspace(encoder.map_or(0, |e| e.states), hits.is_some(), trace);
     text += &window.map_or_else(String::new, normalization);
     text += &functions;
     if let (Some(encoder), Some(encode)) = (encoder, &encode) {
@@ -340,7 +356,7 @@ impl Encode {
             constants: "ENCODER",
             weights,
             trace,
-            counts: looks_up(&encoder.plan),
+            hits: Hits::Variable,
         };
         let calls = Calls::of(&encoder.plan, &names);
         Self { parameters, posteriors, calls }
@@ -349,8 +365,11 @@ impl Encode {
     fn function(&self, encoder: &Encoder, trace: Trace) -> String {
         let clamped = encoder.latents.iter().any(|latent| latent.clamp.is_some());
         let counts = looks_up(&encoder.plan);
-        let used =
-            uses_arena(&encoder.plan) || clamped || counts || encoder.states > 0 || trace.is_on();
+        let used = uses_workspace(&encoder.plan)
+            || clamped
+            || counts
+            || encoder.states > 0
+            || trace.is_on();
         let lens = latent_lens(encoder);
         let posteriors = self.posteriors.iter().zip(&lens).map(|(q, len)| match lens.len() {
             1 => format!("{q}: &mut DiagNormal<{len}>"),

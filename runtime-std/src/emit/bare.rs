@@ -1,7 +1,7 @@
 //! The module of a graph without roles: `run`.
 
 use super::amortized::{checks, workspace_parameter};
-use super::calls::{Calls, Names, uses_arena};
+use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
 use super::parameters::{Array, Checked};
 use super::rust::{
     array, hexadecimal, identifier, imports, kernel_imports, signature, trace_import, use_core,
@@ -50,8 +50,8 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
         &imports("pack", &["Pack"]),
     ];
     text += &use_core(&used.concat());
-    text += &workspace(&constants, plan.arena, &[], &[], trace, plan.steps.len(), None);
-    text += &types::workspace(0, false, trace);
+    text += &workspace(&constants, plan.arena, &[], &[], trace, plan.steps.len(), hits(plan));
+    text += &types::workspace(0, looks_up(plan), trace);
     text += &run_function(plan, &calls.body, trace);
     let arrays = |letter: &str, list: &str, what: &str, ports: &[Port]| {
         let array = |(at, port): (usize, &Port)| {
@@ -75,13 +75,13 @@ fn names(inputs: usize, outputs: usize, trace: Trace) -> Names<'static> {
         constants: "GRAPH",
         weights: 0,
         trace,
-        counts: false,
+        hits: Hits::Workspace,
     }
 }
 
 fn run_function(plan: &Plan, calls: &str, trace: Trace) -> String {
     let mut parameters =
-        vec!["pack: &Pack".into(), workspace_parameter(uses_arena(plan) || trace.is_on())];
+        vec!["pack: &Pack".into(), workspace_parameter(uses_workspace(plan) || trace.is_on())];
     let mut docs = String::new();
     let mut inputs = Vec::new();
     let mut before = 0;
@@ -108,10 +108,21 @@ fn run_function(plan: &Plan, calls: &str, trace: Trace) -> String {
 /// # Errors
 ///
 /// The weights are not this model's, or an input is not finite; the outputs are then left as they were.
-{}{}{calls}    Ok(())
+{}{}{}{calls}    Ok(())
 }}
 ",
         signature("run", &parameters, "Result<(), RunError>"),
         checks("RunError", &inputs),
+        reset(plan),
     )
+}
+
+/// What `clamp_hits` of a module with this plan alone says, if it has one.
+pub(super) fn hits(plan: &Plan) -> Option<&'static str> {
+    looks_up(plan).then_some("Indices that the last call took as the nearest of their table.")
+}
+
+/// Forgets the hits of the call before.
+pub(super) fn reset(plan: &Plan) -> &'static str {
+    if looks_up(plan) { "    ws.clamp_hits = 0;\n" } else { "" }
 }

@@ -31,8 +31,17 @@ pub(super) struct Names<'n> {
     pub(super) weights: usize,
     /// What the workspace keeps of every step.
     pub(super) trace: Trace,
-    /// Whether indices outside their table are counted, in a variable `hits`.
-    pub(super) counts: bool,
+    /// Where the number of indices outside their table is added.
+    pub(super) hits: Hits,
+}
+
+/// Where generated code adds the number of indices that lookups took as the nearest of their table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hits {
+    /// A variable `hits`.
+    Variable,
+    /// The workspace's `clamp_hits`.
+    Workspace,
 }
 
 /// The body of a function, and what it needs around it.
@@ -46,8 +55,8 @@ pub(super) struct Calls {
     pub(super) items: BTreeSet<&'static str>,
     /// Items of `elbow_core::distributions`, likewise.
     pub(super) distributions: BTreeSet<&'static str>,
-    /// In front of the next call.
-    counted: &'static str,
+    /// Where what the next call returns is added.
+    counted: Option<Hits>,
 }
 
 impl Calls {
@@ -232,8 +241,15 @@ impl Calls {
 
     /// [`call`](Self::call) of a function of `module`.
     fn call_of(&mut self, module: &str, kernel: &str, arguments: &[&str]) {
-        let counted = std::mem::take(&mut self.counted);
-        self.line(&format!("{counted}{module}::{kernel}({});", arguments.join(", ")));
+        let call = format!("{module}::{kernel}({});", arguments.join(", "));
+        match self.counted.take() {
+            None => self.line(&call),
+            Some(Hits::Variable) => self.line(&format!("hits += {call}")),
+            Some(Hits::Workspace) => {
+                self.line(&format!("let outside = {call}"));
+                self.line("ws.clamp_hits = ws.clamp_hits.saturating_add(outside);");
+            }
+        }
     }
 
     /// A call whose last argument is a shape along an axis.
@@ -243,9 +259,9 @@ impl Calls {
         self.call(kernel, &arguments);
     }
 
-    /// Adds what the next call returns to the hits, if they are counted.
+    /// Adds what the next call returns to the hits.
     fn count(&mut self, names: &Names) {
-        self.counted = if names.counts { "hits += " } else { "" };
+        self.counted = Some(names.hits);
     }
 
     fn line(&mut self, line: &str) {
@@ -341,9 +357,10 @@ fn is_arena(buffer: &Buffer) -> bool {
     matches!(buffer, Buffer::Arena(_))
 }
 
-/// Whether a plan keeps anything in the arena.
-pub(super) fn uses_arena(plan: &Plan) -> bool {
-    plan.steps.iter().any(|step| step.sources.iter().chain(&step.targets).any(is_arena))
+/// Whether a plan keeps anything in the workspace: in the arena, or how many indices it found outside.
+pub(super) fn uses_workspace(plan: &Plan) -> bool {
+    let reads_arena = |step: &Step| step.sources.iter().chain(&step.targets).any(is_arena);
+    looks_up(plan) || plan.steps.iter().any(reads_arena)
 }
 
 /// Whether a plan picks from tables by computed indices, which may lie outside.

@@ -3,7 +3,7 @@
 
 use super::Trace;
 use super::amortized::{checks, latent_lens, numbered, workspace_parameter};
-use super::calls::{Calls, Names, uses_arena};
+use super::calls::{Calls, Hits, Names, uses_workspace};
 use super::parameters::{Parameters, Shared};
 use super::refine::{self, Around};
 use super::rust::{SKIP, signature};
@@ -27,7 +27,7 @@ pub(super) struct Decode {
     pub(super) kept: Vec<(&'static str, usize)>,
     /// What the mean output holds.
     x_mean: &'static str,
-    uses_arena: bool,
+    uses_workspace: bool,
     pub(super) calls: Calls,
 }
 
@@ -56,16 +56,16 @@ impl Decode {
             constants: "DECODER",
             weights,
             trace: Trace::Off,
-            counts: false,
+            hits: Hits::Workspace,
         };
         let calls = Calls::of(&decoder.plan, &names);
-        let uses_arena = uses_arena(&decoder.plan);
+        let uses_workspace = uses_workspace(&decoder.plan);
         let x_mean = held(decoder.likelihood.family);
-        Self { parameters, kept, x_mean, uses_arena, calls }
+        Self { parameters, kept, x_mean, uses_workspace, calls }
     }
 
     pub(super) fn function(&self) -> String {
-        let used = self.uses_arena || !self.kept.is_empty();
+        let used = self.uses_workspace || !self.kept.is_empty();
         let parameters: Vec<String> = ["pack: &Pack".into(), workspace_parameter(used)]
             .into_iter()
             .chain(self.parameters.typed.iter().cloned())

@@ -1,7 +1,8 @@
 //! The functions of a flow: `flow`, and `log_prob` where the density of its latent is known.
 
 use super::amortized::{checks, workspace_parameter};
-use super::calls::{Calls, Names, uses_arena};
+use super::bare::reset;
+use super::calls::{Calls, Hits, Names, uses_workspace};
 use super::parameters::{Parameters, Shared};
 use super::rust::signature;
 use super::{Trace, mismatch, types};
@@ -46,11 +47,14 @@ pub(super) fn functions(
             constants: "FLOW",
             weights,
             trace,
-            counts: false,
+            hits: Hits::Workspace,
         },
     );
     let z = format!("z: &mut [f32; {prefix}LATENT]");
-    let mut text = flow_function(flow, &parameters, &z, &calls.body, trace);
+    // Beside an encoder its hits are kept as well.
+    let reset = if prefix.is_empty() { reset(&flow.plan) } else { "" };
+    let body = format!("{reset}{}", calls.body);
+    let mut text = flow_function(flow, &parameters, &z, &body, trace);
     if flow.has_log_prob() {
         text += &log_prob_function(&parameters, &z);
     }
@@ -74,7 +78,7 @@ fn flow_function(
             "A draw from the posterior of `x`, in `z`; returns `ln q(z | x)`, in nats."
         }
     };
-    let all = head(parameters, uses_arena(&flow.plan) || trace.is_on(), z);
+    let all = head(parameters, uses_workspace(&flow.plan) || trace.is_on(), z);
     format!(
         "
 /// {what}

@@ -1,7 +1,7 @@
 //! What a module with `[refine]` has besides: `gradient`, `refine`, and the bound of their memory.
 
 use super::amortized::checks;
-use super::calls::{Calls, Names};
+use super::calls::{Calls, Hits, Names};
 use super::decoder::{Decode, Given, Offsets, parameters};
 use super::rust::{SKIP, float, signature};
 use super::{Trace, mismatch, pack};
@@ -75,7 +75,7 @@ pub(super) fn functions(decode: &Decode, refine: &Refine, around: &Around<'_>) -
         constants: "GRADIENT",
         weights: around.pack.decoder,
         trace: Trace::Off,
-        counts: false,
+        hits: Hits::Workspace,
     };
     let calls = Calls::of(gradient, &names);
     let text = gradient_function(decode, &calls.body, around)

@@ -26,7 +26,11 @@ struct Call<'a, M: Compiled> {
     outputs: M::Outputs,
 }
 
-impl<M: Compiled> More<M> for kind::Graph {}
+impl<M: Compiled> More<M> for kind::Graph {
+    fn print(call: &mut Call<'_, M>) {
+        print(&[call.ws.clamp_hits() as f32]);
+    }
+}
 
 impl<M: Flow> More<M> for kind::Flow {}
 

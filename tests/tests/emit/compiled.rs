@@ -4,7 +4,7 @@ use elbow::emit::{emit, identifier};
 use elbow::lower::{Plan, Port};
 use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine, Role};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, run_twin_counted, run_twin_in_sequence};
+use elbow::rows::{Rows, run_twin_counted};
 use elbow::twin::{Twin, TwinGradient, TwinLikelihood, refine, score};
 use elbow_core::distributions::{rsample, standard_log_prob};
 use elbow_core::infer::psis::Tail;
@@ -58,18 +58,20 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
     let count = ROWS / 2;
     let inputs = split(&given(model), inputs, count);
     let run = |plan: &Plan, states: &[(usize, usize)]| {
-        run_twin_in_sequence(plan, states, &inputs, count).expect("it fits")
+        run_twin_counted(plan, states, &inputs, count).expect("it fits").0
+    };
+    // Indices that a row took as the nearest of their table.
+    let outside = |plan: &Plan, states: &[(usize, usize)], row: usize| {
+        let until = |rows: usize| run_twin_counted(plan, states, &inputs, rows).expect("it fits").1;
+        until(row + 1) - until(row)
     };
     let line = |row: usize| -> Vec<f32> {
         let of = |all: &[f32]| all[row * all.len() / count..(row + 1) * all.len() / count].to_vec();
         match &model.graphs {
             Graphs::Amortized { encoder, decoder, .. } => {
                 let heads = run(&encoder.plan, &encoder.state_pairs());
-                let indices = |rows: usize| {
-                    let states = encoder.state_pairs();
-                    run_twin_counted(&encoder.plan, &states, &inputs, rows).expect("it fits").1
-                };
-                let (mut results, mut hits) = (Vec::new(), indices(row + 1) - indices(row));
+                let (mut results, mut hits) =
+                    (Vec::new(), outside(&encoder.plan, &encoder.state_pairs(), row));
                 let mut means = Vec::new();
                 for (latent, pair) in encoder.latents.iter().zip(heads.chunks_exact(2)) {
                     let q = Posteriors::of_heads(latent, of(&pair[0]), of(&pair[1]));
@@ -102,7 +104,11 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
                 results
             }
             Graphs::Flow(flow) => flow_results(flow, run(&flow.plan, &[]), &of),
-            Graphs::Bare(plan) => run(plan, &[]).iter().flat_map(|output| of(output)).collect(),
+            Graphs::Bare(plan) => {
+                let outputs = run(plan, &[]);
+                let hits = outside(plan, &[], row) as f32;
+                outputs.iter().flat_map(|output| of(output)).chain([hits]).collect()
+            }
         }
     };
     let text = |values: Vec<f32>| -> String {
