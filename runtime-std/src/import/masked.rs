@@ -339,6 +339,34 @@ impl Selection<'_> {
         self.form(0).is_none() && self.form(left_out).is_none()
     }
 
+    /// The call of a lookup by computed indices of selected rows, with 0 for those of other places: what is computed
+    /// there goes nowhere, and no index of it is to count as outside its table.
+    fn indices_inside<'c>(&self, scope: &mut Scope, call: &Call<'c>) -> Read<Option<Call<'c>>> {
+        let looks_up = ["Gather", "GatherElements", "GatherND", "ScatterElements"];
+        let axis = match self.form(1) {
+            Some(Form::Rows(axis)) => *axis,
+            Some(Form::Single) => 0,
+            _ => return Ok(None),
+        };
+        let Some(Some(Operand::Float(indices))) = call.inputs.get(1).cloned() else {
+            return Ok(None);
+        };
+        let shape = scope.shape(indices).to_vec();
+        if !looks_up.contains(&call.node.op_type.as_str()) || axis >= shape.len() {
+            return Ok(None);
+        }
+        let mut lifted = vec![1; shape.len()];
+        lifted[axis] = self.places;
+        let selected = scope.step(call, Op::Reshape, &[self.mask], "selected", &lifted)?;
+        let zero = scope.data_of(&format!("{}/first", call.output(0)), &Tensor::scalar(0))?;
+        let inside = scope.step(call, Op::Where, &[selected, indices, zero], "inside", &shape)?;
+        scope.set_kind(inside, scope.kind(indices));
+        let mut inputs = call.inputs.clone();
+        inputs[1] = Some(Operand::Float(inside));
+        let (name, kinds) = (call.name.clone(), call.kinds.clone());
+        Ok(Some(Call { node: call.node, opset: call.opset, name, inputs, kinds }))
+    }
+
     /// What a node computes of rows, and how its outputs follow from the mask.
     fn computed(
         &self,
@@ -350,6 +378,8 @@ impl Selection<'_> {
         if !places::may_read(call, &forms) {
             return Err(Fault::Places.refusal());
         }
+        let inside = self.indices_inside(scope, call)?;
+        let call = inside.as_ref().unwrap_or(call);
         let start = Start { values: scope.values.len(), nodes: scope.nodes.len() };
         let drawn = scope.noise.len();
         let outputs = (operator.read)(scope, call)?;

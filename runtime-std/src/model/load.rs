@@ -182,6 +182,15 @@ impl Loaded {
                 "window.max_missing: missing readings are NaN; write `[[input]]` `name = {name:?}` `allow = \"nan\"` if the model handles them, or remove max_missing"
             )));
         }
+        let read = |name: &str| {
+            let source = self.decoder.as_ref()?;
+            (0..source.graph.inputs.len()).find(|input| source.input_name(*input) == name)
+        };
+        if let Some(name) = self.model.missing.iter().find(|name| read(name).is_some()) {
+            return Err(Error::input(format!(
+                "[[input]] {name:?}: allow = \"nan\" lets it hold NaN, but the decoder reads it, and its likelihood would be NaN as well; give the decoder whole values, or remove `allow`"
+            )));
+        }
         if allowed && self.decoder.is_some() {
             return Err(Error::input(format!(
                 "[[input]] {name:?}: allow = \"nan\" lets the observation hold NaN, of which the likelihood of [decoder] is NaN as well; remove [decoder] and [score], or give whole observations"

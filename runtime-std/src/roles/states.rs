@@ -105,7 +105,9 @@ fn certain(graph: &Graph, input: ValueId, outputs: &[&(String, ValueId)]) -> Opt
     }
     let letter = |name: &str| name.chars().next().map(|c| c.to_ascii_lowercase());
     let alike = |(name, _): &(String, ValueId)| {
-        let is_named = is_state(own) || is_state(name) && !is_observed;
+        // `c0` of `cn`; a longer name, such as `cond` of `hidden`, may be a condition.
+        let is_letter = own.len() <= 2 && letter(name) == letter(own);
+        let is_named = is_state(own) || is_state(name) && !is_observed && is_letter;
         let fits = outputs.len() == 1 || letter(name) == letter(own);
         (is_named && fits).then_some("named like it")
     };

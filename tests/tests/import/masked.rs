@@ -76,8 +76,10 @@ fn weight(at: usize) -> f32 {
 }
 
 /// The graph gives `expected` of each place that is selected, and what it was of any other, for random masks.
+/// Returns how many indices lay outside their tables.
 #[track_caller]
-fn check(lines: &str, wide: bool, expected: impl Fn(f32, &[f32]) -> Vec<f32>) {
+fn check(lines: &str, wide: bool, expected: impl Fn(f32, &[f32]) -> Vec<f32>) -> u64 {
+    let mut hits = 0;
     for places in [1, 2, 3, 6] {
         let graph = import_bytes(&encoded(&masked(places as i64, lines)))
             .unwrap_or_else(|error| panic!("{places} places: {error}"));
@@ -113,7 +115,9 @@ fn check(lines: &str, wide: bool, expected: impl Fn(f32, &[f32]) -> Vec<f32>) {
                 assert!(close, "{places} places, case {case}: {found} for {wanted}");
             }
         }
+        hits += twin.hits();
     }
+    hits
 }
 
 /// The logarithm of what is not selected may be NaN; that of what is, too.
@@ -163,6 +167,15 @@ fn searches_along_the_bins_of_each_place() {
         let bin = below.count();
         vec![w[bin.min(WIDTH - 1)]]
     });
+}
+
+/// What is looked up at other places goes nowhere, and is no index outside its table.
+#[test]
+fn indices_of_places_that_are_not_selected_do_not_count() {
+    let lines = "ms = GatherND m at; b = LessOrEqual ms zero; i = Cast b @to=7; k = Mul i big; \
+        u = Unsqueeze k second; v = GatherElements ws u @axis=1; r = Squeeze v second; \
+        y = ScatterND x at r";
+    assert_eq!(check(lines, false, |_, w| vec![w[0]]), 0);
 }
 
 /// `ws[..., 0] = -0.25`, as TorchScript writes it: by the number of rows, which depends on data.
