@@ -14,8 +14,9 @@
 //! the mask had other numbers of places ([`Worlds`]): it has to become the same operations, and each of these
 //! has to keep rows apart (`rows`). What follows from the number of places itself may give shapes of rows and
 //! their own positions, and nothing else. The places themselves may be moved (`places`), and nothing may be
-//! computed of them: only so is it known that a node selects or puts back these places and no others. What is computed at places that are not selected, be it NaN, goes
-//! nowhere: a Where leaves it out.
+//! computed of them: only so is it known that a node selects or puts back these places and no others. What is
+//! computed at places that are not selected, be it NaN, goes nowhere: a Where leaves it out. Indices of such
+//! places are 0, so that none of them counts as outside its table.
 //!
 //! A mask of one place is simpler: it selects that place or nothing. What follows from it is right where
 //! the place is selected, and left out where it is not.

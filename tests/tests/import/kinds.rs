@@ -5,7 +5,7 @@ use crate::build::{
     Dim, attribute, encoded, floats, graph, info, int, ints, model, node, raw, single, string,
     typed_info,
 };
-use crate::refused::refused;
+use crate::refused::{broken, refused};
 use elbow::import::import_bytes;
 use elbow::import::ops::OPERATORS;
 use tract_onnx::pb::attribute_proto::AttributeType;
@@ -201,4 +201,35 @@ fn a_constant_may_be_infinite_and_a_parameter_may_not() {
     attribute.r#type = AttributeType::Floats as i32;
     attribute.floats = vec![f32::INFINITY; 3];
     import_bytes(&encoded(&list)).expect("masks are infinite");
+}
+
+#[test]
+fn element_types_other_than_float32() {
+    for (kind, name) in
+        [(DataType::Double, "float64"), (DataType::Float16, "float16"), (DataType::Int16, "int16")]
+    {
+        let dims = [Dim::S("batch"), Dim::N(4)];
+        broken(
+            |m| graph(m).input[0] = typed_info("x", kind, &dims),
+            &["input `x`", name, "float32"],
+        );
+    }
+    broken(
+        |m| graph(m).initializer[0].data_type = DataType::Int16 as i32,
+        &["initializer `w`", "int16", "float32", "eight bits"],
+    );
+    let wide = raw("w", DataType::Double, &[4, 3], 0.5f64.to_le_bytes().repeat(12));
+    broken(|m| graph(m).initializer[0] = wide, &["Gemm `fc`", "computes in float64", "cast"]);
+    broken(|m| graph(m).initializer[0].data_type = 77, &["element type 77"]);
+    broken(
+        |m| graph(m).initializer[1] = ints("b", &[1, 2, 3]),
+        &["Gemm `fc`", "`C`", "integers", "cast"],
+    );
+    let mut cast = single("Cast", &[1, 4], vec![]);
+    int(&mut graph(&mut cast).node[0], "to", DataType::Double as i64);
+    refused(&encoded(&cast), &["output `y`", "float64"]);
+    let mut compared = single("Not", &[1, 4], vec![]);
+    graph(&mut compared).input[0] = typed_info("x", DataType::Bool, &[Dim::N(1), Dim::N(4)]);
+    graph(&mut compared).output[0] = typed_info("y", DataType::Float, &[Dim::N(1), Dim::N(4)]);
+    refused(&encoded(&compared), &["output `y`", "float32", "booleans"]);
 }

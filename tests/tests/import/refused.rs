@@ -1,8 +1,7 @@
 //! Bad models: each is one error with exit code 2, which names the place and the cure.
 
 use crate::build::{
-    Dim, attribute, dense, encoded, floats, graph, info, int, ints, model, node, raw, single,
-    string, typed_info,
+    Dim, attribute, dense, encoded, floats, graph, info, int, ints, model, node, single, string,
 };
 use crate::bytes::field;
 use elbow::import::import_bytes;
@@ -28,7 +27,7 @@ pub fn refused(bytes: &[u8], parts: &[&str]) -> String {
 
 /// Breaks the dense model.
 #[track_caller]
-fn broken(breakage: impl FnOnce(&mut ModelProto), parts: &[&str]) {
+pub fn broken(breakage: impl FnOnce(&mut ModelProto), parts: &[&str]) {
     let mut model = dense();
     import_bytes(&encoded(&model)).expect("it is whole before");
     breakage(&mut model);
@@ -195,37 +194,6 @@ fn names_given_twice() {
         },
         &["output `y`", "listed twice"],
     );
-}
-
-#[test]
-fn element_types_other_than_float32() {
-    for (kind, name) in
-        [(DataType::Double, "float64"), (DataType::Float16, "float16"), (DataType::Int16, "int16")]
-    {
-        let dims = [Dim::S("batch"), Dim::N(4)];
-        broken(
-            |m| graph(m).input[0] = typed_info("x", kind, &dims),
-            &["input `x`", name, "float32"],
-        );
-    }
-    broken(
-        |m| graph(m).initializer[0].data_type = DataType::Int16 as i32,
-        &["initializer `w`", "int16", "float32", "eight bits"],
-    );
-    let wide = raw("w", DataType::Double, &[4, 3], 0.5f64.to_le_bytes().repeat(12));
-    broken(|m| graph(m).initializer[0] = wide, &["Gemm `fc`", "computes in float64", "cast"]);
-    broken(|m| graph(m).initializer[0].data_type = 77, &["element type 77"]);
-    broken(
-        |m| graph(m).initializer[1] = ints("b", &[1, 2, 3]),
-        &["Gemm `fc`", "`C`", "integers", "cast"],
-    );
-    let mut cast = single("Cast", &[1, 4], vec![]);
-    int(&mut graph(&mut cast).node[0], "to", DataType::Double as i64);
-    refused(&encoded(&cast), &["output `y`", "float64"]);
-    let mut compared = single("Not", &[1, 4], vec![]);
-    graph(&mut compared).input[0] = typed_info("x", DataType::Bool, &[Dim::N(1), Dim::N(4)]);
-    graph(&mut compared).output[0] = typed_info("y", DataType::Float, &[Dim::N(1), Dim::N(4)]);
-    refused(&encoded(&compared), &["output `y`", "float32", "booleans"]);
 }
 
 #[test]
