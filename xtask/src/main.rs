@@ -25,6 +25,7 @@ usage: cargo xtask COMMAND
 
   demo   stream the shipped recording through an emulated board: posteriors, scores, parity, picture
   test   everything that must hold: format, lints, docs, tests, proof images, emulated devices
+  test --quick  format and the tests that need neither an emulator nor Python nor a compiler of a core
   proof  only the images that link if no panic is reachable
   onnx   only ONNX's own node tests
   bench  instructions and estimated cycles of the workloads, as a table in Markdown:";
@@ -49,6 +50,15 @@ fn main() -> ExitCode {
             steps::test(),
             &[Need::EveryCompiler, Need::Emulator, Need::NodeTests, Need::PeerCompiler][..],
         ),
+        ["test", "--quick"] => match steps::quick() {
+            Ok(steps) => (steps, &[][..]),
+            Err(error) => {
+                eprintln!(
+                    "cannot list the tests: {error}; run this in a checkout of the repository"
+                );
+                return ExitCode::from(LACKING);
+            }
+        },
         ["proof"] => (steps::proof(), &[Need::EveryCompiler][..]),
         ["onnx"] => (steps::onnx(), &[Need::NodeTests][..]),
         ["help" | "--help" | "-h"] => {

@@ -10,17 +10,17 @@ const PEERS: &str = "bench/rust/Cargo.toml";
 /// A run of cargo in the root of the repository.
 pub struct Step {
     name: &'static str,
-    arguments: Vec<&'static str>,
+    arguments: Vec<String>,
 }
 
 impl Step {
-    fn new(name: &'static str, arguments: &[&'static str]) -> Self {
-        Self { name, arguments: arguments.to_vec() }
+    fn new(name: &'static str, arguments: &[&str]) -> Self {
+        Self { name, arguments: arguments.iter().map(|argument| argument.to_string()).collect() }
     }
 
     /// Whether the step needs this subcommand of cargo.
     pub fn uses(&self, subcommand: &str) -> bool {
-        self.arguments.first() == Some(&subcommand)
+        self.arguments.first().is_some_and(|first| first == subcommand)
     }
 
     /// Runs the step; its output goes where ours goes.
@@ -89,6 +89,50 @@ pub fn test() -> Vec<Step> {
     ]
 }
 
+/// Test programs that need an emulator, a compiler of a core, or Python: all others are quick.
+const NOT_QUICK: [&str; 13] = [
+    "compiled_workload",
+    "counting",
+    "device",
+    "device_inference",
+    "flows",
+    "gradient",
+    "integer_kernels",
+    "onnx_nodes",
+    "peers",
+    "proof",
+    "reference",
+    "splines",
+    "time_first",
+];
+
+/// What a machine with Rust alone can check, in a few minutes.
+pub fn quick() -> std::io::Result<Vec<Step>> {
+    let quick = test_programs()?;
+    let quick = quick.iter().filter(|name| !NOT_QUICK.contains(&name.as_str()));
+    let tests = quick.flat_map(|name| ["--test", name]);
+    let all = ["test", "--workspace", "--no-fail-fast", "--lib", "--bins"];
+    let all: Vec<&str> = all.into_iter().chain(tests).collect();
+    Ok(vec![Step::new("format", &["fmt", "--all", "--check"]), Step::new("tests", &all)])
+}
+
+/// Names of the test programs of the workspace, sorted.
+fn test_programs() -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for folder in ["bench/tests", "runtime-std/tests", "tests/tests"] {
+        for entry in std::fs::read_dir(root().join(folder))? {
+            let path = entry?.path();
+            let is_program =
+                path.extension().is_some_and(|kind| kind == "rs") || path.join("main.rs").exists();
+            let name = path.file_stem().filter(|_| is_program);
+            names.extend(name.map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
 /// Only the proof images.
 pub fn proof() -> Vec<Step> {
     vec![Step::new("proof images", &["test", "-p", "elbow-tests", "--test", "proof"])]
@@ -126,4 +170,18 @@ pub fn cargo() -> PathBuf {
 /// The folder of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_quick_is_there() {
+        let programs = test_programs().expect("the folders are there");
+        for name in NOT_QUICK {
+            assert!(programs.iter().any(|program| program == name), "{name}");
+        }
+        assert!(programs.iter().any(|program| program == "init"), "programs may be folders");
+    }
 }
