@@ -89,15 +89,18 @@ pub fn test() -> Vec<Step> {
     ]
 }
 
-/// Test programs that need an emulator, a compiler of a core, or Python: all others are quick.
-const NOT_QUICK: [&str; 13] = [
+/// Test programs that need an emulator, a compiler of a core, or Python, or take the better part of a minute.
+const NOT_QUICK: [&str; 16] = [
     "compiled_workload",
     "counting",
+    "decoder",
     "device",
     "device_inference",
     "flows",
+    "gap",
     "gradient",
     "integer_kernels",
+    "integers",
     "onnx_nodes",
     "peers",
     "proof",
@@ -112,7 +115,8 @@ pub fn quick() -> std::io::Result<Vec<Step>> {
     let quick = quick.iter().filter(|name| !NOT_QUICK.contains(&name.as_str()));
     let tests = quick.flat_map(|name| ["--test", name]);
     let all = ["test", "--workspace", "--no-fail-fast", "--lib", "--bins"];
-    let all: Vec<&str> = all.into_iter().chain(tests).collect();
+    let without_python = ["--", "--skip", "those_of_python"];
+    let all: Vec<&str> = all.into_iter().chain(tests).chain(without_python).collect();
     Ok(vec![Step::new("format", &["fmt", "--all", "--check"]), Step::new("tests", &all)])
 }
 
