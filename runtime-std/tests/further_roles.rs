@@ -102,6 +102,15 @@ fn a_conditional_model_reads_its_condition_everywhere() {
 }
 
 #[test]
+fn a_condition_that_the_decoder_reads_holds_no_nan() {
+    let (folder, path) = manifest(&format!("{CONDITIONAL}allow = \"nan\"\n"));
+    let out = folder.path().join("compiled");
+    let outcome = elbow_line("compile {} --out-dir {}", &[&path, &out]);
+    refused(&outcome, &["\"condition\"", "allow = \"nan\"", "the decoder reads it"]);
+    assert!(!out.exists());
+}
+
+#[test]
 fn a_condition_of_a_fixed_value_is_no_input_any_more() {
     let fixed = [0.5, -1.0, 2.0];
     let (folder, path) = manifest(&format!("{CONDITIONAL}value = [0.5, -1.0, 2.0]\n"));

@@ -74,6 +74,12 @@ fn what_may_be_a_state_or_a_condition_is_asked() {
     };
     let words = ["may be a state", "input = \"c\", output = \"d\"", "role = \"condition\""];
     undecided(&with("c", "d"), &words);
+    // The name of an output does not make its condition a state.
+    for (condition, output) in [("cond", "hidden"), ("context", "state"), ("user", "hidden")] {
+        let pair = format!("input = \"{condition}\", output = \"{output}\"");
+        undecided(&with(condition, output), &["may be a state", &pair]);
+    }
+    proposed(with("c0", "cn"), &["pairs = [{ input = \"c0\", output = \"cn\" }]"]);
     proposed(with("c", "c_next"), &["pairs = [{ input = \"c\", output = \"c_next\" }]"]);
     proposed(with("buf_in", "buf_out"), &["input = \"buf_in\", output = \"buf_out\""]);
     proposed(with("c", "recon"), &["role = \"condition\""]);
