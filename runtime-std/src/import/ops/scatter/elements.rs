@@ -75,10 +75,9 @@ fn by_computed(
              (`torch.where(condition, new, old)`)",
         );
     }
-    let axis_places = Tensor { shape: vec![shape[axis]], data: (0..shape[axis] as i64).collect() };
-    let table = scope.data_of(&format!("{}/axis", call.output(0)), &axis_places)?;
-    let indices = scope.step(call, Op::TakeBy { axis: 0 }, &[table, indices], "found", &own)?;
     let places = places(scope, call, axis, shape[axis], shape.len())?;
+    let table = scope.step(call, Op::Reshape, &[places], "axis", &[shape[axis]])?;
+    let indices = scope.step(call, Op::TakeBy { axis: 0 }, &[table, indices], "found", &own)?;
     let mut y = x;
     for at in 0..own[axis] {
         let role = |what: &str| format!("{what}{at}");
