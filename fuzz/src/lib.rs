@@ -1,7 +1,7 @@
 //! What the fuzz targets share: the way from a file to a result.
 
-use elbow::import::{Graph, import_bytes, import_onnx};
-use elbow::lower::lower;
+use elbow::ir::Graph;
+use elbow::stages::{import_bytes, import_onnx, lower};
 use elbow::twin::Twin;
 
 /// Plans beyond these are imported and lowered, and not run: fuzzing wants many small runs.

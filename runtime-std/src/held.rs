@@ -1,6 +1,6 @@
 //! What the rows of an input may hold, and the first value that it may not.
 
-use crate::import::ElementType;
+use crate::ir::ElementType;
 use crate::manifest::{Layout, Window};
 
 /// Whole numbers up to here have a float each.

@@ -2,8 +2,8 @@
 //!
 //! | Stage | From -> to | Function | Module |
 //! |---|---|---|---|
-//! | import | `.onnx` -> `Graph` | [`import_onnx`](import::import_onnx) | [`import`] |
-//! | lower | `Graph` -> `Plan` | [`lower`](lower::lower) | [`lower`] |
+//! | import | `.onnx` -> `Graph` | [`import_onnx`](stages::import_onnx) | [`import`] |
+//! | lower | `Graph` -> `Plan` | [`lower`](stages::lower) | [`lower`] |
 //! | emit | `Model` -> `Artifact` | [`emit`](emit::emit) | [`emit`] |
 //! | encode | observation -> heads | [`Twin::run`](twin::Twin::run) | [`twin`] |
 //! | infer | heads -> posterior, samples | [`Posteriors`](posterior::Posteriors) | [`posterior`] |
@@ -22,13 +22,17 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod calibrate;
 pub mod device;
 pub mod emit;
 pub mod error;
 pub mod gap;
 pub mod heads;
 pub mod held;
+pub mod identifier;
 pub mod import;
+pub mod infer;
+pub mod ir;
 pub mod lower;
 pub mod manifest;
 pub mod model;
@@ -39,6 +43,7 @@ mod precision;
 pub mod reference;
 pub mod roles;
 pub mod rows;
+pub mod stages;
 pub mod twin;
 
 pub use error::{Context, Error, Result};

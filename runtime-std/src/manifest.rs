@@ -18,8 +18,8 @@ pub use likelihood::{Family, LikelihoodTable, MeanIs, Parameter};
 pub use refine::{RefineTable, RuleName};
 pub use window::{Layout, Window};
 
-use crate::emit::identifier;
 use crate::error::{Error, Result};
+use crate::identifier::identifier;
 use crate::import::{self, FrozenNoise};
 use elbow_core::distributions::Spread;
 use serde::Deserialize;

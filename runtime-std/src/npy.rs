@@ -7,7 +7,7 @@
 
 use crate::error::{Error, Result};
 use crate::held::{Held, beyond};
-use crate::import::ElementType;
+use crate::ir::ElementType;
 use std::fs;
 use std::path::Path;
 

@@ -13,9 +13,10 @@ mod plain;
 mod states;
 mod window;
 
-use crate::emit::identifier;
 use crate::error::{Error, Result};
-use crate::import::{self, FrozenNoise, Graph};
+use crate::identifier::identifier;
+use crate::import::{self, FrozenNoise};
+use crate::ir::Graph;
 use crate::lower::prune;
 use crate::manifest::{InputRole, Manifest};
 use crate::model::{Loaded, Source, inner};

@@ -1,7 +1,7 @@
 //! Many rows through one plan.
 
 use crate::error::{Error, Result};
-use crate::import::NoiseKind;
+use crate::ir::NoiseKind;
 use crate::lower::{Plan, Step};
 use crate::twin::{Outside, Twin};
 use elbow_core::noise::{Stream, fill_standard_normal};

@@ -1,18 +1,14 @@
 //! The twin: a plan run on the desktop by the very kernels that the device links.
 
-mod infer;
+mod evaluate;
 mod integer;
 mod layout;
-mod likelihood;
 
-pub use infer::{TwinInference, refine, refine_or_keep};
-pub use likelihood::{TwinGradient, TwinLikelihood};
+pub use evaluate::evaluate;
 
 use crate::lower::{Kernel, Plan, Step};
-use crate::model::{Decoder, Likelihood};
 use crate::{Error, Result};
-use elbow_core::distributions::{self, kl_to_standard};
-use elbow_core::infer::ElboTerms;
+use elbow_core::distributions;
 use elbow_core::kernels::{self, Cell, RecurrentWeights};
 use elbow_core::wire::PAINT;
 use layout::Layout;
@@ -152,36 +148,6 @@ impl<'p> Twin<'p> {
         }
         Ok(())
     }
-}
-
-/// What the mean of a posterior decodes to under these conditions, and the terms of the score at the
-/// mean; the generated `score`.
-///
-/// # Errors
-///
-/// As for [`Twin::run`], the decoder's plan has no output, or it looks up an index outside its table.
-pub fn score(
-    decoder: &Decoder,
-    x: &[f32],
-    conditions: &[&[f32]],
-    loc: &[f32],
-    log_var: &[f32],
-) -> Result<(Vec<f32>, ElboTerms)> {
-    let mut twin = Twin::new(&decoder.plan);
-    let outputs = twin.run(&[&[loc], conditions].concat())?;
-    if let Some(outside) = twin.outside() {
-        return Err(Error::input(format!("decoder: {outside}; correct the ids among its inputs")));
-    }
-    let log_likelihood = log_likelihood(&decoder.likelihood, x, &outputs);
-    let without_output = || Error::input(format!("plan `{}` has no output", decoder.plan.name));
-    let x_mean = outputs.into_iter().next().ok_or_else(without_output)?;
-    Ok((x_mean, ElboTerms { log_likelihood, kl: kl_to_standard(loc, log_var) }))
-}
-
-/// `ln p(x | z)` where `outputs` is what the decoder's plan gives for `z`; NaN without any.
-pub fn log_likelihood(likelihood: &Likelihood, x: &[f32], outputs: &[Vec<f32>]) -> f32 {
-    let x_mean = outputs.first().map_or(&[][..], Vec::as_slice);
-    likelihood.under(outputs).log_prob(x, x_mean)
 }
 
 /// The buffers of one step, borrowed together.

@@ -4,10 +4,10 @@ mod common;
 
 use common::{Outcome, elbow_line, repository};
 use elbow::import::Options;
+use elbow::infer::TwinLikelihood;
 use elbow::model::Loaded;
 use elbow::npy;
 use elbow::rows::Rows;
-use elbow::twin::TwinLikelihood;
 use elbow_core::infer::{Posterior, Scratch, elbo};
 use elbow_core::noise::Independent;
 use std::fs;

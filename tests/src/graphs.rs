@@ -1,6 +1,6 @@
 //! Graphs built by hand.
 
-use elbow::import::{Graph, Node, Op, Value, ValueId};
+use elbow::ir::{Graph, Node, Op, Value, ValueId};
 use std::collections::{HashMap, HashSet};
 
 /// A graph that grows node by node.

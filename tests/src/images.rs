@@ -19,7 +19,7 @@ pub fn compiled(models: &[Model]) -> (TempDir, Vec<(String, PathBuf)>) {
     let root = tempfile::tempdir().expect("a temporary folder");
     let folders = models.iter().map(|model| {
         let artifact = emit(model).expect("it can be emitted");
-        let name = elbow::emit::identifier(&model.name);
+        let name = elbow::identifier::identifier(&model.name);
         let folder = root.path().join(&name);
         fs::create_dir(&folder).expect("names differ");
         fs::write(folder.join("model.rs"), artifact.source).expect("the folder can be written");

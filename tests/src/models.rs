@@ -10,14 +10,16 @@ pub use refined::{refined, refined_softmax, refined_tiny};
 
 use crate::fixtures::{FLOWS, path};
 use crate::graphs::Builder;
-use elbow::import::{Graph, Op, Options, ValueId, import_onnx};
-use elbow::lower::{Port, lower};
+use elbow::import::Options;
+use elbow::ir::{Graph, Op, ValueId};
+use elbow::lower::Port;
 use elbow::manifest::{Score, ScoreKind, Window};
 use elbow::model::{
     Decoder, Density, Encoder, Flow, Graphs, Latent, Likelihood, Loaded, Model, ParameterSource,
     Role,
 };
 use elbow::rows::Rows;
+use elbow::stages::{import_onnx, lower};
 use elbow_core::distributions::{Family, Spread};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 

@@ -2,11 +2,12 @@
 
 use elbow::device::{Device, DeviceRow, Image, Spent, Target, build_image};
 use elbow::emit::emit;
+use elbow::infer;
 use elbow::lower::{Core, Kernel, Plan, Port, Step};
 use elbow::model::{Decoder, Encoder, Flow, Graphs, Model, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_counted};
-use elbow::twin::{self, Twin};
+use elbow::twin::Twin;
 use elbow_core::distributions::rsample;
 use elbow_core::kernels::integer::Form;
 use elbow_core::noise::{Stream, fill_standard_normal};
@@ -213,7 +214,7 @@ fn encodes(
             let own: Vec<&[f32]> =
                 own.map(|(port, _)| by_name(rows, &port.name).row(row)).collect();
             let x = rows[0].row(row);
-            twin::score(decoder, x, &own, loc[0], log_var[0]).expect("it fits").1
+            infer::score(decoder, x, &own, loc[0], log_var[0]).expect("it fits").1
         });
         let bits_of = |terms: elbow_core::infer::ElboTerms| bits(&[terms.log_likelihood, terms.kl]);
         assert_eq!(found.score.map(|(terms, _)| bits_of(terms)), terms.map(bits_of));

@@ -2,10 +2,10 @@
 //! what a step of refinement costs.
 
 use elbow::device::{Device, Spent, Target};
+use elbow::infer::TwinInference;
 use elbow::model::{Decoder, Encoder, Graphs, Model};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin};
-use elbow::twin::TwinInference;
 use elbow_core::wire::Inference;
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::images::{compiled, or_cure};

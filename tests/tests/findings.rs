@@ -1,8 +1,7 @@
 //! What was found by fuzzing and by hand: each file is refused or runs within the limits, and nothing panics.
 
-use elbow::import::import_onnx;
-use elbow::lower::lower;
 use elbow::manifest::Manifest;
+use elbow::stages::{import_onnx, lower};
 use elbow::twin::Twin;
 use elbow_tests::fixtures::path;
 use elbow_tests::spent::{self, Spent};

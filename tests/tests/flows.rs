@@ -3,8 +3,9 @@
 
 use elbow::device::{Device, Target};
 use elbow::import::Options;
-use elbow::lower::{Plan, lower};
+use elbow::lower::Plan;
 use elbow::model::{Graphs, Loaded, Model};
+use elbow::stages::lower;
 use elbow::twin::Twin;
 use elbow_core::distributions::standard_log_prob;
 use elbow_tests::fixtures::{Rows, path, rows};

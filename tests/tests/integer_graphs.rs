@@ -1,12 +1,13 @@
 //! Small graphs of every kind of layer with integers, against the same graphs in floats.
 
-use elbow::import::{Graph, Op, Pooling};
-use elbow::lower::integers::{Calibration, Quantization, choose};
+use elbow::calibrate::{Calibration, Quantization, choose};
+use elbow::ir::{Graph, Op, Pooling};
 use elbow::lower::plan::Integer;
 use elbow::lower::quantize::Adjust;
-use elbow::lower::{Core, Integers, Kernel, Plan, Step, Width, lower, lower_with};
+use elbow::lower::{Core, Integers, Kernel, Plan, Step, Width};
 use elbow::parity::arithmetic::{Arithmetic, layers, macs};
 use elbow::rows::Rows;
+use elbow::stages::{lower, lower_with};
 use elbow::twin::Twin;
 use elbow_core::kernels::{BinaryOp, Mean, Unary};
 use elbow_tests::graphs::Builder;

@@ -20,7 +20,7 @@ mod tensors;
 mod windows;
 
 use build::*;
-use elbow::import::import_bytes;
+use elbow::stages::import_bytes;
 use elbow_tests::spent::{self, Spent};
 use elbow_tests::tolerance::{REFUSED_KILOBYTES, REFUSED_SECONDS};
 use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};

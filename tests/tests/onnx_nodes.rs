@@ -2,9 +2,8 @@
 //!
 //! `cargo xtask onnx` writes them to `target/onnx-node-tests`; nothing of them is in the repository.
 
-use elbow::import::import_onnx;
 use elbow::import::ops::OPERATORS;
-use elbow::lower::lower;
+use elbow::stages::{import_onnx, lower};
 use elbow::twin::Twin;
 use elbow_tests::fixtures::{Rows, path, rows, zoo};
 use prost::Message;

@@ -1,8 +1,8 @@
 //! Graphs that onnxruntime quantized: the twin's integers against onnxruntime's own outputs.
 
-use elbow::import::import_onnx;
-use elbow::lower::{Core, Integers, Plan, given_integers, lower_with};
+use elbow::lower::{Core, Integers, Plan};
 use elbow::parity::arithmetic::{Arithmetic, layers, macs};
+use elbow::stages::{given_integers, import_onnx, lower_with};
 use elbow::twin::Twin;
 use elbow_tests::fixtures::{Case, folders, path, rows};
 use elbow_tests::tolerance::INT8_SHARE;

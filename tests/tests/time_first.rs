@@ -3,9 +3,10 @@
 
 use elbow::device::{Device, Target};
 use elbow::import::Options;
+use elbow::infer;
 use elbow::model::Loaded;
 use elbow::posterior::Posteriors;
-use elbow::twin::{self, Twin};
+use elbow::twin::Twin;
 use elbow_core::infer::ElboTerms;
 use elbow_core::window::{Normalization, Window};
 use elbow_tests::fixtures::{path, rows};
@@ -114,7 +115,7 @@ fn inferred(loaded: &Loaded, x: &[f32]) -> (Posteriors, Vec<f32>, ElboTerms) {
     let [mean, spread] = heads.try_into().expect("two heads");
     let q = Posteriors::of_heads(&encoder.latents[0], mean, spread).expect("finite");
     let decoder = decoder.expect("a decoder");
-    let (x_mean, terms) = twin::score(decoder, x, &[], &q.mean, &q.log_var).expect("it fits");
+    let (x_mean, terms) = infer::score(decoder, x, &[], &q.mean, &q.log_var).expect("it fits");
     (q, x_mean, terms)
 }
 

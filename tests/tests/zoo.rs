@@ -1,7 +1,6 @@
 //! The zoo: graphs as exporters write them, through import, plan and twin, against onnxruntime.
 
-use elbow::import::import_onnx;
-use elbow::lower::lower;
+use elbow::stages::{import_onnx, lower};
 use elbow_tests::fixtures::{Case, path, zoo};
 use elbow_tests::tolerance::ONNXRUNTIME;
 use std::collections::{BTreeMap, BTreeSet};

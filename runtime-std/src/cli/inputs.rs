@@ -1,7 +1,7 @@
 //! `--input` and `--expect`: `.npy` files for tensors of a graph.
 
 use elbow::held::Held;
-use elbow::import::NoiseKind;
+use elbow::ir::NoiseKind;
 use elbow::model::{Loaded, Role, Source};
 use elbow::rows::Rows;
 use elbow::{Error, Result, npy};

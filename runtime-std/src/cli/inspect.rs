@@ -7,6 +7,7 @@ use elbow::import::{self, Group, Survey, Unsupported};
 use elbow::lower::Plan;
 use elbow::manifest::Manifest;
 use elbow::model::{Graphs, Loaded, Role, Source};
+use elbow::stages;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -97,7 +98,7 @@ fn surveys(model: &ModelOptions) -> Vec<(&'static str, PathBuf, Survey)> {
     let paths: Vec<&Path> = files.iter().map(|(_, path)| path.as_path()).collect();
     let Ok(options) = options.per_file(&paths) else { return Vec::new() };
     let survey = |((graph, path), options): ((&'static str, PathBuf), import::Options)| {
-        import::survey(&path, &options).ok().map(|survey| (graph, path, survey))
+        stages::survey(&path, &options).ok().map(|survey| (graph, path, survey))
     };
     files.into_iter().zip(options).filter_map(survey).collect()
 }

@@ -6,11 +6,12 @@ use super::decoder::{Decode, Offsets};
 use super::flow;
 use super::parameters::{Checked, Parameters, Shared};
 use super::rust::{
-    SKIP, array, float, hexadecimal, identifier, imports, kernel_imports, signature, trace_import,
-    use_core, workspace,
+    SKIP, array, float, hexadecimal, imports, kernel_imports, signature, trace_import, use_core,
+    workspace,
 };
 use super::{Trace, mismatch, pack, refine, types};
 use crate::Result;
+use crate::identifier::identifier;
 use crate::lower::Port;
 use crate::manifest::Window;
 use crate::model::{Decoder, Encoder, Flow, Latent, Model};

@@ -4,10 +4,10 @@ use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
 use super::parameters::{Array, Checked};
 use super::rust::{
-    array, hexadecimal, identifier, imports, kernel_imports, signature, trace_import, use_core,
-    workspace,
+    array, hexadecimal, imports, kernel_imports, signature, trace_import, use_core, workspace,
 };
 use super::{Trace, types};
+use crate::identifier::identifier;
 use crate::lower::{Plan, Port};
 
 /// Source of the module.

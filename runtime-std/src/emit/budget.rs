@@ -1,6 +1,7 @@
 //! What a compiled model needs, as far as it is known before a target is built.
 
 use super::pack::{arena, plans};
+use crate::identifier::identifier;
 use crate::model::{Graphs, Model};
 use serde::Serialize;
 
@@ -73,7 +74,7 @@ impl Budget {
         let arena_bytes = size_of::<f32>() * arena(&model.graphs);
         let bound = plans.iter().map(|(_, plan)| plan.arena_lower_bound).max().unwrap_or(0);
         Self {
-            model: super::identifier(&model.name),
+            model: identifier(&model.name),
             fingerprint: format!("{fingerprint:016x}"),
             macs: plans.iter().map(|(_, plan)| plan.macs()).sum(),
             flash_bytes: FlashBytes { code: None, weights: pack_len },

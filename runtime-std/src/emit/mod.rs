@@ -15,7 +15,6 @@ mod rust;
 mod types;
 
 pub use budget::{Budget, FlashBytes, Layer, RamBytes};
-pub use rust::identifier;
 
 use crate::model::{Graphs, Model};
 use crate::{Error, Result};

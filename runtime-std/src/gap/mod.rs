@@ -9,7 +9,7 @@
 //!
 //! | Step | From -> to | Item |
 //! |---|---|---|
-//! | likelihood | decoder, row -> `ln p(x \| z)` and its gradient | [`TwinLikelihood`](crate::twin::TwinLikelihood), [`TwinGradient`](crate::twin::TwinGradient) |
+//! | likelihood | decoder, row -> `ln p(x \| z)` and its gradient | [`TwinLikelihood`](crate::infer::TwinLikelihood), [`TwinGradient`](crate::infer::TwinGradient) |
 //! | optimize | a start -> the best posterior of a family | [`ascend`] |
 //! | bound | posteriors -> their ELBOs, by the same noise | [`elbos`] |
 //! | evidence | decoder -> `ln p(x)` | [`Affine`], [`quadrature`], [`iwae`], [`ais`] |

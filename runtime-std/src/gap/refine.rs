@@ -3,8 +3,8 @@
 use super::bound::{Effort, elbos, largest};
 use super::normal::Normal;
 use super::sobol::Sobol;
+use crate::infer;
 use crate::manifest::RefineTable;
-use crate::twin;
 use elbow_core::infer::{Gradient, InferError, Posterior};
 use elbow_core::noise::Draws;
 
@@ -34,7 +34,7 @@ pub fn refine<L: Gradient + ?Sized>(
     stream: (u64, u64),
 ) -> Result<Refined, InferError> {
     let (mut loc, mut log_var) = (q.loc.to_vec(), q.log_var.to_vec());
-    let kept = twin::refine_or_keep(likelihood, settings, steps, stream, &mut loc, &mut log_var)?;
+    let kept = infer::refine_or_keep(likelihood, settings, steps, stream, &mut loc, &mut log_var)?;
     let posterior = Normal::of_encoder(Posterior { loc: &loc, log_var: &log_var });
     Ok(Refined { posterior, kept })
 }
@@ -65,7 +65,7 @@ pub fn refine_prior<L: Gradient + ?Sized>(
 ) -> Result<Normal, InferError> {
     let each = (SHARE * f64::from(steps)) as u32;
     let climb = |likelihood: &mut L, (loc, log_var): &mut Start, steps| {
-        twin::refine_or_keep(likelihood, settings, steps, stream, loc, log_var)
+        infer::refine_or_keep(likelihood, settings, steps, stream, loc, log_var)
     };
     let mut all = starts(likelihood, latent, settings, stream)?;
     for start in &mut all {

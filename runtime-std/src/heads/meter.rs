@@ -1,10 +1,10 @@
 //! The terms of the ELBO of all rows, for any posteriors.
 
 use super::reading::Reading;
+use crate::infer::TwinLikelihood;
 use crate::model::{Decoder, Encoder, Latent, Loaded, Role};
 use crate::posterior::Posteriors;
 use crate::rows::{Rows, run_twin_in_sequence};
-use crate::twin::TwinLikelihood;
 use crate::{Error, Result};
 use elbow_core::distributions::{Family, Likelihood, clamp, rsample, to_log_var};
 use elbow_core::noise::{Stream, fill_standard_normal};

@@ -1,6 +1,6 @@
 //! What two head outputs and a decoder's mean may mean.
 
-use crate::import::Graph;
+use crate::ir::Graph;
 use crate::manifest::Head;
 use crate::model::range::ranges;
 use elbow_core::distributions::Family;

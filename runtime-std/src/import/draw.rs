@@ -1,6 +1,6 @@
 //! How a graph draws samples: `mean + scale * noise`, with a factor that goes with the noise.
 
-use super::graph::{Node, Op, Value, ValueId};
+use crate::ir::{Node, Op, Value, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 
 /// A draw inside a graph.

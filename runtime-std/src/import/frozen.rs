@@ -2,8 +2,8 @@
 
 use super::draw::{Draw, draws};
 use super::gate::Gates;
-use super::graph::{Node, Op, Value, ValueId};
 use super::problem::{Refusal, shown};
+use crate::ir::{Node, Op, Value, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 
 /// The nodes that scale a constant like a sample's noise: mean and scale are computed and of one length,

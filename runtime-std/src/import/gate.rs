@@ -1,7 +1,7 @@
 //! Gates: factors between 0 and 1 that are no standard deviations.
 
 use super::draw::Draw;
-use super::graph::{Node, Op, Value, ValueId};
+use crate::ir::{Node, Op, Value, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 
 /// What tells a gate from a standard deviation.

@@ -5,7 +5,6 @@ mod given;
 
 use super::external::{Faults, Owner};
 use super::frozen::frozen_samples;
-use super::graph::{ElementType, Graph, ValueId};
 use super::half;
 use super::kind::Kind;
 use super::masked::Masked;
@@ -18,6 +17,7 @@ use super::tensor::{
     Loaded, Tensor, batch_symbols, checked_shape, declared, fault, float_cure, load,
 };
 use super::{Boundary, FrozenNoise, Survey};
+use crate::ir::{ElementType, Evaluate, Graph, ValueId};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -28,6 +28,7 @@ pub(super) fn survey(
     frozen_noise: FrozenNoise,
     outside: &Faults,
     halves: &HashSet<String>,
+    evaluate: Evaluate,
 ) -> Survey {
     let mut problems = Vec::new();
     let order = Order::of(proto, &mut problems);
@@ -45,7 +46,7 @@ pub(super) fn survey(
         read: order.read.clone(),
         outside,
         halves,
-        scope: Scope::default(),
+        scope: Scope::new(evaluate),
         bound: HashMap::with_capacity(order.sources.len()),
         masked: Masked::default(),
         problems,

@@ -4,11 +4,11 @@
 //! byte for byte: what is added stands behind it, since a protobuf message that follows another adds to it,
 //! and only random nodes are written anew.
 
-use super::graph::Graph as Imported;
 use super::problem::clean;
 use super::proto::{self, Attribute, Graph, Model, Node, Tensor, TensorType, Type, ValueInfo};
 use super::{external, half};
 use crate::error::{Context, Error, Result};
+use crate::ir::Graph as Imported;
 use prost::{Message, decode_length_delimiter};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};

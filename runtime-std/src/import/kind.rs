@@ -1,9 +1,9 @@
 //! What the floats of a value stand for, and what operations make of it.
 
-use super::graph::{Op, Pooling};
 use super::problem::{Read, refuse};
 use super::proto::{data_type, data_type_name};
 use super::tensor::float_cure;
+use crate::ir::{Op, Pooling};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::fmt;
 

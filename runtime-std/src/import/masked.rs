@@ -25,12 +25,12 @@ mod places;
 mod rows;
 mod worlds;
 
-use super::graph::{Node, Op, Value, ValueId};
 use super::ops::Operator;
 use super::problem::{Read, Refusal, refuse, shown};
 use super::proto;
 use super::scope::{Call, Operand, Outputs, Scope};
 use super::tensor::{Tensor, len, strides};
+use crate::ir::{Node, Op, Value, ValueId};
 use elbow_core::kernels::Unary;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;

@@ -10,7 +10,6 @@ mod draw;
 mod external;
 mod frozen;
 mod gate;
-pub mod graph;
 mod half;
 mod importer;
 mod inline;
@@ -25,12 +24,12 @@ mod scope;
 mod tensor;
 
 pub use draw::{Draw, draws};
-pub use graph::{ElementType, Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, Value, ValueId};
 pub use instrument::{Instrumented, instrumented};
 pub use problem::{Group, Unsupported};
 pub use proto::{NEWEST_OPSET, OLDEST_OPSET};
 
 use crate::error::{Context, Error, Result};
+use crate::ir::{Evaluate, Graph};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -114,17 +113,8 @@ pub struct Boundary {
 ///
 /// Input errors name the file. A model with unsupported parts gives one error that lists all of
 /// them, each with node, operator, reason and advice.
-pub fn import_onnx(path: &Path) -> Result<Graph> {
-    import_onnx_with(path, &Options::default())
-}
-
-/// [`import_onnx`], where the user has decided what the file leaves open.
-///
-/// # Errors
-///
-/// As [`import_onnx`].
-pub fn import_onnx_with(path: &Path, options: &Options) -> Result<Graph> {
-    graph_of(survey_bytes(&read(path)?, path.parent(), options)).context(path.display())
+pub fn import_onnx(path: &Path, options: &Options, evaluate: Evaluate) -> Result<Graph> {
+    graph_of(survey_bytes(&read(path)?, path.parent(), options, evaluate)).context(path.display())
 }
 
 /// Reads an ONNX model from memory, with all its weights inside; see [`import_onnx`].
@@ -132,8 +122,8 @@ pub fn import_onnx_with(path: &Path, options: &Options) -> Result<Graph> {
 /// # Errors
 ///
 /// As [`import_onnx`], without the file's name.
-pub fn import_bytes(bytes: &[u8]) -> Result<Graph> {
-    graph_of(survey_bytes(bytes, None, &Options::default()))
+pub fn import_bytes(bytes: &[u8], evaluate: Evaluate) -> Result<Graph> {
+    graph_of(survey_bytes(bytes, None, &Options::default(), evaluate))
 }
 
 fn graph_of(survey: Result<Survey>) -> Result<Graph> {
@@ -147,17 +137,22 @@ fn graph_of(survey: Result<Survey>) -> Result<Graph> {
 ///
 /// Only where the file cannot be read, is no ONNX model of a version that is understood, or where the
 /// options do not fit it.
-pub fn survey(path: &Path, options: &Options) -> Result<Survey> {
-    survey_bytes(&read(path)?, path.parent(), options).context(path.display())
+pub fn survey(path: &Path, options: &Options, evaluate: Evaluate) -> Result<Survey> {
+    survey_bytes(&read(path)?, path.parent(), options, evaluate).context(path.display())
 }
 
 /// Surveys a model from memory, whose external data lie in `folder`.
-fn survey_bytes(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Result<Survey> {
+fn survey_bytes(
+    bytes: &[u8],
+    folder: Option<&Path>,
+    options: &Options,
+    evaluate: Evaluate,
+) -> Result<Survey> {
     let (mut graph, opset) = proto::decode(bytes)?;
     dims::pin(&mut graph, &options.dims)?;
     let outside = external::read(&mut graph, folder);
     let halves = half::widen(&mut graph, opset);
-    Ok(importer::survey(&graph, opset, options.frozen_noise, &outside, &halves))
+    Ok(importer::survey(&graph, opset, options.frozen_noise, &outside, &halves, evaluate))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -1,11 +1,10 @@
 //! What operators' readers work with: the node that is read, and the graph that grows.
 
-use super::graph::{ElementType, Node, Noise, Op, QuantizedWeights, Value, ValueId};
 use super::kind::Kind;
 use super::problem::{Read, clean, invalid, refuse, shown};
 use super::proto::{self, attribute_type};
 use super::tensor::{Loaded, Tensor, checked_shape, len, load, resolve_axis};
-use crate::lower::evaluate;
+use crate::ir::{ElementType, Evaluate, Node, Noise, Op, QuantizedWeights, Value, ValueId};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -22,8 +21,9 @@ pub(super) enum Operand {
 }
 
 /// The values and nodes so far.
-#[derive(Default)]
 pub(super) struct Scope {
+    /// Calculates nodes whose operands are all known.
+    pub evaluate: Evaluate,
     pub values: Vec<Value>,
     pub nodes: Vec<Node>,
     /// Element types of inputs that the file declares otherwise than float32.
@@ -38,6 +38,20 @@ pub(super) struct Scope {
 }
 
 impl Scope {
+    /// Without values.
+    pub fn new(evaluate: Evaluate) -> Self {
+        Self {
+            evaluate,
+            values: Vec::new(),
+            nodes: Vec::new(),
+            element_types: HashMap::new(),
+            noise: Vec::new(),
+            quantized: HashMap::new(),
+            calculated: 0,
+            kinds: HashMap::new(),
+        }
+    }
+
     /// Shape of a value.
     pub fn shape(&self, id: ValueId) -> &[usize] {
         &self.values[id].shape
@@ -89,7 +103,7 @@ impl Scope {
         let kind = node.op.kind(&kinds)?;
         self.set_kind(output, kind);
         if known && self.spend(spent).is_ok() {
-            self.values[output].constant = evaluate(&self.values, &node);
+            self.values[output].constant = (self.evaluate)(&self.values, &node);
         }
         if self.values[output].constant.is_none() {
             self.nodes.push(node);

@@ -3,26 +3,26 @@
 //! `Gemm`, `MatMul`, `Conv` and `ConvTranspose` differ in what a patch is. Quantization chooses integers
 //! for `w` by the patches that a layer sees; scheduling reads them from memory.
 
-use crate::import::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, Op, ValueId};
 
 /// A layer of constant weights.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Layer {
+pub(crate) struct Layer {
     /// The operand that is no constant.
-    pub(super) x: ValueId,
+    pub(crate) x: ValueId,
     /// `[outputs][inputs]`, group after group.
-    pub(super) weights: Vec<f32>,
+    pub(crate) weights: Vec<f32>,
     /// One per output.
-    pub(super) bias: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
     /// Numbers that an output adds up.
-    pub(super) inputs: usize,
+    pub(crate) inputs: usize,
     /// Where they come from.
-    pub(super) reach: Reach,
+    pub(crate) reach: Reach,
 }
 
 /// Where the numbers of a patch come from.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     /// Each row of `inputs` values is a patch.
     Rows,
     /// Windows of an image.
@@ -31,29 +31,29 @@ pub(super) enum Reach {
 
 /// Windows of `[channels][height][width]`, for each group of channels apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Windows {
-    pub(super) channels: usize,
-    pub(super) input: [usize; 2],
-    pub(super) output: [usize; 2],
-    pub(super) kernel: [usize; 2],
-    pub(super) strides: [usize; 2],
-    pub(super) dilations: [usize; 2],
-    pub(super) pads: [usize; 2],
-    pub(super) groups: usize,
+pub(crate) struct Windows {
+    pub(crate) channels: usize,
+    pub(crate) input: [usize; 2],
+    pub(crate) output: [usize; 2],
+    pub(crate) kernel: [usize; 2],
+    pub(crate) strides: [usize; 2],
+    pub(crate) dilations: [usize; 2],
+    pub(crate) pads: [usize; 2],
+    pub(crate) groups: usize,
     /// Outputs are `strides` apart in the other direction: a transposed convolution.
-    pub(super) transposed: bool,
+    pub(crate) transposed: bool,
 }
 
 impl Layer {
     /// The layer that a node is, if all but one of its operands are constants and its kernel has an
     /// integer form.
-    pub(super) fn of(graph: &Graph, node: &Node) -> Option<Self> {
+    pub(crate) fn of(graph: &Graph, node: &Node) -> Option<Self> {
         let weights = graph.values[*node.inputs.get(1)?].constant.as_ref()?;
         Self::with(graph, node, weights)
     }
 
     /// The same with other values in place of its constant of weights.
-    pub(super) fn with(graph: &Graph, node: &Node, weights: &[f32]) -> Option<Self> {
+    pub(crate) fn with(graph: &Graph, node: &Node, weights: &[f32]) -> Option<Self> {
         match &node.op {
             &Op::Gemm { trans_a: false, trans_b, alpha, beta } => {
                 dense(graph, node, weights, trans_b, alpha, beta)
@@ -70,12 +70,12 @@ impl Layer {
     }
 
     /// Number of outputs.
-    pub(super) fn outputs(&self) -> usize {
+    pub(crate) fn outputs(&self) -> usize {
         self.bias.len()
     }
 
     /// Outputs that read the same patches, and how many such groups there are.
-    pub(super) fn groups(&self) -> usize {
+    pub(crate) fn groups(&self) -> usize {
         match &self.reach {
             Reach::Rows => 1,
             Reach::Windows(windows) => windows.groups,
@@ -83,7 +83,7 @@ impl Layer {
     }
 
     /// Whether every output reads a channel of its own.
-    pub(super) fn is_depthwise(&self) -> bool {
+    pub(crate) fn is_depthwise(&self) -> bool {
         let Reach::Windows(windows) = &self.reach else { return false };
         let own = windows.groups == windows.channels && windows.groups == self.outputs();
         own && windows.groups > 1 && !windows.transposed
@@ -91,7 +91,7 @@ impl Layer {
 
     /// The patches of a group in `x`, one row of `inputs` values after another; what lies outside the
     /// image is 0.
-    pub(super) fn patches(&self, x: &[f32], group: usize) -> Vec<f32> {
+    pub(crate) fn patches(&self, x: &[f32], group: usize) -> Vec<f32> {
         match &self.reach {
             Reach::Rows => x.to_vec(),
             Reach::Windows(windows) => windows.patches(x, group),
@@ -101,12 +101,12 @@ impl Layer {
 
 impl Windows {
     /// Channels of a group.
-    pub(super) fn own(&self) -> usize {
+    pub(crate) fn own(&self) -> usize {
         self.channels / self.groups.max(1)
     }
 
     /// Index along an axis of the input that a tap reads for a position of the output.
-    pub(super) fn source(&self, axis: usize, position: usize, tap: usize) -> Option<usize> {
+    pub(crate) fn source(&self, axis: usize, position: usize, tap: usize) -> Option<usize> {
         let (stride, pad) = (self.strides[axis], self.pads[axis]);
         let reach = tap * self.dilations[axis];
         let index = if self.transposed {

@@ -1,9 +1,9 @@
 //! Who makes and who reads each value of a graph.
 
-use crate::import::{Graph, Node, ValueId};
+use crate::ir::{Graph, Node, ValueId};
 
 /// An index of a graph; stale as soon as the graph changes, but for [`replace`](Self::replace).
-pub(super) struct Links {
+pub(crate) struct Links {
     producers: Vec<Option<usize>>,
     uses: Vec<usize>,
     /// Sum of the indices of the nodes that read a value: that of its reader, where it has only one.
@@ -11,7 +11,7 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn of(graph: &Graph) -> Self {
+    pub(crate) fn of(graph: &Graph) -> Self {
         let mut producers = vec![None; graph.values.len()];
         let (mut uses, mut readers) = (vec![0; graph.values.len()], vec![0; graph.values.len()]);
         for (index, node) in graph.nodes.iter().enumerate() {
@@ -27,7 +27,7 @@ impl Links {
 
     /// Follows the exchange of a node for one with the same result; new operands are new constants
     /// or values of the graph.
-    pub(super) fn replace(&mut self, old: &Node, new: &Node) {
+    pub(crate) fn replace(&mut self, old: &Node, new: &Node) {
         let index = self.producers[old.output].unwrap_or(0);
         for &input in &old.inputs {
             self.uses[input] -= 1;
@@ -44,23 +44,23 @@ impl Links {
     }
 
     /// The node that computes a value, unless it is an input or a constant.
-    pub(super) fn producer<'g>(&self, graph: &'g Graph, value: ValueId) -> Option<&'g Node> {
+    pub(crate) fn producer<'g>(&self, graph: &'g Graph, value: ValueId) -> Option<&'g Node> {
         self.producers[value].map(|index| &graph.nodes[index])
     }
 
     /// The node that computes a value which nothing else reads: it may be joined with its reader.
-    pub(super) fn only<'g>(&self, graph: &'g Graph, value: ValueId) -> Option<&'g Node> {
+    pub(crate) fn only<'g>(&self, graph: &'g Graph, value: ValueId) -> Option<&'g Node> {
         self.producer(graph, value).filter(|_| self.uses(value) == 1)
     }
 
     /// The node that reads a value which nothing else does.
-    pub(super) fn reader<'g>(&self, graph: &'g Graph, value: ValueId) -> Option<&'g Node> {
+    pub(crate) fn reader<'g>(&self, graph: &'g Graph, value: ValueId) -> Option<&'g Node> {
         let node = (self.uses(value) == 1).then(|| graph.nodes.get(self.readers[value]))?;
         node.filter(|node| node.inputs.contains(&value)) // else it is an output of the graph
     }
 
     /// Reads by nodes, and one for each time that the value is an output.
-    pub(super) fn uses(&self, value: ValueId) -> usize {
+    pub(crate) fn uses(&self, value: ValueId) -> usize {
         self.uses[value]
     }
 }
@@ -68,7 +68,7 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::import::{Op, Value};
+    use crate::ir::{Op, Value};
     use std::collections::{HashMap, HashSet};
 
     fn node(inputs: &[ValueId], output: ValueId) -> Node {

@@ -5,11 +5,13 @@
 //! | [`prune`](prune()) | keeps the wanted outputs and what they need |
 //! | [`fold`](fold()) | evaluates what depends on constants alone |
 //! | [`fuse`](fuse()) | joins nodes that one kernel computes |
-//! | [`choose`](integers::choose()) | where asked for: layers get integer weights, values integer formats |
 //! | [`schedule`](schedule()) | nodes become kernel calls on tensors, weights take their kernels' layout |
 //! | [`place`] | tensors get their place in memory |
 //!
+//! Between fusing and scheduling [`calibrate`](crate::calibrate) chooses integer weights and formats, where asked for.
 //! [`gradient`](gradient()) and [`log_likelihood_gradient`] write a backward pass behind a graph that has been joined.
+//! What is known before a run is calculated by a function that the caller gives ([`Evaluate`]): what runs a plan
+//! stands above.
 
 mod axes;
 mod draft;
@@ -17,8 +19,8 @@ mod fold;
 mod fuse;
 mod gradient;
 pub mod integers;
-mod layer;
-mod links;
+pub(crate) mod layer;
+pub(crate) mod links;
 mod memory;
 pub mod plan;
 mod prune;
@@ -26,10 +28,9 @@ pub mod quantize;
 mod schedule;
 
 use crate::Result;
-use crate::import::Graph;
+use crate::ir::{Evaluate, Graph};
 
 pub use draft::Draft;
-pub(crate) use fold::evaluate;
 pub use fold::fold;
 pub use fuse::fuse;
 pub use gradient::{gradient, log_likelihood_gradient};
@@ -46,8 +47,8 @@ pub use schedule::schedule;
 /// # Errors
 ///
 /// One error lists every node that no kernel computes, with advice.
-pub fn lower(graph: &Graph, outputs: &[usize]) -> Result<Plan> {
-    lower_with(graph, outputs, None)
+pub fn lower(graph: &Graph, outputs: &[usize], evaluate: Evaluate) -> Result<Plan> {
+    lower_with(graph, outputs, None, evaluate)
 }
 
 /// [`lower`], computing with integers what `integers` says.
@@ -55,8 +56,13 @@ pub fn lower(graph: &Graph, outputs: &[usize]) -> Result<Plan> {
 /// # Errors
 ///
 /// As [`lower`].
-pub fn lower_with(graph: &Graph, outputs: &[usize], integers: Option<&Integers>) -> Result<Plan> {
-    Ok(place(schedule(&joined(graph, outputs)?, integers)?))
+pub fn lower_with(
+    graph: &Graph,
+    outputs: &[usize],
+    integers: Option<&Integers>,
+    evaluate: Evaluate,
+) -> Result<Plan> {
+    Ok(place(schedule(&joined(graph, outputs, evaluate)?, integers)?))
 }
 
 /// The integers that a quantized file gives, none where it is not quantized.
@@ -64,15 +70,15 @@ pub fn lower_with(graph: &Graph, outputs: &[usize], integers: Option<&Integers>)
 /// # Errors
 ///
 /// As [`lower`].
-pub fn given_integers(graph: &Graph) -> Result<Option<Integers>> {
+pub fn given_integers(graph: &Graph, evaluate: Evaluate) -> Result<Option<Integers>> {
     let outputs: Vec<usize> = (0..graph.outputs.len()).collect();
-    Ok(integers::given(&joined(graph, &outputs)?))
+    Ok(integers::given(&joined(graph, &outputs, evaluate)?))
 }
 
 /// The passes before quantization: what these outputs need, folded and fused.
-fn joined(graph: &Graph, outputs: &[usize]) -> Result<Graph> {
+pub(crate) fn joined(graph: &Graph, outputs: &[usize], evaluate: Evaluate) -> Result<Graph> {
     let mut graph = prune(graph, outputs)?;
-    fold(&mut graph);
+    fold(&mut graph, evaluate);
     fuse(&mut graph);
     prune(&graph, &Vec::from_iter(0..outputs.len()))
 }

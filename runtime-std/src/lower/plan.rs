@@ -4,7 +4,7 @@ mod integer;
 
 pub use integer::{Element, InFloats, Integer};
 
-use super::quantize::Format;
+use crate::ir::Format;
 use elbow_core::distributions::{Family, Parameter};
 use elbow_core::kernels::{
     Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, Mean, PoolShape, RecurrentShape,

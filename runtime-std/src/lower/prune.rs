@@ -1,7 +1,7 @@
 //! Pass 1: the wanted outputs, and what they need.
 
 use super::links::Links;
-use crate::import::Graph;
+use crate::ir::Graph;
 use crate::{Error, Result};
 
 /// The graph with the given outputs only, without nodes and inputs that none of them needs.

@@ -3,8 +3,9 @@
 use super::axis::Mean;
 use super::{Decoder, Encoder, Likelihood, ParameterSource, Refine, Role, Source};
 use crate::error::{Context, Result};
-use crate::lower::{Plan, Port, log_likelihood_gradient};
+use crate::lower::{Plan, Port};
 use crate::manifest::{DecoderTable, Manifest, Parameter, TensorRef, Window};
+use crate::stages::log_likelihood_gradient;
 
 impl Decoder {
     /// The plan of `d ln p(x | z) / dz`, from the file that the decoder comes from; always f32.

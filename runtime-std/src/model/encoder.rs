@@ -2,7 +2,7 @@
 
 use super::{Declared, Encoder, Latent, Role, Source, heads};
 use crate::error::Result;
-use crate::import::Graph;
+use crate::ir::Graph;
 use crate::lower::Plan;
 use crate::manifest::{
     EncoderTable, InputRole, InputTable, LatentTable, Manifest, SpreadTable, StatePair, TensorRef,

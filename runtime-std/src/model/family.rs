@@ -3,7 +3,7 @@
 use super::inner;
 use super::names::{HeadName, Says, is_generative, says, words};
 use super::sampling::Makers;
-use crate::import::{Graph, Op, ValueId};
+use crate::ir::{Graph, Op, ValueId};
 
 /// What keeps heads from being those of a diagonal normal, and what to do; `heads` are the names of means
 /// and spreads that look like some, first the mean.

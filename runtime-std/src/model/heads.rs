@@ -5,7 +5,7 @@ use super::otherwise::sampled_otherwise;
 use super::range::ranges;
 use super::sampling::{Draw, Makers, Reading, draws, readings};
 use super::{Role, Source, family, inner};
-use crate::import::{Graph, ValueId};
+use crate::ir::{Graph, ValueId};
 use crate::manifest::{Head, SpreadTable, TensorRef};
 use elbow_core::distributions::Spread;
 use elbow_core::kernels::Unary;

@@ -1,7 +1,7 @@
 //! Which tables the values of an input index.
 
-use crate::import::{Graph, Node, Op, ValueId};
-use crate::lower::evaluate;
+use crate::ir::{Graph, Node, Op, ValueId};
+use crate::twin::evaluate;
 use elbow_core::kernels::Unary;
 
 /// For each value of `input`, the length of the shortest table it indexes without arithmetic in between;

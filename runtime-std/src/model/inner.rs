@@ -1,6 +1,6 @@
 //! Values of a graph by their names in the file.
 
-use crate::import::{Graph, ValueId};
+use crate::ir::{Graph, ValueId};
 
 /// The value that `name` means: an output, else a value that the graph computes on the way to them.
 pub(crate) fn named(graph: &Graph, name: &str) -> Option<ValueId> {

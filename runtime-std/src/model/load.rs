@@ -5,8 +5,8 @@ use super::{
     Declared, Decoder, Encoder, Graphs, Model, Role, Source, decoder, flow, time, unmistakable,
     window,
 };
-use crate::emit::identifier;
 use crate::error::{Context, Error, Result};
+use crate::identifier::identifier;
 use crate::import::{FrozenNoise, Options};
 use crate::lower::Plan;
 use crate::manifest::{self, DecoderTable, FlowTable, Manifest, Window};

@@ -3,7 +3,7 @@
 use super::inner::{named, reached};
 use super::names::is_noise;
 use super::sampling::{Draw, Makers, draws, readings};
-use crate::import::{Graph, Op, ValueId};
+use crate::ir::{Graph, Op, ValueId};
 use crate::manifest::Head;
 use elbow_core::kernels::BinaryOp;
 

@@ -1,7 +1,7 @@
 //! A model whose encoder, or whose graph without roles, computes with integers.
 
 use super::{Graphs, Loaded, Source};
-use crate::lower::integers::{Calibration, Quantization, choose};
+use crate::calibrate::{Calibration, Quantization, choose};
 use crate::lower::quantize::Adjust;
 use crate::lower::{Core, Integers, Plan, Width};
 use crate::parity::basis::Posterior;

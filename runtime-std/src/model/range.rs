@@ -2,7 +2,7 @@
 //! positive ones.
 
 use super::sampling::Makers;
-use crate::import::{Graph, Node, NoiseKind, Op, Pooling, Value, ValueId};
+use crate::ir::{Graph, Node, NoiseKind, Op, Pooling, Value, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::f32::consts::{FRAC_PI_2, PI};
 

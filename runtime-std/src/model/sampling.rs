@@ -1,6 +1,7 @@
 //! How a graph draws from its posteriors itself: `z = mean + scale * noise`.
 
-use crate::import::{self, Graph, Node, Op, ValueId};
+use crate::import;
+use crate::ir::{Graph, Node, Op, ValueId};
 use crate::manifest::Head;
 use elbow_core::kernels::{BinaryOp, Unary};
 

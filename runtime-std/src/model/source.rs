@@ -3,9 +3,11 @@
 use super::{Role, ids, inner};
 use crate::error::{Context, Error, Result};
 use crate::held::Held;
-use crate::import::{self, ElementType, Graph, NoiseKind, Op, import_onnx_with};
-use crate::lower::{Integers, Plan, given_integers, lower_with};
+use crate::import;
+use crate::ir::{ElementType, Graph, NoiseKind, Op};
+use crate::lower::{Integers, Plan};
 use crate::manifest::{Allow, Fixed, InputRole, InputTable, TensorRef, Window};
+use crate::stages::{given_integers, import_onnx_with, lower_with};
 use std::path::{Path, PathBuf};
 
 /// An ONNX file, imported, with the roles of its tensors.

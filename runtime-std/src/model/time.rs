@@ -1,6 +1,6 @@
 //! What a graph shows about the order of its observation: the axis along which layers go that know time.
 
-use crate::import::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, Op, ValueId};
 use crate::manifest::Layout;
 
 /// The layout of an observation of three axes of which two are longer than 1, and what shows it.

@@ -3,10 +3,10 @@
 use super::on_device::bits;
 use crate::device::{Device, DeviceInferred};
 use crate::error::{Context, Result};
+use crate::infer::TwinInference;
 use crate::model::Decoder;
 use crate::posterior::Posteriors;
 use crate::rows::Rows;
-use crate::twin::TwinInference;
 use elbow_core::wire::{Inference, Inferred};
 use std::io::{Read, Write};
 

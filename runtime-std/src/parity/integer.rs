@@ -9,9 +9,10 @@ use super::on_device::conditions;
 use super::target::{Answer, twin_posteriors};
 use super::tolerance::{ELBO_DROP, ELBO_DROP_ERRORS};
 use super::{ParityReport, Reference};
+use crate::infer::log_likelihood;
 use crate::model::{Decoder, Loaded};
 use crate::rows::Rows;
-use crate::twin::{Twin, log_likelihood};
+use crate::twin::Twin;
 use crate::{Precision, Result};
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! What an output is judged by.
 
 use super::tolerance::STEP_ROUNDING;
-use crate::import::{Graph, Op, ValueId};
+use crate::ir::{Graph, Op, ValueId};
 use serde::Serialize;
 
 /// The measure of an output.

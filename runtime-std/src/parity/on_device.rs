@@ -6,11 +6,11 @@ use super::{density, inference};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
 use crate::emit::{Artifact, emit, emit_traced};
 use crate::error::{Context, Error, Result};
+use crate::infer;
 use crate::lower::{Plan, Port};
 use crate::model::{Decoder, Encoder, Flow, Graphs, Loaded, Model, Role};
 use crate::posterior::{self, Posteriors, Samples};
 use crate::rows::{Rows, progress, run_twin};
-use crate::twin;
 use elbow_core::distributions::Spread;
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::Stream;
@@ -232,7 +232,7 @@ fn score(decoder: &Decoder, given: &[&Rows], twin: &Posteriors, row: usize) -> R
         .filter_map(|(port, _)| given.iter().find(|rows| rows.name == port.name))
         .map(|rows| rows.row(row))
         .collect();
-    let (_, terms) = twin::score(decoder, given[0].row(row), &conditions, mean, log_var)?;
+    let (_, terms) = infer::score(decoder, given[0].row(row), &conditions, mean, log_var)?;
     Ok(terms)
 }
 

@@ -4,7 +4,7 @@
 //! result, a lookup a slice and a reshape. What such a node gives has no name in the file, but the same
 //! values do, in another shape or as a part.
 
-use crate::import::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, Op, ValueId};
 use std::collections::{HashMap, HashSet};
 
 /// Where the values of one tensor are found.

@@ -18,7 +18,8 @@ mod tract;
 pub use child::{SUBCOMMAND, answer};
 
 use crate::error::{Context, Error, Result};
-use crate::import::{ElementType, Instrumented, instrumented};
+use crate::import::{Instrumented, instrumented};
+use crate::ir::ElementType;
 use crate::model::Source;
 use crate::npy;
 use crate::rows::Rows;

@@ -3,7 +3,7 @@
 use super::child::{self, End};
 use super::{MODEL, Port, Request, Runtime, output_file, write};
 use crate::error::{Context, Error, Result};
-use crate::import::ElementType;
+use crate::ir::ElementType;
 use crate::npy;
 use std::path::Path;
 use tract_onnx::prelude::*;

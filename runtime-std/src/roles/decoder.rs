@@ -2,7 +2,7 @@
 
 use super::inputs::Named;
 use super::{Decision, listed, quoted};
-use crate::import::{Graph, Op, ValueId};
+use crate::ir::{Graph, Op, ValueId};
 use crate::manifest::Head;
 use crate::model::names::{HeadName, Says, says, words};
 use crate::model::sampling::Makers;

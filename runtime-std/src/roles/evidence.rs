@@ -13,7 +13,7 @@ mod structure;
 
 use super::plain;
 use super::{Decision, listed, quoted};
-use crate::import::{Graph, ValueId};
+use crate::ir::{Graph, ValueId};
 use crate::manifest::Head;
 use crate::model::otherwise::sampled_otherwise;
 use crate::model::sampling::{Draw, Makers};

@@ -2,7 +2,7 @@
 
 use super::inputs::{self, Inputs, Known, Named};
 use super::{Decision, plain, quoted};
-use crate::import::{Graph, ValueId};
+use crate::ir::{Graph, ValueId};
 use crate::manifest::InputRole;
 use crate::model::inner::reached;
 use crate::model::names::{is_log_det, is_log_q, is_observation};

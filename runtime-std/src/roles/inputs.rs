@@ -1,7 +1,7 @@
 //! What a graph's structure and names say about its inputs.
 
 use super::{Decision, quoted, states};
-use crate::import::{Graph, ValueId};
+use crate::ir::{Graph, ValueId};
 use crate::manifest::InputRole;
 use crate::model::names::{is_noise, is_observation};
 

@@ -4,7 +4,8 @@
 use super::evidence::{Heads, lines};
 use super::{Proposal, propose, propose_as};
 use crate::heads::{HeadReport, Measured, Reading, Scale, Survey, Verdict};
-use crate::import::{self, Graph};
+use crate::import;
+use crate::ir::Graph;
 use crate::manifest::{Family, Head, Manifest, Parameter};
 use crate::model::names::{HeadName, Says};
 use crate::model::{Loaded, Source};

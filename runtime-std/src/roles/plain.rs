@@ -1,7 +1,7 @@
 //! Graphs that are neither encoder nor flow: autoencoders, scores, densities alone.
 
 use super::{Decision, evidence, listed, quoted};
-use crate::import::{Graph, ValueId};
+use crate::ir::{Graph, ValueId};
 use crate::model::inner::reached;
 use crate::model::names::{HeadName, Says, is_generative, says};
 

@@ -1,7 +1,7 @@
 //! Inputs that an output is at the next call: states, by their names or by the way the graph makes them.
 
 use super::{Decision, quoted};
-use crate::import::{Gives, Graph, Op, ValueId};
+use crate::ir::{Gives, Graph, Op, ValueId};
 use crate::model::inner::reached;
 use crate::model::names::{is_generative, is_observation, is_state, words};
 use crate::model::sampling::{Makers, draws};

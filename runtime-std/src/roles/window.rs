@@ -1,6 +1,6 @@
 //! What a graph shows about the order of its observation, as a comment for the manifest.
 
-use crate::import::Graph;
+use crate::ir::Graph;
 use crate::manifest::{Layout, Manifest, TensorRef};
 use crate::model::time;
 

@@ -2,7 +2,8 @@
 
 use super::common::elbow_line;
 use super::{assert_refused, changed, digits, digits_encoder};
-use elbow::import::{Graph, import_onnx};
+use elbow::ir::Graph;
+use elbow::stages::import_onnx;
 use prost::Message;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -209,7 +210,7 @@ fn a_model_without_a_folder_is_refused() {
     let mut model = digits_encoder();
     let mut data = Vec::new();
     move_out(&mut model.graph.as_mut().unwrap().initializer[0], &mut data);
-    let refusal = elbow::import::import_bytes(&model.encode_to_vec()).expect_err("no folder");
+    let refusal = elbow::stages::import_bytes(&model.encode_to_vec()).expect_err("no folder");
     let refusal = refusal.to_string();
     assert!(refusal.contains(DATA) && refusal.contains("from its path"), "{refusal}");
 }

@@ -2,9 +2,9 @@
 
 use super::decoder;
 use crate::fixtures::path;
-use elbow::import::import_onnx;
-use elbow::lower::{Plan, gradient, log_likelihood_gradient, lower};
+use elbow::lower::Plan;
 use elbow::model::{Graphs, Model};
+use elbow::stages::{gradient, import_onnx, log_likelihood_gradient, lower};
 use elbow_core::distributions::Family;
 
 /// Those that between them use the kernels that only backward passes have.

@@ -6,10 +6,10 @@ use super::{
 };
 use crate::fixtures::path;
 use crate::graphs::Builder;
-use elbow::import::{Graph, Op};
-use elbow::lower::{log_likelihood_gradient, lower};
+use elbow::ir::{Graph, Op};
 use elbow::manifest::{Manifest, RefineTable, RuleName};
 use elbow::model::{Graphs, Loaded, Model, ParameterSource, Refine};
+use elbow::stages::{log_likelihood_gradient, lower};
 
 /// With each rule, conditions and parameters from the decoder, and two trained ones.
 pub fn refined() -> Vec<Model> {

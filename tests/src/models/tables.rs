@@ -2,9 +2,10 @@
 
 use super::{eighths, joined, latent, model};
 use crate::graphs::Builder;
-use elbow::import::Op;
-use elbow::lower::{Plan, lower};
+use elbow::ir::Op;
+use elbow::lower::Plan;
 use elbow::model::{Encoder, Graphs, Model, Role};
+use elbow::stages::lower;
 
 /// Two heads of `x` and of two ids, which are indices into a table of five rows.
 fn plan() -> Plan {

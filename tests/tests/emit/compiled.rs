@@ -1,11 +1,13 @@
 //! Generated modules, compiled without a warning, against the twin, bit by bit.
 
-use elbow::emit::{emit, identifier};
+use elbow::emit::emit;
+use elbow::identifier::identifier;
+use elbow::infer::{TwinGradient, TwinLikelihood, refine, score};
 use elbow::lower::{Plan, Port};
 use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_counted};
-use elbow::twin::{Twin, TwinGradient, TwinLikelihood, refine, score};
+use elbow::twin::Twin;
 use elbow_core::distributions::{rsample, standard_log_prob};
 use elbow_core::infer::psis::Tail;
 use elbow_core::infer::{Gradient, Iwae, Posterior, Scratch, log_weights};

@@ -3,7 +3,8 @@
 //! `ELBOW_ACCEPT=1 cargo test -p elbow-tests --test emit` accepts what is emitted now; read the
 //! difference before committing it.
 
-use elbow::emit::{emit, identifier};
+use elbow::emit::emit;
+use elbow::identifier::identifier;
 use elbow::lower::{Kernel, Plan};
 use elbow::model::{Graphs, Likelihood, Model, ParameterSource};
 use elbow_core::distributions::Family;

@@ -6,10 +6,10 @@
 use elbow::gap::{
     Annealing, Normal, RowGap, Settings, Sobol, ais, iwae, kl_to_posterior, measure_row,
 };
+use elbow::infer::{TwinGradient, TwinLikelihood};
 use elbow::model::Loaded;
 use elbow::parity::target::twin_posteriors;
 use elbow::rows::Rows;
-use elbow::twin::{TwinGradient, TwinLikelihood};
 use elbow_core::infer::Posterior;
 use elbow_tests::fixtures;
 use elbow_tests::tolerance::{GAP_IDENTITY, GAP_ROUTES, QUADRATURE_SE};

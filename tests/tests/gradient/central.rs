@@ -1,8 +1,9 @@
 //! Whole graphs as exporters write them, against central differences in f64.
 
 use super::exact::run;
-use elbow::import::{Graph, import_onnx};
-use elbow::lower::{Plan, gradient, lower};
+use elbow::ir::Graph;
+use elbow::lower::Plan;
+use elbow::stages::{gradient, import_onnx, lower};
 use elbow::twin::Twin;
 use elbow_tests::fixtures::{cases, zoo};
 use elbow_tests::tolerance::GRADIENT;

@@ -1,7 +1,7 @@
 //! Graphs in f64, by the formulas of their operations and nothing else.
 
 use super::formulas::{binary, unary};
-use elbow::import::{Graph, Node, Op, Pooling};
+use elbow::ir::{Graph, Node, Op, Pooling};
 use elbow_core::kernels::{Mean, Reduction};
 use std::collections::HashMap;
 

@@ -1,7 +1,6 @@
 //! Decoders of one operator each, against PyTorch's gradients in f64.
 
-use elbow::import::import_onnx;
-use elbow::lower::{gradient, lower};
+use elbow::stages::{gradient, import_onnx, lower};
 use elbow::twin::Twin;
 use elbow_tests::fixtures::path;
 use elbow_tests::tolerance::GRADIENT;

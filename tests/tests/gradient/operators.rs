@@ -5,7 +5,8 @@ use super::build::{
 };
 use super::central::{error_of, pass};
 use super::golden;
-use elbow::import::{import_bytes, import_onnx, ops::OPERATORS};
+use elbow::import::ops::OPERATORS;
+use elbow::stages::{import_bytes, import_onnx};
 use elbow_tests::fixtures::path;
 use elbow_tests::tolerance::GRADIENT;
 use std::collections::BTreeSet;

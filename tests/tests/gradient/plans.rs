@@ -1,8 +1,8 @@
 //! What backward passes cost: work and memory.
 
 use super::central::graphs;
-use elbow::import::import_onnx;
-use elbow::lower::{Buffer, Kernel, Plan, Step, log_likelihood_gradient, lower};
+use elbow::lower::{Buffer, Kernel, Plan, Step};
+use elbow::stages::{import_onnx, log_likelihood_gradient, lower};
 use elbow_core::distributions::Family;
 use elbow_core::kernels::ConvShape;
 use std::collections::HashSet;

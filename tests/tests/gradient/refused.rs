@@ -1,7 +1,7 @@
 //! Graphs without a gradient.
 
-use elbow::import::{Graph, Op, import_onnx};
-use elbow::lower::gradient;
+use elbow::ir::{Graph, Op};
+use elbow::stages::{gradient, import_onnx};
 use elbow_core::kernels::Unary;
 use elbow_tests::fixtures::path;
 use elbow_tests::graphs::Builder;

@@ -1,9 +1,11 @@
 //! Gradients of likelihoods.
 
 use super::exact::run;
-use elbow::import::{Graph, Options};
-use elbow::lower::{Plan, gradient, log_likelihood_gradient, lower};
+use elbow::import::Options;
+use elbow::ir::Graph;
+use elbow::lower::Plan;
 use elbow::model::{Decoder, Loaded, ParameterSource};
+use elbow::stages::{gradient, log_likelihood_gradient, lower};
 use elbow::twin::Twin;
 use elbow_core::distributions::{Family, Likelihood, Parameter};
 use elbow_tests::fixtures::{Rows, path, rows};

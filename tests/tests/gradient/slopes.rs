@@ -1,9 +1,8 @@
 //! Slopes of all activations, against central differences of f64 formulas and at the limits.
 
 use super::formulas::unary;
-use elbow::import::{Op, Pooling};
-use elbow::lower::quantize::Format;
-use elbow::lower::{gradient, lower};
+use elbow::ir::{Format, Op, Pooling};
+use elbow::stages::{gradient, lower};
 use elbow::twin::Twin;
 use elbow_core::kernels::{self, Unary};
 use elbow_tests::graphs::Builder;

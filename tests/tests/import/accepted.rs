@@ -1,7 +1,8 @@
 //! Fixtures and trained models: all of them import, to the shapes that onnxruntime gave.
 
 use crate::files::{folder, npy_shape};
-use elbow::import::{Graph, import_onnx};
+use elbow::ir::Graph;
+use elbow::stages::import_onnx;
 use std::path::Path;
 
 fn import(path: &Path) -> Graph {

@@ -4,8 +4,7 @@ use crate::build::{
     Dim, attribute, encoded, floats, graph, info, int, int_list, ints, model, node,
 };
 use crate::refused::refused;
-use elbow::import::import_bytes;
-use elbow::lower::lower;
+use elbow::stages::{import_bytes, lower};
 use elbow::twin::Twin;
 use elbow_tests::tolerance::IMPORTED;
 use tract_onnx::pb::attribute_proto::AttributeType;

@@ -2,7 +2,7 @@
 
 use crate::build::{Dim, dense, encoded, floats, graph, info, model, node};
 use crate::refused::refused;
-use elbow::import::{import_bytes, import_onnx};
+use elbow::stages::{import_bytes, import_onnx};
 use elbow_core::noise::Stream;
 use elbow_tests::tolerance::IMPORT_SECONDS;
 use std::path::Path;

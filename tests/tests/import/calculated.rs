@@ -4,7 +4,8 @@ use crate::build::{
     Dim, dense, encoded, floats, graph, info, int, int_list, ints, model, node, raw, single, string,
 };
 use crate::refused::refused;
-use elbow::import::{Graph, Op, import_bytes};
+use elbow::ir::{Graph, Op};
+use elbow::stages::import_bytes;
 use elbow_core::kernels::Unary;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};

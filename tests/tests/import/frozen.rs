@@ -2,7 +2,7 @@
 
 use crate::build::{Dim, encoded, floats, info, model, node};
 use crate::refused::refused;
-use elbow::import::import_bytes;
+use elbow::stages::import_bytes;
 use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
 
 const LATENT: usize = 3;

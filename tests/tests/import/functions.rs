@@ -3,7 +3,8 @@
 use crate::build::{Dim, info, model, node};
 use crate::bytes::field;
 use crate::refused::refused;
-use elbow::import::{Op, import_bytes};
+use elbow::ir::Op;
+use elbow::stages::import_bytes;
 use elbow_core::kernels::Unary;
 use prost::Message;
 use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, NodeProto};

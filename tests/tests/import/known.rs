@@ -2,8 +2,7 @@
 
 use crate::build::{Dim, encoded, floats, info, int, ints, model, node, raw, single, string};
 use crate::refused::refused;
-use elbow::import::import_bytes;
-use elbow::lower::lower;
+use elbow::stages::{import_bytes, lower};
 use elbow::twin::Twin;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{NodeProto, TensorProto};

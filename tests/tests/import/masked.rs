@@ -3,8 +3,7 @@
 
 use crate::build::{Dim, encoded, floats, info, int, ints, model, node, raw};
 use crate::refused::refused;
-use elbow::import::import_bytes;
-use elbow::lower::lower;
+use elbow::stages::{import_bytes, lower};
 use elbow::twin::Twin;
 use elbow_tests::random::Random;
 use elbow_tests::tolerance::IMPORTED;

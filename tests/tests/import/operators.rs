@@ -3,7 +3,8 @@
 use crate::build::{encoded, single};
 use crate::refused::refused;
 use elbow::import::ops::{OPERATORS, Operator, advice};
-use elbow::import::{NEWEST_OPSET, OLDEST_OPSET, Options, survey};
+use elbow::import::{NEWEST_OPSET, OLDEST_OPSET, Options};
+use elbow::stages::survey;
 
 #[test]
 fn rows_are_sorted_and_say_what_they_take() {

@@ -2,7 +2,9 @@
 
 use crate::build::{Dim, encoded, floats, graph, info, int, model, node, single, string};
 use crate::refused::refused;
-use elbow::import::{Graph, import_bytes, ops::OPERATORS};
+use elbow::import::ops::OPERATORS;
+use elbow::ir::Graph;
+use elbow::stages::import_bytes;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::{AttributeProto, ModelProto};
 

@@ -4,7 +4,7 @@ use crate::build::{
     Dim, attribute, dense, encoded, floats, graph, info, int, ints, model, node, single, string,
 };
 use crate::bytes::field;
-use elbow::import::import_bytes;
+use elbow::stages::import_bytes;
 use prost::Message;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;

@@ -4,8 +4,8 @@ use crate::build::{
     Dim, attribute, encoded, floats, graph, int, int_list, raw, single, string, tensor, typed_info,
 };
 use crate::refused::refused;
-use elbow::import::import_bytes;
 use elbow::import::ops::OPERATORS;
+use elbow::stages::import_bytes;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto};

@@ -5,8 +5,8 @@ use crate::build::{
     Dim, encoded, floats, info, int, int_list, model, node, raw, tensor, typed_info,
 };
 use crate::refused::refused;
-use elbow::import::{Graph, import_bytes};
-use elbow::lower::lower;
+use elbow::ir::Graph;
+use elbow::stages::{import_bytes, lower};
 use elbow::twin::Twin;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};

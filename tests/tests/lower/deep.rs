@@ -1,8 +1,9 @@
 //! Deep graphs: time in proportion, no stack.
 
-use elbow::import::{Gives, Op, ValueId};
-use elbow::lower::{fuse, lower, schedule};
+use elbow::ir::{Gives, Op, ValueId};
+use elbow::lower::{fuse, schedule};
 use elbow::model::sampling::{Makers, draws};
+use elbow::stages::lower;
 use elbow::twin::Twin;
 use elbow_core::kernels::{BinaryOp, Cell, Unary};
 use elbow_tests::graphs::Builder;

@@ -1,7 +1,8 @@
 //! Outputs and operands in odd places.
 
-use elbow::import::Op;
-use elbow::lower::{Buffer, Kernel, Plan, lower};
+use elbow::ir::Op;
+use elbow::lower::{Buffer, Kernel, Plan};
+use elbow::stages::lower;
 use elbow::twin::Twin;
 use elbow_core::kernels::{BinaryOp, Unary};
 use elbow_tests::graphs::Builder;

@@ -1,8 +1,9 @@
 //! Patterns become one kernel, and only where nothing else reads what lies between.
 
-use elbow::import::{Graph, Op, ValueId};
-use elbow::lower::{Kernel, Plan, fold, lower, place, prune, schedule};
-use elbow::twin::Twin;
+use elbow::ir::{Graph, Op, ValueId};
+use elbow::lower::{Kernel, Plan, fold, place, prune, schedule};
+use elbow::stages::lower;
+use elbow::twin::{Twin, evaluate};
 use elbow_core::kernels::{Along, BinaryOp, Reduction, Unary};
 use elbow_tests::graphs::Builder;
 use elbow_tests::random::Random;
@@ -17,7 +18,7 @@ fn kernels(plan: &Plan) -> Vec<&Kernel> {
 fn unfused(graph: &Graph) -> Plan {
     let all: Vec<usize> = (0..graph.outputs.len()).collect();
     let mut graph = prune(graph, &all).expect("all outputs exist");
-    fold(&mut graph);
+    fold(&mut graph, evaluate);
     place(schedule(&graph, None).unwrap_or_else(|error| panic!("{error}")))
 }
 

@@ -1,7 +1,9 @@
 //! Every fixture and every trained model, run by the twin, against onnxruntime.
 
-use elbow::import::{Graph, import_onnx};
-use elbow::lower::{fold, lower, place, prune, schedule};
+use elbow::ir::Graph;
+use elbow::lower::{fold, place, prune, schedule};
+use elbow::stages::{import_onnx, lower};
+use elbow::twin::evaluate;
 use elbow_tests::fixtures::{Case, cases};
 use elbow_tests::tolerance::ONNXRUNTIME;
 
@@ -36,7 +38,7 @@ fn every_plan_agrees_with_onnxruntime_without_fusion() {
         let graph = import(&case);
         let all: Vec<usize> = (0..graph.outputs.len()).collect();
         let mut graph = prune(&graph, &all).expect("all outputs exist");
-        fold(&mut graph);
+        fold(&mut graph, evaluate);
         let draft = schedule(&graph, None).unwrap_or_else(|error| panic!("{}: {error}", case.name));
         let error = case.error_of(&place(draft), ROWS);
         assert!(error <= ONNXRUNTIME, "{}: {error:e}", case.name);

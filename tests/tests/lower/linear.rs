@@ -1,7 +1,7 @@
 //! `Gemm` and `MatMul` in every form with one constant operand.
 
-use elbow::import::Op;
-use elbow::lower::lower;
+use elbow::ir::Op;
+use elbow::stages::lower;
 use elbow::twin::Twin;
 use elbow_tests::graphs::Builder;
 use elbow_tests::random::Random;

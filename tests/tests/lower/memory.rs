@@ -1,8 +1,9 @@
 //! Where plans put things: random graphs, executed on a memory that knows what it holds.
 
-use elbow::import::{Op, ValueId};
-use elbow::lower::{Buffer, Plan, fold, lower, place, prune, schedule};
-use elbow::twin::Twin;
+use elbow::ir::{Op, ValueId};
+use elbow::lower::{Buffer, Plan, fold, place, prune, schedule};
+use elbow::stages::lower;
+use elbow::twin::{self, Twin};
 use elbow_core::kernels::{BinaryOp, Unary};
 use elbow_tests::graphs::Builder;
 use elbow_tests::random::Random;
@@ -131,7 +132,7 @@ fn sharing_memory_changes_no_value() {
         let inputs: HashMap<String, Vec<f32>> = inputs.collect();
         let all: Vec<usize> = (0..built.graph.outputs.len()).collect();
         let mut pruned = prune(&built.graph, &all).expect("all outputs exist");
-        fold(&mut pruned);
+        fold(&mut pruned, twin::evaluate);
         let plan = place(schedule(&pruned, None).unwrap_or_else(|error| panic!("{error}")));
         let given = inputs_of(&plan, &inputs);
         let given: Vec<&[f32]> = given.iter().map(Vec::as_slice).collect();

@@ -1,7 +1,8 @@
 //! Recurrent layers: one call for all that a layer gives, and memory that does not grow with time.
 
-use elbow::import::{Gives, Op};
-use elbow::lower::{Kernel, Plan, lower};
+use elbow::ir::{Gives, Op};
+use elbow::lower::{Kernel, Plan};
+use elbow::stages::lower;
 use elbow::twin::Twin;
 use elbow_core::kernels::{Cell, Unary};
 use elbow_tests::graphs::Builder;

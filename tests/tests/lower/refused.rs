@@ -1,7 +1,7 @@
 //! Nodes that no kernel computes: all are named at once, with advice.
 
-use elbow::import::{Op, ValueId};
-use elbow::lower::lower;
+use elbow::ir::{Op, ValueId};
+use elbow::stages::lower;
 use elbow_core::kernels::Unary;
 use elbow_tests::graphs::Builder;
 

@@ -1,6 +1,7 @@
 //! Functions of integer activations against f64.
 
-use elbow::lower::quantize::{Format, LARGEST_ERROR, PiecewiseFit, QuantizeError, table};
+use elbow::ir::Format;
+use elbow::lower::quantize::{LARGEST_ERROR, PiecewiseFit, QuantizeError, table};
 use elbow_core::math;
 
 /// A function as the kernels have it, and in f64.

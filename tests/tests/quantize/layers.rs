@@ -1,7 +1,8 @@
 //! A whole integer layer, put together as the plan will, against its real value.
 
 use super::SEED;
-use elbow::lower::quantize::{Format, Multipliers, SumBounds, fold_bias, largest_input, nearest};
+use elbow::ir::Format;
+use elbow::lower::quantize::{Multipliers, SumBounds, fold_bias, largest_input, nearest};
 use elbow_tests::random::Random;
 
 /// Independent: the layer of the integers' real values in f64. What is left are roundings: half a step

@@ -1,9 +1,9 @@
 //! `--refine-steps`
 
+use elbow::infer::{TwinGradient, TwinLikelihood, refine_or_keep};
 use elbow::model::{Decoder, Loaded, Refine, Role};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, progress};
-use elbow::twin::{TwinGradient, TwinLikelihood, refine_or_keep};
 use elbow::{Context, Error, Result};
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
 //! Whether all that is read is given by something.
 
-use super::super::graph::{Node, Value, ValueId};
 use super::super::problem::Refusal;
 use super::Importer;
+use crate::ir::{Node, Value, ValueId};
 
 impl Importer<'_> {
     /// Without a problem, all that is read has to be given by something; else there is a problem that no
@@ -50,8 +50,8 @@ fn not_given(
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::graph::Op;
     use super::*;
+    use crate::ir::Op;
 
     #[test]
     fn a_value_that_nothing_gives_is_found() {

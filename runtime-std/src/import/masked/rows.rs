@@ -1,7 +1,7 @@
 //! Which operations work on each row alone.
 
-use super::super::graph::{Node, Op, Value};
 use super::in_front;
+use crate::ir::{Node, Op, Value};
 
 /// The axis of rows, if a value has any.
 pub(super) type Row = Option<usize>;

@@ -1,11 +1,11 @@
 //! Reads a node again with other row counts, to prove that rows do not mix.
 
-use super::super::graph::ValueId;
 use super::super::ops::Operator;
 use super::super::scope::{Call, Operand, Scope};
 use super::super::tensor::Tensor;
 use super::rows::{Row, same_rows};
 use super::{Fault, Form, Start, places};
+use crate::ir::ValueId;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -124,7 +124,7 @@ impl World {
         index: usize,
         rows: usize,
     ) -> Self {
-        let mut scope = Scope::default();
+        let mut scope = Scope::new(own.evaluate);
         let mut operands = HashMap::new();
         let mut inputs = Vec::with_capacity(call.inputs.len());
         for (operand, form) in call.inputs.iter().zip(forms) {

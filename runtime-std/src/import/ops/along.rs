@@ -1,11 +1,11 @@
 //! Operators that work along axes: reductions, softmax, running sums, the index of an extreme.
 
-use super::super::graph::{Op, ValueId};
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, len, resolve_axis, strides};
 use super::reshape::shape_of;
+use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
 /// What a reduction does before and behind its sum.

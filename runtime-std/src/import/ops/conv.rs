@@ -1,8 +1,8 @@
 //! Convolutions: what their attributes say about the output's shape.
 
-use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
+use crate::ir::{Op, ValueId};
 
 /// Strides, dilations and pads beyond this are no layer's.
 pub(super) const LARGEST: i64 = 1 << 24;

@@ -1,9 +1,9 @@
 //! Einstein sums of one or two operands: a transposition of each, one matrix product, a transposition.
 
-use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope, one};
 use super::pieces::Piece;
+use crate::ir::{Op, ValueId};
 use elbow_core::kernels::Reduction;
 use std::collections::HashMap;
 

@@ -1,11 +1,11 @@
 //! Operators that work value by value.
 
-use super::super::graph::{Op, ValueId};
 use super::super::kind::Kind;
 use super::super::problem::{Read, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, broadcast};
 use super::reshape::shape_of;
+use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 
 /// A function of one value.

@@ -1,11 +1,11 @@
 //! Preprocessing steps of scikit-learn, as skl2onnx writes them: operators of `ai.onnx.ml`.
 
-use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
 use super::super::tensor::Tensor;
 use super::along::{reduced_shape, reduction_node};
 use super::normalize::lp_norm;
+use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction};
 
 /// `(x - offset) * scale`, feature by feature.

@@ -1,12 +1,12 @@
 //! Operators that take values by their indices.
 
-use super::super::graph::{Op, ValueId};
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, len, resolve_index, strides};
 use super::pieces::Piece;
 use super::reshape::shape_of;
+use crate::ir::{Op, ValueId};
 
 /// Indices along an axis; evenly spaced ones are a slice, computed ones look up as they come.
 pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {

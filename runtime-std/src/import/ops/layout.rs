@@ -1,10 +1,10 @@
 //! Operators that move values: transpose, join, repeat.
 
-use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, broadcast, checked_shape, len, resolve_axis, strides};
 use super::reshape::shape_of;
+use crate::ir::{Op, ValueId};
 use std::rc::Rc;
 
 /// `y.shape[i] = x.shape[perm[i]]`; reversed where `perm` is left out.

@@ -1,9 +1,9 @@
 //! Matrix products and normalization.
 
-use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
 use super::super::tensor::broadcast;
+use crate::ir::{Op, ValueId};
 
 /// `alpha * op(a) * op(b) + beta * c`
 pub fn gemm(scope: &mut Scope, call: &Call<'_>) -> Outputs {

@@ -1,10 +1,10 @@
 //! Operators that normalize by statistics of the data.
 
-use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, one};
 use super::super::tensor::{Tensor, broadcast, len};
 use super::along::{reduced_shape, reduction_node, resolved};
+use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
 const MUL: Op = Op::Binary(BinaryOp::Mul);

@@ -1,10 +1,10 @@
 //! Ones at the places that indices name.
 
-use super::super::graph::{Op, ValueId};
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope};
 use super::super::tensor::{Tensor, len, resolve_axis};
+use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 
 const EQUAL: Op = Op::Binary(BinaryOp::Equal);

@@ -1,10 +1,10 @@
 //! Padding: by a number, or by the values at the edge.
 
-use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope};
 use super::super::tensor::{MAX_LEN, checked_shape, resolve_axis};
 use super::pieces::Piece;
+use crate::ir::{Op, ValueId};
 
 /// What comes around the input.
 #[derive(Clone, Copy, PartialEq)]

@@ -1,10 +1,10 @@
 //! Operators that take boxes of a tensor: slice, split.
 
-use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, len, resolve_axis, strides};
 use super::reshape::shape_of;
+use crate::ir::{Op, ValueId};
 
 /// A box of a tensor: `y[i] = x[start + i * step]` per axis.
 pub(super) struct Piece {

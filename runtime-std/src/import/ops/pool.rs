@@ -1,11 +1,11 @@
 //! Operators that pool: windows, and whole images.
 
-use super::super::graph::{Op, Pooling};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::one;
 use super::super::scope::{Call, Outputs, Scope};
 use super::along::reduction_node;
 use super::conv::{Axis, LARGEST, conv_pads, sizes};
+use crate::ir::{Op, Pooling};
 use elbow_core::kernels::{Mean, Reduction};
 
 /// The largest value of every window.

@@ -5,12 +5,11 @@
 //! behind it only says so; which integers they are is known to the node (`Op::Round`) and, for
 //! weights, to the graph.
 
-use crate::import::graph::{Op, QuantizedWeights, ValueId};
 use crate::import::kind::Kind;
 use crate::import::problem::{Read, invalid, refuse};
 use crate::import::scope::{Call, Operand, Outputs, Scope, one};
 use crate::import::tensor::{Tensor, resolve_axis};
-use crate::lower::quantize::Format;
+use crate::ir::{Format, Op, QuantizedWeights, ValueId};
 
 /// Between two values of i8 and u8 that stand for the same number.
 const UNSIGNED_OFFSET: i32 = 128;

@@ -1,10 +1,10 @@
 //! Recurrent layers: `RNN`, `GRU`, `LSTM`.
 
-use super::super::graph::{Gives, Op, ValueId};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope};
 use super::super::tensor::{Tensor, len};
 use super::pieces::Piece;
+use crate::ir::{Gives, Op, ValueId};
 use elbow_core::kernels::{Cell, Unary};
 
 /// The functions that `activations` may name, as [`Parameters::activation`] knows them.

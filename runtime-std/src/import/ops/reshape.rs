@@ -1,9 +1,9 @@
 //! Operators that give the same values another shape.
 
-use super::super::graph::Op;
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, checked_shape, len, resolve_axis};
+use crate::ir::Op;
 
 /// The operand's shape.
 pub(super) fn shape_of<'a>(scope: &'a Scope, operand: &'a Operand) -> &'a [usize] {

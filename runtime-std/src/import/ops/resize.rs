@@ -1,9 +1,9 @@
 //! Resampling to another length: `Resize` and `Upsample`, axis by axis.
 
-use super::super::graph::Op;
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
 use super::super::tensor::{checked_shape, resolve_axis};
+use crate::ir::Op;
 
 /// Where output positions lie in the input.
 #[derive(Clone, Copy, PartialEq)]

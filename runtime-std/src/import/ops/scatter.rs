@@ -4,11 +4,11 @@ mod elements;
 
 pub use elements::scatter_elements;
 
-use super::super::graph::{Op, ValueId};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
 use super::super::tensor::{Tensor, len, resolve_index, strides};
 use super::reshape::shape_of;
+use crate::ir::{Op, ValueId};
 use elbow_core::kernels::BinaryOp;
 
 /// Writes updates to blocks of a tensor, whose places are known.

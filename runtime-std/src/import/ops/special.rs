@@ -1,8 +1,8 @@
 //! Which values are NaN or infinite.
 
-use super::super::graph::{Op, ValueId};
 use super::super::scope::{Call, Outputs, Scope};
 use super::super::tensor::Tensor;
+use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 
 const EQUAL: Op = Op::Binary(BinaryOp::Equal);

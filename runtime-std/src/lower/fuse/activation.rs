@@ -2,7 +2,7 @@
 
 use super::super::links::Links;
 use super::uniform;
-use crate::import::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 use std::f64::consts::FRAC_1_SQRT_2;
 

@@ -2,7 +2,7 @@
 
 use super::super::links::Links;
 use super::constant;
-use crate::import::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, Op, ValueId};
 
 /// `BatchNormalization(layer(x))` as `layer(x)` with weights `w * scale` and biases `b * scale + shift`.
 pub(super) fn into_layer(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {

@@ -1,7 +1,7 @@
 //! A bias that exporters add by a node of its own.
 
 use super::super::links::Links;
-use crate::import::{Graph, Node, Op};
+use crate::ir::{Graph, Node, Op};
 use elbow_core::kernels::BinaryOp;
 
 /// `MatMul(x, w) + row` as a `Gemm`, whose first operand may have leading axes like the `MatMul`'s.

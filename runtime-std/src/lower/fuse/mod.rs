@@ -10,7 +10,7 @@ mod view;
 pub(super) use batch_norm::Affine;
 
 use super::links::Links;
-use crate::import::{Graph, Node, Value, ValueId};
+use crate::ir::{Graph, Node, Value, ValueId};
 
 /// The node of an index, if it ends a pattern, as a node that computes the whole pattern.
 type Rule = fn(&mut Graph, &Links, usize) -> Option<Node>;

@@ -2,7 +2,7 @@
 
 use super::super::links::Links;
 use super::uniform;
-use crate::import::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
 /// `d / sqrt(mean(d * d) + epsilon)` over the last axes, with `d = x - mean(x)` or `d = x`.

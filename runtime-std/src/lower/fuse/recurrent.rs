@@ -1,7 +1,7 @@
 //! The end of a recurrent layer's sequence is its state: the sequence then need not be kept.
 
 use super::view::{Axis, View};
-use crate::import::{Gives, Graph, Node, Op, Value, ValueId};
+use crate::ir::{Gives, Graph, Node, Op, Value, ValueId};
 use std::collections::HashMap;
 
 /// Replaces slices that take one step of a layer's sequence, of one direction or of both:

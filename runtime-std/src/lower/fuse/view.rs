@@ -1,6 +1,6 @@
 //! Where the values of recurrent layers are, behind nodes that move them.
 
-use crate::import::{Node, Op, Value, ValueId};
+use crate::ir::{Node, Op, Value, ValueId};
 use std::ops::Range;
 
 /// An axis of the results of a layer's directions.

@@ -1,7 +1,7 @@
 //! Backward passes of what works along axes: reductions, normalization, softmax, running sums.
 
 use super::tape::{Tape, kept};
-use crate::import::{Node, Op, ValueId};
+use crate::ir::{Node, Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
 impl Tape {

@@ -1,7 +1,7 @@
 //! Backward passes of arithmetic, value by value.
 
 use super::tape::{Advice, Tape};
-use crate::import::{Node, Op, ValueId};
+use crate::ir::{Node, Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 
 impl Tape {

@@ -1,7 +1,7 @@
 //! Backward passes of layers: the transposed map, with the weights that the layer has.
 
 use super::tape::{Advice, Tape};
-use crate::import::{Node, Op, ValueId};
+use crate::ir::{Node, Op, ValueId};
 use crate::lower::fuse::Affine;
 
 /// Attributes of both convolutions, per spatial axis.

@@ -16,7 +16,7 @@ mod tape;
 pub use score::log_likelihood_gradient;
 
 use super::{fold, joined, prune};
-use crate::import::{Graph, Node, Op, ValueId};
+use crate::ir::{Evaluate, Graph, Node, Op, ValueId};
 use crate::{Error, Result};
 use linear::Window;
 use movement::Windows;
@@ -35,9 +35,14 @@ use tape::{Advice, Tape};
 /// # Errors
 ///
 /// There is no such output or input. Else one error lists every node without a gradient, with advice.
-pub fn gradient(graph: &Graph, outputs: &[usize], wrt: &[usize]) -> Result<Graph> {
+pub fn gradient(
+    graph: &Graph,
+    outputs: &[usize],
+    wrt: &[usize],
+    evaluate: Evaluate,
+) -> Result<Graph> {
     let wrt = inputs(graph, wrt)?;
-    let mut tape = Tape::new(joined(graph, outputs)?, &wrt);
+    let mut tape = Tape::new(joined(graph, outputs, evaluate)?, &wrt);
     let seeds: Vec<(ValueId, ValueId)> = tape
         .graph
         .outputs
@@ -50,7 +55,7 @@ pub fn gradient(graph: &Graph, outputs: &[usize], wrt: &[usize]) -> Result<Graph
             (value, cotangent)
         })
         .collect();
-    backward(tape, &seeds, &wrt)
+    backward(tape, &seeds, &wrt, evaluate)
 }
 
 fn inputs(graph: &Graph, wrt: &[usize]) -> Result<Vec<ValueId>> {
@@ -63,7 +68,12 @@ fn inputs(graph: &Graph, wrt: &[usize]) -> Result<Vec<ValueId>> {
 }
 
 /// Reverses all nodes, from the seeds' cotangents on, and adds the gradients to the outputs.
-fn backward(mut tape: Tape, seeds: &[(ValueId, ValueId)], wrt: &[ValueId]) -> Result<Graph> {
+fn backward(
+    mut tape: Tape,
+    seeds: &[(ValueId, ValueId)],
+    wrt: &[ValueId],
+    evaluate: Evaluate,
+) -> Result<Graph> {
     let nodes = tape.graph.nodes.clone();
     for &(value, cotangent) in seeds {
         tape.give(value, cotangent);
@@ -88,7 +98,7 @@ fn backward(mut tape: Tape, seeds: &[(ValueId, ValueId)], wrt: &[ValueId]) -> Re
         tape.graph.outputs.extend(gradient.map(|gradient| (name, gradient)));
     }
     let mut graph = tape.graph;
-    fold(&mut graph);
+    fold(&mut graph, evaluate);
     let outputs: Vec<usize> = (0..graph.outputs.len()).collect();
     prune(&graph, &outputs)
 }

@@ -2,7 +2,7 @@
 
 use super::along::inverse;
 use super::tape::Tape;
-use crate::import::{Node, Op, Pooling, ValueId};
+use crate::ir::{Node, Op, Pooling, ValueId};
 use elbow_core::kernels::BinaryOp;
 
 /// Windows of a pooling layer, per spatial axis.

@@ -2,7 +2,7 @@
 
 use super::tape::Tape;
 use super::{backward, inputs, joined};
-use crate::import::{Graph, Op, ValueId};
+use crate::ir::{Evaluate, Graph, Op, ValueId};
 use crate::lower::{Plan, place, schedule};
 use crate::{Error, Result};
 use elbow_core::distributions::{Family, Parameter};
@@ -24,9 +24,10 @@ pub fn log_likelihood_gradient(
     wrt: &[usize],
     family: Family,
     parameters: &[Option<&[f32]>],
+    evaluate: Evaluate,
 ) -> Result<Plan> {
     let wrt = inputs(graph, wrt)?;
-    let mut tape = Tape::new(joined(graph, outputs)?, &wrt);
+    let mut tape = Tape::new(joined(graph, outputs, evaluate)?, &wrt);
     let values: Vec<ValueId> = tape.graph.outputs.iter().map(|(_, value)| *value).collect();
     let others = parameters.iter().filter(|given| given.is_none()).count();
     let fits = parameters.len() == family.parameters().len() && values.len() == 1 + others;
@@ -58,7 +59,7 @@ pub fn log_likelihood_gradient(
     };
     let seeds: Vec<(ValueId, ValueId)> = asked.into_iter().map(seed).collect();
     // Not joined again: the forward pass stays as it is.
-    Ok(place(schedule(&backward(tape, &seeds, &wrt)?, None)?))
+    Ok(place(schedule(&backward(tape, &seeds, &wrt, evaluate)?, None)?))
 }
 
 fn mismatch(graph: &Graph, family: Family, found: usize) -> Error {

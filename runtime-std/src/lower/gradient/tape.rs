@@ -1,6 +1,6 @@
 //! The graph while its backward pass is written.
 
-use crate::import::{Graph, Node, Op, Value, ValueId};
+use crate::ir::{Graph, Node, Op, Value, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::collections::HashMap;
 

@@ -2,10 +2,10 @@
 
 use super::select::is_between;
 use super::{Core, IntegerLayer, Integers, Width};
-use crate::import::{Graph, Node, Op, Pooling, ValueId};
+use crate::ir::{Format, Graph, Node, Op, Pooling, ValueId};
 use crate::lower::layer::Layer;
 use crate::lower::links::Links;
-use crate::lower::quantize::{Format, Line};
+use crate::lower::quantize::Line;
 use std::collections::HashMap;
 
 /// Quantizers give a mean the scale of its window, whose ties they round to even, as floats do; the kernels of

@@ -1,21 +1,19 @@
 //! What a graph computes with integers: the formats of its values and the weights of its layers.
 //!
-//! Decided by [`choose`](choose()) from calibration rows, or given by a file with
+//! Decided by [`choose`](crate::calibrate::choose()) from calibration rows, or given by a file with
 //! `QuantizeLinear` and `DequantizeLinear`. Everything is addressed by the names of values, which stay
 //! the same however many outputs of a graph are lowered.
 
-mod calibrate;
-mod choose;
 mod given;
 mod select;
 
-pub use calibrate::Calibration;
-pub use choose::{Quantization, choose};
+pub(crate) use select::{Selection, keeps_format};
+
 pub use given::given;
 
 use super::links::Links;
-use super::quantize::{Format, Line};
-use crate::import::{Graph, Node, Op, ValueId};
+use super::quantize::Line;
+use crate::ir::{Format, Graph, Node, Op, ValueId};
 use elbow_core::kernels::Unary;
 use elbow_core::kernels::integer::Form;
 use std::collections::HashMap;
@@ -102,17 +100,17 @@ impl Core {
 }
 
 /// What an integer layer gives.
-pub(super) struct Gives {
+pub(crate) struct Gives {
     /// The value: that of the activation behind the layer, where it computes that as well.
-    pub(super) value: ValueId,
+    pub(crate) value: ValueId,
     /// How it is held; floats without.
-    pub(super) format: Option<Format>,
+    pub(crate) format: Option<Format>,
     /// Bounds of the activation.
-    pub(super) bounds: (f32, f32),
+    pub(crate) bounds: (f32, f32),
 }
 
 impl Gives {
-    pub(super) fn of(graph: &Graph, links: &Links, node: &Node, integers: &Integers) -> Self {
+    pub(crate) fn of(graph: &Graph, links: &Links, node: &Node, integers: &Integers) -> Self {
         const NONE: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
         let format = |node: &Node| integers.formats.get(&graph.values[node.output].name).copied();
         match absorbed(graph, links, node).map(|behind| (behind, format(behind))) {

@@ -1,26 +1,26 @@
 //! Which nodes of a graph compute with integers.
 
 use super::absorbed;
-use crate::import::{Graph, Node, Op, Pooling, ValueId};
+use crate::ir::{Graph, Node, Op, Pooling, ValueId};
 use crate::lower::layer::Layer;
 use crate::lower::links::Links;
 use elbow_core::kernels::BinaryOp;
 
 /// The integer part of a fused graph.
-pub(super) struct Selection {
+pub(crate) struct Selection {
     /// Layers with integer weights, by index of the node.
-    pub(super) layers: Vec<(usize, Layer)>,
+    pub(crate) layers: Vec<(usize, Layer)>,
     /// What layers give that have none, as they read what is not seen.
-    pub(super) unseen: Vec<ValueId>,
+    pub(crate) unseen: Vec<ValueId>,
     /// Whether integers hold a value, by its id.
-    pub(super) integer: Vec<bool>,
+    pub(crate) integer: Vec<bool>,
 }
 
 impl Selection {
     /// Every layer of constant weights, and what lies between two of them; the last layers give floats,
     /// so do those whose result only float kernels read.
     /// Layers read only what is `seen` on calibration rows.
-    pub(super) fn of(graph: &Graph, seen: impl Fn(ValueId) -> bool) -> Self {
+    pub(crate) fn of(graph: &Graph, seen: impl Fn(ValueId) -> bool) -> Self {
         let links = Links::of(graph);
         let nodes = graph.nodes.iter().enumerate();
         let all = nodes.filter_map(|(index, node)| Some((index, Layer::of(graph, node)?)));
@@ -72,6 +72,6 @@ pub(super) fn is_between(graph: &Graph, node: &Node) -> bool {
 }
 
 /// Whether the result of a node that is no layer is held in the format of its operand.
-pub(super) fn keeps_format(node: &Node) -> bool {
+pub(crate) fn keeps_format(node: &Node) -> bool {
     matches!(node.op, Op::Reshape | Op::Pool { .. })
 }

@@ -3,7 +3,7 @@
 //! Integers lie in the words of arena and weights; a call's element types are part of it.
 
 use super::Held;
-use crate::lower::quantize::Format;
+use crate::ir::Format;
 use elbow_core::kernels::PoolShape;
 use elbow_core::kernels::integer::{Add, Depthwise, Form, Linear, Piecewise, Requantize, Spread};
 use std::ops::Range;

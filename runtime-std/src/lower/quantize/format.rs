@@ -1,6 +1,7 @@
-//! What the integers of an activation stand for.
+//! What the integers of an activation stand for, by the values that it has.
 
 use super::QuantizeError;
+use crate::ir::Format;
 
 /// Bits of the calibrated range of a wide activation: its step is the largest magnitude over
 /// `2^(bits - 1) - 1`, which leaves i16 eight times that range.
@@ -8,19 +9,6 @@ use super::QuantizeError;
 /// Measured on stiff posteriors: 12 to 14 bits differ little, while 16, which leave no headroom, cost
 /// ten times the nats in the tail.
 pub const WIDE_BITS: u32 = 13;
-
-/// An integer `q` in `low..=high` stands for `scale * (q - zero_point)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Format {
-    /// Step from one integer to the next; positive and finite.
-    pub scale: f32,
-    /// What stands for the real 0.
-    pub zero_point: i32,
-    /// Least integer.
-    pub low: i32,
-    /// Largest integer.
-    pub high: i32,
-}
 
 impl Format {
     /// Eight bits for values from `min` to `max`, and the real 0.
@@ -33,7 +21,7 @@ impl Format {
     /// [`QuantizeError::Range`] for an infinity or NaN.
     ///
     /// ```
-    /// use elbow::lower::quantize::Format;
+    /// use elbow::ir::Format;
     /// let format = Format::asymmetric_i8(0.0, 51.0)?;
     /// assert_eq!((format.scale, format.zero_point), (0.2, -128));
     /// assert_eq!(format.quantize(1.0), -123);
@@ -58,25 +46,6 @@ impl Format {
         let steps = (1 << (bits.clamp(2, 16) - 1)) - 1;
         let scale = step(f64::from(finite(max_abs)?.abs()) / f64::from(steps));
         Ok(Self { scale, zero_point: 0, low: -32767, high: 32767 })
-    }
-
-    /// The same clamped to a magnitude of `limit`: the headroom that overflow leaves, see
-    /// [`largest_input`](super::largest_input).
-    #[must_use]
-    pub fn limited(self, limit: i32) -> Self {
-        Self { low: self.low.max(-limit), high: self.high.min(limit), ..self }
-    }
-
-    /// `clamp(round(value / scale) + zero_point)`, ties to even, the quotient in f32; infinities are
-    /// clamped, NaN is the zero point.
-    pub fn quantize(&self, value: f32) -> i32 {
-        let steps = (value / self.scale).round_ties_even() as i32; // saturates; NaN gives 0
-        steps.saturating_add(self.zero_point).clamp(self.low, self.high)
-    }
-
-    /// `scale * (q - zero_point)`, rounded once.
-    pub fn dequantize(&self, q: i32) -> f32 {
-        (q - self.zero_point) as f32 * self.scale
     }
 }
 
@@ -120,25 +89,6 @@ fn step(scale: f64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantizing_follows_the_definition_of_quantize_linear() {
-        let format = Format { scale: 0.5, zero_point: 3, low: -128, high: 127 };
-        let cases = [
-            (0.0, 3),
-            (0.25, 3), // 0.5 to the even 0
-            (0.75, 5), // 1.5 to the even 2
-            (-0.25, 3),
-            (-0.75, 1),
-            (1e30, 127),
-            (f32::INFINITY, 127),
-            (f32::NEG_INFINITY, -128),
-            (f32::NAN, 3),
-        ];
-        for (value, q) in cases {
-            assert_eq!(format.quantize(value), q, "{value}");
-        }
-    }
 
     /// Independent: the nearest of all 256 values by search in f64.
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! | Step | From -> to | Item |
 //! |---|---|---|
-//! | 1 | calibration values -> what an integer stands for | [`Range`], [`Format`] |
+//! | 1 | calibration values -> what an integer stands for | [`Range`], [`Format`](crate::ir::Format) |
 //! | 2 | patches of integer inputs -> their means and products | [`Moments`] |
 //! | 3 | weights, moments -> integer weights | [`resolve()`], [`gptq`], [`nearest`] |
 //! | 4 | integer sums, float outputs -> a better scale and bias | [`refit()`] |
@@ -44,7 +44,7 @@ mod resolve;
 mod table;
 mod weights;
 
-pub use format::{Format, Range, WIDE_BITS};
+pub use format::{Range, WIDE_BITS};
 pub use moments::{Moments, sample, sample_size};
 pub use piecewise::{LARGEST_ERROR, PiecewiseFit};
 pub use refit::{Adjust, Line, Refit, refit};

@@ -1,6 +1,7 @@
 //! Functions of wide activations: a quadratic in each of 2^n equal pieces of the input's integers.
 
-use super::{Format, QuantizeError};
+use super::QuantizeError;
+use crate::ir::Format;
 
 /// What a polynomial may be away from the function, in output steps; rounding takes half a step of it,
 /// and the f32 function that was fitted may be off by the rest of one.

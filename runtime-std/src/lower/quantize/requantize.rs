@@ -125,7 +125,7 @@ impl SumBounds {
 /// The largest magnitude of symmetric inputs with which this output cannot overflow, 0 where its bias
 /// does alone: `((2^31 - 1) / 2^shift - |bias|) / sum |w|`. Zero weights allow any, i32::MAX.
 ///
-/// Smaller than the format's clamp, it is the input's new clamp: [`Format::limited`](super::Format::limited).
+/// Smaller than the format's clamp, it is the input's new clamp: [`Format::limited`](crate::ir::Format::limited).
 pub fn largest_input(bias: i32, weights: &[i8], shift: u32) -> i32 {
     let room = (i64::from(i32::MAX) >> shift) - i64::from(bias).abs();
     let sum: i64 = weights.iter().map(|w| i64::from(w.unsigned_abs())).sum();

@@ -1,6 +1,6 @@
 //! Any function of an 8-bit activation, exactly: its 256 values.
 
-use super::Format;
+use crate::ir::Format;
 
 /// The table that `elbow_core::kernels::integer::lookup` reads: entry `q as u8` is
 /// `quantize(f(dequantize(q)))`.

@@ -1,7 +1,7 @@
 //! Nodes that work along an axis: reductions, normalization, softmax, running sums.
 
 use super::{Advice, Scheduler};
-use crate::import::Node;
+use crate::ir::Node;
 use crate::lower::axes::along;
 use crate::lower::plan::Kernel;
 use elbow_core::kernels::{Along, Reduction};

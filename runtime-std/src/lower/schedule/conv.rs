@@ -2,7 +2,7 @@
 
 use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
-use crate::import::{Node, ValueId};
+use crate::ir::{Node, ValueId};
 use crate::lower::plan::Kernel;
 use elbow_core::kernels::{ConvShape, ConvTransposeShape, pack_transposed};
 

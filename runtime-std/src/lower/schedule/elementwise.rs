@@ -2,7 +2,7 @@
 
 use super::weights::Constant;
 use super::{Advice, Scheduler};
-use crate::import::Node;
+use crate::ir::Node;
 use crate::lower::axes::{broadcast, collapse, padded, row_major, strided};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::fuse::Affine;

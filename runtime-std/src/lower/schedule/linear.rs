@@ -3,7 +3,7 @@
 use super::elementwise::TOO_MANY_AXES;
 use super::weights::{Constant, panels, transposed};
 use super::{Advice, Scheduler};
-use crate::import::{Node, ValueId};
+use crate::ir::{Node, ValueId};
 use crate::lower::axes::{broadcast, collapse, row_major, strided};
 use crate::lower::draft::TensorId;
 use crate::lower::plan::Kernel;

@@ -14,7 +14,7 @@ use super::draft::{Call, Draft, Home, Tensor, TensorId};
 use super::integers::{IntegerLayer, Integers};
 use super::links::Links;
 use super::plan::{Given, Kernel, Port};
-use crate::import::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, Op, ValueId};
 use crate::{Error, Result};
 use integer::Stored;
 use std::collections::HashMap;

@@ -3,7 +3,7 @@
 use super::elementwise::TOO_MANY_AXES;
 use super::weights::Constant;
 use super::{Advice, Scheduler};
-use crate::import::Node;
+use crate::ir::Node;
 use crate::lower::axes::{Axis, along, broadcast, collapse, is_contiguous, row_major, strided};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::plan::Kernel;

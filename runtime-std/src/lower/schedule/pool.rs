@@ -2,7 +2,7 @@
 
 use super::conv::two;
 use super::{Advice, Scheduler};
-use crate::import::{Node, Pooling};
+use crate::ir::{Node, Pooling};
 use crate::lower::plan::Kernel;
 use elbow_core::kernels::PoolShape;
 

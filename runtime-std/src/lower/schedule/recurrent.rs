@@ -2,7 +2,7 @@
 
 use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
-use crate::import::{Gives, Node, Op, ValueId};
+use crate::ir::{Gives, Node, Op, ValueId};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::plan::Kernel;
 use elbow_core::kernels::{Cell, RecurrentShape};

@@ -1,6 +1,6 @@
 //! Constants in the layouts that kernels read.
 
-use crate::import::ValueId;
+use crate::ir::ValueId;
 use elbow_core::kernels::{ConvTransposeShape, PANEL};
 use std::collections::HashMap;
 use std::ops::Range;

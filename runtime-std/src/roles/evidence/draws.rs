@@ -4,7 +4,7 @@ use super::super::Decision;
 use super::Heads;
 use super::named::by_names;
 use super::question::{named_otherwise, two_readings};
-use crate::import::{Graph, NoiseKind, ValueId};
+use crate::ir::{Graph, NoiseKind, ValueId};
 use crate::manifest::Head;
 use crate::model::inner;
 use crate::model::inner::reached;

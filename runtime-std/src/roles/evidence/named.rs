@@ -1,7 +1,7 @@
 //! Outputs that are named like heads.
 
 use super::Heads;
-use crate::import::{Graph, ValueId};
+use crate::ir::{Graph, ValueId};
 use crate::model::names::{HeadName, Says, is_generative, is_observation, says};
 use crate::model::sampling::draws;
 

@@ -2,7 +2,7 @@
 
 use super::super::{Decision, listed};
 use super::{Heads, diagonal, lines};
-use crate::import::{Graph, Op, ValueId};
+use crate::ir::{Graph, Op, ValueId};
 use crate::manifest::Head;
 use crate::model::names::{HeadName, Says};
 use crate::model::otherwise::Otherwise;

@@ -2,7 +2,7 @@
 
 use super::super::Decision;
 use super::{Heads, diagonal, lines};
-use crate::import::{Graph, ValueId};
+use crate::ir::{Graph, ValueId};
 use crate::manifest::Head;
 use crate::model::names::{HeadName, Says};
 use crate::model::range::ranges;

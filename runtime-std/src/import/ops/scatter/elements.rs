@@ -1,6 +1,5 @@
 //! One place along an axis for every update.
 
-use super::super::super::graph::{Op, ValueId};
 use super::super::super::problem::{Read, invalid, refuse};
 use super::super::super::scope::{Call, Operand, Outputs, Scope};
 use super::super::super::tensor::{Tensor, resolve_index, strides};
@@ -9,6 +8,7 @@ use super::super::one_hot::places;
 use super::super::pieces::Piece;
 use super::super::reshape::shape_of;
 use super::{Places, reduction, write};
+use crate::ir::{Op, ValueId};
 use elbow_core::kernels::BinaryOp;
 
 /// Most computed indices along the axis: each costs a few passes over the data.

@@ -4,7 +4,7 @@ use super::super::weights::Constant;
 use super::super::{Advice, Scheduler, pool};
 use super::compact;
 use super::{Format, Held, Integer, Kernel, Node, Order, Stored, TensorId, Width};
-use crate::import::{Op, Pooling};
+use crate::ir::{Op, Pooling};
 use crate::lower::plan::words_of_bytes;
 use crate::lower::quantize::{Multipliers, PiecewiseFit, QuantizeError, SumBounds, table};
 use elbow_core::kernels::integer::{self, Add, Requantize};

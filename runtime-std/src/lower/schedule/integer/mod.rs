@@ -9,12 +9,11 @@ mod layer;
 mod padded;
 
 use super::{Advice, Scheduler};
-use crate::import::{Node, ValueId};
+use crate::ir::{Format, Node, ValueId};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::integers::{IntegerLayer, Integers, Width};
 use crate::lower::layer::Layer;
 use crate::lower::plan::{Element, Given, Held, InFloats, Integer, Kernel, Order};
-use crate::lower::quantize::Format;
 use elbow_core::kernels::integer::Spread;
 
 /// A value in integers.

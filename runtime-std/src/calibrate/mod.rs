@@ -2,24 +2,28 @@
 //!
 //! | Step | Does |
 //! |---|---|
-//! | [`Selection`] | which nodes compute with integers |
-//! | [`observe`] | what values are on the calibration rows |
-//! | [`Float::formats`] | scale and zero point of every integer value |
-//! | [`Float::layer`] | integers for a layer's weights, by what integers give it to read |
+//! | `Selection` | which nodes compute with integers |
+//! | `observe` | what values are on the calibration rows |
+//! | `Float::formats` | scale and zero point of every integer value |
+//! | `Float::layer` | integers for a layer's weights, by what integers give it to read |
 
-use super::calibrate::{Calibration, Observed, observe};
-use super::select::{Selection, keeps_format};
-use super::{Core, Gives, IntegerLayer, Integers, Width};
-use crate::import::{Graph, Node, Op, ValueId};
+mod observe;
+
+pub use observe::Calibration;
+
+use crate::ir::{Format, Graph, Node, Op, ValueId};
+use crate::lower::integers::{Gives, IntegerLayer, Selection, keeps_format};
 use crate::lower::layer::{Layer, Reach};
 use crate::lower::links::Links;
 use crate::lower::quantize::{
-    Adjust, Format, IntegerWeights, Line, Moments, Multipliers, Range, WIDE_BITS, gptq,
-    largest_input, refit, resolve, sample, sample_size,
+    Adjust, IntegerWeights, Line, Moments, Multipliers, Range, WIDE_BITS, gptq, largest_input,
+    refit, resolve, sample, sample_size,
 };
-use crate::lower::{joined, place, schedule};
+use crate::lower::{Core, Integers, Width, joined, place, schedule};
+use crate::twin::evaluate;
 use crate::{Error, Result};
 use elbow_core::kernels::Unary;
+use observe::{Observed, observe};
 use std::collections::{HashMap, HashSet};
 
 /// How a graph is quantized.
@@ -44,7 +48,7 @@ pub fn choose(
     data: Calibration,
     options: Quantization,
 ) -> Result<Integers> {
-    let graph = joined(graph, outputs)?;
+    let graph = joined(graph, outputs, evaluate)?;
     let links = Links::of(&graph);
     // Nobody sees what a state is: what reads it directly stays in floats.
     let states: Vec<ValueId> = data.states.iter().map(|(input, _)| graph.inputs[*input]).collect();

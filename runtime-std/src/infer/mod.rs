@@ -1,16 +1,51 @@
-//! What a device infers with its decoder, by the twin.
+//! Stage 5, infer: what a device infers with its decoder, by the twin.
 
-use super::{TwinGradient, TwinLikelihood};
+mod likelihood;
+
+pub use likelihood::{TwinGradient, TwinLikelihood};
+
 use crate::manifest::{RefineTable, RuleName};
-use crate::model::Decoder;
+use crate::model::{Decoder, Likelihood};
 use crate::rows::Rows;
+use crate::twin::Twin;
 use crate::{Error, Result};
+use elbow_core::distributions::kl_to_standard;
 use elbow_core::infer::{
-    Adam, FLOATS, Gradient, Guarded, InferError, LogLikelihood, Posterior, Refiner, Rule, Scratch,
-    Sgd, Stein, elbo, iwae,
+    Adam, ElboTerms, FLOATS, Gradient, Guarded, InferError, LogLikelihood, Posterior, Refiner,
+    Rule, Scratch, Sgd, Stein, elbo, iwae,
 };
 use elbow_core::noise::Independent;
 use elbow_core::wire::{Inference, Inferred};
+
+/// What the mean of a posterior decodes to under these conditions, and the terms of the score at the
+/// mean; the generated `score`.
+///
+/// # Errors
+///
+/// As for [`Twin::run`], the decoder's plan has no output, or it looks up an index outside its table.
+pub fn score(
+    decoder: &Decoder,
+    x: &[f32],
+    conditions: &[&[f32]],
+    loc: &[f32],
+    log_var: &[f32],
+) -> Result<(Vec<f32>, ElboTerms)> {
+    let mut twin = Twin::new(&decoder.plan);
+    let outputs = twin.run(&[&[loc], conditions].concat())?;
+    if let Some(outside) = twin.outside() {
+        return Err(Error::input(format!("decoder: {outside}; correct the ids among its inputs")));
+    }
+    let log_likelihood = log_likelihood(&decoder.likelihood, x, &outputs);
+    let without_output = || Error::input(format!("plan `{}` has no output", decoder.plan.name));
+    let x_mean = outputs.into_iter().next().ok_or_else(without_output)?;
+    Ok((x_mean, ElboTerms { log_likelihood, kl: kl_to_standard(loc, log_var) }))
+}
+
+/// `ln p(x | z)` where `outputs` is what the decoder's plan gives for `z`; NaN without any.
+pub fn log_likelihood(likelihood: &Likelihood, x: &[f32], outputs: &[Vec<f32>]) -> f32 {
+    let x_mean = outputs.first().map_or(&[][..], Vec::as_slice);
+    likelihood.under(outputs).log_prob(x, x_mean)
+}
 
 /// A decoder at one row, with its gradient where the model is refined.
 #[derive(Debug)]

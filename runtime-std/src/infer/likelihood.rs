@@ -1,9 +1,10 @@
 //! `ln p(x | z)` of one row by the twin's decoder, and its gradient.
 
-use super::{Twin, log_likelihood};
+use super::log_likelihood;
 use crate::lower::Plan;
 use crate::model::{Decoder, Role};
 use crate::rows::Rows;
+use crate::twin::Twin;
 use crate::{Error, Result};
 use elbow_core::infer::encoder::DecodeError;
 use elbow_core::infer::{Gradient, InferError, LogLikelihood};

@@ -1,0 +1,59 @@
+//! What the integers of a value stand for.
+
+/// An integer `q` in `low..=high` stands for `scale * (q - zero_point)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Format {
+    /// Step from one integer to the next; positive and finite.
+    pub scale: f32,
+    /// What stands for the real 0.
+    pub zero_point: i32,
+    /// Least integer.
+    pub low: i32,
+    /// Largest integer.
+    pub high: i32,
+}
+
+impl Format {
+    /// The same clamped to a magnitude of `limit`: the headroom that overflow leaves, see
+    /// [`largest_input`](crate::lower::quantize::largest_input).
+    #[must_use]
+    pub fn limited(self, limit: i32) -> Self {
+        Self { low: self.low.max(-limit), high: self.high.min(limit), ..self }
+    }
+
+    /// `clamp(round(value / scale) + zero_point)`, ties to even, the quotient in f32; infinities are
+    /// clamped, NaN is the zero point.
+    pub fn quantize(&self, value: f32) -> i32 {
+        let steps = (value / self.scale).round_ties_even() as i32; // saturates; NaN gives 0
+        steps.saturating_add(self.zero_point).clamp(self.low, self.high)
+    }
+
+    /// `scale * (q - zero_point)`, rounded once.
+    pub fn dequantize(&self, q: i32) -> f32 {
+        (q - self.zero_point) as f32 * self.scale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantizing_follows_the_definition_of_quantize_linear() {
+        let format = Format { scale: 0.5, zero_point: 3, low: -128, high: 127 };
+        let cases = [
+            (0.0, 3),
+            (0.25, 3), // 0.5 to the even 0
+            (0.75, 5), // 1.5 to the even 2
+            (-0.25, 3),
+            (-0.75, 1),
+            (1e30, 127),
+            (f32::INFINITY, 127),
+            (f32::NEG_INFINITY, -128),
+            (f32::NAN, 3),
+        ];
+        for (value, q) in cases {
+            assert_eq!(format.quantize(value), q, "{value}");
+        }
+    }
+}

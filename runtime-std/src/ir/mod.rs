@@ -1,0 +1,19 @@
+//! The language between the stages: what import says and lowering reads.
+//!
+//! A [`Graph`] has static shapes, batch 1, and float values only; [`Op`] is what its nodes compute. Nothing here
+//! knows a file format, a kernel's layout or a memory plan.
+
+mod format;
+mod graph;
+
+pub use format::Format;
+pub use graph::{
+    ElementType, Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, QuantizedWeights, Value,
+    ValueId,
+};
+
+/// The result of a node all of whose operands are constants of these values; `None` where no kernel computes it.
+///
+/// Import and lowering calculate what is known before a run by such a function, which their caller hands to them:
+/// they stand below what runs a plan.
+pub type Evaluate = fn(&[Value], &Node) -> Option<Vec<f32>>;
