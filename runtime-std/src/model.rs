@@ -15,6 +15,7 @@ mod likelihood;
 mod load;
 pub(crate) mod names;
 pub(crate) mod otherwise;
+mod parts;
 mod quantized;
 pub mod range;
 mod refine;
@@ -26,6 +27,7 @@ mod window;
 pub use heads::{Declared, contradiction, contradicts, unmistakable};
 pub use likelihood::{Likelihood, ParameterSource};
 pub use load::Loaded;
+pub use parts::{Part, PartName, Parts};
 pub use refine::Refine;
 pub use source::Source;
 
@@ -227,8 +229,7 @@ impl Encoder {
 
     /// The plan's pairs of state input and output.
     pub fn state_pairs(&self) -> Vec<(usize, usize)> {
-        let (inputs, outputs) = (self.inputs.len() - self.states, 2 * self.latents.len());
-        (0..self.states).map(|state| (inputs + state, outputs + state)).collect()
+        self.part().state_pairs()
     }
 
     /// Latents of all posteriors together.

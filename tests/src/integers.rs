@@ -6,7 +6,6 @@ use elbow::import::Options;
 use elbow::lower::Core;
 use elbow::model::{Loaded, Model};
 use elbow::parity::arithmetic::macs;
-use elbow::parity::layers;
 use elbow::rows::Rows;
 use elbow::{Precision, npy};
 use std::sync::LazyLock;
@@ -57,7 +56,7 @@ static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
 fn averaged() -> Loaded {
     let case = path("tests/zoo").join(AVERAGED);
     let float = Loaded::read(&case.join("model.onnx"), None, &Options::default()).expect("a graph");
-    let port = &layers::plan(&float).0.inputs[0];
+    let port = &float.model.graphs.main().plan.inputs[0];
     let fixtures::Rows { values, count } = fixtures::rows(&case.join("in.x.npy"));
     let rows = Rows { name: port.name.clone(), shape: port.shape.clone(), values };
     let loaded = float.quantized(Precision::Int8x8, &[rows], count).expect("it has integers");
@@ -66,7 +65,7 @@ fn averaged() -> Loaded {
 
 /// The model under a name of its own; its layers have integer weights, or it does not belong here.
 fn named(mut loaded: Loaded, name: String) -> Loaded {
-    let share = macs(layers::plan(&loaded).0).int8_share;
+    let share = macs(loaded.model.graphs.main().plan).int8_share;
     assert!(share.is_some_and(|share| share >= INT8_SHARE), "{name}: {share:?}");
     loaded.model.name = name;
     loaded

@@ -17,9 +17,9 @@ fn folder(name: &str) -> PathBuf {
 
 /// The test rows of one of the models.
 fn rows_of(loaded: &Loaded, model: &str) -> Vec<Rows> {
-    let shape = loaded.encoder.input_shape(0).to_vec();
+    let shape = loaded.main.input_shape(0).to_vec();
     let read = npy::read_rows(&folder(model).join("test.npy"), &shape).expect("rows");
-    vec![Rows { name: loaded.encoder.input_name(0).into(), shape, values: read.values }]
+    vec![Rows { name: loaded.main.input_name(0).into(), shape, values: read.values }]
 }
 
 fn survey_of<'m>(loaded: &'m Loaded, rows: &'m [Rows], scale: Scale) -> Survey<'m> {

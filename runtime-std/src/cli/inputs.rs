@@ -96,7 +96,7 @@ pub fn of_model(loaded: &Loaded, given: &[String], seed: u64) -> Result<Inputs> 
         source.latents().map(|input| source.input_name(input)).collect::<Vec<_>>()
     });
     let latents: Vec<&str> = latents.collect();
-    let encoder = [&loaded.encoder].into_iter().chain(&loaded.flow);
+    let encoder = [&loaded.main].into_iter().chain(&loaded.flow);
     let own: Vec<&str> =
         encoder.flat_map(|source| source.given().map(|input| source.input_name(input))).collect();
     let needed = |name: &str| own.contains(&name) || !latents.contains(&name);

@@ -4,10 +4,9 @@ use super::{ModelOptions, output};
 use elbow::Result;
 use elbow::emit::{Layer, emit};
 use elbow::import::{self, Group, Survey, Unsupported};
-use elbow::lower::Plan;
 use elbow::manifest::Manifest;
-use elbow::model::{Graphs, Loaded, Role, Source};
 use elbow::stages;
+use elbow::model::{Loaded, Part, Role, Source};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -114,18 +113,8 @@ impl Report {
             ram_bytes: json!(budget.ram_bytes),
             ..Self::empty()
         };
-        match &loaded.model.graphs {
-            Graphs::Bare(plan) => report.add("graph", &loaded.encoder, plan),
-            Graphs::Flow(flow) => report.add("flow", &loaded.encoder, &flow.plan),
-            Graphs::Amortized { encoder, decoder, flow } => {
-                report.add("encoder", &loaded.encoder, &encoder.plan);
-                if let (Some(source), Some(decoder)) = (&loaded.decoder, decoder) {
-                    report.add("decoder", source, &decoder.plan);
-                }
-                if let (Some(source), Some(flow)) = (&loaded.flow, flow) {
-                    report.add("flow", source, &flow.plan);
-                }
-            }
+        for (part, source) in loaded.model.graphs.parts().graphs().zip(loaded.sources()) {
+            report.add(part, source);
         }
         Ok(report)
     }
@@ -168,7 +157,8 @@ impl Report {
         }
     }
 
-    fn add(&mut self, graph: &'static str, source: &Source, plan: &Plan) {
+    fn add(&mut self, part: Part<'_>, source: &Source) {
+        let (graph, plan) = (part.name.name(), part.plan);
         let values = &source.graph.values;
         let tensor = |(name, id, role): (&str, usize, &Option<Role>)| Tensor {
             graph,

@@ -197,7 +197,7 @@ impl PrecisionOptions {
                 return Err(Error::input(
                     "the file is quantized already, its scales are used as they are; leave out --precision and --calibration",
                 )
-                .context(loaded.encoder.path.display()));
+                .context(loaded.main.path.display()));
             }
             (precision, []) => {
                 return Err(Error::input(format!(
@@ -214,7 +214,7 @@ impl PrecisionOptions {
     }
 
     fn calibration(&self, loaded: &Loaded) -> Result<Inputs> {
-        let source = &loaded.encoder;
+        let source = &loaded.main;
         let own = |name: &str| source.given().any(|input| source.input_name(input) == name);
         inputs::read(&[source], own, &self.calibration, 0).context("--calibration")
     }

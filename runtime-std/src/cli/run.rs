@@ -6,7 +6,7 @@ use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, PythonOptions, output};
 use clap::ValueEnum;
 use elbow::lower::Core;
-use elbow::model::{Encoder, Graphs, Loaded, Role, Source};
+use elbow::model::{Encoder, Loaded, PartName, Role, Source};
 use elbow::parity::density::log_prob;
 use elbow::parity::target::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
@@ -137,7 +137,7 @@ pub fn run(options: &Options) -> Result<()> {
         )));
     }
     let loaded = options.precision.apply(options.model.load()?, Core::default())?;
-    let is_flow = matches!(loaded.model.graphs, Graphs::Flow(_));
+    let is_flow = loaded.model.graphs.main().name == PartName::Flow;
     let default = if is_flow { Graph::Flow } else { Graph::Encoder };
     let graph = options.graph.unwrap_or(default);
     let source = source(&loaded, graph, is_flow)?;
@@ -165,9 +165,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut posteriors = match (amortized, &runtime) {
         (None, _) => Vec::new(),
         (Some(_), None) => twin_posteriors(&loaded, &inputs.rows, rows)?,
-        (Some((encoder, _)), Some(_)) => {
-            of_outputs(&loaded.encoder, encoder, &outputs, &inputs.rows)?
-        }
+        (Some((encoder, _)), Some(_)) => of_outputs(&loaded.main, encoder, &outputs, &inputs.rows)?,
     };
     let refined = refinement
         .map(|refinement| refinement.run(&loaded, &inputs.rows, &mut posteriors, options.seed));
@@ -273,8 +271,8 @@ fn source(loaded: &Loaded, graph: Graph, is_flow: bool) -> Result<&Source> {
         (Graph::Encoder, ..) if is_flow => {
             Err(Error::input("the model is a flow without an encoder: use --graph flow"))
         }
-        (Graph::Flow, ..) if is_flow => Ok(&loaded.encoder),
-        (Graph::Encoder, ..) => Ok(&loaded.encoder),
+        (Graph::Flow, ..) if is_flow => Ok(&loaded.main),
+        (Graph::Encoder, ..) => Ok(&loaded.main),
         (Graph::Decoder, Some(source), _) | (Graph::Flow, _, Some(source)) => Ok(source),
         (Graph::Decoder, None, _) => Err(Error::input(
             "the model has no decoder: use --graph encoder, or add a [decoder] to its elbow.toml",

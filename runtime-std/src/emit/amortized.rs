@@ -14,15 +14,7 @@ use crate::Result;
 use crate::identifier::identifier;
 use crate::lower::Port;
 use crate::manifest::Window;
-use crate::model::{Decoder, Encoder, Flow, Latent, Model};
-
-/// The graphs of a model with roles: an encoder, a flow, or both.
-#[derive(Clone, Copy)]
-pub(super) struct Parts<'m> {
-    pub(super) encoder: Option<&'m Encoder>,
-    pub(super) decoder: Option<&'m Decoder>,
-    pub(super) flow: Option<&'m Flow>,
-}
+use crate::model::{Encoder, Flow, Latent, Model, Parts};
 
 /// Whether the plans fit together.
 pub(super) fn check(parts: Parts<'_>) -> Result<()> {
@@ -69,7 +61,7 @@ pub(super) fn check(parts: Parts<'_>) -> Result<()> {
 
 /// What `clamp_hits` of the module says, if it has one.
 fn hits(parts: Parts<'_>) -> Option<&'static str> {
-    let Parts { encoder, decoder, flow } = parts;
+    let Parts { encoder, decoder, flow, .. } = parts;
     let Some(encoder) = encoder else { return flow.and_then(|flow| bare::hits(&flow.plan)) };
     let others =
         decoder.map(|decoder| &decoder.plan).into_iter().chain(flow.map(|flow| &flow.plan));
@@ -86,9 +78,9 @@ fn hits(parts: Parts<'_>) -> Option<&'static str> {
 
 /// Source of the module.
 pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: Trace) -> String {
-    let Parts { encoder, decoder, flow } = parts;
+    let Parts { encoder, decoder, flow, .. } = parts;
     let shared = Shared::of(model);
-    let traced = encoder.map(|encoder| &encoder.plan).or(flow.map(|flow| &flow.plan));
+    let traced = model.graphs.main().plan;
     let mut weights = 0;
     let mut take = |len: usize| {
         weights += len;
@@ -112,7 +104,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     let scored = scored.filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
     let inference = scored.map(|(decode, decoder)| {
         let pack = Offsets { decoder: of_decoder, fixed: &fixed };
-        decode.inference(decoder, pack, pack::arena_without_gradient(&model.graphs))
+        decode.inference(decoder, pack, pack::arena_without_gradient(parts))
     });
     let calls = [
         encode.as_ref().map(|encode| &encode.calls),
@@ -146,11 +138,11 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     let hits = hits(parts);
     text += &workspace(
         &constants,
-        pack::arena(&model.graphs),
+        pack::arena(parts),
         &states(encoder),
         decode.as_ref().map_or(&[], |decode| &decode.kept),
         trace,
-        traced.map_or(0, |plan| plan.steps.len()),
+        traced.steps.len(),
         hits,
     );
     text += &types::workspace(encoder.map_or(0, |e| e.states), hits.is_some(), trace);

@@ -1,8 +1,8 @@
 //! What a compiled model needs, as far as it is known before a target is built.
 
-use super::pack::{arena, plans};
 use crate::identifier::identifier;
-use crate::model::{Graphs, Model};
+use super::pack::arena;
+use crate::model::{Model, Parts};
 use serde::Serialize;
 
 /// Figures of a compiled model; serialized as `budget.json`.
@@ -61,28 +61,28 @@ pub struct Layer {
 
 impl Budget {
     pub(super) fn of(model: &Model, fingerprint: u64, pack_len: usize) -> Self {
-        let plans = plans(&model.graphs);
-        let layers = plans.iter().flat_map(|(graph, plan)| {
-            plan.steps.iter().map(|step| Layer {
-                graph: (*graph).into(),
+        let parts = model.graphs.parts();
+        let layers = parts.plans().flat_map(|(graph, plan)| {
+            plan.steps.iter().map(move |step| Layer {
+                graph: graph.name().into(),
                 name: step.name.clone(),
                 op: step.op.clone(),
                 shape: step.shape.clone(),
                 macs: step.macs,
             })
         });
-        let arena_bytes = size_of::<f32>() * arena(&model.graphs);
-        let bound = plans.iter().map(|(_, plan)| plan.arena_lower_bound).max().unwrap_or(0);
+        let arena_bytes = size_of::<f32>() * arena(parts);
+        let bound = parts.plans().map(|(_, plan)| plan.arena_lower_bound).max().unwrap_or(0);
         Self {
             model: identifier(&model.name),
             fingerprint: format!("{fingerprint:016x}"),
-            macs: plans.iter().map(|(_, plan)| plan.macs()).sum(),
+            macs: parts.plans().map(|(_, plan)| plan.macs()).sum(),
             flash_bytes: FlashBytes { code: None, weights: pack_len },
             ram_bytes: RamBytes {
                 workspace: arena_bytes
-                    + clamp_bytes(model)
-                    + state_bytes(model)
-                    + parameter_bytes(model),
+                    + clamp_bytes(parts)
+                    + state_bytes(parts)
+                    + parameter_bytes(parts),
                 stack: None,
             },
             arena_bytes,
@@ -93,22 +93,19 @@ impl Budget {
 }
 
 /// The counter of clamped log-variances, which a posterior has.
-fn clamp_bytes(model: &Model) -> usize {
-    match model.graphs {
-        Graphs::Amortized { .. } => size_of::<u32>(),
-        Graphs::Flow(_) | Graphs::Bare(_) => 0,
-    }
+fn clamp_bytes(parts: Parts<'_>) -> usize {
+    parts.encoder.map_or(0, |_| size_of::<u32>())
 }
 
 /// The state before and after a call.
-fn state_bytes(model: &Model) -> usize {
-    let Graphs::Amortized { encoder, .. } = &model.graphs else { return 0 };
+fn state_bytes(parts: Parts<'_>) -> usize {
+    let Some(encoder) = parts.encoder else { return 0 };
     let states = encoder.state_pairs().into_iter().map(|(input, _)| &encoder.plan.inputs[input]);
     states.map(|port| 2 * size_of::<f32>() * port.len()).sum()
 }
 
 /// The outputs of the decoder besides the mean.
-fn parameter_bytes(model: &Model) -> usize {
-    let Graphs::Amortized { decoder: Some(decoder), .. } = &model.graphs else { return 0 };
+fn parameter_bytes(parts: Parts<'_>) -> usize {
+    let Some(decoder) = parts.decoder else { return 0 };
     decoder.plan.outputs.iter().skip(1).map(|port| size_of::<f32>() * port.len()).sum()
 }

@@ -16,9 +16,8 @@ mod types;
 
 pub use budget::{Budget, FlashBytes, Layer, RamBytes};
 
-use crate::model::{Graphs, Model};
+use crate::model::Model;
 use crate::{Error, Result};
-use amortized::Parts;
 
 /// A compiled model.
 #[derive(Clone, Debug)]
@@ -79,28 +78,16 @@ impl Trace {
 }
 
 fn emit_with(model: &Model, trace: Trace) -> Result<Artifact> {
-    let parts = parts(&model.graphs);
-    parts.map_or(Ok(()), amortized::check)?;
+    let parts = model.graphs.parts();
+    amortized::check(parts)?;
     let fingerprint = pack::fingerprint(model);
-    let pack = pack::bytes(&model.graphs, fingerprint)?;
+    let pack = pack::bytes(parts, fingerprint)?;
     let budget = Budget::of(model, fingerprint, pack.len());
-    let source = match (&model.graphs, parts) {
-        (Graphs::Bare(plan), _) => bare::source(&model.name, fingerprint, plan, trace),
-        (_, Some(parts)) => amortized::source(model, fingerprint, parts, trace),
-        (_, None) => String::new(),
+    let source = match parts.bare {
+        Some(plan) => bare::source(&model.name, fingerprint, plan, trace),
+        None => amortized::source(model, fingerprint, parts, trace),
     };
     Ok(Artifact { source, pack, budget })
-}
-
-/// The graphs with roles.
-fn parts(graphs: &Graphs) -> Option<Parts<'_>> {
-    match graphs {
-        Graphs::Amortized { encoder, decoder, flow } => {
-            Some(Parts { encoder: Some(encoder), decoder: decoder.as_ref(), flow: flow.as_ref() })
-        }
-        Graphs::Flow(flow) => Some(Parts { encoder: None, decoder: None, flow: Some(flow) }),
-        Graphs::Bare(_) => None,
-    }
 }
 
 /// An error about plans that do not fit together.

@@ -1,43 +1,20 @@
 //! What plans of one model share: weights, arena, fingerprint.
 
-use super::parameters::with_roles;
 use crate::lower::{Buffer, Kernel, Plan};
 use crate::manifest::{Layout, Window};
-use crate::model::{Decoder, Graphs, Latent, Likelihood, Model, ParameterSource, Role};
+use crate::model::{Decoder, Latent, Likelihood, Model, ParameterSource, PartName, Parts, Role};
 use crate::{Error, Result};
 use elbow_core::pack::{FORMAT_VERSION, header};
 use sha2::{Digest, Sha256};
 
-/// The plan of a decoder's gradient among [`plans`].
-const GRADIENT: &str = "gradient";
-
-/// The plans of a model and what they are, in the order in which the pack holds their weights; those of a
-/// gradient begin with the decoder's, and lie there.
-pub(super) fn plans(graphs: &Graphs) -> Vec<(&'static str, &Plan)> {
-    match graphs {
-        Graphs::Amortized { encoder, decoder, flow } => {
-            let gradient = decoder.iter().flat_map(|decoder| &decoder.refine);
-            let gradient = gradient.map(|refine| (GRADIENT, &refine.gradient));
-            let decoder = decoder.iter().map(|decoder| ("decoder", &decoder.plan));
-            let flow = flow.iter().map(|flow| ("flow", &flow.plan));
-            let encoder = [("encoder", &encoder.plan)].into_iter();
-            encoder.chain(decoder).chain(gradient).chain(flow).collect()
-        }
-        Graphs::Flow(flow) => vec![("flow", &flow.plan)],
-        Graphs::Bare(plan) => vec![("graph", plan)],
-    }
-}
-
 /// Length of the arena that serves every plan, one at a time.
-pub(super) fn arena(graphs: &Graphs) -> usize {
-    plans(graphs).iter().map(|(_, plan)| plan.arena).max().unwrap_or(0)
+pub(super) fn arena(parts: Parts<'_>) -> usize {
+    parts.plans().map(|(_, plan)| plan.arena).max().unwrap_or(0)
 }
 
 /// [`arena`] for all but the gradient.
-pub(super) fn arena_without_gradient(graphs: &Graphs) -> usize {
-    let plans = plans(graphs);
-    let others = plans.iter().filter(|(what, _)| *what != GRADIENT);
-    others.map(|(_, plan)| plan.arena).max().unwrap_or(0)
+pub(super) fn arena_without_gradient(parts: Parts<'_>) -> usize {
+    parts.graphs().map(|part| part.plan.arena).max().unwrap_or(0)
 }
 
 /// The weights of a decoder and of its gradient, if it has one.
@@ -89,19 +66,16 @@ fn fixed_in_gradient(decoder: &Decoder) -> Option<Vec<usize>> {
 /// weights: the structure of the plans, the roles, normalization and layout of the window, and the
 /// version of the format. Names do not count, and neither does the threshold.
 pub(super) fn fingerprint(model: &Model) -> u64 {
-    let graphs = &model.graphs;
+    let parts = model.graphs.parts();
     let mut text = format!("pack format {FORMAT_VERSION}\n{}\n", window(model.window.as_ref()));
-    for (graph, plan) in plans(graphs) {
-        text += &format!("{graph}: {}", plan.structure());
+    for (name, plan) in parts.plans() {
+        text += &format!("{}: {}", name.name(), plan.structure());
     }
-    if let Graphs::Amortized { encoder, decoder, .. } = graphs {
-        for Latent { head, eps, clamp, .. } in &encoder.latents {
-            text += &format!("{head:?} eps {eps:?} clamp {clamp:?}\n");
-        }
-        text +=
-            &decoder.as_ref().map_or_else(String::new, |decoder| likelihood(&decoder.likelihood));
+    for Latent { head, eps, clamp, .. } in parts.encoder.iter().flat_map(|e| &e.latents) {
+        text += &format!("{head:?} eps {eps:?} clamp {clamp:?}\n");
     }
-    text += &further(graphs);
+    text += &parts.decoder.map_or_else(String::new, |decoder| likelihood(&decoder.likelihood));
+    text += &further(parts);
     let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(text).into();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
@@ -129,16 +103,16 @@ fn likelihood(likelihood: &Likelihood) -> String {
 }
 
 /// Roles that only some models have: of inputs besides observation and latent, and of a flow.
-fn further(graphs: &Graphs) -> String {
+fn further(parts: Parts<'_>) -> String {
     let mut text = String::new();
-    for (_, roles) in with_roles(graphs) {
-        let further = roles.iter().filter(|role| !matches!(role, Role::X | Role::Z));
+    for part in parts.graphs() {
+        let further = part.roles.iter().filter(|role| !matches!(role, Role::X | Role::Z));
         let further: Vec<&str> = further.map(|role| role.name()).collect();
         if !further.is_empty() {
             text += &format!("inputs {}\n", further.join(" "));
         }
     }
-    if let Graphs::Flow(flow) | Graphs::Amortized { flow: Some(flow), .. } = graphs {
+    if let Some(flow) = parts.flow {
         text += &format!("flow {:?}\n", flow.density);
     }
     text
@@ -150,18 +124,14 @@ fn further(graphs: &Graphs) -> String {
 /// # Errors
 ///
 /// The payload is longer than its field in the header can say.
-pub(super) fn bytes(graphs: &Graphs, fingerprint: u64) -> Result<Vec<u8>> {
-    let plans = plans(graphs);
-    let decoder = match graphs {
-        Graphs::Amortized { decoder, .. } => decoder.as_ref(),
-        _ => None,
-    };
+pub(super) fn bytes(parts: Parts<'_>, fingerprint: u64) -> Result<Vec<u8>> {
+    let decoder = parts.decoder;
     let behind = decoder.filter(|decoder| fixed_in_gradient(decoder).is_none());
     let parameters =
         behind.into_iter().flat_map(|decoder| decoder.likelihood.fixed_parameters().flatten());
-    let own = plans.iter().filter(|(what, _)| *what != GRADIENT).flat_map(|(what, plan)| {
-        let decoder = decoder.filter(|_| *what == "decoder");
-        decoder.map_or(&plan.weights[..], weights)
+    let own = parts.graphs().flat_map(|part| {
+        let decoder = decoder.filter(|_| part.name == PartName::Decoder);
+        decoder.map_or(&part.plan.weights[..], weights)
     });
     let floats = own.chain(parameters);
     let payload: Vec<u8> = floats.flat_map(|value| value.to_le_bytes()).collect();

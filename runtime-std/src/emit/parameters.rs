@@ -2,7 +2,7 @@
 
 use super::rust::array;
 use crate::lower::{Plan, Port};
-use crate::model::{Graphs, Model, Role};
+use crate::model::{Model, Role};
 
 /// Conditions and noise of all graphs of a model: those of one name are one.
 #[derive(Debug, Default)]
@@ -62,8 +62,8 @@ pub(super) struct Checked<'a> {
 impl Shared {
     pub(super) fn of(model: &Model) -> Self {
         let mut shared = Self { missing: model.missing.clone(), ..Self::default() };
-        for (plan, roles) in with_roles(&model.graphs) {
-            for (port, role) in plan.inputs.iter().zip(roles) {
+        for part in model.graphs.parts().graphs() {
+            for (port, role) in part.plan.inputs.iter().zip(part.roles) {
                 let list = match role {
                     Role::Condition => &mut shared.conditions,
                     Role::Eps => &mut shared.noise,
@@ -181,18 +181,5 @@ impl Parameters {
         let all = self.names.iter().zip(places);
         all.map(|(name, (before, missing))| Checked { name, before: *before, missing: *missing })
             .collect()
-    }
-}
-
-/// The plans with roles, and the roles of their inputs.
-pub(super) fn with_roles(graphs: &Graphs) -> Vec<(&Plan, &[Role])> {
-    match graphs {
-        Graphs::Amortized { encoder, decoder, flow } => {
-            let decoder = decoder.iter().map(|decoder| (&decoder.plan, &decoder.inputs[..]));
-            let flow = flow.iter().map(|flow| (&flow.plan, &flow.inputs[..]));
-            [(&encoder.plan, &encoder.inputs[..])].into_iter().chain(decoder).chain(flow).collect()
-        }
-        Graphs::Flow(flow) => vec![(&flow.plan, &flow.inputs[..])],
-        Graphs::Bare(_) => Vec::new(),
     }
 }

@@ -61,7 +61,7 @@ struct Parts<'g> {
 impl<'g> Given<'g> {
     fn parts(&self) -> Result<Parts<'g>> {
         let fault = |what: &str| {
-            let path = self.loaded.encoder.path.display();
+            let path = self.loaded.main.path.display();
             Err(Error::input(format!("{path}: {what}")))
         };
         let decoder = self.loaded.decoder.as_ref();

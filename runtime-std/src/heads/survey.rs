@@ -58,7 +58,7 @@ impl<'m> Survey<'m> {
         scale: Scale,
     ) -> Result<Option<Self>> {
         let Some(parts) = parts(loaded) else { return Ok(None) };
-        let Some(&heads) = loaded.encoder.heads.first() else { return Ok(None) };
+        let Some(&heads) = loaded.main.heads.first() else { return Ok(None) };
         let meter = Meter::new(parts, inputs, rows, scale)?;
         let (measured, impossible) = (Vec::new(), Vec::new());
         let mut survey = Self { loaded, heads, meter, measured, impossible };
@@ -102,7 +102,7 @@ impl<'m> Survey<'m> {
             let mean = source.output_roles.iter().position(|role| *role == Some(Role::XMean))?;
             contradicts(&source.graph, mean, reading.family)
         };
-        model::contradicts(&self.loaded.encoder, outputs, reading.head).or_else(decoder)
+        model::contradicts(&self.loaded.main, outputs, reading.head).or_else(decoder)
     }
 
     /// Mean and spread, as positions among the outputs.
@@ -122,7 +122,7 @@ impl<'m> Survey<'m> {
 
     /// Names of the outputs of a reading: mean and spread.
     pub fn names(&self, reading: Reading) -> [&str; 2] {
-        self.outputs(reading).map(|output| self.loaded.encoder.graph.outputs[output].0.as_str())
+        self.outputs(reading).map(|output| self.loaded.main.graph.outputs[output].0.as_str())
     }
 
     fn named(&self, reading: Reading) -> Named {

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 pub struct Loaded {
     /// What is lowered and compiled.
     pub model: Model,
-    /// The encoder's graph, the bare one, or that of a flow alone.
-    pub encoder: Source,
+    /// The graph that an inference runs: the encoder's, that of a flow alone, or one without roles.
+    pub main: Source,
     /// The decoder's graph.
     pub decoder: Option<Source>,
     /// The graph of a flow beside an encoder.
@@ -78,9 +78,9 @@ impl Loaded {
         Ok(Self::without_manifest(name, graphs, source))
     }
 
-    fn without_manifest(name: String, graphs: Graphs, encoder: Source) -> Self {
+    fn without_manifest(name: String, graphs: Graphs, main: Source) -> Self {
         let model = Model { name, graphs, window: None, score: None, missing: Vec::new() };
-        Self { model, encoder, decoder: None, flow: None, manifest: None }
+        Self { model, main, decoder: None, flow: None, manifest: None }
     }
 
     fn from_manifest(path: &Path) -> Result<Self> {
@@ -105,7 +105,7 @@ impl Loaded {
         };
         let build = |table: &FlowTable| flow::build(read(&table.onnx)?, table, &manifest.input);
         let flow = manifest.flow.as_ref().map(build).transpose()?;
-        let (graphs, encoder, decoder, flow) = match (&manifest.encoder, flow) {
+        let (graphs, main, decoder, flow) = match (&manifest.encoder, flow) {
             (None, None) => return Err(Error::input("expected an [encoder] or a [flow]; add one")),
             (None, Some((flow, source))) => {
                 window = settled(window, &flow.plan, &source)?;
@@ -134,7 +134,7 @@ impl Loaded {
             missing: manifest.missing().map(String::from).collect(),
         };
         manifest.window = window;
-        let loaded = Self { model, encoder, decoder, flow, manifest: Some(manifest) };
+        let loaded = Self { model, main, decoder, flow, manifest: Some(manifest) };
         loaded.check()?;
         Ok(loaded)
     }
@@ -173,7 +173,7 @@ impl Loaded {
 
     /// Readings may be missing only where the observation may hold NaN, and not where a likelihood reads it.
     fn check_missing(&self) -> Result<()> {
-        let source = &self.encoder;
+        let source = &self.main;
         let is_x = |input: &usize| source.input_roles[*input] == Some(Role::X);
         let Some(x) = (0..source.graph.inputs.len()).find(is_x) else { return Ok(()) };
         let (name, allowed) = (source.input_name(x), source.missing.contains(&x));
@@ -245,15 +245,13 @@ impl Loaded {
 
     /// The encoder and decoder, where the roles are known.
     pub fn amortized(&self) -> Option<(&Encoder, Option<&Decoder>)> {
-        match &self.model.graphs {
-            Graphs::Amortized { encoder, decoder, .. } => Some((encoder, decoder.as_ref())),
-            Graphs::Flow(_) | Graphs::Bare(_) => None,
-        }
+        let parts = self.model.graphs.parts();
+        parts.encoder.map(|encoder| (encoder, parts.decoder))
     }
 
     /// Every file of the model.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
-        [&self.encoder].into_iter().chain(&self.decoder).chain(&self.flow)
+        [&self.main].into_iter().chain(&self.decoder).chain(&self.flow)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Graphs, Loaded, Source};
 use crate::calibrate::{Calibration, Quantization, choose};
 use crate::lower::quantize::Adjust;
-use crate::lower::{Core, Integers, Plan, Width};
+use crate::lower::{Core, Integers, Width};
 use crate::parity::basis::Posterior;
 use crate::parity::compare::{Kl, divergence};
 use crate::parity::integer::Pair;
@@ -25,7 +25,7 @@ impl Loaded {
             return Err(Error::input(
                 "a flow is computed in f32, an integer log-likelihood has no meaning; use --precision f32",
             )
-            .context(self.encoder.path.display()));
+            .context(self.main.path.display()));
         }
         let data = Trial { loaded: self, inputs, rows };
         match precision {
@@ -44,7 +44,7 @@ impl Loaded {
 
     /// The precision that the model computes with.
     pub fn precision(&self) -> Precision {
-        match self.encoder.integers.as_ref().map(|integers| integers.width) {
+        match self.main.integers.as_ref().map(|integers| integers.width) {
             None => Precision::F32,
             Some(Width::Eight) => Precision::Int8x8,
             Some(Width::Sixteen) => Precision::Int8x16,
@@ -57,7 +57,7 @@ impl Loaded {
     ///
     /// As for lowering.
     pub fn for_core(&self, core: Core) -> Result<Self> {
-        let integers = self.encoder.integers.clone();
+        let integers = self.main.integers.clone();
         self.with_integers(integers.map(|integers| Integers { core, ..integers }))
     }
 
@@ -68,8 +68,8 @@ impl Loaded {
     /// As for lowering.
     pub fn with_integers(&self, integers: Option<Integers>) -> Result<Self> {
         let mut loaded = self.clone();
-        loaded.encoder.integers = integers;
-        let source = &loaded.encoder;
+        loaded.main.integers = integers;
+        let source = &loaded.main;
         match &mut loaded.model.graphs {
             Graphs::Amortized { encoder, .. } => {
                 encoder.plan = source.lower(&source.heads_and_states())?
@@ -78,15 +78,6 @@ impl Loaded {
             Graphs::Flow(_) => {}
         }
         Ok(loaded)
-    }
-
-    /// The plan that integers change, with its pairs of state input and output.
-    fn integer_plan(&self) -> (&Plan, Vec<(usize, usize)>) {
-        match &self.model.graphs {
-            Graphs::Amortized { encoder, .. } => (&encoder.plan, encoder.state_pairs()),
-            Graphs::Flow(flow) => (&flow.plan, Vec::new()),
-            Graphs::Bare(plan) => (plan, self.encoder.states.clone()),
-        }
     }
 }
 
@@ -118,11 +109,11 @@ impl Trial<'_> {
     }
 
     fn with(&self, options: Quantization) -> Result<(Loaded, f64)> {
-        let source = &self.loaded.encoder;
-        let (_, states) = self.loaded.integer_plan();
-        let outputs = match self.loaded.model.graphs {
-            Graphs::Amortized { .. } => source.heads_and_states(),
-            _ => (0..source.graph.outputs.len()).collect(),
+        let source = &self.loaded.main;
+        let states = self.loaded.model.graphs.main().state_pairs();
+        let outputs = match self.loaded.amortized() {
+            Some(_) => source.heads_and_states(),
+            None => (0..source.graph.outputs.len()).collect(),
         };
         let data = Calibration { inputs: self.inputs, rows: self.rows, states: &states };
         let integers = choose(&source.arranged(), &outputs, data, options);
@@ -161,8 +152,8 @@ impl Trial<'_> {
             return Ok(kl.mean.unwrap_or(f64::NAN));
         }
         let run = |loaded: &Loaded| {
-            let (plan, states) = loaded.integer_plan();
-            run_twin_in_sequence(plan, &states, inputs, rows)
+            let main = loaded.model.graphs.main();
+            run_twin_in_sequence(main.plan, &main.state_pairs(), inputs, rows)
         };
         let (float, integer) = (run(self.loaded)?, run(loaded)?);
         let pairs = float.iter().flatten().zip(integer.iter().flatten());

@@ -110,8 +110,8 @@ pub fn by_runtime(
         version = Some(answers.version);
         Ok(answers.outputs.into_iter().map(Some).collect())
     };
-    let outputs = run(&loaded.encoder, inputs)?;
-    let decoded = match (means(&loaded.encoder, &outputs), &loaded.decoder) {
+    let outputs = run(&loaded.main, inputs)?;
+    let decoded = match (means(&loaded.main, &outputs), &loaded.decoder) {
         (Some(means), Some(source)) => {
             let inputs = decoder_inputs(source, &means, inputs);
             Some(Decoded { outputs: run(source, &inputs)?, inputs })
@@ -120,7 +120,7 @@ pub fn by_runtime(
     };
     let flow = loaded.flow.as_ref().map(|source| run(source, inputs)).transpose()?;
     Ok(Reference {
-        basis: Basis::of(runtime, loaded.encoder.is_quantized()),
+        basis: Basis::of(runtime, loaded.main.is_quantized()),
         version,
         posteriors: posteriors(loaded, &outputs),
         outputs,
@@ -138,7 +138,7 @@ pub fn by_files(
     decoded: Vec<Option<Vec<f32>>>,
     flow: Vec<Option<Vec<f32>>>,
 ) -> Reference {
-    let means = means(&loaded.encoder, &outputs).zip(loaded.decoder.as_ref());
+    let means = means(&loaded.main, &outputs).zip(loaded.decoder.as_ref());
     let decoded = means.map(|(means, source)| Decoded {
         inputs: decoder_inputs(source, &means, inputs),
         outputs: decoded,
@@ -169,7 +169,7 @@ fn means<'a>(source: &Source, outputs: &'a [Option<Vec<f32>>]) -> Option<Vec<&'a
 /// Mean and log-variance from the raw heads, by formulas of this file's own, in f64.
 fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posterior> {
     let Some((encoder, _)) = loaded.amortized() else { return Vec::new() };
-    let pairs = loaded.encoder.heads.iter().zip(&encoder.latents);
+    let pairs = loaded.main.heads.iter().zip(&encoder.latents);
     let posterior = |([mean, spread], latent): (&[usize; 2], &Latent)| {
         let (mean, spread) = (outputs[*mean].as_deref()?, outputs[*spread].as_deref()?);
         Some(Posterior {

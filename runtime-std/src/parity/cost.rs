@@ -1,6 +1,5 @@
 //! What one inference costs on a board, in all and by step.
 
-use super::layers;
 use super::on_device::{all_given, ask, compile, temporary};
 use crate::device::{Device, Footprint, Spent, Target, Trace, timing};
 use crate::emit::{emit, emit_timed};
@@ -79,7 +78,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, inputs: &[Rows]) 
         cycles_estimate: cycles(trace),
     };
     let laps = traced(emit_timed, true)?;
-    let plan = layers::plan(loaded).0;
+    let plan = loaded.model.graphs.main().plan;
     let layers = plan.steps.iter().zip(names(plan).into_iter().zip(&laps)).map(layer).collect();
     let cycles = whole.iter().map(cycles).sum();
     Ok(Cost { instructions, cycles, spent, footprint, layers })

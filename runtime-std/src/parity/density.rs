@@ -3,7 +3,7 @@
 use super::compare;
 use super::tolerance::LOG_PROB_NATS;
 use crate::lower::Port;
-use crate::model::{Flow, Graphs, Loaded, Role};
+use crate::model::{Flow, Loaded, Parts, Role};
 use elbow_core::distributions::standard_log_prob;
 use serde::Serialize;
 use std::f64::consts::TAU;
@@ -42,8 +42,8 @@ impl LogProb {
 
 /// The flow, where it is alone and its density known.
 pub(super) fn flow(loaded: &Loaded) -> Option<&Flow> {
-    match &loaded.model.graphs {
-        Graphs::Flow(flow) if flow.has_log_prob() => Some(flow),
+    match loaded.model.graphs.parts() {
+        Parts { encoder: None, flow: Some(flow), .. } if flow.has_log_prob() => Some(flow),
         _ => None,
     }
 }
@@ -78,7 +78,7 @@ fn parts<'o>(
 ) -> Option<(usize, &'o [f32], &'o [f32])> {
     let latent = flow(loaded)?.plan.outputs.first().map(Port::len)?;
     let with = |role: Role| {
-        let mut roles = loaded.encoder.output_roles.iter();
+        let mut roles = loaded.main.output_roles.iter();
         outputs(roles.position(|other| *other == Some(role))?)
     };
     Some((latent, with(Role::Z)?, with(Role::LogDet)?))

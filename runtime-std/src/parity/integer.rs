@@ -3,7 +3,6 @@
 use super::arithmetic::{Arithmetic, IntegerLayer, Macs, layers, macs};
 use super::basis::Posterior;
 use super::compare::{Kl, divergence};
-use super::layers::plan;
 use super::nats::{Grade, elbo_drop};
 use super::on_device::conditions;
 use super::target::{Answer, twin_posteriors};
@@ -90,7 +89,7 @@ impl Pair<'_> {
         kl: Kl,
         seed: u64,
     ) -> Result<Option<IntegerReport>> {
-        if self.integer.encoder.integers.is_none() {
+        if self.integer.main.integers.is_none() {
             return Ok(None);
         }
         let answered: Vec<Posterior> = answer.posteriors.iter().map(Posterior::from).collect();
@@ -101,7 +100,7 @@ impl Pair<'_> {
             precision_used: self.integer.precision(),
             grade,
             elbo_drop,
-            macs: macs(plan(self.integer).0),
+            macs: macs(self.integer.model.graphs.main().plan),
             layers: Some(self.layers()?),
         }))
     }
@@ -135,8 +134,8 @@ impl Pair<'_> {
     }
 
     fn layers(&self) -> Result<Vec<IntegerLayer>> {
-        let Some(integers) = &self.integer.encoder.integers else { return Ok(Vec::new()) };
-        let float = match self.float.encoder.is_quantized() {
+        let Some(integers) = &self.integer.main.integers else { return Ok(Vec::new()) };
+        let float = match self.float.main.is_quantized() {
             true => Vec::new(),
             false => twin_posteriors(self.float, self.inputs, self.rows)?,
         };
@@ -148,7 +147,7 @@ impl Pair<'_> {
             let integer = twin_posteriors(&alone, self.inputs, self.rows)?;
             Ok(Kl::of_rows(divergence(&float, &integer)).mean)
         };
-        let mut all = layers(plan(self.integer).0);
+        let mut all = layers(self.integer.model.graphs.main().plan);
         for layer in all.iter_mut().filter(|layer| layer.arithmetic == Arithmetic::Int8) {
             if let Some(own) = integers.layers.iter().find(|own| own.node == layer.name) {
                 layer.kl_nats = loss(own)?;

@@ -5,8 +5,8 @@ use super::compare::{max_abs, max_relative, worst};
 use super::places::{Place, Places};
 use super::tolerance::Limits;
 use crate::error::{Error, Result};
-use crate::lower::{Plan, Step};
-use crate::model::{Graphs, Loaded, Source};
+use crate::lower::Step;
+use crate::model::Loaded;
 use crate::reference::Runtime;
 use crate::rows::{Rows, run_twin_observed};
 use elbow_core::checksum::crc32_of_floats;
@@ -54,19 +54,6 @@ pub struct Layers {
 /// The twin's checksums of every step, row by row.
 pub type Checksums = Vec<Vec<u32>>;
 
-/// The graph that is looked into: the encoder, else the flow or the graph without roles.
-pub fn plan(loaded: &Loaded) -> (&Plan, Vec<(usize, usize)>, &Source) {
-    match &loaded.model.graphs {
-        Graphs::Amortized { encoder, .. } => {
-            (&encoder.plan, encoder.state_pairs(), &loaded.encoder)
-        }
-        Graphs::Flow(flow) => {
-            (&flow.plan, Vec::new(), loaded.flow.as_ref().unwrap_or(&loaded.encoder))
-        }
-        Graphs::Bare(plan) => (plan, loaded.encoder.states.clone(), &loaded.encoder),
-    }
-}
-
 /// The twin's values of every step against the reference's values of the same name; a value that the
 /// reference does not have, or that is no float there, is not compared.
 ///
@@ -80,7 +67,8 @@ pub fn against_reference(
     rows: usize,
     limits: Limits,
 ) -> Result<(Layers, Checksums)> {
-    let (plan, states, source) = plan(loaded);
+    let (main, source) = (loaded.model.graphs.main(), &loaded.main);
+    let plan = main.plan;
     let values = plan.steps.iter().flat_map(|step| step.gives.iter().map(|given| &given.value));
     let places = Places::of(&source.graph);
     let places: Vec<Vec<Place>> = values.map(|value| places.holding(value)).collect();
@@ -111,7 +99,7 @@ pub fn against_reference(
             next += 1;
         }
     };
-    run_twin_observed(plan, &states, inputs, rows, observe)?;
+    run_twin_observed(plan, &main.state_pairs(), inputs, rows, observe)?;
     let mut values = reference.iter().zip(&twin);
     let mut layer = |step: &Step| {
         let given: Vec<_> = values.by_ref().take(step.gives.len()).collect();

@@ -61,7 +61,7 @@ pub fn compare(
         counts_steps: reference.basis.counts_steps(),
         posterior: !reference.posteriors.is_empty() && !answer.posteriors.is_empty(),
     };
-    let mut outputs = differences(&loaded.encoder, &reference.outputs, &answer.outputs, known);
+    let mut outputs = differences(&loaded.main, &reference.outputs, &answer.outputs, known);
     if let Some(decoder) = &loaded.decoder {
         outputs.extend(differences(decoder, decoded, &answer.decoded, known));
     }

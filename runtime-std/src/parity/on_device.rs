@@ -1,14 +1,14 @@
 //! The device as a target: its own build of the model, asked row by row and held against the twin.
 
-use super::layers::{self, Checksums};
+use super::layers::Checksums;
 use super::target::{Answer, Image, Measured, twin_posteriors};
 use super::{density, inference};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
 use crate::emit::{Artifact, emit, emit_traced};
 use crate::error::{Context, Error, Result};
 use crate::infer;
-use crate::lower::{Plan, Port};
-use crate::model::{Decoder, Encoder, Flow, Graphs, Loaded, Model, Role};
+use crate::lower::Port;
+use crate::model::{Decoder, Encoder, Loaded, Model, Role};
 use crate::posterior::{self, Posteriors, Samples};
 use crate::rows::{Rows, progress, run_twin};
 use elbow_core::distributions::Spread;
@@ -39,11 +39,9 @@ pub fn device(
     let mut device = Device::start(target, &models, firmware)?;
     device.select(0)?;
     let footprint = device.footprint(0)?.infer;
-    let mut answer = match &loaded.model.graphs {
-        Graphs::Amortized { .. } => posteriors(&mut device, loaded, inputs, rows, seed)?,
-        Graphs::Flow(Flow { plan, .. }) | Graphs::Bare(plan) => {
-            outputs(&mut device, loaded, plan, inputs, rows)?
-        }
+    let mut answer = match loaded.amortized() {
+        Some(_) => posteriors(&mut device, loaded, inputs, rows, seed)?,
+        None => outputs(&mut device, loaded, inputs, rows)?,
     };
     device.finish()?;
     answer.image.code = Some(footprint.code_bytes as usize);
@@ -86,7 +84,9 @@ pub(super) fn all_given<'r>(loaded: &Loaded, inputs: &'r [Rows]) -> Result<Vec<&
             let decoder = decoder.filter(|_| encoder.latents.len() == 1);
             given(encoder, decoder, inputs)
         }
-        None => layers::plan(loaded).0.inputs.iter().map(|p| named(inputs, &p.name)).collect(),
+        None => {
+            loaded.model.graphs.main().plan.inputs.iter().map(|p| named(inputs, &p.name)).collect()
+        }
     }
 }
 
@@ -137,7 +137,7 @@ fn posteriors<S: Read + Write>(
     rows: usize,
     seed: u64,
 ) -> Result<Answer> {
-    let none = || Error::input("the model has no posterior").context(loaded.encoder.path.display());
+    let none = || Error::input("the model has no posterior").context(loaded.main.path.display());
     let (encoder, decoder) = loaded.amortized().ok_or_else(none)?;
     let decoder = decoder.filter(|_| encoder.latents.len() == 1);
     let twin = twin_posteriors(loaded, inputs, rows)?;
@@ -180,8 +180,8 @@ fn posteriors<S: Read + Write>(
         first.clamp_hits = hits;
     }
     image.twin_bit_exact = image.twin_bit_exact.map(|all| all && same_hits);
-    let mut raw = vec![None; loaded.encoder.graph.outputs.len()];
-    let heads = loaded.encoder.heads.iter().zip(&encoder.latents).zip(&found);
+    let mut raw = vec![None; loaded.main.graph.outputs.len()];
+    let heads = loaded.main.heads.iter().zip(&encoder.latents).zip(&found);
     for (([mean, spread], latent), found) in heads {
         raw[*mean] = Some(found.mean.clone());
         // The device answers with the log-variance; the raw head is that if nothing was done to it.
@@ -287,10 +287,10 @@ pub(super) fn bits(values: &[f32]) -> Vec<u32> {
 fn outputs<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
-    plan: &Plan,
     inputs: &[Rows],
     rows: usize,
 ) -> Result<Answer> {
+    let plan = loaded.model.graphs.main().plan;
     let twin = run_twin(plan, inputs, rows)?;
     let own =
         plan.inputs.iter().filter_map(|port| inputs.iter().find(|input| input.name == port.name));
@@ -326,11 +326,11 @@ fn outputs<S: Read + Write>(
 
 /// Outputs of a plan in the graph's order: a flow's plan has `z`, then its density.
 fn of_graph(loaded: &Loaded, outputs: Vec<Vec<f32>>) -> Vec<Option<Vec<f32>>> {
-    let Graphs::Flow(_) = &loaded.model.graphs else {
+    if loaded.model.graphs.parts().flow.is_none() {
         return outputs.into_iter().map(Some).collect();
-    };
+    }
     let [mut z, mut log] = [0, 1].map(|at| outputs.get(at).cloned());
-    let roles = loaded.encoder.output_roles.iter();
+    let roles = loaded.main.output_roles.iter();
     let of_role = |role: &Option<Role>| match role {
         Some(Role::Z) => z.take(),
         Some(Role::LogDet | Role::LogQ) => log.take(),

@@ -66,7 +66,7 @@ pub fn twin(
         let outputs = run_twin_in_sequence(&plan, &states, inputs, rows)?;
         Ok(outputs.into_iter().map(Some).collect())
     };
-    let outputs = all(&loaded.encoder, inputs)?;
+    let outputs = all(&loaded.main, inputs)?;
     let posteriors = twin_posteriors(loaded, inputs, rows)?;
     let decoded = match (&loaded.decoder, decoded) {
         (Some(source), Some(inputs)) => all(source, inputs)?,

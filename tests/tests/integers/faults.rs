@@ -75,13 +75,13 @@ fn with_manifest(subject: &Subject, changes: &[[&str; 2]]) -> Loaded {
     }
     std::fs::write(to.path().join("elbow.toml"), text).expect("it can be written");
     let float = Loaded::read(to.path(), None, &Options::default()).expect("a model");
-    let integers = subject.integer.encoder.integers.clone();
+    let integers = subject.integer.main.integers.clone();
     float.with_integers(integers).expect("it can be lowered")
 }
 
 /// Every fault of a model.
 fn faulty(subject: &Subject) -> Vec<(String, Loaded)> {
-    let integers = subject.integer.encoder.integers.as_ref().expect("integers");
+    let integers = subject.integer.main.integers.as_ref().expect("integers");
     let answers = integer_faults(integers).into_iter().map(|(name, integers)| {
         (name, subject.float.with_integers(Some(integers)).expect("it can be lowered"))
     });
