@@ -20,6 +20,7 @@ mod quantized;
 pub mod range;
 mod refine;
 pub mod sampling;
+mod signature;
 mod source;
 pub(crate) mod time;
 mod window;
@@ -29,9 +30,10 @@ pub use likelihood::{Likelihood, ParameterSource};
 pub use load::Loaded;
 pub use parts::{Part, PartName, Parts};
 pub use refine::Refine;
+pub use signature::{Argument, Input, Offered, Signature, missing, offered};
 pub use source::Source;
 
-use crate::lower::{Plan, Port};
+use crate::lower::Plan;
 use crate::manifest::{Score, Window};
 use elbow_core::distributions::{Parameter, Spread};
 use serde::Serialize;
@@ -222,11 +224,6 @@ pub enum Density {
 }
 
 impl Encoder {
-    /// Inputs that the caller gives, with their roles: all but the states.
-    pub fn given(&self) -> impl Iterator<Item = (&Port, Role)> {
-        given(&self.plan, &self.inputs)
-    }
-
     /// The plan's pairs of state input and output.
     pub fn state_pairs(&self) -> Vec<(usize, usize)> {
         self.part().state_pairs()
@@ -243,16 +240,4 @@ impl Flow {
     pub fn has_log_prob(&self) -> bool {
         self.density == Density::LogDet { standard_normal: true }
     }
-}
-
-impl Decoder {
-    /// The inputs with their roles.
-    pub fn given(&self) -> impl Iterator<Item = (&Port, Role)> {
-        given(&self.plan, &self.inputs)
-    }
-}
-
-/// A plan's inputs with their roles, without states.
-fn given<'p>(plan: &'p Plan, roles: &[Role]) -> impl Iterator<Item = (&'p Port, Role)> {
-    plan.inputs.iter().zip(roles.iter().copied()).filter(|(_, role)| *role != Role::State)
 }

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::ir::NoiseKind;
 use crate::lower::{Plan, Step};
+use crate::model::missing;
 use crate::twin::{Outside, Twin};
 use elbow_core::noise::{Stream, fill_standard_normal};
 use indicatif::ProgressIterator;
@@ -58,6 +59,15 @@ impl Rows {
 /// The upper 24 bits of a word as a number of `[0, 1)`.
 fn uniform(word: u32) -> f32 {
     (word >> 8) as f32 * 2f32.powi(-24)
+}
+
+/// The rows of the input of this name.
+///
+/// # Errors
+///
+/// There are none.
+pub fn named<'r>(inputs: &'r [Rows], name: &str) -> Result<&'r Rows> {
+    inputs.iter().find(|rows| rows.name == name).ok_or_else(|| missing(&[name]))
 }
 
 /// The plan's outputs on the twin, all rows of each, in the plan's order.
@@ -144,9 +154,7 @@ fn run_observed(
         if let Some((_, output)) = states.iter().find(|(input, _)| *input == at) {
             return Ok(Source::State { output: *output, zeros: vec![0.0; port.len()] });
         }
-        let own = inputs.iter().find(|input| input.name == port.name);
-        let missing = || Error::input(format!("input {:?} is missing", port.name));
-        own.map(Source::Rows).ok_or_else(missing)
+        named(inputs, &port.name).map(Source::Rows)
     });
     let sources: Vec<Source> = sources.collect::<Result<_>>()?;
     let mut last: Option<Vec<Vec<f32>>> = None;

@@ -15,8 +15,8 @@ use elbow::ir::{Graph, Op, ValueId};
 use elbow::lower::Port;
 use elbow::manifest::{Score, ScoreKind, Window};
 use elbow::model::{
-    Decoder, Density, Encoder, Flow, Graphs, Latent, Likelihood, Loaded, Model, ParameterSource,
-    Role,
+    Decoder, Density, Encoder, Flow, Graphs, Input, Latent, Likelihood, Loaded, Model,
+    ParameterSource, Role,
 };
 use elbow::rows::Rows;
 use elbow::stages::{import_onnx, lower};
@@ -102,34 +102,10 @@ pub fn all() -> Vec<Model> {
     models
 }
 
-/// What one call is given: observation, conditions of encoder and decoder, noise, then what a flow
-/// reads besides.
+/// What one call is given: observation, conditions and noise of all graphs.
 pub fn given(model: &Model) -> Vec<Port> {
-    let mut ports: Vec<(&Port, Role)> = Vec::new();
-    let mut add = |port, role| {
-        let port: &Port = port;
-        if ports.iter().all(|(other, _)| other.name != port.name) && role != Role::Z {
-            ports.push((port, role));
-        }
-    };
-    match &model.graphs {
-        Graphs::Amortized { encoder, decoder, flow } => {
-            encoder.given().for_each(|(port, role)| add(port, role));
-            decoder.iter().flat_map(Decoder::given).for_each(|(port, role)| add(port, role));
-            let flow = flow.iter().flat_map(|flow| flow.plan.inputs.iter().zip(&flow.inputs));
-            flow.for_each(|(port, role)| add(port, *role));
-        }
-        Graphs::Flow(flow) => {
-            flow.plan.inputs.iter().zip(&flow.inputs).for_each(|(port, role)| add(port, *role));
-        }
-        Graphs::Bare(plan) => return plan.inputs.clone(),
-    }
-    ports.sort_by_key(|(_, role)| match role {
-        Role::X => 0,
-        Role::Condition => 1,
-        _ => 2,
-    });
-    ports.into_iter().map(|(port, _)| port.clone()).collect()
+    let inputs = model.signature().inputs.into_iter();
+    inputs.map(|Input { name, shape, .. }| Port { name, shape }).collect()
 }
 
 /// The rows of each port, of calls whose inputs lie one after another.

@@ -4,7 +4,7 @@ use elbow::device::{Device, DeviceRow, Image, Spent, Target, build_image};
 use elbow::emit::emit;
 use elbow::infer;
 use elbow::lower::{Core, Kernel, Plan, Port, Step};
-use elbow::model::{Decoder, Encoder, Flow, Graphs, Model, Role};
+use elbow::model::{Decoder, Encoder, Flow, Graphs, Model};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_counted};
 use elbow::twin::Twin;
@@ -210,9 +210,8 @@ fn encodes(
         hits += u64::from(found.clamp_hits);
         samples_are_equal(&found, row as u64);
         let terms = decoder.map(|decoder| {
-            let own = decoder.given().filter(|(_, role)| *role == Role::Condition);
-            let own: Vec<&[f32]> =
-                own.map(|(port, _)| by_name(rows, &port.name).row(row)).collect();
+            let own = decoder.conditions();
+            let own: Vec<&[f32]> = own.map(|port| by_name(rows, &port.name).row(row)).collect();
             let x = rows[0].row(row);
             infer::score(decoder, x, &own, loc[0], log_var[0]).expect("it fits").1
         });

@@ -1,10 +1,8 @@
 //! `--input` and `--expect`: `.npy` files for tensors of a graph.
 
-use elbow::held::Held;
-use elbow::ir::NoiseKind;
-use elbow::model::{Loaded, Role, Source};
+use elbow::model::{self, Loaded, Offered, Source, offered};
 use elbow::rows::Rows;
-use elbow::{Error, Result, npy};
+use elbow::{Context, Error, Result, npy};
 use std::path::Path;
 
 /// What a command reads for every row.
@@ -24,15 +22,6 @@ impl Inputs {
     }
 }
 
-/// An input of one or more graphs, which share it by its name.
-struct Wanted<'s> {
-    name: &'s str,
-    shape: &'s [usize],
-    /// Where it holds noise: what it is drawn from.
-    noise: Option<NoiseKind>,
-    held: Held,
-}
-
 /// The rows of `--input [NAME=]FILE.npy ...` for the inputs of `sources` that are `needed`; noise that
 /// is not given is drawn from the stream of `seed`.
 ///
@@ -45,10 +34,10 @@ pub fn read(
     given: &[String],
     seed: u64,
 ) -> Result<Inputs> {
-    let wanted = wanted(sources)?;
+    let wanted = offered(sources).context(files(sources))?;
     let mut rows: Vec<Rows> = Vec::new();
     for text in given {
-        let (Wanted { name, shape, held, .. }, file) = split(sources, &wanted, &needed, text)?;
+        let (Offered { name, shape, held, .. }, file) = split(sources, &wanted, &needed, text)?;
         if rows.iter().any(|input| input.name == *name) {
             return Err(Error::input(format!(
                 "--input {text}: input {name:?} is given twice; keep one"
@@ -58,14 +47,11 @@ pub fn read(
         rows.push(Rows { name: name.to_string(), shape: shape.to_vec(), values });
     }
     let is_missing =
-        |input: &&Wanted| needed(input.name) && rows.iter().all(|other| other.name != input.name);
+        |input: &&Offered| needed(input.name) && rows.iter().all(|other| other.name != input.name);
     let missing = wanted.iter().filter(is_missing).filter(|input| input.noise.is_none());
     let missing: Vec<&str> = missing.map(|input| input.name).collect();
     if !missing.is_empty() {
-        return Err(Error::input(format!(
-            "{}: inputs {missing:?} are missing; give each by --input NAME=FILE.npy",
-            files(sources)
-        )));
+        return Err(model::missing(&missing).context(files(sources)));
     }
     let counts: Vec<usize> = rows.iter().map(length).collect();
     let count = counts.first().copied().unwrap_or(1);
@@ -125,38 +111,12 @@ pub fn limited(asked: Option<u64>, found: usize) -> Result<usize> {
 /// Where graphs disagree on an input.
 pub fn zeros(loaded: &Loaded) -> Result<Vec<Rows>> {
     let sources: Vec<&Source> = loaded.sources().collect();
-    let row = |input: Wanted<'_>| Rows {
+    let row = |input: Offered<'_>| Rows {
         name: input.name.to_string(),
         shape: input.shape.to_vec(),
         values: vec![0.0; input.shape.iter().product()],
     };
-    Ok(wanted(&sources)?.into_iter().map(row).collect())
-}
-
-/// Every input that a user may give, each name once.
-fn wanted<'s>(sources: &[&'s Source]) -> Result<Vec<Wanted<'s>>> {
-    let mut wanted: Vec<Wanted> = Vec::new();
-    for source in sources {
-        for at in source.given() {
-            let (name, shape) = (source.input_name(at), source.input_shape(at));
-            let noise = (source.input_roles[at] == Some(Role::Eps)).then(|| source.noise_kind(at));
-            let held = source.held(at);
-            match wanted.iter_mut().find(|other| other.name == name) {
-                None => wanted.push(Wanted { name, shape, noise, held }),
-                Some(other) if other.shape == shape => {
-                    other.held = std::mem::take(&mut other.held).and(&held);
-                }
-                Some(other) => {
-                    return Err(Error::input(format!(
-                        "{}: input {name:?} has the shapes {:?} and {shape:?} in different graphs, which would be given the same values; rename one of them",
-                        files(sources),
-                        other.shape
-                    )));
-                }
-            }
-        }
-    }
-    Ok(wanted)
+    Ok(offered(&sources)?.into_iter().map(row).collect())
 }
 
 fn files(sources: &[&Source]) -> String {
@@ -170,10 +130,10 @@ fn length(input: &Rows) -> usize {
 /// Which input `[NAME=]FILE` is for, and the file.
 fn split<'w, 's, 'a>(
     sources: &[&Source],
-    wanted: &'w [Wanted<'s>],
+    wanted: &'w [Offered<'s>],
     needed: &impl Fn(&str) -> bool,
     text: &'a str,
-) -> Result<(&'w Wanted<'s>, &'a str)> {
+) -> Result<(&'w Offered<'s>, &'a str)> {
     let named = wanted
         .iter()
         .find_map(|input| Some((input, text.strip_prefix(input.name)?.strip_prefix('=')?)));

@@ -157,7 +157,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
             scored: scored.is_some(),
             refined: scored.is_some_and(|(_, decoder)| decoder.refine.is_some()),
             threshold: model.score.is_some(),
-            inputs: encode.parameters.with(decode),
+            inputs: shared.of_call(&observed("")),
         };
         text += &amortized.text();
     }
@@ -315,6 +315,11 @@ pub(super) fn numbered(name: &str, count: usize) -> Vec<String> {
     }
 }
 
+/// Name and length of the observation; `prefix` stands before the constant.
+pub(super) fn observed(prefix: &str) -> [(String, String); 1] {
+    [("x".into(), format!("{prefix}OBSERVED"))]
+}
+
 /// Lengths of the latents, as constants.
 pub(super) fn latent_lens(encoder: &Encoder) -> Vec<String> {
     match encoder.latents.len() {
@@ -332,8 +337,7 @@ struct Encode {
 
 impl Encode {
     fn of(encoder: &Encoder, shared: &Shared, weights: usize, trace: Trace) -> Self {
-        let own = [("x".to_string(), "OBSERVED".to_string())];
-        let parameters = shared.parameters(&encoder.plan, &encoder.inputs, &own);
+        let parameters = shared.parameters(encoder.part(), &observed(""));
         let posteriors = numbered("q", encoder.latents.len());
         let outputs = |borrow: &str, tail: &str| -> Vec<String> {
             let heads = posteriors

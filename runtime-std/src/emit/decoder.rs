@@ -40,7 +40,7 @@ impl Decode {
     ) -> Self {
         let names = numbered("z", encoder.latents.len());
         let own: Vec<(String, String)> = names.into_iter().zip(latent_lens(encoder)).collect();
-        let parameters = shared.parameters(&decoder.plan, &decoder.inputs, &own);
+        let parameters = shared.parameters(decoder.part(), &own);
         let outputs = decoder.likelihood.outputs();
         let kept: Vec<(&str, usize)> = outputs
             .map(|(parameter, at)| (field(parameter), decoder.plan.outputs[at].len()))

@@ -1,6 +1,6 @@
 //! The functions of a flow: `flow`, and `log_prob` where the density of its latent is known.
 
-use super::amortized::{checks, workspace_parameter};
+use super::amortized::{checks, observed, workspace_parameter};
 use super::bare::reset;
 use super::calls::{Calls, Hits, Names, uses_workspace};
 use super::parameters::{Parameters, Shared};
@@ -36,8 +36,7 @@ pub(super) fn functions(
     weights: usize,
     trace: Trace,
 ) -> Functions {
-    let own = [("x".to_string(), format!("{prefix}OBSERVED"))];
-    let parameters = shared.parameters(&flow.plan, &flow.inputs, &own);
+    let parameters = shared.parameters(flow.part(), &observed(prefix));
     let calls = Calls::of(
         &flow.plan,
         &Names {

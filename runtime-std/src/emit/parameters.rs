@@ -1,14 +1,11 @@
 //! What generated functions take besides pack and workspace.
 
 use super::rust::array;
-use crate::lower::{Plan, Port};
-use crate::model::{Model, Role};
+use crate::model::{Argument, Input, Model, Part, Signature};
 
-/// Conditions and noise of all graphs of a model: those of one name are one.
-#[derive(Debug, Default)]
+/// Conditions and noise of all graphs of a model, as its signature numbers them.
 pub(super) struct Shared {
-    conditions: Vec<Port>,
-    noise: Vec<Port>,
+    signature: Signature,
     /// Names of inputs that may hold NaN.
     missing: Vec<String>,
 }
@@ -61,44 +58,31 @@ pub(super) struct Checked<'a> {
 
 impl Shared {
     pub(super) fn of(model: &Model) -> Self {
-        let mut shared = Self { missing: model.missing.clone(), ..Self::default() };
-        for part in model.graphs.parts().graphs() {
-            for (port, role) in part.plan.inputs.iter().zip(part.roles) {
-                let list = match role {
-                    Role::Condition => &mut shared.conditions,
-                    Role::Eps => &mut shared.noise,
-                    _ => continue,
-                };
-                if list.iter().all(|other| other.name != port.name) {
-                    list.push(port.clone());
-                }
-            }
-        }
-        shared
+        Self { signature: model.signature(), missing: model.missing.clone() }
     }
 
     /// Documentation, name with type, and value of the constants with the lengths.
     pub(super) fn constants(&self) -> Vec<(&'static str, String, String)> {
-        let lists = [
-            ("Values of each condition.", "CONDITIONS", &self.conditions),
-            ("Values of each noise input.", "EPS", &self.noise),
-        ];
-        let given = lists.into_iter().filter(|(_, _, ports)| !ports.is_empty());
-        let constant = |(doc, name, ports): (_, _, &Vec<Port>)| {
-            let lens: Vec<usize> = ports.iter().map(Port::len).collect();
-            (doc, format!("{name}: [usize; {}]", lens.len()), array(&lens))
+        let lens = |of: fn(Argument) -> bool| -> Vec<usize> {
+            let inputs = self.signature.inputs.iter();
+            inputs.filter(|input| of(input.argument)).map(Input::len).collect()
         };
-        given.map(constant).collect()
+        let conditions = lens(|argument| matches!(argument, Argument::Condition(_)));
+        let noise = lens(|argument| matches!(argument, Argument::Noise(_)));
+        let lists = [
+            ("Values of each condition.", "CONDITIONS", conditions),
+            ("Values of each noise input.", "EPS", noise),
+        ];
+        let given = lists.into_iter().filter(|(_, _, lens)| !lens.is_empty());
+        given
+            .map(|(doc, name, lens)| {
+                (doc, format!("{name}: [usize; {}]", lens.len()), array(&lens))
+            })
+            .collect()
     }
 
-    /// The inputs of `plan`; `own` gives name and length of those that are neither shared nor state.
-    pub(super) fn parameters(
-        &self,
-        plan: &Plan,
-        roles: &[Role],
-        own: &[(String, String)],
-    ) -> Parameters {
-        let (mut own, mut states) = (own.iter(), 0..);
+    /// The inputs of a graph's plan; `own` gives name and length of those that are neither shared nor state.
+    pub(super) fn parameters(&self, part: Part<'_>, own: &[(String, String)]) -> Parameters {
         let mut parameters = Parameters {
             inputs: Vec::new(),
             names: Vec::new(),
@@ -109,67 +93,59 @@ impl Shared {
             docs: String::new(),
         };
         let mut before = 0;
-        for (port, role) in plan.inputs.iter().zip(roles) {
-            let shared = |list: &[Port]| list.iter().position(|other| other.name == port.name);
-            let (name, len, what) = match role {
-                Role::State => {
-                    let state = states.next().unwrap_or(0);
-                    parameters.inputs.push(format!("&ws.state_{state}"));
-                    continue;
-                }
-                Role::Condition => {
-                    let at = shared(&self.conditions).unwrap_or(0);
-                    (format!("c{at}"), format!("CONDITIONS[{at}]"), Some("condition"))
-                }
-                Role::Eps => {
-                    let at = shared(&self.noise).unwrap_or(0);
-                    (format!("eps{at}"), format!("EPS[{at}]"), Some("noise"))
-                }
-                _ => {
-                    let (name, len) = own.next().cloned().unwrap_or_default();
-                    (name, len, None)
-                }
-            };
-            if let Some(what) = what {
-                let (input, shape) = (port.name.escape_debug(), &port.shape);
+        for (port, argument) in self.signature.arguments(part) {
+            if let Argument::State(at) = argument {
+                parameters.inputs.push(format!("&ws.state_{at}"));
+                continue;
+            }
+            let array = array_of(argument, &port.name, own);
+            if let Some(what) = shared(argument) {
+                let (name, input, shape) = (&array.name, port.name.escape_debug(), &port.shape);
                 parameters.docs += &format!("/// - `{name}`: {what} `{input}` {shape:?}\n");
             }
-            let doc = match what {
-                Some(what) => format!("The {what} `{}`.", port.name.escape_debug()),
-                None => "What the model is asked about.".into(),
-            };
+            let Array { name, len, .. } = &array;
             parameters.inputs.push(name.clone());
             parameters.typed.push(format!("{name}: &[f32; {len}]"));
-            parameters.arrays.push(Array::of(name.clone(), doc, len));
-            parameters.names.push(name);
+            parameters.names.push(name.clone());
+            parameters.arrays.push(array);
             parameters.before.push(before);
             parameters.missing.push(self.missing.contains(&port.name));
             before += port.len();
         }
         parameters
     }
+
+    /// What an inference reads, in order; `own` gives name and length of the observation.
+    pub(super) fn of_call(&self, own: &[(String, String)]) -> Vec<Array> {
+        let inputs = self.signature.call();
+        inputs.map(|input| array_of(input.argument, &input.name, own)).collect()
+    }
+}
+
+/// The array of an argument, for an input of this name.
+fn array_of(argument: Argument, input: &str, own: &[(String, String)]) -> Array {
+    let (name, len) = match argument {
+        Argument::Condition(at) => (format!("c{at}"), format!("CONDITIONS[{at}]")),
+        Argument::Noise(at) => (format!("eps{at}"), format!("EPS[{at}]")),
+        Argument::Own(at) | Argument::State(at) => own.get(at).cloned().unwrap_or_default(),
+    };
+    let doc = match shared(argument) {
+        Some(what) => format!("The {what} `{}`.", input.escape_debug()),
+        None => "What the model is asked about.".into(),
+    };
+    Array::of(name, doc, len)
+}
+
+/// What a shared argument is, in words.
+fn shared(argument: Argument) -> Option<&'static str> {
+    match argument {
+        Argument::Condition(_) => Some("condition"),
+        Argument::Noise(_) => Some("noise"),
+        Argument::Own(_) | Argument::State(_) => None,
+    }
 }
 
 impl Parameters {
-    /// What it and `other` take, besides what `other` alone takes as its own: the observation, conditions,
-    /// noise, each in the order of the numbers.
-    pub(super) fn with(&self, other: Option<&Self>) -> Vec<Array> {
-        let others = other.iter().flat_map(|other| &other.arrays);
-        let others = others.filter(|array| !array.name.starts_with('z'));
-        let mut all = self.arrays.clone();
-        for array in others {
-            if !all.contains(array) {
-                all.push(array.clone());
-            }
-        }
-        all.sort_by_key(|array| {
-            let kind = array.name.trim_end_matches(|c: char| c.is_ascii_digit());
-            let number = array.name[kind.len()..].parse().unwrap_or(0u32);
-            (["x", "c", "eps"].iter().position(|other| *other == kind), number)
-        });
-        all
-    }
-
     /// The documentation with an empty line in front, if there is any.
     pub(super) fn documented(&self) -> String {
         if self.docs.is_empty() { String::new() } else { format!("///\n{}", self.docs) }

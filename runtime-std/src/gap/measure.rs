@@ -10,7 +10,7 @@ use crate::lower::Plan;
 use crate::model::{Decoder, Encoder, Loaded, Role, Source};
 use crate::parity::target::twin_posteriors;
 use crate::posterior::Posteriors;
-use crate::rows::{Rows, progress};
+use crate::rows::{Rows, named, progress};
 use crate::{Context, Error, Result};
 use elbow_core::infer::{InferError, Posterior};
 use std::sync::Mutex;
@@ -81,13 +81,10 @@ impl<'g> Given<'g> {
                 "a gap is measured under the prior N(0, I), which the latents of several posteriors do not share; gaps of hierarchical models are not measured, export a model with one level of latents",
             );
         }
-        let position = encoder.inputs.iter().position(|role| *role == Role::X);
-        let name = position.and_then(|input| encoder.plan.inputs.get(input));
-        let x = name.and_then(|port| self.inputs.iter().find(|rows| rows.name == port.name));
-        match x {
-            Some(x) => Ok(Parts { encoder, decoder, source, x }),
-            None => fault("the encoder reads no observation; declare its input in the elbow.toml"),
-        }
+        let Some(x) = encoder.observation() else {
+            return fault("the encoder reads no observation; declare its input in the elbow.toml");
+        };
+        Ok(Parts { encoder, decoder, source, x: named(self.inputs, &x.name)? })
     }
 }
 
@@ -111,7 +108,7 @@ fn maps(given: Given<'_>, decoder: &Decoder, x: &Rows, latent: usize) -> Result<
         return Ok(None);
     }
     // Without conditions all rows have the same map.
-    let conditional = decoder.given().any(|(_, role)| role == Role::Condition);
+    let conditional = decoder.conditions().next().is_some();
     let probed = if conditional { given.rows } else { 1 };
     let mut maps = Vec::with_capacity(probed);
     for row in 0..probed {

@@ -4,7 +4,7 @@ use super::reading::Reading;
 use crate::infer::TwinLikelihood;
 use crate::model::{Decoder, Encoder, Latent, Loaded, Role};
 use crate::posterior::Posteriors;
-use crate::rows::{Rows, run_twin_in_sequence};
+use crate::rows::{Rows, named, run_twin_in_sequence};
 use crate::{Error, Result};
 use elbow_core::distributions::{Family, Likelihood, clamp, rsample, to_log_var};
 use elbow_core::noise::{Stream, fill_standard_normal};
@@ -75,11 +75,9 @@ impl<'m> Meter<'m> {
         rows: usize,
         scale: Scale,
     ) -> Result<Self> {
-        let observed = encoder.given().find(|(_, role)| *role == Role::X);
-        let x = observed.and_then(|(port, _)| inputs.iter().find(|rows| rows.name == port.name));
-        let x = x.ok_or_else(|| {
-            Error::input("the rows of the observation are missing; give them with --input")
-        })?;
+        let observed = encoder.observation();
+        let observed = observed.ok_or_else(|| Error::input("the encoder reads no observation"))?;
+        let x = named(inputs, &observed.name)?;
         let rows = rows.min(ROWS);
         let states = encoder.state_pairs();
         let mut outputs = run_twin_in_sequence(&encoder.plan, &states, inputs, rows)?;

@@ -2,9 +2,9 @@
 
 use super::log_likelihood;
 use crate::lower::Plan;
-use crate::model::{Decoder, Role};
-use crate::rows::Rows;
 use crate::twin::Twin;
+use crate::model::Decoder;
+use crate::rows::{Rows, named};
 use crate::{Error, Result};
 use elbow_core::infer::encoder::DecodeError;
 use elbow_core::infer::{Gradient, InferError, LogLikelihood};
@@ -31,30 +31,18 @@ impl<'d> Row<'d> {
         self.x.row(self.number)
     }
 
-    /// Values of all latents.
-    fn latents(&self) -> usize {
-        let own = self.decoder.given().filter(|(_, role)| *role != Role::Condition);
-        own.map(|(port, _)| port.len()).sum()
-    }
-
     /// The inputs of the decoder's plan.
     fn inputs<'z>(&self, z: &'z [f32]) -> std::result::Result<Vec<&'z [f32]>, InferError>
     where
         'd: 'z,
     {
-        let wrong = InferError::WrongLength { expected: self.latents(), found: z.len() };
-        if z.len() != self.latents() {
-            return Err(wrong);
-        }
+        let wrong = InferError::WrongLength { expected: self.decoder.latent(), found: z.len() };
+        let conditions = self.conditions.iter().map(|rows| rows.row(self.number));
+        let inputs = self.decoder.call(z, conditions).ok_or(wrong)?;
         if let Some(index) = z.iter().position(|z| !z.is_finite()) {
             return Err(DecodeError::NonFiniteInput { index }.into());
         }
-        let (mut rest, mut conditions) = (z, self.conditions.iter());
-        let inputs = self.decoder.given().map(|(port, role)| match role {
-            Role::Condition => conditions.next().map(|rows| rows.row(self.number)),
-            _ => rest.split_off(..port.len()),
-        });
-        inputs.collect::<Option<_>>().ok_or(wrong)
+        Ok(inputs)
     }
 }
 
@@ -78,14 +66,8 @@ impl<'d> TwinLikelihood<'d> {
     ///
     /// A condition is missing, or the decoder answers no observation like `x`.
     pub fn new(decoder: &'d Decoder, x: &'d Rows, inputs: &'d [Rows]) -> Result<Self> {
-        let given = decoder.given().filter(|(_, role)| *role == Role::Condition);
-        let condition = |name: &str| {
-            let own = inputs.iter().find(|rows| rows.name == name);
-            own.ok_or_else(|| {
-                Error::input(format!("input {name:?} is missing; give it with --input"))
-            })
-        };
-        let conditions = given.map(|(port, _)| condition(&port.name)).collect::<Result<_>>()?;
+        let conditions = decoder.conditions().map(|port| named(inputs, &port.name));
+        let conditions = conditions.collect::<Result<_>>()?;
         let outputs = memory(&decoder.plan);
         if outputs.first().map(Vec::len) != Some(x.shape.iter().product()) {
             let name = &decoder.plan.name;
@@ -159,7 +141,7 @@ impl Gradient for TwinGradient<'_> {
         let mut inputs = row.inputs(z)?;
         inputs.push(row.observed());
         run(twin, &inputs, outputs)?;
-        let latents = row.decoder.inputs.iter().filter(|role| **role == Role::Z).count();
+        let latents = row.decoder.latents().count();
         let (answers, gradients) = outputs.split_at(outputs.len().saturating_sub(latents));
         let gradients = gradients.iter().flatten();
         grad.iter_mut().zip(gradients).for_each(|(grad, own)| *grad = *own);

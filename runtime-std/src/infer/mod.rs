@@ -31,7 +31,9 @@ pub fn score(
     log_var: &[f32],
 ) -> Result<(Vec<f32>, ElboTerms)> {
     let mut twin = Twin::new(&decoder.plan);
-    let outputs = twin.run(&[&[loc], conditions].concat())?;
+    let wrong = || Error::input(format!("plan `{}` takes other latents", decoder.plan.name));
+    let inputs = decoder.call(loc, conditions.iter().copied()).ok_or_else(wrong)?;
+    let outputs = twin.run(&inputs)?;
     if let Some(outside) = twin.outside() {
         return Err(Error::input(format!("decoder: {outside}; correct the ids among its inputs")));
     }

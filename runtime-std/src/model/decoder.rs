@@ -21,7 +21,7 @@ impl Decoder {
         let graph = source.arranged();
         let named = |port: &Port| graph.outputs.iter().position(|(name, _)| *name == port.name);
         let outputs: Vec<usize> = self.plan.outputs.iter().filter_map(named).collect();
-        let latents = self.inputs.iter().filter(|role| **role == Role::Z).count();
+        let latents = self.latents().count();
         let parameters = self.likelihood.parameters.iter().map(|parameter| match parameter {
             ParameterSource::Fixed(values) => Some(&values[..]),
             ParameterSource::Output(_) => None,

@@ -1,7 +1,9 @@
 //! A graph and its declared density to a [`Flow`].
 
+use super::signature::with_role;
 use super::{Density, Flow, Role, Source};
 use crate::error::Result;
+use crate::lower::Port;
 use crate::manifest::{FlowTable, InputTable};
 
 /// Checks that `z` and the density come from the observation, and lowers them.
@@ -47,10 +49,8 @@ pub(super) fn build(
             "flow: {observed} values become {latent}, and only a map between equal numbers has a log_det; declare log_q for a posterior"
         )));
     }
-    let noise: usize = super::given(&plan, &roles)
-        .filter(|(_, role)| *role == Role::Eps)
-        .map(|(port, _)| port.len())
-        .sum();
+    let flow = Flow { plan, inputs: roles, density };
+    let noise: usize = with_role(flow.part(), Role::Eps).map(Port::len).sum();
     match density {
         Density::LogQ if noise == 0 => {
             return Err(source.fault(
@@ -69,5 +69,5 @@ pub(super) fn build(
         Density::LogDet { .. } => Role::LogDet,
         Density::LogQ => Role::LogQ,
     });
-    Ok((Flow { plan, inputs: roles, density }, source))
+    Ok((flow, source))
 }

@@ -1,6 +1,7 @@
 //! Files to [`Loaded`].
 
 use super::encoder::{self, Roles};
+use super::signature::shared_shape;
 use super::{
     Declared, Decoder, Encoder, Graphs, Model, Role, Source, decoder, flow, time, unmistakable,
     window,
@@ -150,7 +151,7 @@ impl Loaded {
                     .map(|input| source.input_shape(input))
             });
             let shapes: Vec<&[usize]> = own.collect();
-            if shapes.is_empty() {
+            if shared_shape(&table.name, &shapes)?.is_none() {
                 let names = |source: &'_ Source| -> Vec<String> {
                     source.given().map(|input| source.input_name(input).into()).collect()
                 };
@@ -159,12 +160,6 @@ impl Loaded {
                     "[[input]] {:?}: no graph has such an input; they have {:?}",
                     table.name,
                     inputs.collect::<Vec<_>>()
-                )));
-            }
-            if shapes.iter().any(|shape| *shape != shapes[0]) {
-                return Err(Error::input(format!(
-                    "[[input]] {:?} has the shapes {shapes:?} in different graphs, which would be given the same values; rename one of them",
-                    table.name
                 )));
             }
         }

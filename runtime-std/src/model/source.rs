@@ -34,7 +34,7 @@ pub struct Source {
     /// Which layers compute with integers; without, all of it is f32.
     pub integers: Option<Integers>,
     /// The inputs that come first in a call, in their order.
-    first: Vec<usize>,
+    pub(super) first: Vec<usize>,
 }
 
 impl Source {
@@ -242,30 +242,13 @@ impl Source {
         }
     }
 
-    /// The graph as it is called: inputs in the order of a call (those named first, conditions, noise,
-    /// states, then the others), fixed ones as constants.
+    /// The graph as it is called: inputs in the order of a call, fixed ones as constants.
     pub fn arranged(&self) -> Graph {
         let mut graph = self.graph.clone();
         for (input, values) in &self.fixed {
             graph.values[self.graph.inputs[*input]].constant = Some(values.clone());
         }
-        let rank = |input: usize| {
-            let first = self.first.iter().position(|other| *other == input);
-            let role = match self.input_roles[input] {
-                Some(Role::Condition) => 1,
-                Some(Role::Eps) => 2,
-                Some(Role::State) => 3,
-                _ if first.is_some() => 0,
-                _ => 4,
-            };
-            let state = self.states.iter().position(|(state, _)| *state == input);
-            (role, first.or(state))
-        };
-        let mut order: Vec<usize> = (0..graph.inputs.len())
-            .filter(|input| self.fixed.iter().all(|(fixed, _)| fixed != input))
-            .collect();
-        order.sort_by_key(|input| rank(*input));
-        graph.inputs = order.iter().map(|input| self.graph.inputs[*input]).collect();
+        graph.inputs = self.call_order().iter().map(|input| self.graph.inputs[*input]).collect();
         graph
     }
 

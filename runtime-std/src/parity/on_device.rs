@@ -7,10 +7,9 @@ use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
 use crate::emit::{Artifact, emit, emit_traced};
 use crate::error::{Context, Error, Result};
 use crate::infer;
-use crate::lower::Port;
-use crate::model::{Decoder, Encoder, Loaded, Model, Role};
+use crate::model::{Decoder, Loaded, Model, Role};
 use crate::posterior::{self, Posteriors, Samples};
-use crate::rows::{Rows, progress, run_twin};
+use crate::rows::{Rows, named, progress, run_twin};
 use elbow_core::distributions::Spread;
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::Stream;
@@ -79,15 +78,7 @@ pub fn checksums(
 
 /// What the device reads of a model of any kind, in its order.
 pub(super) fn all_given<'r>(loaded: &Loaded, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
-    match loaded.amortized() {
-        Some((encoder, decoder)) => {
-            let decoder = decoder.filter(|_| encoder.latents.len() == 1);
-            given(encoder, decoder, inputs)
-        }
-        None => {
-            loaded.model.graphs.main().plan.inputs.iter().map(|p| named(inputs, &p.name)).collect()
-        }
-    }
+    loaded.model.signature().call().map(|input| named(inputs, &input.name)).collect()
 }
 
 /// One inference on a row.
@@ -142,7 +133,8 @@ fn posteriors<S: Read + Write>(
     let decoder = decoder.filter(|_| encoder.latents.len() == 1);
     let twin = twin_posteriors(loaded, inputs, rows)?;
     let samples = posterior::sample(&twin, seed, SAMPLES)?;
-    let given = given(encoder, decoder, inputs)?;
+    let given = all_given(loaded, inputs)?;
+    let conditions = decoder.map_or(Ok(Vec::new()), |decoder| conditions(decoder, inputs))?;
     let empty =
         |latent: usize| Posteriors { latent, mean: Vec::new(), log_var: Vec::new(), clamp_hits: 0 };
     let mut found: Vec<Posteriors> = twin.iter().map(|twin| empty(twin.latent)).collect();
@@ -155,7 +147,9 @@ fn posteriors<S: Read + Write>(
         let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
         let answer =
             device.encode(row as u64, seed, SAMPLES, &joined).context(format!("row {row}"))?;
-        let terms = decoder.map(|decoder| score(decoder, &given, &twin[0], row)).transpose()?;
+        let terms = decoder
+            .map(|decoder| score(decoder, given[0], &conditions, &twin[0], row))
+            .transpose()?;
         let exact = is_bit_exact(&answer, &expected(&twin, &samples, terms, seed, row));
         image.twin_bit_exact = image.twin_bit_exact.map(|all| all && exact);
         image.note(answer.spent.instructions, answer.spent.stack_bytes, answer.spent.arena_bytes);
@@ -193,46 +187,22 @@ fn posteriors<S: Read + Write>(
     Ok(Answer { outputs: raw, posteriors: found, decoded, flow, log_prob: None, image })
 }
 
-/// What the device reads, in its order: the observation, conditions of encoder and decoder, noise.
-fn given<'r>(
-    encoder: &Encoder,
-    decoder: Option<&Decoder>,
-    inputs: &'r [Rows],
-) -> Result<Vec<&'r Rows>> {
-    let mut ports: Vec<(&Port, Role)> = encoder.given().collect();
-    for (port, role) in decoder.iter().flat_map(|decoder| decoder.given()) {
-        if role == Role::Condition && ports.iter().all(|(other, _)| other.name != port.name) {
-            ports.push((port, role));
-        }
-    }
-    ports.sort_by_key(|(_, role)| match role {
-        Role::X => 0,
-        Role::Condition => 1,
-        _ => 2,
-    });
-    ports.into_iter().map(|(port, _)| named(inputs, &port.name)).collect()
-}
-
-fn named<'r>(inputs: &'r [Rows], name: &str) -> Result<&'r Rows> {
-    let missing = || Error::input(format!("input {name:?} is missing; give it with --input"));
-    inputs.iter().find(|rows| rows.name == name).ok_or_else(missing)
-}
-
 /// The decoder's conditions among the model's inputs.
 pub(super) fn conditions<'r>(decoder: &Decoder, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
-    let conditions = decoder.given().filter(|(_, role)| *role == Role::Condition);
-    conditions.map(|(port, _)| named(inputs, &port.name)).collect()
+    decoder.conditions().map(|port| named(inputs, &port.name)).collect()
 }
 
 /// The twin's log-likelihood at its mean, and its divergence from the prior.
-fn score(decoder: &Decoder, given: &[&Rows], twin: &Posteriors, row: usize) -> Result<ElboTerms> {
+fn score(
+    decoder: &Decoder,
+    x: &Rows,
+    conditions: &[&Rows],
+    twin: &Posteriors,
+    row: usize,
+) -> Result<ElboTerms> {
     let (mean, log_var) = twin.row(row);
-    let conditions = decoder.given().filter(|(_, role)| *role == Role::Condition);
-    let conditions: Vec<&[f32]> = conditions
-        .filter_map(|(port, _)| given.iter().find(|rows| rows.name == port.name))
-        .map(|rows| rows.row(row))
-        .collect();
-    let (_, terms) = infer::score(decoder, given[0].row(row), &conditions, mean, log_var)?;
+    let conditions: Vec<&[f32]> = conditions.iter().map(|rows| rows.row(row)).collect();
+    let (_, terms) = infer::score(decoder, x.row(row), &conditions, mean, log_var)?;
     Ok(terms)
 }
 
@@ -292,9 +262,7 @@ fn outputs<S: Read + Write>(
 ) -> Result<Answer> {
     let plan = loaded.model.graphs.main().plan;
     let twin = run_twin(plan, inputs, rows)?;
-    let own =
-        plan.inputs.iter().filter_map(|port| inputs.iter().find(|input| input.name == port.name));
-    let own: Vec<&Rows> = own.collect();
+    let own = all_given(loaded, inputs)?;
     let mut found: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let mut image = Image::default();
     let mut log_prob = density::flow(loaded).map(|_| Vec::new());

@@ -22,7 +22,7 @@ use crate::import::{Instrumented, instrumented};
 use crate::ir::ElementType;
 use crate::model::Source;
 use crate::npy;
-use crate::rows::Rows;
+use crate::rows::{Rows, named};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs;
@@ -268,11 +268,8 @@ fn values_of<'r>(
         return Ok(Cow::Owned(value.repeat(rows)));
     }
     let name = source.input_name(at);
-    let given = inputs.iter().find(|input| input.name == name);
-    given.map(|given| Cow::Borrowed(&given.values[..])).ok_or_else(|| {
-        let cure = format!("the reference needs input {name:?}; give --input {name}=FILE.npy");
-        Error::input(cure).context(source.path.display())
-    })
+    let given = named(inputs, name).context(source.path.display())?;
+    Ok(Cow::Borrowed(&given.values[..]))
 }
 
 /// Copies a file of tensors beside the model. No link: a process that may do anything gets no file of the user's.

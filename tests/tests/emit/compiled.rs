@@ -4,7 +4,7 @@ use elbow::emit::emit;
 use elbow::identifier::identifier;
 use elbow::infer::{TwinGradient, TwinLikelihood, refine, score};
 use elbow::lower::{Plan, Port};
-use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine, Role};
+use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine};
 use elbow::posterior::Posteriors;
 use elbow::rows::{Rows, run_twin_counted};
 use elbow::twin::Twin;
@@ -84,8 +84,8 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
                 }
                 results.push(hits as f32);
                 if let Some(decoder) = decoder {
-                    let own = decoder.given().filter(|(_, role)| *role == Role::Condition);
-                    let conditions = own.map(|(port, _)| by_name(&inputs, &port.name).row(row));
+                    let own = decoder.conditions();
+                    let conditions = own.map(|port| by_name(&inputs, &port.name).row(row));
                     let conditions: Vec<&[f32]> = conditions.collect();
                     if let [q] = &means[..] {
                         let x = by_name(&inputs, &encoder.plan.inputs[0].name).row(row);

@@ -1,9 +1,9 @@
 //! `--refine-steps`
 
 use elbow::infer::{TwinGradient, TwinLikelihood, refine_or_keep};
-use elbow::model::{Decoder, Loaded, Refine, Role};
+use elbow::model::{Decoder, Loaded, Refine};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, progress};
+use elbow::rows::{Rows, named, progress};
 use elbow::{Context, Error, Result};
 use serde::Serialize;
 
@@ -45,7 +45,7 @@ impl<'l> Refinement<'l> {
 
     /// Whether the decoder reads this input besides the latent.
     pub fn reads(&self, name: &str) -> bool {
-        self.decoder.given().any(|(port, role)| role == Role::Condition && port.name == name)
+        self.decoder.conditions().any(|port| port.name == name)
     }
 
     /// Refines the posterior of every row; noise is that of `seed` and the row.
@@ -61,11 +61,11 @@ impl<'l> Refinement<'l> {
         seed: u64,
     ) -> Result<Refined> {
         let Self { decoder, refine: Refine { gradient, settings }, steps } = self;
-        let observed = loaded.amortized().and_then(|(encoder, _)| encoder.plan.inputs.first());
-        let x = observed.and_then(|port| inputs.iter().find(|rows| rows.name == port.name));
-        let (Some(x), [q]) = (x, posteriors) else {
+        let observed = loaded.amortized().and_then(|(encoder, _)| encoder.observation());
+        let (Some(x), [q]) = (observed, posteriors) else {
             return Err(Error::input("--refine-steps needs an observation and one posterior"));
         };
+        let x = named(inputs, &x.name)?;
         let forward = TwinLikelihood::new(decoder, x, inputs)?;
         let mut likelihood = TwinGradient::new(forward, gradient);
         let latents = q.latent.max(1);

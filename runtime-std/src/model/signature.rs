@@ -1,0 +1,259 @@
+//! What calls of a model read, and in which order: decided here, and asked for by every stage.
+//!
+//! A call reads the observation, then conditions, then noise. Graphs share conditions and noise by their names.
+//! A plan reads its inputs in the same order, a decoder's latents in the observation's place, with its states
+//! behind them.
+
+use super::{Decoder, Encoder, Graphs, Model, Part, PartName, Role, Source};
+use crate::error::{Error, Result};
+use crate::held::Held;
+use crate::import::NoiseKind;
+use crate::lower::Port;
+
+/// What an input is in a call, with its number among those of its kind; inputs come in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Argument {
+    /// The observation, a latent, or an input of a graph without roles.
+    Own(usize),
+    /// A condition, by its number among those of the model.
+    Condition(usize),
+    /// Noise, by its number among that of the model.
+    Noise(usize),
+    /// A state that is kept between calls.
+    State(usize),
+}
+
+/// An input that a caller gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// ONNX name.
+    pub name: String,
+    /// Shape of one row, batch axis included.
+    pub shape: Vec<usize>,
+    /// What it is in a call.
+    pub argument: Argument,
+    /// The graphs that read it, each with the position among its plan's inputs.
+    pub readers: Vec<(PartName, usize)>,
+}
+
+impl Input {
+    /// Number of values of one row.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it holds no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The inputs of a model in the order of a call, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// All that a caller gives: neither latents nor states.
+    pub inputs: Vec<Input>,
+}
+
+/// What an input of this role is, by its number; an input of a graph without roles is its own.
+fn argument(role: Option<Role>) -> fn(usize) -> Argument {
+    match role {
+        Some(Role::Condition) => Argument::Condition,
+        Some(Role::Eps) => Argument::Noise,
+        Some(Role::State) => Argument::State,
+        _ => Argument::Own,
+    }
+}
+
+impl Signature {
+    fn of(graphs: &Graphs) -> Self {
+        let mut inputs: Vec<Input> = Vec::new();
+        for part in graphs.parts().graphs() {
+            for (at, port) in part.plan.inputs.iter().enumerate() {
+                let role = part.roles.get(at).copied();
+                if !matches!(role, Some(Role::Z | Role::State)) {
+                    enter(&mut inputs, port, argument(role), (part.name, at));
+                }
+            }
+        }
+        inputs.sort_by_key(|input| input.argument);
+        Self { inputs }
+    }
+
+    /// What an inference reads: the inputs of encoder and decoder, or those of a flow or graph that is alone.
+    pub fn call(&self) -> impl Iterator<Item = &Input> {
+        let is_beside = self.inputs.iter().any(|input| input.is_read_by(PartName::Encoder));
+        let of_call = move |input: &&Input| {
+            !is_beside || input.is_read_by(PartName::Encoder) || input.is_read_by(PartName::Decoder)
+        };
+        self.inputs.iter().filter(of_call)
+    }
+
+    /// What each input of a graph's plan is; observation, latents and states are numbered within the graph.
+    pub fn arguments<'p>(&self, part: Part<'p>) -> Vec<(&'p Port, Argument)> {
+        let (mut own, mut states) = (0.., 0..);
+        let argument = |at: usize| {
+            let shared = self.inputs.iter().find(|input| input.readers.contains(&(part.name, at)));
+            match (shared.map(|input| input.argument), part.roles.get(at)) {
+                (Some(shared @ (Argument::Condition(_) | Argument::Noise(_))), _) => shared,
+                (_, Some(Role::State)) => Argument::State(states.next().unwrap_or(0)),
+                _ => Argument::Own(own.next().unwrap_or(0)),
+            }
+        };
+        let arguments = (0..part.plan.inputs.len()).map(argument);
+        part.plan.inputs.iter().zip(arguments).collect()
+    }
+}
+
+/// Adds an input of a graph to those of a model: conditions and noise of one name are one, and so is the
+/// observation.
+fn enter(
+    inputs: &mut Vec<Input>,
+    port: &Port,
+    kind: fn(usize) -> Argument,
+    reader: (PartName, usize),
+) {
+    let alike =
+        |input: &Input| std::mem::discriminant(&input.argument) == std::mem::discriminant(&kind(0));
+    if let Some(known) = inputs.iter_mut().find(|input| alike(input) && input.name == port.name) {
+        known.readers.push(reader);
+        return;
+    }
+    let number = inputs.iter().filter(|input| alike(input)).count();
+    inputs.push(Input {
+        name: port.name.clone(),
+        shape: port.shape.clone(),
+        argument: kind(number),
+        readers: vec![reader],
+    });
+}
+
+impl Input {
+    fn is_read_by(&self, graph: PartName) -> bool {
+        self.readers.iter().any(|(reader, _)| *reader == graph)
+    }
+}
+
+impl Model {
+    /// What calls of it read.
+    pub fn signature(&self) -> Signature {
+        Signature::of(&self.graphs)
+    }
+}
+
+impl Encoder {
+    /// The observation among the plan's inputs.
+    pub fn observation(&self) -> Option<&Port> {
+        with_role(self.part(), Role::X).next()
+    }
+}
+
+impl Decoder {
+    /// The latents among the plan's inputs, which come first.
+    pub fn latents(&self) -> impl Iterator<Item = &Port> {
+        with_role(self.part(), Role::Z)
+    }
+
+    /// The conditions among the plan's inputs, which come behind the latents.
+    pub fn conditions(&self) -> impl Iterator<Item = &Port> {
+        with_role(self.part(), Role::Condition)
+    }
+
+    /// Number of values of all latents.
+    pub fn latent(&self) -> usize {
+        self.latents().map(Port::len).sum()
+    }
+
+    /// The inputs of the decoder's plan, for the values of all latents one after another; none if there are
+    /// not as many as [`latent`](Self::latent).
+    pub fn call<'v>(
+        &self,
+        mut z: &'v [f32],
+        conditions: impl IntoIterator<Item = &'v [f32]>,
+    ) -> Option<Vec<&'v [f32]>> {
+        let latents = self.latents().map(|port| z.split_off(..port.len()));
+        let mut inputs = latents.collect::<Option<Vec<_>>>()?;
+        inputs.extend(conditions);
+        z.is_empty().then_some(inputs)
+    }
+}
+
+/// The inputs of one role, in the plan's order.
+pub(super) fn with_role(part: Part<'_>, role: Role) -> impl Iterator<Item = &Port> {
+    let roles = part.plan.inputs.iter().zip(part.roles);
+    roles.filter(move |(_, other)| **other == role).map(|(port, _)| port)
+}
+
+/// An input of the files of a model that a user may give.
+#[derive(Clone, Debug)]
+pub struct Offered<'s> {
+    /// ONNX name.
+    pub name: &'s str,
+    /// Shape of one row, batch axis included.
+    pub shape: &'s [usize],
+    /// Where it holds noise: what it is drawn from.
+    pub noise: Option<NoiseKind>,
+    /// What its rows may hold.
+    pub held: Held,
+}
+
+/// Every input of these files that a user may give, each name once, in the files' order.
+///
+/// # Errors
+///
+/// Two graphs have an input of one name in different shapes.
+pub fn offered<'s>(sources: &[&'s Source]) -> Result<Vec<Offered<'s>>> {
+    let mut offered: Vec<Offered> = Vec::new();
+    for source in sources {
+        for at in source.given() {
+            let (name, shape) = (source.input_name(at), source.input_shape(at));
+            let held = source.held(at);
+            match offered.iter_mut().find(|other| other.name == name) {
+                Some(other) => {
+                    shared_shape(name, &[other.shape, shape])?;
+                    other.held = std::mem::take(&mut other.held).and(&held);
+                }
+                None => {
+                    let is_noise = source.input_roles[at] == Some(Role::Eps);
+                    let noise = is_noise.then(|| source.noise_kind(at));
+                    offered.push(Offered { name, shape, noise, held });
+                }
+            }
+        }
+    }
+    Ok(offered)
+}
+
+/// The one shape of an input that several graphs have; none where none has it.
+pub(super) fn shared_shape<'s>(name: &str, shapes: &[&'s [usize]]) -> Result<Option<&'s [usize]>> {
+    match shapes.iter().all(|shape| *shape == shapes[0]) {
+        true => Ok(shapes.first().copied()),
+        false => Err(Error::input(format!(
+            "input {name:?} has the shapes {shapes:?} in different graphs, which would be given the same values; rename one of them"
+        ))),
+    }
+}
+
+/// The error of inputs without rows.
+pub fn missing(names: &[&str]) -> Error {
+    Error::input(format!("inputs {names:?} are missing; give each by --input NAME=FILE.npy"))
+}
+
+impl Source {
+    /// The graph's inputs in the order of a call, without those of a fixed value: those that a manifest names, in
+    /// its order, then conditions, noise, states, and those of which nothing is known.
+    pub(super) fn call_order(&self) -> Vec<usize> {
+        let rank = |input: usize| {
+            let named = self.first.iter().position(|other| *other == input);
+            let state = self.states.iter().position(|(state, _)| *state == input);
+            let role = self.input_roles[input].map(|role| argument(Some(role))(0));
+            let role = role.filter(|argument| named.is_some() || *argument != Argument::Own(0));
+            (role.is_none(), role, named.or(state))
+        };
+        let is_fixed = |input: usize| self.fixed.iter().any(|(fixed, _)| *fixed == input);
+        let mut order: Vec<usize> =
+            (0..self.graph.inputs.len()).filter(|input| !is_fixed(*input)).collect();
+        order.sort_by_key(|input| rank(*input));
+        order
+    }
+}
