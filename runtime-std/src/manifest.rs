@@ -22,7 +22,8 @@ use crate::error::{Error, Result};
 use crate::identifier::identifier;
 use crate::import::{self, FrozenNoise};
 use elbow_core::distributions::Spread;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -97,8 +98,9 @@ pub struct EncoderTable {
 pub struct SpreadTable {
     /// Which output.
     pub output: TensorRef,
-    /// What it holds.
-    pub head: Head,
+    /// What it holds, by its [name](Spread::name).
+    #[serde(deserialize_with = "head")]
+    pub head: Spread,
     /// Added to what the head says.
     #[serde(default)]
     pub eps: f32,
@@ -107,23 +109,12 @@ pub struct SpreadTable {
     pub clamp: Option<[f32; 2]>,
 }
 
-/// What a spread output holds; [`Spread`] in the manifest's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Head {
-    /// `ln(sigma^2)`
-    #[serde(rename = "logvar")]
-    LogVar,
-    /// `ln(sigma)`
-    LogSigma,
-    /// `sigma`
-    Sigma,
-    /// `sigma^2`
-    Var,
-    /// `sigma = softplus(head)`
-    SoftplusSigma,
-    /// `sigma^2 = softplus(head)`
-    SoftplusVar,
+fn head<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<Spread, D::Error> {
+    let name = String::deserialize(text)?;
+    Spread::named(&name).ok_or_else(|| {
+        let names = Spread::ALL.map(|head| format!("`{}`", head.name())).join(", ");
+        D::Error::custom(format!("unknown variant `{name}`, expected one of {names}"))
+    })
 }
 
 /// `[decoder]`
@@ -158,39 +149,6 @@ pub struct Score {
 pub enum ScoreKind {
     /// `log p(x | z = mean) - KL(q || prior)`, higher is more normal.
     ElboAtMean,
-}
-
-impl From<Head> for Spread {
-    fn from(head: Head) -> Self {
-        match head {
-            Head::LogVar => Self::LogVar,
-            Head::LogSigma => Self::LogSigma,
-            Head::Sigma => Self::Sigma,
-            Head::Var => Self::Var,
-            Head::SoftplusSigma => Self::SoftplusSigma,
-            Head::SoftplusVar => Self::SoftplusVar,
-        }
-    }
-}
-
-impl Head {
-    /// Its name, as in `logvar`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::LogVar => "logvar",
-            Self::LogSigma => "log_sigma",
-            Self::Sigma => "sigma",
-            Self::Var => "var",
-            Self::SoftplusSigma => "softplus_sigma",
-            Self::SoftplusVar => "softplus_var",
-        }
-    }
-
-    /// The head of this name, as in `logvar`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        type Text<'a> = serde::de::value::StrDeserializer<'a, serde::de::value::Error>;
-        Self::deserialize(Text::new(name)).ok()
-    }
 }
 
 impl Manifest {

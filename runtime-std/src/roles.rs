@@ -99,39 +99,53 @@ fn propose_as(
         let source = Source::read(path, &per_file[1])?;
         let fault = |Decision(what)| Error::input(what).context(path.display());
         let decoder = decoder::decoder(&source.graph, &latents, observed).map_err(fault)?;
-        let file = quoted(&relative(path, folder));
-        reasons.push(Reason::new("decoder.onnx", file, "the file"));
-        let latent = match &decoder.latents[..] {
-            [only] => quoted(only),
-            several => {
-                format!("[{}]", several.iter().map(|z| quoted(z)).collect::<Vec<_>>().join(", "))
-            }
-        };
-        reasons.push(Reason::new("decoder.latent", latent, &decoder.latent_why));
-        reasons.push(Reason::new("decoder.mean", quoted(&decoder.mean.0), &decoder.mean.1));
-        let (likelihood, why) = decoder.likelihood;
-        reasons.push(Reason::new("decoder.likelihood", likelihood, &why));
+        reasons.extend(decoder_reasons(&decoder, quoted(&relative(path, folder))));
         for (name, why) in decoder.conditions {
             if conditions.iter().all(|((other, _), _)| *other != name) {
                 conditions.push(((name, why), InputRole::Condition));
             }
         }
     }
-    for (at, ((name, why), role)) in conditions.into_iter().enumerate() {
-        let role = match role {
-            InputRole::X => "x",
-            InputRole::Eps => "eps",
-            InputRole::Condition => "condition",
-        };
-        reasons.push(Reason::new(&format!("input[{at}].name"), quoted(&name), &why));
-        reasons.push(Reason::new(&format!("input[{at}].role"), quoted(role), "its role"));
-    }
+    reasons.extend(input_reasons(&conditions));
     let text = text(&reasons);
     let manifest = Manifest::parse(&text)
         .map_err(|what| fault(format!("the proposal does not parse: {what}")))?;
     let text = text + &window::statement(&source.graph, &manifest);
     Loaded::of_manifest(manifest, folder)?;
     Ok(Proposal { text, reasons })
+}
+
+/// Of the table `[decoder]`, but for its conditions.
+fn decoder_reasons(decoder: &decoder::Roles, file: String) -> Vec<Reason> {
+    let latent = match &decoder.latents[..] {
+        [only] => quoted(only),
+        several => {
+            format!("[{}]", several.iter().map(|z| quoted(z)).collect::<Vec<_>>().join(", "))
+        }
+    };
+    let (likelihood, why) = &decoder.likelihood;
+    vec![
+        Reason::new("decoder.onnx", file, "the file"),
+        Reason::new("decoder.latent", latent, &decoder.latent_why),
+        Reason::new("decoder.mean", quoted(&decoder.mean.0), &decoder.mean.1),
+        Reason::new("decoder.likelihood", likelihood.clone(), why),
+    ]
+}
+
+/// Of the tables `[[input]]`.
+fn input_reasons(inputs: &[(Named, InputRole)]) -> Vec<Reason> {
+    let reasons = |(at, ((name, why), role)): (usize, &(Named, InputRole))| {
+        let role = match role {
+            InputRole::X => "x",
+            InputRole::Eps => "eps",
+            InputRole::Condition => "condition",
+        };
+        [
+            Reason::new(&format!("input[{at}].name"), quoted(name), why),
+            Reason::new(&format!("input[{at}].role"), quoted(role), "its role"),
+        ]
+    };
+    inputs.iter().enumerate().flat_map(reasons).collect()
 }
 
 /// What is known of the first graph.

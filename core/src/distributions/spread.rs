@@ -23,6 +23,35 @@ pub enum Spread {
     SoftplusVar,
 }
 
+impl Spread {
+    /// All heads.
+    pub const ALL: [Self; 6] = [
+        Self::LogVar,
+        Self::LogSigma,
+        Self::Sigma,
+        Self::Var,
+        Self::SoftplusSigma,
+        Self::SoftplusVar,
+    ];
+
+    /// The name in a manifest.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LogVar => "logvar",
+            Self::LogSigma => "log_sigma",
+            Self::Sigma => "sigma",
+            Self::Var => "var",
+            Self::SoftplusSigma => "softplus_sigma",
+            Self::SoftplusVar => "softplus_var",
+        }
+    }
+
+    /// The head of a [`name`](Self::name).
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|head| head.name() == name)
+    }
+}
+
 /// Below this `h`, `ln softplus(h)` is `h` in f32: it differs by `e^h / 2`.
 const SOFTPLUS_IS_EXP: f32 = -15.0;
 

@@ -16,10 +16,11 @@ use clap::{Args, Parser, Subcommand};
 use elbow::device;
 use elbow::import::{self, FrozenNoise};
 use elbow::lower::Core;
-use elbow::manifest::{Head, TensorRef};
+use elbow::manifest::TensorRef;
 use elbow::model::{Declared, Loaded};
 use elbow::reference::{self, Runtime};
 use elbow::{Context, Error, Precision, Result};
+use elbow_core::distributions::Spread;
 use inputs::Inputs;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -93,7 +94,7 @@ struct ModelOptions {
     /// Output of a bare .onnx that holds its spread, and what it is: logvar, log_sigma, sigma, var,
     /// softplus_sigma or softplus_var
     #[arg(long, value_name = "NAME:HEAD", requires = "mean", value_parser = spread)]
-    spread: Option<(String, Head)>,
+    spread: Option<(String, Spread)>,
     #[command(flatten)]
     import: ImportOptions,
 }
@@ -139,10 +140,10 @@ impl ModelOptions {
     }
 }
 
-fn spread(text: &str) -> std::result::Result<(String, Head), String> {
+fn spread(text: &str) -> std::result::Result<(String, Spread), String> {
     let expected = "expected NAME:HEAD, HEAD one of logvar, log_sigma, sigma, var, softplus_sigma, softplus_var";
     let (name, head) = text.rsplit_once(':').ok_or(expected)?;
-    Ok((name.to_string(), Head::from_name(head).ok_or(expected)?))
+    Ok((name.to_string(), Spread::named(head).ok_or(expected)?))
 }
 
 /// The Python of a reference.

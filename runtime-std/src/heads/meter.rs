@@ -107,9 +107,9 @@ impl<'m> Meter<'m> {
             false => [&self.heads[0], &self.heads[1]],
             true => [&self.heads[1], &self.heads[0]],
         };
-        let own = !reading.swapped && elbow_core::distributions::Spread::from(reading.head) == head;
+        let own = !reading.swapped && reading.head == head;
         let mut log_var = spread.clone();
-        to_log_var(&mut log_var, reading.head.into(), if own { eps } else { 0.0 });
+        to_log_var(&mut log_var, reading.head, if own { eps } else { 0.0 });
         let clamp_hits = bounds.map_or(0, |(low, high)| clamp(&mut log_var, low, high)).into();
         match log_var.iter().position(|log_var| !log_var.is_finite()) {
             None => Ok(Posteriors { latent: len, mean: mean.clone(), log_var, clamp_hits }),

@@ -1,9 +1,8 @@
 //! What two head outputs and a decoder's mean may mean.
 
 use crate::ir::Graph;
-use crate::manifest::Head;
 use crate::model::range::ranges;
-use elbow_core::distributions::Family;
+use elbow_core::distributions::{Family, Spread};
 
 /// One way to read the outputs of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,18 +10,14 @@ pub struct Reading {
     /// Whether the declared mean is the spread, and the declared spread the mean.
     pub swapped: bool,
     /// What the spread holds.
-    pub head: Head,
+    pub head: Spread,
     /// The likelihood, by what the decoder's mean holds.
     pub family: Family,
 }
 
-/// Every head.
-const HEADS: [Head; 6] =
-    [Head::LogVar, Head::LogSigma, Head::Sigma, Head::Var, Head::SoftplusSigma, Head::SoftplusVar];
-
 /// Every head in both orders of the outputs.
-pub(super) fn heads() -> impl Iterator<Item = (bool, Head)> {
-    [false, true].into_iter().flat_map(|swapped| HEADS.map(|head| (swapped, head)))
+pub(super) fn heads() -> impl Iterator<Item = (bool, Spread)> {
+    [false, true].into_iter().flat_map(|swapped| Spread::ALL.map(|head| (swapped, head)))
 }
 
 /// The family as declared, and where there is one that with the other `mean_is`.

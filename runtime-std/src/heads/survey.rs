@@ -5,7 +5,6 @@ use super::reading::{Reading, contradicts, families, heads, mean_is};
 use super::report::{HeadReport, Impossible, Measured, Named, Nats, Verdict};
 use super::rule::{Difference, ENOUGH, Ladder, finite, loses_rows, outweighs, shown};
 use crate::Result;
-use crate::manifest::Head;
 use crate::model::{self, Loaded, Role};
 use crate::posterior::Posteriors;
 use crate::rows::Rows;
@@ -112,7 +111,7 @@ impl<'m> Survey<'m> {
     }
 
     fn is_declared(&self, reading: Reading) -> bool {
-        let own = Spread::from(reading.head) == self.meter.latent.head;
+        let own = reading.head == self.meter.latent.head;
         !reading.swapped && own && reading.family == self.meter.family()
     }
 
@@ -212,7 +211,7 @@ impl<'m> Survey<'m> {
     }
 
     /// Among readings with the same posteriors, and no more contradicted by the graph, the one first in
-    /// [`Head`]'s order.
+    /// [`Spread`]'s order.
     fn plainest(&self, of: usize) -> usize {
         let own = &self.measured[of];
         let same = (0..self.measured.len()).filter(|at| {
@@ -245,7 +244,7 @@ impl<'m> Survey<'m> {
     }
 
     /// The scale of the rows under a reading, where it was asked for.
-    pub fn log_sigma(&self, mean: &str, head: Head) -> Option<f64> {
+    pub fn log_sigma(&self, mean: &str, head: Spread) -> Option<f64> {
         let own = |candidate: &&Candidate| {
             candidate.reading.head == head && self.names(candidate.reading)[0] == mean
         };

@@ -37,19 +37,45 @@ impl Decoder {
 pub(super) fn build(
     mut source: Source,
     table: &DecoderTable,
-    (encoder, window): (&Encoder, Option<&Window>),
+    encoder: &Encoder,
+    window: Option<&Window>,
     manifest: &Manifest,
 ) -> Result<(Decoder, Source)> {
-    let latents = table.latent.all();
-    let mut positions = Vec::new();
-    for tensor in latents {
+    let mut latents = Vec::new();
+    for tensor in table.latent.all() {
         let latent = source.input("decoder.latent", tensor)?;
         source.assign("decoder.latent", latent, Role::Z)?;
-        positions.push(latent);
+        latents.push(latent);
     }
     source.declare(&manifest.input)?;
-    let mean = source.output("decoder.mean", &table.mean)?;
-    let mut outputs = vec![mean];
+    let outputs = outputs(&source, table)?;
+    let (plan, inputs) = source.lower_from("decoder", &latents, &outputs)?;
+    fits_latents(&source, encoder, &plan)?;
+    if let Some((port, _)) =
+        plan.inputs.iter().zip(&inputs).find(|(_, role)| !matches!(role, Role::Z | Role::Condition))
+    {
+        return Err(source.fault(format!(
+            "decoder: input {:?} is neither a latent nor a condition; a decoder reads nothing else",
+            port.name
+        )));
+    }
+    let axes = Mean { shape: &plan.outputs[0].shape, window, axis: table.likelihood.axis };
+    fits_observation(&source, encoder, &plan, &axes)?;
+    let likelihood = Likelihood::of_table(&table.likelihood, &axes, &plan.outputs[1..])
+        .map_err(|what| source.fault(format!("decoder.likelihood: {what}")))?;
+    source.output_roles[outputs[0]] = Some(Role::XMean);
+    for (parameter, output) in likelihood.outputs() {
+        source.output_roles[outputs[output]] = Some(Role::of_parameter(parameter));
+    }
+    let mut decoder = Decoder { plan, inputs, likelihood, refine: None };
+    let refine = manifest.refine.clone().map(|table| Refine::of(&decoder, &source, table));
+    decoder.refine = refine.transpose()?;
+    Ok((decoder, source))
+}
+
+/// The outputs that the table names: the mean, then parameters of the likelihood.
+fn outputs(source: &Source, table: &DecoderTable) -> Result<Vec<usize>> {
+    let mut outputs = vec![source.output("decoder.mean", &table.mean)?];
     for (key, given) in table.likelihood.parameters() {
         let Parameter::Output(name) = given else { continue };
         let key = format!("decoder.likelihood.{key}");
@@ -61,7 +87,11 @@ pub(super) fn build(
         }
         outputs.push(output);
     }
-    let (plan, inputs) = source.lower_from("decoder", &positions, &outputs)?;
+    Ok(outputs)
+}
+
+/// Whether the first inputs of the plan are as long as the encoder's means.
+fn fits_latents(source: &Source, encoder: &Encoder, plan: &Plan) -> Result<()> {
     let means = encoder.plan.outputs.iter().step_by(2);
     for (z, loc) in plan.inputs.iter().zip(means.take(encoder.latents.len())) {
         if z.len() != loc.len() {
@@ -74,14 +104,16 @@ pub(super) fn build(
             )));
         }
     }
-    if let Some((port, _)) =
-        plan.inputs.iter().zip(&inputs).find(|(_, role)| !matches!(role, Role::Z | Role::Condition))
-    {
-        return Err(source.fault(format!(
-            "decoder: input {:?} is neither a latent nor a condition; a decoder reads nothing else",
-            port.name
-        )));
-    }
+    Ok(())
+}
+
+/// Whether the plan's mean has the values of the encoder's observation, in their order.
+fn fits_observation(
+    source: &Source,
+    encoder: &Encoder,
+    plan: &Plan,
+    axes: &Mean<'_>,
+) -> Result<()> {
     let (x_mean, x) = (&plan.outputs[0], &encoder.plan.inputs[0]);
     if x_mean.len() != x.len() {
         return Err(source.fault(format!(
@@ -92,18 +124,8 @@ pub(super) fn build(
             x.len()
         )));
     }
-    let axes = Mean { shape: &x_mean.shape, window, axis: table.likelihood.axis };
-    if let Some(what) = axes.disorder(&x.shape) {
-        return Err(source.fault(format!("decoder.mean: {:?} {what}", x_mean.name)));
+    match axes.disorder(&x.shape) {
+        Some(what) => Err(source.fault(format!("decoder.mean: {:?} {what}", x_mean.name))),
+        None => Ok(()),
     }
-    let likelihood = Likelihood::of_table(&table.likelihood, &axes, &plan.outputs[1..])
-        .map_err(|what| source.fault(format!("decoder.likelihood: {what}")))?;
-    source.output_roles[mean] = Some(Role::XMean);
-    for (parameter, output) in likelihood.outputs() {
-        source.output_roles[outputs[output]] = Some(Role::of_parameter(parameter));
-    }
-    let mut decoder = Decoder { plan, inputs, likelihood, refine: None };
-    let refine = manifest.refine.clone().map(|table| Refine::of(&decoder, &source, table));
-    decoder.refine = refine.transpose()?;
-    Ok((decoder, source))
 }

@@ -71,7 +71,7 @@ fn latents(plan: &Plan, tables: &[LatentTable]) -> Vec<Latent> {
     let means = plan.outputs.iter().step_by(2).zip(tables);
     let latent = |(mean, LatentTable { spread, .. }): (&crate::lower::Port, &LatentTable)| Latent {
         len: mean.len(),
-        head: spread.head.into(),
+        head: spread.head,
         eps: spread.eps,
         clamp: spread.clamp.map(|[low, high]| (low, high)),
     };
@@ -97,7 +97,7 @@ fn posterior(source: &mut Source, key: &str, table: &LatentTable) -> Result<()> 
             shapes.0, shapes.1
         )));
     }
-    let head = table.spread.head.into();
+    let head = table.spread.head;
     if let Some(why) = heads::contradiction(&source.graph, *scale, head) {
         return Err(source.fault(format!("{key}.spread: output {spread_name:?}: {why}")));
     }

@@ -35,34 +35,10 @@ pub(super) fn build(
             source.fault(format!("flow.z and {key} are both output {name:?}; name the two"))
         );
     }
-    let (plan, roles) = source.lower_from("flow", &[x], &[z, log])?;
-    if plan.outputs[1].len() != 1 {
-        let port = &plan.outputs[1];
-        return Err(source.fault(format!(
-            "{key}: output {:?} has shape {:?}, expected one number per observation; sum it over the dimensions before the export",
-            port.name, port.shape
-        )));
-    }
-    let (observed, latent) = (plan.inputs[0].len(), plan.outputs[0].len());
-    if density != Density::LogQ && observed != latent {
-        return Err(source.fault(format!(
-            "flow: {observed} values become {latent}, and only a map between equal numbers has a log_det; declare log_q for a posterior"
-        )));
-    }
-    let flow = Flow { plan, inputs: roles, density };
-    let noise: usize = with_role(flow.part(), Role::Eps).map(Port::len).sum();
-    match density {
-        Density::LogQ if noise == 0 => {
-            return Err(source.fault(
-                "flow: a posterior with log_q needs noise; name its input as flow.eps".into(),
-            ));
-        }
-        Density::LogDet { .. } if noise > 0 => {
-            return Err(source.fault(
-                "flow: a flow with log_det is deterministic, and this one reads noise; declare log_q".into(),
-            ));
-        }
-        _ => {}
+    let (plan, inputs) = source.lower_from("flow", &[x], &[z, log])?;
+    let flow = Flow { plan, inputs, density };
+    if let Some(what) = fault(&flow, key) {
+        return Err(source.fault(what));
     }
     source.output_roles[z] = Some(Role::Z);
     source.output_roles[log] = Some(match density {
@@ -70,4 +46,33 @@ pub(super) fn build(
         Density::LogQ => Role::LogQ,
     });
     Ok((flow, source))
+}
+
+/// Why inputs and outputs of a flow do not suit its density, which `key` names.
+fn fault(flow: &Flow, key: &str) -> Option<String> {
+    let Flow { plan, density, .. } = flow;
+    if plan.outputs[1].len() != 1 {
+        let port = &plan.outputs[1];
+        return Some(format!(
+            "{key}: output {:?} has shape {:?}, expected one number per observation; sum it over the dimensions before the export",
+            port.name, port.shape
+        ));
+    }
+    let (observed, latent) = (plan.inputs[0].len(), plan.outputs[0].len());
+    if *density != Density::LogQ && observed != latent {
+        return Some(format!(
+            "flow: {observed} values become {latent}, and only a map between equal numbers has a log_det; declare log_q for a posterior"
+        ));
+    }
+    let noise: usize = with_role(flow.part(), Role::Eps).map(Port::len).sum();
+    match density {
+        Density::LogQ if noise == 0 => {
+            Some("flow: a posterior with log_q needs noise; name its input as flow.eps".into())
+        }
+        Density::LogDet { .. } if noise > 0 => Some(
+            "flow: a flow with log_det is deterministic, and this one reads noise; declare log_q"
+                .into(),
+        ),
+        _ => None,
+    }
 }

@@ -6,7 +6,7 @@ use super::range::ranges;
 use super::sampling::{Draw, Makers, Reading, draws, readings};
 use super::{Role, Source, family, inner};
 use crate::ir::{Graph, ValueId};
-use crate::manifest::{Head, SpreadTable, TensorRef};
+use crate::manifest::{SpreadTable, TensorRef};
 use elbow_core::distributions::Spread;
 use elbow_core::kernels::Unary;
 
@@ -18,7 +18,7 @@ pub struct Declared {
     /// Output that holds the spread.
     pub spread: TensorRef,
     /// What the spread output holds.
-    pub head: Head,
+    pub head: Spread,
 }
 
 /// Heads whose names leave no doubt: mu, mean or z_mean with logvar, log_var or z_log_var, unless the graph
@@ -33,12 +33,12 @@ pub fn unmistakable(graph: &Graph) -> Option<Declared> {
     let (spread, scale) = find(["logvar", "log_var", "z_log_var"])?;
     let same_shape = graph.values[loc].shape == graph.values[scale].shape;
     let is_diagonal = family::other_than_diagonal(graph, &[[&mean, &spread]]).is_none();
-    let is_sampled = sampled_otherwise(graph, [&mean, &spread], Head::LogVar).is_none();
+    let is_sampled = sampled_otherwise(graph, [&mean, &spread], Spread::LogVar).is_none();
     let one_input = graph.inputs.len() == 1 + graph.noise.len();
     (one_input && same_shape && is_diagonal && is_sampled).then_some(Declared {
         mean: TensorRef::Name(mean),
         spread: TensorRef::Name(spread),
-        head: Head::LogVar,
+        head: Spread::LogVar,
     })
 }
 
@@ -61,12 +61,12 @@ pub fn contradiction(graph: &Graph, spread: ValueId, head: Spread) -> Option<Str
 }
 
 /// Why the graph of a model that is loaded contradicts these outputs (positions among all) as mean and spread.
-pub fn contradicts(source: &Source, [mean, spread]: [usize; 2], head: Head) -> Option<String> {
+pub fn contradicts(source: &Source, [mean, spread]: [usize; 2], head: Spread) -> Option<String> {
     let output = TensorRef::Index(spread);
     let table = SpreadTable { output, head, eps: 0.0, clamp: None };
-    contradiction(&source.graph, source.graph.outputs[spread].1, head.into())
+    contradiction(&source.graph, source.graph.outputs[spread].1, head)
         .or_else(|| changed_places(&source.graph, [mean, spread], &table))
-        .or_else(|| drawn_otherwise(source, [mean, spread], head.into()))
+        .or_else(|| drawn_otherwise(source, [mean, spread], head))
 }
 
 /// Why outputs (positions among all) that were declared as mean and as a spread before `exp` or softplus
@@ -81,7 +81,7 @@ pub(super) fn changed_places(
     let value = |output: usize| makers.source(graph.outputs[output].1);
     let (loc, scale) = (value(mean), value(spread));
     let (name, other) = (&graph.outputs[mean].0, &graph.outputs[spread].0);
-    let is_logarithm = !matches!(table.head, Head::Sigma | Head::Var);
+    let is_logarithm = !matches!(table.head, Spread::Sigma | Spread::Var);
     let is_free = ranges(graph)[scale].goes_negative
         && table.clamp.is_none()
         && !matches!(makers.unary(scale), Some((Unary::Clip(..), _)));
@@ -199,7 +199,7 @@ pub(super) fn drawn_otherwise(
             ));
         }
         let reading = reads(scale).filter(|_| draw.mean == loc)?;
-        (Spread::from(reading.head) != head).then(|| {
+        (reading.head != head).then(|| {
             format!(
                 "the graph draws {} + {} * {}, so {:?} is the head \"{}\": declare it so, or correct the outputs",
                 name(mean),

@@ -4,7 +4,7 @@ use super::inner::{named, reached};
 use super::names::is_noise;
 use super::sampling::{Draw, Makers, draws, readings};
 use crate::ir::{Graph, Op, ValueId};
-use crate::manifest::Head;
+use elbow_core::distributions::Spread;
 use elbow_core::kernels::BinaryOp;
 
 /// A sample that is not `mean + noise * scale`.
@@ -20,7 +20,7 @@ pub(crate) struct Otherwise {
 pub(crate) fn sampled_otherwise(
     graph: &Graph,
     [mean, spread]: [&str; 2],
-    head: Head,
+    head: Spread,
 ) -> Option<Otherwise> {
     let makers = Makers::of(graph);
     let source = |name: &str| named(graph, name).map(|id| makers.source(id));

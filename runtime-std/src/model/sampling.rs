@@ -2,7 +2,7 @@
 
 use crate::import;
 use crate::ir::{Graph, Node, Op, ValueId};
-use crate::manifest::Head;
+use elbow_core::distributions::Spread;
 use elbow_core::kernels::{BinaryOp, Unary};
 
 pub use crate::import::Draw;
@@ -13,7 +13,7 @@ pub struct Reading {
     /// The value.
     pub value: ValueId,
     /// What it holds, by the way the scale is computed.
-    pub head: Head,
+    pub head: Spread,
     /// Added on the way, as the head says.
     pub eps: f32,
     /// Bounds of the log-variance on the way.
@@ -42,13 +42,13 @@ pub fn readings(makers: &Makers<'_>, scale: ValueId) -> Vec<Reading> {
     let mut add = |value, head, eps, clamp, formula: String| {
         readings.push(Reading { value, head, eps, clamp, formula });
     };
-    add(scale, Head::Sigma, 0.0, None, "{}".into());
+    add(scale, Spread::Sigma, 0.0, None, "{}".into());
     let (inner, eps, plus) = match makers.plus(scale) {
         Some((inner, eps)) => (inner, eps, format!(" + {eps}")),
         None => (scale, 0.0, String::new()),
     };
     if eps != 0.0 {
-        add(inner, Head::Sigma, eps, None, format!("({{}}{plus})"));
+        add(inner, Spread::Sigma, eps, None, format!("({{}}{plus})"));
     }
     match makers.unary(inner) {
         Some((Unary::Exp, exponent)) => {
@@ -68,37 +68,44 @@ pub fn readings(makers: &Makers<'_>, scale: ValueId) -> Vec<Reading> {
                     add(raw, head, eps, clamp, format!("{before}clip({{}}, {low}, {high})){plus}"));
                 }
             };
-            logarithm(exponent, Head::LogSigma, 2.0, "exp(");
+            logarithm(exponent, Spread::LogSigma, 2.0, "exp(");
             // exp(0.5 * t) + eps is no head of a log-variance, whose eps joins the variance.
             if let Some(value) = makers.half(exponent).filter(|_| eps == 0.0) {
-                logarithm(value, Head::LogVar, 1.0, "exp(0.5 * ");
+                logarithm(value, Spread::LogVar, 1.0, "exp(0.5 * ");
             }
         }
         Some((Unary::Softplus, raw)) => {
-            add(raw, Head::SoftplusSigma, eps, None, format!("softplus({{}}){plus}"));
+            add(raw, Spread::SoftplusSigma, eps, None, format!("softplus({{}}){plus}"));
         }
-        Some((Unary::Sqrt, variance)) if eps == 0.0 => {
-            add(variance, Head::Var, 0.0, None, "sqrt({})".into());
-            let (inner, eps, plus) = match makers.plus(variance) {
-                Some((inner, eps)) => (inner, eps, format!(" + {eps}")),
-                None => (variance, 0.0, String::new()),
-            };
-            if eps != 0.0 {
-                add(inner, Head::Var, eps, None, format!("sqrt({{}}{plus})"));
-            }
-            match makers.unary(inner) {
-                Some((Unary::Exp, raw)) => {
-                    add(raw, Head::LogVar, eps, None, format!("sqrt(exp({{}}){plus})"));
-                }
-                Some((Unary::Softplus, raw)) => {
-                    add(raw, Head::SoftplusVar, eps, None, format!("sqrt(softplus({{}}){plus})"));
-                }
-                _ => {}
-            }
-        }
+        Some((Unary::Sqrt, variance)) if eps == 0.0 => of_variance(makers, variance, &mut add),
         _ => {}
     }
     readings
+}
+
+/// Adds from what the variance is computed whose square root is the scale.
+fn of_variance(
+    makers: &Makers<'_>,
+    variance: ValueId,
+    add: &mut impl FnMut(ValueId, Spread, f32, Option<[f32; 2]>, String),
+) {
+    add(variance, Spread::Var, 0.0, None, "sqrt({})".into());
+    let (inner, eps, plus) = match makers.plus(variance) {
+        Some((inner, eps)) => (inner, eps, format!(" + {eps}")),
+        None => (variance, 0.0, String::new()),
+    };
+    if eps != 0.0 {
+        add(inner, Spread::Var, eps, None, format!("sqrt({{}}{plus})"));
+    }
+    match makers.unary(inner) {
+        Some((Unary::Exp, raw)) => {
+            add(raw, Spread::LogVar, eps, None, format!("sqrt(exp({{}}){plus})"));
+        }
+        Some((Unary::Softplus, raw)) => {
+            add(raw, Spread::SoftplusVar, eps, None, format!("sqrt(softplus({{}}){plus})"));
+        }
+        _ => {}
+    }
 }
 
 /// The nodes of a graph by what they make.

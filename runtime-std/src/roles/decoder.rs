@@ -3,9 +3,9 @@
 use super::inputs::Named;
 use super::{Decision, listed, quoted};
 use crate::ir::{Graph, Op, ValueId};
-use crate::manifest::Head;
 use crate::model::names::{HeadName, Says, says, words};
 use crate::model::sampling::Makers;
+use elbow_core::distributions::Spread;
 use elbow_core::kernels::Unary;
 
 /// Roles of a decoder.
@@ -96,14 +96,14 @@ fn with_scale(
     }
     let sigma = quoted(scale);
     match head {
-        Head::LogSigma if says(scale, &["scale", "logscale"]) => Err(undecided(
+        Spread::LogSigma if says(scale, &["scale", "logscale"]) => Err(undecided(
             graph,
             &format!(
                 "{scale:?} may be the scale of a normal or of a Laplace distribution; write decoder.mean = {} and one of\n  likelihood = {{ family = \"gaussian\", log_sigma = {sigma} }}\n  likelihood = {{ family = \"laplace\", log_scale = {sigma} }}\n",
                 quoted(mean)
             ),
         )),
-        Head::LogSigma => Ok((
+        Spread::LogSigma => Ok((
             (mean.clone(), format!("the other output is the scale, {scale}")),
             (
                 format!("{{ family = \"gaussian\", log_sigma = {sigma} }}"),
@@ -122,11 +122,11 @@ fn with_scale(
 }
 
 /// The logarithm of the standard deviation from a head, as it is written in Python.
-fn logarithm(head: Head) -> &'static str {
+fn logarithm(head: Spread) -> &'static str {
     match head {
-        Head::LogVar => "0.5 * logvar",
-        Head::Var | Head::SoftplusVar => "0.5 * log(var)",
-        Head::LogSigma | Head::Sigma | Head::SoftplusSigma => "log(sigma)",
+        Spread::LogVar => "0.5 * logvar",
+        Spread::Var | Spread::SoftplusVar => "0.5 * log(var)",
+        Spread::LogSigma | Spread::Sigma | Spread::SoftplusSigma => "log(sigma)",
     }
 }
 

@@ -14,10 +14,10 @@ mod structure;
 use super::plain;
 use super::{Decision, listed, quoted};
 use crate::ir::{Graph, ValueId};
-use crate::manifest::Head;
 use crate::model::otherwise::sampled_otherwise;
 use crate::model::sampling::{Draw, Makers};
 use crate::model::{contradiction, family, inner};
+use elbow_core::distributions::Spread;
 use elbow_core::kernels::Unary;
 
 /// The two heads of a posterior, and why they are these.
@@ -29,7 +29,7 @@ pub(super) struct Heads {
     /// As the mean.
     pub spread: String,
     pub spread_why: String,
-    pub head: Head,
+    pub head: Spread,
     pub eps: f32,
     pub clamp: Option<[f32; 2]>,
 }
@@ -118,16 +118,16 @@ fn check(graph: &Graph, heads: &Heads) -> Result<(), Decision> {
             listed(graph)
         )));
     }
-    let as_sigma = structure::made_as_sigma(graph, scale).filter(|_| heads.head == Head::Var);
+    let as_sigma = structure::made_as_sigma(graph, scale).filter(|_| heads.head == Spread::Var);
     if let Some(why) = as_sigma {
         return Err(Decision(format!(
             "output {:?} is named like var, but {why}, as a standard deviation; decide, and write one of\n  {}\n  {}",
             heads.spread,
-            lines(&heads.mean, &heads.spread, Head::Sigma),
-            lines(&heads.mean, &heads.spread, Head::Var)
+            lines(&heads.mean, &heads.spread, Spread::Sigma),
+            lines(&heads.mean, &heads.spread, Spread::Var)
         )));
     }
-    match contradiction(graph, scale, heads.head.into()) {
+    match contradiction(graph, scale, heads.head) {
         Some(why) => Err(Decision(format!(
             "output {:?} is named like {}, but {why}. Write the manifest by hand",
             heads.spread,
@@ -141,8 +141,8 @@ fn check(graph: &Graph, heads: &Heads) -> Result<(), Decision> {
 fn bounds(graph: &Graph, heads: &mut Heads) {
     let Some(scale) = inner::named(graph, &heads.spread) else { return };
     let factor = match heads.head {
-        Head::LogVar => 1.0,
-        Head::LogSigma => 2.0,
+        Spread::LogVar => 1.0,
+        Spread::LogSigma => 2.0,
         _ => return,
     };
     let makers = Makers::of(graph);
@@ -172,7 +172,7 @@ pub(super) fn noise(graph: &Graph, posteriors: &[Heads]) -> Vec<ValueId> {
 }
 
 /// What a manifest says of these heads.
-pub(super) fn lines(mean: &str, spread: &str, head: Head) -> String {
+pub(super) fn lines(mean: &str, spread: &str, head: Spread) -> String {
     format!(
         "mean = {}, spread = {{ output = {}, head = \"{}\" }}",
         quoted(mean),

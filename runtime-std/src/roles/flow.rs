@@ -23,20 +23,18 @@ pub(super) fn flow(graph: &Graph) -> Option<Result<Flow, Decision>> {
     let [a, b] = &graph.outputs[..] else { return None };
     let len = |id: ValueId| graph.values[id].len();
     let mut pairs = [(a, b), (b, a)].into_iter().filter(|(_, (_, id))| len(*id) == 1);
-    let ((z, latent), (name, _)) = pairs.next().filter(|_| pairs.next().is_none())?;
+    let (output, (name, _)) = pairs.next().filter(|_| pairs.next().is_none())?;
+    let (z, _) = output;
     if !is_log_det(name) && !is_log_q(name) {
         let question = plain::with_score(graph, z, name).unwrap_or_else(|| undecided(z, name));
         return Some(Err(question));
     }
-    Some(of_density(graph, (z, *latent), name))
+    Some(of_density(graph, output, name))
 }
 
 /// The flow whose density has a name that says which.
-fn of_density(
-    graph: &Graph,
-    (z, latent): (&String, ValueId),
-    name: &String,
-) -> Result<Flow, Decision> {
+fn of_density(graph: &Graph, z: &(String, ValueId), name: &String) -> Result<Flow, Decision> {
+    let (z, latent) = (&z.0, z.1);
     let len = |id: ValueId| graph.values[id].len();
     let known = match is_log_det(name) {
         true => Known { x: mapped(graph, z, latent)?, noise: Vec::new() },

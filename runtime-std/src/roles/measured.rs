@@ -6,11 +6,12 @@ use super::{Proposal, propose, propose_as};
 use crate::heads::{HeadReport, Measured, Reading, Scale, Survey, Verdict};
 use crate::import;
 use crate::ir::Graph;
-use crate::manifest::{Family, Head, Manifest, Parameter};
+use crate::manifest::{Family, Manifest, Parameter};
 use crate::model::names::{HeadName, Says};
 use crate::model::{Loaded, Source};
 use crate::rows::Rows;
 use crate::{Error, Result};
+use elbow_core::distributions::Spread;
 use std::path::Path;
 
 /// The files of a proposal, and where it will lie.
@@ -82,7 +83,7 @@ fn decided(
     let both = [files.encoder, files.decoder];
     let graph = Source::read(files.encoder, &options.per_file(&both)?[0])?.graph;
     let Some([a, b]) = open_outputs(&graph) else { return Err(undecided) };
-    let as_heads = |[mean, spread]: [&str; 2], head: Head, why: &str| {
+    let as_heads = |[mean, spread]: [&str; 2], head: Spread, why: &str| {
         let heads = Heads {
             mean: mean.into(),
             mean_why: why.into(),
@@ -97,7 +98,7 @@ fn decided(
     // Any reading that loads will do to compute the outputs.
     let orders = [[a.as_str(), b.as_str()], [b.as_str(), a.as_str()]];
     let tried = orders.iter().flat_map(|order| {
-        [Head::LogVar, Head::Sigma].map(|head| as_heads(*order, head, "tried").ok())
+        [Spread::LogVar, Spread::Sigma].map(|head| as_heads(*order, head, "tried").ok())
     });
     let Some(first) = tried.flatten().next() else { return Err(undecided) };
     let loaded = load(files, &first)?;

@@ -5,7 +5,7 @@
 //! no more: a spread that is guessed is a silent factor in the exponent.
 
 use super::{Token, tokens};
-use crate::manifest::Head;
+use elbow_core::distributions::Spread;
 
 /// What a name says.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +13,7 @@ pub(crate) enum Says {
     /// It is a mean.
     Mean,
     /// It is a spread of this form.
-    Spread(Head),
+    Spread(Spread),
     /// It has to do with a spread, but this keeps it from being one of the manifest's heads.
     Unclear(String),
     /// Nothing of a head.
@@ -182,7 +182,7 @@ impl HeadName {
         let mut says = says(&words, &core);
         let mut number = None;
         if let (Says::Spread(_), Some(last)) = (&says, core.last()) {
-            (says, number) = with_two(says, &words, *last, (name, siblings));
+            (says, number) = with_two(says, &words, *last, name, siblings);
         }
         if signs && matches!(says, Says::Spread(_) | Says::Mean) {
             says = Says::Unclear("its name is a formula".into());
@@ -320,10 +320,10 @@ fn says(words: &[(Word, Token)], core: &[usize]) -> Says {
     }
     let head = match kinds[..] {
         _ if core.len() != end - start + 1 => None,
-        [Word::Scale] => Some(Head::Sigma),
-        [Word::Log, Word::Scale] => Some(Head::LogSigma),
-        [Word::Var] | [Word::Scale, Word::Square] => Some(Head::Var),
-        [Word::Log, Word::Var] | [Word::Log, Word::Scale, Word::Square] => Some(Head::LogVar),
+        [Word::Scale] => Some(Spread::Sigma),
+        [Word::Log, Word::Scale] => Some(Spread::LogSigma),
+        [Word::Var] | [Word::Scale, Word::Square] => Some(Spread::Var),
+        [Word::Log, Word::Var] | [Word::Log, Word::Scale, Word::Square] => Some(Spread::LogVar),
         _ => None,
     };
     let unclear = "the words of its name are in an unusual order";
@@ -336,11 +336,12 @@ fn with_two(
     says: Says,
     words: &[(Word, Token)],
     last: usize,
-    (name, siblings): (&str, &[&str]),
+    name: &str,
+    siblings: &[&str],
 ) -> (Says, Option<usize>) {
     let squared = match says {
-        Says::Spread(Head::Sigma) => Head::Var,
-        Says::Spread(Head::LogSigma) => Head::LogVar,
+        Says::Spread(Spread::Sigma) => Spread::Var,
+        Says::Spread(Spread::LogSigma) => Spread::LogVar,
         other => return (other, None),
     };
     let Some((_, two)) = words.get(last + 1).filter(|(_, token)| token.text == "2") else {
@@ -386,9 +387,9 @@ mod tests {
 
     #[test]
     fn spreads_are_understood_wholly() {
-        let groups: [(Head, &str); 4] = [
+        let groups: [(Spread, &str); 4] = [
             (
-                Head::LogVar,
+                Spread::LogVar,
                 "logvar z_log_var ln_var lnvar log_variance q_logvar latent_logvar aleatoric_logvar \
                  log_sigma_sq z_log_sigma_sq log_sigma_squared log_sigma2 logsigma2 log_std2 logsigmasq \
                  log_sigma^2 log_sigma**2 logσ² zLogVar LogVar LOG_VAR fc_logvar logvar_layer logvar1 \
@@ -397,17 +398,17 @@ mod tests {
                  z1_log_sigma2 logVariance log_sd_sq enc-logvar",
             ),
             (
-                Head::LogSigma,
+                Spread::LogSigma,
                 "log_std logstd log_sigma logsd log_scale ln_sigma z_log_std logStd log_std_dev \
                  log_standard_deviation log_sigma1 log_sigma_3 logσ logstddev log_scale:0",
             ),
             (
-                Head::Sigma,
+                Spread::Sigma,
                 "sigma std sd stddev scale z_sigma std_dev stdDev standard_deviation σ q_z_std scale_diag \
                  sigma1 sigma_3 stds z_scale:0 Sigma",
             ),
             (
-                Head::Var,
+                Spread::Var,
                 "var variance sigma2 sigma_sq sigma_squared std_squared sigma_square sigmasq z_sigma2 q_var \
                  σ² sigma^2 std2 sigmaSq var2 variance_layer",
             ),
@@ -469,16 +470,16 @@ mod tests {
     #[test]
     fn siblings_settle_whether_a_two_is_a_number() {
         for (name, siblings, head) in [
-            ("log_sigma2", &["mu", "log_sigma2"][..], Some(Head::LogVar)),
-            ("log_sigma2", &["mu1", "log_sigma1", "mu2", "log_sigma2"], Some(Head::LogSigma)),
-            ("log_sigma_2", &["mu_1", "log_sigma_1", "log_sigma_2"], Some(Head::LogSigma)),
-            ("sigma2", &["mu1", "sigma1", "sigma2"], Some(Head::Sigma)),
-            ("z1_log_sigma2", &["z1_mean", "z2_mean", "z2_log_sigma2"], Some(Head::LogVar)),
-            ("z2_log_sigma2", &["z1_mean", "z2_mean", "z1_log_sigma2"], Some(Head::LogVar)),
+            ("log_sigma2", &["mu", "log_sigma2"][..], Some(Spread::LogVar)),
+            ("log_sigma2", &["mu1", "log_sigma1", "mu2", "log_sigma2"], Some(Spread::LogSigma)),
+            ("log_sigma_2", &["mu_1", "log_sigma_1", "log_sigma_2"], Some(Spread::LogSigma)),
+            ("sigma2", &["mu1", "sigma1", "sigma2"], Some(Spread::Sigma)),
+            ("z1_log_sigma2", &["z1_mean", "z2_mean", "z2_log_sigma2"], Some(Spread::LogVar)),
+            ("z2_log_sigma2", &["z1_mean", "z2_mean", "z1_log_sigma2"], Some(Spread::LogVar)),
             ("sigma2", &["mu2", "sigma2"], None),
             ("log_sigma2", &["mu", "mu2", "log_sigma", "log_sigma2"], None),
             ("log_sigma_2", &["mu", "log_sigma_2"], None),
-            ("logvar2", &["mu2", "logvar2"], Some(Head::LogVar)),
+            ("logvar2", &["mu2", "logvar2"], Some(Spread::LogVar)),
         ] {
             let found = HeadName::of(name, siblings).says;
             match head {

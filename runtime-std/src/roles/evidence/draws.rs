@@ -5,12 +5,12 @@ use super::Heads;
 use super::named::by_names;
 use super::question::{named_otherwise, two_readings};
 use crate::ir::{Graph, NoiseKind, ValueId};
-use crate::manifest::Head;
 use crate::model::inner;
 use crate::model::inner::reached;
 use crate::model::names::{HeadName, is_state, says};
 use crate::model::otherwise::is_surely_noise;
 use crate::model::sampling::{self, Draw, Makers, Reading, readings};
+use elbow_core::distributions::Spread;
 
 /// Heads among the outputs from which the graph draws itself; a draw whose heads are no outputs says
 /// nothing.
@@ -21,7 +21,7 @@ pub(super) fn of_outputs(graph: &Graph) -> Vec<Heads> {
         readings(&makers, draw.scale).into_iter().filter(Reading::can_be_declared).find_map(
             |reading| {
                 let spread = output(graph, &makers, reading.value)?;
-                Some(of_draw(graph, &makers, &draw, (mean.clone(), spread), reading))
+                Some(of_draw(graph, &makers, &draw, mean.clone(), spread, reading))
             },
         )
     };
@@ -50,8 +50,8 @@ pub(super) fn inside(graph: &Graph) -> Vec<Heads> {
             readings.iter().find(|reading| output(graph, &makers, reading.value).is_some());
         let reading =
             of_output.or_else(|| readings.iter().rev().find(|r| name(r.value).is_some()))?;
-        let names = (mean, name(reading.value)?);
-        Some(of_draw(graph, &makers, draw, names, reading.clone()))
+        let spread = name(reading.value)?;
+        Some(of_draw(graph, &makers, draw, mean, spread, reading.clone()))
     };
     let of_latents = drawn.iter().filter(|draw| !is_decoded(graph, &drawn, draw));
     distinct(of_latents.filter_map(heads))
@@ -126,7 +126,8 @@ fn of_draw(
     graph: &Graph,
     makers: &Makers<'_>,
     draw: &Draw,
-    (mean, spread): (String, String),
+    mean: String,
+    spread: String,
     reading: Reading,
 ) -> Heads {
     let Reading { head, eps, clamp, formula, .. } = reading;
@@ -194,7 +195,7 @@ pub(super) fn undrawn(graph: &Graph, drawn: &[Heads]) -> Result<Vec<Heads>, Deci
         rest.iter().copied().filter(|name| !taken(name) && !is_observed(name)).collect();
     for (at, first) in open.iter().enumerate() {
         if let Some(second) = open[at + 1..].iter().find(|second| alike(first, second)) {
-            return Err(two_readings(drawn, first, second, Head::LogVar));
+            return Err(two_readings(drawn, first, second, Spread::LogVar));
         }
     }
     Ok(named)

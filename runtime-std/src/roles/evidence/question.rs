@@ -3,13 +3,13 @@
 use super::super::{Decision, listed};
 use super::{Heads, diagonal, lines};
 use crate::ir::{Graph, Op, ValueId};
-use crate::manifest::Head;
 use crate::model::names::{HeadName, Says};
 use crate::model::otherwise::Otherwise;
 use crate::model::sampling::Makers;
+use elbow_core::distributions::Spread;
 
 /// The question whether two outputs are a further posterior.
-pub(super) fn two_readings(drawn: &[Heads], mean: &str, spread: &str, head: Head) -> Decision {
+pub(super) fn two_readings(drawn: &[Heads], mean: &str, spread: &str, head: Spread) -> Decision {
     let known: Vec<String> = drawn.iter().map(Heads::line).collect();
     let means: Vec<String> = drawn.iter().map(|heads| format!("{:?}", heads.mean)).collect();
     let listed = |table: &str, lines: &[String]| {
@@ -87,12 +87,12 @@ pub(super) fn undecided(graph: &Graph) -> Decision {
     };
     let either = match mean.as_str() {
         "MEAN" => String::new(),
-        _ => format!("\n  {}", lines(&spread, &mean, Head::LogVar)),
+        _ => format!("\n  {}", lines(&spread, &mean, Spread::LogVar)),
     };
     Decision(format!(
         "{how}; the candidates are {}. Decide, and write the manifest by hand with lines such as\n  {}{either}\nor export with output_names=[\"mu\", \"logvar\"]",
         listed(graph),
-        lines(&mean, &spread, Head::LogVar),
+        lines(&mean, &spread, Spread::LogVar),
     ))
 }
 

@@ -3,10 +3,10 @@
 use super::super::Decision;
 use super::{Heads, diagonal, lines};
 use crate::ir::{Graph, ValueId};
-use crate::manifest::Head;
 use crate::model::names::{HeadName, Says};
 use crate::model::range::ranges;
 use crate::model::sampling::Makers;
+use elbow_core::distributions::Spread;
 use elbow_core::kernels::Unary;
 
 /// Two outputs of one shape of which one is never negative and can only be a spread.
@@ -35,8 +35,8 @@ pub(super) fn by_structure(graph: &Graph) -> Result<Option<Heads>, Decision> {
         };
         return Err(Decision(format!(
             "{mean:?} is the mean and {spread:?}, made by {op}, the spread, but {why}; decide, and write one of\n  {}\n  {}",
-            lines(mean, spread, Head::Sigma),
-            lines(mean, spread, Head::Var)
+            lines(mean, spread, Spread::Sigma),
+            lines(mean, spread, Spread::Var)
         )));
     };
     Ok(Some(Heads {
@@ -66,7 +66,7 @@ fn clipped(graph: &Graph) -> Result<Option<Heads>, Decision> {
         (Some(clip), None) => (second, first, clip),
         _ => return Ok(None),
     };
-    let line = |head: Head, factor: f32| {
+    let line = |head: Spread, factor: f32| {
         let plain = lines(mean, spread, head);
         let bounds = format!(", clamp = [{:?}, {:?}] }}", factor * low, factor * high);
         plain.strip_suffix(" }").map_or(plain.clone(), |plain| format!("{plain}{bounds}"))
@@ -78,24 +78,24 @@ fn clipped(graph: &Graph) -> Result<Option<Heads>, Decision> {
     }
     Err(Decision(format!(
         "{spread:?} is clipped to [{low}, {high}] and so the logarithm of a spread, {mean:?} the mean, but nothing tells whether it is that of the variance or of the standard deviation; decide, and write one of\n  {}\n  {}",
-        line(Head::LogVar, 1.0),
-        line(Head::LogSigma, 2.0)
+        line(Spread::LogVar, 1.0),
+        line(Spread::LogSigma, 2.0)
     )))
 }
 
 /// Whether a positive output is a standard deviation or a variance: `exp(0.5 * h)` and roots are the
 /// former, and a name may say so.
-fn positive_head(graph: &Graph, name: &str, value: ValueId) -> Option<(Head, String)> {
+fn positive_head(graph: &Graph, name: &str, value: ValueId) -> Option<(Spread, String)> {
     let all: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
     let own = HeadName::of(name, &all);
     match own.says {
-        Says::Spread(head @ (Head::Sigma | Head::Var)) if own.unknown().is_empty() => {
+        Says::Spread(head @ (Spread::Sigma | Spread::Var)) if own.unknown().is_empty() => {
             return Some((head, format!("the output's name says {}", head.name())));
         }
         Says::Nothing => {}
         _ => return None,
     }
-    made_as_sigma(graph, value).map(|why| (Head::Sigma, why))
+    made_as_sigma(graph, value).map(|why| (Spread::Sigma, why))
 }
 
 /// What shows a positive value to be a standard deviation.
