@@ -14,7 +14,7 @@ use crate::Result;
 use crate::identifier::identifier;
 use crate::lower::Port;
 use crate::manifest::Window;
-use crate::model::{Encoder, Flow, Latent, Model, Parts};
+use crate::model::{Encoder, Flow, Latent, Model, Output, Parts};
 
 /// Whether the plans fit together.
 pub(super) fn check(parts: Parts<'_>) -> Result<()> {
@@ -339,17 +339,18 @@ impl Encode {
     fn of(encoder: &Encoder, shared: &Shared, weights: usize, trace: Trace) -> Self {
         let parameters = shared.parameters(encoder.part(), &observed(""));
         let posteriors = numbered("q", encoder.latents.len());
-        let outputs = |borrow: &str, tail: &str| -> Vec<String> {
-            let heads = posteriors
-                .iter()
-                .flat_map(|q| ["loc", "log_var"].map(|field| format!("{borrow}{q}.{field}")));
-            let states = (0..encoder.states).map(|at| format!("{borrow}ws.next_{at}{tail}"));
-            heads.chain(states).collect()
+        let outputs = |borrow: &str| -> Vec<String> {
+            let outputs = encoder.outputs().map(|output| match output {
+                Output::Mean(at) => format!("{borrow}{}.loc", posteriors[at]),
+                Output::Spread(at) => format!("{borrow}{}.log_var", posteriors[at]),
+                Output::State(at) => format!("{borrow}ws.next_{at}"),
+            });
+            outputs.collect()
         };
         let names = Names {
             inputs: parameters.inputs.clone(),
-            read: outputs("&", ""),
-            written: outputs("&mut ", ""),
+            read: outputs("&"),
+            written: outputs("&mut "),
             constants: "ENCODER",
             weights,
             trace,

@@ -7,7 +7,7 @@ use super::report::GapReport;
 use super::row::{Method, RowGap, Settings, measure_row};
 use crate::infer::{TwinGradient, TwinLikelihood};
 use crate::lower::Plan;
-use crate::model::{Decoder, Encoder, Loaded, Role, Source};
+use crate::model::{Decoder, Encoder, Loaded, Source};
 use crate::parity::target::twin_posteriors;
 use crate::posterior::Posteriors;
 use crate::rows::{Rows, named, progress};
@@ -71,7 +71,7 @@ impl<'g> Given<'g> {
                 "a gap lies between an encoder's posterior and p(x, z): give an elbow.toml with an [encoder] and a [decoder]",
             );
         };
-        if encoder.inputs.contains(&Role::Eps) {
+        if encoder.reads_noise() {
             return fault(
                 "the posterior depends on draws inside the encoder and is no normal distribution given x; gaps of hierarchical models are not measured, export a model with one level of latents",
             );

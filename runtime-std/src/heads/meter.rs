@@ -2,7 +2,7 @@
 
 use super::reading::Reading;
 use crate::infer::TwinLikelihood;
-use crate::model::{Decoder, Encoder, Latent, Loaded, Role};
+use crate::model::{Decoder, Encoder, Latent, Loaded};
 use crate::posterior::Posteriors;
 use crate::rows::{Rows, named, run_twin_in_sequence};
 use crate::{Error, Result};
@@ -64,7 +64,7 @@ pub(super) struct Meter<'m> {
 /// by the inputs alone.
 pub(super) fn parts(loaded: &Loaded) -> Option<(&Encoder, &Decoder)> {
     let (encoder, decoder) = loaded.amortized()?;
-    let suits = encoder.latents.len() == 1 && !encoder.inputs.contains(&Role::Eps);
+    let suits = encoder.latents.len() == 1 && !encoder.reads_noise();
     Some((encoder, decoder?)).filter(|_| suits)
 }
 

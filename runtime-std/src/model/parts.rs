@@ -42,16 +42,6 @@ pub struct Part<'m> {
     pub roles: &'m [Role],
 }
 
-impl Part<'_> {
-    /// The plan's pairs of state input and output; the outputs of the states are the last.
-    pub fn state_pairs(&self) -> Vec<(usize, usize)> {
-        let is_state = |input: &usize| self.roles[*input] == Role::State;
-        let inputs: Vec<usize> = (0..self.roles.len()).filter(is_state).collect();
-        let first = self.plan.outputs.len().saturating_sub(inputs.len());
-        inputs.into_iter().zip(first..).collect()
-    }
-}
-
 /// The graphs of a model, each where the model has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'m> {

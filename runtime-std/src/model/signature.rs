@@ -7,7 +7,7 @@
 use super::{Decoder, Encoder, Graphs, Model, Part, PartName, Role, Source};
 use crate::error::{Error, Result};
 use crate::held::Held;
-use crate::import::NoiseKind;
+use crate::ir::NoiseKind;
 use crate::lower::Port;
 
 /// What an input is in a call, with its number among those of its kind; inputs come in this order.
@@ -20,6 +20,17 @@ pub enum Argument {
     /// Noise, by its number among that of the model.
     Noise(usize),
     /// A state that is kept between calls.
+    State(usize),
+}
+
+/// What an output of an encoder's plan is, with the number of its posterior or state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The mean of a posterior.
+    Mean(usize),
+    /// The spread head of a posterior.
+    Spread(usize),
+    /// A state of the next call.
     State(usize),
 }
 
@@ -141,7 +152,28 @@ impl Model {
     }
 }
 
+impl Part<'_> {
+    /// The plan's pairs of state input and output; the outputs of the states are the last.
+    pub fn state_pairs(&self) -> Vec<(usize, usize)> {
+        let is_state = |input: &usize| self.roles[*input] == Role::State;
+        let inputs: Vec<usize> = (0..self.roles.len()).filter(is_state).collect();
+        let first = self.plan.outputs.len().saturating_sub(inputs.len());
+        inputs.into_iter().zip(first..).collect()
+    }
+}
+
 impl Encoder {
+    /// What the plan's outputs are, in their order: both heads of each posterior, then the states.
+    pub fn outputs(&self) -> impl Iterator<Item = Output> {
+        let heads = (0..self.latents.len()).flat_map(|q| [Output::Mean(q), Output::Spread(q)]);
+        heads.chain((0..self.states).map(Output::State))
+    }
+
+    /// Whether it reads noise, so that its posterior is not given by the observation alone.
+    pub fn reads_noise(&self) -> bool {
+        with_role(self.part(), Role::Eps).next().is_some()
+    }
+
     /// The observation among the plan's inputs.
     pub fn observation(&self) -> Option<&Port> {
         with_role(self.part(), Role::X).next()
