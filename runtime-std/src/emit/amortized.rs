@@ -1,20 +1,20 @@
 //! The module of a model with roles: `encode`, and what a decoder and a flow bring with them.
 
 use super::bare;
-use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
+use super::calls::{Calls, looks_up};
 use super::decoder::{Decode, Offsets};
+use super::encoder::Encode;
 use super::flow;
-use super::parameters::{Checked, Parameters, Shared};
+use super::parameters::{Checked, Shared};
 use super::rust::{
-    SKIP, array, float, hexadecimal, imports, kernel_imports, signature, trace_import, use_core,
-    workspace,
+    SKIP, array, float, hexadecimal, imports, kernel_imports, trace_import, use_core, workspace,
 };
 use super::{Trace, mismatch, pack, refine, types};
 use crate::Result;
 use crate::identifier::identifier;
 use crate::lower::Port;
 use crate::manifest::Window;
-use crate::model::{Encoder, Flow, Latent, Model, Output, Parts};
+use crate::model::{Encoder, Flow, Model, Parts};
 
 /// Whether the plans fit together.
 pub(super) fn check(parts: Parts<'_>) -> Result<()> {
@@ -78,91 +78,127 @@ fn hits(parts: Parts<'_>) -> Option<&'static str> {
 
 /// Source of the module.
 pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: Trace) -> String {
-    let Parts { encoder, decoder, flow, .. } = parts;
     let shared = Shared::of(model);
-    let traced = model.graphs.main().plan;
-    let mut weights = 0;
-    let mut take = |len: usize| {
-        weights += len;
-        weights - len
-    };
-    let encode = encoder
-        .map(|encoder| Encode::of(encoder, &shared, take(encoder.plan.weights.len()), trace));
-    let of_decoder = take(decoder.map_or(0, |decoder| pack::weights(decoder).len()));
-    let decode = decoder
-        .zip(encoder)
-        .map(|(decoder, encoder)| Decode::of(decoder, encoder, &shared, of_decoder));
-    let prefix = if encoder.is_some() { "FLOW_" } else { "" };
-    let flow_functions = flow.map(|flow| {
-        let trace = if encoder.is_none() { trace } else { Trace::Off };
-        flow::functions(flow, &shared, prefix, take(flow.plan.weights.len()), trace)
-    });
-    let (fixed, behind) =
-        decoder.map_or_else(Default::default, |decoder| pack::fixed(decoder, of_decoder, take(0)));
-    take(behind);
-    let scored = decode.as_ref().zip(decoder);
-    let scored = scored.filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
-    let inference = scored.map(|(decode, decoder)| {
-        let pack = Offsets { decoder: of_decoder, fixed: &fixed };
-        decode.inference(decoder, pack, pack::arena_without_gradient(parts))
-    });
-    let calls = [
-        encode.as_ref().map(|encode| &encode.calls),
-        decode.as_ref().map(|decode| &decode.calls),
-        inference.as_ref().map(|(_, calls)| calls),
-        flow_functions.as_ref().map(|flow| &flow.calls),
-    ];
-    let items = calls.iter().flatten().flat_map(|calls| calls.items.iter().copied()).collect();
-    let mut functions = String::new();
-    if let (Some(encoder), Some(encode)) = (encoder, &encode) {
-        functions += &encode.function(encoder, trace);
-    }
-    functions += &decode.as_ref().map_or_else(String::new, |decode| decode.function());
-    functions += &inference.as_ref().map_or_else(String::new, |(text, _)| text.clone());
-    functions += &flow_functions.as_ref().map_or_else(String::new, |flow| flow.text.clone());
-    let name = identifier(&model.name);
+    let functions = Functions::of(parts, &shared, trace);
+    let (name, body, hits) = (identifier(&model.name), functions.text(parts, trace), hits(parts));
+    let decode = functions.decode.as_ref();
     let mut text = header(&name, parts);
-    let window = model.window.as_ref();
-    let of_window =
-        window.map_or(&[][..], |_| &["Layout", "Normalization", "Window", "WindowError"]);
-    let used = [
-        trace_import(trace),
-        &imports("compiled", &["self"]),
-        &all_imports(parts, scored.is_some(), &functions),
-        &kernel_imports(&items),
-        &imports("pack", &["Pack"]),
-        &imports("window", of_window),
-    ];
-    text += &use_core(&used.concat());
-    let constants = constants(model, &name, &shared, parts, [fingerprint, weights as u64]);
-    let hits = hits(parts);
+    text += &imported(model, parts, &functions, &body, trace);
+    let constants = constants(model, &name, &shared, parts, fingerprint, functions.weights);
     text += &workspace(
         &constants,
         pack::arena(parts),
-        &states(encoder),
-        decode.as_ref().map_or(&[], |decode| &decode.kept),
+        &states(parts.encoder),
+        decode.map_or(&[], |decode| &decode.kept),
         trace,
-        traced.steps.len(),
+        model.graphs.main().plan.steps.len(),
         hits,
     );
-    text += &types::workspace(encoder.map_or(0, |e| e.states), hits.is_some(), trace);
-    text += &window.map_or_else(String::new, normalization);
-    text += &functions;
-    if let (Some(encoder), Some(encode)) = (encoder, &encode) {
-        let decode = decode.as_ref().map(|decode| &decode.parameters);
+    text += &types::workspace(parts.encoder.map_or(0, |e| e.states), hits.is_some(), trace);
+    text += &model.window.as_ref().map_or_else(String::new, normalization);
+    text += &body;
+    if let (Some(encoder), Some(encode)) = (parts.encoder, &functions.encode) {
+        let scored = functions.inference.is_some();
         let amortized = types::Amortized {
             encoder,
             encode: &encode.parameters,
-            decode,
-            scored: scored.is_some(),
-            refined: scored.is_some_and(|(_, decoder)| decoder.refine.is_some()),
+            decode: decode.map(|decode| &decode.parameters),
+            scored,
+            refined: scored && parts.decoder.is_some_and(|decoder| decoder.refine.is_some()),
             threshold: model.score.is_some(),
             inputs: shared.of_call(&observed("")),
         };
         text += &amortized.text();
     }
     text += &types::windowed(model);
-    text + &calls.iter().flatten().map(|calls| calls.shapes.as_str()).collect::<String>()
+    text + &functions.calls().map(|calls| calls.shapes.as_str()).collect::<String>()
+}
+
+/// The functions of a module.
+struct Functions {
+    encode: Option<Encode>,
+    decode: Option<Decode>,
+    /// With an encoder of one posterior: those of the decoder that see an observation.
+    inference: Option<(String, Calls)>,
+    flow: Option<flow::Functions>,
+    /// Floats of the weights that they read.
+    weights: usize,
+}
+
+impl Functions {
+    fn of(parts: Parts<'_>, shared: &Shared, trace: Trace) -> Self {
+        let Parts { encoder, decoder, flow, .. } = parts;
+        let mut weights = 0;
+        let mut take = |len: usize| {
+            weights += len;
+            weights - len
+        };
+        let encode = encoder
+            .map(|encoder| Encode::of(encoder, shared, take(encoder.plan.weights.len()), trace));
+        let of_decoder = take(decoder.map_or(0, |decoder| pack::weights(decoder).len()));
+        let decode = decoder
+            .zip(encoder)
+            .map(|(decoder, encoder)| Decode::of(decoder, encoder, shared, of_decoder));
+        let prefix = if encoder.is_some() { "FLOW_" } else { "" };
+        let flow = flow.map(|flow| {
+            let trace = if encoder.is_none() { trace } else { Trace::Off };
+            flow::functions(flow, shared, prefix, take(flow.plan.weights.len()), trace)
+        });
+        let (fixed, behind) = decoder
+            .map_or_else(Default::default, |decoder| pack::fixed(decoder, of_decoder, take(0)));
+        take(behind);
+        let scored = decode.as_ref().zip(decoder);
+        let scored = scored.filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
+        let inference = scored.map(|(decode, decoder)| {
+            let pack = Offsets { decoder: of_decoder, fixed: &fixed };
+            decode.inference(decoder, pack, pack::arena_without_gradient(parts))
+        });
+        Self { encode, decode, inference, flow, weights }
+    }
+
+    fn calls(&self) -> impl Iterator<Item = &Calls> {
+        let calls = [
+            self.encode.as_ref().map(|encode| &encode.calls),
+            self.decode.as_ref().map(|decode| &decode.calls),
+            self.inference.as_ref().map(|(_, calls)| calls),
+            self.flow.as_ref().map(|flow| &flow.calls),
+        ];
+        calls.into_iter().flatten()
+    }
+
+    fn text(&self, parts: Parts<'_>, trace: Trace) -> String {
+        let encode = self.encode.as_ref().zip(parts.encoder);
+        let texts = [
+            encode.map(|(encode, encoder)| encode.function(encoder, trace)),
+            self.decode.as_ref().map(Decode::function),
+            self.inference.as_ref().map(|(text, _)| text.clone()),
+            self.flow.as_ref().map(|flow| flow.text.clone()),
+        ];
+        texts.into_iter().flatten().collect()
+    }
+}
+
+/// The line that names all items of `elbow_core`.
+fn imported(
+    model: &Model,
+    parts: Parts<'_>,
+    functions: &Functions,
+    body: &str,
+    trace: Trace,
+) -> String {
+    let items = functions.calls().flat_map(|calls| calls.items.iter().copied()).collect();
+    let window = model.window.as_ref();
+    let of_window =
+        window.map_or(&[][..], |_| &["Layout", "Normalization", "Window", "WindowError"]);
+    let used = [
+        trace_import(trace),
+        &imports("compiled", &["self"]),
+        &all_imports(parts, functions.inference.is_some(), body),
+        &kernel_imports(&items),
+        &imports("pack", &["Pack"]),
+        &imports("window", of_window),
+    ];
+    use_core(&used.concat())
 }
 
 fn header(name: &str, parts: Parts<'_>) -> String {
@@ -192,7 +228,8 @@ fn constants(
     name: &str,
     shared: &Shared,
     parts: Parts<'_>,
-    [fingerprint, weights]: [u64; 2],
+    fingerprint: u64,
+    weights: usize,
 ) -> Vec<Constant> {
     let number = |doc, name: &str, value: usize| (doc, format!("{name}: usize"), value.to_string());
     let mut constants: Vec<Constant> =
@@ -223,7 +260,7 @@ fn constants(
         "FINGERPRINT: u64".into(),
         hexadecimal(fingerprint),
     ));
-    constants.push(number("Floats of the weights.", "WEIGHTS", weights as usize));
+    constants.push(number("Floats of the weights.", "WEIGHTS", weights));
     if let Some(window) = &model.window {
         constants.extend([
             number("Channels of a reading.", "CHANNELS", window.channels),
@@ -243,7 +280,7 @@ fn constants(
 }
 
 /// The encoder's states: name and shape for people, and length.
-fn states(encoder: Option<&Encoder>) -> Vec<(String, usize)> {
+pub(super) fn states(encoder: Option<&Encoder>) -> Vec<(String, usize)> {
     let pairs = encoder.map(|encoder| (encoder, encoder.state_pairs()));
     let state = |(encoder, pairs): (&Encoder, Vec<(usize, usize)>)| {
         let ports = pairs.into_iter().map(|(input, _)| &encoder.plan.inputs[input]);
@@ -328,146 +365,6 @@ pub(super) fn latent_lens(encoder: &Encoder) -> Vec<String> {
     }
 }
 
-/// Builder of the generated function `encode`.
-struct Encode {
-    parameters: Parameters,
-    posteriors: Vec<String>,
-    calls: Calls,
-}
-
-impl Encode {
-    fn of(encoder: &Encoder, shared: &Shared, weights: usize, trace: Trace) -> Self {
-        let parameters = shared.parameters(encoder.part(), &observed(""));
-        let posteriors = numbered("q", encoder.latents.len());
-        let outputs = |borrow: &str| -> Vec<String> {
-            let outputs = encoder.outputs().map(|output| match output {
-                Output::Mean(at) => format!("{borrow}{}.loc", posteriors[at]),
-                Output::Spread(at) => format!("{borrow}{}.log_var", posteriors[at]),
-                Output::State(at) => format!("{borrow}ws.next_{at}"),
-            });
-            outputs.collect()
-        };
-        let names = Names {
-            inputs: parameters.inputs.clone(),
-            read: outputs("&"),
-            written: outputs("&mut "),
-            constants: "ENCODER",
-            weights,
-            trace,
-            hits: Hits::Variable,
-        };
-        let calls = Calls::of(&encoder.plan, &names);
-        Self { parameters, posteriors, calls }
-    }
-
-    fn function(&self, encoder: &Encoder, trace: Trace) -> String {
-        let clamped = encoder.latents.iter().any(|latent| latent.clamp.is_some());
-        let counts = looks_up(&encoder.plan);
-        let used = uses_workspace(&encoder.plan)
-            || clamped
-            || counts
-            || encoder.states > 0
-            || trace.is_on();
-        let lens = latent_lens(encoder);
-        let posteriors = self.posteriors.iter().zip(&lens).map(|(q, len)| match lens.len() {
-            1 => format!("{q}: &mut DiagNormal<{len}>"),
-            _ => format!("{q}: &mut DiagNormal<{{ {len} }}>"),
-        });
-        let parameters: Vec<String> = ["pack: &Pack".into(), workspace_parameter(used)]
-            .into_iter()
-            .chain(self.parameters.typed.iter().cloned())
-            .chain(posteriors)
-            .collect();
-        let input = if self.parameters.names.len() == 1 { "`x`" } else { "an input" };
-        let q = &self.posteriors;
-        let (what, which) = match &q[..] {
-            [q] => {
-                (format!("The posterior of `x`, in `{q}`."), format!("the posterior is not; `{q}`"))
-            }
-            _ => {
-                let names = q.iter().map(|q| format!("`{q}`")).collect::<Vec<_>>().join(", ");
-                (format!("The posteriors of `x`, in {names}."), "a posterior is not; they".into())
-            }
-        };
-        let (state, kept) = match encoder.states {
-            0 => ("", ""),
-            _ => (
-                "///\n/// The workspace's state takes part and becomes that of the next call.\n",
-                "///\n/// After an error the state is that before the call.\n",
-            ),
-        };
-        format!(
-            "
-/// {what}
-{}{state}///
-/// # Errors
-///
-/// The weights are not this model's, {input} is not finite, or {which} must then not be used.
-{kept}{}{}{}{}{}    Ok(())
-}}
-",
-            self.parameters.documented(),
-            signature("encode", &parameters, "Result<(), EncodeError>"),
-            checks("EncodeError", &self.parameters.checked()),
-            self.body(counts),
-            self.heads(&encoder.latents, clamped, counts),
-            commit(&states(Some(encoder))),
-        )
-    }
-
-    /// The calls, and the count of indices outside their table.
-    fn body(&self, counts: bool) -> String {
-        match counts {
-            true => {
-                format!("    let mut hits = 0;\n{}    ws.clamp_hits = hits;\n", self.calls.body)
-            }
-            false => self.calls.body.clone(),
-        }
-    }
-
-    /// From raw heads to posteriors.
-    fn heads(&self, latents: &[Latent], clamped: bool, counts: bool) -> String {
-        let mut text = String::new();
-        let mut before = 0;
-        for (at, (q, latent)) in self.posteriors.iter().zip(latents).enumerate() {
-            let bounds = match latent.clamp {
-                Some((low, high)) => format!("Some(({}, {}))", float(low), float(high)),
-                None => "None".into(),
-            };
-            let (head, eps) = (latent.head, float(latent.eps));
-            text +=
-                &format!("    let (head, eps, bounds) = (Spread::{head:?}, {eps}, {bounds});\n");
-            let call = format!("to_posterior(&{q}.loc, &mut {q}.log_var, head, eps, bounds)");
-            text += &match (at, clamped) {
-                (0, true) if counts => format!("    ws.clamp_hits += {call}?;\n"),
-                (0, true) => format!("    ws.clamp_hits = {call}?;\n"),
-                (0, false) => format!("    {call}?;\n"),
-                (_, true) => format!(
-                    "    let hits = {call};\n    ws.clamp_hits += hits.map_err(|error| error.behind({before}))?;\n"
-                ),
-                (_, false) => format!(
-                    "    let hits = {call};\n    hits.map_err(|error| error.behind({before}))?;\n"
-                ),
-            };
-            before += latent.len;
-        }
-        text
-    }
-}
-
-/// The state of the next call becomes the workspace's, if all of it is finite.
-fn commit(states: &[(String, usize)]) -> String {
-    let (mut text, mut before) = (String::new(), 0);
-    for (at, (_, len)) in states.iter().enumerate() {
-        let next = format!("&ws.next_{at}");
-        text += &refuse("first_non_finite", &next, before, "EncodeError::NonFiniteState");
-        before += len;
-    }
-    text + &(0..states.len())
-        .map(|at| format!("    ws.state_{at} = ws.next_{at};\n"))
-        .collect::<String>()
-}
-
 /// Checks of the pack and of inputs, each with the number of values in front of it.
 pub(super) fn checks(error: &str, inputs: &[Checked<'_>]) -> String {
     let mut text = format!(
@@ -483,7 +380,7 @@ pub(super) fn checks(error: &str, inputs: &[Checked<'_>]) -> String {
     text
 }
 
-fn refuse(first: &str, values: &str, before: usize, error: &str) -> String {
+pub(super) fn refuse(first: &str, values: &str, before: usize, error: &str) -> String {
     let offset = match before {
         0 => String::new(),
         before => format!(".map(|index| {before} + index)"),

@@ -1,7 +1,7 @@
 //! What a compiled model needs, as far as it is known before a target is built.
 
-use crate::identifier::identifier;
 use super::pack::arena;
+use crate::identifier::identifier;
 use crate::model::{Model, Parts};
 use serde::Serialize;
 

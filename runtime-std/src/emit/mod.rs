@@ -7,6 +7,7 @@ mod bare;
 mod budget;
 mod calls;
 mod decoder;
+mod encoder;
 mod flow;
 mod pack;
 mod parameters;

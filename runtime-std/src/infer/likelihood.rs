@@ -2,9 +2,9 @@
 
 use super::log_likelihood;
 use crate::lower::Plan;
-use crate::twin::Twin;
 use crate::model::Decoder;
 use crate::rows::{Rows, named};
+use crate::twin::Twin;
 use crate::{Error, Result};
 use elbow_core::infer::encoder::DecodeError;
 use elbow_core::infer::{Gradient, InferError, LogLikelihood};
