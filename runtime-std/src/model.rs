@@ -30,7 +30,7 @@ pub use likelihood::{Likelihood, ParameterSource};
 pub use load::Loaded;
 pub use parts::{Part, PartName, Parts};
 pub use refine::Refine;
-pub use signature::{Argument, Input, Offered, Output, Signature, missing, offered};
+pub use signature::{Argument, EncoderOutput, Input, Offered, Signature, missing, offered};
 pub use source::Source;
 
 use crate::lower::Plan;

@@ -6,3 +6,5 @@ mod compiled;
 mod generic;
 #[path = "emit/golden.rs"]
 mod golden;
+#[path = "emit/signature.rs"]
+mod signature;

@@ -7,7 +7,7 @@ use super::amortized::{
 use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
 use super::parameters::{Parameters, Shared};
 use super::rust::{float, signature};
-use crate::model::{Encoder, Latent, Output};
+use crate::model::{Encoder, EncoderOutput, Latent};
 
 /// Builder of the generated function `encode`.
 pub(super) struct Encode {
@@ -22,9 +22,9 @@ impl Encode {
         let posteriors = numbered("q", encoder.latents.len());
         let outputs = |borrow: &str| -> Vec<String> {
             let outputs = encoder.outputs().map(|output| match output {
-                Output::Mean(at) => format!("{borrow}{}.loc", posteriors[at]),
-                Output::Spread(at) => format!("{borrow}{}.log_var", posteriors[at]),
-                Output::State(at) => format!("{borrow}ws.next_{at}"),
+                EncoderOutput::Mean(at) => format!("{borrow}{}.loc", posteriors[at]),
+                EncoderOutput::Spread(at) => format!("{borrow}{}.log_var", posteriors[at]),
+                EncoderOutput::State(at) => format!("{borrow}ws.next_{at}"),
             });
             outputs.collect()
         };

@@ -25,7 +25,7 @@ pub enum Argument {
 
 /// What an output of an encoder's plan is, with the number of its posterior or state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum EncoderOutput {
     /// The mean of a posterior.
     Mean(usize),
     /// The spread head of a posterior.
@@ -164,9 +164,10 @@ impl Part<'_> {
 
 impl Encoder {
     /// What the plan's outputs are, in their order: both heads of each posterior, then the states.
-    pub fn outputs(&self) -> impl Iterator<Item = Output> {
-        let heads = (0..self.latents.len()).flat_map(|q| [Output::Mean(q), Output::Spread(q)]);
-        heads.chain((0..self.states).map(Output::State))
+    pub fn outputs(&self) -> impl Iterator<Item = EncoderOutput> {
+        let heads = (0..self.latents.len())
+            .flat_map(|q| [EncoderOutput::Mean(q), EncoderOutput::Spread(q)]);
+        heads.chain((0..self.states).map(EncoderOutput::State))
     }
 
     /// Whether it reads noise, so that its posterior is not given by the observation alone.
