@@ -28,6 +28,7 @@ pub mod compiled;
 pub mod distributions;
 pub mod infer;
 pub mod kernels;
+mod listed;
 pub mod math;
 pub mod noise;
 pub mod pack;

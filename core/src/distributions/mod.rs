@@ -33,7 +33,7 @@ pub(crate) mod sum;
 pub use diag_normal::{DiagNormal, entropy, log_prob, rsample, standard_log_prob};
 pub use full_normal::FullNormal;
 pub use kl::{kl_divergence, kl_to_standard};
-pub use likelihood::{Family, Likelihood, Parameter};
+pub use likelihood::{Family, Likelihood, MeanIs, Parameter};
 pub use low_rank_normal::LowRankNormal;
 pub use mixture::Mixture;
 pub use prior::Prior;

@@ -1,5 +1,6 @@
 //! Functions of one value, applied in place.
 
+use crate::listed::listed;
 use crate::math;
 
 /// A function of one value. NaN stays NaN; infinities map to their limits.
@@ -92,6 +93,55 @@ pub enum Unary {
     Softsign,
     /// `x * tanh(softplus(x))`
     Mish,
+}
+
+impl Unary {
+    /// Every function, those with parameters for some values of them.
+    pub const ALL: &[Self] = listed! { Unary:
+        Relu => [Relu],
+        LeakyRelu(..) => [LeakyRelu(0.125), LeakyRelu(-0.3), LeakyRelu(0.0)],
+        Elu(..) => [Elu(0.75), Elu(-0.7)],
+        Tanh => [Tanh],
+        Sigmoid => [Sigmoid],
+        Silu => [Silu],
+        Gelu => [Gelu],
+        GeluTanh => [GeluTanh],
+        Softplus => [Softplus],
+        Exp => [Exp],
+        Erf => [Erf],
+        Clip(..) => [Clip(-0.6, 1.3), Clip(1.5, -0.5)],
+        Neg => [Neg],
+        Abs => [Abs],
+        Sign => [Sign],
+        Sqrt => [Sqrt],
+        Square => [Square],
+        Reciprocal => [Reciprocal],
+        Log => [Log],
+        Floor => [Floor],
+        Ceil => [Ceil],
+        Round => [Round],
+        Trunc => [Trunc],
+        Half => [Half],
+        Sin => [Sin],
+        Cos => [Cos],
+        Tan => [Tan],
+        Asin => [Asin],
+        Acos => [Acos],
+        Atan => [Atan],
+        Sinh => [Sinh],
+        Cosh => [Cosh],
+        Asinh => [Asinh],
+        Acosh => [Acosh],
+        Atanh => [Atanh],
+        Not => [Not],
+        HardSigmoid(..) => [HardSigmoid(0.2, 0.5)],
+        HardSwish => [HardSwish],
+        Selu(..) => [Selu(1.67, 1.05), Selu(-1.67, 1.05)],
+        Celu(..) => [Celu(1.3)],
+        ThresholdedRelu(..) => [ThresholdedRelu(0.4)],
+        Softsign => [Softsign],
+        Mish => [Mish],
+    };
 }
 
 /// Applies `f` to every value of `y`, in place.

@@ -29,8 +29,42 @@ impl Unary {
             | Self::Softsign => true,
             Self::LeakyRelu(alpha) | Self::Elu(alpha) => alpha > 0.0,
             Self::Selu(alpha, gamma) => alpha > 0.0 && gamma > 0.0,
-            _ => false,
+            Self::Silu
+            | Self::Gelu
+            | Self::GeluTanh
+            | Self::Erf
+            | Self::Neg
+            | Self::Abs
+            | Self::Sign
+            | Self::Square
+            | Self::Log
+            | Self::Floor
+            | Self::Ceil
+            | Self::Round
+            | Self::Trunc
+            | Self::Half
+            | Self::Sin
+            | Self::Cos
+            | Self::Asin
+            | Self::Acos
+            | Self::Atan
+            | Self::Sinh
+            | Self::Cosh
+            | Self::Asinh
+            | Self::Acosh
+            | Self::Atanh
+            | Self::Not
+            | Self::HardSwish
+            | Self::Mish => false,
         }
+    }
+
+    /// Whether the slope is 0 wherever there is one, so that no gradient passes.
+    pub const fn is_stepped(self) -> bool {
+        matches!(
+            self,
+            Self::Sign | Self::Floor | Self::Ceil | Self::Round | Self::Trunc | Self::Not
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use super::parameters::{Parameters, Shared};
 use super::refine::{self, Around};
 use super::rust::{SKIP, signature};
 use crate::model::{Decoder, Encoder, Likelihood, ParameterSource, Role};
-use elbow_core::distributions::{Family, Parameter};
+use elbow_core::distributions::{Family, MeanIs, Parameter};
 
 /// How the module takes one observation, in its functions' order: `x` and conditions.
 pub(super) struct Given {
@@ -26,7 +26,7 @@ pub(super) struct Decode {
     /// Outputs besides the mean: fields of the workspace, and their lengths.
     pub(super) kept: Vec<(&'static str, usize)>,
     /// What the mean output holds.
-    x_mean: &'static str,
+    x_mean: String,
     uses_workspace: bool,
     pub(super) calls: Calls,
 }
@@ -291,17 +291,16 @@ pub(super) fn parameters(given: &[String], own: &[String]) -> Vec<String> {
 }
 
 /// What a decoder's mean output holds, in words.
-fn held(family: Family) -> &'static str {
-    match family {
-        Family::Bernoulli | Family::Categorical { .. } => "probabilities",
-        Family::BernoulliLogit | Family::CategoricalLogit { .. } => "logits",
-        Family::Poisson => "rates",
-        Family::PoissonLog => "logarithms of rates",
-        Family::NegativeBinomialLog => "logarithms of means",
-        Family::ZeroInflatedNegativeBinomialLog => "logarithms of means without the extra zeros",
-        Family::ZeroInflatedNegativeBinomial => "means without the extra zeros",
-        _ => "the mean of the likelihood",
-    }
+fn held(family: Family) -> String {
+    let what = match family.mean_is() {
+        MeanIs::Mean => "the mean of the likelihood",
+        MeanIs::Probability => "probabilities",
+        MeanIs::Logit => "logits",
+        MeanIs::Rate => "rates",
+        MeanIs::LogRate => "logarithms of rates",
+    };
+    let inflated = family.parameters().contains(&Parameter::DropoutLogit);
+    what.to_string() + if inflated { " without the extra zeros" } else { "" }
 }
 
 /// The field of the workspace that keeps a parameter of the likelihood.

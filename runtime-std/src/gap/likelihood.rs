@@ -1,7 +1,7 @@
 //! What a likelihood says besides its density.
 
 use crate::model::{Likelihood, ParameterSource};
-use elbow_core::distributions::Family;
+use elbow_core::distributions::{Family, MeanIs, Parameter};
 
 /// Logarithms of the noise's standard deviations, one per value, where they are known without a latent.
 pub(super) fn log_scales(likelihood: &Likelihood, observed: usize) -> Option<Vec<f64>> {
@@ -14,27 +14,30 @@ pub(super) fn log_scales(likelihood: &Likelihood, observed: usize) -> Option<Vec
         .filter(|_| likelihood.family == Family::Gaussian)
 }
 
-/// What to expect of each value, by the decoder's outputs.
+/// The expectation of each value, by the decoder's outputs.
 pub(super) fn expected(likelihood: &Likelihood, outputs: &[Vec<f32>]) -> Vec<f64> {
     let mean: Vec<f64> = outputs.iter().take(1).flatten().map(|mean| f64::from(*mean)).collect();
-    let event = |logit: f64| 1.0 / (1.0 + (-logit).exp());
-    match likelihood.family {
-        Family::BernoulliLogit => mean.into_iter().map(event).collect(),
-        Family::PoissonLog | Family::NegativeBinomialLog => {
-            mean.into_iter().map(f64::exp).collect()
-        }
-        Family::CategoricalLogit { classes } => softmax(mean, classes),
-        Family::ZeroInflatedNegativeBinomial | Family::ZeroInflatedNegativeBinomialLog => {
-            let log = likelihood.family == Family::ZeroInflatedNegativeBinomialLog;
-            let dropout = likelihood.under(outputs).parameters[1];
-            let share = (mean.len() / dropout.len().max(1)).max(1);
+    let family = likelihood.family;
+    let expected = match (family.mean_is(), family.classes()) {
+        (MeanIs::Mean | MeanIs::Probability | MeanIs::Rate, _) => mean,
+        (MeanIs::Logit, Some(classes)) => softmax(mean, classes),
+        (MeanIs::Logit, None) => mean.into_iter().map(sigmoid).collect(),
+        (MeanIs::LogRate, _) => mean.into_iter().map(f64::exp).collect(),
+    };
+    let own = family.parameters().iter().position(|own| *own == Parameter::DropoutLogit);
+    match own.and_then(|own| likelihood.under(outputs).parameters.get(own).copied()) {
+        None => expected,
+        Some(dropout) => {
+            let share = (expected.len() / dropout.len().max(1)).max(1);
             let kept =
-                |i: usize| dropout.get(i / share).map_or(1.0, |logit| event(-f64::from(*logit)));
-            let rate = |mean: f64| if log { mean.exp() } else { mean };
-            mean.into_iter().enumerate().map(|(i, mean)| kept(i) * rate(mean)).collect()
+                |i: usize| dropout.get(i / share).map_or(1.0, |logit| sigmoid(-f64::from(*logit)));
+            expected.into_iter().enumerate().map(|(i, mean)| kept(i) * mean).collect()
         }
-        _ => mean, // the output holds it
     }
+}
+
+fn sigmoid(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
 }
 
 /// Probabilities of logits whose classes lie on the leading axis.

@@ -1,10 +1,12 @@
 //! All readings of a model, measured on rows.
 
 use super::meter::{DRAWS, Meter, SEED, Scale, Terms, parts};
-use super::reading::{Reading, contradicts, families, heads, mean_is};
+use super::reading::{Reading, contradicts, heads, mean_is};
+
 use super::report::{HeadReport, Impossible, Measured, Named, Nats, Verdict};
 use super::rule::{Difference, ENOUGH, Ladder, finite, loses_rows, outweighs, shown};
 use crate::Result;
+use crate::manifest::readings;
 use crate::model::{self, Loaded, Role};
 use crate::posterior::Posteriors;
 use crate::rows::Rows;
@@ -66,7 +68,7 @@ impl<'m> Survey<'m> {
     }
 
     fn measure(&mut self) {
-        let families = families(self.meter.family());
+        let families = readings(self.meter.family());
         for (swapped, head) in heads() {
             let reading = |family| Reading { swapped, head, family };
             match self.meter.posteriors(reading(self.meter.family())) {
@@ -126,7 +128,7 @@ impl<'m> Survey<'m> {
 
     fn named(&self, reading: Reading) -> Named {
         let [mean, spread] = self.names(reading).map(String::from);
-        let several = families(self.meter.family()).len() > 1;
+        let several = readings(self.meter.family()).len() > 1;
         let mean_is = several.then(|| mean_is(reading.family));
         Named { mean, spread, head: reading.head.name(), mean_is }
     }

@@ -1,7 +1,8 @@
 //! `decoder.likelihood`: the distribution of an observation.
 
 use elbow_core::distributions;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// `decoder.likelihood`
 #[derive(Clone, Debug, Deserialize)]
@@ -9,9 +10,9 @@ use serde::Deserialize;
 pub struct LikelihoodTable {
     /// Which distribution.
     pub family: Family,
-    /// What the decoder's mean output holds.
-    #[serde(default)]
-    pub mean_is: MeanIs,
+    /// What the decoder's mean output holds: a word of the family.
+    #[serde(default = "mean")]
+    pub mean_is: String,
     /// The axis of the decoder's mean, whose batch is axis 0, that lists run along or classes lie on; where
     /// only one can be meant, it may be left out.
     pub axis: Option<usize>,
@@ -27,43 +28,125 @@ pub struct LikelihoodTable {
     pub dropout_logit: Option<Parameter>,
 }
 
-/// Distributions of an observation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Family {
-    /// Independent normals.
-    Gaussian,
-    /// Independent events.
-    Bernoulli,
-    /// Independent Laplace distributions.
-    Laplace,
-    /// Independent Student's t distributions.
-    StudentT,
-    /// One of several classes.
-    Categorical,
-    /// Counts.
-    Poisson,
-    /// Overdispersed counts.
-    NegativeBinomial,
-    /// Overdispersed counts with extra zeros.
-    ZeroInflatedNegativeBinomial,
+fn mean() -> String {
+    "mean".into()
 }
 
-/// What a decoder's mean output holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MeanIs {
-    /// The mean itself.
-    #[default]
-    Mean,
-    /// Probabilities.
-    Probability,
-    /// Logits `ln(p / (1 - p))`.
-    Logit,
-    /// Rates.
-    Rate,
-    /// Logarithms of rates.
-    LogRate,
+/// A distribution of an observation: a row of the table of families.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The word in the manifest.
+    name: &'static str,
+    /// The words that `mean_is` may be, and what each makes of the family; classes are filled in later.
+    means: &'static [(&'static str, distributions::Family)],
+    /// Keys of the parameters, in the order of [`distributions::Family::parameters`].
+    keys: &'static [&'static str],
+}
+
+/// Every family.
+const FAMILIES: [Family; 8] = {
+    use distributions::Family as F;
+    let plain = Family { name: "", means: &[], keys: &[] };
+    [
+        Family { name: "gaussian", means: &[("mean", F::Gaussian)], keys: &["log_sigma"] },
+        Family {
+            name: "bernoulli",
+            means: &[
+                ("mean", F::Bernoulli),
+                ("probability", F::Bernoulli),
+                ("logit", F::BernoulliLogit),
+            ],
+            ..plain
+        },
+        Family { name: "laplace", means: &[("mean", F::Laplace)], keys: &["log_scale"] },
+        Family { name: "student_t", means: &[("mean", F::StudentT)], keys: &["df", "log_scale"] },
+        Family {
+            name: "categorical",
+            means: &[
+                ("mean", F::Categorical { classes: 0 }),
+                ("probability", F::Categorical { classes: 0 }),
+                ("logit", F::CategoricalLogit { classes: 0 }),
+            ],
+            ..plain
+        },
+        Family {
+            name: "poisson",
+            means: &[("mean", F::Poisson), ("rate", F::Poisson), ("log_rate", F::PoissonLog)],
+            ..plain
+        },
+        Family {
+            name: "negative_binomial",
+            means: &[
+                ("mean", F::NegativeBinomial),
+                ("rate", F::NegativeBinomial),
+                ("log_rate", F::NegativeBinomialLog),
+            ],
+            keys: &["log_theta"],
+        },
+        Family {
+            name: "zero_inflated_negative_binomial",
+            means: &[
+                ("mean", F::ZeroInflatedNegativeBinomial),
+                ("rate", F::ZeroInflatedNegativeBinomial),
+                ("log_rate", F::ZeroInflatedNegativeBinomialLog),
+            ],
+            keys: &["log_theta", "dropout_logit"],
+        },
+    ]
+};
+
+impl<'de> Deserialize<'de> for Family {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const NAMES: [&str; FAMILIES.len()] = {
+            let mut names = [""; FAMILIES.len()];
+            let mut at = 0;
+            while at < names.len() {
+                names[at] = FAMILIES[at].name;
+                at += 1;
+            }
+            names
+        };
+        let name = String::deserialize(deserializer)?;
+        let found = FAMILIES.into_iter().find(|family| family.name == name);
+        found.ok_or_else(|| D::Error::unknown_variant(&name, &NAMES))
+    }
+}
+
+/// Every reading of what a decoder's mean holds that the table has for a family like `declared`, which comes
+/// first.
+pub fn readings(declared: distributions::Family) -> Vec<distributions::Family> {
+    let classes = declared.classes().unwrap_or_default();
+    let of = |family: &Family| -> Vec<_> {
+        family.means.iter().map(|(_, reading)| with_classes(*reading, classes)).collect()
+    };
+    let all = FAMILIES.iter().map(of).find(|all| all.contains(&declared)).unwrap_or_default();
+    let mut found = vec![declared];
+    for reading in all {
+        if !found.contains(&reading) {
+            found.push(reading);
+        }
+    }
+    found
+}
+
+fn with_classes(family: distributions::Family, classes: usize) -> distributions::Family {
+    use distributions::Family as F;
+    match family {
+        F::Categorical { .. } => F::Categorical { classes },
+        F::CategoricalLogit { .. } => F::CategoricalLogit { classes },
+        other => other,
+    }
+}
+
+impl Family {
+    pub(super) fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Keys of the family's parameters, in their order.
+    pub(super) fn keys(self) -> &'static [&'static str] {
+        self.keys
+    }
 }
 
 /// A parameter of a likelihood.
@@ -81,80 +164,26 @@ pub enum Parameter {
     Output(String),
 }
 
-impl Family {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Gaussian => "gaussian",
-            Self::Bernoulli => "bernoulli",
-            Self::Laplace => "laplace",
-            Self::StudentT => "student_t",
-            Self::Categorical => "categorical",
-            Self::Poisson => "poisson",
-            Self::NegativeBinomial => "negative_binomial",
-            Self::ZeroInflatedNegativeBinomial => "zero_inflated_negative_binomial",
-        }
-    }
-
-    /// Keys of the family's parameters, in their order.
-    pub(super) fn keys(self) -> &'static [&'static str] {
-        match self {
-            Self::Gaussian => &["log_sigma"],
-            Self::Laplace => &["log_scale"],
-            Self::StudentT => &["df", "log_scale"],
-            Self::NegativeBinomial => &["log_theta"],
-            Self::ZeroInflatedNegativeBinomial => &["log_theta", "dropout_logit"],
-            Self::Bernoulli | Self::Categorical | Self::Poisson => &[],
-        }
-    }
-}
-
 impl LikelihoodTable {
     /// The family as the decoder's mean output has it, of so many `classes` if it has any; none where
     /// `mean_is` does not fit.
     pub fn family(&self, classes: usize) -> Option<distributions::Family> {
-        use distributions::Family as F;
-        let plain = self.mean_is == MeanIs::Mean;
-        let logit = match self.mean_is {
-            MeanIs::Mean | MeanIs::Probability => Some(false),
-            MeanIs::Logit => Some(true),
-            MeanIs::Rate | MeanIs::LogRate => None,
-        };
-        let log = match self.mean_is {
-            MeanIs::Mean | MeanIs::Rate => Some(false),
-            MeanIs::LogRate => Some(true),
-            MeanIs::Probability | MeanIs::Logit => None,
-        };
-        let either =
-            |which: Option<bool>, [no, yes]: [F; 2]| which.map(|is| if is { yes } else { no });
-        match self.family {
-            Family::Gaussian => plain.then_some(F::Gaussian),
-            Family::Laplace => plain.then_some(F::Laplace),
-            Family::StudentT => plain.then_some(F::StudentT),
-            Family::Bernoulli => either(logit, [F::Bernoulli, F::BernoulliLogit]),
-            Family::Categorical => {
-                either(logit, [F::Categorical { classes }, F::CategoricalLogit { classes }])
-            }
-            Family::Poisson => either(log, [F::Poisson, F::PoissonLog]),
-            Family::NegativeBinomial => either(log, [F::NegativeBinomial, F::NegativeBinomialLog]),
-            Family::ZeroInflatedNegativeBinomial => {
-                either(log, [F::ZeroInflatedNegativeBinomial, F::ZeroInflatedNegativeBinomialLog])
-            }
-        }
+        let (_, family) = self.family.means.iter().find(|(word, _)| *word == self.mean_is)?;
+        Some(with_classes(*family, classes))
     }
 
     /// Whether the mean's values belong to classes.
     pub fn has_classes(&self) -> bool {
-        self.family == Family::Categorical
+        self.family.means.iter().any(|(_, family)| family.classes().is_some())
     }
 
-    /// What `mean_is` may be.
-    fn means(&self) -> &'static str {
-        match self.family {
-            Family::Gaussian | Family::Laplace | Family::StudentT => "\"mean\"",
-            Family::Bernoulli | Family::Categorical => "\"mean\", \"probability\" or \"logit\"",
-            Family::Poisson | Family::NegativeBinomial | Family::ZeroInflatedNegativeBinomial => {
-                "\"mean\", \"rate\" or \"log_rate\""
-            }
+    /// The words that `mean_is` may be.
+    fn means(&self) -> String {
+        let words: Vec<String> =
+            self.family.means.iter().map(|(word, _)| format!("{word:?}")).collect();
+        match &words[..] {
+            [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+            words => words.concat(),
         }
     }
 
@@ -208,5 +237,22 @@ impl Parameter {
         let wrong = |value: &&f32| !value.is_finite() || (key == "df" && **value <= 0.0);
         let expected = if key == "df" { "finite numbers above 0" } else { "finite numbers" };
         numbers.iter().find(wrong).map(|value| format!("found {value}, expected {expected}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table has a word for every family, and a key for each of its parameters.
+    #[test]
+    fn every_family_has_a_row() {
+        let rows = || FAMILIES.iter().flat_map(|row| row.means.iter().map(move |mean| (row, mean)));
+        for family in distributions::Family::ALL {
+            let own = std::mem::discriminant(family);
+            let mut found = rows().filter(|(_, (_, other))| std::mem::discriminant(other) == own);
+            let (row, _) = found.next().unwrap_or_else(|| panic!("{family:?} has no row"));
+            assert_eq!(row.keys.len(), family.parameters().len(), "{family:?}");
+        }
     }
 }

@@ -6,12 +6,12 @@ use super::{Proposal, propose, propose_as};
 use crate::heads::{HeadReport, Measured, Reading, Scale, Survey, Verdict};
 use crate::import;
 use crate::ir::Graph;
-use crate::manifest::{Family, Manifest, Parameter};
+use crate::manifest::{Manifest, Parameter};
 use crate::model::names::{HeadName, Says};
 use crate::model::{Loaded, Source};
 use crate::rows::Rows;
 use crate::{Error, Result};
-use elbow_core::distributions::Spread;
+use elbow_core::distributions::{Family, Spread};
 use std::path::Path;
 
 /// The files of a proposal, and where it will lie.
@@ -157,7 +157,7 @@ fn scale(loaded: &Loaded) -> Scale {
     let likelihood = likelihood.map(|decoder| &decoder.likelihood);
     let unknown = likelihood.is_some_and(|likelihood| {
         let number = matches!(likelihood.log_sigma, Some(Parameter::Number(_)));
-        likelihood.family == Family::Gaussian && number
+        likelihood.family(1) == Some(Family::Gaussian) && number
     });
     if unknown { Scale::OfRows } else { Scale::Declared }
 }

@@ -7,6 +7,7 @@ mod real;
 mod runs;
 
 use super::sum::Sum;
+use crate::listed::listed;
 use crate::pieces::pieces_mut;
 use counts::{NegativeBinomial, Poisson, ZeroInflated};
 use events::{Bernoulli, BernoulliLogit};
@@ -75,22 +76,85 @@ pub enum Parameter {
     DropoutLogit,
 }
 
+/// What `mean` holds, and so what it says of the expectation of an observed value.
+///
+/// All its variants are matched where an expectation is calculated, so that a new one is not overlooked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum MeanIs {
+    /// The expectation, or where there is none (Student's t with `df <= 1`) the centre.
+    Mean,
+    /// The probability of an event, or of a class.
+    Probability,
+    /// `ln(p / (1 - p))` of an event; of classes, `ln p` up to a constant per place.
+    Logit,
+    /// The expected count.
+    Rate,
+    /// Natural logarithm of the expected count.
+    LogRate,
+}
+
 impl Family {
+    /// Every family; those of classes have two.
+    pub const ALL: &[Self] = listed! { Family:
+        Gaussian => [Gaussian],
+        Bernoulli => [Bernoulli],
+        BernoulliLogit => [BernoulliLogit],
+        Laplace => [Laplace],
+        StudentT => [StudentT],
+        Categorical { .. } => [Categorical { classes: 2 }],
+        CategoricalLogit { .. } => [CategoricalLogit { classes: 2 }],
+        Poisson => [Poisson],
+        PoissonLog => [PoissonLog],
+        NegativeBinomial => [NegativeBinomial],
+        NegativeBinomialLog => [NegativeBinomialLog],
+        ZeroInflatedNegativeBinomial => [ZeroInflatedNegativeBinomial],
+        ZeroInflatedNegativeBinomialLog => [ZeroInflatedNegativeBinomialLog],
+    };
+
+    /// What `mean` holds, and the parameters besides it.
+    const fn row(self) -> (MeanIs, &'static [Parameter]) {
+        use MeanIs::{LogRate, Logit, Mean, Probability, Rate};
+        use Parameter::{Df, DropoutLogit, LogScale, LogTheta};
+        match self {
+            Self::Gaussian | Self::Laplace => (Mean, &[LogScale]),
+            Self::StudentT => (Mean, &[Df, LogScale]),
+            Self::Bernoulli | Self::Categorical { .. } => (Probability, &[]),
+            Self::BernoulliLogit | Self::CategoricalLogit { .. } => (Logit, &[]),
+            Self::Poisson => (Rate, &[]),
+            Self::PoissonLog => (LogRate, &[]),
+            Self::NegativeBinomial => (Rate, &[LogTheta]),
+            Self::NegativeBinomialLog => (LogRate, &[LogTheta]),
+            Self::ZeroInflatedNegativeBinomial => (Rate, &[LogTheta, DropoutLogit]),
+            Self::ZeroInflatedNegativeBinomialLog => (LogRate, &[LogTheta, DropoutLogit]),
+        }
+    }
+
+    /// What `mean` holds; of zero-inflated counts, that without the extra zeros.
+    pub const fn mean_is(self) -> MeanIs {
+        self.row().0
+    }
+
     /// The parameters besides [`Parameter::Mean`], in the order of [`Likelihood::parameters`].
     pub const fn parameters(self) -> &'static [Parameter] {
+        self.row().1
+    }
+
+    /// How many classes share a place; none where every value is on its own.
+    pub const fn classes(self) -> Option<usize> {
         match self {
-            Self::Gaussian | Self::Laplace => &[Parameter::LogScale],
-            Self::StudentT => &[Parameter::Df, Parameter::LogScale],
-            Self::NegativeBinomial | Self::NegativeBinomialLog => &[Parameter::LogTheta],
-            Self::ZeroInflatedNegativeBinomial | Self::ZeroInflatedNegativeBinomialLog => {
-                &[Parameter::LogTheta, Parameter::DropoutLogit]
-            }
-            Self::Bernoulli
+            Self::Categorical { classes } | Self::CategoricalLogit { classes } => Some(classes),
+            Self::Gaussian
+            | Self::Bernoulli
             | Self::BernoulliLogit
-            | Self::Categorical { .. }
-            | Self::CategoricalLogit { .. }
+            | Self::Laplace
+            | Self::StudentT
             | Self::Poisson
-            | Self::PoissonLog => &[],
+            | Self::PoissonLog
+            | Self::NegativeBinomial
+            | Self::NegativeBinomialLog
+            | Self::ZeroInflatedNegativeBinomial
+            | Self::ZeroInflatedNegativeBinomialLog => None,
         }
     }
 }

@@ -1,0 +1,12 @@
+//! Lists of all variants of an enum, for tests and tables.
+
+/// A slice of values of an enum, some for each of its variants; a variant without an entry does not compile.
+macro_rules! listed {
+    ($enum:ident: $($variant:pat => [$($value:expr),* $(,)?]),* $(,)?) => {{
+        use $enum::*;
+        const _: fn($enum) = |value| match value { $($variant => (),)* };
+        &[$($($value),*),*]
+    }};
+}
+
+pub(crate) use listed;
