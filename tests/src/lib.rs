@@ -1,6 +1,7 @@
 //! What the tests share: fixtures, random cases, tolerances, measured work.
 
 pub mod fixtures;
+pub mod formulas;
 pub mod graphs;
 pub mod images;
 pub mod integers;

@@ -9,8 +9,6 @@ mod central;
 mod device;
 #[path = "gradient/exact.rs"]
 mod exact;
-#[path = "gradient/formulas.rs"]
-mod formulas;
 #[path = "gradient/golden.rs"]
 mod golden;
 #[path = "gradient/operators.rs"]

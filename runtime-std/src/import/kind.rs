@@ -3,7 +3,7 @@
 use super::problem::{Read, refuse};
 use super::proto::{data_type, data_type_name};
 use super::tensor::float_cure;
-use crate::ir::{Op, Pooling};
+use crate::ir::{Op, Pooling, unary};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::fmt;
 
@@ -139,7 +139,7 @@ impl Op {
             Self::Binary(BinaryOp::Div) if joint != Kind::Float => return fractions("divides"),
             Self::Binary(BinaryOp::Pow) => Kind::Float,
             Self::Unary(Unary::Not) => Kind::Bool,
-            Self::Unary(f) if keeps_whole(*f) => first,
+            Self::Unary(f) if unary::keeps_whole(*f) => first,
             Self::Reduce { reduction: Reduction::Mean, .. } if first != Kind::Float => {
                 return fractions("averages");
             }
@@ -181,10 +181,4 @@ fn fractions(verb: &str) -> Read<Kind> {
 fn is_truth(op: BinaryOp) -> bool {
     use BinaryOp::*;
     matches!(op, Greater | GreaterOrEqual | Less | LessOrEqual | Equal | And | Or | Xor)
-}
-
-/// Whether a function of whole numbers gives whole numbers.
-fn keeps_whole(f: Unary) -> bool {
-    use Unary::*;
-    matches!(f, Relu | Clip(..) | Neg | Abs | Sign | Square | Floor | Ceil | Round | Trunc)
 }

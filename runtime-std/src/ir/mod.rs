@@ -5,12 +5,15 @@
 
 mod format;
 mod graph;
+mod range;
+pub(crate) mod unary;
 
 pub use format::Format;
 pub use graph::{
     ElementType, Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, QuantizedWeights, Value,
     ValueId,
 };
+pub use range::Range;
 
 /// The result of a node all of whose operands are constants of these values; `None` where no kernel computes it.
 ///

@@ -2,51 +2,8 @@
 //! positive ones.
 
 use super::sampling::Makers;
-use crate::ir::{Graph, Node, NoiseKind, Op, Pooling, Value, ValueId};
-use elbow_core::kernels::{BinaryOp, Reduction, Unary};
-use std::f32::consts::{FRAC_PI_2, PI};
-
-/// Bounds of all values of a tensor.
-#[derive(Clone, Debug)]
-pub struct Range {
-    /// No value is below; minus infinity where nothing is known.
-    pub low: f32,
-    /// No value is above.
-    pub high: f32,
-    /// Whether some value is negative for some input, as far as the operator goes.
-    pub goes_negative: bool,
-    /// The operator that the bounds come from.
-    pub op: String,
-}
-
-impl Range {
-    /// Whether no value is ever negative.
-    pub fn is_never_negative(&self) -> bool {
-        self.low >= 0.0
-    }
-
-    fn new(low: f32, high: f32, op: &str) -> Self {
-        let low = if low.is_nan() { f32::NEG_INFINITY } else { low };
-        let high = if high.is_nan() { f32::INFINITY } else { high };
-        Self { low, high, goes_negative: false, op: op.into() }
-    }
-
-    fn unknown(op: &str) -> Self {
-        Self::new(f32::NEG_INFINITY, f32::INFINITY, op)
-    }
-
-    /// Other bounds; negative values remain where there were some and the bounds allow it.
-    fn within(&self, low: f32, high: f32) -> Self {
-        let bounds = Self::new(low, high, &self.op);
-        Self { goes_negative: self.goes_negative && bounds.low < 0.0, ..bounds }
-    }
-
-    /// The smallest range around both; which of them a value is from is not known.
-    fn or(&self, other: &Self) -> Self {
-        let bounds = Self::new(self.low.min(other.low), self.high.max(other.high), &self.op);
-        Self { goes_negative: self.goes_negative && other.goes_negative, ..bounds }
-    }
-}
+use crate::ir::{Graph, Node, NoiseKind, Op, Pooling, Range, Value, ValueId, unary};
+use elbow_core::kernels::{BinaryOp, Reduction};
 
 /// The range of every value of the graph.
 pub fn ranges(graph: &Graph) -> Vec<Range> {
@@ -89,7 +46,7 @@ fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
     let x = input(0);
     let all = || node.inputs.iter().map(|id| ranges[*id].clone()).reduce(|a, b| a.or(&b));
     match &node.op {
-        Op::Unary(f) => unary(*f, &x, op),
+        Op::Unary(f) => unary::range(*f, &x, op),
         Op::Binary(f) => binary(graph, ranges, node, *f),
         Op::Round(_)
         | Op::Reshape
@@ -212,54 +169,6 @@ impl Layer {
 /// A product; zero times infinity is zero here.
 fn scaled(weight: f32, end: f32) -> f64 {
     if weight == 0.0 || end == 0.0 { 0.0 } else { f64::from(weight) * f64::from(end) }
-}
-
-fn unary(f: Unary, x: &Range, op: &str) -> Range {
-    let (low, high) = (x.low, x.high);
-    let infinity = f32::INFINITY;
-    // Keeps the sign of each value.
-    let odd = |bound: f32| x.within(if low >= 0.0 { 0.0 } else { -bound }, bound);
-    // Keeps the sign, with its lowest value between.
-    let dipped = |dip: f32| x.within(if low >= 0.0 { 0.0 } else { dip }, high.max(0.0));
-    match f {
-        Unary::Relu => Range::new(low.max(0.0), high.max(0.0), op),
-        Unary::Exp => Range::new(low.exp(), high.exp(), op),
-        Unary::Softplus | Unary::Abs | Unary::Square => Range::new(0.0, infinity, op),
-        // Nothing but zero is below a threshold that is not negative.
-        Unary::ThresholdedRelu(alpha) => x.within(low.max(alpha).min(0.0), high.max(0.0)),
-        Unary::Sqrt => Range::new(low.max(0.0).sqrt(), high.sqrt(), op),
-        Unary::Sigmoid | Unary::HardSigmoid(..) | Unary::Not => Range::new(0.0, 1.0, op),
-        Unary::Tanh | Unary::Erf | Unary::Softsign | Unary::Sign => odd(1.0),
-        Unary::Asin | Unary::Atan => odd(FRAC_PI_2),
-        Unary::Acos => Range::new(0.0, PI, op),
-        Unary::Sinh | Unary::Asinh | Unary::Atanh => odd(infinity),
-        Unary::Cosh => Range::new(1.0, infinity, op),
-        Unary::Acosh => Range::new(0.0, infinity, op),
-        Unary::Sin | Unary::Cos => Range::new(-1.0, 1.0, op),
-        Unary::LeakyRelu(alpha) if alpha >= 0.0 => odd(infinity),
-        Unary::LeakyRelu(_) => Range::unknown(op),
-        Unary::Elu(alpha) | Unary::Celu(alpha) => dipped(-alpha.abs()),
-        Unary::Selu(alpha, gamma) => {
-            let reached = dipped(-(alpha * gamma).abs());
-            Range { high: infinity, ..reached }
-        }
-        Unary::Silu => dipped(-0.2785),
-        Unary::Gelu | Unary::GeluTanh => dipped(-0.1701),
-        Unary::Mish => dipped(-0.3089),
-        Unary::HardSwish => dipped(-0.375),
-        Unary::Clip(least, most) => {
-            let bounded = x.within(low.max(least).min(most), high.min(most).max(least));
-            if low >= least { bounded } else { Range { op: op.into(), ..bounded } }
-        }
-        Unary::Neg => Range::new(-high, -low, op),
-        Unary::Reciprocal if low >= 0.0 => Range::new(0.0, infinity, op),
-        Unary::Log if low > 0.0 => Range::new(low.ln(), high.ln(), op),
-        Unary::Reciprocal | Unary::Log | Unary::Tan => Range::unknown(op),
-        Unary::Floor | Unary::Ceil | Unary::Round | Unary::Trunc => {
-            x.within(low.floor(), high.ceil())
-        }
-        Unary::Half => x.within(elbow_core::math::half(low), elbow_core::math::half(high)),
-    }
 }
 
 fn binary(graph: &Graph, ranges: &[Range], node: &Node, f: BinaryOp) -> Range {

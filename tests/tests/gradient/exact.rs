@@ -1,8 +1,8 @@
 //! Graphs in f64, by the formulas of their operations and nothing else.
 
-use super::formulas::{binary, unary};
 use elbow::ir::{Graph, Node, Op, Pooling};
 use elbow_core::kernels::{Mean, Reduction};
+use elbow_tests::formulas::{binary, unary};
 use std::collections::HashMap;
 
 /// A tensor.

@@ -193,10 +193,7 @@ fn depends(op: &Op, at: usize) -> bool {
                 | BinaryOp::Or
                 | BinaryOp::Xor
         ),
-        Op::Unary(f) => !matches!(
-            f,
-            Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Trunc | Unary::Not
-        ),
+        Op::Unary(f) => !f.is_stepped(),
         Op::Where => at > 0,
         Op::TakeBy { .. } | Op::TakeAlong { .. } => at == 0,
         Op::ArgExtreme { .. } => false,

@@ -1,0 +1,43 @@
+//! Bounds of values that hold whatever goes in.
+
+/// Bounds of all values of a tensor.
+#[derive(Clone, Debug)]
+pub struct Range {
+    /// No value is below; minus infinity where nothing is known.
+    pub low: f32,
+    /// No value is above.
+    pub high: f32,
+    /// Whether some value is negative for some input, as far as the operator goes.
+    pub goes_negative: bool,
+    /// The operator that the bounds come from.
+    pub op: String,
+}
+
+impl Range {
+    /// Whether no value is ever negative.
+    pub fn is_never_negative(&self) -> bool {
+        self.low >= 0.0
+    }
+
+    pub(crate) fn new(low: f32, high: f32, op: &str) -> Self {
+        let low = if low.is_nan() { f32::NEG_INFINITY } else { low };
+        let high = if high.is_nan() { f32::INFINITY } else { high };
+        Self { low, high, goes_negative: false, op: op.into() }
+    }
+
+    pub(crate) fn unknown(op: &str) -> Self {
+        Self::new(f32::NEG_INFINITY, f32::INFINITY, op)
+    }
+
+    /// Other bounds; negative values remain where there were some and the bounds allow it.
+    pub(crate) fn within(&self, low: f32, high: f32) -> Self {
+        let bounds = Self::new(low, high, &self.op);
+        Self { goes_negative: self.goes_negative && bounds.low < 0.0, ..bounds }
+    }
+
+    /// The smallest range around both; which of them a value is from is not known.
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        let bounds = Self::new(self.low.min(other.low), self.high.max(other.high), &self.op);
+        Self { goes_negative: self.goes_negative && other.goes_negative, ..bounds }
+    }
+}
