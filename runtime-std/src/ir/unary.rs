@@ -8,11 +8,12 @@ use std::f32::consts::{FRAC_PI_2, PI};
 pub(crate) fn keeps_whole(f: Unary) -> bool {
     use Unary::*;
     match f {
-        Relu | Clip(..) | Neg | Abs | Sign | Square | Floor | Ceil | Round | Trunc | Not => true,
+        Relu | ThresholdedRelu(_) | Clip(..) | Neg | Abs | Sign | Square | Floor | Ceil | Round
+        | Trunc | Not => true,
         LeakyRelu(_) | Elu(_) | Tanh | Sigmoid | Silu | Gelu | GeluTanh | Softplus | Exp | Erf
         | Sqrt | Reciprocal | Log | Half | Sin | Cos | Tan | Asin | Acos | Atan | Sinh | Cosh
-        | Asinh | Acosh | Atanh | HardSigmoid(..) | HardSwish | Selu(..) | Celu(_)
-        | ThresholdedRelu(_) | Softsign | Mish => false,
+        | Asinh | Acosh | Atanh | HardSigmoid(..) | HardSwish | Selu(..) | Celu(_) | Softsign
+        | Mish => false,
     }
 }
 
