@@ -119,6 +119,14 @@ pub fn unary(f: Unary, x: f64) -> f64 {
                 x
             }
         }
+        Unary::Shrink(bias, lambd) => {
+            let (bias, lambd) = (f64::from(bias), f64::from(lambd));
+            match x {
+                _ if x < -lambd => x + bias,
+                _ if x > lambd => x - bias,
+                _ => 0.0 * x,
+            }
+        }
         Unary::Softsign => x / (1.0 + x.abs()),
         Unary::Mish => x * softplus(x).tanh(),
     }

@@ -89,6 +89,8 @@ pub enum Unary {
     Celu(f32),
     /// `x` for `x > alpha`, else 0.
     ThresholdedRelu(f32),
+    /// `x + bias` for `x < -lambd`, `x - bias` for `x > lambd`, else 0; parameters bias, lambd.
+    Shrink(f32, f32),
     /// `x / (1 + |x|)`
     Softsign,
     /// `x * tanh(softplus(x))`
@@ -139,6 +141,7 @@ impl Unary {
         Selu(..) => [Selu(1.67, 1.05), Selu(-1.67, 1.05)],
         Celu(..) => [Celu(1.3)],
         ThresholdedRelu(..) => [ThresholdedRelu(0.4)],
+        Shrink(..) => [Shrink(0.0, 0.5), Shrink(1.5, 0.8), Shrink(-0.3, -0.2)],
         Softsign => [Softsign],
         Mish => [Mish],
     };
@@ -191,6 +194,15 @@ pub fn unary(y: &mut [f32], f: Unary) {
         Unary::Selu(alpha, gamma) => map(y, |x| math::selu(x, alpha, gamma)),
         Unary::Celu(alpha) => map(y, |x| math::celu(x, alpha)),
         Unary::ThresholdedRelu(alpha) => map(y, |x| if x <= alpha { 0.0 } else { x }),
+        Unary::Shrink(bias, lambd) => map(y, |x| {
+            if x < -lambd {
+                x + bias
+            } else if x <= lambd {
+                0.0
+            } else {
+                x - bias
+            }
+        }),
         Unary::Softsign => map(y, math::softsign),
         Unary::Mish => map(y, math::mish),
     }

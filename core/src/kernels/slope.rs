@@ -55,6 +55,7 @@ impl Unary {
             | Self::Atanh
             | Self::Not
             | Self::HardSwish
+            | Self::Shrink(..)
             | Self::Mish => false,
         }
     }
@@ -135,6 +136,9 @@ pub fn slope(g: &mut [f32], v: &[f32], f: Unary) {
             each(g, v, |g, x| if x > 0.0 { gamma * g } else { below(x) * g });
         }
         Unary::Celu(alpha) => each(g, v, |g, y| if y < 0.0 { (y / alpha + 1.0) * g } else { g }),
+        Unary::Shrink(_, lambd) => {
+            each(g, v, |g, x| if x < -lambd || x > lambd { g } else { 0.0 });
+        }
         Unary::Softsign => each(g, v, |g, y| (1.0 - y.abs()) * (1.0 - y.abs()) * g),
         Unary::Mish => each(g, v, |g, x| mish(limited(x)) * g),
     }

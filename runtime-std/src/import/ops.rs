@@ -370,6 +370,9 @@ pub const OPERATORS: &[Operator] = &[
     })
     .with(&["alpha", "gamma"]),
     any("Shape", constant::shape).with(&["start", "end"]).note("folded away"),
+    data("Shrink", |s, c| parametric2(s, c, ["bias", "lambd"], [0.0, 0.5], Unary::Shrink))
+        .since(9)
+        .with(&["bias", "lambd"]),
     data("Sigmoid", |s, c| unary(s, c, Unary::Sigmoid)).note("fused to SiLU in its pattern"),
     any("Sign", |s, c| unary_any(s, c, Unary::Sign, |x| Some(x.signum()))).since(9),
     data("Sin", |s, c| unary(s, c, Unary::Sin)),

@@ -10,6 +10,7 @@ pub(crate) fn keeps_whole(f: Unary) -> bool {
     match f {
         Relu | ThresholdedRelu(_) | Clip(..) | Neg | Abs | Sign | Square | Floor | Ceil | Round
         | Trunc | Not => true,
+        Shrink(bias, _) => bias.fract() == 0.0,
         LeakyRelu(_) | Elu(_) | Tanh | Sigmoid | Silu | Gelu | GeluTanh | Softplus | Exp | Erf
         | Sqrt | Reciprocal | Log | Half | Sin | Cos | Tan | Asin | Acos | Atan | Sinh | Cosh
         | Asinh | Acosh | Atanh | HardSigmoid(..) | HardSwish | Selu(..) | Celu(_) | Softsign
@@ -46,6 +47,14 @@ pub(crate) fn range(f: Unary, x: &Range, op: &str) -> Range {
         Unary::Selu(alpha, gamma) => {
             let reached = dipped(-(alpha * gamma).abs());
             Range { high: infinity, ..reached }
+        }
+        Unary::Shrink(bias, lambd) => {
+            let below = (low < -lambd).then(|| [low + bias, high.min(-lambd) + bias]);
+            let above = (high > lambd).then(|| [low.max(lambd) - bias, high - bias]);
+            let ends = [below, above].into_iter().flatten().flatten();
+            let wider = |[low, high]: [f32; 2], end: f32| [low.min(end), high.max(end)];
+            let [low, high] = ends.fold([0.0; 2], wider);
+            Range::new(low, high, op)
         }
         Unary::Silu => dipped(-0.2785),
         Unary::Gelu | Unary::GeluTanh => dipped(-0.1701),
