@@ -14,7 +14,7 @@ pub use further::{
     Allow, Base, Fixed, FlowTable, InputRole, InputTable, LatentTable, StatePair, StateTable,
     TensorRefs,
 };
-pub use likelihood::{Family, LikelihoodTable, Parameter, readings};
+pub use likelihood::{Family, LikelihoodTable, Parameter, held, readings, word};
 pub use refine::{RefineTable, RuleName};
 pub use window::{Layout, Window};
 

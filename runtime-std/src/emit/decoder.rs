@@ -7,8 +7,9 @@ use super::calls::{Calls, Hits, Names, uses_workspace};
 use super::parameters::{Parameters, Shared};
 use super::refine::{self, Around};
 use super::rust::{SKIP, signature};
+use crate::manifest::held;
 use crate::model::{Decoder, Encoder, Likelihood, ParameterSource, Role};
-use elbow_core::distributions::{Family, MeanIs, Parameter};
+use elbow_core::distributions::Parameter;
 
 /// How the module takes one observation, in its functions' order: `x` and conditions.
 pub(super) struct Given {
@@ -288,19 +289,6 @@ fn score(given: &Given) -> String {
 pub(super) fn parameters(given: &[String], own: &[String]) -> Vec<String> {
     let first = ["pack: &Pack".into(), workspace_parameter(true)];
     first.into_iter().chain(given.iter().cloned()).chain(own.iter().cloned()).collect()
-}
-
-/// What a decoder's mean output holds, in words.
-fn held(family: Family) -> String {
-    let what = match family.mean_is() {
-        MeanIs::Mean => "the mean of the likelihood",
-        MeanIs::Probability => "probabilities",
-        MeanIs::Logit => "logits",
-        MeanIs::Rate => "rates",
-        MeanIs::LogRate => "logarithms of rates",
-    };
-    let inflated = family.parameters().contains(&Parameter::DropoutLogit);
-    what.to_string() + if inflated { " without the extra zeros" } else { "" }
 }
 
 /// The field of the workspace that keeps a parameter of the likelihood.

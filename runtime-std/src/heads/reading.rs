@@ -1,6 +1,7 @@
 //! What two head outputs and a decoder's mean may mean.
 
 use crate::ir::Graph;
+use crate::manifest::word;
 use crate::model::range::ranges;
 use elbow_core::distributions::{Family, MeanIs, Spread};
 
@@ -20,22 +21,11 @@ pub(super) fn heads() -> impl Iterator<Item = (bool, Spread)> {
     [false, true].into_iter().flat_map(|swapped| Spread::ALL.map(|head| (swapped, head)))
 }
 
-/// The manifest's word for what the decoder's mean holds.
-pub(super) fn mean_is(family: Family) -> &'static str {
-    match family.mean_is() {
-        MeanIs::Mean => "mean",
-        MeanIs::Probability => "probability",
-        MeanIs::Logit => "logit",
-        MeanIs::Rate => "rate",
-        MeanIs::LogRate => "log_rate",
-    }
-}
-
 /// Why the decoder's graph cannot make what `family` takes its mean output (a position) for.
 pub(super) fn contradicts(graph: &Graph, mean: usize, family: Family) -> Option<String> {
     let (name, value) = graph.outputs.get(mean)?;
     let range = &ranges(graph)[*value];
-    let (word, op) = (mean_is(family), &range.op);
+    let (word, op) = (word(family.mean_is()), &range.op);
     match family.mean_is() {
         MeanIs::Probability | MeanIs::Rate if range.goes_negative => Some(format!(
             "the decoder's graph makes {name:?} with {op}, so it can be negative, which no {word} is"

@@ -1,12 +1,12 @@
 //! All readings of a model, measured on rows.
 
 use super::meter::{DRAWS, Meter, SEED, Scale, Terms, parts};
-use super::reading::{Reading, contradicts, heads, mean_is};
+use super::reading::{Reading, contradicts, heads};
 
 use super::report::{HeadReport, Impossible, Measured, Named, Nats, Verdict};
 use super::rule::{Difference, ENOUGH, Ladder, finite, loses_rows, outweighs, shown};
 use crate::Result;
-use crate::manifest::readings;
+use crate::manifest::{readings, word};
 use crate::model::{self, Loaded, Role};
 use crate::posterior::Posteriors;
 use crate::rows::Rows;
@@ -129,7 +129,7 @@ impl<'m> Survey<'m> {
     fn named(&self, reading: Reading) -> Named {
         let [mean, spread] = self.names(reading).map(String::from);
         let several = readings(self.meter.family()).len() > 1;
-        let mean_is = several.then(|| mean_is(reading.family));
+        let mean_is = several.then(|| word(reading.family.mean_is()));
         Named { mean, spread, head: reading.head.name(), mean_is }
     }
 

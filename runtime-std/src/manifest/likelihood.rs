@@ -1,6 +1,6 @@
 //! `decoder.likelihood`: the distribution of an observation.
 
-use elbow_core::distributions;
+use elbow_core::distributions::{self, MeanIs};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
@@ -110,6 +110,30 @@ impl<'de> Deserialize<'de> for Family {
         let found = FAMILIES.into_iter().find(|family| family.name == name);
         found.ok_or_else(|| D::Error::unknown_variant(&name, &NAMES))
     }
+}
+
+/// The word of `mean_is`.
+pub fn word(mean_is: MeanIs) -> &'static str {
+    match mean_is {
+        MeanIs::Mean => "mean",
+        MeanIs::Probability => "probability",
+        MeanIs::Logit => "logit",
+        MeanIs::Rate => "rate",
+        MeanIs::LogRate => "log_rate",
+    }
+}
+
+/// What a decoder's mean output holds, in words.
+pub fn held(family: distributions::Family) -> String {
+    let what = match family.mean_is() {
+        MeanIs::Mean => "the mean of the likelihood",
+        MeanIs::Probability => "probabilities",
+        MeanIs::Logit => "logits",
+        MeanIs::Rate => "rates",
+        MeanIs::LogRate => "logarithms of rates",
+    };
+    let inflated = family.parameters().contains(&distributions::Parameter::DropoutLogit);
+    what.to_string() + if inflated { " without the extra zeros" } else { "" }
 }
 
 /// Every reading of what a decoder's mean holds that the table has for a family like `declared`, which comes
