@@ -56,6 +56,7 @@ fn every_family_is_compiled_with_its_parameters() {
         ("bernoulli", "mean_is = \"logit\"", "BernoulliLogit", [None, None]),
         ("laplace", "log_scale = [0.5]", "Laplace", [Some(0), None]),
         ("student_t", "log_scale = 0.5, df = 4", "StudentT", [Some(0), Some(1)]),
+        ("lognormal", "mean_is = \"loc\", log_scale = 0.5", "LogNormal", [Some(0), None]),
         ("categorical", "mean_is = \"mean\"", "Categorical { classes: 64 }", [None, None]),
         ("categorical", "mean_is = \"logit\"", "CategoricalLogit { classes: 64 }", [None, None]),
         ("poisson", "mean_is = \"rate\"", "Poisson", [None, None]),
@@ -95,7 +96,7 @@ fn every_family_is_compiled_with_its_parameters() {
             "student_t" => &[4.0, 0.5],
             "zero_inflated_negative_binomial" => &[2.0, -1.0],
             "negative_binomial" => &[2.0],
-            "gaussian" | "laplace" => &[0.5],
+            "gaussian" | "laplace" | "lognormal" => &[0.5],
             _ => &[],
         };
         assert_eq!(all[weights.len()..], *expected, "{family}, {rest}");

@@ -38,6 +38,8 @@ pub const LIKELIHOOD: f64 = 5e-7;
 pub const LOG_LIKELIHOOD: f64 = 2e-5;
 /// The relative part: some ten roundings.
 pub const LOG_LIKELIHOOD_RELATIVE: f64 = 1e-6;
+/// A natural logarithm, relative to `max(1, |ln x|)`, as `math::ln` promises.
+pub const LOGARITHM: f64 = 8e-8;
 /// A score of one value, relative to `max(1, |score|)` and to the count: the exponential of a logarithm
 /// of a rate, and what Stirling's formula leaves; a difference quotient in f64 has eight digits.
 pub const SCORE: f64 = 3e-6;

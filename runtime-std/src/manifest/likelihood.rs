@@ -18,7 +18,7 @@ pub struct LikelihoodTable {
     pub axis: Option<usize>,
     /// Logarithm of the standard deviation (gaussian).
     pub log_sigma: Option<Parameter>,
-    /// Logarithm of the scale (laplace, student_t).
+    /// Logarithm of the scale (laplace, student_t), or of that of ln x (lognormal).
     pub log_scale: Option<Parameter>,
     /// Degrees of freedom, above 0 (student_t).
     pub df: Option<Parameter>,
@@ -44,7 +44,7 @@ pub struct Family {
 }
 
 /// Every family.
-const FAMILIES: [Family; 8] = {
+const FAMILIES: [Family; 9] = {
     use distributions::Family as F;
     let plain = Family { name: "", means: &[], keys: &[] };
     [
@@ -60,6 +60,7 @@ const FAMILIES: [Family; 8] = {
         },
         Family { name: "laplace", means: &[("mean", F::Laplace)], keys: &["log_scale"] },
         Family { name: "student_t", means: &[("mean", F::StudentT)], keys: &["df", "log_scale"] },
+        Family { name: "lognormal", means: &[("loc", F::LogNormal)], keys: &["log_scale"] },
         Family {
             name: "categorical",
             means: &[
@@ -120,6 +121,7 @@ pub fn word(mean_is: MeanIs) -> &'static str {
         MeanIs::Logit => "logit",
         MeanIs::Rate => "rate",
         MeanIs::LogRate => "log_rate",
+        MeanIs::Loc => "loc",
     }
 }
 
@@ -131,6 +133,7 @@ pub fn held(family: distributions::Family) -> String {
         MeanIs::Logit => "logits",
         MeanIs::Rate => "rates",
         MeanIs::LogRate => "logarithms of rates",
+        MeanIs::Loc => "means of `ln x`",
     };
     let inflated = family.parameters().contains(&distributions::Parameter::DropoutLogit);
     what.to_string() + if inflated { " without the extra zeros" } else { "" }

@@ -71,6 +71,7 @@ fn the_gradient_of_every_family_starts_with_its_scores() {
     check(Family::StudentT, &real, &[]);
     check(Family::StudentT, &real, &[1]);
     check(Family::StudentT, &real, &[4, 4]);
+    check(Family::LogNormal, &real.map(f32::exp), &[4]);
     check(Family::BernoulliLogit, &events, &[]);
     check(Family::Categorical { classes: 2 }, &events, &[]);
     check(Family::CategoricalLogit { classes: 2 }, &events, &[]);

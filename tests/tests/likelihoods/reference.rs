@@ -8,6 +8,7 @@ use std::f64::consts::{LN_2, PI};
 pub fn log_prob(family: Family, x: f64, mean: f64, [a, b]: [f64; 2]) -> f64 {
     match family {
         Family::Gaussian => -0.5 * (2.0 * PI).ln() - a - 0.5 * ((x - mean) / a.exp()).powi(2),
+        Family::LogNormal => log_prob(Family::Gaussian, x.ln(), mean, [a, b]) - x.ln(),
         Family::Laplace => -LN_2 - a - (x - mean).abs() / a.exp(),
         Family::StudentT => {
             let t = (x - mean) / b.exp();
@@ -68,7 +69,7 @@ pub fn score(family: Family, x: f64, mean: f64, parameters: [f64; 2], wrt: Param
     let step = match (own, family) {
         (Some(own), _) if wrt == Parameter::Df => 1e-3 * parameters[own],
         (Some(_), _) => 1e-2,
-        (None, Family::Gaussian) => 1e-2 * parameters[0].exp(),
+        (None, Family::Gaussian | Family::LogNormal) => 1e-2 * parameters[0].exp(),
         (None, Family::StudentT) => 1e-2 * parameters[1].exp() * parameters[0].sqrt().min(1.0),
         (None, Family::Laplace) => 1e-2 * (x - mean).abs(),
         (None, Family::Bernoulli) => 1e-3 * mean.min(1.0 - mean),

@@ -11,7 +11,7 @@ use crate::listed::listed;
 use crate::pieces::pieces_mut;
 use counts::{NegativeBinomial, Poisson, ZeroInflated};
 use events::{Bernoulli, BernoulliLogit};
-use real::{Gaussian, Laplace, StudentT};
+use real::{Gaussian, Laplace, LogNormal, StudentT};
 use runs::{Runs, pairs};
 
 /// Distributions of the values of an observation, independent of each other but for the categorical.
@@ -32,6 +32,8 @@ pub enum Family {
     Laplace,
     /// Student's t distributions around `mean`; has [`Parameter::Df`] and [`Parameter::LogScale`].
     StudentT,
+    /// Log-normal distributions: `ln x` is normal around `mean`; has [`Parameter::LogScale`], that of `ln x`.
+    LogNormal,
     /// One of several classes at every place; `mean` holds probabilities. Classes lie on the leading
     /// axis: the probabilities of one place are `len / classes` apart.
     Categorical {
@@ -92,6 +94,8 @@ pub enum MeanIs {
     Rate,
     /// Natural logarithm of the expected count.
     LogRate,
+    /// The mean of `ln x`: the expectation is `e^(loc + scale^2 / 2)`, the median `e^loc`.
+    Loc,
 }
 
 impl Family {
@@ -102,6 +106,7 @@ impl Family {
         BernoulliLogit => [BernoulliLogit],
         Laplace => [Laplace],
         StudentT => [StudentT],
+        LogNormal => [LogNormal],
         Categorical { .. } => [Categorical { classes: 2 }],
         CategoricalLogit { .. } => [CategoricalLogit { classes: 2 }],
         Poisson => [Poisson],
@@ -114,11 +119,12 @@ impl Family {
 
     /// What `mean` holds, and the parameters besides it.
     const fn row(self) -> (MeanIs, &'static [Parameter]) {
-        use MeanIs::{LogRate, Logit, Mean, Probability, Rate};
+        use MeanIs::{Loc, LogRate, Logit, Mean, Probability, Rate};
         use Parameter::{Df, DropoutLogit, LogScale, LogTheta};
         match self {
             Self::Gaussian | Self::Laplace => (Mean, &[LogScale]),
             Self::StudentT => (Mean, &[Df, LogScale]),
+            Self::LogNormal => (Loc, &[LogScale]),
             Self::Bernoulli | Self::Categorical { .. } => (Probability, &[]),
             Self::BernoulliLogit | Self::CategoricalLogit { .. } => (Logit, &[]),
             Self::Poisson => (Rate, &[]),
@@ -149,6 +155,7 @@ impl Family {
             | Self::BernoulliLogit
             | Self::Laplace
             | Self::StudentT
+            | Self::LogNormal
             | Self::Poisson
             | Self::PoissonLog
             | Self::NegativeBinomial
@@ -207,6 +214,7 @@ impl<'a> Likelihood<'a> {
     /// | Bernoulli, logits `l` | `-(1 - x) l - ln(1 + e^-l)` for `l >= 0`, else `x l - ln(1 + e^l)`, with `0 * infinity = 0` |
     /// | Laplace | `-ln 2 - log_scale - abs(t)` |
     /// | Student's t | `ln Gamma((df + 1) / 2) - ln Gamma(df / 2) - ln(pi df) / 2 - log_scale - (df + 1) / 2 ln(1 + t^2 / df)` |
+    /// | log-normal | `-ln(2 pi) / 2 - log_scale - ln x - t^2 / 2` with `t = (ln x - mean) / e^log_scale` |
     /// | categorical | `x ln p`, with `0 ln 0 = 0` |
     /// | categorical, logits `l` | `x (l - max l - ln sum e^(l - max l))`, over the classes of a place |
     /// | Poisson | `x ln mean - mean - ln Gamma(x + 1)` |
@@ -215,8 +223,9 @@ impl<'a> Likelihood<'a> {
     ///
     /// `x` of the Bernoulli families is 0 or 1; values between give the (negative) cross entropy. That of
     /// the categorical is 1 for the class of a place and 0 for the others, or weights. Counts are at
-    /// least 0 and need not be whole. Probabilities are not clamped, nor normalized: an impossible `x`
-    /// gives minus infinity, a probability outside [0, 1], a rate or a count below 0, `df <= 0`, or a
+    /// least 0 and need not be whole. A log-normal value is above 0; 0 is impossible. Probabilities are not clamped, nor normalized: an impossible `x`
+    /// gives minus infinity, a probability outside [0, 1], a rate, a count or a log-normal value
+    /// below 0, `df <= 0`, or a
     /// categorical logit of plus infinity NaN. NaN in any argument gives NaN, and so do lengths that do
     /// not fit: `mean` must be as long as `x`, parameters as said there. Other arguments of magnitudes up to
     /// 1e38 give no NaN.
@@ -225,7 +234,8 @@ impl<'a> Likelihood<'a> {
     /// from the mean (the saddle point of Loader, 2000), so that nothing large is subtracted: a negative
     /// binomial with `theta = 1e6` has no greater error than one with `theta = 1`. Error at most 5e-7 of
     /// the sum of the magnitudes of all parts of all terms; of counts up to 3e4, and of Student's t,
-    /// at most `2e-5 + 1e-6 abs(term)` per term.
+    /// at most `2e-5 + 1e-6 abs(term)` per term. A log-normal term has in addition the error of its `t`, that of
+    /// [`ln`](crate::math::ln) divided by the scale.
     #[inline(always)] // a caller that names its family links that one alone
     pub fn log_prob(&self, x: &[f32], mean: &[f32]) -> f32 {
         if x.len() != mean.len() {
@@ -237,6 +247,7 @@ impl<'a> Likelihood<'a> {
             Family::BernoulliLogit => self.sum::<BernoulliLogit>(x, mean),
             Family::Laplace => self.sum::<Laplace>(x, mean),
             Family::StudentT => self.sum::<StudentT>(x, mean),
+            Family::LogNormal => self.sum::<LogNormal>(x, mean),
             Family::Categorical { classes } => categorical::log_prob(x, mean, classes),
             Family::CategoricalLogit { classes } => categorical::logit_log_prob(x, mean, classes),
             Family::Poisson => self.sum::<Poisson<false>>(x, mean),
@@ -253,12 +264,12 @@ impl<'a> Likelihood<'a> {
     /// value that stands for many gets the sum over them.
     ///
     /// Of `Parameter::Mean` it is the derivative by what `mean` holds: logits, rates, or logarithms of
-    /// rates. That of the Laplace distribution is 0 where `x` is `mean`. `grad` becomes NaN where the
-    /// family has no such parameter or lengths do not fit; NaN in what a score depends on, a count or a
-    /// rate below 0, and `df <= 0` give NaN.
+    /// rates. That of the Laplace distribution is 0 where `x` is `mean`; a log-normal `x` of 0 counts as `e^-150`. `grad` becomes NaN where the
+    /// family has no such parameter or lengths do not fit; NaN in what a score depends on, a count, a
+    /// rate or a log-normal value below 0, and `df <= 0` give NaN.
     ///
     /// Error at most `3e-6 max(1, abs(score))` per term; of counts whose `mean` is a logarithm, and up to
-    /// 3e4, `3e-6 max(1, abs(score), x)`.
+    /// 3e4, `3e-6 max(1, abs(score), x)`; of a log-normal value, that of its `t` besides.
     #[inline(always)] // as log_prob
     pub fn score(&self, x: &[f32], mean: &[f32], wrt: Parameter, grad: &mut [f32]) {
         let of_mean = wrt == Parameter::Mean && grad.len() == x.len() && x.len() == mean.len();
@@ -268,6 +279,7 @@ impl<'a> Likelihood<'a> {
             Family::BernoulliLogit => self.slope::<BernoulliLogit>(x, mean, wrt, grad),
             Family::Laplace => self.slope::<Laplace>(x, mean, wrt, grad),
             Family::StudentT => self.slope::<StudentT>(x, mean, wrt, grad),
+            Family::LogNormal => self.slope::<LogNormal>(x, mean, wrt, grad),
             Family::Categorical { classes } if of_mean => {
                 categorical::score(x, mean, classes, grad)
             }

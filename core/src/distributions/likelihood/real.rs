@@ -42,6 +42,38 @@ impl Terms for Gaussian {
     }
 }
 
+pub(super) struct LogNormal(Gaussian);
+
+/// Stands for the logarithm of 0, where an infinity times a vanished precision would be NaN: less than that of
+/// any float.
+const LN_0: f32 = -150.0;
+
+impl LogNormal {
+    #[inline]
+    fn log(x: f32) -> f32 {
+        if x == 0.0 { LN_0 } else { ln(x) }
+    }
+}
+
+impl Terms for LogNormal {
+    #[inline]
+    fn of(parameters: [f32; 2]) -> Self {
+        Self(Gaussian::of(parameters))
+    }
+
+    #[inline]
+    fn log_prob(&self, x: f32, mean: f32) -> f32 {
+        let log = Self::log(x);
+        let slope = if x == 0.0 { f32::INFINITY } else { log };
+        self.0.log_prob(log, mean) - slope
+    }
+
+    #[inline]
+    fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
+        self.0.score(Self::log(x), mean, wrt)
+    }
+}
+
 pub(super) struct Laplace {
     log_scale: f32,
     rate: f32,
