@@ -55,3 +55,71 @@ fn softmax(mut values: Vec<f64>, classes: usize) -> Vec<f64> {
     }
     values
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use elbow_core::distributions;
+
+    /// Values that one observation may have, each with its share of the axis.
+    fn support(family: Family) -> Vec<(f32, f64)> {
+        let grid = |low: f64, high: f64, points: i32| {
+            let step = (high - low) / f64::from(points);
+            let place = move |i: i32| (low + step * (f64::from(i) + 0.5)) as f32;
+            (0..points).map(move |i| (place(i), step)).collect()
+        };
+        match family.mean_is() {
+            MeanIs::Probability | MeanIs::Logit => vec![(0.0, 1.0), (1.0, 1.0)],
+            MeanIs::Rate | MeanIs::LogRate => (0..400).map(|x| (x as f32, 1.0)).collect(),
+            MeanIs::Mean => grid(-400.0, 400.0, 800_000),
+            MeanIs::Loc => grid(0.0, 400.0, 800_000),
+        }
+    }
+
+    /// `sum x p(x)` by the density, which knows nothing of expectations.
+    #[test]
+    fn an_expectation_is_the_mean_of_its_density() {
+        const EXPECTATION: f64 = 1e-3; // the tail of Student's t beyond the grid, and sums of f32 densities
+        for &family in Family::ALL.iter().filter(|family| family.classes().is_none()) {
+            let parameters: Vec<&[f32]> = family
+                .parameters()
+                .iter()
+                .map(|parameter| match parameter {
+                    Parameter::Df => &[5.0f32][..],
+                    _ => &[-0.3],
+                })
+                .collect();
+            let likelihood = Likelihood::fixed(family, &parameters);
+            let outputs = [vec![0.4f32]];
+            let found = expected(&likelihood, &outputs)[0];
+            let density = likelihood.under(&outputs);
+            let mean: f64 = support(family)
+                .into_iter()
+                .map(|(x, share)| {
+                    f64::from(x) * f64::from(density.log_prob(&[x], &[0.4])).exp() * share
+                })
+                .sum();
+            assert!((found - mean).abs() <= EXPECTATION, "{family:?}: {found} for {mean}");
+        }
+    }
+
+    #[test]
+    fn classes_are_expected_by_their_probabilities() {
+        let p = [0.2f32, 0.5, 0.3];
+        let classes = 3;
+        for (family, mean) in [
+            (Family::Categorical { classes }, p),
+            (Family::CategoricalLogit { classes }, p.map(|p| p.ln() + 2.0)),
+        ] {
+            let likelihood = Likelihood::fixed(family, &[]);
+            let density: distributions::Likelihood = likelihood.under(&[]);
+            let found = expected(&likelihood, &[mean.to_vec()]);
+            for class in 0..classes {
+                let mut x = [0.0; 3];
+                x[class] = 1.0;
+                let p = f64::from(density.log_prob(&x, &mean)).exp();
+                assert!((found[class] - p).abs() < 1e-6, "{family:?}: {found:?}");
+            }
+        }
+    }
+}
