@@ -1,6 +1,13 @@
 //! Who may know what: the invariants of ARCHITECTURE.md, each an absence that is looked for.
 
-use std::path::{Path, PathBuf};
+#[path = "layering/circles.rs"]
+mod circles;
+#[path = "layering/shape.rs"]
+mod shape;
+#[path = "layering/source.rs"]
+mod source;
+
+use source::{root, rust_files};
 
 /// A rule: in the files below `place` no line holds one of `words`, but for the files in `except`.
 struct Absence {
@@ -133,22 +140,4 @@ fn violations(absence: &Absence) -> Vec<String> {
         }
     }
     found
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let paths = entries.map(|entry| entry.expect("a folder entry").path());
-    let mut files = Vec::new();
-    for path in paths.filter(|path| !path.ends_with("target") && !path.ends_with(".git")) {
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
