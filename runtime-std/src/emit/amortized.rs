@@ -4,12 +4,15 @@ use super::bare;
 use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
 use super::decoder::{Decode, Offsets};
 use super::flow;
-use super::parameters::{Checked, Parameters, Shared};
+use super::mismatch::mismatch;
+use super::parameters::{Parameters, Shared};
 use super::rust::{
     SKIP, array, float, hexadecimal, imports, kernel_imports, signature, trace_import, use_core,
     workspace,
 };
-use super::{Trace, mismatch, pack, refine, types};
+use super::text::{checks, latent_lens, numbered, refuse, workspace_parameter};
+use super::trace::Trace;
+use super::{pack, refine, types};
 use crate::Result;
 use crate::identifier::identifier;
 use crate::lower::Port;
@@ -112,7 +115,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     let scored = scored.filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
     let inference = scored.map(|(decode, decoder)| {
         let pack = Offsets { decoder: of_decoder, fixed: &fixed };
-        decode.inference(decoder, pack, pack::arena_without_gradient(&model.graphs))
+        refine::inference(decode, decoder, pack, pack::arena_without_gradient(&model.graphs))
     });
     let calls = [
         encode.as_ref().map(|encode| &encode.calls),
@@ -310,27 +313,6 @@ fn all_imports(parts: Parts<'_>, scored: bool, functions: &str) -> String {
         + &imports("infer", &infer)
 }
 
-/// A workspace's parameter; its name says whether it is used.
-pub(super) fn workspace_parameter(used: bool) -> String {
-    format!("{}: &mut Workspace", if used { "ws" } else { "_ws" })
-}
-
-/// Names with a number where there are several: `q`, or `q0` and `q1`.
-pub(super) fn numbered(name: &str, count: usize) -> Vec<String> {
-    match count {
-        1 => vec![name.into()],
-        _ => (0..count).map(|at| format!("{name}{at}")).collect(),
-    }
-}
-
-/// Lengths of the latents, as constants.
-pub(super) fn latent_lens(encoder: &Encoder) -> Vec<String> {
-    match encoder.latents.len() {
-        1 => vec!["LATENT".into()],
-        count => (0..count).map(|at| format!("LATENTS[{at}]")).collect(),
-    }
-}
-
 /// Builder of the generated function `encode`.
 struct Encode {
     parameters: Parameters,
@@ -469,32 +451,4 @@ fn commit(states: &[(String, usize)]) -> String {
     text + &(0..states.len())
         .map(|at| format!("    ws.state_{at} = ws.next_{at};\n"))
         .collect::<String>()
-}
-
-/// Checks of the pack and of inputs, each with the number of values in front of it.
-pub(super) fn checks(error: &str, inputs: &[Checked<'_>]) -> String {
-    let mut text = format!(
-        "    if pack.fingerprint() != FINGERPRINT || pack.floats().len() != WEIGHTS {{
-        return Err({error}::WrongPack);
-    }}
-"
-    );
-    for Checked { name, before, missing } in inputs {
-        let first = if *missing { "first_infinite" } else { "first_non_finite" };
-        text += &refuse(first, name, *before, &format!("{error}::NonFiniteInput"));
-    }
-    text
-}
-
-fn refuse(first: &str, values: &str, before: usize, error: &str) -> String {
-    let offset = match before {
-        0 => String::new(),
-        before => format!(".map(|index| {before} + index)"),
-    };
-    format!(
-        "    if let Some(index) = {first}({values}){offset} {{
-        return Err({error} {{ index }});
-    }}
-"
-    )
 }

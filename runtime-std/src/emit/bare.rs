@@ -1,12 +1,13 @@
 //! The module of a graph without roles: `run`.
 
-use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
 use super::parameters::{Array, Checked};
 use super::rust::{
     array, hexadecimal, imports, kernel_imports, signature, trace_import, use_core, workspace,
 };
-use super::{Trace, types};
+use super::text::{checks, workspace_parameter};
+use super::trace::Trace;
+use super::types;
 use crate::identifier::identifier;
 use crate::lower::{Plan, Port};
 

@@ -4,8 +4,8 @@ mod integer;
 mod score;
 mod shapes;
 
-use super::Trace;
 use super::rust::{SKIP, array, float};
+use super::trace::Trace;
 use crate::lower::{Buffer, Kernel, Plan, Step};
 use elbow_core::kernels::{Along, Cell, Mean};
 use integer::Operands;

@@ -8,17 +8,21 @@ mod budget;
 mod calls;
 mod decoder;
 mod flow;
+mod mismatch;
 mod pack;
 mod parameters;
 mod refine;
 mod rust;
+mod text;
+mod trace;
 mod types;
 
 pub use budget::{Budget, FlashBytes, Layer, RamBytes};
 
+use crate::Result;
 use crate::model::{Graphs, Model};
-use crate::{Error, Result};
 use amortized::Parts;
+use trace::Trace;
 
 /// A compiled model.
 #[derive(Clone, Debug)]
@@ -62,22 +66,6 @@ pub fn emit_timed(model: &Model) -> Result<Artifact> {
     emit_with(model, Trace::Ticks)
 }
 
-/// What the workspace keeps of every step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trace {
-    Off,
-    /// Checksums of what they wrote.
-    Checksums,
-    /// When they ended.
-    Ticks,
-}
-
-impl Trace {
-    fn is_on(self) -> bool {
-        self != Self::Off
-    }
-}
-
 fn emit_with(model: &Model, trace: Trace) -> Result<Artifact> {
     let parts = parts(&model.graphs);
     parts.map_or(Ok(()), amortized::check)?;
@@ -101,9 +89,4 @@ fn parts(graphs: &Graphs) -> Option<Parts<'_>> {
         Graphs::Flow(flow) => Some(Parts { encoder: None, decoder: None, flow: Some(flow) }),
         Graphs::Bare(_) => None,
     }
-}
-
-/// An error about plans that do not fit together.
-fn mismatch(message: String) -> Error {
-    Error::input(format!("{message}; check the roles in the manifest"))
 }

@@ -1,6 +1,6 @@
 //! Pieces of Rust source. Items that rustfmt would lay out in another way tell it to leave them alone.
 
-use super::Trace;
+use super::trace::Trace;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 

@@ -2,9 +2,11 @@
 
 use super::problem::shown;
 use super::proto::{Dimension, Graph, ValueInfo};
-use super::tensor::MAX_LEN;
 use crate::error::{Error, Result};
 use std::collections::HashSet;
+
+/// Most values that a tensor may hold: 1 GiB of floats.
+pub(super) const MAX_LEN: usize = 1 << 28;
 
 /// What `--dim` and `[dims]` may name: the symbols of the inputs' dynamic axes, and `INPUT.AXIS` of those
 /// without one.

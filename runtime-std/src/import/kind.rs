@@ -2,7 +2,6 @@
 
 use super::problem::{Read, refuse};
 use super::proto::{data_type, data_type_name};
-use super::tensor::float_cure;
 use crate::ir::{Op, Pooling};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::fmt;
@@ -170,6 +169,25 @@ impl Op {
             | Self::Pool { .. }
             | Self::Recurrent { .. } => Kind::Float,
         })
+    }
+}
+
+/// What to do about an element type that import does not take.
+pub(super) fn float_cure(data_type: i32) -> &'static str {
+    match data_type {
+        data_type::DOUBLE => {
+            "cast the model before exporting: `model.float()`, and write constants as float32"
+        }
+        data_type::FLOAT16 | data_type::BFLOAT16 => {
+            "export in float32 (`model.float()`, no autocast); `elbow` chooses the device's precision itself"
+        }
+        // Those that quantizers use besides eight bits, and floats of eight and four.
+        data_type::UINT16 | data_type::INT16 | 17.. => {
+            "quantize to integers of eight bits (`activation_type` and `weight_type` of `quantize_static`: \
+             `QuantType.QUInt8` or `QuantType.QInt8`), or give the float model: `elbow` quantizes it \
+             (`--precision int8 --calibration X.npy`)"
+        }
+        _ => "let the model compute in float32; integers serve for shapes and axes only",
     }
 }
 
