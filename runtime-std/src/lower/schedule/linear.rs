@@ -241,7 +241,11 @@ impl<'g> Scheduler<'g> {
             panels(&if by_output { scaled } else { transposed(&scaled, outputs) }, inputs)
         });
         let bias = self.bias(layer.bias, outputs);
-        self.call(node, shape, Kernel::Dense { rows, weights, bias }, &[x])
+        let kernel = match rows {
+            1 => Kernel::Dense { weights, bias },
+            _ => Kernel::DenseRows { rows, weights, bias },
+        };
+        self.call(node, shape, kernel, &[x])
     }
 
     /// A bias per output: `beta * c` repeated as needed, or zeros.
