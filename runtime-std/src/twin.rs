@@ -156,12 +156,15 @@ struct Memory<'a> {
     targets: Vec<&'a mut [f32]>,
 }
 
-impl Memory<'_> {
+impl<'a> Memory<'a> {
+    fn source(&self, index: usize) -> &'a [f32] {
+        self.sources.get(index).copied().unwrap_or_default()
+    }
+
     /// Calls a kernel, exactly as generated code does; how many indices lay outside their table.
     fn call(&mut self, kernel: &Kernel, weights: &[f32]) -> u32 {
         let w = |range: &Range<usize>| &weights[range.clone()];
-        let source = |index: usize| self.sources.get(index).copied().unwrap_or_default();
-        let [x, second] = [source(0), source(1)];
+        let [x, second, third, fourth] = [0, 1, 2, 3].map(|at| self.source(at));
         let Some(y) = self.targets.first_mut() else { return 0 };
         match kernel {
             Kernel::Integer(kernel) => integer::call(kernel, [x, second], y, weights),
@@ -185,8 +188,8 @@ impl Memory<'_> {
             Kernel::Unary(f) => kernels::unary(y, *f),
             Kernel::Slope(f) => kernels::slope(y, x, *f),
             Kernel::Score { family, wrt } => {
-                let parameters = [source(2), source(3)];
-                Likelihood { family: *family, parameters }.score(x, second, *wrt, y);
+                let likelihood = Likelihood { family: *family, parameters: [third, fourth] };
+                likelihood.score(x, second, *wrt, y);
             }
             Kernel::Binary(shape) => kernels::binary(y, x, shape),
             Kernel::Strided(shape) => kernels::strided_copy(x, y, shape),
@@ -231,13 +234,13 @@ impl Memory<'_> {
             bias_r: floats(bias_r),
             peepholes: floats(peepholes),
         };
+        let x = self.source(0);
         let mut targets = self.targets.iter_mut();
         let mut next = |wanted: bool| -> &mut [f32] {
             if wanted { targets.next().map_or(&mut [], |target| target) } else { &mut [] }
         };
         let (y, c) = (next(true), next(matches!(cell, Cell::Lstm { .. })));
         let (sequence, scratch) = (next(*sequence), next(true));
-        let x = self.sources.first().copied().unwrap_or_default();
         kernels::recurrent(x, &weights, *cell, y, c, sequence, scratch, shape);
     }
 }

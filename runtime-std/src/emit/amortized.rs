@@ -7,8 +7,8 @@ use super::flow;
 use super::mismatch::mismatch;
 use super::parameters::{Parameters, Shared};
 use super::rust::{
-    SKIP, array, float, hexadecimal, imports, kernel_imports, signature, trace_import, use_core,
-    workspace,
+    self, SKIP, Workspace, array, float, hexadecimal, imports, kernel_imports, signature,
+    trace_import, use_core,
 };
 use super::text::{checks, latent_lens, numbered, refuse, workspace_parameter};
 use super::trace::Trace;
@@ -147,15 +147,16 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     text += &use_core(&used.concat());
     let constants = constants(model, &name, &shared, parts, [fingerprint, weights as u64]);
     let hits = hits(parts);
-    text += &workspace(
-        &constants,
-        pack::arena(&model.graphs),
-        &states(encoder),
-        decode.as_ref().map_or(&[], |decode| &decode.kept),
+    text += &rust::constants(&constants);
+    let workspace = Workspace {
+        arena: pack::arena(&model.graphs),
+        states: &states(encoder),
+        parameters: decode.as_ref().map_or(&[], |decode| &decode.kept),
         trace,
-        traced.map_or(0, |plan| plan.steps.len()),
+        steps: traced.map_or(0, |plan| plan.steps.len()),
         hits,
-    );
+    };
+    text += &workspace.text();
     text += &types::workspace(encoder.map_or(0, |e| e.states), hits.is_some(), trace);
     text += &window.map_or_else(String::new, normalization);
     text += &functions;

@@ -155,10 +155,9 @@ impl Calls {
                 self.shaped("take_along", &[x, second, y, &outputs.to_string()], o, s);
             }
             Kernel::Resample { indices, weights, outputs, along: s } => {
-                let indices = self.indices(&o.name, indices);
                 self.line(&format!("let weights = {};", (o.words)(weights)));
-                let operands = [x, &indices, "weights", y, &outputs.to_string()];
-                self.shaped("resample", &operands, o, s);
+                let indices = self.indices(&o.name, indices);
+                self.shaped("resample", &[x, &indices, "weights", y, &outputs.to_string()], o, s);
             }
             Kernel::Recurrent(layer) => self.recurrent(layer, o),
         }
