@@ -6,9 +6,9 @@ mod layout;
 
 pub use evaluate::evaluate;
 
-use crate::lower::{Kernel, Plan, Step};
+use crate::lower::{Kernel, Plan, Recurrent, Step};
 use crate::{Error, Result};
-use elbow_core::distributions;
+use elbow_core::distributions::Likelihood;
 use elbow_core::kernels::{self, Cell, RecurrentWeights};
 use elbow_core::wire::PAINT;
 use layout::Layout;
@@ -156,41 +156,39 @@ struct Memory<'a> {
     targets: Vec<&'a mut [f32]>,
 }
 
-impl Memory<'_> {
+impl<'a> Memory<'a> {
+    fn source(&self, index: usize) -> &'a [f32] {
+        self.sources.get(index).copied().unwrap_or_default()
+    }
+
     /// Calls a kernel, exactly as generated code does; how many indices lay outside their table.
     fn call(&mut self, kernel: &Kernel, weights: &[f32]) -> u32 {
-        let floats = |range: &Range<usize>| &weights[range.clone()];
-        let source = |index: usize| self.sources.get(index).copied().unwrap_or_default();
-        let [x, second] = [source(0), source(1)];
-        let Some((y, more)) = self.targets.split_first_mut() else { return 0 };
+        let w = |range: &Range<usize>| &weights[range.clone()];
+        let [x, second, third, fourth] = [0, 1, 2, 3].map(|at| self.source(at));
+        let Some(y) = self.targets.first_mut() else { return 0 };
         match kernel {
             Kernel::Integer(kernel) => integer::call(kernel, [x, second], y, weights),
-            Kernel::Dense { rows: 1, weights, bias } => {
-                kernels::dense(x, floats(weights), floats(bias), y);
-            }
-            Kernel::Dense { rows, weights, bias } => {
-                kernels::dense_rows(x, floats(weights), floats(bias), y, *rows);
+            Kernel::Dense { weights, bias } => kernels::dense(x, w(weights), w(bias), y),
+            Kernel::DenseRows { rows, weights, bias } => {
+                kernels::dense_rows(x, w(weights), w(bias), y, *rows);
             }
             Kernel::DenseTransposed { rows, weights } => {
-                kernels::dense_transposed(x, floats(weights), y, *rows);
-            }
-            Kernel::Conv { shape, weights, bias } if shape.is_depthwise() => {
-                kernels::conv_depthwise(x, floats(weights), floats(bias), y, shape);
+                kernels::dense_transposed(x, w(weights), y, *rows);
             }
             Kernel::Conv { shape, weights, bias } => {
-                kernels::conv(x, floats(weights), floats(bias), y, shape);
+                kernels::conv(x, w(weights), w(bias), y, shape);
+            }
+            Kernel::ConvDepthwise { shape, weights, bias } => {
+                kernels::conv_depthwise(x, w(weights), w(bias), y, shape);
             }
             Kernel::ConvTranspose { shape, weights, bias } => {
-                kernels::conv_transpose(x, floats(weights), floats(bias), y, shape);
+                kernels::conv_transpose(x, w(weights), w(bias), y, shape);
             }
-            Kernel::Affine { scale, shift } => kernels::affine(y, floats(scale), floats(shift)),
+            Kernel::Affine { scale, shift } => kernels::affine(y, w(scale), w(shift)),
             Kernel::Unary(f) => kernels::unary(y, *f),
             Kernel::Slope(f) => kernels::slope(y, x, *f),
             Kernel::Score { family, wrt } => {
-                let likelihood = distributions::Likelihood {
-                    family: *family,
-                    parameters: [source(2), source(3)],
-                };
+                let likelihood = Likelihood { family: *family, parameters: [third, fourth] };
                 likelihood.score(x, second, *wrt, y);
             }
             Kernel::Binary(shape) => kernels::binary(y, x, shape),
@@ -199,45 +197,51 @@ impl Memory<'_> {
             Kernel::Fill(value) => kernels::fill(y, *value),
             Kernel::MatMul(shape) => kernels::matmul(x, second, y, shape),
             Kernel::Select => kernels::select(y, x, second),
-            Kernel::Reduce(reduction, along) => kernels::reduce(x, y, *reduction, along),
-            Kernel::Softmax(along) => kernels::softmax(y, along),
-            Kernel::LogSoftmax(along) => kernels::log_softmax(y, along),
-            Kernel::Normalize(epsilon, along) => kernels::normalize(y, *epsilon, along),
-            Kernel::RmsNormalize(epsilon, along) => kernels::rms_normalize(y, *epsilon, along),
-            Kernel::CumSum { exclusive, reverse, along } => {
-                kernels::cumsum(y, *exclusive, *reverse, along);
+            Kernel::Reduce(reduction, s) => kernels::reduce(x, y, *reduction, s),
+            Kernel::Softmax(s) => kernels::softmax(y, s),
+            Kernel::LogSoftmax(s) => kernels::log_softmax(y, s),
+            Kernel::Normalize(epsilon, s) => kernels::normalize(y, *epsilon, s),
+            Kernel::RmsNormalize(epsilon, s) => kernels::rms_normalize(y, *epsilon, s),
+            Kernel::CumSum { exclusive, reverse, along: s } => {
+                kernels::cumsum(y, *exclusive, *reverse, s);
             }
-            Kernel::ArgExtreme { largest, last, along } => {
-                kernels::arg_extreme(x, y, *largest, *last, along);
+            Kernel::ArgExtreme { largest, last, along: s } => {
+                kernels::arg_extreme(x, y, *largest, *last, s);
             }
             Kernel::MaxPool(shape) => kernels::max_pool(x, y, shape),
             Kernel::AveragePool(mean, shape) => kernels::average_pool(x, y, mean, shape),
-            Kernel::Take(indices, along) => kernels::take(x, indices, y, along),
-            Kernel::TakeBy(along) => return kernels::take_by(x, second, y, along),
-            Kernel::TakeAlong { outputs, along } => {
-                return kernels::take_along(x, second, y, *outputs, along);
+            Kernel::Take(indices, s) => kernels::take(x, indices, y, s),
+            Kernel::TakeBy(s) => return kernels::take_by(x, second, y, s),
+            Kernel::TakeAlong { outputs, along: s } => {
+                return kernels::take_along(x, second, y, *outputs, s);
             }
-            Kernel::Resample { indices, weights, outputs, along } => {
-                kernels::resample(x, indices, floats(weights), y, *outputs, along);
+            Kernel::Resample { indices, weights, outputs, along: s } => {
+                kernels::resample(x, indices, w(weights), y, *outputs, s);
             }
-            Kernel::Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } => {
-                let weights = RecurrentWeights {
-                    w: floats(w),
-                    r: floats(r),
-                    bias_w: floats(bias_w),
-                    bias_r: floats(bias_r),
-                    peepholes: floats(peepholes),
-                };
-                let mut rest = more.iter_mut();
-                let mut next = |wanted: bool| -> &mut [f32] {
-                    if wanted { rest.next().map_or(&mut [], |target| target) } else { &mut [] }
-                };
-                let c = next(matches!(cell, Cell::Lstm { .. }));
-                let (sequence, scratch) = (next(*sequence), next(true));
-                kernels::recurrent(x, &weights, *cell, y, c, sequence, scratch, shape);
-            }
+            Kernel::Recurrent(layer) => self.recurrent(layer, weights),
         }
         0
+    }
+
+    /// Calls the kernel of a recurrent layer, whose targets after the first depend on the layer.
+    fn recurrent(&mut self, layer: &Recurrent, weights: &[f32]) {
+        let Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } = layer;
+        let floats = |range: &Range<usize>| &weights[range.clone()];
+        let weights = RecurrentWeights {
+            w: floats(w),
+            r: floats(r),
+            bias_w: floats(bias_w),
+            bias_r: floats(bias_r),
+            peepholes: floats(peepholes),
+        };
+        let x = self.source(0);
+        let mut targets = self.targets.iter_mut();
+        let mut next = |wanted: bool| -> &mut [f32] {
+            if wanted { targets.next().map_or(&mut [], |target| target) } else { &mut [] }
+        };
+        let (y, c) = (next(true), next(matches!(cell, Cell::Lstm { .. })));
+        let (sequence, scratch) = (next(*sequence), next(true));
+        kernels::recurrent(x, &weights, *cell, y, c, sequence, scratch, shape);
     }
 }
 

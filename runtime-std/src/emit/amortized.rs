@@ -5,11 +5,15 @@ use super::calls::{Calls, looks_up};
 use super::decoder::{Decode, Offsets};
 use super::encoder::Encode;
 use super::flow;
-use super::parameters::{Checked, Shared};
+use super::mismatch::mismatch;
+use super::parameters::Shared;
 use super::rust::{
-    SKIP, array, float, hexadecimal, imports, kernel_imports, trace_import, use_core, workspace,
+    self, SKIP, Workspace, array, float, hexadecimal, imports, kernel_imports, trace_import,
+    use_core,
 };
-use super::{Trace, mismatch, pack, refine, types};
+use super::text::observed;
+use super::trace::Trace;
+use super::{pack, refine, types};
 use crate::Result;
 use crate::identifier::identifier;
 use crate::lower::Port;
@@ -85,15 +89,16 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
     let mut text = header(&name, parts);
     text += &imported(model, parts, &functions, &body, trace);
     let constants = constants(model, &name, &shared, parts, fingerprint, functions.weights);
-    text += &workspace(
-        &constants,
-        pack::arena(parts),
-        &states(parts.encoder),
-        decode.map_or(&[], |decode| &decode.kept),
+    text += &rust::constants(&constants);
+    let workspace = Workspace {
+        arena: pack::arena(parts),
+        states: &states(parts.encoder),
+        parameters: decode.map_or(&[], |decode| &decode.kept),
         trace,
-        model.graphs.main().plan.steps.len(),
+        steps: model.graphs.main().plan.steps.len(),
         hits,
-    );
+    };
+    text += &workspace.text();
     text += &types::workspace(parts.encoder.map_or(0, |e| e.states), hits.is_some(), trace);
     text += &model.window.as_ref().map_or_else(String::new, normalization);
     text += &body;
@@ -151,7 +156,7 @@ impl Functions {
         let scored = scored.filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
         let inference = scored.map(|(decode, decoder)| {
             let pack = Offsets { decoder: of_decoder, fixed: &fixed };
-            decode.inference(decoder, pack, pack::arena_without_gradient(parts))
+            refine::inference(decode, decoder, pack, pack::arena_without_gradient(parts))
         });
         Self { encode, decode, inference, flow, weights }
     }
@@ -337,58 +342,4 @@ fn all_imports(parts: Parts<'_>, scored: bool, functions: &str) -> String {
     imports("distributions", &distributions)
         + &imports("infer::encoder", &encoder)
         + &imports("infer", &infer)
-}
-
-/// A workspace's parameter; its name says whether it is used.
-pub(super) fn workspace_parameter(used: bool) -> String {
-    format!("{}: &mut Workspace", if used { "ws" } else { "_ws" })
-}
-
-/// Names with a number where there are several: `q`, or `q0` and `q1`.
-pub(super) fn numbered(name: &str, count: usize) -> Vec<String> {
-    match count {
-        1 => vec![name.into()],
-        _ => (0..count).map(|at| format!("{name}{at}")).collect(),
-    }
-}
-
-/// Name and length of the observation; `prefix` stands before the constant.
-pub(super) fn observed(prefix: &str) -> [(String, String); 1] {
-    [("x".into(), format!("{prefix}OBSERVED"))]
-}
-
-/// Lengths of the latents, as constants.
-pub(super) fn latent_lens(encoder: &Encoder) -> Vec<String> {
-    match encoder.latents.len() {
-        1 => vec!["LATENT".into()],
-        count => (0..count).map(|at| format!("LATENTS[{at}]")).collect(),
-    }
-}
-
-/// Checks of the pack and of inputs, each with the number of values in front of it.
-pub(super) fn checks(error: &str, inputs: &[Checked<'_>]) -> String {
-    let mut text = format!(
-        "    if pack.fingerprint() != FINGERPRINT || pack.floats().len() != WEIGHTS {{
-        return Err({error}::WrongPack);
-    }}
-"
-    );
-    for Checked { name, before, missing } in inputs {
-        let first = if *missing { "first_infinite" } else { "first_non_finite" };
-        text += &refuse(first, name, *before, &format!("{error}::NonFiniteInput"));
-    }
-    text
-}
-
-pub(super) fn refuse(first: &str, values: &str, before: usize, error: &str) -> String {
-    let offset = match before {
-        0 => String::new(),
-        before => format!(".map(|index| {before} + index)"),
-    };
-    format!(
-        "    if let Some(index) = {first}({values}){offset} {{
-        return Err({error} {{ index }});
-    }}
-"
-    )
 }

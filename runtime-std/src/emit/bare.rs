@@ -1,12 +1,13 @@
 //! The module of a graph without roles: `run`.
 
-use super::amortized::{checks, workspace_parameter};
 use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
 use super::parameters::{Array, Checked};
 use super::rust::{
-    array, hexadecimal, imports, kernel_imports, signature, trace_import, use_core, workspace,
+    self, Workspace, array, hexadecimal, imports, kernel_imports, signature, trace_import, use_core,
 };
-use super::{Trace, types};
+use super::text::{checks, workspace_parameter};
+use super::trace::Trace;
+use super::types;
 use crate::identifier::identifier;
 use crate::lower::{Plan, Port};
 
@@ -50,7 +51,9 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
         &imports("pack", &["Pack"]),
     ];
     text += &use_core(&used.concat());
-    text += &workspace(&constants, plan.arena, &[], &[], trace, plan.steps.len(), hits(plan));
+    text += &rust::constants(&constants);
+    let (arena, steps, hits) = (plan.arena, plan.steps.len(), hits(plan));
+    text += &Workspace { arena, states: &[], parameters: &[], trace, steps, hits }.text();
     text += &types::workspace(0, looks_up(plan), trace);
     text += &run_function(plan, &calls.body, trace);
     let arrays = |letter: &str, list: &str, what: &str, ports: &[Port]| {

@@ -4,15 +4,11 @@ mod integer;
 mod score;
 mod shapes;
 
-use super::Trace;
 use super::rust::{SKIP, array, float};
-use crate::lower::{Buffer, Kernel, Plan, Step};
-use elbow_core::kernels::{Along, Cell, Mean};
-use integer::Operands;
-use shapes::{
-    along, binary, conv_shape, conv_transpose_shape, matmul, pool_shape, recurrence,
-    recurrent_shape, strided, unary,
-};
+use super::trace::Trace;
+use crate::lower::{Buffer, Kernel, Plan, Recurrent, Step};
+use elbow_core::kernels::{Along, Cell, Mean, PoolShape, Reduction, Unary};
+use shapes::{Literal, recurrence, unary};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
@@ -59,6 +55,27 @@ pub(super) struct Calls {
     counted: Option<Hits>,
 }
 
+/// What a call is written with.
+pub(super) struct Operands<'o> {
+    pub(super) sources: Vec<String>,
+    pub(super) targets: Vec<String>,
+    /// Of the call's constants.
+    pub(super) name: String,
+    /// How weights are read.
+    pub(super) words: &'o dyn Fn(&Range<usize>) -> String,
+}
+
+impl Operands<'_> {
+    pub(super) fn source(&self, at: usize) -> &str {
+        self.sources.get(at).map_or("", String::as_str)
+    }
+
+    /// The first target.
+    pub(super) fn target(&self) -> &str {
+        self.targets.first().map_or("", String::as_str)
+    }
+}
+
 impl Calls {
     pub(super) fn of(plan: &Plan, names: &Names) -> Self {
         let mut calls = Self::default();
@@ -74,144 +91,133 @@ impl Calls {
     fn step(&mut self, index: usize, step: &Step, names: &Names) {
         self.line(&format!("// {}: {} {:?}", step.name.escape_debug(), step.op, step.shape));
         let (sources, targets) = self.operands(step, names);
-        let floats = |range: &Range<usize>| {
+        let name = format!("{}_{index}", names.constants);
+        let words = |range: &Range<usize>| {
             format!("pack.f32({}, {})", names.weights + range.start, range.len())
         };
-        let operand = |at: usize| sources.get(at).map_or("", String::as_str);
-        let (x, second, y) = (operand(0), operand(1), targets[0].as_str());
-        let shape = format!("{}_{index}", names.constants);
-        match &step.kernel {
-            Kernel::Integer(kernel) => {
-                let operands = Operands { x, second, y, shape: &shape, words: &floats };
-                self.integer(kernel, &operands);
-            }
-            Kernel::Dense { rows, weights, bias } => {
-                self.weights(&floats(weights), &floats(bias));
-                match rows {
-                    1 => self.call("dense", &[x, "weights", "bias", y]),
-                    _ => {
-                        let rows = rows.to_string();
-                        self.call("dense_rows", &[x, "weights", "bias", y, &rows]);
-                    }
-                }
+        if matches!(step.kernel, Kernel::TakeBy(_) | Kernel::TakeAlong { .. }) {
+            self.counted = Some(names.hits);
+        }
+        self.spell(&step.kernel, &Operands { sources, targets, name, words: &words });
+    }
+
+    /// The call of a kernel.
+    fn spell(&mut self, kernel: &Kernel, o: &Operands<'_>) {
+        let (x, second, y) = (o.source(0), o.source(1), o.target());
+        match kernel {
+            Kernel::Integer(kernel) => self.integer(kernel, o),
+            Kernel::Dense { weights, bias } => self.layer("dense", o, [weights, bias], &[]),
+            Kernel::DenseRows { rows, weights, bias } => {
+                self.layer("dense_rows", o, [weights, bias], &[&rows.to_string()]);
             }
             Kernel::DenseTransposed { rows, weights } => {
-                self.line(&format!("let weights = {};", floats(weights)));
+                self.line(&format!("let weights = {};", (o.words)(weights)));
                 self.call("dense_transposed", &[x, "weights", y, &rows.to_string()]);
             }
-            Kernel::Conv { shape: s, weights, bias } => {
-                let shape = self.constant("ConvShape", &shape, &conv_shape(s));
-                self.weights(&floats(weights), &floats(bias));
-                let kernel = if s.is_depthwise() { "conv_depthwise" } else { "conv" };
-                self.call(kernel, &[x, "weights", "bias", y, &shape]);
+            Kernel::Conv { shape, weights, bias } => {
+                let shape = self.shape(&o.name, shape);
+                self.layer("conv", o, [weights, bias], &[&shape]);
             }
-            Kernel::ConvTranspose { shape: s, weights, bias } => {
-                let shape = self.constant("ConvTransposeShape", &shape, &conv_transpose_shape(s));
-                self.weights(&floats(weights), &floats(bias));
-                self.call("conv_transpose", &[x, "weights", "bias", y, &shape]);
+            Kernel::ConvDepthwise { shape, weights, bias } => {
+                let shape = self.shape(&o.name, shape);
+                self.layer("conv_depthwise", o, [weights, bias], &[&shape]);
             }
-            Kernel::Affine { scale, shift } => {
-                self.line(&format!("let (scale, shift) = ({}, {});", floats(scale), floats(shift)));
-                self.call("affine", &[y, "scale", "shift"]);
+            Kernel::ConvTranspose { shape, weights, bias } => {
+                let shape = self.shape(&o.name, shape);
+                self.layer("conv_transpose", o, [weights, bias], &[&shape]);
             }
-            Kernel::Unary(f) => {
-                self.items.insert("Unary");
-                self.call("unary", &[y, &unary(*f)]);
-            }
-            Kernel::Slope(f) => {
-                self.items.insert("Unary");
-                self.call("slope", &[y, x, &unary(*f)]);
-            }
-            Kernel::Score { family, wrt } => self.score(*family, *wrt, &sources, y),
-            Kernel::Binary(s) => {
-                self.items.insert("BinaryOp");
-                let shape = self.constant("Binary", &shape, &binary(s));
-                self.call("binary", &[y, x, &shape]);
-            }
-            Kernel::Strided(s) => {
-                let shape = self.constant("Strided", &shape, &strided(s));
-                self.call("strided_copy", &[x, y, &shape]);
-            }
+            Kernel::Affine { scale, shift } => self.affine(o, scale, shift),
+            Kernel::Unary(f) => self.function("unary", &[y], *f),
+            Kernel::Slope(f) => self.function("slope", &[y, x], *f),
+            Kernel::Score { family, wrt } => self.score(*family, *wrt, &o.sources, y),
+            Kernel::Binary(s) => self.shaped("binary", &[y, x], o, s),
+            Kernel::Strided(s) => self.shaped("strided_copy", &[x, y], o, s),
             Kernel::Copy => self.call("copy", &[x, y]),
             Kernel::Fill(value) => self.call("fill", &[y, &float(*value)]),
-            Kernel::MatMul(s) => {
-                let shape = self.constant("MatMul", &shape, &matmul(s));
-                self.call("matmul", &[x, second, y, &shape]);
-            }
+            Kernel::MatMul(s) => self.shaped("matmul", &[x, second, y], o, s),
             Kernel::Select => self.call("select", &[y, x, second]),
-            Kernel::Reduce(reduction, s) => {
-                self.items.insert("Reduction");
-                let shape = self.constant("Along", &shape, &along(s));
-                self.call("reduce", &[x, y, &format!("Reduction::{reduction:?}"), &shape]);
+            Kernel::Reduce(by, s) => self.reduce(*by, o, s),
+            Kernel::Softmax(s) => self.shaped("softmax", &[y], o, s),
+            Kernel::LogSoftmax(s) => self.shaped("log_softmax", &[y], o, s),
+            Kernel::Normalize(eps, s) => self.shaped("normalize", &[y, &float(*eps)], o, s),
+            Kernel::RmsNormalize(eps, s) => self.shaped("rms_normalize", &[y, &float(*eps)], o, s),
+            Kernel::CumSum { exclusive, reverse, along: s } => {
+                self.shaped("cumsum", &[y, spelled(*exclusive), spelled(*reverse)], o, s);
             }
-            Kernel::Softmax(s) => self.along("softmax", &[y], &shape, s),
-            Kernel::LogSoftmax(s) => self.along("log_softmax", &[y], &shape, s),
-            Kernel::Normalize(epsilon, s) => {
-                self.along("normalize", &[y, &float(*epsilon)], &shape, s);
+            Kernel::ArgExtreme { largest, last, along: s } => {
+                self.shaped("arg_extreme", &[x, y, spelled(*largest), spelled(*last)], o, s);
             }
-            Kernel::RmsNormalize(epsilon, s) => {
-                self.along("rms_normalize", &[y, &float(*epsilon)], &shape, s);
+            Kernel::MaxPool(s) => self.shaped("max_pool", &[x, y], o, s),
+            Kernel::AveragePool(mean, s) => self.average_pool(mean, o, s),
+            Kernel::Take(indices, s) => self.take(indices, o, s),
+            Kernel::TakeBy(s) => self.shaped("take_by", &[x, second, y], o, s),
+            Kernel::TakeAlong { outputs, along: s } => {
+                self.shaped("take_along", &[x, second, y, &outputs.to_string()], o, s);
             }
-            Kernel::CumSum { exclusive, reverse, along } => {
-                let [exclusive, reverse] = [exclusive, reverse].map(bool::to_string);
-                self.along("cumsum", &[y, &exclusive, &reverse], &shape, along);
+            Kernel::Resample { indices, weights, outputs, along: s } => {
+                self.line(&format!("let weights = {};", (o.words)(weights)));
+                let indices = self.indices(&o.name, indices);
+                self.shaped("resample", &[x, &indices, "weights", y, &outputs.to_string()], o, s);
             }
-            Kernel::ArgExtreme { largest, last, along } => {
-                let [largest, last] = [largest, last].map(bool::to_string);
-                self.along("arg_extreme", &[x, y, &largest, &last], &shape, along);
-            }
-            Kernel::MaxPool(s) => {
-                let shape = self.constant("PoolShape", &shape, &pool_shape(s));
-                self.call("max_pool", &[x, y, &shape]);
-            }
-            Kernel::AveragePool(mean, s) => {
-                let Mean { count_pads, by_column } = mean;
-                let how = format!("    count_pads: {count_pads},\n    by_column: {by_column},\n");
-                let mean = self.constant("Mean", &format!("{shape}_MEAN"), &how);
-                let shape = self.constant("PoolShape", &shape, &pool_shape(s));
-                self.call("average_pool", &[x, y, &mean, &shape]);
-            }
-            Kernel::Take(indices, s) => {
-                let indices = self.indices(&shape, indices);
-                self.along("take", &[x, &indices, y], &shape, s);
-            }
-            Kernel::TakeBy(s) => {
-                self.count(names);
-                self.along("take_by", &[x, second, y], &shape, s);
-            }
-            Kernel::TakeAlong { outputs, along } => {
-                self.count(names);
-                self.along("take_along", &[x, second, y, &outputs.to_string()], &shape, along);
-            }
-            Kernel::Resample { indices, weights, outputs, along } => {
-                let indices = self.indices(&shape, indices);
-                self.line(&format!("let weights = {};", floats(weights)));
-                let operands = [x, &indices, "weights", y, &outputs.to_string()];
-                self.along("resample", &operands, &shape, along);
-            }
-            Kernel::Recurrent { cell, shape: s, w, r, bias_w, bias_r, peepholes, sequence } => {
-                self.items.extend(["Cell", "RecurrentWeights", "Unary"]);
-                let (name, (variant, fields)) = (format!("{shape}_CELL"), recurrence(*cell));
-                let _ = writeln!(
-                    self.shapes,
-                    "\n{SKIP}const {name}: Cell = Cell::{variant} {{\n{fields}}};"
-                );
-                let constant = self.constant("RecurrentShape", &shape, &recurrent_shape(s));
-                self.line("let weights = RecurrentWeights {");
-                let parts = [("w", w), ("r", r), ("bias_w", bias_w), ("bias_r", bias_r)];
-                for (name, range) in parts.into_iter().chain([("peepholes", peepholes)]) {
-                    self.line(&format!("    {name}: {},", floats(range)));
-                }
-                self.line("};");
-                let mut rest = targets[1..].iter().map(String::as_str);
-                let mut next = |wanted: bool| {
-                    if wanted { rest.next().unwrap_or("&mut []") } else { "&mut []" }
-                };
-                let c = next(matches!(cell, Cell::Lstm { .. }));
-                let (sequence, scratch) = (next(*sequence), next(true));
-                self.call("recurrent", &[x, "&weights", &name, y, c, sequence, scratch, &constant]);
-            }
+            Kernel::Recurrent(layer) => self.recurrent(layer, o),
         }
+    }
+
+    /// A call of a layer with weights and bias; `more` are its last arguments.
+    fn layer(&mut self, kernel: &str, o: &Operands, ranges: [&Range<usize>; 2], more: &[&str]) {
+        let [weights, bias] = ranges.map(o.words);
+        self.line(&format!("let (weights, bias) = ({weights}, {bias});"));
+        self.call(kernel, &[&[o.source(0), "weights", "bias", o.target()], more].concat());
+    }
+
+    fn affine(&mut self, o: &Operands, scale: &Range<usize>, shift: &Range<usize>) {
+        let [scale, shift] = [scale, shift].map(o.words);
+        self.line(&format!("let (scale, shift) = ({scale}, {shift});"));
+        self.call("affine", &[o.target(), "scale", "shift"]);
+    }
+
+    /// A call whose last argument is an activation.
+    fn function(&mut self, kernel: &str, arguments: &[&str], f: Unary) {
+        self.items.insert("Unary");
+        self.call(kernel, &[arguments, &[&unary(f)]].concat());
+    }
+
+    fn reduce(&mut self, by: Reduction, o: &Operands, s: &Along) {
+        self.items.insert("Reduction");
+        let by = format!("Reduction::{by:?}");
+        self.shaped("reduce", &[o.source(0), o.target(), &by], o, s);
+    }
+
+    fn average_pool(&mut self, mean: &Mean, o: &Operands, s: &PoolShape) {
+        let mean = self.shape(&format!("{}_MEAN", o.name), mean);
+        self.shaped("average_pool", &[o.source(0), o.target(), &mean], o, s);
+    }
+
+    fn take(&mut self, indices: &[u32], o: &Operands, s: &Along) {
+        let indices = self.indices(&o.name, indices);
+        self.shaped("take", &[o.source(0), &indices, o.target()], o, s);
+    }
+
+    fn recurrent(&mut self, layer: &Recurrent, o: &Operands) {
+        let Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } = layer;
+        self.items.extend(["Cell", "RecurrentWeights", "Unary"]);
+        let (name, (variant, fields)) = (format!("{}_CELL", o.name), recurrence(*cell));
+        let _ =
+            writeln!(self.shapes, "\n{SKIP}const {name}: Cell = Cell::{variant} {{\n{fields}}};");
+        let shape = self.shape(&o.name, shape);
+        self.line("let weights = RecurrentWeights {");
+        let parts = [("w", w), ("r", r), ("bias_w", bias_w), ("bias_r", bias_r)];
+        for (name, range) in parts.into_iter().chain([("peepholes", peepholes)]) {
+            self.line(&format!("    {name}: {},", (o.words)(range)));
+        }
+        self.line("};");
+        let mut targets = o.targets.iter().map(String::as_str);
+        let mut next =
+            |wanted: bool| if wanted { targets.next().unwrap_or("&mut []") } else { "&mut []" };
+        let (y, c) = (next(true), next(matches!(cell, Cell::Lstm { .. })));
+        let (sequence, scratch) = (next(*sequence), next(true));
+        let x = o.source(0);
+        self.call("recurrent", &[x, "&weights", &name, y, c, sequence, scratch, &shape]);
     }
 
     /// Keeps a checksum of all that the step wrote, or when it ended.
@@ -252,30 +258,20 @@ impl Calls {
         }
     }
 
-    /// A call whose last argument is a shape along an axis.
-    fn along(&mut self, kernel: &str, arguments: &[&str], name: &str, s: &Along) {
-        let shape = self.constant("Along", name, &along(s));
-        let arguments: Vec<&str> = arguments.iter().copied().chain([shape.as_str()]).collect();
-        self.call(kernel, &arguments);
-    }
-
-    /// Adds what the next call returns to the hits.
-    fn count(&mut self, names: &Names) {
-        self.counted = Some(names.hits);
-    }
-
     fn line(&mut self, line: &str) {
         let _ = writeln!(self.body, "    {line}");
     }
 
-    fn weights(&mut self, weights: &str, bias: &str) {
-        self.line(&format!("let (weights, bias) = ({weights}, {bias});"));
+    /// A call whose last argument is a shape.
+    fn shaped(&mut self, kernel: &str, arguments: &[&str], o: &Operands, shape: &impl Literal) {
+        let shape = self.shape(&o.name, shape);
+        self.call(kernel, &[arguments, &[&shape]].concat());
     }
 
     /// Adds a constant of a type of `elbow_core::kernels`, and gives a reference to it.
-    fn constant(&mut self, kind: &'static str, name: &str, fields: &str) -> String {
-        self.items.insert(kind);
-        self.constant_of(kind, name, fields)
+    fn shape(&mut self, name: &str, shape: &impl Literal) -> String {
+        self.items.extend([shape.kind()].into_iter().chain(shape.items()));
+        self.constant_of(shape.kind(), name, &shape.fields())
     }
 
     /// Adds a constant of a type, and gives a reference to it.
@@ -334,6 +330,11 @@ impl Calls {
         };
         (step.sources.iter().map(source).collect(), step.targets.iter().map(target).collect())
     }
+}
+
+/// A literal of a truth value.
+fn spelled(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
 }
 
 /// The parts of the arena that a step touches, each once, with a name: `source` and `target`, with

@@ -1,12 +1,11 @@
 //! The functions of a decoder: `decode`, and with one posterior `log_likelihood`, `score` and
 //! `Observation`.
 
-use super::Trace;
-use super::amortized::{checks, latent_lens, numbered, workspace_parameter};
 use super::calls::{Calls, Hits, Names, uses_workspace};
 use super::parameters::{Parameters, Shared};
-use super::refine::{self, Around};
 use super::rust::{SKIP, signature};
+use super::text::{checks, latent_lens, numbered, workspace_parameter};
+use super::trace::Trace;
 use crate::manifest::held;
 use crate::model::{Decoder, Encoder, Likelihood, ParameterSource, Role};
 use elbow_core::distributions::Parameter;
@@ -96,7 +95,7 @@ impl Decode {
     }
 
     /// Conditions as the functions take them that see an observation.
-    fn given(&self) -> Given {
+    pub(super) fn given(&self) -> Given {
         let names = &self.parameters.names[1..];
         Given {
             typed: ["x: &[f32; OBSERVED]".into()]
@@ -108,22 +107,10 @@ impl Decode {
         }
     }
 
-    /// `log_likelihood`, `score` and `Observation`, with the kernels' calls of the gradient; `arena` is the
-    /// length without it.
-    pub(super) fn inference(
-        &self,
-        decoder: &Decoder,
-        pack: Offsets<'_>,
-        arena: usize,
-    ) -> (String, Calls) {
-        let given = &self.given();
-        let likelihood = &self.likelihood(&decoder.likelihood, pack.fixed);
-        let text = [log_likelihood(given, likelihood), score(given), self.generate()].concat();
-        let text = text + &self.observation();
-        let around = Around { given, likelihood, pack, arena };
-        let refined = decoder.refine.as_ref().map(|r| refine::functions(self, r, &around));
-        let (more, calls) = refined.unwrap_or_default();
-        (text + &more, calls)
+    /// `log_likelihood`, `score`, `generate` and `Observation`; `likelihood` has the lines that bind it.
+    pub(super) fn inference(&self, given: &Given, likelihood: &str) -> String {
+        [log_likelihood(given, likelihood), score(given), self.generate(), self.observation()]
+            .concat()
     }
 
     /// Draws of the prior and of what a posterior predicts.
@@ -211,7 +198,7 @@ pub struct Observation<'a> {{
     }
 
     /// Lines that bind the likelihood; its fixed parameters start there in the pack.
-    fn likelihood(&self, likelihood: &Likelihood, fixed: &[usize]) -> String {
+    pub(super) fn likelihood(&self, likelihood: &Likelihood, fixed: &[usize]) -> String {
         let mut starts = fixed.iter();
         let names = likelihood.family.parameters();
         let given = names.iter().zip(&likelihood.parameters).map(|(name, source)| match source {

@@ -1,12 +1,11 @@
 //! The function `encode`.
 
-use super::Trace;
-use super::amortized::{
-    checks, latent_lens, numbered, observed, refuse, states, workspace_parameter,
-};
+use super::amortized::states;
 use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
 use super::parameters::{Parameters, Shared};
 use super::rust::{float, signature};
+use super::text::{checks, latent_lens, numbered, observed, refuse, workspace_parameter};
+use super::trace::Trace;
 use crate::model::{Encoder, EncoderOutput, Latent};
 
 /// Builder of the generated function `encode`.

@@ -1,11 +1,13 @@
 //! The functions of a flow: `flow`, and `log_prob` where the density of its latent is known.
 
-use super::amortized::{checks, observed, workspace_parameter};
 use super::bare::reset;
 use super::calls::{Calls, Hits, Names, uses_workspace};
+use super::mismatch::mismatch;
 use super::parameters::{Parameters, Shared};
 use super::rust::signature;
-use super::{Trace, mismatch, types};
+use super::text::{checks, observed, workspace_parameter};
+use super::trace::Trace;
+use super::types;
 use crate::Result;
 use crate::lower::Port;
 use crate::model::{Density, Flow};

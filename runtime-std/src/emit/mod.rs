@@ -9,16 +9,20 @@ mod calls;
 mod decoder;
 mod encoder;
 mod flow;
+mod mismatch;
 mod pack;
 mod parameters;
 mod refine;
 mod rust;
+mod text;
+mod trace;
 mod types;
 
 pub use budget::{Budget, FlashBytes, Layer, RamBytes};
 
+use crate::Result;
 use crate::model::Model;
-use crate::{Error, Result};
+use trace::Trace;
 
 /// A compiled model.
 #[derive(Clone, Debug)]
@@ -62,22 +66,6 @@ pub fn emit_timed(model: &Model) -> Result<Artifact> {
     emit_with(model, Trace::Ticks)
 }
 
-/// What the workspace keeps of every step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trace {
-    Off,
-    /// Checksums of what they wrote.
-    Checksums,
-    /// When they ended.
-    Ticks,
-}
-
-impl Trace {
-    fn is_on(self) -> bool {
-        self != Self::Off
-    }
-}
-
 fn emit_with(model: &Model, trace: Trace) -> Result<Artifact> {
     let parts = model.graphs.parts();
     amortized::check(parts)?;
@@ -89,9 +77,4 @@ fn emit_with(model: &Model, trace: Trace) -> Result<Artifact> {
         None => amortized::source(model, fingerprint, parts, trace),
     };
     Ok(Artifact { source, pack, budget })
-}
-
-/// An error about plans that do not fit together.
-fn mismatch(message: String) -> Error {
-    Error::input(format!("{message}; check the roles in the manifest"))
 }

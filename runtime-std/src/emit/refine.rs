@@ -1,10 +1,12 @@
 //! What a module with `[refine]` has besides: `gradient`, `refine`, and the bound of their memory.
 
-use super::amortized::checks;
 use super::calls::{Calls, Hits, Names};
 use super::decoder::{Decode, Given, Offsets, parameters};
+use super::mismatch::mismatch;
+use super::pack;
 use super::rust::{SKIP, float, signature};
-use super::{Trace, mismatch, pack};
+use super::text::checks;
+use super::trace::Trace;
 use crate::Result;
 use crate::lower::{Buffer, Kernel, Plan, Port, Step};
 use crate::manifest::{RefineTable, RuleName};
@@ -13,13 +15,13 @@ use elbow_core::infer::{Adam, FLOATS, Refiner, Rows, Sgd, Stein};
 use std::collections::{HashMap, HashSet};
 
 /// What surrounds the functions.
-pub(super) struct Around<'a> {
-    pub(super) given: &'a Given,
+struct Around<'a> {
+    given: &'a Given,
     /// Lines that bind the likelihood.
-    pub(super) likelihood: &'a str,
-    pub(super) pack: Offsets<'a>,
+    likelihood: &'a str,
+    pack: Offsets<'a>,
     /// Length of the arena without the gradient.
-    pub(super) arena: usize,
+    arena: usize,
 }
 
 /// Whether the gradient belongs to the decoder.
@@ -60,8 +62,24 @@ pub(super) fn imports(refine: Option<&Refine>) -> Vec<&'static str> {
     refine.map_or_else(Vec::new, |refine| all.into_iter().chain([rule(refine)]).collect())
 }
 
+/// The functions that see an observation, with the kernels' calls of the gradient where there is one; `arena` is the
+/// length without it.
+pub(super) fn inference(
+    decode: &Decode,
+    decoder: &Decoder,
+    pack: Offsets<'_>,
+    arena: usize,
+) -> (String, Calls) {
+    let given = &decode.given();
+    let likelihood = &decode.likelihood(&decoder.likelihood, pack.fixed);
+    let around = Around { given, likelihood, pack, arena };
+    let refined = decoder.refine.as_ref().map(|refine| functions(decode, refine, &around));
+    let (more, calls) = refined.unwrap_or_default();
+    (decode.inference(given, likelihood) + &more, calls)
+}
+
 /// The functions and the kernels' calls of `gradient`.
-pub(super) fn functions(decode: &Decode, refine: &Refine, around: &Around<'_>) -> (String, Calls) {
+fn functions(decode: &Decode, refine: &Refine, around: &Around<'_>) -> (String, Calls) {
     let Refine { gradient, settings } = refine;
     let inputs = decode.parameters.inputs.iter().cloned().chain(["x".into()]).collect();
     let outputs = |mean: &str, borrow: &str, grad: &str| -> Vec<String> {

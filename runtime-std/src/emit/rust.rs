@@ -1,8 +1,7 @@
 //! Pieces of Rust source. Items that rustfmt would lay out in another way tell it to leave them alone.
 
-use super::Trace;
+use super::trace::Trace;
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 /// In front of an item that rustfmt leaves as it is. An attribute of the whole module would have to be an
 /// inner one, which `include!` refuses.
@@ -62,70 +61,48 @@ pub(super) fn signature(name: &str, parameters: &[String], result: &str) -> Stri
     format!("{SKIP}pub fn {name}(\n{parameters}) -> {result} {{\n")
 }
 
-/// What every generated module has: constants and workspace. A state has a description and a length,
-/// a parameter of the likelihood a name and a length; `trace` is kept of so many `steps`.
-pub(super) fn workspace(
-    constants: &[(&str, String, String)],
-    arena: usize,
-    states: &[(String, usize)],
-    parameters: &[(&str, usize)],
-    trace: Trace,
-    steps: usize,
-    hits: Option<&str>,
-) -> String {
-    let mut text = String::new();
-    for (doc, name, value) in constants {
-        let _ = writeln!(text, "/// {doc}\npub const {name} = {value};");
-    }
-    let each = |line: &dyn Fn(usize, &str, usize) -> String| -> String {
-        states.iter().enumerate().map(|(at, (what, len))| line(at, what, *len)).collect()
+/// Public constants: documentation, name with type, and value.
+pub(super) fn constants(constants: &[(&str, String, String)]) -> String {
+    let line = |(doc, name, value): &(&str, String, String)| {
+        format!("/// {doc}\npub const {name} = {value};\n")
     };
-    let fields = each(&|at, what, len| {
+    constants.iter().map(line).collect()
+}
+
+/// What a workspace holds besides the arena.
+pub(super) struct Workspace<'a> {
+    /// Floats of the arena.
+    pub(super) arena: usize,
+    /// Name and shape of each state for people, and its length.
+    pub(super) states: &'a [(String, usize)],
+    /// Parameters of the likelihood that the decoder gives, with their lengths.
+    pub(super) parameters: &'a [(&'static str, usize)],
+    pub(super) trace: Trace,
+    /// Steps that are traced.
+    pub(super) steps: usize,
+    /// What `clamp_hits` says, if it is there.
+    pub(super) hits: Option<&'static str>,
+}
+
+/// A field of the workspace: documentation, name, type, and its first value.
+type Field = (String, String, String, String);
+
+impl Workspace<'_> {
+    /// Its source, with the arena's length.
+    pub(super) fn text(&self) -> String {
+        let fields: Vec<Field> = self.hits().chain(self.trace()).chain(self.kept()).collect();
+        let declared =
+            |(doc, name, kind, _): &Field| format!("    /// {doc}\n    pub {name}: {kind},\n");
+        let zero = |(_, name, _, zero): &Field| format!("            {name}: {zero},\n");
+        let (declared, zeros): (String, String) =
+            (fields.iter().map(declared).collect(), fields.iter().map(zero).collect());
+        let scratch = match self.states {
+            [] => "Scratch memory; a static of it serves every call.",
+            _ => "State and scratch memory; one for every sequence of calls.",
+        };
+        let (arena, reset) = (self.arena, self.reset());
         format!(
-            "    /// State {what}.
-    pub state_{at}: [f32; {len}],
-    /// The same after the current call.
-    pub next_{at}: [f32; {len}],
-"
-        )
-    });
-    let (kept, no_trace) = trace_fields(trace, steps);
-    let given: String = parameters
-        .iter()
-        .map(|(name, len)| {
-            format!(
-                "    /// The likelihood's parameter, as `decode` last gave it.\n    pub {name}: [f32; {len}],\n"
-            )
-        })
-        .collect();
-    let not_given: String = parameters
-        .iter()
-        .map(|(name, len)| format!("            {name}: [0.0; {len}],\n"))
-        .collect();
-    let no_hits = hits.map_or("", |_| "            clamp_hits: 0,\n");
-    let hits =
-        hits.map_or_else(String::new, |doc| format!("    /// {doc}\n    pub clamp_hits: u32,\n"));
-    let no_state = each(&|at, _, len| {
-        format!("            state_{at}: [0.0; {len}],\n            next_{at}: [0.0; {len}],\n")
-    });
-    let reset = match states {
-        [] => String::new(),
-        _ => format!(
-            "
-    /// Zeros the state: the next call is the first of a sequence.
-    pub fn reset(&mut self) {{
-{}    }}
-",
-            each(&|at, _, len| format!("        self.state_{at} = [0.0; {len}];\n"))
-        ),
-    };
-    let scratch = match states {
-        [] => "Scratch memory; a static of it serves every call.",
-        _ => "State and scratch memory; one for every sequence of calls.",
-    };
-    let _ = write!(
-        text,
-        "\
+            "\
 /// Floats of the arena.
 pub const ARENA: usize = {arena};
 
@@ -133,14 +110,14 @@ pub const ARENA: usize = {arena};
 pub struct Workspace {{
     /// Intermediate values.
     pub arena: [f32; ARENA],
-{hits}{kept}{given}{fields}}}
+{declared}}}
 
 {SKIP}impl Workspace {{
     /// Zeros.
     pub const fn new() -> Self {{
         Self {{
             arena: [0.0; ARENA],
-{no_hits}{no_trace}{not_given}{no_state}        }}
+{zeros}        }}
     }}
 {reset}}}
 
@@ -150,22 +127,69 @@ impl Default for Workspace {{
     }}
 }}
 "
-    );
-    text
+        )
+    }
+
+    fn hits(&self) -> impl Iterator<Item = Field> {
+        let field = |doc: &str| field(doc, "clamp_hits", "u32", "0");
+        self.hits.into_iter().map(field)
+    }
+
+    /// What is kept of the steps.
+    fn trace(&self) -> Vec<Field> {
+        let trace = |doc| array_field(doc, "trace", "u32", self.steps);
+        match self.trace {
+            Trace::Off => Vec::new(),
+            Trace::Checksums => vec![trace("Checksums of what the steps wrote.")],
+            Trace::Ticks => vec![
+                trace("When the steps ended."),
+                field("The clock.", "now", "fn() -> u32", "|| 0"),
+            ],
+        }
+    }
+
+    /// Parameters of the likelihood, and states.
+    fn kept(&self) -> Vec<Field> {
+        let doc = "The likelihood's parameter, as `decode` last gave it.";
+        let parameter = |(name, len): &(&str, usize)| array_field(doc, name, "f32", *len);
+        let state = |(at, (what, len)): (usize, &(String, usize))| {
+            let after = "The same after the current call.";
+            [
+                array_field(&format!("State {what}."), &format!("state_{at}"), "f32", *len),
+                array_field(after, &format!("next_{at}"), "f32", *len),
+            ]
+        };
+        let states = self.states.iter().enumerate().flat_map(state);
+        self.parameters.iter().map(parameter).chain(states).collect()
+    }
+
+    fn reset(&self) -> String {
+        if self.states.is_empty() {
+            return String::new();
+        }
+        let states = self.states.iter().enumerate();
+        let zero = |(at, (_, len)): (usize, &(String, usize))| {
+            format!("        self.state_{at} = [0.0; {len}];\n")
+        };
+        format!(
+            "
+    /// Zeros the state: the next call is the first of a sequence.
+    pub fn reset(&mut self) {{
+{}    }}
+",
+            states.map(zero).collect::<String>()
+        )
+    }
 }
 
-/// Fields of the workspace for what is kept of the steps, and their first values.
-fn trace_fields(trace: Trace, steps: usize) -> (String, String) {
-    let fields = |doc: &str| format!("    /// {doc}\n    pub trace: [u32; {steps}],\n");
-    let values = format!("            trace: [0; {steps}],\n");
-    match trace {
-        Trace::Off => Default::default(),
-        Trace::Checksums => (fields("Checksums of what the steps wrote."), values),
-        Trace::Ticks => (
-            fields("When the steps ended.") + "    /// The clock.\n    pub now: fn() -> u32,\n",
-            values + "            now: || 0,\n",
-        ),
-    }
+fn field(doc: &str, name: &str, kind: &str, zero: &str) -> Field {
+    (doc.into(), name.into(), kind.into(), zero.into())
+}
+
+/// An array of `len` numbers of a type.
+fn array_field(doc: &str, name: &str, kind: &str, len: usize) -> Field {
+    let zero = if kind == "f32" { "0.0" } else { "0" };
+    field(doc, name, &format!("[{kind}; {len}]"), &format!("[{zero}; {len}]"))
 }
 
 /// Items of `elbow_core::kernels` that a module names.

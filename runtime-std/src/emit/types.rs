@@ -1,8 +1,9 @@
 //! The module's functions once more as traits of `elbow_core::compiled`, for code that is generic over models.
 
-use super::Trace;
 use super::parameters::{Array, Parameters};
 use super::rust::SKIP;
+use super::text::{latent_lens, numbered};
+use super::trace::Trace;
 use crate::manifest::Window;
 use crate::model::{Density, Encoder, Flow, Model};
 
@@ -334,8 +335,8 @@ impl compiled::Refined for Model {
 
 /// The posteriors that `encode` writes.
 fn posteriors(encoder: &Encoder) -> Vec<Array> {
-    let lens = super::amortized::latent_lens(encoder);
-    let names = super::amortized::numbered("q", lens.len());
+    let lens = latent_lens(encoder);
+    let names = numbered("q", lens.len());
     let array = |(name, len): (String, String)| Array {
         kind: match encoder.latents.len() {
             1 => format!("DiagNormal<{len}>"),

@@ -2,9 +2,11 @@
 
 use super::problem::shown;
 use super::proto::{Dimension, Graph, ValueInfo};
-use super::tensor::MAX_LEN;
 use crate::error::{Error, Result};
 use std::collections::HashSet;
+
+/// Most values that a tensor may hold: 1 GiB of floats.
+pub(super) const MAX_LEN: usize = 1 << 28;
 
 /// What `--dim` and `[dims]` may name: the symbols of the inputs' dynamic axes, and `INPUT.AXIS` of those
 /// without one.
@@ -46,7 +48,8 @@ pub(super) fn pin(graph: &mut Graph, dims: &[(String, usize)]) -> Result<()> {
 }
 
 #[cold]
-fn fault<T>((name, length): &(String, usize), what: &str) -> Result<T> {
+fn fault<T>(dim: &(String, usize), what: &str) -> Result<T> {
+    let (name, length) = dim;
     Err(Error::input(format!("dim {}={length}: {what}", shown(name))))
 }
 

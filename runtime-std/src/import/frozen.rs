@@ -5,6 +5,18 @@ use super::gate::Gates;
 use super::problem::{Refusal, shown};
 use crate::ir::{Node, Op, Value, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
+use serde::Deserialize;
+
+/// What becomes of a constant that looks like noise which was drawn at export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrozenNoise {
+    /// The model is refused: every sample would be the same.
+    #[default]
+    Refuse,
+    /// It is a factor that was trained.
+    Accept,
+}
 
 /// The nodes that scale a constant like a sample's noise: mean and scale are computed and of one length,
 /// the scale is positive the way standard deviations are made so, and the constant looks drawn: as

@@ -6,10 +6,11 @@
 //! reads a graph of float32 with roundings; a node whose reading is not known for certain is refused.
 //! Inputs and outputs of float16 stay so, and are refused.
 
+use super::kind::float_cure;
 use super::order::{Order, Source};
 use super::problem::{Refusal, clean};
 use super::proto::{Attribute, Graph, Node, Tensor, attribute_type, data_type};
-use super::tensor::float_cure;
+
 use std::collections::{HashMap, HashSet};
 
 /// Casts the operands and results of float16 arithmetic; gives the first outputs of nodes that are refused.

@@ -4,19 +4,18 @@ mod branch;
 mod given;
 
 use super::external::{Faults, Owner};
+use super::frozen::FrozenNoise;
 use super::frozen::frozen_samples;
 use super::half;
-use super::kind::Kind;
+use super::kind::{Kind, float_cure};
 use super::masked::Masked;
 use super::ops::{self, Operator};
-use super::order::{Order, Source, node_name};
+use super::order::{Order, Source};
 use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, shown};
 use super::proto::{self, data_type};
 use super::scope::{Call, Operand, Scope};
-use super::tensor::{
-    Loaded, Tensor, batch_symbols, checked_shape, declared, fault, float_cure, load,
-};
-use super::{Boundary, FrozenNoise, Survey};
+use super::survey::{Boundary, Survey};
+use super::tensor::{Loaded, Tensor, batch_symbols, checked_shape, declared, fault, load};
 use crate::ir::{ElementType, Evaluate, Graph, ValueId};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -165,11 +164,12 @@ impl<'a> Importer<'a> {
             let node = &self.proto.node[index];
             if let Err(mut refusal) = ops::find(node, self.opset) {
                 refusal.advice = "no output needs this node: delete it from the file".to_string();
-                self.node_problem(node, &node_name(index, node), refusal);
+                self.node_problem(node, &node.label(index), refusal);
             }
         }
         for &index in &order.live {
-            let (node, name) = (&self.proto.node[index], node_name(index, &self.proto.node[index]));
+            let node = &self.proto.node[index];
+            let name = node.label(index);
             match self.outside.get(&Owner::Node(index)) {
                 Some(fault) => {
                     self.node_problem(node, &name, fault.clone());

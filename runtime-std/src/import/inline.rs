@@ -1,8 +1,7 @@
 //! Functions that a file defines itself: their bodies take the place of the nodes that call them.
 
-use super::order::node_name;
 use super::problem::shown;
-use super::proto::{Attribute, Function, Graph, Node, OperatorSet};
+use super::proto::{self, Attribute, Function, Graph, Node, OperatorSet, not_onnx};
 use crate::error::{Error, Result};
 use prost::Message;
 use std::collections::HashMap;
@@ -37,13 +36,47 @@ struct Open {
 /// Domain, name and overload, which together name a function.
 type Key<'a> = (&'a str, &'a str, &'a str);
 
+/// The graph of a file without functions of its own, and the version of its default operator set.
+///
+/// # Errors
+///
+/// As [`proto::decode`] and [`inline`].
+pub(super) fn decoded(bytes: &[u8]) -> Result<(Graph, i64)> {
+    let (mut model, opset) = proto::decode(bytes)?;
+    let functions = std::mem::take(&mut model.functions);
+    let mut graph = model.graph.ok_or_else(|| not_onnx("with a graph"))?;
+    if graph.output.is_empty() {
+        return Err(not_onnx("whose graph has outputs"));
+    }
+    inline(&mut graph, &functions, opset)?;
+    Ok((graph, opset))
+}
+
+/// A file without functions of its own, and with what `change` makes of its graph; `None` where it has none
+/// and `change` says that nothing was.
+///
+/// # Errors
+///
+/// As [`decoded`].
+pub(super) fn rewritten(
+    bytes: &[u8],
+    change: impl FnOnce(&mut Graph, i64) -> bool,
+) -> Result<Option<Vec<u8>>> {
+    let (mut model, opset) = proto::decode(bytes)?;
+    let functions = std::mem::take(&mut model.functions);
+    let Some(graph) = model.graph.as_mut() else { return Ok(None) };
+    inline(graph, &functions, opset)?;
+    let changed = change(graph, opset) || !functions.is_empty();
+    Ok(changed.then(|| model.encode_to_vec()))
+}
+
 /// Replaces every call of a function of the file by the function's body.
 ///
 /// # Errors
 ///
 /// Two functions of one name, a function that calls itself, bodies that are too large, or one that is
 /// written for another operator set; the error names the function, and the node where there is one.
-pub(super) fn inline(graph: &mut Graph, functions: &[Function], opset: i64) -> Result<()> {
+fn inline(graph: &mut Graph, functions: &[Function], opset: i64) -> Result<()> {
     let callees = callees(functions)?;
     let nodes = std::mem::take(&mut graph.node);
     let mut open: Vec<Open> = nodes.into_iter().map(|node| Open { node, depth: 0 }).collect();
@@ -155,7 +188,7 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     fn new(node: &'a Node, callee: &'a Callee<'a>, number: usize) -> Self {
         let attributes = by_name(&node.attribute);
-        Self { node, callee, attributes, name: node_name(number, node), number }
+        Self { node, callee, attributes, name: node.label(number), number }
     }
 
     /// The function's nodes, with the caller's names for what goes in and out; `None` beyond the budget.

@@ -6,7 +6,7 @@
 
 use super::problem::clean;
 use super::proto::{self, Attribute, Graph, Model, Node, Tensor, TensorType, Type, ValueInfo};
-use super::{external, half};
+use super::{external, half, inline};
 use crate::error::{Context, Error, Result};
 use crate::ir::Graph as Imported;
 use prost::{Message, decode_length_delimiter};
@@ -55,7 +55,7 @@ pub fn instrumented(
         }
         widens
     };
-    let rewritten = proto::rewritten(&file, widen).context(path.display())?;
+    let rewritten = inline::rewritten(&file, widen).context(path.display())?;
     let noise = graph.noise.iter().map(|noise| Noise {
         input: graph.values[noise.value].name.clone(),
         output: noise.output.clone(),

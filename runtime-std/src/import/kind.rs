@@ -2,7 +2,6 @@
 
 use super::problem::{Read, refuse};
 use super::proto::{data_type, data_type_name};
-use super::tensor::float_cure;
 use crate::ir::{Op, Pooling, unary};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::fmt;
@@ -97,40 +96,9 @@ impl Op {
     /// What its result stands for, by what its operands do; an operation that would leave fractions of
     /// whole numbers, where ONNX drops them, is refused.
     pub(super) fn kind(&self, inputs: &[Kind]) -> Read<Kind> {
+        self.check_kinds(inputs)?;
         let first = inputs.first().copied().unwrap_or_default();
         let joint = Kind::joint(inputs);
-        let moves = matches!(
-            self,
-            Self::Reshape
-                | Self::Transpose { .. }
-                | Self::Expand
-                | Self::Slice { .. }
-                | Self::Take { .. }
-        );
-        if let Some(kind) = inputs.iter().find(|kind| kind.is_quantized() && !moves) {
-            let advice = "let a DequantizeLinear stand in front of it";
-            return refuse(format!("computes with {kind}"), advice);
-        }
-        let joins = matches!(self, Self::Concat { .. }) && inputs.iter().all(|kind| *kind == first);
-        let picks =
-            matches!(self, Self::TakeBy { .. } | Self::TakeAlong { .. } | Self::Unary(Unary::Relu));
-        if let Some(kind) = inputs.iter().find(|kind| kind.is_stored())
-            && !(moves || joins || picks)
-        {
-            return refuse(
-                format!("computes in {kind}, expected float32"),
-                "cast its operands to float32 in front of it: values of another type are taken, their \
-                 arithmetic is not",
-            );
-        }
-        let compares = matches!(self, Self::Binary(op) if is_truth(*op));
-        let compares = compares || matches!(self, Self::Unary(Unary::Abs | Unary::Neg));
-        if inputs.contains(&Kind::Double) && !moves && !compares {
-            return refuse(
-                "computes with float64, expected float32",
-                float_cure(data_type::DOUBLE),
-            );
-        }
         Ok(match self {
             Self::Round(format) => {
                 Kind::Quantized { scale: format.scale.to_bits(), zero_point: format.zero_point }
@@ -170,6 +138,63 @@ impl Op {
             | Self::Pool { .. }
             | Self::Recurrent { .. } => Kind::Float,
         })
+    }
+
+    /// Refuses operands that it may not compute with.
+    fn check_kinds(&self, inputs: &[Kind]) -> Read<()> {
+        let first = inputs.first().copied().unwrap_or_default();
+        let moves = matches!(
+            self,
+            Self::Reshape
+                | Self::Transpose { .. }
+                | Self::Expand
+                | Self::Slice { .. }
+                | Self::Take { .. }
+        );
+        if let Some(kind) = inputs.iter().find(|kind| kind.is_quantized() && !moves) {
+            let advice = "let a DequantizeLinear stand in front of it";
+            return refuse(format!("computes with {kind}"), advice);
+        }
+        let joins = matches!(self, Self::Concat { .. }) && inputs.iter().all(|kind| *kind == first);
+        let picks =
+            matches!(self, Self::TakeBy { .. } | Self::TakeAlong { .. } | Self::Unary(Unary::Relu));
+        if let Some(kind) = inputs.iter().find(|kind| kind.is_stored())
+            && !(moves || joins || picks)
+        {
+            return refuse(
+                format!("computes in {kind}, expected float32"),
+                "cast its operands to float32 in front of it: values of another type are taken, their \
+                 arithmetic is not",
+            );
+        }
+        let compares = matches!(self, Self::Binary(op) if is_truth(*op));
+        let compares = compares || matches!(self, Self::Unary(Unary::Abs | Unary::Neg));
+        if inputs.contains(&Kind::Double) && !moves && !compares {
+            return refuse(
+                "computes with float64, expected float32",
+                float_cure(data_type::DOUBLE),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What to do about an element type that import does not take.
+pub(super) fn float_cure(data_type: i32) -> &'static str {
+    match data_type {
+        data_type::DOUBLE => {
+            "cast the model before exporting: `model.float()`, and write constants as float32"
+        }
+        data_type::FLOAT16 | data_type::BFLOAT16 => {
+            "export in float32 (`model.float()`, no autocast); `elbow` chooses the device's precision itself"
+        }
+        // Those that quantizers use besides eight bits, and floats of eight and four.
+        data_type::UINT16 | data_type::INT16 | 17.. => {
+            "quantize to integers of eight bits (`activation_type` and `weight_type` of `quantize_static`: \
+             `QuantType.QUInt8` or `QuantType.QInt8`), or give the float model: `elbow` quantizes it \
+             (`--precision int8 --calibration X.npy`)"
+        }
+        _ => "let the model compute in float32; integers serve for shapes and axes only",
     }
 }
 

@@ -21,45 +21,19 @@ mod order;
 mod problem;
 mod proto;
 mod scope;
+mod survey;
 mod tensor;
 
 pub use draw::{Draw, draws};
+pub use frozen::FrozenNoise;
 pub use instrument::{Instrumented, instrumented};
 pub use problem::{Group, Unsupported};
 pub use proto::{NEWEST_OPSET, OLDEST_OPSET};
+pub use survey::{Boundary, Survey};
 
 use crate::error::{Context, Error, Result};
 use crate::ir::{Evaluate, Graph};
-use serde::Deserialize;
 use std::path::Path;
-
-/// What a file holds, whether or not it can be imported.
-#[derive(Clone, Debug)]
-pub struct Survey {
-    /// The graph's name in the file.
-    pub name: String,
-    /// Opset of the default domain.
-    pub opset: i64,
-    /// Inputs, in order.
-    pub inputs: Vec<Boundary>,
-    /// Outputs, in order.
-    pub outputs: Vec<Boundary>,
-    /// The graph, if there are no problems.
-    pub graph: Option<Graph>,
-    /// Everything that keeps the model from being imported.
-    pub problems: Vec<Unsupported>,
-}
-
-/// What becomes of a constant that looks like noise which was drawn at export.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FrozenNoise {
-    /// The model is refused: every sample would be the same.
-    #[default]
-    Refuse,
-    /// It is a factor that was trained.
-    Accept,
-}
 
 /// What the user has decided about a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,7 +55,7 @@ impl Options {
             return Ok(vec![self.clone(); files.len()]);
         }
         let known = files.iter().map(|file| {
-            let names = proto::decode(&read(file)?).map(|(graph, _)| dims::names(&graph));
+            let names = inline::decoded(&read(file)?).map(|(graph, _)| dims::names(&graph));
             names.context(file.display())
         });
         let known = known.collect::<Result<Vec<_>>>()?;
@@ -96,15 +70,6 @@ impl Options {
         });
         Ok(own.collect())
     }
-}
-
-/// An input or output of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Boundary {
-    /// Name in the file.
-    pub name: String,
-    /// Shape with the batch pinned to 1, as far as it is known.
-    pub shape: Option<Vec<usize>>,
 }
 
 /// Reads an ONNX file into a graph.
@@ -148,7 +113,7 @@ fn survey_bytes(
     options: &Options,
     evaluate: Evaluate,
 ) -> Result<Survey> {
-    let (mut graph, opset) = proto::decode(bytes)?;
+    let (mut graph, opset) = inline::decoded(bytes)?;
     dims::pin(&mut graph, &options.dims)?;
     let outside = external::read(&mut graph, folder);
     let halves = half::widen(&mut graph, opset);

@@ -1,6 +1,6 @@
 //! The order of the nodes: who gives each name, what is needed, and that nothing waits for itself.
 
-use super::problem::{Unsupported, clean, shown};
+use super::problem::{Unsupported, shown};
 use super::proto::{Graph, Node};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -23,14 +23,6 @@ pub(super) struct Order<'a> {
     pub dead: Vec<usize>,
     /// Names that live nodes or outputs read.
     pub read: HashSet<&'a str>,
-}
-
-/// A node's name in reports: its own, else its operator and its position.
-pub(super) fn node_name(index: usize, node: &Node) -> String {
-    match node.name.as_str() {
-        "" => format!("{}#{index}", shown(&node.op_type)),
-        name => clean(name),
-    }
 }
 
 impl<'a> Order<'a> {
@@ -89,7 +81,7 @@ fn check_reads(graph: &Graph, sources: &HashMap<&str, Source>, problems: &mut Ve
         for name in node.input.iter().filter(|name| !name.is_empty()) {
             if !sources.contains_key(name.as_str()) && missing.insert(name) {
                 problems.push(Unsupported {
-                    node: node_name(index, node),
+                    node: node.label(index),
                     op: shown(&node.op_type),
                     module: None,
                     reason: format!(
@@ -168,13 +160,13 @@ fn cycle(graph: &Graph, sources: &HashMap<&str, Source>, waits: &[usize]) -> Uns
     let mut names: Vec<String> = path
         .iter()
         .take(SHOWN)
-        .map(|&index| format!("`{}`", shown(&node_name(index, &graph.node[index]))))
+        .map(|&index| format!("`{}`", shown(&graph.node[index].label(index))))
         .collect();
     if path.len() > SHOWN {
         names.push(format!("... ({} nodes)", path.len()));
     }
     Unsupported {
-        node: path.first().map_or_else(String::new, |&index| node_name(index, &graph.node[index])),
+        node: path.first().map_or_else(String::new, |&index| graph.node[index].label(index)),
         op: "graph".to_string(),
         module: None,
         reason: format!("these nodes wait for each other: {}", names.join(" -> ")),

@@ -4,7 +4,7 @@
 //! has no use for are left out, and the decoder skips them. The judge of parity (tract) reads files
 //! by its own copy.
 
-use super::inline::inline;
+use super::problem::{clean, shown};
 use crate::error::{Error, Result};
 use prost::Message;
 
@@ -96,6 +96,16 @@ pub(super) struct Node {
     pub overload: String,
     #[prost(message, repeated, tag = "9")]
     pub metadata: Vec<Entry>,
+}
+
+impl Node {
+    /// Its name in reports: its own, else its operator and its position.
+    pub fn label(&self, index: usize) -> String {
+        match self.name.as_str() {
+            "" => format!("{}#{index}", shown(&self.op_type)),
+            name => clean(name),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -271,42 +281,13 @@ pub(super) fn data_type_name(data_type: i32) -> String {
     }
 }
 
-/// Decodes a file; gives its graph and the version of the default operator set.
+/// Decodes a file; gives also the version of its default operator set.
 ///
 /// # Errors
 ///
 /// Says what is wrong with a file that is no ONNX model, or one of a version that import does not
 /// know. Garbage often decodes to an empty message, so the parts that every model has are required.
-pub(super) fn decode(bytes: &[u8]) -> Result<(Graph, i64)> {
-    let (mut model, opset) = decode_model(bytes)?;
-    let functions = std::mem::take(&mut model.functions);
-    let mut graph = model.graph.ok_or_else(|| not_onnx("with a graph"))?;
-    if graph.output.is_empty() {
-        return Err(not_onnx("whose graph has outputs"));
-    }
-    inline(&mut graph, &functions, opset)?;
-    Ok((graph, opset))
-}
-
-/// A file without functions of its own, and with what `change` makes of its graph; `None` where it has none
-/// and `change` says that nothing was.
-///
-/// # Errors
-///
-/// As [`decode`].
-pub(super) fn rewritten(
-    bytes: &[u8],
-    change: impl FnOnce(&mut Graph, i64) -> bool,
-) -> Result<Option<Vec<u8>>> {
-    let (mut model, opset) = decode_model(bytes)?;
-    let functions = std::mem::take(&mut model.functions);
-    let Some(graph) = model.graph.as_mut() else { return Ok(None) };
-    inline(graph, &functions, opset)?;
-    let changed = change(graph, opset) || !functions.is_empty();
-    Ok(changed.then(|| model.encode_to_vec()))
-}
-
-fn decode_model(bytes: &[u8]) -> Result<(Model, i64)> {
+pub(super) fn decode(bytes: &[u8]) -> Result<(Model, i64)> {
     if bytes.is_empty() {
         return Err(Error::input("the file is empty; export the model again"));
     }
@@ -326,7 +307,7 @@ fn decode_model(bytes: &[u8]) -> Result<(Model, i64)> {
 }
 
 #[cold]
-fn not_onnx(found: &str) -> Error {
+pub(super) fn not_onnx(found: &str) -> Error {
     Error::input(format!(
         "not an ONNX model {found}; the file may be damaged, cut off, or of another format: \
          export it again, for example by `torch.onnx.export(model, example, \"model.onnx\")`"

@@ -1,15 +1,13 @@
 //! Tensors whose values are known before running, and the shapes of all the others.
 
-use super::dims;
-use super::kind::Kind;
+use super::dims::{self, MAX_LEN};
+use super::kind::{Kind, float_cure};
 use super::problem::{Read, Refusal, invalid, refuse, shown};
 use super::proto::{self, data_type};
 use std::collections::HashSet;
 
 /// Most axes that a tensor may have.
 pub(super) const MAX_RANK: usize = 8;
-/// Most values that a tensor may hold: 1 GiB of floats.
-pub(super) const MAX_LEN: usize = 1 << 28;
 
 /// A row-major tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,25 +152,6 @@ pub(super) fn bytes_of(data_type: i32) -> Option<usize> {
         data_type::FLOAT16 | data_type::BFLOAT16 => Some(2),
         data_type::BOOL | data_type::INT8 | data_type::UINT8 => Some(1),
         _ => None,
-    }
-}
-
-/// What to do about an element type that import does not take.
-pub(super) fn float_cure(data_type: i32) -> &'static str {
-    match data_type {
-        data_type::DOUBLE => {
-            "cast the model before exporting: `model.float()`, and write constants as float32"
-        }
-        data_type::FLOAT16 | data_type::BFLOAT16 => {
-            "export in float32 (`model.float()`, no autocast); `elbow` chooses the device's precision itself"
-        }
-        // Those that quantizers use besides eight bits, and floats of eight and four.
-        data_type::UINT16 | data_type::INT16 | 17.. => {
-            "quantize to integers of eight bits (`activation_type` and `weight_type` of `quantize_static`: \
-             `QuantType.QUInt8` or `QuantType.QInt8`), or give the float model: `elbow` quantizes it \
-             (`--precision int8 --calibration X.npy`)"
-        }
-        _ => "let the model compute in float32; integers serve for shapes and axes only",
     }
 }
 

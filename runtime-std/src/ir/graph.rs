@@ -1,6 +1,6 @@
 //! The imported graph: static shapes, batch 1, float values, every node understood.
 
-use crate::ir::Format;
+use super::Format;
 use elbow_core::distributions::{Family, Parameter};
 use elbow_core::kernels::{BinaryOp, Cell, Mean, Reduction, Unary};
 use serde::{Deserialize, Serialize};

@@ -36,7 +36,7 @@ pub use fuse::fuse;
 pub use gradient::{gradient, log_likelihood_gradient};
 pub use integers::{Core, Integers, Width};
 pub use memory::place;
-pub use plan::{Buffer, Kernel, Plan, Port, Step};
+pub use plan::{Buffer, Kernel, Plan, Port, Recurrent, Step};
 pub use prune::prune;
 pub use schedule::schedule;
 

@@ -164,8 +164,15 @@ pub enum Buffer {
 /// A call of `elbow_core::kernels`, with its weights.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kernel {
-    /// `kernels::dense(source, weights, bias, target)`, or `dense_rows` for several rows.
+    /// `kernels::dense(source, weights, bias, target)`
     Dense {
+        /// Panels.
+        weights: Range<usize>,
+        /// One per output.
+        bias: Range<usize>,
+    },
+    /// `kernels::dense_rows(source, weights, bias, target, rows)`
+    DenseRows {
         /// Rows that share the weights.
         rows: usize,
         /// Panels.
@@ -180,11 +187,20 @@ pub enum Kernel {
         /// Panels of a dense layer.
         weights: Range<usize>,
     },
-    /// `kernels::conv(source, weights, bias, target, shape)`, or `conv_depthwise`.
+    /// `kernels::conv(source, weights, bias, target, shape)`
     Conv {
         /// Shapes.
         shape: ConvShape,
         /// Panels, group by group.
+        weights: Range<usize>,
+        /// One per filter.
+        bias: Range<usize>,
+    },
+    /// `kernels::conv_depthwise(source, weights, bias, target, shape)`
+    ConvDepthwise {
+        /// Shapes, of one filter for each channel.
+        shape: ConvShape,
+        /// Filter by filter.
         weights: Range<usize>,
         /// One per filter.
         bias: Range<usize>,
@@ -285,26 +301,30 @@ pub enum Kernel {
     },
     /// `kernels::recurrent(source, weights, cell, h, c, y, scratch, shape)`; the targets are `h`, for
     /// an LSTM `c`, the sequence `y` where it is wanted, and scratch.
-    Recurrent {
-        /// The recurrence.
-        cell: Cell,
-        /// Shapes.
-        shape: RecurrentShape,
-        /// Panels of the input's matrices.
-        w: Range<usize>,
-        /// Panels of the state's matrices.
-        r: Range<usize>,
-        /// Biases of the input's matrices.
-        bias_w: Range<usize>,
-        /// Biases of the state's matrices.
-        bias_r: Range<usize>,
-        /// Peepholes; empty where there are none.
-        peepholes: Range<usize>,
-        /// Whether the sequence is wanted.
-        sequence: bool,
-    },
+    Recurrent(Recurrent),
     /// A kernel of `kernels::integer`.
     Integer(Integer),
+}
+
+/// A recurrent layer in one direction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recurrent {
+    /// The recurrence.
+    pub cell: Cell,
+    /// Shapes.
+    pub shape: RecurrentShape,
+    /// Panels of the input's matrices.
+    pub w: Range<usize>,
+    /// Panels of the state's matrices.
+    pub r: Range<usize>,
+    /// Biases of the input's matrices.
+    pub bias_w: Range<usize>,
+    /// Biases of the state's matrices.
+    pub bias_r: Range<usize>,
+    /// Peepholes; empty where there are none.
+    pub peepholes: Range<usize>,
+    /// Whether the sequence is wanted.
+    pub sequence: bool,
 }
 
 impl Plan {
@@ -319,15 +339,16 @@ impl Kernel {
     pub(super) fn macs(&self, shape: &[usize], source: usize) -> usize {
         let len: usize = shape.iter().product();
         match self {
-            Self::Dense { rows, .. } | Self::DenseTransposed { rows, .. } => {
+            Self::Dense { .. } => len * source,
+            Self::DenseRows { rows, .. } | Self::DenseTransposed { rows, .. } => {
                 len * source / (*rows).max(1)
             }
-            Self::Conv { shape, .. } => shape.macs(),
+            Self::Conv { shape, .. } | Self::ConvDepthwise { shape, .. } => shape.macs(),
             Self::ConvTranspose { shape, .. } => shape.macs(),
             Self::Affine { .. } => len,
             Self::MatMul(s) => s.batch * s.rows * s.inner * s.columns,
             Self::Resample { indices, along, .. } => indices.len() * along.outer * along.inner,
-            Self::Recurrent { cell, shape, .. } => {
+            Self::Recurrent(Recurrent { cell, shape, .. }) => {
                 let RecurrentShape { steps, rows, inputs, hidden, .. } = shape;
                 steps * rows * cell.gates() * hidden * (inputs + hidden)
             }
@@ -420,13 +441,16 @@ impl fmt::Display for Buffer {
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dense { rows, weights, bias } => {
+            Self::Dense { weights, bias } => {
+                write!(f, "dense rows 1 weights[{weights:?}] bias[{bias:?}]")
+            }
+            Self::DenseRows { rows, weights, bias } => {
                 write!(f, "dense rows {rows} weights[{weights:?}] bias[{bias:?}]")
             }
             Self::DenseTransposed { rows, weights } => {
                 write!(f, "dense_transposed rows {rows} weights[{weights:?}]")
             }
-            Self::Conv { shape, weights, bias } => {
+            Self::Conv { shape, weights, bias } | Self::ConvDepthwise { shape, weights, bias } => {
                 write!(f, "{shape:?} weights[{weights:?}] bias[{bias:?}]")
             }
             Self::ConvTranspose { shape, weights, bias } => {
@@ -439,6 +463,7 @@ impl fmt::Display for Kernel {
             Self::Score { family, wrt } => write!(f, "score of {wrt:?}, {family:?}"),
             Self::Strided(strided) => write!(f, "{strided:?}"),
             Self::Copy => f.write_str("copy"),
+            Self::Recurrent(layer) => write!(f, "{layer:?}"),
             other => write!(f, "{other:?}"),
         }
     }

@@ -86,7 +86,14 @@ pub fn macs(plan: &Plan) -> Macs {
 
 /// Whether a kernel is that of a dense or convolution layer in floats.
 fn is_linear(kernel: &Kernel) -> bool {
-    matches!(kernel, Kernel::Dense { .. } | Kernel::Conv { .. } | Kernel::ConvTranspose { .. })
+    matches!(
+        kernel,
+        Kernel::Dense { .. }
+            | Kernel::DenseRows { .. }
+            | Kernel::Conv { .. }
+            | Kernel::ConvDepthwise { .. }
+            | Kernel::ConvTranspose { .. }
+    )
 }
 
 /// How a kernel computes; none where it only moves values.

@@ -24,7 +24,7 @@ fn decoders() -> Vec<(String, Plan, Plan)> {
 /// Products, and one operation for each value that a step without such writes.
 fn cost(plan: &Plan) -> usize {
     let step = |step: &Step| match &step.kernel {
-        Kernel::Conv { shape, .. } => {
+        Kernel::Conv { shape, .. } | Kernel::ConvDepthwise { shape, .. } => {
             let own = shape.channels / shape.groups;
             shape.filters * own * taps_inside(shape, 0) * taps_inside(shape, 1)
         }

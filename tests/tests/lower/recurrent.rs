@@ -192,7 +192,7 @@ fn all_that_a_layer_gives_is_one_call() {
         graph.output(name, value);
     }
     let plan = lower(&graph.graph, &[0, 1, 2]).expect("it can be lowered");
-    let is_layer = |step: &&elbow::lower::Step| matches!(step.kernel, Kernel::Recurrent { .. });
+    let is_layer = |step: &&elbow::lower::Step| matches!(step.kernel, Kernel::Recurrent(_));
     assert_eq!(plan.steps.iter().filter(is_layer).count(), 1, "{plan}");
     let outputs = Twin::new(&plan).run(&[&[0.5; 4 * INPUTS]]).expect("it runs");
     assert_eq!(outputs[1][3 * n..], outputs[2]);

@@ -1,106 +1,85 @@
 //! Calls of integer kernels.
 
-use super::Calls;
-use super::shapes::{fields, pool_shape};
+use super::shapes::fields;
+use super::{Calls, Operands, float, spelled};
 use crate::lower::plan::{Element, Integer};
 use elbow_core::kernels::integer::{Add, Depthwise, Form, Linear, Piecewise, Requantize, Spread};
 use std::ops::Range;
 
-/// What a call is written with: its operands, its shape's name, and how weights are read.
-pub(super) struct Operands<'o> {
-    pub(super) x: &'o str,
-    pub(super) second: &'o str,
-    pub(super) y: &'o str,
-    pub(super) shape: &'o str,
-    pub(super) words: &'o dyn Fn(&Range<usize>) -> String,
-}
-
 impl Calls {
-    pub(super) fn integer(&mut self, kernel: &Integer, operands: &Operands) {
-        let Operands { x, second, y, shape, words } = *operands;
+    pub(super) fn integer(&mut self, kernel: &Integer, o: &Operands) {
+        let (x, second, y) = (o.source(0), o.source(1), o.target());
         match kernel {
             Integer::Quantize { spread: s, format, to } => {
-                let spread = self.integer_constant("Spread", shape, &spread(s));
-                let (scale, zero) = (super::float(format.scale), format.zero_point.to_string());
+                let spread = self.integer_constant("Spread", &o.name, &spread(s));
+                let (scale, zero) = (float(format.scale), format.zero_point.to_string());
                 let bounds = format!("[{}, {}]", format.low, format.high);
-                let (x, y) = (read(x, Element::F32), write(y, *to));
-                self.kernel("quantize", &[&x, &y, &scale, &zero, &bounds, &spread]);
+                self.kernel("quantize", &[x, &write(y, *to), &scale, &zero, &bounds, &spread]);
             }
             Integer::Spread { spread: s, fill, from, to } => {
-                let spread = self.integer_constant("Spread", shape, &spread(s));
-                let (x, y) = (read(x, *from), write(y, *to));
-                self.kernel("spread", &[&x, &y, &fill.to_string(), &spread]);
+                let spread = self.integer_constant("Spread", &o.name, &spread(s));
+                let (x, y, fill) = (read(x, *from), write(y, *to), fill.to_string());
+                self.kernel("spread", &[&x, &y, &fill, &spread]);
             }
             Integer::Dequantize { spread: s, format, from } => {
-                let spread = self.integer_constant("Spread", shape, &spread(s));
-                let (scale, zero) = (super::float(format.scale), format.zero_point.to_string());
+                let spread = self.integer_constant("Spread", &o.name, &spread(s));
+                let (scale, zero) = (float(format.scale), format.zero_point.to_string());
                 self.kernel("dequantize", &[&read(x, *from), y, &scale, &zero, &spread]);
             }
             Integer::Linear { form, shape: s, weights, outputs, from, to, .. } => {
-                let kernel = match form {
-                    Form::Plain => "linear_plain",
-                    Form::Paired => "linear_paired",
-                    Form::Wide => "linear_wide",
-                    Form::Helium => "linear_helium",
-                };
-                let shape = self.integer_constant("Linear", shape, &linear(s));
-                self.layer(kernel, [x, y], [weights, outputs], [*from, *to], &shape, words);
+                let shape = self.integer_constant("Linear", &o.name, &linear(s));
+                let types = [*from, *to];
+                self.integer_layer(kernel_of(*form), o, [weights, outputs], types, &shape);
             }
             Integer::Depthwise { shape: s, weights, outputs, from, to } => {
-                let shape = self.integer_constant("Depthwise", shape, &depthwise(s));
-                self.layer("depthwise", [x, y], [weights, outputs], [*from, *to], &shape, words);
+                let shape = self.integer_constant("Depthwise", &o.name, &depthwise(s));
+                self.integer_layer("depthwise", o, [weights, outputs], [*from, *to], &shape);
             }
             Integer::MaxPool(s, element) => {
-                let shape = self.constant("PoolShape", shape, &pool_shape(s));
+                let shape = self.shape(&o.name, s);
                 self.kernel("max_pool", &[&read(x, *element), &write(y, *element), &shape]);
             }
-            Integer::AveragePool {
-                shape: s,
-                zero_point,
-                multipliers,
-                count_pads,
-                rule,
-                element,
-            } => {
-                let name = format!("{shape}_RULE");
-                let rule = self.integer_constant("Requantize", &name, &rule_fields(rule));
-                let multipliers = self.table(&format!("{shape}_MULTIPLIERS"), "i32", multipliers);
-                let shape = self.constant("PoolShape", shape, &pool_shape(s));
-                let (zero, count_pads) = (zero_point.to_string(), count_pads.to_string());
+            Integer::AveragePool { shape, zero_point, multipliers, count_pads, rule, element } => {
+                let [of_rule, of_table] =
+                    ["RULE", "MULTIPLIERS"].map(|s| format!("{}_{s}", o.name));
+                let rule = self.integer_constant("Requantize", &of_rule, &rule_fields(rule));
+                let table = self.table(&of_table, "i32", multipliers);
+                let shape = self.shape(&o.name, shape);
+                let (zero, pads) = (zero_point.to_string(), spelled(*count_pads));
                 let (x, y) = (read(x, *element), write(y, *element));
-                let operands: [&str; 7] = [&x, &y, &zero, &multipliers, &count_pads, &rule, &shape];
-                self.kernel("average_pool", &operands);
+                self.kernel("average_pool", &[&x, &y, &zero, &table, pads, &rule, &shape]);
             }
             Integer::Lookup(table) => {
-                self.line(&format!("let table = {};", read(&words(table), Element::I8)));
+                self.line(&format!("let table = {};", read(&(o.words)(table), Element::I8)));
                 self.kernel("lookup", &[&write(y, Element::I8), "table"]);
             }
             Integer::Piecewise { coefficients, shape: s } => {
-                let shape = self.integer_constant("Piecewise", shape, &piecewise(s));
-                let coefficients = format!("integer::triples({})", words(coefficients));
+                let shape = self.integer_constant("Piecewise", &o.name, &piecewise(s));
+                let coefficients = format!("integer::triples({})", (o.words)(coefficients));
                 self.line(&format!("let coefficients = {coefficients};"));
                 self.kernel("piecewise", &[&write(y, Element::I16), "coefficients", &shape]);
             }
             Integer::Add(s, element) => {
-                let shape = self.integer_constant("Add", shape, &add(s));
+                let shape = self.integer_constant("Add", &o.name, &add(s));
                 let (a, b) = (read(x, *element), read(second, *element));
                 self.kernel("add", &[&a, &b, &write(y, *element), &shape]);
             }
         }
     }
 
-    fn layer(
+    fn integer_layer(
         &mut self,
         kernel: &str,
-        [x, y]: [&str; 2],
-        [weights, outputs]: [&Range<usize>; 2],
-        [from, to]: [Element; 2],
+        o: &Operands,
+        ranges: [&Range<usize>; 2],
+        types: [Element; 2],
         shape: &str,
-        words: &dyn Fn(&Range<usize>) -> String,
     ) {
-        self.line(&format!("let weights = {};", read(&words(weights), Element::I8)));
-        self.line(&format!("let outputs = integer::pairs({});", words(outputs)));
-        self.kernel(kernel, &[&read(x, from), "weights", "outputs", &write(y, to), shape]);
+        let ([weights, outputs], [from, to]) = (ranges.map(o.words), types);
+        self.line(&format!("let weights = {};", read(&weights, Element::I8)));
+        self.line(&format!("let outputs = integer::pairs({outputs});"));
+        let (x, y) = (read(o.source(0), from), write(o.target(), to));
+        self.kernel(kernel, &[&x, "weights", "outputs", &y, shape]);
     }
 
     /// A call of `kernels::integer`.
@@ -112,6 +91,16 @@ impl Calls {
     /// A constant of a type of `kernels::integer`.
     fn integer_constant(&mut self, kind: &str, name: &str, fields: &str) -> String {
         self.constant_of(&format!("integer::{kind}"), name, fields)
+    }
+}
+
+/// The kernel that reads weights of a form.
+fn kernel_of(form: Form) -> &'static str {
+    match form {
+        Form::Plain => "linear_plain",
+        Form::Paired => "linear_paired",
+        Form::Wide => "linear_wide",
+        Form::Helium => "linear_helium",
     }
 }
 

@@ -2,9 +2,23 @@
 
 use super::super::rust::float;
 use elbow_core::kernels::{
-    Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, PoolShape, RecurrentShape, Strided,
-    Unary,
+    Along, Binary, Cell, ConvShape, ConvTransposeShape, MatMul, Mean, PoolShape, RecurrentShape,
+    Strided, Unary,
 };
+
+/// A struct of `elbow_core::kernels` as a literal.
+pub(super) trait Literal {
+    /// Its name.
+    fn kind(&self) -> &'static str;
+
+    /// Items of `elbow_core::kernels` that its fields name.
+    fn items(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Lines of its fields.
+    fn fields(&self) -> String;
+}
 
 pub(super) fn unary(f: Unary) -> String {
     let f = match f {
@@ -42,25 +56,46 @@ pub(super) fn fields(fields: &[(&str, String)]) -> String {
     fields.iter().map(|(name, value)| format!("    {name}: {value},\n")).collect()
 }
 
-pub(super) fn conv_shape(s: &ConvShape) -> String {
-    let &ConvShape { channels, input, filters, output, kernel, strides, dilations, pads, groups } =
-        s;
-    window([channels, filters, groups], [input, output, kernel, strides, dilations, pads])
+impl Literal for ConvShape {
+    fn kind(&self) -> &'static str {
+        "ConvShape"
+    }
+
+    fn fields(&self) -> String {
+        let &ConvShape {
+            channels,
+            input,
+            filters,
+            output,
+            kernel,
+            strides,
+            dilations,
+            pads,
+            groups,
+        } = self;
+        window([channels, filters, groups], [input, output, kernel, strides, dilations, pads])
+    }
 }
 
-pub(super) fn conv_transpose_shape(s: &ConvTransposeShape) -> String {
-    let &ConvTransposeShape {
-        channels,
-        input,
-        filters,
-        output,
-        kernel,
-        strides,
-        dilations,
-        pads,
-        groups,
-    } = s;
-    window([channels, filters, groups], [input, output, kernel, strides, dilations, pads])
+impl Literal for ConvTransposeShape {
+    fn kind(&self) -> &'static str {
+        "ConvTransposeShape"
+    }
+
+    fn fields(&self) -> String {
+        let &ConvTransposeShape {
+            channels,
+            input,
+            filters,
+            output,
+            kernel,
+            strides,
+            dilations,
+            pads,
+            groups,
+        } = self;
+        window([channels, filters, groups], [input, output, kernel, strides, dilations, pads])
+    }
 }
 
 fn window([channels, filters, groups]: [usize; 3], pairs: [[usize; 2]; 6]) -> String {
@@ -78,42 +113,70 @@ fn window([channels, filters, groups]: [usize; 3], pairs: [[usize; 2]; 6]) -> St
     ])
 }
 
-pub(super) fn binary(s: &Binary) -> String {
-    let Binary { op, reversed, dims, strides } = s;
-    fields(&[
-        ("op", format!("BinaryOp::{op:?}")),
-        ("reversed", reversed.to_string()),
-        ("dims", format!("{dims:?}")),
-        ("strides", format!("{strides:?}")),
-    ])
+impl Literal for Binary {
+    fn kind(&self) -> &'static str {
+        "Binary"
+    }
+
+    fn items(&self) -> Option<&'static str> {
+        Some("BinaryOp")
+    }
+
+    fn fields(&self) -> String {
+        let Binary { op, reversed, dims, strides } = self;
+        fields(&[
+            ("op", format!("BinaryOp::{op:?}")),
+            ("reversed", reversed.to_string()),
+            ("dims", format!("{dims:?}")),
+            ("strides", format!("{strides:?}")),
+        ])
+    }
 }
 
-pub(super) fn strided(s: &Strided) -> String {
-    let Strided { dims, from, from_start, to, to_start } = s;
-    fields(&[
-        ("dims", format!("{dims:?}")),
-        ("from", format!("{from:?}")),
-        ("from_start", from_start.to_string()),
-        ("to", format!("{to:?}")),
-        ("to_start", to_start.to_string()),
-    ])
+impl Literal for Strided {
+    fn kind(&self) -> &'static str {
+        "Strided"
+    }
+
+    fn fields(&self) -> String {
+        let Strided { dims, from, from_start, to, to_start } = self;
+        fields(&[
+            ("dims", format!("{dims:?}")),
+            ("from", format!("{from:?}")),
+            ("from_start", from_start.to_string()),
+            ("to", format!("{to:?}")),
+            ("to_start", to_start.to_string()),
+        ])
+    }
 }
 
-pub(super) fn along(s: &Along) -> String {
-    let Along { outer, len, inner } = s;
-    numbers(&[("outer", outer), ("len", len), ("inner", inner)])
+impl Literal for Along {
+    fn kind(&self) -> &'static str {
+        "Along"
+    }
+
+    fn fields(&self) -> String {
+        let Along { outer, len, inner } = self;
+        numbers(&[("outer", outer), ("len", len), ("inner", inner)])
+    }
 }
 
-pub(super) fn matmul(s: &MatMul) -> String {
-    let MatMul { batch, rows, inner, columns, a_step, b_step } = s;
-    numbers(&[
-        ("batch", batch),
-        ("rows", rows),
-        ("inner", inner),
-        ("columns", columns),
-        ("a_step", a_step),
-        ("b_step", b_step),
-    ])
+impl Literal for MatMul {
+    fn kind(&self) -> &'static str {
+        "MatMul"
+    }
+
+    fn fields(&self) -> String {
+        let MatMul { batch, rows, inner, columns, a_step, b_step } = self;
+        numbers(&[
+            ("batch", batch),
+            ("rows", rows),
+            ("inner", inner),
+            ("columns", columns),
+            ("a_step", a_step),
+            ("b_step", b_step),
+        ])
+    }
 }
 
 fn numbers(lines: &[(&str, &usize)]) -> String {
@@ -121,29 +184,53 @@ fn numbers(lines: &[(&str, &usize)]) -> String {
     fields(&lines)
 }
 
-pub(super) fn pool_shape(s: &PoolShape) -> String {
-    let &PoolShape { channels, input, output, kernel, strides, dilations, pads, pads_end } = s;
-    let pair = |pair: [usize; 2]| format!("{pair:?}");
-    fields(&[
-        ("channels", channels.to_string()),
-        ("input", pair(input)),
-        ("output", pair(output)),
-        ("kernel", pair(kernel)),
-        ("strides", pair(strides)),
-        ("dilations", pair(dilations)),
-        ("pads", pair(pads)),
-        ("pads_end", pair(pads_end)),
-    ])
+impl Literal for PoolShape {
+    fn kind(&self) -> &'static str {
+        "PoolShape"
+    }
+
+    fn fields(&self) -> String {
+        let &PoolShape { channels, input, output, kernel, strides, dilations, pads, pads_end } =
+            self;
+        let pair = |pair: [usize; 2]| format!("{pair:?}");
+        fields(&[
+            ("channels", channels.to_string()),
+            ("input", pair(input)),
+            ("output", pair(output)),
+            ("kernel", pair(kernel)),
+            ("strides", pair(strides)),
+            ("dilations", pair(dilations)),
+            ("pads", pair(pads)),
+            ("pads_end", pair(pads_end)),
+        ])
+    }
 }
 
-pub(super) fn recurrent_shape(s: &RecurrentShape) -> String {
-    let RecurrentShape { steps, rows, inputs, hidden, reverse } = s;
-    let lines = [
-        ("steps", steps.to_string()),
-        ("rows", rows.to_string()),
-        ("inputs", inputs.to_string()),
-        ("hidden", hidden.to_string()),
-        ("reverse", reverse.to_string()),
-    ];
-    fields(&lines)
+impl Literal for Mean {
+    fn kind(&self) -> &'static str {
+        "Mean"
+    }
+
+    fn fields(&self) -> String {
+        let Self { count_pads, by_column } = self;
+        fields(&[("count_pads", count_pads.to_string()), ("by_column", by_column.to_string())])
+    }
+}
+
+impl Literal for RecurrentShape {
+    fn kind(&self) -> &'static str {
+        "RecurrentShape"
+    }
+
+    fn fields(&self) -> String {
+        let RecurrentShape { steps, rows, inputs, hidden, reverse } = self;
+        let lines = [
+            ("steps", steps.to_string()),
+            ("rows", rows.to_string()),
+            ("inputs", inputs.to_string()),
+            ("hidden", hidden.to_string()),
+            ("reverse", reverse.to_string()),
+        ];
+        fields(&lines)
+    }
 }

@@ -1,7 +1,7 @@
 //! Branches: where a condition is known, the nodes of the branch taken stand in place of the If.
 
 use super::super::ops::known::undecided;
-use super::super::order::{captured, node_name, reads};
+use super::super::order::{captured, reads};
 use super::super::problem::{Read, invalid, shown};
 use super::super::proto::{Graph, Node};
 use super::super::scope::Operand;
@@ -95,7 +95,7 @@ impl<'a> Importer<'a> {
         }
         let outside = std::mem::replace(&mut self.read, read);
         for (index, node) in body.node.iter().enumerate().filter(|(index, _)| needed[*index]) {
-            self.read_node(node, &format!("{name}/{}", node_name(index, node)));
+            self.read_node(node, &format!("{name}/{}", node.label(index)));
         }
         self.read = outside;
     }

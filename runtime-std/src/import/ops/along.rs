@@ -81,14 +81,23 @@ fn reduced(
     let shape = reduced_shape(scope.shape(x), axes, keep);
     let output = call.output(0);
     match form {
-        Form::Plain(reduction) => reduction_node(scope, call, x, reduction, axes, output, &shape),
+        Form::Plain(reduction) => {
+            reduction_node(scope, call, x, Over { reduction, axes }, output, &shape)
+        }
         Form::Then(reduction, f) => {
             let name = format!("{output}/sum");
-            let sum = reduction_node(scope, call, x, reduction, axes, &name, &shape)?;
+            let sum = reduction_node(scope, call, x, Over { reduction, axes }, &name, &shape)?;
             scope.node(call, Op::Unary(f), vec![sum], output, &shape)
         }
         Form::LogSumExp => log_sum_exp(scope, call, x, axes, &shape),
     }
+}
+
+/// A reduction, and the axes that it is over.
+#[derive(Clone, Copy)]
+pub(super) struct Over<'a> {
+    pub(super) reduction: Reduction,
+    pub(super) axes: &'a [usize],
 }
 
 /// One reduction. Over no axis it works on every value alone: on an axis of length 1.
@@ -96,11 +105,11 @@ pub(super) fn reduction_node(
     scope: &mut Scope,
     call: &Call<'_>,
     x: ValueId,
-    reduction: Reduction,
-    axes: &[usize],
+    over: Over<'_>,
     name: &str,
     shape: &[usize],
 ) -> Read<ValueId> {
+    let Over { reduction, axes } = over;
     if !axes.is_empty() {
         let op = Op::Reduce { reduction, axes: axes.to_vec() };
         return scope.node(call, op, vec![x], name, shape);
@@ -122,13 +131,27 @@ fn log_sum_exp(
     let full = scope.shape(x).to_vec();
     let kept = reduced_shape(&full, axes, true);
     let name = |role: &str| format!("{}/{role}", call.output(0));
-    let largest = reduction_node(scope, call, x, Reduction::Max, axes, &name("largest"), &kept)?;
+    let largest = reduction_node(
+        scope,
+        call,
+        x,
+        Over { reduction: Reduction::Max, axes },
+        &name("largest"),
+        &kept,
+    )?;
     let finite = Op::Unary(Unary::Clip(f32::MIN, f32::MAX));
     let largest = scope.step(call, finite, &[largest], "finite", &kept)?;
     let sub = Op::Binary(BinaryOp::Sub);
     let shifted = scope.step(call, sub, &[x, largest], "shifted", &full)?;
     let exp = scope.step(call, Op::Unary(Unary::Exp), &[shifted], "exp", &full)?;
-    let sum = reduction_node(scope, call, exp, Reduction::Sum, axes, &name("sum"), &kept)?;
+    let sum = reduction_node(
+        scope,
+        call,
+        exp,
+        Over { reduction: Reduction::Sum, axes },
+        &name("sum"),
+        &kept,
+    )?;
     let log = scope.step(call, Op::Unary(Unary::Log), &[sum], "log", &kept)?;
     let add = Op::Binary(BinaryOp::Add);
     let result = scope.step(call, add, &[log, largest], "result", &kept)?;

@@ -1,10 +1,10 @@
 //! Operators that leave no arithmetic behind: constants, shapes, copies.
 
-use super::super::kind::Kind;
+use super::super::kind::{Kind, float_cure};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::proto::{data_type, data_type_name};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
-use super::super::tensor::{Loaded, Tensor, checked_shape, float_cure, len};
+use super::super::tensor::{Loaded, Tensor, checked_shape, len};
 use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::Unary;

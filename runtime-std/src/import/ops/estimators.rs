@@ -3,7 +3,7 @@
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
 use super::super::tensor::Tensor;
-use super::along::{reduced_shape, reduction_node};
+use super::along::{Over, reduced_shape, reduction_node};
 use super::normalize::lp_norm;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction};
@@ -26,7 +26,14 @@ pub fn normalizer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         "MAX" => {
             let kept = reduced_shape(&shape, &[axis], true);
             let name = format!("{}/largest", call.output(0));
-            let largest = reduction_node(scope, call, x, Reduction::Max, &[axis], &name, &kept)?;
+            let largest = reduction_node(
+                scope,
+                call,
+                x,
+                Over { reduction: Reduction::Max, axes: &[axis] },
+                &name,
+                &kept,
+            )?;
             let one = scope.constant(&format!("{}/one", call.output(0)), Tensor::scalar(1.0));
             scope.step(call, Op::Where, &[largest, largest, one], "divisor", &kept)?
         }

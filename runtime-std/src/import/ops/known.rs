@@ -1,10 +1,10 @@
 //! Operators that are calculated from what is known at import, and never run.
 
-use super::super::kind::Kind;
+use super::super::kind::{Kind, float_cure};
 use super::super::problem::{Read, Refusal, invalid, refuse};
 use super::super::proto::data_type_name;
 use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
-use super::super::tensor::{Tensor, float_cure, len, strides};
+use super::super::tensor::{Tensor, len, strides};
 use super::reshape::shape_of;
 use std::cmp::Ordering;
 use std::rc::Rc;

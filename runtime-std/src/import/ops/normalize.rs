@@ -3,7 +3,7 @@
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, one};
 use super::super::tensor::{Tensor, broadcast, len};
-use super::along::{reduced_shape, reduction_node, resolved};
+use super::along::{Over, reduced_shape, reduction_node, resolved};
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
@@ -72,11 +72,19 @@ fn moments(
 ) -> Read<Moments> {
     let shape = scope.shape(x).to_vec();
     let kept = reduced_shape(&shape, axes, true);
-    let mean = reduction_node(scope, call, x, Reduction::Mean, axes, name, &kept)?;
+    let mean =
+        reduction_node(scope, call, x, Over { reduction: Reduction::Mean, axes }, name, &kept)?;
     let centred = scope.step(call, SUB, &[x, mean], "centred", &shape)?;
     let square = scope.step(call, Op::Unary(Unary::Square), &[centred], "square", &shape)?;
     let name = format!("{}/variance", call.output(0));
-    let variance = reduction_node(scope, call, square, Reduction::Mean, axes, &name, &kept)?;
+    let variance = reduction_node(
+        scope,
+        call,
+        square,
+        Over { reduction: Reduction::Mean, axes },
+        &name,
+        &kept,
+    )?;
     Ok(Moments { kept, mean, centred, variance })
 }
 
@@ -195,10 +203,23 @@ pub(super) fn lp_norm(
     let kept = reduced_shape(scope.shape(x), &[axis], true);
     let name = format!("{}/sum", call.output(0));
     let norm = match p {
-        1 => reduction_node(scope, call, x, Reduction::SumOfMagnitudes, &[axis], &name, &kept)?,
+        1 => reduction_node(
+            scope,
+            call,
+            x,
+            Over { reduction: Reduction::SumOfMagnitudes, axes: &[axis] },
+            &name,
+            &kept,
+        )?,
         2 => {
-            let sum =
-                reduction_node(scope, call, x, Reduction::SumOfSquares, &[axis], &name, &kept)?;
+            let sum = reduction_node(
+                scope,
+                call,
+                x,
+                Over { reduction: Reduction::SumOfSquares, axes: &[axis] },
+                &name,
+                &kept,
+            )?;
             scope.step(call, Op::Unary(Unary::Sqrt), &[sum], "norm", &kept)?
         }
         other => return call.refuse_value("p", &other.to_string(), "1 or 2"),

@@ -1,8 +1,9 @@
 //! Padding: by a number, or by the values at the edge.
 
+use super::super::dims::MAX_LEN;
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope};
-use super::super::tensor::{MAX_LEN, checked_shape, resolve_axis};
+use super::super::tensor::{checked_shape, resolve_axis};
 use super::pieces::Piece;
 use crate::ir::{Op, ValueId};
 

@@ -3,7 +3,7 @@
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::one;
 use super::super::scope::{Call, Outputs, Scope};
-use super::along::reduction_node;
+use super::along::{Over, reduction_node};
 use super::conv::{Axis, LARGEST, conv_pads, sizes};
 use crate::ir::{Op, Pooling};
 use elbow_core::kernels::{Mean, Reduction};
@@ -89,5 +89,5 @@ pub fn global(scope: &mut Scope, call: &Call<'_>, reduction: Reduction) -> Outpu
     }
     let axes: Vec<usize> = (2..shape.len()).collect();
     let kept: Vec<usize> = shape[..2].iter().copied().chain(vec![1; axes.len()]).collect();
-    reduction_node(scope, call, x, reduction, &axes, call.output(0), &kept).map(one)
+    reduction_node(scope, call, x, Over { reduction, axes: &axes }, call.output(0), &kept).map(one)
 }

@@ -1,9 +1,10 @@
 //! Random nodes: their noise becomes an input of the graph.
 
+use super::super::kind::float_cure;
 use super::super::problem::{Read, invalid, refuse};
 use super::super::proto::{data_type, data_type_name};
 use super::super::scope::{Call, Outputs, Scope, one};
-use super::super::tensor::{Tensor, checked_shape, float_cure};
+use super::super::tensor::{Tensor, checked_shape};
 use super::reshape::shape_of;
 use crate::ir::{Noise, NoiseKind, Op};
 use elbow_core::kernels::BinaryOp;

@@ -143,25 +143,21 @@ fn reverse(tape: &mut Tape, node: &Node, g: ValueId) -> Advice {
         Op::Pad { starts, .. } => tape.reverse_pad(node, starts, g),
         Op::Take { axis, indices } => tape.reverse_take(node, *axis, indices, g),
         Op::Resample { axis, taps, indices, weights } => {
-            tape.reverse_resample(node, *axis, *taps, (indices, weights), g);
+            let pairs = indices.iter().copied().zip(weights.iter().copied()).collect::<Vec<_>>();
+            let taps = pairs.chunks((*taps).max(1)).map(<[_]>::to_vec).collect();
+            tape.reverse_resample(node, *axis, taps, g);
         }
-        Op::TakeBy { .. } | Op::TakeAlong { .. } => {
-            return Err(
-                "it picks from computed values by computed indices, which has no gradient \
-                        here: use constant indices, or multiply by a one-hot matrix"
-                    .into(),
-            );
-        }
-        Op::Recurrent { .. } => {
-            return Err(
-                "a recurrent layer has no gradient here: use a decoder of dense layers or \
-                        convolutions, or no refinement"
-                    .into(),
-            );
-        }
+        Op::TakeBy { .. } | Op::TakeAlong { .. } => return Err(COMPUTED_INDICES.into()),
+        Op::Recurrent { .. } => return Err(RECURRENT.into()),
         Op::Slope(_) | Op::Score { .. } => {
             return Err("it is part of a backward pass, which has no gradient".into());
         }
     }
     Ok(())
 }
+
+const COMPUTED_INDICES: &str = "it picks from computed values by computed indices, which has no gradient here: use constant indices, or \
+     multiply by a one-hot matrix";
+
+const RECURRENT: &str = "a recurrent layer has no gradient here: use a decoder of dense layers or \
+     convolutions, or no refinement";

@@ -50,7 +50,11 @@ impl<'g> Scheduler<'g> {
             taps.chunks(group.max(1)).flat_map(|group| panels(group, shape.taps())).collect()
         });
         let bias = self.bias(bias, y.channels);
-        self.convolve(node, Kernel::Conv { shape, weights, bias })
+        let kernel = match shape.is_depthwise() {
+            true => Kernel::ConvDepthwise { shape, weights, bias },
+            false => Kernel::Conv { shape, weights, bias },
+        };
+        self.convolve(node, kernel)
     }
 
     pub(super) fn conv_transpose(&mut self, node: &Node, attributes: &Attributes) -> Advice {

@@ -9,6 +9,13 @@ use crate::lower::fuse::Affine;
 use crate::lower::plan::Kernel;
 use elbow_core::kernels::{Binary, BinaryOp, Unary};
 
+/// A tensor seen in a shape.
+#[derive(Clone, Copy)]
+pub(super) struct Shaped<'s> {
+    pub(super) tensor: TensorId,
+    pub(super) shape: &'s [usize],
+}
+
 impl Scheduler<'_> {
     /// One operand, stretched to the result's shape where it must be, becomes the result in place.
     pub(super) fn binary(&mut self, node: &Node, op: BinaryOp) -> Advice {
@@ -16,11 +23,11 @@ impl Scheduler<'_> {
         let shape = self.shape(node.output);
         let (left, right) = (self.read(a), self.read(b));
         let reversed = self.cost_of_target(right, shape) < self.cost_of_target(left, shape);
+        let left = Shaped { tensor: left, shape: self.shape(a) };
+        let right = Shaped { tensor: right, shape: self.shape(b) };
         let (target, operand) = if reversed { (right, left) } else { (left, right) };
-        let (target_shape, operand_shape) =
-            if reversed { (self.shape(b), self.shape(a)) } else { (self.shape(a), self.shape(b)) };
-        let y = self.stretched(node, (target, target_shape), shape)?;
-        self.combine(node, op, reversed, y, (operand, operand_shape))?;
+        let y = self.stretched(node, target, shape)?;
+        self.combine(node, op, reversed, y, operand)?;
         self.bind(node.output, y);
         Ok(())
     }
@@ -37,18 +44,13 @@ impl Scheduler<'_> {
     }
 
     /// A tensor of `shape` that may be overwritten, with the values of `x` repeated as needed.
-    fn stretched(
-        &mut self,
-        node: &Node,
-        (x, x_shape): (TensorId, &[usize]),
-        shape: &[usize],
-    ) -> Advice<TensorId> {
-        if x_shape.iter().product::<usize>() == shape.iter().product::<usize>() {
-            return Ok(self.copy(node, shape, x));
+    fn stretched(&mut self, node: &Node, x: Shaped<'_>, shape: &[usize]) -> Advice<TensorId> {
+        if x.shape.iter().product::<usize>() == shape.iter().product::<usize>() {
+            return Ok(self.copy(node, shape, x.tensor));
         }
-        let axes = collapse(shape, &broadcast(x_shape, shape), &row_major(shape));
+        let axes = collapse(shape, &broadcast(x.shape, shape), &row_major(shape));
         let shape_of_copy = strided(&axes, 0, 0).ok_or(TOO_MANY_AXES)?;
-        Ok(self.call(node, shape, Kernel::Strided(shape_of_copy), &[x]))
+        Ok(self.call(node, shape, Kernel::Strided(shape_of_copy), &[x.tensor]))
     }
 
     /// `y = y op operand`, or `operand op y`, in place.
@@ -58,15 +60,15 @@ impl Scheduler<'_> {
         op: BinaryOp,
         reversed: bool,
         y: TensorId,
-        (operand, operand_shape): (TensorId, &[usize]),
+        operand: Shaped<'_>,
     ) -> Advice {
         let shape = self.shape(node.output);
-        let axes = collapse(shape, &broadcast(operand_shape, shape), &row_major(shape));
+        let axes = collapse(shape, &broadcast(operand.shape, shape), &row_major(shape));
         let (dims, strides, _) = padded(&axes).ok_or(TOO_MANY_AXES)?;
         let strides = strides.map(isize::unsigned_abs);
         let reversed = reversed && !op.commutes();
         let kernel = Kernel::Binary(Binary { op, reversed, dims, strides });
-        self.call_on(node, shape, kernel, &[operand], &[y]);
+        self.call_on(node, shape, kernel, &[operand.tensor], &[y]);
         Ok(())
     }
 
@@ -107,7 +109,7 @@ impl Scheduler<'_> {
                 [channels].into_iter().chain(shape[2..].iter().map(|_| 1)).collect();
             for (op, operand) in [(BinaryOp::Mul, scale), (BinaryOp::Add, shift)] {
                 let operand = self.tensor(channels, Home::Weights(operand));
-                self.combine(node, op, false, y, (operand, &per_channel))?;
+                self.combine(node, op, false, y, Shaped { tensor: operand, shape: &per_channel })?;
             }
         }
         self.bind(node.output, y);
@@ -119,13 +121,14 @@ impl Scheduler<'_> {
         let [condition, a, b] =
             *node.inputs.first_chunk().ok_or("it has fewer than three operands")?;
         let shape = self.shape(node.output);
-        let operands = [condition, b].map(|operand| (self.read(operand), self.shape(operand)));
-        let a = (self.read(a), self.shape(a));
+        let operands =
+            [condition, b, a].map(|id| Shaped { tensor: self.read(id), shape: self.shape(id) });
+        let [condition, b, a] = operands;
         let y = self.stretched(node, a, shape)?;
         let mut sources = [y; 2];
-        for (source, (tensor, from)) in sources.iter_mut().zip(operands) {
-            let fits = from.iter().product::<usize>() == shape.iter().product::<usize>();
-            *source = if fits { tensor } else { self.stretched(node, (tensor, from), shape)? };
+        for (source, operand) in sources.iter_mut().zip([condition, b]) {
+            let fits = operand.shape.iter().product::<usize>() == shape.iter().product::<usize>();
+            *source = if fits { operand.tensor } else { self.stretched(node, operand, shape)? };
         }
         self.call_on(node, shape, Kernel::Select, &sources, &[y]);
         self.bind(node.output, y);

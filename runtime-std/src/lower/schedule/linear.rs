@@ -1,6 +1,6 @@
 //! Matrix products, `Gemm` and `MatMul`: dense layers over rows where one operand is constant.
 
-use super::elementwise::TOO_MANY_AXES;
+use super::elementwise::{Shaped, TOO_MANY_AXES};
 use super::weights::{Constant, panels, transposed};
 use super::{Advice, Scheduler};
 use crate::ir::{Node, ValueId};
@@ -53,6 +53,13 @@ impl Matrix {
     }
 }
 
+/// An operand of a product, and how it is stored.
+#[derive(Clone, Copy)]
+struct Factor {
+    value: ValueId,
+    matrix: Matrix,
+}
+
 /// A dense layer over rows.
 struct Layer {
     /// `[..][inputs]`
@@ -74,16 +81,16 @@ impl<'g> Scheduler<'g> {
     pub(super) fn gemm(&mut self, node: &Node, form: &Gemm) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let c = node.inputs.get(2).map(|&c| (c, form.beta)).filter(|(_, beta)| *beta != 0.0);
-        let left = Matrix::stored(self.shape(a), true);
-        let right = Matrix::stored(self.shape(b), false);
+        let left = Factor { value: a, matrix: Matrix::stored(self.shape(a), true) };
+        let right = Factor { value: b, matrix: Matrix::stored(self.shape(b), false) };
         let (y, rest) = match (self.constant(a), self.constant(b)) {
-            (_, Some(_)) if right.batch == 1 => {
-                self.rows_by_constant(node, form, (a, left), (b, right), c)
+            (_, Some(_)) if right.matrix.batch == 1 => {
+                self.rows_by_constant(node, form, left, right, c)
             }
-            (Some(_), _) if left.batch == 1 => {
-                self.constant_by_columns(node, form, (a, left), (b, right), c)
+            (Some(_), _) if left.matrix.batch == 1 => {
+                self.constant_by_columns(node, form, left, right, c)
             }
-            _ => self.of_two(node, form, (a, left), (b, right)).map(|y| (y, c)),
+            _ => self.of_two(node, form, left, right).map(|y| (y, c)),
         }?;
         if let Some((c, beta)) = rest {
             self.add_scaled(node, y, c, beta)?;
@@ -97,14 +104,14 @@ impl<'g> Scheduler<'g> {
         &mut self,
         node: &Node,
         form: &Gemm,
-        (a, stored): (ValueId, Matrix),
-        (b, matrix): (ValueId, Matrix),
+        a: Factor,
+        b: Factor,
         c: Option<(ValueId, f32)>,
     ) -> Advice<(TensorId, Option<(ValueId, f32)>)> {
-        let mut x = self.read(a);
-        let mut left = stored;
+        let mut x = self.read(a.value);
+        let (mut left, matrix) = (a.matrix, b.matrix);
         if form.trans_a {
-            (x, left) = (self.transposed(node, x, stored.shape())?, stored.transposed());
+            (x, left) = (self.transposed(node, x, left.shape())?, left.transposed());
         }
         let outputs = if form.trans_b { matrix.rows } else { matrix.columns };
         let bias = c.filter(|&(c, _)| self.is_along_last(c, outputs));
@@ -113,7 +120,7 @@ impl<'g> Scheduler<'g> {
             rows: left.batch * left.rows,
             inputs: left.columns,
             outputs,
-            matrix: b,
+            matrix: b.value,
             by_output: form.trans_b,
             alpha: form.alpha,
             bias,
@@ -127,11 +134,12 @@ impl<'g> Scheduler<'g> {
         &mut self,
         node: &Node,
         form: &Gemm,
-        (a, matrix): (ValueId, Matrix),
-        (b, stored): (ValueId, Matrix),
+        a: Factor,
+        b: Factor,
         c: Option<(ValueId, f32)>,
     ) -> Advice<(TensorId, Option<(ValueId, f32)>)> {
-        let mut x = self.read(b);
+        let mut x = self.read(b.value);
+        let (matrix, stored) = (a.matrix, b.matrix);
         let mut right = stored.transposed();
         if form.trans_b {
             right = stored;
@@ -145,7 +153,7 @@ impl<'g> Scheduler<'g> {
             rows: right.batch * right.rows,
             inputs: right.columns,
             outputs,
-            matrix: a,
+            matrix: a.value,
             by_output: !form.trans_a,
             alpha: form.alpha,
             bias,
@@ -156,13 +164,7 @@ impl<'g> Scheduler<'g> {
     }
 
     /// Two computed matrices, or stacks of matrices.
-    fn of_two(
-        &mut self,
-        node: &Node,
-        form: &Gemm,
-        a: (ValueId, Matrix),
-        b: (ValueId, Matrix),
-    ) -> Advice<TensorId> {
+    fn of_two(&mut self, node: &Node, form: &Gemm, a: Factor, b: Factor) -> Advice<TensorId> {
         let shape = self.shape(node.output);
         let (a, left) = self.operand(node, a, form.trans_a)?;
         let (b, right) = self.operand(node, b, form.trans_b)?;
@@ -182,15 +184,15 @@ impl<'g> Scheduler<'g> {
     fn operand(
         &mut self,
         node: &Node,
-        (value, stored): (ValueId, Matrix),
+        factor: Factor,
         transpose: bool,
-    ) -> Advice<((TensorId, &'g [usize]), Matrix)> {
-        let (x, shape) = (self.read(value), self.shape(value));
+    ) -> Advice<(Shaped<'g>, Matrix)> {
+        let (tensor, shape) = (self.read(factor.value), self.shape(factor.value));
         if !transpose {
-            return Ok(((x, shape), stored));
+            return Ok((Shaped { tensor, shape }, factor.matrix));
         }
-        let x = self.transposed(node, x, stored.shape())?;
-        Ok(((x, shape), stored.transposed()))
+        let tensor = self.transposed(node, tensor, factor.matrix.shape())?;
+        Ok((Shaped { tensor, shape }, factor.matrix.transposed()))
     }
 
     /// A stack of `batch` matrices and the step between them; one that the other operand's stretches
@@ -198,25 +200,25 @@ impl<'g> Scheduler<'g> {
     fn stack(
         &mut self,
         node: &Node,
-        (x, shape): (TensorId, &[usize]),
+        x: Shaped<'_>,
         matrix: Matrix,
         batch: usize,
     ) -> Advice<(TensorId, usize)> {
         let size = matrix.rows * matrix.columns;
         if matrix.batch == 1 {
-            return Ok((x, 0));
+            return Ok((x.tensor, 0));
         }
         if matrix.batch == batch {
-            return Ok((x, size));
+            return Ok((x.tensor, size));
         }
         let stacked = |shape: &[usize]| -> Vec<usize> {
             let lead = shape.len().saturating_sub(2);
             shape[..lead].iter().copied().chain([size]).collect()
         };
-        let (from, shape) = (stacked(shape), stacked(self.shape(node.output)));
+        let (from, shape) = (stacked(x.shape), stacked(self.shape(node.output)));
         let axes = collapse(&shape, &broadcast(&from, &shape), &row_major(&shape));
         let copy = strided(&axes, 0, 0).ok_or(TOO_MANY_AXES)?;
-        Ok((self.call(node, &shape, Kernel::Strided(copy), &[x]), size))
+        Ok((self.call(node, &shape, Kernel::Strided(copy), &[x.tensor]), size))
     }
 
     /// `y *= factor`
@@ -241,7 +243,11 @@ impl<'g> Scheduler<'g> {
             panels(&if by_output { scaled } else { transposed(&scaled, outputs) }, inputs)
         });
         let bias = self.bias(layer.bias, outputs);
-        self.call(node, shape, Kernel::Dense { rows, weights, bias }, &[x])
+        let kernel = match rows {
+            1 => Kernel::Dense { weights, bias },
+            _ => Kernel::DenseRows { rows, weights, bias },
+        };
+        self.call(node, shape, kernel, &[x])
     }
 
     /// A bias per output: `beta * c` repeated as needed, or zeros.
@@ -262,7 +268,13 @@ impl<'g> Scheduler<'g> {
             operand = self.copy(node, self.shape(c), operand);
             self.scale(node, self.shape(c), operand, beta);
         }
-        self.combine(node, BinaryOp::Add, false, y, (operand, self.shape(c)))
+        self.combine(
+            node,
+            BinaryOp::Add,
+            false,
+            y,
+            Shaped { tensor: operand, shape: self.shape(c) },
+        )
     }
 
     /// Whether a constant gives one number for all, or one for each place along the last axis.

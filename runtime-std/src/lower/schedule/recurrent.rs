@@ -4,7 +4,7 @@ use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
 use crate::ir::{Gives, Node, Op, ValueId};
 use crate::lower::draft::{Home, TensorId};
-use crate::lower::plan::Kernel;
+use crate::lower::plan::{Kernel, Recurrent};
 use elbow_core::kernels::{Cell, RecurrentShape};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -60,7 +60,7 @@ impl Scheduler<'_> {
         let layer = self.layers.of(node);
         let sequence = layer.iter().any(|(gives, _)| *gives == Gives::Sequence);
         let (bias_w, bias_r) = self.biases(bias)?;
-        let kernel = Kernel::Recurrent {
+        let kernel = Kernel::Recurrent(Recurrent {
             cell,
             shape,
             w: self.gates(w, inputs, hidden)?,
@@ -69,7 +69,7 @@ impl Scheduler<'_> {
             bias_r,
             peepholes: self.peepholes(node)?,
             sequence,
-        };
+        });
         let mut targets = vec![self.state(node, h)];
         let mut homes = vec![(Gives::Hidden, targets[0])];
         if let (Cell::Lstm { .. }, Some(&c)) = (cell, node.inputs.get(5)) {

@@ -145,7 +145,7 @@ impl<'g> Scheduler<'g> {
             }
         };
         let columns: Vec<Option<usize>> = columns.into_iter().map(Some).collect();
-        self.linear(call, x, y, 0..call.layer.outputs(), &columns, shape)
+        self.linear(call, [x, y], 0..call.layer.outputs(), &columns, shape)
     }
 
     /// Windows of an image: a call for each group, and for each phase of a transposed convolution.
@@ -161,22 +161,22 @@ impl<'g> Scheduler<'g> {
             for Runs { shape, taps, .. } in &runs {
                 let columns = windows.columns(taps, padded.pitch);
                 let outputs = group * filters..(group + 1) * filters;
-                self.linear(call, x, y, outputs, &columns, *shape)?;
+                self.linear(call, [x, y], outputs, &columns, *shape)?;
             }
         }
         Ok(())
     }
 
-    /// One kernel call: `columns` says which input of the layer each place of a patch is, if any.
+    /// One kernel call, from the first tensor to the second: `columns` says which input of the layer each place of a patch is, if any.
     fn linear(
         &mut self,
         call: &LayerCall,
-        x: TensorId,
-        y: TensorId,
+        tensors: [TensorId; 2],
         outputs: Range<usize>,
         columns: &[Option<usize>],
         shape: Linear,
     ) -> Advice {
+        let [x, y] = tensors;
         let (form, gives) = (call.form(), call.node.output);
         let rows = call.weights(outputs.clone(), columns);
         let (parameters, shift) =
