@@ -7,17 +7,17 @@ mod golden;
 
 use elbow::Precision;
 use elbow::calibrate::{Calibration, Quantization, choose};
+use elbow::divergence::{Grade, Kl, divergence};
 use elbow::import::Options;
 use elbow::ir::{Graph, Op};
 use elbow::lower::quantize::Adjust;
 use elbow::lower::{Core, Integers, Width};
 use elbow::model::Loaded;
-use elbow::parity::basis::{Basis, Posterior, Reference};
-use elbow::parity::compare::{Kl, divergence};
+use elbow::parity::basis::{Basis, Reference};
 use elbow::parity::integer::Pair;
-use elbow::parity::nats::Grade;
-use elbow::parity::target::{twin, twin_posteriors};
+use elbow::parity::target::twin;
 use elbow::posterior::Posteriors;
+use elbow::posterior::twin_posteriors;
 use elbow::rows::Rows;
 use elbow::stages::lower_with;
 use elbow_core::kernels::Unary;
@@ -70,7 +70,7 @@ impl Subject {
 
     /// The posteriors in floats, as if they came from files.
     fn reference(&self) -> Reference {
-        let posteriors = self.posteriors(&self.float).iter().map(Posterior::from).collect();
+        let posteriors = self.posteriors(&self.float).iter().map(Posteriors::from).collect();
         let (outputs, flow) = (Vec::new(), Vec::new());
         Reference { basis: Basis::Files, version: None, outputs, posteriors, decoded: None, flow }
     }

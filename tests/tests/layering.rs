@@ -69,6 +69,24 @@ const ABSENCES: &[Absence] = &[
         except: &["runtime-std/src/reference/tract.rs"],
     },
     Absence {
+        rule: "model names no parity and no search for integers",
+        place: "runtime-std/src/model",
+        words: &["parity::", "divergence", "integer_search"],
+        except: &[],
+    },
+    Absence {
+        rule: "divergences know posteriors alone",
+        place: "runtime-std/src/divergence",
+        words: &["parity::", "model::", "rows::", "twin::", "integer_search"],
+        except: &[],
+    },
+    Absence {
+        rule: "the search for integers names no parity",
+        place: "runtime-std/src/integer_search",
+        words: &["parity::"],
+        except: &[],
+    },
+    Absence {
         rule: "lowering reads no files",
         place: "runtime-std/src/lower",
         words: &["std::fs", "std::path", "std::env"],

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use elbow::lower::Core;
 use elbow::model::{Encoder, Graphs, Loaded, Role, Source};
 use elbow::parity::density::log_prob;
-use elbow::parity::target::twin_posteriors;
+use elbow::posterior::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::reference::Runtime;
 use elbow::rows::{Rows, run_twin_in_sequence};
@@ -323,7 +323,7 @@ fn posterior_files(
             files.push((Entry { index, name, role: Some(role), file, shape }, bytes));
         };
         let shape = [rows, posterior.latent];
-        add("posterior_mean", Role::Mean, &shape, &posterior.mean);
+        add("posterior_mean", Role::Mean, &shape, &posterior.loc);
         add("posterior_log_var", Role::LogVar, &shape, &posterior.log_var);
         if options.samples.is_some() {
             let shape = [rows, samples, posterior.latent];

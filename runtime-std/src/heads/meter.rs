@@ -114,7 +114,7 @@ impl<'m> Meter<'m> {
         to_log_var(&mut log_var, reading.head.into(), if own { eps } else { 0.0 });
         let clamp_hits = bounds.map_or(0, |(low, high)| clamp(&mut log_var, low, high)).into();
         match log_var.iter().position(|log_var| !log_var.is_finite()) {
-            None => Ok(Posteriors { latent: len, mean: mean.clone(), log_var, clamp_hits }),
+            None => Ok(Posteriors { latent: len, loc: mean.clone(), log_var, clamp_hits }),
             Some(at) => Err(format!(
                 "row {}: the spread of z[{}] is {}, which no {} is",
                 at / len,

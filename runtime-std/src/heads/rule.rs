@@ -95,14 +95,14 @@ pub(super) fn shown(
     (q, family): (&Posteriors, Family),
 ) -> Option<Difference> {
     let mut at = |change: f32| {
-        let mean = q.mean.iter().map(|mean| mean * (1.0 + change)).collect();
-        let moved = Posteriors { mean, ..q.clone() };
+        let loc = q.loc.iter().map(|mean| mean * (1.0 + change)).collect();
+        let moved = Posteriors { loc, ..q.clone() };
         meter.terms(&moved, &[family]).remove(0).likelihood
     };
     let (up, down) = (at(CHANGE), at(-CHANGE));
     let Difference { mean, se, rows: pairs } = Difference::of(&up, &down)?;
-    let squares: f64 = q.mean.iter().map(|mean| f64::from(*mean).powi(2)).sum();
-    let rows = (q.mean.len() / q.latent.max(1)) as f64;
+    let squares: f64 = q.loc.iter().map(|mean| f64::from(*mean).powi(2)).sum();
+    let rows = (q.loc.len() / q.latent.max(1)) as f64;
     let scale = 1.0 / (2.0 * f64::from(CHANGE) * squares / rows);
     let beta = Difference { mean: mean * scale, se: se * scale, rows: pairs };
     beta.mean.is_finite().then_some(beta)

@@ -57,30 +57,11 @@ pub struct Reference {
     /// One per output of the encoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
     /// Mean and log-variance of every posterior, in f64; all or none.
-    pub posteriors: Vec<Posterior>,
+    pub posteriors: Vec<Posteriors<f64>>,
     /// The decoder's outputs.
     pub decoded: Option<Decoded>,
     /// Those of a flow beside the encoder.
     pub flow: Vec<Option<Vec<f32>>>,
-}
-
-/// A diagonal Gaussian per row, in f64.
-#[derive(Clone, Debug)]
-pub struct Posterior {
-    /// Latents of one row.
-    pub latent: usize,
-    /// All rows.
-    pub mean: Vec<f64>,
-    /// All rows.
-    pub log_var: Vec<f64>,
-}
-
-impl From<&Posteriors> for Posterior {
-    fn from(posteriors: &Posteriors) -> Self {
-        let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect();
-        let Posteriors { latent, mean, log_var, .. } = posteriors;
-        Self { latent: *latent, mean: wide(mean), log_var: wide(log_var) }
-    }
 }
 
 /// What a decoder answers.
@@ -167,22 +148,23 @@ fn means<'a>(source: &Source, outputs: &'a [Option<Vec<f32>>]) -> Option<Vec<&'a
 }
 
 /// Mean and log-variance from the raw heads, by formulas of this file's own, in f64.
-fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posterior> {
+fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posteriors<f64>> {
     let Some((encoder, _)) = loaded.amortized() else { return Vec::new() };
     let pairs = loaded.encoder.heads.iter().zip(&encoder.latents);
     let posterior = |([mean, spread], latent): (&[usize; 2], &Latent)| {
         let (mean, spread) = (outputs[*mean].as_deref()?, outputs[*spread].as_deref()?);
-        Some(Posterior {
-            latent: latent.len,
-            mean: mean.iter().map(|value| f64::from(*value)).collect(),
-            log_var: spread.iter().map(|h| log_var(latent, f64::from(*h))).collect(),
-        })
+        let found =
+            spread.iter().map(|h| log_variance(f64::from(*h), latent.head, latent.eps.into()));
+        let found: Vec<f64> = found.collect();
+        let log_var: Vec<f64> = found.iter().map(|value| clamped(latent, *value)).collect();
+        let clamp_hits = found.iter().zip(&log_var).filter(|(a, b)| a < b || a > b).count() as u64;
+        let loc = mean.iter().map(|value| f64::from(*value)).collect();
+        Some(Posteriors { latent: latent.len, loc, log_var, clamp_hits })
     };
     pairs.map(posterior).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-fn log_var(latent: &Latent, h: f64) -> f64 {
-    let value = log_variance(h, latent.head, f64::from(latent.eps));
+fn clamped(latent: &Latent, value: f64) -> f64 {
     match latent.clamp {
         Some((low, high)) => value.clamp(f64::from(low), f64::from(high)),
         None => value,

@@ -1,6 +1,6 @@
 //! What a device infers with its decoder, held against the twin.
 
-use super::on_device::bits;
+use super::bits::bits;
 use crate::device::{Device, DeviceInferred};
 use crate::error::{Context, Result};
 use crate::infer::TwinInference;

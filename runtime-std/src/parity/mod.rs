@@ -9,6 +9,7 @@
 
 pub mod arithmetic;
 pub mod basis;
+mod bits;
 pub mod compare;
 pub mod cost;
 pub mod density;
@@ -16,7 +17,6 @@ mod inference;
 pub mod integer;
 pub mod judge;
 pub mod layers;
-pub mod nats;
 mod on_device;
 mod places;
 mod report;
@@ -35,15 +35,15 @@ pub use target::Answer;
 pub use tolerance::Limits;
 
 use crate::Precision;
+use crate::divergence::{Kl, Parts};
 use crate::emit::{Budget, FlashBytes, RamBytes};
 use crate::model::{Loaded, Source};
 use crate::posterior::Posteriors;
-use compare::Kl;
 use judge::{Judge, Steps, output_step};
 use report::{MaxAbs, Nats};
 
 /// A posterior of the reference and the target's.
-type Pair<'a> = (&'a basis::Posterior, &'a Posteriors);
+type Pair<'a> = (&'a Posteriors<f64>, &'a Posteriors);
 
 /// The report on `rows` rows; `target` and `budget` say what answered.
 pub fn compare(
@@ -71,9 +71,9 @@ pub fn compare(
     let posteriors = reference.posteriors.iter().zip(&answer.posteriors);
     let parts = posteriors
         .clone()
-        .map(|(reference, target)| nats::Parts::of(reference, &basis::Posterior::from(target)));
+        .map(|(reference, target)| Parts::of(reference, &Posteriors::from(target)));
     // The posterior of a hierarchy is the product of its parts.
-    let kl_nats = parts.reduce(nats::Parts::plus).map(|parts| parts.summary());
+    let kl_nats = parts.reduce(Parts::plus).map(|parts| parts.summary());
     let integer = loaded.precision() != Precision::F32;
     let kl_nats = match kl_nats {
         None => Nats { all: Kl::default(), mean_part: None, variance_part: None },
@@ -101,7 +101,7 @@ pub fn compare(
         reference: reference.basis,
         reference_version: reference.version.clone(),
         suspect: None,
-        mean: max_abs(|(reference, target)| (&reference.mean, &target.mean)),
+        mean: max_abs(|(reference, target)| (&reference.loc, &target.loc)),
         log_var: max_abs(|(reference, target)| (&reference.log_var, &target.log_var)),
         kl_nats,
         log_prob: LogProb::of(loaded, &reference.outputs, answer.log_prob.as_deref()),

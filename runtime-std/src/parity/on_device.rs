@@ -1,7 +1,8 @@
 //! The device as a target: its own build of the model, asked row by row and held against the twin.
 
+use super::bits::bits;
 use super::layers::{self, Checksums};
-use super::target::{Answer, Image, Measured, twin_posteriors};
+use super::target::{Answer, Image, Measured};
 use super::{density, inference};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
 use crate::emit::{Artifact, emit, emit_traced};
@@ -9,7 +10,7 @@ use crate::error::{Context, Error, Result};
 use crate::infer;
 use crate::lower::{Plan, Port};
 use crate::model::{Decoder, Encoder, Flow, Graphs, Loaded, Model, Role};
-use crate::posterior::{self, Posteriors, Samples};
+use crate::posterior::{self, Posteriors, Samples, twin_posteriors};
 use crate::rows::{Rows, progress, run_twin};
 use elbow_core::distributions::Spread;
 use elbow_core::infer::ElboTerms;
@@ -144,7 +145,7 @@ fn posteriors<S: Read + Write>(
     let samples = posterior::sample(&twin, seed, SAMPLES)?;
     let given = given(encoder, decoder, inputs)?;
     let empty =
-        |latent: usize| Posteriors { latent, mean: Vec::new(), log_var: Vec::new(), clamp_hits: 0 };
+        |latent: usize| Posteriors { latent, loc: Vec::new(), log_var: Vec::new(), clamp_hits: 0 };
     let mut found: Vec<Posteriors> = twin.iter().map(|twin| empty(twin.latent)).collect();
     let mut image = Image { twin_bit_exact: Some(true), ..Image::default() };
     if encoder.states > 0 {
@@ -162,7 +163,7 @@ fn posteriors<S: Read + Write>(
         hits += u64::from(answer.clamp_hits);
         let (mut loc, mut log_var) = (&answer.loc[..], &answer.log_var[..]);
         for posterior in &mut found {
-            posterior.mean.extend(loc.split_off(..posterior.latent).unwrap_or_default());
+            posterior.loc.extend(loc.split_off(..posterior.latent).unwrap_or_default());
             posterior.log_var.extend(log_var.split_off(..posterior.latent).unwrap_or_default());
         }
         bar.inc(1);
@@ -183,7 +184,7 @@ fn posteriors<S: Read + Write>(
     let mut raw = vec![None; loaded.encoder.graph.outputs.len()];
     let heads = loaded.encoder.heads.iter().zip(&encoder.latents).zip(&found);
     for (([mean, spread], latent), found) in heads {
-        raw[*mean] = Some(found.mean.clone());
+        raw[*mean] = Some(found.loc.clone());
         // The device answers with the log-variance; the raw head is that if nothing was done to it.
         if latent.head == Spread::LogVar && latent.eps == 0.0 && hits == 0 {
             raw[*spread] = Some(found.log_var.clone());
@@ -216,12 +217,6 @@ fn given<'r>(
 fn named<'r>(inputs: &'r [Rows], name: &str) -> Result<&'r Rows> {
     let missing = || Error::input(format!("input {name:?} is missing; give it with --input"));
     inputs.iter().find(|rows| rows.name == name).ok_or_else(missing)
-}
-
-/// The decoder's conditions among the model's inputs.
-pub(super) fn conditions<'r>(decoder: &Decoder, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
-    let conditions = decoder.given().filter(|(_, role)| *role == Role::Condition);
-    conditions.map(|(port, _)| named(inputs, &port.name)).collect()
 }
 
 /// The twin's log-likelihood at its mean, and its divergence from the prior.
@@ -277,10 +272,6 @@ fn is_bit_exact(a: &DeviceRow, b: &DeviceRow) -> bool {
         && bits(&a.log_var) == bits(&b.log_var)
         && samples(a) == samples(b)
         && score(a) == score(b)
-}
-
-pub(super) fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|value| value.to_bits()).collect()
 }
 
 /// Rows through a flow or a graph without roles.
@@ -357,7 +348,7 @@ mod tests {
     fn row() -> DeviceRow {
         let twin = Posteriors {
             latent: 2,
-            mean: vec![0.0, 0.0, 0.5, -1.0],
+            loc: vec![0.0, 0.0, 0.5, -1.0],
             log_var: vec![0.0, 0.0, -2.0, -0.5],
             clamp_hits: 0,
         };

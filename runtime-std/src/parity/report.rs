@@ -1,17 +1,16 @@
 //! The verdict, as JSON and as a table.
 
 use super::basis::Basis;
-use super::compare::Kl;
 use super::density::LogProb;
 use super::integer::IntegerReport;
 use super::judge::{Judge, Steps};
 use super::layers::Layers;
 use super::suspect::Suspect;
 use super::target::Measured;
-use super::tolerance::{
-    ELBO_DROP_ERRORS, LOG_PROB_NATS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE,
-};
+use super::tolerance::{LOG_PROB_NATS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE};
 use crate::Precision;
+use crate::divergence::Kl;
+use crate::divergence::tolerance::ELBO_DROP_ERRORS;
 use crate::emit::{FlashBytes, RamBytes};
 use crate::model::Role;
 use serde::Serialize;
@@ -165,6 +164,21 @@ impl OutputError {
                 100.0 * STEPS_WITHIN_ONE
             ),
             _ => " (not judged: integers, and no posterior's)".into(),
+        }
+    }
+}
+
+impl Limits {
+    /// Those that there is something to hold against: nats of a posterior, steps of outputs judged so.
+    #[must_use]
+    pub(super) fn held(self, posterior: bool, outputs: &[OutputError]) -> Self {
+        let in_steps = outputs.iter().any(|output| output.judged_by == Some(Judge::Steps));
+        Self {
+            kl_nats_mean: self.kl_nats_mean.filter(|_| posterior),
+            kl_nats_p99: self.kl_nats_p99.filter(|_| posterior),
+            steps_within_one: in_steps.then_some(STEPS_WITHIN_ONE),
+            steps_max: in_steps.then_some(STEPS_MAX),
+            ..self
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::density;
 use crate::error::Result;
 use crate::model::{Loaded, Source};
-use crate::posterior::Posteriors;
+use crate::posterior::{Posteriors, twin_posteriors};
 use crate::rows::{Rows, run_twin_in_sequence};
 use serde::Serialize;
 
@@ -76,19 +76,4 @@ pub fn twin(
     let flow = flow.unwrap_or_default();
     let log_prob = density::log_prob(loaded, |at| outputs.get(at)?.as_deref());
     Ok(Answer { outputs, posteriors, decoded, flow, log_prob, image: Image::default() })
-}
-
-/// The posteriors by the encoder's own plan; none for a model without.
-///
-/// # Errors
-///
-/// A posterior that is not finite, or an index outside its table.
-pub fn twin_posteriors(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Vec<Posteriors>> {
-    let Some((encoder, _)) = loaded.amortized() else { return Ok(Vec::new()) };
-    let heads = run_twin_in_sequence(&encoder.plan, &encoder.state_pairs(), inputs, rows)?;
-    let mut heads = heads.into_iter();
-    let mut head = || heads.next().unwrap_or_default();
-    let posteriors = encoder.latents.iter();
-    let posteriors = posteriors.map(|latent| Posteriors::of_rows(latent, head(), head(), inputs));
-    posteriors.collect()
 }

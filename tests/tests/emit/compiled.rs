@@ -78,7 +78,7 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
                 for (latent, pair) in encoder.latents.iter().zip(heads.chunks_exact(2)) {
                     let q = Posteriors::of_heads(latent, of(&pair[0]), of(&pair[1]));
                     let q = q.expect("finite");
-                    results.extend([&q.mean[..], &q.log_var].concat());
+                    results.extend([&q.loc[..], &q.log_var].concat());
                     hits += q.clamp_hits;
                     means.push(q);
                 }
@@ -89,14 +89,14 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
                     let conditions: Vec<&[f32]> = conditions.collect();
                     if let [q] = &means[..] {
                         let x = by_name(&inputs, &encoder.plan.inputs[0].name).row(row);
-                        let scored = score(decoder, x, &conditions, &q.mean, &q.log_var);
+                        let scored = score(decoder, x, &conditions, &q.loc, &q.log_var);
                         let (x_mean, terms) = scored.expect("it fits");
                         results.extend(x_mean);
                         results.extend([terms.log_likelihood, terms.kl]);
                         results.extend(generated(decoder, &conditions, q));
                         results.extend(refined(decoder, &inputs, row, q));
                     } else {
-                        let latents = means.iter().map(|q| &q.mean[..]);
+                        let latents = means.iter().map(|q| &q.loc[..]);
                         let inputs: Vec<&[f32]> = latents.chain(conditions).collect();
                         results.extend(
                             Twin::new(&decoder.plan).run(&inputs).expect("it fits").concat(),
@@ -122,7 +122,7 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
 /// A draw of the posterior, by its own mean as noise, and what it decodes to.
 fn generated(decoder: &Decoder, conditions: &[&[f32]], q: &Posteriors) -> Vec<f32> {
     let mut z = vec![0.0; q.latent];
-    rsample(&q.mean, &q.log_var, &q.mean, &mut z);
+    rsample(&q.loc, &q.log_var, &q.loc, &mut z);
     let inputs: Vec<&[f32]> = [&z[..]].into_iter().chain(conditions.iter().copied()).collect();
     let [x_mean, ..] = &Twin::new(&decoder.plan).run(&inputs).expect("it fits")[..] else {
         panic!("it decodes")
@@ -138,7 +138,7 @@ fn refined(decoder: &Decoder, inputs: &[Rows], row: usize, q: &Posteriors) -> Ve
     let mut forward = TwinLikelihood::new(decoder, x, inputs).expect("it fits");
     forward.at(row);
     let mut twin = TwinGradient::new(forward, gradient);
-    let (mut loc, mut log_var) = (q.mean.clone(), q.log_var.clone());
+    let (mut loc, mut log_var) = (q.loc.clone(), q.log_var.clone());
     let mut grad = vec![0.0; loc.len()];
     let log_likelihood = twin.gradient(&loc, &mut grad).expect("finite");
     let guarded = refine(&mut twin, settings, STEPS, STREAM, &mut loc, &mut log_var);

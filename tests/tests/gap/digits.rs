@@ -8,7 +8,7 @@ use elbow::gap::{
 };
 use elbow::infer::{TwinGradient, TwinLikelihood};
 use elbow::model::Loaded;
-use elbow::parity::target::twin_posteriors;
+use elbow::posterior::twin_posteriors;
 use elbow::rows::Rows;
 use elbow_core::infer::Posterior;
 use elbow_tests::fixtures;

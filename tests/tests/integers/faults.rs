@@ -10,7 +10,6 @@ use elbow::import::Options;
 use elbow::lower::Integers;
 use elbow::lower::integers::IntegerLayer;
 use elbow::model::Loaded;
-use elbow::parity::basis::Posterior;
 use elbow::parity::target::twin;
 use elbow::parity::{Limits, Reference, compare};
 use elbow::posterior::Posteriors;
@@ -116,13 +115,13 @@ impl<'s> Gate<'s> {
 
 /// KL(reference || posterior), mean over the rows, as textbooks have it:
 /// `(v1 / v2 + (m1 - m2)^2 / v2 - 1 + ln v2 - ln v1) / 2` for each latent.
-fn nats(reference: &Posterior, posterior: &Posteriors) -> f64 {
-    let terms = (0..reference.mean.len()).map(|at| {
-        let [m1, ln1] = [reference.mean[at], reference.log_var[at]];
-        let [m2, ln2] = [posterior.mean[at], posterior.log_var[at]].map(f64::from);
+fn nats(reference: &Posteriors<f64>, posterior: &Posteriors) -> f64 {
+    let terms = (0..reference.loc.len()).map(|at| {
+        let [m1, ln1] = [reference.loc[at], reference.log_var[at]];
+        let [m2, ln2] = [posterior.loc[at], posterior.log_var[at]].map(f64::from);
         (ln1.exp() / ln2.exp() + (m1 - m2).powi(2) / ln2.exp() - 1.0 + ln2 - ln1) / 2.0
     });
-    terms.sum::<f64>() * reference.latent as f64 / reference.mean.len() as f64
+    terms.sum::<f64>() * reference.latent as f64 / reference.loc.len() as f64
 }
 
 #[test]

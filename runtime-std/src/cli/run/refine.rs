@@ -69,7 +69,7 @@ impl<'l> Refinement<'l> {
         let forward = TwinLikelihood::new(decoder, x, inputs)?;
         let mut likelihood = TwinGradient::new(forward, gradient);
         let latents = q.latent.max(1);
-        let rows = q.mean.chunks_exact_mut(latents).zip(q.log_var.chunks_exact_mut(latents));
+        let rows = q.loc.chunks_exact_mut(latents).zip(q.log_var.chunks_exact_mut(latents));
         let bar = progress(rows.len(), "refinement");
         let mut kept = 0;
         for (row, (loc, log_var)) in rows.enumerate() {

@@ -1,14 +1,22 @@
-//! A model whose encoder, or whose graph without roles, computes with integers.
+//! The search for integer formats: which model with integer weights loses least on calibration rows.
+//!
+//! | Step | From -> to | Item |
+//! |---|---|---|
+//! | candidate | model, rows, width -> formats of every layer | [`choose`] |
+//! | loss | candidate -> nats of its posterior, or squared errors | [`divergence`] |
+//! | bound | posteriors of floats and integers -> the ELBO that is lost | [`BoundDrop`] |
+//! | best | losses and grades -> the model | [`Loaded::quantized`] |
 
-use super::{Graphs, Loaded, Source};
+mod bound;
+
+pub use bound::BoundDrop;
+
 use crate::calibrate::{Calibration, Quantization, choose};
+use crate::divergence::{Grade, Kl, divergence};
+use crate::lower::Width;
 use crate::lower::quantize::Adjust;
-use crate::lower::{Core, Integers, Plan, Width};
-use crate::parity::basis::Posterior;
-use crate::parity::compare::{Kl, divergence};
-use crate::parity::integer::Pair;
-use crate::parity::nats::Grade;
-use crate::parity::target::twin_posteriors;
+use crate::model::{Graphs, Loaded};
+use crate::posterior::{Posteriors, twin_posteriors};
 use crate::precision::Precision;
 use crate::rows::{Rows, run_twin_in_sequence};
 use crate::{Context, Error, Result};
@@ -40,62 +48,6 @@ impl Loaded {
                 }
             }
         }
-    }
-
-    /// The precision that the model computes with.
-    pub fn precision(&self) -> Precision {
-        match self.encoder.integers.as_ref().map(|integers| integers.width) {
-            None => Precision::F32,
-            Some(Width::Eight) => Precision::Int8x8,
-            Some(Width::Sixteen) => Precision::Int8x16,
-        }
-    }
-
-    /// The model with the weights in the form of a core.
-    ///
-    /// # Errors
-    ///
-    /// As for lowering.
-    pub fn for_core(&self, core: Core) -> Result<Self> {
-        let integers = self.encoder.integers.clone();
-        self.with_integers(integers.map(|integers| Integers { core, ..integers }))
-    }
-
-    /// The model computing with these integers.
-    ///
-    /// # Errors
-    ///
-    /// As for lowering.
-    pub fn with_integers(&self, integers: Option<Integers>) -> Result<Self> {
-        let mut loaded = self.clone();
-        loaded.encoder.integers = integers;
-        let source = &loaded.encoder;
-        match &mut loaded.model.graphs {
-            Graphs::Amortized { encoder, .. } => {
-                encoder.plan = source.lower(&source.heads_and_states())?
-            }
-            Graphs::Bare(plan) => *plan = source.whole()?.0,
-            Graphs::Flow(_) => {}
-        }
-        Ok(loaded)
-    }
-
-    /// The plan that integers change, with its pairs of state input and output.
-    fn integer_plan(&self) -> (&Plan, Vec<(usize, usize)>) {
-        match &self.model.graphs {
-            Graphs::Amortized { encoder, .. } => (&encoder.plan, encoder.state_pairs()),
-            Graphs::Flow(flow) => (&flow.plan, Vec::new()),
-            Graphs::Bare(plan) => (plan, self.encoder.states.clone()),
-        }
-    }
-}
-
-impl Source {
-    /// Outputs of an encoder's plan: the heads, then the states of the next call.
-    pub(super) fn heads_and_states(&self) -> Vec<usize> {
-        let mut outputs = self.heads.concat();
-        outputs.extend(self.states.iter().map(|(_, output)| output));
-        outputs
     }
 }
 
@@ -143,10 +95,9 @@ impl Trial<'_> {
             return Ok(false);
         }
         let [float, integer] =
-            [float, integer].map(|all| all.iter().map(Posterior::from).collect());
-        let (float, integer): (Vec<Posterior>, Vec<Posterior>) = (float, integer);
-        let pair = Pair { float: self.loaded, integer: loaded, inputs, rows };
-        let drop = pair.elbo_drop(&float, &integer, CALIBRATION_KEY)?;
+            [float, integer].map(|all| all.iter().map(Posteriors::from).collect());
+        let (float, integer): (Vec<Posteriors<f64>>, Vec<Posteriors<f64>>) = (float, integer);
+        let drop = BoundDrop::of(loaded, inputs, &float, &integer, CALIBRATION_KEY)?;
         Ok(Grade::of(&kl, drop.mean) == Grade::A)
     }
 
