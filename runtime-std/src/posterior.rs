@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::{Latent, Loaded};
-use crate::rows::{Rows, run_twin_in_sequence};
+use crate::rows::{Batch, Rows, run_twin_in_sequence};
 use elbow_core::distributions::rsample;
 use elbow_core::infer::encoder::{EncodeError, to_posterior};
 use elbow_core::noise::{Stream, fill_standard_normal};
@@ -53,7 +53,7 @@ impl Posteriors {
     ///
     /// An input error names the row and latent that overflowed or became NaN.
     pub fn of_heads(latent: &Latent, loc: Vec<f32>, spread: Vec<f32>) -> Result<Self> {
-        Self::of_rows(latent, loc, spread, &[])
+        Self::of_rows(latent, loc, spread, &Batch::default())
     }
 
     /// [`of_heads`](Self::of_heads) of these inputs, which may hold NaN.
@@ -65,11 +65,11 @@ impl Posteriors {
         latent: &Latent,
         loc: Vec<f32>,
         mut spread: Vec<f32>,
-        inputs: &[Rows],
+        batch: &Batch,
     ) -> Result<Self> {
         let Latent { len, head, eps, clamp } = *latent;
         let hits = to_posterior(&loc, &mut spread, head, eps, clamp);
-        let clamp_hits = hits.map_err(|error| not_finite(error, len, inputs))?.into();
+        let clamp_hits = hits.map_err(|error| not_finite(error, len, batch))?.into();
         Ok(Self { latent: len, loc, log_var: spread, clamp_hits })
     }
 }
@@ -79,13 +79,13 @@ impl Posteriors {
 /// # Errors
 ///
 /// A posterior that is not finite, or an index outside its table.
-pub fn twin_posteriors(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Vec<Posteriors>> {
+pub fn twin_posteriors(loaded: &Loaded, batch: &Batch) -> Result<Vec<Posteriors>> {
     let Some((encoder, _)) = loaded.amortized() else { return Ok(Vec::new()) };
-    let heads = run_twin_in_sequence(&encoder.plan, &encoder.state_pairs(), inputs, rows)?;
+    let heads = run_twin_in_sequence(&encoder.plan, &encoder.state_pairs(), batch)?;
     let mut heads = heads.into_iter();
     let mut head = || heads.next().unwrap_or_default();
     let posteriors = encoder.latents.iter();
-    let posteriors = posteriors.map(|latent| Posteriors::of_rows(latent, head(), head(), inputs));
+    let posteriors = posteriors.map(|latent| Posteriors::of_rows(latent, head(), head(), batch));
     posteriors.collect()
 }
 
@@ -117,13 +117,13 @@ pub fn sample(posteriors: &[Posteriors], seed: u64, samples: u32) -> Result<Vec<
 }
 
 /// What the user is told of a posterior that is not finite; `latent` values make a row.
-fn not_finite(error: EncodeError, latent: usize, inputs: &[Rows]) -> Error {
+fn not_finite(error: EncodeError, latent: usize, batch: &Batch) -> Error {
     let EncodeError::NonFinitePosterior { index } = error else {
         return Error::input(error.to_string());
     };
     let (row, z) = (index / latent, index % latent);
     let holds_nan = |rows: &&Rows| rows.row(row).iter().any(|value| value.is_nan());
-    let why = match inputs.iter().find(holds_nan) {
+    let why = match batch.inputs.iter().find(holds_nan) {
         Some(Rows { name, .. }) => format!(
             "the row holds NaN in input {name:?}, which the model does not handle although the manifest says allow = \"nan\"; remove that, and drop or repair such rows, or export a model that replaces NaN (IsNaN, Where)"
         ),

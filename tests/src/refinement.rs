@@ -8,7 +8,7 @@ use elbow::infer::{TwinGradient, TwinLikelihood};
 use elbow::model::Loaded;
 use elbow::posterior::Posteriors;
 use elbow::posterior::twin_posteriors;
-use elbow::rows::Rows;
+use elbow::rows::{Batch, Rows};
 use elbow_core::infer::{FLOATS, Pairs, Posterior, Refiner, Stein};
 use std::fmt;
 use std::sync::Mutex;
@@ -116,9 +116,8 @@ fn write_shares(f: &mut fmt::Formatter<'_>, noise: &str, shares: &[Shares; 2]) -
 
 struct Model {
     loaded: Loaded,
-    inputs: Vec<Rows>,
+    batch: Batch,
     posteriors: Posteriors,
-    rows: usize,
 }
 
 impl Model {
@@ -129,10 +128,10 @@ impl Model {
         let port = &encoder.plan.inputs[0];
         let mut values = fixtures::rows(&folder.join("test.npy")).values;
         values.truncate(rows * port.len());
-        let rows = values.len() / port.len();
-        let inputs = vec![Rows { name: port.name.clone(), shape: port.shape.clone(), values }];
-        let mut posteriors = twin_posteriors(&loaded, &inputs, rows).expect("posteriors");
-        Self { posteriors: posteriors.remove(0), loaded, inputs, rows }
+        let batch =
+            Batch::from(Rows { name: port.name.clone(), shape: port.shape.clone(), values });
+        let mut posteriors = twin_posteriors(&loaded, &batch).expect("posteriors");
+        Self { posteriors: posteriors.remove(0), loaded, batch }
     }
 
     fn measured(&self) -> Vec<Row> {
@@ -142,11 +141,11 @@ impl Model {
         let gradient = decoder.gradient(source).expect("a decoder with a gradient");
         let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || {
-            let forward = TwinLikelihood::new(decoder, &self.inputs[0], &self.inputs);
+            let forward = TwinLikelihood::new(decoder, &self.batch.inputs[0], &self.batch);
             let mut likelihood = TwinGradient::new(forward.expect("a likelihood"), &gradient);
             loop {
                 let row = next.fetch_add(1, Ordering::Relaxed);
-                if row >= self.rows {
+                if row >= self.batch.len {
                     return;
                 }
                 likelihood.forward().at(row);

@@ -5,11 +5,11 @@ use elbow::device::{Device, Spent, Target};
 use elbow::infer::TwinInference;
 use elbow::model::{Decoder, Encoder, Graphs, Model};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, run_twin};
+use elbow::rows::{Batch, run_twin};
 use elbow_core::wire::Inference;
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::images::{compiled, or_cure};
-use elbow_tests::models::{by_name, given, refined, split};
+use elbow_tests::models::{given, refined, split};
 use elbow_tests::random::Random;
 
 /// Rows that each model infers from.
@@ -59,7 +59,7 @@ fn infers_what_the_twin_does(target: &str) {
         assert!(painted <= bound, "{}: {painted} bytes of stack, {bound} promised", model.name);
         let arena = spent.iter().map(|spent| spent.arena_bytes).max().expect("some work");
         assert!(arena <= workspace, "{}: {arena} bytes of {workspace}", model.name);
-        let [decode, gradient] = costs(&mut device, &joined(&inputs, 0));
+        let [decode, gradient] = costs(&mut device, &inputs.row(0));
         let passes = gradient / decode;
         println!(
             "{} on {}: {decode:.0} instructions to decode, {gradient:.0} a gradient, {passes:.2} passes; {painted} bytes of stack",
@@ -90,13 +90,13 @@ fn tasks_are_equal(
     device: &mut Device,
     model: &Model,
     (encoder, decoder): (&Encoder, &Decoder),
-    inputs: &[Rows],
+    inputs: &Batch,
 ) -> Vec<Spent> {
-    let heads = run_twin(&encoder.plan, inputs, ROWS).expect("it fits");
+    let heads = run_twin(&encoder.plan, inputs).expect("it fits");
     let [mean, spread] = heads.try_into().expect("two heads");
     let twin = Posteriors::of_heads(&encoder.latents[0], mean, spread).expect("finite");
-    let mut inference =
-        TwinInference::new(decoder, by_name(inputs, "x"), inputs).expect("it decodes");
+    let mut inference = TwinInference::new(decoder, inputs.get("x").expect("it is given"), inputs)
+        .expect("it decodes");
     let mut spent = Vec::new();
     for row in 0..ROWS {
         inference.at(row);
@@ -105,7 +105,7 @@ fn tasks_are_equal(
             let stream = (SEED, row as u64);
             let expected = inference.infer(task, stream, &mut loc, &mut log_var);
             let expected = expected.expect("finite");
-            let found = or_cure(device.infer(row as u64, SEED, task, &joined(inputs, row)));
+            let found = or_cure(device.infer(row as u64, SEED, task, &inputs.row(row)));
             let name = format!("{} row {row} {task:?}", model.name);
             assert_eq!(bits(&found.found.values), bits(&expected.values), "{name}");
             assert!(found.found.values.iter().all(|value| value.is_finite()), "{name}");
@@ -125,11 +125,6 @@ fn costs(device: &mut Device, x: &[f32]) -> [f64; 2] {
     let elbo = instructions((Inference::Elbo, draws)) - instructions((Inference::Elbo, 0));
     let refine = instructions((Inference::Refine, steps)) - instructions((Inference::Refine, 0));
     [elbo / f64::from(draws), refine / f64::from(steps * samples)]
-}
-
-/// Inputs of a row, one after another.
-fn joined(inputs: &[Rows], row: usize) -> Vec<f32> {
-    inputs.iter().flat_map(|input| input.row(row)).copied().collect()
 }
 
 fn inputs(model: &Model, case: u64) -> Vec<f32> {

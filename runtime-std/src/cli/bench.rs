@@ -6,7 +6,7 @@ use elbow::device::Target;
 use elbow::emit::{FlashBytes, RamBytes, emit};
 use elbow::model::Loaded;
 use elbow::parity::cost::{Cost, Layer, cost};
-use elbow::rows::Rows;
+use elbow::rows::Batch;
 use elbow::{Error, Precision, Result};
 use elbow_toolchain::Compiler;
 use serde::Serialize;
@@ -70,10 +70,10 @@ pub fn run(options: &Options) -> Result<()> {
     if options.json { output::json(&report) } else { output::text(&report.to_string()) }
 }
 
-fn rows(loaded: &Loaded, options: &Options) -> Result<Vec<Rows>> {
+fn rows(loaded: &Loaded, options: &Options) -> Result<Batch> {
     match &options.input[..] {
         [] => inputs::zeros(loaded),
-        given => Ok(inputs::of_model(loaded, given, 0)?.rows),
+        given => Ok(inputs::of_model(loaded, given, 0)?.batch),
     }
 }
 

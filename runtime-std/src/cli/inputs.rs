@@ -3,25 +3,16 @@
 use elbow::held::Held;
 use elbow::ir::NoiseKind;
 use elbow::model::{Loaded, Role, Source};
-use elbow::rows::Rows;
+use elbow::rows::{Batch, Rows};
 use elbow::{Error, Result, npy};
 use std::path::Path;
 
 /// What a command reads for every row.
 pub struct Inputs {
-    /// One per input.
-    pub rows: Vec<Rows>,
-    /// How many rows each has.
-    pub count: usize,
+    /// Every input.
+    pub batch: Batch,
     /// Names of the noise inputs that were drawn, since no file was given.
     pub drawn: Vec<String>,
-}
-
-impl Inputs {
-    /// The input of this name.
-    pub fn named(&self, name: &str) -> Option<&Rows> {
-        self.rows.iter().find(|input| input.name == name)
-    }
 }
 
 /// An input of one or more graphs, which share it by its name.
@@ -67,7 +58,7 @@ pub fn read(
             files(sources)
         )));
     }
-    let counts: Vec<usize> = rows.iter().map(length).collect();
+    let counts: Vec<usize> = rows.iter().map(Rows::count).collect();
     let count = counts.first().copied().unwrap_or(1);
     if counts.iter().any(|other| *other != count) {
         return Err(Error::input(format!(
@@ -82,7 +73,7 @@ pub fn read(
             drawn.push(input.name.to_string());
         }
     }
-    Ok(Inputs { rows, count, drawn })
+    Ok(Inputs { batch: Batch { inputs: rows, len: count }, drawn })
 }
 
 /// The rows of `--input` for all graphs of a model but the decoder's latents.
@@ -123,14 +114,14 @@ pub fn limited(asked: Option<u64>, found: usize) -> Result<usize> {
 /// # Errors
 ///
 /// Where graphs disagree on an input.
-pub fn zeros(loaded: &Loaded) -> Result<Vec<Rows>> {
+pub fn zeros(loaded: &Loaded) -> Result<Batch> {
     let sources: Vec<&Source> = loaded.sources().collect();
     let row = |input: Wanted<'_>| Rows {
         name: input.name.to_string(),
         shape: input.shape.to_vec(),
         values: vec![0.0; input.shape.iter().product()],
     };
-    Ok(wanted(&sources)?.into_iter().map(row).collect())
+    Ok(Batch { inputs: wanted(&sources)?.into_iter().map(row).collect(), len: 1 })
 }
 
 /// Every input that a user may give, each name once.
@@ -161,10 +152,6 @@ fn wanted<'s>(sources: &[&'s Source]) -> Result<Vec<Wanted<'s>>> {
 
 fn files(sources: &[&Source]) -> String {
     sources.iter().map(|source| source.path.display().to_string()).collect::<Vec<_>>().join(", ")
-}
-
-fn length(input: &Rows) -> usize {
-    input.values.len() / input.shape.iter().product::<usize>().max(1)
 }
 
 /// Which input `[NAME=]FILE` is for, and the file.

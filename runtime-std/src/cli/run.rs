@@ -11,7 +11,7 @@ use elbow::parity::density::log_prob;
 use elbow::posterior::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::reference::Runtime;
-use elbow::rows::{Rows, run_twin_in_sequence};
+use elbow::rows::{Batch, run_twin_in_sequence};
 use elbow::{Context, Error, Precision, Result, npy};
 use refine::{Refined, Refinement};
 use serde::Serialize;
@@ -157,20 +157,20 @@ pub fn run(options: &Options) -> Result<()> {
     let decoder = loaded.decoder.as_ref().filter(|_| refinement.is_some());
     let sources: Vec<&Source> = [source].into_iter().chain(decoder).collect();
     let inputs = inputs::read(&sources, needed, &options.input, options.seed)?;
-    let rows = inputs.count;
+    let rows = inputs.batch.len;
     let outputs = match &runtime {
-        None => run_twin_in_sequence(&plan, &states, &inputs.rows, rows)?,
-        Some(runtime) => runtime.run(source, &inputs.rows, rows, &[])?.outputs,
+        None => run_twin_in_sequence(&plan, &states, &inputs.batch)?,
+        Some(runtime) => runtime.run(source, &inputs.batch, &[])?.outputs,
     };
     let mut posteriors = match (amortized, &runtime) {
         (None, _) => Vec::new(),
-        (Some(_), None) => twin_posteriors(&loaded, &inputs.rows, rows)?,
+        (Some(_), None) => twin_posteriors(&loaded, &inputs.batch)?,
         (Some((encoder, _)), Some(_)) => {
-            of_outputs(&loaded.encoder, encoder, &outputs, &inputs.rows)?
+            of_outputs(&loaded.encoder, encoder, &outputs, &inputs.batch)?
         }
     };
     let refined = refinement
-        .map(|refinement| refinement.run(&loaded, &inputs.rows, &mut posteriors, options.seed));
+        .map(|refinement| refinement.run(&loaded, &inputs.batch, &mut posteriors, options.seed));
     let refined = refined.transpose()?;
     let log_prob = log_prob(&loaded, |at| outputs.get(at).map(Vec::as_slice));
     let files = Files::new(source, &inputs, &outputs, &posteriors, log_prob.as_deref(), options)?;
@@ -239,7 +239,7 @@ impl Files {
         log_prob: Option<&[f32]>,
         options: &Options,
     ) -> Result<Self> {
-        let rows = inputs.count;
+        let rows = inputs.batch.len;
         let posterior = posterior_files(posteriors, rows, options)?;
         let (posterior, values): (Vec<Entry>, Vec<Vec<u8>>) = posterior.into_iter().unzip();
         let own = posterior.iter().map(|entry| entry.file.as_str());
@@ -248,7 +248,7 @@ impl Files {
         let outputs = graph.map(|(((name, id), role), values)| {
             (name.as_str(), *role, &source.graph.values[*id].shape[..], &values[..])
         });
-        let noise = inputs.rows.iter().filter(|input| inputs.drawn.contains(&input.name));
+        let noise = inputs.batch.inputs.iter().filter(|input| inputs.drawn.contains(&input.name));
         let noise = noise.map(|input| {
             (input.name.as_str(), Some(Role::Eps), &input.shape[..], &input.values[..])
         });
@@ -290,11 +290,11 @@ fn of_outputs(
     source: &Source,
     encoder: &Encoder,
     outputs: &[Vec<f32>],
-    inputs: &[Rows],
+    batch: &Batch,
 ) -> Result<Vec<Posteriors>> {
     let heads = source.heads.iter().zip(&encoder.latents);
     let posteriors = heads.map(|([mean, spread], latent)| {
-        Posteriors::of_rows(latent, outputs[*mean].clone(), outputs[*spread].clone(), inputs)
+        Posteriors::of_rows(latent, outputs[*mean].clone(), outputs[*spread].clone(), batch)
     });
     posteriors.collect::<Result<_>>().context(source.path.display())
 }

@@ -40,7 +40,7 @@ pub use ascent::{COARSE, FINE, Family, Level, MIDDLE, ascend};
 pub use bound::{Bounds, Effort, Estimate, elbos};
 pub use evidence::{Annealing, Evidence, ais, iwae};
 pub use joint::Joint;
-pub use measure::{Given, measure};
+pub use measure::measure;
 pub use normal::Normal;
 pub use pca::Pca;
 pub use quadrature::{MOST_LATENTS, kl_to_posterior, quadrature};

@@ -4,7 +4,7 @@ use super::reading::Reading;
 use crate::infer::TwinLikelihood;
 use crate::model::{Decoder, Encoder, Latent, Loaded, Role};
 use crate::posterior::Posteriors;
-use crate::rows::{Rows, run_twin_in_sequence};
+use crate::rows::{Batch, run_twin_in_sequence};
 use crate::{Error, Result};
 use elbow_core::distributions::{Family, Likelihood, clamp, rsample, to_log_var};
 use elbow_core::noise::{Stream, fill_standard_normal};
@@ -71,18 +71,18 @@ pub(super) fn parts(loaded: &Loaded) -> Option<(&Encoder, &Decoder)> {
 impl<'m> Meter<'m> {
     pub fn new(
         (encoder, decoder): (&'m Encoder, &'m Decoder),
-        inputs: &'m [Rows],
-        rows: usize,
+        batch: &'m Batch,
         scale: Scale,
     ) -> Result<Self> {
         let observed = encoder.given().find(|(_, role)| *role == Role::X);
-        let x = observed.and_then(|(port, _)| inputs.iter().find(|rows| rows.name == port.name));
+        let x = observed.and_then(|(port, _)| batch.get(&port.name));
         let x = x.ok_or_else(|| {
             Error::input("the rows of the observation are missing; give them with --input")
         })?;
-        let rows = rows.min(ROWS);
+        let rows = batch.len.min(ROWS);
+        let first = batch.first(rows);
         let states = encoder.state_pairs();
-        let mut outputs = run_twin_in_sequence(&encoder.plan, &states, inputs, rows)?;
+        let mut outputs = run_twin_in_sequence(&encoder.plan, &states, &first)?;
         outputs.truncate(2);
         let heads = outputs.try_into().map_err(|_| Error::input("the encoder has no two heads"))?;
         let latent = encoder.latents[0];
@@ -92,7 +92,7 @@ impl<'m> Meter<'m> {
             fill_standard_normal(&mut Stream::new(SEED, row as u64, draw as u32), eps)
                 .map_err(|error| Error::environment(error.to_string()))?;
         }
-        let likelihood = TwinLikelihood::new(decoder, x, inputs)?;
+        let likelihood = TwinLikelihood::new(decoder, x, batch)?;
         Ok(Self { likelihood, decoder, heads, latent, rows, eps, scale })
     }
 

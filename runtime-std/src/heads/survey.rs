@@ -8,7 +8,7 @@ use crate::Result;
 use crate::manifest::Head;
 use crate::model::{self, Loaded, Role};
 use crate::posterior::Posteriors;
-use crate::rows::Rows;
+use crate::rows::Batch;
 use elbow_core::distributions::{Family, Spread, kl_divergence};
 
 /// Readings whose posteriors diverge by less are the same, in nats.
@@ -45,21 +45,16 @@ impl Candidate {
 }
 
 impl<'m> Survey<'m> {
-    /// Measures the first rows of `inputs`; none of a model that has no decoder, several posteriors, or one
+    /// Measures the first rows of `batch`; none of a model that has no decoder, several posteriors, or one
     /// that depends on draws of its own, whose bound under `N(0, I)` says nothing of a head.
     ///
     /// # Errors
     ///
     /// An input is missing, or encoder and decoder are no pair.
-    pub fn of(
-        loaded: &'m Loaded,
-        inputs: &'m [Rows],
-        rows: usize,
-        scale: Scale,
-    ) -> Result<Option<Self>> {
+    pub fn of(loaded: &'m Loaded, batch: &'m Batch, scale: Scale) -> Result<Option<Self>> {
         let Some(parts) = parts(loaded) else { return Ok(None) };
         let Some(&heads) = loaded.encoder.heads.first() else { return Ok(None) };
-        let meter = Meter::new(parts, inputs, rows, scale)?;
+        let meter = Meter::new(parts, batch, scale)?;
         let (measured, impossible) = (Vec::new(), Vec::new());
         let mut survey = Self { loaded, heads, meter, measured, impossible };
         survey.measure();

@@ -3,7 +3,7 @@
 use super::log_likelihood;
 use crate::lower::Plan;
 use crate::model::{Decoder, Role};
-use crate::rows::Rows;
+use crate::rows::{Batch, Rows};
 use crate::twin::Twin;
 use crate::{Error, Result};
 use elbow_core::infer::encoder::DecodeError;
@@ -72,20 +72,14 @@ fn memory(plan: &Plan) -> Vec<Vec<f32>> {
 }
 
 impl<'d> TwinLikelihood<'d> {
-    /// At row 0 of `x` and of the decoder's conditions among `inputs`.
+    /// At row 0 of `x` and of the decoder's conditions in `batch`.
     ///
     /// # Errors
     ///
     /// A condition is missing, or the decoder answers no observation like `x`.
-    pub fn new(decoder: &'d Decoder, x: &'d Rows, inputs: &'d [Rows]) -> Result<Self> {
+    pub fn new(decoder: &'d Decoder, x: &'d Rows, batch: &'d Batch) -> Result<Self> {
         let given = decoder.given().filter(|(_, role)| *role == Role::Condition);
-        let condition = |name: &str| {
-            let own = inputs.iter().find(|rows| rows.name == name);
-            own.ok_or_else(|| {
-                Error::input(format!("input {name:?} is missing; give it with --input"))
-            })
-        };
-        let conditions = given.map(|(port, _)| condition(&port.name)).collect::<Result<_>>()?;
+        let conditions = given.map(|(port, _)| batch.given(&port.name)).collect::<Result<_>>()?;
         let outputs = memory(&decoder.plan);
         if outputs.first().map(Vec::len) != Some(x.shape.iter().product()) {
             let name = &decoder.plan.name;

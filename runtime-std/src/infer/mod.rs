@@ -6,7 +6,7 @@ pub use likelihood::{TwinGradient, TwinLikelihood};
 
 use crate::manifest::{RefineTable, RuleName};
 use crate::model::{Decoder, Likelihood};
-use crate::rows::Rows;
+use crate::rows::{Batch, Rows};
 use crate::twin::Twin;
 use crate::{Error, Result};
 use elbow_core::distributions::kl_to_standard;
@@ -62,8 +62,8 @@ impl<'d> TwinInference<'d> {
     /// # Errors
     ///
     /// As there.
-    pub fn new(decoder: &'d Decoder, x: &'d Rows, inputs: &'d [Rows]) -> Result<Self> {
-        let likelihood = TwinLikelihood::new(decoder, x, inputs)?;
+    pub fn new(decoder: &'d Decoder, x: &'d Rows, batch: &'d Batch) -> Result<Self> {
+        let likelihood = TwinLikelihood::new(decoder, x, batch)?;
         Ok(match &decoder.refine {
             None => Self::Bounds(likelihood),
             Some(refine) => Self::Refined(

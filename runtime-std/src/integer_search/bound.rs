@@ -1,13 +1,13 @@
 //! What the ELBO loses by integers, on the rows of a model with a decoder.
 
+use crate::Result;
 use crate::divergence::elbo_drop;
 use crate::divergence::tolerance::{ELBO_DROP, ELBO_DROP_ERRORS};
 use crate::infer::log_likelihood;
 use crate::model::{Decoder, Loaded, Role};
 use crate::posterior::Posteriors;
-use crate::rows::Rows;
+use crate::rows::{Batch, Rows};
 use crate::twin::Twin;
-use crate::{Error, Result};
 use serde::Serialize;
 
 /// Antithetic pairs of draws per row to begin with, and at most: they are doubled until the standard error
@@ -39,7 +39,7 @@ impl BoundDrop {
     /// A condition of the decoder is missing.
     pub fn of(
         loaded: &Loaded,
-        inputs: &[Rows],
+        batch: &Batch,
         float: &[Posteriors<f64>],
         integer: &[Posteriors<f64>],
         seed: u64,
@@ -48,7 +48,7 @@ impl BoundDrop {
         let (Some(decoder), [float], [integer]) = (decoder, float, integer) else {
             return Ok(Self::default());
         };
-        let mut likelihood = LogLikelihood::of(decoder, inputs)?;
+        let mut likelihood = LogLikelihood::of(decoder, batch)?;
         let mut pairs = PAIRS[0];
         loop {
             let drop = elbo_drop(float, integer, pairs, seed, |row, z| likelihood.at(row, z))?;
@@ -83,9 +83,9 @@ struct LogLikelihood<'d> {
 }
 
 impl<'d> LogLikelihood<'d> {
-    fn of(decoder: &'d Decoder, inputs: &'d [Rows]) -> Result<Self> {
-        let conditions = conditions(decoder, inputs)?;
-        Ok(Self { decoder, twin: Twin::new(&decoder.plan), x: &inputs[0], conditions })
+    fn of(decoder: &'d Decoder, batch: &'d Batch) -> Result<Self> {
+        let conditions = conditions(decoder, batch)?;
+        Ok(Self { decoder, twin: Twin::new(&decoder.plan), x: &batch.inputs[0], conditions })
     }
 
     fn at(&mut self, row: usize, z: &[f32]) -> Result<f64> {
@@ -97,11 +97,7 @@ impl<'d> LogLikelihood<'d> {
 }
 
 /// The decoder's conditions among the model's inputs.
-fn conditions<'r>(decoder: &Decoder, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
-    let named = |name: &str| {
-        let missing = || Error::input(format!("input {name:?} is missing; give it with --input"));
-        inputs.iter().find(|rows| rows.name == name).ok_or_else(missing)
-    };
+fn conditions<'r>(decoder: &Decoder, batch: &'r Batch) -> Result<Vec<&'r Rows>> {
     let conditions = decoder.given().filter(|(_, role)| *role == Role::Condition);
-    conditions.map(|(port, _)| named(&port.name)).collect()
+    conditions.map(|(port, _)| batch.given(&port.name)).collect()
 }

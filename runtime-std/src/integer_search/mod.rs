@@ -18,24 +18,23 @@ use crate::lower::quantize::Adjust;
 use crate::model::{Graphs, Loaded};
 use crate::posterior::{Posteriors, twin_posteriors};
 use crate::precision::Precision;
-use crate::rows::{Rows, run_twin_in_sequence};
+use crate::rows::{Batch, run_twin_in_sequence};
 use crate::{Context, Error, Result};
 
 impl Loaded {
-    /// The model with integer weights, chosen by calibration rows: `inputs` holds its inputs, `rows` of
-    /// each. The decoder and a flow beside the encoder stay in f32.
+    /// The model with integer weights, chosen by calibration rows: `batch` holds its inputs. The decoder and a flow beside the encoder stay in f32.
     ///
     /// # Errors
     ///
     /// A flow has no integer form; the rows are not finite.
-    pub fn quantized(&self, precision: Precision, inputs: &[Rows], rows: usize) -> Result<Self> {
+    pub fn quantized(&self, precision: Precision, batch: &Batch) -> Result<Self> {
         if matches!(self.model.graphs, Graphs::Flow(_)) {
             return Err(Error::input(
                 "a flow is computed in f32, an integer log-likelihood has no meaning; use --precision f32",
             )
             .context(self.encoder.path.display()));
         }
-        let data = Trial { loaded: self, inputs, rows };
+        let data = Trial { loaded: self, batch };
         match precision {
             Precision::F32 => self.with_integers(None),
             Precision::Int8x8 => data.best(Width::Eight),
@@ -57,8 +56,7 @@ const CALIBRATION_KEY: u64 = 0;
 /// A model and the rows that it is tried on.
 struct Trial<'t> {
     loaded: &'t Loaded,
-    inputs: &'t [Rows],
-    rows: usize,
+    batch: &'t Batch,
 }
 
 impl Trial<'_> {
@@ -76,7 +74,7 @@ impl Trial<'_> {
             Graphs::Amortized { .. } => source.heads_and_states(),
             _ => (0..source.graph.outputs.len()).collect(),
         };
-        let data = Calibration { inputs: self.inputs, rows: self.rows, states: &states };
+        let data = Calibration { batch: self.batch, states: &states };
         let integers = choose(&source.arranged(), &outputs, data, options);
         let integers = integers.context(source.path.display())?;
         let loaded = self.loaded.with_integers(Some(integers))?;
@@ -87,8 +85,7 @@ impl Trial<'_> {
     /// Whether a posterior is of grade A on the calibration rows, the bound included where there is a decoder;
     /// never without a posterior.
     fn is_good(&self, loaded: &Loaded) -> Result<bool> {
-        let Self { inputs, rows, .. } = *self;
-        let [float, integer] = [self.loaded, loaded].map(|one| twin_posteriors(one, inputs, rows));
+        let [float, integer] = [self.loaded, loaded].map(|one| twin_posteriors(one, self.batch));
         let (float, integer) = (float?, integer?);
         let kl = Kl::of_rows(divergence(&float, &integer));
         if float.is_empty() || Grade::of(&kl, None) != Grade::A {
@@ -97,23 +94,22 @@ impl Trial<'_> {
         let [float, integer] =
             [float, integer].map(|all| all.iter().map(Posteriors::from).collect());
         let (float, integer): (Vec<Posteriors<f64>>, Vec<Posteriors<f64>>) = (float, integer);
-        let drop = BoundDrop::of(loaded, inputs, &float, &integer, CALIBRATION_KEY)?;
+        let drop = BoundDrop::of(loaded, self.batch, &float, &integer, CALIBRATION_KEY)?;
         Ok(Grade::of(&kl, drop.mean) == Grade::A)
     }
 
     /// What integers cost on the calibration rows: nats of a posterior, or the sum of squared errors of a graph
     /// without.
     fn loss(&self, loaded: &Loaded) -> Result<f64> {
-        let Self { inputs, rows, .. } = *self;
         if self.loaded.amortized().is_some() {
-            let float = twin_posteriors(self.loaded, inputs, rows)?;
-            let integer = twin_posteriors(loaded, inputs, rows)?;
+            let float = twin_posteriors(self.loaded, self.batch)?;
+            let integer = twin_posteriors(loaded, self.batch)?;
             let kl = Kl::of_rows(divergence(&float, &integer));
             return Ok(kl.mean.unwrap_or(f64::NAN));
         }
         let run = |loaded: &Loaded| {
             let (plan, states) = loaded.integer_plan();
-            run_twin_in_sequence(plan, &states, inputs, rows)
+            run_twin_in_sequence(plan, &states, self.batch)
         };
         let (float, integer) = (run(self.loaded)?, run(loaded)?);
         let pairs = float.iter().flatten().zip(integer.iter().flatten());

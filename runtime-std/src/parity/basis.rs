@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::model::{Latent, Loaded, Source};
 use crate::posterior::Posteriors;
 use crate::reference::Runtime;
-use crate::rows::Rows;
+use crate::rows::{Batch, Rows};
 use elbow_core::distributions::Spread;
 use serde::Serialize;
 
@@ -68,7 +68,7 @@ pub struct Reference {
 #[derive(Clone, Debug)]
 pub struct Decoded {
     /// What it was given, all rows: means as latents, and conditions.
-    pub inputs: Vec<Rows>,
+    pub inputs: Batch,
     /// One per output of the decoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
 }
@@ -79,27 +79,22 @@ pub struct Decoded {
 /// # Errors
 ///
 /// As [`Runtime::run`].
-pub fn by_runtime(
-    runtime: &Runtime,
-    loaded: &Loaded,
-    inputs: &[Rows],
-    rows: usize,
-) -> Result<Reference> {
+pub fn by_runtime(runtime: &Runtime, loaded: &Loaded, batch: &Batch) -> Result<Reference> {
     let mut version = None;
-    let mut run = |source: &Source, inputs: &[Rows]| -> Result<Vec<Option<Vec<f32>>>> {
-        let answers = runtime.run(source, inputs, rows, &[])?;
+    let mut run = |source: &Source, batch: &Batch| -> Result<Vec<Option<Vec<f32>>>> {
+        let answers = runtime.run(source, batch, &[])?;
         version = Some(answers.version);
         Ok(answers.outputs.into_iter().map(Some).collect())
     };
-    let outputs = run(&loaded.encoder, inputs)?;
+    let outputs = run(&loaded.encoder, batch)?;
     let decoded = match (means(&loaded.encoder, &outputs), &loaded.decoder) {
         (Some(means), Some(source)) => {
-            let inputs = decoder_inputs(source, &means, inputs);
+            let inputs = decoder_inputs(source, &means, batch);
             Some(Decoded { outputs: run(source, &inputs)?, inputs })
         }
         _ => None,
     };
-    let flow = loaded.flow.as_ref().map(|source| run(source, inputs)).transpose()?;
+    let flow = loaded.flow.as_ref().map(|source| run(source, batch)).transpose()?;
     Ok(Reference {
         basis: Basis::of(runtime, loaded.encoder.is_quantized()),
         version,
@@ -114,14 +109,14 @@ pub fn by_runtime(
 /// and of a flow's.
 pub fn by_files(
     loaded: &Loaded,
-    inputs: &[Rows],
+    batch: &Batch,
     outputs: Vec<Option<Vec<f32>>>,
     decoded: Vec<Option<Vec<f32>>>,
     flow: Vec<Option<Vec<f32>>>,
 ) -> Reference {
     let means = means(&loaded.encoder, &outputs).zip(loaded.decoder.as_ref());
     let decoded = means.map(|(means, source)| Decoded {
-        inputs: decoder_inputs(source, &means, inputs),
+        inputs: decoder_inputs(source, &means, batch),
         outputs: decoded,
     });
     let posteriors = posteriors(loaded, &outputs);
@@ -129,7 +124,7 @@ pub fn by_files(
 }
 
 /// The means as the decoder's latents, and its conditions among the model's inputs.
-fn decoder_inputs(source: &Source, means: &[&[f32]], inputs: &[Rows]) -> Vec<Rows> {
+fn decoder_inputs(source: &Source, means: &[&[f32]], batch: &Batch) -> Batch {
     let latents = source.latents().zip(means).map(|(input, mean)| Rows {
         name: source.input_name(input).into(),
         shape: source.input_shape(input).into(),
@@ -137,8 +132,8 @@ fn decoder_inputs(source: &Source, means: &[&[f32]], inputs: &[Rows]) -> Vec<Row
     });
     let latents: Vec<Rows> = latents.collect();
     let is_latent = |rows: &&Rows| latents.iter().any(|latent| latent.name == rows.name);
-    let others: Vec<Rows> = inputs.iter().filter(|rows| !is_latent(rows)).cloned().collect();
-    [latents, others].concat()
+    let others: Vec<Rows> = batch.inputs.iter().filter(|rows| !is_latent(rows)).cloned().collect();
+    Batch { inputs: [latents, others].concat(), len: batch.len }
 }
 
 /// The means of all posteriors, if there are any and all are given.

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::lower::plan::Integer;
 use crate::lower::{Kernel, Plan, Step};
 use crate::model::{Loaded, Model};
-use crate::rows::Rows;
+use crate::rows::Batch;
 use serde::Serialize;
 use std::path::Path;
 
@@ -43,15 +43,15 @@ pub struct Layer {
     pub cycles_estimate: Option<u64>,
 }
 
-/// Measures the first row of `inputs` on `target`; steps are measured in an image of their own, which
+/// Measures the first row of `batch` on `target`; steps are measured in an image of their own, which
 /// reads a clock behind each.
 ///
 /// # Errors
 ///
 /// Environment errors of toolchain and emulator, an input that is missing, and executed instructions that are
 /// not what the board's timer says.
-pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, inputs: &[Rows]) -> Result<Cost> {
-    let given = all_given(loaded, inputs)?;
+pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) -> Result<Cost> {
+    let given = all_given(loaded, batch)?;
     let folder = temporary()?;
     let models = [compile(&loaded.model, emit, folder.path())?];
     let mut device = Device::start(target, &models, firmware)?;

@@ -6,7 +6,7 @@ use crate::error::{Context, Result};
 use crate::infer::TwinInference;
 use crate::model::Decoder;
 use crate::posterior::Posteriors;
-use crate::rows::Rows;
+use crate::rows::Batch;
 use elbow_core::wire::{Inference, Inferred};
 use std::io::{Read, Write};
 
@@ -30,16 +30,16 @@ const TASKS: [(Inference, u32); 4] = [
 pub(super) fn compare<S: Read + Write>(
     device: &mut Device<S>,
     decoder: &Decoder,
-    (given, inputs): (&[&Rows], &[Rows]),
+    given: &Batch,
     twin: &Posteriors,
-    (rows, seed): (usize, u64),
+    seed: u64,
 ) -> Result<(usize, bool)> {
-    let Some(x) = given.first() else { return Ok((0, true)) };
-    let mut inference = TwinInference::new(decoder, x, inputs)?;
+    let Some(x) = given.inputs.first() else { return Ok((0, true)) };
+    let mut inference = TwinInference::new(decoder, x, given)?;
     let (mut compared, mut exact) = (0, true);
-    for row in 0..rows.min(ROWS) {
+    for row in 0..given.len.min(ROWS) {
         inference.at(row);
-        let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
+        let joined = given.row(row);
         let refined = |task| matches!(task, Inference::Refine | Inference::RefinePrior);
         let asked = TASKS.iter().filter(|(task, _)| decoder.refine.is_some() || !refined(*task));
         for task in asked {

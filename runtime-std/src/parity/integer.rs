@@ -9,7 +9,7 @@ use crate::divergence::{Grade, Kl, divergence};
 use crate::integer_search::BoundDrop;
 use crate::model::Loaded;
 use crate::posterior::{Posteriors, twin_posteriors};
-use crate::rows::Rows;
+use crate::rows::Batch;
 use crate::{Precision, Result};
 use serde::Serialize;
 
@@ -39,9 +39,7 @@ pub struct Pair<'p> {
     /// Integers.
     pub integer: &'p Loaded,
     /// The inputs of both.
-    pub inputs: &'p [Rows],
-    /// Rows of each.
-    pub rows: usize,
+    pub batch: &'p Batch,
 }
 
 impl Pair<'_> {
@@ -63,7 +61,7 @@ impl Pair<'_> {
         let answered: Vec<Posteriors<f64>> =
             answer.posteriors.iter().map(Posteriors::from).collect();
         let elbo_drop =
-            BoundDrop::of(self.integer, self.inputs, &reference.posteriors, &answered, seed)?;
+            BoundDrop::of(self.integer, self.batch, &reference.posteriors, &answered, seed)?;
         let known = kl.mean.filter(|_| !reference.basis.is_quantized());
         let grade = known.map(|_| Grade::of(&kl, elbo_drop.mean));
         Ok(Some(IntegerReport {
@@ -79,14 +77,14 @@ impl Pair<'_> {
         let Some(integers) = &self.integer.encoder.integers else { return Ok(Vec::new()) };
         let float = match self.float.encoder.is_quantized() {
             true => Vec::new(),
-            false => twin_posteriors(self.float, self.inputs, self.rows)?,
+            false => twin_posteriors(self.float, self.batch)?,
         };
         let loss = |layer| -> Result<Option<f64>> {
             if float.is_empty() {
                 return Ok(None);
             }
             let alone = self.float.with_integers(Some(integers.alone(layer)))?;
-            let integer = twin_posteriors(&alone, self.inputs, self.rows)?;
+            let integer = twin_posteriors(&alone, self.batch)?;
             Ok(Kl::of_rows(divergence(&float, &integer)).mean)
         };
         let mut all = layers(plan(self.integer).0);

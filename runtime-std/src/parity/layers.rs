@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::lower::{Plan, Step};
 use crate::model::{Graphs, Loaded, Source};
 use crate::reference::Runtime;
-use crate::rows::{Rows, run_twin_observed};
+use crate::rows::{Batch, run_twin_observed};
 use elbow_core::checksum::crc32_of_floats;
 use serde::Serialize;
 
@@ -76,8 +76,7 @@ pub fn plan(loaded: &Loaded) -> (&Plan, Vec<(usize, usize)>, &Source) {
 pub fn against_reference(
     loaded: &Loaded,
     runtime: &Runtime,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
     limits: Limits,
 ) -> Result<(Layers, Checksums)> {
     let (plan, states, source) = plan(loaded);
@@ -86,7 +85,7 @@ pub fn against_reference(
     let places: Vec<Vec<Place>> = values.map(|value| places.holding(value)).collect();
     let names = |places: &Vec<Place>| places.iter().map(|place| place.name.clone()).collect();
     let names: Vec<Vec<String>> = places.iter().map(names).collect();
-    let reference = runtime.run(source, inputs, rows, &names)?;
+    let reference = runtime.run(source, batch, &names)?;
     let reference = reference.values.into_iter().zip(&places).map(|(found, places)| {
         let (at, values) = found?;
         Some(places.get(at)?.part(values))
@@ -111,7 +110,7 @@ pub fn against_reference(
             next += 1;
         }
     };
-    run_twin_observed(plan, &states, inputs, rows, observe)?;
+    run_twin_observed(plan, &states, batch, observe)?;
     let mut values = reference.iter().zip(&twin);
     let mut layer = |step: &Step| {
         let given: Vec<_> = values.by_ref().take(step.gives.len()).collect();

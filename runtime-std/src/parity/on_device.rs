@@ -11,7 +11,7 @@ use crate::infer;
 use crate::lower::{Plan, Port};
 use crate::model::{Decoder, Encoder, Flow, Graphs, Loaded, Model, Role};
 use crate::posterior::{self, Posteriors, Samples, twin_posteriors};
-use crate::rows::{Rows, progress, run_twin};
+use crate::rows::{Batch, progress, run_twin};
 use elbow_core::distributions::Spread;
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::Stream;
@@ -31,8 +31,7 @@ pub fn device(
     loaded: &Loaded,
     target: &Target,
     firmware: &Path,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
     seed: u64,
 ) -> Result<Answer> {
     let folder = temporary()?;
@@ -41,9 +40,9 @@ pub fn device(
     device.select(0)?;
     let footprint = device.footprint(0)?.infer;
     let mut answer = match &loaded.model.graphs {
-        Graphs::Amortized { .. } => posteriors(&mut device, loaded, inputs, rows, seed)?,
+        Graphs::Amortized { .. } => posteriors(&mut device, loaded, batch, seed)?,
         Graphs::Flow(Flow { plan, .. }) | Graphs::Bare(plan) => {
-            outputs(&mut device, loaded, plan, inputs, rows)?
+            outputs(&mut device, loaded, plan, batch)?
         }
     };
     device.finish()?;
@@ -63,31 +62,33 @@ pub fn checksums(
     loaded: &Loaded,
     target: &Target,
     firmware: &Path,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
 ) -> Result<Checksums> {
     let folder = temporary()?;
     let models = [compile(&loaded.model, emit_traced, folder.path())?];
     let mut device = Device::start(target, &models, firmware)?;
     device.select(0)?;
-    let given = all_given(loaded, inputs)?;
+    let given = all_given(loaded, batch)?;
     let row = |row: usize| {
         ask(&mut device, loaded, &given, row)?;
         device.trace()
     };
-    let checksums = (0..rows).map(row).collect::<Result<_>>()?;
+    let checksums = (0..batch.len).map(row).collect::<Result<_>>()?;
     device.finish()?;
     Ok(checksums)
 }
 
 /// What the device reads of a model of any kind, in its order.
-pub(super) fn all_given<'r>(loaded: &Loaded, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
+pub(super) fn all_given(loaded: &Loaded, batch: &Batch) -> Result<Batch> {
     match loaded.amortized() {
         Some((encoder, decoder)) => {
             let decoder = decoder.filter(|_| encoder.latents.len() == 1);
-            given(encoder, decoder, inputs)
+            given(encoder, decoder, batch)
         }
-        None => layers::plan(loaded).0.inputs.iter().map(|p| named(inputs, &p.name)).collect(),
+        None => {
+            let ports = layers::plan(loaded).0.inputs.iter();
+            picked(batch, ports.map(|port| port.name.as_str()))
+        }
     }
 }
 
@@ -95,13 +96,12 @@ pub(super) fn all_given<'r>(loaded: &Loaded, inputs: &'r [Rows]) -> Result<Vec<&
 pub(super) fn ask<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
-    given: &[&Rows],
+    given: &Batch,
     row: usize,
 ) -> Result<Spent> {
-    let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
     let spent = match loaded.amortized() {
-        Some(_) => device.encode(row as u64, 0, 0, &joined).map(|answer| answer.spent),
-        None => device.run(row as u64, &joined).map(|(_, spent)| spent),
+        Some(_) => device.encode(row as u64, 0, 0, &given.row(row)).map(|answer| answer.spent),
+        None => device.run(row as u64, &given.row(row)).map(|(_, spent)| spent),
     };
     spent.context(format!("row {row}"))
 }
@@ -134,16 +134,15 @@ pub(super) fn compile(
 fn posteriors<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
     seed: u64,
 ) -> Result<Answer> {
     let none = || Error::input("the model has no posterior").context(loaded.encoder.path.display());
     let (encoder, decoder) = loaded.amortized().ok_or_else(none)?;
     let decoder = decoder.filter(|_| encoder.latents.len() == 1);
-    let twin = twin_posteriors(loaded, inputs, rows)?;
+    let twin = twin_posteriors(loaded, batch)?;
     let samples = posterior::sample(&twin, seed, SAMPLES)?;
-    let given = given(encoder, decoder, inputs)?;
+    let given = given(encoder, decoder, batch)?;
     let empty =
         |latent: usize| Posteriors { latent, loc: Vec::new(), log_var: Vec::new(), clamp_hits: 0 };
     let mut found: Vec<Posteriors> = twin.iter().map(|twin| empty(twin.latent)).collect();
@@ -151,11 +150,11 @@ fn posteriors<S: Read + Write>(
     if encoder.states > 0 {
         device.reset()?;
     }
-    let (bar, mut hits) = (progress(rows, "device"), 0);
-    for row in 0..rows {
-        let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
-        let answer =
-            device.encode(row as u64, seed, SAMPLES, &joined).context(format!("row {row}"))?;
+    let (bar, mut hits) = (progress(batch.len, "device"), 0);
+    for row in 0..batch.len {
+        let answer = device
+            .encode(row as u64, seed, SAMPLES, &given.row(row))
+            .context(format!("row {row}"))?;
         let terms = decoder.map(|decoder| score(decoder, &given, &twin[0], row)).transpose()?;
         let exact = is_bit_exact(&answer, &expected(&twin, &samples, terms, seed, row));
         image.twin_bit_exact = image.twin_bit_exact.map(|all| all && exact);
@@ -170,8 +169,7 @@ fn posteriors<S: Read + Write>(
     }
     // A state would have moved on between the calls.
     if let Some(decoder) = decoder.filter(|_| encoder.states == 0) {
-        let (compared, exact) =
-            inference::compare(device, decoder, (&given[..], inputs), &twin[0], (rows, seed))?;
+        let (compared, exact) = inference::compare(device, decoder, &given, &twin[0], seed)?;
         image.inferences = Some(compared);
         image.twin_bit_exact = image.twin_bit_exact.map(|all| all && exact);
     }
@@ -195,11 +193,7 @@ fn posteriors<S: Read + Write>(
 }
 
 /// What the device reads, in its order: the observation, conditions of encoder and decoder, noise.
-fn given<'r>(
-    encoder: &Encoder,
-    decoder: Option<&Decoder>,
-    inputs: &'r [Rows],
-) -> Result<Vec<&'r Rows>> {
+fn given(encoder: &Encoder, decoder: Option<&Decoder>, batch: &Batch) -> Result<Batch> {
     let mut ports: Vec<(&Port, Role)> = encoder.given().collect();
     for (port, role) in decoder.iter().flat_map(|decoder| decoder.given()) {
         if role == Role::Condition && ports.iter().all(|(other, _)| other.name != port.name) {
@@ -211,23 +205,24 @@ fn given<'r>(
         Role::Condition => 1,
         _ => 2,
     });
-    ports.into_iter().map(|(port, _)| named(inputs, &port.name)).collect()
+    picked(batch, ports.into_iter().map(|(port, _)| port.name.as_str()))
 }
 
-fn named<'r>(inputs: &'r [Rows], name: &str) -> Result<&'r Rows> {
-    let missing = || Error::input(format!("input {name:?} is missing; give it with --input"));
-    inputs.iter().find(|rows| rows.name == name).ok_or_else(missing)
+/// The inputs of these names, in their order.
+fn picked<'n>(batch: &Batch, names: impl Iterator<Item = &'n str>) -> Result<Batch> {
+    let inputs = names.map(|name| batch.given(name).cloned()).collect::<Result<_>>()?;
+    Ok(Batch { inputs, len: batch.len })
 }
 
 /// The twin's log-likelihood at its mean, and its divergence from the prior.
-fn score(decoder: &Decoder, given: &[&Rows], twin: &Posteriors, row: usize) -> Result<ElboTerms> {
+fn score(decoder: &Decoder, given: &Batch, twin: &Posteriors, row: usize) -> Result<ElboTerms> {
     let (mean, log_var) = twin.row(row);
     let conditions = decoder.given().filter(|(_, role)| *role == Role::Condition);
     let conditions: Vec<&[f32]> = conditions
-        .filter_map(|(port, _)| given.iter().find(|rows| rows.name == port.name))
+        .filter_map(|(port, _)| given.get(&port.name))
         .map(|rows| rows.row(row))
         .collect();
-    let (_, terms) = infer::score(decoder, given[0].row(row), &conditions, mean, log_var)?;
+    let (_, terms) = infer::score(decoder, given.inputs[0].row(row), &conditions, mean, log_var)?;
     Ok(terms)
 }
 
@@ -279,19 +274,16 @@ fn outputs<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
     plan: &Plan,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
 ) -> Result<Answer> {
-    let twin = run_twin(plan, inputs, rows)?;
-    let own =
-        plan.inputs.iter().filter_map(|port| inputs.iter().find(|input| input.name == port.name));
-    let own: Vec<&Rows> = own.collect();
+    let twin = run_twin(plan, batch)?;
+    let own = picked(batch, plan.inputs.iter().map(|port| port.name.as_str()))?;
     let mut found: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let mut image = Image::default();
     let mut log_prob = density::flow(loaded).map(|_| Vec::new());
-    let bar = progress(rows, "device");
-    for row in 0..rows {
-        let joined: Vec<f32> = own.iter().flat_map(|input| input.row(row)).copied().collect();
+    let bar = progress(batch.len, "device");
+    for row in 0..batch.len {
+        let joined = own.row(row);
         let (outputs, spent) = device.run(row as u64, &joined).context(format!("row {row}"))?;
         image.note(spent.instructions, spent.stack_bytes, spent.arena_bytes);
         found.iter_mut().zip(outputs).for_each(|(all, one)| all.extend(one));

@@ -4,7 +4,7 @@ use super::density;
 use crate::error::Result;
 use crate::model::{Loaded, Source};
 use crate::posterior::{Posteriors, twin_posteriors};
-use crate::rows::{Rows, run_twin_in_sequence};
+use crate::rows::{Batch, run_twin_in_sequence};
 use serde::Serialize;
 
 /// A target's answers; `None` where it gives none.
@@ -55,24 +55,19 @@ pub struct Measured {
 /// # Errors
 ///
 /// A posterior that is not finite.
-pub fn twin(
-    loaded: &Loaded,
-    inputs: &[Rows],
-    decoded: Option<&[Rows]>,
-    rows: usize,
-) -> Result<Answer> {
-    let all = |source: &Source, inputs: &[Rows]| -> Result<Vec<Option<Vec<f32>>>> {
+pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<Answer> {
+    let all = |source: &Source, batch: &Batch| -> Result<Vec<Option<Vec<f32>>>> {
         let (plan, states) = source.whole()?;
-        let outputs = run_twin_in_sequence(&plan, &states, inputs, rows)?;
+        let outputs = run_twin_in_sequence(&plan, &states, batch)?;
         Ok(outputs.into_iter().map(Some).collect())
     };
-    let outputs = all(&loaded.encoder, inputs)?;
-    let posteriors = twin_posteriors(loaded, inputs, rows)?;
+    let outputs = all(&loaded.encoder, batch)?;
+    let posteriors = twin_posteriors(loaded, batch)?;
     let decoded = match (&loaded.decoder, decoded) {
         (Some(source), Some(inputs)) => all(source, inputs)?,
         _ => Vec::new(),
     };
-    let flow = loaded.flow.as_ref().map(|source| all(source, inputs)).transpose()?;
+    let flow = loaded.flow.as_ref().map(|source| all(source, batch)).transpose()?;
     let flow = flow.unwrap_or_default();
     let log_prob = density::log_prob(loaded, |at| outputs.get(at)?.as_deref());
     Ok(Answer { outputs, posteriors, decoded, flow, log_prob, image: Image::default() })

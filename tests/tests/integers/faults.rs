@@ -105,10 +105,10 @@ impl<'s> Gate<'s> {
     /// Whether a model passes, and its posteriors. What the bound loses is left out: it only lets fewer
     /// pass.
     fn judge(&self, loaded: &Loaded) -> (bool, Vec<Posteriors>) {
-        let Self { subject: Subject { test, rows, .. }, reference, budget } = self;
-        let answer = twin(loaded, test, None, *rows).expect("finite posteriors");
+        let Self { subject: Subject { test, .. }, reference, budget } = self;
+        let answer = twin(loaded, test, None).expect("finite posteriors");
         let limits = Limits::of(loaded.precision());
-        let report = compare(loaded, "twin", *rows, reference, &answer, budget, limits);
+        let report = compare(loaded, "twin", test.len, reference, &answer, budget, limits);
         (report.pass, answer.posteriors)
     }
 }

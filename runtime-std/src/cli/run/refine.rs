@@ -3,7 +3,7 @@
 use elbow::infer::{TwinGradient, TwinLikelihood, refine_or_keep};
 use elbow::model::{Decoder, Loaded, Refine, Role};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, progress};
+use elbow::rows::{Batch, progress};
 use elbow::{Context, Error, Result};
 use serde::Serialize;
 
@@ -56,17 +56,17 @@ impl<'l> Refinement<'l> {
     pub fn run(
         &self,
         loaded: &Loaded,
-        inputs: &[Rows],
+        batch: &Batch,
         posteriors: &mut [Posteriors],
         seed: u64,
     ) -> Result<Refined> {
         let Self { decoder, refine: Refine { gradient, settings }, steps } = self;
         let observed = loaded.amortized().and_then(|(encoder, _)| encoder.plan.inputs.first());
-        let x = observed.and_then(|port| inputs.iter().find(|rows| rows.name == port.name));
+        let x = observed.and_then(|port| batch.get(&port.name));
         let (Some(x), [q]) = (x, posteriors) else {
             return Err(Error::input("--refine-steps needs an observation and one posterior"));
         };
-        let forward = TwinLikelihood::new(decoder, x, inputs)?;
+        let forward = TwinLikelihood::new(decoder, x, batch)?;
         let mut likelihood = TwinGradient::new(forward, gradient);
         let latents = q.latent.max(1);
         let rows = q.loc.chunks_exact_mut(latents).zip(q.log_var.chunks_exact_mut(latents));
