@@ -41,7 +41,8 @@ impl Rows {
         shape: &[usize],
         kind: NoiseKind,
         rows: usize,
-        (seed, number): (u64, u32),
+        seed: u64,
+        number: u32,
     ) -> Result<Self> {
         let len: usize = shape.iter().product();
         let mut values = vec![0.0; rows * len];
@@ -57,6 +58,22 @@ impl Rows {
             }
         }
         Ok(Self { name: name.into(), shape: shape.to_vec(), values })
+    }
+}
+
+/// Whose noise it is: the key of all noise and the number of the row, of which [`Stream`] takes each draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamKey {
+    /// Key of all noise.
+    pub seed: u64,
+    /// Number of the row.
+    pub row: u64,
+}
+
+impl StreamKey {
+    /// The words of one draw.
+    pub fn stream(self, sample: u32) -> Stream {
+        Stream::new(self.seed, self.row, sample)
     }
 }
 

@@ -69,7 +69,7 @@ pub fn read(
     let mut drawn = Vec::new();
     for (number, (input, kind)) in (0..).zip(noise) {
         if needed(input.name) && rows.iter().all(|other| other.name != input.name) {
-            rows.push(Rows::noise(input.name, input.shape, kind, count, (seed, number))?);
+            rows.push(Rows::noise(input.name, input.shape, kind, count, seed, number)?);
             drawn.push(input.name.to_string());
         }
     }

@@ -46,5 +46,5 @@ pub use pca::Pca;
 pub use quadrature::{MOST_LATENTS, kl_to_posterior, quadrature};
 pub use refine::{Refined, refine, refine_prior};
 pub use report::{FromPrior, GapReport, GapSummary, Quantiles, RefinedPrior, Refinement, Summary};
-pub use row::{Method, RefinedRow, RowGap, STUCK, Settings, measure_row};
+pub use row::{Method, RefinedRow, RowGap, STUCK_NATS, Settings, measure_row};
 pub use sobol::{Shifted, Sobol};

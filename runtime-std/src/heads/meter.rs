@@ -70,7 +70,8 @@ pub(super) fn parts(loaded: &Loaded) -> Option<(&Encoder, &Decoder)> {
 
 impl<'m> Meter<'m> {
     pub fn new(
-        (encoder, decoder): (&'m Encoder, &'m Decoder),
+        encoder: &'m Encoder,
+        decoder: &'m Decoder,
         batch: &'m Batch,
         scale: Scale,
     ) -> Result<Self> {
@@ -132,7 +133,7 @@ impl<'m> Meter<'m> {
         for row in 0..self.rows {
             let mut sums = vec![0.0; families.len()];
             for draw in 0..DRAWS {
-                self.draw(q, (row, draw), &mut z);
+                self.draw(q, row, draw, &mut z);
                 self.add(row, &z, families, &mut sums);
             }
             for (all, sum) in likelihoods.iter_mut().zip(sums) {
@@ -140,7 +141,7 @@ impl<'m> Meter<'m> {
             }
         }
         let (prior, entropy): (Vec<f64>, Vec<f64>) =
-            (0..self.rows).map(|row| of_normal(q.row(row))).unzip();
+            (0..self.rows).map(|row| of_normal(q, row)).unzip();
         let all = likelihoods.into_iter().zip(families).map(|(likelihood, family)| {
             let (prior, entropy) = (prior.clone(), entropy.clone());
             match self.is_profiled(*family) {
@@ -155,7 +156,7 @@ impl<'m> Meter<'m> {
         all.collect()
     }
 
-    fn draw(&self, q: &Posteriors, (row, draw): (usize, usize), z: &mut [f32]) {
+    fn draw(&self, q: &Posteriors, row: usize, draw: usize, z: &mut [f32]) {
         let at = (row * (DRAWS / 2) + draw / 2) * q.latent;
         let mut eps = self.eps[at..at + q.latent].to_vec();
         if draw % 2 == 1 {
@@ -195,7 +196,8 @@ impl<'m> Meter<'m> {
 }
 
 /// `E_q[ln p(z)]` and `H(q)` of a normal with independent latents.
-fn of_normal((mean, log_var): (&[f32], &[f32])) -> (f64, f64) {
+fn of_normal(q: &Posteriors, row: usize) -> (f64, f64) {
+    let (mean, log_var) = q.row(row);
     let latents = mean.iter().zip(log_var).map(|(m, v)| (f64::from(*m), f64::from(*v)));
     latents.fold((0.0, 0.0), |(prior, entropy), (m, v)| {
         let constant = (2.0 * PI).ln();

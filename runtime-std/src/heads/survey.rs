@@ -3,13 +3,13 @@
 use super::meter::{DRAWS, Meter, SEED, Scale, Terms, parts};
 use super::reading::{Reading, contradicts, families, heads, mean_is};
 use super::report::{HeadReport, Impossible, Measured, Named, Nats, Verdict};
-use super::rule::{Difference, ENOUGH, Ladder, finite, loses_rows, outweighs, shown};
+use super::rule::{Difference, ENOUGH, Ladder, Read, finite, loses_rows, outweighs, shown};
 use crate::Result;
 use crate::manifest::Head;
 use crate::model::{self, Loaded, Role};
 use crate::posterior::Posteriors;
 use crate::rows::Batch;
-use elbow_core::distributions::{Family, Spread, kl_divergence};
+use elbow_core::distributions::{Spread, kl_divergence};
 
 /// Readings whose posteriors diverge by less are the same, in nats.
 const SAME: f64 = 0.01;
@@ -39,8 +39,8 @@ impl Candidate {
         all.sum::<f64>() / finite(&self.elbo) as f64
     }
 
-    fn read(&self) -> (&Posteriors, Family) {
-        (&self.q, self.reading.family)
+    fn read(&self) -> Read<'_> {
+        Read { q: &self.q, family: self.reading.family }
     }
 }
 
@@ -52,9 +52,9 @@ impl<'m> Survey<'m> {
     ///
     /// An input is missing, or encoder and decoder are no pair.
     pub fn of(loaded: &'m Loaded, batch: &'m Batch, scale: Scale) -> Result<Option<Self>> {
-        let Some(parts) = parts(loaded) else { return Ok(None) };
+        let Some((encoder, decoder)) = parts(loaded) else { return Ok(None) };
         let Some(&heads) = loaded.encoder.heads.first() else { return Ok(None) };
-        let meter = Meter::new(parts, batch, scale)?;
+        let meter = Meter::new(encoder, decoder, batch, scale)?;
         let (measured, impossible) = (Vec::new(), Vec::new());
         let mut survey = Self { loaded, heads, meter, measured, impossible };
         survey.measure();

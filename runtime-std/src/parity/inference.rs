@@ -6,7 +6,7 @@ use crate::error::{Context, Result};
 use crate::infer::TwinInference;
 use crate::model::Decoder;
 use crate::posterior::Posteriors;
-use crate::rows::Batch;
+use crate::rows::{Batch, StreamKey};
 use elbow_core::wire::{Inference, Inferred};
 use std::io::{Read, Write};
 
@@ -39,14 +39,15 @@ pub(super) fn compare<S: Read + Write>(
     let (mut compared, mut exact) = (0, true);
     for row in 0..given.len.min(ROWS) {
         inference.at(row);
+        let stream = StreamKey { seed, row: row as u64 };
         let joined = given.row(row);
         let refined = |task| matches!(task, Inference::Refine | Inference::RefinePrior);
         let asked = TASKS.iter().filter(|(task, _)| decoder.refine.is_some() || !refined(*task));
-        for task in asked {
+        for &(task, count) in asked {
             let (mean, log_var) = twin.row(row);
             let (mut loc, mut log_var) = (mean.to_vec(), log_var.to_vec());
-            let expected = inference.infer(*task, (seed, row as u64), &mut loc, &mut log_var);
-            let found = device.infer(row as u64, seed, *task, &joined);
+            let expected = inference.infer(task, count, stream, &mut loc, &mut log_var);
+            let found = device.infer(stream, task, count, &joined);
             let agree = agree(found, expected, &loc, &log_var);
             exact &= agree.context(format!("row {row}"))?;
             compared += 1;

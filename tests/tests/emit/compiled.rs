@@ -6,7 +6,7 @@ use elbow::infer::{TwinGradient, TwinLikelihood, refine, score};
 use elbow::lower::{Plan, Port};
 use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine, Role};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Batch, Rows, run_twin_counted};
+use elbow::rows::{Batch, Rows, StreamKey, run_twin_counted};
 use elbow::twin::Twin;
 use elbow_core::distributions::{rsample, standard_log_prob};
 use elbow_core::infer::psis::Tail;
@@ -146,7 +146,8 @@ fn refined(decoder: &Decoder, inputs: &Batch, row: usize, q: &Posteriors) -> Vec
     let (mut loc, mut log_var) = (q.loc.clone(), q.log_var.clone());
     let mut grad = vec![0.0; loc.len()];
     let log_likelihood = twin.gradient(&loc, &mut grad).expect("finite");
-    let guarded = refine(&mut twin, settings, STEPS, STREAM, &mut loc, &mut log_var);
+    let stream = StreamKey { seed: STREAM.0, row: STREAM.1 };
+    let guarded = refine(&mut twin, settings, STEPS, stream, &mut loc, &mut log_var);
     let guarded = guarded.expect("finite");
     let (mut iwae, mut tail) = (Iwae::new(), Tail::<WEIGHTS_KEPT>::new());
     let scratch = Scratch { eps: &mut vec![0.0; loc.len()], z: &mut vec![0.0; loc.len()] };

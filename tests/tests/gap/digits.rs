@@ -9,7 +9,7 @@ use elbow::gap::{
 use elbow::infer::{TwinGradient, TwinLikelihood};
 use elbow::model::Loaded;
 use elbow::posterior::twin_posteriors;
-use elbow::rows::{Batch, Rows};
+use elbow::rows::{Batch, Rows, StreamKey};
 use elbow_core::infer::Posterior;
 use elbow_tests::fixtures;
 use elbow_tests::tolerance::{GAP_IDENTITY, GAP_ROUTES, QUADRATURE_SE};
@@ -59,9 +59,11 @@ fn the_identity_closes_and_the_routes_agree() {
     Digits::read().each(|likelihood, q, gap| {
         let exact = gap.log_p.mean;
         assert!(gap.log_p.se < QUADRATURE_SE, "{gap:?}");
-        let found = iwae(likelihood, &gap.best_full, 20_000, &sobol, (3, 0)).expect("finite");
+        let found = iwae(likelihood, &gap.best_full, 20_000, &sobol, StreamKey { seed: 3, row: 0 })
+            .expect("finite");
         importance += found.log_p.mean - exact;
-        let found = ais(likelihood, &gap.best_full, annealing, (4, 0)).expect("finite");
+        let found = ais(likelihood, &gap.best_full, annealing, StreamKey { seed: 4, row: 0 })
+            .expect("finite");
 
         annealed += found.log_p.mean - exact;
         let kl = kl_to_posterior(likelihood, q, &bounds(q, &gap.best_full)).expect("finite");

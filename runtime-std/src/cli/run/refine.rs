@@ -3,7 +3,7 @@
 use elbow::infer::{TwinGradient, TwinLikelihood, refine_or_keep};
 use elbow::model::{Decoder, Loaded, Refine, Role};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Batch, progress};
+use elbow::rows::{Batch, StreamKey, progress};
 use elbow::{Context, Error, Result};
 use serde::Serialize;
 
@@ -74,7 +74,7 @@ impl<'l> Refinement<'l> {
         let mut kept = 0;
         for (row, (loc, log_var)) in rows.enumerate() {
             likelihood.forward().at(row);
-            let stream = (seed, row as u64);
+            let stream = StreamKey { seed, row: row as u64 };
             let own = refine_or_keep(&mut likelihood, settings, *steps, stream, loc, log_var);
             let own = own.map_err(|error| Error::input(error.to_string()));
             kept += usize::from(own.context(format!("row {row}"))?);
