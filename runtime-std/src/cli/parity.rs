@@ -10,7 +10,9 @@ use elbow::emit::emit;
 use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
 use elbow::parity::integer::Pair;
-use elbow::parity::{Layers, Limits, ParityReport, Reference, basis, compare, layers, target};
+use elbow::parity::{
+    Compared, Layers, Limits, ParityReport, Reference, basis, compare, layers, target,
+};
 use elbow::reference::Runtime;
 use elbow::rows::Batch;
 use elbow::{Error, Precision, Result, npy};
@@ -122,7 +124,9 @@ pub fn run(options: &Options) -> Result<()> {
             elbow::parity::device(&loaded, &board, &firmware, &batch, options.seed)?
         }
     };
-    let report = compare(&loaded, &options.target, batch.len, &reference, &answer, &budget, limits);
+    let (target, rows) = (&options.target[..], batch.len);
+    let compared = Compared { loaded: &loaded, target, rows, budget: &budget };
+    let report = compare(compared, &reference, &answer, limits);
     // A quantized file brings its own precision, for which nobody has to ask.
     let precision = match options.precision.precision {
         Precision::F32 => report.precision,

@@ -5,7 +5,7 @@ mod refine;
 use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, PythonOptions, output};
 use clap::ValueEnum;
-use elbow::lower::Core;
+use elbow::lower::{Core, Plan};
 use elbow::model::{Encoder, Graphs, Loaded, Role, Source};
 use elbow::parity::density::log_prob;
 use elbow::posterior::twin_posteriors;
@@ -74,15 +74,25 @@ enum Backend {
 }
 
 impl Options {
-    /// The reference that is to run the model; none where the twin is.
+    /// The reference that is to run the model, in f32; none where the twin is.
     fn runtime(&self) -> Result<Option<Runtime>> {
         let runtime = match self.backend {
-            Backend::Onnxruntime => return Ok(Some(self.python.onnxruntime())),
             Backend::Twin => None,
             Backend::Tract => Some(Runtime::Tract),
+            Backend::Onnxruntime => Some(self.python.onnxruntime()),
         };
-        self.python.unused("add --backend onnxruntime")?;
-        Ok(runtime)
+        if self.backend != Backend::Onnxruntime {
+            self.python.unused("add --backend onnxruntime")?;
+        }
+        match runtime {
+            Some(runtime) if self.precision.precision != Precision::F32 => {
+                Err(Error::input(format!(
+                    "--backend {} computes in f32; leave out --precision and --calibration, or --backend",
+                    runtime.name()
+                )))
+            }
+            runtime => Ok(runtime),
+        }
     }
 }
 
@@ -128,14 +138,6 @@ struct Report<'a> {
 /// Bad input; nothing is written then.
 pub fn run(options: &Options) -> Result<()> {
     let runtime = options.runtime()?;
-    if let Some(runtime) = &runtime
-        && options.precision.precision != Precision::F32
-    {
-        return Err(Error::input(format!(
-            "--backend {} computes in f32; leave out --precision and --calibration, or --backend",
-            runtime.name()
-        )));
-    }
     let loaded = options.precision.apply(options.model.load()?, Core::default())?;
     let is_flow = matches!(loaded.model.graphs, Graphs::Flow(_));
     let default = if is_flow { Graph::Flow } else { Graph::Encoder };
@@ -149,15 +151,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let refinement = refinement(&loaded, options, graph)?;
     let (plan, states) = source.whole()?;
-    let needed = |name: &str| {
-        let own = plan.inputs.iter().any(|port| port.name == name);
-        let refined = refinement.as_ref().is_some_and(|refinement| refinement.reads(name));
-        own || refined || runtime.is_some()
-    };
-    let decoder = loaded.decoder.as_ref().filter(|_| refinement.is_some());
-    let sources: Vec<&Source> = [source].into_iter().chain(decoder).collect();
-    let inputs = inputs::read(&sources, needed, &options.input, options.seed)?;
-    let rows = inputs.batch.len;
+    let inputs = inputs(&loaded, source, &plan, refinement.as_ref(), options)?;
     let outputs = match &runtime {
         None => run_twin_in_sequence(&plan, &states, &inputs.batch)?,
         Some(runtime) => runtime.run(source, &inputs.batch, &[])?.outputs,
@@ -174,33 +168,68 @@ pub fn run(options: &Options) -> Result<()> {
     let refined = refined.transpose()?;
     let log_prob = log_prob(&loaded, |at| outputs.get(at).map(Vec::as_slice));
     let files = Files::new(source, &inputs, &outputs, &posteriors, log_prob.as_deref(), options)?;
-    output::folder(&options.out_dir, &files.bytes)?;
-    output::note(&format!(
-        "wrote {} files for {rows} rows in {} to {}",
-        files.bytes.len(),
-        loaded.precision().name(),
-        options.out_dir.display()
-    ));
+    files.write(&loaded, inputs.batch.len, options)?;
     if !options.json {
         return Ok(());
     }
+    let hits = posteriors.iter().map(|posterior| posterior.clamp_hits).sum();
+    let report = Report::of(&loaded, graph, &files, inputs.batch.len, options);
     output::json(&Report {
-        model: &loaded.model.name,
-        graph,
-        backend: options.backend,
-        precision_used: loaded.precision(),
-        rows,
-        out_dir: &options.out_dir,
-        outputs: &files.index,
-        posterior: &files.posterior,
-        clamp_hits: amortized
-            .map(|_| posteriors.iter().map(|posterior| posterior.clamp_hits).sum()),
-        log_prob: log_prob.map(|values| LogProb {
-            file: LOG_PROB.into(),
-            mean: values.iter().map(|value| f64::from(*value)).sum::<f64>() / rows as f64,
-        }),
+        clamp_hits: amortized.map(|_| hits),
+        log_prob: log_prob.as_deref().map(LogProb::of),
         refined,
+        ..report
     })
+}
+
+/// The rows of `--input` that the graph reads, and the decoder where it refines; of a runtime's graph all.
+fn inputs(
+    loaded: &Loaded,
+    source: &Source,
+    plan: &Plan,
+    refinement: Option<&Refinement<'_>>,
+    options: &Options,
+) -> Result<Inputs> {
+    let needed = |name: &str| {
+        let own = plan.inputs.iter().any(|port| port.name == name);
+        let refined = refinement.is_some_and(|refinement| refinement.reads(name));
+        own || refined || options.backend != Backend::Twin
+    };
+    let decoder = loaded.decoder.as_ref().filter(|_| refinement.is_some());
+    let sources: Vec<&Source> = [source].into_iter().chain(decoder).collect();
+    inputs::read(&sources, needed, &options.input, options.seed)
+}
+
+impl LogProb {
+    fn of(values: &[f32]) -> Self {
+        let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
+        Self { file: LOG_PROB.into(), mean: sum / values.len() as f64 }
+    }
+}
+
+impl<'a> Report<'a> {
+    /// What was written; nothing of posterior, density and refinement yet.
+    fn of(
+        loaded: &'a Loaded,
+        graph: Graph,
+        files: &'a Files,
+        rows: usize,
+        options: &'a Options,
+    ) -> Self {
+        Self {
+            model: &loaded.model.name,
+            graph,
+            backend: options.backend,
+            precision_used: loaded.precision(),
+            rows,
+            out_dir: &options.out_dir,
+            outputs: &files.index,
+            posterior: &files.posterior,
+            clamp_hits: None,
+            log_prob: None,
+            refined: None,
+        }
+    }
 }
 
 /// What `--refine-steps` asks for.
@@ -265,6 +294,17 @@ impl Files {
             .map_err(|error| Error::environment(format!("cannot write JSON: {error}")))?;
         bytes.push(("index.json".into(), json));
         Ok(Self { index, posterior, bytes })
+    }
+
+    fn write(&self, loaded: &Loaded, rows: usize, options: &Options) -> Result<()> {
+        output::folder(&options.out_dir, &self.bytes)?;
+        output::note(&format!(
+            "wrote {} files for {rows} rows in {} to {}",
+            self.bytes.len(),
+            loaded.precision().name(),
+            options.out_dir.display()
+        ));
+        Ok(())
     }
 }
 

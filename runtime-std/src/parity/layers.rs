@@ -91,26 +91,7 @@ pub fn against_reference(
         Some(places.get(at)?.part(values))
     });
     let reference: Vec<Option<Vec<f32>>> = reference.collect();
-    let mut twin: Vec<Vec<f32>> = vec![Vec::new(); names.len()];
-    let mut checksums: Checksums = Vec::new();
-    let steps = plan.steps.len();
-    let mut next = 0;
-    let observe = |step: &Step, targets: &[&[f32]]| {
-        if checksums.last().is_none_or(|row| row.len() == steps) {
-            checksums.push(Vec::new());
-            next = 0;
-        }
-        checksums.last_mut().expect("pushed").push(crc32_of_floats(targets));
-        for given in &step.gives {
-            let words = targets[given.target];
-            match &given.held {
-                Some(held) => twin[next].extend(held.floats(words)),
-                None => twin[next].extend_from_slice(words),
-            }
-            next += 1;
-        }
-    };
-    run_twin_observed(plan, &states, batch, observe)?;
+    let (twin, checksums) = twin_steps(plan, &states, batch)?;
     let mut values = reference.iter().zip(&twin);
     let mut layer = |step: &Step| {
         let given: Vec<_> = values.by_ref().take(step.gives.len()).collect();
@@ -134,6 +115,36 @@ pub fn against_reference(
     };
     let layers: Vec<Layer> = plan.steps.iter().map(&mut layer).collect();
     Ok((Layers::new(layers, limits), checksums))
+}
+
+/// All rows of every value that the twin's steps complete, and the checksums of the steps.
+fn twin_steps(
+    plan: &Plan,
+    states: &[(usize, usize)],
+    batch: &Batch,
+) -> Result<(Vec<Vec<f32>>, Checksums)> {
+    let mut twin: Vec<Vec<f32>> =
+        vec![Vec::new(); plan.steps.iter().map(|step| step.gives.len()).sum()];
+    let mut checksums: Checksums = Vec::new();
+    let steps = plan.steps.len();
+    let mut next = 0;
+    let observe = |step: &Step, targets: &[&[f32]]| {
+        if checksums.last().is_none_or(|row| row.len() == steps) {
+            checksums.push(Vec::new());
+            next = 0;
+        }
+        checksums.last_mut().expect("pushed").push(crc32_of_floats(targets));
+        for given in &step.gives {
+            let words = targets[given.target];
+            match &given.held {
+                Some(held) => twin[next].extend(held.floats(words)),
+                None => twin[next].extend_from_slice(words),
+            }
+            next += 1;
+        }
+    };
+    run_twin_observed(plan, states, batch, observe)?;
+    Ok((twin, checksums))
 }
 
 /// The values to compare: where the model takes NaN for what is missing, those that are missing in both are

@@ -157,30 +157,46 @@ fn posteriors<S: Read + Write>(
             .context(format!("row {row}"))?;
         let terms = decoder.map(|decoder| score(decoder, &given, &twin[0], row)).transpose()?;
         let exact = is_bit_exact(&answer, &expected(&twin, &samples, terms, seed, row));
-        image.twin_bit_exact = image.twin_bit_exact.map(|all| all && exact);
+        image.agrees(exact);
         image.note(answer.spent.instructions, answer.spent.stack_bytes, answer.spent.arena_bytes);
         hits += u64::from(answer.clamp_hits);
-        let (mut loc, mut log_var) = (&answer.loc[..], &answer.log_var[..]);
-        for posterior in &mut found {
-            posterior.loc.extend(loc.split_off(..posterior.latent).unwrap_or_default());
-            posterior.log_var.extend(log_var.split_off(..posterior.latent).unwrap_or_default());
-        }
+        append(&mut found, &answer);
         bar.inc(1);
     }
     // A state would have moved on between the calls.
     if let Some(decoder) = decoder.filter(|_| encoder.states == 0) {
         let (compared, exact) = inference::compare(device, decoder, &given, &twin[0], seed)?;
         image.inferences = Some(compared);
-        image.twin_bit_exact = image.twin_bit_exact.map(|all| all && exact);
+        image.agrees(exact);
     }
     // The device counts the hits of all posteriors together.
-    let same_hits = hits == twin.iter().map(|twin| twin.clamp_hits).sum::<u64>();
+    image.agrees(hits == twin.iter().map(|twin| twin.clamp_hits).sum::<u64>());
     if let Some(first) = found.first_mut() {
         first.clamp_hits = hits;
     }
-    image.twin_bit_exact = image.twin_bit_exact.map(|all| all && same_hits);
+    let outputs = raw_heads(loaded, encoder, &found, hits);
+    let (decoded, flow) = (Vec::new(), Vec::new());
+    Ok(Answer { outputs, posteriors: found, decoded, flow, log_prob: None, image })
+}
+
+/// Appends the device's row to the posteriors of all rows.
+fn append(found: &mut [Posteriors], answer: &DeviceRow) {
+    let (mut loc, mut log_var) = (&answer.loc[..], &answer.log_var[..]);
+    for posterior in found {
+        posterior.loc.extend(loc.split_off(..posterior.latent).unwrap_or_default());
+        posterior.log_var.extend(log_var.split_off(..posterior.latent).unwrap_or_default());
+    }
+}
+
+/// The outputs of the encoder's graph as far as its posteriors tell them; `hits` log-variances were clamped.
+fn raw_heads(
+    loaded: &Loaded,
+    encoder: &Encoder,
+    found: &[Posteriors],
+    hits: u64,
+) -> Vec<Option<Vec<f32>>> {
     let mut raw = vec![None; loaded.encoder.graph.outputs.len()];
-    let heads = loaded.encoder.heads.iter().zip(&encoder.latents).zip(&found);
+    let heads = loaded.encoder.heads.iter().zip(&encoder.latents).zip(found);
     for (([mean, spread], latent), found) in heads {
         raw[*mean] = Some(found.loc.clone());
         // The device answers with the log-variance; the raw head is that if nothing was done to it.
@@ -188,8 +204,7 @@ fn posteriors<S: Read + Write>(
             raw[*spread] = Some(found.log_var.clone());
         }
     }
-    let (decoded, flow) = (Vec::new(), Vec::new());
-    Ok(Answer { outputs: raw, posteriors: found, decoded, flow, log_prob: None, image })
+    raw
 }
 
 /// What the device reads, in its order: the observation, conditions of encoder and decoder, noise.
@@ -323,6 +338,11 @@ fn of_graph(loaded: &Loaded, outputs: Vec<Vec<f32>>) -> Vec<Option<Vec<f32>>> {
 }
 
 impl Image {
+    /// Keeps whether every row has agreed with the twin.
+    fn agrees(&mut self, exact: bool) {
+        self.twin_bit_exact = self.twin_bit_exact.map(|all| all && exact);
+    }
+
     /// Keeps the largest figures of all rows.
     fn note(&mut self, instructions: u64, stack_bytes: Option<u32>, arena_bytes: u32) {
         self.instructions = self.instructions.max(Some(instructions));

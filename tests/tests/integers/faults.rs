@@ -11,7 +11,7 @@ use elbow::lower::Integers;
 use elbow::lower::integers::IntegerLayer;
 use elbow::model::Loaded;
 use elbow::parity::target::twin;
-use elbow::parity::{Limits, Reference, compare};
+use elbow::parity::{Compared, Limits, Reference, compare};
 use elbow::posterior::Posteriors;
 use elbow_tests::fixtures::path;
 
@@ -108,7 +108,8 @@ impl<'s> Gate<'s> {
         let Self { subject: Subject { test, .. }, reference, budget } = self;
         let answer = twin(loaded, test, None).expect("finite posteriors");
         let limits = Limits::of(loaded.precision());
-        let report = compare(loaded, "twin", test.len, reference, &answer, budget, limits);
+        let subject = Compared { loaded, target: "twin", rows: test.len, budget };
+        let report = compare(subject, reference, &answer, limits);
         (report.pass, answer.posteriors)
     }
 }
