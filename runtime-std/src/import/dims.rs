@@ -46,7 +46,8 @@ pub(super) fn pin(graph: &mut Graph, dims: &[(String, usize)]) -> Result<()> {
 }
 
 #[cold]
-fn fault<T>((name, length): &(String, usize), what: &str) -> Result<T> {
+fn fault<T>(dim: &(String, usize), what: &str) -> Result<T> {
+    let (name, length) = dim;
     Err(Error::input(format!("dim {}={length}: {what}", shown(name))))
 }
 

@@ -37,7 +37,8 @@ impl Decoder {
 pub(super) fn build(
     mut source: Source,
     table: &DecoderTable,
-    (encoder, window): (&Encoder, Option<&Window>),
+    encoder: &Encoder,
+    window: Option<&Window>,
     manifest: &Manifest,
 ) -> Result<(Decoder, Source)> {
     let latents = table.latent.all();

@@ -117,8 +117,8 @@ impl Loaded {
                 window = settled(window, &encoder.plan, &source)?;
                 source.window = window.clone();
                 let build = |table: &DecoderTable| {
-                    let encoder = (&encoder, window.as_ref());
-                    decoder::build(read(&table.onnx)?, table, encoder, &manifest)
+                    let (encoder, window) = (&encoder, window.as_ref());
+                    decoder::build(read(&table.onnx)?, table, encoder, window, &manifest)
                 };
                 let (decoder, decoder_source) =
                     manifest.decoder.as_ref().map(build).transpose()?.unzip();

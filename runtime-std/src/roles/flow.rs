@@ -28,15 +28,11 @@ pub(super) fn flow(graph: &Graph) -> Option<Result<Flow, Decision>> {
         let question = plain::with_score(graph, z, name).unwrap_or_else(|| undecided(z, name));
         return Some(Err(question));
     }
-    Some(of_density(graph, (z, *latent), name))
+    Some(of_density(graph, z, *latent, name))
 }
 
 /// The flow whose density has a name that says which.
-fn of_density(
-    graph: &Graph,
-    (z, latent): (&String, ValueId),
-    name: &String,
-) -> Result<Flow, Decision> {
+fn of_density(graph: &Graph, z: &String, latent: ValueId, name: &String) -> Result<Flow, Decision> {
     let len = |id: ValueId| graph.values[id].len();
     let known = match is_log_det(name) {
         true => Known { x: mapped(graph, z, latent)?, noise: Vec::new() },

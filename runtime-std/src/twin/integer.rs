@@ -72,7 +72,7 @@ pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weight
             integer::dequantize(X::read(x), y, f.scale, f.zero_point, spread);
         }),
         Integer::Linear { form, shape, weights, outputs, from, to, .. } => {
-            let operands = (x, words(weights), words(outputs));
+            let operands = Operands { x, weights: words(weights), outputs: words(outputs) };
             match (from, to) {
                 (Element::I8, Element::I8) => linear::<i8, i8>(*form, operands, y, shape),
                 (Element::I8, _) => linear::<i8, f32>(*form, operands, y, shape),
@@ -82,7 +82,7 @@ pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weight
             }
         }
         Integer::Depthwise { shape, weights, outputs, from, to } => {
-            let operands = (x, words(weights), words(outputs));
+            let operands = Operands { x, weights: words(weights), outputs: words(outputs) };
             match (from, to) {
                 (Element::I8, Element::I8) => depthwise::<i8, i8>(operands, y, shape),
                 (Element::I8, _) => depthwise::<i8, f32>(operands, y, shape),
@@ -114,14 +114,20 @@ pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weight
 }
 
 /// What a layer reads: values, weights, and the parameters of its outputs.
-type Operands<'a> = (&'a [f32], &'a [f32], &'a [f32]);
+#[derive(Clone, Copy)]
+struct Operands<'a> {
+    x: &'a [f32],
+    weights: &'a [f32],
+    outputs: &'a [f32],
+}
 
 fn linear<X: Words + Value, Y: Words + Output>(
     form: Form,
-    (x, weights, outputs): Operands<'_>,
+    operands: Operands<'_>,
     y: &mut [f32],
     s: &Linear,
 ) {
+    let Operands { x, weights, outputs } = operands;
     let (weights, outputs, y) = (integer::i8s(weights), integer::pairs(outputs), Y::write(y));
     match form {
         Form::Plain => integer::linear_plain(X::read(x), weights, outputs, y, s),
@@ -132,9 +138,10 @@ fn linear<X: Words + Value, Y: Words + Output>(
 }
 
 fn depthwise<X: Words + Value, Y: Words + Output>(
-    (x, weights, outputs): Operands<'_>,
+    operands: Operands<'_>,
     y: &mut [f32],
     s: &Depthwise,
 ) {
+    let Operands { x, weights, outputs } = operands;
     integer::depthwise(X::read(x), integer::i8s(weights), integer::pairs(outputs), Y::write(y), s);
 }

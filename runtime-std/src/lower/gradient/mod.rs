@@ -143,7 +143,10 @@ fn reverse(tape: &mut Tape, node: &Node, g: ValueId) -> Advice {
         Op::Pad { starts, .. } => tape.reverse_pad(node, starts, g),
         Op::Take { axis, indices } => tape.reverse_take(node, *axis, indices, g),
         Op::Resample { axis, taps, indices, weights } => {
-            tape.reverse_resample(node, *axis, *taps, (indices, weights), g);
+            let pairs: Vec<(usize, f32)> =
+                indices.iter().copied().zip(weights.iter().copied()).collect();
+            let taps = pairs.chunks((*taps).max(1)).map(<[_]>::to_vec).collect();
+            tape.reverse_resample(node, *axis, taps, g);
         }
         Op::TakeBy { .. } | Op::TakeAlong { .. } => {
             return Err(

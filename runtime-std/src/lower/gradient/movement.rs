@@ -122,18 +122,15 @@ impl Tape {
         self.give(x, gx);
     }
 
+    /// Each place is the sum of its `taps`: an index of the axis and a weight each.
     pub(super) fn reverse_resample(
         &mut self,
         node: &Node,
         axis: usize,
-        taps: usize,
-        (indices, weights): (&[usize], &[f32]),
+        taps: Vec<Vec<(usize, f32)>>,
         g: ValueId,
     ) {
         let x = node.inputs[0];
-        let pairs: Vec<(usize, f32)> =
-            indices.iter().copied().zip(weights.iter().copied()).collect();
-        let taps = pairs.chunks(taps.max(1)).map(<[_]>::to_vec).collect();
         let map = Map { len: self.shape(x)[axis], taps };
         let gx = self.reverse_map(g, axis, &map);
         self.give(x, gx);

@@ -2,14 +2,25 @@
 
 use super::weights::Constant;
 use super::{Advice, Scheduler};
-use crate::ir::Node;
+use crate::ir::{Node, ValueId};
 use crate::lower::axes::{broadcast, collapse, padded, row_major, strided};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::fuse::Affine;
 use crate::lower::plan::Kernel;
 use elbow_core::kernels::{Binary, BinaryOp, Unary};
 
-impl Scheduler<'_> {
+/// A tensor, and the shape of the value that it holds.
+#[derive(Clone, Copy)]
+pub(super) struct Shaped<'s> {
+    pub tensor: TensorId,
+    pub shape: &'s [usize],
+}
+
+impl<'g> Scheduler<'g> {
+    fn shaped(&mut self, value: ValueId) -> Shaped<'g> {
+        Shaped { tensor: self.read(value), shape: self.shape(value) }
+    }
+
     /// One operand, stretched to the result's shape where it must be, becomes the result in place.
     pub(super) fn binary(&mut self, node: &Node, op: BinaryOp) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
@@ -19,8 +30,9 @@ impl Scheduler<'_> {
         let (target, operand) = if reversed { (right, left) } else { (left, right) };
         let (target_shape, operand_shape) =
             if reversed { (self.shape(b), self.shape(a)) } else { (self.shape(a), self.shape(b)) };
-        let y = self.stretched(node, (target, target_shape), shape)?;
-        self.combine(node, op, reversed, y, (operand, operand_shape))?;
+        let y = self.stretched(node, Shaped { tensor: target, shape: target_shape }, shape)?;
+        let operand = Shaped { tensor: operand, shape: operand_shape };
+        self.combine(node, op, reversed, y, operand)?;
         self.bind(node.output, y);
         Ok(())
     }
@@ -37,12 +49,8 @@ impl Scheduler<'_> {
     }
 
     /// A tensor of `shape` that may be overwritten, with the values of `x` repeated as needed.
-    fn stretched(
-        &mut self,
-        node: &Node,
-        (x, x_shape): (TensorId, &[usize]),
-        shape: &[usize],
-    ) -> Advice<TensorId> {
+    fn stretched(&mut self, node: &Node, x: Shaped<'_>, shape: &[usize]) -> Advice<TensorId> {
+        let Shaped { tensor: x, shape: x_shape } = x;
         if x_shape.iter().product::<usize>() == shape.iter().product::<usize>() {
             return Ok(self.copy(node, shape, x));
         }
@@ -58,15 +66,15 @@ impl Scheduler<'_> {
         op: BinaryOp,
         reversed: bool,
         y: TensorId,
-        (operand, operand_shape): (TensorId, &[usize]),
+        operand: Shaped<'_>,
     ) -> Advice {
         let shape = self.shape(node.output);
-        let axes = collapse(shape, &broadcast(operand_shape, shape), &row_major(shape));
+        let axes = collapse(shape, &broadcast(operand.shape, shape), &row_major(shape));
         let (dims, strides, _) = padded(&axes).ok_or(TOO_MANY_AXES)?;
         let strides = strides.map(isize::unsigned_abs);
         let reversed = reversed && !op.commutes();
         let kernel = Kernel::Binary(Binary { op, reversed, dims, strides });
-        self.call_on(node, shape, kernel, &[operand], &[y]);
+        self.call_on(node, shape, kernel, &[operand.tensor], &[y]);
         Ok(())
     }
 
@@ -107,7 +115,7 @@ impl Scheduler<'_> {
                 [channels].into_iter().chain(shape[2..].iter().map(|_| 1)).collect();
             for (op, operand) in [(BinaryOp::Mul, scale), (BinaryOp::Add, shift)] {
                 let operand = self.tensor(channels, Home::Weights(operand));
-                self.combine(node, op, false, y, (operand, &per_channel))?;
+                self.combine(node, op, false, y, Shaped { tensor: operand, shape: &per_channel })?;
             }
         }
         self.bind(node.output, y);
@@ -119,13 +127,13 @@ impl Scheduler<'_> {
         let [condition, a, b] =
             *node.inputs.first_chunk().ok_or("it has fewer than three operands")?;
         let shape = self.shape(node.output);
-        let operands = [condition, b].map(|operand| (self.read(operand), self.shape(operand)));
-        let a = (self.read(a), self.shape(a));
+        let operands = [condition, b].map(|operand| self.shaped(operand));
+        let a = self.shaped(a);
         let y = self.stretched(node, a, shape)?;
         let mut sources = [y; 2];
-        for (source, (tensor, from)) in sources.iter_mut().zip(operands) {
-            let fits = from.iter().product::<usize>() == shape.iter().product::<usize>();
-            *source = if fits { tensor } else { self.stretched(node, (tensor, from), shape)? };
+        for (source, operand) in sources.iter_mut().zip(operands) {
+            let fits = operand.shape.iter().product::<usize>() == shape.iter().product::<usize>();
+            *source = if fits { operand.tensor } else { self.stretched(node, operand, shape)? };
         }
         self.call_on(node, shape, Kernel::Select, &sources, &[y]);
         self.bind(node.output, y);

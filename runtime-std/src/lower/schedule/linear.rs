@@ -1,6 +1,6 @@
 //! Matrix products, `Gemm` and `MatMul`: dense layers over rows where one operand is constant.
 
-use super::elementwise::TOO_MANY_AXES;
+use super::elementwise::{Shaped, TOO_MANY_AXES};
 use super::weights::{Constant, panels, transposed};
 use super::{Advice, Scheduler};
 use crate::ir::{Node, ValueId};
@@ -53,6 +53,13 @@ impl Matrix {
     }
 }
 
+/// An operand of a product, and the matrices that it is stored as.
+#[derive(Clone, Copy)]
+struct Operand {
+    value: ValueId,
+    stored: Matrix,
+}
+
 /// A dense layer over rows.
 struct Layer {
     /// `[..][inputs]`
@@ -74,16 +81,16 @@ impl<'g> Scheduler<'g> {
     pub(super) fn gemm(&mut self, node: &Node, form: &Gemm) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let c = node.inputs.get(2).map(|&c| (c, form.beta)).filter(|(_, beta)| *beta != 0.0);
-        let left = Matrix::stored(self.shape(a), true);
-        let right = Matrix::stored(self.shape(b), false);
+        let left = Operand { value: a, stored: Matrix::stored(self.shape(a), true) };
+        let right = Operand { value: b, stored: Matrix::stored(self.shape(b), false) };
         let (y, rest) = match (self.constant(a), self.constant(b)) {
-            (_, Some(_)) if right.batch == 1 => {
-                self.rows_by_constant(node, form, (a, left), (b, right), c)
+            (_, Some(_)) if right.stored.batch == 1 => {
+                self.rows_by_constant(node, form, left, right, c)
             }
-            (Some(_), _) if left.batch == 1 => {
-                self.constant_by_columns(node, form, (a, left), (b, right), c)
+            (Some(_), _) if left.stored.batch == 1 => {
+                self.constant_by_columns(node, form, left, right, c)
             }
-            _ => self.of_two(node, form, (a, left), (b, right)).map(|y| (y, c)),
+            _ => self.of_two(node, form, left, right).map(|y| (y, c)),
         }?;
         if let Some((c, beta)) = rest {
             self.add_scaled(node, y, c, beta)?;
@@ -97,11 +104,12 @@ impl<'g> Scheduler<'g> {
         &mut self,
         node: &Node,
         form: &Gemm,
-        (a, stored): (ValueId, Matrix),
-        (b, matrix): (ValueId, Matrix),
+        a: Operand,
+        b: Operand,
         c: Option<(ValueId, f32)>,
     ) -> Advice<(TensorId, Option<(ValueId, f32)>)> {
-        let mut x = self.read(a);
+        let (stored, matrix) = (a.stored, b.stored);
+        let mut x = self.read(a.value);
         let mut left = stored;
         if form.trans_a {
             (x, left) = (self.transposed(node, x, stored.shape())?, stored.transposed());
@@ -113,7 +121,7 @@ impl<'g> Scheduler<'g> {
             rows: left.batch * left.rows,
             inputs: left.columns,
             outputs,
-            matrix: b,
+            matrix: b.value,
             by_output: form.trans_b,
             alpha: form.alpha,
             bias,
@@ -127,11 +135,12 @@ impl<'g> Scheduler<'g> {
         &mut self,
         node: &Node,
         form: &Gemm,
-        (a, matrix): (ValueId, Matrix),
-        (b, stored): (ValueId, Matrix),
+        a: Operand,
+        b: Operand,
         c: Option<(ValueId, f32)>,
     ) -> Advice<(TensorId, Option<(ValueId, f32)>)> {
-        let mut x = self.read(b);
+        let (matrix, stored) = (a.stored, b.stored);
+        let mut x = self.read(b.value);
         let mut right = stored.transposed();
         if form.trans_b {
             right = stored;
@@ -145,7 +154,7 @@ impl<'g> Scheduler<'g> {
             rows: right.batch * right.rows,
             inputs: right.columns,
             outputs,
-            matrix: a,
+            matrix: a.value,
             by_output: !form.trans_a,
             alpha: form.alpha,
             bias,
@@ -156,13 +165,7 @@ impl<'g> Scheduler<'g> {
     }
 
     /// Two computed matrices, or stacks of matrices.
-    fn of_two(
-        &mut self,
-        node: &Node,
-        form: &Gemm,
-        a: (ValueId, Matrix),
-        b: (ValueId, Matrix),
-    ) -> Advice<TensorId> {
+    fn of_two(&mut self, node: &Node, form: &Gemm, a: Operand, b: Operand) -> Advice<TensorId> {
         let shape = self.shape(node.output);
         let (a, left) = self.operand(node, a, form.trans_a)?;
         let (b, right) = self.operand(node, b, form.trans_b)?;
@@ -182,15 +185,16 @@ impl<'g> Scheduler<'g> {
     fn operand(
         &mut self,
         node: &Node,
-        (value, stored): (ValueId, Matrix),
+        operand: Operand,
         transpose: bool,
-    ) -> Advice<((TensorId, &'g [usize]), Matrix)> {
-        let (x, shape) = (self.read(value), self.shape(value));
+    ) -> Advice<(Shaped<'g>, Matrix)> {
+        let Operand { value, stored } = operand;
+        let (tensor, shape) = (self.read(value), self.shape(value));
         if !transpose {
-            return Ok(((x, shape), stored));
+            return Ok((Shaped { tensor, shape }, stored));
         }
-        let x = self.transposed(node, x, stored.shape())?;
-        Ok(((x, shape), stored.transposed()))
+        let tensor = self.transposed(node, tensor, stored.shape())?;
+        Ok((Shaped { tensor, shape }, stored.transposed()))
     }
 
     /// A stack of `batch` matrices and the step between them; one that the other operand's stretches
@@ -198,10 +202,11 @@ impl<'g> Scheduler<'g> {
     fn stack(
         &mut self,
         node: &Node,
-        (x, shape): (TensorId, &[usize]),
+        operand: Shaped<'_>,
         matrix: Matrix,
         batch: usize,
     ) -> Advice<(TensorId, usize)> {
+        let Shaped { tensor: x, shape } = operand;
         let size = matrix.rows * matrix.columns;
         if matrix.batch == 1 {
             return Ok((x, 0));
@@ -257,12 +262,12 @@ impl<'g> Scheduler<'g> {
 
     /// `y += beta * c`, where `c` is no bias of the layer.
     fn add_scaled(&mut self, node: &Node, y: TensorId, c: ValueId, beta: f32) -> Advice {
-        let mut operand = self.read(c);
+        let mut tensor = self.read(c);
         if beta != 1.0 {
-            operand = self.copy(node, self.shape(c), operand);
-            self.scale(node, self.shape(c), operand, beta);
+            tensor = self.copy(node, self.shape(c), tensor);
+            self.scale(node, self.shape(c), tensor, beta);
         }
-        self.combine(node, BinaryOp::Add, false, y, (operand, self.shape(c)))
+        self.combine(node, BinaryOp::Add, false, y, Shaped { tensor, shape: self.shape(c) })
     }
 
     /// Whether a constant gives one number for all, or one for each place along the last axis.

@@ -182,7 +182,7 @@ impl HeadName {
         let mut says = says(&words, &core);
         let mut number = None;
         if let (Says::Spread(_), Some(last)) = (&says, core.last()) {
-            (says, number) = with_two(says, &words, *last, (name, siblings));
+            (says, number) = with_two(says, &words, *last, name, siblings);
         }
         if signs && matches!(says, Says::Spread(_) | Says::Mean) {
             says = Says::Unclear("its name is a formula".into());
@@ -336,7 +336,8 @@ fn with_two(
     says: Says,
     words: &[(Word, Token)],
     last: usize,
-    (name, siblings): (&str, &[&str]),
+    name: &str,
+    siblings: &[&str],
 ) -> (Says, Option<usize>) {
     let squared = match says {
         Says::Spread(Head::Sigma) => Head::Var,

@@ -21,7 +21,7 @@ pub(super) fn of_outputs(graph: &Graph) -> Vec<Heads> {
         readings(&makers, draw.scale).into_iter().filter(Reading::can_be_declared).find_map(
             |reading| {
                 let spread = output(graph, &makers, reading.value)?;
-                Some(of_draw(graph, &makers, &draw, (mean.clone(), spread), reading))
+                Some(of_draw(graph, &makers, &draw, mean.clone(), spread, reading))
             },
         )
     };
@@ -50,8 +50,8 @@ pub(super) fn inside(graph: &Graph) -> Vec<Heads> {
             readings.iter().find(|reading| output(graph, &makers, reading.value).is_some());
         let reading =
             of_output.or_else(|| readings.iter().rev().find(|r| name(r.value).is_some()))?;
-        let names = (mean, name(reading.value)?);
-        Some(of_draw(graph, &makers, draw, names, reading.clone()))
+        let spread = name(reading.value)?;
+        Some(of_draw(graph, &makers, draw, mean, spread, reading.clone()))
     };
     let of_latents = drawn.iter().filter(|draw| !is_decoded(graph, &drawn, draw));
     distinct(of_latents.filter_map(heads))
@@ -126,7 +126,8 @@ fn of_draw(
     graph: &Graph,
     makers: &Makers<'_>,
     draw: &Draw,
-    (mean, spread): (String, String),
+    mean: String,
+    spread: String,
     reading: Reading,
 ) -> Heads {
     let Reading { head, eps, clamp, formula, .. } = reading;

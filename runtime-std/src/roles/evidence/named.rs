@@ -32,7 +32,7 @@ pub(super) fn by_names(graph: &Graph, is_open: impl Fn(&str) -> bool) -> Vec<Hea
         };
         let mut own = spreads.iter().filter(alike);
         let (spread, name) = own.next().filter(|_| own.next().is_none())?;
-        heads((mean, "the output's name says mean"), spread, &name.says)
+        heads(mean, "the output's name says mean", spread, &name.says)
     };
     means.iter().map(pair).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
@@ -56,13 +56,13 @@ pub(super) fn beside(graph: &Graph) -> Option<Heads> {
         && name.unknown().is_empty()
         && draws(graph).is_empty();
     let why = "the only other output, of the spread's shape";
-    if fits { heads((mean, why), spread, &name.says) } else { None }
+    if fits { heads(mean, why, spread, &name.says) } else { None }
 }
 
 /// Names of samples and of scores.
 const SAMPLES: [&str; 8] = ["z", "sample", "samples", "logit", "logits", "score", "prob", "probs"];
 
-fn heads((mean, mean_why): (&str, &str), spread: &str, says: &Says) -> Option<Heads> {
+fn heads(mean: &str, mean_why: &str, spread: &str, says: &Says) -> Option<Heads> {
     let Says::Spread(head) = says else { return None };
     Some(Heads {
         mean: mean.to_string(),
