@@ -13,7 +13,7 @@ use elbow::posterior::{Posteriors, sample};
 use elbow::reference::Runtime;
 use elbow::rows::{Batch, run_twin_in_sequence};
 use elbow::{Context, Error, Precision, Result, npy};
-use refine::{Refined, Refinement};
+use refine::{RefinedRows, Refinement};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -108,7 +108,7 @@ struct Entry {
 
 /// `ln p(x)`.
 #[derive(Debug, Serialize)]
-struct LogProb {
+struct LogProbFile {
     file: String,
     mean: f64,
 }
@@ -126,9 +126,9 @@ struct Report<'a> {
     clamp_hits: Option<u64>,
     /// Of a flow whose latent is standard normal, in nats.
     #[serde(skip_serializing_if = "Option::is_none")]
-    log_prob: Option<LogProb>,
+    log_prob: Option<LogProbFile>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    refined: Option<Refined>,
+    refined: Option<RefinedRows>,
 }
 
 /// Runs the rows and writes every output.
@@ -176,7 +176,7 @@ pub fn run(options: &Options) -> Result<()> {
     let report = Report::of(&loaded, graph, &files, inputs.batch.len, options);
     output::json(&Report {
         clamp_hits: amortized.map(|_| hits),
-        log_prob: log_prob.as_deref().map(LogProb::of),
+        log_prob: log_prob.as_deref().map(LogProbFile::of),
         refined,
         ..report
     })
@@ -200,7 +200,7 @@ fn inputs(
     inputs::read(&sources, needed, &options.input, options.seed)
 }
 
-impl LogProb {
+impl LogProbFile {
     fn of(values: &[f32]) -> Self {
         let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
         Self { file: LOG_PROB.into(), mean: sum / values.len() as f64 }

@@ -65,14 +65,14 @@ pub(super) fn expm1_minus(d: f64) -> f64 {
 
 /// KL(float || integer), by what differs.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Parts {
+pub struct KlParts {
     /// `1/2 sum (m_f - m_q)^2 e^(-rho_q)` of each row: the means.
     pub mean: Vec<f64>,
     /// `1/2 sum e^d - 1 - d`, `d = rho_f - rho_q`, of each row: the variances.
     pub variance: Vec<f64>,
 }
 
-impl Parts {
+impl KlParts {
     /// Of two posteriors with the same latents and rows; nats are additive over latents, and over the
     /// parts of a hierarchy. NaN where a value is.
     pub fn of(float: &Posteriors<f64>, integer: &Posteriors<f64>) -> Self {
@@ -160,7 +160,7 @@ mod tests {
     fn parts_are_the_known_divergences_and_add_up() {
         let float = posterior(2, &[1.0, 0.0, 3.0, 3.0], &[0.0, 0.0, 1.0, -1.0]);
         let integer = posterior(2, &[0.0, 0.0, 3.0, 3.0], &[4f64.ln(), 0.0, 1.0, 0.0]);
-        let parts = Parts::of(&float, &integer);
+        let parts = KlParts::of(&float, &integer);
         // (1 - 0)^2 / 4 / 2; then N(., 1) against N(., 4), and N(., 1/e) against N(., 1).
         let first = 0.5 * (0.25 - 1.0 + 4f64.ln());
         let second = 0.5 * ((-1f64).exp() - 1.0 + 1.0);

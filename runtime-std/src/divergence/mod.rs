@@ -2,7 +2,7 @@
 //!
 //! | Step | From -> to | Item |
 //! |---|---|---|
-//! | divergence | two posteriors -> nats of every row | [`divergence`], [`Parts`] |
+//! | divergence | two posteriors -> nats of every row | [`divergence`], [`KlParts`] |
 //! | summary | nats of every row -> mean, 99th percentile, largest | [`Kl`] |
 //! | bound | two posteriors, likelihood -> the ELBO that is lost | [`elbo_drop`] |
 //! | grade | divergence and drop -> A, B or fail | [`Grade`] |
@@ -14,4 +14,4 @@ pub mod tolerance;
 
 pub use elbo::{ElboDrop, elbo_drop};
 pub use grade::Grade;
-pub use kl::{Kl, Parts, divergence, kl_rows};
+pub use kl::{Kl, KlParts, divergence, kl_rows};

@@ -129,7 +129,7 @@ pub fn ais<L: Gradient + ?Sized>(
     let Annealing { chains, temperatures } = annealing;
     let mut groups = Vec::new();
     for chain in 0..chains {
-        let mut noise = Noise { stream, sample: chain << 20, latent: q.latent() };
+        let mut noise = ChainNoise { stream, sample: chain << 20, latent: q.latent() };
         let mut at = path.at(noise.normal()?)?;
         let mut log_weight = 0.0;
         for step in 1..=temperatures {
@@ -154,7 +154,7 @@ struct Path<'l, L: ?Sized> {
 
 /// A place on the way.
 #[derive(Clone)]
-struct Place {
+struct PathPoint {
     eps: Vec<f64>,
     /// `ln p(x, z) - ln base(z)`, and its gradient by `eps`.
     log_ratio: f64,
@@ -162,7 +162,7 @@ struct Place {
 }
 
 impl<L: Gradient + ?Sized> Path<'_, L> {
-    fn at(&mut self, eps: Vec<f64>) -> Result<Place, InferError> {
+    fn at(&mut self, eps: Vec<f64>) -> Result<PathPoint, InferError> {
         let latent = eps.len();
         let (mut z, mut grad) = (vec![0.0; latent], vec![0.0; latent]);
         self.base.at(&eps, &mut z);
@@ -171,20 +171,20 @@ impl<L: Gradient + ?Sized> Path<'_, L> {
         grad.iter_mut().zip(&z).for_each(|(grad, z)| *grad -= z);
         let slope = self.base.transposed(&grad);
         let slope = slope.iter().zip(&eps).map(|(slope, eps)| slope + eps).collect();
-        Ok(Place { eps, log_ratio, slope })
+        Ok(PathPoint { eps, log_ratio, slope })
     }
 
     /// One trajectory that leaves `base^(1 - beta) joint^beta` as it is.
     fn transition(
         &mut self,
-        from: Place,
+        from: PathPoint,
         beta: f64,
-        noise: &mut Noise,
-    ) -> Result<Place, InferError> {
+        noise: &mut ChainNoise,
+    ) -> Result<PathPoint, InferError> {
         let mut momentum = noise.normal()?;
         let [step, accept] = noise.uniform();
         let step = 0.05 * 16f64.powf(step); // 0.05 to 0.8 standard deviations of the base
-        let energy = |place: &Place, momentum: &[f64]| {
+        let energy = |place: &PathPoint, momentum: &[f64]| {
             let potential = 0.5 * dot(&place.eps, &place.eps) - beta * place.log_ratio;
             potential + 0.5 * dot(momentum, momentum)
         };
@@ -202,19 +202,19 @@ impl<L: Gradient + ?Sized> Path<'_, L> {
 }
 
 /// Half a step of the momentum along the slope of `ln base + beta (ln joint - ln base)`.
-fn push(momentum: &mut [f64], place: &Place, beta: f64, step: f64) {
+fn push(momentum: &mut [f64], place: &PathPoint, beta: f64, step: f64) {
     let forces = place.slope.iter().zip(&place.eps).map(|(slope, eps)| beta * slope - eps);
     momentum.iter_mut().zip(forces).for_each(|(p, force)| *p += step * force);
 }
 
 /// Draws of one chain.
-struct Noise {
+struct ChainNoise {
     stream: StreamKey,
     sample: u32,
     latent: usize,
 }
 
-impl Noise {
+impl ChainNoise {
     fn next(&mut self) -> Stream {
         self.sample += 1;
         self.stream.stream(self.sample)

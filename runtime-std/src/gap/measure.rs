@@ -24,7 +24,7 @@ use std::thread;
 /// An input error: no encoder with a decoder, several posteriors or one that depends on draws of its own,
 /// one that is not finite, a row whose ELBO is not, or a method that does not suit the decoder.
 pub fn measure(loaded: &Loaded, batch: &Batch, settings: &Settings) -> Result<GapReport> {
-    let Parts { encoder, decoder, source, x } = parts(loaded, batch)?;
+    let Measurable { encoder, decoder, source, x } = parts(loaded, batch)?;
     let posteriors = twin_posteriors(loaded, batch)?;
     let maps = maps(batch, decoder, x, encoder.latent())?;
     suits(settings.method, encoder.latent(), maps.is_some())?;
@@ -39,7 +39,7 @@ pub fn measure(loaded: &Loaded, batch: &Batch, settings: &Settings) -> Result<Ga
 }
 
 /// What of a model is measured.
-struct Parts<'g> {
+struct Measurable<'g> {
     encoder: &'g Encoder,
     decoder: &'g Decoder,
     /// The decoder's file.
@@ -47,7 +47,7 @@ struct Parts<'g> {
     x: &'g Rows,
 }
 
-fn parts<'g>(loaded: &'g Loaded, batch: &'g Batch) -> Result<Parts<'g>> {
+fn parts<'g>(loaded: &'g Loaded, batch: &'g Batch) -> Result<Measurable<'g>> {
     let fault = |what: &str| {
         let path = loaded.encoder.path.display();
         Err(Error::input(format!("{path}: {what}")))
@@ -72,7 +72,7 @@ fn parts<'g>(loaded: &'g Loaded, batch: &'g Batch) -> Result<Parts<'g>> {
     let name = position.and_then(|input| encoder.plan.inputs.get(input));
     let x = name.and_then(|port| batch.get(&port.name));
     match x {
-        Some(x) => Ok(Parts { encoder, decoder, source, x }),
+        Some(x) => Ok(Measurable { encoder, decoder, source, x }),
         None => fault("the encoder reads no observation; declare its input in the elbow.toml"),
     }
 }

@@ -161,7 +161,7 @@ pub fn refine(
     log_var: &mut [f32],
 ) -> std::result::Result<Guarded, InferError> {
     let rate = settings.rate();
-    let ascent = Steps { likelihood, settings, steps, stream };
+    let ascent = Ascent { likelihood, settings, steps, stream };
     match settings.rule {
         RuleName::Stein => ascent.by(Stein { rate }, loc, log_var),
         RuleName::Sgd => ascent.by(Sgd { rate, clip: f32::INFINITY }, loc, log_var),
@@ -193,14 +193,14 @@ pub fn refine_or_keep(
     }
 }
 
-struct Steps<'a, L: ?Sized> {
+struct Ascent<'a, L: ?Sized> {
     likelihood: &'a mut L,
     settings: &'a RefineTable,
     steps: u32,
     stream: StreamKey,
 }
 
-impl<L: Gradient + ?Sized> Steps<'_, L> {
+impl<L: Gradient + ?Sized> Ascent<'_, L> {
     fn by(
         self,
         rule: impl Rule,

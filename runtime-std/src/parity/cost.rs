@@ -24,12 +24,12 @@ pub struct Cost {
     /// Its code bytes and stack bound.
     pub footprint: Footprint,
     /// Every step.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LayerCost>,
 }
 
 /// A step of the inference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Layer {
+pub struct LayerCost {
     /// Name of the node that it comes from; a step that only brings values into another form or place for its
     /// node says so behind it: `fc1 (quantize)`.
     pub name: String,
@@ -71,7 +71,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     agree(target, instructions, spent.instructions)?;
     let timing = timing(target.row);
     let cycles = |trace: &Trace| timing.map(|timing| trace.cycles(timing));
-    let layer = |(step, (name, trace)): (&Step, (String, &Trace))| Layer {
+    let layer = |(step, (name, trace)): (&Step, (String, &Trace))| LayerCost {
         name,
         op: step.op.clone(),
         macs: step.macs,

@@ -2,7 +2,7 @@
 
 use super::arithmetic::Arithmetic;
 use super::compare::{max_abs, max_relative, worst};
-use super::places::{Place, Places};
+use super::places::{Location, Locations};
 use super::tolerance::Limits;
 use crate::error::{Error, Result};
 use crate::lower::{Plan, Step};
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 /// What is known of one step over all rows; `None` where a side does not say.
 #[derive(Clone, Debug, Serialize)]
-pub struct Layer {
+pub struct LayerDifference {
     /// Name of the node that it comes from.
     pub name: String,
     /// Operator of that node.
@@ -44,7 +44,7 @@ pub struct Layer {
 #[derive(Clone, Debug, Serialize)]
 pub struct Layers {
     /// One per step.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LayerDifference>,
     /// The first that differs: beyond the limit from the reference, or in a bit from the twin.
     pub first_different: Option<String>,
     /// How many have nothing in the reference to be held against, as copies that only the twin makes.
@@ -81,9 +81,9 @@ pub fn against_reference(
 ) -> Result<(Layers, Checksums)> {
     let (plan, states, source) = plan(loaded);
     let values = plan.steps.iter().flat_map(|step| step.gives.iter().map(|given| &given.value));
-    let places = Places::of(&source.graph);
-    let places: Vec<Vec<Place>> = values.map(|value| places.holding(value)).collect();
-    let names = |places: &Vec<Place>| places.iter().map(|place| place.name.clone()).collect();
+    let places = Locations::of(&source.graph);
+    let places: Vec<Vec<Location>> = values.map(|value| places.holding(value)).collect();
+    let names = |places: &Vec<Location>| places.iter().map(|place| place.name.clone()).collect();
     let names: Vec<Vec<String>> = places.iter().map(names).collect();
     let reference = runtime.run(source, batch, &names)?;
     let reference = reference.values.into_iter().zip(&places).map(|(found, places)| {
@@ -100,7 +100,7 @@ pub fn against_reference(
             Some(compared(reference, twin, !loaded.model.missing.is_empty()))
         });
         let both: Vec<_> = both.collect();
-        Layer {
+        LayerDifference {
             name: step.name.clone(),
             op: step.op.clone(),
             value: step.gives.first().map(|given| given.value.clone()),
@@ -113,7 +113,7 @@ pub fn against_reference(
             crc_equal: None,
         }
     };
-    let layers: Vec<Layer> = plan.steps.iter().map(&mut layer).collect();
+    let layers: Vec<LayerDifference> = plan.steps.iter().map(&mut layer).collect();
     Ok((Layers::new(layers, limits), checksums))
 }
 
@@ -155,7 +155,7 @@ fn compared(reference: &[f32], twin: &[f32], missing: bool) -> (Vec<f32>, Vec<f3
 }
 
 impl Layers {
-    fn new(layers: Vec<Layer>, limits: Limits) -> Self {
+    fn new(layers: Vec<LayerDifference>, limits: Limits) -> Self {
         let without_reference = layers.iter().filter(|layer| layer.max_abs.is_none()).count();
         let mut layers = Self { layers, first_different: None, without_reference };
         layers.judge(limits);
@@ -183,7 +183,7 @@ impl Layers {
     }
 
     fn judge(&mut self, limits: Limits) {
-        let differs = |layer: &&Layer| {
+        let differs = |layer: &&LayerDifference| {
             let far =
                 layer.max_relative.is_some_and(|max| max > limits.output_relative || max.is_nan());
             far || layer.crc_equal == Some(false)
@@ -242,7 +242,7 @@ mod tests {
     };
 
     fn layers(errors: [f64; 3]) -> Layers {
-        let layer = |(at, error): (usize, f64)| Layer {
+        let layer = |(at, error): (usize, f64)| LayerDifference {
             name: format!("layer{at}"),
             op: "Gemm".into(),
             value: None,

@@ -35,12 +35,12 @@ pub use target::Answer;
 pub use tolerance::Limits;
 
 use crate::Precision;
-use crate::divergence::{Kl, Parts};
+use crate::divergence::{Kl, KlParts};
 use crate::emit::{Budget, FlashBytes, RamBytes};
 use crate::model::{Loaded, Source};
 use crate::posterior::Posteriors;
-use judge::{Judge, Steps, output_step};
-use report::{MaxAbs, Nats};
+use judge::{Judge, StepDistances, output_step};
+use report::{KlFigures, MaxAbs};
 
 /// What is held against the reference.
 #[derive(Clone, Copy, Debug)]
@@ -101,14 +101,14 @@ pub fn compare(
 }
 
 /// KL(reference || target), and its two parts where they are asked for.
-fn kl_nats(reference: &Reference, answer: &Answer, in_parts: bool) -> Nats {
+fn kl_nats(reference: &Reference, answer: &Answer, in_parts: bool) -> KlFigures {
     let posteriors = reference.posteriors.iter().zip(&answer.posteriors);
     let parts =
-        posteriors.map(|(reference, target)| Parts::of(reference, &Posteriors::from(target)));
+        posteriors.map(|(reference, target)| KlParts::of(reference, &Posteriors::from(target)));
     // The posterior of a hierarchy is the product of its parts.
-    match parts.reduce(Parts::plus).map(|parts| parts.summary()) {
-        None => Nats { all: Kl::default(), mean_part: None, variance_part: None },
-        Some((mean, variance, all)) => Nats {
+    match parts.reduce(KlParts::plus).map(|parts| parts.summary()) {
+        None => KlFigures { all: Kl::default(), mean_part: None, variance_part: None },
+        Some((mean, variance, all)) => KlFigures {
             all,
             mean_part: in_parts.then_some(mean),
             variance_part: in_parts.then_some(variance),
@@ -198,7 +198,7 @@ fn differences(
                 .map(|(a, b)| compare::max_abs(a.iter().map(|value| f64::from(*value)), b)),
             max_relative: both.as_ref().map(|(a, b)| compare::max_relative(a, b)),
             unanswered,
-            steps: steps.map(|(a, b)| Steps::of(a, b, step())),
+            steps: steps.map(|(a, b)| StepDistances::of(a, b, step())),
             judged_by,
         }
     });

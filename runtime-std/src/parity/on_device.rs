@@ -2,7 +2,7 @@
 
 use super::bits::bits;
 use super::layers::{self, Checksums};
-use super::target::{Answer, Image, Measured};
+use super::target::{Answer, ImageFigures, PaintedMemory};
 use super::{density, inference};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
 use crate::emit::{Artifact, emit, emit_traced};
@@ -146,7 +146,7 @@ fn posteriors<S: Read + Write>(
     let empty =
         |latent: usize| Posteriors { latent, loc: Vec::new(), log_var: Vec::new(), clamp_hits: 0 };
     let mut found: Vec<Posteriors> = twin.iter().map(|twin| empty(twin.latent)).collect();
-    let mut image = Image { twin_bit_exact: Some(true), ..Image::default() };
+    let mut image = ImageFigures { twin_bit_exact: Some(true), ..ImageFigures::default() };
     if encoder.states > 0 {
         device.reset()?;
     }
@@ -294,7 +294,7 @@ fn outputs<S: Read + Write>(
     let twin = run_twin(plan, batch)?;
     let own = picked(batch, plan.inputs.iter().map(|port| port.name.as_str()))?;
     let mut found: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
-    let mut image = Image::default();
+    let mut image = ImageFigures::default();
     let mut log_prob = density::flow(loaded).map(|_| Vec::new());
     let bar = progress(batch.len, "device");
     for row in 0..batch.len {
@@ -337,7 +337,7 @@ fn of_graph(loaded: &Loaded, outputs: Vec<Vec<f32>>) -> Vec<Option<Vec<f32>>> {
     roles.map(of_role).collect()
 }
 
-impl Image {
+impl ImageFigures {
     /// Keeps whether every row has agreed with the twin.
     fn agrees(&mut self, exact: bool) {
         self.twin_bit_exact = self.twin_bit_exact.map(|all| all && exact);
@@ -346,7 +346,7 @@ impl Image {
     /// Keeps the largest figures of all rows.
     fn note(&mut self, instructions: u64, stack_bytes: Option<u32>, arena_bytes: u32) {
         self.instructions = self.instructions.max(Some(instructions));
-        let measured = self.measured.get_or_insert(Measured::default());
+        let measured = self.measured.get_or_insert(PaintedMemory::default());
         measured.stack_bytes = measured.stack_bytes.max(stack_bytes);
         measured.arena_bytes = measured.arena_bytes.max(arena_bytes);
     }

@@ -3,10 +3,10 @@
 use super::basis::Basis;
 use super::density::LogProb;
 use super::integer::IntegerReport;
-use super::judge::{Judge, Steps};
+use super::judge::{Judge, StepDistances};
 use super::layers::Layers;
 use super::suspect::Suspect;
-use super::target::Measured;
+use super::target::PaintedMemory;
 use super::tolerance::{LOG_PROB_NATS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE};
 use crate::Precision;
 use crate::divergence::Kl;
@@ -38,7 +38,7 @@ pub struct ParityReport {
     /// Largest difference of a log-variance.
     pub log_var: MaxAbs,
     /// KL(reference posterior || target posterior) per row.
-    pub kl_nats: Nats,
+    pub kl_nats: KlFigures,
     /// Largest difference of `ln p(x)` by a flow, in nats.
     pub log_prob: LogProb,
     /// Log-variances that the target's clamp has moved.
@@ -55,7 +55,7 @@ pub struct ParityReport {
     /// What lies in RAM.
     pub ram_bytes: RamBytes,
     /// What the rows used of that RAM.
-    pub measured: Option<Measured>,
+    pub measured: Option<PaintedMemory>,
     /// Whether the reference itself may be wrong; nothing where all is within the limits.
     pub suspect: Option<Suspect>,
     /// What `pass` was held against.
@@ -89,14 +89,14 @@ pub struct OutputError {
     pub unanswered: bool,
     /// The same in steps, of a quantized file's output that is judged so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub steps: Option<Steps>,
+    pub steps: Option<StepDistances>,
     /// What it is judged by; nothing where only its bits are.
     pub judged_by: Option<Judge>,
 }
 
 /// KL(reference posterior || target posterior).
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Nats {
+pub struct KlFigures {
     /// Over the rows.
     #[serde(flatten)]
     pub all: Kl,
@@ -134,7 +134,7 @@ impl OutputError {
                     )
                 })
             }
-            (Judge::Steps, Some(Steps { within_one, max, .. })) => {
+            (Judge::Steps, Some(StepDistances { within_one, max, .. })) => {
                 let few = limits.steps_within_one.is_some_and(|limit| within_one < limit);
                 let most = limits.steps_max.map(|limit| limit + STEP_ROUNDING);
                 let far = most.is_some_and(|limit| max > limit || max.is_nan());
@@ -158,7 +158,7 @@ impl OutputError {
             (Some(Judge::Relative), _) => {
                 format!(" (limit {:.0e} relative)", limits.output_relative)
             }
-            (_, Some(Steps { step, within_one, max })) => format!(
+            (_, Some(StepDistances { step, within_one, max })) => format!(
                 " ({:.2} % within a step of {step:.1e}, limit {} %; {max:.2} steps at most, limit {STEPS_MAX})",
                 100.0 * within_one,
                 100.0 * STEPS_WITHIN_ONE
@@ -326,7 +326,7 @@ impl ParityReport {
     /// Differences of the posterior and of a density.
     fn write_posterior(&self, lines: &mut Lines<'_, '_>) -> fmt::Result {
         let Limits { kl_nats_max, kl_nats_mean, kl_nats_p99, .. } = self.limits;
-        let Nats { all: Kl { mean, p99, max }, mean_part, variance_part } = self.kl_nats;
+        let KlFigures { all: Kl { mean, p99, max }, mean_part, variance_part } = self.kl_nats;
         lines.nats("mean, largest difference", self.mean.max_abs)?;
         lines.nats("log-variance, largest", self.log_var.max_abs)?;
         lines.limited("KL in nats, mean", mean, kl_nats_mean)?;

@@ -21,12 +21,12 @@ pub struct Answer {
     /// `ln p(x)` of every row, by a flow alone whose latent is standard normal.
     pub log_prob: Option<Vec<f32>>,
     /// What only an image of a target knows.
-    pub image: Image,
+    pub image: ImageFigures,
 }
 
 /// Figures of a target image.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Image {
+pub struct ImageFigures {
     /// Whether the target agreed with the twin in every bit.
     pub twin_bit_exact: Option<bool>,
     /// Bounds and refinements among what was compared for that.
@@ -38,12 +38,12 @@ pub struct Image {
     /// Bound of the stack in bytes, from the machine code.
     pub stack: Option<usize>,
     /// What the rows used.
-    pub measured: Option<Measured>,
+    pub measured: Option<PaintedMemory>,
 }
 
 /// Largest use of memory over all rows, by painting.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Measured {
+pub struct PaintedMemory {
     /// Bytes of stack.
     pub stack_bytes: Option<u32>,
     /// Bytes of the workspace's arena.
@@ -70,5 +70,5 @@ pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<A
     let flow = loaded.flow.as_ref().map(|source| all(source, batch)).transpose()?;
     let flow = flow.unwrap_or_default();
     let log_prob = density::log_prob(loaded, |at| outputs.get(at)?.as_deref());
-    Ok(Answer { outputs, posteriors, decoded, flow, log_prob, image: Image::default() })
+    Ok(Answer { outputs, posteriors, decoded, flow, log_prob, image: ImageFigures::default() })
 }

@@ -16,7 +16,7 @@ pub struct Refinement<'l> {
 
 /// What came of it, in the report.
 #[derive(Debug, Serialize)]
-pub struct Refined {
+pub struct RefinedRows {
     steps: u32,
     /// Rows that the guard sent back to their start.
     kept: usize,
@@ -59,7 +59,7 @@ impl<'l> Refinement<'l> {
         batch: &Batch,
         posteriors: &mut [Posteriors],
         seed: u64,
-    ) -> Result<Refined> {
+    ) -> Result<RefinedRows> {
         let Self { decoder, refine: Refine { gradient, settings }, steps } = self;
         let observed = loaded.amortized().and_then(|(encoder, _)| encoder.plan.inputs.first());
         let x = observed.and_then(|port| batch.get(&port.name));
@@ -80,6 +80,6 @@ impl<'l> Refinement<'l> {
             kept += usize::from(own.context(format!("row {row}"))?);
             bar.inc(1);
         }
-        Ok(Refined { steps: *steps, kept })
+        Ok(RefinedRows { steps: *steps, kept })
     }
 }
