@@ -53,14 +53,15 @@ const fn work(name: &'static str, what: &'static str, units: u64, numbers: Numbe
 const fn inference(
     name: &'static str,
     what: &'static str,
-    (units, unit): (u64, &'static str),
+    units: u64,
+    unit: &'static str,
 ) -> Workload {
     Workload { name, what, units, unit, numbers: Numbers::Inference }
 }
 
 /// 64 values of a likelihood.
 const fn density(name: &'static str, what: &'static str) -> Workload {
-    inference(name, what, (64, "value"))
+    inference(name, what, 64, "value")
 }
 
 const MLP: &str = "640-128-128-128-128-8-128-128-128-128-640";
@@ -90,9 +91,9 @@ pub const WORKLOADS: [Workload; 27] = [
         numbers: Numbers::Noise,
     },
     work("decode", "one pass of a decoder 2-64-64-64", 8_320, Numbers::Inference),
-    inference("elbo-16", "the bound of a posterior by 16 draws", (16, "draw")),
-    inference("iwae-16", "the importance-weighted bound by 16 draws", (16, "draw")),
-    inference("refine-step", "a step of refinement by 8 gradients", (8, "gradient")),
+    inference("elbo-16", "the bound of a posterior by 16 draws", 16, "draw"),
+    inference("iwae-16", "the importance-weighted bound by 16 draws", 16, "draw"),
+    inference("refine-step", "a step of refinement by 8 gradients", 8, "gradient"),
     density("gaussian", "ln p of 64 values, one scale"),
     density("bernoulli", "ln p of 64 events by their logits"),
     density("laplace", "ln p of 64 values, one scale"),
@@ -101,8 +102,8 @@ pub const WORKLOADS: [Workload; 27] = [
     density("poisson", "ln p of 64 counts by the logarithms of their rates"),
     density("negative-binomial", "ln p of 64 counts by the logarithms of their means"),
     density("zero-inflated", "the same counts, of which some were lost"),
-    inference("full-rank", "a draw of a normal of 8 full dimensions, and ln q of it", (1, "draw")),
-    inference("flow", "ln p of 32 values by six couplings 16-24-24-32", (1, "call")),
+    inference("full-rank", "a draw of a normal of 8 full dimensions, and ln q of it", 1, "draw"),
+    inference("flow", "ln p of 32 values by six couplings 16-24-24-32", 1, "call"),
 ];
 
 /// The workload of a name.

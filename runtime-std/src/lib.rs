@@ -9,6 +9,7 @@
 //! | infer | heads -> posterior, samples | [`Posteriors`](posterior::Posteriors) | [`posterior`] |
 //! | report | target and reference -> `ParityReport` | [`compare`](parity::compare()) | [`device`], [`mod@reference`], [`parity`] |
 //!
+//! [`integer_search`] chooses a model with integer weights by what it loses in nats ([`divergence`]).
 //! [`manifest`] and [`model`] give graphs their roles, [`roles`] proposes them; [`npy`] and [`rows`]
 //! bring tensors in and out. The device links `elbow_core`, whose kernels [`twin`] runs as well.
 //!
@@ -24,6 +25,7 @@
 
 pub mod calibrate;
 pub mod device;
+pub mod divergence;
 pub mod emit;
 pub mod error;
 pub mod gap;
@@ -32,6 +34,7 @@ pub mod held;
 pub mod identifier;
 pub mod import;
 pub mod infer;
+pub mod integer_search;
 pub mod ir;
 pub mod lower;
 pub mod manifest;

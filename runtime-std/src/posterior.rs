@@ -1,21 +1,21 @@
 //! Posteriors on the desktop: raw heads to mean, log-variance and samples, as on the device.
 
 use crate::error::{Error, Result};
-use crate::model::Latent;
-use crate::rows::Rows;
+use crate::model::{Latent, Loaded};
+use crate::rows::{Batch, Rows, run_twin_in_sequence};
 use elbow_core::distributions::rsample;
 use elbow_core::infer::encoder::{EncodeError, to_posterior};
 use elbow_core::noise::{Stream, fill_standard_normal};
 
-/// The posteriors of all rows.
+/// A diagonal normal distribution per row: `f32` as a device computes it, `f64` of a reference.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Posteriors {
+pub struct Posteriors<T = f32> {
     /// Latents of one row.
     pub latent: usize,
-    /// All rows.
-    pub mean: Vec<f32>,
-    /// All rows.
-    pub log_var: Vec<f32>,
+    /// Means, all rows.
+    pub loc: Vec<T>,
+    /// Log-variances, all rows.
+    pub log_var: Vec<T>,
     /// Log-variances that the clamp has moved.
     pub clamp_hits: u64,
 }
@@ -29,14 +29,31 @@ pub struct Samples {
     pub z: Vec<f32>,
 }
 
+impl<T> Posteriors<T> {
+    /// Mean and log-variance of one row.
+    pub fn row(&self, row: usize) -> (&[T], &[T]) {
+        let own = row * self.latent..(row + 1) * self.latent;
+        (&self.loc[own.clone()], &self.log_var[own])
+    }
+}
+
+impl From<&Posteriors> for Posteriors<f64> {
+    fn from(posteriors: &Posteriors) -> Self {
+        let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect();
+        let Posteriors { latent, loc, log_var, clamp_hits } = posteriors;
+        let (loc, log_var) = (wide(loc), wide(log_var));
+        Self { latent: *latent, loc, log_var, clamp_hits: *clamp_hits }
+    }
+}
+
 impl Posteriors {
     /// Posteriors from the values of the two heads.
     ///
     /// # Errors
     ///
     /// An input error names the row and latent that overflowed or became NaN.
-    pub fn of_heads(latent: &Latent, mean: Vec<f32>, spread: Vec<f32>) -> Result<Self> {
-        Self::of_rows(latent, mean, spread, &[])
+    pub fn of_heads(latent: &Latent, loc: Vec<f32>, spread: Vec<f32>) -> Result<Self> {
+        Self::of_rows(latent, loc, spread, &Batch::default())
     }
 
     /// [`of_heads`](Self::of_heads) of these inputs, which may hold NaN.
@@ -46,21 +63,30 @@ impl Posteriors {
     /// As there; and where the row holds NaN the error says so.
     pub fn of_rows(
         latent: &Latent,
-        mean: Vec<f32>,
+        loc: Vec<f32>,
         mut spread: Vec<f32>,
-        inputs: &[Rows],
+        batch: &Batch,
     ) -> Result<Self> {
         let Latent { len, head, eps, clamp } = *latent;
-        let hits = to_posterior(&mean, &mut spread, head, eps, clamp);
-        let clamp_hits = hits.map_err(|error| not_finite(error, len, inputs))?.into();
-        Ok(Self { latent: len, mean, log_var: spread, clamp_hits })
+        let hits = to_posterior(&loc, &mut spread, head, eps, clamp);
+        let clamp_hits = hits.map_err(|error| not_finite(error, len, batch))?.into();
+        Ok(Self { latent: len, loc, log_var: spread, clamp_hits })
     }
+}
 
-    /// Mean and log-variance of one row.
-    pub fn row(&self, row: usize) -> (&[f32], &[f32]) {
-        let own = row * self.latent..(row + 1) * self.latent;
-        (&self.mean[own.clone()], &self.log_var[own])
-    }
+/// The posteriors by the encoder's own plan; none for a model without.
+///
+/// # Errors
+///
+/// A posterior that is not finite, or an index outside its table.
+pub fn twin_posteriors(loaded: &Loaded, batch: &Batch) -> Result<Vec<Posteriors>> {
+    let Some((encoder, _)) = loaded.amortized() else { return Ok(Vec::new()) };
+    let heads = run_twin_in_sequence(&encoder.plan, &encoder.state_pairs(), batch)?;
+    let mut heads = heads.into_iter();
+    let mut head = || heads.next().unwrap_or_default();
+    let posteriors = encoder.latents.iter();
+    let posteriors = posteriors.map(|latent| Posteriors::of_rows(latent, head(), head(), batch));
+    posteriors.collect()
 }
 
 /// Reparameterized samples of the posteriors of a model. The noise of a sample is the stream of
@@ -71,7 +97,7 @@ impl Posteriors {
 /// Never: the stream cannot fail; the error type is that of `NoiseSource`.
 pub fn sample(posteriors: &[Posteriors], seed: u64, samples: u32) -> Result<Vec<Samples>> {
     let mut all = vec![Samples { eps: Vec::new(), z: Vec::new() }; posteriors.len()];
-    let rows = posteriors.first().map_or(0, |first| first.mean.len() / first.latent.max(1));
+    let rows = posteriors.first().map_or(0, |first| first.loc.len() / first.latent.max(1));
     let mut noise = vec![0.0; posteriors.iter().map(|posterior| posterior.latent).sum()];
     for (row, sample) in (0..rows).flat_map(|row| (0..samples).map(move |sample| (row, sample))) {
         fill_standard_normal(&mut Stream::new(seed, row as u64, sample), &mut noise)
@@ -79,11 +105,11 @@ pub fn sample(posteriors: &[Posteriors], seed: u64, samples: u32) -> Result<Vec<
         let mut rest = &noise[..];
         for (posterior, drawn) in posteriors.iter().zip(&mut all) {
             let (eps, others) = rest.split_at(posterior.latent);
-            let (mean, log_var) = posterior.row(row);
+            let (loc, log_var) = posterior.row(row);
             let start = drawn.z.len();
             drawn.eps.extend(eps);
             drawn.z.resize(start + posterior.latent, 0.0);
-            rsample(mean, log_var, eps, &mut drawn.z[start..]);
+            rsample(loc, log_var, eps, &mut drawn.z[start..]);
             rest = others;
         }
     }
@@ -91,13 +117,13 @@ pub fn sample(posteriors: &[Posteriors], seed: u64, samples: u32) -> Result<Vec<
 }
 
 /// What the user is told of a posterior that is not finite; `latent` values make a row.
-fn not_finite(error: EncodeError, latent: usize, inputs: &[Rows]) -> Error {
+fn not_finite(error: EncodeError, latent: usize, batch: &Batch) -> Error {
     let EncodeError::NonFinitePosterior { index } = error else {
         return Error::input(error.to_string());
     };
     let (row, z) = (index / latent, index % latent);
     let holds_nan = |rows: &&Rows| rows.row(row).iter().any(|value| value.is_nan());
-    let why = match inputs.iter().find(holds_nan) {
+    let why = match batch.inputs.iter().find(holds_nan) {
         Some(Rows { name, .. }) => format!(
             "the row holds NaN in input {name:?}, which the model does not handle although the manifest says allow = \"nan\"; remove that, and drop or repair such rows, or export a model that replaces NaN (IsNaN, Where)"
         ),

@@ -1,9 +1,8 @@
-//! Many rows through one plan.
+//! Rows of inputs, and many of them through one plan.
 
 use crate::error::{Error, Result};
 use crate::ir::NoiseKind;
 use crate::lower::{Plan, Step};
-use crate::model::missing;
 use crate::twin::{Outside, Twin};
 use elbow_core::noise::{Stream, fill_standard_normal};
 use indicatif::ProgressIterator;
@@ -26,6 +25,11 @@ impl Rows {
         &self.values[row * len..(row + 1) * len]
     }
 
+    /// How many rows the values make.
+    pub fn count(&self) -> usize {
+        self.values.len() / self.shape.iter().product::<usize>().max(1)
+    }
+
     /// Noise for input number `number` among those that take noise: of each row the stream of
     /// `(seed, row, u32::MAX - number)`, which no sample of a posterior shares.
     ///
@@ -37,7 +41,8 @@ impl Rows {
         shape: &[usize],
         kind: NoiseKind,
         rows: usize,
-        (seed, number): (u64, u32),
+        seed: u64,
+        number: u32,
     ) -> Result<Self> {
         let len: usize = shape.iter().product();
         let mut values = vec![0.0; rows * len];
@@ -56,29 +61,90 @@ impl Rows {
     }
 }
 
+/// Whose noise it is: the key of all noise and the number of the row, of which [`Stream`] takes each draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamKey {
+    /// Key of all noise.
+    pub seed: u64,
+    /// Number of the row.
+    pub row: u64,
+}
+
+impl StreamKey {
+    /// The words of one draw.
+    pub fn stream(self, sample: u32) -> Stream {
+        Stream::new(self.seed, self.row, sample)
+    }
+}
+
+/// The error of inputs without rows.
+pub fn missing(names: &[&str]) -> Error {
+    Error::input(format!("inputs {names:?} are missing; give each by --input NAME=FILE.npy"))
+}
+
+/// The inputs of a model or graph, with equally many rows each.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// One per input, each name once; at least [`len`](Self::len) rows of each.
+    pub inputs: Vec<Rows>,
+    /// How many rows there are.
+    pub len: usize,
+}
+
+impl Batch {
+    /// The input of this name.
+    pub fn get(&self, name: &str) -> Option<&Rows> {
+        self.inputs.iter().find(|input| input.name == name)
+    }
+
+    /// The input of this name, which the user has to give.
+    ///
+    /// # Errors
+    ///
+    /// An input error where it is missing.
+    pub fn given(&self, name: &str) -> Result<&Rows> {
+        self.get(name).ok_or_else(|| missing(&[name]))
+    }
+
+    /// Values of one row, all inputs one after another.
+    pub fn row(&self, row: usize) -> Vec<f32> {
+        self.inputs.iter().flat_map(|input| input.row(row)).copied().collect()
+    }
+
+    /// The first `len` rows, or all where there are fewer.
+    #[must_use]
+    pub fn first(&self, len: usize) -> Self {
+        let len = self.len.min(len);
+        let first = |input: &Rows| {
+            let values = &input.values[..len * input.shape.iter().product::<usize>()];
+            Rows { name: input.name.clone(), shape: input.shape.clone(), values: values.to_vec() }
+        };
+        Self { inputs: self.inputs.iter().map(first).collect(), len }
+    }
+}
+
+impl From<Rows> for Batch {
+    /// One input, with as many rows as its values make.
+    fn from(input: Rows) -> Self {
+        let len = input.count();
+        Self { inputs: vec![input], len }
+    }
+}
+
 /// The upper 24 bits of a word as a number of `[0, 1)`.
 fn uniform(word: u32) -> f32 {
     (word >> 8) as f32 * 2f32.powi(-24)
 }
 
-/// The rows of the input of this name.
-///
-/// # Errors
-///
-/// There are none.
-pub fn named<'r>(inputs: &'r [Rows], name: &str) -> Result<&'r Rows> {
-    inputs.iter().find(|rows| rows.name == name).ok_or_else(|| missing(&[name]))
-}
-
 /// The plan's outputs on the twin, all rows of each, in the plan's order.
 ///
-/// `inputs` holds the plan's inputs and may hold more.
+/// `batch` holds the plan's inputs and may hold more.
 ///
 /// # Errors
 ///
 /// As [`Twin::run`].
-pub fn run_twin(plan: &Plan, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32>>> {
-    run_twin_in_sequence(plan, &[], inputs, rows)
+pub fn run_twin(plan: &Plan, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+    run_twin_in_sequence(plan, &[], batch)
 }
 
 /// [`run_twin`] where the rows are calls one after another: each pair of `states` is an input and the
@@ -90,10 +156,9 @@ pub fn run_twin(plan: &Plan, inputs: &[Rows], rows: usize) -> Result<Vec<Vec<f32
 pub fn run_twin_in_sequence(
     plan: &Plan,
     states: &[(usize, usize)],
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
 ) -> Result<Vec<Vec<f32>>> {
-    run_twin_observed(plan, states, inputs, rows, |_, _| {})
+    run_twin_observed(plan, states, batch, |_, _| {})
 }
 
 /// [`run_twin_in_sequence`] as on a device: computed indices outside their table take its nearest value, and
@@ -105,11 +170,10 @@ pub fn run_twin_in_sequence(
 pub fn run_twin_counted(
     plan: &Plan,
     states: &[(usize, usize)],
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
 ) -> Result<(Vec<Vec<f32>>, u64)> {
     let mut twin = Twin::new(plan);
-    let run = run_observed(&mut twin, states, inputs, rows, |_, _| {})?;
+    let run = run_observed(&mut twin, states, batch, |_, _| {})?;
     Ok((run.outputs, twin.hits()))
 }
 
@@ -121,11 +185,10 @@ pub fn run_twin_counted(
 pub fn run_twin_observed(
     plan: &Plan,
     states: &[(usize, usize)],
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
     observe: impl FnMut(&Step, &[&[f32]]),
 ) -> Result<Vec<Vec<f32>>> {
-    let run = run_observed(&mut Twin::new(plan), states, inputs, rows, observe)?;
+    let run = run_observed(&mut Twin::new(plan), states, batch, observe)?;
     match run.outside {
         None => Ok(run.outputs),
         Some((row, outside)) => {
@@ -143,8 +206,7 @@ struct Run {
 fn run_observed(
     twin: &mut Twin<'_>,
     states: &[(usize, usize)],
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
     mut observe: impl FnMut(&Step, &[&[f32]]),
 ) -> Result<Run> {
     let plan = twin.plan();
@@ -154,11 +216,11 @@ fn run_observed(
         if let Some((_, output)) = states.iter().find(|(input, _)| *input == at) {
             return Ok(Source::State { output: *output, zeros: vec![0.0; port.len()] });
         }
-        named(inputs, &port.name).map(Source::Rows)
+        batch.given(&port.name).map(Source::Rows)
     });
     let sources: Vec<Source> = sources.collect::<Result<_>>()?;
     let mut last: Option<Vec<Vec<f32>>> = None;
-    for row in (0..rows).progress_with(progress(rows, "twin")) {
+    for row in (0..batch.len).progress_with(progress(batch.len, "twin")) {
         let tensors: Vec<&[f32]> =
             sources.iter().map(|source| source.row(row, last.as_deref())).collect();
         let results = twin.run_observed(&tensors, &mut observe)?;

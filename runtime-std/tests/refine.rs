@@ -7,7 +7,7 @@ use elbow::import::Options;
 use elbow::infer::TwinLikelihood;
 use elbow::model::Loaded;
 use elbow::npy;
-use elbow::rows::Rows;
+use elbow::rows::{Batch, Rows};
 use elbow_core::infer::{Posterior, Scratch, elbo};
 use elbow_core::noise::Independent;
 use std::fs;
@@ -50,7 +50,8 @@ fn bounds(folder: &Path, [mean, log_var]: &[Vec<f32>; 2]) -> Vec<f32> {
     let decoder = loaded.amortized().unwrap().1.unwrap();
     let values = npy::read(&folder.join("x.npy")).unwrap().values;
     let x = Rows { name: "x".into(), shape: vec![1, 64], values };
-    let mut likelihood = TwinLikelihood::new(decoder, &x, &[]).unwrap();
+    let none = Batch::default();
+    let mut likelihood = TwinLikelihood::new(decoder, &x, &none).unwrap();
     let bound = |row: usize| {
         likelihood.at(row);
         let own = 2 * row..2 * row + 2;

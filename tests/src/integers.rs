@@ -6,7 +6,7 @@ use elbow::import::Options;
 use elbow::lower::Core;
 use elbow::model::{Loaded, Model};
 use elbow::parity::arithmetic::macs;
-use elbow::rows::Rows;
+use elbow::rows::{Batch, Rows};
 use elbow::{Precision, npy};
 use std::sync::LazyLock;
 
@@ -39,8 +39,8 @@ static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
     let trained = TRAINED.map(|(model, precision)| {
         let float =
             Loaded::read(&path("models").join(model), None, &Options::default()).expect("a model");
-        let (calibration, count) = rows(&float, model, "calibration.npy");
-        let loaded = float.quantized(precision, &calibration, count).expect("it has integers");
+        let calibration = rows(&float, model, "calibration.npy");
+        let loaded = float.quantized(precision, &calibration).expect("it has integers");
         named(loaded, format!("{model}.{}", precision.name()))
     });
     let quantized = QUANTIZED.map(|case| {
@@ -57,9 +57,9 @@ fn averaged() -> Loaded {
     let case = path("tests/zoo").join(AVERAGED);
     let float = Loaded::read(&case.join("model.onnx"), None, &Options::default()).expect("a graph");
     let port = &float.model.graphs.main().plan.inputs[0];
-    let fixtures::Rows { values, count } = fixtures::rows(&case.join("in.x.npy"));
+    let values = fixtures::rows(&case.join("in.x.npy")).values;
     let rows = Rows { name: port.name.clone(), shape: port.shape.clone(), values };
-    let loaded = float.quantized(Precision::Int8x8, &[rows], count).expect("it has integers");
+    let loaded = float.quantized(Precision::Int8x8, &rows.into()).expect("it has integers");
     named(loaded, format!("{AVERAGED}.int8x8"))
 }
 
@@ -80,15 +80,14 @@ pub fn models(core: Core) -> Vec<Model> {
     LOADED.iter().map(|loaded| loaded.for_core(core).expect("it can be lowered").model).collect()
 }
 
-/// Rows of a trained model's observation from one of its files, and how many.
+/// Rows of a trained model's observation from one of its files.
 ///
 /// # Panics
 ///
 /// The file is not there, or of another shape.
-pub fn rows(loaded: &Loaded, model: &str, file: &str) -> (Vec<Rows>, usize) {
+pub fn rows(loaded: &Loaded, model: &str, file: &str) -> Batch {
     let port = &loaded.amortized().expect("an encoder").0.plan.inputs[0];
     let file = path("models").join(model).join(file);
     let values = npy::read_rows(&file, &port.shape).expect("rows of the encoder").values;
-    let count = values.len() / port.len();
-    (vec![Rows { name: port.name.clone(), shape: port.shape.clone(), values }], count)
+    Rows { name: port.name.clone(), shape: port.shape.clone(), values }.into()
 }

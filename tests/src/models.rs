@@ -18,7 +18,7 @@ use elbow::model::{
     Decoder, Density, Encoder, Flow, Graphs, Input, Latent, Likelihood, Loaded, Model,
     ParameterSource, Role,
 };
-use elbow::rows::Rows;
+use elbow::rows::{Batch, Rows};
 use elbow::stages::{import_onnx, lower};
 use elbow_core::distributions::{Family, Spread};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
@@ -109,7 +109,7 @@ pub fn given(model: &Model) -> Vec<Port> {
 }
 
 /// The rows of each port, of calls whose inputs lie one after another.
-pub fn split(ports: &[Port], values: &[f32], count: usize) -> Vec<Rows> {
+pub fn split(ports: &[Port], values: &[f32], count: usize) -> Batch {
     let len = values.len() / count;
     let mut start = 0;
     let rows = ports.iter().map(|port| {
@@ -121,12 +121,7 @@ pub fn split(ports: &[Port], values: &[f32], count: usize) -> Vec<Rows> {
             values: values.chunks_exact(len).flat_map(|row| row[own.clone()].to_vec()).collect(),
         }
     });
-    rows.collect()
-}
-
-/// The rows of this name.
-pub fn by_name<'r>(rows: &'r [Rows], name: &str) -> &'r Rows {
-    rows.iter().find(|rows| rows.name == name).expect("it is given")
+    Batch { inputs: rows.collect(), len: count }
 }
 
 /// Numbers that repeat after 13.

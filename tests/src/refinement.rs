@@ -6,9 +6,9 @@ use crate::tolerance::{CLOSED_AT_5, CLOSED_AT_20, WORSE_LOSS, WORSE_SHARE};
 use elbow::gap::{COARSE, Effort, Estimate, Family, MIDDLE, Normal, Sobol, ascend, elbos};
 use elbow::infer::{TwinGradient, TwinLikelihood};
 use elbow::model::Loaded;
-use elbow::parity::target::twin_posteriors;
 use elbow::posterior::Posteriors;
-use elbow::rows::Rows;
+use elbow::posterior::twin_posteriors;
+use elbow::rows::{Batch, Rows, StreamKey};
 use elbow_core::infer::{FLOATS, Pairs, Posterior, Refiner, Stein};
 use std::fmt;
 use std::sync::Mutex;
@@ -116,9 +116,8 @@ fn write_shares(f: &mut fmt::Formatter<'_>, noise: &str, shares: &[Shares; 2]) -
 
 struct Model {
     loaded: Loaded,
-    inputs: Vec<Rows>,
+    batch: Batch,
     posteriors: Posteriors,
-    rows: usize,
 }
 
 impl Model {
@@ -129,10 +128,10 @@ impl Model {
         let port = &encoder.plan.inputs[0];
         let mut values = fixtures::rows(&folder.join("test.npy")).values;
         values.truncate(rows * port.len());
-        let rows = values.len() / port.len();
-        let inputs = vec![Rows { name: port.name.clone(), shape: port.shape.clone(), values }];
-        let mut posteriors = twin_posteriors(&loaded, &inputs, rows).expect("posteriors");
-        Self { posteriors: posteriors.remove(0), loaded, inputs, rows }
+        let batch =
+            Batch::from(Rows { name: port.name.clone(), shape: port.shape.clone(), values });
+        let mut posteriors = twin_posteriors(&loaded, &batch).expect("posteriors");
+        Self { posteriors: posteriors.remove(0), loaded, batch }
     }
 
     fn measured(&self) -> Vec<Row> {
@@ -142,11 +141,11 @@ impl Model {
         let gradient = decoder.gradient(source).expect("a decoder with a gradient");
         let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || {
-            let forward = TwinLikelihood::new(decoder, &self.inputs[0], &self.inputs);
+            let forward = TwinLikelihood::new(decoder, &self.batch.inputs[0], &self.batch);
             let mut likelihood = TwinGradient::new(forward.expect("a likelihood"), &gradient);
             loop {
                 let row = next.fetch_add(1, Ordering::Relaxed);
-                if row >= self.rows {
+                if row >= self.batch.len {
                     return;
                 }
                 likelihood.forward().at(row);
@@ -166,15 +165,17 @@ impl Model {
 fn measure(likelihood: &mut TwinGradient<'_>, q: Posterior<'_>, row: u64) -> Row {
     let mut refined = Vec::new();
     for seed in SEEDS {
-        refined.extend(refine(likelihood, q, (seed, row), false));
+        refined.extend(refine(likelihood, q, StreamKey { seed, row }, false));
     }
-    refined.extend(refine(likelihood, q, (SEEDS[0], row), true));
+    refined.extend(refine(likelihood, q, StreamKey { seed: SEEDS[0], row }, true));
     let q = &Normal::of_encoder(q);
     let sobol = Sobol::new(q.latent());
     let best = best(likelihood, q, &sobol, row);
     let posteriors: Vec<&Normal> = [q, &best].into_iter().chain(&refined).collect();
     let bounds = |likelihood: &mut TwinGradient<'_>, posteriors: &[&Normal], effort| {
-        elbos(likelihood, posteriors, &sobol, (KEY, row), effort).expect("finite").gain
+        elbos(likelihood, posteriors, &sobol, StreamKey { seed: KEY, row }, effort)
+            .expect("finite")
+            .gain
     };
     let mut gains = bounds(likelihood, &posteriors, FIRST);
     let unclear: Vec<usize> = (2..gains.len()).filter(|at| !clear(gains[*at])).collect();
@@ -195,25 +196,29 @@ fn clear(gain: Estimate) -> bool {
 fn best(likelihood: &mut TwinGradient<'_>, q: &Normal, sobol: &Sobol, row: u64) -> Normal {
     let prior = Normal::diagonal(vec![0.0; q.latent()], &vec![0.0; q.latent()]);
     let mut climb = |start: &Normal, level| {
-        ascend(likelihood, start, Family::Diagonal, level, sobol, (KEY + 1, row)).expect("finite")
+        ascend(likelihood, start, Family::Diagonal, level, sobol, StreamKey { seed: KEY + 1, row })
+            .expect("finite")
     };
     let ends = [q, &prior].map(|start| climb(start, COARSE));
     let all = [q, &ends[0], &ends[1]];
-    let bounds = elbos(likelihood, &all, sobol, (KEY + 2, row), FIRST).expect("finite").gain;
+    let bounds = elbos(likelihood, &all, sobol, StreamKey { seed: KEY + 2, row }, FIRST)
+        .expect("finite")
+        .gain;
     let ranked = (0..3).max_by(|a, b| bounds[*a].mean.total_cmp(&bounds[*b].mean));
     let start = all[ranked.unwrap_or(0)].clone();
-    ascend(likelihood, &start, Family::Diagonal, MIDDLE, sobol, (KEY + 1, row)).expect("finite")
+    ascend(likelihood, &start, Family::Diagonal, MIDDLE, sobol, StreamKey { seed: KEY + 1, row })
+        .expect("finite")
 }
 
 /// After each of [`STEPS`], guarded.
 fn refine(
     likelihood: &mut TwinGradient<'_>,
     q: Posterior<'_>,
-    (key, row): (u64, u64),
+    stream: StreamKey,
     fixed: bool,
 ) -> Vec<Normal> {
     let pairs = Pairs::DEFAULT;
-    let mut noise = Repeating { inside: pairs.noise(key, row), fixed };
+    let mut noise = Repeating { inside: pairs.noise(stream.seed, stream.row), fixed };
     let floats = vec![0.0; FLOATS * q.loc.len()];
     let mut refiner = Refiner::in_buffer(floats, q, Stein::DEFAULT, pairs);
     let mut moments = Vec::new();

@@ -187,7 +187,7 @@ pub const REFUSED_KILOBYTES: u64 = 200_000;
 ///
 /// Reason: a fiftieth of a nat is two percent of a usual amortization gap; a quarter of it is room for
 /// the noise.
-pub const ELBO_DROP: f64 = elbow::parity::tolerance::ELBO_DROP;
+pub const ELBO_DROP: f64 = elbow::divergence::tolerance::ELBO_DROP;
 /// See [`ELBO_DROP`].
 pub const ELBO_DROP_SE: f64 = 0.005;
 

@@ -31,9 +31,9 @@ fn a_compiled_w2_takes_the_instructions_of_the_hand_written_one() {
     std::fs::write(&file, w2().encode_to_vec()).expect("a file");
     let float = Loaded::read(&file, None, &Options::default()).expect("a graph without roles");
     let values = Random::new(SEED, 1).values(ROWS * WIDTHS[0]);
-    let rows = [Rows { name: "x".into(), shape: vec![1, WIDTHS[0]], values }];
+    let rows = Rows { name: "x".into(), shape: vec![1, WIDTHS[0]], values }.into();
     let target = Target::named("qemu-m4").expect("a target of the table");
-    let integer = float.quantized(Precision::Int8x8, &rows, ROWS).expect("it has integer forms");
+    let integer = float.quantized(Precision::Int8x8, &rows).expect("it has integer forms");
     let integer = integer.for_core(target.core).expect("it can be lowered");
     let cost = cost(&integer, &target, &path("firmware"), &rows);
     let cost = cost.unwrap_or_else(|error: Error| panic!("{error}"));

@@ -6,7 +6,7 @@ use elbow::infer;
 use elbow::lower::{Core, Kernel, Plan, Port, Step};
 use elbow::model::{Decoder, Encoder, Flow, Graphs, Model};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, run_twin_counted};
+use elbow::rows::{Batch, run_twin_counted};
 use elbow::twin::Twin;
 use elbow_core::distributions::rsample;
 use elbow_core::kernels::integer::Form;
@@ -14,7 +14,7 @@ use elbow_core::noise::{Stream, fill_standard_normal};
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::images::{compiled, on_every_core, or_cure};
 use elbow_tests::random::Random;
-use models::{bare, by_name, given, split, tiny};
+use models::{bare, given, split, tiny};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -159,7 +159,7 @@ fn equals_the_twin(target: &str) {
                 let mut sequence = |rows: &[Vec<f32>]| {
                     or_cure(device.reset());
                     let rows = split(&given(model), &rows.concat(), rows.len());
-                    encodes(&mut device, encoder, decoder, &rows, ROWS / 2)
+                    encodes(&mut device, encoder, decoder, &rows)
                 };
                 [sequence(first), sequence(second)].concat()
             }
@@ -189,10 +189,9 @@ fn encodes(
     device: &mut Device,
     encoder: &Encoder,
     decoder: Option<&Decoder>,
-    rows: &[Rows],
-    count: usize,
+    rows: &Batch,
 ) -> Vec<Spent> {
-    let heads = run_twin_counted(&encoder.plan, &encoder.state_pairs(), rows, count);
+    let heads = run_twin_counted(&encoder.plan, &encoder.state_pairs(), rows);
     let (heads, indices) = heads.expect("it fits");
     let mut heads = heads.into_iter();
     let mut head = || heads.next().expect("two heads");
@@ -201,8 +200,8 @@ fn encodes(
     });
     let posteriors: Vec<Posteriors> = posteriors.collect();
     let (mut spent, mut hits) = (Vec::new(), 0);
-    for row in 0..count {
-        let inputs: Vec<f32> = rows.iter().flat_map(|input| input.row(row)).copied().collect();
+    for row in 0..rows.len {
+        let inputs = rows.row(row);
         let found = or_cure(device.encode(row as u64, SEED, SAMPLES, &inputs));
         let (loc, log_var): (Vec<_>, Vec<_>) = posteriors.iter().map(|q| q.row(row)).unzip();
         assert_eq!(bits(&found.loc), bits(&loc.concat()));
@@ -211,8 +210,9 @@ fn encodes(
         samples_are_equal(&found, row as u64);
         let terms = decoder.map(|decoder| {
             let own = decoder.conditions();
-            let own: Vec<&[f32]> = own.map(|port| by_name(rows, &port.name).row(row)).collect();
-            let x = rows[0].row(row);
+            let own: Vec<&[f32]> =
+                own.map(|port| rows.given(&port.name).expect("it is given").row(row)).collect();
+            let x = rows.inputs[0].row(row);
             infer::score(decoder, x, &own, loc[0], log_var[0]).expect("it fits").1
         });
         let bits_of = |terms: elbow_core::infer::ElboTerms| bits(&[terms.log_likelihood, terms.kl]);

@@ -5,11 +5,11 @@ use elbow::device::{Device, Spent, Target};
 use elbow::infer::TwinInference;
 use elbow::model::{Decoder, Encoder, Graphs, Model};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, run_twin};
+use elbow::rows::{Batch, StreamKey, run_twin};
 use elbow_core::wire::Inference;
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::images::{compiled, or_cure};
-use elbow_tests::models::{by_name, given, refined, split};
+use elbow_tests::models::{given, refined, split};
 use elbow_tests::random::Random;
 
 /// Rows that each model infers from.
@@ -52,14 +52,14 @@ fn infers_what_the_twin_does(target: &str) {
             panic!("it decodes");
         };
         let inputs = split(&given(model), &inputs(model, index as u64), ROWS);
-        let spent = tasks_are_equal(&mut device, model, (encoder, decoder), &inputs);
+        let spent = tasks_are_equal(&mut device, model, encoder, decoder, &inputs);
         let bound = or_cure(device.footprint(index)).explain.expect("it explains").stack_bytes;
         let painted = spent.iter().filter_map(|spent| spent.stack_bytes).max();
         let (bound, painted) = (bound.expect("a closed bound"), painted.expect("it is painted"));
         assert!(painted <= bound, "{}: {painted} bytes of stack, {bound} promised", model.name);
         let arena = spent.iter().map(|spent| spent.arena_bytes).max().expect("some work");
         assert!(arena <= workspace, "{}: {arena} bytes of {workspace}", model.name);
-        let [decode, gradient] = costs(&mut device, &joined(&inputs, 0));
+        let [decode, gradient] = costs(&mut device, &inputs.row(0));
         let passes = gradient / decode;
         println!(
             "{} on {}: {decode:.0} instructions to decode, {gradient:.0} a gradient, {passes:.2} passes; {painted} bytes of stack",
@@ -89,24 +89,25 @@ fn an_image_links_the_likelihood_of_its_model_alone() {
 fn tasks_are_equal(
     device: &mut Device,
     model: &Model,
-    (encoder, decoder): (&Encoder, &Decoder),
-    inputs: &[Rows],
+    encoder: &Encoder,
+    decoder: &Decoder,
+    inputs: &Batch,
 ) -> Vec<Spent> {
-    let heads = run_twin(&encoder.plan, inputs, ROWS).expect("it fits");
+    let heads = run_twin(&encoder.plan, inputs).expect("it fits");
     let [mean, spread] = heads.try_into().expect("two heads");
     let twin = Posteriors::of_heads(&encoder.latents[0], mean, spread).expect("finite");
-    let mut inference =
-        TwinInference::new(decoder, by_name(inputs, "x"), inputs).expect("it decodes");
+    let mut inference = TwinInference::new(decoder, inputs.get("x").expect("it is given"), inputs)
+        .expect("it decodes");
     let mut spent = Vec::new();
     for row in 0..ROWS {
         inference.at(row);
-        for task in TASKS {
+        for (task, count) in TASKS {
             let (mut loc, mut log_var) = (twin.row(row).0.to_vec(), twin.row(row).1.to_vec());
-            let stream = (SEED, row as u64);
-            let expected = inference.infer(task, stream, &mut loc, &mut log_var);
+            let stream = StreamKey { seed: SEED, row: row as u64 };
+            let expected = inference.infer(task, count, stream, &mut loc, &mut log_var);
             let expected = expected.expect("finite");
-            let found = or_cure(device.infer(row as u64, SEED, task, &joined(inputs, row)));
-            let name = format!("{} row {row} {task:?}", model.name);
+            let found = or_cure(device.infer(stream, task, count, &inputs.row(row)));
+            let name = format!("{} row {row} {task:?} {count}", model.name);
             assert_eq!(bits(&found.found.values), bits(&expected.values), "{name}");
             assert!(found.found.values.iter().all(|value| value.is_finite()), "{name}");
             assert_eq!(found.found.kept_start, expected.kept_start, "{name}");
@@ -120,16 +121,13 @@ fn tasks_are_equal(
 
 /// Instructions of a decoding with its likelihood and draw, and of a gradient with its share of a step.
 fn costs(device: &mut Device, x: &[f32]) -> [f64; 2] {
-    let mut instructions = |task| or_cure(device.infer(0, SEED, task, x)).spent.instructions as f64;
+    let stream = StreamKey { seed: SEED, row: 0 };
+    let mut instructions =
+        |task, count| or_cure(device.infer(stream, task, count, x)).spent.instructions as f64;
     let (draws, steps, samples) = (64, 8, 8);
-    let elbo = instructions((Inference::Elbo, draws)) - instructions((Inference::Elbo, 0));
-    let refine = instructions((Inference::Refine, steps)) - instructions((Inference::Refine, 0));
+    let elbo = instructions(Inference::Elbo, draws) - instructions(Inference::Elbo, 0);
+    let refine = instructions(Inference::Refine, steps) - instructions(Inference::Refine, 0);
     [elbo / f64::from(draws), refine / f64::from(steps * samples)]
-}
-
-/// Inputs of a row, one after another.
-fn joined(inputs: &[Rows], row: usize) -> Vec<f32> {
-    inputs.iter().flat_map(|input| input.row(row)).copied().collect()
 }
 
 fn inputs(model: &Model, case: u64) -> Vec<f32> {

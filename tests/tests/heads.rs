@@ -8,7 +8,7 @@ mod objectives;
 use elbow::heads::{HeadReport, Measured, Scale, Survey};
 use elbow::model::Loaded;
 use elbow::npy;
-use elbow::rows::Rows;
+use elbow::rows::{Batch, Rows};
 use std::path::{Path, PathBuf};
 
 fn folder(name: &str) -> PathBuf {
@@ -16,15 +16,14 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// The test rows of one of the models.
-fn rows_of(loaded: &Loaded, model: &str) -> Vec<Rows> {
+fn rows_of(loaded: &Loaded, model: &str) -> Batch {
     let shape = loaded.main.input_shape(0).to_vec();
     let read = npy::read_rows(&folder(model).join("test.npy"), &shape).expect("rows");
-    vec![Rows { name: loaded.main.input_name(0).into(), shape, values: read.values }]
+    Rows { name: loaded.main.input_name(0).into(), shape, values: read.values }.into()
 }
 
-fn survey_of<'m>(loaded: &'m Loaded, rows: &'m [Rows], scale: Scale) -> Survey<'m> {
-    let count = rows[0].values.len() / rows[0].shape.iter().product::<usize>();
-    let survey = Survey::of(loaded, rows, count, scale).expect("rows that fit");
+fn survey_of<'m>(loaded: &'m Loaded, rows: &'m Batch, scale: Scale) -> Survey<'m> {
+    let survey = Survey::of(loaded, rows, scale).expect("rows that fit");
     survey.expect("a model with a decoder")
 }
 

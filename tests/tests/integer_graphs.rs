@@ -6,7 +6,7 @@ use elbow::lower::plan::Integer;
 use elbow::lower::quantize::Adjust;
 use elbow::lower::{Core, Integers, Kernel, Plan, Step, Width};
 use elbow::parity::arithmetic::{Arithmetic, layers, macs};
-use elbow::rows::Rows;
+use elbow::rows::{Batch, Rows};
 use elbow::stages::{lower, lower_with};
 use elbow::twin::Twin;
 use elbow_core::kernels::{BinaryOp, Mean, Unary};
@@ -225,13 +225,13 @@ fn integers_compute_what_floats_do_and_every_form_the_same() {
         let row = shape.iter().product::<usize>();
         let [calibration, x] = [(98, CALIBRATION), (99, ROWS)].map(|(case, rows)| {
             let values = Random::new(SEED, case).normal(rows * row);
-            [Rows { name: "x".into(), shape: shape.clone(), values }]
+            Batch::from(Rows { name: "x".into(), shape: shape.clone(), values })
         });
-        let x = &x[0];
+        let x = &x.inputs[0];
         let float = outputs(&graph, None, x);
         let range = float.iter().fold(0.0f32, |range, value| range.max(value.abs()));
         for (width, limit) in [(Width::Eight, EIGHT_BITS), (Width::Sixteen, SIXTEEN_BITS)] {
-            let data = Calibration { inputs: &calibration, rows: CALIBRATION, states: &[] };
+            let data = Calibration { batch: &calibration, states: &[] };
             let options = Quantization { width, adjust: Adjust::Bias };
             let integers = choose(&graph, &[0], data, options).expect("it has integer forms");
             assert_eq!(integers.layers.len(), layers, "{name}");
@@ -259,7 +259,7 @@ fn integers_compute_what_floats_do_and_every_form_the_same() {
 
 /// The integers of a graph, and its plan with them.
 fn chosen(graph: &Graph, x: &Rows, rows: usize, width: Width) -> Plan {
-    let data = Calibration { inputs: std::slice::from_ref(x), rows, states: &[] };
+    let data = Calibration { batch: &Batch::from(x.clone()).first(rows), states: &[] };
     let options = Quantization { width, adjust: Adjust::Bias };
     let integers = choose(graph, &[0], data, options).expect("it has integer forms");
     lower_with(graph, &[0], Some(&integers)).expect("it can be lowered")

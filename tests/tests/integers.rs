@@ -7,18 +7,18 @@ mod golden;
 
 use elbow::Precision;
 use elbow::calibrate::{Calibration, Quantization, choose};
+use elbow::divergence::{Grade, Kl, divergence};
 use elbow::import::Options;
 use elbow::ir::{Graph, Op};
 use elbow::lower::quantize::Adjust;
 use elbow::lower::{Core, Integers, Width};
 use elbow::model::Loaded;
-use elbow::parity::basis::{Basis, Posterior, Reference};
-use elbow::parity::compare::{Kl, divergence};
+use elbow::parity::basis::{Basis, Reference};
 use elbow::parity::integer::Pair;
-use elbow::parity::nats::Grade;
-use elbow::parity::target::{twin, twin_posteriors};
+use elbow::parity::target::twin;
 use elbow::posterior::Posteriors;
-use elbow::rows::Rows;
+use elbow::posterior::twin_posteriors;
+use elbow::rows::{Batch, Rows};
 use elbow::stages::lower_with;
 use elbow_core::kernels::Unary;
 use elbow_tests::fixtures::path;
@@ -49,28 +49,27 @@ struct Subject {
     model: &'static str,
     float: Loaded,
     integer: Loaded,
-    test: Vec<Rows>,
-    rows: usize,
+    test: Batch,
 }
 
 fn subject(model: &'static str, precision: Precision) -> Subject {
     let float =
         Loaded::read(&path("models").join(model), None, &Options::default()).expect("a model");
-    let (calibration, count) = rows(&float, model, "calibration.npy");
-    let integer = float.quantized(precision, &calibration, count).expect("it has integer forms");
-    let (test, rows) = rows(&float, model, "test.npy");
-    assert!(rows >= ROWS, "{model}: {rows} rows");
-    Subject { model, float, integer, test, rows }
+    let calibration = rows(&float, model, "calibration.npy");
+    let integer = float.quantized(precision, &calibration).expect("it has integer forms");
+    let test = rows(&float, model, "test.npy");
+    assert!(test.len >= ROWS, "{model}: {} rows", test.len);
+    Subject { model, float, integer, test }
 }
 
 impl Subject {
     fn posteriors(&self, loaded: &Loaded) -> Vec<Posteriors> {
-        twin_posteriors(loaded, &self.test, self.rows).expect("finite posteriors")
+        twin_posteriors(loaded, &self.test).expect("finite posteriors")
     }
 
     /// The posteriors in floats, as if they came from files.
     fn reference(&self) -> Reference {
-        let posteriors = self.posteriors(&self.float).iter().map(Posterior::from).collect();
+        let posteriors = self.posteriors(&self.float).iter().map(Posteriors::from).collect();
         let (outputs, flow) = (Vec::new(), Vec::new());
         Reference { basis: Basis::Files, version: None, outputs, posteriors, decoded: None, flow }
     }
@@ -84,18 +83,19 @@ impl Subject {
 fn integer_posteriors_are_those_that_were_trained() {
     for (model, expected) in MODELS {
         let subject = subject(model, Precision::Int8);
-        let Subject { float, integer, test, rows, .. } = &subject;
-        let answer = twin(integer, test, None, *rows).expect("finite posteriors");
+        let Subject { float, integer, test, .. } = &subject;
+        let answer = twin(integer, test, None).expect("finite posteriors");
         let kl = subject.kl(&answer.posteriors);
         let reference = subject.reference();
-        let pair = Pair { float, integer, inputs: test, rows: *rows };
+        let pair = Pair { float, integer, batch: test };
         let report = pair.report(&reference, &answer, kl, 0).expect("numbers").expect("integers");
         let (drop, se) = (report.elbo_drop.mean.expect("a decoder"), report.elbo_drop.se);
         let [mean, p99] = [kl.mean, kl.p99].map(|nats| nats.expect("rows"));
         println!(
-            "{model}: {} over {rows} rows: KL mean {mean:.1e}, p99 {p99:.1e}, ELBO lost {drop:.1e} +- {:.0e} by \
+            "{model}: {} over {} rows: KL mean {mean:.1e}, p99 {p99:.1e}, ELBO lost {drop:.1e} +- {:.0e} by \
              the draws, +- {:.0e} by the rows, p99 {:.1e}",
             report.precision_used.name(),
+            test.len,
             se.expect("several draws"),
             report.elbo_drop.rows_se.expect("several rows"),
             report.elbo_drop.p99.expect("a decoder"),
@@ -131,8 +131,8 @@ fn autoencoder() -> Graph {
 fn an_autoencoder_needs_twice_its_input_and_a_layer() {
     let graph = autoencoder();
     let values = Random::new(SEED, 1).normal(640 * 64);
-    let calibration = [Rows { name: "x".into(), shape: vec![1, 640], values }];
-    let data = Calibration { inputs: &calibration, rows: 64, states: &[] };
+    let batch = &Rows { name: "x".into(), shape: vec![1, 640], values }.into();
+    let data = Calibration { batch, states: &[] };
     let options = Quantization { width: Width::Eight, adjust: Adjust::Bias };
     let integers = choose(&graph, &[0], data, options).expect("it has integer forms");
     let cores = [(Core::Plain, 640 + 128), (Core::Dsp, 2 * 640 + 128), (Core::Helium, 640 + 128)];

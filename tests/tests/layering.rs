@@ -126,12 +126,6 @@ const ABSENCES: &[Absence] = &[
         except: &[],
     },
     Absence {
-        rule: "the model names no parity",
-        place: "runtime-std/src/model",
-        words: &["crate::parity", "crate::emit"],
-        except: &[],
-    },
-    Absence {
         rule: "emitting decides nothing: it reads plans and roles, and no graph, and asks no shape for its kernel",
         place: "runtime-std/src/emit",
         words: &[
@@ -147,6 +141,24 @@ const ABSENCES: &[Absence] = &[
         rule: "the twin decides nothing either",
         place: "runtime-std/src/twin.rs",
         words: &["is_depthwise", "rows: 1"],
+        except: &[],
+    },
+    Absence {
+        rule: "model names no parity and no search for integers",
+        place: "runtime-std/src/model",
+        words: &["parity::", "divergence", "integer_search", "crate::emit"],
+        except: &[],
+    },
+    Absence {
+        rule: "divergences know posteriors alone",
+        place: "runtime-std/src/divergence",
+        words: &["parity::", "model::", "rows::", "twin::", "integer_search"],
+        except: &[],
+    },
+    Absence {
+        rule: "the search for integers names no parity",
+        place: "runtime-std/src/integer_search",
+        words: &["parity::"],
         except: &[],
     },
     Absence {

@@ -84,8 +84,8 @@ pub fn rsample(
     let chosen = component(logits, u);
     let own = parts(logits, loc, log_var, z.len()).and_then(|mut parts| parts.nth(chosen));
     match own {
-        Some((_, loc, log_var)) if eps.len() == z.len() => {
-            diag_normal::rsample(loc, log_var, eps, z);
+        Some(own) if eps.len() == z.len() => {
+            diag_normal::rsample(own.loc, own.log_var, eps, z);
         }
         _ => z.fill(f32::NAN),
     }
@@ -100,7 +100,7 @@ pub fn rsample(
 #[inline]
 pub fn log_prob(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32]) -> f32 {
     let Some(parts) = parts(logits, loc, log_var, z.len()) else { return f32::NAN };
-    let terms = parts.map(|part| weighted(part, z));
+    let terms = parts.map(|part| weighted(&part, z));
     terms.fold(LogSum::ZERO, LogSum::add).value() - log_total(logits)
 }
 
@@ -116,9 +116,8 @@ pub fn score(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32], grad: &mut
     let parts = parts(logits, loc, log_var, z.len()).filter(|_| grad.len() == z.len());
     let Some(parts) = parts else { return grad.fill(f32::NAN) };
     for part in parts {
-        let share = exp_exact(weighted(part, z) - whole);
-        let (_, loc, log_var) = part;
-        let values = z.iter().zip(loc).zip(log_var);
+        let share = exp_exact(weighted(&part, z) - whole);
+        let values = z.iter().zip(part.loc).zip(part.log_var);
         for (grad, ((z, loc), log_var)) in grad.iter_mut().zip(values) {
             *grad += share * ((loc - z) * exp_exact(-log_var));
         }
@@ -127,8 +126,11 @@ pub fn score(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32], grad: &mut
 
 /// `ln w_k + ln N(z; loc_k, ..)`, up to the logits' constant; minus infinity where there is no weight.
 #[inline]
-fn weighted((logit, loc, log_var): (f32, &[f32], &[f32]), z: &[f32]) -> f32 {
-    if logit == f32::NEG_INFINITY { logit } else { logit + diag_normal::log_prob(loc, log_var, z) }
+fn weighted(part: &Component<'_>, z: &[f32]) -> f32 {
+    if part.logit == f32::NEG_INFINITY {
+        return part.logit;
+    }
+    part.logit + diag_normal::log_prob(part.loc, part.log_var, z)
 }
 
 #[inline]
@@ -136,17 +138,28 @@ fn log_total(logits: &[f32]) -> f32 {
     logits.iter().copied().fold(LogSum::ZERO, LogSum::add).value()
 }
 
-/// Logit, means and log-variances of each component; none where the lengths do not fit.
+/// One component: its weight as a logit, and a diagonal normal distribution.
+struct Component<'a> {
+    logit: f32,
+    loc: &'a [f32],
+    log_var: &'a [f32],
+}
+
+/// Each component; none where the lengths do not fit.
 #[inline]
 fn parts<'a>(
     logits: &'a [f32],
     loc: &'a [f32],
     log_var: &'a [f32],
     dims: usize,
-) -> Option<impl Iterator<Item = (f32, &'a [f32], &'a [f32])>> {
+) -> Option<impl Iterator<Item = Component<'a>>> {
     let all = logits.len().checked_mul(dims)?;
     let fits = dims > 0 && !logits.is_empty() && loc.len() == all && log_var.len() == all;
     let normals = pieces(loc, dims).zip(pieces(log_var, dims));
-    let parts = logits.iter().zip(normals).map(|(logit, (loc, log_var))| (*logit, loc, log_var));
+    let parts = logits.iter().zip(normals).map(|(&logit, (loc, log_var))| Component {
+        logit,
+        loc,
+        log_var,
+    });
     fits.then_some(parts)
 }

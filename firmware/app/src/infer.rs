@@ -5,8 +5,7 @@ use elbow_core::infer::{Guarded, LogLikelihood, Posterior, Scratch, elbo, iwae};
 use elbow_core::noise::Independent;
 use elbow_core::wire::{Inference, Inferred, Refusal};
 
-/// A bound of `q` by so many independent draws of the stream of `key` and datapoint: the
-/// importance-weighted one for [`Inference::Iwae`], else the ELBO. `Z` is memory for one latent.
+/// A bound of `q` by `count` draws of `noise`: the importance-weighted one for [`Inference::Iwae`], else the ELBO. `Z` is memory for one latent.
 ///
 /// # Errors
 ///
@@ -14,12 +13,12 @@ use elbow_core::wire::{Inference, Inferred, Refusal};
 pub fn bound<Z: Buffers>(
     likelihood: &mut impl LogLikelihood,
     q: Posterior<'_>,
-    (task, count): (Inference, u32),
-    (key, datapoint): (u64, u64),
+    task: Inference,
+    count: u32,
+    mut noise: Independent,
 ) -> Result<Inferred, Refusal> {
     let (mut eps, mut z) = (Z::ZEROS, Z::ZEROS);
     let scratch = Scratch { eps: eps.first_mut(), z: z.first_mut() };
-    let mut noise = Independent { key, datapoint };
     let values = if task == Inference::Iwae {
         let iwae = iwae(likelihood, q, &mut noise, 0..count, scratch)?;
         [iwae.bound(), iwae.ess()]

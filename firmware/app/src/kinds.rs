@@ -5,6 +5,7 @@ use elbow_core::compiled::{
     Buffers, Compiled, Decoder, Density, Encoder, Flow, Refined, Scored, kind,
 };
 use elbow_core::infer::ElboTerms;
+use elbow_core::noise::Independent;
 use elbow_core::wire::{Inference, Inferred, Kind, Refusal};
 
 /// A kind, for a model `M` of it; `None` is the answer of a model that does not do this.
@@ -100,7 +101,8 @@ impl<M: Scored> Serves<M> for kind::Scored {
         match task.0 {
             Inference::Elbo | Inference::Iwae => {
                 let q = M::posterior(q, 0)?;
-                Some(bound::<M::Latents>(&mut observation, q, task, stream))
+                let noise = Independent { key: stream.0, datapoint: stream.1 };
+                Some(bound::<M::Latents>(&mut observation, q, task.0, task.1, noise))
             }
             Inference::Refine | Inference::RefinePrior => None,
         }

@@ -133,7 +133,8 @@ fn upright(q: &DiagNormal<2>) -> Vec<Point> {
 }
 
 /// Two deviations of the true posterior.
-fn tilted(model: &Model, (a, b): Point) -> Vec<Point> {
+fn tilted(model: &Model, centre: Point) -> Vec<Point> {
+    let (a, b) = centre;
     let eigen = model.precision.clone().symmetric_eigen();
     let (vectors, scales) = (eigen.eigenvectors, eigen.eigenvalues.map(|l| 2.0 / l.sqrt()));
     let turned = |(sin, cos): Point, row| {

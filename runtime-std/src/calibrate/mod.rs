@@ -278,7 +278,7 @@ impl Seen {
         let format = integers.formats.get(name).copied().ok_or_else(|| {
             Error::input(format!("value `{name}` has no integer format: this is a defect of elbow"))
         })?;
-        Ok(Self { values: values.unwrap_or_default(), format, rows: data.rows })
+        Ok(Self { values: values.unwrap_or_default(), format, rows: data.batch.len })
     }
 
     /// Steps from the zero point.

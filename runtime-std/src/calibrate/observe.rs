@@ -2,16 +2,14 @@
 
 use crate::Result;
 use crate::lower::plan::Plan;
-use crate::rows::{Rows, run_twin_observed};
+use crate::rows::{Batch, run_twin_observed};
 use std::collections::{HashMap, HashSet};
 
 /// Rows that choose formats and weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Calibration<'r> {
-    /// One per input of the graph.
-    pub inputs: &'r [Rows],
-    /// How many rows each has.
-    pub rows: usize,
+    /// The inputs of the graph.
+    pub batch: &'r Batch,
     /// Pairs of state input and output of the graph's plan, where rows are calls one after another.
     pub states: &'r [(usize, usize)],
 }
@@ -22,11 +20,11 @@ pub(super) type Observed = HashMap<String, Vec<f32>>;
 /// Runs the plan on every row and keeps the values of these names, whatever holds them.
 pub(super) fn observe(plan: &Plan, data: Calibration, names: &HashSet<&str>) -> Result<Observed> {
     let mut observed = Observed::new();
-    for input in data.inputs.iter().filter(|input| names.contains(input.name.as_str())) {
-        let len = data.rows * input.shape.iter().product::<usize>();
+    for input in data.batch.inputs.iter().filter(|input| names.contains(input.name.as_str())) {
+        let len = data.batch.len * input.shape.iter().product::<usize>();
         observed.insert(input.name.clone(), input.values[..len].to_vec());
     }
-    run_twin_observed(plan, data.states, data.inputs, data.rows, |step, targets| {
+    run_twin_observed(plan, data.states, data.batch, |step, targets| {
         for given in step.gives.iter().filter(|given| names.contains(given.value.as_str())) {
             let words = targets[given.target];
             let values = observed.entry(given.value.clone()).or_default();

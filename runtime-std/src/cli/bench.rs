@@ -5,8 +5,8 @@ use clap::builder::PossibleValuesParser;
 use elbow::device::Target;
 use elbow::emit::{FlashBytes, RamBytes, emit};
 use elbow::model::Loaded;
-use elbow::parity::cost::{Cost, Layer, cost};
-use elbow::rows::Rows;
+use elbow::parity::cost::{Cost, LayerCost, cost};
+use elbow::rows::Batch;
 use elbow::{Error, Precision, Result};
 use elbow_toolchain::Compiler;
 use serde::Serialize;
@@ -46,7 +46,7 @@ struct Report {
     instructions_per_mac: Option<f64>,
     /// Of cores whose instructions Arm has published timings of.
     cycles_estimate: Option<u64>,
-    layers: Vec<Layer>,
+    layers: Vec<LayerCost>,
     flash_bytes: FlashBytes,
     ram_bytes: RamBytes,
     compiler: String,
@@ -70,10 +70,10 @@ pub fn run(options: &Options) -> Result<()> {
     if options.json { output::json(&report) } else { output::text(&report.to_string()) }
 }
 
-fn rows(loaded: &Loaded, options: &Options) -> Result<Vec<Rows>> {
+fn rows(loaded: &Loaded, options: &Options) -> Result<Batch> {
     match &options.input[..] {
         [] => inputs::zeros(loaded),
-        given => Ok(inputs::of_model(loaded, given, 0)?.rows),
+        given => Ok(inputs::of_model(loaded, given, 0)?.batch),
     }
 }
 
@@ -120,7 +120,7 @@ impl fmt::Display for Report {
         }
         let known = |cycles: Option<u64>| cycles.map_or(String::new(), |cycles| cycles.to_string());
         writeln!(f, "{:>12} {:>12} {:>12}  layer", "instructions", "cycles", "MACs")?;
-        for Layer { name, op, macs, instructions, cycles_estimate } in &self.layers {
+        for LayerCost { name, op, macs, instructions, cycles_estimate } in &self.layers {
             let cycles = known(*cycles_estimate);
             writeln!(f, "{instructions:>12} {cycles:>12} {macs:>12}  {name} ({op})")?;
         }

@@ -1,7 +1,7 @@
 //! `elbow compile`
 
 use super::heads::{self, WithHeads};
-use super::inputs::{self, Inputs};
+use super::inputs;
 use super::{ModelOptions, PrecisionOptions, output};
 use clap::builder::PossibleValuesParser;
 use elbow::device::Target;
@@ -95,8 +95,7 @@ fn heads(options: &Options, loaded: &Loaded) -> Result<Option<HeadReport>> {
             "--input holds the heads against rows, which needs a [decoder] in the elbow.toml; add it or leave --input out",
         ));
     }
-    let Inputs { rows, count, .. } = inputs::of_model(loaded, &options.input, 0)?;
-    heads::read(loaded, &rows, count)
+    heads::read(loaded, &inputs::of_model(loaded, &options.input, 0)?.batch)
 }
 
 /// Holds the parts that are known before an image is built against the limits.

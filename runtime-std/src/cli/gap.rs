@@ -3,10 +3,10 @@
 mod picture;
 
 use super::heads::{self, WithHeads};
-use super::inputs::{self, Inputs};
+use super::inputs;
 use super::{ModelOptions, output};
 use clap::ValueEnum;
-use elbow::gap::{Given, Method, Settings, measure};
+use elbow::gap::{Method, Settings, measure};
 use elbow::model::Loaded;
 use elbow::{Error, Result};
 use std::path::PathBuf;
@@ -75,12 +75,11 @@ pub fn run(options: &Options) -> Result<()> {
         picture::check(path)?;
     }
     let loaded = options.model.load()?;
-    let Inputs { rows: inputs, count, .. } =
-        inputs::of_model(&loaded, &options.input, options.seed)?;
-    let rows = inputs::limited(options.rows, count)?;
+    let batch = inputs::of_model(&loaded, &options.input, options.seed)?.batch;
+    let rows = inputs::limited(options.rows, batch.len)?;
     let settings = settings(options, &loaded)?;
-    let heads = heads::read(&loaded, &inputs, count)?;
-    let report = measure(Given { loaded: &loaded, inputs: &inputs, rows }, &settings)?;
+    let heads = heads::read(&loaded, &batch)?;
+    let report = measure(&loaded, &batch.first(rows), &settings)?;
     if let Some(path) = &options.picture {
         let drawn = picture::draw(&report).map_err(|error| {
             Error::environment(format!("cannot draw the picture: {error}; leave --picture out"))

@@ -4,7 +4,7 @@ use super::output;
 use elbow::Result;
 use elbow::heads::{HeadReport, Scale, Survey, Verdict};
 use elbow::model::Loaded;
-use elbow::rows::Rows;
+use elbow::rows::Batch;
 use serde::Serialize;
 
 /// A report with what the rows say of the heads; `null` where a model has no decoder, or no single posterior.
@@ -20,8 +20,8 @@ pub struct WithHeads<'a, R> {
 /// # Errors
 ///
 /// An input is missing.
-pub fn read(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Option<HeadReport>> {
-    let survey = Survey::of(loaded, inputs, rows, Scale::Declared)?;
+pub fn read(loaded: &Loaded, batch: &Batch) -> Result<Option<HeadReport>> {
+    let survey = Survey::of(loaded, batch, Scale::Declared)?;
     let report = survey.map(|mut survey| survey.report());
     if let Some(report) = &report
         && report.verdict != Verdict::Holds

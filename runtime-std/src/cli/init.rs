@@ -1,6 +1,6 @@
 //! `elbow init`
 
-use super::inputs::{self, Inputs};
+use super::inputs;
 use super::{ImportOptions, heads as on_rows, output};
 use elbow::heads::HeadReport;
 use elbow::roles::{self, Files, Proposal, Reason};
@@ -85,7 +85,6 @@ fn propose(options: &Options, folder: &Path) -> Result<(Proposal, Option<HeadRep
     };
     let files = Files { encoder: &options.model, decoder, folder };
     roles::propose_measured(files, &import, |loaded| {
-        let Inputs { rows, count, .. } = inputs::of_model(loaded, &options.input, 0)?;
-        Ok((rows, count))
+        Ok(inputs::of_model(loaded, &options.input, 0)?.batch)
     })
 }

@@ -1,25 +1,16 @@
 //! `--input` and `--expect`: `.npy` files for tensors of a graph.
 
-use elbow::model::{self, Loaded, Offered, Source, offered};
-use elbow::rows::Rows;
+use elbow::model::{Loaded, Offered, Source, offered};
+use elbow::rows::{Batch, Rows, missing};
 use elbow::{Context, Error, Result, npy};
 use std::path::Path;
 
 /// What a command reads for every row.
 pub struct Inputs {
-    /// One per input.
-    pub rows: Vec<Rows>,
-    /// How many rows each has.
-    pub count: usize,
+    /// Every input.
+    pub batch: Batch,
     /// Names of the noise inputs that were drawn, since no file was given.
     pub drawn: Vec<String>,
-}
-
-impl Inputs {
-    /// The input of this name.
-    pub fn named(&self, name: &str) -> Option<&Rows> {
-        self.rows.iter().find(|input| input.name == name)
-    }
 }
 
 /// The rows of `--input [NAME=]FILE.npy ...` for the inputs of `sources` that are `needed`; noise that
@@ -48,12 +39,12 @@ pub fn read(
     }
     let is_missing =
         |input: &&Offered| needed(input.name) && rows.iter().all(|other| other.name != input.name);
-    let missing = wanted.iter().filter(is_missing).filter(|input| input.noise.is_none());
-    let missing: Vec<&str> = missing.map(|input| input.name).collect();
-    if !missing.is_empty() {
-        return Err(model::missing(&missing).context(files(sources)));
+    let absent = wanted.iter().filter(is_missing).filter(|input| input.noise.is_none());
+    let absent: Vec<&str> = absent.map(|input| input.name).collect();
+    if !absent.is_empty() {
+        return Err(missing(&absent).context(files(sources)));
     }
-    let counts: Vec<usize> = rows.iter().map(length).collect();
+    let counts: Vec<usize> = rows.iter().map(Rows::count).collect();
     let count = counts.first().copied().unwrap_or(1);
     if counts.iter().any(|other| *other != count) {
         return Err(Error::input(format!(
@@ -64,11 +55,11 @@ pub fn read(
     let mut drawn = Vec::new();
     for (number, (input, kind)) in (0..).zip(noise) {
         if needed(input.name) && rows.iter().all(|other| other.name != input.name) {
-            rows.push(Rows::noise(input.name, input.shape, kind, count, (seed, number))?);
+            rows.push(Rows::noise(input.name, input.shape, kind, count, seed, number)?);
             drawn.push(input.name.to_string());
         }
     }
-    Ok(Inputs { rows, count, drawn })
+    Ok(Inputs { batch: Batch { inputs: rows, len: count }, drawn })
 }
 
 /// The rows of `--input` for all graphs of a model but the decoder's latents.
@@ -109,22 +100,18 @@ pub fn limited(asked: Option<u64>, found: usize) -> Result<usize> {
 /// # Errors
 ///
 /// Where graphs disagree on an input.
-pub fn zeros(loaded: &Loaded) -> Result<Vec<Rows>> {
+pub fn zeros(loaded: &Loaded) -> Result<Batch> {
     let sources: Vec<&Source> = loaded.sources().collect();
     let row = |input: Offered<'_>| Rows {
         name: input.name.to_string(),
         shape: input.shape.to_vec(),
         values: vec![0.0; input.shape.iter().product()],
     };
-    Ok(offered(&sources)?.into_iter().map(row).collect())
+    Ok(Batch { inputs: offered(&sources)?.into_iter().map(row).collect(), len: 1 })
 }
 
 fn files(sources: &[&Source]) -> String {
     sources.iter().map(|source| source.path.display().to_string()).collect::<Vec<_>>().join(", ")
-}
-
-fn length(input: &Rows) -> usize {
-    input.values.len() / input.shape.iter().product::<usize>().max(1)
 }
 
 /// Which input `[NAME=]FILE` is for, and the file.

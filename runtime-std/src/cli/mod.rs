@@ -19,9 +19,9 @@ use elbow::lower::Core;
 use elbow::manifest::TensorRef;
 use elbow::model::{Declared, Loaded};
 use elbow::reference::{self, Runtime};
+use elbow::rows::Batch;
 use elbow::{Context, Error, Precision, Result};
 use elbow_core::distributions::Spread;
-use inputs::Inputs;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -206,35 +206,33 @@ impl PrecisionOptions {
                     precision.name()
                 )));
             }
-            (precision, _) => {
-                let Inputs { rows, count, .. } = self.calibration(&loaded)?;
-                loaded.quantized(precision, &rows, count)?
-            }
+            (precision, _) => loaded.quantized(precision, &self.calibration(&loaded)?)?,
         };
         if core == Core::default() { Ok(loaded) } else { loaded.for_core(core) }
     }
 
-    fn calibration(&self, loaded: &Loaded) -> Result<Inputs> {
+    fn calibration(&self, loaded: &Loaded) -> Result<Batch> {
         let source = &loaded.main;
         let own = |name: &str| source.given().any(|input| source.input_name(input) == name);
-        inputs::read(&[source], own, &self.calibration, 0).context("--calibration")
+        let inputs = inputs::read(&[source], own, &self.calibration, 0);
+        Ok(inputs.context("--calibration")?.batch)
     }
 
-    /// How many rows of `inputs` are calibration rows as well, on which integers look better than they are.
+    /// How many rows of `batch` are calibration rows as well, on which integers look better than they are.
     ///
     /// # Errors
     ///
     /// As [`PrecisionOptions::apply`].
-    fn seen(&self, loaded: &Loaded, inputs: &Inputs) -> Result<usize> {
+    fn seen(&self, loaded: &Loaded, batch: &Batch) -> Result<usize> {
         if self.calibration.is_empty() {
             return Ok(0);
         }
         let calibration = self.calibration(loaded)?;
-        let row = |given: &Inputs, row: usize| -> Vec<u32> {
-            let own = calibration.rows.iter().filter_map(|input| given.named(&input.name));
+        let row = |given: &Batch, row: usize| -> Vec<u32> {
+            let own = calibration.inputs.iter().filter_map(|input| given.get(&input.name));
             own.flat_map(|input| input.row(row)).map(|value| value.to_bits()).collect()
         };
-        let seen: HashSet<_> = (0..calibration.count).map(|at| row(&calibration, at)).collect();
-        Ok((0..inputs.count).filter(|at| seen.contains(&row(inputs, *at))).count())
+        let seen: HashSet<_> = (0..calibration.len).map(|at| row(&calibration, at)).collect();
+        Ok((0..batch.len).filter(|at| seen.contains(&row(batch, *at))).count())
     }
 }

@@ -1,7 +1,7 @@
 //! `elbow parity`
 
 use super::heads::{self, WithHeads};
-use super::inputs::{self, Inputs};
+use super::inputs;
 use super::{ModelOptions, PrecisionOptions, PythonOptions, firmware, output};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
@@ -10,9 +10,11 @@ use elbow::emit::emit;
 use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
 use elbow::parity::integer::Pair;
-use elbow::parity::{Layers, Limits, ParityReport, Reference, basis, compare, layers, target};
+use elbow::parity::{
+    Compared, Layers, Limits, ParityReport, Reference, basis, compare, layers, target,
+};
 use elbow::reference::Runtime;
-use elbow::rows::Rows;
+use elbow::rows::Batch;
 use elbow::{Error, Precision, Result, npy};
 use std::path::{Path, PathBuf};
 
@@ -103,43 +105,45 @@ pub fn run(options: &Options) -> Result<()> {
     let loaded = options.precision.apply(float.clone(), core)?;
     let limits = limits(options.max_kl, loaded.precision())?;
     let budget = emit(&loaded.model)?.budget;
-    let inputs = rows(&loaded, options)?;
-    let seen = options.precision.seen(&float, &inputs)?;
-    let Inputs { rows: inputs, count: rows, .. } = inputs;
+    let batch = rows(&loaded, options)?;
+    let seen = options.precision.seen(&float, &batch)?;
     let board = board(options)?;
-    let reference = match reference(&float, &runtime, &inputs, rows, options) {
+    let reference = match reference(&float, &runtime, &batch, options) {
         Ok(reference) => reference,
         // What is wrong with the rows is told before what the reference made of it.
-        Err(error) => return target::twin(&float, &inputs, None, rows).and(Err(error)),
+        Err(error) => return target::twin(&float, &batch, None).and(Err(error)),
     };
-    let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs[..]);
+    let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs);
     let layers = match options.layers {
-        true => Some(layers(&loaded, &runtime, board.as_ref(), &inputs, rows, limits)?),
+        true => Some(layers(&loaded, &runtime, board.as_ref(), &batch, limits)?),
         false => None,
     };
     let answer = match board {
-        None => target::twin(&loaded, &inputs, decoded, rows)?,
+        None => target::twin(&loaded, &batch, decoded)?,
         Some((board, firmware)) => {
-            elbow::parity::device(&loaded, &board, &firmware, &inputs, rows, options.seed)?
+            elbow::parity::device(&loaded, &board, &firmware, &batch, options.seed)?
         }
     };
-    let report = compare(&loaded, &options.target, rows, &reference, &answer, &budget, limits);
+    let (target, rows) = (&options.target[..], batch.len);
+    let compared = Compared { loaded: &loaded, target, rows, budget: &budget };
+    let report = compare(compared, &reference, &answer, limits);
     // A quantized file brings its own precision, for which nobody has to ask.
     let precision = match options.precision.precision {
         Precision::F32 => report.precision,
         asked => asked,
     };
     let report = ParityReport { layers, precision, ..report };
-    let pair = Pair { float: &float, integer: &loaded, inputs: &inputs, rows };
+    let pair = Pair { float: &float, integer: &loaded, batch: &batch };
     let integer = pair.report(&reference, &answer, report.kl_nats.all, options.seed)?;
     let report = report.with_integers(integer);
     if seen > 0 {
         output::note(&format!(
-            "{seen} of {rows} rows are calibration rows too, whose figures are better than those of others; give \
-             rows that are not"
+            "{seen} of {} rows are calibration rows too, whose figures are better than those of others; give \
+             rows that are not",
+            batch.len
         ));
     }
-    let heads = heads::read(&float, &inputs, rows)?;
+    let heads = heads::read(&float, &batch)?;
     match options.json {
         true => output::json(&WithHeads { report: &report, heads: heads.as_ref() })?,
         false => output::text(&report.to_string())?,
@@ -155,13 +159,12 @@ fn layers(
     loaded: &Loaded,
     runtime: &Runtime,
     board: Option<&(Target, PathBuf)>,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
     limits: Limits,
 ) -> Result<Layers> {
-    let (mut layers, twin) = layers::against_reference(loaded, runtime, inputs, rows, limits)?;
+    let (mut layers, twin) = layers::against_reference(loaded, runtime, batch, limits)?;
     if let Some((board, firmware)) = board {
-        let target = elbow::parity::checksums(loaded, board, firmware, inputs, rows)?;
+        let target = elbow::parity::checksums(loaded, board, firmware, batch)?;
         layers.enter(&twin, &target, limits)?;
     }
     Ok(layers)
@@ -188,25 +191,20 @@ fn limits(max_kl: Option<f64>, precision: Precision) -> Result<Limits> {
 }
 
 /// The inputs of all graphs but the decoder's latents, cut to `--rows`.
-fn rows(loaded: &Loaded, options: &Options) -> Result<Inputs> {
-    let mut inputs = inputs::of_model(loaded, &options.input, options.seed)?;
-    inputs.count = inputs::limited(options.rows, inputs.count)?;
-    for input in &mut inputs.rows {
-        input.values.truncate(inputs.count * input.shape.iter().product::<usize>());
-    }
-    Ok(inputs)
+fn rows(loaded: &Loaded, options: &Options) -> Result<Batch> {
+    let batch = inputs::of_model(loaded, &options.input, options.seed)?.batch;
+    Ok(batch.first(inputs::limited(options.rows, batch.len)?))
 }
 
 /// The runtime, or the files of `--expect`.
 fn reference(
     loaded: &Loaded,
     runtime: &Runtime,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
     options: &Options,
 ) -> Result<Reference> {
     if options.expect.is_empty() {
-        return basis::by_runtime(runtime, loaded, inputs, rows);
+        return basis::by_runtime(runtime, loaded, batch);
     }
     let sources: Vec<&Source> = loaded.sources().collect();
     let mut given: Vec<Vec<Option<Vec<f32>>>> =
@@ -217,20 +215,21 @@ fn reference(
         let shape = &sources[graph].graph.values[*id].shape;
         let mut values = npy::read_rows(Path::new(file), shape)?.values;
         let len = shape.iter().product::<usize>();
-        if values.len() < rows * len {
+        if values.len() < batch.len * len {
             return Err(Error::input(format!(
-                "{file}: found {} rows, expected {rows} as in the input; limit both with --rows",
-                values.len() / len
+                "{file}: found {} rows, expected {} as in the input; limit both with --rows",
+                values.len() / len,
+                batch.len
             )));
         }
-        values.truncate(rows * len);
+        values.truncate(batch.len * len);
         given[graph][output] = Some(values);
     }
     let mut given = given.into_iter();
     let outputs = given.next().unwrap_or_default();
     let decoded = loaded.decoder.as_ref().and_then(|_| given.next()).unwrap_or_default();
     let flow = given.next().unwrap_or_default();
-    let reference = basis::by_files(loaded, inputs, outputs, decoded, flow);
+    let reference = basis::by_files(loaded, batch, outputs, decoded, flow);
     let none = |outputs: &[Option<Vec<f32>>]| outputs.iter().all(Option::is_none);
     if reference.decoded.is_none() && none(&reference.outputs) && none(&reference.flow) {
         return Err(Error::input(

@@ -5,15 +5,15 @@ mod refine;
 use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, PythonOptions, output};
 use clap::ValueEnum;
-use elbow::lower::Core;
+use elbow::lower::{Core, Plan};
 use elbow::model::{Encoder, Loaded, PartName, Role, Source};
 use elbow::parity::density::log_prob;
-use elbow::parity::target::twin_posteriors;
+use elbow::posterior::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::reference::Runtime;
-use elbow::rows::{Rows, run_twin_in_sequence};
+use elbow::rows::{Batch, run_twin_in_sequence};
 use elbow::{Context, Error, Precision, Result, npy};
-use refine::{Refined, Refinement};
+use refine::{RefinedRows, Refinement};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -74,15 +74,25 @@ enum Backend {
 }
 
 impl Options {
-    /// The reference that is to run the model; none where the twin is.
+    /// The reference that is to run the model, in f32; none where the twin is.
     fn runtime(&self) -> Result<Option<Runtime>> {
         let runtime = match self.backend {
-            Backend::Onnxruntime => return Ok(Some(self.python.onnxruntime())),
             Backend::Twin => None,
             Backend::Tract => Some(Runtime::Tract),
+            Backend::Onnxruntime => Some(self.python.onnxruntime()),
         };
-        self.python.unused("add --backend onnxruntime")?;
-        Ok(runtime)
+        if self.backend != Backend::Onnxruntime {
+            self.python.unused("add --backend onnxruntime")?;
+        }
+        match runtime {
+            Some(runtime) if self.precision.precision != Precision::F32 => {
+                Err(Error::input(format!(
+                    "--backend {} computes in f32; leave out --precision and --calibration, or --backend",
+                    runtime.name()
+                )))
+            }
+            runtime => Ok(runtime),
+        }
     }
 }
 
@@ -98,7 +108,7 @@ struct Entry {
 
 /// `ln p(x)`.
 #[derive(Debug, Serialize)]
-struct LogProb {
+struct LogProbFile {
     file: String,
     mean: f64,
 }
@@ -116,9 +126,9 @@ struct Report<'a> {
     clamp_hits: Option<u64>,
     /// Of a flow whose latent is standard normal, in nats.
     #[serde(skip_serializing_if = "Option::is_none")]
-    log_prob: Option<LogProb>,
+    log_prob: Option<LogProbFile>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    refined: Option<Refined>,
+    refined: Option<RefinedRows>,
 }
 
 /// Runs the rows and writes every output.
@@ -128,14 +138,6 @@ struct Report<'a> {
 /// Bad input; nothing is written then.
 pub fn run(options: &Options) -> Result<()> {
     let runtime = options.runtime()?;
-    if let Some(runtime) = &runtime
-        && options.precision.precision != Precision::F32
-    {
-        return Err(Error::input(format!(
-            "--backend {} computes in f32; leave out --precision and --calibration, or --backend",
-            runtime.name()
-        )));
-    }
     let loaded = options.precision.apply(options.model.load()?, Core::default())?;
     let is_flow = loaded.model.graphs.main().name == PartName::Flow;
     let default = if is_flow { Graph::Flow } else { Graph::Encoder };
@@ -149,56 +151,85 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let refinement = refinement(&loaded, options, graph)?;
     let (plan, states) = source.whole()?;
-    let needed = |name: &str| {
-        let own = plan.inputs.iter().any(|port| port.name == name);
-        let refined = refinement.as_ref().is_some_and(|refinement| refinement.reads(name));
-        own || refined || runtime.is_some()
-    };
-    let decoder = loaded.decoder.as_ref().filter(|_| refinement.is_some());
-    let sources: Vec<&Source> = [source].into_iter().chain(decoder).collect();
-    let inputs = inputs::read(&sources, needed, &options.input, options.seed)?;
-    let rows = inputs.count;
+    let inputs = inputs(&loaded, source, &plan, refinement.as_ref(), options)?;
     let outputs = match &runtime {
-        None => run_twin_in_sequence(&plan, &states, &inputs.rows, rows)?,
-        Some(runtime) => runtime.run(source, &inputs.rows, rows, &[])?.outputs,
+        None => run_twin_in_sequence(&plan, &states, &inputs.batch)?,
+        Some(runtime) => runtime.run(source, &inputs.batch, &[])?.outputs,
     };
     let mut posteriors = match (amortized, &runtime) {
         (None, _) => Vec::new(),
-        (Some(_), None) => twin_posteriors(&loaded, &inputs.rows, rows)?,
-        (Some((encoder, _)), Some(_)) => of_outputs(&loaded.main, encoder, &outputs, &inputs.rows)?,
+        (Some(_), None) => twin_posteriors(&loaded, &inputs.batch)?,
+        (Some((encoder, _)), Some(_)) => {
+            of_outputs(&loaded.main, encoder, &outputs, &inputs.batch)?
+        }
     };
     let refined = refinement
-        .map(|refinement| refinement.run(&loaded, &inputs.rows, &mut posteriors, options.seed));
+        .map(|refinement| refinement.run(&loaded, &inputs.batch, &mut posteriors, options.seed));
     let refined = refined.transpose()?;
     let log_prob = log_prob(&loaded, |at| outputs.get(at).map(Vec::as_slice));
     let files = Files::new(source, &inputs, &outputs, &posteriors, log_prob.as_deref(), options)?;
-    output::folder(&options.out_dir, &files.bytes)?;
-    output::note(&format!(
-        "wrote {} files for {rows} rows in {} to {}",
-        files.bytes.len(),
-        loaded.precision().name(),
-        options.out_dir.display()
-    ));
+    files.write(&loaded, inputs.batch.len, options)?;
     if !options.json {
         return Ok(());
     }
+    let hits = posteriors.iter().map(|posterior| posterior.clamp_hits).sum();
+    let report = Report::of(&loaded, graph, &files, inputs.batch.len, options);
     output::json(&Report {
-        model: &loaded.model.name,
-        graph,
-        backend: options.backend,
-        precision_used: loaded.precision(),
-        rows,
-        out_dir: &options.out_dir,
-        outputs: &files.index,
-        posterior: &files.posterior,
-        clamp_hits: amortized
-            .map(|_| posteriors.iter().map(|posterior| posterior.clamp_hits).sum()),
-        log_prob: log_prob.map(|values| LogProb {
-            file: LOG_PROB.into(),
-            mean: values.iter().map(|value| f64::from(*value)).sum::<f64>() / rows as f64,
-        }),
+        clamp_hits: amortized.map(|_| hits),
+        log_prob: log_prob.as_deref().map(LogProbFile::of),
         refined,
+        ..report
     })
+}
+
+/// The rows of `--input` that the graph reads, and the decoder where it refines; of a runtime's graph all.
+fn inputs(
+    loaded: &Loaded,
+    source: &Source,
+    plan: &Plan,
+    refinement: Option<&Refinement<'_>>,
+    options: &Options,
+) -> Result<Inputs> {
+    let needed = |name: &str| {
+        let own = plan.inputs.iter().any(|port| port.name == name);
+        let refined = refinement.is_some_and(|refinement| refinement.reads(name));
+        own || refined || options.backend != Backend::Twin
+    };
+    let decoder = loaded.decoder.as_ref().filter(|_| refinement.is_some());
+    let sources: Vec<&Source> = [source].into_iter().chain(decoder).collect();
+    inputs::read(&sources, needed, &options.input, options.seed)
+}
+
+impl LogProbFile {
+    fn of(values: &[f32]) -> Self {
+        let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
+        Self { file: LOG_PROB.into(), mean: sum / values.len() as f64 }
+    }
+}
+
+impl<'a> Report<'a> {
+    /// What was written; nothing of posterior, density and refinement yet.
+    fn of(
+        loaded: &'a Loaded,
+        graph: Graph,
+        files: &'a Files,
+        rows: usize,
+        options: &'a Options,
+    ) -> Self {
+        Self {
+            model: &loaded.model.name,
+            graph,
+            backend: options.backend,
+            precision_used: loaded.precision(),
+            rows,
+            out_dir: &options.out_dir,
+            outputs: &files.index,
+            posterior: &files.posterior,
+            clamp_hits: None,
+            log_prob: None,
+            refined: None,
+        }
+    }
 }
 
 /// What `--refine-steps` asks for.
@@ -237,7 +268,7 @@ impl Files {
         log_prob: Option<&[f32]>,
         options: &Options,
     ) -> Result<Self> {
-        let rows = inputs.count;
+        let rows = inputs.batch.len;
         let posterior = posterior_files(posteriors, rows, options)?;
         let (posterior, values): (Vec<Entry>, Vec<Vec<u8>>) = posterior.into_iter().unzip();
         let own = posterior.iter().map(|entry| entry.file.as_str());
@@ -246,7 +277,7 @@ impl Files {
         let outputs = graph.map(|(((name, id), role), values)| {
             (name.as_str(), *role, &source.graph.values[*id].shape[..], &values[..])
         });
-        let noise = inputs.rows.iter().filter(|input| inputs.drawn.contains(&input.name));
+        let noise = inputs.batch.inputs.iter().filter(|input| inputs.drawn.contains(&input.name));
         let noise = noise.map(|input| {
             (input.name.as_str(), Some(Role::Eps), &input.shape[..], &input.values[..])
         });
@@ -263,6 +294,17 @@ impl Files {
             .map_err(|error| Error::environment(format!("cannot write JSON: {error}")))?;
         bytes.push(("index.json".into(), json));
         Ok(Self { index, posterior, bytes })
+    }
+
+    fn write(&self, loaded: &Loaded, rows: usize, options: &Options) -> Result<()> {
+        output::folder(&options.out_dir, &self.bytes)?;
+        output::note(&format!(
+            "wrote {} files for {rows} rows in {} to {}",
+            self.bytes.len(),
+            loaded.precision().name(),
+            options.out_dir.display()
+        ));
+        Ok(())
     }
 }
 
@@ -288,11 +330,11 @@ fn of_outputs(
     source: &Source,
     encoder: &Encoder,
     outputs: &[Vec<f32>],
-    inputs: &[Rows],
+    batch: &Batch,
 ) -> Result<Vec<Posteriors>> {
     let heads = source.heads.iter().zip(&encoder.latents);
     let posteriors = heads.map(|([mean, spread], latent)| {
-        Posteriors::of_rows(latent, outputs[*mean].clone(), outputs[*spread].clone(), inputs)
+        Posteriors::of_rows(latent, outputs[*mean].clone(), outputs[*spread].clone(), batch)
     });
     posteriors.collect::<Result<_>>().context(source.path.display())
 }
@@ -321,7 +363,7 @@ fn posterior_files(
             files.push((Entry { index, name, role: Some(role), file, shape }, bytes));
         };
         let shape = [rows, posterior.latent];
-        add("posterior_mean", Role::Mean, &shape, &posterior.mean);
+        add("posterior_mean", Role::Mean, &shape, &posterior.loc);
         add("posterior_log_var", Role::LogVar, &shape, &posterior.log_var);
         if options.samples.is_some() {
             let shape = [rows, samples, posterior.latent];

@@ -27,6 +27,7 @@ pub use link::Link;
 pub use qemu::Qemu;
 pub use target::Target;
 
+use crate::rows::StreamKey;
 use crate::{Error, Result};
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::NOISE_VERSION;
@@ -212,18 +213,20 @@ impl<S: Read + Write> Device<S> {
         Ok(answer)
     }
 
-    /// Encodes one observation and goes on with the decoder, by so many samples or steps.
+    /// Encodes one observation and goes on with the decoder, by so many samples or steps and the noise of
+    /// `stream`.
     ///
     /// # Errors
     ///
     /// Where the device refuses, with its reason.
     pub fn infer(
         &mut self,
-        row: u64,
-        key: u64,
-        (task, count): (Inference, u32),
+        stream: StreamKey,
+        task: Inference,
+        count: u32,
         inputs: &[f32],
     ) -> Result<DeviceInferred> {
+        let StreamKey { seed: key, row } = stream;
         let request = Request::Infer { row, key, task, count, inputs: Floats::new(inputs) };
         let ticks_per_million = self.ticks_per_million;
         self.link.ask(&request, |reply| match reply {

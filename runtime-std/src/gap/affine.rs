@@ -10,6 +10,7 @@
 //! ```
 
 use super::normal::Normal;
+use crate::rows::StreamKey;
 use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 
 /// How far a decoder may be from affine, against the magnitude of its parts: a hundred roundings.
@@ -61,7 +62,7 @@ impl Map {
         }
         let map = Self { columns, offset };
         let sobol = super::sobol::Sobol::new(latent);
-        let sequence = sobol.shifted(0, 0, 0);
+        let sequence = sobol.shifted(StreamKey { seed: 0, row: 0 }, 0);
         for probe in 0..PROBES {
             let mut z = vec![0.0; latent];
             sequence.fill(probe as u32, &mut z);

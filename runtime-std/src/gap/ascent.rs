@@ -17,6 +17,7 @@
 use super::joint::Joint;
 use super::normal::Normal;
 use super::sobol::Sobol;
+use crate::rows::StreamKey;
 use elbow_core::infer::{Gradient, InferError, Stein};
 use nalgebra::{DMatrix, SymmetricEigen};
 
@@ -55,7 +56,7 @@ const ROUNDING: f64 = 1e-4;
 /// The shortest step: what cannot be improved by it is taken for the optimum.
 const SHORTEST: f64 = 1.0 / 64.0;
 
-/// Ascends from `start` to the optimum of a family, by the points of `(key, row)`.
+/// Ascends from `start` to the optimum of a family, by the points of `stream`.
 ///
 /// # Errors
 ///
@@ -66,10 +67,10 @@ pub fn ascend<L: Gradient + ?Sized>(
     family: Family,
     level: Level,
     sobol: &Sobol,
-    (key, row): (u64, u64),
+    stream: StreamKey,
 ) -> Result<Normal, InferError> {
     let pairs = level.pairs.max(4 * start.latent() as u32);
-    let points = Points::new(sobol, (key, row), pairs, start.latent());
+    let points = Points::new(sobol, stream, pairs, start.latent());
     let mut joint = Joint::new(likelihood, start.latent());
     let (mut q, mut rate) = (start.clone(), 1.0);
     let mut moments = points.moments(&mut joint, &q, family)?;
@@ -110,8 +111,8 @@ enum Precision {
 }
 
 impl Points {
-    fn new(sobol: &Sobol, (key, row): (u64, u64), pairs: u32, latent: usize) -> Self {
-        let sequence = sobol.shifted(key, row, u32::MAX);
+    fn new(sobol: &Sobol, stream: StreamKey, pairs: u32, latent: usize) -> Self {
+        let sequence = sobol.shifted(stream, u32::MAX);
         let mut eps = DMatrix::zeros(latent, pairs as usize);
         for (index, mut eps) in (0..).zip(eps.column_iter_mut()) {
             sequence.fill(index, eps.as_mut_slice());

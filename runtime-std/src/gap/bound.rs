@@ -3,6 +3,7 @@
 use super::joint::Joint;
 use super::normal::{Normal, dot};
 use super::sobol::Sobol;
+use crate::rows::StreamKey;
 use elbow_core::infer::{InferError, LogLikelihood};
 
 /// Independent shifts of the sequence: what differs between them is the standard error, which is
@@ -40,7 +41,7 @@ pub struct Bounds {
 }
 
 /// `ELBO(q) = E_q[ln p(x | z)] - KL(q || N(0, I))` of each of `posteriors`, all with the same noise,
-/// that of `(key, row)`.
+/// that of `stream`.
 ///
 /// The divergence is analytic; `ln q(z) - ln p(z)`, whose mean is that divergence, is a control variate
 /// with the best factor: at the optimum of a full-rank family nothing else varies. Shifts of even number
@@ -54,7 +55,7 @@ pub fn elbos<L: LogLikelihood + ?Sized>(
     likelihood: &mut L,
     posteriors: &[&Normal],
     sobol: &Sobol,
-    (key, row): (u64, u64),
+    stream: StreamKey,
     effort: Effort,
 ) -> Result<Bounds, InferError> {
     let latent = posteriors.first().map_or(0, |q| q.latent());
@@ -65,7 +66,7 @@ pub fn elbos<L: LogLikelihood + ?Sized>(
     let (mut eps, mut z) = (vec![0.0; latent], vec![0.0; latent]);
     loop {
         for shift in 0..SHIFTS {
-            let sequence = sobol.shifted(key, row, shift);
+            let sequence = sobol.shifted(stream, shift);
             for index in done..points {
                 sequence.fill(index, &mut eps);
                 for (q, sums) in posteriors.iter().zip(&mut sums) {

@@ -4,6 +4,7 @@ use super::bound::Estimate;
 use super::joint::Joint;
 use super::normal::{Normal, dot, log_standard};
 use super::sobol::Sobol;
+use crate::rows::StreamKey;
 use elbow_core::infer::{Gradient, InferError, LogLikelihood};
 use elbow_core::noise::{Stream, fill_standard_normal};
 use nalgebra::{DMatrix, DVector};
@@ -41,14 +42,14 @@ pub fn iwae<L: LogLikelihood + ?Sized>(
     q: &Normal,
     samples: u32,
     sobol: &Sobol,
-    (key, row): (u64, u64),
+    stream: StreamKey,
 ) -> Result<Evidence, InferError> {
     let proposal = Defensive::of(q);
     let mut joint = Joint::new(likelihood, q.latent());
     let (mut eps, mut z) = (vec![0.0; q.latent()], vec![0.0; q.latent()]);
     let mut groups = Vec::new();
     for shift in 0..SHIFTS {
-        let sequence = sobol.shifted(key, row, shift);
+        let sequence = sobol.shifted(stream, shift);
         let mut weights = Weights::default();
         for index in 0..samples.div_ceil(2 * SHIFTS) {
             sequence.fill(index, &mut eps);
@@ -122,13 +123,13 @@ pub fn ais<L: Gradient + ?Sized>(
     likelihood: &mut L,
     q: &Normal,
     annealing: Annealing,
-    (key, row): (u64, u64),
+    stream: StreamKey,
 ) -> Result<Evidence, InferError> {
     let mut path = Path { joint: Joint::new(likelihood, q.latent()), base: q.widened(WIDER) };
     let Annealing { chains, temperatures } = annealing;
     let mut groups = Vec::new();
     for chain in 0..chains {
-        let mut noise = Noise { key, row, sample: chain << 20, latent: q.latent() };
+        let mut noise = ChainNoise { stream, sample: chain << 20, latent: q.latent() };
         let mut at = path.at(noise.normal()?)?;
         let mut log_weight = 0.0;
         for step in 1..=temperatures {
@@ -153,7 +154,7 @@ struct Path<'l, L: ?Sized> {
 
 /// A place on the way.
 #[derive(Clone)]
-struct Place {
+struct PathPoint {
     eps: Vec<f64>,
     /// `ln p(x, z) - ln base(z)`, and its gradient by `eps`.
     log_ratio: f64,
@@ -161,7 +162,7 @@ struct Place {
 }
 
 impl<L: Gradient + ?Sized> Path<'_, L> {
-    fn at(&mut self, eps: Vec<f64>) -> Result<Place, InferError> {
+    fn at(&mut self, eps: Vec<f64>) -> Result<PathPoint, InferError> {
         let latent = eps.len();
         let (mut z, mut grad) = (vec![0.0; latent], vec![0.0; latent]);
         self.base.at(&eps, &mut z);
@@ -170,20 +171,20 @@ impl<L: Gradient + ?Sized> Path<'_, L> {
         grad.iter_mut().zip(&z).for_each(|(grad, z)| *grad -= z);
         let slope = self.base.transposed(&grad);
         let slope = slope.iter().zip(&eps).map(|(slope, eps)| slope + eps).collect();
-        Ok(Place { eps, log_ratio, slope })
+        Ok(PathPoint { eps, log_ratio, slope })
     }
 
     /// One trajectory that leaves `base^(1 - beta) joint^beta` as it is.
     fn transition(
         &mut self,
-        from: Place,
+        from: PathPoint,
         beta: f64,
-        noise: &mut Noise,
-    ) -> Result<Place, InferError> {
+        noise: &mut ChainNoise,
+    ) -> Result<PathPoint, InferError> {
         let mut momentum = noise.normal()?;
         let [step, accept] = noise.uniform();
         let step = 0.05 * 16f64.powf(step); // 0.05 to 0.8 standard deviations of the base
-        let energy = |place: &Place, momentum: &[f64]| {
+        let energy = |place: &PathPoint, momentum: &[f64]| {
             let potential = 0.5 * dot(&place.eps, &place.eps) - beta * place.log_ratio;
             potential + 0.5 * dot(momentum, momentum)
         };
@@ -201,34 +202,33 @@ impl<L: Gradient + ?Sized> Path<'_, L> {
 }
 
 /// Half a step of the momentum along the slope of `ln base + beta (ln joint - ln base)`.
-fn push(momentum: &mut [f64], place: &Place, beta: f64, step: f64) {
+fn push(momentum: &mut [f64], place: &PathPoint, beta: f64, step: f64) {
     let forces = place.slope.iter().zip(&place.eps).map(|(slope, eps)| beta * slope - eps);
     momentum.iter_mut().zip(forces).for_each(|(p, force)| *p += step * force);
 }
 
 /// Draws of one chain.
-struct Noise {
-    key: u64,
-    row: u64,
+struct ChainNoise {
+    stream: StreamKey,
     sample: u32,
     latent: usize,
 }
 
-impl Noise {
-    fn stream(&mut self) -> Stream {
+impl ChainNoise {
+    fn next(&mut self) -> Stream {
         self.sample += 1;
-        Stream::new(self.key, self.row, self.sample)
+        self.stream.stream(self.sample)
     }
 
     fn normal(&mut self) -> Result<Vec<f64>, InferError> {
         let mut eps = vec![0.0; self.latent];
-        fill_standard_normal(&mut self.stream(), &mut eps)?;
+        fill_standard_normal(&mut self.next(), &mut eps)?;
         Ok(eps.into_iter().map(f64::from).collect())
     }
 
     /// Two of the open interval from 0 to 1.
     fn uniform(&mut self) -> [f64; 2] {
-        let [one, two, ..] = self.stream().next_block();
+        let [one, two, ..] = self.next().next_block();
         [one, two].map(|word| (f64::from(word) + 0.5) / 2f64.powi(32))
     }
 }

@@ -8,25 +8,13 @@ use super::row::{Method, RowGap, Settings, measure_row};
 use crate::infer::{TwinGradient, TwinLikelihood};
 use crate::lower::Plan;
 use crate::model::{Decoder, Encoder, Loaded, Source};
-use crate::parity::target::twin_posteriors;
-use crate::posterior::Posteriors;
-use crate::rows::{Rows, named, progress};
+use crate::posterior::{Posteriors, twin_posteriors};
+use crate::rows::{Batch, Rows, progress};
 use crate::{Context, Error, Result};
 use elbow_core::infer::{InferError, Posterior};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-
-/// A model and the rows it is measured on.
-#[derive(Clone, Copy, Debug)]
-pub struct Given<'g> {
-    /// With an encoder and a decoder.
-    pub loaded: &'g Loaded,
-    /// The inputs of both, but for the latents.
-    pub inputs: &'g [Rows],
-    /// How many rows each has.
-    pub rows: usize,
-}
 
 /// Measures every row. The figures do not depend on how many rows are measured at a time.
 ///
@@ -34,23 +22,23 @@ pub struct Given<'g> {
 ///
 /// An input error: no encoder with a decoder, several posteriors or one that depends on draws of its own,
 /// one that is not finite, a row whose ELBO is not, or a method that does not suit the decoder.
-pub fn measure(given: Given<'_>, settings: &Settings) -> Result<GapReport> {
-    let Parts { encoder, decoder, source, x } = given.parts()?;
-    let posteriors = twin_posteriors(given.loaded, given.inputs, given.rows)?;
-    let maps = maps(given, decoder, x, encoder.latent())?;
+pub fn measure(loaded: &Loaded, batch: &Batch, settings: &Settings) -> Result<GapReport> {
+    let Measurable { encoder, decoder, source, x } = parts(loaded, batch)?;
+    let posteriors = twin_posteriors(loaded, batch)?;
+    let maps = maps(batch, decoder, x, encoder.latent())?;
     suits(settings.method, encoder.latent(), maps.is_some())?;
     let gradient = &decoder.gradient(source)?;
     let posteriors = &posteriors;
-    let worker = Worker { given, decoder, gradient, x, posteriors, maps, settings };
+    let worker = Worker { batch, decoder, gradient, x, posteriors, maps, settings };
     let rows = worker.all()?;
-    let values = &x.values[..given.rows * x.shape.iter().product::<usize>()];
-    let pca = Pca::fit(values, values.len() / given.rows.max(1), encoder.latent());
+    let values = &x.values[..batch.len * x.shape.iter().product::<usize>()];
+    let pca = Pca::fit(values, values.len() / batch.len.max(1), encoder.latent());
     let reconstruction = worker.reconstruction()?;
-    Ok(GapReport::of(&given.loaded.model.name, &rows, settings, pca, reconstruction))
+    Ok(GapReport::of(&loaded.model.name, &rows, settings, pca, reconstruction))
 }
 
 /// What of a model is measured.
-struct Parts<'g> {
+struct Measurable<'g> {
     encoder: &'g Encoder,
     decoder: &'g Decoder,
     /// The decoder's file.
@@ -58,34 +46,31 @@ struct Parts<'g> {
     x: &'g Rows,
 }
 
-impl<'g> Given<'g> {
-    fn parts(&self) -> Result<Parts<'g>> {
-        let fault = |what: &str| {
-            let path = self.loaded.main.path.display();
-            Err(Error::input(format!("{path}: {what}")))
-        };
-        let decoder = self.loaded.decoder.as_ref();
-        let (Some((encoder, Some(decoder))), Some(source)) = (self.loaded.amortized(), decoder)
-        else {
-            return fault(
-                "a gap lies between an encoder's posterior and p(x, z): give an elbow.toml with an [encoder] and a [decoder]",
-            );
-        };
-        if encoder.reads_noise() {
-            return fault(
-                "the posterior depends on draws inside the encoder and is no normal distribution given x; gaps of hierarchical models are not measured, export a model with one level of latents",
-            );
-        }
-        if encoder.latents.len() > 1 {
-            return fault(
-                "a gap is measured under the prior N(0, I), which the latents of several posteriors do not share; gaps of hierarchical models are not measured, export a model with one level of latents",
-            );
-        }
-        let Some(x) = encoder.observation() else {
-            return fault("the encoder reads no observation; declare its input in the elbow.toml");
-        };
-        Ok(Parts { encoder, decoder, source, x: named(self.inputs, &x.name)? })
+fn parts<'g>(loaded: &'g Loaded, batch: &'g Batch) -> Result<Measurable<'g>> {
+    let fault = |what: &str| {
+        let path = loaded.main.path.display();
+        Err(Error::input(format!("{path}: {what}")))
+    };
+    let decoder = loaded.decoder.as_ref();
+    let (Some((encoder, Some(decoder))), Some(source)) = (loaded.amortized(), decoder) else {
+        return fault(
+            "a gap lies between an encoder's posterior and p(x, z): give an elbow.toml with an [encoder] and a [decoder]",
+        );
+    };
+    if encoder.reads_noise() {
+        return fault(
+            "the posterior depends on draws inside the encoder and is no normal distribution given x; gaps of hierarchical models are not measured, export a model with one level of latents",
+        );
     }
+    if encoder.latents.len() > 1 {
+        return fault(
+            "a gap is measured under the prior N(0, I), which the latents of several posteriors do not share; gaps of hierarchical models are not measured, export a model with one level of latents",
+        );
+    }
+    let Some(x) = encoder.observation() else {
+        return fault("the encoder reads no observation; declare its input in the elbow.toml");
+    };
+    Ok(Measurable { encoder, decoder, source, x: batch.given(&x.name)? })
 }
 
 fn suits(method: Option<Method>, latent: usize, affine: bool) -> Result<()> {
@@ -102,14 +87,14 @@ fn suits(method: Option<Method>, latent: usize, affine: bool) -> Result<()> {
 }
 
 /// The affine map of every row; none where one is not affine.
-fn maps(given: Given<'_>, decoder: &Decoder, x: &Rows, latent: usize) -> Result<Option<Vec<Map>>> {
-    let mut likelihood = TwinLikelihood::new(decoder, x, given.inputs)?;
+fn maps(batch: &Batch, decoder: &Decoder, x: &Rows, latent: usize) -> Result<Option<Vec<Map>>> {
+    let mut likelihood = TwinLikelihood::new(decoder, x, batch)?;
     if log_scales(&decoder.likelihood, likelihood.observed().len()).is_none() {
         return Ok(None);
     }
     // Without conditions all rows have the same map.
     let conditional = decoder.conditions().next().is_some();
-    let probed = if conditional { given.rows } else { 1 };
+    let probed = if conditional { batch.len } else { 1 };
     let mut maps = Vec::with_capacity(probed);
     for row in 0..probed {
         likelihood.at(row);
@@ -124,7 +109,7 @@ fn maps(given: Given<'_>, decoder: &Decoder, x: &Rows, latent: usize) -> Result<
 
 /// What the rows share.
 struct Worker<'g> {
-    given: Given<'g>,
+    batch: &'g Batch,
     decoder: &'g Decoder,
     gradient: &'g Plan,
     x: &'g Rows,
@@ -135,25 +120,25 @@ struct Worker<'g> {
 
 impl<'g> Worker<'g> {
     fn all(&self) -> Result<Vec<RowGap>> {
-        let (next, bar) = (AtomicUsize::new(0), progress(self.given.rows, "gap"));
-        let done = Mutex::new(Vec::with_capacity(self.given.rows));
+        let (next, bar) = (AtomicUsize::new(0), progress(self.batch.len, "gap"));
+        let done = Mutex::new(Vec::with_capacity(self.batch.len));
         let work = || -> Result<()> {
             let mut likelihood = TwinGradient::new(self.likelihood()?, self.gradient);
             loop {
                 let row = next.fetch_add(1, Ordering::Relaxed);
-                if row >= self.given.rows {
+                if row >= self.batch.len {
                     return Ok(());
                 }
                 let gap = self.row(&mut likelihood, row);
                 if gap.is_err() {
-                    next.store(self.given.rows, Ordering::Relaxed); // the others need not go on
+                    next.store(self.batch.len, Ordering::Relaxed); // the others need not go on
                 }
                 let gap = gap.context(format!("row {row}"))?;
                 done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((row, gap));
                 bar.inc(1);
             }
         };
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(self.given.rows);
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(self.batch.len);
         let results: Vec<Result<()>> = thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             workers
@@ -171,7 +156,7 @@ impl<'g> Worker<'g> {
     }
 
     fn likelihood(&self) -> Result<TwinLikelihood<'g>> {
-        TwinLikelihood::new(self.decoder, self.x, self.given.inputs)
+        TwinLikelihood::new(self.decoder, self.x, self.batch)
     }
 
     /// The encoder's posterior of a row, all latents together.
@@ -211,7 +196,7 @@ impl<'g> Worker<'g> {
     fn reconstruction(&self) -> Result<f64> {
         let mut likelihood = self.likelihood()?;
         let (mut sum, mut count) = (0.0, 0);
-        for row in 0..self.given.rows {
+        for row in 0..self.batch.len {
             likelihood.at(row);
             let x = likelihood.observed();
             let outputs = likelihood.decode(&self.encoded(row).0);

@@ -86,10 +86,16 @@ struct Plane<'l, L: ?Sized> {
     evaluated: usize,
 }
 
-/// A part of the plane with the integral over it.
-struct Cell {
+/// A part of the plane, from its least corner on.
+#[derive(Clone, Copy)]
+struct Rectangle {
     corner: [f64; 2],
     width: [f64; 2],
+}
+
+/// A part of the plane with the integral over it.
+struct Cell {
+    place: Rectangle,
     value: f64,
     /// By how much the value changes when the cell is cut.
     error: f64,
@@ -126,15 +132,15 @@ impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
             let corner = std::array::from_fn(|k| {
                 self.stretch.get(k).map_or(0.0, |stretch| at[k] as f64 * width[k] - stretch)
             });
-            cells.push(self.cell((corner, width))?);
+            cells.push(self.cell(Rectangle { corner, width })?);
         }
         Ok(cells)
     }
 
     /// The integral over a cell, with the axis along which halves differ most from the whole.
-    fn cell(&mut self, (corner, width): ([f64; 2], [f64; 2])) -> Result<Cell, InferError> {
-        let whole = self.product((corner, width))?;
-        let mut cell = Cell { corner, width, value: whole, error: 0.0, axis: 0 };
+    fn cell(&mut self, place: Rectangle) -> Result<Cell, InferError> {
+        let whole = self.product(place)?;
+        let mut cell = Cell { place, value: whole, error: 0.0, axis: 0 };
         for axis in 0..self.axes.len() {
             let halves = Cell { axis, ..cell }.halves();
             let halved = self.product(halves[0])? + self.product(halves[1])?;
@@ -145,7 +151,7 @@ impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
         Ok(cell)
     }
 
-    fn product(&mut self, (corner, width): ([f64; 2], [f64; 2])) -> Result<f64, InferError> {
+    fn product(&mut self, Rectangle { corner, width }: Rectangle) -> Result<f64, InferError> {
         let place = |k: usize, node: f64| corner[k] + 0.5 * width[k] * (1.0 + node);
         let mut sum = 0.0;
         for (node, weight) in RULE {
@@ -176,13 +182,13 @@ impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
 }
 
 impl Cell {
-    /// Corner and width of the two halves along the axis to cut.
-    fn halves(&self) -> [([f64; 2], [f64; 2]); 2] {
-        let mut width = self.width;
-        width[self.axis] *= 0.5;
-        let mut second = self.corner;
-        second[self.axis] += width[self.axis];
-        [(self.corner, width), (second, width)]
+    /// The two halves along the axis to cut.
+    fn halves(&self) -> [Rectangle; 2] {
+        let mut first = self.place;
+        first.width[self.axis] *= 0.5;
+        let mut second = first;
+        second.corner[self.axis] += first.width[self.axis];
+        [first, second]
     }
 }
 

@@ -5,6 +5,7 @@ use super::normal::Normal;
 use super::sobol::Sobol;
 use crate::infer;
 use crate::manifest::RefineTable;
+use crate::rows::StreamKey;
 use elbow_core::infer::{Gradient, InferError, Posterior};
 use elbow_core::noise::Draws;
 
@@ -20,7 +21,7 @@ pub struct Refined {
     pub kept: bool,
 }
 
-/// Refines `q` by `steps` steps of `settings`, with the noise of `(key, row)`: the generated `refine`.
+/// Refines `q` by `steps` steps of `settings`, with the noise of `stream`: the generated `refine`.
 ///
 /// A gradient that is not finite leaves `q` as it is, as on a device.
 ///
@@ -30,8 +31,9 @@ pub struct Refined {
 pub fn refine<L: Gradient + ?Sized>(
     likelihood: &mut L,
     q: Posterior<'_>,
-    (settings, steps): (&RefineTable, u32),
-    stream: (u64, u64),
+    settings: &RefineTable,
+    steps: u32,
+    stream: StreamKey,
 ) -> Result<Refined, InferError> {
     let (mut loc, mut log_var) = (q.loc.to_vec(), q.log_var.to_vec());
     let kept = infer::refine_or_keep(likelihood, settings, steps, stream, &mut loc, &mut log_var)?;
@@ -58,16 +60,24 @@ const CHOICE: Effort = Effort { se: 0.003, draws: 512 };
 /// What the decoder refused.
 pub fn refine_prior<L: Gradient + ?Sized>(
     likelihood: &mut L,
-    (latent, sobol): (usize, &Sobol),
-    (settings, steps): (&RefineTable, u32),
-    stream: (u64, u64),
-    choice: (u64, u64),
+    sobol: &Sobol,
+    settings: &RefineTable,
+    steps: u32,
+    stream: StreamKey,
+    choice: StreamKey,
 ) -> Result<Normal, InferError> {
     let each = (SHARE * f64::from(steps)) as u32;
-    let climb = |likelihood: &mut L, (loc, log_var): &mut Start, steps| {
-        infer::refine_or_keep(likelihood, settings, steps, stream, loc, log_var)
+    let climb = |likelihood: &mut L, start: &mut Start, steps| {
+        infer::refine_or_keep(
+            likelihood,
+            settings,
+            steps,
+            stream,
+            &mut start.loc,
+            &mut start.log_var,
+        )
     };
-    let mut all = starts(likelihood, latent, settings, stream)?;
+    let mut all = starts(likelihood, sobol.dimensions(), settings, stream)?;
     for start in &mut all {
         climb(likelihood, start, each)?;
     }
@@ -78,11 +88,14 @@ pub fn refine_prior<L: Gradient + ?Sized>(
     Ok(normal(&best))
 }
 
-/// Means and log-variances.
-type Start = (Vec<f32>, Vec<f32>);
+/// Means and log-variances of all latents.
+struct Start {
+    loc: Vec<f32>,
+    log_var: Vec<f32>,
+}
 
-fn normal((loc, log_var): &Start) -> Normal {
-    Normal::of_encoder(Posterior { loc, log_var })
+fn normal(start: &Start) -> Normal {
+    Normal::of_encoder(Posterior { loc: &start.loc, log_var: &start.log_var })
 }
 
 /// Those of the prior, and the likeliest of each few draws of it.
@@ -90,11 +103,12 @@ fn starts<L: Gradient + ?Sized>(
     likelihood: &mut L,
     latent: usize,
     settings: &RefineTable,
-    (key, row): (u64, u64),
+    stream: StreamKey,
 ) -> Result<Vec<Start>, InferError> {
-    let mut starts: Vec<Start> =
-        PRIOR.map(|log_var| (vec![0.0; latent], vec![log_var; latent])).into();
-    let mut noise = settings.pairs().noise(key, row);
+    let mut starts: Vec<Start> = PRIOR
+        .map(|log_var| Start { loc: vec![0.0; latent], log_var: vec![log_var; latent] })
+        .into();
+    let mut noise = settings.pairs().noise(stream.seed, stream.row);
     for start in 0..DRAWN {
         let mut likeliest = (f32::NEG_INFINITY, vec![0.0; latent]);
         for draw in TRIED * start..TRIED * (start + 1) {
@@ -106,7 +120,7 @@ fn starts<L: Gradient + ?Sized>(
             }
         }
         let [_, narrow] = PRIOR;
-        starts.push((likeliest.1, vec![narrow; latent]));
+        starts.push(Start { loc: likeliest.1, log_var: vec![narrow; latent] });
     }
     Ok(starts)
 }

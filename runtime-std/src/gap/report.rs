@@ -2,7 +2,7 @@
 
 use super::bound::Estimate;
 use super::pca::Pca;
-use super::row::{Method, RowGap, STUCK, Settings};
+use super::row::{Method, RowGap, STUCK_NATS, Settings};
 use serde::Serialize;
 use std::fmt;
 
@@ -263,7 +263,7 @@ impl FromPrior {
     fn of(short: impl Iterator<Item = f64>) -> Option<Self> {
         let short: Vec<f64> = short.collect();
         let count = short.len() as f64;
-        let stuck = short.iter().filter(|short| **short > STUCK).count() as f64;
+        let stuck = short.iter().filter(|short| **short > STUCK_NATS).count() as f64;
         let all = Self { short: short.iter().sum::<f64>() / count, stuck: stuck / count };
         (!short.is_empty()).then_some(all)
     }
@@ -272,7 +272,10 @@ impl FromPrior {
 impl fmt::Display for FromPrior {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (short, stuck) = (self.short, 100.0 * self.stuck);
-        write!(f, "{short:.4} short in the mean, {stuck:.1} % of the rows by more than {STUCK}")
+        write!(
+            f,
+            "{short:.4} short in the mean, {stuck:.1} % of the rows by more than {STUCK_NATS}"
+        )
     }
 }
 

@@ -10,6 +10,7 @@ use super::refine::{PRIOR, Refined, refine, refine_prior};
 use super::sobol::Sobol;
 use crate::manifest::RefineTable;
 use crate::model::Loaded;
+use crate::rows::StreamKey;
 use elbow_core::infer::{Gradient, InferError, Posterior};
 use elbow_core::noise::Stream;
 use serde::Serialize;
@@ -89,13 +90,13 @@ impl Settings {
 }
 
 /// Effective share of importance samples below which annealing is asked instead.
-const TRUSTED: f64 = 0.05;
+const TRUSTED_SHARE: f64 = 0.05;
 /// A start counts as stuck where it ends this far below the best, in nats.
-pub const STUCK: f64 = 0.02;
+pub const STUCK_NATS: f64 = 0.02;
 /// What is enough to tell which of several optima is the best.
 const SELECTION: Effort = Effort { se: 0.003, draws: 4096 };
 /// Divergence below which two ends of a coarse ascent are on the way to one optimum.
-const SAME: f64 = 0.01;
+const SAME_NATS: f64 = 0.01;
 
 /// The gaps of one row, in nats.
 #[derive(Clone, Debug)]
@@ -153,9 +154,10 @@ enum Purpose {
 }
 
 impl Purpose {
-    fn key(self, seed: u64) -> u64 {
+    /// The key of its noise on a row.
+    fn stream(self, seed: u64, row: u64) -> StreamKey {
         let [low, high, ..] = Stream::new(seed, u64::MAX, self as u32).next_block();
-        u64::from(high) << 32 | u64::from(low)
+        StreamKey { seed: u64::from(high) << 32 | u64::from(low), row }
     }
 }
 
@@ -198,14 +200,13 @@ impl Refinements {
         Settings { seed, refine: by, refine_steps, prior_steps, .. }: &Settings,
         row: u64,
     ) -> Result<Self, InferError> {
-        let stream = (*seed, row);
-        let refined = |steps: &u32| refine(likelihood, q, (by, *steps), stream);
+        let stream = StreamKey { seed: *seed, row };
+        let refined = |steps: &u32| refine(likelihood, q, by, *steps, stream);
         let amortized = refine_steps.iter().map(refined).collect::<Result<_, _>>()?;
-        let choice = (Purpose::Selection.key(*seed), row);
+        let choice = Purpose::Selection.stream(*seed, row);
         let sobol = Sobol::new(q.loc.len());
-        let prior = prior_steps.map(|steps| {
-            refine_prior(likelihood, (q.loc.len(), &sobol), (by, steps), stream, choice)
-        });
+        let prior =
+            prior_steps.map(|steps| refine_prior(likelihood, &sobol, by, steps, stream, choice));
         Ok(Self { amortized, prior: prior.transpose()? })
     }
 }
@@ -221,11 +222,11 @@ fn by_draws<L: Gradient + ?Sized>(
     let mut search = Search { likelihood, sobol: &sobol, seed: settings.seed, row };
     let (best, from_prior) = search.diagonal(q)?;
     let full = search.full(&best)?;
-    let key = (Purpose::Bound.key(settings.seed), row);
+    let stream = Purpose::Bound.stream(settings.seed, row);
     let amortized = refinements.amortized.iter().map(|refined| &refined.posterior);
     let all: Vec<&Normal> =
         [q, &best, &full].into_iter().chain(amortized).chain(&refinements.prior).collect();
-    let bounds = elbos(likelihood, &all, &sobol, key, settings.effort)?;
+    let bounds = elbos(likelihood, &all, &sobol, stream, settings.effort)?;
     // The better of the two optima on fresh draws, which avoids the bias of selection.
     let full_rank = if bounds.elbo[2].mean > bounds.elbo[1].mean { 2 } else { 1 };
     let (log_p, method, ess) = evidence(likelihood, all[full_rank], &sobol, settings, row)?;
@@ -298,7 +299,7 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
         let mut own = Vec::new();
         for start in [q].into_iter().chain(&prior) {
             let end = self.ascend(start, Family::Diagonal, COARSE)?;
-            own.push(match ends.iter().position(|other| kl_diagonal(&end, other) < SAME) {
+            own.push(match ends.iter().position(|other| kl_diagonal(&end, other) < SAME_NATS) {
                 Some(same) => same,
                 None => {
                     ends.push(self.ascend(&end, Family::Diagonal, MIDDLE)?);
@@ -308,8 +309,8 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
         }
         // The start itself is a candidate: what an ascent makes worse is not taken.
         let all: Vec<&Normal> = ends.iter().chain([q]).collect();
-        let key = (Purpose::Selection.key(self.seed), self.row);
-        let bounds = elbos(self.likelihood, &all, self.sobol, key, SELECTION)?;
+        let stream = Purpose::Selection.stream(self.seed, self.row);
+        let bounds = elbos(self.likelihood, &all, self.sobol, stream, SELECTION)?;
         let best = largest(&bounds.elbo);
         let prior = own[1..].iter().map(|end| bounds.elbo[*end].mean);
         let short = bounds.elbo[best].mean - prior.fold(f64::NEG_INFINITY, f64::max);
@@ -327,8 +328,8 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
         family: Family,
         level: super::ascent::Level,
     ) -> Result<Normal, InferError> {
-        let key = (Purpose::Ascent.key(self.seed), self.row);
-        ascend(self.likelihood, start, family, level, self.sobol, key)
+        let stream = Purpose::Ascent.stream(self.seed, self.row);
+        ascend(self.likelihood, start, family, level, self.sobol, stream)
     }
 }
 
@@ -340,7 +341,8 @@ fn evidence<L: Gradient + ?Sized>(
     settings: &Settings,
     row: u64,
 ) -> Result<(Estimate, Method, Option<f64>), InferError> {
-    let [key, own] = [Purpose::Evidence, Purpose::Annealing].map(|of| (of.key(settings.seed), row));
+    let [stream, own] =
+        [Purpose::Evidence, Purpose::Annealing].map(|of| of.stream(settings.seed, row));
     let narrow = q.latent() <= MOST_LATENTS;
     let default = if narrow { Method::Quadrature } else { Method::Iwae };
     let of = |found: Evidence, method| (found.log_p, method, Some(found.ess));
@@ -348,8 +350,8 @@ fn evidence<L: Gradient + ?Sized>(
         Method::Quadrature => (quadrature(likelihood, q)?, Method::Quadrature, None),
         Method::Ais => of(ais(likelihood, q, settings.annealing, own)?, Method::Ais),
         Method::Iwae | Method::Exact => {
-            let found = iwae(likelihood, q, settings.samples, sobol, key)?;
-            match found.ess >= TRUSTED || settings.method.is_some() {
+            let found = iwae(likelihood, q, settings.samples, sobol, stream)?;
+            match found.ess >= TRUSTED_SHARE || settings.method.is_some() {
                 true => of(found, Method::Iwae),
                 false => of(ais(likelihood, q, settings.annealing, own)?, Method::Ais),
             }

@@ -3,6 +3,7 @@
 //!
 //! Refinement has a scheme of its own, made for eight points; this one is made for thousands.
 
+use crate::rows::StreamKey;
 use elbow_core::noise::{Stream, standard_normal};
 
 /// Primitive polynomial and first direction numbers of coordinates 2, 3, .. (Joe and Kuo, "Constructing
@@ -46,12 +47,16 @@ pub struct Sobol {
 pub struct Shifted<'s> {
     sobol: &'s Sobol,
     shift: Vec<u32>,
-    key: u64,
-    row: u64,
+    stream: StreamKey,
     number: u32,
 }
 
 impl Sobol {
+    /// Coordinates of a point.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
     /// Points of this many coordinates.
     pub fn new(dimensions: usize) -> Self {
         let tabled = DIRECTIONS.iter().map(|(polynomial, first)| columns(*polynomial, first));
@@ -59,12 +64,12 @@ impl Sobol {
         Self { columns, dimensions }
     }
 
-    /// The sequence shifted by the words of the stream `(key, row, number)`.
-    pub fn shifted(&self, key: u64, row: u64, number: u32) -> Shifted<'_> {
-        let mut stream = Stream::new(key, row, number);
-        let words = std::iter::repeat_with(|| stream.next_block()).flatten();
+    /// The sequence shifted by the words of draw `number` of `stream`.
+    pub fn shifted(&self, stream: StreamKey, number: u32) -> Shifted<'_> {
+        let mut own = stream.stream(number);
+        let words = std::iter::repeat_with(|| own.next_block()).flatten();
         let shift = words.take(self.columns.len()).collect();
-        Shifted { sobol: self, shift, key, row, number }
+        Shifted { sobol: self, shift, stream, number }
     }
 }
 
@@ -77,8 +82,9 @@ impl Shifted<'_> {
         }
         let tabled = self.sobol.columns.len();
         if tabled < self.sobol.dimensions {
+            let StreamKey { seed, row } = self.stream;
             // The words of the stream that shifts lie far in front of these.
-            let mut stream = Stream::new(self.key ^ BEYOND, self.row, self.number ^ index << 8);
+            let mut stream = Stream::new(seed ^ BEYOND, row, self.number ^ index << 8);
             let words = std::iter::repeat_with(|| stream.next_block()).flatten();
             eps[tabled..].iter_mut().zip(words).for_each(|(eps, word)| {
                 *eps = standard_normal(word).into();
@@ -150,7 +156,7 @@ mod tests {
     fn coordinates_beyond_the_table_are_draws() {
         let sobol = Sobol::new(30);
         let (mut one, mut two) = (vec![0.0; 30], vec![0.0; 30]);
-        let points = sobol.shifted(7, 3, 1);
+        let points = sobol.shifted(StreamKey { seed: 7, row: 3 }, 1);
         points.fill(5, &mut one);
         points.fill(6, &mut two);
         assert!(one.iter().zip(&two).all(|(one, two)| one != two && *one != 0.0));

@@ -4,7 +4,7 @@ use super::reading::Reading;
 use crate::infer::TwinLikelihood;
 use crate::model::{Decoder, Encoder, Latent, Loaded};
 use crate::posterior::Posteriors;
-use crate::rows::{Rows, named, run_twin_in_sequence};
+use crate::rows::{Batch, run_twin_in_sequence};
 use crate::{Error, Result};
 use elbow_core::distributions::{Family, Likelihood, clamp, rsample, to_log_var};
 use elbow_core::noise::{Stream, fill_standard_normal};
@@ -70,17 +70,18 @@ pub(super) fn parts(loaded: &Loaded) -> Option<(&Encoder, &Decoder)> {
 
 impl<'m> Meter<'m> {
     pub fn new(
-        (encoder, decoder): (&'m Encoder, &'m Decoder),
-        inputs: &'m [Rows],
-        rows: usize,
+        encoder: &'m Encoder,
+        decoder: &'m Decoder,
+        batch: &'m Batch,
         scale: Scale,
     ) -> Result<Self> {
         let observed = encoder.observation();
         let observed = observed.ok_or_else(|| Error::input("the encoder reads no observation"))?;
-        let x = named(inputs, &observed.name)?;
-        let rows = rows.min(ROWS);
+        let x = batch.given(&observed.name)?;
+        let rows = batch.len.min(ROWS);
+        let first = batch.first(rows);
         let states = encoder.state_pairs();
-        let mut outputs = run_twin_in_sequence(&encoder.plan, &states, inputs, rows)?;
+        let mut outputs = run_twin_in_sequence(&encoder.plan, &states, &first)?;
         outputs.truncate(2);
         let heads = outputs.try_into().map_err(|_| Error::input("the encoder has no two heads"))?;
         let latent = encoder.latents[0];
@@ -90,7 +91,7 @@ impl<'m> Meter<'m> {
             fill_standard_normal(&mut Stream::new(SEED, row as u64, draw as u32), eps)
                 .map_err(|error| Error::environment(error.to_string()))?;
         }
-        let likelihood = TwinLikelihood::new(decoder, x, inputs)?;
+        let likelihood = TwinLikelihood::new(decoder, x, batch)?;
         Ok(Self { likelihood, decoder, heads, latent, rows, eps, scale })
     }
 
@@ -112,7 +113,7 @@ impl<'m> Meter<'m> {
         to_log_var(&mut log_var, reading.head, if own { eps } else { 0.0 });
         let clamp_hits = bounds.map_or(0, |(low, high)| clamp(&mut log_var, low, high)).into();
         match log_var.iter().position(|log_var| !log_var.is_finite()) {
-            None => Ok(Posteriors { latent: len, mean: mean.clone(), log_var, clamp_hits }),
+            None => Ok(Posteriors { latent: len, loc: mean.clone(), log_var, clamp_hits }),
             Some(at) => Err(format!(
                 "row {}: the spread of z[{}] is {}, which no {} is",
                 at / len,
@@ -130,7 +131,7 @@ impl<'m> Meter<'m> {
         for row in 0..self.rows {
             let mut sums = vec![0.0; families.len()];
             for draw in 0..DRAWS {
-                self.draw(q, (row, draw), &mut z);
+                self.draw(q, row, draw, &mut z);
                 self.add(row, &z, families, &mut sums);
             }
             for (all, sum) in likelihoods.iter_mut().zip(sums) {
@@ -138,7 +139,7 @@ impl<'m> Meter<'m> {
             }
         }
         let (prior, entropy): (Vec<f64>, Vec<f64>) =
-            (0..self.rows).map(|row| of_normal(q.row(row))).unzip();
+            (0..self.rows).map(|row| of_normal(q, row)).unzip();
         let all = likelihoods.into_iter().zip(families).map(|(likelihood, family)| {
             let (prior, entropy) = (prior.clone(), entropy.clone());
             match self.is_profiled(*family) {
@@ -153,7 +154,7 @@ impl<'m> Meter<'m> {
         all.collect()
     }
 
-    fn draw(&self, q: &Posteriors, (row, draw): (usize, usize), z: &mut [f32]) {
+    fn draw(&self, q: &Posteriors, row: usize, draw: usize, z: &mut [f32]) {
         let at = (row * (DRAWS / 2) + draw / 2) * q.latent;
         let mut eps = self.eps[at..at + q.latent].to_vec();
         if draw % 2 == 1 {
@@ -193,7 +194,8 @@ impl<'m> Meter<'m> {
 }
 
 /// `E_q[ln p(z)]` and `H(q)` of a normal with independent latents.
-fn of_normal((mean, log_var): (&[f32], &[f32])) -> (f64, f64) {
+fn of_normal(q: &Posteriors, row: usize) -> (f64, f64) {
+    let (mean, log_var) = q.row(row);
     let latents = mean.iter().zip(log_var).map(|(m, v)| (f64::from(*m), f64::from(*v)));
     latents.fold((0.0, 0.0), |(prior, entropy), (m, v)| {
         let constant = (2.0 * PI).ln();

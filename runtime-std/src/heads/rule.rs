@@ -20,6 +20,13 @@ const BETAS: [f64; 4] = [0.1, 0.25, 1.0, 4.0];
 /// Relative change of the means by which beta is found.
 const CHANGE: f32 = 0.05;
 
+/// Posteriors, and the family that the decoder's mean output is read by.
+#[derive(Clone, Copy)]
+pub(super) struct Read<'a> {
+    pub q: &'a Posteriors,
+    pub family: Family,
+}
+
 /// A mean of paired differences, in nats.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Difference {
@@ -58,12 +65,8 @@ pub(super) fn loses_rows(first: &[f64], second: &[f64]) -> bool {
 }
 
 /// Whether `better` is better than `worse` under every objective that `worse` may have been trained by.
-pub(super) fn outweighs(
-    meter: &mut Meter<'_>,
-    better: &mut Ladder,
-    worse: (&Posteriors, Family),
-) -> bool {
-    let mut all = DRAWN.map(|share| Ladder::of((&drawn(worse.0, share), worse.1)));
+pub(super) fn outweighs(meter: &mut Meter<'_>, better: &mut Ladder, worse: Read<'_>) -> bool {
+    let mut all = DRAWN.map(|share| Ladder::of(Read { q: &drawn(worse.q, share), ..worse }));
     if loses_rows(&better.at(meter, 0).objective(1.0), &all[0].at(meter, 0).objective(1.0)) {
         return true;
     }
@@ -78,7 +81,7 @@ pub(super) fn outweighs(
 }
 
 /// The weight of the KL that a reading shows, half and twice of it.
-fn betas(meter: &mut Meter<'_>, of: (&Posteriors, Family)) -> Vec<f64> {
+fn betas(meter: &mut Meter<'_>, of: Read<'_>) -> Vec<f64> {
     // Relative to a scale that nobody declared, the weight may be any.
     let most = if meter.scale == Scale::OfRows { f64::INFINITY } else { BETAS[3] };
     match shown(meter, of) {
@@ -90,19 +93,17 @@ fn betas(meter: &mut Meter<'_>, of: (&Posteriors, Family)) -> Vec<f64> {
 }
 
 /// `E[m . d ln p(x | z) / d m] / E[m^2]` by a central difference.
-pub(super) fn shown(
-    meter: &mut Meter<'_>,
-    (q, family): (&Posteriors, Family),
-) -> Option<Difference> {
+pub(super) fn shown(meter: &mut Meter<'_>, of: Read<'_>) -> Option<Difference> {
+    let Read { q, family } = of;
     let mut at = |change: f32| {
-        let mean = q.mean.iter().map(|mean| mean * (1.0 + change)).collect();
-        let moved = Posteriors { mean, ..q.clone() };
+        let loc = q.loc.iter().map(|mean| mean * (1.0 + change)).collect();
+        let moved = Posteriors { loc, ..q.clone() };
         meter.terms(&moved, &[family]).remove(0).likelihood
     };
     let (up, down) = (at(CHANGE), at(-CHANGE));
     let Difference { mean, se, rows: pairs } = Difference::of(&up, &down)?;
-    let squares: f64 = q.mean.iter().map(|mean| f64::from(*mean).powi(2)).sum();
-    let rows = (q.mean.len() / q.latent.max(1)) as f64;
+    let squares: f64 = q.loc.iter().map(|mean| f64::from(*mean).powi(2)).sum();
+    let rows = (q.loc.len() / q.latent.max(1)) as f64;
     let scale = 1.0 / (2.0 * f64::from(CHANGE) * squares / rows);
     let beta = Difference { mean: mean * scale, se: se * scale, rows: pairs };
     beta.mean.is_finite().then_some(beta)
@@ -128,8 +129,8 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    pub fn of((q, family): (&Posteriors, Family)) -> Self {
-        Self { q: q.clone(), family, steps: BTreeMap::new() }
+    pub fn of(read: Read<'_>) -> Self {
+        Self { q: read.q.clone(), family: read.family, steps: BTreeMap::new() }
     }
 
     fn at(&mut self, meter: &mut Meter<'_>, step: i32) -> &Terms {

@@ -4,13 +4,13 @@ use super::meter::{DRAWS, Meter, SEED, Scale, Terms, parts};
 use super::reading::{Reading, contradicts, heads};
 
 use super::report::{HeadReport, Impossible, Measured, Named, Nats, Verdict};
-use super::rule::{Difference, ENOUGH, Ladder, finite, loses_rows, outweighs, shown};
+use super::rule::{Difference, ENOUGH, Ladder, Read, finite, loses_rows, outweighs, shown};
 use crate::Result;
 use crate::manifest::{readings, word};
 use crate::model::{self, Loaded, Role};
 use crate::posterior::Posteriors;
-use crate::rows::Rows;
-use elbow_core::distributions::{Family, Spread, kl_divergence};
+use crate::rows::Batch;
+use elbow_core::distributions::{Spread, kl_divergence};
 
 /// Readings whose posteriors diverge by less are the same, in nats.
 const SAME: f64 = 0.01;
@@ -40,27 +40,22 @@ impl Candidate {
         all.sum::<f64>() / finite(&self.elbo) as f64
     }
 
-    fn read(&self) -> (&Posteriors, Family) {
-        (&self.q, self.reading.family)
+    fn read(&self) -> Read<'_> {
+        Read { q: &self.q, family: self.reading.family }
     }
 }
 
 impl<'m> Survey<'m> {
-    /// Measures the first rows of `inputs`; none of a model that has no decoder, several posteriors, or one
+    /// Measures the first rows of `batch`; none of a model that has no decoder, several posteriors, or one
     /// that depends on draws of its own, whose bound under `N(0, I)` says nothing of a head.
     ///
     /// # Errors
     ///
     /// An input is missing, or encoder and decoder are no pair.
-    pub fn of(
-        loaded: &'m Loaded,
-        inputs: &'m [Rows],
-        rows: usize,
-        scale: Scale,
-    ) -> Result<Option<Self>> {
-        let Some(parts) = parts(loaded) else { return Ok(None) };
+    pub fn of(loaded: &'m Loaded, batch: &'m Batch, scale: Scale) -> Result<Option<Self>> {
+        let Some((encoder, decoder)) = parts(loaded) else { return Ok(None) };
         let Some(&heads) = loaded.main.heads.first() else { return Ok(None) };
-        let meter = Meter::new(parts, inputs, rows, scale)?;
+        let meter = Meter::new(encoder, decoder, batch, scale)?;
         let (measured, impossible) = (Vec::new(), Vec::new());
         let mut survey = Self { loaded, heads, meter, measured, impossible };
         survey.measure();

@@ -3,7 +3,7 @@
 use super::log_likelihood;
 use crate::lower::Plan;
 use crate::model::Decoder;
-use crate::rows::{Rows, named};
+use crate::rows::{Batch, Rows};
 use crate::twin::Twin;
 use crate::{Error, Result};
 use elbow_core::infer::encoder::DecodeError;
@@ -60,13 +60,13 @@ fn memory(plan: &Plan) -> Vec<Vec<f32>> {
 }
 
 impl<'d> TwinLikelihood<'d> {
-    /// At row 0 of `x` and of the decoder's conditions among `inputs`.
+    /// At row 0 of `x` and of the decoder's conditions in `batch`.
     ///
     /// # Errors
     ///
     /// A condition is missing, or the decoder answers no observation like `x`.
-    pub fn new(decoder: &'d Decoder, x: &'d Rows, inputs: &'d [Rows]) -> Result<Self> {
-        let conditions = decoder.conditions().map(|port| named(inputs, &port.name));
+    pub fn new(decoder: &'d Decoder, x: &'d Rows, batch: &'d Batch) -> Result<Self> {
+        let conditions = decoder.conditions().map(|port| batch.given(&port.name));
         let conditions = conditions.collect::<Result<_>>()?;
         let outputs = memory(&decoder.plan);
         if outputs.first().map(Vec::len) != Some(x.shape.iter().product()) {

@@ -6,7 +6,7 @@ pub use likelihood::{TwinGradient, TwinLikelihood};
 
 use crate::manifest::{RefineTable, RuleName};
 use crate::model::{Decoder, Likelihood};
-use crate::rows::Rows;
+use crate::rows::{Batch, Rows, StreamKey};
 use crate::twin::Twin;
 use crate::{Error, Result};
 use elbow_core::distributions::kl_to_standard;
@@ -64,8 +64,8 @@ impl<'d> TwinInference<'d> {
     /// # Errors
     ///
     /// As there.
-    pub fn new(decoder: &'d Decoder, x: &'d Rows, inputs: &'d [Rows]) -> Result<Self> {
-        let likelihood = TwinLikelihood::new(decoder, x, inputs)?;
+    pub fn new(decoder: &'d Decoder, x: &'d Rows, batch: &'d Batch) -> Result<Self> {
+        let likelihood = TwinLikelihood::new(decoder, x, batch)?;
         Ok(match &decoder.refine {
             None => Self::Bounds(likelihood),
             Some(refine) => Self::Refined(
@@ -91,18 +91,19 @@ impl<'d> TwinInference<'d> {
     /// What the decoder refused; a refinement of a model without `[refine]`.
     pub fn infer(
         &mut self,
-        (task, count): (Inference, u32),
-        stream: (u64, u64),
+        task: Inference,
+        count: u32,
+        stream: StreamKey,
         loc: &mut [f32],
         log_var: &mut [f32],
     ) -> Result<Inferred> {
         let q = Posterior { loc, log_var };
         let found = match (task, self) {
             (Inference::Elbo | Inference::Iwae, Self::Bounds(likelihood)) => {
-                bound(likelihood, q, (task, count), stream)
+                bound(likelihood, q, task, count, stream)
             }
             (Inference::Elbo | Inference::Iwae, Self::Refined(gradient, _)) => {
-                bound(&mut **gradient, q, (task, count), stream)
+                bound(&mut **gradient, q, task, count, stream)
             }
             (Inference::Refine | Inference::RefinePrior, Self::Refined(gradient, settings)) => {
                 if task == Inference::RefinePrior {
@@ -128,14 +129,15 @@ impl<'d> TwinInference<'d> {
 fn bound(
     likelihood: &mut impl LogLikelihood,
     q: Posterior<'_>,
-    (task, count): (Inference, u32),
-    (key, datapoint): (u64, u64),
+    task: Inference,
+    count: u32,
+    stream: StreamKey,
 ) -> std::result::Result<Inferred, InferError> {
     let [mut eps, mut z] = [const { Vec::new() }; 2];
     eps.resize(q.loc.len(), 0.0);
     z.resize(q.loc.len(), 0.0);
     let scratch = Scratch { eps: &mut eps, z: &mut z };
-    let mut noise = Independent { key, datapoint };
+    let mut noise = Independent { key: stream.seed, datapoint: stream.row };
     let values = if task == Inference::Iwae {
         let iwae = iwae(likelihood, q, &mut noise, 0..count, scratch)?;
         [iwae.bound(), iwae.ess()]
@@ -156,12 +158,12 @@ pub fn refine(
     likelihood: &mut (impl Gradient + ?Sized),
     settings: &RefineTable,
     steps: u32,
-    stream: (u64, u64),
+    stream: StreamKey,
     loc: &mut [f32],
     log_var: &mut [f32],
 ) -> std::result::Result<Guarded, InferError> {
     let rate = settings.rate();
-    let ascent = Steps { likelihood, settings, steps, stream };
+    let ascent = Ascent { likelihood, settings, steps, stream };
     match settings.rule {
         RuleName::Stein => ascent.by(Stein { rate }, loc, log_var),
         RuleName::Sgd => ascent.by(Sgd { rate, clip: f32::INFINITY }, loc, log_var),
@@ -182,7 +184,7 @@ pub fn refine_or_keep(
     likelihood: &mut (impl Gradient + ?Sized),
     settings: &RefineTable,
     steps: u32,
-    stream: (u64, u64),
+    stream: StreamKey,
     loc: &mut [f32],
     log_var: &mut [f32],
 ) -> std::result::Result<bool, InferError> {
@@ -193,23 +195,23 @@ pub fn refine_or_keep(
     }
 }
 
-struct Steps<'a, L: ?Sized> {
+struct Ascent<'a, L: ?Sized> {
     likelihood: &'a mut L,
     settings: &'a RefineTable,
     steps: u32,
-    stream: (u64, u64),
+    stream: StreamKey,
 }
 
-impl<L: Gradient + ?Sized> Steps<'_, L> {
+impl<L: Gradient + ?Sized> Ascent<'_, L> {
     fn by(
         self,
         rule: impl Rule,
         loc: &mut [f32],
         log_var: &mut [f32],
     ) -> std::result::Result<Guarded, InferError> {
-        let Self { likelihood, settings, steps, stream: (key, datapoint) } = self;
+        let Self { likelihood, settings, steps, stream } = self;
         let pairs = settings.pairs();
-        let mut noise = pairs.noise(key, datapoint);
+        let mut noise = pairs.noise(stream.seed, stream.row);
         let floats = vec![0.0; FLOATS * loc.len()];
         let start = Posterior { loc, log_var };
         let mut refiner = Refiner::in_buffer(floats, start, rule, pairs);

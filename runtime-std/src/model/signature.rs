@@ -267,11 +267,6 @@ pub(super) fn shared_shape<'s>(name: &str, shapes: &[&'s [usize]]) -> Result<Opt
     }
 }
 
-/// The error of inputs without rows.
-pub fn missing(names: &[&str]) -> Error {
-    Error::input(format!("inputs {names:?} are missing; give each by --input NAME=FILE.npy"))
-}
-
 impl Source {
     /// The graph's inputs in the order of a call, without those of a fixed value: those that a manifest names, in
     /// its order, then conditions, noise, states, and those of which nothing is known.

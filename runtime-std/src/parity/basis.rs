@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::model::{Latent, Loaded, Source};
 use crate::posterior::Posteriors;
 use crate::reference::Runtime;
-use crate::rows::Rows;
+use crate::rows::{Batch, Rows};
 use elbow_core::distributions::Spread;
 use serde::Serialize;
 
@@ -57,37 +57,18 @@ pub struct Reference {
     /// One per output of the encoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
     /// Mean and log-variance of every posterior, in f64; all or none.
-    pub posteriors: Vec<Posterior>,
+    pub posteriors: Vec<Posteriors<f64>>,
     /// The decoder's outputs.
     pub decoded: Option<Decoded>,
     /// Those of a flow beside the encoder.
     pub flow: Vec<Option<Vec<f32>>>,
 }
 
-/// A diagonal Gaussian per row, in f64.
-#[derive(Clone, Debug)]
-pub struct Posterior {
-    /// Latents of one row.
-    pub latent: usize,
-    /// All rows.
-    pub mean: Vec<f64>,
-    /// All rows.
-    pub log_var: Vec<f64>,
-}
-
-impl From<&Posteriors> for Posterior {
-    fn from(posteriors: &Posteriors) -> Self {
-        let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect();
-        let Posteriors { latent, mean, log_var, .. } = posteriors;
-        Self { latent: *latent, mean: wide(mean), log_var: wide(log_var) }
-    }
-}
-
 /// What a decoder answers.
 #[derive(Clone, Debug)]
 pub struct Decoded {
     /// What it was given, all rows: means as latents, and conditions.
-    pub inputs: Vec<Rows>,
+    pub inputs: Batch,
     /// One per output of the decoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
 }
@@ -98,27 +79,22 @@ pub struct Decoded {
 /// # Errors
 ///
 /// As [`Runtime::run`].
-pub fn by_runtime(
-    runtime: &Runtime,
-    loaded: &Loaded,
-    inputs: &[Rows],
-    rows: usize,
-) -> Result<Reference> {
+pub fn by_runtime(runtime: &Runtime, loaded: &Loaded, batch: &Batch) -> Result<Reference> {
     let mut version = None;
-    let mut run = |source: &Source, inputs: &[Rows]| -> Result<Vec<Option<Vec<f32>>>> {
-        let answers = runtime.run(source, inputs, rows, &[])?;
+    let mut run = |source: &Source, batch: &Batch| -> Result<Vec<Option<Vec<f32>>>> {
+        let answers = runtime.run(source, batch, &[])?;
         version = Some(answers.version);
         Ok(answers.outputs.into_iter().map(Some).collect())
     };
-    let outputs = run(&loaded.main, inputs)?;
+    let outputs = run(&loaded.main, batch)?;
     let decoded = match (means(&loaded.main, &outputs), &loaded.decoder) {
         (Some(means), Some(source)) => {
-            let inputs = decoder_inputs(source, &means, inputs);
+            let inputs = decoder_inputs(source, &means, batch);
             Some(Decoded { outputs: run(source, &inputs)?, inputs })
         }
         _ => None,
     };
-    let flow = loaded.flow.as_ref().map(|source| run(source, inputs)).transpose()?;
+    let flow = loaded.flow.as_ref().map(|source| run(source, batch)).transpose()?;
     Ok(Reference {
         basis: Basis::of(runtime, loaded.main.is_quantized()),
         version,
@@ -133,14 +109,14 @@ pub fn by_runtime(
 /// and of a flow's.
 pub fn by_files(
     loaded: &Loaded,
-    inputs: &[Rows],
+    batch: &Batch,
     outputs: Vec<Option<Vec<f32>>>,
     decoded: Vec<Option<Vec<f32>>>,
     flow: Vec<Option<Vec<f32>>>,
 ) -> Reference {
     let means = means(&loaded.main, &outputs).zip(loaded.decoder.as_ref());
     let decoded = means.map(|(means, source)| Decoded {
-        inputs: decoder_inputs(source, &means, inputs),
+        inputs: decoder_inputs(source, &means, batch),
         outputs: decoded,
     });
     let posteriors = posteriors(loaded, &outputs);
@@ -148,7 +124,7 @@ pub fn by_files(
 }
 
 /// The means as the decoder's latents, and its conditions among the model's inputs.
-fn decoder_inputs(source: &Source, means: &[&[f32]], inputs: &[Rows]) -> Vec<Rows> {
+fn decoder_inputs(source: &Source, means: &[&[f32]], batch: &Batch) -> Batch {
     let latents = source.latents().zip(means).map(|(input, mean)| Rows {
         name: source.input_name(input).into(),
         shape: source.input_shape(input).into(),
@@ -156,8 +132,8 @@ fn decoder_inputs(source: &Source, means: &[&[f32]], inputs: &[Rows]) -> Vec<Row
     });
     let latents: Vec<Rows> = latents.collect();
     let is_latent = |rows: &&Rows| latents.iter().any(|latent| latent.name == rows.name);
-    let others: Vec<Rows> = inputs.iter().filter(|rows| !is_latent(rows)).cloned().collect();
-    [latents, others].concat()
+    let others: Vec<Rows> = batch.inputs.iter().filter(|rows| !is_latent(rows)).cloned().collect();
+    Batch { inputs: [latents, others].concat(), len: batch.len }
 }
 
 /// The means of all posteriors, if there are any and all are given.
@@ -167,22 +143,23 @@ fn means<'a>(source: &Source, outputs: &'a [Option<Vec<f32>>]) -> Option<Vec<&'a
 }
 
 /// Mean and log-variance from the raw heads, by formulas of this file's own, in f64.
-fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posterior> {
+fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posteriors<f64>> {
     let Some((encoder, _)) = loaded.amortized() else { return Vec::new() };
     let pairs = loaded.main.heads.iter().zip(&encoder.latents);
     let posterior = |([mean, spread], latent): (&[usize; 2], &Latent)| {
         let (mean, spread) = (outputs[*mean].as_deref()?, outputs[*spread].as_deref()?);
-        Some(Posterior {
-            latent: latent.len,
-            mean: mean.iter().map(|value| f64::from(*value)).collect(),
-            log_var: spread.iter().map(|h| log_var(latent, f64::from(*h))).collect(),
-        })
+        let found =
+            spread.iter().map(|h| log_variance(f64::from(*h), latent.head, latent.eps.into()));
+        let found: Vec<f64> = found.collect();
+        let log_var: Vec<f64> = found.iter().map(|value| clamped(latent, *value)).collect();
+        let clamp_hits = found.iter().zip(&log_var).filter(|(a, b)| a < b || a > b).count() as u64;
+        let loc = mean.iter().map(|value| f64::from(*value)).collect();
+        Some(Posteriors { latent: latent.len, loc, log_var, clamp_hits })
     };
     pairs.map(posterior).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-fn log_var(latent: &Latent, h: f64) -> f64 {
-    let value = log_variance(h, latent.head, f64::from(latent.eps));
+fn clamped(latent: &Latent, value: f64) -> f64 {
     match latent.clamp {
         Some((low, high)) => value.clamp(f64::from(low), f64::from(high)),
         None => value,

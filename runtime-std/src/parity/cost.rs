@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::lower::plan::Integer;
 use crate::lower::{Kernel, Plan, Step};
 use crate::model::{Loaded, Model};
-use crate::rows::Rows;
+use crate::rows::Batch;
 use serde::Serialize;
 use std::path::Path;
 
@@ -23,12 +23,12 @@ pub struct Cost {
     /// Its code bytes and stack bound.
     pub footprint: Footprint,
     /// Every step.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LayerCost>,
 }
 
 /// A step of the inference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Layer {
+pub struct LayerCost {
     /// Name of the node that it comes from; a step that only brings values into another form or place for its
     /// node says so behind it: `fc1 (quantize)`.
     pub name: String,
@@ -42,15 +42,15 @@ pub struct Layer {
     pub cycles_estimate: Option<u64>,
 }
 
-/// Measures the first row of `inputs` on `target`; steps are measured in an image of their own, which
+/// Measures the first row of `batch` on `target`; steps are measured in an image of their own, which
 /// reads a clock behind each.
 ///
 /// # Errors
 ///
 /// Environment errors of toolchain and emulator, an input that is missing, and executed instructions that are
 /// not what the board's timer says.
-pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, inputs: &[Rows]) -> Result<Cost> {
-    let given = all_given(loaded, inputs)?;
+pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) -> Result<Cost> {
+    let given = all_given(loaded, batch)?;
     let folder = temporary()?;
     let models = [compile(&loaded.model, emit, folder.path())?];
     let mut device = Device::start(target, &models, firmware)?;
@@ -70,7 +70,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, inputs: &[Rows]) 
     agree(target, instructions, spent.instructions)?;
     let timing = timing(target.row);
     let cycles = |trace: &Trace| timing.map(|timing| trace.cycles(timing));
-    let layer = |(step, (name, trace)): (&Step, (String, &Trace))| Layer {
+    let layer = |(step, (name, trace)): (&Step, (String, &Trace))| LayerCost {
         name,
         op: step.op.clone(),
         macs: step.macs,

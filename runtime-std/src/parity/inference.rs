@@ -1,12 +1,12 @@
 //! What a device infers with its decoder, held against the twin.
 
-use super::on_device::bits;
+use super::bits::bits;
 use crate::device::{Device, DeviceInferred};
 use crate::error::{Context, Result};
 use crate::infer::TwinInference;
 use crate::model::Decoder;
 use crate::posterior::Posteriors;
-use crate::rows::Rows;
+use crate::rows::{Batch, StreamKey};
 use elbow_core::wire::{Inference, Inferred};
 use std::io::{Read, Write};
 
@@ -30,23 +30,24 @@ const TASKS: [(Inference, u32); 4] = [
 pub(super) fn compare<S: Read + Write>(
     device: &mut Device<S>,
     decoder: &Decoder,
-    (given, inputs): (&[&Rows], &[Rows]),
+    given: &Batch,
     twin: &Posteriors,
-    (rows, seed): (usize, u64),
+    seed: u64,
 ) -> Result<(usize, bool)> {
-    let Some(x) = given.first() else { return Ok((0, true)) };
-    let mut inference = TwinInference::new(decoder, x, inputs)?;
+    let Some(x) = given.inputs.first() else { return Ok((0, true)) };
+    let mut inference = TwinInference::new(decoder, x, given)?;
     let (mut compared, mut exact) = (0, true);
-    for row in 0..rows.min(ROWS) {
+    for row in 0..given.len.min(ROWS) {
         inference.at(row);
-        let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
+        let stream = StreamKey { seed, row: row as u64 };
+        let joined = given.row(row);
         let refined = |task| matches!(task, Inference::Refine | Inference::RefinePrior);
         let asked = TASKS.iter().filter(|(task, _)| decoder.refine.is_some() || !refined(*task));
-        for task in asked {
+        for &(task, count) in asked {
             let (mean, log_var) = twin.row(row);
             let (mut loc, mut log_var) = (mean.to_vec(), log_var.to_vec());
-            let expected = inference.infer(*task, (seed, row as u64), &mut loc, &mut log_var);
-            let found = device.infer(row as u64, seed, *task, &joined);
+            let expected = inference.infer(task, count, stream, &mut loc, &mut log_var);
+            let found = device.infer(stream, task, count, &joined);
             let agree = agree(found, expected, &loc, &log_var);
             exact &= agree.context(format!("row {row}"))?;
             compared += 1;

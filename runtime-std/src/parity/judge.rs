@@ -18,7 +18,7 @@ pub enum Judge {
 
 /// Distances of a quantized output from its reference.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Steps {
+pub struct StepDistances {
     /// The step: the scale of the output's last rounding; where another operator follows it, 1/255 of the
     /// reference's range.
     pub step: f64,
@@ -28,7 +28,7 @@ pub struct Steps {
     pub max: f64,
 }
 
-impl Steps {
+impl StepDistances {
     /// Those of `target` from `reference`; a NaN in either is at no distance within any limit.
     pub fn of(reference: &[f32], target: &[f32], step: Option<f32>) -> Self {
         let step = step.map_or_else(|| range(reference) / 255.0, f64::from);
@@ -75,12 +75,12 @@ mod tests {
     #[test]
     fn distances_are_counted_in_steps() {
         let reference = [0.0, 1.0, 2.0, f32::INFINITY];
-        let near = Steps::of(&reference, &[0.5, 1.0, 1.5, f32::INFINITY], Some(0.5));
-        assert_eq!(near, Steps { step: 0.5, within_one: 1.0, max: 1.0 });
-        let far = Steps::of(&reference, &[1.25, 1.0, 2.0, f32::INFINITY], Some(0.5));
-        assert_eq!(far, Steps { step: 0.5, within_one: 0.75, max: 2.5 });
-        let broken = Steps::of(&reference, &[f32::NAN, 1.0, 2.0, 0.0], Some(0.5));
+        let near = StepDistances::of(&reference, &[0.5, 1.0, 1.5, f32::INFINITY], Some(0.5));
+        assert_eq!(near, StepDistances { step: 0.5, within_one: 1.0, max: 1.0 });
+        let far = StepDistances::of(&reference, &[1.25, 1.0, 2.0, f32::INFINITY], Some(0.5));
+        assert_eq!(far, StepDistances { step: 0.5, within_one: 0.75, max: 2.5 });
+        let broken = StepDistances::of(&reference, &[f32::NAN, 1.0, 2.0, 0.0], Some(0.5));
         assert!(broken.max.is_nan() && broken.within_one == 0.5, "{broken:?}");
-        assert_eq!(Steps::of(&[-1.0, 4.1], &[-1.0, 4.1], None).step, 5.1f32 as f64 / 255.0);
+        assert_eq!(StepDistances::of(&[-1.0, 4.1], &[-1.0, 4.1], None).step, 5.1f32 as f64 / 255.0);
     }
 }

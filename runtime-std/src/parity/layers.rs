@@ -2,19 +2,19 @@
 
 use super::arithmetic::Arithmetic;
 use super::compare::{max_abs, max_relative, worst};
-use super::places::{Place, Places};
+use super::places::{Location, Locations};
 use super::tolerance::Limits;
 use crate::error::{Error, Result};
-use crate::lower::Step;
+use crate::lower::{Plan, Step};
 use crate::model::Loaded;
 use crate::reference::Runtime;
-use crate::rows::{Rows, run_twin_observed};
+use crate::rows::{Batch, run_twin_observed};
 use elbow_core::checksum::crc32_of_floats;
 use serde::Serialize;
 
 /// What is known of one step over all rows; `None` where a side does not say.
 #[derive(Clone, Debug, Serialize)]
-pub struct Layer {
+pub struct LayerDifference {
     /// Name of the node that it comes from.
     pub name: String,
     /// Operator of that node.
@@ -44,7 +44,7 @@ pub struct Layer {
 #[derive(Clone, Debug, Serialize)]
 pub struct Layers {
     /// One per step.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LayerDifference>,
     /// The first that differs: beyond the limit from the reference, or in a bit from the twin.
     pub first_different: Option<String>,
     /// How many have nothing in the reference to be held against, as copies that only the twin makes.
@@ -63,24 +63,56 @@ pub type Checksums = Vec<Vec<u32>>;
 pub fn against_reference(
     loaded: &Loaded,
     runtime: &Runtime,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
     limits: Limits,
 ) -> Result<(Layers, Checksums)> {
     let (main, source) = (loaded.model.graphs.main(), &loaded.main);
     let plan = main.plan;
     let values = plan.steps.iter().flat_map(|step| step.gives.iter().map(|given| &given.value));
-    let places = Places::of(&source.graph);
-    let places: Vec<Vec<Place>> = values.map(|value| places.holding(value)).collect();
-    let names = |places: &Vec<Place>| places.iter().map(|place| place.name.clone()).collect();
+    let places = Locations::of(&source.graph);
+    let places: Vec<Vec<Location>> = values.map(|value| places.holding(value)).collect();
+    let names = |places: &Vec<Location>| places.iter().map(|place| place.name.clone()).collect();
     let names: Vec<Vec<String>> = places.iter().map(names).collect();
-    let reference = runtime.run(source, inputs, rows, &names)?;
+    let reference = runtime.run(source, batch, &names)?;
     let reference = reference.values.into_iter().zip(&places).map(|(found, places)| {
         let (at, values) = found?;
         Some(places.get(at)?.part(values))
     });
     let reference: Vec<Option<Vec<f32>>> = reference.collect();
-    let mut twin: Vec<Vec<f32>> = vec![Vec::new(); names.len()];
+    let (twin, checksums) = twin_steps(plan, &main.state_pairs(), batch)?;
+    let mut values = reference.iter().zip(&twin);
+    let mut layer = |step: &Step| {
+        let given: Vec<_> = values.by_ref().take(step.gives.len()).collect();
+        let both = given.iter().filter_map(|(reference, twin)| {
+            let reference = reference.as_ref().filter(|values| values.len() == twin.len())?;
+            Some(compared(reference, twin, !loaded.model.missing.is_empty()))
+        });
+        let both: Vec<_> = both.collect();
+        LayerDifference {
+            name: step.name.clone(),
+            op: step.op.clone(),
+            value: step.gives.first().map(|given| given.value.clone()),
+            max_abs: worst(both.iter().map(|(a, b)| max_abs(a.iter().map(|v| f64::from(*v)), b))),
+            max_relative: worst(both.iter().map(|(a, b)| max_relative(a, b))),
+            macs: step.macs,
+            arithmetic: None,
+            reason: None,
+            kl_nats: None,
+            crc_equal: None,
+        }
+    };
+    let layers: Vec<LayerDifference> = plan.steps.iter().map(&mut layer).collect();
+    Ok((Layers::new(layers, limits), checksums))
+}
+
+/// All rows of every value that the twin's steps complete, and the checksums of the steps.
+fn twin_steps(
+    plan: &Plan,
+    states: &[(usize, usize)],
+    batch: &Batch,
+) -> Result<(Vec<Vec<f32>>, Checksums)> {
+    let mut twin: Vec<Vec<f32>> =
+        vec![Vec::new(); plan.steps.iter().map(|step| step.gives.len()).sum()];
     let mut checksums: Checksums = Vec::new();
     let steps = plan.steps.len();
     let mut next = 0;
@@ -99,30 +131,8 @@ pub fn against_reference(
             next += 1;
         }
     };
-    run_twin_observed(plan, &main.state_pairs(), inputs, rows, observe)?;
-    let mut values = reference.iter().zip(&twin);
-    let mut layer = |step: &Step| {
-        let given: Vec<_> = values.by_ref().take(step.gives.len()).collect();
-        let both = given.iter().filter_map(|(reference, twin)| {
-            let reference = reference.as_ref().filter(|values| values.len() == twin.len())?;
-            Some(compared(reference, twin, !loaded.model.missing.is_empty()))
-        });
-        let both: Vec<_> = both.collect();
-        Layer {
-            name: step.name.clone(),
-            op: step.op.clone(),
-            value: step.gives.first().map(|given| given.value.clone()),
-            max_abs: worst(both.iter().map(|(a, b)| max_abs(a.iter().map(|v| f64::from(*v)), b))),
-            max_relative: worst(both.iter().map(|(a, b)| max_relative(a, b))),
-            macs: step.macs,
-            arithmetic: None,
-            reason: None,
-            kl_nats: None,
-            crc_equal: None,
-        }
-    };
-    let layers: Vec<Layer> = plan.steps.iter().map(&mut layer).collect();
-    Ok((Layers::new(layers, limits), checksums))
+    run_twin_observed(plan, states, batch, observe)?;
+    Ok((twin, checksums))
 }
 
 /// The values to compare: where the model takes NaN for what is missing, those that are missing in both are
@@ -133,7 +143,7 @@ fn compared(reference: &[f32], twin: &[f32], missing: bool) -> (Vec<f32>, Vec<f3
 }
 
 impl Layers {
-    fn new(layers: Vec<Layer>, limits: Limits) -> Self {
+    fn new(layers: Vec<LayerDifference>, limits: Limits) -> Self {
         let without_reference = layers.iter().filter(|layer| layer.max_abs.is_none()).count();
         let mut layers = Self { layers, first_different: None, without_reference };
         layers.judge(limits);
@@ -161,7 +171,7 @@ impl Layers {
     }
 
     fn judge(&mut self, limits: Limits) {
-        let differs = |layer: &&Layer| {
+        let differs = |layer: &&LayerDifference| {
             let far =
                 layer.max_relative.is_some_and(|max| max > limits.output_relative || max.is_nan());
             far || layer.crc_equal == Some(false)
@@ -220,7 +230,7 @@ mod tests {
     };
 
     fn layers(errors: [f64; 3]) -> Layers {
-        let layer = |(at, error): (usize, f64)| Layer {
+        let layer = |(at, error): (usize, f64)| LayerDifference {
             name: format!("layer{at}"),
             op: "Gemm".into(),
             value: None,

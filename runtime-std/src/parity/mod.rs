@@ -9,6 +9,7 @@
 
 pub mod arithmetic;
 pub mod basis;
+mod bits;
 pub mod compare;
 pub mod cost;
 pub mod density;
@@ -16,7 +17,6 @@ mod inference;
 pub mod integer;
 pub mod judge;
 pub mod layers;
-pub mod nats;
 mod on_device;
 mod places;
 mod report;
@@ -35,61 +35,36 @@ pub use target::Answer;
 pub use tolerance::Limits;
 
 use crate::Precision;
+use crate::divergence::{Kl, KlParts};
 use crate::emit::{Budget, FlashBytes, RamBytes};
 use crate::model::{Loaded, Source};
 use crate::posterior::Posteriors;
-use compare::Kl;
-use judge::{Judge, Steps, output_step};
-use report::{MaxAbs, Nats};
+use judge::{Judge, StepDistances, output_step};
+use report::{KlFigures, MaxAbs};
 
-/// A posterior of the reference and the target's.
-type Pair<'a> = (&'a basis::Posterior, &'a Posteriors);
+/// What is held against the reference.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared<'s> {
+    /// The model that answered.
+    pub loaded: &'s Loaded,
+    /// Name of the target that ran it.
+    pub target: &'s str,
+    /// Rows that were run.
+    pub rows: usize,
+    /// Flash and RAM, as far as they are known without an image.
+    pub budget: &'s Budget,
+}
 
-/// The report on `rows` rows; `target` and `budget` say what answered.
+/// The report on what a target answered.
 pub fn compare(
-    loaded: &Loaded,
-    target: &str,
-    rows: usize,
+    compared: Compared<'_>,
     reference: &Reference,
     answer: &Answer,
-    budget: &Budget,
     limits: Limits,
 ) -> ParityReport {
-    let decoded = reference.decoded.as_ref().map_or(&[][..], |decoded| &decoded.outputs);
-    let known = Known {
-        expected: reference.basis == Basis::Files,
-        counts_steps: reference.basis.counts_steps(),
-        posterior: !reference.posteriors.is_empty() && !answer.posteriors.is_empty(),
-    };
-    let mut outputs = differences(&loaded.main, &reference.outputs, &answer.outputs, known);
-    if let Some(decoder) = &loaded.decoder {
-        outputs.extend(differences(decoder, decoded, &answer.decoded, known));
-    }
-    if let Some(flow) = &loaded.flow {
-        outputs.extend(differences(flow, &reference.flow, &answer.flow, known));
-    }
-    let posteriors = reference.posteriors.iter().zip(&answer.posteriors);
-    let parts = posteriors
-        .clone()
-        .map(|(reference, target)| nats::Parts::of(reference, &basis::Posterior::from(target)));
-    // The posterior of a hierarchy is the product of its parts.
-    let kl_nats = parts.reduce(nats::Parts::plus).map(|parts| parts.summary());
-    let integer = loaded.precision() != Precision::F32;
-    let kl_nats = match kl_nats {
-        None => Nats { all: Kl::default(), mean_part: None, variance_part: None },
-        Some((mean, variance, all)) => Nats {
-            all,
-            mean_part: integer.then_some(mean),
-            variance_part: integer.then_some(variance),
-        },
-    };
-    let pairs: Vec<_> = posteriors.collect();
-    let max_abs = |values: for<'a> fn(&'a Pair<'_>) -> (&'a [f64], &'a [f32])| MaxAbs {
-        max_abs: compare::worst(pairs.iter().map(|pair| {
-            let (reference, target) = values(pair);
-            compare::max_abs(reference.iter().copied(), target)
-        })),
-    };
+    let Compared { loaded, target, rows, budget } = compared;
+    let posterior = !reference.posteriors.is_empty() && !answer.posteriors.is_empty();
+    let outputs = all_differences(loaded, reference, answer, posterior);
     let hits = answer.posteriors.iter().map(|posteriors| posteriors.clamp_hits);
     let clamp_hits = (!answer.posteriors.is_empty()).then(|| hits.sum());
     let image = answer.image;
@@ -101,9 +76,11 @@ pub fn compare(
         reference: reference.basis,
         reference_version: reference.version.clone(),
         suspect: None,
-        mean: max_abs(|(reference, target)| (&reference.mean, &target.mean)),
-        log_var: max_abs(|(reference, target)| (&reference.log_var, &target.log_var)),
-        kl_nats,
+        mean: largest(reference, answer, |reference, target| (&reference.loc, &target.loc)),
+        log_var: largest(reference, answer, |reference, target| {
+            (&reference.log_var, &target.log_var)
+        }),
+        kl_nats: kl_nats(reference, answer, loaded.precision() != Precision::F32),
         log_prob: LogProb::of(loaded, &reference.outputs, answer.log_prob.as_deref()),
         clamp_hits,
         twin_bit_exact: image.twin_bit_exact,
@@ -112,8 +89,8 @@ pub fn compare(
         flash_bytes: FlashBytes { code: image.code, ..budget.flash_bytes },
         ram_bytes: RamBytes { stack: image.stack, ..budget.ram_bytes },
         measured: image.measured,
-        limits: limits.held(known.posterior, &outputs),
-        judged: known.posterior || outputs.iter().any(OutputError::is_judged),
+        limits: limits.held(posterior, &outputs),
+        judged: posterior || outputs.iter().any(OutputError::is_judged),
         pass: false,
         outputs,
         integer: None,
@@ -121,6 +98,56 @@ pub fn compare(
     };
     report.pass = report.failures().is_empty();
     report.with_suspect(reference, answer)
+}
+
+/// KL(reference || target), and its two parts where they are asked for.
+fn kl_nats(reference: &Reference, answer: &Answer, in_parts: bool) -> KlFigures {
+    let posteriors = reference.posteriors.iter().zip(&answer.posteriors);
+    let parts =
+        posteriors.map(|(reference, target)| KlParts::of(reference, &Posteriors::from(target)));
+    // The posterior of a hierarchy is the product of its parts.
+    match parts.reduce(KlParts::plus).map(|parts| parts.summary()) {
+        None => KlFigures { all: Kl::default(), mean_part: None, variance_part: None },
+        Some((mean, variance, all)) => KlFigures {
+            all,
+            mean_part: in_parts.then_some(mean),
+            variance_part: in_parts.then_some(variance),
+        },
+    }
+}
+
+/// The largest difference over all posteriors of what `values` takes from both sides.
+fn largest(
+    reference: &Reference,
+    answer: &Answer,
+    values: for<'a> fn(&'a Posteriors<f64>, &'a Posteriors) -> (&'a [f64], &'a [f32]),
+) -> MaxAbs {
+    let pairs = reference.posteriors.iter().zip(&answer.posteriors);
+    let differences = pairs.map(|(reference, target)| {
+        let (reference, target) = values(reference, target);
+        compare::max_abs(reference.iter().copied(), target)
+    });
+    MaxAbs { max_abs: compare::worst(differences) }
+}
+
+/// One entry per output of every graph.
+fn all_differences(
+    loaded: &Loaded,
+    reference: &Reference,
+    answer: &Answer,
+    posterior: bool,
+) -> Vec<OutputError> {
+    let expected = reference.basis == Basis::Files;
+    let known = Known { expected, counts_steps: reference.basis.counts_steps(), posterior };
+    let mut outputs = differences(&loaded.main, &reference.outputs, &answer.outputs, known);
+    if let Some(decoder) = &loaded.decoder {
+        let decoded = reference.decoded.as_ref().map_or(&[][..], |decoded| &decoded.outputs);
+        outputs.extend(differences(decoder, decoded, &answer.decoded, known));
+    }
+    if let Some(flow) = &loaded.flow {
+        outputs.extend(differences(flow, &reference.flow, &answer.flow, known));
+    }
+    outputs
 }
 
 /// What decides how outputs are judged.
@@ -171,7 +198,7 @@ fn differences(
                 .map(|(a, b)| compare::max_abs(a.iter().map(|value| f64::from(*value)), b)),
             max_relative: both.as_ref().map(|(a, b)| compare::max_relative(a, b)),
             unanswered,
-            steps: steps.map(|(a, b)| Steps::of(a, b, step())),
+            steps: steps.map(|(a, b)| StepDistances::of(a, b, step())),
             judged_by,
         }
     });

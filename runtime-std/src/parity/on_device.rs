@@ -1,15 +1,16 @@
 //! The device as a target: its own build of the model, asked row by row and held against the twin.
 
+use super::bits::bits;
 use super::layers::Checksums;
-use super::target::{Answer, Image, Measured, twin_posteriors};
+use super::target::{Answer, ImageFigures, PaintedMemory};
 use super::{density, inference};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
 use crate::emit::{Artifact, emit, emit_traced};
 use crate::error::{Context, Error, Result};
 use crate::infer;
-use crate::model::{Decoder, Loaded, Model, Role};
-use crate::posterior::{self, Posteriors, Samples};
-use crate::rows::{Rows, named, progress, run_twin};
+use crate::model::{Decoder, Encoder, Loaded, Model, Role};
+use crate::posterior::{self, Posteriors, Samples, twin_posteriors};
+use crate::rows::{Batch, progress, run_twin};
 use elbow_core::distributions::Spread;
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::Stream;
@@ -29,8 +30,7 @@ pub fn device(
     loaded: &Loaded,
     target: &Target,
     firmware: &Path,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
     seed: u64,
 ) -> Result<Answer> {
     let folder = temporary()?;
@@ -39,8 +39,8 @@ pub fn device(
     device.select(0)?;
     let footprint = device.footprint(0)?.infer;
     let mut answer = match loaded.amortized() {
-        Some(_) => posteriors(&mut device, loaded, inputs, rows, seed)?,
-        None => outputs(&mut device, loaded, inputs, rows)?,
+        Some(_) => posteriors(&mut device, loaded, batch, seed)?,
+        None => outputs(&mut device, loaded, batch)?,
     };
     device.finish()?;
     answer.image.code = Some(footprint.code_bytes as usize);
@@ -59,39 +59,39 @@ pub fn checksums(
     loaded: &Loaded,
     target: &Target,
     firmware: &Path,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
 ) -> Result<Checksums> {
     let folder = temporary()?;
     let models = [compile(&loaded.model, emit_traced, folder.path())?];
     let mut device = Device::start(target, &models, firmware)?;
     device.select(0)?;
-    let given = all_given(loaded, inputs)?;
+    let given = all_given(loaded, batch)?;
     let row = |row: usize| {
         ask(&mut device, loaded, &given, row)?;
         device.trace()
     };
-    let checksums = (0..rows).map(row).collect::<Result<_>>()?;
+    let checksums = (0..batch.len).map(row).collect::<Result<_>>()?;
     device.finish()?;
     Ok(checksums)
 }
 
 /// What the device reads of a model of any kind, in its order.
-pub(super) fn all_given<'r>(loaded: &Loaded, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
-    loaded.model.signature().call().map(|input| named(inputs, &input.name)).collect()
+pub(super) fn all_given(loaded: &Loaded, batch: &Batch) -> Result<Batch> {
+    let signature = loaded.model.signature();
+    let inputs = signature.call().map(|input| batch.given(&input.name).cloned());
+    Ok(Batch { inputs: inputs.collect::<Result<_>>()?, len: batch.len })
 }
 
 /// One inference on a row.
 pub(super) fn ask<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
-    given: &[&Rows],
+    given: &Batch,
     row: usize,
 ) -> Result<Spent> {
-    let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
     let spent = match loaded.amortized() {
-        Some(_) => device.encode(row as u64, 0, 0, &joined).map(|answer| answer.spent),
-        None => device.run(row as u64, &joined).map(|(_, spent)| spent),
+        Some(_) => device.encode(row as u64, 0, 0, &given.row(row)).map(|answer| answer.spent),
+        None => device.run(row as u64, &given.row(row)).map(|(_, spent)| spent),
     };
     spent.context(format!("row {row}"))
 }
@@ -124,85 +124,85 @@ pub(super) fn compile(
 fn posteriors<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
     seed: u64,
 ) -> Result<Answer> {
     let none = || Error::input("the model has no posterior").context(loaded.main.path.display());
     let (encoder, decoder) = loaded.amortized().ok_or_else(none)?;
     let decoder = decoder.filter(|_| encoder.latents.len() == 1);
-    let twin = twin_posteriors(loaded, inputs, rows)?;
+    let twin = twin_posteriors(loaded, batch)?;
     let samples = posterior::sample(&twin, seed, SAMPLES)?;
-    let given = all_given(loaded, inputs)?;
-    let conditions = decoder.map_or(Ok(Vec::new()), |decoder| conditions(decoder, inputs))?;
+    let given = all_given(loaded, batch)?;
     let empty =
-        |latent: usize| Posteriors { latent, mean: Vec::new(), log_var: Vec::new(), clamp_hits: 0 };
+        |latent: usize| Posteriors { latent, loc: Vec::new(), log_var: Vec::new(), clamp_hits: 0 };
     let mut found: Vec<Posteriors> = twin.iter().map(|twin| empty(twin.latent)).collect();
-    let mut image = Image { twin_bit_exact: Some(true), ..Image::default() };
+    let mut image = ImageFigures { twin_bit_exact: Some(true), ..ImageFigures::default() };
     if encoder.states > 0 {
         device.reset()?;
     }
-    let (bar, mut hits) = (progress(rows, "device"), 0);
-    for row in 0..rows {
-        let joined: Vec<f32> = given.iter().flat_map(|input| input.row(row)).copied().collect();
-        let answer =
-            device.encode(row as u64, seed, SAMPLES, &joined).context(format!("row {row}"))?;
-        let terms = decoder
-            .map(|decoder| score(decoder, given[0], &conditions, &twin[0], row))
-            .transpose()?;
+    let (bar, mut hits) = (progress(batch.len, "device"), 0);
+    for row in 0..batch.len {
+        let answer = device
+            .encode(row as u64, seed, SAMPLES, &given.row(row))
+            .context(format!("row {row}"))?;
+        let terms = decoder.map(|decoder| score(decoder, &given, &twin[0], row)).transpose()?;
         let exact = is_bit_exact(&answer, &expected(&twin, &samples, terms, seed, row));
-        image.twin_bit_exact = image.twin_bit_exact.map(|all| all && exact);
+        image.agrees(exact);
         image.note(answer.spent.instructions, answer.spent.stack_bytes, answer.spent.arena_bytes);
         hits += u64::from(answer.clamp_hits);
-        let (mut loc, mut log_var) = (&answer.loc[..], &answer.log_var[..]);
-        for posterior in &mut found {
-            posterior.mean.extend(loc.split_off(..posterior.latent).unwrap_or_default());
-            posterior.log_var.extend(log_var.split_off(..posterior.latent).unwrap_or_default());
-        }
+        append(&mut found, &answer);
         bar.inc(1);
     }
     // A state would have moved on between the calls.
     if let Some(decoder) = decoder.filter(|_| encoder.states == 0) {
-        let (compared, exact) =
-            inference::compare(device, decoder, (&given[..], inputs), &twin[0], (rows, seed))?;
+        let (compared, exact) = inference::compare(device, decoder, &given, &twin[0], seed)?;
         image.inferences = Some(compared);
-        image.twin_bit_exact = image.twin_bit_exact.map(|all| all && exact);
+        image.agrees(exact);
     }
     // The device counts the hits of all posteriors together.
-    let same_hits = hits == twin.iter().map(|twin| twin.clamp_hits).sum::<u64>();
+    image.agrees(hits == twin.iter().map(|twin| twin.clamp_hits).sum::<u64>());
     if let Some(first) = found.first_mut() {
         first.clamp_hits = hits;
     }
-    image.twin_bit_exact = image.twin_bit_exact.map(|all| all && same_hits);
+    let outputs = raw_heads(loaded, encoder, &found, hits);
+    let (decoded, flow) = (Vec::new(), Vec::new());
+    Ok(Answer { outputs, posteriors: found, decoded, flow, log_prob: None, image })
+}
+
+/// Appends the device's row to the posteriors of all rows.
+fn append(found: &mut [Posteriors], answer: &DeviceRow) {
+    let (mut loc, mut log_var) = (&answer.loc[..], &answer.log_var[..]);
+    for posterior in found {
+        posterior.loc.extend(loc.split_off(..posterior.latent).unwrap_or_default());
+        posterior.log_var.extend(log_var.split_off(..posterior.latent).unwrap_or_default());
+    }
+}
+
+/// The outputs of the encoder's graph as far as its posteriors tell them; `hits` log-variances were clamped.
+fn raw_heads(
+    loaded: &Loaded,
+    encoder: &Encoder,
+    found: &[Posteriors],
+    hits: u64,
+) -> Vec<Option<Vec<f32>>> {
     let mut raw = vec![None; loaded.main.graph.outputs.len()];
-    let heads = loaded.main.heads.iter().zip(&encoder.latents).zip(&found);
+    let heads = loaded.main.heads.iter().zip(&encoder.latents).zip(found);
     for (([mean, spread], latent), found) in heads {
-        raw[*mean] = Some(found.mean.clone());
+        raw[*mean] = Some(found.loc.clone());
         // The device answers with the log-variance; the raw head is that if nothing was done to it.
         if latent.head == Spread::LogVar && latent.eps == 0.0 && hits == 0 {
             raw[*spread] = Some(found.log_var.clone());
         }
     }
-    let (decoded, flow) = (Vec::new(), Vec::new());
-    Ok(Answer { outputs: raw, posteriors: found, decoded, flow, log_prob: None, image })
-}
-
-/// The decoder's conditions among the model's inputs.
-pub(super) fn conditions<'r>(decoder: &Decoder, inputs: &'r [Rows]) -> Result<Vec<&'r Rows>> {
-    decoder.conditions().map(|port| named(inputs, &port.name)).collect()
+    raw
 }
 
 /// The twin's log-likelihood at its mean, and its divergence from the prior.
-fn score(
-    decoder: &Decoder,
-    x: &Rows,
-    conditions: &[&Rows],
-    twin: &Posteriors,
-    row: usize,
-) -> Result<ElboTerms> {
+fn score(decoder: &Decoder, given: &Batch, twin: &Posteriors, row: usize) -> Result<ElboTerms> {
     let (mean, log_var) = twin.row(row);
-    let conditions: Vec<&[f32]> = conditions.iter().map(|rows| rows.row(row)).collect();
-    let (_, terms) = infer::score(decoder, x.row(row), &conditions, mean, log_var)?;
+    let conditions = decoder.conditions().map(|port| Ok(given.given(&port.name)?.row(row)));
+    let conditions: Vec<&[f32]> = conditions.collect::<Result<_>>()?;
+    let (_, terms) = infer::score(decoder, given.inputs[0].row(row), &conditions, mean, log_var)?;
     Ok(terms)
 }
 
@@ -249,26 +249,21 @@ fn is_bit_exact(a: &DeviceRow, b: &DeviceRow) -> bool {
         && score(a) == score(b)
 }
 
-pub(super) fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|value| value.to_bits()).collect()
-}
-
 /// Rows through a flow or a graph without roles.
 fn outputs<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
-    inputs: &[Rows],
-    rows: usize,
+    batch: &Batch,
 ) -> Result<Answer> {
     let plan = loaded.model.graphs.main().plan;
-    let twin = run_twin(plan, inputs, rows)?;
-    let own = all_given(loaded, inputs)?;
+    let twin = run_twin(plan, batch)?;
+    let own = all_given(loaded, batch)?;
     let mut found: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
-    let mut image = Image::default();
+    let mut image = ImageFigures::default();
     let mut log_prob = density::flow(loaded).map(|_| Vec::new());
-    let bar = progress(rows, "device");
-    for row in 0..rows {
-        let joined: Vec<f32> = own.iter().flat_map(|input| input.row(row)).copied().collect();
+    let bar = progress(batch.len, "device");
+    for row in 0..batch.len {
+        let joined = own.row(row);
         let (outputs, spent) = device.run(row as u64, &joined).context(format!("row {row}"))?;
         image.note(spent.instructions, spent.stack_bytes, spent.arena_bytes);
         found.iter_mut().zip(outputs).for_each(|(all, one)| all.extend(one));
@@ -307,11 +302,16 @@ fn of_graph(loaded: &Loaded, outputs: Vec<Vec<f32>>) -> Vec<Option<Vec<f32>>> {
     roles.map(of_role).collect()
 }
 
-impl Image {
+impl ImageFigures {
+    /// Keeps whether every row has agreed with the twin.
+    fn agrees(&mut self, exact: bool) {
+        self.twin_bit_exact = self.twin_bit_exact.map(|all| all && exact);
+    }
+
     /// Keeps the largest figures of all rows.
     fn note(&mut self, instructions: u64, stack_bytes: Option<u32>, arena_bytes: u32) {
         self.instructions = self.instructions.max(Some(instructions));
-        let measured = self.measured.get_or_insert(Measured::default());
+        let measured = self.measured.get_or_insert(PaintedMemory::default());
         measured.stack_bytes = measured.stack_bytes.max(stack_bytes);
         measured.arena_bytes = measured.arena_bytes.max(arena_bytes);
     }
@@ -325,7 +325,7 @@ mod tests {
     fn row() -> DeviceRow {
         let twin = Posteriors {
             latent: 2,
-            mean: vec![0.0, 0.0, 0.5, -1.0],
+            loc: vec![0.0, 0.0, 0.5, -1.0],
             log_var: vec![0.0, 0.0, -2.0, -0.5],
             clamp_hits: 0,
         };

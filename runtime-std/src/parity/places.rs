@@ -9,14 +9,14 @@ use std::collections::{HashMap, HashSet};
 
 /// Where the values of one tensor are found.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Place {
+pub(super) struct Location {
     /// Name in the file, if the file has it.
     pub name: String,
     /// Of which blocks which part: length of a block, first value, number of values.
     part: Option<[usize; 3]>,
 }
 
-impl Place {
+impl Location {
     /// The tensor's values among those of that name, row after row.
     pub(super) fn part(&self, values: Vec<f32>) -> Vec<f32> {
         match self.part {
@@ -30,14 +30,14 @@ impl Place {
 }
 
 /// The values of a graph by name, and the nodes that keep them as they are.
-pub(super) struct Places<'g> {
+pub(super) struct Locations<'g> {
     graph: &'g Graph,
     by_name: HashMap<&'g str, ValueId>,
     /// Nodes by what they read and give.
     nodes: HashMap<ValueId, Vec<&'g Node>>,
 }
 
-impl<'g> Places<'g> {
+impl<'g> Locations<'g> {
     pub(super) fn of(graph: &'g Graph) -> Self {
         let named = graph.values.iter().enumerate();
         let mut by_name: HashMap<&str, ValueId> = HashMap::new();
@@ -56,9 +56,9 @@ impl<'g> Places<'g> {
 
     /// Where the values of this name are found: there, in another shape, or as an operand of `Concat`. What the
     /// file has of selected places only is no place.
-    pub(super) fn holding(&self, name: &str) -> Vec<Place> {
+    pub(super) fn holding(&self, name: &str) -> Vec<Location> {
         let Some(&id) = self.by_name.get(name) else {
-            return vec![Place { name: name.to_string(), part: None }];
+            return vec![Location { name: name.to_string(), part: None }];
         };
         let same = self.same(id);
         let is_whole = |id: &ValueId| !self.graph.selected.contains(id);
@@ -67,12 +67,12 @@ impl<'g> Places<'g> {
             false => self.graph.values[at].name.clone(),
         };
         let whole = same.iter().copied().filter(is_whole);
-        let mut places: Vec<Place> =
-            whole.map(|id| Place { name: named(id), part: None }).collect();
+        let mut places: Vec<Location> =
+            whole.map(|id| Location { name: named(id), part: None }).collect();
         for (joined, part) in same.iter().flat_map(|id| self.joined(*id)) {
             let whole = self.same(joined).into_iter().filter(is_whole);
             let names = whole.map(|id| self.graph.values[id].name.clone());
-            places.extend(names.map(|name| Place { name, part: Some(part) }));
+            places.extend(names.map(|name| Location { name, part: Some(part) }));
         }
         places
     }

@@ -1,17 +1,16 @@
 //! The verdict, as JSON and as a table.
 
 use super::basis::Basis;
-use super::compare::Kl;
 use super::density::LogProb;
 use super::integer::IntegerReport;
-use super::judge::{Judge, Steps};
+use super::judge::{Judge, StepDistances};
 use super::layers::Layers;
 use super::suspect::Suspect;
-use super::target::Measured;
-use super::tolerance::{
-    ELBO_DROP_ERRORS, LOG_PROB_NATS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE,
-};
+use super::target::PaintedMemory;
+use super::tolerance::{LOG_PROB_NATS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE};
 use crate::Precision;
+use crate::divergence::Kl;
+use crate::divergence::tolerance::ELBO_DROP_ERRORS;
 use crate::emit::{FlashBytes, RamBytes};
 use crate::model::Role;
 use serde::Serialize;
@@ -39,7 +38,7 @@ pub struct ParityReport {
     /// Largest difference of a log-variance.
     pub log_var: MaxAbs,
     /// KL(reference posterior || target posterior) per row.
-    pub kl_nats: Nats,
+    pub kl_nats: KlFigures,
     /// Largest difference of `ln p(x)` by a flow, in nats.
     pub log_prob: LogProb,
     /// Log-variances that the target's clamp has moved.
@@ -56,7 +55,7 @@ pub struct ParityReport {
     /// What lies in RAM.
     pub ram_bytes: RamBytes,
     /// What the rows used of that RAM.
-    pub measured: Option<Measured>,
+    pub measured: Option<PaintedMemory>,
     /// Whether the reference itself may be wrong; nothing where all is within the limits.
     pub suspect: Option<Suspect>,
     /// What `pass` was held against.
@@ -90,14 +89,14 @@ pub struct OutputError {
     pub unanswered: bool,
     /// The same in steps, of a quantized file's output that is judged so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub steps: Option<Steps>,
+    pub steps: Option<StepDistances>,
     /// What it is judged by; nothing where only its bits are.
     pub judged_by: Option<Judge>,
 }
 
 /// KL(reference posterior || target posterior).
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Nats {
+pub struct KlFigures {
     /// Over the rows.
     #[serde(flatten)]
     pub all: Kl,
@@ -135,7 +134,7 @@ impl OutputError {
                     )
                 })
             }
-            (Judge::Steps, Some(Steps { within_one, max, .. })) => {
+            (Judge::Steps, Some(StepDistances { within_one, max, .. })) => {
                 let few = limits.steps_within_one.is_some_and(|limit| within_one < limit);
                 let most = limits.steps_max.map(|limit| limit + STEP_ROUNDING);
                 let far = most.is_some_and(|limit| max > limit || max.is_nan());
@@ -159,12 +158,27 @@ impl OutputError {
             (Some(Judge::Relative), _) => {
                 format!(" (limit {:.0e} relative)", limits.output_relative)
             }
-            (_, Some(Steps { step, within_one, max })) => format!(
+            (_, Some(StepDistances { step, within_one, max })) => format!(
                 " ({:.2} % within a step of {step:.1e}, limit {} %; {max:.2} steps at most, limit {STEPS_MAX})",
                 100.0 * within_one,
                 100.0 * STEPS_WITHIN_ONE
             ),
             _ => " (not judged: integers, and no posterior's)".into(),
+        }
+    }
+}
+
+impl Limits {
+    /// Those that there is something to hold against: nats of a posterior, steps of outputs judged so.
+    #[must_use]
+    pub(super) fn held(self, posterior: bool, outputs: &[OutputError]) -> Self {
+        let in_steps = outputs.iter().any(|output| output.judged_by == Some(Judge::Steps));
+        Self {
+            kl_nats_mean: self.kl_nats_mean.filter(|_| posterior),
+            kl_nats_p99: self.kl_nats_p99.filter(|_| posterior),
+            steps_within_one: in_steps.then_some(STEPS_WITHIN_ONE),
+            steps_max: in_steps.then_some(STEPS_MAX),
+            ..self
         }
     }
 }
@@ -238,78 +252,41 @@ impl ParityReport {
     }
 }
 
+/// Writes lines of a name and a value; none without a value.
+struct Lines<'w, 'f>(&'w mut fmt::Formatter<'f>);
+
+impl Lines<'_, '_> {
+    fn line(&mut self, name: &str, value: Option<String>) -> fmt::Result {
+        match value {
+            Some(value) => writeln!(self.0, "  {name:<28} {value}"),
+            None => Ok(()),
+        }
+    }
+
+    fn nats(&mut self, name: &str, value: Option<f64>) -> fmt::Result {
+        self.line(name, value.map(|value| format!("{value:.3e}")))
+    }
+
+    fn limited(&mut self, name: &str, value: Option<f64>, limit: Option<f64>) -> fmt::Result {
+        let limit = limit.map_or(String::new(), |limit| format!(" (limit {limit:.0e})"));
+        self.line(name, value.map(|value| format!("{value:.3e}{limit}")))
+    }
+}
+
 impl fmt::Display for ParityReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let basis = match self.reference {
-            Basis::Tract => "tract",
-            Basis::QuantizedFile => "the quantized file itself, in floats by tract",
-            Basis::Onnxruntime => "onnxruntime",
-            Basis::QuantizedByOnnxruntime => "the quantized file itself by onnxruntime",
-            Basis::Files => "the given files",
-        };
-        let version = self.reference_version.iter().map(|version| format!(" {version}"));
-        let basis = format!("{basis}{}", version.collect::<String>());
-        writeln!(
-            f,
-            "{} on {} against {basis}, {} rows, {}",
-            self.model,
-            self.target,
-            self.rows,
-            self.precision.name()
-        )?;
-        let mut line = |name: &str, value: Option<String>| match value {
-            Some(value) => writeln!(f, "  {name:<28} {value}"),
-            None => Ok(()),
-        };
-        let nats = |value: Option<f64>| value.map(|value| format!("{value:.3e}"));
-        line("mean, largest difference", nats(self.mean.max_abs))?;
-        line("log-variance, largest", nats(self.log_var.max_abs))?;
-        let limited = |value: Option<f64>, limit: Option<f64>| {
-            let limit = limit.map_or(String::new(), |limit| format!(" (limit {limit:.0e})"));
-            value.map(|value| format!("{value:.3e}{limit}"))
-        };
-        let Limits { kl_nats_max, kl_nats_mean, kl_nats_p99, .. } = self.limits;
-        let Nats { all: Kl { mean, p99, max }, mean_part, variance_part } = self.kl_nats;
-        line("KL in nats, mean", limited(mean, kl_nats_mean))?;
-        line("KL in nats, p99", limited(p99, kl_nats_p99))?;
-        line("KL in nats, max", limited(max, kl_nats_max))?;
-        line("KL in nats, of the means", nats(mean_part))?;
-        line("KL in nats, of the variances", nats(variance_part))?;
-        let log_prob = self.log_prob.max_abs.map(|max| {
-            let limit = self.limits.output_relative;
-            format!("{max:.3e} (limit {:.0e}, or {limit:.0e} of it)", LOG_PROB_NATS * limit)
-        });
-        line("ln p(x) in nats, largest", log_prob)?;
+        self.write_title(f)?;
+        let mut lines = Lines(f);
+        self.write_posterior(&mut lines)?;
         if let Some(integer) = &self.integer {
-            line("ELBO lost, in nats", integer.elbo_drop.told(self.limits.elbo_drop))?;
-            line("ELBO lost in nats, p99", nats(integer.elbo_drop.p99))?;
-            line("grade", integer.grade.map(|grade| format!("{grade:?}")))?;
-            line("precision used", Some(integer.precision_used.name().into()))?;
-            line("with int8 weights", Some(integer.macs.to_string()))?;
-            for layer in integer.layers.iter().flatten() {
-                line(&format!("layer {}", layer.name), Some(layer.to_string()))?;
-            }
+            self.write_integers(integer, &mut lines)?;
         }
         for output in &self.outputs {
-            let name = format!("output {}", output.name);
             let judged = output.told(self.limits);
-            line(&name, output.max_abs.map(|max| format!("{max:.3e}{judged}")))?;
+            let error = output.max_abs.map(|max| format!("{max:.3e}{judged}"));
+            lines.line(&format!("output {}", output.name), error)?;
         }
-        line("clamp hits", self.clamp_hits.map(|hits| hits.to_string()))?;
-        line("bit-exact with the twin", self.twin_bit_exact.map(|exact| exact.to_string()))?;
-        line("bounds, refinements compared", self.inferences_compared.map(|n| n.to_string()))?;
-        line("instructions per inference", self.instructions_per_inference.map(|n| n.to_string()))?;
-        line("code, bytes of flash", self.flash_bytes.code.map(|n| n.to_string()))?;
-        line("weights, bytes of flash", Some(self.flash_bytes.weights.to_string()))?;
-        let measured = |used: Option<u32>| used.map_or(String::new(), |n| format!(" (used {n})"));
-        let used = self.measured.unwrap_or_default();
-        let arena = self.measured.map(|used| used.arena_bytes);
-        line(
-            "workspace, bytes of RAM",
-            Some(format!("{}{}", self.ram_bytes.workspace, measured(arena))),
-        )?;
-        let stack = self.ram_bytes.stack.map(|n| format!("{n}{}", measured(used.stack_bytes)));
-        line("stack, bytes of RAM", stack)?;
+        self.write_device(&mut lines)?;
         if let Some(layers) = &self.layers {
             writeln!(f, "{layers}")?;
         }
@@ -327,5 +304,72 @@ impl fmt::Display for ParityReport {
             )?;
         }
         write!(f, "  {}", if self.pass { "PASS" } else { "FAIL" })
+    }
+}
+
+impl ParityReport {
+    /// What was held against what.
+    fn write_title(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let basis = match self.reference {
+            Basis::Tract => "tract",
+            Basis::QuantizedFile => "the quantized file itself, in floats by tract",
+            Basis::Onnxruntime => "onnxruntime",
+            Basis::QuantizedByOnnxruntime => "the quantized file itself by onnxruntime",
+            Basis::Files => "the given files",
+        };
+        let version = self.reference_version.iter().map(|version| format!(" {version}"));
+        let basis = format!("{basis}{}", version.collect::<String>());
+        let (model, target, rows) = (&self.model, &self.target, self.rows);
+        writeln!(f, "{model} on {target} against {basis}, {rows} rows, {}", self.precision.name())
+    }
+
+    /// Differences of the posterior and of a density.
+    fn write_posterior(&self, lines: &mut Lines<'_, '_>) -> fmt::Result {
+        let Limits { kl_nats_max, kl_nats_mean, kl_nats_p99, .. } = self.limits;
+        let KlFigures { all: Kl { mean, p99, max }, mean_part, variance_part } = self.kl_nats;
+        lines.nats("mean, largest difference", self.mean.max_abs)?;
+        lines.nats("log-variance, largest", self.log_var.max_abs)?;
+        lines.limited("KL in nats, mean", mean, kl_nats_mean)?;
+        lines.limited("KL in nats, p99", p99, kl_nats_p99)?;
+        lines.limited("KL in nats, max", max, kl_nats_max)?;
+        lines.nats("KL in nats, of the means", mean_part)?;
+        lines.nats("KL in nats, of the variances", variance_part)?;
+        let log_prob = self.log_prob.max_abs.map(|max| {
+            let limit = self.limits.output_relative;
+            format!("{max:.3e} (limit {:.0e}, or {limit:.0e} of it)", LOG_PROB_NATS * limit)
+        });
+        lines.line("ln p(x) in nats, largest", log_prob)
+    }
+
+    fn write_integers(&self, integer: &IntegerReport, lines: &mut Lines<'_, '_>) -> fmt::Result {
+        lines.line("ELBO lost, in nats", integer.elbo_drop.told(self.limits.elbo_drop))?;
+        lines.nats("ELBO lost in nats, p99", integer.elbo_drop.p99)?;
+        lines.line("grade", integer.grade.map(|grade| format!("{grade:?}")))?;
+        lines.line("precision used", Some(integer.precision_used.name().into()))?;
+        lines.line("with int8 weights", Some(integer.macs.to_string()))?;
+        for layer in integer.layers.iter().flatten() {
+            lines.line(&format!("layer {}", layer.name), Some(layer.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Bits, instructions, flash and RAM.
+    fn write_device(&self, lines: &mut Lines<'_, '_>) -> fmt::Result {
+        let number = |value: Option<u64>| value.map(|value| value.to_string());
+        lines.line("clamp hits", number(self.clamp_hits))?;
+        lines
+            .line("bit-exact with the twin", self.twin_bit_exact.map(|exact| exact.to_string()))?;
+        let compared = self.inferences_compared.map(|n| n.to_string());
+        lines.line("bounds, refinements compared", compared)?;
+        lines.line("instructions per inference", number(self.instructions_per_inference))?;
+        lines.line("code, bytes of flash", self.flash_bytes.code.map(|n| n.to_string()))?;
+        lines.line("weights, bytes of flash", Some(self.flash_bytes.weights.to_string()))?;
+        let measured = |used: Option<u32>| used.map_or(String::new(), |n| format!(" (used {n})"));
+        let arena = measured(self.measured.map(|used| used.arena_bytes));
+        let workspace = format!("{}{arena}", self.ram_bytes.workspace);
+        lines.line("workspace, bytes of RAM", Some(workspace))?;
+        let painted = measured(self.measured.and_then(|used| used.stack_bytes));
+        let stack = self.ram_bytes.stack.map(|n| format!("{n}{painted}"));
+        lines.line("stack, bytes of RAM", stack)
     }
 }

@@ -3,8 +3,8 @@
 use super::density;
 use crate::error::Result;
 use crate::model::{Loaded, Source};
-use crate::posterior::Posteriors;
-use crate::rows::{Rows, run_twin_in_sequence};
+use crate::posterior::{Posteriors, twin_posteriors};
+use crate::rows::{Batch, run_twin_in_sequence};
 use serde::Serialize;
 
 /// A target's answers; `None` where it gives none.
@@ -21,12 +21,12 @@ pub struct Answer {
     /// `ln p(x)` of every row, by a flow alone whose latent is standard normal.
     pub log_prob: Option<Vec<f32>>,
     /// What only an image of a target knows.
-    pub image: Image,
+    pub image: ImageFigures,
 }
 
 /// Figures of a target image.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Image {
+pub struct ImageFigures {
     /// Whether the target agreed with the twin in every bit.
     pub twin_bit_exact: Option<bool>,
     /// Bounds and refinements among what was compared for that.
@@ -38,12 +38,12 @@ pub struct Image {
     /// Bound of the stack in bytes, from the machine code.
     pub stack: Option<usize>,
     /// What the rows used.
-    pub measured: Option<Measured>,
+    pub measured: Option<PaintedMemory>,
 }
 
 /// Largest use of memory over all rows, by painting.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Measured {
+pub struct PaintedMemory {
     /// Bytes of stack.
     pub stack_bytes: Option<u32>,
     /// Bytes of the workspace's arena.
@@ -55,40 +55,20 @@ pub struct Measured {
 /// # Errors
 ///
 /// A posterior that is not finite.
-pub fn twin(
-    loaded: &Loaded,
-    inputs: &[Rows],
-    decoded: Option<&[Rows]>,
-    rows: usize,
-) -> Result<Answer> {
-    let all = |source: &Source, inputs: &[Rows]| -> Result<Vec<Option<Vec<f32>>>> {
+pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<Answer> {
+    let all = |source: &Source, batch: &Batch| -> Result<Vec<Option<Vec<f32>>>> {
         let (plan, states) = source.whole()?;
-        let outputs = run_twin_in_sequence(&plan, &states, inputs, rows)?;
+        let outputs = run_twin_in_sequence(&plan, &states, batch)?;
         Ok(outputs.into_iter().map(Some).collect())
     };
-    let outputs = all(&loaded.main, inputs)?;
-    let posteriors = twin_posteriors(loaded, inputs, rows)?;
+    let outputs = all(&loaded.main, batch)?;
+    let posteriors = twin_posteriors(loaded, batch)?;
     let decoded = match (&loaded.decoder, decoded) {
         (Some(source), Some(inputs)) => all(source, inputs)?,
         _ => Vec::new(),
     };
-    let flow = loaded.flow.as_ref().map(|source| all(source, inputs)).transpose()?;
+    let flow = loaded.flow.as_ref().map(|source| all(source, batch)).transpose()?;
     let flow = flow.unwrap_or_default();
     let log_prob = density::log_prob(loaded, |at| outputs.get(at)?.as_deref());
-    Ok(Answer { outputs, posteriors, decoded, flow, log_prob, image: Image::default() })
-}
-
-/// The posteriors by the encoder's own plan; none for a model without.
-///
-/// # Errors
-///
-/// A posterior that is not finite, or an index outside its table.
-pub fn twin_posteriors(loaded: &Loaded, inputs: &[Rows], rows: usize) -> Result<Vec<Posteriors>> {
-    let Some((encoder, _)) = loaded.amortized() else { return Ok(Vec::new()) };
-    let heads = run_twin_in_sequence(&encoder.plan, &encoder.state_pairs(), inputs, rows)?;
-    let mut heads = heads.into_iter();
-    let mut head = || heads.next().unwrap_or_default();
-    let posteriors = encoder.latents.iter();
-    let posteriors = posteriors.map(|latent| Posteriors::of_rows(latent, head(), head(), inputs));
-    posteriors.collect()
+    Ok(Answer { outputs, posteriors, decoded, flow, log_prob, image: ImageFigures::default() })
 }

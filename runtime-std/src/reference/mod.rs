@@ -22,7 +22,7 @@ use crate::import::{Instrumented, instrumented};
 use crate::ir::ElementType;
 use crate::model::Source;
 use crate::npy;
-use crate::rows::{Rows, named};
+use crate::rows::Batch;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs;
@@ -78,13 +78,7 @@ impl Runtime {
     ///
     /// An input error where the runtime cannot run the model, an environment error where it is not there,
     /// cannot be started or runs out of time.
-    pub fn run(
-        &self,
-        source: &Source,
-        inputs: &[Rows],
-        rows: usize,
-        values: &[Vec<String>],
-    ) -> Result<Answers> {
+    pub fn run(&self, source: &Source, batch: &Batch, values: &[Vec<String>]) -> Result<Answers> {
         let graph = &source.graph;
         let outputs = graph.outputs.iter().map(|(name, _)| vec![name.clone()]);
         let names: Vec<Vec<String>> = outputs.chain(values.iter().cloned()).collect();
@@ -102,7 +96,7 @@ impl Runtime {
                 "cannot make a temporary folder: {error}; set TMPDIR to one that is writable"
             ))
         })?;
-        let request = Request::of(source, inputs, rows, &file)?;
+        let request = Request::of(source, batch, &file)?;
         request.write(folder.path(), &file.bytes)?;
         let beside = source.path.parent().unwrap_or(Path::new(""));
         for data in &file.data {
@@ -113,7 +107,8 @@ impl Runtime {
             Self::Onnxruntime { python } => onnxruntime::run(folder.path(), python.as_deref()),
         };
         let version = version.context(source.path.display())?;
-        let answers = self.answers(source, rows, &file, &folder).context(source.path.display())?;
+        let answers =
+            self.answers(source, batch.len, &file, &folder).context(source.path.display())?;
         Ok(Answers { version, ..answers })
     }
 
@@ -210,13 +205,13 @@ fn output_file(output: usize) -> String {
 }
 
 impl Request {
-    fn of(source: &Source, inputs: &[Rows], rows: usize, file: &Instrumented) -> Result<Self> {
+    fn of(source: &Source, batch: &Batch, file: &Instrumented) -> Result<Self> {
         let input = |at: usize| {
             Ok(Port {
                 name: source.input_name(at).into(),
                 shape: source.input_shape(at).to_vec(),
                 element_type: source.element_type(at),
-                values: values_of(source, at, inputs, rows)?.into_owned(),
+                values: values_of(source, at, batch)?.into_owned(),
             })
         };
         let states = source.states.iter().filter_map(|(input, output)| {
@@ -224,7 +219,7 @@ impl Request {
             Some((*input, output))
         });
         Ok(Self {
-            rows,
+            rows: batch.len,
             states: states.collect(),
             inputs: (0..source.graph.inputs.len()).map(input).collect::<Result<_>>()?,
         })
@@ -255,20 +250,15 @@ impl Request {
 }
 
 /// The rows of an input of the graph; a state is its first row, zeros.
-fn values_of<'r>(
-    source: &Source,
-    at: usize,
-    inputs: &'r [Rows],
-    rows: usize,
-) -> Result<Cow<'r, [f32]>> {
+fn values_of<'r>(source: &Source, at: usize, batch: &'r Batch) -> Result<Cow<'r, [f32]>> {
     if source.states.iter().any(|(state, _)| *state == at) {
         return Ok(Cow::Owned(vec![0.0; source.input_shape(at).iter().product()]));
     }
     if let Some((_, value)) = source.fixed.iter().find(|(fixed, _)| *fixed == at) {
-        return Ok(Cow::Owned(value.repeat(rows)));
+        return Ok(Cow::Owned(value.repeat(batch.len)));
     }
     let name = source.input_name(at);
-    let given = named(inputs, name).context(source.path.display())?;
+    let given = batch.given(name).context(source.path.display())?;
     Ok(Cow::Borrowed(&given.values[..]))
 }
 

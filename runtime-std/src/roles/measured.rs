@@ -9,7 +9,7 @@ use crate::ir::Graph;
 use crate::manifest::{Manifest, Parameter};
 use crate::model::names::{HeadName, Says};
 use crate::model::{Loaded, Source};
-use crate::rows::Rows;
+use crate::rows::Batch;
 use crate::{Error, Result};
 use elbow_core::distributions::{Family, Spread};
 use std::path::Path;
@@ -25,7 +25,7 @@ pub struct Files<'a> {
     pub folder: &'a Path,
 }
 
-/// [`propose`], measured on the rows that `rows` gives for a model, and how many they are.
+/// [`propose`], measured on the rows that `rows` gives for a model.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub struct Files<'a> {
 pub fn propose_measured(
     files: Files<'_>,
     options: &import::Options,
-    rows: impl Fn(&Loaded) -> Result<(Vec<Rows>, usize)>,
+    rows: impl Fn(&Loaded) -> Result<Batch>,
 ) -> Result<(Proposal, Option<HeadReport>)> {
     let Files { encoder, decoder, folder } = files;
     match propose(encoder, Some(decoder), folder, options) {
@@ -47,11 +47,11 @@ pub fn propose_measured(
 fn confirmed(
     files: Files<'_>,
     mut proposal: Proposal,
-    rows: impl Fn(&Loaded) -> Result<(Vec<Rows>, usize)>,
+    rows: impl Fn(&Loaded) -> Result<Batch>,
 ) -> Result<(Proposal, Option<HeadReport>)> {
     let loaded = load(files, &proposal)?;
-    let (inputs, count) = rows(&loaded)?;
-    let Some(mut survey) = Survey::of(&loaded, &inputs, count, scale(&loaded))? else {
+    let batch = rows(&loaded)?;
+    let Some(mut survey) = Survey::of(&loaded, &batch, scale(&loaded))? else {
         return Ok((proposal, None));
     };
     let report = survey.report();
@@ -77,7 +77,7 @@ fn confirmed(
 fn decided(
     files: Files<'_>,
     options: &import::Options,
-    rows: impl Fn(&Loaded) -> Result<(Vec<Rows>, usize)>,
+    rows: impl Fn(&Loaded) -> Result<Batch>,
     undecided: Error,
 ) -> Result<(Proposal, Option<HeadReport>)> {
     let both = [files.encoder, files.decoder];
@@ -102,8 +102,8 @@ fn decided(
     });
     let Some(first) = tried.flatten().next() else { return Err(undecided) };
     let loaded = load(files, &first)?;
-    let (inputs, count) = rows(&loaded)?;
-    let Some(mut survey) = Survey::of(&loaded, &inputs, count, scale(&loaded))? else {
+    let batch = rows(&loaded)?;
+    let Some(mut survey) = Survey::of(&loaded, &batch, scale(&loaded))? else {
         return Err(undecided);
     };
     let open = survey.open();

@@ -6,7 +6,7 @@ use elbow::infer::{TwinGradient, TwinLikelihood, refine, score};
 use elbow::lower::{Plan, Port};
 use elbow::model::{Decoder, Density, Flow, Graphs, Model, Refine};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, run_twin_counted};
+use elbow::rows::{Batch, Rows, StreamKey, run_twin_counted};
 use elbow::twin::Twin;
 use elbow_core::distributions::{rsample, standard_log_prob};
 use elbow_core::infer::psis::Tail;
@@ -14,7 +14,7 @@ use elbow_core::infer::{Gradient, Iwae, Posterior, Scratch, log_weights};
 use elbow_core::noise::Independent;
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::models;
-use elbow_tests::models::{by_name, given, split};
+use elbow_tests::models::{given, split};
 use elbow_tests::random::Random;
 use std::path::Path;
 use std::process::Command;
@@ -60,11 +60,12 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
     let count = ROWS / 2;
     let inputs = split(&given(model), inputs, count);
     let run = |plan: &Plan, states: &[(usize, usize)]| {
-        run_twin_counted(plan, states, &inputs, count).expect("it fits").0
+        run_twin_counted(plan, states, &inputs).expect("it fits").0
     };
     // Indices that a row took as the nearest of their table.
     let outside = |plan: &Plan, states: &[(usize, usize)], row: usize| {
-        let until = |rows: usize| run_twin_counted(plan, states, &inputs, rows).expect("it fits").1;
+        let until =
+            |rows: usize| run_twin_counted(plan, states, &inputs.first(rows)).expect("it fits").1;
         until(row + 1) - until(row)
     };
     let line = |row: usize| -> Vec<f32> {
@@ -78,25 +79,29 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
                 for (latent, pair) in encoder.latents.iter().zip(heads.chunks_exact(2)) {
                     let q = Posteriors::of_heads(latent, of(&pair[0]), of(&pair[1]));
                     let q = q.expect("finite");
-                    results.extend([&q.mean[..], &q.log_var].concat());
+                    results.extend([&q.loc[..], &q.log_var].concat());
                     hits += q.clamp_hits;
                     means.push(q);
                 }
                 results.push(hits as f32);
                 if let Some(decoder) = decoder {
                     let own = decoder.conditions();
-                    let conditions = own.map(|port| by_name(&inputs, &port.name).row(row));
+                    let conditions =
+                        own.map(|port| inputs.given(&port.name).expect("it is given").row(row));
                     let conditions: Vec<&[f32]> = conditions.collect();
                     if let [q] = &means[..] {
-                        let x = by_name(&inputs, &encoder.plan.inputs[0].name).row(row);
-                        let scored = score(decoder, x, &conditions, &q.mean, &q.log_var);
+                        let x = inputs
+                            .given(&encoder.plan.inputs[0].name)
+                            .expect("it is given")
+                            .row(row);
+                        let scored = score(decoder, x, &conditions, &q.loc, &q.log_var);
                         let (x_mean, terms) = scored.expect("it fits");
                         results.extend(x_mean);
                         results.extend([terms.log_likelihood, terms.kl]);
                         results.extend(generated(decoder, &conditions, q));
                         results.extend(refined(decoder, &inputs, row, q));
                     } else {
-                        let latents = means.iter().map(|q| &q.mean[..]);
+                        let latents = means.iter().map(|q| &q.loc[..]);
                         let inputs: Vec<&[f32]> = latents.chain(conditions).collect();
                         results.extend(
                             Twin::new(&decoder.plan).run(&inputs).expect("it fits").concat(),
@@ -122,7 +127,7 @@ fn sequence(model: &Model, inputs: &[f32]) -> Vec<String> {
 /// A draw of the posterior, by its own mean as noise, and what it decodes to.
 fn generated(decoder: &Decoder, conditions: &[&[f32]], q: &Posteriors) -> Vec<f32> {
     let mut z = vec![0.0; q.latent];
-    rsample(&q.mean, &q.log_var, &q.mean, &mut z);
+    rsample(&q.loc, &q.log_var, &q.loc, &mut z);
     let inputs: Vec<&[f32]> = [&z[..]].into_iter().chain(conditions.iter().copied()).collect();
     let [x_mean, ..] = &Twin::new(&decoder.plan).run(&inputs).expect("it fits")[..] else {
         panic!("it decodes")
@@ -132,16 +137,17 @@ fn generated(decoder: &Decoder, conditions: &[&[f32]], q: &Posteriors) -> Vec<f3
 
 /// Likelihood and gradient at the posterior's mean, then the refined posterior and its gain, and how far it
 /// may be trusted, of a model that is refined.
-fn refined(decoder: &Decoder, inputs: &[Rows], row: usize, q: &Posteriors) -> Vec<f32> {
+fn refined(decoder: &Decoder, inputs: &Batch, row: usize, q: &Posteriors) -> Vec<f32> {
     let Some(Refine { gradient, settings }) = &decoder.refine else { return Vec::new() };
-    let x = by_name(inputs, "x");
+    let x = inputs.given("x").expect("it is given");
     let mut forward = TwinLikelihood::new(decoder, x, inputs).expect("it fits");
     forward.at(row);
     let mut twin = TwinGradient::new(forward, gradient);
-    let (mut loc, mut log_var) = (q.mean.clone(), q.log_var.clone());
+    let (mut loc, mut log_var) = (q.loc.clone(), q.log_var.clone());
     let mut grad = vec![0.0; loc.len()];
     let log_likelihood = twin.gradient(&loc, &mut grad).expect("finite");
-    let guarded = refine(&mut twin, settings, STEPS, STREAM, &mut loc, &mut log_var);
+    let stream = StreamKey { seed: STREAM.0, row: STREAM.1 };
+    let guarded = refine(&mut twin, settings, STEPS, stream, &mut loc, &mut log_var);
     let guarded = guarded.expect("finite");
     let (mut iwae, mut tail) = (Iwae::new(), Tail::<WEIGHTS_KEPT>::new());
     let scratch = Scratch { eps: &mut vec![0.0; loc.len()], z: &mut vec![0.0; loc.len()] };
@@ -204,8 +210,12 @@ fn called(module: &str, kind: &str) -> String {
 /// The inputs of a flow beside an encoder: of each row what the flow reads.
 fn of_flow(model: &Model, flow: &Flow, inputs: &[f32]) -> Vec<f32> {
     let inputs = split(&given(model), inputs, ROWS);
-    let own: Vec<&Rows> =
-        flow.plan.inputs.iter().map(|port| by_name(&inputs, &port.name)).collect();
+    let own: Vec<&Rows> = flow
+        .plan
+        .inputs
+        .iter()
+        .map(|port| inputs.given(&port.name).expect("it is given"))
+        .collect();
     (0..ROWS).flat_map(|row| own.iter().flat_map(move |rows| rows.row(row).to_vec())).collect()
 }
 

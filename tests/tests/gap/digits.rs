@@ -8,8 +8,8 @@ use elbow::gap::{
 };
 use elbow::infer::{TwinGradient, TwinLikelihood};
 use elbow::model::Loaded;
-use elbow::parity::target::twin_posteriors;
-use elbow::rows::Rows;
+use elbow::posterior::twin_posteriors;
+use elbow::rows::{Batch, Rows, StreamKey};
 use elbow_core::infer::Posterior;
 use elbow_tests::fixtures;
 use elbow_tests::tolerance::{GAP_IDENTITY, GAP_ROUTES, QUADRATURE_SE};
@@ -18,7 +18,7 @@ const ROWS: usize = 16;
 
 struct Digits {
     loaded: Loaded,
-    inputs: Vec<Rows>,
+    batch: Batch,
 }
 
 impl Digits {
@@ -27,7 +27,7 @@ impl Digits {
         let loaded = Loaded::read(&folder, None, &Default::default()).expect("a model");
         let mut values = fixtures::rows(&folder.join("test.npy")).values;
         values.truncate(ROWS * 64);
-        Self { loaded, inputs: vec![Rows { name: "x".into(), shape: vec![1, 64], values }] }
+        Self { loaded, batch: Rows { name: "x".into(), shape: vec![1, 64], values }.into() }
     }
 
     /// Of every row the likelihood, the encoder's posterior and the gaps.
@@ -36,8 +36,8 @@ impl Digits {
         let decoder = decoder.expect("a decoder");
         let source = self.loaded.decoder.as_ref().expect("a file");
         let gradient = decoder.gradient(source).expect("a decoder with a gradient");
-        let posteriors = twin_posteriors(&self.loaded, &self.inputs, ROWS).expect("posteriors");
-        let forward = TwinLikelihood::new(decoder, &self.inputs[0], &self.inputs);
+        let posteriors = twin_posteriors(&self.loaded, &self.batch).expect("posteriors");
+        let forward = TwinLikelihood::new(decoder, &self.batch.inputs[0], &self.batch);
         let mut likelihood = TwinGradient::new(forward.expect("a likelihood"), &gradient);
         for row in 0..ROWS {
             likelihood.forward().at(row);
@@ -59,9 +59,11 @@ fn the_identity_closes_and_the_routes_agree() {
     Digits::read().each(|likelihood, q, gap| {
         let exact = gap.log_p.mean;
         assert!(gap.log_p.se < QUADRATURE_SE, "{gap:?}");
-        let found = iwae(likelihood, &gap.best_full, 20_000, &sobol, (3, 0)).expect("finite");
+        let found = iwae(likelihood, &gap.best_full, 20_000, &sobol, StreamKey { seed: 3, row: 0 })
+            .expect("finite");
         importance += found.log_p.mean - exact;
-        let found = ais(likelihood, &gap.best_full, annealing, (4, 0)).expect("finite");
+        let found = ais(likelihood, &gap.best_full, annealing, StreamKey { seed: 4, row: 0 })
+            .expect("finite");
 
         annealed += found.log_p.mean - exact;
         let kl = kl_to_posterior(likelihood, q, &bounds(q, &gap.best_full)).expect("finite");

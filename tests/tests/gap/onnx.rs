@@ -3,7 +3,7 @@
 use crate::build::{Dim, encoded, floats, info, model, node};
 use crate::close;
 use crate::formula::{W, theory};
-use elbow::gap::{GapReport, Given, Method, Settings, Summary, measure};
+use elbow::gap::{GapReport, Method, Settings, Summary, measure};
 use elbow::manifest::{FILE_NAME, RefineTable};
 use elbow::model::Loaded;
 use elbow::rows::Rows;
@@ -69,11 +69,10 @@ fn report(method: Option<Method>) -> GapReport {
     let loaded = Loaded::read(folder.path(), None, &Default::default());
     let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
     let values = ROWS.iter().flatten().map(|x| *x as f32).collect();
-    let inputs = [Rows { name: "x".into(), shape: vec![1, 3], values }];
+    let batch = Rows { name: "x".into(), shape: vec![1, 3], values }.into();
     let refine = RefineTable { guard_samples: SMALL_GAP, ..RefineTable::default() };
     let settings = Settings { method, refine, refine_steps: vec![5, 20], ..Settings::default() };
-    let given = Given { loaded: &loaded, inputs: &inputs, rows: ROWS.len() };
-    measure(given, &settings).unwrap_or_else(|error| panic!("{error}"))
+    measure(&loaded, &batch, &settings).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Means over the rows of log p(x), ELBO, approximation and amortization gap.
@@ -130,10 +129,9 @@ fn refinement_is_that_of_the_manifest() {
         let loaded = Loaded::read(folder.path(), None, &Default::default());
         let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
         let values = ROWS.iter().flatten().map(|x| *x as f32).collect();
-        let inputs = [Rows { name: "x".into(), shape: vec![1, 3], values }];
+        let batch = Rows { name: "x".into(), shape: vec![1, 3], values }.into();
         let settings = Settings { prior_steps: Some(300), ..Settings::of_model(&loaded) };
-        let given = Given { loaded: &loaded, inputs: &inputs, rows: ROWS.len() };
-        measure(given, &settings).unwrap_or_else(|error| panic!("{error}"))
+        measure(&loaded, &batch, &settings).unwrap_or_else(|error| panic!("{error}"))
     };
     assert!(gains("").refined.is_empty(), "nothing was asked for");
     let own = "[refine]\nsteps = 7\nrate = 0.5\nsamples = 16\nguard_samples = ";

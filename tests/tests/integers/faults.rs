@@ -10,9 +10,8 @@ use elbow::import::Options;
 use elbow::lower::Integers;
 use elbow::lower::integers::IntegerLayer;
 use elbow::model::Loaded;
-use elbow::parity::basis::Posterior;
 use elbow::parity::target::twin;
-use elbow::parity::{Limits, Reference, compare};
+use elbow::parity::{Compared, Limits, Reference, compare};
 use elbow::posterior::Posteriors;
 use elbow_tests::fixtures::path;
 
@@ -106,23 +105,24 @@ impl<'s> Gate<'s> {
     /// Whether a model passes, and its posteriors. What the bound loses is left out: it only lets fewer
     /// pass.
     fn judge(&self, loaded: &Loaded) -> (bool, Vec<Posteriors>) {
-        let Self { subject: Subject { test, rows, .. }, reference, budget } = self;
-        let answer = twin(loaded, test, None, *rows).expect("finite posteriors");
+        let Self { subject: Subject { test, .. }, reference, budget } = self;
+        let answer = twin(loaded, test, None).expect("finite posteriors");
         let limits = Limits::of(loaded.precision());
-        let report = compare(loaded, "twin", *rows, reference, &answer, budget, limits);
+        let subject = Compared { loaded, target: "twin", rows: test.len, budget };
+        let report = compare(subject, reference, &answer, limits);
         (report.pass, answer.posteriors)
     }
 }
 
 /// KL(reference || posterior), mean over the rows, as textbooks have it:
 /// `(v1 / v2 + (m1 - m2)^2 / v2 - 1 + ln v2 - ln v1) / 2` for each latent.
-fn nats(reference: &Posterior, posterior: &Posteriors) -> f64 {
-    let terms = (0..reference.mean.len()).map(|at| {
-        let [m1, ln1] = [reference.mean[at], reference.log_var[at]];
-        let [m2, ln2] = [posterior.mean[at], posterior.log_var[at]].map(f64::from);
+fn nats(reference: &Posteriors<f64>, posterior: &Posteriors) -> f64 {
+    let terms = (0..reference.loc.len()).map(|at| {
+        let [m1, ln1] = [reference.loc[at], reference.log_var[at]];
+        let [m2, ln2] = [posterior.loc[at], posterior.log_var[at]].map(f64::from);
         (ln1.exp() / ln2.exp() + (m1 - m2).powi(2) / ln2.exp() - 1.0 + ln2 - ln1) / 2.0
     });
-    terms.sum::<f64>() * reference.latent as f64 / reference.mean.len() as f64
+    terms.sum::<f64>() * reference.latent as f64 / reference.loc.len() as f64
 }
 
 #[test]

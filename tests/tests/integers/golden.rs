@@ -27,7 +27,7 @@ static GOLDEN: LazyLock<String> = LazyLock::new(|| {
 
 /// The line of a model at a precision.
 fn line(model: &str, precision: &str, posteriors: &[Posteriors]) -> String {
-    let parts = posteriors.iter().flat_map(|q| [&q.mean[..], &q.log_var[..]]);
+    let parts = posteriors.iter().flat_map(|q| [&q.loc[..], &q.log_var[..]]);
     let parts: Vec<&[f32]> = parts.collect();
     format!("{model} {precision} {:08x}\n", crc32_of_floats(&parts))
 }

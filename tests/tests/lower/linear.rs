@@ -42,8 +42,9 @@ fn operand(
     graph: &mut Builder,
     inputs: &mut Vec<Vec<f32>>,
     constant: bool,
-    (shape, values): (Vec<usize>, Vec<f32>),
+    stored: (Vec<usize>, Vec<f32>),
 ) -> usize {
+    let (shape, values) = stored;
     if constant {
         return graph.constant(&shape, &values);
     }

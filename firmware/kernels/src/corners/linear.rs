@@ -50,11 +50,8 @@ struct Layer<'m> {
 
 impl Layer<'_> {
     /// All corners and types of output; how many corners there are.
-    fn all<X: Value + Cell>(
-        &mut self,
-        x: [i32; 3],
-        (to_bytes, to_halves, to_floats): Kernels<X>,
-    ) -> Result<u32, Differs> {
+    fn all<X: Value + Cell>(&mut self, x: [i32; 3], kernels: Kernels<X>) -> Result<u32, Differs> {
+        let (to_bytes, to_halves, to_floats) = kernels;
         let mut count = 0;
         let nothing = Differs { kernel: self.name, inputs: self.inputs, x: 0, factor: (0, 0) };
         let s = self.pack().ok_or(nothing)?;

@@ -3,7 +3,7 @@
 use elbow::infer::{TwinGradient, TwinLikelihood, refine_or_keep};
 use elbow::model::{Decoder, Loaded, Refine};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Rows, named, progress};
+use elbow::rows::{Batch, StreamKey, progress};
 use elbow::{Context, Error, Result};
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub struct Refinement<'l> {
 
 /// What came of it, in the report.
 #[derive(Debug, Serialize)]
-pub struct Refined {
+pub struct RefinedRows {
     steps: u32,
     /// Rows that the guard sent back to their start.
     kept: usize,
@@ -56,30 +56,30 @@ impl<'l> Refinement<'l> {
     pub fn run(
         &self,
         loaded: &Loaded,
-        inputs: &[Rows],
+        batch: &Batch,
         posteriors: &mut [Posteriors],
         seed: u64,
-    ) -> Result<Refined> {
+    ) -> Result<RefinedRows> {
         let Self { decoder, refine: Refine { gradient, settings }, steps } = self;
         let observed = loaded.amortized().and_then(|(encoder, _)| encoder.observation());
         let (Some(x), [q]) = (observed, posteriors) else {
             return Err(Error::input("--refine-steps needs an observation and one posterior"));
         };
-        let x = named(inputs, &x.name)?;
-        let forward = TwinLikelihood::new(decoder, x, inputs)?;
+        let x = batch.given(&x.name)?;
+        let forward = TwinLikelihood::new(decoder, x, batch)?;
         let mut likelihood = TwinGradient::new(forward, gradient);
         let latents = q.latent.max(1);
-        let rows = q.mean.chunks_exact_mut(latents).zip(q.log_var.chunks_exact_mut(latents));
+        let rows = q.loc.chunks_exact_mut(latents).zip(q.log_var.chunks_exact_mut(latents));
         let bar = progress(rows.len(), "refinement");
         let mut kept = 0;
         for (row, (loc, log_var)) in rows.enumerate() {
             likelihood.forward().at(row);
-            let stream = (seed, row as u64);
+            let stream = StreamKey { seed, row: row as u64 };
             let own = refine_or_keep(&mut likelihood, settings, *steps, stream, loc, log_var);
             let own = own.map_err(|error| Error::input(error.to_string()));
             kept += usize::from(own.context(format!("row {row}"))?);
             bar.inc(1);
         }
-        Ok(Refined { steps: *steps, kept })
+        Ok(RefinedRows { steps: *steps, kept })
     }
 }

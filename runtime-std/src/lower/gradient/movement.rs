@@ -122,6 +122,7 @@ impl Tape {
         self.give(x, gx);
     }
 
+    /// Each place is the sum of its `taps`: an index of the axis and a weight each.
     pub(super) fn reverse_resample(
         &mut self,
         node: &Node,

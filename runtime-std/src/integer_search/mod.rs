@@ -1,33 +1,40 @@
-//! A model whose encoder, or whose graph without roles, computes with integers.
+//! The search for integer formats: which model with integer weights loses least on calibration rows.
+//!
+//! | Step | From -> to | Item |
+//! |---|---|---|
+//! | candidate | model, rows, width -> formats of every layer | [`choose`] |
+//! | loss | candidate -> nats of its posterior, or squared errors | [`divergence`] |
+//! | bound | posteriors of floats and integers -> the ELBO that is lost | [`BoundDrop`] |
+//! | best | losses and grades -> the model | [`Loaded::quantized`] |
 
-use super::{Graphs, Loaded, Source};
+mod bound;
+
+pub use bound::BoundDrop;
+
 use crate::calibrate::{Calibration, Quantization, choose};
+use crate::divergence::{Grade, Kl, divergence};
+use crate::lower::Width;
 use crate::lower::quantize::Adjust;
-use crate::lower::{Core, Integers, Width};
-use crate::parity::basis::Posterior;
-use crate::parity::compare::{Kl, divergence};
-use crate::parity::integer::Pair;
-use crate::parity::nats::Grade;
-use crate::parity::target::twin_posteriors;
+use crate::model::{Graphs, Loaded};
+use crate::posterior::{Posteriors, twin_posteriors};
 use crate::precision::Precision;
-use crate::rows::{Rows, run_twin_in_sequence};
+use crate::rows::{Batch, run_twin_in_sequence};
 use crate::{Context, Error, Result};
 
 impl Loaded {
-    /// The model with integer weights, chosen by calibration rows: `inputs` holds its inputs, `rows` of
-    /// each. The decoder and a flow beside the encoder stay in f32.
+    /// The model with integer weights, chosen by calibration rows: `batch` holds its inputs. The decoder and a flow beside the encoder stay in f32.
     ///
     /// # Errors
     ///
     /// A flow has no integer form; the rows are not finite.
-    pub fn quantized(&self, precision: Precision, inputs: &[Rows], rows: usize) -> Result<Self> {
+    pub fn quantized(&self, precision: Precision, batch: &Batch) -> Result<Self> {
         if matches!(self.model.graphs, Graphs::Flow(_)) {
             return Err(Error::input(
                 "a flow is computed in f32, an integer log-likelihood has no meaning; use --precision f32",
             )
             .context(self.main.path.display()));
         }
-        let data = Trial { loaded: self, inputs, rows };
+        let data = Trial { loaded: self, batch };
         match precision {
             Precision::F32 => self.with_integers(None),
             Precision::Int8x8 => data.best(Width::Eight),
@@ -41,53 +48,6 @@ impl Loaded {
             }
         }
     }
-
-    /// The precision that the model computes with.
-    pub fn precision(&self) -> Precision {
-        match self.main.integers.as_ref().map(|integers| integers.width) {
-            None => Precision::F32,
-            Some(Width::Eight) => Precision::Int8x8,
-            Some(Width::Sixteen) => Precision::Int8x16,
-        }
-    }
-
-    /// The model with the weights in the form of a core.
-    ///
-    /// # Errors
-    ///
-    /// As for lowering.
-    pub fn for_core(&self, core: Core) -> Result<Self> {
-        let integers = self.main.integers.clone();
-        self.with_integers(integers.map(|integers| Integers { core, ..integers }))
-    }
-
-    /// The model computing with these integers.
-    ///
-    /// # Errors
-    ///
-    /// As for lowering.
-    pub fn with_integers(&self, integers: Option<Integers>) -> Result<Self> {
-        let mut loaded = self.clone();
-        loaded.main.integers = integers;
-        let source = &loaded.main;
-        match &mut loaded.model.graphs {
-            Graphs::Amortized { encoder, .. } => {
-                encoder.plan = source.lower(&source.heads_and_states())?
-            }
-            Graphs::Bare(plan) => *plan = source.whole()?.0,
-            Graphs::Flow(_) => {}
-        }
-        Ok(loaded)
-    }
-}
-
-impl Source {
-    /// Outputs of an encoder's plan: the heads, then the states of the next call.
-    pub(super) fn heads_and_states(&self) -> Vec<usize> {
-        let mut outputs = self.heads.concat();
-        outputs.extend(self.states.iter().map(|(_, output)| output));
-        outputs
-    }
 }
 
 /// Key of the noise with which the drop of the bound on the calibration rows is estimated.
@@ -96,8 +56,7 @@ const CALIBRATION_KEY: u64 = 0;
 /// A model and the rows that it is tried on.
 struct Trial<'t> {
     loaded: &'t Loaded,
-    inputs: &'t [Rows],
-    rows: usize,
+    batch: &'t Batch,
 }
 
 impl Trial<'_> {
@@ -115,7 +74,7 @@ impl Trial<'_> {
             Some(_) => source.heads_and_states(),
             None => (0..source.graph.outputs.len()).collect(),
         };
-        let data = Calibration { inputs: self.inputs, rows: self.rows, states: &states };
+        let data = Calibration { batch: self.batch, states: &states };
         let integers = choose(&source.arranged(), &outputs, data, options);
         let integers = integers.context(source.path.display())?;
         let loaded = self.loaded.with_integers(Some(integers))?;
@@ -126,34 +85,31 @@ impl Trial<'_> {
     /// Whether a posterior is of grade A on the calibration rows, the bound included where there is a decoder;
     /// never without a posterior.
     fn is_good(&self, loaded: &Loaded) -> Result<bool> {
-        let Self { inputs, rows, .. } = *self;
-        let [float, integer] = [self.loaded, loaded].map(|one| twin_posteriors(one, inputs, rows));
+        let [float, integer] = [self.loaded, loaded].map(|one| twin_posteriors(one, self.batch));
         let (float, integer) = (float?, integer?);
         let kl = Kl::of_rows(divergence(&float, &integer));
         if float.is_empty() || Grade::of(&kl, None) != Grade::A {
             return Ok(false);
         }
         let [float, integer] =
-            [float, integer].map(|all| all.iter().map(Posterior::from).collect());
-        let (float, integer): (Vec<Posterior>, Vec<Posterior>) = (float, integer);
-        let pair = Pair { float: self.loaded, integer: loaded, inputs, rows };
-        let drop = pair.elbo_drop(&float, &integer, CALIBRATION_KEY)?;
+            [float, integer].map(|all| all.iter().map(Posteriors::from).collect());
+        let (float, integer): (Vec<Posteriors<f64>>, Vec<Posteriors<f64>>) = (float, integer);
+        let drop = BoundDrop::of(loaded, self.batch, &float, &integer, CALIBRATION_KEY)?;
         Ok(Grade::of(&kl, drop.mean) == Grade::A)
     }
 
     /// What integers cost on the calibration rows: nats of a posterior, or the sum of squared errors of a graph
     /// without.
     fn loss(&self, loaded: &Loaded) -> Result<f64> {
-        let Self { inputs, rows, .. } = *self;
         if self.loaded.amortized().is_some() {
-            let float = twin_posteriors(self.loaded, inputs, rows)?;
-            let integer = twin_posteriors(loaded, inputs, rows)?;
+            let float = twin_posteriors(self.loaded, self.batch)?;
+            let integer = twin_posteriors(loaded, self.batch)?;
             let kl = Kl::of_rows(divergence(&float, &integer));
             return Ok(kl.mean.unwrap_or(f64::NAN));
         }
         let run = |loaded: &Loaded| {
             let main = loaded.model.graphs.main();
-            run_twin_in_sequence(main.plan, &main.state_pairs(), inputs, rows)
+            run_twin_in_sequence(main.plan, &main.state_pairs(), self.batch)
         };
         let (float, integer) = (run(self.loaded)?, run(loaded)?);
         let pairs = float.iter().flatten().zip(integer.iter().flatten());
