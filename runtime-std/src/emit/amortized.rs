@@ -11,14 +11,14 @@ use super::rust::{
     self, SKIP, Workspace, array, float, hexadecimal, imports, kernel_imports, trace_import,
     use_core,
 };
-use super::text::observed;
+use super::text::{observed, states};
 use super::trace::Trace;
 use super::{pack, refine, types};
 use crate::Result;
 use crate::identifier::identifier;
 use crate::lower::Port;
 use crate::manifest::Window;
-use crate::model::{Encoder, Flow, Model, Parts};
+use crate::model::{Flow, Model, Parts};
 
 /// Whether the plans fit together.
 pub(super) fn check(parts: Parts<'_>) -> Result<()> {
@@ -282,17 +282,6 @@ fn constants(
         constants.push((doc, "THRESHOLD: f32".into(), float(score.threshold)));
     }
     constants
-}
-
-/// The encoder's states: name and shape for people, and length.
-pub(super) fn states(encoder: Option<&Encoder>) -> Vec<(String, usize)> {
-    let pairs = encoder.map(|encoder| (encoder, encoder.state_pairs()));
-    let state = |(encoder, pairs): (&Encoder, Vec<(usize, usize)>)| {
-        let ports = pairs.into_iter().map(|(input, _)| &encoder.plan.inputs[input]);
-        let described = |port: &Port| format!("`{}` {:?}", port.name.escape_debug(), port.shape);
-        ports.map(|port| (described(port), port.len())).collect()
-    };
-    pairs.map_or_else(Vec::new, state)
 }
 
 /// From raw readings to the observation's units and order.

@@ -1,10 +1,9 @@
 //! The function `encode`.
 
-use super::amortized::states;
 use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
 use super::parameters::{Parameters, Shared};
 use super::rust::{float, signature};
-use super::text::{checks, latent_lens, numbered, observed, refuse, workspace_parameter};
+use super::text::{checks, latent_lens, numbered, observed, refuse, states, workspace_parameter};
 use super::trace::Trace;
 use crate::model::{Encoder, EncoderOutput, Latent};
 

@@ -1,6 +1,7 @@
 //! Lines that several functions of a module share: parameters, names, and checks of what they are given.
 
 use super::parameters::Checked;
+use crate::lower::Port;
 use crate::model::Encoder;
 
 /// A workspace's parameter; its name says whether it is used.
@@ -27,6 +28,17 @@ pub(super) fn latent_lens(encoder: &Encoder) -> Vec<String> {
         1 => vec!["LATENT".into()],
         count => (0..count).map(|at| format!("LATENTS[{at}]")).collect(),
     }
+}
+
+/// The encoder's states: name and shape for people, and length.
+pub(super) fn states(encoder: Option<&Encoder>) -> Vec<(String, usize)> {
+    let pairs = encoder.map(|encoder| (encoder, encoder.state_pairs()));
+    let state = |(encoder, pairs): (&Encoder, Vec<(usize, usize)>)| {
+        let ports = pairs.into_iter().map(|(input, _)| &encoder.plan.inputs[input]);
+        let described = |port: &Port| format!("`{}` {:?}", port.name.escape_debug(), port.shape);
+        ports.map(|port| (described(port), port.len())).collect()
+    };
+    pairs.map_or_else(Vec::new, state)
 }
 
 /// Checks of the pack and of inputs, each with the number of values in front of it.

@@ -61,7 +61,8 @@ pub(super) fn posteriors(graph: &Graph, known: Option<Heads>) -> Result<Vec<Head
         found.iter().map(|heads| [heads.mean.as_str(), heads.spread.as_str()]).collect();
     diagonal(graph, &names)?;
     if found.is_empty() {
-        return Err(plain::without_heads(graph).unwrap_or_else(|| question::undecided(graph)));
+        let plain = if samples(graph) { None } else { plain::without_heads(graph) };
+        return Err(plain.unwrap_or_else(|| question::undecided(graph)));
     }
     for heads in &mut found {
         check(graph, heads)?;

@@ -1,6 +1,6 @@
 //! Graphs that are neither encoder nor flow: autoencoders, scores, densities alone.
 
-use super::{Decision, evidence, listed, quoted};
+use super::{Decision, listed, quoted};
 use crate::ir::{Graph, ValueId};
 use crate::model::inner::reached;
 use crate::model::names::{HeadName, Says, is_generative, says};
@@ -9,9 +9,9 @@ const RUNS: &str =
     "the file runs as it is: `elbow run`, `compile` and `parity` take the .onnx itself";
 const POSTERIOR: &str = "For a posterior export the mean and the logarithm of the variance as outputs, output_names=[\"mu\", \"logvar\"], or name values inside the graph as encoder.mean and encoder.spread in a manifest written by hand";
 
-/// What to say of a graph without heads, where it shows what it is instead.
+/// What to say of a graph that samples nothing and has no heads, where it shows what it is instead.
 pub(super) fn without_heads(graph: &Graph) -> Option<Decision> {
-    if evidence::samples(graph) || has_named_heads(graph) {
+    if has_named_heads(graph) {
         return None;
     }
     let what = match &graph.outputs[..] {
