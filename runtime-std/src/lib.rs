@@ -24,6 +24,7 @@
 #![warn(missing_docs)]
 
 pub mod calibrate;
+#[cfg(feature = "device")]
 pub mod device;
 pub mod divergence;
 pub mod emit;
@@ -48,6 +49,7 @@ pub mod roles;
 pub mod rows;
 pub mod stages;
 pub mod twin;
+pub mod watch;
 
 pub use error::{Context, Error, Result};
 pub use precision::Precision;

@@ -11,12 +11,15 @@ pub mod arithmetic;
 pub mod basis;
 mod bits;
 pub mod compare;
+#[cfg(feature = "device")]
 pub mod cost;
 pub mod density;
+#[cfg(feature = "device")]
 mod inference;
 pub mod integer;
 pub mod judge;
 pub mod layers;
+#[cfg(feature = "device")]
 mod on_device;
 mod places;
 mod report;
@@ -28,6 +31,7 @@ pub use basis::{Basis, Reference};
 pub use density::LogProb;
 pub use integer::IntegerReport;
 pub use layers::Layers;
+#[cfg(feature = "device")]
 pub use on_device::{checksums, device};
 pub use report::{OutputError, ParityReport};
 pub use suspect::Suspect;
