@@ -1,6 +1,5 @@
-//! A reference's own process: its limits, and how it ends.
+//! A reference's own process: how it is started, and how it ends.
 
-use super::{onnxruntime, tract};
 use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,8 +8,6 @@ use std::time::{Duration, Instant};
 
 /// First argument of a program that is started for a reference.
 pub const SUBCOMMAND: &str = "reference";
-/// Address space of a child, in bytes.
-pub(super) const MEMORY_LIMIT: u64 = 4 << 30;
 /// Wall time of a child.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(5);
@@ -97,25 +94,6 @@ fn one_line(text: &str) -> String {
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{} ...", &line[..end]),
         None => line,
-    }
-}
-
-/// The child's side: answers the request in `folder`, by tract, or by onnxruntime in this Python.
-///
-/// It takes over the process, whose address space it limits: a program that does anything else afterwards
-/// has no use for it.
-///
-/// # Errors
-///
-/// Whatever the runtime says.
-pub fn answer(folder: &Path, python: Option<&Path>) -> Result<()> {
-    let fault = |error: std::io::Error| Error::environment(error.to_string());
-    let (_, allowed) = rlimit::Resource::AS.get().map_err(fault)?;
-    let limit = MEMORY_LIMIT.min(allowed);
-    rlimit::Resource::AS.set(limit, limit).map_err(fault)?;
-    match python {
-        Some(python) => Err(onnxruntime::become_python(python, folder)),
-        None => tract::answer(folder),
     }
 }
 

@@ -4,18 +4,20 @@
 //! |---|---|---|
 //! | 1 | the file -> one that has noise as inputs, inner values as outputs | [`instrumented`] |
 //! | 2 | rows -> a request in a temporary folder | `Request` |
-//! | 3 | request -> answers, under a limit of memory and time | `child`, `tract`, `onnxruntime` |
+//! | 3 | request -> answers, under a limit of memory and time | `child`, `answer`, `tract`, `onnxruntime` |
 //!
 //! They share nothing with `import` and `lower` but the bytes of the file, which is what makes parity
 //! against them mean something. Fed odd models a runtime may panic, hang or ask for all memory; so a program
 //! that the caller names is started for it with [`SUBCOMMAND`], as the command starts itself, and no failure
 //! of a reference's reaches the user as anything but a sentence. Tensors travel as `.npy` files.
 
+mod answer;
 mod child;
 mod onnxruntime;
 mod tract;
 
-pub use child::{SUBCOMMAND, answer};
+pub use answer::answer;
+pub use child::SUBCOMMAND;
 
 use crate::error::{Context, Error, Result};
 use crate::import::{Instrumented, instrumented};
