@@ -9,6 +9,7 @@
 
 pub mod arithmetic;
 pub mod basis;
+#[cfg(feature = "device")]
 mod bits;
 pub mod compare;
 #[cfg(feature = "device")]
