@@ -9,6 +9,7 @@ pub(crate) fn crc32(bytes: &[u8]) -> u32 {
 }
 
 /// CRC-32 (ISO-HDLC) of values as they lie in memory, little-endian, part after part.
+#[must_use]
 pub fn crc32_of_floats(parts: &[&[f32]]) -> u32 {
     let crc = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
     let mut digest = crc.digest();

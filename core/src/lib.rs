@@ -13,7 +13,14 @@
 //! | [`noise`] | counters or a generator -> standard normal epsilon |
 //! | [`infer`] | posterior and likelihood -> score |
 //! | [`compiled`] | all of this of one model, as traits that its generated module implements |
-//! | [`wire`] | frames between device and host (feature `wire`) |
+#![cfg_attr(
+    feature = "wire",
+    doc = "| [`wire`] | frames between device and host (feature `wire`) |"
+)]
+#![cfg_attr(
+    not(feature = "wire"),
+    doc = "| `wire` | frames between device and host (feature `wire`) |"
+)]
 //!
 //! `kernels` know nothing of probability, `infer` touches no bytes, and randomness enters only as an
 //! `eps` argument or a [`noise::NoiseSource`]. Nothing here allocates, recurses or panics.

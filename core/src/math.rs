@@ -17,6 +17,7 @@ pub use trigonometry::{acos, acosh, asin, asinh, atan, atanh, cos, cosh, sin, si
 /// Relative error at most 8e-8 for `x` in [-87, 88]; 2.5e-3 with `fast-math`, which gives 0 below
 /// -87.3.
 #[inline]
+#[must_use]
 pub fn exp(x: f32) -> f32 {
     #[cfg(feature = "fast-math")]
     return fast::exp(x);
@@ -34,6 +35,7 @@ pub(crate) fn exp_exact(x: f32) -> f32 {
 ///
 /// Relative error at most 9e-8 for `x` in [-87, 88].
 #[inline]
+#[must_use]
 pub fn expm1(x: f32) -> f32 {
     libm::expm1f(x)
 }
@@ -42,6 +44,7 @@ pub fn expm1(x: f32) -> f32 {
 ///
 /// Error at most 8e-8 of `max(1, |ln x|)` for `x` in [1e-38, 1e38].
 #[inline]
+#[must_use]
 pub fn ln(x: f32) -> f32 {
     libm::logf(x)
 }
@@ -50,12 +53,14 @@ pub fn ln(x: f32) -> f32 {
 ///
 /// Relative error at most 9e-8 for `x` in [-0.9999, 1e38].
 #[inline]
+#[must_use]
 pub fn log1p(x: f32) -> f32 {
     libm::log1pf(x)
 }
 
 /// Square root, correctly rounded; NaN below 0.
 #[inline]
+#[must_use]
 pub fn sqrt(x: f32) -> f32 {
     libm::sqrtf(x)
 }
@@ -64,6 +69,7 @@ pub fn sqrt(x: f32) -> f32 {
 ///
 /// Relative error at most 1.7e-7 for `|x|` <= 100; 3.5e-3 with `fast-math`.
 #[inline]
+#[must_use]
 pub fn tanh(x: f32) -> f32 {
     #[cfg(feature = "fast-math")]
     return fast::tanh(x);
@@ -75,6 +81,7 @@ pub fn tanh(x: f32) -> f32 {
 ///
 /// Relative error at most 2e-7 for `x` in [-87, 100]; 1e-3 with `fast-math`.
 #[inline]
+#[must_use]
 pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
@@ -83,6 +90,7 @@ pub fn sigmoid(x: f32) -> f32 {
 ///
 /// Relative error at most 1.5e-7 for `x` in [-87, 1e38].
 #[inline]
+#[must_use]
 pub fn softplus(x: f32) -> f32 {
     let tail = log1p(exp_exact(-x.abs()));
     if x > 0.0 { x + tail } else { tail }
@@ -92,6 +100,7 @@ pub fn softplus(x: f32) -> f32 {
 ///
 /// Relative error at most 1e-7 for `|x|` <= 10.
 #[inline]
+#[must_use]
 pub fn erf(x: f32) -> f32 {
     libm::erff(x)
 }
@@ -100,6 +109,7 @@ pub fn erf(x: f32) -> f32 {
 ///
 /// Relative error at most 2e-7 for `x` in [-87, 1e38]; 1e-3 with `fast-math`.
 #[inline]
+#[must_use]
 pub fn silu(x: f32) -> f32 {
     floored(x) * sigmoid(x)
 }
@@ -108,6 +118,7 @@ pub fn silu(x: f32) -> f32 {
 ///
 /// Absolute error at most 1.1e-7 of `max(1, |x|)` for `|x|` <= 100.
 #[inline]
+#[must_use]
 pub fn gelu(x: f32) -> f32 {
     0.5 * floored(x) * libm::erfcf(-x * FRAC_1_SQRT_2)
 }
@@ -117,6 +128,7 @@ pub fn gelu(x: f32) -> f32 {
 ///
 /// Absolute error at most 1.2e-7 of `max(1, |x|)` for `|x|` <= 100; 4e-4 with `fast-math`.
 #[inline]
+#[must_use]
 pub fn gelu_tanh(x: f32) -> f32 {
     0.5 * floored(x) * (1.0 + tanh(0.797_884_6 * (x + 0.044_715 * x * x * x)))
 }
@@ -131,36 +143,42 @@ fn floored(x: f32) -> f32 {
 ///
 /// Relative error at most 2e-7 where the power is a normal number.
 #[inline]
+#[must_use]
 pub fn pow(a: f32, b: f32) -> f32 {
     libm::powf(a, b)
 }
 
 /// Largest whole number not above `x`.
 #[inline]
+#[must_use]
 pub fn floor(x: f32) -> f32 {
     libm::floorf(x)
 }
 
 /// Smallest whole number not below `x`.
 #[inline]
+#[must_use]
 pub fn ceil(x: f32) -> f32 {
     libm::ceilf(x)
 }
 
 /// Nearest whole number, halves to even.
 #[inline]
+#[must_use]
 pub fn round(x: f32) -> f32 {
     libm::rintf(x)
 }
 
 /// Whole part, towards 0.
 #[inline]
+#[must_use]
 pub fn trunc(x: f32) -> f32 {
     libm::truncf(x)
 }
 
 /// Nearest float16, halves to even; an infinity from 65520 on, NaN stays NaN.
 #[inline]
+#[must_use]
 pub fn half(x: f32) -> f32 {
     const SIGN: u32 = 0x8000_0000;
     let bits = x.to_bits();
@@ -177,6 +195,7 @@ pub fn half(x: f32) -> f32 {
 
 /// -1, 0 or 1; zeros and NaN stay as they are.
 #[inline]
+#[must_use]
 pub fn sign(x: f32) -> f32 {
     if x > 0.0 {
         1.0
@@ -189,24 +208,28 @@ pub fn sign(x: f32) -> f32 {
 
 /// The smaller; NaN where one is NaN.
 #[inline]
+#[must_use]
 pub fn min(a: f32, b: f32) -> f32 {
     if a < b || a.is_nan() { a } else { b }
 }
 
 /// The larger; NaN where one is NaN.
 #[inline]
+#[must_use]
 pub fn max(a: f32, b: f32) -> f32 {
     if a > b || a.is_nan() { a } else { b }
 }
 
 /// What the division towards zero leaves, with the sign of `a`; NaN for `b = 0`.
 #[inline]
+#[must_use]
 pub fn fmod(a: f32, b: f32) -> f32 {
     libm::fmodf(a, b)
 }
 
 /// What the division towards minus infinity leaves, with the sign of `b`; NaN for `b = 0`.
 #[inline]
+#[must_use]
 pub fn modulo(a: f32, b: f32) -> f32 {
     let rest = fmod(a, b);
     if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
@@ -214,36 +237,42 @@ pub fn modulo(a: f32, b: f32) -> f32 {
 
 /// `x min(max(x / 6 + 1 / 2, 0), 1)`: 0 at minus infinity.
 #[inline]
+#[must_use]
 pub fn hard_swish(x: f32) -> f32 {
     floored(x) * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)
 }
 
 /// `gamma x` for `x > 0`, else `gamma alpha (e^x - 1)`.
 #[inline]
+#[must_use]
 pub fn selu(x: f32, alpha: f32, gamma: f32) -> f32 {
     gamma * if x > 0.0 { x } else { alpha * expm1(x) }
 }
 
 /// `x` for `x > 0`, else `alpha (e^(x / alpha) - 1)`.
 #[inline]
+#[must_use]
 pub fn celu(x: f32, alpha: f32) -> f32 {
     if x > 0.0 { x } else { alpha * expm1(x / alpha) }
 }
 
 /// `x / (1 + |x|)`: -1 and 1 at the infinities.
 #[inline]
+#[must_use]
 pub fn softsign(x: f32) -> f32 {
     if x.is_infinite() { sign(x) } else { x / (1.0 + x.abs()) }
 }
 
 /// `x tanh(softplus(x))`: 0 at minus infinity.
 #[inline]
+#[must_use]
 pub fn mish(x: f32) -> f32 {
     floored(x) * tanh(softplus(x))
 }
 
 /// `min(max(x, low), high)`, which is `high` where `low > high`; NaN stays NaN.
 #[inline]
+#[must_use]
 pub fn clamp(x: f32, low: f32, high: f32) -> f32 {
     let raised = if x < low { low } else { x };
     if raised > high { high } else { raised }

@@ -124,11 +124,13 @@ impl<'a> Pack<'a> {
     }
 
     /// Fingerprint of the plan that these weights belong to.
+    #[must_use]
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 
     /// All values, in the order of the plan.
+    #[must_use]
     pub fn floats(&self) -> &'a [f32] {
         self.floats
     }
@@ -136,12 +138,14 @@ impl<'a> Pack<'a> {
     /// `len` values from `start` on; empty where the pack has fewer (generated code that has compared
     /// the fingerprint never asks for more).
     #[inline(always)]
+    #[must_use]
     pub fn f32(&self, start: usize, len: usize) -> &'a [f32] {
         self.floats.get(start..).and_then(|rest| rest.get(..len)).unwrap_or(&[])
     }
 }
 
 /// The header of a pack with this payload.
+#[must_use]
 pub fn header(fingerprint: u64, payload: &[u8]) -> [u8; HEADER_LEN] {
     let [a, b, c, d, e, f, g, h] = MAGIC;
     let [v0, v1, v2, v3] = FORMAT_VERSION.to_le_bytes();

@@ -102,6 +102,7 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
     Window<CHANNELS, LENGTH, HOP, MAX_MISSING>
 {
     /// An empty window.
+    #[must_use]
     pub const fn new() -> Self {
         const { assert!(LENGTH > 0 && HOP > 0, "a window needs a length and a hop") }
         Self { readings: Deque::new(), until_due: LENGTH }

@@ -439,6 +439,7 @@ const FLOAT: usize = size_of::<f32>();
 
 impl<'a> Floats<'a> {
     /// The bytes of `values`.
+    #[must_use]
     pub fn new(values: &'a [f32]) -> Self {
         Self(values.as_bytes().as_chunks().0)
     }

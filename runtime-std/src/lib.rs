@@ -1,42 +1,42 @@
 //! Compiles amortized posteriors from ONNX to microcontrollers, runs them, and proves parity.
 //!
-//! | Stage | From -> to | Function | Module |
-//! |---|---|---|---|
-//! | import | `.onnx` -> `Graph` | [`import_onnx`](stages::import_onnx) | [`import`] |
-//! | lower | `Graph` -> `Plan` | [`lower`](stages::lower) | [`lower`] |
-//! | emit | `Model` -> `Artifact` | [`emit`](emit::emit) | [`emit`] |
-//! | encode | observation -> heads | [`Twin::run`](twin::Twin::run) | [`twin`] |
-//! | infer | heads -> posterior, samples | [`Posteriors`](posterior::Posteriors) | [`posterior`] |
-//! | report | target and reference -> `ParityReport` | [`compare`](parity::compare()) | [`device`], [`mod@reference`], [`parity`] |
+//! | To | Function |
+//! |---|---|
+//! | load a model and look into it | [`Loaded::read`](model::Loaded::read) |
+//! | quantize it | [`Loaded::quantized`](model::Loaded::quantized) |
+//! | compile it | [`emit`](emit::emit); in a build script [`build::compile`] |
+//! | run rows of data through it here, by the device's own kernels | [`twin_posteriors`](posterior::twin_posteriors), [`sample`](posterior::sample) |
+//! | hold it against the ONNX file | [`by_runtime`](parity::basis::by_runtime), then [`compare`](parity::compare()) |
+//! | know what amortization costs | [`measure`](gap::measure()) |
 //!
-//! [`integer_search`] chooses a model with integer weights by what it loses in nats ([`divergence`]).
-//! [`manifest`] and [`model`] give graphs their roles, [`roles`] proposes them; [`npy`] and [`rows`]
-//! bring tensors in and out. The device links `elbow_core`, whose kernels [`twin`] runs as well.
+//! [`manifest`] gives a file its roles; [`npy`] and [`rows`] bring tensors in. The device links `elbow_core`, whose
+//! kernels run here as well.
+//!
+//! | Feature | Gives |
+//! |---|---|
+//! | `cli` | the command `elbow` |
+//! | `device` | images for emulated boards, and parity with them: the module `device` |
+//! | `reference` | tract, in the program that calls [`reference::answer`] |
+//!
+//! All are on by default. The library draws and prints nothing, which is its caller's: [`watch`] tells how far a run is.
 //!
 //! ```no_run
 //! # fn main() -> elbow::Result<()> {
 //! let loaded = elbow::model::Loaded::read("models/imu".as_ref(), None, &Default::default())?;
 //! let artifact = elbow::emit::emit(&loaded.model)?;
-//! println!("{} bytes of weights", artifact.pack.len());
+//! assert!(artifact.pack.len() < 100_000, "the weights fit into the flash");
 //! # Ok(())
 //! # }
 //! ```
 #![warn(missing_docs)]
 
-pub mod calibrate;
+pub mod build;
+#[cfg(feature = "device")]
 pub mod device;
-pub mod divergence;
 pub mod emit;
 pub mod error;
 pub mod gap;
 pub mod heads;
-pub mod held;
-pub mod identifier;
-pub mod import;
-pub mod infer;
-pub mod integer_search;
-pub mod ir;
-pub mod lower;
 pub mod manifest;
 pub mod model;
 pub mod npy;
@@ -44,10 +44,36 @@ pub mod parity;
 pub mod posterior;
 mod precision;
 pub mod reference;
-pub mod roles;
 pub mod rows;
+pub mod watch;
+
+// What follows is the command's and the tests': the stages one by one, which may change with any version.
+#[doc(hidden)]
+pub mod calibrate;
+#[doc(hidden)]
+pub mod divergence;
+#[doc(hidden)]
+pub mod held;
+#[doc(hidden)]
+pub mod identifier;
+#[doc(hidden)]
+pub mod import;
+#[doc(hidden)]
+pub mod infer;
+#[doc(hidden)]
+pub mod integer_search;
+#[doc(hidden)]
+pub mod ir;
+#[doc(hidden)]
+pub mod lower;
+#[doc(hidden)]
+pub mod roles;
+#[doc(hidden)]
 pub mod stages;
+#[doc(hidden)]
 pub mod twin;
 
 pub use error::{Context, Error, Result};
+pub use import::{FrozenNoise, Options};
+pub use lower::Core;
 pub use precision::Precision;

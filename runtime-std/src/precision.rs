@@ -1,10 +1,9 @@
 //! Arithmetic of a target.
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 /// What a model's encoder, or a graph without roles, computes with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// Floats alone.
@@ -19,6 +18,9 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Every precision.
+    pub const ALL: [Self; 4] = [Self::F32, Self::Int8, Self::Int8x8, Self::Int8x16];
+
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {

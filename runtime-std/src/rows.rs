@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::ir::NoiseKind;
 use crate::lower::{Plan, Step};
 use crate::twin::{Outside, Twin};
+use crate::watch;
 use elbow_core::noise::{Stream, fill_standard_normal};
-use indicatif::ProgressIterator;
 
 /// One input of a graph for every row.
 #[derive(Clone, Debug)]
@@ -220,13 +220,15 @@ fn run_observed(
     });
     let sources: Vec<Source> = sources.collect::<Result<_>>()?;
     let mut last: Option<Vec<Vec<f32>>> = None;
-    for row in (0..batch.len).progress_with(progress(batch.len, "twin")) {
+    let step = watch::begin("twin", batch.len);
+    for row in 0..batch.len {
         let tensors: Vec<&[f32]> =
             sources.iter().map(|source| source.row(row, last.as_deref())).collect();
         let results = twin.run_observed(&tensors, &mut observe)?;
         outside = outside.or_else(|| Some((row, twin.outside()?.clone())));
         outputs.iter_mut().zip(&results).for_each(|(all, one)| all.extend(one));
         last = Some(results);
+        step();
     }
     Ok(Run { outputs, outside })
 }
@@ -245,9 +247,4 @@ impl Source<'_> {
             (Self::State { zeros, .. }, None) => zeros,
         }
     }
-}
-
-/// A bar on stderr that is hidden where stderr is no terminal.
-pub fn progress(rows: usize, what: &'static str) -> indicatif::ProgressBar {
-    indicatif::ProgressBar::new(rows as u64).with_prefix(what)
 }

@@ -90,7 +90,8 @@ pub fn test() -> Vec<Step> {
 }
 
 /// Test programs that need an emulator, a compiler of a core, or Python, or take the better part of a minute.
-const NOT_QUICK: [&str; 16] = [
+const NOT_QUICK: [&str; 18] = [
+    "build_script",
     "compiled_workload",
     "counting",
     "decoder",
@@ -102,6 +103,7 @@ const NOT_QUICK: [&str; 16] = [
     "integer_kernels",
     "integers",
     "onnx_nodes",
+    "packages",
     "peers",
     "proof",
     "reference",

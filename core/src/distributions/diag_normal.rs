@@ -32,6 +32,7 @@ pub struct DiagNormal<const D: usize> {
 
 impl<const D: usize> DiagNormal<D> {
     /// `N(0, I)`.
+    #[must_use]
     pub const fn standard() -> Self {
         Self { loc: [0.0; D], log_var: [0.0; D] }
     }
@@ -48,21 +49,25 @@ impl<const D: usize> DiagNormal<D> {
     }
 
     /// `ln q(z)`; see [`log_prob`].
+    #[must_use]
     pub fn log_prob(&self, z: &[f32; D]) -> f32 {
         log_prob(&self.loc, &self.log_var, z)
     }
 
     /// Differential entropy; see [`entropy`].
+    #[must_use]
     pub fn entropy(&self) -> f32 {
         entropy(&self.log_var)
     }
 
     /// `KL(self || N(0, I))`; see [`kl_to_standard`](kl::kl_to_standard).
+    #[must_use]
     pub fn kl_to_standard(&self) -> f32 {
         kl::kl_to_standard(&self.loc, &self.log_var)
     }
 
     /// `KL(self || other)`; see [`kl_divergence`](kl::kl_divergence).
+    #[must_use]
     pub fn kl_divergence(&self, other: &Self) -> f32 {
         kl::kl_divergence(&self.loc, &self.log_var, &other.loc, &other.log_var)
     }
@@ -93,6 +98,7 @@ pub fn rsample(loc: &[f32], log_var: &[f32], eps: &[f32], z: &mut [f32]) {
 /// infinity gives minus infinity; one of minus infinity, which has no density, gives NaN. NaN gives
 /// NaN; no dimensions give 0.
 #[inline]
+#[must_use]
 pub fn log_prob(loc: &[f32], log_var: &[f32], z: &[f32]) -> f32 {
     let terms = loc.iter().zip(log_var).zip(z).map(|((loc, log_var), z)| {
         let distance = (z - loc) * exp_exact(-0.5 * log_var);
@@ -106,6 +112,7 @@ pub fn log_prob(loc: &[f32], log_var: &[f32], z: &[f32]) -> f32 {
 /// Error at most 5e-7 of its magnitude. Infinities give minus infinity, NaN gives NaN; no dimensions
 /// give 0.
 #[inline]
+#[must_use]
 pub fn standard_log_prob(z: &[f32]) -> f32 {
     -0.5 * sum(z.iter().map(|z| LN_2_PI + z * z))
 }
@@ -116,6 +123,7 @@ pub fn standard_log_prob(z: &[f32]) -> f32 {
 /// Infinite log-variances give an infinite entropy of their sign; NaN gives NaN; no dimensions give
 /// 0.
 #[inline]
+#[must_use]
 pub fn entropy(log_var: &[f32]) -> f32 {
     0.5 * sum(log_var.iter().map(|log_var| 1.0 + LN_2_PI + log_var))
 }

@@ -34,26 +34,31 @@ impl<const D: usize> FullNormal<D> {
     }
 
     /// `ln q(z)`; see [`log_prob`].
+    #[must_use]
     pub fn log_prob(&self, z: &[f32; D]) -> f32 {
         log_prob(&self.loc, self.factor.as_flattened(), z, &mut [0.0; D])
     }
 
     /// Differential entropy; see [`entropy`].
+    #[must_use]
     pub fn entropy(&self) -> f32 {
         entropy(self.factor.as_flattened(), D)
     }
 
     /// `KL(self || N(0, I))`; see [`kl_to_standard`].
+    #[must_use]
     pub fn kl_to_standard(&self) -> f32 {
         kl_to_standard(&self.loc, self.factor.as_flattened())
     }
 
     /// `KL(self || other)`; see [`kl_to_diagonal`].
+    #[must_use]
     pub fn kl_to_diagonal(&self, other: &DiagNormal<D>) -> f32 {
         kl_to_diagonal(&self.loc, self.factor.as_flattened(), &other.loc, &other.log_var)
     }
 
     /// `KL(self || other)`; see [`kl_divergence`].
+    #[must_use]
     pub fn kl_divergence(&self, other: &Self) -> f32 {
         let (q, p) = (self.factor.as_flattened(), other.factor.as_flattened());
         kl_divergence(&self.loc, q, &other.loc, p, &mut [0.0; D])
@@ -141,6 +146,7 @@ pub fn log_prob(loc: &[f32], factor: &[f32], z: &[f32], scratch: &mut [f32]) -> 
 /// Error at most 2e-7 of the sum of the magnitudes of its parts. NaN on the diagonal, and a length that
 /// does not fit, give NaN; no dimensions give 0.
 #[inline]
+#[must_use]
 pub fn entropy(factor: &[f32], dims: usize) -> f32 {
     match fits(factor, [dims; 3]) {
         true => sum(rows(factor, dims).map(|(_, log)| 0.5 + 0.5 * LN_2_PI + log)),
@@ -153,6 +159,7 @@ pub fn entropy(factor: &[f32], dims: usize) -> f32 {
 /// Never negative. Relative error and edges as for
 /// [`kl_to_standard`](super::kl_to_standard) of diagonal normals; lengths that do not fit give NaN.
 #[inline]
+#[must_use]
 pub fn kl_to_standard(loc: &[f32], factor: &[f32]) -> f32 {
     if !fits(factor, [loc.len(); 3]) {
         return f32::NAN;
@@ -172,6 +179,7 @@ pub fn kl_to_standard(loc: &[f32], factor: &[f32]) -> f32 {
 /// Never negative. Relative error and edges as for [`kl_divergence`](super::kl_divergence) of
 /// diagonal normals; lengths that do not fit give NaN.
 #[inline]
+#[must_use]
 pub fn kl_to_diagonal(q_loc: &[f32], q_factor: &[f32], p_loc: &[f32], p_log_var: &[f32]) -> f32 {
     if !fits(q_factor, [q_loc.len(), p_loc.len(), p_log_var.len()]) {
         return f32::NAN;

@@ -20,6 +20,7 @@ const SERIES: f32 = 0.5;
 /// ```
 #[doc(alias = "relative entropy")]
 #[inline]
+#[must_use]
 pub fn kl_to_standard(loc: &[f32], log_var: &[f32]) -> f32 {
     let terms = loc.iter().zip(log_var).map(|(m, rho)| m * m + variance_excess(*rho));
     0.5 * sum(terms)
@@ -32,6 +33,7 @@ pub fn kl_to_standard(loc: &[f32], log_var: &[f32]) -> f32 {
 /// same range: `d` is rounded. A `q_log_var` of either infinity gives infinity; two equal infinite
 /// log-variances, and NaN, give NaN; no dimensions give 0.
 #[inline]
+#[must_use]
 pub fn kl_divergence(q_loc: &[f32], q_log_var: &[f32], p_loc: &[f32], p_log_var: &[f32]) -> f32 {
     let q = q_loc.iter().zip(q_log_var);
     let p = p_loc.iter().zip(p_log_var);

@@ -35,16 +35,19 @@ impl<const D: usize, const R: usize> LowRankNormal<D, R> {
     }
 
     /// `ln q(z)`; see [`log_prob`].
+    #[must_use]
     pub fn log_prob(&self, z: &[f32; D]) -> f32 {
         self.with_scratch(|factor, scratch| log_prob(&self.loc, &self.log_var, factor, z, scratch))
     }
 
     /// Differential entropy; see [`entropy`].
+    #[must_use]
     pub fn entropy(&self) -> f32 {
         self.with_scratch(|factor, scratch| entropy(&self.log_var, factor, scratch))
     }
 
     /// `KL(self || N(0, I))`; see [`kl_to_standard`].
+    #[must_use]
     pub fn kl_to_standard(&self) -> f32 {
         self.with_scratch(|factor, scratch| {
             kl_to_standard(&self.loc, &self.log_var, factor, scratch)
@@ -52,6 +55,7 @@ impl<const D: usize, const R: usize> LowRankNormal<D, R> {
     }
 
     /// `KL(self || other)`; see [`kl_to_diagonal`].
+    #[must_use]
     pub fn kl_to_diagonal(&self, other: &DiagNormal<D>) -> f32 {
         let p = [&other.loc[..], &other.log_var];
         self.with_scratch(|factor, scratch| {
@@ -116,6 +120,7 @@ pub fn rsample(
 /// operations and `R` square roots per latent. Lengths that do not fit, `|F|^2 / e^log_var` above 1e38,
 /// and NaN give NaN; no dimensions give 0.
 #[inline]
+#[must_use]
 pub fn log_prob(
     loc: &[f32],
     log_var: &[f32],
@@ -139,6 +144,7 @@ pub fn log_prob(
 ///
 /// Error at most 1e-6 of the sum of the magnitudes of its parts. Edges are those of [`log_prob`].
 #[inline]
+#[must_use]
 pub fn entropy(log_var: &[f32], factor: &[f32], scratch: Scratch<'_>) -> f32 {
     if !scratch.fits(factor, log_var.len()) {
         return f32::NAN;
@@ -160,6 +166,7 @@ pub fn entropy(log_var: &[f32], factor: &[f32], scratch: Scratch<'_>) -> f32 {
 /// `|F_i|^2`, and what a diagonal normal of the variances `v_i` has. Edges are those of [`log_prob`]; an
 /// infinite `log_var` gives NaN.
 #[inline]
+#[must_use]
 pub fn kl_to_standard(loc: &[f32], log_var: &[f32], factor: &[f32], scratch: Scratch<'_>) -> f32 {
     let latents = loc.iter().zip(log_var).map(|(loc, log_var)| (*loc, *log_var, 1.0));
     let fits = loc.len() == log_var.len() && scratch.fits(factor, loc.len());
@@ -172,6 +179,7 @@ pub fn kl_to_standard(loc: &[f32], log_var: &[f32], factor: &[f32], scratch: Scr
 /// Never negative. Error and edges as there, but for the difference of two log-variances, which is
 /// rounded at their size.
 #[inline]
+#[must_use]
 pub fn kl_to_diagonal(
     loc: &[f32],
     log_var: &[f32],

@@ -37,6 +37,7 @@ impl<const D: usize, const K: usize> Mixture<D, K> {
     }
 
     /// `ln q(z)`; see [`log_prob`].
+    #[must_use]
     pub fn log_prob(&self, z: &[f32; D]) -> f32 {
         log_prob(&self.logits, self.loc.as_flattened(), self.log_var.as_flattened(), z)
     }
@@ -51,6 +52,7 @@ impl<const D: usize, const K: usize> Mixture<D, K> {
 ///
 /// Never one without a weight while any has one; 0 where `logits` are empty or hold NaN or plus infinity.
 #[inline]
+#[must_use]
 pub fn component(logits: &[f32], u: f32) -> usize {
     let total = log_total(logits);
     let (mut chosen, mut rest) = (0, u);

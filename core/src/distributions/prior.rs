@@ -40,6 +40,7 @@ impl Prior<'_> {
     /// [`standard_log_prob`](diag_normal::standard_log_prob), [`log_prob`](diag_normal::log_prob) and
     /// [`mixture::log_prob`]. NaN where lengths do not fit.
     #[inline]
+    #[must_use]
     pub fn log_prob(&self, z: &[f32]) -> f32 {
         match *self {
             Self::Standard => diag_normal::standard_log_prob(z),
@@ -80,6 +81,7 @@ impl Prior<'_> {
     /// Accuracy and edges are those of [`kl_to_standard`](kl::kl_to_standard) and
     /// [`kl_divergence`](kl::kl_divergence); NaN where lengths do not fit.
     #[inline]
+    #[must_use]
     pub fn kl_of(&self, q_loc: &[f32], q_log_var: &[f32]) -> Option<f32> {
         match *self {
             Self::Mixture { .. } => None,

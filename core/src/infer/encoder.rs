@@ -5,6 +5,7 @@ use crate::distributions::{Spread, clamp, to_log_var};
 /// Why an observation has no posterior.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum EncodeError {
     /// The weights belong to another plan: compile the model again, or flash the matching pack.
     WrongPack,
@@ -41,6 +42,7 @@ impl EncodeError {
 /// Why a latent was not decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum DecodeError {
     /// The weights belong to another plan.
     WrongPack,
@@ -54,6 +56,7 @@ pub enum DecodeError {
 /// Why a graph without roles was not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum RunError {
     /// The weights belong to another plan.
     WrongPack,
@@ -90,11 +93,13 @@ pub fn to_posterior(
 }
 
 /// Index of the first value that is NaN or infinite.
+#[must_use]
 pub fn first_non_finite(values: &[f32]) -> Option<usize> {
     values.iter().position(|v| !v.is_finite())
 }
 
 /// Index of the first value that is infinite, where NaN stands for what is missing.
+#[must_use]
 pub fn first_infinite(values: &[f32]) -> Option<usize> {
     values.iter().position(|v| v.is_infinite())
 }

@@ -29,6 +29,7 @@ pub trait Gradient: LogLikelihood {
 /// Why nothing could be inferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum InferError {
     /// The decoder refused a latent.
     Decode(DecodeError),

@@ -73,6 +73,7 @@ pub struct Iwae {
 
 impl Iwae {
     /// Of no weights yet.
+    #[must_use]
     pub const fn new() -> Self {
         Self { max: f32::NEG_INFINITY, sum: Sum::ZERO, squares: Sum::ZERO, count: 0 }
     }
@@ -99,6 +100,7 @@ impl Iwae {
     /// `ln (1/K sum_k w_k)` in nats: minus infinity where all weights are zero, NaN for none.
     ///
     /// Error at most 2e-7 of `max(1, |bound|)` beyond that of the weights.
+    #[must_use]
     pub fn bound(&self) -> f32 {
         if self.count == 0 {
             return f32::NAN;
@@ -110,12 +112,14 @@ impl Iwae {
     /// NaN where there is none above zero.
     ///
     /// A share of the number below a hundredth says that `bound` hangs on a few draws.
+    #[must_use]
     pub fn ess(&self) -> f32 {
         let sum = self.sum.value();
         sum * sum / self.squares.value()
     }
 
     /// Weights taken so far.
+    #[must_use]
     pub fn count(&self) -> u32 {
         self.count
     }

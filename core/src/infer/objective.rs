@@ -150,6 +150,7 @@ impl Objective {
     pub const ELBO: Self = Self { beta: 1.0, entropy_weight: 0.0 };
 
     /// The objective in nats, from the terms of the bound at `q`.
+    #[must_use]
     pub fn value(&self, terms: &ElboTerms, q: Posterior<'_>) -> f32 {
         let weighted = terms.log_likelihood - self.beta * terms.kl;
         weighted + self.entropy_weight * entropy(q.log_var)

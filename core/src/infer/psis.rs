@@ -25,6 +25,7 @@ pub struct Tail<const M: usize> {
 
 impl<const M: usize> Tail<M> {
     /// Of no weights yet.
+    #[must_use]
     pub const fn new() -> Self {
         Self { largest: [f32::NEG_INFINITY; M], count: 0 }
     }
@@ -36,11 +37,13 @@ impl<const M: usize> Tail<M> {
     }
 
     /// [`k_hat`] of the weights so far.
+    #[must_use]
     pub fn k_hat(&self) -> Option<f32> {
         k_hat(&self.largest, self.count)
     }
 
     /// Weights taken so far.
+    #[must_use]
     pub const fn count(&self) -> u32 {
         self.count
     }
@@ -81,6 +84,7 @@ pub fn insert(largest: &mut [f32], value: f32) {
 /// and the estimate is drawn towards 0.5 as if by ten weights more (Vehtari, Simpson, Gelman, Yao and
 /// Gabry, 2024, appendix C). In f32, within 0.01 of the same in f64; about `n (30 + sqrt(n))`
 /// logarithms for `n` weights in the tail. A constant plus all logarithms changes nothing.
+#[must_use]
 pub fn k_hat(largest: &[f32], count: u32) -> Option<f32> {
     let wanted = ceil((0.2 * count as f32).min(3.0 * sqrt(count as f32)));
     let length = (wanted as usize).min(largest.len().checked_sub(1)?);

@@ -30,6 +30,7 @@ impl Pairs {
     pub const DEFAULT: Self = Self { step: 4, guard: 16 };
 
     /// The noise that goes with them: fresh [`Hadamard`] points for every step.
+    #[must_use]
     pub const fn noise(self, key: u64, datapoint: u64) -> Hadamard {
         Hadamard { key, datapoint, set: self.step, radius: Radius::Chi }
     }

@@ -20,6 +20,7 @@ impl ElboTerms {
     ///
     /// NaN where a term is NaN, or both are plus infinity.
     #[inline]
+    #[must_use]
     pub fn elbo(&self) -> f32 {
         self.log_likelihood - self.kl
     }
@@ -40,6 +41,7 @@ impl ElboTerms {
 /// assert!((terms.elbo() - -2.337877).abs() < 1e-6);
 /// ```
 #[inline]
+#[must_use]
 pub fn elbo_at_mean<const D: usize>(
     likelihood: &Likelihood<'_>,
     x: &[f32],

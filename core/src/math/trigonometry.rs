@@ -2,12 +2,14 @@
 
 /// Sine of an angle in radians: NaN at the infinities.
 #[inline]
+#[must_use]
 pub fn sin(x: f32) -> f32 {
     libm::sinf(x)
 }
 
 /// Cosine of an angle in radians: NaN at the infinities.
 #[inline]
+#[must_use]
 pub fn cos(x: f32) -> f32 {
     libm::cosf(x)
 }
@@ -16,6 +18,7 @@ pub fn cos(x: f32) -> f32 {
 ///
 /// Relative error at most 8e-8 for `|x|` <= 100.
 #[inline]
+#[must_use]
 pub fn tan(x: f32) -> f32 {
     libm::tanf(x)
 }
@@ -24,6 +27,7 @@ pub fn tan(x: f32) -> f32 {
 ///
 /// Relative error at most 8e-8.
 #[inline]
+#[must_use]
 pub fn asin(x: f32) -> f32 {
     libm::asinf(x)
 }
@@ -32,6 +36,7 @@ pub fn asin(x: f32) -> f32 {
 ///
 /// Error at most 1e-7 of `max(1, |acos x|)`.
 #[inline]
+#[must_use]
 pub fn acos(x: f32) -> f32 {
     libm::acosf(x)
 }
@@ -40,6 +45,7 @@ pub fn acos(x: f32) -> f32 {
 ///
 /// Relative error at most 8e-8.
 #[inline]
+#[must_use]
 pub fn atan(x: f32) -> f32 {
     libm::atanf(x)
 }
@@ -48,6 +54,7 @@ pub fn atan(x: f32) -> f32 {
 ///
 /// Relative error at most 1.4e-7 for `|x|` <= 88.
 #[inline]
+#[must_use]
 pub fn sinh(x: f32) -> f32 {
     libm::sinhf(x)
 }
@@ -56,6 +63,7 @@ pub fn sinh(x: f32) -> f32 {
 ///
 /// Relative error at most 1.2e-7 for `|x|` <= 88.
 #[inline]
+#[must_use]
 pub fn cosh(x: f32) -> f32 {
     libm::coshf(x)
 }
@@ -64,6 +72,7 @@ pub fn cosh(x: f32) -> f32 {
 ///
 /// Relative error at most 1.2e-7.
 #[inline]
+#[must_use]
 pub fn asinh(x: f32) -> f32 {
     libm::asinhf(x)
 }
@@ -72,6 +81,7 @@ pub fn asinh(x: f32) -> f32 {
 ///
 /// Relative error at most 1.3e-7.
 #[inline]
+#[must_use]
 pub fn acosh(x: f32) -> f32 {
     libm::acoshf(x)
 }
@@ -80,6 +90,7 @@ pub fn acosh(x: f32) -> f32 {
 ///
 /// Relative error at most 1.3e-7.
 #[inline]
+#[must_use]
 pub fn atanh(x: f32) -> f32 {
     libm::atanhf(x)
 }

@@ -26,6 +26,7 @@ const HALF: i32 = 1 << (T_BITS - 1);
 /// mass beyond 3, 4 and 5 sigma is the ideal one to 2e-4 of it. `|z|` is at most 6.338 (word 0) and
 /// at least 2.2e-8. Never NaN or infinite; bit 31 is the sign, and `z` of `word ^ 2^31` is `-z`.
 #[inline]
+#[must_use]
 pub fn standard_normal(word: u32) -> f32 {
     let v = (word << 1) | 1;
     let octave = v.leading_zeros();

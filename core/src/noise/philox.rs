@@ -12,6 +12,7 @@ const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// The block of four words that belongs to `counter` under `key`, after ten rounds.
 #[inline]
+#[must_use]
 pub const fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     let ([mut a, mut b, mut c, mut d], [mut k0, mut k1]) = (counter, key);
     let mut round = 0;
@@ -52,6 +53,7 @@ impl Stream {
     /// assert_eq!(Stream::new(7, 3, 0).next_block(), Stream::new(7, 3, 0).next_block());
     /// assert_ne!(Stream::new(7, 3, 0).next_block(), Stream::new(7, 3, 1).next_block());
     /// ```
+    #[must_use]
     pub const fn new(key: u64, datapoint: u64, sample: u32) -> Self {
         Self {
             key: [key as u32, (key >> 32) as u32],

@@ -8,11 +8,13 @@ const OVERHEAD: usize = 96;
 const CRC_LEN: usize = 4;
 
 /// Bytes of a message with its checksum that carries at most `payload` bytes of floats or text.
+#[must_use]
 pub const fn message_len(payload: usize) -> usize {
     payload + OVERHEAD + CRC_LEN
 }
 
 /// Bytes of the frame around [`message_len`] bytes, the closing zero included.
+#[must_use]
 pub const fn frame_len(payload: usize) -> usize {
     cobs::max_encoding_length(message_len(payload)) + 1
 }
@@ -142,6 +144,7 @@ fn verified(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// Reads a message; `None` where it is none of this protocol.
+#[must_use]
 pub fn parse<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Option<T> {
     let (message, rest) = postcard::take_from_bytes(message).ok()?;
     rest.is_empty().then_some(message)

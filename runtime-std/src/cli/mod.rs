@@ -10,7 +10,9 @@ mod inspect;
 mod ops;
 pub mod output;
 mod parity;
+mod precision;
 mod run;
+mod watch;
 
 use clap::{Args, Parser, Subcommand};
 use elbow::device;
@@ -18,7 +20,7 @@ use elbow::import::{self, FrozenNoise};
 use elbow::lower::Core;
 use elbow::manifest::TensorRef;
 use elbow::model::{Declared, Loaded};
-use elbow::reference::{self, Runtime};
+use elbow::reference::{self, Engine, Runtime};
 use elbow::rows::Batch;
 use elbow::{Context, Error, Precision, Result};
 use elbow_core::distributions::Spread;
@@ -65,7 +67,11 @@ enum Command {
 ///
 /// Its exit code is the process's.
 pub fn run(arguments: Arguments) -> Result<()> {
-    match arguments.command {
+    elbow::watch::watched(watch::Terminal, || command(arguments.command))
+}
+
+fn command(command: Command) -> Result<()> {
+    match command {
         Command::Inspect(options) => inspect::run(&options),
         Command::Init(options) => init::run(&options),
         Command::Ops(options) => ops::run(&options),
@@ -146,6 +152,16 @@ fn spread(text: &str) -> std::result::Result<(String, Spread), String> {
     Ok((name.to_string(), Spread::named(head).ok_or(expected)?))
 }
 
+/// A reference in a process of this program.
+fn runtime(engine: Engine) -> Result<Runtime> {
+    let program = std::env::current_exe().map_err(|error| {
+        Error::environment(format!(
+            "cannot start the reference process: {error}; start elbow by its full path"
+        ))
+    })?;
+    Ok(Runtime { engine, program })
+}
+
 /// The Python of a reference.
 #[derive(Debug, Args)]
 struct PythonOptions {
@@ -156,8 +172,8 @@ struct PythonOptions {
 
 impl PythonOptions {
     /// onnxruntime in this Python.
-    fn onnxruntime(&self) -> Runtime {
-        Runtime::Onnxruntime { python: self.python.clone() }
+    fn onnxruntime(&self) -> Result<Runtime> {
+        runtime(Engine::Onnxruntime { python: self.python.clone() })
     }
 
     /// An input error where `--python` is given but no onnxruntime runs.
@@ -172,7 +188,7 @@ impl PythonOptions {
 #[derive(Debug, Args)]
 struct PrecisionOptions {
     /// Arithmetic of the target
-    #[arg(long, value_enum, default_value = "f32")]
+    #[arg(long, value_parser = precision::parser(), default_value = "f32")]
     precision: Precision,
     /// Rows that choose the scales of an integer precision, for an input each
     #[arg(long, num_args = 1.., value_name = "X.npy")]

@@ -13,7 +13,7 @@ use elbow::parity::integer::Pair;
 use elbow::parity::{
     Compared, Layers, Limits, ParityReport, Reference, basis, compare, layers, target,
 };
-use elbow::reference::Runtime;
+use elbow::reference::{Engine, Runtime};
 use elbow::rows::Batch;
 use elbow::{Error, Precision, Result, npy};
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ pub struct Options {
     json: bool,
 }
 
-/// The runtimes of [`Runtime`].
+/// The engines of [`Runtime`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Judge {
     Tract,
@@ -74,10 +74,10 @@ impl Options {
             ));
         }
         if self.reference == Some(Judge::Onnxruntime) {
-            return Ok(self.python.onnxruntime());
+            return self.python.onnxruntime();
         }
         self.python.unused("add --reference onnxruntime")?;
-        Ok(Runtime::Tract)
+        super::runtime(Engine::Tract)
     }
 }
 

@@ -3,14 +3,14 @@
 mod refine;
 
 use super::inputs::{self, Inputs};
-use super::{ModelOptions, PrecisionOptions, PythonOptions, output};
+use super::{ModelOptions, PrecisionOptions, PythonOptions, output, runtime};
 use clap::ValueEnum;
 use elbow::lower::{Core, Plan};
 use elbow::model::{Encoder, Loaded, PartName, Role, Source};
 use elbow::parity::density::log_prob;
 use elbow::posterior::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
-use elbow::reference::Runtime;
+use elbow::reference::{Engine, Runtime};
 use elbow::rows::{Batch, run_twin_in_sequence};
 use elbow::{Context, Error, Precision, Result, npy};
 use refine::{RefinedRows, Refinement};
@@ -78,8 +78,8 @@ impl Options {
     fn runtime(&self) -> Result<Option<Runtime>> {
         let runtime = match self.backend {
             Backend::Twin => None,
-            Backend::Tract => Some(Runtime::Tract),
-            Backend::Onnxruntime => Some(self.python.onnxruntime()),
+            Backend::Tract => Some(runtime(Engine::Tract)?),
+            Backend::Onnxruntime => Some(self.python.onnxruntime()?),
         };
         if self.backend != Backend::Onnxruntime {
             self.python.unused("add --backend onnxruntime")?;
@@ -88,7 +88,7 @@ impl Options {
             Some(runtime) if self.precision.precision != Precision::F32 => {
                 Err(Error::input(format!(
                     "--backend {} computes in f32; leave out --precision and --calibration, or --backend",
-                    runtime.name()
+                    runtime.engine.name()
                 )))
             }
             runtime => Ok(runtime),

@@ -2,7 +2,7 @@
 
 use super::target::Target;
 use super::{Call, Image, Trace};
-use crate::{Context, Error, Result};
+use crate::{Context, Error, Result, watch};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -30,11 +30,11 @@ pub struct Qemu {
 }
 
 impl Drop for Qemu {
-    /// Shows the log of a device that has not ended well.
+    /// Tells the log of a device that has not ended well.
     fn drop(&mut self) {
         self.process.end();
         let lines = self.log.take().and_then(|log| log.join().ok());
-        lines.into_iter().flatten().for_each(|line| eprintln!("{line}"));
+        lines.into_iter().flatten().for_each(|line| watch::note(&line));
     }
 }
 
@@ -57,7 +57,8 @@ impl Drop for Process {
 }
 
 impl Qemu {
-    /// Boots an image, which then waits for requests; its log goes to stderr where it does not end well.
+    /// Boots an image, which then waits for requests; who [watches](crate::watch) is told its
+    /// log where it does not end well.
     ///
     /// We listen and the emulator connects: no port has to be guessed. `-icount shift=0` makes one
     /// instruction one nanosecond of virtual time, so that instruction counts repeat exactly.

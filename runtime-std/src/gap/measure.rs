@@ -9,8 +9,8 @@ use crate::infer::{TwinGradient, TwinLikelihood};
 use crate::lower::Plan;
 use crate::model::{Decoder, Encoder, Loaded, Source};
 use crate::posterior::{Posteriors, twin_posteriors};
-use crate::rows::{Batch, Rows, progress};
-use crate::{Context, Error, Result};
+use crate::rows::{Batch, Rows};
+use crate::{Context, Error, Result, watch};
 use elbow_core::infer::{InferError, Posterior};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -120,7 +120,7 @@ struct Worker<'g> {
 
 impl<'g> Worker<'g> {
     fn all(&self) -> Result<Vec<RowGap>> {
-        let (next, bar) = (AtomicUsize::new(0), progress(self.batch.len, "gap"));
+        let (next, step) = (AtomicUsize::new(0), watch::begin("gap", self.batch.len));
         let done = Mutex::new(Vec::with_capacity(self.batch.len));
         let work = || -> Result<()> {
             let mut likelihood = TwinGradient::new(self.likelihood()?, self.gradient);
@@ -135,7 +135,7 @@ impl<'g> Worker<'g> {
                 }
                 let gap = gap.context(format!("row {row}"))?;
                 done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((row, gap));
-                bar.inc(1);
+                step();
             }
         };
         let threads = thread::available_parallelism().map_or(1, usize::from).min(self.batch.len);
@@ -149,7 +149,6 @@ impl<'g> Worker<'g> {
                 .collect()
         });
         results.into_iter().collect::<Result<Vec<()>>>()?;
-        bar.finish_and_clear();
         let mut done = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         done.sort_by_key(|(row, _)| *row);
         Ok(done.into_iter().map(|(_, gap)| gap).collect())

@@ -97,7 +97,7 @@ fn instrument(mut bytes: Vec<u8>, noise: &[Noise], values: &[Vec<String>]) -> Re
 }
 
 /// Where tensors of the file have their values, as far as that is below its folder.
-fn data(mut file: Graph) -> Vec<PathBuf> {
+pub(super) fn data(mut file: Graph) -> Vec<PathBuf> {
     let entries = external::tensors(&mut file).flat_map(|(_, tensor)| &tensor.external_data);
     let locations = entries.filter(|entry| entry.key == "location");
     let inside = locations.filter_map(|entry| {

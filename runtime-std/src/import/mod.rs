@@ -33,7 +33,7 @@ pub use survey::{Boundary, Survey};
 
 use crate::error::{Context, Error, Result};
 use crate::ir::{Evaluate, Graph};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the user has decided about a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,6 +118,16 @@ fn survey_bytes(
     let outside = external::read(&mut graph, folder);
     let halves = half::widen(&mut graph, opset);
     Ok(importer::survey(&graph, opset, options.frozen_noise, &outside, &halves, evaluate))
+}
+
+/// The files that hold weights of an ONNX file, relative to its folder.
+///
+/// # Errors
+///
+/// Where the file cannot be read, or is no ONNX model of a version that is understood.
+pub fn data_files(path: &Path) -> Result<Vec<PathBuf>> {
+    let (graph, _) = inline::decoded(&read(path)?).context(path.display())?;
+    Ok(instrument::data(graph))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::model::{Latent, Loaded, Source};
 use crate::posterior::Posteriors;
-use crate::reference::Runtime;
+use crate::reference::{Engine, Runtime};
 use crate::rows::{Batch, Rows};
 use elbow_core::distributions::Spread;
 use serde::Serialize;
@@ -27,12 +27,12 @@ pub enum Basis {
 }
 
 impl Basis {
-    fn of(runtime: &Runtime, quantized: bool) -> Self {
-        match (runtime, quantized) {
-            (Runtime::Tract, false) => Self::Tract,
-            (Runtime::Tract, true) => Self::QuantizedFile,
-            (Runtime::Onnxruntime { .. }, false) => Self::Onnxruntime,
-            (Runtime::Onnxruntime { .. }, true) => Self::QuantizedByOnnxruntime,
+    fn of(engine: &Engine, quantized: bool) -> Self {
+        match (engine, quantized) {
+            (Engine::Tract, false) => Self::Tract,
+            (Engine::Tract, true) => Self::QuantizedFile,
+            (Engine::Onnxruntime { .. }, false) => Self::Onnxruntime,
+            (Engine::Onnxruntime { .. }, true) => Self::QuantizedByOnnxruntime,
         }
     }
 
@@ -96,7 +96,7 @@ pub fn by_runtime(runtime: &Runtime, loaded: &Loaded, batch: &Batch) -> Result<R
     };
     let flow = loaded.flow.as_ref().map(|source| run(source, batch)).transpose()?;
     Ok(Reference {
-        basis: Basis::of(runtime, loaded.main.is_quantized()),
+        basis: Basis::of(&runtime.engine, loaded.main.is_quantized()),
         version,
         posteriors: posteriors(loaded, &outputs),
         outputs,

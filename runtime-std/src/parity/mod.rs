@@ -9,14 +9,18 @@
 
 pub mod arithmetic;
 pub mod basis;
+#[cfg(feature = "device")]
 mod bits;
 pub mod compare;
+#[cfg(feature = "device")]
 pub mod cost;
 pub mod density;
+#[cfg(feature = "device")]
 mod inference;
 pub mod integer;
 pub mod judge;
 pub mod layers;
+#[cfg(feature = "device")]
 mod on_device;
 mod places;
 mod report;
@@ -28,6 +32,7 @@ pub use basis::{Basis, Reference};
 pub use density::LogProb;
 pub use integer::IntegerReport;
 pub use layers::Layers;
+#[cfg(feature = "device")]
 pub use on_device::{checksums, device};
 pub use report::{OutputError, ParityReport};
 pub use suspect::Suspect;

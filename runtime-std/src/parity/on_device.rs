@@ -10,7 +10,8 @@ use crate::error::{Context, Error, Result};
 use crate::infer;
 use crate::model::{Decoder, Encoder, Loaded, Model, Role};
 use crate::posterior::{self, Posteriors, Samples, twin_posteriors};
-use crate::rows::{Batch, progress, run_twin};
+use crate::rows::{Batch, run_twin};
+use crate::watch;
 use elbow_core::distributions::Spread;
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::Stream;
@@ -140,7 +141,7 @@ fn posteriors<S: Read + Write>(
     if encoder.states > 0 {
         device.reset()?;
     }
-    let (bar, mut hits) = (progress(batch.len, "device"), 0);
+    let (step, mut hits) = (watch::begin("device", batch.len), 0);
     for row in 0..batch.len {
         let answer = device
             .encode(row as u64, seed, SAMPLES, &given.row(row))
@@ -151,7 +152,7 @@ fn posteriors<S: Read + Write>(
         image.note(answer.spent.instructions, answer.spent.stack_bytes, answer.spent.arena_bytes);
         hits += u64::from(answer.clamp_hits);
         append(&mut found, &answer);
-        bar.inc(1);
+        step();
     }
     // A state would have moved on between the calls.
     if let Some(decoder) = decoder.filter(|_| encoder.states == 0) {
@@ -261,7 +262,7 @@ fn outputs<S: Read + Write>(
     let mut found: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let mut image = ImageFigures::default();
     let mut log_prob = density::flow(loaded).map(|_| Vec::new());
-    let bar = progress(batch.len, "device");
+    let step = watch::begin("device", batch.len);
     for row in 0..batch.len {
         let joined = own.row(row);
         let (outputs, spent) = device.run(row as u64, &joined).context(format!("row {row}"))?;
@@ -270,7 +271,7 @@ fn outputs<S: Read + Write>(
         if let Some(log_prob) = &mut log_prob {
             log_prob.push(device.log_prob(row as u64, &joined).context(format!("row {row}"))?.0);
         }
-        bar.inc(1);
+        step();
     }
     let exact = found.iter().zip(&twin).all(|(found, twin)| bits(found) == bits(twin));
     let (found, twin) = (of_graph(loaded, found), of_graph(loaded, twin));

@@ -1,25 +1,22 @@
-//! A reference's own process: its limits, and how it ends.
+//! A reference's own process: how it is started, and how it ends.
 
-use super::{onnxruntime, tract, write};
 use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Name of the hidden subcommand.
+/// First argument of a program that is started for a reference.
 pub const SUBCOMMAND: &str = "reference";
-/// Address space of a child, in bytes.
-pub(super) const MEMORY_LIMIT: u64 = 4 << 30;
 /// Wall time of a child.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(5);
 /// What the child writes to stdout and stderr.
 const LOG: &str = "log";
 /// What the child says has failed; without it the log has to do.
-const COMPLAINT: &str = "complaint";
+pub(super) const COMPLAINT: &str = "complaint";
 /// The runtime's version, which the child writes as soon as it has a runtime.
-const VERSION: &str = "version";
+pub(super) const VERSION: &str = "version";
 
 /// How a child has ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,18 +33,18 @@ pub(super) enum End {
     TooLong(u64),
 }
 
-/// Runs the command itself with [`SUBCOMMAND`] for the request in `folder`, and more `arguments`.
+/// Starts `program` with [`SUBCOMMAND`] for the request in `folder`, and more `arguments`.
 ///
 /// # Errors
 ///
 /// An environment error where the process cannot be started.
-pub(super) fn run(folder: &Path, arguments: &[&Path]) -> Result<End> {
+pub(super) fn run(program: &Path, folder: &Path, arguments: &[&Path]) -> Result<End> {
     let start = |error: std::io::Error| {
         Error::environment(format!(
             "cannot start the reference process: {error}; start elbow by its full path"
         ))
     };
-    let mut command = Command::new(std::env::current_exe().map_err(start)?);
+    let mut command = Command::new(program);
     command.arg(SUBCOMMAND).arg(folder).args(arguments);
     ended(command, folder, TIME_LIMIT).map_err(start)
 }
@@ -97,25 +94,6 @@ fn one_line(text: &str) -> String {
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{} ...", &line[..end]),
         None => line,
-    }
-}
-
-/// The child's side: answers the request in `folder`, by tract, or by onnxruntime in this Python.
-///
-/// # Errors
-///
-/// Whatever the runtime says.
-pub fn answer(folder: &Path, python: Option<&Path>) -> Result<()> {
-    let fault = |error: std::io::Error| Error::environment(error.to_string());
-    let (_, allowed) = rlimit::Resource::AS.get().map_err(fault)?;
-    let limit = MEMORY_LIMIT.min(allowed);
-    rlimit::Resource::AS.set(limit, limit).map_err(fault)?;
-    match python {
-        Some(python) => Err(onnxruntime::become_python(python, folder)),
-        None => {
-            write(&folder.join(VERSION), tract::VERSION.as_bytes())?;
-            tract::answer(folder)
-        }
     }
 }
 

@@ -4,18 +4,20 @@
 //! |---|---|---|
 //! | 1 | the file -> one that has noise as inputs, inner values as outputs | [`instrumented`] |
 //! | 2 | rows -> a request in a temporary folder | `Request` |
-//! | 3 | request -> answers, under a limit of memory and time | `child`, `tract`, `onnxruntime` |
+//! | 3 | request -> answers, under a limit of memory and time | `child`, `answer`, `tract`, `onnxruntime` |
 //!
 //! They share nothing with `import` and `lower` but the bytes of the file, which is what makes parity
-//! against them mean something. Fed odd models a runtime may panic, hang or ask for all memory; so the
-//! command re-executes itself with the hidden subcommand [`SUBCOMMAND`], and no failure of a reference's
-//! reaches the user as anything but a sentence. Tensors travel as `.npy` files.
+//! against them mean something. Fed odd models a runtime may panic, hang or ask for all memory; so a program
+//! that the caller names is started for it with [`SUBCOMMAND`], as the command starts itself, and no failure
+//! of a reference's reaches the user as anything but a sentence. Tensors travel as `.npy` files.
 
+mod answer;
 mod child;
 mod onnxruntime;
 mod tract;
 
-pub use child::{SUBCOMMAND, answer};
+pub use answer::answer;
+pub use child::SUBCOMMAND;
 
 use crate::error::{Context, Error, Result};
 use crate::import::{Instrumented, instrumented};
@@ -29,10 +31,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A runtime that Elbow is held against.
+/// A runtime that Elbow is held against, in a process of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Runtime {
-    /// tract, which is part of the command.
+pub struct Runtime {
+    /// Who computes.
+    pub engine: Engine,
+    /// What is started: a program that calls [`answer`] with what follows [`SUBCOMMAND`], as `elbow` does.
+    pub program: PathBuf,
+}
+
+/// Who computes a reference's values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// tract, which is part of the program where that has the feature `reference`.
     Tract,
     /// onnxruntime, in a Python.
     Onnxruntime {
@@ -53,22 +64,6 @@ pub struct Answers {
 }
 
 impl Runtime {
-    /// The name that reports and options have for it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Tract => "tract",
-            Self::Onnxruntime { .. } => "onnxruntime",
-        }
-    }
-
-    /// The other one.
-    pub fn other(&self) -> &'static str {
-        match self {
-            Self::Tract => "onnxruntime",
-            Self::Onnxruntime { .. } => "tract",
-        }
-    }
-
     /// Runs every row, batch 1: the outputs of the graph, in its order, and values between inputs and
     /// outputs, each by the names that the file may have for it.
     ///
@@ -82,7 +77,7 @@ impl Runtime {
         let graph = &source.graph;
         let outputs = graph.outputs.iter().map(|(name, _)| vec![name.clone()]);
         let names: Vec<Vec<String>> = outputs.chain(values.iter().cloned()).collect();
-        let file = instrumented(&source.path, graph, &names, matches!(self, Self::Tract))?;
+        let file = instrumented(&source.path, graph, &names, self.engine == Engine::Tract)?;
         if let Some(missing) = (0..graph.outputs.len()).find(|at| file.found[*at].is_none()) {
             let name = &graph.outputs[missing].0;
             let what = "name a value that a node of the file gives";
@@ -102,9 +97,11 @@ impl Runtime {
         for data in &file.data {
             bring(&beside.join(data), &folder.path().join(data))?;
         }
-        let version = match self {
-            Self::Tract => tract::run(folder.path()),
-            Self::Onnxruntime { python } => onnxruntime::run(folder.path(), python.as_deref()),
+        let version = match &self.engine {
+            Engine::Tract => tract::run(&self.program, folder.path()),
+            Engine::Onnxruntime { python } => {
+                onnxruntime::run(&self.program, folder.path(), python.as_deref())
+            }
         };
         let version = version.context(source.path.display())?;
         let answers =
@@ -135,13 +132,31 @@ impl Runtime {
             }
             Err(Error::environment(format!(
                 "the reference ({}) answered with {} values of output {name:?}, the graph has {expected}; {}",
-                self.name(),
+                self.engine.name(),
                 values.len(),
-                self.cure()
+                self.engine.cure()
             )))
         });
         let outputs = outputs.collect::<Result<_>>()?;
         Ok(Answers { outputs, values: values.collect::<Result<_>>()?, version: String::new() })
+    }
+}
+
+impl Engine {
+    /// The name that reports and options have for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Tract => "tract",
+            Self::Onnxruntime { .. } => "onnxruntime",
+        }
+    }
+
+    /// The other one.
+    pub fn other(&self) -> &'static str {
+        match self {
+            Self::Tract => "onnxruntime",
+            Self::Onnxruntime { .. } => "tract",
+        }
     }
 
     /// What to do where it cannot run a model.
@@ -234,18 +249,6 @@ impl Request {
             let bytes = npy::encode(&[input.values.len()], &input.values);
             write(&folder.join(input_file(at)), &bytes)
         })
-    }
-
-    /// The request that lies in a folder, with the values of its inputs.
-    fn read(folder: &Path) -> Result<Self> {
-        let fault = |error: String| Error::environment(error);
-        let text = fs::read(folder.join(REQUEST)).map_err(|error| fault(error.to_string()))?;
-        let mut request: Self =
-            serde_json::from_slice(&text).map_err(|error| fault(error.to_string()))?;
-        for (at, input) in request.inputs.iter_mut().enumerate() {
-            input.values = npy::read(&folder.join(input_file(at)))?.values;
-        }
-        Ok(request)
     }
 }
 

@@ -1,7 +1,7 @@
 //! onnxruntime, in a Python that has it.
 
 use super::child::{self, End};
-use super::{Runtime, write};
+use super::{Engine, write};
 use crate::error::{Error, Result};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -21,20 +21,20 @@ const ONE_THREAD: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_N
 /// # Errors
 ///
 /// An environment error where no Python can answer, an input error where onnxruntime cannot run the model.
-pub(super) fn run(folder: &Path, python: Option<&Path>) -> Result<String> {
+pub(super) fn run(program: &Path, folder: &Path, python: Option<&Path>) -> Result<String> {
     write(&folder.join(SCRIPT_FILE), SCRIPT.as_bytes())?;
     let candidates = match python {
         Some(python) => vec![python],
         None => PYTHONS.map(Path::new).to_vec(),
     };
     let is_given = python.is_some();
-    let runtime = Runtime::Onnxruntime { python: None };
+    let engine = Engine::Onnxruntime { python: None };
     let mut unusable = Vec::new();
     for python in candidates {
-        match child::run(folder, &[python])? {
+        match child::run(program, folder, &[python])? {
             End::Answered(version) => return Ok(version),
-            End::Failed(why) => return Err(runtime.refusal(&why)),
-            End::TooLong(seconds) => return Err(runtime.too_long(seconds)),
+            End::Failed(why) => return Err(engine.refusal(&why)),
+            End::TooLong(seconds) => return Err(engine.too_long(seconds)),
             End::Another(why) if is_given => return Err(another_program(python, &why)),
             End::Another(why) | End::NotReady(why) => {
                 unusable.push(format!("{}: {why}", python.display()))

@@ -1,9 +1,10 @@
 //! `--refine-steps`
 
+use crate::cli::watch;
 use elbow::infer::{TwinGradient, TwinLikelihood, refine_or_keep};
 use elbow::model::{Decoder, Loaded, Refine};
 use elbow::posterior::Posteriors;
-use elbow::rows::{Batch, StreamKey, progress};
+use elbow::rows::{Batch, StreamKey};
 use elbow::{Context, Error, Result};
 use serde::Serialize;
 
@@ -70,7 +71,7 @@ impl<'l> Refinement<'l> {
         let mut likelihood = TwinGradient::new(forward, gradient);
         let latents = q.latent.max(1);
         let rows = q.loc.chunks_exact_mut(latents).zip(q.log_var.chunks_exact_mut(latents));
-        let bar = progress(rows.len(), "refinement");
+        let bar = watch::bar("refinement", rows.len());
         let mut kept = 0;
         for (row, (loc, log_var)) in rows.enumerate() {
             likelihood.forward().at(row);

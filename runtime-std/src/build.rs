@@ -1,0 +1,114 @@
+//! Compiles a model while the crate that runs it is built, from that crate's `build.rs`:
+//!
+//! ```no_run
+//! fn main() {
+//!     elbow::build::compile("model/elbow.toml");
+//! }
+//! ```
+//!
+//! For a model of the name `imu` the folder `imu` of `OUT_DIR` then holds the module and the weights:
+//!
+//! ```ignore
+//! mod imu {
+//!     include!(concat!(env!("OUT_DIR"), "/imu/model.rs"));
+//! }
+//! static WEIGHTS: &Aligned<[u8]> =
+//!     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/imu/weights.bin")));
+//! ```
+//!
+//! Of this crate that needs no feature, and a build without any is the fast one:
+//!
+//! ```toml
+//! [dependencies]
+//! elbow-core = "0.1"
+//!
+//! [build-dependencies]
+//! elbow = { version = "0.1", default-features = false }
+//! ```
+
+use crate::emit::emit;
+use crate::error::{Context, Error, Result};
+use crate::import::data_files;
+use crate::lower::Core;
+use crate::manifest::Manifest;
+use crate::model::Loaded;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Compiles the model at `path`, an `.onnx` file, an `elbow.toml` or the folder of one, into `OUT_DIR`.
+///
+/// A model of integers gets the form of weights that the kernels of the target read fastest, as far as the name
+/// of the target says which those are; [`compile_with`] decides that otherwise.
+///
+/// Cargo is told to run the script again when the manifest, an ONNX file or a file of its weights changes. Where
+/// the model cannot be compiled, the build fails with the sentence that says why.
+pub fn compile(path: impl AsRef<Path>) {
+    compile_with(path, |loaded| match of_target() {
+        Core::Plain => Ok(loaded),
+        core => loaded.for_core(core),
+    });
+}
+
+/// [`compile`], where `prepare` has the last word on the model: it quantizes it
+/// ([`Loaded::quantized`]), or chooses the form of its weights ([`Loaded::for_core`]).
+pub fn compile_with(path: impl AsRef<Path>, prepare: impl FnOnce(Loaded) -> Result<Loaded>) {
+    if let Err(error) = compiled(path.as_ref(), prepare) {
+        error.to_string().lines().for_each(|line| println!("cargo::error={line}"));
+    }
+}
+
+fn compiled(path: &Path, prepare: impl FnOnce(Loaded) -> Result<Loaded>) -> Result<()> {
+    let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or_else(|| {
+        Error::environment("OUT_DIR is not set: elbow::build is for a build script, build.rs")
+    })?;
+    watch(path)?;
+    let loaded = prepare(Loaded::read(path, None, &Default::default())?)?;
+    let artifact = emit(&loaded.model)?;
+    let folder = out.join(&loaded.model.name);
+    let files =
+        [("model.rs", artifact.source.as_bytes()), ("weights.bin", artifact.pack.as_slice())];
+    let written = fs::create_dir_all(&folder).and_then(|()| {
+        files.iter().try_for_each(|(name, bytes)| fs::write(folder.join(name), bytes))
+    });
+    written.map_err(|error| {
+        Error::environment(format!("cannot be written ({error}); make room"))
+            .context(folder.display())
+    })
+}
+
+/// Names every file of the model to cargo. What comes first is named before it is read, so that a build that
+/// has failed is tried again once it is mended.
+fn watch(path: &Path) -> Result<()> {
+    changes(path);
+    let path = Loaded::find(path)?;
+    changes(&path);
+    if path.extension().is_some_and(|extension| extension == "onnx") {
+        return watch_data(&path);
+    }
+    let manifest = Manifest::read(&path).context(path.display())?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let files: Vec<PathBuf> = manifest.files().map(|(_, onnx)| folder.join(onnx)).collect();
+    files.iter().for_each(|file| changes(file));
+    files.iter().try_for_each(|file| watch_data(file))
+}
+
+/// The files beside an ONNX file that hold its weights.
+fn watch_data(onnx: &Path) -> Result<()> {
+    let folder = onnx.parent().unwrap_or(Path::new(""));
+    data_files(onnx)?.iter().for_each(|data| changes(&folder.join(data)));
+    Ok(())
+}
+
+fn changes(path: &Path) {
+    println!("cargo::rerun-if-changed={}", path.display());
+}
+
+/// The form of weights for the compiler target, where its name tells the kernels: M4 and M7 have the DSP
+/// extension, any other core may lack it.
+fn of_target() -> Core {
+    match env::var("TARGET") {
+        Ok(target) if target.starts_with("thumbv7em") => Core::Dsp,
+        _ => Core::Plain,
+    }
+}

@@ -1,0 +1,24 @@
+//! Progress on a terminal.
+
+use super::output;
+use elbow::watch::{Step, Watcher};
+use indicatif::ProgressBar;
+
+/// Bars and notes on stderr.
+pub struct Terminal;
+
+impl Watcher for Terminal {
+    fn begin(&self, task: &'static str, rows: usize) -> Step {
+        let bar = bar(task, rows);
+        Box::new(move || bar.inc(1))
+    }
+
+    fn note(&self, line: &str) {
+        output::note(line);
+    }
+}
+
+/// A bar on stderr that is hidden where stderr is no terminal.
+pub fn bar(task: &'static str, rows: usize) -> ProgressBar {
+    ProgressBar::new(rows as u64).with_prefix(task)
+}

@@ -1,0 +1,27 @@
+//! The child's side of a reference: its limit of memory, and who answers.
+
+use super::{onnxruntime, tract};
+use crate::error::{Error, Result};
+use std::path::Path;
+
+/// Address space of a child, in bytes.
+const MEMORY_LIMIT: u64 = 4 << 30;
+
+/// Answers the request in `folder`, by tract, or by onnxruntime in this Python.
+///
+/// It takes over the process, whose address space it limits: a program that does anything else afterwards
+/// has no use for it.
+///
+/// # Errors
+///
+/// Whatever the runtime says.
+pub fn answer(folder: &Path, python: Option<&Path>) -> Result<()> {
+    let fault = |error: std::io::Error| Error::environment(error.to_string());
+    let (_, allowed) = rlimit::Resource::AS.get().map_err(fault)?;
+    let limit = MEMORY_LIMIT.min(allowed);
+    rlimit::Resource::AS.set(limit, limit).map_err(fault)?;
+    match python {
+        Some(python) => Err(onnxruntime::become_python(python, folder)),
+        None => tract::answer(folder),
+    }
+}

@@ -1,0 +1,105 @@
+//! What a long run tells besides its result: how far it is, and why a device has failed.
+//!
+//! The library writes to nobody's terminal: who wants to see it names a [`Watcher`] around the call.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Called after each row of a run, by whichever thread has done it; dropped when the run ends.
+pub type Step = Box<dyn Fn() + Send + Sync>;
+
+/// Who is told.
+pub trait Watcher {
+    /// A run of so many `rows` begins, of what `task` names; what comes back is called after each of them.
+    fn begin(&self, task: &'static str, rows: usize) -> Step;
+
+    /// A line of the log of a device that has failed.
+    fn note(&self, line: &str);
+}
+
+thread_local! {
+    static WATCHER: RefCell<Option<Rc<dyn Watcher>>> = const { RefCell::new(None) };
+}
+
+/// Does `work`, and tells `watcher` of what this thread begins in it.
+pub fn watched<T>(watcher: impl Watcher + 'static, work: impl FnOnce() -> T) -> T {
+    let _before = Before(WATCHER.replace(Some(Rc::new(watcher))));
+    work()
+}
+
+/// Who was told before, and is again once this is dropped.
+struct Before(Option<Rc<dyn Watcher>>);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        WATCHER.set(self.0.take());
+    }
+}
+
+/// Tells of a run that begins; does nothing where nobody watches.
+pub(crate) fn begin(task: &'static str, rows: usize) -> Step {
+    match current() {
+        Some(watcher) => watcher.begin(task, rows),
+        None => Box::new(|| {}),
+    }
+}
+
+/// Tells of a line that a device has left.
+#[cfg(any(feature = "device", test))]
+pub(crate) fn note(line: &str) {
+    if let Some(watcher) = current() {
+        watcher.note(line);
+    }
+}
+
+fn current() -> Option<Rc<dyn Watcher>> {
+    WATCHER.with_borrow(Option::clone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Counts(Arc<AtomicUsize>);
+
+    impl Watcher for Counts {
+        fn begin(&self, _: &'static str, _: usize) -> Step {
+            let count = self.0.clone();
+            Box::new(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+            })
+        }
+
+        fn note(&self, _: &str) {
+            self.0.fetch_add(100, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn only_the_work_of_this_thread_is_told_of() {
+        let count = Arc::new(AtomicUsize::new(0));
+        watched(Counts(count.clone()), || {
+            let step = begin("rows", 2);
+            std::thread::scope(|scope| drop(scope.spawn(|| begin("others", 1)())));
+            std::thread::scope(|scope| drop(scope.spawn(&step)));
+            step();
+            note("line");
+        });
+        begin("later", 1)();
+        note("later");
+        assert_eq!(count.load(Ordering::Relaxed), 102);
+    }
+
+    #[test]
+    fn who_watched_before_watches_again() {
+        let counts = [Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0))];
+        let [outer, inner] = counts.clone().map(Counts);
+        watched(outer, || {
+            watched(inner, || note("inner"));
+            note("outer");
+        });
+        assert_eq!(counts.map(|count| count.load(Ordering::Relaxed)), [100, 100]);
+    }
+}

@@ -1,0 +1,3 @@
+fn main() {
+    elbow::build::compile("../../models/imu/elbow.toml");
+}
