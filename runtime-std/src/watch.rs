@@ -6,12 +6,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Called after each row of a run, by whichever thread has done it; dropped when the run ends.
-pub type Step = Box<dyn Fn() + Send + Sync>;
+pub type RowDone = Box<dyn Fn() + Send + Sync>;
 
 /// Who is told.
 pub trait Watcher {
     /// A run of so many `rows` begins, of what `task` names; what comes back is called after each of them.
-    fn begin(&self, task: &'static str, rows: usize) -> Step;
+    fn begin(&self, task: &'static str, rows: usize) -> RowDone;
 
     /// A line of the log of a device that has failed.
     fn note(&self, line: &str);
@@ -37,7 +37,7 @@ impl Drop for Before {
 }
 
 /// Tells of a run that begins; does nothing where nobody watches.
-pub(crate) fn begin(task: &'static str, rows: usize) -> Step {
+pub(crate) fn begin(task: &'static str, rows: usize) -> RowDone {
     match current() {
         Some(watcher) => watcher.begin(task, rows),
         None => Box::new(|| {}),
@@ -65,7 +65,7 @@ mod tests {
     struct Counts(Arc<AtomicUsize>);
 
     impl Watcher for Counts {
-        fn begin(&self, _: &'static str, _: usize) -> Step {
+        fn begin(&self, _: &'static str, _: usize) -> RowDone {
             let count = self.0.clone();
             Box::new(move || {
                 count.fetch_add(1, Ordering::Relaxed);

@@ -1,14 +1,14 @@
 //! Progress on a terminal.
 
 use super::output;
-use elbow::watch::{Step, Watcher};
+use elbow::watch::{RowDone, Watcher};
 use indicatif::ProgressBar;
 
 /// Bars and notes on stderr.
 pub struct Terminal;
 
 impl Watcher for Terminal {
-    fn begin(&self, task: &'static str, rows: usize) -> Step {
+    fn begin(&self, task: &'static str, rows: usize) -> RowDone {
         let bar = bar(task, rows);
         Box::new(move || bar.inc(1))
     }
