@@ -9,7 +9,7 @@ pub use evaluate::evaluate;
 use crate::lower::{Kernel, Plan, Recurrent, Step};
 use crate::{Error, Result};
 use elbow_core::distributions::Likelihood;
-use elbow_core::kernels::{self, Cell, RecurrentWeights};
+use elbow_core::kernels::{self, Cell, RecurrentMemory, RecurrentWeights};
 use elbow_core::wire::PAINT;
 use layout::Layout;
 use std::fmt;
@@ -239,9 +239,13 @@ impl<'a> Memory<'a> {
         let mut next = |wanted: bool| -> &mut [f32] {
             if wanted { targets.next().map_or(&mut [], |target| target) } else { &mut [] }
         };
-        let (y, c) = (next(true), next(matches!(cell, Cell::Lstm { .. })));
-        let (sequence, scratch) = (next(*sequence), next(true));
-        kernels::recurrent(x, &weights, *cell, y, c, sequence, scratch, shape);
+        let memory = RecurrentMemory {
+            h: next(true),
+            c: next(matches!(cell, Cell::Lstm { .. })),
+            y: next(*sequence),
+            scratch: next(true),
+        };
+        kernels::recurrent(x, &weights, *cell, memory, shape);
     }
 }
 

@@ -36,7 +36,7 @@ pub use layout::{AXES, Strided, copy, disjoint, fill, part, part_mut, select, st
 pub use matmul::{MatMul, matmul};
 pub use normalize::{normalize, rms_normalize};
 pub use pool::{Mean, PoolShape, average_pool, max_pool};
-pub use recurrent::{Cell, RecurrentShape, RecurrentWeights, recurrent};
+pub use recurrent::{Cell, RecurrentMemory, RecurrentShape, RecurrentWeights, recurrent};
 pub use reduce::{Reduction, arg_extreme, reduce};
 pub use scan::cumsum;
 pub use slope::slope;

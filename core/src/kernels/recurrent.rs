@@ -86,26 +86,34 @@ pub struct RecurrentWeights<'w> {
     pub peepholes: &'w [f32],
 }
 
-/// Runs a layer over a sequence: `x` is `[steps][rows][inputs]`, `h` and an LSTM's `c` are
-/// `[rows][hidden]`; both hold the initial state on entry and the final state on return. `y`, if it is
-/// not empty, gets the states: `[steps][rows][hidden]`. `scratch` has [`Cell::scratch`] values.
+/// Memory that a recurrent layer writes.
+#[derive(Debug)]
+pub struct RecurrentMemory<'m> {
+    /// `[rows][hidden]`: the initial state on entry, the final state on return.
+    pub h: &'m mut [f32],
+    /// An LSTM's cell, as `h`; empty for other layers.
+    pub c: &'m mut [f32],
+    /// The states behind all steps, `[steps][rows][hidden]`; empty where they are not wanted.
+    pub y: &'m mut [f32],
+    /// [`Cell::scratch`] values.
+    pub scratch: &'m mut [f32],
+}
+
+/// Runs a layer over a sequence: `x` is `[steps][rows][inputs]`.
 ///
 /// Order: step by step, row by row. Every gate is the input's product (as [`dense`] adds it, from the
 /// bias on) plus the state's product (likewise), then the peephole's.
 ///
 /// Inlined, so that an image holds only the cells and activations that its model uses.
-#[allow(clippy::too_many_arguments)] // what a recurrent layer consists of
 #[inline(always)]
 pub fn recurrent(
     x: &[f32],
     weights: &RecurrentWeights<'_>,
     cell: Cell,
-    h: &mut [f32],
-    c: &mut [f32],
-    y: &mut [f32],
-    scratch: &mut [f32],
+    memory: RecurrentMemory<'_>,
     s: &RecurrentShape,
 ) {
+    let RecurrentMemory { h, c, y, scratch } = memory;
     for step in 0..s.steps {
         let step = if s.reverse { s.steps - 1 - step } else { step };
         for row in 0..s.rows {
@@ -119,8 +127,8 @@ pub fn recurrent(
                     gru_step(x, weights, [f, g], linear_before_reset, h, scratch);
                 }
                 Cell::Lstm { f, g, h: out, coupled } => {
-                    let c = part_mut(c, state);
-                    lstm_step(x, weights, [f, g, out], coupled, h, c, scratch);
+                    let state = LstmState { h, c: part_mut(c, state) };
+                    lstm_step(x, weights, [f, g, out], coupled, state, scratch);
                 }
             }
             let y = part_mut(y, at * s.hidden..(at + 1) * s.hidden);
@@ -174,16 +182,22 @@ fn gru_step(
     }
 }
 
+/// State of a row.
+struct LstmState<'s> {
+    h: &'s mut [f32],
+    c: &'s mut [f32],
+}
+
 #[inline(always)]
 fn lstm_step(
     x: &[f32],
     weights: &RecurrentWeights<'_>,
     [f, g, out]: [Unary; 3],
     coupled: bool,
-    h: &mut [f32],
-    c: &mut [f32],
+    state: LstmState<'_>,
     scratch: &mut [f32],
 ) {
+    let LstmState { h, c } = state;
     let [input, output, forget, candidate, product] = cut(scratch, h.len());
     weights.gate(0, x, h, input, product);
     weights.gate(1, x, h, output, product);

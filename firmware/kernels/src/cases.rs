@@ -283,9 +283,9 @@ fn linear8(random: &mut Random, m: &mut Memory, form: Form) -> Sizes {
     Some([
         1,
         match random.int(0, 3) {
-            0 => both8(form, x, w, o, i16s_mut(core), i16s_mut(definition), &s),
-            1 => both8(form, x, w, o, core, definition, &s),
-            _ => both8(form, x, w, o, i8s_mut(core), i8s_mut(definition), &s),
+            0 => both8(form, x, w, o, [i16s_mut(core), i16s_mut(definition)], &s),
+            1 => both8(form, x, w, o, [core, definition], &s),
+            _ => both8(form, x, w, o, [i8s_mut(core), i8s_mut(definition)], &s),
         },
     ])
 }
@@ -296,8 +296,7 @@ fn both8<Y: Output>(
     x: &[i8],
     w: &[i8],
     o: &[[i32; 2]],
-    core: &mut [Y],
-    definition: &mut [Y],
+    [core, definition]: [&mut [Y]; 2],
     s: &Linear,
 ) -> usize {
     match form {
@@ -323,9 +322,9 @@ fn linear16(random: &mut Random, m: &mut Memory, form: Form, largest: i32) -> Si
     Some([
         2,
         match (largest, random.int(0, 3)) {
-            (_, 0) => both16(form, x, w, o, core, definition, &s),
-            (127, 1 | 2) => both16(form, x, w, o, i8s_mut(core), i8s_mut(definition), &s),
-            _ => both16(form, x, w, o, i16s_mut(core), i16s_mut(definition), &s),
+            (_, 0) => both16(form, x, w, o, [core, definition], &s),
+            (127, 1 | 2) => both16(form, x, w, o, [i8s_mut(core), i8s_mut(definition)], &s),
+            _ => both16(form, x, w, o, [i16s_mut(core), i16s_mut(definition)], &s),
         },
     ])
 }
@@ -335,8 +334,7 @@ fn both16<Y: Output>(
     x: &[i16],
     w: &[i8],
     o: &[[i32; 2]],
-    core: &mut [Y],
-    definition: &mut [Y],
+    [core, definition]: [&mut [Y]; 2],
     s: &Linear,
 ) -> usize {
     match form {

@@ -200,7 +200,7 @@ impl Calls {
 
     fn recurrent(&mut self, layer: &Recurrent, o: &Operands) {
         let Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } = layer;
-        self.items.extend(["Cell", "RecurrentWeights", "Unary"]);
+        self.items.extend(["Cell", "RecurrentMemory", "RecurrentWeights", "Unary"]);
         let (name, (variant, fields)) = (format!("{}_CELL", o.name), recurrence(*cell));
         let _ =
             writeln!(self.shapes, "\n{SKIP}const {name}: Cell = Cell::{variant} {{\n{fields}}};");
@@ -214,10 +214,14 @@ impl Calls {
         let mut targets = o.targets.iter().map(String::as_str);
         let mut next =
             |wanted: bool| if wanted { targets.next().unwrap_or("&mut []") } else { "&mut []" };
-        let (y, c) = (next(true), next(matches!(cell, Cell::Lstm { .. })));
-        let (sequence, scratch) = (next(*sequence), next(true));
-        let x = o.source(0);
-        self.call("recurrent", &[x, "&weights", &name, y, c, sequence, scratch, &shape]);
+        let is_lstm = matches!(cell, Cell::Lstm { .. });
+        let parts = [("h", true), ("c", is_lstm), ("y", *sequence), ("scratch", true)];
+        self.line("let memory = RecurrentMemory {");
+        for (name, wanted) in parts {
+            self.line(&format!("    {name}: {},", next(wanted)));
+        }
+        self.line("};");
+        self.call("recurrent", &[o.source(0), "&weights", &name, "memory", &shape]);
     }
 
     /// Keeps a checksum of all that the step wrote, or when it ended.

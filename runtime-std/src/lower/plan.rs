@@ -299,8 +299,8 @@ pub enum Kernel {
         /// Shape of the source.
         along: Along,
     },
-    /// `kernels::recurrent(source, weights, cell, h, c, y, scratch, shape)`; the targets are `h`, for
-    /// an LSTM `c`, the sequence `y` where it is wanted, and scratch.
+    /// `kernels::recurrent(source, weights, cell, memory, shape)`; the targets are `h`, for an LSTM `c`,
+    /// the sequence `y` where it is wanted, and scratch.
     Recurrent(Recurrent),
     /// A kernel of `kernels::integer`.
     Integer(Integer),

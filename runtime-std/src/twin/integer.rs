@@ -97,9 +97,10 @@ pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weight
             integer::max_pool(X::read(x), X::write(y), shape);
         }),
         Integer::AveragePool { shape, zero_point, multipliers, count_pads, rule, element } => {
+            let (zero_point, count_pads, rule) = (*zero_point, *count_pads, *rule);
+            let mean = integer::RoundedMean { zero_point, multipliers, count_pads, rule };
             with!(*element, X, {
-                let (x, y) = (X::read(x), X::write(y));
-                integer::average_pool(x, y, *zero_point, multipliers, *count_pads, rule, shape);
+                integer::average_pool(X::read(x), X::write(y), &mean, shape);
             });
         }
         Integer::Lookup(table) => {

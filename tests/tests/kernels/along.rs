@@ -334,7 +334,8 @@ fn a_gru_and_an_lstm_follow_their_equations() {
             RecurrentWeights { w: &pw, r: &pr, bias_w: &bias_w, bias_r: &bias_r, peepholes: &[] };
         let mut y = vec![f32::NAN; s.steps * s.rows * n];
         let mut scratch = vec![f32::NAN; cell.scratch(n)];
-        recurrent(&x, &weights, cell, &mut h, &mut c, &mut y, &mut scratch, &s);
+        let memory = RecurrentMemory { h: &mut h, c: &mut c, y: &mut y, scratch: &mut scratch };
+        recurrent(&x, &weights, cell, memory, &s);
         let mut steps: Vec<usize> = (0..s.steps).collect();
         if s.reverse {
             steps.reverse();

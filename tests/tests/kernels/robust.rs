@@ -158,7 +158,8 @@ fn products_pools_and_recurrences_survive_any_shape() {
             Cell::Gru { f, g, linear_before_reset: random.choose(&[true, false]) },
             Cell::Lstm { f, g, h: g, coupled: random.choose(&[true, false]) },
         ] {
-            recurrent(&a, &weights, cell, &mut h, &mut c, &mut y, &mut scratch, &s);
+            let memory = RecurrentMemory { h: &mut h, c: &mut c, y: &mut y, scratch: &mut scratch };
+            recurrent(&a, &weights, cell, memory, &s);
         }
     }
 }

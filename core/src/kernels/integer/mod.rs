@@ -48,7 +48,7 @@ pub use packing::{
     ALWAYS_EXACT, EXACT_WITH_128, Form, PackingError, pack_depthwise, pack_weights,
     packed_depthwise_len, packed_len, paired_segment,
 };
-pub use pool::{average_pool, max_pool};
+pub use pool::{RoundedMean, average_pool, max_pool};
 pub use views::{bytes, i8s, i8s_mut, i16s, i16s_mut, pairs, triples};
 
 pub use super::arch::native;

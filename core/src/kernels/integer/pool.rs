@@ -3,6 +3,21 @@
 use super::{Requantize, Value};
 use crate::kernels::pool::{PoolShape, Taps};
 
+/// How a window's mean is taken and rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RoundedMean<'m> {
+    /// Zero point of the input.
+    pub zero_point: i32,
+    /// The divisor is part of them: `multipliers[n]` belongs to windows that lack `n` of the kernel's taps,
+    /// the last one to those that lack more.
+    pub multipliers: &'m [i32],
+    /// Pads count as zeros; without, they do not count.
+    pub count_pads: bool,
+    /// From products to outputs.
+    pub rule: Requantize,
+}
+
 /// `y[p][c]` is the largest of the taps `x[p * stride + k * dilation - pad][c]` inside the input, the
 /// least value of the type where none is inside.
 ///
@@ -19,19 +34,10 @@ pub fn max_pool<X: Value>(x: &[X], y: &mut [X], s: &PoolShape) {
 /// `y[p][c] = rule(sum of (x - zero_point) over the taps inside the input, multiplier)`: their mean, or,
 /// with `count_pads`, their sum divided by the number of taps inside input and pads.
 ///
-/// The divisor is part of the multiplier: `multipliers[n]` belongs to windows that lack `n` of the
-/// kernel's taps, the last one to those that lack more. `zero_point` is that of `x`. An input with
-/// [`Requantize::shift`] 8 takes multipliers up to 2^7.
+/// An input with [`Requantize::shift`] 8 takes multipliers up to 2^7.
 #[inline(never)]
-pub fn average_pool<X: Value>(
-    x: &[X],
-    y: &mut [X],
-    zero_point: i32,
-    multipliers: &[i32],
-    count_pads: bool,
-    rule: &Requantize,
-    s: &PoolShape,
-) {
+pub fn average_pool<X: Value>(x: &[X], y: &mut [X], mean: &RoundedMean<'_>, s: &PoolShape) {
+    let &RoundedMean { zero_point, multipliers, count_pads, rule } = mean;
     let all = s.kernel[0] * s.kernel[1];
     each_window(x, y, s, |window, padded| {
         let inside = window.rows.count * window.columns.count;

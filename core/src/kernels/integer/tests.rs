@@ -501,7 +501,8 @@ fn pooling_is_the_maximum_and_the_rounded_mean_of_the_taps_inside() {
         let mut y = vec![77; expected.0.len()];
         max_pool(&x, &mut y, &s);
         assert_eq!(y, expected.0, "{s:?}");
-        average_pool(&x, &mut y, zero_point, &multipliers, count_pads, &r, &s);
+        let mean = RoundedMean { zero_point, multipliers: &multipliers, count_pads, rule: r };
+        average_pool(&x, &mut y, &mean, &s);
         assert_eq!(y, expected.1, "{s:?}");
     }
 }

@@ -178,7 +178,8 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
             let (biases, outputs) = (self.biases.get(rows.clone())?, self.outputs.get_mut(rows)?);
             let packed = self.packed.get_mut(word..word + layer.words(form))?;
             let zero = zeros[usize::from(number > 0)];
-            pack(layer, form, zero, weights, biases, outputs, packed)?;
+            fold(layer, zero, weights, biases, outputs);
+            pack(layer, form, weights, packed)?;
             at += layer.weights();
             (row, word) = (row + layer.output[2], word + packed.len());
         }
@@ -280,21 +281,17 @@ fn draw(l: &Layer, first: bool, values: &mut Values, biases: &mut [i32], outputs
     }
 }
 
-/// Folds the zero point of the input into biases and packs the weights.
-fn pack(
-    l: &Layer,
-    form: Form,
-    zero: i32,
-    weights: &[i8],
-    biases: &[i32],
-    outputs: &mut [[i32; 2]],
-    packed: &mut [f32],
-) -> Option<()> {
-    let (patch, channels) = (l.patch(), l.output[2]);
+/// Folds the zero point of the input into biases.
+fn fold(l: &Layer, zero: i32, weights: &[i8], biases: &[i32], outputs: &mut [[i32; 2]]) {
     for (row, ([folded, _], bias)) in outputs.iter_mut().zip(biases).enumerate() {
-        let sum: i32 = (0..patch).map(|k| weight(l, weights, row, k)).sum();
+        let sum: i32 = (0..l.patch()).map(|k| weight(l, weights, row, k)).sum();
         *folded = bias - zero * sum;
     }
+}
+
+/// Packs the weights.
+fn pack(l: &Layer, form: Form, weights: &[i8], packed: &mut [f32]) -> Option<()> {
+    let (patch, channels) = (l.patch(), l.output[2]);
     let packed = elbow_core::kernels::integer::i8s_mut(packed);
     if l.depthwise {
         let mut turned = [0i8; 1024];

@@ -1,9 +1,11 @@
 //! Calls of integer kernels.
 
 use super::shapes::fields;
-use super::{Calls, Operands, float, spelled};
+use super::{Calls, Operands, array, float};
 use crate::lower::plan::{Element, Integer};
-use elbow_core::kernels::integer::{Add, Depthwise, Form, Linear, Piecewise, Requantize, Spread};
+use elbow_core::kernels::integer::{
+    Add, Depthwise, Form, Linear, Piecewise, Requantize, RoundedMean, Spread,
+};
 use std::ops::Range;
 
 impl Calls {
@@ -40,14 +42,13 @@ impl Calls {
                 self.kernel("max_pool", &[&read(x, *element), &write(y, *element), &shape]);
             }
             Integer::AveragePool { shape, zero_point, multipliers, count_pads, rule, element } => {
-                let [of_rule, of_table] =
-                    ["RULE", "MULTIPLIERS"].map(|s| format!("{}_{s}", o.name));
-                let rule = self.integer_constant("Requantize", &of_rule, &rule_fields(rule));
-                let table = self.table(&of_table, "i32", multipliers);
+                let (zero_point, count_pads, rule) = (*zero_point, *count_pads, *rule);
+                let mean = RoundedMean { zero_point, multipliers, count_pads, rule };
+                let mean = rounded_mean(&mean);
+                let mean = self.integer_constant("RoundedMean", &format!("{}_MEAN", o.name), &mean);
                 let shape = self.shape(&o.name, shape);
-                let (zero, pads) = (zero_point.to_string(), spelled(*count_pads));
                 let (x, y) = (read(x, *element), write(y, *element));
-                self.kernel("average_pool", &[&x, &y, &zero, &table, pads, &rule, &shape]);
+                self.kernel("average_pool", &[&x, &y, &mean, &shape]);
             }
             Integer::Lookup(table) => {
                 self.line(&format!("let table = {};", read(&(o.words)(table), Element::I8)));
@@ -174,6 +175,15 @@ fn depthwise(s: &Depthwise) -> String {
         ("y_start", s.y_start.to_string()),
         ("y_steps", format!("{:?}", s.y_steps)),
         ("rule", rule(&s.rule)),
+    ])
+}
+
+fn rounded_mean(mean: &RoundedMean<'_>) -> String {
+    fields(&[
+        ("zero_point", mean.zero_point.to_string()),
+        ("multipliers", format!("&{}", array(mean.multipliers).replace('\n', "\n    "))),
+        ("count_pads", mean.count_pads.to_string()),
+        ("rule", rule(&mean.rule)),
     ])
 }
 

@@ -92,7 +92,7 @@ pub enum Integer {
     },
     /// `integer::max_pool(source, target, shape)`
     MaxPool(PoolShape, Element),
-    /// `integer::average_pool(source, target, zero_point, multipliers, count_pads, rule, shape)`
+    /// `integer::average_pool(source, target, mean, shape)`, where all but the shape makes the mean
     AveragePool {
         /// Shapes.
         shape: PoolShape,
