@@ -4,7 +4,7 @@ mod common;
 #[path = "commands/field.rs"]
 mod field;
 
-use common::{elbow, elbow_line, repository};
+use common::{elbow, elbow_line, input_of, repository};
 use elbow::npy;
 use elbow::parity::compare::max_relative;
 use elbow::parity::tolerance::OUTPUT_RELATIVE;
@@ -280,7 +280,7 @@ fn layers_of_recurrent_models_are_held_against_the_reference() {
     ] {
         let folder = repository("tests/zoo").join(model);
         let line = "parity {} --input {} --rows 2 --layers --json";
-        let (path, input) = (folder.join("model.onnx"), folder.join("in.x.npy"));
+        let (path, input) = (folder.join("model.onnx"), input_of("tests/zoo", model, "x"));
         let paths = [path.as_path(), input.as_path()];
         let report = elbow_line(line, &paths).done().json();
         let layers = report["layers"].as_array().unwrap();

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Outcome, elbow, elbow_line, repository};
+use common::{Outcome, elbow, elbow_line, input_of, repository};
 use elbow::npy;
 use elbow::parity::compare::max_relative;
 use elbow::parity::tolerance::OUTPUT_RELATIVE;
@@ -13,6 +13,10 @@ use std::path::{Path, PathBuf};
 
 fn zoo(model: &str) -> PathBuf {
     repository("tests/zoo").join(model)
+}
+
+fn given(model: &str, name: &str) -> PathBuf {
+    input_of("tests/zoo", model, name)
 }
 
 /// A folder with this manifest, in which `ZOO/` stands for the zoo.
@@ -68,7 +72,7 @@ role = "condition"
 fn a_conditional_model_reads_its_condition_everywhere() {
     let (folder, path) = manifest(CONDITIONAL);
     let golden = zoo("conditional_encoder.dynamo");
-    let (x, condition) = (golden.join("in.x.npy"), golden.join("in.condition.npy"));
+    let [x, condition] = ["x", "condition"].map(|name| given("conditional_encoder.dynamo", name));
     for backend in ["twin", "tract"] {
         let out = folder.path().join(backend);
         let line = format!(
@@ -79,10 +83,11 @@ fn a_conditional_model_reads_its_condition_everywhere() {
         assert_close(&out.join("posterior_log_var.npy"), &golden.join("out.1.npy"));
     }
     let decoder = zoo("conditional_decoder.dynamo");
+    let [z, condition] = ["z", "condition"].map(|name| given("conditional_decoder.dynamo", name));
     let out = folder.path().join("decoded");
     elbow_line(
         "run {} --graph decoder --input z={} --input condition={} --out-dir {}",
-        &[&path, &decoder.join("in.z.npy"), &decoder.join("in.condition.npy"), &out],
+        &[&path, &z, &condition, &out],
     )
     .done();
     assert_close(&out.join("sigmoid.npy"), &decoder.join("out.0.npy"));
@@ -115,7 +120,7 @@ fn a_condition_of_a_fixed_value_is_no_input_any_more() {
     let fixed = [0.5, -1.0, 2.0];
     let (folder, path) = manifest(&format!("{CONDITIONAL}value = [0.5, -1.0, 2.0]\n"));
     let (free_folder, free) = manifest(CONDITIONAL);
-    let x = zoo("conditional_encoder.dynamo").join("in.x.npy");
+    let x = given("conditional_encoder.dynamo", "x");
     let rows = npy::read(&x).unwrap().shape[0];
     let condition = free_folder.path().join("condition.npy");
     save(&condition, &[rows, 3], &fixed.repeat(rows));
@@ -162,10 +167,10 @@ spread = { output = 3, head = "logvar", clamp = [-0.1, 0.1] }
 fn a_hierarchy_has_a_posterior_per_latent_and_its_draws_can_be_repeated() {
     let (folder, path) = manifest(HIERARCHICAL);
     let golden = zoo("hierarchical.torchscript");
-    let x = golden.join("in.x.npy");
+    let x = given("hierarchical.torchscript", "x");
     let noise = ["/RandomNormalLike_output_0", "/RandomNormalLike_1_output_0"];
-    let given = ["in._RandomNormalLike_output_0.npy", "in._RandomNormalLike_1_output_0.npy"]
-        .map(|file| golden.join(file));
+    let given = ["_RandomNormalLike_output_0", "_RandomNormalLike_1_output_0"]
+        .map(|name| given("hierarchical.torchscript", name));
     let line =
         format!("run {{}} --input x={{}} {}={{}} {}={{}} --out-dir {{}}", noise[0], noise[1]);
     let out = folder.path().join("golden");
@@ -216,7 +221,7 @@ fn a_hierarchy_has_a_posterior_per_latent_and_its_draws_can_be_repeated() {
 fn streams(model: &str, text: &str, mean: &str, states: &[(&str, &str, &[usize])]) {
     const ROWS: usize = 6;
     let (folder, path) = manifest(text);
-    let x = npy::read(&zoo(model).join("in.x.npy")).unwrap();
+    let x = npy::read(&given(model, "x")).unwrap();
     let (shape, len) = (&x.shape[1..], x.shape[1..].iter().product::<usize>());
     let inputs: Vec<f32> = (0..ROWS * len).map(|i| (i as f32 * 0.7).sin()).collect();
     let all = folder.path().join("x.npy");
@@ -304,7 +309,7 @@ log_det = "add_5"
 "#;
     let (folder, path) = manifest(&format!("{flow}base = \"standard_normal\"\n"));
     let golden = zoo("realnvp.dynamo");
-    let x = golden.join("in.x.npy");
+    let x = given("realnvp.dynamo", "x");
     for (backend, graph) in [("twin", "--graph flow"), ("tract", "")] {
         let out = folder.path().join(backend);
         let line = format!("run {{}} --input {{}} --out-dir {{}} --backend {backend} {graph}");
@@ -362,7 +367,7 @@ log_q = 1
 "#;
     let (folder, path) = manifest(text);
     let golden = zoo("iaf.dynamo");
-    let (x, eps) = (golden.join("in.x.npy"), golden.join("in.eps.npy"));
+    let [x, eps] = ["x", "eps"].map(|name| given("iaf.dynamo", name));
     let out = folder.path().join("out");
     elbow_line("run {} --input x={} eps={} --out-dir {}", &[&path, &x, &eps, &out]).done();
     assert_close(&out.join("flip_1.npy"), &golden.join("out.0.npy"));

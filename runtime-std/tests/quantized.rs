@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{elbow_line, repository};
+use common::{elbow_line, input_of, repository};
 use elbow::npy;
 use serde_json::Value;
 use std::fs;
@@ -28,7 +28,8 @@ fn mean_kl([m, v]: [&[f64]; 2], [n, w]: [&[f64]; 2], rows: usize) -> f64 {
 fn a_quantized_file_is_held_against_the_float_model_where_that_is_given() {
     let case = repository("tests/qdq/digits_s8_channel");
     let golden = repository("models/digits/golden");
-    let (model, input) = (case.join("model.onnx"), case.join("in.x.npy"));
+    let input = input_of("tests/qdq", "digits_s8_channel", "x");
+    let model = case.join("model.onnx");
     let heads = "--mean mu --spread logvar:logvar";
 
     let line = format!("parity {{}} --input {{}} {heads}");
@@ -110,8 +111,8 @@ fn a_bound_that_drops_fails_parity_although_the_divergence_is_small() {
 #[test]
 fn a_quantized_file_is_judged_in_steps_of_its_outputs() {
     let case = repository("tests/qdq/conv1d_s8_channel");
-    let [model, input, golden] =
-        ["model.onnx", "in.x.npy", "out.0.npy"].map(|file| case.join(file));
+    let [model, golden] = ["model.onnx", "out.0.npy"].map(|file| case.join(file));
+    let input = input_of("tests/qdq", "conv1d_s8_channel", "x");
     let line = "parity {} --input {} --json";
     let itself = elbow_line(line, &[&model, &input]).done().json();
     assert_eq!((&itself["judged"], &itself["limits"]["steps_max"]), (&false.into(), &Value::Null));
@@ -161,7 +162,7 @@ fn integers_without_a_posterior_are_said_not_to_be_judged() {
 #[test]
 fn every_layer_is_listed_with_what_computes_it() {
     let case = repository("tests/qdq/mlp_u8_weights");
-    let paths = [case.join("model.onnx"), case.join("in.x.npy")];
+    let paths = [case.join("model.onnx"), input_of("tests/qdq", "mlp_u8_weights", "x")];
     let paths = [&*paths[0], &*paths[1]];
     let report = elbow_line("parity {} --input {} --json", &paths).done().json();
     let layers = report["layers"].as_array().unwrap();

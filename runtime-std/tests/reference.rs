@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Outcome, elbow_line, repository};
+use common::{Outcome, elbow_line, input_of, inputs_of, repository};
 use elbow::npy;
 use prost::Message;
 use serde_json::Value;
@@ -212,7 +212,7 @@ fn states_and_inner_values_are_onnxruntimes_own() {
          [state]\npairs = [{{ input = \"h\", output = \"add_3\" }}]\n"
     );
     fs::write(&manifest, text).unwrap();
-    let x = npy::read(&model.with_file_name("in.x.npy")).unwrap();
+    let x = npy::read(&input_of("tests/zoo", "streaming_gru.dynamo", "x")).unwrap();
     let len: usize = x.shape[1..].iter().product();
     let values: Vec<f32> = (0..5 * len).map(|i| (i as f32 * 0.7).sin()).collect();
     let rows = saved(folder.path(), "x.npy", &[&[5], &x.shape[1..]].concat(), &values);
@@ -223,29 +223,29 @@ fn states_and_inner_values_are_onnxruntimes_own() {
 
     // Functions of the file's own, and a sample in a Keras model.
     for model in ["functions.onnxscript", "vae.keras"] {
-        let folder = repository("tests/zoo").join(model);
-        let input = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-        let input = input.filter(|path| path.to_string_lossy().contains("/in."));
-        let own = folder.join("model.onnx");
-        let inputs: Vec<PathBuf> = input.collect();
-        let report = judged("parity {} --input {} --layers", &[&own, &inputs[0]]);
+        let own = repository("tests/zoo").join(model).join("model.onnx");
+        let input = inputs_of("tests/zoo", model).into_values().next().unwrap();
+        let report = judged("parity {} --input {} --layers", &[&own, &input]);
         assert_eq!((&report["pass"], &report["first_different"]), (&true.into(), &Value::Null));
     }
 }
 
 #[test]
 fn a_quantized_file_is_judged_by_onnxruntime_as_by_its_values() {
-    let case = repository("tests/qdq/conv1d_s8_channel");
-    let report =
-        judged("parity {} --input {}", &[&case.join("model.onnx"), &case.join("in.x.npy")]);
+    let quantized = |case: &str| {
+        let folder = repository("tests/qdq").join(case);
+        [folder.join("model.onnx"), input_of("tests/qdq", case, "x")]
+    };
+    let [model, x] = quantized("conv1d_s8_channel");
+    let report = judged("parity {} --input {}", &[&model, &x]);
     let output = &report["outputs"][0];
     assert_eq!((&report["judged"], &output["judged_by"]), (&true.into(), &"steps".into()));
     assert_eq!((&report["pass"], &report["reference"]), (&true.into(), &"onnxruntime".into()));
     assert_eq!(report["limits"]["steps_within_one"], 0.999);
 
-    let case = repository("tests/qdq/digits_s8_channel");
+    let [model, x] = quantized("digits_s8_channel");
     let line = "parity {} --input {} --mean mu --spread logvar:logvar";
-    let report = judged(line, &[&case.join("model.onnx"), &case.join("in.x.npy")]);
+    let report = judged(line, &[&model, &x]);
     assert_eq!((&report["pass"], &report["reference"]), (&true.into(), &"onnxruntime".into()));
     assert_eq!((&report["limits"]["kl_nats_mean"], &report["grade"]), (&0.01.into(), &Value::Null));
 }

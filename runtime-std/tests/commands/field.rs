@@ -1,7 +1,7 @@
 //! What real users bring, through the command, against onnxruntime: `tests/field` has the files, and
 //! `expected.toml` there says how each of them has to end.
 
-use super::common::{Outcome, elbow, repository};
+use super::common::{Outcome, elbow, inputs_of, repository};
 use elbow::npy;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,9 +84,7 @@ fn inputs(case: &Case, model: &str) -> Result<Vec<String>, String> {
     let names = report["inputs"].as_array().expect("inputs").iter();
     let names: Vec<String> =
         names.map(|input| input["name"].as_str().expect("a name").to_string()).collect();
-    let given = files(&case.values, "in.").into_iter().map(|file| {
-        let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let clean = stem.trim_start_matches("in.").to_string();
+    let given = inputs_of("tests/field/values", &case.name).into_iter().map(|(clean, file)| {
         let name = names.iter().find(|name| name.replace(['/', ':'], "_") == clean);
         let name = name.unwrap_or_else(|| panic!("{}: no input {clean} in {names:?}", case.name));
         ["--input".to_string(), format!("{name}={}", file.display())]

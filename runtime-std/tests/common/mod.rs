@@ -1,5 +1,7 @@
 //! Runs the command as a user does.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -61,4 +63,27 @@ pub fn repository(path: &str) -> PathBuf {
         .parent()
         .expect("the crate lies in the repository")
         .join(path)
+}
+
+/// The files of a case's inputs, by their names with `_` for `/` and `:`: its own, and those of the collection that
+/// several cases read.
+pub fn inputs_of(collection: &str, case: &str) -> BTreeMap<String, PathBuf> {
+    let collection = repository(collection);
+    let folder = fs::read_dir(collection.join(case)).expect("the case is there");
+    let own = folder.map(|entry| entry.expect("an entry").path()).filter_map(|path| {
+        let name = path.file_name()?.to_str()?.strip_prefix("in.")?.strip_suffix(".npy")?;
+        Some((name.to_string(), path.clone()))
+    });
+    let table = fs::read_to_string(collection.join("inputs.toml")).expect("the table is there");
+    let mut table: BTreeMap<String, BTreeMap<String, String>> =
+        toml::from_str(&table).expect("cases with the files of their inputs");
+    let shared = table.remove(case).unwrap_or_default().into_iter();
+    let file = |file: String| collection.join("inputs").join(file + ".npy");
+    own.chain(shared.map(|(name, shared)| (name, file(shared)))).collect()
+}
+
+/// The file of one of a case's inputs.
+pub fn input_of(collection: &str, case: &str, name: &str) -> PathBuf {
+    let file = inputs_of(collection, case).remove(name);
+    file.unwrap_or_else(|| panic!("{collection}/{case} has no input {name}"))
 }
