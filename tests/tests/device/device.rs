@@ -9,7 +9,6 @@ use elbow::posterior::Posteriors;
 use elbow::rows::{Batch, run_twin_counted};
 use elbow::twin::Twin;
 use elbow_core::distributions::rsample;
-use elbow_core::kernels::integer::Form;
 use elbow_core::noise::{Stream, fill_standard_normal};
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::images::{compiled, on_every_core, or_cure};
@@ -33,50 +32,10 @@ fn every_core_equals_the_twin_in_every_bit() {
 /// What of `kernels` lends memory or orders weights, and computes nothing.
 const HELPERS: [&str; 4] = ["disjoint", "pack_transposed", "part", "part_mut"];
 
-/// The functions that the docs of `Kernel`'s variants name: `kernels::dense(..)`, or `dense_rows`.
-fn kernels() -> BTreeSet<String> {
-    variants("runtime-std/src/lower/plan.rs", "Kernel", "kernels")
-}
-
-/// The functions that the docs of `Integer`'s variants name; `integer::linear_<form>(..)` is all of
-/// `Form`'s.
-fn integer_kernels() -> BTreeSet<String> {
-    let named = variants("runtime-std/src/lower/plan/integer.rs", "Integer", "integer").into_iter();
-    let each = named.flat_map(|name| match name.strip_suffix("<form>") {
-        Some(start) => FORMS.map(|form| format!("{start}{form:?}").to_lowercase()).to_vec(),
-        None => vec![name],
-    });
-    each.collect()
-}
-
-/// Orders of weights.
-const FORMS: [Form; 4] = [Form::Plain, Form::Paired, Form::Wide, Form::Helium];
-
-/// The functions of a module that the docs of an enum's variants name.
-fn variants(file: &str, name: &str, module: &str) -> BTreeSet<String> {
-    let text = read(file);
-    let text = text.split_once(&format!("\npub enum {name} {{\n")).expect("the variants").1;
-    let (text, _) = text.split_once("\n}\n").expect("their end");
-    let (mut names, mut doc) = (BTreeSet::new(), String::new());
-    let path = format!("{module}::");
-    for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
-        if let Some(words) = line.strip_prefix("/// ") {
-            doc.extend([words, " "]);
-        } else if line.starts_with(char::is_uppercase) {
-            let elsewhere = doc.contains("`distributions::");
-            assert!(
-                elsewhere || doc.contains(&format!("`{path}")),
-                "`{line}` does not say which kernel it is: {doc}"
-            );
-            let spans = doc.split('`').skip(1).step_by(2);
-            let named = spans.filter_map(|span| span.strip_prefix(&path)?.split_once('('));
-            names.extend(named.map(|(name, _)| name.to_string()));
-            let others = doc.split("or `").skip(1).filter_map(|rest| rest.split('`').next());
-            names.extend(others.map(Into::into));
-            doc.clear();
-        }
-    }
-    names
+/// The functions of a module that kernels of plans call.
+fn called(module: &str) -> BTreeSet<String> {
+    let name = |function: &&str| Some(function.strip_prefix(module)?.strip_prefix("::")?.into());
+    Kernel::FUNCTIONS.iter().filter_map(name).collect()
 }
 
 /// The public functions of `kernels`.
@@ -111,37 +70,36 @@ fn public(folder: &Path) -> BTreeSet<String> {
     texts.flat_map(names).collect()
 }
 
-fn read(file: &str) -> String {
-    std::fs::read_to_string(path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+/// Steps of these models call every kernel of a module, and their code the kernels of its steps.
+fn use_all(module: &str, models: &[Model]) {
+    let mut missing = called(module);
+    for model in models {
+        let source = emit(model).expect("it can be emitted").source;
+        let plans = model.graphs.parts().plans();
+        for step in plans.flat_map(|(_, plan)| &plan.steps) {
+            let function = step.kernel.function();
+            let Some((of, name)) = function.split_once("::") else { panic!("{function}") };
+            if of == module {
+                assert!(source.contains(&format!("{function}(")), "{}: {function}", model.name);
+                missing.remove(name);
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no model uses {missing:?}");
 }
 
 #[test]
 fn the_models_on_the_devices_use_every_kernel() {
-    let kernels = kernels();
-    assert_eq!(kernels, functions(), "the variants of `Kernel` say which kernels there are");
-    let sources: Vec<String> =
-        models::all().iter().map(|model| emit(model).expect("it can be emitted").source).collect();
-    let called = |kernel: &&String| {
-        sources.iter().any(|source| source.contains(&format!("kernels::{kernel}(")))
-    };
-    let missing: Vec<&String> = kernels.iter().filter(|kernel| !called(kernel)).collect();
-    assert!(missing.is_empty(), "no model uses {missing:?}");
+    assert_eq!(called("kernels"), functions(), "plans call all functions, and no others");
+    use_all("kernels", &models::all());
 }
 
 #[test]
 fn the_integer_models_on_the_devices_use_every_integer_kernel() {
-    let kernels = integer_kernels();
-    assert_eq!(kernels, integer_functions(), "the variants of `Integer` say which there are");
+    assert_eq!(called("integer"), integer_functions(), "plans call all functions, and no others");
     let models = [Core::Plain, Core::Dsp, Core::Helium].map(integers::models);
     assert!(models[0].len() >= 12, "{} models", models[0].len());
-    let models = models.iter().flatten();
-    let sources: Vec<String> =
-        models.map(|model| emit(model).expect("it can be emitted").source).collect();
-    let called = |kernel: &&String| {
-        sources.iter().any(|source| source.contains(&format!("integer::{kernel}(")))
-    };
-    let missing: Vec<&String> = kernels.iter().filter(|kernel| !called(kernel)).collect();
-    assert!(missing.is_empty(), "no model uses {missing:?}");
+    use_all("integer", &models.concat());
 }
 
 fn equals_the_twin(target: &str) {
