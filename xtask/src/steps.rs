@@ -106,7 +106,10 @@ impl Program {
 const QUICK: [Program; 3] = [
     Program { folder: "tests/tests/layering", not_quick: &[] },
     Program { folder: "tests/tests/host", not_quick: &["gap", "gradient", "integers"] },
-    Program { folder: "runtime-std/tests/command", not_quick: &["device", "gap", "reference"] },
+    Program {
+        folder: "runtime-std/tests/command",
+        not_quick: &["build_script", "device", "gap", "reference"],
+    },
 ];
 
 /// What a machine with Rust alone can check, in a few minutes.

@@ -1,6 +1,7 @@
 //! The command as a user calls it.
 
 mod bad_input;
+mod build_script;
 mod commands;
 mod common;
 mod device;

@@ -1,14 +1,11 @@
 //! A user's crate that compiles its model in `build.rs`: `tests/build_script`, built as it stands there.
 
+use crate::common::repository;
 use elbow::npy;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
-}
 
 /// The crate with a copy of a model in it, in a folder that stays, so that only the first build is a long one.
 fn crate_with(model: &Path) -> PathBuf {
