@@ -1,7 +1,8 @@
 """Writes what onnxruntime computes of the field cases: python make.py, in the zoo's environment.
 
 For every file that onnxruntime runs, `values/<case>/<file>/` holds three rows of each input (`in.<name>.npy`,
-drawn from SEED) and of each output (`out.<index>.npy`). Random nodes are inputs, as in the zoo.
+drawn from SEED) and of each output (`out.<index>.npy`); inputs that several files read are in `values/inputs`, as
+`values/inputs.toml` says. Random nodes are inputs, as in the zoo.
 """
 
 import pathlib
@@ -13,7 +14,8 @@ import onnx
 import onnxruntime
 
 HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "zoo"))
+sys.path[:0] = [str(HERE.parent / "zoo"), str(HERE.parent)]
+import shared  # noqa: E402
 from make import ROWS, SEED, explicit, without_batch  # noqa: E402
 
 # What an input holds that no normal draw is.
@@ -79,3 +81,4 @@ if __name__ == "__main__":
     onnxruntime.set_default_logger_severity(4)
     for path in sorted(HERE.glob("*/*.onnx")):
         write(path)
+    shared.collect(HERE / "values")

@@ -1,9 +1,10 @@
 """Write the QDQ fixtures: `python tests/qdq/quantize.py` (needs models/requirements.txt).
 
 Each folder is a graph that onnxruntime's `quantize_static` quantized in the QDQ format: `model.onnx`, its input
-`in.<name>.npy` and onnxruntime's `out.<index>.npy`. Calibration and input are different rows, and the input
-reaches beyond the calibrated ranges. The outputs come from the written operators (optimizations off, one row
-at a time); the table of `README.md` says how far onnxruntime's own integer kernels are from them.
+`in.<name>.npy` and onnxruntime's `out.<index>.npy`; inputs that several cases read are in `inputs`. Calibration
+and input are different rows, and the input reaches beyond the calibrated ranges. The outputs come from the written
+operators (optimizations off, one row at a time); the table of `README.md` says how far onnxruntime's own integer
+kernels are from them.
 `steps.toml` holds the quantization step of each output.
 """
 
@@ -24,10 +25,11 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parents[1]
-sys.path += [str(REPOSITORY / "models"), str(FOLDER.parent / "fixtures")]
+sys.path += [str(REPOSITORY / "models"), str(FOLDER.parent), str(FOLDER.parent / "fixtures")]
 
 import graphs
 import onnx_io
+import shared
 from make import file_name, seed_of
 
 ROWS, CALIBRATION_ROWS = 200, 128
@@ -36,9 +38,10 @@ HEADER = """# Quantized graphs
 
 Written by `quantize.py`, which says how; run it again after a change. Each folder holds `model.onnx`, a graph that
 onnxruntime 1.32.0 quantized in the QDQ format, `in.<name>.npy` (the batch in front) and `out.<index>.npy` (by
-onnxruntime, optimizations off, one row at a time). A name ends in the type of the activations and whether weights have
-a scale per channel or one per tensor. `digits` and `imu` are the encoders of [`models`](../../models), on the first
-rows of their `test.npy`; all other weights are random.
+onnxruntime, optimizations off, one row at a time); an input that several cases read is a file of `inputs`, as
+`inputs.toml` says. A name ends in the type of the activations and whether weights have a scale per channel or one per
+tensor. `digits` and `imu` are the encoders of [`models`](../../models), on the first rows of their `test.npy`; all
+other weights are random.
 
 **Step** is the scale of the DequantizeLinear that an output ends in, from `steps.toml` (0 where it ends in another
 operator). **Optimized** is the share of output values that onnxruntime's own integer kernels give more than half a step
@@ -193,6 +196,7 @@ def main():
         all_graphs = [*small_graphs(Path(folder)), *trained_encoders()]
         cases = sorted(write_case(graph, scheme) for graph in all_graphs for scheme in graph.schemes)
         write_refused(all_graphs[0])
+    shared.collect(FOLDER)
     (FOLDER / "README.md").write_text(HEADER + "\n".join(row for row, _ in cases) + "\n")
     (FOLDER / "steps.toml").write_text("\n".join(line for _, line in cases) + "\n")
     print(f"{len(cases)} cases")

@@ -2,6 +2,7 @@
 
 use elbow::lower::{Plan, Port};
 use elbow::twin::Twin;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Rows of a tensor, the batch in front.
@@ -95,15 +96,43 @@ pub fn zoo() -> Vec<Case> {
 pub fn folders(relative: &str) -> Vec<Case> {
     let folder = std::fs::read_dir(path(relative)).expect("the folder is there");
     let folders = folder.map(|entry| entry.expect("the folder can be read").path());
+    let shared = shared(&path(relative));
     let mut cases: Vec<Case> = folders
         .filter(|folder| folder.join("model.onnx").exists())
-        .map(|case| fixture(&case))
+        .map(|case| fixture(&case, &shared))
         .collect();
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     cases
 }
 
-fn fixture(folder: &Path) -> Case {
+/// One of them.
+///
+/// # Panics
+///
+/// There is none of this name.
+pub fn case(relative: &str, name: &str) -> Case {
+    let case = folders(relative).into_iter().find(|case| case.name == name);
+    case.unwrap_or_else(|| panic!("{relative} has no {name}"))
+}
+
+/// The inputs that cases of a collection share, by the name of the case: names and files.
+fn shared(collection: &Path) -> BTreeMap<String, Vec<(String, PathBuf)>> {
+    let table = collection.join("inputs.toml");
+    if !table.exists() {
+        return BTreeMap::new();
+    }
+    let text = std::fs::read_to_string(&table).expect("the table can be read");
+    let table: BTreeMap<String, BTreeMap<String, String>> =
+        toml::from_str(&text).expect("cases with the files of their inputs");
+    let file = |name: String| collection.join("inputs").join(name + ".npy");
+    let inputs = |inputs: BTreeMap<String, String>| {
+        inputs.into_iter().map(|(input, name)| (input, file(name))).collect()
+    };
+    table.into_iter().map(|(case, names)| (case, inputs(names))).collect()
+}
+
+fn fixture(folder: &Path, shared: &BTreeMap<String, Vec<(String, PathBuf)>>) -> Case {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let files = std::fs::read_dir(folder).expect("the folder can be read");
     let names: Vec<String> =
         files.filter_map(|file| file.ok()?.file_name().into_string().ok()).collect();
@@ -112,11 +141,12 @@ fn fixture(folder: &Path) -> Case {
         Some((input.to_string(), folder.join(name)))
     };
     let outputs = names.iter().filter(|name| name.starts_with("out.")).count();
+    let shared = shared.get(&name).into_iter().flatten().cloned();
     Case {
-        name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         onnx: folder.join("model.onnx"),
-        inputs: names.iter().filter_map(input).collect(),
+        inputs: names.iter().filter_map(input).chain(shared).collect(),
         outputs: (0..outputs).map(|index| folder.join(format!("out.{index}.npy"))).collect(),
+        name,
     }
 }
 

@@ -54,10 +54,10 @@ static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
 });
 
 fn averaged() -> Loaded {
-    let case = path("tests/zoo").join(AVERAGED);
-    let float = Loaded::read(&case.join("model.onnx"), None, &Options::default()).expect("a graph");
+    let case = fixtures::case("tests/zoo", AVERAGED);
+    let float = Loaded::read(&case.onnx, None, &Options::default()).expect("a graph");
     let port = &float.model.graphs.main().plan.inputs[0];
-    let values = fixtures::rows(&case.join("in.x.npy")).values;
+    let values = fixtures::rows(&case.inputs[0].1).values;
     let rows = Rows { name: port.name.clone(), shape: port.shape.clone(), values };
     let loaded = float.quantized(Precision::Int8x8, &rows.into()).expect("it has integers");
     named(loaded, format!("{AVERAGED}.int8x8"))

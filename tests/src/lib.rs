@@ -2,6 +2,7 @@
 
 pub mod fixtures;
 pub mod formulas;
+pub mod gradients;
 pub mod graphs;
 pub mod images;
 pub mod integers;

@@ -1,8 +1,9 @@
 """Makes the zoo: python make.py [NAME ...] writes a folder per graph, with what onnxruntime computes.
 
-Each folder holds `model.onnx` as the exporter wrote it, and three rows of inputs and outputs. Random nodes
-are an exporter's business too, but nobody can compare what they draw: onnxruntime runs a copy in which each
-of them is an input, `<output>` (or `<output>/noise` where it has a mean or a scale of its own).
+Each folder holds `model.onnx` as the exporter wrote it, and three rows of inputs and outputs; inputs
+that several graphs read are in `inputs`, as `inputs.toml` says. Random nodes are an exporter's business too,
+but nobody can compare what they draw: onnxruntime runs a copy in which each of them is an input, `<output>`
+(or `<output>/noise` where it has a mean or a scale of its own).
 """
 
 import io
@@ -19,7 +20,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SEED, ROWS = 20261124, 3
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import shared  # noqa: E402
+
 NORMAL, UNIFORM = ("RandomNormal", "RandomNormalLike"), ("RandomUniform", "RandomUniformLike")
 warnings.simplefilter("ignore")
 
@@ -165,6 +169,7 @@ def other_graphs(module, wanted):
 
 if __name__ == "__main__":
     source, wanted = sys.argv[1], sys.argv[2:]
+    shared.spread(HERE)
     if source == "torch":
         torch_graphs(wanted)
     elif source == "keras":
@@ -176,3 +181,4 @@ if __name__ == "__main__":
     elif source == "script":
         import script_models
         other_graphs(script_models, wanted)
+    shared.collect(HERE)

@@ -1,5 +1,5 @@
 //! What tests need of Python, fetched by pip into `target/onnx-venv`: ONNX's own node tests, written in the form
-//! that `tests/tests/onnx_nodes.rs` runs, and onnxruntime, which `runtime-std/tests/reference.rs` asks.
+//! that `tests/tests/onnx_nodes.rs` runs, and onnxruntime, which `runtime-std/tests/command/reference.rs` asks.
 
 use crate::steps::{cargo, root};
 use std::fs;

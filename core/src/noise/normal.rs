@@ -90,7 +90,7 @@ mod tests {
         })
     }
 
-    /// All words of one sign; those of the other are mirrored. `tests/tests/noise.rs` counts tails from
+    /// All words of one sign; those of the other are mirrored. `tests/tests/host/noise.rs` counts tails from
     /// the outermost word on and may stop where this says that none follows.
     #[test]
     fn draws_fall_with_their_words_up_to_rounding() {

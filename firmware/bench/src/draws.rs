@@ -5,7 +5,7 @@ use elbow_core::noise::{Stream, fill_standard_normal};
 use elbow_kernels::workloads::Values;
 
 const DRAWS: usize = 1024;
-/// Key, datapoint and sample: the stream whose first draws `tests/tests/noise.rs` holds frozen.
+/// Key, datapoint and sample: the stream whose first draws `tests/tests/host/noise.rs` holds frozen.
 const STREAM: (u64, u64, u32) = (1, 2, 3);
 /// Absolute error of a draw, as its documentation says.
 const TOLERANCE: f64 = 5e-7;

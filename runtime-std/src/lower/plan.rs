@@ -1,5 +1,6 @@
 //! The plan: kernels in order, with every buffer placed.
 
+mod functions;
 mod integer;
 
 pub use integer::{Element, InFloats, Integer};

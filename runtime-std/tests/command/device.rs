@@ -1,0 +1,171 @@
+//! The commands parity and bench on emulated boards, as a user calls them.
+
+use crate::common::{elbow_line, repository};
+use elbow::device::{Target, timing};
+use serde_json::Value;
+
+/// The report on a few rows of a model.
+fn parity(model: &str, target: &str) -> Value {
+    let folder = repository(&format!("models/{model}"));
+    let rows = folder.join("test.npy");
+    let firmware = repository("firmware");
+    let line =
+        format!("parity {{}} --input {{}} --target {target} --firmware {{}} --rows 4 --json");
+    let outcome = elbow_line(&line, &[&folder, &rows, &firmware]).done();
+    assert!(
+        !outcome.stderr.contains(&format!("{target}: ")),
+        "the log of no failure: {}",
+        outcome.stderr
+    );
+    outcome.json()
+}
+
+fn passes(target: &str, models: &[&str]) {
+    for model in models {
+        let report = parity(model, target);
+        assert_eq!(report["pass"], true, "{report}");
+        assert_eq!(report["twin_bit_exact"], true, "{report}");
+        assert_eq!(report["inferences_compared"], 4, "two bounds of two rows: {report}");
+        assert!(report["kl_nats"]["max"].as_f64().is_some_and(|kl| kl <= 1e-6), "{report}");
+        for known in ["/flash_bytes/code", "/flash_bytes/weights", "/ram_bytes/workspace"] {
+            assert!(report.pointer(known).is_some_and(Value::is_u64), "{known}: {report}");
+        }
+        let bound = report["ram_bytes"]["stack"].as_u64().expect("a closed bound");
+        let used = report["measured"]["stack_bytes"].as_u64().expect("64 KiB suffice");
+        assert!(0 < used && used <= bound, "{used} bytes of stack used, {bound} promised");
+    }
+}
+
+#[test]
+fn parity_passes_on_a_cortex_m4() {
+    passes("qemu-m4", &["imu", "digits"]);
+}
+
+#[test]
+fn parity_compares_the_density_of_a_flow() {
+    let report = parity("wine_linear", "qemu-m4");
+    assert_eq!((&report["pass"], &report["twin_bit_exact"]), (&true.into(), &true.into()));
+    assert!(report["log_prob"]["max_abs"].as_f64().is_some_and(|nats| nats <= 1e-3), "{report}");
+}
+
+#[test]
+fn parity_compares_refinements() {
+    let (folder, model) = (tempfile::tempdir().unwrap(), repository("models/digits"));
+    for file in ["encoder.onnx", "decoder.onnx"] {
+        std::fs::copy(model.join(file), folder.path().join(file)).unwrap();
+    }
+    let manifest = std::fs::read_to_string(model.join("elbow.toml")).unwrap() + "[refine]\n";
+    std::fs::write(folder.path().join("elbow.toml"), manifest).unwrap();
+    let (rows, firmware) = (model.join("test.npy"), repository("firmware"));
+    let line = "parity {} --input {} --target qemu-m4 --firmware {} --rows 3 --json";
+    let report = elbow_line(line, &[folder.path(), &rows, &firmware]).done().json();
+    assert_eq!(report["twin_bit_exact"], true, "{report}");
+    assert_eq!(report["inferences_compared"], 8, "four answers of two rows: {report}");
+}
+
+#[test]
+fn parity_passes_on_a_cortex_m3() {
+    passes("qemu-m3", &["imu", "digits"]);
+}
+
+#[test]
+fn parity_passes_on_every_other_core() {
+    for target in Target::all().filter(|target| !["qemu-m3", "qemu-m4"].contains(&target.name)) {
+        passes(target.name, &["digits"]);
+    }
+}
+
+/// The report of `elbow bench` on the first row of a model.
+fn bench(model: &str, target: &str, options: &str) -> Value {
+    let folder = repository(&format!("models/{model}"));
+    let (rows, firmware) = (folder.join("test.npy"), repository("firmware"));
+    let line = format!("bench {{}} --target {target} --input {{}} --firmware {{}} --json{options}");
+    elbow_line(&line, &[&folder, &rows, &firmware]).done().json()
+}
+
+/// Options for integers that are chosen by the rows of a model's test.
+fn in_bytes(model: &str) -> String {
+    let rows = repository(&format!("models/{model}/test.npy"));
+    format!(" --precision int8x8 --calibration {}", rows.display())
+}
+
+fn taken(report: &Value) -> u64 {
+    report["instructions_per_inference"].as_u64().expect("a number")
+}
+
+/// The sum over the layers of a report.
+fn sum(report: &Value, key: &str) -> Option<u64> {
+    report["layers"].as_array().expect("a list").iter().map(|layer| layer[key].as_u64()).sum()
+}
+
+#[test]
+fn bench_says_what_an_inference_takes_in_all_and_by_layer() {
+    let folder = repository("models/imu");
+    let (rows, firmware) = (folder.join("test.npy"), repository("firmware"));
+    let float = bench("imu", "qemu-m4", "");
+    let line = "parity {} --input {} --target qemu-m4 --firmware {} --rows 1 --json";
+    let parity = elbow_line(line, &[&folder, &rows, &firmware]).done().json();
+    for same in ["flash_bytes", "ram_bytes"] {
+        assert_eq!(float[same], parity[same], "{same}");
+    }
+    // Parity reads a timer before and behind, whose tick is 40 instructions.
+    assert!(taken(&float).abs_diff(taken(&parity)) <= 2 * 40, "{float} {parity}");
+    let integer = bench("imu", "qemu-m4", &in_bytes("imu"));
+    assert!(taken(&integer) < taken(&float), "{integer}");
+    assert_eq!((&float["precision"], &integer["precision"]), (&"f32".into(), &"int8x8".into()));
+    // Three convolutions of stride 2 over 64, 32 and 16 values, and the dense layers.
+    let macs = 32 * 16 * 9 * 5 + 16 * 24 * 16 * 5 + 8 * 32 * 24 * 3 + 256 * 32 + 2 * 32 * 6;
+    for report in [&float, &integer] {
+        assert_eq!(report["macs"], macs, "{report}");
+        let each = report["instructions_per_mac"].as_f64().expect("a number");
+        assert!((each * f64::from(macs) - taken(report) as f64).abs() < 1e-6, "{report}");
+        assert_eq!(report["peers"], Value::Array(vec![]), "{report}");
+        assert_eq!(sum(report, "macs"), Some(macs as u64), "{report}");
+        // Keeping the steps apart takes some ten instructions each; what follows the last one, checks and clamps
+        // of six means and log-variances, is in no layer.
+        let layers = 16 * report["layers"].as_array().expect("a list").len() as u64;
+        let sum = sum(report, "instructions").expect("numbers");
+        assert!(
+            (taken(report) - 6 * 80..=taken(report) + layers).contains(&sum),
+            "{sum}: {report}"
+        );
+        for known in ["compiler", "flags"] {
+            assert!(report[known].as_str().is_some_and(|text| text.len() > 10), "{report}");
+        }
+    }
+    let names: Vec<_> =
+        integer["layers"].as_array().expect("a list").iter().map(|layer| &layer["name"]).collect();
+    assert_eq!(names[..2], ["node_Conv_25 (quantize)", "node_Conv_25"], "{integer}");
+    assert!((1..names.len()).all(|at| !names[at..].contains(&names[at - 1])), "{names:?}");
+}
+
+#[test]
+fn bench_estimates_cycles_where_timings_are_published() {
+    for target in Target::all().filter(|target| timing(target.row).is_some()) {
+        let target = target.name;
+        let report = bench("digits", target, &in_bytes("digits"));
+        let cycles = report["cycles_estimate"].as_u64().expect("an estimate");
+        // No instruction takes less than a cycle; loads and branches take two or three.
+        assert!((taken(&report)..2 * taken(&report)).contains(&cycles), "{target}: {report}");
+        let layers = sum(&report, "cycles_estimate").expect("estimates");
+        assert!(layers.abs_diff(cycles) <= cycles / 50, "{target}, {layers} by layer: {report}");
+    }
+    let report = bench("digits", "qemu-m7", &in_bytes("digits"));
+    assert!(report["cycles_estimate"].is_null(), "{report}");
+    assert!(report["layers"][0]["cycles_estimate"].is_null(), "{report}");
+}
+
+#[test]
+fn an_output_that_a_board_cannot_give_is_a_failure_and_no_pass() {
+    let folder = repository("models/digits");
+    let golden = ["encoder.mu.npy", "encoder.logvar.npy", "decoder.x_logit.npy"];
+    let [mu, logvar, x_logit] = golden.map(|file| folder.join("golden").join(file));
+    let outcome = elbow_line(
+        "parity {} --input {} --expect mu={} --expect logvar={} --expect x_logit={} --rows 4 \
+         --target qemu-m4 --firmware {} --json",
+        &[&folder, &folder.join("test.npy"), &mu, &logvar, &x_logit, &repository("firmware")],
+    );
+    assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+    assert_eq!(outcome.json()["pass"], false);
+    assert!(outcome.stderr.contains("does not give the expected output \"x_logit\""));
+}

@@ -1,0 +1,16 @@
+//! The command as a user calls it.
+
+mod bad_input;
+mod build_script;
+mod commands;
+mod common;
+mod device;
+mod further_roles;
+mod gap;
+mod heads;
+mod held;
+mod init;
+mod likelihoods;
+mod quantized;
+mod reference;
+mod refine;

@@ -1,0 +1,6 @@
+//! Stage 3: generated modules, their text, and what they compute.
+
+mod compiled;
+mod generic;
+mod golden;
+mod signature;

@@ -1,0 +1,22 @@
+//! What a machine with Rust alone can check of the library.
+
+mod distributions;
+mod emit;
+mod findings;
+mod gap;
+mod gradient;
+mod heads;
+mod import;
+mod infer;
+mod integer_graphs;
+mod integers;
+mod kernels;
+mod likelihoods;
+mod lower;
+mod malformed;
+mod noise;
+mod posteriors;
+mod qdq;
+mod quantize;
+mod window;
+mod zoo;
