@@ -105,7 +105,7 @@ impl Program {
 /// Test programs that a machine with Rust alone can run, but for those modules.
 const QUICK: [Program; 3] = [
     Program { folder: "tests/tests/layering", not_quick: &[] },
-    Program { folder: "tests/tests/host", not_quick: &["gap", "gradient", "integers"] },
+    Program { folder: "tests/tests/host", not_quick: &["gap", "integers"] },
     Program {
         folder: "runtime-std/tests/command",
         not_quick: &["build_script", "device", "gap", "reference"],
