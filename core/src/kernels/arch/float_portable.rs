@@ -41,8 +41,8 @@ pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
     }
 }
 
-/// [`tile`] of neighbouring positions for all sums of a panel or, with one lane, for the first. Its code is
-/// short: all positions share a loop.
+/// [`tile`] of positions that are neighbours in `x`, for all sums of a panel or, with one lane, for the
+/// first. Its code is short: all positions share a loop.
 #[inline(always)]
 // Not called where `float_vfp` takes its place.
 #[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]

@@ -178,12 +178,12 @@ pub(in crate::kernels) fn neighbours<const N: usize>(
     acc: &mut [[f32; N]; PANEL],
     lanes: usize,
 ) {
-    if walk.is_empty() || !walk.fits([lanes, N], x, w, start) {
+    if walk.is_empty() || walk.position != 1 || !walk.fits([lanes, N], x, w, start) {
         return;
     }
     let (first, x_first) = (w.as_ptr().wrapping_add(start), x.as_ptr());
-    // SAFETY: a walk that fits reads only what `x` and `w` hold, and `acc` is `[[f32; N]; PANEL]`, of which
-    // the last two functions use the first row.
+    // SAFETY: a walk that fits reads only what `x` and `w` hold, its positions are neighbours as the first
+    // function wants them, and `acc` is `[[f32; N]; PANEL]`, of which the last two use the first row.
     unsafe {
         match (lanes, N) {
             (PANEL, 4) => four_by_four_next(walk, x_first, first, acc.as_mut_ptr().cast()),
