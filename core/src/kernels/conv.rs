@@ -129,7 +129,7 @@ pub(super) trait Windows {
     );
 
     /// Writes the sums of neighbouring windows, filter by filter, to `y` that starts at the first.
-    fn store<const P: usize, const N: usize>(&self, sums: [[f32; N]; P], y: &mut [f32]);
+    fn store<const P: usize, const N: usize>(&self, sums: &[[f32; N]; P], y: &mut [f32]);
 
     /// The products of a position by loops, innermost first.
     fn walk(&self, loops: [Steps; 3]) -> Walk;
@@ -168,11 +168,11 @@ impl Windows for ConvShape {
     }
 
     #[inline(always)]
-    fn store<const P: usize, const N: usize>(&self, sums: [[f32; N]; P], mut y: &mut [f32]) {
+    fn store<const P: usize, const N: usize>(&self, sums: &[[f32; N]; P], mut y: &mut [f32]) {
         let plane = self.output[0] * self.output[1];
         for sums in sums {
             let Some(to) = y.first_chunk_mut() else { break };
-            *to = sums;
+            *to = *sums;
             y = y.get_mut(plane..).unwrap_or(&mut []);
         }
     }
@@ -268,7 +268,7 @@ impl<const P: usize, W: Windows> Panel<'_, P, W> {
         let start = self.windows.lanes::<P>() * (rows.tap * s.kernel[1] + columns.tap);
         let mut acc = self.start.map(|bias| [bias; N]);
         self.windows.tile(walk, x, (self.weights, start), &mut acc);
-        self.windows.store(acc, y.get_mut(position..).unwrap_or(&mut []));
+        self.windows.store(&acc, y.get_mut(position..).unwrap_or(&mut []));
     }
 }
 

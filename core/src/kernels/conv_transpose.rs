@@ -79,12 +79,17 @@ impl Phase {
     fn new(s: &ConvTransposeShape, axis: usize, phase: usize) -> Self {
         let (stride, kernel) = (s.strides[axis & 1].max(1), s.kernel[axis & 1]);
         let (step, place) = (s.dilations[axis & 1], phase + s.pads[axis & 1]);
-        let belongs = |tap: &usize| place.abs_diff(tap * step).is_multiple_of(stride);
-        let first = (0..kernel).find(belongs).unwrap_or(kernel);
-        let between =
-            (1..kernel).find(|between| belongs(&(first + between))).unwrap_or(kernel.max(1));
-        let taps = (kernel - first).div_ceil(between);
-        let last = first + taps.saturating_sub(1) * between;
+        let (mut taps, mut between, mut last) = (0, 1, 0);
+        // Of the distance, what exceeds whole strides.
+        let (mut rest, back) = (place % stride, step % stride);
+        for tap in 0..kernel {
+            if rest == 0 {
+                (taps, between, last) = (taps + 1, tap - last, tap);
+            }
+            rest = rest.checked_sub(back).unwrap_or(rest + stride - back);
+        }
+        // Of a single tap, between is its distance to the start.
+        let between = between.max(1);
         Self {
             outputs: s.output[axis & 1].saturating_sub(phase).div_ceil(stride),
             taps,
@@ -185,26 +190,18 @@ impl Windows for Phases {
         &self,
         walk: &Walk,
         x: &[f32],
-        (weights, start): (&[f32], usize),
+        weights: (&[f32], usize),
         sums: &mut [[f32; N]; P],
     ) {
-        if self.lanes == P {
-            float::tile(walk, x, weights, start, sums);
-        } else if let Some(first) = sums.first_chunk_mut::<1>() {
-            float::tile(walk, x, weights, start, first);
+        if let Some(sums) = sums.first_chunk_mut() {
+            float::neighbours(walk, x, weights, sums, self.lanes);
         }
     }
 
     #[inline(always)]
-    fn store<const P: usize, const N: usize>(&self, sums: [[f32; N]; P], mut y: &mut [f32]) {
-        for sums in sums.into_iter().take(self.lanes) {
-            for (n, sum) in sums.into_iter().enumerate() {
-                if let Some(y) = y.get_mut(n * self.steps[1]) {
-                    *y = sum;
-                }
-            }
-            y = y.get_mut(self.plane..).unwrap_or(&mut []);
-        }
+    fn store<const P: usize, const N: usize>(&self, sums: &[[f32; N]; P], y: &mut [f32]) {
+        let sums = sums.as_flattened();
+        store(sums.get(..self.lanes * N).unwrap_or(sums), N, y, [self.plane, self.steps[1]]);
     }
 
     #[inline(always)]
@@ -219,6 +216,15 @@ fn walk(loops: [Steps; 3]) -> Walk {
     Walk::new(loops, 1)
 }
 
+/// Writes rows of `len` sums; `plane` and `step` values of `y` are between rows and between sums.
+#[inline(never)]
+fn store(sums: &[f32], len: usize, mut y: &mut [f32], [plane, step]: [usize; 2]) {
+    for sums in pieces(sums, len) {
+        sums.iter().zip(y.iter_mut().step_by(step.max(1))).for_each(|(sum, y)| *y = *sum);
+        y = y.get_mut(plane..).unwrap_or(&mut []);
+    }
+}
+
 /// The outputs of one phase; gives the weights behind its own.
 #[inline(always)]
 fn convolve<'w>(
@@ -228,8 +234,8 @@ fn convolve<'w>(
     y: &mut [f32],
     mut phase: Phases,
 ) -> &'w [f32] {
-    let (s, plane) = (phase.conv, phase.plane);
-    let groups = s.groups.max(1);
+    let (s, plane) = (&phase.conv, phase.plane);
+    let (rows, groups) = (s.output[0], s.groups.max(1));
     let (filters, channels) = (s.filters / groups, s.channels / groups);
     let (taps, inside) = (s.taps(), columns_inside(&phase));
     let mut rest = weights;
@@ -242,7 +248,7 @@ fn convolve<'w>(
             let windows = &phase;
             let panel =
                 Panel::<PANEL, _> { x, weights, start: first_values(bias), channels, windows };
-            for row in 0..s.output[0] {
+            for row in 0..rows {
                 panel.output_row(row, &inside, y);
             }
             rest = others;

@@ -41,6 +41,61 @@ pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
     }
 }
 
+/// [`tile`] of positions that are neighbours in `x`, for all sums of a panel or, with one lane, for the
+/// first. Its code is short: all positions share a loop.
+#[inline(always)]
+// Not called where `float_vfp` takes its place.
+#[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
+pub(in crate::kernels) fn neighbours<const N: usize>(
+    walk: &Walk,
+    x: &[f32],
+    (w, start): (&[f32], usize),
+    acc: &mut [[f32; N]; PANEL],
+    lanes: usize,
+) {
+    for n in 0..N {
+        let x = tail(x, n);
+        if lanes == PANEL {
+            let mut sums = acc.map(|acc| acc.get(n).copied().unwrap_or(0.0));
+            add_products(walk, x, w, start, &mut sums);
+            let column = acc.iter_mut().filter_map(|acc| acc.get_mut(n));
+            column.zip(sums).for_each(|(acc, sum)| *acc = sum);
+        } else if let Some(sum) = acc.first_mut().and_then(|acc| acc.get_mut(n)) {
+            add_products(walk, x, w, start, core::array::from_mut(sum));
+        }
+    }
+}
+
+/// The products of one position, by a loop without cases.
+#[inline(never)]
+// Not called where `float_vfp` takes its place.
+#[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
+fn add_products<const P: usize>(
+    walk: &Walk,
+    x: &[f32],
+    w: &[f32],
+    start: usize,
+    sums: &mut [f32; P],
+) {
+    let (mut at_x, mut at_w) = (0_usize, start);
+    let ([x_step, x_jump, x_leap], [w_step, w_jump, w_leap]) = (walk.x_jumps, walk.w_jumps);
+    for _ in 0..walk.counts[2] {
+        for _ in 0..walk.counts[1] {
+            for _ in 0..walk.counts[0] {
+                if let (Some(x), Some(w)) = (x.get(at_x), tail(w, at_w).first_chunk()) {
+                    accumulate(sums, *x, w);
+                }
+                at_x = at_x.wrapping_add_signed(x_step);
+                at_w = at_w.wrapping_add_signed(w_step);
+            }
+            at_x = at_x.wrapping_add_signed(x_jump);
+            at_w = at_w.wrapping_add_signed(w_jump);
+        }
+        at_x = at_x.wrapping_add_signed(x_leap);
+        at_w = at_w.wrapping_add_signed(w_leap);
+    }
+}
+
 /// The products of one position.
 #[inline(always)]
 fn add_position<const P: usize>(

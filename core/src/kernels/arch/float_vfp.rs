@@ -169,6 +169,31 @@ pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
     }
 }
 
+/// [`float_portable::neighbours`], but that a tile which `x` or `w` do not hold is left as it is.
+#[inline(always)]
+pub(in crate::kernels) fn neighbours<const N: usize>(
+    walk: &Walk,
+    x: &[f32],
+    (w, start): (&[f32], usize),
+    acc: &mut [[f32; N]; PANEL],
+    lanes: usize,
+) {
+    if walk.is_empty() || walk.position != 1 || !walk.fits([lanes, N], x, w, start) {
+        return;
+    }
+    let (first, x_first) = (w.as_ptr().wrapping_add(start), x.as_ptr());
+    // SAFETY: a walk that fits reads only what `x` and `w` hold, its positions are neighbours as the first
+    // function wants them, and `acc` is `[[f32; N]; PANEL]`, of which the last two use the first row.
+    unsafe {
+        match (lanes, N) {
+            (PANEL, 4) => four_by_four_next(walk, x_first, first, acc.as_mut_ptr().cast()),
+            (PANEL, 1) => four_by_one(walk, x_first, first, acc.as_mut_ptr().cast()),
+            (_, 4) => one_by_four(walk, x_first, first, acc.as_mut_ptr().cast()),
+            _ => one_by_one(walk, x_first, first, acc.as_mut_ptr().cast()),
+        }
+    }
+}
+
 /// The three loops of a walk in assembly: `$load` takes weights and inputs and steps to the next,
 /// `$add` adds the products to the sums in `$acc`. `$count` puts the rounds of the innermost loop
 /// into `n`, `$jump` moves on behind it, `$leap` behind the loop around it.
@@ -351,6 +376,15 @@ walk_one_pointer!(
     "vldr s20, [{x}]
      vldmia {w}, {{s16-s19}}",
     add_column!("s20", "s16", "s17", "s18", "s19", "s0", "s1", "s2", "s3")
+);
+
+walk_one_pointer!(
+    one_by_one,
+    "s0",
+    "vldr s20, [{x}]
+     vldr s16, [{w}]",
+    "vmul.f32 s24, s16, s20
+     vadd.f32 s0, s0, s24"
 );
 
 walk_four_pointers!(
