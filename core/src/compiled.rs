@@ -274,25 +274,25 @@ pub trait Windowed: Compiled {
 pub mod kind {
     /// A graph without roles: [`Compiled`](super::Compiled) alone.
     #[derive(Clone, Copy, Debug)]
-    pub struct Graph;
+    pub struct GraphModel;
     /// [`Encoder`](super::Encoder)
     #[derive(Clone, Copy, Debug)]
-    pub struct Encoder;
+    pub struct EncoderModel;
     /// [`Decoder`](super::Decoder) of several posteriors.
     #[derive(Clone, Copy, Debug)]
-    pub struct Decoder;
+    pub struct DecoderModel;
     /// [`Scored`](super::Scored)
     #[derive(Clone, Copy, Debug)]
-    pub struct Scored;
+    pub struct ScoredModel;
     /// [`Refined`](super::Refined)
     #[derive(Clone, Copy, Debug)]
-    pub struct Refined;
+    pub struct RefinedModel;
     /// [`Flow`](super::Flow)
     #[derive(Clone, Copy, Debug)]
-    pub struct Flow;
+    pub struct FlowModel;
     /// [`Density`](super::Density)
     #[derive(Clone, Copy, Debug)]
-    pub struct Density;
+    pub struct DensityModel;
 }
 
 /// State and scratch memory of a model; one serves every call, with state one for every sequence of calls.

@@ -2,7 +2,7 @@
 
 mod evaluate;
 mod integer;
-mod layout;
+mod step_buffers;
 
 pub use evaluate::evaluate;
 
@@ -11,16 +11,16 @@ use crate::{Error, Result};
 use elbow_core::distributions::Likelihood;
 use elbow_core::kernels::{self, Cell, RecurrentMemory, RecurrentWeights};
 use elbow_core::wire::PAINT;
-use layout::Layout;
 use std::fmt;
 use std::ops::Range;
+use step_buffers::StepBuffers;
 
 /// A plan and the memory to run it in.
 #[derive(Debug)]
 pub struct Twin<'p> {
     plan: &'p Plan,
     /// Of each step; none where its buffers overlap or lie outside.
-    layouts: Vec<Option<Layout>>,
+    buffers: Vec<Option<StepBuffers>>,
     arena: Vec<f32>,
     /// Computed indices so far that were no whole number of their table.
     hits: u64,
@@ -53,8 +53,8 @@ impl fmt::Display for Outside {
 impl<'p> Twin<'p> {
     /// Allocates the arena, and finds once what every step reads and writes.
     pub fn new(plan: &'p Plan) -> Self {
-        let layouts = plan.steps.iter().map(|step| Layout::of(step, plan)).collect();
-        Self { plan, layouts, arena: vec![0.0; plan.arena], hits: 0, outside: None }
+        let buffers = plan.steps.iter().map(|step| StepBuffers::of(step, plan)).collect();
+        Self { plan, buffers, arena: vec![0.0; plan.arena], hits: 0, outside: None }
     }
 
     /// What is run.
@@ -110,12 +110,12 @@ impl<'p> Twin<'p> {
         mut observe: impl FnMut(&Step, &[&[f32]]),
     ) -> Result<()> {
         self.check(inputs)?;
-        let Self { plan, layouts, arena, hits, outside } = self;
+        let Self { plan, buffers, arena, hits, outside } = self;
         arena.fill(f32::from_bits(PAINT)); // as a device does that measures
-        for (step, layout) in plan.steps.iter().zip(layouts) {
-            let memory = layout.as_ref().and_then(|layout| {
-                let (sources, targets) = layout.borrow(inputs, &plan.weights, arena, outputs)?;
-                Some(Memory { sources, targets })
+        for (step, buffers) in plan.steps.iter().zip(buffers) {
+            let memory = buffers.as_ref().and_then(|buffers| {
+                let (sources, targets) = buffers.borrow(inputs, &plan.weights, arena, outputs)?;
+                Some(BorrowedBuffers { sources, targets })
             });
             let mut memory = memory.ok_or_else(|| damaged(step))?;
             let outside_here = memory.call(&step.kernel, &plan.weights);
@@ -123,7 +123,7 @@ impl<'p> Twin<'p> {
                 *outside = first_outside(step, memory.sources.get(1).copied().unwrap_or_default());
             }
             *hits += u64::from(outside_here);
-            let Memory { sources: _, targets } = memory;
+            let BorrowedBuffers { sources: _, targets } = memory;
             let targets: Vec<&[f32]> = targets.iter().map(|target| &**target).collect();
             observe(step, &targets);
         }
@@ -151,12 +151,12 @@ impl<'p> Twin<'p> {
 }
 
 /// The buffers of one step, borrowed together.
-struct Memory<'a> {
+struct BorrowedBuffers<'a> {
     sources: Vec<&'a [f32]>,
     targets: Vec<&'a mut [f32]>,
 }
 
-impl<'a> Memory<'a> {
+impl<'a> BorrowedBuffers<'a> {
     fn source(&self, index: usize) -> &'a [f32] {
         self.sources.get(index).copied().unwrap_or_default()
     }

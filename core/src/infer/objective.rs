@@ -72,7 +72,7 @@ pub fn elbo(
     samples: Range<u32>,
     scratch: Scratch<'_>,
 ) -> Result<ElboTerms, InferError> {
-    let mut log_likelihood = Mean::ZERO;
+    let mut log_likelihood = RunningMean::ZERO;
     for_each(likelihood, q, noise, samples, scratch, |log_p, _| log_likelihood.add(log_p))?;
     Ok(ElboTerms { log_likelihood: log_likelihood.value(), kl: kl_to_standard(q.loc, q.log_var) })
 }
@@ -94,7 +94,7 @@ pub fn elbo_monte_carlo(
     samples: Range<u32>,
     scratch: Scratch<'_>,
 ) -> Result<ElboTerms, InferError> {
-    let [mut log_likelihood, mut kl] = [Mean::ZERO; 2];
+    let [mut log_likelihood, mut kl] = [RunningMean::ZERO; 2];
     for_each(likelihood, q, noise, samples, scratch, |log_p, log_ratio| {
         log_likelihood.add(log_p);
         kl.add(-log_ratio);
@@ -219,7 +219,7 @@ pub fn elbo_gradient(
     let Objective { beta, entropy_weight } = objective;
     loc.fill(0.0);
     log_var.fill(0.0);
-    let mut log_likelihood = Mean::ZERO;
+    let mut log_likelihood = RunningMean::ZERO;
     for sample in samples {
         noise.draw(sample, eps)?;
         rsample(q.loc, q.log_var, eps, z);
@@ -255,12 +255,12 @@ pub(super) fn accumulate(eps: &[f32], grad: &[f32], sum: &mut [f32], stein: &mut
 
 /// A running mean, compensated.
 #[derive(Clone, Copy)]
-pub(super) struct Mean {
+pub(super) struct RunningMean {
     sum: Sum,
     count: u32,
 }
 
-impl Mean {
+impl RunningMean {
     pub(super) const ZERO: Self = Self { sum: Sum::ZERO, count: 0 };
 
     pub(super) fn add(&mut self, value: f32) {

@@ -1,6 +1,6 @@
 //! Refinement: from the encoder's posterior to a better one for this observation.
 
-use super::objective::{Mean, accumulate};
+use super::objective::{RunningMean, accumulate};
 use super::rule::{Adam, Ascent, Rule};
 use super::{ElboTerms, Gradient, InferError, LogLikelihood, Posterior};
 use crate::distributions::{DiagNormal, kl_to_standard, rsample};
@@ -168,7 +168,7 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
         let Parts { loc, log_var, eps, z, grad, gradient, stein } = Parts::of(self.floats.as_mut());
         gradient.fill(0.0);
         stein.fill(0.0);
-        let mut log_likelihood = Mean::ZERO;
+        let mut log_likelihood = RunningMean::ZERO;
         for pair in 0..pairs {
             noise.draw(first.wrapping_add(pair), eps)?;
             for _ in 0..2 {

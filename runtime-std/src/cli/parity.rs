@@ -19,7 +19,7 @@ use elbow::{Error, Precision, Result, npy};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct ParityOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// Rows for an input, the batch in front; NAME= may be left out for a single input
@@ -65,7 +65,7 @@ enum Judge {
     Onnxruntime,
 }
 
-impl Options {
+impl ParityOptions {
     /// The runtime that the target is held against.
     fn runtime(&self) -> Result<Runtime> {
         if !self.expect.is_empty() && self.reference.is_some() && !self.layers {
@@ -95,7 +95,7 @@ fn targets() -> PossibleValuesParser {
 ///
 /// A failed check, after the report, where the target is outside the limits, or where the rows speak against
 /// the heads.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &ParityOptions) -> Result<()> {
     let runtime = options.runtime()?;
     let float = options.model.load()?;
     let core = match board(options)? {
@@ -171,7 +171,7 @@ fn layers(
 }
 
 /// The board that is to answer, and the firmware for it; none where the twin is to.
-fn board(options: &Options) -> Result<Option<(Target, PathBuf)>> {
+fn board(options: &ParityOptions) -> Result<Option<(Target, PathBuf)>> {
     if options.target == TWIN {
         return Ok(None);
     }
@@ -191,7 +191,7 @@ fn limits(max_kl: Option<f64>, precision: Precision) -> Result<Limits> {
 }
 
 /// The inputs of all graphs but the decoder's latents, cut to `--rows`.
-fn rows(loaded: &Loaded, options: &Options) -> Result<Batch> {
+fn rows(loaded: &Loaded, options: &ParityOptions) -> Result<Batch> {
     let batch = inputs::of_model(loaded, &options.input, options.seed)?.batch;
     Ok(batch.first(inputs::limited(options.rows, batch.len)?))
 }
@@ -201,7 +201,7 @@ fn reference(
     loaded: &Loaded,
     runtime: &Runtime,
     batch: &Batch,
-    options: &Options,
+    options: &ParityOptions,
 ) -> Result<Reference> {
     if options.expect.is_empty() {
         return basis::by_runtime(runtime, loaded, batch);

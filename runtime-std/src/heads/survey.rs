@@ -3,7 +3,7 @@
 use super::meter::{DRAWS, Meter, SEED, Scale, Terms, parts};
 use super::reading::{Reading, contradicts, heads};
 
-use super::report::{HeadReport, Impossible, Measured, Named, Nats, Verdict};
+use super::report::{HeadReport, Impossible, MeasuredReading, NamedReading, Nats, Verdict};
 use super::rule::{Difference, ENOUGH, Ladder, Read, finite, loses_rows, outweighs, shown};
 use crate::Result;
 use crate::manifest::{readings, word};
@@ -121,18 +121,18 @@ impl<'m> Survey<'m> {
         self.outputs(reading).map(|output| self.loaded.main.graph.outputs[output].0.as_str())
     }
 
-    fn named(&self, reading: Reading) -> Named {
+    fn named(&self, reading: Reading) -> NamedReading {
         let [mean, spread] = self.names(reading).map(String::from);
         let several = readings(self.meter.family()).len() > 1;
         let mean_is = several.then(|| word(reading.family.mean_is()));
-        Named { mean, spread, head: reading.head.name(), mean_is }
+        NamedReading { mean, spread, head: reading.head.name(), mean_is }
     }
 
     /// The table, with what it says of the declared reading.
     pub fn report(&mut self) -> HeadReport {
         let (verdict, message) = self.verdict();
         let declared = self.declared().map(|at| &self.measured[at]);
-        let measured = self.measured.iter().map(|candidate| Measured {
+        let measured = self.measured.iter().map(|candidate| MeasuredReading {
             reading: self.named(candidate.reading),
             elbo: candidate.mean(),
             rows: finite(&candidate.elbo),

@@ -34,7 +34,7 @@ pub(super) fn tensors(graph: &mut Graph) -> impl Iterator<Item = (Owner, &mut Te
 /// Reads every tensor that lies in another file of `folder` into the graph; those for which that fails stay
 /// outside. A model from memory has no folder.
 pub(super) fn read(graph: &mut Graph, folder: Option<&Path>) -> Faults {
-    let mut files = Files { folder, open: HashMap::new(), left: LARGEST_FILE };
+    let mut files = ExternalFiles { folder, open: HashMap::new(), left: LARGEST_FILE };
     let mut faults = Faults::new();
     for (owner, tensor) in tensors(graph) {
         // Of a type that import does not take nothing is read: that is what will be said of it.
@@ -59,7 +59,7 @@ fn of_node(node: &mut Node) -> Vec<&mut Tensor> {
 }
 
 /// The files of a folder that have been opened, and how many bytes may still be read.
-struct Files<'a> {
+struct ExternalFiles<'a> {
     folder: Option<&'a Path>,
     open: HashMap<String, Opened>,
     left: usize,
@@ -70,7 +70,7 @@ struct Opened {
     len: u64,
 }
 
-impl Files<'_> {
+impl ExternalFiles<'_> {
     fn fetch(&mut self, tensor: &mut Tensor) -> Read<()> {
         let location = entry(tensor, "location").unwrap_or_default().to_string();
         let Some(folder) = self.folder else {

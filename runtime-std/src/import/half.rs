@@ -7,7 +7,7 @@
 //! Inputs and outputs of float16 stay so, and are refused.
 
 use super::kind::float_cure;
-use super::order::{Order, Source};
+use super::order::{Order, Producer};
 use super::problem::{Refusal, clean};
 use super::proto::{Attribute, Graph, Node, Tensor, attribute_type, data_type};
 
@@ -250,7 +250,7 @@ impl<'a> Halves<'a> {
     /// The node that gives a value; `None` of constants and inputs.
     fn source(&self, name: &str) -> Option<&'a Node> {
         match self.order.sources.get(name) {
-            Some(Source::Node(index)) => Some(&self.graph.node[*index]),
+            Some(Producer::Node(index)) => Some(&self.graph.node[*index]),
             _ => None,
         }
     }

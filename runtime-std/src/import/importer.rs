@@ -10,7 +10,7 @@ use super::half;
 use super::kind::{Kind, float_cure};
 use super::masked::Masked;
 use super::ops::{self, Operator};
-use super::order::{Order, Source};
+use super::order::{Order, Producer};
 use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, shown};
 use super::proto::{self, data_type};
 use super::scope::{Call, Operand, Scope};
@@ -100,7 +100,7 @@ impl<'a> Importer<'a> {
         let mut inputs = Vec::new();
         for (index, info) in self.proto.input.iter().enumerate() {
             let name = info.name.as_str();
-            if self.order.sources.get(name) != Some(&Source::Input(index)) {
+            if self.order.sources.get(name) != Some(&Producer::Input(index)) {
                 continue;
             }
             let read = self.input(info);

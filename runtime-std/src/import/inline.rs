@@ -89,7 +89,7 @@ fn inline(graph: &mut Graph, functions: &[Function], opset: i64) -> Result<()> {
         };
         calls += 1;
         check_opset(&node, callee.function, opset)?;
-        let call = Call::new(&node, callee, calls);
+        let call = FunctionCall::new(&node, callee, calls);
         let body = if depth < DEEPEST { call.body(&mut budget) } else { None };
         let Some(body) = body else {
             return Err(fault(
@@ -174,7 +174,7 @@ fn by_name(attributes: &[Attribute]) -> HashMap<&str, &Attribute> {
 }
 
 /// A call of a function.
-struct Call<'a> {
+struct FunctionCall<'a> {
     node: &'a Node,
     callee: &'a Callee<'a>,
     /// The caller's.
@@ -185,7 +185,7 @@ struct Call<'a> {
     number: usize,
 }
 
-impl<'a> Call<'a> {
+impl<'a> FunctionCall<'a> {
     fn new(node: &'a Node, callee: &'a Callee<'a>, number: usize) -> Self {
         let attributes = by_name(&node.attribute);
         Self { node, callee, attributes, name: node.label(number), number }

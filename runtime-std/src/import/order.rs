@@ -7,7 +7,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 
 /// Who gives a name.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Source {
+pub(super) enum Producer {
     Input(usize),
     Initializer(usize),
     Node(usize),
@@ -16,7 +16,7 @@ pub(super) enum Source {
 /// The structure of a graph.
 pub(super) struct Order<'a> {
     /// Who gives each name.
-    pub sources: HashMap<&'a str, Source>,
+    pub sources: HashMap<&'a str, Producer>,
     /// Nodes that outputs need, each after those it reads.
     pub live: Vec<usize>,
     /// Nodes that no output needs.
@@ -39,7 +39,7 @@ impl<'a> Order<'a> {
 
 /// Names in the order of the file. An input that is also an initializer is a constant: old files
 /// list all initializers as inputs.
-fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a str, Source> {
+fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a str, Producer> {
     let mut sources = HashMap::with_capacity(graph.node.len() + graph.initializer.len());
     let mut duplicate = |name: &str, op: &str| {
         problems.push(Unsupported {
@@ -53,20 +53,20 @@ fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a
         })
     };
     for (index, tensor) in graph.initializer.iter().enumerate() {
-        if sources.insert(tensor.name.as_str(), Source::Initializer(index)).is_some() {
+        if sources.insert(tensor.name.as_str(), Producer::Initializer(index)).is_some() {
             duplicate(&tensor.name, "initializer");
         }
     }
     for (index, input) in graph.input.iter().enumerate() {
         match sources.get(input.name.as_str()) {
-            None => drop(sources.insert(input.name.as_str(), Source::Input(index))),
-            Some(Source::Input(_)) => duplicate(&input.name, "input"),
+            None => drop(sources.insert(input.name.as_str(), Producer::Input(index))),
+            Some(Producer::Input(_)) => duplicate(&input.name, "input"),
             Some(_) => {}
         }
     }
     for (index, node) in graph.node.iter().enumerate() {
         for output in node.output.iter().filter(|name| !name.is_empty()) {
-            if sources.insert(output, Source::Node(index)).is_some() {
+            if sources.insert(output, Producer::Node(index)).is_some() {
                 duplicate(output, &node.op_type);
             }
         }
@@ -75,7 +75,7 @@ fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a
 }
 
 /// Every name that a node reads has to come from somewhere; each missing name is reported once.
-fn check_reads(graph: &Graph, sources: &HashMap<&str, Source>, problems: &mut Vec<Unsupported>) {
+fn check_reads(graph: &Graph, sources: &HashMap<&str, Producer>, problems: &mut Vec<Unsupported>) {
     let mut missing = HashSet::new();
     for (index, node) in graph.node.iter().enumerate() {
         for name in node.input.iter().filter(|name| !name.is_empty()) {
@@ -99,10 +99,10 @@ fn check_reads(graph: &Graph, sources: &HashMap<&str, Source>, problems: &mut Ve
 /// Indices of the nodes that `node` reads from.
 fn predecessors<'a>(
     node: &'a Node,
-    sources: &'a HashMap<&str, Source>,
+    sources: &'a HashMap<&str, Producer>,
 ) -> impl Iterator<Item = usize> + 'a {
     reads(node).into_iter().filter_map(|name| match sources.get(name) {
-        Some(Source::Node(index)) => Some(*index),
+        Some(Producer::Node(index)) => Some(*index),
         _ => None,
     })
 }
@@ -111,7 +111,7 @@ fn predecessors<'a>(
 /// Nodes on or behind a cycle are left out.
 fn sort(
     graph: &Graph,
-    sources: &HashMap<&str, Source>,
+    sources: &HashMap<&str, Producer>,
     problems: &mut Vec<Unsupported>,
 ) -> Vec<usize> {
     let count = graph.node.len();
@@ -142,7 +142,7 @@ fn sort(
 
 /// Walks backwards among the nodes that still wait until one comes up again: that is a cycle.
 #[cold]
-fn cycle(graph: &Graph, sources: &HashMap<&str, Source>, waits: &[usize]) -> Unsupported {
+fn cycle(graph: &Graph, sources: &HashMap<&str, Producer>, waits: &[usize]) -> Unsupported {
     const SHOWN: usize = 8;
     let before = |index: usize| predecessors(&graph.node[index], sources).find(|&i| waits[i] > 0);
     let mut path = Vec::new();
@@ -175,7 +175,10 @@ fn cycle(graph: &Graph, sources: &HashMap<&str, Source>, waits: &[usize]) -> Uns
 }
 
 /// Which nodes the outputs need, and the names that are read on the way.
-fn needed<'a>(graph: &'a Graph, sources: &HashMap<&str, Source>) -> (Vec<bool>, HashSet<&'a str>) {
+fn needed<'a>(
+    graph: &'a Graph,
+    sources: &HashMap<&str, Producer>,
+) -> (Vec<bool>, HashSet<&'a str>) {
     let mut needed = vec![false; graph.node.len()];
     let mut read = HashSet::new();
     let mut names: Vec<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
@@ -183,7 +186,7 @@ fn needed<'a>(graph: &'a Graph, sources: &HashMap<&str, Source>) -> (Vec<bool>, 
         if !read.insert(name) {
             continue;
         }
-        if let Some(&Source::Node(index)) = sources.get(name)
+        if let Some(&Producer::Node(index)) = sources.get(name)
             && !std::mem::replace(&mut needed[index], true)
         {
             names.extend(reads(&graph.node[index]));

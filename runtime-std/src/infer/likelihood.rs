@@ -12,21 +12,21 @@ use elbow_core::infer::{Gradient, InferError, LogLikelihood};
 /// A decoder with one row's observation and conditions; [`at`](Self::at) changes the row.
 #[derive(Debug)]
 pub struct TwinLikelihood<'d> {
-    row: Row<'d>,
+    row: ObservedRow<'d>,
     twin: Twin<'d>,
     outputs: Vec<Vec<f32>>,
 }
 
 /// What a decoder is given besides the latent.
 #[derive(Debug)]
-struct Row<'d> {
+struct ObservedRow<'d> {
     decoder: &'d Decoder,
     x: &'d Rows,
     conditions: Vec<&'d Rows>,
     number: usize,
 }
 
-impl<'d> Row<'d> {
+impl<'d> ObservedRow<'d> {
     fn observed(&self) -> &'d [f32] {
         self.x.row(self.number)
     }
@@ -76,7 +76,7 @@ impl<'d> TwinLikelihood<'d> {
                 x.shape
             )));
         }
-        let row = Row { decoder, x, conditions, number: 0 };
+        let row = ObservedRow { decoder, x, conditions, number: 0 };
         Ok(Self { row, twin: Twin::new(&decoder.plan), outputs })
     }
 

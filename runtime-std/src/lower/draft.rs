@@ -10,7 +10,7 @@ pub struct Draft {
     pub(super) inputs: Vec<Port>,
     pub(super) outputs: Vec<Port>,
     pub(super) tensors: Vec<Tensor>,
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: Vec<UnplacedStep>,
     pub(super) weights: Vec<f32>,
     pub(super) floats: Vec<InFloats>,
 }
@@ -40,7 +40,7 @@ pub(super) enum Home {
 
 /// A [`Step`](super::Step) before its operands are placed.
 #[derive(Clone, Debug)]
-pub(super) struct Call {
+pub(super) struct UnplacedStep {
     pub(super) name: String,
     pub(super) op: String,
     pub(super) shape: Vec<usize>,

@@ -1,6 +1,6 @@
 //! Pass 5: tensors get their place in memory.
 
-use super::draft::{Call, Draft, Home, TensorId};
+use super::draft::{Draft, Home, TensorId, UnplacedStep};
 use super::plan::{Buffer, Kernel, Plan, Step};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -18,7 +18,7 @@ pub fn place(mut draft: Draft) -> Plan {
         Home::Weights(range) => Buffer::Weights(range),
         Home::Arena => Buffer::Arena(offsets[tensor]..offsets[tensor] + draft.tensors[tensor].len),
     };
-    let step = |call: Call| Step {
+    let step = |call: UnplacedStep| Step {
         sources: call.sources.into_iter().map(buffer).collect(),
         targets: call.targets.into_iter().map(buffer).collect(),
         gives: call.gives,

@@ -143,7 +143,7 @@ fn all_differences(
     posterior: bool,
 ) -> Vec<OutputError> {
     let expected = reference.basis == Basis::Files;
-    let known = Known { expected, counts_steps: reference.basis.counts_steps(), posterior };
+    let known = Criteria { expected, counts_steps: reference.basis.counts_steps(), posterior };
     let mut outputs = differences(&loaded.main, &reference.outputs, &answer.outputs, known);
     if let Some(decoder) = &loaded.decoder {
         let decoded = reference.decoded.as_ref().map_or(&[][..], |decoded| &decoded.outputs);
@@ -157,7 +157,7 @@ fn all_differences(
 
 /// What decides how outputs are judged.
 #[derive(Clone, Copy)]
-struct Known {
+struct Criteria {
     /// The user demands the outputs with a reference.
     expected: bool,
     /// The reference rounds as a quantized file says.
@@ -166,7 +166,7 @@ struct Known {
     posterior: bool,
 }
 
-impl Known {
+impl Criteria {
     /// Integer models are judged by the KL divergence alone, except that a QDQ file compared with given outputs
     /// is judged in quantization steps.
     fn judge(self, source: &Source, head: bool) -> Option<Judge> {
@@ -184,7 +184,7 @@ fn differences(
     source: &Source,
     reference: &[Option<Vec<f32>>],
     target: &[Option<Vec<f32>>],
-    known: Known,
+    known: Criteria,
 ) -> Vec<OutputError> {
     let names = source.graph.outputs.iter().zip(&source.output_roles).enumerate();
     let differences = names.map(|(at, ((name, value), role))| {

@@ -355,7 +355,7 @@ pub struct Model;
 impl compiled::Compiled for Model {
     const NAME: &'static str = NAME;
     const FINGERPRINT: u64 = FINGERPRINT;
-    type Kind = compiled::kind::Refined;
+    type Kind = compiled::kind::RefinedModel;
     type Workspace = Workspace;
     type Inputs = [f32; OBSERVED];
     type Outputs = DiagNormal<LATENT>;

@@ -1,6 +1,6 @@
 //! The end of a recurrent layer's sequence is its state: the sequence then need not be kept.
 
-use super::view::{Axis, View};
+use super::view::{RecurrentAxis, View};
 use crate::ir::{Gives, Graph, Node, Op, Value, ValueId};
 use std::collections::HashMap;
 
@@ -108,10 +108,10 @@ impl Ends<'_> {
         let mut order = Vec::new();
         for &(axis, len) in &view.axes {
             match axis {
-                Axis::Direction => (outer, inner) = (outer * inner, 1),
+                RecurrentAxis::Direction => (outer, inner) = (outer * inner, 1),
                 _ => inner *= len,
             }
-            order.extend((axis != Axis::Direction).then_some(axis));
+            order.extend((axis != RecurrentAxis::Direction).then_some(axis));
         }
         let mut parts = view.parts.clone();
         for part in &mut parts {

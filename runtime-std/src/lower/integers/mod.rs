@@ -12,7 +12,7 @@ pub(crate) use select::{Selection, keeps_format};
 pub use given::given;
 
 use super::links::Links;
-use super::quantize::Line;
+use super::quantize::ScaleBias;
 use crate::ir::{Format, Graph, Node, Op, ValueId};
 use elbow_core::kernels::Unary;
 use elbow_core::kernels::integer::Form;
@@ -66,7 +66,7 @@ pub struct IntegerLayer {
     /// Row by row: the inputs of an output as the graph has them, `[channels][kernel]` of a convolution.
     pub weights: Vec<i8>,
     /// Scale and bias of each output: `y = scale * sum((x_q - zero_point) * w_q) + bias`.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ScaleBias>,
 }
 
 impl Integers {

@@ -10,7 +10,8 @@ mod pool;
 mod recurrent;
 mod weights;
 
-use super::draft::{Call, Draft, Home, Tensor, TensorId};
+use super::axes::PoolAttributes;
+use super::draft::{Draft, Home, Tensor, TensorId, UnplacedStep};
 use super::integers::{IntegerLayer, Integers};
 use super::links::Links;
 use super::plan::{Given, Kernel, Port};
@@ -141,7 +142,7 @@ impl<'g> Scheduler<'g> {
             &Op::ArgExtreme { axis, largest, last } => self.arg_extreme(node, axis, largest, last),
             Op::Pool { kernel, strides, dilations, pads, pads_end, kind } => self.pool(
                 node,
-                &pool::Windows { kernel, strides, dilations, pads, pads_end },
+                &PoolAttributes { kernel, strides, dilations, pads, pads_end },
                 *kind,
             ),
             Op::Pad { starts, value } => self.pad(node, starts, *value),
@@ -170,7 +171,7 @@ impl<'g> Scheduler<'g> {
             }
             let target = self.tensor(len, Home::Output(index));
             let node = self.links.producer(self.graph, *value);
-            self.draft.calls.push(Call {
+            self.draft.calls.push(UnplacedStep {
                 name: node.map_or(name, |node| &node.name).clone(),
                 op: "Identity".into(),
                 shape,
@@ -256,7 +257,7 @@ impl<'g> Scheduler<'g> {
         targets: &[TensorId],
     ) {
         let source_len = sources.first().map_or(0, |&source| self.draft.tensors[source].len);
-        self.draft.calls.push(Call {
+        self.draft.calls.push(UnplacedStep {
             name: node.name.clone(),
             op: node.op_type.clone(),
             shape: shape.to_vec(),

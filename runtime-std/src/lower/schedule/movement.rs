@@ -4,7 +4,9 @@ use super::elementwise::TOO_MANY_AXES;
 use super::weights::Constant;
 use super::{Advice, Scheduler};
 use crate::ir::Node;
-use crate::lower::axes::{Axis, along, broadcast, collapse, is_contiguous, row_major, strided};
+use crate::lower::axes::{
+    StridedAxis, along, broadcast, collapse, is_contiguous, row_major, strided,
+};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::plan::Kernel;
 
@@ -70,7 +72,7 @@ impl Scheduler<'_> {
         node: &Node,
         x: TensorId,
         shape: &[usize],
-        axes: &[Axis],
+        axes: &[StridedAxis],
         start: usize,
     ) -> Advice<TensorId> {
         let len: usize = shape.iter().product();

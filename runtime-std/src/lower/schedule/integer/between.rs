@@ -1,10 +1,11 @@
 //! What lies between two integer layers: activations, pools, sums, other shapes.
 
 use super::super::weights::Constant;
-use super::super::{Advice, Scheduler, pool};
+use super::super::{Advice, Scheduler};
 use super::compact;
 use super::{Format, Held, Integer, Kernel, Node, Order, Stored, TensorId, Width};
 use crate::ir::{Op, Pooling};
+use crate::lower::axes::PoolAttributes;
 use crate::lower::plan::words_of_bytes;
 use crate::lower::quantize::{Multipliers, PiecewiseFit, QuantizeError, SumBounds, table};
 use elbow_core::kernels::integer::{self, Add, Requantize};
@@ -22,7 +23,7 @@ impl<'g> Scheduler<'g> {
             (Op::Unary(f), [x]) => return Ok(self.activation(node, *f, x, format, width)),
             (Op::Binary(BinaryOp::Add), [a, b]) => return Ok(self.sum(node, a, b, format)),
             (Op::Pool { kernel, strides, dilations, pads, pads_end, kind }, [x]) => {
-                let windows = pool::Windows { kernel, strides, dilations, pads, pads_end };
+                let windows = PoolAttributes { kernel, strides, dilations, pads, pads_end };
                 let shape = self.pool_shape(node, &windows)?;
                 return Ok(self.integer_pool(node, shape, *kind, x));
             }

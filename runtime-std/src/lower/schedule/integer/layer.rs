@@ -6,9 +6,9 @@ use super::padded::Padded;
 use super::{Element, Format, Held, Integer, IntegerLayer, Integers, Kernel, Layer, Node, Order};
 use super::{TensorId, ValueId, Width};
 use crate::lower::integers::{Core, Gives};
-use crate::lower::layer::{Reach, Windows};
+use crate::lower::layer::{ConvWindows, Reach};
 use crate::lower::plan::words_of_bytes;
-use crate::lower::quantize::{Line, Multipliers, QuantizeError, SumBounds, fold_bias};
+use crate::lower::quantize::{Multipliers, QuantizeError, ScaleBias, SumBounds, fold_bias};
 use elbow_core::kernels::integer::{
     Depthwise, Form, Linear, Requantize, pack_depthwise, pack_weights, packed_depthwise_len,
     packed_len, paired_segment,
@@ -149,7 +149,7 @@ impl<'g> Scheduler<'g> {
     }
 
     /// Windows of an image: a call for each group, and for each phase of a transposed convolution.
-    fn windows(&mut self, call: &LayerCall, y: TensorId, windows: &Windows) -> Advice {
+    fn windows(&mut self, call: &LayerCall, y: TensorId, windows: &ConvWindows) -> Advice {
         let filters = call.layer.outputs() / windows.groups;
         for group in 0..windows.groups {
             let phases = windows.phases();
@@ -213,7 +213,7 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
-    fn depthwise(&mut self, call: &LayerCall, y: TensorId, windows: &Windows) -> Advice {
+    fn depthwise(&mut self, call: &LayerCall, y: TensorId, windows: &ConvWindows) -> Advice {
         let channels = windows.channels;
         let size =
             [0, 1].map(|axis| windows.reach(axis).max(windows.input[axis] + windows.pads[axis]));
@@ -338,7 +338,7 @@ impl LayerCall<'_> {
         };
         let mut words = Vec::with_capacity(2 * lines.len());
         let parameters = outputs.zip(lines).zip(parameters).zip(rows);
-        for (((row, Line { scale, bias }), parameter), weights) in parameters {
+        for (((row, ScaleBias { scale, bias }), parameter), weights) in parameters {
             let bias = fold_bias(*bias, *scale, self.from.zero_point, weights, row)?;
             let range = [self.from.low, self.from.high];
             SumBounds::of(bias, weights, range).check(shift, row)?;
@@ -359,7 +359,7 @@ impl LayerCall<'_> {
     }
 
     /// How the windows of one phase lie in a padded copy of a group's channels.
-    fn runs(&self, windows: &Windows, group: usize, phase: [usize; 2]) -> Runs {
+    fn runs(&self, windows: &ConvWindows, group: usize, phase: [usize; 2]) -> Runs {
         let own = windows.own();
         let axes = [0, 1].map(|axis| windows.axis(axis, phase[axis]));
         let pitch = self.even(own);
@@ -403,7 +403,7 @@ impl LayerCall<'_> {
 }
 
 /// How the windows of one phase lie along an axis of the padded copy.
-struct Axis {
+struct PhaseAxis {
     /// Taps in the order of the places that they read.
     taps: Vec<usize>,
     /// Places from tap to tap.
@@ -414,7 +414,7 @@ struct Axis {
     start: usize,
 }
 
-impl Windows {
+impl ConvWindows {
     /// Offsets of the outputs of one call: a transposed convolution has a call for each.
     fn phases(&self) -> impl Iterator<Item = [usize; 2]> + use<> {
         let [rows, columns] = if self.transposed { self.strides } else { [1; 2] };
@@ -433,11 +433,11 @@ impl Windows {
         columns.collect()
     }
 
-    fn axis(&self, axis: usize, phase: usize) -> Axis {
+    fn axis(&self, axis: usize, phase: usize) -> PhaseAxis {
         let kernel = self.kernel[axis];
         if !self.transposed {
             let (step, stride) = (self.dilations[axis], self.strides[axis]);
-            return Axis { taps: (0..kernel).collect(), step, stride, start: 0 };
+            return PhaseAxis { taps: (0..kernel).collect(), step, stride, start: 0 };
         }
         let (stride, pad) = (self.strides[axis], self.pads[axis]);
         let mut taps: Vec<usize> = ((phase + pad) % stride..kernel).step_by(stride).collect();
@@ -445,7 +445,7 @@ impl Windows {
         let last = taps.first().copied().unwrap_or(0);
         // (phase + pad - last) / stride is the first place, counted from the image's own.
         let start = (self.before(axis) * stride + phase + pad).saturating_sub(last) / stride;
-        Axis { taps, step: 1, stride: 1, start }
+        PhaseAxis { taps, step: 1, stride: 1, start }
     }
 
     /// Places in front of the image that some window reads.

@@ -119,7 +119,7 @@ impl<'g> Scheduler<'g> {
         let target = self.tensor(order.len(), Home::Arena);
         let kernel = Integer::Dequantize { spread: compact(order, true), format, from: element };
         let name = self.graph.values[value].name.clone();
-        self.draft.calls.push(crate::lower::draft::Call {
+        self.draft.calls.push(crate::lower::draft::UnplacedStep {
             op: "DequantizeLinear".into(),
             shape: self.shape(value).to_vec(),
             macs: 0,

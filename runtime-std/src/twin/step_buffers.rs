@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// The buffers of one step.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(super) struct StepBuffers {
     /// What it touches in the arena, first to last, none overlapping another.
     arena: Vec<Range<usize>>,
     /// The outputs that it touches, first to last.
@@ -27,7 +27,7 @@ enum Place {
 /// What a step reads, and what it writes.
 type Borrowed<'a> = (Vec<&'a [f32]>, Vec<&'a mut [f32]>);
 
-impl Layout {
+impl StepBuffers {
     /// None where buffers overlap, lie outside the plan, or one is source and target.
     pub(super) fn of(step: &Step, plan: &Plan) -> Option<Self> {
         let (mut arena, mut outputs) = (Vec::new(), Vec::new());
