@@ -141,7 +141,7 @@ impl<'a> Masked<'a> {
         Ok(outputs)
     }
 
-    fn tag(&mut self, node: &'a proto::Node, tags: Vec<Option<Tag>>) {
+    fn tag(&mut self, node: &'a proto::NodeProto, tags: Vec<Option<Tag>>) {
         for (name, tag) in node.output.iter().zip(tags) {
             self.tags.extend(tag.map(|tag| (name.as_str(), tag)));
         }

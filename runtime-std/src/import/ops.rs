@@ -25,7 +25,7 @@ mod scatter;
 mod special;
 
 use super::problem::{Read, refuse, shown};
-use super::proto::{Node, OLDEST_OPSET};
+use super::proto::{NodeProto, OLDEST_OPSET};
 use super::scope::{Call, Outputs, Scope};
 use along::{ReductionForm, reduce};
 pub use cures::advice;
@@ -473,7 +473,7 @@ impl Operator {
 }
 
 /// The row of a node. Operator sets of other domains count versions of their own, which nothing depends on.
-pub(super) fn find(node: &Node, opset: i64) -> Read<&'static Operator> {
+pub(super) fn find(node: &NodeProto, opset: i64) -> Read<&'static Operator> {
     let domain = match node.domain.as_str() {
         "ai.onnx" => "",
         domain => domain,

@@ -1,7 +1,7 @@
 //! The order of the nodes: who gives each name, what is needed, and that nothing waits for itself.
 
 use super::problem::{Unsupported, shown};
-use super::proto::{Graph, Node};
+use super::proto::{GraphProto, NodeProto};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
@@ -27,7 +27,7 @@ pub(super) struct Order<'a> {
 
 impl<'a> Order<'a> {
     /// Orders a graph; what is wrong with it goes to `problems`.
-    pub fn of(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> Self {
+    pub fn of(graph: &'a GraphProto, problems: &mut Vec<Unsupported>) -> Self {
         let sources = sources(graph, problems);
         check_reads(graph, &sources, problems);
         let sorted = sort(graph, &sources, problems);
@@ -39,7 +39,10 @@ impl<'a> Order<'a> {
 
 /// Names in the order of the file. An input that is also an initializer is a constant: old files
 /// list all initializers as inputs.
-fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a str, Producer> {
+fn sources<'a>(
+    graph: &'a GraphProto,
+    problems: &mut Vec<Unsupported>,
+) -> HashMap<&'a str, Producer> {
     let mut sources = HashMap::with_capacity(graph.node.len() + graph.initializer.len());
     let mut duplicate = |name: &str, op: &str| {
         problems.push(Unsupported {
@@ -75,7 +78,11 @@ fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a
 }
 
 /// Every name that a node reads has to come from somewhere; each missing name is reported once.
-fn check_reads(graph: &Graph, sources: &HashMap<&str, Producer>, problems: &mut Vec<Unsupported>) {
+fn check_reads(
+    graph: &GraphProto,
+    sources: &HashMap<&str, Producer>,
+    problems: &mut Vec<Unsupported>,
+) {
     let mut missing = HashSet::new();
     for (index, node) in graph.node.iter().enumerate() {
         for name in node.input.iter().filter(|name| !name.is_empty()) {
@@ -98,7 +105,7 @@ fn check_reads(graph: &Graph, sources: &HashMap<&str, Producer>, problems: &mut 
 
 /// Indices of the nodes that `node` reads from.
 fn predecessors<'a>(
-    node: &'a Node,
+    node: &'a NodeProto,
     sources: &'a HashMap<&str, Producer>,
 ) -> impl Iterator<Item = usize> + 'a {
     reads(node).into_iter().filter_map(|name| match sources.get(name) {
@@ -110,7 +117,7 @@ fn predecessors<'a>(
 /// Sorts by need, and by the order of the file where that leaves a choice (Kahn's algorithm).
 /// Nodes on or behind a cycle are left out.
 fn sort(
-    graph: &Graph,
+    graph: &GraphProto,
     sources: &HashMap<&str, Producer>,
     problems: &mut Vec<Unsupported>,
 ) -> Vec<usize> {
@@ -142,7 +149,7 @@ fn sort(
 
 /// Walks backwards among the nodes that still wait until one comes up again: that is a cycle.
 #[cold]
-fn cycle(graph: &Graph, sources: &HashMap<&str, Producer>, waits: &[usize]) -> Unsupported {
+fn cycle(graph: &GraphProto, sources: &HashMap<&str, Producer>, waits: &[usize]) -> Unsupported {
     const SHOWN: usize = 8;
     let before = |index: usize| predecessors(&graph.node[index], sources).find(|&i| waits[i] > 0);
     let mut path = Vec::new();
@@ -176,7 +183,7 @@ fn cycle(graph: &Graph, sources: &HashMap<&str, Producer>, waits: &[usize]) -> U
 
 /// Which nodes the outputs need, and the names that are read on the way.
 fn needed<'a>(
-    graph: &'a Graph,
+    graph: &'a GraphProto,
     sources: &HashMap<&str, Producer>,
 ) -> (Vec<bool>, HashSet<&'a str>) {
     let mut needed = vec![false; graph.node.len()];
@@ -196,14 +203,14 @@ fn needed<'a>(
 }
 
 /// Names that a node reads, those that its bodies capture included.
-pub(super) fn reads(node: &Node) -> Vec<&str> {
+pub(super) fn reads(node: &NodeProto) -> Vec<&str> {
     let bodies = node.attribute.iter().filter_map(|attribute| attribute.g.as_ref());
     let named = node.input.iter().map(String::as_str).filter(|name| !name.is_empty());
     named.chain(bodies.flat_map(captured)).collect()
 }
 
 /// Names that a body reads and does not give itself.
-pub(super) fn captured(body: &Graph) -> Vec<&str> {
+pub(super) fn captured(body: &GraphProto) -> Vec<&str> {
     let own: HashSet<&str> = (body.node.iter().flat_map(|node| &node.output).map(String::as_str))
         .chain(body.initializer.iter().map(|tensor| tensor.name.as_str()))
         .chain(body.input.iter().map(|input| input.name.as_str()))

@@ -242,7 +242,7 @@ pub(super) fn integers(tensor: Tensor<i64>) -> Outputs {
 
 /// A node that is read, its operands at hand.
 pub(super) struct Call<'a> {
-    pub node: &'a proto::Node,
+    pub node: &'a proto::NodeProto,
     /// Of the default domain.
     pub opset: i64,
     pub name: String,
@@ -333,7 +333,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn attribute(&self, name: &str, kind: i32) -> Read<Option<&'a proto::Attribute>> {
+    fn attribute(&self, name: &str, kind: i32) -> Read<Option<&'a proto::AttributeProto>> {
         let Some(found) = self.node.attribute.iter().find(|attribute| attribute.name == name)
         else {
             return Ok(None);
