@@ -59,8 +59,10 @@
 //! ```
 
 use crate::distributions::DiagNormal;
-use crate::infer::encoder::{DecodeError, EncodeError, RunError};
-use crate::infer::{ElboTerms, Gradient, Guarded, InferError, LogLikelihood, Posterior};
+use crate::infer::{
+    DecodeError, ElboTerms, EncodeError, Gradient, Guarded, InferError, LogLikelihood, Posterior,
+    RunError,
+};
 use crate::pack::Pack;
 use crate::window::WindowError;
 

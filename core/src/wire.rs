@@ -26,7 +26,7 @@ pub use frame::{Deframer, Framer, TooLong, frame_len, message_len, parse};
 
 use crate::compiled::Buffers;
 use crate::infer::InferError;
-use crate::infer::encoder::{DecodeError, EncodeError, RunError};
+use crate::infer::{DecodeError, EncodeError, RunError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zerocopy::IntoBytes;

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::model::{Latent, Loaded};
 use crate::rows::{Batch, Rows, run_twin_in_sequence};
 use elbow_core::distributions::rsample;
-use elbow_core::infer::encoder::{EncodeError, to_posterior};
+use elbow_core::infer::{EncodeError, to_posterior};
 use elbow_core::noise::{Stream, fill_standard_normal};
 
 /// A diagonal normal distribution per row: `f32` as a device computes it, `f64` of a reference.

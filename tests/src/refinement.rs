@@ -11,7 +11,7 @@ use elbow::model::Loaded;
 use elbow::posterior::Posteriors;
 use elbow::posterior::twin_posteriors;
 use elbow::rows::{Batch, Rows, StreamKey};
-use elbow_core::infer::{FLOATS, Pairs, Posterior, Refiner, Stein};
+use elbow_core::infer::{FLOATS_PER_LATENT, Pairs, Posterior, Refiner, Stein};
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -235,7 +235,7 @@ fn refine(
 ) -> Vec<Normal> {
     let pairs = Pairs::DEFAULT;
     let mut noise = Repeating { inside: pairs.noise(stream.seed, stream.row), fixed };
-    let floats = vec![0.0; FLOATS * q.loc.len()];
+    let floats = vec![0.0; FLOATS_PER_LATENT * q.loc.len()];
     let mut refiner = Refiner::in_buffer(floats, q, Stein::DEFAULT, pairs);
     let mut moments = Vec::new();
     for steps in STEPS {

@@ -116,7 +116,7 @@ impl Rule for Sgd {
 
 /// Adam (Kingma and Ba, 2015) by means and log-variances, with its usual constants 0.9, 0.999 and 1e-8.
 ///
-/// `moments` is four times as long as the latent and begins with zeros: `Rows<LATENT, 4>`, or a vector
+/// `moments` is four times as long as the latent and begins with zeros: `FloatRows<LATENT, 4>`, or a vector
 /// on the desktop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

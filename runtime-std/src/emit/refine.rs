@@ -11,7 +11,7 @@ use crate::Result;
 use crate::lower::{Buffer, Kernel, Plan, Port, Step};
 use crate::manifest::{RefineTable, RuleName};
 use crate::model::{Decoder, Refine};
-use elbow_core::infer::{Adam, FLOATS, Refiner, Rows, Sgd, Stein};
+use elbow_core::infer::{Adam, FLOATS_PER_LATENT, FloatRows, Refiner, Sgd, Stein};
 use std::collections::{HashMap, HashSet};
 
 /// What surrounds the functions.
@@ -58,7 +58,7 @@ pub(super) fn imports(refine: Option<&Refine>) -> Vec<&'static str> {
         RuleName::Sgd => "Sgd",
         RuleName::Adam => "Adam",
     };
-    let all = ["FLOATS", "Gradient", "Guarded", "Pairs", "Refiner", "Rows"];
+    let all = ["FLOATS_PER_LATENT", "FloatRows", "Gradient", "Guarded", "Pairs", "Refiner"];
     refine.map_or_else(Vec::new, |refine| all.into_iter().chain([rule(refine)]).collect())
 }
 
@@ -148,7 +148,7 @@ fn constants(gradient: &Plan, settings: &RefineTable, arena: usize) -> String {
         RuleName::Stein => ("Stein", "Stein", "", 8),
         RuleName::Sgd => ("Sgd", "Sgd", ", clip: f32::INFINITY", 8),
         RuleName::Adam => {
-            ("Adam<Rows<LATENT, 4>>", "Adam", ", moments: Rows([[0.0; LATENT]; 4])", 12)
+            ("Adam<FloatRows<LATENT, 4>>", "Adam", ", moments: FloatRows([[0.0; LATENT]; 4])", 12)
         }
     };
     let pairs = settings.pairs();
@@ -170,7 +170,7 @@ pub const PAIRS: Pairs = Pairs {{ step: {step}, guard: {guard} }};
 /// How a step moves the posterior.
 {SKIP}pub const RULE: {rule} = {name} {{ rate: {rate}{more} }};
 /// A refinement under way.
-pub type Refining = Refiner<Rows<LATENT, FLOATS>, {rule}>;
+pub type Refining = Refiner<FloatRows<LATENT, FLOATS_PER_LATENT>, {rule}>;
 /// Floats of the decoder's activations that its backward pass reads.
 pub const STORED: usize = {stored};
 /// Values of the decoder's largest layer.
@@ -223,9 +223,16 @@ fn latent(gradient: &Plan) -> usize {
 /// Floats of a `Refining`.
 fn refiner(gradient: &Plan, rule: RuleName) -> usize {
     let (words, rows) = match rule {
-        RuleName::Stein => (size_of::<Refiner<Rows<0, FLOATS>, Stein>>(), FLOATS),
-        RuleName::Sgd => (size_of::<Refiner<Rows<0, FLOATS>, Sgd>>(), FLOATS),
-        RuleName::Adam => (size_of::<Refiner<Rows<0, FLOATS>, Adam<Rows<0, 4>>>>(), FLOATS + 4),
+        RuleName::Stein => {
+            (size_of::<Refiner<FloatRows<0, FLOATS_PER_LATENT>, Stein>>(), FLOATS_PER_LATENT)
+        }
+        RuleName::Sgd => {
+            (size_of::<Refiner<FloatRows<0, FLOATS_PER_LATENT>, Sgd>>(), FLOATS_PER_LATENT)
+        }
+        RuleName::Adam => (
+            size_of::<Refiner<FloatRows<0, FLOATS_PER_LATENT>, Adam<FloatRows<0, 4>>>>(),
+            FLOATS_PER_LATENT + 4,
+        ),
     };
     words / size_of::<f32>() + rows * latent(gradient)
 }

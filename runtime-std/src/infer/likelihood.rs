@@ -6,7 +6,7 @@ use crate::model::Decoder;
 use crate::rows::{Batch, Rows};
 use crate::twin::Twin;
 use crate::{Error, Result};
-use elbow_core::infer::encoder::DecodeError;
+use elbow_core::infer::DecodeError;
 use elbow_core::infer::{Gradient, InferError, LogLikelihood};
 
 /// A decoder with one row's observation and conditions; [`at`](Self::at) changes the row.

@@ -11,8 +11,8 @@ use crate::twin::Twin;
 use crate::{Error, Result};
 use elbow_core::distributions::kl_to_standard;
 use elbow_core::infer::{
-    Adam, ElboTerms, FLOATS, Gradient, Guarded, InferError, LogLikelihood, Posterior, Refiner,
-    Rule, Scratch, Sgd, Stein, elbo, iwae,
+    Adam, ElboTerms, FLOATS_PER_LATENT, Gradient, Guarded, InferError, LogLikelihood, Posterior,
+    Refiner, Rule, Scratch, Sgd, Stein, elbo, iwae,
 };
 use elbow_core::noise::Independent;
 use elbow_core::wire::{Inference, Inferred};
@@ -212,7 +212,7 @@ impl<L: Gradient + ?Sized> Ascent<'_, L> {
         let Self { likelihood, settings, steps, stream } = self;
         let pairs = settings.pairs();
         let mut noise = pairs.noise(stream.seed, stream.row);
-        let floats = vec![0.0; FLOATS * loc.len()];
+        let floats = vec![0.0; FLOATS_PER_LATENT * loc.len()];
         let start = Posterior { loc, log_var };
         let mut refiner = Refiner::in_buffer(floats, start, rule, pairs);
         for _ in 0..steps {

@@ -5,7 +5,9 @@
 use super::Held;
 use crate::ir::Format;
 use elbow_core::kernels::PoolShape;
-use elbow_core::kernels::integer::{Add, Depthwise, Form, Linear, Piecewise, Requantize, Spread};
+use elbow_core::kernels::integer::{
+    Add, Depthwise, Form, Linear, PaddedCopy, Piecewise, Requantize,
+};
 use std::ops::Range;
 
 /// Element type of a tensor.
@@ -31,19 +33,19 @@ pub struct InFloats {
 /// An integer kernel, with its weights.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Integer {
-    /// `integer::quantize(source, target, spread, format)`
+    /// `integer::quantize(source, target, copy, format)`
     Quantize {
         /// Moves.
-        spread: Spread,
+        copy: PaddedCopy,
         /// What the integers stand for.
         format: Format,
         /// Of the target.
         to: Element,
     },
-    /// `integer::spread(source, target, spread, fill)`
-    Spread {
+    /// `integer::padded_copy(source, target, copy, fill)`
+    PaddedCopy {
         /// Moves.
-        spread: Spread,
+        copy: PaddedCopy,
         /// What lies between.
         fill: i32,
         /// Of the source.
@@ -51,10 +53,10 @@ pub enum Integer {
         /// Of the target.
         to: Element,
     },
-    /// `integer::dequantize(source, target, spread, format)`
+    /// `integer::dequantize(source, target, copy, format)`
     Dequantize {
         /// Moves.
-        spread: Spread,
+        copy: PaddedCopy,
         /// What the integers stand for.
         format: Format,
         /// Of the source.

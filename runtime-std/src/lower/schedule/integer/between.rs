@@ -126,9 +126,9 @@ impl<'g> Scheduler<'g> {
         for (order, back) in [(own, true), (order, false)] {
             if !matches!(same(order), Order::AsIs(_)) {
                 let target = self.integers(element, order.len());
-                let spread = compact(order, back);
+                let copy = compact(order, back);
                 let (from, to) = (element, element);
-                let kernel = Integer::Spread { spread, fill: format.zero_point, from, to };
+                let kernel = Integer::PaddedCopy { copy, fill: format.zero_point, from, to };
                 let shape = [order.len()];
                 self.call_on(node, &shape, Kernel::Integer(kernel), &[tensor], &[target]);
                 tensor = target;

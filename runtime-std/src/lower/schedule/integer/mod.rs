@@ -14,7 +14,7 @@ use crate::lower::draft::{Home, TensorId};
 use crate::lower::integers::{IntegerLayer, Integers, Width};
 use crate::lower::layer::Layer;
 use crate::lower::plan::{Element, Given, Held, InFloats, Integer, Kernel, Order};
-use elbow_core::kernels::integer::Spread;
+use elbow_core::kernels::integer::PaddedCopy;
 
 /// A value in integers.
 #[derive(Clone, Debug)]
@@ -106,8 +106,8 @@ impl<'g> Scheduler<'g> {
     ) -> Stored {
         let (order, element) = (self.order_of(value), Self::element(width));
         let target = self.integers(element, order.len());
-        let spread = compact(order, false);
-        let kernel = Kernel::Integer(Integer::Quantize { spread, format, to: element });
+        let copy = compact(order, false);
+        let kernel = Kernel::Integer(Integer::Quantize { copy, format, to: element });
         self.call_on(node, self.shape(value), kernel, &[x], &[target]);
         self.hold(value, target, Held { format, order, element });
         Stored { tensor: target, held: Held { format, order, element } }
@@ -117,7 +117,7 @@ impl<'g> Scheduler<'g> {
     pub(super) fn dequantized(&mut self, value: ValueId, stored: &Stored) -> TensorId {
         let Held { format, order, element } = stored.held;
         let target = self.tensor(order.len(), Home::Arena);
-        let kernel = Integer::Dequantize { spread: compact(order, true), format, from: element };
+        let kernel = Integer::Dequantize { copy: compact(order, true), format, from: element };
         let name = self.graph.values[value].name.clone();
         self.draft.calls.push(crate::lower::draft::UnplacedStep {
             op: "DequantizeLinear".into(),
@@ -152,7 +152,7 @@ impl<'g> Scheduler<'g> {
 }
 
 /// All values of a tensor from the graph's order to the one that it is held in, or back.
-fn compact(order: Order, back: bool) -> Spread {
+fn compact(order: Order, back: bool) -> PaddedCopy {
     let (dims, graph, held) = match order {
         Order::AsIs(len) => ([1, 1, len], [len, len, 1], [len, len, 1]),
         Order::ChannelsLast { channels, positions } => {
@@ -161,5 +161,5 @@ fn compact(order: Order, back: bool) -> Spread {
         }
     };
     let (from, to) = if back { (held, graph) } else { (graph, held) };
-    Spread { dims, from, from_start: 0, to, to_start: 0, len: order.len() }.merged()
+    PaddedCopy { dims, from, from_start: 0, to, to_start: 0, len: order.len() }.merged()
 }

@@ -3,7 +3,7 @@
 
 use super::super::Scheduler;
 use super::{Element, Format, Integer, Kernel, Node, Order, TensorId, ValueId, Width};
-use elbow_core::kernels::integer::Spread;
+use elbow_core::kernels::integer::PaddedCopy;
 use std::ops::Range;
 
 /// What the copy looks like.
@@ -63,14 +63,14 @@ impl Padded {
     }
 
     /// From a tensor that holds the image channels first, or last.
-    fn spread(&self, channels_last: bool) -> Spread {
+    fn copy(&self, channels_last: bool) -> PaddedCopy {
         let ((channels, copied), [height, width]) = (&self.channels, self.image);
         let (from, step) = match channels_last {
             true => ([width * channels, *channels, 1], 1),
             false => ([width, 1, height * width], height * width),
         };
         let row = self.size[1] * self.pitch;
-        Spread {
+        PaddedCopy {
             dims: self.dims(),
             from,
             from_start: copied.start * step,
@@ -97,8 +97,8 @@ impl<'g> Scheduler<'g> {
             if padded.is_image(stored.held.element) {
                 return tensor;
             }
-            let kernel = Integer::Spread {
-                spread: padded.spread(true),
+            let kernel = Integer::PaddedCopy {
+                copy: padded.copy(true),
                 fill: stored.held.format.zero_point,
                 from: stored.held.element,
                 to: padded.element,
@@ -111,8 +111,8 @@ impl<'g> Scheduler<'g> {
             return self.padded(node, value, format, width, padded);
         }
         let x = self.read(value);
-        let spread = padded.spread(padded.rows);
-        let kernel = Integer::Quantize { spread, format, to: padded.element };
+        let copy = padded.copy(padded.rows);
+        let kernel = Integer::Quantize { copy, format, to: padded.element };
         self.copied(node, padded, kernel, x)
     }
 
