@@ -114,8 +114,8 @@ impl<'p> Twin<'p> {
         arena.fill(f32::from_bits(PAINT)); // as a device does that measures
         for (step, buffers) in plan.steps.iter().zip(buffers) {
             let memory = buffers.as_ref().and_then(|buffers| {
-                let (sources, targets) = buffers.borrow(inputs, &plan.weights, arena, outputs)?;
-                Some(BorrowedBuffers { sources, targets })
+                let (sources, written) = buffers.borrow(inputs, &plan.weights, arena, outputs)?;
+                Some(BorrowedBuffers { sources, written })
             });
             let mut memory = memory.ok_or_else(|| damaged(step))?;
             let outside_here = memory.call(&step.kernel, &plan.weights);
@@ -123,9 +123,9 @@ impl<'p> Twin<'p> {
                 *outside = first_outside(step, memory.sources.get(1).copied().unwrap_or_default());
             }
             *hits += u64::from(outside_here);
-            let BorrowedBuffers { sources: _, targets } = memory;
-            let targets: Vec<&[f32]> = targets.iter().map(|target| &**target).collect();
-            observe(step, &targets);
+            let BorrowedBuffers { sources: _, written } = memory;
+            let written: Vec<&[f32]> = written.iter().map(|target| &**target).collect();
+            observe(step, &written);
         }
         Ok(())
     }
@@ -153,7 +153,7 @@ impl<'p> Twin<'p> {
 /// The buffers of one step, borrowed together.
 struct BorrowedBuffers<'a> {
     sources: Vec<&'a [f32]>,
-    targets: Vec<&'a mut [f32]>,
+    written: Vec<&'a mut [f32]>,
 }
 
 impl<'a> BorrowedBuffers<'a> {
@@ -165,7 +165,7 @@ impl<'a> BorrowedBuffers<'a> {
     fn call(&mut self, kernel: &Kernel, weights: &[f32]) -> u32 {
         let w = |range: &Range<usize>| &weights[range.clone()];
         let [x, second, third, fourth] = [0, 1, 2, 3].map(|at| self.source(at));
-        let Some(y) = self.targets.first_mut() else { return 0 };
+        let Some(y) = self.written.first_mut() else { return 0 };
         match kernel {
             Kernel::Integer(kernel) => integer::call(kernel, [x, second], y, weights),
             Kernel::Dense { weights, bias } => kernels::dense(x, w(weights), w(bias), y),
@@ -223,7 +223,7 @@ impl<'a> BorrowedBuffers<'a> {
         0
     }
 
-    /// Calls the kernel of a recurrent layer, whose targets after the first depend on the layer.
+    /// Calls the kernel of a recurrent layer, whose outputs after the first depend on the layer.
     fn recurrent(&mut self, layer: &Recurrent, weights: &[f32]) {
         let Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } = layer;
         let floats = |range: &Range<usize>| &weights[range.clone()];
@@ -235,9 +235,9 @@ impl<'a> BorrowedBuffers<'a> {
             peepholes: floats(peepholes),
         };
         let x = self.source(0);
-        let mut targets = self.targets.iter_mut();
+        let mut written = self.written.iter_mut();
         let mut next = |wanted: bool| -> &mut [f32] {
-            if wanted { targets.next().map_or(&mut [], |target| target) } else { &mut [] }
+            if wanted { written.next().map_or(&mut [], |target| target) } else { &mut [] }
         };
         let memory = RecurrentMemory {
             h: next(true),

@@ -12,7 +12,7 @@ mod observe;
 pub use observe::Calibration;
 
 use crate::ir::{Format, Graph, Node, Op, ValueId};
-use crate::lower::integers::{Gives, IntegerLayer, Selection, keeps_format};
+use crate::lower::integers::{IntegerLayer, LayerOutput, Selection, keeps_format};
 use crate::lower::layer::{Layer, Reach};
 use crate::lower::links::Links;
 use crate::lower::quantize::{
@@ -87,7 +87,7 @@ fn narrow(
     if integers.width == Width::Eight {
         return;
     }
-    let to = Gives::of(graph, links, node, integers).format;
+    let to = LayerOutput::of(graph, links, node, integers).format;
     let Some(limit) = room(layer, own, to).filter(|limit| *limit >= CALIBRATED) else { return };
     let mut value = layer.x;
     loop {

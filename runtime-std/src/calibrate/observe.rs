@@ -24,12 +24,12 @@ pub(super) fn observe(plan: &Plan, data: Calibration, names: &HashSet<&str>) -> 
         let len = data.batch.len * input.shape.iter().product::<usize>();
         observed.insert(input.name.clone(), input.values[..len].to_vec());
     }
-    run_twin_observed(plan, data.states, data.batch, |step, targets| {
-        for given in step.gives.iter().filter(|given| names.contains(given.value.as_str())) {
-            let words = targets[given.target];
+    run_twin_observed(plan, data.states, data.batch, |step, outputs| {
+        for given in step.completes.iter().filter(|given| names.contains(given.value.as_str())) {
+            let words = outputs[given.output];
             let values = observed.entry(given.value.clone()).or_default();
-            match &given.held {
-                Some(held) => values.extend(held.floats(words)),
+            match &given.encoding {
+                Some(encoding) => values.extend(encoding.floats(words)),
                 None => values.extend(words),
             }
         }

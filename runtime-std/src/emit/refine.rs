@@ -255,11 +255,11 @@ fn stored(gradient: &Plan) -> usize {
             _ => 0..0,
         };
         if at >= forward {
-            let cells = step.sources.iter().chain(&step.targets).flat_map(arena);
+            let cells = step.sources.iter().chain(&step.outputs).flat_map(arena);
             let kept = cells.filter_map(|cell| Some((*writers.get(&cell)?, cell)));
             read.extend(kept.filter(|(writer, _)| *writer < forward));
         }
-        writers.extend(step.targets.iter().flat_map(arena).map(|cell| (cell, at)));
+        writers.extend(step.outputs.iter().flat_map(arena).map(|cell| (cell, at)));
     }
     read.len()
 }
@@ -273,5 +273,5 @@ fn largest(gradient: &Plan) -> usize {
     };
     let latents = 1;
     let outputs = gradient.outputs.iter().rev().skip(latents).map(Port::len).sum();
-    forward(gradient).iter().flat_map(|step| &step.targets).map(len).fold(outputs, usize::max)
+    forward(gradient).iter().flat_map(|step| &step.outputs).map(len).fold(outputs, usize::max)
 }

@@ -311,7 +311,7 @@ pub enum Op {
         /// From the last step to the first; the sequence keeps the order of the steps.
         reverse: bool,
         /// Which of its results.
-        gives: Gives,
+        gives: RecurrentOutput,
     },
 }
 
@@ -341,7 +341,7 @@ pub enum Pooling {
 
 /// Which result of a recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gives {
+pub enum RecurrentOutput {
     /// States after every step: `[steps, rows, hidden]`.
     Sequence,
     /// State after the last step: `[rows, hidden]`.

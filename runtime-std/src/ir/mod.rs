@@ -10,8 +10,8 @@ pub(crate) mod unary;
 
 pub use format::Format;
 pub use graph::{
-    ElementType, Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, QuantizedWeights, Value,
-    ValueId,
+    ElementType, Graph, Node, Noise, NoiseKind, Op, Pooling, QuantizedWeights, RecurrentOutput,
+    Value, ValueId,
 };
 pub use range::Range;
 

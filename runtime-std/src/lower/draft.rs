@@ -1,6 +1,6 @@
 //! What scheduling hands to memory planning: kernel calls on tensors that have no place yet.
 
-use super::plan::{Given, InFloats, Kernel, Port};
+use super::plan::{CompletedValue, InFloats, Kernel, Port};
 use std::ops::Range;
 
 /// A plan before its tensors are placed.
@@ -47,6 +47,6 @@ pub(super) struct UnplacedStep {
     pub(super) macs: usize,
     pub(super) kernel: Kernel,
     pub(super) sources: Vec<TensorId>,
-    pub(super) targets: Vec<TensorId>,
-    pub(super) gives: Vec<Given>,
+    pub(super) outputs: Vec<TensorId>,
+    pub(super) completes: Vec<CompletedValue>,
 }

@@ -73,25 +73,25 @@ pub struct Step {
     /// What it reads, besides what it works on in place.
     pub sources: Vec<Buffer>,
     /// What it writes; scratch memory comes last.
-    pub targets: Vec<Buffer>,
+    pub outputs: Vec<Buffer>,
     /// The values of the file that are complete after it.
-    pub gives: Vec<Given>,
+    pub completes: Vec<CompletedValue>,
 }
 
-/// A value of the file in a step's target.
+/// A value of the file in an output of a step.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Given {
-    /// Index into [`Step::targets`].
-    pub target: usize,
+pub struct CompletedValue {
+    /// Index into [`Step::outputs`].
+    pub output: usize,
     /// Name in the file.
     pub value: String,
     /// Integer encoding of the value; `None`: f32 in the order of the ONNX file.
-    pub held: Option<Held>,
+    pub encoding: Option<Encoding>,
 }
 
 /// How integers hold a value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Held {
+pub struct Encoding {
     /// What they stand for.
     pub format: Format,
     /// Where they are.
@@ -300,7 +300,7 @@ pub enum Kernel {
         /// Shape of the source.
         along: Along,
     },
-    /// `kernels::recurrent(source, weights, cell, memory, shape)`; the targets are `h`, for an LSTM `c`,
+    /// `kernels::recurrent(source, weights, cell, memory, shape)`; the outputs are `h`, for an LSTM `c`,
     /// the sequence `y` where it is wanted, and scratch.
     Recurrent(Recurrent),
     /// A kernel of `kernels::integer`.
@@ -363,7 +363,7 @@ impl Kernel {
 impl Step {
     /// What it needs of the arena; an operand that it reads twice counts once.
     pub(super) fn arena_len(&self) -> usize {
-        let buffers: HashSet<_> = self.sources.iter().chain(&self.targets).collect();
+        let buffers: HashSet<_> = self.sources.iter().chain(&self.outputs).collect();
         buffers.into_iter().map(Buffer::arena_len).sum()
     }
 }
@@ -423,7 +423,7 @@ impl Step {
         let list = |buffers: &[Buffer]| {
             buffers.iter().map(Buffer::to_string).collect::<Vec<_>>().join(", ")
         };
-        let call = format!("{} = {}", list(&self.targets), self.kernel);
+        let call = format!("{} = {}", list(&self.outputs), self.kernel);
         if self.sources.is_empty() { call } else { format!("{call} of {}", list(&self.sources)) }
     }
 }

@@ -31,7 +31,7 @@ impl StepBuffers {
     /// None where buffers overlap, lie outside the plan, or one is source and target.
     pub(super) fn of(step: &Step, plan: &Plan) -> Option<Self> {
         let (mut arena, mut outputs) = (Vec::new(), Vec::new());
-        for buffer in step.sources.iter().chain(&step.targets) {
+        for buffer in step.sources.iter().chain(&step.outputs) {
             match buffer {
                 Buffer::Arena(range) => arena.push(range.clone()),
                 Buffer::Output(index) => outputs.push(*index),
@@ -52,7 +52,7 @@ impl StepBuffers {
             }
             Buffer::Input(_) | Buffer::Weights(_) => None,
         };
-        let targets: Vec<usize> = step.targets.iter().map(written).collect::<Option<_>>()?;
+        let targets: Vec<usize> = step.outputs.iter().map(written).collect::<Option<_>>()?;
         let source = |buffer: &Buffer| match buffer {
             Buffer::Input(index) => Some(Place::Input(*index)),
             Buffer::Weights(range) => Some(Place::Weights(range.clone())),

@@ -4,7 +4,7 @@ use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope};
 use super::super::tensor::{Tensor, len};
 use super::pieces::Piece;
-use crate::ir::{Gives, Op, ValueId};
+use crate::ir::{Op, RecurrentOutput, ValueId};
 use elbow_core::kernels::{Cell, Unary};
 
 /// The functions that `activations` may name, as [`Parameters::activation`] knows them.
@@ -78,9 +78,9 @@ pub fn recurrent(scope: &mut Scope, call: &Call<'_>, kind: RecurrentKind) -> Out
         let state = [layer.rows, layer.hidden];
         let sequence = [layer.steps, layer.rows, layer.hidden];
         let results = [
-            (Gives::Sequence, "sequence", &sequence[..]),
-            (Gives::Hidden, "hidden", &state[..]),
-            (Gives::Cell, "cell", &state[..]),
+            (RecurrentOutput::Sequence, "sequence", &sequence[..]),
+            (RecurrentOutput::Hidden, "hidden", &state[..]),
+            (RecurrentOutput::Cell, "cell", &state[..]),
         ];
         let count = if kind == RecurrentKind::Lstm { 3 } else { 2 };
         for (at, (gives, role, shape)) in results.into_iter().take(count).enumerate() {

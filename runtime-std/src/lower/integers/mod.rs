@@ -100,7 +100,7 @@ impl Core {
 }
 
 /// What an integer layer gives.
-pub(crate) struct Gives {
+pub(crate) struct LayerOutput {
     /// The value: that of the activation behind the layer, where it computes that as well.
     pub(crate) value: ValueId,
     /// How it is held; floats without.
@@ -109,7 +109,7 @@ pub(crate) struct Gives {
     pub(crate) bounds: (f32, f32),
 }
 
-impl Gives {
+impl LayerOutput {
     pub(crate) fn of(graph: &Graph, links: &Links, node: &Node, integers: &Integers) -> Self {
         const NONE: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
         let format = |node: &Node| integers.formats.get(&graph.values[node.output].name).copied();

@@ -2,7 +2,7 @@
 //!
 //! Integers lie in the words of arena and weights; a call's element types are part of it.
 
-use super::Held;
+use super::Encoding;
 use crate::ir::Format;
 use elbow_core::kernels::PoolShape;
 use elbow_core::kernels::integer::{
@@ -138,7 +138,7 @@ impl Element {
     }
 }
 
-impl Held {
+impl Encoding {
     /// The floats that integers in a tensor's words stand for, in the order of the graph.
     pub fn floats(&self, words: &[f32]) -> Vec<f32> {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();

@@ -14,7 +14,7 @@ use super::axes::PoolAttributes;
 use super::draft::{Draft, Home, Tensor, TensorId, UnplacedStep};
 use super::integers::{IntegerLayer, Integers};
 use super::links::Links;
-use super::plan::{Given, Kernel, Port};
+use super::plan::{CompletedValue, Kernel, Port};
 use crate::ir::{Graph, Node, Op, ValueId};
 use crate::{Error, Result};
 use integer::Stored;
@@ -178,8 +178,8 @@ impl<'g> Scheduler<'g> {
                 macs: 0,
                 kernel: Kernel::Copy,
                 sources: vec![tensor],
-                targets: vec![target],
-                gives: vec![Given { target: 0, value: name.clone(), held: None }],
+                outputs: vec![target],
+                completes: vec![CompletedValue { output: 0, value: name.clone(), encoding: None }],
             });
         }
     }
@@ -208,11 +208,11 @@ impl<'g> Scheduler<'g> {
         self.tensors[value] = Some(tensor);
         self.pending[tensor] += self.links.uses(value);
         if let Some(call) = self.draft.calls.last_mut()
-            && let Some(target) = call.targets.iter().position(|target| *target == tensor)
-            && call.gives.iter().all(|given| given.target != target)
+            && let Some(target) = call.outputs.iter().position(|target| *target == tensor)
+            && call.completes.iter().all(|given| given.output != target)
         {
             let value = self.graph.values[value].name.clone();
-            call.gives.push(Given { target, value, held: None });
+            call.completes.push(CompletedValue { output: target, value, encoding: None });
         }
     }
 
@@ -254,7 +254,7 @@ impl<'g> Scheduler<'g> {
         shape: &[usize],
         kernel: Kernel,
         sources: &[TensorId],
-        targets: &[TensorId],
+        outputs: &[TensorId],
     ) {
         let source_len = sources.first().map_or(0, |&source| self.draft.tensors[source].len);
         self.draft.calls.push(UnplacedStep {
@@ -264,8 +264,8 @@ impl<'g> Scheduler<'g> {
             macs: kernel.macs(shape, source_len),
             kernel,
             sources: sources.to_vec(),
-            targets: targets.to_vec(),
-            gives: Vec::new(),
+            outputs: outputs.to_vec(),
+            completes: Vec::new(),
         });
     }
 

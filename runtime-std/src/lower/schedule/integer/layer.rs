@@ -3,9 +3,11 @@
 use super::super::weights::Constant;
 use super::super::{Advice, Scheduler};
 use super::padded::Padded;
-use super::{Element, Format, Held, Integer, IntegerLayer, Integers, Kernel, Layer, Node, Order};
+use super::{
+    Element, Encoding, Format, Integer, IntegerLayer, Integers, Kernel, Layer, Node, Order,
+};
 use super::{TensorId, ValueId, Width};
-use crate::lower::integers::{Core, Gives};
+use crate::lower::integers::{Core, LayerOutput};
 use crate::lower::layer::{ConvWindows, Reach};
 use crate::lower::plan::words_of_bytes;
 use crate::lower::quantize::{Multipliers, QuantizeError, ScaleBias, SumBounds, fold_bias};
@@ -50,11 +52,11 @@ impl<'g> Scheduler<'g> {
         own: &IntegerLayer,
     ) -> Advice<bool> {
         let format = |value: ValueId| integers.formats.get(&self.graph.values[value].name).copied();
-        let held = self.stored[layer.x].as_ref().map(|stored| stored.held.format);
-        let from = held.or(format(layer.x));
+        let encoding = self.stored[layer.x].as_ref().map(|stored| stored.encoding.format);
+        let from = encoding.or(format(layer.x));
         let from = from.ok_or("its input has no integer format: this is a defect of elbow")?;
-        let Gives { value: gives, format: to, bounds } =
-            Gives::of(self.graph, &self.links, node, integers);
+        let LayerOutput { value: gives, format: to, bounds } =
+            LayerOutput::of(self.graph, &self.links, node, integers);
         let call = LayerCall {
             node,
             layer,
@@ -81,7 +83,7 @@ impl<'g> Scheduler<'g> {
             Reach::Windows(_) => Order::ChannelsLast { channels: outputs, positions },
         };
         match to {
-            Some(format) => self.hold(gives, y, Held { format, order, element }),
+            Some(format) => self.hold(gives, y, Encoding { format, order, element }),
             None => {
                 let y = self.channels_first(node, y, order);
                 self.bind(node.output, y);
@@ -111,7 +113,7 @@ impl<'g> Scheduler<'g> {
     /// Each row of the input is a patch.
     fn rows(&mut self, call: &LayerCall, y: TensorId, positions: usize) -> Advice {
         let (inputs, form) = (call.layer.inputs, call.form());
-        let order = self.stored[call.layer.x].as_ref().map(|stored| stored.held.order);
+        let order = self.stored[call.layer.x].as_ref().map(|stored| stored.encoding.order);
         // A flattened image lies channels last: the columns of the matrix follow it.
         let order = order.filter(|order| positions == 1 && order.len() == inputs);
         let order = order.unwrap_or(Order::AsIs(inputs));

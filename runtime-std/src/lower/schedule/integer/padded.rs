@@ -34,10 +34,10 @@ impl Padded {
     }
 
     /// The order of integers in which positions follow each other, each with its channels.
-    fn order(&self, held: Order) -> Order {
+    fn order(&self, encoding: Order) -> Order {
         let (channels, positions) = (self.channels.0, self.image[0] * self.image[1]);
         match (self.rows, positions) {
-            (true, 1) => held, // whatever it is, the columns of the weights follow it
+            (true, 1) => encoding, // whatever it is, the columns of the weights follow it
             (true, _) => Order::AsIs(channels * positions),
             (false, _) => Order::ChannelsLast { channels, positions },
         }
@@ -93,14 +93,14 @@ impl<'g> Scheduler<'g> {
         padded: &Padded,
     ) -> TensorId {
         if let Some(stored) = self.stored[value].clone() {
-            let tensor = self.in_order(node, &stored, padded.order(stored.held.order));
-            if padded.is_image(stored.held.element) {
+            let tensor = self.in_order(node, &stored, padded.order(stored.encoding.order));
+            if padded.is_image(stored.encoding.element) {
                 return tensor;
             }
             let kernel = Integer::PaddedCopy {
                 copy: padded.copy(true),
-                fill: stored.held.format.zero_point,
-                from: stored.held.element,
+                fill: stored.encoding.format.zero_point,
+                from: stored.encoding.element,
                 to: padded.element,
             };
             return self.copied(node, padded, kernel, tensor);
