@@ -11,7 +11,7 @@ use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
 use elbow::parity::integer::Pair;
 use elbow::parity::{
-    Compared, Layers, Limits, ParityReport, Reference, basis, compare, layers, target,
+    Compared, Layers, Limits, ParityReport, Reference, compare, layers, outputs, reference,
 };
 use elbow::reference::{Engine, Runtime};
 use elbow::rows::Batch;
@@ -111,7 +111,7 @@ pub fn run(options: &ParityOptions) -> Result<()> {
     let reference = match reference(&float, &runtime, &batch, options) {
         Ok(reference) => reference,
         // What is wrong with the rows is told before what the reference made of it.
-        Err(error) => return target::twin(&float, &batch, None).and(Err(error)),
+        Err(error) => return outputs::twin(&float, &batch, None).and(Err(error)),
     };
     let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs);
     let layers = match options.layers {
@@ -119,7 +119,7 @@ pub fn run(options: &ParityOptions) -> Result<()> {
         false => None,
     };
     let answer = match board {
-        None => target::twin(&loaded, &batch, decoded)?,
+        None => outputs::twin(&loaded, &batch, decoded)?,
         Some((board, firmware)) => {
             elbow::parity::device(&loaded, &board, &firmware, &batch, options.seed)?
         }
@@ -204,7 +204,7 @@ fn reference(
     options: &ParityOptions,
 ) -> Result<Reference> {
     if options.expect.is_empty() {
-        return basis::by_runtime(runtime, loaded, batch);
+        return reference::by_runtime(runtime, loaded, batch);
     }
     let sources: Vec<&Source> = loaded.sources().collect();
     let mut given: Vec<Vec<Option<Vec<f32>>>> =
@@ -229,7 +229,7 @@ fn reference(
     let outputs = given.next().unwrap_or_default();
     let decoded = loaded.decoder.as_ref().and_then(|_| given.next()).unwrap_or_default();
     let flow = given.next().unwrap_or_default();
-    let reference = basis::by_files(loaded, batch, outputs, decoded, flow);
+    let reference = reference::by_files(loaded, batch, outputs, decoded, flow);
     let none = |outputs: &[Option<Vec<f32>>]| outputs.iter().all(Option::is_none);
     if reference.decoded.is_none() && none(&reference.outputs) && none(&reference.flow) {
         return Err(Error::input(

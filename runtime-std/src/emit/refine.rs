@@ -1,7 +1,7 @@
 //! What a module with `[refine]` has besides: `gradient`, `refine`, and the bound of their memory.
 
 use super::calls::{Calls, Hits, Names};
-use super::decoder::{Decode, Given, Offsets, parameters};
+use super::decoder::{Decode, LikelihoodArguments, Offsets, parameters};
 use super::mismatch::mismatch;
 use super::pack;
 use super::rust::{SKIP, float, signature};
@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 
 /// What surrounds the functions.
 struct Around<'a> {
-    given: &'a Given,
+    given: &'a LikelihoodArguments,
     /// Lines that bind the likelihood.
     likelihood: &'a str,
     pack: Offsets<'a>,
@@ -104,7 +104,7 @@ fn functions(decode: &Decode, refine: &Refine, around: &Around<'_>) -> (String, 
 }
 
 fn gradient_function(decode: &Decode, body: &str, around: &Around<'_>) -> String {
-    let Given { typed, docs, .. } = around.given;
+    let LikelihoodArguments { typed, docs, .. } = around.given;
     let own = ["z: &[f32; LATENT]", "x_mean: &mut [f32; OBSERVED]", "grad: &mut [f32; LATENT]"];
     let parameters = parameters(typed, &own.map(String::from));
     format!(

@@ -15,7 +15,7 @@ use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, sh
 use super::proto::{self, data_type};
 use super::scope::{Call, Operand, Scope};
 use super::survey::{Boundary, Survey};
-use super::tensor::{Loaded, Tensor, batch_symbols, checked_shape, declared, fault, load};
+use super::tensor::{Initializer, Tensor, batch_symbols, checked_shape, declared, fault, load};
 use crate::ir::{ElementType, Evaluate, Graph, ValueId};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -381,11 +381,11 @@ impl<'a> Importer<'a> {
 
 impl Scope {
     /// A tensor of the file as an operand.
-    pub fn loaded(&mut self, name: &str, tensor: Loaded) -> Operand {
+    pub fn loaded(&mut self, name: &str, tensor: Initializer) -> Operand {
         match tensor {
-            Loaded::Floats(tensor) => Operand::Float(self.constant(name, tensor)),
-            Loaded::Integers(tensor) => Operand::Integers(Rc::<Tensor<i64>>::new(tensor)),
-            Loaded::Other(tensor, kind) => {
+            Initializer::Floats(tensor) => Operand::Float(self.constant(name, tensor)),
+            Initializer::Integers(tensor) => Operand::Integers(Rc::<Tensor<i64>>::new(tensor)),
+            Initializer::Other(tensor, kind) => {
                 let id = self.constant(name, tensor);
                 self.set_kind(id, kind);
                 Operand::Float(id)

@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use super::problem::{Read, clean, invalid, refuse, shown};
 use super::proto::{self, attribute_type};
-use super::tensor::{Loaded, Tensor, checked_shape, len, load, resolve_axis};
+use super::tensor::{Initializer, Tensor, checked_shape, len, load, resolve_axis};
 use crate::ir::{ElementType, Evaluate, Node, Noise, Op, QuantizedWeights, Value, ValueId};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -407,7 +407,7 @@ impl<'a> Call<'a> {
     }
 
     /// A tensor.
-    pub fn tensor(&self, name: &str) -> Read<Option<Loaded>> {
+    pub fn tensor(&self, name: &str) -> Read<Option<Initializer>> {
         let found = self.attribute(name, attribute_type::TENSOR)?;
         found.and_then(|attribute| attribute.t.as_ref()).map(load).transpose()
     }

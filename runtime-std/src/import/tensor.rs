@@ -17,7 +17,7 @@ pub(super) struct Tensor<T> {
 }
 
 /// A tensor of the file: data, or integers for shapes and axes (booleans count as 0 and 1).
-pub(super) enum Loaded {
+pub(super) enum Initializer {
     Floats(Tensor<f32>),
     Integers(Tensor<i64>),
     /// Of another type: whole numbers of int8 or uint8, which only quantizers read, or floats that are cast.
@@ -118,21 +118,21 @@ const SMALLER: &str = "a model for a microcontroller has to be far smaller; \
     if it is, the file is damaged: export it again";
 
 /// Reads a tensor of the file, and checks its type, its shape and its length.
-pub(super) fn load(tensor: &proto::TensorProto) -> Read<Loaded> {
+pub(super) fn load(tensor: &proto::TensorProto) -> Read<Initializer> {
     let shape = checked_shape(&tensor.dims)?;
     match tensor.data_type {
-        data_type::FLOAT => Ok(Loaded::Floats(floats(tensor, shape)?)),
+        data_type::FLOAT => Ok(Initializer::Floats(floats(tensor, shape)?)),
         data_type::INT64 | data_type::INT32 | data_type::BOOL => {
-            Ok(Loaded::Integers(integers(tensor, shape)?))
+            Ok(Initializer::Integers(integers(tensor, shape)?))
         }
-        data_type::INT8 => Ok(Loaded::Other(bytes(tensor, shape)?, Kind::Signed8)),
-        data_type::UINT8 => Ok(Loaded::Other(bytes(tensor, shape)?, Kind::Unsigned8)),
+        data_type::INT8 => Ok(Initializer::Other(bytes(tensor, shape)?, Kind::Signed8)),
+        data_type::UINT8 => Ok(Initializer::Other(bytes(tensor, shape)?, Kind::Unsigned8)),
         of @ (data_type::FLOAT16 | data_type::BFLOAT16) => {
-            Ok(Loaded::Other(narrow_floats(tensor, shape)?, Kind::Stored(of)))
+            Ok(Initializer::Other(narrow_floats(tensor, shape)?, Kind::Stored(of)))
         }
         data_type::DOUBLE => {
             let (rounded, kind) = doubles(tensor, shape)?;
-            Ok(Loaded::Other(rounded, kind))
+            Ok(Initializer::Other(rounded, kind))
         }
         other => refuse(
             format!(

@@ -25,7 +25,7 @@ pub(crate) struct Layer {
 pub(crate) enum Reach {
     /// Each row of `inputs` values is a patch.
     Rows,
-    /// Windows of an image.
+    /// Windows of a feature map.
     Windows(ConvWindows),
 }
 

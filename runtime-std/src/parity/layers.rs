@@ -2,7 +2,7 @@
 
 use super::arithmetic::Arithmetic;
 use super::compare::{max_abs, max_relative, worst};
-use super::places::{Location, Locations};
+use super::locations::{Location, Locations};
 use super::tolerance::Limits;
 use crate::error::{Error, Result};
 use crate::lower::{Plan, Step};

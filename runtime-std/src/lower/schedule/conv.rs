@@ -15,7 +15,7 @@ pub(super) struct Attributes<'n> {
 }
 
 /// Channels, height and width of one image; a signal has height 1.
-struct Image {
+struct FeatureMap {
     channels: usize,
     size: [usize; 2],
 }
@@ -100,10 +100,10 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    fn image(&self, value: ValueId) -> Advice<Image> {
+    fn image(&self, value: ValueId) -> Advice<FeatureMap> {
         match *self.shape(value) {
-            [1, channels, width] => Ok(Image { channels, size: [1, width] }),
-            [1, channels, height, width] => Ok(Image { channels, size: [height, width] }),
+            [1, channels, width] => Ok(FeatureMap { channels, size: [1, width] }),
+            [1, channels, height, width] => Ok(FeatureMap { channels, size: [height, width] }),
             ref shape => Err(format!(
                 "it convolves shape {shape:?}, expected [1, channels, length] or \
                  [1, channels, height, width]: keep the batch axis in front, one or two axes behind"

@@ -150,7 +150,7 @@ impl<'g> Scheduler<'g> {
         self.linear(call, [x, y], 0..call.layer.outputs(), &columns, shape)
     }
 
-    /// Windows of an image: a call for each group, and for each phase of a transposed convolution.
+    /// Windows of a feature map: a call for each group, and for each phase of a transposed convolution.
     fn windows(&mut self, call: &LayerCall, y: TensorId, windows: &ConvWindows) -> Advice {
         let filters = call.layer.outputs() / windows.groups;
         for group in 0..windows.groups {

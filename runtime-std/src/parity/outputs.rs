@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// A target's answers; `None` where it gives none.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct TargetOutputs {
     /// One per output of the encoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
     /// The posteriors of the model.
@@ -55,7 +55,7 @@ pub struct PaintedMemory {
 /// # Errors
 ///
 /// A posterior that is not finite.
-pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<Answer> {
+pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<TargetOutputs> {
     let all = |source: &Source, batch: &Batch| -> Result<Vec<Option<Vec<f32>>>> {
         let (plan, states) = source.whole()?;
         let outputs = run_twin_in_sequence(&plan, &states, batch)?;
@@ -70,5 +70,12 @@ pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<A
     let flow = loaded.flow.as_ref().map(|source| all(source, batch)).transpose()?;
     let flow = flow.unwrap_or_default();
     let log_prob = density::log_prob(loaded, |at| outputs.get(at)?.as_deref());
-    Ok(Answer { outputs, posteriors, decoded, flow, log_prob, image: ImageFigures::default() })
+    Ok(TargetOutputs {
+        outputs,
+        posteriors,
+        decoded,
+        flow,
+        log_prob,
+        image: ImageFigures::default(),
+    })
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// The measure of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Judge {
+pub enum OutputMeasure {
     /// A head of the posterior: by the divergence.
     Nats,
     /// An output of a quantized file: in steps of its own format.

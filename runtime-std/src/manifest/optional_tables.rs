@@ -148,7 +148,7 @@ impl Manifest {
         allowed.map(|input| input.name.as_str())
     }
 
-    pub(super) fn check_further(&self, problems: &mut Vec<String>) {
+    pub(super) fn check_optional_tables(&self, problems: &mut Vec<String>) {
         match (&self.encoder, &self.flow) {
             (None, _) => {
                 let tables = [
