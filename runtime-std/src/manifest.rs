@@ -98,7 +98,7 @@ pub struct EncoderTable {
 pub struct SpreadTable {
     /// Which output.
     pub output: TensorRef,
-    /// What it holds, by its [name](Spread::name).
+    /// Parameterization of the output, by its [name](Spread::name).
     #[serde(deserialize_with = "head")]
     pub head: Spread,
     /// Added to what the head says.

@@ -116,7 +116,7 @@ pub fn sample(posteriors: &[Posteriors], seed: u64, samples: u32) -> Result<Vec<
     Ok(all)
 }
 
-/// What the user is told of a posterior that is not finite; `latent` values make a row.
+/// The error message of a posterior that is not finite; a row has `latent` values.
 fn not_finite(error: EncodeError, latent: usize, batch: &Batch) -> Error {
     let EncodeError::NonFinitePosterior { index } = error else {
         return Error::input(error.to_string());

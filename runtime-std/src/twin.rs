@@ -19,16 +19,16 @@ use step_buffers::StepBuffers;
 #[derive(Debug)]
 pub struct Twin<'p> {
     plan: &'p Plan,
-    /// Of each step; none where its buffers overlap or lie outside.
+    /// Buffers of each step; `None` where they overlap or lie outside of their memory.
     buffers: Vec<Option<StepBuffers>>,
     arena: Vec<f32>,
-    /// Computed indices so far that were no whole number of their table.
+    /// Number of computed indices so far that were not a row of their table.
     hits: u64,
-    /// The first of them.
+    /// The first such index.
     outside: Option<Outside>,
 }
 
-/// A computed index that is no whole number of its table.
+/// A computed index that is not a row of its table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outside {
     /// Name of the step that looked it up.
@@ -57,12 +57,12 @@ impl<'p> Twin<'p> {
         Self { plan, buffers, arena: vec![0.0; plan.arena], hits: 0, outside: None }
     }
 
-    /// What is run.
+    /// The plan.
     pub fn plan(&self) -> &'p Plan {
         self.plan
     }
 
-    /// Indices of all runs so far that lay outside their table, and were taken as the nearest of it.
+    /// Number of indices, in all runs so far, that were outside of their table and were clamped to it.
     pub fn hits(&self) -> u64 {
         self.hits
     }
@@ -81,7 +81,7 @@ impl<'p> Twin<'p> {
         self.run_observed(inputs, |_, _| {})
     }
 
-    /// [`run`](Self::run), showing every step with what it has just written.
+    /// [`run`](Self::run) that calls `observe` after every step, with the outputs of the step.
     ///
     /// # Errors
     ///
@@ -97,8 +97,8 @@ impl<'p> Twin<'p> {
         Ok(outputs)
     }
 
-    /// [`run_observed`](Self::run_observed) into the outputs of an earlier run: for those who run the
-    /// same plan millions of times.
+    /// [`run_observed`](Self::run_observed) into the outputs of an earlier run, without an allocation: for
+    /// callers that run the same plan millions of times.
     ///
     /// # Errors
     ///
@@ -161,7 +161,7 @@ impl<'a> BorrowedBuffers<'a> {
         self.sources.get(index).copied().unwrap_or_default()
     }
 
-    /// Calls a kernel, exactly as generated code does; how many indices lay outside their table.
+    /// Calls a kernel exactly as generated code does. Returns how many indices were outside of their table.
     fn call(&mut self, kernel: &Kernel, weights: &[f32]) -> u32 {
         let w = |range: &Range<usize>| &weights[range.clone()];
         let [x, second, third, fourth] = [0, 1, 2, 3].map(|at| self.source(at));
@@ -249,7 +249,7 @@ impl<'a> BorrowedBuffers<'a> {
     }
 }
 
-/// The first index of a lookup that is no whole number of its table.
+/// The first index of a lookup that is not a row of its table.
 fn first_outside(step: &Step, indices: &[f32]) -> Option<Outside> {
     let (Kernel::TakeBy(along) | Kernel::TakeAlong { along, .. }) = &step.kernel else {
         return None;

@@ -1,4 +1,4 @@
-//! What inference asks of a decoder: how well a latent explains one observation.
+//! The log-likelihood of one observation as a function of the latent, and its gradient.
 
 use super::DecodeError;
 use crate::noise::NoiseError;

@@ -13,7 +13,7 @@ use crate::pieces::pieces_mut;
 pub const FLOATS_PER_LATENT: usize = 7;
 
 /// Standard errors by which a gain has to be above 0.
-const SURE: f32 = 4.0;
+const SURE_STANDARD_ERRORS: f32 = 4.0;
 
 /// How many pairs of opposite draws are averaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,7 +238,7 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
             gains.add(gain - cost);
         }
         let (gain, se) = (gains.mean, gains.standard_error());
-        let better = gain > SURE * se;
+        let better = gain > SURE_STANDARD_ERRORS * se;
         if better {
             copy(parts.loc, loc);
             copy(parts.log_var, log_var);
@@ -252,7 +252,7 @@ const _: () = {
     assert!(size_of::<WithAdam>() <= size_of::<f32>() * 12 * 8);
 };
 
-/// The memory of a refiner by what it holds.
+/// The memory of a refiner, in named slices.
 struct Parts<'a> {
     loc: &'a mut [f32],
     log_var: &'a mut [f32],

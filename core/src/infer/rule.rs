@@ -2,7 +2,7 @@
 
 use crate::math::{clamp, exp_exact, expm1, ln, pow, sqrt};
 
-/// What a rule moves, and what it is told; all slices are as long as the latent.
+/// Parameters that a rule updates, and its inputs; all slices are as long as the latent.
 ///
 /// `g = d ln p(x | z) / dz` is averaged over the draws `z = loc + scale eps` of the step.
 #[derive(Debug)]

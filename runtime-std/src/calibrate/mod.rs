@@ -287,7 +287,7 @@ impl Seen {
     }
 }
 
-/// What a group of a layer reads and gives at some positions of all rows.
+/// Inputs and outputs of a group of a layer, at some positions of all rows.
 struct Sample {
     /// Steps of the inputs, patch by patch.
     patches: Vec<i16>,
@@ -329,7 +329,7 @@ impl Sample {
         found
     }
 
-    /// Scale and bias of every output, fitted to what the float layer gives.
+    /// Scale and bias of every output, fitted to the outputs of the float layer.
     fn lines(
         &self,
         integers: &IntegerWeights,

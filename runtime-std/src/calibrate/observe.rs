@@ -17,7 +17,7 @@ pub struct Calibration<'r> {
 /// Values of all rows, one row after another, by name.
 pub(super) type Observed = HashMap<String, Vec<f32>>;
 
-/// Runs the plan on every row and keeps the values of these names, whatever holds them.
+/// Runs the plan on every row and collects the values of these names as floats, whatever their encoding.
 pub(super) fn observe(plan: &Plan, data: Calibration, names: &HashSet<&str>) -> Result<Observed> {
     let mut observed = Observed::new();
     for input in data.batch.inputs.iter().filter(|input| names.contains(input.name.as_str())) {

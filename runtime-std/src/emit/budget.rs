@@ -38,7 +38,7 @@ pub struct FlashBytes {
 /// RAM of a compiled model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RamBytes {
-    /// The generated `Workspace`: arena, counters, state, and what the decoder gives besides the mean.
+    /// The generated `Workspace`: arena, counters, state, and the parameters of the likelihood that the decoder computes.
     pub workspace: usize,
     /// Stack; known once a target image is built.
     pub stack: Option<usize>,

@@ -272,24 +272,24 @@ impl Calls {
         self.call(kernel, &[arguments, &[&shape]].concat());
     }
 
-    /// Adds a constant of a type of `elbow_core::kernels`, and gives a reference to it.
+    /// Adds a constant of a type of `elbow_core::kernels`. Returns the expression of a reference to it.
     fn shape(&mut self, name: &str, shape: &impl Literal) -> String {
         self.items.extend([shape.kind()].into_iter().chain(shape.items()));
         self.constant_of(shape.kind(), name, &shape.fields())
     }
 
-    /// Adds a constant of a type, and gives a reference to it.
+    /// Adds a constant of a type. Returns the expression of a reference to it.
     fn constant_of(&mut self, kind: &str, name: &str, fields: &str) -> String {
         let _ = writeln!(self.shapes, "\n{SKIP}const {name}: {kind} = {kind} {{\n{fields}}};");
         format!("&{name}")
     }
 
-    /// Adds a table of indices, and gives a reference to it.
+    /// Adds a table of indices. Returns the expression of a reference to it.
     fn indices(&mut self, name: &str, indices: &[u32]) -> String {
         self.table(&format!("{name}_INDICES"), "u32", indices)
     }
 
-    /// Adds a table of numbers of a type, and gives a reference to it.
+    /// Adds a table of numbers of a type. Returns the expression of a reference to it.
     fn table<T: std::fmt::Display>(&mut self, name: &str, kind: &str, numbers: &[T]) -> String {
         let (len, numbers) = (numbers.len(), array(numbers));
         let _ = writeln!(self.shapes, "\n{SKIP}const {name}: [{kind}; {len}] = {numbers};");

@@ -25,7 +25,7 @@ pub(super) struct Decode {
     pub(super) parameters: Parameters,
     /// Outputs besides the mean: fields of the workspace, and their lengths.
     pub(super) kept: Vec<(&'static str, usize)>,
-    /// What the mean output holds.
+    /// Meaning of the mean output, in words.
     x_mean: String,
     uses_workspace: bool,
     pub(super) calls: Calls,

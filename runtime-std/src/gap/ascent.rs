@@ -21,7 +21,7 @@ use crate::rows::StreamKey;
 use elbow_core::infer::{Gradient, InferError, Stein};
 use nalgebra::{DMatrix, SymmetricEigen};
 
-/// Which posteriors are looked at.
+/// Family of the normal posteriors among which the best is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CovarianceFamily {
     /// Independent latents.

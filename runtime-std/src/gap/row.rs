@@ -111,7 +111,7 @@ pub struct RowGap {
     pub log_p: Estimate,
     /// How that was found.
     pub method: Method,
-    /// Effective share of the importance samples; none without.
+    /// Effective share of the importance samples; `None` without importance samples.
     pub ess: Option<f64>,
     /// `ln p(x)` less the optimized ELBO.
     pub approximation: Estimate,

@@ -30,7 +30,7 @@ pub struct HeadReport {
     pub seed: u64,
     /// What is to be said of the declared reading.
     pub verdict: Verdict,
-    /// The same in words; none where the declared reading holds.
+    /// The same in words; `None` where the declared reading is confirmed.
     pub message: Option<String>,
     /// Readings with a finite ELBO.
     pub readings: Vec<MeasuredReading>,
@@ -45,9 +45,9 @@ pub struct NamedReading {
     pub mean: String,
     /// Output that is the spread.
     pub spread: String,
-    /// What that holds.
+    /// Parameterization of the spread output.
     pub head: &'static str,
-    /// What the decoder's mean output holds, where there is a choice.
+    /// Parameterization of the decoder's mean output, where there is a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean_is: Option<&'static str>,
 }

@@ -13,7 +13,7 @@ use crate::rows::Batch;
 use elbow_core::distributions::{Spread, kl_divergence};
 
 /// Readings whose posteriors diverge by less are the same, in nats.
-const SAME: f64 = 0.01;
+const SAME_NATS: f64 = 0.01;
 
 /// Every reading with its terms, the best ELBO first.
 pub struct Survey<'m> {
@@ -158,7 +158,7 @@ impl<'m> Survey<'m> {
         }
     }
 
-    /// Whether the declared reading holds, and what is to be said if not.
+    /// Whether the declared reading is confirmed; if not, the message.
     pub fn verdict(&mut self) -> (Verdict, Option<String>) {
         let Some(declared) = self.declared() else {
             return (
@@ -204,7 +204,7 @@ impl<'m> Survey<'m> {
             f64::from(kl_divergence(loc, log_var, other, its))
         };
         let count = self.meter.rows as f64;
-        a.swapped == b.swapped && a.family == b.family && rows.map(kl).sum::<f64>() < SAME * count
+        a.swapped == b.swapped && a.family == b.family && rows.map(kl).sum::<f64>() < SAME_NATS * count
     }
 
     /// Among readings with the same posteriors, and no more contradicted by the graph, the one first in

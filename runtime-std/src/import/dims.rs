@@ -1,4 +1,4 @@
-//! Dynamic axes to which the user gives a length.
+//! Dynamic axes whose length the user sets.
 
 use super::problem::shown;
 use super::proto::{Dimension, GraphProto, ValueInfoProto};

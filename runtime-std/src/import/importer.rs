@@ -192,7 +192,7 @@ impl<'a> Importer<'a> {
         self.bind(node, name, given);
     }
 
-    /// What a node gives; `None` behind an earlier problem.
+    /// Outputs of a node; `None` where an operand is missing because of an earlier problem.
     fn node(&mut self, node: &'a proto::NodeProto, name: &str) -> Read<Option<Vec<Operand>>> {
         let operator = ops::find(node, self.opset)?;
         if operator.name == "If" {

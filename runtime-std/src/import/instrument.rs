@@ -28,7 +28,7 @@ const FOUR_BYTES: usize = 5;
 /// A file for a reference.
 #[derive(Clone, Debug)]
 pub struct Instrumented {
-    /// What the file holds.
+    /// The values in the file.
     pub bytes: Vec<u8>,
     /// Of every list of names the first that the file has: its place in the list, and the number of its
     /// output; `None` where it has none of them.
@@ -71,7 +71,7 @@ pub fn instrumented(
 struct Noise {
     /// The input that stands for its noise.
     input: String,
-    /// What the node gives.
+    /// Name of the output of the node.
     output: String,
 }
 

@@ -55,7 +55,7 @@ pub struct Operator {
     pub(super) read: Reader,
 }
 
-/// Reads a node: adds to the graph what it computes, and gives its outputs.
+/// Reader of an operator: adds the operations of a node to the graph, and returns the outputs.
 pub(super) type Reader = fn(&mut Scope, &Call<'_>) -> Outputs;
 
 const CONV: &[&str] = &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];

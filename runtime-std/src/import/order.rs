@@ -1,11 +1,11 @@
-//! The order of the nodes: who gives each name, what is needed, and that nothing waits for itself.
+//! The order of the nodes: the producer of each name, the nodes that the outputs need, and cycles.
 
 use super::problem::{Unsupported, shown};
 use super::proto::{GraphProto, NodeProto};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
-/// Who gives a name.
+/// Producer of a named value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Producer {
     Input(usize),
@@ -15,7 +15,7 @@ pub(super) enum Producer {
 
 /// The structure of a graph.
 pub(super) struct Order<'a> {
-    /// Who gives each name.
+    /// Producer of each name.
     pub sources: HashMap<&'a str, Producer>,
     /// Nodes that outputs need, each after those it reads.
     pub live: Vec<usize>,

@@ -11,7 +11,7 @@ use std::rc::Rc;
 /// Most values that import calculates, over all nodes: a small file cannot ask for more memory.
 const MAX_CALCULATED: usize = 1 << 24;
 
-/// A value that a node reads or gives.
+/// A value that a node reads or computes.
 #[derive(Clone, Debug)]
 pub(super) enum Operand {
     /// Data, of the graph.
@@ -123,7 +123,7 @@ impl Scope {
         self.node(call, op, inputs.to_vec(), &format!("{}/{role}", call.output(0)), shape)
     }
 
-    /// Adds a node that gives the call's only output.
+    /// Adds a node that computes the only output of the call.
     pub fn emit(
         &mut self,
         call: &Call<'_>,
@@ -218,7 +218,7 @@ impl Scope {
         )
     }
 
-    /// The value of a constant that holds just one.
+    /// The value of a constant with one element.
     pub fn known_number(&self, id: ValueId) -> Option<f32> {
         match self.known(id) {
             Some(&[value]) => Some(value),
@@ -227,7 +227,7 @@ impl Scope {
     }
 }
 
-/// What a reader gives: the node's outputs, in order.
+/// Result of a reader: the outputs of the node, in order.
 pub(super) type Outputs = Read<Vec<Operand>>;
 
 /// One float output.
@@ -240,7 +240,7 @@ pub(super) fn integers(tensor: Tensor<i64>) -> Outputs {
     Ok(vec![Operand::Integers(Rc::new(tensor))])
 }
 
-/// A node that is read, its operands at hand.
+/// A node of the file that is being imported, with its operands.
 pub(super) struct Call<'a> {
     pub node: &'a proto::NodeProto,
     /// Of the default domain.
@@ -248,7 +248,7 @@ pub(super) struct Call<'a> {
     pub name: String,
     /// `None` where an optional input is left out.
     pub inputs: Vec<Option<Operand>>,
-    /// What each input holds.
+    /// The value of each input.
     pub kinds: Vec<Kind>,
 }
 

@@ -1,7 +1,7 @@
 //! Layers of constant weights, seen as one thing: `y[o][p] = bias[o] + sum_i w[o][i] * patch[p][i]`.
 //!
 //! `Gemm`, `MatMul`, `Conv` and `ConvTranspose` differ in what a patch is. Quantization chooses integers
-//! for `w` by the patches that a layer sees; scheduling reads them from memory.
+//! for `w` by the patches that a layer reads; scheduling reads them from memory.
 
 use crate::ir::{Graph, Node, Op, ValueId};
 

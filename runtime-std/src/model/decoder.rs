@@ -33,7 +33,7 @@ impl Decoder {
     }
 }
 
-/// Checks that the decoder takes the encoder's latents and answers its observation, and lowers it.
+/// Checks that the decoder maps the encoder's latents to an output of the observation's length, and lowers it.
 pub(super) fn build(
     mut source: Source,
     table: &DecoderTable,

@@ -20,7 +20,7 @@ pub struct Likelihood {
 pub enum ParameterSource {
     /// It was learned, or chosen: one value, one per place of the leading axis, or one per value.
     Fixed(Vec<f32>),
-    /// The decoder gives it: the plan's output of this index, which is not 0, the mean's.
+    /// An output of the decoder's plan: its index, at least 1, since output 0 is the mean.
     Output(usize),
 }
 
@@ -110,7 +110,7 @@ fn own_axis(mean: &DecoderMean<'_>, len: usize) -> Result<Option<Axis>, String> 
     (len != 1 && len != mean.len()).then(|| mean.axis_of(len)).transpose()
 }
 
-/// [`own_axis`] of a parameter that the decoder gives, which is read as it lies.
+/// [`own_axis`] of a parameter that the decoder computes, which is read in the order of the output.
 fn output_axis(mean: &DecoderMean<'_>, port: &Port) -> Result<Option<Axis>, String> {
     let all = mean.len();
     if are_transposed(mean.shape, &port.shape) {

@@ -2,8 +2,8 @@
 //!
 //! | Step | From -> to | Item |
 //! |---|---|---|
-//! | 1 | ONNX files or the user's -> who is right | [`Reference`] |
-//! | 2 | model on a target -> what it answers | [`TargetOutputs`] |
+//! | 1 | ONNX files, or values that the user gives -> reference | [`Reference`] |
+//! | 2 | model on a target -> its outputs | [`TargetOutputs`] |
 //! | 3 | both -> differences in values and nats | [`compare()`] |
 //! | 4 | differences and limits -> verdict | [`ParityReport`] |
 
@@ -47,10 +47,10 @@ use crate::posterior::Posteriors;
 use measure::{OutputMeasure, StepDistances, output_step};
 use report::{KlFigures, MaxAbs};
 
-/// What is held against the reference.
+/// The model, target and rows that are compared with the reference.
 #[derive(Clone, Copy, Debug)]
 pub struct Compared<'s> {
-    /// The model that answered.
+    /// The model that was run.
     pub loaded: &'s Loaded,
     /// Name of the target that ran it.
     pub target: &'s str,
@@ -60,7 +60,7 @@ pub struct Compared<'s> {
     pub budget: &'s Budget,
 }
 
-/// The report on what a target answered.
+/// Compares the outputs of a target with the reference.
 pub fn compare(
     compared: Compared<'_>,
     reference: &Reference,
@@ -121,7 +121,7 @@ fn kl_nats(reference: &Reference, answer: &TargetOutputs, in_parts: bool) -> KlF
     }
 }
 
-/// The largest difference over all posteriors of what `values` takes from both sides.
+/// The largest difference between both sides in what `values` selects of a posterior, over all posteriors.
 fn largest(
     reference: &Reference,
     answer: &TargetOutputs,
@@ -155,10 +155,10 @@ fn all_differences(
     outputs
 }
 
-/// What decides how outputs are judged.
+/// Facts that decide by which measure an output is judged.
 #[derive(Clone, Copy)]
 struct Criteria {
-    /// The user demands the outputs with a reference.
+    /// The reference consists of files of the user: the target must have every output among them.
     expected: bool,
     /// The reference rounds as a quantized file says.
     counts_steps: bool,

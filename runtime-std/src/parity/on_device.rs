@@ -207,7 +207,7 @@ fn score(decoder: &Decoder, given: &Batch, twin: &Posteriors, row: usize) -> Res
     Ok(terms)
 }
 
-/// What the twin answers in the device's place; instructions and bytes are the device's alone.
+/// Outputs of the twin in the form of a device's; it has no instructions and bytes.
 fn expected(
     twin: &[Posteriors],
     samples: &[Samples],

@@ -1,4 +1,4 @@
-//! Who is held against the reference: what a target answers for all rows.
+//! The outputs of a target for all rows, which are compared with the reference.
 
 use super::density;
 use crate::error::Result;
@@ -7,7 +7,7 @@ use crate::posterior::{Posteriors, twin_posteriors};
 use crate::rows::{Batch, run_twin_in_sequence};
 use serde::Serialize;
 
-/// A target's answers; `None` where it gives none.
+/// Outputs of a target; `None` for an output that it does not have.
 #[derive(Clone, Debug)]
 pub struct TargetOutputs {
     /// One per output of the encoder's graph.
@@ -20,7 +20,7 @@ pub struct TargetOutputs {
     pub flow: Vec<Option<Vec<f32>>>,
     /// `ln p(x)` of every row, by a flow alone whose latent is standard normal.
     pub log_prob: Option<Vec<f32>>,
-    /// What only an image of a target knows.
+    /// Figures that only the image of a device can give.
     pub image: ImageFigures,
 }
 
@@ -50,7 +50,7 @@ pub struct PaintedMemory {
     pub arena_bytes: u32,
 }
 
-/// The twin's answers; `decoded` holds the decoder's inputs.
+/// Outputs of the twin; `decoded` are the inputs of the decoder.
 ///
 /// # Errors
 ///

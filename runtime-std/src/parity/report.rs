@@ -252,7 +252,7 @@ impl ParityReport {
     }
 }
 
-/// Writes lines of a name and a value; none without a value.
+/// Writes a line for each name that has a value.
 struct Lines<'w, 'f>(&'w mut fmt::Formatter<'f>);
 
 impl Lines<'_, '_> {

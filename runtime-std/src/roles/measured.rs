@@ -25,7 +25,7 @@ pub struct ProposalFiles<'a> {
     pub folder: &'a Path,
 }
 
-/// [`propose`], measured on the rows that `rows` gives for a model.
+/// [`propose`], measured on the rows that `rows` returns for a model.
 ///
 /// # Errors
 ///
@@ -151,7 +151,7 @@ fn load(files: ProposalFiles<'_>, proposal: &Proposal) -> Result<Loaded> {
     Loaded::of_manifest(manifest, files.folder)
 }
 
-/// A proposed normal has the scale 1 until somebody knows better.
+/// A proposed normal has the scale 1 until it is measured.
 fn scale(loaded: &Loaded) -> Scale {
     let likelihood = loaded.manifest.as_ref().and_then(|manifest| manifest.decoder.as_ref());
     let likelihood = likelihood.map(|decoder| &decoder.likelihood);
@@ -196,7 +196,7 @@ impl Proposal {
         self.text = self.text.replacen(&before, &line(&own.value, &own.reason), 1);
     }
 
-    /// The scale that the rows have under the proposed heads, in place of a number that nobody knows.
+    /// The scale of the rows under the proposed heads, which replaces the placeholder.
     fn scale(&mut self, log_sigma: Option<f64>, rows: usize) {
         let Some(log_sigma) = log_sigma else { return };
         let value = format!("{{ family = \"gaussian\", log_sigma = {log_sigma:.4} }}");

@@ -1,4 +1,4 @@
-//! Where the buffers of a step lie, found once per plan and borrowed at every run.
+//! The buffers of a step: located once per plan, borrowed at every run.
 
 use crate::lower::{Buffer, Plan, Step};
 use std::ops::Range;
@@ -6,9 +6,9 @@ use std::ops::Range;
 /// The buffers of one step.
 #[derive(Debug)]
 pub(super) struct StepBuffers {
-    /// What it touches in the arena, first to last, none overlapping another.
+    /// Disjoint ranges of the arena that the step reads or writes, in ascending order.
     arena: Vec<Range<usize>>,
-    /// The outputs that it touches, first to last.
+    /// Indices of the plan's outputs that the step reads or writes, in ascending order.
     outputs: Vec<usize>,
     sources: Vec<Place>,
     /// Positions among `arena`, then `outputs`.

@@ -4,7 +4,7 @@ use super::Value;
 use crate::math;
 use crate::pieces::pieces_mut;
 
-/// A box of values and where it lies in `x` and `y`, in values: a copy that transposes and pads.
+/// Shape of a copy that transposes and pads: a box of values, and its places in `x` and `y`, in values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PaddedCopy {

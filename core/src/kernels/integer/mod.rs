@@ -65,7 +65,7 @@ pub mod portable {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(C)]
 pub struct Requantize {
-    /// What stands for the real 0.
+    /// The integer that represents the real number 0.
     pub zero_point: i32,
     /// Least value of the result, a value of the output's type; the zero point where a ReLU follows.
     pub low: i32,

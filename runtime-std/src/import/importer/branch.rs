@@ -10,7 +10,7 @@ use super::Importer;
 use std::collections::HashSet;
 
 impl<'a> Importer<'a> {
-    /// What an If gives; `None` behind an earlier problem.
+    /// Outputs of an If; `None` where an operand is missing because of an earlier problem.
     pub(super) fn branch(&mut self, node: &'a NodeProto, name: &str) -> Read<Option<Vec<Operand>>> {
         let Some(condition) = self.operands(node) else { return Ok(None) };
         let taken = match self.decided(node, &condition) {

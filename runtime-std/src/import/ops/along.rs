@@ -8,7 +8,7 @@ use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
-/// What a reduction does before and behind its sum.
+/// Form of a reduction: the function before or after its sum.
 #[derive(Clone, Copy, PartialEq)]
 pub enum ReductionForm {
     /// Nothing.

@@ -27,7 +27,7 @@ pub(super) struct View {
 const DIRECTIONS: usize = 2;
 
 impl View {
-    /// The sequence that a layer gives.
+    /// The view of the sequence of states of a layer.
     pub(super) fn of_sequence(value: ValueId, shape: &[usize]) -> Option<Self> {
         let &[steps, rows, hidden] = shape else { return None };
         let axes = [

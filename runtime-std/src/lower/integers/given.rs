@@ -1,4 +1,4 @@
-//! The integers that a quantized file gives: its scales and weights, as they are.
+//! The integers of a quantized file: its scales and weights, unchanged.
 
 use super::select::is_between;
 use super::{Core, IntegerLayer, Integers, Width};

@@ -25,7 +25,7 @@ pub struct Integers {
     pub formats: HashMap<String, Format>,
     /// Layers with integer weights, in their order.
     pub layers: Vec<IntegerLayer>,
-    /// Layers without, by the name of the value that each gives, and why.
+    /// Layers that stay in floats, by the name of their output, and why.
     pub floats: HashMap<String, &'static str>,
     /// How activations are held between layers.
     pub width: Width,
@@ -61,7 +61,7 @@ pub struct IntegerLayer {
     pub node: String,
     /// Name of the value that it reads.
     pub reads: String,
-    /// Name of the value that it gives.
+    /// Name of its output.
     pub gives: String,
     /// Row by row: the inputs of an output as the graph has them, `[channels][kernel]` of a convolution.
     pub weights: Vec<i8>,
@@ -70,7 +70,7 @@ pub struct IntegerLayer {
 }
 
 impl Integers {
-    /// The layers by the name of the value that each gives.
+    /// The layers by the name of their output.
     pub(super) fn by_result(&self) -> HashMap<&str, &IntegerLayer> {
         self.layers.iter().map(|layer| (layer.gives.as_str(), layer)).collect()
     }
@@ -99,7 +99,7 @@ impl Core {
     }
 }
 
-/// What an integer layer gives.
+/// The output of an integer layer: its value, format and bounds.
 pub(crate) struct LayerOutput {
     /// The value: that of the activation behind the layer, where it computes that as well.
     pub(crate) value: ValueId,

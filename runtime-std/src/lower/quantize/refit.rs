@@ -32,7 +32,7 @@ pub struct Refit {
     pub after: f64,
 }
 
-/// Refits each output to what the float model gives there.
+/// Refits scale and bias of each output to the values of the float model.
 ///
 /// `sums` are the integer sums `sum_k w_k (x_k - zero_point)` without bias, `targets` the float
 /// layer's outputs before its activation, both `[patches][outputs]` with the outputs of `lines`.

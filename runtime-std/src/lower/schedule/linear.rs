@@ -277,13 +277,13 @@ impl<'g> Scheduler<'g> {
         )
     }
 
-    /// Whether a constant gives one number for all, or one for each place along the last axis.
+    /// Whether a constant has one number for all values, or one for each place along the last axis.
     fn is_along_last(&self, c: ValueId, len: usize) -> bool {
         let Some(constant) = self.constant(c) else { return false };
         constant.len() == 1 || constant.len() == len && self.shape(c).last() == Some(&len)
     }
 
-    /// Whether a constant gives one number for all, or one for each row.
+    /// Whether a constant has one number for all values, or one for each row.
     fn is_along_rows(&self, c: ValueId, rows: usize) -> bool {
         let Some(constant) = self.constant(c) else { return false };
         let column = matches!(self.shape(c), [.., len, 1] if *len == rows);

@@ -45,7 +45,7 @@ pub fn schedule(graph: &Graph, integers: Option<&Integers>) -> Result<Draft> {
     Ok(scheduler.finish())
 }
 
-/// What a node handler answers where no kernel fits: what was found, and what to do.
+/// Result of scheduling a node; the error where no kernel fits is what was found, and the cure.
 type Advice<T = ()> = std::result::Result<T, String>;
 
 struct Scheduler<'g> {
@@ -57,7 +57,7 @@ struct Scheduler<'g> {
     layers: recurrent::Layers,
     draft: Draft,
     weights: Weights,
-    /// The tensor that holds each value, once it has one; several values may share it.
+    /// The tensor of each value, once it is scheduled; several values may share one.
     tensors: Vec<Option<TensorId>>,
     /// The integers that hold each value, where there are such.
     stored: Vec<Option<Stored>>,
@@ -203,7 +203,7 @@ impl<'g> Scheduler<'g> {
         self.draft.tensors.len() - 1
     }
 
-    /// Says that `tensor` holds `value`, from the last call on where that wrote it.
+    /// Records that `tensor` contains `value`, from the last call on where that wrote it.
     fn bind(&mut self, value: ValueId, tensor: TensorId) {
         self.tensors[value] = Some(tensor);
         self.pending[tensor] += self.links.uses(value);

@@ -174,7 +174,7 @@ impl Scheduler<'_> {
     }
 }
 
-/// Indices as generated code holds them.
+/// Indices in the type that generated code uses.
 fn narrow(indices: &[usize]) -> Advice<Vec<u32>> {
     let narrow: Result<_, _> = indices.iter().map(|&index| u32::try_from(index)).collect();
     narrow.map_err(|_| "it takes values from a tensor of more than 2^32: make it smaller".into())

@@ -1,4 +1,4 @@
-//! Recurrent layers: one call for all that a layer gives.
+//! Recurrent layers: one kernel call for all results of a layer.
 
 use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};

@@ -27,7 +27,7 @@ struct LayerCall<'a> {
     width: Width,
     /// Format of what it reads.
     from: Format,
-    /// Format of what it gives; floats without.
+    /// Format of its output; `None`: floats.
     to: Option<Format>,
     /// Bounds of the activation that it computes as well.
     bounds: (f32, f32),
@@ -277,7 +277,7 @@ impl LayerCall<'_> {
         }
     }
 
-    /// Type of what it gives.
+    /// Type of its output.
     fn gives(&self) -> Element {
         match (self.to, self.width) {
             (None, _) => Element::F32,
@@ -404,7 +404,7 @@ impl LayerCall<'_> {
     }
 }
 
-/// How the windows of one phase lie along an axis of the padded copy.
+/// Positions of the windows of one phase along an axis of the padded copy.
 struct PhaseAxis {
     /// Taps in the order of the places that they read.
     taps: Vec<usize>,

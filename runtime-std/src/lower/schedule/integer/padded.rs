@@ -62,7 +62,7 @@ impl Padded {
         [rows(0), rows(1), self.channels.1.len()]
     }
 
-    /// From a tensor that holds the image channels first, or last.
+    /// The copy from a feature map with its channels last, or first.
     fn copy(&self, channels_last: bool) -> PaddedCopy {
         let ((channels, copied), [height, width]) = (&self.channels, self.image);
         let (from, step) = match channels_last {
