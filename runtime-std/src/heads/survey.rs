@@ -204,7 +204,9 @@ impl<'m> Survey<'m> {
             f64::from(kl_divergence(loc, log_var, other, its))
         };
         let count = self.meter.rows as f64;
-        a.swapped == b.swapped && a.family == b.family && rows.map(kl).sum::<f64>() < SAME_NATS * count
+        a.swapped == b.swapped
+            && a.family == b.family
+            && rows.map(kl).sum::<f64>() < SAME_NATS * count
     }
 
     /// Among readings with the same posteriors, and no more contradicted by the graph, the one first in

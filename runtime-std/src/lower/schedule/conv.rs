@@ -14,7 +14,7 @@ pub(super) struct Attributes<'n> {
     pub(super) groups: usize,
 }
 
-/// Channels, height and width of one image; a signal has height 1.
+/// Channels, height and width of one feature map; a signal has height 1.
 struct FeatureMap {
     channels: usize,
     size: [usize; 2],
@@ -30,7 +30,7 @@ struct Filters<'g> {
 impl<'g> Scheduler<'g> {
     pub(super) fn conv(&mut self, node: &Node, attributes: &Attributes) -> Advice {
         let Filters { w, taps, bias } = self.filters(node)?;
-        let (x, y) = (self.image(node.inputs[0])?, self.image(node.output)?);
+        let (x, y) = (self.feature_map(node.inputs[0])?, self.feature_map(node.output)?);
         let shape = ConvShape {
             channels: x.channels,
             input: x.size,
@@ -59,7 +59,7 @@ impl<'g> Scheduler<'g> {
 
     pub(super) fn conv_transpose(&mut self, node: &Node, attributes: &Attributes) -> Advice {
         let Filters { w, taps, bias } = self.filters(node)?;
-        let (x, y) = (self.image(node.inputs[0])?, self.image(node.output)?);
+        let (x, y) = (self.feature_map(node.inputs[0])?, self.feature_map(node.output)?);
         let shape = ConvTransposeShape {
             channels: x.channels,
             input: x.size,
@@ -100,7 +100,7 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    fn image(&self, value: ValueId) -> Advice<FeatureMap> {
+    fn feature_map(&self, value: ValueId) -> Advice<FeatureMap> {
         match *self.shape(value) {
             [1, channels, width] => Ok(FeatureMap { channels, size: [1, width] }),
             [1, channels, height, width] => Ok(FeatureMap { channels, size: [height, width] }),

@@ -96,7 +96,7 @@ impl<'g> Scheduler<'g> {
         self.shape(output).iter().product::<usize>() / layer.outputs().max(1)
     }
 
-    /// Floats of an image that a kernel gave channels last.
+    /// Floats of a feature map that a kernel gave channels last.
     fn channels_first(&mut self, node: &Node, y: TensorId, order: Order) -> TensorId {
         let Order::ChannelsLast { channels, positions } = order else { return y };
         if channels == 1 || positions == 1 {
@@ -114,13 +114,13 @@ impl<'g> Scheduler<'g> {
     fn rows(&mut self, call: &LayerCall, y: TensorId, positions: usize) -> Advice {
         let (inputs, form) = (call.layer.inputs, call.form());
         let order = self.stored[call.layer.x].as_ref().map(|stored| stored.encoding.order);
-        // A flattened image lies channels last: the columns of the matrix follow it.
+        // A flattened feature map lies channels last: the columns of the matrix follow it.
         let order = order.filter(|order| positions == 1 && order.len() == inputs);
         let order = order.unwrap_or(Order::AsIs(inputs));
         let run = form.packed_run(inputs);
         let padded = Padded {
             channels: (inputs, 0..inputs),
-            image: [1, positions],
+            feature_map: [1, positions],
             rows: true,
             size: [1, positions],
             pads: [0; 2],
@@ -222,7 +222,7 @@ impl<'g> Scheduler<'g> {
         let pitch = call.even(channels);
         let padded = Padded {
             channels: (channels, 0..channels),
-            image: windows.input,
+            feature_map: windows.input,
             rows: false,
             size,
             pads: windows.pads,
@@ -373,7 +373,7 @@ impl LayerCall<'_> {
         let run = self.form().packed_run(packed);
         let padded = Padded {
             channels: (windows.channels, group * own..(group + 1) * own),
-            image: windows.input,
+            feature_map: windows.input,
             rows: false,
             size,
             pads: [0, 1].map(|axis| windows.before(axis)),
@@ -445,12 +445,12 @@ impl ConvWindows {
         let mut taps: Vec<usize> = ((phase + pad) % stride..kernel).step_by(stride).collect();
         taps.reverse();
         let last = taps.first().copied().unwrap_or(0);
-        // (phase + pad - last) / stride is the first place, counted from the image's own.
+        // (phase + pad - last) / stride is the first place, counted from the feature map's own.
         let start = (self.before(axis) * stride + phase + pad).saturating_sub(last) / stride;
         PhaseAxis { taps, step: 1, stride: 1, start }
     }
 
-    /// Places in front of the image that some window reads.
+    /// Places in front of the feature map that some window reads.
     fn before(&self, axis: usize) -> usize {
         match self.transposed {
             false => self.pads[axis],
