@@ -59,8 +59,10 @@
 //! ```
 
 use crate::distributions::DiagNormal;
-use crate::infer::encoder::{DecodeError, EncodeError, RunError};
-use crate::infer::{ElboTerms, Gradient, Guarded, InferError, LogLikelihood, Posterior};
+use crate::infer::{
+    DecodeError, ElboTerms, EncodeError, Gradient, Guarded, InferError, LogLikelihood, Posterior,
+    RunError,
+};
 use crate::pack::Pack;
 use crate::window::WindowError;
 
@@ -68,18 +70,18 @@ use crate::window::WindowError;
 pub trait Compiled: Sized {
     /// Name of the model.
     const NAME: &'static str;
-    /// Of the plans that read the weights: a pack with another one is refused.
+    /// Fingerprint of the plans that read the weights: a pack with another one is refused.
     const FINGERPRINT: u64;
     /// Which traits the model has besides: a type of [`kind`].
     type Kind;
     /// State and scratch memory.
     type Workspace: Workspace;
-    /// What a call reads: the observation, conditions of encoder and decoder, noise; all inputs of a graph
+    /// Inputs of a call: the observation, conditions of encoder and decoder, noise; all inputs of a graph
     /// without roles.
     type Inputs: Buffers;
-    /// What a call gives: posteriors, a [`Mapped`], or all outputs of a graph without roles.
+    /// Outputs of a call: posteriors, a [`Mapped`], or all outputs of a graph without roles.
     type Outputs: Buffers;
-    /// Why there are no outputs.
+    /// Error of a call.
     type Error: core::error::Error + Copy;
 
     /// Runs the encoder, the flow, or the graph without roles.
@@ -133,7 +135,7 @@ pub trait Decoder: Encoder {
     /// As long as the observation.
     type Mean: Buffers;
 
-    /// What the decoder answers to `z` and the conditions among `inputs`, in `x_mean`.
+    /// Writes the mean of the likelihood at `z` and the conditions among `inputs` to `x_mean`.
     ///
     /// # Errors
     ///
@@ -194,7 +196,7 @@ pub trait Scored: Decoder {
 
 /// A model that was compiled for refinement: semi-amortized inference.
 pub trait Refined: for<'a> Scored<Observation<'a>: Gradient> {
-    /// Steps that the manifest asks for.
+    /// Number of steps in the manifest.
     const STEPS: u32;
 
     /// Improves `q` by so many steps with the noise of `(key, datapoint)`; a result that is not better by
@@ -274,25 +276,25 @@ pub trait Windowed: Compiled {
 pub mod kind {
     /// A graph without roles: [`Compiled`](super::Compiled) alone.
     #[derive(Clone, Copy, Debug)]
-    pub struct Graph;
+    pub struct GraphModel;
     /// [`Encoder`](super::Encoder)
     #[derive(Clone, Copy, Debug)]
-    pub struct Encoder;
+    pub struct EncoderModel;
     /// [`Decoder`](super::Decoder) of several posteriors.
     #[derive(Clone, Copy, Debug)]
-    pub struct Decoder;
+    pub struct DecoderModel;
     /// [`Scored`](super::Scored)
     #[derive(Clone, Copy, Debug)]
-    pub struct Scored;
+    pub struct ScoredModel;
     /// [`Refined`](super::Refined)
     #[derive(Clone, Copy, Debug)]
-    pub struct Refined;
+    pub struct RefinedModel;
     /// [`Flow`](super::Flow)
     #[derive(Clone, Copy, Debug)]
-    pub struct Flow;
+    pub struct FlowModel;
     /// [`Density`](super::Density)
     #[derive(Clone, Copy, Debug)]
-    pub struct Density;
+    pub struct DensityModel;
 }
 
 /// State and scratch memory of a model; one serves every call, with state one for every sequence of calls.
@@ -386,11 +388,11 @@ impl<const D: usize> Buffers for DiagNormal<D> {
     }
 }
 
-/// What a flow gives: what the observation is mapped to, and a logarithm.
+/// Outputs of a flow: the latent, and the logarithm of a density or a volume.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Mapped<Z> {
-    /// What the observation is mapped to.
+    /// The latent that the observation is mapped to.
     pub z: Z,
     /// `ln |det dz/dx|` or `ln q(z | x)`, in nats.
     pub log: [f32; 1],

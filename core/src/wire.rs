@@ -26,7 +26,7 @@ pub use frame::{Deframer, Framer, TooLong, frame_len, message_len, parse};
 
 use crate::compiled::Buffers;
 use crate::infer::InferError;
-use crate::infer::encoder::{DecodeError, EncodeError, RunError};
+use crate::infer::{DecodeError, EncodeError, RunError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zerocopy::IntoBytes;
@@ -43,7 +43,7 @@ pub const PAINT: u32 = 0x7fe1_b0a7;
 /// Version of messages and framing.
 pub const PROTOCOL: u16 = 3;
 
-/// What the host asks for.
+/// A request of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Request<'a> {
@@ -129,7 +129,7 @@ pub struct Inferred {
     pub kept_start: bool,
 }
 
-/// What the device answers.
+/// A reply of the device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reply<'a> {
@@ -241,7 +241,7 @@ pub enum Reply<'a> {
     },
 }
 
-/// A model as the device knows it.
+/// Name, fingerprint and sizes of a model on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Described<'a> {

@@ -29,22 +29,22 @@ impl Call {
     ///
     /// Where the log cannot be read.
     pub fn read(&self, log: impl Read) -> std::io::Result<Option<Vec<Trace>>> {
-        let mut reader = Reader::new(self);
+        let mut reader = CallReader::new(self);
         let mut log = BufReader::with_capacity(1 << 16, log);
         let mut line = Vec::new();
-        while reader.state != State::Returned && log.read_until(b'\n', &mut line)? > 0 {
+        while reader.state != CallState::Returned && log.read_until(b'\n', &mut line)? > 0 {
             reader.line(&String::from_utf8_lossy(&line));
             line.clear();
         }
         // Whoever writes the log is to go on.
         std::io::copy(&mut log, &mut std::io::sink())?;
-        Ok((reader.state == State::Returned).then_some(reader.laps))
+        Ok((reader.state == CallState::Returned).then_some(reader.laps))
     }
 }
 
 /// Where a log is; functions know where they return to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum CallState {
     Before,
     Inside { back: u32 },
     Reading { back: u32, then: u32 },
@@ -52,18 +52,18 @@ enum State {
 }
 
 /// State of reading a log.
-struct Reader<'c> {
+struct CallReader<'c> {
     call: &'c Call,
     log: Log,
-    state: State,
+    state: CallState,
     /// Address behind the block that ran last: where a call that ended it returns to.
     behind: Option<u32>,
     laps: Vec<Trace>,
 }
 
-impl<'c> Reader<'c> {
+impl<'c> CallReader<'c> {
     fn new(call: &'c Call) -> Self {
-        Self { call, log: Log::default(), state: State::Before, behind: None, laps: Vec::new() }
+        Self { call, log: Log::default(), state: CallState::Before, behind: None, laps: Vec::new() }
     }
 
     fn line(&mut self, line: &str) {
@@ -73,25 +73,25 @@ impl<'c> Reader<'c> {
     }
 
     /// The state after a block.
-    fn ran(&mut self, ran: Ran) -> State {
+    fn ran(&mut self, ran: Ran) -> CallState {
         match (self.state, self.behind) {
-            (State::Before, Some(back)) if ran.start == self.call.entry => {
+            (CallState::Before, Some(back)) if ran.start == self.call.entry => {
                 self.log.count(ran);
-                State::Inside { back }
+                CallState::Inside { back }
             }
-            (State::Inside { back }, _) if ran.start == back => {
+            (CallState::Inside { back }, _) if ran.start == back => {
                 self.laps.push(self.log.take());
-                State::Returned
+                CallState::Returned
             }
-            (State::Inside { back }, Some(then)) if Some(ran.start) == self.call.clock => {
+            (CallState::Inside { back }, Some(then)) if Some(ran.start) == self.call.clock => {
                 self.laps.push(self.log.take());
-                State::Reading { back, then }
+                CallState::Reading { back, then }
             }
-            (State::Reading { back, then }, _) if ran.start == then => {
+            (CallState::Reading { back, then }, _) if ran.start == then => {
                 self.log.count(ran);
-                State::Inside { back }
+                CallState::Inside { back }
             }
-            (state @ State::Inside { .. }, _) => {
+            (state @ CallState::Inside { .. }, _) => {
                 self.log.count(ran);
                 state
             }

@@ -13,13 +13,13 @@ pub struct Image {
     /// Where read-only objects start, as far as names and references tell; the last is their end.
     constants: BTreeSet<u32>,
     /// The named ones by start.
-    named: BTreeMap<u32, Named>,
+    named: BTreeMap<u32, ReadOnlyObject>,
     symbols: Vec<String>,
 }
 
 /// A read-only object with a symbol.
 #[derive(Clone, Debug)]
-struct Named {
+struct ReadOnlyObject {
     end: u32,
     is_weights: bool,
 }
@@ -183,12 +183,12 @@ impl Image {
 }
 
 /// Read-only objects that have a symbol with a size, by start.
-fn named(file: &object::File<'_>, read_only: &Range<u32>) -> BTreeMap<u32, Named> {
+fn named(file: &object::File<'_>, read_only: &Range<u32>) -> BTreeMap<u32, ReadOnlyObject> {
     let sized = file.symbols().filter(|symbol| symbol.size() > 0);
     let named = sized.filter_map(|symbol| {
         let (start, name) = (symbol.address() as u32, symbol.name().ok()?);
         let is_weights = format!("{:#}", rustc_demangle::demangle(name)).ends_with("::WEIGHTS");
-        Some((start, Named { end: start + symbol.size() as u32, is_weights }))
+        Some((start, ReadOnlyObject { end: start + symbol.size() as u32, is_weights }))
     });
     named.filter(|(start, _)| read_only.contains(start)).collect()
 }
@@ -308,8 +308,8 @@ mod tests {
     fn image(functions: Vec<Function>) -> Image {
         let constants = BTreeSet::from([0x1000, 0x1010, 0x1040, 0x1100]);
         let named = BTreeMap::from([
-            (0x1010, Named { end: 0x1018, is_weights: false }),
-            (0x1040, Named { end: 0x1100, is_weights: true }),
+            (0x1010, ReadOnlyObject { end: 0x1018, is_weights: false }),
+            (0x1040, ReadOnlyObject { end: 0x1100, is_weights: true }),
         ]);
         Image { functions, constants, named, symbols: Vec::new() }
     }

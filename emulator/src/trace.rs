@@ -61,7 +61,7 @@ pub fn trace(core: &Core, image: &Path, arguments: &[&str], seconds: u32) -> Res
     // What comes behind the markers is of no interest; the image is stopped there.
     child.kill().and_then(|()| child.wait()).map_err(failed)?;
     let mut reader = log.transpose().map_err(failed)?.unwrap_or_default();
-    if reader.state == State::After {
+    if reader.state == TraceState::After {
         return Ok(reader.log.take());
     }
     let (image, said) = (image.display(), reader.log.rest.trim());
@@ -98,11 +98,11 @@ impl Symbols {
 }
 
 /// Reads a log up to the second marker, or to its end.
-fn read_log(log: ChildStderr, symbols: &Symbols) -> std::io::Result<Reader> {
-    let mut reader = Reader::default();
+fn read_log(log: ChildStderr, symbols: &Symbols) -> std::io::Result<TraceReader> {
+    let mut reader = TraceReader::default();
     let mut log = BufReader::with_capacity(1 << 16, log);
     let mut line = Vec::new();
-    while reader.state != State::After && log.read_until(b'\n', &mut line)? > 0 {
+    while reader.state != TraceState::After && log.read_until(b'\n', &mut line)? > 0 {
         reader.line(&String::from_utf8_lossy(&line), symbols);
         line.clear();
     }
@@ -111,7 +111,7 @@ fn read_log(log: ChildStderr, symbols: &Symbols) -> std::io::Result<Reader> {
 
 /// Where a log is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum TraceState {
     #[default]
     Before,
     Between,
@@ -120,22 +120,22 @@ enum State {
 
 /// A log, and where it is.
 #[derive(Debug, Default)]
-struct Reader {
+struct TraceReader {
     log: Log,
-    state: State,
+    state: TraceState,
 }
 
-impl Reader {
+impl TraceReader {
     fn line(&mut self, line: &str, symbols: &Symbols) {
         let Some(ran) = self.log.line(line) else { return };
         match (self.state, ran) {
-            (State::Before, Ran { start, .. }) if start == symbols.begin => {
-                self.state = State::Between;
+            (TraceState::Before, Ran { start, .. }) if start == symbols.begin => {
+                self.state = TraceState::Between;
             }
-            (State::Between, Ran { start, .. }) if start == symbols.end => {
-                self.state = State::After;
+            (TraceState::Between, Ran { start, .. }) if start == symbols.end => {
+                self.state = TraceState::After;
             }
-            (State::Between, ran) => self.log.count(ran),
+            (TraceState::Between, ran) => self.log.count(ran),
             _ => {}
         }
     }
@@ -149,9 +149,9 @@ mod tests {
     const SYMBOLS: Symbols = Symbols { begin: 0x10, end: 0x20, setup: None };
 
     fn read(log: &str) -> Trace {
-        let mut reader = Reader::default();
+        let mut reader = TraceReader::default();
         log.lines().for_each(|line| reader.line(&format!("{line}\n"), &SYMBOLS));
-        assert_eq!(reader.state, State::After, "{}", reader.log.rest);
+        assert_eq!(reader.state, TraceState::After, "{}", reader.log.rest);
         reader.log.take()
     }
 

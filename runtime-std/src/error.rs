@@ -5,7 +5,7 @@ use std::fmt;
 /// The only error type of this crate; prints as `context: context: cause`.
 #[derive(Debug)]
 pub struct Error {
-    kind: Kind,
+    kind: ErrorKind,
     message: String,
     context: Vec<String>,
 }
@@ -14,7 +14,7 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ErrorKind {
     Check,
     Input,
     Environment,
@@ -24,7 +24,7 @@ impl Error {
     /// A check failed: parity, budget. Exit code 1.
     #[cold]
     pub fn check(message: impl Into<String>) -> Self {
-        Self::new(Kind::Check, message)
+        Self::new(ErrorKind::Check, message)
     }
 
     /// The user's input cannot be used: file, model, option. Exit code 2.
@@ -32,16 +32,16 @@ impl Error {
     /// The message says what was found, what was expected and what to do.
     #[cold]
     pub fn input(message: impl Into<String>) -> Self {
-        Self::new(Kind::Input, message)
+        Self::new(ErrorKind::Input, message)
     }
 
     /// The machine or the target failed: toolchain, emulator, file system. Exit code 3.
     #[cold]
     pub fn environment(message: impl Into<String>) -> Self {
-        Self::new(Kind::Environment, message)
+        Self::new(ErrorKind::Environment, message)
     }
 
-    fn new(kind: Kind, message: impl Into<String>) -> Self {
+    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), context: Vec::new() }
     }
 
@@ -56,15 +56,15 @@ impl Error {
     /// The process's exit code for this error, by the command-line contract.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
-            Kind::Check => 1,
-            Kind::Input => 2,
-            Kind::Environment => 3,
+            ErrorKind::Check => 1,
+            ErrorKind::Input => 2,
+            ErrorKind::Environment => 3,
         }
     }
 
     /// Whether the user's input is to blame.
     pub fn is_input(&self) -> bool {
-        self.kind == Kind::Input
+        self.kind == ErrorKind::Input
     }
 }
 

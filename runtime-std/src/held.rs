@@ -107,7 +107,7 @@ impl Held {
     }
 }
 
-/// A whole number that no float holds.
+/// A whole number that no f32 represents exactly.
 pub(crate) fn beyond(name: &str) -> String {
     format!(
         "beyond 2^24, up to which the floats that stand for integers are exact; give input {name:?} smaller ids"

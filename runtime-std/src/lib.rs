@@ -6,7 +6,7 @@
 //! | quantize it | [`Loaded::quantized`](model::Loaded::quantized) |
 //! | compile it | [`emit`](emit::emit); in a build script [`build::compile`] |
 //! | run rows of data through it here, by the device's own kernels | [`twin_posteriors`](posterior::twin_posteriors), [`sample`](posterior::sample) |
-//! | hold it against the ONNX file | [`by_runtime`](parity::basis::by_runtime), then [`compare`](parity::compare()) |
+//! | hold it against the ONNX file | [`by_runtime`](parity::reference::by_runtime), then [`compare`](parity::compare()) |
 //! | know what amortization costs | [`measure`](gap::measure()) |
 //!
 //! [`manifest`] gives a file its roles; [`npy`] and [`rows`] bring tensors in. The device links `elbow_core`, whose

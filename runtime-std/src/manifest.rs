@@ -5,16 +5,16 @@
 //! that the user declared is ever ignored.
 
 mod complete;
-mod further;
 mod likelihood;
+mod optional_tables;
 mod refine;
 mod window;
 
-pub use further::{
+pub use likelihood::{Family, LikelihoodTable, Parameter, held, readings, word};
+pub use optional_tables::{
     Allow, Base, Fixed, FlowTable, InputRole, InputTable, LatentTable, StatePair, StateTable,
     TensorRefs,
 };
-pub use likelihood::{Family, LikelihoodTable, Parameter, held, readings, word};
 pub use refine::{RefineTable, RuleName};
 pub use window::{Layout, Window};
 
@@ -98,14 +98,14 @@ pub struct EncoderTable {
 pub struct SpreadTable {
     /// Which output.
     pub output: TensorRef,
-    /// What it holds, by its [name](Spread::name).
+    /// Parameterization of the output, by its [name](Spread::name).
     #[serde(deserialize_with = "head")]
     pub head: Spread,
     /// Added to what the head says.
     #[serde(default)]
     pub eps: f32,
     /// Bounds of the log-variance.
-    #[serde(default, deserialize_with = "further::bounds")]
+    #[serde(default, deserialize_with = "optional_tables::bounds")]
     pub clamp: Option<[f32; 2]>,
 }
 
@@ -215,7 +215,7 @@ impl Manifest {
         for (name, _) in self.dims.iter().filter(|(_, length)| **length == 0) {
             problems.push(format!("dims.{name}: found 0, expected at least 1"));
         }
-        self.check_further(&mut problems);
+        self.check_optional_tables(&mut problems);
         self.check_refine(&mut problems);
         if let Some(decoder) = &self.decoder {
             decoder.likelihood.check(&mut problems);

@@ -1,4 +1,4 @@
-//! A model as the user means it: graphs with roles, lowered.
+//! A model: its graphs with the roles of their tensors, lowered to plans.
 //!
 //! [`Loaded::read`] takes an `.onnx` file, a manifest or a folder, holds the manifest against the
 //! graphs, and lowers them.
@@ -38,7 +38,7 @@ use crate::manifest::{Score, Window};
 use elbow_core::distributions::{Parameter, Spread};
 use serde::Serialize;
 
-/// What a tensor of a graph is; in reports and files the name in small letters.
+/// Role of a tensor of a graph; reports and files spell it in small letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -102,7 +102,7 @@ impl Role {
         }
     }
 
-    /// The role of a spread output; none where it still has to pass through softplus.
+    /// Role of a spread output; `None` for a head that still has to pass through softplus.
     pub fn of_spread(head: Spread) -> Option<Self> {
         match head {
             Spread::LogVar => Some(Self::LogVar),
@@ -125,7 +125,7 @@ impl Role {
     }
 }
 
-/// What a manifest, or a bare ONNX file, describes.
+/// The model that a manifest, or an ONNX file alone, describes.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// Name of the generated module.
@@ -134,13 +134,13 @@ pub struct Model {
     pub graphs: Graphs,
     /// From raw readings to an observation.
     pub window: Option<Window>,
-    /// When an observation counts as anomalous.
+    /// The threshold of the score below which an observation counts as anomalous.
     pub score: Option<Score>,
     /// Names of the inputs that may hold NaN, for values that are missing.
     pub missing: Vec<String>,
 }
 
-/// With roles, or without.
+/// The graphs of a model, by whether their roles are known.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // there is one per model
 pub enum Graphs {
@@ -169,25 +169,25 @@ pub struct Encoder {
     pub inputs: Vec<Role>,
     /// One per posterior.
     pub latents: Vec<Latent>,
-    /// How many states are kept between calls.
+    /// Number of states that are kept between calls.
     pub states: usize,
 }
 
-/// What the heads of a posterior mean.
+/// A posterior: its length, and how its log-variance follows from the spread output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Latent {
     /// Number of values.
     pub len: usize,
-    /// What the spread output means.
+    /// Parameterization of the spread output.
     pub head: Spread,
-    /// Added as the head says.
+    /// Added inside the logarithm, as the formula of the head says.
     pub eps: f32,
     /// Bounds of the log-variance.
     pub clamp: Option<(f32, f32)>,
 }
 
 /// A decoder: the plan's inputs are the latents and conditions, its first output is the mean, and the
-/// others are those parameters of the likelihood that it gives, in the likelihood's order.
+/// others are the parameters of the likelihood that it computes, in the likelihood's order.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     /// Observation from latent.
@@ -207,11 +207,11 @@ pub struct Flow {
     pub plan: Plan,
     /// Roles of the plan's inputs.
     pub inputs: Vec<Role>,
-    /// What the second output is.
+    /// Meaning of the second output.
     pub density: Density,
 }
 
-/// What a flow says besides `z`.
+/// Density that a flow computes besides `z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Density {
     /// `ln |det dz/dx|`; with a standard normal `z` also the density of `x`.

@@ -35,7 +35,7 @@ impl Array {
 ///
 /// # Errors
 ///
-/// An input error names the file and what it holds in place of float32.
+/// An input error names the file and the type that it contains in place of float32.
 pub fn read(path: &Path) -> Result<Array> {
     read_for(path, &Held::default())
 }

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::model::{Latent, Loaded};
 use crate::rows::{Batch, Rows, run_twin_in_sequence};
 use elbow_core::distributions::rsample;
-use elbow_core::infer::encoder::{EncodeError, to_posterior};
+use elbow_core::infer::{EncodeError, to_posterior};
 use elbow_core::noise::{Stream, fill_standard_normal};
 
 /// A diagonal normal distribution per row: `f32` as a device computes it, `f64` of a reference.
@@ -116,7 +116,7 @@ pub fn sample(posteriors: &[Posteriors], seed: u64, samples: u32) -> Result<Vec<
     Ok(all)
 }
 
-/// What the user is told of a posterior that is not finite; `latent` values make a row.
+/// The error message of a posterior that is not finite; a row has `latent` values.
 fn not_finite(error: EncodeError, latent: usize, batch: &Batch) -> Error {
     let EncodeError::NonFinitePosterior { index } = error else {
         return Error::input(error.to_string());

@@ -21,9 +21,9 @@ use crate::lower::prune;
 use crate::manifest::{InputRole, Manifest};
 use crate::model::{Loaded, Source, inner};
 use evidence::Heads;
-use flow::Flow;
-use inputs::{Known, Named};
-pub use measured::{Files, propose_measured};
+use flow::FlowRoles;
+use inputs::{KnownInputs, NameWithReason};
+pub use measured::{ProposalFiles, propose_measured};
 use serde::Serialize;
 use std::path::{Component, Path, PathBuf};
 
@@ -133,8 +133,8 @@ fn decoder_reasons(decoder: &decoder::Roles, file: String) -> Vec<Reason> {
 }
 
 /// Of the tables `[[input]]`.
-fn input_reasons(inputs: &[(Named, InputRole)]) -> Vec<Reason> {
-    let reasons = |(at, ((name, why), role)): (usize, &(Named, InputRole))| {
+fn input_reasons(inputs: &[(NameWithReason, InputRole)]) -> Vec<Reason> {
+    let reasons = |(at, ((name, why), role)): (usize, &(NameWithReason, InputRole))| {
         let role = match role {
             InputRole::X => "x",
             InputRole::Eps => "eps",
@@ -153,7 +153,7 @@ struct Decided {
     /// Its part of the manifest.
     reasons: Vec<Reason>,
     /// Its further inputs.
-    inputs: Vec<(Named, InputRole)>,
+    inputs: Vec<(NameWithReason, InputRole)>,
     /// Number of values of each latent.
     latents: Vec<usize>,
     /// Number of values of the observation.
@@ -168,7 +168,7 @@ fn encoder_reasons(
     let posteriors = evidence::posteriors(graph, heads)?;
     let heads: Vec<&str> =
         posteriors.iter().flat_map(|heads| [heads.mean.as_str(), heads.spread.as_str()]).collect();
-    let known = Known { x: None, noise: evidence::noise(graph, &posteriors) };
+    let known = KnownInputs { x: None, noise: evidence::noise(graph, &posteriors) };
     let inputs = inputs::inputs(graph, &heads, known)?;
     let states = inputs.states.iter().map(|(_, output)| output.as_str());
     let taken: Vec<&str> = heads.iter().copied().chain(states).collect();
@@ -193,7 +193,7 @@ fn encoder_reasons(
         reasons.push(Reason::new(&format!("{table}.spread"), spread, &heads.spread_why));
     }
     if !inputs.states.is_empty() {
-        let pair = |((input, _), output): &(Named, String)| {
+        let pair = |((input, _), output): &(NameWithReason, String)| {
             format!("{{ input = {}, output = {} }}", quoted(input), quoted(output))
         };
         let pairs: Vec<String> = inputs.states.iter().map(pair).collect();
@@ -224,8 +224,8 @@ fn needed(graph: &Graph, names: &[&str]) -> Vec<String> {
     pruned.unwrap_or_default()
 }
 
-fn flow_reasons(flow: Flow, file: String) -> Decided {
-    let Flow { inputs, z, density, log } = flow;
+fn flow_reasons(flow: FlowRoles, file: String) -> Decided {
+    let FlowRoles { inputs, z, density, log } = flow;
     let mut reasons = vec![
         Reason::new("flow.onnx", file, "the file"),
         Reason::new("flow.input", quoted(&inputs.x.0), &inputs.x.1),

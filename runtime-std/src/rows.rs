@@ -214,11 +214,11 @@ fn run_observed(
     let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let sources = plan.inputs.iter().enumerate().map(|(at, port)| {
         if let Some((_, output)) = states.iter().find(|(input, _)| *input == at) {
-            return Ok(Source::State { output: *output, zeros: vec![0.0; port.len()] });
+            return Ok(RowSource::State { output: *output, zeros: vec![0.0; port.len()] });
         }
-        batch.given(&port.name).map(Source::Rows)
+        batch.given(&port.name).map(RowSource::Rows)
     });
-    let sources: Vec<Source> = sources.collect::<Result<_>>()?;
+    let sources: Vec<RowSource> = sources.collect::<Result<_>>()?;
     let mut last: Option<Vec<Vec<f32>>> = None;
     let step = watch::begin("twin", batch.len);
     for row in 0..batch.len {
@@ -234,12 +234,12 @@ fn run_observed(
 }
 
 /// Where the values of an input come from.
-enum Source<'r> {
+enum RowSource<'r> {
     Rows(&'r Rows),
     State { output: usize, zeros: Vec<f32> },
 }
 
-impl Source<'_> {
+impl RowSource<'_> {
     fn row<'a>(&'a self, row: usize, last: Option<&'a [Vec<f32>]>) -> &'a [f32] {
         match (self, last) {
             (Self::Rows(rows), _) => rows.row(row),

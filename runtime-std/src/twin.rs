@@ -2,7 +2,7 @@
 
 mod evaluate;
 mod integer;
-mod layout;
+mod step_buffers;
 
 pub use evaluate::evaluate;
 
@@ -11,24 +11,24 @@ use crate::{Error, Result};
 use elbow_core::distributions::Likelihood;
 use elbow_core::kernels::{self, Cell, RecurrentMemory, RecurrentWeights};
 use elbow_core::wire::PAINT;
-use layout::Layout;
 use std::fmt;
 use std::ops::Range;
+use step_buffers::StepBuffers;
 
 /// A plan and the memory to run it in.
 #[derive(Debug)]
 pub struct Twin<'p> {
     plan: &'p Plan,
-    /// Of each step; none where its buffers overlap or lie outside.
-    layouts: Vec<Option<Layout>>,
+    /// Buffers of each step; `None` where they overlap or lie outside of their memory.
+    buffers: Vec<Option<StepBuffers>>,
     arena: Vec<f32>,
-    /// Computed indices so far that were no whole number of their table.
+    /// Number of computed indices so far that were not a row of their table.
     hits: u64,
-    /// The first of them.
+    /// The first such index.
     outside: Option<Outside>,
 }
 
-/// A computed index that is no whole number of its table.
+/// A computed index that is not a row of its table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outside {
     /// Name of the step that looked it up.
@@ -53,16 +53,16 @@ impl fmt::Display for Outside {
 impl<'p> Twin<'p> {
     /// Allocates the arena, and finds once what every step reads and writes.
     pub fn new(plan: &'p Plan) -> Self {
-        let layouts = plan.steps.iter().map(|step| Layout::of(step, plan)).collect();
-        Self { plan, layouts, arena: vec![0.0; plan.arena], hits: 0, outside: None }
+        let buffers = plan.steps.iter().map(|step| StepBuffers::of(step, plan)).collect();
+        Self { plan, buffers, arena: vec![0.0; plan.arena], hits: 0, outside: None }
     }
 
-    /// What is run.
+    /// The plan.
     pub fn plan(&self) -> &'p Plan {
         self.plan
     }
 
-    /// Indices of all runs so far that lay outside their table, and were taken as the nearest of it.
+    /// Number of indices, in all runs so far, that were outside of their table and were clamped to it.
     pub fn hits(&self) -> u64 {
         self.hits
     }
@@ -81,7 +81,7 @@ impl<'p> Twin<'p> {
         self.run_observed(inputs, |_, _| {})
     }
 
-    /// [`run`](Self::run), showing every step with what it has just written.
+    /// [`run`](Self::run) that calls `observe` after every step, with the outputs of the step.
     ///
     /// # Errors
     ///
@@ -97,8 +97,8 @@ impl<'p> Twin<'p> {
         Ok(outputs)
     }
 
-    /// [`run_observed`](Self::run_observed) into the outputs of an earlier run: for those who run the
-    /// same plan millions of times.
+    /// [`run_observed`](Self::run_observed) into the outputs of an earlier run, without an allocation: for
+    /// callers that run the same plan millions of times.
     ///
     /// # Errors
     ///
@@ -110,12 +110,12 @@ impl<'p> Twin<'p> {
         mut observe: impl FnMut(&Step, &[&[f32]]),
     ) -> Result<()> {
         self.check(inputs)?;
-        let Self { plan, layouts, arena, hits, outside } = self;
+        let Self { plan, buffers, arena, hits, outside } = self;
         arena.fill(f32::from_bits(PAINT)); // as a device does that measures
-        for (step, layout) in plan.steps.iter().zip(layouts) {
-            let memory = layout.as_ref().and_then(|layout| {
-                let (sources, targets) = layout.borrow(inputs, &plan.weights, arena, outputs)?;
-                Some(Memory { sources, targets })
+        for (step, buffers) in plan.steps.iter().zip(buffers) {
+            let memory = buffers.as_ref().and_then(|buffers| {
+                let (sources, written) = buffers.borrow(inputs, &plan.weights, arena, outputs)?;
+                Some(BorrowedBuffers { sources, written })
             });
             let mut memory = memory.ok_or_else(|| damaged(step))?;
             let outside_here = memory.call(&step.kernel, &plan.weights);
@@ -123,9 +123,9 @@ impl<'p> Twin<'p> {
                 *outside = first_outside(step, memory.sources.get(1).copied().unwrap_or_default());
             }
             *hits += u64::from(outside_here);
-            let Memory { sources: _, targets } = memory;
-            let targets: Vec<&[f32]> = targets.iter().map(|target| &**target).collect();
-            observe(step, &targets);
+            let BorrowedBuffers { sources: _, written } = memory;
+            let written: Vec<&[f32]> = written.iter().map(|target| &**target).collect();
+            observe(step, &written);
         }
         Ok(())
     }
@@ -151,21 +151,21 @@ impl<'p> Twin<'p> {
 }
 
 /// The buffers of one step, borrowed together.
-struct Memory<'a> {
+struct BorrowedBuffers<'a> {
     sources: Vec<&'a [f32]>,
-    targets: Vec<&'a mut [f32]>,
+    written: Vec<&'a mut [f32]>,
 }
 
-impl<'a> Memory<'a> {
+impl<'a> BorrowedBuffers<'a> {
     fn source(&self, index: usize) -> &'a [f32] {
         self.sources.get(index).copied().unwrap_or_default()
     }
 
-    /// Calls a kernel, exactly as generated code does; how many indices lay outside their table.
+    /// Calls a kernel exactly as generated code does. Returns how many indices were outside of their table.
     fn call(&mut self, kernel: &Kernel, weights: &[f32]) -> u32 {
         let w = |range: &Range<usize>| &weights[range.clone()];
         let [x, second, third, fourth] = [0, 1, 2, 3].map(|at| self.source(at));
-        let Some(y) = self.targets.first_mut() else { return 0 };
+        let Some(y) = self.written.first_mut() else { return 0 };
         match kernel {
             Kernel::Integer(kernel) => integer::call(kernel, [x, second], y, weights),
             Kernel::Dense { weights, bias } => kernels::dense(x, w(weights), w(bias), y),
@@ -223,7 +223,7 @@ impl<'a> Memory<'a> {
         0
     }
 
-    /// Calls the kernel of a recurrent layer, whose targets after the first depend on the layer.
+    /// Calls the kernel of a recurrent layer, whose outputs after the first depend on the layer.
     fn recurrent(&mut self, layer: &Recurrent, weights: &[f32]) {
         let Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } = layer;
         let floats = |range: &Range<usize>| &weights[range.clone()];
@@ -235,9 +235,9 @@ impl<'a> Memory<'a> {
             peepholes: floats(peepholes),
         };
         let x = self.source(0);
-        let mut targets = self.targets.iter_mut();
+        let mut written = self.written.iter_mut();
         let mut next = |wanted: bool| -> &mut [f32] {
-            if wanted { targets.next().map_or(&mut [], |target| target) } else { &mut [] }
+            if wanted { written.next().map_or(&mut [], |target| target) } else { &mut [] }
         };
         let memory = RecurrentMemory {
             h: next(true),
@@ -249,7 +249,7 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// The first index of a lookup that is no whole number of its table.
+/// The first index of a lookup that is not a row of its table.
 fn first_outside(step: &Step, indices: &[f32]) -> Option<Outside> {
     let (Kernel::TakeBy(along) | Kernel::TakeAlong { along, .. }) = &step.kernel else {
         return None;

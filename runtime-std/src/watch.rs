@@ -1,6 +1,6 @@
 //! What a long run tells besides its result: how far it is, and why a device has failed.
 //!
-//! The library writes to nobody's terminal: who wants to see it names a [`Watcher`] around the call.
+//! The library writes to nobody's terminal: a caller that wants progress sets a [`Watcher`] around the call.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 /// Called after each row of a run, by whichever thread has done it; dropped when the run ends.
 pub type RowDone = Box<dyn Fn() + Send + Sync>;
 
-/// Who is told.
+/// Receiver of progress.
 pub trait Watcher {
     /// A run of so many `rows` begins, of what `task` names; what comes back is called after each of them.
     fn begin(&self, task: &'static str, rows: usize) -> RowDone;

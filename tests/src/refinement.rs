@@ -3,13 +3,15 @@
 use crate::fixtures;
 use crate::repeating::Repeating;
 use crate::tolerance::{CLOSED_AT_5, CLOSED_AT_20, WORSE_LOSS, WORSE_SHARE};
-use elbow::gap::{COARSE, Effort, Estimate, Family, MIDDLE, Normal, Sobol, ascend, elbos};
+use elbow::gap::{
+    COARSE, CovarianceFamily, Effort, Estimate, MIDDLE, Normal, Sobol, ascend, elbos,
+};
 use elbow::infer::{TwinGradient, TwinLikelihood};
 use elbow::model::Loaded;
 use elbow::posterior::Posteriors;
 use elbow::posterior::twin_posteriors;
 use elbow::rows::{Batch, Rows, StreamKey};
-use elbow_core::infer::{FLOATS, Pairs, Posterior, Refiner, Stein};
+use elbow_core::infer::{FLOATS_PER_LATENT, Pairs, Posterior, Refiner, Stein};
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -196,8 +198,15 @@ fn clear(gain: Estimate) -> bool {
 fn best(likelihood: &mut TwinGradient<'_>, q: &Normal, sobol: &Sobol, row: u64) -> Normal {
     let prior = Normal::diagonal(vec![0.0; q.latent()], &vec![0.0; q.latent()]);
     let mut climb = |start: &Normal, level| {
-        ascend(likelihood, start, Family::Diagonal, level, sobol, StreamKey { seed: KEY + 1, row })
-            .expect("finite")
+        ascend(
+            likelihood,
+            start,
+            CovarianceFamily::Diagonal,
+            level,
+            sobol,
+            StreamKey { seed: KEY + 1, row },
+        )
+        .expect("finite")
     };
     let ends = [q, &prior].map(|start| climb(start, COARSE));
     let all = [q, &ends[0], &ends[1]];
@@ -206,8 +215,15 @@ fn best(likelihood: &mut TwinGradient<'_>, q: &Normal, sobol: &Sobol, row: u64) 
         .gain;
     let ranked = (0..3).max_by(|a, b| bounds[*a].mean.total_cmp(&bounds[*b].mean));
     let start = all[ranked.unwrap_or(0)].clone();
-    ascend(likelihood, &start, Family::Diagonal, MIDDLE, sobol, StreamKey { seed: KEY + 1, row })
-        .expect("finite")
+    ascend(
+        likelihood,
+        &start,
+        CovarianceFamily::Diagonal,
+        MIDDLE,
+        sobol,
+        StreamKey { seed: KEY + 1, row },
+    )
+    .expect("finite")
 }
 
 /// After each of [`STEPS`], guarded.
@@ -219,7 +235,7 @@ fn refine(
 ) -> Vec<Normal> {
     let pairs = Pairs::DEFAULT;
     let mut noise = Repeating { inside: pairs.noise(stream.seed, stream.row), fixed };
-    let floats = vec![0.0; FLOATS * q.loc.len()];
+    let floats = vec![0.0; FLOATS_PER_LATENT * q.loc.len()];
     let mut refiner = Refiner::in_buffer(floats, q, Stein::DEFAULT, pairs);
     let mut moments = Vec::new();
     for steps in STEPS {

@@ -36,20 +36,23 @@
 //! [`FullNormal`]: crate::distributions::FullNormal
 //! [`LowRankNormal`]: crate::distributions::LowRankNormal
 
-pub mod encoder;
-mod explain;
+mod error;
 mod importance;
+mod likelihood;
 mod objective;
+mod posterior;
 pub mod psis;
 mod refine;
 mod rule;
 mod score;
 
-pub use explain::{Gradient, InferError, LogLikelihood};
+pub use error::{DecodeError, EncodeError, RunError};
 pub use importance::{Iwae, iwae, log_weights};
+pub use likelihood::{Gradient, InferError, LogLikelihood};
 pub use objective::{
-    Form, GradientScratch, Objective, Posterior, Scratch, elbo, elbo_gradient, elbo_monte_carlo,
+    GradientEstimator, GradientScratch, Objective, Scratch, elbo, elbo_gradient, elbo_monte_carlo,
 };
-pub use refine::{FLOATS, Guarded, Pairs, Refiner, Rows};
+pub use posterior::{Posterior, first_infinite, first_non_finite, to_posterior};
+pub use refine::{FLOATS_PER_LATENT, FloatRows, Guarded, Pairs, Refiner};
 pub use rule::{Adam, Ascent, Rule, Sgd, Stein};
 pub use score::{ElboTerms, elbo_at_mean};

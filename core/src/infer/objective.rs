@@ -2,27 +2,11 @@
 
 use core::ops::Range;
 
-use super::{ElboTerms, Gradient, InferError, LogLikelihood};
+use super::{ElboTerms, Gradient, InferError, LogLikelihood, Posterior};
 use crate::distributions::sum::Sum;
-use crate::distributions::{DiagNormal, entropy, kl_to_standard, rsample};
+use crate::distributions::{entropy, kl_to_standard, rsample};
 use crate::math::{exp_exact, expm1};
 use crate::noise::Draws;
-
-/// A diagonal normal of any length: what algorithms read of a posterior.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Posterior<'a> {
-    /// Means.
-    pub loc: &'a [f32],
-    /// Natural logarithms of the variances, as long as `loc`.
-    pub log_var: &'a [f32],
-}
-
-impl<'a, const D: usize> From<&'a DiagNormal<D>> for Posterior<'a> {
-    fn from(q: &'a DiagNormal<D>) -> Self {
-        Self { loc: &q.loc, log_var: &q.log_var }
-    }
-}
 
 /// Memory for one draw, each part as long as the latent.
 #[derive(Debug)]
@@ -72,7 +56,7 @@ pub fn elbo(
     samples: Range<u32>,
     scratch: Scratch<'_>,
 ) -> Result<ElboTerms, InferError> {
-    let mut log_likelihood = Mean::ZERO;
+    let mut log_likelihood = RunningMean::ZERO;
     for_each(likelihood, q, noise, samples, scratch, |log_p, _| log_likelihood.add(log_p))?;
     Ok(ElboTerms { log_likelihood: log_likelihood.value(), kl: kl_to_standard(q.loc, q.log_var) })
 }
@@ -94,7 +78,7 @@ pub fn elbo_monte_carlo(
     samples: Range<u32>,
     scratch: Scratch<'_>,
 ) -> Result<ElboTerms, InferError> {
-    let [mut log_likelihood, mut kl] = [Mean::ZERO; 2];
+    let [mut log_likelihood, mut kl] = [RunningMean::ZERO; 2];
     for_each(likelihood, q, noise, samples, scratch, |log_p, log_ratio| {
         log_likelihood.add(log_p);
         kl.add(-log_ratio);
@@ -160,7 +144,7 @@ impl Objective {
 /// How the gradient of an objective is averaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Form {
+pub enum GradientEstimator {
     /// Gradient of the log-likelihood by draws, of divergence and entropy in closed form.
     ClosedKl,
     /// All terms by the same draws, without the score of `q` (sticking the landing, Roeder, Wu and
@@ -210,7 +194,7 @@ pub struct GradientScratch<'a> {
 pub fn elbo_gradient(
     likelihood: &mut (impl Gradient + ?Sized),
     q: Posterior<'_>,
-    (objective, form): (Objective, Form),
+    (objective, estimator): (Objective, GradientEstimator),
     noise: &mut (impl Draws + ?Sized),
     samples: Range<u32>,
     scratch: GradientScratch<'_>,
@@ -219,12 +203,12 @@ pub fn elbo_gradient(
     let Objective { beta, entropy_weight } = objective;
     loc.fill(0.0);
     log_var.fill(0.0);
-    let mut log_likelihood = Mean::ZERO;
+    let mut log_likelihood = RunningMean::ZERO;
     for sample in samples {
         noise.draw(sample, eps)?;
         rsample(q.loc, q.log_var, eps, z);
         log_likelihood.add(likelihood.gradient(z, grad)?);
-        if form == Form::StickingTheLanding {
+        if estimator == GradientEstimator::StickingTheLanding {
             for (((g, z), eps), rho) in grad.iter_mut().zip(&*z).zip(&*eps).zip(q.log_var) {
                 *g += (beta + entropy_weight) * eps * exp_exact(-0.5 * rho) - beta * z;
             }
@@ -236,7 +220,7 @@ pub fn elbo_gradient(
     for ((by_loc, by_log_var), (m, rho)) in loc.iter_mut().zip(log_var).zip(parameters) {
         *by_loc /= count;
         *by_log_var = 0.5 * exp_exact(0.5 * rho) * (*by_log_var / count);
-        if form == Form::ClosedKl {
+        if estimator == GradientEstimator::ClosedKl {
             *by_loc -= beta * m;
             *by_log_var += 0.5 * (entropy_weight - beta * expm1(*rho));
         }
@@ -255,12 +239,12 @@ pub(super) fn accumulate(eps: &[f32], grad: &[f32], sum: &mut [f32], stein: &mut
 
 /// A running mean, compensated.
 #[derive(Clone, Copy)]
-pub(super) struct Mean {
+pub(super) struct RunningMean {
     sum: Sum,
     count: u32,
 }
 
-impl Mean {
+impl RunningMean {
     pub(super) const ZERO: Self = Self { sum: Sum::ZERO, count: 0 };
 
     pub(super) fn add(&mut self, value: f32) {

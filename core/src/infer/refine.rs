@@ -1,19 +1,19 @@
 //! Refinement: from the encoder's posterior to a better one for this observation.
 
-use super::objective::{Mean, accumulate};
+use super::objective::{RunningMean, accumulate};
 use super::rule::{Adam, Ascent, Rule};
 use super::{ElboTerms, Gradient, InferError, LogLikelihood, Posterior};
 use crate::distributions::{DiagNormal, kl_to_standard, rsample};
-use crate::infer::encoder::first_non_finite;
+use crate::infer::first_non_finite;
 use crate::math::sqrt;
 use crate::noise::{Draws, GUARD, Hadamard, Radius, STEPS, negate};
 use crate::pieces::pieces_mut;
 
 /// Floats per latent of a [`Refiner`]; [`Adam`](super::Adam) has four more.
-pub const FLOATS: usize = 7;
+pub const FLOATS_PER_LATENT: usize = 7;
 
 /// Standard errors by which a gain has to be above 0.
-const SURE: f32 = 4.0;
+const SURE_STANDARD_ERRORS: f32 = 4.0;
 
 /// How many pairs of opposite draws are averaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +45,9 @@ impl Default for Pairs {
 /// `K` rows of `D` floats as one slice: memory for a [`Refiner`] or [`Adam`](super::Adam).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Rows<const D: usize, const K: usize>(pub [[f32; D]; K]);
+pub struct FloatRows<const D: usize, const K: usize>(pub [[f32; D]; K]);
 
-impl<const D: usize, const K: usize> AsMut<[f32]> for Rows<D, K> {
+impl<const D: usize, const K: usize> AsMut<[f32]> for FloatRows<D, K> {
     #[inline]
     fn as_mut(&mut self) -> &mut [f32] {
         self.0.as_flattened_mut()
@@ -116,14 +116,14 @@ pub struct Guarded {
     pub kept_start: bool,
 }
 
-impl<const D: usize, R: Rule> Refiner<Rows<D, FLOATS>, R> {
+impl<const D: usize, R: Rule> Refiner<FloatRows<D, FLOATS_PER_LATENT>, R> {
     /// A refiner that starts from `q`, in memory of its own.
     pub fn new(q: &DiagNormal<D>, rule: R, pairs: Pairs) -> Self {
         const {
             let rule = size_of::<R>();
             assert!(size_of::<Self>() - rule <= size_of::<f32>() * (8 * D + 4));
         }
-        Self::in_buffer(Rows([[0.0; D]; FLOATS]), q.into(), rule, pairs)
+        Self::in_buffer(FloatRows([[0.0; D]; FLOATS_PER_LATENT]), q.into(), rule, pairs)
     }
 
     /// [`finish_slices`](Self::finish_slices) with a posterior of fixed length.
@@ -142,7 +142,7 @@ impl<const D: usize, R: Rule> Refiner<Rows<D, FLOATS>, R> {
 }
 
 impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
-    /// A refiner that starts from `q`, in `floats`, [`FLOATS`] times as long as the latent.
+    /// A refiner that starts from `q`, in `floats`, [`FLOATS_PER_LATENT`] times as long as the latent.
     pub fn in_buffer(mut floats: B, q: Posterior<'_>, rule: R, pairs: Pairs) -> Self {
         let Parts { loc, log_var, .. } = Parts::of(floats.as_mut());
         copy(q.loc, loc);
@@ -168,7 +168,7 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
         let Parts { loc, log_var, eps, z, grad, gradient, stein } = Parts::of(self.floats.as_mut());
         gradient.fill(0.0);
         stein.fill(0.0);
-        let mut log_likelihood = Mean::ZERO;
+        let mut log_likelihood = RunningMean::ZERO;
         for pair in 0..pairs {
             noise.draw(first.wrapping_add(pair), eps)?;
             for _ in 0..2 {
@@ -238,7 +238,7 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
             gains.add(gain - cost);
         }
         let (gain, se) = (gains.mean, gains.standard_error());
-        let better = gain > SURE * se;
+        let better = gain > SURE_STANDARD_ERRORS * se;
         if better {
             copy(parts.loc, loc);
             copy(parts.log_var, log_var);
@@ -248,11 +248,11 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
 }
 
 const _: () = {
-    type WithAdam = Refiner<Rows<8, FLOATS>, Adam<Rows<8, 4>>>;
+    type WithAdam = Refiner<FloatRows<8, FLOATS_PER_LATENT>, Adam<FloatRows<8, 4>>>;
     assert!(size_of::<WithAdam>() <= size_of::<f32>() * 12 * 8);
 };
 
-/// The memory of a refiner by what it holds.
+/// The memory of a refiner, in named slices.
 struct Parts<'a> {
     loc: &'a mut [f32],
     log_var: &'a mut [f32],
@@ -265,7 +265,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(floats: &'a mut [f32]) -> Self {
-        let latents = floats.len() / FLOATS;
+        let latents = floats.len() / FLOATS_PER_LATENT;
         let mut parts = pieces_mut(floats, latents);
         let mut next = || parts.next().unwrap_or_default();
         Self {

@@ -2,7 +2,7 @@
 
 use crate::math::{clamp, exp_exact, expm1, ln, pow, sqrt};
 
-/// What a rule moves, and what it is told; all slices are as long as the latent.
+/// Parameters that a rule updates, and its inputs; all slices are as long as the latent.
 ///
 /// `g = d ln p(x | z) / dz` is averaged over the draws `z = loc + scale eps` of the step.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Rule for Sgd {
 
 /// Adam (Kingma and Ba, 2015) by means and log-variances, with its usual constants 0.9, 0.999 and 1e-8.
 ///
-/// `moments` is four times as long as the latent and begins with zeros: `Rows<LATENT, 4>`, or a vector
+/// `moments` is four times as long as the latent and begins with zeros: `FloatRows<LATENT, 4>`, or a vector
 /// on the desktop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

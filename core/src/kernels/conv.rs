@@ -106,7 +106,7 @@ fn filter_groups<const P: usize>(
 }
 
 /// Where the windows of a convolution start and their sums go.
-pub(super) trait Windows {
+pub(super) trait WindowPlacement {
     /// The convolution.
     fn shape(&self) -> &ConvShape;
 
@@ -135,7 +135,7 @@ pub(super) trait Windows {
     fn walk(&self, loops: [Steps; 3]) -> Walk;
 }
 
-impl Windows for ConvShape {
+impl WindowPlacement for ConvShape {
     #[inline(always)]
     fn shape(&self) -> &ConvShape {
         self
@@ -185,7 +185,7 @@ impl Windows for ConvShape {
 
 /// Output columns whose taps all lie inside the input.
 #[inline(always)]
-pub(super) fn columns_inside<W: Windows>(windows: &W) -> Range<usize> {
+pub(super) fn columns_inside<W: WindowPlacement>(windows: &W) -> Range<usize> {
     let (s, [_, skip]) = (windows.shape(), windows.skips());
     let (pad, stride) = (s.pads[1], s.strides[1].max(1));
     let covered = s.kernel[1].saturating_sub(1) * s.dilations[1] + 1 + skip;
@@ -217,7 +217,7 @@ pub(super) struct Panel<'a, const P: usize, W> {
     pub(super) windows: &'a W,
 }
 
-impl<const P: usize, W: Windows> Panel<'_, P, W> {
+impl<const P: usize, W: WindowPlacement> Panel<'_, P, W> {
     /// One row of outputs: tiles of positions inside, single positions behind them and at the edges.
     #[inline(always)]
     pub(super) fn output_row(&self, row: usize, inside: &Range<usize>, y: &mut [f32]) {

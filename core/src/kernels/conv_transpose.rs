@@ -1,7 +1,7 @@
 //! Transposed convolution over one or two spatial axes.
 
 use super::arch::{Steps, Walk, float};
-use super::conv::{ConvShape, Panel, Windows, columns_inside};
+use super::conv::{ConvShape, Panel, WindowPlacement, columns_inside};
 use super::dense::{PANEL, first_values};
 use crate::pieces::{pieces, pieces_mut};
 use core::ops::Range;
@@ -164,7 +164,7 @@ impl Phases {
     }
 }
 
-impl Windows for Phases {
+impl WindowPlacement for Phases {
     #[inline(always)]
     fn shape(&self) -> &ConvShape {
         &self.conv

@@ -68,14 +68,14 @@ pub fn average_pool(x: &[f32], y: &mut [f32], mean: &Mean, s: &PoolShape) {
 
 /// Calls `f` with every window and the number of its taps inside input and pads.
 #[inline(always)]
-fn each_window(x: &[f32], y: &mut [f32], s: &PoolShape, f: impl Fn(&Window<'_>, usize) -> f32) {
+fn each_window(x: &[f32], y: &mut [f32], s: &PoolShape, f: impl Fn(&TapWindow<'_>, usize) -> f32) {
     let planes = pieces(x, s.input[0] * s.input[1]);
     for (plane, y) in planes.zip(pieces_mut(y, s.output[0] * s.output[1])) {
         for (row, y) in pieces_mut(y, s.output[1]).enumerate() {
             let rows = Taps::at(row, 0, s);
             for (column, y) in y.iter_mut().enumerate() {
                 let columns = Taps::at(column, 1, s);
-                let window = Window { plane, width: s.input[1], rows: &rows, columns: &columns };
+                let window = TapWindow { plane, width: s.input[1], rows: &rows, columns: &columns };
                 *y = f(&window, rows.padded * columns.padded);
             }
         }
@@ -86,14 +86,14 @@ fn each_window(x: &[f32], y: &mut [f32], s: &PoolShape, f: impl Fn(&Window<'_>, 
 type Column<'x> = Take<StepBy<Iter<'x, f32>>>;
 
 /// The taps of one output inside the input.
-struct Window<'x> {
+struct TapWindow<'x> {
     plane: &'x [f32],
     width: usize,
     rows: &'x Taps,
     columns: &'x Taps,
 }
 
-impl Window<'_> {
+impl TapWindow<'_> {
     #[inline(always)]
     fn each(&self, mut f: impl FnMut(f32)) {
         for row in 0..self.rows.count {

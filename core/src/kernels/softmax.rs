@@ -38,12 +38,12 @@ pub fn log_softmax(y: &mut [f32], s: &Along) {
 }
 
 /// Values along the axis, `step` apart.
-struct Line<'y> {
+struct AxisValues<'y> {
     values: &'y mut [f32],
     step: usize,
 }
 
-impl Line<'_> {
+impl AxisValues<'_> {
     #[inline(always)]
     fn each(&mut self, f: impl FnMut(&mut f32)) {
         self.values.iter_mut().step_by(self.step).for_each(f);
@@ -56,11 +56,11 @@ impl Line<'_> {
 }
 
 #[inline(always)]
-fn each_line(y: &mut [f32], s: &Along, mut f: impl FnMut(&mut Line<'_>)) {
+fn each_line(y: &mut [f32], s: &Along, mut f: impl FnMut(&mut AxisValues<'_>)) {
     for y in pieces_mut(y, s.len * s.inner) {
         for column in 0..s.inner {
             let values = y.get_mut(column..).unwrap_or(&mut []);
-            f(&mut Line { values, step: s.inner.max(1) });
+            f(&mut AxisValues { values, step: s.inner.max(1) });
         }
     }
 }

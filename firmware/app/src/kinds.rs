@@ -44,17 +44,17 @@ pub trait Serves<M: Compiled>: Sized {
     }
 }
 
-impl<M: Compiled> Serves<M> for kind::Graph {
+impl<M: Compiled> Serves<M> for kind::GraphModel {
     type Mean = ();
     const KIND: Kind = bare::<M>();
 }
 
-impl<M: Flow> Serves<M> for kind::Flow {
+impl<M: Flow> Serves<M> for kind::FlowModel {
     type Mean = ();
     const KIND: Kind = bare::<M>();
 }
 
-impl<M: Density> Serves<M> for kind::Density {
+impl<M: Density> Serves<M> for kind::DensityModel {
     type Mean = ();
     const KIND: Kind = bare::<M>();
 
@@ -66,19 +66,19 @@ impl<M: Density> Serves<M> for kind::Density {
     }
 }
 
-impl<M: Encoder> Serves<M> for kind::Encoder {
+impl<M: Encoder> Serves<M> for kind::EncoderModel {
     type Mean = ();
     const KIND: Kind = amortized::<M>(false);
     const LATENT: usize = M::LATENT;
 }
 
-impl<M: Decoder> Serves<M> for kind::Decoder {
+impl<M: Decoder> Serves<M> for kind::DecoderModel {
     type Mean = ();
     const KIND: Kind = amortized::<M>(false);
     const LATENT: usize = M::LATENT;
 }
 
-impl<M: Scored> Serves<M> for kind::Scored {
+impl<M: Scored> Serves<M> for kind::ScoredModel {
     type Mean = M::Mean;
     const KIND: Kind = amortized::<M>(true);
     const LATENT: usize = M::LATENT;
@@ -109,14 +109,14 @@ impl<M: Scored> Serves<M> for kind::Scored {
     }
 }
 
-impl<M: Refined> Serves<M> for kind::Refined {
+impl<M: Refined> Serves<M> for kind::RefinedModel {
     type Mean = M::Mean;
     const KIND: Kind = amortized::<M>(true);
     const LATENT: usize = M::LATENT;
 
     #[inline(always)]
     fn score(memory: &mut Memory<M, M::Mean>) -> Option<Result<ElboTerms, Refusal>> {
-        kind::Scored::score(memory)
+        kind::ScoredModel::score(memory)
     }
 
     #[inline(always)]
@@ -127,7 +127,7 @@ impl<M: Refined> Serves<M> for kind::Refined {
     ) -> Option<Result<Inferred, Refusal>> {
         match task.0 {
             Inference::Elbo | Inference::Iwae => {
-                return kind::Scored::explain(memory, task, stream);
+                return kind::ScoredModel::explain(memory, task, stream);
             }
             Inference::Refine => {}
             Inference::RefinePrior => memory.outputs = M::Outputs::ZEROS,

@@ -8,8 +8,9 @@
 
 use crate::random::Random;
 use elbow_core::kernels::integer::{
-    self, Depthwise, Form, Linear, Output, Requantize, Spread, Value, i8s, i8s_mut, i16s, i16s_mut,
-    pack_depthwise, pack_weights, packed_depthwise_len, packed_len, paired_segment, portable,
+    self, Depthwise, Form, Linear, Output, PaddedCopy, Requantize, Value, i8s, i8s_mut, i16s,
+    i16s_mut, pack_depthwise, pack_weights, packed_depthwise_len, packed_len, paired_segment,
+    portable,
 };
 
 /// Words of each buffer.
@@ -423,7 +424,7 @@ fn spread(random: &mut Random, m: &mut Memory) -> Sizes {
         true => [dims[1], 1, dims[0] * dims[1]],
         false => [dims[1] * dims[2], dims[2], 1],
     };
-    let s = Spread {
+    let s = PaddedCopy {
         dims,
         from,
         from_start: random.size(0, 3),
@@ -453,11 +454,11 @@ fn both_spread<X: Value, Y: Value>(
     core: &mut [Y],
     definition: &mut [Y],
     zero: i32,
-    s: &Spread,
+    s: &PaddedCopy,
 ) -> [usize; 2] {
-    integer::spread(x, core, zero, s);
+    integer::padded_copy(x, core, zero, s);
     definition.iter_mut().take(s.len).for_each(|y| *y = Y::of(zero));
-    portable::spread(x, definition, s);
+    portable::padded_copy(x, definition, s);
     [size_of::<X>(), size_of::<Y>()]
 }
 

@@ -11,11 +11,11 @@ use elbow_core::distributions::{
     DiagNormal, Family, FullNormal, Likelihood, LowRankNormal, Mixture, Parameter, Prior, Spread,
     full_normal, low_rank_normal,
 };
-use elbow_core::infer::encoder::DecodeError;
 use elbow_core::infer::psis::Tail;
 use elbow_core::infer::{
-    Adam, Form, Gradient, GradientScratch, InferError, Iwae, LogLikelihood, Objective, Pairs,
-    Refiner, Rows, Rule, Scratch, Sgd, Stein, elbo, elbo_gradient, elbo_monte_carlo, log_weights,
+    Adam, DecodeError, FloatRows, Gradient, GradientEstimator, GradientScratch, InferError, Iwae,
+    LogLikelihood, Objective, Pairs, Refiner, Rule, Scratch, Sgd, Stein, elbo, elbo_gradient,
+    elbo_monte_carlo, log_weights,
 };
 use elbow_core::noise::{Antithetic, Independent};
 use elbow_core::window::{Layout, Normalization, Window};
@@ -36,7 +36,7 @@ fn main() -> ! {
     black_box(bound()).ok();
     black_box(refine(Stein::DEFAULT)).ok();
     black_box(refine(black_box(Sgd { rate: 0.03, clip: 5.0 }))).ok();
-    black_box(refine(black_box(Adam { rate: 0.05, moments: Rows([[0.0; LATENT]; 4]) }))).ok();
+    black_box(refine(black_box(Adam { rate: 0.05, moments: FloatRows([[0.0; LATENT]; 4]) }))).ok();
     #[cfg(feature = "plant-panic")]
     planted(&[1, 2, 3]);
     loop {
@@ -146,7 +146,7 @@ fn bound() -> Result<f32, InferError> {
         z: &mut z,
         grad: &mut grad,
     };
-    let aim = black_box((Objective::ELBO, Form::StickingTheLanding));
+    let aim = black_box((Objective::ELBO, GradientEstimator::StickingTheLanding));
     elbo_gradient(&mut Unknown, (&q).into(), aim, &mut noise, samples, scratch)?;
     black_box((&loc, &log_var));
     let weighted = aim.0.value(&closed, (&q).into()) + sampled.elbo();

@@ -12,11 +12,11 @@ mod observe;
 pub use observe::Calibration;
 
 use crate::ir::{Format, Graph, Node, Op, ValueId};
-use crate::lower::integers::{Gives, IntegerLayer, Selection, keeps_format};
+use crate::lower::integers::{IntegerLayer, LayerOutput, Selection, keeps_format};
 use crate::lower::layer::{Layer, Reach};
 use crate::lower::links::Links;
 use crate::lower::quantize::{
-    Adjust, IntegerWeights, Line, Moments, Multipliers, Range, WIDE_BITS, gptq, largest_input,
+    Adjust, IntegerWeights, Moments, Multipliers, Range, ScaleBias, WIDE_BITS, gptq, largest_input,
     refit, resolve, sample, sample_size,
 };
 use crate::lower::{Core, Integers, Width, joined, place, schedule};
@@ -87,7 +87,7 @@ fn narrow(
     if integers.width == Width::Eight {
         return;
     }
-    let to = Gives::of(graph, links, node, integers).format;
+    let to = LayerOutput::of(graph, links, node, integers).format;
     let Some(limit) = room(layer, own, to).filter(|limit| *limit >= CALIBRATED) else { return };
     let mut value = layer.x;
     loop {
@@ -119,7 +119,7 @@ fn room(layer: &Layer, own: &IntegerLayer, to: Option<Format>) -> Option<i32> {
                 Multipliers::of(&real.collect::<Vec<_>>()).ok()?.shift
             }
         };
-        for (Line { scale, bias }, weights) in group {
+        for (ScaleBias { scale, bias }, weights) in group {
             let bias = (bias / scale).clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32;
             limit = limit.min(largest_input(bias, weights, shift));
         }
@@ -287,7 +287,7 @@ impl Seen {
     }
 }
 
-/// What a group of a layer reads and gives at some positions of all rows.
+/// Inputs and outputs of a group of a layer, at some positions of all rows.
 struct Sample {
     /// Steps of the inputs, patch by patch.
     patches: Vec<i16>,
@@ -329,17 +329,17 @@ impl Sample {
         found
     }
 
-    /// Scale and bias of every output, fitted to what the float layer gives.
+    /// Scale and bias of every output, fitted to the outputs of the float layer.
     fn lines(
         &self,
         integers: &IntegerWeights,
         bias: &[f32],
         x_scale: f32,
         adjust: Adjust,
-    ) -> Vec<Line> {
+    ) -> Vec<ScaleBias> {
         let scales = integers.scale.iter().zip(bias);
-        let lines: Vec<Line> = scales
-            .map(|(scale, bias)| Line {
+        let lines: Vec<ScaleBias> = scales
+            .map(|(scale, bias)| ScaleBias {
                 scale: f64::from(*scale) * f64::from(x_scale),
                 bias: f64::from(*bias),
             })
@@ -384,7 +384,7 @@ mod tests {
             inputs: 2,
             reach: Reach::Rows,
         };
-        let line = |bias| Line { scale: 1.0, bias };
+        let line = |bias| ScaleBias { scale: 1.0, bias };
         let own = IntegerLayer {
             weights: vec![127, -127, 1, 0],
             lines: vec![line(100.0), line(0.0)],

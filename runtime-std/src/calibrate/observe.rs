@@ -17,19 +17,19 @@ pub struct Calibration<'r> {
 /// Values of all rows, one row after another, by name.
 pub(super) type Observed = HashMap<String, Vec<f32>>;
 
-/// Runs the plan on every row and keeps the values of these names, whatever holds them.
+/// Runs the plan on every row and collects the values of these names as floats, whatever their encoding.
 pub(super) fn observe(plan: &Plan, data: Calibration, names: &HashSet<&str>) -> Result<Observed> {
     let mut observed = Observed::new();
     for input in data.batch.inputs.iter().filter(|input| names.contains(input.name.as_str())) {
         let len = data.batch.len * input.shape.iter().product::<usize>();
         observed.insert(input.name.clone(), input.values[..len].to_vec());
     }
-    run_twin_observed(plan, data.states, data.batch, |step, targets| {
-        for given in step.gives.iter().filter(|given| names.contains(given.value.as_str())) {
-            let words = targets[given.target];
+    run_twin_observed(plan, data.states, data.batch, |step, outputs| {
+        for given in step.completes.iter().filter(|given| names.contains(given.value.as_str())) {
+            let words = outputs[given.output];
             let values = observed.entry(given.value.clone()).or_default();
-            match &given.held {
-                Some(held) => values.extend(held.floats(words)),
+            match &given.encoding {
+                Some(encoding) => values.extend(encoding.floats(words)),
                 None => values.extend(words),
             }
         }

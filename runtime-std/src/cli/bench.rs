@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct BenchOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// The board that is emulated
@@ -35,7 +35,7 @@ pub struct Options {
 
 /// What is printed.
 #[derive(Debug, Serialize)]
-struct Report {
+struct BenchReport {
     model: String,
     target: String,
     precision: Precision,
@@ -61,23 +61,23 @@ struct Report {
 /// # Errors
 ///
 /// Where toolchain or emulator are missing, or the target does not answer.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &BenchOptions) -> Result<()> {
     let target = Target::named(&options.target)?;
     let loaded = options.precision.apply(options.model.load()?, target.core)?;
     let firmware = firmware(options.firmware.as_deref())?;
     let cost = cost(&loaded, &target, &firmware, &rows(&loaded, options)?)?;
-    let report = Report::of(&loaded, &target, cost)?;
+    let report = BenchReport::of(&loaded, &target, cost)?;
     if options.json { output::json(&report) } else { output::text(&report.to_string()) }
 }
 
-fn rows(loaded: &Loaded, options: &Options) -> Result<Batch> {
+fn rows(loaded: &Loaded, options: &BenchOptions) -> Result<Batch> {
     match &options.input[..] {
         [] => inputs::zeros(loaded),
         given => Ok(inputs::of_model(loaded, given, 0)?.batch),
     }
 }
 
-impl Report {
+impl BenchReport {
     fn of(loaded: &Loaded, target: &Target, cost: Cost) -> Result<Self> {
         let budget = emit(&loaded.model)?.budget;
         let compiler = Compiler::find(target.row.triple)
@@ -107,7 +107,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { model, target, macs, instructions_per_inference: instructions, .. } = self;
         writeln!(f, "{model} on {target}, {}", self.precision.name())?;

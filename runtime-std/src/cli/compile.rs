@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct CompileOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// Where model.rs, weights.bin and budget.json go
@@ -41,7 +41,7 @@ pub struct Options {
 
 /// `budget.json`.
 #[derive(Serialize)]
-struct Report<'a> {
+struct CompileReport<'a> {
     precision_used: Precision,
     #[serde(flatten)]
     budget: &'a Budget,
@@ -52,7 +52,7 @@ struct Report<'a> {
 /// # Errors
 ///
 /// A failed check where a limit is exceeded, or where the rows speak against the heads; nothing is written then.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &CompileOptions) -> Result<()> {
     let target = options.target.as_deref().map(Target::named).transpose()?;
     let core = target.map_or_else(Core::default, |target| target.core);
     let float = options.model.load()?;
@@ -61,7 +61,7 @@ pub fn run(options: &Options) -> Result<()> {
     let loaded = options.precision.apply(float, core)?;
     let artifact = emit(&loaded.model)?;
     check(options, &artifact.budget)?;
-    let report = Report { precision_used: loaded.precision(), budget: &artifact.budget };
+    let report = CompileReport { precision_used: loaded.precision(), budget: &artifact.budget };
     let mut budget = serde_json::to_vec_pretty(&report)
         .map_err(|error| Error::environment(format!("cannot write JSON: {error}")))?;
     budget.push(b'\n');
@@ -86,7 +86,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// What the rows say of the heads, where rows are given.
-fn heads(options: &Options, loaded: &Loaded) -> Result<Option<HeadReport>> {
+fn heads(options: &CompileOptions, loaded: &Loaded) -> Result<Option<HeadReport>> {
     if options.input.is_empty() {
         return Ok(None);
     }
@@ -99,7 +99,7 @@ fn heads(options: &Options, loaded: &Loaded) -> Result<Option<HeadReport>> {
 }
 
 /// Holds the parts that are known before an image is built against the limits.
-fn check(options: &Options, budget: &Budget) -> Result<()> {
+fn check(options: &CompileOptions, budget: &Budget) -> Result<()> {
     let parts = [
         ("flash", "--max-flash", "weights", "code", budget.flash_bytes.weights, options.max_flash),
         ("RAM", "--max-ram", "workspace", "stack", budget.ram_bytes.workspace, options.max_ram),

@@ -12,7 +12,7 @@ use elbow::{Error, Result};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct GapOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// Rows for an input, the batch in front; NAME= may be left out for a single input
@@ -70,7 +70,7 @@ impl From<LogP> for Method {
 /// # Errors
 ///
 /// Bad input, a picture that cannot be written, or, after the report, heads that the rows speak against.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &GapOptions) -> Result<()> {
     if let Some(path) = &options.picture {
         picture::check(path)?;
     }
@@ -94,7 +94,7 @@ pub fn run(options: &Options) -> Result<()> {
     heads::hold(heads.as_ref())
 }
 
-fn settings(options: &Options, loaded: &Loaded) -> Result<Settings> {
+fn settings(options: &GapOptions, loaded: &Loaded) -> Result<Settings> {
     let mut settings = Settings::of_model(loaded);
     settings.seed = options.seed;
     settings.method = options.log_p.map(Method::from);

@@ -3,12 +3,12 @@
 use super::inputs;
 use super::{ImportOptions, heads as on_rows, output};
 use elbow::heads::HeadReport;
-use elbow::roles::{self, Files, Proposal, Reason};
+use elbow::roles::{self, Proposal, ProposalFiles, Reason};
 use elbow::{Error, Result};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct InitOptions {
     /// The encoder
     #[arg(value_name = "MODEL.onnx")]
     model: PathBuf,
@@ -30,7 +30,7 @@ pub struct Options {
 }
 
 #[derive(serde::Serialize)]
-struct Report<'a> {
+struct InitReport<'a> {
     path: Option<&'a Path>,
     manifest: &'a str,
     roles: &'a [Reason],
@@ -43,7 +43,7 @@ struct Report<'a> {
 /// # Errors
 ///
 /// Where nothing can be proposed, and where the file exists.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &InitOptions) -> Result<()> {
     let path = options.output.as_deref();
     if let Some(path) = path.filter(|path| path.exists()) {
         return Err(Error::input(format!(
@@ -66,7 +66,7 @@ pub fn run(options: &Options) -> Result<()> {
         output::note(&format!("wrote {}", path.display()));
     }
     match (options.json, path) {
-        (true, _) => output::json(&Report {
+        (true, _) => output::json(&InitReport {
             path,
             manifest: &proposal.text,
             roles: &proposal.reasons,
@@ -78,12 +78,12 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// The proposal, by rows too where they are given.
-fn propose(options: &Options, folder: &Path) -> Result<(Proposal, Option<HeadReport>)> {
+fn propose(options: &InitOptions, folder: &Path) -> Result<(Proposal, Option<HeadReport>)> {
     let (decoder, import) = (options.decoder.as_deref(), options.import.decided());
     let Some(decoder) = decoder.filter(|_| !options.input.is_empty()) else {
         return Ok((roles::propose(&options.model, decoder, folder, &import)?, None));
     };
-    let files = Files { encoder: &options.model, decoder, folder };
+    let files = ProposalFiles { encoder: &options.model, decoder, folder };
     roles::propose_measured(files, &import, |loaded| {
         Ok(inputs::of_model(loaded, &options.input, 0)?.batch)
     })

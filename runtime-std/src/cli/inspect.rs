@@ -2,7 +2,7 @@
 
 use super::{ModelOptions, output};
 use elbow::Result;
-use elbow::emit::{Layer, emit};
+use elbow::emit::{LayerBudget, emit};
 use elbow::import::{self, Group, Survey, Unsupported};
 use elbow::manifest::Manifest;
 use elbow::model::{Loaded, Part, Role, Source};
@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct InspectOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// Print one JSON object
@@ -23,12 +23,12 @@ pub struct Options {
 
 /// What is printed; everything of all graphs of the model.
 #[derive(Debug, Serialize)]
-struct Report {
+struct InspectReport {
     model: String,
     graphs: Vec<GraphReport>,
-    inputs: Vec<Tensor>,
-    outputs: Vec<Tensor>,
-    layers: Vec<Layer>,
+    inputs: Vec<TensorReport>,
+    outputs: Vec<TensorReport>,
+    layers: Vec<LayerBudget>,
     macs: Option<usize>,
     flash_bytes: Value,
     ram_bytes: Value,
@@ -47,7 +47,7 @@ struct GraphReport {
 }
 
 #[derive(Debug, Serialize)]
-struct Tensor {
+struct TensorReport {
     graph: &'static str,
     name: String,
     shape: Option<Vec<usize>>,
@@ -66,20 +66,20 @@ struct Problem {
 /// # Errors
 ///
 /// Those of loading, after the report.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &InspectOptions) -> Result<()> {
     match options.model.load() {
-        Ok(loaded) => print(&Report::of_loaded(&loaded)?, options.json),
+        Ok(loaded) => print(&InspectReport::of_loaded(&loaded)?, options.json),
         Err(error) => {
             let surveys = surveys(&options.model);
             if surveys.iter().any(|(_, _, survey)| !survey.problems.is_empty()) {
-                print(&Report::of_surveys(&options.model.model, surveys), options.json)?;
+                print(&InspectReport::of_surveys(&options.model.model, surveys), options.json)?;
             }
             Err(error)
         }
     }
 }
 
-fn print(report: &Report, json: bool) -> Result<()> {
+fn print(report: &InspectReport, json: bool) -> Result<()> {
     if json { output::json(report) } else { output::text(&report.to_string()) }
 }
 
@@ -102,7 +102,7 @@ fn surveys(model: &ModelOptions) -> Vec<(&'static str, PathBuf, Survey)> {
     files.into_iter().zip(options).filter_map(survey).collect()
 }
 
-impl Report {
+impl InspectReport {
     fn of_loaded(loaded: &Loaded) -> Result<Self> {
         let budget = emit(&loaded.model)?.budget;
         let mut report = Self {
@@ -122,7 +122,7 @@ impl Report {
     fn of_surveys(model: &Path, surveys: Vec<(&'static str, PathBuf, Survey)>) -> Self {
         let mut report = Self { model: model.display().to_string(), ..Self::empty() };
         for (graph, file, survey) in surveys {
-            let tensor = |boundary: import::Boundary| Tensor {
+            let tensor = |boundary: import::Boundary| TensorReport {
                 graph,
                 name: boundary.name,
                 shape: boundary.shape,
@@ -160,7 +160,7 @@ impl Report {
     fn add(&mut self, part: Part<'_>, source: &Source) {
         let (graph, plan) = (part.name.name(), part.plan);
         let values = &source.graph.values;
-        let tensor = |(name, id, role): (&str, usize, &Option<Role>)| Tensor {
+        let tensor = |(name, id, role): (&str, usize, &Option<Role>)| TensorReport {
             graph,
             name: name.to_string(),
             shape: Some(values[id].shape.clone()),
@@ -180,7 +180,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for InspectReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.model)?;
         for graph in &self.graphs {

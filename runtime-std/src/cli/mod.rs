@@ -41,21 +41,21 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Layers, shapes, multiply-accumulates, flash, RAM, roles; every unsupported node.
-    Inspect(inspect::Options),
+    Inspect(inspect::InspectOptions),
     /// Proposes the manifest, with the reason for each role.
-    Init(init::Options),
+    Init(init::InitOptions),
     /// The table of supported operators.
-    Ops(ops::Options),
+    Ops(ops::OpsOptions),
     /// Runs rows of data through a graph.
-    Run(run::Options),
+    Run(run::RunOptions),
     /// Writes model.rs, weights.bin and budget.json.
-    Compile(compile::Options),
+    Compile(compile::CompileOptions),
     /// Holds a target against a reference.
-    Parity(parity::Options),
+    Parity(parity::ParityOptions),
     /// Instructions and bytes of an inference on a target.
-    Bench(bench::Options),
+    Bench(bench::BenchOptions),
     /// What the encoder's posteriors cost: ELBO, optimized ELBO, log p(x), and the gaps between them.
-    Gap(gap::Options),
+    Gap(gap::GapOptions),
     /// The reference's own process.
     #[command(hide = true, name = reference::SUBCOMMAND)]
     Reference { folder: PathBuf, python: Option<PathBuf> },

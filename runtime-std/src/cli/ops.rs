@@ -5,7 +5,7 @@ use elbow::Result;
 use elbow::import::{self, ops};
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct OpsOptions {
     /// Print the table as Markdown
     #[arg(long)]
     markdown: bool,
@@ -18,11 +18,11 @@ pub struct Options {
 struct Table {
     oldest_opset: i64,
     newest_opset: i64,
-    operators: Vec<Row>,
+    operators: Vec<OperatorRow>,
 }
 
 #[derive(serde::Serialize)]
-struct Row {
+struct OperatorRow {
     op: String,
     since_opset: i64,
     types: &'static str,
@@ -34,8 +34,8 @@ struct Row {
 /// # Errors
 ///
 /// As [`output::text`].
-pub fn run(options: &Options) -> Result<()> {
-    let rows = ops::OPERATORS.iter().map(|operator| Row {
+pub fn run(options: &OpsOptions) -> Result<()> {
+    let rows = ops::OPERATORS.iter().map(|operator| OperatorRow {
         op: match operator.domain {
             "" => operator.name.into(),
             domain => format!("{domain}::{}", operator.name),
@@ -58,7 +58,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 impl Table {
     fn markdown(&self) -> String {
-        let row = |row: &Row| {
+        let row = |row: &OperatorRow| {
             format!("| {} | {} | {} | {} |\n", row.op, self.opsets(row), row.types, row.notes)
         };
         let rows: String = self.operators.iter().map(row).collect();
@@ -66,7 +66,7 @@ impl Table {
     }
 
     /// Operator sets of the default domain; the others change nothing.
-    fn opsets(&self, row: &Row) -> String {
+    fn opsets(&self, row: &OperatorRow) -> String {
         match row.op.contains("::") {
             true => "all".into(),
             false => format!("{}-{}", row.since_opset, self.newest_opset),
@@ -74,7 +74,7 @@ impl Table {
     }
 
     fn text(&self) -> String {
-        let row = |row: &Row| {
+        let row = |row: &OperatorRow| {
             let opsets = self.opsets(row);
             format!("{:<22} {opsets:<8} {:<38} {}\n", row.op, row.types, row.notes)
         };

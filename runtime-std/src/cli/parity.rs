@@ -11,7 +11,7 @@ use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
 use elbow::parity::integer::Pair;
 use elbow::parity::{
-    Compared, Layers, Limits, ParityReport, Reference, basis, compare, layers, target,
+    Compared, Layers, Limits, ParityReport, Reference, compare, layers, outputs, reference,
 };
 use elbow::reference::{Engine, Runtime};
 use elbow::rows::Batch;
@@ -19,7 +19,7 @@ use elbow::{Error, Precision, Result, npy};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct ParityOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// Rows for an input, the batch in front; NAME= may be left out for a single input
@@ -65,7 +65,7 @@ enum Judge {
     Onnxruntime,
 }
 
-impl Options {
+impl ParityOptions {
     /// The runtime that the target is held against.
     fn runtime(&self) -> Result<Runtime> {
         if !self.expect.is_empty() && self.reference.is_some() && !self.layers {
@@ -95,7 +95,7 @@ fn targets() -> PossibleValuesParser {
 ///
 /// A failed check, after the report, where the target is outside the limits, or where the rows speak against
 /// the heads.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &ParityOptions) -> Result<()> {
     let runtime = options.runtime()?;
     let float = options.model.load()?;
     let core = match board(options)? {
@@ -111,7 +111,7 @@ pub fn run(options: &Options) -> Result<()> {
     let reference = match reference(&float, &runtime, &batch, options) {
         Ok(reference) => reference,
         // What is wrong with the rows is told before what the reference made of it.
-        Err(error) => return target::twin(&float, &batch, None).and(Err(error)),
+        Err(error) => return outputs::twin(&float, &batch, None).and(Err(error)),
     };
     let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs);
     let layers = match options.layers {
@@ -119,7 +119,7 @@ pub fn run(options: &Options) -> Result<()> {
         false => None,
     };
     let answer = match board {
-        None => target::twin(&loaded, &batch, decoded)?,
+        None => outputs::twin(&loaded, &batch, decoded)?,
         Some((board, firmware)) => {
             elbow::parity::device(&loaded, &board, &firmware, &batch, options.seed)?
         }
@@ -171,7 +171,7 @@ fn layers(
 }
 
 /// The board that is to answer, and the firmware for it; none where the twin is to.
-fn board(options: &Options) -> Result<Option<(Target, PathBuf)>> {
+fn board(options: &ParityOptions) -> Result<Option<(Target, PathBuf)>> {
     if options.target == TWIN {
         return Ok(None);
     }
@@ -191,7 +191,7 @@ fn limits(max_kl: Option<f64>, precision: Precision) -> Result<Limits> {
 }
 
 /// The inputs of all graphs but the decoder's latents, cut to `--rows`.
-fn rows(loaded: &Loaded, options: &Options) -> Result<Batch> {
+fn rows(loaded: &Loaded, options: &ParityOptions) -> Result<Batch> {
     let batch = inputs::of_model(loaded, &options.input, options.seed)?.batch;
     Ok(batch.first(inputs::limited(options.rows, batch.len)?))
 }
@@ -201,10 +201,10 @@ fn reference(
     loaded: &Loaded,
     runtime: &Runtime,
     batch: &Batch,
-    options: &Options,
+    options: &ParityOptions,
 ) -> Result<Reference> {
     if options.expect.is_empty() {
-        return basis::by_runtime(runtime, loaded, batch);
+        return reference::by_runtime(runtime, loaded, batch);
     }
     let sources: Vec<&Source> = loaded.sources().collect();
     let mut given: Vec<Vec<Option<Vec<f32>>>> =
@@ -229,7 +229,7 @@ fn reference(
     let outputs = given.next().unwrap_or_default();
     let decoded = loaded.decoder.as_ref().and_then(|_| given.next()).unwrap_or_default();
     let flow = given.next().unwrap_or_default();
-    let reference = basis::by_files(loaded, batch, outputs, decoded, flow);
+    let reference = reference::by_files(loaded, batch, outputs, decoded, flow);
     let none = |outputs: &[Option<Vec<f32>>]| outputs.iter().all(Option::is_none);
     if reference.decoded.is_none() && none(&reference.outputs) && none(&reference.flow) {
         return Err(Error::input(

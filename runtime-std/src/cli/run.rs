@@ -24,7 +24,7 @@ const LOG_PROB: &str = "log_prob.npy";
 const MOST_SAMPLED: usize = 1 << 27;
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct RunOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// Rows for an input, the batch in front; NAME= may be left out for a single input
@@ -35,7 +35,7 @@ pub struct Options {
     out_dir: PathBuf,
     /// Which graph of the model; the flow is the default of a model without an encoder
     #[arg(long, value_enum)]
-    graph: Option<Graph>,
+    graph: Option<GraphChoice>,
     /// Who runs it: the device's own kernels on the desktop, or the reference
     #[arg(long, value_enum, default_value = "twin")]
     backend: Backend,
@@ -59,7 +59,7 @@ pub struct Options {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Graph {
+enum GraphChoice {
     Encoder,
     Decoder,
     Flow,
@@ -73,7 +73,7 @@ enum Backend {
     Onnxruntime,
 }
 
-impl Options {
+impl RunOptions {
     /// The reference that is to run the model, in f32; none where the twin is.
     fn runtime(&self) -> Result<Option<Runtime>> {
         let runtime = match self.backend {
@@ -114,9 +114,9 @@ struct LogProbFile {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct RunReport<'a> {
     model: &'a str,
-    graph: Graph,
+    graph: GraphChoice,
     backend: Backend,
     precision_used: Precision,
     rows: usize,
@@ -136,14 +136,14 @@ struct Report<'a> {
 /// # Errors
 ///
 /// Bad input; nothing is written then.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &RunOptions) -> Result<()> {
     let runtime = options.runtime()?;
     let loaded = options.precision.apply(options.model.load()?, Core::default())?;
     let is_flow = loaded.model.graphs.main().name == PartName::Flow;
-    let default = if is_flow { Graph::Flow } else { Graph::Encoder };
+    let default = if is_flow { GraphChoice::Flow } else { GraphChoice::Encoder };
     let graph = options.graph.unwrap_or(default);
     let source = source(&loaded, graph, is_flow)?;
-    let amortized = loaded.amortized().filter(|_| graph == Graph::Encoder);
+    let amortized = loaded.amortized().filter(|_| graph == GraphChoice::Encoder);
     if options.samples.is_some() && amortized.is_none() {
         return Err(Error::input(
             "--samples needs a posterior: give a manifest, or --mean NAME --spread NAME:HEAD, with --graph encoder",
@@ -167,14 +167,15 @@ pub fn run(options: &Options) -> Result<()> {
         .map(|refinement| refinement.run(&loaded, &inputs.batch, &mut posteriors, options.seed));
     let refined = refined.transpose()?;
     let log_prob = log_prob(&loaded, |at| outputs.get(at).map(Vec::as_slice));
-    let files = Files::new(source, &inputs, &outputs, &posteriors, log_prob.as_deref(), options)?;
+    let files =
+        OutputFiles::new(source, &inputs, &outputs, &posteriors, log_prob.as_deref(), options)?;
     files.write(&loaded, inputs.batch.len, options)?;
     if !options.json {
         return Ok(());
     }
     let hits = posteriors.iter().map(|posterior| posterior.clamp_hits).sum();
-    let report = Report::of(&loaded, graph, &files, inputs.batch.len, options);
-    output::json(&Report {
+    let report = RunReport::of(&loaded, graph, &files, inputs.batch.len, options);
+    output::json(&RunReport {
         clamp_hits: amortized.map(|_| hits),
         log_prob: log_prob.as_deref().map(LogProbFile::of),
         refined,
@@ -188,7 +189,7 @@ fn inputs(
     source: &Source,
     plan: &Plan,
     refinement: Option<&Refinement<'_>>,
-    options: &Options,
+    options: &RunOptions,
 ) -> Result<Inputs> {
     let needed = |name: &str| {
         let own = plan.inputs.iter().any(|port| port.name == name);
@@ -207,14 +208,14 @@ impl LogProbFile {
     }
 }
 
-impl<'a> Report<'a> {
+impl<'a> RunReport<'a> {
     /// What was written; nothing of posterior, density and refinement yet.
     fn of(
         loaded: &'a Loaded,
-        graph: Graph,
-        files: &'a Files,
+        graph: GraphChoice,
+        files: &'a OutputFiles,
         rows: usize,
-        options: &'a Options,
+        options: &'a RunOptions,
     ) -> Self {
         Self {
             model: &loaded.model.name,
@@ -235,11 +236,11 @@ impl<'a> Report<'a> {
 /// What `--refine-steps` asks for.
 fn refinement<'l>(
     loaded: &'l Loaded,
-    options: &Options,
-    graph: Graph,
+    options: &RunOptions,
+    graph: GraphChoice,
 ) -> Result<Option<Refinement<'l>>> {
     let Some(steps) = options.refine_steps.filter(|steps| *steps > 0) else { return Ok(None) };
-    if graph != Graph::Encoder {
+    if graph != GraphChoice::Encoder {
         return Err(Error::input(
             "--refine-steps needs a posterior: leave --graph out, or give --graph encoder",
         ));
@@ -253,20 +254,20 @@ fn refinement<'l>(
 }
 
 /// Everything that is written, and what it is.
-struct Files {
+struct OutputFiles {
     index: Vec<Entry>,
     posterior: Vec<Entry>,
     bytes: Vec<(String, Vec<u8>)>,
 }
 
-impl Files {
+impl OutputFiles {
     fn new(
         source: &Source,
         inputs: &Inputs,
         outputs: &[Vec<f32>],
         posteriors: &[Posteriors],
         log_prob: Option<&[f32]>,
-        options: &Options,
+        options: &RunOptions,
     ) -> Result<Self> {
         let rows = inputs.batch.len;
         let posterior = posterior_files(posteriors, rows, options)?;
@@ -296,7 +297,7 @@ impl Files {
         Ok(Self { index, posterior, bytes })
     }
 
-    fn write(&self, loaded: &Loaded, rows: usize, options: &Options) -> Result<()> {
+    fn write(&self, loaded: &Loaded, rows: usize, options: &RunOptions) -> Result<()> {
         output::folder(&options.out_dir, &self.bytes)?;
         output::note(&format!(
             "wrote {} files for {rows} rows in {} to {}",
@@ -308,18 +309,20 @@ impl Files {
     }
 }
 
-fn source(loaded: &Loaded, graph: Graph, is_flow: bool) -> Result<&Source> {
+fn source(loaded: &Loaded, graph: GraphChoice, is_flow: bool) -> Result<&Source> {
     match (graph, &loaded.decoder, &loaded.flow) {
-        (Graph::Encoder, ..) if is_flow => {
+        (GraphChoice::Encoder, ..) if is_flow => {
             Err(Error::input("the model is a flow without an encoder: use --graph flow"))
         }
-        (Graph::Flow, ..) if is_flow => Ok(&loaded.main),
-        (Graph::Encoder, ..) => Ok(&loaded.main),
-        (Graph::Decoder, Some(source), _) | (Graph::Flow, _, Some(source)) => Ok(source),
-        (Graph::Decoder, None, _) => Err(Error::input(
+        (GraphChoice::Flow, ..) if is_flow => Ok(&loaded.main),
+        (GraphChoice::Encoder, ..) => Ok(&loaded.main),
+        (GraphChoice::Decoder, Some(source), _) | (GraphChoice::Flow, _, Some(source)) => {
+            Ok(source)
+        }
+        (GraphChoice::Decoder, None, _) => Err(Error::input(
             "the model has no decoder: use --graph encoder, or add a [decoder] to its elbow.toml",
         )),
-        (Graph::Flow, _, None) => Err(Error::input(
+        (GraphChoice::Flow, _, None) => Err(Error::input(
             "the model has no flow: use --graph encoder, or add a [flow] to its elbow.toml",
         )),
     }
@@ -343,7 +346,7 @@ fn of_outputs(
 fn posterior_files(
     posteriors: &[Posteriors],
     rows: usize,
-    options: &Options,
+    options: &RunOptions,
 ) -> Result<Vec<(Entry, Vec<u8>)>> {
     let latents: usize = posteriors.iter().map(|posterior| posterior.latent).sum();
     let samples = options.samples.unwrap_or(0) as usize;

@@ -32,7 +32,7 @@ impl<S: Read + Write> Link<S> {
         &self.stream
     }
 
-    /// Gives the stream back.
+    /// Returns the stream.
     pub fn into_inner(self) -> S {
         self.stream
     }

@@ -127,7 +127,7 @@ fn instructions(ticks: u32, ticks_per_million: u32) -> u64 {
 }
 
 impl<S: Read + Write> Device<S> {
-    /// Greets a device whose image holds these models; `select` counts them in this order.
+    /// Opens a session with a device whose image contains these models; `select` counts them in this order.
     ///
     /// Where it is known how often the device's timer ticks in a million instructions, a device that says
     /// anything else is refused.
@@ -299,7 +299,7 @@ impl<S: Read + Write> Device<S> {
         (0..layers).map(&mut layer).collect()
     }
 
-    /// Says goodbye, and gives the stream back.
+    /// Ends the session, and returns the stream.
     ///
     /// # Errors
     ///

@@ -317,7 +317,7 @@ fn all_imports(parts: Parts<'_>, scored: bool, functions: &str) -> String {
         ("Spread", encodes),
         ("standard_log_prob", log_prob),
     ]);
-    let encoder = with(&[
+    let of_any = with(&[
         ("DecodeError", decodes),
         ("EncodeError", encodes),
         ("RunError", parts.flow.is_some()),
@@ -326,9 +326,7 @@ fn all_imports(parts: Parts<'_>, scored: bool, functions: &str) -> String {
         ("to_posterior", encodes),
     ]);
     let of_scored = if scored { &["ElboTerms", "InferError", "LogLikelihood"][..] } else { &[] };
-    let mut infer = [of_scored, &refine::imports(refined)].concat();
+    let mut infer = [&of_any, of_scored, &refine::imports(refined)].concat();
     infer.sort_unstable();
-    imports("distributions", &distributions)
-        + &imports("infer::encoder", &encoder)
-        + &imports("infer", &infer)
+    imports("distributions", &distributions) + &imports("infer", &infer)
 }

@@ -46,7 +46,7 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
         trace_import(trace),
         &imports("compiled", &["self"]),
         &imports("distributions", &Vec::from_iter(calls.distributions)),
-        &imports("infer::encoder", errors),
+        &imports("infer", errors),
         &kernel_imports(&calls.items),
         &imports("pack", &["Pack"]),
     ];

@@ -23,7 +23,7 @@ pub struct Budget {
     /// Bytes of the largest input plus output of one layer that lie in the arena: no plan needs less.
     pub arena_lower_bound_bytes: usize,
     /// All kernel calls.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LayerBudget>,
 }
 
 /// Flash of a compiled model.
@@ -38,7 +38,7 @@ pub struct FlashBytes {
 /// RAM of a compiled model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RamBytes {
-    /// The generated `Workspace`: arena, counters, state, and what the decoder gives besides the mean.
+    /// The generated `Workspace`: arena, counters, state, and the parameters of the likelihood that the decoder computes.
     pub workspace: usize,
     /// Stack; known once a target image is built.
     pub stack: Option<usize>,
@@ -46,7 +46,7 @@ pub struct RamBytes {
 
 /// One kernel call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Layer {
+pub struct LayerBudget {
     /// `encoder`, `decoder`, `gradient`, `flow` or `graph`.
     pub graph: String,
     /// Name of the node.
@@ -63,7 +63,7 @@ impl Budget {
     pub(super) fn of(model: &Model, fingerprint: u64, pack_len: usize) -> Self {
         let parts = model.graphs.parts();
         let layers = parts.plans().flat_map(|(graph, plan)| {
-            plan.steps.iter().map(move |step| Layer {
+            plan.steps.iter().map(move |step| LayerBudget {
                 graph: graph.name().into(),
                 name: step.name.clone(),
                 op: step.op.clone(),

@@ -58,7 +58,7 @@ pub(super) struct Calls {
 /// What a call is written with.
 pub(super) struct Operands<'o> {
     pub(super) sources: Vec<String>,
-    pub(super) targets: Vec<String>,
+    pub(super) outputs: Vec<String>,
     /// Of the call's constants.
     pub(super) name: String,
     /// How weights are read.
@@ -72,7 +72,7 @@ impl Operands<'_> {
 
     /// The first target.
     pub(super) fn target(&self) -> &str {
-        self.targets.first().map_or("", String::as_str)
+        self.outputs.first().map_or("", String::as_str)
     }
 }
 
@@ -90,7 +90,7 @@ impl Calls {
 
     fn step(&mut self, index: usize, step: &Step, names: &Names) {
         self.line(&format!("// {}: {} {:?}", step.name.escape_debug(), step.op, step.shape));
-        let (sources, targets) = self.operands(step, names);
+        let (sources, outputs) = self.operands(step, names);
         let name = format!("{}_{index}", names.constants);
         let words = |range: &Range<usize>| {
             format!("pack.f32({}, {})", names.weights + range.start, range.len())
@@ -98,7 +98,7 @@ impl Calls {
         if matches!(step.kernel, Kernel::TakeBy(_) | Kernel::TakeAlong { .. }) {
             self.counted = Some(names.hits);
         }
-        self.spell(&step.kernel, &Operands { sources, targets, name, words: &words });
+        self.spell(&step.kernel, &Operands { sources, outputs, name, words: &words });
     }
 
     /// The call of a kernel.
@@ -211,9 +211,9 @@ impl Calls {
             self.line(&format!("    {name}: {},", (o.words)(range)));
         }
         self.line("};");
-        let mut targets = o.targets.iter().map(String::as_str);
+        let mut outputs = o.outputs.iter().map(String::as_str);
         let mut next =
-            |wanted: bool| if wanted { targets.next().unwrap_or("&mut []") } else { "&mut []" };
+            |wanted: bool| if wanted { outputs.next().unwrap_or("&mut []") } else { "&mut []" };
         let is_lstm = matches!(cell, Cell::Lstm { .. });
         let parts = [("h", true), ("c", is_lstm), ("y", *sequence), ("scratch", true)];
         self.line("let memory = RecurrentMemory {");
@@ -235,7 +235,7 @@ impl Calls {
     }
 
     fn checksum(&mut self, step: &Step, names: &Names) {
-        let written = step.targets.iter().map(|target| match target {
+        let written = step.outputs.iter().map(|target| match target {
             Buffer::Output(index) => names.read[*index].clone(),
             Buffer::Arena(range) => format!("kernels::part(&ws.arena, {range:?})"),
             Buffer::Input(_) | Buffer::Weights(_) => "&[]".into(), // only ever read
@@ -272,38 +272,38 @@ impl Calls {
         self.call(kernel, &[arguments, &[&shape]].concat());
     }
 
-    /// Adds a constant of a type of `elbow_core::kernels`, and gives a reference to it.
+    /// Adds a constant of a type of `elbow_core::kernels`. Returns the expression of a reference to it.
     fn shape(&mut self, name: &str, shape: &impl Literal) -> String {
         self.items.extend([shape.kind()].into_iter().chain(shape.items()));
         self.constant_of(shape.kind(), name, &shape.fields())
     }
 
-    /// Adds a constant of a type, and gives a reference to it.
+    /// Adds a constant of a type. Returns the expression of a reference to it.
     fn constant_of(&mut self, kind: &str, name: &str, fields: &str) -> String {
         let _ = writeln!(self.shapes, "\n{SKIP}const {name}: {kind} = {kind} {{\n{fields}}};");
         format!("&{name}")
     }
 
-    /// Adds a table of indices, and gives a reference to it.
+    /// Adds a table of indices. Returns the expression of a reference to it.
     fn indices(&mut self, name: &str, indices: &[u32]) -> String {
         self.table(&format!("{name}_INDICES"), "u32", indices)
     }
 
-    /// Adds a table of numbers of a type, and gives a reference to it.
+    /// Adds a table of numbers of a type. Returns the expression of a reference to it.
     fn table<T: std::fmt::Display>(&mut self, name: &str, kind: &str, numbers: &[T]) -> String {
         let (len, numbers) = (numbers.len(), array(numbers));
         let _ = writeln!(self.shapes, "\n{SKIP}const {name}: [{kind}; {len}] = {numbers};");
         format!("&{name}")
     }
 
-    /// Expressions for sources and targets; parts of the arena are bound to names first.
+    /// Expressions for sources and outputs; parts of the arena are bound to names first.
     fn operands(&mut self, step: &Step, names: &Names) -> (Vec<String>, Vec<String>) {
         let parts = parts(step);
         let bound: Vec<String> = parts.iter().map(|(name, _)| name.clone()).collect();
         let ranges: Vec<String> = parts.iter().map(|(_, range)| format!("{range:?}")).collect();
         match (&bound[..], &ranges[..]) {
             ([], _) | (_, []) => {}
-            ([name], [range]) if step.targets.iter().any(is_arena) => {
+            ([name], [range]) if step.outputs.iter().any(is_arena) => {
                 self.line(&format!("let {name} = kernels::part_mut(&mut ws.arena, {range});"));
             }
             ([name], [range]) => {
@@ -332,7 +332,7 @@ impl Calls {
             Buffer::Arena(range) => part(range),
             Buffer::Input(_) | Buffer::Weights(_) => String::new(), // only ever read
         };
-        (step.sources.iter().map(source).collect(), step.targets.iter().map(target).collect())
+        (step.sources.iter().map(source).collect(), step.outputs.iter().map(target).collect())
     }
 }
 
@@ -345,7 +345,7 @@ fn spelled(value: bool) -> &'static str {
 /// numbers where there are several.
 fn parts(step: &Step) -> Vec<(String, &Range<usize>)> {
     let mut parts: Vec<(String, &Range<usize>)> = Vec::new();
-    for (role, buffers) in [("source", &step.sources), ("target", &step.targets)] {
+    for (role, buffers) in [("source", &step.sources), ("target", &step.outputs)] {
         let several = buffers.iter().filter(|buffer| is_arena(buffer)).count() > 1;
         for (at, buffer) in buffers.iter().enumerate() {
             let Buffer::Arena(range) = buffer else { continue };
@@ -364,7 +364,7 @@ fn is_arena(buffer: &Buffer) -> bool {
 
 /// Whether a plan keeps anything in the workspace: in the arena, or how many indices it found outside.
 pub(super) fn uses_workspace(plan: &Plan) -> bool {
-    let reads_arena = |step: &Step| step.sources.iter().chain(&step.targets).any(is_arena);
+    let reads_arena = |step: &Step| step.sources.iter().chain(&step.outputs).any(is_arena);
     looks_up(plan) || plan.steps.iter().any(reads_arena)
 }
 

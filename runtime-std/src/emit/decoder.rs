@@ -11,7 +11,7 @@ use crate::model::{Decoder, Encoder, Likelihood, ParameterSource, Role};
 use elbow_core::distributions::Parameter;
 
 /// How the module takes one observation, in its functions' order: `x` and conditions.
-pub(super) struct Given {
+pub(super) struct LikelihoodArguments {
     /// Parameters with their types.
     pub(super) typed: Vec<String>,
     /// Their names, each with a comma behind it.
@@ -25,7 +25,7 @@ pub(super) struct Decode {
     pub(super) parameters: Parameters,
     /// Outputs besides the mean: fields of the workspace, and their lengths.
     pub(super) kept: Vec<(&'static str, usize)>,
-    /// What the mean output holds.
+    /// Meaning of the mean output, in words.
     x_mean: String,
     uses_workspace: bool,
     pub(super) calls: Calls,
@@ -95,9 +95,9 @@ impl Decode {
     }
 
     /// Conditions as the functions take them that see an observation.
-    pub(super) fn given(&self) -> Given {
+    pub(super) fn given(&self) -> LikelihoodArguments {
         let names = &self.parameters.names[1..];
-        Given {
+        LikelihoodArguments {
             typed: ["x: &[f32; OBSERVED]".into()]
                 .into_iter()
                 .chain(self.parameters.typed[1..].iter().cloned())
@@ -108,7 +108,7 @@ impl Decode {
     }
 
     /// `log_likelihood`, `score`, `generate` and `Observation`; `likelihood` has the lines that bind it.
-    pub(super) fn inference(&self, given: &Given, likelihood: &str) -> String {
+    pub(super) fn inference(&self, given: &LikelihoodArguments, likelihood: &str) -> String {
         [log_likelihood(given, likelihood), score(given), self.generate(), self.observation()]
             .concat()
     }
@@ -229,8 +229,8 @@ pub(super) struct Offsets<'p> {
     pub(super) fixed: &'p [usize],
 }
 
-fn log_likelihood(given: &Given, likelihood: &str) -> String {
-    let Given { typed, names, docs } = given;
+fn log_likelihood(given: &LikelihoodArguments, likelihood: &str) -> String {
+    let LikelihoodArguments { typed, names, docs } = given;
     let own = ["z: &[f32; LATENT]", "x_mean: &mut [f32; OBSERVED]"].map(String::from);
     let parameters = parameters(typed, &own);
     format!(
@@ -250,8 +250,8 @@ fn log_likelihood(given: &Given, likelihood: &str) -> String {
     )
 }
 
-fn score(given: &Given) -> String {
-    let Given { typed, names, docs } = given;
+fn score(given: &LikelihoodArguments) -> String {
+    let LikelihoodArguments { typed, names, docs } = given;
     let own = ["q: &DiagNormal<LATENT>", "x_mean: &mut [f32; OBSERVED]"].map(String::from);
     let parameters = parameters(typed, &own);
     format!(

@@ -18,7 +18,7 @@ mod text;
 mod trace;
 mod types;
 
-pub use budget::{Budget, FlashBytes, Layer, RamBytes};
+pub use budget::{Budget, FlashBytes, LayerBudget, RamBytes};
 
 use crate::Result;
 use crate::model::Model;

@@ -1,7 +1,7 @@
 //! What a module with `[refine]` has besides: `gradient`, `refine`, and the bound of their memory.
 
 use super::calls::{Calls, Hits, Names};
-use super::decoder::{Decode, Given, Offsets, parameters};
+use super::decoder::{Decode, LikelihoodArguments, Offsets, parameters};
 use super::mismatch::mismatch;
 use super::pack;
 use super::rust::{SKIP, float, signature};
@@ -11,12 +11,12 @@ use crate::Result;
 use crate::lower::{Buffer, Kernel, Plan, Port, Step};
 use crate::manifest::{RefineTable, RuleName};
 use crate::model::{Decoder, Refine};
-use elbow_core::infer::{Adam, FLOATS, Refiner, Rows, Sgd, Stein};
+use elbow_core::infer::{Adam, FLOATS_PER_LATENT, FloatRows, Refiner, Sgd, Stein};
 use std::collections::{HashMap, HashSet};
 
 /// What surrounds the functions.
 struct Around<'a> {
-    given: &'a Given,
+    given: &'a LikelihoodArguments,
     /// Lines that bind the likelihood.
     likelihood: &'a str,
     pack: Offsets<'a>,
@@ -58,7 +58,7 @@ pub(super) fn imports(refine: Option<&Refine>) -> Vec<&'static str> {
         RuleName::Sgd => "Sgd",
         RuleName::Adam => "Adam",
     };
-    let all = ["FLOATS", "Gradient", "Guarded", "Pairs", "Refiner", "Rows"];
+    let all = ["FLOATS_PER_LATENT", "FloatRows", "Gradient", "Guarded", "Pairs", "Refiner"];
     refine.map_or_else(Vec::new, |refine| all.into_iter().chain([rule(refine)]).collect())
 }
 
@@ -104,7 +104,7 @@ fn functions(decode: &Decode, refine: &Refine, around: &Around<'_>) -> (String, 
 }
 
 fn gradient_function(decode: &Decode, body: &str, around: &Around<'_>) -> String {
-    let Given { typed, docs, .. } = around.given;
+    let LikelihoodArguments { typed, docs, .. } = around.given;
     let own = ["z: &[f32; LATENT]", "x_mean: &mut [f32; OBSERVED]", "grad: &mut [f32; LATENT]"];
     let parameters = parameters(typed, &own.map(String::from));
     format!(
@@ -148,7 +148,7 @@ fn constants(gradient: &Plan, settings: &RefineTable, arena: usize) -> String {
         RuleName::Stein => ("Stein", "Stein", "", 8),
         RuleName::Sgd => ("Sgd", "Sgd", ", clip: f32::INFINITY", 8),
         RuleName::Adam => {
-            ("Adam<Rows<LATENT, 4>>", "Adam", ", moments: Rows([[0.0; LATENT]; 4])", 12)
+            ("Adam<FloatRows<LATENT, 4>>", "Adam", ", moments: FloatRows([[0.0; LATENT]; 4])", 12)
         }
     };
     let pairs = settings.pairs();
@@ -170,7 +170,7 @@ pub const PAIRS: Pairs = Pairs {{ step: {step}, guard: {guard} }};
 /// How a step moves the posterior.
 {SKIP}pub const RULE: {rule} = {name} {{ rate: {rate}{more} }};
 /// A refinement under way.
-pub type Refining = Refiner<Rows<LATENT, FLOATS>, {rule}>;
+pub type Refining = Refiner<FloatRows<LATENT, FLOATS_PER_LATENT>, {rule}>;
 /// Floats of the decoder's activations that its backward pass reads.
 pub const STORED: usize = {stored};
 /// Values of the decoder's largest layer.
@@ -223,9 +223,16 @@ fn latent(gradient: &Plan) -> usize {
 /// Floats of a `Refining`.
 fn refiner(gradient: &Plan, rule: RuleName) -> usize {
     let (words, rows) = match rule {
-        RuleName::Stein => (size_of::<Refiner<Rows<0, FLOATS>, Stein>>(), FLOATS),
-        RuleName::Sgd => (size_of::<Refiner<Rows<0, FLOATS>, Sgd>>(), FLOATS),
-        RuleName::Adam => (size_of::<Refiner<Rows<0, FLOATS>, Adam<Rows<0, 4>>>>(), FLOATS + 4),
+        RuleName::Stein => {
+            (size_of::<Refiner<FloatRows<0, FLOATS_PER_LATENT>, Stein>>(), FLOATS_PER_LATENT)
+        }
+        RuleName::Sgd => {
+            (size_of::<Refiner<FloatRows<0, FLOATS_PER_LATENT>, Sgd>>(), FLOATS_PER_LATENT)
+        }
+        RuleName::Adam => (
+            size_of::<Refiner<FloatRows<0, FLOATS_PER_LATENT>, Adam<FloatRows<0, 4>>>>(),
+            FLOATS_PER_LATENT + 4,
+        ),
     };
     words / size_of::<f32>() + rows * latent(gradient)
 }
@@ -248,11 +255,11 @@ fn stored(gradient: &Plan) -> usize {
             _ => 0..0,
         };
         if at >= forward {
-            let cells = step.sources.iter().chain(&step.targets).flat_map(arena);
+            let cells = step.sources.iter().chain(&step.outputs).flat_map(arena);
             let kept = cells.filter_map(|cell| Some((*writers.get(&cell)?, cell)));
             read.extend(kept.filter(|(writer, _)| *writer < forward));
         }
-        writers.extend(step.targets.iter().flat_map(arena).map(|cell| (cell, at)));
+        writers.extend(step.outputs.iter().flat_map(arena).map(|cell| (cell, at)));
     }
     read.len()
 }
@@ -266,5 +273,5 @@ fn largest(gradient: &Plan) -> usize {
     };
     let latents = 1;
     let outputs = gradient.outputs.iter().rev().skip(latents).map(Port::len).sum();
-    forward(gradient).iter().flat_map(|step| &step.targets).map(len).fold(outputs, usize::max)
+    forward(gradient).iter().flat_map(|step| &step.outputs).map(len).fold(outputs, usize::max)
 }

@@ -69,13 +69,13 @@ pub(super) fn constants(constants: &[(&str, String, String)]) -> String {
     constants.iter().map(line).collect()
 }
 
-/// What a workspace holds besides the arena.
+/// Fields of a workspace besides the arena.
 pub(super) struct Workspace<'a> {
     /// Floats of the arena.
     pub(super) arena: usize,
     /// Name and shape of each state for people, and its length.
     pub(super) states: &'a [(String, usize)],
-    /// Parameters of the likelihood that the decoder gives, with their lengths.
+    /// Parameters of the likelihood that the decoder computes, with their lengths.
     pub(super) parameters: &'a [(&'static str, usize)],
     pub(super) trace: Trace,
     /// Steps that are traced.

@@ -159,7 +159,7 @@ pub(super) fn graph(inputs: &[Array], outputs: &[Array]) -> String {
     Main {
         name: "Model",
         doc: TYPE,
-        kind: "Graph",
+        kind: "GraphModel",
         inputs: &inputs,
         outputs: &outputs,
         error: "RunError",
@@ -183,7 +183,7 @@ pub(super) fn flow(flow: &Flow, name: &str, prefix: &str, parameters: &Parameter
         declared: String::new(),
     };
     let read = inputs.fields("&", "inputs", &parameters.names);
-    let kind = if flow.has_log_prob() { "Density" } else { "Flow" };
+    let kind = if flow.has_log_prob() { "DensityModel" } else { "FlowModel" };
     let body =
         format!("        outputs.log = [flow(pack, ws, {read}&mut outputs.z)?];\n        Ok(())\n");
     let error = "RunError";
@@ -238,10 +238,10 @@ impl Amortized<'_> {
         let written = outputs.fields("&mut ", "outputs", &q);
         let body = format!("        encode(pack, ws, {read}{})\n", written.trim_end_matches(", "));
         let kind = match self.decode {
-            _ if self.refined => "Refined",
-            _ if self.scored => "Scored",
-            Some(_) => "Decoder",
-            None => "Encoder",
+            _ if self.refined => "RefinedModel",
+            _ if self.scored => "ScoredModel",
+            Some(_) => "DecoderModel",
+            None => "EncoderModel",
         };
         let main = Main {
             name: "Model",

@@ -21,9 +21,9 @@ use crate::rows::StreamKey;
 use elbow_core::infer::{Gradient, InferError, Stein};
 use nalgebra::{DMatrix, SymmetricEigen};
 
-/// Which posteriors are looked at.
+/// Family of the normal posteriors among which the best is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub enum CovarianceFamily {
     /// Independent latents.
     Diagonal,
     /// Any covariance.
@@ -64,7 +64,7 @@ const SHORTEST: f64 = 1.0 / 64.0;
 pub fn ascend<L: Gradient + ?Sized>(
     likelihood: &mut L,
     start: &Normal,
-    family: Family,
+    family: CovarianceFamily,
     level: Level,
     sobol: &Sobol,
     stream: StreamKey,
@@ -98,7 +98,7 @@ pub fn ascend<L: Gradient + ?Sized>(
 struct Points(Vec<Vec<f64>>);
 
 /// What the points say of a posterior, in coordinates where it is standard normal.
-struct Moments {
+struct BoundEstimate {
     bound: f64,
     gradient: Vec<f64>,
     /// By rows; of the diagonal family the diagonal alone.
@@ -128,8 +128,8 @@ impl Points {
         &self,
         joint: &mut Joint<'_, L>,
         q: &Normal,
-        family: Family,
-    ) -> Result<Moments, InferError> {
+        family: CovarianceFamily,
+    ) -> Result<BoundEstimate, InferError> {
         let latent = q.latent();
         let (mut z, mut grad) = (vec![0.0; latent], vec![0.0; latent]);
         let mut curvature = Precision::zeros(family, latent);
@@ -149,15 +149,19 @@ impl Points {
         let pull = q.transposed(&q.loc);
         slope.iter_mut().zip(pull).for_each(|(slope, pull)| *slope -= pull);
         curvature.add_prior(q);
-        Ok(Moments { bound: bound - q.kl_to_standard(), gradient: slope, precision: curvature })
+        Ok(BoundEstimate {
+            bound: bound - q.kl_to_standard(),
+            gradient: slope,
+            precision: curvature,
+        })
     }
 }
 
 impl Precision {
-    fn zeros(family: Family, latent: usize) -> Self {
+    fn zeros(family: CovarianceFamily, latent: usize) -> Self {
         match family {
-            Family::Diagonal => Self::Diagonal(vec![0.0; latent]),
-            Family::Full => Self::Full(DMatrix::zeros(latent, latent)),
+            CovarianceFamily::Diagonal => Self::Diagonal(vec![0.0; latent]),
+            CovarianceFamily::Full => Self::Full(DMatrix::zeros(latent, latent)),
         }
     }
 
@@ -198,7 +202,7 @@ impl Precision {
     }
 }
 
-impl Moments {
+impl BoundEstimate {
     /// The posterior one step further, and its divergence from the one before.
     fn step(&self, q: &Normal, rate: f64) -> (Normal, f64) {
         match &self.precision {

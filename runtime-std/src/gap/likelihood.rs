@@ -34,7 +34,7 @@ pub(super) fn expected(likelihood: &Likelihood, outputs: &[Vec<f32>]) -> Vec<f64
     expected.into_iter().enumerate().map(|(i, mean)| kept(i) * mean).collect()
 }
 
-/// The parameter of value `i` of `observed`, where each holds for a run of values.
+/// The parameter of value `i` of `observed`; each element applies to a run of values.
 fn at(parameter: &[f32], i: usize, observed: usize) -> Option<f64> {
     let run = (observed / parameter.len().max(1)).max(1);
     parameter.get(i / run).copied().map(f64::from)

@@ -36,7 +36,7 @@ mod row;
 mod sobol;
 
 pub use affine::{Affine, Map};
-pub use ascent::{COARSE, FINE, Family, Level, MIDDLE, ascend};
+pub use ascent::{COARSE, CovarianceFamily, FINE, Level, MIDDLE, ascend};
 pub use bound::{Bounds, Effort, Estimate, elbos};
 pub use evidence::{Annealing, Evidence, ais, iwae};
 pub use joint::Joint;

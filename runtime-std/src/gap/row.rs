@@ -1,7 +1,7 @@
 //! The gaps of one observation.
 
 use super::affine::Affine;
-use super::ascent::{COARSE, FINE, Family, MIDDLE, ascend};
+use super::ascent::{COARSE, CovarianceFamily, FINE, MIDDLE, ascend};
 use super::bound::{Effort, Estimate, elbos, largest};
 use super::evidence::{Annealing, Evidence, ais, iwae};
 use super::normal::{Normal, kl_diagonal};
@@ -111,7 +111,7 @@ pub struct RowGap {
     pub log_p: Estimate,
     /// How that was found.
     pub method: Method,
-    /// Effective share of the importance samples; none without.
+    /// Effective share of the importance samples; `None` without importance samples.
     pub ess: Option<f64>,
     /// `ln p(x)` less the optimized ELBO.
     pub approximation: Estimate,
@@ -298,11 +298,11 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
         // Of each of the prior's starts, the end that it shares or has.
         let mut own = Vec::new();
         for start in [q].into_iter().chain(&prior) {
-            let end = self.ascend(start, Family::Diagonal, COARSE)?;
+            let end = self.ascend(start, CovarianceFamily::Diagonal, COARSE)?;
             own.push(match ends.iter().position(|other| kl_diagonal(&end, other) < SAME_NATS) {
                 Some(same) => same,
                 None => {
-                    ends.push(self.ascend(&end, Family::Diagonal, MIDDLE)?);
+                    ends.push(self.ascend(&end, CovarianceFamily::Diagonal, MIDDLE)?);
                     ends.len() - 1
                 }
             });
@@ -314,18 +314,18 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
         let best = largest(&bounds.elbo);
         let prior = own[1..].iter().map(|end| bounds.elbo[*end].mean);
         let short = bounds.elbo[best].mean - prior.fold(f64::NEG_INFINITY, f64::max);
-        Ok((self.ascend(&all[best].clone(), Family::Diagonal, FINE)?, short))
+        Ok((self.ascend(&all[best].clone(), CovarianceFamily::Diagonal, FINE)?, short))
     }
 
     fn full(&mut self, best: &Normal) -> Result<Normal, InferError> {
-        let end = self.ascend(best, Family::Full, MIDDLE)?;
-        self.ascend(&end, Family::Full, FINE)
+        let end = self.ascend(best, CovarianceFamily::Full, MIDDLE)?;
+        self.ascend(&end, CovarianceFamily::Full, FINE)
     }
 
     fn ascend(
         &mut self,
         start: &Normal,
-        family: Family,
+        family: CovarianceFamily,
         level: super::ascent::Level,
     ) -> Result<Normal, InferError> {
         let stream = Purpose::Ascent.stream(self.seed, self.row);

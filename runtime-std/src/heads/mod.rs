@@ -51,5 +51,5 @@ mod survey;
 
 pub use meter::{DRAWS, ROWS, SEED, Scale};
 pub use reading::Reading;
-pub use report::{HeadReport, Impossible, Measured, Verdict};
+pub use report::{HeadReport, Impossible, MeasuredReading, Verdict};
 pub use survey::Survey;

@@ -10,9 +10,9 @@ use elbow_core::distributions::{Family, MeanIs, Spread};
 pub struct Reading {
     /// Whether the declared mean is the spread, and the declared spread the mean.
     pub swapped: bool,
-    /// What the spread holds.
+    /// Parameterization of the spread output.
     pub head: Spread,
-    /// The likelihood, by what the decoder's mean holds.
+    /// The likelihood, with the parameterization of the decoder's mean.
     pub family: Family,
 }
 

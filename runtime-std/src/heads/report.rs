@@ -30,34 +30,34 @@ pub struct HeadReport {
     pub seed: u64,
     /// What is to be said of the declared reading.
     pub verdict: Verdict,
-    /// The same in words; none where the declared reading holds.
+    /// The same in words; `None` where the declared reading is confirmed.
     pub message: Option<String>,
     /// Readings with a finite ELBO.
-    pub readings: Vec<Measured>,
+    pub readings: Vec<MeasuredReading>,
     /// Readings without one, and why.
     pub impossible: Vec<Impossible>,
 }
 
 /// A reading in the words of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Named {
+pub struct NamedReading {
     /// Output that is the mean.
     pub mean: String,
     /// Output that is the spread.
     pub spread: String,
-    /// What that holds.
+    /// Parameterization of the spread output.
     pub head: &'static str,
-    /// What the decoder's mean output holds, where there is a choice.
+    /// Parameterization of the decoder's mean output, where there is a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean_is: Option<&'static str>,
 }
 
 /// A reading with its ELBO.
 #[derive(Clone, Debug, Serialize)]
-pub struct Measured {
+pub struct MeasuredReading {
     /// The reading.
     #[serde(flatten)]
-    pub reading: Named,
+    pub reading: NamedReading,
     /// Mean over the rows that have one, in nats.
     pub elbo: f64,
     /// Rows with a finite ELBO.
@@ -87,7 +87,7 @@ pub struct Nats {
 pub struct Impossible {
     /// The reading.
     #[serde(flatten)]
-    pub reading: Named,
+    pub reading: NamedReading,
     /// What speaks against it.
     pub why: String,
 }
@@ -108,7 +108,7 @@ impl HeadReport {
     }
 }
 
-impl fmt::Display for Named {
+impl fmt::Display for NamedReading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "mean {:?}, spread {:?} ({}", self.mean, self.spread, self.head)?;
         self.mean_is.iter().try_for_each(|mean_is| write!(f, ", mean_is {mean_is}"))?;
@@ -123,8 +123,15 @@ impl fmt::Display for HeadReport {
             f,
             "mean ELBO in nats of the first {rows} rows, {draws} draws each, seed {seed}; less that of the declared reading"
         )?;
-        for Measured { reading, elbo, above_declared, declared, contradicted, log_sigma, .. } in
-            &self.readings
+        for MeasuredReading {
+            reading,
+            elbo,
+            above_declared,
+            declared,
+            contradicted,
+            log_sigma,
+            ..
+        } in &self.readings
         {
             let name = reading.to_string();
             write!(f, "\n  {name:<58} {elbo:>14.4}")?;

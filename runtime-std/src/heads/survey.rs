@@ -3,7 +3,7 @@
 use super::meter::{DRAWS, Meter, SEED, Scale, Terms, parts};
 use super::reading::{Reading, contradicts, heads};
 
-use super::report::{HeadReport, Impossible, Measured, Named, Nats, Verdict};
+use super::report::{HeadReport, Impossible, MeasuredReading, NamedReading, Nats, Verdict};
 use super::rule::{Difference, ENOUGH, Ladder, Read, finite, loses_rows, outweighs, shown};
 use crate::Result;
 use crate::manifest::{readings, word};
@@ -13,7 +13,7 @@ use crate::rows::Batch;
 use elbow_core::distributions::{Spread, kl_divergence};
 
 /// Readings whose posteriors diverge by less are the same, in nats.
-const SAME: f64 = 0.01;
+const SAME_NATS: f64 = 0.01;
 
 /// Every reading with its terms, the best ELBO first.
 pub struct Survey<'m> {
@@ -121,18 +121,18 @@ impl<'m> Survey<'m> {
         self.outputs(reading).map(|output| self.loaded.main.graph.outputs[output].0.as_str())
     }
 
-    fn named(&self, reading: Reading) -> Named {
+    fn named(&self, reading: Reading) -> NamedReading {
         let [mean, spread] = self.names(reading).map(String::from);
         let several = readings(self.meter.family()).len() > 1;
         let mean_is = several.then(|| word(reading.family.mean_is()));
-        Named { mean, spread, head: reading.head.name(), mean_is }
+        NamedReading { mean, spread, head: reading.head.name(), mean_is }
     }
 
     /// The table, with what it says of the declared reading.
     pub fn report(&mut self) -> HeadReport {
         let (verdict, message) = self.verdict();
         let declared = self.declared().map(|at| &self.measured[at]);
-        let measured = self.measured.iter().map(|candidate| Measured {
+        let measured = self.measured.iter().map(|candidate| MeasuredReading {
             reading: self.named(candidate.reading),
             elbo: candidate.mean(),
             rows: finite(&candidate.elbo),
@@ -158,7 +158,7 @@ impl<'m> Survey<'m> {
         }
     }
 
-    /// Whether the declared reading holds, and what is to be said if not.
+    /// Whether the declared reading is confirmed; if not, the message.
     pub fn verdict(&mut self) -> (Verdict, Option<String>) {
         let Some(declared) = self.declared() else {
             return (
@@ -204,7 +204,9 @@ impl<'m> Survey<'m> {
             f64::from(kl_divergence(loc, log_var, other, its))
         };
         let count = self.meter.rows as f64;
-        a.swapped == b.swapped && a.family == b.family && rows.map(kl).sum::<f64>() < SAME * count
+        a.swapped == b.swapped
+            && a.family == b.family
+            && rows.map(kl).sum::<f64>() < SAME_NATS * count
     }
 
     /// Among readings with the same posteriors, and no more contradicted by the graph, the one first in

@@ -1,7 +1,7 @@
-//! Dynamic axes to which the user gives a length.
+//! Dynamic axes whose length the user sets.
 
 use super::problem::shown;
-use super::proto::{Dimension, Graph, ValueInfo};
+use super::proto::{Dimension, GraphProto, ValueInfoProto};
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ pub(super) const MAX_LEN: usize = 1 << 28;
 
 /// What `--dim` and `[dims]` may name: the symbols of the inputs' dynamic axes, and `INPUT.AXIS` of those
 /// without one.
-pub(super) fn names(graph: &Graph) -> Vec<String> {
+pub(super) fn names(graph: &GraphProto) -> Vec<String> {
     let mut names = Vec::new();
     for (info, axis, dim) in dynamic_axes(graph) {
         let name = name_of(info, axis, dim);
@@ -26,7 +26,7 @@ pub(super) fn names(graph: &Graph) -> Vec<String> {
 /// # Errors
 ///
 /// A name that no axis has or that comes twice, a length that no tensor has, and a batch that is not 1.
-pub(super) fn pin(graph: &mut Graph, dims: &[(String, usize)]) -> Result<()> {
+pub(super) fn pin(graph: &mut GraphProto, dims: &[(String, usize)]) -> Result<()> {
     let known = names(graph);
     let mut in_front = Vec::new();
     for (at, dim) in dims.iter().enumerate() {
@@ -54,7 +54,7 @@ fn fault<T>(dim: &(String, usize), what: &str) -> Result<T> {
 }
 
 /// An axis in front is the batch, unless that lies behind it and is 1.
-fn check_batch(dim: &(String, usize), input: &ValueInfo) -> Result<()> {
+fn check_batch(dim: &(String, usize), input: &ValueInfoProto) -> Result<()> {
     let dims = dims_of(input);
     let second = dims.get(1).filter(|_| dims.len() > 2);
     if second.is_some_and(|second| second.value == Some(1)) {
@@ -83,14 +83,14 @@ pub(super) fn unknown(known: &[String]) -> String {
 }
 
 /// The name of a dynamic axis: its symbol, or where it lies.
-pub(super) fn name_of(info: &ValueInfo, axis: usize, dim: &Dimension) -> String {
+pub(super) fn name_of(info: &ValueInfoProto, axis: usize, dim: &Dimension) -> String {
     match dim.symbol.as_str() {
         "" => format!("{}.{axis}", info.name),
         symbol => symbol.to_string(),
     }
 }
 
-fn dims_of(info: &ValueInfo) -> &[Dimension] {
+fn dims_of(info: &ValueInfoProto) -> &[Dimension] {
     let shape = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref()?.shape.as_ref());
     shape.map_or(&[], |shape| &shape.dim)
 }
@@ -100,7 +100,7 @@ fn is_dynamic(dim: &Dimension) -> bool {
 }
 
 /// The dynamic axes of the inputs that are no initializers.
-fn dynamic_axes(graph: &Graph) -> impl Iterator<Item = (&ValueInfo, usize, &Dimension)> {
+fn dynamic_axes(graph: &GraphProto) -> impl Iterator<Item = (&ValueInfoProto, usize, &Dimension)> {
     let constants: HashSet<&str> =
         graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     let inputs = graph.input.iter().filter(move |info| !constants.contains(info.name.as_str()));
@@ -111,16 +111,16 @@ fn dynamic_axes(graph: &Graph) -> impl Iterator<Item = (&ValueInfo, usize, &Dime
 }
 
 /// The inputs that have the axis of this name in front.
-fn first_axes(graph: &Graph, name: &str) -> Vec<usize> {
-    let is_first = |info: &ValueInfo| {
+fn first_axes(graph: &GraphProto, name: &str) -> Vec<usize> {
+    let is_first = |info: &ValueInfoProto| {
         let first = dims_of(info).first();
         first.is_some_and(|dim| is_dynamic(dim) && name_of(info, 0, dim) == name)
     };
     (0..graph.input.len()).filter(|input| is_first(&graph.input[*input])).collect()
 }
 
-fn write(graph: &mut Graph, name: &str, length: i64) {
-    let Graph { input, output, value_info, .. } = graph;
+fn write(graph: &mut GraphProto, name: &str, length: i64) {
+    let GraphProto { input, output, value_info, .. } = graph;
     for info in input.iter_mut().chain(output).chain(value_info) {
         let own = dims_of(info).iter().enumerate();
         let own = own.filter(|(axis, dim)| is_dynamic(dim) && name_of(info, *axis, dim) == name);

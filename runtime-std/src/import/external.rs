@@ -4,7 +4,7 @@
 //! it lies, how long it is and what the model says about it are checked before anything is read.
 
 use super::problem::{Read, Refusal, invalid, refuse, shown};
-use super::proto::{self, Graph, LARGEST_FILE, Node, Tensor};
+use super::proto::{self, GraphProto, LARGEST_FILE, NodeProto, TensorProto};
 use super::tensor::{bytes_of, checked_shape, len};
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,7 +22,7 @@ pub(super) enum Owner {
 pub(super) type Faults = HashMap<Owner, Refusal>;
 
 /// The tensors of a graph and of the bodies in it, and whose each is.
-pub(super) fn tensors(graph: &mut Graph) -> impl Iterator<Item = (Owner, &mut Tensor)> {
+pub(super) fn tensors(graph: &mut GraphProto) -> impl Iterator<Item = (Owner, &mut TensorProto)> {
     let initializers = graph.initializer.iter_mut().enumerate();
     let initializers = initializers.map(|(at, tensor)| (Owner::Initializer(at), tensor));
     let nodes = graph.node.iter_mut().enumerate().flat_map(|(at, node)| {
@@ -33,8 +33,8 @@ pub(super) fn tensors(graph: &mut Graph) -> impl Iterator<Item = (Owner, &mut Te
 
 /// Reads every tensor that lies in another file of `folder` into the graph; those for which that fails stay
 /// outside. A model from memory has no folder.
-pub(super) fn read(graph: &mut Graph, folder: Option<&Path>) -> Faults {
-    let mut files = Files { folder, open: HashMap::new(), left: LARGEST_FILE };
+pub(super) fn read(graph: &mut GraphProto, folder: Option<&Path>) -> Faults {
+    let mut files = ExternalFiles { folder, open: HashMap::new(), left: LARGEST_FILE };
     let mut faults = Faults::new();
     for (owner, tensor) in tensors(graph) {
         // Of a type that import does not take nothing is read: that is what will be said of it.
@@ -47,7 +47,7 @@ pub(super) fn read(graph: &mut Graph, folder: Option<&Path>) -> Faults {
 }
 
 /// The tensors of a node and of the bodies in it.
-fn of_node(node: &mut Node) -> Vec<&mut Tensor> {
+fn of_node(node: &mut NodeProto) -> Vec<&mut TensorProto> {
     let own = node.attribute.iter_mut().flat_map(|attribute| {
         let bodies = attribute.g.iter_mut().flat_map(|body| {
             let nodes = body.node.iter_mut().flat_map(of_node);
@@ -59,7 +59,7 @@ fn of_node(node: &mut Node) -> Vec<&mut Tensor> {
 }
 
 /// The files of a folder that have been opened, and how many bytes may still be read.
-struct Files<'a> {
+struct ExternalFiles<'a> {
     folder: Option<&'a Path>,
     open: HashMap<String, Opened>,
     left: usize,
@@ -70,8 +70,8 @@ struct Opened {
     len: u64,
 }
 
-impl Files<'_> {
-    fn fetch(&mut self, tensor: &mut Tensor) -> Read<()> {
+impl ExternalFiles<'_> {
+    fn fetch(&mut self, tensor: &mut TensorProto) -> Read<()> {
         let location = entry(tensor, "location").unwrap_or_default().to_string();
         let Some(folder) = self.folder else {
             return refuse(
@@ -121,12 +121,12 @@ impl Files<'_> {
         let mut bytes = vec![0; wanted];
         let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut bytes));
         read.map_err(|error| unreadable(&location, &error))?;
-        *tensor = Tensor {
+        *tensor = TensorProto {
             dims: std::mem::take(&mut tensor.dims),
             data_type: tensor.data_type,
             name: std::mem::take(&mut tensor.name),
             raw_data: bytes,
-            ..Tensor::default()
+            ..TensorProto::default()
         };
         Ok(())
     }
@@ -135,12 +135,12 @@ impl Files<'_> {
 const EXPORT: &str = "the model is damaged: export it again, for example with `external_data=False`, which \
     writes the weights into the model";
 
-fn entry<'t>(tensor: &'t Tensor, key: &str) -> Option<&'t str> {
+fn entry<'t>(tensor: &'t TensorProto, key: &str) -> Option<&'t str> {
     tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
 }
 
 /// A number of bytes among the tensor's entries.
-fn number(tensor: &Tensor, key: &str) -> Read<Option<u64>> {
+fn number(tensor: &TensorProto, key: &str) -> Read<Option<u64>> {
     let Some(text) = entry(tensor, key) else { return Ok(None) };
     match text.parse() {
         Ok(number) => Ok(Some(number)),
@@ -155,7 +155,7 @@ fn number(tensor: &Tensor, key: &str) -> Read<Option<u64>> {
 }
 
 /// Bytes that the tensor's values take.
-fn size_of_values(tensor: &Tensor) -> Read<usize> {
+fn size_of_values(tensor: &TensorProto) -> Read<usize> {
     let Some(size) = bytes_of(tensor.data_type) else {
         let found = proto::data_type_name(tensor.data_type);
         return invalid(format!("holds {found}, whose size is not known"));

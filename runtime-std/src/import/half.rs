@@ -7,14 +7,14 @@
 //! Inputs and outputs of float16 stay so, and are refused.
 
 use super::kind::float_cure;
-use super::order::{Order, Source};
+use super::order::{Order, Producer};
 use super::problem::{Refusal, clean};
-use super::proto::{Attribute, Graph, Node, Tensor, attribute_type, data_type};
+use super::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, attribute_type, data_type};
 
 use std::collections::{HashMap, HashSet};
 
 /// Casts the operands and results of float16 arithmetic; gives the first outputs of nodes that are refused.
-pub(super) fn widen(graph: &mut Graph, opset: i64) -> HashSet<String> {
+pub(super) fn widen(graph: &mut GraphProto, opset: i64) -> HashSet<String> {
     let mut refused = HashSet::new();
     if !is_in(graph) {
         return refused;
@@ -65,9 +65,9 @@ pub(super) fn refusal() -> Refusal {
 }
 
 /// Whether a graph has constants of float16, or nodes that give it.
-pub(super) fn is_in(graph: &Graph) -> bool {
-    let is_half = |tensor: &Tensor| tensor.data_type == data_type::FLOAT16;
-    let makes = |attribute: &Attribute| {
+pub(super) fn is_in(graph: &GraphProto) -> bool {
+    let is_half = |tensor: &TensorProto| tensor.data_type == data_type::FLOAT16;
+    let makes = |attribute: &AttributeProto| {
         attribute.t.as_ref().is_some_and(is_half)
             || matches!(attribute.name.as_str(), "to" | "dtype")
                 && attribute.i == i64::from(data_type::FLOAT16)
@@ -118,7 +118,7 @@ enum Use {
 
 /// Float16 in a graph.
 struct Halves<'a> {
-    graph: &'a Graph,
+    graph: &'a GraphProto,
     order: Order<'a>,
     opset: i64,
     /// Element types of the values that are needed.
@@ -128,7 +128,7 @@ struct Halves<'a> {
 }
 
 impl<'a> Halves<'a> {
-    fn of(graph: &'a Graph, opset: i64) -> Self {
+    fn of(graph: &'a GraphProto, opset: i64) -> Self {
         let order = Order::of(graph, &mut Vec::new());
         let inputs = graph.input.iter().map(|info| {
             let tensor = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref());
@@ -158,7 +158,7 @@ impl<'a> Halves<'a> {
         changes
     }
 
-    fn change(&self, node: &Node) -> Change {
+    fn change(&self, node: &NodeProto) -> Change {
         let refused = || Change { refused: true, ..Change::default() };
         let operands: Vec<usize> = self.halves(&node.input);
         let results: Vec<usize> = self.halves(&node.output);
@@ -193,7 +193,7 @@ impl<'a> Halves<'a> {
         self.types.get(name) == Some(&data_type::FLOAT16)
     }
 
-    fn in_float32(&self, node: &Node, operands: &[usize], results: Vec<usize>) -> Change {
+    fn in_float32(&self, node: &NodeProto, operands: &[usize], results: Vec<usize>) -> Change {
         let operands = operands.iter().map(|&at| (at, self.operand(&node.input[at]))).collect();
         Change { operands, results, ..Change::default() }
     }
@@ -225,13 +225,14 @@ impl<'a> Halves<'a> {
             return false;
         };
         let Some(from) = cast.input.first() else { return false };
-        let may_be_wide = |node: &Node| self.use_of(node) == Use::Casts || self.is_computed(node);
+        let may_be_wide =
+            |node: &NodeProto| self.use_of(node) == Use::Casts || self.is_computed(node);
         self.is_half(from) && self.source(from).is_some_and(may_be_wide)
     }
 
     /// A cast of float16 reads what arithmetic gives without a rounding, but as an output of the graph beside
     /// readers of float16.
-    fn cast_back(&self, node: &Node) -> Change {
+    fn cast_back(&self, node: &NodeProto) -> Change {
         let name = &node.input[0];
         if !self.source(name).is_some_and(|source| self.is_computed(source)) {
             return Change::default();
@@ -248,15 +249,15 @@ impl<'a> Halves<'a> {
     }
 
     /// The node that gives a value; `None` of constants and inputs.
-    fn source(&self, name: &str) -> Option<&'a Node> {
+    fn source(&self, name: &str) -> Option<&'a NodeProto> {
         match self.order.sources.get(name) {
-            Some(Source::Node(index)) => Some(&self.graph.node[*index]),
+            Some(Producer::Node(index)) => Some(&self.graph.node[*index]),
             _ => None,
         }
     }
 
     /// Whether a node of float16 works in float32.
-    fn is_computed(&self, node: &Node) -> bool {
+    fn is_computed(&self, node: &NodeProto) -> bool {
         match self.use_of(node) {
             Use::Computes => true,
             Use::Moves | Use::Between => self.is_between(node, true),
@@ -266,9 +267,9 @@ impl<'a> Halves<'a> {
 
     /// Whether arithmetic gives all values of float16 that a node reads but constants, and reads all that it
     /// gives; if not `all`, whether it gives some of them, and reads all values of an output.
-    fn is_between(&self, node: &Node, all: bool) -> bool {
-        let computes = |node: &Node| self.use_of(node) == Use::Computes;
-        let is_constant = |node: &Node| node.op_type == "Constant";
+    fn is_between(&self, node: &NodeProto, all: bool) -> bool {
+        let computes = |node: &NodeProto| self.use_of(node) == Use::Computes;
+        let is_constant = |node: &NodeProto| node.op_type == "Constant";
         let given: Vec<bool> = self
             .halves(&node.input)
             .into_iter()
@@ -292,7 +293,7 @@ impl<'a> Halves<'a> {
     }
 
     /// By onnxruntime 1.32: operators without a kernel of float16 compute in float32.
-    fn use_of(&self, node: &Node) -> Use {
+    fn use_of(&self, node: &NodeProto) -> Use {
         let opset = self.opset;
         match node.op_type.as_str() {
             _ if !matches!(node.domain.as_str(), "" | "ai.onnx") => Use::Unknown,
@@ -389,7 +390,7 @@ const COMPUTES: [&str; 71] = [
 ];
 
 /// The element type of an output.
-fn given(node: &Node, at: usize, types: &HashMap<&str, i32>) -> i32 {
+fn given(node: &NodeProto, at: usize, types: &HashMap<&str, i32>) -> i32 {
     let attribute = |name: &str| node.attribute.iter().find(|attribute| attribute.name == name);
     let named = |name: &str| attribute(name).and_then(|named| i32::try_from(named.i).ok());
     let input = |at: usize| node.input.get(at).and_then(|name| types.get(name.as_str()).copied());
@@ -414,19 +415,19 @@ fn given(node: &Node, at: usize, types: &HashMap<&str, i32>) -> i32 {
     given.unwrap_or(data_type::FLOAT)
 }
 
-fn cast(input: &str, output: &str, to: i32) -> Node {
-    let to = Attribute {
+fn cast(input: &str, output: &str, to: i32) -> NodeProto {
+    let to = AttributeProto {
         name: "to".into(),
         i: i64::from(to),
         kind: attribute_type::INT,
-        ..Attribute::default()
+        ..AttributeProto::default()
     };
-    Node {
+    NodeProto {
         op_type: "Cast".into(),
         name: clean(output),
         input: vec![input.into()],
         output: vec![output.into()],
         attribute: vec![to],
-        ..Node::default()
+        ..NodeProto::default()
     }
 }

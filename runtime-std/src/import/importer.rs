@@ -10,19 +10,19 @@ use super::half;
 use super::kind::{Kind, float_cure};
 use super::masked::Masked;
 use super::ops::{self, Operator};
-use super::order::{Order, Source};
+use super::order::{Order, Producer};
 use super::problem::{Read, Refusal, Unsupported, clean, cut, invalid, refuse, shown};
 use super::proto::{self, data_type};
 use super::scope::{Call, Operand, Scope};
 use super::survey::{Boundary, Survey};
-use super::tensor::{Loaded, Tensor, batch_symbols, checked_shape, declared, fault, load};
+use super::tensor::{Initializer, Tensor, batch_symbols, checked_shape, declared, fault, load};
 use crate::ir::{ElementType, Evaluate, Graph, ValueId};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// Reads a graph as far as possible.
 pub(super) fn survey(
-    proto: &proto::Graph,
+    proto: &proto::GraphProto,
     opset: i64,
     frozen_noise: FrozenNoise,
     outside: &Faults,
@@ -63,10 +63,10 @@ pub(super) fn survey(
 }
 
 struct Importer<'a> {
-    proto: &'a proto::Graph,
+    proto: &'a proto::GraphProto,
     opset: i64,
     /// What the file says about intermediate values and outputs; only ever used behind a problem.
-    declared: HashMap<&'a str, &'a proto::ValueInfo>,
+    declared: HashMap<&'a str, &'a proto::ValueInfoProto>,
     /// Symbols that stand for the batch.
     batch: HashSet<&'a str>,
     order: &'a Order<'a>,
@@ -100,7 +100,7 @@ impl<'a> Importer<'a> {
         let mut inputs = Vec::new();
         for (index, info) in self.proto.input.iter().enumerate() {
             let name = info.name.as_str();
-            if self.order.sources.get(name) != Some(&Source::Input(index)) {
+            if self.order.sources.get(name) != Some(&Producer::Input(index)) {
                 continue;
             }
             let read = self.input(info);
@@ -111,7 +111,7 @@ impl<'a> Importer<'a> {
         inputs
     }
 
-    fn input(&mut self, info: &proto::ValueInfo) -> Read<ValueId> {
+    fn input(&mut self, info: &proto::ValueInfoProto) -> Read<ValueId> {
         let (shape, kind) = declared(info, &self.batch)?;
         check_batch(&shape, &self.proto.output)?;
         let id = self.scope.variable(&info.name, &shape)?;
@@ -149,7 +149,7 @@ impl<'a> Importer<'a> {
 
     /// Behind a problem: floats of the declared shape, so that nodes are checked nevertheless; integers might
     /// be known without it.
-    fn assumed_initializer(&mut self, tensor: &proto::Tensor) -> Option<Operand> {
+    fn assumed_initializer(&mut self, tensor: &proto::TensorProto) -> Option<Operand> {
         let floats = [data_type::FLOAT, data_type::FLOAT16, data_type::BFLOAT16, data_type::DOUBLE];
         if !floats.contains(&tensor.data_type) {
             return None;
@@ -181,7 +181,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Reads a node under its name in reports.
-    fn read_node(&mut self, node: &'a proto::Node, name: &str) {
+    fn read_node(&mut self, node: &'a proto::NodeProto, name: &str) {
         let given = match self.node(node, name) {
             Ok(given) => given,
             Err(refusal) => {
@@ -192,8 +192,8 @@ impl<'a> Importer<'a> {
         self.bind(node, name, given);
     }
 
-    /// What a node gives; `None` behind an earlier problem.
-    fn node(&mut self, node: &'a proto::Node, name: &str) -> Read<Option<Vec<Operand>>> {
+    /// Outputs of a node; `None` where an operand is missing because of an earlier problem.
+    fn node(&mut self, node: &'a proto::NodeProto, name: &str) -> Read<Option<Vec<Operand>>> {
         let operator = ops::find(node, self.opset)?;
         if operator.name == "If" {
             return self.branch(node, name);
@@ -212,7 +212,7 @@ impl<'a> Importer<'a> {
         self.masked.read(&mut self.scope, operator, &call).map(Some)
     }
 
-    fn operands(&self, node: &proto::Node) -> Option<Vec<Option<Operand>>> {
+    fn operands(&self, node: &proto::NodeProto) -> Option<Vec<Option<Operand>>> {
         let operand = |name: &String| match name.as_str() {
             "" => Some(None),
             name => self.bound.get(name).cloned().flatten().map(Some),
@@ -220,11 +220,11 @@ impl<'a> Importer<'a> {
         node.input.iter().map(operand).collect()
     }
 
-    fn node_problem(&mut self, node: &proto::Node, name: &str, refusal: Refusal) {
+    fn node_problem(&mut self, node: &proto::NodeProto, name: &str, refusal: Refusal) {
         self.problem_in(module_of(node), name, &node.op_type, refusal);
     }
 
-    fn bind(&mut self, node: &'a proto::Node, name: &str, given: Option<Vec<Operand>>) {
+    fn bind(&mut self, node: &'a proto::NodeProto, name: &str, given: Option<Vec<Operand>>) {
         let count = given.as_ref().map_or(node.output.len(), Vec::len);
         let mut given = given.into_iter().flatten();
         for (position, output) in node.output.iter().enumerate() {
@@ -279,7 +279,7 @@ impl<'a> Importer<'a> {
         outputs
     }
 
-    fn output(&mut self, info: &proto::ValueInfo) -> Read<Option<ValueId>> {
+    fn output(&mut self, info: &proto::ValueInfoProto) -> Read<Option<ValueId>> {
         let declared = info
             .r#type
             .as_ref()
@@ -381,11 +381,11 @@ impl<'a> Importer<'a> {
 
 impl Scope {
     /// A tensor of the file as an operand.
-    pub fn loaded(&mut self, name: &str, tensor: Loaded) -> Operand {
+    pub fn loaded(&mut self, name: &str, tensor: Initializer) -> Operand {
         match tensor {
-            Loaded::Floats(tensor) => Operand::Float(self.constant(name, tensor)),
-            Loaded::Integers(tensor) => Operand::Integers(Rc::<Tensor<i64>>::new(tensor)),
-            Loaded::Other(tensor, kind) => {
+            Initializer::Floats(tensor) => Operand::Float(self.constant(name, tensor)),
+            Initializer::Integers(tensor) => Operand::Integers(Rc::<Tensor<i64>>::new(tensor)),
+            Initializer::Other(tensor, kind) => {
                 let id = self.constant(name, tensor);
                 self.set_kind(id, kind);
                 Operand::Float(id)
@@ -406,8 +406,8 @@ fn element_type(data_type: i32) -> Option<ElementType> {
 
 /// An input has the batch in front, symbolic or 1, or behind layers or steps. A fixed length that every
 /// output begins with as well is a batch; another one is none.
-fn check_batch(shape: &[usize], outputs: &[proto::ValueInfo]) -> Read<()> {
-    let first = |output: &proto::ValueInfo| {
+fn check_batch(shape: &[usize], outputs: &[proto::ValueInfoProto]) -> Read<()> {
+    let first = |output: &proto::ValueInfoProto| {
         output.r#type.as_ref()?.tensor.as_ref()?.shape.as_ref()?.dim.first()?.value
     };
     match *shape {
@@ -428,7 +428,7 @@ fn check_batch(shape: &[usize], outputs: &[proto::ValueInfo]) -> Read<()> {
 }
 
 /// Numbers of inputs, and names of attributes, as the table has them.
-fn check_form(operator: &Operator, node: &proto::Node) -> Read<()> {
+fn check_form(operator: &Operator, node: &proto::NodeProto) -> Read<()> {
     let (least, most) = operator.inputs;
     if !(least..=most).contains(&node.input.len()) {
         return invalid(format!("has {} inputs, expected {least} to {most}", node.input.len()));
@@ -447,7 +447,7 @@ fn check_form(operator: &Operator, node: &proto::Node) -> Read<()> {
 
 /// The module a node comes from, where PyTorch's exporter says: the last but one of its scopes,
 /// a list like `['', 'encoder', 'encoder.layers.0', 'linear']`.
-fn module_of(node: &proto::Node) -> Option<&str> {
+fn module_of(node: &proto::NodeProto) -> Option<&str> {
     let scopes = node.metadata.iter().find(|entry| entry.key == "pkg.torch.onnx.name_scopes")?;
     let quoted = scopes.value.split('\'').skip(1).step_by(2);
     let names: Vec<&str> = quoted.filter(|scope| !scope.is_empty()).collect();

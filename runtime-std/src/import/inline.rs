@@ -1,7 +1,9 @@
 //! Functions that a file defines itself: their bodies take the place of the nodes that call them.
 
 use super::problem::shown;
-use super::proto::{self, Attribute, Function, Graph, Node, OperatorSet, not_onnx};
+use super::proto::{
+    self, AttributeProto, FunctionProto, GraphProto, NodeProto, OperatorSetIdProto, not_onnx,
+};
 use crate::error::{Error, Result};
 use prost::Message;
 use std::collections::HashMap;
@@ -29,7 +31,7 @@ impl Budget {
 
 /// A node that may be a call, and how deep it lies in calls.
 struct Open {
-    node: Node,
+    node: NodeProto,
     depth: usize,
 }
 
@@ -41,7 +43,7 @@ type Key<'a> = (&'a str, &'a str, &'a str);
 /// # Errors
 ///
 /// As [`proto::decode`] and [`inline`].
-pub(super) fn decoded(bytes: &[u8]) -> Result<(Graph, i64)> {
+pub(super) fn decoded(bytes: &[u8]) -> Result<(GraphProto, i64)> {
     let (mut model, opset) = proto::decode(bytes)?;
     let functions = std::mem::take(&mut model.functions);
     let mut graph = model.graph.ok_or_else(|| not_onnx("with a graph"))?;
@@ -60,7 +62,7 @@ pub(super) fn decoded(bytes: &[u8]) -> Result<(Graph, i64)> {
 /// As [`decoded`].
 pub(super) fn rewritten(
     bytes: &[u8],
-    change: impl FnOnce(&mut Graph, i64) -> bool,
+    change: impl FnOnce(&mut GraphProto, i64) -> bool,
 ) -> Result<Option<Vec<u8>>> {
     let (mut model, opset) = proto::decode(bytes)?;
     let functions = std::mem::take(&mut model.functions);
@@ -76,7 +78,7 @@ pub(super) fn rewritten(
 ///
 /// Two functions of one name, a function that calls itself, bodies that are too large, or one that is
 /// written for another operator set; the error names the function, and the node where there is one.
-fn inline(graph: &mut Graph, functions: &[Function], opset: i64) -> Result<()> {
+fn inline(graph: &mut GraphProto, functions: &[FunctionProto], opset: i64) -> Result<()> {
     let callees = callees(functions)?;
     let nodes = std::mem::take(&mut graph.node);
     let mut open: Vec<Open> = nodes.into_iter().map(|node| Open { node, depth: 0 }).collect();
@@ -89,7 +91,7 @@ fn inline(graph: &mut Graph, functions: &[Function], opset: i64) -> Result<()> {
         };
         calls += 1;
         check_opset(&node, callee.function, opset)?;
-        let call = Call::new(&node, callee, calls);
+        let call = FunctionCall::new(&node, callee, calls);
         let body = if depth < DEEPEST { call.body(&mut budget) } else { None };
         let Some(body) = body else {
             return Err(fault(
@@ -104,11 +106,11 @@ fn inline(graph: &mut Graph, functions: &[Function], opset: i64) -> Result<()> {
     Ok(())
 }
 
-fn called(node: &Node) -> Key<'_> {
+fn called(node: &NodeProto) -> Key<'_> {
     (&node.domain, &node.op_type, &node.overload)
 }
 
-fn callees(functions: &[Function]) -> Result<HashMap<Key<'_>, Callee<'_>>> {
+fn callees(functions: &[FunctionProto]) -> Result<HashMap<Key<'_>, Callee<'_>>> {
     let mut callees = HashMap::with_capacity(functions.len());
     for function in functions {
         let key: Key<'_> = (&function.domain, &function.name, &function.overload);
@@ -126,8 +128,8 @@ fn callees(functions: &[Function]) -> Result<HashMap<Key<'_>, Callee<'_>>> {
 }
 
 /// A body in another operator set than the file's could mean something else.
-fn check_opset(node: &Node, function: &Function, opset: i64) -> Result<()> {
-    let is_default = |set: &&OperatorSet| matches!(set.domain.as_str(), "" | "ai.onnx");
+fn check_opset(node: &NodeProto, function: &FunctionProto, opset: i64) -> Result<()> {
+    let is_default = |set: &&OperatorSetIdProto| matches!(set.domain.as_str(), "" | "ai.onnx");
     match function.opset_import.iter().find(is_default) {
         Some(set) if set.version != opset => Err(fault(
             node,
@@ -140,22 +142,22 @@ fn check_opset(node: &Node, function: &Function, opset: i64) -> Result<()> {
 }
 
 #[cold]
-fn fault(node: &Node, function: &Function, what: &str, cure: &str) -> Error {
+fn fault(node: &NodeProto, function: &FunctionProto, what: &str, cure: &str) -> Error {
     let (name, function) = (shown(&node.name), shown(&function.name));
     Error::input(format!("node `{name}`: the function `{function}` {what}; {cure}"))
 }
 
 /// A function, and where its inputs and outputs stand.
 struct Callee<'a> {
-    function: &'a Function,
+    function: &'a FunctionProto,
     inputs: HashMap<&'a str, usize>,
     outputs: HashMap<&'a str, usize>,
     /// Attributes for calls that leave them out.
-    defaults: HashMap<&'a str, &'a Attribute>,
+    defaults: HashMap<&'a str, &'a AttributeProto>,
 }
 
 impl<'a> Callee<'a> {
-    fn new(function: &'a Function) -> Self {
+    fn new(function: &'a FunctionProto) -> Self {
         let places = |names: &'a [String]| {
             names.iter().enumerate().rev().map(|(at, name)| (name.as_str(), at)).collect()
         };
@@ -169,53 +171,53 @@ impl<'a> Callee<'a> {
 }
 
 /// The first attribute of each name.
-fn by_name(attributes: &[Attribute]) -> HashMap<&str, &Attribute> {
+fn by_name(attributes: &[AttributeProto]) -> HashMap<&str, &AttributeProto> {
     attributes.iter().rev().map(|attribute| (attribute.name.as_str(), attribute)).collect()
 }
 
 /// A call of a function.
-struct Call<'a> {
-    node: &'a Node,
+struct FunctionCall<'a> {
+    node: &'a NodeProto,
     callee: &'a Callee<'a>,
     /// The caller's.
-    attributes: HashMap<&'a str, &'a Attribute>,
+    attributes: HashMap<&'a str, &'a AttributeProto>,
     /// For names.
     name: String,
     /// Makes names unique.
     number: usize,
 }
 
-impl<'a> Call<'a> {
-    fn new(node: &'a Node, callee: &'a Callee<'a>, number: usize) -> Self {
+impl<'a> FunctionCall<'a> {
+    fn new(node: &'a NodeProto, callee: &'a Callee<'a>, number: usize) -> Self {
         let attributes = by_name(&node.attribute);
         Self { node, callee, attributes, name: node.label(number), number }
     }
 
     /// The function's nodes, with the caller's names for what goes in and out; `None` beyond the budget.
-    fn body(&self, budget: &mut Budget) -> Option<Vec<Node>> {
+    fn body(&self, budget: &mut Budget) -> Option<Vec<NodeProto>> {
         let function = self.callee.function;
         let nodes = function.node.iter().map(|node| self.node(node, budget));
-        let mut body = nodes.collect::<Option<Vec<Node>>>()?;
+        let mut body = nodes.collect::<Option<Vec<NodeProto>>>()?;
         for (output, caller) in function.output.iter().zip(&self.node.output) {
             // A function may hand an input on.
             if self.callee.inputs.contains_key(output.as_str()) && !caller.is_empty() {
-                let own = Node {
+                let own = NodeProto {
                     op_type: "Identity".into(),
                     name: output.clone(),
                     input: vec![output.clone()],
-                    ..Node::default()
+                    ..NodeProto::default()
                 };
                 let identity = self.node(&own, budget)?;
-                body.push(Node { output: vec![caller.clone()], ..identity });
+                body.push(NodeProto { output: vec![caller.clone()], ..identity });
             }
         }
         Some(body)
     }
 
-    fn node(&self, own: &Node, budget: &mut Budget) -> Option<Node> {
+    fn node(&self, own: &NodeProto, budget: &mut Budget) -> Option<NodeProto> {
         let metadata: usize = own.metadata.iter().map(Message::encoded_len).sum();
         budget.take(1, self.name.len() + own.name.len() + own.op_type.len() + metadata)?;
-        Some(Node {
+        Some(NodeProto {
             name: format!("{}/{}", self.name, own.name),
             op_type: own.op_type.clone(),
             domain: own.domain.clone(),
@@ -253,7 +255,11 @@ impl<'a> Call<'a> {
     }
 
     /// The body's attributes; one that refers to the caller's is that, its default, or left out.
-    fn attributes(&self, own: &[Attribute], budget: &mut Budget) -> Option<Vec<Attribute>> {
+    fn attributes(
+        &self,
+        own: &[AttributeProto],
+        budget: &mut Budget,
+    ) -> Option<Vec<AttributeProto>> {
         let mut attributes = Vec::new();
         for own in own {
             let given = match own.ref_attr_name.as_str() {
@@ -262,7 +268,7 @@ impl<'a> Call<'a> {
             };
             if let Some(given) = given {
                 budget.take(0, given.encoded_len() + own.name.len())?;
-                attributes.push(Attribute { name: own.name.clone(), ..given.clone() });
+                attributes.push(AttributeProto { name: own.name.clone(), ..given.clone() });
             }
         }
         Some(attributes)

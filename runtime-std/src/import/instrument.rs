@@ -5,7 +5,10 @@
 //! and only random nodes are written anew.
 
 use super::problem::clean;
-use super::proto::{self, Attribute, Graph, Model, Node, Tensor, TensorType, Type, ValueInfo};
+use super::proto::{
+    self, AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorType, TypeProto,
+    ValueInfoProto,
+};
 use super::{external, half, inline};
 use crate::error::{Context, Error, Result};
 use crate::ir::Graph as Imported;
@@ -25,7 +28,7 @@ const FOUR_BYTES: usize = 5;
 /// A file for a reference.
 #[derive(Clone, Debug)]
 pub struct Instrumented {
-    /// What the file holds.
+    /// The values in the file.
     pub bytes: Vec<u8>,
     /// Of every list of names the first that the file has: its place in the list, and the number of its
     /// output; `None` where it has none of them.
@@ -48,7 +51,7 @@ pub fn instrumented(
     widened: bool,
 ) -> Result<Instrumented> {
     let file = super::read(path)?;
-    let widen = |graph: &mut Graph, opset| {
+    let widen = |graph: &mut GraphProto, opset| {
         let widens = widened && half::is_in(graph);
         if widens {
             half::widen(graph, opset);
@@ -68,17 +71,17 @@ pub fn instrumented(
 struct Noise {
     /// The input that stands for its noise.
     input: String,
-    /// What the node gives.
+    /// Name of the output of the node.
     output: String,
 }
 
 fn instrument(mut bytes: Vec<u8>, noise: &[Noise], values: &[Vec<String>]) -> Result<Instrumented> {
-    let file = Model::decode(&bytes[..]).map_err(damaged)?.graph.unwrap_or_default();
+    let file = ModelProto::decode(&bytes[..]).map_err(damaged)?.graph.unwrap_or_default();
     let drawn: Vec<Drawn> = noise.iter().filter_map(|noise| Drawn::of(&file, noise)).collect();
     if !drawn.is_empty() {
         bytes = replaced(&bytes, GRAPH, &mut |graph| {
             let graph = replaced(graph, NODE, &mut |node| {
-                let node = Node::decode(node).map_err(damaged)?;
+                let node = NodeProto::decode(node).map_err(damaged)?;
                 let own = drawn.iter().find(|drawn| node.output.contains(&drawn.output));
                 Ok(own.map(|own| own.nodes.iter().map(Message::encode_to_vec).collect()))
             })?;
@@ -86,18 +89,18 @@ fn instrument(mut bytes: Vec<u8>, noise: &[Noise], values: &[Vec<String>]) -> Re
         })?;
     }
     let (output, found) = outputs(&file, &drawn, values);
-    let added = Graph {
+    let added = GraphProto {
         input: drawn.iter().map(|drawn| drawn.input.clone()).collect(),
         initializer: drawn.iter().flat_map(|drawn| drawn.numbers.iter().cloned()).collect(),
         output,
-        ..Graph::default()
+        ..GraphProto::default()
     };
-    bytes.extend(Model { graph: Some(added), ..Model::default() }.encode_to_vec());
+    bytes.extend(ModelProto { graph: Some(added), ..ModelProto::default() }.encode_to_vec());
     Ok(Instrumented { bytes, found, data: data(file) })
 }
 
 /// Where tensors of the file have their values, as far as that is below its folder.
-pub(super) fn data(mut file: Graph) -> Vec<PathBuf> {
+pub(super) fn data(mut file: GraphProto) -> Vec<PathBuf> {
     let entries = external::tensors(&mut file).flat_map(|(_, tensor)| &tensor.external_data);
     let locations = entries.filter(|entry| entry.key == "location");
     let inside = locations.filter_map(|entry| {
@@ -110,10 +113,10 @@ pub(super) fn data(mut file: Graph) -> Vec<PathBuf> {
 
 /// The outputs that have to be added, and where every value is found.
 fn outputs(
-    file: &Graph,
+    file: &GraphProto,
     drawn: &[Drawn],
     values: &[Vec<String>],
-) -> (Vec<ValueInfo>, Vec<Option<(usize, usize)>>) {
+) -> (Vec<ValueInfoProto>, Vec<Option<(usize, usize)>>) {
     let is_input = |name: &String| drawn.iter().any(|drawn| drawn.input.name == *name);
     let given = file.node.iter().flat_map(|node| &node.output).filter(|name| !is_input(name));
     let given: HashMap<String, &String> = given.map(|name| (clean(name), name)).collect();
@@ -133,29 +136,32 @@ fn outputs(
     });
     let found = found.collect();
     // References find the type themselves: not every value is a float.
-    let added =
-        names[declared..].iter().map(|name| ValueInfo { name: given[name].clone(), r#type: None });
+    let added = names[declared..]
+        .iter()
+        .map(|name| ValueInfoProto { name: given[name].clone(), r#type: None });
     (added.collect(), found)
 }
 
 /// What takes the place of a random node: an input, and the nodes that scale and shift it.
 struct Drawn {
     output: String,
-    input: ValueInfo,
-    numbers: Vec<Tensor>,
-    nodes: Vec<Node>,
+    input: ValueInfoProto,
+    numbers: Vec<TensorProto>,
+    nodes: Vec<NodeProto>,
 }
 
 impl Drawn {
-    fn of(file: &Graph, noise: &Noise) -> Option<Self> {
+    fn of(file: &GraphProto, noise: &Noise) -> Option<Self> {
         let gives = |name: &String| clean(name) == noise.output;
         let node = file.node.iter().find(|node| node.output.iter().any(gives))?;
         let output = node.output.iter().find(|name| gives(name))?.clone();
         let plain = noise.input == noise.output;
         let input = if plain { output.clone() } else { noise.input.clone() };
         let tensor = TensorType { elem_type: proto::data_type::FLOAT, shape: None };
-        let declared =
-            ValueInfo { name: input.clone(), r#type: Some(Type { tensor: Some(tensor) }) };
+        let declared = ValueInfoProto {
+            name: input.clone(),
+            r#type: Some(TypeProto { tensor: Some(tensor) }),
+        };
         let mut drawn = Self {
             output: output.clone(),
             input: declared,
@@ -174,26 +180,26 @@ impl Drawn {
 
     fn append(&mut self, operator: &str, number: f32, input: String, output: String) {
         let name = format!("{output}/{operator} of the reference");
-        self.numbers.push(Tensor {
+        self.numbers.push(TensorProto {
             name: name.clone(),
             data_type: proto::data_type::FLOAT,
             float_data: vec![number],
-            ..Tensor::default()
+            ..TensorProto::default()
         });
-        self.nodes.push(Node {
+        self.nodes.push(NodeProto {
             op_type: operator.into(),
             name: format!("{name}, node"),
             input: vec![input, name],
             output: vec![output],
-            ..Node::default()
+            ..NodeProto::default()
         });
     }
 }
 
 /// Of a random node: `shift + scale * noise`.
-fn shift_and_scale(node: &Node) -> [f32; 2] {
+fn shift_and_scale(node: &NodeProto) -> [f32; 2] {
     let number = |name: &str, default: f32| {
-        let named = |attribute: &&Attribute| attribute.name == name;
+        let named = |attribute: &&AttributeProto| attribute.name == name;
         node.attribute.iter().find(named).map_or(default, |attribute| attribute.f)
     };
     match node.op_type.as_str() {
@@ -265,19 +271,19 @@ mod tests {
     use super::super::proto::Entry;
     use super::*;
 
-    fn node(op: &str, input: &str, output: &str) -> Node {
+    fn node(op: &str, input: &str, output: &str) -> NodeProto {
         let (op_type, input, output) = (op.into(), vec![input.into()], vec![output.into()]);
-        Node { op_type, input, output, ..Node::default() }
+        NodeProto { op_type, input, output, ..NodeProto::default() }
     }
 
     /// A file that draws `r`, with a field that the schema does not know behind its nodes.
     fn file() -> Vec<u8> {
-        let low = Attribute { name: "low".into(), f: -1.0, ..Attribute::default() };
-        let draw = Node { attribute: vec![low], ..node("RandomUniformLike", "x", "r") };
-        let graph = Graph {
+        let low = AttributeProto { name: "low".into(), f: -1.0, ..AttributeProto::default() };
+        let draw = NodeProto { attribute: vec![low], ..node("RandomUniformLike", "x", "r") };
+        let graph = GraphProto {
             node: vec![draw, node("Tanh", "r", "y")],
-            output: vec![ValueInfo { name: "y".into(), r#type: None }],
-            ..Graph::default()
+            output: vec![ValueInfoProto { name: "y".into(), r#type: None }],
+            ..GraphProto::default()
         };
         let mut graph = graph.encode_to_vec();
         let unknown = [varint(100 << 3 | LENGTH_DELIMITED), vec![3, 7, 8, 9]].concat();
@@ -292,7 +298,7 @@ mod tests {
         let given = instrument(file(), &[noise], &names).expect("a model");
         assert_eq!(given.found, [Some((0, 0)), Some((0, 1)), None]);
         assert!(given.bytes.windows(3).any(|bytes| bytes == [7, 8, 9]));
-        let graph = Model::decode(&given.bytes[..]).expect("a model").graph.expect("a graph");
+        let graph = ModelProto::decode(&given.bytes[..]).expect("a model").graph.expect("a graph");
         let operators: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
         assert_eq!(operators, ["Mul", "Add", "Tanh"]);
         assert_eq!(graph.node[1].output, ["r"]);
@@ -303,25 +309,26 @@ mod tests {
 
     #[test]
     fn data_outside_of_the_folder_is_left_alone() {
-        let tensor = |location: &str| Tensor {
+        let tensor = |location: &str| TensorProto {
             external_data: vec![Entry { key: "location".into(), value: location.into() }],
-            ..Tensor::default()
+            ..TensorProto::default()
         };
         let locations = ["w.data", "./w.data", "sub/v.data", "../u.data", "/t.data"];
-        let file = Graph { initializer: locations.map(tensor).to_vec(), ..Graph::default() };
+        let file =
+            GraphProto { initializer: locations.map(tensor).to_vec(), ..GraphProto::default() };
         assert_eq!(data(file), [Path::new("sub/v.data"), Path::new("w.data")]);
     }
 
     #[test]
     fn data_of_bodies_is_found() {
         let location = Entry { key: "location".into(), value: "w.data".into() };
-        let tensor = Tensor { external_data: vec![location], ..Tensor::default() };
-        let within = |body: Graph| {
-            let branch = Attribute { g: Some(body), ..Attribute::default() };
-            let node = Node { attribute: vec![branch], ..Node::default() };
-            Graph { node: vec![node], ..Graph::default() }
+        let tensor = TensorProto { external_data: vec![location], ..TensorProto::default() };
+        let within = |body: GraphProto| {
+            let branch = AttributeProto { g: Some(body), ..AttributeProto::default() };
+            let node = NodeProto { attribute: vec![branch], ..NodeProto::default() };
+            GraphProto { node: vec![node], ..GraphProto::default() }
         };
-        let body = Graph { initializer: vec![tensor], ..Graph::default() };
+        let body = GraphProto { initializer: vec![tensor], ..GraphProto::default() };
         assert_eq!(data(within(within(body))), [Path::new("w.data")]);
     }
 

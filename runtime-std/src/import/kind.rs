@@ -6,7 +6,7 @@ use crate::ir::{Op, Pooling, unary};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::fmt;
 
-/// What the floats of a value stand for.
+/// Type that the floats of a value represent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Themselves.
@@ -43,7 +43,7 @@ impl Kind {
         Self::of(data_type) == Some(self)
     }
 
-    /// Whether only a dequantizer knows what the floats are.
+    /// Whether the real values of the floats follow only from a dequantizer.
     pub fn is_quantized(self) -> bool {
         matches!(self, Self::Signed8 | Self::Unsigned8 | Self::Quantized { .. })
     }

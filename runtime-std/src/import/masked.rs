@@ -41,11 +41,11 @@ use worlds::Worlds;
 struct Tag {
     /// The mask, before nodes that change its shape only.
     mask: ValueId,
-    form: Form,
+    form: MaskedValue,
 }
 
 #[derive(Clone, Debug)]
-enum Form {
+enum MaskedValue {
     /// Of the only place of the mask.
     Single,
     /// Data with a row for each place, along an axis.
@@ -56,7 +56,7 @@ enum Form {
     Integers(Vec<Rc<Tensor<i64>>>),
 }
 
-impl Form {
+impl MaskedValue {
     /// Integers in each of the [`Worlds`].
     fn worlds(&self) -> Option<&[Rc<Tensor<i64>>]> {
         match self {
@@ -141,7 +141,7 @@ impl<'a> Masked<'a> {
         Ok(outputs)
     }
 
-    fn tag(&mut self, node: &'a proto::Node, tags: Vec<Option<Tag>>) {
+    fn tag(&mut self, node: &'a proto::NodeProto, tags: Vec<Option<Tag>>) {
         for (name, tag) in node.output.iter().zip(tags) {
             self.tags.extend(tag.map(|tag| (name.as_str(), tag)));
         }
@@ -156,7 +156,8 @@ impl<'a> Masked<'a> {
         let places = len(&shape);
         scope.spend(places.saturating_mul(shape.len()).saturating_mul(Worlds::MOST + 1))?;
         let worlds = Worlds::of(places).map(|rows| Rc::new(grid(&shape, rows)));
-        let form = if places == 1 { Form::Single } else { Form::Places(worlds.collect()) };
+        let form =
+            if places == 1 { MaskedValue::Single } else { MaskedValue::Places(worlds.collect()) };
         let mask = origin(&scope.nodes, mask);
         self.selectors.insert(mask, call.name.clone());
         self.tag(call.node, vec![Some(Tag { mask, form })]);
@@ -220,19 +221,19 @@ struct Selection<'t> {
 }
 
 impl Selection<'_> {
-    fn tagged(&self, form: Form) -> Tag {
+    fn tagged(&self, form: MaskedValue) -> Tag {
         Tag { mask: self.mask, form }
     }
 
-    fn form(&self, input: usize) -> Option<&Form> {
+    fn form(&self, input: usize) -> Option<&MaskedValue> {
         self.tags.get(input)?.as_ref().map(|tag| &tag.form)
     }
 
     /// Whether an operand holds the places themselves: those of a tensor's first axes, an index each.
     fn is_places(&self, call: &Call<'_>, input: usize, shape: &[usize]) -> bool {
         let worlds = match self.form(input) {
-            Some(Form::Places(worlds)) => &worlds[..],
-            Some(Form::Single) => &[],
+            Some(MaskedValue::Places(worlds)) => &worlds[..],
+            Some(MaskedValue::Single) => &[],
             _ => return false,
         };
         let Some(Some(Operand::Integers(indices))) = call.inputs.get(input) else { return false };
@@ -280,7 +281,7 @@ impl Selection<'_> {
             inputs: vec![x],
             output,
         });
-        let form = if self.places == 1 { Form::Single } else { Form::Rows(0) };
+        let form = if self.places == 1 { MaskedValue::Single } else { MaskedValue::Rows(0) };
         Ok(Some((vec![Operand::Float(output)], self.tagged(form))))
     }
 
@@ -303,9 +304,9 @@ impl Selection<'_> {
     fn scattered(&self, scope: &mut Scope, call: &Call<'_>) -> Read<Option<Vec<Operand>>> {
         let plain = matches!(call.string("reduction")?, None | Some("none"));
         let are_rows = match self.form(2) {
-            Some(Form::Rows(axis)) => *axis == 0,
-            Some(Form::Single) => true,
-            Some(Form::Places(_) | Form::Integers(_)) => false,
+            Some(MaskedValue::Rows(axis)) => *axis == 0,
+            Some(MaskedValue::Single) => true,
+            Some(MaskedValue::Places(_) | MaskedValue::Integers(_)) => false,
             None => self.places == 1,
         };
         if self.form(0).is_some() || !are_rows || !plain {
@@ -345,8 +346,8 @@ impl Selection<'_> {
     fn indices_inside<'c>(&self, scope: &mut Scope, call: &Call<'c>) -> Read<Option<Call<'c>>> {
         let looks_up = ["Gather", "GatherElements", "GatherND", "ScatterElements"];
         let axis = match self.form(1) {
-            Some(Form::Rows(axis)) => *axis,
-            Some(Form::Single) => 0,
+            Some(MaskedValue::Rows(axis)) => *axis,
+            Some(MaskedValue::Single) => 0,
             _ => return Ok(None),
         };
         let Some(Some(Operand::Float(indices))) = call.inputs.get(1).cloned() else {
@@ -375,7 +376,8 @@ impl Selection<'_> {
         operator: &Operator,
         call: &Call<'_>,
     ) -> Read<(Vec<Operand>, Vec<Option<Tag>>)> {
-        let forms: Vec<Option<&Form>> = (0..call.inputs.len()).map(|at| self.form(at)).collect();
+        let forms: Vec<Option<&MaskedValue>> =
+            (0..call.inputs.len()).map(|at| self.form(at)).collect();
         if !places::may_read(call, &forms) {
             return Err(Fault::Places.refusal());
         }
@@ -388,14 +390,14 @@ impl Selection<'_> {
             return refuse("draws noise for the places that NonZero selects", ADVICE);
         }
         if self.places == 1 {
-            let tag = |_: &Operand| Some(self.tagged(Form::Single));
+            let tag = |_: &Operand| Some(self.tagged(MaskedValue::Single));
             let tags = outputs.iter().map(tag).collect();
             return Ok((outputs, tags));
         }
         let forms = Worlds::new(self.places, &forms)
             .forms(scope, start, operator, call, &outputs)
             .map_err(|fault| fault.refusal())?;
-        let tag = |form: Option<Form>| form.map(|form| self.tagged(form));
+        let tag = |form: Option<MaskedValue>| form.map(|form| self.tagged(form));
         Ok((outputs, forms.into_iter().map(tag).collect()))
     }
 }

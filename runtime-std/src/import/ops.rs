@@ -25,14 +25,14 @@ mod scatter;
 mod special;
 
 use super::problem::{Read, refuse, shown};
-use super::proto::{Node, OLDEST_OPSET};
+use super::proto::{NodeProto, OLDEST_OPSET};
 use super::scope::{Call, Outputs, Scope};
-use along::{Form, reduce};
+use along::{ReductionForm, reduce};
 pub use cures::advice;
 use cures::foreign_advice;
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use elementwise::{binary, extreme, parametric, parametric2, several, unary, unary_any};
-use recurrent::{Kind, recurrent};
+use recurrent::{RecurrentKind, recurrent};
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ pub struct Operator {
     pub(super) read: Reader,
 }
 
-/// Reads a node: adds to the graph what it computes, and gives its outputs.
+/// Reader of an operator: adds the operations of a node to the graph, and returns the outputs.
 pub(super) type Reader = fn(&mut Scope, &Call<'_>) -> Outputs;
 
 const CONV: &[&str] = &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];
@@ -202,7 +202,7 @@ pub const OPERATORS: &[Operator] = &[
     any("EyeLike", known::eye_like).since(9).with(&["dtype", "k"]).note("folded away"),
     any("Flatten", reshape::flatten).with(&["axis"]),
     data("Floor", |s, c| unary(s, c, Unary::Floor)),
-    data("GRU", |s, c| recurrent(s, c, Kind::Gru))
+    data("GRU", |s, c| recurrent(s, c, RecurrentKind::Gru))
         .takes(3, 6)
         .with(GRU)
         .note(recurrent_note!("both directions, initial state; a state machine")),
@@ -250,7 +250,7 @@ pub const OPERATORS: &[Operator] = &[
     data("InstanceNormalization", normalize::instance).takes(3, 3).with(&["epsilon"]),
     data("IsInf", special::is_inf).since(10).with(&["detect_negative", "detect_positive"]),
     data("IsNaN", special::is_nan).since(9),
-    data("LSTM", |s, c| recurrent(s, c, Kind::Lstm))
+    data("LSTM", |s, c| recurrent(s, c, RecurrentKind::Lstm))
         .takes(3, 8)
         .with(LSTM)
         .note(recurrent_note!("both directions, initial state, peepholes; a state machine")),
@@ -310,7 +310,7 @@ pub const OPERATORS: &[Operator] = &[
         .takes(2, 2)
         .with(&["axis", "epsilon", "stash_type"])
         .note("also recognized where an exporter spells it out"),
-    data("RNN", |s, c| recurrent(s, c, Kind::Rnn))
+    data("RNN", |s, c| recurrent(s, c, RecurrentKind::Rnn))
         .takes(3, 6)
         .with(RNN)
         .note(recurrent_note!("both directions, initial state; a state machine")),
@@ -334,16 +334,20 @@ pub const OPERATORS: &[Operator] = &[
         .with(&["stash_type"])
         .note("limits known at import; folded away"),
     data("Reciprocal", |s, c| unary(s, c, Unary::Reciprocal)),
-    reduction("ReduceL1", |s, c| reduce(s, c, Form::Plain(Reduction::SumOfMagnitudes))),
-    reduction("ReduceL2", |s, c| reduce(s, c, Form::Then(Reduction::SumOfSquares, Unary::Sqrt))),
-    reduction("ReduceLogSum", |s, c| reduce(s, c, Form::Then(Reduction::Sum, Unary::Log))),
-    reduction("ReduceLogSumExp", |s, c| reduce(s, c, Form::LogSumExp)),
-    reduction("ReduceMax", |s, c| reduce(s, c, Form::Plain(Reduction::Max))),
-    reduction("ReduceMean", |s, c| reduce(s, c, Form::Plain(Reduction::Mean))),
-    reduction("ReduceMin", |s, c| reduce(s, c, Form::Plain(Reduction::Min))),
-    reduction("ReduceProd", |s, c| reduce(s, c, Form::Plain(Reduction::Product))),
-    reduction("ReduceSum", |s, c| reduce(s, c, Form::Plain(Reduction::Sum))),
-    reduction("ReduceSumSquare", |s, c| reduce(s, c, Form::Plain(Reduction::SumOfSquares))),
+    reduction("ReduceL1", |s, c| reduce(s, c, ReductionForm::Plain(Reduction::SumOfMagnitudes))),
+    reduction("ReduceL2", |s, c| {
+        reduce(s, c, ReductionForm::Then(Reduction::SumOfSquares, Unary::Sqrt))
+    }),
+    reduction("ReduceLogSum", |s, c| reduce(s, c, ReductionForm::Then(Reduction::Sum, Unary::Log))),
+    reduction("ReduceLogSumExp", |s, c| reduce(s, c, ReductionForm::LogSumExp)),
+    reduction("ReduceMax", |s, c| reduce(s, c, ReductionForm::Plain(Reduction::Max))),
+    reduction("ReduceMean", |s, c| reduce(s, c, ReductionForm::Plain(Reduction::Mean))),
+    reduction("ReduceMin", |s, c| reduce(s, c, ReductionForm::Plain(Reduction::Min))),
+    reduction("ReduceProd", |s, c| reduce(s, c, ReductionForm::Plain(Reduction::Product))),
+    reduction("ReduceSum", |s, c| reduce(s, c, ReductionForm::Plain(Reduction::Sum))),
+    reduction("ReduceSumSquare", |s, c| {
+        reduce(s, c, ReductionForm::Plain(Reduction::SumOfSquares))
+    }),
     data("Relu", |s, c| unary(s, c, Unary::Relu)),
     any("Reshape", reshape::reshape)
         .takes(2, 2)
@@ -469,7 +473,7 @@ impl Operator {
 }
 
 /// The row of a node. Operator sets of other domains count versions of their own, which nothing depends on.
-pub(super) fn find(node: &Node, opset: i64) -> Read<&'static Operator> {
+pub(super) fn find(node: &NodeProto, opset: i64) -> Read<&'static Operator> {
     let domain = match node.domain.as_str() {
         "ai.onnx" => "",
         domain => domain,

@@ -1,13 +1,13 @@
-//! The order of the nodes: who gives each name, what is needed, and that nothing waits for itself.
+//! The order of the nodes: the producer of each name, the nodes that the outputs need, and cycles.
 
 use super::problem::{Unsupported, shown};
-use super::proto::{Graph, Node};
+use super::proto::{GraphProto, NodeProto};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
-/// Who gives a name.
+/// Producer of a named value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Source {
+pub(super) enum Producer {
     Input(usize),
     Initializer(usize),
     Node(usize),
@@ -15,8 +15,8 @@ pub(super) enum Source {
 
 /// The structure of a graph.
 pub(super) struct Order<'a> {
-    /// Who gives each name.
-    pub sources: HashMap<&'a str, Source>,
+    /// Producer of each name.
+    pub sources: HashMap<&'a str, Producer>,
     /// Nodes that outputs need, each after those it reads.
     pub live: Vec<usize>,
     /// Nodes that no output needs.
@@ -27,7 +27,7 @@ pub(super) struct Order<'a> {
 
 impl<'a> Order<'a> {
     /// Orders a graph; what is wrong with it goes to `problems`.
-    pub fn of(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> Self {
+    pub fn of(graph: &'a GraphProto, problems: &mut Vec<Unsupported>) -> Self {
         let sources = sources(graph, problems);
         check_reads(graph, &sources, problems);
         let sorted = sort(graph, &sources, problems);
@@ -39,7 +39,10 @@ impl<'a> Order<'a> {
 
 /// Names in the order of the file. An input that is also an initializer is a constant: old files
 /// list all initializers as inputs.
-fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a str, Source> {
+fn sources<'a>(
+    graph: &'a GraphProto,
+    problems: &mut Vec<Unsupported>,
+) -> HashMap<&'a str, Producer> {
     let mut sources = HashMap::with_capacity(graph.node.len() + graph.initializer.len());
     let mut duplicate = |name: &str, op: &str| {
         problems.push(Unsupported {
@@ -53,20 +56,20 @@ fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a
         })
     };
     for (index, tensor) in graph.initializer.iter().enumerate() {
-        if sources.insert(tensor.name.as_str(), Source::Initializer(index)).is_some() {
+        if sources.insert(tensor.name.as_str(), Producer::Initializer(index)).is_some() {
             duplicate(&tensor.name, "initializer");
         }
     }
     for (index, input) in graph.input.iter().enumerate() {
         match sources.get(input.name.as_str()) {
-            None => drop(sources.insert(input.name.as_str(), Source::Input(index))),
-            Some(Source::Input(_)) => duplicate(&input.name, "input"),
+            None => drop(sources.insert(input.name.as_str(), Producer::Input(index))),
+            Some(Producer::Input(_)) => duplicate(&input.name, "input"),
             Some(_) => {}
         }
     }
     for (index, node) in graph.node.iter().enumerate() {
         for output in node.output.iter().filter(|name| !name.is_empty()) {
-            if sources.insert(output, Source::Node(index)).is_some() {
+            if sources.insert(output, Producer::Node(index)).is_some() {
                 duplicate(output, &node.op_type);
             }
         }
@@ -75,7 +78,11 @@ fn sources<'a>(graph: &'a Graph, problems: &mut Vec<Unsupported>) -> HashMap<&'a
 }
 
 /// Every name that a node reads has to come from somewhere; each missing name is reported once.
-fn check_reads(graph: &Graph, sources: &HashMap<&str, Source>, problems: &mut Vec<Unsupported>) {
+fn check_reads(
+    graph: &GraphProto,
+    sources: &HashMap<&str, Producer>,
+    problems: &mut Vec<Unsupported>,
+) {
     let mut missing = HashSet::new();
     for (index, node) in graph.node.iter().enumerate() {
         for name in node.input.iter().filter(|name| !name.is_empty()) {
@@ -98,11 +105,11 @@ fn check_reads(graph: &Graph, sources: &HashMap<&str, Source>, problems: &mut Ve
 
 /// Indices of the nodes that `node` reads from.
 fn predecessors<'a>(
-    node: &'a Node,
-    sources: &'a HashMap<&str, Source>,
+    node: &'a NodeProto,
+    sources: &'a HashMap<&str, Producer>,
 ) -> impl Iterator<Item = usize> + 'a {
     reads(node).into_iter().filter_map(|name| match sources.get(name) {
-        Some(Source::Node(index)) => Some(*index),
+        Some(Producer::Node(index)) => Some(*index),
         _ => None,
     })
 }
@@ -110,8 +117,8 @@ fn predecessors<'a>(
 /// Sorts by need, and by the order of the file where that leaves a choice (Kahn's algorithm).
 /// Nodes on or behind a cycle are left out.
 fn sort(
-    graph: &Graph,
-    sources: &HashMap<&str, Source>,
+    graph: &GraphProto,
+    sources: &HashMap<&str, Producer>,
     problems: &mut Vec<Unsupported>,
 ) -> Vec<usize> {
     let count = graph.node.len();
@@ -142,7 +149,7 @@ fn sort(
 
 /// Walks backwards among the nodes that still wait until one comes up again: that is a cycle.
 #[cold]
-fn cycle(graph: &Graph, sources: &HashMap<&str, Source>, waits: &[usize]) -> Unsupported {
+fn cycle(graph: &GraphProto, sources: &HashMap<&str, Producer>, waits: &[usize]) -> Unsupported {
     const SHOWN: usize = 8;
     let before = |index: usize| predecessors(&graph.node[index], sources).find(|&i| waits[i] > 0);
     let mut path = Vec::new();
@@ -175,7 +182,10 @@ fn cycle(graph: &Graph, sources: &HashMap<&str, Source>, waits: &[usize]) -> Uns
 }
 
 /// Which nodes the outputs need, and the names that are read on the way.
-fn needed<'a>(graph: &'a Graph, sources: &HashMap<&str, Source>) -> (Vec<bool>, HashSet<&'a str>) {
+fn needed<'a>(
+    graph: &'a GraphProto,
+    sources: &HashMap<&str, Producer>,
+) -> (Vec<bool>, HashSet<&'a str>) {
     let mut needed = vec![false; graph.node.len()];
     let mut read = HashSet::new();
     let mut names: Vec<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
@@ -183,7 +193,7 @@ fn needed<'a>(graph: &'a Graph, sources: &HashMap<&str, Source>) -> (Vec<bool>, 
         if !read.insert(name) {
             continue;
         }
-        if let Some(&Source::Node(index)) = sources.get(name)
+        if let Some(&Producer::Node(index)) = sources.get(name)
             && !std::mem::replace(&mut needed[index], true)
         {
             names.extend(reads(&graph.node[index]));
@@ -193,14 +203,14 @@ fn needed<'a>(graph: &'a Graph, sources: &HashMap<&str, Source>) -> (Vec<bool>, 
 }
 
 /// Names that a node reads, those that its bodies capture included.
-pub(super) fn reads(node: &Node) -> Vec<&str> {
+pub(super) fn reads(node: &NodeProto) -> Vec<&str> {
     let bodies = node.attribute.iter().filter_map(|attribute| attribute.g.as_ref());
     let named = node.input.iter().map(String::as_str).filter(|name| !name.is_empty());
     named.chain(bodies.flat_map(captured)).collect()
 }
 
 /// Names that a body reads and does not give itself.
-pub(super) fn captured(body: &Graph) -> Vec<&str> {
+pub(super) fn captured(body: &GraphProto) -> Vec<&str> {
     let own: HashSet<&str> = (body.node.iter().flat_map(|node| &node.output).map(String::as_str))
         .chain(body.initializer.iter().map(|tensor| tensor.name.as_str()))
         .chain(body.input.iter().map(|input| input.name.as_str()))

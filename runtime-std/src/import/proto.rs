@@ -18,19 +18,19 @@ const OLDEST_IR: i64 = 3;
 pub(super) const LARGEST_FILE: usize = 512 << 20;
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Model {
+pub(super) struct ModelProto {
     #[prost(int64, tag = "1")]
     pub ir_version: i64,
     #[prost(message, optional, tag = "7")]
-    pub graph: Option<Graph>,
+    pub graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
-    pub opset_import: Vec<OperatorSet>,
+    pub opset_import: Vec<OperatorSetIdProto>,
     #[prost(message, repeated, tag = "25")]
-    pub functions: Vec<Function>,
+    pub functions: Vec<FunctionProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct OperatorSet {
+pub(super) struct OperatorSetIdProto {
     #[prost(string, tag = "1")]
     pub domain: String,
     #[prost(int64, tag = "2")]
@@ -38,7 +38,7 @@ pub(super) struct OperatorSet {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Function {
+pub(super) struct FunctionProto {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(string, repeated, tag = "4")]
@@ -46,39 +46,39 @@ pub(super) struct Function {
     #[prost(string, repeated, tag = "5")]
     pub output: Vec<String>,
     #[prost(message, repeated, tag = "7")]
-    pub node: Vec<Node>,
+    pub node: Vec<NodeProto>,
     #[prost(message, repeated, tag = "9")]
-    pub opset_import: Vec<OperatorSet>,
+    pub opset_import: Vec<OperatorSetIdProto>,
     #[prost(string, tag = "10")]
     pub domain: String,
     /// Attributes with a default.
     #[prost(message, repeated, tag = "11")]
-    pub attribute_proto: Vec<Attribute>,
+    pub attribute_proto: Vec<AttributeProto>,
     /// Tells functions of one name apart.
     #[prost(string, tag = "13")]
     pub overload: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Graph {
+pub(super) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
-    pub node: Vec<Node>,
+    pub node: Vec<NodeProto>,
     #[prost(string, tag = "2")]
     pub name: String,
     #[prost(message, repeated, tag = "5")]
-    pub initializer: Vec<Tensor>,
+    pub initializer: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
-    pub input: Vec<ValueInfo>,
+    pub input: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "12")]
-    pub output: Vec<ValueInfo>,
+    pub output: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "13")]
-    pub value_info: Vec<ValueInfo>,
+    pub value_info: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "15")]
-    pub sparse_initializer: Vec<SparseTensor>,
+    pub sparse_initializer: Vec<SparseTensorProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Node {
+pub(super) struct NodeProto {
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
     #[prost(string, repeated, tag = "2")]
@@ -88,7 +88,7 @@ pub(super) struct Node {
     #[prost(string, tag = "4")]
     pub op_type: String,
     #[prost(message, repeated, tag = "5")]
-    pub attribute: Vec<Attribute>,
+    pub attribute: Vec<AttributeProto>,
     #[prost(string, tag = "7")]
     pub domain: String,
     /// Which function of this name is called.
@@ -98,7 +98,7 @@ pub(super) struct Node {
     pub metadata: Vec<Entry>,
 }
 
-impl Node {
+impl NodeProto {
     /// Its name in reports: its own, else its operator and its position.
     pub fn label(&self, index: usize) -> String {
         match self.name.as_str() {
@@ -119,7 +119,7 @@ pub(super) struct Entry {
 /// Graphs inside attributes stay undecoded: operators that hold one are unsupported, and decoding
 /// thus needs no recursion.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Attribute {
+pub(super) struct AttributeProto {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(float, tag = "2")]
@@ -129,10 +129,10 @@ pub(super) struct Attribute {
     #[prost(bytes = "vec", tag = "4")]
     pub s: Vec<u8>,
     #[prost(message, optional, tag = "5")]
-    pub t: Option<Tensor>,
+    pub t: Option<TensorProto>,
     /// Body of a loop or a branch.
     #[prost(message, optional, tag = "6")]
-    pub g: Option<Graph>,
+    pub g: Option<GraphProto>,
     #[prost(float, repeated, tag = "7")]
     pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
@@ -146,7 +146,7 @@ pub(super) struct Attribute {
     pub ref_attr_name: String,
 }
 
-/// Values of [`Attribute::kind`]; 0 stands for a file too old to say.
+/// Values of [`AttributeProto::kind`]; 0 stands for a file too old to say.
 pub(super) mod attribute_type {
     pub const FLOAT: i32 = 1;
     pub const INT: i32 = 2;
@@ -158,7 +158,7 @@ pub(super) mod attribute_type {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Tensor {
+pub(super) struct TensorProto {
     #[prost(int64, repeated, tag = "1")]
     pub dims: Vec<i64>,
     #[prost(int32, tag = "2")]
@@ -181,7 +181,7 @@ pub(super) struct Tensor {
     pub data_location: i32,
 }
 
-impl Tensor {
+impl TensorProto {
     /// Whether the values lie in another file.
     pub fn is_external(&self) -> bool {
         self.data_location != 0 || !self.external_data.is_empty()
@@ -189,21 +189,21 @@ impl Tensor {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SparseTensor {
+pub(super) struct SparseTensorProto {
     #[prost(message, optional, tag = "1")]
-    pub values: Option<Tensor>,
+    pub values: Option<TensorProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ValueInfo {
+pub(super) struct ValueInfoProto {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(message, optional, tag = "2")]
-    pub r#type: Option<Type>,
+    pub r#type: Option<TypeProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Type {
+pub(super) struct TypeProto {
     #[prost(message, optional, tag = "1")]
     pub tensor: Option<TensorType>,
 }
@@ -213,11 +213,11 @@ pub(super) struct TensorType {
     #[prost(int32, tag = "1")]
     pub elem_type: i32,
     #[prost(message, optional, tag = "2")]
-    pub shape: Option<Shape>,
+    pub shape: Option<TensorShapeProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Shape {
+pub(super) struct TensorShapeProto {
     #[prost(message, repeated, tag = "1")]
     pub dim: Vec<Dimension>,
 }
@@ -287,7 +287,7 @@ pub(super) fn data_type_name(data_type: i32) -> String {
 ///
 /// Says what is wrong with a file that is no ONNX model, or one of a version that import does not
 /// know. Garbage often decodes to an empty message, so the parts that every model has are required.
-pub(super) fn decode(bytes: &[u8]) -> Result<(Model, i64)> {
+pub(super) fn decode(bytes: &[u8]) -> Result<(ModelProto, i64)> {
     if bytes.is_empty() {
         return Err(Error::input("the file is empty; export the model again"));
     }
@@ -295,7 +295,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Model, i64)> {
         let (found, most) = (bytes.len() >> 20, LARGEST_FILE >> 20);
         return Err(Error::input(format!("the file has {found} MiB; at most {most} are read")));
     }
-    let model = Model::decode(bytes).map_err(|error| not_onnx(&format!("({error})")))?;
+    let model = ModelProto::decode(bytes).map_err(|error| not_onnx(&format!("({error})")))?;
     if !(OLDEST_IR..=NEWEST_IR).contains(&model.ir_version) {
         let found = model.ir_version;
         return Err(not_onnx(&format!(
@@ -314,8 +314,8 @@ pub(super) fn not_onnx(found: &str) -> Error {
     ))
 }
 
-fn opset(model: &Model) -> Result<i64> {
-    let is_default = |set: &&OperatorSet| matches!(set.domain.as_str(), "" | "ai.onnx");
+fn opset(model: &ModelProto) -> Result<i64> {
+    let is_default = |set: &&OperatorSetIdProto| matches!(set.domain.as_str(), "" | "ai.onnx");
     let Some(set) = model.opset_import.iter().find(is_default) else {
         return Err(not_onnx(
             "that declares an operator set (`opset_import` of the default domain)",

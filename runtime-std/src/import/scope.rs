@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use super::problem::{Read, clean, invalid, refuse, shown};
 use super::proto::{self, attribute_type};
-use super::tensor::{Loaded, Tensor, checked_shape, len, load, resolve_axis};
+use super::tensor::{Initializer, Tensor, checked_shape, len, load, resolve_axis};
 use crate::ir::{ElementType, Evaluate, Node, Noise, Op, QuantizedWeights, Value, ValueId};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use std::rc::Rc;
 /// Most values that import calculates, over all nodes: a small file cannot ask for more memory.
 const MAX_CALCULATED: usize = 1 << 24;
 
-/// A value that a node reads or gives.
+/// A value that a node reads or computes.
 #[derive(Clone, Debug)]
 pub(super) enum Operand {
     /// Data, of the graph.
@@ -123,7 +123,7 @@ impl Scope {
         self.node(call, op, inputs.to_vec(), &format!("{}/{role}", call.output(0)), shape)
     }
 
-    /// Adds a node that gives the call's only output.
+    /// Adds a node that computes the only output of the call.
     pub fn emit(
         &mut self,
         call: &Call<'_>,
@@ -218,7 +218,7 @@ impl Scope {
         )
     }
 
-    /// The value of a constant that holds just one.
+    /// The value of a constant with one element.
     pub fn known_number(&self, id: ValueId) -> Option<f32> {
         match self.known(id) {
             Some(&[value]) => Some(value),
@@ -227,7 +227,7 @@ impl Scope {
     }
 }
 
-/// What a reader gives: the node's outputs, in order.
+/// Result of a reader: the outputs of the node, in order.
 pub(super) type Outputs = Read<Vec<Operand>>;
 
 /// One float output.
@@ -240,15 +240,15 @@ pub(super) fn integers(tensor: Tensor<i64>) -> Outputs {
     Ok(vec![Operand::Integers(Rc::new(tensor))])
 }
 
-/// A node that is read, its operands at hand.
+/// A node of the file that is being imported, with its operands.
 pub(super) struct Call<'a> {
-    pub node: &'a proto::Node,
+    pub node: &'a proto::NodeProto,
     /// Of the default domain.
     pub opset: i64,
     pub name: String,
     /// `None` where an optional input is left out.
     pub inputs: Vec<Option<Operand>>,
-    /// What each input holds.
+    /// The value of each input.
     pub kinds: Vec<Kind>,
 }
 
@@ -333,7 +333,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn attribute(&self, name: &str, kind: i32) -> Read<Option<&'a proto::Attribute>> {
+    fn attribute(&self, name: &str, kind: i32) -> Read<Option<&'a proto::AttributeProto>> {
         let Some(found) = self.node.attribute.iter().find(|attribute| attribute.name == name)
         else {
             return Ok(None);
@@ -407,7 +407,7 @@ impl<'a> Call<'a> {
     }
 
     /// A tensor.
-    pub fn tensor(&self, name: &str) -> Read<Option<Loaded>> {
+    pub fn tensor(&self, name: &str) -> Read<Option<Initializer>> {
         let found = self.attribute(name, attribute_type::TENSOR)?;
         found.and_then(|attribute| attribute.t.as_ref()).map(load).transpose()
     }

@@ -3,7 +3,7 @@
 use super::problem::Unsupported;
 use crate::ir::Graph;
 
-/// What a file holds, whether or not it can be imported.
+/// Inputs, outputs and operators of a file, whether or not it can be imported.
 #[derive(Clone, Debug)]
 pub struct Survey {
     /// The graph's name in the file.

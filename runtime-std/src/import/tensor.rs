@@ -17,7 +17,7 @@ pub(super) struct Tensor<T> {
 }
 
 /// A tensor of the file: data, or integers for shapes and axes (booleans count as 0 and 1).
-pub(super) enum Loaded {
+pub(super) enum Initializer {
     Floats(Tensor<f32>),
     Integers(Tensor<i64>),
     /// Of another type: whole numbers of int8 or uint8, which only quantizers read, or floats that are cast.
@@ -118,21 +118,21 @@ const SMALLER: &str = "a model for a microcontroller has to be far smaller; \
     if it is, the file is damaged: export it again";
 
 /// Reads a tensor of the file, and checks its type, its shape and its length.
-pub(super) fn load(tensor: &proto::Tensor) -> Read<Loaded> {
+pub(super) fn load(tensor: &proto::TensorProto) -> Read<Initializer> {
     let shape = checked_shape(&tensor.dims)?;
     match tensor.data_type {
-        data_type::FLOAT => Ok(Loaded::Floats(floats(tensor, shape)?)),
+        data_type::FLOAT => Ok(Initializer::Floats(floats(tensor, shape)?)),
         data_type::INT64 | data_type::INT32 | data_type::BOOL => {
-            Ok(Loaded::Integers(integers(tensor, shape)?))
+            Ok(Initializer::Integers(integers(tensor, shape)?))
         }
-        data_type::INT8 => Ok(Loaded::Other(bytes(tensor, shape)?, Kind::Signed8)),
-        data_type::UINT8 => Ok(Loaded::Other(bytes(tensor, shape)?, Kind::Unsigned8)),
+        data_type::INT8 => Ok(Initializer::Other(bytes(tensor, shape)?, Kind::Signed8)),
+        data_type::UINT8 => Ok(Initializer::Other(bytes(tensor, shape)?, Kind::Unsigned8)),
         of @ (data_type::FLOAT16 | data_type::BFLOAT16) => {
-            Ok(Loaded::Other(narrow_floats(tensor, shape)?, Kind::Stored(of)))
+            Ok(Initializer::Other(narrow_floats(tensor, shape)?, Kind::Stored(of)))
         }
         data_type::DOUBLE => {
             let (rounded, kind) = doubles(tensor, shape)?;
-            Ok(Loaded::Other(rounded, kind))
+            Ok(Initializer::Other(rounded, kind))
         }
         other => refuse(
             format!(
@@ -155,7 +155,7 @@ pub(super) fn bytes_of(data_type: i32) -> Option<usize> {
     }
 }
 
-fn floats(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
+fn floats(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<f32>> {
     let data: Vec<f32> = if tensor.float_data.is_empty() {
         words(&tensor.raw_data, len(&shape), 4)?
             .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
@@ -168,7 +168,7 @@ fn floats(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
 }
 
 /// Values of float16 or bfloat16; float32 holds them all.
-pub(super) fn narrow_floats(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
+pub(super) fn narrow_floats(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<f32>> {
     let widen = match tensor.data_type {
         data_type::BFLOAT16 => |bits: u16| f32::from_bits(u32::from(bits) << 16),
         _ => half,
@@ -196,7 +196,7 @@ fn half(bits: u16) -> f32 {
 }
 
 /// Values of float64, rounded, and whether that changes any.
-fn doubles(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<(Tensor<f32>, Kind)> {
+fn doubles(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<(Tensor<f32>, Kind)> {
     let n = len(&shape);
     let data: Vec<f64> = if tensor.double_data.is_empty() {
         let words = words(&tensor.raw_data, n, 8)?;
@@ -230,7 +230,7 @@ fn position(index: usize, shape: &[usize]) -> Vec<usize> {
     strides(shape).into_iter().zip(shape).map(at).collect()
 }
 
-fn integers(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<i64>> {
+fn integers(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<i64>> {
     let n = len(&shape);
     let data: Vec<i64> = match tensor.data_type {
         data_type::INT64 if !tensor.int64_data.is_empty() => {
@@ -253,7 +253,7 @@ fn integers(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<i64>> {
 }
 
 /// Values of int8 or uint8 as whole numbers.
-fn bytes(tensor: &proto::Tensor, shape: Vec<usize>) -> Read<Tensor<f32>> {
+fn bytes(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<f32>> {
     let of_byte = |byte: u8| match tensor.data_type {
         data_type::INT8 => f32::from(byte as i8),
         _ => f32::from(byte),
@@ -327,11 +327,11 @@ fn from_the_front(place: i64, len: usize) -> Option<usize> {
 }
 
 /// The symbols that stand for the batch: those of the first axis of some input.
-pub(super) fn batch_symbols(inputs: &[proto::ValueInfo]) -> HashSet<&str> {
+pub(super) fn batch_symbols(inputs: &[proto::ValueInfoProto]) -> HashSet<&str> {
     inputs.iter().filter_map(first_symbol).collect()
 }
 
-fn first_symbol(info: &proto::ValueInfo) -> Option<&str> {
+fn first_symbol(info: &proto::ValueInfoProto) -> Option<&str> {
     let dim = info.r#type.as_ref()?.tensor.as_ref()?.shape.as_ref()?.dim.first()?;
     (dim.value.is_none() && !dim.symbol.is_empty()).then_some(dim.symbol.as_str())
 }
@@ -339,7 +339,10 @@ fn first_symbol(info: &proto::ValueInfo) -> Option<&str> {
 /// The shape that a declaration gives, with the batch axis pinned to 1, and what its values are. The
 /// batch is the first axis, or the second behind layers or steps, as PyTorch's recurrent layers have it;
 /// behind a single layer it has to have one of the symbols of the `batch`.
-pub(super) fn declared(info: &proto::ValueInfo, batch: &HashSet<&str>) -> Read<(Vec<usize>, Kind)> {
+pub(super) fn declared(
+    info: &proto::ValueInfoProto,
+    batch: &HashSet<&str>,
+) -> Read<(Vec<usize>, Kind)> {
     let Some(tensor) = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref()) else {
         return refuse(
             "is declared as no tensor",
@@ -376,7 +379,7 @@ pub(super) fn declared(info: &proto::ValueInfo, batch: &HashSet<&str>) -> Read<(
 }
 
 #[cold]
-fn dynamic<T>(info: &proto::ValueInfo, axis: usize, dim: &proto::Dimension) -> Read<T> {
+fn dynamic<T>(info: &proto::ValueInfoProto, axis: usize, dim: &proto::Dimension) -> Read<T> {
     let symbol = match dim.symbol.as_str() {
         "" => "without a length".to_string(),
         symbol => format!("`{}`", shown(symbol)),

@@ -6,27 +6,27 @@ use crate::model::Decoder;
 use crate::rows::{Batch, Rows};
 use crate::twin::Twin;
 use crate::{Error, Result};
-use elbow_core::infer::encoder::DecodeError;
+use elbow_core::infer::DecodeError;
 use elbow_core::infer::{Gradient, InferError, LogLikelihood};
 
-/// A decoder with one row's observation and conditions; [`at`](Self::at) changes the row.
+/// Log-likelihood of one row: a decoder with its observation and conditions; [`at`](Self::at) selects the row.
 #[derive(Debug)]
 pub struct TwinLikelihood<'d> {
-    row: Row<'d>,
+    row: ObservedRow<'d>,
     twin: Twin<'d>,
     outputs: Vec<Vec<f32>>,
 }
 
-/// What a decoder is given besides the latent.
+/// The observation and the conditions of one row: the arguments of a likelihood besides the latent.
 #[derive(Debug)]
-struct Row<'d> {
+struct ObservedRow<'d> {
     decoder: &'d Decoder,
     x: &'d Rows,
     conditions: Vec<&'d Rows>,
     number: usize,
 }
 
-impl<'d> Row<'d> {
+impl<'d> ObservedRow<'d> {
     fn observed(&self) -> &'d [f32] {
         self.x.row(self.number)
     }
@@ -46,7 +46,7 @@ impl<'d> Row<'d> {
     }
 }
 
-/// A plan of another model than the row's is refused as a device refuses the weights of another.
+/// The error of a plan that belongs to another model than the row: as on a device with the weights of another.
 fn run(
     twin: &mut Twin<'_>,
     inputs: &[&[f32]],
@@ -60,11 +60,11 @@ fn memory(plan: &Plan) -> Vec<Vec<f32>> {
 }
 
 impl<'d> TwinLikelihood<'d> {
-    /// At row 0 of `x` and of the decoder's conditions in `batch`.
+    /// The likelihood of row 0 of `x`, with the decoder's conditions in `batch`.
     ///
     /// # Errors
     ///
-    /// A condition is missing, or the decoder answers no observation like `x`.
+    /// A condition is missing, or the output of the decoder has another length than a row of `x`.
     pub fn new(decoder: &'d Decoder, x: &'d Rows, batch: &'d Batch) -> Result<Self> {
         let conditions = decoder.conditions().map(|port| batch.given(&port.name));
         let conditions = conditions.collect::<Result<_>>()?;
@@ -76,11 +76,11 @@ impl<'d> TwinLikelihood<'d> {
                 x.shape
             )));
         }
-        let row = Row { decoder, x, conditions, number: 0 };
+        let row = ObservedRow { decoder, x, conditions, number: 0 };
         Ok(Self { row, twin: Twin::new(&decoder.plan), outputs })
     }
 
-    /// Goes to another row.
+    /// Selects another row.
     pub fn at(&mut self, row: usize) {
         self.row.number = row;
     }
@@ -118,7 +118,7 @@ pub struct TwinGradient<'d> {
 }
 
 impl<'d> TwinGradient<'d> {
-    /// With the plan that [`Decoder::gradient`] gives for the likelihood's decoder.
+    /// The likelihood with `plan`, the gradient of its decoder by [`Decoder::gradient`].
     pub fn new(forward: TwinLikelihood<'d>, plan: &'d Plan) -> Self {
         Self { forward, twin: Twin::new(plan), outputs: memory(plan) }
     }

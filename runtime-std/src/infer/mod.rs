@@ -1,4 +1,4 @@
-//! Stage 5, infer: what a device infers with its decoder, by the twin.
+//! Stage 5, infer: scores, bounds and refinement with the decoder, as on a device, by the twin.
 
 mod likelihood;
 
@@ -11,14 +11,14 @@ use crate::twin::Twin;
 use crate::{Error, Result};
 use elbow_core::distributions::kl_to_standard;
 use elbow_core::infer::{
-    Adam, ElboTerms, FLOATS, Gradient, Guarded, InferError, LogLikelihood, Posterior, Refiner,
-    Rule, Scratch, Sgd, Stein, elbo, iwae,
+    Adam, ElboTerms, FLOATS_PER_LATENT, Gradient, Guarded, InferError, LogLikelihood, Posterior,
+    Refiner, Rule, Scratch, Sgd, Stein, elbo, iwae,
 };
 use elbow_core::noise::Independent;
 use elbow_core::wire::{Inference, Inferred};
 
-/// What the mean of a posterior decodes to under these conditions, and the terms of the score at the
-/// mean; the generated `score`.
+/// The decoder's output at the mean of a posterior under these conditions, and the terms of the score there:
+/// the generated `score`.
 ///
 /// # Errors
 ///
@@ -43,13 +43,13 @@ pub fn score(
     Ok((x_mean, ElboTerms { log_likelihood, kl: kl_to_standard(loc, log_var) }))
 }
 
-/// `ln p(x | z)` where `outputs` is what the decoder's plan gives for `z`; NaN without any.
+/// `ln p(x | z)`, from the outputs of the decoder's plan for `z`; NaN without outputs.
 pub fn log_likelihood(likelihood: &Likelihood, x: &[f32], outputs: &[Vec<f32>]) -> f32 {
     let x_mean = outputs.first().map_or(&[][..], Vec::as_slice);
     likelihood.under(outputs).log_prob(x, x_mean)
 }
 
-/// A decoder at one row, with its gradient where the model is refined.
+/// Likelihood of one row, with its gradient where the model has refinement.
 #[derive(Debug)]
 pub enum TwinInference<'d> {
     /// Bounds alone.
@@ -59,7 +59,7 @@ pub enum TwinInference<'d> {
 }
 
 impl<'d> TwinInference<'d> {
-    /// At row 0, as [`TwinLikelihood::new`].
+    /// The likelihood of row 0, as by [`TwinLikelihood::new`].
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl<'d> TwinInference<'d> {
         })
     }
 
-    /// Goes to another row.
+    /// Selects another row.
     pub fn at(&mut self, row: usize) {
         match self {
             Self::Bounds(likelihood) => likelihood.at(row),
@@ -83,12 +83,11 @@ impl<'d> TwinInference<'d> {
         }
     }
 
-    /// What a device answers to the request `Infer`, whose posterior is `loc` and `log_var` before and
-    /// after it.
+    /// The reply of a device to the request `Infer`; `loc` and `log_var` are the posterior before and after it.
     ///
     /// # Errors
     ///
-    /// What the decoder refused; a refinement of a model without `[refine]`.
+    /// An error of the decoder, or a request for refinement to a model without `[refine]`.
     pub fn infer(
         &mut self,
         task: Inference,
@@ -148,12 +147,12 @@ fn bound(
     Ok(Inferred { values, kept_start: false })
 }
 
-/// The generated `refine`: so many steps of the rule, and the guard; `loc` and `log_var` are where it
-/// starts and what comes of it.
+/// The generated `refine`: that many steps of the rule, then the guard. `loc` and `log_var` are the start, and
+/// become the result.
 ///
 /// # Errors
 ///
-/// What the decoder refused, or a gradient that is not finite; the posterior is as it was then.
+/// An error of the decoder, or a gradient that is not finite; the posterior is then unchanged.
 pub fn refine(
     likelihood: &mut (impl Gradient + ?Sized),
     settings: &RefineTable,
@@ -174,8 +173,8 @@ pub fn refine(
     }
 }
 
-/// [`refine`] for many rows, of which none is to stop the others: where a gradient is not finite the start is
-/// kept, as on a device. Whether it was kept.
+/// [`refine`] for one of many rows: a gradient that is not finite is no error, the start is kept as on a
+/// device. Returns whether it was kept.
 ///
 /// # Errors
 ///
@@ -212,7 +211,7 @@ impl<L: Gradient + ?Sized> Ascent<'_, L> {
         let Self { likelihood, settings, steps, stream } = self;
         let pairs = settings.pairs();
         let mut noise = pairs.noise(stream.seed, stream.row);
-        let floats = vec![0.0; FLOATS * loc.len()];
+        let floats = vec![0.0; FLOATS_PER_LATENT * loc.len()];
         let start = Posterior { loc, log_var };
         let mut refiner = Refiner::in_buffer(floats, start, rule, pairs);
         for _ in 0..steps {

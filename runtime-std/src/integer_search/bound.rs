@@ -16,7 +16,7 @@ const PAIRS: [u32; 2] = [8, 128];
 /// An eighth of the limit on the drop, which two standard errors then blur by a quarter.
 const NOISE: f64 = ELBO_DROP / 8.0;
 
-/// Nats of the bound; none without a decoder.
+/// The bound in nats; `None` without a decoder.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct BoundDrop {
     /// Mean over the rows.

@@ -1,11 +1,11 @@
-//! What the integers of a value stand for.
+//! The format of quantized values: scale, zero point and range.
 
 /// An integer `q` in `low..=high` stands for `scale * (q - zero_point)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Format {
-    /// Step from one integer to the next; positive and finite.
+    /// Distance of the real values of neighbouring integers; positive and finite.
     pub scale: f32,
-    /// What stands for the real 0.
+    /// The integer that represents the real number 0.
     pub zero_point: i32,
     /// Least integer.
     pub low: i32,

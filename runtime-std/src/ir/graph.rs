@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 /// A validated graph in topological order.
 ///
-/// Import has already resolved what leaves no arithmetic: constants of shapes, `Identity`, `Dropout`,
+/// Import has already removed nodes without arithmetic: constants of shapes, `Identity`, `Dropout`,
 /// `Constant`, casts from float to float. What remains is float data flow.
 #[derive(Clone, Debug)]
 pub struct Graph {
@@ -37,7 +37,7 @@ pub struct Graph {
     pub outputs: Vec<(String, ValueId)>,
 }
 
-/// Weights as the file's quantizer chose them.
+/// Integer weights of a quantized file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedWeights {
     /// Steps from the zero point.
@@ -46,8 +46,8 @@ pub struct QuantizedWeights {
     pub scales: Vec<f32>,
 }
 
-/// What the file declares an input to hold. Elbow computes with floats, which hold integers up to 2^24 and
-/// booleans as 0 and 1.
+/// Element type that the file declares for an input. Elbow computes with floats, which represent integers up to
+/// 2^24 exactly, and booleans as 0 and 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ElementType {
@@ -67,9 +67,9 @@ pub enum ElementType {
 pub struct Noise {
     /// The input.
     pub value: ValueId,
-    /// The file's name for what the random node gives.
+    /// Name in the file of the output of the random node.
     pub output: String,
-    /// What it is drawn from.
+    /// Its distribution.
     pub kind: NoiseKind,
 }
 
@@ -115,7 +115,7 @@ pub struct Node {
     pub name: String,
     /// Operator in the file (`Gemm`), for reports.
     pub op_type: String,
-    /// What it computes.
+    /// The operation.
     pub op: Op,
     /// Operands.
     pub inputs: Vec<ValueId>,
@@ -123,7 +123,7 @@ pub struct Node {
     pub output: ValueId,
 }
 
-/// What a node computes; attributes are parsed and checked, negative axes resolved.
+/// The operation of a node; attributes are parsed and checked, negative axes resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// `alpha * op(a) * op(b) + beta * c`; inputs a, b and optionally c.
@@ -264,7 +264,7 @@ pub enum Op {
     Pad {
         /// First index of the input, per axis.
         starts: Vec<usize>,
-        /// What is around it.
+        /// The value around it.
         value: f32,
     },
     /// `y[.., i, ..] = x[.., indices[i], ..]` along an axis.
@@ -297,21 +297,21 @@ pub enum Op {
         /// Their factors.
         weights: Vec<f32>,
     },
-    /// What the integers of a format stand for that are nearest to x.
+    /// Rounds x to the nearest values of an integer format (QuantizeLinear, then DequantizeLinear).
     Round(Format),
     /// A recurrent layer in one direction. Inputs: x `[steps, rows, inputs]`, constant weights w
     /// `[gates * hidden, inputs]`, r `[gates * hidden, hidden]` and biases b `[2 * gates * hidden]` in
     /// ONNX's order of gates, initial state `[rows, hidden]`; for an LSTM also the initial cell
     /// `[rows, hidden]` and optionally constant peepholes `[3 * hidden]`.
     ///
-    /// Nodes that differ in what they give only are one call.
+    /// Nodes that differ only in `gives` become one kernel call.
     Recurrent {
         /// The recurrence.
         cell: Cell,
         /// From the last step to the first; the sequence keeps the order of the steps.
         reverse: bool,
         /// Which of its results.
-        gives: Gives,
+        gives: RecurrentOutput,
     },
 }
 
@@ -330,7 +330,7 @@ impl Op {
     }
 }
 
-/// What a pooling window gives.
+/// Reduction of a pooling window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooling {
     /// The largest value.
@@ -339,9 +339,9 @@ pub enum Pooling {
     Average(Mean),
 }
 
-/// Which result of a recurrent layer.
+/// Selects a result of a recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gives {
+pub enum RecurrentOutput {
     /// States after every step: `[steps, rows, hidden]`.
     Sequence,
     /// State after the last step: `[rows, hidden]`.

@@ -1,4 +1,4 @@
-//! The language between the stages: what import says and lowering reads.
+//! The intermediate representation: the graph that import builds and lowering reads.
 //!
 //! A [`Graph`] has static shapes, batch 1, and float values only; [`Op`] is what its nodes compute. Nothing here
 //! knows a file format, a kernel's layout or a memory plan.
@@ -10,12 +10,12 @@ pub(crate) mod unary;
 
 pub use format::Format;
 pub use graph::{
-    ElementType, Gives, Graph, Node, Noise, NoiseKind, Op, Pooling, QuantizedWeights, Value,
-    ValueId,
+    ElementType, Graph, Node, Noise, NoiseKind, Op, Pooling, QuantizedWeights, RecurrentOutput,
+    Value, ValueId,
 };
 pub use range::Range;
 
-/// The result of a node all of whose operands are constants of these values; `None` where no kernel computes it.
+/// Computes a node whose operands are all constants, from their values; `None` where no kernel computes it.
 ///
 /// Import and lowering calculate what is known before a run by such a function, which their caller hands to them:
 /// they stand below what runs a plan.

@@ -1,4 +1,4 @@
-//! Bounds of values that hold whatever goes in.
+//! Bounds of values that are valid for every input.
 
 /// Bounds of all values of a tensor.
 #[derive(Clone, Debug)]
@@ -29,13 +29,13 @@ impl Range {
         Self::new(f32::NEG_INFINITY, f32::INFINITY, op)
     }
 
-    /// Other bounds; negative values remain where there were some and the bounds allow it.
+    /// The range with other bounds; `goes_negative` stays where the new bounds allow it.
     pub(crate) fn within(&self, low: f32, high: f32) -> Self {
         let bounds = Self::new(low, high, &self.op);
         Self { goes_negative: self.goes_negative && bounds.low < 0.0, ..bounds }
     }
 
-    /// The smallest range around both; which of them a value is from is not known.
+    /// The smallest range that contains both.
     pub(crate) fn or(&self, other: &Self) -> Self {
         let bounds = Self::new(self.low.min(other.low), self.high.max(other.high), &self.op);
         Self { goes_negative: self.goes_negative && other.goes_negative, ..bounds }

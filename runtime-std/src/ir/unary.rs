@@ -1,10 +1,10 @@
-//! What is known of each function of one value besides its kernel and its slope.
+//! Properties of the elementwise functions: range, and whether they map whole numbers to whole numbers.
 
 use super::Range;
 use elbow_core::kernels::Unary;
 use std::f32::consts::{FRAC_PI_2, PI};
 
-/// Whether a function of whole numbers gives whole numbers.
+/// Whether the function maps whole numbers to whole numbers.
 pub(crate) fn keeps_whole(f: Unary) -> bool {
     use Unary::*;
     match f {

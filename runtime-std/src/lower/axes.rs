@@ -5,10 +5,20 @@ use std::ops::Range;
 
 /// One axis of a box: its length, and the steps between neighbours in the source and in the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Axis {
+pub(super) struct StridedAxis {
     pub(super) len: usize,
     pub(super) from: isize,
     pub(super) to: isize,
+}
+
+/// Attributes of a pooling layer, per spatial axis.
+#[derive(Clone, Copy)]
+pub(super) struct PoolAttributes<'n> {
+    pub(super) kernel: &'n [usize],
+    pub(super) strides: &'n [usize],
+    pub(super) dilations: &'n [usize],
+    pub(super) pads: &'n [usize],
+    pub(super) pads_end: &'n [usize],
 }
 
 /// Steps between neighbours along each axis of a row-major tensor.
@@ -29,13 +39,13 @@ pub(super) fn broadcast(from: &[usize], shape: &[usize]) -> Vec<isize> {
 
 /// Pairs up a box's lengths with its steps; axes of length 1 go, and those that can be walked as one
 /// become one.
-pub(super) fn collapse(shape: &[usize], from: &[isize], to: &[isize]) -> Vec<Axis> {
-    let mut axes: Vec<Axis> = Vec::new();
+pub(super) fn collapse(shape: &[usize], from: &[isize], to: &[isize]) -> Vec<StridedAxis> {
+    let mut axes: Vec<StridedAxis> = Vec::new();
     for ((&len, &from), &to) in shape.iter().zip(from).zip(to).filter(|((len, _), _)| **len != 1) {
-        let inner = Axis { len, from, to };
+        let inner = StridedAxis { len, from, to };
         match axes.last_mut() {
             Some(outer) if outer.continues(&inner) => {
-                *outer = Axis { len: outer.len * inner.len, ..inner };
+                *outer = StridedAxis { len: outer.len * inner.len, ..inner };
             }
             _ => axes.push(inner),
         }
@@ -43,7 +53,7 @@ pub(super) fn collapse(shape: &[usize], from: &[isize], to: &[isize]) -> Vec<Axi
     axes
 }
 
-impl Axis {
+impl StridedAxis {
     /// Whether a step along this axis is the step after the last one along `inner`.
     fn continues(&self, inner: &Self) -> bool {
         let len = inner.len as isize;
@@ -53,7 +63,9 @@ impl Axis {
 
 /// Lengths, source steps and target steps, padded with unit axes in front; `None` if there are more
 /// axes than kernels walk.
-pub(super) fn padded(axes: &[Axis]) -> Option<([usize; AXES], [isize; AXES], [usize; AXES])> {
+pub(super) fn padded(
+    axes: &[StridedAxis],
+) -> Option<([usize; AXES], [isize; AXES], [usize; AXES])> {
     let unit = AXES.checked_sub(axes.len())?;
     let (mut dims, mut from, mut to) = ([1; AXES], [0; AXES], [0; AXES]);
     for (at, axis) in axes.iter().enumerate() {
@@ -63,14 +75,14 @@ pub(super) fn padded(axes: &[Axis]) -> Option<([usize; AXES], [isize; AXES], [us
 }
 
 /// The copy along `axes`; `None` if there are more than kernels walk.
-pub(super) fn strided(axes: &[Axis], from_start: usize, to_start: usize) -> Option<Strided> {
+pub(super) fn strided(axes: &[StridedAxis], from_start: usize, to_start: usize) -> Option<Strided> {
     let (dims, from, to) = padded(axes)?;
     Some(Strided { dims, from, from_start, to, to_start })
 }
 
 /// Whether the walk visits neighbours in order on both sides.
-pub(super) fn is_contiguous(axes: &[Axis]) -> bool {
-    matches!(axes, [] | [Axis { from: 1, to: 1, .. }])
+pub(super) fn is_contiguous(axes: &[StridedAxis]) -> bool {
+    matches!(axes, [] | [StridedAxis { from: 1, to: 1, .. }])
 }
 
 /// A shape seen along the axes of a range, which count as one.

@@ -1,6 +1,6 @@
 //! What scheduling hands to memory planning: kernel calls on tensors that have no place yet.
 
-use super::plan::{Given, InFloats, Kernel, Port};
+use super::plan::{CompletedValue, InFloats, Kernel, Port};
 use std::ops::Range;
 
 /// A plan before its tensors are placed.
@@ -10,7 +10,7 @@ pub struct Draft {
     pub(super) inputs: Vec<Port>,
     pub(super) outputs: Vec<Port>,
     pub(super) tensors: Vec<Tensor>,
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: Vec<UnplacedStep>,
     pub(super) weights: Vec<f32>,
     pub(super) floats: Vec<InFloats>,
 }
@@ -40,13 +40,13 @@ pub(super) enum Home {
 
 /// A [`Step`](super::Step) before its operands are placed.
 #[derive(Clone, Debug)]
-pub(super) struct Call {
+pub(super) struct UnplacedStep {
     pub(super) name: String,
     pub(super) op: String,
     pub(super) shape: Vec<usize>,
     pub(super) macs: usize,
     pub(super) kernel: Kernel,
     pub(super) sources: Vec<TensorId>,
-    pub(super) targets: Vec<TensorId>,
-    pub(super) gives: Vec<Given>,
+    pub(super) outputs: Vec<TensorId>,
+    pub(super) completes: Vec<CompletedValue>,
 }

@@ -1,7 +1,7 @@
 //! Layers of constant weights, seen as one thing: `y[o][p] = bias[o] + sum_i w[o][i] * patch[p][i]`.
 //!
 //! `Gemm`, `MatMul`, `Conv` and `ConvTranspose` differ in what a patch is. Quantization chooses integers
-//! for `w` by the patches that a layer sees; scheduling reads them from memory.
+//! for `w` by the patches that a layer reads; scheduling reads them from memory.
 
 use crate::ir::{Graph, Node, Op, ValueId};
 
@@ -25,13 +25,13 @@ pub(crate) struct Layer {
 pub(crate) enum Reach {
     /// Each row of `inputs` values is a patch.
     Rows,
-    /// Windows of an image.
-    Windows(Windows),
+    /// Windows of a feature map.
+    Windows(ConvWindows),
 }
 
 /// Windows of `[channels][height][width]`, for each group of channels apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Windows {
+pub(crate) struct ConvWindows {
     pub(crate) channels: usize,
     pub(crate) input: [usize; 2],
     pub(crate) output: [usize; 2],
@@ -99,7 +99,7 @@ impl Layer {
     }
 }
 
-impl Windows {
+impl ConvWindows {
     /// Channels of a group.
     pub(crate) fn own(&self) -> usize {
         self.channels / self.groups.max(1)
@@ -197,7 +197,7 @@ fn convolution(
         _ => None,
     };
     let ((channels, input), (outputs, output)) = (image(x)?, image(node.output)?);
-    let windows = Windows {
+    let windows = ConvWindows {
         channels,
         input,
         output,
@@ -229,7 +229,7 @@ fn convolution(
 
 /// ONNX's `[channels][filters / groups][taps]` of a transposed convolution as
 /// `[filters][channels / groups][taps]`.
-fn by_filter(w: &[f32], windows: &Windows, outputs: usize, taps: usize) -> Vec<f32> {
+fn by_filter(w: &[f32], windows: &ConvWindows, outputs: usize, taps: usize) -> Vec<f32> {
     let (own, filters) = (windows.own(), outputs / windows.groups.max(1));
     let mut weights = Vec::with_capacity(w.len());
     for output in 0..outputs {
@@ -246,7 +246,7 @@ fn by_filter(w: &[f32], windows: &Windows, outputs: usize, taps: usize) -> Vec<f
 mod tests {
     use super::*;
 
-    const PLAIN: Windows = Windows {
+    const PLAIN: ConvWindows = ConvWindows {
         channels: 1,
         input: [1, 4],
         output: [1, 2],
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn windows_of_a_transposed_convolution_reach_back() {
         // y = conv_transpose([1, 2], w, stride 2, pad 1): y[p] = sum x[(p + 1 - k) / 2] w[k]
-        let windows = Windows { input: [1, 2], output: [1, 3], transposed: true, ..PLAIN };
+        let windows = ConvWindows { input: [1, 2], output: [1, 3], transposed: true, ..PLAIN };
         let patches = windows.patches(&[1.0, 2.0], 0);
         assert_eq!(patches, [0.0, 1.0, 0.0, 2.0, 0.0, 1.0, 0.0, 2.0, 0.0]);
     }
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn weights_of_a_transposed_convolution_are_sorted_by_filter() {
         // Two channels, two filters, one tap: w[channel][filter].
-        let windows = Windows { channels: 2, kernel: [1, 1], ..PLAIN };
+        let windows = ConvWindows { channels: 2, kernel: [1, 1], ..PLAIN };
         assert_eq!(by_filter(&[1.0, 2.0, 3.0, 4.0], &windows, 2, 1), [1.0, 3.0, 2.0, 4.0]);
     }
 }

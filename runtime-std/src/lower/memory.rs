@@ -1,6 +1,6 @@
 //! Pass 5: tensors get their place in memory.
 
-use super::draft::{Call, Draft, Home, TensorId};
+use super::draft::{Draft, Home, TensorId, UnplacedStep};
 use super::plan::{Buffer, Kernel, Plan, Step};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -18,10 +18,10 @@ pub fn place(mut draft: Draft) -> Plan {
         Home::Weights(range) => Buffer::Weights(range),
         Home::Arena => Buffer::Arena(offsets[tensor]..offsets[tensor] + draft.tensors[tensor].len),
     };
-    let step = |call: Call| Step {
+    let step = |call: UnplacedStep| Step {
         sources: call.sources.into_iter().map(buffer).collect(),
-        targets: call.targets.into_iter().map(buffer).collect(),
-        gives: call.gives,
+        outputs: call.outputs.into_iter().map(buffer).collect(),
+        completes: call.completes,
         name: call.name,
         op: call.op,
         shape: call.shape,
@@ -49,7 +49,7 @@ type Life = Option<RangeInclusive<usize>>;
 fn lives(draft: &Draft) -> Vec<Life> {
     let mut lives: Vec<Life> = vec![None; draft.tensors.len()];
     for (at, call) in draft.calls.iter().enumerate() {
-        for &tensor in call.sources.iter().chain(&call.targets) {
+        for &tensor in call.sources.iter().chain(&call.outputs) {
             let first = lives[tensor].as_ref().map_or(at, |life| *life.start());
             lives[tensor] = Some(first..=at);
         }
@@ -70,7 +70,7 @@ fn share_copies(draft: &mut Draft) {
     let mut removed = vec![false; draft.calls.len()];
     for (at, call) in draft.calls.iter().enumerate() {
         let (Kernel::Copy, &[source], &[copy]) =
-            (&call.kernel, &call.sources[..], &call.targets[..])
+            (&call.kernel, &call.sources[..], &call.outputs[..])
         else {
             continue;
         };
@@ -86,7 +86,7 @@ fn share_copies(draft: &mut Draft) {
     let mut removed = removed.into_iter();
     draft.calls.retain(|_| removed.next() == Some(false));
     for call in &mut draft.calls {
-        for tensor in call.sources.iter_mut().chain(&mut call.targets) {
+        for tensor in call.sources.iter_mut().chain(&mut call.outputs) {
             *tensor = heir(&mut heirs, *tensor);
         }
     }

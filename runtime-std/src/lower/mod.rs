@@ -65,7 +65,7 @@ pub fn lower_with(
     Ok(place(schedule(&joined(graph, outputs, evaluate)?, integers)?))
 }
 
-/// The integers that a quantized file gives, none where it is not quantized.
+/// The integers of a quantized file; empty for a file that is not quantized.
 ///
 /// # Errors
 ///

@@ -15,24 +15,24 @@ use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
-/// What runs, in order, and where its data lies. Sizes and offsets count floats.
+/// Kernel calls in order, with the place of all their data. Sizes and offsets count floats.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Name of the graph.
     pub name: String,
-    /// What the caller gives.
+    /// Buffers that the caller fills.
     pub inputs: Vec<Port>,
-    /// What the caller gets.
+    /// Buffers that the caller receives.
     pub outputs: Vec<Port>,
     /// Kernels in order.
     pub steps: Vec<Step>,
-    /// Weights in the layout of their kernels; words that integer kernels read hold integers' bits.
+    /// Weights in the layout of their kernels; for integer kernels the words contain the bits of integers.
     pub weights: Vec<f32>,
-    /// Nodes that were to compute with integers and do not.
+    /// Nodes that were selected for integer arithmetic but compute with floats.
     pub floats: Vec<InFloats>,
     /// Length of the arena.
     pub arena: usize,
-    /// The largest input plus output of one step that lie in the arena: no plan needs less.
+    /// Largest total of inputs and outputs of one step in the arena: a lower bound of `arena`.
     pub arena_lower_bound: usize,
 }
 
@@ -70,33 +70,33 @@ pub struct Step {
     pub macs: usize,
     /// The call.
     pub kernel: Kernel,
-    /// What it reads, besides what it works on in place.
+    /// Buffers that it reads, besides those that it changes in place.
     pub sources: Vec<Buffer>,
-    /// What it writes; scratch memory comes last.
-    pub targets: Vec<Buffer>,
-    /// The values of the file that are complete after it.
-    pub gives: Vec<Given>,
+    /// Buffers that it writes; scratch memory comes last.
+    pub outputs: Vec<Buffer>,
+    /// Values of the ONNX file that are complete after this step.
+    pub completes: Vec<CompletedValue>,
 }
 
-/// A value of the file in a step's target.
+/// A value of the ONNX file that a step completes, and the output with it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Given {
-    /// Index into [`Step::targets`].
-    pub target: usize,
+pub struct CompletedValue {
+    /// Index into [`Step::outputs`].
+    pub output: usize,
     /// Name in the file.
     pub value: String,
     /// Integer encoding of the value; `None`: f32 in the order of the ONNX file.
-    pub held: Option<Held>,
+    pub encoding: Option<Encoding>,
 }
 
-/// How integers hold a value.
+/// Integer encoding of a value in memory.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Held {
-    /// What they stand for.
+pub struct Encoding {
+    /// Real value of each integer.
     pub format: Format,
-    /// Where they are.
+    /// Order of the integers in memory.
     pub order: Order,
-    /// Their type.
+    /// Type of the integers.
     pub element: Element,
 }
 
@@ -105,7 +105,7 @@ pub struct Held {
 pub enum Order {
     /// This many in the file's order.
     AsIs(usize),
-    /// An image of the file's order `[channels][positions]` as `[positions][channels]`.
+    /// A feature map of the file's order `[channels][positions]` as `[positions][channels]`.
     ChannelsLast {
         /// Values of a position.
         channels: usize,
@@ -128,7 +128,7 @@ impl Order {
         self.len() == 0
     }
 
-    /// Where the value of this index in the file lies.
+    /// Position in memory of the value with this index in the file.
     pub fn place(&self, index: usize) -> usize {
         match *self {
             Self::AsIs(_) => index,
@@ -231,7 +231,7 @@ pub enum Kernel {
     Score {
         /// The likelihood's family.
         family: Family,
-        /// What the score is of.
+        /// Parameter by which the derivative is taken.
         wrt: Parameter,
     },
     /// `kernels::binary(target, source, shape)`, in place; the operand is the source.
@@ -300,7 +300,7 @@ pub enum Kernel {
         /// Shape of the source.
         along: Along,
     },
-    /// `kernels::recurrent(source, weights, cell, memory, shape)`; the targets are `h`, for an LSTM `c`,
+    /// `kernels::recurrent(source, weights, cell, memory, shape)`; the outputs are `h`, for an LSTM `c`,
     /// the sequence `y` where it is wanted, and scratch.
     Recurrent(Recurrent),
     /// A kernel of `kernels::integer`.
@@ -361,15 +361,15 @@ impl Kernel {
 }
 
 impl Step {
-    /// What it needs of the arena; an operand that it reads twice counts once.
+    /// Floats of the arena that the step reads or writes; an operand that it reads twice counts once.
     pub(super) fn arena_len(&self) -> usize {
-        let buffers: HashSet<_> = self.sources.iter().chain(&self.targets).collect();
+        let buffers: HashSet<_> = self.sources.iter().chain(&self.outputs).collect();
         buffers.into_iter().map(Buffer::arena_len).sum()
     }
 }
 
 impl Buffer {
-    /// Length of the part of the arena that it takes; 0 elsewhere.
+    /// Length of the buffer if it lies in the arena, otherwise 0.
     pub(super) fn arena_len(&self) -> usize {
         match self {
             Self::Arena(range) => range.len(),
@@ -378,9 +378,9 @@ impl Buffer {
     }
 }
 
-/// Everything but the weights' values: what the fingerprint of generated code stands for.
+/// Text of the plan without the weights' values; the fingerprint of generated code is made of it.
 impl Plan {
-    /// The dump without names: all that code made from the plan takes for granted.
+    /// The dump without names: everything that generated code depends on.
     pub fn structure(&self) -> String {
         let mut text = String::new();
         for ports in [&self.inputs, &self.outputs] {
@@ -423,7 +423,7 @@ impl Step {
         let list = |buffers: &[Buffer]| {
             buffers.iter().map(Buffer::to_string).collect::<Vec<_>>().join(", ")
         };
-        let call = format!("{} = {}", list(&self.targets), self.kernel);
+        let call = format!("{} = {}", list(&self.outputs), self.kernel);
         if self.sources.is_empty() { call } else { format!("{call} of {}", list(&self.sources)) }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 pub struct LikelihoodTable {
     /// Which distribution.
     pub family: Family,
-    /// What the decoder's mean output holds: a word of the family.
+    /// Parameterization of the decoder's mean output: a word of the family.
     #[serde(default = "mean")]
     pub mean_is: String,
     /// The axis of the decoder's mean, whose batch is axis 0, that lists run along or classes lie on; where
@@ -125,7 +125,7 @@ pub fn word(mean_is: MeanIs) -> &'static str {
     }
 }
 
-/// What a decoder's mean output holds, in words.
+/// Parameterization of a decoder's mean output, in words.
 pub fn held(family: distributions::Family) -> String {
     let what = match family.mean_is() {
         MeanIs::Mean => "the mean of the likelihood",
@@ -139,7 +139,7 @@ pub fn held(family: distributions::Family) -> String {
     what.to_string() + if inflated { " without the extra zeros" } else { "" }
 }
 
-/// Every reading of what a decoder's mean holds that the table has for a family like `declared`, which comes
+/// Every parameterization of the mean that the table has for a family like `declared`, which comes
 /// first.
 pub fn readings(declared: distributions::Family) -> Vec<distributions::Family> {
     let classes = declared.classes().unwrap_or_default();

@@ -4,7 +4,7 @@ use super::window::{fits, has_two_axes};
 use crate::manifest::{Layout, Window};
 
 /// The values of the decoder's mean, and what is known of its axes.
-pub(super) struct Mean<'a> {
+pub(super) struct DecoderMean<'a> {
     /// With the batch as axis 0.
     pub shape: &'a [usize],
     /// What the observation is made of.
@@ -33,7 +33,7 @@ impl Axis {
     }
 }
 
-impl Mean<'_> {
+impl DecoderMean<'_> {
     /// Number of values.
     pub(super) fn len(&self) -> usize {
         self.shape.iter().product()

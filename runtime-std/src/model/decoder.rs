@@ -1,6 +1,6 @@
 //! A graph and its declared likelihood to a [`Decoder`].
 
-use super::axis::Mean;
+use super::axis::DecoderMean;
 use super::{Decoder, Encoder, Likelihood, ParameterSource, Refine, Role, Source};
 use crate::error::{Context, Result};
 use crate::lower::{Plan, Port};
@@ -33,7 +33,7 @@ impl Decoder {
     }
 }
 
-/// Checks that the decoder takes the encoder's latents and answers its observation, and lowers it.
+/// Checks that the decoder maps the encoder's latents to an output of the observation's length, and lowers it.
 pub(super) fn build(
     mut source: Source,
     table: &DecoderTable,
@@ -59,7 +59,7 @@ pub(super) fn build(
             port.name
         )));
     }
-    let axes = Mean { shape: &plan.outputs[0].shape, window, axis: table.likelihood.axis };
+    let axes = DecoderMean { shape: &plan.outputs[0].shape, window, axis: table.likelihood.axis };
     fits_observation(&source, encoder, &plan, &axes)?;
     let likelihood = Likelihood::of_table(&table.likelihood, &axes, &plan.outputs[1..])
         .map_err(|what| source.fault(format!("decoder.likelihood: {what}")))?;
@@ -112,7 +112,7 @@ fn fits_observation(
     source: &Source,
     encoder: &Encoder,
     plan: &Plan,
-    axes: &Mean<'_>,
+    axes: &DecoderMean<'_>,
 ) -> Result<()> {
     let (x_mean, x) = (&plan.outputs[0], &encoder.plan.inputs[0]);
     if x_mean.len() != x.len() {

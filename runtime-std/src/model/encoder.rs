@@ -78,7 +78,7 @@ fn latents(plan: &Plan, tables: &[LatentTable]) -> Vec<Latent> {
     means.map(latent).collect()
 }
 
-/// Finds the two heads of a posterior and holds what was declared against the graph.
+/// Finds the two heads of a posterior, and checks the declared head against the graph.
 fn posterior(source: &mut Source, key: &str, table: &LatentTable) -> Result<()> {
     let mean = source.head(&format!("{key}.mean"), &table.mean)?;
     let spread = source.head(&format!("{key}.spread"), &table.spread.output)?;

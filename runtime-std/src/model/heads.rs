@@ -13,11 +13,11 @@ use elbow_core::kernels::Unary;
 /// Heads named on the command line in place of a manifest.
 #[derive(Clone, Debug)]
 pub struct Declared {
-    /// Output that holds the mean.
+    /// Index of the mean output.
     pub mean: TensorRef,
-    /// Output that holds the spread.
+    /// Index of the spread output.
     pub spread: TensorRef,
-    /// What the spread output holds.
+    /// Parameterization of the spread output.
     pub head: Spread,
 }
 

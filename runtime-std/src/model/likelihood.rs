@@ -1,6 +1,6 @@
 //! The likelihood of a decoder: a family, and where its parameters come from.
 
-use super::axis::{Axis, Mean};
+use super::axis::{Axis, DecoderMean};
 use super::window::are_transposed;
 use crate::lower::Port;
 use crate::manifest::{LikelihoodTable, Parameter};
@@ -20,7 +20,7 @@ pub struct Likelihood {
 pub enum ParameterSource {
     /// It was learned, or chosen: one value, one per place of the leading axis, or one per value.
     Fixed(Vec<f32>),
-    /// The decoder gives it: the plan's output of this index, which is not 0, the mean's.
+    /// An output of the decoder's plan: its index, at least 1, since output 0 is the mean.
     Output(usize),
 }
 
@@ -68,7 +68,7 @@ impl Likelihood {
     /// A sentence about a list that does not fit the mean, or that fits it in more than one way.
     pub(super) fn of_table(
         table: &LikelihoodTable,
-        mean: &Mean<'_>,
+        mean: &DecoderMean<'_>,
         outputs: &[Port],
     ) -> Result<Self, String> {
         let classes = table.has_classes().then(|| mean.classes()).transpose()?;
@@ -106,12 +106,12 @@ impl Likelihood {
 }
 
 /// The axis that so many values run along; none for one, and for one per value.
-fn own_axis(mean: &Mean<'_>, len: usize) -> Result<Option<Axis>, String> {
+fn own_axis(mean: &DecoderMean<'_>, len: usize) -> Result<Option<Axis>, String> {
     (len != 1 && len != mean.len()).then(|| mean.axis_of(len)).transpose()
 }
 
-/// [`own_axis`] of a parameter that the decoder gives, which is read as it lies.
-fn output_axis(mean: &Mean<'_>, port: &Port) -> Result<Option<Axis>, String> {
+/// [`own_axis`] of a parameter that the decoder computes, which is read in the order of the output.
+fn output_axis(mean: &DecoderMean<'_>, port: &Port) -> Result<Option<Axis>, String> {
     let all = mean.len();
     if are_transposed(mean.shape, &port.shape) {
         return Err(format!(

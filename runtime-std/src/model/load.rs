@@ -1,4 +1,4 @@
-//! Files to [`Loaded`].
+//! Loading: from ONNX files and a manifest to [`Loaded`].
 
 use super::encoder::{self, Roles};
 use super::signature::shared_shape;
@@ -14,10 +14,10 @@ use crate::manifest::{self, DecoderTable, FlowTable, Manifest, Window};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A model with where it came from.
+/// A model with the files and the manifest that it was loaded from.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What is lowered and compiled.
+    /// The lowered model.
     pub model: Model,
     /// The graph that an inference runs: the encoder's, that of a flow alone, or one without roles.
     pub main: Source,
@@ -25,7 +25,7 @@ pub struct Loaded {
     pub decoder: Option<Source>,
     /// The graph of a flow beside an encoder.
     pub flow: Option<Source>,
-    /// What the user declared.
+    /// The manifest; `None` for an ONNX file alone.
     pub manifest: Option<Manifest>,
 }
 
@@ -140,7 +140,7 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// What concerns several graphs or tables: inputs that are shared by name, and missing values.
+    /// Checks across graphs and tables: inputs that are shared by name, and missing values.
     fn check(&self) -> Result<()> {
         self.check_missing()?;
         for table in self.manifest.iter().flat_map(|manifest| &manifest.input) {
@@ -194,7 +194,7 @@ impl Loaded {
         Ok(())
     }
 
-    /// The `.onnx` file or manifest that the user's path leads to.
+    /// Path of the `.onnx` file or manifest that the path of the user stands for.
     ///
     /// # Errors
     ///

@@ -76,15 +76,15 @@ fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
         },
         Op::Resample { weights, .. } if weights.iter().all(|weight| *weight >= 0.0) => sum(&x, op),
         Op::Gemm { trans_b, alpha, beta, .. } => {
-            let layer = Layer { filters_first: *trans_b, alpha: *alpha, beta: *beta };
+            let layer = ConstantLayer { filters_first: *trans_b, alpha: *alpha, beta: *beta };
             layer.range(graph, node, &x).unwrap_or_else(|| Range::unknown(op))
         }
         Op::MatMul => {
-            let layer = Layer { filters_first: false, alpha: 1.0, beta: 1.0 };
+            let layer = ConstantLayer { filters_first: false, alpha: 1.0, beta: 1.0 };
             layer.range(graph, node, &x).unwrap_or_else(|| product(&all(), op))
         }
         Op::Conv { .. } => {
-            let layer = Layer { filters_first: true, alpha: 1.0, beta: 1.0 };
+            let layer = ConstantLayer { filters_first: true, alpha: 1.0, beta: 1.0 };
             let padded = Range { low: x.low.min(0.0), high: x.high.max(0.0), ..x };
             layer.range(graph, node, &padded).unwrap_or_else(|| product(&all(), op))
         }
@@ -116,7 +116,7 @@ fn product(operands: &Option<Range>, op: &str) -> Range {
 }
 
 /// A layer of known weights.
-struct Layer {
+struct ConstantLayer {
     /// Whether the weights of one filter lie together, or in columns.
     filters_first: bool,
     /// Factor of the weights.
@@ -125,7 +125,7 @@ struct Layer {
     beta: f32,
 }
 
-impl Layer {
+impl ConstantLayer {
     /// Bounds of `alpha * w x + beta * b` where every value of `x` lies in a range, the lowest and the
     /// highest over all filters; `None` where weights or bias are computed, or of no such shape.
     fn range(&self, graph: &Graph, node: &Node, x: &Range) -> Option<Range> {

@@ -12,7 +12,7 @@ pub use crate::import::Draw;
 pub struct Reading {
     /// The value.
     pub value: ValueId,
-    /// What it holds, by the way the scale is computed.
+    /// Its parameterization, by the way in which the graph computes the scale.
     pub head: Spread,
     /// Added on the way, as the head says.
     pub eps: f32,

@@ -34,7 +34,7 @@ pub enum EncoderOutput {
     State(usize),
 }
 
-/// An input that a caller gives.
+/// An input of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     /// ONNX name.
@@ -53,7 +53,7 @@ impl Input {
         self.shape.iter().product()
     }
 
-    /// Whether it holds no values.
+    /// Whether it has no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -62,7 +62,7 @@ impl Input {
 /// The inputs of a model in the order of a call, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
-    /// All that a caller gives: neither latents nor states.
+    /// The inputs that the caller supplies: neither latents nor states.
     pub inputs: Vec<Input>,
 }
 
@@ -224,7 +224,7 @@ pub struct Offered<'s> {
     pub name: &'s str,
     /// Shape of one row, batch axis included.
     pub shape: &'s [usize],
-    /// Where it holds noise: what it is drawn from.
+    /// Distribution of a noise input; `None` for other inputs.
     pub noise: Option<NoiseKind>,
     /// What its rows may hold.
     pub held: Held,

@@ -156,7 +156,7 @@ impl Source {
         Ok(())
     }
 
-    /// The roles that `[[input]]` gives to inputs of this graph.
+    /// The roles of inputs of this graph by the `[[input]]` tables.
     pub(super) fn declare(&mut self, tables: &[InputTable]) -> Result<()> {
         for table in tables {
             let named = |input: &usize| self.input_name(*input) == table.name;

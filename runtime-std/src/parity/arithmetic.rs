@@ -102,7 +102,7 @@ fn arithmetic(kernel: &Kernel) -> Option<Arithmetic> {
         Kernel::Copy | Kernel::Strided(_) | Kernel::Fill(_) | Kernel::Take(..) => None,
         Kernel::TakeBy(_) | Kernel::TakeAlong { .. } => None,
         Kernel::Integer(
-            Integer::Quantize { .. } | Integer::Dequantize { .. } | Integer::Spread { .. },
+            Integer::Quantize { .. } | Integer::Dequantize { .. } | Integer::PaddedCopy { .. },
         ) => None,
         Kernel::Integer(_) => Some(Arithmetic::Int8),
         _ => Some(Arithmetic::F32),

@@ -1,4 +1,4 @@
-//! Differences between two answers, in values.
+//! Differences in values between the outputs of target and reference.
 
 /// Largest `|reference - target|`; NaN where one of them is NaN.
 pub fn max_abs(reference: impl IntoIterator<Item = f64>, target: &[f32]) -> f64 {

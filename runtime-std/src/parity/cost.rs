@@ -115,7 +115,7 @@ fn what(kernel: &Kernel) -> Option<&'static str> {
     match kernel {
         Kernel::Integer(Integer::Quantize { .. }) => Some("quantize"),
         Kernel::Integer(Integer::Dequantize { .. }) => Some("dequantize"),
-        Kernel::Integer(Integer::Spread { .. }) => Some("spread"),
+        Kernel::Integer(Integer::PaddedCopy { .. }) => Some("spread"),
         Kernel::Copy | Kernel::Strided(_) => Some("copy"),
         Kernel::Fill(_) => Some("fill"),
         _ => None,

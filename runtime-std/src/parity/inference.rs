@@ -22,7 +22,7 @@ const TASKS: [(Inference, u32); 4] = [
 ];
 
 /// Asks for the first rows, whose inputs are `given`, the observation first, with the noise of `seed`.
-/// Returns how many answers were compared, and whether all agree in every bit.
+/// Returns how many replies were compared, and whether all are equal in every bit.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! What integers cost a posterior: how good it is, what the bound loses, and which layer is to blame.
 
 use super::arithmetic::{Arithmetic, IntegerLayer, Macs, layers, macs};
-use super::target::Answer;
+use super::outputs::TargetOutputs;
 use super::{ParityReport, Reference};
 use crate::divergence::tolerance::ELBO_DROP;
 use crate::divergence::{Grade, Kl, divergence};
@@ -50,7 +50,7 @@ impl Pair<'_> {
     pub fn report(
         &self,
         reference: &Reference,
-        answer: &Answer,
+        answer: &TargetOutputs,
         kl: Kl,
         seed: u64,
     ) -> Result<Option<IntegerReport>> {

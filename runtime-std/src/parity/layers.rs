@@ -2,7 +2,7 @@
 
 use super::arithmetic::Arithmetic;
 use super::compare::{max_abs, max_relative, worst};
-use super::places::{Location, Locations};
+use super::locations::{Location, Locations};
 use super::tolerance::Limits;
 use crate::error::{Error, Result};
 use crate::lower::{Plan, Step};
@@ -68,7 +68,7 @@ pub fn against_reference(
 ) -> Result<(Layers, Checksums)> {
     let (main, source) = (loaded.model.graphs.main(), &loaded.main);
     let plan = main.plan;
-    let values = plan.steps.iter().flat_map(|step| step.gives.iter().map(|given| &given.value));
+    let values = plan.steps.iter().flat_map(|step| step.completes.iter().map(|given| &given.value));
     let places = Locations::of(&source.graph);
     let places: Vec<Vec<Location>> = values.map(|value| places.holding(value)).collect();
     let names = |places: &Vec<Location>| places.iter().map(|place| place.name.clone()).collect();
@@ -82,7 +82,7 @@ pub fn against_reference(
     let (twin, checksums) = twin_steps(plan, &main.state_pairs(), batch)?;
     let mut values = reference.iter().zip(&twin);
     let mut layer = |step: &Step| {
-        let given: Vec<_> = values.by_ref().take(step.gives.len()).collect();
+        let given: Vec<_> = values.by_ref().take(step.completes.len()).collect();
         let both = given.iter().filter_map(|(reference, twin)| {
             let reference = reference.as_ref().filter(|values| values.len() == twin.len())?;
             Some(compared(reference, twin, !loaded.model.missing.is_empty()))
@@ -91,7 +91,7 @@ pub fn against_reference(
         LayerDifference {
             name: step.name.clone(),
             op: step.op.clone(),
-            value: step.gives.first().map(|given| given.value.clone()),
+            value: step.completes.first().map(|given| given.value.clone()),
             max_abs: worst(both.iter().map(|(a, b)| max_abs(a.iter().map(|v| f64::from(*v)), b))),
             max_relative: worst(both.iter().map(|(a, b)| max_relative(a, b))),
             macs: step.macs,
@@ -112,20 +112,20 @@ fn twin_steps(
     batch: &Batch,
 ) -> Result<(Vec<Vec<f32>>, Checksums)> {
     let mut twin: Vec<Vec<f32>> =
-        vec![Vec::new(); plan.steps.iter().map(|step| step.gives.len()).sum()];
+        vec![Vec::new(); plan.steps.iter().map(|step| step.completes.len()).sum()];
     let mut checksums: Checksums = Vec::new();
     let steps = plan.steps.len();
     let mut next = 0;
-    let observe = |step: &Step, targets: &[&[f32]]| {
+    let observe = |step: &Step, outputs: &[&[f32]]| {
         if checksums.last().is_none_or(|row| row.len() == steps) {
             checksums.push(Vec::new());
             next = 0;
         }
-        checksums.last_mut().expect("pushed").push(crc32_of_floats(targets));
-        for given in &step.gives {
-            let words = targets[given.target];
-            match &given.held {
-                Some(held) => twin[next].extend(held.floats(words)),
+        checksums.last_mut().expect("pushed").push(crc32_of_floats(outputs));
+        for given in &step.completes {
+            let words = outputs[given.output];
+            match &given.encoding {
+                Some(encoding) => twin[next].extend(encoding.floats(words)),
                 None => twin[next].extend_from_slice(words),
             }
             next += 1;

@@ -2,13 +2,12 @@
 //!
 //! | Step | From -> to | Item |
 //! |---|---|---|
-//! | 1 | ONNX files or the user's -> who is right | [`Reference`] |
-//! | 2 | model on a target -> what it answers | [`Answer`] |
+//! | 1 | ONNX files, or values that the user gives -> reference | [`Reference`] |
+//! | 2 | model on a target -> its outputs | [`TargetOutputs`] |
 //! | 3 | both -> differences in values and nats | [`compare()`] |
 //! | 4 | differences and limits -> verdict | [`ParityReport`] |
 
 pub mod arithmetic;
-pub mod basis;
 #[cfg(feature = "device")]
 mod bits;
 pub mod compare;
@@ -18,25 +17,26 @@ pub mod density;
 #[cfg(feature = "device")]
 mod inference;
 pub mod integer;
-pub mod judge;
 pub mod layers;
+mod locations;
+pub mod measure;
 #[cfg(feature = "device")]
 mod on_device;
-mod places;
+pub mod outputs;
+pub mod reference;
 mod report;
 mod suspect;
-pub mod target;
 pub mod tolerance;
 
-pub use basis::{Basis, Reference};
 pub use density::LogProb;
 pub use integer::IntegerReport;
 pub use layers::Layers;
 #[cfg(feature = "device")]
 pub use on_device::{checksums, device};
+pub use outputs::TargetOutputs;
+pub use reference::{Basis, Reference};
 pub use report::{OutputError, ParityReport};
 pub use suspect::Suspect;
-pub use target::Answer;
 pub use tolerance::Limits;
 
 use crate::Precision;
@@ -44,13 +44,13 @@ use crate::divergence::{Kl, KlParts};
 use crate::emit::{Budget, FlashBytes, RamBytes};
 use crate::model::{Loaded, Source};
 use crate::posterior::Posteriors;
-use judge::{Judge, StepDistances, output_step};
+use measure::{OutputMeasure, StepDistances, output_step};
 use report::{KlFigures, MaxAbs};
 
-/// What is held against the reference.
+/// The model, target and rows that are compared with the reference.
 #[derive(Clone, Copy, Debug)]
 pub struct Compared<'s> {
-    /// The model that answered.
+    /// The model that was run.
     pub loaded: &'s Loaded,
     /// Name of the target that ran it.
     pub target: &'s str,
@@ -60,11 +60,11 @@ pub struct Compared<'s> {
     pub budget: &'s Budget,
 }
 
-/// The report on what a target answered.
+/// Compares the outputs of a target with the reference.
 pub fn compare(
     compared: Compared<'_>,
     reference: &Reference,
-    answer: &Answer,
+    answer: &TargetOutputs,
     limits: Limits,
 ) -> ParityReport {
     let Compared { loaded, target, rows, budget } = compared;
@@ -106,7 +106,7 @@ pub fn compare(
 }
 
 /// KL(reference || target), and its two parts where they are asked for.
-fn kl_nats(reference: &Reference, answer: &Answer, in_parts: bool) -> KlFigures {
+fn kl_nats(reference: &Reference, answer: &TargetOutputs, in_parts: bool) -> KlFigures {
     let posteriors = reference.posteriors.iter().zip(&answer.posteriors);
     let parts =
         posteriors.map(|(reference, target)| KlParts::of(reference, &Posteriors::from(target)));
@@ -121,10 +121,10 @@ fn kl_nats(reference: &Reference, answer: &Answer, in_parts: bool) -> KlFigures 
     }
 }
 
-/// The largest difference over all posteriors of what `values` takes from both sides.
+/// The largest difference between both sides in what `values` selects of a posterior, over all posteriors.
 fn largest(
     reference: &Reference,
-    answer: &Answer,
+    answer: &TargetOutputs,
     values: for<'a> fn(&'a Posteriors<f64>, &'a Posteriors) -> (&'a [f64], &'a [f32]),
 ) -> MaxAbs {
     let pairs = reference.posteriors.iter().zip(&answer.posteriors);
@@ -139,11 +139,11 @@ fn largest(
 fn all_differences(
     loaded: &Loaded,
     reference: &Reference,
-    answer: &Answer,
+    answer: &TargetOutputs,
     posterior: bool,
 ) -> Vec<OutputError> {
     let expected = reference.basis == Basis::Files;
-    let known = Known { expected, counts_steps: reference.basis.counts_steps(), posterior };
+    let known = Criteria { expected, counts_steps: reference.basis.counts_steps(), posterior };
     let mut outputs = differences(&loaded.main, &reference.outputs, &answer.outputs, known);
     if let Some(decoder) = &loaded.decoder {
         let decoded = reference.decoded.as_ref().map_or(&[][..], |decoded| &decoded.outputs);
@@ -155,10 +155,10 @@ fn all_differences(
     outputs
 }
 
-/// What decides how outputs are judged.
+/// Facts that decide by which measure an output is judged.
 #[derive(Clone, Copy)]
-struct Known {
-    /// The user demands the outputs with a reference.
+struct Criteria {
+    /// The reference consists of files of the user: the target must have every output among them.
     expected: bool,
     /// The reference rounds as a quantized file says.
     counts_steps: bool,
@@ -166,14 +166,16 @@ struct Known {
     posterior: bool,
 }
 
-impl Known {
+impl Criteria {
     /// Integer models are judged by the KL divergence alone, except that a QDQ file compared with given outputs
     /// is judged in quantization steps.
-    fn judge(self, source: &Source, head: bool) -> Option<Judge> {
+    fn judge(self, source: &Source, head: bool) -> Option<OutputMeasure> {
         match (source.integers.is_some(), self.posterior) {
-            (_, true) if head => Some(Judge::Nats),
-            (false, _) => Some(Judge::Relative),
-            (true, false) => (self.counts_steps && source.is_quantized()).then_some(Judge::Steps),
+            (_, true) if head => Some(OutputMeasure::Nats),
+            (false, _) => Some(OutputMeasure::Relative),
+            (true, false) => {
+                (self.counts_steps && source.is_quantized()).then_some(OutputMeasure::Steps)
+            }
             (true, true) => None,
         }
     }
@@ -184,7 +186,7 @@ fn differences(
     source: &Source,
     reference: &[Option<Vec<f32>>],
     target: &[Option<Vec<f32>>],
-    known: Known,
+    known: Criteria,
 ) -> Vec<OutputError> {
     let names = source.graph.outputs.iter().zip(&source.output_roles).enumerate();
     let differences = names.map(|(at, ((name, value), role))| {
@@ -194,7 +196,7 @@ fn differences(
         let both = reference.zip(target);
         let judged_by = known.judge(source, source.heads.as_flattened().contains(&at));
         let step = || output_step(&source.graph, *value);
-        let steps = both.as_ref().filter(|_| judged_by == Some(Judge::Steps));
+        let steps = both.as_ref().filter(|_| judged_by == Some(OutputMeasure::Steps));
         OutputError {
             name: name.clone(),
             role: *role,

@@ -2,7 +2,7 @@
 
 use super::bits::bits;
 use super::layers::Checksums;
-use super::target::{Answer, ImageFigures, PaintedMemory};
+use super::outputs::{ImageFigures, PaintedMemory, TargetOutputs};
 use super::{density, inference};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
 use crate::emit::{Artifact, emit, emit_traced};
@@ -33,7 +33,7 @@ pub fn device(
     firmware: &Path,
     batch: &Batch,
     seed: u64,
-) -> Result<Answer> {
+) -> Result<TargetOutputs> {
     let folder = temporary()?;
     let models = [compile(&loaded.model, emit, folder.path())?];
     let mut device = Device::start(target, &models, firmware)?;
@@ -127,7 +127,7 @@ fn posteriors<S: Read + Write>(
     loaded: &Loaded,
     batch: &Batch,
     seed: u64,
-) -> Result<Answer> {
+) -> Result<TargetOutputs> {
     let none = || Error::input("the model has no posterior").context(loaded.main.path.display());
     let (encoder, decoder) = loaded.amortized().ok_or_else(none)?;
     let decoder = decoder.filter(|_| encoder.latents.len() == 1);
@@ -167,7 +167,7 @@ fn posteriors<S: Read + Write>(
     }
     let outputs = raw_heads(loaded, encoder, &found, hits);
     let (decoded, flow) = (Vec::new(), Vec::new());
-    Ok(Answer { outputs, posteriors: found, decoded, flow, log_prob: None, image })
+    Ok(TargetOutputs { outputs, posteriors: found, decoded, flow, log_prob: None, image })
 }
 
 /// Appends the device's row to the posteriors of all rows.
@@ -207,7 +207,7 @@ fn score(decoder: &Decoder, given: &Batch, twin: &Posteriors, row: usize) -> Res
     Ok(terms)
 }
 
-/// What the twin answers in the device's place; instructions and bytes are the device's alone.
+/// Outputs of the twin in the form of a device's; it has no instructions and bytes.
 fn expected(
     twin: &[Posteriors],
     samples: &[Samples],
@@ -255,7 +255,7 @@ fn outputs<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
     batch: &Batch,
-) -> Result<Answer> {
+) -> Result<TargetOutputs> {
     let plan = loaded.model.graphs.main().plan;
     let twin = run_twin(plan, batch)?;
     let own = all_given(loaded, batch)?;
@@ -278,7 +278,7 @@ fn outputs<S: Read + Write>(
     let expected = density::log_prob(loaded, |at| twin.get(at)?.as_deref());
     let same = log_prob.as_deref().map(bits) == expected.as_deref().map(bits);
     image.twin_bit_exact = Some(exact && same);
-    Ok(Answer {
+    Ok(TargetOutputs {
         outputs: found,
         posteriors: Vec::new(),
         decoded: Vec::new(),

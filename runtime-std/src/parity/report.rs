@@ -1,12 +1,12 @@
 //! The verdict, as JSON and as a table.
 
-use super::basis::Basis;
 use super::density::LogProb;
 use super::integer::IntegerReport;
-use super::judge::{Judge, StepDistances};
 use super::layers::Layers;
+use super::measure::{OutputMeasure, StepDistances};
+use super::outputs::PaintedMemory;
+use super::reference::Basis;
 use super::suspect::Suspect;
-use super::target::PaintedMemory;
 use super::tolerance::{LOG_PROB_NATS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE};
 use crate::Precision;
 use crate::divergence::Kl;
@@ -91,7 +91,7 @@ pub struct OutputError {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<StepDistances>,
     /// What it is judged by; nothing where only its bits are.
-    pub judged_by: Option<Judge>,
+    pub judged_by: Option<OutputMeasure>,
 }
 
 /// KL(reference posterior || target posterior).
@@ -125,7 +125,7 @@ impl OutputError {
     fn failure(&self, limits: Limits) -> Option<String> {
         let name = &self.name;
         match (self.judged_by?, self.steps) {
-            (Judge::Relative, _) => {
+            (OutputMeasure::Relative, _) => {
                 let (max, limit) = (self.max_relative?, limits.output_relative);
                 (max > limit || max.is_nan()).then(|| {
                     format!(
@@ -134,7 +134,7 @@ impl OutputError {
                     )
                 })
             }
-            (Judge::Steps, Some(StepDistances { within_one, max, .. })) => {
+            (OutputMeasure::Steps, Some(StepDistances { within_one, max, .. })) => {
                 let few = limits.steps_within_one.is_some_and(|limit| within_one < limit);
                 let most = limits.steps_max.map(|limit| limit + STEP_ROUNDING);
                 let far = most.is_some_and(|limit| max > limit || max.is_nan());
@@ -154,8 +154,8 @@ impl OutputError {
     /// What it is held against, for the reader.
     fn told(&self, limits: Limits) -> String {
         match (self.judged_by, self.steps) {
-            (Some(Judge::Nats), _) => String::new(),
-            (Some(Judge::Relative), _) => {
+            (Some(OutputMeasure::Nats), _) => String::new(),
+            (Some(OutputMeasure::Relative), _) => {
                 format!(" (limit {:.0e} relative)", limits.output_relative)
             }
             (_, Some(StepDistances { step, within_one, max })) => format!(
@@ -172,7 +172,7 @@ impl Limits {
     /// Those that there is something to hold against: nats of a posterior, steps of outputs judged so.
     #[must_use]
     pub(super) fn held(self, posterior: bool, outputs: &[OutputError]) -> Self {
-        let in_steps = outputs.iter().any(|output| output.judged_by == Some(Judge::Steps));
+        let in_steps = outputs.iter().any(|output| output.judged_by == Some(OutputMeasure::Steps));
         Self {
             kl_nats_mean: self.kl_nats_mean.filter(|_| posterior),
             kl_nats_p99: self.kl_nats_p99.filter(|_| posterior),
@@ -252,7 +252,7 @@ impl ParityReport {
     }
 }
 
-/// Writes lines of a name and a value; none without a value.
+/// Writes a line for each name that has a value.
 struct Lines<'w, 'f>(&'w mut fmt::Formatter<'f>);
 
 impl Lines<'_, '_> {

@@ -1,7 +1,7 @@
 //! Whether a difference may be the reference's own fault, and who else can be asked.
 
-use super::basis::Basis;
-use super::{Answer, ParityReport, Reference};
+use super::reference::Basis;
+use super::{ParityReport, Reference, TargetOutputs};
 use crate::Precision;
 use serde::Serialize;
 use std::fmt;
@@ -28,7 +28,7 @@ impl ParityReport {
     /// target's is, and where both differ although neither integers, nor other bits than the twin's, nor a NaN
     /// that both give explain it.
     #[must_use]
-    pub(super) fn with_suspect(mut self, reference: &Reference, answer: &Answer) -> Self {
+    pub(super) fn with_suspect(mut self, reference: &Reference, answer: &TargetOutputs) -> Self {
         let Some((name, other)) = names(reference.basis) else { return self };
         let target = &self.target;
         let broken = self.not_finite(reference, answer).map(|broken| {
@@ -57,7 +57,7 @@ impl ParityReport {
         self
     }
 
-    fn not_finite(&self, reference: &Reference, answer: &Answer) -> Option<NotFinite> {
+    fn not_finite(&self, reference: &Reference, answer: &TargetOutputs) -> Option<NotFinite> {
         // The outputs of the report are in the order of all answers.
         let all = self.outputs.iter().zip(pairs(reference, answer));
         all.filter_map(|(output, pair)| {
@@ -78,7 +78,7 @@ impl ParityReport {
 /// What both say of every output of encoder, decoder and flow; `None` where one of them does not.
 fn pairs<'a>(
     reference: &'a Reference,
-    answer: &'a Answer,
+    answer: &'a TargetOutputs,
 ) -> impl Iterator<Item = Option<(&'a [f32], &'a [f32])>> {
     let decoded = reference.decoded.as_ref().map_or(&[][..], |decoded| &decoded.outputs);
     let outputs = reference.outputs.iter().zip(&answer.outputs);

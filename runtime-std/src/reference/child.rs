@@ -21,7 +21,7 @@ pub(super) const VERSION: &str = "version";
 /// How a child has ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// With answers; the version of its runtime.
+    /// It wrote outputs; the version of its runtime.
     Answered(String),
     /// The runtime has failed, and says why.
     Failed(String),

@@ -52,12 +52,12 @@ pub enum Engine {
     },
 }
 
-/// What a reference gives for all rows.
+/// Values of a reference runtime for all rows.
 #[derive(Clone, Debug)]
 pub struct Answers {
     /// One flat vector per output of the graph.
     pub outputs: Vec<Vec<f32>>,
-    /// Of every list of names the first that the file has: its place in the list, and what it holds.
+    /// For every list of names the first one that the file has: its place in the list, and the values.
     pub values: Vec<Option<(usize, Vec<f32>)>>,
     /// Version of the runtime.
     pub version: String,

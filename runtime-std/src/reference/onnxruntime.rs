@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-/// What Python runs: reads the request and writes the answers.
+/// The Python program that reads the request and writes the outputs.
 const SCRIPT: &str = include_str!("onnxruntime.py");
 /// Its file in the request's folder; not `onnxruntime.py`, which would be imported in place of the package.
 const SCRIPT_FILE: &str = "answer.py";
@@ -16,7 +16,7 @@ const PYTHONS: [&str; 2] = ["python3", "python"];
 /// Threads would each take from the address space.
 const ONE_THREAD: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
 
-/// Answers the request in `folder`; gives the version.
+/// Runs the request in `folder`. Returns the version of the runtime.
 ///
 /// # Errors
 ///

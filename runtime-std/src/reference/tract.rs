@@ -8,7 +8,7 @@ use super::child::{self, End};
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// Answers the request in `folder` in a process of its own; gives the version.
+/// Runs the request in `folder` in a process of its own. Returns the version of the runtime.
 ///
 /// # Errors
 ///

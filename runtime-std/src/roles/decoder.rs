@@ -1,6 +1,6 @@
 //! What a graph's structure and names say of a decoder.
 
-use super::inputs::Named;
+use super::inputs::NameWithReason;
 use super::{Decision, listed, quoted};
 use crate::ir::{Graph, Op, ValueId};
 use crate::model::names::{HeadName, Says, says, words};
@@ -13,8 +13,8 @@ pub(super) struct Roles {
     /// One per posterior, in their order.
     pub latents: Vec<String>,
     pub latent_why: String,
-    pub conditions: Vec<Named>,
-    pub mean: Named,
+    pub conditions: Vec<NameWithReason>,
+    pub mean: NameWithReason,
     pub likelihood: (String, String),
 }
 
@@ -70,7 +70,7 @@ fn with_scale(
     a: &(String, ValueId),
     b: &(String, ValueId),
     observed: usize,
-) -> Result<(Named, (String, String)), Decision> {
+) -> Result<(NameWithReason, (String, String)), Decision> {
     let all = [a.0.as_str(), b.0.as_str()];
     let head = |name: &str| HeadName::of(name, &all).says;
     let ((mean, loc), scale, head) = match all.map(head) {

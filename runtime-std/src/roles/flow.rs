@@ -1,6 +1,6 @@
 //! What shows that a graph is a flow.
 
-use super::inputs::{self, Inputs, Known, Named};
+use super::inputs::{self, Inputs, KnownInputs, NameWithReason};
 use super::{Decision, plain, quoted};
 use crate::ir::{Graph, ValueId};
 use crate::manifest::InputRole;
@@ -9,17 +9,17 @@ use crate::model::names::{is_log_det, is_log_q, is_observation};
 use crate::model::sampling::draws;
 
 /// Roles of a flow.
-pub(super) struct Flow {
+pub(super) struct FlowRoles {
     pub inputs: Inputs,
-    pub z: Named,
+    pub z: NameWithReason,
     /// `log_det` or `log_q`.
     pub density: &'static str,
-    pub log: Named,
+    pub log: NameWithReason,
 }
 
 /// The roles of a flow, if the graph is one: two outputs, one of them a single number. Its name must
 /// say that it is a density.
-pub(super) fn flow(graph: &Graph) -> Option<Result<Flow, Decision>> {
+pub(super) fn flow(graph: &Graph) -> Option<Result<FlowRoles, Decision>> {
     let [a, b] = &graph.outputs[..] else { return None };
     let len = |id: ValueId| graph.values[id].len();
     let mut pairs = [(a, b), (b, a)].into_iter().filter(|(_, (_, id))| len(*id) == 1);
@@ -33,12 +33,12 @@ pub(super) fn flow(graph: &Graph) -> Option<Result<Flow, Decision>> {
 }
 
 /// The flow whose density has a name that says which.
-fn of_density(graph: &Graph, z: &(String, ValueId), name: &String) -> Result<Flow, Decision> {
+fn of_density(graph: &Graph, z: &(String, ValueId), name: &String) -> Result<FlowRoles, Decision> {
     let (z, latent) = (&z.0, z.1);
     let len = |id: ValueId| graph.values[id].len();
     let known = match is_log_det(name) {
-        true => Known { x: mapped(graph, z, latent)?, noise: Vec::new() },
-        false => Known { x: None, noise: scaled(graph) },
+        true => KnownInputs { x: mapped(graph, z, latent)?, noise: Vec::new() },
+        false => KnownInputs { x: None, noise: scaled(graph) },
     };
     let inputs = inputs::inputs(graph, &[z, name], known)?;
     let x = graph.inputs.iter().find(|id| graph.values[**id].name == inputs.x.0);
@@ -67,7 +67,7 @@ fn of_density(graph: &Graph, z: &(String, ValueId), name: &String) -> Result<Flo
         _ => why,
     };
     let z = (z.clone(), "the other output".into());
-    Ok(Flow { inputs, z, density, log: (name.clone(), why) })
+    Ok(FlowRoles { inputs, z, density, log: (name.clone(), why) })
 }
 
 /// Inputs that the graph scales as noise and that no name makes an observation.

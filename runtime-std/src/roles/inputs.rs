@@ -6,20 +6,20 @@ use crate::manifest::InputRole;
 use crate::model::names::{is_noise, is_observation};
 
 /// A name, and the reason for its role.
-pub(super) type Named = (String, String);
+pub(super) type NameWithReason = (String, String);
 
 /// Roles of a graph's inputs.
 pub(super) struct Inputs {
-    pub x: Named,
+    pub x: NameWithReason,
     /// Further inputs with their roles.
-    pub further: Vec<(Named, InputRole)>,
+    pub further: Vec<(NameWithReason, InputRole)>,
     /// State inputs with their outputs.
-    pub states: Vec<(Named, String)>,
+    pub states: Vec<(NameWithReason, String)>,
 }
 
 /// What is known of the inputs before their names are asked.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct KnownInputs {
     /// The observation, and why.
     pub x: Option<(ValueId, String)>,
     /// What the graph scales for a sample of a posterior.
@@ -27,8 +27,12 @@ pub(super) struct Known {
 }
 
 /// The roles of an encoder's or flow's inputs; `heads` are outputs that are known to be no state.
-pub(super) fn inputs(graph: &Graph, heads: &[&str], known: Known) -> Result<Inputs, Decision> {
-    let Known { x, noise } = known;
+pub(super) fn inputs(
+    graph: &Graph,
+    heads: &[&str],
+    known: KnownInputs,
+) -> Result<Inputs, Decision> {
+    let KnownInputs { x, noise } = known;
     let name = |id: ValueId| graph.values[id].name.clone();
     let random = |id: ValueId| graph.noise.iter().any(|noise| noise.value == id);
     let mut data = Vec::new();

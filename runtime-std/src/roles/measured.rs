@@ -3,7 +3,7 @@
 
 use super::evidence::{Heads, lines};
 use super::{Proposal, propose, propose_as};
-use crate::heads::{HeadReport, Measured, Reading, Scale, Survey, Verdict};
+use crate::heads::{HeadReport, MeasuredReading, Reading, Scale, Survey, Verdict};
 use crate::import;
 use crate::ir::Graph;
 use crate::manifest::{Manifest, Parameter};
@@ -16,7 +16,7 @@ use std::path::Path;
 
 /// The files of a proposal, and where it will lie.
 #[derive(Clone, Copy, Debug)]
-pub struct Files<'a> {
+pub struct ProposalFiles<'a> {
     /// The encoder.
     pub encoder: &'a Path,
     /// Its decoder.
@@ -25,18 +25,18 @@ pub struct Files<'a> {
     pub folder: &'a Path,
 }
 
-/// [`propose`], measured on the rows that `rows` gives for a model.
+/// [`propose`], measured on the rows that `rows` returns for a model.
 ///
 /// # Errors
 ///
 /// As there; and the table of all readings as a question, where rows and names disagree, or where neither
 /// decides.
 pub fn propose_measured(
-    files: Files<'_>,
+    files: ProposalFiles<'_>,
     options: &import::Options,
     rows: impl Fn(&Loaded) -> Result<Batch>,
 ) -> Result<(Proposal, Option<HeadReport>)> {
-    let Files { encoder, decoder, folder } = files;
+    let ProposalFiles { encoder, decoder, folder } = files;
     match propose(encoder, Some(decoder), folder, options) {
         Ok(proposal) => confirmed(files, proposal, rows),
         Err(undecided) => decided(files, options, rows, undecided),
@@ -45,7 +45,7 @@ pub fn propose_measured(
 
 /// A proposal by graph or names, held against the rows.
 fn confirmed(
-    files: Files<'_>,
+    files: ProposalFiles<'_>,
     mut proposal: Proposal,
     rows: impl Fn(&Loaded) -> Result<Batch>,
 ) -> Result<(Proposal, Option<HeadReport>)> {
@@ -65,7 +65,7 @@ fn confirmed(
         ));
     }
     let declared = report.readings.iter().find(|measured| measured.declared);
-    if let Some(Measured { elbo, log_sigma, .. }) = declared {
+    if let Some(MeasuredReading { elbo, log_sigma, .. }) = declared {
         let so = format!("; on {} rows its mean ELBO is {elbo:.3} nats", report.rows);
         proposal.amend("encoder.spread", None, &so);
         proposal.scale(*log_sigma, report.rows);
@@ -75,7 +75,7 @@ fn confirmed(
 
 /// Heads that the graph and its names leave open, by the rows.
 fn decided(
-    files: Files<'_>,
+    files: ProposalFiles<'_>,
     options: &import::Options,
     rows: impl Fn(&Loaded) -> Result<Batch>,
     undecided: Error,
@@ -145,13 +145,13 @@ fn says(name: &str) -> Option<Says> {
     Some(HeadName::of(name, &[]).says).filter(|says| *says != Says::Nothing)
 }
 
-fn load(files: Files<'_>, proposal: &Proposal) -> Result<Loaded> {
+fn load(files: ProposalFiles<'_>, proposal: &Proposal) -> Result<Loaded> {
     let manifest = Manifest::parse(&proposal.text)
         .map_err(|what| Error::input(format!("the proposal does not parse: {what}")))?;
     Loaded::of_manifest(manifest, files.folder)
 }
 
-/// A proposed normal has the scale 1 until somebody knows better.
+/// A proposed normal has the scale 1 until it is measured.
 fn scale(loaded: &Loaded) -> Scale {
     let likelihood = loaded.manifest.as_ref().and_then(|manifest| manifest.decoder.as_ref());
     let likelihood = likelihood.map(|decoder| &decoder.likelihood);
@@ -163,7 +163,7 @@ fn scale(loaded: &Loaded) -> Scale {
 }
 
 fn question(
-    files: Files<'_>,
+    files: ProposalFiles<'_>,
     report: &HeadReport,
     open: &[Reading],
     survey: &Survey<'_>,
@@ -196,7 +196,7 @@ impl Proposal {
         self.text = self.text.replacen(&before, &line(&own.value, &own.reason), 1);
     }
 
-    /// The scale that the rows have under the proposed heads, in place of a number that nobody knows.
+    /// The scale of the rows under the proposed heads, which replaces the placeholder.
     fn scale(&mut self, log_sigma: Option<f64>, rows: usize) {
         let Some(log_sigma) = log_sigma else { return };
         let value = format!("{{ family = \"gaussian\", log_sigma = {log_sigma:.4} }}");

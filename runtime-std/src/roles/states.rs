@@ -1,7 +1,7 @@
 //! Inputs that an output is at the next call: states, by their names or by the way the graph makes them.
 
 use super::{Decision, quoted};
-use crate::ir::{Gives, Graph, Op, ValueId};
+use crate::ir::{Graph, Op, RecurrentOutput, ValueId};
 use crate::model::inner::reached;
 use crate::model::names::{is_generative, is_observation, is_state, words};
 use crate::model::sampling::{Makers, draws};
@@ -150,7 +150,7 @@ fn carried(graph: &Graph, input: ValueId, output: ValueId) -> Option<&'static st
             node.inputs.iter().any(is_kept).then_some("a part of it joined with new values")
         }
         Op::Recurrent { gives, .. } => {
-            let initial = node.inputs.get(if *gives == Gives::Cell { 5 } else { 4 })?;
+            let initial = node.inputs.get(if *gives == RecurrentOutput::Cell { 5 } else { 4 })?;
             let is_own = before_layout(&makers, *initial) == input;
             is_own.then_some("the state of a recurrent layer that starts with it")
         }

@@ -62,14 +62,14 @@ pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weight
     let [x, second] = sources;
     let words = |range: &Range<usize>| &weights[range.clone()];
     match kernel {
-        Integer::Quantize { spread, format: f, to } => with!(*to, Y, {
-            integer::quantize(x, Y::write(y), f.scale, f.zero_point, [f.low, f.high], spread);
+        Integer::Quantize { copy, format: f, to } => with!(*to, Y, {
+            integer::quantize(x, Y::write(y), f.scale, f.zero_point, [f.low, f.high], copy);
         }),
-        Integer::Spread { spread, fill, from, to } => with!(*from, X, {
-            with!(*to, Y, integer::spread(X::read(x), Y::write(y), *fill, spread));
+        Integer::PaddedCopy { copy, fill, from, to } => with!(*from, X, {
+            with!(*to, Y, integer::padded_copy(X::read(x), Y::write(y), *fill, copy));
         }),
-        Integer::Dequantize { spread, format: f, from } => with!(*from, X, {
-            integer::dequantize(X::read(x), y, f.scale, f.zero_point, spread);
+        Integer::Dequantize { copy, format: f, from } => with!(*from, X, {
+            integer::dequantize(X::read(x), y, f.scale, f.zero_point, copy);
         }),
         Integer::Linear { form, shape, weights, outputs, from, to, .. } => {
             let (weights, outputs) = (words(weights), words(outputs));

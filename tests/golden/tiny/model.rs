@@ -6,8 +6,7 @@
 use elbow_core::{
     compiled,
     distributions::{DiagNormal, Family, Likelihood, Parameter, Spread},
-    infer::encoder::{DecodeError, EncodeError, first_non_finite, to_posterior},
-    infer::{ElboTerms, FLOATS, Gradient, Guarded, InferError, LogLikelihood, Pairs, Refiner, Rows, Stein},
+    infer::{DecodeError, ElboTerms, EncodeError, FLOATS_PER_LATENT, FloatRows, Gradient, Guarded, InferError, LogLikelihood, Pairs, Refiner, Stein, first_non_finite, to_posterior},
     kernels::{self, Unary},
     pack::Pack,
     window::{Layout, Normalization, Window, WindowError},
@@ -311,7 +310,7 @@ pub const PAIRS: Pairs = Pairs { step: 4, guard: 16 };
 #[rustfmt::skip]
 pub const RULE: Stein = Stein { rate: 0.6 };
 /// A refinement under way.
-pub type Refining = Refiner<Rows<LATENT, FLOATS>, Stein>;
+pub type Refining = Refiner<FloatRows<LATENT, FLOATS_PER_LATENT>, Stein>;
 /// Floats of the decoder's activations that its backward pass reads.
 pub const STORED: usize = 3;
 /// Values of the decoder's largest layer.
@@ -355,7 +354,7 @@ pub struct Model;
 impl compiled::Compiled for Model {
     const NAME: &'static str = NAME;
     const FINGERPRINT: u64 = FINGERPRINT;
-    type Kind = compiled::kind::Refined;
+    type Kind = compiled::kind::RefinedModel;
     type Workspace = Workspace;
     type Inputs = [f32; OBSERVED];
     type Outputs = DiagNormal<LATENT>;

@@ -3,7 +3,7 @@
 mod models;
 mod objectives;
 
-use elbow::heads::{HeadReport, Measured, Scale, Survey};
+use elbow::heads::{HeadReport, MeasuredReading, Scale, Survey};
 use elbow::model::Loaded;
 use elbow::npy;
 use elbow::rows::{Batch, Rows};
@@ -26,8 +26,8 @@ fn survey_of<'m>(loaded: &'m Loaded, rows: &'m Batch, scale: Scale) -> Survey<'m
 }
 
 /// Those of another posterior: what no data tell from `logvar` where variances are small left out.
-fn others(report: &HeadReport) -> Vec<&Measured> {
-    let twin = |measured: &&Measured| {
+fn others(report: &HeadReport) -> Vec<&MeasuredReading> {
+    let twin = |measured: &&MeasuredReading| {
         measured.reading.mean == "mu" && measured.reading.head == "softplus_var"
     };
     report.readings.iter().filter(|measured| !measured.declared && !twin(measured)).collect()

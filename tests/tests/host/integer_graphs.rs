@@ -249,7 +249,7 @@ fn integers_compute_what_floats_do_and_every_form_the_same() {
             let plan = lower_with(&graph, &[0], Some(&integers)).expect("it can be lowered");
             assert!(plan.steps.iter().any(|step| matches!(step.kernel, Kernel::Integer(_))));
             let is_copy =
-                |step: &&Step| matches!(step.kernel, Kernel::Integer(Integer::Spread { .. }));
+                |step: &&Step| matches!(step.kernel, Kernel::Integer(Integer::PaddedCopy { .. }));
             let copies = plan.steps.iter().filter(is_copy).count();
             assert!(name != APART || copies == 0, "{name}, {width:?}: {copies} copies");
         }

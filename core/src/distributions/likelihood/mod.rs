@@ -65,7 +65,7 @@ pub enum Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Parameter {
-    /// What the decoder's first output holds; every family has it.
+    /// The decoder's first output; every family has it.
     Mean,
     /// Natural logarithm of the scale: of a normal, its standard deviation.
     LogScale,
@@ -78,7 +78,7 @@ pub enum Parameter {
     DropoutLogit,
 }
 
-/// What `mean` holds, and so what it says of the expectation of an observed value.
+/// Parameterization of `mean`: how the expectation of an observed value follows from it.
 ///
 /// All its variants are matched where an expectation is calculated, so that a new one is not overlooked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Family {
         ZeroInflatedNegativeBinomialLog => [ZeroInflatedNegativeBinomialLog],
     };
 
-    /// What `mean` holds, and the parameters besides it.
+    /// Parameterization of `mean`, and the parameters besides it.
     const fn row(self) -> (MeanIs, &'static [Parameter]) {
         use MeanIs::{Loc, LogRate, Logit, Mean, Probability, Rate};
         use Parameter::{Df, DropoutLogit, LogScale, LogTheta};
@@ -136,7 +136,7 @@ impl Family {
         }
     }
 
-    /// What `mean` holds; of zero-inflated counts, that without the extra zeros.
+    /// Parameterization of `mean`; for zero-inflated counts, of the mean without the extra zeros.
     pub const fn mean_is(self) -> MeanIs {
         self.row().0
     }

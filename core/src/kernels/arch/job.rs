@@ -184,7 +184,7 @@ impl<'a> Tensors<'a> {
     /// Whether everything lies inside, and starts at words where `x` is not of bytes.
     ///
     /// Nothing overflows: numbers of a [`Places`] are below 2^15, or below 2^31 where it says so. That is
-    /// what [`Line`] and [`Small`] are for.
+    /// what [`SingleJobLayer`] and [`Small`] are for.
     #[inline(never)]
     fn hold(&self, p: &Places) -> bool {
         let x_size = self.sizes[0];
@@ -204,7 +204,7 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// Where patches and outputs lie, in values; made of a [`Line`] or a [`Small`].
+/// Where patches and outputs lie, in values; made of a [`SingleJobLayer`] or a [`Small`].
 struct Places {
     /// Values from the start of a patch to its end, below 2^31.
     reach: usize,
@@ -292,9 +292,9 @@ const fn are_small(numbers: &[usize]) -> bool {
 /// A layer whose runs are equally far from each other, so that one job has them all, and whose numbers
 /// are small enough to be checked without overflow: there is no other way to a value than the check.
 #[derive(Clone, Copy)]
-pub struct Line<'s>(&'s Linear);
+pub struct SingleJobLayer<'s>(&'s Linear);
 
-impl<'s> Line<'s> {
+impl<'s> SingleJobLayer<'s> {
     /// The layer, if it is one.
     ///
     /// Generated code knows its shapes: this costs nothing there, and kernels that are not needed are
@@ -310,7 +310,7 @@ impl<'s> Line<'s> {
     }
 }
 
-/// [`Line`] of a depthwise convolution.
+/// [`SingleJobLayer`] of a depthwise convolution.
 #[cfg(elbow_dsp)]
 #[derive(Clone, Copy)]
 pub struct Small<'s>(&'s Depthwise);
@@ -333,7 +333,13 @@ impl<'s> Small<'s> {
 ///
 /// Sums are left where `y` is of four bytes: [`settle`] makes floats of them.
 #[inline(always)]
-pub fn line(t: &Tensors<'_>, Line(s): Line<'_>, full: bool, cut: Cut, run: impl Fn(&Job)) {
+pub fn line(
+    t: &Tensors<'_>,
+    SingleJobLayer(s): SingleJobLayer<'_>,
+    full: bool,
+    cut: Cut,
+    run: impl Fn(&Job),
+) {
     let runs = s.runs[0] * s.runs[1];
     let step = s.run_steps[usize::from(s.runs[0] == 1)];
     let mut job = Job::new(cut(s.run), runs, step.wrapping_sub(s.run), t.sizes, &s.rule);

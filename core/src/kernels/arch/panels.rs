@@ -1,7 +1,7 @@
 //! How a layer is run by machine code for panels of rows.
 
 #[cfg(any(elbow_v6m, elbow_v7m))]
-use super::job::Line;
+use super::job::SingleJobLayer;
 #[cfg(elbow_v6m)]
 use super::v6m::{BLOCKS, panels};
 #[cfg(elbow_v7m)]
@@ -17,17 +17,17 @@ use crate::kernels::integer::{Linear, Output, Value, portable};
 macro_rules! by_panels {
     ([$x:ident, $weights:ident, $outputs:ident, $y:ident, $s:ident], $line:expr, $panels:ident, $cut:ident, $piece:expr) => {{
         use $crate::kernels::PANEL;
-        use $crate::kernels::arch::job::{self, Line, Tensors};
+        use $crate::kernels::arch::job::{self, SingleJobLayer, Tensors};
         use $crate::kernels::integer::linear::portable::panels as panels_by;
 
         #[inline(never)]
-        fn full(tensors: &Tensors<'_>, s: Line<'_>) {
+        fn full(tensors: &Tensors<'_>, s: SingleJobLayer<'_>) {
             // SAFETY: `line` gives jobs that lie inside their slices.
             job::line(tensors, s, true, $cut, |job| unsafe { $panels(job) });
         }
 
         #[inline(never)]
-        fn rest(tensors: &Tensors<'_>, s: Line<'_>) {
+        fn rest(tensors: &Tensors<'_>, s: SingleJobLayer<'_>) {
             // SAFETY: as above.
             job::line(tensors, s, false, $cut, |job| unsafe { $panels(job) });
         }
@@ -66,7 +66,13 @@ pub fn linear_plain<X: Value, Y: Output>(
     s: &Linear,
 ) {
     if size_of::<X>() == 1 {
-        by_panels!([x, weights, outputs, y, s], Line::of(s), panels, BLOCKS, |s: &Linear| s.run);
+        by_panels!(
+            [x, weights, outputs, y, s],
+            SingleJobLayer::of(s),
+            panels,
+            BLOCKS,
+            |s: &Linear| s.run
+        );
     } else {
         portable::plain(x, weights, outputs, y, s);
     }

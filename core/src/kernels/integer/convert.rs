@@ -4,10 +4,10 @@ use super::Value;
 use crate::math;
 use crate::pieces::pieces_mut;
 
-/// A box of values and where it lies in `x` and `y`, in values: a copy that transposes and pads.
+/// Shape of a copy that transposes and pads: a box of values, and its places in `x` and `y`, in values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Spread {
+pub struct PaddedCopy {
     /// Height, width and channels walked.
     pub dims: [usize; 3],
     /// Steps in `x`.
@@ -22,7 +22,7 @@ pub struct Spread {
     pub len: usize,
 }
 
-impl Spread {
+impl PaddedCopy {
     /// The box as few long lines: axes that lie next to each other in `x` and in `y` are one.
     ///
     /// For the compiler: kernels take boxes as they are.
@@ -64,7 +64,7 @@ pub fn quantize<Y: Value>(
     scale: f32,
     zero_point: i32,
     [low, high]: [i32; 2],
-    s: &Spread,
+    s: &PaddedCopy,
 ) {
     if !s.is_dense() {
         pad(y, Y::of(zero_point), s);
@@ -90,16 +90,16 @@ fn round(x: f32) -> i32 {
 ///
 /// From i16 to i8 the values have to fit.
 #[inline(always)]
-pub fn spread<X: Value, Y: Value>(x: &[X], y: &mut [Y], fill: i32, s: &Spread) {
+pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], fill: i32, s: &PaddedCopy) {
     if !s.is_dense() {
         pad(y, Y::of(fill), s);
     }
-    crate::kernels::arch::integer::spread(x, y, s);
+    crate::kernels::arch::integer::padded_copy(x, y, s);
 }
 
-/// Defines [`spread`], without the padding.
+/// Defines [`padded_copy`], without the padding.
 #[inline(never)]
-pub fn portable<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
+pub fn portable<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     each(x, y, s, |x| Y::of(x.into()));
 }
 
@@ -107,13 +107,13 @@ pub fn portable<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
 ///
 /// Padding of `y` is left alone.
 #[inline(never)]
-pub fn dequantize<X: Value>(x: &[X], y: &mut [f32], scale: f32, zero_point: i32, s: &Spread) {
+pub fn dequantize<X: Value>(x: &[X], y: &mut [f32], scale: f32, zero_point: i32, s: &PaddedCopy) {
     each(x, y, s, |x| (x.into() - zero_point) as f32 * scale);
 }
 
 /// Fills `y` where the box does not cover it, or all of it where that is not seen at once.
 #[inline(never)]
-fn pad<Y: Copy>(y: &mut [Y], fill: Y, s: &Spread) {
+fn pad<Y: Copy>(y: &mut [Y], fill: Y, s: &PaddedCopy) {
     let [width, channels] = [s.dims[1], s.dims[2]];
     let lines = s.to[2] == 1 && (width == 1 || s.to[1] == channels);
     if !lines || s.dims[0] > 1 && s.to[0] < width * channels {
@@ -137,7 +137,7 @@ fn fill_range<Y: Copy>(y: &mut [Y], start: usize, end: usize, fill: Y) {
 
 /// Each value of the box through `f`.
 #[inline(always)]
-fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &Spread, f: impl Fn(X) -> Y) {
+fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &PaddedCopy, f: impl Fn(X) -> Y) {
     let next = [s.from[2], s.to[2]] == [1, 1];
     each_line(x, y, s, |xs, ys| {
         if next {
@@ -153,7 +153,12 @@ fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &Spread, f: impl Fn(X) -> Y) {
 
 /// Calls `f` with the values from each line of the box on.
 #[inline(always)]
-pub(crate) fn each_line<X, Y>(x: &[X], y: &mut [Y], s: &Spread, mut f: impl FnMut(&[X], &mut [Y])) {
+pub(crate) fn each_line<X, Y>(
+    x: &[X],
+    y: &mut [Y],
+    s: &PaddedCopy,
+    mut f: impl FnMut(&[X], &mut [Y]),
+) {
     for row in 0..s.dims[0] {
         for column in 0..s.dims[1] {
             let at_x = s.from_start + row * s.from[0] + column * s.from[1];

@@ -23,7 +23,7 @@
 //! The arena and the pack are words ([`f32`] slices); [`i8s`], [`i16s`] and [`pairs`] view them as
 //! integers in place. Activations are channels last. A slice may be longer than its tensor. Of
 //! one that is too short nothing is promised but that no other memory is touched: a definition computes
-//! what there is, machine code nothing. Padding is not the business of the kernels that multiply: [`spread`]
+//! what there is, machine code nothing. Padding is not the business of the kernels that multiply: [`padded_copy`]
 //! or [`quantize`] has put `x` into a buffer where every patch lies inside.
 //!
 //! # Forms
@@ -40,7 +40,7 @@ mod packing;
 mod pool;
 mod views;
 
-pub use convert::{Spread, dequantize, quantize, spread};
+pub use convert::{PaddedCopy, dequantize, padded_copy, quantize};
 pub use depthwise::{Depthwise, depthwise};
 pub use elementwise::{Add, PIECE_BITS, Piecewise, add, lookup, piecewise};
 pub use linear::{Linear, linear_helium, linear_paired, linear_plain, linear_wide};
@@ -55,7 +55,7 @@ pub use super::arch::native;
 
 /// The definitions of the kernels that also exist as machine code.
 pub mod portable {
-    pub use super::convert::portable as spread;
+    pub use super::convert::portable as padded_copy;
     pub use super::depthwise::portable as depthwise;
     pub use super::linear::portable::{helium, paired, plain, wide};
 }
@@ -65,7 +65,7 @@ pub mod portable {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(C)]
 pub struct Requantize {
-    /// What stands for the real 0.
+    /// The integer that represents the real number 0.
     pub zero_point: i32,
     /// Least value of the result, a value of the output's type; the zero point where a ReLU follows.
     pub low: i32,

@@ -55,7 +55,7 @@ fn each_window<X: Value>(
     x: &[X],
     y: &mut [X],
     s: &PoolShape,
-    f: impl Fn(&Window<'_, X>, usize) -> X,
+    f: impl Fn(&TapWindow<'_, X>, usize) -> X,
 ) {
     let mut outputs = y.iter_mut();
     for row in 0..s.output[0] {
@@ -63,7 +63,7 @@ fn each_window<X: Value>(
         for column in 0..s.output[1] {
             let columns = Taps::at(column, 1, s);
             for channel in 0..s.channels {
-                let window = Window { x, channel, rows: &rows, columns: &columns, s };
+                let window = TapWindow { x, channel, rows: &rows, columns: &columns, s };
                 let Some(y) = outputs.next() else { return };
                 *y = f(&window, rows.padded * columns.padded);
             }
@@ -72,7 +72,7 @@ fn each_window<X: Value>(
 }
 
 /// The taps of one output inside the input.
-struct Window<'x, X> {
+struct TapWindow<'x, X> {
     x: &'x [X],
     channel: usize,
     rows: &'x Taps,
@@ -80,7 +80,7 @@ struct Window<'x, X> {
     s: &'x PoolShape,
 }
 
-impl<X: Value> Window<'_, X> {
+impl<X: Value> TapWindow<'_, X> {
     #[inline(always)]
     fn each(&self, mut f: impl FnMut(i32)) {
         let channels = self.s.channels;

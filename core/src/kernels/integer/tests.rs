@@ -511,7 +511,8 @@ fn pooling_is_the_maximum_and_the_rounded_mean_of_the_taps_inside() {
 fn quantization_rounds_ties_to_even_and_clamps() {
     let x =
         [0.5, 1.5, 2.5, -0.5, -1.5, 1e30, -1e30, f32::NAN, f32::INFINITY, -f32::INFINITY, 300.0];
-    let s = Spread { dims: [1, 1, 11], from: [0, 0, 1], to: [11, 11, 1], ..Spread::default() };
+    let s =
+        PaddedCopy { dims: [1, 1, 11], from: [0, 0, 1], to: [11, 11, 1], ..PaddedCopy::default() };
     let mut y = [0i8; 11];
     quantize(&x, &mut y, 1.0, 3, [-128, 127], &s);
     assert_eq!(y, [3, 5, 5, 3, 1, 127, -128, 3, 127, -128, 127]);
@@ -526,7 +527,7 @@ fn quantization_rounds_ties_to_even_and_clamps() {
             scale,
             0,
             [-32768, 32767],
-            &Spread { dims: [1; 3], from: [1; 3], to: [1; 3], ..s },
+            &PaddedCopy { dims: [1; 3], from: [1; 3], to: [1; 3], ..s },
         );
         let quotient = x / scale;
         assert_eq!(
@@ -547,7 +548,7 @@ fn boxes_are_transposed_padded_and_read_back() {
         let line = stride * (w + left + right);
         let to_start = above * line + left * stride;
         let len = line * (h + above);
-        let s = Spread {
+        let s = PaddedCopy {
             dims: [h, w, c],
             from: [w, 1, h * w], // channels first
             from_start: random.size(0, 3),
@@ -569,9 +570,9 @@ fn boxes_are_transposed_padded_and_read_back() {
         assert_eq!(y, expected, "{s:?}");
         let bytes: Vec<i8> = x.iter().map(|x| *x as i8).collect();
         let mut y = vec![77i16; len + 2];
-        spread(&bytes, &mut y, -5, &s);
+        padded_copy(&bytes, &mut y, -5, &s);
         assert!(y.iter().zip(&expected).all(|(y, e)| *y == i16::from(*e)), "{s:?}");
-        let back = Spread {
+        let back = PaddedCopy {
             dims: s.dims,
             from: s.to,
             from_start: s.to_start,
@@ -589,12 +590,16 @@ fn boxes_are_transposed_padded_and_read_back() {
 #[test]
 fn dense_boxes_are_copied_as_one_line() {
     for [w, c] in [[5, 3], [1, 7], [4, 4]] {
-        let s =
-            Spread { dims: [2, w, c], from: [w * c, c, 1], to: [w * c, c, 1], ..Spread::default() };
+        let s = PaddedCopy {
+            dims: [2, w, c],
+            from: [w * c, c, 1],
+            to: [w * c, c, 1],
+            ..PaddedCopy::default()
+        };
         let x: Vec<i8> = (0..2 * w * c).map(|i| i as i8 - 20).collect();
         let mut y = vec![0i16; x.len()];
         assert_eq!(s.merged().dims, [1, 1, x.len()]);
-        spread(&x, &mut y, 0, &s.merged());
+        padded_copy(&x, &mut y, 0, &s.merged());
         assert!(x.iter().zip(&y).all(|(x, y)| i16::from(*x) == *y));
     }
 }

@@ -1,7 +1,7 @@
 //! Padded copies of values at the ends of their types.
 
 use super::{BYTES, Cell, Differs, HALVES, Memory};
-use elbow_core::kernels::integer::{Spread, Value, spread};
+use elbow_core::kernels::integer::{PaddedCopy, Value, padded_copy};
 
 /// Values of a line: around the widths of vectors and words.
 const LINES: [usize; 9] = [1, 3, 7, 8, 9, 15, 16, 17, 33];
@@ -32,7 +32,7 @@ fn check<X: Value + Cell, Y: Value + Cell>(
     fill: i32,
 ) -> Result<u32, Differs> {
     let pitch = len + 2;
-    let s = Spread {
+    let s = PaddedCopy {
         dims: [HEIGHT, 1, len],
         from,
         from_start: 1,
@@ -44,7 +44,7 @@ fn check<X: Value + Cell, Y: Value + Cell>(
     let xs = X::of_words_mut(x).iter_mut();
     xs.zip(values.into_iter().cycle()).for_each(|(x, value)| *x = X::of(value));
     Y::of_words_mut(y).fill(Y::of(77));
-    spread(X::of_words(x), Y::of_words_mut(y), fill, &s);
+    padded_copy(X::of_words(x), Y::of_words_mut(y), fill, &s);
     let differs = Differs { kernel: "spread", inputs: len, x: fill, factor: (1, 0) };
     let expected = |at: usize| {
         let (row, column) = (at / pitch, at % pitch);

@@ -5,7 +5,8 @@ use super::layer::{Layer, Source, ZEROS, rows};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, X8, linear8, x8s, x8s_mut};
 use elbow_core::kernels::integer::{
-    Form, Linear, Output, Spread, i8s, i8s_mut, pack_weights, packed_len, paired_segment, spread,
+    Form, Linear, Output, PaddedCopy, i8s, i8s_mut, pack_weights, packed_len, padded_copy,
+    paired_segment,
 };
 use elbow_core::kernels::{part, part_mut};
 
@@ -48,7 +49,7 @@ pub struct Transposed {
 }
 
 impl Transposed {
-    const PAD: Spread = Spread {
+    const PAD: PaddedCopy = PaddedCopy {
         dims: [1, 8, 32],
         from: [0, 32, 1],
         from_start: 0,
@@ -109,7 +110,7 @@ impl Workload for Transposed {
     fn run(&mut self) {
         let [one, two, three] =
             [&mut self.padded_input[..], &mut self.padded_first, &mut self.padded_second];
-        spread(&self.source.input, x8s_mut(one), ZEROS[0], &Self::PAD);
+        padded_copy(&self.source.input, x8s_mut(one), ZEROS[0], &Self::PAD);
         fill(x8s_mut(two), 0, 24);
         fill(x8s_mut(two), 17 * 24, 24);
         layer::<0, X8>(&self.phases, x8s(one), x8s_mut(two));

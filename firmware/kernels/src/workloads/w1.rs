@@ -3,7 +3,7 @@
 use super::layer::{Layer, Source, ZEROS};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, linear8, x8s, x8s_mut};
-use elbow_core::kernels::integer::{Linear, Spread, i8s, i8s_mut, spread};
+use elbow_core::kernels::integer::{Linear, PaddedCopy, i8s, i8s_mut, padded_copy};
 
 /// Dense `K` to 128; `K` is 128 or 640, `WEIGHTS` 128 times and `WORDS` 32 times as much.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct W1<const K: usize, const WEIGHTS: usize, const WORDS: usize> {
 impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> W1<K, WEIGHTS, WORDS> {
     pub(super) const LAYERS: [Layer; 1] = [Layer::dense(K, 128, false)];
     const SHAPE: Linear = Self::LAYERS[0].line(FORM8, 0);
-    const WIDEN: Spread = Spread {
+    const WIDEN: PaddedCopy = PaddedCopy {
         dims: [1, 1, K],
         from: [0, 0, 1],
         from_start: 0,
@@ -41,7 +41,7 @@ impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> Workload for W1<K
     #[inline]
     fn run(&mut self) {
         let m = &self.source;
-        spread(&m.input, x8s_mut(&mut self.wide), 0, &Self::WIDEN);
+        padded_copy(&m.input, x8s_mut(&mut self.wide), 0, &Self::WIDEN);
         linear8(x8s(&self.wide), i8s(&m.packed), &m.outputs, i8s_mut(&mut self.y), &Self::SHAPE);
     }
 

@@ -3,7 +3,7 @@
 use super::layer::{Layer, Source, ZEROS, offsets, rows};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, X8, linear8, x8s, x8s_mut};
-use elbow_core::kernels::integer::{Output, Spread, i8s, i8s_mut, spread};
+use elbow_core::kernels::integer::{Output, PaddedCopy, i8s, i8s_mut, padded_copy};
 use elbow_core::kernels::part;
 
 pub(super) const LAYERS: [Layer; 10] = [
@@ -34,7 +34,7 @@ pub struct W2 {
 }
 
 impl W2 {
-    const WIDEN: Spread = Spread {
+    const WIDEN: PaddedCopy = PaddedCopy {
         dims: [1, 1, 640],
         from: [0, 0, 1],
         from_start: 0,
@@ -59,7 +59,7 @@ impl Workload for W2 {
     #[inline]
     fn run(&mut self) {
         let Self { source, one, two, y } = self;
-        spread(&source.input, x8s_mut(one), 0, &Self::WIDEN);
+        padded_copy(&source.input, x8s_mut(one), 0, &Self::WIDEN);
         dense::<0, X8>(source, x8s(one), x8s_mut(two));
         dense::<1, X8>(source, x8s(two), x8s_mut(one));
         dense::<2, X8>(source, x8s(one), x8s_mut(two));

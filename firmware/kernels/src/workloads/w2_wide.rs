@@ -5,7 +5,7 @@ use super::w2::{LAYERS, ROWS, WEIGHTS};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM16, linear16};
 use elbow_core::kernels::integer::{
-    Linear, Output, Requantize, Spread, i8s, i16s, i16s_mut, spread,
+    Linear, Output, PaddedCopy, Requantize, i8s, i16s, i16s_mut, padded_copy,
 };
 use elbow_core::kernels::part;
 
@@ -24,7 +24,7 @@ pub struct W2Wide {
 }
 
 impl W2Wide {
-    const WIDEN: Spread = Spread {
+    const WIDEN: PaddedCopy = PaddedCopy {
         dims: [1, 1, 640],
         from: [0, 0, 1],
         from_start: 0,
@@ -49,7 +49,7 @@ impl Workload for W2Wide {
     #[inline]
     fn run(&mut self) {
         let Self { source, one, two, y } = self;
-        spread(&source.input, i16s_mut(one), 0, &Self::WIDEN);
+        padded_copy(&source.input, i16s_mut(one), 0, &Self::WIDEN);
         dense::<0, i16>(source, i16s(one), i16s_mut(two));
         dense::<1, i16>(source, i16s(two), i16s_mut(one));
         dense::<2, i16>(source, i16s(one), i16s_mut(two));

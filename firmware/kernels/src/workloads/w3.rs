@@ -3,7 +3,7 @@
 use super::layer::{Layer, Source, ZEROS, offsets, rows};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, X8, linear8, x8s, x8s_mut};
-use elbow_core::kernels::integer::{Linear, Output, Spread, i8s, i8s_mut, spread};
+use elbow_core::kernels::integer::{Linear, Output, PaddedCopy, i8s, i8s_mut, padded_copy};
 use elbow_core::kernels::part;
 
 pub(super) const LAYERS: [Layer; 5] = [
@@ -35,7 +35,7 @@ pub struct W3 {
 }
 
 impl W3 {
-    const PAD: Spread = Spread {
+    const PAD: PaddedCopy = PaddedCopy {
         dims: [1, 128, 6],
         from: [0, 6, 1],
         from_start: 0,
@@ -71,7 +71,7 @@ impl Workload for W3 {
         let m = &self.source;
         let [one, two, three] =
             [&mut self.padded_input[..], &mut self.padded_first, &mut self.padded_second];
-        spread(&m.input, x8s_mut(one), ZEROS[0], &Self::PAD);
+        padded_copy(&m.input, x8s_mut(one), ZEROS[0], &Self::PAD);
         fill(x8s_mut(two), 0, 16);
         fill(x8s_mut(two), 65 * 16, 2 * 16);
         layer::<0, X8>(m, x8s(one), x8s_mut(two), const { &line(0, 12, 16) });

@@ -3,7 +3,9 @@
 use super::layer::{Layer, Source, ZEROS, offsets, rows};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, linear8, x8s, x8s_mut};
-use elbow_core::kernels::integer::{Depthwise, Linear, Spread, depthwise, i8s, i8s_mut, spread};
+use elbow_core::kernels::integer::{
+    Depthwise, Linear, PaddedCopy, depthwise, i8s, i8s_mut, padded_copy,
+};
 use elbow_core::kernels::part;
 
 pub(super) const LAYERS: [Layer; 2] = [separable(true, 3, 1), separable(false, 1, 0)];
@@ -13,7 +15,7 @@ pub(super) const VALUES: usize = 25 * 5 * 64;
 pub(super) const PADDED: usize = 27 * 7 * 64;
 
 /// From the input into its padded copy.
-pub(super) const PAD: Spread = Spread {
+pub(super) const PAD: PaddedCopy = PaddedCopy {
     dims: [25, 5, 64],
     from: [5 * 64, 64, 1],
     from_start: 0,
@@ -71,7 +73,7 @@ impl Workload for W4 {
     fn run(&mut self) {
         let m = &self.source;
         let weights = i8s(part(&m.packed, 0..WORDS[1]));
-        spread(&m.input, x8s_mut(&mut self.padded), ZEROS[0], &PAD);
+        padded_copy(&m.input, x8s_mut(&mut self.padded), ZEROS[0], &PAD);
         let between = x8s_mut(&mut self.between);
         depthwise(x8s(&self.padded), weights, &m.outputs, between, &DEPTHWISE);
         let weights = i8s(part(&m.packed, WORDS[1]..WORDS[2]));

@@ -4,7 +4,7 @@ use super::layer::{Layer, Source, ZEROS, offsets};
 use super::w4::{DEPTHWISE, LAYERS, PAD, PADDED, POINTWISE, VALUES};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, linear8, x8s, x8s_mut};
-use elbow_core::kernels::integer::{Spread, depthwise, i8s, i8s_mut, spread};
+use elbow_core::kernels::integer::{PaddedCopy, depthwise, i8s, i8s_mut, padded_copy};
 
 const FIRST: [Layer; 1] = [LAYERS[0]];
 const SECOND: [Layer; 1] = [LAYERS[1]];
@@ -36,7 +36,7 @@ impl Workload for W4Depthwise {
     #[inline]
     fn run(&mut self) {
         let m = &self.source;
-        spread(&m.input, x8s_mut(&mut self.padded), ZEROS[0], &PAD);
+        padded_copy(&m.input, x8s_mut(&mut self.padded), ZEROS[0], &PAD);
         let (x, y) = (x8s(&self.padded), i8s_mut(&mut self.y));
         depthwise(x, i8s(&m.packed), &m.outputs, y, &DEPTHWISE);
     }
@@ -59,7 +59,7 @@ pub struct W4Pointwise {
 }
 
 impl W4Pointwise {
-    const WIDEN: Spread = Spread {
+    const WIDEN: PaddedCopy = PaddedCopy {
         dims: [1, 1, VALUES],
         from: [0, 0, 1],
         from_start: 0,
@@ -84,7 +84,7 @@ impl Workload for W4Pointwise {
     #[inline]
     fn run(&mut self) {
         let m = &self.source;
-        spread(&m.input, x8s_mut(&mut self.wide), 0, &Self::WIDEN);
+        padded_copy(&m.input, x8s_mut(&mut self.wide), 0, &Self::WIDEN);
         let (x, y) = (x8s(&self.wide), i8s_mut(&mut self.y));
         linear8(x, i8s(&m.packed), &m.outputs, y, &POINTWISE);
     }

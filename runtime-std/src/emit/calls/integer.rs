@@ -4,7 +4,7 @@ use super::shapes::fields;
 use super::{Calls, Operands, array, float};
 use crate::lower::plan::{Element, Integer};
 use elbow_core::kernels::integer::{
-    Add, Depthwise, Form, Linear, Piecewise, Requantize, RoundedMean, Spread,
+    Add, Depthwise, Form, Linear, PaddedCopy, Piecewise, Requantize, RoundedMean,
 };
 use std::ops::Range;
 
@@ -12,21 +12,21 @@ impl Calls {
     pub(super) fn integer(&mut self, kernel: &Integer, o: &Operands) {
         let (x, second, y) = (o.source(0), o.source(1), o.target());
         match kernel {
-            Integer::Quantize { spread: s, format, to } => {
-                let spread = self.integer_constant("Spread", &o.name, &spread(s));
+            Integer::Quantize { copy: s, format, to } => {
+                let copy = self.integer_constant("PaddedCopy", &o.name, &copy(s));
                 let (scale, zero) = (float(format.scale), format.zero_point.to_string());
                 let bounds = format!("[{}, {}]", format.low, format.high);
-                self.kernel("quantize", &[x, &write(y, *to), &scale, &zero, &bounds, &spread]);
+                self.kernel("quantize", &[x, &write(y, *to), &scale, &zero, &bounds, &copy]);
             }
-            Integer::Spread { spread: s, fill, from, to } => {
-                let spread = self.integer_constant("Spread", &o.name, &spread(s));
+            Integer::PaddedCopy { copy: s, fill, from, to } => {
+                let copy = self.integer_constant("PaddedCopy", &o.name, &copy(s));
                 let (x, y, fill) = (read(x, *from), write(y, *to), fill.to_string());
-                self.kernel("spread", &[&x, &y, &fill, &spread]);
+                self.kernel("padded_copy", &[&x, &y, &fill, &copy]);
             }
-            Integer::Dequantize { spread: s, format, from } => {
-                let spread = self.integer_constant("Spread", &o.name, &spread(s));
+            Integer::Dequantize { copy: s, format, from } => {
+                let copy = self.integer_constant("PaddedCopy", &o.name, &copy(s));
                 let (scale, zero) = (float(format.scale), format.zero_point.to_string());
-                self.kernel("dequantize", &[&read(x, *from), y, &scale, &zero, &spread]);
+                self.kernel("dequantize", &[&read(x, *from), y, &scale, &zero, &copy]);
             }
             Integer::Linear { form, shape: s, weights, outputs, from, to, .. } => {
                 let shape = self.integer_constant("Linear", &o.name, &linear(s));
@@ -123,8 +123,8 @@ fn write(words: &str, element: Element) -> String {
     }
 }
 
-fn spread(s: &Spread) -> String {
-    let Spread { dims, from, from_start, to, to_start, len } = s;
+fn copy(s: &PaddedCopy) -> String {
+    let PaddedCopy { dims, from, from_start, to, to_start, len } = s;
     fields(&[
         ("dims", format!("{dims:?}")),
         ("from", format!("{from:?}")),

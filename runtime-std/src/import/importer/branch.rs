@@ -3,15 +3,15 @@
 use super::super::ops::known::undecided;
 use super::super::order::{captured, reads};
 use super::super::problem::{Read, invalid, shown};
-use super::super::proto::{Graph, Node};
+use super::super::proto::{GraphProto, NodeProto};
 use super::super::scope::Operand;
 use super::super::tensor::load;
 use super::Importer;
 use std::collections::HashSet;
 
 impl<'a> Importer<'a> {
-    /// What an If gives; `None` behind an earlier problem.
-    pub(super) fn branch(&mut self, node: &'a Node, name: &str) -> Read<Option<Vec<Operand>>> {
+    /// Outputs of an If; `None` where an operand is missing because of an earlier problem.
+    pub(super) fn branch(&mut self, node: &'a NodeProto, name: &str) -> Read<Option<Vec<Operand>>> {
         let Some(condition) = self.operands(node) else { return Ok(None) };
         let taken = match self.decided(node, &condition) {
             Some(true) => "then_branch",
@@ -40,7 +40,7 @@ impl<'a> Importer<'a> {
     }
 
     /// The condition, where it is known whatever a mask selects.
-    fn decided(&self, node: &Node, inputs: &[Option<Operand>]) -> Option<bool> {
+    fn decided(&self, node: &NodeProto, inputs: &[Option<Operand>]) -> Option<bool> {
         if node.input.iter().any(|name| self.masked.has(name)) {
             return None;
         }
@@ -51,7 +51,7 @@ impl<'a> Importer<'a> {
     }
 
     /// A body reads what is there, and gives names of its own, each before it is read.
-    fn check_body(&self, body: &Graph) -> Read<()> {
+    fn check_body(&self, body: &GraphProto) -> Read<()> {
         if let Some(missing) =
             captured(body).into_iter().find(|name| !self.bound.contains_key(name))
         {
@@ -75,7 +75,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Reads the nodes of a body that its outputs need.
-    fn body(&mut self, body: &'a Graph, name: &str) {
+    fn body(&mut self, body: &'a GraphProto, name: &str) {
         let mut read: HashSet<&str> =
             body.output.iter().map(|output| output.name.as_str()).collect();
         let mut needed = vec![false; body.node.len()];

@@ -2,17 +2,17 @@
 
 use super::super::proto::data_type;
 use super::super::scope::{Call, Operand};
-use super::Form;
+use super::MaskedValue;
 
 /// Whether a node moves the places among its operands, or reads no more of them than their shape.
-pub(super) fn may_read(call: &Call<'_>, forms: &[Option<&Form>]) -> bool {
+pub(super) fn may_read(call: &Call<'_>, forms: &[Option<&MaskedValue>]) -> bool {
     !forms.iter().copied().any(is_places) || reads_shape(call) || moves(call, forms)
 }
 
 /// Whether a node gives the places again: those that are its operands, in another order or shape. Zeros may
 /// stand beside them, as indices along axes of length one; along any other axis they are not the places of
 /// all rows.
-pub(super) fn moves(call: &Call<'_>, forms: &[Option<&Form>]) -> bool {
+pub(super) fn moves(call: &Call<'_>, forms: &[Option<&MaskedValue>]) -> bool {
     let Some((first, rest)) = forms.split_first() else { return false };
     match call.node.op_type.as_str() {
         "Concat" => {
@@ -41,6 +41,6 @@ fn reads_shape(call: &Call<'_>) -> bool {
     matches!(call.node.op_type.as_str(), "Shape" | "Size")
 }
 
-fn is_places(form: Option<&Form>) -> bool {
-    matches!(form, Some(Form::Places(_)))
+fn is_places(form: Option<&MaskedValue>) -> bool {
+    matches!(form, Some(MaskedValue::Places(_)))
 }

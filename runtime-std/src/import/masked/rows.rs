@@ -4,11 +4,16 @@ use super::in_front;
 use crate::ir::{Node, Op, Value};
 
 /// The axis of rows, if a value has any.
-pub(super) type Row = Option<usize>;
+pub(super) type RowAxis = Option<usize>;
 
 /// Whether each row of a node's result follows from that row of its operands alone. Values without rows
 /// are the same for all.
-pub(super) fn same_rows(values: &[Value], node: &Node, inputs: &[Row], output: Row) -> bool {
+pub(super) fn same_rows(
+    values: &[Value],
+    node: &Node,
+    inputs: &[RowAxis],
+    output: RowAxis,
+) -> bool {
     let result = &values[node.output];
     let value = |input: usize| &values[node.inputs[input]];
     let any = inputs.iter().any(Option::is_some);
@@ -49,7 +54,7 @@ pub(super) fn same_rows(values: &[Value], node: &Node, inputs: &[Row], output: R
 }
 
 /// Whether a reduction leaves the rows, and puts them here.
-fn kept(value: &Value, row: Row, axes: &[usize], result: &Value, out: usize) -> bool {
+fn kept(value: &Value, row: RowAxis, axes: &[usize], result: &Value, out: usize) -> bool {
     let Some(row) = row.filter(|row| !axes.contains(row)) else { return false };
     let in_front: usize =
         (0..row).filter(|axis| !axes.contains(axis)).map(|axis| value.shape[axis]).product();

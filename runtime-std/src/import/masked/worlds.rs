@@ -3,8 +3,8 @@
 use super::super::ops::Operator;
 use super::super::scope::{Call, Operand, Scope};
 use super::super::tensor::Tensor;
-use super::rows::{Row, same_rows};
-use super::{Fault, Form, Start, places};
+use super::rows::{RowAxis, same_rows};
+use super::{Fault, MaskedValue, Start, places};
 use crate::ir::ValueId;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use std::rc::Rc;
 pub(super) struct Worlds<'t> {
     places: usize,
     /// How each input follows from the mask.
-    forms: &'t [Option<&'t Form>],
+    forms: &'t [Option<&'t MaskedValue>],
 }
 
 impl<'t> Worlds<'t> {
@@ -25,7 +25,7 @@ impl<'t> Worlds<'t> {
         [2, places + 1, places + 2].into_iter().filter(move |&rows| rows != places)
     }
 
-    pub fn new(places: usize, forms: &'t [Option<&'t Form>]) -> Self {
+    pub fn new(places: usize, forms: &'t [Option<&'t MaskedValue>]) -> Self {
         Self { places, forms }
     }
 
@@ -37,8 +37,8 @@ impl<'t> Worlds<'t> {
         operator: &Operator,
         call: &Call<'_>,
         outputs: &[Operand],
-    ) -> Result<Vec<Option<Form>>, Fault> {
-        let mut forms: Vec<Option<Form>> = vec![None; outputs.len()];
+    ) -> Result<Vec<Option<MaskedValue>>, Fault> {
+        let mut forms: Vec<Option<MaskedValue>> = vec![None; outputs.len()];
         let mut integers: Vec<Vec<Rc<Tensor<i64>>>> = vec![Vec::new(); outputs.len()];
         for (index, rows) in Self::of(self.places).enumerate() {
             let world = World::of(scope, call, self.forms, index, rows);
@@ -61,7 +61,7 @@ impl<'t> Worlds<'t> {
                     (Operand::Integers(_), Operand::Integers(found)) => integers[at].push(found),
                     (Operand::Float(own), Operand::Float(found)) => {
                         let row = pair.row(*own, found, &axes)?;
-                        let form = row.map(Form::Rows);
+                        let form = row.map(MaskedValue::Rows);
                         if index > 0 && !same_form(forms[at].as_ref(), form.as_ref()) {
                             return Err(Fault::Differs);
                         }
@@ -75,29 +75,29 @@ impl<'t> Worlds<'t> {
         for (at, worlds) in integers.into_iter().enumerate() {
             if let Operand::Integers(own) = &outputs[at] {
                 if moves {
-                    forms[at] = Some(Form::Places(worlds));
+                    forms[at] = Some(MaskedValue::Places(worlds));
                     continue;
                 }
                 let constant =
                     is_linear(call, self.forms) && worlds.iter().all(|world| world == own);
-                forms[at] = (!constant).then_some(Form::Integers(worlds));
+                forms[at] = (!constant).then_some(MaskedValue::Integers(worlds));
             }
         }
         Ok(forms)
     }
 }
 
-fn same_form(a: Option<&Form>, b: Option<&Form>) -> bool {
+fn same_form(a: Option<&MaskedValue>, b: Option<&MaskedValue>) -> bool {
     match (a, b) {
         (None, None) => true,
-        (Some(Form::Rows(a)), Some(Form::Rows(b))) => a == b,
+        (Some(MaskedValue::Rows(a)), Some(MaskedValue::Rows(b))) => a == b,
         _ => false,
     }
 }
 
 /// Whether integers that are equal for some numbers of places are so for all: they are sums and multiples, or
 /// moved to places that do not depend on it. Comparisons and the like could differ for others.
-fn is_linear(call: &Call<'_>, forms: &[Option<&Form>]) -> bool {
+fn is_linear(call: &Call<'_>, forms: &[Option<&MaskedValue>]) -> bool {
     match call.node.op_type.as_str() {
         "Add" | "Concat" | "Expand" | "Flatten" | "Identity" | "Neg" | "Reshape" | "Shape"
         | "Size" | "Squeeze" | "Sub" | "Transpose" | "Unsqueeze" => true,
@@ -111,7 +111,7 @@ struct World {
     scope: Scope,
     inputs: Vec<Option<Operand>>,
     /// Each operand of the node with its value here, and the axis of its rows.
-    operands: HashMap<ValueId, (ValueId, Row)>,
+    operands: HashMap<ValueId, (ValueId, RowAxis)>,
     /// Number of operands.
     count: usize,
 }
@@ -120,7 +120,7 @@ impl World {
     fn of(
         own: &Scope,
         call: &Call<'_>,
-        forms: &[Option<&Form>],
+        forms: &[Option<&MaskedValue>],
         index: usize,
         rows: usize,
     ) -> Self {
@@ -128,14 +128,14 @@ impl World {
         let mut operands = HashMap::new();
         let mut inputs = Vec::with_capacity(call.inputs.len());
         for (operand, form) in call.inputs.iter().zip(forms) {
-            let worlds = form.and_then(Form::worlds);
+            let worlds = form.and_then(MaskedValue::worlds);
             inputs.push(operand.as_ref().map(|operand| match (operand, form) {
                 (Operand::Integers(tensor), _) => {
                     Operand::Integers(worlds.map_or(tensor, |worlds| &worlds[index]).clone())
                 }
                 (Operand::Float(id), form) => {
                     let row = match form {
-                        Some(Form::Rows(axis)) => Some(*axis),
+                        Some(MaskedValue::Rows(axis)) => Some(*axis),
                         _ => None,
                     };
                     let (id, _) = *operands
@@ -161,7 +161,7 @@ impl World {
 }
 
 /// A value with so many rows; those of a constant are equal.
-fn copied(own: &Scope, scope: &mut Scope, id: ValueId, row: Row, rows: usize) -> ValueId {
+fn copied(own: &Scope, scope: &mut Scope, id: ValueId, row: RowAxis, rows: usize) -> ValueId {
     let mut value = own.values[id].clone();
     if let Some(axis) = row {
         if let Some(constant) = &value.constant {
@@ -186,13 +186,13 @@ struct Pair<'p> {
     own: &'p Scope,
     other: &'p Scope,
     start: Start,
-    operands: &'p HashMap<ValueId, (ValueId, Row)>,
+    operands: &'p HashMap<ValueId, (ValueId, RowAxis)>,
     count: usize,
 }
 
 impl Pair<'_> {
     /// The axis of rows of each new value.
-    fn axes(&self, places: usize, rows: usize) -> Result<Vec<Row>, Fault> {
+    fn axes(&self, places: usize, rows: usize) -> Result<Vec<RowAxis>, Fault> {
         let (own, other) =
             (&self.own.values[self.start.values..], &self.other.values[self.count..]);
         let nodes = (&self.own.nodes[self.start.nodes..], &self.other.nodes[..]);
@@ -200,14 +200,14 @@ impl Pair<'_> {
             return Err(Fault::Differs);
         }
         let pairs = own.iter().zip(other);
-        let axes: Vec<Row> =
+        let axes: Vec<RowAxis> =
             pairs.map(|(a, b)| row_of(a, b, places, rows)).collect::<Result<_, _>>()?;
         for (a, b) in nodes.0.iter().zip(nodes.1) {
             if a.op != b.op || a.inputs.len() != b.inputs.len() {
                 return Err(Fault::Differs);
             }
             let inputs = a.inputs.iter().zip(&b.inputs);
-            let inputs: Vec<Row> =
+            let inputs: Vec<RowAxis> =
                 inputs.map(|(&a, &b)| self.row(a, b, &axes)).collect::<Result<_, _>>()?;
             let output = self.row(a.output, b.output, &axes)?;
             if !same_rows(&self.own.values, a, &inputs, output) {
@@ -218,7 +218,7 @@ impl Pair<'_> {
     }
 
     /// The axis of rows of a value that is one in both.
-    fn row(&self, own: ValueId, other: ValueId, axes: &[Row]) -> Result<Row, Fault> {
+    fn row(&self, own: ValueId, other: ValueId, axes: &[RowAxis]) -> Result<RowAxis, Fault> {
         match own.checked_sub(self.start.values) {
             Some(new) if other.checked_sub(self.count) == Some(new) => Ok(axes[new]),
             None => match self.operands.get(&own) {
@@ -236,7 +236,7 @@ fn row_of(
     other: &super::Value,
     places: usize,
     rows: usize,
-) -> Result<Row, Fault> {
+) -> Result<RowAxis, Fault> {
     let (a, b) = (&own.shape, &other.shape);
     let is_like = a.len() == b.len() && own.constant.is_some() == other.constant.is_some();
     if !is_like || (a != b && (own.is_empty() || other.is_empty())) {

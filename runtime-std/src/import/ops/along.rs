@@ -8,9 +8,9 @@ use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
-/// What a reduction does before and behind its sum.
+/// Form of a reduction: the function before or after its sum.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Form {
+pub enum ReductionForm {
     /// Nothing.
     Plain(Reduction),
     /// A function of the result.
@@ -20,7 +20,7 @@ pub enum Form {
 }
 
 /// Axes were an attribute, and are an input since opset 13 (`ReduceSum`) or 18 (the others).
-pub fn reduce(scope: &mut Scope, call: &Call<'_>, form: Form) -> Outputs {
+pub fn reduce(scope: &mut Scope, call: &Call<'_>, form: ReductionForm) -> Outputs {
     let x = call.operand(0, "data")?;
     let rank = shape_of(scope, &x).len();
     let axes = axes(call, rank)?;
@@ -28,7 +28,7 @@ pub fn reduce(scope: &mut Scope, call: &Call<'_>, form: Form) -> Outputs {
     match x {
         Operand::Integers(x) => reduced_integers(scope, &x, form, &axes, keep),
         Operand::Float(x) => {
-            if !matches!(form, Form::Plain(_)) && scope.kind(x) != Kind::Float {
+            if !matches!(form, ReductionForm::Plain(_)) && scope.kind(x) != Kind::Float {
                 return refuse(
                     "takes roots or logarithms of computed integers",
                     "cast them to float32 before, and back behind",
@@ -74,22 +74,22 @@ fn reduced(
     scope: &mut Scope,
     call: &Call<'_>,
     x: ValueId,
-    form: Form,
+    form: ReductionForm,
     axes: &[usize],
     keep: bool,
 ) -> Read<ValueId> {
     let shape = reduced_shape(scope.shape(x), axes, keep);
     let output = call.output(0);
     match form {
-        Form::Plain(reduction) => {
+        ReductionForm::Plain(reduction) => {
             reduction_node(scope, call, x, Over { reduction, axes }, output, &shape)
         }
-        Form::Then(reduction, f) => {
+        ReductionForm::Then(reduction, f) => {
             let name = format!("{output}/sum");
             let sum = reduction_node(scope, call, x, Over { reduction, axes }, &name, &shape)?;
             scope.node(call, Op::Unary(f), vec![sum], output, &shape)
         }
-        Form::LogSumExp => log_sum_exp(scope, call, x, axes, &shape),
+        ReductionForm::LogSumExp => log_sum_exp(scope, call, x, axes, &shape),
     }
 }
 
@@ -161,11 +161,11 @@ fn log_sum_exp(
 fn reduced_integers(
     scope: &mut Scope,
     x: &Tensor<i64>,
-    form: Form,
+    form: ReductionForm,
     axes: &[usize],
     keep: bool,
 ) -> Outputs {
-    let Form::Plain(reduction) = form else {
+    let ReductionForm::Plain(reduction) = form else {
         return invalid("this reduction of integers has no whole result");
     };
     scope.spend(x.data.len())?;

@@ -4,7 +4,7 @@ use super::super::kind::{Kind, float_cure};
 use super::super::problem::{Read, invalid, refuse};
 use super::super::proto::{data_type, data_type_name};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers, one};
-use super::super::tensor::{Loaded, Tensor, checked_shape, len};
+use super::super::tensor::{Initializer, Tensor, checked_shape, len};
 use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::Unary;
@@ -43,13 +43,13 @@ pub fn constant(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let loaded = if let Some(tensor) = call.tensor("value")? {
         tensor
     } else if let Some(value) = call.any_number("value_float")? {
-        Loaded::Floats(Tensor::scalar(value))
+        Initializer::Floats(Tensor::scalar(value))
     } else if let Some(values) = call.any_numbers("value_floats")? {
-        Loaded::Floats(Tensor::row(values.to_vec()))
+        Initializer::Floats(Tensor::row(values.to_vec()))
     } else if let Some(value) = call.int("value_int")? {
-        Loaded::Integers(Tensor::scalar(value))
+        Initializer::Integers(Tensor::scalar(value))
     } else if let Some(values) = call.ints("value_ints")? {
-        Loaded::Integers(Tensor::row(values.to_vec()))
+        Initializer::Integers(Tensor::row(values.to_vec()))
     } else {
         return invalid("has no value");
     };
@@ -60,11 +60,11 @@ pub fn constant(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 pub fn constant_of_shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let shape = checked_shape(&call.known_integers(0, "shape")?.data)?;
     scope.spend(len(&shape))?;
-    let value = call.tensor("value")?.unwrap_or_else(|| Loaded::Floats(Tensor::scalar(0.0)));
+    let value = call.tensor("value")?.unwrap_or_else(|| Initializer::Floats(Tensor::scalar(0.0)));
     let filled = match value {
-        Loaded::Floats(value) => Loaded::Floats(filled(&value, shape)?),
-        Loaded::Integers(value) => Loaded::Integers(filled(&value, shape)?),
-        Loaded::Other(value, kind) => Loaded::Other(filled(&value, shape)?, kind),
+        Initializer::Floats(value) => Initializer::Floats(filled(&value, shape)?),
+        Initializer::Integers(value) => Initializer::Integers(filled(&value, shape)?),
+        Initializer::Other(value, kind) => Initializer::Other(filled(&value, shape)?, kind),
     };
     Ok(vec![scope.loaded(call.output(0), filled)])
 }

@@ -9,14 +9,14 @@ pub(super) const LARGEST: i64 = 1 << 24;
 
 /// One spatial axis of a convolution.
 #[derive(Clone, Copy)]
-pub(super) struct Axis {
+pub(super) struct ConvAxis {
     pub input: usize,
     pub kernel: usize,
     pub stride: usize,
     pub dilation: usize,
 }
 
-impl Axis {
+impl ConvAxis {
     /// Values that the kernel spans.
     pub fn span(&self) -> usize {
         (self.kernel - 1) * self.dilation + 1
@@ -26,7 +26,7 @@ impl Axis {
 /// What both convolutions have in common.
 struct Common {
     inputs: Vec<ValueId>,
-    axes: Vec<Axis>,
+    axes: Vec<ConvAxis>,
     groups: usize,
     channels: usize,
     weights: Vec<usize>,
@@ -123,7 +123,7 @@ fn common(scope: &Scope, call: &Call<'_>) -> Read<Common> {
     }
     let strides = sizes(call, "strides", spatial, 1, 1)?;
     let dilations = sizes(call, "dilations", spatial, 1, 1)?;
-    let axis = |i: usize| Axis {
+    let axis = |i: usize| ConvAxis {
         input: input[i + 2],
         kernel: weights[i + 2],
         stride: strides[i],
@@ -208,12 +208,12 @@ fn given_pads(call: &Call<'_>, count: usize) -> Read<Pads> {
     Ok((starts, ends))
 }
 
-pub(super) fn conv_pads(call: &Call<'_>, axes: &[Axis]) -> Read<Pads> {
+pub(super) fn conv_pads(call: &Call<'_>, axes: &[ConvAxis]) -> Read<Pads> {
     let padding = padding(call)?;
     if padding == Padding::Given {
         return given_pads(call, axes.len());
     }
-    let pair = |axis: &Axis| match padding {
+    let pair = |axis: &ConvAxis| match padding {
         Padding::SameUpper | Padding::SameLower => {
             let last = (axis.input.div_ceil(axis.stride) - 1) * axis.stride;
             halves((last + axis.span()).saturating_sub(axis.input), padding)
@@ -232,7 +232,7 @@ fn halves(total: usize, padding: Padding) -> (usize, usize) {
 }
 
 /// What is cut off in front of each axis, and the output's lengths.
-fn transposed_pads(call: &Call<'_>, axes: &[Axis]) -> Read<Pads> {
+fn transposed_pads(call: &Call<'_>, axes: &[ConvAxis]) -> Read<Pads> {
     let padding = padding(call)?;
     let extra = sizes(call, "output_padding", axes.len(), 0, 0)?;
     let given = match call.ints("output_shape")? {

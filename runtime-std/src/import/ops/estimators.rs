@@ -63,7 +63,7 @@ pub fn imputer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Where, vec![missing, values, x], &shape)
 }
 
-/// The operand, whose last axis holds features.
+/// The operand, whose last axis is that of the features.
 fn rows(scope: &mut Scope, call: &Call<'_>) -> Read<(ValueId, Vec<usize>)> {
     let x = call.data(scope, 0, "X")?;
     let shape = scope.shape(x).to_vec();

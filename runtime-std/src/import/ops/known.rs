@@ -57,7 +57,7 @@ pub fn eye_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 
 /// The largest or smallest values along an axis, and their indices; of equal ones the first comes first.
 pub fn top_k(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let x = Known::of(scope, call, "X")?;
+    let x = KnownOperand::of(scope, call, "X")?;
     let count = match call.int("k")? {
         Some(count) => Some(count),
         None => call.known_integers(1, "K")?.single(),
@@ -95,7 +95,7 @@ pub fn top_k(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 
 /// Indices of the nonzero values, one row per axis.
 pub fn non_zero(scope: &mut Scope, call: &Call<'_>) -> Outputs {
-    let x = Known::of(scope, call, "X")?;
+    let x = KnownOperand::of(scope, call, "X")?;
     let places: Vec<usize> = (0..x.len()).filter(|&at| !x.is_zero(at)).collect();
     scope.spend(x.len().saturating_add(places.len().saturating_mul(x.shape.len())))?;
     let steps = strides(&x.shape);
@@ -108,7 +108,7 @@ pub fn non_zero(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// An operand that is known.
-struct Known {
+struct KnownOperand {
     shape: Vec<usize>,
     values: Values,
 }
@@ -118,7 +118,7 @@ enum Values {
     Integers(Rc<Tensor<i64>>),
 }
 
-impl Known {
+impl KnownOperand {
     fn of(scope: &Scope, call: &Call<'_>, role: &str) -> Read<Self> {
         let x = call.operand(0, role)?;
         let shape = shape_of(scope, &x).to_vec();

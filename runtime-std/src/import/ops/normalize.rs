@@ -42,7 +42,8 @@ fn statistics(
         "" => format!("{}/{role}", call.output(0)),
         name => name.to_string(),
     };
-    let Moments { kept, mean, variance, .. } = moments(scope, call, x, axes, &name(1, "mean"))?;
+    let MeanAndVariance { kept, mean, variance, .. } =
+        moments(scope, call, x, axes, &name(1, "mean"))?;
     let epsilon = number(scope, call, "epsilon", epsilon);
     let sum = scope.step(call, ADD, &[variance, epsilon], "sum", &kept)?;
     let root = scope.step(call, Op::Unary(Unary::Sqrt), &[sum], "root", &kept)?;
@@ -52,7 +53,7 @@ fn statistics(
 }
 
 /// What two passes over the data give.
-struct Moments {
+struct MeanAndVariance {
     /// Shape of mean and variance.
     kept: Vec<usize>,
     mean: ValueId,
@@ -69,7 +70,7 @@ fn moments(
     x: ValueId,
     axes: &[usize],
     name: &str,
-) -> Read<Moments> {
+) -> Read<MeanAndVariance> {
     let shape = scope.shape(x).to_vec();
     let kept = reduced_shape(&shape, axes, true);
     let mean =
@@ -85,7 +86,7 @@ fn moments(
         &name,
         &kept,
     )?;
-    Ok(Moments { kept, mean, centred, variance })
+    Ok(MeanAndVariance { kept, mean, centred, variance })
 }
 
 /// By the root of the mean square over the axes from `axis` on.
@@ -234,7 +235,7 @@ pub fn mean_variance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let shape = scope.shape(x).to_vec();
     let axes = resolved(call.ints("axes")?.unwrap_or(&[0, 2, 3]), shape.len())?;
     let name = format!("{}/mean", call.output(0));
-    let Moments { kept, centred, variance, .. } = moments(scope, call, x, &axes, &name)?;
+    let MeanAndVariance { kept, centred, variance, .. } = moments(scope, call, x, &axes, &name)?;
     let root = scope.step(call, Op::Unary(Unary::Sqrt), &[variance], "root", &kept)?;
     let epsilon = number(scope, call, "epsilon", 1e-9);
     let divisor = scope.step(call, ADD, &[root, epsilon], "divisor", &kept)?;

@@ -4,7 +4,7 @@ use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::one;
 use super::super::scope::{Call, Outputs, Scope};
 use super::along::{Over, reduction_node};
-use super::conv::{Axis, LARGEST, conv_pads, sizes};
+use super::conv::{ConvAxis, LARGEST, conv_pads, sizes};
 use crate::ir::{Op, Pooling};
 use elbow_core::kernels::{Mean, Reduction};
 
@@ -42,13 +42,13 @@ fn pool(scope: &mut Scope, call: &Call<'_>, kind: Pooling) -> Outputs {
     let kernel = sizes(call, "kernel_shape", spatial, 1, 1)?;
     let strides = sizes(call, "strides", spatial, 1, 1)?;
     let dilations = sizes(call, "dilations", spatial, 1, 1)?;
-    let axis = |i: usize| Axis {
+    let axis = |i: usize| ConvAxis {
         input: input[i + 2],
         kernel: kernel[i],
         stride: strides[i],
         dilation: dilations[i],
     };
-    let axes: Vec<Axis> = (0..spatial).map(axis).collect();
+    let axes: Vec<ConvAxis> = (0..spatial).map(axis).collect();
     let (pads, pads_end) = conv_pads(call, &axes)?;
     let ceil = call.flag("ceil_mode")?;
     let mut shape = input[..2].to_vec();
@@ -60,7 +60,7 @@ fn pool(scope: &mut Scope, call: &Call<'_>, kind: Pooling) -> Outputs {
 }
 
 /// Windows along an axis; with `ceil` the last one may hang over, but starts inside input or pad.
-fn windows(axis: &Axis, start: usize, end: usize, ceil: bool) -> Read<usize> {
+fn windows(axis: &ConvAxis, start: usize, end: usize, ceil: bool) -> Read<usize> {
     let padded = axis.input + start + end;
     if axis.kernel > LARGEST as usize / axis.dilation.max(1)
         || start >= axis.span()

@@ -4,7 +4,7 @@ use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope};
 use super::super::tensor::{Tensor, len};
 use super::pieces::Piece;
-use crate::ir::{Gives, Op, ValueId};
+use crate::ir::{Op, RecurrentOutput, ValueId};
 use elbow_core::kernels::{Cell, Unary};
 
 /// The functions that `activations` may name, as [`Parameters::activation`] knows them.
@@ -17,13 +17,13 @@ pub(super) use activations;
 
 /// Which layer.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Kind {
+pub enum RecurrentKind {
     Rnn,
     Gru,
     Lstm,
 }
 
-impl Kind {
+impl RecurrentKind {
     fn gates(self) -> usize {
         match self {
             Self::Rnn => 1,
@@ -42,8 +42,8 @@ impl Kind {
 }
 
 /// What all directions of a layer have in common.
-struct Layer {
-    kind: Kind,
+struct RecurrentLayer {
+    kind: RecurrentKind,
     /// `[steps, rows, inputs]`
     x: ValueId,
     steps: usize,
@@ -56,7 +56,7 @@ struct Layer {
 }
 
 /// Reads a layer: each direction is a layer of its own, and their results are joined.
-pub fn recurrent(scope: &mut Scope, call: &Call<'_>, kind: Kind) -> Outputs {
+pub fn recurrent(scope: &mut Scope, call: &Call<'_>, kind: RecurrentKind) -> Outputs {
     let (directions, first_reverse) = match call.string("direction")? {
         None | Some("forward") => (1, false),
         Some("reverse") => (1, true),
@@ -78,11 +78,11 @@ pub fn recurrent(scope: &mut Scope, call: &Call<'_>, kind: Kind) -> Outputs {
         let state = [layer.rows, layer.hidden];
         let sequence = [layer.steps, layer.rows, layer.hidden];
         let results = [
-            (Gives::Sequence, "sequence", &sequence[..]),
-            (Gives::Hidden, "hidden", &state[..]),
-            (Gives::Cell, "cell", &state[..]),
+            (RecurrentOutput::Sequence, "sequence", &sequence[..]),
+            (RecurrentOutput::Hidden, "hidden", &state[..]),
+            (RecurrentOutput::Cell, "cell", &state[..]),
         ];
-        let count = if kind == Kind::Lstm { 3 } else { 2 };
+        let count = if kind == RecurrentKind::Lstm { 3 } else { 2 };
         for (at, (gives, role, shape)) in results.into_iter().take(count).enumerate() {
             let op = Op::Recurrent { cell, reverse, gives };
             let role = format!("{role}{direction}");
@@ -97,11 +97,11 @@ pub fn recurrent(scope: &mut Scope, call: &Call<'_>, kind: Kind) -> Outputs {
 fn joined(
     scope: &mut Scope,
     call: &Call<'_>,
-    layer: &Layer,
+    layer: &RecurrentLayer,
     output: usize,
     parts: &[ValueId],
 ) -> Read<Operand> {
-    let &Layer { steps, rows, hidden, directions, .. } = layer;
+    let &RecurrentLayer { steps, rows, hidden, directions, .. } = layer;
     let sequence = output == 0;
     let base = match call.output(output) {
         "" => format!("{}/output{output}", call.output(0)),
@@ -129,7 +129,12 @@ fn joined(
     scope.node(call, Op::Transpose { perm }, vec![value], &base, &shape).map(Operand::Float)
 }
 
-fn layer(scope: &mut Scope, call: &Call<'_>, kind: Kind, directions: usize) -> Read<Layer> {
+fn layer(
+    scope: &mut Scope,
+    call: &Call<'_>,
+    kind: RecurrentKind,
+    directions: usize,
+) -> Read<RecurrentLayer> {
     let x = call.float(0, "X")?;
     let rows_first = call.flag("layout")?;
     let &[a, b, inputs] = scope.shape(x) else {
@@ -158,11 +163,11 @@ fn layer(scope: &mut Scope, call: &Call<'_>, kind: Kind, directions: usize) -> R
     } else {
         x
     };
-    Ok(Layer { kind, x, steps, rows, inputs, hidden, directions, rows_first })
+    Ok(RecurrentLayer { kind, x, steps, rows, inputs, hidden, directions, rows_first })
 }
 
 /// All sequences have to have the length of the input.
-fn check_lengths(scope: &Scope, call: &Call<'_>, layer: &Layer) -> Read<()> {
+fn check_lengths(scope: &Scope, call: &Call<'_>, layer: &RecurrentLayer) -> Read<()> {
     let steps = layer.steps as i64;
     if let Some(Some(Operand::Float(lengths))) = call.inputs.get(4) {
         return refuse(
@@ -200,10 +205,10 @@ struct Part<'s> {
     shape: &'s [usize],
 }
 
-impl Layer {
+impl RecurrentLayer {
     /// The operands of one direction, as [`Op::Recurrent`] takes them.
     fn operands(&self, scope: &mut Scope, call: &Call<'_>, direction: usize) -> Read<Vec<ValueId>> {
-        let &Layer { kind, inputs, hidden, .. } = self;
+        let &RecurrentLayer { kind, inputs, hidden, .. } = self;
         let gates = kind.gates() * hidden;
         let w = self.part(
             scope,
@@ -224,7 +229,7 @@ impl Layer {
             Part { index: 5, role: "initial_h", direction, shape: &state },
         )?;
         let mut operands = vec![self.x, w, r, bias, h];
-        if kind == Kind::Lstm {
+        if kind == RecurrentKind::Lstm {
             operands.push(self.state(
                 scope,
                 call,
@@ -310,7 +315,7 @@ impl Layer {
 }
 
 /// The recurrence of every direction.
-fn cells(call: &Call<'_>, kind: Kind, directions: usize) -> Read<Vec<Cell>> {
+fn cells(call: &Call<'_>, kind: RecurrentKind, directions: usize) -> Read<Vec<Cell>> {
     let defaults = kind.activations();
     let expected = defaults.len() * directions;
     let names: Vec<&str> = match call.strings("activations")? {
@@ -328,11 +333,13 @@ fn cells(call: &Call<'_>, kind: Kind, directions: usize) -> Read<Vec<Cell>> {
         names.iter().map(|name| parameters.activation(call, name)).collect::<Read<_>>()?;
     let cell = |f: &[Unary]| {
         Ok(match (kind, f) {
-            (Kind::Rnn, &[f]) => Cell::Rnn { f },
-            (Kind::Gru, &[f, g]) => {
+            (RecurrentKind::Rnn, &[f]) => Cell::Rnn { f },
+            (RecurrentKind::Gru, &[f, g]) => {
                 Cell::Gru { f, g, linear_before_reset: call.flag("linear_before_reset")? }
             }
-            (Kind::Lstm, &[f, g, h]) => Cell::Lstm { f, g, h, coupled: call.flag("input_forget")? },
+            (RecurrentKind::Lstm, &[f, g, h]) => {
+                Cell::Lstm { f, g, h, coupled: call.flag("input_forget")? }
+            }
             _ => return invalid("its activations do not fit its kind"),
         })
     };

@@ -46,7 +46,7 @@ struct Attributes {
 }
 
 /// One axis.
-struct Axis {
+struct ResizedAxis {
     axis: usize,
     from: usize,
     to: usize,
@@ -111,7 +111,7 @@ fn attributes(call: &Call<'_>, old: bool) -> Read<Attributes> {
 
 /// The axes that are listed, all where none is. Scales were an attribute before opset 9, and are input 1
 /// before opset 11; since, the inputs are roi, scales and sizes.
-fn axes(scope: &Scope, call: &Call<'_>, from: &[usize], old: bool) -> Read<Vec<Axis>> {
+fn axes(scope: &Scope, call: &Call<'_>, from: &[usize], old: bool) -> Read<Vec<ResizedAxis>> {
     let listed: Vec<usize> = match call.ints("axes")? {
         Some(axes) => {
             axes.iter().map(|&axis| resolve_axis(axis, from.len())).collect::<Read<_>>()?
@@ -139,7 +139,7 @@ fn axes(scope: &Scope, call: &Call<'_>, from: &[usize], old: bool) -> Read<Vec<A
     let to = checked_shape(&sizes)?;
     let all = listed.iter().enumerate();
     Ok(all
-        .map(|(at, &axis)| Axis {
+        .map(|(at, &axis)| ResizedAxis {
             axis,
             from: from[axis],
             to: to[at],
@@ -195,7 +195,7 @@ fn by_sizes(call: &Call<'_>, from: &[usize], sizes: &[i64]) -> Read<Sizes> {
     Ok((sizes, vec![joint; from.len()]))
 }
 
-impl Axis {
+impl ResizedAxis {
     /// The node that resamples along this axis.
     fn op(&self, attributes: &Attributes) -> Read<Op> {
         let places: Vec<f64> = (0..self.to).map(|at| self.place(at, attributes)).collect();

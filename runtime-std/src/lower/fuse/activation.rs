@@ -79,7 +79,7 @@ impl Product {
         (product.values.len() <= Self::MOST_VALUES).then_some(product)
     }
 
-    /// Takes the numbers of a multiplication or division, and gives its other operands; `None` if the
+    /// Takes the numbers of a multiplication or division, and returns its other operands; `None` if the
     /// node is neither.
     fn multiply(&mut self, graph: &Graph, node: &Node) -> Option<Vec<ValueId>> {
         let [a, b] = node.inputs[..] else { return None };

@@ -1,7 +1,7 @@
 //! The end of a recurrent layer's sequence is its state: the sequence then need not be kept.
 
-use super::view::{Axis, View};
-use crate::ir::{Gives, Graph, Node, Op, Value, ValueId};
+use super::view::{RecurrentAxis, View};
+use crate::ir::{Graph, Node, Op, RecurrentOutput, Value, ValueId};
 use std::collections::HashMap;
 
 /// Replaces slices that take one step of a layer's sequence, of one direction or of both:
@@ -32,7 +32,7 @@ struct Ends<'g> {
 impl Ends<'_> {
     fn node(&mut self, node: Node) {
         let output = node.output;
-        if let Op::Recurrent { gives: Gives::Sequence, .. } = node.op {
+        if let Op::Recurrent { gives: RecurrentOutput::Sequence, .. } = node.op {
             self.views[output] = View::of_sequence(output, &self.graph.values[output].shape);
             self.layers.insert(output, self.graph.nodes.len());
             return self.graph.nodes.push(node);
@@ -81,7 +81,7 @@ impl Ends<'_> {
             let x = inputs.first_mut()?;
             *x = (step == first).then(|| self.step_of(&layer, *x, step))?;
         }
-        let op = Op::Recurrent { cell, reverse, gives: Gives::Hidden };
+        let op = Op::Recurrent { cell, reverse, gives: RecurrentOutput::Hidden };
         Some(self.push(Node { op, inputs, ..layer }, name, vec![rows, hidden]))
     }
 
@@ -108,10 +108,10 @@ impl Ends<'_> {
         let mut order = Vec::new();
         for &(axis, len) in &view.axes {
             match axis {
-                Axis::Direction => (outer, inner) = (outer * inner, 1),
+                RecurrentAxis::Direction => (outer, inner) = (outer * inner, 1),
                 _ => inner *= len,
             }
-            order.extend((axis != Axis::Direction).then_some(axis));
+            order.extend((axis != RecurrentAxis::Direction).then_some(axis));
         }
         let mut parts = view.parts.clone();
         for part in &mut parts {

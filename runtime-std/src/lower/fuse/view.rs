@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// An axis of the results of a layer's directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-pub(super) enum Axis {
+pub(super) enum RecurrentAxis {
     /// Index into [`View::parts`].
     Direction,
     Step,
@@ -20,17 +20,21 @@ pub(super) struct View {
     pub(super) parts: Vec<ValueId>,
     /// Axes of the value with their lengths, outermost first; those of length 1 are left out, and
     /// the value may see several as one.
-    pub(super) axes: Vec<(Axis, usize)>,
+    pub(super) axes: Vec<(RecurrentAxis, usize)>,
 }
 
 /// Layers have at most this many directions.
 const DIRECTIONS: usize = 2;
 
 impl View {
-    /// The sequence that a layer gives.
+    /// The view of the sequence of states of a layer.
     pub(super) fn of_sequence(value: ValueId, shape: &[usize]) -> Option<Self> {
         let &[steps, rows, hidden] = shape else { return None };
-        let axes = [(Axis::Step, steps), (Axis::Row, rows), (Axis::Hidden, hidden)];
+        let axes = [
+            (RecurrentAxis::Step, steps),
+            (RecurrentAxis::Row, rows),
+            (RecurrentAxis::Hidden, hidden),
+        ];
         let axes = axes.into_iter().filter(|(_, len)| *len != 1).collect();
         Some(Self { parts: vec![value], axes })
     }
@@ -56,7 +60,7 @@ impl View {
     }
 
     pub(super) fn has_steps(&self) -> bool {
-        self.axes.iter().any(|(axis, _)| *axis == Axis::Step)
+        self.axes.iter().any(|(axis, _)| *axis == RecurrentAxis::Step)
     }
 
     /// For each axis of `shape`, the range of the view's axes that it merges.
@@ -83,7 +87,7 @@ impl View {
         let (&[first], &[second]) = (&self.parts[..], &other.parts[..]) else { return None };
         let before = self.groups(shape)?[axis].start;
         let mut axes = self.axes.clone();
-        axes.insert(before, (Axis::Direction, DIRECTIONS));
+        axes.insert(before, (RecurrentAxis::Direction, DIRECTIONS));
         (self.axes == other.axes).then_some(Self { parts: vec![first, second], axes })
     }
 
@@ -101,8 +105,8 @@ impl View {
             let in_order = steps[at] == 1 || taken[at] == 1;
             match &self.axes[group] {
                 axes if taken[at] == shape[at] && in_order => sliced.axes.extend(axes),
-                [(Axis::Step, _)] if taken[at] == 1 => step = Some(starts[at]),
-                [(Axis::Direction, _), inner @ ..] => {
+                [(RecurrentAxis::Step, _)] if taken[at] == 1 => step = Some(starts[at]),
+                [(RecurrentAxis::Direction, _), inner @ ..] => {
                     let len: usize = inner.iter().map(|(_, len)| len).product();
                     let one = taken[at] == len && starts[at].is_multiple_of(len) && in_order;
                     sliced.parts = one.then(|| vec![self.parts[starts[at] / len]])?;

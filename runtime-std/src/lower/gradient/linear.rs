@@ -6,7 +6,7 @@ use crate::lower::fuse::Affine;
 
 /// Attributes of both convolutions, per spatial axis.
 #[derive(Clone, Copy)]
-pub(super) struct Window<'n> {
+pub(super) struct ConvAttributes<'n> {
     pub(super) strides: &'n [usize],
     pub(super) dilations: &'n [usize],
     pub(super) pads: &'n [usize],
@@ -88,7 +88,12 @@ impl Tape {
 
     /// The transposed convolution has the same weights in the same order. With a stride of 1 it is a
     /// convolution by reversed filters, whose kernel is the faster one.
-    pub(super) fn reverse_conv(&mut self, node: &Node, window: Window, g: ValueId) -> Advice {
+    pub(super) fn reverse_conv(
+        &mut self,
+        node: &Node,
+        window: ConvAttributes,
+        g: ValueId,
+    ) -> Advice {
         let [x, w] = *node.inputs.first_chunk().ok_or("it has no weights")?;
         let shape = self.shape(x);
         if let Some((reversed, pads)) = self.reversed(w, window) {
@@ -117,7 +122,7 @@ impl Tape {
     pub(super) fn reverse_conv_transpose(
         &mut self,
         node: &Node,
-        window: Window,
+        window: ConvAttributes,
         g: ValueId,
     ) -> Advice {
         let [x, w] = *node.inputs.first_chunk().ok_or("it has no weights")?;
@@ -136,7 +141,7 @@ impl Tape {
     /// Filters `[filters][channels / groups][taps]` as `[channels][filters / groups][taps]` with the
     /// taps from last to first, and the pads that belong to them; `None` where strides are larger than 1
     /// or pads than the filter's reach.
-    fn reversed(&mut self, w: ValueId, window: Window) -> Option<(ValueId, Vec<usize>)> {
+    fn reversed(&mut self, w: ValueId, window: ConvAttributes) -> Option<(ValueId, Vec<usize>)> {
         if window.strides.iter().any(|&stride| stride != 1) {
             return None;
         }

@@ -15,11 +15,11 @@ mod tape;
 
 pub use score::log_likelihood_gradient;
 
+use super::axes::PoolAttributes;
 use super::{fold, joined, prune};
 use crate::ir::{Evaluate, Graph, Node, Op, ValueId};
 use crate::{Error, Result};
-use linear::Window;
-use movement::Windows;
+use linear::ConvAttributes;
 use tape::{Advice, Tape};
 
 /// The graph of the given outputs followed by their vector-Jacobian product.
@@ -113,11 +113,11 @@ fn reverse(tape: &mut Tape, node: &Node, g: ValueId) -> Advice {
         Op::Binary(op) => tape.reverse_binary(node, *op, g)?,
         Op::Unary(f) => tape.reverse_unary(node, *f, g),
         Op::Conv { strides, dilations, pads, groups } => {
-            let window = Window { strides, dilations, pads, groups: *groups };
+            let window = ConvAttributes { strides, dilations, pads, groups: *groups };
             tape.reverse_conv(node, window, g)?;
         }
         Op::ConvTranspose { strides, dilations, pads, groups } => {
-            let window = Window { strides, dilations, pads, groups: *groups };
+            let window = ConvAttributes { strides, dilations, pads, groups: *groups };
             tape.reverse_conv_transpose(node, window, g)?;
         }
         Op::BatchNormalization { .. } => tape.reverse_batch_norm(node, g)?,
@@ -137,7 +137,7 @@ fn reverse(tape: &mut Tape, node: &Node, g: ValueId) -> Advice {
         }
         Op::ArgExtreme { .. } => {}
         Op::Pool { kernel, strides, dilations, pads, pads_end, kind } => {
-            let windows = Windows { kernel, strides, dilations, pads, pads_end };
+            let windows = PoolAttributes { kernel, strides, dilations, pads, pads_end };
             tape.reverse_pool(node, windows, *kind, g);
         }
         Op::Pad { starts, .. } => tape.reverse_pad(node, starts, g),

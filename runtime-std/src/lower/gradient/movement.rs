@@ -3,17 +3,8 @@
 use super::along::inverse;
 use super::tape::Tape;
 use crate::ir::{Node, Op, Pooling, ValueId};
+use crate::lower::axes::PoolAttributes;
 use elbow_core::kernels::BinaryOp;
-
-/// Windows of a pooling layer, per spatial axis.
-#[derive(Clone, Copy)]
-pub(super) struct Windows<'n> {
-    pub(super) kernel: &'n [usize],
-    pub(super) strides: &'n [usize],
-    pub(super) dilations: &'n [usize],
-    pub(super) pads: &'n [usize],
-    pub(super) pads_end: &'n [usize],
-}
 
 /// `y[i] = sum_t weights[i][t] x[indices[i][t]]` along an axis.
 struct Map {
@@ -139,7 +130,7 @@ impl Tape {
     pub(super) fn reverse_pool(
         &mut self,
         node: &Node,
-        windows: Windows,
+        windows: PoolAttributes,
         kind: Pooling,
         g: ValueId,
     ) {
@@ -155,7 +146,7 @@ impl Tape {
     fn reverse_average_pool(
         &mut self,
         node: &Node,
-        windows: Windows,
+        windows: PoolAttributes,
         count_pads: bool,
         mut g: ValueId,
     ) {
@@ -178,7 +169,7 @@ impl Tape {
     /// Tap by tap: the first that reads the largest value of its window has `g`, the rest nothing.
     ///
     /// Taps outside stand for the nearest inside, which changes neither the largest value nor the first.
-    fn reverse_max_pool(&mut self, node: &Node, windows: Windows, mut g: ValueId) {
+    fn reverse_max_pool(&mut self, node: &Node, windows: PoolAttributes, mut g: ValueId) {
         let (x, y) = (node.inputs[0], node.output);
         let (shape, pooled) = (self.shape(x), self.shape(y));
         let front = shape.len() - windows.kernel.len();
@@ -214,7 +205,7 @@ impl Tape {
     }
 }
 
-impl Windows<'_> {
+impl PoolAttributes<'_> {
     /// What a tap of a position reads, if that is inside.
     fn index(&self, axis: usize, position: usize, tap: usize, len: usize) -> Option<usize> {
         let index = position * self.strides[axis] + tap * self.dilations[axis];

@@ -4,7 +4,7 @@ use crate::ir::{Graph, Node, Op, Value, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::collections::HashMap;
 
-/// What a rule answers where a node has no gradient: what was found, and what to do.
+/// Result of a backward rule; the error of a node without a gradient is what was found, and the cure.
 pub(super) type Advice<T = ()> = std::result::Result<T, String>;
 
 /// A graph, and how much a change of each of its values matters.

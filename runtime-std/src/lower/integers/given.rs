@@ -1,11 +1,11 @@
-//! The integers that a quantized file gives: its scales and weights, as they are.
+//! The integers of a quantized file: its scales and weights, unchanged.
 
 use super::select::is_between;
 use super::{Core, IntegerLayer, Integers, Width};
 use crate::ir::{Format, Graph, Node, Op, Pooling, ValueId};
 use crate::lower::layer::Layer;
 use crate::lower::links::Links;
-use crate::lower::quantize::Line;
+use crate::lower::quantize::ScaleBias;
 use std::collections::HashMap;
 
 /// Quantizers give a mean the scale of its window, whose ties they round to even, as floats do; the kernels of
@@ -80,7 +80,7 @@ fn stored(
     node: &Node,
     layer: &Layer,
     from: Format,
-) -> Result<(Vec<i8>, Vec<Line>), &'static str> {
+) -> Result<(Vec<i8>, Vec<ScaleBias>), &'static str> {
     let own = graph.quantized.get(&graph.values[node.inputs[1]].name);
     let own = own.ok_or("the file does not quantize its weights")?;
     let outputs = layer.outputs();
@@ -99,7 +99,7 @@ fn stored(
     }
     let weights: Vec<i8> = integers.iter().map(|q| *q as i8).collect();
     let scale = |output: usize| own.scales[output % own.scales.len()];
-    let lines = layer.bias.iter().enumerate().map(|(output, bias)| Line {
+    let lines = layer.bias.iter().enumerate().map(|(output, bias)| ScaleBias {
         scale: f64::from(from.scale) * f64::from(scale(output)),
         bias: f64::from(*bias),
     });

@@ -12,7 +12,7 @@ pub(crate) use select::{Selection, keeps_format};
 pub use given::given;
 
 use super::links::Links;
-use super::quantize::Line;
+use super::quantize::ScaleBias;
 use crate::ir::{Format, Graph, Node, Op, ValueId};
 use elbow_core::kernels::Unary;
 use elbow_core::kernels::integer::Form;
@@ -25,7 +25,7 @@ pub struct Integers {
     pub formats: HashMap<String, Format>,
     /// Layers with integer weights, in their order.
     pub layers: Vec<IntegerLayer>,
-    /// Layers without, by the name of the value that each gives, and why.
+    /// Layers that stay in floats, by the name of their output, and why.
     pub floats: HashMap<String, &'static str>,
     /// How activations are held between layers.
     pub width: Width,
@@ -61,16 +61,16 @@ pub struct IntegerLayer {
     pub node: String,
     /// Name of the value that it reads.
     pub reads: String,
-    /// Name of the value that it gives.
+    /// Name of its output.
     pub gives: String,
     /// Row by row: the inputs of an output as the graph has them, `[channels][kernel]` of a convolution.
     pub weights: Vec<i8>,
     /// Scale and bias of each output: `y = scale * sum((x_q - zero_point) * w_q) + bias`.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ScaleBias>,
 }
 
 impl Integers {
-    /// The layers by the name of the value that each gives.
+    /// The layers by the name of their output.
     pub(super) fn by_result(&self) -> HashMap<&str, &IntegerLayer> {
         self.layers.iter().map(|layer| (layer.gives.as_str(), layer)).collect()
     }
@@ -99,8 +99,8 @@ impl Core {
     }
 }
 
-/// What an integer layer gives.
-pub(crate) struct Gives {
+/// The output of an integer layer: its value, format and bounds.
+pub(crate) struct LayerOutput {
     /// The value: that of the activation behind the layer, where it computes that as well.
     pub(crate) value: ValueId,
     /// How it is held; floats without.
@@ -109,7 +109,7 @@ pub(crate) struct Gives {
     pub(crate) bounds: (f32, f32),
 }
 
-impl Gives {
+impl LayerOutput {
     pub(crate) fn of(graph: &Graph, links: &Links, node: &Node, integers: &Integers) -> Self {
         const NONE: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
         let format = |node: &Node| integers.formats.get(&graph.values[node.output].name).copied();

@@ -51,7 +51,7 @@ impl Kernel {
         Self::Resample { .. } => "kernels::resample",
         Self::Recurrent(_) => "kernels::recurrent",
         Self::Integer(Integer::Quantize { .. }) => "integer::quantize",
-        Self::Integer(Integer::Spread { .. }) => "integer::spread",
+        Self::Integer(Integer::PaddedCopy { .. }) => "integer::padded_copy",
         Self::Integer(Integer::Dequantize { .. }) => "integer::dequantize",
         Self::Integer(Integer::Linear { form: Form::Plain, .. }) => "integer::linear_plain",
         Self::Integer(Integer::Linear { form: Form::Paired, .. }) => "integer::linear_paired",

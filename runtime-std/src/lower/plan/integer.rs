@@ -2,10 +2,12 @@
 //!
 //! Integers lie in the words of arena and weights; a call's element types are part of it.
 
-use super::Held;
+use super::Encoding;
 use crate::ir::Format;
 use elbow_core::kernels::PoolShape;
-use elbow_core::kernels::integer::{Add, Depthwise, Form, Linear, Piecewise, Requantize, Spread};
+use elbow_core::kernels::integer::{
+    Add, Depthwise, Form, Linear, PaddedCopy, Piecewise, Requantize,
+};
 use std::ops::Range;
 
 /// Element type of a tensor.
@@ -31,19 +33,19 @@ pub struct InFloats {
 /// An integer kernel, with its weights.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Integer {
-    /// `integer::quantize(source, target, spread, format)`
+    /// `integer::quantize(source, target, copy, format)`
     Quantize {
         /// Moves.
-        spread: Spread,
+        copy: PaddedCopy,
         /// What the integers stand for.
         format: Format,
         /// Of the target.
         to: Element,
     },
-    /// `integer::spread(source, target, spread, fill)`
-    Spread {
+    /// `integer::padded_copy(source, target, copy, fill)`
+    PaddedCopy {
         /// Moves.
-        spread: Spread,
+        copy: PaddedCopy,
         /// What lies between.
         fill: i32,
         /// Of the source.
@@ -51,10 +53,10 @@ pub enum Integer {
         /// Of the target.
         to: Element,
     },
-    /// `integer::dequantize(source, target, spread, format)`
+    /// `integer::dequantize(source, target, copy, format)`
     Dequantize {
         /// Moves.
-        spread: Spread,
+        copy: PaddedCopy,
         /// What the integers stand for.
         format: Format,
         /// Of the source.
@@ -136,7 +138,7 @@ impl Element {
     }
 }
 
-impl Held {
+impl Encoding {
     /// The floats that integers in a tensor's words stand for, in the order of the graph.
     pub fn floats(&self, words: &[f32]) -> Vec<f32> {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();

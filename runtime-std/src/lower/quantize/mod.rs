@@ -47,7 +47,7 @@ mod weights;
 pub use format::{Range, WIDE_BITS};
 pub use moments::{Moments, sample, sample_size};
 pub use piecewise::{LARGEST_ERROR, PiecewiseFit};
-pub use refit::{Adjust, Line, Refit, refit};
+pub use refit::{Adjust, Refit, ScaleBias, refit};
 pub use requantize::{Multipliers, SumBounds, fold_bias, largest_input};
 pub use resolve::resolve;
 pub use table::table;

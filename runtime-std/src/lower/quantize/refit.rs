@@ -5,7 +5,7 @@ const PLAUSIBLE: std::ops::RangeInclusive<f64> = 0.9..=1.1;
 
 /// An output as a line of its integer sum: `scale * sum + bias`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Line {
+pub struct ScaleBias {
     /// Per unit of the sum; positive.
     pub scale: f64,
     /// In output units.
@@ -25,14 +25,14 @@ pub enum Adjust {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Refit {
     /// The refitted line.
-    pub line: Line,
+    pub line: ScaleBias,
     /// Mean squared error of the line before.
     pub before: f64,
     /// That of this one; never larger, but for roundings.
     pub after: f64,
 }
 
-/// Refits each output to what the float model gives there.
+/// Refits scale and bias of each output to the values of the float model.
 ///
 /// `sums` are the integer sums `sum_k w_k (x_k - zero_point)` without bias, `targets` the float
 /// layer's outputs before its activation, both `[patches][outputs]` with the outputs of `lines`.
@@ -45,9 +45,9 @@ pub struct Refit {
 ///
 /// After [`gptq`](super::gptq) the bias must be refitted, since the mean was left to it; whether the
 /// scale should be is the caller's to measure on the whole model.
-pub fn refit(sums: &[i32], targets: &[f32], lines: &[Line], adjust: Adjust) -> Vec<Refit> {
+pub fn refit(sums: &[i32], targets: &[f32], lines: &[ScaleBias], adjust: Adjust) -> Vec<Refit> {
     let outputs = lines.len();
-    let of = |(output, line): (usize, &Line)| {
+    let of = |(output, line): (usize, &ScaleBias)| {
         let points = sums.iter().skip(output).step_by(outputs);
         let targets = targets.iter().skip(output).step_by(outputs);
         let points = points.zip(targets).map(|(sum, target)| (f64::from(*sum), f64::from(*target)));
@@ -56,8 +56,8 @@ pub fn refit(sums: &[i32], targets: &[f32], lines: &[Line], adjust: Adjust) -> V
     lines.iter().enumerate().map(of).collect()
 }
 
-fn one(points: impl Iterator<Item = (f64, f64)> + Clone, line: Line, adjust: Adjust) -> Refit {
-    let error = |line: Line| {
+fn one(points: impl Iterator<Item = (f64, f64)> + Clone, line: ScaleBias, adjust: Adjust) -> Refit {
+    let error = |line: ScaleBias| {
         mean(points.clone().map(|(sum, target)| square(target - line.scale * sum - line.bias)))
     };
     let before = error(line);
@@ -70,7 +70,7 @@ fn one(points: impl Iterator<Item = (f64, f64)> + Clone, line: Line, adjust: Adj
     let best = covariance / variance;
     let refitted = adjust == Adjust::Both && PLAUSIBLE.contains(&(best / line.scale));
     let scale = if refitted { best } else { line.scale };
-    let line = Line { scale, bias: target - scale * sum };
+    let line = ScaleBias { scale, bias: target - scale * sum };
     Refit { line, before, after: error(line) }
 }
 
@@ -91,11 +91,11 @@ mod tests {
     #[test]
     fn a_line_is_found_exactly() {
         let sums = [-3, 10, 5, 0, 7, -20];
-        let truth = [Line { scale: 0.5, bias: -1.25 }, Line { scale: 0.125, bias: 3.0 }];
+        let truth = [ScaleBias { scale: 0.5, bias: -1.25 }, ScaleBias { scale: 0.125, bias: 3.0 }];
         let targets: Vec<f32> = (0..6)
             .map(|i| (truth[i % 2].scale * f64::from(sums[i]) + truth[i % 2].bias) as f32)
             .collect();
-        let start = [0.46, 0.135].map(|scale| Line { scale, bias: 0.0 });
+        let start = [0.46, 0.135].map(|scale| ScaleBias { scale, bias: 0.0 });
         for (refit, truth) in refit(&sums, &targets, &start, Adjust::Both).iter().zip(truth) {
             assert!((refit.line.scale - truth.scale).abs() < 1e-14, "{refit:?}");
             assert!((refit.line.bias - truth.bias).abs() < 1e-13, "{refit:?}");
@@ -112,7 +112,7 @@ mod tests {
         let sums: Vec<i32> = (0..50).map(|i| (i * i * 7919) % 1001 - 500).collect();
         let targets: Vec<f32> =
             sums.iter().enumerate().map(|(i, s)| *s as f32 * 0.01 + (i % 7) as f32).collect();
-        let start = Line { scale: 0.0105, bias: 0.0 };
+        let start = ScaleBias { scale: 0.0105, bias: 0.0 };
         let Refit { line, before, after } = refit(&sums, &targets, &[start], Adjust::Both)[0];
         let error = |scale: f64, bias: f64| {
             let terms = sums.iter().zip(&targets);
@@ -127,12 +127,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_refitted_stays() {
-        let line = Line { scale: 0.5, bias: 1.0 };
+        let line = ScaleBias { scale: 0.5, bias: 1.0 };
         let constant = refit(&[4, 4], &[1.0, 3.0], &[line], Adjust::Both)[0];
-        assert_eq!(constant.line, Line { scale: 0.5, bias: 0.0 });
+        assert_eq!(constant.line, ScaleBias { scale: 0.5, bias: 0.0 });
         for far in [-1.0, 0.44, 0.56] {
             let refitted = refit(&[0, 2], &[0.0, 2.0 * far], &[line], Adjust::Both)[0];
-            assert_eq!(refitted.line, Line { scale: 0.5, bias: f64::from(far) - 0.5 });
+            assert_eq!(refitted.line, ScaleBias { scale: 0.5, bias: f64::from(far) - 0.5 });
         }
         assert_eq!(refit(&[], &[], &[line], Adjust::Both)[0].line, line);
     }

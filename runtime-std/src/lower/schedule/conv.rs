@@ -14,8 +14,8 @@ pub(super) struct Attributes<'n> {
     pub(super) groups: usize,
 }
 
-/// Channels, height and width of one image; a signal has height 1.
-struct Image {
+/// Channels, height and width of one feature map; a signal has height 1.
+struct FeatureMap {
     channels: usize,
     size: [usize; 2],
 }
@@ -30,7 +30,7 @@ struct Filters<'g> {
 impl<'g> Scheduler<'g> {
     pub(super) fn conv(&mut self, node: &Node, attributes: &Attributes) -> Advice {
         let Filters { w, taps, bias } = self.filters(node)?;
-        let (x, y) = (self.image(node.inputs[0])?, self.image(node.output)?);
+        let (x, y) = (self.feature_map(node.inputs[0])?, self.feature_map(node.output)?);
         let shape = ConvShape {
             channels: x.channels,
             input: x.size,
@@ -59,7 +59,7 @@ impl<'g> Scheduler<'g> {
 
     pub(super) fn conv_transpose(&mut self, node: &Node, attributes: &Attributes) -> Advice {
         let Filters { w, taps, bias } = self.filters(node)?;
-        let (x, y) = (self.image(node.inputs[0])?, self.image(node.output)?);
+        let (x, y) = (self.feature_map(node.inputs[0])?, self.feature_map(node.output)?);
         let shape = ConvTransposeShape {
             channels: x.channels,
             input: x.size,
@@ -100,10 +100,10 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    fn image(&self, value: ValueId) -> Advice<Image> {
+    fn feature_map(&self, value: ValueId) -> Advice<FeatureMap> {
         match *self.shape(value) {
-            [1, channels, width] => Ok(Image { channels, size: [1, width] }),
-            [1, channels, height, width] => Ok(Image { channels, size: [height, width] }),
+            [1, channels, width] => Ok(FeatureMap { channels, size: [1, width] }),
+            [1, channels, height, width] => Ok(FeatureMap { channels, size: [height, width] }),
             ref shape => Err(format!(
                 "it convolves shape {shape:?}, expected [1, channels, length] or \
                  [1, channels, height, width]: keep the batch axis in front, one or two axes behind"

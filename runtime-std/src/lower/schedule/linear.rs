@@ -61,7 +61,7 @@ struct Factor {
 }
 
 /// A dense layer over rows.
-struct Layer {
+struct DenseLayer {
     /// `[..][inputs]`
     x: TensorId,
     rows: usize,
@@ -115,7 +115,7 @@ impl<'g> Scheduler<'g> {
         }
         let outputs = if form.trans_b { matrix.rows } else { matrix.columns };
         let bias = c.filter(|&(c, _)| self.is_along_last(c, outputs));
-        let layer = Layer {
+        let layer = DenseLayer {
             x,
             rows: left.batch * left.rows,
             inputs: left.columns,
@@ -148,7 +148,7 @@ impl<'g> Scheduler<'g> {
         }
         let outputs = if form.trans_a { matrix.columns } else { matrix.rows };
         let bias = c.filter(|&(c, _)| self.is_along_rows(c, outputs));
-        let layer = Layer {
+        let layer = DenseLayer {
             x,
             rows: right.batch * right.rows,
             inputs: right.columns,
@@ -229,8 +229,8 @@ impl<'g> Scheduler<'g> {
     }
 
     /// A layer whose weights are there already for the opposite direction reads those.
-    fn layer(&mut self, node: &Node, shape: &[usize], layer: &Layer) -> TensorId {
-        let &Layer { x, rows, inputs, outputs, matrix, by_output, alpha, .. } = layer;
+    fn layer(&mut self, node: &Node, shape: &[usize], layer: &DenseLayer) -> TensorId {
+        let &DenseLayer { x, rows, inputs, outputs, matrix, by_output, alpha, .. } = layer;
         let constant = self.constant(matrix).unwrap_or_default();
         let alpha_bits = alpha.to_bits();
         let across = Constant::Panels { matrix, transposed: by_output, alpha: alpha_bits };
@@ -277,13 +277,13 @@ impl<'g> Scheduler<'g> {
         )
     }
 
-    /// Whether a constant gives one number for all, or one for each place along the last axis.
+    /// Whether a constant has one number for all values, or one for each place along the last axis.
     fn is_along_last(&self, c: ValueId, len: usize) -> bool {
         let Some(constant) = self.constant(c) else { return false };
         constant.len() == 1 || constant.len() == len && self.shape(c).last() == Some(&len)
     }
 
-    /// Whether a constant gives one number for all, or one for each row.
+    /// Whether a constant has one number for all values, or one for each row.
     fn is_along_rows(&self, c: ValueId, rows: usize) -> bool {
         let Some(constant) = self.constant(c) else { return false };
         let column = matches!(self.shape(c), [.., len, 1] if *len == rows);

@@ -10,10 +10,11 @@ mod pool;
 mod recurrent;
 mod weights;
 
-use super::draft::{Call, Draft, Home, Tensor, TensorId};
+use super::axes::PoolAttributes;
+use super::draft::{Draft, Home, Tensor, TensorId, UnplacedStep};
 use super::integers::{IntegerLayer, Integers};
 use super::links::Links;
-use super::plan::{Given, Kernel, Port};
+use super::plan::{CompletedValue, Kernel, Port};
 use crate::ir::{Graph, Node, Op, ValueId};
 use crate::{Error, Result};
 use integer::Stored;
@@ -44,7 +45,7 @@ pub fn schedule(graph: &Graph, integers: Option<&Integers>) -> Result<Draft> {
     Ok(scheduler.finish())
 }
 
-/// What a node handler answers where no kernel fits: what was found, and what to do.
+/// Result of scheduling a node; the error where no kernel fits is what was found, and the cure.
 type Advice<T = ()> = std::result::Result<T, String>;
 
 struct Scheduler<'g> {
@@ -56,7 +57,7 @@ struct Scheduler<'g> {
     layers: recurrent::Layers,
     draft: Draft,
     weights: Weights,
-    /// The tensor that holds each value, once it has one; several values may share it.
+    /// The tensor of each value, once it is scheduled; several values may share one.
     tensors: Vec<Option<TensorId>>,
     /// The integers that hold each value, where there are such.
     stored: Vec<Option<Stored>>,
@@ -141,7 +142,7 @@ impl<'g> Scheduler<'g> {
             &Op::ArgExtreme { axis, largest, last } => self.arg_extreme(node, axis, largest, last),
             Op::Pool { kernel, strides, dilations, pads, pads_end, kind } => self.pool(
                 node,
-                &pool::Windows { kernel, strides, dilations, pads, pads_end },
+                &PoolAttributes { kernel, strides, dilations, pads, pads_end },
                 *kind,
             ),
             Op::Pad { starts, value } => self.pad(node, starts, *value),
@@ -170,15 +171,15 @@ impl<'g> Scheduler<'g> {
             }
             let target = self.tensor(len, Home::Output(index));
             let node = self.links.producer(self.graph, *value);
-            self.draft.calls.push(Call {
+            self.draft.calls.push(UnplacedStep {
                 name: node.map_or(name, |node| &node.name).clone(),
                 op: "Identity".into(),
                 shape,
                 macs: 0,
                 kernel: Kernel::Copy,
                 sources: vec![tensor],
-                targets: vec![target],
-                gives: vec![Given { target: 0, value: name.clone(), held: None }],
+                outputs: vec![target],
+                completes: vec![CompletedValue { output: 0, value: name.clone(), encoding: None }],
             });
         }
     }
@@ -202,16 +203,16 @@ impl<'g> Scheduler<'g> {
         self.draft.tensors.len() - 1
     }
 
-    /// Says that `tensor` holds `value`, from the last call on where that wrote it.
+    /// Records that `tensor` contains `value`, from the last call on where that wrote it.
     fn bind(&mut self, value: ValueId, tensor: TensorId) {
         self.tensors[value] = Some(tensor);
         self.pending[tensor] += self.links.uses(value);
         if let Some(call) = self.draft.calls.last_mut()
-            && let Some(target) = call.targets.iter().position(|target| *target == tensor)
-            && call.gives.iter().all(|given| given.target != target)
+            && let Some(target) = call.outputs.iter().position(|target| *target == tensor)
+            && call.completes.iter().all(|given| given.output != target)
         {
             let value = self.graph.values[value].name.clone();
-            call.gives.push(Given { target, value, held: None });
+            call.completes.push(CompletedValue { output: target, value, encoding: None });
         }
     }
 
@@ -253,18 +254,18 @@ impl<'g> Scheduler<'g> {
         shape: &[usize],
         kernel: Kernel,
         sources: &[TensorId],
-        targets: &[TensorId],
+        outputs: &[TensorId],
     ) {
         let source_len = sources.first().map_or(0, |&source| self.draft.tensors[source].len);
-        self.draft.calls.push(Call {
+        self.draft.calls.push(UnplacedStep {
             name: node.name.clone(),
             op: node.op_type.clone(),
             shape: shape.to_vec(),
             macs: kernel.macs(shape, source_len),
             kernel,
             sources: sources.to_vec(),
-            targets: targets.to_vec(),
-            gives: Vec::new(),
+            outputs: outputs.to_vec(),
+            completes: Vec::new(),
         });
     }
 

@@ -4,7 +4,9 @@ use super::elementwise::TOO_MANY_AXES;
 use super::weights::Constant;
 use super::{Advice, Scheduler};
 use crate::ir::Node;
-use crate::lower::axes::{Axis, along, broadcast, collapse, is_contiguous, row_major, strided};
+use crate::lower::axes::{
+    StridedAxis, along, broadcast, collapse, is_contiguous, row_major, strided,
+};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::plan::Kernel;
 
@@ -70,7 +72,7 @@ impl Scheduler<'_> {
         node: &Node,
         x: TensorId,
         shape: &[usize],
-        axes: &[Axis],
+        axes: &[StridedAxis],
         start: usize,
     ) -> Advice<TensorId> {
         let len: usize = shape.iter().product();
@@ -172,7 +174,7 @@ impl Scheduler<'_> {
     }
 }
 
-/// Indices as generated code holds them.
+/// Indices in the type that generated code uses.
 fn narrow(indices: &[usize]) -> Advice<Vec<u32>> {
     let narrow: Result<_, _> = indices.iter().map(|&index| u32::try_from(index)).collect();
     narrow.map_err(|_| "it takes values from a tensor of more than 2^32: make it smaller".into())

@@ -3,20 +3,12 @@
 use super::conv::two;
 use super::{Advice, Scheduler};
 use crate::ir::{Node, Pooling};
+use crate::lower::axes::PoolAttributes;
 use crate::lower::plan::Kernel;
 use elbow_core::kernels::PoolShape;
 
-/// Attributes, per spatial axis.
-pub(super) struct Windows<'n> {
-    pub(super) kernel: &'n [usize],
-    pub(super) strides: &'n [usize],
-    pub(super) dilations: &'n [usize],
-    pub(super) pads: &'n [usize],
-    pub(super) pads_end: &'n [usize],
-}
-
 impl Scheduler<'_> {
-    pub(super) fn pool(&mut self, node: &Node, windows: &Windows, kind: Pooling) -> Advice {
+    pub(super) fn pool(&mut self, node: &Node, windows: &PoolAttributes, kind: Pooling) -> Advice {
         let shape = self.pool_shape(node, windows)?;
         let kernel = match kind {
             Pooling::Max => Kernel::MaxPool(shape),
@@ -28,7 +20,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    pub(super) fn pool_shape(&self, node: &Node, windows: &Windows) -> Advice<PoolShape> {
+    pub(super) fn pool_shape(&self, node: &Node, windows: &PoolAttributes) -> Advice<PoolShape> {
         let (from, to) = (self.shape(node.inputs[0]), self.shape(node.output));
         let front = from.len().saturating_sub(windows.kernel.len());
         Ok(PoolShape {

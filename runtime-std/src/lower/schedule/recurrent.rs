@@ -1,8 +1,8 @@
-//! Recurrent layers: one call for all that a layer gives.
+//! Recurrent layers: one kernel call for all results of a layer.
 
 use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
-use crate::ir::{Gives, Node, Op, ValueId};
+use crate::ir::{Node, Op, RecurrentOutput, ValueId};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::plan::{Kernel, Recurrent};
 use elbow_core::kernels::{Cell, RecurrentShape};
@@ -14,7 +14,7 @@ use std::ops::Range;
 type Key = (String, bool, Vec<ValueId>);
 
 /// What the nodes of each layer give.
-pub(super) struct Layers(HashMap<Key, Vec<(Gives, ValueId)>>);
+pub(super) struct Layers(HashMap<Key, Vec<(RecurrentOutput, ValueId)>>);
 
 impl Layers {
     pub(super) fn among(nodes: &[Node]) -> Self {
@@ -27,7 +27,7 @@ impl Layers {
         layers
     }
 
-    fn of(&self, node: &Node) -> Vec<(Gives, ValueId)> {
+    fn of(&self, node: &Node) -> Vec<(RecurrentOutput, ValueId)> {
         key(node).and_then(|key| self.0.get(&key)).cloned().unwrap_or_default()
     }
 }
@@ -58,7 +58,7 @@ impl Scheduler<'_> {
         let hidden = self.shape(h).last().copied().unwrap_or(0);
         let shape = RecurrentShape { steps, rows, inputs, hidden, reverse };
         let layer = self.layers.of(node);
-        let sequence = layer.iter().any(|(gives, _)| *gives == Gives::Sequence);
+        let sequence = layer.iter().any(|(gives, _)| *gives == RecurrentOutput::Sequence);
         let (bias_w, bias_r) = self.biases(bias)?;
         let kernel = Kernel::Recurrent(Recurrent {
             cell,
@@ -71,15 +71,15 @@ impl Scheduler<'_> {
             sequence,
         });
         let mut targets = vec![self.state(node, h)];
-        let mut homes = vec![(Gives::Hidden, targets[0])];
+        let mut homes = vec![(RecurrentOutput::Hidden, targets[0])];
         if let (Cell::Lstm { .. }, Some(&c)) = (cell, node.inputs.get(5)) {
             targets.push(self.state(node, c));
-            homes.push((Gives::Cell, targets[1]));
+            homes.push((RecurrentOutput::Cell, targets[1]));
         }
         if sequence {
             let y = self.tensor(steps * rows * hidden, Home::Arena);
             targets.push(y);
-            homes.push((Gives::Sequence, y));
+            homes.push((RecurrentOutput::Sequence, y));
         }
         targets.push(self.tensor(cell.scratch(hidden), Home::Arena));
         let x = self.read(x);

@@ -116,7 +116,7 @@ fn distinct(all: impl Iterator<Item = Heads>) -> Vec<Heads> {
     found
 }
 
-/// The output that holds a value.
+/// The output with this value.
 fn output(graph: &Graph, makers: &Makers<'_>, wanted: ValueId) -> Option<String> {
     let same = |(_, id): &&(String, ValueId)| makers.source(*id) == makers.source(wanted);
     graph.outputs.iter().find(same).map(|(name, _)| name.clone())

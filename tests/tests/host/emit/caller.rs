@@ -26,22 +26,22 @@ struct Call<'a, M: Compiled> {
     outputs: M::Outputs,
 }
 
-impl<M: Compiled> More<M> for kind::Graph {
+impl<M: Compiled> More<M> for kind::GraphModel {
     fn print(call: &mut Call<'_, M>) {
         print(&[call.ws.clamp_hits() as f32]);
     }
 }
 
-impl<M: Flow> More<M> for kind::Flow {}
+impl<M: Flow> More<M> for kind::FlowModel {}
 
-impl<M: Density> More<M> for kind::Density {
+impl<M: Density> More<M> for kind::DensityModel {
     fn print(call: &mut Call<'_, M>) {
         let z = &mut call.outputs.z;
         print(&[M::log_prob(call.pack, call.ws, call.inputs, z).expect("finite")]);
     }
 }
 
-impl<M: Encoder> More<M> for kind::Encoder {
+impl<M: Encoder> More<M> for kind::EncoderModel {
     fn print(call: &mut Call<'_, M>) {
         print(&[call.ws.clamp_hits() as f32]);
         let lens: usize = M::Outputs::LENS.iter().sum();
@@ -50,9 +50,9 @@ impl<M: Encoder> More<M> for kind::Encoder {
     }
 }
 
-impl<M: Decoder> More<M> for kind::Decoder {
+impl<M: Decoder> More<M> for kind::DecoderModel {
     fn print(call: &mut Call<'_, M>) {
-        kind::Encoder::print(call);
+        kind::EncoderModel::print(call);
         let (mut z, mut x_mean) = (means::<M>(&call.outputs), M::Mean::ZEROS);
         M::decode(call.pack, call.ws, call.inputs, &z, &mut x_mean).expect("finite");
         print_all(&x_mean);
@@ -61,9 +61,9 @@ impl<M: Decoder> More<M> for kind::Decoder {
     }
 }
 
-impl<M: Scored> More<M> for kind::Scored {
+impl<M: Scored> More<M> for kind::ScoredModel {
     fn print(call: &mut Call<'_, M>) {
-        kind::Encoder::print(call);
+        kind::EncoderModel::print(call);
         let Call { pack, ws, inputs, outputs: q } = call;
         let (mut z, mut x_mean) = (M::Latents::ZEROS, M::Mean::ZEROS);
         let terms = M::score(pack, ws, inputs, q, &mut x_mean).expect("finite");
@@ -79,9 +79,9 @@ impl<M: Scored> More<M> for kind::Scored {
     }
 }
 
-impl<M: Refined> More<M> for kind::Refined {
+impl<M: Refined> More<M> for kind::RefinedModel {
     fn print(call: &mut Call<'_, M>) {
-        kind::Scored::print(call);
+        kind::ScoredModel::print(call);
         let Call { pack, ws, inputs, outputs: q } = call;
         let (mut x_mean, mut grad) = (M::Mean::ZEROS, M::Latents::ZEROS);
         let mut observation = M::observation(pack, ws, inputs, &mut x_mean);

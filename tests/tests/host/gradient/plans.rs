@@ -63,7 +63,7 @@ fn stored(plan: &Plan) -> usize {
                 kept.insert(range);
             }
         }
-        overwritten.extend(step.targets.iter().filter_map(arena));
+        overwritten.extend(step.outputs.iter().filter_map(arena));
     }
     kept.iter().map(Range::len).sum()
 }

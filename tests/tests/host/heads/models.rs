@@ -1,7 +1,7 @@
 //! The trained models: the true head is best, and every wrong one is found.
 
 use super::{folder, others, rows_of, survey_of};
-use elbow::heads::{HeadReport, Measured, Scale, Verdict};
+use elbow::heads::{HeadReport, MeasuredReading, Scale, Verdict};
 use elbow::manifest::Manifest;
 use elbow::model::Loaded;
 
@@ -31,7 +31,7 @@ fn the_true_head_and_order_are_best_by_more_than_five_errors() {
             assert!(report.impossible.len() >= 4, "{name}");
             let others = others(&report);
             assert!(others.len() >= 6, "{name}");
-            for Measured { reading, above_declared, .. } in others {
+            for MeasuredReading { reading, above_declared, .. } in others {
                 let nats = above_declared.expect("rows with both");
                 assert!(nats.mean < -5.0 * nats.se, "{name}: {reading} {nats:?}");
             }

@@ -2,7 +2,7 @@
 
 use super::{KEY, assert_near, exact, one_latent, shipped, two_latents};
 use elbow_core::infer::{
-    ElboTerms, Form, Gradient, GradientScratch, Objective, Posterior, elbo_gradient,
+    ElboTerms, Gradient, GradientEstimator, GradientScratch, Objective, Posterior, elbo_gradient,
 };
 use elbow_core::noise::{Draws, Independent};
 use elbow_tests::linear_gaussian::{Diagonal, LinearGaussian};
@@ -32,7 +32,7 @@ impl Climb {
     fn differentiate(
         &mut self,
         decoder: &mut impl Gradient,
-        aim: (Objective, Form),
+        aim: (Objective, GradientEstimator),
         noise: &mut impl Draws,
         samples: Range<u32>,
     ) -> ElboTerms {
@@ -55,7 +55,8 @@ impl Climb {
     }
 }
 
-const FORMS: [Form; 2] = [Form::ClosedKl, Form::StickingTheLanding];
+const FORMS: [GradientEstimator; 2] =
+    [GradientEstimator::ClosedKl, GradientEstimator::StickingTheLanding];
 
 #[test]
 fn ascent_ends_at_the_closed_optimum_of_every_objective() {
@@ -67,7 +68,12 @@ fn ascent_ends_at_the_closed_optimum_of_every_objective() {
     }
 }
 
-fn check_optimum(model: &LinearGaussian, x: &DVector<f64>, aim: Objective, form: Form) {
+fn check_optimum(
+    model: &LinearGaussian,
+    x: &DVector<f64>,
+    aim: Objective,
+    form: GradientEstimator,
+) {
     let best = model.best(x, f64::from(aim.beta), f64::from(aim.entropy_weight));
     let mut decoder = model.decoder(x);
     let (mut noise, samples) = exact(2);

@@ -2,10 +2,10 @@
 
 use super::{KEY, assert_near, exact, two_latents};
 use elbow_core::distributions::DiagNormal;
-use elbow_core::infer::encoder::DecodeError;
+use elbow_core::infer::DecodeError;
 use elbow_core::infer::{
-    Adam, FLOATS, Gradient, InferError, LogLikelihood, Pairs, Posterior, Refiner, Rows, Rule, Sgd,
-    Stein,
+    Adam, FLOATS_PER_LATENT, FloatRows, Gradient, InferError, LogLikelihood, Pairs, Posterior,
+    Refiner, Rule, Sgd, Stein,
 };
 use elbow_core::noise::Antithetic;
 use elbow_tests::linear_gaussian::{Decoder, Diagonal, LinearGaussian};
@@ -173,12 +173,13 @@ fn every_rule_reaches_the_optimum_from_the_prior() {
     assert!(left.iter().all(|left| *left < RULES_SHORT), "{left:?}");
     let (loc, log_var) = ([0.0; 2], [0.0; 2]);
     let q = Posterior { loc: &loc, log_var: &log_var };
-    let slices = Refiner::in_buffer(vec![0.0; 2 * FLOATS], q, Stein::DEFAULT, Pairs::DEFAULT);
+    let slices =
+        Refiner::in_buffer(vec![0.0; 2 * FLOATS_PER_LATENT], q, Stein::DEFAULT, Pairs::DEFAULT);
     assert_eq!(climb(&model, &x, slices), left[0], "a vector serves as well as an array");
 }
 
-fn adam(rate: f32) -> Adam<Rows<2, 4>> {
-    Adam { rate, moments: Rows([[0.0; 2]; 4]) }
+fn adam(rate: f32) -> Adam<FloatRows<2, 4>> {
+    Adam { rate, moments: FloatRows([[0.0; 2]; 4]) }
 }
 
 /// What 300 steps leave of the amortization gap.

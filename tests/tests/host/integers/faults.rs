@@ -10,7 +10,7 @@ use elbow::import::Options;
 use elbow::lower::Integers;
 use elbow::lower::integers::IntegerLayer;
 use elbow::model::Loaded;
-use elbow::parity::target::twin;
+use elbow::parity::outputs::twin;
 use elbow::parity::{Compared, Limits, Reference, compare};
 use elbow::posterior::Posteriors;
 use elbow_tests::fixtures::path;

@@ -1,6 +1,6 @@
 //! Deep graphs: time in proportion, no stack.
 
-use elbow::ir::{Gives, Op, ValueId};
+use elbow::ir::{Op, RecurrentOutput, ValueId};
 use elbow::lower::{fuse, schedule};
 use elbow::model::sampling::{Makers, draws};
 use elbow::stages::lower;
@@ -120,7 +120,7 @@ fn layers_of_the_same_weights_are_scheduled_in_proportion() {
     const LAYERS: usize = NODES / 2;
     let mut graph = Builder::new("layers");
     let cell = Cell::Gru { f: Unary::Sigmoid, g: Unary::Tanh, linear_before_reset: false };
-    let op = Op::Recurrent { cell, reverse: false, gives: Gives::Hidden };
+    let op = Op::Recurrent { cell, reverse: false, gives: RecurrentOutput::Hidden };
     let mut state = graph.input("h", &[1, 1]);
     let x = graph.input("x", &[1, 1, 1]);
     let weights = [[3, 1], [3, 1], [6, 1]]

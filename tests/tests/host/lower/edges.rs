@@ -101,7 +101,7 @@ fn inputs_and_weights_are_never_written_and_reshapes_cost_nothing() {
     let kernels: Vec<&Kernel> = plan.steps.iter().map(|step| &step.kernel).collect();
     let expected = [Kernel::Copy, Kernel::Unary(Unary::Relu), Kernel::Unary(Unary::Tanh)];
     assert_eq!(kernels, expected.iter().collect::<Vec<_>>());
-    assert!(plan.steps.iter().all(|step| step.targets == [Buffer::Output(0)]));
+    assert!(plan.steps.iter().all(|step| step.outputs == [Buffer::Output(0)]));
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn check_bounds(plan: &Plan, case: u64) {
     assert!(plan.arena >= plan.arena_lower_bound, "seed {SEED}, case {case}\n{plan}");
     let mut needed = 0;
     for step in &plan.steps {
-        let ranges = step.sources.iter().chain(&step.targets).filter_map(|buffer| match buffer {
+        let ranges = step.sources.iter().chain(&step.outputs).filter_map(|buffer| match buffer {
             Buffer::Arena(range) => Some(range.clone()),
             Buffer::Input(_) | Buffer::Output(_) | Buffer::Weights(_) => None,
         });
@@ -160,7 +160,7 @@ fn check_bounds(plan: &Plan, case: u64) {
             assert!(a.end <= b.start || b.end <= a.start, "seed {SEED}, case {case}\n{plan}");
         }
         let written = |buffer| matches!(buffer, &Buffer::Arena(_) | &Buffer::Output(_));
-        assert!(step.targets.iter().all(written));
+        assert!(step.outputs.iter().all(written));
     }
     assert_eq!(needed, plan.arena_lower_bound, "seed {SEED}, case {case}\n{plan}");
 }

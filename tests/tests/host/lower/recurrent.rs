@@ -1,6 +1,6 @@
 //! Recurrent layers: one call for all that a layer gives, and memory that does not grow with time.
 
-use elbow::ir::{Gives, Op};
+use elbow::ir::{Op, RecurrentOutput};
 use elbow::lower::{Kernel, Plan};
 use elbow::stages::lower;
 use elbow::twin::Twin;
@@ -57,7 +57,7 @@ fn bidirectional(cell: Cell, steps: usize, taken: Taken) -> Plan {
             operands.push(graph.constant(&shape, &values));
         }
         operands.truncate(if matches!(cell, Cell::Lstm { .. }) { 6 } else { 5 });
-        let op = Op::Recurrent { cell, reverse, gives: Gives::Sequence };
+        let op = Op::Recurrent { cell, reverse, gives: RecurrentOutput::Sequence };
         let y = graph.node("Layer", op, &operands, &[steps, 1, HIDDEN]);
         graph.node("Reshape", Op::Reshape, &[y], &[steps, 1, 1, HIDDEN])
     });
@@ -134,7 +134,7 @@ fn plan(cell: Cell, steps: usize, reverse: bool, of_sequence: bool) -> Plan {
         graph.node("Layer", Op::Recurrent { cell, reverse, gives }, &operands, shape)
     };
     let state = if of_sequence {
-        let y = layer(Gives::Sequence, &[steps, 1, HIDDEN]);
+        let y = layer(RecurrentOutput::Sequence, &[steps, 1, HIDDEN]);
         let back = Op::Transpose { perm: vec![1, 0, 2] };
         let y = graph.node("Transpose", back, &[y], &[1, steps, HIDDEN]);
         let last = if reverse { 0 } else { steps - 1 };
@@ -142,7 +142,7 @@ fn plan(cell: Cell, steps: usize, reverse: bool, of_sequence: bool) -> Plan {
         let y = graph.node("Slice", slice, &[y], &[1, 1, HIDDEN]);
         graph.node("Reshape", Op::Reshape, &[y], &[1, HIDDEN])
     } else {
-        layer(Gives::Hidden, &[1, HIDDEN])
+        layer(RecurrentOutput::Hidden, &[1, HIDDEN])
     };
     let y = graph.node("Relu", Op::Unary(Unary::Relu), &[state], &[1, HIDDEN]);
     graph.output("y", y);
@@ -183,9 +183,9 @@ fn all_that_a_layer_gives_is_one_call() {
     let constants = shapes.map(|shape| graph.constant(&shape, &vec![0.1; shape[0] * shape[1]]));
     let operands = [&[x][..], &constants].concat();
     for (name, gives, shape) in [
-        ("c", Gives::Cell, &[1, n][..]),
-        ("y", Gives::Sequence, &[4, 1, n]),
-        ("h", Gives::Hidden, &[1, n]),
+        ("c", RecurrentOutput::Cell, &[1, n][..]),
+        ("y", RecurrentOutput::Sequence, &[4, 1, n]),
+        ("h", RecurrentOutput::Hidden, &[1, n]),
     ] {
         let op = Op::Recurrent { cell, reverse: false, gives };
         let value = graph.node("LSTM", op, &operands, shape);

@@ -1,6 +1,6 @@
 //! Dense layers and convolutions.
 
-use super::super::job::{self, Job, Line, cut_into};
+use super::super::job::{self, Job, SingleJobLayer, cut_into};
 use super::super::panels::by_panels;
 use crate::kernels::integer::{Linear, Output, Value};
 use core::arch::naked_asm;
@@ -16,7 +16,7 @@ pub fn linear_paired<Y: Output>(
 ) {
     by_panels!(
         [x, weights, outputs, y, s],
-        Line::of(s).filter(|_| s.is_one_segment()),
+        SingleJobLayer::of(s).filter(|_| s.is_one_segment()),
         paired_panels,
         BLOCKS,
         Linear::piece
@@ -32,7 +32,13 @@ pub fn linear_wide<Y: Output>(
     y: &mut [Y],
     s: &Linear,
 ) {
-    by_panels!([x, weights, outputs, y, s], Line::of(s), wide_panels, BLOCKS, |s: &Linear| s.run);
+    by_panels!(
+        [x, weights, outputs, y, s],
+        SingleJobLayer::of(s),
+        wide_panels,
+        BLOCKS,
+        |s: &Linear| s.run
+    );
 }
 
 /// Eight blocks of four inputs.

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `linear` | dense layers and convolutions |
 //! | `depthwise` | depthwise convolutions |
-//! | `spread` | copies that widen |
+//! | `padded_copy` | copies that widen |
 //!
 //! | Per 16 products | Loads | Unpacking | Products | Instructions |
 //! |---|---|---|---|---|
@@ -106,10 +106,10 @@ macro_rules! finish {
 mod depthwise;
 mod linear;
 #[cfg(not(elbow_helium))]
-mod spread;
+mod padded_copy;
 
 #[cfg(not(elbow_helium))]
 pub use depthwise::depthwise;
 pub use linear::{linear_paired, linear_wide};
 #[cfg(not(elbow_helium))]
-pub use spread::spread;
+pub use padded_copy::padded_copy;

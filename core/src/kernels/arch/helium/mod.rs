@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `linear` | dense layers and convolutions |
 //! | `depthwise` | depthwise convolutions |
-//! | `spread` | copies |
+//! | `padded_copy` | copies |
 //!
 //! `vrmulh.s32` is the product of the rounding rule: `floor((a * b + 2^31) / 2^32)`; the doubling one,
 //! `vqrdmulh`, is not.
@@ -14,11 +14,11 @@
 
 mod depthwise;
 mod linear;
-mod spread;
+mod padded_copy;
 
 pub use depthwise::depthwise;
 pub use linear::linear;
-pub use spread::spread;
+pub use padded_copy::padded_copy;
 
 /// Whether none is 0, and all are so small that [`reach`] and [`product`] stay exact.
 #[inline(always)]

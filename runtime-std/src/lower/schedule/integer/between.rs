@@ -1,10 +1,11 @@
 //! What lies between two integer layers: activations, pools, sums, other shapes.
 
 use super::super::weights::Constant;
-use super::super::{Advice, Scheduler, pool};
+use super::super::{Advice, Scheduler};
 use super::compact;
-use super::{Format, Held, Integer, Kernel, Node, Order, Stored, TensorId, Width};
+use super::{Encoding, Format, Integer, Kernel, Node, Order, Stored, TensorId, Width};
 use crate::ir::{Op, Pooling};
+use crate::lower::axes::PoolAttributes;
 use crate::lower::plan::words_of_bytes;
 use crate::lower::quantize::{Multipliers, PiecewiseFit, QuantizeError, SumBounds, table};
 use elbow_core::kernels::integer::{self, Add, Requantize};
@@ -17,12 +18,14 @@ impl<'g> Scheduler<'g> {
             node.inputs.iter().map(|&input| self.stored[input].clone()).collect();
         let Some(inputs) = inputs else { return Ok(false) };
         match (&node.op, &inputs[..]) {
-            (Op::Reshape | Op::Pool { .. }, [x]) if x.held.format != format => return Ok(false),
-            (Op::Reshape, [x]) => self.hold(node.output, x.tensor, x.held.clone()),
+            (Op::Reshape | Op::Pool { .. }, [x]) if x.encoding.format != format => {
+                return Ok(false);
+            }
+            (Op::Reshape, [x]) => self.hold(node.output, x.tensor, x.encoding.clone()),
             (Op::Unary(f), [x]) => return Ok(self.activation(node, *f, x, format, width)),
             (Op::Binary(BinaryOp::Add), [a, b]) => return Ok(self.sum(node, a, b, format)),
             (Op::Pool { kernel, strides, dilations, pads, pads_end, kind }, [x]) => {
-                let windows = pool::Windows { kernel, strides, dilations, pads, pads_end };
+                let windows = PoolAttributes { kernel, strides, dilations, pads, pads_end };
                 let shape = self.pool_shape(node, &windows)?;
                 return Ok(self.integer_pool(node, shape, *kind, x));
             }
@@ -43,11 +46,11 @@ impl<'g> Scheduler<'g> {
         let place = Constant::Table(node.output);
         let kernel = match width {
             Width::Eight => {
-                let table = table(&x.held.format, &format, |x| value_of(f, x));
+                let table = table(&x.encoding.format, &format, |x| value_of(f, x));
                 Integer::Lookup(self.weights.pack(place, || words_of_bytes(&table)))
             }
             Width::Sixteen => {
-                let fit = PiecewiseFit::fit(&x.held.format, &format, |x| value_of(f, x));
+                let fit = PiecewiseFit::fit(&x.encoding.format, &format, |x| value_of(f, x));
                 let PiecewiseFit { start, piece_bits, coefficients, low, high, .. } = match fit {
                     Ok(fit) => fit,
                     Err(error) => return self.in_floats(node, &error.to_string()),
@@ -60,17 +63,17 @@ impl<'g> Scheduler<'g> {
             }
         };
         let shape = self.shape(node.output);
-        let y = self.integers(x.held.element, x.held.order.len());
+        let y = self.integers(x.encoding.element, x.encoding.order.len());
         self.call_on(node, shape, Kernel::Copy, &[x.tensor], &[y]);
         self.call_on(node, shape, Kernel::Integer(kernel), &[], &[y]);
-        self.hold(node.output, y, Held { format, ..x.held.clone() });
+        self.hold(node.output, y, Encoding { format, ..x.encoding.clone() });
         true
     }
 
     /// A sum of two values, in the order of the first; not where it could overflow.
     fn sum(&mut self, node: &Node, a: &Stored, b: &Stored, format: Format) -> bool {
-        let Held { order, element, .. } = a.held;
-        let sum = match added(&[a.held.format, b.held.format], &format) {
+        let Encoding { order, element, .. } = a.encoding;
+        let sum = match added(&[a.encoding.format, b.encoding.format], &format) {
             Ok(sum) => sum,
             Err(error) => return self.in_floats(node, &error.to_string()),
         };
@@ -78,13 +81,13 @@ impl<'g> Scheduler<'g> {
         let kernel = Kernel::Integer(Integer::Add(sum, element));
         let y = self.integers(element, order.len());
         self.call_on(node, self.shape(node.output), kernel, &[a.tensor, b_tensor], &[y]);
-        self.hold(node.output, y, Held { format, order, element });
+        self.hold(node.output, y, Encoding { format, order, element });
         true
     }
 
     /// A pool; not where its sums could overflow.
     fn integer_pool(&mut self, node: &Node, shape: PoolShape, kind: Pooling, x: &Stored) -> bool {
-        let Held { format, element, .. } = x.held;
+        let Encoding { format, element, .. } = x.encoding;
         let positions = |[height, width]: [usize; 2]| height * width;
         let order =
             |size| Order::ChannelsLast { channels: shape.channels, positions: positions(size) };
@@ -105,13 +108,13 @@ impl<'g> Scheduler<'g> {
         let y = self.integers(element, order.len());
         let shape = self.shape(node.output);
         self.call_on(node, shape, Kernel::Integer(kernel), &[source], &[y]);
-        self.hold(node.output, y, Held { format, order, element });
+        self.hold(node.output, y, Encoding { format, order, element });
         true
     }
 
     /// A value's integers in another order.
     pub(super) fn in_order(&mut self, node: &Node, x: &Stored, order: Order) -> TensorId {
-        let Held { format, order: own, element } = x.held;
+        let Encoding { format, order: own, element } = x.encoding;
         let same = |order: Order| match order {
             Order::ChannelsLast { channels: 1, positions: len }
             | Order::ChannelsLast { channels: len, positions: 1 } => Order::AsIs(len),
@@ -125,9 +128,9 @@ impl<'g> Scheduler<'g> {
         for (order, back) in [(own, true), (order, false)] {
             if !matches!(same(order), Order::AsIs(_)) {
                 let target = self.integers(element, order.len());
-                let spread = compact(order, back);
+                let copy = compact(order, back);
                 let (from, to) = (element, element);
-                let kernel = Integer::Spread { spread, fill: format.zero_point, from, to };
+                let kernel = Integer::PaddedCopy { copy, fill: format.zero_point, from, to };
                 let shape = [order.len()];
                 self.call_on(node, &shape, Kernel::Integer(kernel), &[tensor], &[target]);
                 tensor = target;

@@ -3,12 +3,14 @@
 use super::super::weights::Constant;
 use super::super::{Advice, Scheduler};
 use super::padded::Padded;
-use super::{Element, Format, Held, Integer, IntegerLayer, Integers, Kernel, Layer, Node, Order};
+use super::{
+    Element, Encoding, Format, Integer, IntegerLayer, Integers, Kernel, Layer, Node, Order,
+};
 use super::{TensorId, ValueId, Width};
-use crate::lower::integers::{Core, Gives};
-use crate::lower::layer::{Reach, Windows};
+use crate::lower::integers::{Core, LayerOutput};
+use crate::lower::layer::{ConvWindows, Reach};
 use crate::lower::plan::words_of_bytes;
-use crate::lower::quantize::{Line, Multipliers, QuantizeError, SumBounds, fold_bias};
+use crate::lower::quantize::{Multipliers, QuantizeError, ScaleBias, SumBounds, fold_bias};
 use elbow_core::kernels::integer::{
     Depthwise, Form, Linear, Requantize, pack_depthwise, pack_weights, packed_depthwise_len,
     packed_len, paired_segment,
@@ -25,7 +27,7 @@ struct LayerCall<'a> {
     width: Width,
     /// Format of what it reads.
     from: Format,
-    /// Format of what it gives; floats without.
+    /// Format of its output; `None`: floats.
     to: Option<Format>,
     /// Bounds of the activation that it computes as well.
     bounds: (f32, f32),
@@ -50,11 +52,11 @@ impl<'g> Scheduler<'g> {
         own: &IntegerLayer,
     ) -> Advice<bool> {
         let format = |value: ValueId| integers.formats.get(&self.graph.values[value].name).copied();
-        let held = self.stored[layer.x].as_ref().map(|stored| stored.held.format);
-        let from = held.or(format(layer.x));
+        let encoding = self.stored[layer.x].as_ref().map(|stored| stored.encoding.format);
+        let from = encoding.or(format(layer.x));
         let from = from.ok_or("its input has no integer format: this is a defect of elbow")?;
-        let Gives { value: gives, format: to, bounds } =
-            Gives::of(self.graph, &self.links, node, integers);
+        let LayerOutput { value: gives, format: to, bounds } =
+            LayerOutput::of(self.graph, &self.links, node, integers);
         let call = LayerCall {
             node,
             layer,
@@ -81,7 +83,7 @@ impl<'g> Scheduler<'g> {
             Reach::Windows(_) => Order::ChannelsLast { channels: outputs, positions },
         };
         match to {
-            Some(format) => self.hold(gives, y, Held { format, order, element }),
+            Some(format) => self.hold(gives, y, Encoding { format, order, element }),
             None => {
                 let y = self.channels_first(node, y, order);
                 self.bind(node.output, y);
@@ -94,7 +96,7 @@ impl<'g> Scheduler<'g> {
         self.shape(output).iter().product::<usize>() / layer.outputs().max(1)
     }
 
-    /// Floats of an image that a kernel gave channels last.
+    /// Floats of a feature map that a kernel gave channels last.
     fn channels_first(&mut self, node: &Node, y: TensorId, order: Order) -> TensorId {
         let Order::ChannelsLast { channels, positions } = order else { return y };
         if channels == 1 || positions == 1 {
@@ -111,14 +113,14 @@ impl<'g> Scheduler<'g> {
     /// Each row of the input is a patch.
     fn rows(&mut self, call: &LayerCall, y: TensorId, positions: usize) -> Advice {
         let (inputs, form) = (call.layer.inputs, call.form());
-        let order = self.stored[call.layer.x].as_ref().map(|stored| stored.held.order);
-        // A flattened image lies channels last: the columns of the matrix follow it.
+        let order = self.stored[call.layer.x].as_ref().map(|stored| stored.encoding.order);
+        // A flattened feature map lies channels last: the columns of the matrix follow it.
         let order = order.filter(|order| positions == 1 && order.len() == inputs);
         let order = order.unwrap_or(Order::AsIs(inputs));
         let run = form.packed_run(inputs);
         let padded = Padded {
             channels: (inputs, 0..inputs),
-            image: [1, positions],
+            feature_map: [1, positions],
             rows: true,
             size: [1, positions],
             pads: [0; 2],
@@ -148,8 +150,8 @@ impl<'g> Scheduler<'g> {
         self.linear(call, [x, y], 0..call.layer.outputs(), &columns, shape)
     }
 
-    /// Windows of an image: a call for each group, and for each phase of a transposed convolution.
-    fn windows(&mut self, call: &LayerCall, y: TensorId, windows: &Windows) -> Advice {
+    /// Windows of a feature map: a call for each group, and for each phase of a transposed convolution.
+    fn windows(&mut self, call: &LayerCall, y: TensorId, windows: &ConvWindows) -> Advice {
         let filters = call.layer.outputs() / windows.groups;
         for group in 0..windows.groups {
             let phases = windows.phases();
@@ -213,14 +215,14 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
-    fn depthwise(&mut self, call: &LayerCall, y: TensorId, windows: &Windows) -> Advice {
+    fn depthwise(&mut self, call: &LayerCall, y: TensorId, windows: &ConvWindows) -> Advice {
         let channels = windows.channels;
         let size =
             [0, 1].map(|axis| windows.reach(axis).max(windows.input[axis] + windows.pads[axis]));
         let pitch = call.even(channels);
         let padded = Padded {
             channels: (channels, 0..channels),
-            image: windows.input,
+            feature_map: windows.input,
             rows: false,
             size,
             pads: windows.pads,
@@ -275,7 +277,7 @@ impl LayerCall<'_> {
         }
     }
 
-    /// Type of what it gives.
+    /// Type of its output.
     fn gives(&self) -> Element {
         match (self.to, self.width) {
             (None, _) => Element::F32,
@@ -338,7 +340,7 @@ impl LayerCall<'_> {
         };
         let mut words = Vec::with_capacity(2 * lines.len());
         let parameters = outputs.zip(lines).zip(parameters).zip(rows);
-        for (((row, Line { scale, bias }), parameter), weights) in parameters {
+        for (((row, ScaleBias { scale, bias }), parameter), weights) in parameters {
             let bias = fold_bias(*bias, *scale, self.from.zero_point, weights, row)?;
             let range = [self.from.low, self.from.high];
             SumBounds::of(bias, weights, range).check(shift, row)?;
@@ -359,7 +361,7 @@ impl LayerCall<'_> {
     }
 
     /// How the windows of one phase lie in a padded copy of a group's channels.
-    fn runs(&self, windows: &Windows, group: usize, phase: [usize; 2]) -> Runs {
+    fn runs(&self, windows: &ConvWindows, group: usize, phase: [usize; 2]) -> Runs {
         let own = windows.own();
         let axes = [0, 1].map(|axis| windows.axis(axis, phase[axis]));
         let pitch = self.even(own);
@@ -371,7 +373,7 @@ impl LayerCall<'_> {
         let run = self.form().packed_run(packed);
         let padded = Padded {
             channels: (windows.channels, group * own..(group + 1) * own),
-            image: windows.input,
+            feature_map: windows.input,
             rows: false,
             size,
             pads: [0, 1].map(|axis| windows.before(axis)),
@@ -402,8 +404,8 @@ impl LayerCall<'_> {
     }
 }
 
-/// How the windows of one phase lie along an axis of the padded copy.
-struct Axis {
+/// Positions of the windows of one phase along an axis of the padded copy.
+struct PhaseAxis {
     /// Taps in the order of the places that they read.
     taps: Vec<usize>,
     /// Places from tap to tap.
@@ -414,7 +416,7 @@ struct Axis {
     start: usize,
 }
 
-impl Windows {
+impl ConvWindows {
     /// Offsets of the outputs of one call: a transposed convolution has a call for each.
     fn phases(&self) -> impl Iterator<Item = [usize; 2]> + use<> {
         let [rows, columns] = if self.transposed { self.strides } else { [1; 2] };
@@ -433,22 +435,22 @@ impl Windows {
         columns.collect()
     }
 
-    fn axis(&self, axis: usize, phase: usize) -> Axis {
+    fn axis(&self, axis: usize, phase: usize) -> PhaseAxis {
         let kernel = self.kernel[axis];
         if !self.transposed {
             let (step, stride) = (self.dilations[axis], self.strides[axis]);
-            return Axis { taps: (0..kernel).collect(), step, stride, start: 0 };
+            return PhaseAxis { taps: (0..kernel).collect(), step, stride, start: 0 };
         }
         let (stride, pad) = (self.strides[axis], self.pads[axis]);
         let mut taps: Vec<usize> = ((phase + pad) % stride..kernel).step_by(stride).collect();
         taps.reverse();
         let last = taps.first().copied().unwrap_or(0);
-        // (phase + pad - last) / stride is the first place, counted from the image's own.
+        // (phase + pad - last) / stride is the first place, counted from the feature map's own.
         let start = (self.before(axis) * stride + phase + pad).saturating_sub(last) / stride;
-        Axis { taps, step: 1, stride: 1, start }
+        PhaseAxis { taps, step: 1, stride: 1, start }
     }
 
-    /// Places in front of the image that some window reads.
+    /// Places in front of the feature map that some window reads.
     fn before(&self, axis: usize) -> usize {
         match self.transposed {
             false => self.pads[axis],

@@ -13,14 +13,14 @@ use crate::ir::{Format, Node, ValueId};
 use crate::lower::draft::{Home, TensorId};
 use crate::lower::integers::{IntegerLayer, Integers, Width};
 use crate::lower::layer::Layer;
-use crate::lower::plan::{Element, Given, Held, InFloats, Integer, Kernel, Order};
-use elbow_core::kernels::integer::Spread;
+use crate::lower::plan::{CompletedValue, Element, Encoding, InFloats, Integer, Kernel, Order};
+use elbow_core::kernels::integer::PaddedCopy;
 
 /// A value in integers.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub(super) tensor: TensorId,
-    pub(super) held: Held,
+    pub(super) encoding: Encoding,
 }
 
 impl<'g> Scheduler<'g> {
@@ -60,15 +60,19 @@ impl<'g> Scheduler<'g> {
     }
 
     /// Says that integers in `tensor` are `value`.
-    fn hold(&mut self, value: ValueId, tensor: TensorId, held: Held) {
+    fn hold(&mut self, value: ValueId, tensor: TensorId, encoding: Encoding) {
         self.pending[tensor] += self.links.uses(value);
         if let Some(call) = self.draft.calls.last_mut()
-            && let Some(target) = call.targets.iter().position(|target| *target == tensor)
+            && let Some(target) = call.outputs.iter().position(|target| *target == tensor)
         {
             let name = self.graph.values[value].name.clone();
-            call.gives.push(Given { target, value: name, held: Some(held.clone()) });
+            call.completes.push(CompletedValue {
+                output: target,
+                value: name,
+                encoding: Some(encoding.clone()),
+            });
         }
-        self.stored[value] = Some(Stored { tensor, held });
+        self.stored[value] = Some(Stored { tensor, encoding });
     }
 
     /// A tensor for this many integers.
@@ -106,27 +110,27 @@ impl<'g> Scheduler<'g> {
     ) -> Stored {
         let (order, element) = (self.order_of(value), Self::element(width));
         let target = self.integers(element, order.len());
-        let spread = compact(order, false);
-        let kernel = Kernel::Integer(Integer::Quantize { spread, format, to: element });
+        let copy = compact(order, false);
+        let kernel = Kernel::Integer(Integer::Quantize { copy, format, to: element });
         self.call_on(node, self.shape(value), kernel, &[x], &[target]);
-        self.hold(value, target, Held { format, order, element });
-        Stored { tensor: target, held: Held { format, order, element } }
+        self.hold(value, target, Encoding { format, order, element });
+        Stored { tensor: target, encoding: Encoding { format, order, element } }
     }
 
     /// The floats of a value that integers hold.
     pub(super) fn dequantized(&mut self, value: ValueId, stored: &Stored) -> TensorId {
-        let Held { format, order, element } = stored.held;
+        let Encoding { format, order, element } = stored.encoding;
         let target = self.tensor(order.len(), Home::Arena);
-        let kernel = Integer::Dequantize { spread: compact(order, true), format, from: element };
+        let kernel = Integer::Dequantize { copy: compact(order, true), format, from: element };
         let name = self.graph.values[value].name.clone();
-        self.draft.calls.push(crate::lower::draft::Call {
+        self.draft.calls.push(crate::lower::draft::UnplacedStep {
             op: "DequantizeLinear".into(),
             shape: self.shape(value).to_vec(),
             macs: 0,
             kernel: Kernel::Integer(kernel),
             sources: vec![stored.tensor],
-            targets: vec![target],
-            gives: Vec::new(),
+            outputs: vec![target],
+            completes: Vec::new(),
             name,
         });
         self.tensors[value] = Some(target);
@@ -139,8 +143,8 @@ impl<'g> Scheduler<'g> {
     pub(super) fn rounded(&mut self, node: &Node, format: Format) -> Advice {
         let x = node.inputs[0];
         match self.stored[x].clone() {
-            Some(Stored { tensor, held }) if held.format == format => {
-                self.hold(node.output, tensor, held);
+            Some(Stored { tensor, encoding }) if encoding.format == format => {
+                self.hold(node.output, tensor, encoding);
             }
             _ => {
                 let floats = self.read(x);
@@ -152,14 +156,14 @@ impl<'g> Scheduler<'g> {
 }
 
 /// All values of a tensor from the graph's order to the one that it is held in, or back.
-fn compact(order: Order, back: bool) -> Spread {
-    let (dims, graph, held) = match order {
+fn compact(order: Order, back: bool) -> PaddedCopy {
+    let (dims, graph, encoding) = match order {
         Order::AsIs(len) => ([1, 1, len], [len, len, 1], [len, len, 1]),
         Order::ChannelsLast { channels, positions } => {
             let len = channels * positions;
             ([1, positions, channels], [len, 1, positions], [len, channels, 1])
         }
     };
-    let (from, to) = if back { (held, graph) } else { (graph, held) };
-    Spread { dims, from, from_start: 0, to, to_start: 0, len: order.len() }.merged()
+    let (from, to) = if back { (encoding, graph) } else { (graph, encoding) };
+    PaddedCopy { dims, from, from_start: 0, to, to_start: 0, len: order.len() }.merged()
 }

@@ -1,23 +1,23 @@
-//! The copy of an image that the windows of a layer are read from: channels last, with its pads, so that
+//! The copy of a feature map that the windows of a layer are read from: channels last, with its pads, so that
 //! every window is a few runs of neighbouring values and none reaches outside.
 
 use super::super::Scheduler;
 use super::{Element, Format, Integer, Kernel, Node, Order, TensorId, ValueId, Width};
-use elbow_core::kernels::integer::Spread;
+use elbow_core::kernels::integer::PaddedCopy;
 use std::ops::Range;
 
 /// What the copy looks like.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Padded {
-    /// Channels of the image, and those that are copied.
+    /// Channels of the feature map, and those that are copied.
     pub(super) channels: (usize, Range<usize>),
-    /// Height and width of the image.
-    pub(super) image: [usize; 2],
+    /// Height and width of the feature map.
+    pub(super) feature_map: [usize; 2],
     /// Whether the graph has the channels last: rows, each a position.
     pub(super) rows: bool,
     /// Height and width of the copy.
     pub(super) size: [usize; 2],
-    /// Rows and columns in front of the image.
+    /// Rows and columns in front of the feature map.
     pub(super) pads: [usize; 2],
     /// Values from one position to the next: the copied channels, perhaps rounded up.
     pub(super) pitch: usize,
@@ -34,43 +34,44 @@ impl Padded {
     }
 
     /// The order of integers in which positions follow each other, each with its channels.
-    fn order(&self, held: Order) -> Order {
-        let (channels, positions) = (self.channels.0, self.image[0] * self.image[1]);
+    fn order(&self, encoding: Order) -> Order {
+        let (channels, positions) = (self.channels.0, self.feature_map[0] * self.feature_map[1]);
         match (self.rows, positions) {
-            (true, 1) => held, // whatever it is, the columns of the weights follow it
+            (true, 1) => encoding, // whatever it is, the columns of the weights follow it
             (true, _) => Order::AsIs(channels * positions),
             (false, _) => Order::ChannelsLast { channels, positions },
         }
     }
 
-    /// Whether a tensor of the image in that order is such a copy already; the memory plan keeps no
+    /// Whether a tensor of the feature map in that order is such a copy already; the memory plan keeps no
     /// slack.
-    fn is_image(&self, element: Element) -> bool {
+    fn is_feature_map(&self, element: Element) -> bool {
         let (channels, copied) = &self.channels;
         self.pads == [0; 2]
-            && self.size == self.image
+            && self.size == self.feature_map
             && *copied == (0..*channels)
             && self.pitch == *channels
             && self.slack == 0
             && self.element == element
     }
 
-    /// The part of the image that the copy has room for.
+    /// The part of the feature map that the copy has room for.
     fn dims(&self) -> [usize; 3] {
-        let rows =
-            |axis: usize| self.image[axis].min(self.size[axis].saturating_sub(self.pads[axis]));
+        let rows = |axis: usize| {
+            self.feature_map[axis].min(self.size[axis].saturating_sub(self.pads[axis]))
+        };
         [rows(0), rows(1), self.channels.1.len()]
     }
 
-    /// From a tensor that holds the image channels first, or last.
-    fn spread(&self, channels_last: bool) -> Spread {
-        let ((channels, copied), [height, width]) = (&self.channels, self.image);
+    /// The copy from a feature map with its channels last, or first.
+    fn copy(&self, channels_last: bool) -> PaddedCopy {
+        let ((channels, copied), [height, width]) = (&self.channels, self.feature_map);
         let (from, step) = match channels_last {
             true => ([width * channels, *channels, 1], 1),
             false => ([width, 1, height * width], height * width),
         };
         let row = self.size[1] * self.pitch;
-        Spread {
+        PaddedCopy {
             dims: self.dims(),
             from,
             from_start: copied.start * step,
@@ -93,14 +94,14 @@ impl<'g> Scheduler<'g> {
         padded: &Padded,
     ) -> TensorId {
         if let Some(stored) = self.stored[value].clone() {
-            let tensor = self.in_order(node, &stored, padded.order(stored.held.order));
-            if padded.is_image(stored.held.element) {
+            let tensor = self.in_order(node, &stored, padded.order(stored.encoding.order));
+            if padded.is_feature_map(stored.encoding.element) {
                 return tensor;
             }
-            let kernel = Integer::Spread {
-                spread: padded.spread(true),
-                fill: stored.held.format.zero_point,
-                from: stored.held.element,
+            let kernel = Integer::PaddedCopy {
+                copy: padded.copy(true),
+                fill: stored.encoding.format.zero_point,
+                from: stored.encoding.element,
                 to: padded.element,
             };
             return self.copied(node, padded, kernel, tensor);
@@ -111,8 +112,8 @@ impl<'g> Scheduler<'g> {
             return self.padded(node, value, format, width, padded);
         }
         let x = self.read(value);
-        let spread = padded.spread(padded.rows);
-        let kernel = Integer::Quantize { spread, format, to: padded.element };
+        let copy = padded.copy(padded.rows);
+        let kernel = Integer::Quantize { copy, format, to: padded.element };
         self.copied(node, padded, kernel, x)
     }
 

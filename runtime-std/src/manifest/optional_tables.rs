@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub struct InputTable {
     /// ONNX name; graphs that share it are given the same values.
     pub name: String,
-    /// What it holds; left out where another table says it.
+    /// Its role; left out where another table defines it.
     pub role: Option<InputRole>,
     /// What its rows may hold besides finite numbers.
     pub allow: Option<Allow>,
@@ -18,7 +18,7 @@ pub struct InputTable {
     pub value: Option<Fixed>,
 }
 
-/// What an input holds.
+/// Role of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputRole {
@@ -148,7 +148,7 @@ impl Manifest {
         allowed.map(|input| input.name.as_str())
     }
 
-    pub(super) fn check_further(&self, problems: &mut Vec<String>) {
+    pub(super) fn check_optional_tables(&self, problems: &mut Vec<String>) {
         match (&self.encoder, &self.flow) {
             (None, _) => {
                 let tables = [

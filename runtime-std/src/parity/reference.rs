@@ -1,4 +1,5 @@
-//! Who is right: the reference that a target is held against.
+//! The reference: outputs of a runtime for ONNX files, or of files that the user gives, with which a target is
+//! compared.
 
 use crate::error::Result;
 use crate::model::{Latent, Loaded, Source};
@@ -8,7 +9,7 @@ use crate::rows::{Batch, Rows};
 use elbow_core::distributions::Spread;
 use serde::Serialize;
 
-/// Where the reference comes from.
+/// Origin of the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -47,10 +48,10 @@ impl Basis {
     }
 }
 
-/// The reference's answers for all rows; `None` where it gives none.
+/// Outputs of the reference for all rows; `None` for an output that it does not have.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    /// Where it comes from.
+    /// Origin of the values.
     pub basis: Basis,
     /// Version of the runtime that gave it.
     pub version: Option<String>,
@@ -64,17 +65,17 @@ pub struct Reference {
     pub flow: Vec<Option<Vec<f32>>>,
 }
 
-/// What a decoder answers.
+/// Inputs and outputs of a decoder.
 #[derive(Clone, Debug)]
 pub struct Decoded {
-    /// What it was given, all rows: means as latents, and conditions.
+    /// Its inputs, all rows: means as latents, and conditions.
     pub inputs: Batch,
     /// One per output of the decoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
 }
 
-/// A runtime's answers. The decoder gets the reference's own means, so that the encoder's error does not
-/// enter its comparison.
+/// Reference from a runtime. The decoder runs on the means of the reference, so that the error of the encoder
+/// does not enter the comparison of the decoder.
 ///
 /// # Errors
 ///

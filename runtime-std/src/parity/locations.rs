@@ -1,4 +1,4 @@
-//! Under which names of the file the values of a graph are found.
+//! The names of the ONNX file under which the values of a graph are found.
 //!
 //! Import writes some nodes of a file as several: a recurrent layer becomes one node per direction and
 //! result, a lookup a slice and a reshape. What such a node gives has no name in the file, but the same
@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 pub(super) struct Location {
     /// Name in the file, if the file has it.
     pub name: String,
-    /// Of which blocks which part: length of a block, first value, number of values.
+    /// Part of each block of values: length of a block, first value, number of values.
     part: Option<[usize; 3]>,
 }
 

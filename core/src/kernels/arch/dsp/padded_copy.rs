@@ -1,21 +1,21 @@
 //! Copies that widen.
 
 use crate::kernels::integer::convert::each_line;
-use crate::kernels::integer::{Spread, Value, portable};
+use crate::kernels::integer::{PaddedCopy, Value, portable};
 use core::arch::naked_asm;
 
-/// [`portable::spread`] with machine code for lines that are widened from i8 to i16.
+/// [`portable::padded_copy`] with machine code for lines that are widened from i8 to i16.
 #[inline(always)]
-pub fn spread<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
+pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     if size_of::<X>() == 1 && size_of::<Y>() == 2 && [s.from[2], s.to[2]] == [1, 1] {
         widen_lines(x, y, s);
     } else {
-        portable::spread(x, y, s);
+        portable::padded_copy(x, y, s);
     }
 }
 
 #[inline(never)]
-fn widen_lines<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
+fn widen_lines<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     each_line(x, y, s, |x, y| {
         let len = s.dims[2].min(x.len()).min(y.len());
         // SAFETY: `x` has so many bytes and `y` so many values of two bytes.

@@ -1,13 +1,13 @@
-//! What an output is judged by.
+//! The measure by which an output is judged.
 
 use super::tolerance::STEP_ROUNDING;
 use crate::ir::{Graph, Op, ValueId};
 use serde::Serialize;
 
-/// The measure of an output.
+/// How the distance of an output from its reference is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Judge {
+pub enum OutputMeasure {
     /// A head of the posterior: by the divergence.
     Nats,
     /// An output of a quantized file: in steps of its own format.

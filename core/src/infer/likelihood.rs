@@ -1,6 +1,6 @@
-//! What inference asks of a decoder: how well a latent explains one observation.
+//! The log-likelihood of one observation as a function of the latent, and its gradient.
 
-use super::encoder::DecodeError;
+use super::DecodeError;
 use crate::noise::NoiseError;
 
 /// `ln p(x | z)` of one observation `x`, as a function of the latent `z`.

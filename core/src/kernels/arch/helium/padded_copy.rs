@@ -1,20 +1,20 @@
 //! Copies, which may widen.
 
 use crate::kernels::integer::convert::each_line;
-use crate::kernels::integer::{Spread, Value, portable};
+use crate::kernels::integer::{PaddedCopy, Value, portable};
 use core::arch::naked_asm;
 
-/// [`portable::spread`]'s machine code.
+/// [`portable::padded_copy`]'s machine code.
 #[inline(never)]
-pub fn spread<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &Spread) {
+pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     let copy: Copy = match (size_of::<X>(), size_of::<Y>()) {
         (1, 1) => copy_bytes,
         (1, 2) => widen,
         (2, 2) => copy_halves,
-        _ => return portable::spread(x, y, s),
+        _ => return portable::padded_copy(x, y, s),
     };
     if s.from[2] != 1 || s.to[2] != 1 {
-        return portable::spread(x, y, s);
+        return portable::padded_copy(x, y, s);
     }
     each_line(x, y, s, |x, y| {
         let len = s.dims[2].min(x.len()).min(y.len());

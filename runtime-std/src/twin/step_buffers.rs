@@ -1,14 +1,14 @@
-//! Where the buffers of a step lie, found once per plan and borrowed at every run.
+//! The buffers of a step: located once per plan, borrowed at every run.
 
 use crate::lower::{Buffer, Plan, Step};
 use std::ops::Range;
 
 /// The buffers of one step.
 #[derive(Debug)]
-pub(super) struct Layout {
-    /// What it touches in the arena, first to last, none overlapping another.
+pub(super) struct StepBuffers {
+    /// Disjoint ranges of the arena that the step reads or writes, in ascending order.
     arena: Vec<Range<usize>>,
-    /// The outputs that it touches, first to last.
+    /// Indices of the plan's outputs that the step reads or writes, in ascending order.
     outputs: Vec<usize>,
     sources: Vec<Place>,
     /// Positions among `arena`, then `outputs`.
@@ -27,11 +27,11 @@ enum Place {
 /// What a step reads, and what it writes.
 type Borrowed<'a> = (Vec<&'a [f32]>, Vec<&'a mut [f32]>);
 
-impl Layout {
+impl StepBuffers {
     /// None where buffers overlap, lie outside the plan, or one is source and target.
     pub(super) fn of(step: &Step, plan: &Plan) -> Option<Self> {
         let (mut arena, mut outputs) = (Vec::new(), Vec::new());
-        for buffer in step.sources.iter().chain(&step.targets) {
+        for buffer in step.sources.iter().chain(&step.outputs) {
             match buffer {
                 Buffer::Arena(range) => arena.push(range.clone()),
                 Buffer::Output(index) => outputs.push(*index),
@@ -52,7 +52,7 @@ impl Layout {
             }
             Buffer::Input(_) | Buffer::Weights(_) => None,
         };
-        let targets: Vec<usize> = step.targets.iter().map(written).collect::<Option<_>>()?;
+        let targets: Vec<usize> = step.outputs.iter().map(written).collect::<Option<_>>()?;
         let source = |buffer: &Buffer| match buffer {
             Buffer::Input(index) => Some(Place::Input(*index)),
             Buffer::Weights(range) => Some(Place::Weights(range.clone())),

@@ -1,4 +1,4 @@
-//! Who is held against the reference: what a target answers for all rows.
+//! The outputs of a target for all rows, which are compared with the reference.
 
 use super::density;
 use crate::error::Result;
@@ -7,9 +7,9 @@ use crate::posterior::{Posteriors, twin_posteriors};
 use crate::rows::{Batch, run_twin_in_sequence};
 use serde::Serialize;
 
-/// A target's answers; `None` where it gives none.
+/// Outputs of a target; `None` for an output that it does not have.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct TargetOutputs {
     /// One per output of the encoder's graph.
     pub outputs: Vec<Option<Vec<f32>>>,
     /// The posteriors of the model.
@@ -20,7 +20,7 @@ pub struct Answer {
     pub flow: Vec<Option<Vec<f32>>>,
     /// `ln p(x)` of every row, by a flow alone whose latent is standard normal.
     pub log_prob: Option<Vec<f32>>,
-    /// What only an image of a target knows.
+    /// Figures that only the image of a device can give.
     pub image: ImageFigures,
 }
 
@@ -50,12 +50,12 @@ pub struct PaintedMemory {
     pub arena_bytes: u32,
 }
 
-/// The twin's answers; `decoded` holds the decoder's inputs.
+/// Outputs of the twin; `decoded` are the inputs of the decoder.
 ///
 /// # Errors
 ///
 /// A posterior that is not finite.
-pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<Answer> {
+pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<TargetOutputs> {
     let all = |source: &Source, batch: &Batch| -> Result<Vec<Option<Vec<f32>>>> {
         let (plan, states) = source.whole()?;
         let outputs = run_twin_in_sequence(&plan, &states, batch)?;
@@ -70,5 +70,12 @@ pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<A
     let flow = loaded.flow.as_ref().map(|source| all(source, batch)).transpose()?;
     let flow = flow.unwrap_or_default();
     let log_prob = density::log_prob(loaded, |at| outputs.get(at)?.as_deref());
-    Ok(Answer { outputs, posteriors, decoded, flow, log_prob, image: ImageFigures::default() })
+    Ok(TargetOutputs {
+        outputs,
+        posteriors,
+        decoded,
+        flow,
+        log_prob,
+        image: ImageFigures::default(),
+    })
 }

@@ -1,0 +1,80 @@
+//! From the outputs of an encoder to a posterior, with the checks of generated modules.
+
+use super::EncodeError;
+use crate::distributions::{DiagNormal, Spread, clamp, to_log_var};
+
+/// A diagonal normal of any length: what algorithms read of a posterior.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Posterior<'a> {
+    /// Means.
+    pub loc: &'a [f32],
+    /// Natural logarithms of the variances, as long as `loc`.
+    pub log_var: &'a [f32],
+}
+
+impl<'a, const D: usize> From<&'a DiagNormal<D>> for Posterior<'a> {
+    fn from(q: &'a DiagNormal<D>) -> Self {
+        Self { loc: &q.loc, log_var: &q.log_var }
+    }
+}
+
+/// Makes a posterior of an encoder's raw heads, in place: `spread` becomes the log-variance.
+///
+/// [`to_log_var`] by `head` and `eps`, then the clamp to `bounds`, if there are any. Returns how many
+/// log-variances the clamp moved.
+///
+/// # Errors
+///
+/// A raw value is NaN or infinite, or a log-variance still is after the clamp (a standard deviation
+/// of zero has one of minus infinity, which bounds cure and count).
+#[inline]
+pub fn to_posterior(
+    loc: &[f32],
+    spread: &mut [f32],
+    head: Spread,
+    eps: f32,
+    bounds: Option<(f32, f32)>,
+) -> Result<u32, EncodeError> {
+    let non_finite = |index| EncodeError::NonFinitePosterior { index };
+    let raw = first_non_finite(loc).or_else(|| first_non_finite(spread));
+    raw.map_or(Ok(()), |index| Err(non_finite(index)))?;
+    to_log_var(spread, head, eps);
+    let hits = bounds.map_or(0, |(low, high)| clamp(spread, low, high));
+    first_non_finite(spread).map_or(Ok(hits), |index| Err(non_finite(index)))
+}
+
+/// Index of the first value that is NaN or infinite.
+#[must_use]
+pub fn first_non_finite(values: &[f32]) -> Option<usize> {
+    values.iter().position(|v| !v.is_finite())
+}
+
+/// Index of the first value that is infinite, where NaN stands for what is missing.
+#[must_use]
+pub fn first_infinite(values: &[f32]) -> Option<usize> {
+    values.iter().position(|v| v.is_infinite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clamp_hides_no_infinite_head() {
+        let bounds = Some((-14.0, 6.0));
+        let made = |loc: f32, spread: f32, head| {
+            let mut spread = [0.5, spread];
+            let hits = to_posterior(&[0.0, loc], &mut spread, head, 0.0, bounds);
+            hits.map(|hits| (hits, spread[1]))
+        };
+        let refused = Err(EncodeError::NonFinitePosterior { index: 1 });
+        assert_eq!(made(0.0, f32::INFINITY, Spread::LogVar), refused);
+        assert_eq!(made(0.0, f32::NAN, Spread::LogVar), refused);
+        assert_eq!(made(f32::NEG_INFINITY, 0.0, Spread::LogVar), refused);
+        assert_eq!(made(0.0, -1.0, Spread::Sigma), refused, "no logarithm of a negative number");
+        assert_eq!(made(0.0, 1e30, Spread::LogVar), Ok((1, 6.0)));
+        assert_eq!(made(0.0, 0.0, Spread::Sigma), Ok((1, -14.0)));
+        assert_eq!(made(0.0, -2.0, Spread::LogVar), Ok((0, -2.0)));
+    }
+}
