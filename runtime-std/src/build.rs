@@ -1,9 +1,7 @@
 //! Compiles a model while the crate that runs it is built, from that crate's `build.rs`:
 //!
 //! ```no_run
-//! fn main() {
-//!     elbow::build::compile("model/elbow.toml");
-//! }
+//! elbow::build::compile("model/elbow.toml"); // the whole `main` of build.rs
 //! ```
 //!
 //! For a model of the name `imu` the folder `imu` of `OUT_DIR` then holds the module and the weights:

@@ -153,7 +153,8 @@ fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posteriors<f
             spread.iter().map(|h| log_variance(f64::from(*h), latent.head, latent.eps.into()));
         let found: Vec<f64> = found.collect();
         let log_var: Vec<f64> = found.iter().map(|value| clamped(latent, *value)).collect();
-        let clamp_hits = found.iter().zip(&log_var).filter(|(a, b)| a < b || a > b).count() as u64;
+        let is_clamped = |(a, b): &(&f64, &f64)| a.total_cmp(b).is_ne();
+        let clamp_hits = found.iter().zip(&log_var).filter(is_clamped).count() as u64;
         let loc = mean.iter().map(|value| f64::from(*value)).collect();
         Some(Posteriors { latent: latent.len, loc, log_var, clamp_hits })
     };
