@@ -122,10 +122,10 @@ fn kl_nats(reference: &Reference, answer: &TargetOutputs, in_parts: bool) -> KlF
 }
 
 /// Selects what is compared of the posterior of the reference and of the target.
-type Values = for<'a> fn(&'a Posteriors<f64>, &'a Posteriors) -> (&'a [f64], &'a [f32]);
+type SelectedValues = for<'a> fn(&'a Posteriors<f64>, &'a Posteriors) -> (&'a [f64], &'a [f32]);
 
 /// The largest difference between both sides in what `values` selects of a posterior, over all posteriors.
-fn largest(reference: &Reference, answer: &TargetOutputs, values: Values) -> MaxAbs {
+fn largest(reference: &Reference, answer: &TargetOutputs, values: SelectedValues) -> MaxAbs {
     let pairs = reference.posteriors.iter().zip(&answer.posteriors);
     let differences = pairs.map(|(reference, target)| {
         let (reference, target) = values(reference, target);
