@@ -36,7 +36,7 @@ impl<const M: usize> Tail<M> {
         insert(&mut self.largest, log_weight);
     }
 
-    /// [`k_hat`] of the weights so far.
+    /// Pareto shape of the weights so far, `None` where it cannot be estimated, as [`k_hat()`] says.
     #[must_use]
     pub fn k_hat(&self) -> Option<f32> {
         k_hat(&self.largest, self.count)

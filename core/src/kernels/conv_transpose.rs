@@ -74,7 +74,8 @@ struct Phase {
 }
 
 impl Phase {
-    /// A tap belongs to the phase whose distance to `phase + pad` is whole strides, so that it meets inputs.
+    /// The phase along `axis`. Its taps are those whose offset `tap * dilation` differs from `phase + pad` by a
+    /// multiple of the stride: only they meet inputs.
     #[inline(never)]
     fn new(s: &ConvTransposeShape, axis: usize, phase: usize) -> Self {
         let (stride, kernel) = (s.strides[axis & 1].max(1), s.kernel[axis & 1]);
@@ -210,7 +211,7 @@ impl WindowPlacement for Phases {
     }
 }
 
-/// A function of its own: its code is long, and there is little of it in a run.
+/// [`Walk::new`] for neighbouring positions; not inlined, as its code is long and it is rarely called.
 #[inline(never)]
 fn walk(loops: [Steps; 3]) -> Walk {
     Walk::new(loops, 1)

@@ -14,8 +14,8 @@ pub fn take(x: &[f32], indices: &[u32], y: &mut [f32], s: &Along) {
     }
 }
 
-/// [`take`] by computed indices, which are rounded towards 0; negative ones count from the end, those
-/// outside take the nearest value, NaN the first. Returns how many were no whole number of the axis.
+/// [`take`] by computed indices: negative ones first count from the end, then fractions are cut off; those
+/// outside take the nearest value, NaN the first. Returns how many of them this changed.
 #[inline(never)]
 pub fn take_by(x: &[f32], indices: &[f32], y: &mut [f32], s: &Along) -> u32 {
     let len = s.len as f32;
@@ -47,7 +47,8 @@ pub fn take_along(x: &[f32], indices: &[f32], y: &mut [f32], outputs: usize, s: 
     outside(indices, len, s)
 }
 
-/// Number of indices that are no whole number inside the axis; each was replaced by the nearest one.
+/// Number of indices that [`nearest`] changes, NaN included: those with a fraction, which it cuts off, and those
+/// outside `-len..len`.
 fn outside(indices: &[f32], len: f32, s: &Along) -> u32 {
     let is_outside = |index: &&f32| {
         let from_front = if **index < 0.0 { **index + len } else { **index };

@@ -104,8 +104,8 @@ fn narrow(
 /// Steps of the calibrated range of a wide value.
 const CALIBRATED: i32 = (1 << (WIDE_BITS - 1)) - 1;
 
-/// The largest magnitude of symmetric inputs that no sum overflows with, shifted as its group's are; none where a
-/// group has no multipliers.
+/// The largest magnitude of symmetric integer inputs with which no sum of the layer overflows i32, after its group's
+/// left shift where outputs are integers; `None` where a group's multipliers cannot be represented.
 fn room(layer: &Layer, own: &IntegerLayer, to: Option<Format>) -> Option<i32> {
     let filters = (layer.outputs() / layer.groups().max(1)).max(1);
     let rows = own.weights.chunks(layer.inputs.max(1));

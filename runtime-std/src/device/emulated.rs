@@ -95,11 +95,12 @@ impl Device {
         self.bye()?.finish().map(|_| ())
     }
 
-    /// [`finish`](Self::finish); what the first inference executed, of a device that was started for it.
+    /// Ends the device as [`finish`](Self::finish) does; gives what its first inference executed: a trace per step
+    /// where [`start_traced`](Self::start_traced) was asked for laps, else one for all.
     ///
     /// # Errors
     ///
-    /// As there, and where it was not started for it or nothing was inferred.
+    /// As `finish`, and where the device was not started by `start_traced` or has inferred nothing.
     pub fn traced(self) -> Result<Vec<Trace>> {
         let laps = self.bye()?.finish()?;
         laps.ok_or_else(|| Error::environment("the emulator's log shows no inference"))

@@ -130,6 +130,8 @@ impl Sums {
 }
 
 impl Bounds {
+    /// ELBO of each posterior, and its gain over the first one at the same shifts, with standard errors over the
+    /// shifts; `points` is the number of points per shift in `sums`.
     fn of(posteriors: &[&Normal], sums: &[Sums], points: u32) -> Self {
         let bounds: Vec<Vec<f64>> =
             posteriors.iter().zip(sums).map(|(q, sums)| sums.bounds(q, points)).collect();

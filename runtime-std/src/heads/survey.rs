@@ -196,6 +196,8 @@ impl<'m> Survey<'m> {
         (is_clear || loses_rows(&first.elbo, &second.elbo)) && !self.are_same(first, second)
     }
 
+    /// Whether two candidates give the same posterior: same order of the outputs, same family, and a mean
+    /// `KL(first || second)` over the rows below [`SAME_NATS`].
     fn are_same(&self, first: &Candidate, second: &Candidate) -> bool {
         let (a, b) = (first.reading, second.reading);
         let rows = 0..self.meter.rows;

@@ -53,7 +53,8 @@ fn fault<T>(dim: &(String, usize), what: &str) -> Result<T> {
     Err(Error::input(format!("dim {}={length}: {what}", shown(name))))
 }
 
-/// An axis in front is the batch, unless that lies behind it and is 1.
+/// Refuses a length other than 1 for the first axis of an input, which is the batch; accepts it where the input has
+/// three axes or more and the second is 1, as the batch then is.
 fn check_batch(dim: &(String, usize), input: &ValueInfoProto) -> Result<()> {
     let dims = dims_of(input);
     let second = dims.get(1).filter(|_| dims.len() > 2);

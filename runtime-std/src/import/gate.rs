@@ -87,7 +87,7 @@ impl<'g> Gates<'g> {
         }
     }
 
-    /// A gate, or what it leaves of one.
+    /// Whether a value is a gate, or its complement: a constant less a gate, as `1 - gate`.
     fn is_gate_or_rest(&self, value: ValueId) -> bool {
         let rest = self.origin(value).filter(|node| node.op == Op::Binary(BinaryOp::Sub));
         match rest.map(|node| &node.inputs[..]) {
@@ -139,6 +139,8 @@ impl<'g> Gates<'g> {
         }
     }
 
+    /// Whether a draw is a step of a recurrent cell: all that reads the sum is `tanh` that a gate mixes with a state, or
+    /// the other term is a gate or its complement times a `tanh`.
     fn is_cell(&self, draw: &Draw) -> bool {
         let is_mixed =
             |node: &&Node| node.op == Op::Unary(Unary::Tanh) && self.is_mixed(node.output);

@@ -219,7 +219,8 @@ impl<'a> Halves<'a> {
         }
     }
 
-    /// Whether a value is a cast from a float16 that need not have been rounded: casts there and back fall away.
+    /// Whether a value was cast from a float16 that a cast or arithmetic gives: onnxruntime may drop casts there and
+    /// back, so that it is not known whether that float16 was rounded.
     fn returns(&self, name: &str) -> bool {
         let Some(cast) = self.source(name).filter(|node| self.use_of(node) == Use::Casts) else {
             return false;
@@ -265,8 +266,9 @@ impl<'a> Halves<'a> {
         }
     }
 
-    /// Whether arithmetic gives all values of float16 that a node reads but constants, and reads all that it
-    /// gives; if not `all`, whether it gives some of them, and reads all values of an output.
+    /// With `all`: whether nodes of arithmetic give all float16 operands of a node that nodes other than `Constant`
+    /// give, at least one, and alone read all its float16 outputs, none of them an output of the graph. Without: whether
+    /// this holds for at least one such operand and one such output.
     fn is_between(&self, node: &NodeProto, all: bool) -> bool {
         let computes = |node: &NodeProto| self.use_of(node) == Use::Computes;
         let is_constant = |node: &NodeProto| node.op_type == "Constant";

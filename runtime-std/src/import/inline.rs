@@ -54,8 +54,8 @@ pub(super) fn decoded(bytes: &[u8]) -> Result<(GraphProto, i64)> {
     Ok((graph, opset))
 }
 
-/// A file without functions of its own, and with what `change` makes of its graph; `None` where it has none
-/// and `change` says that nothing was.
+/// The file with its own functions inlined and `change` applied to its graph; `None` where nothing changed: it has no
+/// functions and `change` returned false, or it has no graph.
 ///
 /// # Errors
 ///

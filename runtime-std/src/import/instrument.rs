@@ -30,8 +30,8 @@ const FOUR_BYTES: usize = 5;
 pub struct Instrumented {
     /// The values in the file.
     pub bytes: Vec<u8>,
-    /// Of every list of names the first that the file has: its place in the list, and the number of its
-    /// output; `None` where it has none of them.
+    /// For each list of names, the first name that the file has, as its position in the list and the index of its
+    /// output; `None` where the file has none of them.
     pub found: Vec<Option<(usize, usize)>>,
     /// Files in the folder of the file that hold values of its tensors, relative to it.
     pub data: Vec<PathBuf>,

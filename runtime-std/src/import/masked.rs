@@ -181,8 +181,8 @@ fn computed_mask(scope: &Scope, call: &Call<'_>) -> Option<ValueId> {
     }
 }
 
-/// Indices along each axis of so many places in order: the last ones of all, and the first one again in front
-/// of them where there are not as many.
+/// Indices `[rank][rows]` of the last `rows` places of a tensor of this shape, in row-major order; where there are
+/// fewer places, the first one is repeated in front.
 fn grid(shape: &[usize], rows: usize) -> Tensor<i64> {
     let (places, steps) = (len(shape), strides(shape));
     let along = |axis: usize| {

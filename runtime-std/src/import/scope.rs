@@ -417,7 +417,8 @@ impl<'a> Call<'a> {
         Ok(self.int(name)?.unwrap_or(0) != 0)
     }
 
-    /// An axis of a tensor of this rank.
+    /// The axis that attribute `name` gives, `default` where it is missing, counted from the front; an error
+    /// unless it lies in `-rank..rank`.
     pub fn axis(&self, name: &str, default: i64, rank: usize) -> Read<usize> {
         resolve_axis(self.int(name)?.unwrap_or(default), rank)
     }

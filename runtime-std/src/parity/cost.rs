@@ -84,8 +84,8 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     Ok(Cost { instructions, cycles, spent, footprint, layers })
 }
 
-/// Whether what was executed is what the timer says: it is good to a tick at either end, and there are some
-/// instructions around the call.
+/// An environment error unless the instructions by the emulator's log and by the board's timer differ by at most
+/// a tick at either end and 40 instructions around the call.
 fn agree(target: &Target, executed: u64, timed: u64) -> Result<()> {
     const AROUND: u64 = 40;
     let tick = 1_000_000 / u64::from(target.row.machine.ticks_per_million);

@@ -36,8 +36,8 @@ pub struct Job {
     low: u32,
     high: u32,
     shift: u32,
-    /// Bytes of an output; 4 for sums, with their biases. With DSP instructions 4 more where there is a
-    /// shift, which is rare.
+    /// Which code finishes the outputs: their size in bytes (4: sums with their biases, as i32), plus 4 on
+    /// cores with DSP instructions where the rule has a shift (rare).
     kind: usize,
     outputs: *const [i32; 2],
     y: *mut u8,

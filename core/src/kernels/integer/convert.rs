@@ -111,7 +111,8 @@ pub fn dequantize<X: Value>(x: &[X], y: &mut [f32], scale: f32, zero_point: i32,
     each(x, y, s, |x| (x.into() - zero_point) as f32 * scale);
 }
 
-/// Fills `y` where the box does not cover it, or all of it where that is not seen at once.
+/// Fills the padding of `y` before the box is copied: what lies between lines that are each in one piece and in
+/// order, else all `s.len` values.
 #[inline(never)]
 fn pad<Y: Copy>(y: &mut [Y], fill: Y, s: &PaddedCopy) {
     let [width, channels] = [s.dims[1], s.dims[2]];
@@ -151,7 +152,8 @@ fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &PaddedCopy, f: impl Fn(X) -> Y) {
     });
 }
 
-/// Calls `f` with the values from each line of the box on.
+/// Calls `f` for each line of the box, with the rest of `x` and of `y` from the line's first value to the end of
+/// the slice; lines that start outside are skipped.
 #[inline(always)]
 pub(crate) fn each_line<X, Y>(
     x: &[X],

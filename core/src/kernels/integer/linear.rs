@@ -57,7 +57,7 @@ impl Linear {
         self.rows * self.positions[0] * self.positions[1] * self.inputs()
     }
 
-    /// Inputs after which the sums of paired rows are separated: all, or those of a piece of a run.
+    /// Whether a whole patch fits into one segment, so that the sums of paired rows are separated only once.
     #[inline(always)]
     pub(crate) const fn is_one_segment(&self) -> bool {
         self.inputs() <= self.segment

@@ -5,8 +5,8 @@ use super::Importer;
 use crate::ir::{Node, Value, ValueId};
 
 impl Importer<'_> {
-    /// Without a problem, all that is read has to be given by something; else there is a problem that no
-    /// operator has told.
+    /// If import has found no problem yet, adds one for every output without a value (`None`), and one for the first
+    /// value that is read but that no constant, input, noise or earlier node gives.
     pub(super) fn check_given(
         &mut self,
         inputs: &[(String, Option<ValueId>)],

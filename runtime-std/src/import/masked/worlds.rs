@@ -95,8 +95,8 @@ fn same_form(a: Option<&MaskedValue>, b: Option<&MaskedValue>) -> bool {
     }
 }
 
-/// Whether integers that are equal for some numbers of places are so for all: they are sums and multiples, or
-/// moved to places that do not depend on it. Comparisons and the like could differ for others.
+/// Whether a node keeps integers affine in the number of places, so that equality in the [`Worlds`] proves it for
+/// every number: it adds, subtracts, negates, reads shapes, or moves values by indices that do not depend on it.
 fn is_linear(call: &Call<'_>, forms: &[Option<&MaskedValue>]) -> bool {
     match call.node.op_type.as_str() {
         "Add" | "Concat" | "Expand" | "Flatten" | "Identity" | "Neg" | "Reshape" | "Shape"

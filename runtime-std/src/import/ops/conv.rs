@@ -144,6 +144,7 @@ fn common(scope: &Scope, call: &Call<'_>) -> Read<Common> {
     })
 }
 
+/// An error where there is a bias and its shape is not `[filters]`.
 fn check_bias(scope: &Scope, common: &Common, filters: usize) -> Read<()> {
     match common.inputs.get(2).map(|&bias| scope.shape(bias)) {
         Some(shape) if shape != [filters] => {
