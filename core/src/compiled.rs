@@ -1,9 +1,9 @@
 //! Compiled models as types, for code that works with any of them.
 //!
-//! A module that `elbow compile` writes has plain functions, `encode` or `score`, and says the same once more
-//! with the traits of this module, for a type `Model` without values. Code that is generic over such a type
-//! serves every model: lengths, memory and errors are known to the compiler, nothing is looked up at run
-//! time, and nothing is allocated.
+//! A module that `elbow compile` writes has plain functions, `encode` or `score`, and implements the traits
+//! of this module by them, for a type `Model` without values. Code that is generic over such a type serves
+//! every model: lengths, memory and errors are known to the compiler, nothing is looked up at run time, and
+//! nothing is allocated.
 //!
 //! | Trait | Gives | Formula |
 //! |---|---|---|
@@ -17,8 +17,8 @@
 //! | [`Windowed`] | observations from raw readings | `(reading - mean) / std` |
 //!
 //! Every method takes the weights first and the workspace second, as the plain functions do. The weights are
-//! checked at every call: those of another model are refused with `WrongPack`. Inputs are checked too, for NaN
-//! and infinity; what a caller may do after an error is said at each method.
+//! checked at every call: those of another model are refused with `WrongPack`. Inputs are checked too, for
+//! NaN and infinity; each method says what its arguments hold after an error.
 //!
 //! An alarm for any model that has a decoder, with all of its memory known before flashing:
 //!
@@ -45,7 +45,8 @@
 //!         }
 //!     }
 //!
-//!     /// Whether the observation that ends with this reading is anomalous, once one is due.
+//!     /// `Some(true)` where the observation that ends with this reading is anomalous; `None` where none is
+//!     /// due, after an error, and for a model without a threshold.
 //!     fn push(&mut self, pack: &Pack, reading: M::Reading) -> Option<bool> {
 //!         if !M::push(&mut self.window, reading).ok()? {
 //!             return None;
@@ -66,7 +67,7 @@ use crate::infer::{
 use crate::pack::Pack;
 use crate::window::WindowError;
 
-/// A compiled model: what it is called, the memory it needs, and its main function.
+/// A compiled model: its name, the types of its memory, and its main function.
 pub trait Compiled: Sized {
     /// Name of the model.
     const NAME: &'static str;
@@ -84,12 +85,13 @@ pub trait Compiled: Sized {
     /// Error of a call.
     type Error: core::error::Error + Copy;
 
-    /// Runs the encoder, the flow, or the graph without roles.
+    /// Runs the encoder, the flow, or the graph without roles: reads `inputs`, writes `outputs`, overwrites
+    /// the scratch memory in `ws`, and updates the state there, if the model has one.
     ///
     /// # Errors
     ///
-    /// The weights are not this model's, an input is not finite, or the posterior is not; the outputs must
-    /// then not be used, and the state is that before the call.
+    /// The weights are not this model's, or an input, the posterior or the new state is not finite; the
+    /// outputs must then not be used, and the state is that before the call.
     fn run(
         pack: &Pack<'_>,
         ws: &mut Self::Workspace,
@@ -107,7 +109,7 @@ pub trait Encoder: Compiled<Error = EncodeError> {
     /// Latents of all posteriors together.
     const LATENT: usize;
 
-    /// The posteriors of the observation in `inputs`.
+    /// Writes the posteriors of the observation in `inputs` to `q`; otherwise as [`Compiled::run`].
     ///
     /// # Errors
     ///
@@ -121,7 +123,7 @@ pub trait Encoder: Compiled<Error = EncodeError> {
         Self::run(pack, ws, inputs, q)
     }
 
-    /// Posterior number `index`, from 0.
+    /// Posterior number `index`, from 0; `None` where the model has not so many.
     fn posterior(q: &Self::Outputs, index: usize) -> Option<Posterior<'_>> {
         let mut heads = q.parts().skip(2 * index);
         Some(Posterior { loc: heads.next()?, log_var: heads.next()? })
@@ -157,7 +159,8 @@ pub trait Scored: Decoder {
     /// Observations whose score is below it are anomalous, if the manifest says so; in nats.
     const THRESHOLD: Option<f32>;
 
-    /// The observation in `inputs`; `x_mean` becomes what the latent of the last call decodes to.
+    /// `ln p(x | z)` of the observation in `inputs`, as a function of `z`. Each evaluation overwrites the
+    /// scratch memory in `ws` and writes the mean of the likelihood at its `z` to `x_mean`.
     fn observation<'a>(
         pack: &'a Pack<'a>,
         ws: &'a mut Self::Workspace,
@@ -165,7 +168,8 @@ pub trait Scored: Decoder {
         x_mean: &'a mut Self::Mean,
     ) -> Self::Observation<'a>;
 
-    /// `ln p(x | z = q.loc)` and `KL(q || N(0, I))`, in nats; `x_mean` becomes what `q.loc` decodes to.
+    /// `ln p(x | z = q.loc)` and `KL(q || N(0, I))`, in nats; writes the mean of the likelihood at `q.loc` to
+    /// `x_mean`.
     ///
     /// # Errors
     ///
@@ -178,8 +182,8 @@ pub trait Scored: Decoder {
         x_mean: &mut Self::Mean,
     ) -> Result<ElboTerms, DecodeError>;
 
-    /// Generates: with `draw = (q, eps)`, `z` becomes `q.loc + exp(q.log_var / 2) * eps`, and `x_mean` what that
-    /// decodes to.
+    /// Generates an observation: with `draw = (q, eps)`, writes `q.loc + exp(q.log_var / 2) * eps` to `z`,
+    /// and the mean of the likelihood at that `z` to `x_mean`.
     ///
     /// # Errors
     ///
@@ -199,12 +203,12 @@ pub trait Refined: for<'a> Scored<Observation<'a>: Gradient> {
     /// Number of steps in the manifest.
     const STEPS: u32;
 
-    /// Improves `q` by so many steps with the noise of `(key, datapoint)`; a result that is not better by
-    /// more than the noise leaves it as it was.
+    /// Refines `q` by `steps` steps with the noise of `stream = (key, datapoint)`, and returns the estimated
+    /// gain. Where that is not above four standard errors, `q` is unchanged.
     ///
     /// # Errors
     ///
-    /// What the decoder refused, or a gradient that is not finite; `q` is as it was then.
+    /// The first error of the decoder, or a gradient that is not finite; `q` is then unchanged.
     fn refine(
         observation: &mut Self::Observation<'_>,
         q: &mut Self::Outputs,
@@ -218,8 +222,8 @@ pub trait Flow: Compiled<Outputs = Mapped<<Self as Flow>::Latent>, Error = RunEr
     /// What an observation is mapped to.
     type Latent: Buffers;
 
-    /// `z = f(x)`, and `ln |det dz/dx|`; or a draw `z` of the posterior, and `ln q(z | x)`. In nats; infinite or
-    /// NaN, as `z` is, where the map overflows.
+    /// Writes `f(x)` to `z` and returns `ln |det dz/dx|`; or, for a posterior that is a flow, writes a draw
+    /// to `z` and returns `ln q(z | x)`. In nats; infinite or NaN, as `z` is, where the map overflows.
     ///
     /// # Errors
     ///
@@ -234,7 +238,8 @@ pub trait Flow: Compiled<Outputs = Mapped<<Self as Flow>::Latent>, Error = RunEr
 
 /// A flow whose latent is standard normal, so that the density of an observation is known.
 pub trait Density: Flow {
-    /// `ln p(x) = ln N(z; 0, I) + ln |det dz/dx|`, in nats; what `x` is mapped to is in `z`.
+    /// `ln p(x) = ln N(z; 0, I) + ln |det dz/dx|`, in nats; writes `f(x)` to `z`. Infinite or NaN where the
+    /// map overflows.
     ///
     /// # Errors
     ///
@@ -256,7 +261,7 @@ pub trait Windowed: Compiled {
     /// An empty window.
     const WINDOW: Self::Window;
 
-    /// Stores one reading; `true` says that an observation is due now.
+    /// Stores one reading; `true` where an observation is due now.
     ///
     /// # Errors
     ///
@@ -305,8 +310,8 @@ pub trait Workspace {
     /// Zeros the state: the next call is the first of a sequence. Does nothing for a model without state.
     fn reset(&mut self) {}
 
-    /// Log-variances that the last call clamped, and ids that it took as the nearest of their table; 0 for a
-    /// model that does neither.
+    /// Number of log-variances that the last call clamped, plus that of ids outside their table that it
+    /// replaced by the nearest inside; 0 for a model that does neither.
     fn clamp_hits(&self) -> u32 {
         0
     }
@@ -314,13 +319,14 @@ pub trait Workspace {
     /// Memory of intermediate values, which every call overwrites.
     fn arena(&mut self) -> &mut [f32];
 
-    /// Checksums of what the steps of the last call wrote, or when they ended; empty unless the model was
-    /// compiled for it.
+    /// One number per step of the last call, in order: the checksum of what it wrote, or the clock at its
+    /// end; empty unless the model was compiled for one of them.
     fn trace(&self) -> &[u32] {
         &[]
     }
 
-    /// The clock that tells when a step has ended. Does nothing unless the model was compiled for it.
+    /// Sets the function whose value is recorded in [`trace`](Self::trace) at the end of each step. Does
+    /// nothing unless the model was compiled for it.
     fn set_clock(&mut self, _now: fn() -> u32) {}
 }
 
@@ -334,7 +340,7 @@ pub trait Buffers {
     /// The arrays, in order.
     fn parts(&self) -> impl Iterator<Item = &[f32]>;
 
-    /// The arrays, to be written.
+    /// The arrays in order, mutable.
     fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]>;
 
     /// The first array: the observation among inputs. Empty where there is none.
@@ -342,7 +348,7 @@ pub trait Buffers {
         self.parts().next().unwrap_or_default()
     }
 
-    /// [`first`](Self::first), to be written.
+    /// As [`first`](Self::first), but mutable.
     fn first_mut(&mut self) -> &mut [f32] {
         self.parts_mut().next().unwrap_or_default()
     }

@@ -22,7 +22,7 @@
     doc = "| `wire` | frames between device and host (feature `wire`) |"
 )]
 //!
-//! `kernels` know nothing of probability, `infer` touches no bytes, and randomness enters only as an
+//! `kernels` contains no probability, `infer` reads no bytes, and randomness enters only as an
 //! `eps` argument or a [`noise::NoiseSource`]. Nothing here allocates, recurses or panics.
 //!
 //! Float results are bit-exact between the desktop and M0, M3, M4F, M7, M33 and M55: one evaluation order,
@@ -44,7 +44,7 @@ pub mod window;
 #[cfg(feature = "wire")]
 pub mod wire;
 
-/// Its example is compiled with the others.
+/// Holds the crate's README as its doc, so that the example there is compiled and run as a doctest.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

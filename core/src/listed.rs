@@ -1,6 +1,7 @@
 //! Lists of all variants of an enum, for tests and tables.
 
-/// A slice of values of an enum, some for each of its variants; a variant without an entry does not compile.
+/// A slice of values of an enum, in the order given: zero or more for each variant. A variant without an
+/// entry does not compile.
 macro_rules! listed {
     ($enum:ident: $($variant:pat => [$($value:expr),* $(,)?]),* $(,)?) => {{
         use $enum::*;

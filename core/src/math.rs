@@ -1,10 +1,10 @@
 //! Functions of one float: `libm`'s, or `micromath`'s where the feature `fast-math` asks for it.
 //!
 //! Every function is a fixed sequence of IEEE operations, with the same bits on every target. The
-//! accuracies were measured against f64 over the grids in this file's test. NaN gives NaN.
+//! accuracies were measured against f64 over the grids in this file's test. NaN gives NaN, except in [`pow`].
 //!
-//! `fast-math` replaces [`exp`] and [`tanh`], which layers call once per value, and so [`sigmoid`],
-//! [`silu`] and [`gelu_tanh`], which are built on them. It never touches a logarithm, a square root or what the
+//! `fast-math` replaces [`exp`] and [`tanh`], which layers call once per value, and so [`sigmoid`], [`silu`]
+//! and [`gelu_tanh`], which are built on them. It never touches a logarithm, a square root or what the
 //! distributions use: `micromath`'s logarithm is off by up to 0.12, its square root by 6e-2.
 
 mod trigonometry;
@@ -133,13 +133,15 @@ pub fn gelu_tanh(x: f32) -> f32 {
     0.5 * floored(x) * (1.0 + tanh(0.797_884_6 * (x + 0.044_715 * x * x * x)))
 }
 
-/// Keeps the product with a vanished factor from becoming `infinity * 0`.
+/// `x`, but at least -1000, so that a product with a factor that is 0 there is not `infinity * 0`; NaN stays
+/// NaN.
 #[inline]
 fn floored(x: f32) -> f32 {
     if x < -1e3 { -1e3 } else { x }
 }
 
-/// `a` to the power `b`.
+/// `a` to the power `b`: 1 for `b = 0` and for `a = 1`, also beside NaN; NaN for `a < 0` and a `b` that is
+/// not whole.
 ///
 /// Relative error at most 2e-7 where the power is a normal number.
 #[inline]
@@ -148,35 +150,35 @@ pub fn pow(a: f32, b: f32) -> f32 {
     libm::powf(a, b)
 }
 
-/// Largest whole number not above `x`.
+/// Largest whole number not above `x`; infinities and NaN stay.
 #[inline]
 #[must_use]
 pub fn floor(x: f32) -> f32 {
     libm::floorf(x)
 }
 
-/// Smallest whole number not below `x`.
+/// Smallest whole number not below `x`; infinities and NaN stay.
 #[inline]
 #[must_use]
 pub fn ceil(x: f32) -> f32 {
     libm::ceilf(x)
 }
 
-/// Nearest whole number, halves to even.
+/// Nearest whole number, halves to even; infinities and NaN stay.
 #[inline]
 #[must_use]
 pub fn round(x: f32) -> f32 {
     libm::rintf(x)
 }
 
-/// Whole part, towards 0.
+/// Whole part, rounded towards 0; infinities and NaN stay.
 #[inline]
 #[must_use]
 pub fn trunc(x: f32) -> f32 {
     libm::truncf(x)
 }
 
-/// Nearest float16, halves to even; an infinity from 65520 on, NaN stays NaN.
+/// Nearest float16, as an f32; halves to even, an infinity from a magnitude of 65520 on, NaN stays NaN.
 #[inline]
 #[must_use]
 pub fn half(x: f32) -> f32 {
@@ -206,28 +208,30 @@ pub fn sign(x: f32) -> f32 {
     }
 }
 
-/// The smaller; NaN where one is NaN.
+/// The smaller of both, `b` where they are equal; NaN where one is NaN.
 #[inline]
 #[must_use]
 pub fn min(a: f32, b: f32) -> f32 {
     if a < b || a.is_nan() { a } else { b }
 }
 
-/// The larger; NaN where one is NaN.
+/// The larger of both, `b` where they are equal; NaN where one is NaN.
 #[inline]
 #[must_use]
 pub fn max(a: f32, b: f32) -> f32 {
     if a > b || a.is_nan() { a } else { b }
 }
 
-/// What the division towards zero leaves, with the sign of `a`; NaN for `b = 0`.
+/// Remainder `a - b trunc(a / b)`, exact, with the sign of `a`; `a` for an infinite `b`, NaN for `b = 0` or
+/// an infinite `a`.
 #[inline]
 #[must_use]
 pub fn fmod(a: f32, b: f32) -> f32 {
     libm::fmodf(a, b)
 }
 
-/// What the division towards minus infinity leaves, with the sign of `b`; NaN for `b = 0`.
+/// Remainder `a - b floor(a / b)`, with the sign of `b` unless it is 0; NaN for `b = 0` or an infinite `a`.
+/// For an infinite `b` it is `a`, or `b` where the signs differ and `a` is not 0.
 #[inline]
 #[must_use]
 pub fn modulo(a: f32, b: f32) -> f32 {
@@ -278,11 +282,12 @@ pub fn clamp(x: f32, low: f32, high: f32) -> f32 {
     if raised > high { high } else { raised }
 }
 
-/// `micromath`, with the edges that it leaves open: NaN, infinities and overflow.
+/// `micromath`'s functions, with defined results for NaN, infinities and overflow.
 #[cfg(feature = "fast-math")]
 mod fast {
     use micromath::F32Ext;
 
+    /// `e^x`: infinity above 88.7, 0 below -87.3, NaN for NaN.
     pub fn exp(x: f32) -> f32 {
         if x > 88.7 {
             f32::INFINITY
@@ -295,7 +300,8 @@ mod fast {
         }
     }
 
-    /// Its Taylor polynomial below 1/4, where the quotient would cancel.
+    /// Hyperbolic tangent `(1 - e) / (1 + e)` with `e = e^(-2 |x|)` and the sign of `x`; for `|x| < 1/4`,
+    /// where the quotient would cancel, its Taylor polynomial `x - x^3 / 3`.
     pub fn tanh(x: f32) -> f32 {
         if x.abs() < 0.25 {
             return x - x * x * x * (1.0 / 3.0);

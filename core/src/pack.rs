@@ -73,7 +73,8 @@ pub enum PackError {
     },
     /// The payload does not match its checksum.
     Checksum,
-    /// The bytes do not start at a multiple of four: wrap them in [`Aligned`].
+    /// The bytes do not start at a multiple of four: wrap them in [`Aligned`]. Or the payload is not a
+    /// multiple of four bytes long.
     Alignment,
 }
 
@@ -94,9 +95,10 @@ impl core::fmt::Display for PackError {
 impl core::error::Error for PackError {}
 
 impl<'a> Pack<'a> {
-    /// Verifies header, length, checksum and alignment; after this, reading cannot fail.
+    /// The pack that `bytes` begin with; reading it cannot fail.
     ///
-    /// Bytes behind the payload are ignored.
+    /// Checked are, in this order, the magic, the version, the length, the checksum of the payload and its
+    /// alignment; not the fingerprint. Bytes behind the payload are ignored.
     ///
     /// # Errors
     ///
@@ -144,7 +146,8 @@ impl<'a> Pack<'a> {
     }
 }
 
-/// The header of a pack with this payload.
+/// The header of a pack with this fingerprint and payload, which the caller appends. The payload has to be
+/// shorter than 4 GiB and a multiple of four bytes long; neither is checked.
 #[must_use]
 pub fn header(fingerprint: u64, payload: &[u8]) -> [u8; HEADER_LEN] {
     let [a, b, c, d, e, f, g, h] = MAGIC;
@@ -158,6 +161,7 @@ pub fn header(fingerprint: u64, payload: &[u8]) -> [u8; HEADER_LEN] {
     ]
 }
 
+/// The little-endian word at byte `at`; [`PackError::Truncated`] where `bytes` end before its fourth byte.
 fn u32_at(bytes: &[u8], at: usize) -> Result<u32, PackError> {
     let word = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
     word.map(|word| u32::from_le_bytes(*word)).ok_or(PackError::Truncated)

@@ -6,23 +6,26 @@
 
 use core::mem::take;
 
-/// Pieces of `len` values, at least one; the last piece may be shorter.
+/// Consecutive pieces of `slice`, of `len` values each; the last may be shorter. A `len` of 0 counts as 1; an
+/// empty slice has no pieces.
 #[inline(always)]
 pub(crate) fn pieces<T>(slice: &[T], len: usize) -> Pieces<'_, T> {
     Pieces { rest: slice, len: len.max(1) }
 }
 
-/// [`pieces`] to write.
+/// As `pieces`, but with mutable pieces.
 #[inline(always)]
 pub(crate) fn pieces_mut<T>(slice: &mut [T], len: usize) -> PiecesMut<'_, T> {
     PiecesMut { rest: slice, len: len.max(1) }
 }
 
+/// Iterator over the pieces of `rest`, made by `pieces`; `len` is at least 1.
 pub(crate) struct Pieces<'a, T> {
     rest: &'a [T],
     len: usize,
 }
 
+/// Iterator over the mutable pieces of `rest`, made by `pieces_mut`; `len` is at least 1.
 pub(crate) struct PiecesMut<'a, T> {
     rest: &'a mut [T],
     len: usize,
@@ -31,6 +34,7 @@ pub(crate) struct PiecesMut<'a, T> {
 impl<'a, T> Iterator for Pieces<'a, T> {
     type Item = &'a [T];
 
+    /// The next piece, never empty; `None` at the end of the slice.
     #[inline(always)]
     fn next(&mut self) -> Option<&'a [T]> {
         let (piece, rest) = self.rest.split_at_checked(self.len).unwrap_or((self.rest, &[]));
@@ -38,6 +42,8 @@ impl<'a, T> Iterator for Pieces<'a, T> {
         if piece.is_empty() { None } else { Some(piece) }
     }
 
+    /// The piece `n` places after the next one, found without a loop; `None`, and the iterator at its end,
+    /// where there are not so many.
     #[inline(always)]
     fn nth(&mut self, n: usize) -> Option<&'a [T]> {
         self.rest = self.rest.get(n.saturating_mul(self.len)..).unwrap_or(&[]);
@@ -48,6 +54,7 @@ impl<'a, T> Iterator for Pieces<'a, T> {
 impl<'a, T> Iterator for PiecesMut<'a, T> {
     type Item = &'a mut [T];
 
+    /// The next piece, never empty; `None` at the end of the slice.
     #[inline(always)]
     fn next(&mut self) -> Option<&'a mut [T]> {
         let len = self.len.min(self.rest.len());
@@ -56,6 +63,8 @@ impl<'a, T> Iterator for PiecesMut<'a, T> {
         if piece.is_empty() { None } else { Some(piece) }
     }
 
+    /// The piece `n` places after the next one, found without a loop; `None`, and the iterator at its end,
+    /// where there are not so many.
     #[inline(always)]
     fn nth(&mut self, n: usize) -> Option<&'a mut [T]> {
         let skipped = n.saturating_mul(self.len);

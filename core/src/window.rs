@@ -56,14 +56,14 @@ pub struct Normalization<const CHANNELS: usize> {
     pub mean: [f32; CHANNELS],
     /// Divided by second; nonzero.
     pub std: [f32; CHANNELS],
-    /// Where each value goes.
+    /// Order of the values in the observation.
     pub layout: Layout,
 }
 
 /// The last `LENGTH` readings of `CHANNELS` channels, in raw units; an observation every `HOP`.
 ///
 /// The first observation is due after `LENGTH` readings, the next ones after `HOP` readings each;
-/// with `HOP` above `LENGTH` the readings between are not seen. The size is
+/// with `HOP` above `LENGTH` some readings are in no observation. The size is
 /// `4 * CHANNELS * LENGTH` bytes and a few words. Zero `LENGTH` or `HOP` does not compile.
 ///
 /// For a model that handles missing values itself, up to `MAX_MISSING` readings of a channel may be NaN in
@@ -112,8 +112,8 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
     ///
     /// # Errors
     ///
-    /// When a value is infinite, or NaN and none may be missing: the reading is dropped and counts for
-    /// nothing.
+    /// [`WindowError::NotFinite`] where a value is infinite, or NaN and none may be missing: the reading is
+    /// dropped and does not count towards `LENGTH` or `HOP`.
     pub fn push(&mut self, reading: [f32; CHANNELS]) -> Result<bool, WindowError> {
         let is_wrong = |value: &f32| !value.is_finite() && (MAX_MISSING == 0 || !value.is_nan());
         if let Some(channel) = reading.iter().position(is_wrong) {
@@ -170,13 +170,14 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
         Ok(())
     }
 
-    /// Readings of a channel that are missing.
+    /// Number of readings in the window that are NaN in this channel; 0 for a channel that does not exist.
     fn missing(&self, channel: usize) -> usize {
         let own = self.readings.iter().filter_map(|reading| reading.get(channel));
         own.filter(|value| value.is_nan()).count()
     }
 
-    /// Forgets all readings, as after a gap in the data.
+    /// Empties the window, as is needed after a gap in the data: the next observation is due after `LENGTH`
+    /// readings.
     pub fn clear(&mut self) {
         *self = Self::new();
     }
@@ -190,7 +191,7 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
     }
 }
 
-/// Writes values to places, as many as there are of both.
+/// Writes `values` to `places` in order, as many as there are of both.
 #[inline]
 fn write<'x>(places: impl Iterator<Item = &'x mut f32>, values: impl Iterator<Item = f32>) {
     places.zip(values).for_each(|(place, value)| *place = value);

@@ -47,7 +47,7 @@ pub const PROTOCOL: u16 = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Request<'a> {
-    /// Who is there?
+    /// Ask for versions, the number of models and the speed of the clock.
     Hello,
     /// Use this model from now on; its pack is verified, its state zero.
     Select {
@@ -78,7 +78,7 @@ pub enum Request<'a> {
     Bye,
     /// Zero the state that the selected model keeps between calls.
     Reset,
-    /// What did the steps of the last inference write?
+    /// Ask for the checksums of what the steps of the last inference wrote.
     Trace,
     /// Encode one observation with the selected model, and go on from its posterior.
     Infer {
@@ -94,7 +94,7 @@ pub enum Request<'a> {
         #[serde(borrow)]
         inputs: Floats<'a>,
     },
-    /// How dense is one observation, by a flow whose latent is standard normal?
+    /// Ask for `ln p(x)` of one observation, by a flow whose latent is standard normal.
     LogProb {
         /// Datapoint number.
         row: u64,
@@ -110,11 +110,11 @@ pub enum Request<'a> {
 pub enum Inference {
     /// [`elbo`](crate::infer::elbo) with [`Independent`](crate::noise::Independent) draws.
     Elbo,
-    /// [`iwae`](crate::infer::iwae), likewise.
+    /// [`iwae`](crate::infer::iwae) with [`Independent`](crate::noise::Independent) draws.
     Iwae,
     /// A refinement of the encoder's posterior, with its guard.
     Refine,
-    /// The same from the prior.
+    /// A refinement that starts from the prior, with its guard.
     RefinePrior,
 }
 
@@ -125,7 +125,7 @@ pub struct Inferred {
     /// Log-likelihood and divergence of `Elbo`, bound and effective sample size of `Iwae`, gain and its
     /// standard error of a refinement.
     pub values: [f32; 2],
-    /// The guard sent a refinement back to its start.
+    /// True where the guard of a refinement kept its start; false otherwise.
     pub kept_start: bool,
 }
 
@@ -435,16 +435,17 @@ impl From<RunError> for Refusal {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Floats<'a>(&'a [[u8; FLOAT]]);
 
+/// Bytes of a float.
 const FLOAT: usize = size_of::<f32>();
 
 impl<'a> Floats<'a> {
-    /// The bytes of `values`.
+    /// The bytes of `values`, borrowed.
     #[must_use]
     pub fn new(values: &'a [f32]) -> Self {
         Self(values.as_bytes().as_chunks().0)
     }
 
-    /// The values in order.
+    /// The values in order, with every bit as it was sent.
     pub fn iter(&self) -> impl Iterator<Item = f32> + 'a {
         self.0.iter().map(|bytes| f32::from_le_bytes(*bytes))
     }
@@ -453,7 +454,8 @@ impl<'a> Floats<'a> {
     ///
     /// # Errors
     ///
-    /// [`Refusal::WrongLength`] unless exactly as many floats came; the buffers are unchanged then.
+    /// [`Refusal::WrongLength`] unless there are exactly as many floats as the buffers hold; the buffers are
+    /// then unchanged.
     pub fn copy_to<B: Buffers>(&self, buffers: &mut B) -> Result<(), Refusal> {
         let expected = B::LENS.iter().sum::<usize>();
         if self.0.len() != expected {
@@ -467,12 +469,14 @@ impl<'a> Floats<'a> {
 }
 
 impl Serialize for Floats<'_> {
+    /// Writes the floats as one byte string: its length in bytes, then the bytes.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(self.0.as_flattened())
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Floats<'a> {
+    /// Reads a byte string without copying it; an error where its length is not a multiple of four bytes.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match <&[u8]>::deserialize(deserializer)?.as_chunks() {
             (floats, []) => Ok(Self(floats)),

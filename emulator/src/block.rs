@@ -1,4 +1,4 @@
-//! Instructions in a row, and the cycles that they take.
+//! Blocks of successive instructions, and the cycles that they take.
 
 use crate::thumb::{Class, FloatKind, class, is_wide};
 use crate::timing::Timing;
@@ -6,20 +6,22 @@ use crate::timing::Timing;
 /// Instructions that run one after the other, and how often they did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Address of the first.
+    /// Address of the first instruction.
     pub start: u32,
-    /// Address behind the last.
+    /// Address behind the last instruction.
     pub end: u32,
-    /// Classes in order.
+    /// Timing classes of the instructions, in order.
     pub classes: Vec<Class>,
-    /// Executions.
+    /// Number of executions.
     pub executions: u64,
-    /// Executions after which something else ran than what lies behind the block.
+    /// Number of executions after which the next instruction was not the one behind the block: a branch was
+    /// taken.
     pub taken: u64,
 }
 
 impl Block {
-    /// A block of code, decoded.
+    /// The block of the code `halfwords` at address `start`, with no executions. Where the last instruction
+    /// lacks its second halfword, that counts as 0.
     pub fn new(start: u32, halfwords: &[u16]) -> Self {
         let mut classes = Vec::new();
         let mut rest = halfwords;
@@ -32,8 +34,8 @@ impl Block {
         Self { start, end, classes, executions: 0, taken: 0 }
     }
 
-    /// Cycles of one execution, without the refill after a taken branch, and without what lies in front
-    /// of the block and behind it.
+    /// Cycles of one execution, without the refill after a taken branch. The first and the last instruction
+    /// are counted as if they had no neighbour outside the block; `seam` is the correction.
     pub fn cycles(&self, timing: &Timing) -> u64 {
         let nexts = self.classes.iter().skip(1).map(Some).chain([None]);
         let mut last = None;
@@ -46,7 +48,8 @@ impl Block {
     }
 }
 
-/// What the cycles of two instructions change by when one runs straight on to the other.
+/// Correction in cycles where `second`, the first instruction of a block, runs straight after `first`, the
+/// last one of another: the cycles of both as neighbours less those of each alone. It may be negative.
 pub fn seam(timing: &Timing, first: Class, second: Class) -> i64 {
     let alone = cycles(timing, None, first, None) + cycles(timing, None, second, None);
     let joined =
@@ -54,7 +57,8 @@ pub fn seam(timing: &Timing, first: Class, second: Class) -> i64 {
     i64::from(joined) - i64::from(alone)
 }
 
-/// Cycles of an instruction between its neighbours.
+/// Cycles of an instruction of this class between its neighbours, `None` for one that does not count. A load
+/// or indexed store after a load is pipelined; float arithmetic waits where `next` reads its result.
 fn cycles(t: &Timing, last: Option<Class>, class: Class, next: Option<Class>) -> u32 {
     let pipelined = last == Some(Class::Load);
     let behind_load = |cycles| if pipelined { t.pipelined.min(cycles) } else { cycles };
@@ -79,6 +83,7 @@ fn cycles(t: &Timing, last: Option<Class>, class: Class, next: Option<Class>) ->
     }
 }
 
+/// Cycles of float arithmetic, without waiting for its result.
 fn float_cycles(timing: &Timing, kind: FloatKind) -> u32 {
     match kind {
         FloatKind::Simple | FloatKind::Move => 1,
@@ -87,7 +92,8 @@ fn float_cycles(timing: &Timing, kind: FloatKind) -> u32 {
     }
 }
 
-/// Whether the next instruction reads what float arithmetic wrote.
+/// Whether `next` reads a register in the mask `writes`, which float arithmetic of this kind has just
+/// written; moves are never waited for.
 fn waits(kind: FloatKind, writes: u32, next: Option<Class>) -> bool {
     kind != FloatKind::Move
         && match next {

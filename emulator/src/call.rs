@@ -1,4 +1,4 @@
-//! Executed blocks of one call of a function, in an image that something else runs.
+//! Executed blocks of one call of a function, read from the log of a QEMU that the caller runs.
 
 use crate::log::{self, Log, Ran};
 use crate::{Core, Trace};
@@ -10,20 +10,21 @@ use std::ops::Range;
 pub struct Call {
     /// Address of the function.
     pub entry: u32,
-    /// Address of a function whose calls divide the call into laps; they belong to none.
+    /// Address of a function whose calls divide the call into laps; its own instructions belong to no lap.
     pub clock: Option<u32>,
     /// Code whose execution is not logged. It must not run in the call.
     pub silent: Option<Range<u32>>,
 }
 
 impl Call {
-    /// What makes QEMU write to stderr the log that [`read`](Self::read) takes.
+    /// Command-line arguments with which QEMU writes the log that [`read`](Self::read) takes to stderr.
     pub fn arguments(&self, core: &Core) -> Vec<String> {
         log::arguments(core, self.silent.as_ref())
     }
 
-    /// Reads a log to its end; what ran in each lap, one more than there were calls of the clock. `None`
-    /// where the call did not begin, or not return.
+    /// The blocks that ran in each lap of the first call, one lap more than there were calls of the clock;
+    /// `None` where the call did not begin or did not return. Reads the log to its end also after the return,
+    /// so that its writer is not blocked.
     ///
     /// # Errors
     ///
@@ -36,18 +37,22 @@ impl Call {
             reader.line(&String::from_utf8_lossy(&line));
             line.clear();
         }
-        // Whoever writes the log is to go on.
+        // The rest is read and dropped, so that the writer of the log does not block.
         std::io::copy(&mut log, &mut std::io::sink())?;
         Ok((reader.state == CallState::Returned).then_some(reader.laps))
     }
 }
 
-/// Where a log is; functions know where they return to.
+/// The place in a log relative to the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CallState {
+    /// The call has not begun.
     Before,
+    /// In the function or what it calls; it returns to the address `back`.
     Inside { back: u32 },
+    /// In the clock, which returns to the address `then`.
     Reading { back: u32, then: u32 },
+    /// The function has returned.
     Returned,
 }
 
@@ -58,21 +63,26 @@ struct CallReader<'c> {
     state: CallState,
     /// Address behind the block that ran last: where a call that ended it returns to.
     behind: Option<u32>,
+    /// Laps that have ended.
     laps: Vec<Trace>,
 }
 
 impl<'c> CallReader<'c> {
+    /// The state at the start of a log.
     fn new(call: &'c Call) -> Self {
         Self { call, log: Log::default(), state: CallState::Before, behind: None, laps: Vec::new() }
     }
 
+    /// Takes a line of the log. One that reports an executed block updates the state, and counts the block
+    /// where it is part of the call.
     fn line(&mut self, line: &str) {
         let Some(ran) = self.log.line(line) else { return };
         self.state = self.ran(ran);
         self.behind = self.log.end(ran);
     }
 
-    /// The state after a block.
+    /// The state after the block `ran`. Counts the block, unless it lies outside the call or in the clock,
+    /// and ends a lap where the clock begins or the call returns.
     fn ran(&mut self, ran: Ran) -> CallState {
         match (self.state, self.behind) {
             (CallState::Before, Some(back)) if ran.start == self.call.entry => {

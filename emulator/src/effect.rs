@@ -1,14 +1,14 @@
-//! What Thumb instructions do, as far as stack and call graph need it (Armv7-M Architecture Reference
+//! Effects of Thumb instructions on the stack pointer and the flow of control (Armv7-M Architecture Reference
 //! Manual, chapter A7; Armv8-M and Helium add none, their loop instructions stay in the function).
 
-/// What one instruction does to the stack pointer or the flow of control.
+/// Effect of one instruction on the stack pointer or the flow of control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing of interest.
+    /// None of the effects below.
     None,
     /// Lowers the stack pointer by bytes.
     Push(u32),
-    /// Sets the stack pointer to what is not known here.
+    /// Sets the stack pointer to a value that is known at run time only.
     SetStack,
     /// Calls the function at this address.
     Call(u32),
@@ -30,7 +30,8 @@ const SP: u32 = 13;
 const LR: u32 = 14;
 const PC: u32 = 15;
 
-/// Effect of a 16-bit instruction at `address`.
+/// Effect of the 16-bit instruction `code` at `address`, from which branch targets are counted. `bx lr` has
+/// none.
 pub fn narrow(code: u16, address: u32) -> Effect {
     let code = u32::from(code);
     let (destination, register) = ((code & 7) | (code >> 4 & 8), code >> 3 & 15);
@@ -59,7 +60,7 @@ pub fn narrow(code: u16, address: u32) -> Effect {
     }
 }
 
-/// Effect of a 32-bit instruction at `address`.
+/// Effect of the 32-bit instruction of these halfwords at `address`, from which branch targets are counted.
 pub fn wide(first: u16, second: u16, address: u32) -> Effect {
     let (a, b) = (u32::from(first), u32::from(second));
     let destination = b >> 8 & 15;
@@ -110,17 +111,20 @@ pub fn wide(first: u16, second: u16, address: u32) -> Effect {
     }
 }
 
-/// A branch by a signed offset of so many bits, from four bytes behind `address`.
+/// [`Effect::Branch`] to the `target` of these arguments.
 fn branch(address: u32, offset: u32, bits: u32) -> Effect {
     Effect::Branch(target(address, offset, bits))
 }
 
+/// Target of a branch at `address`: the lowest `bits` bits of `offset` as a signed number of bytes, counted
+/// from four bytes behind `address`; addresses wrap.
 fn target(address: u32, offset: u32, bits: u32) -> u32 {
     let signed = ((offset << (32 - bits)) as i32) >> (32 - bits);
     address.wrapping_add(4).wrapping_add_signed(signed)
 }
 
-/// Target of BL and B.W: 25 bits of offset.
+/// Target of the BL or B.W at `address` with the halfwords `a` and `b`: 25 bits of signed offset (encoding T1
+/// and T4).
 fn far(address: u32, a: u32, b: u32) -> u32 {
     let sign = a >> 10 & 1;
     let (i1, i2) = (!(b >> 13 ^ sign) & 1, !(b >> 11 ^ sign) & 1);
@@ -128,12 +132,13 @@ fn far(address: u32, a: u32, b: u32) -> u32 {
     target(address, offset, 25)
 }
 
-/// The 16-bit constant of MOVW and MOVT.
+/// The 16-bit constant of the MOVW or MOVT with the halfwords `a` and `b`.
 fn half(a: u32, b: u32) -> u32 {
     (a & 15) << 12 | (a >> 10 & 1) << 11 | (b >> 12 & 7) << 8 | b & 0xff
 }
 
-/// A "modified immediate": a byte, repeated or rotated.
+/// Value of the 12-bit "modified immediate" `i`: a byte, repeated in the word or rotated right
+/// (ThumbExpandImm).
 fn expand_immediate(i: u32) -> u32 {
     let byte = i & 0xff;
     match i >> 8 {

@@ -1,4 +1,4 @@
-//! What a firmware image says about itself before it runs: functions, calls, stack, code bytes.
+//! Static analysis of a firmware image: functions, calls, stack bound, code bytes.
 
 use crate::effect::{Effect, narrow, wide};
 use crate::{Error, is_wide};
@@ -6,18 +6,19 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// An ELF image of a Cortex-M target, taken apart.
+/// The functions, read-only objects and symbols of an ELF image for a Cortex-M target.
 #[derive(Clone, Debug)]
 pub struct Image {
     functions: Vec<Function>,
-    /// Where read-only objects start, as far as names and references tell; the last is their end.
+    /// Start addresses of read-only objects, as far as symbols and references in code show them, and the end
+    /// of `.rodata`.
     constants: BTreeSet<u32>,
-    /// The named ones by start.
+    /// Read-only objects that have a symbol, by start address.
     named: BTreeMap<u32, ReadOnlyObject>,
     symbols: Vec<String>,
 }
 
-/// A read-only object with a symbol.
+/// End address of a read-only object with a symbol, and whether it holds a model's weights.
 #[derive(Clone, Debug)]
 struct ReadOnlyObject {
     end: u32,
@@ -32,6 +33,7 @@ struct Function {
     range: Range<u32>,
     /// Bytes by which it lowers the stack pointer; `None` where that is decided at run time.
     frame: Option<u32>,
+    /// Addresses outside it that it calls or branches to, and its own where it calls itself.
     calls: BTreeSet<u32>,
     /// Whether it calls or jumps through a pointer.
     indirect: bool,
@@ -39,7 +41,7 @@ struct Function {
     references: BTreeSet<u32>,
 }
 
-/// What a function and all that it calls need.
+/// Memory that a function and all functions it calls need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
     /// Bytes of machine code with its literal pools, and of read-only data that the code names.
@@ -48,7 +50,7 @@ pub struct Footprint {
     /// that the code holds to the next address that any code or symbol of the image holds. Weights
     /// do not count.
     pub code_bytes: u32,
-    /// How many of them are read-only data.
+    /// The part of `code_bytes` that is read-only data.
     pub table_bytes: u32,
     /// Most stack below the caller, in bytes; `None` with recursion, calls through pointers or a
     /// stack pointer that is set at run time.
@@ -56,11 +58,11 @@ pub struct Footprint {
 }
 
 impl Image {
-    /// Reads an image.
+    /// The image in the bytes of an ELF file.
     ///
     /// # Errors
     ///
-    /// Where the bytes are no ELF file with symbols.
+    /// Where the bytes are no ELF file, or one without function symbols.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let wrong = |error| Error::new(format!("not a firmware image: {error}"));
         let file = object::File::parse(bytes).map_err(|error| wrong(error.to_string()))?;
@@ -92,12 +94,12 @@ impl Image {
         Ok(image)
     }
 
-    /// Names of all symbols, mangled as the linker saw them.
+    /// Names of all symbols, mangled, in the order of the file.
     pub fn symbols(&self) -> &[String] {
         &self.symbols
     }
 
-    /// Where the function of this demangled name lies.
+    /// Addresses of the function with this demangled name.
     ///
     /// # Errors
     ///
@@ -106,6 +108,7 @@ impl Image {
         Ok(self.functions[self.named_function(name)?].range.clone())
     }
 
+    /// Index of the function that has this demangled name among its names; an error where there is none.
     fn named_function(&self, name: &str) -> Result<usize, Error> {
         let root = self.functions.iter().position(|f| f.names.iter().any(|n| n == name));
         root.ok_or_else(|| {
@@ -115,7 +118,7 @@ impl Image {
         })
     }
 
-    /// What the function of this demangled name and all that it calls need.
+    /// Code bytes and stack bound of the function with this demangled name and all functions that it calls.
     ///
     /// # Errors
     ///
@@ -134,7 +137,8 @@ impl Image {
         })
     }
 
-    /// Indices of the functions that `root` reaches, itself included.
+    /// Indices of the functions that `root` calls directly or through others, itself included; calls through
+    /// pointers are not followed.
     fn reachable(&self, root: usize) -> BTreeSet<usize> {
         let (mut found, mut open) = (BTreeSet::from([root]), vec![root]);
         while let Some(function) = open.pop() {
@@ -144,7 +148,9 @@ impl Image {
         found
     }
 
-    /// Deepest stack of a function; `known` holds results, and `None` for those under way.
+    /// Most bytes of stack of a function and its calls; `None` with recursion, a call through a pointer or
+    /// outside the image, or a stack pointer that is set at run time. `known` collects the results by index,
+    /// `None` while under way.
     fn stack(&self, function: usize, known: &mut BTreeMap<usize, Option<u32>>) -> Option<u32> {
         if let Some(known) = known.get(&function) {
             return *known; // recursion finds the `None` of a function under way
@@ -163,12 +169,15 @@ impl Image {
         stack
     }
 
-    /// The function that an address belongs to.
+    /// Index of the function whose range contains this address; `None` where there is none.
     fn at(&self, address: u32) -> Option<usize> {
         self.functions.iter().position(|function| function.range.contains(&address))
     }
 
-    /// Start and end of the read-only object at an address, empty for weights.
+    /// Start and end of the read-only object that contains this address; the end is the start for weights.
+    ///
+    /// Without a symbol, the object is from the address to the next known start of another, and empty where
+    /// there is none.
     fn object(&self, address: u32) -> (u32, u32) {
         match self.named.range(..=address).next_back() {
             Some((start, named)) if address < named.end => {
@@ -182,7 +191,7 @@ impl Image {
     }
 }
 
-/// Read-only objects that have a symbol with a size, by start.
+/// Read-only objects that have a symbol with a size and start in the range `read_only`, by start address.
 fn named(file: &object::File<'_>, read_only: &Range<u32>) -> BTreeMap<u32, ReadOnlyObject> {
     let sized = file.symbols().filter(|symbol| symbol.size() > 0);
     let named = sized.filter_map(|symbol| {
@@ -193,7 +202,8 @@ fn named(file: &object::File<'_>, read_only: &Range<u32>) -> BTreeMap<u32, ReadO
     named.filter(|(start, _)| read_only.contains(start)).collect()
 }
 
-/// Functions of a section: names and end by start; a symbol without a size ends at the next.
+/// Functions of a section by start address: their demangled names, and the end address. A function whose
+/// symbols have no size ends at the next one, or with the section.
 fn functions<'d>(
     file: &object::File<'d>,
     section: &impl ObjectSection<'d>,
@@ -216,7 +226,8 @@ fn functions<'d>(
     functions
 }
 
-/// Where code (`true`) and data (`false`) begin, by the mapping symbols `$t` and `$d`.
+/// Addresses of a section at which code (`true`) or data (`false`) begins, by the mapping symbols `$t` and
+/// `$d`.
 fn modes(file: &object::File<'_>, section: object::SectionIndex) -> BTreeMap<u32, bool> {
     let symbols = file.symbols().filter(|symbol| symbol.section_index() == Some(section));
     let mode = |symbol: object::Symbol<'_, '_>| {
@@ -227,7 +238,8 @@ fn modes(file: &object::File<'_>, section: object::SectionIndex) -> BTreeMap<u32
     symbols.filter_map(mode).collect()
 }
 
-/// Reads a function's instructions and literals.
+/// The function in the code `bytes` at `range`: frame, calls, and the addresses in `read_only` that its
+/// literals (in data, by `modes`) or MOVW and MOVT pairs hold. Code before the first mode is instructions.
 fn decode(
     names: Vec<String>,
     range: Range<u32>,
@@ -266,7 +278,7 @@ fn decode(
         match effect {
             Effect::None | Effect::Return => {}
             Effect::Push(bytes) => function.frame = function.frame.map(|frame| frame + bytes),
-            // Thumb of the first generation leaves a frame so: what is set here was the stack before.
+            // ARMv6-M leaves a frame so: the value set here is the stack pointer of before.
             Effect::SetStack if returns(address + len) => {}
             Effect::SetStack => function.frame = None,
             // A compiler calls through a register with BLX, and jumps so by a table behind the jump.

@@ -6,7 +6,7 @@
 //! | `log` | QEMU's log of executed blocks |
 //! | `trace` | those between two markers, with their instructions and cycles |
 //! | `call` | those of one call of a function, in laps |
-//! | `block` | cycles of instructions in a row |
+//! | `block` | cycles of successive instructions |
 //! | `thumb` | the timing class of an instruction |
 //! | `timing` | the table of cycles per class, from Arm's manuals |
 //! | `image`, `effect` | code bytes and stack bound of an image's functions, before it runs |

@@ -8,7 +8,8 @@ use crate::{Core, Trace};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// What makes QEMU log to stderr what runs in the flash, but for the code in `silent`.
+/// Command-line arguments with which QEMU logs to stderr the blocks that it translates and executes:
+/// everything, or with `silent` only the core's flash without that range.
 pub(crate) fn arguments(core: &Core, silent: Option<&Range<u32>>) -> Vec<String> {
     let mut arguments = vec!["-d".to_owned(), "exec,nochain,in_asm".to_owned()];
     if let Some(Range { start, end }) = silent {
@@ -25,27 +26,32 @@ pub(crate) fn arguments(core: &Core, silent: Option<&Range<u32>>) -> Vec<String>
 pub(crate) struct Ran {
     /// Address of its first instruction.
     pub start: u32,
-    /// Its number, where its code is known.
+    /// Its index among the blocks of the log; `None` where its code was not logged.
     pub number: Option<usize>,
 }
 
 /// State of reading a log.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// Blocks, and their number by where the emulator keeps them.
+    /// Blocks in the order of translation.
     blocks: Vec<Block>,
+    /// Indices of blocks by the host address of the translated code, as the log prints it.
     numbers: HashMap<String, usize>,
     /// Code of the block that was translated last: address and halfwords.
     code: Option<(u32, Vec<u16>)>,
+    /// How often counted blocks ran straight on from one to another, by the classes on both sides of the cut.
     seams: HashMap<(Class, Class), u64>,
-    /// The block that ran last, where it was counted.
+    /// Index of the block that ran last, where it was counted.
     last: Option<usize>,
-    /// What is not a log: the emulator's complaints.
+    /// Lines that are no part of the log: messages of the emulator.
     pub rest: String,
 }
 
 impl Log {
-    /// Takes a line, and says what ran.
+    /// Takes a line of the log, with its end; returns the block that it reports as executed, `None` for any
+    /// other line. A reported block is not counted; [`count`](Self::count) does that. Lines of code are
+    /// collected for the block that is being translated; lines that are no part of the log are appended to
+    /// `rest`.
     pub fn line(&mut self, line: &str) -> Option<Ran> {
         if let Some(text) = line.strip_prefix("Trace ") {
             return self.executed(text);
@@ -64,7 +70,7 @@ impl Log {
         None
     }
 
-    /// Counts a block that has just run.
+    /// Adds an execution of the block that was just reported; does nothing where its code was not logged.
     pub fn count(&mut self, ran: Ran) {
         if let Some(number) = ran.number {
             self.blocks[number].executions += 1;
@@ -72,12 +78,13 @@ impl Log {
         }
     }
 
-    /// Address behind a block.
+    /// Address behind a block; `None` where its code was not logged.
     pub fn end(&self, ran: Ran) -> Option<u32> {
         ran.number.map(|number| self.blocks[number].end)
     }
 
-    /// What was counted so far; counting starts anew.
+    /// The blocks counted since the last call, and the seams between them; all counts begin at 0 again, and
+    /// translated blocks stay known.
     pub fn take(&mut self) -> Trace {
         let blocks = self.blocks.iter().filter(|block| block.executions > 0).cloned().collect();
         for block in &mut self.blocks {
@@ -87,7 +94,8 @@ impl Log {
         Trace { blocks, seams: std::mem::take(&mut self.seams) }
     }
 
-    /// `0x00000d4a:  f04f 23e0  mov.w    r3, #-0x1fff2000`
+    /// Adds the instruction on a line such as `0x00000d4a:  f04f 23e0  mov.w    r3, #-0x1fff2000` to the code
+    /// of the block that is being translated, or begins one with it; other lines change nothing.
     fn translated(&mut self, line: &str) {
         let Some((address, text)) = line.split_once(':') else { return };
         let Ok(address) = u32::from_str_radix(address.trim_start_matches("0x"), 16) else { return };
@@ -102,7 +110,8 @@ impl Log {
         }
     }
 
-    /// `08b54ff0e023`: bytes in the order of memory, from an emulator without a disassembler.
+    /// Adds code as hexadecimal bytes in the order of memory, such as `08b54ff0e023`, from a QEMU without a
+    /// disassembler, to the block that is being translated; does nothing without one.
     fn translated_bytes(&mut self, text: &str) {
         let Some((_, code)) = &mut self.code else { return };
         let digits = text.trim().as_bytes().chunks_exact(4).map(String::from_utf8_lossy);
@@ -111,7 +120,9 @@ impl Log {
         );
     }
 
-    /// `0: 0x7fdaf80003c0 [00800408/00000d62/00000010/ff000200] reset`
+    /// The block of a line such as `0: 0x7fdaf80003c0 [00800408/00000d62/00000010/ff000200] reset`, the
+    /// second number in brackets being its address; `None` for a line of another form. If it is the block
+    /// that was translated last, it becomes known; then `arrived` is called for it.
     fn executed(&mut self, text: &str) -> Option<Ran> {
         let mut words = text.split_whitespace().skip(1);
         let (place, state) = (words.next()?, words.next()?);
@@ -125,7 +136,9 @@ impl Log {
         Some(Ran { start, number })
     }
 
-    /// The block that ran last has gone on here, where a block is known by its number.
+    /// Settles how the block that was counted last ended: as a taken branch where `start` is not the address
+    /// behind it, else as a seam to the block of this number, if that is known. Then no block is the last
+    /// one.
     fn arrived(&mut self, start: u32, number: Option<usize>) {
         let Some(last) = self.last.take() else { return };
         if self.blocks[last].end != start {
@@ -141,7 +154,7 @@ impl Log {
         }
     }
 
-    /// The emulator announced a block and was interrupted before its first instruction.
+    /// Takes back the last count: QEMU announced the block and was interrupted before its first instruction.
     fn undo(&mut self) {
         if let Some(last) = self.last.take() {
             self.blocks[last].executions -= 1;

@@ -9,17 +9,18 @@ use std::path::{Path, PathBuf};
 /// Instructions of the calibration loop of an image.
 const CALIBRATION: f64 = 100_000.0;
 
-/// The work that does nothing, and turns of it, enough for a tenth of an instruction.
+/// The name of the work that does nothing, and its number of turns, enough for a resolution of a tenth of an
+/// instruction.
 const EMPTY: (&str, u32) = ("empty", 1000);
 
-/// How a piece of work is looked at.
+/// How a piece of work is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     /// Most turns of the first run; the second has twice as many.
     pub turns: u32,
     /// Whether executed blocks are read, for the cycles and for the exact count.
     pub blocks: bool,
-    /// Longest run.
+    /// Seconds of wall-clock time after which a run is stopped, and fails.
     pub seconds: u32,
 }
 
@@ -29,16 +30,18 @@ impl Default for Look {
     }
 }
 
-/// Turns that are worth their time: at least three.
+/// Number of turns for work of so many instructions a turn: ten million instructions in all, but between 3
+/// and 1000.
 fn enough(instructions: u64) -> u32 {
     const INSTRUCTIONS: u64 = 10_000_000;
     (INSTRUCTIONS / instructions.max(1)).clamp(3, 1000) as u32
 }
 
-/// What a piece of work takes.
+/// Instructions and cycles of one turn of a piece of work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measured {
-    /// Instructions: exact where blocks were read, otherwise to two ticks divided by the turns.
+    /// Instructions: exact where blocks were read, otherwise with an error of up to two ticks divided by the
+    /// turns.
     pub instructions: u64,
     /// Estimate of cycles, where the core's timings are published and blocks were read.
     pub cycles: Option<u64>,
@@ -51,13 +54,15 @@ pub struct Measured {
 pub struct Meter {
     core: &'static Core,
     image: PathBuf,
-    /// An empty turn by ticks, and between the markers by blocks.
+    /// Instructions of an empty turn, from ticks.
     ticks: f64,
+    /// Instructions and cycles between the markers with one empty turn, from blocks.
     blocks: (u64, u64),
 }
 
 impl Meter {
-    /// Measures the empty turn of an image, whose protocol is in the crate's documentation.
+    /// A meter for an image, of which it runs the empty turn, to be subtracted later. The image's protocol is
+    /// in the crate's documentation.
     ///
     /// # Errors
     ///
@@ -70,7 +75,8 @@ impl Meter {
         Ok(meter)
     }
 
-    /// Measures a piece of work.
+    /// Instructions, cycles and checksum of one turn of the piece of work with this name, by some runs of the
+    /// image.
     ///
     /// # Errors
     ///
@@ -90,7 +96,9 @@ impl Meter {
         Ok(Measured { instructions, cycles, check })
     }
 
-    /// Instructions of one turn: `2 * turns` turns less `turns` turns. And the output's checksum.
+    /// Instructions of one turn by the board's timer, the loop included, and the checksum that the image
+    /// prints (empty where it prints none): the ticks of `2 * turns` turns less those of `turns`, in two
+    /// runs. An error where a run fails, or its ticks do not count instructions.
     fn by_ticks(&self, work: &str, look: &Look) -> Result<(f64, String), Error> {
         let ticks = |turns: u32| {
             let arguments = [work, &turns.to_string()];
@@ -105,13 +113,15 @@ impl Meter {
         Ok((turn * self.core.tick(), check))
     }
 
-    /// Instructions and cycles between the markers, with one turn of the loop.
+    /// Instructions and cycles between the markers by executed blocks, with one turn and the loop; 0 cycles
+    /// where the core's timings are not published. An error where the run does not reach the second marker.
     fn by_blocks(&self, work: &str, look: &Look) -> Result<(u64, u64), Error> {
         let trace = trace(self.core, &self.image, &[work, "1"], look.seconds)?;
         Ok((trace.instructions(), timing(self.core).map_or(0, |timing| trace.cycles(timing))))
     }
 
-    /// Whether a tick is as many instructions as the table of cores says.
+    /// An error where the calibration loop, which took this number of ticks, has instructions per tick that
+    /// differ from the table of cores by 1% or more.
     fn calibrated(&self, ticks: u64) -> Result<(), Error> {
         let (tick, expected) = (CALIBRATION / ticks.max(1) as f64, self.core.tick());
         if (tick / expected - 1.0).abs() < 0.01 {
@@ -121,8 +131,9 @@ impl Meter {
         Err(Error::new(format!("{board}: {tick} instructions a tick, expected {expected}")))
     }
 
-    /// Whether the sum over blocks is what the ticks say. A reading is good to a tick, so that the
-    /// difference of two is good to two, divided by the turns between them.
+    /// An error where the instructions of a turn by ticks and by blocks differ by more than the resolution of
+    /// the timer. A reading is good to a tick, so that the difference of two is good to two, divided by the
+    /// turns between them; half an instruction is added for rounding.
     fn agree(&self, work: &str, look: &Look, ticks: f64, blocks: u64) -> Result<(), Error> {
         let slack = 2.0 * self.core.tick() / f64::from(look.turns) + 0.5;
         if (ticks - blocks as f64).abs() <= slack {

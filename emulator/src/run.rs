@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What an image printed: every `key=value` word of it.
+/// The `key=value` words that an image printed; the last of equal keys counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report(BTreeMap<String, String>);
 
 impl Report {
-    /// Takes the words of an image's output, whose last line must be `PASS`.
+    /// The `key=value` words of an image's output; other words are passed over.
     ///
     /// # Errors
     ///
-    /// Where it is not: an exit code alone proves nothing, since a reset ends QEMU with success.
+    /// Where the last line is not `PASS`: an exit code alone proves nothing, since a reset ends QEMU with
+    /// success.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.lines().last().map(str::trim) != Some("PASS") {
             return Err(Error::new(format!("the image did not pass: {}", text.trim())));
@@ -24,23 +25,24 @@ impl Report {
         Ok(Self(words.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()))
     }
 
-    /// A number that the image printed.
+    /// The unsigned decimal number that the image printed as `key=number`.
     ///
     /// # Errors
     ///
-    /// Where it did not.
+    /// Where it printed no such key, or another value.
     pub fn number(&self, key: &str) -> Result<u64, Error> {
         let value = self.0.get(key).and_then(|value| value.parse().ok());
         value.ok_or_else(|| Error::new(format!("the image printed no number `{key}`")))
     }
 
-    /// A word that the image printed.
+    /// The value that the image printed as `key=value`; `None` where it did not.
     pub fn word(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 }
 
-/// Runs an image with a nanosecond of virtual time per instruction, so that ticks are instructions.
+/// What the image prints, in a run to its end in QEMU, with a nanosecond of virtual time per instruction, so
+/// that ticks count instructions. `arguments` follow `fw` on its semihosting command line.
 ///
 /// # Errors
 ///
@@ -54,7 +56,8 @@ pub fn run(core: &Core, image: &Path, arguments: &[&str], seconds: u32) -> Resul
         .map_err(|error| Error::new(format!("{} {arguments:?}: {error}", image.display())))
 }
 
-/// QEMU with an image and its command line, stopped after some seconds.
+/// The command, not started, that runs the image in QEMU with `fw` and `arguments` as its semihosting command
+/// line, prints its output to stdout, and is stopped after `seconds`. An error where QEMU is not installed.
 pub(crate) fn qemu(
     core: &Core,
     image: &Path,

@@ -2,7 +2,7 @@
 //!
 //! Encodings: Arm DDI 0403 (ARMv7-M), chapter A5; ARMv6-M is a subset.
 
-/// What a table of cycles tells apart.
+/// A class of instructions that take the same number of cycles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Data processing, SIMD within a register, 16-bit multiplications with accumulation, hints,
@@ -22,7 +22,7 @@ pub enum Class {
     Load,
     /// One store to a register with an immediate offset.
     Store,
-    /// One store to the sum of two registers, or of a float.
+    /// One store to the sum of two registers.
     StoreIndexed,
     /// Words loaded or stored by one instruction, and whether the program counter is among them.
     List(u32, bool),
@@ -34,15 +34,16 @@ pub enum Class {
     TableBranch,
     /// Special registers and barriers.
     System,
-    /// Arithmetic on floats: what it writes and what it reads of the registers s0 to s31.
+    /// Arithmetic on floats, or a move from or to a core register: its kind, and masks of the registers s0 to
+    /// s31 that it writes and that it reads (bit `n` for `sn`).
     Float(FloatKind, u32, u32),
-    /// A single store of a float, with what it reads.
+    /// A single store of a float, with the mask of the register that it reads.
     FloatStore(u32),
     /// A move of two words between the register files.
     MovePair,
 }
 
-/// What float arithmetic costs.
+/// Kinds of float arithmetic with different cycles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FloatKind {
     /// A cycle: addition, multiplication, conversion, comparison.
@@ -60,11 +61,12 @@ pub fn is_wide(first: u16) -> bool {
     first >> 11 >= 0b11101
 }
 
-/// The class of an instruction; `second` is 0 where it has one halfword only.
+/// The class of an instruction; `second` is its second halfword, and not read where it has only one.
 pub fn class(first: u16, second: u16) -> Class {
     if is_wide(first) { wide(first, second) } else { narrow(first) }
 }
 
+/// The class of a 16-bit instruction; [`Class::Simple`] for one that is in no other class.
 fn narrow(code: u16) -> Class {
     let loads = code & 0x0800 != 0;
     let single = if loads { Class::Load } else { Class::Store };
@@ -87,6 +89,7 @@ fn narrow(code: u16) -> Class {
     }
 }
 
+/// The class of a 32-bit instruction; [`Class::Simple`] for one that is in no other class.
 fn wide(first: u16, second: u16) -> Class {
     let loads = first & 0x10 != 0;
     if first & 0xec00 == 0xec00 {
@@ -105,7 +108,7 @@ fn wide(first: u16, second: u16) -> Class {
     }
 }
 
-/// Lists, pairs, exclusive accesses and table branches.
+/// The class of a list, pair, exclusive access or table branch; `loads` where it reads memory.
 fn memory(first: u16, second: u16, loads: bool) -> Class {
     if first & 0x40 == 0 {
         return Class::List(second.count_ones(), loads && second & 0x8000 != 0);
@@ -121,6 +124,7 @@ fn memory(first: u16, second: u16, loads: bool) -> Class {
     }
 }
 
+/// The class of a branch, a call, or an access to special registers.
 fn control(first: u16, second: u16) -> Class {
     match second & 0xd000 {
         0xd000 => Class::Call,
@@ -129,6 +133,7 @@ fn control(first: u16, second: u16) -> Class {
     }
 }
 
+/// The class of a multiplication with a 32-bit result, or of its SIMD relatives, which are [`Class::Simple`].
 fn multiply(first: u16, second: u16) -> Class {
     match (first >> 4 & 7, second >> 12) {
         (0, 15) => Class::Multiply,
@@ -137,6 +142,7 @@ fn multiply(first: u16, second: u16) -> Class {
     }
 }
 
+/// The class of a multiplication with a 64-bit result, or of a division.
 fn multiply_long(first: u16, second: u16) -> Class {
     match (first >> 4 & 7, second >> 4 & 15) {
         (0 | 2, _) => Class::MultiplyLong,
@@ -146,7 +152,7 @@ fn multiply_long(first: u16, second: u16) -> Class {
     }
 }
 
-/// The float unit of ARMv7E-M: single precision, and moves of double words.
+/// The class of an instruction of ARMv7E-M's float unit: single precision, and moves of double words.
 fn coprocessor(first: u16, second: u16) -> Class {
     let loads = first & 0x10 != 0;
     if first & 0xffe0 == 0xec40 {
@@ -173,6 +179,7 @@ fn coprocessor(first: u16, second: u16) -> Class {
     arithmetic(first, second)
 }
 
+/// The class of float arithmetic, with the masks of the registers that it writes and reads.
 fn arithmetic(first: u16, second: u16) -> Class {
     let target = bit(target(first, second));
     let right = bit(register(second & 15, second >> 5 & 1));
@@ -191,14 +198,17 @@ fn arithmetic(first: u16, second: u16) -> Class {
     }
 }
 
+/// Number of the float register that an instruction writes (or, of a store, reads): field `Vd:D`.
 fn target(first: u16, second: u16) -> u16 {
     register(second >> 12 & 15, first >> 6 & 1)
 }
 
+/// Number of the float register whose upper four bits and lowest bit these are.
 fn register(high: u16, low: u16) -> u16 {
     high << 1 | low
 }
 
+/// The mask of a float register: bit `register` set.
 fn bit(register: u16) -> u32 {
     1 << register
 }

@@ -1,14 +1,15 @@
 //! Cycles per instruction, from the Technical Reference Manuals of the cores.
 //!
-//! One table for everybody who is measured. All assume zero wait states. Where a manual gives a
-//! range, the table says which end it takes. Not in the tables: contention of literal loads with
-//! the fetch unit, alignment of branch targets, the fold of `it` into its neighbour, and the cycle
-//! that an address waits for when the instruction before computes it. An instruction that a
-//! condition skips counts like one that runs, as it does under `-icount`.
+//! The tables are the same for every implementation that is measured. All assume zero wait states. Where a
+//! manual gives a range, the table says which end it takes. Not in the tables: contention of literal loads
+//! with the fetch unit, alignment of branch targets, the fold of `it` into its neighbour, and the cycle that
+//! an address waits for when the instruction before computes it. An instruction that a condition skips counts
+//! like one that runs, as it does under `-icount`.
 
 use crate::Core;
 
-/// The cycles of a core's instructions, where Arm has published them.
+/// The cycles of a core's instructions; `None` for a core other than M0, M3 and M4, of which Arm publishes
+/// none.
 pub fn timing(core: &Core) -> Option<&'static Timing> {
     let published = [("m0", &CORTEX_M0), ("m3", &CORTEX_M3), ("m4", &CORTEX_M4)];
     published.into_iter().find(|(name, _)| *name == core.name()).map(|(_, timing)| timing)
@@ -31,11 +32,12 @@ pub struct Timing {
     pub divide: u32,
     /// A load that does not follow a load.
     pub load: u32,
-    /// A load or store that directly follows a single load.
+    /// Most cycles of a load, a store to the sum of two registers, or a store of a float that directly
+    /// follows a single load.
     pub pipelined: u32,
     /// A store to a register with an immediate offset.
     pub store: u32,
-    /// A store to the sum of two registers.
+    /// A store to the sum of two registers, or of a float.
     pub store_indexed: u32,
     /// A list of n words takes n cycles and this.
     pub list: u32,

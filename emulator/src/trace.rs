@@ -1,4 +1,4 @@
-//! Executed blocks between two markers.
+//! Executed blocks of an image between the calls of two marker functions.
 
 use crate::block::{Block, seam};
 use crate::log::{self, Log, Ran};
@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::process::{ChildStderr, Stdio};
 
-/// What ran between the markers.
+/// The blocks that ran between two places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// Blocks that ran.
@@ -24,12 +24,13 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Instructions that ran.
+    /// Number of instructions that ran.
     pub fn instructions(&self) -> u64 {
         self.blocks.iter().map(|b| b.executions * b.classes.len() as u64).sum()
     }
 
-    /// Estimate of the cycles that they take.
+    /// Estimate of the cycles that they take: those of the blocks alone, the refills after taken branches,
+    /// and the corrections at the seams.
     pub fn cycles(&self, timing: &Timing) -> u64 {
         let refills = |b: &Block| b.taken * u64::from(timing.taken);
         let alone = self.blocks.iter().map(|b| b.executions * b.cycles(timing) + refills(b));
@@ -40,12 +41,13 @@ impl Trace {
     }
 }
 
-/// Runs an image and collects what it executes between the functions `bench_begin` and `bench_end`.
+/// The blocks that an image executes between the functions `bench_begin` and `bench_end`, in a run in QEMU
+/// for at most `seconds`.
 ///
 /// Code between the symbols `setup_start` and `setup_end`, where an image has them, is not logged:
 /// it must not run between the markers.
 ///
-/// The image is stopped at the second marker: whether its output is right, [`run`](crate::run()) tells.
+/// The image is stopped at the second marker, and its output is dropped; [`run`](crate::run()) checks that.
 ///
 /// # Errors
 ///
@@ -68,7 +70,7 @@ pub fn trace(core: &Core, image: &Path, arguments: &[&str], seconds: u32) -> Res
     Err(Error::new(format!("{image} {arguments:?} did not reach `bench_end`: {said}")))
 }
 
-/// Addresses of the symbols that matter.
+/// Addresses of the two markers, and of the code that is not logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Symbols {
     begin: u32,
@@ -77,6 +79,8 @@ struct Symbols {
 }
 
 impl Symbols {
+    /// The addresses in the ELF file `image`, of symbols with these names, plain or mangled by rustc. An
+    /// error where the file cannot be read or parsed, or lacks a marker.
     fn read(image: &Path) -> Result<Self, Error> {
         let wrong = |what: String| Error::new(format!("{}: {what}", image.display()));
         let bytes = std::fs::read(image).map_err(|error| wrong(error.to_string()))?;
@@ -97,7 +101,8 @@ impl Symbols {
     }
 }
 
-/// Reads a log up to the second marker, or to its end.
+/// The reader after the log up to the second marker, or to its end where that does not come; an error where
+/// the log cannot be read.
 fn read_log(log: ChildStderr, symbols: &Symbols) -> std::io::Result<TraceReader> {
     let mut reader = TraceReader::default();
     let mut log = BufReader::with_capacity(1 << 16, log);
@@ -109,7 +114,7 @@ fn read_log(log: ChildStderr, symbols: &Symbols) -> std::io::Result<TraceReader>
     Ok(reader)
 }
 
-/// Where a log is.
+/// The place in a log: before, between or after the markers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum TraceState {
     #[default]
@@ -118,7 +123,7 @@ enum TraceState {
     After,
 }
 
-/// A log, and where it is.
+/// A log, and the place in it.
 #[derive(Debug, Default)]
 struct TraceReader {
     log: Log,
@@ -126,6 +131,8 @@ struct TraceReader {
 }
 
 impl TraceReader {
+    /// Takes a line of the log. A block that it reports as executed moves the state on where it is a marker,
+    /// and is counted between the markers.
     fn line(&mut self, line: &str, symbols: &Symbols) {
         let Some(ran) = self.log.line(line) else { return };
         match (self.state, ran) {

@@ -36,11 +36,11 @@ use std::path::{Path, PathBuf};
 
 /// Compiles the model at `path`, an `.onnx` file, an `elbow.toml` or the folder of one, into `OUT_DIR`.
 ///
-/// A model of integers gets the form of weights that the kernels of the target read fastest, as far as the name
-/// of the target says which those are; [`compile_with`] decides that otherwise.
+/// A model of integers gets the form of weights that the kernels of the target read fastest, as far as the
+/// name of the target says which those are; [`compile_with`] decides that otherwise.
 ///
-/// Cargo is told to run the script again when the manifest, an ONNX file or a file of its weights changes. Where
-/// the model cannot be compiled, the build fails with the sentence that says why.
+/// Cargo is told to run the script again when the manifest, an ONNX file or a file of its weights changes.
+/// Where the model cannot be compiled, the build fails with the sentence that says why.
 pub fn compile(path: impl AsRef<Path>) {
     compile_with(path, |loaded| match of_target() {
         Core::Plain => Ok(loaded),
@@ -48,14 +48,16 @@ pub fn compile(path: impl AsRef<Path>) {
     });
 }
 
-/// [`compile`], where `prepare` has the last word on the model: it quantizes it
-/// ([`Loaded::quantized`]), or chooses the form of its weights ([`Loaded::for_core`]).
+/// [`compile`] of the model that `prepare` makes of the loaded one: quantized ([`Loaded::quantized`]), or
+/// with another form of its weights ([`Loaded::for_core`]). An error, also of `prepare`, fails the build.
 pub fn compile_with(path: impl AsRef<Path>, prepare: impl FnOnce(Loaded) -> Result<Loaded>) {
     if let Err(error) = compiled(path.as_ref(), prepare) {
         error.to_string().lines().for_each(|line| println!("cargo::error={line}"));
     }
 }
 
+/// Writes `model.rs` and `weights.bin` of the prepared model into the folder of its name below `OUT_DIR`,
+/// which is created. An error where it cannot be loaded, compiled or written.
 fn compiled(path: &Path, prepare: impl FnOnce(Loaded) -> Result<Loaded>) -> Result<()> {
     let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or_else(|| {
         Error::environment("OUT_DIR is not set: elbow::build is for a build script, build.rs")
@@ -75,8 +77,9 @@ fn compiled(path: &Path, prepare: impl FnOnce(Loaded) -> Result<Loaded>) -> Resu
     })
 }
 
-/// Names every file of the model to cargo. What comes first is named before it is read, so that a build that
-/// has failed is tried again once it is mended.
+/// Names every file of the model to cargo, as files whose change runs the script again. Each is named before
+/// it is read, so that a build that has failed is tried again once the file is mended. An error where one
+/// cannot be read.
 fn watch(path: &Path) -> Result<()> {
     changes(path);
     let path = Loaded::find(path)?;
@@ -91,19 +94,21 @@ fn watch(path: &Path) -> Result<()> {
     files.iter().try_for_each(|file| watch_data(file))
 }
 
-/// The files beside an ONNX file that hold its weights.
+/// Names to cargo the files beside an ONNX file that hold its weights. An error where the ONNX file cannot be
+/// read.
 fn watch_data(onnx: &Path) -> Result<()> {
     let folder = onnx.parent().unwrap_or(Path::new(""));
     data_files(onnx)?.iter().for_each(|data| changes(&folder.join(data)));
     Ok(())
 }
 
+/// Prints the line by which cargo runs the script again when `path` changes.
 fn changes(path: &Path) {
     println!("cargo::rerun-if-changed={}", path.display());
 }
 
-/// The form of weights for the compiler target, where its name tells the kernels: M4 and M7 have the DSP
-/// extension, any other core may lack it.
+/// The form of weights for the compiler target in `TARGET`: [`Core::Dsp`] for `thumbv7em` (M4 and M7, which
+/// have the DSP extension), else [`Core::Plain`].
 fn of_target() -> Core {
     match env::var("TARGET") {
         Ok(target) if target.starts_with("thumbv7em") => Core::Dsp,

@@ -1,28 +1,30 @@
-//! What the rows of an input may hold, and the first value that it may not.
+//! Constraints on the values of an input, and a message for the first value that violates them.
 
 use crate::ir::ElementType;
 use crate::manifest::{Layout, Window};
 
-/// Whole numbers up to here have a float each.
+/// Largest magnitude up to which every whole number is an f32: 2^24.
 const EXACT: f32 = 16_777_216.0;
 
-/// What the rows of an input may hold: finite values, and what is said here.
+/// Constraints on the values of an input; without any set here, all values are finite.
 #[derive(Clone, Debug, Default)]
 pub struct Held {
     /// Name of the input.
     pub name: String,
-    /// What the file declares: of integers whole numbers only, of truth values 0 and 1.
+    /// Element type in the file: integers must be whole numbers of magnitude 2^24 at most, truth values 0 or 1.
     pub element: ElementType,
-    /// Of each value of a row, the length of the table that it is an index of.
+    /// For each value of a row, the length of the table that it is an index of; `None` for other values.
     pub tables: Vec<Option<usize>>,
-    /// NaN, for values that are missing.
+    /// Whether NaN is allowed, for missing values.
     pub nan: bool,
     /// Which value of a row belongs to which channel, for messages.
     pub window: Option<Window>,
 }
 
 impl Held {
-    /// The constraints on an input that two graphs share by its name.
+    /// The constraints of both, on an input that two graphs share by its name: the element type that is not
+    /// float32 (of `self` first), NaN only where both allow it, of two tables the shorter, and the window of
+    /// `self` first. There are as many entries of tables as `self` has.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         if self.element == ElementType::Float32 {
@@ -37,7 +39,8 @@ impl Held {
         self
     }
 
-    /// What is wrong with the first wrong value of `rows`, each of `len` values, and its cure.
+    /// Message on the first value of `rows`, each of `len` values, that violates a constraint: its place and
+    /// the cure. `None` where all are allowed.
     pub fn problem(&self, rows: &[f32], len: usize) -> Option<String> {
         let wrong = |(at, value): (usize, &f32)| {
             let what = self.wrong(at % len, *value)?;
@@ -51,10 +54,13 @@ impl Held {
         rows.iter().enumerate().find_map(wrong)
     }
 
+    /// Whether the file declares integers.
     fn is_whole(&self) -> bool {
         matches!(self.element, ElementType::Int32 | ElementType::Int64)
     }
 
+    /// Message on the constraint that `value`, at `index` in its row, violates; `None` where it violates
+    /// none. An index into a table counts from its end where it is negative.
     fn wrong(&self, index: usize, value: f32) -> Option<String> {
         if value.is_nan() && self.nan {
             return None;
@@ -96,7 +102,8 @@ impl Held {
         })
     }
 
-    /// Where a value of an observation comes from.
+    /// Text with the channel and the reading of the value at `index` of a windowed observation; empty for an
+    /// input without a window.
     fn channel(&self, index: usize) -> String {
         let Some(window) = &self.window else { return String::new() };
         let [channel, reading] = match window.layout() {
@@ -107,7 +114,8 @@ impl Held {
     }
 }
 
-/// A whole number that no f32 represents exactly.
+/// Text of the message on an integer of input `name` that is beyond 2^24, above which not every integer is an
+/// f32.
 pub(crate) fn beyond(name: &str) -> String {
     format!(
         "beyond 2^24, up to which the floats that stand for integers are exact; give input {name:?} smaller ids"

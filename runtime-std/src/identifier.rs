@@ -1,6 +1,9 @@
 //! Names of models in Rust.
 
-/// A name as a Rust identifier in small letters: `Seat-belt 2` is `seat_belt_2`.
+/// The name as a Rust identifier in small letters: `Seat-belt 2` is `seat_belt_2`.
+///
+/// Every character but ASCII letters and digits becomes `_`. An empty name is `model`, `_` is put in front of
+/// a digit, and `_model` behind a keyword, a name of the firmware, and a name of underscores only.
 pub fn identifier(name: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     let name: String = name.chars().map(letter).collect();
@@ -18,7 +21,7 @@ pub fn identifier(name: &str) -> String {
     }
 }
 
-/// What no module may be called, in the editions 2015 to 2024.
+/// Words that no module may have as its name, in the editions 2015 to 2024.
 const KEYWORDS: [&str; 51] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
     "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
@@ -27,7 +30,6 @@ const KEYWORDS: [&str; 51] = [
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// What is something else where the firmware has a module per model: crates that it names, and its
-/// own modules.
+/// Names that are taken where the firmware has a module per model: crates that it names, and its own modules.
 const FIRMWARE: [&str; 8] =
     ["alloc", "core", "elbow", "elbow_app", "elbow_core", "instance", "std", "wire"];

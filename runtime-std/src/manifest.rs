@@ -109,6 +109,7 @@ pub struct SpreadTable {
     pub clamp: Option<[f32; 2]>,
 }
 
+/// The parameterization of that name; an error lists all names.
 fn head<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<Spread, D::Error> {
     let name = String::deserialize(text)?;
     Spread::named(&name).ok_or_else(|| {
@@ -152,7 +153,7 @@ pub enum ScoreKind {
 }
 
 impl Manifest {
-    /// Reads a manifest and checks what needs no graph.
+    /// The manifest in the file at `path`, checked as far as that needs no graph.
     ///
     /// # Errors
     ///
@@ -164,7 +165,7 @@ impl Manifest {
         Self::parse(&text).map_err(|what| Error::input(what).context(path.display()))
     }
 
-    /// The manifest in `text`, or what is wrong with it.
+    /// The manifest in `text`, checked as far as that needs no graph.
     ///
     /// # Errors
     ///
@@ -188,7 +189,8 @@ impl Manifest {
         Err(problems.join("; "))
     }
 
-    /// The graphs' files, as the manifest names them, and what each is.
+    /// The graphs that the manifest has: `encoder`, `decoder` or `flow`, with the path written there, which
+    /// is relative to the manifest's folder unless absolute.
     pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let files = [
             ("encoder", self.encoder.as_ref().map(|encoder| &encoder.onnx)),
@@ -198,12 +200,14 @@ impl Manifest {
         files.into_iter().filter_map(|(graph, file)| Some((graph, file?.as_path())))
     }
 
-    /// What the manifest decides about the graphs' import.
+    /// The options for importing the graphs' files: `frozen_noise` and `[dims]`.
     pub fn import_options(&self) -> import::Options {
         let dims = self.dims.iter().map(|(name, length)| (name.clone(), *length)).collect();
         import::Options { frozen_noise: self.frozen_noise, dims }
     }
 
+    /// What is wrong with the manifest as far as that needs no graph, one sentence each; empty where nothing
+    /// is.
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if identifier(&self.name) != self.name {
@@ -235,6 +239,7 @@ impl Manifest {
 }
 
 impl EncoderTable {
+    /// The posterior that `[encoder]` declares; `None` unless it has both mean and spread.
     fn latent(&self) -> Option<LatentTable> {
         let (mean, spread) = self.mean.as_ref().zip(self.spread.as_ref())?;
         Some(LatentTable { mean: mean.clone(), spread: spread.clone() })
@@ -242,6 +247,8 @@ impl EncoderTable {
 }
 
 impl SpreadTable {
+    /// Adds to `problems` an `eps` that is negative or not finite, and a `clamp` that is not two finite
+    /// ascending numbers; `key` names the table.
     fn check(&self, key: &str, problems: &mut Vec<String>) {
         if !(self.eps.is_finite() && self.eps >= 0.0) {
             problems.push(format!(
@@ -260,6 +267,7 @@ impl SpreadTable {
 }
 
 impl Score {
+    /// Adds to `problems` an `alpha` outside (0, 1) and a threshold that is not finite.
     fn check(&self, problems: &mut Vec<String>) {
         if !(self.alpha > 0.0 && self.alpha < 1.0) {
             problems.push(format!(

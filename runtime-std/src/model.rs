@@ -102,7 +102,8 @@ impl Role {
         }
     }
 
-    /// Role of a spread output; `None` for a head that still has to pass through softplus.
+    /// Role of a spread output with this head; `None` for `softplus_sigma` and `softplus_var`, which have no
+    /// role of their own.
     pub fn of_spread(head: Spread) -> Option<Self> {
         match head {
             Spread::LogVar => Some(Self::LogVar),
@@ -224,19 +225,19 @@ pub enum Density {
 }
 
 impl Encoder {
-    /// The plan's pairs of state input and output.
+    /// Pairs of plan input and plan output of each state.
     pub fn state_pairs(&self) -> Vec<(usize, usize)> {
         self.part().state_pairs()
     }
 
-    /// Latents of all posteriors together.
+    /// Number of values of all posteriors together.
     pub fn latent(&self) -> usize {
         self.latents.iter().map(|latent| latent.len).sum()
     }
 }
 
 impl Flow {
-    /// Whether `ln p(x)` is known: `z` has a density.
+    /// Whether it gives `ln p(x)`: it has a log-determinant, and `z` is standard normal.
     pub fn has_log_prob(&self) -> bool {
         self.density == Density::LogDet { standard_normal: true }
     }

@@ -2,8 +2,8 @@
 //! tensors that go in and out of the command.
 //!
 //! The reader takes what `numpy.save` writes for such an array, in either byte or axis order, and
-//! nothing else. It is strict because a wrong file must end in a sentence, never in a panic: a
-//! general reader computes the number of values before anybody has compared it with the file.
+//! nothing else. It is strict because a wrong file must give an error, never a panic: the number of values in
+//! the header is compared with the length of the file before anything is allocated.
 
 use crate::error::{Error, Result};
 use crate::held::{Held, beyond};
@@ -31,15 +31,21 @@ impl Array {
     }
 }
 
-/// Reads one file.
+/// The float32 array in the file `path`, NaN and infinities included.
 ///
 /// # Errors
 ///
-/// An input error names the file and the type that it contains in place of float32.
+/// An input error with the file's path: it cannot be read, is no such file, or contains another type than float32.
 pub fn read(path: &Path) -> Result<Array> {
     read_for(path, &Held::default())
 }
 
+/// The array in the file `path`, as floats: of float32, and of the type that `held` declares. Values are not
+/// checked, except that integers must be exact in f32.
+///
+/// # Errors
+///
+/// As [`read`].
 fn read_for(path: &Path, held: &Held) -> Result<Array> {
     let bytes = fs::read(path).map_err(|error| {
         Error::input(format!("cannot read {}: {error}; check the path", path.display()))
@@ -47,21 +53,22 @@ fn read_for(path: &Path, held: &Held) -> Result<Array> {
     parse(&bytes, held).map_err(|found| Error::input(format!("{}: {found}", path.display())))
 }
 
-/// Reads rows for a tensor of shape `row`, whose first axis is the batch, pinned to 1.
+/// The rows in the file `path`, for a tensor of shape `row`, whose first axis is the batch, pinned to 1.
 ///
 /// # Errors
 ///
-/// An input error where the file's shape is not `[rows, ..]`, where there is no row, and where a
+/// An input error as for [`read`], where the file's shape is not `[rows, ..]`, where there is no row, and where a
 /// value is NaN or infinite.
 pub fn read_rows(path: &Path, row: &[usize]) -> Result<Array> {
     read_rows_for(path, row, &Held::default())
 }
 
-/// [`read_rows`] for an input that may hold other values: integers are read where it has some.
+/// [`read_rows`] with the constraints `held`: an input that is declared as integers or truth values may be
+/// stored so.
 ///
 /// # Errors
 ///
-/// As [`read_rows`], and where a value is none that the input may hold.
+/// As [`read_rows`], and for a value that violates a constraint; NaN is no error where `held` allows it.
 pub fn read_rows_for(path: &Path, row: &[usize], held: &Held) -> Result<Array> {
     let array = read_for(path, held)?;
     let tail = row_shape(row);
@@ -82,7 +89,7 @@ pub fn read_rows_for(path: &Path, row: &[usize], held: &Held) -> Result<Array> {
     held.problem(&array.values, len).map_or(Ok(array), fault)
 }
 
-/// A tensor's shape without its batch axis.
+/// The shape without its first axis, if that has length 1; otherwise all of it.
 pub fn row_shape(shape: &[usize]) -> &[usize] {
     match shape {
         [1, tail @ ..] => tail,
@@ -90,7 +97,8 @@ pub fn row_shape(shape: &[usize]) -> &[usize] {
     }
 }
 
-/// The bytes of a file that holds `values`; row-major, little-endian, version 1.0.
+/// The bytes of a `.npy` file of float32 `values`; row-major, little-endian, version 1.0. There are as many
+/// values as the shape says.
 pub fn encode(shape: &[usize], values: &[f32]) -> Vec<u8> {
     let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
     let dict =
@@ -103,7 +111,8 @@ pub fn encode(shape: &[usize], values: &[f32]) -> Vec<u8> {
     bytes
 }
 
-/// The array, or what is wrong with the bytes and its cure.
+/// The array in the bytes of a file, or a message with the fault and its cure; values other than inexact
+/// integers are not checked.
 fn parse(bytes: &[u8], held: &Held) -> std::result::Result<Array, String> {
     let not_npy = || format!("not a .npy file (it starts with {}); {CAST}", preview(bytes));
     let rest = bytes.strip_prefix(MAGIC).ok_or_else(not_npy)?;
@@ -155,6 +164,7 @@ enum Element {
 }
 
 impl Element {
+    /// Bytes of a value.
     fn size(self) -> usize {
         match self {
             Self::Bool => 1,
@@ -163,7 +173,9 @@ impl Element {
         }
     }
 
-    /// The type of numpy's name, without the byte order, if an input declared so is read from it.
+    /// The type with numpy's name `name` (without byte order); `None` where an input of the type `declared`
+    /// is not read from it: floats always are, integers and truth values only for an input that is declared
+    /// so.
     fn named(name: &str, declared: ElementType) -> Option<Self> {
         let integers = matches!(declared, ElementType::Int32 | ElementType::Int64);
         match name {
@@ -177,7 +189,12 @@ impl Element {
 }
 
 impl Header {
-    /// Reads what numpy writes: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }`.
+    /// The header in the text that numpy writes for an input of the type `declared`: `{'descr': '<f4',
+    /// 'fortran_order': False, 'shape': (3, 2), }`.
+    ///
+    /// # Errors
+    ///
+    /// A message, with the cure, for a text that is different or another element type.
     fn parse(text: &str, declared: ElementType) -> std::result::Result<Self, String> {
         let unread = || format!("cannot read the header {:?}; {CAST}", text.trim_end());
         let field = |key: &str| {
@@ -215,7 +232,8 @@ impl Header {
         Ok(Self { shape: shape.map_err(|_| unread())?, element, big_endian, fortran })
     }
 
-    /// The values as stored, or place and value of an integer that no float holds.
+    /// The values in the order of the file, or index and value of the first integer beyond 2^24, up to which
+    /// floats are exact.
     fn values(&self, data: &[u8]) -> std::result::Result<Vec<f32>, (usize, i64)> {
         let whole = |(at, value): (usize, i64)| match value.unsigned_abs() <= 1 << 24 {
             true => Ok(value as f32),
@@ -241,7 +259,7 @@ impl Header {
     }
 }
 
-/// Values in row-major order, of an array stored with its first axis fastest.
+/// The values in row-major order, from `stored` with the first axis fastest.
 fn row_major(shape: &[usize], stored: &[f32]) -> Vec<f32> {
     let source = |mut index: usize| {
         let mut axes = vec![0; shape.len()];
@@ -254,6 +272,7 @@ fn row_major(shape: &[usize], stored: &[f32]) -> Vec<f32> {
     (0..stored.len()).map(|index| stored[source(index)]).collect()
 }
 
+/// Text of the first six bytes in quotes, or a remark that there are none.
 fn preview(bytes: &[u8]) -> String {
     match bytes {
         [] => "nothing: it is empty".into(),

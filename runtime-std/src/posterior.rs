@@ -47,20 +47,22 @@ impl From<&Posteriors> for Posteriors<f64> {
 }
 
 impl Posteriors {
-    /// Posteriors from the values of the two heads.
+    /// Posteriors of all rows from the raw values of the two heads, one row after another: the mean `loc`,
+    /// and `spread`, which the latent's head and clamp turn into log-variances.
     ///
     /// # Errors
     ///
-    /// An input error names the row and latent that overflowed or became NaN.
+    /// An input error names the row and latent whose raw value, or whose log-variance after the clamp, is NaN or
+    /// infinite.
     pub fn of_heads(latent: &Latent, loc: Vec<f32>, spread: Vec<f32>) -> Result<Self> {
         Self::of_rows(latent, loc, spread, &Batch::default())
     }
 
-    /// [`of_heads`](Self::of_heads) of these inputs, which may hold NaN.
+    /// [`of_heads`](Self::of_heads), for heads that were computed from the rows of `batch`.
     ///
     /// # Errors
     ///
-    /// As there; and where the row holds NaN the error says so.
+    /// As there; the message says so where the row of `batch` holds NaN.
     pub fn of_rows(
         latent: &Latent,
         loc: Vec<f32>,
@@ -74,11 +76,12 @@ impl Posteriors {
     }
 }
 
-/// The posteriors by the encoder's own plan; none for a model without.
+/// The posteriors of all rows, one entry per posterior of the encoder, by its plan on the twin; empty for a
+/// model without an encoder.
 ///
 /// # Errors
 ///
-/// A posterior that is not finite, or an index outside its table.
+/// A posterior is not finite, an input is missing in `batch`, or an index lies outside its table.
 pub fn twin_posteriors(loaded: &Loaded, batch: &Batch) -> Result<Vec<Posteriors>> {
     let Some((encoder, _)) = loaded.amortized() else { return Ok(Vec::new()) };
     let heads = run_twin_in_sequence(&encoder.plan, &encoder.state_pairs(), batch)?;
@@ -89,8 +92,8 @@ pub fn twin_posteriors(loaded: &Loaded, batch: &Batch) -> Result<Vec<Posteriors>
     posteriors.collect()
 }
 
-/// Reparameterized samples of the posteriors of a model. The noise of a sample is the stream of
-/// `(seed, row, sample)`, through the latents of all posteriors.
+/// Samples `loc + exp(log_var / 2) * eps` of all posteriors of a model, `samples` of every row. The noise of
+/// a sample is the stream of `(seed, row, sample)`, through the latents of all posteriors.
 ///
 /// # Errors
 ///
@@ -116,7 +119,8 @@ pub fn sample(posteriors: &[Posteriors], seed: u64, samples: u32) -> Result<Vec<
     Ok(all)
 }
 
-/// The error message of a posterior that is not finite; a row has `latent` values.
+/// The error for a posterior that is not finite at the index of `error`, with rows of `latent` values: row,
+/// latent and the probable cause, which is NaN where the row of `batch` holds one.
 fn not_finite(error: EncodeError, latent: usize, batch: &Batch) -> Error {
     let EncodeError::NonFinitePosterior { index } = error else {
         return Error::input(error.to_string());

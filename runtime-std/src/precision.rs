@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What a model's encoder, or a graph without roles, computes with.
+/// Arithmetic of a model's encoder, or of a graph without roles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {

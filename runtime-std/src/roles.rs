@@ -47,11 +47,12 @@ pub struct Reason {
     pub reason: String,
 }
 
-/// What the user has to decide: the candidates, and what to write.
+/// A question that only the user can answer, as the text of an input error: the candidates, and what to
+/// write.
 struct Decision(String);
 
-/// Proposes a manifest for `encoder` and, where given, `decoder`; it will lie in `folder`. What the user
-/// decided about the files becomes part of it.
+/// The manifest proposed for `encoder` and, where given, `decoder`, with file names relative to `folder`,
+/// where it will lie. `options` become keys of it. Nothing is written.
 ///
 /// # Errors
 ///
@@ -65,7 +66,8 @@ pub fn propose(
     propose_as(encoder, decoder, folder, options, None)
 }
 
-/// [`propose`] with these heads, where they are known already.
+/// [`propose`] with these heads as the encoder's, where they are given; without, by the evidence of the
+/// graph. `heads` do not apply to a flow.
 fn propose_as(
     encoder: &Path,
     decoder: Option<&Path>,
@@ -115,7 +117,7 @@ fn propose_as(
     Ok(Proposal { text, reasons })
 }
 
-/// Of the table `[decoder]`, but for its conditions.
+/// The keys of the table `[decoder]`: file, latent, mean and likelihood.
 fn decoder_reasons(decoder: &decoder::Roles, file: String) -> Vec<Reason> {
     let latent = match &decoder.latents[..] {
         [only] => quoted(only),
@@ -132,7 +134,7 @@ fn decoder_reasons(decoder: &decoder::Roles, file: String) -> Vec<Reason> {
     ]
 }
 
-/// Of the tables `[[input]]`.
+/// Two keys, name and role, for each table `[[input]]`.
 fn input_reasons(inputs: &[(NameWithReason, InputRole)]) -> Vec<Reason> {
     let reasons = |(at, ((name, why), role)): (usize, &(NameWithReason, InputRole))| {
         let role = match role {
@@ -148,11 +150,11 @@ fn input_reasons(inputs: &[(NameWithReason, InputRole)]) -> Vec<Reason> {
     inputs.iter().enumerate().flat_map(reasons).collect()
 }
 
-/// What is known of the first graph.
+/// What was decided of the first graph, an encoder or a flow.
 struct Decided {
-    /// Its part of the manifest.
+    /// The keys of its table, each with its reason.
     reasons: Vec<Reason>,
-    /// Its further inputs.
+    /// Its conditions and noise inputs, which become `[[input]]` tables.
     inputs: Vec<(NameWithReason, InputRole)>,
     /// Number of values of each latent.
     latents: Vec<usize>,
@@ -160,6 +162,8 @@ struct Decided {
     observed: usize,
 }
 
+/// What is decided of an encoder's graph in `file` (quoted): its posteriors (`heads` where given), input,
+/// states, and further inputs as far as the heads depend on them. A question where the graph does not decide.
 fn encoder_reasons(
     graph: &Graph,
     file: String,
@@ -212,7 +216,8 @@ fn encoder_reasons(
     Ok(Decided { reasons, inputs: further.collect(), latents, observed })
 }
 
-/// Names of the inputs from which these values are computed.
+/// Names of the graph's inputs on which the values `names` depend; empty where the graph cannot be pruned to
+/// them.
 fn needed(graph: &Graph, names: &[&str]) -> Vec<String> {
     let values =
         names.iter().filter_map(|name| Some((name.to_string(), inner::named(graph, name)?)));
@@ -224,6 +229,8 @@ fn needed(graph: &Graph, names: &[&str]) -> Vec<String> {
     pruned.unwrap_or_default()
 }
 
+/// What is decided of a flow's graph in `file` (quoted). The first noise input of a flow with `log_q` becomes
+/// `flow.eps`; the other further inputs stay `[[input]]` tables.
 fn flow_reasons(flow: FlowRoles, file: String) -> Decided {
     let FlowRoles { inputs, z, density, log } = flow;
     let mut reasons = vec![
@@ -243,11 +250,14 @@ fn flow_reasons(flow: FlowRoles, file: String) -> Decided {
 }
 
 impl Reason {
+    /// A key with its value (TOML) and reason.
     fn new(key: &str, value: String, reason: &str) -> Self {
         Self { key: key.into(), value, reason: reason.into() }
     }
 }
 
+/// The key `name`: the file's stem as an identifier, or the folder's name where the stem is `encoder` or
+/// `model`.
 fn name(encoder: &Path) -> Reason {
     let stem = encoder.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let full = std::path::absolute(encoder).unwrap_or_else(|_| encoder.to_path_buf());
@@ -262,7 +272,8 @@ fn name(encoder: &Path) -> Reason {
     Reason::new("name", quoted(&identifier(&name)), reason)
 }
 
-/// The manifest's text: each key below its reason, each table where its first key is.
+/// The manifest's text: each key below its reason as a comment, in the order of `reasons`; a table header
+/// before each key of another table than the one before.
 fn text(reasons: &[Reason]) -> String {
     let mut text =
         String::from("# Proposed by `elbow init`: check each reason before you rely on it.\n");
@@ -281,11 +292,13 @@ fn text(reasons: &[Reason]) -> String {
     text
 }
 
+/// `text` as a TOML string, with quotes and escapes.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.into()).to_string()
 }
 
-/// `file` as seen from `folder`, with `/` between its parts.
+/// The path of `file` relative to `folder`, with `..` where needed and `/` between its parts; by canonical
+/// paths where both exist.
 fn relative(file: &Path, folder: &Path) -> String {
     let full = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let (file, folder) = (full(file), full(folder));
@@ -295,7 +308,7 @@ fn relative(file: &Path, folder: &Path) -> String {
     path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
 }
 
-/// Names and shapes of a graph's tensors, for a message.
+/// Name, shape and maker of each output of a graph, for a message.
 fn listed(graph: &Graph) -> String {
     let outputs = graph.outputs.iter().map(|(name, id)| {
         let maker = graph.nodes.iter().find(|node| node.output == *id);

@@ -19,19 +19,20 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Values of one row.
+    /// Values of one row; panics beyond the last.
     pub fn row(&self, row: usize) -> &[f32] {
         let len: usize = self.shape.iter().product();
         &self.values[row * len..(row + 1) * len]
     }
 
-    /// How many rows the values make.
+    /// Number of whole rows that the values make.
     pub fn count(&self) -> usize {
         self.values.len() / self.shape.iter().product::<usize>().max(1)
     }
 
-    /// Noise for input number `number` among those that take noise: of each row the stream of
-    /// `(seed, row, u32::MAX - number)`, which no sample of a posterior shares.
+    /// Rows of random values for input number `number` among those that take noise, standard normal or
+    /// uniform in [0, 1): of each row the stream of `(seed, row, u32::MAX - number)`, which no sample of a
+    /// posterior shares.
     ///
     /// # Errors
     ///
@@ -61,7 +62,7 @@ impl Rows {
     }
 }
 
-/// Whose noise it is: the key of all noise and the number of the row, of which [`Stream`] takes each draw.
+/// The key of all noise and the number of a row, from which each draw of the row has its [`Stream`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamKey {
     /// Key of all noise.
@@ -71,13 +72,13 @@ pub struct StreamKey {
 }
 
 impl StreamKey {
-    /// The words of one draw.
+    /// The random words of draw number `sample`.
     pub fn stream(self, sample: u32) -> Stream {
         Stream::new(self.seed, self.row, sample)
     }
 }
 
-/// The error of inputs without rows.
+/// The input error that inputs with these names have no rows.
 pub fn missing(names: &[&str]) -> Error {
     Error::input(format!("inputs {names:?} are missing; give each by --input NAME=FILE.npy"))
 }
@@ -92,7 +93,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The input of this name.
+    /// The input of this name, if there is one.
     pub fn get(&self, name: &str) -> Option<&Rows> {
         self.inputs.iter().find(|input| input.name == name)
     }
@@ -106,7 +107,7 @@ impl Batch {
         self.get(name).ok_or_else(|| missing(&[name]))
     }
 
-    /// Values of one row, all inputs one after another.
+    /// Values of one row, all inputs one after another; panics beyond the last.
     pub fn row(&self, row: usize) -> Vec<f32> {
         self.inputs.iter().flat_map(|input| input.row(row)).copied().collect()
     }
@@ -131,24 +132,25 @@ impl From<Rows> for Batch {
     }
 }
 
-/// The upper 24 bits of a word as a number of `[0, 1)`.
+/// The upper 24 bits of `word` as a number in [0, 1).
 fn uniform(word: u32) -> f32 {
     (word >> 8) as f32 * 2f32.powi(-24)
 }
 
-/// The plan's outputs on the twin, all rows of each, in the plan's order.
+/// The outputs of the plan on the twin, in the plan's order, each with its values on all rows, one row after
+/// another.
 ///
 /// `batch` holds the plan's inputs and may hold more.
 ///
 /// # Errors
 ///
-/// As [`Twin::run`].
+/// As [`run_twin_in_sequence`].
 pub fn run_twin(plan: &Plan, batch: &Batch) -> Result<Vec<Vec<f32>>> {
     run_twin_in_sequence(plan, &[], batch)
 }
 
-/// [`run_twin`] where the rows are calls one after another: each pair of `states` is an input and the
-/// output that it is at the next row; at the first row it is zero.
+/// [`run_twin`] where the rows are calls one after another: each pair of `states` holds the index of an input
+/// and of the output that becomes this input at the next row; at the first row the input is zero.
 ///
 /// # Errors
 ///
@@ -161,8 +163,8 @@ pub fn run_twin_in_sequence(
     run_twin_observed(plan, states, batch, |_, _| {})
 }
 
-/// [`run_twin_in_sequence`] as on a device: computed indices outside their table take its nearest value, and
-/// are counted.
+/// [`run_twin_in_sequence`] as on a device: a computed index outside its table takes the nearest value, and
+/// the second part of the result is the number of such indices.
 ///
 /// # Errors
 ///
@@ -177,7 +179,7 @@ pub fn run_twin_counted(
     Ok((run.outputs, twin.hits()))
 }
 
-/// [`run_twin_in_sequence`], showing every step of every row with what it has just written.
+/// [`run_twin_in_sequence`] that calls `observe` after every step of every row, with the outputs of the step.
 ///
 /// # Errors
 ///
@@ -203,6 +205,13 @@ struct Run {
     outside: Option<(usize, Outside)>,
 }
 
+/// The outputs of the twin's plan on all rows of `batch`, with `states` and `observe` as for
+/// [`run_twin_observed`]; an index outside its table is no error. Counters of `twin` go on from where they
+/// are.
+///
+/// # Errors
+///
+/// As [`Twin::run`], or an input of the plan is missing.
 fn run_observed(
     twin: &mut Twin<'_>,
     states: &[(usize, usize)],
@@ -233,13 +242,15 @@ fn run_observed(
     Ok(Run { outputs, outside })
 }
 
-/// Where the values of an input come from.
+/// The source of the values of an input: rows that were given, or an output of the row before.
 enum RowSource<'r> {
     Rows(&'r Rows),
     State { output: usize, zeros: Vec<f32> },
 }
 
 impl RowSource<'_> {
+    /// Values of the input at `row`; `last` holds the outputs of the row before, `None` at the first row,
+    /// where a state is zero.
     fn row<'a>(&'a self, row: usize, last: Option<&'a [Vec<f32>]>) -> &'a [f32] {
         match (self, last) {
             (Self::Rows(rows), _) => rows.row(row),

@@ -1,6 +1,6 @@
-//! The first stages as they are called: the twin calculates what is known before a run.
+//! Import and lowering with the twin for the evaluation of constants.
 //!
-//! [`import`] and [`mod@lower`] stand below what runs a plan, and take it as an argument.
+//! [`import`] and [`mod@lower`] do not depend on the twin, and take its [`evaluate`] as an argument.
 
 use crate::Result;
 use crate::import::{self, Options, Survey};
@@ -10,83 +10,87 @@ use crate::twin::evaluate;
 use elbow_core::distributions::Family;
 use std::path::Path;
 
-/// [`import_onnx_with`] the default options.
+/// The graph of an ONNX file, by [`import_onnx_with`] and the default options.
 ///
 /// # Errors
 ///
-/// As [`import::import_onnx`].
+/// As [`import_onnx_with`].
 pub fn import_onnx(path: &Path) -> Result<Graph> {
     import_onnx_with(path, &Options::default())
 }
 
-/// See [`import::import_onnx`].
+/// The graph of an ONNX file: see [`import::import_onnx`].
 ///
 /// # Errors
 ///
-/// As there.
+/// The file cannot be read or is no ONNX model, or parts of the model are not supported: one error lists them all.
 pub fn import_onnx_with(path: &Path, options: &Options) -> Result<Graph> {
     import::import_onnx(path, options, evaluate)
 }
 
-/// See [`import::import_bytes`].
+/// The graph of the bytes of an ONNX file: see [`import::import_bytes`].
 ///
 /// # Errors
 ///
-/// As there.
+/// The bytes are no ONNX model, or parts of it are not supported: one error lists them all.
 pub fn import_bytes(bytes: &[u8]) -> Result<Graph> {
     import::import_bytes(bytes, evaluate)
 }
 
-/// See [`import::survey`].
+/// Inputs, outputs, and the graph or the problems of an ONNX file: see [`import::survey`].
 ///
 /// # Errors
 ///
-/// As there.
+/// The file cannot be read, is no ONNX model of a version that is understood, or the options do not fit it.
 pub fn survey(path: &Path, options: &Options) -> Result<Survey> {
     import::survey(path, options, evaluate)
 }
 
-/// See [`lower::lower`](lower::lower()).
+/// The plan that computes these outputs of the graph in floats: see [`lower::lower`](lower::lower()).
 ///
 /// # Errors
 ///
-/// As there.
+/// There is no output of such an index, or nodes have no kernel: one error lists them all.
 pub fn lower(graph: &Graph, outputs: &[usize]) -> Result<Plan> {
     lower::lower(graph, outputs, evaluate)
 }
 
-/// See [`lower::lower_with`].
+/// The plan that computes these outputs of the graph, with the integers that are given: see
+/// [`lower::lower_with`].
 ///
 /// # Errors
 ///
-/// As there.
+/// As for [`lower`].
 pub fn lower_with(graph: &Graph, outputs: &[usize], integers: Option<&Integers>) -> Result<Plan> {
     lower::lower_with(graph, outputs, integers, evaluate)
 }
 
-/// See [`lower::given_integers`].
+/// Formats and integer weights of a graph from a quantized file, `None` for any other: see
+/// [`lower::given_integers`].
 ///
 /// # Errors
 ///
-/// As there.
+/// Never.
 pub fn given_integers(graph: &Graph) -> Result<Option<Integers>> {
     lower::given_integers(graph, evaluate)
 }
 
-/// See [`lower::gradient`](lower::gradient()).
+/// The graph of these outputs, followed by their vector-Jacobian products by the inputs `wrt`: see
+/// [`lower::gradient`](lower::gradient()).
 ///
 /// # Errors
 ///
-/// As there.
+/// There is no such output or input, or nodes have no gradient: one error lists them all.
 pub fn gradient(graph: &Graph, outputs: &[usize], wrt: &[usize]) -> Result<Graph> {
     lower::gradient(graph, outputs, wrt, evaluate)
 }
 
-/// See [`lower::log_likelihood_gradient`].
+/// The plan of a decoder's outputs, followed by the gradient of `ln p(x | z)` by the inputs `wrt`: see
+/// [`lower::log_likelihood_gradient`].
 ///
 /// # Errors
 ///
-/// As there.
+/// As for [`gradient`], or the outputs are not mean and parameters of the family.
 pub fn log_likelihood_gradient(
     graph: &Graph,
     outputs: &[usize],

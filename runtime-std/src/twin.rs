@@ -51,7 +51,7 @@ impl fmt::Display for Outside {
 }
 
 impl<'p> Twin<'p> {
-    /// Allocates the arena, and finds once what every step reads and writes.
+    /// A twin of the plan with its arena; where a plan is damaged, an error comes only at the run.
     pub fn new(plan: &'p Plan) -> Self {
         let buffers = plan.steps.iter().map(|step| StepBuffers::of(step, plan)).collect();
         Self { plan, buffers, arena: vec![0.0; plan.arena], hits: 0, outside: None }
@@ -67,7 +67,7 @@ impl<'p> Twin<'p> {
         self.hits
     }
 
-    /// The first of [`hits`](Self::hits).
+    /// The first of the [`hits`](Self::hits) in all runs so far; `None` where there were none.
     pub fn outside(&self) -> Option<&Outside> {
         self.outside.as_ref()
     }
@@ -76,7 +76,8 @@ impl<'p> Twin<'p> {
     ///
     /// # Errors
     ///
-    /// The number of inputs or the length of one differs from the plan's.
+    /// The number of inputs or the length of one differs from the plan's, or the plan is damaged: buffers of a step
+    /// overlap or lie outside their memory.
     pub fn run(&mut self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
         self.run_observed(inputs, |_, _| {})
     }
@@ -97,12 +98,13 @@ impl<'p> Twin<'p> {
         Ok(outputs)
     }
 
-    /// [`run_observed`](Self::run_observed) into the outputs of an earlier run, without an allocation: for
-    /// callers that run the same plan millions of times.
+    /// [`run_observed`](Self::run_observed) that overwrites `outputs`, those of an earlier run, without an
+    /// allocation for them: for callers that run the same plan millions of times.
     ///
     /// # Errors
     ///
-    /// As for [`run`](Self::run); outputs of other lengths than the plan's count as a damaged plan.
+    /// As for [`run`](Self::run); outputs of other lengths than the plan's count as a damaged plan. The outputs
+    /// may be partly overwritten then.
     pub fn run_into(
         &mut self,
         inputs: &[&[f32]],
@@ -130,6 +132,11 @@ impl<'p> Twin<'p> {
         Ok(())
     }
 
+    /// An error where the number of inputs, or the length of one, differs from the plan's.
+    ///
+    /// # Errors
+    ///
+    /// An input error with the numbers.
     fn check(&self, inputs: &[&[f32]]) -> Result<()> {
         let (plan, found, expected) = (&self.plan.name, inputs.len(), self.plan.inputs.len());
         if found != expected {
@@ -157,11 +164,13 @@ struct BorrowedBuffers<'a> {
 }
 
 impl<'a> BorrowedBuffers<'a> {
+    /// The source of this index; empty where there is none.
     fn source(&self, index: usize) -> &'a [f32] {
         self.sources.get(index).copied().unwrap_or_default()
     }
 
-    /// Calls a kernel exactly as generated code does. Returns how many indices were outside of their table.
+    /// Calls a kernel exactly as generated code does, with these buffers and the plan's `weights`. Returns
+    /// the number of indices that were outside of their table, 0 for all but `TakeBy` and `TakeAlong`.
     fn call(&mut self, kernel: &Kernel, weights: &[f32]) -> u32 {
         let w = |range: &Range<usize>| &weights[range.clone()];
         let [x, second, third, fourth] = [0, 1, 2, 3].map(|at| self.source(at));
@@ -223,7 +232,8 @@ impl<'a> BorrowedBuffers<'a> {
         0
     }
 
-    /// Calls the kernel of a recurrent layer, whose outputs after the first depend on the layer.
+    /// Calls the kernel of a recurrent layer. Its outputs are the state, for an LSTM the cell, the sequence
+    /// if wanted, and scratch memory, in this order.
     fn recurrent(&mut self, layer: &Recurrent, weights: &[f32]) {
         let Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } = layer;
         let floats = |range: &Range<usize>| &weights[range.clone()];
@@ -249,7 +259,8 @@ impl<'a> BorrowedBuffers<'a> {
     }
 }
 
-/// The first index of a lookup that is not a row of its table.
+/// The first of `indices` that is not a row of the table of a lookup: not whole, or not in `-len..len`, or
+/// NaN. `None` where all are, and for other steps.
 fn first_outside(step: &Step, indices: &[f32]) -> Option<Outside> {
     let (Kernel::TakeBy(along) | Kernel::TakeAlong { along, .. }) = &step.kernel else {
         return None;
@@ -260,6 +271,7 @@ fn first_outside(step: &Step, indices: &[f32]) -> Option<Outside> {
     Some(Outside { step: step.name.clone(), index, table: along.len })
 }
 
+/// The input error on a step whose buffers overlap or lie outside their memory.
 fn damaged(step: &Step) -> Error {
     Error::input(format!(
         "step `{}`: its buffers overlap or lie outside; the plan is damaged, lower it again",

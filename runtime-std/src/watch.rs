@@ -1,4 +1,4 @@
-//! What a long run tells besides its result: how far it is, and why a device has failed.
+//! What a long run reports besides its result: its progress, and the log of a device that has failed.
 //!
 //! The library writes to nobody's terminal: a caller that wants progress sets a [`Watcher`] around the call.
 
@@ -10,10 +10,11 @@ pub type RowDone = Box<dyn Fn() + Send + Sync>;
 
 /// Receiver of progress.
 pub trait Watcher {
-    /// A run of so many `rows` begins, of what `task` names; what comes back is called after each of them.
+    /// Called where a run of `rows` rows begins, which `task` names; gives the closure to call after each of
+    /// them.
     fn begin(&self, task: &'static str, rows: usize) -> RowDone;
 
-    /// A line of the log of a device that has failed.
+    /// Called with each line of the log of a device that has failed.
     fn note(&self, line: &str);
 }
 
@@ -21,13 +22,14 @@ thread_local! {
     static WATCHER: RefCell<Option<Rc<dyn Watcher>>> = const { RefCell::new(None) };
 }
 
-/// Does `work`, and tells `watcher` of what this thread begins in it.
+/// The result of `work`, with `watcher` receiving the progress of runs that this thread begins in it;
+/// afterwards the watcher before is set again, also after a panic.
 pub fn watched<T>(watcher: impl Watcher + 'static, work: impl FnOnce() -> T) -> T {
     let _before = Before(WATCHER.replace(Some(Rc::new(watcher))));
     work()
 }
 
-/// Who was told before, and is again once this is dropped.
+/// The watcher before, which is set again when this is dropped.
 struct Before(Option<Rc<dyn Watcher>>);
 
 impl Drop for Before {
@@ -36,7 +38,7 @@ impl Drop for Before {
     }
 }
 
-/// Tells of a run that begins; does nothing where nobody watches.
+/// What is to be called after each row of a run that begins; without a watcher it does nothing.
 pub(crate) fn begin(task: &'static str, rows: usize) -> RowDone {
     match current() {
         Some(watcher) => watcher.begin(task, rows),
@@ -44,7 +46,7 @@ pub(crate) fn begin(task: &'static str, rows: usize) -> RowDone {
     }
 }
 
-/// Tells of a line that a device has left.
+/// Passes a line of a device's log to the watcher of this thread; nothing without one.
 #[cfg(any(feature = "device", test))]
 pub(crate) fn note(line: &str) {
     if let Some(watcher) = current() {
@@ -52,6 +54,7 @@ pub(crate) fn note(line: &str) {
     }
 }
 
+/// The watcher of this thread.
 fn current() -> Option<Rc<dyn Watcher>> {
     WATCHER.with_borrow(Option::clone)
 }

@@ -17,11 +17,11 @@ pub enum Compiler {
 }
 
 impl Compiler {
-    /// The compiler for `target`.
+    /// The compiler for `target`: the installed toolchain if it has the target, else Debian's.
     ///
     /// # Errors
     ///
-    /// Where there is none: what is wrong with Debian's, and the commands that install one.
+    /// Where there is neither; the message says what Debian's lacks, and which commands install one.
     pub fn find(target: &str) -> Result<Self, Error> {
         if sysroot().is_some_and(|root| root.join("lib/rustlib").join(target).join("lib").is_dir())
         {
@@ -30,7 +30,7 @@ impl Compiler {
         debian::check().map(|()| Self::Debian).map_err(|why| no_compiler(target, &why))
     }
 
-    /// The compiler's own line about its version.
+    /// First line of the compiler's `--version`; empty where it cannot be run.
     pub fn version(self) -> String {
         let rustc = match self {
             Self::Installed => "rustc",
@@ -39,18 +39,19 @@ impl Compiler {
         output(Command::new(rustc).arg("--version")).unwrap_or_default()
     }
 
-    /// Its cargo, with an environment in which nothing of the caller's build shines through.
+    /// The command that runs the compiler's cargo, without arguments. Variables of the caller's build are
+    /// removed from its environment; for Debian's, `PATH`, `RUSTC_BOOTSTRAP` and the linker of `target` are
+    /// set.
     fn cargo(self, target: &str) -> Command {
         let mut cargo = match self {
             Self::Installed => Command::new("cargo"),
             Self::Debian => Command::new(debian::CARGO),
         };
-        for (name, _) in env::vars_os().filter(|(name, _)| is_of_a_build(name, self)) {
+        for (name, _) in env::vars_os().filter(|(name, _)| may_change_build(name, self)) {
             cargo.env_remove(name);
         }
         if self == Self::Debian {
-            // rustup's proxies must not be found, and neither its libraries: Debian's cargo would run
-            // rustup's rustc, whose `core` is another.
+            // With rustup's proxies in `PATH`, Debian's cargo would run rustup's rustc, whose `core` is another.
             cargo.env("PATH", "/usr/bin:/bin").env("RUSTC_BOOTSTRAP", "1");
             let variable = target.to_uppercase().replace(['-', '.'], "_");
             cargo.env(format!("CARGO_TARGET_{variable}_LINKER"), debian::LINKER);
@@ -69,9 +70,10 @@ impl std::fmt::Display for Compiler {
     }
 }
 
-/// Whether a variable of the environment would change a build: flags of the host's build, and for
-/// Debian's pair also everything by which rustup chooses a toolchain.
-fn is_of_a_build(name: &OsStr, compiler: Compiler) -> bool {
+/// Whether a variable of the environment could change the build, and so is removed: flags of the host's build
+/// and cargo's settings except those of home, network and registries; for Debian's pair also everything by
+/// which rustup chooses a toolchain.
+fn may_change_build(name: &OsStr, compiler: Compiler) -> bool {
     let name = name.to_string_lossy();
     let flags = ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_BOOTSTRAP"];
     let kept = ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_HTTP_CAINFO"];
@@ -85,56 +87,60 @@ fn is_of_a_build(name: &OsStr, compiler: Compiler) -> bool {
         || compiler == Compiler::Debian && of_rustup.contains(&&*name)
 }
 
-/// A build for a core.
+/// A build of one package for a core.
 #[derive(Clone, Debug)]
 pub struct Build<'a> {
-    /// The workspace.
+    /// The folder of the workspace.
     pub folder: &'a Path,
     /// The package, whose binary or library has the same name.
     pub package: &'a str,
-    /// The core.
+    /// The core to build for.
     pub core: &'a Core,
-    /// The profile.
+    /// Cargo's profile.
     pub profile: &'a str,
     /// Features of the package, beside its default ones and those of the core.
     pub features: &'a [&'a str],
-    /// Folder of models, for `ELBOW_MODELS`.
+    /// Folder of models, the value of `ELBOW_MODELS`; `None` unsets it. [`build_library`] ignores the field.
     pub models: Option<&'a Path>,
 }
 
-/// Builds a firmware image and returns its path.
+/// Path of the firmware image that this builds with cargo, in `target` of the workspace.
 ///
 /// The image is overwritten by the next build of the same package, target and profile.
 ///
 /// # Errors
 ///
-/// Where no compiler is found, with the commands that install one; where the build fails, with the
-/// compiler's messages.
+/// Where no compiler is found, with the commands that install one; where cargo cannot be run; where the build
+/// fails, with the compiler's messages.
 pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, Error> {
     let artifacts = build.folder.join("target");
     let features = [&build.core.features(), build.features].concat();
-    let mut cargo = started(&Build { features: &features, ..build.clone() }, "core", &artifacts)?;
+    let mut cargo =
+        cargo_build(&Build { features: &features, ..build.clone() }, "core", &artifacts)?;
     cargo.env("DEFMT_LOG", "info").env(script::VARIABLE, build.core.machine.name);
     match build.models {
         Some(models) => cargo.env("ELBOW_MODELS", models),
         None => cargo.env_remove("ELBOW_MODELS"),
     };
-    finished(cargo, build, &artifacts, build.package)
+    run_build(cargo, build, &artifacts, build.package)
 }
 
-/// Builds a static library, which may use a heap, into a folder and returns its path there. Of the core only the
-/// compiler target matters: the library is linked elsewhere.
+/// Path of the static library, which may use a heap, that this builds with cargo in the folder `artifacts`.
+/// Of the core only the compiler target matters: features of the core are not set, and the library is linked
+/// elsewhere.
 ///
 /// # Errors
 ///
 /// As [`build_firmware`].
 pub fn build_library(build: &Build<'_>, artifacts: &Path) -> Result<PathBuf, Error> {
-    let cargo = started(build, "core,alloc", artifacts)?;
-    finished(cargo, build, artifacts, &format!("lib{}.a", build.package.replace('-', "_")))
+    let cargo = cargo_build(build, "core,alloc", artifacts)?;
+    run_build(cargo, build, artifacts, &format!("lib{}.a", build.package.replace('-', "_")))
 }
 
-/// The build's command; Debian's compiler makes the named crates of its library first.
-fn started(build: &Build<'_>, library: &str, artifacts: &Path) -> Result<Command, Error> {
+/// The command, not started, that builds the package into the folder `artifacts`; Debian's compiler first
+/// compiles the crates of the standard library that `library` lists, separated by commas. An error where no
+/// compiler is found.
+fn cargo_build(build: &Build<'_>, library: &str, artifacts: &Path) -> Result<Command, Error> {
     let target = build.core.triple;
     let compiler = Compiler::find(target)?;
     let mut cargo = compiler.cargo(target);
@@ -150,8 +156,9 @@ fn started(build: &Build<'_>, library: &str, artifacts: &Path) -> Result<Command
     Ok(cargo)
 }
 
-/// Runs it; where the file of that name is.
-fn finished(
+/// Runs the command; the path of the built file `name` in `artifacts`. An error where cargo cannot be run,
+/// where the build fails, with the compiler's messages, or where the file is missing.
+fn run_build(
     mut cargo: Command,
     build: &Build<'_>,
     artifacts: &Path,
@@ -170,6 +177,8 @@ fn finished(
     Ok(file)
 }
 
+/// The error that no compiler builds for `target`, with the commands that install one and the fault of
+/// Debian's.
 fn no_compiler(target: &str, why_not_debian: &str) -> Error {
     Error::new(format!(
         "no compiler for {target}: run `rustup target add {target}`, or on Debian `{}` ({why_not_debian})",
@@ -177,6 +186,7 @@ fn no_compiler(target: &str, why_not_debian: &str) -> Error {
     ))
 }
 
+/// Folder of the Rust toolchain in use, by `rustc --print sysroot`; `None` where that fails.
 fn sysroot() -> Option<PathBuf> {
     output(Command::new("rustc").args(["--print", "sysroot"])).map(PathBuf::from)
 }
@@ -187,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_hosts_build_does_not_shine_through() {
-        let of = |name: &str, compiler| is_of_a_build(OsStr::new(name), compiler);
+        let of = |name: &str, compiler| may_change_build(OsStr::new(name), compiler);
         for name in ["RUSTFLAGS", "CARGO", "CARGO_ENCODED_RUSTFLAGS", "CARGO_MANIFEST_DIR"] {
             assert!(of(name, Compiler::Installed) && of(name, Compiler::Debian), "{name}");
         }

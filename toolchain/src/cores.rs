@@ -1,7 +1,7 @@
 //! The table of cores: what each is compiled with, and the machine of QEMU that runs its code.
 //!
-//! It is the only list of them. Builds of firmware, linker scripts, the emulator, the command's targets,
-//! the bench and the tests read it; `docs/contributing/add-a-core.md` says what a new row needs beside it.
+//! It is the only list of cores. Builds of firmware, linker scripts, the emulator, the command's targets,
+//! the bench and the tests use it; `docs/contributing/add-a-core.md` says what a new row needs beside it.
 
 use crate::Error;
 
@@ -27,7 +27,7 @@ pub struct Core {
     pub board: &'static str,
     /// Memory and timer of the board.
     pub machine: &'static Machine,
-    /// What the C compiler is told of the core.
+    /// Options of the C compiler for the core.
     pub gcc: &'static [&'static str],
 }
 
@@ -47,7 +47,8 @@ pub enum Kernels {
 pub struct Machine {
     /// Name for the build scripts of images, see [`crate::memory_script`].
     pub name: &'static str,
-    /// Where the core reads its first stack pointer and instruction, if not at the start of the flash.
+    /// Memory from which the core reads its first stack pointer and instruction address; `None` where that is
+    /// the flash.
     pub boot: Option<Memory>,
     /// Where code and constants go.
     pub flash: Memory,
@@ -67,6 +68,7 @@ pub struct Memory {
     pub length: u32,
 }
 
+/// The range of `length` bytes from address `origin`.
 const fn memory(origin: u32, length: u32) -> Memory {
     Memory { origin, length }
 }
@@ -159,11 +161,11 @@ impl Core {
         self.target.trim_start_matches("qemu-")
     }
 
-    /// The core of this name.
+    /// The core of this name, such as `m4`.
     ///
     /// # Errors
     ///
-    /// With the names that there are.
+    /// Where no core has the name; the message lists all names.
     pub fn named(name: &str) -> Result<&'static Self, Error> {
         CORES.iter().find(|core| core.name() == name).ok_or_else(|| {
             let names: Vec<&str> = CORES.iter().map(Self::name).collect();
@@ -171,17 +173,18 @@ impl Core {
         })
     }
 
-    /// Whether floats are calculated by functions, for want of a floating-point unit.
+    /// Whether floats are calculated by library functions, because the core has no floating-point unit.
     pub fn has_soft_float(&self) -> bool {
         !self.triple.ends_with("hf")
     }
 
-    /// Instructions in a tick of the board's timer.
+    /// Number of instructions in a tick of the board's timer, under `-icount shift=0`.
     pub fn tick(&self) -> f64 {
         1e6 / f64::from(self.machine.ticks_per_million)
     }
 
-    /// Features of the packages that an image is made of.
+    /// Cargo features of an image for this core: those of its integer kernels, and that of the start-up code
+    /// where it does not boot from the flash; empty for a core with plain kernels that does.
     pub(crate) fn features(&self) -> Vec<&'static str> {
         let kernels = match self.kernels {
             Kernels::Plain => None,
@@ -193,16 +196,17 @@ impl Core {
     }
 }
 
-/// The compiler targets of all cores, each once.
+/// The compiler targets of all cores, each once, in the order of the table.
 pub fn compiler_targets() -> Vec<&'static str> {
     distinct(|core| core.triple)
 }
 
-/// The machines of all cores, each once.
+/// The machines of all cores, each once, in the order of the table.
 pub(crate) fn machines() -> Vec<&'static Machine> {
     distinct(|core| core.machine)
 }
 
+/// The values of `of` for all cores, in the order of the table, each once.
 fn distinct<T: PartialEq>(of: impl Fn(&'static Core) -> T) -> Vec<T> {
     let mut all = Vec::new();
     for value in CORES.iter().map(of) {
@@ -214,8 +218,8 @@ fn distinct<T: PartialEq>(of: impl Fn(&'static Core) -> T) -> Vec<T> {
 }
 
 impl Machine {
-    /// The linker script `memory.x`. Where the core starts elsewhere than in the flash, it also places the two
-    /// words that the core reads there, from the symbols `_stack_start` and `Reset`.
+    /// The text of the linker script `memory.x`. Where the core does not boot from the flash, it also places
+    /// the two words that the core reads at reset, from the symbols `_stack_start` and `Reset`.
     pub fn memory_x(&self) -> String {
         let line = |name: &str, memory: Memory| {
             format!("  {name} : ORIGIN = {:#010x}, LENGTH = {:#x}\n", memory.origin, memory.length)

@@ -17,12 +17,13 @@ pub(crate) const PACKAGES: [&str; 4] =
 /// The oldest compiler that builds the firmware.
 const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 
-/// The command that installs packages.
+/// The shell command that installs these packages.
 pub(crate) fn apt_line(packages: &[&str]) -> String {
     format!("apt-get install --no-install-recommends {}", packages.join(" "))
 }
 
-/// Looks for all that the pair needs, and says what it finds wrong.
+/// An error, with the first fault, where a file of the compiler pair, its library or the linker is missing,
+/// or rustc is older than the oldest version that builds the firmware.
 pub(crate) fn check() -> Result<(), String> {
     let files = [CARGO, RUSTC, LIBRARY, LINKER];
     if let Some(file) = files.iter().find(|file| !Path::new(file).exists()) {
@@ -31,7 +32,7 @@ pub(crate) fn check() -> Result<(), String> {
     new_enough(&output(Command::new(RUSTC).arg("--version")).unwrap_or_default())
 }
 
-/// Whether a compiler of this version builds the firmware.
+/// An error where `version`, the output of `rustc --version`, has no release or one before [`OLDEST`].
 fn new_enough(version: &str) -> Result<(), String> {
     if release(version).is_some_and(|release| Some(release) >= self::release(OLDEST)) {
         return Ok(());
@@ -39,7 +40,7 @@ fn new_enough(version: &str) -> Result<(), String> {
     Err(format!("{RUSTC} says `{version}`, expected {OLDEST} or newer"))
 }
 
-/// Major and minor number of the first word that has them.
+/// Major and minor number of the first word of the form `1.91` or `1.91.0`; `None` where there is none.
 fn release(text: &str) -> Option<[u32; 2]> {
     text.split(' ').find_map(|word| {
         let mut numbers = word.split('.').map(|number| number.parse().ok());

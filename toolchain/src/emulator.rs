@@ -1,4 +1,4 @@
-//! QEMU.
+//! Looks for QEMU, the emulator.
 
 use crate::Error;
 use crate::command::output;
@@ -10,11 +10,11 @@ use std::process::Command;
 pub struct Emulator {
     /// The program's name.
     pub program: &'static str,
-    /// What it says of itself.
+    /// First line of its `--version`.
     pub version: String,
 }
 
-/// Finds `qemu-system-arm`.
+/// The `qemu-system-arm` in `PATH`, and its version.
 ///
 /// # Errors
 ///

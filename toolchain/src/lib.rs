@@ -1,8 +1,8 @@
-//! The table of cores; finds compiler, linker and emulator for them, and builds firmware.
+//! The table of cores; looks for their compiler, linker and emulator, and builds firmware.
 //!
 //! Where an installed Rust toolchain has the target, that is used. Otherwise, on Debian, the
 //! distribution's own pair of rustc and cargo compiles `core` from its source package. Otherwise
-//! the error says which commands to type: nothing here installs anything but [`install`], which only
+//! the error says which commands to type. Nothing here installs anything, except [`install`], which only
 //! `cargo xtask` calls.
 
 mod build;
@@ -22,12 +22,12 @@ pub use emulator::{Emulator, emulator};
 pub use missing::{Missing, install, missing_compilers, missing_emulator};
 pub use script::memory_script;
 
-/// What failed, with the commands that mend it.
+/// A message of what failed, where possible with the commands that mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(String);
 
 impl Error {
-    /// An error with a message that names the cure.
+    /// An error with this message, which should name the remedy.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }

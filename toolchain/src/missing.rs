@@ -1,4 +1,4 @@
-//! What a machine lacks, and how it gets it.
+//! Compilers and emulator that the computer lacks, and their installation.
 
 use crate::build::Compiler;
 use crate::command::output;
@@ -7,24 +7,24 @@ use crate::{Error, emulator};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Something that a machine needs and does not have.
+/// A program that the computer needs and does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// What is missing.
     pub what: String,
-    /// The command that mends it with rustup, where rustup is the way.
+    /// The command that installs it with rustup; `None` where rustup cannot.
     pub rustup: Option<String>,
-    /// Debian's packages.
+    /// Debian's packages that contain it.
     pub packages: Vec<&'static str>,
 }
 
-/// What this machine lacks to build for these compiler targets.
+/// The compilers that this computer lacks to build for these compiler targets; `None` where it lacks none.
 pub fn missing_compilers(targets: &[&str]) -> Option<Missing> {
     let lacking = |target: &&&str| Compiler::find(target).is_err();
     compilers(&targets.iter().filter(lacking).copied().collect::<Vec<_>>())
 }
 
-/// Compilers for targets that have none.
+/// A compiler for these targets, as missing; `None` for no targets.
 fn compilers(targets: &[&str]) -> Option<Missing> {
     (!targets.is_empty()).then(|| Missing {
         what: format!("a compiler for {}", targets.join(", ")),
@@ -33,7 +33,7 @@ fn compilers(targets: &[&str]) -> Option<Missing> {
     })
 }
 
-/// What this machine lacks to emulate a target.
+/// The emulator, where this computer lacks it; `None` where it is installed.
 pub fn missing_emulator() -> Option<Missing> {
     emulator().is_err().then(|| Missing {
         what: "the emulator qemu-system-arm".into(),
@@ -42,11 +42,13 @@ pub fn missing_emulator() -> Option<Missing> {
     })
 }
 
-/// Installs what is missing with apt, as root on Debian, saying so on stderr.
+/// Installs the Debian packages of all that is missing by `apt-get`, whose command lines and output go to
+/// stderr; does nothing where no packages are missing.
 ///
 /// # Errors
 ///
-/// Elsewhere, or where apt fails: what is missing and the commands to type.
+/// Where this is not Debian or the user not root: what is missing, and the commands to type. Where apt fails:
+/// its command and status.
 pub fn install(missing: &[Missing]) -> Result<(), Error> {
     let mut packages: Vec<&str> = missing.iter().flat_map(|m| m.packages.clone()).collect();
     packages.sort_unstable();
@@ -62,6 +64,7 @@ pub fn install(missing: &[Missing]) -> Result<(), Error> {
     apt(&[&install[..], &packages[..]].concat())
 }
 
+/// A message that lists what is missing with rustup's commands, and the apt command for `packages`.
 fn instructions(missing: &[Missing], packages: &[&str]) -> String {
     let mut text = String::from("this machine lacks:\n");
     for missing in missing {
@@ -72,6 +75,8 @@ fn instructions(missing: &[Missing], packages: &[&str]) -> String {
     text + &format!("on Debian, as root: {}", apt_line(packages))
 }
 
+/// Runs `apt-get` with these arguments, without questions; its command line and output go to stderr. An error
+/// where it cannot be run or fails.
 fn apt(arguments: &[&str]) -> Result<(), Error> {
     let line = format!("apt-get {}", arguments.join(" "));
     eprintln!("+ {line}");
@@ -85,10 +90,12 @@ fn apt(arguments: &[&str]) -> Result<(), Error> {
     }
 }
 
+/// Whether this is Debian or a relative of it, by its files, with `apt-get`.
 fn is_debian() -> bool {
     Path::new("/etc/debian_version").exists() && Path::new("/usr/bin/apt-get").exists()
 }
 
+/// Whether the user is root, by `id -u`; false where that cannot be run.
 fn is_root() -> bool {
     output(Command::new("id").arg("-u")).as_deref() == Some("0")
 }

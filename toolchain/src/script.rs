@@ -1,4 +1,4 @@
-//! What build scripts of images do: memory for the linker, and which machine it is.
+//! Work of the build scripts of images: the linker's memory script, and a `cfg` for the machine.
 
 use crate::cores::machines;
 use crate::{Error, Machine};
@@ -8,8 +8,9 @@ use std::{env, fs};
 /// The variable that names the machine of a build.
 pub(crate) const VARIABLE: &str = "ELBOW_MACHINE";
 
-/// Writes `memory.x` of the machine that `ELBOW_MACHINE` names where the linker looks, and gives the package
-/// `cfg(machine = "..")`. What is wrong becomes the build's error.
+/// Writes `memory.x` for the machine that `ELBOW_MACHINE` names to the build's output folder, adds that to
+/// the linker's search path, and sets `cfg(machine = "..")`, by lines for cargo on stdout. Only for a build
+/// script; an unknown or missing name, or a file that cannot be written, becomes an error of the build.
 pub fn memory_script() {
     let names = machines().iter().map(|machine| format!("{:?}", machine.name)).collect::<Vec<_>>();
     println!("cargo::rustc-check-cfg=cfg(machine, values({}))", names.join(", "));
@@ -20,7 +21,7 @@ pub fn memory_script() {
     }
 }
 
-/// The machine of a name.
+/// The machine of this name; an error that lists all names where there is none, or no name was given.
 fn machine(name: Option<&str>) -> Result<&'static Machine, Error> {
     let found = machines().into_iter().find(|machine| Some(machine.name) == name);
     found.ok_or_else(|| {
@@ -33,6 +34,8 @@ fn machine(name: Option<&str>) -> Result<&'static Machine, Error> {
     })
 }
 
+/// Writes the machine's `memory.x` to the folder `OUT_DIR`, and prints cargo's lines for the search path and
+/// the `cfg`; an error where the file cannot be written.
 fn write(machine: &Machine) -> Result<(), Error> {
     let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let file = folder.join("memory.x");

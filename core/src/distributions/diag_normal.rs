@@ -1,4 +1,7 @@
 //! The normal distribution with a diagonal covariance.
+//!
+//! Functions of slices use as many dimensions as their shortest slice has; they write no further value of
+//! `z`.
 
 use super::kl;
 use super::sum::sum;
@@ -37,49 +40,50 @@ impl<const D: usize> DiagNormal<D> {
         Self { loc: [0.0; D], log_var: [0.0; D] }
     }
 
-    /// Standard deviations, `exp(log_var / 2)`; relative error at most 1e-7 while they are normal f32
-    /// values.
+    /// Standard deviations, `exp(log_var / 2)`, one per latent in order; relative error at most 1e-7 while
+    /// they are normal f32 values.
     pub fn scale(&self) -> impl Iterator<Item = f32> {
         self.log_var.iter().map(|rho| scale_of(*rho))
     }
 
-    /// The sample that belongs to the noise `eps`; see [`rsample`].
+    /// Writes the sample `loc + exp(log_var / 2) * eps` to `z`; edges as for [`rsample`].
     pub fn rsample(&self, eps: &[f32; D], z: &mut [f32; D]) {
         rsample(&self.loc, &self.log_var, eps, z);
     }
 
-    /// `ln q(z)`; see [`log_prob`].
+    /// Log-density `ln q(z)` in nats; formula and edges as for [`log_prob`].
     #[must_use]
     pub fn log_prob(&self, z: &[f32; D]) -> f32 {
         log_prob(&self.loc, &self.log_var, z)
     }
 
-    /// Differential entropy; see [`entropy`].
+    /// Differential entropy in nats; formula and edges as for [`entropy`].
     #[must_use]
     pub fn entropy(&self) -> f32 {
         entropy(&self.log_var)
     }
 
-    /// `KL(self || N(0, I))`; see [`kl_to_standard`](kl::kl_to_standard).
+    /// `KL(self || N(0, I))` in nats; formula and edges as for [`kl_to_standard`](kl::kl_to_standard).
     #[must_use]
     pub fn kl_to_standard(&self) -> f32 {
         kl::kl_to_standard(&self.loc, &self.log_var)
     }
 
-    /// `KL(self || other)`; see [`kl_divergence`](kl::kl_divergence).
+    /// `KL(self || other)` in nats; formula and edges as for [`kl_divergence`](kl::kl_divergence).
     #[must_use]
     pub fn kl_divergence(&self, other: &Self) -> f32 {
         kl::kl_divergence(&self.loc, &self.log_var, &other.loc, &other.log_var)
     }
 }
 
-/// `exp(log_var / 2)`
+/// Standard deviation `exp(log_var / 2)`: 0 at minus infinity, infinity above a `log_var` of 177.4, NaN for
+/// NaN.
 #[inline]
 fn scale_of(log_var: f32) -> f32 {
     exp_exact(0.5 * log_var)
 }
 
-/// `z_i = loc_i + exp(log_var_i / 2) * eps_i`: a sample of the normal, differentiable in `loc` and
+/// Writes `z_i = loc_i + exp(log_var_i / 2) * eps_i`, a sample of the normal, differentiable in `loc` and
 /// `log_var` (the reparameterization trick of Kingma and Welling, 2014).
 ///
 /// The product is rounded before the sum: error at most `2e-7 * (|loc| + scale * |eps|)` while the
@@ -120,8 +124,8 @@ pub fn standard_log_prob(z: &[f32]) -> f32 {
 /// Differential entropy `1/2 sum_i (1 + ln(2 pi) + log_var_i)`, in nats.
 ///
 /// Error at most 2e-7 of the sum of the magnitudes of the constant and of all `log_var_i / 2`.
-/// Infinite log-variances give an infinite entropy of their sign; NaN gives NaN; no dimensions give
-/// 0.
+/// Infinite log-variances give an infinite entropy of their sign, or NaN where both signs occur; NaN gives
+/// NaN; no dimensions give 0.
 #[inline]
 #[must_use]
 pub fn entropy(log_var: &[f32]) -> f32 {

@@ -1,4 +1,7 @@
-//! The normal distribution with a full covariance.
+//! The normal distribution with a full covariance `L L'`, given by its Cholesky factor `L`.
+//!
+//! Functions of slices take the factor row-major, as `dims` rows of `dims` values: natural logarithms on the
+//! diagonal, and values right of it that are not read.
 
 use super::diag_normal::{DiagNormal, LN_2_PI};
 use super::kl::variance_excess;
@@ -28,36 +31,36 @@ pub struct FullNormal<const D: usize> {
 }
 
 impl<const D: usize> FullNormal<D> {
-    /// The sample that belongs to the noise `eps`; see [`rsample`].
+    /// Writes the sample `loc + L eps` to `z`; edges as for [`rsample`].
     pub fn rsample(&self, eps: &[f32; D], z: &mut [f32; D]) {
         rsample(&self.loc, self.factor.as_flattened(), eps, z);
     }
 
-    /// `ln q(z)`; see [`log_prob`].
+    /// Log-density `ln q(z)` in nats; formula and edges as for [`log_prob`].
     #[must_use]
     pub fn log_prob(&self, z: &[f32; D]) -> f32 {
         log_prob(&self.loc, self.factor.as_flattened(), z, &mut [0.0; D])
     }
 
-    /// Differential entropy; see [`entropy`].
+    /// Differential entropy in nats; formula and edges as for [`entropy`].
     #[must_use]
     pub fn entropy(&self) -> f32 {
         entropy(self.factor.as_flattened(), D)
     }
 
-    /// `KL(self || N(0, I))`; see [`kl_to_standard`].
+    /// `KL(self || N(0, I))` in nats; formula and edges as for [`kl_to_standard`].
     #[must_use]
     pub fn kl_to_standard(&self) -> f32 {
         kl_to_standard(&self.loc, self.factor.as_flattened())
     }
 
-    /// `KL(self || other)`; see [`kl_to_diagonal`].
+    /// `KL(self || other)` in nats, for a diagonal `other`; formula and edges as for [`kl_to_diagonal`].
     #[must_use]
     pub fn kl_to_diagonal(&self, other: &DiagNormal<D>) -> f32 {
         kl_to_diagonal(&self.loc, self.factor.as_flattened(), &other.loc, &other.log_var)
     }
 
-    /// `KL(self || other)`; see [`kl_divergence`].
+    /// `KL(self || other)` in nats; formula and edges as for [`kl_divergence`].
     #[must_use]
     pub fn kl_divergence(&self, other: &Self) -> f32 {
         let (q, p) = (self.factor.as_flattened(), other.factor.as_flattened());
@@ -66,7 +69,7 @@ impl<const D: usize> FullNormal<D> {
 }
 
 impl<const D: usize> From<&DiagNormal<D>> for FullNormal<D> {
-    /// The same distribution.
+    /// The same distribution: `log_var / 2` on the diagonal of the factor, 0 elsewhere.
     fn from(normal: &DiagNormal<D>) -> Self {
         let mut factor = [[0.0; D]; D];
         for (i, (row, log_var)) in factor.iter_mut().zip(&normal.log_var).enumerate() {
@@ -76,12 +79,13 @@ impl<const D: usize> From<&DiagNormal<D>> for FullNormal<D> {
     }
 }
 
-/// Makes a factor of a Cholesky head: `values` is the lower triangle row by row (`L_00, L_10, L_11, L_20,
-/// ..`, PyTorch's `tril_indices`), in which `head` and `eps` say what the diagonal holds; as for a spread
-/// head, with the diagonal as the scale. `factor` has room for `dims` rows of `dims`.
+/// Writes to `factor` the `dims` rows of `dims` values of the Cholesky factor that the head's `values` stand
+/// for: `values` is the lower triangle row by row (`L_00, L_10, L_11, L_20, ..`, PyTorch's `tril_indices`).
 ///
-/// Lengths that do not fit give NaN. Accuracy and edges of the diagonal are those of
-/// [`to_log_var`].
+/// Left of the diagonal the values are copied, right of it is 0. On the diagonal `head` and `eps` say how the
+/// value stands for the scale, or its square, as for a [`Spread`] head, and `factor` gets the natural
+/// logarithm of the scale. Accuracy and edges of the diagonal are those of [`to_log_var`]. Lengths that do
+/// not fit fill `factor` with NaN.
 #[inline]
 pub fn to_factor(values: &[f32], head: Spread, eps: f32, dims: usize, factor: &mut [f32]) {
     if values.len() * 2 != dims * (dims + 1) || factor.len() != dims * dims {
@@ -100,7 +104,7 @@ pub fn to_factor(values: &[f32], head: Spread, eps: f32, dims: usize, factor: &m
     }
 }
 
-/// Of every row what stands left of the diagonal, and the logarithm on it.
+/// For each row of the factor, from the first: the values left of the diagonal, and the logarithm on it.
 #[inline]
 fn rows(factor: &[f32], dims: usize) -> impl Iterator<Item = (&[f32], f32)> {
     pieces(factor, dims).enumerate().filter_map(|(i, row)| {
@@ -109,10 +113,10 @@ fn rows(factor: &[f32], dims: usize) -> impl Iterator<Item = (&[f32], f32)> {
     })
 }
 
-/// `z = loc + L eps`: a sample of the normal, differentiable in `loc` and `L`.
+/// Writes `z = loc + L eps`, a sample of the normal, differentiable in `loc` and `L`.
 ///
-/// Error at most 2e-7 of the sum of the magnitudes of a component's parts. Lengths that do not fit give
-/// NaN, and so does NaN in any argument.
+/// Error at most 2e-7 of the sum of the magnitudes of a component's parts. NaN in an argument gives NaN in
+/// the components that depend on it; lengths that do not fit fill `z` with NaN.
 #[inline]
 pub fn rsample(loc: &[f32], factor: &[f32], eps: &[f32], z: &mut [f32]) {
     if !fits(factor, [loc.len(), eps.len(), z.len()]) {
@@ -128,9 +132,9 @@ pub fn rsample(loc: &[f32], factor: &[f32], eps: &[f32], z: &mut [f32]) {
 
 /// `ln q(z) = -1/2 (D ln(2 pi) + |y|^2) - sum_i ln L_ii` with `L y = z - loc`, in nats.
 ///
-/// `scratch` is as long as `z`, and becomes `y`. Error at most 1e-6 of the sum of the magnitudes of all
-/// parts for a well-conditioned `L`; forward substitution carries a rounding on as far as
-/// `|L| |L^-1|` says. Lengths that do not fit give NaN, NaN gives NaN, no dimensions 0.
+/// `scratch` is as long as `z`, and is overwritten with `y`. Error at most 1e-6 of the sum of the magnitudes
+/// of all parts for a well-conditioned `L`; forward substitution carries a rounding on as far as `|L| |L^-1|`
+/// says. Lengths that do not fit give NaN, NaN gives NaN, no dimensions 0.
 #[inline]
 pub fn log_prob(loc: &[f32], factor: &[f32], z: &[f32], scratch: &mut [f32]) -> f32 {
     if !fits(factor, [loc.len(), z.len(), scratch.len()]) {
@@ -143,8 +147,8 @@ pub fn log_prob(loc: &[f32], factor: &[f32], z: &[f32], scratch: &mut [f32]) -> 
 
 /// Differential entropy `sum_i (1/2 + ln(2 pi) / 2 + ln L_ii)` of `dims` dimensions, in nats.
 ///
-/// Error at most 2e-7 of the sum of the magnitudes of its parts. NaN on the diagonal, and a length that
-/// does not fit, give NaN; no dimensions give 0.
+/// Error at most 2e-7 of the sum of the magnitudes of its parts. NaN on the diagonal, and a factor that has
+/// not `dims * dims` values, give NaN; no dimensions give 0.
 #[inline]
 #[must_use]
 pub fn entropy(factor: &[f32], dims: usize) -> f32 {
@@ -199,9 +203,9 @@ pub fn kl_to_diagonal(q_loc: &[f32], q_factor: &[f32], p_loc: &[f32], p_log_var:
 /// `KL(q || p) = 1/2 (|M|^2 + |y|^2 - D) + sum_i ln(P_ii / L_ii)` with `P M = L` and
 /// `P y = q_loc - p_loc`, in nats.
 ///
-/// `scratch` is as long as `q_loc`. Never negative: what stands on the diagonal of `M` is taken together
-/// with its logarithm. Relative error at most 1e-6 for a well-conditioned `P`; see [`log_prob`]. Lengths
-/// that do not fit give NaN.
+/// `scratch` is as long as `q_loc`, and is overwritten. Never negative: what stands on the diagonal of `M` is
+/// taken together with its logarithm. Relative error at most 1e-6 for a well-conditioned `P`; see
+/// [`log_prob`]. Lengths that do not fit give NaN.
 #[inline]
 pub fn kl_divergence(
     q_loc: &[f32],
@@ -230,7 +234,8 @@ pub fn kl_divergence(
     0.5 * total.value()
 }
 
-/// Solves `L y = values` forwards.
+/// Writes to `y` the solution of `L y = values`, by forward substitution. `values` has as many numbers as
+/// `y`; NaN in a row or value gives NaN from there on.
 #[inline]
 fn solve(factor: &[f32], values: impl Iterator<Item = f32>, y: &mut [f32]) {
     let dims = y.len();
@@ -241,7 +246,8 @@ fn solve(factor: &[f32], values: impl Iterator<Item = f32>, y: &mut [f32]) {
     }
 }
 
-/// Whether the factor is a square of the first length, and the others are that length.
+/// Whether `factor` has `dims * dims` values, and the two other lengths are `dims`; false where the product
+/// overflows.
 #[inline]
 fn fits(factor: &[f32], [dims, second, third]: [usize; 3]) -> bool {
     dims == second && dims == third && dims.checked_mul(dims) == Some(factor.len())

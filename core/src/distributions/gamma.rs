@@ -8,7 +8,8 @@ use crate::math::log1p;
 /// From here on the series below has converged; smaller arguments are raised by the recurrence.
 const RAISED: f32 = 4.0;
 
-/// `S(z) = ln Gamma(z + 1) - (z + 1/2) ln z + z - ln(2 pi) / 2` for `z > 0`.
+/// Remainder of Stirling's formula, `S(z) = ln Gamma(z + 1) - (z + 1/2) ln z + z - ln(2 pi) / 2`, for
+/// `z > 0`. Infinity at 0, 0 at infinity, NaN for NaN; meaningless below 0.
 ///
 /// `S(z) = S(z + 1) + (z + 1/2) ln(1 + 1/z) - 1` up to 4, then `1/12z - 1/360z^3 + 1/1260z^5 - 1/1680z^7`
 /// (Stirling's series; Abramowitz and Stegun, 1964, 6.1.41). Error at most `4e-7 max(1, S)`.
@@ -26,7 +27,8 @@ pub(super) fn stirling(z: f32) -> f32 {
     below + r * (1.0 / 12.0 - r2 * (1.0 / 360.0 - r2 * (1.0 / 1260.0 - r2 * (1.0 / 1680.0))))
 }
 
-/// `S'(z)`, the derivative of [`stirling`], by its recurrence and series.
+/// Derivative `S'(z)` of [`stirling`] for `z > 0`, by the derivatives of its recurrence (up to 4) and series.
+/// NaN at 0 and for NaN; error at most `2e-5 max(1e-3, |S'|)`.
 #[inline]
 pub(super) fn stirling_slope(z: f32) -> f32 {
     let (mut z, mut below) = (z, 0.0);
@@ -41,11 +43,11 @@ pub(super) fn stirling_slope(z: f32) -> f32 {
     below - r2 * (1.0 / 12.0 - r2 * (1.0 / 120.0 - r2 * (1.0 / 252.0 - r2 * (1.0 / 240.0))))
 }
 
-/// `d - ln(1 + d) >= 0` for `d >= -1`, infinity at infinity.
+/// `d - ln(1 + d)`, which is at least 0, for `d >= -1`; infinity at infinity, NaN for NaN.
 ///
-/// Where `d` is next to -1, `1 + d` has lost its digits: `log` is then asked for `ln(1 + d)`. Near zero,
-/// where the difference cancels, it is `d s - 2 (s^3 / 3 + s^5 / 5 + ..)` with `s = d / (2 + d)`.
-/// Relative error at most 2e-6 of a `d` that is exact.
+/// Below a `d` of -0.75, where `1 + d` has lost its digits, `log` is called, and has to return `ln(1 + d)`;
+/// above, it is not. For `|d| < 1/4`, where the difference cancels, it is `d s - 2 (s^3 / 3 + s^5 / 5 + ..)`
+/// with `s = d / (2 + d)`. Relative error at most 2e-6 of a `d` that is exact.
 #[inline]
 pub(super) fn log_excess(d: f32, log: impl FnOnce() -> f32) -> f32 {
     if d == f32::INFINITY {

@@ -1,4 +1,6 @@
 //! Kullback-Leibler divergences between diagonal normals.
+//!
+//! Only as many dimensions count as the shortest slice has.
 
 use super::sum::sum;
 use crate::math::{exp_exact, expm1};
@@ -29,9 +31,10 @@ pub fn kl_to_standard(loc: &[f32], log_var: &[f32]) -> f32 {
 /// `KL(q || p) = 1/2 sum_i (e^d_i - 1 - d_i + (q_loc_i - p_loc_i)^2 / e^p_log_var_i)`, in nats.
 ///
 /// `d_i` is `q_log_var_i - p_log_var_i`. `q` comes first: it is the distribution that is integrated
-/// over. Never negative. Relative error at most `5e-7 * max(1, |q_log_var|, |p_log_var|)` in the
-/// same range: `d` is rounded. A `q_log_var` of either infinity gives infinity; two equal infinite
-/// log-variances, and NaN, give NaN; no dimensions give 0.
+/// over. Never negative. Relative error at most `5e-7 * max(1, |q_log_var|, |p_log_var|)`, since `d` is
+/// rounded, for all `|loc|` <= 3 and `|log_var|` <= 30 while no term underflows. A `q_log_var` or
+/// `p_log_var` of either infinity gives infinity; two equal infinite log-variances, a `p_log_var` of minus
+/// infinity where the means are equal, and NaN give NaN; no dimensions give 0.
 #[inline]
 #[must_use]
 pub fn kl_divergence(q_loc: &[f32], q_log_var: &[f32], p_loc: &[f32], p_log_var: &[f32]) -> f32 {
@@ -44,9 +47,10 @@ pub fn kl_divergence(q_loc: &[f32], q_log_var: &[f32], p_loc: &[f32], p_log_var:
     0.5 * sum(terms)
 }
 
-/// `e^rho - 1 - rho >= 0`; infinity at both infinities.
+/// `e^rho - 1 - rho`, which is at least 0; infinity at both infinities and where `e^rho` overflows, NaN for
+/// NaN.
 ///
-/// Near zero the difference cancels, so that below 1/2 it is its series
+/// For `|rho| < 1/2`, where the difference cancels, it is the series
 /// `rho^2/2 (1 + rho/3 (1 + rho/4 (1 + ... rho/8)))`, whose factors are positive.
 #[inline]
 pub(super) fn variance_excess(rho: f32) -> f32 {

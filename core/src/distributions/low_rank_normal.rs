@@ -1,4 +1,6 @@
-//! The normal distribution whose covariance is of low rank but for a diagonal.
+//! The normal distribution whose covariance is a diagonal matrix plus one of low rank.
+//!
+//! Functions of slices take the factor `F` row-major, one row of `R >= 1` values per latent.
 
 use super::diag_normal::{DiagNormal, LN_2_PI};
 use super::gamma::log_excess;
@@ -29,24 +31,24 @@ pub struct LowRankNormal<const D: usize, const R: usize> {
 }
 
 impl<const D: usize, const R: usize> LowRankNormal<D, R> {
-    /// The sample that belongs to the noise `eps` and `common`; see [`rsample`].
+    /// Writes the sample `loc + exp(log_var / 2) eps + F common` to `z`; edges as for [`rsample`].
     pub fn rsample(&self, eps: &[f32; D], common: &[f32; R], z: &mut [f32; D]) {
         rsample(&self.loc, &self.log_var, self.factor.as_flattened(), eps, common, z);
     }
 
-    /// `ln q(z)`; see [`log_prob`].
+    /// Log-density `ln q(z)` in nats; formula and edges as for [`log_prob`].
     #[must_use]
     pub fn log_prob(&self, z: &[f32; D]) -> f32 {
         self.with_scratch(|factor, scratch| log_prob(&self.loc, &self.log_var, factor, z, scratch))
     }
 
-    /// Differential entropy; see [`entropy`].
+    /// Differential entropy in nats; formula and edges as for [`entropy`].
     #[must_use]
     pub fn entropy(&self) -> f32 {
         self.with_scratch(|factor, scratch| entropy(&self.log_var, factor, scratch))
     }
 
-    /// `KL(self || N(0, I))`; see [`kl_to_standard`].
+    /// `KL(self || N(0, I))` in nats; formula and edges as for [`kl_to_standard`].
     #[must_use]
     pub fn kl_to_standard(&self) -> f32 {
         self.with_scratch(|factor, scratch| {
@@ -54,7 +56,7 @@ impl<const D: usize, const R: usize> LowRankNormal<D, R> {
         })
     }
 
-    /// `KL(self || other)`; see [`kl_to_diagonal`].
+    /// `KL(self || other)` in nats, for a diagonal `other`; formula and edges as for [`kl_to_diagonal`].
     #[must_use]
     pub fn kl_to_diagonal(&self, other: &DiagNormal<D>) -> f32 {
         let p = [&other.loc[..], &other.log_var];
@@ -63,6 +65,8 @@ impl<const D: usize, const R: usize> LowRankNormal<D, R> {
         })
     }
 
+    /// Result of `f`, called with the factor row by row and with scratch memory of `R R + 2 R` zeros on the
+    /// stack.
     fn with_scratch(&self, f: impl FnOnce(&[f32], Scratch<'_>) -> f32) -> f32 {
         let (mut root, mut row, mut right) = ([[0.0; R]; R], [0.0; R], [0.0; R]);
         let root = root.as_flattened_mut();
@@ -70,23 +74,25 @@ impl<const D: usize, const R: usize> LowRankNormal<D, R> {
     }
 }
 
-/// Memory of a density or a divergence, of a factor of `R` columns.
+/// Memory of a density or a divergence for a factor of `R` columns; its contents do not matter and are
+/// overwritten.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Scratch<'a> {
-    /// `R R` values.
+    /// `R R` values: the root of the precision, row by row.
     pub root: &'a mut [f32],
-    /// `R` values.
+    /// `R` values: the row that is rotated into the root.
     pub row: &'a mut [f32],
-    /// `R` values.
+    /// `R` values: the right-hand side, rotated likewise.
     pub right: &'a mut [f32],
 }
 
-/// `z = loc + exp(log_var / 2) eps + F common`: a sample of the normal, differentiable in all three.
+/// Writes `z = loc + exp(log_var / 2) eps + F common`, a sample of the normal, differentiable in `loc`,
+/// `log_var` and `F`.
 ///
-/// `factor` holds the rows of `F`, as long as the noise `common`, of which there is at least one. Error
-/// at most 3e-7 of the sum of the magnitudes of a component's parts. Lengths that do not fit give NaN,
-/// and so does NaN in any argument.
+/// `factor` holds the rows of `F`, each as long as `common`, which has at least one value. Error at most 3e-7
+/// of the sum of the magnitudes of a component's parts. NaN in an argument gives NaN in the components that
+/// depend on it; lengths that do not fit fill `z` with NaN.
 #[inline]
 pub fn rsample(
     loc: &[f32],
@@ -112,13 +118,13 @@ pub fn rsample(
 /// `ln q(z)`, in nats, by the chain rule: `sum_i ln N(z_i; m_i, v_i)`, where `m_i` and `v_i` are mean and
 /// variance of `z_i` given the latents before it.
 ///
-/// What they say of the noise in common is kept as a triangular root of its precision, into which each
-/// latent is turned by rotations (the square-root information filter; Bierman, 1977, chapter V). Only
-/// squares are added: a small `log_var` beside a large `F`, with which the Woodbury identity subtracts
-/// nearly equal numbers, costs no digits. Error at most 1e-6 of the sum of the magnitudes of all parts,
-/// but a rounding of `z - loc` or `F` counts in units of `e^(log_var / 2)`. Takes about `4 D R^2`
-/// operations and `R` square roots per latent. Lengths that do not fit, `|F|^2 / e^log_var` above 1e38,
-/// and NaN give NaN; no dimensions give 0.
+/// The distribution of the common noise given the latents so far is kept as a triangular root of its
+/// precision, into which the row of each latent is rotated (the square-root information filter; Bierman,
+/// 1977, chapter V). Only squares are added: a small `log_var` beside a large `F`, with which the Woodbury
+/// identity subtracts nearly equal numbers, costs no digits. Error at most 1e-6 of the sum of the magnitudes
+/// of all parts, but a rounding of `z - loc` or `F` counts in units of `e^(log_var / 2)`. `scratch` is
+/// overwritten. Takes about `4 D R^2` operations and `R` square roots per latent. Lengths that do not fit,
+/// `|F|^2 / e^log_var` above 1e38, and NaN give NaN; no dimensions give 0.
 #[inline]
 #[must_use]
 pub fn log_prob(
@@ -199,8 +205,8 @@ pub fn kl_to_diagonal(
     divergence(latents, factor, scratch)
 }
 
-/// The divergence from the standard normal of latents with these means, log-variances, and factors of
-/// their rows.
+/// `KL(q || N(0, I))` in nats. `latents` yields `(loc, log_var, scale)` of each latent, and `scale`
+/// multiplies its row of `factor`. Overwrites `scratch`; lengths are those of the callers' checks.
 #[inline]
 fn divergence(
     latents: impl Iterator<Item = (f32, f32, f32)>,
@@ -219,13 +225,13 @@ fn divergence(
     0.5 * total.value()
 }
 
-/// What the latents so far say of the noise in common: a standard normal before the first, then
-/// `root c ~ N(right, I)` with an upper triangular root of the precision.
+/// The distribution of the common noise `c` given the latents so far: standard normal before the first, then
+/// `root c ~ N(right, I)` with an upper triangular root of the precision (square-root information filter).
 struct Filter<'a>(Scratch<'a>);
 
-/// What one latent adds.
+/// What one latent contributes to a density or divergence.
 struct Added {
-    /// Its distance from what the latents before say, in standard deviations.
+    /// Its distance from its mean given the latents before, in standard deviations.
     distance: f32,
     /// `v / e^log_var - 1`, for its variance `v` given the latents before.
     growth: f32,
@@ -234,6 +240,7 @@ struct Added {
 }
 
 impl<'a> Filter<'a> {
+    /// The filter before the first latent; writes the identity to `root` and zeros to `right`.
     #[inline]
     fn new(scratch: Scratch<'a>) -> Self {
         for (i, row) in pieces_mut(scratch.root, scratch.row.len()).enumerate() {
@@ -245,13 +252,17 @@ impl<'a> Filter<'a> {
         Self(scratch)
     }
 
+    /// Number of columns of the factor, `R`.
     #[inline]
     fn columns(&self) -> usize {
         self.0.row.len()
     }
 
-    /// Takes in a latent: its row of the factor and its distance from the mean, both times `precision`,
-    /// which is the inverse of its own standard deviation. Givens rotations turn the row into the root.
+    /// Takes in one latent: updates root and right-hand side by Givens rotations, and returns its
+    /// contribution.
+    ///
+    /// `factor` is the latent's row of `F` and `distance` is `z - loc`; both are multiplied by `precision`,
+    /// the inverse of the standard deviation `e^(log_var / 2)`. Overwrites `row`.
     #[inline]
     fn add(&mut self, factor: &[f32], precision: f32, distance: f32) -> Added {
         let Scratch { root, row, right } = &mut self.0;
@@ -278,6 +289,7 @@ impl<'a> Filter<'a> {
 }
 
 impl Scratch<'_> {
+    /// Whether `row` has `R >= 1` values, `right` as many, `root` `R R`, and `factor` `dims R`.
     #[inline]
     fn fits(&self, factor: &[f32], dims: usize) -> bool {
         let columns = self.row.len();
@@ -287,7 +299,7 @@ impl Scratch<'_> {
     }
 }
 
-/// Whether the values are `rows` of `columns`, of which there is at least one.
+/// Whether `values` has `rows * columns` values and `columns` is not 0; false where the product overflows.
 #[inline]
 fn is_of(values: &[f32], rows: usize, columns: usize) -> bool {
     columns > 0 && rows.checked_mul(columns) == Some(values.len())

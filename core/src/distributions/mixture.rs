@@ -30,27 +30,29 @@ pub struct Mixture<const D: usize, const K: usize> {
 }
 
 impl<const D: usize, const K: usize> Mixture<D, K> {
-    /// The sample that belongs to the noise `u` and `eps`, and its component; see [`rsample`].
+    /// Writes the sample of the component that `u` selects to `z`, and returns the component's index; edges
+    /// as for [`rsample`].
     pub fn rsample(&self, u: f32, eps: &[f32; D], z: &mut [f32; D]) -> usize {
         let [loc, log_var] = [self.loc.as_flattened(), self.log_var.as_flattened()];
         rsample(&self.logits, loc, log_var, u, eps, z)
     }
 
-    /// `ln q(z)`; see [`log_prob`].
+    /// Log-density `ln q(z)` in nats; formula and edges as for [`log_prob`].
     #[must_use]
     pub fn log_prob(&self, z: &[f32; D]) -> f32 {
         log_prob(&self.logits, self.loc.as_flattened(), self.log_var.as_flattened(), z)
     }
 
-    /// `d ln q(z) / dz`; see [`score`].
+    /// Writes `d ln q(z) / dz` to `grad`; formula and edges as for [`score`].
     pub fn score(&self, z: &[f32; D], grad: &mut [f32; D]) {
         score(&self.logits, self.loc.as_flattened(), self.log_var.as_flattened(), z, grad);
     }
 }
 
-/// The component that `u`, uniform in [0, 1), belongs to: the first whose weights so far exceed it.
+/// Index of the component that `u`, uniform in [0, 1), selects: the first `k` with `w_0 + .. + w_k > u`.
 ///
-/// Never one without a weight while any has one; 0 where `logits` are empty or hold NaN or plus infinity.
+/// Where rounding leaves none, or `u` is NaN, it is the last one with a weight above 0. Never one without a
+/// weight while any has one; 0 where `logits` are empty, all minus infinity, or hold NaN or plus infinity.
 #[inline]
 #[must_use]
 pub fn component(logits: &[f32], u: f32) -> usize {
@@ -69,11 +71,12 @@ pub fn component(logits: &[f32], u: f32) -> usize {
     chosen
 }
 
-/// `z = loc_k + exp(log_var_k / 2) eps` of the [`component`] `k` of `u`, which is returned.
+/// Writes `z = loc_k + exp(log_var_k / 2) eps`, where `k` is the [`component`] that `u` selects, and returns
+/// `k`.
 ///
-/// Differentiable in the means and variances, not in the weights. `loc` and `log_var` hold the
-/// components one after the other. Accuracy and edges are those of a diagonal normal's
-/// [`rsample`](diag_normal::rsample); lengths that do not fit give NaN.
+/// Differentiable in the means and variances, not in the weights. `loc` and `log_var` hold the components one
+/// after the other. Accuracy and edges are those of a diagonal normal's [`rsample`](diag_normal::rsample);
+/// lengths that do not fit, no components and no dimensions fill `z` with NaN.
 #[inline]
 pub fn rsample(
     logits: &[f32],
@@ -96,9 +99,10 @@ pub fn rsample(
 
 /// `ln q(z) = ln sum_k w_k N(z; loc_k, diag(exp(log_var_k)))`, in nats.
 ///
-/// The largest term is taken out of the sum as it goes. Error at most 6e-7 of the sum of the magnitudes
-/// of the logits and of all parts of the components that count. A component of weight 0 (a logit of minus
-/// infinity) has no part. Lengths that do not fit, no components, and NaN give NaN.
+/// The largest term is taken out of the sum as it goes. Error at most 6e-7 of the sum of the magnitudes of
+/// the logits and of all parts of the components that count. A component of weight 0 (a logit of minus
+/// infinity) has no part. Lengths that do not fit, no components, no dimensions, no component with a weight,
+/// and NaN give NaN.
 #[inline]
 pub fn log_prob(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32]) -> f32 {
     let Some(parts) = parts(logits, loc, log_var, z.len()) else { return f32::NAN };
@@ -106,11 +110,11 @@ pub fn log_prob(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32]) -> f32 
     terms.fold(LogSum::ZERO, LogSum::add).value() - log_total(logits)
 }
 
-/// `d ln q(z) / dz = sum_k r_k (loc_k - z) / exp(log_var_k)`, where `r_k` is the probability that `z` came
-/// from the component `k`.
+/// Writes `d ln q(z) / dz = sum_k r_k (loc_k - z) / exp(log_var_k)` to `grad`, where `r_k` is the probability
+/// that `z` came from the component `k`.
 ///
 /// Error at most 2e-6 of the sum of the magnitudes of its parts. Far from all components it is that of
-/// the nearest. Lengths that do not fit and NaN give NaN.
+/// the nearest. Lengths that do not fit, no components and NaN fill `grad` with NaN.
 #[inline]
 pub fn score(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32], grad: &mut [f32]) {
     grad.fill(0.0);
@@ -126,7 +130,8 @@ pub fn score(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32], grad: &mut
     }
 }
 
-/// `ln w_k + ln N(z; loc_k, ..)`, up to the logits' constant; minus infinity where there is no weight.
+/// `logit_k + ln N(z; loc_k, diag(exp(log_var_k)))`, in nats: the logarithm of the weighted density, up to
+/// the constant of the logits. Minus infinity where the logit is.
 #[inline]
 fn weighted(part: &Component<'_>, z: &[f32]) -> f32 {
     if part.logit == f32::NEG_INFINITY {
@@ -135,6 +140,7 @@ fn weighted(part: &Component<'_>, z: &[f32]) -> f32 {
     part.logit + diag_normal::log_prob(part.loc, part.log_var, z)
 }
 
+/// `ln sum_k e^logit_k`, the normalizer of the weights; minus infinity for no logits, NaN where one is NaN.
 #[inline]
 fn log_total(logits: &[f32]) -> f32 {
     logits.iter().copied().fold(LogSum::ZERO, LogSum::add).value()
@@ -147,7 +153,8 @@ struct Component<'a> {
     log_var: &'a [f32],
 }
 
-/// Each component; none where the lengths do not fit.
+/// Each component in order; `None` where `dims` is 0, there are no logits, or `loc` and `log_var` have not
+/// `dims` values per logit.
 #[inline]
 fn parts<'a>(
     logits: &'a [f32],

@@ -11,9 +11,9 @@
 //! | `eps` | standard normal noise, from [`crate::noise`] or the caller |
 //! | `mean` | the decoder's output, parameters of the likelihood `p(x \| z)` |
 //!
-//! All logarithms are natural, all values in nats. Types with a fixed number of latents
-//! ([`DiagNormal`], [`FullNormal`], [`LowRankNormal`], [`Mixture`]) are thin over functions of slices, which serve any length and are what the
-//! desktop calls; a slice shorter than its partners shortens the loop.
+//! All logarithms are natural, all values in nats. Types with a fixed number of latents ([`DiagNormal`],
+//! [`FullNormal`], [`LowRankNormal`], [`Mixture`]) are thin over functions of slices, which serve any length
+//! and are what the desktop calls; a slice shorter than its partners shortens the loop.
 //!
 //! Sums over dimensions run first to last with a compensation (TwoSum; Knuth, 1969; Ogita, Rump and
 //! Oishi, 2005): the sum is as good as one in twice the precision, rounded once at the end.

@@ -1,4 +1,4 @@
-//! What is believed of the latents before anything is observed.
+//! Priors `p(z)` of the latents: their densities, scores, divergences and draws.
 
 use super::{diag_normal, kl, mixture};
 use crate::math::exp_exact;
@@ -52,9 +52,9 @@ impl Prior<'_> {
         }
     }
 
-    /// `d ln p(z) / dz`: `-z`, `(loc - z) / exp(log_var)`, or [`mixture::score`].
+    /// Writes `d ln p(z) / dz` to `grad`: `-z`, `(loc - z) / exp(log_var)`, or [`mixture::score`].
     ///
-    /// Error of the normals at most 3e-7 of the magnitude. NaN where lengths do not fit.
+    /// Error of the normals at most 3e-7 of the magnitude. Lengths that do not fit fill `grad` with NaN.
     #[inline]
     pub fn score(&self, z: &[f32], grad: &mut [f32]) {
         match *self {
@@ -76,7 +76,7 @@ impl Prior<'_> {
         }
     }
 
-    /// `KL(q || p)` of a diagonal normal `q`, in nats; none for a mixture, which has no closed form.
+    /// `KL(q || p)` of a diagonal normal `q`, in nats; `None` for a mixture, which has no closed form.
     ///
     /// Accuracy and edges are those of [`kl_to_standard`](kl::kl_to_standard) and
     /// [`kl_divergence`](kl::kl_divergence); NaN where lengths do not fit.
@@ -94,9 +94,12 @@ impl Prior<'_> {
         }
     }
 
-    /// The draw that belongs to the noise `u`, uniform in [0, 1), which only a mixture reads, and `eps`.
+    /// Writes a draw of the prior to `z`: `eps` for the standard normal, `loc + exp(log_var / 2) eps` for
+    /// others, of a mixture that of the component which `u`, uniform in [0, 1), selects. Only a mixture reads
+    /// `u`.
     ///
-    /// Accuracy and edges are those of [`rsample`](diag_normal::rsample); NaN where lengths do not fit.
+    /// Accuracy and edges are those of [`rsample`](diag_normal::rsample); lengths that do not fit fill `z`
+    /// with NaN.
     #[inline]
     pub fn rsample(&self, u: f32, eps: &[f32], z: &mut [f32]) {
         match *self {

@@ -5,7 +5,7 @@ use crate::math::{self, exp_exact, ln, log1p, softplus};
 /// What the values `h` of a spread head stand for. `eps >= 0` is added where the model was trained
 /// with one (0 otherwise).
 ///
-/// A wrong head is a silent factor in the exponent; the manifest declares it, nothing guesses it.
+/// A wrong head gives wrong variances without any error; therefore the manifest has to declare it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Spread {
@@ -46,7 +46,7 @@ impl Spread {
         }
     }
 
-    /// The head of a [`name`](Self::name).
+    /// The head of this [`name`](Self::name); `None` for any other text, also in another case.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|head| head.name() == name)
     }
@@ -80,27 +80,30 @@ pub fn to_log_var(values: &mut [f32], head: Spread, eps: f32) {
     }
 }
 
+/// Replaces each value by `f` of it, in place.
 #[inline(always)]
 fn map(values: &mut [f32], f: impl Fn(f32) -> f32) {
     values.iter_mut().for_each(|h| *h = f(*h));
 }
 
-/// `ln(e^a + e^b)` for a finite `b`.
+/// `ln(e^a + e^b)` for a finite `b`, without overflow; `b` where `a` is minus infinity, infinity where it is
+/// plus infinity, NaN where one is NaN.
 #[inline]
 pub(super) fn log_add_exp(a: f32, b: f32) -> f32 {
     let tail = log1p(exp_exact(-(a - b).abs()));
     if a > b { a + tail } else { b + tail }
 }
 
-/// `ln(softplus(h) + eps)`
+/// `ln(softplus(h) + eps)` for `eps >= 0`; with `eps = 0` it is `h` below -15, where both are equal in f32.
+/// NaN where `h` or `eps` is NaN.
 #[inline]
 fn log_softplus(h: f32, eps: f32) -> f32 {
     if eps == 0.0 && h < SOFTPLUS_IS_EXP { h } else { ln(softplus(h) + eps) }
 }
 
-/// Clamps log-variances to `[low, high]`, in place, and counts the values that were outside.
+/// Number of values outside `[low, high]`, each of which is set to the nearer bound, in place.
 ///
-/// NaN stays NaN and is not counted.
+/// NaN stays NaN and is not counted. Where `low > high`, every value becomes `high`.
 #[inline]
 pub fn clamp(values: &mut [f32], low: f32, high: f32) -> u32 {
     let mut hits = 0;

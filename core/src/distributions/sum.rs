@@ -2,10 +2,10 @@
 
 use crate::math::{exp_exact, ln};
 
-/// A running sum and what its roundings lost.
+/// A running sum, and the sum of the rounding errors of its additions.
 ///
-/// Each `add` is six additions in a fixed order (TwoSum), without a branch. An infinity or NaN in
-/// the terms comes out as in a plain sum.
+/// Each `add` is six additions and subtractions in a fixed order (TwoSum) and one of the error, without a
+/// branch. An infinity or NaN in the terms gives what a plain sum gives.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Sum {
@@ -14,8 +14,10 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
+    /// The sum of no terms.
     pub(crate) const ZERO: Self = Self { sum: 0.0, lost: 0.0 };
 
+    /// The sum with `term` added.
     #[inline]
     pub(crate) fn add(self, term: f32) -> Self {
         let sum = self.sum + term;
@@ -24,19 +26,20 @@ impl Sum {
         Self { sum, lost: self.lost + lost }
     }
 
+    /// The sum, with the rounding errors added once; infinite or NaN where the plain sum is.
     #[inline]
     pub(crate) fn value(self) -> f32 {
         if self.sum.is_finite() { self.sum + self.lost } else { self.sum }
     }
 }
 
-/// The sum of `terms`, first to last.
+/// Compensated sum of `terms`, first to last; 0 for none.
 #[inline]
 pub(crate) fn sum(terms: impl Iterator<Item = f32>) -> f32 {
     terms.fold(Sum::ZERO, Sum::add).value()
 }
 
-/// The logarithm of a running sum of exponentials, of which the largest is taken out.
+/// A running log-sum-exp: the largest term, and the sum of `e^(term - largest)`.
 #[derive(Clone, Copy)]
 pub(crate) struct LogSum {
     largest: f32,
@@ -44,9 +47,10 @@ pub(crate) struct LogSum {
 }
 
 impl LogSum {
+    /// The log-sum-exp of no terms.
     pub(crate) const ZERO: Self = Self { largest: f32::NEG_INFINITY, rest: 0.0 };
 
-    /// With `e^term` more; minus infinity adds nothing.
+    /// The sum with `e^term` added; minus infinity adds nothing.
     #[inline]
     pub(crate) fn add(self, term: f32) -> Self {
         let Self { largest, rest } = self;
@@ -59,6 +63,7 @@ impl LogSum {
         }
     }
 
+    /// `ln sum e^term`; minus infinity for no terms, NaN where a term is NaN or two are plus infinity.
     #[inline]
     pub(crate) fn value(self) -> f32 {
         self.largest + ln(self.rest)

@@ -25,7 +25,8 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
-    /// Shifts the latent's index by `before`, to count through all posteriors of a hierarchy.
+    /// The same error; `before` is added to the index of a [`NonFinitePosterior`](Self::NonFinitePosterior),
+    /// which then counts through all posteriors of a hierarchy.
     #[must_use]
     pub fn behind(self, before: usize) -> Self {
         match self {

@@ -8,15 +8,15 @@ use crate::distributions::sum::Sum;
 use crate::math::{exp_exact, ln};
 use crate::noise::Draws;
 
-/// Calls `each` with `ln w = ln p(x | z) + ln p(z) - ln q(z)` of every draw of `z`, `p(z)` being
-/// `N(0, I)`.
+/// Calls `each` with `ln w = ln p(x | z) + ln p(z) - ln q(z)`, in nats, of one draw of `z` per number in
+/// `samples`, in their order; `p(z)` is `N(0, I)`. Overwrites `scratch`.
 ///
 /// One pass serves [`Iwae`] and [`psis::Tail`](super::psis::Tail) together. For an importance-weighted
 /// bound the draws are independent.
 ///
 /// # Errors
 ///
-/// What the decoder or the noise refused.
+/// The first error of the decoder or the noise, which ends the loop: `each` has got the draws before it.
 pub fn log_weights(
     likelihood: &mut (impl LogLikelihood + ?Sized),
     q: Posterior<'_>,
@@ -28,7 +28,8 @@ pub fn log_weights(
     for_each(likelihood, q, noise, samples, scratch, |log_p, ratio| each(log_p + ratio))
 }
 
-/// The importance-weighted bound of `samples` draws; [`log_weights`] into an [`Iwae`].
+/// The importance weights of the draws `samples`, by [`log_weights`], taken into an [`Iwae`] for the bound on
+/// `ln p(x)`; no samples give one whose bound is NaN. Overwrites `scratch`.
 ///
 /// # Errors
 ///
@@ -47,10 +48,10 @@ pub fn iwae(
 
 /// The mean of weights given by their logarithms, in memory that does not grow with their number.
 ///
-/// `ln (1/K sum_k w_k)` of importance weights is the importance-weighted bound on `ln p(x)` (Burda,
-/// Grosse and Salakhutdinov, 2016): in the mean never below the ELBO, never above the evidence, short of it by
-/// about `Var(w / p(x)) / (2 K)` where that variance is finite. Of `ln p(x_new | z)` at draws of a
-/// posterior it is the logarithm of the posterior predictive density.
+/// `ln (1/K sum_k w_k)` of importance weights is the importance-weighted bound on `ln p(x)` (Burda, Grosse
+/// and Salakhutdinov, 2016): in the mean never below the ELBO, never above the evidence, short of it by about
+/// `Var(w / p(x)) / (2 K)` where that variance is finite. Of `ln p(x_new | z)` at draws of a posterior it is
+/// the logarithm of the posterior predictive density.
 ///
 /// Kept are the largest logarithm and the sums of `e^(ln w - max)` and of its square, compensated, and
 /// rescaled whenever a larger weight comes.
@@ -72,13 +73,15 @@ pub struct Iwae {
 }
 
 impl Iwae {
-    /// Of no weights yet.
+    /// The mean of no weights yet.
     #[must_use]
     pub const fn new() -> Self {
         Self { max: f32::NEG_INFINITY, sum: Sum::ZERO, squares: Sum::ZERO, count: 0 }
     }
 
-    /// Takes another weight: minus infinity is a weight of zero; plus infinity and NaN spoil all.
+    /// Takes another weight by its logarithm in nats; minus infinity is a weight of zero. Plus infinity makes
+    /// the bound infinite, or NaN together with a second one; NaN makes the bound and the effective sample
+    /// size NaN for good.
     pub fn push(&mut self, log_weight: f32) {
         self.count = self.count.saturating_add(1);
         if log_weight == f32::NEG_INFINITY {
@@ -118,7 +121,7 @@ impl Iwae {
         sum * sum / self.squares.value()
     }
 
-    /// Weights taken so far.
+    /// Number of weights taken so far, zeros included.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count

@@ -12,17 +12,18 @@ pub trait LogLikelihood {
     ///
     /// # Errors
     ///
-    /// What the decoder found at its border.
+    /// Where the decoder refuses `z`: other weights than its own, a value that is not finite, or a wrong
+    /// length.
     fn log_likelihood(&mut self, z: &[f32]) -> Result<f32, InferError>;
 }
 
 /// [`LogLikelihood`] with its gradient, which refinement follows.
 pub trait Gradient: LogLikelihood {
-    /// `ln p(x | z)` in nats; `grad` becomes `d ln p(x | z) / dz`, as long as `z`.
+    /// `ln p(x | z)` in nats; writes `d ln p(x | z) / dz` to `grad`, which is as long as `z`.
     ///
     /// # Errors
     ///
-    /// As for [`LogLikelihood::log_likelihood`].
+    /// As for [`LogLikelihood::log_likelihood`]; `grad` must then not be used.
     fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> Result<f32, InferError>;
 }
 

@@ -8,8 +8,9 @@
 //! ln p(x) >= ELBO = E_q[ln p(x | z)] - KL(q(z | x) || p(z))
 //! ```
 //!
-//! with equality where `q` is the true posterior. What is missing is the inference gap: the part that the
-//! family of `q` cannot avoid, and the part that one pass of an encoder leaves behind.
+//! with equality where `q` is the true posterior. The difference is the inference gap. It is the sum of the
+//! approximation gap, which the family of `q` cannot avoid, and the amortization gap, the loss of one pass of
+//! an encoder against the best `q` of the family.
 //!
 //! | Question | Item | Needs |
 //! |---|---|---|
@@ -17,7 +18,7 @@
 //! | What is the evidence, nearly? | [`iwae`], [`Iwae::bound`] | `ln p(x \| z)` |
 //! | May these draws be trusted? | [`Iwae::ess`], [`psis::Tail::k_hat`] | log-weights |
 //! | Which way is better? | [`elbo_gradient`] of an [`Objective`] | its gradient |
-//! | How is the encoder's part won back? | [`Refiner`] | its gradient |
+//! | How is the amortization gap closed? | [`Refiner`] | its gradient |
 //!
 //! Nothing here runs a network: the caller's [`LogLikelihood`] decodes. Algorithms work on slices of any
 //! length and on memory that the caller gives; a slice shorter than its partners shortens the loop.

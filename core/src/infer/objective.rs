@@ -12,14 +12,14 @@ use crate::noise::Draws;
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Scratch<'a> {
-    /// Noise.
+    /// Becomes the noise of each draw.
     pub eps: &'a mut [f32],
-    /// The latent that belongs to it.
+    /// Becomes the latent of each draw, `loc + scale eps`.
     pub z: &'a mut [f32],
 }
 
-/// The bound with its divergence in closed form: `ln p(x | z)` averaged over `samples`, and
-/// `KL(q || N(0, I))`.
+/// The terms of the bound, in nats, with the divergence in closed form: `ln p(x | z)` averaged over the draws
+/// `samples`, and `KL(q || N(0, I))`. Overwrites `scratch`.
 ///
 /// Unbiased for independent or antithetic normal draws; exact for a log-likelihood that is quadratic in
 /// `z` with whole matrices of [`Hadamard`](crate::noise::Hadamard) points of
@@ -48,7 +48,7 @@ pub struct Scratch<'a> {
 ///
 /// # Errors
 ///
-/// What the decoder or the noise refused.
+/// The first error of the decoder or the noise.
 pub fn elbo(
     likelihood: &mut (impl LogLikelihood + ?Sized),
     q: Posterior<'_>,
@@ -61,8 +61,8 @@ pub fn elbo(
     Ok(ElboTerms { log_likelihood: log_likelihood.value(), kl: kl_to_standard(q.loc, q.log_var) })
 }
 
-/// The bound with its divergence averaged over the same draws: `KL` is the mean of
-/// `ln q(z) - ln p(z)`.
+/// The terms of the bound, in nats, with the divergence averaged over the same draws: `kl` is the mean of
+/// `ln q(z) - ln p(z)`. No samples give NaN. Overwrites `scratch`.
 ///
 /// Noisier than [`elbo`] except where `q` is next to the true posterior: there the noise of the two
 /// terms cancels, and every single draw gives the evidence (Roeder, Wu and Duvenaud, 2017). The `kl` of
@@ -86,7 +86,9 @@ pub fn elbo_monte_carlo(
     Ok(ElboTerms { log_likelihood: log_likelihood.value(), kl: kl.value() })
 }
 
-/// Calls `each` with `ln p(x | z)` and `ln p(z) - ln q(z)` of every draw of `z`.
+/// Calls `each` with `ln p(x | z)` and `ln p(z) - ln q(z)`, in nats, of one draw of `z` per number in
+/// `samples`, in their order, for `p(z) = N(0, I)`. The first error of the decoder or the noise ends the
+/// loop. Overwrites `scratch`.
 pub(super) fn for_each(
     likelihood: &mut (impl LogLikelihood + ?Sized),
     q: Posterior<'_>,
@@ -104,7 +106,7 @@ pub(super) fn for_each(
     Ok(())
 }
 
-/// `ln p(z) - ln q(z) = 1/2 sum_i (log_var_i + eps_i^2 - z_i^2)` for `z = loc + scale eps`: the
+/// `ln p(z) - ln q(z) = 1/2 sum_i (log_var_i + eps_i^2 - z_i^2)`, in nats, for `z = loc + scale eps`: the
 /// constants cancel, and nothing is divided by a variance.
 fn log_ratio(log_var: &[f32], eps: &[f32], z: &[f32]) -> f32 {
     let parts = log_var.iter().zip(eps).zip(z);
@@ -114,7 +116,8 @@ fn log_ratio(log_var: &[f32], eps: &[f32], z: &[f32]) -> f32 {
     0.5 * parts.fold(Sum::ZERO, add).value()
 }
 
-/// What is maximized in place of the bound: `E_q[ln p(x | z)] - beta KL(q || p) + entropy_weight H(q)`.
+/// The function of the posterior that is maximized, in place of the bound:
+/// `E_q[ln p(x | z)] - beta KL(q || p) + entropy_weight H(q)`.
 ///
 /// `beta = 1` and no entropy weight is the bound itself. With another `beta` (Higgins et al., 2017) or
 /// an entropy bonus the value is no bound: report it beside [`ElboTerms::elbo`], never in its place. For
@@ -161,16 +164,17 @@ pub struct GradientScratch<'a> {
     pub loc: &'a mut [f32],
     /// Becomes the derivative by the log-variances.
     pub log_var: &'a mut [f32],
-    /// Noise.
+    /// Becomes the noise of each draw.
     pub eps: &'a mut [f32],
-    /// The latent that belongs to it.
+    /// Becomes the latent of each draw, `loc + scale eps`.
     pub z: &'a mut [f32],
-    /// The decoder's gradient there.
+    /// Becomes the gradient of the log-likelihood at each draw.
     pub grad: &'a mut [f32],
 }
 
-/// The gradient of `objective` by the parameters of `q`, averaged over `samples`, and the terms of the
-/// bound that were met on the way (`kl` in closed form).
+/// Writes the gradient of `objective` by the means and log-variances of `q`, averaged over the draws
+/// `samples`, to `scratch.loc` and `scratch.log_var`, and returns the terms of the bound by the same draws
+/// (`kl` in closed form).
 ///
 /// With `g = d ln p(x | z) / dz` at `z = loc + scale eps` and averages over the draws,
 ///
@@ -190,7 +194,7 @@ pub struct GradientScratch<'a> {
 ///
 /// # Errors
 ///
-/// As for [`elbo`].
+/// As for [`elbo`]; the content of `scratch` must then not be used.
 pub fn elbo_gradient(
     likelihood: &mut (impl Gradient + ?Sized),
     q: Posterior<'_>,
@@ -228,7 +232,7 @@ pub fn elbo_gradient(
     Ok(ElboTerms { log_likelihood: log_likelihood.value(), kl: kl_to_standard(q.loc, q.log_var) })
 }
 
-/// Adds `grad` to `sum` and `grad eps` to `stein`.
+/// Adds `grad_i` to `sum_i` and `grad_i eps_i` to `stein_i`, as many values as the shortest slice has.
 #[inline]
 pub(super) fn accumulate(eps: &[f32], grad: &[f32], sum: &mut [f32], stein: &mut [f32]) {
     for (((sum, stein), eps), grad) in sum.iter_mut().zip(stein).zip(eps).zip(grad) {
@@ -237,7 +241,7 @@ pub(super) fn accumulate(eps: &[f32], grad: &[f32], sum: &mut [f32], stein: &mut
     }
 }
 
-/// A running mean, compensated.
+/// A running mean by a compensated sum.
 #[derive(Clone, Copy)]
 pub(super) struct RunningMean {
     sum: Sum,
@@ -247,11 +251,13 @@ pub(super) struct RunningMean {
 impl RunningMean {
     pub(super) const ZERO: Self = Self { sum: Sum::ZERO, count: 0 };
 
+    /// Takes another value.
     pub(super) fn add(&mut self, value: f32) {
         self.sum = self.sum.add(value);
         self.count = self.count.wrapping_add(1);
     }
 
+    /// The mean of the values so far; NaN for none.
     pub(super) fn value(&self) -> f32 {
         self.sum.value() / self.count as f32
     }

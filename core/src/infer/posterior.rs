@@ -19,15 +19,18 @@ impl<'a, const D: usize> From<&'a DiagNormal<D>> for Posterior<'a> {
     }
 }
 
-/// Makes a posterior of an encoder's raw heads, in place: `spread` becomes the log-variance.
+/// Turns an encoder's raw `spread` head into log-variances, in place, and returns how many of them the clamp
+/// moved.
 ///
-/// [`to_log_var`] by `head` and `eps`, then the clamp to `bounds`, if there are any. Returns how many
-/// log-variances the clamp moved.
+/// The conversion is [`to_log_var`] by `head` and `eps`, then the clamp to `bounds`, if there are any. `loc`
+/// is only checked.
 ///
 /// # Errors
 ///
-/// A raw value is NaN or infinite, or a log-variance still is after the clamp (a standard deviation
-/// of zero has one of minus infinity, which bounds cure and count).
+/// [`EncodeError::NonFinitePosterior`] with the index of the first latent where a raw value is NaN or
+/// infinite (`spread` is unchanged), or where a log-variance still is after the clamp (`spread` is
+/// converted). A standard deviation of zero has a log-variance of minus infinity, which bounds clamp and
+/// count.
 #[inline]
 pub fn to_posterior(
     loc: &[f32],
@@ -44,13 +47,14 @@ pub fn to_posterior(
     first_non_finite(spread).map_or(Ok(hits), |index| Err(non_finite(index)))
 }
 
-/// Index of the first value that is NaN or infinite.
+/// Index of the first value that is NaN or infinite; `None` where all are finite.
 #[must_use]
 pub fn first_non_finite(values: &[f32]) -> Option<usize> {
     values.iter().position(|v| !v.is_finite())
 }
 
-/// Index of the first value that is infinite, where NaN stands for what is missing.
+/// Index of the first value that is infinite; `None` where there is none. NaN, which stands for a missing
+/// value, is passed over.
 #[must_use]
 pub fn first_infinite(values: &[f32]) -> Option<usize> {
     values.iter().position(|v| v.is_infinite())

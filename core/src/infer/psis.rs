@@ -24,13 +24,14 @@ pub struct Tail<const M: usize> {
 }
 
 impl<const M: usize> Tail<M> {
-    /// Of no weights yet.
+    /// The tail of no weights yet.
     #[must_use]
     pub const fn new() -> Self {
         Self { largest: [f32::NEG_INFINITY; M], count: 0 }
     }
 
-    /// Takes the logarithm of another weight; minus infinity is a weight of zero.
+    /// Takes the logarithm of another weight; minus infinity is a weight of zero, and after a NaN
+    /// [`k_hat`](Self::k_hat) is `None`.
     pub fn push(&mut self, log_weight: f32) {
         self.count = self.count.saturating_add(1);
         insert(&mut self.largest, log_weight);
@@ -42,7 +43,7 @@ impl<const M: usize> Tail<M> {
         k_hat(&self.largest, self.count)
     }
 
-    /// Weights taken so far.
+    /// Number of weights taken so far, zeros included.
     #[must_use]
     pub const fn count(&self) -> u32 {
         self.count
@@ -55,10 +56,10 @@ impl<const M: usize> Default for Tail<M> {
     }
 }
 
-/// Inserts `value` into `largest`, which is sorted in descending order, and drops the smallest entry; starts
-/// from minus infinities.
+/// Inserts `value` into `largest`, which is sorted in descending order, and drops the smallest entry. A value
+/// that is not above the last entry changes nothing; the caller starts with a slice of minus infinities.
 ///
-/// Most values of a long stream are below the last and cost a comparison. NaN goes first and stays.
+/// Most values of a long stream cost only that comparison. NaN goes first and stays.
 pub fn insert(largest: &mut [f32], value: f32) {
     if largest.last().is_none_or(|last| value <= *last) {
         return;
@@ -71,12 +72,13 @@ pub fn insert(largest: &mut [f32], value: f32) {
     }
 }
 
-/// Shape of the generalized Pareto distribution that the tail of the weights resembles, `None` where
-/// there are fewer than 5 weights in it, where they are all equal or where one is not a number.
+/// Shape of the generalized Pareto distribution that the tail of the weights resembles; `None` where there
+/// are fewer than 5 weights in the tail, where the lower quarter of them equals the cutoff (as equal weights
+/// do), where one is NaN, or where the estimate is not finite.
 ///
-/// `largest` are the logarithms of the largest of `count` weights, falling, as [`insert`] leaves them.
+/// `largest` are the logarithms of the largest of `count` weights, descending, as [`insert`] leaves them.
 /// Below 0.5 the weights have a variance and averages converge as usual; up to 0.7 they are usable; above,
-/// neither an importance-weighted bound nor anything else averaged with these weights is to be believed.
+/// neither an importance-weighted bound nor any other average with these weights is reliable.
 /// For a normal posterior whose variance is `rho` times that of the normal truth, `k` is `1 - rho` (the
 /// estimate is lower by 0.04 at `rho = 0.4` with 100,000 draws, and varies by 0.05; with 2,000 by 0.12).
 ///
@@ -99,28 +101,35 @@ pub fn k_hat(largest: &[f32], count: u32) -> Option<f32> {
     Some((n * shape + 10.0 * 0.5) / (n + 10.0)).filter(|k| k.is_finite())
 }
 
-/// Exceedances `w - u` over the cutoff `u`, divided by the largest weight.
+/// Exceedances `w - u` of the tail's weights over the cutoff `u`, divided by the largest weight.
 struct Excess<'a> {
-    /// Their logarithms, falling.
+    /// Logarithms of the weights, descending.
     tail: &'a [f32],
+    /// Logarithm of the largest weight.
     max: f32,
+    /// The cutoff divided by the largest weight.
     below: f32,
 }
 
 impl Excess<'_> {
+    /// The exceedance of the weight with this logarithm, divided by the largest weight:
+    /// `e^(log_weight - max) - below`.
     fn of(&self, log_weight: f32) -> f32 {
         exp_exact(log_weight - self.max) - self.below
     }
 
-    /// The shape that goes with a rate: the mean of `ln(1 - rate x)`.
+    /// The shape that maximizes the likelihood for a `rate`: the mean of `ln(1 - rate x)` over the
+    /// exceedances `x`; NaN where a logarithm is of a negative number.
     fn shape(&self, rate: f32) -> f32 {
         let terms = self.tail.iter().map(|log_weight| log1p(-rate * self.of(*log_weight)));
         sum(terms) / self.tail.len() as f32
     }
 
-    /// The mean of the rate `-k / sigma` over its posterior, on the grid of Zhang and Stephens.
+    /// The posterior mean of the rate `-k / sigma` on the grid of Zhang and Stephens; `None` where the lower
+    /// quartile of the exceedances is not above 0, NaN where no grid point has a finite likelihood.
     ///
-    /// The posterior's weights are taken as they come, relative to the largest so far.
+    /// One pass over the grid: the posterior's weights are relative to the largest so far, and rescaled with
+    /// each larger one.
     fn rate(&self) -> Option<f32> {
         let n = self.tail.len() as f32;
         let largest = self.of(self.max);

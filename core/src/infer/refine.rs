@@ -12,7 +12,7 @@ use crate::pieces::pieces_mut;
 /// Floats per latent of a [`Refiner`]; [`Adam`](super::Adam) has four more.
 pub const FLOATS_PER_LATENT: usize = 7;
 
-/// Standard errors by which a gain has to be above 0.
+/// The number of standard errors that a gain has to exceed for the refined posterior to be accepted.
 const SURE_STANDARD_ERRORS: f32 = 4.0;
 
 /// How many pairs of opposite draws are averaged.
@@ -29,7 +29,8 @@ impl Pairs {
     /// Eight draws a step, thirty-two for the guard.
     pub const DEFAULT: Self = Self { step: 4, guard: 16 };
 
-    /// The noise that goes with them: fresh [`Hadamard`] points for every step.
+    /// The noise for a refinement with these pairs: [`Hadamard`] points in sets of `step`, fresh for every
+    /// step, with radii of [`Radius::Chi`].
     #[must_use]
     pub const fn noise(self, key: u64, datapoint: u64) -> Hadamard {
         Hadamard { key, datapoint, set: self.step, radius: Radius::Chi }
@@ -103,21 +104,22 @@ pub struct Refiner<B, R> {
     steps: u32,
 }
 
-/// What the guard found.
+/// The guard's comparison of the refined posterior with the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Guarded {
     /// Gain of the bound by refinement, in nats, estimated from fresh draws; NaN where the refined
-    /// posterior is no posterior.
+    /// posterior is not finite.
     pub gain: f32,
-    /// Its standard error, over the pairs.
+    /// Its standard error over the pairs, in nats: infinite for fewer than two pairs, NaN where the gain is
+    /// NaN.
     pub se: f32,
-    /// The gain is not above four standard errors, and the start was kept.
+    /// True where the gain is not above four standard errors, and so the start was kept.
     pub kept_start: bool,
 }
 
 impl<const D: usize, R: Rule> Refiner<FloatRows<D, FLOATS_PER_LATENT>, R> {
-    /// A refiner that starts from `q`, in memory of its own.
+    /// A refiner that starts from a copy of `q`, in memory of its own; no step is taken yet.
     pub fn new(q: &DiagNormal<D>, rule: R, pairs: Pairs) -> Self {
         const {
             let rule = size_of::<R>();
@@ -126,11 +128,12 @@ impl<const D: usize, R: Rule> Refiner<FloatRows<D, FLOATS_PER_LATENT>, R> {
         Self::in_buffer(FloatRows([[0.0; D]; FLOATS_PER_LATENT]), q.into(), rule, pairs)
     }
 
+    /// Replaces the start `q` by the refined posterior if its bound is surely higher:
     /// [`finish_slices`](Self::finish_slices) with a posterior of fixed length.
     ///
     /// # Errors
     ///
-    /// What the decoder or the noise refused; `q` is as it was then.
+    /// The first error of the decoder or the noise; `q` is then unchanged.
     pub fn finish(
         &mut self,
         likelihood: &mut (impl LogLikelihood + ?Sized),
@@ -142,7 +145,8 @@ impl<const D: usize, R: Rule> Refiner<FloatRows<D, FLOATS_PER_LATENT>, R> {
 }
 
 impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
-    /// A refiner that starts from `q`, in `floats`, [`FLOATS_PER_LATENT`] times as long as the latent.
+    /// A refiner that starts from a copy of `q`; no step is taken yet. Its memory is `floats`, of any content
+    /// and [`FLOATS_PER_LATENT`] times as long as the latent.
     pub fn in_buffer(mut floats: B, q: Posterior<'_>, rule: R, pairs: Pairs) -> Self {
         let Parts { loc, log_var, .. } = Parts::of(floats.as_mut());
         copy(q.loc, loc);
@@ -150,14 +154,16 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
         Self { floats, rule, pairs, steps: 0 }
     }
 
-    /// Moves the posterior once; returns the terms of the bound before, by the draws of the step.
+    /// Moves the posterior once, by the rule; returns the terms of the bound before the move, in nats,
+    /// averaged over the draws of the step.
     ///
-    /// Averages are plain sums in the order of the draws, each pair `eps`, then `-eps`.
+    /// Gradients are averaged by plain sums in the order of the draws, each pair `eps`, then `-eps`. A number
+    /// of pairs of 0 counts as 1.
     ///
     /// # Errors
     ///
-    /// What the decoder or the noise refused, or a gradient that is not finite. The posterior is as it
-    /// was then, and `finish` still works.
+    /// The first error of the decoder or the noise, or [`InferError::NonFiniteGradient`]. The posterior and
+    /// the number of steps are then unchanged, and `finish` still works.
     pub fn step(
         &mut self,
         likelihood: &mut (impl Gradient + ?Sized),
@@ -191,7 +197,7 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
         Ok(terms)
     }
 
-    /// The posterior after the steps so far, unguarded.
+    /// The posterior after the steps so far, which no guard has compared with the start.
     pub fn posterior(&mut self) -> Posterior<'_> {
         let Parts { loc, log_var, .. } = Parts::of(self.floats.as_mut());
         Posterior { loc, log_var }
@@ -202,8 +208,9 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
         self.steps
     }
 
-    /// Puts the refined posterior in place of `loc` and `log_var`, the start, if its bound is higher by
-    /// more than four standard errors, which sixteen pairs of gains with heavy tails underrate.
+    /// Overwrites the start, `loc` and `log_var`, with the refined posterior if the bound of that is higher
+    /// by more than four standard errors (with heavy tails, sixteen pairs underestimate the standard error);
+    /// returns the gain.
     ///
     /// Both are decoded at the same fresh draws, and the gain is averaged over their pairs. No sampled
     /// guard can promise "never worse": this one bounds how often. A refined posterior that is not
@@ -211,7 +218,7 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
     ///
     /// # Errors
     ///
-    /// What the decoder or the noise refused; `loc` and `log_var` are as they were then.
+    /// The first error of the decoder or the noise; `loc` and `log_var` are then unchanged.
     pub fn finish_slices(
         &mut self,
         likelihood: &mut (impl LogLikelihood + ?Sized),
@@ -264,6 +271,8 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
+    /// Splits `floats` into seven slices of a seventh of its length each, in the order of the fields; a
+    /// remainder is not used.
     fn of(floats: &'a mut [f32]) -> Self {
         let latents = floats.len() / FLOATS_PER_LATENT;
         let mut parts = pieces_mut(floats, latents);
@@ -280,13 +289,14 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// Copies `from` to `to`, as many values as the shorter has.
 fn copy(from: &[f32], to: &mut [f32]) {
     for (from, to) in from.iter().zip(to) {
         *to = *from;
     }
 }
 
-/// Mean and spread of a few values (Welford, 1962).
+/// Running mean and sum of squared deviations of some values (Welford, 1962).
 struct RunningMoments {
     count: u32,
     mean: f32,
@@ -296,6 +306,7 @@ struct RunningMoments {
 impl RunningMoments {
     const NONE: Self = Self { count: 0, mean: 0.0, squares: 0.0 };
 
+    /// Takes another value.
     fn add(&mut self, value: f32) {
         self.count = self.count.wrapping_add(1);
         let before = value - self.mean;
@@ -303,7 +314,7 @@ impl RunningMoments {
         self.squares += before * (value - self.mean);
     }
 
-    /// Infinite for fewer than two values.
+    /// Standard error of the mean, `sqrt(squares / (n (n - 1)))`; infinite for fewer than two values.
     fn standard_error(&self) -> f32 {
         if self.count < 2 {
             return f32::INFINITY;

@@ -21,8 +21,8 @@ pub struct Ascent<'a> {
 }
 
 impl Ascent<'_> {
-    /// Turns `gradient` and `stein` into the derivatives of the bound by `loc` and `log_var`:
-    /// `g - loc` and `1/2 (scale E[g eps] - (e^log_var - 1))`.
+    /// Replaces `gradient` and `stein` by the derivatives of the bound by `loc` and `log_var`: `g - loc` and
+    /// `1/2 (scale E[g eps] - (e^log_var - 1))`.
     fn differentiate(&mut self) {
         for (g, loc) in self.gradient.iter_mut().zip(&*self.loc) {
             *g -= loc;
@@ -33,9 +33,10 @@ impl Ascent<'_> {
     }
 }
 
-/// A way to move a posterior.
+/// An update rule: one step of ascent by a sampled gradient.
 pub trait Rule {
-    /// Moves `loc` and `log_var` once. Gradients are finite.
+    /// Moves `loc` and `log_var` of `ascent` by one step, in place. `gradient` and `stein` are finite and may
+    /// be overwritten; moments that the rule keeps in `self` are updated.
     fn update(&mut self, ascent: Ascent<'_>);
 }
 
@@ -55,7 +56,7 @@ pub trait Rule {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Stein {
-    /// Weight of the first step.
+    /// Weight `b` of the first step; that of step `t` is `rate / sqrt(t)`.
     pub rate: f32,
 }
 
@@ -75,6 +76,7 @@ impl Default for Stein {
 }
 
 impl Rule for Stein {
+    /// Moves `loc` and `log_var` by the formulas of [`Stein`]; keeps nothing between steps.
     fn update(&mut self, ascent: Ascent<'_>) {
         let Ascent { step, loc, log_var, gradient, stein } = ascent;
         let weight = self.rate / sqrt(step as f32);
@@ -103,6 +105,8 @@ pub struct Sgd {
 }
 
 impl Rule for Sgd {
+    /// Adds `rate` times the gradient of the bound to `loc` and `log_var`, after scaling the gradient to the
+    /// norm `clip` where it is longer; keeps nothing between steps. Overwrites `gradient` and `stein`.
     fn update(&mut self, mut ascent: Ascent<'_>) {
         ascent.differentiate();
         let Ascent { loc, log_var, gradient, stein, .. } = ascent;
@@ -121,13 +125,16 @@ impl Rule for Sgd {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Adam<M> {
-    /// Length of a step, nearly.
+    /// Largest change of a mean or log-variance in a step, approximately.
     pub rate: f32,
     /// Running averages of the gradient, then of its square.
     pub moments: M,
 }
 
 impl<M: AsMut<[f32]>> Rule for Adam<M> {
+    /// Adds `rate m / (sqrt(v) + 1e-8)` to `loc` and `log_var`, with the bias-corrected running averages `m`
+    /// of the gradient of the bound and `v` of its square. Updates the moments; overwrites `gradient` and
+    /// `stein`.
     fn update(&mut self, mut ascent: Ascent<'_>) {
         const DECAY: (f32, f32) = (0.9, 0.999);
         ascent.differentiate();

@@ -3,7 +3,7 @@
 use crate::listed::listed;
 use crate::math;
 
-/// A function of one value. NaN stays NaN; infinities map to their limits.
+/// A function of one value. NaN stays NaN, but for `Not`, which makes it 0; infinities map to their limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Unary {
@@ -208,6 +208,7 @@ pub fn unary(y: &mut [f32], f: Unary) {
     }
 }
 
+/// `y[i] = f(y[i])` for every value, in place.
 #[inline(never)]
 fn map(y: &mut [f32], f: impl Fn(f32) -> f32) {
     y.iter_mut().for_each(|y| *y = f(*y));

@@ -2,7 +2,8 @@
 
 use crate::pieces::pieces_mut;
 
-/// `y[c][i] = y[c][i] * scale[c] + shift[c]`, in place, product rounded first.
+/// `y[c][i] = y[c][i] * scale[c] + shift[c]`, in place, the product rounded first; `y` is
+/// `[scale.len()][inner]`.
 #[inline(never)]
 pub fn affine(y: &mut [f32], scale: &[f32], shift: &[f32]) {
     let inner = y.len() / scale.len().max(1);

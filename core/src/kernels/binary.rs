@@ -3,7 +3,7 @@
 use super::layout::{AXES, for_each_offset};
 use crate::math;
 
-/// Which function of two values.
+/// A function of two values. The logical ones take 0 for false, and all else, NaN too, for true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum BinaryOp {
@@ -23,9 +23,9 @@ pub enum BinaryOp {
     Max,
     /// `a` for `a >= 0`, else `a * b`.
     PRelu,
-    /// What the division towards zero leaves, with the sign of `a` (C's `fmod`).
+    /// Remainder of the division rounded towards zero, with the sign of `a` (C's `fmod`); NaN for `b = 0`.
     Fmod,
-    /// What the division towards minus infinity leaves, with the sign of `b`.
+    /// Remainder of the division rounded towards minus infinity, with the sign of `b`; NaN for `b = 0`.
     Mod,
     /// 1 where `a > b`, else 0, as for every comparison with NaN.
     Greater,
@@ -76,7 +76,10 @@ pub struct Binary {
     pub strides: [usize; AXES],
 }
 
-/// Combines `y` with `b`, in place, value by value.
+/// `y[i] = y[i] op b[at]`, or `b[at] op y[i]` where `reversed`, in place, for every index of `s.dims` in
+/// row-major order; `at` is the index's offset in `b` by `s.strides`.
+///
+/// A value of `y` behind the shape, or for which `b` has no value, stays as it is.
 ///
 /// Inlined, so that an image holds only the functions that its model uses.
 #[inline(always)]
@@ -88,6 +91,7 @@ pub fn binary(y: &mut [f32], b: &[f32], s: &Binary) {
     }
 }
 
+/// [`binary`] by the function `op`, whose operands are what `order` makes of `(y, b)`.
 #[inline(always)]
 fn apply(
     op: BinaryOp,
@@ -126,10 +130,13 @@ fn apply(
     }
 }
 
+/// 1 where the condition holds, else 0.
 fn truth(holds: bool) -> f32 {
     if holds { 1.0 } else { 0.0 }
 }
 
+/// `y[i] = f(y[i], b[at])`, in place, for every index of `s.dims` in row-major order; `at` is its offset by
+/// `s.strides`. Values of `y` for which `b` ends too early stay as they are.
 #[inline(never)]
 fn combine(y: &mut [f32], b: &[f32], s: &Binary, f: impl Fn(f32, f32) -> f32) {
     let mut ys = y.iter_mut();

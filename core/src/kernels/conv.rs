@@ -33,12 +33,12 @@ pub struct ConvShape {
 }
 
 impl ConvShape {
-    /// Multiply-accumulates, padding counted.
+    /// Number of multiply-accumulates, counting those with padding.
     pub const fn macs(&self) -> usize {
         self.filters * self.output[0] * self.output[1] * self.taps()
     }
 
-    /// Weights of one filter; 0 without groups.
+    /// Number of weights of one filter: channels of a group times kernel height and width; 0 without groups.
     pub const fn taps(&self) -> usize {
         match self.channels.checked_div(self.groups) {
             Some(channels) => channels * self.kernel[0] * self.kernel[1],
@@ -73,6 +73,7 @@ pub fn conv_depthwise(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32], s
     filter_groups::<1>(x, weights, bias, y, s);
 }
 
+/// [`conv`] with weights in panels of `P` filters; writes all of `y`.
 #[inline(always)]
 fn filter_groups<const P: usize>(
     x: &[f32],
@@ -105,21 +106,24 @@ fn filter_groups<const P: usize>(
     }
 }
 
-/// Where the windows of a convolution start and their sums go.
+/// Where the windows of a convolution start in `x`, and where in `y` their sums are written.
 pub(super) trait WindowPlacement {
-    /// The convolution.
+    /// The shapes of the convolution.
     fn shape(&self) -> &ConvShape;
 
-    /// Input rows and columns in front of the first window, where there are no pads.
+    /// Input rows and columns in front of the first window; 0 along an axis with pads.
     fn skips(&self) -> [usize; 2];
 
-    /// Index in a filter's outputs of the sum of a window.
+    /// Index in a filter's plane of `y` of the window at `row` and `column` of the convolution's outputs.
     fn place(&self, row: usize, column: usize) -> usize;
 
-    /// Filters of a panel of `P`: all, or one.
+    /// Number of filters of a panel of `P` that are computed, and how far weights of neighbouring taps are
+    /// apart: `P` or 1.
     fn lanes<const P: usize>(&self) -> usize;
 
-    /// Adds the products of a walk, whose weights begin at an index, to the sums of a tile.
+    /// Adds the walk's products to the sums: `sums[p][n]` is that of filter `p` at window `n` of a tile,
+    /// whose first window begins at `x[0]`; the weights of the first tap begin at the index `weights.1` of
+    /// `weights.0`.
     fn tile<const P: usize, const N: usize>(
         &self,
         walk: &Walk,
@@ -128,34 +132,42 @@ pub(super) trait WindowPlacement {
         sums: &mut [[f32; N]; P],
     );
 
-    /// Writes the sums of neighbouring windows, filter by filter, to `y` that starts at the first.
+    /// Writes `sums[p][n]` to the output of filter `p` at the `n`-th of `N` neighbouring windows; `y` starts
+    /// at the first filter's output of the first of them. What lies behind the end of `y` is left out.
     fn store<const P: usize, const N: usize>(&self, sums: &[[f32; N]; P], y: &mut [f32]);
 
-    /// The products of a position by loops, innermost first.
+    /// The walk over the products of a window by these loops, innermost first; neighbouring windows are the
+    /// convolution's column stride apart in `x`.
     fn walk(&self, loops: [Steps; 3]) -> Walk;
 }
 
 impl WindowPlacement for ConvShape {
+    /// The shapes themselves.
     #[inline(always)]
     fn shape(&self) -> &ConvShape {
         self
     }
 
+    /// Zeros: the first window starts at the first input, or in the padding.
     #[inline(always)]
     fn skips(&self) -> [usize; 2] {
         [0; 2]
     }
 
+    /// `row * width + column`, by the output's width.
     #[inline(always)]
     fn place(&self, row: usize, column: usize) -> usize {
         row * self.output[1] + column
     }
 
+    /// `P`.
     #[inline(always)]
     fn lanes<const P: usize>(&self) -> usize {
         P
     }
 
+    /// `sums[p][n] +=` the products of filter `p` at window `n`, by [`float::tile`]; the weights begin at
+    /// `start`.
     #[inline(always)]
     fn tile<const P: usize, const N: usize>(
         &self,
@@ -167,6 +179,8 @@ impl WindowPlacement for ConvShape {
         float::tile(walk, x, weights, start, sums);
     }
 
+    /// Writes `sums[p]` to the first `N` values of the plane of filter `p`, planes one after another from the
+    /// start of `y`; ends where `y` holds fewer.
     #[inline(always)]
     fn store<const P: usize, const N: usize>(&self, sums: &[[f32; N]; P], mut y: &mut [f32]) {
         let plane = self.output[0] * self.output[1];
@@ -177,13 +191,14 @@ impl WindowPlacement for ConvShape {
         }
     }
 
+    /// The walk of `loops` for windows that are the column stride apart in `x`.
     #[inline(always)]
     fn walk(&self, loops: [Steps; 3]) -> Walk {
         Walk::new(loops, self.strides[1])
     }
 }
 
-/// Output columns whose taps all lie inside the input.
+/// Range of the output columns whose taps all lie inside the input; empty where there are none.
 #[inline(always)]
 pub(super) fn columns_inside<W: WindowPlacement>(windows: &W) -> Range<usize> {
     let (s, [_, skip]) = (windows.shape(), windows.skips());
@@ -194,8 +209,12 @@ pub(super) fn columns_inside<W: WindowPlacement>(windows: &W) -> Range<usize> {
     pad.div_ceil(stride)..end
 }
 
-/// Start of the tile that has this column: the column itself, or where a few are left the last tile that
-/// fits, if repeating some of its neighbour's costs less than single positions.
+/// First column of the tile of [`TILE`] columns that computes `column`; `None` where the column is computed
+/// alone, as it or the tile is not `inside`.
+///
+/// It is the column itself where a tile fits behind it. Where fewer columns are left, but at least
+/// [`float::REPEATED`], it is the start of the last tile that fits: to compute some columns twice costs less
+/// than single ones.
 #[inline(always)]
 fn tile_of(column: usize, inside: &Range<usize>) -> Option<usize> {
     let last = inside.end.checked_sub(TILE).filter(|last| inside.contains(last))?;
@@ -207,18 +226,19 @@ fn tile_of(column: usize, inside: &Range<usize>) -> Option<usize> {
     }
 }
 
-/// Up to `P` filters of a group.
+/// Up to `P` filters of a group, with what they read: `x` has the channels of their group.
 pub(super) struct Panel<'a, const P: usize, W> {
     pub(super) x: &'a [f32],
     pub(super) weights: &'a [f32],
-    /// Biases.
+    /// Bias of each filter.
     pub(super) start: [f32; P],
     pub(super) channels: usize,
     pub(super) windows: &'a W,
 }
 
 impl<const P: usize, W: WindowPlacement> Panel<'_, P, W> {
-    /// One row of outputs: tiles of positions inside, single positions behind them and at the edges.
+    /// Computes one row of outputs of every filter and writes it to `y`, which starts at the first filter's
+    /// plane: tiles of columns `inside`, single columns behind them and at the edges.
     #[inline(always)]
     pub(super) fn output_row(&self, row: usize, inside: &Range<usize>, y: &mut [f32]) {
         let (s, skips) = (self.windows.shape(), self.windows.skips());
@@ -240,7 +260,7 @@ impl<const P: usize, W: WindowPlacement> Panel<'_, P, W> {
         }
     }
 
-    /// The products of a position with these taps.
+    /// The walk over the products of an output with these taps: columns innermost, then rows, then channels.
     #[inline(always)]
     fn walk(&self, rows: &Taps, columns: &Taps) -> Walk {
         let s = self.windows.shape();
@@ -253,7 +273,8 @@ impl<const P: usize, W: WindowPlacement> Panel<'_, P, W> {
         self.windows.walk([columns, rows, planes])
     }
 
-    /// `N` neighbouring outputs of each filter, from `position` on.
+    /// Computes `N` neighbouring outputs of each filter and writes them to `y` from index `position` of the
+    /// filters' planes on. `rows` and `columns` are the taps of the first one, `walk` is made of them.
     #[inline(always)]
     fn sums<const N: usize>(
         &self,
@@ -285,6 +306,8 @@ struct Taps {
 }
 
 impl Taps {
+    /// The taps of the output at index `position` along `axis` (0 is height, 1 is width) that fall inside the
+    /// input; `count` is 0 where none does.
     #[inline(always)]
     fn at(position: usize, axis: usize, s: &ConvShape, skips: [usize; 2]) -> Self {
         let (pad, step) = (s.pads[axis & 1], s.dilations[axis & 1].max(1));
@@ -295,7 +318,8 @@ impl Taps {
         Self { tap, count: inside.min(s.kernel[axis & 1].saturating_sub(tap)), first, step }
     }
 
-    /// All taps of a position where none falls outside.
+    /// The taps of the output at index `position` along `axis` (0 is height, 1 is width), all of which have
+    /// to fall inside the input.
     #[inline(always)]
     fn inside(position: usize, axis: usize, s: &ConvShape, skips: [usize; 2]) -> Self {
         let origin = position * s.strides[axis & 1] + skips[axis & 1];

@@ -31,7 +31,7 @@ pub struct ConvTransposeShape {
 }
 
 impl ConvTransposeShape {
-    /// Multiply-accumulates, those that fall outside the output counted.
+    /// Number of multiply-accumulates, counting those that fall outside the output; 0 without groups.
     pub const fn macs(&self) -> usize {
         match self.filters.checked_div(self.groups) {
             Some(filters) => {
@@ -42,7 +42,7 @@ impl ConvTransposeShape {
         }
     }
 
-    /// Length of the weights as [`pack_transposed`] packs them: those of ONNX, unless an axis has fewer
+    /// Number of weights as [`pack_transposed`] packs them: that of ONNX's weights, unless an axis has fewer
     /// outputs than its stride.
     pub fn packed_len(&self) -> usize {
         let [rows, columns] = self.phases();
@@ -51,7 +51,7 @@ impl ConvTransposeShape {
         self.channels * (self.filters / self.groups.max(1)) * rows * columns
     }
 
-    /// Phases along each axis, without those that have no outputs.
+    /// Number of phases along height and width: the stride, or the number of outputs where that is less.
     #[inline(always)]
     fn phases(&self) -> [usize; 2] {
         let ([height, width], [rows, columns]) = (self.output, self.strides);
@@ -59,29 +59,30 @@ impl ConvTransposeShape {
     }
 }
 
-/// The outputs `phase + stride * j` along one axis: a convolution of stride 1.
+/// The outputs at `phase + stride * j` along one axis, for all `j`: those of a convolution of stride 1.
 struct Phase {
     outputs: usize,
-    /// Taps that reach them: from `last` back, `between` apart.
+    /// Number of taps that contribute to them: from tap `last` back, each `between` in front of the one
+    /// before.
     taps: usize,
     last: usize,
     between: usize,
     /// Inputs from tap to tap.
     dilation: usize,
-    /// Zeros in front of the input, and inputs in front of the first window: one of them is 0.
+    /// Zeros that pad the front of the input, and inputs in front of the first window: one of them is 0.
     pad: usize,
     skip: usize,
 }
 
 impl Phase {
-    /// The phase along `axis`. Its taps are those whose offset `tap * dilation` differs from `phase + pad` by a
-    /// multiple of the stride: only they meet inputs.
+    /// The phase with this number along `axis` (0 is height, 1 is width). Its taps are those whose offset
+    /// `tap * dilation` differs from `phase + pad` by a multiple of the stride: only they meet inputs.
     #[inline(never)]
     fn new(s: &ConvTransposeShape, axis: usize, phase: usize) -> Self {
         let (stride, kernel) = (s.strides[axis & 1].max(1), s.kernel[axis & 1]);
         let (step, place) = (s.dilations[axis & 1], phase + s.pads[axis & 1]);
         let (mut taps, mut between, mut last) = (0, 1, 0);
-        // Of the distance, what exceeds whole strides.
+        // Remainder of the distance `place - tap * step` modulo the stride.
         let (mut rest, back) = (place % stride, step % stride);
         for tap in 0..kernel {
             if rest == 0 {
@@ -89,7 +90,7 @@ impl Phase {
             }
             rest = rest.checked_sub(back).unwrap_or(rest + stride - back);
         }
-        // Of a single tap, between is its distance to the start.
+        // With a single tap, `between` is that tap's own index.
         let between = between.max(1);
         Self {
             outputs: s.output[axis & 1].saturating_sub(phase).div_ceil(stride),
@@ -105,9 +106,9 @@ impl Phase {
 
 /// `y[f][p] = bias[f] + sum_{c, i, k: i * stride + k * dilation - pad = p} x[c][i] * w[c][f][k]`.
 ///
-/// `x` is `[channels][height][width]`, `y` is `[filters][height][width]`. `weights` is what
-/// [`pack_transposed`] makes: for each phase, that is for all outputs at one distance from multiples of the
-/// strides, the filters of a convolution.
+/// `x` is `[channels][height][width]`, `y` is `[filters][height][width]`, all of which is written. `weights`
+/// is what [`pack_transposed`] makes: for each phase, that is for all outputs at one distance from multiples
+/// of the strides, the filters of a convolution.
 ///
 /// Order: each output starts at its bias and adds its products by channel, input row, input column.
 #[inline(never)]
@@ -128,20 +129,24 @@ pub fn conv_transpose(
     }
 }
 
-/// A phase along both axes.
+/// The outputs of one phase along each axis, as a convolution of stride 1.
 struct Phases {
     conv: ConvShape,
+    /// Input rows and columns in front of the first window.
     skips: [usize; 2],
-    /// Index of the first output.
+    /// Index of the phase's first output in a filter's plane of `y`.
     start: usize,
-    /// Outputs between rows and columns.
+    /// Values of `y` between neighbouring rows and between neighbouring columns of the phase.
     steps: [usize; 2],
+    /// Values of `y` from filter to filter.
     plane: usize,
-    /// Filters that are computed together.
+    /// Filters that are computed together: [`PANEL`] or 1.
     lanes: usize,
 }
 
 impl Phases {
+    /// The outputs of phase number `row` along the height and `column` along the width; `rows` and `columns`
+    /// are these phases by [`Phase::new`]. `lanes` is [`PANEL`].
     #[inline(always)]
     fn new(s: &ConvTransposeShape, [row, column]: [usize; 2], [rows, columns]: [Phase; 2]) -> Self {
         Self {
@@ -166,26 +171,32 @@ impl Phases {
 }
 
 impl WindowPlacement for Phases {
+    /// The shapes of the phase as a convolution of stride 1.
     #[inline(always)]
     fn shape(&self) -> &ConvShape {
         &self.conv
     }
 
+    /// Input rows and columns in front of the phase's first window.
     #[inline(always)]
     fn skips(&self) -> [usize; 2] {
         self.skips
     }
 
+    /// Index in a filter's plane of `y` of the phase's output at `row` and `column`.
     #[inline(always)]
     fn place(&self, row: usize, column: usize) -> usize {
         self.start + row * self.steps[0] + column * self.steps[1]
     }
 
+    /// Number of filters that are computed together: the field, whatever `P` is.
     #[inline(always)]
     fn lanes<const P: usize>(&self) -> usize {
         self.lanes
     }
 
+    /// Adds the products of a walk to the sums of `lanes` filters, by [`float::neighbours`]; nothing unless
+    /// `P` is [`PANEL`] or more.
     #[inline(always)]
     fn tile<const P: usize, const N: usize>(
         &self,
@@ -199,25 +210,29 @@ impl WindowPlacement for Phases {
         }
     }
 
+    /// Writes the sums of the first `lanes` filters to every `steps[1]`-th value of `y`, filters `plane`
+    /// values apart.
     #[inline(always)]
     fn store<const P: usize, const N: usize>(&self, sums: &[[f32; N]; P], y: &mut [f32]) {
         let sums = sums.as_flattened();
         store(sums.get(..self.lanes * N).unwrap_or(sums), N, y, [self.plane, self.steps[1]]);
     }
 
+    /// The walk of `loops` for windows that are neighbours in `x`.
     #[inline(always)]
     fn walk(&self, loops: [Steps; 3]) -> Walk {
         walk(loops)
     }
 }
 
-/// [`Walk::new`] for neighbouring positions; not inlined, as its code is long and it is rarely called.
+/// [`Walk::new`] for positions one value apart; not inlined, as its code is long and it is rarely called.
 #[inline(never)]
 fn walk(loops: [Steps; 3]) -> Walk {
     Walk::new(loops, 1)
 }
 
-/// Writes rows of `len` sums; `plane` and `step` values of `y` are between rows and between sums.
+/// Writes each piece of `len` sums to `y`, the values of a piece `step` apart, the pieces `plane` apart.
+/// Values behind the end of `y` are left out.
 #[inline(never)]
 fn store(sums: &[f32], len: usize, mut y: &mut [f32], [plane, step]: [usize; 2]) {
     for sums in pieces(sums, len) {
@@ -226,7 +241,8 @@ fn store(sums: &[f32], len: usize, mut y: &mut [f32], [plane, step]: [usize; 2])
     }
 }
 
-/// The outputs of one phase; gives the weights behind its own.
+/// Computes the outputs of one phase and writes them to their places in `y`. Gives what follows in `weights`
+/// behind those of the phase; empty where they end too early.
 #[inline(always)]
 fn convolve<'w>(
     x: &[f32],
@@ -260,8 +276,8 @@ fn convolve<'w>(
     rest
 }
 
-/// Reorders ONNX's `[channels][filters / groups][kernel]` for [`conv_transpose`]; `packed` has
-/// [`packed_len`](ConvTransposeShape::packed_len) values.
+/// Packs ONNX's weights `[channels][filters / groups][kernel]` for [`conv_transpose`] into `packed`, which
+/// has [`packed_len`](ConvTransposeShape::packed_len) values, all of which are written.
 ///
 /// Phase by phase, rows in front, and group by group: panels of [`PANEL`] filters, interleaved, then the
 /// filters that fill none one by one, each `[channels / groups][taps]`. Taps go by the inputs that they
@@ -291,7 +307,8 @@ pub fn pack_transposed(weights: &[f32], packed: &mut [f32], s: &ConvTransposeSha
     }
 }
 
-/// Filters of a group that are stored together.
+/// The ranges of a group's filters that are stored together: full panels of [`PANEL`], then each remaining
+/// filter by itself.
 fn panels_of(filters: usize) -> impl Iterator<Item = Range<usize>> {
     let full = filters / PANEL;
     let panels = (0..full).map(|panel| panel * PANEL..(panel + 1) * PANEL);

@@ -26,7 +26,7 @@ pub fn dense(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32]) {
     }
 }
 
-/// [`dense`] for each of `rows` rows of `x`, which share the weights: a matrix product.
+/// [`dense`] for each of `rows` rows of `x`, which share the weights: a matrix product, written to `y`.
 ///
 /// `x` is `[rows][in]`, `y` is `[rows][out]`.
 #[inline(never)]
@@ -65,14 +65,15 @@ pub fn dense_transposed(g: &[f32], weights: &[f32], y: &mut [f32], rows: usize) 
     }
 }
 
-/// Four products, added one by one.
+/// `sum + g[0] * w[0] + g[1] * w[1] + g[2] * w[2] + g[3] * w[3]`, added from the left, each product rounded
+/// first.
 #[inline(always)]
 fn add_products(sum: f32, g: &[f32; PANEL], w: &[f32; PANEL]) -> f32 {
     let ([g0, g1, g2, g3], [w0, w1, w2, w3]) = (g, w);
     sum + g0 * w0 + g1 * w1 + g2 * w2 + g3 * w3
 }
 
-/// The first `P` values, zeros behind the last.
+/// The first `P` values, followed by zeros where there are fewer.
 #[inline(always)]
 pub(super) fn first_values<const P: usize>(values: &[f32]) -> [f32; P] {
     match values.first_chunk() {

@@ -21,7 +21,8 @@ pub struct Strided {
     pub to_start: usize,
 }
 
-/// `y[to(i)] = x[from(i)]` for every index `i` of the box, last axis fastest.
+/// `y[to(i)] = x[from(i)]` for every index `i` of the box, last axis fastest. An index with a place outside
+/// of `x` or `y` is left out.
 #[inline(never)]
 pub fn strided_copy(x: &[f32], y: &mut [f32], s: &Strided) {
     let from = s.from.map(|step| step as usize); // negative steps wrap, as the sums below do
@@ -78,7 +79,9 @@ pub fn select(y: &mut [f32], condition: &[f32], other: &[f32]) {
     }
 }
 
-/// Calls `f` with the strided offsets of every index of `dims`, last axis fastest.
+/// Calls `f` with the offsets `start[n] + sum_a index[a] * strides[n][a]` of every index of the box `dims`,
+/// last axis fastest; not at all where an axis has length 0. Sums wrap, so that a negative stride can be
+/// given as a wrapped `usize`.
 #[inline(always)]
 pub(super) fn for_each_offset<const N: usize>(
     dims: &[usize; AXES],
@@ -116,7 +119,7 @@ pub(super) fn for_each_offset<const N: usize>(
     }
 }
 
-/// One step along an axis.
+/// Adds each stride along `axis` to its offset in `at`, wrapping.
 #[inline(always)]
 fn advance<const N: usize>(at: &mut [usize; N], strides: &[&[usize; AXES]; N], axis: usize) {
     for (at, strides) in at.iter_mut().zip(strides) {

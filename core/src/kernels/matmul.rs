@@ -7,7 +7,7 @@ use crate::pieces::pieces_mut;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct MatMul {
-    /// Products.
+    /// Number of products.
     pub batch: usize,
     /// Rows of `a` and of the result.
     pub rows: usize,
@@ -21,7 +21,7 @@ pub struct MatMul {
     pub b_step: usize,
 }
 
-/// `y[n][r][c] = sum_k a[n][r][k] * b[n][k][c]`; all row-major.
+/// `y[n][r][c] = sum_k a[n][r][k] * b[n][k][c]`, all row-major; 0 where `inner` is 0.
 ///
 /// Order: each value starts at 0 and adds its products by `k`.
 #[inline(never)]
@@ -45,7 +45,8 @@ pub fn matmul(a: &[f32], b: &[f32], y: &mut [f32], s: &MatMul) {
 /// Rows and columns of the result that are computed together.
 const TILE: usize = 4;
 
-/// Visits the starts of tiles, and single values behind them.
+/// Calls `visit(start, true)` for each full tile of [`TILE`] indices in `0..len`, then `visit(index, false)`
+/// for each index behind the last of them.
 #[inline(always)]
 fn each_tile(len: usize, mut visit: impl FnMut(usize, bool)) {
     let mut at = 0;
@@ -65,7 +66,8 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// `P` columns of `N` rows of the result.
+    /// Computes the result's values in `P` columns from `column` and `N` rows from `row` on, and writes them
+    /// to `y`.
     #[inline(always)]
     fn sums<const P: usize, const N: usize>(&self, row: usize, column: usize, y: &mut [f32]) {
         let mut acc = [[0.0; N]; P];
@@ -78,6 +80,7 @@ impl Product<'_> {
     }
 }
 
+/// `values` from `start` on; empty where there are fewer.
 #[inline(always)]
 fn tail(values: &[f32], start: usize) -> &[f32] {
     values.get(start..).unwrap_or(&[])

@@ -31,9 +31,10 @@ pub struct PoolShape {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Mean {
-    /// Pads count as zeros; without, they do not count.
+    /// Whether taps in the pads count as zeros; where not, they are left out of the mean.
     pub count_pads: bool,
-    /// The sum is that of the sums of the columns. Means of quantized values have ties, and the order decides them.
+    /// The sum adds up the sums of the columns, instead of all taps row by row. Where means of quantized
+    /// values lie half-way between two integers, the order decides which one they round to.
     pub by_column: bool,
 }
 
@@ -49,10 +50,11 @@ pub fn max_pool(x: &[f32], y: &mut [f32], s: &PoolShape) {
 }
 
 /// `y[c][p]` is the mean of the taps `x[c][p * stride + k * dilation - pad]` inside the input, or, with
-/// `count_pads`, their sum divided by the number of taps inside input and pads.
+/// `count_pads`, their sum divided by the number of taps inside input and pads; NaN where there are no such
+/// taps.
 ///
-/// Order: all sums start at 0 and run by row and column, or, with `by_column`, add up those of the columns; the
-/// division comes last.
+/// Order: all sums start at 0 and run by row and column, or, with `by_column`, add up those of the columns;
+/// the division comes last.
 #[inline(never)]
 pub fn average_pool(x: &[f32], y: &mut [f32], mean: &Mean, s: &PoolShape) {
     each_window(x, y, s, |window, padded| {
@@ -66,7 +68,7 @@ pub fn average_pool(x: &[f32], y: &mut [f32], mean: &Mean, s: &PoolShape) {
     });
 }
 
-/// Calls `f` with every window and the number of its taps inside input and pads.
+/// Sets every value of `y` to `f` of its window and of the number of the window's taps inside input and pads.
 #[inline(always)]
 fn each_window(x: &[f32], y: &mut [f32], s: &PoolShape, f: impl Fn(&TapWindow<'_>, usize) -> f32) {
     let planes = pieces(x, s.input[0] * s.input[1]);
@@ -94,6 +96,7 @@ struct TapWindow<'x> {
 }
 
 impl TapWindow<'_> {
+    /// Calls `f` with each tap, row by row, from left to right; taps behind the end of `plane` are left out.
     #[inline(always)]
     fn each(&self, mut f: impl FnMut(f32)) {
         for row in 0..self.rows.count {
@@ -104,6 +107,8 @@ impl TapWindow<'_> {
         }
     }
 
+    /// Calls `f` for each column of the window, from left to right, with an iterator over its taps from top
+    /// to bottom; taps behind the end of `plane` are left out.
     #[inline(always)]
     fn each_column<'w>(&'w self, mut f: impl FnMut(Column<'w>)) {
         for column in 0..self.columns.count {
@@ -118,9 +123,9 @@ impl TapWindow<'_> {
 
 /// The taps of one output along one axis.
 pub(super) struct Taps {
-    /// Those inside the input.
+    /// Number of taps inside the input.
     pub count: usize,
-    /// Those inside input and pads.
+    /// Number of taps inside input and pads.
     pub padded: usize,
     /// Input index of the first one inside.
     pub first: usize,
@@ -129,6 +134,8 @@ pub(super) struct Taps {
 }
 
 impl Taps {
+    /// The taps of the output at index `position` along `axis` (0 is height, 1 is width); `count` is 0 where
+    /// none lies inside the input.
     #[inline(always)]
     pub fn at(position: usize, axis: usize, s: &PoolShape) -> Self {
         let axis = axis & 1;

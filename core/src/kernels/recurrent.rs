@@ -37,7 +37,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// Matrices of `hidden` rows that are stacked in the weights.
+    /// Number of gates: matrices of `hidden` rows that are stacked in each of the weights. 1, 3 or 4.
     pub const fn gates(self) -> usize {
         match self {
             Self::Rnn { .. } => 1,
@@ -46,7 +46,8 @@ impl Cell {
         }
     }
 
-    /// Floats of scratch memory that [`recurrent`] needs.
+    /// Number of floats of scratch memory that [`recurrent`] needs: `2 * hidden` for a plain cell, else
+    /// `5 * hidden`.
     pub const fn scratch(self, hidden: usize) -> usize {
         match self {
             Self::Rnn { .. } => 2 * hidden,
@@ -99,10 +100,11 @@ pub struct RecurrentMemory<'m> {
     pub scratch: &'m mut [f32],
 }
 
-/// Runs a layer over a sequence: `x` is `[steps][rows][inputs]`.
+/// Computes all steps of a layer over a sequence `x`, `[steps][rows][inputs]`: updates `h` and `c`, writes
+/// `y` where it is not empty, and overwrites `scratch`.
 ///
-/// Order: step by step, row by row. Every gate is the input's product (as [`dense`] adds it, from the
-/// bias on) plus the state's product (likewise), then the peephole's.
+/// Order: step by step, row by row. Every gate is the input's product (as [`dense`] adds it, from the bias
+/// on) plus the state's product (likewise), then the peephole's.
 ///
 /// Inlined, so that an image holds only the cells and activations that its model uses.
 #[inline(always)]
@@ -137,6 +139,7 @@ pub fn recurrent(
     }
 }
 
+/// One step of one row: `h = f((W x + b_w) + (R h + b_r))`, in place; overwrites `scratch`.
 #[inline(always)]
 fn rnn_step(
     x: &[f32],
@@ -151,6 +154,11 @@ fn rnn_step(
     h.iter_mut().zip(gate).for_each(|(h, gate)| *h = *gate);
 }
 
+/// One step of one row: `h = (1 - update) * candidate + update * h`, in place; overwrites `scratch`.
+///
+/// Gates `update` and `reset` have the activation `f`. The candidate is
+/// `g((W x + b_w) + reset * (R h + b_r))` with `linear_before_reset`, else
+/// `g((W x + b_w) + (R (reset * h) + b_r))`.
 #[inline(always)]
 fn gru_step(
     x: &[f32],
@@ -182,12 +190,17 @@ fn gru_step(
     }
 }
 
-/// State of a row.
+/// State of one row, read and written: `hidden` values each.
 struct LstmState<'s> {
     h: &'s mut [f32],
     c: &'s mut [f32],
 }
 
+/// One step of one row: `c = forget * c + input * candidate`, then `h = output * out(c)`, in place;
+/// overwrites `scratch`.
+///
+/// The gates have the activation `f`, the candidate `g`. Peepholes of input and forget gate read the old `c`,
+/// that of the output gate the new one. With `coupled`, `forget` is `1 - input`.
 #[inline(always)]
 fn lstm_step(
     x: &[f32],
@@ -225,7 +238,8 @@ fn lstm_step(
 }
 
 impl RecurrentWeights<'_> {
-    /// `gate = (W x + b) + (R h + b)` of one gate.
+    /// `gate = (W x + b_w) + (R h + b_r)` with the matrices at `index`, before any activation; overwrites
+    /// `product`.
     #[inline(always)]
     fn gate(&self, index: usize, x: &[f32], h: &[f32], gate: &mut [f32], product: &mut [f32]) {
         self.input(index, x, gate, h.len());
@@ -233,19 +247,19 @@ impl RecurrentWeights<'_> {
         add(gate, product);
     }
 
-    /// `W x + b` of one gate.
+    /// `gate = W x + b_w` with the matrix at `index`, which has `hidden` rows.
     #[inline(always)]
     fn input(&self, index: usize, x: &[f32], gate: &mut [f32], hidden: usize) {
         product(self.w, self.bias_w, index, x, gate, hidden);
     }
 
-    /// `R h + b` of one gate.
+    /// `gate = R h + b_r` with the matrix at `index`.
     #[inline(always)]
     fn state(&self, index: usize, h: &[f32], gate: &mut [f32]) {
         product(self.r, self.bias_r, index, h, gate, h.len());
     }
 
-    /// Adds the cell's part to a gate.
+    /// `gate[i] += peepholes[index][i] * c[i]`; nothing where the layer has no peepholes.
     #[inline(always)]
     fn peephole(&self, index: usize, c: &[f32], gate: &mut [f32]) {
         let factors = pieces(self.peepholes, c.len()).nth(index).unwrap_or(&[]);
@@ -255,6 +269,8 @@ impl RecurrentWeights<'_> {
     }
 }
 
+/// `y = W x + b` with the matrix at `index` of the stacked panels in `weights`, of `hidden` rows each, and
+/// its bias.
 #[inline(always)]
 fn product(weights: &[f32], bias: &[f32], index: usize, x: &[f32], y: &mut [f32], hidden: usize) {
     let panels = hidden.next_multiple_of(super::PANEL) * x.len();
@@ -263,12 +279,14 @@ fn product(weights: &[f32], bias: &[f32], index: usize, x: &[f32], y: &mut [f32]
     dense(x, weights, bias, y);
 }
 
+/// `y[i] += x[i]`, up to the end of the shorter one.
 #[inline(always)]
 fn add(y: &mut [f32], x: &[f32]) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
 }
 
-/// Parts of `len` values; empty ones where the memory ends.
+/// The first `N` parts of `len` values; where the memory ends, a part is shorter and those behind it are
+/// empty.
 #[inline(always)]
 fn cut<const N: usize>(scratch: &mut [f32], len: usize) -> [&mut [f32]; N] {
     let mut parts = pieces_mut(scratch, len);

@@ -1,10 +1,10 @@
-//! One number for many: reductions, and the index of the extreme value.
+//! Reductions along an axis, and the index of the extreme value.
 
 use super::Along;
 use crate::math;
 use crate::pieces::{pieces, pieces_mut};
 
-/// Which number.
+/// What is computed from the `n` values along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reduction {
@@ -27,7 +27,7 @@ pub enum Reduction {
 /// `y[o][i]` is the reduction of `x[o][..][i]`; `y` is `[outer][inner]`.
 ///
 /// Order: along the axis from the front, sums from 0, products from 1, extremes from the infinities;
-/// a mean divides its sum last.
+/// a mean divides its sum last. An empty axis gives these starts, and NaN for a mean.
 ///
 /// Inlined, so that an image holds only the reductions that its model uses.
 #[inline(always)]
@@ -47,6 +47,8 @@ pub fn reduce(x: &[f32], y: &mut [f32], reduction: Reduction, s: &Along) {
     }
 }
 
+/// Left fold along the axis: `y[o][i]` starts at `start` and becomes `f(y[o][i], x[o][k][i])` for each `k`,
+/// from the front.
 #[inline(never)]
 fn gather(x: &[f32], y: &mut [f32], s: &Along, start: f32, f: impl Fn(f32, f32) -> f32) {
     y.fill(start);
@@ -57,8 +59,10 @@ fn gather(x: &[f32], y: &mut [f32], s: &Along, start: f32, f: impl Fn(f32, f32) 
     }
 }
 
-/// `y[o][i]` is the index of the extreme value of `x[o][..][i]`, the first or the last of equal ones;
-/// NaN counts as extreme, as in NumPy. `y` is `[outer][inner]`.
+/// `y[o][i]` is the index along the axis, as a float, of the largest value of `x[o][..][i]`, or the smallest
+/// without `largest`; of equal ones, the last with `last`, else the first.
+///
+/// NaN counts as extreme, as in NumPy. `y` is `[outer][inner]`; it stays as it is where the axis is empty.
 #[inline(never)]
 pub fn arg_extreme(x: &[f32], y: &mut [f32], largest: bool, last: bool, s: &Along) {
     let beats = |new: f32, old: f32| {

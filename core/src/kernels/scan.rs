@@ -3,10 +3,10 @@
 use super::Along;
 use crate::pieces::pieces_mut;
 
-/// `y[o][k][i]` becomes the sum of `y[o][..=k][i]`, in place: without `y[o][k][i]` itself where
-/// `exclusive`, from the end of the axis where `reverse`.
+/// `y[o][k][i]` becomes the sum of `y[o][..=k][i]`, or with `reverse` of `y[o][k..][i]`, in place; with
+/// `exclusive`, without `y[o][k][i]` itself.
 ///
-/// Order: from the first value on (the last one where `reverse`).
+/// Order: sums start at 0 and run from the first value of the axis on, with `reverse` from the last one back.
 #[inline(never)]
 pub fn cumsum(y: &mut [f32], exclusive: bool, reverse: bool, s: &Along) {
     for y in pieces_mut(y, s.len * s.inner) {
@@ -21,6 +21,8 @@ pub fn cumsum(y: &mut [f32], exclusive: bool, reverse: bool, s: &Along) {
     }
 }
 
+/// Replaces each value by the sum of it and all before it, in the iterator's order; with `exclusive`, by the
+/// sum of those before it, which is 0 for the first.
 #[inline(always)]
 fn accumulate<'y>(values: impl Iterator<Item = &'y mut f32>, exclusive: bool) {
     let mut sum = 0.0;

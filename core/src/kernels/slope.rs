@@ -8,7 +8,8 @@ use core::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 const DENSITY_AT_0: f32 = 0.398_942_3;
 
 impl Unary {
-    /// Whether [`slope`] is given the function's result, else its argument.
+    /// Whether [`slope`] takes the function's result `f(x)` as its `v`; where false, it takes the argument
+    /// `x`.
     ///
     /// Results are preferred: an activation in place overwrites its argument, which then need not be
     /// kept for the backward pass.
@@ -60,7 +61,8 @@ impl Unary {
         }
     }
 
-    /// Whether the slope is 0 wherever there is one, so that no gradient passes.
+    /// Whether the function is piecewise constant (sign, roundings to whole numbers, logical not): its slope
+    /// is 0, and no gradient passes. A rounding to float16 does not count.
     pub const fn is_stepped(self) -> bool {
         matches!(
             self,
@@ -72,11 +74,10 @@ impl Unary {
 /// `g *= f'(x)` for every value, in place, where `v` holds `f(x)` if
 /// [`f.slope_reads_result()`](Unary::slope_reads_result), else `x`.
 ///
-/// At a kink it is the slope of one side or 0; functions that only round have slope 0, but a
-/// rounding to float16 has that of what it rounds. Where a branch of `f`
-/// is constant the result is 0 whatever `g` is. Slopes of activations that are constant or linear in the limit
-/// have those limits at the infinities. NaN in `v` gives NaN where the formula reads it; where it only chooses a
-/// branch, `g` or 0.
+/// At a kink it is the slope of one side or 0; functions that only round have slope 0, but a rounding to
+/// float16 has that of what it rounds. Where a branch of `f` is constant the result is 0 whatever `g` is.
+/// Slopes of activations that are constant or linear in the limit have those limits at the infinities. NaN in
+/// `v` gives NaN where the formula reads it; where it only chooses a branch, `g` or 0.
 ///
 /// Absolute error of the slope at most 1e-6 of `max(1, |slope|)`.
 ///
@@ -144,27 +145,33 @@ pub fn slope(g: &mut [f32], v: &[f32], f: Unary) {
     }
 }
 
+/// `g[i] = f(g[i], v[i])`, in place, up to the end of the shorter one.
 #[inline(never)]
 fn each(g: &mut [f32], v: &[f32], f: impl Fn(f32, f32) -> f32) {
     g.iter_mut().zip(v).for_each(|(g, v)| *g = f(*g, *v));
 }
 
-/// Keeps products with a vanished factor from becoming `infinity * 0`.
+/// `x` limited to `-1000..=1000`, so that products with a vanished factor do not become `infinity * 0`; NaN
+/// stays NaN.
 #[inline]
 fn limited(x: f32) -> f32 {
     math::clamp(x, -1e3, 1e3)
 }
 
+/// Derivative of `x * sigmoid(x)` at a finite `x`: `sigmoid(x) * (1 + x * sigmoid(-x))`.
 #[inline]
 fn silu(x: f32) -> f32 {
     math::sigmoid(x) * (1.0 + x * math::sigmoid(-x))
 }
 
+/// Derivative of GELU at a finite `x`: `P(x) + x * p(x)`, with distribution function and density of the
+/// standard normal.
 #[inline]
 fn gelu(x: f32) -> f32 {
     0.5 * (1.0 + math::erf(x * FRAC_1_SQRT_2)) + x * DENSITY_AT_0 * math::exp(-0.5 * x * x)
 }
 
+/// Derivative of `x / 2 * (1 + tanh(u))` at a finite `x`, with `u = sqrt(2 / pi) * (x + 0.044715 * x^3)`.
 #[inline]
 fn gelu_tanh(x: f32) -> f32 {
     const SCALE: f32 = 0.797_884_6;
@@ -174,6 +181,8 @@ fn gelu_tanh(x: f32) -> f32 {
     0.5 * (1.0 + t) + 0.5 * x * (1.0 - t) * (1.0 + t) * inner
 }
 
+/// `g` times the derivative of hard swish at `x`: 0 up to -3, `g` from 3 on, `(x / 3 + 1 / 2) * g` between;
+/// NaN for NaN.
 #[inline]
 fn hard_swish(g: f32, x: f32) -> f32 {
     if x <= -3.0 {
@@ -185,6 +194,8 @@ fn hard_swish(g: f32, x: f32) -> f32 {
     }
 }
 
+/// Derivative of `x * tanh(softplus(x))` at a finite `x`: `t + x * (1 - t^2) * sigmoid(x)`, with
+/// `t = tanh(softplus(x))`.
 #[inline]
 fn mish(x: f32) -> f32 {
     let t = math::tanh(math::softplus(x));

@@ -6,8 +6,8 @@ use crate::pieces::pieces_mut;
 
 /// `y[k] = exp(y[k] - m) / sum_j exp(y[j] - m)` along an axis, in place, with `m = max y`.
 ///
-/// NaN spreads over its axis, and so does positive infinity; an axis of minus infinities gives NaN.
-/// Order: the sum runs from the front.
+/// One NaN or positive infinity makes all values along its axis NaN, and so do minus infinities only. Order:
+/// the sum runs from the front.
 #[inline(never)]
 pub fn softmax(y: &mut [f32], s: &Along) {
     each_line(y, s, |line| {
@@ -44,17 +44,20 @@ struct AxisValues<'y> {
 }
 
 impl AxisValues<'_> {
+    /// Calls `f` with each value along the axis, from the front, to read and write.
     #[inline(always)]
     fn each(&mut self, f: impl FnMut(&mut f32)) {
         self.values.iter_mut().step_by(self.step).for_each(f);
     }
 
+    /// The largest value along the axis; NaN where one is NaN, minus infinity where there is none.
     #[inline(always)]
     fn largest(&self) -> f32 {
         self.values.iter().step_by(self.step).fold(f32::NEG_INFINITY, |m, y| math::max(m, *y))
     }
 }
 
+/// Calls `f` with the values along the axis of `s`, once for each index of the other axes.
 #[inline(always)]
 fn each_line(y: &mut [f32], s: &Along, mut f: impl FnMut(&mut AxisValues<'_>)) {
     for y in pieces_mut(y, s.len * s.inner) {

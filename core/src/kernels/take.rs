@@ -3,7 +3,8 @@
 use super::Along;
 use crate::pieces::{pieces, pieces_mut};
 
-/// `y[o][k][i] = x[o][indices[k]][i]`; `y` is `[outer][indices.len()][inner]`.
+/// `y[o][k][i] = x[o][indices[k]][i]`; `y` is `[outer][indices.len()][inner]`. Where an index lies outside of
+/// the axis, its values of `y` stay as they are.
 #[inline(never)]
 pub fn take(x: &[f32], indices: &[u32], y: &mut [f32], s: &Along) {
     let blocks = pieces(x, s.len * s.inner).zip(pieces_mut(y, indices.len() * s.inner));
@@ -14,8 +15,10 @@ pub fn take(x: &[f32], indices: &[u32], y: &mut [f32], s: &Along) {
     }
 }
 
-/// [`take`] by computed indices: negative ones first count from the end, then fractions are cut off; those
-/// outside take the nearest value, NaN the first. Returns how many of them this changed.
+/// [`take`] by computed indices; returns the number of indices that are not whole numbers in `-len..len`.
+///
+/// A negative index first gets `len` added. Then its fraction is cut off, an index outside of the axis
+/// becomes the nearest one inside, and NaN becomes 0; those that this changes are counted.
 #[inline(never)]
 pub fn take_by(x: &[f32], indices: &[f32], y: &mut [f32], s: &Along) -> u32 {
     let len = s.len as f32;
@@ -28,8 +31,8 @@ pub fn take_by(x: &[f32], indices: &[f32], y: &mut [f32], s: &Along) -> u32 {
     outside(indices, len, s)
 }
 
-/// `y[o][k][i] = x[o][indices[o][k][i]][i]` by computed indices, which [`take_by`] reads alike; `y` and
-/// `indices` are `[outer][outputs][inner]`. Returns the number of indices that were replaced, as `take_by`.
+/// `y[o][k][i] = x[o][indices[o][k][i]][i]` by computed indices, which are corrected and counted as in
+/// [`take_by`]; `y` and `indices` are `[outer][outputs][inner]`. Returns the number of corrected indices.
 #[inline(never)]
 pub fn take_along(x: &[f32], indices: &[f32], y: &mut [f32], outputs: usize, s: &Along) -> u32 {
     let len = s.len as f32;
@@ -47,8 +50,8 @@ pub fn take_along(x: &[f32], indices: &[f32], y: &mut [f32], outputs: usize, s: 
     outside(indices, len, s)
 }
 
-/// Number of indices that [`nearest`] changes, NaN included: those with a fraction, which it cuts off, and those
-/// outside `-len..len`.
+/// Number of indices that [`nearest`] changes, NaN included: those with a fraction, which it cuts off, and
+/// those outside `-len..len`.
 fn outside(indices: &[f32], len: f32, s: &Along) -> u32 {
     let is_outside = |index: &&f32| {
         let from_front = if **index < 0.0 { **index + len } else { **index };
@@ -57,7 +60,8 @@ fn outside(indices: &[f32], len: f32, s: &Along) -> u32 {
     indices.iter().filter(is_outside).fold(0, |hits, _| hits.saturating_add(1))
 }
 
-/// The position inside the axis nearest to an index, after negative ones are counted from the end.
+/// The position `0..s.len` nearest to an index, after a negative one has got `len` added: its fraction is cut
+/// off, NaN gives 0. 0 for an empty axis. `len` is `s.len` as a float.
 #[inline(always)]
 fn nearest(index: f32, len: f32, s: &Along) -> usize {
     let from_front = if index < 0.0 { index + len } else { index };
@@ -67,7 +71,8 @@ fn nearest(index: f32, len: f32, s: &Along) -> usize {
 /// `y[o][k][i] = sum_t weights[k * taps + t] * x[o][indices[k * taps + t]][i]` with
 /// `taps = indices.len() / outputs`; `y` is `[outer][outputs][inner]`.
 ///
-/// Order: each value starts at its first product and adds the others in the order of the taps.
+/// Order: each value starts at its first product and adds the others in the order of the taps. Indices have
+/// to lie inside the axis.
 #[inline(never)]
 pub fn resample(
     x: &[f32],
@@ -94,12 +99,15 @@ pub fn resample(
     }
 }
 
+/// Writes the `inner` values of `x` at an index of the axis to `y`, which has as many; nothing where the
+/// index lies outside.
 #[inline(always)]
 fn copy_line(x: &[f32], index: usize, y: &mut [f32], inner: usize) {
     y.iter_mut().zip(line(x, index, inner)).for_each(|(y, x)| *y = *x);
 }
 
-/// The values at an index of the axis.
+/// The values of `x`, which is `[len][inner]`, from an index of the axis on, up to the end of `x`; empty
+/// where it lies outside.
 #[inline(always)]
 fn line(x: &[f32], index: usize, inner: usize) -> &[f32] {
     x.get(index.saturating_mul(inner)..).unwrap_or(&[])

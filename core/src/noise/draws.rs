@@ -4,8 +4,8 @@ use super::{NoiseError, Stream, fill_standard_normal};
 
 /// A sequence of noise vectors, each known by its number.
 ///
-/// What averages over a posterior takes its noise from here: how the draws depend on each other decides
-/// how exact the average is. Draw number `sample` is a function of `sample`, so that it can be drawn
+/// A function that averages over a posterior takes its noise from here: how the draws depend on each other
+/// decides how exact the average is. Draw number `sample` is a function of `sample`, so that it can be drawn
 /// again: a generator that cannot repeat itself serves as the source of a `key`.
 ///
 /// All draws of this crate come from [`Stream`]s of one key and datapoint. Numbers are shared out:
@@ -17,7 +17,7 @@ use super::{NoiseError, Stream, fill_standard_normal};
 /// | `2^31 .. 3 2^30` | [`GUARD`]: what a refinement is judged with |
 /// | `3 2^30 .. 2^32` | nobody |
 pub trait Draws {
-    /// Fills `eps` with draw number `sample`.
+    /// Fills `eps` with draw number `sample`: the same values for the same number and length.
     ///
     /// # Errors
     ///
@@ -31,6 +31,7 @@ pub const STEPS: u32 = 1 << 30;
 pub const GUARD: u32 = 1 << 31;
 
 impl<D: Draws + ?Sized> Draws for &mut D {
+    /// Draw number `sample` of the sequence behind the reference.
     #[inline]
     fn draw(&mut self, sample: u32, eps: &mut [f32]) -> Result<(), NoiseError> {
         (**self).draw(sample, eps)
@@ -49,7 +50,7 @@ pub struct Independent {
 }
 
 impl Draws for Independent {
-    /// Never fails.
+    /// Fills `eps` with independent standard normal values; never fails.
     fn draw(&mut self, sample: u32, eps: &mut [f32]) -> Result<(), NoiseError> {
         fill_standard_normal(&mut Stream::new(self.key, self.datapoint, sample), eps)
     }
@@ -64,6 +65,8 @@ impl Draws for Independent {
 pub struct Antithetic<D>(pub D);
 
 impl<D: Draws> Draws for Antithetic<D> {
+    /// Fills `eps` with draw `sample / 2` of the sequence inside, negated for an odd `sample`; fails where
+    /// that does.
     #[inline]
     fn draw(&mut self, sample: u32, eps: &mut [f32]) -> Result<(), NoiseError> {
         self.0.draw(sample / 2, eps)?;
@@ -74,7 +77,7 @@ impl<D: Draws> Draws for Antithetic<D> {
     }
 }
 
-/// The opposite draw.
+/// Negates every value, in place: the opposite draw.
 #[inline]
 pub(crate) fn negate(eps: &mut [f32]) {
     for eps in eps {

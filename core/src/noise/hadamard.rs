@@ -65,7 +65,7 @@ pub enum Radius {
 }
 
 impl Draws for Hadamard {
-    /// Never fails.
+    /// Fills `eps` with point number `sample`; never fails. A `set` of 0 counts as 1.
     fn draw(&mut self, sample: u32, eps: &mut [f32]) -> Result<(), NoiseError> {
         let rows = rows(eps.len() as u32);
         let place = (sample & RANGE) % self.set.max(1);
@@ -87,23 +87,26 @@ impl Draws for Hadamard {
 }
 
 impl Hadamard {
+    /// The stream of words of draw number `sample`.
     const fn stream(&self, sample: u32) -> Stream {
         Stream::new(self.key, self.datapoint, sample)
     }
 }
 
-/// `max(4, d)`, rounded up to a power of two.
+/// Number of rows of the matrix for `d` values: `max(4, d)`, rounded up to a power of two.
 const fn rows(d: u32) -> u32 {
     let last = if d > LEAST { d - 1 } else { LEAST - 1 };
     (u32::MAX >> last.leading_zeros()).wrapping_add(1)
 }
 
-/// A whole number below `n`, uniform to `n / 2^32`.
+/// A whole number in `0 .. n` from a random word, `floor(word n / 2^32)`; each has the probability `1 / n` up
+/// to a relative error of `n / 2^32`.
 const fn below(n: u32, word: u32) -> u32 {
     ((word as u64 * n as u64) >> 32) as u32
 }
 
-/// `r` with `r^2` chi-squared with `m` degrees of freedom, over `m`: the norm of `m` normal draws.
+/// Square root of a chi-squared variable of `m` degrees of freedom divided by `m`: the norm of `m` standard
+/// normal draws, divided by `sqrt(m)`. The words are the first `m` from the stream's current block on.
 fn chi(mut stream: Stream, m: u32) -> f32 {
     let (mut sum, mut left) = (0.0, m);
     while left > 0 {
@@ -116,11 +119,11 @@ fn chi(mut stream: Stream, m: u32) -> f32 {
     sqrt(sum / m as f32)
 }
 
-/// Entry `j` of a random permutation of `0 .. rows`.
+/// Entry `j` of a random permutation of `0 .. rows`, by the words of `stream` from block `2^31` on.
 ///
-/// Digit `i` of the permutation (Lehmer, 1960) is uniform below `rows - i`, from word `i`. Entry `j` is
-/// digit `j`, counted among what entries `0 .. j` left: each of them, last to first, that is not above it
-/// moves it up by one.
+/// Digit `i` of the permutation (Lehmer, 1960) is uniform below `rows - i`, from word `i`. Entry `j` is digit
+/// `j`, counted among the numbers that entries `0 .. j` have left: each of these, last to first, that is not
+/// above it moves it up by one.
 fn row(stream: Stream, j: u32, rows: u32) -> u32 {
     let mut entry = 0;
     for block in (0..=j / 4).rev() {
@@ -138,10 +141,12 @@ fn row(stream: Stream, j: u32, rows: u32) -> u32 {
     entry
 }
 
-/// Fills `columns` with different numbers `0 .. rows` in random order with random signs, as the bits of
-/// floats, since there is no other memory.
+/// Fills `columns` with different numbers in `0 .. rows`, in random order and with random signs, by the words
+/// of `stream` from block `2^30` on. Each is stored as the bits of a float (number, and bit 31 for a negative
+/// sign), since there is no other memory.
 ///
-/// As [`row`], in place; the sign is the lowest bit of the word, on which the digit hardly depends.
+/// The numbers are the entries of a permutation as in [`row`], decoded in place; the sign is the lowest bit
+/// of the word, on which the digit hardly depends.
 fn place_columns(stream: Stream, rows: u32, columns: &mut [f32]) {
     let mut stream = stream.at_block(COLUMNS);
     let mut left = rows;

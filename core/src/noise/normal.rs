@@ -66,6 +66,7 @@ pub fn fill_standard_normal<S: NoiseSource + ?Sized>(
     filled
 }
 
+/// [`fill_standard_normal`], except that after an error `eps` keeps the values that were written before it.
 #[inline]
 fn try_fill<S: NoiseSource + ?Sized>(source: &mut S, eps: &mut [f32]) -> Result<(), NoiseError> {
     for eps in eps.chunks_mut(4) {

@@ -68,7 +68,7 @@ impl Stream {
         self
     }
 
-    /// The next four words.
+    /// The next four words; the stream moves on by one block, and after 2^32 blocks begins again.
     #[inline]
     pub const fn next_block(&mut self) -> [u32; 4] {
         let block = philox4x32(self.counter, self.key);
@@ -78,7 +78,7 @@ impl Stream {
 }
 
 impl NoiseSource for Stream {
-    /// Never fails.
+    /// The next four words; never fails.
     #[inline]
     fn try_next_block(&mut self) -> Result<[u32; 4], NoiseError> {
         Ok(self.next_block())

@@ -26,15 +26,16 @@ impl core::error::Error for NoiseError {}
 /// they wait without limit or reset it for ever. Where that matters, implement this trait over the
 /// HAL's fallible calls, with a deadline.
 pub trait NoiseSource {
-    /// The next four words.
+    /// The next four words of the generator, which moves on by them.
     ///
     /// # Errors
     ///
-    /// When the generator failed; the words drawn before stay valid.
+    /// Where the generator fails; words of earlier calls stay valid.
     fn try_next_block(&mut self) -> Result<[u32; 4], NoiseError>;
 }
 
 impl<S: NoiseSource + ?Sized> NoiseSource for &mut S {
+    /// The next four words of the generator behind the reference; fails where that does.
     #[inline]
     fn try_next_block(&mut self) -> Result<[u32; 4], NoiseError> {
         (**self).try_next_block()
@@ -52,6 +53,7 @@ pub struct RandCore09<R>(pub R);
 
 #[cfg(feature = "rand_core_09")]
 impl<R: rand_core_09::TryRngCore> NoiseSource for RandCore09<R> {
+    /// Four words of the generator; [`NoiseError::SourceFailed`] at its first error.
     fn try_next_block(&mut self) -> Result<[u32; 4], NoiseError> {
         block_of(|| self.0.try_next_u32())
     }
@@ -68,12 +70,14 @@ pub struct RandCore010<R>(pub R);
 
 #[cfg(feature = "rand_core_010")]
 impl<R: rand_core_010::TryRng> NoiseSource for RandCore010<R> {
+    /// Four words of the generator; [`NoiseError::SourceFailed`] at its first error.
     fn try_next_block(&mut self) -> Result<[u32; 4], NoiseError> {
         block_of(|| self.0.try_next_u32())
     }
 }
 
-/// Four words, in the order of the calls; stops at the first failure.
+/// The results of four calls of `next`, in their order; [`NoiseError::SourceFailed`] at the first error,
+/// after which it is not called again.
 #[cfg(any(feature = "rand_core_09", feature = "rand_core_010"))]
 fn block_of<E>(mut next: impl FnMut() -> Result<u32, E>) -> Result<[u32; 4], NoiseError> {
     let mut block = [0; 4];

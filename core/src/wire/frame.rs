@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 const OVERHEAD: usize = 96;
 const CRC_LEN: usize = 4;
 
-/// Bytes of a message with its checksum that carries at most `payload` bytes of floats or text.
+/// Most bytes of a message with its checksum that carries at most `payload` bytes of floats or text: the
+/// length of the message buffers of [`Framer`] and [`Deframer`].
 #[must_use]
 pub const fn message_len(payload: usize) -> usize {
     payload + OVERHEAD + CRC_LEN
 }
 
-/// Bytes of the frame around [`message_len`] bytes, the closing zero included.
+/// Most bytes of the frame around such a message ([`message_len`] of the same `payload`), the closing zero
+/// included: the length of the frame buffer of [`Framer`].
 #[must_use]
 pub const fn frame_len(payload: usize) -> usize {
     cobs::max_encoding_length(message_len(payload)) + 1
@@ -58,7 +60,7 @@ impl<M: AsMut<[u8]>, F: AsMut<[u8]>> Framer<M, F> {
         Self { message, frame }
     }
 
-    /// The frame of `message`.
+    /// The frame of `message`, in the frame buffer; both buffers are overwritten.
     ///
     /// # Errors
     ///
@@ -86,12 +88,14 @@ pub struct Deframer<M> {
 }
 
 impl<M: AsMut<[u8]>> Deframer<M> {
-    /// Uses a buffer of [`message_len`] bytes.
+    /// A receiver at the start of a stream, with a buffer of [`message_len`] bytes whose contents do not
+    /// matter.
     pub const fn new(buffer: M) -> Self {
         Self { buffer, len: 0, state: cobs::DecoderState::Idle, bad_frames: 0 }
     }
 
-    /// Takes the next byte; where it completes an intact frame, returns the message for [`parse`].
+    /// Takes the next byte; returns the message for [`parse`] where that byte completes an intact frame, else
+    /// `None`.
     ///
     /// Damaged and overlong frames are dropped and counted; after any damage the next frame but
     /// one is received at the latest.
@@ -123,7 +127,7 @@ impl<M: AsMut<[u8]>> Deframer<M> {
         }
     }
 
-    /// Frames dropped so far.
+    /// Number of frames dropped so far, at most `u32::MAX`.
     pub fn bad_frames(&self) -> u32 {
         self.bad_frames
     }
@@ -137,13 +141,14 @@ impl<M> defmt::Format for Deframer<M> {
     }
 }
 
-/// The message, where its checksum is right.
+/// The message before the checksum in the last four bytes; `None` where that is wrong or there are fewer
+/// bytes.
 fn verified(bytes: &[u8]) -> Option<&[u8]> {
     let (message, crc) = bytes.split_last_chunk()?;
     (crc32(message) == u32::from_le_bytes(*crc)).then_some(message)
 }
 
-/// Reads a message; `None` where it is none of this protocol.
+/// The message that these postcard bytes encode; `None` where they encode no `T`, or bytes are left over.
 #[must_use]
 pub fn parse<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Option<T> {
     let (message, rest) = postcard::take_from_bytes(message).ok()?;

@@ -3,9 +3,9 @@
 //! | Step | Does |
 //! |---|---|
 //! | `Selection` | which nodes compute with integers |
-//! | `observe` | what values are on the calibration rows |
+//! | `observe` | the values of tensors on the calibration rows |
 //! | `Float::formats` | scale and zero point of every integer value |
-//! | `Float::layer` | integers for a layer's weights, by what integers give it to read |
+//! | `Float::layer` | integers for a layer's weights, from its inputs as the integer layers before it compute them |
 
 mod observe;
 
@@ -31,13 +31,15 @@ use std::collections::{HashMap, HashSet};
 pub struct Quantization {
     /// Of activations.
     pub width: Width,
-    /// What is fitted to a layer's float outputs once its integers are chosen.
+    /// Which parameters are fitted to a layer's float outputs once its integers are chosen.
     pub adjust: Adjust,
 }
 
-/// Chooses formats and integer weights for what these outputs of the graph need.
+/// Formats and integer weights for the part of the graph that these outputs need, chosen by the rows of
+/// `data`.
 ///
-/// Layers are quantized in order, each on what the integer layers before it give.
+/// Layers are quantized in order, each by its inputs as the integer layers before it compute them. A layer that
+/// reads a state directly stays in floats.
 ///
 /// # Errors
 ///
@@ -50,7 +52,7 @@ pub fn choose(
 ) -> Result<Integers> {
     let graph = joined(graph, outputs, evaluate)?;
     let links = Links::of(&graph);
-    // Nobody sees what a state is: what reads it directly stays in floats.
+    // The values of states are not observed: layers that read one directly stay in floats.
     let states: Vec<ValueId> = data.states.iter().map(|(input, _)| graph.inputs[*input]).collect();
     let selection = Selection::of(&graph, |value| !states.contains(&origin(&graph, &links, value)));
     let unseen = selection.unseen.iter().map(|value| graph.values[*value].name.clone());
@@ -74,8 +76,9 @@ pub fn choose(
     Ok(integers)
 }
 
-/// Narrows the 16-bit input format of a layer until its i32 sums cannot overflow, and that of every producer
-/// that shares the format. Gives up where the calibrated range would be cut: the layer stays f32.
+/// Lowers, in `integers.formats`, the clamp of the 16-bit input format of a layer until its i32 sums cannot
+/// overflow, also for every producer that shares the format. Nothing changes with eight-bit activations, or
+/// where the calibrated range would be cut or a multiplier has no integer form: the layer then stays f32.
 fn narrow(
     integers: &mut Integers,
     graph: &Graph,
@@ -101,11 +104,12 @@ fn narrow(
     }
 }
 
-/// Steps of the calibrated range of a wide value.
+/// Integer that stands for the largest calibrated magnitude of a wide activation: 4095.
 const CALIBRATED: i32 = (1 << (WIDE_BITS - 1)) - 1;
 
-/// The largest magnitude of symmetric integer inputs with which no sum of the layer overflows i32, after its group's
-/// left shift where outputs are integers; `None` where a group's multipliers cannot be represented.
+/// The largest magnitude of symmetric integer inputs with which no sum of the layer overflows i32, after its
+/// group's left shift where outputs are integers of the format `to` (floats for `None`); i32::MAX without
+/// weights. `None` where a group's multipliers cannot be represented.
 fn room(layer: &Layer, own: &IntegerLayer, to: Option<Format>) -> Option<i32> {
     let filters = (layer.outputs() / layer.groups().max(1)).max(1);
     let rows = own.weights.chunks(layer.inputs.max(1));
@@ -127,7 +131,8 @@ fn room(layer: &Layer, own: &IntegerLayer, to: Option<Format>) -> Option<i32> {
     Some(limit)
 }
 
-/// The value whose numbers a reshaped one has.
+/// The value at the beginning of the chain of reshapes that computes `value`; `value` itself where no reshape
+/// computes it.
 fn origin(graph: &Graph, links: &Links, mut value: ValueId) -> ValueId {
     while let Some(node) = links.producer(graph, value).filter(|node| node.op == Op::Reshape) {
         value = node.inputs[0];
@@ -135,7 +140,7 @@ fn origin(graph: &Graph, links: &Links, mut value: ValueId) -> ValueId {
     value
 }
 
-/// The graph in f32: what its values are on the calibration rows.
+/// The graph in f32, with its values on the calibration rows.
 struct Float<'g> {
     graph: &'g Graph,
     links: &'g Links,
@@ -144,6 +149,12 @@ struct Float<'g> {
 }
 
 impl<'g> Float<'g> {
+    /// The float values, on all calibration rows, of everything that integers will hold and of the outputs of
+    /// integer layers: one run of the plan in f32.
+    ///
+    /// # Errors
+    ///
+    /// As for scheduling and for running the plan on the rows.
     fn of(
         graph: &'g Graph,
         links: &'g Links,
@@ -158,14 +169,20 @@ impl<'g> Float<'g> {
         Ok(Self { graph, links, selection, observed: observe(&plan, data, &names)? })
     }
 
-    /// The values of a node's result; what was only reshaped has those of its operand.
+    /// The float values of `value` on all rows, one row after another; for a reshaped value those of its
+    /// origin, and empty for a value that was not observed.
     fn values(&self, value: ValueId) -> &[f32] {
         let value = origin(self.graph, self.links, value);
         let own = self.observed.get(&self.graph.values[value].name);
         own.map_or(&[], |values| values)
     }
 
-    /// A format for every value that integers hold.
+    /// A format for every value that integers hold, by its name. `Reshape` and pooling keep that of their
+    /// operand; in 16 bits the operand of a leaky ReLU takes the format of the result where it fits.
+    ///
+    /// # Errors
+    ///
+    /// As for `format`.
     fn formats(&self, width: Width) -> Result<HashMap<String, Format>> {
         let mut formats: Vec<Option<Format>> = vec![None; self.graph.values.len()];
         let produced: HashSet<ValueId> = self.graph.nodes.iter().map(|node| node.output).collect();
@@ -198,6 +215,12 @@ impl<'g> Float<'g> {
         Ok(named.filter_map(|(format, value)| Some((value.name.clone(), format?))).collect())
     }
 
+    /// The format for the range of a value on the calibration rows: with zero point in eight bits, symmetric
+    /// in sixteen.
+    ///
+    /// # Errors
+    ///
+    /// The range is not finite, or there are no values; the message names the value.
     fn format(&self, value: ValueId, width: Width) -> Result<Format> {
         let mut range = Range::default();
         range.observe(self.values(value));
@@ -213,7 +236,8 @@ impl<'g> Float<'g> {
         })
     }
 
-    /// Integers for a layer that reads `seen` on every row.
+    /// Integer weights, scales and biases of `layer`, computed by `node`, whose integer inputs on all rows
+    /// are `seen`: group by group, fitted to the float outputs.
     fn layer(
         &self,
         node: &Node,
@@ -254,16 +278,21 @@ impl<'g> Float<'g> {
     }
 }
 
-/// What a layer reads on every row.
+/// The input of a layer on every row, as integers hold it.
 struct Seen {
-    /// As integers give it.
+    /// All rows, as the integer layers before compute them, as floats.
     values: Vec<f32>,
-    /// How they hold it.
+    /// Their integer format.
     format: Format,
     rows: usize,
 }
 
 impl Seen {
+    /// The input of `layer` on all rows, by a run of the graph with the integer layers chosen so far.
+    ///
+    /// # Errors
+    ///
+    /// As for scheduling and for running the plan on the rows, or the input has no format in `integers`.
     fn of(
         graph: &Graph,
         links: &Links,
@@ -281,7 +310,7 @@ impl Seen {
         Ok(Self { values: values.unwrap_or_default(), format, rows: data.batch.len })
     }
 
-    /// Steps from the zero point.
+    /// The integer of `value` less the zero point.
     fn steps(&self, value: f32) -> i16 {
         (self.format.quantize(value) - self.format.zero_point) as i16
     }
@@ -296,6 +325,8 @@ struct Sample {
 }
 
 impl Sample {
+    /// A sample of the patches of `group`, whose outputs have the indices `outputs`; `given` holds the float
+    /// outputs of the layer on all rows. The positions are drawn by `sample`, the same at every call.
     fn of(
         layer: &Layer,
         group: usize,
@@ -329,7 +360,8 @@ impl Sample {
         found
     }
 
-    /// Scale and bias of every output, fitted to the outputs of the float layer.
+    /// Scale and bias of every output of the group, by least squares from the integer sums of the sampled
+    /// patches to its float outputs; `bias` and `x_scale`, the step of the inputs, are the start.
     fn lines(
         &self,
         integers: &IntegerWeights,
@@ -353,8 +385,9 @@ impl Sample {
     }
 }
 
-/// Rows of a unit that training left dead: their weights are nothing beside their bias, which would not
-/// fit the integer sum. They become 0, and the bias gets a scale that holds it to 2^-20 of itself.
+/// Sets the integers of a row to 0 where its bias is more than 2^30 units of the integer sum, and so would
+/// not fit it: training left such units dead. The scale of the row then becomes `|bias| / 2^20 / x_scale`, so
+/// that the bias is held to 2^-20 of itself.
 fn silence(integers: &mut IntegerWeights, bias: &[f32], x_scale: f32) {
     const MOST: f32 = (1u32 << 30) as f32;
     const STEPS: f32 = (1u32 << 20) as f32;
@@ -367,6 +400,7 @@ fn silence(integers: &mut IntegerWeights, bias: &[f32], x_scale: f32) {
     }
 }
 
+/// The dot product in i32, over the shorter of the two.
 fn product(patch: &[i16], weights: &[i8]) -> i32 {
     patch.iter().zip(weights).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum()
 }

@@ -1,4 +1,4 @@
-//! What the values of a graph are on calibration rows.
+//! The values of a graph's tensors on calibration rows.
 
 use crate::Result;
 use crate::lower::plan::Plan;
@@ -17,7 +17,12 @@ pub struct Calibration<'r> {
 /// Values of all rows, one row after another, by name.
 pub(super) type Observed = HashMap<String, Vec<f32>>;
 
-/// Runs the plan on every row and collects the values of these names as floats, whatever their encoding.
+/// The values with these names on every row of `data`, as floats whatever their encoding: of inputs, and of
+/// every result that a step of the plan completes. Other names are left out.
+///
+/// # Errors
+///
+/// As for `run_twin_observed`.
 pub(super) fn observe(plan: &Plan, data: Calibration, names: &HashSet<&str>) -> Result<Observed> {
     let mut observed = Observed::new();
     for input in data.batch.inputs.iter().filter(|input| names.contains(input.name.as_str())) {

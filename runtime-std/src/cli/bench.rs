@@ -70,6 +70,7 @@ pub fn run(options: &BenchOptions) -> Result<()> {
     if options.json { output::json(&report) } else { output::text(&report.to_string()) }
 }
 
+/// The rows of `--input`, or one row of zeros.
 fn rows(loaded: &Loaded, options: &BenchOptions) -> Result<Batch> {
     match &options.input[..] {
         [] => inputs::zeros(loaded),
@@ -78,6 +79,7 @@ fn rows(loaded: &Loaded, options: &BenchOptions) -> Result<Batch> {
 }
 
 impl BenchReport {
+    /// The report on a measured cost; an environment error where no compiler is found.
     fn of(loaded: &Loaded, target: &Target, cost: Cost) -> Result<Self> {
         let budget = emit(&loaded.model)?.budget;
         let compiler = Compiler::find(target.row.triple)

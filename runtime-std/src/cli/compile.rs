@@ -47,7 +47,7 @@ struct CompileReport<'a> {
     budget: &'a Budget,
 }
 
-/// Writes the three files, within the limits.
+/// Writes `model.rs`, `weights.bin` and `budget.json` into `--out-dir`.
 ///
 /// # Errors
 ///
@@ -85,7 +85,8 @@ pub fn run(options: &CompileOptions) -> Result<()> {
     }
 }
 
-/// What the rows say of the heads, where rows are given.
+/// What the rows of `--input` say of the heads; `None` without rows. An input error where the model has no
+/// decoder.
 fn heads(options: &CompileOptions, loaded: &Loaded) -> Result<Option<HeadReport>> {
     if options.input.is_empty() {
         return Ok(None);
@@ -98,7 +99,8 @@ fn heads(options: &CompileOptions, loaded: &Loaded) -> Result<Option<HeadReport>
     heads::read(loaded, &inputs::of_model(loaded, &options.input, 0)?.batch)
 }
 
-/// Holds the parts that are known before an image is built against the limits.
+/// A failed check where weights or workspace alone exceed `--max-flash` or `--max-ram`; code and stack are
+/// not known yet.
 fn check(options: &CompileOptions, budget: &Budget) -> Result<()> {
     let parts = [
         ("flash", "--max-flash", "weights", "code", budget.flash_bytes.weights, options.max_flash),

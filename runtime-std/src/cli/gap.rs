@@ -94,6 +94,7 @@ pub fn run(options: &GapOptions) -> Result<()> {
     heads::hold(heads.as_ref())
 }
 
+/// The settings of the model with the options applied; an input error where a number of steps is too large.
 fn settings(options: &GapOptions, loaded: &Loaded) -> Result<Settings> {
     let mut settings = Settings::of_model(loaded);
     settings.seed = options.seed;

@@ -15,7 +15,8 @@ pub struct WithHeads<'a, R> {
     pub heads: Option<&'a HeadReport>,
 }
 
-/// Every reading of the heads on the first rows; a note where the declared one does not hold.
+/// The report on every reading of the heads on the first rows, also written to stderr where the declared one
+/// does not hold; `None` for a model without decoder or single posterior.
 ///
 /// # Errors
 ///
@@ -31,7 +32,7 @@ pub fn read(loaded: &Loaded, batch: &Batch) -> Result<Option<HeadReport>> {
     Ok(report)
 }
 
-/// Shows the table and what it warns of, or why the rows cannot tell.
+/// Writes to stderr the table and the warning, or why the rows cannot decide.
 pub fn note(report: &HeadReport) {
     if let (Verdict::Undecided, Some(message)) = (report.verdict, &report.message) {
         return output::note(&format!("the heads were not held against the rows: {message}"));
@@ -42,7 +43,7 @@ pub fn note(report: &HeadReport) {
     }
 }
 
-/// Whether the declared heads stand.
+/// Passes unless the report says that the declared heads are wrong; also without a report.
 ///
 /// # Errors
 ///

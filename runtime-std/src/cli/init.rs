@@ -77,7 +77,7 @@ pub fn run(options: &InitOptions) -> Result<()> {
     }
 }
 
-/// The proposal, by rows too where they are given.
+/// The proposal; checked on the rows of `--input`, with their report, where rows and a decoder are given.
 fn propose(options: &InitOptions, folder: &Path) -> Result<(Proposal, Option<HeadReport>)> {
     let (decoder, import) = (options.decoder.as_deref(), options.import.decided());
     let Some(decoder) = decoder.filter(|_| !options.input.is_empty()) else {

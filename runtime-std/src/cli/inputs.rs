@@ -13,8 +13,9 @@ pub struct Inputs {
     pub drawn: Vec<String>,
 }
 
-/// The rows of `--input [NAME=]FILE.npy ...` for the inputs of `sources` that are `needed`; noise that
-/// is not given is drawn from the stream of `seed`.
+/// The rows of `--input [NAME=]FILE.npy ...` for the inputs of `sources`. Every input for which `needed`
+/// holds must be given, but noise, which is drawn from the stream of `seed` where it is not. One row of noise
+/// where nothing is given.
 ///
 /// # Errors
 ///
@@ -80,11 +81,11 @@ pub fn of_model(loaded: &Loaded, given: &[String], seed: u64) -> Result<Inputs> 
     read(&sources, needed, given, seed)
 }
 
-/// The number of rows that `--rows` leaves of `found`.
+/// The number of rows to use: `asked`, the value of `--rows`, or all `found` without it.
 ///
 /// # Errors
 ///
-/// It asks for more.
+/// An input error where it asks for more than `found`.
 pub fn limited(asked: Option<u64>, found: usize) -> Result<usize> {
     match asked.map(usize::try_from) {
         Some(Ok(rows)) if rows <= found => Ok(rows),
@@ -95,7 +96,7 @@ pub fn limited(asked: Option<u64>, found: usize) -> Result<usize> {
     }
 }
 
-/// One row of zeros for every input of a model.
+/// One row of zeros for every input of a model, noise too.
 ///
 /// # Errors
 ///
@@ -110,11 +111,13 @@ pub fn zeros(loaded: &Loaded) -> Result<Batch> {
     Ok(Batch { inputs: offered(&sources)?.into_iter().map(row).collect(), len: 1 })
 }
 
+/// Paths of the files, for a message.
 fn files(sources: &[&Source]) -> String {
     sources.iter().map(|source| source.path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Which input `[NAME=]FILE` is for, and the file.
+/// The input that `[NAME=]FILE` is for, and the file; without a name it is the only needed input that is not
+/// noise. An input error lists the inputs where none is meant.
 fn split<'w, 's, 'a>(
     sources: &[&Source],
     wanted: &'w [Offered<'s>],

@@ -61,7 +61,7 @@ struct Problem {
     what: Unsupported,
 }
 
-/// Prints the report; of a model that cannot be imported, all that is known of it.
+/// Prints the report; of a model that cannot be imported, what is known of it.
 ///
 /// # Errors
 ///
@@ -79,11 +79,12 @@ pub fn run(options: &InspectOptions) -> Result<()> {
     }
 }
 
+/// Prints the report as JSON or text.
 fn print(report: &InspectReport, json: bool) -> Result<()> {
     if json { output::json(report) } else { output::text(&report.to_string()) }
 }
 
-/// As much as can be read of the model's files.
+/// The survey of each file of the model, with its role and path; files that cannot be read are left out.
 fn surveys(model: &ModelOptions) -> Vec<(&'static str, PathBuf, Survey)> {
     let Ok(path) = Loaded::find(&model.model) else { return Vec::new() };
     let (files, options): (Vec<_>, _) = match Manifest::read(&path) {
@@ -103,6 +104,7 @@ fn surveys(model: &ModelOptions) -> Vec<(&'static str, PathBuf, Survey)> {
 }
 
 impl InspectReport {
+    /// The report on a model that is loaded, with its budget; an error where it cannot be emitted.
     fn of_loaded(loaded: &Loaded) -> Result<Self> {
         let budget = emit(&loaded.model)?.budget;
         let mut report = Self {
@@ -119,6 +121,7 @@ impl InspectReport {
         Ok(report)
     }
 
+    /// The report on files that cannot be imported: boundary tensors and unsupported nodes.
     fn of_surveys(model: &Path, surveys: Vec<(&'static str, PathBuf, Survey)>) -> Self {
         let mut report = Self { model: model.display().to_string(), ..Self::empty() };
         for (graph, file, survey) in surveys {
@@ -143,6 +146,7 @@ impl InspectReport {
         report
     }
 
+    /// A report in which nothing is known.
     fn empty() -> Self {
         Self {
             model: String::new(),
@@ -157,6 +161,7 @@ impl InspectReport {
         }
     }
 
+    /// Adds inputs, outputs and memory of one graph to the report.
     fn add(&mut self, part: Part<'_>, source: &Source) {
         let (graph, plan) = (part.name.name(), part.plan);
         let values = &source.graph.values;

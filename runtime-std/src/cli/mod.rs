@@ -61,15 +61,16 @@ enum Command {
     Reference { folder: PathBuf, python: Option<PathBuf> },
 }
 
-/// Runs one command.
+/// Runs one command with progress on the terminal.
 ///
 /// # Errors
 ///
-/// Its exit code is the process's.
+/// The error of the command, whose exit code the process ends with.
 pub fn run(arguments: Arguments) -> Result<()> {
     elbow::watch::watched(watch::Terminal, || command(arguments.command))
 }
 
+/// Runs one command; progress goes to the watcher that is set.
 fn command(command: Command) -> Result<()> {
     match command {
         Command::Inspect(options) => inspect::run(&options),
@@ -84,7 +85,8 @@ fn command(command: Command) -> Result<()> {
     }
 }
 
-/// The firmware workspace: the one that is named, or found upwards from the current folder.
+/// The firmware workspace: the one that is named, or found upwards from the current folder; an environment
+/// error where there is none.
 fn firmware(named: Option<&Path>) -> Result<PathBuf> {
     named.map_or_else(device::find_firmware, |folder| Ok(folder.to_path_buf()))
 }
@@ -118,6 +120,7 @@ struct ImportOptions {
 }
 
 impl ImportOptions {
+    /// The options as import takes them.
     fn decided(&self) -> import::Options {
         let frozen_noise = match self.accept_frozen_noise {
             true => FrozenNoise::Accept,
@@ -127,6 +130,7 @@ impl ImportOptions {
     }
 }
 
+/// The symbol and length of `NAME=N`, split at the last `=`; an error says what was expected.
 fn dim(text: &str) -> std::result::Result<(String, usize), String> {
     let expected = "expected NAME=N, the length N a whole number from 1 on";
     let (name, length) = text.rsplit_once('=').ok_or(expected)?;
@@ -135,10 +139,12 @@ fn dim(text: &str) -> std::result::Result<(String, usize), String> {
 }
 
 impl ModelOptions {
+    /// The model of the command line; an input error where it cannot be loaded.
     fn load(&self) -> Result<Loaded> {
         Loaded::read(&self.model, self.declared().as_ref(), &self.import.decided())
     }
 
+    /// The heads of `--mean` and `--spread`; `None` without them.
     fn declared(&self) -> Option<Declared> {
         let (mean, (spread, head)) = self.mean.as_ref().zip(self.spread.as_ref())?;
         let tensor = |name: &String| TensorRef::Name(name.clone());
@@ -146,13 +152,15 @@ impl ModelOptions {
     }
 }
 
+/// The output and head of `NAME:HEAD`, split at the last `:`; an error says what was expected.
 fn spread(text: &str) -> std::result::Result<(String, Spread), String> {
     let expected = "expected NAME:HEAD, HEAD one of logvar, log_sigma, sigma, var, softplus_sigma, softplus_var";
     let (name, head) = text.rsplit_once(':').ok_or(expected)?;
     Ok((name.to_string(), Spread::named(head).ok_or(expected)?))
 }
 
-/// A reference in a process of this program.
+/// The reference by this engine, in a process of this program; an environment error where its path is not
+/// known.
 fn runtime(engine: Engine) -> Result<Runtime> {
     let program = std::env::current_exe().map_err(|error| {
         Error::environment(format!(
@@ -171,12 +179,12 @@ struct PythonOptions {
 }
 
 impl PythonOptions {
-    /// onnxruntime in this Python.
+    /// The reference onnxruntime in the Python of `--python`.
     fn onnxruntime(&self) -> Result<Runtime> {
         runtime(Engine::Onnxruntime { python: self.python.clone() })
     }
 
-    /// An input error where `--python` is given but no onnxruntime runs.
+    /// An input error with `cure` where `--python` is given, for commands in which no onnxruntime runs.
     fn unused(&self, cure: &str) -> Result<()> {
         match &self.python {
             None => Ok(()),
@@ -196,7 +204,8 @@ struct PrecisionOptions {
 }
 
 impl PrecisionOptions {
-    /// The model in this precision, and with the weights in the form of `core`.
+    /// The model in this precision (quantized on the calibration rows), with the weights in the form of
+    /// `core`.
     ///
     /// # Errors
     ///
@@ -227,6 +236,8 @@ impl PrecisionOptions {
         if core == Core::default() { Ok(loaded) } else { loaded.for_core(core) }
     }
 
+    /// The rows of `--calibration`, for the inputs of the main graph. An input error where one is missing or
+    /// a file is wrong.
     fn calibration(&self, loaded: &Loaded) -> Result<Batch> {
         let source = &loaded.main;
         let own = |name: &str| source.given().any(|input| source.input_name(input) == name);
@@ -234,7 +245,8 @@ impl PrecisionOptions {
         Ok(inputs.context("--calibration")?.batch)
     }
 
-    /// How many rows of `batch` are calibration rows as well, on which integers look better than they are.
+    /// Number of rows of `batch` that equal a calibration row in every bit of the calibration's inputs, on
+    /// which integers look better than they are; 0 without calibration.
     ///
     /// # Errors
     ///

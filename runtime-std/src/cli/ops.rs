@@ -29,7 +29,7 @@ struct OperatorRow {
     notes: &'static str,
 }
 
-/// Prints the table that import itself reads nodes by.
+/// Prints the table of operators that import supports: aligned, in Markdown, or as JSON.
 ///
 /// # Errors
 ///
@@ -57,6 +57,7 @@ pub fn run(options: &OpsOptions) -> Result<()> {
 }
 
 impl Table {
+    /// The table in Markdown.
     fn markdown(&self) -> String {
         let row = |row: &OperatorRow| {
             format!("| {} | {} | {} | {} |\n", row.op, self.opsets(row), row.types, row.notes)
@@ -65,7 +66,8 @@ impl Table {
         format!("| Operator | Opsets | Element types | Notes |\n|---|---|---|---|\n{rows}")
     }
 
-    /// Operator sets of the default domain; the others change nothing.
+    /// The operator sets of a row from its first to the newest supported one, as `7-21`; `all` for operators
+    /// of another domain than the default one.
     fn opsets(&self, row: &OperatorRow) -> String {
         match row.op.contains("::") {
             true => "all".into(),
@@ -73,6 +75,7 @@ impl Table {
         }
     }
 
+    /// The table in aligned columns.
     fn text(&self) -> String {
         let row = |row: &OperatorRow| {
             let opsets = self.opsets(row);

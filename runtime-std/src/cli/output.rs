@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-/// Prints one JSON object on stdout.
+/// Prints a value as one indented JSON object on stdout.
 ///
 /// # Errors
 ///
@@ -17,7 +17,8 @@ pub fn json(value: &impl Serialize) -> Result<()> {
     text(&json)
 }
 
-/// Prints lines on stdout. A reader that has gone away is no error.
+/// Prints `text`, less white space at its end, and a newline on stdout. A reader that has gone away is no
+/// error.
 ///
 /// # Errors
 ///
@@ -32,7 +33,7 @@ pub fn text(text: &str) -> Result<()> {
     }
 }
 
-/// Prints a line of prose on stderr.
+/// Prints a line on stderr; a failure to do so is ignored.
 pub fn note(text: &str) {
     // Nobody is left to tell when stderr is closed.
     let _ = writeln!(io::stderr(), "{text}");
@@ -53,11 +54,12 @@ pub fn file(path: &Path, bytes: &[u8]) -> Result<()> {
     readable(path).map_err(fault)
 }
 
-/// Writes all files into `folder`, or none: they are staged beside it and moved when all are there.
+/// Writes all files into `folder`, which is created where needed: they are staged in a temporary folder on
+/// the same disk and moved when all are there, so that nothing is written where staging fails.
 ///
 /// # Errors
 ///
-/// An environment error names the folder.
+/// An environment error names the folder. Where moving fails, files before that one have been replaced.
 pub fn folder(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
     let fault = |error: io::Error| cannot_write(folder, &error);
     let fresh = !folder.exists();
@@ -84,18 +86,20 @@ pub fn folder(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
     Ok(())
 }
 
-/// Temporary files are private; what the user asked for is as readable as any other file.
+/// Makes a file readable for everybody (mode 644): temporary files are private.
 #[cfg(unix)]
 fn readable(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o644))
 }
 
+/// Does nothing where files have no mode.
 #[cfg(not(unix))]
 fn readable(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The environment error that names the path.
 fn cannot_write(path: &Path, error: &io::Error) -> Error {
     Error::environment(format!(
         "cannot write {}: {error}; choose a folder that is writable and has room",

@@ -66,7 +66,8 @@ enum Judge {
 }
 
 impl ParityOptions {
-    /// The runtime that the target is held against.
+    /// The reference runtime, tract unless chosen otherwise. An input error where `--reference` or `--python`
+    /// would not be used.
     fn runtime(&self) -> Result<Runtime> {
         if !self.expect.is_empty() && self.reference.is_some() && !self.layers {
             return Err(Error::input(
@@ -84,7 +85,7 @@ impl ParityOptions {
 /// The target that needs no board.
 const TWIN: &str = "twin";
 
-/// What `--target` may be.
+/// The names that `--target` may be.
 fn targets() -> PossibleValuesParser {
     PossibleValuesParser::new([TWIN].into_iter().chain(Target::all().map(|target| target.name)))
 }
@@ -154,7 +155,7 @@ pub fn run(options: &ParityOptions) -> Result<()> {
     }
 }
 
-/// Every step in the reference, the twin and, where there is one, on the board.
+/// Differences of every step in the reference, the twin and, where there is one, on the board.
 fn layers(
     loaded: &Loaded,
     runtime: &Runtime,
@@ -170,7 +171,7 @@ fn layers(
     Ok(layers)
 }
 
-/// The board that is to answer, and the firmware for it; none where the twin is to.
+/// The board that is to answer, and the firmware for it; `None` where the twin is to.
 fn board(options: &ParityOptions) -> Result<Option<(Target, PathBuf)>> {
     if options.target == TWIN {
         return Ok(None);
@@ -179,6 +180,8 @@ fn board(options: &ParityOptions) -> Result<Option<(Target, PathBuf)>> {
     Ok(Some((Target::named(&options.target)?, firmware)))
 }
 
+/// The limits of a precision, with the largest divergence replaced by `--max-kl`; an input error where that
+/// is negative or not finite.
 fn limits(max_kl: Option<f64>, precision: Precision) -> Result<Limits> {
     let limits = Limits::of(precision);
     match max_kl {
@@ -190,13 +193,15 @@ fn limits(max_kl: Option<f64>, precision: Precision) -> Result<Limits> {
     }
 }
 
-/// The inputs of all graphs but the decoder's latents, cut to `--rows`.
+/// The first `--rows` rows of the inputs of all graphs but the decoder's latents; an input error where the
+/// files have fewer.
 fn rows(loaded: &Loaded, options: &ParityOptions) -> Result<Batch> {
     let batch = inputs::of_model(loaded, &options.input, options.seed)?.batch;
     Ok(batch.first(inputs::limited(options.rows, batch.len)?))
 }
 
-/// The runtime, or the files of `--expect`.
+/// The reference by the runtime, or by the files of `--expect` where there are any, cut to the rows of
+/// `batch`. An input error where a file has fewer rows, or only decoder outputs are given.
 fn reference(
     loaded: &Loaded,
     runtime: &Runtime,
@@ -239,7 +244,8 @@ fn reference(
     Ok(reference)
 }
 
-/// Graph, output and file of `NAME=FILE`.
+/// Position of the graph, position of its output, and the file, of `NAME=FILE`; an input error lists the
+/// outputs where the name is none.
 fn expected<'a>(sources: &[&Source], text: &'a str) -> Result<(usize, usize, &'a str)> {
     let outputs = sources.iter().enumerate().flat_map(|(graph, source)| {
         source

@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use elbow::Precision;
 
-/// Reads the name of a [`Precision`], and lists all in the help.
+/// The parser of a [`Precision`]'s name; the help lists all.
 pub fn parser() -> impl TypedValueParser<Value = Precision> {
     let values = Precision::ALL.map(|one| PossibleValue::new(one.name()).help(meaning(one)));
     PossibleValuesParser::new(values).try_map(|name| {
@@ -12,6 +12,7 @@ pub fn parser() -> impl TypedValueParser<Value = Precision> {
     })
 }
 
+/// The help text of a precision.
 fn meaning(precision: Precision) -> &'static str {
     match precision {
         Precision::F32 => "Floats alone",

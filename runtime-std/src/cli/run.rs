@@ -74,7 +74,8 @@ enum Backend {
 }
 
 impl RunOptions {
-    /// The reference that is to run the model, in f32; none where the twin is.
+    /// The reference that is to run the model, in f32; `None` where the twin is. An input error where
+    /// `--python` or `--precision` do not go with the backend.
     fn runtime(&self) -> Result<Option<Runtime>> {
         let runtime = match self.backend {
             Backend::Twin => None,
@@ -183,7 +184,8 @@ pub fn run(options: &RunOptions) -> Result<()> {
     })
 }
 
-/// The rows of `--input` that the graph reads, and the decoder where it refines; of a runtime's graph all.
+/// The rows of `--input` that the plan reads, and the decoder where it refines; all that the graph has where
+/// a reference runs it.
 fn inputs(
     loaded: &Loaded,
     source: &Source,
@@ -202,6 +204,7 @@ fn inputs(
 }
 
 impl LogProbFile {
+    /// The file of these values, with their mean.
     fn of(values: &[f32]) -> Self {
         let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
         Self { file: LOG_PROB.into(), mean: sum / values.len() as f64 }
@@ -209,7 +212,7 @@ impl LogProbFile {
 }
 
 impl<'a> RunReport<'a> {
-    /// What was written; nothing of posterior, density and refinement yet.
+    /// The report on what was written, still without clamp hits, density and refinement.
     fn of(
         loaded: &'a Loaded,
         graph: GraphChoice,
@@ -233,7 +236,8 @@ impl<'a> RunReport<'a> {
     }
 }
 
-/// What `--refine-steps` asks for.
+/// The refinement of `--refine-steps`; `None` without it or for 0 steps. An input error for another graph
+/// than the encoder or another backend than the twin.
 fn refinement<'l>(
     loaded: &'l Loaded,
     options: &RunOptions,
@@ -261,6 +265,8 @@ struct OutputFiles {
 }
 
 impl OutputFiles {
+    /// The files of all outputs, drawn noise, `ln p(x)` and posteriors, encoded, with `index.json`; nothing
+    /// is written. An input error where `--samples` asks for too many values.
     fn new(
         source: &Source,
         inputs: &Inputs,
@@ -297,6 +303,7 @@ impl OutputFiles {
         Ok(Self { index, posterior, bytes })
     }
 
+    /// Writes all files into `--out-dir` and a note to stderr.
     fn write(&self, loaded: &Loaded, rows: usize, options: &RunOptions) -> Result<()> {
         output::folder(&options.out_dir, &self.bytes)?;
         output::note(&format!(
@@ -309,6 +316,7 @@ impl OutputFiles {
     }
 }
 
+/// The file of the chosen graph; an input error where the model does not have it.
 fn source(loaded: &Loaded, graph: GraphChoice, is_flow: bool) -> Result<&Source> {
     match (graph, &loaded.decoder, &loaded.flow) {
         (GraphChoice::Encoder, ..) if is_flow => {
@@ -328,7 +336,8 @@ fn source(loaded: &Loaded, graph: GraphChoice, is_flow: bool) -> Result<&Source>
     }
 }
 
-/// Posteriors from the outputs of the encoder's graph.
+/// Posteriors of all rows from the raw outputs of the encoder's graph. An input error where one is not
+/// finite.
 fn of_outputs(
     source: &Source,
     encoder: &Encoder,
@@ -342,7 +351,8 @@ fn of_outputs(
     posteriors.collect::<Result<_>>().context(source.path.display())
 }
 
-/// The files that go with the posteriors, and their bytes; numbered where there are several.
+/// The files of the posteriors (mean, log-variance, and with `--samples` samples and noise) with their bytes;
+/// names end in a number where there are several posteriors. An input error where samples would be too many.
 fn posterior_files(
     posteriors: &[Posteriors],
     rows: usize,
@@ -383,12 +393,13 @@ struct FileNames {
 }
 
 impl FileNames {
+    /// No names but `taken` and `index.json` are taken.
     fn new<'n>(taken: impl Iterator<Item = &'n str>) -> Self {
         Self { taken: taken.map(str::to_lowercase).chain(["index.json".into()]).collect() }
     }
 
-    /// The tensor's name with `/` and `:` as `_`, cut to what every file system takes; with a number
-    /// behind it where the name is taken.
+    /// A file name for the tensor `name`, which is taken from then on: `/`, `:`, `\` and control characters
+    /// become `_`, it is cut to 200 bytes, and a number follows where the name is taken.
     fn of(&mut self, name: &str) -> String {
         const LONGEST: usize = 200;
         let mut stem: String = name

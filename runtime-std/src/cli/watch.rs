@@ -18,7 +18,7 @@ impl Watcher for Terminal {
     }
 }
 
-/// A bar on stderr that is hidden where stderr is no terminal.
+/// A progress bar of `rows` rows on stderr, hidden where that is no terminal.
 pub fn bar(task: &'static str, rows: usize) -> ProgressBar {
     ProgressBar::new(rows as u64).with_prefix(task)
 }

@@ -13,7 +13,8 @@ const FILES: [&str; 2] = ["model.rs", "weights.bin"];
 /// The package of the firmware that is the emulated boards' program.
 const PACKAGE: &str = "qemu-mps2";
 
-/// Finds the firmware workspace from the current folder upwards.
+/// Path of the firmware workspace: the nearest folder `firmware` with `boards` and `models` in the current
+/// folder or above it.
 ///
 /// # Errors
 ///
@@ -32,8 +33,8 @@ pub fn find_firmware() -> Result<PathBuf> {
     })
 }
 
-/// Builds an image with these models (name, and folder with `model.rs` and `weights.bin`) and
-/// returns its path below `firmware/target`, where it stays.
+/// Path of the image built with these models (name, and folder with `model.rs` and `weights.bin`); it stays
+/// below `firmware/target`, under a name made of target and contents.
 ///
 /// # Errors
 ///
@@ -71,7 +72,8 @@ pub fn build_image(
     Ok(image)
 }
 
-/// Lays out `<name>/model.rs` and `<name>/weights.bin`, as the firmware's models crate reads them.
+/// Writes `<name>/model.rs` and `<name>/weights.bin` of each model below `staged`, as the firmware's models
+/// crate reads them; equal files keep their date. An input error where two models share a name.
 fn stage(models: &[(String, PathBuf)], staged: &Path) -> Result<()> {
     for (index, (name, source)) in models.iter().enumerate() {
         if models[..index].iter().any(|(other, _)| other == name) {
@@ -91,7 +93,8 @@ fn stage(models: &[(String, PathBuf)], staged: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Names the models by their contents.
+/// First 16 hexadecimal digits of the SHA-256 of the models' names and files; an environment error where a
+/// file cannot be read.
 fn digest(models: &[(String, PathBuf)]) -> Result<String> {
     let mut digest = Sha256::new();
     for (name, folder) in models {
@@ -106,11 +109,12 @@ fn digest(models: &[(String, PathBuf)]) -> Result<String> {
     Ok(digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Number of a model in the image, which sorts them by name.
+/// Number of a model in the image, which sorts its models by name: how many names come before `name`.
 pub(super) fn number(models: &[String], name: &str) -> u32 {
     models.iter().filter(|other| other.as_str() < name).count() as u32
 }
 
+/// The environment error of an I/O error at `path`.
 fn failed(path: &Path, error: &std::io::Error) -> Error {
     Error::environment(format!("{}: {error}", path.display()))
 }

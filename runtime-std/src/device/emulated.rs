@@ -18,10 +18,10 @@ pub struct ModelFootprint {
 }
 
 impl Device {
-    /// Builds an image with these models, boots it and greets it.
+    /// A device with these models: the image is built and booted, and the session opened.
     ///
-    /// A model is its name and the folder with its `model.rs` and `weights.bin`; `select` counts
-    /// them in this order. `firmware` is the firmware workspace, see [`find_firmware`](super::find_firmware).
+    /// A model is its name and the folder with its `model.rs` and `weights.bin`; `select` counts them in this
+    /// order. `firmware` is the firmware workspace, see [`find_firmware`](super::find_firmware).
     ///
     /// # Errors
     ///
@@ -30,8 +30,9 @@ impl Device {
         Self::boot(target, models, firmware, |_| Ok(None))
     }
 
-    /// [`start`](Self::start) with a watch on the first inference: [`traced`](Self::traced) says what it
-    /// executed, in `laps` between the steps of a model that was compiled to read the clock behind each.
+    /// [`start`](Self::start) with the first inference logged: [`traced`](Self::traced) returns what it
+    /// executed. With `laps` that is split at the steps, for a model that was compiled to read the clock
+    /// behind each.
     ///
     /// # Errors
     ///
@@ -54,6 +55,8 @@ impl Device {
         Self::boot(target, models, firmware, |image| call(image).map_err(environment))
     }
 
+    /// Builds and boots an image and opens the session; where `call` gives one, the emulator logs what runs
+    /// in it.
     fn boot(
         target: &Target,
         models: &[(String, PathBuf)],
@@ -67,7 +70,8 @@ impl Device {
         Self::connect(qemu, models, Some(ticks_per_million)).context(target.name)
     }
 
-    /// Code bytes and stack bound of a model.
+    /// Code bytes and stack bound of model number `index`, from the image; those of functions that it does
+    /// not have are `None`.
     ///
     /// # Errors
     ///
@@ -86,7 +90,7 @@ impl Device {
         self.link.stream().image()
     }
 
-    /// Says goodbye and waits for the emulator to end.
+    /// Ends the session and waits for the emulator to end.
     ///
     /// # Errors
     ///
@@ -95,8 +99,8 @@ impl Device {
         self.bye()?.finish().map(|_| ())
     }
 
-    /// Ends the device as [`finish`](Self::finish) does; gives what its first inference executed: a trace per step
-    /// where [`start_traced`](Self::start_traced) was asked for laps, else one for all.
+    /// Ends the device as [`finish`](Self::finish) does; returns what its first inference executed: a trace
+    /// per step where [`start_traced`](Self::start_traced) was asked for laps, else one for all.
     ///
     /// # Errors
     ///
@@ -116,6 +120,7 @@ fn exported(model: &str, function: &str) -> String {
     format!("elbow.{model}.{function}")
 }
 
+/// The same failure as an environment error.
 fn environment(error: elbow_emulator::Error) -> Error {
     Error::environment(error.to_string())
 }

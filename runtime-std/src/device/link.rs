@@ -14,7 +14,7 @@ pub struct Link<S> {
 }
 
 impl<S: Read + Write> Link<S> {
-    /// Speaks over `stream`; messages carry at most `payload` bytes of floats or text.
+    /// A link over `stream`; messages carry at most `payload` bytes of floats or text.
     ///
     /// The stream's own time limit decides how long a reply may take.
     pub fn new(stream: S, payload: usize) -> Self {
@@ -37,17 +37,17 @@ impl<S: Read + Write> Link<S> {
         self.stream
     }
 
-    /// Sends a request.
+    /// Sends a request, without waiting for a reply.
     ///
     /// # Errors
     ///
-    /// Where the stream fails.
+    /// An input error where it is too long for a message, an environment error where the stream fails.
     pub fn send(&mut self, request: &Request<'_>) -> Result<()> {
         let frame = self.framer.frame(request).map_err(|e| Error::input(e.to_string()))?;
         self.stream.write_all(frame).map_err(|e| lost(&e)).context("sending a request")
     }
 
-    /// Waits for the next reply and hands it to `read`; a refusal becomes an error.
+    /// What `read` makes of the next reply, for which it waits; a refusal becomes an error.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl<S: Read + Write> Link<S> {
         }
     }
 
-    /// Sends a request and reads its first reply.
+    /// What `read` makes of the first reply to `request`, which is sent.
     ///
     /// # Errors
     ///
@@ -92,7 +92,8 @@ impl<S: Read + Write> Link<S> {
         self.reply(read)
     }
 
-    /// Replaces what was received, all of it used, by the next bytes.
+    /// Replaces the received bytes, which must all be used, by the next ones of the stream. An environment
+    /// error where it fails or ends.
     fn receive(&mut self) -> Result<()> {
         self.received.resize(4096, 0);
         let count = self.stream.read(&mut self.received).map_err(|e| lost(&e));
@@ -105,6 +106,7 @@ impl<S: Read + Write> Link<S> {
     }
 }
 
+/// The environment error for a stream that fails or times out.
 fn lost(error: &std::io::Error) -> Error {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
@@ -114,7 +116,8 @@ fn lost(error: &std::io::Error) -> Error {
     }
 }
 
-/// A refusal is the input's fault where a value is not finite, and otherwise the image's.
+/// The error for a refusal: an input error where a value is not finite, else an environment error about the
+/// image.
 fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::NonFiniteInput { .. }

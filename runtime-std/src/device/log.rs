@@ -9,7 +9,8 @@ use std::thread::{JoinHandle, spawn};
 /// How many lines are kept: the last.
 const KEPT: usize = 64;
 
-/// Decodes `output` in a thread until it ends; gives the last lines, each behind `name`.
+/// The thread that decodes the defmt frames of `output` until it ends; it gives the last 64 lines, each
+/// behind `name`.
 ///
 /// # Errors
 ///

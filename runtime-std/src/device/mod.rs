@@ -113,6 +113,7 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// The cost in instructions and bytes.
     fn new(cost: Cost, ticks_per_million: u32) -> Self {
         Self {
             instructions: instructions(cost.ticks, ticks_per_million),
@@ -122,6 +123,7 @@ impl Spent {
     }
 }
 
+/// Instructions in so many ticks of a timer with this rate, rounded down.
 fn instructions(ticks: u32, ticks_per_million: u32) -> u64 {
     u64::from(ticks) * 1_000_000 / u64::from(ticks_per_million)
 }
@@ -142,7 +144,7 @@ impl<S: Read + Write> Device<S> {
         Ok(Self { link, ticks_per_million, models, selected: None })
     }
 
-    /// Uses model number `index` from now on.
+    /// Uses model number `index`, counted as in `connect`, from now on; returns its description.
     ///
     /// # Errors
     ///
@@ -176,8 +178,9 @@ impl<S: Read + Write> Device<S> {
         })
     }
 
-    /// Encodes one observation and draws `samples` from its posteriors, with the noise of
-    /// `Stream::new(key, row, sample)`. `inputs` are the observation, conditions and noise.
+    /// Posteriors of one observation, all of a hierarchy one after another, and `samples` draws from them,
+    /// with the noise of `Stream::new(key, row, sample)`. `inputs` are the observation, conditions and noise,
+    /// one after another.
     ///
     /// # Errors
     ///
@@ -213,8 +216,8 @@ impl<S: Read + Write> Device<S> {
         Ok(answer)
     }
 
-    /// Encodes one observation and goes on with the decoder, by so many samples or steps and the noise of
-    /// `stream`.
+    /// What the decoder infers for one observation after encoding it: `task` by `count` samples or steps,
+    /// with the noise of `stream`. `inputs` as for [`encode`](Self::encode).
     ///
     /// # Errors
     ///
@@ -242,7 +245,8 @@ impl<S: Read + Write> Device<S> {
         })
     }
 
-    /// Runs a flow or a graph without roles on all its inputs, one after another; returns its outputs.
+    /// The outputs of a flow or a graph without roles, and the cost; `inputs` are all its inputs, one after
+    /// another.
     ///
     /// # Errors
     ///
@@ -279,8 +283,8 @@ impl<S: Read + Write> Device<S> {
         })
     }
 
-    /// Checksums of what the steps of the last inference wrote, or the ticks when they ended; none from a model that was not compiled
-    /// for it.
+    /// One word per step of the last inference: a checksum of what it wrote, or the ticks when it ended, as
+    /// the model was compiled; empty for a model compiled for neither.
     ///
     /// # Errors
     ///
@@ -313,7 +317,7 @@ impl<S: Read + Write> Device<S> {
     }
 }
 
-/// Posterior number `index` of a row; no samples yet.
+/// Posterior number `index` of row `row` from a reply, without samples; an error for any other reply.
 fn posterior(reply: &Reply<'_>, row: u64, index: u32, ticks_per_million: u32) -> Result<DeviceRow> {
     let spent = |cost| Spent::new(cost, ticks_per_million);
     match *reply {
@@ -336,7 +340,8 @@ fn posterior(reply: &Reply<'_>, row: u64, index: u32, ticks_per_million: u32) ->
     }
 }
 
-/// Checks what the device says of itself; how often its timer ticks.
+/// Ticks per million instructions that the device reports. An environment error where protocol, noise version
+/// or `expected_ticks` (if known) differ, or the timer does not run.
 fn greeted(reply: &Reply<'_>, expected_ticks: Option<u32>) -> Result<u32> {
     let &Reply::Hello { protocol, noise_version, ticks_per_million, .. } = reply else {
         return Err(unexpected(reply));
@@ -354,6 +359,7 @@ fn greeted(reply: &Reply<'_>, expected_ticks: Option<u32>) -> Result<u32> {
     )))
 }
 
+/// The environment error that the device sent another reply than the request asks for.
 fn unexpected(reply: &Reply<'_>) -> Error {
     Error::environment(format!("an unexpected reply from the device: {reply:?}"))
 }

@@ -30,7 +30,7 @@ pub struct Qemu {
 }
 
 impl Drop for Qemu {
-    /// Tells the log of a device that has not ended well.
+    /// Ends the process; passes the log to the watcher unless [`finish`](Qemu::finish) succeeded.
     fn drop(&mut self) {
         self.process.end();
         let lines = self.log.take().and_then(|log| log.join().ok());
@@ -43,6 +43,7 @@ impl Drop for Qemu {
 struct Process(Child);
 
 impl Process {
+    /// Kills the process, if it still runs, and waits for it.
     fn end(&mut self) {
         // Both fail only where the process has ended already.
         let _ = self.0.kill();
@@ -57,18 +58,19 @@ impl Drop for Process {
 }
 
 impl Qemu {
-    /// Boots an image, which then waits for requests; who [watches](crate::watch) is told its
-    /// log where it does not end well.
+    /// Boots the image in `file`, which then waits for requests. Its log goes to the [watcher](crate::watch)
+    /// where it does not end well.
     ///
     /// We listen and the emulator connects: no port has to be guessed. `-icount shift=0` makes one
     /// instruction one nanosecond of virtual time, so that instruction counts repeat exactly.
     ///
-    /// Where `call` finds one in the image, [`finish`](Self::finish) says what ran in it; the emulator is slower then.
+    /// Where `call` finds one in the image, [`finish`](Self::finish) says what ran in it; the emulator is
+    /// slower then.
     ///
     /// # Errors
     ///
-    /// Where the emulator is missing, does not start, or does not connect in time; where the file is no image, or
-    /// `call` fails.
+    /// Where the emulator is missing, does not start, or does not connect in time; where the file is no
+    /// image, or `call` fails.
     pub fn start(
         target: &Target,
         file: &Path,
@@ -108,8 +110,8 @@ impl Qemu {
         &self.image
     }
 
-    /// Waits for the emulator to end by itself, which it does after `Bye`, and says what ran in the call, lap by
-    /// lap, where it was started with one that was made.
+    /// What ran in the call, lap by lap, once the emulator has ended by itself, which it does after `Bye`;
+    /// `None` where it was started without a call.
     ///
     /// # Errors
     ///
@@ -135,6 +137,8 @@ impl Qemu {
         Err(Error::environment(format!("the firmware failed ({status}): a panic or a hard fault")))
     }
 
+    /// What ran in the call, lap by lap; `None` where the emulator was started without one. An environment
+    /// error where its log could not be read.
     fn laps(&mut self) -> Result<Option<Vec<Trace>>> {
         match self.traced.take().map(JoinHandle::join) {
             None => Ok(None),
@@ -160,7 +164,8 @@ impl Write for Qemu {
     }
 }
 
-/// Waits for the emulator's connection, or its early end.
+/// The emulator's connection, with a limit of 120 s per read; an environment error where it ends early or
+/// does not connect within 60 s.
 fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
     let broken = |e: io::Error| failed("cannot connect to the emulator", &e);
     listener.set_nonblocking(true).map_err(broken)?;
@@ -186,6 +191,7 @@ fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
     }
 }
 
+/// The environment error that `what` was not possible.
 fn failed(what: &str, error: &io::Error) -> Error {
     Error::environment(format!("{what}: {error}"))
 }

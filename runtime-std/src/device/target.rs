@@ -25,7 +25,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// With the names that there are.
+    /// An input error lists all names where there is none.
     pub fn named(name: &str) -> Result<Self> {
         Self::all().find(|target| target.name == name).ok_or_else(|| {
             let names: Vec<&str> = Self::all().map(|target| target.name).collect();
@@ -34,7 +34,7 @@ impl Target {
     }
 }
 
-/// The form in which lowering leaves the weights of kernels.
+/// The form in which lowering leaves the weights for these kernels.
 fn form(kernels: Kernels) -> lower::Core {
     match kernels {
         Kernels::Plain => lower::Core::Plain,

@@ -21,12 +21,12 @@ pub struct ElboDrop {
     pub p99: f64,
 }
 
-/// The ELBO that rows lose, against the prior N(0, I).
+/// ELBO(float) - ELBO(integer) of all rows, against the prior N(0, I), in nats.
 ///
-/// `ELBO(q) = E_q[ln p(x|z)] - KL(q || N(0, I))`: the divergence in closed form, the expectation over
-/// `pairs` antithetic pairs `z = m + sigma eps`, `z = m - sigma eps`, where `eps` is that of
-/// [`Stream`] `(key, row, pair)`, the same for both posteriors. `log_likelihood(row, z)` is `ln p(x|z)`,
-/// called for float and integer in turn.
+/// `ELBO(q) = E_q[ln p(x|z)] - KL(q || N(0, I))`: the divergence in closed form, the expectation over `pairs`
+/// antithetic pairs `z = m + sigma eps`, `z = m - sigma eps`, where `eps` is that of [`Stream`] `(key, row,
+/// pair)`, the same for both posteriors. `log_likelihood(row, z)` is `ln p(x|z)`, called for float and
+/// integer in turn.
 ///
 /// # Errors
 ///
@@ -64,12 +64,14 @@ pub fn elbo_drop<E>(
     })
 }
 
+/// Standard normal noise of one pair, a value per latent.
 fn draw(key: u64, row: usize, pair: u32, latent: usize) -> Vec<f32> {
     let mut eps = vec![0.0; latent];
     let drawn = fill_standard_normal(&mut Stream::new(key, row as u64, pair), &mut eps);
     drawn.map_or(vec![f32::NAN; latent], |()| eps) // a counter never fails
 }
 
+/// `z = m + sign sigma eps` of a row, in f32.
 fn sample(q: &Posteriors<f64>, row: usize, eps: &[f32], sign: f64) -> Vec<f32> {
     let latents = (row * q.latent..).zip(eps);
     let z = latents.map(|(i, eps)| {
@@ -79,13 +81,13 @@ fn sample(q: &Posteriors<f64>, row: usize, eps: &[f32], sign: f64) -> Vec<f32> {
     z.collect()
 }
 
-/// `1/2 sum m^2 + e^rho - 1 - rho`.
+/// `KL(q || N(0, I)) = 1/2 sum (m^2 + e^rho - 1 - rho)` of a row, in nats, with the log-variances `rho`.
 fn kl_to_prior(q: &Posteriors<f64>, row: usize) -> f64 {
     let latents = row * q.latent..(row + 1) * q.latent;
     0.5 * latents.map(|i| q.loc[i] * q.loc[i] + expm1_minus(q.log_var[i])).sum::<f64>()
 }
 
-/// The variance with `n - 1` as divisor; NaN of a single value.
+/// Mean, and variance with `n - 1` as divisor; the variance is NaN of a single value, both of none.
 fn mean_and_variance(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;

@@ -29,10 +29,10 @@ const A: Most = Most { mean: INTEGER_KL_MEAN, p99: INTEGER_KL_P99, drop: ELBO_DR
 const B: Most = Most { mean: INTEGER_KL_MEAN_B, p99: INTEGER_KL_P99_B, drop: ELBO_DROP_B };
 
 impl Grade {
-    /// The best grade whose limits hold.
+    /// The best grade whose limits hold; [`Grade::Fail`] where none does, where a figure is NaN, and without
+    /// divergences.
     ///
-    /// `drop` is the mean drop of the ELBO, none without a decoder, when the divergence decides alone. NaN
-    /// fails.
+    /// `drop` is the mean drop of the ELBO; without it (no decoder) the divergence decides alone.
     pub fn of(kl: &Kl, drop: Option<f64>) -> Self {
         let within = |value: Option<f64>, limit: f64| value.is_some_and(|value| value <= limit);
         let holds = |limits: &Most| {

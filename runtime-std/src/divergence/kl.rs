@@ -15,7 +15,7 @@ pub struct Kl {
 }
 
 impl Kl {
-    /// Summary of at least one row.
+    /// Summary of the nats of at least one row, in any order; all three figures are NaN where a row is.
     pub fn of_rows(mut rows: Vec<f64>) -> Self {
         if rows.iter().any(|row| row.is_nan()) {
             let nan = Some(f64::NAN); // of either sign; it fails every limit
@@ -31,14 +31,15 @@ impl Kl {
     }
 }
 
-/// `KL(a || b)` of every row, over all posteriors of a hierarchy together.
+/// `KL(a || b)` of every row in nats, summed over the posteriors of a hierarchy; empty without posteriors.
 pub fn divergence(a: &[Posteriors], b: &[Posteriors]) -> Vec<f64> {
     let rows = a.iter().zip(b).map(|(a, b)| kl_rows(&a.into(), &b.loc, &b.log_var));
     let sum = |all: Vec<f64>, one: Vec<f64>| all.iter().zip(one).map(|(a, b)| a + b).collect();
     rows.reduce(sum).unwrap_or_default()
 }
 
-/// `KL(reference || target)` of every row.
+/// `KL(reference || target)` of every row in nats, where the target has these means and log-variances, row by
+/// row.
 ///
 /// Per latent `(e^d - 1 - d + (m1 - m2)^2 e^(-v2)) / 2` with `d = v1 - v2` the difference of the
 /// log-variances; `e^d - 1 - d` by its series where it would cancel.
@@ -54,7 +55,7 @@ pub fn kl_rows(reference: &Posteriors<f64>, mean: &[f32], log_var: &[f32]) -> Ve
     (0..reference.loc.len()).step_by(reference.latent).map(|start| row(start).sum()).collect()
 }
 
-/// `e^d - 1 - d`, never negative.
+/// `e^d - 1 - d`, never negative; by its series below 1e-3, where it would cancel.
 pub(super) fn expm1_minus(d: f64) -> f64 {
     if d.abs() < 1e-3 {
         d * d / 2.0 * (1.0 + d / 3.0 * (1.0 + d / 4.0 * (1.0 + d / 5.0)))
@@ -73,8 +74,8 @@ pub struct KlParts {
 }
 
 impl KlParts {
-    /// Of two posteriors with the same latents and rows; nats are additive over latents, and over the
-    /// parts of a hierarchy. NaN where a value is.
+    /// The parts of KL(float || integer) of each row, in nats, for two posteriors with the same latents and
+    /// rows. NaN where a value is.
     pub fn of(float: &Posteriors<f64>, integer: &Posteriors<f64>) -> Self {
         let rows = (0..float.loc.len()).step_by(float.latent.max(1));
         let latents = rows.map(|start| start..start + float.latent);
@@ -92,19 +93,20 @@ impl KlParts {
         Self { mean: mean.collect(), variance: variance.collect() }
     }
 
-    /// Those of two posteriors together, which are independent of each other.
+    /// The parts of two independent posteriors together: their sums, row by row.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         let sum = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(b).map(|(a, b)| a + b).collect();
         Self { mean: sum(self.mean, other.mean), variance: sum(self.variance, other.variance) }
     }
 
-    /// Both together, of each row.
+    /// Sum of both parts of each row: KL(float || integer).
     pub fn total(&self) -> Vec<f64> {
         self.mean.iter().zip(&self.variance).map(|(mean, variance)| mean + variance).collect()
     }
 
-    /// Mean over the rows of each part, then summary of the total: the report's figures.
+    /// Mean of the part of the means, mean of the part of the variances, and the summary of their sum over
+    /// the rows; means are NaN of no rows.
     pub fn summary(&self) -> (f64, f64, Kl) {
         let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
         (mean(&self.mean), mean(&self.variance), Kl::of_rows(self.total()))

@@ -1,4 +1,4 @@
-//! The module of a model with roles: `encode`, and what a decoder and a flow bring with them.
+//! The module of a model with roles: `encode`, and the functions of a decoder and of a flow.
 
 use super::bare;
 use super::calls::{Calls, looks_up};
@@ -20,7 +20,13 @@ use crate::lower::Port;
 use crate::manifest::Window;
 use crate::model::{Flow, Model, Parts};
 
-/// Whether the plans fit together.
+/// An error where the plans do not fit together; nothing is checked of a graph without roles.
+///
+/// # Errors
+///
+/// The encoder has no input, an input without a role, or other outputs than mean and spread of each
+/// posterior, equally long, and its states; the decoder does not lead from these latents to the observation
+/// and the parameters of its likelihood; or flow or gradient do not fit.
 pub(super) fn check(parts: Parts<'_>) -> Result<()> {
     parts.flow.map_or(Ok(()), flow::check)?;
     let Some(encoder) = parts.encoder else { return Ok(()) };
@@ -63,7 +69,8 @@ pub(super) fn check(parts: Parts<'_>) -> Result<()> {
     refine::check(decoder)
 }
 
-/// What `clamp_hits` of the module says, if it has one.
+/// Text of the documentation of the workspace's `clamp_hits`; `None` for a module without this field: without
+/// an encoder, and without a flow that looks up indices.
 fn hits(parts: Parts<'_>) -> Option<&'static str> {
     let Parts { encoder, decoder, flow, .. } = parts;
     let Some(encoder) = encoder else { return flow.and_then(|flow| bare::hits(&flow.plan)) };
@@ -80,7 +87,8 @@ fn hits(parts: Parts<'_>) -> Option<&'static str> {
     })
 }
 
-/// Source of the module.
+/// Rust source of the module of a model that has an encoder or a flow and has passed [`check`]; `parts` are
+/// those of `model`.
 pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: Trace) -> String {
     let shared = Shared::of(model);
     let functions = Functions::of(parts, &shared, trace);
@@ -123,7 +131,8 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
 struct Functions {
     encode: Option<Encode>,
     decode: Option<Decode>,
-    /// With an encoder of one posterior: those of the decoder that see an observation.
+    /// With an encoder of one posterior: source of the decoder's functions that take an observation, and the
+    /// kernel calls in it.
     inference: Option<(String, Calls)>,
     flow: Option<flow::Functions>,
     /// Floats of the weights that they read.
@@ -131,6 +140,8 @@ struct Functions {
 }
 
 impl Functions {
+    /// The functions of the parts that there are. Their weights lie in the pack in this order: encoder,
+    /// decoder with its gradient, flow, and parameters of the likelihood that are not among the gradient's.
     fn of(parts: Parts<'_>, shared: &Shared, trace: Trace) -> Self {
         let Parts { encoder, decoder, flow, .. } = parts;
         let mut weights = 0;
@@ -161,6 +172,7 @@ impl Functions {
         Self { encode, decode, inference, flow, weights }
     }
 
+    /// The kernel calls of the functions, in the order of the source.
     fn calls(&self) -> impl Iterator<Item = &Calls> {
         let calls = [
             self.encode.as_ref().map(|encode| &encode.calls),
@@ -171,6 +183,7 @@ impl Functions {
         calls.into_iter().flatten()
     }
 
+    /// Source of all functions; `parts` are those that they were made of.
     fn text(&self, parts: Parts<'_>, trace: Trace) -> String {
         let encode = self.encode.as_ref().zip(parts.encoder);
         let texts = [
@@ -183,7 +196,8 @@ impl Functions {
     }
 }
 
-/// The line that names all items of `elbow_core`.
+/// The `use` item with everything of `elbow_core` that the module names; `body` is the source of its
+/// functions.
 fn imported(
     model: &Model,
     parts: Parts<'_>,
@@ -206,6 +220,7 @@ fn imported(
     use_core(&used.concat())
 }
 
+/// The comment at the head of the module: name, version and sizes.
 fn header(name: &str, parts: Parts<'_>) -> String {
     let what = match (parts.encoder, parts.flow) {
         (Some(encoder), _) => {
@@ -228,6 +243,8 @@ fn header(name: &str, parts: Parts<'_>) -> String {
 /// Documentation, name with type, and value.
 type Constant = (&'static str, String, String);
 
+/// The public constants of the module, in the order of the source: name, lengths, fingerprint, those of the
+/// window, and the threshold, as far as the model has them.
 fn constants(
     model: &Model,
     name: &str,
@@ -284,7 +301,7 @@ fn constants(
     constants
 }
 
-/// From raw readings to the observation's units and order.
+/// Source of the constant `NORMALIZATION`, which maps raw readings to the observation's units and order.
 fn normalization(window: &Window) -> String {
     let list = |values: &[f32]| values.iter().map(|v| float(*v)).collect::<Vec<_>>().join(", ");
     format!(
@@ -302,6 +319,8 @@ fn normalization(window: &Window) -> String {
     )
 }
 
+/// The lines of the `use` item for `distributions` and `infer`. `scored` says whether there are functions of
+/// an observation; `functions` is the source of all, which is searched for the names of checks.
 fn all_imports(parts: Parts<'_>, scored: bool, functions: &str) -> String {
     let with = |names: &[(&'static str, bool)]| -> Vec<&str> {
         names.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name).collect()

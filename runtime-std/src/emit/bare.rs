@@ -11,7 +11,7 @@ use super::types;
 use crate::identifier::identifier;
 use crate::lower::{Plan, Port};
 
-/// Source of the module.
+/// Rust source of the module for a plan without roles; `name` is the model's, not yet an identifier.
 pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) -> String {
     let (inputs, outputs) = (plan.inputs.len(), plan.outputs.len());
     let calls = Calls::of(plan, &names(inputs, outputs, trace));
@@ -70,6 +70,7 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
     text + &calls.shapes
 }
 
+/// Names in the body of `run`: `x0`, `x1`, ... for inputs and `y0`, `y1`, ... for outputs.
 fn names(inputs: usize, outputs: usize, trace: Trace) -> Names<'static> {
     Names {
         inputs: (0..inputs).map(|index| format!("x{index}")).collect(),
@@ -82,6 +83,7 @@ fn names(inputs: usize, outputs: usize, trace: Trace) -> Names<'static> {
     }
 }
 
+/// Source of the function `run`, whose body are the statements `calls`.
 fn run_function(plan: &Plan, calls: &str, trace: Trace) -> String {
     let mut parameters =
         vec!["pack: &Pack".into(), workspace_parameter(uses_workspace(plan) || trace.is_on())];
@@ -120,12 +122,13 @@ fn run_function(plan: &Plan, calls: &str, trace: Trace) -> String {
     )
 }
 
-/// What `clamp_hits` of a module with this plan alone says, if it has one.
+/// Text of the documentation of `clamp_hits` in a module with this plan alone; `None` for a plan without
+/// lookups, whose workspace has no such field.
 pub(super) fn hits(plan: &Plan) -> Option<&'static str> {
     looks_up(plan).then_some("Indices that the last call took as the nearest of their table.")
 }
 
-/// Forgets the hits of the call before.
+/// The statement that sets `clamp_hits` to 0 at the start of a call; empty for a plan without lookups.
 pub(super) fn reset(plan: &Plan) -> &'static str {
     if looks_up(plan) { "    ws.clamp_hits = 0;\n" } else { "" }
 }

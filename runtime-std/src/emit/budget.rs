@@ -1,4 +1,4 @@
-//! What a compiled model needs, as far as it is known before a target is built.
+//! Flash, RAM and multiply-accumulates of a compiled model, as far as they are known before a target is built.
 
 use super::pack::arena;
 use crate::identifier::identifier;
@@ -38,7 +38,8 @@ pub struct FlashBytes {
 /// RAM of a compiled model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RamBytes {
-    /// The generated `Workspace`: arena, counters, state, and the parameters of the likelihood that the decoder computes.
+    /// The generated `Workspace`: arena, the encoder's counter of clamps, state, and the parameters of the
+    /// likelihood that the decoder computes.
     pub workspace: usize,
     /// Stack; known once a target image is built.
     pub stack: Option<usize>,
@@ -60,6 +61,7 @@ pub struct LayerBudget {
 }
 
 impl Budget {
+    /// The figures of a model whose pack has `pack_len` bytes, header included; code and stack are `None`.
     pub(super) fn of(model: &Model, fingerprint: u64, pack_len: usize) -> Self {
         let parts = model.graphs.parts();
         let layers = parts.plans().flat_map(|(graph, plan)| {
@@ -92,19 +94,19 @@ impl Budget {
     }
 }
 
-/// The counter of clamped log-variances, which a posterior has.
+/// Bytes of the counter of clamped log-variances; 0 without an encoder.
 fn clamp_bytes(parts: Parts<'_>) -> usize {
     parts.encoder.map_or(0, |_| size_of::<u32>())
 }
 
-/// The state before and after a call.
+/// Bytes of the states before and after a call; 0 without an encoder or states.
 fn state_bytes(parts: Parts<'_>) -> usize {
     let Some(encoder) = parts.encoder else { return 0 };
     let states = encoder.state_pairs().into_iter().map(|(input, _)| &encoder.plan.inputs[input]);
     states.map(|port| 2 * size_of::<f32>() * port.len()).sum()
 }
 
-/// The outputs of the decoder besides the mean.
+/// Bytes of the decoder's outputs besides the mean; 0 without a decoder.
 fn parameter_bytes(parts: Parts<'_>) -> usize {
     let Some(decoder) = parts.decoder else { return 0 };
     decoder.plan.outputs.iter().skip(1).map(|port| size_of::<f32>() * port.len()).sum()

@@ -13,19 +13,20 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
 
-/// What the generated code calls a plan's inputs and outputs.
+/// Expressions for a plan's inputs and outputs in the generated code, and where its constants, weights and
+/// counts are.
 pub(super) struct Names<'n> {
     /// Inputs, as shared references.
     pub(super) inputs: Vec<String>,
-    /// Outputs, read.
+    /// Outputs, as expressions to read them.
     pub(super) read: Vec<String>,
-    /// Outputs, written.
+    /// Outputs, as expressions to write them.
     pub(super) written: Vec<String>,
-    /// In front of the constants' numbers.
+    /// First part of the names of constants, which the number of the step follows.
     pub(super) constants: &'n str,
-    /// Where the plan's weights start in the pack.
+    /// Index in the pack of the first float of the plan's weights.
     pub(super) weights: usize,
-    /// What the workspace keeps of every step.
+    /// The mark that the workspace keeps of every step.
     pub(super) trace: Trace,
     /// Where the number of indices outside their table is added.
     pub(super) hits: Hits,
@@ -51,32 +52,34 @@ pub(super) struct Calls {
     pub(super) items: BTreeSet<&'static str>,
     /// Items of `elbow_core::distributions`, likewise.
     pub(super) distributions: BTreeSet<&'static str>,
-    /// Where what the next call returns is added.
+    /// Where the result of the next call is added; `None` for a call without one.
     counted: Option<Hits>,
 }
 
-/// What a call is written with.
+/// Expressions that the call of a step is written with.
 pub(super) struct Operands<'o> {
     pub(super) sources: Vec<String>,
     pub(super) outputs: Vec<String>,
-    /// Of the call's constants.
+    /// First part of the names of the call's constants.
     pub(super) name: String,
-    /// How weights are read.
+    /// The expression that reads a range of the plan's weights.
     pub(super) words: &'o dyn Fn(&Range<usize>) -> String,
 }
 
 impl Operands<'_> {
+    /// The source of this index; empty where the step has fewer.
     pub(super) fn source(&self, at: usize) -> &str {
         self.sources.get(at).map_or("", String::as_str)
     }
 
-    /// The first target.
+    /// The first target; empty where the step has none.
     pub(super) fn target(&self) -> &str {
         self.outputs.first().map_or("", String::as_str)
     }
 }
 
 impl Calls {
+    /// The statements that run the plan, step by step, with the constants and imports that they need.
     pub(super) fn of(plan: &Plan, names: &Names) -> Self {
         let mut calls = Self::default();
         for (index, step) in plan.steps.iter().enumerate() {
@@ -88,6 +91,7 @@ impl Calls {
         calls
     }
 
+    /// Appends the statements of a step, with a comment that names its node.
     fn step(&mut self, index: usize, step: &Step, names: &Names) {
         self.line(&format!("// {}: {} {:?}", step.name.escape_debug(), step.op, step.shape));
         let (sources, outputs) = self.operands(step, names);
@@ -101,7 +105,7 @@ impl Calls {
         self.spell(&step.kernel, &Operands { sources, outputs, name, words: &words });
     }
 
-    /// The call of a kernel.
+    /// Appends the call of a kernel, with its constants.
     fn spell(&mut self, kernel: &Kernel, o: &Operands<'_>) {
         let (x, second, y) = (o.source(0), o.source(1), o.target());
         match kernel {
@@ -163,41 +167,47 @@ impl Calls {
         }
     }
 
-    /// A call of a layer with weights and bias; `more` are its last arguments.
+    /// Appends the call of a layer with the given ranges of weights and bias; `more` are its last arguments.
     fn layer(&mut self, kernel: &str, o: &Operands, ranges: [&Range<usize>; 2], more: &[&str]) {
         let [weights, bias] = ranges.map(o.words);
         self.line(&format!("let (weights, bias) = ({weights}, {bias});"));
         self.call(kernel, &[&[o.source(0), "weights", "bias", o.target()], more].concat());
     }
 
+    /// Appends the call of `affine` with these ranges of the weights.
     fn affine(&mut self, o: &Operands, scale: &Range<usize>, shift: &Range<usize>) {
         let [scale, shift] = [scale, shift].map(o.words);
         self.line(&format!("let (scale, shift) = ({scale}, {shift});"));
         self.call("affine", &[o.target(), "scale", "shift"]);
     }
 
-    /// A call whose last argument is an activation.
+    /// Appends a call whose last argument is the elementwise function `f`.
     fn function(&mut self, kernel: &str, arguments: &[&str], f: Unary) {
         self.items.insert("Unary");
         self.call(kernel, &[arguments, &[&unary(f)]].concat());
     }
 
+    /// Appends the call of `reduce`.
     fn reduce(&mut self, by: Reduction, o: &Operands, s: &Along) {
         self.items.insert("Reduction");
         let by = format!("Reduction::{by:?}");
         self.shaped("reduce", &[o.source(0), o.target(), &by], o, s);
     }
 
+    /// Appends the call of `average_pool`, and a constant for its mean.
     fn average_pool(&mut self, mean: &Mean, o: &Operands, s: &PoolShape) {
         let mean = self.shape(&format!("{}_MEAN", o.name), mean);
         self.shaped("average_pool", &[o.source(0), o.target(), &mean], o, s);
     }
 
+    /// Appends the call of `take`, and a constant with its indices.
     fn take(&mut self, indices: &[u32], o: &Operands, s: &Along) {
         let indices = self.indices(&o.name, indices);
         self.shaped("take", &[o.source(0), &indices, o.target()], o, s);
     }
 
+    /// Appends the call of a recurrent layer, with constants for its cell and shape; outputs that it does not
+    /// have are empty slices.
     fn recurrent(&mut self, layer: &Recurrent, o: &Operands) {
         let Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } = layer;
         self.items.extend(["Cell", "RecurrentMemory", "RecurrentWeights", "Unary"]);
@@ -224,7 +234,8 @@ impl Calls {
         self.call("recurrent", &[o.source(0), "&weights", &name, "memory", &shape]);
     }
 
-    /// Keeps a checksum of all that the step wrote, or when it ended.
+    /// Appends statements that store a mark of the step in the workspace: the time of its end, or a checksum
+    /// of everything it wrote.
     fn trace(&mut self, index: usize, step: &Step, names: &Names) {
         if names.trace == Trace::Ticks {
             self.line("let mark = (ws.now)();");
@@ -234,6 +245,7 @@ impl Calls {
         self.line(&format!("ws.trace.iter_mut().skip({index}).take(1).for_each(|t| *t = mark);"));
     }
 
+    /// Appends the statement that binds `mark` to the checksum of all outputs of the step.
     fn checksum(&mut self, step: &Step, names: &Names) {
         let written = step.outputs.iter().map(|target| match target {
             Buffer::Output(index) => names.read[*index].clone(),
@@ -244,12 +256,13 @@ impl Calls {
         self.line(&format!("let mark = crc32_of_floats(&[{}]);", written.join(", ")));
     }
 
-    /// A call of a kernel.
+    /// Appends the call of a function of `kernels`.
     fn call(&mut self, kernel: &str, arguments: &[&str]) {
         self.call_of("kernels", kernel, arguments);
     }
 
-    /// [`call`](Self::call) of a function of `module`.
+    /// Appends the call of a function of `module`. Where `self.counted` is set, the result of the call is
+    /// added there, and `counted` becomes `None`.
     fn call_of(&mut self, module: &str, kernel: &str, arguments: &[&str]) {
         let call = format!("{module}::{kernel}({});", arguments.join(", "));
         match self.counted.take() {
@@ -262,41 +275,45 @@ impl Calls {
         }
     }
 
+    /// Appends a line to the body, indented by four spaces.
     fn line(&mut self, line: &str) {
         let _ = writeln!(self.body, "    {line}");
     }
 
-    /// A call whose last argument is a shape.
+    /// Appends a call whose last argument is a reference to a new constant with this shape.
     fn shaped(&mut self, kernel: &str, arguments: &[&str], o: &Operands, shape: &impl Literal) {
         let shape = self.shape(&o.name, shape);
         self.call(kernel, &[arguments, &[&shape]].concat());
     }
 
-    /// Adds a constant of a type of `elbow_core::kernels`. Returns the expression of a reference to it.
+    /// Adds a constant of a type of `elbow_core::kernels`, and its imports. Returns the expression of a
+    /// reference to it.
     fn shape(&mut self, name: &str, shape: &impl Literal) -> String {
         self.items.extend([shape.kind()].into_iter().chain(shape.items()));
         self.constant_of(shape.kind(), name, &shape.fields())
     }
 
-    /// Adds a constant of a type. Returns the expression of a reference to it.
+    /// Adds a constant of the struct `kind` with these lines of fields. Returns the expression of a reference
+    /// to it.
     fn constant_of(&mut self, kind: &str, name: &str, fields: &str) -> String {
         let _ = writeln!(self.shapes, "\n{SKIP}const {name}: {kind} = {kind} {{\n{fields}}};");
         format!("&{name}")
     }
 
-    /// Adds a table of indices. Returns the expression of a reference to it.
+    /// Adds the constant `{name}_INDICES`. Returns the expression of a reference to it.
     fn indices(&mut self, name: &str, indices: &[u32]) -> String {
         self.table(&format!("{name}_INDICES"), "u32", indices)
     }
 
-    /// Adds a table of numbers of a type. Returns the expression of a reference to it.
+    /// Adds an array constant of the type `kind`. Returns the expression of a reference to it.
     fn table<T: std::fmt::Display>(&mut self, name: &str, kind: &str, numbers: &[T]) -> String {
         let (len, numbers) = (numbers.len(), array(numbers));
         let _ = writeln!(self.shapes, "\n{SKIP}const {name}: [{kind}; {len}] = {numbers};");
         format!("&{name}")
     }
 
-    /// Expressions for sources and outputs; parts of the arena are bound to names first.
+    /// Expressions for the sources and outputs of a step; appends a statement that binds the parts of the
+    /// arena among them to names.
     fn operands(&mut self, step: &Step, names: &Names) -> (Vec<String>, Vec<String>) {
         let parts = parts(step);
         let bound: Vec<String> = parts.iter().map(|(name, _)| name.clone()).collect();
@@ -336,13 +353,13 @@ impl Calls {
     }
 }
 
-/// A literal of a truth value.
+/// The literal of a truth value.
 fn spelled(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 
-/// The parts of the arena that a step touches, each once, with a name: `source` and `target`, with
-/// numbers where there are several.
+/// The parts of the arena that a step reads or writes, each once, with a name: `source` and `target`, with
+/// the buffer's index behind it where the step has several.
 fn parts(step: &Step) -> Vec<(String, &Range<usize>)> {
     let mut parts: Vec<(String, &Range<usize>)> = Vec::new();
     for (role, buffers) in [("source", &step.sources), ("target", &step.outputs)] {
@@ -358,17 +375,18 @@ fn parts(step: &Step) -> Vec<(String, &Range<usize>)> {
     parts
 }
 
+/// Whether a buffer lies in the arena.
 fn is_arena(buffer: &Buffer) -> bool {
     matches!(buffer, Buffer::Arena(_))
 }
 
-/// Whether a plan keeps anything in the workspace: in the arena, or how many indices it found outside.
+/// Whether code for the plan needs the workspace: for the arena, or to count indices outside their table.
 pub(super) fn uses_workspace(plan: &Plan) -> bool {
     let reads_arena = |step: &Step| step.sources.iter().chain(&step.outputs).any(is_arena);
     looks_up(plan) || plan.steps.iter().any(reads_arena)
 }
 
-/// Whether a plan picks from tables by computed indices, which may lie outside.
+/// Whether a step of the plan looks up computed indices, which may lie outside their table.
 pub(super) fn looks_up(plan: &Plan) -> bool {
     let is_look_up =
         |step: &Step| matches!(step.kernel, Kernel::TakeBy(_) | Kernel::TakeAlong { .. });

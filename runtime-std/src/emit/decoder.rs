@@ -10,7 +10,7 @@ use crate::manifest::held;
 use crate::model::{Decoder, Encoder, Likelihood, ParameterSource, Role};
 use elbow_core::distributions::Parameter;
 
-/// How the module takes one observation, in its functions' order: `x` and conditions.
+/// Parameters of the generated functions that take an observation: `x` and the conditions, in this order.
 pub(super) struct LikelihoodArguments {
     /// Parameters with their types.
     pub(super) typed: Vec<String>,
@@ -20,7 +20,7 @@ pub(super) struct LikelihoodArguments {
     pub(super) docs: String,
 }
 
-/// `decode` in the making, and what follows from it.
+/// The function `decode`, and what the functions that call it need.
 pub(super) struct Decode {
     pub(super) parameters: Parameters,
     /// Outputs besides the mean: fields of the workspace, and their lengths.
@@ -32,6 +32,8 @@ pub(super) struct Decode {
 }
 
 impl Decode {
+    /// The function of a decoder for the latents of `encoder`; `weights` is the index in the pack of the
+    /// first float of its weights.
     pub(super) fn of(
         decoder: &Decoder,
         encoder: &Encoder,
@@ -64,6 +66,7 @@ impl Decode {
         Self { parameters, kept, x_mean, uses_workspace, calls }
     }
 
+    /// Source of `decode`.
     pub(super) fn function(&self) -> String {
         let used = self.uses_workspace || !self.kept.is_empty();
         let parameters: Vec<String> = ["pack: &Pack".into(), workspace_parameter(used)]
@@ -94,7 +97,8 @@ impl Decode {
         )
     }
 
-    /// Conditions as the functions take them that see an observation.
+    /// The observation and the conditions as parameters of the functions that take an observation; the
+    /// decoder has one latent.
     pub(super) fn given(&self) -> LikelihoodArguments {
         let names = &self.parameters.names[1..];
         LikelihoodArguments {
@@ -107,13 +111,14 @@ impl Decode {
         }
     }
 
-    /// `log_likelihood`, `score`, `generate` and `Observation`; `likelihood` has the lines that bind it.
+    /// Source of `log_likelihood`, `score`, `generate` and `Observation`; `likelihood` are the statements
+    /// that bind the likelihood.
     pub(super) fn inference(&self, given: &LikelihoodArguments, likelihood: &str) -> String {
         [log_likelihood(given, likelihood), score(given), self.generate(), self.observation()]
             .concat()
     }
 
-    /// Draws of the prior and of what a posterior predicts.
+    /// Source of `generate`, which decodes a draw of a posterior or of the prior.
     fn generate(&self) -> String {
         let own = ["q: &DiagNormal<LATENT>", "eps: &[f32; LATENT]", "z: &mut [f32; LATENT]"];
         let conditions = self.parameters.typed[1..].iter().cloned();
@@ -145,7 +150,7 @@ impl Decode {
         )
     }
 
-    /// The type that inference asks for `ln p(x | z)`.
+    /// Source of the type `Observation`, with its implementation of `LogLikelihood`.
     fn observation(&self) -> String {
         let field = |typed: &String| {
             let typed = typed.replace(": &", ": &'a ");
@@ -188,7 +193,7 @@ pub struct Observation<'a> {{
         format!("        Ok({function}(self.pack, {})?)\n", arguments.join(", "))
     }
 
-    /// Lines on the outputs besides the mean.
+    /// Line of documentation on the outputs besides the mean; empty where there are none.
     fn documented_outputs(&self) -> String {
         let kept = self.kept.iter().map(|(name, _)| format!("`ws.{name}`"));
         match kept.collect::<Vec<_>>().join(" and ") {
@@ -197,7 +202,8 @@ pub struct Observation<'a> {{
         }
     }
 
-    /// Lines that bind the likelihood; its fixed parameters start there in the pack.
+    /// Statements that bind `likelihood`, from the workspace and from the pack, where its fixed parameters
+    /// start at the indices `fixed`. Parameters that the family does not have are empty.
     pub(super) fn likelihood(&self, likelihood: &Likelihood, fixed: &[usize]) -> String {
         let mut starts = fixed.iter();
         let names = likelihood.family.parameters();
@@ -220,7 +226,7 @@ pub struct Observation<'a> {{
     }
 }
 
-/// Where something lies in the pack.
+/// Indices of floats in the pack.
 #[derive(Clone, Copy)]
 pub(super) struct Offsets<'p> {
     /// The decoder's weights, with which those of its gradient begin.
@@ -229,6 +235,7 @@ pub(super) struct Offsets<'p> {
     pub(super) fixed: &'p [usize],
 }
 
+/// Source of `log_likelihood`; the statements `likelihood` bind the likelihood.
 fn log_likelihood(given: &LikelihoodArguments, likelihood: &str) -> String {
     let LikelihoodArguments { typed, names, docs } = given;
     let own = ["z: &[f32; LATENT]", "x_mean: &mut [f32; OBSERVED]"].map(String::from);
@@ -250,6 +257,7 @@ fn log_likelihood(given: &LikelihoodArguments, likelihood: &str) -> String {
     )
 }
 
+/// Source of `score`.
 fn score(given: &LikelihoodArguments) -> String {
     let LikelihoodArguments { typed, names, docs } = given;
     let own = ["q: &DiagNormal<LATENT>", "x_mean: &mut [f32; OBSERVED]"].map(String::from);
@@ -272,13 +280,13 @@ fn score(given: &LikelihoodArguments) -> String {
     )
 }
 
-/// Pack, workspace, the observation, and a function's own.
+/// Parameters of a function with their types: pack, workspace, those that are `given`, and its `own`.
 pub(super) fn parameters(given: &[String], own: &[String]) -> Vec<String> {
     let first = ["pack: &Pack".into(), workspace_parameter(true)];
     first.into_iter().chain(given.iter().cloned()).chain(own.iter().cloned()).collect()
 }
 
-/// The field of the workspace that keeps a parameter of the likelihood.
+/// Name of the field of the workspace that keeps this parameter of the likelihood.
 fn field(parameter: Parameter) -> &'static str {
     Role::of_parameter(parameter).name()
 }

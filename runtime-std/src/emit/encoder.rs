@@ -7,7 +7,7 @@ use super::text::{checks, latent_lens, numbered, observed, refuse, states, works
 use super::trace::Trace;
 use crate::model::{Encoder, EncoderOutput, Latent};
 
-/// Builder of the generated function `encode`.
+/// Parts of the generated function `encode`.
 pub(super) struct Encode {
     pub(super) parameters: Parameters,
     posteriors: Vec<String>,
@@ -15,6 +15,7 @@ pub(super) struct Encode {
 }
 
 impl Encode {
+    /// The function of an encoder; `weights` is the index in the pack of the first float of its weights.
     pub(super) fn of(encoder: &Encoder, shared: &Shared, weights: usize, trace: Trace) -> Self {
         let parameters = shared.parameters(encoder.part(), &observed(""));
         let posteriors = numbered("q", encoder.latents.len());
@@ -39,6 +40,7 @@ impl Encode {
         Self { parameters, posteriors, calls }
     }
 
+    /// Source of `encode`.
     pub(super) fn function(&self, encoder: &Encoder, trace: Trace) -> String {
         let clamped = encoder.latents.iter().any(|latent| latent.clamp.is_some());
         let counts = looks_up(&encoder.plan);
@@ -94,7 +96,8 @@ impl Encode {
         )
     }
 
-    /// The calls, and the count of indices outside their table.
+    /// The kernel calls; where `counts` is set, statements around them set `clamp_hits` to the number of
+    /// indices outside their table.
     fn body(&self, counts: bool) -> String {
         match counts {
             true => {
@@ -104,7 +107,8 @@ impl Encode {
         }
     }
 
-    /// From raw heads to posteriors.
+    /// Statements that turn the raw heads into posteriors; where `clamped` is set, the number of clamped
+    /// log-variances is stored in `clamp_hits`, or added to it where `counts` is set as well.
     fn heads(&self, latents: &[Latent], clamped: bool, counts: bool) -> String {
         let mut text = String::new();
         let mut before = 0;
@@ -134,7 +138,8 @@ impl Encode {
     }
 }
 
-/// The state of the next call becomes the workspace's, if all of it is finite.
+/// Statements that copy the state after the call to that before the next one; they return an error first
+/// where a value is not finite. Empty without states.
 fn commit(states: &[(String, usize)]) -> String {
     let (mut text, mut before) = (String::new(), 0);
     for (at, (_, len)) in states.iter().enumerate() {

@@ -12,13 +12,17 @@ use crate::Result;
 use crate::lower::Port;
 use crate::model::{Density, Flow};
 
-/// The functions' text, and the calls in it.
+/// Source of the functions, and the kernel calls in it.
 pub(super) struct Functions {
     pub(super) text: String,
     pub(super) calls: Calls,
 }
 
-/// Whether the plan fits its roles.
+/// An error where the plan does not fit its roles.
+///
+/// # Errors
+///
+/// The flow's outputs are not a latent and one number, or an input has no role.
 pub(super) fn check(flow: &Flow) -> Result<()> {
     let outputs: Vec<usize> = flow.plan.outputs.iter().map(Port::len).collect();
     if matches!(outputs[..], [_, 1]) && flow.plan.inputs.len() == flow.inputs.len() {
@@ -29,8 +33,9 @@ pub(super) fn check(flow: &Flow) -> Result<()> {
     )))
 }
 
-/// `prefix` stands before the constants with the lengths of observation and latent; the plan's
-/// weights start at `weights`.
+/// The function `flow`, `log_prob` where the density of the latent is known, and their traits. `prefix`
+/// stands before the constants with the lengths of observation and latent, and is empty without an encoder;
+/// `weights` is the index in the pack of the first float of the plan's weights.
 pub(super) fn functions(
     flow: &Flow,
     shared: &Shared,
@@ -64,6 +69,7 @@ pub(super) fn functions(
     Functions { text, calls }
 }
 
+/// Source of `flow`: `calls` are the statements of its body, `z` is its last parameter.
 fn flow_function(
     flow: &Flow,
     parameters: &Parameters,
@@ -100,6 +106,7 @@ fn flow_function(
     )
 }
 
+/// Source of `log_prob`, with the last parameter `z`.
 fn log_prob_function(parameters: &Parameters, z: &str) -> String {
     let names: String = parameters.names.iter().map(|name| format!("{name}, ")).collect();
     format!(
@@ -117,6 +124,7 @@ fn log_prob_function(parameters: &Parameters, z: &str) -> String {
     )
 }
 
+/// Parameters with their types: pack, workspace (`_ws` where it is not used), those of the plan, and `z`.
 fn head(parameters: &Parameters, workspace: bool, z: &str) -> Vec<String> {
     let fixed = ["pack: &Pack".to_string(), workspace_parameter(workspace)];
     fixed.into_iter().chain(parameters.typed.iter().cloned()).chain([z.to_string()]).collect()

@@ -1,8 +1,8 @@
-//! What is wrong with plans that do not fit together.
+//! The error of plans that do not fit together.
 
 use crate::Error;
 
-/// An error about plans that do not fit together.
+/// An input error with this message and the advice to check the roles.
 pub(super) fn mismatch(message: String) -> Error {
     Error::input(format!("{message}; check the roles in the manifest"))
 }

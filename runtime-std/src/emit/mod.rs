@@ -1,6 +1,6 @@
-//! Stage 3, emit: a [`Model`] becomes what a build needs: source, packed weights, figures.
+//! Stage 3, emit: a [`Model`] becomes source, packed weights and figures for a build.
 //!
-//! Nothing is decided here: the plans say which kernels run where, and the roles what surrounds them.
+//! Nothing is decided here: the plans fix the kernels and their buffers, and the roles the functions around them.
 
 mod amortized;
 mod bare;
@@ -32,22 +32,22 @@ pub struct Artifact {
     pub source: String,
     /// Its weights, `weights.bin`: read by `elbow_core::pack::Pack::new_checked`.
     pub pack: Vec<u8>,
-    /// What it needs, `budget.json`.
+    /// Its figures, `budget.json`.
     pub budget: Budget,
 }
 
-/// Compiles a model.
+/// Source, packed weights and figures of a model.
 ///
 /// # Errors
 ///
 /// The plans do not fit together: an encoder without two equal outputs for every posterior, or a
-/// decoder that does not lead from such latents to such an observation.
+/// decoder that does not lead from such latents to such an observation; or the weights do not fit a pack.
 pub fn emit(model: &Model) -> Result<Artifact> {
     emit_with(model, Trace::Off)
 }
 
-/// [`emit`] for an image that tells what every step of an inference has written: the workspace has a
-/// field `trace` with a checksum for every step of the encoder, else the flow, else the graph.
+/// [`emit`] for an image that reports what every step of an inference has written: the workspace has a field
+/// `trace` with a checksum for every step of the encoder, else the flow, else the graph.
 ///
 /// # Errors
 ///
@@ -56,8 +56,8 @@ pub fn emit_traced(model: &Model) -> Result<Artifact> {
     emit_with(model, Trace::Checksums)
 }
 
-/// [`emit`] for an image that tells when every step of an inference has ended: `trace` has the ticks of
-/// the clock `now` of the workspace.
+/// [`emit`] for an image that reports when every step of an inference has ended: `trace` has the ticks of the
+/// clock `now` of the workspace.
 ///
 /// # Errors
 ///
@@ -66,6 +66,8 @@ pub fn emit_timed(model: &Model) -> Result<Artifact> {
     emit_with(model, Trace::Ticks)
 }
 
+/// Source, packed weights and figures, where the workspace keeps `trace` of every step. Errors as for
+/// [`emit`].
 fn emit_with(model: &Model, trace: Trace) -> Result<Artifact> {
     let parts = model.graphs.parts();
     amortized::check(parts)?;

@@ -1,4 +1,4 @@
-//! What plans of one model share: weights, arena, fingerprint.
+//! Weights, arena and fingerprint that the plans of one model share.
 
 use crate::lower::{Buffer, Kernel, Plan};
 use crate::manifest::{Layout, Window};
@@ -7,24 +7,24 @@ use crate::{Error, Result};
 use elbow_core::pack::{FORMAT_VERSION, header};
 use sha2::{Digest, Sha256};
 
-/// Length of the arena that serves every plan, one at a time.
+/// Floats of the arena that serves every plan, one at a time: the largest.
 pub(super) fn arena(parts: Parts<'_>) -> usize {
     parts.plans().map(|(_, plan)| plan.arena).max().unwrap_or(0)
 }
 
-/// [`arena`] for all but the gradient.
+/// Floats of the arena that serves every plan but the gradient's.
 pub(super) fn arena_without_gradient(parts: Parts<'_>) -> usize {
     parts.graphs().map(|part| part.plan.arena).max().unwrap_or(0)
 }
 
-/// The weights of a decoder and of its gradient, if it has one.
+/// The weights of a decoder; with refinement those of its gradient, which begin with them.
 pub(super) fn weights(decoder: &Decoder) -> &[f32] {
     decoder.refine.as_ref().map_or(&decoder.plan.weights, |refine| &refine.gradient.weights)
 }
 
-/// Where each fixed parameter of the likelihood starts, for a decoder whose weights start at `weights`, and
-/// how many values of them lie behind the weights of all plans, at `end`: none where the decoder's gradient
-/// reads them among its own.
+/// Index in the pack of each fixed parameter of the likelihood, for a decoder whose weights start at
+/// `weights`, and the number of floats that these take at `end`, behind the weights of all plans: 0 where the
+/// gradient has them among its own weights.
 pub(super) fn fixed(decoder: &Decoder, weights: usize, end: usize) -> (Vec<usize>, usize) {
     if let Some(places) = fixed_in_gradient(decoder) {
         return (places.into_iter().map(|place| weights + place).collect(), 0);
@@ -38,7 +38,8 @@ pub(super) fn fixed(decoder: &Decoder, weights: usize, end: usize) -> (Vec<usize
     (places.collect(), next - end)
 }
 
-/// Whether the fixed parameters among the weights of the gradient are the likelihood's.
+/// Whether the fixed parameters among the weights of `gradient` are the likelihood's, all of them and bit by
+/// bit; also true where the decoder has no gradient that starts with a `Score`.
 pub(super) fn reads_own_parameters(decoder: &Decoder, gradient: &Plan) -> bool {
     let Some(places) = fixed_in_gradient(decoder) else { return true };
     let mut fixed = decoder.likelihood.fixed_parameters();
@@ -50,7 +51,8 @@ pub(super) fn reads_own_parameters(decoder: &Decoder, gradient: &Plan) -> bool {
     own && fixed.next().is_none()
 }
 
-/// Where the fixed parameters lie among the weights of the gradient, which its seed reads.
+/// Index of each fixed parameter among the weights of the decoder's gradient, from the step where its
+/// backward pass starts; `None` without a gradient or such a step.
 fn fixed_in_gradient(decoder: &Decoder) -> Option<Vec<usize>> {
     let steps = &decoder.refine.as_ref()?.gradient.steps;
     let seed = steps.iter().find(|step| matches!(step.kernel, Kernel::Score { .. }))?;
@@ -62,8 +64,8 @@ fn fixed_in_gradient(decoder: &Decoder) -> Option<Vec<usize>> {
     Some(seed.sources.iter().skip(observation_and_mean).filter_map(place).collect())
 }
 
-/// The first eight bytes of the SHA-256 of everything that generated code takes for granted of the
-/// weights: the structure of the plans, the roles, normalization and layout of the window, and the
+/// The first eight bytes, little-endian, of the SHA-256 of everything about the weights that generated code depends
+/// on: the structure of the plans, the roles, normalization and layout of the window, and the
 /// version of the format. Names do not count, and neither does the threshold.
 pub(super) fn fingerprint(model: &Model) -> u64 {
     let parts = model.graphs.parts();
@@ -80,7 +82,7 @@ pub(super) fn fingerprint(model: &Model) -> u64 {
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// A window's part of the fingerprint; channels first is the layout that need not be said.
+/// Text of a window for the fingerprint, `None` without one; a layout of channels first is left out.
 fn window(window: Option<&Window>) -> String {
     let Some(window) = window else { return "None".into() };
     let Window { channels, length, hop, mean, std, .. } = window;
@@ -93,7 +95,7 @@ fn window(window: Option<&Window>) -> String {
     )
 }
 
-/// The family of a likelihood, and where its parameters are.
+/// Text of a likelihood for the fingerprint: its family, and whether each parameter is fixed or an output.
 fn likelihood(likelihood: &Likelihood) -> String {
     let sources = likelihood.parameters.iter().map(|source| match source {
         ParameterSource::Fixed(values) => format!(" fixed {}", values.len()),
@@ -102,7 +104,8 @@ fn likelihood(likelihood: &Likelihood) -> String {
     format!("likelihood {:?}{}\n", likelihood.family, sources.collect::<String>())
 }
 
-/// Roles that only some models have: of inputs besides observation and latent, and of a flow.
+/// Text for the fingerprint of roles that only some models have: of inputs besides observation and latent,
+/// and of a flow; empty without them.
 fn further(parts: Parts<'_>) -> String {
     let mut text = String::new();
     for part in parts.graphs() {
@@ -118,12 +121,12 @@ fn further(parts: Parts<'_>) -> String {
     text
 }
 
-/// The packed weights of all plans, and behind them the fixed parameters of a likelihood whose gradient has
-/// none.
+/// The bytes of the pack: its header with this fingerprint, the weights of all plans, and the fixed
+/// parameters of a likelihood that are not among a gradient's weights.
 ///
 /// # Errors
 ///
-/// The payload is longer than its field in the header can say.
+/// The payload has 4 GiB or more.
 pub(super) fn bytes(parts: Parts<'_>, fingerprint: u64) -> Result<Vec<u8>> {
     let decoder = parts.decoder;
     let behind = decoder.filter(|decoder| fixed_in_gradient(decoder).is_none());

@@ -1,4 +1,4 @@
-//! What generated functions take besides pack and workspace.
+//! Parameters of generated functions besides pack and workspace.
 
 use super::rust::array;
 use crate::model::{Argument, Input, Model, Part, Signature};
@@ -12,15 +12,15 @@ pub(super) struct Shared {
 
 /// The inputs of one plan as parameters of its function.
 pub(super) struct Parameters {
-    /// What the plan's inputs are called in the function's body.
+    /// Expressions for the plan's inputs in the function's body.
     pub(super) inputs: Vec<String>,
-    /// Names of the parameters, in order; states are none.
+    /// Names of the parameters, in order; a state is not a parameter.
     pub(super) names: Vec<String>,
-    /// With their types.
+    /// Names with types.
     pub(super) typed: Vec<String>,
-    /// What they refer to.
+    /// The arrays that they refer to.
     pub(super) arrays: Vec<Array>,
-    /// Values in front of each, through all parameters.
+    /// For each, the number of values in all parameters before it.
     pub(super) before: Vec<usize>,
     /// Which of them may hold NaN.
     pub(super) missing: Vec<bool>,
@@ -28,7 +28,7 @@ pub(super) struct Parameters {
     pub(super) docs: String,
 }
 
-/// Memory of a call.
+/// An array that a call reads or writes.
 #[derive(Clone, PartialEq)]
 pub(super) struct Array {
     pub(super) name: String,
@@ -42,6 +42,7 @@ pub(super) struct Array {
 }
 
 impl Array {
+    /// An array of `len` floats, where `len` is an expression.
     pub(super) fn of(name: String, doc: String, len: String) -> Self {
         Self { name, kind: format!("[f32; {len}]"), doc, len, parts: vec![""] }
     }
@@ -57,11 +58,13 @@ pub(super) struct Checked<'a> {
 }
 
 impl Shared {
+    /// Conditions, noise and inputs that may hold NaN of a model.
     pub(super) fn of(model: &Model) -> Self {
         Self { signature: model.signature(), missing: model.missing.clone() }
     }
 
-    /// Documentation, name with type, and value of the constants with the lengths.
+    /// The constants `CONDITIONS` and `EPS` with the lengths of conditions and noise, each as documentation,
+    /// name with type, and value; left out where the model has none.
     pub(super) fn constants(&self) -> Vec<(&'static str, String, String)> {
         let lens = |of: fn(Argument) -> bool| -> Vec<usize> {
             let inputs = self.signature.inputs.iter();
@@ -81,7 +84,8 @@ impl Shared {
             .collect()
     }
 
-    /// The inputs of a graph's plan; `own` gives name and length of those that are neither shared nor state.
+    /// The inputs of a graph's plan as parameters; `own` gives name and length of those that are neither
+    /// shared nor state, in their order.
     pub(super) fn parameters(&self, part: Part<'_>, own: &[(String, String)]) -> Parameters {
         let mut parameters = Parameters {
             inputs: Vec::new(),
@@ -115,14 +119,15 @@ impl Shared {
         parameters
     }
 
-    /// What an inference reads, in order; `own` gives name and length of the observation.
+    /// The arrays that an inference reads, in order; `own` gives name and length of the observation.
     pub(super) fn of_call(&self, own: &[(String, String)]) -> Vec<Array> {
         let inputs = self.signature.call();
         inputs.map(|input| array_of(input.argument, &input.name, own)).collect()
     }
 }
 
-/// The array of an argument, for an input of this name.
+/// The array of an argument of a plan, for an input called `input` in the file; `own` gives names and lengths
+/// of observation and latents.
 fn array_of(argument: Argument, input: &str, own: &[(String, String)]) -> Array {
     let (name, len) = match argument {
         Argument::Condition(at) => (format!("c{at}"), format!("CONDITIONS[{at}]")),
@@ -136,7 +141,7 @@ fn array_of(argument: Argument, input: &str, own: &[(String, String)]) -> Array 
     Array::of(name, doc, len)
 }
 
-/// What a shared argument is, in words.
+/// `condition` or `noise`; `None` for an argument that the graphs do not share.
 fn shared(argument: Argument) -> Option<&'static str> {
     match argument {
         Argument::Condition(_) => Some("condition"),
@@ -146,12 +151,12 @@ fn shared(argument: Argument) -> Option<&'static str> {
 }
 
 impl Parameters {
-    /// The documentation with an empty line in front, if there is any.
+    /// The lines of documentation with an empty one in front; empty where there are none.
     pub(super) fn documented(&self) -> String {
         if self.docs.is_empty() { String::new() } else { format!("///\n{}", self.docs) }
     }
 
-    /// What is checked of each.
+    /// The parameters in order, for the checks of their values.
     pub(super) fn checked(&self) -> Vec<Checked<'_>> {
         let places = self.before.iter().zip(&self.missing);
         let all = self.names.iter().zip(places);

@@ -1,4 +1,4 @@
-//! What a module with `[refine]` has besides: `gradient`, `refine`, and the bound of their memory.
+//! The functions of a module with `[refine]`, `gradient` and `refine`, and the bound of their memory.
 
 use super::calls::{Calls, Hits, Names};
 use super::decoder::{Decode, LikelihoodArguments, Offsets, parameters};
@@ -14,7 +14,7 @@ use crate::model::{Decoder, Refine};
 use elbow_core::infer::{Adam, FLOATS_PER_LATENT, FloatRows, Refiner, Sgd, Stein};
 use std::collections::{HashMap, HashSet};
 
-/// What surrounds the functions.
+/// Arguments of the functions besides decoder and gradient.
 struct Around<'a> {
     given: &'a LikelihoodArguments,
     /// Lines that bind the likelihood.
@@ -24,7 +24,12 @@ struct Around<'a> {
     arena: usize,
 }
 
-/// Whether the gradient belongs to the decoder.
+/// An error where the gradient does not belong to the decoder; nothing is checked without refinement.
+///
+/// # Errors
+///
+/// The gradient's weights do not begin with the decoder's, bit by bit; its likelihood has other fixed
+/// parameters; or it has not one input and one output more than the decoder.
 pub(super) fn check(decoder: &Decoder) -> Result<()> {
     let Some(Refine { gradient, .. }) = &decoder.refine else { return Ok(()) };
     let shared = gradient.weights.get(..decoder.plan.weights.len()).unwrap_or_default();
@@ -51,7 +56,8 @@ pub(super) fn check(decoder: &Decoder) -> Result<()> {
     Ok(())
 }
 
-/// Items of `elbow_core::infer` that the functions name, besides those of every scored module.
+/// Items of `elbow_core::infer` that the functions of refinement name, besides those of every scored module;
+/// empty for `None`.
 pub(super) fn imports(refine: Option<&Refine>) -> Vec<&'static str> {
     let rule = |refine: &Refine| match refine.settings.rule {
         RuleName::Stein => "Stein",
@@ -62,8 +68,8 @@ pub(super) fn imports(refine: Option<&Refine>) -> Vec<&'static str> {
     refine.map_or_else(Vec::new, |refine| all.into_iter().chain([rule(refine)]).collect())
 }
 
-/// The functions that see an observation, with the kernels' calls of the gradient where there is one; `arena` is the
-/// length without it.
+/// Source of the functions that take an observation, and the kernel calls of `gradient` in it, empty without
+/// refinement; `arena` is the length of the arena without the gradient.
 pub(super) fn inference(
     decode: &Decode,
     decoder: &Decoder,
@@ -78,7 +84,7 @@ pub(super) fn inference(
     (decode.inference(given, likelihood) + &more, calls)
 }
 
-/// The functions and the kernels' calls of `gradient`.
+/// Source of `gradient`, of `refine` and of their constants, and the kernel calls in it.
 fn functions(decode: &Decode, refine: &Refine, around: &Around<'_>) -> (String, Calls) {
     let Refine { gradient, settings } = refine;
     let inputs = decode.parameters.inputs.iter().cloned().chain(["x".into()]).collect();
@@ -103,6 +109,7 @@ fn functions(decode: &Decode, refine: &Refine, around: &Around<'_>) -> (String, 
     (text, calls)
 }
 
+/// Source of `gradient`, whose kernel calls are `body`.
 fn gradient_function(decode: &Decode, body: &str, around: &Around<'_>) -> String {
     let LikelihoodArguments { typed, docs, .. } = around.given;
     let own = ["z: &[f32; LATENT]", "x_mean: &mut [f32; OBSERVED]", "grad: &mut [f32; LATENT]"];
@@ -125,6 +132,7 @@ fn gradient_function(decode: &Decode, body: &str, around: &Around<'_>) -> String
     )
 }
 
+/// Source of the implementation of `Gradient` for `Observation`.
 fn gradient_of_observation(decode: &Decode) -> String {
     format!(
         "
@@ -142,6 +150,9 @@ fn gradient_of_observation(decode: &Decode) -> String {
     )
 }
 
+/// Source of the constants of refinement, and of the assertion that its memory is within a bound; `arena` is
+/// the length without the gradient. The factor of the largest layer in the bound is 2, or more where that is
+/// not enough.
 fn constants(gradient: &Plan, settings: &RefineTable, arena: usize) -> String {
     let rate = float(settings.rate());
     let (rule, name, more, per_latent) = match settings.rule {
@@ -187,7 +198,7 @@ pub const REFINE_BYTES: usize = size_of::<f32>() * (ARENA - {arena}) + size_of::
     )
 }
 
-/// Where twice the largest layer is not enough.
+/// Comment where the bound needs more than twice the largest layer.
 const MORE: &str = "// More than twice the largest layer: the way back through a softmax or a normalization also holds
 // values of its rows, or all layers are smaller than a few words of the refiner.
 ";
@@ -215,12 +226,12 @@ pub fn refine(
 }
 ";
 
-/// Values of the latent.
+/// Number of values of the latent: the length of the last output.
 fn latent(gradient: &Plan) -> usize {
     gradient.outputs.last().map_or(0, Port::len)
 }
 
-/// Floats of a `Refining`.
+/// Floats of a generated `Refining`, whose rows are as long as the latent.
 fn refiner(gradient: &Plan, rule: RuleName) -> usize {
     let (words, rows) = match rule {
         RuleName::Stein => {
@@ -237,14 +248,14 @@ fn refiner(gradient: &Plan, rule: RuleName) -> usize {
     words / size_of::<f32>() + rows * latent(gradient)
 }
 
-/// Where the backward pass begins.
+/// The steps of the forward pass: all before the first `Score`, or all where there is none.
 fn forward(gradient: &Plan) -> &[Step] {
     let seed = |step: &Step| matches!(step.kernel, Kernel::Score { .. });
     let end = gradient.steps.iter().position(seed).unwrap_or(gradient.steps.len());
     &gradient.steps[..end]
 }
 
-/// Floats in the arena that the forward pass writes and the backward pass reads.
+/// Number of floats in the arena that the forward pass writes and the backward pass reads.
 fn stored(gradient: &Plan) -> usize {
     let forward = forward(gradient).len();
     let mut writers: HashMap<usize, usize> = HashMap::new();
@@ -264,7 +275,8 @@ fn stored(gradient: &Plan) -> usize {
     read.len()
 }
 
-/// Values of the largest layer of the forward pass: a tensor, or all outputs together.
+/// Values of the largest layer of the forward pass: the longest tensor that a step writes, or all outputs but
+/// the gradient together.
 fn largest(gradient: &Plan) -> usize {
     let len = |buffer: &Buffer| match buffer {
         Buffer::Arena(range) => range.len(),

@@ -10,7 +10,7 @@ pub(super) const SKIP: &str = "#[rustfmt::skip]\n";
 /// Numbers in a line of a table.
 const PER_LINE: usize = 16;
 
-/// A literal that reads back as exactly this number.
+/// The literal of a number; it reads back as exactly this one, except that every NaN becomes `f32::NAN`.
 pub(super) fn float(value: f32) -> String {
     match value {
         f32::INFINITY => "f32::INFINITY".into(),
@@ -20,13 +20,13 @@ pub(super) fn float(value: f32) -> String {
     }
 }
 
-/// A fingerprint as a literal.
+/// The hexadecimal literal of all 64 bits, in four groups.
 pub(super) fn hexadecimal(value: u64) -> String {
     let part = |shift: u32| (value >> shift) & 0xffff;
     format!("0x{:04x}_{:04x}_{:04x}_{:04x}", part(48), part(32), part(16), part(0))
 }
 
-/// A branch of the module's imports, nothing for no names.
+/// A line of the module's `use` item, with these names of the module `path`; empty for no names.
 pub(super) fn imports(path: &str, names: &[&str]) -> String {
     match names {
         [] => String::new(),
@@ -36,12 +36,12 @@ pub(super) fn imports(path: &str, names: &[&str]) -> String {
     }
 }
 
-/// The module's imports of these branches.
+/// The `use` item of the module, with these lines.
 pub(super) fn use_core(branches: &str) -> String {
     format!("{SKIP}use elbow_core::{{\n{branches}}};\n\n")
 }
 
-/// The right side of an array constant of whole numbers.
+/// The literal of an array of whole numbers, in one line or in lines of 16; `numbers` is not empty.
 pub(super) fn array(numbers: &[impl ToString]) -> String {
     let lines = numbers.chunks(PER_LINE).map(|line| {
         let line: Vec<String> = line.iter().map(ToString::to_string).collect();
@@ -54,14 +54,14 @@ pub(super) fn array(numbers: &[impl ToString]) -> String {
     }
 }
 
-/// A function's head up to its opening brace.
+/// The head of a public function, from its attribute to its opening brace.
 pub(super) fn signature(name: &str, parameters: &[String], result: &str) -> String {
     let parameters: String =
         parameters.iter().map(|parameter| format!("    {parameter},\n")).collect();
     format!("{SKIP}pub fn {name}(\n{parameters}) -> {result} {{\n")
 }
 
-/// Public constants: documentation, name with type, and value.
+/// Source of public constants, each given as documentation, name with type, and value.
 pub(super) fn constants(constants: &[(&str, String, String)]) -> String {
     let line = |(doc, name, value): &(&str, String, String)| {
         format!("/// {doc}\npub const {name} = {value};\n")
@@ -80,7 +80,7 @@ pub(super) struct Workspace<'a> {
     pub(super) trace: Trace,
     /// Steps that are traced.
     pub(super) steps: usize,
-    /// What `clamp_hits` says, if it is there.
+    /// Documentation of the field `clamp_hits`; `None` without this field.
     pub(super) hits: Option<&'static str>,
 }
 
@@ -88,7 +88,7 @@ pub(super) struct Workspace<'a> {
 type Field = (String, String, String, String);
 
 impl Workspace<'_> {
-    /// Its source, with the arena's length.
+    /// Source of the constant `ARENA` and of the struct `Workspace` with its implementations.
     pub(super) fn text(&self) -> String {
         let fields: Vec<Field> = self.hits().chain(self.trace()).chain(self.kept()).collect();
         let declared =
@@ -130,12 +130,13 @@ impl Default for Workspace {{
         )
     }
 
+    /// The field `clamp_hits`, if there is one.
     fn hits(&self) -> impl Iterator<Item = Field> {
         let field = |doc: &str| field(doc, "clamp_hits", "u32", "0");
         self.hits.into_iter().map(field)
     }
 
-    /// What is kept of the steps.
+    /// The fields that keep marks of the steps; none where nothing is traced.
     fn trace(&self) -> Vec<Field> {
         let trace = |doc| array_field(doc, "trace", "u32", self.steps);
         match self.trace {
@@ -148,7 +149,7 @@ impl Default for Workspace {{
         }
     }
 
-    /// Parameters of the likelihood, and states.
+    /// The fields of parameters of the likelihood, then of states, two for each.
     fn kept(&self) -> Vec<Field> {
         let doc = "The likelihood's parameter, as `decode` last gave it.";
         let parameter = |(name, len): &(&str, usize)| array_field(doc, name, "f32", *len);
@@ -163,6 +164,7 @@ impl Default for Workspace {{
         self.parameters.iter().map(parameter).chain(states).collect()
     }
 
+    /// Source of the method `reset`; empty without states.
     fn reset(&self) -> String {
         if self.states.is_empty() {
             return String::new();
@@ -182,23 +184,24 @@ impl Default for Workspace {{
     }
 }
 
+/// A field from its documentation, name, type, and first value.
 fn field(doc: &str, name: &str, kind: &str, zero: &str) -> Field {
     (doc.into(), name.into(), kind.into(), zero.into())
 }
 
-/// An array of `len` numbers of a type.
+/// A field that is an array of `len` numbers of the type `kind`, all 0 at first.
 fn array_field(doc: &str, name: &str, kind: &str, len: usize) -> Field {
     let zero = if kind == "f32" { "0.0" } else { "0" };
     field(doc, name, &format!("[{kind}; {len}]"), &format!("[{zero}; {len}]"))
 }
 
-/// Items of `elbow_core::kernels` that a module names.
+/// The line of the `use` item for `elbow_core::kernels` itself and these of its items.
 pub(super) fn kernel_imports(items: &BTreeSet<&str>) -> String {
     let names: Vec<&str> = ["self"].into_iter().chain(items.iter().copied()).collect();
     imports("kernels", &names)
 }
 
-/// What a traced module imports besides.
+/// The line of the `use` item for checksums; empty where none are taken.
 pub(super) fn trace_import(trace: Trace) -> &'static str {
     if trace == Trace::Checksums { "    checksum::crc32_of_floats,\n" } else { "" }
 }

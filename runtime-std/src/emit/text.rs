@@ -1,15 +1,15 @@
-//! Lines that several functions of a module share: parameters, names, and checks of what they are given.
+//! Parameters, names and checks that several functions of a module share.
 
 use super::parameters::Checked;
 use crate::lower::Port;
 use crate::model::Encoder;
 
-/// A workspace's parameter; its name says whether it is used.
+/// The parameter of the workspace with its type: `ws`, or `_ws` where it is not used.
 pub(super) fn workspace_parameter(used: bool) -> String {
     format!("{}: &mut Workspace", if used { "ws" } else { "_ws" })
 }
 
-/// Names with a number where there are several: `q`, or `q0` and `q1`.
+/// `count` names: `q` for one, otherwise `q0`, `q1`, and so on.
 pub(super) fn numbered(name: &str, count: usize) -> Vec<String> {
     match count {
         1 => vec![name.into()],
@@ -17,12 +17,13 @@ pub(super) fn numbered(name: &str, count: usize) -> Vec<String> {
     }
 }
 
-/// Name and length of the observation; `prefix` stands before the constant.
+/// Name of the observation, `x`, and the constant with its length, `OBSERVED` behind `prefix`.
 pub(super) fn observed(prefix: &str) -> [(String, String); 1] {
     [("x".into(), format!("{prefix}OBSERVED"))]
 }
 
-/// Lengths of the latents, as constants.
+/// Expressions of the lengths of the encoder's posteriors: `LATENT` for one, otherwise `LATENTS[0]` and so
+/// on.
 pub(super) fn latent_lens(encoder: &Encoder) -> Vec<String> {
     match encoder.latents.len() {
         1 => vec!["LATENT".into()],
@@ -30,7 +31,7 @@ pub(super) fn latent_lens(encoder: &Encoder) -> Vec<String> {
     }
 }
 
-/// The encoder's states: name and shape for people, and length.
+/// The encoder's states: name with shape for documentation, and length. Empty without an encoder.
 pub(super) fn states(encoder: Option<&Encoder>) -> Vec<(String, usize)> {
     let pairs = encoder.map(|encoder| (encoder, encoder.state_pairs()));
     let state = |(encoder, pairs): (&Encoder, Vec<(usize, usize)>)| {
@@ -41,7 +42,8 @@ pub(super) fn states(encoder: Option<&Encoder>) -> Vec<(String, usize)> {
     pairs.map_or_else(Vec::new, state)
 }
 
-/// Checks of the pack and of inputs, each with the number of values in front of it.
+/// Statements that return an `error` where the pack is another model's, or where a value of `inputs` is not
+/// finite (for an input that may be missing: infinite).
 pub(super) fn checks(error: &str, inputs: &[Checked<'_>]) -> String {
     let mut text = format!(
         "    if pack.fingerprint() != FINGERPRINT || pack.floats().len() != WEIGHTS {{
@@ -56,7 +58,8 @@ pub(super) fn checks(error: &str, inputs: &[Checked<'_>]) -> String {
     text
 }
 
-/// Refuses the first of `values` that `first` finds, with `before` values in front of them.
+/// The statement that returns `error` with an index where the function `first` finds one in `values`;
+/// `before` is added to the index.
 pub(super) fn refuse(first: &str, values: &str, before: usize, error: &str) -> String {
     let offset = match before {
         0 => String::new(),

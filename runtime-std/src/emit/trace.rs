@@ -1,18 +1,18 @@
-//! What an image tells of its steps.
+//! Marks of the steps of an inference, for an image that reports them.
 
-/// What the workspace keeps of every step.
+/// The mark that the workspace keeps of every step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trace {
     /// Nothing.
     Off,
-    /// Checksums of what they wrote.
+    /// Checksum of everything that it wrote.
     Checksums,
-    /// When they ended.
+    /// Time of its end.
     Ticks,
 }
 
 impl Trace {
-    /// Whether it keeps anything.
+    /// Whether marks are kept.
     pub(super) fn is_on(self) -> bool {
         self != Self::Off
     }

@@ -1,4 +1,5 @@
-//! The module's functions once more as traits of `elbow_core::compiled`, for code that is generic over models.
+//! Implementations of the traits of `elbow_core::compiled` by the module's functions, for code that is generic over
+//! models.
 
 use super::parameters::{Array, Parameters};
 use super::rust::SKIP;
@@ -7,15 +8,16 @@ use super::trace::Trace;
 use crate::manifest::Window;
 use crate::model::{Density, Encoder, Flow, Model};
 
-/// Arrays of a call, as a type of the module: one array is itself, several are a struct.
+/// The arrays of a call as a type of the module: `()` for none, one array itself, or a struct of several.
 pub(super) struct Arrays {
     kind: String,
     is_struct: bool,
-    /// The struct, if it is one.
+    /// Source of the struct; empty where the type is none.
     declared: String,
 }
 
 impl Arrays {
+    /// The type of these arrays; `name` and `doc` are those of the struct, if it becomes one.
     pub(super) fn of(name: &str, doc: &str, arrays: &[Array]) -> Self {
         match arrays {
             [] => Self { kind: "()".into(), is_struct: false, declared: String::new() },
@@ -29,18 +31,19 @@ impl Arrays {
         }
     }
 
-    /// One of the arrays, of a variable that is a reference to all.
+    /// The expression of one of the arrays, by the variable that is a reference to all of them; `borrow` is
+    /// put in front of a field of a struct.
     fn field(&self, borrow: &str, variable: &str, name: &str) -> String {
         if self.is_struct { format!("{borrow}{variable}.{name}") } else { variable.into() }
     }
 
-    /// All of these, each with a comma behind it.
+    /// The expressions of the arrays with these names, each with a comma behind it.
     fn fields(&self, borrow: &str, variable: &str, names: &[String]) -> String {
         names.iter().map(|name| self.field(borrow, variable, name) + ", ").collect()
     }
 }
 
-/// A struct of arrays, and how they are walked.
+/// Source of a struct of arrays, with its implementation of `Buffers`.
 fn structure(name: &str, doc: &str, arrays: &[Array]) -> String {
     let all = |each: &dyn Fn(&Array) -> String| arrays.iter().map(each).collect::<String>();
     let fields =
@@ -79,7 +82,7 @@ fn structure(name: &str, doc: &str, arrays: &[Array]) -> String {
     )
 }
 
-/// What a type's implementation of `Compiled` says.
+/// Contents of a type's implementation of `Compiled`.
 struct Main<'m> {
     name: &'m str,
     doc: &'m str,
@@ -91,6 +94,7 @@ struct Main<'m> {
 }
 
 impl Main<'_> {
+    /// Source of the type, of its inputs and outputs, and of its implementation of `Compiled`.
     fn text(&self) -> String {
         let Self { name, doc, kind, inputs, outputs, error, body } = self;
         let variable = |arrays: &Arrays, name| if arrays.kind == "()" { "_" } else { name };
@@ -119,7 +123,8 @@ pub struct {name};
     }
 }
 
-/// The workspace's trait, of so many states; `hits` tells whether it counts what a call has clamped.
+/// Source of the implementation of the trait `Workspace`, for this number of states; `hits` says whether
+/// there is a field `clamp_hits`.
 pub(super) fn workspace(states: usize, hits: bool, trace: Trace) -> String {
     let mut text = format!(
         "
@@ -147,7 +152,7 @@ pub(super) fn workspace(states: usize, hits: bool, trace: Trace) -> String {
     text + "}\n"
 }
 
-/// Of a graph without roles.
+/// Source of the type `Model` of a graph without roles.
 pub(super) fn graph(inputs: &[Array], outputs: &[Array]) -> String {
     let names = |arrays: &[Array]| arrays.iter().map(|a| a.name.clone()).collect::<Vec<_>>();
     let (x, y) = (names(inputs), names(outputs));
@@ -170,7 +175,8 @@ pub(super) fn graph(inputs: &[Array], outputs: &[Array]) -> String {
 
 const TYPE: &str = "The model as a type, for code that is generic over compiled models.";
 
-/// Of a flow, `name`d beside an encoder or alone; `prefix` stands before the names of its constants.
+/// Source of the type of a flow, called `name`; `prefix` stands before the names of its constants, and is
+/// empty without an encoder.
 pub(super) fn flow(flow: &Flow, name: &str, prefix: &str, parameters: &Parameters) -> String {
     let (struct_of_inputs, doc) = match prefix {
         "" => ("Inputs", TYPE),
@@ -213,13 +219,13 @@ pub(super) fn flow(flow: &Flow, name: &str, prefix: &str, parameters: &Parameter
     )
 }
 
-/// An encoder and what belongs to it.
+/// The contents of the type `Model` of a model with an encoder.
 pub(super) struct Amortized<'m> {
     pub(super) encoder: &'m Encoder,
     pub(super) encode: &'m Parameters,
     /// Parameters of the decoder's function, the latents first.
     pub(super) decode: Option<&'m Parameters>,
-    /// Of the functions that see an observation: whether they are there, and `refine`.
+    /// Whether there are functions that take an observation, and whether `refine` is one of them.
     pub(super) scored: bool,
     pub(super) refined: bool,
     /// Whether the manifest has a threshold.
@@ -229,6 +235,7 @@ pub(super) struct Amortized<'m> {
 }
 
 impl Amortized<'_> {
+    /// Source of the type `Model` with its traits.
     pub(super) fn text(&self) -> String {
         let inputs = Arrays::of("Inputs", "What a call reads.", &self.inputs);
         let posteriors = posteriors(self.encoder);
@@ -270,6 +277,8 @@ impl Amortized<'_> {
         text
     }
 
+    /// Source of the traits of a decoder: `Decoder`, and `Scored` where functions take an observation.
+    /// `inputs` is the type of a call's inputs, `decode` holds the parameters of `decode`.
     fn decoder(&self, inputs: &Arrays, decode: &Parameters) -> String {
         let (z, conditions) = decode.arrays.split_at(self.encoder.latents.len());
         let names = |arrays: &[Array]| arrays.iter().map(|a| a.name.clone()).collect::<Vec<_>>();
@@ -333,7 +342,7 @@ impl compiled::Refined for Model {
 }
 ";
 
-/// The posteriors that `encode` writes.
+/// The posteriors that `encode` writes, as arrays of means and log-variances.
 fn posteriors(encoder: &Encoder) -> Vec<Array> {
     let lens = latent_lens(encoder);
     let names = numbered("q", lens.len());
@@ -350,7 +359,8 @@ fn posteriors(encoder: &Encoder) -> Vec<Array> {
     names.into_iter().zip(lens).map(array).collect()
 }
 
-/// From raw readings to an observation.
+/// Source of the implementation of `Windowed`, which makes observations of raw readings; empty without a
+/// window.
 pub(super) fn windowed(model: &Model) -> String {
     let Some(Window { max_missing, .. }) = &model.window else { return String::new() };
     let missing = if *max_missing > 0 { ", MAX_MISSING" } else { "" };

@@ -28,7 +28,7 @@ pub struct Affine {
     cholesky: Cholesky<f64, Dyn>,
 }
 
-/// `W` by columns, and `b`.
+/// The affine map `z -> W z + b` of a decoder: `W` by columns, and `b`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Map {
     columns: Vec<Vec<f64>>,
@@ -36,8 +36,8 @@ pub struct Map {
 }
 
 impl Map {
-    /// The map of a decoder that takes `latent` latents, by its values at unit vectors of both signs; none where its
-    /// values at sixteen other latents say that it is not affine.
+    /// The affine map of a decoder of `latent` latents, by its values at 0 and at unit vectors of both signs;
+    /// `None` where its values at sixteen other latents differ from the map's by more than rounding.
     ///
     /// # Errors
     ///
@@ -75,6 +75,8 @@ impl Map {
         Ok(Some(map))
     }
 
+    /// Whether `W z + b` is `found` in every value, to [`AFFINE`] times the sum of the magnitudes of its
+    /// parts; false where one is NaN.
     fn gives(&self, z: &[f64], found: &[f64]) -> bool {
         self.offset.iter().zip(found).enumerate().all(|(i, (offset, found))| {
             let parts = || self.columns.iter().zip(z).map(|(column, z)| column[i] * z);
@@ -85,7 +87,8 @@ impl Map {
 }
 
 impl Affine {
-    /// Of one observation with noise of standard deviations `e^log_scale`; none where numbers overflow.
+    /// Posterior and evidence of the observation `x` under noise of the standard deviations `e^log_scale`,
+    /// one per value; `None` where the precision matrix has no Cholesky factor, as after an overflow.
     pub fn of(map: &Map, x: &[f32], log_scale: &[f64]) -> Option<Self> {
         let (observed, latent) = (x.len(), map.columns.len());
         // Whitened by the noise.
@@ -104,7 +107,8 @@ impl Affine {
         Some(Self { log_p, loc, precision, cholesky })
     }
 
-    /// The true posterior.
+    /// The exact posterior `p(z | x)`, normal with full covariance; its scale is NaN where the factor cannot
+    /// be inverted.
     pub fn posterior(&self) -> Normal {
         let latent = self.loc.len();
         // With L = C C^T the covariance is C^-T C^-1.
@@ -121,7 +125,7 @@ impl Affine {
         Normal::diagonal(self.loc.as_slice().to_vec(), &log_var)
     }
 
-    /// `KL(q || posterior)`
+    /// `KL(q || p(z | x))` in nats.
     pub fn kl(&self, q: &Normal) -> f64 {
         let latent = q.latent();
         let scale = DMatrix::from_row_slice(latent, latent, &q.scale);
@@ -133,7 +137,7 @@ impl Affine {
             - log_det
     }
 
-    /// `ELBO(q)`
+    /// `ELBO(q) = ln p(x) - KL(q || p(z | x))` in nats.
     pub fn elbo(&self, q: &Normal) -> f64 {
         self.log_p - self.kl(q)
     }

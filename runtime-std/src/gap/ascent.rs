@@ -41,11 +41,11 @@ pub struct Level {
     pub tolerance: f64,
 }
 
-/// Finds the way.
+/// The first ascent, which finds the region of an optimum.
 pub const COARSE: Level = Level { pairs: 16, steps: 40, tolerance: 1e-3 };
-/// Comes close.
+/// The second one, which comes close to it.
 pub const MIDDLE: Level = Level { pairs: 64, steps: 20, tolerance: 1e-4 };
-/// Leaves less than a thousandth of a nat: an error of a parameter counts by its square.
+/// The last one, which leaves less than a thousandth of a nat: an error of a parameter enters by its square.
 pub const FINE: Level = Level { pairs: 256, steps: 10, tolerance: 1e-5 };
 
 /// Bounds of a step, refinement's own.
@@ -56,7 +56,10 @@ const ROUNDING: f64 = 1e-4;
 /// The shortest step: what cannot be improved by it is taken for the optimum.
 const SHORTEST: f64 = 1.0 / 64.0;
 
-/// Ascends from `start` to the optimum of a family, by the points of `stream`.
+/// The posterior of `family` where natural-gradient ascent from `start` ends, by the points of `stream`.
+///
+/// It ends after `level.steps` steps, where a step moves the posterior by less than `level.tolerance` nats,
+/// or where even a step of a sixty-fourth makes the bound worse. `start` comes back where no step is taken.
 ///
 /// # Errors
 ///
@@ -94,23 +97,28 @@ pub fn ascend<L: Gradient + ?Sized>(
     Ok(q)
 }
 
-/// One of each antithetic pair.
+/// Standard normal points, one of each antithetic pair.
 struct Points(Vec<Vec<f64>>);
 
-/// What the points say of a posterior, in coordinates where it is standard normal.
+/// Means over the points for one posterior, in coordinates where it is standard normal.
 struct BoundEstimate {
+    /// The ELBO in nats.
     bound: f64,
+    /// `g` of the module's formulas.
     gradient: Vec<f64>,
-    /// By rows; of the diagonal family the diagonal alone.
+    /// `P` of the module's formulas.
     precision: Precision,
 }
 
+/// `P` in the module's formulas: the diagonal alone in the diagonal family, else the whole matrix.
 enum Precision {
     Diagonal(Vec<f64>),
     Full(DMatrix<f64>),
 }
 
 impl Points {
+    /// `pairs` points of `latent` values each, linearly transformed so that their second moments are the
+    /// identity.
     fn new(sobol: &Sobol, stream: StreamKey, pairs: u32, latent: usize) -> Self {
         let sequence = sobol.shifted(stream, u32::MAX);
         let mut eps = DMatrix::zeros(latent, pairs as usize);
@@ -124,6 +132,8 @@ impl Points {
         Self(eps.column_iter().map(|eps| eps.iter().copied().collect()).collect())
     }
 
+    /// Bound, gradient and precision of `q`, as means over the points and their negatives; nothing but the
+    /// scratch of `joint` changes. An error is the likelihood's.
     fn moments<L: Gradient + ?Sized>(
         &self,
         joint: &mut Joint<'_, L>,
@@ -158,6 +168,7 @@ impl Points {
 }
 
 impl Precision {
+    /// Zeros for a posterior of `latent` latents.
     fn zeros(family: CovarianceFamily, latent: usize) -> Self {
         match family {
             CovarianceFamily::Diagonal => Self::Diagonal(vec![0.0; latent]),
@@ -165,7 +176,7 @@ impl Precision {
         }
     }
 
-    /// Less `share` times the symmetric part of `eps grad^T`.
+    /// Subtracts `share` times the symmetric part of `eps grad^T`, or times its diagonal.
     fn subtract(&mut self, share: f64, eps: &[f64], grad: &[f64]) {
         match self {
             Self::Diagonal(diagonal) => {
@@ -185,7 +196,7 @@ impl Precision {
         }
     }
 
-    /// The prior's `S^T S`.
+    /// Adds `S^T S`, the precision of the prior in the coordinates of `q`, or its diagonal.
     fn add_prior(&mut self, q: &Normal) {
         match self {
             Self::Diagonal(diagonal) => {
@@ -203,7 +214,8 @@ impl Precision {
 }
 
 impl BoundEstimate {
-    /// The posterior one step further, and its divergence from the one before.
+    /// The posterior after a step of length `rate` (`b` in the module's formulas) from `q`, and its
+    /// divergence from `q` in nats.
     fn step(&self, q: &Normal, rate: f64) -> (Normal, f64) {
         match &self.precision {
             Precision::Diagonal(diagonal) => self.step_diagonal(q, diagonal, rate),
@@ -211,6 +223,7 @@ impl BoundEstimate {
         }
     }
 
+    /// [`step`](Self::step) of the diagonal family, for the `diagonal` of `P`.
     fn step_diagonal(&self, q: &Normal, diagonal: &[f64], rate: f64) -> (Normal, f64) {
         let (mut next, mut moved) = (q.clone(), 0.0);
         for (i, precision) in diagonal.iter().enumerate() {
@@ -226,6 +239,7 @@ impl BoundEstimate {
         (next, moved)
     }
 
+    /// [`step`](Self::step) of the full family, for `P` = `matrix`, by its eigenvectors.
     fn step_full(&self, q: &Normal, matrix: &DMatrix<f64>, rate: f64) -> (Normal, f64) {
         let latent = q.latent();
         let SymmetricEigen { eigenvectors, eigenvalues } = SymmetricEigen::new(matrix.clone());
@@ -253,14 +267,14 @@ impl BoundEstimate {
     }
 }
 
-/// `1 + b (P - 1)` within the bounds of a step; 1 where `P` is NaN.
+/// `1 + rate (precision - 1)`, clamped to the bounds [`PRECISION`] of a step; 1 where that is NaN.
 fn damped(precision: f64, rate: f64) -> f64 {
     let damped = 1.0 + rate * (precision - 1.0);
     if damped.is_nan() { 1.0 } else { damped.clamp(PRECISION[0], PRECISION[1]) }
 }
 
-/// Divergence of the posterior that has `precision` times the precision of another from it, `shift`
-/// standard deviations away.
+/// `KL(new || old)` in nats per axis of two normals, where `new` has `precision` times the precision of `old`
+/// and a mean `shift` standard deviations away.
 fn divergence(precision: f64, shift: f64) -> f64 {
     0.5 * (1.0 / precision - 1.0 + precision.ln() + shift * shift)
 }

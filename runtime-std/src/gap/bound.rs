@@ -24,10 +24,10 @@ pub struct Estimate {
 /// How well a bound is to be known.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// Draws are doubled until no standard error of a gain is above this, and none of an ELBO above three
-    /// times this: a gain is what is judged row by row,
+    /// Draws are doubled until no standard error of a gain is above this, in nats, and none of an ELBO above
+    /// three times this: a gain is what is judged row by row.
     pub se: f64,
-    /// or there are this many.
+    /// Most draws, at least 256.
     pub draws: u32,
 }
 
@@ -40,13 +40,13 @@ pub struct Bounds {
     pub gain: Vec<Estimate>,
 }
 
-/// `ELBO(q) = E_q[ln p(x | z)] - KL(q || N(0, I))` of each of `posteriors`, all with the same noise,
-/// that of `stream`.
+/// `ELBO(q) = E_q[ln p(x | z)] - KL(q || N(0, I))` in nats of each of `posteriors`, and its gain over the
+/// first one, all with the same noise, that of `stream`; draws are doubled until `effort` is reached.
 ///
-/// The divergence is analytic; `ln q(z) - ln p(z)`, whose mean is that divergence, is a control variate
-/// with the best factor: at the optimum of a full-rank family nothing else varies. Shifts of even number
-/// take the factor that those of odd number say is best, and the other way round: a factor fitted to
-/// the same draws would bias by more than the standard error of so even points.
+/// The divergence is analytic; `ln q(z) - ln p(z)`, whose mean is that divergence, is a control variate with
+/// the best factor: at the optimum of a full-rank family nothing else varies. Shifts of even number take the
+/// factor that is best on those of odd number, and the other way round: a factor fitted to the same draws
+/// would bias by more than the standard error of so even points.
 ///
 /// # Errors
 ///
@@ -104,6 +104,8 @@ struct Sums {
 }
 
 impl Sums {
+    /// Adds the pair mean of one point of shift number `shift`: its log-likelihood, and the control variate,
+    /// whose mean is 0.
     fn add(&mut self, shift: u32, log_likelihood: f64, control: f64) {
         self.shifts.resize(SHIFTS as usize, [0.0; 2]);
         let [likelihoods, controls] = &mut self.shifts[shift as usize];
@@ -115,7 +117,8 @@ impl Sums {
         *covariance += control * (log_likelihood - origin);
     }
 
-    /// The bound by each shift.
+    /// ELBO of `q` by each of the [`SHIFTS`] shifts, in nats; `points` is the number of points added per
+    /// shift. The control variate is left out (factor 0) where its best factor is not finite.
     fn bounds(&self, q: &Normal, points: u32) -> Vec<f64> {
         let best = |[variance, covariance]: [f64; 2]| -covariance / variance;
         // Not finite where nothing varies, or where a log-likelihood is -infinity: so is the bound then.
@@ -130,8 +133,8 @@ impl Sums {
 }
 
 impl Bounds {
-    /// ELBO of each posterior, and its gain over the first one at the same shifts, with standard errors over the
-    /// shifts; `points` is the number of points per shift in `sums`.
+    /// ELBO of each posterior, and its gain over the first one at the same shifts, with standard errors over
+    /// the shifts; `points` is the number of points per shift in `sums`.
     fn of(posteriors: &[&Normal], sums: &[Sums], points: u32) -> Self {
         let bounds: Vec<Vec<f64>> =
             posteriors.iter().zip(sums).map(|(q, sums)| sums.bounds(q, points)).collect();
@@ -146,7 +149,7 @@ impl Bounds {
     }
 }
 
-/// The place of the largest mean; one that is not a number is less than any.
+/// Index of the largest mean, the last of equal ones; NaN counts as minus infinity. 0 of none.
 pub fn largest(bounds: &[Estimate]) -> usize {
     let mean = |at: usize| bounds[at].mean;
     let rank = |at: usize| if mean(at).is_nan() { f64::NEG_INFINITY } else { mean(at) };
@@ -154,7 +157,8 @@ pub fn largest(bounds: &[Estimate]) -> usize {
 }
 
 impl Estimate {
-    /// Mean of independent values and its standard error; the error of fewer than two is NaN.
+    /// Mean of independent values and its standard error `sqrt(variance / n)`; the error is NaN below two
+    /// values, the mean NaN of none.
     pub fn of(values: &[f64]) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
@@ -162,12 +166,12 @@ impl Estimate {
         Self { mean, se: (squares / (count - 1.0) / count).sqrt() }
     }
 
-    /// A figure that is known exactly.
+    /// A figure that is known exactly: its standard error is 0.
     pub fn exact(mean: f64) -> Self {
         Self { mean, se: 0.0 }
     }
 
-    /// `self - other` where their errors are independent.
+    /// `self - other`, whose standard error is `sqrt(se^2 + other.se^2)`: that of independent errors.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         Self { mean: self.mean - other.mean, se: self.se.hypot(other.se) }

@@ -26,10 +26,11 @@ pub struct Evidence {
     pub ess: f64,
 }
 
-/// IWAE: `ln 1/K sum p(x, z_k) / r(z_k)` with K = `samples` (Burda, Grosse and Salakhutdinov, "Importance
-/// weighted autoencoders", ICLR 2016). Seven of eight `z_k` are draws of the posterior `q`, widened, the eighth of the
-/// prior, and `r` is their mixture: no weight is above eight times the likelihood, wherever `q` is blind
-/// (Hesterberg, "Weighted average importance sampling and defensive mixture distributions", Technometrics 37, 1995).
+/// IWAE: `ln 1/K sum p(x, z_k) / r(z_k)` with K = `samples` rounded up to a multiple of 40 (Burda, Grosse and
+/// Salakhutdinov, "Importance weighted autoencoders", ICLR 2016). Seven of eight `z_k` are draws of the
+/// posterior `q`, widened, the eighth of the prior, and `r` is their mixture: no weight is above eight times
+/// the likelihood, wherever `q` is blind (Hesterberg, "Weighted average importance sampling and defensive
+/// mixture distributions", Technometrics 37, 1995).
 ///
 /// In expectation a lower bound, short by `Var(w / p) / 2K` where that variance is finite; the standard
 /// error does not know of a region that no sample has hit.
@@ -64,22 +65,25 @@ pub fn iwae<L: LogLikelihood + ?Sized>(
     Ok(Evidence::of(&groups))
 }
 
-/// A posterior, widened, of which every so many draws are the prior's.
+/// Mixture of 7/8 of a widened posterior and 1/8 of the prior N(0, I).
 struct Defensive {
     wide: Normal,
-    /// Of its scale.
+    /// Inverse of the scale of `wide`.
     inverse: DMatrix<f64>,
 }
 
 impl Defensive {
+    /// Every eighth draw is the prior's.
     const EVERY: u32 = 8;
 
+    /// The mixture with the posterior `q` whose standard deviations are multiplied by [`WIDER`].
     fn of(q: &Normal) -> Self {
         let wide = q.widened(WIDER);
         Self { inverse: wide.inverse_scale(), wide }
     }
 
-    /// Draw number `index`.
+    /// Sets `z` to draw number `index` made of the standard normal `eps`: `eps` itself, a draw of the prior,
+    /// where `index` is a multiple of 8, else a draw of the widened posterior.
     fn at(&self, index: u32, eps: &[f64], z: &mut [f64]) {
         match index % Self::EVERY {
             0 => z.copy_from_slice(eps),
@@ -87,6 +91,8 @@ impl Defensive {
         }
     }
 
+    /// `ln (7/8 wide(z) + 1/8 N(z; 0, I))` by log-sum-exp, in nats; NaN where the scale of the widened
+    /// posterior is singular.
     fn log_density(&self, z: &[f64]) -> f64 {
         let distance = z.iter().zip(&self.wide.loc).map(|(z, loc)| z - loc).collect();
         let eps = &self.inverse * DVector::from_vec(distance);
@@ -109,10 +115,10 @@ pub struct Annealing {
     pub temperatures: u32,
 }
 
-/// Annealed importance sampling: from the posterior `q`, widened, to `p(x, z)` by the geometric mean of
-/// both, with Hamiltonian transitions in coordinates where `q` is standard normal, whose step is drawn
-/// anew each time so that no tuning spoils their exactness (Neal, "Annealed importance sampling",
-/// Statistics and Computing 11, 2001).
+/// `ln p(x)` by annealed importance sampling: from the posterior `q`, widened, to `p(x, z)` by geometric
+/// means of both, with Hamiltonian transitions in coordinates where the widened `q` is standard normal. Their
+/// step length is drawn anew each time and never tuned, which keeps them exact (Neal, "Annealed importance
+/// sampling", Statistics and Computing 11, 2001). The standard error is that over the chains.
 ///
 /// In expectation a lower bound, like [`iwae`], and tighter where the weights of `q` are heavy-tailed.
 ///
@@ -152,7 +158,7 @@ struct Path<'l, L: ?Sized> {
     base: Normal,
 }
 
-/// A place on the way.
+/// A place of a chain, in the coordinates `eps` of the base.
 #[derive(Clone)]
 struct PathPoint {
     eps: Vec<f64>,
@@ -162,6 +168,8 @@ struct PathPoint {
 }
 
 impl<L: Gradient + ?Sized> Path<'_, L> {
+    /// The point at the coordinates `eps`: its log-ratio and the gradient of that by `eps`. An error is the
+    /// likelihood's.
     fn at(&mut self, eps: Vec<f64>) -> Result<PathPoint, InferError> {
         let latent = eps.len();
         let (mut z, mut grad) = (vec![0.0; latent], vec![0.0; latent]);
@@ -174,7 +182,9 @@ impl<L: Gradient + ?Sized> Path<'_, L> {
         Ok(PathPoint { eps, log_ratio, slope })
     }
 
-    /// One trajectory that leaves `base^(1 - beta) joint^beta` as it is.
+    /// One Hamiltonian trajectory of [`LEAPS`] leapfrog steps with a Metropolis test, which leaves the
+    /// distribution `base^(1 - beta) joint^beta` invariant: its end, or `from` where that is rejected. Takes
+    /// two streams of `noise`: momentum, then the step's length and the test. An error is the likelihood's.
     fn transition(
         &mut self,
         from: PathPoint,
@@ -201,7 +211,7 @@ impl<L: Gradient + ?Sized> Path<'_, L> {
     }
 }
 
-/// Half a step of the momentum along the slope of `ln base + beta (ln joint - ln base)`.
+/// Adds to `momentum` `step` times the gradient of `ln base + beta (ln joint - ln base)` by `eps` at `place`.
 fn push(momentum: &mut [f64], place: &PathPoint, beta: f64, step: f64) {
     let forces = place.slope.iter().zip(&place.eps).map(|(slope, eps)| beta * slope - eps);
     momentum.iter_mut().zip(forces).for_each(|(p, force)| *p += step * force);
@@ -215,25 +225,28 @@ struct ChainNoise {
 }
 
 impl ChainNoise {
+    /// The chain's next stream; its sample number is one higher than the last one's.
     fn next(&mut self) -> Stream {
         self.sample += 1;
         self.stream.stream(self.sample)
     }
 
+    /// Standard normal values of the next stream, one per latent. An error is that of
+    /// [`fill_standard_normal`].
     fn normal(&mut self) -> Result<Vec<f64>, InferError> {
         let mut eps = vec![0.0; self.latent];
         fill_standard_normal(&mut self.next(), &mut eps)?;
         Ok(eps.into_iter().map(f64::from).collect())
     }
 
-    /// Two of the open interval from 0 to 1.
+    /// Two uniform values of the open interval from 0 to 1, from the next stream.
     fn uniform(&mut self) -> [f64; 2] {
         let [one, two, ..] = self.next().next_block();
         [one, two].map(|word| (f64::from(word) + 0.5) / 2f64.powi(32))
     }
 }
 
-/// Importance weights as they come, by their logarithms.
+/// Sums of importance weights, relative to the largest one so that they do not overflow.
 #[derive(Clone, Debug)]
 pub(super) struct Weights {
     largest: f64,
@@ -250,7 +263,8 @@ impl Default for Weights {
 }
 
 impl Weights {
-    /// One more.
+    /// Adds the weight `e^log_weight`. Minus infinity, a weight of 0, counts and adds nothing; NaN makes both
+    /// sums NaN.
     pub(super) fn push(&mut self, log_weight: f64) {
         self.count += 1;
         if log_weight == f64::NEG_INFINITY {
@@ -267,7 +281,8 @@ impl Weights {
         self.squares += weight * weight;
     }
 
-    /// Sum and sum of squares relative to `largest`.
+    /// Sum of the weights over `e^largest`, and sum of their squares over `e^(2 largest)`; zeros of no
+    /// weights.
     fn relative(&self, largest: f64) -> [f64; 2] {
         let shrunk = (self.largest - largest).exp();
         [self.sum * shrunk, self.squares * shrunk * shrunk]
@@ -275,7 +290,9 @@ impl Weights {
 }
 
 impl Evidence {
-    /// The logarithm of the mean weight of groups of one size; the standard error by how the groups differ.
+    /// `ln p(x)` as the logarithm of the mean weight over groups of equal size, its standard error by how the
+    /// groups' sums differ, and the share `(sum w)^2 / (n sum w^2)`. Where all weights are 0: minus infinity,
+    /// NaN and 0.
     fn of(groups: &[Weights]) -> Self {
         let largest = groups.iter().map(|group| group.largest).fold(f64::NEG_INFINITY, f64::max);
         if largest == f64::NEG_INFINITY {

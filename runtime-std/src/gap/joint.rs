@@ -14,12 +14,12 @@ pub struct Joint<'l, L: ?Sized> {
 }
 
 impl<'l, L: LogLikelihood + ?Sized> Joint<'l, L> {
-    /// With `latent` latents.
+    /// The joint density of this likelihood and a standard normal prior over `latent` latents.
     pub fn new(likelihood: &'l mut L, latent: usize) -> Self {
         Self { likelihood, z: vec![0.0; latent], grad: vec![0.0; latent] }
     }
 
-    /// `ln p(x | z)`
+    /// `ln p(x | z)` in nats, at `z` rounded to f32; minus infinity where the decoder gives NaN.
     ///
     /// # Errors
     ///
@@ -29,7 +29,7 @@ impl<'l, L: LogLikelihood + ?Sized> Joint<'l, L> {
         Ok(never_nan(self.likelihood.log_likelihood(&self.z)?))
     }
 
-    /// `ln p(x, z) = ln p(x | z) + ln N(z; 0, I)`
+    /// `ln p(x, z) = ln p(x | z) + ln N(z; 0, I)` in nats; minus infinity where the decoder gives NaN.
     ///
     /// # Errors
     ///
@@ -40,7 +40,8 @@ impl<'l, L: LogLikelihood + ?Sized> Joint<'l, L> {
 }
 
 impl<L: Gradient + ?Sized> Joint<'_, L> {
-    /// `ln p(x | z)`; `grad` becomes its gradient, zero where it is not finite.
+    /// `ln p(x | z)` in nats, as [`log_likelihood`](Self::log_likelihood); sets `grad` to its gradient by
+    /// `z`, with 0 for each element that is not finite.
     ///
     /// # Errors
     ///
@@ -55,10 +56,12 @@ impl<L: Gradient + ?Sized> Joint<'_, L> {
     }
 }
 
+/// Sets `rounded` to `z` in f32.
 fn round(z: &[f64], rounded: &mut [f32]) {
     rounded.iter_mut().zip(z).for_each(|(rounded, z)| *rounded = *z as f32);
 }
 
+/// The same value in f64; minus infinity for NaN.
 fn never_nan(log_likelihood: f32) -> f64 {
     if log_likelihood.is_nan() { f64::NEG_INFINITY } else { log_likelihood.into() }
 }

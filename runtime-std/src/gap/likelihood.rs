@@ -3,14 +3,17 @@
 use crate::model::{Likelihood, ParameterSource};
 use elbow_core::distributions::{Family, MeanIs, Parameter};
 
-/// Logarithms of the noise's standard deviations, one per value, where they are known without a latent.
+/// Logarithms of the standard deviations, one for each of `observed` values, of a gaussian likelihood with
+/// fixed scale; `None` for every other family, and where the decoder gives the scale.
 pub(super) fn log_scales(likelihood: &Likelihood, observed: usize) -> Option<Vec<f64>> {
     let [ParameterSource::Fixed(log_scale)] = &likelihood.parameters[..] else { return None };
     let scales = (0..observed).map(|i| at(log_scale, i, observed)).collect::<Option<_>>();
     scales.filter(|_| likelihood.family == Family::Gaussian)
 }
 
-/// The expectation of each value, by the decoder's outputs.
+/// The expectation of each observed value under the likelihood that has the decoder's `outputs` (the mean is
+/// the first) as its parameters; empty without outputs. A zero-inflated mean is multiplied by the probability
+/// that no extra zero replaces it.
 pub(super) fn expected(likelihood: &Likelihood, outputs: &[Vec<f32>]) -> Vec<f64> {
     let mean: Vec<f64> = outputs.iter().take(1).flatten().map(|mean| f64::from(*mean)).collect();
     let (family, observed) = (likelihood.family, mean.len());
@@ -34,17 +37,20 @@ pub(super) fn expected(likelihood: &Likelihood, outputs: &[Vec<f32>]) -> Vec<f64
     expected.into_iter().enumerate().map(|(i, mean)| kept(i) * mean).collect()
 }
 
-/// The parameter of value `i` of `observed`; each element applies to a run of values.
+/// Element of `parameter` that applies to value `i` of `observed`: of `n` elements each applies to a run of
+/// `observed / n` values. `None` of an empty parameter.
 fn at(parameter: &[f32], i: usize, observed: usize) -> Option<f64> {
     let run = (observed / parameter.len().max(1)).max(1);
     parameter.get(i / run).copied().map(f64::from)
 }
 
+/// `1 / (1 + e^-logit)`
 fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-/// Probabilities of logits whose classes lie on the leading axis.
+/// Softmax over `classes`, the leading axis of the row-major `values`: the classes of one place are `len /
+/// classes` values apart.
 fn softmax(mut values: Vec<f64>, classes: usize) -> Vec<f64> {
     let places = values.len() / classes.max(1);
     for place in 0..places {

@@ -16,7 +16,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// Measures every row. The figures do not depend on how many rows are measured at a time.
+/// The gaps of every row of `batch`, in nats, summed up. The figures do not depend on how many rows are
+/// measured at a time.
 ///
 /// # Errors
 ///
@@ -46,6 +47,9 @@ struct Measurable<'g> {
     x: &'g Rows,
 }
 
+/// The encoder, decoder, decoder's file and observations of `loaded`. An input error where the model has no
+/// encoder with a decoder, an encoder that draws noise, several posteriors or no observation, or where
+/// `batch` lacks it.
 fn parts<'g>(loaded: &'g Loaded, batch: &'g Batch) -> Result<Measurable<'g>> {
     let fault = |what: &str| {
         let path = loaded.main.path.display();
@@ -73,6 +77,8 @@ fn parts<'g>(loaded: &'g Loaded, batch: &'g Batch) -> Result<Measurable<'g>> {
     Ok(Measurable { encoder, decoder, source, x: batch.given(&x.name)? })
 }
 
+/// An input error where `--log-p` asks for the closed form of a decoder that is not `affine`, or for
+/// quadrature over more than [`super::MOST_LATENTS`] latents.
 fn suits(method: Option<Method>, latent: usize, affine: bool) -> Result<()> {
     let fault = |what: String| Err(Error::input(what));
     match method {
@@ -86,7 +92,8 @@ fn suits(method: Option<Method>, latent: usize, affine: bool) -> Result<()> {
     }
 }
 
-/// The affine map of every row; none where one is not affine.
+/// The decoder's affine map of each row, or a single one where it has no conditions; `None` where one is not
+/// affine or the likelihood is not a normal one with fixed scale. An error is the decoder's.
 fn maps(batch: &Batch, decoder: &Decoder, x: &Rows, latent: usize) -> Result<Option<Vec<Map>>> {
     let mut likelihood = TwinLikelihood::new(decoder, x, batch)?;
     if log_scales(&decoder.likelihood, likelihood.observed().len()).is_none() {
@@ -107,7 +114,7 @@ fn maps(batch: &Batch, decoder: &Decoder, x: &Rows, latent: usize) -> Result<Opt
     Ok(Some(maps))
 }
 
-/// What the rows share.
+/// What all threads share while the rows are measured.
 struct Worker<'g> {
     batch: &'g Batch,
     decoder: &'g Decoder,
@@ -119,6 +126,8 @@ struct Worker<'g> {
 }
 
 impl<'g> Worker<'g> {
+    /// The gaps of all rows, in row order, by as many threads as the machine offers. The error of a row names
+    /// it and stops the others.
     fn all(&self) -> Result<Vec<RowGap>> {
         let (next, step) = (AtomicUsize::new(0), watch::begin("gap", self.batch.len));
         let done = Mutex::new(Vec::with_capacity(self.batch.len));
@@ -154,11 +163,13 @@ impl<'g> Worker<'g> {
         Ok(done.into_iter().map(|(_, gap)| gap).collect())
     }
 
+    /// A likelihood of the batch's observations with buffers of its own, one per thread. An error is
+    /// [`TwinLikelihood::new`]'s.
     fn likelihood(&self) -> Result<TwinLikelihood<'g>> {
         TwinLikelihood::new(self.decoder, self.x, self.batch)
     }
 
-    /// The encoder's posterior of a row, all latents together.
+    /// Mean and log-variance of the encoder's posterior of a row, those of all posteriors joined.
     fn encoded(&self, row: usize) -> (Vec<f32>, Vec<f32>) {
         let (mut loc, mut log_var) = (Vec::new(), Vec::new());
         for posterior in self.posteriors {
@@ -169,6 +180,8 @@ impl<'g> Worker<'g> {
         (loc, log_var)
     }
 
+    /// The gaps of one row; `likelihood` is left at that row. An input error where the decoder fails or the
+    /// encoder's ELBO is not finite.
     fn row(&self, likelihood: &mut TwinGradient<'_>, row: usize) -> Result<RowGap> {
         likelihood.forward().at(row);
         let (loc, log_var) = self.encoded(row);
@@ -185,13 +198,16 @@ impl<'g> Worker<'g> {
         }
     }
 
+    /// The closed form for the observation `x` of a row; `None` where the decoder is not affine or the
+    /// numbers overflow.
     fn exact(&self, x: &[f32], row: usize) -> Option<Affine> {
         let maps = self.maps.as_ref()?;
         let map = maps.get(row).or_else(|| maps.first())?;
         Affine::of(map, x, &log_scales(&self.decoder.likelihood, x.len())?)
     }
 
-    /// Mean squared error of a value as the decoder expects it at the posterior's mean.
+    /// Mean over all values of all rows of the squared difference of `x` from its expectation under the
+    /// decoder at the posterior's mean. An input error where the decoder fails.
     fn reconstruction(&self) -> Result<f64> {
         let mut likelihood = self.likelihood()?;
         let (mut sum, mut count) = (0.0, 0);

@@ -15,7 +15,7 @@ pub struct Normal {
 }
 
 impl Normal {
-    /// Independent latents.
+    /// The normal with independent latents of mean `loc` and variances `e^log_var`.
     pub fn diagonal(loc: Vec<f64>, log_var: &[f64]) -> Self {
         let latent = loc.len();
         let mut scale = vec![0.0; latent * latent];
@@ -25,7 +25,7 @@ impl Normal {
         Self { loc, scale, log_det: 0.5 * log_var.iter().sum::<f64>() }
     }
 
-    /// Independent latents of an encoder.
+    /// The same distribution as an encoder's posterior, in f64: independent latents.
     pub fn of_encoder(q: Posterior<'_>) -> Self {
         let exact = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
         Self::diagonal(exact(q.loc), &exact(q.log_var))
@@ -48,21 +48,21 @@ impl Normal {
         &self.scale[i * self.latent()..(i + 1) * self.latent()]
     }
 
-    /// `z = loc + S eps`
+    /// Sets `z` to `loc + S eps`.
     pub fn at(&self, eps: &[f64], z: &mut [f64]) {
         for (i, z) in z.iter_mut().enumerate() {
             *z = self.loc[i] + dot(self.row(i), eps);
         }
     }
 
-    /// `S^T v`
+    /// `S^T v`, one value per latent.
     pub fn transposed(&self, v: &[f64]) -> Vec<f64> {
         let latent = self.latent();
         let column = |j: usize| (0..latent).map(|i| self.scale[i * latent + j] * v[i]).sum();
         (0..latent).map(column).collect()
     }
 
-    /// The same with all standard deviations `factor` times as large.
+    /// The normal of the same mean whose standard deviations are `factor` times as large.
     #[must_use]
     pub fn widened(&self, factor: f64) -> Self {
         let scale = self.scale.iter().map(|s| s * factor).collect();
@@ -82,7 +82,8 @@ impl Normal {
     }
 }
 
-/// `KL(a || b)` of two with independent latents.
+/// `KL(a || b)` in nats of two normals with independent latents; off-diagonal elements of the scales are
+/// ignored.
 pub(super) fn kl_diagonal(a: &Normal, b: &Normal) -> f64 {
     let latent = |i: usize| {
         let at = i * a.latent() + i;
@@ -93,12 +94,12 @@ pub(super) fn kl_diagonal(a: &Normal, b: &Normal) -> f64 {
     (0..a.latent()).map(latent).sum()
 }
 
-/// `ln N(z; 0, I)`
+/// `ln N(z; 0, I)` in nats.
 pub fn log_standard(z: &[f64]) -> f64 {
     -0.5 * (dot(z, z) + z.len() as f64 * std::f64::consts::TAU.ln())
 }
 
-/// Inner product.
+/// Inner product of two lists of one length.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -16,8 +16,8 @@ use std::collections::BinaryHeap;
 pub const MOST_LATENTS: usize = 2;
 /// Cells per axis to begin with: even, so that the middle, where the posterior is, is a corner.
 const CELLS: usize = 10;
-/// Half the width of the plane, in standard deviations of the prior beyond the posterior's mean: what lies outside
-/// has less than 1e-18 of the prior's mass.
+/// Half the width of the plane, in standard deviations of the prior beyond the posterior's mean: what lies
+/// outside has less than 1e-18 of the prior's mass.
 const REACH: f64 = 9.0;
 /// Width of the fine region, in standard deviations of the best posterior.
 const FINE: f64 = 2.0;
@@ -37,7 +37,8 @@ const RULE: [(f64, f64); 5] = [
     (0.906_179_845_938_664, 0.236_926_885_056_189_1),
 ];
 
-/// `ln p(x)`; its standard error is the error that remains, an upper estimate.
+/// `ln p(x)` in nats; its standard error is an upper estimate of the error that remains. Minus infinity and
+/// NaN where the integrand is 0 throughout.
 ///
 /// `q` is the best posterior, of one or two latents.
 ///
@@ -104,6 +105,9 @@ struct Cell {
 }
 
 impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
+    /// The plane around the mean of `q`, along the principal axes of its covariance; evaluates the integrand
+    /// once, at the mean. `origin` is 0 where the log-density there is not finite. An error is the
+    /// likelihood's.
     fn around(likelihood: &'l mut L, q: &Normal) -> Result<Self, InferError> {
         let latent = q.latent();
         let scale = DMatrix::from_row_slice(latent, latent, &q.scale);
@@ -122,6 +126,8 @@ impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
         Ok(Self { joint, loc: q.loc.clone(), axes, stretch, origin, evaluated: 0 })
     }
 
+    /// [`CELLS`] even cells per axis that cover the plane, each integrated; largest error first. An error is
+    /// the likelihood's.
     fn first_cells(&mut self) -> Result<BinaryHeap<Cell>, InferError> {
         let latent = self.axes.len();
         let width: [f64; 2] =
@@ -137,7 +143,8 @@ impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
         Ok(cells)
     }
 
-    /// The integral over a cell, with the axis along which halves differ most from the whole.
+    /// The cell at `place`: its value is the sum over its halves along the axis where that differs most from
+    /// the rule on the whole, its error that difference. An error is the likelihood's.
     fn cell(&mut self, place: Rectangle) -> Result<Cell, InferError> {
         let whole = self.product(place)?;
         let mut cell = Cell { place, value: whole, error: 0.0, axis: 0 };
@@ -151,6 +158,8 @@ impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
         Ok(cell)
     }
 
+    /// The integral over a rectangle by the product of five-point rules: 5 evaluations on one axis, 25 on
+    /// two. An error is the likelihood's.
     fn product(&mut self, Rectangle { corner, width }: Rectangle) -> Result<f64, InferError> {
         let place = |k: usize, node: f64| corner[k] + 0.5 * width[k] * (1.0 + node);
         let mut sum = 0.0;
@@ -167,7 +176,8 @@ impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
         Ok(sum)
     }
 
-    /// `p(x, z) / e^origin` times the Jacobian.
+    /// The integrand at the coordinates `t` (the second is ignored on one axis): `p(x, z) / e^origin` times
+    /// the Jacobian of `z = loc + sum axis_k sinh t_k`. Counts the evaluation. An error is the likelihood's.
     fn at(&mut self, t: [f64; 2]) -> Result<f64, InferError> {
         self.evaluated += 1;
         let mut z = self.loc.clone();
@@ -182,7 +192,7 @@ impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
 }
 
 impl Cell {
-    /// The two halves along the axis to cut.
+    /// The two halves of its place along the axis to cut, lower half first.
     fn halves(&self) -> [Rectangle; 2] {
         let mut first = self.place;
         first.width[self.axis] *= 0.5;
@@ -216,10 +226,11 @@ impl Ord for Cell {
 /// Points per axis of [`kl_to_posterior`].
 const GRID: usize = 241;
 
-/// `KL(q || p(z | x))` on an even grid, whose own sum normalizes `p(z | x)`: neither an ELBO nor an
-/// estimate of `ln p(x)` is used, so that it can be held against their difference.
+/// `KL(q || p(z | x))` in nats by sums over an even grid of 241 points per axis, whose own sum normalizes
+/// `p(z | x)`: neither an ELBO nor an estimate of `ln p(x)` is used, so that it can be compared with their
+/// difference.
 ///
-/// Of one or two latents; `bounds` are the first and last point on each axis and have to hold `q` and the
+/// For one or two latents; `bounds` are the first and last point on each axis and have to hold `q` and the
 /// posterior. Of smooth densities that vanish there, an even grid leaves no error but that of what is
 /// narrower than its step.
 ///
@@ -253,7 +264,8 @@ pub fn kl_to_posterior<L: LogLikelihood + ?Sized>(
     Ok(terms.map(|(q, p)| q.exp() * (q - p)).sum())
 }
 
-/// Logarithms whose exponentials sum to 1.
+/// The logarithms shifted by log-sum-exp so that their exponentials sum to 1; NaN where all are minus
+/// infinity.
 fn normalized(logarithms: &[f64]) -> Vec<f64> {
     let largest = logarithms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logarithms.iter().map(|value| (value - largest).exp()).sum();

@@ -21,9 +21,10 @@ pub struct Refined {
     pub kept: bool,
 }
 
-/// Refines `q` by `steps` steps of `settings`, with the noise of `stream`: the generated `refine`.
+/// The posterior after `steps` steps of `settings` from `q` with the noise of `stream`, as the generated
+/// `refine` computes it.
 ///
-/// A gradient that is not finite leaves `q` as it is, as on a device.
+/// Where a gradient is not finite, or the guard rejects the result, that is `q` itself.
 ///
 /// # Errors
 ///
@@ -51,9 +52,9 @@ const SHARE: f64 = 0.09;
 /// What tells the starts' ends apart.
 const CHOICE: Effort = Effort { se: 0.003, draws: 512 };
 
-/// Inference for one observation without an encoder: [`refine`] by a share of the steps from each of several
-/// starts, since posteriors have optima of their own where only some starts arrive, then by the rest from the
-/// best of their ends. `choice` is the noise of that comparison, which no step has seen.
+/// Posterior of one observation without an encoder: [`refine`] by 9 % of `steps` from each of eight starts,
+/// then by the rest from the end with the largest ELBO. `choice` is the noise of that comparison, which no
+/// step uses.
 ///
 /// # Errors
 ///
@@ -94,11 +95,13 @@ struct Start {
     log_var: Vec<f32>,
 }
 
+/// The posterior with these means and log-variances, in f64.
 fn normal(start: &Start) -> Normal {
     Normal::of_encoder(Posterior { loc: &start.loc, log_var: &start.log_var })
 }
 
-/// Those of the prior, and the likeliest of each few draws of it.
+/// The eight starts: the two of [`PRIOR`], and six with the narrower log-variance whose mean is the likeliest
+/// of [`TRIED`] draws of the prior each, or 0 where all have the likelihood 0. An error is the likelihood's.
 fn starts<L: Gradient + ?Sized>(
     likelihood: &mut L,
     latent: usize,

@@ -150,6 +150,9 @@ pub struct RefinedPrior {
 }
 
 impl GapReport {
+    /// The report of all `rows` of the model named `model`, where each row has one `refined` entry per entry
+    /// of `settings.refine_steps`; `pca` and `reconstruction` are taken over. Of no rows the means are NaN
+    /// and the lists empty.
     pub(super) fn of(
         model: &str,
         rows: &[RowGap],
@@ -185,6 +188,8 @@ impl GapReport {
     }
 }
 
+/// The rows with the ten largest gaps (NaN first), largest first, equal ones in row order; all rows where
+/// there are fewer.
 fn worst(gaps: &[f64]) -> Vec<Loss> {
     let mut losses: Vec<Loss> =
         gaps.iter().enumerate().map(|(row, nats)| Loss { row, nats: *nats }).collect();
@@ -194,7 +199,8 @@ fn worst(gaps: &[f64]) -> Vec<Loss> {
 }
 
 impl Summary {
-    /// Of one figure per row.
+    /// Mean over one estimate per row: `se` is `sqrt(sum se_i^2) / n`, `rows_se` the standard error by how
+    /// the rows differ, NaN of a single row. All three are NaN of no rows.
     pub fn of(rows: impl Iterator<Item = Estimate>) -> Self {
         let rows: Vec<Estimate> = rows.collect();
         let over = Estimate::of(&rows.iter().map(|row| row.mean).collect::<Vec<f64>>());
@@ -204,6 +210,8 @@ impl Summary {
 }
 
 impl LogP {
+    /// Mean evidence of the rows. `method` is annealing where more than half of the rows used it, else the
+    /// most exact one that any row used (exact, quadrature, iwae, ais in this order).
     fn of(rows: &[RowGap]) -> Self {
         let annealed = rows.iter().filter(|row| row.method == Method::Ais).count();
         let most = rows.iter().map(|row| row.method);
@@ -221,7 +229,8 @@ impl LogP {
 }
 
 impl Quantiles {
-    /// Of the values in any order; NaN of none.
+    /// Nearest-rank quantiles of values in any order, sorted by `total_cmp` (NaN above infinity); all NaN if
+    /// there are none.
     pub fn of(values: &[f64]) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -234,11 +243,14 @@ impl Quantiles {
 }
 
 impl Refinement {
+    /// One summary per entry of `settings.refine_steps`, in its order.
     fn all(rows: &[RowGap], settings: &Settings) -> Vec<Self> {
         let steps = settings.refine_steps.iter().enumerate();
         steps.map(|(at, steps)| Self::of(rows, at, *steps, settings.seed)).collect()
     }
 
+    /// Summary over the rows of their `refined[at]`, which took `steps` steps with the noise of key `seed`;
+    /// the shares are NaN of no rows.
     fn of(rows: &[RowGap], at: usize, steps: u32, seed: u64) -> Self {
         let refined = || rows.iter().map(|row| &row.refined[at]);
         let gap = Summary::of(rows.iter().map(|row| row.amortization));
@@ -259,7 +271,8 @@ impl Refinement {
 }
 
 impl FromPrior {
-    /// Of how far each row ends below; nothing of no rows.
+    /// Mean of the nats by which each row ends below the best posterior, and the share of rows above
+    /// [`STUCK_NATS`]; `None` of no rows.
     fn of(short: impl Iterator<Item = f64>) -> Option<Self> {
         let short: Vec<f64> = short.collect();
         let count = short.len() as f64;
@@ -309,6 +322,8 @@ impl fmt::Display for GapReport {
 }
 
 impl GapReport {
+    /// Writes a line per number of steps of refinement and one for refinement from the prior; nothing where
+    /// neither was asked for.
     fn write_refined(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for refined in &self.refined {
             let closed = refined.closed.map_or("the gap is too small to tell".into(), |closed| {
@@ -331,6 +346,8 @@ impl GapReport {
         writeln!(f, "{:24} {from_prior}", format!("{steps} steps from the prior"))
     }
 
+    /// Writes the least effective share of importance samples and the number of annealed rows; nothing where
+    /// no row has such a share.
     fn write_trust(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(ess) = self.log_p.least_ess else { return Ok(()) };
         writeln!(
@@ -340,6 +357,8 @@ impl GapReport {
         )
     }
 
+    /// Writes what PCA with as many latents reaches on the same rows: `ln p(x)`, and the squared error per
+    /// value beside the decoder's.
     fn write_pca(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Pca { latent, log_p, reconstruction, .. } = self.pca;
         writeln!(

@@ -78,7 +78,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The default with the `[refine]` of a model, if it has one: after as many steps as that says.
+    /// The default settings with refinement by the model's `[refine]`, measured after the number of steps
+    /// declared there. Without `[refine]` no number of steps is measured; without a decoder all settings are
+    /// the default.
     pub fn of_model(loaded: &Loaded) -> Self {
         let decoder = loaded.amortized().and_then(|(_, decoder)| decoder);
         decoder.map_or_else(Self::default, |decoder| Self {
@@ -91,7 +93,7 @@ impl Settings {
 
 /// Effective share of importance samples below which annealing is asked instead.
 const TRUSTED_SHARE: f64 = 0.05;
-/// A start counts as stuck where it ends this far below the best, in nats.
+/// A start counts as stuck where its end is more than this far below the best, in nats.
 pub const STUCK_NATS: f64 = 0.02;
 /// What is enough to tell which of several optima is the best.
 const SELECTION: Effort = Effort { se: 0.003, draws: 4096 };
@@ -119,8 +121,8 @@ pub struct RowGap {
     pub amortization: Estimate,
     /// After each number of steps of refinement.
     pub refined: Vec<RefinedRow>,
-    /// How far the better of the prior's two starts ended below the best start; none where the best is known in
-    /// closed form.
+    /// How far the better of the prior's two starts ended below the best start; none where the best is known
+    /// in closed form.
     pub from_prior: Option<f64>,
     /// The optimized ELBO less that of the posterior that refinement made of the prior; none where it was not
     /// asked for.
@@ -154,17 +156,19 @@ enum Purpose {
 }
 
 impl Purpose {
-    /// The key of its noise on a row.
+    /// The key of this purpose's noise on row `row`: its seed is the first two words of the stream `(seed,
+    /// u64::MAX, self)`.
     fn stream(self, seed: u64, row: u64) -> StreamKey {
         let [low, high, ..] = Stream::new(seed, u64::MAX, self as u32).next_block();
         StreamKey { seed: u64::from(high) << 32 | u64::from(low), row }
     }
 }
 
-/// Measures the posterior `q` of an encoder for one observation.
+/// The gaps in nats of an encoder's posterior `q` for one observation.
 ///
-/// Refinement uses the noise of `(settings.seed, row)`, as a device does. `exact` is the closed form where
-/// there is one; the noise is that of row number `row`.
+/// Refinement uses the noise of `(settings.seed, row)`, as a device does; every other purpose has a key of
+/// its own. `exact` is the closed form where there is one; it is not used where `settings.method` is another
+/// method.
 ///
 /// # Errors
 ///
@@ -194,6 +198,8 @@ struct Refinements {
 }
 
 impl Refinements {
+    /// Refines `q` once per entry of `refine_steps`, each time from `q` anew, and the prior where
+    /// `prior_steps` is given, all with the noise of `(seed, row)`. An error is the likelihood's.
     fn of<L: Gradient + ?Sized>(
         likelihood: &mut L,
         q: Posterior<'_>,
@@ -211,6 +217,8 @@ impl Refinements {
     }
 }
 
+/// The gaps of `q` by sampling: a search for the best posteriors, their bounds with the same noise, and the
+/// evidence by `settings.method`. An error is the likelihood's.
 fn by_draws<L: Gradient + ?Sized>(
     likelihood: &mut L,
     q: &Normal,
@@ -255,6 +263,8 @@ fn by_draws<L: Gradient + ?Sized>(
     })
 }
 
+/// The gaps of `q` from the closed forms of `exact`: all standard errors are 0, `ess` and `from_prior` are
+/// `None`.
 fn in_closed_form(exact: &Affine, q: &Normal, refinements: &Refinements) -> RowGap {
     let best = exact.best_diagonal();
     let [elbo, optimized] = [q, &best].map(|q| exact.elbo(q));
@@ -289,8 +299,9 @@ struct Search<'l, L: ?Sized> {
 }
 
 impl<L: Gradient + ?Sized> Search<'_, L> {
-    /// The best posterior with independent latents, from the encoder's and the prior's starts; and how far the
-    /// better of the prior's ended below the best.
+    /// The best posterior with independent latents, by ascent from `q`, the encoder's, and from the two
+    /// starts at the prior, with `q` itself as a candidate; and the nats by which the better end of the
+    /// prior's starts is below the best candidate. An error is the likelihood's.
     fn diagonal(&mut self, q: &Normal) -> Result<(Normal, f64), InferError> {
         let latent = q.latent();
         let prior = PRIOR.map(|rho| Normal::diagonal(vec![0.0; latent], &vec![rho.into(); latent]));
@@ -317,11 +328,15 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
         Ok((self.ascend(&all[best].clone(), CovarianceFamily::Diagonal, FINE)?, short))
     }
 
+    /// The best normal posterior of any covariance, by ascent from `best` in two levels. An error is the
+    /// likelihood's.
     fn full(&mut self, best: &Normal) -> Result<Normal, InferError> {
         let end = self.ascend(best, CovarianceFamily::Full, MIDDLE)?;
         self.ascend(&end, CovarianceFamily::Full, FINE)
     }
 
+    /// The end of the ascent from `start` within `family` at `level`, with this row's noise. An error is the
+    /// likelihood's.
     fn ascend(
         &mut self,
         start: &Normal,
@@ -333,7 +348,9 @@ impl<L: Gradient + ?Sized> Search<'_, L> {
     }
 }
 
-/// `ln p(x)` from the best posterior on.
+/// `ln p(x)`, the method used, and the effective share of its samples (`None` by quadrature), from the best
+/// posterior `q` on. By default quadrature up to [`MOST_LATENTS`] latents, else importance sampling, replaced
+/// by annealing where its share is below [`TRUSTED_SHARE`]. An error is the likelihood's.
 fn evidence<L: Gradient + ?Sized>(
     likelihood: &mut L,
     q: &Normal,

@@ -57,14 +57,15 @@ impl Sobol {
         self.dimensions
     }
 
-    /// Points of this many coordinates.
+    /// The sequence of points of `dimensions` coordinates: Sobol's in the first 21, independent draws beyond.
     pub fn new(dimensions: usize) -> Self {
         let tabled = DIRECTIONS.iter().map(|(polynomial, first)| columns(*polynomial, first));
         let columns = std::iter::once(halves()).chain(tabled).take(dimensions).collect();
         Self { columns, dimensions }
     }
 
-    /// The sequence shifted by the words of draw `number` of `stream`.
+    /// The sequence under a random shift: its coordinates are XORed with the words of draw `number` of
+    /// `stream`.
     pub fn shifted(&self, stream: StreamKey, number: u32) -> Shifted<'_> {
         let mut own = stream.stream(number);
         let words = std::iter::repeat_with(|| own.next_block()).flatten();
@@ -74,7 +75,8 @@ impl Sobol {
 }
 
 impl Shifted<'_> {
-    /// Point `index` (below 2^24) as standard normal values, one per coordinate.
+    /// Fills `eps` with point `index` (below 2^24) as standard normal values, one per coordinate; the same
+    /// index gives the same point.
     pub fn fill(&self, index: u32, eps: &mut [f64]) {
         for ((eps, columns), shift) in eps.iter_mut().zip(&self.sobol.columns).zip(&self.shift) {
             let bits = columns.iter().enumerate().filter(|(bit, _)| index >> bit & 1 == 1);
@@ -96,11 +98,13 @@ impl Shifted<'_> {
 /// Keeps the draws beyond the table apart from the shifts.
 const BEYOND: u64 = 0x5EED_0000_0000_0000;
 
+/// Direction numbers of the first coordinate, `2^(31 - bit)`: the van der Corput sequence.
 fn halves() -> [u32; BITS] {
     std::array::from_fn(|bit| 1 << (31 - bit))
 }
 
-/// The recurrence of Bratley and Fox (1988).
+/// Direction numbers of a coordinate by the recurrence of Bratley and Fox (1988), from the inner coefficients
+/// of its primitive `polynomial`, as bits, and its `first` odd numbers, as many as the degree.
 fn columns(polynomial: u32, first: &[u32]) -> [u32; BITS] {
     let degree = first.len();
     let mut columns = [0; BITS];

@@ -41,7 +41,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// `E_q[ln p(x | z)] + beta E_q[ln p(z)] + H(q)`, the ELBO at 1.
+    /// `E_q[ln p(x | z)] + beta E_q[ln p(z)] + H(q)` of each row, in nats: the ELBO at `beta` = 1.
     pub fn objective(&self, beta: f64) -> Vec<f64> {
         let parts = self.likelihood.iter().zip(&self.prior).zip(&self.entropy);
         parts.map(|((likelihood, prior), entropy)| likelihood + beta * prior + entropy).collect()
@@ -60,8 +60,8 @@ pub(super) struct Meter<'m> {
     pub scale: Scale,
 }
 
-/// Encoder and decoder of a model whose heads an ELBO under `N(0, I)` can judge: with one posterior, given
-/// by the inputs alone.
+/// Encoder and decoder of a model whose heads an ELBO under `N(0, I)` can judge: one posterior, which depends
+/// on the inputs alone. `None` for other models.
 pub(super) fn parts(loaded: &Loaded) -> Option<(&Encoder, &Decoder)> {
     let (encoder, decoder) = loaded.amortized()?;
     let suits = encoder.latents.len() == 1 && !encoder.reads_noise();
@@ -69,6 +69,8 @@ pub(super) fn parts(loaded: &Loaded) -> Option<(&Encoder, &Decoder)> {
 }
 
 impl<'m> Meter<'m> {
+    /// A meter of the first [`ROWS`] rows of `batch`, with the outputs of the encoder and the noise computed.
+    /// An error where an input is missing, the encoder reads no observation or has no two heads.
     pub fn new(
         encoder: &'m Encoder,
         decoder: &'m Decoder,
@@ -95,13 +97,13 @@ impl<'m> Meter<'m> {
         Ok(Self { likelihood, decoder, heads, latent, rows, eps, scale })
     }
 
-    /// The family that is declared.
+    /// The declared family.
     pub fn family(&self) -> Family {
         self.decoder.likelihood.family
     }
 
-    /// The posteriors under a reading, or why it is none. What is declared to be added belongs to the
-    /// declared head; bounds of the log-variance hold for all.
+    /// The posteriors of all rows under a reading; a sentence where a log-variance is not finite. The
+    /// declared `eps` applies to the declared head only, the declared clamp to all.
     pub fn posteriors(&self, reading: Reading) -> std::result::Result<Posteriors, String> {
         let Latent { len, head, eps, clamp: bounds } = self.latent;
         let [mean, spread] = match reading.swapped {
@@ -124,7 +126,8 @@ impl<'m> Meter<'m> {
         }
     }
 
-    /// The terms under each of the families, by one decoding of every draw.
+    /// The terms of all rows under each of the families, in order; every draw is decoded once for all of
+    /// them. NaN where a draw cannot be decoded.
     pub fn terms(&mut self, q: &Posteriors, families: &[Family]) -> Vec<Terms> {
         let mut likelihoods = vec![Vec::with_capacity(self.rows); families.len()];
         let mut z = vec![0.0; q.latent];
@@ -154,6 +157,7 @@ impl<'m> Meter<'m> {
         all.collect()
     }
 
+    /// Sets `z` to draw number `draw` of a row: draws 2k and 2k + 1 use the same noise with opposite signs.
     fn draw(&self, q: &Posteriors, row: usize, draw: usize, z: &mut [f32]) {
         let at = (row * (DRAWS / 2) + draw / 2) * q.latent;
         let mut eps = self.eps[at..at + q.latent].to_vec();
@@ -164,7 +168,8 @@ impl<'m> Meter<'m> {
         rsample(mean, log_var, &eps, z);
     }
 
-    /// Adds `ln p(x | z)` under each family, or the squares that the decoder leaves of the row.
+    /// Adds to each of `sums` `ln p(x | z)` under its family, or where the scale is profiled the sum of
+    /// squared residuals; sets all to NaN where the decoder refuses `z`.
     fn add(&mut self, row: usize, z: &[f32], families: &[Family], sums: &mut [f64]) {
         self.likelihood.at(row);
         let (x, scale) = (self.likelihood.observed(), self.scale);
@@ -188,12 +193,13 @@ impl<'m> Meter<'m> {
         }
     }
 
+    /// Whether this family's scale is estimated from the rows.
     fn is_profiled(&self, family: Family) -> bool {
         self.scale == Scale::OfRows && family == Family::Gaussian
     }
 }
 
-/// `E_q[ln p(z)]` and `H(q)` of a normal with independent latents.
+/// `E_q[ln N(z; 0, I)]` and the entropy of the row's posterior, in nats.
 fn of_normal(q: &Posteriors, row: usize) -> (f64, f64) {
     let (mean, log_var) = q.row(row);
     let latents = mean.iter().zip(log_var).map(|(m, v)| (f64::from(*m), f64::from(*v)));
@@ -204,7 +210,8 @@ fn of_normal(q: &Posteriors, row: usize) -> (f64, f64) {
 }
 
 /// Gaussian log-likelihood of each row under the maximum-likelihood standard deviation, and the logarithm of
-/// that; `squares` are the rows' summed squared residuals.
+/// that; `squares` are the rows' summed squared residuals (those not finite do not enter the estimate),
+/// `values` the number of values of a row.
 fn profiled(squares: &[f64], values: f64) -> (Vec<f64>, f64) {
     let finite: Vec<f64> = squares.iter().copied().filter(|square| square.is_finite()).collect();
     let total = finite.iter().sum::<f64>().max(f64::MIN_POSITIVE);

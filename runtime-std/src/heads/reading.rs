@@ -16,12 +16,13 @@ pub struct Reading {
     pub family: Family,
 }
 
-/// Every head in both orders of the outputs.
+/// All pairs of `swapped` and head: first the declared order of the outputs, then the other.
 pub(super) fn heads() -> impl Iterator<Item = (bool, Spread)> {
     [false, true].into_iter().flat_map(|swapped| Spread::ALL.map(|head| (swapped, head)))
 }
 
-/// Why the decoder's graph cannot make what `family` takes its mean output (a position) for.
+/// Why the decoder's graph cannot make what `family` takes its output `mean` (a position) for, by its sign;
+/// `None` where it can, or there is no such output.
 pub(super) fn contradicts(graph: &Graph, mean: usize, family: Family) -> Option<String> {
     let (name, value) = graph.outputs.get(mean)?;
     let range = &ranges(graph)[*value];

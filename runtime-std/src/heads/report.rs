@@ -93,11 +93,11 @@ pub struct Impossible {
 }
 
 impl HeadReport {
-    /// Whether the declared heads stand.
+    /// Checks that the declared heads are not clearly wrong; warnings and undecided verdicts pass.
     ///
     /// # Errors
     ///
-    /// A failed check where they are wrong.
+    /// A failed check where the verdict is [`Verdict::Error`].
     pub fn hold(&self) -> Result<()> {
         match (self.verdict, &self.message) {
             (Verdict::Error, Some(message)) => {

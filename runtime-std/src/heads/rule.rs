@@ -5,7 +5,7 @@ use crate::posterior::Posteriors;
 use elbow_core::distributions::Family;
 use std::collections::BTreeMap;
 
-/// So many paired standard errors tell two readings apart.
+/// A difference is clear above so many paired standard errors.
 pub(super) const ERRORS: f64 = 5.0;
 /// From fewer rows nothing is concluded: their standard error is not known well enough.
 pub(super) const ENOUGH: usize = 16;
@@ -37,7 +37,8 @@ pub(super) struct Difference {
 }
 
 impl Difference {
-    /// Mean and standard error of `first - second` over the rows where both are finite; `None` below two rows.
+    /// Mean and standard error of `first - second` over the rows where both are finite; `None` below two
+    /// rows.
     pub fn of(first: &[f64], second: &[f64]) -> Option<Self> {
         let pairs = first.iter().zip(second).map(|(first, second)| first - second);
         let all: Vec<f64> = pairs.filter(|difference| difference.is_finite()).collect();
@@ -48,23 +49,25 @@ impl Difference {
         (all.len() > 1).then_some(Self { mean, se, rows: all.len() })
     }
 
-    /// Whether it is above zero beyond the standard error.
+    /// Whether the mean is more than [`ERRORS`] standard errors above zero, by at least [`ENOUGH`] rows.
     pub fn is_clear(self) -> bool {
         self.rows >= ENOUGH && self.mean > ERRORS * self.se
     }
 }
 
-/// How many rows are finite.
+/// Number of values that are finite.
 pub(super) fn finite(values: &[f64]) -> usize {
     values.iter().filter(|value| value.is_finite()).count()
 }
 
-/// Whether most rows have no ELBO under the second reading, and most have one under the first.
+/// Whether, of at least [`ENOUGH`] rows, most have no finite ELBO under the second reading and most have one
+/// under the first.
 pub(super) fn loses_rows(first: &[f64], second: &[f64]) -> bool {
     second.len() >= ENOUGH && 2 * finite(second) < second.len() && 2 * finite(first) > first.len()
 }
 
-/// Whether `better` is better than `worse` under every objective that `worse` may have been trained by.
+/// Whether `better` is clearly better than `worse`, by more than 0.1 nats, under every objective that `worse`
+/// may have been trained by, or `worse` loses most rows. Measured ladder steps are kept in `better`.
 pub(super) fn outweighs(meter: &mut Meter<'_>, better: &mut Ladder, worse: Read<'_>) -> bool {
     let mut all = DRAWN.map(|share| Ladder::of(Read { q: &drawn(worse.q, share), ..worse }));
     if loses_rows(&better.at(meter, 0).objective(1.0), &all[0].at(meter, 0).objective(1.0)) {
@@ -80,7 +83,8 @@ pub(super) fn outweighs(meter: &mut Meter<'_>, better: &mut Ladder, worse: Read<
     })
 }
 
-/// The weight of the KL that a reading shows, half and twice of it.
+/// The weights of the KL to try: half, once and twice the one that the reading shows (at least 0.1 and, for a
+/// declared scale, at most 4), or [`BETAS`] where it shows none.
 fn betas(meter: &mut Meter<'_>, of: Read<'_>) -> Vec<f64> {
     // Relative to a scale that nobody declared, the weight may be any.
     let most = if meter.scale == Scale::OfRows { f64::INFINITY } else { BETAS[3] };
@@ -92,7 +96,8 @@ fn betas(meter: &mut Meter<'_>, of: Read<'_>) -> Vec<f64> {
     }
 }
 
-/// `E[m . d ln p(x | z) / d m] / E[m^2]` by a central difference.
+/// The weight of the KL that the reading shows, `E[m . d ln p(x | z) / d m] / E[m^2]` at its means, by a
+/// central difference; `None` below two finite rows or where it is not finite.
 pub(super) fn shown(meter: &mut Meter<'_>, of: Read<'_>) -> Option<Difference> {
     let Read { q, family } = of;
     let mut at = |change: f32| {
@@ -109,7 +114,8 @@ pub(super) fn shown(meter: &mut Meter<'_>, of: Read<'_>) -> Option<Difference> {
     beta.mean.is_finite().then_some(beta)
 }
 
-/// Posteriors whose log-variances keep a share of their distance from the mean of their latent.
+/// The posteriors with log-variances at `share` of their distance from the mean over the rows of their
+/// latent.
 fn drawn(q: &Posteriors, share: f64) -> Posteriors {
     let mut means = vec![0.0; q.latent];
     let rows = (q.log_var.len() / q.latent.max(1)).max(1) as f64;
@@ -121,7 +127,7 @@ fn drawn(q: &Posteriors, share: f64) -> Posteriors {
     Posteriors { log_var: log_var.collect(), ..q.clone() }
 }
 
-/// Posteriors with all variances scaled, as far as they were looked at.
+/// Posteriors with all variances scaled by `e^(step / 2)`, and the terms of the steps measured so far.
 pub(super) struct Ladder {
     q: Posteriors,
     family: Family,
@@ -129,10 +135,12 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
+    /// The ladder of a reading, nothing measured yet.
     pub fn of(read: Read<'_>) -> Self {
         Self { q: read.q.clone(), family: read.family, steps: BTreeMap::new() }
     }
 
+    /// The terms with all variances multiplied by `e^(step / 2)`, measured at the first call and kept.
     fn at(&mut self, meter: &mut Meter<'_>, step: i32) -> &Terms {
         let Self { q, family, steps } = self;
         steps.entry(step).or_insert_with(|| {
@@ -143,7 +151,8 @@ impl Ladder {
         })
     }
 
-    /// The objective of every row at the best of the factors, climbing from 1.
+    /// The objective of every row at the factor of the variances where climbing from 1, within [`STEPS`],
+    /// ends: up first, then down, while the sum grows and no rows are lost.
     fn best(&mut self, meter: &mut Meter<'_>, beta: f64) -> Vec<f64> {
         let (mut step, mut best) = (0, self.at(meter, 0).objective(beta));
         for direction in [1, -1] {
@@ -160,7 +169,7 @@ impl Ladder {
     }
 }
 
-/// Of the finite values.
+/// Sum of the finite values.
 fn sum(values: &[f64]) -> f64 {
     values.iter().filter(|value| value.is_finite()).sum()
 }

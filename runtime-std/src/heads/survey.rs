@@ -15,7 +15,8 @@ use elbow_core::distributions::{Spread, kl_divergence};
 /// Readings whose posteriors diverge by less are the same, in nats.
 const SAME_NATS: f64 = 0.01;
 
-/// Every reading with its terms, the best ELBO first.
+/// Every reading of a model's heads, measured on rows: those with an ELBO, best first, and the impossible
+/// ones.
 pub struct Survey<'m> {
     loaded: &'m Loaded,
     /// Positions of mean and spread among the encoder's outputs, as declared.
@@ -25,6 +26,7 @@ pub struct Survey<'m> {
     impossible: Vec<(Reading, String)>,
 }
 
+/// A reading that was measured.
 struct Candidate {
     reading: Reading,
     q: Posteriors,
@@ -34,20 +36,22 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Mean over the rows that have one.
+    /// Mean ELBO over the rows where it is finite, in nats; NaN without such a row.
     fn mean(&self) -> f64 {
         let all = self.elbo.iter().filter(|elbo| elbo.is_finite());
         all.sum::<f64>() / finite(&self.elbo) as f64
     }
 
+    /// Its posteriors and family, for the rule.
     fn read(&self) -> Read<'_> {
         Read { q: &self.q, family: self.reading.family }
     }
 }
 
 impl<'m> Survey<'m> {
-    /// Measures the first rows of `batch`; none of a model that has no decoder, several posteriors, or one
-    /// that depends on draws of its own, whose bound under `N(0, I)` says nothing of a head.
+    /// All readings measured on the first rows of `batch`; `None` for a model that has no decoder, several
+    /// posteriors, or one that depends on draws of its own, where a bound under `N(0, I)` does not identify a
+    /// head.
     ///
     /// # Errors
     ///
@@ -62,6 +66,8 @@ impl<'m> Survey<'m> {
         Ok(Some(survey))
     }
 
+    /// Measures every reading and enters it as candidate or impossible; sorts candidates by mean ELBO,
+    /// largest first.
     fn measure(&mut self) {
         let families = readings(self.meter.family());
         for (swapped, head) in heads() {
@@ -79,7 +85,8 @@ impl<'m> Survey<'m> {
         self.measured.sort_by(|a, b| b.mean().total_cmp(&a.mean()));
     }
 
-    /// A reading that has an ELBO on most rows, or is the declared one.
+    /// Enters a reading as a candidate where it has an ELBO on at least half of the rows or is the declared
+    /// one, else as impossible.
     fn enter(&mut self, reading: Reading, q: &Posteriors, terms: Terms) {
         let elbo = terms.objective(1.0);
         let without = elbo.len() - finite(&elbo);
@@ -91,6 +98,7 @@ impl<'m> Survey<'m> {
         self.measured.push(Candidate { reading, q: q.clone(), terms, elbo, contradicted });
     }
 
+    /// Why the graph of encoder or decoder contradicts the reading; `None` where neither does.
     fn contradicted(&self, reading: Reading) -> Option<String> {
         let outputs = self.outputs(reading);
         let decoder = || {
@@ -101,26 +109,29 @@ impl<'m> Survey<'m> {
         model::contradicts(&self.loaded.main, outputs, reading.head).or_else(decoder)
     }
 
-    /// Mean and spread, as positions among the outputs.
+    /// Positions of mean and spread of a reading among the encoder's outputs.
     fn outputs(&self, reading: Reading) -> [usize; 2] {
         let [mean, spread] = self.heads;
         if reading.swapped { [spread, mean] } else { [mean, spread] }
     }
 
+    /// Whether a reading is the declared one: same order, head and family.
     fn is_declared(&self, reading: Reading) -> bool {
         let own = reading.head == self.meter.latent.head;
         !reading.swapped && own && reading.family == self.meter.family()
     }
 
+    /// Position of the declared reading among the candidates; `None` where it has no finite posterior.
     fn declared(&self) -> Option<usize> {
         self.measured.iter().position(|candidate| self.is_declared(candidate.reading))
     }
 
-    /// Names of the outputs of a reading: mean and spread.
+    /// Names of the outputs that are mean and spread under a reading.
     pub fn names(&self, reading: Reading) -> [&str; 2] {
         self.outputs(reading).map(|output| self.loaded.main.graph.outputs[output].0.as_str())
     }
 
+    /// The reading in the words of a manifest; `mean_is` only where the family has several.
     fn named(&self, reading: Reading) -> NamedReading {
         let [mean, spread] = self.names(reading).map(String::from);
         let several = readings(self.meter.family()).len() > 1;
@@ -128,7 +139,7 @@ impl<'m> Survey<'m> {
         NamedReading { mean, spread, head: reading.head.name(), mean_is }
     }
 
-    /// The table, with what it says of the declared reading.
+    /// The table of all readings, with the verdict on the declared one.
     pub fn report(&mut self) -> HeadReport {
         let (verdict, message) = self.verdict();
         let declared = self.declared().map(|at| &self.measured[at]);
@@ -158,7 +169,7 @@ impl<'m> Survey<'m> {
         }
     }
 
-    /// Whether the declared reading is confirmed; if not, the message.
+    /// The verdict on the declared reading, and the message; no message where it holds.
     pub fn verdict(&mut self) -> (Verdict, Option<String>) {
         let Some(declared) = self.declared() else {
             return (
@@ -188,7 +199,8 @@ impl<'m> Survey<'m> {
         }
     }
 
-    /// Whether the first is clearly better by the ELBO, and no other name of the same posteriors.
+    /// Whether the first candidate (by position) is clearly better by the ELBO or the second loses most rows,
+    /// and they have different posteriors.
     fn is_better(&self, first: usize, second: usize) -> bool {
         let (first, second) = (&self.measured[first], &self.measured[second]);
         let difference = Difference::of(&first.elbo, &second.elbo);
@@ -211,8 +223,8 @@ impl<'m> Survey<'m> {
             && rows.map(kl).sum::<f64>() < SAME_NATS * count
     }
 
-    /// Among readings with the same posteriors, and no more contradicted by the graph, the one first in
-    /// [`Spread`]'s order.
+    /// Position of the candidate with the same posteriors as candidate `of`, and no more contradicted by the
+    /// graph, whose head comes first in [`Spread`]'s order; `of` itself without another.
     fn plainest(&self, of: usize) -> usize {
         let own = &self.measured[of];
         let same = (0..self.measured.len()).filter(|at| {
@@ -223,8 +235,9 @@ impl<'m> Survey<'m> {
         same.min_by_key(|at| self.measured[*at].reading.head as u8).unwrap_or(of)
     }
 
-    /// Readings that the graph allows and the rows leave open: the best, by its plainest name, and all other
-    /// posteriors that it does not beat both by the ELBO and under every objective.
+    /// Readings that the graph allows and the rows do not exclude: the best, as its plainest equivalent, and
+    /// every other one whose posteriors it does not beat both by the ELBO and under every objective. Empty
+    /// where the graph contradicts all.
     pub fn open(&mut self) -> Vec<Reading> {
         let all = 0..self.measured.len();
         let allowed: Vec<usize> =
@@ -244,7 +257,8 @@ impl<'m> Survey<'m> {
         open
     }
 
-    /// The scale of the rows under a reading, where it was asked for.
+    /// Logarithm of the likelihood's standard deviation by the rows, under the reading with this mean output
+    /// and head; `None` where the scale is declared, or the reading was not measured.
     pub fn log_sigma(&self, mean: &str, head: Spread) -> Option<f64> {
         let own = |candidate: &&Candidate| {
             candidate.reading.head == head && self.names(candidate.reading)[0] == mean
@@ -252,6 +266,8 @@ impl<'m> Survey<'m> {
         self.measured.iter().find(own)?.terms.log_sigma
     }
 
+    /// The message that candidate `better` beats candidate `declared`, with its nats and the cure; `certain`
+    /// where no weight of KL or entropy in training explains it.
     fn told(&mut self, better: usize, declared: usize, certain: bool) -> String {
         let beta = shown(&mut self.meter, self.measured[declared].read());
         let (first, second) = (&self.measured[better], &self.measured[declared]);

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 /// Most values that a tensor may hold: 1 GiB of floats.
 pub(super) const MAX_LEN: usize = 1 << 28;
 
-/// What `--dim` and `[dims]` may name: the symbols of the inputs' dynamic axes, and `INPUT.AXIS` of those
-/// without one.
+/// What `--dim` and `[dims]` may name, each name once, in the order of the file: the symbols of the inputs'
+/// dynamic axes, and `INPUT.AXIS` for those without a symbol.
 pub(super) fn names(graph: &GraphProto) -> Vec<String> {
     let mut names = Vec::new();
     for (info, axis, dim) in dynamic_axes(graph) {
@@ -21,11 +21,13 @@ pub(super) fn names(graph: &GraphProto) -> Vec<String> {
     names
 }
 
-/// Writes the lengths into every shape that the graph declares, as if it had been exported with them.
+/// Sets the named dynamic axes of all inputs, outputs and values that the graph declares to these lengths, as
+/// if it had been exported with them.
 ///
 /// # Errors
 ///
-/// A name that no axis has or that comes twice, a length that no tensor has, and a batch that is not 1.
+/// A name that no dynamic axis of an input has, or that comes twice; a length outside 1 to [`MAX_LEN`]; and a
+/// batch that is not 1, for which the graph is changed nevertheless.
 pub(super) fn pin(graph: &mut GraphProto, dims: &[(String, usize)]) -> Result<()> {
     let known = names(graph);
     let mut in_front = Vec::new();
@@ -47,14 +49,15 @@ pub(super) fn pin(graph: &mut GraphProto, dims: &[(String, usize)]) -> Result<()
     in_front.into_iter().try_for_each(|(dim, input)| check_batch(dim, &graph.input[input]))
 }
 
+/// The error `dim NAME=LENGTH: WHAT`; never `Ok`.
 #[cold]
 fn fault<T>(dim: &(String, usize), what: &str) -> Result<T> {
     let (name, length) = dim;
     Err(Error::input(format!("dim {}={length}: {what}", shown(name))))
 }
 
-/// Refuses a length other than 1 for the first axis of an input, which is the batch; accepts it where the input has
-/// three axes or more and the second is 1, as the batch then is.
+/// An error that the first axis of an input, whose new length is not 1, is the batch. No error where the
+/// input has three axes or more and the second has the length 1, since the batch is then that one.
 fn check_batch(dim: &(String, usize), input: &ValueInfoProto) -> Result<()> {
     let dims = dims_of(input);
     let second = dims.get(1).filter(|_| dims.len() > 2);
@@ -73,7 +76,7 @@ fn check_batch(dim: &(String, usize), input: &ValueInfoProto) -> Result<()> {
     fault(dim, &format!("it lies {what} `{input}`, as the batch, which is 1: leave it out{steps}"))
 }
 
-/// What to say of a name that none of `known` is.
+/// What is wrong with a name that is not among `known`, and which names there are.
 #[cold]
 pub(super) fn unknown(known: &[String]) -> String {
     if known.is_empty() {
@@ -83,7 +86,7 @@ pub(super) fn unknown(known: &[String]) -> String {
     format!("no dynamic axis of an input has this name; expected one of {}", known.join(", "))
 }
 
-/// The name of a dynamic axis: its symbol, or where it lies.
+/// The name of an axis: its symbol, or `INPUT.AXIS` where it has none.
 pub(super) fn name_of(info: &ValueInfoProto, axis: usize, dim: &Dimension) -> String {
     match dim.symbol.as_str() {
         "" => format!("{}.{axis}", info.name),
@@ -91,16 +94,19 @@ pub(super) fn name_of(info: &ValueInfoProto, axis: usize, dim: &Dimension) -> St
     }
 }
 
+/// The declared axes of a value; empty where it is declared as no tensor or without a shape.
 fn dims_of(info: &ValueInfoProto) -> &[Dimension] {
     let shape = info.r#type.as_ref().and_then(|kind| kind.tensor.as_ref()?.shape.as_ref());
     shape.map_or(&[], |shape| &shape.dim)
 }
 
+/// Whether an axis has no fixed length: none is declared, or 0 or -1.
 fn is_dynamic(dim: &Dimension) -> bool {
     dim.value.is_none_or(|size| matches!(size, 0 | -1))
 }
 
-/// The dynamic axes of the inputs that are no initializers.
+/// The dynamic axes of the inputs that are no initializers, in order: the input, the position of the axis,
+/// and the axis.
 fn dynamic_axes(graph: &GraphProto) -> impl Iterator<Item = (&ValueInfoProto, usize, &Dimension)> {
     let constants: HashSet<&str> =
         graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
@@ -111,7 +117,7 @@ fn dynamic_axes(graph: &GraphProto) -> impl Iterator<Item = (&ValueInfoProto, us
     })
 }
 
-/// The inputs that have the axis of this name in front.
+/// Positions of the inputs whose first axis is dynamic and has this name.
 fn first_axes(graph: &GraphProto, name: &str) -> Vec<usize> {
     let is_first = |info: &ValueInfoProto| {
         let first = dims_of(info).first();
@@ -120,6 +126,8 @@ fn first_axes(graph: &GraphProto, name: &str) -> Vec<usize> {
     (0..graph.input.len()).filter(|input| is_first(&graph.input[*input])).collect()
 }
 
+/// Sets every dynamic axis of this name, in inputs, outputs and other declared values, to a length; its
+/// symbol is dropped.
 fn write(graph: &mut GraphProto, name: &str, length: i64) {
     let GraphProto { input, output, value_info, .. } = graph;
     for info in input.iter_mut().chain(output).chain(value_info) {

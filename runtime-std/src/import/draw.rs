@@ -22,7 +22,8 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// The noise with its factor, as messages write it.
+    /// The noise with its factor, as messages write it: `noise`, or `FACTOR * noise` where the factor is not
+    /// 1.
     pub fn noise_term(&self) -> String {
         match self.factor {
             1.0 => "noise".to_string(),
@@ -31,7 +32,8 @@ impl Draw {
     }
 }
 
-/// All draws from what `is_noise` holds to be noise, first to last; mean and scale are computed.
+/// All draws in a graph whose noise is a value for which `is_noise` holds, in the order of their sums. Mean
+/// and scale are results of nodes, neither inputs nor constants.
 pub fn draws(nodes: &[Node], values: &[Value], is_noise: impl Fn(ValueId) -> bool) -> Vec<Draw> {
     let draws = Draws { values, by: Origins::of(nodes, values), is_noise };
     nodes.iter().filter_map(|sum| draws.of(sum)).collect()
@@ -39,13 +41,14 @@ pub fn draws(nodes: &[Node], values: &[Value], is_noise: impl Fn(ValueId) -> boo
 
 /// Where values come from.
 struct Origins<'g> {
-    /// The node that makes each value.
+    /// The node that gives each value; `None` for inputs and constants.
     nodes: Vec<Option<&'g Node>>,
     /// Each value before nodes that repeat it or change its shape only.
     sources: Vec<ValueId>,
 }
 
 impl<'g> Origins<'g> {
+    /// The origins of all values of a graph.
     fn of(nodes: &'g [Node], values: &[Value]) -> Self {
         let (mut by, mut sources) = (vec![None; values.len()], Vec::from_iter(0..values.len()));
         for node in nodes {
@@ -58,21 +61,23 @@ impl<'g> Origins<'g> {
     }
 }
 
-/// Noise that is scaled, so far.
+/// Noise times a factor, and times a scale where one has been found.
 #[derive(Clone, Copy)]
 struct Term {
     noise: ValueId,
     factor: f32,
-    /// What it is scaled by, and the result.
+    /// The scale and the result of the multiplication by it; `None` as long as there is none.
     scaled: Option<(ValueId, ValueId)>,
 }
 
 impl Term {
+    /// The same term with its factor multiplied by a number.
     fn times(self, number: f32) -> Self {
         Self { factor: self.factor * number, ..self }
     }
 }
 
+/// A graph that is searched for draws.
 struct Draws<'g, F> {
     values: &'g [Value],
     by: Origins<'g>,
@@ -80,10 +85,12 @@ struct Draws<'g, F> {
 }
 
 impl<F: Fn(ValueId) -> bool> Draws<'_, F> {
-    /// Deepest nesting of factors.
+    /// Most operations (products, quotients, negations, sums with zero) between the sum and the noise.
     const DEEPEST: usize = 4;
 
-    /// The draw that a sum or a difference is.
+    /// The draw that a sum, a difference or a `Gemm` with a bias gives; `None` for any other node, and where
+    /// mean or scale is not the result of a node. In a difference only the subtracted term is noise, so the
+    /// factor is negative.
     fn of(&self, sum: &Node) -> Option<Draw> {
         let (orders, sign) = match (&sum.op, &sum.inputs[..]) {
             (Op::Binary(BinaryOp::Add), &[a, b]) => (vec![(a, b), (b, a)], 1.0),
@@ -101,8 +108,8 @@ impl<F: Fn(ValueId) -> bool> Draws<'_, F> {
         })
     }
 
-    /// The product of a `Gemm` without what is added, where another node gives it: some exporters join the
-    /// layer of the mean and the sum with the noise.
+    /// The value that another node gives for the product of a `Gemm` without its bias, `None` where none
+    /// does: some exporters join the layer of the mean and the sum with the noise.
     fn without_sum(&self, gemm: &Node) -> Option<ValueId> {
         let Op::Gemm { trans_a, trans_b, alpha, .. } = gemm.op else { return None };
         let is_product = |node: &&&Node| match node.op {
@@ -115,7 +122,9 @@ impl<F: Fn(ValueId) -> bool> Draws<'_, F> {
         self.by.nodes.iter().flatten().find(is_product).map(|node| node.output)
     }
 
-    /// A value as noise, times numbers, times one scale.
+    /// A value as noise, times numbers, times at most one scale; `None` where it is something else, or where
+    /// more than `depth` operations lie in between. Reshapes and expansions are looked through and do not
+    /// count.
     fn term(&self, value: ValueId, depth: usize) -> Option<Term> {
         let value = self.by.sources[value];
         if (self.is_noise)(value) {
@@ -147,7 +156,8 @@ impl<F: Fn(ValueId) -> bool> Draws<'_, F> {
         }
     }
 
-    /// The number that a constant is throughout.
+    /// The number that all values of a constant equal; `None` where they differ, or where the value is no
+    /// constant.
     fn number(&self, value: ValueId) -> Option<f32> {
         let (first, rest) = self.values[value].constant.as_ref()?.split_first()?;
         rest.iter().all(|value| value == first).then_some(*first)

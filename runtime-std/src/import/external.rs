@@ -11,17 +11,18 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
-/// Whose tensor it is, by position in the file.
+/// The initializer, or the node of the graph, that a tensor belongs to, by its position in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Owner {
     Initializer(usize),
     Node(usize),
 }
 
-/// Why tensors stay outside.
+/// Why tensors could not be read from another file, by owner.
 pub(super) type Faults = HashMap<Owner, Refusal>;
 
-/// The tensors of a graph and of the bodies in it, and whose each is.
+/// All tensors of a graph, to be changed, with their owners: its initializers, then those in the attributes
+/// of its nodes and in the bodies that these hold, which belong to the node of the graph.
 pub(super) fn tensors(graph: &mut GraphProto) -> impl Iterator<Item = (Owner, &mut TensorProto)> {
     let initializers = graph.initializer.iter_mut().enumerate();
     let initializers = initializers.map(|(at, tensor)| (Owner::Initializer(at), tensor));
@@ -31,8 +32,9 @@ pub(super) fn tensors(graph: &mut GraphProto) -> impl Iterator<Item = (Owner, &m
     initializers.chain(nodes)
 }
 
-/// Reads every tensor that lies in another file of `folder` into the graph; those for which that fails stay
-/// outside. A model from memory has no folder.
+/// Why tensors could not be read from another file. Every tensor of a supported type that lies in another
+/// file of `folder` is read into `graph`; one that fails stays as it was. Without a folder (a model from
+/// memory) each of them fails. At most 512 MiB are read in all.
 pub(super) fn read(graph: &mut GraphProto, folder: Option<&Path>) -> Faults {
     let mut files = ExternalFiles { folder, open: HashMap::new(), left: LARGEST_FILE };
     let mut faults = Faults::new();
@@ -46,7 +48,7 @@ pub(super) fn read(graph: &mut GraphProto, folder: Option<&Path>) -> Faults {
     faults
 }
 
-/// The tensors of a node and of the bodies in it.
+/// The tensors of a node's attributes and of the bodies in them, at any depth.
 fn of_node(node: &mut NodeProto) -> Vec<&mut TensorProto> {
     let own = node.attribute.iter_mut().flat_map(|attribute| {
         let bodies = attribute.g.iter_mut().flat_map(|body| {
@@ -65,12 +67,17 @@ struct ExternalFiles<'a> {
     left: usize,
 }
 
+/// An open file, and its length in bytes.
 struct Opened {
     file: File,
     len: u64,
 }
 
 impl ExternalFiles<'_> {
+    /// Reads the values of an external tensor into it. An error, with the tensor unchanged, where there is no
+    /// folder, the file cannot be opened ([`open`]) or read, it is too short, the stated length is not that
+    /// of the shape and type, or more than the limit would be read in all. Keeps opened files, and counts the
+    /// bytes.
     fn fetch(&mut self, tensor: &mut TensorProto) -> Read<()> {
         let location = entry(tensor, "location").unwrap_or_default().to_string();
         let Some(folder) = self.folder else {
@@ -135,11 +142,13 @@ impl ExternalFiles<'_> {
 const EXPORT: &str = "the model is damaged: export it again, for example with `external_data=False`, which \
     writes the weights into the model";
 
+/// The value of a key in a tensor's external data; `None` without this key.
 fn entry<'t>(tensor: &'t TensorProto, key: &str) -> Option<&'t str> {
     tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
 }
 
-/// A number of bytes among the tensor's entries.
+/// The number of bytes at a key of the tensor's external data; `None` without this key, an error where it is
+/// no unsigned integer.
 fn number(tensor: &TensorProto, key: &str) -> Read<Option<u64>> {
     let Some(text) = entry(tensor, key) else { return Ok(None) };
     match text.parse() {
@@ -154,7 +163,7 @@ fn number(tensor: &TensorProto, key: &str) -> Read<Option<u64>> {
     }
 }
 
-/// Bytes that the tensor's values take.
+/// Bytes that the tensor's values take, by its shape and type; an error where either is not supported.
 fn size_of_values(tensor: &TensorProto) -> Read<usize> {
     let Some(size) = bytes_of(tensor.data_type) else {
         let found = proto::data_type_name(tensor.data_type);
@@ -163,7 +172,9 @@ fn size_of_values(tensor: &TensorProto) -> Read<usize> {
     Ok(len(&checked_shape(&tensor.dims)?) * size)
 }
 
-/// Opens a file of the folder that holds the model.
+/// A file of the folder that holds the model, opened for reading. An error where `location` is more than a
+/// file's name, or where the file is missing, a link out of the folder, no regular file, or not readable. An
+/// empty folder is the current one.
 fn open(folder: &Path, location: &str) -> Read<Opened> {
     let file = shown(location);
     let Some(name) = own_name(location) else {
@@ -212,6 +223,7 @@ fn own_name(location: &str) -> Option<PathBuf> {
     (parts.next().is_none() && !location.contains(['\\', '\0'])).then(|| name.into())
 }
 
+/// The refusal of a tensor whose file cannot be read, with the reason.
 #[cold]
 fn unreadable(location: &str, error: &std::io::Error) -> Refusal {
     Refusal::new(

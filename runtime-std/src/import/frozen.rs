@@ -14,15 +14,15 @@ pub enum FrozenNoise {
     /// The model is refused: every sample would be the same.
     #[default]
     Refuse,
-    /// It is a factor that was trained.
+    /// The constant is taken for a factor that was trained, and stays.
     Accept,
 }
 
-/// The nodes that scale a constant like a sample's noise: mean and scale are computed and of one length,
-/// the scale is positive the way standard deviations are made so, and the constant looks drawn: as
-/// large as the sample, of values that all differ, none beyond six, and used here alone. Trained factors
-/// behind a gate are none (see [`Gates`]). Where that is not certain the model is refused, which asks:
-/// `frozen_noise = "accept"` is the answer.
+/// Name and operator of each node that scales a constant like a sample's noise, and its refusal: mean and
+/// scale are computed and have equally many values, the scale is positive the way standard deviations are
+/// made so, and the constant looks drawn: as large as the sample, of values that all differ, none beyond six
+/// in magnitude, and read only here. Trained factors behind a gate are left out (see [`Gates`]). A constant
+/// that only may be noise is listed as well: a user who knows better says `frozen_noise = "accept"`.
 pub(super) fn frozen_samples(nodes: &[Node], values: &[Value]) -> Vec<(String, String, Refusal)> {
     let (scales, uses) = (scales(nodes, values), uses(nodes, values.len()));
     let looks_drawn = |id: ValueId| uses[id] == 1 && looks_drawn(&values[id]);
@@ -35,14 +35,15 @@ pub(super) fn frozen_samples(nodes: &[Node], values: &[Value]) -> Vec<(String, S
     frozen.filter_map(|draw| Some(refusal(node(draw)?, &values[draw.noise]))).collect()
 }
 
-/// How often nodes read each value.
+/// Number of node inputs that read each value, by its id; outputs of the graph do not count.
 fn uses(nodes: &[Node], values: usize) -> Vec<usize> {
     let mut uses = vec![0; values];
     nodes.iter().flat_map(|node| &node.inputs).for_each(|input| uses[*input] += 1);
     uses
 }
 
-/// Which values are made positive as standard deviations are.
+/// Whether each value, by its id, is made positive as standard deviations are ([`is_scale`]); false for
+/// values that no node gives.
 fn scales(nodes: &[Node], values: &[Value]) -> Vec<bool> {
     let mut by: Vec<Option<&Node>> = vec![None; values.len()];
     let mut scales = vec![false; values.len()];
@@ -53,6 +54,12 @@ fn scales(nodes: &[Node], values: &[Value]) -> Vec<bool> {
     scales
 }
 
+/// Whether a node makes its result positive as standard deviations are made so: by exp, softplus, sqrt,
+/// sigmoid, abs or a clip to a positive lower bound; by ELU plus a constant of at least its |alpha|; or from
+/// an operand that is such a scale, by an operation that keeps its sign (moves, reciprocal, power, a maximum,
+/// and sums, products, quotients and minima with scales or constants not below 0). A Where needs scales on
+/// both sides, or PyTorch's softplus. `by` has the node that gives each value, `scales` the answers for
+/// earlier values.
 fn is_scale(node: &Node, values: &[Value], by: &[Option<&Node>], scales: &[bool]) -> bool {
     let at_least = |id: ValueId, least: f32| {
         let constant = values[id].constant.as_ref();
@@ -94,7 +101,7 @@ fn is_scale(node: &Node, values: &[Value], by: &[Option<&Node>], scales: &[bool]
     }
 }
 
-/// Whether a value is another one, or that times something positive.
+/// Whether `value` is the value `of`, or the product of that and a constant whose values are all positive.
 fn is_multiple(
     value: ValueId,
     of: ValueId,
@@ -110,7 +117,8 @@ fn is_multiple(
     value == of || factor.is_some_and(|factor| at_least(factor, f32::MIN_POSITIVE))
 }
 
-/// Whether mean and scale are of one shape, and the noise that of the sample: theirs, or several of it.
+/// Whether mean and scale have equally many values, as have noise and sample, and the noise is as large
+/// as the mean or several of it: its shape ends with the mean's (without leading ones) and has more axes.
 fn is_parallel(draw: &Draw, values: &[Value]) -> bool {
     let own = |id: ValueId| {
         let shape = &values[id].shape;
@@ -124,6 +132,8 @@ fn is_parallel(draw: &Draw, values: &[Value]) -> bool {
     per_sample && whole && (one || several)
 }
 
+/// Whether a value is a constant that looks drawn: its values all differ, and none is NaN or beyond 6 in
+/// magnitude. For a single number see [`looks_drawn_alone`].
 fn looks_drawn(value: &Value) -> bool {
     const FARTHEST: f32 = 6.0;
     let Some(constant) = &value.constant else { return false };
@@ -136,12 +146,15 @@ fn looks_drawn(value: &Value) -> bool {
     differ && sorted.iter().all(|v| v.abs() <= FARTHEST)
 }
 
-/// A single number is drawn where it has the axes of a tensor and more digits than people write.
+/// Whether the only number of a tensor of this rank looks drawn: it has two axes or more, and more than four
+/// decimals.
 fn looks_drawn_alone(number: f32, rank: usize) -> bool {
     const WRITTEN: f32 = 1e4;
     rank > 1 && (number * WRITTEN).round() / WRITTEN != number
 }
 
+/// Name and operator of the node `product`, and the refusal that says that the constant `noise` was drawn at
+/// export.
 fn refusal(product: &Node, noise: &Value) -> (String, String, Refusal) {
     let refusal = Refusal::new(
         format!(

@@ -14,16 +14,18 @@ use elbow_core::kernels::{BinaryOp, Unary};
 ///   candidate of a GRU), or the other term is a gate times a `tanh` (the cell of an LSTM, the state of a GRU); or
 /// - its values are no draw of a standard normal distribution (see [`looks_normal`]).
 ///
-/// Everything else is asked: a scale by `exp`, `softplus`, `sqrt` and the like, or by a sigmoid with
-/// something added, is a standard deviation.
+/// Every other constant is held to be noise: a scale by `exp`, `softplus`, `sqrt` and the like, or by a sigmoid
+/// with something added, is a standard deviation.
 pub(super) struct Gates<'g> {
     values: &'g [Value],
+    /// The node that gives each value; `None` for inputs and constants.
     by: Vec<Option<&'g Node>>,
+    /// The nodes that read each value, once for each input that does.
     readers: Vec<Vec<&'g Node>>,
 }
 
 impl<'g> Gates<'g> {
-    /// The gates of a graph.
+    /// The producer and the readers of every value of a graph.
     pub fn of(nodes: &'g [Node], values: &'g [Value]) -> Self {
         let (mut by, mut readers) = (vec![None; values.len()], vec![Vec::new(); values.len()]);
         for node in nodes {
@@ -33,13 +35,15 @@ impl<'g> Gates<'g> {
         Self { values, by, readers }
     }
 
-    /// Whether what a draw takes for noise is a trained factor behind a gate.
+    /// Whether the constant that a draw takes for noise is a trained factor: its scale is a gate, and the
+    /// draw is a step of a recurrent cell or the constant's values are no normal draw.
     pub fn is_trained(&self, draw: &Draw) -> bool {
         let normal = || self.values[draw.noise].constant.as_deref().is_some_and(looks_normal);
         self.is_gate(draw.scale) && (self.is_cell(draw) || !normal())
     }
 
-    /// A value before nodes that only move it.
+    /// The value that this one is a reshape, expansion, transpose or slice of, through any number of them;
+    /// the value itself where it is none.
     fn source(&self, mut value: ValueId) -> ValueId {
         while let Some(node) = self.by[value].filter(|node| moves(node)) {
             value = node.inputs[0];
@@ -47,13 +51,14 @@ impl<'g> Gates<'g> {
         value
     }
 
-    /// The node that gives a value, before nodes that only move it.
+    /// The node that gives the [`source`](Self::source) of a value; `None` where that is an input or a
+    /// constant.
     fn origin(&self, value: ValueId) -> Option<&'g Node> {
         self.by[self.source(value)]
     }
 
-    /// The operations on two values that read this one, also behind nodes that only move it, and what else
-    /// each of them reads.
+    /// The operations on two values that read this one, directly or behind nodes that only move it, each with
+    /// its other operand. Their order has no meaning.
     fn uses(&self, value: ValueId) -> Vec<(&'g Node, ValueId)> {
         let (mut found, mut open) = (Vec::new(), vec![value]);
         while let Some(value) = open.pop() {
@@ -68,11 +73,12 @@ impl<'g> Gates<'g> {
         found
     }
 
+    /// Whether a value is a result of the function `f`, possibly moved by nodes behind it.
     fn is(&self, value: ValueId, f: Unary) -> bool {
         self.origin(value).is_some_and(|node| node.op == Op::Unary(f))
     }
 
-    /// A sigmoid, or a constant part of one.
+    /// Whether a value is a sigmoid, or a sigmoid times a constant, possibly moved by nodes behind it.
     fn is_gate(&self, value: ValueId) -> bool {
         let Some(node) = self.origin(value) else { return false };
         match (&node.op, &node.inputs[..]) {
@@ -120,7 +126,8 @@ impl<'g> Gates<'g> {
         })
     }
 
-    /// Whether a term is something times what a gate leaves of one.
+    /// Whether a term is a product with the complement of `gate` as a factor: a constant less `gate`, or a
+    /// factor of which `gate` is the complement. The one that is subtracted has to be a gate.
     fn is_rest(&self, term: ValueId, gate: ValueId) -> bool {
         let left = |of: ValueId| match self.origin(of).map(|node| (&node.op, &node.inputs[..])) {
             Some((Op::Binary(BinaryOp::Sub), &[whole, part]))
@@ -139,8 +146,8 @@ impl<'g> Gates<'g> {
         }
     }
 
-    /// Whether a draw is a step of a recurrent cell: all that reads the sum is `tanh` that a gate mixes with a state, or
-    /// the other term is a gate or its complement times a `tanh`.
+    /// Whether a draw is a step of a recurrent cell: only `tanh`s read its sum, at least one, each mixed with
+    /// a state by a gate; or the other term of the sum is a gate or its complement times a `tanh`.
     fn is_cell(&self, draw: &Draw) -> bool {
         let is_mixed =
             |node: &&Node| node.op == Op::Unary(Unary::Tanh) && self.is_mixed(node.output);
@@ -156,6 +163,7 @@ impl<'g> Gates<'g> {
     }
 }
 
+/// Whether a node only moves or repeats values of its first operand: Reshape, Expand, Transpose or Slice.
 fn moves(node: &Node) -> bool {
     matches!(node.op, Op::Reshape | Op::Expand | Op::Transpose { .. } | Op::Slice { .. })
 }
@@ -164,7 +172,8 @@ fn moves(node: &Node) -> bool {
 /// errors of 0, and their sum of squares about it within the bounds that chi-square has on either side with a
 /// chance of 5e-5 (by Wilson and Hilferty). Of 10,000 true draws 3 are missed. Trained factors a tenth of that
 /// size are taken for a draw in 5 cases of 100 where they are 8, and never from 16 on; of 0.3 of it in 11 of 100
-/// where they are 16, and never from 32 on. Up to four values say nothing.
+/// where they are 16, and never from 32 on. Up to four values are never too small for a draw. False where a value is
+/// NaN, and without values.
 fn looks_normal(values: &[f32]) -> bool {
     const FARTHEST: f64 = 3.9;
     let count = values.len() as f64;

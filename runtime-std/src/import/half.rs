@@ -1,9 +1,9 @@
 //! Float16 inside a graph, computed as onnxruntime computes it on a CPU without arithmetic of float16.
 //!
-//! There an operator of arithmetic reads its operands in float32, and its result is rounded to float16 only for
-//! those who read float16: operators that move values, and what they give is cast. An operator that moves values
-//! between others of arithmetic alone moves float32. [`widen`] writes these casts into the graph, so that import
-//! reads a graph of float32 with roundings; a node whose reading is not known for certain is refused.
+//! There an operator of arithmetic reads its operands in float32, and its result is rounded to float16 only where
+//! an operator reads float16, as those do that move values. An operator that moves values between others of
+//! arithmetic alone moves float32. [`widen`] writes these casts into the graph, so that import reads a graph of
+//! float32 with roundings; a node whose reading is not known for certain is refused.
 //! Inputs and outputs of float16 stay so, and are refused.
 
 use super::kind::float_cure;
@@ -13,7 +13,9 @@ use super::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, attribute
 
 use std::collections::{HashMap, HashSet};
 
-/// Casts the operands and results of float16 arithmetic; gives the first outputs of nodes that are refused.
+/// The first outputs of the nodes that are refused, which stay as they are. Changes `graph`, of this opset:
+/// operands of float16 arithmetic are cast to float32, and its results back. A graph without float16
+/// ([`is_in`]) is left alone, and the set is empty.
 pub(super) fn widen(graph: &mut GraphProto, opset: i64) -> HashSet<String> {
     let mut refused = HashSet::new();
     if !is_in(graph) {
@@ -56,7 +58,7 @@ pub(super) fn widen(graph: &mut GraphProto, opset: i64) -> HashSet<String> {
     refused
 }
 
-/// Why a node is refused that [`widen`] names.
+/// The refusal of a node that [`widen`] names.
 pub(super) fn refusal() -> Refusal {
     Refusal::new(
         "computes in float16, where runtimes differ in what they round",
@@ -64,7 +66,8 @@ pub(super) fn refusal() -> Refusal {
     )
 }
 
-/// Whether a graph has constants of float16, or nodes that give it.
+/// Whether a graph has initializers of float16, or nodes with a tensor of it or with an attribute `to` or
+/// `dtype` that says so. Declared inputs and the bodies of nodes do not count.
 pub(super) fn is_in(graph: &GraphProto) -> bool {
     let is_half = |tensor: &TensorProto| tensor.data_type == data_type::FLOAT16;
     let makes = |attribute: &AttributeProto| {
@@ -76,27 +79,28 @@ pub(super) fn is_in(graph: &GraphProto) -> bool {
         || graph.node.iter().any(|node| node.attribute.iter().any(makes))
 }
 
-/// The name of a value in float32.
+/// The name of the float32 copy of a value: `NAME/float32`.
 fn wide(name: &str) -> String {
     format!("{name}/float32")
 }
 
-/// Where a node reads float32 instead of a value of float16.
+/// What a node reads in float32 instead of a value of float16.
 enum Operand {
-    /// From what a node of arithmetic gives.
+    /// The float32 result of the node of arithmetic that gives the value, not rounded.
     Result,
-    /// From another value.
+    /// Another value, of float32.
     Of(String),
-    /// From another value by a cast.
+    /// The result of a new cast of this value to float32.
     CastOf(String),
 }
 
-/// What becomes of a node.
+/// How a node is changed; the default leaves it as it is.
 #[derive(Default)]
 struct Change {
     refused: bool,
+    /// Positions of inputs, and what is read there instead.
     operands: Vec<(usize, Operand)>,
-    /// Outputs that it gives in float32, with a cast behind it.
+    /// Positions of outputs that it gives in float32, with a cast to float16 behind it.
     results: Vec<usize>,
 }
 
@@ -107,16 +111,17 @@ enum Use {
     Computes,
     /// Copies values without arithmetic, or picks one of two.
     Moves,
-    /// Is computed in float32 between nodes of arithmetic, and unlike that elsewhere.
+    /// Is computed in float32 where only nodes of arithmetic stand around it, and is refused elsewhere.
     Between,
-    /// To or from float16.
+    /// Casts, to or from float16 or between other types.
     Casts,
-    /// Reads no values.
+    /// Is a constant, or reads no more than a shape.
     Ignores,
+    /// Anything else, which is refused with float16.
     Unknown,
 }
 
-/// Float16 in a graph.
+/// A graph with what is needed to change its float16.
 struct Halves<'a> {
     graph: &'a GraphProto,
     order: Order<'a>,
@@ -128,6 +133,8 @@ struct Halves<'a> {
 }
 
 impl<'a> Halves<'a> {
+    /// The producers, element types and readers of a graph's values. Types are those of inputs, initializers
+    /// and the outputs of nodes that are needed; an input that is not declared as a tensor counts as float32.
     fn of(graph: &'a GraphProto, opset: i64) -> Self {
         let order = Order::of(graph, &mut Vec::new());
         let inputs = graph.input.iter().map(|info| {
@@ -150,6 +157,7 @@ impl<'a> Halves<'a> {
         Self { graph, order, opset, types, readers }
     }
 
+    /// How each node is changed, by its position in the file; nodes that no output needs are not.
     fn changes(&self) -> Vec<Change> {
         let mut changes: Vec<Change> = self.graph.node.iter().map(|_| Change::default()).collect();
         for &index in &self.order.live {
@@ -158,6 +166,8 @@ impl<'a> Halves<'a> {
         changes
     }
 
+    /// How a node is changed: not at all where it has no part in float16, and refused where runtimes may
+    /// round otherwise.
     fn change(&self, node: &NodeProto) -> Change {
         let refused = || Change { refused: true, ..Change::default() };
         let operands: Vec<usize> = self.halves(&node.input);
@@ -184,21 +194,26 @@ impl<'a> Halves<'a> {
         }
     }
 
-    /// Positions of the names of float16.
+    /// Positions of those names whose values are of float16.
     fn halves(&self, names: &[String]) -> Vec<usize> {
         (0..names.len()).filter(|at| self.is_half(&names[*at])).collect()
     }
 
+    /// Whether a value is of float16; false where its type is not known.
     fn is_half(&self, name: &str) -> bool {
         self.types.get(name) == Some(&data_type::FLOAT16)
     }
 
+    /// The change by which a node computes in float32: its inputs at `operands` are read in float32, its
+    /// outputs at `results` cast back to float16.
     fn in_float32(&self, node: &NodeProto, operands: &[usize], results: Vec<usize>) -> Change {
         let operands = operands.iter().map(|&at| (at, self.operand(&node.input[at]))).collect();
         Change { operands, results, ..Change::default() }
     }
 
-    /// Where arithmetic reads a value of float16: what is cast to float16 for it alone is not rounded.
+    /// What arithmetic reads in float32 instead of the float16 value `name`: the unrounded result where a
+    /// node of arithmetic gives it; the value in front of a cast to float16, unrounded, where no other cast
+    /// but one to bool reads it; else the value itself, cast.
     fn operand(&self, name: &str) -> Operand {
         let rounded = || Operand::CastOf(name.to_string());
         let Some(node) = self.source(name) else { return rounded() };
@@ -231,8 +246,9 @@ impl<'a> Halves<'a> {
         self.is_half(from) && self.source(from).is_some_and(may_be_wide)
     }
 
-    /// A cast of float16 reads what arithmetic gives without a rounding, but as an output of the graph beside
-    /// readers of float16.
+    /// The change of a cast from float16: it reads the result of arithmetic without a rounding. It stays as
+    /// it is where no node of arithmetic gives its operand, and where it gives an output of the graph while
+    /// other nodes read the operand as float16.
     fn cast_back(&self, node: &NodeProto) -> Change {
         let name = &node.input[0];
         if !self.source(name).is_some_and(|source| self.is_computed(source)) {
@@ -249,7 +265,7 @@ impl<'a> Halves<'a> {
         Change { operands: vec![(0, Operand::Result)], ..Change::default() }
     }
 
-    /// The node that gives a value; `None` of constants and inputs.
+    /// The node that gives a value; `None` for constants, inputs and unknown names.
     fn source(&self, name: &str) -> Option<&'a NodeProto> {
         match self.order.sources.get(name) {
             Some(Producer::Node(index)) => Some(&self.graph.node[*index]),
@@ -257,7 +273,8 @@ impl<'a> Halves<'a> {
         }
     }
 
-    /// Whether a node of float16 works in float32.
+    /// Whether a node works in float32: it is arithmetic, or stands between nodes of arithmetic alone
+    /// ([`is_between`](Self::is_between) with `all`).
     fn is_computed(&self, node: &NodeProto) -> bool {
         match self.use_of(node) {
             Use::Computes => true,
@@ -266,9 +283,10 @@ impl<'a> Halves<'a> {
         }
     }
 
-    /// With `all`: whether nodes of arithmetic give all float16 operands of a node that nodes other than `Constant`
-    /// give, at least one, and alone read all its float16 outputs, none of them an output of the graph. Without: whether
-    /// this holds for at least one such operand and one such output.
+    /// Whether a node of float16 stands between nodes of arithmetic. With `all`: nodes of arithmetic give all
+    /// of its float16 operands that nodes other than `Constant` give, at least one, and they alone read all
+    /// of its float16 outputs, at least one, none of them an output of the graph. Without: this holds for at
+    /// least one such operand and one such output.
     fn is_between(&self, node: &NodeProto, all: bool) -> bool {
         let computes = |node: &NodeProto| self.use_of(node) == Use::Computes;
         let is_constant = |node: &NodeProto| node.op_type == "Constant";
@@ -294,7 +312,8 @@ impl<'a> Halves<'a> {
         holds(&given) && holds(&read)
     }
 
-    /// By onnxruntime 1.32: operators without a kernel of float16 compute in float32.
+    /// What a node does with float16 in onnxruntime 1.32 on a CPU, where operators without a kernel of
+    /// float16 compute in float32. [`Use::Unknown`] for operators of other domains and those not listed.
     fn use_of(&self, node: &NodeProto) -> Use {
         let opset = self.opset;
         match node.op_type.as_str() {
@@ -391,7 +410,8 @@ const COMPUTES: [&str; 71] = [
     "Where",
 ];
 
-/// The element type of an output.
+/// The element type of output `at` of a node, by its operator, its attributes and the types of its inputs;
+/// float32 where these do not tell.
 fn given(node: &NodeProto, at: usize, types: &HashMap<&str, i32>) -> i32 {
     let attribute = |name: &str| node.attribute.iter().find(|attribute| attribute.name == name);
     let named = |name: &str| attribute(name).and_then(|named| i32::try_from(named.i).ok());
@@ -417,6 +437,7 @@ fn given(node: &NodeProto, at: usize, types: &HashMap<&str, i32>) -> i32 {
     given.unwrap_or(data_type::FLOAT)
 }
 
+/// A Cast node from the value `input` to the value `output`, of the element type `to`, named like its output.
 fn cast(input: &str, output: &str, to: i32) -> NodeProto {
     let to = AttributeProto {
         name: "to".into(),

@@ -20,7 +20,11 @@ use crate::ir::{ElementType, Evaluate, Graph, ValueId};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-/// Reads a graph as far as possible.
+/// Inputs, outputs and all problems of a graph, and the imported graph where there is no problem. `opset` is
+/// the version of the default domain; `outside` has the reason for each tensor of another file that could not
+/// be read, `halves` the first outputs of nodes whose float16 arithmetic is refused; `evaluate` calculates
+/// nodes whose operands are all known. After a problem, reading goes on with the shapes that the file
+/// declares.
 pub(super) fn survey(
     proto: &proto::GraphProto,
     opset: i64,
@@ -62,6 +66,7 @@ pub(super) fn survey(
     importer.finish(inputs, outputs)
 }
 
+/// The state while a graph is read.
 struct Importer<'a> {
     proto: &'a proto::GraphProto,
     opset: i64,
@@ -84,10 +89,13 @@ struct Importer<'a> {
 }
 
 impl<'a> Importer<'a> {
+    /// Adds a problem of this node, input, output or initializer to `problems`, without a module.
     fn problem(&mut self, node: &str, op: &str, refusal: Refusal) {
         self.problem_in(None, node, op, refusal);
     }
 
+    /// Adds a problem to `problems`: node, operator and module are cleaned and cut to 96 characters, the
+    /// reason is cut to 400.
     fn problem_in(&mut self, module: Option<&str>, node: &str, op: &str, refusal: Refusal) {
         const LONGEST: usize = 400;
         let Refusal { reason, advice } = refusal;
@@ -96,6 +104,9 @@ impl<'a> Importer<'a> {
         self.problems.push(Unsupported { node, op, module, reason, advice });
     }
 
+    /// Name and value of each input of the graph, in order; the value is `None` where the input is refused,
+    /// which adds a problem. An input whose name something else gives as well (an initializer, a node or an
+    /// earlier input) is left out. Binds the names.
     fn inputs(&mut self) -> Vec<(String, Option<ValueId>)> {
         let mut inputs = Vec::new();
         for (index, info) in self.proto.input.iter().enumerate() {
@@ -111,6 +122,9 @@ impl<'a> Importer<'a> {
         inputs
     }
 
+    /// A new variable for an input, of its declared shape with the batch pinned to 1. Records its kind, and
+    /// its element type if that is int64, int32 or bool. An error where the declaration is not supported, or
+    /// where the batch is not in front.
     fn input(&mut self, info: &proto::ValueInfoProto) -> Read<ValueId> {
         let (shape, kind) = declared(info, &self.batch)?;
         check_batch(&shape, &self.proto.output)?;
@@ -122,7 +136,9 @@ impl<'a> Importer<'a> {
         Ok(id)
     }
 
-    /// Loads the initializers that are needed: the others cannot do harm.
+    /// Binds the initializers that the outputs need; others cannot do harm and are not loaded. One that
+    /// cannot be loaded is a problem, and is bound to a stand-in
+    /// ([`assumed_initializer`](Self::assumed_initializer)). Every sparse initializer is a problem.
     fn initializers(&mut self) {
         for (at, tensor) in self.proto.initializer.iter().enumerate() {
             let name = tensor.name.as_str();
@@ -147,8 +163,9 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Behind a problem: floats of the declared shape, so that nodes are checked nevertheless; integers might
-    /// be known without it.
+    /// Stand-in for an initializer that cannot be loaded, so that later nodes are still checked: a variable
+    /// of the declared shape. `None` if its type is not float32, float16, bfloat16 or float64 (integers would
+    /// have to be known), or if its shape is not supported.
     fn assumed_initializer(&mut self, tensor: &proto::TensorProto) -> Option<Operand> {
         let floats = [data_type::FLOAT, data_type::FLOAT16, data_type::BFLOAT16, data_type::DOUBLE];
         if !floats.contains(&tensor.data_type) {
@@ -158,6 +175,9 @@ impl<'a> Importer<'a> {
         self.scope.variable(&tensor.name, &shape).ok().map(Operand::Float)
     }
 
+    /// Reads the nodes that outputs need, in order, and binds their outputs. A node that no output needs is
+    /// only looked up: it is a problem where its operator is not supported. A node with a tensor in another
+    /// file that could not be read is a problem, and its outputs are bound to stand-ins.
     fn nodes(&mut self) {
         let order = self.order;
         for &index in &order.dead {
@@ -180,7 +200,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Reads a node under its name in reports.
+    /// Reads a node, called `name` in reports, and binds its outputs; a refusal becomes a problem.
     fn read_node(&mut self, node: &'a proto::NodeProto, name: &str) {
         let given = match self.node(node, name) {
             Ok(given) => given,
@@ -192,7 +212,9 @@ impl<'a> Importer<'a> {
         self.bind(node, name, given);
     }
 
-    /// Outputs of a node; `None` where an operand is missing because of an earlier problem.
+    /// Outputs of a node, in order; `None` where an operand is missing because of an earlier problem. An
+    /// error where the operator, the node's form or its float16 is not supported, or where the operator's
+    /// reader refuses it. Adds values and nodes to the scope; an If is read as its branch.
     fn node(&mut self, node: &'a proto::NodeProto, name: &str) -> Read<Option<Vec<Operand>>> {
         let operator = ops::find(node, self.opset)?;
         if operator.name == "If" {
@@ -212,6 +234,8 @@ impl<'a> Importer<'a> {
         self.masked.read(&mut self.scope, operator, &call).map(Some)
     }
 
+    /// Operands of a node by position, each `None` where an optional input is left out (an empty name).
+    /// `None` for the whole where any operand is missing because of an earlier problem.
     fn operands(&self, node: &proto::NodeProto) -> Option<Vec<Option<Operand>>> {
         let operand = |name: &String| match name.as_str() {
             "" => Some(None),
@@ -220,10 +244,14 @@ impl<'a> Importer<'a> {
         node.input.iter().map(operand).collect()
     }
 
+    /// Adds a problem of a node, with the module that it comes from where the file has it.
     fn node_problem(&mut self, node: &proto::NodeProto, name: &str, refusal: Refusal) {
         self.problem_in(module_of(node), name, &node.op_type, refusal);
     }
 
+    /// Binds the names of a node's outputs to what it gives; missing ones to stand-ins
+    /// ([`assumed`](Self::assumed)). `given` is `None` after a problem. An output beyond those given that is
+    /// read is a problem.
     fn bind(&mut self, node: &'a proto::NodeProto, name: &str, given: Option<Vec<Operand>>) {
         let count = given.as_ref().map_or(node.output.len(), Vec::len);
         let mut given = given.into_iter().flatten();
@@ -244,8 +272,9 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Behind a problem: what the file declares, so that later nodes are checked nevertheless; not so of
-    /// integers, which might be known without the problem.
+    /// Stand-in for an output that a problem keeps unknown, so that later nodes are still checked: a variable
+    /// of the declared shape and kind. `None` where the file declares nothing for it that is supported, or
+    /// declares integers, which would have to be known.
     fn assumed(&mut self, name: &str) -> Option<Operand> {
         let (shape, kind) = declared(self.declared.get(name)?, &self.batch).ok()?;
         if kind == Kind::Integer {
@@ -256,6 +285,9 @@ impl<'a> Importer<'a> {
         Some(Operand::Float(id))
     }
 
+    /// Name and value of each output of the graph, in order; the value is `None` where an earlier problem
+    /// keeps it unknown or where the output is refused, which adds a problem. An output that is listed twice
+    /// is a problem, and stays in the list.
     fn outputs(&mut self) -> Vec<(String, Option<ValueId>)> {
         let mut outputs: Vec<(String, Option<ValueId>)> = Vec::new();
         let mut seen = std::collections::HashSet::new();
@@ -279,6 +311,10 @@ impl<'a> Importer<'a> {
         outputs
     }
 
+    /// The value of an output; known integers become a constant. `None` where an earlier problem keeps it
+    /// unknown. An error where it follows from a mask's selection, where its declared element type is not
+    /// that of the graph or not supported, or where nothing gives it. The declared type of known integers is
+    /// not checked.
     fn output(&mut self, info: &proto::ValueInfoProto) -> Read<Option<ValueId>> {
         let declared = info
             .r#type
@@ -314,8 +350,9 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Numbers that no result could survive. Masks are infinite in attention;
-    /// weights never are.
+    /// Adds a problem for each constant that a node or an output reads and that holds NaN, or an infinity
+    /// where the node has weights ([`Op::has_weights`](crate::ir::Op::has_weights)); infinite masks of
+    /// attention are allowed.
     fn constants(&mut self, outputs: &[(String, Option<ValueId>)]) {
         let mut faults = Vec::new();
         let mut seen = std::collections::HashSet::new();
@@ -334,12 +371,15 @@ impl<'a> Importer<'a> {
         }
     }
 
+    /// Adds a problem for each node that scales a constant which looks like noise drawn at export.
     fn frozen_samples(&mut self) {
         for (node, op, refusal) in frozen_samples(&self.scope.nodes, &self.scope.values) {
             self.problem(&node, &op, refusal);
         }
     }
 
+    /// The result of reading: the inputs, with those for noise behind the file's own, the outputs, the
+    /// problems, and the graph if there are no problems.
     fn finish(
         self,
         inputs: Vec<(String, Option<ValueId>)>,
@@ -380,7 +420,8 @@ impl<'a> Importer<'a> {
 }
 
 impl Scope {
-    /// A tensor of the file as an operand.
+    /// A tensor of the file as an operand. Floats, and the values of other types, become a new constant of
+    /// this name with their kind; integers stay known and do not enter the graph.
     pub fn loaded(&mut self, name: &str, tensor: Initializer) -> Operand {
         match tensor {
             Initializer::Floats(tensor) => Operand::Float(self.constant(name, tensor)),
@@ -394,7 +435,8 @@ impl Scope {
     }
 }
 
-/// What the file declares of an input that is not of float32.
+/// The element type of an input that is declared as int64, int32 or bool; `None` for all others, float32
+/// among them.
 fn element_type(data_type: i32) -> Option<ElementType> {
     match data_type {
         data_type::INT64 => Some(ElementType::Int64),
@@ -404,8 +446,9 @@ fn element_type(data_type: i32) -> Option<ElementType> {
     }
 }
 
-/// An input has the batch in front, symbolic or 1, or behind layers or steps. A fixed length that every
-/// output begins with as well is a batch; another one is none.
+/// An error unless the batch of an input is in front and of length 1, `[1, ..]`, or behind layers or steps,
+/// `[n, 1, _, ..]`. A fixed first length that every output is declared to begin with as well is reported as a
+/// batch of that length; any other one as a missing batch.
 fn check_batch(shape: &[usize], outputs: &[proto::ValueInfoProto]) -> Read<()> {
     let first = |output: &proto::ValueInfoProto| {
         output.r#type.as_ref()?.tensor.as_ref()?.shape.as_ref()?.dim.first()?.value
@@ -427,7 +470,8 @@ fn check_batch(shape: &[usize], outputs: &[proto::ValueInfoProto]) -> Read<()> {
     }
 }
 
-/// Numbers of inputs, and names of attributes, as the table has them.
+/// An error where a node's number of inputs is outside the operator's range, where it has no output, or where
+/// it has an attribute that the table of operators does not list.
 fn check_form(operator: &Operator, node: &proto::NodeProto) -> Read<()> {
     let (least, most) = operator.inputs;
     if !(least..=most).contains(&node.input.len()) {
@@ -445,8 +489,9 @@ fn check_form(operator: &Operator, node: &proto::NodeProto) -> Read<()> {
     }
 }
 
-/// The module a node comes from, where PyTorch's exporter says: the last but one of its scopes,
-/// a list like `['', 'encoder', 'encoder.layers.0', 'linear']`.
+/// The module that a node comes from, by the metadata of PyTorch's exporter: the last but one of its scopes
+/// that are not empty, a list like `['', 'encoder', 'encoder.layers.0', 'linear']`. `None` without this
+/// metadata, or with fewer than two such scopes.
 fn module_of(node: &proto::NodeProto) -> Option<&str> {
     let scopes = node.metadata.iter().find(|entry| entry.key == "pkg.torch.onnx.name_scopes")?;
     let quoted = scopes.value.split('\'').skip(1).step_by(2);

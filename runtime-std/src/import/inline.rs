@@ -21,7 +21,7 @@ struct Budget {
 impl Budget {
     const WHOLE: Self = Self { nodes: 1 << 16, bytes: 1 << 26 };
 
-    /// `None` where less is left.
+    /// Takes so many nodes and bytes from the budget; `None` where less is left.
     fn take(&mut self, nodes: usize, bytes: usize) -> Option<()> {
         self.nodes = self.nodes.checked_sub(nodes)?;
         self.bytes = self.bytes.checked_sub(bytes)?;
@@ -29,7 +29,7 @@ impl Budget {
     }
 }
 
-/// A node that may be a call, and how deep it lies in calls.
+/// A node that may call a function, and how many calls it lies in.
 struct Open {
     node: NodeProto,
     depth: usize,
@@ -42,7 +42,7 @@ type Key<'a> = (&'a str, &'a str, &'a str);
 ///
 /// # Errors
 ///
-/// As [`proto::decode`] and [`inline`].
+/// As [`proto::decode`] and [`inline`], and where the file has no graph or the graph no outputs.
 pub(super) fn decoded(bytes: &[u8]) -> Result<(GraphProto, i64)> {
     let (mut model, opset) = proto::decode(bytes)?;
     let functions = std::mem::take(&mut model.functions);
@@ -59,7 +59,7 @@ pub(super) fn decoded(bytes: &[u8]) -> Result<(GraphProto, i64)> {
 ///
 /// # Errors
 ///
-/// As [`decoded`].
+/// As [`proto::decode`] and [`inline`].
 pub(super) fn rewritten(
     bytes: &[u8],
     change: impl FnOnce(&mut GraphProto, i64) -> bool,
@@ -72,12 +72,15 @@ pub(super) fn rewritten(
     Ok(changed.then(|| model.encode_to_vec()))
 }
 
-/// Replaces every call of a function of the file by the function's body.
+/// Replaces every call of one of `functions` among the nodes of `graph`, and in bodies of functions, by the
+/// function's body; nodes of branches and loops are not looked at. `opset` is that of the file. After an
+/// error only some of the nodes are left in `graph`.
 ///
 /// # Errors
 ///
-/// Two functions of one name, a function that calls itself, bodies that are too large, or one that is
-/// written for another operator set; the error names the function, and the node where there is one.
+/// Two functions of one name, a function that calls itself, calls deeper than 32, bodies that are too large
+/// together, or one that is written for another operator set; the error names the function, and the node
+/// where there is one.
 fn inline(graph: &mut GraphProto, functions: &[FunctionProto], opset: i64) -> Result<()> {
     let callees = callees(functions)?;
     let nodes = std::mem::take(&mut graph.node);
@@ -106,10 +109,12 @@ fn inline(graph: &mut GraphProto, functions: &[FunctionProto], opset: i64) -> Re
     Ok(())
 }
 
+/// The key of the function that a node calls, if there is one of this key.
 fn called(node: &NodeProto) -> Key<'_> {
     (&node.domain, &node.op_type, &node.overload)
 }
 
+/// The functions of a file by key; an error where two have the same key.
 fn callees(functions: &[FunctionProto]) -> Result<HashMap<Key<'_>, Callee<'_>>> {
     let mut callees = HashMap::with_capacity(functions.len());
     for function in functions {
@@ -127,7 +132,8 @@ fn callees(functions: &[FunctionProto]) -> Result<HashMap<Key<'_>, Callee<'_>>> 
     Ok(callees)
 }
 
-/// A body in another operator set than the file's could mean something else.
+/// An error where a function declares another version of the default operator set than the file's, since its
+/// body could then mean something else; a function that declares none is accepted.
 fn check_opset(node: &NodeProto, function: &FunctionProto, opset: i64) -> Result<()> {
     let is_default = |set: &&OperatorSetIdProto| matches!(set.domain.as_str(), "" | "ai.onnx");
     match function.opset_import.iter().find(is_default) {
@@ -141,13 +147,14 @@ fn check_opset(node: &NodeProto, function: &FunctionProto, opset: i64) -> Result
     }
 }
 
+/// The error of a call: its node, the function, what is wrong, and what to do.
 #[cold]
 fn fault(node: &NodeProto, function: &FunctionProto, what: &str, cure: &str) -> Error {
     let (name, function) = (shown(&node.name), shown(&function.name));
     Error::input(format!("node `{name}`: the function `{function}` {what}; {cure}"))
 }
 
-/// A function, and where its inputs and outputs stand.
+/// A function, with the positions of its inputs and outputs by name.
 struct Callee<'a> {
     function: &'a FunctionProto,
     inputs: HashMap<&'a str, usize>,
@@ -157,6 +164,8 @@ struct Callee<'a> {
 }
 
 impl<'a> Callee<'a> {
+    /// The positions of a function's inputs and outputs, and its defaults; of several with one name the first
+    /// counts.
     fn new(function: &'a FunctionProto) -> Self {
         let places = |names: &'a [String]| {
             names.iter().enumerate().rev().map(|(at, name)| (name.as_str(), at)).collect()
@@ -170,7 +179,7 @@ impl<'a> Callee<'a> {
     }
 }
 
-/// The first attribute of each name.
+/// Attributes by name; of several with one name the first counts.
 fn by_name(attributes: &[AttributeProto]) -> HashMap<&str, &AttributeProto> {
     attributes.iter().rev().map(|attribute| (attribute.name.as_str(), attribute)).collect()
 }
@@ -179,21 +188,23 @@ fn by_name(attributes: &[AttributeProto]) -> HashMap<&str, &AttributeProto> {
 struct FunctionCall<'a> {
     node: &'a NodeProto,
     callee: &'a Callee<'a>,
-    /// The caller's.
+    /// Attributes of the calling node.
     attributes: HashMap<&'a str, &'a AttributeProto>,
-    /// For names.
+    /// Name of the calling node, with which names of the body begin.
     name: String,
-    /// Makes names unique.
+    /// Number of this call in the file, which makes names unique.
     number: usize,
 }
 
 impl<'a> FunctionCall<'a> {
+    /// The call of the function by `node`, with its number in the file.
     fn new(node: &'a NodeProto, callee: &'a Callee<'a>, number: usize) -> Self {
         let attributes = by_name(&node.attribute);
         Self { node, callee, attributes, name: node.label(number), number }
     }
 
-    /// The function's nodes, with the caller's names for what goes in and out; `None` beyond the budget.
+    /// The function's nodes with the caller's names of its inputs and outputs, and an Identity for each
+    /// output that is an input as well. Takes their size from `budget`; `None` where that is not enough.
     fn body(&self, budget: &mut Budget) -> Option<Vec<NodeProto>> {
         let function = self.callee.function;
         let nodes = function.node.iter().map(|node| self.node(node, budget));
@@ -214,6 +225,8 @@ impl<'a> FunctionCall<'a> {
         Some(body)
     }
 
+    /// A node of the body as it stands in the graph: its name behind that of the call, its values renamed,
+    /// its attributes resolved. Takes its size from `budget`; `None` where that is not enough.
     fn node(&self, own: &NodeProto, budget: &mut Budget) -> Option<NodeProto> {
         let metadata: usize = own.metadata.iter().map(Message::encoded_len).sum();
         budget.take(1, self.name.len() + own.name.len() + own.op_type.len() + metadata)?;
@@ -229,7 +242,8 @@ impl<'a> FunctionCall<'a> {
         })
     }
 
-    /// The caller's names of values of the body.
+    /// The names in the graph of values of the body: the caller's own, or `CALL#NUMBER/NAME` for values
+    /// inside. Takes their size from `budget`; `None` where that is not enough.
     fn values(&self, names: &[String], budget: &mut Budget) -> Option<Vec<String>> {
         let mut values = Vec::new();
         for name in names {
@@ -242,7 +256,8 @@ impl<'a> FunctionCall<'a> {
         Some(values)
     }
 
-    /// The caller's own name of a value; empty where it gives none, `None` for a value inside.
+    /// The caller's name of a value of the body. Empty for an empty name, and for an input that the caller
+    /// leaves out; `None` for a value inside, and for an output that the caller leaves out.
     fn given<'n>(&'n self, name: &str) -> Option<&'n str> {
         if name.is_empty() {
             return Some("");
@@ -254,7 +269,9 @@ impl<'a> FunctionCall<'a> {
         self.node.output.get(*at).map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// The body's attributes; one that refers to the caller's is that, its default, or left out.
+    /// The attributes of a node of the body. One that refers to an attribute of the function has the caller's
+    /// value, else the function's default, else it is left out. Takes their size from `budget`; `None` where
+    /// that is not enough.
     fn attributes(
         &self,
         own: &[AttributeProto],

@@ -16,10 +16,11 @@ use prost::{Message, decode_length_delimiter};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
 
-/// Number of the graph among the fields of a model, and of the nodes among those of a graph.
+/// Field number of the graph in a model.
 const GRAPH: usize = 7;
+/// Field number of the nodes in a graph.
 const NODE: usize = 1;
-/// Kinds of fields, in the lowest bits of a key.
+/// Wire types of protobuf, in the lowest three bits of a field's key.
 const VARINT: usize = 0;
 const EIGHT_BYTES: usize = 1;
 const LENGTH_DELIMITED: usize = 2;
@@ -28,7 +29,7 @@ const FOUR_BYTES: usize = 5;
 /// A file for a reference.
 #[derive(Clone, Debug)]
 pub struct Instrumented {
-    /// The values in the file.
+    /// The ONNX file, as bytes.
     pub bytes: Vec<u8>,
     /// For each list of names, the first name that the file has, as its position in the list and the index of its
     /// output; `None` where the file has none of them.
@@ -37,9 +38,10 @@ pub struct Instrumented {
     pub data: Vec<PathBuf>,
 }
 
-/// The file of `graph`, with an input for the noise of every random node, and with outputs for `values`,
-/// each of which may have several names. Functions of the file are replaced by their bodies; if `widened`,
-/// arithmetic of float16 by that of float32, as import has it.
+/// The file at `path`, from which `graph` was imported, with an input for the noise of every random node, and with an
+/// output for each of `values`, given as a list of names of which the first one in the file counts. Functions of the
+/// file are replaced by their bodies; if `widened`, arithmetic of float16 by that of float32, as import has it.
+/// The file itself is only read.
 ///
 /// # Errors
 ///
@@ -67,7 +69,7 @@ pub fn instrumented(
     instrument(rewritten.unwrap_or(file), &noise, values).context(path.display())
 }
 
-/// A random node.
+/// A random node of the file.
 struct Noise {
     /// The input that stands for its noise.
     input: String,
@@ -75,6 +77,9 @@ struct Noise {
     output: String,
 }
 
+/// The model `bytes` with its random nodes replaced by inputs, and with outputs for `values` (see
+/// [`instrumented`]). What is added stands in a second message behind the file. A `noise` whose node is not
+/// in the file is left out. An error where the bytes are no ONNX model.
 fn instrument(mut bytes: Vec<u8>, noise: &[Noise], values: &[Vec<String>]) -> Result<Instrumented> {
     let file = ModelProto::decode(&bytes[..]).map_err(damaged)?.graph.unwrap_or_default();
     let drawn: Vec<Drawn> = noise.iter().filter_map(|noise| Drawn::of(&file, noise)).collect();
@@ -99,7 +104,8 @@ fn instrument(mut bytes: Vec<u8>, noise: &[Noise], values: &[Vec<String>]) -> Re
     Ok(Instrumented { bytes, found, data: data(file) })
 }
 
-/// Where tensors of the file have their values, as far as that is below its folder.
+/// Files with values of tensors (external data) of a graph and the bodies in it, relative to the file's
+/// folder: sorted, each once. Absolute paths and those with `..` are left out.
 pub(super) fn data(mut file: GraphProto) -> Vec<PathBuf> {
     let entries = external::tensors(&mut file).flat_map(|(_, tensor)| &tensor.external_data);
     let locations = entries.filter(|entry| entry.key == "location");
@@ -111,7 +117,9 @@ pub(super) fn data(mut file: GraphProto) -> Vec<PathBuf> {
     inside.collect::<BTreeSet<PathBuf>>().into_iter().collect()
 }
 
-/// The outputs that have to be added, and where every value is found.
+/// The outputs that have to be added, without a type, and for each list of names in `values` the position of
+/// its first name that the file has and the index of that output among all, declared ones first; `None` where
+/// the file has none of the names.
 fn outputs(
     file: &GraphProto,
     drawn: &[Drawn],
@@ -144,13 +152,18 @@ fn outputs(
 
 /// What takes the place of a random node: an input, and the nodes that scale and shift it.
 struct Drawn {
+    /// Name of the output of the random node, by the file.
     output: String,
     input: ValueInfoProto,
+    /// Initializers of the scale and the shift.
     numbers: Vec<TensorProto>,
     nodes: Vec<NodeProto>,
 }
 
 impl Drawn {
+    /// What takes the place of the node that gives `noise.output`; `None` where no node gives it. If the
+    /// input has the same name, that is the input alone; else `Mul` and `Add` compute `shift + scale * input`
+    /// behind it.
     fn of(file: &GraphProto, noise: &Noise) -> Option<Self> {
         let gives = |name: &String| clean(name) == noise.output;
         let node = file.node.iter().find(|node| node.output.iter().any(gives))?;
@@ -178,6 +191,7 @@ impl Drawn {
         Some(drawn)
     }
 
+    /// Adds the node `output = operator(input, number)`, and an initializer that holds the number.
     fn append(&mut self, operator: &str, number: f32, input: String, output: String) {
         let name = format!("{output}/{operator} of the reference");
         self.numbers.push(TensorProto {
@@ -196,7 +210,8 @@ impl Drawn {
     }
 }
 
-/// Of a random node: `shift + scale * noise`.
+/// `[shift, scale]` of a random node, which gives `shift + scale * noise`: `[low, high - low]` of a uniform
+/// one, by default `[0, 1]`; `[mean, scale]` of any other, by default `[0, 1]`.
 fn shift_and_scale(node: &NodeProto) -> [f32; 2] {
     let number = |name: &str, default: f32| {
         let named = |attribute: &&AttributeProto| attribute.name == name;
@@ -211,10 +226,11 @@ fn shift_and_scale(node: &NodeProto) -> [f32; 2] {
     }
 }
 
-/// The bodies that take the place of a field's; `None` where it stays.
+/// Gives the bodies that take the place of a field with this body; `None` where the field stays as it is.
 type Replace<'r> = dyn FnMut(&[u8]) -> Result<Option<Vec<Vec<u8>>>> + 'r;
 
-/// A message with its fields of number `tag`, which hold messages, replaced; all others stay as they are.
+/// A protobuf message with its fields of number `tag`, which hold messages, replaced; all others stay as they
+/// are, byte for byte. An error where the message is cut off or damaged, or where `replace` fails.
 fn replaced(message: &[u8], tag: usize, replace: &mut Replace<'_>) -> Result<Vec<u8>> {
     let mut written = Vec::with_capacity(message.len());
     let mut rest = message;
@@ -233,7 +249,8 @@ fn replaced(message: &[u8], tag: usize, replace: &mut Replace<'_>) -> Result<Vec
     Ok(written)
 }
 
-/// Number and body of the field that `rest` begins with, which is then behind it.
+/// Number and body of the field at the start of `rest`, which is advanced past it. The body of a number is
+/// its encoding. An error where the field is cut off or its wire type is not known.
 fn next_field<'m>(rest: &mut &'m [u8]) -> Result<(usize, &'m [u8])> {
     let key = decode_length_delimiter(&mut *rest).map_err(damaged)?;
     let len = match key & 7 {
@@ -255,12 +272,14 @@ fn next_field<'m>(rest: &mut &'m [u8]) -> Result<(usize, &'m [u8])> {
     Ok((key >> 3, body))
 }
 
+/// A number in protobuf's variable-length encoding (base 128).
 fn varint(number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     prost::encode_length_delimiter(number, &mut bytes).expect("a vector grows");
     bytes
 }
 
+/// The error of a file that is no ONNX model, with what was found.
 #[cold]
 fn damaged(found: impl std::fmt::Display) -> Error {
     Error::input(format!("not an ONNX model ({found}); export it again"))

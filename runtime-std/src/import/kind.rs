@@ -9,7 +9,7 @@ use std::fmt;
 /// Type that the floats of a value represent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Themselves.
+    /// Numbers of float32.
     #[default]
     Float,
     /// Whole numbers.
@@ -38,22 +38,23 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Whether a declared element type is of this kind.
+    /// Whether a declared element type is of this kind; false for types that [`of`](Self::of) does not take.
     pub fn is(self, data_type: i32) -> bool {
         Self::of(data_type) == Some(self)
     }
 
-    /// Whether the real values of the floats follow only from a dequantizer.
+    /// Whether the floats are integers of eight bits, whose real values only a dequantizer gives.
     pub fn is_quantized(self) -> bool {
         matches!(self, Self::Signed8 | Self::Unsigned8 | Self::Quantized { .. })
     }
 
-    /// Whether only a cast makes float32 of the floats.
+    /// Whether the floats hold values of another floating-point type, which have to be cast before any
+    /// arithmetic.
     pub fn is_stored(self) -> bool {
         matches!(self, Self::Stored(_) | Self::Rounded)
     }
 
-    /// The kind of an element type.
+    /// The kind of float32, int64, int32 or bool; `None` for any other element type.
     pub fn of(data_type: i32) -> Option<Self> {
         match data_type {
             data_type::FLOAT => Some(Self::Float),
@@ -63,8 +64,9 @@ impl Kind {
         }
     }
 
-    /// The kind of values that ONNX wants to be of one type: known booleans count as whole numbers, so
-    /// those may stand beside computed booleans.
+    /// The kind of values that ONNX takes as one type: theirs if all have one, else float before bool before
+    /// integer. Known booleans are integers here, so these may stand beside computed booleans. Float without
+    /// values.
     fn joint(kinds: &[Self]) -> Self {
         match kinds {
             [] => Self::Float,
@@ -93,8 +95,9 @@ impl fmt::Display for Kind {
 }
 
 impl Op {
-    /// What its result stands for, by what its operands do; an operation that would leave fractions of
-    /// whole numbers, where ONNX drops them, is refused.
+    /// The kind of the operation's result, by the kinds of its operands. An error where it may not compute
+    /// with these ([`check_kinds`](Self::check_kinds)), and where it would leave fractions of integers, which
+    /// ONNX drops.
     pub(super) fn kind(&self, inputs: &[Kind]) -> Read<Kind> {
         self.check_kinds(inputs)?;
         let first = inputs.first().copied().unwrap_or_default();
@@ -140,7 +143,10 @@ impl Op {
         })
     }
 
-    /// Refuses operands that it may not compute with.
+    /// An error where the operation computes with quantized integers, with values of another floating-point
+    /// type that were not cast, or with float64; operations that only move values take them all. Joining
+    /// values of one kind, and picking, is also allowed for uncast values; comparing, `Abs` and `Neg` for
+    /// float32 cast to float64.
     fn check_kinds(&self, inputs: &[Kind]) -> Read<()> {
         let first = inputs.first().copied().unwrap_or_default();
         let moves = matches!(
@@ -179,7 +185,7 @@ impl Op {
     }
 }
 
-/// What to do about an element type that import does not take.
+/// What to do about an element type that import does not take, as messages say it.
 pub(super) fn float_cure(data_type: i32) -> &'static str {
     match data_type {
         data_type::DOUBLE => {
@@ -198,11 +204,13 @@ pub(super) fn float_cure(data_type: i32) -> &'static str {
     }
 }
 
+/// The refusal of an operation on integers that would leave fractions; always an error.
 #[cold]
 fn fractions(verb: &str) -> Read<Kind> {
     refuse(format!("{verb} computed integers"), "cast them to float32 before, and back behind")
 }
 
+/// Whether the operation gives booleans: a comparison, And, Or or Xor.
 fn is_truth(op: BinaryOp) -> bool {
     use BinaryOp::*;
     matches!(op, Greater | GreaterOrEqual | Less | LessOrEqual | Equal | And | Or | Xor)

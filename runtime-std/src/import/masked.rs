@@ -1,7 +1,8 @@
 //! Values at the places that a computed mask selects, and their way back.
 //!
-//! `y[mask] = f(x[mask])` is NonZero, GatherND, the nodes of `f`, and ScatterND: how many values lie between
-//! depends on data. Here `f` is computed for all places, in order, and a Where puts them back:
+//! A place is one element of the mask. `y[mask] = f(x[mask])` is NonZero, GatherND, the nodes of `f`, and
+//! ScatterND: how many values lie between depends on data. Here `f` is computed for all places, in order, and a
+//! Where puts them back:
 //!
 //! | In the file | In the graph |
 //! |---|---|
@@ -36,7 +37,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use worlds::Worlds;
 
-/// What is known of a value that follows from a mask.
+/// How a value follows from a mask.
 #[derive(Clone, Debug)]
 struct Tag {
     /// The mask, before nodes that change its shape only.
@@ -44,9 +45,10 @@ struct Tag {
     form: MaskedValue,
 }
 
+/// The forms in which a value follows from a mask.
 #[derive(Clone, Debug)]
 enum MaskedValue {
-    /// Of the only place of the mask.
+    /// The value at the only place of a mask of one place.
     Single,
     /// Data with a row for each place, along an axis.
     Rows(usize),
@@ -57,7 +59,7 @@ enum MaskedValue {
 }
 
 impl MaskedValue {
-    /// Integers in each of the [`Worlds`].
+    /// Integers in each of the [`Worlds`], in order; `None` for rows and for a mask of one place.
     fn worlds(&self) -> Option<&[Rc<Tensor<i64>>]> {
         match self {
             Self::Places(worlds) | Self::Integers(worlds) => Some(worlds),
@@ -77,17 +79,17 @@ pub(super) struct Masked<'a> {
 }
 
 impl<'a> Masked<'a> {
-    /// Whether a value follows from a selection.
+    /// Whether the value of this name follows from what a mask selects.
     pub fn has(&self, name: &str) -> bool {
         self.tags.contains_key(name)
     }
 
-    /// Says that another value has this name now.
+    /// Removes the tag of a name, which from now on stands for another value.
     pub fn forget(&mut self, name: &str) {
         self.tags.remove(name);
     }
 
-    /// Gives `other` the tag of `name`.
+    /// Gives `other` a copy of the tag of `name`; removes the tag of `other` where `name` has none.
     pub fn rename(&mut self, name: &str, other: &'a str) {
         match self.tags.get(name).cloned() {
             Some(tag) => drop(self.tags.insert(other, tag)),
@@ -95,7 +97,8 @@ impl<'a> Masked<'a> {
         }
     }
 
-    /// Refuses an output that follows from a selection.
+    /// An error where the graph output of this name follows from what a mask selects, so that its length
+    /// depends on data; it names the NonZero node.
     pub fn check_output(&self, name: &str) -> Read<()> {
         let Some(tag) = self.tags.get(name) else { return Ok(()) };
         let selector = self.selectors.get(&tag.mask).map_or("", String::as_str);
@@ -108,7 +111,11 @@ impl<'a> Masked<'a> {
         )
     }
 
-    /// Reads a node by `operator`, or as part of a selection.
+    /// Outputs of a node. Where no input follows from a mask, they are what `operator` reads, or, for a
+    /// NonZero of a mask that is not known, the indices of all places; else the node is read as part of that
+    /// selection, for all places. Replaces the tags of the node's output names, adds values and nodes to
+    /// `scope`, and adds new values to `selected`, but for the result of putting rows back. An error where
+    /// the inputs follow from two masks, or where the result depends on which places are selected.
     pub fn read(&mut self, scope: &mut Scope, operator: &Operator, call: &Call<'a>) -> Outputs {
         let node = call.node;
         let tags: Vec<Option<Tag>> =
@@ -141,13 +148,16 @@ impl<'a> Masked<'a> {
         Ok(outputs)
     }
 
+    /// Sets the tags of a node's output names, by position; `None` leaves a name without a tag.
     fn tag(&mut self, node: &'a proto::NodeProto, tags: Vec<Option<Tag>>) {
         for (name, tag) in node.output.iter().zip(tags) {
             self.tags.extend(tag.map(|tag| (name.as_str(), tag)));
         }
     }
 
-    /// The indices of all places of a mask.
+    /// Indices `[rank][places]` of all places of a mask, as the output of its NonZero. Tags that output, and
+    /// records the node's name for messages. An error for a scalar mask, and beyond the budget of calculated
+    /// values.
     fn select(&mut self, scope: &mut Scope, call: &Call<'a>, mask: ValueId) -> Outputs {
         let shape = scope.shape(mask).to_vec();
         if shape.is_empty() {
@@ -169,7 +179,8 @@ const ADVICE: &str = "select and put back the same places (`y[mask] = f(x[mask])
     each of them alone, or write `torch.where(mask, f(x), y)`; other shapes that depend on data are not \
     supported";
 
-/// A mask whose places are not known.
+/// The mask that a NonZero node reads, where its values are not known at import; `None` for a known mask and
+/// for any other node.
 fn computed_mask(scope: &Scope, call: &Call<'_>) -> Option<ValueId> {
     match call.inputs.first() {
         Some(Some(Operand::Float(mask)))
@@ -193,7 +204,8 @@ fn grid(shape: &[usize], rows: usize) -> Tensor<i64> {
     Tensor { shape: vec![shape.len(), rows], data: (0..shape.len()).flat_map(along).collect() }
 }
 
-/// A mask before nodes that change its shape only.
+/// The mask that this one is a reshape of, through any number of Reshape nodes; the mask itself where no
+/// Reshape gives it.
 fn origin(nodes: &[Node], mask: ValueId) -> ValueId {
     let node = nodes.iter().rev().find(|node| node.output == mask);
     match node.map(|node| (&node.op, &node.inputs[..])) {
@@ -202,7 +214,8 @@ fn origin(nodes: &[Node], mask: ValueId) -> ValueId {
     }
 }
 
-/// The mask that is true where this one is false.
+/// The mask, before its reshapes, of which this one is the logical NOT; `None` where no Not node gives this
+/// one.
 fn negated(nodes: &[Node], mask: ValueId) -> Option<ValueId> {
     let node = nodes.iter().rev().find(|node| node.output == mask)?;
     match (&node.op, &node.inputs[..]) {
@@ -214,22 +227,27 @@ fn negated(nodes: &[Node], mask: ValueId) -> Option<ValueId> {
 /// A node that reads what a mask selects.
 struct Selection<'t> {
     mask: ValueId,
-    /// Of the mask, selected or not.
+    /// Number of places of the mask, selected or not.
     places: usize,
-    /// Of the node's inputs.
+    /// Tag of each input of the node; `None` where the input does not follow from the mask.
     tags: &'t [Option<Tag>],
 }
 
 impl Selection<'_> {
+    /// A tag of this mask with the given form.
     fn tagged(&self, form: MaskedValue) -> Tag {
         Tag { mask: self.mask, form }
     }
 
+    /// How an input follows from the mask; `None` where it does not, or where there is no such input.
     fn form(&self, input: usize) -> Option<&MaskedValue> {
         self.tags.get(input)?.as_ref().map(|tag| &tag.form)
     }
 
-    /// Whether an operand holds the places themselves: those of a tensor's first axes, an index each.
+    /// Whether an input holds exactly the indices of all places, in row-major order, also in each of the
+    /// [`Worlds`]: `[places]` for Gather and ScatterElements, `[places][depth]` for GatherND and ScatterND.
+    /// They index the first axes (`depth` of them) of a tensor of this shape, whose lengths have the number
+    /// of places as their product.
     fn is_places(&self, call: &Call<'_>, input: usize, shape: &[usize]) -> bool {
         let worlds = match self.form(input) {
             Some(MaskedValue::Places(worlds)) => &worlds[..],
@@ -255,7 +273,9 @@ impl Selection<'_> {
             && Worlds::of(self.places).zip(worlds).all(|(rows, indices)| found(indices, rows))
     }
 
-    /// All of a tensor, where a node selects the places of it.
+    /// All of a tensor as rows, one for each place, and their tag, where a Gather (axis 0) or a GatherND (no
+    /// batch axes) selects the places of the mask from a tensor that does not itself follow from it. `None`
+    /// for any other node. Adds a variable and a Reshape to `scope`.
     fn taken(&self, scope: &mut Scope, call: &Call<'_>) -> Read<Option<(Vec<Operand>, Tag)>> {
         let op = call.node.op_type.as_str();
         let first = matches!(op, "Gather") && call.int("axis")?.unwrap_or(0) == 0;
@@ -285,7 +305,10 @@ impl Selection<'_> {
         Ok(Some((vec![Operand::Float(output)], self.tagged(form))))
     }
 
-    /// A Where, where a node puts values back to the places that they are of.
+    /// The result of a node that puts selected values back at their own places: a scatter
+    /// ([`scattered`](Self::scattered)), or, for a mask of one place, a Where by that mask
+    /// ([`is_chosen`](Self::is_chosen)). `None` where the node does something else. Adds the nodes of the
+    /// result to `scope`.
     fn put_back(
         &self,
         scope: &mut Scope,
@@ -301,6 +324,9 @@ impl Selection<'_> {
         }
     }
 
+    /// `Where(mask, updates, data)` for a ScatterND or ScatterElements (of a tensor of one axis) without
+    /// reduction that writes rows to exactly the places of the mask; `None` where data, indices or updates
+    /// are others. Adds the nodes to `scope`.
     fn scattered(&self, scope: &mut Scope, call: &Call<'_>) -> Read<Option<Vec<Operand>>> {
         let plain = matches!(call.string("reduction")?, None | Some("none"));
         let are_rows = match self.form(2) {
@@ -327,7 +353,8 @@ impl Selection<'_> {
         scope.emit(call, Op::Where, vec![mask, new, old], &shape).map(Some)
     }
 
-    /// Whether a Where by the mask itself leaves out what is not selected.
+    /// Whether the condition of a Where is the mask or its negation, and neither the condition nor the
+    /// operand taken where the mask is false follows from what the mask selects.
     fn is_chosen(&self, scope: &Scope, call: &Call<'_>) -> bool {
         let Some(Some(Operand::Float(condition))) = call.inputs.first() else { return false };
         let condition = origin(&scope.nodes, *condition);
@@ -341,8 +368,9 @@ impl Selection<'_> {
         self.form(0).is_none() && self.form(left_out).is_none()
     }
 
-    /// The call of a lookup by computed indices of selected rows, with 0 for those of other places: what is computed
-    /// there goes nowhere, and no index of it is to count as outside its table.
+    /// The call with its indices replaced by `Where(mask, indices, 0)`, where a Gather, GatherElements,
+    /// GatherND or ScatterElements reads computed indices that follow from the mask; so no index at a place
+    /// that is not selected lies outside the table. `None` for any other call. Adds nodes to `scope`.
     fn indices_inside<'c>(&self, scope: &mut Scope, call: &Call<'c>) -> Read<Option<Call<'c>>> {
         let looks_up = ["Gather", "GatherElements", "GatherND", "ScatterElements"];
         let axis = match self.form(1) {
@@ -369,7 +397,10 @@ impl Selection<'_> {
         Ok(Some(Call { node: call.node, opset: call.opset, name, inputs, kinds }))
     }
 
-    /// What a node computes of rows, and how its outputs follow from the mask.
+    /// The outputs of a node that computes with selected rows, read for all places, and the tag of each
+    /// output (`None` where it does not follow from the mask). An error where the node draws noise, computes
+    /// with the positions of places, mixes rows, or depends on their number; for a mask of one place only the
+    /// first is checked, and every output has its tag. Adds values and nodes to `scope`.
     fn computed(
         &self,
         scope: &mut Scope,
@@ -402,7 +433,7 @@ impl Selection<'_> {
     }
 }
 
-/// Where the graph ended before a node was read.
+/// Numbers of values and of nodes that the graph had before a node was read.
 #[derive(Clone, Copy)]
 struct Start {
     values: usize,
@@ -413,7 +444,7 @@ struct Start {
 enum Fault {
     /// It cannot be read with another number of places.
     Unreadable(Refusal),
-    /// It becomes something else.
+    /// It becomes other operations, or values of other shapes.
     Differs,
     /// It computes across rows.
     Joins,
@@ -422,6 +453,7 @@ enum Fault {
 }
 
 impl Fault {
+    /// The refusal of a node for this reason.
     #[cold]
     fn refusal(self) -> Refusal {
         let reason = match self {
@@ -443,7 +475,8 @@ impl Fault {
     }
 }
 
-/// How many of a tensor's axes an index of GatherND or ScatterND has.
+/// Number of axes that an index of GatherND or ScatterND addresses: the length of the last axis of the
+/// indices (input 1); 0 for a scalar, and where the indices are not known integers.
 fn index_depth(call: &Call<'_>) -> usize {
     match call.inputs.get(1) {
         Some(Some(Operand::Integers(indices))) => indices.shape.last().copied().unwrap_or(0),
@@ -451,7 +484,7 @@ fn index_depth(call: &Call<'_>) -> usize {
     }
 }
 
-/// Number of values in front of an axis.
+/// Product of the lengths of the axes in front of `axis`; 1 for axis 0.
 fn in_front(value: &Value, axis: usize) -> usize {
     len(&value.shape[..axis])
 }

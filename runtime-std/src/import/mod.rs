@@ -45,7 +45,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The options of several files that belong together: each has the lengths of its own axes.
+    /// These options for each of several files that belong together, in their order: each gets the lengths of
+    /// its own axes only. Without lengths the files are not read.
     ///
     /// # Errors
     ///
@@ -72,17 +73,18 @@ impl Options {
     }
 }
 
-/// Reads an ONNX file into a graph.
+/// The graph of an ONNX file; weights in other files are read from the file's folder. `evaluate` calculates
+/// nodes whose operands are all constants.
 ///
 /// # Errors
 ///
-/// Input errors name the file. A model with unsupported parts gives one error that lists all of
-/// them, each with node, operator, reason and advice.
+/// Input errors name the file. A model with unsupported parts gives one error that lists all of them, each
+/// with node, operator, reason and advice.
 pub fn import_onnx(path: &Path, options: &Options, evaluate: Evaluate) -> Result<Graph> {
     graph_of(survey_bytes(&read(path)?, path.parent(), options, evaluate)).context(path.display())
 }
 
-/// Reads an ONNX model from memory, with all its weights inside; see [`import_onnx`].
+/// The graph of an ONNX model in memory with all its weights inside, by default options; see [`import_onnx`].
 ///
 /// # Errors
 ///
@@ -91,22 +93,26 @@ pub fn import_bytes(bytes: &[u8], evaluate: Evaluate) -> Result<Graph> {
     graph_of(survey_bytes(bytes, None, &Options::default(), evaluate))
 }
 
+/// The graph of a survey; an error that lists all problems where there are any.
 fn graph_of(survey: Result<Survey>) -> Result<Graph> {
     let survey = survey?;
     survey.graph.ok_or_else(|| problem::error_of(&survey.problems))
 }
 
-/// Reads an ONNX file as far as possible, and lists its problems.
+/// What is in an ONNX file, read as far as possible: inputs, outputs, all problems, and the graph if there
+/// are none.
 ///
 /// # Errors
 ///
-/// Only where the file cannot be read, is no ONNX model of a version that is understood, or where the
-/// options do not fit it.
+/// Only where the file cannot be read, is no ONNX model of a version that is understood, or where the options
+/// do not fit it.
 pub fn survey(path: &Path, options: &Options, evaluate: Evaluate) -> Result<Survey> {
     survey_bytes(&read(path)?, path.parent(), options, evaluate).context(path.display())
 }
 
-/// Surveys a model from memory, whose external data lie in `folder`.
+/// The survey of a model from memory, whose weights in other files (external data) lie in `folder`; without a
+/// folder each such tensor is a problem. An error where the bytes are no ONNX model of a version that is
+/// understood, or where the options do not fit.
 fn survey_bytes(
     bytes: &[u8],
     folder: Option<&Path>,
@@ -120,7 +126,8 @@ fn survey_bytes(
     Ok(importer::survey(&graph, opset, options.frozen_noise, &outside, &halves, evaluate))
 }
 
-/// The files that hold weights of an ONNX file, relative to its folder.
+/// The files that hold weights of an ONNX file (external data), relative to its folder and sorted; those
+/// outside of the folder are left out.
 ///
 /// # Errors
 ///
@@ -130,6 +137,7 @@ pub fn data_files(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(instrument::data(graph))
 }
 
+/// The bytes of a file; an error, which names it, where it cannot be read.
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|error| {
         Error::input(format!("cannot be read ({error}); give the path of an .onnx file"))

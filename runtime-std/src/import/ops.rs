@@ -55,7 +55,8 @@ pub struct Operator {
     pub(super) read: Reader,
 }
 
-/// Reader of an operator: adds the operations of a node to the graph, and returns the outputs.
+/// Reader of an operator: appends the operations of the node `Call` to the graph in the `Scope` and returns
+/// the node's outputs in order; `Err` is the reason why it cannot be imported, and an advice.
 pub(super) type Reader = fn(&mut Scope, &Call<'_>) -> Outputs;
 
 const CONV: &[&str] = &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];
@@ -118,7 +119,7 @@ const LSTM: &[&str] = &[
 ];
 const BATCH_NORMALIZATION: &[&str] = &["epsilon", "momentum", "spatial", "training_mode"];
 
-/// What to know of a recurrent layer, with the functions that its `activations` may name.
+/// The note of a recurrent layer: `$note`, then the functions that its attribute `activations` may name.
 macro_rules! recurrent_note {
     ($note:literal) => {
         concat!($note, "; activations ", recurrent::activations!())
@@ -422,57 +423,65 @@ pub const OPERATORS: &[Operator] = &[
     estimator("Scaler", estimators::scaler).with(&["offset", "scale"]),
 ];
 
-/// An operator of data.
+/// Row of an operator of float32 data: one input, no attributes, no notes, in the default domain since
+/// `OLDEST_OPSET`. The methods below change these.
 const fn data(name: &'static str, read: Reader) -> Operator {
     let types = "float32";
     let (domain, since) = ("", OLDEST_OPSET);
     Operator { domain, name, since, types, notes: "", inputs: (1, 1), attributes: &[], read }
 }
 
-/// An operator of data, and of integers and booleans, which are calculated where they are known.
+/// `data` that also takes int64, int32 and bool; known integers and booleans are calculated at import.
 const fn any(name: &'static str, read: Reader) -> Operator {
     Operator { types: "float32, int64, int32, bool", ..data(name, read) }
 }
 
-/// An operator of scikit-learn's preprocessing, in the domain `ai.onnx.ml`.
+/// `data` in the domain `ai.onnx.ml` since its version 1: a preprocessing step of scikit-learn.
 const fn estimator(name: &'static str, read: Reader) -> Operator {
     Operator { domain: "ai.onnx.ml", since: 1, ..data(name, read) }
 }
 
-/// An operator of booleans.
+/// `data` that takes booleans only.
 const fn logic(name: &'static str, read: Reader) -> Operator {
     Operator { types: "bool", ..data(name, read) }
 }
 
-/// A reduction over axes.
+/// `any` that reduces over axes: one or two inputs, and the attributes that all reductions share.
 const fn reduction(name: &'static str, read: Reader) -> Operator {
     let attributes = &["axes", "keepdims", "noop_with_empty_axes"];
     Operator { inputs: (1, 2), attributes, notes: "axes known at import", ..any(name, read) }
 }
 
 impl Operator {
+    /// The row with another first operator set.
     const fn since(self, since: i64) -> Self {
         Self { since, ..self }
     }
 
+    /// The row with another least and greatest number of inputs.
     const fn takes(self, least: usize, most: usize) -> Self {
         Self { inputs: (least, most), ..self }
     }
 
+    /// The row with these attributes in place of its own.
     const fn with(self, attributes: &'static [&'static str]) -> Self {
         Self { attributes, ..self }
     }
 
+    /// The row with other element types.
     const fn typed(self, types: &'static str) -> Self {
         Self { types, ..self }
     }
 
+    /// The row with other notes.
     const fn note(self, notes: &'static str) -> Self {
         Self { notes, ..self }
     }
 }
 
-/// The row of a node. Operator sets of other domains count versions of their own, which nothing depends on.
+/// The row of a node, by domain (`ai.onnx` is the default one) and name. `opset` is the file's version of the
+/// default domain; a row of another domain fits any version. `Err`, with advice, where the operator is newer
+/// than `opset` or not supported.
 pub(super) fn find(node: &NodeProto, opset: i64) -> Read<&'static Operator> {
     let domain = match node.domain.as_str() {
         "ai.onnx" => "",

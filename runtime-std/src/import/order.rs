@@ -5,7 +5,7 @@ use super::proto::{GraphProto, NodeProto};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
-/// Producer of a named value.
+/// Producer of a named value, by its position among the inputs, initializers or nodes of the file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Producer {
     Input(usize),
@@ -26,7 +26,8 @@ pub(super) struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    /// Orders a graph; what is wrong with it goes to `problems`.
+    /// The structure of a graph. Adds a problem to `problems` for each name that is given twice or by
+    /// nothing, and for a cycle.
     pub fn of(graph: &'a GraphProto, problems: &mut Vec<Unsupported>) -> Self {
         let sources = sources(graph, problems);
         check_reads(graph, &sources, problems);
@@ -37,8 +38,9 @@ impl<'a> Order<'a> {
     }
 }
 
-/// Names in the order of the file. An input that is also an initializer is a constant: old files
-/// list all initializers as inputs.
+/// Producer of each name. Adds a problem for each name that is given twice; of two inputs the first counts,
+/// of two initializers or nodes the last, and a node before an input or initializer. An input that is also an
+/// initializer is a constant, and no problem: old files list all initializers as inputs.
 fn sources<'a>(
     graph: &'a GraphProto,
     problems: &mut Vec<Unsupported>,
@@ -77,7 +79,8 @@ fn sources<'a>(
     sources
 }
 
-/// Every name that a node reads has to come from somewhere; each missing name is reported once.
+/// Adds a problem for each name that is an input of a node and that nothing gives, once for each name. Names
+/// read only in bodies are not checked here.
 fn check_reads(
     graph: &GraphProto,
     sources: &HashMap<&str, Producer>,
@@ -103,7 +106,7 @@ fn check_reads(
     }
 }
 
-/// Indices of the nodes that `node` reads from.
+/// Indices of the nodes that give what `node`, or a body in it, reads; one index may come several times.
 fn predecessors<'a>(
     node: &'a NodeProto,
     sources: &'a HashMap<&str, Producer>,
@@ -114,8 +117,9 @@ fn predecessors<'a>(
     })
 }
 
-/// Sorts by need, and by the order of the file where that leaves a choice (Kahn's algorithm).
-/// Nodes on or behind a cycle are left out.
+/// Indices of the nodes, each behind those that it reads from (Kahn's algorithm), in the order of the file
+/// where that leaves a choice. Nodes on or behind a cycle are left out, and a problem that shows one cycle is
+/// added.
 fn sort(
     graph: &GraphProto,
     sources: &HashMap<&str, Producer>,
@@ -147,7 +151,8 @@ fn sort(
     sorted
 }
 
-/// Walks backwards among the nodes that still wait until one comes up again: that is a cycle.
+/// The problem of a cycle, with the names of its first eight nodes at most. It is found by walking backwards
+/// among the nodes whose count in `waits` is not 0, until one comes up again.
 #[cold]
 fn cycle(graph: &GraphProto, sources: &HashMap<&str, Producer>, waits: &[usize]) -> Unsupported {
     const SHOWN: usize = 8;
@@ -181,7 +186,7 @@ fn cycle(graph: &GraphProto, sources: &HashMap<&str, Producer>, waits: &[usize])
     }
 }
 
-/// Which nodes the outputs need, and the names that are read on the way.
+/// Whether outputs need each node, by its index, and the names that outputs and needed nodes read.
 fn needed<'a>(
     graph: &'a GraphProto,
     sources: &HashMap<&str, Producer>,
@@ -202,14 +207,16 @@ fn needed<'a>(
     (needed, read)
 }
 
-/// Names that a node reads, those that its bodies capture included.
+/// Names that a node reads, those that its bodies capture included, without empty ones; a name may come
+/// several times.
 pub(super) fn reads(node: &NodeProto) -> Vec<&str> {
     let bodies = node.attribute.iter().filter_map(|attribute| attribute.g.as_ref());
     let named = node.input.iter().map(String::as_str).filter(|name| !name.is_empty());
     named.chain(bodies.flat_map(captured)).collect()
 }
 
-/// Names that a body reads and does not give itself.
+/// Names that a body's nodes and outputs read and that the body does not give itself; a name may come several
+/// times.
 pub(super) fn captured(body: &GraphProto) -> Vec<&str> {
     let own: HashSet<&str> = (body.node.iter().flat_map(|node| &node.output).map(String::as_str))
         .chain(body.initializer.iter().map(|tensor| tensor.name.as_str()))

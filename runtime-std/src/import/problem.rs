@@ -21,6 +21,7 @@ pub struct Unsupported {
 }
 
 impl Unsupported {
+    /// The node's name in backticks, with its module where that is known.
     fn place(&self) -> String {
         match &self.module {
             Some(module) => format!("`{}` (in the module `{module}`)", self.node),
@@ -52,7 +53,8 @@ impl<'p> Group<'p> {
         groups
     }
 
-    /// Operator and nodes, the first of them by name, and the reason.
+    /// Operator, the first three nodes by name, the number of the others, and the reason; empty for a group
+    /// without problems.
     pub fn what(&self) -> String {
         let Some(Unsupported { op, reason, .. }) = self.0.first() else { return String::new() };
         let places: Vec<String> = self.0.iter().take(Self::NAMED).map(|one| one.place()).collect();
@@ -63,7 +65,7 @@ impl<'p> Group<'p> {
         }
     }
 
-    /// What to do.
+    /// What to do about the group's problems; empty for a group without problems.
     pub fn advice(&self) -> &str {
         self.0.first().map_or("", |problem| &problem.advice)
     }
@@ -75,7 +77,8 @@ impl fmt::Display for Group<'_> {
     }
 }
 
-/// One error that tells every problem, those of one kind together.
+/// One input error that lists every problem, those of one operator, reason and advice in one line; unless
+/// there is only one, their number stands in front.
 #[cold]
 pub(super) fn error_of(problems: &[Unsupported]) -> Error {
     let groups = Group::all(problems);
@@ -91,7 +94,9 @@ pub(super) fn error_of(problems: &[Unsupported]) -> Error {
 /// Why an operator's reader refuses a node; the caller knows which node.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
+    /// What was found, and what was expected.
     pub reason: String,
+    /// What to do.
     pub advice: String,
 }
 
@@ -99,20 +104,20 @@ pub(super) struct Refusal {
 pub(super) type Read<T> = Result<T, Refusal>;
 
 impl Refusal {
-    /// What was found and expected, and what to do.
+    /// A refusal: what was found and expected, and what to do.
     #[cold]
     pub fn new(reason: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { reason: reason.into(), advice: advice.into() }
     }
 }
 
-/// Refuses a node.
+/// The refusal of a node as a result, which is always an error.
 #[cold]
 pub(super) fn refuse<T>(reason: impl Into<String>, advice: impl Into<String>) -> Read<T> {
     Err(Refusal::new(reason, advice))
 }
 
-/// Refuses a node that contradicts itself or the format.
+/// The refusal of a node that contradicts itself or the format; always an error.
 #[cold]
 pub(super) fn invalid<T>(reason: impl Into<String>) -> Read<T> {
     refuse(reason, CHECK)
@@ -121,12 +126,12 @@ pub(super) fn invalid<T>(reason: impl Into<String>) -> Read<T> {
 const CHECK: &str =
     "the file is not valid ONNX: check it by `onnx.checker.check_model(model, full_check=True)`";
 
-/// A name from the file as messages show it: without control characters, and cut.
+/// A name from the file as messages show it: cleaned as by [`clean`], and cut to 96 characters.
 pub(super) fn shown(name: &str) -> String {
     cut(clean(name), 96)
 }
 
-/// A text of at most `longest` characters, and dots where it went on.
+/// The first `longest` characters of a text, with `...` behind them if there are more.
 pub(super) fn cut(mut text: String, longest: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(longest) {
         text.truncate(end);
@@ -135,13 +140,13 @@ pub(super) fn cut(mut text: String, longest: usize) -> String {
     text
 }
 
-/// A name from the file without control characters, which would break lines of reports and of
-/// generated comments.
+/// A name from the file with `_` for each control character and each mark that breaks lines or reverses text,
+/// which would spoil reports and generated comments.
 pub(super) fn clean(name: &str) -> String {
     name.chars().map(|c| if c.is_control() || is_hidden(c) { '_' } else { c }).collect()
 }
 
-/// Separators of lines and paragraphs, and marks that reverse the direction of text.
+/// Whether a character is a separator of lines or paragraphs, or a mark that sets the direction of text.
 fn is_hidden(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
         || ('\u{202a}'..='\u{202e}').contains(&c)

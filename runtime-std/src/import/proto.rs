@@ -1,8 +1,8 @@
 //! The part of the ONNX file format that import reads, and the first checks of a file.
 //!
 //! The schema is frozen and only ever added to, so it stands here in one page: fields that import
-//! has no use for are left out, and the decoder skips them. The judge of parity (tract) reads files
-//! by its own copy.
+//! has no use for are left out, and the decoder skips them. References (tract, onnxruntime) read files
+//! by schemas of their own.
 
 use super::problem::{clean, shown};
 use crate::error::{Error, Result};
@@ -14,9 +14,10 @@ pub const NEWEST_OPSET: i64 = 28;
 pub const OLDEST_OPSET: i64 = 7;
 const NEWEST_IR: i64 = 14;
 const OLDEST_IR: i64 = 3;
-/// Decoding takes a multiple of the file's size.
+/// Most bytes of a file (512 MiB): decoding takes a multiple of that in memory.
 pub(super) const LARGEST_FILE: usize = 512 << 20;
 
+/// A file.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ModelProto {
     #[prost(int64, tag = "1")]
@@ -29,6 +30,7 @@ pub(super) struct ModelProto {
     pub functions: Vec<FunctionProto>,
 }
 
+/// A version of the operators of a domain; the default domain is empty or `ai.onnx`.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct OperatorSetIdProto {
     #[prost(string, tag = "1")]
@@ -37,6 +39,7 @@ pub(super) struct OperatorSetIdProto {
     pub version: i64,
 }
 
+/// A function that the file defines itself.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct FunctionProto {
     #[prost(string, tag = "1")]
@@ -59,6 +62,7 @@ pub(super) struct FunctionProto {
     pub overload: String,
 }
 
+/// The graph of a file, or the body of a branch or loop.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
@@ -77,6 +81,7 @@ pub(super) struct GraphProto {
     pub sparse_initializer: Vec<SparseTensorProto>,
 }
 
+/// A node: an operator with the names of its inputs and outputs; an empty name is a value left out.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct NodeProto {
     #[prost(string, repeated, tag = "1")]
@@ -99,7 +104,8 @@ pub(super) struct NodeProto {
 }
 
 impl NodeProto {
-    /// Its name in reports: its own, else its operator and its position.
+    /// The node's name in reports: its own, without control characters, or `OPERATOR#index` where it has
+    /// none.
     pub fn label(&self, index: usize) -> String {
         match self.name.as_str() {
             "" => format!("{}#{index}", shown(&self.op_type)),
@@ -108,6 +114,7 @@ impl NodeProto {
     }
 }
 
+/// An entry of metadata, or of the place where external data lie.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Entry {
     #[prost(string, tag = "1")]
@@ -116,8 +123,7 @@ pub(super) struct Entry {
     pub value: String,
 }
 
-/// Graphs inside attributes stay undecoded: operators that hold one are unsupported, and decoding
-/// thus needs no recursion.
+/// An attribute of a node. The body of a loop or a branch is decoded with it; lists of graphs are not.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct AttributeProto {
     #[prost(string, tag = "1")]
@@ -157,6 +163,7 @@ pub(super) mod attribute_type {
     pub const STRINGS: i32 = 8;
 }
 
+/// A tensor, whose values lie in the list of its type, in `raw_data` (little-endian), or in another file.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TensorProto {
     #[prost(int64, repeated, tag = "1")]
@@ -188,12 +195,14 @@ impl TensorProto {
     }
 }
 
+/// A sparse tensor, of which only the name of its values is read.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct SparseTensorProto {
     #[prost(message, optional, tag = "1")]
     pub values: Option<TensorProto>,
 }
 
+/// Declaration of an input, an output or an inner value.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ValueInfoProto {
     #[prost(string, tag = "1")]
@@ -202,12 +211,14 @@ pub(super) struct ValueInfoProto {
     pub r#type: Option<TypeProto>,
 }
 
+/// A declared type; `tensor` is `None` for sequences, maps and the like.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TypeProto {
     #[prost(message, optional, tag = "1")]
     pub tensor: Option<TensorType>,
 }
 
+/// Element type (one of [`data_type`]) and shape of a tensor, if it is declared.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TensorType {
     #[prost(int32, tag = "1")]
@@ -216,6 +227,7 @@ pub(super) struct TensorType {
     pub shape: Option<TensorShapeProto>,
 }
 
+/// A declared shape.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TensorShapeProto {
     #[prost(message, repeated, tag = "1")]
@@ -246,7 +258,7 @@ pub(super) mod data_type {
     pub const BFLOAT16: i32 = 16;
 }
 
-/// The name of an element type.
+/// The name of an element type; `element type N` for numbers that ONNX does not have.
 pub(super) fn data_type_name(data_type: i32) -> String {
     const NAMES: [&str; 25] = [
         "undefined",
@@ -281,12 +293,13 @@ pub(super) fn data_type_name(data_type: i32) -> String {
     }
 }
 
-/// Decodes a file; gives also the version of its default operator set.
+/// The decoded file, and the version of its default operator set.
 ///
 /// # Errors
 ///
-/// Says what is wrong with a file that is no ONNX model, or one of a version that import does not
-/// know. Garbage often decodes to an empty message, so the parts that every model has are required.
+/// An empty file, one above [`LARGEST_FILE`], one that is no ONNX model, and one of an IR version or opset
+/// that import does not support. Garbage often decodes to an empty message, so the parts that every model has
+/// are required.
 pub(super) fn decode(bytes: &[u8]) -> Result<(ModelProto, i64)> {
     if bytes.is_empty() {
         return Err(Error::input("the file is empty; export the model again"));
@@ -306,6 +319,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(ModelProto, i64)> {
     Ok((model, opset))
 }
 
+/// The error `not an ONNX model FOUND`, with what to do.
 #[cold]
 pub(super) fn not_onnx(found: &str) -> Error {
     Error::input(format!(
@@ -314,6 +328,8 @@ pub(super) fn not_onnx(found: &str) -> Error {
     ))
 }
 
+/// The version of a model's default operator set; an error where it declares none, or one outside
+/// [`OLDEST_OPSET`] to [`NEWEST_OPSET`].
 fn opset(model: &ModelProto) -> Result<i64> {
     let is_default = |set: &&OperatorSetIdProto| matches!(set.domain.as_str(), "" | "ai.onnx");
     let Some(set) = model.opset_import.iter().find(is_default) else {

@@ -1,4 +1,4 @@
-//! What operators' readers work with: the node that is read, and the graph that grows.
+//! What operators' readers work with: the node that is read ([`Call`]), and the graph to which they add ([`Scope`]).
 
 use super::kind::Kind;
 use super::problem::{Read, clean, invalid, refuse, shown};
@@ -14,9 +14,9 @@ const MAX_CALCULATED: usize = 1 << 24;
 /// A value that a node reads or computes.
 #[derive(Clone, Debug)]
 pub(super) enum Operand {
-    /// Data, of the graph.
+    /// A value of the graph.
     Float(ValueId),
-    /// Integers, known now and gone when import is done.
+    /// Integers that are known at import; they are no values of the graph.
     Integers(Rc<Tensor<i64>>),
 }
 
@@ -32,13 +32,14 @@ pub(super) struct Scope {
     pub noise: Vec<Noise>,
     /// Integers of weights that the file stores quantized, by name of their floats.
     pub quantized: HashMap<String, QuantizedWeights>,
+    /// Number of values calculated so far.
     calculated: usize,
-    /// Values that stand for something else than floats.
+    /// Kinds of the values that stand for something else than floats.
     kinds: HashMap<ValueId, Kind>,
 }
 
 impl Scope {
-    /// Without values.
+    /// A scope without values and nodes.
     pub fn new(evaluate: Evaluate) -> Self {
         Self {
             evaluate,
@@ -57,7 +58,8 @@ impl Scope {
         &self.values[id].shape
     }
 
-    /// Adds a value that is not known before running.
+    /// Id of a new value that is not known before running; control characters in its name become `_`. An
+    /// error where the shape is too large ([`checked_shape`]) or has no values.
     pub fn variable(&mut self, name: &str, shape: &[usize]) -> Read<ValueId> {
         let dims: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
         let shape = checked_shape(&dims)?;
@@ -70,18 +72,21 @@ impl Scope {
         Ok(self.push(name, shape, None))
     }
 
-    /// Adds a constant.
+    /// Id of a new constant; control characters in its name become `_`.
     pub fn constant(&mut self, name: &str, tensor: Tensor<f32>) -> ValueId {
         self.push(name, tensor.shape, Some(tensor.data))
     }
 
+    /// Id of a new value with the cleaned name; it is a constant where its values are given.
     fn push(&mut self, name: &str, shape: Vec<usize>, constant: Option<Vec<f32>>) -> ValueId {
         self.values.push(Value { name: clean(name), shape, constant });
         self.values.len() - 1
     }
 
-    /// Adds a node that gives one value; one whose operands are all known is calculated instead, by
-    /// the kernel that would run, unless that takes too much memory.
+    /// Id of a new value that a new node gives, with the kind that the operation gives. Where all operands
+    /// are constants the value is calculated instead, and no node is added, unless no kernel computes it or
+    /// the budget of calculated values is used up. An error where an operand or the result has no values,
+    /// where the shape is too large, or where the operation may not compute with operands of these kinds.
     pub fn node(
         &mut self,
         call: &Call<'_>,
@@ -111,7 +116,8 @@ impl Scope {
         Ok(output)
     }
 
-    /// Adds a node in front of the one that gives the call's output, which names it.
+    /// Id of the value of an extra node for a call, as [`node`](Self::node) adds it; its name is
+    /// `OUTPUT/role`, by the call's first output.
     pub fn step(
         &mut self,
         call: &Call<'_>,
@@ -123,7 +129,7 @@ impl Scope {
         self.node(call, op, inputs.to_vec(), &format!("{}/{role}", call.output(0)), shape)
     }
 
-    /// Adds a node that computes the only output of the call.
+    /// The only output of a call, computed by a new node as [`node`](Self::node) adds it; with its errors.
     pub fn emit(
         &mut self,
         call: &Call<'_>,
@@ -135,7 +141,8 @@ impl Scope {
         Ok(vec![self.given(id)])
     }
 
-    /// [`emit`](Self::emit) of what the node makes of its operands by a cast.
+    /// As [`emit`](Self::emit), but with the kind that a cast gives to the result instead of that of the
+    /// operation.
     pub fn emit_as(
         &mut self,
         call: &Call<'_>,
@@ -149,7 +156,8 @@ impl Scope {
         Ok(vec![self.given(id)])
     }
 
-    /// A value as an operand: data, or the integers that it is known to hold.
+    /// A value as an operand: its known integers where it is a constant of the kind integer, else the value
+    /// itself.
     pub fn given(&self, id: ValueId) -> Operand {
         let value = &self.values[id];
         match (&value.constant, self.kind(id)) {
@@ -161,12 +169,13 @@ impl Scope {
         }
     }
 
-    /// What a value's floats stand for.
+    /// What a value's floats stand for; [`Kind::Float`] unless [`set_kind`](Self::set_kind) has set another
+    /// kind.
     pub fn kind(&self, id: ValueId) -> Kind {
         self.kinds.get(&id).copied().unwrap_or_default()
     }
 
-    /// Says what a value's floats stand for.
+    /// Sets what a value's floats stand for.
     pub fn set_kind(&mut self, id: ValueId, kind: Kind) {
         match kind {
             Kind::Float => drop(self.kinds.remove(&id)),
@@ -174,8 +183,9 @@ impl Scope {
         }
     }
 
-    /// Known integers as data, where floats hold them; the largest of all, which stands for no limit,
-    /// becomes the float next to it.
+    /// Id of a new constant of the kind integer with these values as floats. An error where a float does not
+    /// hold one of them, and beyond the budget of calculated values. The largest integer of all, which stands
+    /// for no limit, becomes 2^63.
     pub fn data_of(&mut self, name: &str, integers: &Tensor<i64>) -> Read<ValueId> {
         self.spend(integers.data.len())?;
         if let Some(lost) = integers.data.iter().find(|&&value| value as f32 as i64 != value) {
@@ -190,7 +200,7 @@ impl Scope {
         Ok(id)
     }
 
-    /// Accounts for values about to be calculated.
+    /// Counts values about to be calculated; an error where there are then more than 2^24 over all nodes.
     pub fn spend(&mut self, values: usize) -> Read<()> {
         self.calculated = self.calculated.saturating_add(values);
         if self.calculated > MAX_CALCULATED {
@@ -202,12 +212,13 @@ impl Scope {
         Ok(())
     }
 
-    /// The values of a constant.
+    /// The values of a constant; `None` where a value is not known before running.
     pub fn known(&self, id: ValueId) -> Option<&[f32]> {
         self.values[id].constant.as_deref()
     }
 
-    /// Refuses a constant of float64 that float32 does not hold, where all of its digits count.
+    /// An error where a value is a constant of float64 that is rounded to float32, for readers to which all
+    /// of its digits count.
     pub fn check_exact(&self, id: ValueId) -> Read<()> {
         if self.kind(id) != Kind::Rounded {
             return Ok(());
@@ -218,7 +229,7 @@ impl Scope {
         )
     }
 
-    /// The value of a constant with one element.
+    /// The value of a constant with one element; `None` for any other value.
     pub fn known_number(&self, id: ValueId) -> Option<f32> {
         match self.known(id) {
             Some(&[value]) => Some(value),
@@ -243,22 +254,23 @@ pub(super) fn integers(tensor: Tensor<i64>) -> Outputs {
 /// A node of the file that is being imported, with its operands.
 pub(super) struct Call<'a> {
     pub node: &'a proto::NodeProto,
-    /// Of the default domain.
+    /// Version of the operator set of the default domain.
     pub opset: i64,
+    /// Name of the node in reports.
     pub name: String,
     /// `None` where an optional input is left out.
     pub inputs: Vec<Option<Operand>>,
-    /// The value of each input.
+    /// The kind of each input; integer where it is known integers or left out.
     pub kinds: Vec<Kind>,
 }
 
 impl<'a> Call<'a> {
-    /// Name of an output.
+    /// Name of an output; empty where the node has none at this position.
     pub fn output(&self, index: usize) -> &'a str {
         self.node.output.get(index).map_or("", String::as_str)
     }
 
-    /// An operand that has to be there.
+    /// The operand at this position; an error, which names its role, where it is left out.
     pub fn operand(&self, index: usize, role: &str) -> Read<Operand> {
         match self.inputs.get(index) {
             Some(Some(operand)) => Ok(operand.clone()),
@@ -266,7 +278,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Data that has to be there.
+    /// The value at this position; an error where it is left out, and where it holds integers known at
+    /// import.
     pub fn float(&self, index: usize, role: &str) -> Read<ValueId> {
         match self.operand(index, role)? {
             Operand::Float(id) => Ok(id),
@@ -277,7 +290,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Data that has to be there; known integers and booleans become data.
+    /// The value at this position; integers known at import become a new constant, `OUTPUT/role`. An error
+    /// where it is left out, or where floats do not hold the integers ([`Scope::data_of`]).
     pub fn data(&self, scope: &mut Scope, index: usize, role: &str) -> Read<ValueId> {
         match self.operand(index, role)? {
             Operand::Float(id) => Ok(id),
@@ -287,7 +301,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Data that may be left out; known integers become data.
+    /// As [`data`](Self::data), but `None` where the input is left out.
     pub fn optional_data(
         &self,
         scope: &mut Scope,
@@ -300,7 +314,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Data that may be left out.
+    /// As [`float`](Self::float), but `None` where the input is left out.
     pub fn optional_float(&self, index: usize, role: &str) -> Read<Option<ValueId>> {
         match self.inputs.get(index) {
             Some(Some(_)) => self.float(index, role).map(Some),
@@ -308,7 +322,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Integers that have to be there, and known.
+    /// The integers (or booleans, as 0 and 1) at this position; an error where they are left out or not known
+    /// at import.
     pub fn known_integers(&self, index: usize, role: &str) -> Read<Rc<Tensor<i64>>> {
         match self.operand(index, role)? {
             Operand::Integers(tensor) => Ok(tensor),
@@ -325,7 +340,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Integers that may be left out.
+    /// As [`known_integers`](Self::known_integers), but `None` where the input is left out.
     pub fn optional_integers(&self, index: usize, role: &str) -> Read<Option<Rc<Tensor<i64>>>> {
         match self.inputs.get(index) {
             Some(Some(_)) => self.known_integers(index, role).map(Some),
@@ -333,6 +348,8 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The attribute of this name; `None` where the node has none. An error where it is of another type than
+    /// `kind`, or refers to an attribute of a function; an attribute without a type (old files) is accepted.
     fn attribute(&self, name: &str, kind: i32) -> Read<Option<&'a proto::AttributeProto>> {
         let Some(found) = self.node.attribute.iter().find(|attribute| attribute.name == name)
         else {
@@ -346,17 +363,19 @@ impl<'a> Call<'a> {
         Ok(Some(found))
     }
 
-    /// An integer attribute.
+    /// An integer attribute; `None` where it is missing, an error where it is of another type.
     pub fn int(&self, name: &str) -> Read<Option<i64>> {
         Ok(self.attribute(name, attribute_type::INT)?.map(|attribute| attribute.i))
     }
 
-    /// A list of integers.
+    /// An attribute that is a list of integers; `None` where it is missing, an error where it is of another
+    /// type.
     pub fn ints(&self, name: &str) -> Read<Option<&'a [i64]>> {
         Ok(self.attribute(name, attribute_type::INTS)?.map(|attribute| &attribute.ints[..]))
     }
 
-    /// A parameter: a finite number.
+    /// A float attribute that is a parameter; `None` where it is missing, an error where it is not finite or
+    /// of another type.
     pub fn number(&self, name: &str) -> Read<Option<f32>> {
         match self.any_number(name)? {
             Some(found) if !found.is_finite() => not_finite(name, found),
@@ -364,7 +383,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A list of parameters.
+    /// As [`number`](Self::number), for a list of floats, all of which have to be finite.
     pub fn numbers(&self, name: &str) -> Read<Option<&'a [f32]>> {
         let found = self.any_numbers(name)?;
         match found.into_iter().flatten().find(|number| !number.is_finite()) {
@@ -373,17 +392,18 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A number that is data, and may be infinite as masks are.
+    /// A float attribute that is data, and may be infinite (as masks are) or NaN; `None` where it is missing,
+    /// an error where it is of another type.
     pub fn any_number(&self, name: &str) -> Read<Option<f32>> {
         Ok(self.attribute(name, attribute_type::FLOAT)?.map(|attribute| attribute.f))
     }
 
-    /// A list of numbers that are data.
+    /// As [`any_number`](Self::any_number), for a list of floats.
     pub fn any_numbers(&self, name: &str) -> Read<Option<&'a [f32]>> {
         Ok(self.attribute(name, attribute_type::FLOATS)?.map(|attribute| &attribute.floats[..]))
     }
 
-    /// A string.
+    /// A string attribute; `None` where it is missing, an error where it is of another type or no UTF-8.
     pub fn string(&self, name: &str) -> Read<Option<&'a str>> {
         match self
             .attribute(name, attribute_type::STRING)?
@@ -395,7 +415,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A list of strings.
+    /// As [`string`](Self::string), for a list of strings.
     pub fn strings(&self, name: &str) -> Read<Option<Vec<&'a str>>> {
         let found = self.attribute(name, attribute_type::STRINGS)?;
         let Some(found) = found else { return Ok(None) };
@@ -406,13 +426,15 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A tensor.
+    /// A tensor attribute, loaded; `None` where it is missing or empty, an error where it is of another type
+    /// or cannot be loaded ([`load`]).
     pub fn tensor(&self, name: &str) -> Read<Option<Initializer>> {
         let found = self.attribute(name, attribute_type::TENSOR)?;
         found.and_then(|attribute| attribute.t.as_ref()).map(load).transpose()
     }
 
-    /// Whether a flag is set.
+    /// Whether an integer attribute is other than 0; false where it is missing, an error where it is of
+    /// another type.
     pub fn flag(&self, name: &str) -> Read<bool> {
         Ok(self.int(name)?.unwrap_or(0) != 0)
     }
@@ -423,7 +445,8 @@ impl<'a> Call<'a> {
         resolve_axis(self.int(name)?.unwrap_or(default), rank)
     }
 
-    /// Axes that moved from an attribute to an input: `None` where neither is there.
+    /// Integers that older opsets have as the attribute `name` and newer ones as an input, `None` where both
+    /// are missing; the attribute comes first. An error where the input is not known at import.
     pub fn moved_ints(&self, name: &str, input: usize) -> Read<Option<Vec<i64>>> {
         match self.ints(name)? {
             Some(list) => Ok(Some(list.to_vec())),
@@ -431,7 +454,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Refuses an attribute's value.
+    /// The refusal of an attribute's value, with what was found and expected; always an error.
     #[cold]
     pub fn refuse_value<T>(&self, name: &str, found: &str, expected: &str) -> Read<T> {
         refuse(
@@ -441,6 +464,7 @@ impl<'a> Call<'a> {
     }
 }
 
+/// The refusal of an attribute that holds NaN or an infinity; always an error.
 #[cold]
 fn not_finite<T>(name: &str, found: f32) -> Read<T> {
     refuse(

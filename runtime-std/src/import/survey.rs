@@ -1,9 +1,9 @@
-//! What is known of a file.
+//! The result of reading a file: its inputs, outputs and problems, and its graph.
 
 use super::problem::Unsupported;
 use crate::ir::Graph;
 
-/// Inputs, outputs and operators of a file, whether or not it can be imported.
+/// Inputs, outputs and problems of a file, whether or not it can be imported.
 #[derive(Clone, Debug)]
 pub struct Survey {
     /// The graph's name in the file.
@@ -25,6 +25,6 @@ pub struct Survey {
 pub struct Boundary {
     /// Name in the file.
     pub name: String,
-    /// Shape with the batch pinned to 1, as far as it is known.
+    /// Shape with the batch pinned to 1; `None` where a problem keeps it unknown.
     pub shape: Option<Vec<usize>>,
 }

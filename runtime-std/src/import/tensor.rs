@@ -35,7 +35,7 @@ impl<T: Copy> Tensor<T> {
         Self { shape: vec![data.len()], data }
     }
 
-    /// The single value, whatever the rank.
+    /// The value of a tensor with exactly one, whatever its rank; `None` for any other.
     pub fn single(&self) -> Option<T> {
         match self.data[..] {
             [value] => Some(value),
@@ -43,7 +43,8 @@ impl<T: Copy> Tensor<T> {
         }
     }
 
-    /// `y[i] = x[start + sum_k i[k] * steps[k]]`; the caller has seen to it that all lie inside.
+    /// The tensor `y` of this shape with `y[i] = x[start + sum_k i[k] * steps[k]]` by row-major position in
+    /// `x`. Panics where a position lies outside, which callers rule out.
     pub fn strided(&self, shape: &[usize], start: usize, steps: &[isize]) -> Self {
         let len: usize = shape.iter().product();
         let mut data = Vec::with_capacity(len);
@@ -64,7 +65,8 @@ impl<T: Copy> Tensor<T> {
         Self { shape: shape.to_vec(), data }
     }
 
-    /// Repeated along axes of length 1, and along new ones in front; `shape` has been checked.
+    /// The tensor broadcast to this shape: repeated along axes of length 1, and along new ones in front. The
+    /// caller has checked that the shapes fit.
     pub fn expand(&self, shape: &[usize]) -> Self {
         let lead = shape.len() - self.shape.len();
         let own = strides(&self.shape);
@@ -77,7 +79,7 @@ impl<T: Copy> Tensor<T> {
     }
 }
 
-/// Steps of each axis of a row-major tensor.
+/// Row-major strides of a shape, in values.
 pub(super) fn strides(shape: &[usize]) -> Vec<isize> {
     let mut steps = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
@@ -86,12 +88,13 @@ pub(super) fn strides(shape: &[usize]) -> Vec<isize> {
     steps
 }
 
-/// Number of values of a shape that has been checked.
+/// Number of values of a shape; it does not overflow for a shape from [`checked_shape`].
 pub(super) fn len(shape: &[usize]) -> usize {
     shape.iter().product()
 }
 
-/// Takes a shape out of a file or a calculation.
+/// Lengths from a file or a calculation as a shape. An error where one is negative, where there are more than
+/// [`MAX_RANK`] axes, or where the shape holds more than [`MAX_LEN`] values, with lengths of 0 counted as 1.
 pub(super) fn checked_shape(dims: &[i64]) -> Read<Vec<usize>> {
     if dims.len() > MAX_RANK {
         return refuse(
@@ -117,7 +120,8 @@ pub(super) fn checked_shape(dims: &[i64]) -> Read<Vec<usize>> {
 const SMALLER: &str = "a model for a microcontroller has to be far smaller; \
     if it is, the file is damaged: export it again";
 
-/// Reads a tensor of the file, and checks its type, its shape and its length.
+/// The values of a tensor of the file. An error where its type is not supported, its shape is too large or
+/// invalid, or its data do not have the length of its shape.
 pub(super) fn load(tensor: &proto::TensorProto) -> Read<Initializer> {
     let shape = checked_shape(&tensor.dims)?;
     match tensor.data_type {
@@ -144,7 +148,7 @@ pub(super) fn load(tensor: &proto::TensorProto) -> Read<Initializer> {
     }
 }
 
-/// Bytes of a value, of the types that [`load`] takes.
+/// Bytes of a value of this element type; `None` for types that [`load`] does not take.
 pub(super) fn bytes_of(data_type: i32) -> Option<usize> {
     match data_type {
         data_type::INT64 | data_type::DOUBLE => Some(8),
@@ -155,6 +159,7 @@ pub(super) fn bytes_of(data_type: i32) -> Option<usize> {
     }
 }
 
+/// The values of a float32 tensor; an error where their number is not that of the shape.
 fn floats(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<f32>> {
     let data: Vec<f32> = if tensor.float_data.is_empty() {
         words(&tensor.raw_data, len(&shape), 4)?
@@ -167,7 +172,8 @@ fn floats(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<f32>> {
     Ok(Tensor { shape, data })
 }
 
-/// Values of float16 or bfloat16; float32 holds them all.
+/// The values of a tensor of float16 or bfloat16 in float32, which holds them all; an error where their
+/// number is not that of the shape.
 pub(super) fn narrow_floats(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<f32>> {
     let widen = match tensor.data_type {
         data_type::BFLOAT16 => |bits: u16| f32::from_bits(u32::from(bits) << 16),
@@ -184,7 +190,8 @@ pub(super) fn narrow_floats(tensor: &proto::TensorProto, shape: Vec<usize>) -> R
     Ok(Tensor { shape, data })
 }
 
-/// The float16 of these bits: a sign, five bits of exponent and ten of fraction.
+/// The float16 of these bits (a sign, five bits of exponent and ten of fraction) in float32; subnormal
+/// numbers, infinities and NaN too.
 fn half(bits: u16) -> f32 {
     let (exponent, fraction) = (u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
     let magnitude = match exponent {
@@ -195,7 +202,8 @@ fn half(bits: u16) -> f32 {
     if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
-/// Values of float64, rounded, and whether that changes any.
+/// The values of a float64 tensor, rounded to float32, and their kind: [`Kind::Stored`] where that changes
+/// none (NaN is no change), else [`Kind::Rounded`]. An error where their number is not that of the shape.
 fn doubles(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<(Tensor<f32>, Kind)> {
     let n = len(&shape);
     let data: Vec<f64> = if tensor.double_data.is_empty() {
@@ -214,7 +222,8 @@ fn doubles(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<(Tensor<f32>,
     Ok((Tensor { shape, data: data.into_iter().map(|value| value as f32).collect() }, kind))
 }
 
-/// Why these constants cannot be used: NaN never, infinities where `finite` is wanted.
+/// The refusal of constants that cannot be used, with the first such value and its index: NaN, and infinities
+/// if `finite`. `None` where all can be used.
 pub(super) fn fault(values: &[f32], shape: &[usize], finite: bool) -> Option<Refusal> {
     let bad = |value: &f32| value.is_nan() || (finite && value.is_infinite());
     let index = values.iter().position(bad)?;
@@ -224,12 +233,14 @@ pub(super) fn fault(values: &[f32], shape: &[usize], finite: bool) -> Option<Ref
     ))
 }
 
-/// Index along each axis.
+/// The index along each axis of the value at a row-major position.
 fn position(index: usize, shape: &[usize]) -> Vec<usize> {
     let at = |(step, size): (isize, &usize)| index / step as usize % size;
     strides(shape).into_iter().zip(shape).map(at).collect()
 }
 
+/// The values of a tensor of int64, int32 or bool (the numbers that the file stores for false and true); an
+/// error where their number is not that of the shape.
 fn integers(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<i64>> {
     let n = len(&shape);
     let data: Vec<i64> = match tensor.data_type {
@@ -252,7 +263,8 @@ fn integers(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<i64>>
     Ok(Tensor { shape, data })
 }
 
-/// Values of int8 or uint8 as whole numbers.
+/// The values of an int8 or uint8 tensor, as whole numbers in floats; an error where their number is not that
+/// of the shape.
 fn bytes(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<f32>> {
     let of_byte = |byte: u8| match tensor.data_type {
         data_type::INT8 => f32::from(byte as i8),
@@ -268,7 +280,7 @@ fn bytes(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<Tensor<f32>> {
     Ok(Tensor { shape, data })
 }
 
-/// Raw bytes in words of `size`.
+/// `count` words of `size` bytes each of raw data; an error where the data have another length.
 fn words(raw: &[u8], count: usize, size: usize) -> Read<std::slice::ChunksExact<'_, u8>> {
     if raw.len() == count * size {
         return Ok(raw.chunks_exact(size));
@@ -280,6 +292,7 @@ fn words(raw: &[u8], count: usize, size: usize) -> Read<std::slice::ChunksExact<
     ))
 }
 
+/// An error where a tensor has another number of values than its shape.
 fn check_len(found: usize, expected: usize) -> Read<()> {
     if found == expected {
         return Ok(());
@@ -287,7 +300,8 @@ fn check_len(found: usize, expected: usize) -> Read<()> {
     invalid(format!("its data has {found} values, expected {expected} for its shape"))
 }
 
-/// The shape that two shapes have together, by ONNX (NumPy) broadcasting.
+/// The shape that two shapes have together, by ONNX (NumPy) broadcasting; an error where they do not fit or
+/// the result is too large.
 pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Read<Vec<usize>> {
     let rank = a.len().max(b.len());
     let size = |shape: &[usize], axis: usize| match (axis + shape.len()).checked_sub(rank) {
@@ -305,7 +319,7 @@ pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Read<Vec<usize>> {
     checked_shape(&joint)
 }
 
-/// An axis counted from the front; negative ones count from the back.
+/// An axis counted from the front, where negative ones count from the back; an error outside `-rank..rank`.
 pub(super) fn resolve_axis(axis: i64, rank: usize) -> Read<usize> {
     match from_the_front(axis, rank) {
         Some(found) => Ok(found),
@@ -313,7 +327,8 @@ pub(super) fn resolve_axis(axis: i64, rank: usize) -> Read<usize> {
     }
 }
 
-/// An index into an axis of this length, counted from the front; negative ones count from the back.
+/// An index into an axis of this length counted from the front, where negative ones count from the back; an
+/// error outside `-len..len`.
 pub(super) fn resolve_index(index: i64, len: usize) -> Read<usize> {
     match from_the_front(index, len) {
         Some(found) => Ok(found),
@@ -321,24 +336,30 @@ pub(super) fn resolve_index(index: i64, len: usize) -> Read<usize> {
     }
 }
 
+/// A position in `-len..len` counted from the front, where negative ones count from the back; `None` outside
+/// that range.
 fn from_the_front(place: i64, len: usize) -> Option<usize> {
     let resolved = if place < 0 { place.saturating_add(len as i64) } else { place };
     usize::try_from(resolved).ok().filter(|found| *found < len)
 }
 
-/// The symbols that stand for the batch: those of the first axis of some input.
+/// The symbols that stand for the batch: those of the first axis of some input, where it has no fixed length.
 pub(super) fn batch_symbols(inputs: &[proto::ValueInfoProto]) -> HashSet<&str> {
     inputs.iter().filter_map(first_symbol).collect()
 }
 
+/// The symbol of the first axis; `None` where that has a declared length or no symbol, or where there is no
+/// such axis.
 fn first_symbol(info: &proto::ValueInfoProto) -> Option<&str> {
     let dim = info.r#type.as_ref()?.tensor.as_ref()?.shape.as_ref()?.dim.first()?;
     (dim.value.is_none() && !dim.symbol.is_empty()).then_some(dim.symbol.as_str())
 }
 
-/// The shape that a declaration gives, with the batch axis pinned to 1, and what its values are. The
-/// batch is the first axis, or the second behind layers or steps, as PyTorch's recurrent layers have it;
-/// behind a single layer it has to have one of the symbols of the `batch`.
+/// The shape that a declaration gives, with a dynamic batch axis pinned to 1, and the kind of its values. The
+/// batch is the first axis, or the second behind several layers or steps, as in PyTorch's recurrent layers;
+/// behind a first axis of length 1 the second has to have one of the symbols in `batch`. An error where the
+/// declaration is no tensor, of a type that is not supported, or without a shape, where another axis is
+/// dynamic, and where the shape is invalid or too large.
 pub(super) fn declared(
     info: &proto::ValueInfoProto,
     batch: &HashSet<&str>,
@@ -378,6 +399,7 @@ pub(super) fn declared(
     Ok((checked_shape(&dims)?, kind))
 }
 
+/// The refusal of a dynamic axis that is not the batch; always an error.
 #[cold]
 fn dynamic<T>(info: &proto::ValueInfoProto, axis: usize, dim: &proto::Dimension) -> Read<T> {
     let symbol = match dim.symbol.as_str() {

@@ -1,4 +1,4 @@
-//! `ln p(x | z)` of one row by the twin's decoder, and its gradient.
+//! `ln p(x | z)` of one row in nats, by the decoder on the twin, and its gradient by `z`.
 
 use super::log_likelihood;
 use crate::lower::Plan;
@@ -27,11 +27,16 @@ struct ObservedRow<'d> {
 }
 
 impl<'d> ObservedRow<'d> {
+    /// The observation of the selected row.
     fn observed(&self) -> &'d [f32] {
         self.x.row(self.number)
     }
 
-    /// The inputs of the decoder's plan.
+    /// Inputs of the decoder's plan for the latent `z`: its parts, then the conditions of the selected row.
+    ///
+    /// # Errors
+    ///
+    /// `z` has another length than the latents together, or a value of it is not finite.
     fn inputs<'z>(&self, z: &'z [f32]) -> std::result::Result<Vec<&'z [f32]>, InferError>
     where
         'd: 'z,
@@ -46,7 +51,12 @@ impl<'d> ObservedRow<'d> {
     }
 }
 
-/// The error of a plan that belongs to another model than the row: as on a device with the weights of another.
+/// Runs the twin on `inputs`, and writes its outputs to `outputs`.
+///
+/// # Errors
+///
+/// `WrongPack` for every error of the twin, as on a device with the weights of another model: the inputs do
+/// not fit the plan.
 fn run(
     twin: &mut Twin<'_>,
     inputs: &[&[f32]],
@@ -55,6 +65,7 @@ fn run(
     twin.run_into(inputs, outputs, |_, _| {}).map_err(|_| DecodeError::WrongPack.into())
 }
 
+/// Zeros for every output of the plan.
 fn memory(plan: &Plan) -> Vec<Vec<f32>> {
     plan.outputs.iter().map(|port| vec![0.0; port.len()]).collect()
 }
@@ -80,7 +91,7 @@ impl<'d> TwinLikelihood<'d> {
         Ok(Self { row, twin: Twin::new(&decoder.plan), outputs })
     }
 
-    /// Selects another row.
+    /// Selects the row that all calls from now on are about.
     pub fn at(&mut self, row: usize) {
         self.row.number = row;
     }
@@ -102,6 +113,7 @@ impl<'d> TwinLikelihood<'d> {
 }
 
 impl LogLikelihood for TwinLikelihood<'_> {
+    /// `ln p(x | z)` of the selected row, in nats; errors as for [`decode`](Self::decode).
     fn log_likelihood(&mut self, z: &[f32]) -> std::result::Result<f32, InferError> {
         let (likelihood, x) = (&self.row.decoder.likelihood, self.observed());
         Ok(log_likelihood(likelihood, x, self.decode(z)?))
@@ -130,12 +142,15 @@ impl<'d> TwinGradient<'d> {
 }
 
 impl LogLikelihood for TwinGradient<'_> {
+    /// `ln p(x | z)` of the selected row, in nats, without the backward pass.
     fn log_likelihood(&mut self, z: &[f32]) -> std::result::Result<f32, InferError> {
         self.forward.log_likelihood(z)
     }
 }
 
 impl Gradient for TwinGradient<'_> {
+    /// `ln p(x | z)` of the selected row, in nats; its gradient by `z` is written to `grad`. Errors as for
+    /// [`TwinLikelihood::decode`], with `grad` unchanged.
     fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> std::result::Result<f32, InferError> {
         let Self { forward: TwinLikelihood { row, .. }, twin, outputs } = self;
         let mut inputs = row.inputs(z)?;

@@ -17,12 +17,13 @@ use elbow_core::infer::{
 use elbow_core::noise::Independent;
 use elbow_core::wire::{Inference, Inferred};
 
-/// The decoder's output at the mean of a posterior under these conditions, and the terms of the score there:
-/// the generated `score`.
+/// The decoder's mean output at `z = loc` under these conditions, and `ln p(x | z = loc)` and the KL
+/// divergence of the posterior from N(0, I), in nats: the generated `score`.
 ///
 /// # Errors
 ///
-/// As for [`Twin::run`], the decoder's plan has no output, or it looks up an index outside its table.
+/// `loc` or the conditions do not fit the decoder's plan, it has no output, or it looks up an index outside
+/// its table.
 pub fn score(
     decoder: &Decoder,
     x: &[f32],
@@ -63,7 +64,7 @@ impl<'d> TwinInference<'d> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// A condition is missing, or the output of the decoder has another length than a row of `x`.
     pub fn new(decoder: &'d Decoder, x: &'d Rows, batch: &'d Batch) -> Result<Self> {
         let likelihood = TwinLikelihood::new(decoder, x, batch)?;
         Ok(match &decoder.refine {
@@ -75,7 +76,7 @@ impl<'d> TwinInference<'d> {
         })
     }
 
-    /// Selects another row.
+    /// Selects the row that all calls from now on are about; row 0 at first.
     pub fn at(&mut self, row: usize) {
         match self {
             Self::Bounds(likelihood) => likelihood.at(row),
@@ -83,11 +84,17 @@ impl<'d> TwinInference<'d> {
         }
     }
 
-    /// The reply of a device to the request `Infer`; `loc` and `log_var` are the posterior before and after it.
+    /// The reply of a device to the request `Infer` with `count` draws or steps.
+    ///
+    /// `Elbo` gives `[E ln p(x | z), KL]`, `Iwae` `[bound, effective sample size]`; both leave `loc` and
+    /// `log_var` as they are. `Refine` changes them to the refined posterior and gives
+    /// `[gain, standard error]`, or leaves them where that is not better; `RefinePrior` does so with N(0, I) in
+    /// place of their values, which are lost also after an error.
     ///
     /// # Errors
     ///
-    /// An error of the decoder, or a request for refinement to a model without `[refine]`.
+    /// An error of the decoder or a gradient that is not finite, or a request for refinement to a model
+    /// without `[refine]`.
     pub fn infer(
         &mut self,
         task: Inference,
@@ -125,6 +132,12 @@ impl<'d> TwinInference<'d> {
     }
 }
 
+/// Values of a reply to `Iwae`, `[bound, effective sample size]`, or to any other task,
+/// `[E ln p(x | z), KL]`, by `count` independent draws of the stream.
+///
+/// # Errors
+///
+/// As for the likelihood.
 fn bound(
     likelihood: &mut impl LogLikelihood,
     q: Posterior<'_>,
@@ -147,8 +160,8 @@ fn bound(
     Ok(Inferred { values, kept_start: false })
 }
 
-/// The generated `refine`: that many steps of the rule, then the guard. `loc` and `log_var` are the start, and
-/// become the result.
+/// The outcome of the generated `refine`: `steps` steps of the rule, then the guard. `loc` and `log_var` are the
+/// start, and become the result where its ELBO is better than that of the start by more than the noise.
 ///
 /// # Errors
 ///
@@ -173,12 +186,12 @@ pub fn refine(
     }
 }
 
-/// [`refine`] for one of many rows: a gradient that is not finite is no error, the start is kept as on a
-/// device. Returns whether it was kept.
+/// [`refine`] for one of many rows, where a gradient that is not finite is no error but keeps the start, as
+/// on a device: true where the start was kept, by that or by the guard.
 ///
 /// # Errors
 ///
-/// What the decoder refused.
+/// An error of the decoder.
 pub fn refine_or_keep(
     likelihood: &mut (impl Gradient + ?Sized),
     settings: &RefineTable,
@@ -194,6 +207,7 @@ pub fn refine_or_keep(
     }
 }
 
+/// Arguments of a refinement besides rule and posterior.
 struct Ascent<'a, L: ?Sized> {
     likelihood: &'a mut L,
     settings: &'a RefineTable,
@@ -202,6 +216,8 @@ struct Ascent<'a, L: ?Sized> {
 }
 
 impl<L: Gradient + ?Sized> Ascent<'_, L> {
+    /// The steps by `rule`, then the guard: `loc` and `log_var` are the start, and become the result where it
+    /// is better. Errors as for [`refine`].
     fn by(
         self,
         rule: impl Rule,

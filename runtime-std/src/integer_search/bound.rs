@@ -1,4 +1,4 @@
-//! What the ELBO loses by integers, on the rows of a model with a decoder.
+//! The drop of the ELBO by integers, on the rows of a model with a decoder.
 
 use crate::Result;
 use crate::divergence::elbo_drop;
@@ -16,7 +16,7 @@ const PAIRS: [u32; 2] = [8, 128];
 /// An eighth of the limit on the drop, which two standard errors then blur by a quarter.
 const NOISE: f64 = ELBO_DROP / 8.0;
 
-/// The bound in nats; `None` without a decoder.
+/// The drop of the bound by integers, in nats; all `None` without a decoder.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct BoundDrop {
     /// Mean over the rows.
@@ -31,12 +31,13 @@ pub struct BoundDrop {
 }
 
 impl BoundDrop {
-    /// What the bound of `loaded` loses from the posterior of floats to that of integers; nothing without a
-    /// decoder, or of a hierarchy. Draws more where the draws are what makes the mean uncertain.
+    /// The ELBO of the posteriors `float` less that of `integer`, by the decoder of `loaded`, with draws of
+    /// the key `seed`. All `None` without a decoder, or for several posteriors. The number of pairs of draws
+    /// is doubled, from 8 up to 128, while their standard error is above an eighth of the limit on the drop.
     ///
     /// # Errors
     ///
-    /// A condition of the decoder is missing.
+    /// A condition of the decoder is missing, or the decoder cannot run.
     pub fn of(
         loaded: &Loaded,
         batch: &Batch,
@@ -65,7 +66,7 @@ impl BoundDrop {
         }
     }
 
-    /// Mean, both standard errors and limit; nothing without a decoder.
+    /// Text with the mean, both standard errors and `limit`; `None` where mean, standard error or limit is.
     pub(crate) fn told(&self, limit: Option<f64>) -> Option<String> {
         let (mean, se, limit) = (self.mean?, self.se?, limit?);
         let limit = format!("limit {limit:.0e} and {ELBO_DROP_ERRORS} standard errors");
@@ -83,11 +84,17 @@ struct LogLikelihood<'d> {
 }
 
 impl<'d> LogLikelihood<'d> {
+    /// The likelihood of all rows of `batch`, whose first input is the observation.
+    ///
+    /// # Errors
+    ///
+    /// A condition of the decoder is missing.
     fn of(decoder: &'d Decoder, batch: &'d Batch) -> Result<Self> {
         let conditions = conditions(decoder, batch)?;
         Ok(Self { decoder, twin: Twin::new(&decoder.plan), x: &batch.inputs[0], conditions })
     }
 
+    /// `ln p(x | z)` of a row, in nats. Errors as for [`Twin::run`].
     fn at(&mut self, row: usize, z: &[f32]) -> Result<f64> {
         let conditions = self.conditions.iter().map(|rows| rows.row(row));
         let inputs: Vec<&[f32]> = [z].into_iter().chain(conditions).collect();
@@ -96,7 +103,11 @@ impl<'d> LogLikelihood<'d> {
     }
 }
 
-/// The decoder's conditions among the model's inputs.
+/// The rows of the decoder's conditions, in its order.
+///
+/// # Errors
+///
+/// One is missing in `batch`.
 fn conditions<'r>(decoder: &Decoder, batch: &'r Batch) -> Result<Vec<&'r Rows>> {
     let conditions = decoder.conditions();
     conditions.map(|port| batch.given(&port.name)).collect()

@@ -22,11 +22,15 @@ use crate::rows::{Batch, run_twin_in_sequence};
 use crate::{Context, Error, Result};
 
 impl Loaded {
-    /// The model with integer weights, chosen by calibration rows: `batch` holds its inputs. The decoder and a flow beside the encoder stay in f32.
+    /// The model with integer weights, chosen by the calibration rows in `batch`, which holds its inputs; in
+    /// floats for [`Precision::F32`]. The decoder and a flow beside the encoder stay in f32.
+    ///
+    /// [`Precision::Int8`] gives eight-bit activations where the posterior is then of grade A, otherwise sixteen-bit
+    /// ones.
     ///
     /// # Errors
     ///
-    /// A flow has no integer form; the rows are not finite.
+    /// The model is a flow, which has no integer form (whatever the precision); a value is not finite on some row.
     pub fn quantized(&self, precision: Precision, batch: &Batch) -> Result<Self> {
         if matches!(self.model.graphs, Graphs::Flow(_)) {
             return Err(Error::input(
@@ -60,13 +64,15 @@ struct Trial<'t> {
 }
 
 impl Trial<'_> {
-    /// The better of the model with and without refitted scales and biases.
+    /// The model with activations of this width: with refitted scales where its loss is then at most that
+    /// without, otherwise (also if a loss is NaN) without. Biases are refitted in any case.
     fn best(&self, width: Width) -> Result<Loaded> {
         let plain = self.with(Quantization { width, adjust: Adjust::Bias })?;
         let refitted = self.with(Quantization { width, adjust: Adjust::Both })?;
         Ok(if refitted.1 <= plain.1 { refitted.0 } else { plain.0 })
     }
 
+    /// The model quantized in this way, and its loss.
     fn with(&self, options: Quantization) -> Result<(Loaded, f64)> {
         let source = &self.loaded.main;
         let states = self.loaded.model.graphs.main().state_pairs();
@@ -82,8 +88,12 @@ impl Trial<'_> {
         Ok((loaded, loss))
     }
 
-    /// Whether a posterior is of grade A on the calibration rows, the bound included where there is a decoder;
-    /// never without a posterior.
+    /// True where the posteriors of `loaded` are of grade A on the calibration rows, the drop of the bound
+    /// included where there is a decoder; false for a model without a posterior.
+    ///
+    /// # Errors
+    ///
+    /// As for running either model.
     fn is_good(&self, loaded: &Loaded) -> Result<bool> {
         let [float, integer] = [self.loaded, loaded].map(|one| twin_posteriors(one, self.batch));
         let (float, integer) = (float?, integer?);
@@ -98,8 +108,12 @@ impl Trial<'_> {
         Ok(Grade::of(&kl, drop.mean) == Grade::A)
     }
 
-    /// What integers cost on the calibration rows: nats of a posterior, or the sum of squared errors of a graph
-    /// without.
+    /// Loss of `loaded` against the float model on the calibration rows: the mean KL divergence in nats, NaN
+    /// where there is none; without a posterior the sum of squared errors of all outputs.
+    ///
+    /// # Errors
+    ///
+    /// As for running either model.
     fn loss(&self, loaded: &Loaded) -> Result<f64> {
         if self.loaded.amortized().is_some() {
             let float = twin_posteriors(self.loaded, self.batch)?;

@@ -14,8 +14,8 @@ pub struct Format {
 }
 
 impl Format {
-    /// The same clamped to a magnitude of `limit`: the headroom that overflow leaves, see
-    /// [`largest_input`](crate::lower::quantize::largest_input).
+    /// The format with `low` and `high` clamped to -limit..=limit; `limit`, not negative, is the headroom
+    /// that overflow leaves, see [`largest_input`](crate::lower::quantize::largest_input).
     #[must_use]
     pub fn limited(self, limit: i32) -> Self {
         Self { low: self.low.max(-limit), high: self.high.min(limit), ..self }

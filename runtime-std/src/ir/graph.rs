@@ -29,8 +29,8 @@ pub struct Graph {
     /// Integers of the weights that the file stores quantized, by the name of the constant that holds the
     /// floats they stand for.
     pub quantized: HashMap<String, QuantizedWeights>,
-    /// Values that are computed of all places where the file computes them of those that a mask selects: in the
-    /// file they have another length, which depends on data.
+    /// Values that hold all places, where in the file they hold only those that a mask selects, so that their length
+    /// there depends on data.
     pub selected: HashSet<ValueId>,
     /// Values returned, with the names that the file gives them (two names may share a value, and a
     /// value may be an input or a constant as well).
@@ -316,7 +316,9 @@ pub enum Op {
 }
 
 impl Op {
-    /// Whether it multiplies its input by constants and adds up.
+    /// Whether it is an operator that usually has weights: a matrix product, a convolution, batch
+    /// normalization or a recurrent layer. Its operands are not looked at, so a product of two computed
+    /// values counts as well.
     pub fn has_weights(&self) -> bool {
         matches!(
             self,

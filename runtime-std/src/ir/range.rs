@@ -19,23 +19,27 @@ impl Range {
         self.low >= 0.0
     }
 
+    /// The range of these bounds by the operator `op`, with `goes_negative` false; a bound that is NaN
+    /// becomes infinite.
     pub(crate) fn new(low: f32, high: f32, op: &str) -> Self {
         let low = if low.is_nan() { f32::NEG_INFINITY } else { low };
         let high = if high.is_nan() { f32::INFINITY } else { high };
         Self { low, high, goes_negative: false, op: op.into() }
     }
 
+    /// The range without bounds, by the operator `op`.
     pub(crate) fn unknown(op: &str) -> Self {
         Self::new(f32::NEG_INFINITY, f32::INFINITY, op)
     }
 
-    /// The range with other bounds; `goes_negative` stays where the new bounds allow it.
+    /// The range with these bounds instead, of the same operator; `goes_negative` stays true only where `low`
+    /// is below 0.
     pub(crate) fn within(&self, low: f32, high: f32) -> Self {
         let bounds = Self::new(low, high, &self.op);
         Self { goes_negative: self.goes_negative && bounds.low < 0.0, ..bounds }
     }
 
-    /// The smallest range that contains both.
+    /// The smallest range that contains both, of the operator of `self`; `goes_negative` where both do.
     pub(crate) fn or(&self, other: &Self) -> Self {
         let bounds = Self::new(self.low.min(other.low), self.high.max(other.high), &self.op);
         Self { goes_negative: self.goes_negative && other.goes_negative, ..bounds }

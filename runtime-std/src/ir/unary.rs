@@ -4,7 +4,8 @@ use super::Range;
 use elbow_core::kernels::Unary;
 use std::f32::consts::{FRAC_PI_2, PI};
 
-/// Whether the function maps whole numbers to whole numbers.
+/// Whether the function maps every whole number to a whole number. Thresholds and bounds of clips are not
+/// checked.
 pub(crate) fn keeps_whole(f: Unary) -> bool {
     use Unary::*;
     match f {
@@ -18,7 +19,10 @@ pub(crate) fn keeps_whole(f: Unary) -> bool {
     }
 }
 
-/// Bounds of its results, for arguments in the range `x`; `op` names the function in messages.
+/// Bounds of the results of `f` for arguments in the range `x`, often wider than necessary, and none for
+/// functions with poles. Functions that keep the sign or round keep the operator of `x`, and its
+/// `goes_negative` where a bound is below 0; for all others the operator is `op` and `goes_negative` is
+/// false.
 pub(crate) fn range(f: Unary, x: &Range, op: &str) -> Range {
     let (low, high) = (x.low, x.high);
     let infinity = f32::INFINITY;

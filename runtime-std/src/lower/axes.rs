@@ -1,4 +1,4 @@
-//! Boxes that are walked: axes with a step on either side, and their shortest description.
+//! Boxes of elements that a copy walks: axes with a step in source and target, merged where possible.
 
 use elbow_core::kernels::{AXES, Along, Strided};
 use std::ops::Range;
@@ -21,7 +21,8 @@ pub(super) struct PoolAttributes<'n> {
     pub(super) pads_end: &'n [usize],
 }
 
-/// Steps between neighbours along each axis of a row-major tensor.
+/// Number of elements between neighbours along each axis of a row-major tensor of `shape`: 1 for the last
+/// axis; empty for a shape without axes.
 pub(super) fn row_major(shape: &[usize]) -> Vec<isize> {
     let mut steps = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
@@ -30,15 +31,16 @@ pub(super) fn row_major(shape: &[usize]) -> Vec<isize> {
     steps
 }
 
-/// Steps of a tensor that is broadcast to `shape`: 0 along the axes that repeat it.
+/// Row-major steps of a tensor of shape `from` that is broadcast to `shape`, one per axis of `shape`: 0 along
+/// the axes that repeat it. `shape` has at least as many axes.
 pub(super) fn broadcast(from: &[usize], shape: &[usize]) -> Vec<isize> {
     let steps =
         from.iter().zip(row_major(from)).map(|(&len, step)| if len == 1 { 0 } else { step });
     std::iter::repeat_n(0, shape.len() - from.len()).chain(steps).collect()
 }
 
-/// Pairs up a box's lengths with its steps; axes of length 1 go, and those that can be walked as one
-/// become one.
+/// Axes of a box, outermost first, from its lengths and its steps in source and target: axes of length 1 are
+/// dropped, and neighbours that can be walked as one axis are merged. Empty for a box of one element.
 pub(super) fn collapse(shape: &[usize], from: &[isize], to: &[isize]) -> Vec<StridedAxis> {
     let mut axes: Vec<StridedAxis> = Vec::new();
     for ((&len, &from), &to) in shape.iter().zip(from).zip(to).filter(|((len, _), _)| **len != 1) {
@@ -54,15 +56,16 @@ pub(super) fn collapse(shape: &[usize], from: &[isize], to: &[isize]) -> Vec<Str
 }
 
 impl StridedAxis {
-    /// Whether a step along this axis is the step after the last one along `inner`.
+    /// Whether a step along this axis equals `inner.len` steps along `inner`, in source and target, so that
+    /// both are one axis.
     fn continues(&self, inner: &Self) -> bool {
         let len = inner.len as isize;
         self.from == inner.from * len && self.to == inner.to * len
     }
 }
 
-/// Lengths, source steps and target steps, padded with unit axes in front; `None` if there are more
-/// axes than kernels walk.
+/// Lengths, source steps and target steps of `axes`, with axes of length 1 in front up to `AXES`; `None` if
+/// there are more than that. Target steps are not negative.
 pub(super) fn padded(
     axes: &[StridedAxis],
 ) -> Option<([usize; AXES], [isize; AXES], [usize; AXES])> {
@@ -74,18 +77,20 @@ pub(super) fn padded(
     Some((dims, from, to))
 }
 
-/// The copy along `axes`; `None` if there are more than kernels walk.
+/// The copy along `axes` that begins at these indices of source and target; `None` if there are more axes
+/// than `AXES`.
 pub(super) fn strided(axes: &[StridedAxis], from_start: usize, to_start: usize) -> Option<Strided> {
     let (dims, from, to) = padded(axes)?;
     Some(Strided { dims, from, from_start, to, to_start })
 }
 
-/// Whether the walk visits neighbours in order on both sides.
+/// Whether the box is one element, or one axis of step 1 in source and target: a plain copy.
 pub(super) fn is_contiguous(axes: &[StridedAxis]) -> bool {
     matches!(axes, [] | [StridedAxis { from: 1, to: 1, .. }])
 }
 
-/// A shape seen along the axes of a range, which count as one.
+/// The shape as three lengths: the product of the axes before the range `axes`, of those in it, and of those
+/// after it.
 pub(super) fn along(shape: &[usize], axes: Range<usize>) -> Along {
     let len = |axes: &[usize]| axes.iter().product();
     Along {

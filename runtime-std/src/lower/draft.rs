@@ -1,4 +1,4 @@
-//! What scheduling hands to memory planning: kernel calls on tensors that have no place yet.
+//! The result of scheduling and argument of memory planning: kernel calls on tensors without an offset.
 
 use super::plan::{CompletedValue, InFloats, Kernel, Port};
 use std::ops::Range;

@@ -2,9 +2,11 @@
 
 use crate::ir::{Evaluate, Graph};
 
-/// Evaluates nodes of constants.
+/// Evaluates the nodes whose operands are all constants, in order: `graph` gets their results as constants,
+/// and loses the nodes.
 ///
-/// A node that `evaluate` has no kernel for stays as it is; scheduling will say why.
+/// A node without operands, or for which `evaluate` returns `None`, stays as it is; scheduling reports nodes that
+/// have no kernel.
 pub fn fold(graph: &mut Graph, evaluate: Evaluate) {
     for index in 0..graph.nodes.len() {
         let node = &graph.nodes[index];

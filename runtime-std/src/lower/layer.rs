@@ -1,4 +1,4 @@
-//! Layers of constant weights, seen as one thing: `y[o][p] = bias[o] + sum_i w[o][i] * patch[p][i]`.
+//! Layers of constant weights, in one form: `y[o][p] = bias[o] + sum_i w[o][i] * patch[p][i]`.
 //!
 //! `Gemm`, `MatMul`, `Conv` and `ConvTranspose` differ in what a patch is. Quantization chooses integers
 //! for `w` by the patches that a layer reads; scheduling reads them from memory.
@@ -14,13 +14,13 @@ pub(crate) struct Layer {
     pub(crate) weights: Vec<f32>,
     /// One per output.
     pub(crate) bias: Vec<f32>,
-    /// Numbers that an output adds up.
+    /// Number of products that an output sums.
     pub(crate) inputs: usize,
-    /// Where they come from.
+    /// How the patches lie in `x`.
     pub(crate) reach: Reach,
 }
 
-/// Where the numbers of a patch come from.
+/// How the patches lie in the input.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reach {
     /// Each row of `inputs` values is a patch.
@@ -45,14 +45,17 @@ pub(crate) struct ConvWindows {
 }
 
 impl Layer {
-    /// The layer that a node is, if all but one of its operands are constants and its kernel has an
-    /// integer form.
+    /// The layer that `node` computes; `None` where its second operand is no constant, and where
+    /// [`with`](Self::with) gives none.
     pub(crate) fn of(graph: &Graph, node: &Node) -> Option<Self> {
         let weights = graph.values[*node.inputs.get(1)?].constant.as_ref()?;
         Self::with(graph, node, weights)
     }
 
-    /// The same with other values in place of its constant of weights.
+    /// The layer that `node` computes with `weights`, as many and in the same order, in place of its
+    /// constant. `None` for other operators than `Gemm` (`a` not transposed), `MatMul`, `Conv` and
+    /// `ConvTranspose`, for a constant `x`, for biases that are not constant, and for shapes without an
+    /// integer kernel.
     pub(crate) fn with(graph: &Graph, node: &Node, weights: &[f32]) -> Option<Self> {
         match &node.op {
             &Op::Gemm { trans_a: false, trans_b, alpha, beta } => {
@@ -74,7 +77,7 @@ impl Layer {
         self.bias.len()
     }
 
-    /// Outputs that read the same patches, and how many such groups there are.
+    /// Number of groups of outputs; all outputs of a group read the same patches. 1 for rows.
     pub(crate) fn groups(&self) -> usize {
         match &self.reach {
             Reach::Rows => 1,
@@ -82,15 +85,16 @@ impl Layer {
         }
     }
 
-    /// Whether every output reads a channel of its own.
+    /// Whether it is a convolution in which every output reads one channel of its own; false for a single
+    /// channel and for transposed convolutions.
     pub(crate) fn is_depthwise(&self) -> bool {
         let Reach::Windows(windows) = &self.reach else { return false };
         let own = windows.groups == windows.channels && windows.groups == self.outputs();
         own && windows.groups > 1 && !windows.transposed
     }
 
-    /// The patches of a group in `x`, one row of `inputs` values after another; what lies outside the
-    /// image is 0.
+    /// The patches of a group in the values `x` of one row, row-major `[positions][inputs]`; what lies in the
+    /// padding is 0. Rows are their own patches.
     pub(crate) fn patches(&self, x: &[f32], group: usize) -> Vec<f32> {
         match &self.reach {
             Reach::Rows => x.to_vec(),
@@ -100,12 +104,14 @@ impl Layer {
 }
 
 impl ConvWindows {
-    /// Channels of a group.
+    /// Number of channels of a group.
     pub(crate) fn own(&self) -> usize {
         self.channels / self.groups.max(1)
     }
 
-    /// Index along an axis of the input that a tap reads for a position of the output.
+    /// Index along `axis` (0 is the height, 1 the width) of the input that kernel element `tap` reads for the
+    /// output `position`; `None` in the padding, and for a transposed convolution where the tap meets no
+    /// input.
     pub(crate) fn source(&self, axis: usize, position: usize, tap: usize) -> Option<usize> {
         let (stride, pad) = (self.strides[axis], self.pads[axis]);
         let reach = tap * self.dilations[axis];
@@ -118,6 +124,8 @@ impl ConvWindows {
         (index < self.input[axis]).then_some(index)
     }
 
+    /// The patches of a group, row-major `[positions][channels of the group][taps]`, as im2col lays them out;
+    /// 0 outside.
     fn patches(&self, x: &[f32], group: usize) -> Vec<f32> {
         let ([height, width], own) = (self.input, self.own());
         let plane = |channel: usize| &x[(group * own + channel) * height * width..];
@@ -141,6 +149,10 @@ impl ConvWindows {
     }
 }
 
+/// The layer of `alpha * x * constant + beta * c`. The weights `constant` are `[inputs][outputs]`, or
+/// `[outputs][inputs]` with `trans_b`; the bias is 0 without `c` or with a `beta` of 0. `None` where `x` is
+/// constant or has fewer than two axes, where the weights are no matrix, or where `c` is not constant or
+/// neither one number nor one per output.
 fn dense(
     graph: &Graph,
     node: &Node,
@@ -174,6 +186,9 @@ fn dense(
     Some(Layer { x, weights, bias, inputs, reach: Reach::Rows })
 }
 
+/// The layer of a convolution with these weights, one or two spatial axes, as windows of two; the bias is 0
+/// where the node has none. `None` where `x` is constant, the bias is not, ranks do not match, or a
+/// transposed convolution has dilations or a kernel shorter than its stride.
 fn convolution(
     graph: &Graph,
     node: &Node,
@@ -227,7 +242,7 @@ fn convolution(
     Some(Layer { x, weights, bias, inputs, reach: Reach::Windows(windows) })
 }
 
-/// ONNX's `[channels][filters / groups][taps]` of a transposed convolution as
+/// Weights of a transposed convolution from ONNX's order `[channels][filters / groups][taps]` in the order
 /// `[filters][channels / groups][taps]`.
 fn by_filter(w: &[f32], windows: &ConvWindows, outputs: usize, taps: usize) -> Vec<f32> {
     let (own, filters) = (windows.own(), outputs / windows.groups.max(1));

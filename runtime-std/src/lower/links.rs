@@ -1,8 +1,9 @@
-//! Who makes and who reads each value of a graph.
+//! The node that computes each value of a graph, and the nodes that read it.
 
 use crate::ir::{Graph, Node, ValueId};
 
-/// An index of a graph; stale as soon as the graph changes, but for [`replace`](Self::replace).
+/// Producer and readers of every value of a graph; no longer valid once the graph changes, except by an
+/// exchange that [`replace`](Self::replace) follows.
 pub(crate) struct Links {
     producers: Vec<Option<usize>>,
     uses: Vec<usize>,
@@ -11,6 +12,7 @@ pub(crate) struct Links {
 }
 
 impl Links {
+    /// The index of the graph as it is.
     pub(crate) fn of(graph: &Graph) -> Self {
         let mut producers = vec![None; graph.values.len()];
         let (mut uses, mut readers) = (vec![0; graph.values.len()], vec![0; graph.values.len()]);
@@ -25,8 +27,8 @@ impl Links {
         Self { producers, uses, readers }
     }
 
-    /// Follows the exchange of a node for one with the same result; new operands are new constants
-    /// or values of the graph.
+    /// Updates the index for the exchange of node `old` for `new`, at the same place and with the same
+    /// result. Operands of `new` are values of the graph, or constants that were added since.
     pub(crate) fn replace(&mut self, old: &Node, new: &Node) {
         let index = self.producers[old.output].unwrap_or(0);
         for &input in &old.inputs {
@@ -43,23 +45,25 @@ impl Links {
         }
     }
 
-    /// The node that computes a value, unless it is an input or a constant.
+    /// The node that computes a value; `None` for inputs and constants. `graph` is the one that was indexed.
     pub(crate) fn producer<'g>(&self, graph: &'g Graph, value: ValueId) -> Option<&'g Node> {
         self.producers[value].map(|index| &graph.nodes[index])
     }
 
-    /// The node that computes a value which nothing else reads: it may be joined with its reader.
+    /// The node that computes a value which is used exactly once, by a node or as an output: it may be joined
+    /// with that one reader. `None` for inputs, constants, and values that are never or repeatedly used.
     pub(crate) fn only<'g>(&self, graph: &'g Graph, value: ValueId) -> Option<&'g Node> {
         self.producer(graph, value).filter(|_| self.uses(value) == 1)
     }
 
-    /// The node that reads a value which nothing else does.
+    /// The only node that reads a value; `None` where several read it, one reads it twice, none does, or it
+    /// is an output of the graph.
     pub(crate) fn reader<'g>(&self, graph: &'g Graph, value: ValueId) -> Option<&'g Node> {
         let node = (self.uses(value) == 1).then(|| graph.nodes.get(self.readers[value]))?;
         node.filter(|node| node.inputs.contains(&value)) // else it is an output of the graph
     }
 
-    /// Reads by nodes, and one for each time that the value is an output.
+    /// Number of operands of nodes that are this value, plus the number of the graph's outputs that are.
     pub(crate) fn uses(&self, value: ValueId) -> usize {
         self.uses[value]
     }

@@ -6,8 +6,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::{Range, RangeInclusive};
 
-/// Gives every tensor a place: a copy and its original share one where the original is not read
-/// again, and tensors that are never needed at the same time overlap.
+/// The plan of a draft, with an offset for every tensor: a copy and its original share a place where nothing
+/// reads the original afterwards, and tensors that are never needed at the same time may overlap.
 pub fn place(mut draft: Draft) -> Plan {
     share_copies(&mut draft);
     let lives = lives(&draft);
@@ -46,6 +46,7 @@ pub fn place(mut draft: Draft) -> Plan {
 /// touches it.
 type Life = Option<RangeInclusive<usize>>;
 
+/// The life of every tensor, by its id; an output of the caller lives to the end (`usize::MAX`).
 fn lives(draft: &Draft) -> Vec<Life> {
     let mut lives: Vec<Life> = vec![None; draft.tensors.len()];
     for (at, call) in draft.calls.iter().enumerate() {
@@ -62,8 +63,8 @@ fn lives(draft: &Draft) -> Vec<Life> {
     lives
 }
 
-/// Removes copies out of tensors that nothing reads afterwards: the copy takes over their place, or
-/// they move to the caller's output where the copy is one.
+/// Removes from `draft` the copies out of arena tensors that nothing reads afterwards: the original is
+/// written in the place of the copy from the start, which may be the caller's output.
 fn share_copies(draft: &mut Draft) {
     let mut lives = lives(draft);
     let mut heirs: Vec<TensorId> = (0..draft.tensors.len()).collect();
@@ -92,7 +93,8 @@ fn share_copies(draft: &mut Draft) {
     }
 }
 
-/// Who has a tensor's place in the end; shortens the way there for the next one who asks.
+/// The tensor whose place `tensor` has in the end: the root in a union-find forest. Shortens the paths in
+/// `heirs` (path halving).
 fn heir(heirs: &mut [TensorId], mut tensor: TensorId) -> TensorId {
     while heirs[tensor] != tensor {
         heirs[tensor] = heirs[heirs[tensor]];
@@ -104,10 +106,11 @@ fn heir(heirs: &mut [TensorId], mut tensor: TensorId) -> TensorId {
 /// Offsets of all tensors, and the length of the arena.
 type Arrangement = (Vec<usize>, usize);
 
-/// With more tensors, those orders of placement are left out that compare each with each.
+/// Number of arena tensors beyond which the first-fit orders, of quadratic cost, are left out.
 const MOST_COMPARED: usize = 2048;
 
-/// The best of a few orders of placement: by birth, length, length times life, or life.
+/// The arrangement with the smallest arena, among the first-fit orders by length, by length times life and by
+/// life (largest first), and the placement by birth. Beyond `MOST_COMPARED` tensors only the last is tried.
 fn arrange(draft: &Draft, lives: &[Life]) -> Arrangement {
     let mut orders = [const { Vec::new() }; 3];
     let mut born = Vec::new();
@@ -129,7 +132,8 @@ fn arrange(draft: &Draft, lives: &[Life]) -> Arrangement {
     arrangements.min_by_key(|(_, arena)| *arena).unwrap_or_default()
 }
 
-/// Each tensor, as it is born, in the first gap that those before it leave.
+/// Offsets by placing each tensor, in the order of first use, in the first free range that is long enough;
+/// the places of tensors that are no longer used become free.
 fn by_birth(draft: &Draft, mut born: Vec<(&RangeInclusive<usize>, TensorId)>) -> Arrangement {
     let mut offsets = vec![0; draft.tensors.len()];
     let mut gaps = Gaps::default();
@@ -158,7 +162,8 @@ struct Gaps {
 }
 
 impl Gaps {
-    /// The lowest place of this length; the arena grows where there is none.
+    /// Start of the lowest free range of at least `len` values, which is then no longer free. Where none is
+    /// long enough, a free range at the end is extended, or the arena grows. 0 for a `len` of 0.
     fn take(&mut self, len: usize) -> usize {
         let fits = self.free.iter().find(|(_, free)| **free >= len);
         let last = self.free.iter().next_back().filter(|(start, free)| *start + *free == self.end);
@@ -175,6 +180,7 @@ impl Gaps {
         start
     }
 
+    /// Frees `len` values from `start` on, and merges them with the free ranges that they touch.
     fn give(&mut self, mut start: usize, mut len: usize) {
         if len == 0 {
             return;
@@ -189,7 +195,8 @@ impl Gaps {
     }
 }
 
-/// Each tensor, in this order, at the lowest offset where no tensor lies that lives at the same time.
+/// Offsets by placing each tensor, in this order, at the lowest offset at which it overlaps no tensor that
+/// lives at the same time.
 fn first_fit(draft: &Draft, lives: &[Life], order: impl Iterator<Item = TensorId>) -> Arrangement {
     let mut offsets = vec![0; draft.tensors.len()];
     let mut placed: Vec<(Range<usize>, &Life)> = Vec::new();
@@ -213,6 +220,7 @@ fn first_fit(draft: &Draft, lives: &[Life], order: impl Iterator<Item = TensorId
     (offsets, arena)
 }
 
+/// Whether two lives have a call in common; false where a tensor is never used.
 fn overlap(a: &Life, b: &Life) -> bool {
     let (Some(a), Some(b)) = (a, b) else { return false };
     a.start() <= b.end() && b.start() <= a.end()

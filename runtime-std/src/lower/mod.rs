@@ -10,8 +10,8 @@
 //!
 //! Between fusing and scheduling [`calibrate`](crate::calibrate) chooses integer weights and formats, where asked for.
 //! [`gradient`](gradient()) and [`log_likelihood_gradient`] write a backward pass behind a graph that has been joined.
-//! What is known before a run is calculated by a function that the caller gives ([`Evaluate`]): what runs a plan
-//! stands above.
+//! Constants are evaluated by a function that the caller gives ([`Evaluate`]): the module that runs plans depends on
+//! this one, not the reverse.
 
 mod axes;
 mod draft;
@@ -40,18 +40,18 @@ pub use plan::{Buffer, Kernel, Plan, Port, Recurrent, Step};
 pub use prune::prune;
 pub use schedule::schedule;
 
-/// Lowers what the graph outputs of the given indices need; they are the plan's outputs, in this order.
+/// The plan that computes the graph outputs of the given indices, in this order.
 ///
-/// Inputs of the graph that no such output needs are not inputs of the plan.
+/// Inputs of the graph that no such output needs are not inputs of the plan. `evaluate` computes nodes of constants.
 ///
 /// # Errors
 ///
-/// One error lists every node that no kernel computes, with advice.
+/// There is no output of such an index; or nodes have no kernel: one error lists them all, with advice.
 pub fn lower(graph: &Graph, outputs: &[usize], evaluate: Evaluate) -> Result<Plan> {
     lower_with(graph, outputs, None, evaluate)
 }
 
-/// [`lower`], computing with integers what `integers` says.
+/// As [`lower`], with integer kernels for the layers and values that `integers` lists; all in floats for `None`.
 ///
 /// # Errors
 ///
@@ -65,17 +65,22 @@ pub fn lower_with(
     Ok(place(schedule(&joined(graph, outputs, evaluate)?, integers)?))
 }
 
-/// The integers of a quantized file; empty for a file that is not quantized.
+/// Formats and integer weights of a graph from a quantized file; `None` where the file is not quantized.
 ///
 /// # Errors
 ///
-/// As [`lower`].
+/// Never: the error type is that of pruning, and all outputs of the graph exist.
 pub fn given_integers(graph: &Graph, evaluate: Evaluate) -> Result<Option<Integers>> {
     let outputs: Vec<usize> = (0..graph.outputs.len()).collect();
     Ok(integers::given(&joined(graph, &outputs, evaluate)?))
 }
 
-/// The passes before quantization: what these outputs need, folded and fused.
+/// A graph of these outputs alone, after the passes before quantization: pruned, folded by `evaluate` and
+/// fused.
+///
+/// # Errors
+///
+/// There is no output of such an index.
 pub(crate) fn joined(graph: &Graph, outputs: &[usize], evaluate: Evaluate) -> Result<Graph> {
     let mut graph = prune(graph, outputs)?;
     fold(&mut graph, evaluate);

@@ -128,7 +128,7 @@ impl Order {
         self.len() == 0
     }
 
-    /// Position in memory of the value with this index in the file.
+    /// Position in memory of the value whose index in the file's row-major order is `index`.
     pub fn place(&self, index: usize) -> usize {
         match *self {
             Self::AsIs(_) => index,
@@ -139,7 +139,7 @@ impl Order {
     }
 }
 
-/// Bytes as words, the last one filled with zeros.
+/// The bytes as the bits of words, four in each, little-endian; the last word is filled up with zeros.
 pub(super) fn words_of_bytes(bytes: &[i8]) -> Vec<f32> {
     let word = |bytes: &[i8]| {
         let mut word = [0; size_of::<f32>()];
@@ -336,7 +336,8 @@ impl Plan {
 }
 
 impl Kernel {
-    /// Multiply-accumulates of a call with this many inputs and this shape of the result.
+    /// Multiply-accumulates of a call whose result has this shape and whose first source has `source` values;
+    /// 0 for kernels that multiply by no weights or matrix.
     pub(super) fn macs(&self, shape: &[usize], source: usize) -> usize {
         let len: usize = shape.iter().product();
         match self {
@@ -361,7 +362,7 @@ impl Kernel {
 }
 
 impl Step {
-    /// Floats of the arena that the step reads or writes; an operand that it reads twice counts once.
+    /// Floats of the arena that the step reads or writes; a buffer that occurs twice counts once.
     pub(super) fn arena_len(&self) -> usize {
         let buffers: HashSet<_> = self.sources.iter().chain(&self.outputs).collect();
         buffers.into_iter().map(Buffer::arena_len).sum()
@@ -380,7 +381,8 @@ impl Buffer {
 
 /// Text of the plan without the weights' values; the fingerprint of generated code is made of it.
 impl Plan {
-    /// The dump without names: everything that generated code depends on.
+    /// Text of everything that generated code depends on: shapes of inputs and outputs, kernels with their
+    /// buffers, and the lengths of arena and weights; without names and without the values of weights.
     pub fn structure(&self) -> String {
         let mut text = String::new();
         for ports in [&self.inputs, &self.outputs] {
@@ -418,7 +420,7 @@ impl fmt::Display for Step {
 }
 
 impl Step {
-    /// Its kernel and buffers.
+    /// Text `outputs = kernel of sources`; without ` of` where the step has no sources.
     fn call(&self) -> String {
         let list = |buffers: &[Buffer]| {
             buffers.iter().map(Buffer::to_string).collect::<Vec<_>>().join(", ")

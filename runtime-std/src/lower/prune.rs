@@ -4,7 +4,8 @@ use super::links::Links;
 use crate::ir::Graph;
 use crate::{Error, Result};
 
-/// The graph with the given outputs only, without nodes and inputs that none of them needs.
+/// A copy of the graph with the outputs of these indices only, in this order, without the nodes and inputs
+/// that none of them depends on, and without nodes whose result is a constant.
 ///
 /// # Errors
 ///

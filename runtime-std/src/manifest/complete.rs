@@ -24,7 +24,8 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("score", &["kind", "alpha", "threshold"]),
 ];
 
-/// Everything that the text leaves open, in its order, or none where it is not TOML.
+/// Everything that the text leaves open, one sentence each: missing keys, tables needed because of others,
+/// and values that are `?`. Empty where the text is not TOML.
 pub(super) fn open(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(root) = read(text) {
@@ -34,13 +35,14 @@ pub(super) fn open(text: &str) -> Vec<String> {
     found
 }
 
-/// Whether an error of the same text is about what [`open`] lists.
+/// Whether `error`, of parsing the same text, is about something that [`open`] lists: a missing field, or a
+/// span with a question mark in it.
 pub(super) fn is_told(text: &str, error: &toml::de::Error) -> bool {
     let part = error.span().and_then(|part| text.get(part));
     error.message().starts_with("missing field") || part.is_some_and(|part| part.contains(OPEN))
 }
 
-/// The text as TOML, where a bare question mark is a value like one in quotes.
+/// The text as TOML, where a bare `?` is read like `"?"`; `None` where it is no TOML otherwise.
 fn read(text: &str) -> Option<Table> {
     let mut text = text.to_string();
     for _ in 0..=text.matches(OPEN).count() {
@@ -53,7 +55,8 @@ fn read(text: &str) -> Option<Table> {
     None
 }
 
-/// Keys and tables that are needed because of others.
+/// Adds to `found` what is missing because of other keys: encoder or flow, the encoder's input and heads, and
+/// the parameters of the likelihood's family.
 fn of_tables(root: &Table, found: &mut Vec<String>) {
     let has = |table: &Table, key: &str| table.contains_key(key);
     match root.get("encoder").and_then(Value::as_table) {
@@ -86,13 +89,14 @@ fn of_tables(root: &Table, found: &mut Vec<String>) {
     }
 }
 
-/// Whether an `[[input]]` is the observation.
+/// Whether an `[[input]]` has the role `x`.
 fn is_observed(root: &Table) -> bool {
     let inputs = root.get("input").and_then(Value::as_array);
     inputs.into_iter().flatten().any(|input| input.get("role").and_then(Value::as_str) == Some("x"))
 }
 
-/// Keys that `value` lacks and values that are open in it; `kind` is `path` without numbers.
+/// Adds to `found` the required keys that tables in `value` lack and the values that are `?`. `path` is where
+/// it lies, as `latent[0].spread`; `kind` is the same without numbers.
 fn walk(path: &str, kind: &str, value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) if text == OPEN => {

@@ -28,6 +28,7 @@ pub struct LikelihoodTable {
     pub dropout_logit: Option<Parameter>,
 }
 
+/// The default of `mean_is`, `mean`.
 fn mean() -> String {
     "mean".into()
 }
@@ -97,6 +98,7 @@ const FAMILIES: [Family; 9] = {
 };
 
 impl<'de> Deserialize<'de> for Family {
+    /// The family of that name; an error lists all names.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const NAMES: [&str; FAMILIES.len()] = {
             let mut names = [""; FAMILIES.len()];
@@ -113,7 +115,7 @@ impl<'de> Deserialize<'de> for Family {
     }
 }
 
-/// The word of `mean_is`.
+/// The word of a manifest's `mean_is` for this parameterization, as `log_rate`.
 pub fn word(mean_is: MeanIs) -> &'static str {
     match mean_is {
         MeanIs::Mean => "mean",
@@ -125,7 +127,7 @@ pub fn word(mean_is: MeanIs) -> &'static str {
     }
 }
 
-/// Parameterization of a decoder's mean output, in words.
+/// What a decoder's mean output holds under this family, in words for a report.
 pub fn held(family: distributions::Family) -> String {
     let what = match family.mean_is() {
         MeanIs::Mean => "the mean of the likelihood",
@@ -139,8 +141,8 @@ pub fn held(family: distributions::Family) -> String {
     what.to_string() + if inflated { " without the extra zeros" } else { "" }
 }
 
-/// Every parameterization of the mean that the table has for a family like `declared`, which comes
-/// first.
+/// The families that differ from `declared` at most in the parameterization of the mean output, `declared`
+/// first, each once.
 pub fn readings(declared: distributions::Family) -> Vec<distributions::Family> {
     let classes = declared.classes().unwrap_or_default();
     let of = |family: &Family| -> Vec<_> {
@@ -156,6 +158,7 @@ pub fn readings(declared: distributions::Family) -> Vec<distributions::Family> {
     found
 }
 
+/// The same family with `classes` classes where it is categorical; every other one unchanged.
 fn with_classes(family: distributions::Family, classes: usize) -> distributions::Family {
     use distributions::Family as F;
     match family {
@@ -166,11 +169,12 @@ fn with_classes(family: distributions::Family, classes: usize) -> distributions:
 }
 
 impl Family {
+    /// The word in the manifest.
     pub(super) fn name(self) -> &'static str {
         self.name
     }
 
-    /// Keys of the family's parameters, in their order.
+    /// Keys of the family's parameters, in the order of [`distributions::Family::parameters`].
     pub(super) fn keys(self) -> &'static [&'static str] {
         self.keys
     }
@@ -192,19 +196,19 @@ pub enum Parameter {
 }
 
 impl LikelihoodTable {
-    /// The family as the decoder's mean output has it, of so many `classes` if it has any; none where
-    /// `mean_is` does not fit.
+    /// The family in the parameterization `mean_is`, with `classes` classes where it is categorical; `None`
+    /// where the family has no such `mean_is`.
     pub fn family(&self, classes: usize) -> Option<distributions::Family> {
         let (_, family) = self.family.means.iter().find(|(word, _)| *word == self.mean_is)?;
         Some(with_classes(*family, classes))
     }
 
-    /// Whether the mean's values belong to classes.
+    /// Whether the family is categorical.
     pub fn has_classes(&self) -> bool {
         self.family.means.iter().any(|(_, family)| family.classes().is_some())
     }
 
-    /// The words that `mean_is` may be.
+    /// The words that `mean_is` may be, quoted, as a list for a message.
     fn means(&self) -> String {
         let words: Vec<String> =
             self.family.means.iter().map(|(word, _)| format!("{word:?}")).collect();
@@ -214,7 +218,7 @@ impl LikelihoodTable {
         }
     }
 
-    /// The family's parameters with their keys, in their order.
+    /// The family's parameters that are given, each with its key, in the family's order.
     pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &Parameter)> {
         let all = self.all();
         self.family.keys().iter().filter_map(move |own| {
@@ -223,6 +227,7 @@ impl LikelihoodTable {
         })
     }
 
+    /// Every parameter that a table may have, given or not, with its key.
     fn all(&self) -> [(&'static str, &Option<Parameter>); 5] {
         [
             ("log_sigma", &self.log_sigma),
@@ -233,6 +238,8 @@ impl LikelihoodTable {
         ]
     }
 
+    /// Adds to `problems` each parameter that the family does not have, numbers that are not finite (or a
+    /// `df` not above 0), and a `mean_is` that does not fit. Missing parameters are checked elsewhere.
     pub(super) fn check(&self, problems: &mut Vec<String>) {
         const KEY: &str = "decoder.likelihood";
         let family = self.family.name();
@@ -254,7 +261,8 @@ impl LikelihoodTable {
 }
 
 impl Parameter {
-    /// What is wrong with its numbers.
+    /// What is wrong with the numbers of the parameter `key`: one that is not finite, or a `df` that is not
+    /// above 0. `None` where all are right, and for an output.
     fn problem(&self, key: &str) -> Option<String> {
         let numbers = match self {
             Self::Number(value) => std::slice::from_ref(value),

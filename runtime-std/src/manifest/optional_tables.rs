@@ -115,7 +115,7 @@ pub struct StatePair {
 }
 
 impl TensorRefs {
-    /// All of them.
+    /// All tensors, in order; a single one as a list of one.
     pub fn all(&self) -> &[TensorRef] {
         match self {
             Self::One(tensor) => std::slice::from_ref(tensor),
@@ -124,7 +124,7 @@ impl TensorRefs {
     }
 }
 
-/// Two finite bounds, and no third.
+/// Exactly two numbers; an error for any other count. Their values are not checked here.
 pub(super) fn bounds<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<[f32; 2]>, D::Error> {
@@ -136,18 +136,21 @@ pub(super) fn bounds<'de, D: serde::Deserializer<'de>>(
 }
 
 impl Manifest {
-    /// Posteriors of the encoder, in order: those of `[[latent]]`, or the one of `[encoder]`.
+    /// Posteriors of the encoder, in order: the one of `[encoder]` where it has mean and spread, else those
+    /// of `[[latent]]`.
     pub fn latents(&self) -> Vec<LatentTable> {
         let own = self.encoder.as_ref().and_then(EncoderTable::latent);
         own.map_or_else(|| self.latent.clone(), |latent| vec![latent])
     }
 
-    /// Names of the inputs that may hold NaN.
+    /// Names of the `[[input]]` tables with `allow = "nan"`: inputs that may hold NaN.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         let allowed = self.input.iter().filter(|input| input.allow == Some(Allow::Nan));
         allowed.map(|input| input.name.as_str())
     }
 
+    /// Adds to `problems` what is wrong with further inputs, posteriors, flow and state, and tables that need
+    /// an `[encoder]` where there is none.
     pub(super) fn check_optional_tables(&self, problems: &mut Vec<String>) {
         match (&self.encoder, &self.flow) {
             (None, _) => {
@@ -171,6 +174,9 @@ impl Manifest {
         }
     }
 
+    /// Adds to `problems`: heads in both `[encoder]` and `[[latent]]`, posteriors that share an output, `eps`
+    /// or `clamp` out of range, another number of decoder latents than of posteriors, and a score beside
+    /// several posteriors.
     fn check_latents(&self, encoder: &EncoderTable, problems: &mut Vec<String>) {
         let own = [("mean", encoder.mean.is_some()), ("spread", encoder.spread.is_some())];
         for (key, _) in own.iter().filter(|(_, given)| *given && !self.latent.is_empty()) {
@@ -208,6 +214,9 @@ impl Manifest {
         }
     }
 
+    /// Adds to `problems`: an `[[input]]` listed twice or with neither role nor `allow`, noise with `allow`,
+    /// a fixed value of what is no condition or is not finite, several observations, and one that is not
+    /// `encoder.input`.
     fn check_inputs(&self, problems: &mut Vec<String>) {
         for (at, input) in self.input.iter().enumerate() {
             let InputTable { name, role, allow, value } = input;
@@ -253,6 +262,8 @@ impl Manifest {
 }
 
 impl FlowTable {
+    /// Adds to `problems`: both or neither of `log_det` and `log_q`, `eps` beside `log_det`, and `base`
+    /// beside `log_q`.
     fn check(&self, problems: &mut Vec<String>) {
         match (&self.log_det, &self.log_q) {
             (Some(_), Some(_)) | (None, None) => problems.push(
@@ -271,6 +282,7 @@ impl FlowTable {
 }
 
 impl StateTable {
+    /// Adds to `problems`: no pair, and each pair that names an input or output of an earlier one.
     fn check(&self, problems: &mut Vec<String>) {
         if self.pairs.is_empty() {
             problems.push(

@@ -41,14 +41,17 @@ pub enum RuleName {
     Adam,
 }
 
+/// The default number of steps, 10.
 fn steps() -> u32 {
     10
 }
 
+/// The default number of draws of a step, two per pair.
 fn samples() -> u32 {
     2 * Pairs::DEFAULT.step
 }
 
+/// The default number of draws of the guard, two per pair.
 fn guard_samples() -> u32 {
     2 * Pairs::DEFAULT.guard
 }
@@ -66,22 +69,25 @@ impl Default for RefineTable {
 }
 
 impl RefineTable {
-    /// The rate; zero where a rule without a default was given none, which a check refuses.
+    /// The rate; where none is given the default of `stein`, and 0 for the other rules, which a check
+    /// refuses.
     pub fn rate(&self) -> f32 {
         let default = if self.rule == RuleName::Stein { Stein::DEFAULT.rate } else { 0.0 };
         self.rate.unwrap_or(default)
     }
 
-    /// The pairs of draws.
+    /// Numbers of antithetic pairs of draws, per step and for the guard: half the numbers of draws, rounded
+    /// down.
     pub fn pairs(&self) -> Pairs {
         Pairs { step: self.samples / 2, guard: self.guard_samples / 2 }
     }
 
-    /// Whether so many steps make sense, and have noise; what is wrong if not.
+    /// Checks that `steps` is at most 65536, and that the draws of so many steps have numbers below those of
+    /// the guard.
     ///
     /// # Errors
     ///
-    /// A sentence: the draws of all steps have numbers below those of the guard.
+    /// A sentence with the largest number of steps.
     pub fn check_steps(&self, steps: u32) -> Result<(), String> {
         let most = MOST.min((GUARD - STEPS) / self.pairs().step.max(1));
         if steps <= most {
@@ -93,6 +99,8 @@ impl RefineTable {
         ))
     }
 
+    /// Adds to `problems`: counts out of range, odd numbers of draws, too many steps, a rate that is not a
+    /// finite number above 0 (for `stein` also one above 1), and no rate for the other rules.
     fn check(&self, problems: &mut Vec<String>) {
         for (key, found, least) in [
             ("steps", self.steps, 1),
@@ -127,6 +135,8 @@ impl RefineTable {
 }
 
 impl Manifest {
+    /// Adds to `problems` what is wrong with `[refine]`, where there is one: its own values, no decoder, or
+    /// several posteriors.
     pub(super) fn check_refine(&self, problems: &mut Vec<String>) {
         let Some(refine) = &self.refine else { return };
         refine.check(problems);

@@ -55,6 +55,8 @@ impl Layout {
 }
 
 impl Window {
+    /// Adds to `problems`: sizes of 0, a `max_missing` above `length`, `mean` or `std` of another length than
+    /// `channels` or with a value that is not finite, and a `std` that is not positive.
     pub(super) fn check(&self, problems: &mut Vec<String>) {
         for (key, value) in
             [("channels", self.channels), ("length", self.length), ("hop", self.hop)]
@@ -88,12 +90,13 @@ impl Window {
         }
     }
 
-    /// The layout that was declared, or follows from the shape of the encoder's input.
+    /// The declared layout, or channels first where none is.
     pub fn layout(&self) -> Layout {
         self.layout.unwrap_or_default()
     }
 
-    /// Both axes of an observation in this layout.
+    /// The two axes of an observation in `layout`, first the outer one: channels and length, or length and
+    /// channels.
     pub fn axes(&self, layout: Layout) -> [usize; 2] {
         match layout {
             Layout::ChannelsFirst => [self.channels, self.length],

@@ -13,20 +13,22 @@ pub(super) struct DecoderMean<'a> {
     pub axis: Option<usize>,
 }
 
-/// An axis: its length, and how many values lie behind each of its places.
+/// An axis of a row-major tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Axis {
+    /// Its length.
     pub len: usize,
+    /// Values per place of it: the product of all lengths behind.
     pub inner: usize,
 }
 
 impl Axis {
-    /// Whether it is the outermost axis longer than 1 in a tensor of so many values.
+    /// Whether no axis longer than 1 lies before it in a tensor of `values` values.
     pub(super) fn leads(self, values: usize) -> bool {
         self.len * self.inner == values
     }
 
-    /// `list` along this axis, as a list of one per value.
+    /// `list`, one number per place of this axis, repeated to one number for each of `values` values.
     pub(super) fn spread(self, list: &[f32], values: usize) -> Vec<f32> {
         let own = list.iter().flat_map(|value| std::iter::repeat_n(*value, self.inner));
         own.cycle().take(values).collect()
@@ -39,7 +41,8 @@ impl DecoderMean<'_> {
         self.shape.iter().product()
     }
 
-    /// The axis of a list that has neither one value nor one per value of the mean.
+    /// The axis along which a list of `len` values runs, where that is neither 1 nor one per value of the
+    /// mean: the declared axis, else the only one of that length.
     ///
     /// # Errors
     ///
@@ -70,7 +73,8 @@ impl DecoderMean<'_> {
         }
     }
 
-    /// The axis that classes lie on.
+    /// The axis that classes lie on: the declared one, else the window's channels, else the only axis longer
+    /// than 1.
     ///
     /// # Errors
     ///
@@ -101,11 +105,13 @@ impl DecoderMean<'_> {
         ))
     }
 
+    /// The axis at this position of the shape.
     fn at(&self, axis: usize) -> Axis {
         Axis { len: self.shape[axis], inner: self.shape[axis + 1..].iter().product() }
     }
 
-    /// The channels, where no axis is theirs alone.
+    /// The axis of the window's channels by its layout, whether or not the shape has it as an axis of its
+    /// own.
     fn channels(&self, window: &Window) -> Axis {
         let inner = match window.layout() {
             Layout::ChannelsFirst => window.length,
@@ -114,11 +120,12 @@ impl DecoderMean<'_> {
         Axis { len: window.channels, inner }
     }
 
+    /// Positions of the axes of this length.
     fn candidates(&self, len: usize) -> Vec<usize> {
         (0..self.shape.len()).filter(|axis| self.shape[*axis] == len).collect()
     }
 
-    /// What a list of this length may be.
+    /// What a list of `len` values could have been, for a message.
     fn expected(&self, len: usize) -> String {
         let all = self.len();
         let channels = match self.window {
@@ -138,7 +145,8 @@ impl DecoderMean<'_> {
         }
     }
 
-    /// What is wrong where the mean does not have the order of the observation, which is `x` of this shape.
+    /// What is wrong where the mean does not have the order of the observation, whose shape is `x`:
+    /// transposed axes, or another layout than the window's. `None` where nothing is.
     pub(super) fn disorder(&self, x: &[usize]) -> Option<String> {
         if super::window::are_transposed(self.shape, x) {
             return Some(format!(
@@ -159,7 +167,7 @@ impl DecoderMean<'_> {
     }
 }
 
-/// The lines to choose from.
+/// The choices `axis = ..` for a message, joined by "or".
 fn lines(axes: &[usize]) -> String {
     axes.iter().map(|axis| format!("axis = {axis}")).collect::<Vec<_>>().join(" or ")
 }

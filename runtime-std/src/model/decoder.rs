@@ -8,7 +8,8 @@ use crate::manifest::{DecoderTable, Manifest, Parameter, TensorRef, Window};
 use crate::stages::log_likelihood_gradient;
 
 impl Decoder {
-    /// The plan of `d ln p(x | z) / dz`, from the file that the decoder comes from; always f32.
+    /// The plan of `d ln p(x | z) / dz`, lowered from `source`, the file that the decoder comes from; always
+    /// f32.
     ///
     /// Its inputs are those of the decoder's plan, then the observation; its outputs are those of the
     /// decoder's plan, then the gradient of every latent. Where the decoder is f32 its outputs have the bits
@@ -33,7 +34,8 @@ impl Decoder {
     }
 }
 
-/// Checks that the decoder maps the encoder's latents to an output of the observation's length, and lowers it.
+/// The decoder of `source`, and the source with the roles entered. An input error where latents, mean or
+/// likelihood do not fit the encoder, or an input is neither latent nor condition.
 pub(super) fn build(
     mut source: Source,
     table: &DecoderTable,
@@ -73,7 +75,8 @@ pub(super) fn build(
     Ok((decoder, source))
 }
 
-/// The outputs that the table names: the mean, then parameters of the likelihood.
+/// Positions of the outputs that the table names: the mean, then those that are parameters of the likelihood.
+/// An input error where one is not found or named twice.
 fn outputs(source: &Source, table: &DecoderTable) -> Result<Vec<usize>> {
     let mut outputs = vec![source.output("decoder.mean", &table.mean)?];
     for (key, given) in table.likelihood.parameters() {
@@ -90,7 +93,8 @@ fn outputs(source: &Source, table: &DecoderTable) -> Result<Vec<usize>> {
     Ok(outputs)
 }
 
-/// Whether the first inputs of the plan are as long as the encoder's means.
+/// An input error where a latent input of the plan has another number of values than the encoder's mean of
+/// the same posterior.
 fn fits_latents(source: &Source, encoder: &Encoder, plan: &Plan) -> Result<()> {
     let means = encoder.plan.outputs.iter().step_by(2);
     for (z, loc) in plan.inputs.iter().zip(means.take(encoder.latents.len())) {
@@ -107,7 +111,8 @@ fn fits_latents(source: &Source, encoder: &Encoder, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Whether the plan's mean has the values of the encoder's observation, in their order.
+/// An input error where the plan's mean has not as many values as the encoder's observation, or has them in
+/// another order.
 fn fits_observation(
     source: &Source,
     encoder: &Encoder,

@@ -10,14 +10,19 @@ use crate::manifest::{
 
 /// What was declared, by manifest or command line.
 pub(super) struct Roles {
+    /// The observation.
     input: TensorRef,
+    /// One per posterior.
     latents: Vec<LatentTable>,
     inputs: Vec<InputTable>,
     states: Vec<StatePair>,
+    /// Whether the posteriors are `[[latent]]` tables.
     listed: bool,
 }
 
 impl Roles {
+    /// What `manifest` declares of its encoder. The observation is `encoder.input`, else the `[[input]]` of
+    /// the role x, else the first input.
     pub(super) fn of_manifest(manifest: &Manifest, table: &EncoderTable) -> Self {
         let observed = manifest.input.iter().find(|input| input.role == Some(InputRole::X));
         let observed = observed.map(|input| TensorRef::Name(input.name.clone()));
@@ -30,6 +35,7 @@ impl Roles {
         }
     }
 
+    /// The heads of the command line, with the first input as the observation.
     pub(super) fn of_declared(declared: &Declared) -> Self {
         let spread = SpreadTable {
             output: declared.spread.clone(),
@@ -47,7 +53,8 @@ impl Roles {
     }
 }
 
-/// Checks the heads against the graph and lowers it.
+/// The encoder of `source` with these roles, and the source with the roles entered. An input error where a
+/// name is not found, the graph contradicts a head, or an input that the heads read has no role.
 pub(super) fn build(mut source: Source, roles: &Roles) -> Result<(Encoder, Source)> {
     let input = source.input("encoder.input", &roles.input)?;
     source.assign("encoder.input", input, Role::X)?;
@@ -67,6 +74,8 @@ pub(super) fn build(mut source: Source, roles: &Roles) -> Result<(Encoder, Sourc
     Ok((Encoder { plan, inputs, latents, states }, source))
 }
 
+/// The posteriors by their tables, each as long as its mean, of a plan whose outputs are mean and spread of
+/// each in turn.
 fn latents(plan: &Plan, tables: &[LatentTable]) -> Vec<Latent> {
     let means = plan.outputs.iter().step_by(2).zip(tables);
     let latent = |(mean, LatentTable { spread, .. }): (&crate::lower::Port, &LatentTable)| Latent {
@@ -78,7 +87,9 @@ fn latents(plan: &Plan, tables: &[LatentTable]) -> Vec<Latent> {
     means.map(latent).collect()
 }
 
-/// Finds the two heads of a posterior, and checks the declared head against the graph.
+/// Enters mean and spread of one posterior into the roles and heads of `source`. An input error under `key`
+/// where one is not found, both are the same, shapes differ, the graph contradicts them, or one has a role
+/// already.
 fn posterior(source: &mut Source, key: &str, table: &LatentTable) -> Result<()> {
     let mean = source.head(&format!("{key}.mean"), &table.mean)?;
     let spread = source.head(&format!("{key}.spread"), &table.spread.output)?;
@@ -126,6 +137,8 @@ fn posterior(source: &mut Source, key: &str, table: &LatentTable) -> Result<()> 
     Ok(())
 }
 
+/// Enters a state pair into the roles and states of `source`. An input error under `key` where a name is not
+/// found, the numbers of values differ, or the input has a role already.
 fn state(source: &mut Source, key: &str, pair: &StatePair) -> Result<()> {
     let input = source.input(&format!("{key}.input"), &pair.input)?;
     let output = source.output(&format!("{key}.output"), &pair.output)?;
@@ -150,6 +163,7 @@ fn state(source: &mut Source, key: &str, pair: &StatePair) -> Result<()> {
     Ok(())
 }
 
+/// Names of the graph's outputs.
 fn names(graph: &Graph) -> Vec<&String> {
     graph.outputs.iter().map(|(name, _)| name).collect()
 }

@@ -5,8 +5,9 @@ use super::names::{HeadName, Says, is_generative, says, words};
 use super::sampling::Makers;
 use crate::ir::{Graph, Op, ValueId};
 
-/// What keeps heads from being those of a diagonal normal, and what to do; `heads` are the names of means
-/// and spreads that look like some, first the mean.
+/// What shows the posterior to be no diagonal normal (an output beside the heads: covariance, further
+/// parameter, mixture weights), and what to do; `None` where nothing does. `heads` are the names of means and
+/// spreads, mean first.
 pub(crate) fn other_than_diagonal(graph: &Graph, heads: &[[&str; 2]]) -> Option<(String, String)> {
     let is_head = |name: &str| heads.as_flattened().contains(&name);
     let others = graph.outputs.iter().filter(|(name, _)| !is_head(name) && !is_generative(name));
@@ -17,7 +18,7 @@ pub(crate) fn other_than_diagonal(graph: &Graph, heads: &[[&str; 2]]) -> Option<
     })
 }
 
-/// The means among the heads, else the outputs that are named so.
+/// The means among the heads that the graph has; without any, the outputs named like a mean.
 fn means(graph: &Graph, heads: &[[&str; 2]]) -> Vec<ValueId> {
     let own: Vec<ValueId> =
         heads.iter().filter_map(|[mean, _]| inner::named(graph, mean)).collect();
@@ -32,7 +33,8 @@ fn means(graph: &Graph, heads: &[[&str; 2]]) -> Vec<ValueId> {
 
 const RUNS: &str = "The file runs as it is (`elbow run`, `compile`, `parity` on the .onnx)";
 
-/// What an output beside a mean makes of a posterior, and what to do.
+/// What the output `name` beside a mean shows of the posterior's family, and what to do; `None` where it is
+/// consistent with a diagonal normal.
 fn family(graph: &Graph, name: &str, id: ValueId, mean: ValueId) -> Option<(String, String)> {
     let (own, loc) = (&graph.values[id], &graph.values[mean]);
     let latent = loc.len();
@@ -70,7 +72,7 @@ fn family(graph: &Graph, name: &str, id: ValueId, mean: ValueId) -> Option<(Stri
     })
 }
 
-/// Whether an output is named like the weights of a mixture, or made like them.
+/// Whether an output is named like the weights of a mixture, or made by Softmax.
 fn are_weights(graph: &Graph, name: &str, id: ValueId) -> bool {
     const NAMES: [&str; 17] = [
         "logit",

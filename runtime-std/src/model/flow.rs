@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::lower::Port;
 use crate::manifest::{FlowTable, InputTable};
 
-/// Checks that `z` and the density come from the observation, and lowers them.
+/// The flow of `source`, and the source with the roles entered. An input error where a name is not found, an
+/// input has no role, or shapes and noise do not suit the density.
 pub(super) fn build(
     mut source: Source,
     table: &FlowTable,
@@ -48,7 +49,8 @@ pub(super) fn build(
     Ok((flow, source))
 }
 
-/// Why inputs and outputs of a flow do not suit its density, which `key` names.
+/// Why inputs and outputs of a flow do not suit its density, which the key `key` declares; `None` where they
+/// do.
 fn fault(flow: &Flow, key: &str) -> Option<String> {
     let Flow { plan, density, .. } = flow;
     if plan.outputs[1].len() != 1 {

@@ -13,16 +13,17 @@ use elbow_core::kernels::Unary;
 /// Heads named on the command line in place of a manifest.
 #[derive(Clone, Debug)]
 pub struct Declared {
-    /// Index of the mean output.
+    /// The mean output.
     pub mean: TensorRef,
-    /// Index of the spread output.
+    /// The spread output.
     pub spread: TensorRef,
     /// Parameterization of the spread output.
     pub head: Spread,
 }
 
-/// Heads whose names leave no doubt: mu, mean or z_mean with logvar, log_var or z_log_var, unless the graph
-/// samples otherwise.
+/// Heads of a bare graph whose names leave no doubt: the only output among mu, mean and z_mean, with the only
+/// one among logvar, log_var and z_log_var. `None` otherwise, where shapes differ, where the graph has an
+/// input beside observation and noise, is of another family or samples otherwise.
 pub fn unmistakable(graph: &Graph) -> Option<Declared> {
     let find = |names: [&str; 3]| {
         let mut found = graph.outputs.iter().filter(|(name, _)| names.contains(&name.as_str()));
@@ -42,7 +43,8 @@ pub fn unmistakable(graph: &Graph) -> Option<Declared> {
     })
 }
 
-/// Why the graph cannot mean what was declared of its spread output, and the cure.
+/// Why the graph cannot make the value `spread` as `head` says (its sign is impossible), and the cure; `None`
+/// where it can.
 pub fn contradiction(graph: &Graph, spread: ValueId, head: Spread) -> Option<String> {
     let range = &ranges(graph)[spread];
     let op = &range.op;
@@ -60,7 +62,8 @@ pub fn contradiction(graph: &Graph, spread: ValueId, head: Spread) -> Option<Str
     }
 }
 
-/// Why the graph of a model that is loaded contradicts these outputs (positions among all) as mean and spread.
+/// Why the graph of a loaded model contradicts these outputs (positions among all) as mean and spread with
+/// this head: by sign, by places that are changed, or by how it samples. `None` where it does not.
 pub fn contradicts(source: &Source, [mean, spread]: [usize; 2], head: Spread) -> Option<String> {
     let output = TensorRef::Index(spread);
     let table = SpreadTable { output, head, eps: 0.0, clamp: None };
@@ -69,9 +72,10 @@ pub fn contradicts(source: &Source, [mean, spread]: [usize; 2], head: Spread) ->
         .or_else(|| drawn_otherwise(source, [mean, spread], head))
 }
 
-/// Why outputs (positions among all) that were declared as mean and as a spread before `exp` or softplus
-/// have changed places: the mean is made as spreads are, or clipped as their logarithms are, and the
-/// spread is free. A draw from the mean, its name, or declared bounds of the spread settle it.
+/// Why outputs (positions among all) declared as mean and as a spread before `exp` or softplus are exchanged:
+/// the mean is made as spreads are, or clipped as their logarithms are, while the spread takes both signs.
+/// `None` where they are not, and where a draw from the mean, its name, or declared bounds of the spread
+/// settle it.
 pub(super) fn changed_places(
     graph: &Graph,
     [mean, spread]: [usize; 2],
@@ -108,8 +112,9 @@ pub(super) fn changed_places(
     ))
 }
 
-/// The function by which a value is made as spreads are: an `exp`, a softplus or a root, maybe with a
-/// number added and clipped at a positive one; or bounds around zero, as of a logarithm.
+/// The function by which a value is made as spreads are: `exp`, softplus or a root, maybe with a number added
+/// and clipped from below at 0 or above; or a clip to finite bounds from below zero, as of a logarithm.
+/// `None` otherwise.
 fn spread_like(makers: &Makers<'_>, value: ValueId) -> Option<Unary> {
     let (f, inner) = makers.unary(makers.plus(value).map_or(value, |(inner, _)| inner))?;
     match f {
@@ -125,7 +130,8 @@ fn spread_like(makers: &Makers<'_>, value: ValueId) -> Option<Unary> {
     }
 }
 
-/// Why a declared head (a position among all outputs) is none: it is the sample that the graph draws.
+/// Why a declared head (a position among all outputs) is no head: it is the sample that the graph draws; with
+/// the cure. `None` where it is not.
 pub(super) fn drawn(source: &Source, head: usize) -> Option<String> {
     let graph = &source.graph;
     let makers = Makers::of(graph);
@@ -161,14 +167,15 @@ pub(super) fn drawn(source: &Source, head: usize) -> Option<String> {
     Some(format!("output {name:?} is the sample that the graph draws itself, {cure}"))
 }
 
-/// Whether what a draw scales is noise, as far as roles are known.
+/// Whether the noise of a draw is an input with the role of noise or without a role.
 fn may_be_noise(source: &Source, draw: &Draw) -> bool {
     let input = source.graph.inputs.iter().position(|input| *input == draw.noise);
     input.is_some_and(|at| matches!(source.input_roles[at], Some(Role::Eps) | None))
 }
 
-/// Why the graph, which draws from its posterior itself, contradicts the outputs (positions among all)
-/// that were declared as mean and spread.
+/// Why the outputs (positions among all) declared as mean and spread contradict the graph's own draw: they
+/// are exchanged, or the draw uses the spread with another head. `None` where it does not draw from them or
+/// agrees.
 pub(super) fn drawn_otherwise(
     source: &Source,
     [mean, spread]: [usize; 2],

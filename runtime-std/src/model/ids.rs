@@ -7,8 +7,8 @@ use elbow_core::kernels::Unary;
 /// For each value of `input`, the length of the shortest table it indexes without arithmetic in between;
 /// `None` where it indexes none.
 ///
-/// The values are numbered and moved by the kernels that run; whichever numbers arrive at an index belong
-/// to that table.
+/// The kernels run on the positions 0, 1, .. in place of the values; whichever positions arrive at an index
+/// are those of values that index that table.
 pub(super) fn tables(graph: &Graph, input: ValueId) -> Vec<Option<usize>> {
     let mut tables = vec![None; graph.values[input].len()];
     let index = |node: &Node| match node.op {
@@ -45,7 +45,7 @@ pub(super) fn tables(graph: &Graph, input: ValueId) -> Vec<Option<usize>> {
 /// Stands for a value of another tensor.
 const OTHER: f32 = -1.0;
 
-/// Whether whole numbers come out as they went in, in other places.
+/// Whether a node only moves or copies whole numbers.
 fn moves(op: &Op) -> bool {
     matches!(
         op,

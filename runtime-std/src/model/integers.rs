@@ -6,7 +6,8 @@ use crate::lower::{Core, Integers, Width};
 use crate::precision::Precision;
 
 impl Loaded {
-    /// The precision that the model computes with.
+    /// The precision of the main graph: f32 without integers, else weights of eight bits with activations of
+    /// eight or sixteen.
     pub fn precision(&self) -> Precision {
         match self.main.integers.as_ref().map(|integers| integers.width) {
             None => Precision::F32,
@@ -15,7 +16,8 @@ impl Loaded {
         }
     }
 
-    /// The model with the weights in the form of a core.
+    /// The model lowered again with its integer weights in the form that the kernels of `core` read; an f32
+    /// model is unchanged.
     ///
     /// # Errors
     ///
@@ -25,7 +27,8 @@ impl Loaded {
         self.with_integers(integers.map(|integers| Integers { core, ..integers }))
     }
 
-    /// The model computing with these integers.
+    /// The model with its main graph lowered again for these integers, or in f32 without; decoder and flows
+    /// stay as they are.
     ///
     /// # Errors
     ///
@@ -46,7 +49,8 @@ impl Loaded {
 }
 
 impl Source {
-    /// Outputs of an encoder's plan: the heads, then the states of the next call.
+    /// Positions of the outputs of an encoder's plan: mean and spread of each posterior, then the states of
+    /// the next call.
     pub(crate) fn heads_and_states(&self) -> Vec<usize> {
         let mut outputs = self.heads.concat();
         outputs.extend(self.states.iter().map(|(_, output)| output));

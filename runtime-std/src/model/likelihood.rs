@@ -25,13 +25,14 @@ pub enum ParameterSource {
 }
 
 impl Likelihood {
-    /// A family whose parameters are all fixed.
+    /// A likelihood whose parameters are all fixed, given in the family's order; their number is not checked.
     pub fn fixed(family: Family, parameters: &[&[f32]]) -> Self {
         let parameters = parameters.iter().map(|values| ParameterSource::Fixed(values.to_vec()));
         Self { family, parameters: parameters.collect() }
     }
 
-    /// The likelihood under what the decoder's plan has answered.
+    /// The likelihood whose decoded parameters are taken from `outputs`, those of the decoder's plan; a
+    /// parameter whose output is missing is empty.
     pub fn under<'a>(&'a self, outputs: &'a [Vec<f32>]) -> distributions::Likelihood<'a> {
         let mut parameters: [&[f32]; 2] = [&[]; 2];
         for (parameter, source) in parameters.iter_mut().zip(&self.parameters) {
@@ -43,7 +44,7 @@ impl Likelihood {
         distributions::Likelihood { family: self.family, parameters }
     }
 
-    /// The fixed parameters: they belong to the weights.
+    /// Values of the fixed parameters, in the family's order; they are part of the weights.
     pub fn fixed_parameters(&self) -> impl Iterator<Item = &[f32]> {
         self.parameters.iter().filter_map(|source| match source {
             ParameterSource::Fixed(values) => Some(values.as_slice()),
@@ -61,7 +62,8 @@ impl Likelihood {
     }
 
     /// The likelihood of a manifest that has been checked, for a decoder of this `mean`; `outputs` are the
-    /// parameters that it gives, in order.
+    /// outputs of its plan that are parameters, in order. Fixed lists along another than the leading axis are
+    /// expanded to one number per value.
     ///
     /// # Errors
     ///
@@ -105,12 +107,14 @@ impl Likelihood {
     }
 }
 
-/// The axis that so many values run along; none for one, and for one per value.
+/// The axis that `len` values run along; `None` for a single one, and for one per value of the mean. An error
+/// as [`DecoderMean::axis_of`].
 fn own_axis(mean: &DecoderMean<'_>, len: usize) -> Result<Option<Axis>, String> {
     (len != 1 && len != mean.len()).then(|| mean.axis_of(len)).transpose()
 }
 
-/// [`own_axis`] of a parameter that the decoder computes, which is read in the order of the output.
+/// [`own_axis`] of a parameter that the decoder computes. A sentence where the output has the mean's axes in
+/// another order, or runs along another than the leading axis.
 fn output_axis(mean: &DecoderMean<'_>, port: &Port) -> Result<Option<Axis>, String> {
     let all = mean.len();
     if are_transposed(mean.shape, &port.shape) {

@@ -30,10 +30,10 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Loads an `.onnx` file, a manifest, or the folder of one.
+    /// The model of an `.onnx` file, a manifest, or the folder of one.
     ///
-    /// `declared` names the heads of a bare file, `options` say what the user decided about it; a manifest
-    /// says both itself.
+    /// `declared` names the heads of a bare file, `options` are the user's decisions about it; with a
+    /// manifest both have to be empty, as the manifest declares them.
     ///
     /// # Errors
     ///
@@ -64,6 +64,8 @@ impl Loaded {
         Self::from_manifest(&path)
     }
 
+    /// The model of a bare ONNX file: an encoder with the `declared` heads, else with heads whose names are
+    /// [`unmistakable`], else a graph without roles.
     fn from_onnx(path: &Path, declared: Option<&Declared>, options: &Options) -> Result<Self> {
         let source = Source::read(path, options)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -79,17 +81,20 @@ impl Loaded {
         Ok(Self::without_manifest(name, graphs, source))
     }
 
+    /// A loaded model of this one file.
     fn without_manifest(name: String, graphs: Graphs, main: Source) -> Self {
         let model = Model { name, graphs, window: None, score: None, missing: Vec::new() };
         Self { model, main, decoder: None, flow: None, manifest: None }
     }
 
+    /// The model of the manifest at `path`; errors name that path.
     fn from_manifest(path: &Path) -> Result<Self> {
         let folder = path.parent().unwrap_or(Path::new("."));
         Self::of_manifest(Manifest::read(path)?, folder).context(path.display())
     }
 
-    /// Loads what `manifest` names; its paths are relative to `folder`.
+    /// The model that `manifest` describes; its paths are relative to `folder`. The window in the result has
+    /// its layout decided.
     ///
     /// # Errors
     ///
@@ -140,7 +145,8 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Checks across graphs and tables: inputs that are shared by name, and missing values.
+    /// Checks across graphs and tables. An input error where an `[[input]]` names no graph's input or has
+    /// different shapes in several, or where missing values are not handled.
     fn check(&self) -> Result<()> {
         self.check_missing()?;
         for table in self.manifest.iter().flat_map(|manifest| &manifest.input) {
@@ -166,7 +172,8 @@ impl Loaded {
         Ok(())
     }
 
-    /// Readings may be missing only where the observation may hold NaN, and not where a likelihood reads it.
+    /// An input error where the window allows missing readings but the observation no NaN, or where the
+    /// decoder or its likelihood would read NaN.
     fn check_missing(&self) -> Result<()> {
         let source = &self.main;
         let is_x = |input: &usize| source.input_roles[*input] == Some(Role::X);
@@ -194,7 +201,8 @@ impl Loaded {
         Ok(())
     }
 
-    /// Path of the `.onnx` file or manifest that the path of the user stands for.
+    /// Path of the `.onnx` file or manifest that `path` stands for: itself, or in a folder its `elbow.toml`,
+    /// else its only `.onnx` file.
     ///
     /// # Errors
     ///
@@ -238,19 +246,20 @@ impl Loaded {
         }
     }
 
-    /// The encoder and decoder, where the roles are known.
+    /// The encoder and, where there is one, the decoder; `None` for a flow alone and a graph without roles.
     pub fn amortized(&self) -> Option<(&Encoder, Option<&Decoder>)> {
         let parts = self.model.graphs.parts();
         parts.encoder.map(|encoder| (encoder, parts.decoder))
     }
 
-    /// Every file of the model.
+    /// The files of the model: the main graph, then decoder and flow where there are any.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         [&self.main].into_iter().chain(&self.decoder).chain(&self.flow)
     }
 }
 
-/// The window with its layout, for a plan of `source` whose first input is the observation.
+/// The window with its layout decided, for a plan of `source` whose first input is the observation; `None`
+/// without a window. An input error where the window does not fit that input.
 fn settled(window: Option<Window>, plan: &Plan, source: &Source) -> Result<Option<Window>> {
     let x = source.input_roles.iter().position(|role| *role == Some(Role::X));
     let shown = x.and_then(|x| time::shown(&source.graph, source.graph.inputs[x]));

@@ -4,7 +4,8 @@ mod head;
 
 pub(crate) use head::{HeadName, Says};
 
-/// Small letters, and digits, each by themselves; a capital letter behind a small one begins a word.
+/// The words and numbers of a name, in small letters. They are separated by any other sign, between letters
+/// and digits, and where a capital letter begins a word.
 pub(crate) fn words(name: &str) -> Vec<String> {
     tokens(name).into_iter().map(|token| token.text).collect()
 }
@@ -18,6 +19,7 @@ struct Token {
     joined: bool,
 }
 
+/// [`words`], each with whether nothing separates it from the one before.
 fn tokens(name: &str) -> Vec<Token> {
     let chars: Vec<char> = name.chars().collect();
     let kind = |c: char| (c.is_ascii_alphabetic(), c.is_ascii_digit());
@@ -46,27 +48,29 @@ pub(crate) fn says(name: &str, wanted: &[&str]) -> bool {
     words(name).iter().any(|word| wanted.contains(&&**word))
 }
 
-/// Whether a name says that it is a mean.
+/// Whether a name says a mean and nothing else of a head.
 pub(crate) fn is_mean(name: &str) -> bool {
     HeadName::of(name, &[]).says == Says::Mean
 }
 
-/// Whether a name says noise.
+/// Whether a word of the name is eps, epsilon or noise.
 pub(crate) fn is_noise(name: &str) -> bool {
     says(name, &["eps", "epsilon", "noise"])
 }
 
-/// Whether a name says state of a recurrent layer.
+/// Whether a word of the name is h, hidden, state, cell, hx, cx, hn or cn, as of the state of a recurrent
+/// layer.
 pub(crate) fn is_state(name: &str) -> bool {
     says(name, &["h", "hidden", "state", "cell", "hx", "cx", "hn", "cn"])
 }
 
-/// Whether a name says observation.
+/// Whether a word of the name is x, input, inputs, obs, observation, data or image.
 pub(crate) fn is_observation(name: &str) -> bool {
     says(name, &["x", "input", "inputs", "obs", "observation", "data", "image"])
 }
 
-/// Whether a name says that something belongs to the generative model: a prior, a decoder.
+/// Whether a word of the name says that something belongs to the generative model, as prior, decoder or
+/// recon.
 pub(crate) fn is_generative(name: &str) -> bool {
     const WORDS: [&str; 13] = [
         "prior",
@@ -86,13 +90,14 @@ pub(crate) fn is_generative(name: &str) -> bool {
     says(name, &WORDS)
 }
 
-/// Whether a name says the logarithm of a Jacobian determinant.
+/// Whether a name says the logarithm of a Jacobian determinant: in one word, as logdet or ladj, or by log or
+/// ln beside det, jac or jacobian.
 pub(crate) fn is_log_det(name: &str) -> bool {
     says(name, &["logdet", "ladj", "ldj", "logabsdet", "logabsdetjac"])
         || (says(name, &["log", "ln"]) && says(name, &["det", "jac", "jacobian"]))
 }
 
-/// Whether a name says the logarithm of a posterior density.
+/// Whether a name says the logarithm of a posterior density: logq or logqz, or log or ln beside q or qz.
 pub(crate) fn is_log_q(name: &str) -> bool {
     says(name, &["logq", "logqz"]) || (says(name, &["log", "ln"]) && says(name, &["q", "qz"]))
 }

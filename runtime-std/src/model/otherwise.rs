@@ -15,8 +15,9 @@ pub(crate) struct Otherwise {
     pub factor: Option<f32>,
 }
 
-/// How the graph samples around this mean, if no sample is `mean + noise * scale` or `mean - noise * scale`
-/// with the scale that the head says. None as well where it does not sample around it.
+/// How the graph samples around this mean, where none of its samples is `mean + noise * scale` or `mean -
+/// noise * scale` with the scale that the head says. `None` where one is, or where it does not sample around
+/// it.
 pub(crate) fn sampled_otherwise(
     graph: &Graph,
     [mean, spread]: [&str; 2],
@@ -59,7 +60,8 @@ pub(crate) fn sampled_otherwise(
     Some(Otherwise { formula: format!("{} = {mean} + {term}", name(z)), factor: None })
 }
 
-/// A sum or difference of `mean` and what is computed from noise that the mean does not know, and the latter.
+/// The first sum or difference of `mean` and a term computed from noise on which the mean does not depend,
+/// and that term; `None` without one.
 fn noisy_sum(graph: &Graph, makers: &Makers<'_>, mean: ValueId) -> Option<(ValueId, ValueId)> {
     let mut is_noisy = vec![false; graph.values.len()];
     for noise in graph.inputs.iter().filter(|input| is_surely_noise(graph, **input)) {
@@ -82,8 +84,8 @@ fn noisy_sum(graph: &Graph, makers: &Makers<'_>, mean: ValueId) -> Option<(Value
     })
 }
 
-/// Whether an input is what a random node gives, or is named as noise; any other may be data that the
-/// graph scales, as a flow does.
+/// Whether an input is the noise of a random node, or named as noise; any other may be data that the graph
+/// scales, as a flow does.
 pub(crate) fn is_surely_noise(graph: &Graph, input: ValueId) -> bool {
     let is_random = graph.noise.iter().any(|noise| noise.value == input);
     is_random || is_noise(&graph.values[input].name)

@@ -56,7 +56,8 @@ pub struct Parts<'m> {
 }
 
 impl<'m> Parts<'m> {
-    /// One per file of the model, in the order of `Loaded::sources`.
+    /// The graphs of the model in the order of `Loaded::sources`: encoder, decoder, flow, or the one without
+    /// roles.
     pub fn graphs(self) -> impl Iterator<Item = Part<'m>> {
         let encoder = self.encoder.map(Encoder::part);
         let decoder = self.decoder.map(Decoder::part);
@@ -64,8 +65,8 @@ impl<'m> Parts<'m> {
         [encoder, decoder, flow, self.bare.map(bare)].into_iter().flatten()
     }
 
-    /// Every plan, in the order in which the pack holds their weights; those of a gradient begin with the
-    /// decoder's, and lie there.
+    /// Every plan in the order in which the pack holds their weights. The gradient's, where there is
+    /// refinement, follows the decoder's; its weights begin with the decoder's and share their place.
     pub fn plans(self) -> impl Iterator<Item = (PartName, &'m Plan)> {
         let refine = self.decoder.and_then(|decoder| decoder.refine.as_ref());
         self.graphs().flat_map(move |part| {
@@ -77,7 +78,7 @@ impl<'m> Parts<'m> {
 }
 
 impl Graphs {
-    /// The graphs, each where the model has it.
+    /// The graphs by their kind; `None` for each that the model does not have.
     pub fn parts(&self) -> Parts<'_> {
         let none = Parts { encoder: None, decoder: None, flow: None, bare: None };
         match self {
@@ -103,26 +104,27 @@ impl Graphs {
 }
 
 impl Encoder {
-    /// As a graph of its model.
+    /// The encoder's plan with its name and roles.
     pub fn part(&self) -> Part<'_> {
         Part { name: PartName::Encoder, plan: &self.plan, roles: &self.inputs }
     }
 }
 
 impl Decoder {
-    /// As a graph of its model.
+    /// The decoder's plan with its name and roles.
     pub fn part(&self) -> Part<'_> {
         Part { name: PartName::Decoder, plan: &self.plan, roles: &self.inputs }
     }
 }
 
 impl Flow {
-    /// As a graph of its model.
+    /// The flow's plan with its name and roles.
     pub fn part(&self) -> Part<'_> {
         Part { name: PartName::Flow, plan: &self.plan, roles: &self.inputs }
     }
 }
 
+/// A graph without roles as a part of its model.
 fn bare(plan: &Plan) -> Part<'_> {
     Part { name: PartName::Graph, plan, roles: &[] }
 }

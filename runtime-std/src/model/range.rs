@@ -1,11 +1,11 @@
-//! What a graph shows of its values: bounds that hold for every input and all weights but the known
-//! positive ones.
+//! Bounds of a graph's values by interval arithmetic, for every input; constants count with their values.
 
 use super::sampling::Makers;
 use crate::ir::{Graph, Node, NoiseKind, Op, Pooling, Range, Value, ValueId, unary};
 use elbow_core::kernels::{BinaryOp, Reduction};
 
-/// The range of every value of the graph.
+/// The range of every value of the graph, by value id: inputs are unbounded, noise by its distribution, the
+/// rest node by node.
 pub fn ranges(graph: &Graph) -> Vec<Range> {
     let mut ranges: Vec<Range> = graph.values.iter().map(of_value).collect();
     for noise in &graph.noise {
@@ -27,6 +27,7 @@ pub fn ranges(graph: &Graph) -> Vec<Range> {
     ranges
 }
 
+/// The range of a constant's values, NaN ignored; unbounded for a value that is not constant.
 fn of_value(value: &Value) -> Range {
     match &value.constant {
         Some(values) => {
@@ -38,6 +39,8 @@ fn of_value(value: &Value) -> Range {
     }
 }
 
+/// The range of a node's output, given the `ranges` of its inputs; unbounded where nothing is known of the
+/// operator.
 fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
     let op = node.op_type.as_str();
     let input = |at: usize| {
@@ -98,7 +101,8 @@ fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
     }
 }
 
-/// A sum of many: never negative if its terms are not.
+/// Range of a sum of any number of terms that lie in `x`: from 0 or up to 0 where the terms are of one sign,
+/// else unbounded.
 fn sum(x: &Range, op: &str) -> Range {
     match (x.low >= 0.0, x.high <= 0.0) {
         (true, _) => Range { op: x.op.clone(), ..Range::new(0.0, f32::INFINITY, op) },
@@ -107,7 +111,8 @@ fn sum(x: &Range, op: &str) -> Range {
     }
 }
 
-/// Sums of products: of weights of either sign they are, too.
+/// Range of sums of products of `operands` (the range of all of them): from 0 where all are known not to be
+/// negative, else unbounded and counted as going negative.
 fn product(operands: &Option<Range>, op: &str) -> Range {
     match operands {
         Some(range) if range.low >= 0.0 => Range::new(0.0, f32::INFINITY, op),
@@ -115,7 +120,7 @@ fn product(operands: &Option<Range>, op: &str) -> Range {
     }
 }
 
-/// A layer of known weights.
+/// A dense or convolution layer whose weights are constants.
 struct ConstantLayer {
     /// Whether the weights of one filter lie together, or in columns.
     filters_first: bool,
@@ -155,7 +160,7 @@ impl ConstantLayer {
         Some(Range { goes_negative: low < 0.0, ..Range::new(low, high, &node.op_type) })
     }
 
-    /// How many filters weights hold.
+    /// Number of filters of the weights; `None` where their shape has no such axis, or they are empty.
     fn filters(&self, weights: &Value) -> Option<usize> {
         let filters = match (self.filters_first, &weights.shape[..]) {
             (true, [filters, ..]) => *filters,
@@ -166,11 +171,13 @@ impl ConstantLayer {
     }
 }
 
-/// A product; zero times infinity is zero here.
+/// The product in f64, where zero times infinity is zero.
 fn scaled(weight: f32, end: f32) -> f64 {
     if weight == 0.0 || end == 0.0 { 0.0 } else { f64::from(weight) * f64::from(end) }
 }
 
+/// The range of the output of the binary operator `f`, given the `ranges` of its operands. Of one computed
+/// operand the knowledge about signs is kept, since two may depend on each other.
 fn binary(graph: &Graph, ranges: &[Range], node: &Node, f: BinaryOp) -> Range {
     let [a, b] = [node.inputs[0], node.inputs[1]];
     let constant = |id: ValueId| graph.values[id].constant.is_some();
@@ -224,7 +231,7 @@ fn binary(graph: &Graph, ranges: &[Range], node: &Node, f: BinaryOp) -> Range {
     }
 }
 
-/// The extremes of the four products; zero times infinity is zero here.
+/// Least and largest of the products of the ends of both ranges, where zero times infinity is zero.
 fn products(x: &Range, y: &Range) -> [f32; 2] {
     let product = |a: f32, b: f32| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
     let all = [(x.low, y.low), (x.low, y.high), (x.high, y.low), (x.high, y.high)];
@@ -235,7 +242,7 @@ fn products(x: &Range, y: &Range) -> [f32; 2] {
     ]
 }
 
-/// Whether an exponent is even throughout.
+/// Whether an exponent is a constant of even numbers throughout.
 fn is_even(graph: &Graph, exponent: ValueId) -> bool {
     let constant = graph.values[exponent].constant.as_ref();
     constant.is_some_and(|values| values.iter().all(|value| value % 2.0 == 0.0))

@@ -6,7 +6,7 @@ use crate::lower::Plan;
 use crate::manifest::RefineTable;
 
 impl Decoder {
-    /// How posteriors are refined with it: by the manifest's `[refine]`, or else by the defaults.
+    /// The settings of refinement: those of the manifest's `[refine]`, or the defaults without it.
     pub fn refinement(&self) -> RefineTable {
         self.refine.as_ref().map_or_else(RefineTable::default, |refine| refine.settings.clone())
     }
@@ -22,7 +22,7 @@ pub struct Refine {
 }
 
 impl Refine {
-    /// Lowers the gradient of a decoder that comes from `source`.
+    /// Refinement by these settings, with the lowered gradient of a decoder that comes from `source`.
     ///
     /// # Errors
     ///

@@ -23,20 +23,21 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Whether a manifest can say it: bounds that are infinite, and a number that is subtracted, it cannot.
+    /// Whether a manifest can declare it: `eps` is not negative, and bounds are finite.
     pub fn can_be_declared(&self) -> bool {
         self.eps >= 0.0 && self.clamp.is_none_or(|ends| ends.iter().all(|end| end.is_finite()))
     }
 }
 
-/// All draws whose noise is an input of the graph, first to last.
+/// All draws `mean + scale * noise` of the graph whose noise is an input of it, in the order of the nodes.
 pub fn draws(graph: &Graph) -> Vec<Draw> {
     let mut is_input = vec![false; graph.values.len()];
     graph.inputs.iter().for_each(|input| is_input[*input] = true);
     import::draws(&graph.nodes, &graph.values, |value| is_input[value])
 }
 
-/// From what the scale of a draw is computed, the values nearest to it first.
+/// The values from which the scale of a draw is computed, each with its parameterization, those nearest to
+/// the scale first; the first is the scale itself, as `sigma`.
 pub fn readings(makers: &Makers<'_>, scale: ValueId) -> Vec<Reading> {
     let mut readings = Vec::new();
     let mut add = |value, head, eps, clamp, formula: String| {
@@ -83,7 +84,8 @@ pub fn readings(makers: &Makers<'_>, scale: ValueId) -> Vec<Reading> {
     readings
 }
 
-/// Adds from what the variance is computed whose square root is the scale.
+/// Passes to `add` the values from which `variance`, whose square root is the scale, is computed, nearest
+/// first; `variance` itself, as `var`, is the first.
 fn of_variance(
     makers: &Makers<'_>,
     variance: ValueId,
@@ -116,7 +118,7 @@ pub struct Makers<'g> {
 }
 
 impl<'g> Makers<'g> {
-    /// Of all values.
+    /// The index of all nodes of `graph` by their outputs.
     pub fn of(graph: &'g Graph) -> Self {
         let mut nodes = vec![None; graph.values.len()];
         let mut sources = Vec::from_iter(0..graph.values.len());
@@ -129,17 +131,19 @@ impl<'g> Makers<'g> {
         Self { graph, nodes, sources }
     }
 
-    /// The node that computes a value.
+    /// The node that computes a value; `None` for inputs and constants.
     pub fn get(&self, value: ValueId) -> Option<&'g Node> {
         self.nodes[value]
     }
 
-    /// The value before nodes that change its shape only.
+    /// The value before all Reshape nodes; the value itself where no such node makes it.
     pub fn source(&self, value: ValueId) -> ValueId {
         self.sources[value]
     }
 
-    /// The function that makes a value, and its operand.
+    /// The function that makes a value, and its operand (before reshapes); `Max` or `Min` with a number as a
+    /// one-sided clip, `Pow` with 0.5 as a root, and PyTorch's softplus as one function. `None` for every
+    /// other node.
     pub fn unary(&self, value: ValueId) -> Option<(Unary, ValueId)> {
         let node = self.nodes[value]?;
         match node.op {
@@ -165,8 +169,8 @@ impl<'g> Makers<'g> {
         }
     }
 
-    /// `t` and `other` of `where(t > limit, t, other)` with a limit that is not negative; in the condition
-    /// `t` may have a positive factor.
+    /// `t` and `other` of a node `where(t > limit, t, other)` with a constant limit that is not negative; in
+    /// the condition `t` may have a positive factor. `None` for every other node.
     pub fn where_large(&self, node: &Node) -> Option<(ValueId, ValueId)> {
         let [condition, large, otherwise] = node.inputs[..] else { return None };
         let compares = [Op::Binary(BinaryOp::Greater), Op::Binary(BinaryOp::GreaterOrEqual)];
@@ -183,13 +187,13 @@ impl<'g> Makers<'g> {
         fits.then_some((large, otherwise))
     }
 
-    /// `x` and the number of `x + number`.
+    /// `x` and the number, where a value is `x + number`; `None` otherwise.
     pub fn plus(&self, value: ValueId) -> Option<(ValueId, f32)> {
         let node = self.nodes[value].filter(|node| node.op == Op::Binary(BinaryOp::Add))?;
         self.with_number(node)
     }
 
-    /// `t` of `0.5 * t` or `t / 2`.
+    /// `t`, where a value is `0.5 * t` or `t / 2`; `None` otherwise.
     pub fn half(&self, value: ValueId) -> Option<ValueId> {
         let node = self.nodes[value]?;
         let (inner, number) = match node.op {
@@ -202,7 +206,8 @@ impl<'g> Makers<'g> {
         (divided && factor == 0.5).then_some(inner)
     }
 
-    /// The computed operand of a node, and the number that the other one is throughout.
+    /// The computed operand of a node of two inputs (before reshapes), and the number that the other one, a
+    /// constant, holds throughout; `None` otherwise.
     fn with_number(&self, node: &Node) -> Option<(ValueId, f32)> {
         let number = |id: ValueId| {
             let values = self.graph.values[id].constant.as_ref()?;

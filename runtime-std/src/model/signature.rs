@@ -1,8 +1,8 @@
 //! What calls of a model read, and in which order: decided here, and asked for by every stage.
 //!
-//! A call reads the observation, then conditions, then noise. Graphs share conditions and noise by their names.
-//! A plan reads its inputs in the same order, a decoder's latents in the observation's place, with its states
-//! behind them.
+//! A call reads the observation, then conditions, then noise. Graphs share conditions and noise by their
+//! names. A plan reads its inputs in the same order, a decoder's latents in the observation's place, with its
+//! states behind them.
 
 use super::{Decoder, Encoder, Graphs, Model, Part, PartName, Role, Source};
 use crate::error::{Error, Result};
@@ -66,7 +66,8 @@ pub struct Signature {
     pub inputs: Vec<Input>,
 }
 
-/// What an input of this role is, by its number; an input of a graph without roles is its own.
+/// The constructor of [`Argument`] for inputs of this role; [`Argument::Own`] for observation, latent and no
+/// role.
 fn argument(role: Option<Role>) -> fn(usize) -> Argument {
     match role {
         Some(Role::Condition) => Argument::Condition,
@@ -77,6 +78,8 @@ fn argument(role: Option<Role>) -> fn(usize) -> Argument {
 }
 
 impl Signature {
+    /// The inputs of all graphs but latents and states, each name once per kind, in the order of
+    /// [`Argument`].
     fn of(graphs: &Graphs) -> Self {
         let mut inputs: Vec<Input> = Vec::new();
         for part in graphs.parts().graphs() {
@@ -91,7 +94,8 @@ impl Signature {
         Self { inputs }
     }
 
-    /// What an inference reads: the inputs of encoder and decoder, or those of a flow or graph that is alone.
+    /// The inputs that one inference reads: those of encoder and decoder, or all of a model without an
+    /// encoder. Inputs of a flow beside an encoder are left out.
     pub fn call(&self) -> impl Iterator<Item = &Input> {
         let is_beside = self.inputs.iter().any(|input| input.is_read_by(PartName::Encoder));
         let of_call = move |input: &&Input| {
@@ -100,7 +104,8 @@ impl Signature {
         self.inputs.iter().filter(of_call)
     }
 
-    /// What each input of a graph's plan is; observation, latents and states are numbered within the graph.
+    /// Each input of a graph's plan with what it is: conditions and noise by their number in the model;
+    /// observation, latents and states numbered within the graph.
     pub fn arguments<'p>(&self, part: Part<'p>) -> Vec<(&'p Port, Argument)> {
         let (mut own, mut states) = (0.., 0..);
         let argument = |at: usize| {
@@ -116,8 +121,8 @@ impl Signature {
     }
 }
 
-/// Adds an input of a graph to those of a model: conditions and noise of one name are one, and so is the
-/// observation.
+/// Adds `reader` to the input of the kind and name of `port`, or appends that input with the next number of
+/// its kind. Observations of one name are one as well.
 fn enter(
     inputs: &mut Vec<Input>,
     port: &Port,
@@ -140,20 +145,22 @@ fn enter(
 }
 
 impl Input {
+    /// Whether this graph reads the input.
     fn is_read_by(&self, graph: PartName) -> bool {
         self.readers.iter().any(|(reader, _)| *reader == graph)
     }
 }
 
 impl Model {
-    /// What calls of it read.
+    /// The inputs that callers of this model supply.
     pub fn signature(&self) -> Signature {
         Signature::of(&self.graphs)
     }
 }
 
 impl Part<'_> {
-    /// The plan's pairs of state input and output; the outputs of the states are the last.
+    /// Pairs of plan input and plan output of each state; the outputs of the states are the plan's last ones,
+    /// in the order of the inputs.
     pub fn state_pairs(&self) -> Vec<(usize, usize)> {
         let is_state = |input: &usize| self.roles[*input] == Role::State;
         let inputs: Vec<usize> = (0..self.roles.len()).filter(is_state).collect();
@@ -163,7 +170,7 @@ impl Part<'_> {
 }
 
 impl Encoder {
-    /// What the plan's outputs are, in their order: both heads of each posterior, then the states.
+    /// The meaning of each output of the plan, in order: mean and spread of each posterior, then the states.
     pub fn outputs(&self) -> impl Iterator<Item = EncoderOutput> {
         let heads = (0..self.latents.len())
             .flat_map(|q| [EncoderOutput::Mean(q), EncoderOutput::Spread(q)]);
@@ -175,7 +182,7 @@ impl Encoder {
         with_role(self.part(), Role::Eps).next().is_some()
     }
 
-    /// The observation among the plan's inputs.
+    /// The observation among the plan's inputs; `None` where the plan does not read it.
     pub fn observation(&self) -> Option<&Port> {
         with_role(self.part(), Role::X).next()
     }
@@ -197,8 +204,9 @@ impl Decoder {
         self.latents().map(Port::len).sum()
     }
 
-    /// The inputs of the decoder's plan, for the values of all latents one after another; none if there are
-    /// not as many as [`latent`](Self::latent).
+    /// The inputs of the decoder's plan: `z`, the values of all latents one after another, split into the
+    /// latents, then `conditions`, which are not checked. `None` where `z` has not [`latent`](Self::latent)
+    /// values.
     pub fn call<'v>(
         &self,
         mut z: &'v [f32],
@@ -230,11 +238,12 @@ pub struct Offered<'s> {
     pub held: Held,
 }
 
-/// Every input of these files that a user may give, each name once, in the files' order.
+/// Every input of these files that a user may give, each name once, in the files' order; one that several
+/// graphs read may hold what all of them allow.
 ///
 /// # Errors
 ///
-/// Two graphs have an input of one name in different shapes.
+/// An input error where two graphs have an input of one name in different shapes.
 pub fn offered<'s>(sources: &[&'s Source]) -> Result<Vec<Offered<'s>>> {
     let mut offered: Vec<Offered> = Vec::new();
     for source in sources {
@@ -257,7 +266,8 @@ pub fn offered<'s>(sources: &[&'s Source]) -> Result<Vec<Offered<'s>>> {
     Ok(offered)
 }
 
-/// The one shape of an input that several graphs have; none where none has it.
+/// The one shape of the input `name` in several graphs; `None` of no shapes. An input error where they
+/// differ.
 pub(super) fn shared_shape<'s>(name: &str, shapes: &[&'s [usize]]) -> Result<Option<&'s [usize]>> {
     match shapes.iter().all(|shape| *shape == shapes[0]) {
         true => Ok(shapes.first().copied()),
@@ -268,8 +278,8 @@ pub(super) fn shared_shape<'s>(name: &str, shapes: &[&'s [usize]]) -> Result<Opt
 }
 
 impl Source {
-    /// The graph's inputs in the order of a call, without those of a fixed value: those that a manifest names, in
-    /// its order, then conditions, noise, states, and those of which nothing is known.
+    /// Positions of the graph's inputs in the order of a call, without those of a fixed value: those that a
+    /// manifest names, in its order, then conditions, noise, states, and those without a role.
     pub(super) fn call_order(&self) -> Vec<usize> {
         let rank = |input: usize| {
             let named = self.first.iter().position(|other| *other == input);

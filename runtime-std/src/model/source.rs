@@ -17,7 +17,7 @@ pub struct Source {
     pub path: PathBuf,
     /// Its graph.
     pub graph: Graph,
-    /// One per input; noise of random nodes has its role from the start.
+    /// One per input, `None` where no role is known; noise of random nodes has its role from the start.
     pub input_roles: Vec<Option<Role>>,
     /// One per output.
     pub output_roles: Vec<Option<Role>>,
@@ -33,12 +33,12 @@ pub struct Source {
     pub window: Option<Window>,
     /// Which layers compute with integers; without, all of it is f32.
     pub integers: Option<Integers>,
-    /// The inputs that come first in a call, in their order.
+    /// The inputs that the manifest's tables name, in that order; they come first in a call.
     pub(super) first: Vec<usize>,
 }
 
 impl Source {
-    /// Imports a file; no roles yet.
+    /// The file at `path`, imported, with no roles but those of random nodes' noise.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Source {
         })
     }
 
-    /// Whether the file itself rounds to integers.
+    /// Whether the file itself rounds to integers, as one with QuantizeLinear nodes does.
     pub fn is_quantized(&self) -> bool {
         self.graph.nodes.iter().any(|node| matches!(node.op, Op::Round(_)))
     }
@@ -77,7 +77,7 @@ impl Source {
         &self.graph.values[self.graph.inputs[input]].shape
     }
 
-    /// The inputs that change from call to call and are not the model's own state.
+    /// Positions of the inputs that a caller gives: neither states nor inputs of a fixed value.
     pub fn given(&self) -> impl Iterator<Item = usize> {
         (0..self.graph.inputs.len()).filter(|input| {
             self.states.iter().all(|(state, _)| state != input)
@@ -85,21 +85,23 @@ impl Source {
         })
     }
 
-    /// What a noise input is drawn from.
+    /// Distribution of a noise input: that of its random node, or normal where it is an input of the file.
     pub fn noise_kind(&self, input: usize) -> NoiseKind {
         let own = self.graph.noise.iter().find(|noise| noise.value == self.graph.inputs[input]);
         own.map_or(NoiseKind::Normal, |noise| noise.kind)
     }
 
-    /// Position of the output that `tensor` means.
+    /// Position of the output that `tensor` means, by name or index. An input error under `key` lists the
+    /// outputs where there is none.
     pub(super) fn output(&self, key: &str, tensor: &TensorRef) -> Result<usize> {
         let names = self.graph.outputs.iter().map(|(name, _)| name.as_str());
         position(names, tensor)
             .map_err(|what| self.fault(format!("{key}: {what} among its outputs")))
     }
 
-    /// Position of the output or of the inner value that `tensor` means; an inner value becomes an output
-    /// behind those of the file.
+    /// Position of the output, or of the value inside the graph, that `tensor` means; such a value is
+    /// appended to the graph's outputs (without a role). An input error under `key` where there is none, or
+    /// where its length depends on data.
     pub(super) fn head(&mut self, key: &str, tensor: &TensorRef) -> Result<usize> {
         let inside = match tensor {
             TensorRef::Name(name) if self.graph.outputs.iter().all(|(own, _)| own != name) => {
@@ -125,7 +127,8 @@ impl Source {
         Ok(self.graph.outputs.len() - 1)
     }
 
-    /// Position of the input that `tensor` means.
+    /// Position of the input that `tensor` means, by name or index. An input error under `key` lists the
+    /// inputs where there is none.
     pub(super) fn input(&self, key: &str, tensor: &TensorRef) -> Result<usize> {
         let names = (0..self.graph.inputs.len()).map(|input| self.input_name(input));
         position(names, tensor)
@@ -137,7 +140,8 @@ impl Source {
         Error::input(what).context(self.path.display())
     }
 
-    /// Gives an input its role, which must be its only one; it comes next in a call.
+    /// Gives an input its role and makes it the next of those that come first in a call. An input error under
+    /// `key` where it has another role or was named before.
     pub(super) fn assign(&mut self, key: &str, input: usize, role: Role) -> Result<()> {
         let name = self.input_name(input).to_string();
         if let Some(other) = self.input_roles[input].filter(|other| *other != role) {
@@ -156,7 +160,9 @@ impl Source {
         Ok(())
     }
 
-    /// The roles of inputs of this graph by the `[[input]]` tables.
+    /// Applies the `[[input]]` tables to the inputs of this graph: role, NaN allowed, fixed value; tables of
+    /// other graphs' inputs are skipped. An input error where a role contradicts a known one, or a fixed
+    /// value does not fit.
     pub(super) fn declare(&mut self, tables: &[InputTable]) -> Result<()> {
         for table in tables {
             let named = |input: &usize| self.input_name(*input) == table.name;
@@ -175,6 +181,7 @@ impl Source {
         Ok(())
     }
 
+    /// Gives an input the declared role. An input error where it has another one already.
     fn declare_role(&mut self, name: &str, input: usize, role: InputRole) -> Result<()> {
         let role = match role {
             InputRole::X => Role::X,
@@ -199,10 +206,13 @@ impl Source {
         }
     }
 
+    /// Whether an input is the noise of a random node.
     fn is_noise(&self, input: usize) -> bool {
         self.graph.noise.iter().any(|noise| noise.value == self.graph.inputs[input])
     }
 
+    /// The values of an input of a fixed `value`, one number repeated for all. An input error where a list
+    /// has another length than the input, or a value is not what the input may hold.
     fn fixed_values(&self, input: usize, value: &Fixed) -> Result<Vec<f32>> {
         let len: usize = self.input_shape(input).iter().product();
         let values = match value {
@@ -225,13 +235,14 @@ impl Source {
         }
     }
 
-    /// What the file declares an input to hold.
+    /// The element type that the file declares for an input; the default one where it declares none.
     pub fn element_type(&self, input: usize) -> ElementType {
         let input = &self.graph.inputs[input];
         self.graph.element_types.get(input).copied().unwrap_or_default()
     }
 
-    /// What the rows of an input may hold.
+    /// What the rows of an input may hold: element type, tables that it indexes, NaN, and the window for an
+    /// observation.
     pub fn held(&self, input: usize) -> Held {
         Held {
             name: self.input_name(input).into(),
@@ -242,7 +253,7 @@ impl Source {
         }
     }
 
-    /// The graph as it is called: inputs in the order of a call, fixed ones as constants.
+    /// A copy of the graph as it is called: inputs in the order of a call, fixed ones as constants instead.
     pub fn arranged(&self) -> Graph {
         let mut graph = self.graph.clone();
         for (input, values) in &self.fixed {
@@ -252,12 +263,13 @@ impl Source {
         graph
     }
 
-    /// Lowers these outputs of the graph.
+    /// The plan of the outputs at these positions, with the integers of the source. An error names the file.
     pub(super) fn lower(&self, outputs: &[usize]) -> Result<Plan> {
         lower_with(&self.arranged(), outputs, self.integers.as_ref()).context(self.path.display())
     }
 
-    /// The plan of all outputs, and its pairs of state input and output.
+    /// The plan of all outputs, and pairs of plan input and output position of each state that the plan
+    /// reads.
     ///
     /// # Errors
     ///
@@ -279,8 +291,8 @@ impl Source {
         self.first.iter().copied().filter(|input| self.input_roles[*input] == Some(Role::Z))
     }
 
-    /// Lowers `outputs`, which may need no input without a role but must need `required`; gives the
-    /// roles of the plan's inputs as well.
+    /// The plan of `outputs`, and the role of each of its inputs. An input error under `key` where the plan
+    /// reads an input without a role, or does not read one of `required`.
     pub(super) fn lower_from(
         &self,
         key: &str,
@@ -310,6 +322,7 @@ impl Source {
     }
 }
 
+/// Index among `names` of the tensor meant, by name or index; a sentence with all names where there is none.
 fn position<'a>(
     names: impl Iterator<Item = &'a str>,
     tensor: &TensorRef,

@@ -3,7 +3,8 @@
 use crate::ir::{Graph, Node, Op, ValueId};
 use crate::manifest::Layout;
 
-/// The layout of an observation of three axes of which two are longer than 1, and what shows it.
+/// The layout of an observation `x` of three axes of which two are longer than 1, and what shows it; `None`
+/// for other shapes, and where no layer over time shows it.
 pub(crate) fn shown(graph: &Graph, x: ValueId) -> Option<(Layout, String)> {
     let [first, second] = two_axes(&graph.values[x].shape)?;
     let (time, layer) = time_axis(graph, x)?;
@@ -15,13 +16,14 @@ pub(crate) fn shown(graph: &Graph, x: ValueId) -> Option<(Layout, String)> {
     Some((layout, format!("{layer} along its axis {time}, so it is {so}")))
 }
 
-/// The two axes of three that are longer than 1.
+/// Positions of the two axes longer than 1 of a shape of three; `None` for other shapes.
 pub(crate) fn two_axes(shape: &[usize]) -> Option<[usize; 2]> {
     let long: Vec<usize> = (0..shape.len()).filter(|axis| shape[*axis] > 1).collect();
     (shape.len() == 3).then(|| <[usize; 2]>::try_from(long).ok())?
 }
 
-/// The axis of `x` along which layers go that know time, and which; none where they disagree.
+/// The axis of `x` along which recurrent layers and convolutions over one axis run, and the first such layer
+/// in words; `None` where there is none or they disagree.
 fn time_axis(graph: &Graph, x: ValueId) -> Option<(usize, String)> {
     let mut axes: Vec<Option<Vec<usize>>> = vec![None; graph.values.len()];
     axes[x] = Some((0..graph.values[x].shape.len()).collect());
@@ -41,8 +43,8 @@ fn time_axis(graph: &Graph, x: ValueId) -> Option<(usize, String)> {
     found
 }
 
-/// The axis of its first input that a layer takes as time: of a recurrent one the first, of a convolution
-/// over one axis the last.
+/// The axis of its first input along which a layer runs in time: 0 of a recurrent layer, the last of a
+/// convolution over one axis; `None` for other nodes.
 fn time_of(graph: &Graph, node: &Node) -> Option<usize> {
     let shape = &graph.values[*node.inputs.first()?].shape;
     match &node.op {
@@ -52,7 +54,9 @@ fn time_of(graph: &Graph, node: &Node) -> Option<usize> {
     }
 }
 
-/// Which axis of `x` each axis of the result is, for nodes that leave the axes or exchange them.
+/// For each axis of the node's output the axis of `x` that it is, given those of its first input (`own`);
+/// `None` where the node mixes or drops axes. An axis of length 1 that a Reshape adds gets `usize::MAX` where
+/// `x` has none.
 fn moved(graph: &Graph, node: &Node, own: Vec<usize>) -> Option<Vec<usize>> {
     let shape = |id: ValueId| &graph.values[id].shape;
     let (before, after) = (shape(node.inputs[0]), shape(node.output));

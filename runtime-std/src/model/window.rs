@@ -4,8 +4,9 @@ use crate::error::{Error, Result};
 use crate::lower::Port;
 use crate::manifest::{Layout, Window};
 
-/// The window with its layout: as declared, where the encoder's input fits it, or channels first, where
-/// its shape says nothing else. Of a shape that fits both the graph may have `shown` it, and why.
+/// The window with its layout decided: the declared one where the encoder's input fits it, the only one that
+/// fits, or channels first where both mean the same. `shown` is the layout that the graph shows, and why,
+/// where the shape fits both.
 ///
 /// # Errors
 ///
@@ -35,6 +36,7 @@ pub(super) fn settled(
     Ok(Window { layout: Some(layout), ..window.clone() })
 }
 
+/// The layout decided, or a sentence for the error; see [`settled`].
 fn layout(
     window: &Window,
     shape: &[usize],
@@ -91,8 +93,9 @@ pub(super) fn has_two_axes(window: &Window) -> bool {
     window.channels > 1 && window.length > 1
 }
 
-/// Whether a tensor of as many values as the window can have this layout. A flat one can have both;
-/// axes of length 1, the batch among them, say nothing.
+/// Whether a tensor of `shape`, with as many values as the window, can have this layout: its axes longer than
+/// 1 split into those of the layout's first and second axis. True for both layouts where at most one axis is
+/// longer than 1.
 pub(super) fn fits(window: &Window, layout: Layout, shape: &[usize]) -> bool {
     let axes = long_axes(shape);
     let [first, _] = window.axes(layout);
@@ -104,7 +107,8 @@ pub(super) fn fits(window: &Window, layout: Layout, shape: &[usize]) -> bool {
         })
 }
 
-/// Whether two tensors hold their values in orders that cannot be the same: their axes change places.
+/// Whether the axes longer than 1 of both shapes have the same lengths in another order, so that their values
+/// cannot be in one order.
 pub(super) fn are_transposed(a: &[usize], b: &[usize]) -> bool {
     let (mut a, mut b) = (long_axes(a), long_axes(b));
     let differ = a != b;

@@ -46,7 +46,8 @@ pub struct Macs {
     pub int8_share: Option<f64>,
 }
 
-/// Every node that computes, in order; what only moves values is none.
+/// Every node that computes, in order, with its steps together: in floats where any of them is, with the
+/// first such step's reason. Nodes that only move or requantize values are left out.
 pub fn layers(plan: &Plan) -> Vec<IntegerLayer> {
     let mut layers: Vec<IntegerLayer> = Vec::new();
     for step in &plan.steps {
@@ -72,7 +73,8 @@ pub fn layers(plan: &Plan) -> Vec<IntegerLayer> {
     layers
 }
 
-/// The multiply-accumulates of a plan, by what computes them.
+/// The multiply-accumulates of a plan: all, those of dense and convolution layers, and those of them with
+/// integer weights.
 pub fn macs(plan: &Plan) -> Macs {
     let sum = |counts: fn(&Kernel) -> bool| -> usize {
         plan.steps.iter().filter(|step| counts(&step.kernel)).map(|step| step.macs).sum()
@@ -84,7 +86,7 @@ pub fn macs(plan: &Plan) -> Macs {
     Macs { all: plan.macs(), linear, int8, int8_share }
 }
 
-/// Whether a kernel is that of a dense or convolution layer in floats.
+/// Whether a kernel is that of a dense or (transposed) convolution layer in floats.
 fn is_linear(kernel: &Kernel) -> bool {
     matches!(
         kernel,
@@ -96,7 +98,7 @@ fn is_linear(kernel: &Kernel) -> bool {
     )
 }
 
-/// How a kernel computes; none where it only moves values.
+/// How a kernel computes; `None` where it only moves, quantizes or dequantizes values.
 fn arithmetic(kernel: &Kernel) -> Option<Arithmetic> {
     match kernel {
         Kernel::Copy | Kernel::Strided(_) | Kernel::Fill(_) | Kernel::Take(..) => None,
@@ -109,7 +111,8 @@ fn arithmetic(kernel: &Kernel) -> Option<Arithmetic> {
     }
 }
 
-/// Why a step of floats is one.
+/// Why a step computes in floats, in words: the reason that lowering gave for its node, else one by its
+/// kernel.
 fn reason(plan: &Plan, step: &Step) -> String {
     if let Some(own) = plan.floats.iter().find(|own| own.node == step.name) {
         return own.reason.clone();

@@ -42,8 +42,8 @@ pub struct LayerCost {
     pub cycles_estimate: Option<u64>,
 }
 
-/// Measures the first row of `batch` on `target`; steps are measured in an image of their own, which
-/// reads a clock behind each.
+/// The cost of one inference on the first row of `batch`, on `target`; steps are measured in an image of
+/// their own, which reads a clock behind each.
 ///
 /// # Errors
 ///
@@ -84,8 +84,8 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     Ok(Cost { instructions, cycles, spent, footprint, layers })
 }
 
-/// An environment error unless the instructions by the emulator's log and by the board's timer differ by at most
-/// a tick at either end and 40 instructions around the call.
+/// An environment error unless the instructions by the emulator's log and by the board's timer differ by at
+/// most a tick at either end and 40 instructions around the call.
 fn agree(target: &Target, executed: u64, timed: u64) -> Result<()> {
     const AROUND: u64 = 40;
     let tick = 1_000_000 / u64::from(target.row.machine.ticks_per_million);
@@ -98,8 +98,8 @@ fn agree(target: &Target, executed: u64, timed: u64) -> Result<()> {
     )))
 }
 
-/// Names of the steps: where a node has several, those say what they do that bring values into another form or
-/// place for it.
+/// Name of each step: its node's name, and where that node has several steps and this one only brings values
+/// into another form or place, what it does in parentheses.
 fn names(plan: &Plan) -> Vec<String> {
     let name = |step: &Step| {
         let several = plan.steps.iter().filter(|other| other.name == step.name).count() > 1;
@@ -111,6 +111,7 @@ fn names(plan: &Plan) -> Vec<String> {
     plan.steps.iter().map(name).collect()
 }
 
+/// What a kernel does that brings values into another form or place; `None` for all that compute.
 fn what(kernel: &Kernel) -> Option<&'static str> {
     match kernel {
         Kernel::Integer(Integer::Quantize { .. }) => Some("quantize"),

@@ -18,7 +18,8 @@ pub struct LogProb {
 }
 
 impl LogProb {
-    /// Of a target with these values; `outputs` are the reference's, one per output of the graph.
+    /// Differences of the `target`'s `ln p(x)` from that of the reference's `outputs`, one per output of the
+    /// graph. Nothing where the model is no flow with this density or one side is not given.
     pub(super) fn of(
         loaded: &Loaded,
         outputs: &[Option<Vec<f32>>],
@@ -40,7 +41,7 @@ impl LogProb {
     }
 }
 
-/// The flow, where it is alone and its density known.
+/// The flow of a model without an encoder, where its latent is standard normal; `None` otherwise.
 pub(super) fn flow(loaded: &Loaded) -> Option<&Flow> {
     match loaded.model.graphs.parts() {
         Parts { encoder: None, flow: Some(flow), .. } if flow.has_log_prob() => Some(flow),
@@ -48,8 +49,8 @@ pub(super) fn flow(loaded: &Loaded) -> Option<&Flow> {
     }
 }
 
-/// `ln p(x)` of every row as a device computes it, from the outputs of the graph by their position; nothing unless
-/// it is a flow with this density.
+/// `ln p(x)` of every row in nats, in f32 as a device computes it, from the outputs of the graph by their
+/// position; `None` unless it is a flow with this density and both outputs are given.
 pub fn log_prob<'o>(
     loaded: &Loaded,
     outputs: impl Fn(usize) -> Option<&'o [f32]>,
@@ -59,7 +60,7 @@ pub fn log_prob<'o>(
     Some(rows.map(|(z, log_det)| standard_log_prob(z) + log_det).collect())
 }
 
-/// `sum -(z^2 + ln 2 pi) / 2 + log_det`, in f64.
+/// `sum -(z^2 + ln 2 pi) / 2 + log_det` of every row in f64, in nats; `None` as for [`log_prob`].
 fn reference<'o>(
     loaded: &Loaded,
     outputs: impl Fn(usize) -> Option<&'o [f32]>,
@@ -71,7 +72,8 @@ fn reference<'o>(
     Some(rows.map(|(z, log_det)| base(z) + f64::from(*log_det)).collect())
 }
 
-/// Latents of a row, then `z` and `log_det` of all rows.
+/// Number of latents, then `z` and `log_det` of all rows; `None` unless it is a flow with this density and
+/// both outputs are given.
 fn parts<'o>(
     loaded: &Loaded,
     outputs: impl Fn(usize) -> Option<&'o [f32]>,

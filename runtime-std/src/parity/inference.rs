@@ -21,8 +21,9 @@ const TASKS: [(Inference, u32); 4] = [
     (Inference::RefinePrior, 2),
 ];
 
-/// Asks for the first rows, whose inputs are `given`, the observation first, with the noise of `seed`.
-/// Returns how many replies were compared, and whether all are equal in every bit.
+/// Number of replies compared with the twin, and whether all are equal in every bit: bounds, and with
+/// `[refine]` refinements, of the first [`ROWS`] rows of `given` (the observation first), with the noise of
+/// `seed`. `twin` are the twin's posteriors.
 ///
 /// # Errors
 ///
@@ -56,7 +57,8 @@ pub(super) fn compare<S: Read + Write>(
     Ok((compared, exact))
 }
 
-/// Whether both give the same bits, or both refuse what is not finite.
+/// Whether both answers have the same bits, or both refuse what is not finite; false where only the twin
+/// refuses. Any other error of the device is passed on, also an input error where the twin answers.
 fn agree(
     found: Result<DeviceInferred>,
     expected: Result<Inferred>,
@@ -71,6 +73,8 @@ fn agree(
     }
 }
 
+/// Whether values, `kept_start` and posterior of the device have the twin's bits; `loc` and `log_var` are the
+/// twin's posterior.
 fn is_bit_exact(found: &DeviceInferred, expected: &Inferred, loc: &[f32], log_var: &[f32]) -> bool {
     bits(&found.found.values) == bits(&expected.values)
         && found.found.kept_start == expected.kept_start

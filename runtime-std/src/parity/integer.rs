@@ -30,7 +30,7 @@ pub struct IntegerReport {
     pub layers: Option<Vec<IntegerLayer>>,
 }
 
-/// The two models that are held against each other on the same rows.
+/// A model in floats and in integers, compared on the same rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Pair<'p> {
     /// Floats.
@@ -42,7 +42,8 @@ pub struct Pair<'p> {
 }
 
 impl Pair<'_> {
-    /// The report on what the target answered; nothing for a model without integers.
+    /// What integers cost, by the answer of the target; `None` for a model without integers. `kl` is that of
+    /// the parity report, `seed` the key of the noise for the ELBO.
     ///
     /// # Errors
     ///
@@ -72,6 +73,8 @@ impl Pair<'_> {
         }))
     }
 
+    /// Every layer of the integer model; those with integer weights also with KL(float || integers in it
+    /// alone), unless the file is quantized or has no posterior. An error is a posterior that is not finite.
     fn layers(&self) -> Result<Vec<IntegerLayer>> {
         let Some(integers) = &self.integer.main.integers else { return Ok(Vec::new()) };
         let float = match self.float.main.is_quantized() {
@@ -97,8 +100,8 @@ impl Pair<'_> {
 }
 
 impl ParityReport {
-    /// The report with what integers cost, layer by layer where it lists them; what the bound loses is
-    /// judged as well.
+    /// The report with what integers cost, `pass` judged again with the limit on the drop of the ELBO. Where
+    /// the report lists its steps, the layers' figures are moved into those of the same name.
     #[must_use]
     pub fn with_integers(mut self, integer: Option<IntegerReport>) -> Self {
         self.integer = integer;

@@ -51,11 +51,11 @@ pub struct Layers {
     pub without_reference: usize,
 }
 
-/// The twin's checksums of every step, row by row.
+/// CRC-32 of the outputs of every step, for each row.
 pub type Checksums = Vec<Vec<u32>>;
 
-/// The twin's values of every step against the reference's values of the same name; a value that the
-/// reference does not have, or that is no float there, is not compared.
+/// Differences of the twin's values of every step from the reference's values of the same name, and the
+/// twin's checksums. A value that the reference does not have, or that is no float there, is not compared.
 ///
 /// # Errors
 ///
@@ -105,7 +105,8 @@ pub fn against_reference(
     Ok((Layers::new(layers, limits), checksums))
 }
 
-/// All rows of every value that the twin's steps complete, and the checksums of the steps.
+/// All rows of every value that the twin's steps complete, as floats, and the checksums of the steps;
+/// `states` are pairs of plan input and output.
 fn twin_steps(
     plan: &Plan,
     states: &[(usize, usize)],
@@ -135,14 +136,15 @@ fn twin_steps(
     Ok((twin, checksums))
 }
 
-/// The values to compare: where the model takes NaN for what is missing, those that are missing in both are
-/// left out.
+/// The pairs of values to compare: where `missing`, that is where the model takes NaN for missing values,
+/// without those that are NaN in both.
 fn compared(reference: &[f32], twin: &[f32], missing: bool) -> (Vec<f32>, Vec<f32>) {
     let is_compared = |(a, b): &(&f32, &f32)| !missing || !a.is_nan() || !b.is_nan();
     reference.iter().zip(twin).filter(is_compared).map(|(a, b)| (*a, *b)).unzip()
 }
 
 impl Layers {
+    /// The steps with the first one beyond the limit found, and those without a reference counted.
     fn new(layers: Vec<LayerDifference>, limits: Limits) -> Self {
         let without_reference = layers.iter().filter(|layer| layer.max_abs.is_none()).count();
         let mut layers = Self { layers, first_different: None, without_reference };
@@ -150,11 +152,12 @@ impl Layers {
         layers
     }
 
-    /// Enters what the target wrote, row by row.
+    /// Sets `crc_equal` of every step by the checksums of twin and target, row by row, and finds the first
+    /// different step again.
     ///
     /// # Errors
     ///
-    /// The target was not compiled from the same steps.
+    /// An environment error where the target gives another number of rows or steps.
     pub fn enter(&mut self, twin: &Checksums, target: &Checksums, limits: Limits) -> Result<()> {
         let steps = self.layers.len();
         if target.len() != twin.len() || target.iter().any(|row| row.len() != steps) {
@@ -170,6 +173,8 @@ impl Layers {
         Ok(())
     }
 
+    /// Sets `first_different` to the name of the first step that is beyond the relative limit, NaN, or of
+    /// other bits than the twin's; `None` without one.
     fn judge(&mut self, limits: Limits) {
         let differs = |layer: &&LayerDifference| {
             let far =

@@ -17,7 +17,7 @@ pub(super) struct Location {
 }
 
 impl Location {
-    /// The tensor's values among those of that name, row after row.
+    /// The tensor's values, cut out of `values`, all rows of the tensor of that name.
     pub(super) fn part(&self, values: Vec<f32>) -> Vec<f32> {
         match self.part {
             None => values,
@@ -38,6 +38,8 @@ pub(super) struct Locations<'g> {
 }
 
 impl<'g> Locations<'g> {
+    /// The index of all values of `graph` by name (an output's name wins, else the first value of a name) and
+    /// of all nodes by their inputs and output.
     pub(super) fn of(graph: &'g Graph) -> Self {
         let named = graph.values.iter().enumerate();
         let mut by_name: HashMap<&str, ValueId> = HashMap::new();
@@ -54,8 +56,9 @@ impl<'g> Locations<'g> {
         Self { graph, by_name, nodes }
     }
 
-    /// Where the values of this name are found: there, in another shape, or as an operand of `Concat`. What the
-    /// file has of selected places only is no place.
+    /// Where the values of this name are found: there, in another shape, or as a part of a `Concat`; the name
+    /// itself where the graph does not have it. Tensors of which the graph has selected places only are left
+    /// out.
     pub(super) fn holding(&self, name: &str) -> Vec<Location> {
         let Some(&id) = self.by_name.get(name) else {
             return vec![Location { name: name.to_string(), part: None }];
@@ -77,7 +80,8 @@ impl<'g> Locations<'g> {
         places
     }
 
-    /// Values with the same numbers in the same order, `id` first.
+    /// Values that hold the same numbers in the same order, through reshapes and transposes that keep the
+    /// order, in both directions; `id` first.
     fn same(&self, id: ValueId) -> Vec<ValueId> {
         let (mut found, mut seen) = (vec![id], HashSet::from([id]));
         let mut next = 0;
@@ -91,10 +95,13 @@ impl<'g> Locations<'g> {
         found
     }
 
+    /// The nodes that read or give a value.
     fn around(&self, id: ValueId) -> impl Iterator<Item = &'g Node> {
         self.nodes.get(&id).into_iter().flatten().copied()
     }
 
+    /// Whether a node leaves its values in their order: a Reshape, or a Transpose that moves only axes of
+    /// length 1.
     fn keeps_order(&self, node: &Node) -> bool {
         match &node.op {
             Op::Reshape => true,
@@ -106,7 +113,8 @@ impl<'g> Locations<'g> {
         }
     }
 
-    /// The tensors that a value is joined into, and which part it is.
+    /// The outputs of `Concat` that a value is an operand of, each with its part: length of a block, first
+    /// value, number of values.
     fn joined(&self, id: ValueId) -> Vec<(ValueId, [usize; 3])> {
         let part = |node: &'g Node| {
             let Op::Concat { axis } = node.op else { return None };

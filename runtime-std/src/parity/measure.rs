@@ -29,7 +29,9 @@ pub struct StepDistances {
 }
 
 impl StepDistances {
-    /// Those of `target` from `reference`; a NaN in either is at no distance within any limit.
+    /// Distances of `target` from `reference` in units of `step`, or without one of 1/255 of the reference's
+    /// range. Equal infinities are at distance 0; a NaN in either counts as not within one step and makes
+    /// `max` NaN.
     pub fn of(reference: &[f32], target: &[f32], step: Option<f32>) -> Self {
         let step = step.map_or_else(|| range(reference) / 255.0, f64::from);
         let distance = |(a, b): (&f32, &f32)| match a == b {
@@ -47,6 +49,7 @@ impl StepDistances {
     }
 }
 
+/// Largest less least value, NaN ignored; minus infinity of no values.
 fn range(values: &[f32]) -> f64 {
     let (least, most) = values
         .iter()
@@ -54,7 +57,8 @@ fn range(values: &[f32]) -> f64 {
     f64::from(most) - f64::from(least)
 }
 
-/// The step of a value that a quantized graph rounds, looked for through what only moves values.
+/// The scale of the rounding that makes `value`, looked for through nodes that only move values; `None` where
+/// another node or an input comes first.
 pub fn output_step(graph: &Graph, mut value: ValueId) -> Option<f32> {
     loop {
         let node = graph.nodes.iter().find(|node| node.output == value)?;

@@ -60,7 +60,8 @@ pub struct Compared<'s> {
     pub budget: &'s Budget,
 }
 
-/// Compares the outputs of a target with the reference.
+/// The report on the outputs of a target, compared with the reference under `limits`; without integers and
+/// layers, which are added later.
 pub fn compare(
     compared: Compared<'_>,
     reference: &Reference,
@@ -105,7 +106,8 @@ pub fn compare(
     report.with_suspect(reference, answer)
 }
 
-/// KL(reference || target), and its two parts where they are asked for.
+/// KL(reference || target) over the rows, and with `in_parts` the means of its two parts; all `None` without
+/// posteriors.
 fn kl_nats(reference: &Reference, answer: &TargetOutputs, in_parts: bool) -> KlFigures {
     let posteriors = reference.posteriors.iter().zip(&answer.posteriors);
     let parts =
@@ -124,7 +126,8 @@ fn kl_nats(reference: &Reference, answer: &TargetOutputs, in_parts: bool) -> KlF
 /// Selects what is compared of the posterior of the reference and of the target.
 type SelectedValues = for<'a> fn(&'a Posteriors<f64>, &'a Posteriors) -> (&'a [f64], &'a [f32]);
 
-/// The largest difference between both sides in what `values` selects of a posterior, over all posteriors.
+/// The largest difference between both sides in what `values` selects of a posterior, over all posteriors;
+/// NaN where one is NaN, `None` without posteriors.
 fn largest(reference: &Reference, answer: &TargetOutputs, values: SelectedValues) -> MaxAbs {
     let pairs = reference.posteriors.iter().zip(&answer.posteriors);
     let differences = pairs.map(|(reference, target)| {
@@ -134,7 +137,8 @@ fn largest(reference: &Reference, answer: &TargetOutputs, values: SelectedValues
     MaxAbs { max_abs: compare::worst(differences) }
 }
 
-/// One entry per output of every graph.
+/// One entry per output of main graph, decoder and flow, in this order; `posterior` tells whether both sides
+/// have one.
 fn all_differences(
     loaded: &Loaded,
     reference: &Reference,
@@ -166,8 +170,9 @@ struct Criteria {
 }
 
 impl Criteria {
-    /// Integer models are judged by the KL divergence alone, except that a QDQ file compared with given outputs
-    /// is judged in quantization steps.
+    /// The measure of an output (`head` of a posterior or not): nats for heads where both sides have a
+    /// posterior, relative for f32 files, steps for quantized files against references that round alike.
+    /// `None` for other outputs of integer files.
     fn judge(self, source: &Source, head: bool) -> Option<OutputMeasure> {
         match (source.integers.is_some(), self.posterior) {
             (_, true) if head => Some(OutputMeasure::Nats),
@@ -180,7 +185,7 @@ impl Criteria {
     }
 }
 
-/// One entry per output of a graph.
+/// One entry per output of a graph; differences are `None` where one side does not have it.
 fn differences(
     source: &Source,
     reference: &[Option<Vec<f32>>],

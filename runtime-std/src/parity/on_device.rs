@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 /// Samples per row whose bits are compared.
 const SAMPLES: u32 = 2;
 
-/// Builds the model into an image of `target`, boots it, and asks it every row.
+/// The outputs of every row on an image of `target` that is built from the model and booted, with its
+/// figures; samples and bounds use the noise of `seed`, and each reply is compared with the twin bit by bit.
 ///
 /// # Errors
 ///
@@ -49,7 +50,7 @@ pub fn device(
     Ok(answer)
 }
 
-/// What the steps of every row write on `target`, as checksums.
+/// CRC-32 of what every step writes on `target`, row by row.
 ///
 /// The image is another than the one that [`device`] measures: checksums cost instructions.
 ///
@@ -76,14 +77,14 @@ pub fn checksums(
     Ok(checksums)
 }
 
-/// What the device reads of a model of any kind, in its order.
+/// The inputs of one call of the model, in the device's order. An input error where `batch` lacks one.
 pub(super) fn all_given(loaded: &Loaded, batch: &Batch) -> Result<Batch> {
     let signature = loaded.model.signature();
     let inputs = signature.call().map(|input| batch.given(&input.name).cloned());
     Ok(Batch { inputs: inputs.collect::<Result<_>>()?, len: batch.len })
 }
 
-/// One inference on a row.
+/// The cost of one inference on a row of `given`, whose outputs are dropped. An error names the row.
 pub(super) fn ask<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
@@ -97,6 +98,7 @@ pub(super) fn ask<S: Read + Write>(
     spent.context(format!("row {row}"))
 }
 
+/// A new temporary folder, removed when dropped; an environment error where there can be none.
 pub(super) fn temporary() -> Result<tempfile::TempDir> {
     tempfile::tempdir().map_err(|error| {
         Error::environment(format!(
@@ -105,7 +107,8 @@ pub(super) fn temporary() -> Result<tempfile::TempDir> {
     })
 }
 
-/// The model's name and the folder that `build` reads it from.
+/// Writes `model.rs` and `weights.bin`, as `emit` makes them, into `folder`; gives the model's name and that
+/// folder.
 pub(super) fn compile(
     model: &Model,
     emit: fn(&Model) -> Result<Artifact>,
@@ -121,7 +124,8 @@ pub(super) fn compile(
     Ok((artifact.budget.model, folder.to_path_buf()))
 }
 
-/// Rows through a model with roles.
+/// Posteriors of all rows by a device with an encoder, each reply compared with the twin: mean, log-variance,
+/// samples, score, and without states also bounds and refinements.
 fn posteriors<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
@@ -170,7 +174,7 @@ fn posteriors<S: Read + Write>(
     Ok(TargetOutputs { outputs, posteriors: found, decoded, flow, log_prob: None, image })
 }
 
-/// Appends the device's row to the posteriors of all rows.
+/// Appends the row's means and log-variances to `found`, split by the posteriors' numbers of latents.
 fn append(found: &mut [Posteriors], answer: &DeviceRow) {
     let (mut loc, mut log_var) = (&answer.loc[..], &answer.log_var[..]);
     for posterior in found {
@@ -179,7 +183,9 @@ fn append(found: &mut [Posteriors], answer: &DeviceRow) {
     }
 }
 
-/// The outputs of the encoder's graph as far as its posteriors tell them; `hits` log-variances were clamped.
+/// The outputs of the encoder's graph as far as the posteriors of the device give them back: means, and
+/// log-variances only where the raw head is a plain `logvar` and nothing was clamped (`hits` is 0). `None`
+/// for all others.
 fn raw_heads(
     loaded: &Loaded,
     encoder: &Encoder,
@@ -198,7 +204,7 @@ fn raw_heads(
     raw
 }
 
-/// The twin's log-likelihood at its mean, and its divergence from the prior.
+/// The twin's log-likelihood at its mean, and its KL divergence from the prior, of one row.
 fn score(decoder: &Decoder, given: &Batch, twin: &Posteriors, row: usize) -> Result<ElboTerms> {
     let (mean, log_var) = twin.row(row);
     let conditions = decoder.conditions().map(|port| Ok(given.given(&port.name)?.row(row)));
@@ -207,7 +213,8 @@ fn score(decoder: &Decoder, given: &Batch, twin: &Posteriors, row: usize) -> Res
     Ok(terms)
 }
 
-/// Outputs of the twin in the form of a device's; it has no instructions and bytes.
+/// The twin's outputs of a row in the form of a device's, with zeros in place of clamp hits and cost;
+/// `samples` are those of all rows, made with the key `seed`.
 fn expected(
     twin: &[Posteriors],
     samples: &[Samples],
@@ -250,7 +257,7 @@ fn is_bit_exact(a: &DeviceRow, b: &DeviceRow) -> bool {
         && score(a) == score(b)
 }
 
-/// Rows through a flow or a graph without roles.
+/// Outputs of all rows by a device with a flow or a graph without roles, compared with the twin bit by bit.
 fn outputs<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
@@ -288,7 +295,8 @@ fn outputs<S: Read + Write>(
     })
 }
 
-/// Outputs of a plan in the graph's order: a flow's plan has `z`, then its density.
+/// Outputs of a plan in the order of the graph's outputs, `None` for those that the plan lacks: a flow's plan
+/// has `z`, then its density.
 fn of_graph(loaded: &Loaded, outputs: Vec<Vec<f32>>) -> Vec<Option<Vec<f32>>> {
     if loaded.model.graphs.parts().flow.is_none() {
         return outputs.into_iter().map(Some).collect();
@@ -304,12 +312,12 @@ fn of_graph(loaded: &Loaded, outputs: Vec<Vec<f32>>) -> Vec<Option<Vec<f32>>> {
 }
 
 impl ImageFigures {
-    /// Keeps whether every row has agreed with the twin.
+    /// Sets `twin_bit_exact` to false unless `exact`; stays `None` where it is.
     fn agrees(&mut self, exact: bool) {
         self.twin_bit_exact = self.twin_bit_exact.map(|all| all && exact);
     }
 
-    /// Keeps the largest figures of all rows.
+    /// Raises instructions and memory to these where they are larger.
     fn note(&mut self, instructions: u64, stack_bytes: Option<u32>, arena_bytes: u32) {
         self.instructions = self.instructions.max(Some(instructions));
         let measured = self.measured.get_or_insert(PaintedMemory::default());

@@ -50,7 +50,8 @@ pub struct PaintedMemory {
     pub arena_bytes: u32,
 }
 
-/// Outputs of the twin; `decoded` are the inputs of the decoder.
+/// Outputs of the twin for all graphs; `decoded` are the decoder's inputs (without them the decoder does not
+/// run).
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! The reference: outputs of a runtime for ONNX files, or of files that the user gives, with which a target is
-//! compared.
+//! The reference: outputs of a runtime for ONNX files, or of files that the user gives, with which a target
+//! is compared.
 
 use crate::error::Result;
 use crate::model::{Latent, Loaded, Source};
@@ -28,6 +28,7 @@ pub enum Basis {
 }
 
 impl Basis {
+    /// The basis of a reference by this engine; `quantized` tells whether the encoder's file is.
     fn of(engine: &Engine, quantized: bool) -> Self {
         match (engine, quantized) {
             (Engine::Tract, false) => Self::Tract,
@@ -37,12 +38,13 @@ impl Basis {
         }
     }
 
-    /// Whether the rounding of a quantized file is in the reference.
+    /// Whether a runtime ran a quantized file, so that its rounding is in the reference.
     pub fn is_quantized(self) -> bool {
         matches!(self, Self::QuantizedFile | Self::QuantizedByOnnxruntime)
     }
 
-    /// Whether it says what another runtime makes of a quantized file, rounding for rounding.
+    /// Whether outputs of a quantized file can be compared with it in steps: it is the user's files, or
+    /// onnxruntime on the quantized file.
     pub(super) fn counts_steps(self) -> bool {
         matches!(self, Self::QuantizedByOnnxruntime | Self::Files)
     }
@@ -74,8 +76,8 @@ pub struct Decoded {
     pub outputs: Vec<Option<Vec<f32>>>,
 }
 
-/// Reference from a runtime. The decoder runs on the means of the reference, so that the error of the encoder
-/// does not enter the comparison of the decoder.
+/// The reference by a runtime. The decoder runs on the means of the reference, so that the error of the
+/// encoder does not enter the comparison of the decoder.
 ///
 /// # Errors
 ///
@@ -106,8 +108,9 @@ pub fn by_runtime(runtime: &Runtime, loaded: &Loaded, batch: &Batch) -> Result<R
     })
 }
 
-/// The user's files: one per output of the encoder's graph, at the means among them of the decoder's,
-/// and of a flow's.
+/// The reference of the user's files, each with an entry per output of its graph: `outputs` of the encoder's,
+/// `decoded` of the decoder's, `flow` of a flow's. Without all means among `outputs` the decoder's are
+/// dropped.
 pub fn by_files(
     loaded: &Loaded,
     batch: &Batch,
@@ -124,7 +127,7 @@ pub fn by_files(
     Reference { basis: Basis::Files, version: None, posteriors, outputs, decoded, flow }
 }
 
-/// The means as the decoder's latents, and its conditions among the model's inputs.
+/// The decoder's inputs: `means` as its latents, in order, and all inputs of `batch` that are none.
 fn decoder_inputs(source: &Source, means: &[&[f32]], batch: &Batch) -> Batch {
     let latents = source.latents().zip(means).map(|(input, mean)| Rows {
         name: source.input_name(input).into(),
@@ -137,13 +140,14 @@ fn decoder_inputs(source: &Source, means: &[&[f32]], batch: &Batch) -> Batch {
     Batch { inputs: [latents, others].concat(), len: batch.len }
 }
 
-/// The means of all posteriors, if there are any and all are given.
+/// The means of all posteriors; `None` where there is no posterior or one mean is not given.
 fn means<'a>(source: &Source, outputs: &'a [Option<Vec<f32>>]) -> Option<Vec<&'a [f32]>> {
     let means = source.heads.iter().map(|[mean, _]| outputs[*mean].as_deref());
     means.collect::<Option<Vec<_>>>().filter(|means| !means.is_empty())
 }
 
-/// Mean and log-variance from the raw heads, by formulas of this file's own, in f64.
+/// Mean and log-variance of every posterior from the raw heads, in f64, by formulas of this file's own; empty
+/// without an encoder, or where a head is not given.
 fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posteriors<f64>> {
     let Some((encoder, _)) = loaded.amortized() else { return Vec::new() };
     let pairs = loaded.main.heads.iter().zip(&encoder.latents);
@@ -161,6 +165,7 @@ fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posteriors<f
     pairs.map(posterior).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
+/// The log-variance within the declared bounds.
 fn clamped(latent: &Latent, value: f64) -> f64 {
     match latent.clamp {
         Some((low, high)) => value.clamp(f64::from(low), f64::from(high)),
@@ -168,7 +173,7 @@ fn clamped(latent: &Latent, value: f64) -> f64 {
     }
 }
 
-/// `ln(sigma^2)` of a head's value.
+/// `ln(sigma^2)` in f64 of a head's value `h`, with `eps` added as the head's formula says.
 fn log_variance(h: f64, head: Spread, eps: f64) -> f64 {
     let softplus = |h: f64| h.max(0.0) + (-h.abs()).exp().ln_1p();
     match head {

@@ -116,12 +116,13 @@ pub struct MaxAbs {
 }
 
 impl OutputError {
-    /// Whether it was compared, and that by a limit.
+    /// Whether it was compared, and a limit applies to it.
     pub(super) fn is_judged(&self) -> bool {
         self.judged_by.is_some() && self.max_abs.is_some()
     }
 
-    /// How it fails by value, or in steps.
+    /// Why it fails by value or in steps, in words: a limit is exceeded, or the difference is NaN. `None`
+    /// within the limits, for a posterior's heads, and for what was not compared.
     fn failure(&self, limits: Limits) -> Option<String> {
         let name = &self.name;
         match (self.judged_by?, self.steps) {
@@ -151,7 +152,8 @@ impl OutputError {
         }
     }
 
-    /// What it is held against, for the reader.
+    /// The measure and limit of the output, for its line in the table; empty for a posterior's heads, which
+    /// have lines of their own.
     fn told(&self, limits: Limits) -> String {
         match (self.judged_by, self.steps) {
             (Some(OutputMeasure::Nats), _) => String::new(),
@@ -169,7 +171,8 @@ impl OutputError {
 }
 
 impl Limits {
-    /// Those that there is something to hold against: nats of a posterior, steps of outputs judged so.
+    /// The limits without those that apply to nothing in this report: nats only with a `posterior`, steps
+    /// only where an output is judged in steps.
     #[must_use]
     pub(super) fn held(self, posterior: bool, outputs: &[OutputError]) -> Self {
         let in_steps = outputs.iter().any(|output| output.judged_by == Some(OutputMeasure::Steps));
@@ -184,7 +187,8 @@ impl Limits {
 }
 
 impl ParityReport {
-    /// What differs from the reference beyond its limit.
+    /// What differs from the reference beyond its limit, one sentence each; NaN exceeds every limit. Expected
+    /// outputs that the target does not give are left out.
     pub(super) fn differences(&self) -> Vec<String> {
         let mut failures = Vec::new();
         let Limits { kl_nats_max, kl_nats_mean, kl_nats_p99, .. } = self.limits;
@@ -211,7 +215,7 @@ impl ParityReport {
         failures
     }
 
-    /// Every reason why `pass` is false.
+    /// Every reason why the check fails, one sentence each; empty where it passes.
     pub fn failures(&self) -> Vec<String> {
         let mut failures = self.differences();
         failures.extend(self.lost_bound());
@@ -229,7 +233,8 @@ impl ParityReport {
         failures
     }
 
-    /// The failure that the bound drops too far, beyond what the draws leave open.
+    /// The failure that the mean drop of the ELBO, less [`ELBO_DROP_ERRORS`] standard errors, exceeds its
+    /// limit or is NaN; `None` without integers, decoder or limit.
     fn lost_bound(&self) -> Option<String> {
         let (drop, limit) = (self.integer.as_ref()?.elbo_drop, self.limits.elbo_drop?);
         let (mean, se) = (drop.mean?, drop.se.unwrap_or(0.0));
@@ -242,7 +247,8 @@ impl ParityReport {
         })
     }
 
-    /// What nats against this reference do not say, if that is so.
+    /// A note for the reader that nats against a quantized file say nothing of its quantization error; `None`
+    /// for other references.
     fn caveat(&self) -> Option<&'static str> {
         self.reference.is_quantized().then_some(
             "  The file is quantized, and the reference is the file itself with its integers as floats:\n  \
@@ -256,6 +262,7 @@ impl ParityReport {
 struct Lines<'w, 'f>(&'w mut fmt::Formatter<'f>);
 
 impl Lines<'_, '_> {
+    /// Writes the line of `name`; nothing without a value.
     fn line(&mut self, name: &str, value: Option<String>) -> fmt::Result {
         match value {
             Some(value) => writeln!(self.0, "  {name:<28} {value}"),
@@ -263,10 +270,12 @@ impl Lines<'_, '_> {
         }
     }
 
+    /// Writes a value in scientific notation; nothing without one.
     fn nats(&mut self, name: &str, value: Option<f64>) -> fmt::Result {
         self.line(name, value.map(|value| format!("{value:.3e}")))
     }
 
+    /// Writes a value with its limit, if it has one; nothing without a value.
     fn limited(&mut self, name: &str, value: Option<f64>, limit: Option<f64>) -> fmt::Result {
         let limit = limit.map_or(String::new(), |limit| format!(" (limit {limit:.0e})"));
         self.line(name, value.map(|value| format!("{value:.3e}{limit}")))
@@ -308,7 +317,7 @@ impl fmt::Display for ParityReport {
 }
 
 impl ParityReport {
-    /// What was held against what.
+    /// Writes the line with model, target, reference, rows and precision.
     fn write_title(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let basis = match self.reference {
             Basis::Tract => "tract",
@@ -323,7 +332,7 @@ impl ParityReport {
         writeln!(f, "{model} on {target} against {basis}, {rows} rows, {}", self.precision.name())
     }
 
-    /// Differences of the posterior and of a density.
+    /// Writes the differences of the posterior and of a density; a line each where there is one.
     fn write_posterior(&self, lines: &mut Lines<'_, '_>) -> fmt::Result {
         let Limits { kl_nats_max, kl_nats_mean, kl_nats_p99, .. } = self.limits;
         let KlFigures { all: Kl { mean, p99, max }, mean_part, variance_part } = self.kl_nats;
@@ -341,6 +350,7 @@ impl ParityReport {
         lines.line("ln p(x) in nats, largest", log_prob)
     }
 
+    /// Writes the drop of the ELBO, grade, precision, share of integers, and a line per layer.
     fn write_integers(&self, integer: &IntegerReport, lines: &mut Lines<'_, '_>) -> fmt::Result {
         lines.line("ELBO lost, in nats", integer.elbo_drop.told(self.limits.elbo_drop))?;
         lines.nats("ELBO lost in nats, p99", integer.elbo_drop.p99)?;
@@ -353,7 +363,7 @@ impl ParityReport {
         Ok(())
     }
 
-    /// Bits, instructions, flash and RAM.
+    /// Writes clamp hits, bit-exactness, instructions, flash and RAM; a line each where it is known.
     fn write_device(&self, lines: &mut Lines<'_, '_>) -> fmt::Result {
         let number = |value: Option<u64>| value.map(|value| value.to_string());
         lines.line("clamp hits", number(self.clamp_hits))?;

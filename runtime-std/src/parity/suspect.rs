@@ -24,9 +24,9 @@ impl fmt::Display for Suspect {
 }
 
 impl ParityReport {
-    /// The report with its reference as a suspect: where the reference's own value is not finite and the
-    /// target's is, and where both differ although neither integers, nor other bits than the twin's, nor a NaN
-    /// that both give explain it.
+    /// The report with its reference as a suspect where the reference has a value that is not finite and the
+    /// target's is, or where both differ beyond the limits although neither integers, other bits than the
+    /// twin's, nor a NaN in both explain it. Unchanged for the user's files.
     #[must_use]
     pub(super) fn with_suspect(mut self, reference: &Reference, answer: &TargetOutputs) -> Self {
         let Some((name, other)) = names(reference.basis) else { return self };
@@ -57,6 +57,8 @@ impl ParityReport {
         self
     }
 
+    /// The first value of any output that is not finite in the reference and finite in the target; `None`
+    /// without one.
     fn not_finite(&self, reference: &Reference, answer: &TargetOutputs) -> Option<NotFinite> {
         // The outputs of the report are in the order of all answers.
         let all = self.outputs.iter().zip(pairs(reference, answer));
@@ -75,7 +77,8 @@ impl ParityReport {
     }
 }
 
-/// What both say of every output of encoder, decoder and flow; `None` where one of them does not.
+/// The values of reference and target for every output of main graph, decoder and flow; `None` where one of
+/// them does not have it.
 fn pairs<'a>(
     reference: &'a Reference,
     answer: &'a TargetOutputs,
@@ -87,7 +90,7 @@ fn pairs<'a>(
     all.map(|(reference, target)| Some((reference.as_deref()?, target.as_deref()?)))
 }
 
-/// The first value that a reference cannot tell.
+/// A value that is not finite in the reference and finite in the target.
 struct NotFinite {
     output: String,
     row: usize,
@@ -95,7 +98,7 @@ struct NotFinite {
     target: f32,
 }
 
-/// The runtime that a reference comes from, and the other one.
+/// Names of the runtime that a reference comes from and of the other one; `None` for the user's files.
 fn names(basis: Basis) -> Option<(&'static str, &'static str)> {
     match basis {
         Basis::Tract | Basis::QuantizedFile => Some(("tract", "onnxruntime")),

@@ -1,5 +1,5 @@
-//! Limits on values, each with its reason, and those that one report is held against; the limits in nats are in
-//! [`divergence::tolerance`](crate::divergence::tolerance).
+//! Limits on values, each with its reason, and those that one report is held against; the limits in nats are
+//! in [`divergence::tolerance`](crate::divergence::tolerance).
 
 use crate::Precision;
 use crate::divergence::tolerance::{INTEGER_KL_MEAN, INTEGER_KL_P99, KL_NATS_MAX};
@@ -19,8 +19,8 @@ pub const LOG_PROB_NATS: f64 = 100.0;
 
 /// Share of a quantized file's output values that are within one output step of onnxruntime's, at least.
 ///
-/// Reason: both round the same sums, at last in floats here and in integers there: values that lie between two
-/// steps may fall to either side, and where an inner value does, some of what reads it does as well.
+/// Reason: both round the same sums, at last in floats here and in integers there: values that lie between
+/// two steps may fall to either side, and where an inner value does, some of what reads it does as well.
 pub const STEPS_WITHIN_ONE: f64 = 0.999;
 
 /// The largest distance of such a value, in steps.
@@ -51,7 +51,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Those of a precision, but for the bound's, which only integers with a decoder have.
+    /// The limits of a precision without `elbow_drop` and steps, which are added where they apply.
     pub fn of(precision: Precision) -> Self {
         let float = precision == Precision::F32;
         Self {

@@ -7,14 +7,15 @@ use std::path::Path;
 /// Address space of a child, in bytes.
 const MEMORY_LIMIT: u64 = 4 << 30;
 
-/// Answers the request in `folder`, by tract, or by onnxruntime in this Python.
+/// Answers the request in `folder`: by onnxruntime in the given `python`, else by tract.
 ///
-/// It takes over the process, whose address space it limits: a program that does anything else afterwards
-/// has no use for it.
+/// It takes over the process: the address space is limited to 4 GiB for good, and with `python` the process
+/// becomes that Python.
 ///
 /// # Errors
 ///
-/// Whatever the runtime says.
+/// Whatever the runtime says, and an environment error where the limit cannot be set or Python not be
+/// started.
 pub fn answer(folder: &Path, python: Option<&Path>) -> Result<()> {
     let fault = |error: std::io::Error| Error::environment(error.to_string());
     let (_, allowed) = rlimit::Resource::AS.get().map_err(fault)?;

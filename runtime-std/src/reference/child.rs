@@ -33,7 +33,8 @@ pub(super) enum End {
     TooLong(u64),
 }
 
-/// Starts `program` with [`SUBCOMMAND`] for the request in `folder`, and more `arguments`.
+/// How `program` ends, started with [`SUBCOMMAND`], the request's `folder` and more `arguments`; it is killed
+/// after 300 s.
 ///
 /// # Errors
 ///
@@ -49,6 +50,8 @@ pub(super) fn run(program: &Path, folder: &Path, arguments: &[&Path]) -> Result<
     ended(command, folder, TIME_LIMIT).map_err(start)
 }
 
+/// How `command` ends: removes what an earlier child left in `folder`, writes its output to the log there,
+/// and kills it after `limit`. An I/O error where it cannot be started or waited for.
 fn ended(mut command: Command, folder: &Path, limit: Duration) -> std::io::Result<End> {
     for file in [COMPLAINT, VERSION] {
         // Another child may have left it; mostly there is none.
@@ -78,7 +81,7 @@ fn ended(mut command: Command, folder: &Path, limit: Duration) -> std::io::Resul
     })
 }
 
-/// What the child said, in one line of bearable length.
+/// What the child said, in one line: its complaint, else its log, else its exit status.
 fn complaint(folder: &Path, status: ExitStatus) -> String {
     let read = |file: &str| {
         fs::read(folder.join(file)).map(|text| String::from_utf8_lossy(&text).into_owned())
@@ -88,6 +91,7 @@ fn complaint(folder: &Path, status: ExitStatus) -> String {
     if line.is_empty() { format!("it ended with {status}") } else { line }
 }
 
+/// The words of `text` on one line, cut after 300 characters.
 fn one_line(text: &str) -> String {
     const LONGEST: usize = 300;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

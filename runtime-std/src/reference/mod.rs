@@ -64,8 +64,8 @@ pub struct Answers {
 }
 
 impl Runtime {
-    /// Runs every row, batch 1: the outputs of the graph, in its order, and values between inputs and
-    /// outputs, each by the names that the file may have for it.
+    /// The values of every row, run with batch 1: the outputs of the graph, in its order, and for each list
+    /// in `values` the first of its names that the file has.
     ///
     /// Nothing but the states of `source` is kept from row to row: recurrent layers start anew.
     ///
@@ -109,6 +109,8 @@ impl Runtime {
         Ok(Answers { version, ..answers })
     }
 
+    /// The values that the child wrote to `folder`; the version stays empty. An environment error where an
+    /// output has not `rows` rows.
     fn answers(
         &self,
         source: &Source,
@@ -151,7 +153,7 @@ impl Engine {
         }
     }
 
-    /// The other one.
+    /// The name of the other one.
     pub fn other(&self) -> &'static str {
         match self {
             Self::Tract => "onnxruntime",
@@ -159,7 +161,7 @@ impl Engine {
         }
     }
 
-    /// What to do where it cannot run a model.
+    /// What to do where it cannot run a model, as the end of a message.
     fn cure(&self) -> String {
         let other = self.other();
         format!(
@@ -168,7 +170,7 @@ impl Engine {
         )
     }
 
-    /// The error that it took too long.
+    /// The environment error that it ran for more than `seconds` seconds.
     fn too_long(&self, seconds: u64) -> Error {
         Error::environment(format!(
             "the reference ({}) ran for more than {seconds} s and was stopped; use fewer rows, or {}",
@@ -177,7 +179,7 @@ impl Engine {
         ))
     }
 
-    /// The error that it cannot run a model, and why.
+    /// The input error that it cannot run a model, for the reason `why`.
     fn refusal(&self, why: &str) -> Error {
         let name = self.name();
         Error::input(format!(
@@ -187,7 +189,7 @@ impl Engine {
     }
 }
 
-/// What a child is asked: names of files are below [`MODEL`], [`input_file`] and [`output_file`].
+/// What a child is to compute; files are named by [`MODEL`], [`input_file`] and [`output_file`].
 #[derive(Serialize, Deserialize)]
 struct Request {
     rows: usize,
@@ -196,6 +198,7 @@ struct Request {
     states: Vec<(usize, usize)>,
 }
 
+/// An input of the file, with its values for all rows.
 #[derive(Serialize, Deserialize)]
 struct Port {
     name: String,
@@ -209,17 +212,18 @@ struct Port {
 const REQUEST: &str = "request.json";
 const MODEL: &str = "model.onnx";
 
-/// All rows of an input, flat.
+/// Name of the file with all rows of input number `input`, flat.
 fn input_file(input: usize) -> String {
     format!("in.{input}.npy")
 }
 
-/// All rows of an output of the file, flat, in f32 whatever its type.
+/// Name of the file with all rows of output number `output` of the ONNX file, flat, in f32 whatever its type.
 fn output_file(output: usize) -> String {
     format!("out.{output}.npy")
 }
 
 impl Request {
+    /// The request for all rows of `batch`. An input error where an input is missing.
     fn of(source: &Source, batch: &Batch, file: &Instrumented) -> Result<Self> {
         let input = |at: usize| {
             Ok(Port {
@@ -240,6 +244,8 @@ impl Request {
         })
     }
 
+    /// Writes the request, the model's bytes and a file per input into `folder`; an environment error where
+    /// one cannot be written.
     fn write(&self, folder: &Path, model: &[u8]) -> Result<()> {
         let json =
             serde_json::to_vec(self).map_err(|error| Error::environment(error.to_string()))?;
@@ -252,7 +258,8 @@ impl Request {
     }
 }
 
-/// The rows of an input of the graph; a state is its first row, zeros.
+/// All rows of an input of the graph; for a state one row of zeros, for a fixed input its values repeated. An
+/// input error where `batch` lacks it.
 fn values_of<'r>(source: &Source, at: usize, batch: &'r Batch) -> Result<Cow<'r, [f32]>> {
     if source.states.iter().any(|(state, _)| *state == at) {
         return Ok(Cow::Owned(vec![0.0; source.input_shape(at).iter().product()]));
@@ -265,7 +272,8 @@ fn values_of<'r>(source: &Source, at: usize, batch: &'r Batch) -> Result<Cow<'r,
     Ok(Cow::Borrowed(&given.values[..]))
 }
 
-/// Copies a file of tensors beside the model. No link: a process that may do anything gets no file of the user's.
+/// Copies a file of weights beside the model into the request's folder, with its folders. A copy and no link,
+/// so that the child cannot change the user's file. An input error where the name is taken there.
 fn bring(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         return Err(Error::input(format!(
@@ -282,6 +290,7 @@ fn bring(from: &Path, to: &Path) -> Result<()> {
     })
 }
 
+/// Writes a file; an environment error names it.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|error| {
         Error::environment(format!(

@@ -16,7 +16,8 @@ const PYTHONS: [&str; 2] = ["python3", "python"];
 /// Threads would each take from the address space.
 const ONE_THREAD: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
 
-/// Runs the request in `folder`. Returns the version of the runtime.
+/// The version of onnxruntime that has answered the request in `folder`, by the given Python, or by the first
+/// of `python3` and `python` that has the package.
 ///
 /// # Errors
 ///
@@ -50,6 +51,7 @@ pub(super) fn run(program: &Path, folder: &Path, python: Option<&Path>) -> Resul
     )))
 }
 
+/// The error that `--python` names a program that is no Python with onnxruntime.
 fn another_program(python: &Path, wrote: &str) -> Error {
     Error::environment(format!(
         "--python {}: it is not a Python with onnxruntime ({wrote}); `python3 -m venv .venv` and \
@@ -58,7 +60,8 @@ fn another_program(python: &Path, wrote: &str) -> Error {
     ))
 }
 
-/// Replaces this process, whose limits stay, by Python; comes back only where that fails.
+/// Replaces this process, whose limits stay, by Python with the script; returns the error only where that
+/// fails.
 pub(super) fn become_python(python: &Path, folder: &Path) -> Error {
     let mut command = Command::new(python);
     // -B: nothing is written beside the packages.

@@ -8,7 +8,7 @@ use super::child::{self, End};
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// Runs the request in `folder` in a process of its own. Returns the version of the runtime.
+/// The version of tract that has answered the request in `folder`, in a process of its own.
 ///
 /// # Errors
 ///
@@ -24,7 +24,7 @@ pub(super) fn run(program: &Path, folder: &Path) -> Result<String> {
     }
 }
 
-/// The child's side.
+/// Answers the request in `folder`, in the child.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub(super) fn answer(folder: &Path) -> Result<()> {
     linked::answer(folder)
 }
 
-/// The child's side, in a program without tract.
+/// Writes the version `none` and fails: a program without tract cannot answer.
 ///
 /// # Errors
 ///

@@ -10,15 +10,21 @@ use elbow_core::kernels::Unary;
 
 /// Roles of a decoder.
 pub(super) struct Roles {
-    /// One per posterior, in their order.
+    /// Name of the latent input of each posterior, in their order.
     pub latents: Vec<String>,
+    /// Why these are the latents.
     pub latent_why: String,
+    /// All other inputs.
     pub conditions: Vec<NameWithReason>,
+    /// The output that is the observation's mean.
     pub mean: NameWithReason,
+    /// The inline table `likelihood` in TOML, and the reason.
     pub likelihood: (String, String),
 }
 
-/// The roles of a decoder of latents and of an observation with these numbers of values.
+/// The roles of a decoder's inputs and outputs, where each posterior has as many values as `latents` lists
+/// and the observation has `observed`. A question where inputs or outputs do not decide, or there are more
+/// than two outputs.
 pub(super) fn decoder(
     graph: &Graph,
     latents: &[usize],
@@ -44,6 +50,8 @@ pub(super) fn decoder(
     Ok(Roles { latents, latent_why, conditions, mean, likelihood })
 }
 
+/// The likelihood of a decoder whose only output is `name`, as TOML, and the reason: bernoulli where the name
+/// says logit or the graph ends in Sigmoid, else gaussian with `log_sigma = 0.0` as a placeholder.
 fn of_mean_alone(graph: &Graph, name: &str, id: ValueId) -> (String, String) {
     let makers = Makers::of(graph);
     let maker = makers.get(makers.source(id));
@@ -64,7 +72,8 @@ fn of_mean_alone(graph: &Graph, name: &str, id: ValueId) -> (String, String) {
 }
 
 /// Mean and likelihood of a decoder with a second output, whose name says that it is the logarithm of the
-/// standard deviation.
+/// standard deviation. A question where neither or both names say a spread, where it is another one, where
+/// gaussian and laplace fit, or where the mean has not `observed` values.
 fn with_scale(
     graph: &Graph,
     a: &(String, ValueId),
@@ -121,7 +130,7 @@ fn with_scale(
     }
 }
 
-/// The logarithm of the standard deviation from a head, as it is written in Python.
+/// The logarithm of the standard deviation from a head, as a Python expression of that head.
 fn logarithm(head: Spread) -> &'static str {
     match head {
         Spread::LogVar => "0.5 * logvar",
@@ -130,12 +139,14 @@ fn logarithm(head: Spread) -> &'static str {
     }
 }
 
+/// The question `what`, with the outputs as candidates.
 fn undecided(graph: &Graph, what: &str) -> Decision {
     Decision(format!("{what}; the candidates are {}. Or write the manifest by hand", listed(graph)))
 }
 
-/// The inputs that take the latents: the only one, or those that a name or the number of values tells
-/// from the others.
+/// The inputs that take the latents, one for each of the numbers of values `latents`, and the reason: the
+/// only input, or for each the only one of that many values, or the only such one named `z`, `latent` or
+/// `code`. A question otherwise.
 fn latent_inputs(graph: &Graph, latents: &[usize]) -> Result<(Vec<String>, String), Decision> {
     let name = |id: &ValueId| graph.values[*id].name.clone();
     let fits = |id: &&ValueId, len: usize| graph.values[**id].len() == len;

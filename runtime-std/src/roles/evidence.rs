@@ -23,19 +23,25 @@ use elbow_core::kernels::Unary;
 /// The two heads of a posterior, and why they are these.
 #[derive(Clone, Debug)]
 pub(super) struct Heads {
-    /// An output, or a value inside the graph.
+    /// Name of the mean: an output, or a value inside the graph.
     pub mean: String,
+    /// Why it is the mean.
     pub mean_why: String,
-    /// As the mean.
+    /// Name of the spread: an output, or a value inside the graph.
     pub spread: String,
+    /// Why it is the spread.
     pub spread_why: String,
+    /// Parameterization of the spread.
     pub head: Spread,
+    /// Added as the formula of the head says; 0 for nothing.
     pub eps: f32,
+    /// Bounds of the log-variance.
     pub clamp: Option<[f32; 2]>,
 }
 
 impl Heads {
-    /// What a manifest says of the spread.
+    /// The inline table of the spread in a manifest: `{ output = .., head = .. }`, with `eps` and `clamp`
+    /// where they are set.
     pub(super) fn spread_table(&self) -> String {
         let mut table =
             format!("{{ output = {}, head = \"{}\"", quoted(&self.spread), self.head.name());
@@ -48,13 +54,15 @@ impl Heads {
         table + " }"
     }
 
-    /// What a manifest says of both.
+    /// The keys `mean` and `spread` of a manifest, on one line.
     fn line(&self) -> String {
         format!("mean = {}, spread = {}", quoted(&self.mean), self.spread_table())
     }
 }
 
-/// The posteriors of an encoder, first to last; the one that is `known`, where it is.
+/// The posteriors of an encoder, first to last: the `known` one where it is given, else those of the
+/// strongest evidence. A bounding clip in the graph becomes their `clamp`. A question where there is none, or
+/// the graph contradicts them or samples otherwise.
 pub(super) fn posteriors(graph: &Graph, known: Option<Heads>) -> Result<Vec<Heads>, Decision> {
     let mut found = known.map_or_else(|| candidates(graph), |heads| Ok(vec![heads]))?;
     let names: Vec<[&str; 2]> =
@@ -75,7 +83,8 @@ pub(super) fn posteriors(graph: &Graph, known: Option<Heads>) -> Result<Vec<Head
     Ok(found)
 }
 
-/// A refusal where these means and spreads are not those of a diagonal normal.
+/// A refusal, as an error, where other outputs show these means and spreads (names, mean first) to be no
+/// diagonal normal.
 fn diagonal(graph: &Graph, heads: &[[&str; 2]]) -> Result<(), Decision> {
     match family::other_than_diagonal(graph, heads) {
         Some((what, cure)) => {
@@ -85,7 +94,8 @@ fn diagonal(graph: &Graph, heads: &[[&str; 2]]) -> Result<(), Decision> {
     }
 }
 
-/// What the strongest evidence says: the sample's own arithmetic, then names, then structure.
+/// The heads by the strongest evidence that there is: sampling of outputs, then names or sampling of inner
+/// values, then structure; empty without any. A question where kinds of evidence contradict each other.
 fn candidates(graph: &Graph) -> Result<Vec<Heads>, Decision> {
     let drawn = draws::of_outputs(graph);
     if !drawn.is_empty() {
@@ -104,7 +114,8 @@ fn candidates(graph: &Graph) -> Result<Vec<Heads>, Decision> {
     }
 }
 
-/// Names and shapes agree, and the graph does not contradict the head.
+/// A question, as an error, where the two heads have unequal shapes, a `var` is computed as a standard
+/// deviation, or the graph contradicts the head; `Ok` also where a name is not found in the graph.
 fn check(graph: &Graph, heads: &Heads) -> Result<(), Decision> {
     let (Some(loc), Some(scale)) =
         (inner::named(graph, &heads.mean), inner::named(graph, &heads.spread))
@@ -138,7 +149,9 @@ fn check(graph: &Graph, heads: &Heads) -> Result<(), Decision> {
     }
 }
 
-/// A clip that makes the spread output, as bounds of the log-variance.
+/// Where the spread is a logarithm and the graph clips it to finite bounds, sets `heads.clamp` to those of
+/// the log-variance (doubled for `log_sigma`) and adds it to the reason; no change where `clamp` is set
+/// already.
 fn bounds(graph: &Graph, heads: &mut Heads) {
     let Some(scale) = inner::named(graph, &heads.spread) else { return };
     let factor = match heads.head {
@@ -157,12 +170,12 @@ fn bounds(graph: &Graph, heads: &mut Heads) {
     }
 }
 
-/// Whether the graph draws from something that may be a posterior.
+/// Whether the graph draws `mean + scale * noise` with noise of a random node or of an input named as noise.
 pub(super) fn samples(graph: &Graph) -> bool {
     draws::certain(graph).next().is_some()
 }
 
-/// Inputs that the graph scales for samples of these posteriors.
+/// The noise inputs of the draws around the means of these posteriors.
 pub(super) fn noise(graph: &Graph, posteriors: &[Heads]) -> Vec<ValueId> {
     let makers = Makers::of(graph);
     let is_own = |draw: &Draw| {
@@ -172,7 +185,7 @@ pub(super) fn noise(graph: &Graph, posteriors: &[Heads]) -> Vec<ValueId> {
     draws::draws(graph).into_iter().filter(is_own).map(|draw| draw.noise).collect()
 }
 
-/// What a manifest says of these heads.
+/// The keys `mean` and `spread` of a manifest for these names, without `eps` and `clamp`, on one line.
 pub(super) fn lines(mean: &str, spread: &str, head: Spread) -> String {
     format!(
         "mean = {}, spread = {{ output = {}, head = \"{}\" }}",

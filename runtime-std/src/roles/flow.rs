@@ -11,14 +11,16 @@ use crate::model::sampling::draws;
 /// Roles of a flow.
 pub(super) struct FlowRoles {
     pub inputs: Inputs,
+    /// The output that is the latent.
     pub z: NameWithReason,
     /// `log_det` or `log_q`.
     pub density: &'static str,
+    /// The output that is the density.
     pub log: NameWithReason,
 }
 
-/// The roles of a flow, if the graph is one: two outputs, one of them a single number. Its name must
-/// say that it is a density.
+/// The roles of a flow; `None` unless the graph has two outputs of which exactly one is a single number. A
+/// question where the name of that number does not say which density it is, or the inputs do not fit it.
 pub(super) fn flow(graph: &Graph) -> Option<Result<FlowRoles, Decision>> {
     let [a, b] = &graph.outputs[..] else { return None };
     let len = |id: ValueId| graph.values[id].len();
@@ -32,7 +34,9 @@ pub(super) fn flow(graph: &Graph) -> Option<Result<FlowRoles, Decision>> {
     Some(of_density(graph, output, name))
 }
 
-/// The flow whose density has a name that says which.
+/// The roles of the flow with the latent `z` and the density output `name`, whose name says `log_det` or
+/// `log_q`. A question where the density's input has another number of values than it needs, or noise is
+/// missing or superfluous.
 fn of_density(graph: &Graph, z: &(String, ValueId), name: &String) -> Result<FlowRoles, Decision> {
     let (z, latent) = (&z.0, z.1);
     let len = |id: ValueId| graph.values[id].len();
@@ -70,14 +74,15 @@ fn of_density(graph: &Graph, z: &(String, ValueId), name: &String) -> Result<Flo
     Ok(FlowRoles { inputs, z, density, log: (name.clone(), why) })
 }
 
-/// Inputs that the graph scales as noise and that no name makes an observation.
+/// Noise inputs of the graph's draws, without those named like an observation.
 fn scaled(graph: &Graph) -> Vec<ValueId> {
     let noise = draws(graph).into_iter().map(|draw| draw.noise);
     noise.filter(|id| !is_observation(&graph.values[*id].name)).collect()
 }
 
-/// The input that a flow maps to `z`, where there are several: of as many values, and `z` is computed from
-/// it; whatever else it is called.
+/// The input that a flow with `log_det` maps to `z`, and the reason: the only one that is not noise, has as
+/// many values as `latent` (the value of `z`) and on which it depends. `None` where there is none; a question
+/// where there are several.
 fn mapped(graph: &Graph, z: &str, latent: ValueId) -> Result<Option<(ValueId, String)>, Decision> {
     let value = |id: ValueId| &graph.values[id];
     let is_noise = |id: ValueId| graph.noise.iter().any(|noise| noise.value == id);
@@ -97,6 +102,7 @@ fn mapped(graph: &Graph, z: &str, latent: ValueId) -> Result<Option<(ValueId, St
     }
 }
 
+/// The question which density the number `log` beside the output `z` is.
 fn undecided(z: &str, log: &str) -> Decision {
     let [z, log] = [z, log].map(quoted);
     Decision(format!(

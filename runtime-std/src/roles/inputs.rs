@@ -17,7 +17,7 @@ pub(super) struct Inputs {
     pub states: Vec<(NameWithReason, String)>,
 }
 
-/// What is known of the inputs before their names are asked.
+/// What is known of the inputs before their names are considered.
 #[derive(Default)]
 pub(super) struct KnownInputs {
     /// The observation, and why.
@@ -26,7 +26,10 @@ pub(super) struct KnownInputs {
     pub noise: Vec<ValueId>,
 }
 
-/// The roles of an encoder's or flow's inputs; `heads` are outputs that are known to be no state.
+/// The roles of an encoder's or flow's inputs, random nodes left out; `heads` are outputs that are no state.
+/// Noise is `known.noise` and what is named so. The observation is `known.x`; without it states are split
+/// off, and it is the only input left, or the only one named so. All others are conditions. A question where
+/// it is not decided.
 pub(super) fn inputs(
     graph: &Graph,
     heads: &[&str],
@@ -80,6 +83,7 @@ pub(super) fn inputs(
     Ok(Inputs { x: (name(x), why), further, states })
 }
 
+/// The question which of `data` is the observation.
 fn undecided(graph: &Graph, data: &[ValueId]) -> Decision {
     let named = |id: &ValueId| &graph.values[*id].name;
     let shown: Vec<String> =

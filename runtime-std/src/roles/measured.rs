@@ -1,5 +1,5 @@
-//! A proposal that rows of data have a say in: what a graph and its names leave open they may decide, and
-//! where they speak against a name it becomes a question.
+//! A proposal checked on rows of data: they may decide between heads that graph and names leave open, and
+//! where they contradict a name, the proposal becomes a question.
 
 use super::evidence::{Heads, lines};
 use super::{Proposal, propose, propose_as};
@@ -25,7 +25,8 @@ pub struct ProposalFiles<'a> {
     pub folder: &'a Path,
 }
 
-/// [`propose`], measured on the rows that `rows` returns for a model.
+/// [`propose`], checked on the rows that `rows` returns for the proposed model, with the report of the heads;
+/// no report where there is nothing to measure.
 ///
 /// # Errors
 ///
@@ -43,7 +44,9 @@ pub fn propose_measured(
     }
 }
 
-/// A proposal by graph or names, held against the rows.
+/// `proposal` (made by graph or names) with what the rows say added to its reasons, and the scale of a normal
+/// likelihood measured. Unchanged and without a report where no survey is possible; a question as an input
+/// error where the rows contradict the heads.
 fn confirmed(
     files: ProposalFiles<'_>,
     mut proposal: Proposal,
@@ -73,7 +76,9 @@ fn confirmed(
     Ok((proposal, Some(report)))
 }
 
-/// Heads that the graph and its names leave open, by the rows.
+/// The proposal with the only heads that the rows leave, where graph and names did not decide. `undecided`,
+/// the error of [`propose`], where the encoder has no two candidates or no survey is possible; a question as
+/// an input error where the rows leave several readings, none, or contradict a name.
 fn decided(
     files: ProposalFiles<'_>,
     options: &import::Options,
@@ -132,7 +137,8 @@ fn decided(
     Ok((proposal, Some(report)))
 }
 
-/// The two outputs of an encoder whose names speak of no quantity that a manifest does not know.
+/// The names of the encoder's two outputs, where it has exactly two, of equal shape and with names that are
+/// not [`Says::Unclear`].
 fn open_outputs(graph: &Graph) -> Option<[String; 2]> {
     let [(a, first), (b, second)] = &graph.outputs[..] else { return None };
     let same = graph.values[*first].shape == graph.values[*second].shape;
@@ -140,18 +146,20 @@ fn open_outputs(graph: &Graph) -> Option<[String; 2]> {
     (same && is_clear(a) && is_clear(b)).then(|| [a.clone(), b.clone()])
 }
 
-/// What a name says of a head, if it does.
+/// What a name says of a head; `None` where it says nothing.
 fn says(name: &str) -> Option<Says> {
     Some(HeadName::of(name, &[]).says).filter(|says| *says != Says::Nothing)
 }
 
+/// The model of a proposal. An input error where its text does not parse or the model does not load.
 fn load(files: ProposalFiles<'_>, proposal: &Proposal) -> Result<Loaded> {
     let manifest = Manifest::parse(&proposal.text)
         .map_err(|what| Error::input(format!("the proposal does not parse: {what}")))?;
     Loaded::of_manifest(manifest, files.folder)
 }
 
-/// A proposed normal has the scale 1 until it is measured.
+/// [`Scale::OfRows`] for a gaussian likelihood whose `log_sigma` is a number (the placeholder of a proposal),
+/// else [`Scale::Declared`].
 fn scale(loaded: &Loaded) -> Scale {
     let likelihood = loaded.manifest.as_ref().and_then(|manifest| manifest.decoder.as_ref());
     let likelihood = likelihood.map(|decoder| &decoder.likelihood);
@@ -162,6 +170,8 @@ fn scale(loaded: &Loaded) -> Scale {
     if unknown { Scale::OfRows } else { Scale::Declared }
 }
 
+/// The input error that shows the table of `report` after `why`, and the lines to choose from, one per
+/// reading in `open`.
 fn question(
     files: ProposalFiles<'_>,
     report: &HeadReport,
@@ -183,7 +193,8 @@ fn question(
 }
 
 impl Proposal {
-    /// Another value for a key, or more of a reason.
+    /// Changes a key's line and the reason above it: with `value` both are replaced, by `value` and `more`;
+    /// without, `more` is appended to the reason. Nothing where the key was not proposed.
     fn amend(&mut self, key: &str, value: Option<&str>, more: &str) {
         let Some(own) = self.reasons.iter_mut().find(|reason| reason.key == key) else { return };
         let short = key.rsplit('.').next().unwrap_or(key);
@@ -196,7 +207,8 @@ impl Proposal {
         self.text = self.text.replacen(&before, &line(&own.value, &own.reason), 1);
     }
 
-    /// The scale of the rows under the proposed heads, which replaces the placeholder.
+    /// Replaces the placeholder of the likelihood by a gaussian one with `log_sigma`, measured on `rows`
+    /// rows; nothing without `log_sigma`.
     fn scale(&mut self, log_sigma: Option<f64>, rows: usize) {
         let Some(log_sigma) = log_sigma else { return };
         let value = format!("{{ family = \"gaussian\", log_sigma = {log_sigma:.4} }}");

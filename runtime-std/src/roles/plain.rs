@@ -9,7 +9,9 @@ const RUNS: &str =
     "the file runs as it is: `elbow run`, `compile` and `parity` take the .onnx itself";
 const POSTERIOR: &str = "For a posterior export the mean and the logarithm of the variance as outputs, output_names=[\"mu\", \"logvar\"], or name values inside the graph as encoder.mean and encoder.spread in a manifest written by hand";
 
-/// What to say of a graph that samples nothing and has no heads, where it shows what it is instead.
+/// What to answer for a graph that draws nothing and has no heads: a single number is a density or score, an
+/// output of an input's shape (the only one, of less than four outputs) the reconstruction of an autoencoder.
+/// `None` where an output is named like a head, or where the graph is neither.
 pub(super) fn without_heads(graph: &Graph) -> Option<Decision> {
     if has_named_heads(graph) {
         return None;
@@ -34,8 +36,8 @@ pub(super) fn without_heads(graph: &Graph) -> Option<Decision> {
     Some(Decision(what))
 }
 
-/// What to say of two outputs, one of them one number, that are no flow but an autoencoder's: the number is
-/// computed from the other, or named as a score.
+/// What to answer for a graph with the output `z` and the number `log` that is not a flow but an autoencoder:
+/// `z` has the shape of an input, and `log` scores it. `None` otherwise.
 pub(super) fn with_score(graph: &Graph, z: &str, log: &str) -> Option<Decision> {
     let is_score = score(graph, z).is_some_and(|name| name == log);
     let is_reconstructed =
@@ -49,7 +51,8 @@ pub(super) fn with_score(graph: &Graph, z: &str, log: &str) -> Option<Decision> 
     })
 }
 
-/// The output that is one number and scores `output`: computed from it, or named so.
+/// Name of the first output that is one number and scores `output`: it is computed from `output`, is named as
+/// a score, or `output` is named as a reconstruction. `None` without one.
 fn score<'g>(graph: &'g Graph, output: &str) -> Option<&'g str> {
     const NAMES: [&str; 10] =
         ["score", "error", "err", "loss", "mse", "mae", "anomaly", "rmse", "distance", "residual"];
@@ -63,11 +66,12 @@ fn score<'g>(graph: &'g Graph, output: &str) -> Option<&'g str> {
     graph.outputs.iter().find(is_score).map(|(name, _)| name.as_str())
 }
 
+/// Whether the name of any output says a mean or a spread, if only unclearly.
 fn has_named_heads(graph: &Graph) -> bool {
     graph.outputs.iter().any(|(name, _)| HeadName::of(name, &[]).says != Says::Nothing)
 }
 
-/// Whether a value has the shape of an input from which it is computed.
+/// Whether a value has the shape of an input from which it is computed, noise of random nodes excepted.
 fn is_like_input(graph: &Graph, id: ValueId) -> bool {
     let is_like = |input: &ValueId| {
         graph.noise.iter().all(|noise| noise.value != *input)

@@ -1,4 +1,5 @@
-//! Inputs that an output is at the next call: states, by their names or by the way the graph makes them.
+//! Recurrent states among the inputs: each is fed the value of an output at the next call. They are found by
+//! their names or by the arithmetic of the graph.
 
 use super::{Decision, quoted};
 use crate::ir::{Graph, Op, RecurrentOutput, ValueId};
@@ -7,18 +8,19 @@ use crate::model::names::{is_generative, is_observation, is_state, words};
 use crate::model::sampling::{Makers, draws};
 use elbow_core::kernels::BinaryOp;
 
-/// A state.
+/// A state: an input, and the output whose value it has at the next call.
 pub(super) struct State {
     pub input: ValueId,
-    /// The output that it is at the next call.
+    /// Name of the output whose value it has at the next call.
     pub output: String,
+    /// The evidence.
     pub why: String,
 }
 
-/// The states among `data`, an encoder's inputs but noise; `heads` are outputs that are none.
+/// The states among `data`, an encoder's inputs without noise; `heads` are outputs that are none.
 ///
-/// A further input with an output of its shape is a state where the output is computed from it and names or
-/// arithmetic say so, and a question elsewhere.
+/// A question where an input that is not named like an observation has a free output of its shape, and
+/// neither names nor arithmetic decide. One input alone is never a question.
 pub(super) fn states(
     graph: &Graph,
     data: &[ValueId],
@@ -60,12 +62,12 @@ pub(super) fn states(
     if open.is_empty() { Ok(states) } else { Err(question(graph, &states, &open)) }
 }
 
-/// A name, and its value.
+/// An output: its name, and its value.
 type Output<'g> = &'g (String, ValueId);
 /// An input that may be a state, and the outputs that it may be at the next call.
 type Open<'g> = (ValueId, Vec<Output<'g>>);
 
-/// Outputs of an input's shape that no state has yet.
+/// Outputs among `outputs` of the shape of `input` that belong to none of `states`.
 fn next_states<'a, 'g>(
     graph: &'a Graph,
     input: ValueId,
@@ -78,7 +80,8 @@ fn next_states<'a, 'g>(
     })
 }
 
-/// The state that names or arithmetic show an input to be.
+/// The state that `input` is by arithmetic, else by names, with the one of `outputs` (of its shape, computed
+/// from it) that fits; `None` where none or several fit.
 fn certain(graph: &Graph, input: ValueId, outputs: &[&(String, ValueId)]) -> Option<State> {
     let own = &graph.values[input].name;
     let state = |output: &str, why: String| State { input, output: output.into(), why };
@@ -115,7 +118,8 @@ fn certain(graph: &Graph, input: ValueId, outputs: &[&(String, ValueId)]) -> Opt
     Some(state(output, format!("{output} has its shape, is computed from it and {how}")))
 }
 
-/// A name without what says which of two calls it belongs to: of `buf` and `buf_next` the same.
+/// The words of a name without those that say before or after, as `next`, `prev`, `init`: the same for `buf`
+/// and `buf_next`. With `beside_observation` also without `in`, `out`, `last`, `final`, `updated`.
 fn base(name: &str, beside_observation: bool) -> Vec<String> {
     const TIMES: [&str; 7] = ["next", "new", "prev", "previous", "old", "init", "initial"];
     // Of a layer, too, where this may be the observation.
@@ -128,13 +132,15 @@ fn base(name: &str, beside_observation: bool) -> Vec<String> {
     words
 }
 
-/// Whether another input is named like an observation, so that this one is none.
+/// Whether an input other than `input` is named like an observation.
 fn beside_observation(graph: &Graph, input: ValueId) -> bool {
     let is_other = |id: &ValueId| *id != input && is_observation(&graph.values[*id].name);
     graph.inputs.iter().any(is_other)
 }
 
-/// How the graph carries an input over into an output, where its arithmetic is that of a state.
+/// How `output` is made of `input` as a state is, in words for a reason: a part of it concatenated with new
+/// values, the state of a recurrent layer that starts with it, or (beside an input named like an observation)
+/// its product plus new values. `None` otherwise.
 fn carried(graph: &Graph, input: ValueId, output: ValueId) -> Option<&'static str> {
     let makers = Makers::of(graph);
     let node = makers.get(makers.source(output))?;
@@ -169,7 +175,8 @@ fn carried(graph: &Graph, input: ValueId, output: ValueId) -> Option<&'static st
     }
 }
 
-/// The value before nodes that move or select its values only.
+/// The value from which `value` comes by nothing but Reshape, Transpose, Slice, Take and Expand nodes;
+/// `value` itself where another node makes it.
 fn before_layout(makers: &Makers<'_>, value: ValueId) -> ValueId {
     let mut value = makers.source(value);
     while let Some(node) = makers.get(value)
@@ -180,7 +187,8 @@ fn before_layout(makers: &Makers<'_>, value: ValueId) -> ValueId {
     value
 }
 
-/// The pairs that are known and those that may be, of which each output has one input.
+/// The question about the inputs in `open`; it proposes `[state]` pairs, those of `known` and one free output
+/// per open input (preferred: one with the same last number in its name), and conditions.
 fn question(graph: &Graph, known: &[State], open: &[Open<'_>]) -> Decision {
     let name = |input: ValueId| &graph.values[input].name;
     let mut pairs: Vec<(&str, &str)> =
@@ -221,7 +229,7 @@ fn question(graph: &Graph, known: &[State], open: &[Open<'_>]) -> Decision {
     ))
 }
 
-/// The last number in a name.
+/// The last number in a name, as text.
 fn number(name: &str) -> Option<String> {
     words(name).into_iter().rfind(|word| word.starts_with(|c: char| c.is_ascii_digit()))
 }

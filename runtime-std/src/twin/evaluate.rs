@@ -1,13 +1,13 @@
-//! A node of constants, by the kernels that would run it: what is calculated before a run and what is run cannot
-//! differ.
+//! The evaluation of a node of constants by the kernels that would run it, so that its result is the same before a
+//! run and in it.
 
 use super::Twin;
 use crate::ir::{Graph, Node, Value};
 use crate::lower::{place, schedule};
 use std::collections::{HashMap, HashSet};
 
-/// The result of a node of constants, by a graph of this node alone, whose input is the node's first
-/// operand; `None` where no kernel computes it.
+/// The result of a node whose operands, ids in `values`, are all constants, by a graph of this node alone.
+/// `None` where no kernel computes it, or its first operand is not constant.
 pub fn evaluate(values: &[Value], node: &Node) -> Option<Vec<f32>> {
     let operands = node.inputs.iter().chain([&node.output]);
     let mut values: Vec<Value> = operands.map(|&value| values[value].clone()).collect();

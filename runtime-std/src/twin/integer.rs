@@ -4,43 +4,51 @@ use crate::lower::plan::{Element, Integer};
 use elbow_core::kernels::integer::{self, Depthwise, Form, Linear, Output, Value};
 use std::ops::Range;
 
-/// Words seen as values of a type.
+/// A type of values that lie packed in the words of a buffer.
 trait Words: Sized + 'static {
+    /// The words as values of this type.
     fn read(words: &[f32]) -> &[Self];
+    /// The words as values of this type, to be written.
     fn write(words: &mut [f32]) -> &mut [Self];
 }
 
 impl Words for i8 {
+    /// The four values in each word, in the order of memory.
     fn read(words: &[f32]) -> &[Self] {
         integer::i8s(words)
     }
 
+    /// The four values in each word, in the order of memory.
     fn write(words: &mut [f32]) -> &mut [Self] {
         integer::i8s_mut(words)
     }
 }
 
 impl Words for i16 {
+    /// The two values in each word, in the order of memory.
     fn read(words: &[f32]) -> &[Self] {
         integer::i16s(words)
     }
 
+    /// The two values in each word, in the order of memory.
     fn write(words: &mut [f32]) -> &mut [Self] {
         integer::i16s_mut(words)
     }
 }
 
 impl Words for f32 {
+    /// The words themselves.
     fn read(words: &[f32]) -> &[Self] {
         words
     }
 
+    /// The words themselves.
     fn write(words: &mut [f32]) -> &mut [Self] {
         words
     }
 }
 
-/// Names a type for each element, and evaluates an expression with it.
+/// Evaluates an expression in which a name stands for the type of an element; does nothing for `F32`.
 macro_rules! with {
     ($element:expr, $name:ident, $value:expr) => {
         match $element {
@@ -57,7 +65,8 @@ macro_rules! with {
     };
 }
 
-/// Calls a kernel: `sources` are read, `y` is written, ranges lie in `weights`.
+/// Calls an integer kernel, which reads `sources` (the second is empty where it has one) and writes `y`;
+/// ranges of the kernel lie in `weights`, the words of the plan.
 pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weights: &[f32]) {
     let [x, second] = sources;
     let words = |range: &Range<usize>| &weights[range.clone()];
@@ -116,7 +125,7 @@ pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weight
     }
 }
 
-/// What a layer reads.
+/// The words that a layer reads.
 #[derive(Clone, Copy)]
 struct Operands<'a> {
     x: &'a [f32],
@@ -125,6 +134,8 @@ struct Operands<'a> {
     outputs: &'a [f32],
 }
 
+/// Calls the linear kernel of this form, from inputs of type `X` to outputs of type `Y`; the paired and wide
+/// forms read i16 whatever `X` is.
 fn linear<X: Words + Value, Y: Words + Output>(
     form: Form,
     operands: Operands<'_>,
@@ -141,6 +152,7 @@ fn linear<X: Words + Value, Y: Words + Output>(
     }
 }
 
+/// Calls the depthwise kernel, from inputs of type `X` to outputs of type `Y`.
 fn depthwise<X: Words + Value, Y: Words + Output>(
     operands: Operands<'_>,
     y: &mut [f32],

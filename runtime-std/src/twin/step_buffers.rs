@@ -24,11 +24,12 @@ enum Place {
     Written(usize),
 }
 
-/// What a step reads, and what it writes.
+/// The sources of a step, and its targets.
 type Borrowed<'a> = (Vec<&'a [f32]>, Vec<&'a mut [f32]>);
 
 impl StepBuffers {
-    /// None where buffers overlap, lie outside the plan, or one is source and target.
+    /// The buffers of a step of `plan`; `None` where they overlap, lie outside the plan, one is source and
+    /// target, or a target is an input or weights.
     pub(super) fn of(step: &Step, plan: &Plan) -> Option<Self> {
         let (mut arena, mut outputs) = (Vec::new(), Vec::new());
         for buffer in step.sources.iter().chain(&step.outputs) {
@@ -64,7 +65,8 @@ impl StepBuffers {
         (apart && inside).then_some(Self { arena, outputs, sources, targets })
     }
 
-    /// The buffers in the memory of a run.
+    /// The sources and targets of the step in the memory of a run, each in the step's order; `None` where one
+    /// does not fit this memory.
     pub(super) fn borrow<'a>(
         &self,
         inputs: &[&'a [f32]],

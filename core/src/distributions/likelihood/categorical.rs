@@ -1,4 +1,7 @@
 //! One of several classes at every place; classes lie on the leading axis.
+//!
+//! `x` and the decoder's output hold `classes * places` values, row-major, in the same order; all figures are
+//! in nats.
 
 use super::events::weighted;
 use super::runs::pairs;
@@ -6,25 +9,29 @@ use crate::distributions::sum::{Sum, sum};
 use crate::math::{exp_exact, ln, max};
 use crate::pieces::{pieces, pieces_mut};
 
-/// Places, if `len` values are `classes` of each.
+/// Number of places, `len / classes`; `None` where `classes` is 0 or does not divide `len`.
 #[inline]
 fn places(len: usize, classes: usize) -> Option<usize> {
     let places = len.checked_div(classes)?;
     (places * classes == len).then_some(places)
 }
 
-/// The values of one place, class by class.
+/// The values of one place, class by class: `values[class * places + place]`.
 #[inline]
 fn at(values: &[f32], places: usize, place: usize) -> impl Iterator<Item = f32> {
     pieces(values, places).filter_map(move |of_class| of_class.get(place).copied())
 }
 
+/// `ln p(x | z) = sum x ln p` over all values, in nats, with `0 ln 0 = 0`. NaN where a probability is below 0
+/// or NaN; `None` where `classes` does not divide the length of `x`.
 #[inline]
 pub(super) fn log_prob(x: &[f32], p: &[f32], classes: usize) -> Option<f32> {
     places(x.len(), classes)?;
     Some(sum(pairs(x, p).map(|(x, p)| weighted(x, ln(p)))))
 }
 
+/// Writes the derivative of `log_prob` by each probability, `x / p`, to `grad`; 0 where `x` and `p` are 0.
+/// `None`, with `grad` unchanged, where `classes` does not divide the length of `x`.
 #[inline]
 pub(super) fn score(x: &[f32], p: &[f32], classes: usize, grad: &mut [f32]) -> Option<()> {
     places(x.len(), classes)?;
@@ -34,7 +41,8 @@ pub(super) fn score(x: &[f32], p: &[f32], classes: usize, grad: &mut [f32]) -> O
     Some(())
 }
 
-/// Largest logit of a place, and the logarithm of the sum of the exponentials less it.
+/// The largest logit of a place, and `ln sum e^(logit - largest)` over its classes; their sum is the
+/// log-sum-exp.
 #[inline]
 fn normalizer(logits: &[f32], places: usize, place: usize) -> [f32; 2] {
     let largest = at(logits, places, place).fold(f32::NEG_INFINITY, max);
@@ -42,6 +50,8 @@ fn normalizer(logits: &[f32], places: usize, place: usize) -> [f32; 2] {
     [largest, ln(total)]
 }
 
+/// `ln p(x | z) = sum x (l - max l - ln sum e^(l - max l))` over the classes of all places, in nats, with
+/// `0 * infinity = 0`. `None` where `classes` does not divide the length of `x`.
 #[inline]
 pub(super) fn logit_log_prob(x: &[f32], logits: &[f32], classes: usize) -> Option<f32> {
     let places = places(x.len(), classes)?;
@@ -53,7 +63,8 @@ pub(super) fn logit_log_prob(x: &[f32], logits: &[f32], classes: usize) -> Optio
     Some(total.value())
 }
 
-/// `x - (sum of the place's x) softmax(l)`
+/// Writes the derivative of `logit_log_prob` by each logit, `x - (sum of the place's x) softmax(l)`, to
+/// `grad`. `None`, with `grad` unchanged, where `classes` does not divide the length of `x`.
 #[inline]
 pub(super) fn logit_score(
     x: &[f32],

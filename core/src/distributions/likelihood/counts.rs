@@ -1,4 +1,7 @@
-//! Families of counts.
+//! Families of counts: Poisson, negative binomial, and zero-inflated negative binomial.
+//!
+//! A count `x` is at least 0 and need not be whole. `mean` is the decoder's output: the rate, or with `LOG`
+//! its natural logarithm. Densities are in nats.
 
 use super::events::{logistic, weighted};
 use super::{Parameter, Terms};
@@ -12,12 +15,12 @@ const LOG_THETA: f32 = 60.0;
 /// A rate that leaves room for sums and products of finite numbers; greater ones count by their logarithm.
 const LARGE: f32 = 1e35;
 
-/// What the decoder gave: a rate, or its logarithm.
+/// The decoder's output: a rate, or with `LOG` its natural logarithm.
 #[derive(Clone, Copy)]
 struct Rate<const LOG: bool>(f32);
 
 impl<const LOG: bool> Rate<LOG> {
-    /// The rate; NaN below 0.
+    /// The rate, infinite where the exponential of its logarithm overflows; NaN for a rate below 0.
     #[inline]
     fn value(self) -> f32 {
         match LOG {
@@ -27,21 +30,27 @@ impl<const LOG: bool> Rate<LOG> {
         }
     }
 
+    /// Natural logarithm of the rate; minus infinity for a rate of 0, NaN below.
     #[inline]
     fn ln(self) -> f32 {
         if LOG { self.0 } else { ln(self.0) }
     }
 }
 
+/// The Poisson distribution, without parameters besides the mean.
 pub(super) struct Poisson<const LOG: bool>;
 
 impl<const LOG: bool> Terms for Poisson<LOG> {
+    /// The family; it has no parameters, and none is read.
     #[inline]
     fn of(_: [f32; 2]) -> Self {
         Self
     }
 
-    /// With `d = (mean - x) / x`: `-ln(2 pi x) / 2 - S(x) - x (d - ln(1 + d))`.
+    /// `x ln mean - mean - ln Gamma(x + 1)`, in nats; NaN for a count or rate below 0.
+    ///
+    /// Evaluated, with `d = (mean - x) / x`, as `-ln(2 pi x) / 2 - S(x) - x (d - ln(1 + d))`, and as `-mean`
+    /// for `x = 0`.
     #[inline]
     fn log_prob(&self, x: f32, mean: f32) -> f32 {
         let mean = Rate::<LOG>(mean);
@@ -54,6 +63,9 @@ impl<const LOG: bool> Terms for Poisson<LOG> {
         -0.5 * (LN_2_PI + ln_x) - stirling(x) - distance
     }
 
+    /// Derivative of the log-density by the decoder's output: `x - mean` by the logarithm of the rate,
+    /// `(x - mean) / mean` by the rate, which is -1 for `x = 0`. NaN for a count or rate below 0; `wrt` is
+    /// not read.
     #[inline]
     fn score(&self, x: f32, mean: f32, _: Parameter) -> f32 {
         let mean = Rate::<LOG>(mean).value();
@@ -66,6 +78,8 @@ impl<const LOG: bool> Terms for Poisson<LOG> {
     }
 }
 
+/// The negative binomial distribution of variance `mean + mean^2 / theta`, with what depends on `theta`
+/// alone.
 pub(super) struct NegativeBinomial<const LOG: bool> {
     log_theta: f32,
     theta: f32,
@@ -73,9 +87,9 @@ pub(super) struct NegativeBinomial<const LOG: bool> {
     stirling: f32,
 }
 
-/// How a rate compares with `theta`.
+/// A rate relative to `theta`.
 struct Compared {
-    /// At most [`LARGE`].
+    /// The rate, at most [`LARGE`].
     mean: f32,
     /// `theta / (theta + mean)`
     share: f32,
@@ -84,6 +98,7 @@ struct Compared {
 }
 
 impl<const LOG: bool> Terms for NegativeBinomial<LOG> {
+    /// The family of the parameter `log_theta`, clamped to [-60, 60]; the second parameter is not read.
     #[inline]
     fn of([log_theta, _]: [f32; 2]) -> Self {
         let log_theta = clamp(log_theta, -LOG_THETA, LOG_THETA);
@@ -91,8 +106,11 @@ impl<const LOG: bool> Terms for NegativeBinomial<LOG> {
         Self { log_theta, theta, stirling: stirling(theta) }
     }
 
+    /// Log-density of the count `x`, in nats; `-theta ln(1 + mean / theta)` for `x = 0`, NaN for a count or
+    /// rate below 0.
+    ///
     /// With `d = (x - mean) / (theta + mean)`, `e = (mean - x) theta / ((theta + mean) x)` and
-    /// `D(d) = d - ln(1 + d)`:
+    /// `D(d) = d - ln(1 + d)` it is
     /// `-ln(2 pi x (1 + x / theta)) / 2 + S(theta + x) - S(theta) - S(x) - theta D(d) - x D(e)`.
     #[inline]
     fn log_prob(&self, x: f32, mean: f32) -> f32 {
@@ -108,6 +126,8 @@ impl<const LOG: bool> Terms for NegativeBinomial<LOG> {
         gamma - 0.5 * (LN_2_PI + ln_x + log) - distance
     }
 
+    /// Derivative of the log-density by the decoder's output (the rate or its logarithm) for
+    /// `Parameter::Mean`, by `log_theta` for any other `wrt`. NaN for a count or rate below 0.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
         let compared = self.compared(mean);
@@ -127,6 +147,8 @@ impl<const LOG: bool> Terms for NegativeBinomial<LOG> {
 }
 
 impl<const LOG: bool> NegativeBinomial<LOG> {
+    /// The decoder's output `mean` relative to `theta`; NaN fields for a rate below 0. The logarithm is
+    /// finite also where `mean / theta` overflows but the rate's logarithm is finite.
     #[inline]
     fn compared(&self, mean: f32) -> Compared {
         let (theta, rate) = (self.theta, Rate::<LOG>(mean));
@@ -143,17 +165,22 @@ impl<const LOG: bool> NegativeBinomial<LOG> {
     }
 }
 
+/// Negative binomial counts of which each is replaced by 0 with the probability `sigmoid(logit)`.
 pub(super) struct ZeroInflated<const LOG: bool> {
     counts: NegativeBinomial<LOG>,
     logit: f32,
 }
 
 impl<const LOG: bool> Terms for ZeroInflated<LOG> {
+    /// The family of the parameters `log_theta`, clamped to [-60, 60], and the logit of the dropout.
     #[inline]
     fn of([log_theta, logit]: [f32; 2]) -> Self {
         Self { counts: NegativeBinomial::of([log_theta, 0.0]), logit }
     }
 
+    /// Log-density of the count `x`, in nats, with `nb` that of the negative binomial:
+    /// `ln(sigmoid(logit) + sigmoid(-logit) e^nb)` for `x = 0`, else `ln sigmoid(-logit) + nb`. NaN for a
+    /// count or rate below 0.
     #[inline]
     fn log_prob(&self, x: f32, mean: f32) -> f32 {
         let (counts, logit) = (self.counts.log_prob(x, mean), self.logit);
@@ -166,6 +193,9 @@ impl<const LOG: bool> Terms for ZeroInflated<LOG> {
         }
     }
 
+    /// Derivative of the log-density by the decoder's output for `Parameter::Mean`, by the logit for
+    /// `Parameter::DropoutLogit`, by `log_theta` for any other `wrt`. NaN for a count below 0, and for a rate
+    /// below 0, except by the logit for `x > 0`, which does not depend on the rate.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
         let logit = self.logit;

@@ -37,12 +37,12 @@ pub enum Family {
     /// One of several classes at every place; `mean` holds probabilities. Classes lie on the leading
     /// axis: the probabilities of one place are `len / classes` apart.
     Categorical {
-        /// How many.
+        /// Number of classes; it has to divide the length of the observation.
         classes: usize,
     },
-    /// The same; `mean` holds logits, up to a constant per place.
+    /// Classes as for `Categorical`; `mean` holds logits, up to a constant per place.
     CategoricalLogit {
-        /// How many.
+        /// Number of classes; it has to divide the length of the observation.
         classes: usize,
     },
     /// Counts; `mean` holds rates.
@@ -52,16 +52,16 @@ pub enum Family {
     /// Overdispersed counts of the mean `mean` and the variance `mean + mean^2 / theta`; has
     /// [`Parameter::LogTheta`].
     NegativeBinomial,
-    /// The same; `mean` holds logarithms of means.
+    /// Counts as for `NegativeBinomial`; `mean` holds natural logarithms of means.
     NegativeBinomialLog,
     /// Negative binomial counts, some of which were lost and are 0; has [`Parameter::LogTheta`] and
     /// [`Parameter::DropoutLogit`].
     ZeroInflatedNegativeBinomial,
-    /// The same; `mean` holds logarithms of means.
+    /// Counts as for `ZeroInflatedNegativeBinomial`; `mean` holds natural logarithms of means.
     ZeroInflatedNegativeBinomialLog,
 }
 
-/// What a family has besides the observation.
+/// A parameter of a family, by which [`Likelihood::score`] can differentiate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Parameter {
@@ -117,7 +117,7 @@ impl Family {
         ZeroInflatedNegativeBinomialLog => [ZeroInflatedNegativeBinomialLog],
     };
 
-    /// Parameterization of `mean`, and the parameters besides it.
+    /// How `mean` is parameterized, and the parameters besides it in the order of [`Likelihood::parameters`].
     const fn row(self) -> (MeanIs, &'static [Parameter]) {
         use MeanIs::{Loc, LogRate, Logit, Mean, Probability, Rate};
         use Parameter::{Df, DropoutLogit, LogScale, LogTheta};
@@ -146,7 +146,7 @@ impl Family {
         self.row().1
     }
 
-    /// How many classes share a place; none where every value is on its own.
+    /// Number of classes that share a place; `None` for a family whose values are independent of each other.
     pub const fn classes(self) -> Option<usize> {
         match self {
             Self::Categorical { classes } | Self::CategoricalLogit { classes } => Some(classes),
@@ -190,17 +190,18 @@ pub struct Likelihood<'a> {
 }
 
 impl<'a> Likelihood<'a> {
-    /// Normals of these scales.
+    /// Normals with these natural logarithms of the standard deviations: one for all values, one per channel
+    /// or one per value.
     pub const fn gaussian(log_scale: &'a [f32]) -> Self {
         Self { family: Family::Gaussian, parameters: [log_scale, &[]] }
     }
 
-    /// Events with probabilities.
+    /// Events; `mean` holds their probabilities.
     pub const fn bernoulli() -> Self {
         Self { family: Family::Bernoulli, parameters: [&[], &[]] }
     }
 
-    /// Events with logits.
+    /// Events; `mean` holds their logits `ln(p / (1 - p))`.
     pub const fn bernoulli_logit() -> Self {
         Self { family: Family::BernoulliLogit, parameters: [&[], &[]] }
     }
@@ -221,20 +222,20 @@ impl<'a> Likelihood<'a> {
     /// | negative binomial | `ln Gamma(x + theta) - ln Gamma(theta) - ln Gamma(x + 1) + theta ln(theta / (theta + mean)) + x ln(mean / (theta + mean))` |
     /// | zero-inflated, `d` the dropout's logit | `ln(sigmoid(d) + sigmoid(-d) e^nb)` for `x = 0`, else `ln sigmoid(-d) + nb` |
     ///
-    /// `x` of the Bernoulli families is 0 or 1; values between give the (negative) cross entropy. That of
-    /// the categorical is 1 for the class of a place and 0 for the others, or weights. Counts are at
-    /// least 0 and need not be whole. A log-normal value is above 0; 0 is impossible. Probabilities are not clamped, nor normalized: an impossible `x`
-    /// gives minus infinity, a probability outside [0, 1], a rate, a count or a log-normal value
-    /// below 0, `df <= 0`, or a
-    /// categorical logit of plus infinity NaN. NaN in any argument gives NaN, and so do lengths that do
-    /// not fit: `mean` must be as long as `x`, parameters as said there. Other arguments of magnitudes up to
-    /// 1e38 give no NaN.
+    /// `x` of the Bernoulli families is 0 or 1; values between give the (negative) cross entropy. That of the
+    /// categorical is 1 for the class of a place and 0 for the others, or weights. Counts are at least 0 and
+    /// need not be whole. A log-normal value is above 0; 0 is impossible. Probabilities are not clamped, nor
+    /// normalized. An impossible `x` gives minus infinity. A Bernoulli probability outside [0, 1], a
+    /// categorical one below 0, a rate, a count or a log-normal value below 0, `df <= 0`, and a categorical
+    /// logit of plus infinity give NaN. NaN in any argument gives NaN, and so do lengths that do not fit:
+    /// `mean` must be as long as `x`, parameters as [`parameters`](Self::parameters) says. Other arguments of
+    /// magnitudes up to 1e38 give no NaN.
     ///
-    /// Gamma functions are taken by what Stirling's formula leaves of them, and counts by their distance
-    /// from the mean (the saddle point of Loader, 2000), so that nothing large is subtracted: a negative
-    /// binomial with `theta = 1e6` has no greater error than one with `theta = 1`. Error at most 5e-7 of
-    /// the sum of the magnitudes of all parts of all terms; of counts up to 3e4, and of Student's t,
-    /// at most `2e-5 + 1e-6 abs(term)` per term. A log-normal term has in addition the error of its `t`, that of
+    /// Gamma functions are taken by the remainder of Stirling's formula, and counts by their distance from
+    /// the mean (the saddle point of Loader, 2000), so that nothing large is subtracted: a negative binomial
+    /// with `theta = 1e6` has no greater error than one with `theta = 1`. Error at most 5e-7 of the sum of
+    /// the magnitudes of all parts of all terms; of counts up to 3e4, and of Student's t, at most
+    /// `2e-5 + 1e-6 abs(term)` per term. A log-normal term has in addition the error of its `t`, that of
     /// [`ln`](crate::math::ln) divided by the scale.
     #[inline(always)] // a caller that names its family links that one alone
     pub fn log_prob(&self, x: &[f32], mean: &[f32]) -> f32 {
@@ -260,13 +261,14 @@ impl<'a> Likelihood<'a> {
         value.unwrap_or(f32::NAN)
     }
 
-    /// `d ln p(x | z) / d wrt`, the score of one parameter; `grad` is as long as that parameter, and a
-    /// value that stands for many gets the sum over them.
+    /// Writes `d ln p(x | z) / d wrt`, the score of one parameter, to `grad`, which is as long as that
+    /// parameter; a value that stands for many gets the sum over them.
     ///
-    /// Of `Parameter::Mean` it is the derivative by what `mean` holds: logits, rates, or logarithms of
-    /// rates. That of the Laplace distribution is 0 where `x` is `mean`; a log-normal `x` of 0 counts as `e^-150`. `grad` becomes NaN where the
-    /// family has no such parameter or lengths do not fit; NaN in what a score depends on, a count, a
-    /// rate or a log-normal value below 0, and `df <= 0` give NaN.
+    /// For `Parameter::Mean` it is the derivative by what `mean` holds: logits, rates, or logarithms of
+    /// rates. That of the Laplace distribution is 0 where `x` is `mean`; a log-normal `x` of 0 counts as
+    /// `e^-150`. All of `grad` becomes NaN where the family has no such parameter or lengths do not fit.
+    /// Where a score depends on a NaN, a count, a rate or a log-normal value below 0, or on `df <= 0`, it is
+    /// NaN.
     ///
     /// Error at most `3e-6 max(1, abs(score))` per term; of counts whose `mean` is a logarithm, and up to
     /// 3e4, `3e-6 max(1, abs(score), x)`; of a log-normal value, that of its `t` besides.
@@ -303,7 +305,8 @@ impl<'a> Likelihood<'a> {
         }
     }
 
-    /// The sum of all terms, run by run, so that what depends on parameters alone is evaluated once.
+    /// `ln p(x | z)` in nats: the compensated sum of the terms, run by run, so that what depends on
+    /// parameters alone is evaluated once. `None` where the lengths of the parameters do not fit that of `x`.
     #[inline]
     fn sum<T: Terms>(&self, x: &[f32], mean: &[f32]) -> Option<f32> {
         let runs = Runs::of(self, x.len())?;
@@ -314,7 +317,9 @@ impl<'a> Likelihood<'a> {
         Some(total.value())
     }
 
-    /// Writes the score; none where the lengths do not fit.
+    /// Writes the derivative by `wrt` to `grad`, in which a parameter's value gets the sum over all values of
+    /// `x` that it stands for. `None`, with `grad` unchanged, where the family has no such parameter or
+    /// lengths do not fit.
     #[inline]
     fn slope<T: Terms>(
         &self,
@@ -354,14 +359,15 @@ impl<'a> Likelihood<'a> {
     }
 }
 
-/// The terms of a family whose values are independent, under parameters that hold for a run of them.
+/// Log-density and score of one value, of a family whose values are independent, under fixed parameters.
 trait Terms {
-    /// The family of these parameters, in their order; what it does not have is 0.
+    /// The family with these parameters, in the order of [`Family::parameters`]; those that it does not have
+    /// are 0.
     fn of(parameters: [f32; 2]) -> Self;
 
-    /// `ln p(x)`
+    /// Log-density of the value `x` in nats; `mean` is the decoder's output for it.
     fn log_prob(&self, x: f32, mean: f32) -> f32;
 
-    /// `d ln p(x) / d wrt`
+    /// Derivative of the log-density of the value `x` by the parameter `wrt`, at the decoder's output `mean`.
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32;
 }

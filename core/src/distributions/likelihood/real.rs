@@ -1,4 +1,4 @@
-//! Families of real values.
+//! Families of real values: Gaussian, log-normal, Laplace, and Student's t. Densities are in nats.
 
 use super::{Parameter, Terms};
 use crate::distributions::diag_normal::LN_2_PI;
@@ -9,29 +9,35 @@ use core::f32::consts::LN_2;
 /// Bounds of the degrees of freedom: from the greater on a t distribution is a normal one in f32.
 const DF: [f32; 2] = [1e-30, 1e30];
 
-/// `e^-log_scale`, at most the largest float: the distance 0 times infinity would be NaN.
+/// `e^-log_scale`, but at most the largest float, since a distance of 0 times infinity would be NaN; NaN for
+/// NaN.
 #[inline]
 fn precision(log_scale: f32) -> f32 {
     min(exp_exact(-log_scale), f32::MAX)
 }
 
+/// The normal distribution, by the logarithm of its scale and by the inverse of the scale.
 pub(super) struct Gaussian {
     log_scale: f32,
     precision: f32,
 }
 
 impl Terms for Gaussian {
+    /// The family of the parameter `log_scale`; the second one is not read.
     #[inline]
     fn of([log_scale, _]: [f32; 2]) -> Self {
         Self { log_scale, precision: precision(log_scale) }
     }
 
+    /// `-ln(2 pi) / 2 - log_scale - t^2 / 2` with `t = (x - mean) / e^log_scale`, in nats.
     #[inline]
     fn log_prob(&self, x: f32, mean: f32) -> f32 {
         let distance = (x - mean) * self.precision;
         -0.5 * LN_2_PI - self.log_scale - 0.5 * distance * distance
     }
 
+    /// Derivative of the log-density: `t / e^log_scale` by the mean, `t^2 - 1` by `log_scale`, which any
+    /// other `wrt` means; `t` is `(x - mean) / e^log_scale`.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
         let distance = (x - mean) * self.precision;
@@ -42,13 +48,15 @@ impl Terms for Gaussian {
     }
 }
 
+/// The distribution of a value whose logarithm has the normal distribution inside.
 pub(super) struct LogNormal(Gaussian);
 
-/// Stands for the logarithm of 0, where an infinity times a vanished precision would be NaN: less than that of
-/// any float.
+/// Stands for the logarithm of 0, where an infinity times a vanished precision would be NaN: less than that
+/// of any float.
 const LN_0: f32 = -150.0;
 
 impl LogNormal {
+    /// Natural logarithm of `x`, but -150 for `x = 0`; NaN below.
     #[inline]
     fn log(x: f32) -> f32 {
         if x == 0.0 { LN_0 } else { ln(x) }
@@ -56,11 +64,14 @@ impl LogNormal {
 }
 
 impl Terms for LogNormal {
+    /// The family of the parameter `log_scale`, that of `ln x`; the second one is not read.
     #[inline]
     fn of(parameters: [f32; 2]) -> Self {
         Self(Gaussian::of(parameters))
     }
 
+    /// Log-density of `x`, in nats: that of the normal at `ln x`, less `ln x`; minus infinity for `x = 0`,
+    /// NaN below.
     #[inline]
     fn log_prob(&self, x: f32, mean: f32) -> f32 {
         let log = Self::log(x);
@@ -68,28 +79,35 @@ impl Terms for LogNormal {
         self.0.log_prob(log, mean) - slope
     }
 
+    /// Derivative of the log-density by the mean of `ln x`, or by the `log_scale` of `ln x` for any other
+    /// `wrt`; `x = 0` counts as `e^-150`, NaN below.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
         self.0.score(Self::log(x), mean, wrt)
     }
 }
 
+/// The Laplace distribution, by the logarithm of its scale and by the inverse of the scale.
 pub(super) struct Laplace {
     log_scale: f32,
     rate: f32,
 }
 
 impl Terms for Laplace {
+    /// The family of the parameter `log_scale`; the second one is not read.
     #[inline]
     fn of([log_scale, _]: [f32; 2]) -> Self {
         Self { log_scale, rate: precision(log_scale) }
     }
 
+    /// `-ln 2 - log_scale - |x - mean| / e^log_scale`, in nats.
     #[inline]
     fn log_prob(&self, x: f32, mean: f32) -> f32 {
         -LN_2 - self.log_scale - (x - mean).abs() * self.rate
     }
 
+    /// Derivative of the log-density: `sign(x - mean) / e^log_scale` by the mean (0 where they are equal),
+    /// `|x - mean| / e^log_scale - 1` by `log_scale`, which any other `wrt` means.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
         match wrt {
@@ -99,15 +117,19 @@ impl Terms for Laplace {
     }
 }
 
+/// Student's t distribution, with what depends on its parameters alone.
 pub(super) struct StudentT {
     df: f32,
     log_scale: f32,
     precision: f32,
-    /// `ln p(mean) + log_scale`
+    /// `ln p(mean) + log_scale = ln Gamma((df + 1) / 2) - ln Gamma(df / 2) - ln(pi df) / 2`
     peak: f32,
 }
 
 impl Terms for StudentT {
+    /// The family of the parameters `df`, clamped to [1e-30, 1e30], and `log_scale`; all densities are NaN
+    /// for `df <= 0`.
+    ///
     /// With `h = df / 2`, `ln Gamma(h + 1/2) - ln Gamma(h) - ln(pi df) / 2` is
     /// `h ln(1 + 1/df) - 1/2 - ln(2 pi) / 2 + S(h + 1/2) - S(h)`.
     #[inline]
@@ -119,12 +141,15 @@ impl Terms for StudentT {
         Self { df, log_scale, precision: precision(log_scale), peak }
     }
 
+    /// `peak - log_scale - (df + 1) / 2 ln(1 + t^2 / df)` with `t = (x - mean) / e^log_scale`, in nats.
     #[inline]
     fn log_prob(&self, x: f32, mean: f32) -> f32 {
         let t = (x - mean) * self.precision;
         self.peak - self.log_scale - (0.5 * self.df + 0.5) * self.log_spread(t)
     }
 
+    /// Derivative of the log-density by the mean, by `log_scale`, or by `df` for any other `wrt`.
+    ///
     /// With `share = t^2 / (df + t^2)`, written so that no square overflows into NaN.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
@@ -145,7 +170,7 @@ impl Terms for StudentT {
 }
 
 impl StudentT {
-    /// `ln(1 + t^2 / df)`
+    /// `ln(1 + t^2 / df)`, finite also where the quotient overflows.
     #[inline]
     fn log_spread(&self, t: f32) -> f32 {
         let ratio = t / self.df * t;

@@ -1,4 +1,4 @@
-//! Runs of values that have their parameters in common.
+//! Runs of successive values that have their parameters in common.
 
 use super::Likelihood;
 use crate::pieces::pieces;
@@ -7,7 +7,7 @@ use core::iter::repeat_n;
 /// Stands for a parameter that the family does not have.
 const ABSENT: &[f32] = &[0.0];
 
-/// How parameters spread over values.
+/// The parameters of a likelihood, and how many successive values of the observation each stands for.
 pub(super) struct Runs<'a> {
     parameters: [&'a [f32]; 2],
     /// Values of a run.
@@ -17,7 +17,8 @@ pub(super) struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
-    /// None where the lengths of the parameters do not fit `values` values, or each other.
+    /// The runs of an observation of `values` values; `None` where the lengths of the parameters do not
+    /// divide it, or the shorter does not divide the longer. A parameter that the family does not have is 0.
     #[inline]
     pub(super) fn of(likelihood: &Likelihood<'a>, values: usize) -> Option<Self> {
         let [a, b] = likelihood.parameters;
@@ -36,7 +37,7 @@ impl<'a> Runs<'a> {
         fits.then_some(Self { parameters, len, each })
     }
 
-    /// The runs in order: parameters, observations and means.
+    /// For each run, in order: its two parameters, its values of `x`, and its values of `mean`.
     #[inline]
     pub(super) fn of_values<'x>(
         &self,
@@ -50,12 +51,13 @@ impl<'a> Runs<'a> {
     }
 }
 
+/// Each value `times` times in succession, in order.
 #[inline]
 fn repeated(values: &[f32], times: usize) -> impl Iterator<Item = f32> {
     values.iter().flat_map(move |value| repeat_n(*value, times))
 }
 
-/// Values and means, one by one.
+/// The pairs `(x_i, mean_i)` in order, as many as the shorter slice has.
 #[inline]
 pub(super) fn pairs<'a>(x: &'a [f32], mean: &'a [f32]) -> impl Iterator<Item = (f32, f32)> + 'a {
     x.iter().copied().zip(mean.iter().copied())

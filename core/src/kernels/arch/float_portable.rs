@@ -4,12 +4,14 @@ use super::Walk;
 use crate::kernels::PANEL;
 use crate::pieces::pieces;
 
-/// Positions for which a tile of four is less work than single ones.
+/// Least number of positions for which a tile of four, some computed twice, costs less than single positions.
 // Not called where `float_vfp` takes its place.
 #[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
 pub(in crate::kernels) const REPEATED: usize = 4;
 
-/// Adds `x`'s products with one or two panels to the sums of their outputs.
+/// Adds to each sum its products: `acc[r] += sum_i x[i] * w[r][i]`, in the order of the inputs. `panels`
+/// holds one or two panels, each `[x.len()][PANEL]`; without a second one, the last four sums stay as they
+/// are.
 #[inline(always)]
 // Not called where `float_vfp` takes its place.
 #[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
@@ -22,7 +24,9 @@ pub(in crate::kernels) fn panels(x: &[f32], panels: &[f32], acc: &mut [f32; 2 * 
     }
 }
 
-/// Adds the products of a walk to a tile of sums; what `x` or `w` lack is left out.
+/// Adds the products of a walk to the sums of a tile:
+/// `acc[p][n] += x[n * walk.position + ..] * w[start + p + ..]`, product by product. Products for which `x`
+/// or `w` ends too early are left out.
 #[inline(always)]
 pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
     walk: &Walk,
@@ -41,8 +45,9 @@ pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
     }
 }
 
-/// [`tile`] of positions that are neighbours in `x`, for all sums of a panel or, with one lane, for the
-/// first. Its code is short: all positions share a loop.
+/// [`tile`] of positions that are one value of `x` apart, `acc[p][n] += x[n + ..] * w[start + p + ..]`, for
+/// all sums where `lanes` is [`PANEL`], else for `acc[0]` only. Its code is short: all positions share a
+/// loop.
 #[inline(always)]
 // Not called where `float_vfp` takes its place.
 #[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
@@ -66,7 +71,8 @@ pub(in crate::kernels) fn neighbours<const N: usize>(
     }
 }
 
-/// The products of one position, by a loop without cases.
+/// Adds the products of the position at the start of `x` to its sums: `sums[p] += x[..] * w[start + p + ..]`,
+/// by a loop without cases. Products for which `x` or `w` ends too early are left out.
 #[inline(never)]
 // Not called where `float_vfp` takes its place.
 #[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
@@ -96,7 +102,8 @@ fn add_products<const P: usize>(
     }
 }
 
-/// The products of one position.
+/// Adds the products of the position at the start of `x` to its sums: `sums[p] += x[..] * w[start + p + ..]`,
+/// innermost loops by [`add_line`].
 #[inline(always)]
 fn add_position<const P: usize>(
     walk: &Walk,
@@ -121,7 +128,8 @@ fn add_position<const P: usize>(
     }
 }
 
-/// The products of an innermost loop.
+/// Adds the products of one innermost loop, which begins at the start of `x` and at `w[start]`, to the sums:
+/// `sums[p] += x[..] * w[start + p + ..]`. Products for which `x` or `w` ends too early are left out.
 #[inline(always)]
 fn add_line<const P: usize>(
     walk: &Walk,

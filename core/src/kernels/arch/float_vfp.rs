@@ -8,10 +8,11 @@ use super::{Walk, float_portable};
 use crate::kernels::PANEL;
 use core::arch::asm;
 
-/// [`float_portable::REPEATED`]
+/// Least number of positions for which a tile of four, some computed twice, costs less than single positions.
 pub(in crate::kernels) const REPEATED: usize = 2;
 
-/// [`float_portable::panels`], but that panels which are too short are left out.
+/// `acc[r] += sum_i x[i] * w[r][i]` for one or two panels, as [`float_portable::panels`] defines it, but that
+/// panels of fewer than `PANEL * x.len()` values are left out.
 #[inline(always)]
 pub(in crate::kernels) fn panels(x: &[f32], panels: &[f32], acc: &mut [f32; 2 * PANEL]) {
     let len = PANEL * x.len();
@@ -57,7 +58,8 @@ macro_rules! add_columns {
     };
 }
 
-/// Both panels hold `PANEL * x.len()` values.
+/// Adds the products of `x` with `first` to the first four sums and those with `second` to the last four, in
+/// the order of the inputs. Both panels must hold `PANEL * x.len()` values.
 #[inline(always)]
 fn two_panels(x: &[f32], first: &[f32], second: &[f32], acc: &mut [f32; 2 * PANEL]) {
     // SAFETY: reads `x.len()` values of `x` and `PANEL * x.len()` of each panel, which the caller has
@@ -100,7 +102,8 @@ fn two_panels(x: &[f32], first: &[f32], second: &[f32], acc: &mut [f32; 2 * PANE
     }
 }
 
-/// The panel holds `PANEL * x.len()` values; the sums are the first four.
+/// Adds the products of `x` with `panel` to the first four sums, in the order of the inputs. The panel must
+/// hold `PANEL * x.len()` values.
 #[inline(always)]
 fn one_panel(x: &[f32], panel: &[f32], acc: &mut [f32; 2 * PANEL]) {
     // SAFETY: reads `x.len()` values of `x` and `PANEL * x.len()` of the panel, which the caller has
@@ -138,7 +141,8 @@ fn one_panel(x: &[f32], panel: &[f32], acc: &mut [f32; 2 * PANEL]) {
     }
 }
 
-/// [`float_portable::tile`], but that a tile which `x` or `w` do not hold is left as it is.
+/// Adds the products of a walk to the sums of a tile, as [`float_portable::tile`] defines it, but that a tile
+/// which reads outside of `x` or `w` leaves `acc` as it is.
 #[inline(always)]
 pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
     walk: &Walk,
@@ -169,7 +173,9 @@ pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
     }
 }
 
-/// [`float_portable::neighbours`], but that a tile which `x` or `w` do not hold is left as it is.
+/// Adds the products of a walk over positions one value of `x` apart to the sums, as
+/// [`float_portable::neighbours`] defines it, but that `acc` stays as it is where a tile reads outside of `x`
+/// or `w`, or the walk's positions are not neighbours.
 #[inline(always)]
 pub(in crate::kernels) fn neighbours<const N: usize>(
     walk: &Walk,
@@ -183,7 +189,7 @@ pub(in crate::kernels) fn neighbours<const N: usize>(
     }
     let (first, x_first) = (w.as_ptr().wrapping_add(start), x.as_ptr());
     // SAFETY: a walk that fits reads only what `x` and `w` hold, its positions are neighbours as the first
-    // function wants them, and `acc` is `[[f32; N]; PANEL]`, of which the last two use the first row.
+    // function takes them, and `acc` is `[[f32; N]; PANEL]`, of which the last two use the first row.
     unsafe {
         match (lanes, N) {
             (PANEL, 4) => four_by_four_next(walk, x_first, first, acc.as_mut_ptr().cast()),
@@ -194,14 +200,18 @@ pub(in crate::kernels) fn neighbours<const N: usize>(
     }
 }
 
-/// The three loops of a walk in assembly: `$load` takes weights and inputs and steps to the next,
-/// `$add` adds the products to the sums in `$acc`. `$count` puts the rounds of the innermost loop
-/// into `n`, `$jump` moves on behind it, `$leap` behind the loop around it.
+/// A function `$name` with the three loops of a walk in assembly: `$load` loads weights and inputs and goes
+/// on to the next, `$add` adds the products to the sums in the registers `$acc`. `$count` puts the rounds of
+/// the innermost loop into `n`, `$jump` moves on behind it, `$leap` behind the loop around it.
 macro_rules! walk {
     (
         $name:ident, $acc:literal, $load:expr, $add:expr, $count:literal, $jump:expr, $leap:expr,
         $($x:ident + $nth:literal),*; $($operand:ident = $field:ident[$index:literal]),*
     ) => {
+        /// Adds the products of the walk, in its order, to the sums at `acc`, which are `[P][N]` as the name
+        /// says: `P` by `N`, for `P` weights from `w` and `N` positions from `x` on. Positions are 1 value
+        /// apart in a function for the next ones, 2 in one for every second, else `walk.position`.
+        ///
         /// # Safety
         ///
         /// The walk is not empty; the values that it reads of `x` and `w` and all sums of `acc` exist.

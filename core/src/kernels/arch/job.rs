@@ -1,4 +1,4 @@
-//! What machine code needs to know of a layer, and the checks that make it safe to run.
+//! The description of a layer that machine code reads, and the checks that make it safe to run.
 
 use crate::kernels::PANEL;
 #[cfg(elbow_dsp)]
@@ -25,13 +25,13 @@ use zerocopy::IntoBytes;
 #[repr(C)]
 pub struct Job {
     x: *const u8,
-    /// Passes of a run.
+    /// Passes of a run, by the kernel's [`Cut`].
     passes: usize,
     runs: usize,
-    /// Where the first pass of a run is entered.
+    /// Where the first pass of a run is entered, by the kernel's [`Cut`].
     entry: usize,
     gap: isize,
-    /// This and the next two: what [`limits`] says.
+    /// This and the next two: the three results of [`limits`].
     zero_point: u32,
     low: u32,
     high: u32,
@@ -47,13 +47,15 @@ pub struct Job {
     step: isize,
 }
 
-/// How a kernel cuts a run of so many inputs: [`Job::passes`] and [`Job::entry`].
+/// How a kernel cuts a run of so many inputs: gives [`Job::passes`] and [`Job::entry`].
 pub type Cut = fn(usize) -> [usize; 2];
 
-/// Passes of `blocks` blocks of `inputs` inputs, and the block in which the first one begins.
+/// `[passes, entry]` of a run of `run` inputs, cut into passes of `blocks` blocks of `inputs` inputs each:
+/// the number of passes, and the block at which the first pass is entered so that the last one ends with the
+/// run.
 ///
-/// A run without blocks begins behind the last block. Where half a block is left, its width is added:
-/// the code takes it first.
+/// A run without a whole block is entered at `blocks`, behind the last block. Where inputs are left that fill
+/// no block, `entry` is greater by `blocks + 1`: the code takes them first.
 #[cfg(any(elbow_dsp, elbow_v7m))]
 pub const fn cut_into(blocks: usize, inputs: usize, run: usize) -> [usize; 2] {
     let [whole, rest] = [run / inputs, run % inputs];
@@ -63,9 +65,9 @@ pub const fn cut_into(blocks: usize, inputs: usize, run: usize) -> [usize; 2] {
 }
 
 impl Job {
-    /// A job that only lacks its patch, weights and outputs.
-    ///
-    /// `gap` values of `x` lie between runs; values have the given sizes.
+    /// A job whose patch, weights and outputs are still null and whose `step` is 0. `cut` is
+    /// `[passes, entry]`, `gap` the number of values of `x` between runs, `sizes` the bytes of a value of `x`
+    /// and of `y` (4: sums).
     fn new(cut: [usize; 2], runs: usize, gap: usize, sizes: [usize; 2], rule: &Requantize) -> Self {
         let [x_size, size] = sizes;
         let [zero_point, low, high] = limits(rule, size);
@@ -89,8 +91,8 @@ impl Job {
         }
     }
 
-    /// All panels of full rows at all positions, by `run`; nothing where a slice is too short or not
-    /// aligned.
+    /// Calls `run` with the job of all full panels at each position, whose outputs go to `y`; changes the
+    /// job's pointers. Does nothing where a slice is too short or not aligned.
     #[inline(always)]
     fn full(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
         let full = p.rows / PANEL;
@@ -105,7 +107,9 @@ impl Job {
         }
     }
 
-    /// The last panel, which is not full, at all positions.
+    /// Calls `run` with the job of the last panel, which is not full, at each position, and copies the
+    /// outputs of its rows to `y`; changes the job's pointers. Does nothing where a slice is too short or not
+    /// aligned.
     #[inline(always)]
     fn rest(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
         let (full, rest) = (p.rows / PANEL, p.rows % PANEL);
@@ -130,7 +134,8 @@ impl Job {
         }
     }
 
-    /// The sums of one panel without biases, by `run`; 0 where a slice is not aligned.
+    /// The sums of one panel's four rows over the run `x`, without biases, as `run` computes them; changes
+    /// the job's pointers. Zeros where a slice is not aligned.
     #[inline(always)]
     fn sums<X>(&mut self, x: &[X], weights: &[i8], run: impl Fn(&Self)) -> [i32; PANEL] {
         const NO_BIAS: &[[i32; 2]; PANEL] = &[[0; 2]; PANEL];
@@ -181,7 +186,8 @@ impl<'a> Tensors<'a> {
         }
     }
 
-    /// Whether everything lies inside, and starts at words where `x` is not of bytes.
+    /// Whether all that a layer at these places reads and writes lies inside the slices, patches and weights
+    /// start at words unless `x` is of bytes, and there is a position.
     ///
     /// Nothing overflows: numbers of a [`Places`] are below 2^15, or below 2^31 where it says so. That is
     /// what [`SingleJobLayer`] and [`Small`] are for.
@@ -204,7 +210,7 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// Where patches and outputs lie, in values; made of a [`SingleJobLayer`] or a [`Small`].
+/// Where patches and outputs lie, in values; made from a [`SingleJobLayer`] or a [`Small`] only.
 struct Places {
     /// Values from the start of a patch to its end, below 2^31.
     reach: usize,
@@ -212,7 +218,7 @@ struct Places {
     positions: [usize; 2],
     x_start: usize,
     position_steps: [usize; 2],
-    /// Steps and lengths inside a patch, by their bits.
+    /// Bitwise or of the steps and lengths inside a patch, for a test of what divides them all.
     inner: usize,
     y_start: usize,
     y_steps: [usize; 2],
@@ -222,13 +228,15 @@ struct Places {
     x_step: usize,
 }
 
-/// The largest index that a grid of `n[0]` x `n[1]` values with these strides reaches.
+/// Index of the last value of a grid of `n[0]` by `n[1]` values that begins at `start` and has these strides;
+/// a count of 0 is taken for 1.
 #[inline(always)]
 const fn last_of(start: usize, n: [usize; 2], steps: [usize; 2]) -> usize {
     start + n[0].saturating_sub(1) * steps[0] + n[1].saturating_sub(1) * steps[1]
 }
 
-/// Calls `f` with the addresses of each patch and of its outputs.
+/// Calls `f` with the address of each position's patch and that of its outputs, row by row. It only computes
+/// addresses: nothing is read or written.
 #[inline(always)]
 fn each_position(t: &Tensors<'_>, p: &Places, mut f: impl FnMut(*const u8, *mut u8)) {
     let [x_size, y_size] = t.sizes;
@@ -246,23 +254,25 @@ fn each_position(t: &Tensors<'_>, p: &Places, mut f: impl FnMut(*const u8, *mut 
     }
 }
 
-/// The parameters of the last rows, filled to a panel.
+/// The parameters of the rows from `start` on, filled up with zeros to those of a panel.
 fn last_parameters(outputs: &[[i32; 2]], start: usize) -> [[i32; 2]; PANEL] {
     core::array::from_fn(|row| outputs.get(start + row).copied().unwrap_or_default())
 }
 
-/// Values in bytes.
+/// The bytes of so many values of `size` bytes each; wraps, so that a wrapped negative number of values stays
+/// one.
 const fn bytes(values: usize, size: usize) -> isize {
     values.wrapping_mul(size) as isize
 }
 
-/// Whether both start at words; bytes need not.
+/// Whether `x` and `weights` both start at multiples of four bytes; always true where `x` is of bytes.
 #[inline(always)]
 fn is_aligned<X>(x: &[X], weights: &[i8]) -> bool {
     size_of::<X>() == 1 || (x.as_ptr() as usize | weights.as_ptr() as usize).is_multiple_of(4)
 }
 
-/// Zero point, least and largest output, repeated to fill a word with values of the output's type.
+/// Zero point, least and largest output; the last two are repeated to fill a word with values of `size`
+/// bytes.
 #[cfg(elbow_dsp)]
 fn limits(rule: &Requantize, size: usize) -> [u32; 3] {
     let repeated = |value: i32| match size {
@@ -272,14 +282,14 @@ fn limits(rule: &Requantize, size: usize) -> [u32; 3] {
     [rule.zero_point as u32, repeated(rule.low), repeated(rule.high)]
 }
 
-/// Zero point and largest output, both counted from the least one, and the largest output.
+/// Zero point and largest output, both with the least output subtracted, and the largest output as it is.
 #[cfg(not(elbow_dsp))]
 fn limits(rule: &Requantize, _: usize) -> [u32; 3] {
     [rule.zero_point.wrapping_sub(rule.low), rule.high.wrapping_sub(rule.low), rule.high]
         .map(|value| value as u32)
 }
 
-/// Whether numbers are below 2^15, so that sums of two products of them are below 2^31.
+/// Whether all numbers are below 2^15, so that sums of two products of them are below 2^31.
 const fn are_small(numbers: &[usize]) -> bool {
     let (mut all, mut i) = (0, 0);
     while i < numbers.len() {
@@ -290,15 +300,16 @@ const fn are_small(numbers: &[usize]) -> bool {
 }
 
 /// A layer whose runs are equally far from each other, so that one job has them all, and whose numbers
-/// are small enough to be checked without overflow: there is no other way to a value than the check.
+/// are small enough to be checked without overflow. Only [`SingleJobLayer::of`] makes one.
 #[derive(Clone, Copy)]
 pub struct SingleJobLayer<'s>(&'s Linear);
 
 impl<'s> SingleJobLayer<'s> {
-    /// The layer, if it is one.
+    /// The layer; `None` unless its runs form one line (one of the two counts is 1, neither is 0) and all its
+    /// numbers are below 2^15.
     ///
-    /// Generated code knows its shapes: this costs nothing there, and kernels that are not needed are
-    /// gone.
+    /// Where the shapes are constants, as in generated code, this costs nothing, and an image does not hold
+    /// the kernels that it does not need.
     #[inline(always)]
     pub const fn of(s: &'s Linear) -> Option<Self> {
         let places = [s.rows, s.run, s.x_start, s.y_start, s.runs[0], s.runs[1]];
@@ -310,14 +321,15 @@ impl<'s> SingleJobLayer<'s> {
     }
 }
 
-/// [`SingleJobLayer`] of a depthwise convolution.
+/// A depthwise convolution whose numbers are small enough to be checked without overflow. Only [`Small::of`]
+/// makes one.
 #[cfg(elbow_dsp)]
 #[derive(Clone, Copy)]
 pub struct Small<'s>(&'s Depthwise);
 
 #[cfg(elbow_dsp)]
 impl<'s> Small<'s> {
-    /// The convolution, if it is one.
+    /// The convolution; `None` unless it has taps and all its numbers are below 2^15.
     #[inline(always)]
     pub const fn of(s: &'s Depthwise) -> Option<Self> {
         let places = [s.channels, s.kernel[0], s.kernel[1], s.x_start, s.y_start];
@@ -329,9 +341,11 @@ impl<'s> Small<'s> {
     }
 }
 
-/// A job per position, for full panels or for the last one that is not full.
+/// Calls `run` with one job per position, for all full panels or, without `full`, for the last one that is
+/// not full; writes the outputs to the `y` of `t`. Runs are cut by `cut`. Does nothing where a slice is too
+/// short or not aligned.
 ///
-/// Sums are left where `y` is of four bytes: [`settle`] makes floats of them.
+/// Where the outputs are f32, their places hold the bits of the i32 sums: [`settle`] makes floats of them.
 #[inline(always)]
 pub fn line(
     t: &Tensors<'_>,
@@ -359,7 +373,8 @@ pub fn line(
     if full { job.full(t, &places, run) } else { job.rest(t, &places, run) }
 }
 
-/// Makes outputs of the sums that a job leaves in the place of floats; elsewhere there is nothing to do.
+/// Replaces the i32 sums that jobs leave in the place of f32 outputs by `sum * scale`, with the bits of the
+/// scale in the second parameter of the row. Does nothing where the outputs are integers.
 #[inline(always)]
 pub fn settle<Y: Output>(y: &mut [Y], outputs: &[[i32; 2]], s: &Linear) {
     if Y::SIZE == 4 {
@@ -369,9 +384,11 @@ pub fn settle<Y: Output>(y: &mut [Y], outputs: &[[i32; 2]], s: &Linear) {
     }
 }
 
-/// The sums of a patch and a panel: a job per piece of a run, of at most `piece` inputs.
+/// The sums of a panel's four rows over the patch at the start of `x`, without biases, wrapping: `run` is
+/// called with a job per piece of a run, of at most `piece` inputs. Pieces that lack inputs or weights, or of
+/// an odd number of 16-bit inputs, are left out.
 ///
-/// For shapes that no job has as a whole.
+/// For shapes that do not fit into one job.
 #[inline(always)]
 pub fn sums<X: Value>(
     x: &[X],
@@ -395,7 +412,9 @@ pub fn sums<X: Value>(
     sums
 }
 
-/// A job per position, as in [`line`].
+/// Calls `run` with one job per position, for all full groups of four channels or, without `full`, for the
+/// last one that is not full; writes the outputs to the `y` of `t`, sums in the place of f32 as in [`line`].
+/// Does nothing where a slice is too short or not aligned.
 #[cfg(elbow_dsp)]
 #[inline(always)]
 pub fn depthwise(t: &Tensors<'_>, Small(s): Small<'_>, full: bool, cut: Cut, run: impl Fn(&Job)) {

@@ -1,6 +1,6 @@
 //! Inner loops of kernels, for one kind of core each: chosen here, and nowhere else.
 //!
-//! Each has a portable twin, which is its definition: same order of operations, same bits.
+//! Each has a definition in plain Rust, with the same order of operations and the same bits.
 
 #[cfg(elbow_dsp)]
 #[allow(unsafe_code)] // machine code, each call with its reason

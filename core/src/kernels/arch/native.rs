@@ -11,10 +11,10 @@ pub const FORM8: Form = form8();
 /// Form of layers of 16-bit values.
 pub const FORM16: Form = form16();
 
-/// How a layer takes its 8-bit values.
+/// Type of the 8-bit values that `linear8` reads: i16 on cores with DSP instructions but no Helium, else i8.
 #[cfg(all(elbow_dsp, not(elbow_helium)))]
 pub type X8 = i16;
-/// How a layer takes its 8-bit values.
+/// Type of the 8-bit values that `linear8` reads: i16 on cores with DSP instructions but no Helium, else i8.
 #[cfg(not(all(elbow_dsp, not(elbow_helium))))]
 pub type X8 = i8;
 
@@ -30,6 +30,7 @@ pub use crate::kernels::integer::{i8s as x8s, i8s_mut as x8s_mut};
 #[cfg(all(elbow_dsp, not(elbow_helium)))]
 pub use crate::kernels::integer::{i16s as x8s, i16s_mut as x8s_mut};
 
+/// Form of the weights that `linear8` reads on this core.
 const fn form8() -> Form {
     if cfg!(elbow_helium) {
         Form::Helium
@@ -40,6 +41,7 @@ const fn form8() -> Form {
     }
 }
 
+/// Form of the weights that `linear16` reads on this core.
 const fn form16() -> Form {
     if cfg!(elbow_helium) {
         Form::Helium

@@ -9,29 +9,33 @@ use super::v7m::{BLOCKS, panels};
 #[cfg(any(elbow_v6m, elbow_v7m))]
 use crate::kernels::integer::{Linear, Output, Value, portable};
 
-/// Runs a layer by `$panels`, which takes a [`Job`](super::job::Job) whose runs are cut by `$cut`.
+/// Computes all outputs of the layer `$s` into `$y` by the machine code `$panels`, which takes a
+/// [`Job`](super::job::Job) whose runs are cut by `$cut`.
 ///
-/// Where `$line` is a layer of which one job has a whole patch: a job per position for the full panels, and one for
-/// the last panel. Otherwise sums, by pieces of a run of `$piece` inputs. All are functions of their own,
-/// which exist once for every type of output.
+/// Where `$line` is a [`SingleJobLayer`](super::job::SingleJobLayer), a job has a whole patch: per position
+/// there is one for the full panels, and one for the last panel. Where it is `None`, jobs give the sums of
+/// pieces of `$piece` inputs of a run. The three inner functions exist once for all types of output.
 macro_rules! by_panels {
     ([$x:ident, $weights:ident, $outputs:ident, $y:ident, $s:ident], $line:expr, $panels:ident, $cut:ident, $piece:expr) => {{
         use $crate::kernels::PANEL;
         use $crate::kernels::arch::job::{self, SingleJobLayer, Tensors};
         use $crate::kernels::integer::linear::portable::panels as panels_by;
 
+        /// Computes the rows of full panels at all positions.
         #[inline(never)]
         fn full(tensors: &Tensors<'_>, s: SingleJobLayer<'_>) {
             // SAFETY: `line` gives jobs that lie inside their slices.
             job::line(tensors, s, true, $cut, |job| unsafe { $panels(job) });
         }
 
+        /// Computes the rows of the last panel, which is not full, at all positions.
         #[inline(never)]
         fn rest(tensors: &Tensors<'_>, s: SingleJobLayer<'_>) {
             // SAFETY: as above.
             job::line(tensors, s, false, $cut, |job| unsafe { $panels(job) });
         }
 
+        /// The sums of a panel's four rows over the patch at the start of `x`, without biases.
         #[inline(never)]
         fn sums<X: Value>(x: &[X], panel: &[i8], s: &Linear) -> [i32; PANEL] {
             // SAFETY: `sums` gives jobs that lie inside their slices.
@@ -55,7 +59,9 @@ macro_rules! by_panels {
 #[cfg(elbow_dsp)]
 pub(super) use by_panels;
 
-/// [`portable::plain`]'s machine code, for bytes.
+/// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])`, as [`portable::plain`] defines
+/// it: by machine code where `x` is of bytes, else by the definition itself. Where a slice is too short,
+/// machine code may leave integers in `y` as they are.
 #[cfg(any(elbow_v6m, elbow_v7m))]
 #[inline(always)]
 pub fn linear_plain<X: Value, Y: Output>(

@@ -7,7 +7,7 @@
 use super::job::{self, Job};
 use core::arch::naked_asm;
 
-/// Inputs in blocks of four, and those that are left.
+/// `[inputs in whole blocks of four, inputs that are left]` of a run.
 pub const BLOCKS: job::Cut = |run| [run & !3, run & 3];
 
 /// The input at r0 and the register `offset` against four rows at r1: 14 instructions.
@@ -80,7 +80,8 @@ macro_rules! output {
     };
 }
 
-/// All panels at one position.
+/// Computes the outputs of all of the job's panels at one position, and writes them to the job's `y`; one of
+/// size 4 is the sum with its bias.
 ///
 /// Frame: 0 sums of four rows, 16 x, 20 inputs in blocks, 24 runs, 28 inputs that are left, 32 gap,
 /// 36 zero point, 40 low, 44 high, 48 shift, 52 size, 56 outputs, 60 y, 64 end of the weights,

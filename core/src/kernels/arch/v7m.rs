@@ -7,7 +7,8 @@
 use super::job::{self, Job, cut_into};
 use core::arch::naked_asm;
 
-/// All inputs, of which eight make a pass.
+/// `[inputs, entry]` of a run: the number of all its inputs, and the block at which its first pass of eight
+/// blocks of one input is entered.
 pub const BLOCKS: job::Cut = |run| [run, cut_into(8, 1, run)[1]];
 
 /// The output of the sum at r10 with the parameters at r0, into r3: 11 instructions.
@@ -31,7 +32,8 @@ macro_rules! output {
     };
 }
 
-/// All panels at one position, two at a time.
+/// Computes the outputs of all of the job's panels at one position, two panels at a time, and writes them to
+/// the job's `y`; one of size 4 is the sum with its bias.
 ///
 /// Frame: 0 sums of eight rows, 32 x, 36 inputs, 40 runs, 44 entry, 48 gap, 52 zero point, 56 low,
 /// 60 high, 64 shift, 68 size, 72 outputs, 76 y, 80 end of the weights, 84 weights and then the end of

@@ -1,9 +1,9 @@
-//! The way of a tile of sums through its operands.
+//! The order in which a tile of sums goes through its operands.
 
 /// One loop over the products of a sum.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kernels) struct Steps {
-    /// Products, or inner loops.
+    /// Rounds of the loop: products, or loops inside it.
     pub(in crate::kernels) count: usize,
     /// Values of `x` from one to the next.
     pub(in crate::kernels) x: usize,
@@ -12,7 +12,7 @@ pub(in crate::kernels) struct Steps {
 }
 
 impl Steps {
-    /// No loop.
+    /// A loop of one round.
     pub(in crate::kernels) const ONCE: Self = Self { count: 1, x: 0, w: 0 };
 }
 
@@ -25,7 +25,8 @@ impl Steps {
 pub(in crate::kernels) struct Walk {
     /// Rounds of the loops, innermost first.
     pub(super) counts: [usize; 3],
-    /// Values of `x` to go on by behind a product, an innermost loop, and the loop around it.
+    /// Values of `x` to go on by behind a product, behind an innermost loop, and behind the loop around it;
+    /// the last two come on top of what the loops inside have gone on by.
     pub(super) x_jumps: [isize; 3],
     /// The same for `w`.
     pub(super) w_jumps: [isize; 3],
@@ -38,7 +39,8 @@ pub(in crate::kernels) struct Walk {
 }
 
 impl Walk {
-    /// The walk of `loops`, innermost first, over tiles of positions that are `position` values apart.
+    /// The walk of `loops`, innermost first, over tiles of positions that are `position` values of `x` apart.
+    /// Loops of one round are left out, so that the innermost one has more.
     #[inline(always)]
     pub(in crate::kernels) fn new(loops: [Steps; 3], position: usize) -> Self {
         // Loops of one round only cost time; the innermost is the fastest.
@@ -69,14 +71,15 @@ impl Walk {
         }
     }
 
-    /// Whether no sum has a product.
+    /// Whether a loop has no rounds, so that no sum has a product.
     #[allow(dead_code)] // asked by assembly only
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.counts.contains(&0)
     }
 
-    /// Whether a tile of `sums` by `positions` reads only what `x`, and `w` around `start`, hold.
+    /// Whether a tile of `sums` by `positions` reads only values of `x`, and of `w` when its first factor is
+    /// `w[start]`; for a walk that is not empty.
     #[allow(dead_code)] // asked by assembly only
     #[inline(always)]
     pub(super) fn fits(

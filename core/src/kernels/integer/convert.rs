@@ -1,4 +1,4 @@
-//! Between floats and integers, and into padded buffers.
+//! Conversion between floats and integers, and copies into padded buffers.
 
 use super::Value;
 use crate::math;
@@ -23,9 +23,10 @@ pub struct PaddedCopy {
 }
 
 impl PaddedCopy {
-    /// The box as few long lines: axes that lie next to each other in `x` and in `y` are one.
+    /// The same copy with fewer, longer lines: where a line of channels follows directly on the one before,
+    /// in `x` and in `y`, the two axes become one, and the height likewise.
     ///
-    /// For the compiler: kernels take boxes as they are.
+    /// For the compiler, which merges a box before it writes it down: kernels take boxes as they are.
     pub const fn merged(mut self) -> Self {
         let mut axis = 0;
         while axis < 2 {
@@ -42,7 +43,7 @@ impl PaddedCopy {
         self
     }
 
-    /// Whether nothing in `y` is padding.
+    /// Whether `y` has no padding to fill: `len` is 0, or the box covers all of `y[..len]`.
     #[inline(always)]
     const fn is_dense(&self) -> bool {
         let [height, width, channels] = self.dims;
@@ -72,7 +73,7 @@ pub fn quantize<Y: Value>(
     each(x, y, s, |x| Y::of((round(x / scale) + zero_point).max(low).min(high)));
 }
 
-/// To the nearest integer, ties to even; beyond 2^17 to 2^17, NaN to 0.
+/// The nearest integer, ties to even; limited to `-2^17..=2^17`, 0 for NaN.
 ///
 /// Adding 1.5 * 2^23 leaves an f32 no bits for fractions: the addition rounds.
 #[inline(always)]
@@ -88,7 +89,7 @@ fn round(x: f32) -> i32 {
 
 /// `y[to(i)] = x[from(i)]` for every index `i` of the box, and `fill` in `y`'s padding.
 ///
-/// From i16 to i8 the values have to fit.
+/// Values and `fill` have to fit into `Y`: from i16 to i8, only the low byte is kept.
 #[inline(always)]
 pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], fill: i32, s: &PaddedCopy) {
     if !s.is_dense() {
@@ -97,7 +98,8 @@ pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], fill: i32, s: &Padd
     crate::kernels::arch::integer::padded_copy(x, y, s);
 }
 
-/// Defines [`padded_copy`], without the padding.
+/// Definition of [`padded_copy`] in plain Rust, without the padding: `y[to(i)] = x[from(i)]` for every index
+/// `i` of the box; the rest of `y` is left alone.
 #[inline(never)]
 pub fn portable<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     each(x, y, s, |x| Y::of(x.into()));
@@ -111,8 +113,8 @@ pub fn dequantize<X: Value>(x: &[X], y: &mut [f32], scale: f32, zero_point: i32,
     each(x, y, s, |x| (x.into() - zero_point) as f32 * scale);
 }
 
-/// Fills the padding of `y` before the box is copied: what lies between lines that are each in one piece and in
-/// order, else all `s.len` values.
+/// Fills at least the padding of `y[..s.len]`, before the box is copied: what lies between the box's rows,
+/// where each is one gapless piece and they are in order, else all `s.len` values.
 #[inline(never)]
 fn pad<Y: Copy>(y: &mut [Y], fill: Y, s: &PaddedCopy) {
     let [width, channels] = [s.dims[1], s.dims[2]];
@@ -136,7 +138,7 @@ fn fill_range<Y: Copy>(y: &mut [Y], start: usize, end: usize, fill: Y) {
     y.get_mut(start..end).unwrap_or(&mut []).fill(fill);
 }
 
-/// Each value of the box through `f`.
+/// `y[to(i)] = f(x[from(i)])` for every index `i` of the box that both slices hold.
 #[inline(always)]
 fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &PaddedCopy, f: impl Fn(X) -> Y) {
     let next = [s.from[2], s.to[2]] == [1, 1];
@@ -152,8 +154,8 @@ fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &PaddedCopy, f: impl Fn(X) -> Y) {
     });
 }
 
-/// Calls `f` for each line of the box, with the rest of `x` and of `y` from the line's first value to the end of
-/// the slice; lines that start outside are skipped.
+/// Calls `f` for each line of the box, with the rest of `x` and of `y` from the line's first value to the end
+/// of the slice; lines that start outside are skipped.
 #[inline(always)]
 pub(crate) fn each_line<X, Y>(
     x: &[X],

@@ -5,7 +5,7 @@ use super::{Output, Requantize, Value};
 use crate::kernels::arch::integer as arch;
 use crate::pieces::{pieces, pieces_mut};
 
-/// Channels whose weights lie together.
+/// Number of channels whose weights are interleaved.
 pub(crate) const GROUP: usize = 4;
 
 /// Shapes of a depthwise convolution without edges.
@@ -34,13 +34,13 @@ pub struct Depthwise {
 }
 
 impl Depthwise {
-    /// Taps of a filter.
+    /// Number of taps of a filter.
     #[inline(always)]
     pub const fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
 
-    /// Multiply-accumulates.
+    /// Number of multiply-accumulates of the layer.
     pub const fn macs(&self) -> usize {
         self.channels * self.positions[0] * self.positions[1] * self.taps()
     }
@@ -67,7 +67,9 @@ pub fn depthwise<X: Value, Y: Output>(
     arch::depthwise(x, weights, outputs, y, s);
 }
 
-/// Defines [`depthwise()`].
+/// Definition of [`depthwise()`] in plain Rust:
+/// `y[p][c] = finish(outputs[c][0] + sum_t x[p][t][c] * w[c][t], outputs[c][1])` for all positions and
+/// channels. Machine code gives the same bits.
 #[inline(never)]
 pub fn portable<X: Value, Y: Output>(
     x: &[X],
@@ -85,7 +87,8 @@ pub fn portable<X: Value, Y: Output>(
     });
 }
 
-/// The sums of four channels at one position.
+/// The sums of a group of four channels over the patch at the start of `x`, without biases, wrapping.
+/// `weights` are the group's; products that `x` or `weights` end in front of are left out.
 #[inline(always)]
 fn sums<X: Value>(x: &[X], weights: &[i8], s: &Depthwise) -> [i32; GROUP] {
     let mut acc = [0; GROUP];
@@ -102,7 +105,9 @@ fn sums<X: Value>(x: &[X], weights: &[i8], s: &Depthwise) -> [i32; GROUP] {
     acc
 }
 
-/// Calls `f` with the values from each patch on and with the outputs of its position.
+/// Calls `f` for each position, row by row, with the values of `x` from the patch's first one on, and with
+/// the position's outputs in `y`, which are fewer at the end of `y`. The first position that starts outside
+/// of `x` or `y` ends the loop.
 #[inline(always)]
 pub(crate) fn each_position<X, Y>(
     x: &[X],

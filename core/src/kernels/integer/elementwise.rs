@@ -4,8 +4,8 @@ use super::{Requantize, Value};
 
 /// `y[i] = table[bits of y[i]]`, in place: any function of 8-bit values, exactly.
 ///
-/// Bits as an unsigned number: entries 0 to 127 are those of 0 to 127, entries 128 to 255 those of -128
-/// to -1. A table that is too short leaves values as they are.
+/// Bits as an unsigned number: entries 0 to 127 are those of 0 to 127, entries 128 to 255 those of -128 to
+/// -1. A table of fewer than 256 entries leaves all values as they are.
 #[inline(never)]
 pub fn lookup(y: &mut [i8], table: &[i8]) {
     let Some(table) = table.first_chunk::<256>() else { return };
@@ -34,9 +34,10 @@ pub struct Piecewise {
 /// `y[i] = clamp(floor((p(y[i]) + 2^9) / 2^10), low, high)`, in place, where `p` is the quadratic of the
 /// input's piece in units of 2^-[`PIECE_BITS`] output steps.
 ///
-/// With `u = y - start`, cut to the pieces there are, the coefficients `[c0, c1, c2]` are those of piece
+/// With `u = y - start`, limited to what the pieces cover, the coefficients `[c0, c1, c2]` are those of piece
 /// `u >> piece_bits`, `r` is the rest of `u` as a fraction of 2^31, and
-/// `p = c0 + hi(r, c1 + hi(r, c2))` with `hi(a, b) = floor(a * b / 2^32)`; sums wrap outside of i32.
+/// `p = c0 + hi(r, c1 + hi(r, c2))` with `hi(a, b) = floor(a * b / 2^32)`; sums wrap outside of i32. Without
+/// any coefficients, `y` stays as it is.
 ///
 /// Error against a function `f` of three derivatives, at pieces of `h` output units of the input and
 /// coefficients from ends and middle: `0.0081 * h^3 * max |f'''|` and 0.51 output steps.
@@ -61,7 +62,7 @@ pub fn piecewise(y: &mut [i16], coefficients: &[[i32; 3]], s: &Piecewise) {
     }
 }
 
-/// `floor(a * b / 2^32)`.
+/// `floor(a * b / 2^32)`, exact: the high word of the product.
 #[inline(always)]
 fn high_word(a: i32, b: i32) -> i32 {
     ((i64::from(a) * i64::from(b)) >> 32) as i32
@@ -79,8 +80,9 @@ pub struct Add {
     pub rule: Requantize,
 }
 
-/// `y = clamp(zero_point + floor(((a * Ma + b * Mb + constant) * 2^shift + 2^31) / 2^32), low, high)`,
-/// value by value; exact in i64, where nothing overflows for shifts up to 14.
+/// `y = clamp(zero_point + floor(((a * Ma + b * Mb + constant) * 2^shift + 2^31) / 2^32), low, high)` for
+/// each value, up to the end of the shortest slice; exact in i64, where nothing overflows for shifts up to
+/// 14.
 #[inline(never)]
 pub fn add<A: Value, B: Value, Y: Value>(a: &[A], b: &[B], y: &mut [Y], s: &Add) {
     for ((a, b), y) in a.iter().zip(b).zip(y) {

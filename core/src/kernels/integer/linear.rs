@@ -21,7 +21,7 @@ use crate::kernels::arch::integer as arch;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(C)]
 pub struct Linear {
-    /// Outputs of a position.
+    /// Number of outputs of a position, one per row of weights.
     pub rows: usize,
     /// Values of a run as packed: a multiple of the form's grain. `x` is readable that far.
     pub run: usize,
@@ -39,20 +39,21 @@ pub struct Linear {
     pub y_start: usize,
     /// Values of `y` from position to position.
     pub y_steps: [usize; 2],
-    /// [`Form::Paired`](super::Form::Paired): inputs for which the sum of odd rows is exact.
+    /// For [`Form::Paired`](super::Form::Paired): the number of inputs for which the sum of odd rows is
+    /// exact, by [`paired_segment`](super::paired_segment).
     pub segment: usize,
     /// From sums to outputs.
     pub rule: Requantize,
 }
 
 impl Linear {
-    /// Packed inputs of a patch.
+    /// Number of inputs of a patch as packed, with the zeros that pad its runs.
     #[inline(always)]
     pub const fn inputs(&self) -> usize {
         self.run * self.runs[0] * self.runs[1]
     }
 
-    /// Multiply-accumulates, zeros that pad runs counted.
+    /// Number of multiply-accumulates of the layer, counting those with zeros that pad runs.
     pub const fn macs(&self) -> usize {
         self.rows * self.positions[0] * self.positions[1] * self.inputs()
     }
@@ -63,7 +64,8 @@ impl Linear {
         self.inputs() <= self.segment
     }
 
-    /// Inputs of a run that are summed before sums of paired rows are separated.
+    /// Number of inputs of a run that [`Form::Paired`](super::Form::Paired) sums before it separates the rows
+    /// of a pair: the whole run where the patch is one segment, else `segment`.
     #[inline(always)]
     pub(crate) const fn piece(&self) -> usize {
         if self.is_one_segment() { self.run } else { self.segment }
@@ -89,8 +91,9 @@ pub fn linear_plain<X: Value, Y: Output>(
     arch::linear_plain(x, weights, outputs, y, s);
 }
 
-/// [`linear_plain`] with weights in [`Form::Paired`](super::Form::Paired), for 8-bit values that were
-/// widened to i16; runs and patches start at multiples of four bytes.
+/// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` as in [`linear_plain`], with
+/// weights in [`Form::Paired`](super::Form::Paired), for 8-bit values widened to i16. Runs and patches start
+/// at multiples of four bytes.
 ///
 /// Two rows a, b share a 16-bit lane as `256 * b + a`. One dual multiply-accumulate of lanes gives
 /// `S = 256 * B + A`, one of the low bytes gives `A`, and `B = (S - A) / 256`: per two rows and two
@@ -108,8 +111,9 @@ pub fn linear_paired<Y: Output>(
     arch::linear_paired(x, weights, outputs, y, s);
 }
 
-/// [`linear_plain`] with weights in [`Form::Wide`](super::Form::Wide), for values of 16 bits; runs and
-/// patches start at multiples of four bytes.
+/// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` as in [`linear_plain`], with
+/// weights in [`Form::Wide`](super::Form::Wide), for values of 16 bits. Runs and patches start at multiples
+/// of four bytes.
 #[inline(always)]
 pub fn linear_wide<Y: Output>(
     x: &[i16],
@@ -121,7 +125,8 @@ pub fn linear_wide<Y: Output>(
     arch::linear_wide(x, weights, outputs, y, s);
 }
 
-/// [`linear_plain`] with weights in [`Form::Helium`](super::Form::Helium).
+/// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` as in [`linear_plain`], with
+/// weights in [`Form::Helium`](super::Form::Helium).
 #[inline(always)]
 pub fn linear_helium<X: Value, Y: Output>(
     x: &[X],
@@ -133,7 +138,11 @@ pub fn linear_helium<X: Value, Y: Output>(
     arch::linear_helium(x, weights, outputs, y, s);
 }
 
-/// Calls `f` with the values from each patch on and with the outputs of its position.
+/// Calls `f` for each position, row by row, with the values of `x` from the patch's first one on, and with
+/// the `rows` outputs of the position in `y`.
+///
+/// The values are empty where the patch starts behind `x`; the outputs are fewer where `y` ends within them.
+/// The first position that starts behind the end of `y` ends the loop.
 #[inline(always)]
 pub(crate) fn each_position<X, Y>(
     x: &[X],
@@ -155,13 +164,15 @@ pub(crate) fn each_position<X, Y>(
     }
 }
 
-/// The definitions.
+/// The definitions of the kernels, in plain Rust: machine code gives the same bits.
 pub(crate) mod portable {
     use super::{Linear, Output, Requantize, Value, each_position};
     use crate::kernels::PANEL;
     use crate::pieces::{pieces, pieces_mut};
 
-    /// Defines [`linear_plain`](super::linear_plain).
+    /// Definition of [`linear_plain`](super::linear_plain):
+    /// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` for all positions and rows,
+    /// from weights in `Form::Plain`.
     #[inline(never)]
     pub fn plain<X: Value, Y: Output>(
         x: &[X],
@@ -177,7 +188,9 @@ pub(crate) mod portable {
         });
     }
 
-    /// Defines [`linear_paired`](super::linear_paired).
+    /// Definition of [`linear_paired`](super::linear_paired):
+    /// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` for all positions and rows,
+    /// from weights in `Form::Paired`.
     #[inline(never)]
     pub fn paired<Y: Output>(
         x: &[i16],
@@ -204,7 +217,8 @@ pub(crate) mod portable {
         });
     }
 
-    /// Adds to `[S, A]` of both pairs of rows: 16-bit lanes, and their low bytes.
+    /// Adds the products of some inputs to the sums `[S, A]` of both pairs of rows: to `S` those with the
+    /// 16-bit lanes `256 * b + a`, to `A` those with the low bytes `a`. Sums wrap.
     #[inline(always)]
     fn pair_sums(xs: &[i16], weights: &[i8], sums: &mut [[i32; 2]; 2]) {
         let blocks = weights.as_chunks::<{ 2 * PANEL }>().0;
@@ -220,7 +234,8 @@ pub(crate) mod portable {
         }
     }
 
-    /// Moves the sums of two pairs of rows to the sums of four rows.
+    /// Adds `A` to the sum of each pair's first row and `(S - A) >> 8` to that of its second row, wrapping,
+    /// and sets `[S, A]` of both pairs to 0.
     #[inline(always)]
     fn separate(sums: &mut [[i32; 2]; 2], acc: &mut [i32; PANEL]) {
         for ([s, a], acc) in sums.iter_mut().zip(acc.as_chunks_mut::<2>().0) {
@@ -230,7 +245,9 @@ pub(crate) mod portable {
         }
     }
 
-    /// Defines [`linear_wide`](super::linear_wide).
+    /// Definition of [`linear_wide`](super::linear_wide):
+    /// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` for all positions and rows,
+    /// from weights in `Form::Wide`.
     #[inline(never)]
     pub fn wide<Y: Output>(
         x: &[i16],
@@ -253,7 +270,9 @@ pub(crate) mod portable {
         });
     }
 
-    /// Defines [`linear_helium`](super::linear_helium).
+    /// Definition of [`linear_helium`](super::linear_helium):
+    /// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` for all positions and rows,
+    /// from weights in `Form::Helium`.
     #[inline(never)]
     pub fn helium<X: Value, Y: Output>(
         x: &[X],
@@ -278,7 +297,8 @@ pub(crate) mod portable {
         *acc = acc.wrapping_add(x.into() * i32::from(w));
     }
 
-    /// All positions and panels, where `add_run` adds one run to the sums of a panel.
+    /// Writes the outputs of all positions and rows to `y`, where `add_run` adds the products of one run to
+    /// the sums of a panel's four rows.
     #[inline(always)]
     fn layer<X, Y: Output>(
         x: &[X],
@@ -295,7 +315,8 @@ pub(crate) mod portable {
         });
     }
 
-    /// All positions and panels, where `sums` gives the sums of a patch and a panel.
+    /// Writes the outputs of all positions and rows to `y`, where `sums` gives the sums of a panel's four
+    /// rows, without biases, of the patch at the start of a slice.
     #[inline(always)]
     pub(crate) fn panels<X, Y: Output>(
         x: &[X],
@@ -314,7 +335,8 @@ pub(crate) mod portable {
         });
     }
 
-    /// From the sums of rows to their outputs.
+    /// Writes the outputs of up to four rows to `y`: [`Output::finish`] of the row's sum plus its bias,
+    /// wrapping, and its parameter. Stops at the end of `outputs` or `y`.
     #[inline(always)]
     pub(crate) fn finish<Y: Output>(
         sums: [i32; PANEL],
@@ -327,7 +349,8 @@ pub(crate) mod portable {
         }
     }
 
-    /// Calls `f` with each run of a patch and its weights.
+    /// Calls `f` with each run of the patch at the start of `x` and the panel's weights for it, row by row;
+    /// runs and weights are shorter or empty where their slices end.
     #[inline(always)]
     pub(crate) fn each_run<'a, X, W>(
         x: &'a [X],

@@ -23,8 +23,8 @@
 //! The arena and the pack are words ([`f32`] slices); [`i8s`], [`i16s`] and [`pairs`] view them as
 //! integers in place. Activations are channels last. A slice may be longer than its tensor. Of
 //! one that is too short nothing is promised but that no other memory is touched: a definition computes
-//! what there is, machine code nothing. Padding is not the business of the kernels that multiply: [`padded_copy`]
-//! or [`quantize`] has put `x` into a buffer where every patch lies inside.
+//! what there is, machine code nothing. Kernels that multiply do not pad: [`padded_copy`] or [`quantize`] has
+//! put `x` into a buffer where every patch lies inside.
 //!
 //! # Forms
 //!
@@ -60,7 +60,7 @@ pub mod portable {
     pub use super::linear::portable::{helium, paired, plain, wide};
 }
 
-/// From a sum to a value of the output tensor.
+/// The rule by which a sum becomes a value of the output tensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(C)]
@@ -71,8 +71,8 @@ pub struct Requantize {
     pub low: i32,
     /// Largest value of the result, a value of the output's type.
     pub high: i32,
-    /// Bits by which the sum is shifted left first, 0 to 31: for multipliers of 1/2 and more. What is
-    /// shifted out is lost, and the plan sees to it that nothing is.
+    /// Bits by which the sum is shifted left first, 0 to 31: for real multipliers of 1/2 and more. What is
+    /// shifted out of i32 is lost; the compiler makes sure that nothing is.
     pub shift: u32,
 }
 
@@ -92,14 +92,15 @@ impl Requantize {
         self.clamp(self.zero_point.wrapping_add(scaled(acc.wrapping_shl(self.shift), multiplier)))
     }
 
-    /// Into `low..=high`; `high` where they cross.
+    /// `y` limited to `low..=high`; `high` where `low > high`.
     #[inline(always)]
     fn clamp(&self, y: i32) -> i32 {
         y.max(self.low).min(self.high)
     }
 }
 
-/// `floor((acc * multiplier + 2^31) / 2^32)`.
+/// `floor((acc * multiplier + 2^31) / 2^32)`, exact: the high word of the product, rounded, ties towards plus
+/// infinity.
 #[inline(always)]
 fn scaled(acc: i32, multiplier: i32) -> i32 {
     ((i64::from(acc) * i64::from(multiplier) + (1 << 31)) >> 32) as i32
@@ -116,11 +117,12 @@ mod sealed {
 
 /// An integer activation: i8 or i16.
 pub trait Value: sealed::Sealed + Copy + Into<i32> + 'static {
-    /// The low bits of `value`, which are all of it after a clamp.
+    /// The low 8 or 16 bits of `value`: the same number where the type holds it.
     fn of(value: i32) -> Self;
 }
 
 impl Value for i8 {
+    /// The low byte of `value`.
     #[inline(always)]
     fn of(value: i32) -> Self {
         value as i8
@@ -128,6 +130,7 @@ impl Value for i8 {
 }
 
 impl Value for i16 {
+    /// The low 16 bits of `value`.
     #[inline(always)]
     fn of(value: i32) -> Self {
         value as i16
@@ -139,13 +142,16 @@ pub trait Output: sealed::Sealed + Copy + 'static {
     /// Bytes of one.
     const SIZE: usize = size_of::<Self>();
 
-    /// From a sum and the row's parameter.
+    /// The output of a row with the sum `acc`, bias included, and the row's parameter.
     ///
-    /// Integers: [`Requantize::apply`] with the parameter as the multiplier. Floats: the sum, rounded
-    /// to f32, times the parameter, whose bits are those of an f32 scale; `rule` does not matter.
+    /// Integers: [`Requantize::apply`] with the parameter as the multiplier, cut to the type's low bits.
+    /// Floats: the sum, rounded to f32, times the parameter, whose bits are those of an f32 scale; `rule`
+    /// does not matter.
     fn finish(acc: i32, parameter: i32, rule: &Requantize) -> Self;
 
-    /// What machine code left in the place of an output, which for floats are the bits of the sum.
+    /// The output, where `self` is what machine code has written in its place. Integers are written finished;
+    /// for f32 the bits of `self` are those of the i32 sum with its bias, which is multiplied by the scale in
+    /// the bits of `parameter`.
     #[doc(hidden)]
     #[inline(always)]
     fn settled(self, _parameter: i32) -> Self {
@@ -154,6 +160,7 @@ pub trait Output: sealed::Sealed + Copy + 'static {
 }
 
 impl Output for i8 {
+    /// The low byte of [`Requantize::apply`] with the parameter as the multiplier.
     #[inline(always)]
     fn finish(acc: i32, parameter: i32, rule: &Requantize) -> Self {
         rule.apply(acc, parameter) as i8
@@ -161,6 +168,7 @@ impl Output for i8 {
 }
 
 impl Output for i16 {
+    /// The low 16 bits of [`Requantize::apply`] with the parameter as the multiplier.
     #[inline(always)]
     fn finish(acc: i32, parameter: i32, rule: &Requantize) -> Self {
         rule.apply(acc, parameter) as i16
@@ -168,11 +176,13 @@ impl Output for i16 {
 }
 
 impl Output for f32 {
+    /// `acc`, rounded to f32, times the scale whose bits are the parameter.
     #[inline(always)]
     fn finish(acc: i32, parameter: i32, _: &Requantize) -> Self {
         acc as f32 * f32::from_bits(parameter as u32)
     }
 
+    /// `sum * scale`, where the bits of `self` are the i32 sum and those of the scale are the parameter.
     #[inline(always)]
     fn settled(self, parameter: i32) -> Self {
         Self::finish(self.to_bits() as i32, parameter, &Requantize::default())

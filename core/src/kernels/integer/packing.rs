@@ -27,9 +27,11 @@ pub enum Form {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PackingError {
-    /// The destination has another length than [`packed_len`] or [`packed_depthwise_len`] says.
+    /// The weights have another length than their shape, or the destination than [`packed_len`] or
+    /// [`packed_depthwise_len`].
     Length,
-    /// A pair of rows has -128 above a negative weight, which no 16-bit lane holds.
+    /// A pair of rows `a`, `b` has a weight `b = -128` with a negative `a`: `256 * b + a` is below the least
+    /// i16.
     Range,
 }
 
@@ -45,7 +47,7 @@ impl core::fmt::Display for PackingError {
 impl core::error::Error for PackingError {}
 
 impl Form {
-    /// Runs are packed in multiples of this many inputs.
+    /// Number of inputs of which each packed run is padded to a multiple.
     pub const fn grain(self) -> usize {
         match self {
             Self::Plain => 1,
@@ -54,12 +56,14 @@ impl Form {
         }
     }
 
-    /// Inputs of a run of `run` as packed: [`Linear::run`](super::Linear::run).
+    /// Length of a run of `run` inputs as packed, rounded up to the grain:
+    /// [`Linear::run`](super::Linear::run).
     pub const fn packed_run(self, run: usize) -> usize {
         run.next_multiple_of(self.grain())
     }
 
-    /// Where the weight of row `row` of a panel for an input of a run goes, from the run's start.
+    /// Index, from the start of a panel's packed run, of the weight of the panel's row `row` (0 to 3) for
+    /// input `input`.
     const fn place(self, row: usize, input: usize) -> usize {
         match self {
             Self::Plain => PANEL * input + row,
@@ -72,18 +76,22 @@ impl Form {
     }
 }
 
-/// Bytes of packed weights: `rows` rows of `runs` runs of `run` values, before they are padded.
+/// Bytes of the packed weights of `rows` rows, each of `runs` runs of `run` inputs; `rows` and `run` are
+/// those before padding.
 pub const fn packed_len(form: Form, rows: usize, run: usize, runs: usize) -> usize {
     rows.next_multiple_of(PANEL) * form.packed_run(run) * runs
 }
 
-/// Packs row-major weights, `[rows][runs][run]`, into `out`, all of which is written.
+/// Packs row-major weights, `[rows][runs][run]`, into `out`, all of which is written; padding is 0.
 ///
-/// Weights are in `-127..=127`. One of -128 is packed as well, but where [`Form::Paired`] cannot.
+/// Weights are in `-127..=127`. Weights of -128 are packed as well, unless [`Form::Paired`] has one that no
+/// lane holds.
 ///
 /// # Errors
 ///
-/// [`PackingError::Length`] where `out` has not [`packed_len`] bytes, [`PackingError::Range`] as above.
+/// [`PackingError::Length`] where `out` has not [`packed_len`] bytes or `weights` not `rows * runs * run`,
+/// with `out` left as it is; [`PackingError::Range`] where a lane of [`Form::Paired`] is no i16, with `out`
+/// written in part.
 pub fn pack_weights(
     form: Form,
     rows: usize,
@@ -112,7 +120,9 @@ pub fn pack_weights(
     if form == Form::Paired { pair_rows(out) } else { Ok(()) }
 }
 
-/// Turns bytes a, b of each lane into `256 * b + a`.
+/// Replaces the bytes a, b of each 16-bit lane by `256 * b + a`, little-endian, in place.
+/// [`PackingError::Range`] at the first lane where that is no i16; the lanes in front of it have been
+/// replaced.
 fn pair_rows(packed: &mut [i8]) -> Result<(), PackingError> {
     for lane in packed.as_chunks_mut::<2>().0 {
         let [a, b] = lane.map(i32::from);
@@ -129,17 +139,17 @@ pub const ALWAYS_EXACT: usize = 512;
 /// [`ALWAYS_EXACT`] where an odd row holds -128: `510 * 128 * 128 < 2^23`, and 512 inputs reach it.
 pub const EXACT_WITH_128: usize = 510;
 
-/// [`Linear::segment`](super::Linear::segment) of row-major weights for inputs of magnitude `largest`
-/// at most: all of a patch where the bound holds for all odd rows, else [`ALWAYS_EXACT`], or
-/// [`EXACT_WITH_128`] where one of them holds -128.
+/// [`Linear::segment`](super::Linear::segment), in inputs, of row-major weights for values of magnitude
+/// `largest` at most: `inputs` where the bound holds for all odd rows (the second of each pair), else
+/// [`ALWAYS_EXACT`], or [`EXACT_WITH_128`] where one of them holds -128, but never more than `inputs`.
 ///
-/// The bound is `largest * sum_k |w[r][k]| < 2^23`; `inputs` are those of a row, as packed. Pieces keep
-/// it for `largest` up to 128, which is all that [`Form::Paired`] reads.
+/// The bound is `largest * sum_k |w[r][k]| < 2^23`. `row_len` is the number of weights of a row, `inputs`
+/// that of a row as packed. Pieces keep the bound for `largest` up to 128, which is all that [`Form::Paired`]
+/// reads.
 ///
-/// It is needed and it suffices. The form sums `S = sum (256 * b + a) * x = 256 * B + A` and
-/// `A = sum a * x` in wrapping i32, for rows a, b, and takes `B = (S - A) >> 8`. `S - A` is `256 * B`
-/// modulo 2^32 however both have wrapped, so that the shift gives `B` if and only if `256 * B` is an i32:
-/// `-2^23 <= B < 2^23`.
+/// It is needed and it suffices. The form sums `S = sum (256 * b + a) * x = 256 * B + A` and `A = sum a * x`
+/// in wrapping i32, for rows a, b, and takes `B = (S - A) >> 8`. `S - A` is `256 * B` modulo 2^32 however
+/// both have wrapped, so that the shift gives `B` if and only if `256 * B` is an i32: `-2^23 <= B < 2^23`.
 pub fn paired_segment(weights: &[i8], row_len: usize, inputs: usize, largest: u32) -> usize {
     let odd_rows = || pieces(weights, row_len).skip(1).step_by(2);
     let magnitude = |row: &[i8]| row.iter().map(|w| u64::from(w.unsigned_abs())).sum::<u64>();
@@ -151,16 +161,18 @@ pub fn paired_segment(weights: &[i8], row_len: usize, inputs: usize, largest: u3
     piece.min(inputs)
 }
 
-/// Bytes of packed depthwise weights.
+/// Bytes of packed depthwise weights: `taps` for each channel, channels rounded up to a multiple of four.
 pub const fn packed_depthwise_len(channels: usize, taps: usize) -> usize {
     channels.next_multiple_of(GROUP) * taps
 }
 
-/// Packs weights `[channels][taps]` as [`depthwise`](super::depthwise()) reads them.
+/// Packs weights `[channels][taps]` into `out` as [`depthwise`](super::depthwise()) reads them:
+/// `[channels / 4][taps][4]`. All of `out` is written; padding is 0.
 ///
 /// # Errors
 ///
-/// [`PackingError::Length`] where `out` has not [`packed_depthwise_len`] bytes.
+/// [`PackingError::Length`] where `out` has not [`packed_depthwise_len`] bytes or `weights` not
+/// `channels * taps`.
 pub fn pack_depthwise(
     channels: usize,
     taps: usize,

@@ -9,12 +9,13 @@ use crate::kernels::pool::{PoolShape, Taps};
 pub struct RoundedMean<'m> {
     /// Zero point of the input.
     pub zero_point: i32,
-    /// The divisor is part of them: `multipliers[n]` belongs to windows that lack `n` of the kernel's taps,
-    /// the last one to those that lack more.
+    /// Multipliers of [`Requantize::apply`], division by the number of taps included: `multipliers[n]` for
+    /// windows that lack `n` of the kernel's taps, the last one for those that lack more; 0 where there are
+    /// none.
     pub multipliers: &'m [i32],
-    /// Pads count as zeros; without, they do not count.
+    /// Whether taps in the pads count as zeros; where not, they are left out of the mean.
     pub count_pads: bool,
-    /// From products to outputs.
+    /// From sums to outputs.
     pub rule: Requantize,
 }
 
@@ -31,10 +32,11 @@ pub fn max_pool<X: Value>(x: &[X], y: &mut [X], s: &PoolShape) {
     });
 }
 
-/// `y[p][c] = rule(sum of (x - zero_point) over the taps inside the input, multiplier)`: their mean, or,
-/// with `count_pads`, their sum divided by the number of taps inside input and pads.
+/// `y[p][c] = rule(sum of (x - zero_point) over the taps inside the input, multiplier)`: their mean, or, with
+/// `count_pads`, their sum divided by the number of taps inside input and pads. `x` and `y` are
+/// `[height][width][channels]`.
 ///
-/// An input with [`Requantize::shift`] 8 takes multipliers up to 2^7.
+/// With [`Requantize::shift`] 8, the real multipliers are below 2^7.
 #[inline(never)]
 pub fn average_pool<X: Value>(x: &[X], y: &mut [X], mean: &RoundedMean<'_>, s: &PoolShape) {
     let &RoundedMean { zero_point, multipliers, count_pads, rule } = mean;
@@ -49,7 +51,7 @@ pub fn average_pool<X: Value>(x: &[X], y: &mut [X], mean: &RoundedMean<'_>, s: &
     });
 }
 
-/// Calls `f` with every window and the number of its taps inside input and pads.
+/// Sets every value of `y` to `f` of its window and of the number of the window's taps inside input and pads.
 #[inline(always)]
 fn each_window<X: Value>(
     x: &[X],
@@ -71,7 +73,7 @@ fn each_window<X: Value>(
     }
 }
 
-/// The taps of one output inside the input.
+/// The taps of one output inside the input, all of one channel.
 struct TapWindow<'x, X> {
     x: &'x [X],
     channel: usize,
@@ -81,6 +83,8 @@ struct TapWindow<'x, X> {
 }
 
 impl<X: Value> TapWindow<'_, X> {
+    /// Calls `f` with each tap, row by row, from left to right; the first one behind the end of `x` ends the
+    /// loop.
     #[inline(always)]
     fn each(&self, mut f: impl FnMut(i32)) {
         let channels = self.s.channels;

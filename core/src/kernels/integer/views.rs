@@ -5,7 +5,7 @@
 
 use zerocopy::{FromBytes, IntoBytes};
 
-/// The words as bytes with a sign.
+/// The words as signed bytes, four per word, the low byte first.
 ///
 /// ```
 /// use elbow_core::kernels::integer::i8s;
@@ -22,13 +22,13 @@ pub fn i8s_mut(words: &mut [f32]) -> &mut [i8] {
     <[i8]>::mut_from_bytes(words.as_mut_bytes()).unwrap_or(&mut [])
 }
 
-/// The words as bytes.
+/// The words as unsigned bytes, four per word, the low byte first.
 #[inline(always)]
 pub fn bytes(words: &[f32]) -> &[u8] {
     words.as_bytes()
 }
 
-/// The words as pairs of 16-bit integers, the low half first.
+/// The words as 16-bit integers, two per word, the low half first.
 #[inline(always)]
 pub fn i16s(words: &[f32]) -> &[i16] {
     <[i16]>::ref_from_bytes(words.as_bytes()).unwrap_or(&[])
@@ -40,13 +40,14 @@ pub fn i16s_mut(words: &mut [f32]) -> &mut [i16] {
     <[i16]>::mut_from_bytes(words.as_mut_bytes()).unwrap_or(&mut [])
 }
 
-/// Two words each as the parameters of an output: bias and multiplier.
+/// The words two by two, as the parameters `[bias, multiplier]` of outputs; an odd last word is left out.
 #[inline(always)]
 pub fn pairs(words: &[f32]) -> &[[i32; 2]] {
     <[i32]>::ref_from_bytes(words.as_bytes()).unwrap_or(&[]).as_chunks().0
 }
 
-/// Three words each as the coefficients of a piece of [`piecewise`](super::piecewise()).
+/// The words three by three, as the coefficients of the pieces of [`piecewise`](super::piecewise()); one or
+/// two last words that make no triple are left out.
 #[inline(always)]
 pub fn triples(words: &[f32]) -> &[[i32; 3]] {
     <[i32]>::ref_from_bytes(words.as_bytes()).unwrap_or(&[]).as_chunks().0

@@ -16,7 +16,7 @@ const FAINT: RGBColor = RGBColor(222, 225, 230);
 const AMORTIZATION: RGBColor = RGBColor(200, 60, 50);
 const APPROXIMATION: RGBColor = RGBColor(35, 97, 146);
 
-/// Refuses what is no `.svg` file, before anything is measured.
+/// Checks that `path` has the extension `.svg`, in letters of any case, before anything is measured.
 ///
 /// # Errors
 ///
@@ -49,7 +49,8 @@ pub fn draw(report: &GapReport) -> std::result::Result<String, Box<dyn std::erro
     Ok(svg)
 }
 
-/// Largest gap left, smallest right: how few rows hold most of the mean.
+/// Draws every row's amortization gap as a bar, the largest left, and their mean as a dashed line: how few
+/// rows hold most of the mean.
 fn draw_gaps(area: &Area<'_>, report: &GapReport) -> Drawn {
     let mut gaps = report.gaps.clone();
     gaps.sort_by(|a, b| b.total_cmp(a));
@@ -73,7 +74,7 @@ fn draw_gaps(area: &Area<'_>, report: &GapReport) -> Drawn {
     Ok(())
 }
 
-/// ELBO, optimized ELBO and log p(x), with the gaps between them.
+/// Draws the means of ELBO, optimized ELBO, full-rank ELBO and log p(x) as steps, in nats.
 fn draw_ladder(area: &Area<'_>, report: &GapReport) -> Drawn {
     let steps = [
         ("ELBO", report.elbo.mean),

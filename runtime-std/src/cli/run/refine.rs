@@ -24,7 +24,7 @@ pub struct RefinedRows {
 }
 
 impl<'l> Refinement<'l> {
-    /// By the manifest's `[refine]`, or else by its defaults.
+    /// The refinement of `steps` steps by the manifest's `[refine]`, or else by its defaults.
     ///
     /// # Errors
     ///
@@ -44,12 +44,13 @@ impl<'l> Refinement<'l> {
         Ok(Self { decoder, refine, steps })
     }
 
-    /// Whether the decoder reads this input besides the latent.
+    /// Whether the decoder reads the input of this name as a condition.
     pub fn reads(&self, name: &str) -> bool {
         self.decoder.conditions().any(|port| port.name == name)
     }
 
-    /// Refines the posterior of every row; noise is that of `seed` and the row.
+    /// Replaces the posterior of every row by the refined one, with the noise of `seed` and the row; gives
+    /// the number of rows that kept their start.
     ///
     /// # Errors
     ///

@@ -9,6 +9,7 @@ use elbow_core::kernels::integer::{
 use std::ops::Range;
 
 impl Calls {
+    /// Appends the call of an integer kernel, with its constants.
     pub(super) fn integer(&mut self, kernel: &Integer, o: &Operands) {
         let (x, second, y) = (o.source(0), o.source(1), o.target());
         match kernel {
@@ -68,6 +69,8 @@ impl Calls {
         }
     }
 
+    /// Appends the call of a layer whose `ranges` are its weights and the parameters of its outputs; `types`
+    /// are those of source and target, `shape` the expression of its shape.
     fn integer_layer(
         &mut self,
         kernel: &str,
@@ -83,19 +86,19 @@ impl Calls {
         self.kernel(kernel, &[&x, "weights", "outputs", &y, shape]);
     }
 
-    /// A call of `kernels::integer`.
+    /// Appends the call of a function of `kernels::integer`.
     fn kernel(&mut self, kernel: &str, arguments: &[&str]) {
         self.items.insert("integer");
         self.call_of("integer", kernel, arguments);
     }
 
-    /// A constant of a type of `kernels::integer`.
+    /// Adds a constant of a struct of `kernels::integer`. Returns the expression of a reference to it.
     fn integer_constant(&mut self, kind: &str, name: &str, fields: &str) -> String {
         self.constant_of(&format!("integer::{kind}"), name, fields)
     }
 }
 
-/// The kernel that reads weights of a form.
+/// Name of the kernel that reads weights of this form.
 fn kernel_of(form: Form) -> &'static str {
     match form {
         Form::Plain => "linear_plain",
@@ -105,7 +108,7 @@ fn kernel_of(form: Form) -> &'static str {
     }
 }
 
-/// Words seen as values, read.
+/// The expression of the buffer `words` as values of this type, to be read.
 fn read(words: &str, element: Element) -> String {
     match element {
         Element::I8 => format!("integer::i8s({words})"),
@@ -114,7 +117,7 @@ fn read(words: &str, element: Element) -> String {
     }
 }
 
-/// Words seen as values, written.
+/// The expression of the buffer `words` as values of this type, to be written.
 fn write(words: &str, element: Element) -> String {
     match element {
         Element::I8 => format!("integer::i8s_mut({words})"),
@@ -123,6 +126,7 @@ fn write(words: &str, element: Element) -> String {
     }
 }
 
+/// Lines of the fields of a `PaddedCopy`.
 fn copy(s: &PaddedCopy) -> String {
     let PaddedCopy { dims, from, from_start, to, to_start, len } = s;
     fields(&[
@@ -135,12 +139,13 @@ fn copy(s: &PaddedCopy) -> String {
     ])
 }
 
-/// A rule inside of a shape, indented.
+/// The literal of a rule as a field of another constant, indented once more.
 fn rule(rule: &Requantize) -> String {
     let lines = rule_fields(rule).replace("    ", "        ");
     format!("integer::Requantize {{\n{lines}    }}")
 }
 
+/// Lines of the fields of a `Requantize`.
 fn rule_fields(rule: &Requantize) -> String {
     let Requantize { zero_point, low, high, shift } = rule;
     let lines = [("zero_point", zero_point), ("low", low), ("high", high)];
@@ -148,6 +153,7 @@ fn rule_fields(rule: &Requantize) -> String {
     fields(&[&lines[..], &[("shift", shift.to_string())]].concat())
 }
 
+/// Lines of the fields of a `Linear`.
 fn linear(s: &Linear) -> String {
     fields(&[
         ("rows", s.rows.to_string()),
@@ -164,6 +170,7 @@ fn linear(s: &Linear) -> String {
     ])
 }
 
+/// Lines of the fields of a `Depthwise`.
 fn depthwise(s: &Depthwise) -> String {
     fields(&[
         ("channels", s.channels.to_string()),
@@ -178,6 +185,7 @@ fn depthwise(s: &Depthwise) -> String {
     ])
 }
 
+/// Lines of the fields of a `RoundedMean`.
 fn rounded_mean(mean: &RoundedMean<'_>) -> String {
     fields(&[
         ("zero_point", mean.zero_point.to_string()),
@@ -187,6 +195,7 @@ fn rounded_mean(mean: &RoundedMean<'_>) -> String {
     ])
 }
 
+/// Lines of the fields of a `Piecewise`.
 fn piecewise(s: &Piecewise) -> String {
     fields(&[
         ("start", s.start.to_string()),
@@ -196,6 +205,7 @@ fn piecewise(s: &Piecewise) -> String {
     ])
 }
 
+/// Lines of the fields of an `Add`.
 fn add(s: &Add) -> String {
     fields(&[
         ("multipliers", format!("{:?}", s.multipliers)),

@@ -4,7 +4,8 @@ use super::Calls;
 use elbow_core::distributions::{Family, Parameter};
 
 impl Calls {
-    /// Sources are x, the mean and the parameters.
+    /// Appends the statements that write the derivative of the log-likelihood by `wrt` to `y`. `sources` are
+    /// x, the mean and up to two parameters; missing ones are empty slices.
     pub(super) fn score(&mut self, family: Family, wrt: Parameter, sources: &[String], y: &str) {
         self.distributions.extend(["Family", "Likelihood", "Parameter"]);
         let given = |at: usize| sources.get(at).map_or("&[]", String::as_str);

@@ -6,20 +6,21 @@ use elbow_core::kernels::{
     Strided, Unary,
 };
 
-/// A struct of `elbow_core::kernels` as a literal.
+/// A struct of `elbow_core::kernels` that can be written as a literal.
 pub(super) trait Literal {
-    /// Its name.
+    /// Name of the struct.
     fn kind(&self) -> &'static str;
 
-    /// Items of `elbow_core::kernels` that its fields name.
+    /// The item of `elbow_core::kernels` that its fields name besides, `None` by default.
     fn items(&self) -> Option<&'static str> {
         None
     }
 
-    /// Lines of its fields.
+    /// Lines of its fields in the literal.
     fn fields(&self) -> String;
 }
 
+/// The literal of an elementwise function, `Unary::Clip(0.0, 6.0)`.
 pub(super) fn unary(f: Unary) -> String {
     let f = match f {
         Unary::LeakyRelu(alpha) => format!("LeakyRelu({})", float(alpha)),
@@ -36,7 +37,7 @@ pub(super) fn unary(f: Unary) -> String {
     format!("Unary::{f}")
 }
 
-/// Variant and lines of its literal.
+/// Name of the variant of `cell`, and the lines of its fields in a literal.
 pub(super) fn recurrence(cell: Cell) -> (&'static str, String) {
     match cell {
         Cell::Rnn { f } => ("Rnn", fields(&[("f", unary(f))])),
@@ -51,16 +52,18 @@ pub(super) fn recurrence(cell: Cell) -> (&'static str, String) {
     }
 }
 
-/// Lines of a struct's literal.
+/// Lines `name: value,` of a struct's literal, indented by four spaces.
 pub(super) fn fields(fields: &[(&str, String)]) -> String {
     fields.iter().map(|(name, value)| format!("    {name}: {value},\n")).collect()
 }
 
 impl Literal for ConvShape {
+    /// `"ConvShape"`.
     fn kind(&self) -> &'static str {
         "ConvShape"
     }
 
+    /// Lines of the fields of this shape.
     fn fields(&self) -> String {
         let &ConvShape {
             channels,
@@ -78,10 +81,12 @@ impl Literal for ConvShape {
 }
 
 impl Literal for ConvTransposeShape {
+    /// `"ConvTransposeShape"`.
     fn kind(&self) -> &'static str {
         "ConvTransposeShape"
     }
 
+    /// Lines of the fields of this shape.
     fn fields(&self) -> String {
         let &ConvTransposeShape {
             channels,
@@ -98,6 +103,8 @@ impl Literal for ConvTransposeShape {
     }
 }
 
+/// Lines of the fields of a convolution's shape; `pairs` are input, output, kernel, strides, dilations and
+/// pads.
 fn window([channels, filters, groups]: [usize; 3], pairs: [[usize; 2]; 6]) -> String {
     let [input, output, kernel, strides, dilations, pads] = pairs.map(|pair| format!("{pair:?}"));
     fields(&[
@@ -114,14 +121,17 @@ fn window([channels, filters, groups]: [usize; 3], pairs: [[usize; 2]; 6]) -> St
 }
 
 impl Literal for Binary {
+    /// `"Binary"`.
     fn kind(&self) -> &'static str {
         "Binary"
     }
 
+    /// `BinaryOp`, the type of a field.
     fn items(&self) -> Option<&'static str> {
         Some("BinaryOp")
     }
 
+    /// Lines of the fields of this shape.
     fn fields(&self) -> String {
         let Binary { op, reversed, dims, strides } = self;
         fields(&[
@@ -134,10 +144,12 @@ impl Literal for Binary {
 }
 
 impl Literal for Strided {
+    /// `"Strided"`.
     fn kind(&self) -> &'static str {
         "Strided"
     }
 
+    /// Lines of the fields of this shape.
     fn fields(&self) -> String {
         let Strided { dims, from, from_start, to, to_start } = self;
         fields(&[
@@ -151,10 +163,12 @@ impl Literal for Strided {
 }
 
 impl Literal for Along {
+    /// `"Along"`.
     fn kind(&self) -> &'static str {
         "Along"
     }
 
+    /// Lines of the fields of this shape.
     fn fields(&self) -> String {
         let Along { outer, len, inner } = self;
         numbers(&[("outer", outer), ("len", len), ("inner", inner)])
@@ -162,10 +176,12 @@ impl Literal for Along {
 }
 
 impl Literal for MatMul {
+    /// `"MatMul"`.
     fn kind(&self) -> &'static str {
         "MatMul"
     }
 
+    /// Lines of the fields of this shape.
     fn fields(&self) -> String {
         let MatMul { batch, rows, inner, columns, a_step, b_step } = self;
         numbers(&[
@@ -179,16 +195,19 @@ impl Literal for MatMul {
     }
 }
 
+/// Lines of fields that are numbers.
 fn numbers(lines: &[(&str, &usize)]) -> String {
     let lines: Vec<_> = lines.iter().map(|(name, value)| (*name, value.to_string())).collect();
     fields(&lines)
 }
 
 impl Literal for PoolShape {
+    /// `"PoolShape"`.
     fn kind(&self) -> &'static str {
         "PoolShape"
     }
 
+    /// Lines of the fields of this shape.
     fn fields(&self) -> String {
         let &PoolShape { channels, input, output, kernel, strides, dilations, pads, pads_end } =
             self;
@@ -207,10 +226,12 @@ impl Literal for PoolShape {
 }
 
 impl Literal for Mean {
+    /// `"Mean"`.
     fn kind(&self) -> &'static str {
         "Mean"
     }
 
+    /// Lines of the fields of this shape.
     fn fields(&self) -> String {
         let Self { count_pads, by_column } = self;
         fields(&[("count_pads", count_pads.to_string()), ("by_column", by_column.to_string())])
@@ -218,10 +239,12 @@ impl Literal for Mean {
 }
 
 impl Literal for RecurrentShape {
+    /// `"RecurrentShape"`.
     fn kind(&self) -> &'static str {
         "RecurrentShape"
     }
 
+    /// Lines of the fields of this shape.
     fn fields(&self) -> String {
         let RecurrentShape { steps, rows, inputs, hidden, reverse } = self;
         let lines = [

@@ -10,7 +10,10 @@ use super::Importer;
 use std::collections::HashSet;
 
 impl<'a> Importer<'a> {
-    /// Outputs of an If; `None` where an operand is missing because of an earlier problem.
+    /// Outputs of an If whose condition is known: those of the branch taken, whose nodes are read into the
+    /// graph and whose names are bound. `None` where an operand or one of these outputs is missing because of
+    /// a problem. An error where the condition is not known, or where the branch is missing, takes inputs,
+    /// gives another number of outputs than the If, or uses names wrongly ([`check_body`](Self::check_body)).
     pub(super) fn branch(&mut self, node: &'a NodeProto, name: &str) -> Read<Option<Vec<Operand>>> {
         let Some(condition) = self.operands(node) else { return Ok(None) };
         let taken = match self.decided(node, &condition) {
@@ -39,7 +42,8 @@ impl<'a> Importer<'a> {
         Ok(inner.map(|inner| self.bound.get(inner).cloned().flatten()).collect())
     }
 
-    /// The condition, where it is known whatever a mask selects.
+    /// Whether the condition is true, that is not 0; `None` where it is not one known number, or where an
+    /// input follows from what a mask selects.
     fn decided(&self, node: &NodeProto, inputs: &[Option<Operand>]) -> Option<bool> {
         if node.input.iter().any(|name| self.masked.has(name)) {
             return None;
@@ -50,7 +54,8 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// A body reads what is there, and gives names of its own, each before it is read.
+    /// An error where a body reads a name that nothing gives, gives a name that the graph around it has as
+    /// well, or reads a name of its own before the node that gives it.
     fn check_body(&self, body: &GraphProto) -> Read<()> {
         if let Some(missing) =
             captured(body).into_iter().find(|name| !self.bound.contains_key(name))
@@ -74,7 +79,9 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// Reads the nodes of a body that its outputs need.
+    /// Reads the initializers and nodes of a body that its outputs need, in the order of the body, into the
+    /// graph, and binds their names. In reports a node is called `name/LABEL`; a refusal becomes a problem.
+    /// `self.read` is the same before and after.
     fn body(&mut self, body: &'a GraphProto, name: &str) {
         let mut read: HashSet<&str> =
             body.output.iter().map(|output| output.name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! Whether all that is read is given by something.
+//! The last check of a graph: every value that is read has a producer.
 
 use super::super::problem::Refusal;
 use super::Importer;
@@ -30,7 +30,8 @@ impl Importer<'_> {
     }
 }
 
-/// A value that a node or an output reads, and that is no constant, not given, and of no node before.
+/// The first value that a node reads before a constant, `given` or an earlier node gives it; after all nodes,
+/// the first such value among `outputs`. `None` where there is none.
 fn not_given(
     values: &[Value],
     nodes: &[Node],

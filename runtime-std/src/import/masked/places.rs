@@ -4,14 +4,17 @@ use super::super::proto::data_type;
 use super::super::scope::{Call, Operand};
 use super::MaskedValue;
 
-/// Whether a node moves the places among its operands, or reads no more of them than their shape.
+/// Whether a node may have these operands: none holds places, or the node reads only their shape, or it moves
+/// them ([`moves`]).
 pub(super) fn may_read(call: &Call<'_>, forms: &[Option<&MaskedValue>]) -> bool {
     !forms.iter().copied().any(is_places) || reads_shape(call) || moves(call, forms)
 }
 
-/// Whether a node gives the places again: those that are its operands, in another order or shape. Zeros may
-/// stand beside them, as indices along axes of length one; along any other axis they are not the places of
-/// all rows.
+/// Whether a node's result holds the places of its first operand (of any, in a Concat) and nothing computed
+/// of them: reordered, picked, reshaped, or cast to int32 or int64. `forms` has how each operand follows from
+/// the mask: no other operand may hold places, and those of Gather, Slice and Split (indices) may not follow
+/// from the mask. A Concat may add constant zeros, as indices along axes of length one; along any other axis
+/// they are not the places of all rows. False for all other operators.
 pub(super) fn moves(call: &Call<'_>, forms: &[Option<&MaskedValue>]) -> bool {
     let Some((first, rest)) = forms.split_first() else { return false };
     match call.node.op_type.as_str() {
@@ -36,11 +39,12 @@ pub(super) fn moves(call: &Call<'_>, forms: &[Option<&MaskedValue>]) -> bool {
     }
 }
 
-/// Whether a node reads nothing but shapes.
+/// Whether a node reads only the shape of its operand: Shape or Size.
 fn reads_shape(call: &Call<'_>) -> bool {
     matches!(call.node.op_type.as_str(), "Shape" | "Size")
 }
 
+/// Whether an operand of this form holds places.
 fn is_places(form: Option<&MaskedValue>) -> bool {
     matches!(form, Some(MaskedValue::Places(_)))
 }

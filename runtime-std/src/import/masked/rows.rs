@@ -6,8 +6,10 @@ use crate::ir::{Node, Op, Value};
 /// The axis of rows, if a value has any.
 pub(super) type RowAxis = Option<usize>;
 
-/// Whether each row of a node's result follows from that row of its operands alone. Values without rows
-/// are the same for all.
+/// Whether each row of a node's result follows from the same row of its operands alone. `inputs` and `output`
+/// have the axis of rows of each operand and of the result; an operand without rows (`None`) is the same for
+/// all rows. A result without rows needs operands without rows. False for operations that are not listed
+/// here.
 pub(super) fn same_rows(
     values: &[Value],
     node: &Node,
@@ -53,7 +55,9 @@ pub(super) fn same_rows(
     }
 }
 
-/// Whether a reduction leaves the rows, and puts them here.
+/// Whether a reduction over `axes` keeps the operand's axis of rows (`row`) and puts it at the axis `out` of
+/// its result: as many values lie in front of it as before, without those that are reduced. False where there
+/// are no rows.
 fn kept(value: &Value, row: RowAxis, axes: &[usize], result: &Value, out: usize) -> bool {
     let Some(row) = row.filter(|row| !axes.contains(row)) else { return false };
     let in_front: usize =

@@ -9,18 +9,20 @@ use crate::ir::ValueId;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Other numbers of places that a mask might have.
+/// Other numbers of places that a mask might have; each of them is called a world.
 pub(super) struct Worlds<'t> {
+    /// Number of places of the mask.
     places: usize,
-    /// How each input follows from the mask.
+    /// How each input of the node follows from the mask.
     forms: &'t [Option<&'t MaskedValue>],
 }
 
 impl<'t> Worlds<'t> {
-    /// How many there are at most.
+    /// Most numbers that [`of`](Self::of) gives.
     pub const MOST: usize = 3;
 
-    /// Two more and one more place, and two alone: one alone would broadcast.
+    /// The numbers of rows to compare with: 2, `places + 1` and `places + 2`, without `places` itself. One
+    /// row is not among them, since it would broadcast.
     pub fn of(places: usize) -> impl Iterator<Item = usize> {
         [2, places + 1, places + 2].into_iter().filter(move |&rows| rows != places)
     }
@@ -29,7 +31,10 @@ impl<'t> Worlds<'t> {
         Self { places, forms }
     }
 
-    /// How each output follows from the mask; a fault where a node's rows are not kept apart.
+    /// How each output of a node follows from the mask: `None` where it does not, else the axis of its rows,
+    /// or its integers in each world. The node has been read into `scope` from `start` on, and is read here
+    /// again with each world's operands, in scopes of their own. A fault where it then cannot be read,
+    /// becomes other operations, or mixes rows.
     pub fn forms(
         &self,
         scope: &Scope,
@@ -87,6 +92,7 @@ impl<'t> Worlds<'t> {
     }
 }
 
+/// Whether both forms are absent, or both are rows along the same axis; false for every other pair.
 fn same_form(a: Option<&MaskedValue>, b: Option<&MaskedValue>) -> bool {
     match (a, b) {
         (None, None) => true,
@@ -110,13 +116,15 @@ fn is_linear(call: &Call<'_>, forms: &[Option<&MaskedValue>]) -> bool {
 struct World {
     scope: Scope,
     inputs: Vec<Option<Operand>>,
-    /// Each operand of the node with its value here, and the axis of its rows.
+    /// Each operand of the node that is data, with its copy in `scope` and the axis of its rows.
     operands: HashMap<ValueId, (ValueId, RowAxis)>,
-    /// Number of operands.
+    /// Number of values in `scope`: copies of the operands.
     count: usize,
 }
 
 impl World {
+    /// The operands of `call` in the world of this `index`, which has `rows` rows: integers as recorded for
+    /// it, data as copies with so many rows along their axis of rows. `own` is left as it is.
     fn of(
         own: &Scope,
         call: &Call<'_>,
@@ -149,6 +157,7 @@ impl World {
         Self { scope, inputs, operands, count }
     }
 
+    /// The call `own` with the operands of this world; node, name, opset and kinds are the same.
     fn call<'a>(&self, own: &Call<'a>) -> Call<'a> {
         Call {
             node: own.node,
@@ -160,7 +169,8 @@ impl World {
     }
 }
 
-/// A value with so many rows; those of a constant are equal.
+/// Id of a copy of the value `id` of `own`, added to `scope` with its kind. It has `rows` rows along the axis
+/// `row` (`None`: the same shape); the rows of a constant are equal, so its first one is repeated.
 fn copied(own: &Scope, scope: &mut Scope, id: ValueId, row: RowAxis, rows: usize) -> ValueId {
     let mut value = own.values[id].clone();
     if let Some(axis) = row {
@@ -181,17 +191,22 @@ fn copied(own: &Scope, scope: &mut Scope, id: ValueId, row: RowAxis, rows: usize
     copy
 }
 
-/// The nodes that one call became with all rows, and with another number of rows.
+/// The nodes that one call became in two readings: `own` with all rows, `other` with another number of rows.
 struct Pair<'p> {
     own: &'p Scope,
     other: &'p Scope,
+    /// Where `own` ended before the call.
     start: Start,
+    /// Each operand of the call in `own` with its copy in `other`, and the axis of its rows.
     operands: &'p HashMap<ValueId, (ValueId, RowAxis)>,
+    /// Number of values that `other` had before the call.
     count: usize,
 }
 
 impl Pair<'_> {
-    /// The axis of rows of each new value.
+    /// The axis of rows of each new value, `None` where it has none. [`Fault::Differs`] where the two
+    /// readings are not the same operations on the same operands, [`Fault::Joins`] where an operation mixes
+    /// rows. `places` and `rows` are the numbers of rows of the two readings.
     fn axes(&self, places: usize, rows: usize) -> Result<Vec<RowAxis>, Fault> {
         let (own, other) =
             (&self.own.values[self.start.values..], &self.other.values[self.count..]);
@@ -217,7 +232,8 @@ impl Pair<'_> {
         Ok(axes)
     }
 
-    /// The axis of rows of a value that is one in both.
+    /// The axis of rows (`None` without rows) of a value with these two ids: from `axes` for a new value,
+    /// else that of the operand. [`Fault::Differs`] where the ids do not belong to one value.
     fn row(&self, own: ValueId, other: ValueId, axes: &[RowAxis]) -> Result<RowAxis, Fault> {
         match own.checked_sub(self.start.values) {
             Some(new) if other.checked_sub(self.count) == Some(new) => Ok(axes[new]),
@@ -230,7 +246,9 @@ impl Pair<'_> {
     }
 }
 
-/// The axis along which a new value has so many rows here and there; constants have equal ones.
+/// The axis along which a new value has `places` rows in one reading and `rows` in the other; `None` where
+/// its shape is the same in both. [`Fault::Differs`] where shapes or constants differ otherwise, or a
+/// constant's rows are not all equal.
 fn row_of(
     own: &super::Value,
     other: &super::Value,

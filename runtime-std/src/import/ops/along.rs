@@ -1,4 +1,9 @@
 //! Operators that work along axes: reductions, softmax, running sums, the index of an extreme.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
@@ -8,18 +13,20 @@ use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
-/// Form of a reduction: the function before or after its sum.
+/// Form of a reduction.
 #[derive(Clone, Copy, PartialEq)]
 pub enum ReductionForm {
-    /// Nothing.
+    /// The reduction itself.
     Plain(Reduction),
-    /// A function of the result.
+    /// The function of the reduction's result.
     Then(Reduction, Unary),
     /// The logarithm of the sum of exponentials.
     LogSumExp,
 }
 
-/// Axes were an attribute, and are an input since opset 13 (`ReduceSum`) or 18 (the others).
+/// The operators `Reduce..`: the reduction over `axes` (see `axes`), which stay with length 1 unless
+/// `keepdims` is 0. Axes were an attribute, and are an input since opset 13 (`ReduceSum`) or 18 (the others).
+/// Known integers are calculated; `Err` for roots or logarithms of integers.
 pub fn reduce(scope: &mut Scope, call: &Call<'_>, form: ReductionForm) -> Outputs {
     let x = call.operand(0, "data")?;
     let rank = shape_of(scope, &x).len();
@@ -40,7 +47,7 @@ pub fn reduce(scope: &mut Scope, call: &Call<'_>, form: ReductionForm) -> Output
     }
 }
 
-/// In ascending order; none where the operator is told to do nothing.
+/// The axes to reduce, ascending: those listed; where none is, all, or none if `noop_with_empty_axes` is set.
 fn axes(call: &Call<'_>, rank: usize) -> Read<Vec<usize>> {
     let listed = call.moved_ints("axes", 1)?.unwrap_or_default();
     if listed.is_empty() && call.flag("noop_with_empty_axes")? {
@@ -49,7 +56,8 @@ fn axes(call: &Call<'_>, rank: usize) -> Read<Vec<usize>> {
     resolved(&listed, rank)
 }
 
-/// The axes that are listed, all where none is.
+/// The listed axes, ascending and counted from the front, all where none is listed. `Err` for one outside or
+/// named twice.
 pub(super) fn resolved(listed: &[i64], rank: usize) -> Read<Vec<usize>> {
     if listed.is_empty() {
         return Ok((0..rank).collect());
@@ -63,13 +71,14 @@ pub(super) fn resolved(listed: &[i64], rank: usize) -> Read<Vec<usize>> {
     Ok(axes)
 }
 
-/// The shape with these axes of length 1, or without them.
+/// The shape with these axes of length 1, or without them unless `keep`.
 pub(super) fn reduced_shape(shape: &[usize], axes: &[usize], keep: bool) -> Vec<usize> {
     let kept = |axis: &usize| keep || !axes.contains(axis);
     let size = |axis: usize| if axes.contains(&axis) { 1 } else { shape[axis] };
     (0..shape.len()).filter(kept).map(size).collect()
 }
 
+/// The call's output: data `x` reduced in this form.
 fn reduced(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -100,7 +109,8 @@ pub(super) struct Over<'a> {
     pub(super) axes: &'a [usize],
 }
 
-/// One reduction. Over no axis it works on every value alone: on an axis of length 1.
+/// The node called `name` that reduces `x` to `shape`. Over no axis it reduces every value by itself: on an
+/// added axis of length 1.
 pub(super) fn reduction_node(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -119,8 +129,8 @@ pub(super) fn reduction_node(
     scope.node(call, Op::Reduce { reduction, axes: vec![0] }, vec![lifted], name, shape)
 }
 
-/// `m + ln(sum exp(x - m))` with the largest value `m`, or the nearest finite number: infinities
-/// would leave NaN, though they are the result.
+/// `m + ln(sum exp(x - m))`, the call's output, with the largest value `m` or the finite number nearest to
+/// it: an infinite `m` would give NaN in place of an infinity.
 fn log_sum_exp(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -158,6 +168,8 @@ fn log_sum_exp(
     scope.node(call, Op::Reshape, vec![result], call.output(0), shape)
 }
 
+/// Known integers reduced, the call's output; a mean is cut off towards zero. `Err` for a form other than the
+/// plain one, an overflow, and an extreme or mean of no values.
 fn reduced_integers(
     scope: &mut Scope,
     x: &Tensor<i64>,
@@ -205,7 +217,8 @@ fn reduced_integers(
     }
 }
 
-/// Along one axis since opset 13; before, over all axes from `axis` on.
+/// `Softmax`, or its logarithm where `log`: along `axis` since opset 13 (default -1); before, over all axes
+/// from `axis` (default 1) on as one.
 pub fn softmax(scope: &mut Scope, call: &Call<'_>, log: bool) -> Outputs {
     let x = call.float(0, "input")?;
     let shape = scope.shape(x).to_vec();
@@ -220,7 +233,8 @@ pub fn softmax(scope: &mut Scope, call: &Call<'_>, log: bool) -> Outputs {
     scope.emit(call, Op::Reshape, vec![y], &shape)
 }
 
-/// Sums up to each value.
+/// `CumSum`: the sum of the values up to each along a known axis; without the value itself where `exclusive`,
+/// from the end where `reverse` is set.
 pub fn cumsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.data(scope, 0, "x")?;
     let shape = scope.shape(x).to_vec();
@@ -233,7 +247,8 @@ pub fn cumsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, op, vec![x], &shape)
 }
 
-/// The index of the largest or smallest value.
+/// `ArgMax` (`largest`) or `ArgMin`: the index of the extreme along `axis` (default 0), which stays with
+/// length 1 unless `keepdims` is 0; of equal ones the first, or the last where `select_last_index` is set.
 pub fn arg_extreme(scope: &mut Scope, call: &Call<'_>, largest: bool) -> Outputs {
     let x = call.data(scope, 0, "data")?;
     let shape = scope.shape(x).to_vec();

@@ -1,4 +1,9 @@
 //! Operators that leave no arithmetic behind: constants, shapes, copies.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::kind::{Kind, float_cure};
 use super::super::problem::{Read, invalid, refuse};
@@ -10,13 +15,13 @@ use crate::ir::{Op, ValueId};
 use elbow_core::kernels::Unary;
 use std::rc::Rc;
 
-/// The same value.
+/// `Identity`: the operand itself.
 pub fn identity(_: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(vec![call.operand(0, "input")?])
 }
 
-/// Nothing, in evaluation; its mask keeps all, and is of booleans since opset 10. The training mode is an
-/// input since opset 12.
+/// `Dropout` in evaluation: the operand itself; the mask, if it is asked for, is 1 everywhere, of booleans
+/// since opset 10. `Err` in training mode, an input since opset 12.
 pub fn dropout(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let training = call.optional_integers(2, "training_mode")?;
     if training.is_some_and(|mode| mode.data.iter().any(|&mode| mode != 0)) {
@@ -38,7 +43,8 @@ pub fn dropout(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(outputs)
 }
 
-/// A tensor, or numbers.
+/// `Constant`: the tensor `value`, or the number or numbers of another `value_..` attribute. `Err` where
+/// there is none.
 pub fn constant(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let loaded = if let Some(tensor) = call.tensor("value")? {
         tensor
@@ -56,7 +62,8 @@ pub fn constant(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(vec![scope.loaded(call.output(0), loaded)])
 }
 
-/// One value, repeated; zero where it is left out.
+/// `ConstantOfShape`: a constant of a known shape, whose values all are the only one of `value`, or float 0
+/// where that is missing. `Err` where `value` holds several.
 pub fn constant_of_shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let shape = checked_shape(&call.known_integers(0, "shape")?.data)?;
     scope.spend(len(&shape))?;
@@ -69,6 +76,7 @@ pub fn constant_of_shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(vec![scope.loaded(call.output(0), filled)])
 }
 
+/// A tensor of this shape with the only value of `value` everywhere; `Err` where that has none or several.
 fn filled<T: Copy>(value: &Tensor<T>, shape: Vec<usize>) -> Read<Tensor<T>> {
     match value.single() {
         Some(value) => Ok(Tensor { data: vec![value; len(&shape)], shape }),
@@ -76,7 +84,8 @@ fn filled<T: Copy>(value: &Tensor<T>, shape: Vec<usize>) -> Read<Tensor<T>> {
     }
 }
 
-/// A part of the shape, from `start` to `end`.
+/// `Shape`: the operand's shape from axis `start` (default 0) to before axis `end` (default: the rank), as
+/// known integers. Negative ones count from the end; both are clamped to the rank.
 pub fn shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "data")?;
     let shape = shape_of(scope, &x);
@@ -90,13 +99,13 @@ pub fn shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     integers(Tensor::row(part.iter().map(|&size| size as i64).collect()))
 }
 
-/// The number of values.
+/// `Size`: the operand's number of values, as a known integer.
 pub fn size(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "data")?;
     integers(Tensor::scalar(len(shape_of(scope, &x)) as i64))
 }
 
-/// To the type of another value.
+/// `CastLike`: `Cast` to the type of the second operand; `Err` where that is of quantized integers.
 pub fn cast_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let to = match call.operand(1, "target_type")? {
         Operand::Integers(_) => data_type::INT64,
@@ -120,7 +129,8 @@ pub fn cast_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// Between the types that are known here.
+/// `Cast` to the element type `to`: float32, int32, int64 or bool, and float16 and float64 for rounding.
+/// `Err` for other types.
 pub fn cast(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let Some(to) = call.int("to")?.and_then(|to| i32::try_from(to).ok()) else {
         return invalid("its `to` is missing");
@@ -131,6 +141,8 @@ pub fn cast(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
+/// Known integers as `to`, the call's output: a constant of float32, or integers (of bool: 0 or 1). `Err` for
+/// an integer that does not fit int32, and other types.
 fn cast_integers(scope: &mut Scope, call: &Call<'_>, x: &Rc<Tensor<i64>>, to: i32) -> Outputs {
     match to {
         data_type::FLOAT => {
@@ -154,8 +166,10 @@ fn cast_integers(scope: &mut Scope, call: &Call<'_>, x: &Rc<Tensor<i64>>, to: i3
     }
 }
 
-/// Whole numbers and booleans are floats already; what is cast to them has to become so. Known values
-/// become known integers.
+/// Data as `to`, the call's output: floats are truncated to integers and become 0 or 1 as booleans (integers
+/// likewise); float16 rounds to its values, float64 changes nothing but the type. Constants become known
+/// integers or booleans. `Err` for other types, and for float64 constants beyond float32 that are cast to
+/// integers or booleans.
 fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs {
     let shape = scope.shape(x).to_vec();
     if matches!(Kind::of(to), Some(Kind::Integer | Kind::Bool)) {
@@ -200,11 +214,13 @@ fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs
     }
 }
 
+/// `Err`: a cast to this type is not supported.
 fn refuse_cast(to: i32) -> Outputs {
     refuse(format!("casts to {}, expected float32", data_type_name(to)), float_cure(to))
 }
 
-/// `start, start + delta, ...` up to and without `limit`.
+/// `Range`: `start, start + delta, ...` up to but without `limit`, a constant of floats or known integers;
+/// empty where `limit` lies on the other side. `Err` for computed limits or a `delta` of 0.
 pub fn range(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     if matches!(call.operand(0, "start")?, Operand::Integers(_)) {
         return integer_range(scope, call);
@@ -221,6 +237,8 @@ pub fn range(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(one(scope.constant(call.output(0), Tensor::row(data))))
 }
 
+/// The number that operand `index` is; `Err` where it is computed, holds several values, or is a float64
+/// constant that float32 does not hold.
 fn known(scope: &Scope, call: &Call<'_>, index: usize) -> Read<f32> {
     let id = call.float(index, "limit")?;
     scope.check_exact(id)?;
@@ -233,6 +251,8 @@ fn known(scope: &Scope, call: &Call<'_>, index: usize) -> Read<f32> {
     }
 }
 
+/// `range` of known integers. `Err` for a `delta` of 0, an operand of several values, or more values than
+/// import may calculate.
 fn integer_range(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let mut limits = [0i128; 3];
     for (index, limit) in limits.iter_mut().enumerate() {

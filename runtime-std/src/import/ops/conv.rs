@@ -1,10 +1,15 @@
 //! Convolutions: what their attributes say about the output's shape.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
 use crate::ir::{Op, ValueId};
 
-/// Strides, dilations and pads beyond this are no layer's.
+/// Largest stride, dilation, pad or pooling window (along one axis) that import takes.
 pub(super) const LARGEST: i64 = 1 << 24;
 
 /// One spatial axis of a convolution.
@@ -17,13 +22,13 @@ pub(super) struct ConvAxis {
 }
 
 impl ConvAxis {
-    /// Values that the kernel spans.
+    /// Number of input values from the kernel's first tap to its last: `(kernel - 1) * dilation + 1`.
     pub fn span(&self) -> usize {
         (self.kernel - 1) * self.dilation + 1
     }
 }
 
-/// What both convolutions have in common.
+/// Operands and attributes that both convolutions have.
 struct Common {
     inputs: Vec<ValueId>,
     axes: Vec<ConvAxis>,
@@ -32,7 +37,8 @@ struct Common {
     weights: Vec<usize>,
 }
 
-/// `y = x * w + b`
+/// `Conv`: `y = x * w + b` (a cross-correlation) over one or two axes. `Err` as `common`, and where weights,
+/// groups, bias or kernel do not fit the padded input.
 pub fn conv(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let common = common(scope, call)?;
     let Common { channels, groups, .. } = common;
@@ -61,7 +67,8 @@ pub fn conv(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, op, common.inputs, &shape)
 }
 
-/// The transpose of [`conv`] as a linear map.
+/// `ConvTranspose`: the transpose of `conv` as a linear map, plus a bias. `Err` as `common`, and where
+/// weights, groups, bias or pads do not fit.
 pub fn conv_transpose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let common = common(scope, call)?;
     let Common { channels, groups, .. } = common;
@@ -85,15 +92,20 @@ pub fn conv_transpose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 impl Common {
+    /// Stride along each axis.
     fn strides(&self) -> Vec<usize> {
         self.axes.iter().map(|axis| axis.stride).collect()
     }
 
+    /// Dilation along each axis.
     fn dilations(&self) -> Vec<usize> {
         self.axes.iter().map(|axis| axis.dilation).collect()
     }
 }
 
+/// Operands and attributes of a convolution; strides, dilations and `group` default to 1. `Err` unless the
+/// input is `[1, channels, ..]` with one or two spatial axes, the weights have as many axes, `kernel_shape`
+/// agrees with them, and the groups are 1 to the number of channels.
 fn common(scope: &Scope, call: &Call<'_>) -> Read<Common> {
     let (x, w, b) = (call.float(0, "X")?, call.float(1, "W")?, call.optional_float(2, "B")?);
     let (input, weights) = (scope.shape(x), scope.shape(w).to_vec());
@@ -144,7 +156,7 @@ fn common(scope: &Scope, call: &Call<'_>) -> Read<Common> {
     })
 }
 
-/// An error where there is a bias and its shape is not `[filters]`.
+/// `Err` where there is a bias and its shape is not `[filters]`.
 fn check_bias(scope: &Scope, common: &Common, filters: usize) -> Read<()> {
     match common.inputs.get(2).map(|&bias| scope.shape(bias)) {
         Some(shape) if shape != [filters] => {
@@ -154,7 +166,8 @@ fn check_bias(scope: &Scope, common: &Common, filters: usize) -> Read<()> {
     }
 }
 
-/// A list of sizes, one per axis; the default where it is left out.
+/// The attribute `name`: `count` integers from `least` to `LARGEST`, all `default` where it is left out.
+/// `Err` for another count or one out of this range.
 pub(super) fn sizes(
     call: &Call<'_>,
     name: &str,
@@ -173,7 +186,7 @@ pub(super) fn sizes(
     Ok(list.iter().map(|&size| size as usize).collect())
 }
 
-/// How zeros are put around the input.
+/// How the pads are chosen: given, or by a rule of `auto_pad`.
 #[derive(Clone, Copy, PartialEq)]
 enum Padding {
     Given,
@@ -182,6 +195,8 @@ enum Padding {
     Valid,
 }
 
+/// The rule of `auto_pad`, by default the given pads. `Err` for an unknown one, or one beside `pads` that are
+/// not all 0.
 fn padding(call: &Call<'_>) -> Read<Padding> {
     let padding = match call.string("auto_pad")? {
         None | Some("NOTSET" | "") => Padding::Given,
@@ -200,15 +215,19 @@ fn padding(call: &Call<'_>) -> Read<Padding> {
     Ok(padding)
 }
 
-/// Zeros before and behind each axis.
+/// Two numbers per axis: zeros in front of and behind it; for `transposed_pads` what that says.
 type Pads = (Vec<usize>, Vec<usize>);
 
+/// The attribute `pads` of `count` axes, starts and ends; 0 where it is left out. `Err` for negative pads or
+/// another count.
 fn given_pads(call: &Call<'_>, count: usize) -> Read<Pads> {
     let mut starts = sizes(call, "pads", 2 * count, 0, 0)?;
     let ends = starts.split_off(count);
     Ok((starts, ends))
 }
 
+/// Zeros in front of and behind each axis of a convolution or pool: those of `pads`, none for VALID; for SAME
+/// as many as make `input / stride`, rounded up, outputs. `Err` as `padding`.
 pub(super) fn conv_pads(call: &Call<'_>, axes: &[ConvAxis]) -> Read<Pads> {
     let padding = padding(call)?;
     if padding == Padding::Given {
@@ -224,7 +243,8 @@ pub(super) fn conv_pads(call: &Call<'_>, axes: &[ConvAxis]) -> Read<Pads> {
     Ok(axes.iter().map(pair).unzip())
 }
 
-/// Start and end of a total; the odd one goes behind for `SAME_UPPER`, in front otherwise.
+/// `total` in a start and an end; an odd one puts the larger half at the end for SAME_UPPER, in front
+/// otherwise.
 fn halves(total: usize, padding: Padding) -> (usize, usize) {
     match padding {
         Padding::SameUpper => (total / 2, total - total / 2),
@@ -232,7 +252,9 @@ fn halves(total: usize, padding: Padding) -> (usize, usize) {
     }
 }
 
-/// What is cut off in front of each axis, and the output's lengths.
+/// For each axis of a transposed convolution, the number of values that are cut off in front, and the
+/// output's length: by `output_shape` if given, else by `auto_pad`, else by `pads`; `output_padding`
+/// lengthens the end. `Err` where an `output_shape` does not fit the axes, or pads cut off everything.
 fn transposed_pads(call: &Call<'_>, axes: &[ConvAxis]) -> Read<Pads> {
     let padding = padding(call)?;
     let extra = sizes(call, "output_padding", axes.len(), 0, 0)?;

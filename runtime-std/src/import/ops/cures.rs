@@ -1,6 +1,7 @@
 //! What to do about operators that are not supported.
 
-/// What to do about an operator that is not supported.
+/// Advice about an operator of the default domain that is not supported, by its ONNX name; a general one for
+/// a name that has none of its own.
 pub fn advice(op: &str) -> &'static str {
     match op {
         "Bernoulli" | "Multinomial" => {
@@ -47,7 +48,8 @@ pub fn advice(op: &str) -> &'static str {
     }
 }
 
-/// What to do about an operator of another domain.
+/// Advice about an operator of another domain that is not supported: by the operator's name for quantizers,
+/// else by the domain; a general one for an unknown domain.
 pub(super) fn foreign_advice(domain: &str, op: &str) -> &'static str {
     if matches!(op, "QuantizeLinear" | "DequantizeLinear") {
         "onnxruntime writes quantizers of its own for other integers than those of eight bits: quantize to \

@@ -1,4 +1,9 @@
 //! Einstein sums of one or two operands: a transposition of each, one matrix product, a transposition.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope, one};
@@ -7,7 +12,7 @@ use crate::ir::{Op, ValueId};
 use elbow_core::kernels::Reduction;
 use std::collections::HashMap;
 
-/// A letter of the equation, or an axis that an ellipsis stands for (counted from its end).
+/// A letter of the equation, or an axis that an ellipsis stands for; those are numbered from the last one, 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Label {
     Ellipsis(usize),
@@ -21,7 +26,9 @@ struct Term {
     labels: Vec<Label>,
 }
 
-/// `equation` of one or two operands.
+/// `Einsum` of one or two operands by `equation`; without `->`, the result has the axes of `implied`. A label
+/// that occurs twice in a term takes the diagonal. `Err` for more operands, terms that do not fit their
+/// operands, labels of unequal lengths (1 is not broadcast), and results that do not follow from the terms.
 pub fn einsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let Some(equation) = call.string("equation")? else {
         return invalid("its `equation` is missing");
@@ -74,7 +81,8 @@ pub fn einsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.node(call, Op::Reshape, vec![ordered], call.output(0), &shape).map(one)
 }
 
-/// The labels of a term for a tensor of this rank.
+/// The labels of a term for a tensor of `rank` axes; an ellipsis stands for the axes that are left. `Err`
+/// where the count differs or a character is no ASCII letter.
 fn labels(text: &str, rank: usize) -> Read<Vec<Label>> {
     let letters = |text: &str| text.chars().map(Label::Letter).collect::<Vec<_>>();
     let labels = match text.split_once("...") {
@@ -96,13 +104,14 @@ fn labels(text: &str, rank: usize) -> Read<Vec<Label>> {
     Ok(labels)
 }
 
-/// The first two axes that have one label.
+/// The two places of the first label that is repeated; `None` where all labels differ.
 fn pair(labels: &[Label]) -> Option<[usize; 2]> {
     let first = |at: usize| labels[..at].iter().position(|label| *label == labels[at]);
     (0..labels.len()).find_map(|at| Some([first(at)?, at]))
 }
 
-/// The term's values whose indices of both axes are equal: one axis then, behind the others.
+/// The term's values whose indices along both axes of `pair` are equal; these become one axis behind the
+/// others. `index` numbers the term in the names of the added nodes.
 fn diagonal(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -129,11 +138,12 @@ fn diagonal(
     Ok(Term { value, labels })
 }
 
+/// Whether a label occurs more than once.
 fn has_twice(labels: &[Label]) -> bool {
     labels.iter().enumerate().any(|(at, label)| labels[..at].contains(label))
 }
 
-/// Axes of the result that a text names, with what its ellipsis stands for.
+/// Number of axes that the text of the result names; its ellipsis stands for as many as the most in a term.
 fn rank_of(text: &str, terms: &[Term]) -> usize {
     let hidden = |term: &Term| {
         term.labels.iter().filter(|label| matches!(label, Label::Ellipsis(_))).count()
@@ -145,7 +155,8 @@ fn rank_of(text: &str, terms: &[Term]) -> usize {
     }
 }
 
-/// The result of an equation without arrow: the ellipsis, and the letters that come once, by alphabet.
+/// Labels of the result of an equation without `->`: those of the ellipsis, then the letters that occur once
+/// in all terms, in ASCII order.
 fn implied(terms: &[Term]) -> Vec<Label> {
     let all: Vec<Label> = terms.iter().flat_map(|term| term.labels.iter().copied()).collect();
     let count = |label: &Label| all.iter().filter(|other| *other == label).count();
@@ -159,6 +170,7 @@ fn implied(terms: &[Term]) -> Vec<Label> {
     hidden.into_iter().chain(letters).collect()
 }
 
+/// Length of every label's axis. `Err` where two axes of one label differ in length, even if one is 1.
 fn sizes(scope: &Scope, terms: &[Term]) -> Read<HashMap<Label, usize>> {
     let mut sizes = HashMap::new();
     for term in terms {
@@ -175,7 +187,8 @@ fn sizes(scope: &Scope, terms: &[Term]) -> Read<HashMap<Label, usize>> {
     Ok(sizes)
 }
 
-/// The term summed over the labels that are not kept.
+/// The term summed over the axes whose labels are not `kept`, which are dropped; the term itself where all
+/// are. `role` names the added node.
 fn sum_out(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -196,7 +209,8 @@ fn sum_out(
     Ok(Term { value: scope.step(call, op, &[term.value], role, &shape)?, labels })
 }
 
-/// The term's values with their axes in this order.
+/// The term's values with the axes in the order of the labels `order`; unchanged where they are so already.
+/// `Err` for a label that the term lacks.
 fn order(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -216,7 +230,9 @@ fn order(
     scope.step(call, Op::Transpose { perm }, &[term.value], role, &shape)
 }
 
-/// The product of two terms, summed over what the result does not keep: `[batch, a, b]`.
+/// The product of two terms, summed over the labels that are not in `output`, as one `MatMul`. Its axes are
+/// the shared labels that are kept, then the other ones of `a`, then those of `b`; `sizes` gives each label's
+/// length.
 fn contract(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -238,7 +254,7 @@ fn contract(
     let columns = pick(&b.labels, &|label| !shared(label));
     let size = |labels: &[Label]| labels.iter().map(|label| sizes[label]).product::<usize>();
     let stack = |shape: [usize; 2]| -> Vec<usize> {
-        // Without a batch, plain matrices: a constant one then is a dense layer.
+        // Without a batch these are plain matrices, so that a constant one makes a dense layer.
         let batch = (!batch.is_empty()).then(|| size(&batch));
         batch.into_iter().chain(shape).collect()
     };

@@ -1,4 +1,9 @@
 //! Operators that work value by value.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::kind::Kind;
 use super::super::problem::{Read, refuse};
@@ -8,14 +13,15 @@ use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 
-/// A function of one value.
+/// `f` of every value of data; known integers are refused.
 pub fn unary(scope: &mut Scope, call: &Call<'_>, f: Unary) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
     scope.emit(call, Op::Unary(f), vec![x], &shape)
 }
 
-/// A function of one value that keeps whole numbers whole; of integers it is calculated.
+/// `f` of every value of data; known integers are calculated by `of_integer`, and where that is `None` (an
+/// overflow), it is an `Err`.
 pub fn unary_any(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -34,7 +40,7 @@ pub fn unary_any(
     }
 }
 
-/// A function of one value with a parameter, which has a default.
+/// `unary` by `f` of the attribute `name`, or of `default` where it is missing; `Err` where it is not finite.
 pub fn parametric(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -46,7 +52,7 @@ pub fn parametric(
     unary(scope, call, f(parameter))
 }
 
-/// [`parametric`] with two parameters.
+/// `parametric` with two attributes, which `f` takes in this order.
 pub fn parametric2(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -59,7 +65,8 @@ pub fn parametric2(
     unary(scope, call, f(a, b))
 }
 
-/// Gelu, exact or approximate.
+/// `Gelu`: exact by the error function, or its tanh approximation where `approximate` is `tanh`; `Err` for
+/// another one.
 pub fn gelu(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     match call.string("approximate")? {
         None | Some("none") => unary(scope, call, Unary::Gelu),
@@ -68,7 +75,7 @@ pub fn gelu(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// `x * sigmoid(alpha * x)`
+/// `Swish`: `x * sigmoid(alpha * x)`, `alpha` 1 by default.
 pub fn swish(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let alpha = call.number("alpha")?.unwrap_or(1.0);
     if alpha == 1.0 {
@@ -82,7 +89,9 @@ pub fn swish(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Binary(BinaryOp::Mul), vec![x, gate], &shape)
 }
 
-/// Limits were attributes before opset 11, and are inputs since; a missing one limits nothing.
+/// `Clip`: `min(max(x, low), high)`. The limits were attributes before opset 11, and are inputs since; a
+/// missing one limits nothing. Where a limit is not known at import, or is NaN, they become `Max` and `Min`
+/// nodes; `Err` where these have more values than `x`.
 pub fn clip(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.data(scope, 0, "input")?;
     let shape = scope.shape(x).to_vec();
@@ -112,7 +121,8 @@ pub fn clip(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Reshape, vec![y], &shape)
 }
 
-/// A function of two values; of integers it is calculated.
+/// `op` of two broadcast operands; two known integer operands are calculated, else integers become data.
+/// `Err` where the shapes do not broadcast, or an integer result overflows or divides by zero.
 pub fn binary(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Outputs {
     if let (Operand::Integers(a), Operand::Integers(b)) =
         (call.operand(0, "A")?, call.operand(1, "B")?)
@@ -124,7 +134,8 @@ pub fn binary(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Outputs {
     scope.emit(call, Op::Binary(op), vec![a, b], &shape)
 }
 
-/// The function of integers; `None` where it overflows or divides by zero.
+/// `op` of two integers, 0 or 1 for a comparison; `None` where it overflows, divides by zero, or has a
+/// negative or too large exponent. `Div` and `Fmod` round towards zero, `Mod` has the divisor's sign.
 fn integer(op: BinaryOp, a: i64, b: i64) -> Option<i64> {
     let truth = |holds: bool| Some(i64::from(holds));
     match op {
@@ -158,13 +169,16 @@ fn integer(op: BinaryOp, a: i64, b: i64) -> Option<i64> {
     }
 }
 
-/// What a division leaves: by `fmod` with the sign of the dividend, else with the divisor's.
+/// `Mod`: the remainder of a division, with the sign of the dividend where the attribute `fmod` is set, else
+/// with the divisor's; `Err` as `binary`.
 pub fn modulo(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let op = if call.flag("fmod")? { BinaryOp::Fmod } else { BinaryOp::Mod };
     binary(scope, call, op)
 }
 
-/// Powers; those that have functions of their own are these.
+/// `Pow`: `x ^ exponent`, broadcast. Known integers are calculated; the constant exponents 2, 0.5 and -1
+/// become square, square root and reciprocal. Of computed integers or booleans the power is truncated to a
+/// whole number.
 pub fn pow(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     if let (Operand::Integers(_), Operand::Integers(_)) =
         (call.operand(0, "X")?, call.operand(1, "Y")?)
@@ -185,7 +199,7 @@ pub fn pow(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     };
     match scope.kind(x) {
         Kind::Float => scope.emit(call, op, inputs, &shape),
-        // A power of whole numbers is one, whatever the exponent.
+        // ONNX gives a power the type of its base: of an integer base it is truncated.
         kind => {
             let power = scope.step(call, op, &inputs, "power", &shape)?;
             scope.emit_as(call, Op::Unary(Unary::Trunc), vec![power], &shape, kind)
@@ -193,7 +207,8 @@ pub fn pow(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// A function of any number of values, two by two; of data and a number, a limit on one side.
+/// `Max` or `Min` (`op`) of any number of broadcast operands. Of two, where one is data and one a known
+/// number other than NaN that does not change the shape, it is `limit` of that number; else `several`.
 pub fn extreme(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -209,7 +224,7 @@ pub fn extreme(
             (Some(number), None) => Some((b, number)),
             _ => None,
         };
-        // NaN makes everything NaN, which no limit does: as an operand it is found and refused.
+        // `Max` and `Min` with NaN give NaN, which a limit does not; NaN as an operand is refused.
         if let Some((x, number)) = bounded.filter(|(_, number)| !number.is_nan()) {
             let shape = scope.shape(x).to_vec();
             if broadcast(scope.shape(a), scope.shape(b))? == shape {
@@ -220,7 +235,8 @@ pub fn extreme(
     several(scope, call, op)
 }
 
-/// A function of any number of values, two by two; of integers it is calculated.
+/// The operands combined by `op` from the first on, broadcast; calculated where all are known integers. `Err`
+/// as `binary`.
 pub fn several(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Outputs {
     if call.inputs.iter().all(|input| matches!(input, Some(Operand::Integers(_)))) {
         let mut result = call.known_integers(0, "data")?;
@@ -236,7 +252,7 @@ pub fn several(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Outputs {
     Ok(vec![scope.given(id)])
 }
 
-/// The mean of several tensors.
+/// `Mean`: the sum of the broadcast operands divided by their number.
 pub fn mean(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let sum = folded(scope, call, BinaryOp::Add)?;
     let shape = scope.shape(sum).to_vec();
@@ -246,7 +262,9 @@ pub fn mean(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Binary(BinaryOp::Div), vec![sum, count], &shape)
 }
 
-/// The operands combined from the first on; the last result is the call's output.
+/// The operands combined by `op` from the first on, integers as data; the last result carries the name of the
+/// call's output, the others `OUTPUT/1`, `OUTPUT/2`, ... A single operand is the result itself, without a
+/// node.
 fn folded(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Read<ValueId> {
     let mut result = call.data(scope, 0, "data")?;
     let last = call.inputs.len() - 1;
@@ -262,7 +280,8 @@ fn folded(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Read<ValueId> {
     Ok(result)
 }
 
-/// The values of one of two tensors, by a third.
+/// `Where`: `X` where the condition is not 0, else `Y`, broadcast. Known integers are calculated; a constant
+/// condition that is the same everywhere gives its operand alone, if that has the result's shape.
 pub fn choose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     if call.inputs.iter().all(|input| matches!(input, Some(Operand::Integers(_)))) {
         return chosen(scope, call);
@@ -280,6 +299,7 @@ pub fn choose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Where, vec![condition, x, y], &shape)
 }
 
+/// `choose` of known integers, calculated. `Err` where the shapes do not broadcast.
 fn chosen(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let condition = call.known_integers(0, "condition")?;
     let (x, y) = (call.known_integers(1, "X")?, call.known_integers(2, "Y")?);
@@ -291,7 +311,7 @@ fn chosen(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     integers(Tensor { shape, data })
 }
 
-/// Not; of integers it is calculated.
+/// `Not`: 1 where a value is 0, else 0; known integers are calculated.
 pub fn not(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     match call.operand(0, "X")? {
         Operand::Integers(_) => unary_any(scope, call, Unary::Not, |x| Some(i64::from(x == 0))),
@@ -303,6 +323,8 @@ pub fn not(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
+/// `f` of each pair of the broadcast integers, as the call's only output. `Err` where the shapes do not
+/// broadcast or an `f` is `None`.
 fn combine(
     scope: &mut Scope,
     a: &Tensor<i64>,
@@ -315,6 +337,7 @@ fn combine(
     calculated(pairs.map(|(a, b)| f(a, b)).collect(), &shape)
 }
 
+/// These integers as the call's only output; `Err` (an overflow or a division by zero) where there are none.
 fn calculated(data: Option<Vec<i64>>, shape: &[usize]) -> Outputs {
     match data {
         Some(data) => integers(Tensor { shape: shape.to_vec(), data }),

@@ -1,4 +1,9 @@
 //! Preprocessing steps of scikit-learn, as skl2onnx writes them: operators of `ai.onnx.ml`.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
@@ -8,7 +13,7 @@ use super::normalize::lp_norm;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction};
 
-/// `(x - offset) * scale`, feature by feature.
+/// `Scaler`: `(x - offset) * scale`, feature by feature; they default to 0 and 1. Inputs: `rows`.
 pub fn scaler(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, shape) = rows(scope, call)?;
     let offset = features(scope, call, "offset", 0.0, &shape)?;
@@ -18,7 +23,8 @@ pub fn scaler(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Binary(BinaryOp::Mul), vec![shifted, scale], &shape)
 }
 
-/// Divides each row by its maximum, L1 or L2 norm; a row whose norm is 0 stays as it is.
+/// `Normalizer`: each row divided by its maximum (`norm` of `MAX`, the default), L1 or L2 norm; a row where
+/// that is 0 stays as it is. `Err` for another `norm`; inputs: `rows`.
 pub fn normalizer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, shape) = rows(scope, call)?;
     let axis = shape.len() - 1;
@@ -44,7 +50,9 @@ pub fn normalizer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Binary(BinaryOp::Div), vec![x, divisor], &shape)
 }
 
-/// Other values in the place of NaN, or of a number.
+/// `Imputer`: `imputed_value_floats` (one for all features, or one each) in the place of every value that
+/// equals `replaced_value_float` (default 0), or is NaN where that is NaN. `Err` without replacements;
+/// inputs: `rows`.
 pub fn imputer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, shape) = rows(scope, call)?;
     if call.numbers("imputed_value_floats")?.is_none_or(<[f32]>::is_empty) {
@@ -63,7 +71,8 @@ pub fn imputer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Where, vec![missing, values, x], &shape)
 }
 
-/// The operand, whose last axis is that of the features.
+/// The operand `X` and its shape, one row of features or several, the features on the last axis. `Err` unless
+/// it has one or two axes.
 fn rows(scope: &mut Scope, call: &Call<'_>) -> Read<(ValueId, Vec<usize>)> {
     let x = call.data(scope, 0, "X")?;
     let shape = scope.shape(x).to_vec();
@@ -76,7 +85,9 @@ fn rows(scope: &mut Scope, call: &Call<'_>) -> Read<(ValueId, Vec<usize>)> {
     }
 }
 
-/// A number for every feature, or one for all.
+/// The numbers of the attribute `name` as a constant: one for every feature (the last axis of `shape`), or
+/// one for all; `neutral` where it is missing or empty. `Err` for another count, or a number that is not
+/// finite.
 fn features(
     scope: &mut Scope,
     call: &Call<'_>,

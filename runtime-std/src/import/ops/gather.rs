@@ -1,4 +1,9 @@
 //! Operators that take values by their indices.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
@@ -8,7 +13,9 @@ use super::pieces::Piece;
 use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 
-/// Indices along an axis; evenly spaced ones are a slice, computed ones look up as they come.
+/// `Gather`: the values at `indices` along `axis` (default 0), whose place the axes of the indices take.
+/// Known indices that are evenly spaced become a slice; known data is calculated. `Err` for a known index
+/// outside, and for computed indices that are no integers; computed ones outside take the nearest value.
 pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "data")?;
     let from = shape_of(scope, &x).to_vec();
@@ -49,7 +56,8 @@ pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// A node, and a reshape where the result has other axes.
+/// The call's output by `op` of `x`, which gives the shape `own`, reshaped to `shape` where that is another
+/// one.
 fn shaped(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -65,7 +73,8 @@ fn shaped(
     scope.emit(call, Op::Reshape, vec![taken], shape)
 }
 
-/// What takes these indices along an axis; evenly spaced ones are a slice.
+/// The operation that takes `indices` along `axis` of a tensor of shape `from`: a slice where they are evenly
+/// spaced, else `Take`.
 fn picked(from: &[usize], axis: usize, indices: Vec<usize>) -> Op {
     match progression(&indices) {
         Some((start, step)) => Piece::whole(from).part(axis, start, indices.len(), step).op(),
@@ -73,7 +82,8 @@ fn picked(from: &[usize], axis: usize, indices: Vec<usize>) -> Op {
     }
 }
 
-/// Start and step of evenly spaced indices.
+/// Start and step of evenly spaced indices, with step 1 for a single one; `None` without indices, for uneven
+/// ones and for equal ones.
 fn progression(indices: &[usize]) -> Option<(usize, isize)> {
     let (&start, rest) = indices.split_first()?;
     let Some(&second) = rest.first() else { return Some((start, 1)) };
@@ -82,7 +92,9 @@ fn progression(indices: &[usize]) -> Option<(usize, isize)> {
     (even && step != 0).then_some((start, step))
 }
 
-/// Tuples of indices into the first axes, behind those that both have as batch.
+/// `GatherND`: the blocks that tuples of indices into the axes behind the first `batch_dims` (default 0)
+/// name, batch by batch. `Err` for shapes that do not fit and known indices outside; computed indices:
+/// `gather_by`.
 pub fn gather_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.data(scope, 0, "data")?;
     let indices = match call.operand(1, "indices")? {
@@ -116,7 +128,8 @@ pub fn gather_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     flat_take(scope, call, x, chosen, len(behind), &shape)
 }
 
-/// Computed indices into the first axis, each a tuple of one.
+/// `gather_nd` by computed indices: into the first axis, each a tuple of one. `Err` for longer tuples, a
+/// batch, and indices that are no integers.
 fn gather_by(scope: &mut Scope, call: &Call<'_>, x: ValueId, indices: ValueId) -> Outputs {
     let lone = scope.shape(indices).last() == Some(&1) && call.int("batch_dims")?.unwrap_or(0) == 0;
     if !lone || scope.kind(indices) != Kind::Integer || scope.shape(x).is_empty() {
@@ -132,7 +145,9 @@ fn gather_by(scope: &mut Scope, call: &Call<'_>, x: ValueId, indices: ValueId) -
     scope.emit(call, Op::TakeBy { axis: 0 }, vec![x, flat], &shape)
 }
 
-/// One index for every value of the result, along an axis.
+/// `GatherElements`: for every index the value at the index's own position, but for `axis` (default 0), along
+/// which the index counts. `Err` unless indices have the data's number of axes, fit into it along the other
+/// axes, and are known or computed integers.
 pub fn gather_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, indices) = (call.data(scope, 0, "data")?, call.operand(1, "indices")?);
     let from = scope.shape(x).to_vec();
@@ -159,7 +174,8 @@ pub fn gather_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     flat_take(scope, call, x, chosen, 1, &indices.shape)
 }
 
-/// [`gather_elements`] by computed indices, of that part of the data along whose other axes they go.
+/// `gather_elements` by computed indices: of the data's first values along each other axis, as many as there
+/// are indices. `Err` for indices that are no integers.
 fn elements_by(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -176,7 +192,7 @@ fn elements_by(
     scope.emit(call, Op::TakeAlong { axis }, vec![x, indices], &shape)
 }
 
-/// Refuses indices that are no whole numbers.
+/// `Err` unless the value holds computed integers.
 pub(super) fn whole_indices(scope: &Scope, indices: ValueId) -> Read<()> {
     match scope.kind(indices) {
         Kind::Integer => Ok(()),
@@ -187,7 +203,8 @@ pub(super) fn whole_indices(scope: &Scope, indices: ValueId) -> Read<()> {
     }
 }
 
-/// Blocks of a tensor by their positions.
+/// The call's output of this shape: the blocks of `block` values of `x` at the positions `chosen`, counted in
+/// blocks.
 fn flat_take(
     scope: &mut Scope,
     call: &Call<'_>,

@@ -1,4 +1,9 @@
 //! Operators that are calculated from what is known at import, and never run.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::kind::{Kind, float_cure};
 use super::super::problem::{Read, Refusal, invalid, refuse};
@@ -9,17 +14,20 @@ use super::reshape::shape_of;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-/// A branch whose condition is not known; where it is, import reads the branch instead.
+/// `If` with a condition that is not known at import: always `Err`. Where it is known, import reads the
+/// chosen branch and never gets here.
 pub fn branch(_: &mut Scope, _: &Call<'_>) -> Outputs {
     Err(undecided())
 }
 
-/// Why a branch is refused.
+/// The reason and advice for an `If` whose condition depends on data.
 pub fn undecided() -> Refusal {
     Refusal::new("its condition is computed, it depends on data", super::advice("If"))
 }
 
-/// Ones on a diagonal of a matrix of the operand's shape.
+/// `EyeLike`: 1 where `column == row + k` (`k` defaults to 0), else 0, as a matrix of the operand's shape and
+/// of the type `dtype`, by default the operand's. Any type but float32 gives known integers. `Err` for an
+/// operand that is no matrix, or an unsupported `dtype`.
 pub fn eye_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "input")?;
     let &[rows, columns] = shape_of(scope, &x) else {
@@ -55,7 +63,10 @@ pub fn eye_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// The largest or smallest values along an axis, and their indices; of equal ones the first comes first.
+/// `TopK` of a known operand: the `k` largest values along `axis` (default -1) from the largest on, or the
+/// smallest from the smallest on where `largest` is 0, and their indices; of equal ones the first comes
+/// first, NaN lies beyond infinity on the side of its sign. `Err` for a computed operand, or a `k` that is
+/// negative or beyond the axis.
 pub fn top_k(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = KnownOperand::of(scope, call, "X")?;
     let count = match call.int("k")? {
@@ -93,7 +104,8 @@ pub fn top_k(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(vec![values, Operand::Integers(Rc::new(Tensor { shape, data: indices }))])
 }
 
-/// Indices of the nonzero values, one row per axis.
+/// `NonZero` of a known operand: indices `[rank, count]` of the values other than 0, NaN among them, in
+/// row-major order. `Err` for a computed operand.
 pub fn non_zero(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = KnownOperand::of(scope, call, "X")?;
     let places: Vec<usize> = (0..x.len()).filter(|&at| !x.is_zero(at)).collect();
@@ -107,18 +119,21 @@ pub fn non_zero(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     integers(Tensor { shape: vec![x.shape.len(), places.len()], data })
 }
 
-/// An operand that is known.
+/// An operand whose values are known at import.
 struct KnownOperand {
     shape: Vec<usize>,
     values: Values,
 }
 
+/// Its values: floats with what they stand for, or integers.
 enum Values {
     Floats(Vec<f32>, Kind),
     Integers(Rc<Tensor<i64>>),
 }
 
 impl KnownOperand {
+    /// The call's first operand, which messages name `role`. `Err` where it is computed, or is a float64
+    /// constant that float32 does not hold.
     fn of(scope: &Scope, call: &Call<'_>, role: &str) -> Read<Self> {
         let x = call.operand(0, role)?;
         let shape = shape_of(scope, &x).to_vec();
@@ -141,10 +156,12 @@ impl KnownOperand {
         Ok(Self { shape, values })
     }
 
+    /// Number of values.
     fn len(&self) -> usize {
         len(&self.shape)
     }
 
+    /// Whether the value at this row-major position is 0 or -0.
     fn is_zero(&self, at: usize) -> bool {
         match &self.values {
             Values::Floats(values, _) => values[at] == 0.0,
@@ -152,6 +169,8 @@ impl KnownOperand {
         }
     }
 
+    /// The value at position `a` compared with that at `b`: -0 equals 0, NaN lies beyond infinity on the side
+    /// of its sign.
     fn order(&self, a: usize, b: usize) -> Ordering {
         match &self.values {
             // Zeros are equal, whatever their sign.
@@ -160,6 +179,8 @@ impl KnownOperand {
         }
     }
 
+    /// The values at these row-major positions, as a tensor of this shape; floats become a constant called
+    /// `name` in `scope`.
     fn taken(&self, scope: &mut Scope, name: &str, places: &[usize], shape: &[usize]) -> Operand {
         let shape = shape.to_vec();
         match &self.values {

@@ -1,4 +1,9 @@
 //! Operators that move values: transpose, join, repeat.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
@@ -7,7 +12,8 @@ use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 use std::rc::Rc;
 
-/// `y.shape[i] = x.shape[perm[i]]`; reversed where `perm` is left out.
+/// `Transpose`: `y.shape[i] = x.shape[perm[i]]`; the axes reversed where `perm` is left out. Known integers
+/// are calculated. `Err` unless `perm` holds every axis once.
 pub fn transpose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "data")?;
     let from = shape_of(scope, &x).to_vec();
@@ -27,6 +33,7 @@ pub fn transpose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
+/// `perm` as axes; `Err` unless it holds each of `0..rank` once.
 fn permutation(perm: &[i64], rank: usize) -> Read<Vec<usize>> {
     let mut sorted = perm.to_vec();
     sorted.sort_unstable();
@@ -36,7 +43,8 @@ fn permutation(perm: &[i64], rank: usize) -> Read<Vec<usize>> {
     Ok(perm.iter().map(|&axis| axis as usize).collect())
 }
 
-/// Joins tensors along an axis.
+/// `Concat`: the operands one after another along `axis`. Known integers are calculated; data without values
+/// is left out. `Err` where another axis differs in length.
 pub fn concat(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let operands: Vec<Operand> =
         (0..call.inputs.len()).map(|i| call.operand(i, "inputs")).collect::<Read<_>>()?;
@@ -62,6 +70,8 @@ pub fn concat(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Concat { axis }, inputs, &shape)
 }
 
+/// Known integer operands one after another along `axis`, as the call's output of this shape; `Err` where
+/// import calculates too many values.
 fn joined(scope: &mut Scope, operands: &[Operand], axis: usize, shape: Vec<usize>) -> Outputs {
     scope.spend(len(&shape))?;
     let mut data = Vec::with_capacity(len(&shape));
@@ -76,7 +86,9 @@ fn joined(scope: &mut Scope, operands: &[Operand], axis: usize, shape: Vec<usize
     integers(Tensor { shape, data })
 }
 
-/// Repeats along axes of length 1, and along new ones in front.
+/// `Expand`: `x` repeated along axes of length 1, and along new ones in front, as it broadcasts with a shape
+/// known at import; axes that are longer in `x` stay. `x` itself where that changes nothing; constants are
+/// calculated.
 pub fn expand(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, target) = (call.operand(0, "input")?, call.known_integers(1, "shape")?);
     let from = shape_of(scope, &x).to_vec();
@@ -103,7 +115,8 @@ pub fn expand(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// Repeats the whole tensor along axes, one after another from the last.
+/// `Tile`: the whole tensor repeated `repeats[i]` times along axis i, from the last one on. `Err` for repeats
+/// that are computed, negative or not one per axis.
 pub fn tile(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, repeats) = (call.operand(0, "input")?, call.known_integers(1, "repeats")?);
     let from = shape_of(scope, &x).to_vec();
@@ -144,7 +157,8 @@ pub fn tile(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// Shapes on the way to a repeated axis: with a new axis in front of it, that axis repeated, joined.
+/// Shapes on the way to an axis that is repeated `count` times: with a new axis of length 1 in front of it,
+/// with that one of length `count`, and with both as one.
 fn repeat(shape: &[usize], axis: usize, count: usize) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
     let (mut lifted, mut joined) = (shape.to_vec(), shape.to_vec());
     lifted.insert(axis, 1);
@@ -154,7 +168,8 @@ fn repeat(shape: &[usize], axis: usize, count: usize) -> (Vec<usize>, Vec<usize>
     (lifted, repeated, joined)
 }
 
-/// From channels to blocks of neighbouring positions, or back: a transposition of the blocks.
+/// The call's output: its operand in the shape `split`, transposed by `perm`, in the shape `shape`; this
+/// moves channels to blocks of positions or back.
 fn blocks(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -170,7 +185,8 @@ fn blocks(
     scope.emit(call, Op::Reshape, vec![moved], shape)
 }
 
-/// Batch, channels, height, width, and the length of a block's side.
+/// Batch, channels, height and width of the operand, and `blocksize`, the side of a block. `Err` unless it
+/// has four axes and the side is 1 to 4096.
 fn image(scope: &Scope, call: &Call<'_>) -> Read<[usize; 5]> {
     let x = call.float(0, "input")?;
     let &[n, c, h, w] = scope.shape(x) else {
@@ -182,7 +198,9 @@ fn image(scope: &Scope, call: &Call<'_>) -> Read<[usize; 5]> {
     }
 }
 
-/// Channels become blocks of neighbouring positions.
+/// `DepthToSpace`: every `blocksize^2` channels become a block of neighbouring positions; they lie
+/// `channels / blocksize^2` apart in mode DCR (default), side by side in CRD. `Err` where the channels do not
+/// come out even.
 pub fn depth_to_space(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let [n, c, h, w, b] = image(scope, call)?;
     if !c.is_multiple_of(b * b) {
@@ -200,7 +218,8 @@ pub fn depth_to_space(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// Blocks of neighbouring positions become channels.
+/// `SpaceToDepth`: every block of neighbouring positions becomes `blocksize^2` channels, ordered by `mode` as
+/// in `depth_to_space`. `Err` where height or width do not come out even.
 pub fn space_to_depth(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let [n, c, h, w, b] = image(scope, call)?;
     if !h.is_multiple_of(b) || !w.is_multiple_of(b) {
@@ -215,7 +234,9 @@ pub fn space_to_depth(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     blocks(scope, call, split, perm, &[n, c * b * b, h / b, w / b])
 }
 
-/// The upper or lower triangle of matrices; zeros elsewhere.
+/// `Trilu`: of every matrix over the last two axes the values with `column >= row + k` (`upper`, the
+/// default), or with `column <= row + k`; 0 elsewhere. `k` is 0 by default. Known integers are calculated.
+/// `Err` for fewer than two axes.
 pub fn triangle(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "input")?;
     let shape = shape_of(scope, &x).to_vec();

@@ -1,11 +1,18 @@
 //! Matrix products and normalization.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
 use super::super::tensor::broadcast;
 use crate::ir::{Op, ValueId};
 
-/// `alpha * op(a) * op(b) + beta * c`
+/// `Gemm`: `alpha * op(A) * op(B) + beta * C`, where `op` transposes as `transA` and `transB` say; `alpha`
+/// and `beta` default to 1, C is optional. `Err` unless A and B are matrices that multiply and C broadcasts
+/// to the product.
 pub fn gemm(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (a, b, c) = (call.float(0, "A")?, call.float(1, "B")?, call.optional_float(2, "C")?);
     let (trans_a, trans_b) = (call.flag("transA")?, call.flag("transB")?);
@@ -29,7 +36,8 @@ pub fn gemm(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, op, [Some(a), Some(b), c].into_iter().flatten().collect(), &shape)
 }
 
-/// Rows and columns of a matrix, transposed or not.
+/// Rows and columns of the matrix `id`, exchanged where `transposed`. `Err`, which names it as `role`, for
+/// another number of axes.
 fn matrix(scope: &Scope, id: ValueId, role: &str, transposed: bool) -> Read<[usize; 2]> {
     match *scope.shape(id) {
         [rows, columns] if transposed => Ok([columns, rows]),
@@ -38,7 +46,9 @@ fn matrix(scope: &Scope, id: ValueId, role: &str, transposed: bool) -> Read<[usi
     }
 }
 
-/// The matrix product of the last two axes; a vector counts as a matrix of one row or column.
+/// `MatMul`: the matrix product over the last two axes, the leading ones broadcast. A vector counts as a row
+/// on the left and as a column on the right, and the result lacks that axis. `Err` for a scalar or shapes
+/// that do not multiply.
 pub fn matmul(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (a, b) = (call.float(0, "A")?, call.float(1, "B")?);
     let (left, right) = (scope.shape(a), scope.shape(b));
@@ -63,7 +73,9 @@ pub fn matmul(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::MatMul, vec![a, b], &shape)
 }
 
-/// Normalization with fixed statistics.
+/// `BatchNormalization` in evaluation: `(x - mean) / sqrt(var + epsilon) * scale + B` per channel (axis 1),
+/// `epsilon` 1e-5 by default. `Err` in training mode, for `spatial` of 0 with more than two axes, and for
+/// operands that are not of shape `[channels]`.
 pub fn batch_normalization(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     if call.flag("training_mode")? {
         return refuse(

@@ -1,4 +1,9 @@
 //! Operators that normalize by statistics of the data.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, one};
@@ -12,7 +17,9 @@ const ADD: Op = Op::Binary(BinaryOp::Add);
 const SUB: Op = Op::Binary(BinaryOp::Sub);
 const DIV: Op = Op::Binary(BinaryOp::Div);
 
-/// Over the axes from `axis` on; its further outputs are the mean and the inverse deviation.
+/// `LayerNormalization`: `(x - mean) / sqrt(variance + epsilon) * Scale + B` over the axes from `axis`
+/// (default -1) on; `epsilon` is 1e-5 by default, B optional. Outputs 1 and 2, where one is asked for, are
+/// the mean and the inverse deviation. `Err` where Scale or B do not broadcast.
 pub fn layer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
@@ -30,7 +37,8 @@ pub fn layer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(outputs)
 }
 
-/// Mean and `1 / sqrt(variance + epsilon)`, the call's outputs 1 and 2.
+/// Mean and `1 / sqrt(variance + epsilon)` of `x` over `axes`, which stay with length 1: the call's outputs 1
+/// and 2.
 fn statistics(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -52,18 +60,18 @@ fn statistics(
     Ok([mean, inverse])
 }
 
-/// What two passes over the data give.
+/// Mean and variance of data, by two passes over it.
 struct MeanAndVariance {
-    /// Shape of mean and variance.
+    /// Shape of mean and variance: that of the data with axes of length 1.
     kept: Vec<usize>,
     mean: ValueId,
     /// `x - mean`
     centred: ValueId,
-    /// Mean of its squares.
+    /// Mean of the squares of `centred`: the variance by `n`, not `n - 1`.
     variance: ValueId,
 }
 
-/// Along these axes; the mean gets a name.
+/// Mean, centred values and variance of `x` over `axes`; the value of the mean is called `name`.
 fn moments(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -89,7 +97,8 @@ fn moments(
     Ok(MeanAndVariance { kept, mean, centred, variance })
 }
 
-/// By the root of the mean square over the axes from `axis` on.
+/// `RMSNormalization`: `x / sqrt(mean of x^2 + epsilon) * scale` over the axes from `axis` (default -1) on;
+/// `epsilon` is 1e-5 by default. `Err` where the scale does not broadcast.
 pub fn rms(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
@@ -101,7 +110,9 @@ pub fn rms(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scaled(scope, call, normal, scale, None, &shape).map(one)
 }
 
-/// Every channel of every image by itself.
+/// `InstanceNormalization`: `(x - mean) / sqrt(variance + epsilon) * scale + B` of every channel of every
+/// image by itself; scale and B are one number per channel, `epsilon` 1e-5 by default. `Err` for fewer than
+/// three axes.
 pub fn instance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "input")?;
     let shape = scope.shape(x).to_vec();
@@ -116,8 +127,9 @@ pub fn instance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scaled(scope, call, normal, scale, Some(shift), &shape).map(one)
 }
 
-/// Groups of channels together. Scale and shift are one per group before opset 21, one per channel
-/// since.
+/// `GroupNormalization`: as `InstanceNormalization`, over the `num_groups` groups of neighbouring channels.
+/// Scale and shift are one number per group before opset 21, one per channel since. `Err` unless the groups
+/// divide the channels.
 pub fn group(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
@@ -146,7 +158,8 @@ pub fn group(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scaled(scope, call, normal, scale, Some(shift), &shape).map(one)
 }
 
-/// A vector as one value per channel in front of `behind` axes.
+/// The vector operand `index` with `behind` axes of length 1 behind it, so that it broadcasts along the
+/// channels. `Err`, which names it as `role`, for another number of axes.
 fn per_channel(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -162,7 +175,8 @@ fn per_channel(
     scope.step(call, Op::Reshape, &[vector], role, &shape)
 }
 
-/// `x * scale + shift`, the call's output.
+/// `x * scale + shift`, the call's first output; `x * scale` without a shift. `Err` where one of them does
+/// not broadcast to `shape`.
 fn scaled(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -184,7 +198,8 @@ fn scaled(
     scope.node(call, ADD, vec![product, shift], call.output(0), shape)
 }
 
-/// By the sum of magnitudes (`p` = 1) or the length (`p` = 2) along an axis; zeros stay zeros.
+/// `LpNormalization`: `x` divided by its sum of magnitudes (`p` = 1) or its length (`p` = 2, the default)
+/// along `axis` (default -1); a line of zeros stays so. `Err` for another `p`.
 pub fn lp(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "input")?;
     let shape = scope.shape(x).to_vec();
@@ -193,7 +208,8 @@ pub fn lp(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, DIV, vec![x, norm], &shape)
 }
 
-/// The sum of magnitudes or the length along an axis, above zero.
+/// The sum of magnitudes (`p` = 1) or the length (`p` = 2) of `x` along `axis`, which stays with length 1; at
+/// least the smallest normal f32, so that it can divide. `Err` for another `p`.
 pub(super) fn lp_norm(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -229,7 +245,8 @@ pub(super) fn lp_norm(
     scope.step(call, above_zero, &[norm], "divisor", &kept)
 }
 
-/// `(x - mean) / (sqrt(mean of (x - mean)^2) + 1e-9)` over axes, by default all but the channels.
+/// `MeanVarianceNormalization`: `(x - mean) / (sqrt(variance) + 1e-9)` over `axes`, by default 0, 2 and 3,
+/// that is, all but the channels.
 pub fn mean_variance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
@@ -242,6 +259,7 @@ pub fn mean_variance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, DIV, vec![centred, divisor], &shape)
 }
 
+/// A scalar constant, named `OUTPUT/role`.
 fn number(scope: &mut Scope, call: &Call<'_>, role: &str, value: f32) -> ValueId {
     scope.constant(&format!("{}/{role}", call.output(0)), Tensor::scalar(value))
 }

@@ -1,4 +1,9 @@
 //! Ones at the places that indices name.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
@@ -9,7 +14,10 @@ use elbow_core::kernels::{BinaryOp, Unary};
 
 const EQUAL: Op = Op::Binary(BinaryOp::Equal);
 
-/// One of two values for every place of a new axis; an index outside chooses no place.
+/// `OneHot`: along a new axis (`axis`, default -1: the last one) of length `depth`, `values[1]` at the place
+/// that the index names and `values[0]` elsewhere. Negative indices count from the end, an index outside
+/// chooses no place, fractions are cut off. `Err` unless `depth` is known and positive and there are two
+/// values.
 pub fn one_hot(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let depth = depth(scope, call)?;
     let values = call.data(scope, 2, "values")?;
@@ -36,7 +44,8 @@ pub fn one_hot(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Where, vec![chosen, on?, off?], &shape)
 }
 
-/// The length of the new axis.
+/// Length of the new axis, a fraction cut off; `Err` unless it is a single number, known at import and at
+/// least 1.
 fn depth(scope: &Scope, call: &Call<'_>) -> Read<usize> {
     let depth = match call.operand(1, "depth")? {
         Operand::Integers(depth) => depth.single(),
@@ -51,7 +60,7 @@ fn depth(scope: &Scope, call: &Call<'_>) -> Read<usize> {
     }
 }
 
-/// Whole numbers; ONNX casts other indices to them.
+/// `indices` with the fractions cut off where they are floats, as ONNX casts them; other kinds unchanged.
 fn whole(scope: &mut Scope, call: &Call<'_>, indices: ValueId) -> Read<ValueId> {
     if scope.kind(indices) != Kind::Float {
         return Ok(indices);
@@ -62,8 +71,8 @@ fn whole(scope: &mut Scope, call: &Call<'_>, indices: ValueId) -> Read<ValueId> 
     Ok(whole)
 }
 
-/// Computed indices of an axis of this length, of which negative ones count from the end, counted from
-/// the front.
+/// `indices` with `size` added to the negative ones, so that they count from the front; those outside
+/// `-size..size` stay outside.
 fn from_front(scope: &mut Scope, call: &Call<'_>, indices: ValueId, size: usize) -> Read<ValueId> {
     let shape = scope.shape(indices).to_vec();
     let name = |role: &str| format!("{}/{role}", call.output(0));
@@ -75,7 +84,8 @@ fn from_front(scope: &mut Scope, call: &Call<'_>, indices: ValueId, size: usize)
     scope.step(call, Op::Where, &[behind, moved, indices], "from_front", &shape)
 }
 
-/// `0, 1, ...` along an axis, for tensors of this rank.
+/// The constant `0, 1, ..., size - 1` along `axis`, of length 1 along all other axes of `rank`; named
+/// `OUTPUT/places`.
 pub(super) fn places(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -89,7 +99,8 @@ pub(super) fn places(
     scope.data_of(&format!("{}/places", call.output(0)), &Tensor { shape, data })
 }
 
-/// 1 at the first maximum along the axis, else 0; before opset 13 the input is flattened to a matrix at `axis`.
+/// `Hardmax`: 1 at the first maximum along `axis`, 0 elsewhere. Since opset 13 along that axis alone (default
+/// -1); before, the input counts as a matrix whose rows end in front of `axis` (default 1).
 pub fn hardmax(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "input")?;
     let shape = scope.shape(x).to_vec();

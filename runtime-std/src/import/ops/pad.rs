@@ -1,4 +1,9 @@
 //! Padding: by a number, or by the values at the edge.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::dims::MAX_LEN;
 use super::super::problem::{Read, invalid, refuse};
@@ -7,7 +12,7 @@ use super::super::tensor::{checked_shape, resolve_axis};
 use super::pieces::Piece;
 use crate::ir::{Op, ValueId};
 
-/// What comes around the input.
+/// What the values around the input are.
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {
     Constant,
@@ -16,7 +21,8 @@ enum Mode {
     Wrap,
 }
 
-/// Pads were an attribute before opset 11, and are an input since. Negative ones cut values off.
+/// `Pad` with `mode` constant (default), edge, reflect or wrap. Pads were an attribute before opset 11, and
+/// are an input since; negative ones cut values off. `Err` for computed pads or a computed fill value.
 pub fn pad(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.data(scope, 0, "data")?;
     let mode = match call.string("mode")? {
@@ -56,7 +62,8 @@ pub fn pad(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Reshape, vec![y], &shape)
 }
 
-/// Values before and behind, per axis.
+/// Values to add in front of and behind each of `rank` axes; negative ones are cut off, axes that the input
+/// `axes` does not name get (0, 0). `Err` where pads are missing, not two per axis, or beyond `MAX_LEN`.
 fn pads(call: &Call<'_>, rank: usize) -> Read<Vec<(i64, i64)>> {
     let Some(listed) = call.moved_ints("pads", 1)? else {
         return invalid("its `pads` are missing");
@@ -85,6 +92,8 @@ fn pads(call: &Call<'_>, rank: usize) -> Read<Vec<(i64, i64)>> {
     Ok(pads)
 }
 
+/// The number that constant padding fills with: input 2 (0 for integers that are not a single number), else
+/// the attribute `value`, else 0. `Err` where it is computed.
 fn value(scope: &Scope, call: &Call<'_>) -> Read<f32> {
     match call.inputs.get(2) {
         Some(Some(Operand::Integers(value))) => Ok(value.single().unwrap_or(0) as f32),
@@ -96,7 +105,8 @@ fn value(scope: &Scope, call: &Call<'_>) -> Read<f32> {
     }
 }
 
-/// The input without what negative pads cut off.
+/// `x` without the values that negative pads cut off; `x` itself where no pad is negative. `Err` where an
+/// axis is left without values.
 fn cut(scope: &mut Scope, call: &Call<'_>, x: ValueId, pads: &[(i64, i64)]) -> Read<ValueId> {
     let from = scope.shape(x).to_vec();
     let mut piece = Piece::whole(&from);
@@ -114,7 +124,9 @@ fn cut(scope: &mut Scope, call: &Call<'_>, x: ValueId, pads: &[(i64, i64)]) -> R
     scope.step(call, piece.op(), &[x], "cut", &shape)
 }
 
-/// The index that an index outside stands for.
+/// Index of the input value for the place `at` of an axis of length `len`, where both count from the input's
+/// first value and `at` may be negative or beyond the end: the nearest (constant, edge), modulo `len` (wrap),
+/// or mirrored at the first and last value, which are not repeated (reflect).
 fn source(mode: Mode, at: i64, len: i64) -> usize {
     let inside = match mode {
         Mode::Constant | Mode::Edge => at.clamp(0, len - 1),

@@ -1,4 +1,9 @@
 //! Operators that take boxes of a tensor: slice, split.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
@@ -6,7 +11,7 @@ use super::super::tensor::{Tensor, len, resolve_axis, strides};
 use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 
-/// A box of a tensor: `y[i] = x[start + i * step]` per axis.
+/// A box of a tensor: `y[i] = x[start + i * step]` along every axis.
 pub(super) struct Piece {
     pub shape: Vec<usize>,
     starts: Vec<usize>,
@@ -14,21 +19,23 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// All of a tensor.
+    /// The box that is all of a tensor of this shape.
     pub fn whole(shape: &[usize]) -> Self {
         Self { shape: shape.to_vec(), starts: vec![0; shape.len()], steps: vec![1; shape.len()] }
     }
 
-    /// Part of one axis.
+    /// The same box, but along `axis` the `size` indices `start`, `start + step`, ...; they are not checked.
     pub fn part(mut self, axis: usize, start: usize, size: usize, step: isize) -> Self {
         (self.shape[axis], self.starts[axis], self.steps[axis]) = (size, start, step);
         self
     }
 
+    /// The `Slice` operation that takes this box.
     pub fn op(self) -> Op {
         Op::Slice { starts: self.starts, steps: self.steps }
     }
 
+    /// The values of the box, taken from `x`, which has the shape that was given to `whole`.
     pub fn of<T: Copy>(&self, x: &Tensor<T>) -> Tensor<T> {
         let own = strides(&x.shape);
         let start = self.starts.iter().zip(&own).map(|(&start, &own)| start * own as usize).sum();
@@ -38,7 +45,10 @@ impl Piece {
     }
 }
 
-/// Limits were attributes before opset 10, and are inputs since.
+/// `Slice`: `data[start..end]` by `step` along the listed axes (the first ones where `axes` is left out),
+/// limits clamped as ONNX does. `starts`, `ends` and `axes` were attributes before opset 10, and are inputs
+/// since; steps default to 1, negative ones go backwards. `Err` for missing limits, lists of unequal length,
+/// an axis named twice or a step of 0.
 pub fn slice(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "data")?;
     let (Some(starts), Some(ends)) = (call.moved_ints("starts", 1)?, call.moved_ints("ends", 2)?)
@@ -66,7 +76,9 @@ pub fn slice(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     taken(scope, call, x, piece)
 }
 
-/// First index, count and step within an axis of length `size`, as ONNX clamps them.
+/// First index, count and step of `start..end` by `step` within an axis of length `size`, clamped as ONNX
+/// does; (0, 0, 1) where `size` is 0. The step is clamped to the axis's length, which changes no index. `Err`
+/// for a step of 0.
 fn limits(start: i64, end: i64, step: i64, size: usize) -> Read<(usize, usize, isize)> {
     if step == 0 {
         return invalid("a step of zero");
@@ -85,11 +97,12 @@ fn limits(start: i64, end: i64, step: i64, size: usize) -> Read<(usize, usize, i
         }
     };
     let count = distance.max(0).unsigned_abs().div_ceil(step.unsigned_abs());
-    // A step beyond the axis reads one value; as a number it need not fit the kernels' arithmetic.
+    // A step longer than the axis reads one value; clamped, it cannot overflow the kernels' arithmetic.
     let step = step.clamp(-size, size);
     Ok((start as usize, count as usize, step as isize))
 }
 
+/// The box `piece` of `x` as the call's only output: calculated for known integers, a `Slice` for data.
 fn taken(scope: &mut Scope, call: &Call<'_>, x: Operand, piece: Piece) -> Outputs {
     match x {
         Operand::Integers(x) => {
@@ -103,8 +116,9 @@ fn taken(scope: &mut Scope, call: &Call<'_>, x: Operand, piece: Piece) -> Output
     }
 }
 
-/// One slice per output; sizes were an attribute before opset 13, are an input since, and may be
-/// left to `num_outputs` since 18.
+/// `Split`: one slice along `axis` (default 0) per output. The sizes were an attribute before opset 13, are
+/// an input since, and are those of `even` where neither is there. `Err` where sizes are negative, do not add
+/// up to the axis, or are not as many as the outputs.
 pub fn split(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.data(scope, 0, "input")?;
     let from = scope.shape(x).to_vec();
@@ -136,7 +150,9 @@ pub fn split(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(outputs)
 }
 
-/// Equal parts; the last one is smaller where they do not come out even.
+/// Sizes of `count` parts of an axis of length `size`: `size / count` rounded up, the last ones smaller or 0
+/// where that does not come out even. `Err` where it does not and the attribute `num_outputs` is missing, or
+/// where `num_outputs` is not `count`.
 fn even(call: &Call<'_>, size: usize, count: usize) -> Read<Vec<i64>> {
     match call.int("num_outputs")? {
         Some(parts) if parts != count as i64 => {

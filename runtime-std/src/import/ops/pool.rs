@@ -1,4 +1,9 @@
 //! Operators that pool: windows, and whole images.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::one;
@@ -8,12 +13,13 @@ use super::conv::{ConvAxis, LARGEST, conv_pads, sizes};
 use crate::ir::{Op, Pooling};
 use elbow_core::kernels::{Mean, Reduction};
 
-/// The largest value of every window.
+/// `MaxPool`: the largest value of every window; `Err` as `pool`.
 pub fn max(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     pool(scope, call, Pooling::Max)
 }
 
-/// The mean of every window; the order of its sum is onnxruntime's, which changed with opset 19.
+/// `AveragePool`: the mean of every window, over its pads too where `count_include_pad` is set. It is summed
+/// in onnxruntime's order, which depends on the opset (changed with 19) and the stride; `Err` as `pool`.
 pub fn average(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let count_pads = call.flag("count_include_pad")?;
     let by_column = match call.ints("strides")? {
@@ -24,6 +30,8 @@ pub fn average(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     pool(scope, call, Pooling::Average(Mean { count_pads, by_column }))
 }
 
+/// A pooling over the one or two axes behind batch and channels; strides and dilations default to 1, pads to
+/// 0. `Err` for another number of axes, without `kernel_shape`, and for attributes that do not fit.
 fn pool(scope: &mut Scope, call: &Call<'_>, kind: Pooling) -> Outputs {
     let x = call.float(0, "X")?;
     let input = scope.shape(x).to_vec();
@@ -59,7 +67,10 @@ fn pool(scope: &mut Scope, call: &Call<'_>, kind: Pooling) -> Outputs {
     scope.emit(call, op, vec![x], &shape)
 }
 
-/// Windows along an axis; with `ceil` the last one may hang over, but starts inside input or pad.
+/// Number of windows along an axis with pads `start` and `end`: `(input + start + end - span) / stride + 1`,
+/// rounded down; with `ceil` one more where the last hangs over the end, if it starts inside the input or the
+/// pad in front. `Err` where a pad is not below the kernel's span, the span exceeds 2^24, or the kernel does
+/// not fit.
 fn windows(axis: &ConvAxis, start: usize, end: usize, ceil: bool) -> Read<usize> {
     let padded = axis.input + start + end;
     if axis.kernel > LARGEST as usize / axis.dilation.max(1)
@@ -80,7 +91,8 @@ fn windows(axis: &ConvAxis, start: usize, end: usize, ceil: bool) -> Read<usize>
     Ok(floor + usize::from(hangs && starts_inside))
 }
 
-/// One number for every channel.
+/// `GlobalAveragePool`, `GlobalMaxPool`: the `reduction` of every channel over all axes behind it, which stay
+/// with length 1. `Err` for an input of fewer than three axes.
 pub fn global(scope: &mut Scope, call: &Call<'_>, reduction: Reduction) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();

@@ -1,9 +1,14 @@
 //! `QuantizeLinear` and `DequantizeLinear`: values that a file rounds to eight bits, and weights that it
 //! stores as such.
 //!
-//! What a quantizer gives is held as the floats that its integers stand for, so that a dequantizer
-//! behind it only says so; which integers they are is known to the node (`Op::Round`) and, for
-//! weights, to the graph.
+//! The result of a quantizer is held as the floats that its integers stand for, so that a dequantizer
+//! behind it only passes them on. The format of the integers is that of the node (`Op::Round`); the
+//! integers of weights are kept in `Scope::quantized`.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use crate::import::kind::Kind;
 use crate::import::problem::{Read, invalid, refuse};
@@ -11,10 +16,12 @@ use crate::import::scope::{Call, Operand, Outputs, Scope, one};
 use crate::import::tensor::{Tensor, resolve_axis};
 use crate::ir::{Format, Op, QuantizedWeights, ValueId};
 
-/// Between two values of i8 and u8 that stand for the same number.
+/// Difference of a u8 and the i8 that stands for the same number: integers are held as i8.
 const UNSIGNED_OFFSET: i32 = 128;
 
-/// Data to integers.
+/// `QuantizeLinear`: data rounded to the values that int8 or uint8 stand for (`Op::Round`), named
+/// `OUTPUT/rounded`; a constant becomes integers, see `integers`. `Err` for data with a scale per channel,
+/// blocks, and as `Steps::of`.
 pub(super) fn quantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     plain(call)?;
     let x = call.float(0, "x")?;
@@ -31,11 +38,12 @@ pub(super) fn quantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     };
     let format = eight_bits(scale, zero_point, signed);
     let shape = scope.shape(x).to_vec();
-    // Not the file's name: there it holds integers, here what they stand for.
+    // Not the file's name, which is that of the integers: these are the floats they stand for.
     scope.step(call, Op::Round(format), &[x], "rounded", &shape).map(one)
 }
 
-/// Weights to the integers that a dequantizer behind makes weights of again.
+/// The constant `x` as quantized integers, the call's output: floats that hold them, of kind int8 or uint8,
+/// for the dequantizer behind. `Err` where the scales do not fit the shape.
 fn integers(scope: &mut Scope, call: &Call<'_>, x: ValueId, steps: &Steps) -> Outputs {
     let shape = scope.shape(x).to_vec();
     let values = scope.known(x).unwrap_or_default().to_vec();
@@ -51,16 +59,20 @@ fn integers(scope: &mut Scope, call: &Call<'_>, x: ValueId, steps: &Steps) -> Ou
     Ok(one(id))
 }
 
-/// The format of a quantizer of int8 or uint8, whose integers are held as i8.
+/// The format of int8 (`signed`) or uint8: both are held as i8, for which the zero point of uint8 is lowered
+/// by 128.
 fn eight_bits(scale: f32, zero_point: i32, signed: bool) -> Format {
     Format { scale, zero_point: zero_point - offset(signed), low: -128, high: 127 }
 }
 
+/// Difference of an integer of the file and the i8 that holds it: 0 for int8, 128 for uint8.
 fn offset(signed: bool) -> i32 {
     if signed { 0 } else { UNSIGNED_OFFSET }
 }
 
-/// Integers to data.
+/// `DequantizeLinear`: `(x - zero_point) * scale`. Constant integers become constant floats, see `weights`;
+/// what a QuantizeLinear of the same scale and zero point gives is passed on as data. `Err` for any other
+/// operand, another scale or zero point, and blocks.
 pub(super) fn dequantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     plain(call)?;
     let steps = Steps::of(scope, call)?;
@@ -101,7 +113,7 @@ pub(super) fn dequantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// Attributes that change the meaning of both.
+/// `Err` where the call quantizes in blocks (`block_size` other than 0).
 fn plain(call: &Call<'_>) -> Read<()> {
     if call.int("block_size")?.unwrap_or(0) != 0 {
         return refuse("quantizes in blocks", "quantize per tensor, or weights per channel");
@@ -109,16 +121,18 @@ fn plain(call: &Call<'_>) -> Read<()> {
     Ok(())
 }
 
-/// Scale and zero point, one of each or one per channel.
+/// Scale and zero point of a quantizer: one of each for the tensor, or one per channel.
 struct Steps {
     scale: Vec<f32>,
     zero_point: Vec<i32>,
     signed: bool,
-    /// Where the channels are, of a tensor of this many axes.
+    /// Axis of the channels, as the file gives it: negative ones count from the end, 1 by default.
     axis: i64,
 }
 
 impl Steps {
+    /// Scale and zero point of the call, the latter 0 where it is left out. `Err` unless both are constants
+    /// of one length, each scale is finite and above 0, and the zero point is of an integer type.
     fn of(scope: &Scope, call: &Call<'_>) -> Read<Self> {
         let constants =
             "quantize the model statically, so that scales and zero points are constants";
@@ -139,7 +153,7 @@ impl Steps {
             Some(Some(Operand::Integers(values))) => {
                 (values.data.iter().map(|value| *value as i32).collect(), true)
             }
-            // Without one, 0: of uint8 for data, of whatever type the integers have behind it.
+            // Without a zero point it is 0: of uint8 for data, of the integers' type for a dequantizer.
             _ => (vec![0; scale.len()], Self::signed(scope, call)),
         };
         if zero_point.len() != scale.len() {
@@ -148,7 +162,8 @@ impl Steps {
         Ok(Self { scale, zero_point, signed, axis: call.int("axis")?.unwrap_or(1) })
     }
 
-    /// Whether integers have a sign that are quantized without a zero point, which would tell.
+    /// Whether the integers are signed, where no zero point gives their type: true for a dequantizer of
+    /// constants of int8 or int32, false for one of uint8 or of computed values, and for a quantizer.
     fn signed(scope: &Scope, call: &Call<'_>) -> bool {
         match call.inputs.first() {
             Some(Some(Operand::Float(id))) => matches!(scope.kind(*id), Kind::Signed8),
@@ -156,7 +171,9 @@ impl Steps {
         }
     }
 
-    /// Which scale belongs to the value of this index.
+    /// The function from a value's row-major index in a tensor of this shape to the index of its scale: 0 for
+    /// all where there is one scale. `Err` where the axis does not exist or has another length than there are
+    /// scales.
     fn channel(&self, shape: &[usize]) -> Read<impl Fn(usize) -> usize + use<>> {
         let count = self.scale.len();
         let (inner, len) = match count {
@@ -173,7 +190,8 @@ impl Steps {
     }
 }
 
-/// The floats that weights stand for; their integers are kept beside them.
+/// The constant `(x - zero_point) * scale`, the call's output. The integers `x - zero_point` and the scales
+/// are kept in `scope.quantized`, by the constant's name. `Err` where the scales do not fit the shape.
 fn weights(scope: &mut Scope, call: &Call<'_>, x: &Tensor<i64>, steps: &Steps) -> Outputs {
     scope.spend(x.data.len())?;
     let channel = steps.channel(&x.shape)?;

@@ -1,4 +1,9 @@
 //! Random nodes: their noise becomes an input of the graph.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::kind::float_cure;
 use super::super::problem::{Read, invalid, refuse};
@@ -9,20 +14,25 @@ use super::reshape::shape_of;
 use crate::ir::{Noise, NoiseKind, Op};
 use elbow_core::kernels::BinaryOp;
 
-/// Normal noise: `mean + scale * noise`.
+/// `RandomNormal`, `RandomNormalLike`: `mean + scale * noise` of standard normal noise; 0 and 1 by default.
+/// `Err` as `noise`.
 pub fn normal(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let shift = call.number("mean")?.unwrap_or(0.0);
     let scale = call.number("scale")?.unwrap_or(1.0);
     noise(scope, call, NoiseKind::Normal, scale, shift)
 }
 
-/// Uniform noise: `low + (high - low) * noise`.
+/// `RandomUniform`, `RandomUniformLike`: `low + (high - low) * noise` of noise in 0..1; 0 and 1 by default.
+/// `Err` as `noise`.
 pub fn uniform(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let low = call.number("low")?.unwrap_or(0.0);
     let high = call.number("high")?.unwrap_or(1.0);
     noise(scope, call, NoiseKind::Uniform, high - low, low)
 }
 
+/// The call's output `shift + scale * noise`, where the noise is a new input of the graph, recorded in
+/// `scope.noise`; it carries the output's name where it is used as it is, else `OUTPUT/noise`. `Err` for a
+/// `dtype` other than float32 or an unknown shape.
 fn noise(scope: &mut Scope, call: &Call<'_>, kind: NoiseKind, scale: f32, shift: f32) -> Outputs {
     match call.int("dtype")?.map(i32::try_from) {
         None | Some(Ok(data_type::FLOAT)) => {}
@@ -49,7 +59,8 @@ fn noise(scope: &mut Scope, call: &Call<'_>, kind: NoiseKind, scale: f32, shift:
     Ok(one(value))
 }
 
-/// That of the operand, for the operators that have one; else an attribute.
+/// Shape of the output: that of the operand for the operators that have one, else the attribute `shape`.
+/// `Err` where that is missing.
 fn shape(scope: &Scope, call: &Call<'_>) -> Read<Vec<usize>> {
     match call.inputs.first() {
         Some(_) => Ok(shape_of(scope, &call.operand(0, "input")?).to_vec()),

@@ -1,4 +1,9 @@
 //! Recurrent layers: `RNN`, `GRU`, `LSTM`.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Operand, Outputs, Scope};
@@ -7,7 +12,7 @@ use super::pieces::Piece;
 use crate::ir::{Op, RecurrentOutput, ValueId};
 use elbow_core::kernels::{Cell, Unary};
 
-/// The functions that `activations` may name, as [`Parameters::activation`] knows them.
+/// The functions that `activations` may name, as `Parameters::activation` reads them.
 macro_rules! activations {
     () => {
         "Sigmoid, Tanh, Relu, Softplus, Softsign, LeakyRelu, Elu, ThresholdedRelu, HardSigmoid"
@@ -24,6 +29,7 @@ pub enum RecurrentKind {
 }
 
 impl RecurrentKind {
+    /// Number of gates: blocks of `hidden` rows of the weights.
     fn gates(self) -> usize {
         match self {
             Self::Rnn => 1,
@@ -32,6 +38,7 @@ impl RecurrentKind {
         }
     }
 
+    /// Default functions of one direction, in ONNX order.
     fn activations(self) -> &'static [&'static str] {
         match self {
             Self::Rnn => &["Tanh"],
@@ -50,12 +57,16 @@ struct RecurrentLayer {
     rows: usize,
     inputs: usize,
     hidden: usize,
+    /// 1 or 2.
     directions: usize,
-    /// The states of the file lead with the rows.
+    /// Whether rows lead in the file's tensors (`layout` of 1), in place of steps or directions.
     rows_first: bool,
 }
 
-/// Reads a layer: each direction is a layer of its own, and their results are joined.
+/// `RNN`, `GRU` or `LSTM` of this kind: each direction is a layer of its own, and their results are stacked.
+/// The outputs are the sequence and the last hidden state, and for an LSTM the last cell state. `Err` for
+/// clipping, an unknown direction, lengths other than the input's, computed weights, and shapes that do not
+/// fit.
 pub fn recurrent(scope: &mut Scope, call: &Call<'_>, kind: RecurrentKind) -> Outputs {
     let (directions, first_reverse) = match call.string("direction")? {
         None | Some("forward") => (1, false),
@@ -93,7 +104,9 @@ pub fn recurrent(scope: &mut Scope, call: &Call<'_>, kind: RecurrentKind) -> Out
     outputs.map(|(at, parts)| joined(scope, call, &layer, at, &parts)).collect()
 }
 
-/// The directions' results as the output of this position.
+/// The call's output number `output` (0: the sequence, else a state) from the results `parts` of the
+/// directions, with the axis of directions; rows lead where the layer has it so. An output without a name
+/// gets one.
 fn joined(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -129,6 +142,8 @@ fn joined(
     scope.node(call, Op::Transpose { perm }, vec![value], &base, &shape).map(Operand::Float)
 }
 
+/// The layer of the call; its `x` is transposed to steps first where rows lead. `Err` unless the input has
+/// three axes and the shapes of W, R and `hidden_size` fit.
 fn layer(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -166,7 +181,7 @@ fn layer(
     Ok(RecurrentLayer { kind, x, steps, rows, inputs, hidden, directions, rows_first })
 }
 
-/// All sequences have to have the length of the input.
+/// `Err` where `sequence_lens` is computed or holds another length than the input's number of steps.
 fn check_lengths(scope: &Scope, call: &Call<'_>, layer: &RecurrentLayer) -> Read<()> {
     let steps = layer.steps as i64;
     if let Some(Some(Operand::Float(lengths))) = call.inputs.get(4) {
@@ -193,20 +208,22 @@ fn check_lengths(scope: &Scope, call: &Call<'_>, layer: &RecurrentLayer) -> Read
 const EQUAL_LENGTHS: &str =
     "export without lengths (no packed sequences): every window has the same length";
 
-/// What one direction takes of an operand.
+/// The part of an operand that one direction takes.
 #[derive(Clone, Copy)]
 struct Part<'s> {
-    /// Which operand.
+    /// Position of the operand.
     index: usize,
     /// Its name.
     role: &'s str,
     direction: usize,
-    /// Without the axis of the directions.
+    /// Shape of the part, without the axis of the directions.
     shape: &'s [usize],
 }
 
 impl RecurrentLayer {
-    /// The operands of one direction, as [`Op::Recurrent`] takes them.
+    /// The operands of one direction in the order of `Op::Recurrent`: x, W, R, bias, initial hidden state,
+    /// and for an LSTM initial cell state and, if given, peepholes. Missing ones are zeros. `Err` where
+    /// weights, bias or peepholes are computed or a shape does not fit.
     fn operands(&self, scope: &mut Scope, call: &Call<'_>, direction: usize) -> Read<Vec<ValueId>> {
         let &RecurrentLayer { kind, inputs, hidden, .. } = self;
         let gates = kind.gates() * hidden;
@@ -253,7 +270,7 @@ impl RecurrentLayer {
         Ok(operands)
     }
 
-    /// A part of an operand; zeros where it is left out.
+    /// A part of a weight operand; zeros where it is left out.
     fn part(&self, scope: &mut Scope, call: &Call<'_>, part: Part<'_>) -> Read<ValueId> {
         match call.optional_float(part.index, part.role)? {
             Some(all) => self.pick(scope, call, all, part),
@@ -261,7 +278,7 @@ impl RecurrentLayer {
         }
     }
 
-    /// A part of the initial state; zeros where it is left out.
+    /// A part of an initial state, whose rows may lead; zeros where it is left out. `Err` for another shape.
     fn state(&self, scope: &mut Scope, call: &Call<'_>, part: Part<'_>) -> Read<ValueId> {
         let role = part.role;
         let Some(mut all) = call.optional_float(part.index, role)? else {
@@ -278,7 +295,8 @@ impl RecurrentLayer {
         self.pick(scope, call, all, part)
     }
 
-    /// A part of `all`, in which the directions are stacked.
+    /// The part of `all`, in which the directions are stacked along the first axis; `Err` unless its shape is
+    /// `[directions, ..shape]`.
     fn pick(
         &self,
         scope: &mut Scope,
@@ -301,6 +319,7 @@ impl RecurrentLayer {
         scope.step(call, Op::Reshape, &[slice], &role, shape)
     }
 
+    /// A constant of zeros, named `OUTPUT/role`; `Err` where import calculates too many values.
     fn zeros(
         &self,
         scope: &mut Scope,
@@ -314,7 +333,8 @@ impl RecurrentLayer {
     }
 }
 
-/// The recurrence of every direction.
+/// The cell of every direction, with its activation functions. `Err` for a wrong number of `activations` or
+/// an unknown one.
 fn cells(call: &Call<'_>, kind: RecurrentKind, directions: usize) -> Read<Vec<Cell>> {
     let defaults = kind.activations();
     let expected = defaults.len() * directions;
@@ -346,13 +366,16 @@ fn cells(call: &Call<'_>, kind: RecurrentKind, directions: usize) -> Read<Vec<Ce
     functions.chunks(defaults.len()).map(cell).collect()
 }
 
-/// Parameters of activations, in the order in which the activations take them.
+/// `activation_alpha` and `activation_beta`, not yet used; activations that have parameters take them in
+/// order.
 struct Parameters<A> {
     alpha: A,
     beta: A,
 }
 
 impl<A: Iterator<Item = f32>> Parameters<A> {
+    /// The function of this name, letter case ignored, which takes its parameters from the front of `self`,
+    /// or its own defaults where these have run out. `Err` for an unknown name.
     fn activation(&mut self, call: &Call<'_>, name: &str) -> Read<Unary> {
         let mut alpha = |default: f32| self.alpha.next().unwrap_or(default);
         Ok(match name.to_ascii_lowercase().as_str() {

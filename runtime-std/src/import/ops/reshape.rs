@@ -1,4 +1,9 @@
 //! Operators that give the same values another shape.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
@@ -13,7 +18,7 @@ pub(super) fn shape_of<'a>(scope: &'a Scope, operand: &'a Operand) -> &'a [usize
     }
 }
 
-/// The same values in another shape, which holds as many.
+/// `x` in another shape as the call's output; that it holds as many values is not checked.
 fn reshaped(scope: &mut Scope, call: &Call<'_>, x: Operand, shape: &[usize]) -> Outputs {
     match x {
         Operand::Float(x) => scope.emit(call, Op::Reshape, vec![x], shape),
@@ -24,13 +29,17 @@ fn reshaped(scope: &mut Scope, call: &Call<'_>, x: Operand, shape: &[usize]) -> 
     }
 }
 
-/// To a shape known at import: 0 keeps an axis (unless `allowzero`), -1 takes what is left.
+/// `Reshape` to a shape known at import: 0 keeps an axis (unless `allowzero`), one -1 takes what is left.
+/// `Err` where the number of values differs.
 pub fn reshape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, target) = (call.operand(0, "data")?, call.known_integers(1, "shape")?);
     let shape = resolve(shape_of(scope, &x), &target.data, call.flag("allowzero")?)?;
     reshaped(scope, call, x, &shape)
 }
 
+/// The shape that `target` means for a tensor of shape `from`: 0 keeps the length of the axis at its place,
+/// unless `allow_zero`; one -1 takes what is left. `Err` for a 0 behind the last axis of `from`, two entries
+/// of -1, other negative ones, and another number of values.
 fn resolve(from: &[usize], target: &[i64], allow_zero: bool) -> Read<Vec<usize>> {
     let mut dims = Vec::with_capacity(target.len());
     for (axis, &size) in target.iter().enumerate() {
@@ -59,7 +68,8 @@ fn resolve(from: &[usize], target: &[i64], allow_zero: bool) -> Read<Vec<usize>>
     Ok(shape)
 }
 
-/// To a matrix.
+/// `Flatten`: a matrix whose rows are the axes in front of `axis` (default 1, at most the rank) and whose
+/// columns are the others.
 pub fn flatten(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "input")?;
     let shape = shape_of(scope, &x);
@@ -71,7 +81,8 @@ pub fn flatten(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     reshaped(scope, call, x, &matrix)
 }
 
-/// Without axes of length 1: those named, or all.
+/// `Squeeze`: without the axes of length 1 that `axes` names, or without all of them where it is left out.
+/// `Err` for a named axis of another length, and one that is named twice.
 pub fn squeeze(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "data")?;
     let shape = shape_of(scope, &x).to_vec();
@@ -87,7 +98,8 @@ pub fn squeeze(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     reshaped(scope, call, x, &kept)
 }
 
-/// With new axes of length 1, counted in the result.
+/// `Unsqueeze`: with new axes of length 1 at the places that `axes` names, counted in the result. `Err` where
+/// they are missing, outside, or named twice.
 pub fn unsqueeze(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "data")?;
     let Some(axes) = call.moved_ints("axes", 1)? else { return invalid("its `axes` are missing") };
@@ -99,7 +111,8 @@ pub fn unsqueeze(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     reshaped(scope, call, x, &grown)
 }
 
-/// Which axes a list names.
+/// Whether the list names it, for each of `rank` axes; negative ones count from the end. `Err` for an axis
+/// outside or named twice.
 fn marked(axes: &[i64], rank: usize) -> Read<Vec<bool>> {
     let mut marked = vec![false; rank];
     for &axis in axes {

@@ -1,11 +1,16 @@
 //! Resampling to another length: `Resize` and `Upsample`, axis by axis.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
 use super::super::tensor::{checked_shape, resolve_axis};
 use crate::ir::Op;
 
-/// Where output positions lie in the input.
+/// Where output positions lie in the input: `coordinate_transformation_mode`.
 #[derive(Clone, Copy, PartialEq)]
 enum Coordinates {
     HalfPixel,
@@ -16,19 +21,19 @@ enum Coordinates {
     CropAndResize,
 }
 
-/// Which neighbour is nearest.
+/// Which neighbour is the nearest one: `nearest_mode`.
 #[derive(Clone, Copy, PartialEq)]
 enum Rounding {
     PreferFloor,
     PreferCeil,
     Floor,
     Ceil,
-    /// Of opset 10, whose text does not say: down towards more values, up towards fewer, as onnxruntime
-    /// has it.
+    /// That of opset 10, whose text does not give one: the lower neighbour towards more values, the upper one
+    /// towards fewer, as in onnxruntime.
     Outwards,
 }
 
-/// How values between positions come about.
+/// How values between positions are made.
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {
     Nearest(Rounding),
@@ -37,7 +42,7 @@ enum Mode {
     Cubic(f64),
 }
 
-/// All attributes.
+/// How to resample, for all axes alike.
 struct Attributes {
     mode: Mode,
     coordinates: Coordinates,
@@ -45,7 +50,7 @@ struct Attributes {
     exclude_outside: bool,
 }
 
-/// One axis.
+/// One axis: its length before and after, and the factor between positions.
 struct ResizedAxis {
     axis: usize,
     from: usize,
@@ -55,7 +60,9 @@ struct ResizedAxis {
     roi: (f64, f64),
 }
 
-/// Scales or sizes per axis; each axis that changes is one node.
+/// `Resize` to known scales or sizes: one node for each axis that changes, then a reshape. `Err` for computed
+/// or unfit scales and sizes, unknown attributes, crops beyond the input, and places whose nearest neighbour
+/// is undecided (see `is_undecided`).
 pub fn resize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "X")?;
     let from = scope.shape(x).to_vec();
@@ -77,6 +84,9 @@ pub fn resize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Reshape, vec![y], &shape)
 }
 
+/// The attributes of the call; `old` (before opset 11) has asymmetric coordinates and `Outwards` rounding,
+/// whatever the file says. Defaults: half_pixel, nearest by round_prefer_floor, a cubic coefficient of -0.75.
+/// `Err` for unknown values.
 fn attributes(call: &Call<'_>, old: bool) -> Read<Attributes> {
     let coordinates = match call.string("coordinate_transformation_mode")? {
         _ if old => Coordinates::Asymmetric,
@@ -109,8 +119,9 @@ fn attributes(call: &Call<'_>, old: bool) -> Read<Attributes> {
     Ok(Attributes { mode, coordinates, antialias, exclude_outside })
 }
 
-/// The axes that are listed, all where none is. Scales were an attribute before opset 9, and are input 1
-/// before opset 11; since, the inputs are roi, scales and sizes.
+/// The axes listed in `axes`, all where it is missing, with their new lengths: by sizes if given, else by
+/// scales. Scales were an attribute before opset 9, and are input 1 before opset 11 (`old`); since, the
+/// inputs are roi, scales and sizes. `Err` where there are neither, or they are computed or do not fit.
 fn axes(scope: &Scope, call: &Call<'_>, from: &[usize], old: bool) -> Read<Vec<ResizedAxis>> {
     let listed: Vec<usize> = match call.ints("axes")? {
         Some(axes) => {
@@ -149,7 +160,8 @@ fn axes(scope: &Scope, call: &Call<'_>, from: &[usize], old: bool) -> Read<Vec<R
         .collect())
 }
 
-/// Floats that have to be known, where they are given.
+/// The floats of the optional operand `index`; `None` where it is left out or empty, `Err` (which names
+/// `role`) where they are computed.
 fn known(scope: &Scope, call: &Call<'_>, index: usize, role: &str) -> Read<Option<Vec<f32>>> {
     let Some(id) = call.optional_float(index, role)? else { return Ok(None) };
     match scope.known(id) {
@@ -162,8 +174,11 @@ fn known(scope: &Scope, call: &Call<'_>, index: usize, role: &str) -> Read<Optio
     }
 }
 
+/// New length and scale (output positions per input position) of every axis.
 type Sizes = (Vec<i64>, Vec<f64>);
 
+/// New lengths `floor(len * scale)`, calculated in f32, beside the scales. `Err` unless there is one scale
+/// per axis, above 0 and below 1e6, and no length becomes 0.
 fn by_scales(from: &[usize], scales: &[f32]) -> Read<Sizes> {
     if scales.len() != from.len() || scales.iter().any(|scale| !(*scale > 0.0 && *scale < 1e6)) {
         return invalid(format!("scales {scales:?} do not fit {} axes", from.len()));
@@ -176,6 +191,10 @@ fn by_scales(from: &[usize], scales: &[f32]) -> Read<Sizes> {
     Ok((sizes, scales.iter().map(|&scale| f64::from(scale)).collect()))
 }
 
+/// The lengths that `sizes` asks for, with the scales `size / len`. Where `keep_aspect_ratio_policy` is not
+/// stretch, one scale for all, the least (not_larger) or greatest (not_smaller), and lengths `scale * len`
+/// rounded to nearest, halves up. `Err` unless there is one size per axis, all sizes and lengths are 1 or
+/// more, and the policy is known.
 fn by_sizes(call: &Call<'_>, from: &[usize], sizes: &[i64]) -> Read<Sizes> {
     if sizes.len() != from.len() || sizes.iter().any(|&size| size < 1) || from.contains(&0) {
         return invalid(format!("sizes {sizes:?} do not fit {from:?}"));
@@ -196,7 +215,8 @@ fn by_sizes(call: &Call<'_>, from: &[usize], sizes: &[i64]) -> Read<Sizes> {
 }
 
 impl ResizedAxis {
-    /// The node that resamples along this axis.
+    /// The operation that resamples along this axis: `Take` for nearest, else `Resample`. `Err` for crops
+    /// beyond the input, and for half_pixel_symmetric places whose nearest neighbour is undecided.
     fn op(&self, attributes: &Attributes) -> Read<Op> {
         let places: Vec<f64> = (0..self.to).map(|at| self.place(at, attributes)).collect();
         let last = self.from as f64 - 1.0;
@@ -239,11 +259,10 @@ impl ResizedAxis {
         Ok(Op::Resample { axis, taps, indices, weights })
     }
 
-    /// Where an output position lies in the input.
-    ///
-    /// Which neighbour is nearest can hang on the last bit, so that is calculated as onnxruntime does:
-    /// in this order, each `step` rounded to f32. How it does so for `half_pixel_symmetric` its source does
-    /// not tell, see [`is_undecided`].
+    /// Where the output position `at` lies in the input, in input positions from its first value; possibly
+    /// outside. Nearest neighbours can hang on its last bit, so for these every step is rounded to f32 in the
+    /// order of onnxruntime; how it does so for `half_pixel_symmetric` its source does not tell, see
+    /// `is_undecided`.
     fn place(&self, at: usize, attributes: &Attributes) -> f64 {
         let step: fn(f64) -> f64 = match attributes.mode {
             Mode::Nearest(_) => |value| f64::from(value as f32),
@@ -276,9 +295,11 @@ impl ResizedAxis {
         }
     }
 
-    /// The values that make up the one at a place, as many for every place, and their factors.
+    /// Indices of the input values that make up the one at `place`, with factors of sum 1; as many for every
+    /// place. Indices outside are clamped, with factor 0 where `exclude_outside` is set. With `antialias` the
+    /// window widens towards fewer values.
     fn window(&self, place: f64, attributes: &Attributes) -> Vec<(usize, f64)> {
-        // Towards fewer values the kernel widens, so that none is passed over.
+        // Towards fewer values the kernel widens, so that no input value is skipped.
         let scale = if attributes.antialias { self.scale.min(1.0) } else { 1.0 };
         let (radius, kernel): (f64, Box<dyn Fn(f64) -> f64>) = match attributes.mode {
             Mode::Cubic(a) => (2.0, Box::new(move |x| cubic(x, a))),
@@ -302,15 +323,15 @@ impl ResizedAxis {
     }
 }
 
-/// Whether rounding alone decides what is nearest: on the edge between two values there is a rule,
-/// beside it there is none.
+/// Whether a rounding of 1e-5 changes which input value is nearest, though the place is not itself a multiple
+/// of 1/2, where the rounding rule decides.
 fn is_undecided(place: f64, nearest: impl Fn(&f64) -> usize) -> bool {
     const ROUNDING: f64 = 1e-5;
     let on_the_edge = (2.0 * place).fract() == 0.0;
     !on_the_edge && nearest(&(place - ROUNDING)) != nearest(&(place + ROUNDING))
 }
 
-/// The cubic convolution kernel.
+/// The cubic convolution kernel (Keys, 1981) with coefficient `a`, at distance `x`; 0 from 2 on.
 fn cubic(x: f64, a: f64) -> f64 {
     let x = x.abs();
     if x <= 1.0 {
@@ -322,7 +343,7 @@ fn cubic(x: f64, a: f64) -> f64 {
     }
 }
 
-/// `Resize` under its name up to opset 9.
+/// `Upsample`, the name of `Resize` up to opset 9; `Err` in later files.
 pub fn upsample(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     match call.opset {
         ..10 => resize(scope, call),

@@ -1,4 +1,9 @@
 //! Writing values to places of a tensor.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 mod elements;
 
@@ -11,7 +16,9 @@ use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::BinaryOp;
 
-/// Writes updates to blocks of a tensor, whose places are known.
+/// `ScatterND`: the data, where each block that a tuple of known indices names is replaced by its update, or
+/// combined with it by `reduction`. `Err` for computed indices, indices outside, and updates of another shape
+/// than the indices and the data call for.
 pub fn scatter_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let reduction = reduction(call)?;
     let (data, updates) = (call.operand(0, "data")?, call.operand(2, "updates")?);
@@ -33,7 +40,8 @@ pub fn scatter_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     write(scope, call, &places, reduction)
 }
 
-/// How updates meet what is there; `None` where they take its place.
+/// The operation that combines an update with the value that is there, by the attribute `reduction`; `None`
+/// where the update replaces it. `Err` for an unknown one.
 fn reduction(call: &Call<'_>) -> Read<Option<BinaryOp>> {
     match call.string("reduction")? {
         None | Some("none") => Ok(None),
@@ -47,7 +55,8 @@ fn reduction(call: &Call<'_>) -> Read<Option<BinaryOp>> {
     }
 }
 
-/// Writes the call's updates into its data.
+/// The call's output: its `data` with its `updates` written to `places`, or combined there by `reduction`.
+/// Known integers are calculated, unless there is a reduction.
 fn write(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -71,19 +80,22 @@ fn write(
     }
 }
 
-/// Where blocks are written.
+/// The places that updates go to: blocks of a tensor.
 struct Places {
-    /// Of the tensor.
+    /// Shape of the tensor.
     shape: Vec<usize>,
-    /// How many of its axes an index has; blocks are of the others.
+    /// Number of leading axes that an index tuple counts along; a block spans the remaining ones.
     depth: usize,
-    /// Positions of the blocks, in the order of the updates.
+    /// Row-major position of each update's block among all blocks, in the order of the updates.
     blocks: Vec<usize>,
     /// The shape that updates have.
     updates: Vec<usize>,
 }
 
 impl Places {
+    /// The places that `indices`, a tensor `[.., depth]` of index tuples, name in a tensor of this shape.
+    /// Negative indices count from the end. `Err` where `depth` is 0 or more than the rank, or an index lies
+    /// outside its axis.
     fn of(indices: &Tensor<i64>, shape: &[usize]) -> Read<Self> {
         let depth = match indices.shape.last() {
             Some(&depth) if (1..=shape.len()).contains(&depth) => depth,
@@ -112,8 +124,9 @@ impl Places {
         len(&self.shape[self.depth..])
     }
 
-    /// Splits the updates into rounds in which each block is updated at most once; an entry is 1 + the
-    /// update's position, 0 for none.
+    /// The updates in rounds, each of which updates a block at most once: per round one entry for every block
+    /// of the tensor, 1 + the position of its update, or 0 for none. Empty without updates. `Err` for more
+    /// than 64 updates of one block, or where import calculates too many values.
     fn rounds(&self, scope: &mut Scope) -> Read<Vec<Vec<usize>>> {
         const MOST: usize = 64;
         let blocks = len(&self.shape[..self.depth]);
@@ -137,6 +150,7 @@ impl Places {
         Ok(rounds)
     }
 
+    /// `x` with the blocks of `updates` copied to their places; of two for one place the later one counts.
     fn written(&self, x: &Tensor<i64>, updates: &Tensor<i64>) -> Tensor<i64> {
         let mut y = x.clone();
         let size = self.block();
@@ -146,7 +160,8 @@ impl Places {
         y
     }
 
-    /// The indices along each axis, if the blocks are all combinations of them, in this order.
+    /// The indices along each of the first `depth` axes, in the order of the updates, where the blocks are
+    /// all combinations of them in row-major order; `None` otherwise and without updates.
     fn as_box(&self) -> Option<Vec<Vec<usize>>> {
         let front = &self.shape[..self.depth];
         let steps = strides(front);
@@ -173,8 +188,9 @@ impl Places {
     }
 }
 
-/// Writes to all combinations of indices along axes: the updates take the places' form, and a mask
-/// chooses. No axis is joined to another, so that each stays what it is.
+/// The call's output: `x` with the updates written to all combinations of the indices `axes`. The updates are
+/// spread along each axis (`Take`), and a constant mask chooses between them and `x` (`Where`); where they
+/// cover all of `x`, they are the result. Axes stay apart: none is flattened with another.
 fn write_box(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -218,7 +234,8 @@ fn write_box(
     scope.emit(call, Op::Where, vec![mask, y, x], shape)
 }
 
-/// Writes to any blocks: old and new values are joined, and each place takes its own.
+/// The call's output: `x` with the updates written to any blocks. Old and new blocks are concatenated, and
+/// each place takes one of them: the last update for it, else its old block. `x` itself without updates.
 fn write_blocks(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -245,8 +262,9 @@ fn write_blocks(
     scope.emit(call, Op::Reshape, vec![taken], shape)
 }
 
-/// Reduces updates into blocks, one round per repeated update; blocks without an update get the neutral
-/// element.
+/// The call's output: `x` with the updates combined into its blocks by `op` (`Add`, `Mul` or `Max`, else
+/// `Min`), in as many rounds as the most updated block has updates; in a round, blocks without an update get
+/// the neutral element. `x` itself without updates. `Err` for more than 64 updates of one block.
 fn combine_blocks(
     scope: &mut Scope,
     call: &Call<'_>,

@@ -1,4 +1,9 @@
 //! Which values are NaN or infinite.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::scope::{Call, Outputs, Scope};
 use super::super::tensor::Tensor;
@@ -7,7 +12,7 @@ use elbow_core::kernels::{BinaryOp, Unary};
 
 const EQUAL: Op = Op::Binary(BinaryOp::Equal);
 
-/// True where a value is NaN: where it does not equal itself.
+/// `IsNaN`: a boolean for every value, true where it is NaN, that is, does not equal itself.
 pub fn is_nan(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
@@ -15,7 +20,8 @@ pub fn is_nan(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scope.emit(call, Op::Unary(Unary::Not), vec![number], &shape)
 }
 
-/// True where a value is one of the infinities that are asked for.
+/// `IsInf`: a boolean for every value, true where it is positive or negative infinity, each only if
+/// `detect_positive` or `detect_negative` is not 0 (default 1); false for NaN.
 pub fn is_inf(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
@@ -31,6 +37,7 @@ pub fn is_inf(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
+/// The call's output `x == number`, a boolean for every value.
 fn equal_to(scope: &mut Scope, call: &Call<'_>, x: ValueId, number: f32) -> Outputs {
     let shape = scope.shape(x).to_vec();
     let number = scope.constant(&format!("{}/infinity", call.output(0)), Tensor::scalar(number));

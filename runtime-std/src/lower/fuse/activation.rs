@@ -6,7 +6,9 @@ use crate::ir::{Graph, Node, Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 use std::f64::consts::FRAC_1_SQRT_2;
 
-/// `x / 2 * (1 + Erf(x / sqrt(2)))`, as `Div` or `Mul`, `Erf`, `Add`, `Mul`, `Mul` in any order.
+/// The node of this index as one GELU, where it is the last of `x / 2 * (1 + Erf(x / sqrt(2)))`: `Div` or
+/// `Mul`, `Erf`, `Add`, `Mul`, `Mul`, factors in any order. `None` for any other node; the graph is not
+/// changed.
 pub(super) fn gelu(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
     let node = &graph.nodes[index];
     let product = Product::of(graph, links, node)?.with_factor(0.5)?;
@@ -21,7 +23,8 @@ pub(super) fn gelu(graph: &mut Graph, links: &Links, index: usize) -> Option<Nod
     activation(graph, node, "Gelu", Unary::Gelu, x)
 }
 
-/// `x * Sigmoid(x)`
+/// The node of this index as one SiLU, where it computes `x * Sigmoid(x)` and nothing else reads the sigmoid.
+/// `None` for any other node; the graph is not changed.
 pub(super) fn silu(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
     let node = &graph.nodes[index];
     let product = Product::of(graph, links, node)?.with_factor(1.0)?;
@@ -33,14 +36,15 @@ pub(super) fn silu(graph: &mut Graph, links: &Links, index: usize) -> Option<Nod
     activation(graph, node, "Silu", Unary::Silu, x)
 }
 
-/// The last node of a pattern as one activation of `x`, unless the pattern broadcasts `x`.
+/// The node `last` with `f` of `x` in place of its operation and operands; `None` where its result has
+/// another shape than `x`.
 fn activation(graph: &Graph, last: &Node, op_type: &str, f: Unary, x: ValueId) -> Option<Node> {
     let same_shape = graph.values[x].shape == graph.values[last.output].shape;
     let node = Node { op_type: op_type.into(), op: Op::Unary(f), inputs: vec![x], ..last.clone() };
     same_shape.then_some(node)
 }
 
-/// The other operand of an addition of one.
+/// The other operand of an `Add` of a constant whose values are all 1; `None` for any other node.
 fn one_plus(graph: &Graph, node: &Node) -> Option<ValueId> {
     let [a, b] = node.inputs[..] else { return None };
     let is_one = |value| uniform(graph, value) == Some(1.0);
@@ -51,20 +55,22 @@ fn one_plus(graph: &Graph, node: &Node) -> Option<ValueId> {
     }
 }
 
-/// A tree of multiplications, and divisions by numbers: a number times values.
+/// A product of constant factors and at most two values: `factor * values[0] * values[1]`.
 struct Product {
     factor: f64,
     values: Vec<ValueId>,
 }
 
 impl Product {
-    /// No pattern has more nodes: `x * 0.5 * (1 + Erf)` has two, and one more is spare.
+    /// Most nodes of a product: the patterns have two, as `x * 0.5 * (1 + Erf)`.
     const MOST_NODES: usize = 3;
-    /// No pattern has more values.
+    /// Most values of a product that is no constant.
     const MOST_VALUES: usize = 2;
 
-    /// The product that a node ends. Its inner nodes have no other readers; what lies behind the
-    /// first few of them counts as a value.
+    /// The product whose last node is `node`, with the multiplications and divisions before it expanded, at
+    /// most `MOST_NODES` in all. Only nodes whose result nothing else reads are expanded; other operands
+    /// count as values. `None` where `node` is neither a multiplication nor a division by a number, or more
+    /// than two values remain.
     fn of(graph: &Graph, links: &Links, node: &Node) -> Option<Self> {
         let mut product = Self { factor: 1.0, values: Vec::new() };
         let mut open = product.multiply(graph, node)?;
@@ -79,8 +85,9 @@ impl Product {
         (product.values.len() <= Self::MOST_VALUES).then_some(product)
     }
 
-    /// Takes the numbers of a multiplication or division, and returns its other operands; `None` if the
-    /// node is neither.
+    /// The operands of a multiplication or division that are no constant numbers; the numbers go into
+    /// `self.factor`. `None`, without a change, where the node is neither, or divides by anything but a
+    /// number.
     fn multiply(&mut self, graph: &Graph, node: &Node) -> Option<Vec<ValueId>> {
         let [a, b] = node.inputs[..] else { return None };
         let factors = match node.op {
@@ -97,15 +104,16 @@ impl Product {
         Some(values)
     }
 
-    /// The values, if the number is `factor` as far as f32 tells.
+    /// The values, if the constant factor is `factor` within a relative error of 1e-6; otherwise `None`.
     fn with_factor(self, factor: f64) -> Option<Vec<ValueId>> {
         ((self.factor / factor - 1.0).abs() < 1e-6).then_some(self.values)
     }
 }
 
-/// `Where(u > threshold, x, Softplus(u) / beta)` with `u = beta * x`, as PyTorch's dynamo exporter
-/// writes softplus: from a threshold of 16 on, softplus is `x` to the last bit of f32, so that the
-/// choice changes nothing.
+/// The node of this index, `Where(u > threshold, x, Softplus(u) / beta)` with `u = beta * x` (or `u = x` and
+/// no `beta`), as a `Reshape` of its last operand, which changes nothing: PyTorch's dynamo exporter writes
+/// softplus so. From a threshold of 16 on softplus is `x` to the last bit of f32, so the choice has no
+/// effect. `None` for any other node or a smaller threshold; the graph is not changed.
 pub(super) fn softplus(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
     const LEAST_THRESHOLD: f64 = 16.0;
     let node = &graph.nodes[index];

@@ -4,7 +4,10 @@ use super::super::links::Links;
 use super::constant;
 use crate::ir::{Graph, Node, Op, ValueId};
 
-/// `BatchNormalization(layer(x))` as `layer(x)` with weights `w * scale` and biases `b * scale + shift`.
+/// The node of this index, `BatchNormalization(layer(x))` with constant statistics, as that layer with
+/// weights `alpha * w * scale` and biases `beta * b * scale + shift`, which are added to the graph as
+/// constants. `None` where the node is no such normalization, something else reads the layer's result, or
+/// weights or biases are not constant.
 pub(super) fn into_layer(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
     let norm = &graph.nodes[index];
     let affine = Affine::of(graph, norm)?;
@@ -36,7 +39,8 @@ pub(super) fn into_layer(graph: &mut Graph, links: &Links, index: usize) -> Opti
     Some(Node { op, inputs: vec![x, w, b], output, ..layer })
 }
 
-/// One bias per filter; zeros where the layer has none.
+/// The biases of a layer, one per filter: zeros where it has none, a single number repeated. `None` where
+/// they are not constant or of another shape.
 fn bias(graph: &Graph, layer: &Node, filters: usize) -> Option<Vec<f32>> {
     let Some(&bias) = layer.inputs.get(2) else { return Some(vec![0.0; filters]) };
     let (bias, shape) = (graph.values[bias].constant.as_ref()?, &graph.values[bias].shape);
@@ -47,7 +51,8 @@ fn bias(graph: &Graph, layer: &Node, filters: usize) -> Option<Vec<f32>> {
     }
 }
 
-/// Which filter, that is which channel of the result, a weight belongs to.
+/// The function from the index of a weight to its filter, that is its channel of the result. `None` for an
+/// operator that is no layer, and for matrix products of other ranks than 2.
 fn filter_of(graph: &Graph, layer: &Node, filters: usize) -> Option<Box<dyn Fn(usize) -> usize>> {
     let shape = &graph.values[*layer.inputs.get(1)?].shape;
     let in_rows = graph.values[layer.output].shape.len() == 2 && shape.len() == 2;
@@ -72,7 +77,8 @@ pub(in super::super) struct Affine {
 }
 
 impl Affine {
-    /// `None` where the node is no normalization, or its statistics are not constant.
+    /// `scale / sqrt(variance + epsilon)` and `bias - mean * scale` of a `BatchNormalization`, in f64. `None`
+    /// for any other node, and where its parameters are not constant.
     pub(in super::super) fn of(graph: &Graph, norm: &Node) -> Option<Self> {
         let Op::BatchNormalization { epsilon } = norm.op else { return None };
         let [_, scale, bias, mean, variance] = norm.inputs[..] else { return None };
@@ -88,6 +94,7 @@ impl Affine {
         Some(Self { shift: shift.collect(), scale })
     }
 
+    /// Number of channels.
     fn len(&self) -> usize {
         self.scale.len()
     }

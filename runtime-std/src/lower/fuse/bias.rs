@@ -4,7 +4,9 @@ use super::super::links::Links;
 use crate::ir::{Graph, Node, Op};
 use elbow_core::kernels::BinaryOp;
 
-/// `MatMul(x, w) + row` as a `Gemm`, whose first operand may have leading axes like the `MatMul`'s.
+/// The node of this index as a `Gemm`, where it adds a constant row or number to a `MatMul(x, w)` with
+/// constant `w` which nothing else reads. `x` may have leading axes, as for `MatMul`. `None` for any other
+/// node, and where the sum broadcasts the product; the graph is not changed.
 pub(super) fn gemm(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
     let node = &graph.nodes[index];
     let [a, b] = node.inputs[..] else { return None };

@@ -12,10 +12,13 @@ pub(super) use batch_norm::Affine;
 use super::links::Links;
 use crate::ir::{Graph, Node, Value, ValueId};
 
-/// The node of an index, if it ends a pattern, as a node that computes the whole pattern.
+/// From a graph and the index of a node: a node with the same result that computes the whole pattern which
+/// that node ends; `None` where it ends none. A rule may add constants to the graph, and changes nothing
+/// else.
 type Rule = fn(&mut Graph, &Links, usize) -> Option<Node>;
 
-/// A bias must be in place before a normalization moves into the layer.
+/// The rules in the order in which they are applied: a bias must be in place before a normalization moves
+/// into the layer.
 const RULES: [Rule; 6] = [
     activation::gelu,
     activation::silu,
@@ -25,7 +28,7 @@ const RULES: [Rule; 6] = [
     batch_norm::into_layer,
 ];
 
-/// Joins the exporters' patterns:
+/// Replaces the last node of each of these patterns in `graph` by one node that computes the pattern:
 ///
 /// | Pattern | Becomes |
 /// |---|---|
@@ -54,14 +57,15 @@ pub fn fuse(graph: &mut Graph) {
     }
 }
 
-/// The number that a constant repeats.
+/// The number that all values of a constant equal; `None` where `value` is not constant or empty, and where
+/// values differ or are NaN.
 fn uniform(graph: &Graph, value: ValueId) -> Option<f64> {
     let values = graph.values[value].constant.as_ref()?;
     let first = *values.first()?;
     values.iter().all(|value| *value == first).then_some(f64::from(first))
 }
 
-/// Adds a constant to the graph.
+/// Id of a new constant, which is appended to the values of `graph`.
 fn constant(graph: &mut Graph, name: String, shape: Vec<usize>, values: Vec<f32>) -> ValueId {
     graph.values.push(Value { name, shape, constant: Some(values) });
     graph.values.len() - 1

@@ -5,7 +5,9 @@ use super::uniform;
 use crate::ir::{Graph, Node, Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
-/// `d / sqrt(mean(d * d) + epsilon)` over the last axes, with `d = x - mean(x)` or `d = x`.
+/// The node of this index as one layer or RMS normalization, where it is the last of
+/// `d / sqrt(mean(d * d) + epsilon)` over the last axes, with `d = x - mean(x)` or `d = x`. `None` for any
+/// other node, and where something else reads a value of the pattern; the graph is not changed.
 pub(super) fn normalize(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
     let node = &graph.nodes[index];
     let (d, root) = quotient(graph, links, node)?;
@@ -32,8 +34,9 @@ pub(super) fn normalize(graph: &mut Graph, links: &Links, index: usize) -> Optio
     Some(Node { op_type: op_type.into(), op, inputs, ..node.clone() })
 }
 
-/// Whether nothing else needs what lies between the nodes, which would then be computed as well. Behind
-/// `d` are the quotient and the square.
+/// Whether nothing outside of the pattern reads the values `between` (root, sum, variance and squares, in
+/// this order) and, where the pattern is centred, `d` and the mean: they would be computed a second time.
+/// Readers of `d` in the pattern are the quotient and the square.
 fn is_read_here_alone(
     graph: &Graph,
     links: &Links,
@@ -47,7 +50,7 @@ fn is_read_here_alone(
     between.iter().all(once) && centred.is_none_or(|[_, m]| links.uses(d) == own && once(&m))
 }
 
-/// Dividend and divisor of `d / r` or `d * (1 / r)`.
+/// Dividend and divisor of `d / r` or `d * Reciprocal(r)`; `None` for any other node.
 fn quotient(graph: &Graph, links: &Links, node: &Node) -> Option<(ValueId, ValueId)> {
     let [a, b] = node.inputs[..] else { return None };
     let reciprocal = |value| operand(graph, links, value, |op| *op == Op::Unary(Unary::Reciprocal));
@@ -60,7 +63,8 @@ fn quotient(graph: &Graph, links: &Links, node: &Node) -> Option<(ValueId, Value
     }
 }
 
-/// What a mean over the last axes, kept as ones, is taken of, and the first of those axes.
+/// The operand, and the first reduced axis, of the mean over the last axes (kept with length 1) that computes
+/// `value`; `None` where something else computes it.
 fn mean(graph: &Graph, links: &Links, value: ValueId) -> Option<(ValueId, usize)> {
     let node = links.producer(graph, value)?;
     let Op::Reduce { reduction: Reduction::Mean, axes } = &node.op else { return None };
@@ -70,6 +74,7 @@ fn mean(graph: &Graph, links: &Links, value: ValueId) -> Option<(ValueId, usize)
     last.then_some((node.inputs[0], axis))
 }
 
+/// Whether `value` is computed as `of * of` or as the square of `of`.
 fn is_square(graph: &Graph, links: &Links, value: ValueId, of: ValueId) -> bool {
     links.producer(graph, value).is_some_and(|node| match node.op {
         Op::Unary(Unary::Square) => node.inputs == [of],
@@ -78,6 +83,8 @@ fn is_square(graph: &Graph, links: &Links, value: ValueId, of: ValueId) -> bool 
     })
 }
 
+/// The first operand of the node that computes `value`, if `is` holds for its operation; otherwise `None`,
+/// also for inputs and constants.
 fn operand(
     graph: &Graph,
     links: &Links,
@@ -87,6 +94,7 @@ fn operand(
     links.producer(graph, value).filter(|node| is(&node.op))?.inputs.first().copied()
 }
 
+/// Both operands of the binary operation `op` that computes `value`; `None` where something else computes it.
 fn pair(graph: &Graph, links: &Links, value: ValueId, op: BinaryOp) -> Option<[ValueId; 2]> {
     let node = links.producer(graph, value).filter(|node| node.op == Op::Binary(op))?;
     node.inputs[..].try_into().ok()

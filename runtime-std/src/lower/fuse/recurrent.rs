@@ -4,11 +4,12 @@ use super::view::{RecurrentAxis, View};
 use crate::ir::{Graph, Node, Op, RecurrentOutput, Value, ValueId};
 use std::collections::HashMap;
 
-/// Replaces slices that take one step of a layer's sequence, of one direction or of both:
+/// Replaces those nodes of `graph` that slice one step out of a layer's sequence, of one direction or of
+/// both:
 ///
 /// - the step that a direction ends with (the last one, in reverse the first) is its state;
-/// - the step that it begins with is one step from its initial state. Where something else reads the
-///   sequence as well, this step is taken twice.
+/// - the step that it begins with becomes the state of a copy of the layer that runs over this step alone. Where
+///   something else reads the sequence as well, this step is computed twice.
 ///
 /// A slice of any other step stays.
 pub(super) fn ends(graph: &mut Graph) {
@@ -18,18 +19,20 @@ pub(super) fn ends(graph: &mut Graph) {
     nodes.into_iter().for_each(|node| ends.node(node));
 }
 
+/// The rewritten graph, and what has been found about its values so far.
 struct Ends<'g> {
-    /// Holds the nodes that have been seen.
+    /// Its nodes are those that have been visited, or what replaced them.
     graph: &'g mut Graph,
-    /// What is known of each value of the original graph.
+    /// For each value of the original graph, how it consists of recurrent results; `None` for other values.
     views: Vec<Option<View>>,
-    /// The node of each sequence.
+    /// From each sequence to the index of the node that computes it.
     layers: HashMap<ValueId, usize>,
-    /// Single steps of layers' inputs.
+    /// From an input of a layer and a step to the value that holds this step alone.
     steps: HashMap<(ValueId, usize), ValueId>,
 }
 
 impl Ends<'_> {
+    /// Appends `node`, or the nodes that replace it, to the graph, and records the view of its result.
     fn node(&mut self, node: Node) {
         let output = node.output;
         if let Op::Recurrent { gives: RecurrentOutput::Sequence, .. } = node.op {
@@ -54,7 +57,9 @@ impl Ends<'_> {
         };
     }
 
-    /// The same view of states `[rows, hidden]` in place of sequences.
+    /// The view with each sequence replaced by the state `[rows, hidden]` of its layer after `step`; a part
+    /// that is a state already stays. Adds the nodes of these states to the graph. `None` where `step` is
+    /// neither the first nor the last of a layer.
     fn ended(&mut self, node: &Node, view: View, step: usize) -> Option<View> {
         let name = self.graph.values[node.output].name.clone();
         let alone = view.parts.len() == 1;
@@ -69,7 +74,9 @@ impl Ends<'_> {
         Some(View { parts, ..view })
     }
 
-    /// A layer's state after a step.
+    /// Id of the state `[rows, hidden]` of a layer, given by the index of its node, after `step`: by a new
+    /// node, whose result is called `name`. It runs over the whole input where `step` is the layer's last,
+    /// and over this step alone where it is its first; `None` for a step between.
     fn end(&mut self, layer: usize, step: usize, name: String) -> Option<ValueId> {
         let layer = self.graph.nodes[layer].clone();
         let Op::Recurrent { cell, reverse, .. } = layer.op else { return None };
@@ -85,7 +92,8 @@ impl Ends<'_> {
         Some(self.push(Node { op, inputs, ..layer }, name, vec![rows, hidden]))
     }
 
-    /// One step of a layer's input.
+    /// Id of one step of the input `x` of a layer, by a new `Slice`; the same id at a second call for the
+    /// same step.
     fn step_of(&mut self, layer: &Node, x: ValueId, step: usize) -> ValueId {
         if let Some(&taken) = self.steps.get(&(x, step)) {
             return taken;
@@ -100,7 +108,8 @@ impl Ends<'_> {
         taken
     }
 
-    /// The value of a view of states, as the result of `node`.
+    /// Appends nodes that compute the value which `view`, a view of states, describes: transposed and joined
+    /// where necessary, as the result of `node`.
     fn join(&mut self, node: &Node, view: &View) {
         let name = self.graph.values[node.output].name.clone();
         let like = |op, inputs| Node { op, inputs, ..node.clone() };
@@ -135,7 +144,8 @@ impl Ends<'_> {
         self.graph.nodes.push(like(Op::Reshape, vec![joined]));
     }
 
-    /// Adds a node with a new result.
+    /// Id of a new value of this name and shape, which is appended to the graph together with `node`, whose
+    /// result it becomes.
     fn push(&mut self, node: Node, name: String, shape: Vec<usize>) -> ValueId {
         let output = self.graph.values.len();
         self.graph.values.push(Value { name, shape, constant: None });

@@ -1,4 +1,4 @@
-//! Where the values of recurrent layers are, behind nodes that move them.
+//! How values consist of the results of recurrent layers, after nodes that only move them.
 
 use crate::ir::{Node, Op, Value, ValueId};
 use std::ops::Range;
@@ -19,7 +19,7 @@ pub(super) struct View {
     /// One per direction.
     pub(super) parts: Vec<ValueId>,
     /// Axes of the value with their lengths, outermost first; those of length 1 are left out, and
-    /// the value may see several as one.
+    /// an axis of the value may merge several.
     pub(super) axes: Vec<(RecurrentAxis, usize)>,
 }
 
@@ -27,7 +27,8 @@ pub(super) struct View {
 const DIRECTIONS: usize = 2;
 
 impl View {
-    /// The view of the sequence of states of a layer.
+    /// The view of the sequence `value` of a layer in one direction; `None` where `shape` is not
+    /// `[steps, rows, hidden]`.
     pub(super) fn of_sequence(value: ValueId, shape: &[usize]) -> Option<Self> {
         let &[steps, rows, hidden] = shape else { return None };
         let axes = [
@@ -39,7 +40,9 @@ impl View {
         Some(Self { parts: vec![value], axes })
     }
 
-    /// The result of a node, where it moves such values, and the step that it takes of them.
+    /// The view of a node's result, and the step where the node slices one out. `None` where the first
+    /// operand has no view, or the node is anything but a `Reshape`, `Transpose`, `Concat` of two, or `Slice`
+    /// that a view can describe.
     pub(super) fn behind(
         node: &Node,
         values: &[Value],
@@ -59,11 +62,13 @@ impl View {
         }
     }
 
+    /// Whether the value has more than one step.
     pub(super) fn has_steps(&self) -> bool {
         self.axes.iter().any(|(axis, _)| *axis == RecurrentAxis::Step)
     }
 
-    /// For each axis of `shape`, the range of the view's axes that it merges.
+    /// For each axis of `shape`, the range of the view's axes that it merges, empty for a length of 1; `None`
+    /// where an axis of the view would be split.
     fn groups(&self, shape: &[usize]) -> Option<Vec<Range<usize>>> {
         let mut next = 0;
         let group = |&len: &usize| {
@@ -77,12 +82,16 @@ impl View {
         shape.iter().map(group).collect()
     }
 
+    /// The view of the value, of shape `shape`, with its axes in the order `perm`; `None` where `shape`
+    /// splits an axis of the view.
     fn transposed(&self, shape: &[usize], perm: &[usize]) -> Option<Self> {
         let groups = self.groups(shape)?;
         let axes = perm.iter().flat_map(|&axis| &self.axes[groups[axis].clone()]).copied();
         Some(Self { axes: axes.collect(), parts: self.parts.clone() })
     }
 
+    /// The view of this value, of shape `shape`, and `other` joined along `axis`: one direction each. `None`
+    /// where one consists of two parts already, or their axes differ.
     fn joined(&self, other: &Self, shape: &[usize], axis: usize) -> Option<Self> {
         let (&[first], &[second]) = (&self.parts[..], &other.parts[..]) else { return None };
         let before = self.groups(shape)?[axis].start;
@@ -91,7 +100,8 @@ impl View {
         (self.axes == other.axes).then_some(Self { parts: vec![first, second], axes })
     }
 
-    /// Slices take axes whole, or one step, or one direction.
+    /// The view of a slice of result shape `taken`, and the step that it takes, if it takes one. Each axis of
+    /// `shape` must be taken whole, in one step, or in one direction; otherwise `None`.
     fn sliced(
         &self,
         shape: &[usize],

@@ -1,10 +1,16 @@
 //! Backward passes of what works along axes: reductions, normalization, softmax, running sums.
+//!
+//! A `reverse_*` method gets a node of the forward pass and `g`, the cotangent of its result. It appends
+//! nodes to the tape's graph and adds to the cotangents of the operands that depend on the inputs asked for;
+//! "`x` gets" names what is added to that of `x`. `Err` says what was found and what to do about it.
 
 use super::tape::{Tape, kept};
 use crate::ir::{Node, Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
 impl Tape {
+    /// Of a reduction over `axes`: every value gets `g` times its derivative. Equal extremes share `g`
+    /// equally; the sign of a 0 is 0 in a sum of magnitudes.
     pub(super) fn reverse_reduce(
         &mut self,
         node: &Node,
@@ -47,7 +53,9 @@ impl Tape {
         self.give(x, gx);
     }
 
-    /// For each value the product of all others along the axes; a quotient would not do at 0.
+    /// For each value of `x` the product of all others along the axes, the constant 1 where there is no
+    /// other. Not the quotient of product and value, which would fail at 0; takes `count * (count - 1)`
+    /// values per line of `count`.
     fn products_of_others(&mut self, x: ValueId, axes: &[usize]) -> ValueId {
         let shape = self.shape(x);
         let front: Vec<usize> = (0..shape.len()).filter(|axis| !axes.contains(axis)).collect();
@@ -70,14 +78,15 @@ impl Tape {
         product
     }
 
+    /// `x` with its axes permuted: `y.shape[i] = x.shape[perm[i]]`.
     pub(super) fn transpose(&mut self, x: ValueId, perm: &[usize]) -> ValueId {
         let shape = self.shape(x);
         let shape: Vec<usize> = perm.iter().map(|&axis| shape[axis]).collect();
         self.node("Transpose", Op::Transpose { perm: perm.to_vec() }, &[x], &shape)
     }
 
-    /// With `y = (x - mean) / r`: `(g - mean(g) - y mean(g y)) / r`; without the mean of `g` where the
-    /// forward pass took none off.
+    /// Of `y = (x - mean) / r` over the axes from `axis` on: `x` gets `(g - mean(g) - y mean(g y)) / r`,
+    /// without `mean(g)` where `rms`, as nothing was subtracted.
     pub(super) fn reverse_normalize(
         &mut self,
         node: &Node,
@@ -102,6 +111,8 @@ impl Tape {
         self.give(x, gx);
     }
 
+    /// `r = sqrt(variance of x + epsilon)` over `axes`, which stay with length 1; where `rms`, of the mean
+    /// square in place of the variance.
     fn root_of_variance(&mut self, x: ValueId, axes: &[usize], epsilon: f32, rms: bool) -> ValueId {
         let shape = self.shape(x);
         let count: usize = axes.iter().map(|&axis| shape[axis]).product();
@@ -117,7 +128,8 @@ impl Tape {
         self.unary(Unary::Sqrt, sum)
     }
 
-    /// `y (g - sum(g y))`, for the logarithm `g - e^y sum(g)`.
+    /// Of a softmax `y` along `axis`: `x` gets `y (g - sum(g y))`; of its logarithm (`log`),
+    /// `g - e^y sum(g)`.
     pub(super) fn reverse_softmax(&mut self, node: &Node, axis: usize, log: bool, g: ValueId) {
         let y = node.output;
         let gx = if log {
@@ -134,6 +146,7 @@ impl Tape {
         self.give(node.inputs[0], gx);
     }
 
+    /// Of running sums along `axis`: `x` gets the running sums of `g` from the other end.
     pub(super) fn reverse_cumsum(
         &mut self,
         node: &Node,
@@ -149,7 +162,7 @@ impl Tape {
     }
 }
 
-/// The permutation that undoes this one.
+/// The permutation that undoes `perm`.
 pub(super) fn inverse(perm: &[usize]) -> Vec<usize> {
     let mut inverse = vec![0; perm.len()];
     perm.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);

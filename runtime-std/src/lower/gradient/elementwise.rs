@@ -1,10 +1,15 @@
 //! Backward passes of arithmetic, value by value.
+//!
+//! A `reverse_*` method gets a node of the forward pass and `g`, the cotangent of its result. It appends
+//! nodes to the tape's graph and adds to the cotangents of the operands that depend on the inputs asked for;
+//! "`x` gets" names what is added to that of `x`. `Err` says what was found and what to do about it.
 
 use super::tape::{Advice, Tape};
 use crate::ir::{Node, Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 
 impl Tape {
+    /// Of `y = f(x)`: `x` gets `g f'(x)`, by a `Slope` node that reads `y` or `x`, whichever `f` needs.
     pub(super) fn reverse_unary(&mut self, node: &Node, f: Unary, g: ValueId) {
         let x = node.inputs[0];
         let gx = match f {
@@ -18,6 +23,9 @@ impl Tape {
         self.give(x, gx);
     }
 
+    /// Of `y = a op b`: each operand gets `g` times its derivative; nothing for comparisons and logic. Of a
+    /// minimum or maximum the chosen operand gets all, of equal ones the first. The quotient's whole number
+    /// in a remainder counts as constant. `Err` for fewer than two operands.
     pub(super) fn reverse_binary(&mut self, node: &Node, op: BinaryOp, g: ValueId) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         match op {
@@ -54,6 +62,8 @@ impl Tape {
         Ok(())
     }
 
+    /// Adds what `of_a` and `of_b` make to the cotangents of `a` and `b`; each is called only if its operand
+    /// is needed.
     fn give_both(
         &mut self,
         a: ValueId,
@@ -71,6 +81,7 @@ impl Tape {
         }
     }
 
+    /// Of `y = a / b`: `a` gets `g / b` and `b` gets `-g y / b`.
     fn reverse_div(&mut self, [a, b]: [ValueId; 2], y: ValueId, g: ValueId) {
         let of_a = self.binary(BinaryOp::Div, g, b);
         let of_b = |tape: &mut Self| {
@@ -80,7 +91,8 @@ impl Tape {
         self.give_both(a, b, |_| of_a, of_b);
     }
 
-    /// `b a^(b - 1)` and `y ln a`; the latter is 0 at `a = 0`, as in the limit for `b > 0`.
+    /// Of `y = a^b`: `a` gets `g b a^(b - 1)` and `b` gets `g y ln a`, with the smallest normal f32 in place
+    /// of an `a` below it, so that it is 0 at `a = 0`, as in the limit for `b > 0`.
     fn reverse_pow(&mut self, [a, b]: [ValueId; 2], y: ValueId, g: ValueId) {
         let of_a = |tape: &mut Self| {
             let less = tape.exponent_less_one(b);
@@ -98,7 +110,8 @@ impl Tape {
         self.give_both(a, b, of_a, of_b);
     }
 
-    /// `b - 1`; where `b` is known to be 0 it is 0, since any factor of it does but an infinity.
+    /// `b - 1`, but 0 where `b` is a constant 0: its factor `b` makes the derivative 0 there, which `a^-1`,
+    /// infinite at `a = 0`, would turn into NaN.
     fn exponent_less_one(&mut self, b: ValueId) -> ValueId {
         let less = |b: &f32| if *b == 0.0 { 0.0 } else { b - 1.0 };
         match self.constant(b) {
@@ -114,7 +127,7 @@ impl Tape {
         }
     }
 
-    /// Each operand where a comparison says that it was chosen.
+    /// Of a choice between `a` and `b`: each gets `g` where its comparison `a op b` in `chosen` holds.
     fn reverse_choice(&mut self, [a, b]: [ValueId; 2], chosen: [BinaryOp; 2], g: ValueId) {
         let of = |chosen: BinaryOp| {
             move |tape: &mut Self| {
@@ -126,6 +139,8 @@ impl Tape {
         self.give_both(a, b, of_a, of_b);
     }
 
+    /// Of `y = a` for `a >= 0`, else `b a`: `a` gets `g`, or `g b` where it is negative, and `b` gets
+    /// `g min(a, 0)`.
     fn reverse_prelu(&mut self, [a, b]: [ValueId; 2], g: ValueId) {
         let zero = self.number(0.0);
         let of_a = |tape: &mut Self| {
@@ -141,6 +156,8 @@ impl Tape {
         self.give_both(a, b, of_a, of_b);
     }
 
+    /// Of a choice by a condition: the first operand gets `g` where the condition is not 0, the second where
+    /// it is; 0 elsewhere. `Err` for fewer than three operands.
     pub(super) fn reverse_where(&mut self, node: &Node, g: ValueId) -> Advice {
         let [condition, a, b] =
             *node.inputs.first_chunk().ok_or("it has fewer than three operands")?;

@@ -1,10 +1,14 @@
 //! Backward passes of layers: the transposed map, with the weights that the layer has.
+//!
+//! A `reverse_*` method gets a node of the forward pass and `g`, the cotangent of its result. It appends
+//! nodes to the tape's graph and adds to the cotangents of the operands that depend on the inputs asked for;
+//! "`x` gets" names what is added to that of `x`. `Err` says what was found and what to do about it.
 
 use super::tape::{Advice, Tape};
 use crate::ir::{Node, Op, ValueId};
 use crate::lower::fuse::Affine;
 
-/// Attributes of both convolutions, per spatial axis.
+/// Attributes of a convolution, one number per spatial axis.
 #[derive(Clone, Copy)]
 pub(super) struct ConvAttributes<'n> {
     pub(super) strides: &'n [usize],
@@ -14,7 +18,8 @@ pub(super) struct ConvAttributes<'n> {
 }
 
 impl Tape {
-    /// `y = alpha op(a) op(b) + beta c`: `op(a)` gets `alpha g op(b)^T`, `op(b)` gets `alpha op(a)^T g`.
+    /// Of `y = alpha op(a) op(b) + beta c`: `op(a)` gets `alpha g op(b)^T`, `op(b)` gets `alpha op(a)^T g`,
+    /// and `c` gets `beta g`. `Err` for fewer than two operands.
     pub(super) fn reverse_gemm(
         &mut self,
         node: &Node,
@@ -46,7 +51,8 @@ impl Tape {
         Ok(())
     }
 
-    /// A vector counts as a row on the left, as a column on the right; stacks are repeated.
+    /// Of `y = a b`: `a` gets `g b^T` and `b` gets `a^T g`, summed over the stacks that were broadcast. A
+    /// vector counts as a row on the left and as a column on the right. `Err` for fewer than two operands.
     pub(super) fn reverse_matmul(&mut self, node: &Node, g: ValueId) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let (of_a, of_b) = (self.shape(a), self.shape(b));
@@ -75,6 +81,8 @@ impl Tape {
         Ok(())
     }
 
+    /// `alpha * op(a) * op(b)` of this shape, where `op` transposes as the flags say; operands may be stacks
+    /// of matrices.
     fn product(
         &mut self,
         [a, b]: [ValueId; 2],
@@ -86,8 +94,9 @@ impl Tape {
         self.node("Gemm", op, &[a, b], shape)
     }
 
-    /// The transposed convolution has the same weights in the same order. With a stride of 1 it is a
-    /// convolution by reversed filters, whose kernel is the faster one.
+    /// Of a convolution: `x` gets the transposed convolution of `g` by the same weights. With strides of 1
+    /// that is written as a convolution by the reversed filters, whose kernel is faster. `Err` where the
+    /// weights or bias depend on the inputs asked for.
     pub(super) fn reverse_conv(
         &mut self,
         node: &Node,
@@ -118,7 +127,8 @@ impl Tape {
         self.only_first(node)
     }
 
-    /// The convolution that gathers what the transposed one scattered, with the same weights.
+    /// Of a transposed convolution: `x` gets the convolution of `g` by the same weights. `Err` where the
+    /// weights or bias depend on the inputs asked for.
     pub(super) fn reverse_conv_transpose(
         &mut self,
         node: &Node,
@@ -138,9 +148,9 @@ impl Tape {
         self.only_first(node)
     }
 
-    /// Filters `[filters][channels / groups][taps]` as `[channels][filters / groups][taps]` with the
-    /// taps from last to first, and the pads that belong to them; `None` where strides are larger than 1
-    /// or pads than the filter's reach.
+    /// Constant filters `[filters][channels / groups][taps]` as `[channels][filters / groups][taps]` with the
+    /// taps from last to first, and the pads in front that go with them. `None` where a stride is larger than
+    /// 1, a pad larger than the filter's reach, or the weights are no constant.
     fn reversed(&mut self, w: ValueId, window: ConvAttributes) -> Option<(ValueId, Vec<usize>)> {
         if window.strides.iter().any(|&stride| stride != 1) {
             return None;
@@ -165,6 +175,8 @@ impl Tape {
         Some((self.constant_of("reversed filters", &shape, reversed), pads))
     }
 
+    /// Of a batch normalization: `x` gets `g` times the scale of its channel. `Err` where scale, bias, mean
+    /// or variance is not constant.
     pub(super) fn reverse_batch_norm(&mut self, node: &Node, g: ValueId) -> Advice {
         let affine = Affine::of(&self.graph, node).ok_or(
             "its scale, bias, mean and variance must be constants: export in inference mode",
@@ -178,6 +190,7 @@ impl Tape {
         self.only_first(node)
     }
 
+    /// `Err` where an operand of the node besides the first depends on the inputs asked for.
     fn only_first(&self, node: &Node) -> Advice {
         match node.inputs[1..].iter().any(|&operand| self.is_needed(operand)) {
             true => Err("its weights depend on the latent, and must be constant".into()),

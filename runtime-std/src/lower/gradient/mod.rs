@@ -1,10 +1,10 @@
-//! The backward pass: a graph to one that also says how its outputs change with its inputs.
+//! The backward pass: the graph that also gives the derivatives of a graph's outputs by its inputs.
 //!
-//! Reverse mode (Linnainmaa, 1976): from the outputs back, every node turns how much a change of its result
-//! matters, the cotangent, into how much one of each operand does. What comes out is an ordinary graph:
-//! the passes behind it, the twin and the generated code treat it as any other, and memory planning keeps
-//! those forward values that the backward pass reads. The forward part is that of [`lower`](super::lower()),
-//! node by node, so that its values have the same bits.
+//! Reverse mode (Linnainmaa, 1976): from the outputs back, every node turns the cotangent of its result (the
+//! derivative with respect to it of what is differentiated) into the cotangents of its operands. The result is
+//! an ordinary graph: the passes behind it, the twin and the generated code treat it as any other, and memory
+//! planning keeps those forward values that the backward pass reads. The forward part is that of
+//! [`lower`](super::lower()), node by node, so that its values have the same bits.
 
 mod along;
 mod elementwise;
@@ -58,6 +58,7 @@ pub fn gradient(
     backward(tape, &seeds, &wrt, evaluate)
 }
 
+/// The values of the graph's inputs with these indices; an error for an index that it does not have.
 fn inputs(graph: &Graph, wrt: &[usize]) -> Result<Vec<ValueId>> {
     let input = |&at: &usize| {
         let found = graph.inputs.len();
@@ -67,7 +68,13 @@ fn inputs(graph: &Graph, wrt: &[usize]) -> Result<Vec<ValueId>> {
     wrt.iter().map(input).collect()
 }
 
-/// Reverses all nodes, from the seeds' cotangents on, and adds the gradients to the outputs.
+/// The graph of the tape with its backward pass, begun by adding each seed's cotangent to its value.
+/// `gradient of NAME` follows the outputs for each of `wrt`, zeros where none of the seeds depends on it.
+/// Constants are then folded by `evaluate`, and what no output needs is left out.
+///
+/// # Errors
+///
+/// One error lists every node without a gradient that a cotangent has reached, with advice.
 fn backward(
     mut tape: Tape,
     seeds: &[(ValueId, ValueId)],
@@ -103,7 +110,8 @@ fn backward(
     prune(&graph, &outputs)
 }
 
-/// Gives every operand of a node what a change of it means, where `g` is what one of the result does.
+/// Adds to the cotangents of the node's operands what follows from `g`, that of its result. `Err`, with
+/// advice, where the node has no gradient.
 fn reverse(tape: &mut Tape, node: &Node, g: ValueId) -> Advice {
     match &node.op {
         &Op::Gemm { trans_a, trans_b, alpha, beta } => {
@@ -156,8 +164,10 @@ fn reverse(tape: &mut Tape, node: &Node, g: ValueId) -> Advice {
     Ok(())
 }
 
+/// Why computed indices have no gradient, and what to do about it.
 const COMPUTED_INDICES: &str = "it picks from computed values by computed indices, which has no gradient here: use constant indices, or \
      multiply by a one-hot matrix";
 
+/// Why recurrent layers have no gradient, and what to do about it.
 const RECURRENT: &str = "a recurrent layer has no gradient here: use a decoder of dense layers or \
      convolutions, or no refinement";

@@ -1,4 +1,8 @@
 //! Backward passes of what moves values: all of them are linear maps, transposed.
+//!
+//! A `reverse_*` method gets a node of the forward pass and `g`, the cotangent of its result. It appends
+//! nodes to the tape's graph and adds to the cotangents of the operands that depend on the inputs asked for;
+//! "`x` gets" names what is added to that of `x`. `Err` says what was found and what to do about it.
 
 use super::along::inverse;
 use super::tape::Tape;
@@ -6,7 +10,7 @@ use crate::ir::{Node, Op, Pooling, ValueId};
 use crate::lower::axes::PoolAttributes;
 use elbow_core::kernels::BinaryOp;
 
-/// `y[i] = sum_t weights[i][t] x[indices[i][t]]` along an axis.
+/// A linear map along an axis: `y[i] = sum_t weights[i][t] x[indices[i][t]]`.
 struct Map {
     /// Length of the axis in x.
     len: usize,
@@ -15,12 +19,13 @@ struct Map {
 }
 
 impl Map {
-    /// One tap each.
+    /// The map that takes x at `indices`, of an axis of length `len`, by one tap of factor 1 each.
     fn of(len: usize, indices: impl Iterator<Item = usize>) -> Self {
         Self { len, taps: indices.map(|index| vec![(index, 1.0)]).collect() }
     }
 
-    /// `x[j] = sum_i w[i][j] y[i]`; rows get as many taps as the longest has, with factors of 0.
+    /// The operation of the transposed map, `x[j] = sum_i w[i][j] y[i]`, along `axis`: `Take` where each
+    /// `x[j]` is one `y[i]`, else `Resample`, whose rows are padded to one number of taps with factors of 0.
     fn transposed(&self, axis: usize) -> Op {
         let mut rows: Vec<Vec<(usize, f32)>> = vec![Vec::new(); self.len];
         for (from, taps) in self.taps.iter().enumerate() {
@@ -42,23 +47,27 @@ impl Map {
 }
 
 impl Tape {
+    /// The result of the transposed map for `g` along `axis`: the cotangent of x.
     fn reverse_map(&mut self, g: ValueId, axis: usize, map: &Map) -> ValueId {
         let mut shape = self.shape(g);
         shape[axis] = map.len;
         self.node("Resample", map.transposed(axis), &[g], &shape)
     }
 
+    /// Of a reshape: `x` gets `g` in its own shape.
     pub(super) fn reverse_reshape(&mut self, node: &Node, g: ValueId) {
         let shape = self.shape(node.inputs[0]);
         let gx = self.reshape(g, &shape);
         self.give(node.inputs[0], gx);
     }
 
+    /// Of a transposition: `x` gets `g` transposed by the inverse of `perm`.
     pub(super) fn reverse_transpose(&mut self, node: &Node, perm: &[usize], g: ValueId) {
         let gx = self.transpose(g, &inverse(perm));
         self.give(node.inputs[0], gx);
     }
 
+    /// Of a concatenation along `axis`: each operand gets its part of `g`.
     pub(super) fn reverse_concat(&mut self, node: &Node, axis: usize, g: ValueId) {
         let mut start = 0;
         for &input in &node.inputs {
@@ -74,7 +83,8 @@ impl Tape {
         }
     }
 
-    /// Axes with gaps or from the end are spread first, then zeros come around the rest.
+    /// Of a slice: `x` gets `g` at the places that were taken, zeros elsewhere. Axes with several values and
+    /// a step other than 1 are spread to full length first, then zeros come around the rest.
     pub(super) fn reverse_slice(
         &mut self,
         node: &Node,
@@ -99,6 +109,7 @@ impl Tape {
         self.give(x, g);
     }
 
+    /// Of a padding: `x` gets the part of `g` that is not padding, from `starts` on.
     pub(super) fn reverse_pad(&mut self, node: &Node, starts: &[usize], g: ValueId) {
         let shape = self.shape(node.inputs[0]);
         let op = Op::Slice { starts: starts.to_vec(), steps: vec![1; shape.len()] };
@@ -106,6 +117,7 @@ impl Tape {
         self.give(node.inputs[0], gx);
     }
 
+    /// Of taking `indices` along `axis`: each value of `x` gets the sum of `g` over the places that took it.
     pub(super) fn reverse_take(&mut self, node: &Node, axis: usize, indices: &[usize], g: ValueId) {
         let x = node.inputs[0];
         let map = Map::of(self.shape(x)[axis], indices.iter().copied());
@@ -113,7 +125,8 @@ impl Tape {
         self.give(x, gx);
     }
 
-    /// Each place is the sum of its `taps`: an index of the axis and a weight each.
+    /// Of a resampling along `axis`, where each place of the result is the sum of its `taps`, an index and a
+    /// factor each: `x` gets `g` under the transposed map.
     pub(super) fn reverse_resample(
         &mut self,
         node: &Node,
@@ -127,6 +140,7 @@ impl Tape {
         self.give(x, gx);
     }
 
+    /// Of a pooling, max or average: `x` gets what the two functions below say.
     pub(super) fn reverse_pool(
         &mut self,
         node: &Node,
@@ -142,7 +156,9 @@ impl Tape {
         }
     }
 
-    /// A mean over rows and columns is one over rows of those over columns.
+    /// Of an average pooling: each value that a window holds gets `g` divided by the window's number of
+    /// values, pads included where `count_pads`. Axis by axis, since a mean over both axes is one over rows
+    /// of those over columns.
     fn reverse_average_pool(
         &mut self,
         node: &Node,
@@ -166,9 +182,11 @@ impl Tape {
         self.give(x, g);
     }
 
-    /// Tap by tap: the first that reads the largest value of its window has `g`, the rest nothing.
+    /// Of a max pooling: in every window the first tap that reads the largest value gets `g`, the others
+    /// nothing. Written tap by tap.
     ///
-    /// Taps outside stand for the nearest inside, which changes neither the largest value nor the first.
+    /// Taps outside the input read the nearest one inside instead, which changes neither the largest value
+    /// nor the first.
     fn reverse_max_pool(&mut self, node: &Node, windows: PoolAttributes, mut g: ValueId) {
         let (x, y) = (node.inputs[0], node.output);
         let (shape, pooled) = (self.shape(x), self.shape(y));
@@ -206,23 +224,27 @@ impl Tape {
 }
 
 impl PoolAttributes<'_> {
-    /// What a tap of a position reads, if that is inside.
+    /// Index of the input value that tap `tap` of the window at `position` reads along an axis of length
+    /// `len`; `None` where that is a pad or beyond.
     fn index(&self, axis: usize, position: usize, tap: usize, len: usize) -> Option<usize> {
         let index = position * self.strides[axis] + tap * self.dilations[axis];
         index.checked_sub(self.pads[axis]).filter(|index| *index < len)
     }
 
-    /// What the nearest tap inside reads, if there is one.
+    /// Index of the input value that the tap inside the input nearest to `tap` reads, the smaller of two;
+    /// `None` where the window has no tap inside.
     fn nearest(&self, axis: usize, position: usize, tap: usize, len: usize) -> Option<usize> {
         let inside = |other| Some((tap.abs_diff(other), self.index(axis, position, other, len)?));
         (0..self.kernel[axis]).filter_map(inside).min().map(|(_, index)| index)
     }
 
+    /// Indices of the input values that the window at `position` reads along an axis, in the order of the
+    /// taps.
     fn inside(&self, axis: usize, position: usize, len: usize) -> impl Iterator<Item = usize> {
         (0..self.kernel[axis]).filter_map(move |tap| self.index(axis, position, tap, len))
     }
 
-    /// Taps inside input and pads.
+    /// Number of taps of the window at `position` that lie inside the input or its pads.
     fn padded(&self, axis: usize, position: usize, len: usize) -> usize {
         let end = self.pads[axis] + len + self.pads_end[axis];
         let reach = |tap: &usize| position * self.strides[axis] + tap * self.dilations[axis] < end;

@@ -9,11 +9,12 @@ use elbow_core::distributions::{Family, Parameter};
 
 /// The plan of `d ln p(x | z) / dz`, for a decoder whose mean is the first of `outputs`.
 ///
-/// `parameters` are those of `family`, in its order; one that is not given is the next of the other
-/// outputs. The plan's inputs are those of the graph that these outputs need, then the observation `x`, as
-/// long as the mean; its outputs are `outputs`, with the bits that [`lower`](crate::lower::lower()) of the
-/// same outputs gives, then `gradient of NAME` for each input of `wrt`, an index into the graph's inputs. Its
-/// weights begin with those of that plan, so that both can read one copy. All of it is f32.
+/// `parameters` holds the constant values of each parameter of `family` besides the mean, in its order; `None`
+/// takes the next of the outputs behind the mean. The plan's inputs are those of the graph that these outputs
+/// need, then the observation `x`, as long as the mean; its outputs are `outputs`, with the bits that
+/// [`lower`](crate::lower::lower()) of the same outputs gives, then `gradient of NAME` for each input of
+/// `wrt`, an index into the graph's inputs. Its weights begin with those of that plan, so that both can read
+/// one copy. All of it is f32.
 ///
 /// # Errors
 ///
@@ -62,6 +63,7 @@ pub fn log_likelihood_gradient(
     Ok(place(schedule(&backward(tape, &seeds, &wrt, evaluate)?, None)?))
 }
 
+/// The error for outputs, `found` of them, that are not the mean and the missing parameters of the family.
 fn mismatch(graph: &Graph, family: Family, found: usize) -> Error {
     let expected = family.parameters();
     Error::input(format!(

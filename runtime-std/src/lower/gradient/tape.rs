@@ -1,27 +1,34 @@
 //! The graph while its backward pass is written.
+//!
+//! The cotangent of a value is the derivative of what is differentiated with respect to it, a value of the
+//! same shape. A `ValueId` that a function here returns is that of a node or constant which it appends to the
+//! graph, unless it says otherwise.
 
 use crate::ir::{Graph, Node, Op, Value, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 use std::collections::HashMap;
 
-/// Result of a backward rule; the error of a node without a gradient is what was found, and the cure.
+/// Result of a backward rule; the error of a node without a gradient says what was found and what to do about
+/// it.
 pub(super) type Advice<T = ()> = std::result::Result<T, String>;
 
-/// A graph, and how much a change of each of its values matters.
+/// A graph and the cotangents of its values so far.
 pub(super) struct Tape {
     pub(super) graph: Graph,
-    /// Whether a value depends on what the gradient is taken of.
+    /// Whether a value of the forward pass depends on the values that the gradient is taken of.
     needed: Vec<bool>,
-    /// The sum of all that has reached a value so far.
+    /// The cotangent of each value of the forward pass as far as it is summed up; `None` where nothing was
+    /// added.
     cotangents: Vec<Option<ValueId>>,
-    /// Numbers that are constants of the graph already, by their bits.
+    /// Scalar constants that the graph has already, by their bits.
     numbers: HashMap<u32, ValueId>,
-    /// Name of the node that is reversed.
+    /// Name of the node that is reversed, for the names of what is appended.
     node: String,
 }
 
 impl Tape {
-    /// Marks what depends on the values of `wrt`.
+    /// A tape of the graph without cotangents, where the values that depend on one of `wrt` are marked as
+    /// needed.
     pub(super) fn new(graph: Graph, wrt: &[ValueId]) -> Self {
         let mut needed = vec![false; graph.values.len()];
         wrt.iter().for_each(|&value| needed[value] = true);
@@ -33,30 +40,34 @@ impl Tape {
         Self { graph, needed, cotangents, numbers: HashMap::new(), node: String::new() }
     }
 
-    /// The node whose backward pass comes next.
+    /// Sets the node whose backward pass comes next: what is appended is named after it.
     pub(super) fn reverse(&mut self, node: &Node) {
         self.node.clone_from(&node.name);
     }
 
+    /// Shape of a value.
     pub(super) fn shape(&self, value: ValueId) -> Vec<usize> {
         self.graph.values[value].shape.clone()
     }
 
+    /// The values of a constant; `None` for a computed value.
     pub(super) fn constant(&self, value: ValueId) -> Option<&[f32]> {
         self.graph.values[value].constant.as_deref()
     }
 
+    /// Whether a value of the forward pass depends on what the gradient is taken of.
     pub(super) fn is_needed(&self, value: ValueId) -> bool {
         self.needed[value]
     }
 
-    /// What has reached a value; nothing reaches those that came after the forward pass.
+    /// The cotangent of a value as far as it is summed up; `None` where nothing was added, and for values
+    /// that the backward pass appended.
     pub(super) fn cotangent(&self, value: ValueId) -> Option<ValueId> {
         self.cotangents.get(value).copied().flatten()
     }
 
-    /// Adds `g` to what has reached `value`; where the value was repeated to `g`'s shape, its sum. Nothing
-    /// where no one asks for it.
+    /// Adds `g` to the cotangent of `value`, a value of the forward pass, after summing it over the axes
+    /// along which the value was broadcast. Nothing where the value is not needed.
     pub(super) fn give(&mut self, value: ValueId, g: ValueId) {
         if !self.needed[value] {
             return;
@@ -69,7 +80,7 @@ impl Tape {
         self.cotangents[value] = Some(sum);
     }
 
-    /// Zeros where nothing has reached `value`.
+    /// Makes zeros the cotangent of `value`, where it is needed and has none.
     pub(super) fn give_nothing(&mut self, value: ValueId) {
         if self.needed[value] && self.cotangents[value].is_none() {
             let shape = self.shape(value);
@@ -79,7 +90,7 @@ impl Tape {
         }
     }
 
-    /// A new value.
+    /// Appends a value of this name, constant or not, without a node.
     pub(super) fn value(
         &mut self,
         name: String,
@@ -90,11 +101,13 @@ impl Tape {
         self.graph.values.len() - 1
     }
 
+    /// A constant with the values `of`, named by `what` and the node that is reversed.
     pub(super) fn constant_of(&mut self, what: &str, shape: &[usize], of: Vec<f32>) -> ValueId {
         let name = format!("{what} of {}", self.node);
         self.value(name, shape, Some(of))
     }
 
+    /// The scalar constant of this number, which is appended at its first use only.
     pub(super) fn number(&mut self, number: f32) -> ValueId {
         if let Some(&value) = self.numbers.get(&number.to_bits()) {
             return value;
@@ -104,7 +117,7 @@ impl Tape {
         value
     }
 
-    /// The result of a new node.
+    /// The result, of this shape, of a new node.
     pub(super) fn node(
         &mut self,
         op_type: &str,
@@ -119,16 +132,18 @@ impl Tape {
         output
     }
 
+    /// `a op b`, broadcast.
     pub(super) fn binary(&mut self, op: BinaryOp, a: ValueId, b: ValueId) -> ValueId {
         let shape = broadcast(&self.shape(a), &self.shape(b));
         self.node(&format!("{op:?}"), Op::Binary(op), &[a, b], &shape)
     }
 
+    /// `a * b`, broadcast.
     pub(super) fn mul(&mut self, a: ValueId, b: ValueId) -> ValueId {
         self.binary(BinaryOp::Mul, a, b)
     }
 
-    /// `factor * x`; `x` itself where that is the same.
+    /// `factor * x`; `x` itself for a factor of 1.
     pub(super) fn scaled(&mut self, x: ValueId, factor: f32) -> ValueId {
         if factor == 1.0 {
             return x;
@@ -137,11 +152,13 @@ impl Tape {
         self.mul(x, factor)
     }
 
+    /// `f(x)`
     pub(super) fn unary(&mut self, f: Unary, x: ValueId) -> ValueId {
         let shape = self.shape(x);
         self.node(&format!("{f:?}"), Op::Unary(f), &[x], &shape)
     }
 
+    /// `x` in this shape; `x` itself where it has it.
     pub(super) fn reshape(&mut self, x: ValueId, shape: &[usize]) -> ValueId {
         if self.graph.values[x].shape == shape {
             return x;
@@ -149,6 +166,7 @@ impl Tape {
         self.node("Reshape", Op::Reshape, &[x], shape)
     }
 
+    /// `x` broadcast to this shape; `x` itself where it has it.
     pub(super) fn expand(&mut self, x: ValueId, shape: &[usize]) -> ValueId {
         if self.graph.values[x].shape == shape {
             return x;
@@ -156,14 +174,15 @@ impl Tape {
         self.node("Expand", Op::Expand, &[x], shape)
     }
 
-    /// A reduction whose axes stay, as length 1.
+    /// `x` reduced over axes, which stay with length 1.
     pub(super) fn reduce(&mut self, reduction: Reduction, x: ValueId, axes: &[usize]) -> ValueId {
         let shape = kept(&self.shape(x), axes);
         let op = Op::Reduce { reduction, axes: axes.to_vec() };
         self.node(&format!("Reduce{reduction:?}"), op, &[x], &shape)
     }
 
-    /// Sums over the axes along which a value of `shape` was repeated.
+    /// `g` summed over the axes along which a value of `shape` was broadcast, in that shape; `g` itself where
+    /// the shapes are equal.
     pub(super) fn sum_to(&mut self, g: ValueId, shape: &[usize]) -> ValueId {
         let from = self.shape(g);
         let front = from.len().saturating_sub(shape.len());
@@ -179,7 +198,8 @@ impl Tape {
     }
 }
 
-/// Whether the result changes smoothly with the operand at this position.
+/// Whether a gradient passes from the result of `op` to the operand at position `at`; not through
+/// comparisons, steps and indices.
 fn depends(op: &Op, at: usize) -> bool {
     match op {
         Op::Binary(op) => !matches!(
@@ -201,13 +221,13 @@ fn depends(op: &Op, at: usize) -> bool {
     }
 }
 
-/// The shape with length 1 along the axes.
+/// The shape with length 1 along `axes`.
 pub(super) fn kept(shape: &[usize], axes: &[usize]) -> Vec<usize> {
     let len = |(axis, &len)| if axes.contains(&axis) { 1 } else { len };
     shape.iter().enumerate().map(len).collect()
 }
 
-/// The shape to which ONNX broadcasts both.
+/// The shape to which ONNX broadcasts both; that they fit is not checked.
 pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Vec<usize> {
     let rank = a.len().max(b.len());
     let len = |shape: &[usize], axis: usize| {

@@ -8,11 +8,12 @@ use crate::lower::links::Links;
 use crate::lower::quantize::ScaleBias;
 use std::collections::HashMap;
 
-/// Quantizers give a mean the scale of its window, whose ties they round to even, as floats do; the kernels of
-/// integers round them up.
+/// Reason why a mean is computed in floats: quantizers give it the scale of its window and round its ties to
+/// even, as float kernels do; the integer kernels round ties up.
 const TIES: &str = "the file rounds ties of a mean to even";
 
-/// What `QuantizeLinear` and `DequantizeLinear` say, if the graph has any; the graph is fused.
+/// Formats and integer weights that `QuantizeLinear` and `DequantizeLinear` of a fused graph give; `None` for
+/// a graph without them.
 ///
 /// A layer takes its integers where its input is quantized and its weights are stored so, one scale
 /// for all or one per output, in eight bits from their zero point ([`Integers::floats`] says why where not).
@@ -66,7 +67,8 @@ pub fn given(graph: &Graph) -> Option<Integers> {
     Some(integers)
 }
 
-/// The format that the only reader of a node's result rounds it to.
+/// The format of the `Round` that alone reads a node's result; `None` where it has another reader, or
+/// several.
 fn rounded_next(graph: &Graph, links: &Links, node: &Node) -> Option<Format> {
     match links.reader(graph, node.output)?.op {
         Op::Round(format) => Some(format),
@@ -74,7 +76,13 @@ fn rounded_next(graph: &Graph, links: &Links, node: &Node) -> Option<Format> {
     }
 }
 
-/// Integer weights and lines of a layer whose weights the file stores so, or why it has none.
+/// Integer weights, and scale and bias of each output, of a layer whose weights the file stores as integers
+/// and whose input has the format `from`.
+///
+/// # Errors
+///
+/// The reason why the layer must compute with floats: no stored integers, other scales than one or one per
+/// output, weights beyond i8, or floats that are not `scale * integer`.
 fn stored(
     graph: &Graph,
     node: &Node,

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 /// The integer part of a graph.
 #[derive(Clone, Debug)]
 pub struct Integers {
-    /// How values are held that integer kernels write or read.
+    /// Integer formats, by the names of the values that integer kernels write or read.
     pub formats: HashMap<String, Format>,
     /// Layers with integer weights, in their order.
     pub layers: Vec<IntegerLayer>,
@@ -29,7 +29,7 @@ pub struct Integers {
     pub floats: HashMap<String, &'static str>,
     /// How activations are held between layers.
     pub width: Width,
-    /// Whose kernels run.
+    /// The core that the model is lowered for: it decides the form of weights.
     pub core: Core,
 }
 
@@ -75,7 +75,8 @@ impl Integers {
         self.layers.iter().map(|layer| (layer.gives.as_str(), layer)).collect()
     }
 
-    /// Only this layer with integer weights, and integers for what it reads; floats everywhere else.
+    /// A copy in which only `layer` has integer weights, and only its input an integer format (if it has one
+    /// here); everything else computes with floats.
     #[must_use]
     pub fn alone(&self, layer: &IntegerLayer) -> Self {
         let reads = self.formats.get_key_value(&layer.reads);
@@ -88,7 +89,8 @@ impl Integers {
 }
 
 impl Core {
-    /// The form of weights for activations of this width.
+    /// The form of weights for activations of this width: of a DSP core `Paired` for eight bits and `Wide`
+    /// for sixteen; of the others the same for both.
     pub fn form(self, width: Width) -> Form {
         match (self, width) {
             (Self::Plain, _) => Form::Plain,
@@ -110,6 +112,10 @@ pub(crate) struct LayerOutput {
 }
 
 impl LayerOutput {
+    /// The output of the integer layer `node`. Where a ReLU or clip alone reads it and has an integer format,
+    /// that is the result of the clamp, with its bounds; where the clamp has no format, the layer's own
+    /// result in floats; without a clamp the layer's own result, in its format if it has one. Bounds without
+    /// a clamp are infinite.
     pub(crate) fn of(graph: &Graph, links: &Links, node: &Node, integers: &Integers) -> Self {
         const NONE: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
         let format = |node: &Node| integers.formats.get(&graph.values[node.output].name).copied();
@@ -125,12 +131,13 @@ impl LayerOutput {
     }
 }
 
-/// The node behind `node` that the clamp of an integer layer computes: it alone reads the value.
+/// The ReLU or clip that alone reads the result of `node`, so that the clamp of an integer layer can compute
+/// it; `None` without such a node.
 pub(super) fn absorbed<'g>(graph: &'g Graph, links: &Links, node: &Node) -> Option<&'g Node> {
     links.reader(graph, node.output).filter(|reader| clamp(&reader.op).is_some())
 }
 
-/// The bounds of an operator that only clamps.
+/// Lower and upper bound of a ReLU (0 and infinity) or clip; `None` for any other operator.
 pub(super) fn clamp(op: &Op) -> Option<(f32, f32)> {
     match op {
         Op::Unary(Unary::Relu) => Some((0.0, f32::INFINITY)),

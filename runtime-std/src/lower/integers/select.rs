@@ -8,18 +8,18 @@ use elbow_core::kernels::BinaryOp;
 
 /// The integer part of a fused graph.
 pub(crate) struct Selection {
-    /// Layers with integer weights, by index of the node.
+    /// Layers with integer weights, with the index of their node in the graph.
     pub(crate) layers: Vec<(usize, Layer)>,
-    /// What layers give that have none, as they read what is not seen.
+    /// Results of the layers that stay in floats because calibration does not show their input.
     pub(crate) unseen: Vec<ValueId>,
-    /// Whether integers hold a value, by its id.
+    /// For each value, whether it is held as integers.
     pub(crate) integer: Vec<bool>,
 }
 
 impl Selection {
-    /// Every layer of constant weights, and what lies between two of them; the last layers give floats,
-    /// so do those whose result only float kernels read.
-    /// Layers read only what is `seen` on calibration rows.
+    /// The layers of constant weights whose input satisfies `seen`, and the values that are held as integers:
+    /// the inputs of these layers, and every value between two of them that only integer kernels compute. A
+    /// result that no integer layer reads, directly or through integer kernels, is a float.
     pub(crate) fn of(graph: &Graph, seen: impl Fn(ValueId) -> bool) -> Self {
         let links = Links::of(graph);
         let nodes = graph.nodes.iter().enumerate();
@@ -39,13 +39,13 @@ impl Selection {
                 integer[node.output] = held && wanted[node.output];
             }
         }
-        // What a layer reads from floats is quantized in front of it.
+        // An input in floats is quantized in front of the layer.
         layers.iter().for_each(|(_, layer)| integer[layer.x] = true);
         Self { layers, unseen, integer }
     }
 }
 
-/// Whether some integer layer reads a value, or what lies between the two.
+/// For each value, whether an integer layer reads it, directly or through nodes with an integer kernel.
 fn wanted(graph: &Graph, is_layer: &[bool], layers: &[(usize, Layer)]) -> Vec<bool> {
     let mut wanted = vec![false; graph.values.len()];
     layers.iter().for_each(|(_, layer)| wanted[layer.x] = true);
@@ -57,7 +57,8 @@ fn wanted(graph: &Graph, is_layer: &[bool], layers: &[(usize, Layer)]) -> Vec<bo
     wanted
 }
 
-/// Whether a node that is no layer has an integer kernel.
+/// Whether a node that is no layer has an integer kernel: `Reshape` or an elementwise function of a computed
+/// value, a pooling, or a sum of computed values of one shape.
 pub(super) fn is_between(graph: &Graph, node: &Node) -> bool {
     let computed = |value: ValueId| graph.values[value].constant.is_none();
     let same_shape = |a: ValueId, b: ValueId| graph.values[a].shape == graph.values[b].shape;

@@ -3,13 +3,14 @@
 use super::{Integer, Kernel};
 use elbow_core::kernels::integer::Form;
 
-/// What a kernel calls, and all that kernels call; a variant without a function does not compile.
+/// The function that each variant of `Kernel` calls, and the list of all these functions; a variant without a
+/// function does not compile.
 macro_rules! functions {
     ($($variant:pat => $function:literal),* $(,)?) => {
         /// Every function that a kernel calls.
         pub const FUNCTIONS: &[&str] = &[$($function),*];
 
-        /// The function that it calls, from its module on.
+        /// Path of the `elbow_core` function that the kernel calls, from its module on: `kernels::dense`.
         pub fn function(&self) -> &'static str {
             match self {
                 $($variant => $function),*

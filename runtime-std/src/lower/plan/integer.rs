@@ -35,36 +35,36 @@ pub struct InFloats {
 pub enum Integer {
     /// `integer::quantize(source, target, copy, format)`
     Quantize {
-        /// Moves.
+        /// Shape of the copy.
         copy: PaddedCopy,
-        /// What the integers stand for.
+        /// Format of the target.
         format: Format,
-        /// Of the target.
+        /// Type of the target.
         to: Element,
     },
     /// `integer::padded_copy(source, target, copy, fill)`
     PaddedCopy {
-        /// Moves.
+        /// Shape of the copy.
         copy: PaddedCopy,
-        /// What lies between.
+        /// Value of the padding in the target.
         fill: i32,
-        /// Of the source.
+        /// Type of the source.
         from: Element,
-        /// Of the target.
+        /// Type of the target.
         to: Element,
     },
     /// `integer::dequantize(source, target, copy, format)`
     Dequantize {
-        /// Moves.
+        /// Shape of the copy.
         copy: PaddedCopy,
-        /// What the integers stand for.
+        /// Format of the source.
         format: Format,
-        /// Of the source.
+        /// Type of the source.
         from: Element,
     },
     /// `integer::linear_<form>(source, weights, outputs, target, shape)`
     Linear {
-        /// Of the weights.
+        /// Form of the weights.
         form: Form,
         /// Shapes.
         shape: Linear,
@@ -74,9 +74,9 @@ pub enum Integer {
         weights: Range<usize>,
         /// Bias and multiplier of every output; the scale in place of the multiplier of a float.
         outputs: Range<usize>,
-        /// Of the source.
+        /// Type of the source.
         from: Element,
-        /// Of the target.
+        /// Type of the target.
         to: Element,
     },
     /// `integer::depthwise(source, weights, outputs, target, shape)`
@@ -87,9 +87,9 @@ pub enum Integer {
         weights: Range<usize>,
         /// Bias and multiplier of every channel.
         outputs: Range<usize>,
-        /// Of the source.
+        /// Type of the source.
         from: Element,
-        /// Of the target.
+        /// Type of the target.
         to: Element,
     },
     /// `integer::max_pool(source, target, shape)`
@@ -98,7 +98,7 @@ pub enum Integer {
     AveragePool {
         /// Shapes.
         shape: PoolShape,
-        /// Of source and target.
+        /// The same for source and target.
         zero_point: i32,
         /// One for each number of taps that a window may lack.
         multipliers: Vec<i32>,
@@ -106,14 +106,14 @@ pub enum Integer {
         count_pads: bool,
         /// From sums to outputs.
         rule: Requantize,
-        /// Of source and target.
+        /// The same for source and target.
         element: Element,
     },
     /// `integer::lookup(target, table)`, in place.
     Lookup(Range<usize>),
     /// `integer::piecewise(target, coefficients, shape)`, in place.
     Piecewise {
-        /// Of every piece.
+        /// Three coefficients of every piece.
         coefficients: Range<usize>,
         /// Pieces and bounds.
         shape: Piecewise,
@@ -132,14 +132,15 @@ impl Element {
         }
     }
 
-    /// Words that hold this many values.
+    /// Number of four-byte words that hold this many values, rounded up.
     pub fn words(self, values: usize) -> usize {
         (values * self.bytes()).div_ceil(size_of::<f32>())
     }
 }
 
 impl Encoding {
-    /// The floats that integers in a tensor's words stand for, in the order of the graph.
+    /// The floats that the integers in `words` stand for, in the file's order; `words` holds at least as many
+    /// integers as the order has values.
     pub fn floats(&self, words: &[f32]) -> Vec<f32> {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let integer = |at: usize| match self.element {

@@ -1,4 +1,4 @@
-//! What the integers of an activation stand for, by the values that it has.
+//! Integer formats of activations, from the range of their values.
 
 use super::QuantizeError;
 use crate::ir::Format;
@@ -13,8 +13,8 @@ pub const WIDE_BITS: u32 = 13;
 impl Format {
     /// Eight bits for values from `min` to `max`, and the real 0.
     ///
-    /// `scale = (max - min) / 255`, `zero_point = round(-128 - min / scale)`. What is never negative, as
-    /// behind a ReLU, has the zero point -128; what is always 0 a scale of 1.
+    /// `scale = (max - min) / 255`, `zero_point = round(-128 - min / scale)`. Values that are never negative, as
+    /// behind a ReLU, have the zero point -128; a range of 0 alone has a scale of 1.
     ///
     /// # Errors
     ///
@@ -65,23 +65,24 @@ impl Default for Range {
 }
 
 impl Range {
-    /// Takes more values into account.
+    /// Extends the range by more values; NaN is skipped.
     pub fn observe(&mut self, values: &[f32]) {
         self.min = values.iter().copied().fold(self.min, f32::min);
         self.max = values.iter().copied().fold(self.max, f32::max);
     }
 
-    /// Largest magnitude.
+    /// Largest magnitude in the range; infinity before the first value.
     pub fn max_abs(&self) -> f32 {
         self.min.abs().max(self.max.abs())
     }
 }
 
+/// The value itself, or [`QuantizeError::Range`] for an infinity or NaN.
 fn finite(value: f32) -> Result<f32, QuantizeError> {
     if value.is_finite() { Ok(value) } else { Err(QuantizeError::Range) }
 }
 
-/// A usable step: 1 where there is no range, and never subnormal.
+/// The scale as f32: 1 for a scale of 0, and at least the smallest normal number.
 fn step(scale: f64) -> f32 {
     if scale == 0.0 { 1.0 } else { (scale as f32).max(f32::MIN_POSITIVE) }
 }

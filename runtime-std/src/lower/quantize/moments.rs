@@ -21,7 +21,8 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Those of `patches`, each the `inputs` values `q - zero_point` that one output's weights meet.
+    /// The moments of `patches`, each the `inputs` values `q - zero_point` that are multiplied by the weights
+    /// of an output.
     ///
     /// A dense layer has one patch per calibration row, a convolution one per row and position (as
     /// im2col would lay it out, padding 0), a group its own channels only. A last part of a patch is
@@ -37,7 +38,7 @@ impl Moments {
         moments
     }
 
-    /// Takes more patches into account.
+    /// Adds more patches to the sums; a last part of a patch is left out.
     pub fn observe(&mut self, patches: &[i16]) {
         let inputs = self.inputs.max(1);
         for block in patches.chunks(BLOCK * inputs) {
@@ -52,6 +53,8 @@ impl Moments {
         }
     }
 
+    /// Adds up to `BLOCK` patches, given as one array per input with 0 for patches that are missing, to sums
+    /// and products.
     fn add(&mut self, columns: &[[f64; BLOCK]]) {
         for (sum, column) in self.sums.iter_mut().zip(columns) {
             *sum += column.iter().sum::<f64>();
@@ -82,20 +85,21 @@ impl Moments {
         self.sums.iter().map(|sum| sum / count).collect()
     }
 
-    /// Covariance of inputs `i` and `j`, with the number of patches as divisor.
+    /// Covariance of inputs `i` and `j`, with the number of patches as divisor; 0 without patches.
     pub fn covariance(&self, i: usize, j: usize) -> f64 {
         let count = self.count.max(1) as f64;
         let (i, j) = (i.min(j), i.max(j));
         (self.products[i * self.inputs + j] - self.sums[i] / count * self.sums[j]) / count
     }
 
-    /// All covariances, inputs in the given order.
+    /// Covariance matrix of the inputs with these indices, in this order.
     pub(super) fn covariances(&self, order: &[usize]) -> DMatrix<f64> {
         DMatrix::from_fn(order.len(), order.len(), |i, j| self.covariance(order[i], order[j]))
     }
 }
 
-/// Patches of so many inputs that are worth their time, of `patches` there are.
+/// Number of patches to use of the `patches` there are, each of `inputs` values: at most `2^32 / inputs^2`
+/// and 2^16, but at least `2 * inputs`, or all where there are fewer.
 pub fn sample_size(patches: usize, inputs: usize) -> usize {
     let affordable = BUDGET / (inputs * inputs).max(1);
     patches.min(affordable.clamp(2 * inputs, MOST.max(2 * inputs)))

@@ -3,8 +3,8 @@
 use super::QuantizeError;
 use crate::ir::Format;
 
-/// What a polynomial may be away from the function, in output steps; rounding takes half a step of it,
-/// and the f32 function that was fitted may be off by the rest of one.
+/// Largest allowed distance of a polynomial from the function, in output steps: rounding takes half a step of it, and
+/// the rest of a whole step is left for the error of the f32 function that was fitted.
 pub const LARGEST_ERROR: f64 = 0.95;
 /// Fractional bits of a step; the kernel's.
 const FRACTION: f64 = 1024.0;
@@ -15,7 +15,7 @@ const LEAST_PIECE_BITS: u32 = 2;
 /// Largest input magnitude, and its bits with sign.
 const INPUT_BITS: u32 = 16;
 
-/// What `elbow_core::kernels::integer::piecewise` is called with.
+/// Arguments of `elbow_core::kernels::integer::piecewise` for a function.
 ///
 /// With `u = q - start`, cut to the pieces there are, `[c0, c1, c2]` the coefficients of piece
 /// `u >> piece_bits` and `r` the rest of `u` as a fraction of 2^31,
@@ -39,7 +39,7 @@ pub struct PiecewiseFit {
 impl PiecewiseFit {
     /// The fewest pieces that keep [`LARGEST_ERROR`] over every input of the format.
     ///
-    /// `f` is asked for every i16 and may be infinite; NaN stands for the real 0. Inputs beyond the
+    /// `f` is evaluated at every i16 and may be infinite; NaN stands for the real 0. Inputs beyond the
     /// pieces get the value at the end of the nearest: pieces may cover less than the input's range
     /// where the function has become constant. Each piece is the parabola through three Chebyshev
     /// nodes, moved so that its largest errors to both sides are equal. Both formats are symmetric:
@@ -63,7 +63,7 @@ impl PiecewiseFit {
         fit.ok_or(QuantizeError::Rough)
     }
 
-    /// The output for an input: the kernel's arithmetic. None where a sum leaves i32.
+    /// The output for the input `q`, by the kernel's arithmetic; `None` where a sum leaves i32.
     pub fn eval(&self, q: i32) -> Option<i32> {
         let last = (self.coefficients.len() << self.piece_bits) - 1;
         let u = ((q - self.start).max(0) as usize).min(last);
@@ -76,13 +76,17 @@ impl PiecewiseFit {
     }
 }
 
-/// The function at every i16, in output steps.
+/// The function at every i16, as output integers without rounding.
 struct Values {
+    /// From -2^15 on.
     steps: Vec<f64>,
+    /// Inputs that the format allows.
     inputs: std::ops::RangeInclusive<i32>,
 }
 
 impl Values {
+    /// The function `f` at every i16 of the input's format, as an output integer without rounding, clamped to
+    /// twice the output's range; NaN becomes the zero point.
     fn of(input: &Format, output: &Format, f: impl Fn(f32) -> f32) -> Self {
         // Twice the output's range: further out the clamp hides the polynomial.
         let (low, high) = (2.0 * f64::from(output.low), 2.0 * f64::from(output.high));
@@ -95,11 +99,13 @@ impl Values {
         Self { steps: all.map(value).collect(), inputs: input.low..=input.high }
     }
 
+    /// The function at the input `q`, which is any i16.
     fn at(&self, q: i32) -> f64 {
         self.steps[(q + (1 << (INPUT_BITS - 1))) as usize]
     }
 
-    /// A polynomial of `2^pieces` pieces, if it is good enough.
+    /// The fit by `2^pieces` pieces of `2^piece_bits` inputs each; `None` where it is further than
+    /// [`LARGEST_ERROR`] from the function at some input of the format.
     fn fit(&self, output: &Format, pieces: u32, piece_bits: u32) -> Option<PiecewiseFit> {
         let start = -(1 << (pieces + piece_bits)) / 2;
         let (count, half) = (1i32 << pieces, (1i32 << pieces) / 2);
@@ -123,7 +129,8 @@ impl Values {
         Some(fit)
     }
 
-    /// Coefficients of the piece from `start` on; none where they are not good enough already.
+    /// Coefficients of the piece of `2^piece_bits` inputs from `start` on; `None` where its parabola is
+    /// further than [`LARGEST_ERROR`] from the function already before rounding, or a coefficient leaves i32.
     fn piece(&self, start: i32, piece_bits: u32, output: &Format) -> Option<[i32; 3]> {
         let len = 1 << piece_bits;
         let nodes = nodes(len);
@@ -155,7 +162,7 @@ impl Values {
     }
 }
 
-/// Three of the inputs of a piece of `len`, at the roots of the cubic Chebyshev polynomial.
+/// Three offsets in a piece of `len` inputs, ascending, next to the roots of the cubic Chebyshev polynomial.
 fn nodes(len: i32) -> [i32; 3] {
     const ROOT: f64 = 0.866_025_403_784_438_6; // cos(pi / 6)
     let half = f64::from(len - 1) / 2.0;

@@ -1,6 +1,6 @@
 //! A better scale and bias for each output of a layer whose integers are chosen: least squares.
 
-/// A fitted scale beyond these shares of the old one tells of something else than rounding.
+/// Quotients of fitted and old scale that rounding explains; with any other the old scale stays.
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = 0.9..=1.1;
 
 /// An output as a line of its integer sum: `scale * sum + bias`.
@@ -12,7 +12,7 @@ pub struct ScaleBias {
     pub bias: f64,
 }
 
-/// What may change.
+/// The parameters of a line that are refitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adjust {
     /// The bias alone.
@@ -32,7 +32,8 @@ pub struct Refit {
     pub after: f64,
 }
 
-/// Refits scale and bias of each output to the values of the float model.
+/// Scale and bias of each output, refitted to the values of the float model, with the mean squared errors
+/// before and after.
 ///
 /// `sums` are the integer sums `sum_k w_k (x_k - zero_point)` without bias, `targets` the float
 /// layer's outputs before its activation, both `[patches][outputs]` with the outputs of `lines`.
@@ -41,10 +42,10 @@ pub struct Refit {
 ///
 /// A scale stays as it was where the sum is constant, or where the best is more than a tenth away from
 /// it. Without patches nothing changes. The sums are of the integer model's own inputs, the targets of
-/// the float model on float inputs, so that the refit takes up what the layers before are off, too.
+/// the float model on float inputs, so that the refit also corrects errors of the layers before.
 ///
-/// After [`gptq`](super::gptq) the bias must be refitted, since the mean was left to it; whether the
-/// scale should be is the caller's to measure on the whole model.
+/// After [`gptq`](super::gptq) the bias must be refitted, since that ignores errors of the mean; whether to refit the
+/// scale as well is for the caller to measure on the whole model.
 pub fn refit(sums: &[i32], targets: &[f32], lines: &[ScaleBias], adjust: Adjust) -> Vec<Refit> {
     let outputs = lines.len();
     let of = |(output, line): (usize, &ScaleBias)| {
@@ -56,6 +57,7 @@ pub fn refit(sums: &[i32], targets: &[f32], lines: &[ScaleBias], adjust: Adjust)
     lines.iter().enumerate().map(of).collect()
 }
 
+/// The refit of one output from its points, `(sum, target)` of each patch; unchanged without points.
 fn one(points: impl Iterator<Item = (f64, f64)> + Clone, line: ScaleBias, adjust: Adjust) -> Refit {
     let error = |line: ScaleBias| {
         mean(points.clone().map(|(sum, target)| square(target - line.scale * sum - line.bias)))
@@ -74,12 +76,13 @@ fn one(points: impl Iterator<Item = (f64, f64)> + Clone, line: ScaleBias, adjust
     Refit { line, before, after: error(line) }
 }
 
-/// 0 of nothing.
+/// Arithmetic mean; 0 without values.
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     if count == 0.0 { 0.0 } else { sum / count }
 }
 
+/// The value times itself.
 fn square(value: f64) -> f64 {
     value * value
 }

@@ -18,14 +18,15 @@ pub struct Multipliers {
 }
 
 impl Multipliers {
-    /// Those of the real multipliers `m = scale_x * scale_w / scale_y`.
+    /// The integer multipliers, and their common shift, for the real multipliers
+    /// `m = scale_x * scale_w / scale_y` of the outputs.
     ///
     /// The shift is the least with which all of them are below 2^31 once rounded. An output moves by
     /// `2^-33 * |acc| * 2^shift` at most from that of the real multiplier: a quarter of a step.
     ///
     /// # Errors
     ///
-    /// [`QuantizeError::Multiplier`] for what is not positive, or would need a shift beyond 31.
+    /// [`QuantizeError::Multiplier`] for a multiplier that is not positive and finite, or needs a shift beyond 31.
     ///
     /// ```
     /// use elbow::lower::quantize::Multipliers;
@@ -81,7 +82,7 @@ pub fn fold_bias(
     i32::try_from(steps as i64 - i64::from(zero_point) * sum).map_err(|_| refused)
 }
 
-/// Where the sum of an output can be, at its end and at every step on the way.
+/// Bounds of the sum of an output, at its end and at every step on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SumBounds {
     /// Never below.
@@ -91,8 +92,9 @@ pub struct SumBounds {
 }
 
 impl SumBounds {
-    /// That of `bias + sum w x` with every `x` anywhere in `low..=high`, in any order, the bias at the
-    /// start or at the end: products only that lower a sum, or only that raise it.
+    /// The bounds of `bias + sum w x` and of every partial sum, with every `x` anywhere in `x[0]..=x[1]`, the
+    /// products in any order and the bias at the start or at the end: `low` is the sum of all negative parts,
+    /// `high` that of all positive ones.
     ///
     /// Within i32, no sum of the kernels wraps (the packed sums of the paired form do, harmlessly: see
     /// [`paired_segment`](elbow_core::kernels::integer::paired_segment)).
@@ -107,11 +109,12 @@ impl SumBounds {
         })
     }
 
-    /// Nothing if the sum, shifted left by `shift`, stays in i32.
+    /// An error where the sum, shifted left by `shift`, can leave i32.
     ///
     /// # Errors
     ///
-    /// [`QuantizeError::Overflow`] otherwise; `row` is for the message.
+    /// [`QuantizeError::Overflow`] with `row`, the index of the output, and the largest magnitude of the
+    /// shifted sum.
     pub fn check(&self, shift: u32, row: usize) -> Result<(), QuantizeError> {
         let (low, high) =
             (self.low.saturating_mul(1 << shift), self.high.saturating_mul(1 << shift));

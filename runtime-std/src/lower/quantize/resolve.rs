@@ -1,9 +1,9 @@
-//! Weights that make up for what quantized inputs lost, before they are rounded themselves.
+//! Weights that make up for the rounding of their inputs, before they are rounded themselves.
 
 use super::Moments;
 use nalgebra::{Cholesky, DMatrix};
 
-/// Holds weights near where they were, as a share of the inputs' mean variance. A hundredth of it
+/// Penalty on the change of weights, as a share of the inputs' mean variance. A hundredth of it
 /// fits a few hundred calibration rows and loses on others; three times as much gains as much.
 const RIDGE: f64 = 0.1;
 
@@ -13,7 +13,7 @@ const RIDGE: f64 = 0.1;
 /// `[patches][rows]`, are the float layer's outputs on float inputs. With `C` the centred inputs and `Y`
 /// the centred targets, the change `D` of row-major `weights` minimizes
 /// `|Y - C (W + D)^T|^2 / n + ridge |D|^2`: `D^T = (C^T C / n + ridge)^-1 (C^T Y / n - C^T C / n W^T)`.
-/// Means are the bias's: refit it afterwards.
+/// Errors of the mean are left to the bias, which is to be refitted afterwards.
 ///
 /// For wide activations, before [`gptq`](super::gptq): a tenth to a third fewer nats on stiff
 /// posteriors. With 8-bit activations it loses more on new rows than it gains. Where nothing varies,
@@ -48,7 +48,8 @@ pub fn resolve(
         .collect()
 }
 
-/// `C^T Y / n`, inputs by rows; centring one of the two is enough.
+/// `C^T Y / n`, `[inputs][rows]`: covariances of inputs and targets. Only the targets are centred, which is
+/// enough.
 fn cross(moments: &Moments, patches: &[i16], targets: &[f32], rows: usize) -> DMatrix<f64> {
     let inputs = moments.inputs();
     let count = moments.count().max(1) as f64;
@@ -68,7 +69,7 @@ fn cross(moments: &Moments, patches: &[i16], targets: &[f32], rows: usize) -> DM
     cross
 }
 
-/// `a b` for a symmetric `a`, in one order on every host.
+/// The matrix product `a b` for a symmetric `a`, summed in the same order on every host.
 fn product(a: &DMatrix<f64>, b: &DMatrix<f64>) -> DMatrix<f64> {
     let (columns, of_b) = (a.as_slice(), b.as_slice());
     let n = a.nrows();

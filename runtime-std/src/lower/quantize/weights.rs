@@ -41,10 +41,10 @@ pub fn nearest(weights: &[f32], inputs: usize) -> IntegerWeights {
 
 /// Row-major weights, rounded so that the outputs' error over the calibration patches is small: GPTQ.
 ///
-/// Scales are those of [`nearest`]. Per row it wants integers of small `e^T H e`, `e = w - scale * q`,
-/// where `H` is the covariance of the inputs, damped: the covariance and not the second moment, since
-/// a bias takes up what is constant ([`refit`](super::refit()) lets it). One input after the other is rounded, that of the largest variance
-/// first, and those still to come take over its error.
+/// Scales are those of [`nearest`]. Per row the integers make `e^T H e` small, with `e = w - scale * q` and `H` the
+/// covariance of the inputs, damped: the covariance and not the second moment, since [`refit`](super::refit()) lets
+/// the bias make up for constant errors. One input after the other is rounded, that of the largest variance
+/// first, and its error is moved on to those still to come.
 ///
 /// With `H = L L^T`, the inputs in reverse order, `e^T H e = |L^T e|^2`: row `i` of `L^T` ends the
 /// influence of input `i`, so the integer that makes it smallest, given those of the rows below, is
@@ -76,14 +76,15 @@ pub fn gptq(weights: &[f32], moments: &Moments) -> IntegerWeights {
     result
 }
 
-/// Inputs by their variance, the smallest first; in order where equal.
+/// Indices of the inputs by ascending variance; of equal ones the larger index comes first.
 fn ascending(moments: &Moments) -> Vec<usize> {
     let mut order: Vec<usize> = (0..moments.inputs()).rev().collect();
     order.sort_by(|a, b| moments.covariance(*a, *a).total_cmp(&moments.covariance(*b, *b)));
     order
 }
 
-/// The Cholesky factor of the damped covariance; none where nothing varies.
+/// The lower Cholesky factor of the covariance with [`DAMPING`] times its mean variance added to the
+/// diagonal; `None` where that is not positive definite, as where nothing varies.
 fn damped(covariance: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     let mut covariance = covariance.clone();
     let damping = DAMPING * covariance.trace() / covariance.nrows().max(1) as f64;
@@ -93,7 +94,8 @@ fn damped(covariance: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     Some(Cholesky::new(covariance)?.unpack())
 }
 
-/// Integers near `weights / scale`, from the last to the first: see [`gptq`].
+/// Integers near `weights / scale`, chosen from the last input to the first so that each makes up for the
+/// errors of those after it: see [`gptq`]. `factor` is the lower Cholesky factor, in the order of `weights`.
 fn nearest_plane(factor: &DMatrix<f64>, weights: &[f64], scale: f64) -> Vec<f64> {
     let inputs = weights.len();
     let mut integers = vec![0.0; inputs];
@@ -107,7 +109,7 @@ fn nearest_plane(factor: &DMatrix<f64>, weights: &[f64], scale: f64) -> Vec<f64>
     integers
 }
 
-/// `e^T C e`.
+/// The quadratic form `e^T C e`.
 fn quadratic(covariance: &DMatrix<f64>, errors: &[f64]) -> f64 {
     let columns = covariance.as_slice().chunks_exact(errors.len().max(1)).zip(errors);
     let products =
@@ -115,11 +117,14 @@ fn quadratic(covariance: &DMatrix<f64>, errors: &[f64]) -> f64 {
     products.sum()
 }
 
+/// The scale of a row: its largest magnitude over 127, at least the smallest normal f32; 1 where all weights
+/// are 0.
 fn row_scale(row: &[f32]) -> f32 {
     let largest = row.iter().fold(0.0f32, |largest, w| largest.max(w.abs()));
     if largest == 0.0 { 1.0 } else { (largest / LARGEST as f32).max(f32::MIN_POSITIVE) }
 }
 
+/// `weight / scale` rounded to nearest, ties to even, and clamped to -127..=127.
 fn round(weight: f64, scale: f64) -> f64 {
     (weight / scale).round_ties_even().clamp(-LARGEST, LARGEST)
 }

@@ -1,4 +1,7 @@
 //! Nodes that work along an axis: reductions, normalization, softmax, running sums.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 use super::{Advice, Scheduler};
 use crate::ir::Node;
@@ -7,12 +10,13 @@ use crate::lower::plan::Kernel;
 use elbow_core::kernels::{Along, Reduction};
 
 impl Scheduler<'_> {
-    /// A reduction over axes that are not neighbours is one call for each run of neighbours.
+    /// Schedules a reduction over axes: one call for each run of neighbouring axes, from the last run on. The
+    /// calls after the first of a sum of squares or magnitudes are plain sums.
     pub(super) fn reduce(&mut self, node: &Node, reduction: Reduction, axes: &[usize]) -> Advice {
         let mut y = self.read(node.inputs[0]);
         let mut reduction = reduction;
         for run in runs(self.shape(node.inputs[0]), axes).into_iter().rev() {
-            // The runs behind it are gone already.
+            // The runs behind this one are reduced already.
             let inner = self.draft.tensors[y].len / (run.outer * run.len).max(1);
             let kernel = Kernel::Reduce(reduction, Along { inner, ..run });
             y = self.call(node, &[run.outer, inner], kernel, &[y]);
@@ -25,6 +29,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
+    /// Schedules `(x - mean) / sqrt(variance + epsilon)` over the axes from `axis` on; where `rms`, by the
+    /// mean square without centring.
     pub(super) fn normalize(
         &mut self,
         node: &Node,
@@ -42,11 +48,14 @@ impl Scheduler<'_> {
         self.in_place(node, kernel)
     }
 
+    /// Schedules a softmax along `axis`, or its logarithm where `log`.
     pub(super) fn softmax(&mut self, node: &Node, axis: usize, log: bool) -> Advice {
         let along = along(self.shape(node.output), axis..axis + 1);
         self.in_place(node, if log { Kernel::LogSoftmax(along) } else { Kernel::Softmax(along) })
     }
 
+    /// Schedules running sums along `axis`: without the value itself where `exclusive`, from the end where
+    /// `reverse`.
     pub(super) fn cumsum(
         &mut self,
         node: &Node,
@@ -58,6 +67,8 @@ impl Scheduler<'_> {
         self.in_place(node, Kernel::CumSum { exclusive, reverse, along })
     }
 
+    /// Schedules the index, as f32, of the largest value along `axis`, or of the smallest unless `largest`;
+    /// of equal ones the last where `last`, else the first.
     pub(super) fn arg_extreme(
         &mut self,
         node: &Node,
@@ -74,7 +85,8 @@ impl Scheduler<'_> {
     }
 }
 
-/// The axes in runs of neighbours, front to back; axes of length 1 belong to any run.
+/// Runs of neighbouring axes among `axes`, front to back, each seen as one axis of the shape; axes of length
+/// 1 in between do not part them.
 fn runs(shape: &[usize], axes: &[usize]) -> Vec<Along> {
     let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
     for axis in (0..shape.len()).filter(|axis| axes.contains(axis)) {

@@ -1,4 +1,7 @@
 //! Convolutions with constant weights.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
@@ -6,7 +9,7 @@ use crate::ir::{Node, ValueId};
 use crate::lower::plan::Kernel;
 use elbow_core::kernels::{ConvShape, ConvTransposeShape, pack_transposed};
 
-/// Attributes of both convolutions, per spatial axis.
+/// Attributes of a convolution, one number per spatial axis.
 pub(super) struct Attributes<'n> {
     pub(super) strides: &'n [usize],
     pub(super) dilations: &'n [usize],
@@ -14,20 +17,24 @@ pub(super) struct Attributes<'n> {
     pub(super) groups: usize,
 }
 
-/// Channels, height and width of one feature map; a signal has height 1.
+/// Shape of a feature map; a signal has height 1.
 struct FeatureMap {
     channels: usize,
     size: [usize; 2],
 }
 
-/// Constant weights, with their values, and the bias with factor 1.
+/// Constant weights of a convolution.
 struct Filters<'g> {
     w: ValueId,
+    /// Values of `w`.
     taps: &'g [f32],
+    /// The constant bias and its factor, always 1.
     bias: Option<(ValueId, f32)>,
 }
 
 impl<'g> Scheduler<'g> {
+    /// Schedules a convolution with constant weights, packed in panels; depthwise ones keep the file's order
+    /// and have a kernel of their own. `Err` as `filters` and `feature_map`.
     pub(super) fn conv(&mut self, node: &Node, attributes: &Attributes) -> Advice {
         let Filters { w, taps, bias } = self.filters(node)?;
         let (x, y) = (self.feature_map(node.inputs[0])?, self.feature_map(node.output)?);
@@ -57,6 +64,8 @@ impl<'g> Scheduler<'g> {
         self.convolve(node, kernel)
     }
 
+    /// Schedules a transposed convolution with constant weights, packed phase by phase. `Err` as `filters`
+    /// and `feature_map`.
     pub(super) fn conv_transpose(&mut self, node: &Node, attributes: &Attributes) -> Advice {
         let Filters { w, taps, bias } = self.filters(node)?;
         let (x, y) = (self.feature_map(node.inputs[0])?, self.feature_map(node.output)?);
@@ -80,6 +89,7 @@ impl<'g> Scheduler<'g> {
         self.convolve(node, Kernel::ConvTranspose { shape, weights, bias })
     }
 
+    /// Appends the call of a convolution on the node's first operand, and binds the result.
     fn convolve(&mut self, node: &Node, kernel: Kernel) -> Advice {
         let x = self.read(node.inputs[0]);
         let y = self.call(node, self.shape(node.output), kernel, &[x]);
@@ -87,6 +97,7 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
+    /// Weights and bias of the node; `Err` where weights are missing, or one of them is computed.
     fn filters(&self, node: &Node) -> Advice<Filters<'g>> {
         let w = *node.inputs.get(1).ok_or("it has no weights")?;
         let taps = self.constant(w);
@@ -100,6 +111,8 @@ impl<'g> Scheduler<'g> {
         }
     }
 
+    /// The feature map that a value of shape `[1, channels, length]` or `[1, channels, height, width]` is;
+    /// `Err` for another shape.
     fn feature_map(&self, value: ValueId) -> Advice<FeatureMap> {
         match *self.shape(value) {
             [1, channels, width] => Ok(FeatureMap { channels, size: [1, width] }),
@@ -112,7 +125,8 @@ impl<'g> Scheduler<'g> {
     }
 }
 
-/// Both spatial axes; a signal's missing one is `missing`.
+/// Height and width of one or two spatial axes; a single one is the width, and the height is `missing`. `Err`
+/// for another number of axes.
 pub(super) fn two(axes: &[usize], missing: usize) -> Advice<[usize; 2]> {
     match *axes {
         [width] => Ok([missing, width]),

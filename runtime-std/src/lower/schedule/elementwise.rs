@@ -1,4 +1,7 @@
 //! Kernels that work in place: arithmetic of two tensors, choice, batch normalization.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 use super::weights::Constant;
 use super::{Advice, Scheduler};
@@ -9,7 +12,7 @@ use crate::lower::fuse::Affine;
 use crate::lower::plan::Kernel;
 use elbow_core::kernels::{Binary, BinaryOp, Unary};
 
-/// A tensor seen in a shape.
+/// A tensor, and the shape that it is read in.
 #[derive(Clone, Copy)]
 pub(super) struct Shaped<'s> {
     pub(super) tensor: TensorId,
@@ -17,7 +20,9 @@ pub(super) struct Shaped<'s> {
 }
 
 impl Scheduler<'_> {
-    /// One operand, stretched to the result's shape where it must be, becomes the result in place.
+    /// Schedules `a op b`, broadcast: a copy of one operand, stretched to the result's shape, is combined
+    /// with the other in place. The copied one is that which costs less (see `cost_of_target`), the first if
+    /// equal.
     pub(super) fn binary(&mut self, node: &Node, op: BinaryOp) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let shape = self.shape(node.output);
@@ -32,8 +37,9 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Nothing where a tensor can be overwritten; a copy; worst, a copy of a constant, which
-    /// leaves the other operand, that may die here, in the arena.
+    /// Cost of making the result of this shape in the place of a tensor: 0 where it can be overwritten, as
+    /// nothing else reads it and it has the size; 1 for a copy; 2 for a stretched copy; 3 for one of a
+    /// constant, as the other operand, which may end here, then still takes space in the arena.
     fn cost_of_target(&self, tensor: TensorId, shape: &[usize]) -> usize {
         let fits = self.draft.tensors[tensor].len == shape.iter().product::<usize>();
         match self.draft.tensors[tensor].home {
@@ -43,7 +49,8 @@ impl Scheduler<'_> {
         }
     }
 
-    /// A tensor of `shape` that may be overwritten, with the values of `x` repeated as needed.
+    /// A new tensor of `shape` with the values of `x`, broadcast; a kernel may overwrite it. `Err` for more
+    /// axes than kernels walk.
     fn stretched(&mut self, node: &Node, x: Shaped<'_>, shape: &[usize]) -> Advice<TensorId> {
         if x.shape.iter().product::<usize>() == shape.iter().product::<usize>() {
             return Ok(self.copy(node, shape, x.tensor));
@@ -53,7 +60,8 @@ impl Scheduler<'_> {
         Ok(self.call(node, shape, Kernel::Strided(shape_of_copy), &[x.tensor]))
     }
 
-    /// `y = y op operand`, or `operand op y`, in place.
+    /// Appends `y = y op operand` (`operand op y` where `reversed`), in place; `y` has the shape of the
+    /// node's result, to which the operand is broadcast. `Err` for more axes than kernels walk.
     pub(super) fn combine(
         &mut self,
         node: &Node,
@@ -72,7 +80,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// `g`, the first operand, becomes the result in place.
+    /// Schedules `g * f'(..)`, the backward pass of `f`: in place on a copy of `g`, the first operand; the
+    /// second is the argument or result of `f`.
     pub(super) fn slope(&mut self, node: &Node, f: Unary) -> Advice {
         let [g, of] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let (g, of) = (self.read(g), self.read(of));
@@ -83,7 +92,9 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// A normalization that no layer could take in.
+    /// Schedules a batch normalization that no layer took in: `scale * x + shift` per channel (axis 1), by
+    /// one call for a batch of 1, else by two. `Err` unless its statistics are constants and the channels
+    /// fit.
     pub(super) fn batch_norm(&mut self, node: &Node) -> Advice {
         let affine = Affine::of(self.graph, node).ok_or(
             "its scale, bias, mean and variance must be constants: export in inference mode",
@@ -116,7 +127,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// `a` becomes the result in place; what is stretched is stretched first.
+    /// Schedules `a` where `condition` is not 0, else `b`, in place on a copy of `a`; operands of other sizes
+    /// are stretched first.
     pub(super) fn choose(&mut self, node: &Node) -> Advice {
         let [condition, a, b] =
             *node.inputs.first_chunk().ok_or("it has fewer than three operands")?;
@@ -136,6 +148,6 @@ impl Scheduler<'_> {
     }
 }
 
-/// Advice where a box stays too complicated.
+/// Advice where a walk has more axes than kernels take, after neighbouring ones were joined.
 pub(super) const TOO_MANY_AXES: &str = "it moves along more than six axes that cannot be joined: \
     split it into two nodes, or reshape to fewer axes before it";

@@ -1,4 +1,7 @@
 //! Matrix products, `Gemm` and `MatMul`: dense layers over rows where one operand is constant.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 use super::elementwise::{Shaped, TOO_MANY_AXES};
 use super::weights::{Constant, panels, transposed};
@@ -10,7 +13,8 @@ use crate::lower::plan::Kernel;
 use elbow_core::kernels::{BinaryOp, MatMul};
 use std::ops::Range;
 
-/// `alpha * op(a) * op(b) + beta * c`
+/// The form `alpha * op(a) * op(b) + beta * c` of a product, where `op` transposes as `trans_a` and `trans_b`
+/// say.
 pub(super) struct Gemm {
     pub(super) trans_a: bool,
     pub(super) trans_b: bool,
@@ -23,7 +27,7 @@ impl Gemm {
     pub(super) const PLAIN: Self = Self { trans_a: false, trans_b: false, alpha: 1.0, beta: 1.0 };
 }
 
-/// A stack of matrices: `[batch][rows][columns]`.
+/// Shape of a stack of matrices: `[batch][rows][columns]`.
 #[derive(Clone, Copy)]
 struct Matrix {
     batch: usize,
@@ -32,7 +36,8 @@ struct Matrix {
 }
 
 impl Matrix {
-    /// How an operand is stored. A vector on the left is a row, on the right a column.
+    /// The stack that an operand of this shape is. A vector is a row on the left and a column on the right, a
+    /// scalar a matrix of one value.
     fn stored(shape: &[usize], on_the_left: bool) -> Self {
         match *shape {
             [] => Self { batch: 1, rows: 1, columns: 1 },
@@ -44,40 +49,45 @@ impl Matrix {
         }
     }
 
+    /// `[batch, rows, columns]`
     fn shape(self) -> [usize; 3] {
         [self.batch, self.rows, self.columns]
     }
 
+    /// The stack with rows and columns exchanged.
     fn transposed(self) -> Self {
         Self { rows: self.columns, columns: self.rows, ..self }
     }
 }
 
-/// An operand of a product, and how it is stored.
+/// An operand of a product, and the stack of matrices that it is stored as.
 #[derive(Clone, Copy)]
 struct Factor {
     value: ValueId,
     matrix: Matrix,
 }
 
-/// A dense layer over rows.
+/// A dense layer over rows: `y[row][o] = alpha * sum_i w[o][i] * x[row][i] + bias[o]`.
 struct DenseLayer {
-    /// `[..][inputs]`
+    /// `[rows][inputs]`
     x: TensorId,
     rows: usize,
     inputs: usize,
     outputs: usize,
     /// The constant matrix.
     matrix: ValueId,
-    /// Whether it is stored as `[outputs][inputs]`.
+    /// Whether `matrix` is stored as `[outputs][inputs]`, else `[inputs][outputs]`.
     by_output: bool,
     alpha: f32,
-    /// One number per output, or one for all, and its factor.
+    /// A constant with one number per output or one for all, and the factor that it is multiplied by.
     bias: Option<(ValueId, f32)>,
 }
 
 impl<'g> Scheduler<'g> {
-    /// `alpha * op(a) * op(b) + beta * c`
+    /// Schedules `alpha * op(a) * op(b) + beta * c`, with c the third operand if there is one and `beta` is
+    /// not 0. A constant matrix makes it a dense layer over rows, with c as its bias where it is one number
+    /// per output; two computed operands are multiplied, and c is added. `Err` for fewer than two operands,
+    /// or axes that kernels cannot walk.
     pub(super) fn gemm(&mut self, node: &Node, form: &Gemm) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let c = node.inputs.get(2).map(|&c| (c, form.beta)).filter(|(_, beta)| *beta != 0.0);
@@ -99,7 +109,8 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
-    /// Every row of `a` is an input of the layer `b`. Answers the result and what is still to be added.
+    /// The product where `b` is one constant matrix: a dense layer of which every row of `op(a)` is an input.
+    /// Gives the result, and `c` where it is still to be added, as it is no bias.
     fn rows_by_constant(
         &mut self,
         node: &Node,
@@ -129,7 +140,9 @@ impl<'g> Scheduler<'g> {
         Ok((y, c.filter(|_| bias.is_none())))
     }
 
-    /// Every column of `b` is an input of the layer `a`: the transposed product, transposed.
+    /// The product where `a` is one constant matrix: a dense layer of which every column of `op(b)` is an
+    /// input, with its result transposed. Gives the result, and `c` where it is still to be added, as it is
+    /// no bias.
     fn constant_by_columns(
         &mut self,
         node: &Node,
@@ -163,7 +176,8 @@ impl<'g> Scheduler<'g> {
         Ok((self.transposed(node, y, columns.shape())?, c.filter(|_| bias.is_none())))
     }
 
-    /// Two computed matrices, or stacks of matrices.
+    /// The product of two computed matrices or stacks of matrices, scaled by `alpha`; the smaller stack is
+    /// repeated as ONNX broadcasts.
     fn of_two(&mut self, node: &Node, form: &Gemm, a: Factor, b: Factor) -> Advice<TensorId> {
         let shape = self.shape(node.output);
         let (a, left) = self.operand(node, a, form.trans_a)?;
@@ -180,7 +194,8 @@ impl<'g> Scheduler<'g> {
         Ok(y)
     }
 
-    /// An operand of a product, transposed where `transpose` says so.
+    /// The tensor and shape of an operand, and its stack of matrices, both transposed by a call where
+    /// `transpose` is set.
     fn operand(
         &mut self,
         node: &Node,
@@ -195,8 +210,8 @@ impl<'g> Scheduler<'g> {
         Ok((Shaped { tensor, shape }, factor.matrix.transposed()))
     }
 
-    /// A stack of `batch` matrices and the step between them; one that the other operand's stretches
-    /// is repeated.
+    /// The tensor of a stack of `batch` matrices and the step between two of them in values, 0 for a single
+    /// matrix, which serves all. A smaller stack is repeated by a call as it broadcasts to the node's result.
     fn stack(
         &mut self,
         node: &Node,
@@ -221,14 +236,16 @@ impl<'g> Scheduler<'g> {
         Ok((self.call(node, &shape, Kernel::Strided(copy), &[x.tensor]), size))
     }
 
-    /// `y *= factor`
+    /// Appends `y *= factor`, in place.
     fn scale(&mut self, node: &Node, shape: &[usize], y: TensorId, factor: f32) {
         let scale = self.weights.pack(Constant::Factors(vec![factor.to_bits()]), || vec![factor]);
         let shift = self.bias(None, 1);
         self.call_on(node, shape, Kernel::Affine { scale, shift }, &[], &[y]);
     }
 
-    /// A layer whose weights are there already for the opposite direction reads those.
+    /// The new tensor of this shape that a call of the dense layer writes. Where it has no bias, and its
+    /// matrix is already packed for the opposite direction, it reads those weights (`DenseTransposed`); else
+    /// they are packed in panels, `alpha` included.
     fn layer(&mut self, node: &Node, shape: &[usize], layer: &DenseLayer) -> TensorId {
         let &DenseLayer { x, rows, inputs, outputs, matrix, by_output, alpha, .. } = layer;
         let constant = self.constant(matrix).unwrap_or_default();
@@ -250,7 +267,8 @@ impl<'g> Scheduler<'g> {
         self.call(node, shape, kernel, &[x])
     }
 
-    /// A bias per output: `beta * c` repeated as needed, or zeros.
+    /// Place in the weights of one bias per output: the constant of `c` times its factor, repeated from its
+    /// start as needed; zeros for `None`.
     pub(super) fn bias(&mut self, c: Option<(ValueId, f32)>, outputs: usize) -> Range<usize> {
         let Some((bias, beta)) = c else {
             return self.weights.pack(Constant::Zeros(outputs), || vec![0.0; outputs]);
@@ -261,7 +279,7 @@ impl<'g> Scheduler<'g> {
         self.weights.pack(form, repeated)
     }
 
-    /// `y += beta * c`, where `c` is no bias of the layer.
+    /// Appends `y += beta * c`, broadcast, for a `c` that is no bias of the layer.
     fn add_scaled(&mut self, node: &Node, y: TensorId, c: ValueId, beta: f32) -> Advice {
         let mut operand = self.read(c);
         if beta != 1.0 {
@@ -277,13 +295,15 @@ impl<'g> Scheduler<'g> {
         )
     }
 
-    /// Whether a constant has one number for all values, or one for each place along the last axis.
+    /// Whether `c` is a constant of one number for all values, or of one for each of the `len` places along
+    /// its last axis.
     fn is_along_last(&self, c: ValueId, len: usize) -> bool {
         let Some(constant) = self.constant(c) else { return false };
         constant.len() == 1 || constant.len() == len && self.shape(c).last() == Some(&len)
     }
 
-    /// Whether a constant has one number for all values, or one for each row.
+    /// Whether `c` is a constant of one number for all values, or of one for each row: a column of `rows`
+    /// numbers.
     fn is_along_rows(&self, c: ValueId, rows: usize) -> bool {
         let Some(constant) = self.constant(c) else { return false };
         let column = matches!(self.shape(c), [.., len, 1] if *len == rows);

@@ -1,4 +1,7 @@
 //! Pass 4: nodes become kernel calls on tensors; constants take the layout that their kernel reads.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 mod along;
 mod conv;
@@ -21,8 +24,9 @@ use integer::Stored;
 use std::collections::HashMap;
 use weights::Weights;
 
-/// One or more kernel calls per node. Kernels that work in place get a copy to work on; memory
-/// planning drops the copies whose original nobody else reads.
+/// The graph as a draft of a plan: per node none or more kernel calls, in order, on tensors that have no
+/// place yet. Nodes that `integers` chooses run with integers, all others in f32. Kernels that work in place
+/// get a copy to work on; memory planning drops the copies whose original nothing else reads.
 ///
 /// # Errors
 ///
@@ -45,13 +49,14 @@ pub fn schedule(graph: &Graph, integers: Option<&Integers>) -> Result<Draft> {
     Ok(scheduler.finish())
 }
 
-/// Result of scheduling a node; the error where no kernel fits is what was found, and the cure.
+/// Result of scheduling a node; the error, where no kernel fits, says what was found and what to do about it.
 type Advice<T = ()> = std::result::Result<T, String>;
 
+/// The draft while it is made, and what is known about the graph's values so far.
 struct Scheduler<'g> {
     graph: &'g Graph,
     integers: Option<&'g Integers>,
-    /// Layers with integer weights, by the name of what they give.
+    /// Layers with integer weights, by the name of the value that they give.
     own: HashMap<&'g str, &'g IntegerLayer>,
     links: Links,
     layers: recurrent::Layers,
@@ -59,13 +64,14 @@ struct Scheduler<'g> {
     weights: Weights,
     /// The tensor of each value, once it is scheduled; several values may share one.
     tensors: Vec<Option<TensorId>>,
-    /// The integers that hold each value, where there are such.
+    /// The integers that hold each value, where there are any.
     stored: Vec<Option<Stored>>,
-    /// Reads of each tensor that are still to come.
+    /// Number of reads of each tensor that are still to come.
     pending: Vec<usize>,
 }
 
 impl<'g> Scheduler<'g> {
+    /// A scheduler with a tensor and a port for every input of the graph, and no calls.
     fn new(graph: &'g Graph, integers: Option<&'g Integers>) -> Self {
         let mut scheduler = Self {
             graph,
@@ -89,7 +95,8 @@ impl<'g> Scheduler<'g> {
         scheduler
     }
 
-    /// A node by integer kernels where it was chosen for them, else by float kernels.
+    /// Schedules a node: with integer kernels where it was chosen for them and they can compute it, else with
+    /// float kernels.
     fn any_node(&mut self, node: &Node) -> Advice {
         if !self.integer(node)? {
             self.node(node)?;
@@ -97,6 +104,8 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
+    /// Schedules a node with float kernels. `Err` where none fits, or an operand or the result holds no
+    /// values.
     fn node(&mut self, node: &Node) -> Advice {
         let mut values = node.inputs.iter().chain([&node.output]);
         if values.any(|&value| self.graph.values[value].is_empty()) {
@@ -157,7 +166,8 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    /// Gives every output its buffer: the tensor itself, or a copy where it lies elsewhere already.
+    /// Moves the tensor of every output of the graph to that output's buffer; where it is an input, weights
+    /// or another output, a call copies it there.
     fn outputs(&mut self) {
         for (index, (name, value)) in self.graph.outputs.iter().enumerate() {
             let shape = self.shape(*value).to_vec();
@@ -184,26 +194,31 @@ impl<'g> Scheduler<'g> {
         }
     }
 
+    /// The draft with all weights that were packed.
     fn finish(self) -> Draft {
         Draft { weights: self.weights.values, ..self.draft }
     }
 
+    /// Shape of a value.
     fn shape(&self, value: ValueId) -> &'g [usize] {
         &self.graph.values[value].shape
     }
 
+    /// The values of a constant; `None` for a value that is computed.
     fn constant(&self, value: ValueId) -> Option<&'g [f32]> {
         self.graph.values[value].constant.as_deref()
     }
 
-    /// A new tensor.
+    /// A new tensor of `len` words of 32 bits at `home`, of which no reads are expected yet.
     fn tensor(&mut self, len: usize, home: Home) -> TensorId {
         self.draft.tensors.push(Tensor { len, home });
         self.pending.push(0);
         self.draft.tensors.len() - 1
     }
 
-    /// Records that `tensor` contains `value`, from the last call on where that wrote it.
+    /// Records that `tensor` holds `value` as floats, and expects the value's reads of it. Where the last
+    /// call wrote the tensor, and no value was recorded for that output before, the call counts as the one
+    /// that completes the value.
     fn bind(&mut self, value: ValueId, tensor: TensorId) {
         self.tensors[value] = Some(tensor);
         self.pending[tensor] += self.links.uses(value);
@@ -216,7 +231,8 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    /// The tensor of an operand, read once more. A constant's values enter the weights as they are.
+    /// The tensor that holds an operand as floats, with one expected read less. Where there is none yet,
+    /// integers are dequantized by a call, and a constant's values are packed as they are.
     fn read(&mut self, value: ValueId) -> TensorId {
         let tensor = match (self.tensors[value], self.stored[value].clone()) {
             (Some(tensor), _) => tensor,
@@ -234,7 +250,7 @@ impl<'g> Scheduler<'g> {
         tensor
     }
 
-    /// Adds a call for `node` that writes a new tensor of this shape.
+    /// The new tensor of this shape that a call of `kernel` for `node`, appended here, writes from `sources`.
     fn call(
         &mut self,
         node: &Node,
@@ -247,7 +263,8 @@ impl<'g> Scheduler<'g> {
         target
     }
 
-    /// Adds a call for `node` that writes, or works in place on, tensors that are there.
+    /// Appends a call of `kernel` for `node` that writes `outputs`, or works in place on them; `shape` is
+    /// that of the result, for the report and the count of multiply-adds.
     fn call_on(
         &mut self,
         node: &Node,
@@ -269,7 +286,7 @@ impl<'g> Scheduler<'g> {
         });
     }
 
-    /// A copy of `x`, on which `kernel` works in place, becomes the node's result.
+    /// Appends a copy of the node's first operand and `kernel` on it in place; the copy is the node's result.
     fn in_place(&mut self, node: &Node, kernel: Kernel) -> Advice {
         let shape = self.shape(node.output);
         let x = self.read(node.inputs[0]);
@@ -279,7 +296,7 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
-    /// A copy of `source` that a kernel may overwrite.
+    /// A new tensor that a call fills with `source`, and that a kernel may overwrite.
     fn copy(&mut self, node: &Node, shape: &[usize], source: TensorId) -> TensorId {
         self.call(node, shape, Kernel::Copy, &[source])
     }

@@ -1,4 +1,7 @@
 //! Nodes that move values: `Transpose`, `Slice`, `Concat`, `Pad`, `Take`.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 use super::elementwise::TOO_MANY_AXES;
 use super::weights::Constant;
@@ -11,6 +14,7 @@ use crate::lower::draft::{Home, TensorId};
 use crate::lower::plan::Kernel;
 
 impl Scheduler<'_> {
+    /// Schedules `y.shape[i] = x.shape[perm[i]]`.
     pub(super) fn transpose(&mut self, node: &Node, perm: &[usize]) -> Advice {
         let x = self.read(node.inputs[0]);
         let y = self.permuted(node, x, self.shape(node.inputs[0]), perm)?;
@@ -18,7 +22,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// `y.shape[i] = shape[perm[i]]`; the tensor itself where no value moves.
+    /// The tensor of `x`, of this shape, with its axes permuted: `y.shape[i] = shape[perm[i]]`; `x` itself
+    /// where no value moves. `Err` for more axes than kernels walk.
     fn permuted(
         &mut self,
         node: &Node,
@@ -33,7 +38,8 @@ impl Scheduler<'_> {
         self.gather(node, x, &permuted, &axes, 0)
     }
 
-    /// A stack of `[rows][columns]` matrices, each transposed.
+    /// The tensor of a stack `[batch][rows][columns]` of matrices with each transposed; `x` itself where no
+    /// value moves.
     pub(super) fn transposed(
         &mut self,
         node: &Node,
@@ -43,6 +49,7 @@ impl Scheduler<'_> {
         self.permuted(node, x, &shape, &[0, 2, 1])
     }
 
+    /// Schedules `y[i] = x[start + i * step]` along every axis.
     pub(super) fn slice(&mut self, node: &Node, starts: &[usize], steps: &[isize]) -> Advice {
         let shape = self.shape(node.output);
         let strides = row_major(self.shape(node.inputs[0]));
@@ -57,6 +64,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
+    /// Schedules the first operand broadcast to the shape of the result.
     pub(super) fn expand(&mut self, node: &Node) -> Advice {
         let (from, shape) = (self.shape(node.inputs[0]), self.shape(node.output));
         let axes = collapse(shape, &broadcast(from, shape), &row_major(shape));
@@ -66,7 +74,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// The values of `x` along `axes`; the tensor itself where those are all of its values in order.
+    /// The tensor of this shape with the values of `x` that a walk along `axes` from the position `start`
+    /// visits; `x` itself where these are all of its values in order. `Err` for more axes than kernels walk.
     fn gather(
         &mut self,
         node: &Node,
@@ -83,7 +92,7 @@ impl Scheduler<'_> {
         Ok(self.call(node, shape, Kernel::Strided(copy), &[x]))
     }
 
-    /// Every operand goes to its place in the result.
+    /// Schedules one copy per operand to its place along `axis` of the result.
     pub(super) fn concat(&mut self, node: &Node, axis: usize) -> Advice {
         let shape = self.shape(node.output);
         let steps = row_major(shape);
@@ -101,7 +110,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// The value everywhere, then the input in its place.
+    /// Schedules a fill of the result with `value` and a copy of the operand into it, `starts` places from
+    /// the front of each axis.
     pub(super) fn pad(&mut self, node: &Node, starts: &[usize], value: f32) -> Advice {
         let (part, shape) = (self.shape(node.inputs[0]), self.shape(node.output));
         let steps = row_major(shape);
@@ -115,7 +125,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Values along an axis by known indices.
+    /// Schedules the values at known indices along an axis.
     pub(super) fn take(&mut self, node: &Node, axis: usize, indices: &[usize]) -> Advice {
         let kernel =
             Kernel::Take(narrow(indices)?, along(self.shape(node.inputs[0]), axis..axis + 1));
@@ -125,7 +135,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Values along an axis by computed indices.
+    /// Schedules the values at computed indices along an axis, whose place the axes of the indices take.
     pub(super) fn take_by(&mut self, node: &Node, axis: usize) -> Advice {
         let [x, indices] = *node.inputs.first_chunk().ok_or("it has no indices")?;
         let kernel = Kernel::TakeBy(along(self.shape(x), axis..axis + 1));
@@ -135,7 +145,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Values along an axis by computed indices, one for every value of the result.
+    /// Schedules the values at computed indices along an axis, one index for every value of the result.
     pub(super) fn take_along(&mut self, node: &Node, axis: usize) -> Advice {
         let [x, indices] = *node.inputs.first_chunk().ok_or("it has no indices")?;
         let shape = self.shape(node.output);
@@ -151,7 +161,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Weighted sums of a few values along an axis.
+    /// Schedules weighted sums of `taps` values along an axis: `indices` and `weights` hold those of one
+    /// result place after another.
     pub(super) fn resample(
         &mut self,
         node: &Node,
@@ -174,7 +185,7 @@ impl Scheduler<'_> {
     }
 }
 
-/// Indices in the type that generated code uses.
+/// Indices as u32, the type in generated code; `Err` for one that does not fit.
 fn narrow(indices: &[usize]) -> Advice<Vec<u32>> {
     let narrow: Result<_, _> = indices.iter().map(|&index| u32::try_from(index)).collect();
     narrow.map_err(|_| "it takes values from a tensor of more than 2^32: make it smaller".into())

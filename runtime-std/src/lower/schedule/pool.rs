@@ -1,4 +1,7 @@
 //! Pooling over one or two spatial axes.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 use super::conv::two;
 use super::{Advice, Scheduler};
@@ -8,6 +11,7 @@ use crate::lower::plan::Kernel;
 use elbow_core::kernels::PoolShape;
 
 impl Scheduler<'_> {
+    /// Schedules a max or average pool in f32. `Err` as `pool_shape`.
     pub(super) fn pool(&mut self, node: &Node, windows: &PoolAttributes, kind: Pooling) -> Advice {
         let shape = self.pool_shape(node, windows)?;
         let kernel = match kind {
@@ -20,6 +24,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
+    /// Shape of the pool for the kernel; the axes in front of the pooled ones count as channels, and a single
+    /// pooled axis is a width, of height 1. `Err` unless one or two axes are pooled.
     pub(super) fn pool_shape(&self, node: &Node, windows: &PoolAttributes) -> Advice<PoolShape> {
         let (from, to) = (self.shape(node.inputs[0]), self.shape(node.output));
         let front = from.len().saturating_sub(windows.kernel.len());

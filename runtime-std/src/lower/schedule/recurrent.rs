@@ -1,4 +1,7 @@
 //! Recurrent layers: one kernel call for all results of a layer.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
@@ -9,14 +12,15 @@ use elbow_core::kernels::{Cell, RecurrentShape};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// What two nodes of one layer have in common: the cell (it has floats, so that its text stands for it),
-/// the direction, the operands.
+/// What the nodes of one layer have in common: the cell as debug text (it has floats, which are no keys),
+/// whether it runs in reverse, and the operands.
 type Key = (String, bool, Vec<ValueId>);
 
-/// What the nodes of each layer give.
+/// The results that the nodes of each layer give, and their values.
 pub(super) struct Layers(HashMap<Key, Vec<(RecurrentOutput, ValueId)>>);
 
 impl Layers {
+    /// The layers of these nodes; others than recurrent ones are passed over.
     pub(super) fn among(nodes: &[Node]) -> Self {
         let mut layers = Self(HashMap::new());
         for node in nodes {
@@ -27,18 +31,23 @@ impl Layers {
         layers
     }
 
+    /// All results of the layer that the node belongs to; empty for a node that is not recurrent.
     fn of(&self, node: &Node) -> Vec<(RecurrentOutput, ValueId)> {
         key(node).and_then(|key| self.0.get(&key)).cloned().unwrap_or_default()
     }
 }
 
+/// Key of the node's layer; `None` for a node that is not recurrent.
 fn key(node: &Node) -> Option<Key> {
     let Op::Recurrent { cell, reverse, .. } = node.op else { return None };
     Some((format!("{cell:?}"), reverse, node.inputs.clone()))
 }
 
 impl Scheduler<'_> {
-    /// The state starts as a copy of the initial state, and is the final state afterwards.
+    /// Schedules a recurrent layer at the first of its nodes: one call that gives the results of all of them,
+    /// which are bound here; the later nodes only count as reads of their operands. The states start as
+    /// copies of the initial ones and hold the final ones afterwards. `Err` where operands are missing or do
+    /// not fit, or weights are computed.
     pub(super) fn recurrent(&mut self, node: &Node, cell: Cell, reverse: bool) -> Advice {
         if self.tensors[node.output].is_some() {
             let read = |input: &ValueId| self.constant(*input).is_none();
@@ -92,7 +101,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// A tensor that starts as the initial state and may be overwritten.
+    /// A new tensor that starts as the initial state and may be overwritten; a fill where that is constant
+    /// zeros.
     fn state(&mut self, node: &Node, initial: ValueId) -> TensorId {
         let shape = self.shape(initial);
         match self.constant(initial) {
@@ -106,7 +116,8 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Panels of each gate's rows, gate by gate.
+    /// Place in the weights of a constant matrix `[gates * hidden][columns]`, gate by gate in panels of its
+    /// rows; `Err` where it is computed.
     fn gates(&mut self, matrix: ValueId, columns: usize, hidden: usize) -> Advice<Range<usize>> {
         let constant = self.constant(matrix).ok_or(CONSTANT)?;
         let rows = hidden * columns;
@@ -115,7 +126,8 @@ impl Scheduler<'_> {
         }))
     }
 
-    /// Both halves of the biases.
+    /// Places in the weights of the two halves of the biases, of the input and of the state; `Err` where they
+    /// are computed.
     fn biases(&mut self, bias: ValueId) -> Advice<(Range<usize>, Range<usize>)> {
         let constant = self.constant(bias).ok_or(CONSTANT)?;
         let all = self.weights.pack(Constant::Raw(bias), || constant.to_vec());
@@ -123,6 +135,7 @@ impl Scheduler<'_> {
         Ok((all.start..middle, middle..all.end))
     }
 
+    /// Place in the weights of the peepholes, operand 6; empty without, `Err` where they are computed.
     fn peepholes(&mut self, node: &Node) -> Advice<Range<usize>> {
         let Some(&peepholes) = node.inputs.get(6) else { return Ok(0..0) };
         let constant = self.constant(peepholes).ok_or(CONSTANT)?;
@@ -130,5 +143,6 @@ impl Scheduler<'_> {
     }
 }
 
+/// Advice where weights are computed.
 const CONSTANT: &str =
     "its weights depend on the input, and must be constant: store them as initializers";

@@ -5,8 +5,9 @@ use elbow_core::kernels::{ConvTransposeShape, PANEL};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// All weights of a plan. A constant that is used twice in one form is stored once; which constants
-/// happen to be equal plays no part, so that new weights of the same model keep the same places.
+/// All weights of a plan, in the order in which they were packed. A constant that is used twice in one form
+/// is stored once; constants that merely have equal values are stored apart, so that new weights of the same
+/// model keep the same places.
 #[derive(Default)]
 pub(super) struct Weights {
     pub(super) values: Vec<f32>,
@@ -46,12 +47,12 @@ pub(super) enum Constant {
 }
 
 impl Weights {
-    /// Where the constants of this form lie, if they are there.
+    /// Range of the weights that holds this form, in words; `None` if it is not packed.
     pub(super) fn place(&self, form: &Constant) -> Option<Range<usize>> {
         self.places.get(form).cloned()
     }
 
-    /// Where the constants of this form lie, which are made if they are new.
+    /// Range of the weights that holds this form, in words; where it is new, what `make` gives is appended.
     pub(super) fn pack(&mut self, form: Constant, make: impl FnOnce() -> Vec<f32>) -> Range<usize> {
         let Self { values, places } = self;
         let place = places.entry(form).or_insert_with(|| {
@@ -63,7 +64,8 @@ impl Weights {
     }
 }
 
-/// Rows of `len` values in panels of [`PANEL`] rows, interleaved; the last panel padded with zeros.
+/// Rows of `len` values as panels of `PANEL` rows, in each of which the rows are interleaved:
+/// `[panel][len][PANEL]`. The last panel is padded with zeros.
 pub(super) fn panels(rows: &[f32], len: usize) -> Vec<f32> {
     let mut packed = Vec::with_capacity(rows.len().next_multiple_of(PANEL * len.max(1)));
     for panel in rows.chunks((PANEL * len).max(1)) {
@@ -75,7 +77,7 @@ pub(super) fn panels(rows: &[f32], len: usize) -> Vec<f32> {
     packed
 }
 
-/// A `[rows][columns]` matrix as `[columns][rows]`.
+/// The row-major `[rows][columns]` matrix as `[columns][rows]`.
 pub(super) fn transposed(matrix: &[f32], columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|column| matrix.iter().skip(column).step_by(columns).copied()).collect()
 }

@@ -20,7 +20,7 @@ pub(crate) enum Says {
     Nothing,
 }
 
-/// A name, taken apart.
+/// The name of an output, split into words: what they say of a head, and the words that remain.
 #[derive(Clone, Debug)]
 pub(crate) struct HeadName {
     /// What it says.
@@ -29,6 +29,7 @@ pub(crate) struct HeadName {
     pub stem: Vec<String>,
 }
 
+/// Meaning of one word of a name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Word {
     Mean,
@@ -47,12 +48,14 @@ enum Word {
     Rest,
 }
 
+/// Words for a mean.
 const MEANS: [&str; 6] = ["mu", "mus", "mean", "means", "loc", "locs"];
 const LOGS: [&str; 2] = ["log", "ln"];
 const SCALES: [&str; 10] =
     ["sigma", "sigmas", "std", "stds", "sd", "stddev", "stdev", "stdv", "scale", "scales"];
 const VARS: [&str; 4] = ["var", "vars", "variance", "variances"];
 const SQUARES: [&str; 5] = ["sq", "sqr", "sqd", "squared", "square"];
+/// Words for a spread that no head of a manifest stands for.
 const OTHERS: [&str; 17] = [
     "precision",
     "precisions",
@@ -72,6 +75,7 @@ const OTHERS: [&str; 17] = [
     "sig",
     "entropy",
 ];
+/// Words that change the quantity beside them.
 const CHANGES: [&str; 30] = [
     "half",
     "double",
@@ -174,7 +178,9 @@ const PLAIN: [&str; 65] = [
 ];
 
 impl HeadName {
-    /// What `name` says among `siblings`, the names of all outputs.
+    /// What `name` says, judged among `siblings`, the names of all outputs: they decide whether a 2 behind a
+    /// standard deviation is a square or a number. A mean or spread in a formula, as `0.5*logvar`, is
+    /// [`Says::Unclear`].
     pub(crate) fn of(name: &str, siblings: &[&str]) -> Self {
         let (tokens, signs) = spelled_out(name);
         let words = taken_apart(&tokens);
@@ -192,7 +198,8 @@ impl HeadName {
         Self { says, stem }
     }
 
-    /// Words that nobody is known to write beside a head.
+    /// Words of the stem that are not known to leave a head unchanged: all but numbers, `z`, `q`, the words
+    /// of [`PLAIN`], `x` without a number behind it and `mul` behind `mat`.
     pub(crate) fn unknown(&self) -> Vec<&str> {
         let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
         let is_plain = |at: usize| {
@@ -209,7 +216,7 @@ impl HeadName {
         unknown.map(|at| self.stem[at].as_str()).collect()
     }
 
-    /// The stem without numbers: of `z2_mean` and `z1_mean` the same.
+    /// Words of the stem without numbers, in order: the same for `z2_mean` and `z1_mean`.
     pub(crate) fn unnumbered(&self) -> Vec<&str> {
         let is_word = |word: &&str| !word.starts_with(|c: char| c.is_ascii_digit());
         self.stem.iter().map(String::as_str).filter(is_word).collect()
@@ -217,12 +224,14 @@ impl HeadName {
 }
 
 impl Word {
+    /// Whether the word says something of a head: all but numbers and words without a meaning.
     fn is_core(self) -> bool {
         !matches!(self, Self::Number | Self::Rest)
     }
 }
 
-/// The tokens of a name with its signs as words, and whether signs are left that make it a formula.
+/// The tokens of a name, with `σ`, `μ`, `²` and `^2` as words and a port such as `:0` removed; and whether
+/// arithmetic signs are left that make it a formula.
 fn spelled_out(name: &str) -> (Vec<Token>, bool) {
     let name = match name.rsplit_once(':') {
         Some((before, port)) if port.bytes().all(|c| c.is_ascii_digit()) => before,
@@ -249,7 +258,8 @@ fn spelled_out(name: &str) -> (Vec<Token>, bool) {
     (tokens, formula)
 }
 
-/// Words with their meaning; one that is written together, such as `zlogvar`, is several.
+/// Each token with its meaning. One that is written together is split into its words, as `zlogvar` into `z`,
+/// `log`, `var`; one of unknown words is [`Word::Rest`] as a whole.
 fn taken_apart(tokens: &[Token]) -> Vec<(Word, Token)> {
     let mut words = Vec::new();
     for token in tokens {
@@ -272,7 +282,8 @@ fn taken_apart(tokens: &[Token]) -> Vec<(Word, Token)> {
     words
 }
 
-/// A word as words with a meaning, if it is made of them.
+/// `text` split completely into known words, each with its meaning; `None` where that is not possible, an
+/// empty list for empty text.
 fn parts(text: &str) -> Option<Vec<(Word, &str)>> {
     if text.is_empty() {
         return Some(Vec::new());
@@ -293,7 +304,7 @@ fn parts(text: &str) -> Option<Vec<(Word, &str)>> {
     })
 }
 
-/// What the words say whose places are `core`; a 2 behind them is not seen yet.
+/// What the words at the positions `core` say of a head; a 2 behind them is not considered.
 fn says(words: &[(Word, Token)], core: &[usize]) -> Says {
     let kinds: Vec<Word> = core.iter().map(|at| words[*at].0).collect();
     let first = |wanted: Word| core.iter().find(|at| words[**at].0 == wanted);
@@ -330,8 +341,9 @@ fn says(words: &[(Word, Token)], core: &[usize]) -> Says {
     head.map_or_else(|| Says::Unclear(unclear.into()), Says::Spread)
 }
 
-/// A 2 behind a standard deviation is a square, unless the names of other outputs make it a number; a
-/// place of the number is given where it is none.
+/// What a name says with regard to a token 2 behind its last core word, and the position of that token where
+/// it is a square. A standard deviation with it becomes a variance, stays as it is where a sibling has
+/// another number in that place, and is unclear where both are possible. Other names are unchanged.
 fn with_two(
     says: Says,
     words: &[(Word, Token)],

@@ -13,7 +13,8 @@ use tract_onnx::prelude::*;
 const LINKED: &str = "0.23.9";
 
 impl Request {
-    /// The request that lies in a folder, with the values of its inputs.
+    /// The request that lies in `folder`, with the values of its inputs; an error where a file cannot be
+    /// read.
     fn read(folder: &Path) -> Result<Self> {
         let fault = |error: String| Error::environment(error);
         let text = fs::read(folder.join(REQUEST)).map_err(|error| fault(error.to_string()))?;
@@ -26,7 +27,8 @@ impl Request {
     }
 }
 
-/// Answers the request in `folder`.
+/// Runs the request in `folder` and writes version and outputs there; a panic's message becomes the
+/// complaint.
 ///
 /// # Errors
 ///
@@ -48,7 +50,8 @@ pub(super) fn answer(folder: &Path) -> Result<()> {
     })
 }
 
-/// Every output of the file, all rows.
+/// Every output of the ONNX file at `path`, all rows one after another, flat; states are carried from row to
+/// row.
 fn execute(request: &Request, path: &Path) -> TractResult<Vec<Vec<f32>>> {
     let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
     let mut model = onnx.model_for_path(path)?;
@@ -87,6 +90,7 @@ fn execute(request: &Request, path: &Path) -> TractResult<Vec<Vec<f32>>> {
     Ok(outputs)
 }
 
+/// tract's name of an element type.
 fn datum_type(element_type: ElementType) -> DatumType {
     match element_type {
         ElementType::Float32 => DatumType::F32,
@@ -96,7 +100,8 @@ fn datum_type(element_type: ElementType) -> DatumType {
     }
 }
 
-/// One row of an input, in the type that the file declares.
+/// One row of an input as a tensor of the type that the file declares; an error where shape and number of
+/// values differ.
 fn tensor(port: &Port, values: &[f32]) -> TractResult<Tensor> {
     match port.element_type {
         ElementType::Float32 => Tensor::from_shape(&port.shape, values),
@@ -106,6 +111,7 @@ fn tensor(port: &Port, values: &[f32]) -> TractResult<Tensor> {
     }
 }
 
+/// One row as a tensor of the type that `of` converts to.
 fn typed<T: Datum + Copy>(
     port: &Port,
     values: &[f32],

@@ -12,8 +12,8 @@ use crate::model::otherwise::is_surely_noise;
 use crate::model::sampling::{self, Draw, Makers, Reading, readings};
 use elbow_core::distributions::Spread;
 
-/// Heads among the outputs from which the graph draws itself; a draw whose heads are no outputs says
-/// nothing.
+/// Heads among the outputs from which the graph draws itself, one per mean; draws whose mean or spread is no
+/// output are left out.
 pub(super) fn of_outputs(graph: &Graph) -> Vec<Heads> {
     let makers = Makers::of(graph);
     let heads = |draw: Draw| {
@@ -28,8 +28,9 @@ pub(super) fn of_outputs(graph: &Graph) -> Vec<Heads> {
     distinct(draws(graph).into_iter().filter_map(heads))
 }
 
-/// Heads from which the graph draws, that are outputs or values inside it. Of a spread's values the one
-/// farthest from the sample is named, as it comes from its layer.
+/// Heads from which the graph surely draws, one per mean, where each is an output or a named value inside the
+/// graph. Of the values from which the scale is computed an output is preferred, else the one farthest from
+/// the sample, as it comes from its layer.
 pub(super) fn inside(graph: &Graph) -> Vec<Heads> {
     let makers = Makers::of(graph);
     let own_name = |id: ValueId| {
@@ -57,7 +58,7 @@ pub(super) fn inside(graph: &Graph) -> Vec<Heads> {
     distinct(of_latents.filter_map(heads))
 }
 
-/// Draws from normal noise, as far as the file says what the noise is.
+/// The graph's draws `mean + scale * noise`, without those whose noise is uniform.
 pub(super) fn draws(graph: &Graph) -> Vec<Draw> {
     let is_uniform = |id: ValueId| {
         graph.noise.iter().any(|noise| noise.value == id && noise.kind == NoiseKind::Uniform)
@@ -65,26 +66,27 @@ pub(super) fn draws(graph: &Graph) -> Vec<Draw> {
     sampling::draws(graph).into_iter().filter(|draw| !is_uniform(draw.noise)).collect()
 }
 
-/// Those of them whose noise is surely noise.
+/// The [`draws`] whose noise is a random node's or an input named as noise.
 pub(super) fn certain(graph: &Graph) -> impl Iterator<Item = Draw> {
     draws(graph).into_iter().filter(|draw| is_surely_noise(graph, draw.noise))
 }
 
-/// Whether a draw is one of the observation, by a decoder: of its shape, and from a sample.
+/// Whether a draw is one of the observation by a decoder: its mean has the shape of an input and depends on
+/// the sample of another draw in `all`.
 fn is_decoded(graph: &Graph, all: &[Draw], draw: &Draw) -> bool {
     let shape = |id: ValueId| &graph.values[id].shape;
     let of_sample = |other: &Draw| other.z != draw.z && reached(graph, other.z)[draw.mean];
     is_observed(graph, shape(draw.mean)) && all.iter().any(of_sample)
 }
 
-/// Whether an input other than noise has this shape.
+/// Whether an input that is not a random node's noise has this shape.
 fn is_observed(graph: &Graph, shape: &[usize]) -> bool {
     let noise = |id: &&ValueId| graph.noise.iter().any(|noise| noise.value == **id);
     graph.inputs.iter().filter(|id| !noise(id)).any(|input| graph.values[*input].shape == shape)
 }
 
-/// Heads inside the graph, or those of outputs that are named like heads and from which it does not draw:
-/// the latter only where they have nothing to do with the sample.
+/// `named`, heads among the outputs by their names, where all have other shapes than the sampled heads
+/// `inside` and do not depend on their samples; else a question, as an error, which of the two are the heads.
 pub(super) fn or_named(
     graph: &Graph,
     inside: Vec<Heads>,
@@ -106,6 +108,7 @@ pub(super) fn or_named(
     }
 }
 
+/// The first heads of each mean.
 fn distinct(all: impl Iterator<Item = Heads>) -> Vec<Heads> {
     let mut found: Vec<Heads> = Vec::new();
     for heads in all {
@@ -116,12 +119,14 @@ fn distinct(all: impl Iterator<Item = Heads>) -> Vec<Heads> {
     found
 }
 
-/// The output with this value.
+/// Name of the first output that is the value `wanted`, up to reshapes.
 fn output(graph: &Graph, makers: &Makers<'_>, wanted: ValueId) -> Option<String> {
     let same = |(_, id): &&(String, ValueId)| makers.source(*id) == makers.source(wanted);
     graph.outputs.iter().find(same).map(|(name, _)| name.clone())
 }
 
+/// The heads `mean` and `spread` of a draw by one reading of its scale, with the formula of the sample as the
+/// reason for both.
 fn of_draw(
     graph: &Graph,
     makers: &Makers<'_>,
@@ -156,8 +161,9 @@ fn of_draw(
     Heads { mean, mean_why, spread, spread_why, head, eps, clamp }
 }
 
-/// Posteriors beside those from which the graph draws, which need not draw from the last of a
-/// hierarchy: outputs that are named like heads, and like those that are known but for a number.
+/// Posteriors beside those from which the graph draws (`drawn`), as the last of a hierarchy: outputs named
+/// like heads whose names differ from those of a drawn posterior only in numbers. None where they are a
+/// decoder's; a question where an output pair may be a further posterior but its names do not say so.
 pub(super) fn undrawn(graph: &Graph, drawn: &[Heads]) -> Result<Vec<Heads>, Decision> {
     let rest = rest(graph, drawn);
     let is_observed = |name: &str| {
@@ -201,7 +207,7 @@ pub(super) fn undrawn(graph: &Graph, drawn: &[Heads]) -> Result<Vec<Heads>, Deci
     Ok(named)
 }
 
-/// Outputs that no draw explains, and that are more than one number.
+/// Names of the outputs that are no part of any draw, of more than one value, and not named like a state.
 fn rest<'g>(graph: &'g Graph, drawn: &[Heads]) -> Vec<&'g str> {
     let makers = Makers::of(graph);
     let explained: Vec<ValueId> = draws(graph)
@@ -221,7 +227,7 @@ fn rest<'g>(graph: &'g Graph, drawn: &[Heads]) -> Vec<&'g str> {
     graph.outputs.iter().filter(is_open).map(|(name, _)| name.as_str()).collect()
 }
 
-/// Which values depend on a sample of these posteriors.
+/// For each value of the graph, whether it depends on a sample of one of these posteriors.
 fn sampled(graph: &Graph, drawn: &[Heads]) -> Vec<bool> {
     let makers = Makers::of(graph);
     let mut sampled = vec![false; graph.values.len()];

@@ -5,9 +5,9 @@ use crate::ir::{Graph, ValueId};
 use crate::model::names::{HeadName, Says, is_generative, is_observation, says};
 use crate::model::sampling::draws;
 
-/// Outputs that `is_open` holds to be open and that are named like a mean, each with the one that is
-/// named like its spread; nothing if one has none, or several. Names that are not understood wholly say
-/// nothing here, nor do those of a prior or a decoder.
+/// Heads by names among the outputs for which `is_open` holds: each one named like a mean with the only one
+/// named like a spread that has the same other words (of a single pair only unknown words count). Empty where
+/// one has no such partner or several; names of a prior or decoder and unclear ones are left out.
 pub(super) fn by_names(graph: &Graph, is_open: impl Fn(&str) -> bool) -> Vec<Heads> {
     let all: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
     let is_candidate =
@@ -37,7 +37,9 @@ pub(super) fn by_names(graph: &Graph, is_open: impl Fn(&str) -> bool) -> Vec<Hea
     means.iter().map(pair).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-/// The heads where one of two outputs is named like a spread, and the other one like nothing.
+/// The heads of a graph with two outputs of one shape, where one is named like a spread and the other one
+/// says nothing of itself (no sample or score). `None` where the graph draws, or the spread's name has an
+/// unknown word.
 pub(super) fn beside(graph: &Graph) -> Option<Heads> {
     let [a, b] = &graph.outputs[..] else { return None };
     let all = [a.0.as_str(), b.0.as_str()];
@@ -62,6 +64,8 @@ pub(super) fn beside(graph: &Graph) -> Option<Heads> {
 /// Names of samples and of scores.
 const SAMPLES: [&str; 8] = ["z", "sample", "samples", "logit", "logits", "score", "prob", "probs"];
 
+/// The heads of these two names, with the parameterization that the spread's name `says`; `None` where that
+/// is no spread.
 fn heads(mean: &str, mean_why: &str, spread: &str, says: &Says) -> Option<Heads> {
     let Says::Spread(head) = says else { return None };
     Some(Heads {
@@ -75,7 +79,8 @@ fn heads(mean: &str, mean_why: &str, spread: &str, says: &Says) -> Option<Heads>
     })
 }
 
-/// Whether an output is named like an observation and has the shape of one.
+/// Whether an output is named like an observation, without `z` or `q` in the name, and has the shape of an
+/// input.
 fn is_decoded(graph: &Graph, name: &str) -> bool {
     let shape = |id: ValueId| &graph.values[id].shape;
     let output = graph.outputs.iter().find(|(own, _)| own == name);

@@ -8,7 +8,7 @@ use crate::model::otherwise::Otherwise;
 use crate::model::sampling::Makers;
 use elbow_core::distributions::Spread;
 
-/// The question whether two outputs are a further posterior.
+/// The question whether the outputs `mean` and `spread` are a further posterior beside the `drawn` ones.
 pub(super) fn two_readings(drawn: &[Heads], mean: &str, spread: &str, head: Spread) -> Decision {
     let known: Vec<String> = drawn.iter().map(Heads::line).collect();
     let means: Vec<String> = drawn.iter().map(|heads| format!("{:?}", heads.mean)).collect();
@@ -26,7 +26,8 @@ pub(super) fn two_readings(drawn: &[Heads], mean: &str, spread: &str, head: Spre
     ))
 }
 
-/// The question whether a spread is what the graph samples with, or what an output's name says.
+/// The question whether the spread is the one in the graph's sample (`sampled`), or what an output's name
+/// says (`named`).
 pub(super) fn named_otherwise(sampled: &Heads, named: &Heads) -> Decision {
     Decision(format!(
         "{}, but {:?} is named like the head {}; decide, and write one of\n  {}\n  {}",
@@ -38,7 +39,8 @@ pub(super) fn named_otherwise(sampled: &Heads, named: &Heads) -> Decision {
     ))
 }
 
-/// What to do where the graph samples otherwise than these heads say.
+/// The question what to do where the graph's `sample` is not that of these heads: declare them nevertheless,
+/// or export another spread.
 pub(super) fn other_sample(heads: &Heads, sample: &Otherwise) -> Decision {
     let Otherwise { formula, factor } = sample;
     let (mean, spread) = (&heads.mean, &heads.spread);
@@ -64,7 +66,8 @@ pub(super) fn other_sample(heads: &Heads, sample: &Otherwise) -> Decision {
     ))
 }
 
-/// The candidates, and what to write once it is known which is which.
+/// The question which outputs are the heads, with what to write once it is answered; a refusal instead where
+/// the outputs are parts of one value and show another family than a diagonal normal.
 pub(super) fn undecided(graph: &Graph) -> Decision {
     let halves = halves(graph);
     if let Some((first, second, _)) = &halves
@@ -96,7 +99,8 @@ pub(super) fn undecided(graph: &Graph) -> Decision {
     ))
 }
 
-/// What keeps a name from saying which head an output is.
+/// What keeps the first output that looks like a spread from being one, in words; `None` where no name looks
+/// like one.
 fn unclear(graph: &Graph) -> Option<String> {
     let all: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
     all.iter().find_map(|name| {
@@ -112,7 +116,8 @@ fn unclear(graph: &Graph) -> Option<String> {
     })
 }
 
-/// Two outputs that are parts of one value, and what makes it: `Split` and `chunk`.
+/// The names of two outputs that are parts of one value, as of `Split` or `chunk`, and the operator that
+/// makes it; `None` unless exactly two outputs are parts of a value.
 fn halves(graph: &Graph) -> Option<(String, String, String)> {
     let makers = Makers::of(graph);
     let whole = |id: ValueId| {

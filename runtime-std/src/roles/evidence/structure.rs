@@ -9,7 +9,8 @@ use crate::model::sampling::Makers;
 use elbow_core::distributions::Spread;
 use elbow_core::kernels::Unary;
 
-/// Two outputs of one shape of which one is never negative and can only be a spread.
+/// The heads of the only pair of outputs of one shape where one can be negative and the other never is.
+/// Without such a pair by [`clipped`]. A question where nothing tells standard deviation from variance.
 pub(super) fn by_structure(graph: &Graph) -> Result<Option<Heads>, Decision> {
     let ranges = ranges(graph);
     let shape = |id: ValueId| &graph.values[id].shape;
@@ -50,8 +51,9 @@ pub(super) fn by_structure(graph: &Graph) -> Result<Option<Heads>, Decision> {
     }))
 }
 
-/// One of two outputs of one shape is clipped from below zero on: the logarithm of a spread, but of
-/// which is not known.
+/// A question where exactly one of two outputs of one shape is clipped to finite bounds from below zero: it
+/// is the logarithm of a spread, but nothing tells of which. `None` otherwise, and where its name says the
+/// spread; never heads.
 fn clipped(graph: &Graph) -> Result<Option<Heads>, Decision> {
     let makers = Makers::of(graph);
     let [(first, a), (second, b)] = &graph.outputs[..] else { return Ok(None) };
@@ -83,8 +85,8 @@ fn clipped(graph: &Graph) -> Result<Option<Heads>, Decision> {
     )))
 }
 
-/// Whether a positive output is a standard deviation or a variance: `exp(0.5 * h)` and roots are the
-/// former, and a name may say so.
+/// The parameterization of a positive output and why: what its name says, else a standard deviation where it
+/// is `exp(0.5 * h)` or a root. `None` where neither decides.
 fn positive_head(graph: &Graph, name: &str, value: ValueId) -> Option<(Spread, String)> {
     let all: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
     let own = HeadName::of(name, &all);
@@ -98,7 +100,8 @@ fn positive_head(graph: &Graph, name: &str, value: ValueId) -> Option<(Spread, S
     made_as_sigma(graph, value).map(|why| (Spread::Sigma, why))
 }
 
-/// What shows a positive value to be a standard deviation.
+/// Why a positive value is a standard deviation, in words: it is `exp(0.5 * h)` or a square root, maybe with
+/// a number added. `None` otherwise.
 pub(super) fn made_as_sigma(graph: &Graph, value: ValueId) -> Option<String> {
     let makers = Makers::of(graph);
     let value = makers.source(value);

@@ -5,7 +5,9 @@ use crate::kernels::PANEL;
 use crate::kernels::integer::{Depthwise, Linear, Output, Value, portable};
 use core::arch::naked_asm;
 
-/// [`portable::depthwise`]'s machine code, for values of 16 bits.
+/// `y[p][c] = finish(outputs[c][0] + sum_t x[p][t][c] * w[c][t], outputs[c][1])`, as [`portable::depthwise`]
+/// defines it: by machine code where `x` is of i16 and the numbers are small, else by the definition itself.
+/// Where the machine code's checks find a slice too short or not aligned, integers in `y` stay as they are.
 #[inline(always)]
 pub fn depthwise<X: Value, Y: Output>(
     x: &[X],
@@ -37,22 +39,25 @@ pub fn depthwise<X: Value, Y: Output>(
     }
 }
 
+/// Computes the full groups of four channels at all positions.
 #[inline(never)]
 fn depthwise_full(tensors: &Tensors<'_>, s: Small<'_>) {
     // SAFETY: `depthwise` gives jobs that lie inside their slices.
     job::depthwise(tensors, s, true, TAPS, |job| unsafe { depthwise_groups(job) });
 }
 
+/// Computes the last group, of fewer than four channels, at all positions.
 #[inline(never)]
 fn depthwise_rest(tensors: &Tensors<'_>, s: Small<'_>) {
     // SAFETY: as above.
     job::depthwise(tensors, s, false, TAPS, |job| unsafe { depthwise_groups(job) });
 }
 
-/// Three taps.
+/// `[passes, entry]` of a kernel row: passes of three taps.
 const TAPS: job::Cut = |columns| cut_into(3, 1, columns);
 
-/// Groups of four channels at one position.
+/// Computes the outputs of all of the job's groups of four channels at one position, and writes them to the
+/// job's `y`; one of size 4 is the sum with its bias.
 ///
 /// # Safety
 ///

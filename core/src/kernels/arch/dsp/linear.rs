@@ -5,7 +5,9 @@ use super::super::panels::by_panels;
 use crate::kernels::integer::{Linear, Output, Value};
 use core::arch::naked_asm;
 
-/// [`portable::paired`](crate::kernels::integer::portable::paired)'s machine code.
+/// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` from weights in `Form::Paired`,
+/// by machine code, as [`portable::paired`](crate::kernels::integer::portable::paired) defines it. Where a
+/// slice is too short or not aligned, integers in `y` may stay as they are.
 #[inline(always)]
 pub fn linear_paired<Y: Output>(
     x: &[i16],
@@ -23,7 +25,9 @@ pub fn linear_paired<Y: Output>(
     );
 }
 
-/// [`portable::wide`](crate::kernels::integer::portable::wide)'s machine code.
+/// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` from weights in `Form::Wide`,
+/// by machine code, as [`portable::wide`](crate::kernels::integer::portable::wide) defines it. Where a slice
+/// is too short or not aligned, integers in `y` may stay as they are.
 #[inline(always)]
 pub fn linear_wide<Y: Output>(
     x: &[i16],
@@ -41,10 +45,11 @@ pub fn linear_wide<Y: Output>(
     );
 }
 
-/// Eight blocks of four inputs.
+/// `[passes, entry]` of a run: passes of eight blocks of four inputs.
 const BLOCKS: job::Cut = |run| cut_into(8, 4, run);
 
-/// Four rows of paired weights at one position.
+/// Computes the outputs of all of the job's panels of four rows at one position, from paired weights, and
+/// writes them to the job's `y`; one of size 4 is the sum with its bias.
 ///
 /// # Safety
 ///
@@ -117,7 +122,8 @@ unsafe extern "C" fn paired_panels(job: &Job) {
     )
 }
 
-/// Four rows of wide weights at one position.
+/// Computes the outputs of all of the job's panels of four rows at one position, from wide weights, and
+/// writes them to the job's `y`; one of size 4 is the sum with its bias.
 ///
 /// # Safety
 ///

@@ -1,7 +1,7 @@
 //! M4, M7 and M33: the DSP extension's dual 16-bit multiplications.
 //!
 //! Each function computes all full panels of four rows (or groups of four channels) at one position.
-//! What it needs is a [`Job`], copied to its stack frame: the inner loops take every register.
+//! It takes a [`Job`], which it copies to its stack frame: the inner loops use every register.
 //!
 //! | File | Machine code of |
 //! |---|---|
@@ -22,7 +22,7 @@
 //! and stored as one word, or two of 16-bit values. Such a word need not be aligned: the core does that
 //! by itself unless a program has set `CCR.UNALIGN_TRP`, which is clear at reset.
 
-/// Reads the job into the frame; r1 is the weights from here on.
+/// The start of a function: copies the job into the frame; r1 is the address of the weights from here on.
 ///
 /// Frame: 0 x, 4 passes, 8 runs, 12 entry, 16 gap, 20 zero point, 24 low, 28 high, 32 shift, 36 kind,
 /// 40 outputs, 44 y, 48 end of the weights, 52 weights, 56 step.
@@ -37,8 +37,9 @@ macro_rules! enter {
     };
 }
 
-/// From the sums r0, r8, r10, r12 and the parameters r3, r9, r11, lr of four rows to their outputs; then
-/// back to label 2 until the weights end.
+/// The end of a loop over panels: from the sums with biases in r0, r8, r10, r12 and the multipliers in r3,
+/// r9, r11, lr of four rows to their outputs, which it stores; then back to label 2, or at the end of the
+/// weights returns.
 macro_rules! finish {
     () => {
         "ldrd r4, r5, [sp, #20]

@@ -4,7 +4,8 @@ use crate::kernels::integer::convert::each_line;
 use crate::kernels::integer::{PaddedCopy, Value, portable};
 use core::arch::naked_asm;
 
-/// [`portable::padded_copy`] with machine code for lines that are widened from i8 to i16.
+/// `y[to(i)] = x[from(i)]` for every index `i` of the box, without the padding, as [`portable::padded_copy`]
+/// defines it; by machine code where gapless lines are widened from i8 to i16.
 #[inline(always)]
 pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     if size_of::<X>() == 1 && size_of::<Y>() == 2 && [s.from[2], s.to[2]] == [1, 1] {
@@ -14,6 +15,7 @@ pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     }
 }
 
+/// Writes every line of the box to `y`, widened from i8 to i16; lines are gapless in `x` and in `y`.
 #[inline(never)]
 fn widen_lines<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     each_line(x, y, s, |x, y| {
@@ -23,7 +25,7 @@ fn widen_lines<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     });
 }
 
-/// `len` values from i8 to i16.
+/// Writes `len` values of `x` to `y`, widened from i8 to i16.
 ///
 /// # Safety
 ///

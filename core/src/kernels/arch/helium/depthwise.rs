@@ -30,7 +30,7 @@ struct Group {
     lanes: usize,
 }
 
-/// Channels of a group.
+/// Number of channels of a group.
 const LANES: usize = 4;
 
 /// Machine code of one group.
@@ -45,7 +45,8 @@ struct Groups {
     outputs: [*const [i32; 2]; 4],
 }
 
-/// Sums by the rule, but for the clamp, with parameters at these places from the addresses in q6.
+/// Requantizes the sums in `$sums`, except for the clamp: bias and multiplier of each lane are at these
+/// offsets from its address in q6.
 macro_rules! requantized {
     ($sums:literal, $bias:literal, $multiplier:literal) => {
         concat!(
@@ -77,9 +78,12 @@ macro_rules! requantized {
     };
 }
 
-/// Four channels; `$x` loads them, `$y` stores them where the predicate is set.
+/// A function `$name` for four channels; `$x` loads them, `$y` stores those for which the predicate is set.
 macro_rules! channels {
     ($name:ident, $x:literal, $y:literal) => {
+        /// Writes the outputs of the group's first `lanes` channels at each of its positions to its `y`.
+        /// Bytes in the name are i8, halves i16; a name with one of them has it for `x` and `y`.
+        ///
         /// # Safety
         ///
         /// What [`Group`] says.
@@ -145,8 +149,8 @@ channels!(channels_of_bytes_to_halves, "vldrb.s32 q2, [r1]", "vstrht.32 q0, [r6]
 channels!(channels_of_halves_to_bytes, "vldrh.s32 q2, [r1]", "vstrbt.32 q0, [r6]");
 channels!(channels_of_halves, "vldrh.s32 q2, [r1]", "vstrht.32 q0, [r6]");
 
-/// Sixteen channels of bytes; weights of four groups are gathered, so that both operands are in the
-/// order of the channels.
+/// Writes the outputs of sixteen channels, i8 from i8, at each of the groups' positions to `first.y`; weights
+/// of four groups are gathered, so that both operands are in the order of the channels.
 ///
 /// | Register | Holds |
 /// |---|---|
@@ -229,7 +233,9 @@ unsafe extern "C" fn sixteen_channels(groups: &Groups) {
     )
 }
 
-/// [`portable::depthwise`]'s machine code.
+/// `y[p][c] = finish(outputs[c][0] + sum_t x[p][t][c] * w[c][t], outputs[c][1])`, as [`portable::depthwise`]
+/// defines it: by machine code where outputs are integers and [`fits_depthwise`] holds, else by the
+/// definition itself.
 #[inline(never)]
 pub fn depthwise<X: Value, Y: Output>(
     x: &[X],
@@ -288,7 +294,8 @@ pub fn depthwise<X: Value, Y: Output>(
     }
 }
 
-/// A group without its places.
+/// The group's part that is the same for all channels and rows of positions: pointers are null, `lanes` is
+/// [`LANES`].
 #[inline(always)]
 fn group<X, Y: Output>(s: &Depthwise) -> Group {
     let bytes = |values: usize| values.wrapping_mul(size_of::<X>());
@@ -312,7 +319,8 @@ fn group<X, Y: Output>(s: &Depthwise) -> Group {
     }
 }
 
-/// Whether all that a depthwise convolution reads and writes is there.
+/// Whether the convolution's counts are [`are_counts`] and all that it reads and writes lies inside the
+/// slices, with channels rounded up to whole groups in `x` and `weights`.
 #[inline(always)]
 fn fits_depthwise<X, Y>(
     x: &[X],

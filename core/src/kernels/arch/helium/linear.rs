@@ -47,8 +47,8 @@ struct LineJob {
     high: i32,
 }
 
-/// Sums of panels over runs, `$first` with the first block of a patch and `$next` with others, in
-/// `$size` bytes of code; then what `$finish` makes of the sums in r0, r2, r4 and r6.
+/// A function `$name` that sums panels over runs: `$first` adds the first block of a patch and `$next` each
+/// other one, in `$size` bytes of code; then `$finish` stores what it makes of the sums in r0, r2, r4 and r6.
 ///
 /// | Register | Holds |
 /// |---|---|
@@ -61,6 +61,10 @@ struct LineJob {
 /// | q4, q5, q6 | low, high, zero point |
 macro_rules! panels {
     ($name:ident, $first:literal, $next:literal, $size:literal, $finish:literal) => {
+        /// Writes the outputs of the job's panels at each of its positions to its `y`, from the type of `x`
+        /// to that of `y` in the name: bytes are i8, halves i16, both requantized, and sums i32 without
+        /// biases. Changes the job's `y` and `positions`.
+        ///
         /// # Safety
         ///
         /// What [`LineJob`] says.
@@ -139,7 +143,7 @@ macro_rules! panels {
     };
 }
 
-/// [`panels!`] of x of i8.
+/// [`panels!`] for `x` of i8.
 macro_rules! of_bytes {
     ($name:ident, $finish:literal) => {
         panels!(
@@ -168,7 +172,7 @@ macro_rules! of_bytes {
     };
 }
 
-/// [`panels!`] of x of i16.
+/// [`panels!`] for `x` of i16.
 macro_rules! of_halves {
     ($name:ident, $finish:literal) => {
         panels!(
@@ -288,7 +292,7 @@ of_halves!(
 /// Machine code of [`panels!`].
 type Panels = unsafe extern "C" fn(&mut LineJob);
 
-/// From `X` to full panels of `Y`, which is an integer.
+/// Machine code from values `X` to outputs `Y` of full panels; `Y` has to be an integer.
 const fn to_outputs<X: Value, Y: Output>() -> Panels {
     match (size_of::<X>(), Y::SIZE) {
         (1, 1) => bytes_to_bytes,
@@ -298,12 +302,13 @@ const fn to_outputs<X: Value, Y: Output>() -> Panels {
     }
 }
 
-/// From `X` to the sums of one panel.
+/// Machine code from values `X` to the i32 sums of panels, without biases.
 const fn to_sums<X: Value>() -> Panels {
     if size_of::<X>() == 1 { bytes_to_sums } else { halves_to_sums }
 }
 
-/// [`portable::helium`]'s machine code.
+/// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` from weights in `Form::Helium`,
+/// as [`portable::helium`] defines it: by machine code where [`fits`] holds, else by the definition itself.
 #[inline(never)]
 pub fn linear<X: Value, Y: Output>(
     x: &[X],
@@ -324,7 +329,8 @@ pub fn linear<X: Value, Y: Output>(
     }
 }
 
-/// Whether the patches are lines of runs of whole blocks, and all that they read and write is there.
+/// Whether machine code can compute the layer: no count is 0 and all are below 2^20, runs form one line and
+/// have a multiple of [`BLOCK`] inputs, and all that is read and written lies inside the slices.
 #[inline(always)]
 fn fits<X, Y>(x: &[X], weights: &[i8], outputs: &[[i32; 2]], y: &[Y], s: &Linear) -> bool {
     if !are_counts([s.runs, s.positions, [s.run, s.rows]]) || s.runs[0] > 1 && s.runs[1] > 1 {
@@ -339,12 +345,13 @@ fn fits<X, Y>(x: &[X], weights: &[i8], outputs: &[[i32; 2]], y: &[Y], s: &Linear
         && s.rows <= outputs.len()
 }
 
-/// Values of `x` from run to run of a patch that is a line of runs.
+/// Values of `x` from run to run of a patch whose runs form one line.
 const fn run_step(s: &Linear) -> usize {
     if s.runs[0] == 1 { s.run_steps[1] } else { s.run_steps[0] }
 }
 
-/// A job without places and steps.
+/// The layer's job for one panel at one position, with null pointers and a `y_step` of 0; the layer has to
+/// pass [`fits`].
 #[inline(always)]
 fn job<X>(s: &Linear) -> LineJob {
     let bytes = |values: usize| values.wrapping_mul(size_of::<X>());
@@ -370,7 +377,8 @@ fn job<X>(s: &Linear) -> LineJob {
     }
 }
 
-/// The first `full` panels at all positions; the layer fits.
+/// Computes the outputs of the first `full` panels, which are integers, at all positions and writes them to
+/// `y`; the layer has passed [`fits`].
 #[inline(always)]
 fn full_panels<X: Value, Y: Output>(
     x: &[X],
@@ -399,8 +407,8 @@ fn full_panels<X: Value, Y: Output>(
     }
 }
 
-/// The panels behind the first `full`: sums by machine code, the rest as it is defined; the layer
-/// fits.
+/// Computes the outputs of the panels behind the first `full` at all positions and writes them to `y`: sums
+/// by machine code, then [`Output::finish`]. The layer has passed [`fits`].
 #[inline(never)]
 fn other_panels<X: Value, Y: Output>(
     x: &[X],

@@ -20,20 +20,21 @@ pub use depthwise::depthwise;
 pub use linear::linear;
 pub use padded_copy::padded_copy;
 
-/// Whether none is 0, and all are so small that [`reach`] and [`product`] stay exact.
+/// Whether no count is 0 and all are below 2^20, so that [`reach`] and [`product`] are exact.
 #[inline(always)]
 fn are_counts(counts: [[usize; 2]; 3]) -> bool {
     let counts = counts.as_flattened();
     !counts.contains(&0) && counts.iter().fold(0, |all, count| all | count) < 1 << 20
 }
 
-/// The product of counts, of which one is 1.
+/// The product of four counts, of which one has to be 1, so that it fits.
 #[inline(always)]
 fn product(counts: [usize; 4]) -> u64 {
     counts.iter().fold(1, |product, count| product * *count as u64)
 }
 
-/// Values from the first to the last of two nested loops, whose counts are [`are_counts`]'.
+/// Distance in values from the first to the last of two nested loops: `sum (count - 1) * step`. The counts
+/// have passed [`are_counts`].
 #[inline(always)]
 fn reach(counts: [usize; 2], steps: [usize; 2]) -> u64 {
     let last = |count: usize, step: usize| u64::from(count.wrapping_sub(1) as u32) * step as u64;

@@ -4,7 +4,8 @@ use crate::kernels::integer::convert::each_line;
 use crate::kernels::integer::{PaddedCopy, Value, portable};
 use core::arch::naked_asm;
 
-/// [`portable::padded_copy`]'s machine code.
+/// `y[to(i)] = x[from(i)]` for every index `i` of the box, without the padding, as [`portable::padded_copy`]
+/// defines it; by machine code where lines are gapless and not narrowed to i8.
 #[inline(never)]
 pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     let copy: Copy = match (size_of::<X>(), size_of::<Y>()) {
@@ -23,15 +24,18 @@ pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     });
 }
 
-/// Copies a number of values; both places hold as many.
+/// Machine code that copies a number of values, which it may widen, from the first place to the second.
 type Copy = unsafe extern "C" fn(*const u8, *mut u8, usize);
 
-/// A loop over `$bits`-bit values, with predicates for the last ones.
+/// A function `$name` that copies values by the loop `$loop`, whose predicates leave out what lies behind the
+/// last.
 macro_rules! copy {
     ($name:ident, $loop:literal, $load:literal, $store:literal) => {
+        /// Copies `len` values from `x` to `y`, widening them where the name says so.
+        ///
         /// # Safety
         ///
-        /// Both places hold so many values.
+        /// `x` is readable and `y` writable for `len` values of their types.
         #[unsafe(naked)]
         unsafe extern "C" fn $name(x: *const u8, y: *mut u8, len: usize) {
             naked_asm!(

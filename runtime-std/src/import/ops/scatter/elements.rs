@@ -1,4 +1,9 @@
 //! One place along an axis for every update.
+//!
+//! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
+//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
+//! reason and an advice: also where an operand is missing, of another element type or without values, or
+//! where import has calculated more than 2^24 values in all.
 
 use super::super::super::problem::{Read, invalid, refuse};
 use super::super::super::scope::{Call, Operand, Outputs, Scope};
@@ -14,7 +19,10 @@ use elbow_core::kernels::BinaryOp;
 /// Most computed indices along the axis: each costs a few passes over the data.
 const MOST: usize = 32;
 
-/// Writes updates to places along an axis, one for each.
+/// `ScatterElements`: the data, where every update replaces the value (or is combined with it by `reduction`)
+/// at the update's own position, but for `axis` (default 0), along which its index counts. `Err` unless
+/// updates and indices have one shape that fits into the data's along the other axes; limits of computed
+/// indices: `by_computed`.
 pub fn scatter_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let reduction = reduction(call)?;
     let (data, indices) = (call.operand(0, "data")?, call.operand(1, "indices")?);
@@ -38,7 +46,8 @@ pub fn scatter_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     }
 }
 
-/// Every index names one value.
+/// The places of known indices in a tensor of this shape: blocks of one value, one for each index. Negative
+/// indices count from the end; `Err` for one outside the axis.
 fn known_places(indices: &Tensor<i64>, shape: &[usize], axis: usize) -> Read<Places> {
     let (own, steps) = (strides(&indices.shape), strides(shape));
     let block = |(at, &index): (usize, &i64)| {
@@ -52,8 +61,11 @@ fn known_places(indices: &Tensor<i64>, shape: &[usize], axis: usize) -> Read<Pla
     Ok(Places { shape: shape.to_vec(), depth, blocks, updates })
 }
 
-/// Index by index along the axis: the place that equals the index takes the update. An index is looked up in
-/// `0, 1, ...` first, so that negative ones count from the end and those outside count as in every lookup.
+/// The call's output for computed indices: for each index along the axis, in order, one selection over the
+/// data where the place equals the index, so that of two updates for one place the later one counts. An index
+/// is looked up in `0, 1, ...` first, so that negative ones count from the end and those outside become the
+/// nearest place. `Err` for indices that are no whole numbers, more than 32 along the axis, or fewer than the
+/// data has along another axis.
 fn by_computed(
     scope: &mut Scope,
     call: &Call<'_>,

@@ -1,4 +1,7 @@
 //! What lies between two integer layers: activations, pools, sums, other shapes.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 use super::super::weights::Constant;
 use super::super::{Advice, Scheduler};
@@ -12,7 +15,10 @@ use elbow_core::kernels::integer::{self, Add, Requantize};
 use elbow_core::kernels::{BinaryOp, Mean, PoolShape, Unary, unary};
 
 impl<'g> Scheduler<'g> {
-    /// A node whose result is held in `format`; whether integer kernels compute it.
+    /// Schedules with integer kernels a node whose result is held in `format`; true. False, with nothing
+    /// scheduled, where an operand is not held as integers, the operation has no integer kernel, or a reshape
+    /// or pool would change the format; also, with the reason in the draft, where a sum could overflow or a
+    /// function is too steep for its table. `Err` as `pool_shape`.
     pub(super) fn between(&mut self, node: &Node, format: Format, width: Width) -> Advice<bool> {
         let inputs: Option<Vec<Stored>> =
             node.inputs.iter().map(|&input| self.stored[input].clone()).collect();
@@ -34,7 +40,8 @@ impl<'g> Scheduler<'g> {
         Ok(true)
     }
 
-    /// A function of every value, on a copy; not where it is too steep for a table of pieces.
+    /// Schedules `f` of every value: by a table of all 256 values for 8 bits, by a table of pieces for 16;
+    /// true. False, with the reason in the draft, where `f` is too steep for the pieces.
     fn activation(
         &mut self,
         node: &Node,
@@ -70,7 +77,8 @@ impl<'g> Scheduler<'g> {
         true
     }
 
-    /// A sum of two values, in the order of the first; not where it could overflow.
+    /// Schedules the sum of two values, in the order of `a`; true. False, with the reason in the draft, where
+    /// it could overflow.
     fn sum(&mut self, node: &Node, a: &Stored, b: &Stored, format: Format) -> bool {
         let Encoding { order, element, .. } = a.encoding;
         let sum = match added(&[a.encoding.format, b.encoding.format], &format) {
@@ -85,7 +93,8 @@ impl<'g> Scheduler<'g> {
         true
     }
 
-    /// A pool; not where its sums could overflow.
+    /// Schedules a max or average pool, in the format of `x`; true. False, with the reason in the draft,
+    /// where the sums of an average could overflow.
     fn integer_pool(&mut self, node: &Node, shape: PoolShape, kind: Pooling, x: &Stored) -> bool {
         let Encoding { format, element, .. } = x.encoding;
         let positions = |[height, width]: [usize; 2]| height * width;
@@ -112,7 +121,8 @@ impl<'g> Scheduler<'g> {
         true
     }
 
-    /// A value's integers in another order.
+    /// The tensor of a value's integers in this order; its own where both orders are the same, else one that
+    /// calls copy it to.
     pub(super) fn in_order(&mut self, node: &Node, x: &Stored, order: Order) -> TensorId {
         let Encoding { format, order: own, element } = x.encoding;
         let same = |order: Order| match order {
@@ -124,7 +134,7 @@ impl<'g> Scheduler<'g> {
             return x.tensor;
         }
         let mut tensor = x.tensor;
-        // By the order of the graph: from the own one, then to the other.
+        // By way of the graph's order: to it from the present one, then to the other.
         for (order, back) in [(own, true), (order, false)] {
             if !matches!(same(order), Order::AsIs(_)) {
                 let target = self.integers(element, order.len());
@@ -140,19 +150,19 @@ impl<'g> Scheduler<'g> {
     }
 }
 
-/// The kernel's function of one value.
+/// `f(x)` as the float kernel computes it.
 fn value_of(f: Unary, x: f32) -> f32 {
     let mut y = [x];
     unary(&mut y, f);
     y[0]
 }
 
-/// The sum of values of two formats in a third.
+/// Multipliers of the kernel for the sum of values of two formats, in the format `to`.
 ///
 /// # Errors
 ///
-/// A multiplier is out of range, or some sum, shifted, leaves what the kernel has room for: 64 bits, the upper 32 of
-/// which are steps of the result.
+/// A multiplier is out of range, or some sum, shifted, exceeds 64 bits, of which the upper 32 are steps of
+/// the result.
 fn added(formats: &[Format; 2], to: &Format) -> Result<Add, QuantizeError> {
     let real = formats.map(|own| f64::from(own.scale) / f64::from(to.scale));
     let Multipliers { shift, multipliers } = Multipliers::of(&real)?;
@@ -170,7 +180,8 @@ fn added(formats: &[Format; 2], to: &Format) -> Result<Add, QuantizeError> {
     Ok(Add { multipliers, constant, rule: rule(to, shift) })
 }
 
-/// Multipliers of means of up to `taps` values, the most first: windows at the edge lack taps.
+/// Multipliers and shift for means of `taps` down to 1 values, in this order: windows at the edge have fewer
+/// taps.
 ///
 /// # Errors
 ///
@@ -183,13 +194,13 @@ fn means(taps: usize, format: &Format) -> Result<Multipliers, QuantizeError> {
     Ok(means)
 }
 
-/// The largest distance from the zero point.
+/// The largest distance of a value of the format from its zero point.
 fn largest(format: &Format) -> i64 {
     let Format { zero_point, low, high, .. } = *format;
     (i64::from(high) - i64::from(zero_point)).max(i64::from(zero_point) - i64::from(low))
 }
 
-/// From sums to values of a format.
+/// How a kernel turns sums into values of the format: its zero point and limits, and the shift.
 fn rule(format: &Format, shift: u32) -> Requantize {
     let Format { zero_point, low, high, .. } = *format;
     Requantize { zero_point, low, high, shift }

@@ -1,4 +1,7 @@
 //! Layers of integer weights: dense, convolution, transposed convolution, depthwise.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 use super::super::weights::Constant;
 use super::super::{Advice, Scheduler};
@@ -18,32 +21,35 @@ use elbow_core::kernels::integer::{
 use elbow_core::kernels::{AXES, PANEL, Strided};
 use std::ops::Range;
 
-/// A layer on its way to a kernel.
+/// A layer that is being scheduled, with its integers and the formats around it.
 struct LayerCall<'a> {
     node: &'a Node,
     layer: &'a Layer,
+    /// Its integer weights, with scale and bias of each output.
     own: &'a IntegerLayer,
     core: Core,
     width: Width,
     /// Format of what it reads.
     from: Format,
-    /// Format of its output; `None`: floats.
+    /// Format of its output; `None` where that is f32.
     to: Option<Format>,
-    /// Bounds of the activation that it computes as well.
+    /// Bounds of the clamp behind it, which its kernel applies as well; infinite where there is none.
     bounds: (f32, f32),
 }
 
-/// Windows along both axes as runs of a padded copy.
+/// Windows of a feature map as runs of neighbouring values of a padded copy.
 struct Runs {
     padded: Padded,
+    /// How the kernel walks the copy.
     shape: Linear,
-    /// Taps of a run's start, kernel row and column, in the order of the runs; columns of one run follow
-    /// each other.
+    /// Kernel row and column of every tap, in the order in which a patch holds them.
     taps: Vec<[usize; 2]>,
 }
 
 impl<'g> Scheduler<'g> {
-    /// A layer; whether integers compute it, as their sums are proved not to overflow.
+    /// Schedules a layer with integer weights, and the clamp behind it where nothing else reads the layer;
+    /// true. False, with the reason noted in the draft and nothing scheduled, where a sum could overflow or a
+    /// scale has no multiplier. `Err` where its input has no format or its weights cannot be packed.
     pub(super) fn integer_layer(
         &mut self,
         node: &Node,
@@ -92,11 +98,13 @@ impl<'g> Scheduler<'g> {
         Ok(true)
     }
 
+    /// Number of values that each output channel of the layer has in `output`.
     fn positions(&self, layer: &Layer, output: ValueId) -> usize {
         self.shape(output).iter().product::<usize>() / layer.outputs().max(1)
     }
 
-    /// Floats of a feature map that a kernel gave channels last.
+    /// Floats in the graph's order from those of a feature map that lie channels last; `y` itself in any
+    /// other order, or where both orders are the same.
     fn channels_first(&mut self, node: &Node, y: TensorId, order: Order) -> TensorId {
         let Order::ChannelsLast { channels, positions } = order else { return y };
         if channels == 1 || positions == 1 {
@@ -110,7 +118,9 @@ impl<'g> Scheduler<'g> {
         self.call(node, self.shape(node.output), Kernel::Strided(copy), &[y])
     }
 
-    /// Each row of the input is a patch.
+    /// Appends the call, into `y`, of a layer of which each of the `positions` rows of the input is a patch.
+    /// A flattened feature map stays as it lies, channels last, and the columns of the weights are permuted
+    /// instead.
     fn rows(&mut self, call: &LayerCall, y: TensorId, positions: usize) -> Advice {
         let (inputs, form) = (call.layer.inputs, call.form());
         let order = self.stored[call.layer.x].as_ref().map(|stored| stored.encoding.order);
@@ -150,13 +160,14 @@ impl<'g> Scheduler<'g> {
         self.linear(call, [x, y], 0..call.layer.outputs(), &columns, shape)
     }
 
-    /// Windows of a feature map: a call for each group, and for each phase of a transposed convolution.
+    /// Appends the calls, into `y`, of a convolution: one for each group, and for each phase of a transposed
+    /// one.
     fn windows(&mut self, call: &LayerCall, y: TensorId, windows: &ConvWindows) -> Advice {
         let filters = call.layer.outputs() / windows.groups;
         for group in 0..windows.groups {
             let phases = windows.phases();
             let runs: Vec<Runs> = phases.map(|phase| call.runs(windows, group, phase)).collect();
-            // One copy serves all phases.
+            // One copy, that with the most slack, serves all phases.
             let longest = runs.iter().map(|runs| &runs.padded).max_by_key(|padded| padded.slack);
             let Some(padded) = longest else { continue };
             let x = self.padded(call.node, call.layer.x, call.from, call.width, padded);
@@ -169,7 +180,9 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
-    /// One kernel call, from the first tensor to the second: `columns` says which input of the layer each place of a patch is, if any.
+    /// Appends one kernel call for a range of outputs, from the first tensor to the second, and packs its
+    /// weights, biases and multipliers. `columns` says which input of the layer each place of a patch is,
+    /// `None` for padding. `Err` where a sum could overflow or weights cannot be packed.
     fn linear(
         &mut self,
         call: &LayerCall,
@@ -215,6 +228,8 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
+    /// Appends the call, into `y`, of a depthwise convolution. `Err` where a sum could overflow or weights
+    /// cannot be packed.
     fn depthwise(&mut self, call: &LayerCall, y: TensorId, windows: &ConvWindows) -> Advice {
         let channels = windows.channels;
         let size =
@@ -261,7 +276,8 @@ impl<'g> Scheduler<'g> {
 }
 
 impl LayerCall<'_> {
-    /// Pairs have no place for a weight of -128, which only files bring.
+    /// Form of the kernel, by core and width; `Wide` in place of `Paired` where a weight is -128, which pairs
+    /// have no room for and only files bring.
     fn form(&self) -> Form {
         match self.core.form(self.width) {
             Form::Paired if self.own.weights.contains(&i8::MIN) => Form::Wide,
@@ -269,7 +285,8 @@ impl LayerCall<'_> {
         }
     }
 
-    /// Type of what the kernel reads: pairs want their eight bits widened.
+    /// Type of the values that the kernel reads: i16 for 16 bits, and for 8 bits with DSP instructions, which
+    /// read pairs of widened bytes; else i8.
     fn element(&self) -> Element {
         match (self.width, self.core) {
             (Width::Eight, Core::Plain | Core::Helium) => Element::I8,
@@ -277,7 +294,7 @@ impl LayerCall<'_> {
         }
     }
 
-    /// Type of its output.
+    /// Type of the values that the kernel writes.
     fn gives(&self) -> Element {
         match (self.to, self.width) {
             (None, _) => Element::F32,
@@ -286,7 +303,8 @@ impl LayerCall<'_> {
         }
     }
 
-    /// Channels, rounded up to whole words of the kernel's input: patches start at words, but for bytes.
+    /// Values from one position of the kernel's input to the next: the channels, rounded up to even for i16,
+    /// since patches have to start at whole words.
     fn even(&self, channels: usize) -> usize {
         match self.element() {
             Element::I16 => channels.next_multiple_of(2),
@@ -294,7 +312,8 @@ impl LayerCall<'_> {
         }
     }
 
-    /// The weights of these outputs, in the order of the places of a patch.
+    /// Weights of these outputs, row by row, in the order of the places of a patch; 0 where a place is
+    /// padding.
     fn weights(&self, outputs: Range<usize>, columns: &[Option<usize>]) -> Vec<i8> {
         let inputs = self.layer.inputs;
         let rows = outputs.flat_map(|output| {
@@ -304,7 +323,8 @@ impl LayerCall<'_> {
         rows.collect()
     }
 
-    /// Proves that no sum of any call leaves i32, before the first is made.
+    /// `Err` where a sum of any call of the layer could leave i32, or a scale has no multiplier; checked
+    /// before a call is made.
     fn prove(&self) -> Result<(), QuantizeError> {
         let outputs = self.layer.outputs();
         let windows = match &self.layer.reach {
@@ -323,9 +343,10 @@ impl LayerCall<'_> {
         Ok(())
     }
 
-    /// Bias and multiplier of these outputs, and the shift in front of the multipliers; the scale's bits
-    /// in place of the multiplier of a float. `rows` holds the weights that a call multiplies, which may
-    /// be some of the layer's. Proves that no sum leaves i32.
+    /// Bias and multiplier of each of these outputs, one after the other, as the bits of a word each; and the
+    /// shift in front of the multipliers. For float output the f32 bits of the scale stand in place of the
+    /// multiplier, and the shift is 0. `rows` holds the weights that a call multiplies, which may be some of
+    /// the layer's. `Err` where a sum could leave i32 or a scale has no multiplier.
     fn fold(&self, outputs: Range<usize>, rows: &[i8]) -> Result<(Vec<f32>, u32), QuantizeError> {
         let rows = rows.chunks_exact((rows.len() / outputs.len().max(1)).max(1));
         let lines = &self.own.lines[outputs.clone()];
@@ -349,7 +370,8 @@ impl LayerCall<'_> {
         Ok((words, shift))
     }
 
-    /// From sums to outputs: the format's own bounds, and those of the activation behind.
+    /// How the kernel turns sums into outputs: zero point, limits (the format's, narrowed to those of the
+    /// clamp) and shift; the default for float output.
     fn rule(&self, shift: u32) -> Requantize {
         let Some(to) = &self.to else { return Requantize::default() };
         let bound = |bound: f32, own: i32| match bound.is_finite() {
@@ -360,7 +382,8 @@ impl LayerCall<'_> {
         Requantize { zero_point: to.zero_point, low, high, shift }
     }
 
-    /// How the windows of one phase lie in a padded copy of a group's channels.
+    /// How the windows of one phase lie in a padded copy of the channels of `group`, and how the kernel walks
+    /// it.
     fn runs(&self, windows: &ConvWindows, group: usize, phase: [usize; 2]) -> Runs {
         let own = windows.own();
         let axes = [0, 1].map(|axis| windows.axis(axis, phase[axis]));
@@ -404,26 +427,28 @@ impl LayerCall<'_> {
     }
 }
 
-/// Positions of the windows of one phase along an axis of the padded copy.
+/// Where the windows of one phase lie along an axis of the padded copy.
 struct PhaseAxis {
-    /// Taps in the order of the places that they read.
+    /// Indices of the taps, in the order of the places that they read.
     taps: Vec<usize>,
-    /// Places from tap to tap.
+    /// Places from one tap to the next.
     step: usize,
-    /// Places from window to window.
+    /// Places from one window to the next.
     stride: usize,
     /// Place that the first tap of the first window reads.
     start: usize,
 }
 
 impl ConvWindows {
-    /// Offsets of the outputs of one call: a transposed convolution has a call for each.
+    /// Row and column offset of the outputs of each call: `[0, 0]` alone, for a transposed convolution every
+    /// offset below the strides.
     fn phases(&self) -> impl Iterator<Item = [usize; 2]> + use<> {
         let [rows, columns] = if self.transposed { self.strides } else { [1; 2] };
         (0..rows).flat_map(move |row| (0..columns).map(move |column| [row, column]))
     }
 
-    /// Which input of the layer each place of a patch is, if any, with `pitch` places for a tap's channels.
+    /// The layer's input that each place of a patch is: tap by tap, `pitch` places for the channels of a
+    /// group, `None` behind the last channel.
     fn columns(&self, taps: &[[usize; 2]], pitch: usize) -> Vec<Option<usize>> {
         let (own, kernel) = (self.own(), self.kernel);
         let columns = taps.iter().flat_map(|[row, column]| {
@@ -435,6 +460,7 @@ impl ConvWindows {
         columns.collect()
     }
 
+    /// The windows of the phase with offset `phase` along an axis.
     fn axis(&self, axis: usize, phase: usize) -> PhaseAxis {
         let kernel = self.kernel[axis];
         if !self.transposed {
@@ -450,7 +476,7 @@ impl ConvWindows {
         PhaseAxis { taps, step: 1, stride: 1, start }
     }
 
-    /// Places in front of the feature map that some window reads.
+    /// Number of places in front of the feature map that some window reads.
     fn before(&self, axis: usize) -> usize {
         match self.transposed {
             false => self.pads[axis],
@@ -460,7 +486,7 @@ impl ConvWindows {
         }
     }
 
-    /// Places of a copy that all windows lie in.
+    /// Length along an axis of a copy in which all windows lie.
     fn reach(&self, axis: usize) -> usize {
         let (last, kernel) = (self.output[axis].saturating_sub(1), self.kernel[axis] - 1);
         match self.transposed {

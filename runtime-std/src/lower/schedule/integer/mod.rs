@@ -1,8 +1,11 @@
 //! Nodes that integer kernels compute: layers of integer weights, and what lies between two of them.
 //!
-//! A value is held as integers, as floats, or both; whoever reads it gets the one that it needs, by a
-//! `quantize` or `dequantize` between. Images are held channels last, so that a window is a few runs of
-//! neighbouring values.
+//! A value is held as integers, as floats, or both; a kernel reads the one that it takes, made by a
+//! `quantize` or `dequantize` call where it is missing. Feature maps are held channels last, so that a window
+//! is a few runs of neighbouring values.
+//!
+//! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
+//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
 
 mod between;
 mod layer;
@@ -16,7 +19,7 @@ use crate::lower::layer::Layer;
 use crate::lower::plan::{CompletedValue, Element, Encoding, InFloats, Integer, Kernel, Order};
 use elbow_core::kernels::integer::PaddedCopy;
 
-/// A value in integers.
+/// The integers that hold a value.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub(super) tensor: TensorId,
@@ -24,7 +27,9 @@ pub(super) struct Stored {
 }
 
 impl<'g> Scheduler<'g> {
-    /// Computes a node with integers, if it was chosen for that and nothing can overflow; whether it did.
+    /// Schedules a node with integer kernels, if it was chosen for that: true where they compute it, or the
+    /// layer in front of it did so before. False where float kernels have to, with the reason in the draft if
+    /// there is one. `Err` as `integer_layer` and `between`.
     pub(super) fn integer(&mut self, node: &Node) -> Advice<bool> {
         let Some(integers) = self.integers else { return Ok(false) };
         if self.tensors[node.output].is_some() || self.stored[node.output].is_some() {
@@ -45,13 +50,13 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    /// Says why a node is computed in f32; the answer of whether integers compute it.
+    /// Notes in the draft the reason why a node is computed in f32. Always false: integers do not compute it.
     fn in_floats(&mut self, node: &Node, reason: &str) -> bool {
         self.draft.floats.push(InFloats { node: node.name.clone(), reason: reason.into() });
         false
     }
 
-    /// The element type in which values are held between kernels.
+    /// The element type of values between kernels of this width.
     fn element(width: Width) -> Element {
         match width {
             Width::Eight => Element::I8,
@@ -59,7 +64,8 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    /// Says that integers in `tensor` are `value`.
+    /// Records that `tensor` holds `value` as integers of this encoding, and expects the value's reads of it;
+    /// the last call, where it wrote the tensor, counts as the one that completes the value.
     fn hold(&mut self, value: ValueId, tensor: TensorId, encoding: Encoding) {
         self.pending[tensor] += self.links.uses(value);
         if let Some(call) = self.draft.calls.last_mut()
@@ -75,12 +81,13 @@ impl<'g> Scheduler<'g> {
         self.stored[value] = Some(Stored { tensor, encoding });
     }
 
-    /// A tensor for this many integers.
+    /// A new tensor of the arena for `values` integers of this type.
     fn integers(&mut self, element: Element, values: usize) -> TensorId {
         self.tensor(element.words(values), Home::Arena)
     }
 
-    /// The order in which a value is held: images channels last, everything else as in the graph.
+    /// The order in which a value is held as integers: channels last for shapes `[1, channels, ..]` with one
+    /// or two axes behind, else the graph's.
     fn order_of(&self, value: ValueId) -> Order {
         match *self.shape(value) {
             [1, channels, ref positions @ ..] if matches!(positions.len(), 1 | 2) => {
@@ -90,7 +97,7 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    /// The integers of a value; made of its floats where there are none yet.
+    /// The integers of a value; where there are none, a call for `node` quantizes its floats by `format`.
     fn stored(&mut self, node: &Node, value: ValueId, format: Format, width: Width) -> Stored {
         if let Some(stored) = &self.stored[value] {
             return stored.clone();
@@ -99,7 +106,8 @@ impl<'g> Scheduler<'g> {
         self.quantized(node, value, x, format, width)
     }
 
-    /// The integers of a value whose floats are in `x`.
+    /// The integers of `value`, which a call for `node` makes of its floats in `x`, in the order of
+    /// `order_of`.
     fn quantized(
         &mut self,
         node: &Node,
@@ -117,7 +125,8 @@ impl<'g> Scheduler<'g> {
         Stored { tensor: target, encoding: Encoding { format, order, element } }
     }
 
-    /// The floats of a value that integers hold.
+    /// The tensor of a value's floats in the graph's order, which a call makes of its integers; from here on
+    /// the value is held there too.
     pub(super) fn dequantized(&mut self, value: ValueId, stored: &Stored) -> TensorId {
         let Encoding { format, order, element } = stored.encoding;
         let target = self.tensor(order.len(), Home::Arena);
@@ -138,8 +147,8 @@ impl<'g> Scheduler<'g> {
         target
     }
 
-    /// Rounds to the integers of a format, which hold the result; floats are made of them where they are
-    /// read.
+    /// Schedules a rounding to the values of `format`: the result is held as integers, those of the operand
+    /// where it has the same format, else quantized to 8 bits. Floats are made of them where they are read.
     pub(super) fn rounded(&mut self, node: &Node, format: Format) -> Advice {
         let x = node.inputs[0];
         match self.stored[x].clone() {
@@ -155,7 +164,8 @@ impl<'g> Scheduler<'g> {
     }
 }
 
-/// All values of a tensor from the graph's order to the one that it is held in, or back.
+/// The copy of all values of a tensor, without pads, from the graph's order to `order`; the other way where
+/// `back`.
 fn compact(order: Order, back: bool) -> PaddedCopy {
     let (dims, graph, encoding) = match order {
         Order::AsIs(len) => ([1, 1, len], [len, len, 1], [len, len, 1]),

@@ -6,34 +6,35 @@ use super::{Element, Format, Integer, Kernel, Node, Order, TensorId, ValueId, Wi
 use elbow_core::kernels::integer::PaddedCopy;
 use std::ops::Range;
 
-/// What the copy looks like.
+/// Shape of the padded copy.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Padded {
-    /// Channels of the feature map, and those that are copied.
+    /// Number of channels of the feature map, and those of them that are copied.
     pub(super) channels: (usize, Range<usize>),
     /// Height and width of the feature map.
     pub(super) feature_map: [usize; 2],
-    /// Whether the graph has the channels last: rows, each a position.
+    /// Whether the graph has the channels last: a matrix, each row of which is a position.
     pub(super) rows: bool,
     /// Height and width of the copy.
     pub(super) size: [usize; 2],
-    /// Rows and columns in front of the feature map.
+    /// Rows and columns of the copy in front of the feature map.
     pub(super) pads: [usize; 2],
-    /// Values from one position to the next: the copied channels, perhaps rounded up.
+    /// Values from one position to the next: the number of copied channels, or a little more.
     pub(super) pitch: usize,
-    /// Values behind the last position that may be read.
+    /// Values behind the last position that a kernel may read.
     pub(super) slack: usize,
     /// Type of its values.
     pub(super) element: Element,
 }
 
 impl Padded {
-    /// Values of the copy.
+    /// Number of values of the copy, with slack.
     fn len(&self) -> usize {
         self.size[0] * self.size[1] * self.pitch + self.slack
     }
 
-    /// The order of integers in which positions follow each other, each with its channels.
+    /// The order in which the source has to lie, so that the channels of a position are neighbours;
+    /// `encoding`, the order that it is in, for a single row, whose weights are permuted to fit.
     fn order(&self, encoding: Order) -> Order {
         let (channels, positions) = (self.channels.0, self.feature_map[0] * self.feature_map[1]);
         match (self.rows, positions) {
@@ -43,8 +44,8 @@ impl Padded {
         }
     }
 
-    /// Whether a tensor of the feature map in that order is such a copy already; the memory plan keeps no
-    /// slack.
+    /// Whether the feature map itself, of this element type and in the order of `order`, can serve as the
+    /// copy: no pads, no slack, all channels. Slack counts, because the memory plan keeps none.
     fn is_feature_map(&self, element: Element) -> bool {
         let (channels, copied) = &self.channels;
         self.pads == [0; 2]
@@ -55,7 +56,7 @@ impl Padded {
             && self.element == element
     }
 
-    /// The part of the feature map that the copy has room for.
+    /// Rows, columns and channels of the feature map that the copy holds.
     fn dims(&self) -> [usize; 3] {
         let rows = |axis: usize| {
             self.feature_map[axis].min(self.size[axis].saturating_sub(self.pads[axis]))
@@ -63,7 +64,7 @@ impl Padded {
         [rows(0), rows(1), self.channels.1.len()]
     }
 
-    /// The copy from a feature map with its channels last, or first.
+    /// The copy from a feature map that lies channels last, or channels first.
     fn copy(&self, channels_last: bool) -> PaddedCopy {
         let ((channels, copied), [height, width]) = (&self.channels, self.feature_map);
         let (from, step) = match channels_last {
@@ -84,7 +85,9 @@ impl Padded {
 }
 
 impl<'g> Scheduler<'g> {
-    /// The copy of a value's integers, or of the integers that its floats become.
+    /// The tensor with the padded copy of a value, filled by a call from its integers, which may be the
+    /// tensor of these itself. A value that is held as floats is quantized by `format`: straight into the
+    /// copy where one layer reads it, else first into integers for all of its readers.
     pub(super) fn padded(
         &mut self,
         node: &Node,
@@ -106,7 +109,7 @@ impl<'g> Scheduler<'g> {
             };
             return self.copied(node, padded, kernel, tensor);
         }
-        // Integers that several layers read are made once, those of one layer where it reads them.
+        // Integers for several readers are made once, those for one reader directly in its copy.
         if self.links.uses(value) > 1 {
             self.stored(node, value, format, width);
             return self.padded(node, value, format, width, padded);
@@ -117,6 +120,7 @@ impl<'g> Scheduler<'g> {
         self.copied(node, padded, kernel, x)
     }
 
+    /// The new tensor of the padded copy that a call of `kernel` fills from `source`.
     fn copied(
         &mut self,
         node: &Node,
