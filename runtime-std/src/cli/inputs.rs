@@ -107,7 +107,8 @@ pub fn zeros(loaded: &Loaded) -> Result<Batch> {
         shape: input.shape.to_vec(),
         values: vec![0.0; input.shape.iter().product()],
     };
-    Ok(Batch { inputs: offered(&sources)?.into_iter().map(row).collect(), len: 1 })
+    let offered = offered(&sources).context(files(&sources))?;
+    Ok(Batch { inputs: offered.into_iter().map(row).collect(), len: 1 })
 }
 
 fn files(sources: &[&Source]) -> String {

@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for Family {
 }
 
 /// The word of `mean_is`.
-pub fn word(mean_is: MeanIs) -> &'static str {
+pub fn mean_is_word(mean_is: MeanIs) -> &'static str {
     match mean_is {
         MeanIs::Mean => "mean",
         MeanIs::Probability => "probability",
@@ -126,7 +126,7 @@ pub fn word(mean_is: MeanIs) -> &'static str {
 }
 
 /// Parameterization of a decoder's mean output, in words.
-pub fn held(family: distributions::Family) -> String {
+pub fn mean_is_in_words(family: distributions::Family) -> String {
     let what = match family.mean_is() {
         MeanIs::Mean => "the mean of the likelihood",
         MeanIs::Probability => "probabilities",

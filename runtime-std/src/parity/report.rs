@@ -232,7 +232,7 @@ impl ParityReport {
     /// The failure that the bound drops too far, beyond what the draws leave open.
     fn lost_bound(&self) -> Option<String> {
         let (drop, limit) = (self.integer.as_ref()?.elbo_drop, self.limits.elbo_drop?);
-        let (mean, se) = (drop.mean?, drop.se.unwrap_or(0.0));
+        let (mean, se) = (drop.mean?, drop.draws_se.unwrap_or(0.0));
         let least = mean - ELBO_DROP_ERRORS * se;
         (least > limit || least.is_nan()).then(|| {
             format!(

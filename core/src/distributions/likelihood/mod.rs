@@ -223,10 +223,9 @@ impl<'a> Likelihood<'a> {
     ///
     /// `x` of the Bernoulli families is 0 or 1; values between give the (negative) cross entropy. That of
     /// the categorical is 1 for the class of a place and 0 for the others, or weights. Counts are at
-    /// least 0 and need not be whole. A log-normal value is above 0; 0 is impossible. Probabilities are not clamped, nor normalized: an impossible `x`
-    /// gives minus infinity, a probability outside [0, 1], a rate, a count or a log-normal value
-    /// below 0, `df <= 0`, or a
-    /// categorical logit of plus infinity NaN. NaN in any argument gives NaN, and so do lengths that do
+    /// least 0 and need not be whole. A log-normal value is above 0; 0 is impossible. Probabilities are not
+    /// clamped, nor normalized: an impossible `x` gives minus infinity; a probability outside [0, 1], a rate, a
+    /// count or a log-normal value below 0, `df <= 0`, or a categorical logit of plus infinity gives NaN. NaN in any argument gives NaN, and so do lengths that do
     /// not fit: `mean` must be as long as `x`, parameters as said there. Other arguments of magnitudes up to
     /// 1e38 give no NaN.
     ///
