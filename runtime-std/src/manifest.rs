@@ -10,7 +10,9 @@ mod optional_tables;
 mod refine;
 mod window;
 
-pub use likelihood::{Family, LikelihoodTable, Parameter, held, readings, word};
+pub use likelihood::{
+    Family, LikelihoodTable, Parameter, mean_is_in_words, mean_is_word, readings,
+};
 pub use optional_tables::{
     Allow, Base, Fixed, FlowTable, InputRole, InputTable, LatentTable, StatePair, StateTable,
     TensorRefs,

@@ -173,6 +173,22 @@ pub fn root() -> PathBuf {
 mod tests {
     use super::*;
 
+    /// Test programs that are not quick: they need an emulator, a C compiler of a core or Python, or build much.
+    const SLOW: [&str; 6] = ["counting", "decoder", "device", "onnx_nodes", "packages", "peers"];
+
+    #[test]
+    fn every_test_program_is_quick_or_slow() {
+        for folder in ["bench/tests", "runtime-std/tests", "tests/tests"] {
+            for entry in std::fs::read_dir(root().join(folder)).expect("a folder of tests") {
+                let path = entry.expect("an entry").path();
+                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                let quick = QUICK.iter().any(|program| program.name() == name);
+                let slow = SLOW.contains(&name.as_str());
+                assert!(quick != slow, "{folder}/{name}: quick {quick}, slow {slow}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_not_quick_is_there() {
         for program in &QUICK {

@@ -108,7 +108,8 @@ pub fn zeros(loaded: &Loaded) -> Result<Batch> {
         shape: input.shape.to_vec(),
         values: vec![0.0; input.shape.iter().product()],
     };
-    Ok(Batch { inputs: offered(&sources)?.into_iter().map(row).collect(), len: 1 })
+    let offered = offered(&sources).context(files(&sources))?;
+    Ok(Batch { inputs: offered.into_iter().map(row).collect(), len: 1 })
 }
 
 /// Paths of the files, for a message.

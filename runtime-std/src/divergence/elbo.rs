@@ -3,20 +3,19 @@
 use super::kl::{Kl, expm1_minus};
 use crate::posterior::Posteriors;
 use elbow_core::noise::{Stream, fill_standard_normal};
-use serde::Serialize;
 
 /// ELBO(float) - ELBO(integer), with the same noise for both.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ElboDrop {
     /// Mean over the rows; below 0 where the integer posterior happens to be better.
     pub mean: f64,
     /// Standard error of that mean as an estimate for all rows there might be: the rows' standard
     /// deviation over the root of their number. It says how far these rows are from enough; more draws
     /// hardly lower it. NaN of a single row.
-    pub se: f64,
+    pub rows_se: f64,
     /// Standard error of that mean for the given rows: that of the draws, from how antithetic pairs
     /// differ within a row. It is what a limit on the drop needs to be small. NaN of a single pair.
-    pub noise_se: f64,
+    pub draws_se: f64,
     /// 99th percentile of the rows, nearest rank.
     pub p99: f64,
 }
@@ -58,8 +57,8 @@ pub fn elbo_drop<E>(
     let (mean, variance) = mean_and_variance(&drops);
     Ok(ElboDrop {
         mean,
-        se: (variance / rows as f64).sqrt(),
-        noise_se: noise.sqrt() / rows as f64,
+        rows_se: (variance / rows as f64).sqrt(),
+        draws_se: noise.sqrt() / rows as f64,
         p99: Kl::of_rows(drops).p99.unwrap_or(f64::NAN),
     })
 }
@@ -126,13 +125,13 @@ mod tests {
         };
         let drop = elbo_drop(&float, &integer, 4000, 7, likelihood).expect("a number");
         let mean = exact.iter().sum::<f64>() / 4.0;
-        assert!((drop.mean - mean).abs() < 4.0 * drop.noise_se, "key 7: {drop:?} {mean}");
-        assert!(drop.noise_se < 2e-3, "key 7: {drop:?}");
+        assert!((drop.mean - mean).abs() < 4.0 * drop.draws_se, "key 7: {drop:?} {mean}");
+        assert!(drop.draws_se < 2e-3, "key 7: {drop:?}");
         let spread: f64 = exact.iter().map(|drop| (drop - mean).powi(2)).sum();
         let se = (spread / 12.0).sqrt();
-        assert!((drop.se / se - 1.0).abs() < 0.02, "key 7: {} {se}", drop.se);
+        assert!((drop.rows_se / se - 1.0).abs() < 0.02, "key 7: {} {se}", drop.rows_se);
         let none = elbo_drop(&float, &float, 2, 7, likelihood).expect("a number");
-        assert_eq!((none.mean, none.se, none.noise_se, none.p99), (0.0, 0.0, 0.0, 0.0));
+        assert_eq!((none.mean, none.rows_se, none.draws_se, none.p99), (0.0, 0.0, 0.0, 0.0));
     }
 
     /// The noise part of the error is what repeating with other keys shows.
@@ -146,7 +145,7 @@ mod tests {
         let drops = |key| elbo_drop(&float, &integer, 16, key, likelihood).expect("a number");
         let all: Vec<ElboDrop> = (0..runs).map(drops).collect();
         let means: Vec<f64> = all.iter().map(|drop| drop.mean).collect();
-        let claimed = all.iter().map(|drop| drop.noise_se.powi(2)).sum::<f64>() / runs as f64;
+        let claimed = all.iter().map(|drop| drop.draws_se.powi(2)).sum::<f64>() / runs as f64;
         let ratio = mean_and_variance(&means).1 / claimed;
         assert!((0.75..1.33).contains(&ratio), "keys 0 to 399: {ratio}"); // 4 deviations of sqrt(2 / 400)
     }

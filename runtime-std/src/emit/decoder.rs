@@ -6,7 +6,7 @@ use super::parameters::{Parameters, Shared};
 use super::rust::{SKIP, signature};
 use super::text::{checks, latent_lens, numbered, workspace_parameter};
 use super::trace::Trace;
-use crate::manifest::held;
+use crate::manifest::mean_is_in_words;
 use crate::model::{Decoder, Encoder, Likelihood, ParameterSource, Role};
 use elbow_core::distributions::Parameter;
 
@@ -62,7 +62,7 @@ impl Decode {
         };
         let calls = Calls::of(&decoder.plan, &names);
         let uses_workspace = uses_workspace(&decoder.plan);
-        let x_mean = held(decoder.likelihood.family);
+        let x_mean = mean_is_in_words(decoder.likelihood.family);
         Self { parameters, kept, x_mean, uses_workspace, calls }
     }
 

@@ -1,7 +1,7 @@
 //! What two head outputs and a decoder's mean may mean.
 
 use crate::ir::Graph;
-use crate::manifest::word;
+use crate::manifest::mean_is_word;
 use crate::model::range::ranges;
 use elbow_core::distributions::{Family, MeanIs, Spread};
 
@@ -26,14 +26,16 @@ pub(super) fn heads() -> impl Iterator<Item = (bool, Spread)> {
 pub(super) fn contradicts(graph: &Graph, mean: usize, family: Family) -> Option<String> {
     let (name, value) = graph.outputs.get(mean)?;
     let range = &ranges(graph)[*value];
-    let (word, op) = (word(family.mean_is()), &range.op);
+    let (word, op) = (mean_is_word(family.mean_is()), &range.op);
     match family.mean_is() {
-        MeanIs::Probability | MeanIs::Rate if range.goes_negative => Some(format!(
-            "the decoder's graph makes {name:?} with {op}, so it can be negative, which no {word} is"
-        )),
-        MeanIs::Logit | MeanIs::LogRate if range.is_never_negative() => Some(format!(
-            "the decoder's graph makes {name:?} with {op}, so it is never negative, which no {word} need be"
-        )),
-        _ => None,
+        MeanIs::Probability | MeanIs::Rate => range.goes_negative.then(|| {
+            format!("the decoder's graph makes {name:?} with {op}, so it can be negative, which no {word} is")
+        }),
+        MeanIs::Logit | MeanIs::LogRate => range.is_never_negative().then(|| {
+            format!(
+                "the decoder's graph makes {name:?} with {op}, so it is never negative, which no {word} need be"
+            )
+        }),
+        MeanIs::Mean | MeanIs::Loc => None,
     }
 }

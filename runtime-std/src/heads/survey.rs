@@ -6,7 +6,7 @@ use super::reading::{Reading, contradicts, heads};
 use super::report::{HeadReport, Impossible, MeasuredReading, NamedReading, Nats, Verdict};
 use super::rule::{Difference, ENOUGH, Ladder, Read, finite, loses_rows, outweighs, shown};
 use crate::Result;
-use crate::manifest::{readings, word};
+use crate::manifest::{mean_is_word, readings};
 use crate::model::{self, Loaded, Role};
 use crate::posterior::Posteriors;
 use crate::rows::Batch;
@@ -135,7 +135,7 @@ impl<'m> Survey<'m> {
     fn named(&self, reading: Reading) -> NamedReading {
         let [mean, spread] = self.names(reading).map(String::from);
         let several = readings(self.meter.family()).len() > 1;
-        let mean_is = several.then(|| word(reading.family.mean_is()));
+        let mean_is = several.then(|| mean_is_word(reading.family.mean_is()));
         NamedReading { mean, spread, head: reading.head.name(), mean_is }
     }
 

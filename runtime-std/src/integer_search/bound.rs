@@ -1,13 +1,13 @@
 //! The drop of the ELBO by integers, on the rows of a model with a decoder.
 
-use crate::Result;
 use crate::divergence::elbo_drop;
 use crate::divergence::tolerance::{ELBO_DROP, ELBO_DROP_ERRORS};
-use crate::infer::log_likelihood;
-use crate::model::{Decoder, Loaded};
+use crate::infer::TwinLikelihood;
+use crate::model::Loaded;
 use crate::posterior::Posteriors;
-use crate::rows::{Batch, Rows};
-use crate::twin::Twin;
+use crate::rows::Batch;
+use crate::{Error, Result};
+use elbow_core::infer::LogLikelihood;
 use serde::Serialize;
 
 /// Antithetic pairs of draws per row to begin with, and at most: they are doubled until the standard error
@@ -22,7 +22,8 @@ pub struct BoundDrop {
     /// Mean over the rows.
     pub mean: Option<f64>,
     /// Its standard error by the draws: how well the mean over these rows is known.
-    pub se: Option<f64>,
+    #[serde(rename = "se")]
+    pub draws_se: Option<f64>,
     /// Its standard error by the rows: how far the mean over other rows may be. An encoder is not at the
     /// optimum of the bound, so that what rounding changes may gain on one row and lose on the next.
     pub rows_se: Option<f64>,
@@ -37,7 +38,7 @@ impl BoundDrop {
     ///
     /// # Errors
     ///
-    /// A condition of the decoder is missing, or the decoder cannot run.
+    /// The observation or a condition of the decoder is missing, or the decoder is not the encoder's.
     pub fn of(
         loaded: &Loaded,
         batch: &Batch,
@@ -45,20 +46,25 @@ impl BoundDrop {
         integer: &[Posteriors<f64>],
         seed: u64,
     ) -> Result<Self> {
-        let decoder = loaded.amortized().and_then(|(_, decoder)| decoder);
-        let (Some(decoder), [float], [integer]) = (decoder, float, integer) else {
+        let Some((encoder, Some(decoder))) = loaded.amortized() else { return Ok(Self::default()) };
+        let (Some(x), [float], [integer]) = (encoder.observation(), float, integer) else {
             return Ok(Self::default());
         };
-        let mut likelihood = LogLikelihood::of(decoder, batch)?;
+        let mut likelihood = TwinLikelihood::new(decoder, batch.given(&x.name)?, batch)?;
+        let mut log_likelihood = |row, z: &[f32]| {
+            likelihood.at(row);
+            // A draw of a posterior that is not finite has no likelihood, and no limit holds then.
+            Ok::<_, Error>(likelihood.log_likelihood(z).map_or(f64::NAN, f64::from))
+        };
         let mut pairs = PAIRS[0];
         loop {
-            let drop = elbo_drop(float, integer, pairs, seed, |row, z| likelihood.at(row, z))?;
-            if drop.noise_se <= NOISE || pairs >= PAIRS[1] {
+            let drop = elbo_drop(float, integer, pairs, seed, &mut log_likelihood)?;
+            if drop.draws_se <= NOISE || pairs >= PAIRS[1] {
                 let finite = |se: f64| se.is_finite().then_some(se);
                 return Ok(Self {
                     mean: Some(drop.mean),
-                    se: finite(drop.noise_se),
-                    rows_se: finite(drop.se),
+                    draws_se: finite(drop.draws_se),
+                    rows_se: finite(drop.rows_se),
                     p99: Some(drop.p99),
                 });
             }
@@ -68,47 +74,9 @@ impl BoundDrop {
 
     /// Text with the mean, both standard errors and `limit`; `None` where mean, standard error or limit is.
     pub(crate) fn told(&self, limit: Option<f64>) -> Option<String> {
-        let (mean, se, limit) = (self.mean?, self.se?, limit?);
+        let (mean, se, limit) = (self.mean?, self.draws_se?, limit?);
         let limit = format!("limit {limit:.0e} and {ELBO_DROP_ERRORS} standard errors");
         let rows = self.rows_se.map_or(String::new(), |se| format!(", +- {se:.1e} by the rows"));
         Some(format!("{mean:.2e} +- {se:.1e} by the draws{rows} ({limit})"))
     }
-}
-
-/// `ln p(x | z)` by the twin's decoder.
-struct LogLikelihood<'d> {
-    decoder: &'d Decoder,
-    twin: Twin<'d>,
-    x: &'d Rows,
-    conditions: Vec<&'d Rows>,
-}
-
-impl<'d> LogLikelihood<'d> {
-    /// The likelihood of all rows of `batch`, whose first input is the observation.
-    ///
-    /// # Errors
-    ///
-    /// A condition of the decoder is missing.
-    fn of(decoder: &'d Decoder, batch: &'d Batch) -> Result<Self> {
-        let conditions = conditions(decoder, batch)?;
-        Ok(Self { decoder, twin: Twin::new(&decoder.plan), x: &batch.inputs[0], conditions })
-    }
-
-    /// `ln p(x | z)` of a row, in nats. Errors as for [`Twin::run`].
-    fn at(&mut self, row: usize, z: &[f32]) -> Result<f64> {
-        let conditions = self.conditions.iter().map(|rows| rows.row(row));
-        let inputs: Vec<&[f32]> = [z].into_iter().chain(conditions).collect();
-        let outputs = self.twin.run(&inputs)?;
-        Ok(log_likelihood(&self.decoder.likelihood, self.x.row(row), &outputs).into())
-    }
-}
-
-/// The rows of the decoder's conditions, in its order.
-///
-/// # Errors
-///
-/// One is missing in `batch`.
-fn conditions<'r>(decoder: &Decoder, batch: &'r Batch) -> Result<Vec<&'r Rows>> {
-    let conditions = decoder.conditions();
-    conditions.map(|port| batch.given(&port.name)).collect()
 }

@@ -116,7 +116,7 @@ impl<'de> Deserialize<'de> for Family {
 }
 
 /// The word of a manifest's `mean_is` for this parameterization, as `log_rate`.
-pub fn word(mean_is: MeanIs) -> &'static str {
+pub fn mean_is_word(mean_is: MeanIs) -> &'static str {
     match mean_is {
         MeanIs::Mean => "mean",
         MeanIs::Probability => "probability",
@@ -128,7 +128,7 @@ pub fn word(mean_is: MeanIs) -> &'static str {
 }
 
 /// What a decoder's mean output holds under this family, in words for a report.
-pub fn held(family: distributions::Family) -> String {
+pub fn mean_is_in_words(family: distributions::Family) -> String {
     let what = match family.mean_is() {
         MeanIs::Mean => "the mean of the likelihood",
         MeanIs::Probability => "probabilities",

@@ -237,7 +237,7 @@ impl ParityReport {
     /// limit or is NaN; `None` without integers, decoder or limit.
     fn lost_bound(&self) -> Option<String> {
         let (drop, limit) = (self.integer.as_ref()?.elbo_drop, self.limits.elbo_drop?);
-        let (mean, se) = (drop.mean?, drop.se.unwrap_or(0.0));
+        let (mean, se) = (drop.mean?, drop.draws_se.unwrap_or(0.0));
         let least = mean - ELBO_DROP_ERRORS * se;
         (least > limit || least.is_nan()).then(|| {
             format!(

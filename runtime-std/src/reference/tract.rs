@@ -8,6 +8,9 @@ use super::child::{self, End};
 use crate::error::{Error, Result};
 use std::path::Path;
 
+/// What a program says that has no tract.
+const ABSENT: &str = "was built without the feature `reference`, which brings tract";
+
 /// The version of tract that has answered the request in `folder`, in a process of its own.
 ///
 /// # Errors
@@ -17,8 +20,17 @@ pub(super) fn run(program: &Path, folder: &Path) -> Result<String> {
     match child::run(program, folder, &[])? {
         End::Answered(version) => Ok(version),
         End::Failed(why) => Err(Engine::Tract.refusal(&why)),
-        End::NotReady(why) | End::Another(why) => Err(Error::environment(format!(
+        End::NotReady(why) if why.contains(ABSENT) => Err(Error::environment(format!(
+            "the program {} {ABSENT}; build it with that feature, or name another program",
+            program.display()
+        ))),
+        End::NotReady(why) => Err(Error::environment(format!(
             "the reference process cannot limit itself ({why}); allow it by `ulimit -v unlimited`"
+        ))),
+        End::Another(said) => Err(Error::environment(format!(
+            "the program {} does not run the reference ({said}); let it call `elbow::reference::answer` when its first argument is {:?}",
+            program.display(),
+            child::SUBCOMMAND
         ))),
         End::TooLong(seconds) => Err(Engine::Tract.too_long(seconds)),
     }
@@ -40,9 +52,6 @@ pub(super) fn answer(folder: &Path) -> Result<()> {
 ///
 /// Always.
 #[cfg(not(feature = "reference"))]
-pub(super) fn answer(folder: &Path) -> Result<()> {
-    super::write(&folder.join(child::VERSION), b"none")?;
-    Err(Error::environment(
-        "it is not part of this program, which was built without the feature `reference`",
-    ))
+pub(super) fn answer(_folder: &Path) -> Result<()> {
+    Err(Error::environment(format!("it {ABSENT}")))
 }

@@ -105,6 +105,23 @@ fn a_conditional_model_reads_its_condition_everywhere() {
 }
 
 #[test]
+fn inputs_may_come_in_any_order() {
+    let (_folder, path) = manifest(CONDITIONAL);
+    let [x, condition] = ["x", "condition"].map(|name| given("conditional_encoder.dynamo", name));
+    let [x, condition] = [("x", x), ("condition", condition)]
+        .map(|(name, file)| format!("{name}={}", file.display()));
+    let report = |rows: &str| {
+        let line =
+            format!("parity {{}} --precision int8x8 --calibration {rows} --input {rows} --json");
+        elbow_line(&line, &[&path]).json()
+    };
+    let [one, other] =
+        [format!("{x} {condition}"), format!("{condition} {x}")].map(|rows| report(&rows));
+    assert!(one["elbo_drop"]["mean"].is_f64(), "{one}");
+    assert_eq!(one, other);
+}
+
+#[test]
 fn a_condition_that_the_decoder_reads_holds_no_nan() {
     let (folder, path) = manifest(&format!("{CONDITIONAL}allow = \"nan\"\n"));
     let out = folder.path().join("compiled");

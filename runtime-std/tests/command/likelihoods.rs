@@ -79,6 +79,11 @@ fn every_family_is_compiled_with_its_parameters() {
             [Some(0), Some(1)],
         ),
     ];
+    for family in elbow_core::distributions::Family::ALL {
+        let name = format!("{family:?}");
+        let own = |variant: &str| variant.split(' ').next() == name.split(' ').next();
+        assert!(cases.iter().any(|(_, _, variant, _)| own(variant)), "{name} has no case");
+    }
     let (_folder, path) = with("family = \"bernoulli\"");
     let weights = compiled(&path).1;
     for (family, rest, variant, parameters) in cases {

@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask onnx` brings the Python into `target/onnx-venv`.
 
-use crate::common::{Outcome, elbow_line, input_of, inputs_of, repository};
+use crate::common::{Outcome, elbow_line, input_of, repository};
 use elbow::npy;
 use prost::Message;
 use serde_json::Value;
@@ -222,7 +222,7 @@ fn states_and_inner_values_are_onnxruntimes_own() {
     // Functions of the file's own, and a sample in a Keras model.
     for model in ["functions.onnxscript", "vae.keras"] {
         let own = repository("tests/zoo").join(model).join("model.onnx");
-        let input = inputs_of("tests/zoo", model).into_values().next().unwrap();
+        let input = input_of("tests/zoo", model, "x");
         let report = judged("parity {} --input {} --layers", &[&own, &input]);
         assert_eq!((&report["pass"], &report["first_different"]), (&true.into(), &Value::Null));
     }

@@ -87,7 +87,7 @@ fn integer_posteriors_are_those_that_were_trained() {
         let reference = subject.reference();
         let pair = Pair { float, integer, batch: test };
         let report = pair.report(&reference, &answer, kl, 0).expect("numbers").expect("integers");
-        let (drop, se) = (report.elbo_drop.mean.expect("a decoder"), report.elbo_drop.se);
+        let (drop, se) = (report.elbo_drop.mean.expect("a decoder"), report.elbo_drop.draws_se);
         let [mean, p99] = [kl.mean, kl.p99].map(|nats| nats.expect("rows"));
         println!(
             "{model}: {} over {} rows: KL mean {mean:.1e}, p99 {p99:.1e}, ELBO lost {drop:.1e} +- {:.0e} by \

@@ -24,6 +24,10 @@ fn is_log(family: Family) -> bool {
     family.mean_is() == MeanIs::LogRate
 }
 
+fn is_count(family: Family) -> bool {
+    [MeanIs::Rate, MeanIs::LogRate].contains(&family.mean_is())
+}
+
 /// One value with everything that it depends on.
 #[derive(Clone, Copy, Debug)]
 struct Value {
@@ -64,7 +68,8 @@ impl Value {
                 let logit = if edge { random.choose(&[-80.0, 80.0]) } else { 0.0 };
                 [random.choose(&[0.0, 0.25, 1.0]), logit + random.uniform(-5.0, 5.0)]
             }
-            _ => count(family, edge, parameters[0], random),
+            family if is_count(family) => count(family, edge, parameters[0], random),
+            other => panic!("{other:?} has no values to draw"),
         };
         Self { x, mean, parameters }
     }
@@ -377,7 +382,8 @@ fn a_million_odd_arguments_give_no_nan() {
                     (x, mean) = (random.choose(&[0.0, 1.0]), mean.abs().min(1.0));
                 }
                 Family::BernoulliLogit => x = random.choose(&[0.0, 1.0]),
-                _ => {
+                other => {
+                    assert!(is_count(other), "{other:?} has no odd arguments");
                     x = random.int(0, 70_000) as f32 * random.choose(&[0.0, 1.0, 1e-4]);
                     mean = if is_log(family) { mean } else { mean.abs() };
                 }

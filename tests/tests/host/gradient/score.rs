@@ -10,6 +10,7 @@ use elbow_core::distributions::{Family, Likelihood, Parameter};
 use elbow_tests::gradients::{Trained, trained};
 use elbow_tests::models::decoder;
 use elbow_tests::tolerance::GRADIENT;
+use std::mem::discriminant;
 
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
@@ -64,22 +65,33 @@ fn check(family: Family, x: &[f32], lens: &[usize]) {
 fn the_gradient_of_every_family_starts_with_its_scores() {
     let (real, events, counts) =
         ([0.3, -1.2, 2.0, 0.1], [1.0, 0.0, 0.0, 1.0], [3.0, 0.0, 7.0, 1.0]);
-    check(Family::Gaussian, &real, &[]);
-    check(Family::Gaussian, &real, &[4]);
-    check(Family::Laplace, &real, &[1]);
-    check(Family::StudentT, &real, &[]);
-    check(Family::StudentT, &real, &[1]);
-    check(Family::StudentT, &real, &[4, 4]);
-    check(Family::LogNormal, &real.map(f32::exp), &[4]);
-    check(Family::BernoulliLogit, &events, &[]);
-    check(Family::Categorical { classes: 2 }, &events, &[]);
-    check(Family::CategoricalLogit { classes: 2 }, &events, &[]);
-    check(Family::Poisson, &counts, &[]);
-    check(Family::PoissonLog, &counts, &[]);
-    check(Family::NegativeBinomial, &counts, &[1]);
-    check(Family::NegativeBinomialLog, &counts, &[4]);
-    check(Family::ZeroInflatedNegativeBinomial, &counts, &[1]);
-    check(Family::ZeroInflatedNegativeBinomialLog, &counts, &[1, 4]);
+    let positive = real.map(f32::exp);
+    let cases: [(Family, &[f32], &[usize]); 16] = [
+        (Family::Gaussian, &real, &[]),
+        (Family::Gaussian, &real, &[4]),
+        (Family::Laplace, &real, &[1]),
+        (Family::StudentT, &real, &[]),
+        (Family::StudentT, &real, &[1]),
+        (Family::StudentT, &real, &[4, 4]),
+        (Family::LogNormal, &positive, &[4]),
+        (Family::BernoulliLogit, &events, &[]),
+        (Family::Categorical { classes: 2 }, &events, &[]),
+        (Family::CategoricalLogit { classes: 2 }, &events, &[]),
+        (Family::Poisson, &counts, &[]),
+        (Family::PoissonLog, &counts, &[]),
+        (Family::NegativeBinomial, &counts, &[1]),
+        (Family::NegativeBinomialLog, &counts, &[4]),
+        (Family::ZeroInflatedNegativeBinomial, &counts, &[1]),
+        (Family::ZeroInflatedNegativeBinomialLog, &counts, &[1, 4]),
+    ];
+    for (family, x, lens) in cases {
+        check(family, x, lens);
+    }
+    for family in Family::ALL.iter().filter(|family| **family != Family::Bernoulli) {
+        // The decoder's mean is no probability of an event.
+        let own = discriminant(family);
+        assert!(cases.iter().any(|case| discriminant(&case.0) == own), "{family:?} has no case");
+    }
 }
 
 /// `ln p(x | z)` in f64, without what does not depend on the mean.
@@ -97,6 +109,7 @@ fn log_likelihood(family: Family, log_scale: &[f32], x: &[f32], mean: &[f64]) ->
 }
 
 /// Rows of each trained model.
+
 const ROWS: usize = 3;
 
 #[test]
