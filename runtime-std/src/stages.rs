@@ -60,7 +60,7 @@ pub fn lower(graph: &Graph, outputs: &[usize]) -> Result<Plan> {
 ///
 /// # Errors
 ///
-/// As for [`lower`].
+/// As for `lower`.
 pub fn lower_with(graph: &Graph, outputs: &[usize], integers: Option<&Integers>) -> Result<Plan> {
     lower::lower_with(graph, outputs, integers, evaluate)
 }
