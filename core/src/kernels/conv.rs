@@ -166,8 +166,9 @@ impl WindowPlacement for ConvShape {
         P
     }
 
-    /// `sums[p][n] +=` the products of filter `p` at window `n`, by [`float::tile`]; the weights begin at
-    /// `start`.
+    /// `sums[p][n] +=` the products of filter `p` at window `n`, by [`float::tile`]: of each tap, the weights
+    /// of the `P` filters are neighbours, those of the first tap from `start`. Where `x` or `weights` ends
+    /// too early, products or the whole tile are left out.
     #[inline(always)]
     fn tile<const P: usize, const N: usize>(
         &self,

@@ -41,7 +41,8 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// `E_q[ln p(x | z)] + beta E_q[ln p(z)] + H(q)` of each row, in nats: the ELBO at `beta` = 1.
+    /// `E_q[ln p(x | z)] + beta E_q[ln p(z)] + H(q)` of each row, in nats: the ELBO at `beta` = 1. Not finite
+    /// for a row where the reading has none.
     pub fn objective(&self, beta: f64) -> Vec<f64> {
         let parts = self.likelihood.iter().zip(&self.prior).zip(&self.entropy);
         parts.map(|((likelihood, prior), entropy)| likelihood + beta * prior + entropy).collect()

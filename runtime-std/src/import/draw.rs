@@ -32,8 +32,10 @@ impl Draw {
     }
 }
 
-/// All draws in a graph whose noise is a value for which `is_noise` holds, in the order of their sums. Mean
-/// and scale are results of nodes, neither inputs nor constants.
+/// All draws in a graph whose noise is a value for which `is_noise` holds, in the order of their sums: an Add,
+/// a Sub of the noise, or a `Gemm` with the noise as its bias whose product another node gives too. Mean
+/// and scale are results of nodes, neither inputs nor constants. They and the noise are the values before
+/// Reshape and Expand nodes. At most four operations lie between sum and noise.
 pub fn draws(nodes: &[Node], values: &[Value], is_noise: impl Fn(ValueId) -> bool) -> Vec<Draw> {
     let draws = Draws { values, by: Origins::of(nodes, values), is_noise };
     nodes.iter().filter_map(|sum| draws.of(sum)).collect()

@@ -10,10 +10,12 @@ use super::Importer;
 use std::collections::HashSet;
 
 impl<'a> Importer<'a> {
-    /// Outputs of an If whose condition is known: those of the branch taken, whose nodes are read into the
-    /// graph and whose names are bound. `None` where an operand or one of these outputs is missing because of
-    /// a problem. An error where the condition is not known, or where the branch is missing, takes inputs,
-    /// gives another number of outputs than the If, or uses names wrongly ([`check_body`](Self::check_body)).
+    /// Outputs of an If whose condition is known: those of the branch taken. The nodes that they need are
+    /// read into the graph, as `name/LABEL`, and their names are bound; the names of the If's outputs get
+    /// their mask tags, but the caller binds them. `None` where an operand or one of these outputs is missing
+    /// because of a problem. An error where the condition is not one known number or follows from what a mask
+    /// selects, or where the branch is missing, takes inputs, gives another number of outputs than the If, or
+    /// uses names wrongly ([`check_body`](Self::check_body)).
     pub(super) fn branch(&mut self, node: &'a NodeProto, name: &str) -> Read<Option<Vec<Operand>>> {
         let Some(condition) = self.operands(node) else { return Ok(None) };
         let taken = match self.decided(node, &condition) {

@@ -486,7 +486,9 @@ impl ConvWindows {
         }
     }
 
-    /// Length along an axis of a copy in which all windows lie.
+    /// Length along an axis of a copy in which all windows lie, with the places in front
+    /// ([`before`](Self::before)), up to the end of the last window: the feature map may go on behind it. In
+    /// a transposed convolution, places of the feature map as it is, not `strides` apart.
     fn reach(&self, axis: usize) -> usize {
         let (last, kernel) = (self.output[axis].saturating_sub(1), self.kernel[axis] - 1);
         match self.transposed {
