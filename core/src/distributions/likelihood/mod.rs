@@ -117,33 +117,38 @@ impl Family {
         ZeroInflatedNegativeBinomialLog => [ZeroInflatedNegativeBinomialLog],
     };
 
-    /// How `mean` is parameterized, and the parameters besides it in the order of [`Likelihood::parameters`].
-    const fn row(self) -> (MeanIs, &'static [Parameter]) {
-        use MeanIs::{Loc, LogRate, Logit, Mean, Probability, Rate};
-        use Parameter::{Df, DropoutLogit, LogScale, LogTheta};
-        match self {
-            Self::Gaussian | Self::Laplace => (Mean, &[LogScale]),
-            Self::StudentT => (Mean, &[Df, LogScale]),
-            Self::LogNormal => (Loc, &[LogScale]),
-            Self::Bernoulli | Self::Categorical { .. } => (Probability, &[]),
-            Self::BernoulliLogit | Self::CategoricalLogit { .. } => (Logit, &[]),
-            Self::Poisson => (Rate, &[]),
-            Self::PoissonLog => (LogRate, &[]),
-            Self::NegativeBinomial => (Rate, &[LogTheta]),
-            Self::NegativeBinomialLog => (LogRate, &[LogTheta]),
-            Self::ZeroInflatedNegativeBinomial => (Rate, &[LogTheta, DropoutLogit]),
-            Self::ZeroInflatedNegativeBinomialLog => (LogRate, &[LogTheta, DropoutLogit]),
-        }
-    }
-
-    /// Parameterization of `mean`; for zero-inflated counts, of the mean without the extra zeros.
+    /// What `mean` holds; of zero-inflated counts, that without the extra zeros.
     pub const fn mean_is(self) -> MeanIs {
-        self.row().0
+        match self {
+            Self::Gaussian | Self::Laplace | Self::StudentT => MeanIs::Mean,
+            Self::LogNormal => MeanIs::Loc,
+            Self::Bernoulli | Self::Categorical { .. } => MeanIs::Probability,
+            Self::BernoulliLogit | Self::CategoricalLogit { .. } => MeanIs::Logit,
+            Self::Poisson | Self::NegativeBinomial | Self::ZeroInflatedNegativeBinomial => {
+                MeanIs::Rate
+            }
+            Self::PoissonLog
+            | Self::NegativeBinomialLog
+            | Self::ZeroInflatedNegativeBinomialLog => MeanIs::LogRate,
+        }
     }
 
     /// The parameters besides [`Parameter::Mean`], in the order of [`Likelihood::parameters`].
     pub const fn parameters(self) -> &'static [Parameter] {
-        self.row().1
+        match self {
+            Self::Gaussian | Self::Laplace | Self::LogNormal => &[Parameter::LogScale],
+            Self::StudentT => &[Parameter::Df, Parameter::LogScale],
+            Self::NegativeBinomial | Self::NegativeBinomialLog => &[Parameter::LogTheta],
+            Self::ZeroInflatedNegativeBinomial | Self::ZeroInflatedNegativeBinomialLog => {
+                &[Parameter::LogTheta, Parameter::DropoutLogit]
+            }
+            Self::Bernoulli
+            | Self::BernoulliLogit
+            | Self::Categorical { .. }
+            | Self::CategoricalLogit { .. }
+            | Self::Poisson
+            | Self::PoissonLog => &[],
+        }
     }
 
     /// Number of classes that share a place; `None` for a family whose values are independent of each other.
