@@ -110,6 +110,9 @@ impl Op {
             Self::Binary(BinaryOp::Div) if joint != Kind::Float => return fractions("divides"),
             Self::Binary(BinaryOp::Pow) => Kind::Float,
             Self::Unary(Unary::Not) => Kind::Bool,
+            Self::Unary(Unary::Shrink(bias, _)) if bias.fract() != 0.0 && first != Kind::Float => {
+                return fractions("shifts");
+            }
             Self::Unary(f) if unary::keeps_whole(*f) => first,
             Self::Reduce { reduction: Reduction::Mean, .. } if first != Kind::Float => {
                 return fractions("averages");

@@ -188,6 +188,21 @@ fn every_operator_is_tried_on_integers_or_does_not_give_them() {
     }
 }
 
+/// ONNX cuts the fractions off.
+#[test]
+fn integers_that_shrink_by_a_fraction_are_refused() {
+    let shrunk = |bias: f32| {
+        let mut own = node("Shrink", "n", &["x"], &["y"]);
+        for (name, f) in [("bias", bias), ("lambd", 1.5)] {
+            own.attribute.push(AttributeProto { f, ..attribute(name, AttributeType::Float) });
+        }
+        let x = typed_info("x", DataType::Int64, &[Dim::N(1), Dim::N(6)]);
+        encoded(&model(vec![own], vec![], vec![x], &["y"]))
+    };
+    import_bytes(&shrunk(2.0)).expect("whole numbers stay whole");
+    refused(&shrunk(0.5), &["Shrink `n`", "shifts computed integers"]);
+}
+
 #[test]
 fn known_integers_above_what_floats_hold_are_refused_beside_data() {
     let sum = |value: i64| {
