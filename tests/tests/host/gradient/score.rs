@@ -109,7 +109,6 @@ fn log_likelihood(family: Family, log_scale: &[f32], x: &[f32], mean: &[f64]) ->
 }
 
 /// Rows of each trained model.
-
 const ROWS: usize = 3;
 
 #[test]
