@@ -32,8 +32,6 @@ pub enum Family {
     Laplace,
     /// Student's t distributions around `mean`; has [`Parameter::Df`] and [`Parameter::LogScale`].
     StudentT,
-    /// Log-normal distributions: `ln x` is normal around `mean`; has [`Parameter::LogScale`], that of `ln x`.
-    LogNormal,
     /// One of several classes at every place; `mean` holds probabilities. Classes lie on the leading
     /// axis: the probabilities of one place are `len / classes` apart.
     Categorical {
@@ -59,6 +57,8 @@ pub enum Family {
     ZeroInflatedNegativeBinomial,
     /// Counts as for `ZeroInflatedNegativeBinomial`; `mean` holds natural logarithms of means.
     ZeroInflatedNegativeBinomialLog,
+    /// Log-normal distributions: `ln x` is normal around `mean`; has [`Parameter::LogScale`], that of `ln x`.
+    LogNormal,
 }
 
 /// A parameter of a family, by which [`Likelihood::score`] can differentiate.
