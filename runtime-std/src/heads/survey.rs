@@ -2,7 +2,6 @@
 
 use super::meter::{DRAWS, Meter, SEED, Scale, Terms, parts};
 use super::reading::{Reading, contradicts, heads};
-
 use super::report::{HeadReport, Impossible, MeasuredReading, NamedReading, Nats, Verdict};
 use super::rule::{Difference, ENOUGH, Ladder, Read, finite, loses_rows, outweighs, shown};
 use crate::Result;

@@ -6,8 +6,7 @@ use crate::model::Decoder;
 use crate::rows::{Batch, Rows};
 use crate::twin::Twin;
 use crate::{Error, Result};
-use elbow_core::infer::DecodeError;
-use elbow_core::infer::{Gradient, InferError, LogLikelihood};
+use elbow_core::infer::{DecodeError, Gradient, InferError, LogLikelihood};
 
 /// Log-likelihood of one row: a decoder with its observation and conditions; [`at`](Self::at) selects the row.
 #[derive(Debug)]

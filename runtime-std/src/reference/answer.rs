@@ -17,7 +17,11 @@ const MEMORY_LIMIT: u64 = 4 << 30;
 /// Whatever the runtime says, and an environment error where the limit cannot be set or Python not be
 /// started.
 pub fn answer(folder: &Path, python: Option<&Path>) -> Result<()> {
-    let fault = |error: std::io::Error| Error::environment(error.to_string());
+    let fault = |error: std::io::Error| {
+        Error::environment(format!(
+            "the reference process cannot limit itself ({error}); allow it by `ulimit -v unlimited`"
+        ))
+    };
     let (_, allowed) = rlimit::Resource::AS.get().map_err(fault)?;
     let limit = MEMORY_LIMIT.min(allowed);
     rlimit::Resource::AS.set(limit, limit).map_err(fault)?;
