@@ -14,21 +14,23 @@ pub struct Format {
 }
 
 impl Format {
-    /// The format with `low` and `high` clamped to -limit..=limit; `limit`, not negative, is the headroom
-    /// that overflow leaves, see [`largest_input`](crate::lower::quantize::largest_input).
+    /// The format with `low` raised to -limit and `high` lowered to `limit` where they lie beyond; `limit`,
+    /// not negative, is the headroom that overflow leaves, see
+    /// [`largest_input`](crate::lower::quantize::largest_input).
     #[must_use]
     pub fn limited(self, limit: i32) -> Self {
         Self { low: self.low.max(-limit), high: self.high.min(limit), ..self }
     }
 
-    /// `clamp(round(value / scale) + zero_point)`, ties to even, the quotient in f32; infinities are
-    /// clamped, NaN is the zero point.
+    /// `clamp(round(value / scale) + zero_point)`, ties to even, the quotient in f32; infinities are clamped,
+    /// NaN counts as 0. Panics where `low > high`.
     pub fn quantize(&self, value: f32) -> i32 {
         let steps = (value / self.scale).round_ties_even() as i32; // saturates; NaN gives 0
         steps.saturating_add(self.zero_point).clamp(self.low, self.high)
     }
 
-    /// `scale * (q - zero_point)`, rounded once.
+    /// `scale * (q - zero_point)`, rounded once where the difference is at most 2^24 in magnitude. The
+    /// difference must not overflow i32; that `q` lies in the range is not checked.
     pub fn dequantize(&self, q: i32) -> f32 {
         (q - self.zero_point) as f32 * self.scale
     }

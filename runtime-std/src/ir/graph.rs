@@ -97,7 +97,7 @@ pub struct Value {
 }
 
 impl Value {
-    /// Number of values.
+    /// Number of values: 1 for a tensor without axes.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }

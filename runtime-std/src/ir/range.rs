@@ -14,7 +14,7 @@ pub struct Range {
 }
 
 impl Range {
-    /// Whether no value is ever negative.
+    /// Whether the lower bound rules out negative values for every input; false where nothing is known.
     pub fn is_never_negative(&self) -> bool {
         self.low >= 0.0
     }

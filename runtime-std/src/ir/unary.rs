@@ -19,10 +19,11 @@ pub(crate) fn keeps_whole(f: Unary) -> bool {
     }
 }
 
-/// Bounds of the results of `f` for arguments in the range `x`, often wider than necessary, and none for
-/// functions with poles. Functions that keep the sign or round keep the operator of `x`, and its
-/// `goes_negative` where a bound is below 0; for all others the operator is `op` and `goes_negative` is
-/// false.
+/// Bounds of the results of `f` for arguments in the range `x`, often wider than necessary; infinite on both
+/// sides where `f` has a pole among the arguments (`Tan` always) or is a `LeakyRelu` of negative slope.
+/// Functions that keep the sign or round have the operator of `x`, and its `goes_negative` where the lower
+/// bound is below 0; so has a `Clip`, but with the operator `op` where it raises the lower bound. For all
+/// others the operator is `op` and `goes_negative` is false.
 pub(crate) fn range(f: Unary, x: &Range, op: &str) -> Range {
     let (low, high) = (x.low, x.high);
     let infinity = f32::INFINITY;
