@@ -26,8 +26,8 @@ pub(super) fn names(graph: &GraphProto) -> Vec<String> {
 ///
 /// # Errors
 ///
-/// A name that no dynamic axis of an input has, or that comes twice; a length outside 1 to [`MAX_LEN`]; and a
-/// batch that is not 1, for which the graph is changed nevertheless.
+/// A name that no dynamic axis of an input has, or that comes twice, and a length outside 1 to [`MAX_LEN`],
+/// with the graph unchanged; and a batch that is not 1, with the graph changed.
 pub(super) fn pin(graph: &mut GraphProto, dims: &[(String, usize)]) -> Result<()> {
     let known = names(graph);
     let mut in_front = Vec::new();
@@ -117,7 +117,8 @@ fn dynamic_axes(graph: &GraphProto) -> impl Iterator<Item = (&ValueInfoProto, us
     })
 }
 
-/// Positions of the inputs whose first axis is dynamic and has this name.
+/// Positions in `graph.input` of those inputs, initializers included, whose first axis is dynamic and has
+/// this name.
 fn first_axes(graph: &GraphProto, name: &str) -> Vec<usize> {
     let is_first = |info: &ValueInfoProto| {
         let first = dims_of(info).first();

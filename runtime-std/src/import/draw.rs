@@ -50,7 +50,7 @@ struct Origins<'g> {
 }
 
 impl<'g> Origins<'g> {
-    /// The origins of all values of a graph.
+    /// The origins of all values of a graph, from its nodes in topological order.
     fn of(nodes: &'g [Node], values: &[Value]) -> Self {
         let (mut by, mut sources) = (vec![None; values.len()], Vec::from_iter(0..values.len()));
         for node in nodes {
@@ -90,9 +90,9 @@ impl<F: Fn(ValueId) -> bool> Draws<'_, F> {
     /// Most operations (products, quotients, negations, sums with zero) between the sum and the noise.
     const DEEPEST: usize = 4;
 
-    /// The draw that a sum, a difference or a `Gemm` with a bias gives; `None` for any other node, and where
-    /// mean or scale is not the result of a node. In a difference only the subtracted term is noise, so the
-    /// factor is negative.
+    /// The draw that a sum, a difference or a `Gemm` with a bias gives; `None` for any other node, where no
+    /// scale multiplies the noise, and where mean or scale is not the result of a node. In a difference only
+    /// the subtracted term is noise, so the factor is negative.
     fn of(&self, sum: &Node) -> Option<Draw> {
         let (orders, sign) = match (&sum.op, &sum.inputs[..]) {
             (Op::Binary(BinaryOp::Add), &[a, b]) => (vec![(a, b), (b, a)], 1.0),
@@ -158,8 +158,8 @@ impl<F: Fn(ValueId) -> bool> Draws<'_, F> {
         }
     }
 
-    /// The number that all values of a constant equal; `None` where they differ, or where the value is no
-    /// constant.
+    /// The number that all values of a constant equal; `None` where they differ, where several are given and
+    /// one is NaN, and where the value is no constant or has no values.
     fn number(&self, value: ValueId) -> Option<f32> {
         let (first, rest) = self.values[value].constant.as_ref()?.split_first()?;
         rest.iter().all(|value| value == first).then_some(*first)

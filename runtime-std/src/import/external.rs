@@ -75,9 +75,9 @@ struct Opened {
 
 impl ExternalFiles<'_> {
     /// Reads the values of an external tensor into it. An error, with the tensor unchanged, where there is no
-    /// folder, the file cannot be opened ([`open`]) or read, it is too short, the stated length is not that
-    /// of the shape and type, or more than the limit would be read in all. Keeps opened files, and counts the
-    /// bytes.
+    /// folder, the file cannot be opened ([`open`]) or read, it is too short, its offset or length is no
+    /// number, the length is not that of the shape and type, or more than the limit would be read in all.
+    /// Keeps opened files, and counts the bytes.
     fn fetch(&mut self, tensor: &mut TensorProto) -> Read<()> {
         let location = entry(tensor, "location").unwrap_or_default().to_string();
         let Some(folder) = self.folder else {

@@ -56,10 +56,10 @@ fn scales(nodes: &[Node], values: &[Value]) -> Vec<bool> {
 
 /// Whether a node makes its result positive as standard deviations are made so: by exp, softplus, sqrt,
 /// sigmoid, abs or a clip to a positive lower bound; by ELU plus a constant of at least its |alpha|; or from
-/// an operand that is such a scale, by an operation that keeps its sign (moves, reciprocal, power, a maximum,
-/// and sums, products, quotients and minima with scales or constants not below 0). A Where needs scales on
-/// both sides, or PyTorch's softplus. `by` has the node that gives each value, `scales` the answers for
-/// earlier values.
+/// an operand that is such a scale, by an operation that keeps its sign (moves, reciprocal, any other clip,
+/// power, a maximum with anything, and sums, products, quotients and minima with scales or constants not
+/// below 0). A Where needs scales on both sides, or PyTorch's softplus. `by` has the node that gives each
+/// value, `scales` the answers for earlier values.
 fn is_scale(node: &Node, values: &[Value], by: &[Option<&Node>], scales: &[bool]) -> bool {
     let at_least = |id: ValueId, least: f32| {
         let constant = values[id].constant.as_ref();
@@ -102,6 +102,8 @@ fn is_scale(node: &Node, values: &[Value], by: &[Option<&Node>], scales: &[bool]
 }
 
 /// Whether `value` is the value `of`, or the product of that and a constant whose values are all positive.
+/// `by` has the node that gives each value; `at_least` says whether a value is a constant none of whose
+/// values is below a number.
 fn is_multiple(
     value: ValueId,
     of: ValueId,
@@ -133,7 +135,7 @@ fn is_parallel(draw: &Draw, values: &[Value]) -> bool {
 }
 
 /// Whether a value is a constant that looks drawn: its values all differ, and none is NaN or beyond 6 in
-/// magnitude. For a single number see [`looks_drawn_alone`].
+/// magnitude. True for a constant without values; for a single number see [`looks_drawn_alone`].
 fn looks_drawn(value: &Value) -> bool {
     const FARTHEST: f32 = 6.0;
     let Some(constant) = &value.constant else { return false };
@@ -147,7 +149,7 @@ fn looks_drawn(value: &Value) -> bool {
 }
 
 /// Whether the only number of a tensor of this rank looks drawn: it has two axes or more, and more than four
-/// decimals.
+/// decimals. So NaN looks drawn, an infinity does not.
 fn looks_drawn_alone(number: f32, rank: usize) -> bool {
     const WRITTEN: f32 = 1e4;
     rank > 1 && (number * WRITTEN).round() / WRITTEN != number

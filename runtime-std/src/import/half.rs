@@ -248,7 +248,7 @@ impl<'a> Halves<'a> {
 
     /// The change of a cast from float16: it reads the result of arithmetic without a rounding. It stays as
     /// it is where no node of arithmetic gives its operand, and where it gives an output of the graph while
-    /// other nodes read the operand as float16.
+    /// other nodes read the operand as float16. `node` has a first input, which is taken for the operand.
     fn cast_back(&self, node: &NodeProto) -> Change {
         let name = &node.input[0];
         if !self.source(name).is_some_and(|source| self.is_computed(source)) {

@@ -136,8 +136,8 @@ impl<'a> Importer<'a> {
         Ok(id)
     }
 
-    /// Binds the initializers that the outputs need; others cannot do harm and are not loaded. One that
-    /// cannot be loaded is a problem, and is bound to a stand-in
+    /// Binds the initializers that the outputs need and whose names are not bound yet; others cannot do harm
+    /// and are not loaded. One that cannot be loaded is a problem, and is bound to a stand-in
     /// ([`assumed_initializer`](Self::assumed_initializer)). Every sparse initializer is a problem.
     fn initializers(&mut self) {
         for (at, tensor) in self.proto.initializer.iter().enumerate() {

@@ -21,7 +21,8 @@ struct Budget {
 impl Budget {
     const WHOLE: Self = Self { nodes: 1 << 16, bytes: 1 << 26 };
 
-    /// Takes so many nodes and bytes from the budget; `None` where less is left.
+    /// Takes so many nodes and bytes from the budget; `None` where less of either is left; the nodes may then
+    /// be taken already.
     fn take(&mut self, nodes: usize, bytes: usize) -> Option<()> {
         self.nodes = self.nodes.checked_sub(nodes)?;
         self.bytes = self.bytes.checked_sub(bytes)?;

@@ -38,14 +38,14 @@ pub struct Instrumented {
     pub data: Vec<PathBuf>,
 }
 
-/// The file at `path`, from which `graph` was imported, with an input for the noise of every random node, and with an
-/// output for each of `values`, given as a list of names of which the first one in the file counts. Functions of the
-/// file are replaced by their bodies; if `widened`, arithmetic of float16 by that of float32, as import has it.
-/// The file itself is only read.
+/// The file at `path`, from which `graph` was imported, with an input for the noise of every random node, and
+/// with an output for each of `values`, given as a list of names of which the first one in the file counts.
+/// Functions of the file are replaced by their bodies; if `widened`, arithmetic of float16 by that of
+/// float32, as import has it. The file itself is only read.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or is no ONNX model.
+/// The file cannot be read, is no ONNX model, or has functions that cannot be inlined.
 pub fn instrumented(
     path: &Path,
     graph: &Imported,
@@ -250,7 +250,8 @@ fn replaced(message: &[u8], tag: usize, replace: &mut Replace<'_>) -> Result<Vec
 }
 
 /// Number and body of the field at the start of `rest`, which is advanced past it. The body of a number is
-/// its encoding. An error where the field is cut off or its wire type is not known.
+/// its encoding; that of a field with a length are the bytes behind the length. An error where the field is
+/// cut off or its wire type is not known.
 fn next_field<'m>(rest: &mut &'m [u8]) -> Result<(usize, &'m [u8])> {
     let key = decode_length_delimiter(&mut *rest).map_err(damaged)?;
     let len = match key & 7 {

@@ -65,8 +65,8 @@ impl Kind {
     }
 
     /// The kind of values that ONNX takes as one type: theirs if all have one, else float before bool before
-    /// integer. Known booleans are integers here, so these may stand beside computed booleans. Float without
-    /// values.
+    /// integer. Known booleans are integers here, so these may stand beside computed booleans. Float where
+    /// `kinds` is empty.
     fn joint(kinds: &[Self]) -> Self {
         match kinds {
             [] => Self::Float,
@@ -78,6 +78,7 @@ impl Kind {
     }
 }
 
+/// As messages name the kind: `float32`, `integers`, `booleans`, `int8`, or the name of another element type.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -147,9 +148,9 @@ impl Op {
     }
 
     /// An error where the operation computes with quantized integers, with values of another floating-point
-    /// type that were not cast, or with float64; operations that only move values take them all. Joining
-    /// values of one kind, and picking, is also allowed for uncast values; comparing, `Abs` and `Neg` for
-    /// float32 cast to float64.
+    /// type that were not cast, or with float64; Reshape, Transpose, Expand, Slice and Take accept them all.
+    /// Joining values of one kind, picking by computed indices and Relu are also allowed for uncast values;
+    /// comparing, logic, `Abs` and `Neg` for float32 cast to float64.
     fn check_kinds(&self, inputs: &[Kind]) -> Read<()> {
         let first = inputs.first().copied().unwrap_or_default();
         let moves = matches!(

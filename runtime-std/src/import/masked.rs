@@ -148,7 +148,8 @@ impl<'a> Masked<'a> {
         Ok(outputs)
     }
 
-    /// Sets the tags of a node's output names, by position; `None` leaves a name without a tag.
+    /// Gives a node's output names these tags, by position; a name whose tag is `None` or missing stays as it
+    /// is.
     fn tag(&mut self, node: &'a proto::NodeProto, tags: Vec<Option<Tag>>) {
         for (name, tag) in node.output.iter().zip(tags) {
             self.tags.extend(tag.map(|tag| (name.as_str(), tag)));
@@ -192,8 +193,9 @@ fn computed_mask(scope: &Scope, call: &Call<'_>) -> Option<ValueId> {
     }
 }
 
-/// Indices `[rank][rows]` of the last `rows` places of a tensor of this shape, in row-major order; where there are
-/// fewer places, the first one is repeated in front.
+/// Indices `[rank][rows]` of the last `rows` places of a tensor of this shape, in row-major order; where
+/// there are fewer places, the first one is repeated in front. The shape has no axis of length 0, unless
+/// `rows` is 0.
 fn grid(shape: &[usize], rows: usize) -> Tensor<i64> {
     let (places, steps) = (len(shape), strides(shape));
     let along = |axis: usize| {
@@ -275,7 +277,8 @@ impl Selection<'_> {
 
     /// All of a tensor as rows, one for each place, and their tag, where a Gather (axis 0) or a GatherND (no
     /// batch axes) selects the places of the mask from a tensor that does not itself follow from it. `None`
-    /// for any other node. Adds a variable and a Reshape to `scope`.
+    /// for any other node. Adds a variable and a Reshape to `scope`. An error where an attribute is of
+    /// another type, or where floats do not hold the integers of the tensor.
     fn taken(&self, scope: &mut Scope, call: &Call<'_>) -> Read<Option<(Vec<Operand>, Tag)>> {
         let op = call.node.op_type.as_str();
         let first = matches!(op, "Gather") && call.int("axis")?.unwrap_or(0) == 0;
@@ -308,7 +311,7 @@ impl Selection<'_> {
     /// The result of a node that puts selected values back at their own places: a scatter
     /// ([`scattered`](Self::scattered)), or, for a mask of one place, a Where by that mask
     /// ([`is_chosen`](Self::is_chosen)). `None` where the node does something else. Adds the nodes of the
-    /// result to `scope`.
+    /// result to `scope`. An error as the operator's reader and [`scattered`](Self::scattered).
     fn put_back(
         &self,
         scope: &mut Scope,
@@ -326,7 +329,8 @@ impl Selection<'_> {
 
     /// `Where(mask, updates, data)` for a ScatterND or ScatterElements (of a tensor of one axis) without
     /// reduction that writes rows to exactly the places of the mask; `None` where data, indices or updates
-    /// are others. Adds the nodes to `scope`.
+    /// are others. Adds the nodes to `scope`. An error where an attribute is of another type, an operand is
+    /// missing, or floats do not hold the integers of one.
     fn scattered(&self, scope: &mut Scope, call: &Call<'_>) -> Read<Option<Vec<Operand>>> {
         let plain = matches!(call.string("reduction")?, None | Some("none"));
         let are_rows = match self.form(2) {
@@ -370,7 +374,8 @@ impl Selection<'_> {
 
     /// The call with its indices replaced by `Where(mask, indices, 0)`, where a Gather, GatherElements,
     /// GatherND or ScatterElements reads computed indices that follow from the mask; so no index at a place
-    /// that is not selected lies outside the table. `None` for any other call. Adds nodes to `scope`.
+    /// that is not selected lies outside the table. `None` for any other call. Adds nodes and a constant to
+    /// `scope`; an error beyond the budget of calculated values.
     fn indices_inside<'c>(&self, scope: &mut Scope, call: &Call<'c>) -> Read<Option<Call<'c>>> {
         let looks_up = ["Gather", "GatherElements", "GatherND", "ScatterElements"];
         let axis = match self.form(1) {
@@ -484,7 +489,7 @@ fn index_depth(call: &Call<'_>) -> usize {
     }
 }
 
-/// Product of the lengths of the axes in front of `axis`; 1 for axis 0.
+/// Product of the lengths of the axes in front of `axis`, which is at most the rank; 1 for axis 0.
 fn in_front(value: &Value, axis: usize) -> usize {
     len(&value.shape[..axis])
 }

@@ -50,7 +50,7 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// Where a length is that of no file's axis, and where a file cannot be read.
+    /// Where a length is that of no file's axis, and where a file cannot be read or is no ONNX model.
     pub fn per_file(&self, files: &[&Path]) -> Result<Vec<Self>> {
         if self.dims.is_empty() {
             return Ok(vec![self.clone(); files.len()]);

@@ -71,6 +71,7 @@ impl<'p> Group<'p> {
     }
 }
 
+/// What is wrong, a semicolon, and what to do about it.
 impl fmt::Display for Group<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {}", self.what(), self.advice())

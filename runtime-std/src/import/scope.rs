@@ -72,7 +72,8 @@ impl Scope {
         Ok(self.push(name, shape, None))
     }
 
-    /// Id of a new constant; control characters in its name become `_`.
+    /// Id of a new constant; control characters in its name become `_`. That the shape fits the values, or is
+    /// small enough, is not checked.
     pub fn constant(&mut self, name: &str, tensor: Tensor<f32>) -> ValueId {
         self.push(name, tensor.shape, Some(tensor.data))
     }
@@ -87,6 +88,7 @@ impl Scope {
     /// are constants the value is calculated instead, and no node is added, unless no kernel computes it or
     /// the budget of calculated values is used up. An error where an operand or the result has no values,
     /// where the shape is too large, or where the operation may not compute with operands of these kinds.
+    /// After an error about kinds the value stays in the scope, without a node.
     pub fn node(
         &mut self,
         call: &Call<'_>,
@@ -201,6 +203,7 @@ impl Scope {
     }
 
     /// Counts values about to be calculated; an error where there are then more than 2^24 over all nodes.
+    /// They stay counted after an error, so that every later call fails as well.
     pub fn spend(&mut self, values: usize) -> Read<()> {
         self.calculated = self.calculated.saturating_add(values);
         if self.calculated > MAX_CALCULATED {
@@ -241,12 +244,12 @@ impl Scope {
 /// Result of a reader: the outputs of the node, in order.
 pub(super) type Outputs = Read<Vec<Operand>>;
 
-/// One float output.
+/// The outputs of a call that gives one value of the graph.
 pub(super) fn one(id: ValueId) -> Vec<Operand> {
     vec![Operand::Float(id)]
 }
 
-/// One output of integers.
+/// The outputs of a call that gives one tensor of known integers; never an error.
 pub(super) fn integers(tensor: Tensor<i64>) -> Outputs {
     Ok(vec![Operand::Integers(Rc::new(tensor))])
 }

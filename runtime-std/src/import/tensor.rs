@@ -223,7 +223,7 @@ fn doubles(tensor: &proto::TensorProto, shape: Vec<usize>) -> Read<(Tensor<f32>,
 }
 
 /// The refusal of constants that cannot be used, with the first such value and its index: NaN, and infinities
-/// if `finite`. `None` where all can be used.
+/// if `finite`; `shape` is that of the values. `None` where all can be used.
 pub(super) fn fault(values: &[f32], shape: &[usize], finite: bool) -> Option<Refusal> {
     let bad = |value: &f32| value.is_nan() || (finite && value.is_infinite());
     let index = values.iter().position(bad)?;
@@ -292,7 +292,8 @@ fn words(raw: &[u8], count: usize, size: usize) -> Read<std::slice::ChunksExact<
     ))
 }
 
-/// An error where a tensor has another number of values than its shape.
+/// An error where `found`, the number of values that a tensor has, is not `expected`, the number of its
+/// shape.
 fn check_len(found: usize, expected: usize) -> Read<()> {
     if found == expected {
         return Ok(());

@@ -27,14 +27,16 @@ impl<'t> Worlds<'t> {
         [2, places + 1, places + 2].into_iter().filter(move |&rows| rows != places)
     }
 
+    /// The worlds of a mask of `places` places, for a node whose inputs follow from it as `forms` says, one
+    /// entry for each.
     pub fn new(places: usize, forms: &'t [Option<&'t MaskedValue>]) -> Self {
         Self { places, forms }
     }
 
     /// How each output of a node follows from the mask: `None` where it does not, else the axis of its rows,
-    /// or its integers in each world. The node has been read into `scope` from `start` on, and is read here
-    /// again with each world's operands, in scopes of their own. A fault where it then cannot be read,
-    /// becomes other operations, or mixes rows.
+    /// or what its integers are in each world (places, where the node only moves them). The node has been
+    /// read into `scope` from `start` on, and is read here again with each world's operands, in scopes of
+    /// their own. A fault where it then cannot be read, becomes other operations, or mixes rows.
     pub fn forms(
         &self,
         scope: &Scope,

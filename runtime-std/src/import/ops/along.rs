@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
@@ -48,6 +51,7 @@ pub fn reduce(scope: &mut Scope, call: &Call<'_>, form: ReductionForm) -> Output
 }
 
 /// The axes to reduce, ascending: those listed; where none is, all, or none if `noop_with_empty_axes` is set.
+/// `Err` for axes that are computed, outside, or named twice.
 fn axes(call: &Call<'_>, rank: usize) -> Read<Vec<usize>> {
     let listed = call.moved_ints("axes", 1)?.unwrap_or_default();
     if listed.is_empty() && call.flag("noop_with_empty_axes")? {
@@ -78,7 +82,8 @@ pub(super) fn reduced_shape(shape: &[usize], axes: &[usize], keep: bool) -> Vec<
     (0..shape.len()).filter(kept).map(size).collect()
 }
 
-/// The call's output: data `x` reduced in this form.
+/// Id of the call's output: data `x` reduced in this form over `axes`, which stay with length 1 only where
+/// `keep`.
 fn reduced(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -109,8 +114,8 @@ pub(super) struct Over<'a> {
     pub(super) axes: &'a [usize],
 }
 
-/// The node called `name` that reduces `x` to `shape`. Over no axis it reduces every value by itself: on an
-/// added axis of length 1.
+/// Id of the value called `name`: `x` reduced over the axes, in the form `shape`, which has to have as many
+/// values as that gives. Over no axis every value is reduced by itself: on an added axis of length 1.
 pub(super) fn reduction_node(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -234,7 +239,7 @@ pub fn softmax(scope: &mut Scope, call: &Call<'_>, log: bool) -> Outputs {
 }
 
 /// `CumSum`: the sum of the values up to each along a known axis; without the value itself where `exclusive`,
-/// from the end where `reverse` is set.
+/// from the end where `reverse` is set. `Err` for an axis that is computed or no single number.
 pub fn cumsum(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.data(scope, 0, "x")?;
     let shape = scope.shape(x).to_vec();

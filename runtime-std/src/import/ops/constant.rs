@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::kind::{Kind, float_cure};
 use super::super::problem::{Read, invalid, refuse};
@@ -15,7 +18,7 @@ use crate::ir::{Op, ValueId};
 use elbow_core::kernels::Unary;
 use std::rc::Rc;
 
-/// `Identity`: the operand itself.
+/// `Identity`: the operand itself, of any element type, with or without values.
 pub fn identity(_: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(vec![call.operand(0, "input")?])
 }
@@ -63,7 +66,7 @@ pub fn constant(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// `ConstantOfShape`: a constant of a known shape, whose values all are the only one of `value`, or float 0
-/// where that is missing. `Err` where `value` holds several.
+/// where that is missing. `Err` for a computed shape, and where `value` holds none or several.
 pub fn constant_of_shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let shape = checked_shape(&call.known_integers(0, "shape")?.data)?;
     scope.spend(len(&shape))?;
@@ -85,7 +88,8 @@ fn filled<T: Copy>(value: &Tensor<T>, shape: Vec<usize>) -> Read<Tensor<T>> {
 }
 
 /// `Shape`: the operand's shape from axis `start` (default 0) to before axis `end` (default: the rank), as
-/// known integers. Negative ones count from the end; both are clamped to the rank.
+/// known integers. Negative ones count from the end; both are clamped to the rank. Empty where `end` lies in
+/// front of `start`.
 pub fn shape(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "data")?;
     let shape = shape_of(scope, &x);
@@ -130,7 +134,7 @@ pub fn cast_like(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// `Cast` to the element type `to`: float32, int32, int64 or bool, and float16 and float64 for rounding.
-/// `Err` for other types.
+/// `Err` for other types, and where `to` is missing.
 pub fn cast(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let Some(to) = call.int("to")?.and_then(|to| i32::try_from(to).ok()) else {
         return invalid("its `to` is missing");
@@ -142,7 +146,7 @@ pub fn cast(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// Known integers as `to`, the call's output: a constant of float32, or integers (of bool: 0 or 1). `Err` for
-/// an integer that does not fit int32, and other types.
+/// a cast to int32 of an integer that does not fit, and for other types.
 fn cast_integers(scope: &mut Scope, call: &Call<'_>, x: &Rc<Tensor<i64>>, to: i32) -> Outputs {
     match to {
         data_type::FLOAT => {
@@ -168,8 +172,8 @@ fn cast_integers(scope: &mut Scope, call: &Call<'_>, x: &Rc<Tensor<i64>>, to: i3
 
 /// Data as `to`, the call's output: floats are truncated to integers and become 0 or 1 as booleans (integers
 /// likewise); float16 rounds to its values, float64 changes nothing but the type. Constants become known
-/// integers or booleans. `Err` for other types, and for float64 constants beyond float32 that are cast to
-/// integers or booleans.
+/// integers (NaN 0, beyond int64 the nearest) or booleans. `Err` for other types, and for float64 constants
+/// beyond float32 that are cast to integers or booleans.
 fn cast_data(scope: &mut Scope, call: &Call<'_>, x: ValueId, to: i32) -> Outputs {
     let shape = scope.shape(x).to_vec();
     if matches!(Kind::of(to), Some(Kind::Integer | Kind::Bool)) {
@@ -220,7 +224,7 @@ fn refuse_cast(to: i32) -> Outputs {
 }
 
 /// `Range`: `start, start + delta, ...` up to but without `limit`, a constant of floats or known integers;
-/// empty where `limit` lies on the other side. `Err` for computed limits or a `delta` of 0.
+/// empty where `limit` lies on the other side. `Err` for computed or NaN limits, or a `delta` of 0.
 pub fn range(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     if matches!(call.operand(0, "start")?, Operand::Integers(_)) {
         return integer_range(scope, call);

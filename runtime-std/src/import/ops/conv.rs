@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
@@ -22,7 +25,8 @@ pub(super) struct ConvAxis {
 }
 
 impl ConvAxis {
-    /// Number of input values from the kernel's first tap to its last: `(kernel - 1) * dilation + 1`.
+    /// Number of input values from the kernel's first tap to its last: `(kernel - 1) * dilation + 1`, for a
+    /// kernel of at least 1.
     pub fn span(&self) -> usize {
         (self.kernel - 1) * self.dilation + 1
     }
@@ -218,8 +222,8 @@ fn padding(call: &Call<'_>) -> Read<Padding> {
 /// Two numbers per axis: zeros in front of and behind it; for `transposed_pads` what that says.
 type Pads = (Vec<usize>, Vec<usize>);
 
-/// The attribute `pads` of `count` axes, starts and ends; 0 where it is left out. `Err` for negative pads or
-/// another count.
+/// The attribute `pads` of `count` axes, starts and ends; 0 where it is left out. `Err` as `sizes`: for
+/// negative pads, pads above `LARGEST`, or another count.
 fn given_pads(call: &Call<'_>, count: usize) -> Read<Pads> {
     let mut starts = sizes(call, "pads", 2 * count, 0, 0)?;
     let ends = starts.split_off(count);
@@ -227,7 +231,8 @@ fn given_pads(call: &Call<'_>, count: usize) -> Read<Pads> {
 }
 
 /// Zeros in front of and behind each axis of a convolution or pool: those of `pads`, none for VALID; for SAME
-/// as many as make `input / stride`, rounded up, outputs. `Err` as `padding`.
+/// as many as make `input / stride`, rounded up, outputs. No axis is empty. `Err` as `padding` and
+/// `given_pads`.
 pub(super) fn conv_pads(call: &Call<'_>, axes: &[ConvAxis]) -> Read<Pads> {
     let padding = padding(call)?;
     if padding == Padding::Given {
@@ -254,7 +259,8 @@ fn halves(total: usize, padding: Padding) -> (usize, usize) {
 
 /// For each axis of a transposed convolution, the number of values that are cut off in front, and the
 /// output's length: by `output_shape` if given, else by `auto_pad`, else by `pads`; `output_padding`
-/// lengthens the end. `Err` where an `output_shape` does not fit the axes, or pads cut off everything.
+/// lengthens the end. `Err` as `padding` and `given_pads`, and where an `output_shape` does not fit the axes,
+/// or pads cut off everything.
 fn transposed_pads(call: &Call<'_>, axes: &[ConvAxis]) -> Read<Pads> {
     let padding = padding(call)?;
     let extra = sizes(call, "output_padding", axes.len(), 0, 0)?;

@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope, one};
@@ -110,8 +113,8 @@ fn pair(labels: &[Label]) -> Option<[usize; 2]> {
     (0..labels.len()).find_map(|at| Some([first(at)?, at]))
 }
 
-/// The term's values whose indices along both axes of `pair` are equal; these become one axis behind the
-/// others. `index` numbers the term in the names of the added nodes.
+/// The term's values whose indices along both axes of `pair`, which have one length, are equal; these become
+/// one axis behind the others. `index` numbers the term in the names of the added nodes.
 fn diagonal(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -210,7 +213,7 @@ fn sum_out(
 }
 
 /// The term's values with the axes in the order of the labels `order`; unchanged where they are so already.
-/// `Err` for a label that the term lacks.
+/// `order` names every label of the term once; `Err` for a label that the term lacks.
 fn order(
     scope: &mut Scope,
     call: &Call<'_>,

@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::kind::Kind;
 use super::super::problem::{Read, refuse};
@@ -13,7 +16,7 @@ use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Unary};
 
-/// `f` of every value of data; known integers are refused.
+/// `f` of every value of data; `Err` for known integers.
 pub fn unary(scope: &mut Scope, call: &Call<'_>, f: Unary) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
@@ -178,7 +181,7 @@ pub fn modulo(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 
 /// `Pow`: `x ^ exponent`, broadcast. Known integers are calculated; the constant exponents 2, 0.5 and -1
 /// become square, square root and reciprocal. Of computed integers or booleans the power is truncated to a
-/// whole number.
+/// whole number. `Err` as `binary`.
 pub fn pow(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     if let (Operand::Integers(_), Operand::Integers(_)) =
         (call.operand(0, "X")?, call.operand(1, "Y")?)
@@ -208,7 +211,8 @@ pub fn pow(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// `Max` or `Min` (`op`) of any number of broadcast operands. Of two, where one is data and one a known
-/// number other than NaN that does not change the shape, it is `limit` of that number; else `several`.
+/// number other than NaN that does not change the shape, it is `limit` of that number; else `several`. `Err`
+/// as `binary`.
 pub fn extreme(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -252,7 +256,8 @@ pub fn several(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Outputs {
     Ok(vec![scope.given(id)])
 }
 
-/// `Mean`: the sum of the broadcast operands divided by their number.
+/// `Mean`: the sum of the broadcast operands divided by their number. `Err` for integers and booleans, and
+/// where the shapes do not broadcast.
 pub fn mean(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let sum = folded(scope, call, BinaryOp::Add)?;
     let shape = scope.shape(sum).to_vec();
@@ -264,7 +269,7 @@ pub fn mean(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 
 /// The operands combined by `op` from the first on, integers as data; the last result carries the name of the
 /// call's output, the others `OUTPUT/1`, `OUTPUT/2`, ... A single operand is the result itself, without a
-/// node.
+/// node; there is at least one. `Err` where the shapes do not broadcast.
 fn folded(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Read<ValueId> {
     let mut result = call.data(scope, 0, "data")?;
     let last = call.inputs.len() - 1;
@@ -281,7 +286,8 @@ fn folded(scope: &mut Scope, call: &Call<'_>, op: BinaryOp) -> Read<ValueId> {
 }
 
 /// `Where`: `X` where the condition is not 0, else `Y`, broadcast. Known integers are calculated; a constant
-/// condition that is the same everywhere gives its operand alone, if that has the result's shape.
+/// condition that is the same everywhere gives its operand alone, if that has the result's shape. `Err` where
+/// the shapes do not broadcast.
 pub fn choose(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     if call.inputs.iter().all(|input| matches!(input, Some(Operand::Integers(_)))) {
         return chosen(scope, call);
@@ -337,7 +343,8 @@ fn combine(
     calculated(pairs.map(|(a, b)| f(a, b)).collect(), &shape)
 }
 
-/// These integers as the call's only output; `Err` (an overflow or a division by zero) where there are none.
+/// These integers as the call's only output; `Err` (an overflow or a division by zero) where `data` is
+/// `None`.
 fn calculated(data: Option<Vec<i64>>, shape: &[usize]) -> Outputs {
     match data {
         Some(data) => integers(Tensor { shape: shape.to_vec(), data }),

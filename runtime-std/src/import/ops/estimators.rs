@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
@@ -13,7 +16,8 @@ use super::normalize::lp_norm;
 use crate::ir::{Op, ValueId};
 use elbow_core::kernels::{BinaryOp, Reduction};
 
-/// `Scaler`: `(x - offset) * scale`, feature by feature; they default to 0 and 1. Inputs: `rows`.
+/// `Scaler`: `(x - offset) * scale`, feature by feature; they default to 0 and 1. `Err` as `rows` and
+/// `features`.
 pub fn scaler(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, shape) = rows(scope, call)?;
     let offset = features(scope, call, "offset", 0.0, &shape)?;
@@ -24,7 +28,7 @@ pub fn scaler(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// `Normalizer`: each row divided by its maximum (`norm` of `MAX`, the default), L1 or L2 norm; a row where
-/// that is 0 stays as it is. `Err` for another `norm`; inputs: `rows`.
+/// that is 0 stays as it is. `Err` for another `norm`, and as `rows`.
 pub fn normalizer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, shape) = rows(scope, call)?;
     let axis = shape.len() - 1;
@@ -51,8 +55,8 @@ pub fn normalizer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// `Imputer`: `imputed_value_floats` (one for all features, or one each) in the place of every value that
-/// equals `replaced_value_float` (default 0), or is NaN where that is NaN. `Err` without replacements;
-/// inputs: `rows`.
+/// equals `replaced_value_float` (default 0), or is NaN where that is NaN. `Err` without replacements, and as
+/// `rows` and `features`.
 pub fn imputer(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, shape) = rows(scope, call)?;
     if call.numbers("imputed_value_floats")?.is_none_or(<[f32]>::is_empty) {

@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
@@ -13,9 +16,10 @@ use super::pieces::Piece;
 use super::reshape::shape_of;
 use crate::ir::{Op, ValueId};
 
-/// `Gather`: the values at `indices` along `axis` (default 0), whose place the axes of the indices take.
-/// Known indices that are evenly spaced become a slice; known data is calculated. `Err` for a known index
-/// outside, and for computed indices that are no integers; computed ones outside take the nearest value.
+/// `Gather`: the values at `indices` along `axis` (default 0); in the shape, the axes of the indices replace
+/// this one. Known indices that are evenly spaced become a slice; known data is calculated. `Err` for a known
+/// index outside, and for computed indices that are no integers; computed ones outside take the nearest
+/// value.
 pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "data")?;
     let from = shape_of(scope, &x).to_vec();
@@ -74,7 +78,7 @@ fn shaped(
 }
 
 /// The operation that takes `indices` along `axis` of a tensor of shape `from`: a slice where they are evenly
-/// spaced, else `Take`.
+/// spaced, else `Take`. That they lie inside is not checked.
 fn picked(from: &[usize], axis: usize, indices: Vec<usize>) -> Op {
     match progression(&indices) {
         Some((start, step)) => Piece::whole(from).part(axis, start, indices.len(), step).op(),
@@ -147,7 +151,8 @@ fn gather_by(scope: &mut Scope, call: &Call<'_>, x: ValueId, indices: ValueId) -
 
 /// `GatherElements`: for every index the value at the index's own position, but for `axis` (default 0), along
 /// which the index counts. `Err` unless indices have the data's number of axes, fit into it along the other
-/// axes, and are known or computed integers.
+/// axes, and are known or computed integers. A known index outside is an `Err`, a computed one takes the
+/// nearest value.
 pub fn gather_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, indices) = (call.data(scope, 0, "data")?, call.operand(1, "indices")?);
     let from = scope.shape(x).to_vec();
@@ -203,8 +208,8 @@ pub(super) fn whole_indices(scope: &Scope, indices: ValueId) -> Read<()> {
     }
 }
 
-/// The call's output of this shape: the blocks of `block` values of `x` at the positions `chosen`, counted in
-/// blocks.
+/// The call's output of this shape: the blocks of `block` values of `x` at the positions `chosen`, which
+/// count blocks and lie inside.
 fn flat_take(
     scope: &mut Scope,
     call: &Call<'_>,

@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
@@ -44,7 +47,7 @@ fn permutation(perm: &[i64], rank: usize) -> Read<Vec<usize>> {
 }
 
 /// `Concat`: the operands one after another along `axis`. Known integers are calculated; data without values
-/// is left out. `Err` where another axis differs in length.
+/// is left out. `Err` where `axis` is missing, or where the ranks or the lengths along another axis differ.
 pub fn concat(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let operands: Vec<Operand> =
         (0..call.inputs.len()).map(|i| call.operand(i, "inputs")).collect::<Read<_>>()?;
@@ -88,7 +91,7 @@ fn joined(scope: &mut Scope, operands: &[Operand], axis: usize, shape: Vec<usize
 
 /// `Expand`: `x` repeated along axes of length 1, and along new ones in front, as it broadcasts with a shape
 /// known at import; axes that are longer in `x` stay. `x` itself where that changes nothing; constants are
-/// calculated.
+/// calculated. `Err` for a computed shape, and one that does not broadcast.
 pub fn expand(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let (x, target) = (call.operand(0, "input")?, call.known_integers(1, "shape")?);
     let from = shape_of(scope, &x).to_vec();
@@ -198,9 +201,9 @@ fn image(scope: &Scope, call: &Call<'_>) -> Read<[usize; 5]> {
     }
 }
 
-/// `DepthToSpace`: every `blocksize^2` channels become a block of neighbouring positions; they lie
-/// `channels / blocksize^2` apart in mode DCR (default), side by side in CRD. `Err` where the channels do not
-/// come out even.
+/// `DepthToSpace`: every `blocksize^2` channels become a block of neighbouring positions; they lie `channels
+/// / blocksize^2` apart in mode DCR (default), side by side in CRD. `Err` as `image`, for another mode, and
+/// where the channels do not come out even.
 pub fn depth_to_space(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let [n, c, h, w, b] = image(scope, call)?;
     if !c.is_multiple_of(b * b) {
@@ -219,7 +222,7 @@ pub fn depth_to_space(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// `SpaceToDepth`: every block of neighbouring positions becomes `blocksize^2` channels, ordered by `mode` as
-/// in `depth_to_space`. `Err` where height or width do not come out even.
+/// in `depth_to_space`. `Err` as `image`, for another mode, and where height or width do not come out even.
 pub fn space_to_depth(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let [n, c, h, w, b] = image(scope, call)?;
     if !h.is_multiple_of(b) || !w.is_multiple_of(b) {
@@ -235,8 +238,8 @@ pub fn space_to_depth(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// `Trilu`: of every matrix over the last two axes the values with `column >= row + k` (`upper`, the
-/// default), or with `column <= row + k`; 0 elsewhere. `k` is 0 by default. Known integers are calculated.
-/// `Err` for fewer than two axes.
+/// default), or with `column <= row + k`; 0 elsewhere. `k` is known, and 0 where it is left out or no single
+/// number. Known integers are calculated. `Err` for fewer than two axes.
 pub fn triangle(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.operand(0, "input")?;
     let shape = shape_of(scope, &x).to_vec();

@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, one};
@@ -110,9 +113,9 @@ pub fn rms(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     scaled(scope, call, normal, scale, None, &shape).map(one)
 }
 
-/// `InstanceNormalization`: `(x - mean) / sqrt(variance + epsilon) * scale + B` of every channel of every
-/// image by itself; scale and B are one number per channel, `epsilon` 1e-5 by default. `Err` for fewer than
-/// three axes.
+/// `InstanceNormalization`: `(x - mean) / sqrt(variance + epsilon) * scale + B` of every channel of every row
+/// of the batch by itself; scale and B are one number per channel, `epsilon` 1e-5 by default. `Err` for fewer
+/// than three axes, and where scale or B is no vector or does not broadcast.
 pub fn instance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "input")?;
     let shape = scope.shape(x).to_vec();
@@ -128,8 +131,8 @@ pub fn instance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// `GroupNormalization`: as `InstanceNormalization`, over the `num_groups` groups of neighbouring channels.
-/// Scale and shift are one number per group before opset 21, one per channel since. `Err` unless the groups
-/// divide the channels.
+/// Scale and shift are one number per group before opset 21, one per channel since. `Err` for fewer than two
+/// axes, unless the groups divide the channels, and where scale or shift is no vector or does not broadcast.
 pub fn group(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();
@@ -246,7 +249,8 @@ pub(super) fn lp_norm(
 }
 
 /// `MeanVarianceNormalization`: `(x - mean) / (sqrt(variance) + 1e-9)` over `axes`, by default 0, 2 and 3,
-/// that is, all but the channels.
+/// that is, all but the channels. `Err` for axes that are outside or named twice, so for fewer than four axes
+/// by default.
 pub fn mean_variance(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "X")?;
     let shape = scope.shape(x).to_vec();

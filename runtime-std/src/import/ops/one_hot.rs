@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
@@ -84,8 +87,8 @@ fn from_front(scope: &mut Scope, call: &Call<'_>, indices: ValueId, size: usize)
     scope.step(call, Op::Where, &[behind, moved, indices], "from_front", &shape)
 }
 
-/// The constant `0, 1, ..., size - 1` along `axis`, of length 1 along all other axes of `rank`; named
-/// `OUTPUT/places`.
+/// The constant `0, 1, ..., size - 1` along `axis`, of length 1 along all other axes; `rank` is the number of
+/// axes, above `axis`. It is named `OUTPUT/places`.
 pub(super) fn places(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -100,7 +103,8 @@ pub(super) fn places(
 }
 
 /// `Hardmax`: 1 at the first maximum along `axis`, 0 elsewhere. Since opset 13 along that axis alone (default
-/// -1); before, the input counts as a matrix whose rows end in front of `axis` (default 1).
+/// -1); before, along the columns of a matrix whose rows are the axes in front of `axis` (default 1) and
+/// whose columns are the others.
 pub fn hardmax(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.float(0, "input")?;
     let shape = scope.shape(x).to_vec();

@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::dims::MAX_LEN;
 use super::super::problem::{Read, invalid, refuse};
@@ -22,7 +25,8 @@ enum Mode {
 }
 
 /// `Pad` with `mode` constant (default), edge, reflect or wrap. Pads were an attribute before opset 11, and
-/// are an input since; negative ones cut values off. `Err` for computed pads or a computed fill value.
+/// are an input since; negative ones cut values off. `Err` for another mode, a computed fill value, and as
+/// `pads` and `cut`.
 pub fn pad(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let x = call.data(scope, 0, "data")?;
     let mode = match call.string("mode")? {
@@ -63,7 +67,8 @@ pub fn pad(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// Values to add in front of and behind each of `rank` axes; negative ones are cut off, axes that the input
-/// `axes` does not name get (0, 0). `Err` where pads are missing, not two per axis, or beyond `MAX_LEN`.
+/// `axes` does not name get (0, 0), and of one that it names twice the last pads count. `Err` where pads are
+/// computed, missing, not two per axis, or beyond `MAX_LEN`.
 fn pads(call: &Call<'_>, rank: usize) -> Read<Vec<(i64, i64)>> {
     let Some(listed) = call.moved_ints("pads", 1)? else {
         return invalid("its `pads` are missing");
@@ -93,7 +98,7 @@ fn pads(call: &Call<'_>, rank: usize) -> Read<Vec<(i64, i64)>> {
 }
 
 /// The number that constant padding fills with: input 2 (0 for integers that are not a single number), else
-/// the attribute `value`, else 0. `Err` where it is computed.
+/// the attribute `value`, else 0. `Err` where a float is computed or is no single number.
 fn value(scope: &Scope, call: &Call<'_>) -> Read<f32> {
     match call.inputs.get(2) {
         Some(Some(Operand::Integers(value))) => Ok(value.single().unwrap_or(0) as f32),
@@ -105,8 +110,8 @@ fn value(scope: &Scope, call: &Call<'_>) -> Read<f32> {
     }
 }
 
-/// `x` without the values that negative pads cut off; `x` itself where no pad is negative. `Err` where an
-/// axis is left without values.
+/// `x` without the values that negative pads cut off; `x` itself where no pad is negative. `pads` has a pair
+/// for each axis. `Err` where an axis is left without values.
 fn cut(scope: &mut Scope, call: &Call<'_>, x: ValueId, pads: &[(i64, i64)]) -> Read<ValueId> {
     let from = scope.shape(x).to_vec();
     let mut piece = Piece::whole(&from);
@@ -124,9 +129,9 @@ fn cut(scope: &mut Scope, call: &Call<'_>, x: ValueId, pads: &[(i64, i64)]) -> R
     scope.step(call, piece.op(), &[x], "cut", &shape)
 }
 
-/// Index of the input value for the place `at` of an axis of length `len`, where both count from the input's
-/// first value and `at` may be negative or beyond the end: the nearest (constant, edge), modulo `len` (wrap),
-/// or mirrored at the first and last value, which are not repeated (reflect).
+/// Index of the input value for the place `at` of an axis of length `len`, at least 1, where both count from
+/// the input's first value and `at` may be negative or beyond the end: the nearest (constant, edge), modulo
+/// `len` (wrap), or mirrored at the first and last value, which are not repeated (reflect).
 fn source(mode: Mode, at: i64, len: i64) -> usize {
     let inside = match mode {
         Mode::Constant | Mode::Edge => at.clamp(0, len - 1),

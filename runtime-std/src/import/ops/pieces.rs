@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
@@ -35,7 +38,8 @@ impl Piece {
         Op::Slice { starts: self.starts, steps: self.steps }
     }
 
-    /// The values of the box, taken from `x`, which has the shape that was given to `whole`.
+    /// The values of the box, taken from `x`, which has the shape that was given to `whole`. Panics where the
+    /// box reaches outside.
     pub fn of<T: Copy>(&self, x: &Tensor<T>) -> Tensor<T> {
         let own = strides(&x.shape);
         let start = self.starts.iter().zip(&own).map(|(&start, &own)| start * own as usize).sum();
@@ -150,9 +154,9 @@ pub fn split(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     Ok(outputs)
 }
 
-/// Sizes of `count` parts of an axis of length `size`: `size / count` rounded up, the last ones smaller or 0
-/// where that does not come out even. `Err` where it does not and the attribute `num_outputs` is missing, or
-/// where `num_outputs` is not `count`.
+/// Sizes of `count` parts, at least one, of an axis of length `size`: `size / count` rounded up, the last
+/// ones smaller or 0 where that does not come out even. `Err` where it does not and the attribute
+/// `num_outputs` is missing, or where `num_outputs` is not `count`.
 fn even(call: &Call<'_>, size: usize, count: usize) -> Read<Vec<i64>> {
     match call.int("num_outputs")? {
         Some(parts) if parts != count as i64 => {

@@ -7,8 +7,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 use crate::import::kind::Kind;
 use crate::import::problem::{Read, invalid, refuse};
@@ -191,7 +194,8 @@ impl Steps {
 }
 
 /// The constant `(x - zero_point) * scale`, the call's output. The integers `x - zero_point` and the scales
-/// are kept in `scope.quantized`, by the constant's name. `Err` where the scales do not fit the shape.
+/// are kept in `scope.quantized`, by the constant's name. `x` holds integers of at most 32 bits. `Err` where
+/// the scales do not fit the shape.
 fn weights(scope: &mut Scope, call: &Call<'_>, x: &Tensor<i64>, steps: &Steps) -> Outputs {
     scope.spend(x.data.len())?;
     let channel = steps.channel(&x.shape)?;

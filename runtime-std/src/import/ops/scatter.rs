@@ -2,8 +2,11 @@
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice: also where an operand is missing, of another element type or without values, or
-//! where import has calculated more than 2^24 values in all.
+//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
+//! another element type or without values, where an attribute is of another type, or where the integers and
+//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
+//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
+//! `Err` stays in the graph.
 
 mod elements;
 
@@ -56,7 +59,8 @@ fn reduction(call: &Call<'_>) -> Read<Option<BinaryOp>> {
 }
 
 /// The call's output: its `data` with its `updates` written to `places`, or combined there by `reduction`.
-/// Known integers are calculated, unless there is a reduction.
+/// Known integers are calculated, unless there is a reduction. The updates have the shape `places.updates`;
+/// `Err` as `combine_blocks`.
 fn write(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -189,8 +193,9 @@ impl Places {
 }
 
 /// The call's output: `x` with the updates written to all combinations of the indices `axes`. The updates are
-/// spread along each axis (`Take`), and a constant mask chooses between them and `x` (`Where`); where they
-/// cover all of `x`, they are the result. Axes stay apart: none is flattened with another.
+/// spread along each axis (`Take`), and a constant mask chooses between them and `x` (`Where`). `axes` are
+/// those of `as_box`; where they cover all of `x`, they are the result. Axes stay apart: none is flattened
+/// with another.
 fn write_box(
     scope: &mut Scope,
     call: &Call<'_>,
