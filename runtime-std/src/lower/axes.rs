@@ -40,7 +40,8 @@ pub(super) fn broadcast(from: &[usize], shape: &[usize]) -> Vec<isize> {
 }
 
 /// Axes of a box, outermost first, from its lengths and its steps in source and target: axes of length 1 are
-/// dropped, and neighbours that can be walked as one axis are merged. Empty for a box of one element.
+/// dropped, and neighbours that can be walked as one axis are merged. Empty for a box of one element. All
+/// three have one entry per axis.
 pub(super) fn collapse(shape: &[usize], from: &[isize], to: &[isize]) -> Vec<StridedAxis> {
     let mut axes: Vec<StridedAxis> = Vec::new();
     for ((&len, &from), &to) in shape.iter().zip(from).zip(to).filter(|((len, _), _)| **len != 1) {
@@ -77,8 +78,8 @@ pub(super) fn padded(
     Some((dims, from, to))
 }
 
-/// The copy along `axes` that begins at these indices of source and target; `None` if there are more axes
-/// than `AXES`.
+/// The copy along `axes` that begins at these indices of source and target, with target steps that are not
+/// negative; `None` if there are more axes than `AXES`.
 pub(super) fn strided(axes: &[StridedAxis], from_start: usize, to_start: usize) -> Option<Strided> {
     let (dims, from, to) = padded(axes)?;
     Some(Strided { dims, from, from_start, to, to_start })

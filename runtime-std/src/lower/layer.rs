@@ -94,7 +94,8 @@ impl Layer {
     }
 
     /// The patches of a group in the values `x` of one row, row-major `[positions][inputs]`; what lies in the
-    /// padding is 0. Rows are their own patches.
+    /// padding is 0. Rows are their own patches. `x` holds all values of the layer's input, and `group` is
+    /// below [`groups`](Self::groups).
     pub(crate) fn patches(&self, x: &[f32], group: usize) -> Vec<f32> {
         match &self.reach {
             Reach::Rows => x.to_vec(),
@@ -125,7 +126,7 @@ impl ConvWindows {
     }
 
     /// The patches of a group, row-major `[positions][channels of the group][taps]`, as im2col lays them out;
-    /// 0 outside.
+    /// 0 outside. `x` is the whole feature map.
     fn patches(&self, x: &[f32], group: usize) -> Vec<f32> {
         let ([height, width], own) = (self.input, self.own());
         let plane = |channel: usize| &x[(group * own + channel) * height * width..];
@@ -187,8 +188,8 @@ fn dense(
 }
 
 /// The layer of a convolution with these weights, one or two spatial axes, as windows of two; the bias is 0
-/// where the node has none. `None` where `x` is constant, the bias is not, ranks do not match, or a
-/// transposed convolution has dilations or a kernel shorter than its stride.
+/// where the node has none. `None` where `x` is constant, the bias is not, a batch is not 1, ranks do not
+/// match, or a transposed convolution has dilations or a kernel shorter than its stride.
 fn convolution(
     graph: &Graph,
     node: &Node,

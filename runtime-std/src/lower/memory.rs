@@ -132,8 +132,8 @@ fn arrange(draft: &Draft, lives: &[Life]) -> Arrangement {
     arrangements.min_by_key(|(_, arena)| *arena).unwrap_or_default()
 }
 
-/// Offsets by placing each tensor, in the order of first use, in the first free range that is long enough;
-/// the places of tensors that are no longer used become free.
+/// Offsets of all tensors, 0 for those not in `born`, by placing each of these, in the order of first use, in
+/// the first free range that is long enough; the places of tensors that are no longer used become free.
 fn by_birth(draft: &Draft, mut born: Vec<(&RangeInclusive<usize>, TensorId)>) -> Arrangement {
     let mut offsets = vec![0; draft.tensors.len()];
     let mut gaps = Gaps::default();
@@ -162,8 +162,9 @@ struct Gaps {
 }
 
 impl Gaps {
-    /// Start of the lowest free range of at least `len` values, which is then no longer free. Where none is
-    /// long enough, a free range at the end is extended, or the arena grows. 0 for a `len` of 0.
+    /// Start of the lowest free range of at least `len` values, of which the first `len` are then no longer
+    /// free. Where none is long enough, the free range at the end of the arena is taken and the arena grows
+    /// by what is missing, or by all of `len` where its end is in use. 0, without a change, for a `len` of 0.
     fn take(&mut self, len: usize) -> usize {
         let fits = self.free.iter().find(|(_, free)| **free >= len);
         let last = self.free.iter().next_back().filter(|(start, free)| *start + *free == self.end);
@@ -180,7 +181,8 @@ impl Gaps {
         start
     }
 
-    /// Frees `len` values from `start` on, and merges them with the free ranges that they touch.
+    /// Frees `len` values from `start` on, none of which is free yet, and merges them with the free ranges
+    /// that they touch.
     fn give(&mut self, mut start: usize, mut len: usize) {
         if len == 0 {
             return;
@@ -195,8 +197,8 @@ impl Gaps {
     }
 }
 
-/// Offsets by placing each tensor, in this order, at the lowest offset at which it overlaps no tensor that
-/// lives at the same time.
+/// Offsets of all tensors, 0 for those not in `order`, by placing each of these, in this order, at the lowest
+/// offset at which it overlaps no tensor that lives at the same time.
 fn first_fit(draft: &Draft, lives: &[Life], order: impl Iterator<Item = TensorId>) -> Arrangement {
     let mut offsets = vec![0; draft.tensors.len()];
     let mut placed: Vec<(Range<usize>, &Life)> = Vec::new();

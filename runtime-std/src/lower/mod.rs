@@ -51,11 +51,13 @@ pub fn lower(graph: &Graph, outputs: &[usize], evaluate: Evaluate) -> Result<Pla
     lower_with(graph, outputs, None, evaluate)
 }
 
-/// As [`lower`], with integer kernels for the layers and values that `integers` lists; all in floats for `None`.
+/// As [`lower`], with integer kernels for the layers and values that `integers` lists; all in floats for
+/// `None`.
 ///
 /// # Errors
 ///
-/// As [`lower`].
+/// As [`lower`], and where `integers` is not of this graph: a layer's input has no format, or its weights do
+/// not fit.
 pub fn lower_with(
     graph: &Graph,
     outputs: &[usize],

@@ -46,7 +46,7 @@ pub struct Port {
 }
 
 impl Port {
-    /// Number of values.
+    /// Number of values: 1 for a shape without axes.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
@@ -128,7 +128,8 @@ impl Order {
         self.len() == 0
     }
 
-    /// Position in memory of the value whose index in the file's row-major order is `index`.
+    /// Position in memory of the value whose index in the file's row-major order is `index`, which is below
+    /// the number of values.
     pub fn place(&self, index: usize) -> usize {
         match *self {
             Self::AsIs(_) => index,
@@ -396,6 +397,8 @@ impl Plan {
     }
 }
 
+/// A line with the name, one for each input, step and output, and one with the sizes; without the values of
+/// weights.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "plan {}", self.name)?;
@@ -413,6 +416,7 @@ impl fmt::Display for Plan {
     }
 }
 
+/// The call, then `# NAME (OPERATOR) SHAPE`.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}  # {} ({}) {:?}", self.call(), self.name, self.op, self.shape)
@@ -430,6 +434,7 @@ impl Step {
     }
 }
 
+/// `input 0`, `output 0`, `arena[0..4]` or `weights[0..4]`.
 impl fmt::Display for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -441,6 +446,7 @@ impl fmt::Display for Buffer {
     }
 }
 
+/// The kernel with all that its call is made of but the buffers.
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -201,9 +201,9 @@ fn image(scope: &Scope, call: &Call<'_>) -> Read<[usize; 5]> {
     }
 }
 
-/// `DepthToSpace`: every `blocksize^2` channels become a block of neighbouring positions; they lie `channels
-/// / blocksize^2` apart in mode DCR (default), side by side in CRD. `Err` as `image`, for another mode, and
-/// where the channels do not come out even.
+/// `DepthToSpace`: every `blocksize^2` channels become a block of neighbouring positions; they are
+/// `channels / blocksize^2` apart in mode DCR (default), side by side in CRD. `Err` as `image`, for another
+/// mode, and where the channels do not come out even.
 pub fn depth_to_space(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let [n, c, h, w, b] = image(scope, call)?;
     if !c.is_multiple_of(b * b) {

@@ -7,8 +7,8 @@ use elbow_core::kernels::{BinaryOp, Unary};
 use std::f64::consts::FRAC_1_SQRT_2;
 
 /// The node of this index as one GELU, where it is the last of `x / 2 * (1 + Erf(x / sqrt(2)))`: `Div` or
-/// `Mul`, `Erf`, `Add`, `Mul`, `Mul`, factors in any order. `None` for any other node; the graph is not
-/// changed.
+/// `Mul`, `Erf`, `Add`, `Mul`, `Mul`, factors in any order, where nothing else reads the values between.
+/// `None` for any other node; the graph is not changed.
 pub(super) fn gelu(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
     let node = &graph.nodes[index];
     let product = Product::of(graph, links, node)?.with_factor(0.5)?;
@@ -23,8 +23,9 @@ pub(super) fn gelu(graph: &mut Graph, links: &Links, index: usize) -> Option<Nod
     activation(graph, node, "Gelu", Unary::Gelu, x)
 }
 
-/// The node of this index as one SiLU, where it computes `x * Sigmoid(x)` and nothing else reads the sigmoid.
-/// `None` for any other node; the graph is not changed.
+/// The node of this index as one SiLU, where it computes `x * Sigmoid(x)`, also with constant factors whose
+/// product is 1, and nothing else reads the values between. `None` for any other node; the graph is not
+/// changed.
 pub(super) fn silu(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
     let node = &graph.nodes[index];
     let product = Product::of(graph, links, node)?.with_factor(1.0)?;

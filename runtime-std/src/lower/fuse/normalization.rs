@@ -7,7 +7,8 @@ use elbow_core::kernels::{BinaryOp, Reduction, Unary};
 
 /// The node of this index as one layer or RMS normalization, where it is the last of
 /// `d / sqrt(mean(d * d) + epsilon)` over the last axes, with `d = x - mean(x)` or `d = x`. `None` for any
-/// other node, and where something else reads a value of the pattern; the graph is not changed.
+/// other node, and where something else reads a value of the pattern (a reciprocal aside); the graph is not
+/// changed.
 pub(super) fn normalize(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
     let node = &graph.nodes[index];
     let (d, root) = quotient(graph, links, node)?;

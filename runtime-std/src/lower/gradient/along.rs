@@ -2,7 +2,8 @@
 //!
 //! A `reverse_*` method gets a node of the forward pass and `g`, the cotangent of its result. It appends
 //! nodes to the tape's graph and adds to the cotangents of the operands that depend on the inputs asked for;
-//! "`x` gets" names what is added to that of `x`. `Err` says what was found and what to do about it.
+//! "`x` gets" names what is added to that of `x`. `Err`, where a doc names one, says what was found and what
+//! to do about it; what was appended before it stays.
 
 use super::tape::{Tape, kept};
 use crate::ir::{Node, Op, ValueId};

@@ -2,7 +2,8 @@
 //!
 //! A `reverse_*` method gets a node of the forward pass and `g`, the cotangent of its result. It appends
 //! nodes to the tape's graph and adds to the cotangents of the operands that depend on the inputs asked for;
-//! "`x` gets" names what is added to that of `x`. `Err` says what was found and what to do about it.
+//! "`x` gets" names what is added to that of `x`. `Err`, where a doc names one, says what was found and what
+//! to do about it; what was appended before it stays.
 
 use super::tape::{Advice, Tape};
 use crate::ir::{Node, Op, ValueId};
@@ -156,8 +157,9 @@ impl Tape {
         self.give_both(a, b, of_a, of_b);
     }
 
-    /// Of a choice by a condition: the first operand gets `g` where the condition is not 0, the second where
-    /// it is; 0 elsewhere. `Err` for fewer than three operands.
+    /// Of a `Where` of a condition, `a` and `b`: `a` gets `g` where the condition is not 0 and zeros
+    /// elsewhere, `b` gets `g` where the condition is 0 and zeros elsewhere. `Err` for fewer than three
+    /// operands.
     pub(super) fn reverse_where(&mut self, node: &Node, g: ValueId) -> Advice {
         let [condition, a, b] =
             *node.inputs.first_chunk().ok_or("it has fewer than three operands")?;

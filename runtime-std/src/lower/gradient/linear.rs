@@ -2,7 +2,8 @@
 //!
 //! A `reverse_*` method gets a node of the forward pass and `g`, the cotangent of its result. It appends
 //! nodes to the tape's graph and adds to the cotangents of the operands that depend on the inputs asked for;
-//! "`x` gets" names what is added to that of `x`. `Err` says what was found and what to do about it.
+//! "`x` gets" names what is added to that of `x`. `Err`, where a doc names one, says what was found and what
+//! to do about it; what was appended before it stays.
 
 use super::tape::{Advice, Tape};
 use crate::ir::{Node, Op, ValueId};
@@ -82,7 +83,7 @@ impl Tape {
     }
 
     /// `alpha * op(a) * op(b)` of this shape, where `op` transposes as the flags say; operands may be stacks
-    /// of matrices.
+    /// of matrices. The shape is not checked.
     fn product(
         &mut self,
         [a, b]: [ValueId; 2],
@@ -95,8 +96,8 @@ impl Tape {
     }
 
     /// Of a convolution: `x` gets the transposed convolution of `g` by the same weights. With strides of 1
-    /// that is written as a convolution by the reversed filters, whose kernel is faster. `Err` where the
-    /// weights or bias depend on the inputs asked for.
+    /// that is written as a convolution by the reversed filters, whose kernel is faster. `Err` for fewer than
+    /// two operands, and where the weights or bias depend on the inputs asked for.
     pub(super) fn reverse_conv(
         &mut self,
         node: &Node,
@@ -127,8 +128,8 @@ impl Tape {
         self.only_first(node)
     }
 
-    /// Of a transposed convolution: `x` gets the convolution of `g` by the same weights. `Err` where the
-    /// weights or bias depend on the inputs asked for.
+    /// Of a transposed convolution: `x` gets the convolution of `g` by the same weights. `Err` for fewer than
+    /// two operands, and where the weights or bias depend on the inputs asked for.
     pub(super) fn reverse_conv_transpose(
         &mut self,
         node: &Node,
@@ -190,7 +191,8 @@ impl Tape {
         self.only_first(node)
     }
 
-    /// `Err` where an operand of the node besides the first depends on the inputs asked for.
+    /// `Err` where an operand of the node besides the first depends on the inputs asked for. The node has an
+    /// operand.
     fn only_first(&self, node: &Node) -> Advice {
         match node.inputs[1..].iter().any(|&operand| self.is_needed(operand)) {
             true => Err("its weights depend on the latent, and must be constant".into()),

@@ -111,7 +111,7 @@ fn backward(
 }
 
 /// Adds to the cotangents of the node's operands what follows from `g`, that of its result. `Err`, with
-/// advice, where the node has no gradient.
+/// advice, where the node has no gradient; some of its operands may have got their part nevertheless.
 fn reverse(tape: &mut Tape, node: &Node, g: ValueId) -> Advice {
     match &node.op {
         &Op::Gemm { trans_a, trans_b, alpha, beta } => {

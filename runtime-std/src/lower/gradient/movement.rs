@@ -2,7 +2,8 @@
 //!
 //! A `reverse_*` method gets a node of the forward pass and `g`, the cotangent of its result. It appends
 //! nodes to the tape's graph and adds to the cotangents of the operands that depend on the inputs asked for;
-//! "`x` gets" names what is added to that of `x`. `Err` says what was found and what to do about it.
+//! "`x` gets" names what is added to that of `x`. `Err`, where a doc names one, says what was found and what
+//! to do about it; what was appended before it stays.
 
 use super::along::inverse;
 use super::tape::Tape;
@@ -231,8 +232,8 @@ impl PoolAttributes<'_> {
         index.checked_sub(self.pads[axis]).filter(|index| *index < len)
     }
 
-    /// Index of the input value that the tap inside the input nearest to `tap` reads, the smaller of two;
-    /// `None` where the window has no tap inside.
+    /// Index of the input value that is read by the tap nearest to `tap` among those inside the input, the
+    /// smaller index of two equally near; `None` where the window has no tap inside.
     fn nearest(&self, axis: usize, position: usize, tap: usize, len: usize) -> Option<usize> {
         let inside = |other| Some((tap.abs_diff(other), self.index(axis, position, other, len)?));
         (0..self.kernel[axis]).filter_map(inside).min().map(|(_, index)| index)

@@ -9,16 +9,17 @@ use elbow_core::distributions::{Family, Parameter};
 
 /// The plan of `d ln p(x | z) / dz`, for a decoder whose mean is the first of `outputs`.
 ///
-/// `parameters` holds the constant values of each parameter of `family` besides the mean, in its order; `None`
-/// takes the next of the outputs behind the mean. The plan's inputs are those of the graph that these outputs
-/// need, then the observation `x`, as long as the mean; its outputs are `outputs`, with the bits that
+/// `parameters` holds the constant values of each parameter of `family` besides the mean, in its order;
+/// `None` takes the next of the outputs behind the mean. The plan's inputs are those of the graph that these
+/// outputs need, then the observation `x`, as long as the mean; its outputs are `outputs`, with the bits that
 /// [`lower`](crate::lower::lower()) of the same outputs gives, then `gradient of NAME` for each input of
 /// `wrt`, an index into the graph's inputs. Its weights begin with those of that plan, so that both can read
 /// one copy. All of it is f32.
 ///
 /// # Errors
 ///
-/// As [`gradient`](super::gradient()), or the outputs are not mean and parameters of the family.
+/// As [`gradient`](super::gradient()); the outputs are not mean and parameters of the family; or a node has
+/// no kernel.
 pub fn log_likelihood_gradient(
     graph: &Graph,
     outputs: &[usize],

@@ -140,7 +140,7 @@ impl Element {
 
 impl Encoding {
     /// The floats that the integers in `words` stand for, in the file's order; `words` holds at least as many
-    /// integers as the order has values.
+    /// integers as the order has values; the element type is I8 or I16.
     pub fn floats(&self, words: &[f32]) -> Vec<f32> {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let integer = |at: usize| match self.element {

@@ -1,7 +1,8 @@
 //! Nodes that work along an axis: reductions, normalization, softmax, running sums.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 use super::{Advice, Scheduler};
 use crate::ir::Node;
@@ -10,8 +11,8 @@ use crate::lower::plan::Kernel;
 use elbow_core::kernels::{Along, Reduction};
 
 impl Scheduler<'_> {
-    /// Schedules a reduction over axes: one call for each run of neighbouring axes, from the last run on. The
-    /// calls after the first of a sum of squares or magnitudes are plain sums.
+    /// Schedules a reduction over axes: one call for each run of neighbouring axes, from the last run on. No
+    /// call for no axes. The calls after the first of a sum of squares or magnitudes are plain sums.
     pub(super) fn reduce(&mut self, node: &Node, reduction: Reduction, axes: &[usize]) -> Advice {
         let mut y = self.read(node.inputs[0]);
         let mut reduction = reduction;

@@ -1,7 +1,8 @@
 //! Convolutions with constant weights.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
@@ -34,7 +35,7 @@ struct Filters<'g> {
 
 impl<'g> Scheduler<'g> {
     /// Schedules a convolution with constant weights, packed in panels; depthwise ones keep the file's order
-    /// and have a kernel of their own. `Err` as `filters` and `feature_map`.
+    /// and have a kernel of their own. `Err` as `filters`, `feature_map` and `two`.
     pub(super) fn conv(&mut self, node: &Node, attributes: &Attributes) -> Advice {
         let Filters { w, taps, bias } = self.filters(node)?;
         let (x, y) = (self.feature_map(node.inputs[0])?, self.feature_map(node.output)?);
@@ -64,8 +65,8 @@ impl<'g> Scheduler<'g> {
         self.convolve(node, kernel)
     }
 
-    /// Schedules a transposed convolution with constant weights, packed phase by phase. `Err` as `filters`
-    /// and `feature_map`.
+    /// Schedules a transposed convolution with constant weights, packed phase by phase. `Err` as `filters`,
+    /// `feature_map` and `two`.
     pub(super) fn conv_transpose(&mut self, node: &Node, attributes: &Attributes) -> Advice {
         let Filters { w, taps, bias } = self.filters(node)?;
         let (x, y) = (self.feature_map(node.inputs[0])?, self.feature_map(node.output)?);

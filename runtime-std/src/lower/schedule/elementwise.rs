@@ -1,7 +1,8 @@
 //! Kernels that work in place: arithmetic of two tensors, choice, batch normalization.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 use super::weights::Constant;
 use super::{Advice, Scheduler};
@@ -22,7 +23,7 @@ pub(super) struct Shaped<'s> {
 impl Scheduler<'_> {
     /// Schedules `a op b`, broadcast: a copy of one operand, stretched to the result's shape, is combined
     /// with the other in place. The copied one is that which costs less (see `cost_of_target`), the first if
-    /// equal.
+    /// equal. `Err` for fewer than two operands, or more axes than kernels walk.
     pub(super) fn binary(&mut self, node: &Node, op: BinaryOp) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let shape = self.shape(node.output);
@@ -38,8 +39,9 @@ impl Scheduler<'_> {
     }
 
     /// Cost of making the result of this shape in the place of a tensor: 0 where it can be overwritten, as
-    /// nothing else reads it and it has the size; 1 for a copy; 2 for a stretched copy; 3 for one of a
-    /// constant, as the other operand, which may end here, then still takes space in the arena.
+    /// nothing else reads it and it has the size; 1 for a copy; 2 for a stretched copy; 3 for a constant,
+    /// since the other operand is then not overwritten and takes space beside the result, even if nothing
+    /// reads it later.
     fn cost_of_target(&self, tensor: TensorId, shape: &[usize]) -> usize {
         let fits = self.draft.tensors[tensor].len == shape.iter().product::<usize>();
         match self.draft.tensors[tensor].home {
@@ -81,7 +83,7 @@ impl Scheduler<'_> {
     }
 
     /// Schedules `g * f'(..)`, the backward pass of `f`: in place on a copy of `g`, the first operand; the
-    /// second is the argument or result of `f`.
+    /// second is the argument or result of `f`. `Err` for fewer than two operands.
     pub(super) fn slope(&mut self, node: &Node, f: Unary) -> Advice {
         let [g, of] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let (g, of) = (self.read(g), self.read(of));
@@ -94,7 +96,7 @@ impl Scheduler<'_> {
 
     /// Schedules a batch normalization that no layer took in: `scale * x + shift` per channel (axis 1), by
     /// one call for a batch of 1, else by two. `Err` unless its statistics are constants and the channels
-    /// fit.
+    /// fit, and for more axes than kernels walk.
     pub(super) fn batch_norm(&mut self, node: &Node) -> Advice {
         let affine = Affine::of(self.graph, node).ok_or(
             "its scale, bias, mean and variance must be constants: export in inference mode",
@@ -128,7 +130,7 @@ impl Scheduler<'_> {
     }
 
     /// Schedules `a` where `condition` is not 0, else `b`, in place on a copy of `a`; operands of other sizes
-    /// are stretched first.
+    /// are stretched first. `Err` for fewer than three operands, or more axes than kernels walk.
     pub(super) fn choose(&mut self, node: &Node) -> Advice {
         let [condition, a, b] =
             *node.inputs.first_chunk().ok_or("it has fewer than three operands")?;

@@ -1,7 +1,8 @@
 //! Matrix products, `Gemm` and `MatMul`: dense layers over rows where one operand is constant.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 use super::elementwise::{Shaped, TOO_MANY_AXES};
 use super::weights::{Constant, panels, transposed};
@@ -87,7 +88,7 @@ impl<'g> Scheduler<'g> {
     /// Schedules `alpha * op(a) * op(b) + beta * c`, with c the third operand if there is one and `beta` is
     /// not 0. A constant matrix makes it a dense layer over rows, with c as its bias where it is one number
     /// per output; two computed operands are multiplied, and c is added. `Err` for fewer than two operands,
-    /// or axes that kernels cannot walk.
+    /// or more axes than kernels walk.
     pub(super) fn gemm(&mut self, node: &Node, form: &Gemm) -> Advice {
         let [a, b] = *node.inputs.first_chunk().ok_or("it has fewer than two operands")?;
         let c = node.inputs.get(2).map(|&c| (c, form.beta)).filter(|(_, beta)| *beta != 0.0);
@@ -110,7 +111,8 @@ impl<'g> Scheduler<'g> {
     }
 
     /// The product where `b` is one constant matrix: a dense layer of which every row of `op(a)` is an input.
-    /// Gives the result, and `c` where it is still to be added, as it is no bias.
+    /// Gives the result, and `c` where it is still to be added, as it is no bias. `Err` for more axes than
+    /// kernels walk.
     fn rows_by_constant(
         &mut self,
         node: &Node,
@@ -142,7 +144,7 @@ impl<'g> Scheduler<'g> {
 
     /// The product where `a` is one constant matrix: a dense layer of which every column of `op(b)` is an
     /// input, with its result transposed. Gives the result, and `c` where it is still to be added, as it is
-    /// no bias.
+    /// no bias. `Err` for more axes than kernels walk.
     fn constant_by_columns(
         &mut self,
         node: &Node,
@@ -177,7 +179,7 @@ impl<'g> Scheduler<'g> {
     }
 
     /// The product of two computed matrices or stacks of matrices, scaled by `alpha`; the smaller stack is
-    /// repeated as ONNX broadcasts.
+    /// repeated as ONNX broadcasts. `Err` for more axes than kernels walk.
     fn of_two(&mut self, node: &Node, form: &Gemm, a: Factor, b: Factor) -> Advice<TensorId> {
         let shape = self.shape(node.output);
         let (a, left) = self.operand(node, a, form.trans_a)?;
@@ -194,8 +196,9 @@ impl<'g> Scheduler<'g> {
         Ok(y)
     }
 
-    /// The tensor and shape of an operand, and its stack of matrices, both transposed by a call where
-    /// `transpose` is set.
+    /// The tensor of an operand and its stack of matrices, both transposed by a call where `transpose` is
+    /// set, with the operand's own shape, of which only the leading axes count. `Err` for more axes than
+    /// kernels walk.
     fn operand(
         &mut self,
         node: &Node,
@@ -211,7 +214,8 @@ impl<'g> Scheduler<'g> {
     }
 
     /// The tensor of a stack of `batch` matrices and the step between two of them in values, 0 for a single
-    /// matrix, which serves all. A smaller stack is repeated by a call as it broadcasts to the node's result.
+    /// matrix, which serves all. A smaller stack is repeated by a call as it broadcasts to the node's result;
+    /// `Err` for more axes than kernels walk.
     fn stack(
         &mut self,
         node: &Node,
@@ -279,7 +283,8 @@ impl<'g> Scheduler<'g> {
         self.weights.pack(form, repeated)
     }
 
-    /// Appends `y += beta * c`, broadcast, for a `c` that is no bias of the layer.
+    /// Appends `y += beta * c`, broadcast, for a `c` that is no bias of the layer. `Err` for more axes than
+    /// kernels walk.
     fn add_scaled(&mut self, node: &Node, y: TensorId, c: ValueId, beta: f32) -> Advice {
         let mut operand = self.read(c);
         if beta != 1.0 {

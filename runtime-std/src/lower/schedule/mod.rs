@@ -1,7 +1,8 @@
 //! Pass 4: nodes become kernel calls on tensors; constants take the layout that their kernel reads.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 mod along;
 mod conv;
@@ -231,8 +232,9 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    /// The tensor that holds an operand as floats, with one expected read less. Where there is none yet,
-    /// integers are dequantized by a call, and a constant's values are packed as they are.
+    /// The tensor that holds an operand as floats, with one expected read less. Where there is none yet, the
+    /// value is a constant or held as integers: integers are dequantized by a call, a constant's values are
+    /// packed as they are.
     fn read(&mut self, value: ValueId) -> TensorId {
         let tensor = match (self.tensors[value], self.stored[value].clone()) {
             (Some(tensor), _) => tensor,
@@ -287,6 +289,7 @@ impl<'g> Scheduler<'g> {
     }
 
     /// Appends a copy of the node's first operand and `kernel` on it in place; the copy is the node's result.
+    /// Never an error.
     fn in_place(&mut self, node: &Node, kernel: Kernel) -> Advice {
         let shape = self.shape(node.output);
         let x = self.read(node.inputs[0]);
@@ -296,7 +299,8 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
-    /// A new tensor that a call fills with `source`, and that a kernel may overwrite.
+    /// A new tensor of this shape that a call fills with `source`, which has as many values, and that a
+    /// kernel may overwrite.
     fn copy(&mut self, node: &Node, shape: &[usize], source: TensorId) -> TensorId {
         self.call(node, shape, Kernel::Copy, &[source])
     }

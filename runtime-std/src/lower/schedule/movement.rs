@@ -1,7 +1,8 @@
 //! Nodes that move values: `Transpose`, `Slice`, `Concat`, `Pad`, `Take`.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 use super::elementwise::TOO_MANY_AXES;
 use super::weights::Constant;
@@ -14,7 +15,7 @@ use crate::lower::draft::{Home, TensorId};
 use crate::lower::plan::Kernel;
 
 impl Scheduler<'_> {
-    /// Schedules `y.shape[i] = x.shape[perm[i]]`.
+    /// Schedules `y.shape[i] = x.shape[perm[i]]`. `Err` for more axes than kernels walk.
     pub(super) fn transpose(&mut self, node: &Node, perm: &[usize]) -> Advice {
         let x = self.read(node.inputs[0]);
         let y = self.permuted(node, x, self.shape(node.inputs[0]), perm)?;
@@ -39,7 +40,7 @@ impl Scheduler<'_> {
     }
 
     /// The tensor of a stack `[batch][rows][columns]` of matrices with each transposed; `x` itself where no
-    /// value moves.
+    /// value moves. `Err` for more axes than kernels walk.
     pub(super) fn transposed(
         &mut self,
         node: &Node,
@@ -49,7 +50,7 @@ impl Scheduler<'_> {
         self.permuted(node, x, &shape, &[0, 2, 1])
     }
 
-    /// Schedules `y[i] = x[start + i * step]` along every axis.
+    /// Schedules `y[i] = x[start + i * step]` along every axis. `Err` for more axes than kernels walk.
     pub(super) fn slice(&mut self, node: &Node, starts: &[usize], steps: &[isize]) -> Advice {
         let shape = self.shape(node.output);
         let strides = row_major(self.shape(node.inputs[0]));
@@ -64,7 +65,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Schedules the first operand broadcast to the shape of the result.
+    /// Schedules the first operand broadcast to the shape of the result. `Err` for more axes than kernels
+    /// walk.
     pub(super) fn expand(&mut self, node: &Node) -> Advice {
         let (from, shape) = (self.shape(node.inputs[0]), self.shape(node.output));
         let axes = collapse(shape, &broadcast(from, shape), &row_major(shape));
@@ -92,7 +94,8 @@ impl Scheduler<'_> {
         Ok(self.call(node, shape, Kernel::Strided(copy), &[x]))
     }
 
-    /// Schedules one copy per operand to its place along `axis` of the result.
+    /// Schedules one copy per operand to its place along `axis` of the result. `Err` for more axes than
+    /// kernels walk.
     pub(super) fn concat(&mut self, node: &Node, axis: usize) -> Advice {
         let shape = self.shape(node.output);
         let steps = row_major(shape);
@@ -111,7 +114,7 @@ impl Scheduler<'_> {
     }
 
     /// Schedules a fill of the result with `value` and a copy of the operand into it, `starts` places from
-    /// the front of each axis.
+    /// the front of each axis. `Err` for more axes than kernels walk.
     pub(super) fn pad(&mut self, node: &Node, starts: &[usize], value: f32) -> Advice {
         let (part, shape) = (self.shape(node.inputs[0]), self.shape(node.output));
         let steps = row_major(shape);
@@ -125,7 +128,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Schedules the values at known indices along an axis.
+    /// Schedules the values at known indices along an axis. `Err` for an index beyond u32.
     pub(super) fn take(&mut self, node: &Node, axis: usize, indices: &[usize]) -> Advice {
         let kernel =
             Kernel::Take(narrow(indices)?, along(self.shape(node.inputs[0]), axis..axis + 1));
@@ -135,7 +138,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Schedules the values at computed indices along an axis, whose place the axes of the indices take.
+    /// Schedules the values at computed indices along an axis; in the shape, the axes of the indices replace
+    /// this one. `Err` for fewer than two operands.
     pub(super) fn take_by(&mut self, node: &Node, axis: usize) -> Advice {
         let [x, indices] = *node.inputs.first_chunk().ok_or("it has no indices")?;
         let kernel = Kernel::TakeBy(along(self.shape(x), axis..axis + 1));
@@ -145,7 +149,8 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Schedules the values at computed indices along an axis, one index for every value of the result.
+    /// Schedules the values at computed indices along an axis, one index for every value of the result. `Err`
+    /// for fewer than two operands.
     pub(super) fn take_along(&mut self, node: &Node, axis: usize) -> Advice {
         let [x, indices] = *node.inputs.first_chunk().ok_or("it has no indices")?;
         let shape = self.shape(node.output);
@@ -162,7 +167,7 @@ impl Scheduler<'_> {
     }
 
     /// Schedules weighted sums of `taps` values along an axis: `indices` and `weights` hold those of one
-    /// result place after another.
+    /// result place after another. `Err` for an index beyond u32.
     pub(super) fn resample(
         &mut self,
         node: &Node,

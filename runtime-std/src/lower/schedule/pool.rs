@@ -1,7 +1,8 @@
 //! Pooling over one or two spatial axes.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 use super::conv::two;
 use super::{Advice, Scheduler};

@@ -1,7 +1,8 @@
 //! Recurrent layers: one kernel call for all results of a layer.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 use super::weights::{Constant, panels};
 use super::{Advice, Scheduler};
@@ -46,8 +47,9 @@ fn key(node: &Node) -> Option<Key> {
 impl Scheduler<'_> {
     /// Schedules a recurrent layer at the first of its nodes: one call that gives the results of all of them,
     /// which are bound here; the later nodes only count as reads of their operands. The states start as
-    /// copies of the initial ones and hold the final ones afterwards. `Err` where operands are missing or do
-    /// not fit, or weights are computed.
+    /// copies of the initial ones and hold the final ones afterwards. `Err` for fewer than five operands, an
+    /// input that is not `[steps, rows, inputs]`, computed weights, or a cell state asked of a cell without
+    /// one.
     pub(super) fn recurrent(&mut self, node: &Node, cell: Cell, reverse: bool) -> Advice {
         if self.tensors[node.output].is_some() {
             let read = |input: &ValueId| self.constant(*input).is_none();
@@ -116,8 +118,8 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Place in the weights of a constant matrix `[gates * hidden][columns]`, gate by gate in panels of its
-    /// rows; `Err` where it is computed.
+    /// Place in the weights, in words, of a constant matrix `[gates * hidden][columns]`, gate by gate in
+    /// panels of its rows; `Err` where it is computed.
     fn gates(&mut self, matrix: ValueId, columns: usize, hidden: usize) -> Advice<Range<usize>> {
         let constant = self.constant(matrix).ok_or(CONSTANT)?;
         let rows = hidden * columns;

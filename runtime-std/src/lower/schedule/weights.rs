@@ -65,7 +65,7 @@ impl Weights {
 }
 
 /// Rows of `len` values as panels of `PANEL` rows, in each of which the rows are interleaved:
-/// `[panel][len][PANEL]`. The last panel is padded with zeros.
+/// `[panel][len][PANEL]`. The last panel is padded with zeros. Empty for a `len` of 0.
 pub(super) fn panels(rows: &[f32], len: usize) -> Vec<f32> {
     let mut packed = Vec::with_capacity(rows.len().next_multiple_of(PANEL * len.max(1)));
     for panel in rows.chunks((PANEL * len).max(1)) {

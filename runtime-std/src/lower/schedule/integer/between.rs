@@ -1,7 +1,8 @@
 //! What lies between two integer layers: activations, pools, sums, other shapes.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 use super::super::weights::Constant;
 use super::super::{Advice, Scheduler};
@@ -180,12 +181,12 @@ fn added(formats: &[Format; 2], to: &Format) -> Result<Add, QuantizeError> {
     Ok(Add { multipliers, constant, rule: rule(to, shift) })
 }
 
-/// Multipliers and shift for means of `taps` down to 1 values, in this order: windows at the edge have fewer
-/// taps.
+/// Multipliers and shift for means of `taps` (at least one) down to 1 values, in this order: windows at the
+/// edge have fewer taps.
 ///
 /// # Errors
 ///
-/// The sum of all taps, shifted, could leave i32.
+/// The sum of all taps, shifted, could leave i32, or a multiplier is out of range.
 fn means(taps: usize, format: &Format) -> Result<Multipliers, QuantizeError> {
     let real: Vec<f64> = (1..=taps).rev().map(|taps| 1.0 / taps as f64).collect();
     let means = Multipliers::of(&real)?;

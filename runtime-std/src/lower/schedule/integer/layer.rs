@@ -1,7 +1,8 @@
 //! Layers of integer weights: dense, convolution, transposed convolution, depthwise.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 use super::super::weights::Constant;
 use super::super::{Advice, Scheduler};
@@ -120,7 +121,7 @@ impl<'g> Scheduler<'g> {
 
     /// Appends the call, into `y`, of a layer of which each of the `positions` rows of the input is a patch.
     /// A flattened feature map stays as it lies, channels last, and the columns of the weights are permuted
-    /// instead.
+    /// instead. `Err` as `linear`.
     fn rows(&mut self, call: &LayerCall, y: TensorId, positions: usize) -> Advice {
         let (inputs, form) = (call.layer.inputs, call.form());
         let order = self.stored[call.layer.x].as_ref().map(|stored| stored.encoding.order);
@@ -161,7 +162,7 @@ impl<'g> Scheduler<'g> {
     }
 
     /// Appends the calls, into `y`, of a convolution: one for each group, and for each phase of a transposed
-    /// one.
+    /// one. `Err` as `linear`.
     fn windows(&mut self, call: &LayerCall, y: TensorId, windows: &ConvWindows) -> Advice {
         let filters = call.layer.outputs() / windows.groups;
         for group in 0..windows.groups {

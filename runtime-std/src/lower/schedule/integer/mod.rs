@@ -5,7 +5,8 @@
 //! is a few runs of neighbouring values.
 //!
 //! A method for a node appends its kernel calls to the draft, with the weights that they read, and binds the
-//! node's output to the tensor that holds the result. `Err` says what was found and what to do about it.
+//! node's output to the tensor that holds the result. `Err`, where a doc names one, says what was found and
+//! what to do about it; what was appended before it stays.
 
 mod between;
 mod layer;
@@ -97,7 +98,8 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    /// The integers of a value; where there are none, a call for `node` quantizes its floats by `format`.
+    /// The integers of a value; where there are none, a call for `node` quantizes its floats by `format` to
+    /// integers of this width, which are recorded.
     fn stored(&mut self, node: &Node, value: ValueId, format: Format, width: Width) -> Stored {
         if let Some(stored) = &self.stored[value] {
             return stored.clone();
@@ -107,7 +109,7 @@ impl<'g> Scheduler<'g> {
     }
 
     /// The integers of `value`, which a call for `node` makes of its floats in `x`, in the order of
-    /// `order_of`.
+    /// `order_of`; recorded as the integers that hold the value.
     fn quantized(
         &mut self,
         node: &Node,
@@ -149,6 +151,7 @@ impl<'g> Scheduler<'g> {
 
     /// Schedules a rounding to the values of `format`: the result is held as integers, those of the operand
     /// where it has the same format, else quantized to 8 bits. Floats are made of them where they are read.
+    /// Never an error.
     pub(super) fn rounded(&mut self, node: &Node, format: Format) -> Advice {
         let x = node.inputs[0];
         match self.stored[x].clone() {

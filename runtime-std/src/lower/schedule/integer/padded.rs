@@ -64,7 +64,7 @@ impl Padded {
         [rows(0), rows(1), self.channels.1.len()]
     }
 
-    /// The copy from a feature map that lies channels last, or channels first.
+    /// The copy from a feature map that lies channels last, or, unless `channels_last`, channels first.
     fn copy(&self, channels_last: bool) -> PaddedCopy {
         let ((channels, copied), [height, width]) = (&self.channels, self.feature_map);
         let (from, step) = match channels_last {
