@@ -58,7 +58,7 @@ fn wanted(graph: &Graph, is_layer: &[bool], layers: &[(usize, Layer)]) -> Vec<bo
 }
 
 /// Whether a node that is no layer has an integer kernel: `Reshape` or an elementwise function of a computed
-/// value, a pooling, or a sum of computed values of one shape.
+/// value, a pooling, or a sum of computed values of the result's shape.
 pub(super) fn is_between(graph: &Graph, node: &Node) -> bool {
     let computed = |value: ValueId| graph.values[value].constant.is_none();
     let same_shape = |a: ValueId, b: ValueId| graph.values[a].shape == graph.values[b].shape;

@@ -37,7 +37,8 @@ impl Format {
     /// Sixteen bits around 0, whose step divides the range up to `max_abs` as `bits` bits would:
     /// `scale = max_abs / (2^(bits - 1) - 1)`, with the clamp of i16 as headroom.
     ///
-    /// `bits` is 2 to 16, normally [`WIDE_BITS`].
+    /// `bits` is 2 to 16, normally [`WIDE_BITS`]; others are clamped to that. The sign of `max_abs` does not
+    /// matter, and 0 gives a scale of 1.
     ///
     /// # Errors
     ///
@@ -58,6 +59,7 @@ pub struct Range {
     pub max: f32,
 }
 
+/// The range before the first value.
 impl Default for Range {
     fn default() -> Self {
         Self { min: f32::INFINITY, max: f32::NEG_INFINITY }

@@ -79,6 +79,7 @@ pub enum QuantizeError {
     Rough,
 }
 
+/// What does not fit, without the name of the layer.
 impl std::fmt::Display for QuantizeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -54,7 +54,7 @@ impl Moments {
     }
 
     /// Adds up to `BLOCK` patches, given as one array per input with 0 for patches that are missing, to sums
-    /// and products.
+    /// and products; their number is not counted.
     fn add(&mut self, columns: &[[f64; BLOCK]]) {
         for (sum, column) in self.sums.iter_mut().zip(columns) {
             *sum += column.iter().sum::<f64>();
@@ -85,7 +85,8 @@ impl Moments {
         self.sums.iter().map(|sum| sum / count).collect()
     }
 
-    /// Covariance of inputs `i` and `j`, with the number of patches as divisor; 0 without patches.
+    /// Covariance of inputs `i` and `j`, with the number of patches as divisor; 0 without patches. Both are
+    /// below [`inputs`](Self::inputs).
     pub fn covariance(&self, i: usize, j: usize) -> f64 {
         let count = self.count.max(1) as f64;
         let (i, j) = (i.min(j), i.max(j));

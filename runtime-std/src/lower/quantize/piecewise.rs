@@ -63,7 +63,8 @@ impl PiecewiseFit {
         fit.ok_or(QuantizeError::Rough)
     }
 
-    /// The output for the input `q`, by the kernel's arithmetic; `None` where a sum leaves i32.
+    /// The output for the input `q`, by the kernel's arithmetic; `None` where a sum leaves i32. There is at
+    /// least one piece.
     pub fn eval(&self, q: i32) -> Option<i32> {
         let last = (self.coefficients.len() << self.piece_bits) - 1;
         let u = ((q - self.start).max(0) as usize).min(last);

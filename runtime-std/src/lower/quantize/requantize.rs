@@ -109,7 +109,7 @@ impl SumBounds {
         })
     }
 
-    /// An error where the sum, shifted left by `shift`, can leave i32.
+    /// An error where the sum, shifted left by `shift`, at most 31, can leave i32.
     ///
     /// # Errors
     ///
@@ -125,10 +125,12 @@ impl SumBounds {
     }
 }
 
-/// The largest magnitude of symmetric inputs with which this output cannot overflow, 0 where its bias
-/// does alone: `((2^31 - 1) / 2^shift - |bias|) / sum |w|`. Zero weights allow any, i32::MAX.
+/// The largest magnitude of symmetric inputs with which this output cannot overflow, 0 where its bias does
+/// alone: `((2^31 - 1) / 2^shift - |bias|) / sum |w|`. Zero weights allow any, i32::MAX. `shift` is at most
+/// 31.
 ///
-/// Smaller than the format's clamp, it is the input's new clamp: [`Format::limited`](crate::ir::Format::limited).
+/// Smaller than the format's clamp, it is the input's new clamp:
+/// [`Format::limited`](crate::ir::Format::limited).
 pub fn largest_input(bias: i32, weights: &[i8], shift: u32) -> i32 {
     let room = (i64::from(i32::MAX) >> shift) - i64::from(bias).abs();
     let sum: i64 = weights.iter().map(|w| i64::from(w.unsigned_abs())).sum();

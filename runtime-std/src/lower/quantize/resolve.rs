@@ -9,15 +9,15 @@ const RIDGE: f64 = 0.1;
 
 /// Float weights for integer inputs: ridge regression of the float layer's outputs on the patches.
 ///
-/// `moments` are those of `patches`, whose integers count steps of `scale`; `targets`,
-/// `[patches][rows]`, are the float layer's outputs on float inputs. With `C` the centred inputs and `Y`
-/// the centred targets, the change `D` of row-major `weights` minimizes
+/// `moments` are those of `patches`, whose integers count steps of `scale`; `targets`, `[patches][rows]`, are
+/// the float layer's outputs on float inputs, and `weights` `[rows][inputs]`; `scale` is positive. With `C`
+/// the centred inputs and `Y` the centred targets, the change `D` of row-major `weights` minimizes
 /// `|Y - C (W + D)^T|^2 / n + ridge |D|^2`: `D^T = (C^T C / n + ridge)^-1 (C^T Y / n - C^T C / n W^T)`.
 /// Errors of the mean are left to the bias, which is to be refitted afterwards.
 ///
-/// For wide activations, before [`gptq`](super::gptq): a tenth to a third fewer nats on stiff
-/// posteriors. With 8-bit activations it loses more on new rows than it gains. Where nothing varies,
-/// weights stay as they are.
+/// For wide activations, before [`gptq`](super::gptq): a tenth to a third fewer nats on stiff posteriors.
+/// With 8-bit activations it loses more on new rows than it gains. Where nothing varies, weights stay as they
+/// are.
 pub fn resolve(
     weights: &[f32],
     moments: &Moments,

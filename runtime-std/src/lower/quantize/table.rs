@@ -5,8 +5,9 @@ use crate::ir::Format;
 /// The table that `elbow_core::kernels::integer::lookup` reads: entry `q as u8` is
 /// `quantize(f(dequantize(q)))`.
 ///
-/// NaN becomes the output's zero point. With the kernels' own `f` the table is the float model's
-/// function, rounded twice, with the same bits on every host.
+/// Inputs are clamped to their format first, NaN becomes the output's zero point, and the output's range lies
+/// within i8. With the kernels' own `f` the table is the float model's function, rounded twice, with the same
+/// bits on every host.
 pub fn table(input: &Format, output: &Format, f: impl Fn(f32) -> f32) -> [i8; 256] {
     let entry = |bits: usize| {
         let q = i32::from(bits as u8 as i8).clamp(input.low, input.high);

@@ -21,13 +21,14 @@ pub struct IntegerWeights {
 }
 
 impl IntegerWeights {
-    /// The integers of a row.
+    /// The integers of a row; panics where there is no such row.
     pub fn row(&self, row: usize) -> &[i8] {
         &self.values[row * self.inputs..][..self.inputs]
     }
 }
 
-/// Row-major `[rows][inputs]` weights, each rounded to nearest, ties to even.
+/// Row-major `[rows][inputs]` weights, each rounded to nearest, ties to even; a last part of a row is left
+/// out.
 ///
 /// The scale of a row is its largest magnitude over 127, or 1 where all are 0. Weights are finite.
 pub fn nearest(weights: &[f32], inputs: usize) -> IntegerWeights {
@@ -39,18 +40,19 @@ pub fn nearest(weights: &[f32], inputs: usize) -> IntegerWeights {
     IntegerWeights { inputs, values: values.collect(), scale }
 }
 
-/// Row-major weights, rounded so that the outputs' error over the calibration patches is small: GPTQ.
+/// Row-major weights, `[rows][inputs]` with the inputs of `moments`, rounded so that the outputs' error over
+/// the calibration patches is small: GPTQ.
 ///
-/// Scales are those of [`nearest`]. Per row the integers make `e^T H e` small, with `e = w - scale * q` and `H` the
-/// covariance of the inputs, damped: the covariance and not the second moment, since [`refit`](super::refit()) lets
-/// the bias make up for constant errors. One input after the other is rounded, that of the largest variance
-/// first, and its error is moved on to those still to come.
+/// Scales are those of [`nearest`]. Per row the integers make `e^T H e` small, with `e = w - scale * q` and
+/// `H` the covariance of the inputs, damped: the covariance and not the second moment, since
+/// [`refit`](super::refit()) lets the bias make up for constant errors. One input after the other is rounded,
+/// that of the largest variance first, and its error is moved on to those still to come.
 ///
-/// With `H = L L^T`, the inputs in reverse order, `e^T H e = |L^T e|^2`: row `i` of `L^T` ends the
-/// influence of input `i`, so the integer that makes it smallest, given those of the rows below, is
+/// With `H = L L^T`, the inputs in reverse order, `e^T H e = |L^T e|^2`: row `i` of `L^T` ends the influence
+/// of input `i`, so the integer that makes it smallest, given those of the rows below, is
 /// `q_i = round((w_i + sum_{j>i} L_ji / L_ii * e_j) / scale)`. These are the integers of Frantar et al.
-/// (2023), who write it with the factor of the inverse: rounding to the nearest plane of a lattice
-/// (Babai 1986; Chen et al. 2025, <https://arxiv.org/abs/2507.18553>). It needs no inverse.
+/// (2023), who write it with the factor of the inverse: rounding to the nearest plane of a lattice (Babai
+/// 1986; Chen et al. 2025, <https://arxiv.org/abs/2507.18553>). It needs no inverse.
 ///
 /// A row where this is no better than rounding to nearest, undamped, is rounded to nearest.
 pub fn gptq(weights: &[f32], moments: &Moments) -> IntegerWeights {
