@@ -32,9 +32,9 @@ pub(super) fn tensors(graph: &mut GraphProto) -> impl Iterator<Item = (Owner, &m
     initializers.chain(nodes)
 }
 
-/// Why tensors could not be read from another file. Every tensor of a supported type that lies in another
-/// file of `folder` is read into `graph`; one that fails stays as it was. Without a folder (a model from
-/// memory) each of them fails. At most 512 MiB are read in all.
+/// Why tensors could not be read from another file, for each owner its last such tensor. Every tensor of a
+/// supported type that lies in another file of `folder` is read into `graph`; one that fails stays as it was.
+/// Without a folder (a model from memory) each of them fails. At most 512 MiB are read in all.
 pub(super) fn read(graph: &mut GraphProto, folder: Option<&Path>) -> Faults {
     let mut files = ExternalFiles { folder, open: HashMap::new(), left: LARGEST_FILE };
     let mut faults = Faults::new();

@@ -131,7 +131,8 @@ impl Scope {
         self.node(call, op, inputs.to_vec(), &format!("{}/{role}", call.output(0)), shape)
     }
 
-    /// The only output of a call, computed by a new node as [`node`](Self::node) adds it; with its errors.
+    /// The only output of a call, computed by a new node as [`node`](Self::node) adds it; with its errors. A
+    /// constant of the kind integer is given as known integers.
     pub fn emit(
         &mut self,
         call: &Call<'_>,
@@ -343,7 +344,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// As [`known_integers`](Self::known_integers), but `None` where the input is left out.
+    /// As [`known_integers`](Self::known_integers), but `None` where the input is left out; an error only
+    /// where it is not known.
     pub fn optional_integers(&self, index: usize, role: &str) -> Read<Option<Rc<Tensor<i64>>>> {
         match self.inputs.get(index) {
             Some(Some(_)) => self.known_integers(index, role).map(Some),
@@ -443,13 +445,14 @@ impl<'a> Call<'a> {
     }
 
     /// The axis that attribute `name` gives, `default` where it is missing, counted from the front; an error
-    /// unless it lies in `-rank..rank`.
+    /// where it is of another type or outside `-rank..rank`.
     pub fn axis(&self, name: &str, default: i64, rank: usize) -> Read<usize> {
         resolve_axis(self.int(name)?.unwrap_or(default), rank)
     }
 
     /// Integers that older opsets have as the attribute `name` and newer ones as an input, `None` where both
-    /// are missing; the attribute comes first. An error where the input is not known at import.
+    /// are missing; the attribute comes first. An error where the attribute is of another type, or the input
+    /// is not known at import.
     pub fn moved_ints(&self, name: &str, input: usize) -> Read<Option<Vec<i64>>> {
         match self.ints(name)? {
             Some(list) => Ok(Some(list.to_vec())),

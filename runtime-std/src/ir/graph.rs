@@ -274,8 +274,8 @@ pub enum Op {
         /// Source index of each result index.
         indices: Vec<usize>,
     },
-    /// [`Take`](Self::Take) by indices that are computed; inputs x, indices. Their axes take the
-    /// place of the axis; an index outside takes the nearest value.
+    /// [`Take`](Self::Take) by indices that are computed; inputs x, indices. In the shape, their axes replace
+    /// the axis; an index outside takes the nearest value.
     TakeBy {
         /// The axis.
         axis: usize,

@@ -5,7 +5,7 @@ use elbow_core::kernels::Unary;
 use std::f32::consts::{FRAC_PI_2, PI};
 
 /// Whether the function maps every whole number to a whole number. Thresholds and bounds of clips are not
-/// checked.
+/// checked: a clip to 0.5 counts as well.
 pub(crate) fn keeps_whole(f: Unary) -> bool {
     use Unary::*;
     match f {

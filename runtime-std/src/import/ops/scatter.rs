@@ -3,10 +3,10 @@
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
 //! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
 //! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
-//! another element type or without values, where an attribute is of another type, or where the integers and
-//! constants that it calculates itself exceed the budget of import, 2^24 values in all. Other functions fail
-//! as their docs say, and as the methods of `Scope` and `Call` that they use. What was appended before an
-//! `Err` stays in the graph.
+//! another element type or without values, where an attribute is of another type or names an axis that is not
+//! there, or where the integers and constants that it calculates itself exceed the budget of import, 2^24
+//! values in all. Other functions fail as their docs say, and as the methods of `Scope` and `Call` that they
+//! use. What was appended before an `Err` stays in the graph.
 
 mod elements;
 
@@ -240,7 +240,8 @@ fn write_box(
 }
 
 /// The call's output: `x` with the updates written to any blocks. Old and new blocks are concatenated, and
-/// each place takes one of them: the last update for it, else its old block. `x` itself without updates.
+/// each place takes one of them: the last update for it, else its old block. A reshape of `x` alone without
+/// updates.
 fn write_blocks(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -269,7 +270,7 @@ fn write_blocks(
 
 /// The call's output: `x` with the updates combined into its blocks by `op` (`Add`, `Mul` or `Max`, else
 /// `Min`), in as many rounds as the most updated block has updates; in a round, blocks without an update get
-/// the neutral element. `x` itself without updates. `Err` for more than 64 updates of one block.
+/// the neutral element. A reshape of `x` alone without updates. `Err` for more than 64 updates of one block.
 fn combine_blocks(
     scope: &mut Scope,
     call: &Call<'_>,

@@ -6,9 +6,9 @@ use crate::ir::{Graph, Node, Op, ValueId};
 
 /// The node of this index, `BatchNormalization(layer(x))` with constant statistics, as that layer with
 /// weights `alpha * w * scale` and biases `beta * b * scale + shift`, which are added to the graph as
-/// constants. `None` where the node is no such normalization, something else reads the layer's result,
-/// weights or biases are not constant, or they have a shape that `bias` or `filter_of` does not take; the
-/// graph is then unchanged.
+/// constants; a `MatMul` becomes a `Gemm`. `None` where the node is no such normalization, something else
+/// reads the layer's result, weights or biases are not constant, or they have a shape that `bias` or
+/// `filter_of` does not take; the graph is then unchanged.
 pub(super) fn into_layer(graph: &mut Graph, links: &Links, index: usize) -> Option<Node> {
     let norm = &graph.nodes[index];
     let affine = Affine::of(graph, norm)?;

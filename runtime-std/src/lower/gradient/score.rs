@@ -11,10 +11,10 @@ use elbow_core::distributions::{Family, Parameter};
 ///
 /// `parameters` holds the constant values of each parameter of `family` besides the mean, in its order;
 /// `None` takes the next of the outputs behind the mean. The plan's inputs are those of the graph that these
-/// outputs need, then the observation `x`, as long as the mean; its outputs are `outputs`, with the bits that
-/// [`lower`](crate::lower::lower()) of the same outputs gives, then `gradient of NAME` for each input of
-/// `wrt`, an index into the graph's inputs. Its weights begin with those of that plan, so that both can read
-/// one copy. All of it is f32.
+/// outputs need, then the observation `x`, as long as the mean (left out where no gradient depends on it);
+/// its outputs are `outputs`, with the bits that [`lower`](crate::lower::lower()) of the same outputs gives,
+/// then `gradient of NAME` for each input of `wrt`, an index into the graph's inputs. Its weights begin with
+/// those of that plan, so that both can read one copy. All of it is f32.
 ///
 /// # Errors
 ///

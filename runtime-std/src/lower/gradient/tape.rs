@@ -117,7 +117,8 @@ impl Tape {
         value
     }
 
-    /// The result, of this shape, of a new node.
+    /// The result, of this shape, of a new node; both are named after the node that is reversed, and the
+    /// shape is not checked.
     pub(super) fn node(
         &mut self,
         op_type: &str,
@@ -158,7 +159,7 @@ impl Tape {
         self.node(&format!("{f:?}"), Op::Unary(f), &[x], &shape)
     }
 
-    /// `x` in this shape; `x` itself where it has it.
+    /// `x` in this shape, of as many values; `x` itself where it has it.
     pub(super) fn reshape(&mut self, x: ValueId, shape: &[usize]) -> ValueId {
         if self.graph.values[x].shape == shape {
             return x;
@@ -166,7 +167,7 @@ impl Tape {
         self.node("Reshape", Op::Reshape, &[x], shape)
     }
 
-    /// `x` broadcast to this shape; `x` itself where it has it.
+    /// `x` broadcast to this shape, which has to fit; `x` itself where it has it.
     pub(super) fn expand(&mut self, x: ValueId, shape: &[usize]) -> ValueId {
         if self.graph.values[x].shape == shape {
             return x;

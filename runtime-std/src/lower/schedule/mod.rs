@@ -168,7 +168,7 @@ impl<'g> Scheduler<'g> {
     }
 
     /// Moves the tensor of every output of the graph to that output's buffer; where it is an input, weights
-    /// or another output, a call copies it there.
+    /// or another output, a call copies it there. Adds a port for every output.
     fn outputs(&mut self) {
         for (index, (name, value)) in self.graph.outputs.iter().enumerate() {
             let shape = self.shape(*value).to_vec();

@@ -183,7 +183,8 @@ impl<'g> Scheduler<'g> {
 
     /// Appends one kernel call for a range of outputs, from the first tensor to the second, and packs its
     /// weights, biases and multipliers. `columns` says which input of the layer each place of a patch is,
-    /// `None` for padding. `Err` where a sum could overflow or weights cannot be packed.
+    /// `None` for padding; they are as many as all runs of `shape` read. `Err` where a sum could overflow or
+    /// weights cannot be packed.
     fn linear(
         &mut self,
         call: &LayerCall,
@@ -347,7 +348,7 @@ impl LayerCall<'_> {
     /// Bias and multiplier of each of these outputs, one after the other, as the bits of a word each; and the
     /// shift in front of the multipliers. For float output the f32 bits of the scale stand in place of the
     /// multiplier, and the shift is 0. `rows` holds the weights that a call multiplies, which may be some of
-    /// the layer's. `Err` where a sum could leave i32 or a scale has no multiplier.
+    /// the layer's, as many for each output. `Err` where a sum could leave i32 or a scale has no multiplier.
     fn fold(&self, outputs: Range<usize>, rows: &[i8]) -> Result<(Vec<f32>, u32), QuantizeError> {
         let rows = rows.chunks_exact((rows.len() / outputs.len().max(1)).max(1));
         let lines = &self.own.lines[outputs.clone()];
@@ -448,8 +449,8 @@ impl ConvWindows {
         (0..rows).flat_map(move |row| (0..columns).map(move |column| [row, column]))
     }
 
-    /// The layer's input that each place of a patch is: tap by tap, `pitch` places for the channels of a
-    /// group, `None` behind the last channel.
+    /// The layer's input (its index in the row of weights) that each place of a patch is: tap by tap, `pitch`
+    /// places for the channels of a group, `None` behind the last channel.
     fn columns(&self, taps: &[[usize; 2]], pitch: usize) -> Vec<Option<usize>> {
         let (own, kernel) = (self.own(), self.kernel);
         let columns = taps.iter().flat_map(|[row, column]| {
@@ -461,7 +462,8 @@ impl ConvWindows {
         columns.collect()
     }
 
-    /// The windows of the phase with offset `phase` along an axis.
+    /// The windows of the phase with offset `phase` along an axis; that is 0, or below the stride of a
+    /// transposed convolution.
     fn axis(&self, axis: usize, phase: usize) -> PhaseAxis {
         let kernel = self.kernel[axis];
         if !self.transposed {
