@@ -89,16 +89,17 @@ pub(crate) fn how() -> String {
     format!("{}, opt-level 3, fat LTO, one codegen unit", compiler())
 }
 
-/// What the compiler of Elbow's images says of itself.
+/// What the compiler of Elbow's images for an M4 says of itself; empty where there is none.
 pub(crate) fn compiler() -> String {
     Compiler::find(CORTEX_M4).map(Compiler::version).unwrap_or_default()
 }
 
-/// Builds `firmware/bench` for a core, and keeps it where the next core's does not overwrite it.
+/// Path of `firmware/bench`, built for a core and copied to `target/peers/elbow-CORE/image.elf`, where the
+/// build for the next core does not overwrite it.
 ///
 /// # Errors
 ///
-/// Where there is no compiler for the core, or the build fails.
+/// Where there is no compiler for the core, the build fails, or the copy cannot be written.
 pub fn elbow_image(core: &Core) -> Result<PathBuf, Error> {
     let firmware = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware");
     let built = build_firmware(&Build {

@@ -27,7 +27,7 @@ pub use script::memory_script;
 pub struct Error(String);
 
 impl Error {
-    /// An error with this message, which should name the remedy.
+    /// An error that prints this message, which should name the remedy.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
