@@ -4,7 +4,7 @@ use super::output;
 use elbow::watch::{RowDone, Watcher};
 use indicatif::ProgressBar;
 
-/// Bars and notes on stderr.
+/// Shows each run as a progress bar on stderr, and prints the notes there too.
 pub struct Terminal;
 
 impl Watcher for Terminal {

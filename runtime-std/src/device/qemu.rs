@@ -30,7 +30,7 @@ pub struct Qemu {
 }
 
 impl Drop for Qemu {
-    /// Ends the process; passes the log to the watcher unless [`finish`](Qemu::finish) succeeded.
+    /// Ends the process; passes the log to this thread's watcher unless [`finish`](Qemu::finish) succeeded.
     fn drop(&mut self) {
         self.process.end();
         let lines = self.log.take().and_then(|log| log.join().ok());
@@ -111,11 +111,12 @@ impl Qemu {
     }
 
     /// What ran in the call, lap by lap, once the emulator has ended by itself, which it does after `Bye`;
-    /// `None` where it was started without a call.
+    /// `None` where it was started without a call, or the call did not run to its end.
     ///
     /// # Errors
     ///
-    /// Where it does not end in time or reports a failure.
+    /// An environment error where it does not end within 10 s (it is then ended), reports a failure, or its
+    /// log cannot be decoded.
     pub fn finish(mut self) -> Result<Option<Vec<Trace>>> {
         let deadline = Instant::now() + EXIT_LIMIT;
         let status = loop {
@@ -137,8 +138,9 @@ impl Qemu {
         Err(Error::environment(format!("the firmware failed ({status}): a panic or a hard fault")))
     }
 
-    /// What ran in the call, lap by lap; `None` where the emulator was started without one. An environment
-    /// error where its log could not be read.
+    /// What ran in the call, lap by lap, when the thread that reads it is done; `None` where the emulator was
+    /// started without a call, or the call did not run to its end. An environment error where the log could
+    /// not be read.
     fn laps(&mut self) -> Result<Option<Vec<Trace>>> {
         match self.traced.take().map(JoinHandle::join) {
             None => Ok(None),
@@ -164,8 +166,8 @@ impl Write for Qemu {
     }
 }
 
-/// The emulator's connection, with a limit of 120 s per read; an environment error where it ends early or
-/// does not connect within 60 s.
+/// The emulator's connection, with a limit of 120 s per read; an environment error where the emulator ends
+/// before that or does not connect within 60 s.
 fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
     let broken = |e: io::Error| failed("cannot connect to the emulator", &e);
     listener.set_nonblocking(true).map_err(broken)?;
