@@ -41,6 +41,7 @@ impl Error {
         Self::new(ErrorKind::Environment, message)
     }
 
+    /// An error of this kind, without context.
     fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), context: Vec::new() }
     }

@@ -145,7 +145,8 @@ impl<S: Read + Write> Device<S> {
         Ok(Self { link, ticks_per_million, models, selected: None })
     }
 
-    /// Uses model number `index`, counted as in `connect`, from now on; returns its description.
+    /// Uses the model that has this `index` among those of [`connect`](Self::connect) from now on, with its
+    /// state zero; returns its description.
     ///
     /// # Errors
     ///
@@ -171,7 +172,7 @@ impl<S: Read + Write> Device<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason, as without a selected model.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn reset(&mut self) -> Result<()> {
         self.link.ask(&Request::Reset, |reply| match reply {
             Reply::Reset => Ok(()),
@@ -185,7 +186,7 @@ impl<S: Read + Write> Device<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn encode(
         &mut self,
         row: u64,
@@ -222,7 +223,7 @@ impl<S: Read + Write> Device<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn infer(
         &mut self,
         stream: StreamKey,
@@ -251,7 +252,7 @@ impl<S: Read + Write> Device<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn run(&mut self, row: u64, inputs: &[f32]) -> Result<(Vec<Vec<f32>>, Spent)> {
         let request = Request::Run { row, inputs: Floats::new(inputs) };
         let (count, cost) = self.link.ask(&request, |reply| match reply {
@@ -273,7 +274,7 @@ impl<S: Read + Write> Device<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn log_prob(&mut self, row: u64, inputs: &[f32]) -> Result<(f32, Spent)> {
         let request = Request::LogProb { row, inputs: Floats::new(inputs) };
         let ticks_per_million = self.ticks_per_million;
@@ -290,7 +291,7 @@ impl<S: Read + Write> Device<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn trace(&mut self) -> Result<Vec<u32>> {
         let layers = self.link.ask(&Request::Trace, |reply| match reply {
             Reply::Traced { layers } => Ok(layers),

@@ -16,8 +16,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// The gaps of every row of `batch`, in nats, summed up. The figures do not depend on how many rows are
-/// measured at a time.
+/// The gaps of every row of `batch`, in nats, summed up. Rows are measured by as many threads as the computer
+/// offers, and the figures do not depend on how many. The watcher of this thread hears of every row.
 ///
 /// # Errors
 ///
@@ -77,8 +77,9 @@ fn parts<'g>(loaded: &'g Loaded, batch: &'g Batch) -> Result<Measurable<'g>> {
     Ok(Measurable { encoder, decoder, source, x: batch.given(&x.name)? })
 }
 
-/// An input error where `--log-p` asks for the closed form of a decoder that is not `affine`, or for
-/// quadrature over more than [`super::MOST_LATENTS`] latents.
+/// `Ok` where `ln p(x)` of this decoder can be found by `method`; an input error where `--log-p` asks for the
+/// closed form and the decoder is not `affine`, or for quadrature over more than [`super::MOST_LATENTS`]
+/// latents.
 fn suits(method: Option<Method>, latent: usize, affine: bool) -> Result<()> {
     let fault = |what: String| Err(Error::input(what));
     match method {
@@ -169,7 +170,8 @@ impl<'g> Worker<'g> {
         TwinLikelihood::new(self.decoder, self.x, self.batch)
     }
 
-    /// Mean and log-variance of the encoder's posterior of a row, those of all posteriors joined.
+    /// Mean and log-variance of the encoder's posterior of a row, those of all posteriors joined; panics
+    /// beyond the last row.
     fn encoded(&self, row: usize) -> (Vec<f32>, Vec<f32>) {
         let (mut loc, mut log_var) = (Vec::new(), Vec::new());
         for posterior in self.posteriors {
@@ -207,7 +209,7 @@ impl<'g> Worker<'g> {
     }
 
     /// Mean over all values of all rows of the squared difference of `x` from its expectation under the
-    /// decoder at the posterior's mean. An input error where the decoder fails.
+    /// decoder at the posterior's mean; NaN of no rows. An input error where the decoder fails.
     fn reconstruction(&self) -> Result<f64> {
         let mut likelihood = self.likelihood()?;
         let (mut sum, mut count) = (0.0, 0);

@@ -192,7 +192,7 @@ impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
 }
 
 impl Cell {
-    /// The two halves of its place along the axis to cut, lower half first.
+    /// The two halves of the cell's place along its `axis`, lower half first; the cell stays whole.
     fn halves(&self) -> [Rectangle; 2] {
         let mut first = self.place;
         first.width[self.axis] *= 0.5;
@@ -230,9 +230,9 @@ const GRID: usize = 241;
 /// `p(z | x)`: neither an ELBO nor an estimate of `ln p(x)` is used, so that it can be compared with their
 /// difference.
 ///
-/// For one or two latents; `bounds` are the first and last point on each axis and have to hold `q` and the
-/// posterior. Of smooth densities that vanish there, an even grid leaves no error but that of what is
-/// narrower than its step.
+/// For one or two latents; `bounds` are the first and last point on each axis, one pair per latent, and have
+/// to hold `q` and the posterior. Of smooth densities that vanish there, an even grid leaves no error but
+/// that of what is narrower than its step.
 ///
 /// # Errors
 ///

@@ -151,8 +151,8 @@ pub struct RefinedPrior {
 
 impl GapReport {
     /// The report of all `rows` of the model named `model`, where each row has one `refined` entry per entry
-    /// of `settings.refine_steps`; `pca` and `reconstruction` are taken over. Of no rows the means are NaN
-    /// and the lists empty.
+    /// of `settings.refine_steps`; `pca` and `reconstruction` are copied into it. Of no rows the means are
+    /// NaN and the lists empty.
     pub(super) fn of(
         model: &str,
         rows: &[RowGap],
@@ -243,7 +243,7 @@ impl Quantiles {
 }
 
 impl Refinement {
-    /// One summary per entry of `settings.refine_steps`, in its order.
+    /// One summary over the rows per entry of `settings.refine_steps`, in its order.
     fn all(rows: &[RowGap], settings: &Settings) -> Vec<Self> {
         let steps = settings.refine_steps.iter().enumerate();
         steps.map(|(at, steps)| Self::of(rows, at, *steps, settings.seed)).collect()
