@@ -51,7 +51,8 @@ impl fmt::Display for Outside {
 }
 
 impl<'p> Twin<'p> {
-    /// A twin of the plan with its arena; where a plan is damaged, an error comes only at the run.
+    /// A twin of the plan, with its arena and nothing counted; where a plan is damaged, an error comes only
+    /// at the run.
     pub fn new(plan: &'p Plan) -> Self {
         let buffers = plan.steps.iter().map(|step| StepBuffers::of(step, plan)).collect();
         Self { plan, buffers, arena: vec![0.0; plan.arena], hits: 0, outside: None }
@@ -72,7 +73,8 @@ impl<'p> Twin<'p> {
         self.outside.as_ref()
     }
 
-    /// The plan's outputs for these inputs, in the plan's order.
+    /// The plan's outputs for these inputs, in the plan's order. Runs do not depend on one another, but for
+    /// the counts of [`hits`](Self::hits).
     ///
     /// # Errors
     ///
@@ -98,13 +100,14 @@ impl<'p> Twin<'p> {
         Ok(outputs)
     }
 
-    /// [`run_observed`](Self::run_observed) that overwrites `outputs`, those of an earlier run, without an
-    /// allocation for them: for callers that run the same plan millions of times.
+    /// [`run_observed`](Self::run_observed) that overwrites `outputs`, those of an earlier run or zeros of
+    /// the same lengths, without an allocation for them: for callers that run the same plan millions of
+    /// times.
     ///
     /// # Errors
     ///
-    /// As for [`run`](Self::run); outputs of other lengths than the plan's count as a damaged plan. The outputs
-    /// may be partly overwritten then.
+    /// As for [`run`](Self::run); outputs of other lengths than the plan's may count as a damaged plan. The
+    /// outputs may be partly overwritten then.
     pub fn run_into(
         &mut self,
         inputs: &[&[f32]],
@@ -132,7 +135,7 @@ impl<'p> Twin<'p> {
         Ok(())
     }
 
-    /// An error where the number of inputs, or the length of one, differs from the plan's.
+    /// `Ok` where there are as many inputs as the plan has, each as long as its own.
     ///
     /// # Errors
     ///
@@ -170,7 +173,8 @@ impl<'a> BorrowedBuffers<'a> {
     }
 
     /// Calls a kernel exactly as generated code does, with these buffers and the plan's `weights`. Returns
-    /// the number of indices that were outside of their table, 0 for all but `TakeBy` and `TakeAlong`.
+    /// the number of indices that were outside of their table, 0 for all but `TakeBy` and `TakeAlong`, and
+    /// without a buffer to write to.
     fn call(&mut self, kernel: &Kernel, weights: &[f32]) -> u32 {
         let w = |range: &Range<usize>| &weights[range.clone()];
         let [x, second, third, fourth] = [0, 1, 2, 3].map(|at| self.source(at));
@@ -232,8 +236,8 @@ impl<'a> BorrowedBuffers<'a> {
         0
     }
 
-    /// Calls the kernel of a recurrent layer. Its outputs are the state, for an LSTM the cell, the sequence
-    /// if wanted, and scratch memory, in this order.
+    /// Calls the kernel of a recurrent layer with the plan's `weights`. The buffers it writes are the state,
+    /// for an LSTM the cell, the sequence if wanted, and scratch memory, in this order.
     fn recurrent(&mut self, layer: &Recurrent, weights: &[f32]) {
         let Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } = layer;
         let floats = |range: &Range<usize>| &weights[range.clone()];
@@ -259,8 +263,8 @@ impl<'a> BorrowedBuffers<'a> {
     }
 }
 
-/// The first of `indices` that is not a row of the table of a lookup: not whole, or not in `-len..len`, or
-/// NaN. `None` where all are, and for other steps.
+/// The first of `indices` that is not a row of the table that `step` looks up in: not whole, or not in
+/// `-len..len`, or NaN. `None` where all are, and for steps that look nothing up.
 fn first_outside(step: &Step, indices: &[f32]) -> Option<Outside> {
     let (Kernel::TakeBy(along) | Kernel::TakeAlong { along, .. }) = &step.kernel else {
         return None;

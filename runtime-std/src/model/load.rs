@@ -81,7 +81,7 @@ impl Loaded {
         Ok(Self::without_manifest(name, graphs, source))
     }
 
-    /// A loaded model of this one file.
+    /// A loaded model of this one file, whose graph is the main one; `name` is an identifier.
     fn without_manifest(name: String, graphs: Graphs, main: Source) -> Self {
         let model = Model { name, graphs, window: None, score: None, missing: Vec::new() };
         Self { model, main, decoder: None, flow: None, manifest: None }
@@ -145,8 +145,8 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Checks across graphs and tables. An input error where an `[[input]]` names no graph's input or has
-    /// different shapes in several, or where missing values are not handled.
+    /// Checks across graphs and tables of the manifest. An input error where an `[[input]]` names no graph's
+    /// input or has different shapes in several, or where missing values are not handled.
     fn check(&self) -> Result<()> {
         self.check_missing()?;
         for table in self.manifest.iter().flat_map(|manifest| &manifest.input) {

@@ -19,7 +19,7 @@ struct Token {
     joined: bool,
 }
 
-/// [`words`], each with whether nothing separates it from the one before.
+/// The tokens of [`words`], in the order of the name.
 fn tokens(name: &str) -> Vec<Token> {
     let chars: Vec<char> = name.chars().collect();
     let kind = |c: char| (c.is_ascii_alphabetic(), c.is_ascii_digit());
@@ -48,7 +48,7 @@ pub(crate) fn says(name: &str, wanted: &[&str]) -> bool {
     words(name).iter().any(|word| wanted.contains(&&**word))
 }
 
-/// Whether a name says a mean and nothing else of a head.
+/// Whether a name says that it is a mean of a posterior, and no spread.
 pub(crate) fn is_mean(name: &str) -> bool {
     HeadName::of(name, &[]).says == Says::Mean
 }

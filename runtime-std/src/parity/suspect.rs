@@ -98,7 +98,7 @@ struct NotFinite {
     target: f32,
 }
 
-/// Names of the runtime that a reference comes from and of the other one; `None` for the user's files.
+/// Names of the runtime that a reference comes from, and of the other one; `None` for the user's files.
 fn names(basis: Basis) -> Option<(&'static str, &'static str)> {
     match basis {
         Basis::Tract | Basis::QuantizedFile => Some(("tract", "onnxruntime")),
