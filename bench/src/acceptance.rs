@@ -156,6 +156,7 @@ impl Verdict {
 }
 
 impl Display for Verdict {
+    /// Writes the row, its last column `aim`, `reached` or `MISSED`.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { core, work, figure, found, peer, must, aim } = *self;
         let peer = peer.map_or_else(String::new, thousands);

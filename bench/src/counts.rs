@@ -111,6 +111,7 @@ pub struct NotCompared {
 }
 
 impl std::fmt::Display for NotCompared {
+    /// Writes the sentence with both compilers.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "not compared: compiler {}, counts of {}", self.found, self.accepted)
     }
@@ -122,6 +123,7 @@ const HEADER: &str = "\
 ";
 
 impl std::fmt::Display for Counts {
+    /// Writes the text of `counts.txt`: a comment, the compiler's line, and a line per count, sorted.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{HEADER}compiler {}", self.compiler)?;
         let mut lines = self.counts.iter();

@@ -153,6 +153,7 @@ impl Table {
 }
 
 impl Display for Table {
+    /// Writes the tables of all cores that have rows, Elbow's ratios and verdicts, and the notes as a list.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for core in CORES.iter().map(Core::name) {
             if self.rows.iter().any(|row| row.core == core) {

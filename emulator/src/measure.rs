@@ -25,6 +25,7 @@ pub struct Look {
 }
 
 impl Default for Look {
+    /// Ten turns with blocks, for at most 300 s.
     fn default() -> Self {
         Self { turns: 10, blocks: true, seconds: 300 }
     }

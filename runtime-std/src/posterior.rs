@@ -38,6 +38,7 @@ impl<T> Posteriors<T> {
 }
 
 impl From<&Posteriors> for Posteriors<f64> {
+    /// The same values in f64.
     fn from(posteriors: &Posteriors) -> Self {
         let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect();
         let Posteriors { latent, loc, log_var, clamp_hits } = posteriors;

@@ -40,6 +40,7 @@ pub struct Outside {
 }
 
 impl fmt::Display for Outside {
+    /// Writes a sentence with step, index and the range of the table, without a newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { step, index, table } = self;
         write!(

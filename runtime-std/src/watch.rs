@@ -33,6 +33,7 @@ pub fn watched<T>(watcher: impl Watcher + 'static, work: impl FnOnce() -> T) -> 
 struct Before(Option<Rc<dyn Watcher>>);
 
 impl Drop for Before {
+    /// Sets the watcher before again, on this thread.
     fn drop(&mut self) {
         WATCHER.set(self.0.take());
     }

@@ -61,6 +61,7 @@ impl Compiler {
 }
 
 impl std::fmt::Display for Compiler {
+    /// Writes the version and whose compiler it is, for which the compiler is run.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let whose = match self {
             Self::Installed => "has the target",

@@ -34,6 +34,7 @@ impl Error {
 }
 
 impl std::fmt::Display for Error {
+    /// Writes the message.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }

@@ -112,6 +112,7 @@ impl BenchReport {
 }
 
 impl fmt::Display for BenchReport {
+    /// Writes the sums, a line per layer, and bytes, compiler and flags; with a newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { model, target, macs, instructions_per_inference: instructions, .. } = self;
         writeln!(f, "{model} on {target}, {}", self.precision.name())?;

@@ -55,6 +55,7 @@ enum LogP {
 }
 
 impl From<LogP> for Method {
+    /// The method of the same name.
     fn from(log_p: LogP) -> Self {
         match log_p {
             LogP::Exact => Self::Exact,

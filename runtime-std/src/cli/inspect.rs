@@ -190,6 +190,8 @@ impl InspectReport {
 }
 
 impl fmt::Display for InspectReport {
+    /// Writes graph by graph tensors, layers and memory, then what is not supported, and the sums where they
+    /// are known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.model)?;
         for graph in &self.graphs {

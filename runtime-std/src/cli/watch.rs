@@ -8,11 +8,13 @@ use indicatif::ProgressBar;
 pub struct Terminal;
 
 impl Watcher for Terminal {
+    /// Shows a new bar, which the closure moves on by a row.
     fn begin(&self, task: &'static str, rows: usize) -> RowDone {
         let bar = bar(task, rows);
         Box::new(move || bar.inc(1))
     }
 
+    /// Prints the line on stderr.
     fn note(&self, line: &str) {
         output::note(line);
     }

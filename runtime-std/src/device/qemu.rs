@@ -52,6 +52,7 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// Kills the process, if it still runs, and waits for it.
     fn drop(&mut self) {
         self.end();
     }
@@ -151,16 +152,20 @@ impl Qemu {
 }
 
 impl Read for Qemu {
+    /// Bytes that the board's UART has sent, for which this waits up to 120 s; 0 where the connection has
+    /// ended.
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.stream.read(bytes)
     }
 }
 
 impl Write for Qemu {
+    /// Sends bytes to the board's UART; how many.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.write(bytes)
     }
 
+    /// Does what is left to do to send them.
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }

@@ -259,6 +259,7 @@ pub(super) struct Weights {
 }
 
 impl Default for Weights {
+    /// The sums of no weights: their largest is minus infinity.
     fn default() -> Self {
         Self { largest: f64::NEG_INFINITY, sum: 0.0, squares: 0.0, count: 0 }
     }

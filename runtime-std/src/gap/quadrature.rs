@@ -203,6 +203,7 @@ impl Cell {
 }
 
 impl PartialEq for Cell {
+    /// Whether the errors are equal.
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
@@ -211,6 +212,7 @@ impl PartialEq for Cell {
 impl Eq for Cell {}
 
 impl PartialOrd for Cell {
+    /// As `cmp`, never `None`.
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }

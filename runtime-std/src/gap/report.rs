@@ -283,6 +283,8 @@ impl FromPrior {
 }
 
 impl fmt::Display for FromPrior {
+    /// Writes how far short of the best posterior the rows end, and how many are stuck, on one line without a
+    /// newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (short, stuck) = (self.short, 100.0 * self.stuck);
         write!(
@@ -293,6 +295,8 @@ impl fmt::Display for FromPrior {
 }
 
 impl fmt::Display for GapReport {
+    /// Writes the table of the means with their standard errors by the draws, in nats, and lines on tails,
+    /// refinement and PCA.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

@@ -131,6 +131,7 @@ fn reason(plan: &Plan, step: &Step) -> String {
 }
 
 impl std::fmt::Display for Macs {
+    /// Writes the numbers and the share on one line, without a newline.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { int8, linear, .. } = self;
         let share =
@@ -140,6 +141,7 @@ impl std::fmt::Display for Macs {
 }
 
 impl std::fmt::Display for IntegerLayer {
+    /// Writes figures and reason on one line, without name and newline.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} MACs, ", self.macs)?;
         match (self.arithmetic, &self.reason) {

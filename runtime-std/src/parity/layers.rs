@@ -189,6 +189,7 @@ impl Layers {
 }
 
 impl std::fmt::Display for Layers {
+    /// Writes a line per step, and a last one, without a newline, on the first that differs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.1e}"));
         for layer in &self.layers {

@@ -283,6 +283,8 @@ impl Lines<'_, '_> {
 }
 
 impl fmt::Display for ParityReport {
+    /// Writes the table, with notes where the verdict needs them, and PASS or FAIL as the last word, without
+    /// a newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_title(f)?;
         let mut lines = Lines(f);

@@ -18,6 +18,7 @@ pub struct Suspect {
 }
 
 impl fmt::Display for Suspect {
+    /// Writes two lines, the reason and whom to ask, without the last newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  A suspect: {}.\n  Ask the other reference: {}", self.reason, self.ask)
     }
