@@ -274,7 +274,8 @@ fn name(encoder: &Path) -> Reason {
 }
 
 /// The manifest's text: each key below its reason as a comment, in the order of `reasons`; a table header
-/// before each key of another table than the one before.
+/// before each key of another table than the one before. Keys have the form `key`, `table.key` or
+/// `list[0].key`.
 fn text(reasons: &[Reason]) -> String {
     let mut text =
         String::from("# Proposed by `elbow init`: check each reason before you rely on it.\n");

@@ -164,8 +164,8 @@ pub fn run_twin_in_sequence(
     run_twin_observed(plan, states, batch, |_, _| {})
 }
 
-/// [`run_twin_in_sequence`] as on a device: a computed index outside its table takes the nearest value, and
-/// the second part of the result is the number of such indices.
+/// [`run_twin_in_sequence`] as on a device: a computed index outside its table is no error but takes the
+/// nearest value, and the second part of the result is the number of such indices.
 ///
 /// # Errors
 ///

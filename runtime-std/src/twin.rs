@@ -64,7 +64,8 @@ impl<'p> Twin<'p> {
         self.plan
     }
 
-    /// Number of indices, in all runs so far, that were outside of their table and were clamped to it.
+    /// Number of computed indices, in all runs so far, that were outside of their table and were taken as its
+    /// nearest.
     pub fn hits(&self) -> u64 {
         self.hits
     }

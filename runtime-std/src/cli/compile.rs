@@ -101,8 +101,8 @@ fn heads(options: &CompileOptions, loaded: &Loaded) -> Result<Option<HeadReport>
     heads::read(loaded, &inputs::of_model(loaded, &options.input, 0)?.batch)
 }
 
-/// A failed check where weights or workspace alone exceed `--max-flash` or `--max-ram`; code and stack are
-/// not known yet.
+/// `Ok` where weights and workspace alone keep `--max-flash` and `--max-ram`, or there are no such limits;
+/// else a failed check about each that is exceeded. Code and stack are not known yet.
 fn check(options: &CompileOptions, budget: &Budget) -> Result<()> {
     let parts = [
         ("flash", "--max-flash", "weights", "code", budget.flash_bytes.weights, options.max_flash),

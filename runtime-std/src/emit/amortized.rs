@@ -140,8 +140,9 @@ struct Functions {
 }
 
 impl Functions {
-    /// The functions of the parts that there are. Their weights lie in the pack in this order: encoder,
-    /// decoder with its gradient, flow, and parameters of the likelihood that are not among the gradient's.
+    /// The functions of the parts that there are; `trace` is for the encoder's, else the flow's. Their
+    /// weights lie in the pack in this order: encoder, decoder with its gradient, flow, and parameters of the
+    /// likelihood that are not among the gradient's.
     fn of(parts: Parts<'_>, shared: &Shared, trace: Trace) -> Self {
         let Parts { encoder, decoder, flow, .. } = parts;
         let mut weights = 0;

@@ -193,7 +193,8 @@ pub struct Observation<'a> {{
         format!("        Ok({function}(self.pack, {})?)\n", arguments.join(", "))
     }
 
-    /// Line of documentation on the outputs besides the mean; empty where there are none.
+    /// Line of documentation that names the workspace's fields for the outputs besides the mean; empty where
+    /// there are none.
     fn documented_outputs(&self) -> String {
         let kept = self.kept.iter().map(|(name, _)| format!("`ws.{name}`"));
         match kept.collect::<Vec<_>>().join(" and ") {

@@ -127,8 +127,8 @@ struct Worker<'g> {
 }
 
 impl<'g> Worker<'g> {
-    /// The gaps of all rows, in row order, by as many threads as the machine offers. The error of a row names
-    /// it and stops the others.
+    /// The gaps of all rows, in row order, by as many threads as the computer offers. The error of a row
+    /// names it and stops the others; a panic of a thread goes on here.
     fn all(&self) -> Result<Vec<RowGap>> {
         let (next, step) = (AtomicUsize::new(0), watch::begin("gap", self.batch.len));
         let done = Mutex::new(Vec::with_capacity(self.batch.len));

@@ -35,7 +35,8 @@ impl Roles {
         }
     }
 
-    /// The heads of the command line, with the first input as the observation.
+    /// The heads of the command line, with the first input as the observation; no other inputs, no states, no
+    /// `eps` and no clamp.
     pub(super) fn of_declared(declared: &Declared) -> Self {
         let spread = SpreadTable {
             output: declared.spread.clone(),

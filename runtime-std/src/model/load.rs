@@ -37,7 +37,8 @@ impl Loaded {
     ///
     /// # Errors
     ///
-    /// An input error names the file, what was found and expected, and the cure.
+    /// An input error names the file, what was found and expected, and the cure. An environment error where a
+    /// folder cannot be listed.
     pub fn read(path: &Path, declared: Option<&Declared>, options: &Options) -> Result<Self> {
         let path = Self::find(path)?;
         if path.extension().is_some_and(|extension| extension == "onnx") {
@@ -64,8 +65,9 @@ impl Loaded {
         Self::from_manifest(&path)
     }
 
-    /// The model of a bare ONNX file: an encoder with the `declared` heads, else with heads whose names are
-    /// [`unmistakable`], else a graph without roles.
+    /// The model of a bare ONNX file, called by the file's name: an encoder with the `declared` heads, else
+    /// with heads whose names are [`unmistakable`], else a graph without roles. Errors as those of
+    /// [`read`](Self::read).
     fn from_onnx(path: &Path, declared: Option<&Declared>, options: &Options) -> Result<Self> {
         let source = Source::read(path, options)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -206,7 +208,7 @@ impl Loaded {
     ///
     /// # Errors
     ///
-    /// An input error says what is there instead.
+    /// An input error says what is there instead. An environment error where a folder cannot be listed.
     pub fn find(path: &Path) -> Result<PathBuf> {
         const EXPECTED: &str = "expected an .onnx file, an elbow.toml, or a folder that holds one";
         let fault = |what: String| Err(Error::input(format!("{}: {what}", path.display())));

@@ -4,8 +4,9 @@ mod head;
 
 pub(crate) use head::{HeadName, Says};
 
-/// The words and numbers of a name, in small letters. They are separated by any other sign, between letters
-/// and digits, and where a capital letter begins a word.
+/// The words and numbers of a name, in small letters and in order. They are separated by any other sign,
+/// between letters and digits, and where a capital letter begins a word; empty for a name of other signs
+/// only.
 pub(crate) fn words(name: &str) -> Vec<String> {
     tokens(name).into_iter().map(|token| token.text).collect()
 }

@@ -159,8 +159,8 @@ impl Model {
 }
 
 impl Part<'_> {
-    /// Pairs of plan input and plan output of each state; the outputs of the states are the plan's last ones,
-    /// in the order of the inputs.
+    /// Pairs of plan input and plan output of each state, by their positions; the outputs of the states are
+    /// the plan's last ones, in the order of the inputs.
     pub fn state_pairs(&self) -> Vec<(usize, usize)> {
         let is_state = |input: &usize| self.roles[*input] == Role::State;
         let inputs: Vec<usize> = (0..self.roles.len()).filter(is_state).collect();

@@ -303,7 +303,7 @@ fn outputs<S: Read + Write>(
 }
 
 /// Outputs of a plan in the order of the graph's outputs, `None` for those that the plan lacks: a flow's plan
-/// has `z`, then its density.
+/// has `z`, then its density, which the roles of the graph's outputs place; any other plan has all outputs.
 fn of_graph(loaded: &Loaded, outputs: Vec<Vec<f32>>) -> Vec<Option<Vec<f32>>> {
     if loaded.model.graphs.parts().flow.is_none() {
         return outputs.into_iter().map(Some).collect();

@@ -152,8 +152,8 @@ impl OutputError {
         }
     }
 
-    /// The measure and limit of the output, for its line in the table; empty for a posterior's heads, which
-    /// have lines of their own.
+    /// The measure and limit of the output in parentheses, for its line in the table; empty for a posterior's
+    /// heads, which have lines of their own.
     fn told(&self, limits: Limits) -> String {
         match (self.judged_by, self.steps) {
             (Some(OutputMeasure::Nats), _) => String::new(),

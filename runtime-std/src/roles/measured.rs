@@ -26,12 +26,12 @@ pub struct ProposalFiles<'a> {
 }
 
 /// [`propose`], checked on the rows that `rows` returns for the proposed model, with the report of the heads;
-/// no report where there is nothing to measure.
+/// no report where there is nothing to measure. Nothing is written.
 ///
 /// # Errors
 ///
-/// As there; and the table of all readings as a question, where rows and names disagree, or where neither
-/// decides.
+/// As there, and those of `rows`; and the table of all readings as a question, where rows and names disagree,
+/// or where neither decides.
 pub fn propose_measured(
     files: ProposalFiles<'_>,
     options: &import::Options,

@@ -31,7 +31,7 @@ pub fn check(path: &Path) -> Result<()> {
     }
 }
 
-/// The picture as SVG.
+/// The picture as the text of an SVG file; the report has at least one row.
 ///
 /// # Errors
 ///
