@@ -16,8 +16,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// The gaps of every row of `batch`, in nats, summed up. Rows are measured by as many threads as the computer
-/// offers, and the figures do not depend on how many. The watcher of this thread hears of every row.
+/// The gaps of every row of `batch`, which has at least one, in nats, summed up. Rows are measured by as many
+/// threads as the computer offers, and the figures do not depend on how many. The watcher of this thread
+/// hears of every row.
 ///
 /// # Errors
 ///
@@ -93,8 +94,9 @@ fn suits(method: Option<Method>, latent: usize, affine: bool) -> Result<()> {
     }
 }
 
-/// The decoder's affine map of each row, or a single one where it has no conditions; `None` where one is not
-/// affine or the likelihood is not a normal one with fixed scale. An error is the decoder's.
+/// The decoder's affine map of each row of `batch` (at least one), or a single one where it has no
+/// conditions; `None` where one is not affine or the likelihood is not a normal one with fixed scale. An
+/// error is the decoder's.
 fn maps(batch: &Batch, decoder: &Decoder, x: &Rows, latent: usize) -> Result<Option<Vec<Map>>> {
     let mut likelihood = TwinLikelihood::new(decoder, x, batch)?;
     if log_scales(&decoder.likelihood, likelihood.observed().len()).is_none() {
