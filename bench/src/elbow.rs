@@ -57,10 +57,13 @@ pub(crate) const PLAIN: Firmware = Firmware {
 };
 
 impl Contestant for Firmware {
+    /// The name of this use of the image.
     fn name(&self) -> &'static str {
         self.name
     }
 
+    /// Builds `firmware/bench` for the core, as one image with all workloads that it computes; none where it
+    /// computes none.
     fn images(
         &self,
         core: &'static Core,
@@ -74,11 +77,13 @@ impl Contestant for Firmware {
         Ok(vec![Image { path: elbow_image(core)?, prefix: self.prefix, works }])
     }
 
+    /// The `run` of the type that computes the workload; `None` for the plain loops.
     fn function(&self, work: &Workload) -> Option<String> {
         let of = (self.of)(work)?;
         Some(format!("<bench::{of} as bench::harness::Work>::run"))
     }
 
+    /// Name, package, compiler and profile.
     fn note(&self) -> String {
         format!("{}: firmware/bench; {}", self.name, how())
     }

@@ -106,10 +106,13 @@ pub(crate) struct Peer {
 }
 
 impl Contestant for Peer {
+    /// The source's name.
     fn name(&self) -> &'static str {
         self.source.name
     }
 
+    /// Builds the images by `gcc::build`: one with all workloads, transposed
+    /// convolutions in one of their own; of generated code one per workload.
     fn images(
         &self,
         core: &'static Core,
@@ -135,6 +138,7 @@ impl Contestant for Peer {
         alike.flat_map(|works| works.chunks(each)).map(image).collect()
     }
 
+    /// Origin of the kernels, compiler and flags.
     fn note(&self) -> String {
         let origin = match (&self.cmsis_nn, self.source.kind) {
             (Some(folder), Kind::CmsisNn) => format!("CMSIS-NN in {}", folder.display()),
@@ -216,8 +220,9 @@ fn cmsis_nn(ours: PathBuf, checkout: Option<&Path>) -> Result<Sources, Error> {
     Ok(Sources { files, includes, flags })
 }
 
-/// Paths of the C files in a folder, sorted, without those of other number formats (f16, f32, s4) and
-/// transposes, which want headers of their own. An error names the folder where it cannot be read.
+/// Paths of the C files in a folder, sorted, without those of other number formats (f16, f32, s4) and of
+/// transposes (transposed convolutions stay), which want headers of their own. An error names the folder
+/// where it cannot be read.
 fn c_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |error| Error::new(format!("{}: {error}", folder.display()));
     let mut files = Vec::new();
