@@ -41,6 +41,8 @@ const SMALL: &[&str] = &["m0", "m3"];
 const M4: &[&str] = &["m4"];
 const M55: &[&str] = &["m55"];
 
+/// The line by which `figure` of Elbow has to be `must` times less than the best peer's, and aims at `aim`
+/// times less, for each of `works` on each of `cores`.
 const fn times(
     cores: &'static [&'static str],
     works: &'static [&'static str],
@@ -51,12 +53,14 @@ const fn times(
     Line { cores, works, figure, must: Limit::Times(must), aim: Limit::Times(aim) }
 }
 
-/// At most so many instructions per product of `transposed-f32`, in tenths.
+/// The line for `transposed-f32` on these cores: at most `must` tenths of an instruction per product, better
+/// `aim` tenths, for all [`TRANSPOSED`] products; rounded down.
 const fn transposed(core: &'static [&'static str], must: u64, aim: u64) -> Line {
     let (must, aim) = (Limit::Most(TRANSPOSED * must / 10), Limit::Most(TRANSPOSED * aim / 10));
     Line { cores: core, works: &["transposed-f32"], figure: Figure::Instructions, must, aim }
 }
 
+/// The line by which `figure` on the M4 is at most `must`, better at most `aim`, in the figure's own unit.
 const fn most(work: &'static [&'static str], figure: Figure, must: u64, aim: u64) -> Line {
     let (must, aim) = (Limit::Most(must), Limit::Most(aim));
     Line { cores: M4, works: work, figure, must, aim }
@@ -100,7 +104,7 @@ const LINES: [Line; 19] = [
 ];
 
 impl Figure {
-    /// That of a contestant, where it is known.
+    /// This figure of a row of the table; `None` where it was not measured.
     pub(crate) fn of(self, row: &Row) -> Option<u64> {
         match self {
             Self::Instructions => Some(row.measured.instructions),
@@ -109,6 +113,7 @@ impl Figure {
         }
     }
 
+    /// Its name in the table.
     const fn name(self) -> &'static str {
         match self {
             Self::Instructions => "instructions",
@@ -119,7 +124,8 @@ impl Figure {
 }
 
 impl Limit {
-    /// The most that a figure may be, held against a peer's or that of a decoder's pass.
+    /// The largest figure that keeps this limit, rounded down. `peer` is the best peer's figure, `pass`
+    /// Elbow's own for a pass of the decoder; `None` where the one that the limit refers to is `None`.
     fn most(self, peer: Option<u64>, pass: Option<u64>) -> Option<u64> {
         match self {
             Self::Times(times) => peer.map(|peer| (peer as f64 / times) as u64),
@@ -129,7 +135,7 @@ impl Limit {
     }
 }
 
-/// A figure of Elbow with what it must reach.
+/// A figure of Elbow with what it must reach. It prints as a row of a Markdown table, without a newline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     core: &'static str,
@@ -143,13 +149,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether it is reached.
+    /// Whether the figure is at most `must`; `aim` does not matter.
     pub fn holds(&self) -> bool {
         self.found <= self.must
     }
 }
 
 impl Display for Verdict {
+    /// Writes the row, its last column `aim`, `reached` or `MISSED`.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { core, work, figure, found, peer, must, aim } = *self;
         let peer = peer.map_or_else(String::new, thousands);
@@ -167,7 +174,9 @@ impl Display for Verdict {
     }
 }
 
-/// Elbow's rows of a table held against the best peers' figures, and against those of its peers.
+/// Elbow's figures in `table` with what they must reach, in the order of the list of limits, one for each
+/// workload and core of a line. Those whose own figure, peer's figure or pass of `decode` was not measured
+/// are left out.
 pub fn verdicts(table: &Table) -> Vec<Verdict> {
     let each = LINES.iter().flat_map(|line| {
         let works = line.works.iter().filter_map(|name| workload(name));
@@ -192,7 +201,7 @@ pub fn verdicts(table: &Table) -> Vec<Verdict> {
     each.filter_map(verdict).collect()
 }
 
-/// How many figures are held against a limit where everything is measured.
+/// Number of verdicts of a table in which everything is measured.
 pub fn demanded() -> usize {
     LINES.iter().map(|line| line.cores.len() * line.works.len()).sum()
 }

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 
 /// Somebody with an image that computes workloads.
 pub trait Contestant {
-    /// A name for the table.
+    /// Name in the table.
     fn name(&self) -> &'static str;
 
-    /// Images for a core, each with those of the workloads that it computes.
+    /// Builds images for a core; each comes with those of `works` that it computes. Empty where the
+    /// contestant computes none of them.
     ///
     /// # Errors
     ///
@@ -19,7 +20,8 @@ pub trait Contestant {
     fn images(&self, core: &'static Core, works: &[&'static Workload])
     -> Result<Vec<Image>, Error>;
 
-    /// The function that is an inference of a workload, where its code is to be measured.
+    /// Demangled name of the function of its image that is one run of a workload; `None` (the default) where
+    /// code and stack of the workload are not measured.
     fn function(&self, _: &Workload) -> Option<String> {
         None
     }
@@ -39,7 +41,8 @@ pub struct Image {
     pub works: Vec<&'static Workload>,
 }
 
-/// Elbow, and the peers that are asked for.
+/// Elbow, then the peers that `options.peers` names, in the order of the table of peers; unknown names are
+/// passed over.
 pub fn contestants(options: &Options) -> Vec<Box<dyn Contestant>> {
     let mut all: Vec<Box<dyn Contestant>> = vec![Box::new(OURS)];
     let asked = |name: &str| options.peers.iter().any(|asked| asked == name);
@@ -52,7 +55,7 @@ pub fn contestants(options: &Options) -> Vec<Box<dyn Contestant>> {
     all
 }
 
-/// Peers that two cores build in at most so many minutes, by name.
+/// Names of the peers that two cores build in at most `minutes` minutes, the plain loops in Rust first.
 pub fn peers(minutes: u32) -> Vec<String> {
     let quick = PEERS.iter().filter(|peer| peer.minutes <= minutes).map(|peer| peer.name);
     [PLAIN.name()].into_iter().chain(quick).map(str::to_owned).collect()

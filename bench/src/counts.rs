@@ -8,7 +8,7 @@ use crate::{Error, Options, Table, elbow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Counts of instructions by core and workload.
+/// Counts of instructions by core and workload. They print as the text of `counts.txt`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// The compiler's line about itself.
@@ -17,7 +17,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// What is checked in.
+    /// The counts in `counts.txt`.
     ///
     /// # Errors
     ///
@@ -27,7 +27,8 @@ impl Counts {
         Self::parse(&text.map_err(|error| Error::new(format!("{}: {error}", file().display())))?)
     }
 
-    /// What Elbow took in a run.
+    /// The counts of Elbow's rows in `table`, with the version of the compiler that this machine has now
+    /// (empty without one).
     pub fn of(table: &Table) -> Self {
         let elbow = table.rows.iter().filter(|row| row.who == ELBOW);
         let key = |core: &str, work: &str| (core.to_owned(), work.to_owned());
@@ -35,6 +36,8 @@ impl Counts {
         Self { compiler: elbow::compiler(), counts: counts.collect() }
     }
 
+    /// The counts in the text of the file: a line `compiler VERSION`, lines of core, workload and count, and
+    /// comments behind `#`. Of equal pairs the last counts. An error for any other line, also an empty one.
     fn parse(text: &str) -> Result<Self, Error> {
         let mut counts = Self::default();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -55,12 +58,12 @@ impl Counts {
         Ok(counts)
     }
 
-    /// What differs from `found` where the same compiler built the images, a line each. Core and workload
-    /// that only one side has differ too, so that nothing drops out unseen.
+    /// A line for each core and workload whose count here (the accepted one) is not that of `found`, also
+    /// where only one side has it, so that nothing drops out unseen; empty where all are equal.
     ///
     /// # Errors
     ///
-    /// [`NotCompared`] where another compiler did.
+    /// [`NotCompared`] where the two are of different compilers.
     pub fn differences(&self, found: &Self) -> Result<Vec<String>, NotCompared> {
         if found.compiler != self.compiler {
             let (found, accepted) = (found.compiler.clone(), self.compiler.clone());
@@ -76,14 +79,15 @@ impl Counts {
         Ok(counts.filter(|(_, found, accepted)| found != accepted).map(line).collect())
     }
 
-    /// Those of the cores and workloads that were asked for.
+    /// The same counts, without those of cores and workloads that `options` does not ask for.
     #[must_use]
     pub fn asked(mut self, options: &Options) -> Self {
         self.counts.retain(|(core, work), _| options.asks(core, work));
         self
     }
 
-    /// Writes the file, with what is there already of other cores and workloads.
+    /// Replaces `counts.txt` by these counts and those that it already has of other cores and workloads. What
+    /// the file has of another compiler is dropped, and a file that cannot be read counts as empty.
     ///
     /// # Errors
     ///
@@ -107,6 +111,7 @@ pub struct NotCompared {
 }
 
 impl std::fmt::Display for NotCompared {
+    /// Writes the sentence with both compilers.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "not compared: compiler {}, counts of {}", self.found, self.accepted)
     }
@@ -118,6 +123,7 @@ const HEADER: &str = "\
 ";
 
 impl std::fmt::Display for Counts {
+    /// Writes the text of `counts.txt`: a comment, the compiler's line, and a line per count, sorted.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{HEADER}compiler {}", self.compiler)?;
         let mut lines = self.counts.iter();
@@ -125,6 +131,7 @@ impl std::fmt::Display for Counts {
     }
 }
 
+/// Path of `counts.txt`.
 fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("counts.txt")
 }

@@ -57,10 +57,13 @@ pub(crate) const PLAIN: Firmware = Firmware {
 };
 
 impl Contestant for Firmware {
+    /// The name of this use of the image.
     fn name(&self) -> &'static str {
         self.name
     }
 
+    /// Builds `firmware/bench` for the core, as one image with all workloads that it computes; none where it
+    /// computes none.
     fn images(
         &self,
         core: &'static Core,
@@ -74,11 +77,13 @@ impl Contestant for Firmware {
         Ok(vec![Image { path: elbow_image(core)?, prefix: self.prefix, works }])
     }
 
+    /// The `run` of the type that computes the workload; `None` for the plain loops.
     fn function(&self, work: &Workload) -> Option<String> {
         let of = (self.of)(work)?;
         Some(format!("<bench::{of} as bench::harness::Work>::run"))
     }
 
+    /// Name, package, compiler and profile.
     fn note(&self) -> String {
         format!("{}: firmware/bench; {}", self.name, how())
     }
@@ -89,16 +94,17 @@ pub(crate) fn how() -> String {
     format!("{}, opt-level 3, fat LTO, one codegen unit", compiler())
 }
 
-/// What the compiler of Elbow's images says of itself.
+/// What the compiler of Elbow's images for an M4 says of itself; empty where there is none.
 pub(crate) fn compiler() -> String {
     Compiler::find(CORTEX_M4).map(Compiler::version).unwrap_or_default()
 }
 
-/// Builds `firmware/bench` for a core, and keeps it where the next core's does not overwrite it.
+/// Path of `firmware/bench`, built for a core and copied to `target/peers/elbow-CORE/image.elf`, where the
+/// build for the next core does not overwrite it.
 ///
 /// # Errors
 ///
-/// Where there is no compiler for the core, or the build fails.
+/// Where there is no compiler for the core, the build fails, or the copy cannot be written.
 pub fn elbow_image(core: &Core) -> Result<PathBuf, Error> {
     let firmware = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware");
     let built = build_firmware(&Build {

@@ -11,12 +11,13 @@ pub(crate) const EMX: &str = "emx-onnx-cgen==1.4.0";
 /// The schema of TFLite's files.
 pub(crate) const TFLITE: &str = "tflite==2.18.0";
 
-/// Where all of it goes.
+/// The folder `target/peers`, below which all of it goes; it may not exist yet.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers")
 }
 
-/// The files of a package, without what it depends on, unpacked into a folder of its own.
+/// The folder with the files of a package, `name==version`, without what it depends on. It is downloaded by
+/// pip, unless that was done before; an error where pip fails.
 pub(crate) fn unpacked(package: &str) -> Result<PathBuf, Error> {
     let folder = folder().join("packages").join(package.replace("==", "-"));
     fetched(&folder, package, |folder| {
@@ -30,7 +31,8 @@ pub(crate) fn unpacked(package: &str) -> Result<PathBuf, Error> {
     Ok(folder)
 }
 
-/// The Python of an environment with a package and what it depends on.
+/// Path of the Python in a virtual environment with a package, `name==version`, and what it depends on. It is
+/// made by venv and pip, unless that was done before; an error where one of them fails.
 pub(crate) fn environment(package: &str) -> Result<PathBuf, Error> {
     let folder = folder().join("environments").join(package.replace("==", "-"));
     let python = folder.join("bin/python");
@@ -46,7 +48,8 @@ pub(crate) fn environment(package: &str) -> Result<PathBuf, Error> {
     Ok(python)
 }
 
-/// Fills a folder once; a stamp says with what.
+/// Calls `fill` with `folder`, which it has to create, unless the file `fetched` in it already holds
+/// `package`; writes that file afterwards. An error is `fill`'s, or that the file cannot be written.
 fn fetched(
     folder: &Path,
     package: &str,
@@ -61,7 +64,8 @@ fn fetched(
         .map_err(|error| Error::new(format!("{}: {error}", stamp.display())))
 }
 
-/// Runs a command, saying so; its output goes to stderr.
+/// Runs a command to its end, with its line on stderr before and its output there too; its stdin is empty. An
+/// error with the line where it cannot be started or does not succeed.
 pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
     let line = format!("{command:?}").replace('"', "");
     eprintln!("+ {line}");

@@ -17,7 +17,7 @@ pub(crate) const FLAGS: [&str; 6] = [
     "-fdata-sections",
 ];
 
-/// The compiler, if this machine lacks it.
+/// The C compiler for the peers, where this machine lacks it; `None` where its `--version` answers.
 pub fn missing_gcc() -> Option<Missing> {
     version().is_none().then(|| Missing {
         what: format!("the C compiler {GCC} for the peers of the bench"),
@@ -26,7 +26,7 @@ pub fn missing_gcc() -> Option<Missing> {
     })
 }
 
-/// What the compiler says of itself.
+/// First line of the compiler's `--version`; `None` where it cannot be run or prints nothing.
 pub(crate) fn version() -> Option<String> {
     let output = Command::new(GCC).arg("--version").output().ok()?;
     String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned)
@@ -40,7 +40,9 @@ pub(crate) struct Sources {
     pub flags: Vec<String>,
 }
 
-/// Compiles and links an image for a core into a folder of its own.
+/// Path of the image `NAME-CORE/image.elf` below `folder`, compiled and linked for `core` from `sources` and
+/// the harness in `c/`; what is there is replaced. An error where a file cannot be written, or the compiler
+/// cannot be run or fails, with its messages.
 pub(crate) fn build(
     core: &Core,
     name: &str,

@@ -69,11 +69,13 @@ impl Options {
     }
 }
 
-/// Measures what is asked for, saying on stderr what it does.
+/// The table of all that is asked for: images are built and measured one after another, with their names on
+/// stderr.
 ///
 /// # Errors
 ///
-/// Where something is missing, fails to build or to run, or computes something else.
+/// Where something is missing, fails to build or to run, or computes another output than those that round
+/// alike.
 pub fn bench(options: &Options) -> Result<Table, Error> {
     let mut table = Table::default();
     for contestant in contestants(options) {
@@ -86,11 +88,13 @@ pub fn bench(options: &Options) -> Result<Table, Error> {
     Ok(table)
 }
 
+/// Whether `list` has `name`; true for an empty list, which asks for all.
 fn is_asked(list: &[String], name: &str) -> bool {
     list.is_empty() || list.iter().any(|asked| asked == name)
 }
 
-/// What one contestant takes on one core.
+/// The measured rows of one contestant on one core, for those of the workloads asked for that it computes. An
+/// error where an image cannot be built, run or analysed.
 fn rows(
     contestant: &dyn Contestant,
     core: &'static Core,
@@ -122,18 +126,22 @@ fn rows(
     Ok(rows)
 }
 
+/// The functions of the ELF file `image`; an error names the file where it cannot be read or is no firmware
+/// image.
 fn functions(image: &Path) -> Result<Functions, Error> {
     let failed = |error| Error::new(format!("{}: {error}", image.display()));
     Functions::parse(&std::fs::read(image).map_err(|error| failed(error.to_string()))?)
         .map_err(|error| failed(error.to_string()))
 }
 
+/// Names of the workloads, separated by commas.
 fn names(works: &[&Workload]) -> String {
     works.iter().map(|work| work.name).collect::<Vec<_>>().join(", ")
 }
 
-/// Networks in soft floats take tens of millions of instructions: a few turns are exact enough, and a
-/// log of their blocks would take minutes.
+/// How a workload is measured on a core: networks in soft floats, which take tens of millions of
+/// instructions, in four turns and without a log of their blocks, which would take minutes; all others by the
+/// default.
 fn look(work: &Workload, core: &Core) -> Look {
     let network = [Numbers::Float, Numbers::Inference].contains(&work.numbers);
     let soft = network && core.has_soft_float();

@@ -82,7 +82,8 @@ pub(crate) const PEERS: [Source; 8] = [
 ];
 
 impl Source {
-    /// Whether it has kernels for a workload.
+    /// Whether it has kernels for a workload on the core of this name. For transposed convolutions
+    /// [`Peer::transposes`] is asked in its place.
     fn computes(&self, work: &Workload, core: &str) -> bool {
         match self.kind {
             Kind::CmsisNn => work.numbers == Numbers::Int8,
@@ -105,10 +106,13 @@ pub(crate) struct Peer {
 }
 
 impl Contestant for Peer {
+    /// The source's name.
     fn name(&self) -> &'static str {
         self.source.name
     }
 
+    /// Builds the images by `gcc::build`: one with all workloads, transposed
+    /// convolutions in one of their own; of generated code one per workload.
     fn images(
         &self,
         core: &'static Core,
@@ -134,6 +138,7 @@ impl Contestant for Peer {
         alike.flat_map(|works| works.chunks(each)).map(image).collect()
     }
 
+    /// Origin of the kernels, compiler and flags.
     fn note(&self) -> String {
         let origin = match (&self.cmsis_nn, self.source.kind) {
             (Some(folder), Kind::CmsisNn) => format!("CMSIS-NN in {}", folder.display()),
@@ -148,7 +153,8 @@ impl Contestant for Peer {
 }
 
 impl Peer {
-    /// Whether it has transposed convolutions: CMSIS-NN's came after the registry's package.
+    /// Whether it has a kernel for this workload of transposed convolutions: CMSIS-NN's came after the
+    /// registry's package, so that it needs a checkout.
     fn transposes(&self, work: &Workload) -> bool {
         match self.source.kind {
             Kind::Plain(1, None) => true,
@@ -157,6 +163,7 @@ impl Peer {
         }
     }
 
+    /// First part of the name of the folder of the image that computes `works`, without the core.
     fn file_name(&self, works: &[&Workload]) -> String {
         let name = self.source.name.to_lowercase().replace(", ", "-").replace(' ', "-");
         match (self.source.kind, works) {
@@ -166,6 +173,8 @@ impl Peer {
         }
     }
 
+    /// What is compiled with the harness into the image that computes `works`. Fetches the peer's library and
+    /// builds one in Rust; an error where that fails.
     fn sources(&self, core: &'static Core, works: &[&Workload]) -> Result<Sources, Error> {
         let ours = |file: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(file);
         match self.source.kind {
@@ -196,7 +205,9 @@ impl Peer {
     }
 }
 
-/// CMSIS-NN's kernels, out of the package or out of a checkout; the core's headers are the package's.
+/// What is compiled for CMSIS-NN: `ours`, and its kernels out of the registry's package or out of `checkout`;
+/// the core's headers are the package's in both cases. An error where the package cannot be fetched or a
+/// folder read.
 fn cmsis_nn(ours: PathBuf, checkout: Option<&Path>) -> Result<Sources, Error> {
     let vendor = fetch::unpacked(fetch::BAKENN)?.join("bakenn/backend/cmsis_nn/vendor");
     let root = checkout.map_or_else(|| vendor.join("cmsis_nn"), Path::to_path_buf);
@@ -209,7 +220,9 @@ fn cmsis_nn(ours: PathBuf, checkout: Option<&Path>) -> Result<Sources, Error> {
     Ok(Sources { files, includes, flags })
 }
 
-/// C files of a folder but those of other number formats, which want headers of their own.
+/// Paths of the C files in a folder, sorted, without those of other number formats (f16, f32, s4) and of
+/// transposes (transposed convolutions stay), which want headers of their own. An error names the folder
+/// where it cannot be read.
 fn c_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |error| Error::new(format!("{}: {error}", folder.display()));
     let mut files = Vec::new();
@@ -227,7 +240,9 @@ fn c_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-/// The C that the generator writes from an ONNX file of the workload.
+/// What is compiled for emx-onnx-cgen: `ours`, and the C that the generator writes from an ONNX file of the
+/// first of `works`, unless an earlier run has left it. An error where the generator cannot be fetched or
+/// fails.
 fn emx(ours: PathBuf, works: &[&Workload]) -> Result<Sources, Error> {
     let name = works.first().map_or("", |work| work.name);
     let folder = fetch::folder().join("emx").join(name);

@@ -21,7 +21,8 @@ pub struct Published {
     pub cycles: Option<u64>,
 }
 
-/// The best peer's figure for a workload on a core: the smallest of [`PUBLISHED`] and [`MEASURED`].
+/// The best peer's figure for a workload on a core: the smallest of [`PUBLISHED`] and [`MEASURED`]. `None`
+/// where neither has it, and for the size of code.
 pub fn best(core: &str, work: &str, figure: Figure) -> Option<u64> {
     let measured = MEASURED.iter().map(|(_, figure)| figure);
     let all = PUBLISHED.iter().chain(measured).filter(|p| p.core == core && p.work == work);
@@ -32,11 +33,12 @@ pub fn best(core: &str, work: &str, figure: Figure) -> Option<u64> {
     }
 }
 
-/// The figure for a workload on a core.
+/// CMSIS-NN's figures of July 2026 for a workload on a core; `None` where there are none.
 pub fn published(core: &str, work: &str) -> Option<&'static Published> {
     PUBLISHED.iter().find(|figure| figure.core == core && figure.work == work)
 }
 
+/// The figures as a row of the lists below.
 const fn of(
     core: &'static str,
     work: &'static str,

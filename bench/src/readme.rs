@@ -4,7 +4,8 @@ use crate::{Error, Table};
 use elbow_toolchain::{CORES, Core};
 use std::path::Path;
 
-/// Writes the rows of a table into the sections of their cores; the others stay as they are.
+/// Replaces the section of each core that has rows in `table`, in `bench/README.md`; the other sections stay
+/// as they are.
 ///
 /// # Errors
 ///
@@ -22,7 +23,8 @@ pub fn write(table: &Table) -> Result<(), Error> {
     std::fs::write(&file, text).map_err(failed)
 }
 
-/// The text with another section of a core.
+/// `text` with `section` in place of what is between the two comments of a core; an error where `text` lacks
+/// them.
 fn replaced(text: &str, core: &str, section: &str) -> Result<String, Error> {
     let [begin, end] = [format!("<!-- {core} -->\n"), format!("<!-- end of {core} -->\n")];
     let parts = text.split_once(&begin).and_then(|(before, rest)| {

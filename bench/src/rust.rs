@@ -5,11 +5,13 @@ use elbow_toolchain::{Build, Core, build_library};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The library of a peer for a core.
+/// Path of the static library of a peer (`microflow` or `burn`) for a core, built in `target/peers`, with
+/// progress on stderr.
 ///
 /// # Errors
 ///
-/// Where there is no compiler for the core, or the build fails.
+/// Where there is no compiler for the core, the build fails, or the network that microflow reads cannot be
+/// written.
 pub(crate) fn library(core: &'static Core, peer: &str) -> Result<PathBuf, Error> {
     if peer == "microflow" {
         write_w2()?;
@@ -26,7 +28,8 @@ pub(crate) fn library(core: &'static Core, peer: &str) -> Result<PathBuf, Error>
     build_library(&build, &fetch::folder().join(format!("rust-{peer}")))
 }
 
-/// The network that microflow's macro reads while it is compiled.
+/// Writes `microflow/W2.tflite` below `target/peers`, which microflow's macro reads while it is compiled;
+/// does nothing where the file exists. An error where Python or the script fails.
 fn write_w2() -> Result<(), Error> {
     let file = fetch::folder().join("microflow/W2.tflite");
     if file.exists() {
@@ -36,6 +39,7 @@ fn write_w2() -> Result<(), Error> {
     fetch::run(Command::new(python).arg(here().join("microflow.py")).arg(file))
 }
 
+/// The folder of this crate.
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

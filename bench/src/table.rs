@@ -43,14 +43,16 @@ pub struct Table {
 }
 
 impl Table {
-    /// The best peer's figure: the smallest of this run and of those that were measured before.
+    /// The smallest figure of a peer for a workload, or for its [`rival`](Workload::rival), on a core, among
+    /// this run's and those that were measured before; `None` where there is none.
     pub fn best_peer(&self, core: &str, work: &Workload, figure: Figure) -> Option<u64> {
         let peers = self.rows.iter().filter(|row| row.core == core && row.who != ELBOW);
         let run = peers.filter(|row| row.work.name == work.rival());
         run.filter_map(|row| figure.of(row)).chain(best(core, work.rival(), figure)).min()
     }
 
-    /// Passes of the decoder that a gradient of a step of refinement takes on Elbow.
+    /// Passes of the decoder (workload `decode`) that a gradient of the workload `refine-step` takes on
+    /// Elbow, by instructions; `None` where one of the two was not measured on this core.
     fn passes(&self, core: &str) -> Option<f64> {
         let each = |name: &str| {
             let ours = |row: &&Row| row.who == ELBOW && row.core == core && row.work.name == name;
@@ -60,8 +62,9 @@ impl Table {
         Some(each("refine-step")? / gradients / each("decode")?)
     }
 
-    /// Whether all who round alike computed the same integers: Elbow, the plain loops in Rust and
-    /// microflow once, the others twice, as TFLite does. Draws are the same on every core.
+    /// Checks that all who round alike computed the same integers: Elbow, the plain loops in Rust and
+    /// microflow round once, the others twice, as TFLite does. Draws and inference are the same on every
+    /// core; float networks are not checked. An error names the first workload whose outputs differ.
     pub(crate) fn agrees(&self) -> Result<(), Error> {
         let once = |row: &Row| [ELBOW, RUST, MICROFLOW].contains(&row.who);
         for work in WORKLOADS.iter().filter(|work| work.numbers != Numbers::Float) {
@@ -78,10 +81,13 @@ impl Table {
         Ok(())
     }
 
+    /// The rows of one workload on one core, in the order of measuring.
     fn rows_of<'a>(&'a self, core: &'a str, work: &'a Workload) -> impl Iterator<Item = &'a Row> {
         self.rows.iter().filter(move |row| row.core == core && row.work == work)
     }
 
+    /// Writes the rows of a core as a Markdown table, workload by workload, with CMSIS-NN's published figures
+    /// below each workload that has rows.
     fn write_core(&self, f: &mut Formatter<'_>, core: &str) -> fmt::Result {
         writeln!(
             f,
@@ -102,13 +108,14 @@ impl Table {
         Ok(())
     }
 
-    /// The rows of a core.
+    /// The table of the rows of one core, with all notes.
     pub(crate) fn of_core(&self, core: &str) -> Self {
         let rows = self.rows.iter().filter(|row| row.core == core).cloned().collect();
         Self { rows, notes: self.notes.clone() }
     }
 
-    /// Elbow against the best peer, where both are known.
+    /// Writes a table with how many times less Elbow takes than the best peer, a line for each of Elbow's
+    /// rows that has one; nothing without rows of Elbow.
     fn write_ratios(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if !self.rows.iter().any(|row| row.who == ELBOW) {
             return Ok(());
@@ -128,7 +135,7 @@ impl Table {
         Ok(())
     }
 
-    /// What Elbow must reach.
+    /// Writes the table of the [`verdicts`]; nothing where there are none.
     fn write_verdicts(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let verdicts = verdicts(self);
         if verdicts.is_empty() {
@@ -139,12 +146,14 @@ impl Table {
         verdicts.iter().try_for_each(|verdict| writeln!(f, "{verdict}"))
     }
 
+    /// Whether there is a row of this workload on this core.
     fn has(&self, core: &str, work: &Workload) -> bool {
         self.rows_of(core, work).next().is_some()
     }
 }
 
 impl Display for Table {
+    /// Writes the tables of all cores that have rows, Elbow's ratios and verdicts, and the notes as a list.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for core in CORES.iter().map(Core::name) {
             if self.rows.iter().any(|row| row.core == core) {
@@ -173,6 +182,8 @@ impl Display for Table {
     }
 }
 
+/// Writes the first five columns of a row (workload, contestant, instructions, those per unit, cycles),
+/// without the newline.
 fn write_row(
     f: &mut Formatter<'_>,
     work: &Workload,
@@ -187,7 +198,7 @@ fn write_row(
     write!(f, "| {} | {who} | {instructions} | {each:.3}{unit} | {cycles} |", work.name)
 }
 
-/// How many times the first is the second.
+/// How many times the second the first is, as `1.85x`; empty where one of them is not known.
 fn ratio(peer: Option<u64>, ours: Option<u64>) -> String {
     let ratio = |(peer, ours)| format!("{:.2}x", peer as f64 / ours as f64);
     peer.zip(ours).map_or_else(String::new, ratio)

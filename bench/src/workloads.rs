@@ -46,10 +46,12 @@ impl Workload {
     }
 }
 
+/// A workload of which `units` multiply-accumulates are counted.
 const fn work(name: &'static str, what: &'static str, units: u64, numbers: Numbers) -> Workload {
     Workload { name, what, units, unit: "", numbers }
 }
 
+/// A workload of inference, of which so many units of this name are counted.
 const fn inference(
     name: &'static str,
     what: &'static str,
@@ -106,7 +108,7 @@ pub const WORKLOADS: [Workload; 27] = [
     inference("flow", "ln p of 32 values by six couplings 16-24-24-32", 1, "call"),
 ];
 
-/// The workload of a name.
+/// The workload of this name; `None` where there is none.
 pub fn workload(name: &str) -> Option<&'static Workload> {
     WORKLOADS.iter().find(|work| work.name == name)
 }

@@ -81,8 +81,8 @@ impl<'c> CallReader<'c> {
         self.behind = self.log.end(ran);
     }
 
-    /// The state after the block `ran`. Counts the block, unless it lies outside the call or in the clock,
-    /// and ends a lap where the clock begins or the call returns.
+    /// The state that follows `self.state`, which stays, after the block `ran`. Counts the block, unless it
+    /// lies outside the call or in the clock, and ends a lap where the clock begins or the call returns.
     fn ran(&mut self, ran: Ran) -> CallState {
         match (self.state, self.behind) {
             (CallState::Before, Some(back)) if ran.start == self.call.entry => {

@@ -30,8 +30,8 @@ const SP: u32 = 13;
 const LR: u32 = 14;
 const PC: u32 = 15;
 
-/// Effect of the 16-bit instruction `code` at `address`, from which branch targets are counted. `bx lr` has
-/// none.
+/// Effect of the 16-bit instruction `code` at `address`, from which branch targets are counted;
+/// [`Effect::None`] for one without any, as `bx lr`.
 pub fn narrow(code: u16, address: u32) -> Effect {
     let code = u32::from(code);
     let (destination, register) = ((code & 7) | (code >> 4 & 8), code >> 3 & 15);
@@ -60,7 +60,8 @@ pub fn narrow(code: u16, address: u32) -> Effect {
     }
 }
 
-/// Effect of the 32-bit instruction of these halfwords at `address`, from which branch targets are counted.
+/// Effect of the 32-bit instruction of these halfwords at `address`, from which branch targets are counted;
+/// [`Effect::None`] for one without any.
 pub fn wide(first: u16, second: u16, address: u32) -> Effect {
     let (a, b) = (u32::from(first), u32::from(second));
     let destination = b >> 8 & 15;
@@ -111,7 +112,8 @@ pub fn wide(first: u16, second: u16, address: u32) -> Effect {
     }
 }
 
-/// [`Effect::Branch`] to the `target` of these arguments.
+/// [`Effect::Branch`] to the `target` of these arguments: the lowest `bits` bits of `offset` behind
+/// `address`.
 fn branch(address: u32, offset: u32, bits: u32) -> Effect {
     Effect::Branch(target(address, offset, bits))
 }

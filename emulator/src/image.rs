@@ -99,7 +99,7 @@ impl Image {
         &self.symbols
     }
 
-    /// Addresses of the function with this demangled name.
+    /// Range of the addresses of the function with this demangled name, without the Thumb bit.
     ///
     /// # Errors
     ///
@@ -118,7 +118,8 @@ impl Image {
         })
     }
 
-    /// Code bytes and stack bound of the function with this demangled name and all functions that it calls.
+    /// Code bytes and stack bound of the function with this demangled name and all functions that it calls;
+    /// calls through pointers are not followed, and leave the stack without a bound.
     ///
     /// # Errors
     ///

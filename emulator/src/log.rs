@@ -70,7 +70,8 @@ impl Log {
         None
     }
 
-    /// Adds an execution of the block that was just reported; does nothing where its code was not logged.
+    /// Adds an execution of the block `ran`, which [`line`](Self::line) has just returned; does nothing where
+    /// its code was not logged.
     pub fn count(&mut self, ran: Ran) {
         if let Some(number) = ran.number {
             self.blocks[number].executions += 1;

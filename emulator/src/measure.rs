@@ -25,6 +25,7 @@ pub struct Look {
 }
 
 impl Default for Look {
+    /// Ten turns with blocks, for at most 300 s.
     fn default() -> Self {
         Self { turns: 10, blocks: true, seconds: 300 }
     }
@@ -120,8 +121,8 @@ impl Meter {
         Ok((trace.instructions(), timing(self.core).map_or(0, |timing| trace.cycles(timing))))
     }
 
-    /// An error where the calibration loop, which took this number of ticks, has instructions per tick that
-    /// differ from the table of cores by 1% or more.
+    /// `Ok` where the calibration loop, which took this number of ticks, has as many instructions per tick as
+    /// the table of cores says, to less than 1%; else an error with both numbers.
     fn calibrated(&self, ticks: u64) -> Result<(), Error> {
         let (tick, expected) = (CALIBRATION / ticks.max(1) as f64, self.core.tick());
         if (tick / expected - 1.0).abs() < 0.01 {
@@ -131,9 +132,9 @@ impl Meter {
         Err(Error::new(format!("{board}: {tick} instructions a tick, expected {expected}")))
     }
 
-    /// An error where the instructions of a turn by ticks and by blocks differ by more than the resolution of
-    /// the timer. A reading is good to a tick, so that the difference of two is good to two, divided by the
-    /// turns between them; half an instruction is added for rounding.
+    /// `Ok` where the instructions of a turn by ticks and by blocks differ by no more than the resolution of
+    /// the timer: a count of ticks is good to a tick, so that the difference of two is good to two, divided
+    /// by the turns between them; half an instruction is added for rounding. Else an error with both numbers.
     fn agree(&self, work: &str, look: &Look, ticks: f64, blocks: u64) -> Result<(), Error> {
         let slack = 2.0 * self.core.tick() / f64::from(look.turns) + 0.5;
         if (ticks - blocks as f64).abs() <= slack {

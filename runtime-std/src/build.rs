@@ -34,13 +34,15 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Compiles the model at `path`, an `.onnx` file, an `elbow.toml` or the folder of one, into `OUT_DIR`.
+/// Compiles the model at `path`, an `.onnx` file, an `elbow.toml` or the folder of one, into `OUT_DIR`. For
+/// build scripts only: it prints cargo's lines to stdout.
 ///
 /// A model of integers gets the form of weights that the kernels of the target read fastest, as far as the
 /// name of the target says which those are; [`compile_with`] decides that otherwise.
 ///
 /// Cargo is told to run the script again when the manifest, an ONNX file or a file of its weights changes.
-/// Where the model cannot be compiled, the build fails with the sentence that says why.
+/// Where the model cannot be compiled, this returns all the same, and cargo fails the build with the sentence
+/// that says why.
 pub fn compile(path: impl AsRef<Path>) {
     compile_with(path, |loaded| match of_target() {
         Core::Plain => Ok(loaded),
@@ -56,8 +58,9 @@ pub fn compile_with(path: impl AsRef<Path>, prepare: impl FnOnce(Loaded) -> Resu
     }
 }
 
-/// Writes `model.rs` and `weights.bin` of the prepared model into the folder of its name below `OUT_DIR`,
-/// which is created. An error where it cannot be loaded, compiled or written.
+/// Writes `model.rs` and `weights.bin` of the prepared model into the folder of its name below `OUT_DIR`; the
+/// folder is created, and older files are replaced. An error where it cannot be loaded, prepared, compiled or
+/// written.
 fn compiled(path: &Path, prepare: impl FnOnce(Loaded) -> Result<Loaded>) -> Result<()> {
     let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or_else(|| {
         Error::environment("OUT_DIR is not set: elbow::build is for a build script, build.rs")

@@ -41,6 +41,7 @@ impl Error {
         Self::new(ErrorKind::Environment, message)
     }
 
+    /// An error of this kind, without context.
     fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), context: Vec::new() }
     }
@@ -69,6 +70,7 @@ impl Error {
 }
 
 impl fmt::Display for Error {
+    /// Writes the contexts, the last added first, and the message, joined by `: `.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for context in self.context.iter().rev() {
             write!(f, "{context}: ")?;
@@ -86,6 +88,7 @@ pub trait Context<T> {
 }
 
 impl<T> Context<T> for Result<T> {
+    /// The same result; an error has the context in front.
     fn context(self, context: impl fmt::Display) -> Result<T> {
         self.map_err(|error| error.context(context))
     }

@@ -39,8 +39,8 @@ impl Held {
         self
     }
 
-    /// Message on the first value of `rows`, each of `len` values, that violates a constraint: its place and
-    /// the cure. `None` where all are allowed.
+    /// Message on the first value of `rows`, each of `len` values (at least 1), that violates a constraint:
+    /// its place and the cure. `None` where all are allowed.
     pub fn problem(&self, rows: &[f32], len: usize) -> Option<String> {
         let wrong = |(at, value): (usize, &f32)| {
             let what = self.wrong(at % len, *value)?;
@@ -54,7 +54,7 @@ impl Held {
         rows.iter().enumerate().find_map(wrong)
     }
 
-    /// Whether the file declares integers.
+    /// Whether the file declares integers, int32 or int64.
     fn is_whole(&self) -> bool {
         matches!(self.element, ElementType::Int32 | ElementType::Int64)
     }

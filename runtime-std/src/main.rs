@@ -5,6 +5,8 @@ mod cli;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Runs the command of the arguments; errors and wrong usage go to stderr. The exit code is the error's, 2
+/// for wrong usage.
 fn main() -> ExitCode {
     let arguments = match cli::Arguments::try_parse() {
         Ok(arguments) => arguments,

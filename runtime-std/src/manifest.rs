@@ -241,7 +241,7 @@ impl Manifest {
 }
 
 impl EncoderTable {
-    /// The posterior that `[encoder]` declares; `None` unless it has both mean and spread.
+    /// The posterior that `[encoder]` declares itself; `None` unless it has both mean and spread.
     fn latent(&self) -> Option<LatentTable> {
         let (mean, spread) = self.mean.as_ref().zip(self.spread.as_ref())?;
         Some(LatentTable { mean: mean.clone(), spread: spread.clone() })

@@ -225,7 +225,7 @@ pub enum Density {
 }
 
 impl Encoder {
-    /// Pairs of plan input and plan output of each state.
+    /// Pairs of plan input and plan output of each state, by their positions; empty without states.
     pub fn state_pairs(&self) -> Vec<(usize, usize)> {
         self.part().state_pairs()
     }

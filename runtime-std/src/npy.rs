@@ -25,7 +25,7 @@ pub struct Array {
 }
 
 impl Array {
-    /// Values of row `row`, where the first axis counts rows of `len` values.
+    /// Values of row `row`, where the first axis counts rows of `len` values; panics beyond the last.
     pub fn row(&self, row: usize, len: usize) -> &[f32] {
         &self.values[row * len..(row + 1) * len]
     }
@@ -40,8 +40,8 @@ pub fn read(path: &Path) -> Result<Array> {
     read_for(path, &Held::default())
 }
 
-/// The array in the file `path`, as floats: of float32, and of the type that `held` declares. Values are not
-/// checked, except that integers must be exact in f32.
+/// The array in the file `path`, as floats: of float32, and of the type that `held` declares. The other
+/// constraints of `held` are not checked, and no values but integers, which must be exact in f32.
 ///
 /// # Errors
 ///
@@ -53,7 +53,8 @@ fn read_for(path: &Path, held: &Held) -> Result<Array> {
     parse(&bytes, held).map_err(|found| Error::input(format!("{}: {found}", path.display())))
 }
 
-/// The rows in the file `path`, for a tensor of shape `row`, whose first axis is the batch, pinned to 1.
+/// The rows in the file `path`, for a tensor of shape `row`, whose first axis is the batch, pinned to 1. The
+/// shape of the result has the number of rows in front and the other axes behind it.
 ///
 /// # Errors
 ///
@@ -97,8 +98,8 @@ pub fn row_shape(shape: &[usize]) -> &[usize] {
     }
 }
 
-/// The bytes of a `.npy` file of float32 `values`; row-major, little-endian, version 1.0. There are as many
-/// values as the shape says.
+/// The bytes of a `.npy` file of float32 `values`; row-major, little-endian, version 1.0. There have to be as
+/// many values as the shape says, which is not checked.
 pub fn encode(shape: &[usize], values: &[f32]) -> Vec<u8> {
     let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
     let dict =
@@ -259,7 +260,8 @@ impl Header {
     }
 }
 
-/// The values in row-major order, from `stored` with the first axis fastest.
+/// The values of this shape in row-major order, from `stored` with the first axis fastest; as many as the
+/// shape says.
 fn row_major(shape: &[usize], stored: &[f32]) -> Vec<f32> {
     let source = |mut index: usize| {
         let mut axes = vec![0; shape.len()];

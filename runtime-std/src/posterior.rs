@@ -30,7 +30,7 @@ pub struct Samples {
 }
 
 impl<T> Posteriors<T> {
-    /// Mean and log-variance of one row.
+    /// Mean and log-variance of one row; panics beyond the last.
     pub fn row(&self, row: usize) -> (&[T], &[T]) {
         let own = row * self.latent..(row + 1) * self.latent;
         (&self.loc[own.clone()], &self.log_var[own])
@@ -38,6 +38,7 @@ impl<T> Posteriors<T> {
 }
 
 impl From<&Posteriors> for Posteriors<f64> {
+    /// The same values in f64.
     fn from(posteriors: &Posteriors) -> Self {
         let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect();
         let Posteriors { latent, loc, log_var, clamp_hits } = posteriors;
@@ -47,8 +48,8 @@ impl From<&Posteriors> for Posteriors<f64> {
 }
 
 impl Posteriors {
-    /// Posteriors of all rows from the raw values of the two heads, one row after another: the mean `loc`,
-    /// and `spread`, which the latent's head and clamp turn into log-variances.
+    /// Posteriors of all rows from the raw values of the two heads, one row after another and equally many:
+    /// the mean `loc`, and `spread`, which the latent's head and clamp turn into log-variances.
     ///
     /// # Errors
     ///
@@ -58,7 +59,8 @@ impl Posteriors {
         Self::of_rows(latent, loc, spread, &Batch::default())
     }
 
-    /// [`of_heads`](Self::of_heads), for heads that were computed from the rows of `batch`.
+    /// [`of_heads`](Self::of_heads), for heads that were computed from the rows of `batch`, which may have
+    /// none.
     ///
     /// # Errors
     ///
@@ -92,8 +94,9 @@ pub fn twin_posteriors(loaded: &Loaded, batch: &Batch) -> Result<Vec<Posteriors>
     posteriors.collect()
 }
 
-/// Samples `loc + exp(log_var / 2) * eps` of all posteriors of a model, `samples` of every row. The noise of
-/// a sample is the stream of `(seed, row, sample)`, through the latents of all posteriors.
+/// Samples `loc + exp(log_var / 2) * eps` of all posteriors of a model, `samples` of every row: an entry per
+/// posterior, in which a row's samples follow one another. The noise of a sample is the stream of `(seed,
+/// row, sample)`, through the latents of all posteriors. All have the same rows.
 ///
 /// # Errors
 ///

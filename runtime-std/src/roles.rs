@@ -67,7 +67,7 @@ pub fn propose(
 }
 
 /// [`propose`] with these heads as the encoder's, where they are given; without, by the evidence of the
-/// graph. `heads` do not apply to a flow.
+/// graph. `heads` do not apply to a flow. Errors as those of [`propose`].
 fn propose_as(
     encoder: &Path,
     decoder: Option<&Path>,
@@ -163,7 +163,8 @@ struct Decided {
 }
 
 /// What is decided of an encoder's graph in `file` (quoted): its posteriors (`heads` where given), input,
-/// states, and further inputs as far as the heads depend on them. A question where the graph does not decide.
+/// states, and further inputs as far as the heads depend on them. The error is a question where the graph
+/// does not decide.
 fn encoder_reasons(
     graph: &Graph,
     file: String,
@@ -216,8 +217,8 @@ fn encoder_reasons(
     Ok(Decided { reasons, inputs: further.collect(), latents, observed })
 }
 
-/// Names of the graph's inputs on which the values `names` depend; empty where the graph cannot be pruned to
-/// them.
+/// Names of the graph's inputs on which the values `names` depend; names that it does not have are passed
+/// over. Empty where the graph cannot be pruned to them.
 fn needed(graph: &Graph, names: &[&str]) -> Vec<String> {
     let values =
         names.iter().filter_map(|name| Some((name.to_string(), inner::named(graph, name)?)));
@@ -250,7 +251,7 @@ fn flow_reasons(flow: FlowRoles, file: String) -> Decided {
 }
 
 impl Reason {
-    /// A key with its value (TOML) and reason.
+    /// The reason `reason` why `key` has this value (TOML).
     fn new(key: &str, value: String, reason: &str) -> Self {
         Self { key: key.into(), value, reason: reason.into() }
     }
@@ -273,7 +274,8 @@ fn name(encoder: &Path) -> Reason {
 }
 
 /// The manifest's text: each key below its reason as a comment, in the order of `reasons`; a table header
-/// before each key of another table than the one before.
+/// before each key of another table than the one before. Keys have the form `key`, `table.key` or
+/// `list[0].key`.
 fn text(reasons: &[Reason]) -> String {
     let mut text =
         String::from("# Proposed by `elbow init`: check each reason before you rely on it.\n");
@@ -297,7 +299,7 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.into()).to_string()
 }
 
-/// The path of `file` relative to `folder`, with `..` where needed and `/` between its parts; by canonical
+/// The path of `file` as seen from `folder`, with `..` where needed and `/` between its parts; by canonical
 /// paths where both exist.
 fn relative(file: &Path, folder: &Path) -> String {
     let full = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());

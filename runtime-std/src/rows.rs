@@ -30,9 +30,9 @@ impl Rows {
         self.values.len() / self.shape.iter().product::<usize>().max(1)
     }
 
-    /// Rows of random values for input number `number` among those that take noise, standard normal or
-    /// uniform in [0, 1): of each row the stream of `(seed, row, u32::MAX - number)`, which no sample of a
-    /// posterior shares.
+    /// Random values of `rows` rows of this name and shape, standard normal or uniform in [0, 1), for input
+    /// number `number` among those that take noise: of each row the stream of `(seed, row, u32::MAX -
+    /// number)`, which no sample of a posterior shares.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ pub struct StreamKey {
 }
 
 impl StreamKey {
-    /// The random words of draw number `sample`.
+    /// The random words of draw number `sample` of the row.
     pub fn stream(self, sample: u32) -> Stream {
         Stream::new(self.seed, self.row, sample)
     }
@@ -93,7 +93,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The input of this name, if there is one.
+    /// The input of this name; `None` where there is none.
     pub fn get(&self, name: &str) -> Option<&Rows> {
         self.inputs.iter().find(|input| input.name == name)
     }
@@ -112,7 +112,7 @@ impl Batch {
         self.inputs.iter().flat_map(|input| input.row(row)).copied().collect()
     }
 
-    /// The first `len` rows, or all where there are fewer.
+    /// A copy of the first `len` rows, or of all where there are fewer.
     #[must_use]
     pub fn first(&self, len: usize) -> Self {
         let len = self.len.min(len);
@@ -138,7 +138,7 @@ fn uniform(word: u32) -> f32 {
 }
 
 /// The outputs of the plan on the twin, in the plan's order, each with its values on all rows, one row after
-/// another.
+/// another. Progress goes to the watcher of this thread.
 ///
 /// `batch` holds the plan's inputs and may hold more.
 ///
@@ -150,7 +150,8 @@ pub fn run_twin(plan: &Plan, batch: &Batch) -> Result<Vec<Vec<f32>>> {
 }
 
 /// [`run_twin`] where the rows are calls one after another: each pair of `states` holds the index of an input
-/// and of the output that becomes this input at the next row; at the first row the input is zero.
+/// and of the output that becomes this input at the next row; at the first row the input is zero. `batch`
+/// need not hold these inputs.
 ///
 /// # Errors
 ///
@@ -163,8 +164,8 @@ pub fn run_twin_in_sequence(
     run_twin_observed(plan, states, batch, |_, _| {})
 }
 
-/// [`run_twin_in_sequence`] as on a device: a computed index outside its table takes the nearest value, and
-/// the second part of the result is the number of such indices.
+/// [`run_twin_in_sequence`] as on a device: a computed index outside its table is no error but takes the
+/// nearest value, and the second part of the result is the number of such indices.
 ///
 /// # Errors
 ///
@@ -250,7 +251,7 @@ enum RowSource<'r> {
 
 impl RowSource<'_> {
     /// Values of the input at `row`; `last` holds the outputs of the row before, `None` at the first row,
-    /// where a state is zero.
+    /// where a state is zero. Panics beyond the last row.
     fn row<'a>(&'a self, row: usize, last: Option<&'a [Vec<f32>]>) -> &'a [f32] {
         match (self, last) {
             (Self::Rows(rows), _) => rows.row(row),

@@ -28,7 +28,7 @@ pub fn import_onnx_with(path: &Path, options: &Options) -> Result<Graph> {
     import::import_onnx(path, options, evaluate)
 }
 
-/// The graph of the bytes of an ONNX file: see [`import::import_bytes`].
+/// The graph of the bytes of an ONNX file, by the default options: see [`import::import_bytes`].
 ///
 /// # Errors
 ///
@@ -46,7 +46,8 @@ pub fn survey(path: &Path, options: &Options) -> Result<Survey> {
     import::survey(path, options, evaluate)
 }
 
-/// The plan that computes these outputs of the graph in floats: see [`lower::lower`](lower::lower()).
+/// The plan that computes the outputs at these positions of the graph in floats: see
+/// [`lower::lower`](lower::lower()).
 ///
 /// # Errors
 ///
@@ -55,8 +56,8 @@ pub fn lower(graph: &Graph, outputs: &[usize]) -> Result<Plan> {
     lower::lower(graph, outputs, evaluate)
 }
 
-/// The plan that computes these outputs of the graph, with the integers that are given: see
-/// [`lower::lower_with`].
+/// The plan that computes the outputs at these positions of the graph, with the integers that are given, in
+/// floats without: see [`lower::lower_with`].
 ///
 /// # Errors
 ///
@@ -75,8 +76,8 @@ pub fn given_integers(graph: &Graph) -> Result<Option<Integers>> {
     lower::given_integers(graph, evaluate)
 }
 
-/// The graph of these outputs, followed by their vector-Jacobian products by the inputs `wrt`: see
-/// [`lower::gradient`](lower::gradient()).
+/// The graph of the outputs at these positions, followed by their vector-Jacobian products by the inputs at
+/// the positions `wrt`: see [`lower::gradient`](lower::gradient()).
 ///
 /// # Errors
 ///
@@ -85,8 +86,9 @@ pub fn gradient(graph: &Graph, outputs: &[usize], wrt: &[usize]) -> Result<Graph
     lower::gradient(graph, outputs, wrt, evaluate)
 }
 
-/// The plan of a decoder's outputs, followed by the gradient of `ln p(x | z)` by the inputs `wrt`: see
-/// [`lower::log_likelihood_gradient`].
+/// The plan of a decoder's outputs at these positions (the mean, then decoded parameters of the `family`),
+/// followed by the gradient of `ln p(x | z)` by the inputs at the positions `wrt`. `parameters` are the
+/// family's, in its order, `None` for those that are outputs: see [`lower::log_likelihood_gradient`].
 ///
 /// # Errors
 ///

@@ -40,6 +40,7 @@ pub struct Outside {
 }
 
 impl fmt::Display for Outside {
+    /// Writes a sentence with step, index and the range of the table, without a newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { step, index, table } = self;
         write!(
@@ -51,7 +52,8 @@ impl fmt::Display for Outside {
 }
 
 impl<'p> Twin<'p> {
-    /// A twin of the plan with its arena; where a plan is damaged, an error comes only at the run.
+    /// A twin of the plan, with its arena and nothing counted; where a plan is damaged, an error comes only
+    /// at the run.
     pub fn new(plan: &'p Plan) -> Self {
         let buffers = plan.steps.iter().map(|step| StepBuffers::of(step, plan)).collect();
         Self { plan, buffers, arena: vec![0.0; plan.arena], hits: 0, outside: None }
@@ -62,7 +64,8 @@ impl<'p> Twin<'p> {
         self.plan
     }
 
-    /// Number of indices, in all runs so far, that were outside of their table and were clamped to it.
+    /// Number of computed indices, in all runs so far, that were outside of their table and were taken as its
+    /// nearest.
     pub fn hits(&self) -> u64 {
         self.hits
     }
@@ -72,7 +75,8 @@ impl<'p> Twin<'p> {
         self.outside.as_ref()
     }
 
-    /// The plan's outputs for these inputs, in the plan's order.
+    /// The plan's outputs for these inputs, in the plan's order. Runs do not depend on one another, but for
+    /// the counts of [`hits`](Self::hits).
     ///
     /// # Errors
     ///
@@ -98,13 +102,14 @@ impl<'p> Twin<'p> {
         Ok(outputs)
     }
 
-    /// [`run_observed`](Self::run_observed) that overwrites `outputs`, those of an earlier run, without an
-    /// allocation for them: for callers that run the same plan millions of times.
+    /// [`run_observed`](Self::run_observed) that overwrites `outputs`, those of an earlier run or zeros of
+    /// the same lengths, without an allocation for them: for callers that run the same plan millions of
+    /// times.
     ///
     /// # Errors
     ///
-    /// As for [`run`](Self::run); outputs of other lengths than the plan's count as a damaged plan. The outputs
-    /// may be partly overwritten then.
+    /// As for [`run`](Self::run); outputs of other lengths than the plan's may count as a damaged plan. The
+    /// outputs may be partly overwritten then.
     pub fn run_into(
         &mut self,
         inputs: &[&[f32]],
@@ -132,7 +137,7 @@ impl<'p> Twin<'p> {
         Ok(())
     }
 
-    /// An error where the number of inputs, or the length of one, differs from the plan's.
+    /// `Ok` where there are as many inputs as the plan has, each as long as its own.
     ///
     /// # Errors
     ///
@@ -170,7 +175,8 @@ impl<'a> BorrowedBuffers<'a> {
     }
 
     /// Calls a kernel exactly as generated code does, with these buffers and the plan's `weights`. Returns
-    /// the number of indices that were outside of their table, 0 for all but `TakeBy` and `TakeAlong`.
+    /// the number of indices that were outside of their table, 0 for all but `TakeBy` and `TakeAlong`, and
+    /// without a buffer to write to.
     fn call(&mut self, kernel: &Kernel, weights: &[f32]) -> u32 {
         let w = |range: &Range<usize>| &weights[range.clone()];
         let [x, second, third, fourth] = [0, 1, 2, 3].map(|at| self.source(at));
@@ -232,8 +238,8 @@ impl<'a> BorrowedBuffers<'a> {
         0
     }
 
-    /// Calls the kernel of a recurrent layer. Its outputs are the state, for an LSTM the cell, the sequence
-    /// if wanted, and scratch memory, in this order.
+    /// Calls the kernel of a recurrent layer with the plan's `weights`. The buffers it writes are the state,
+    /// for an LSTM the cell, the sequence if wanted, and scratch memory, in this order.
     fn recurrent(&mut self, layer: &Recurrent, weights: &[f32]) {
         let Recurrent { cell, shape, w, r, bias_w, bias_r, peepholes, sequence } = layer;
         let floats = |range: &Range<usize>| &weights[range.clone()];
@@ -259,8 +265,8 @@ impl<'a> BorrowedBuffers<'a> {
     }
 }
 
-/// The first of `indices` that is not a row of the table of a lookup: not whole, or not in `-len..len`, or
-/// NaN. `None` where all are, and for other steps.
+/// The first of `indices` that is not a row of the table that `step` looks up in: not whole, or not in
+/// `-len..len`, or NaN. `None` where all are, and for steps that look nothing up.
 fn first_outside(step: &Step, indices: &[f32]) -> Option<Outside> {
     let (Kernel::TakeBy(along) | Kernel::TakeAlong { along, .. }) = &step.kernel else {
         return None;

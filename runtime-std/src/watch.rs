@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// The result of `work`, with `watcher` receiving the progress of runs that this thread begins in it;
-/// afterwards the watcher before is set again, also after a panic.
+/// afterwards the watcher before is set again, also after a panic. Other threads have watchers of their own.
 pub fn watched<T>(watcher: impl Watcher + 'static, work: impl FnOnce() -> T) -> T {
     let _before = Before(WATCHER.replace(Some(Rc::new(watcher))));
     work()
@@ -33,12 +33,14 @@ pub fn watched<T>(watcher: impl Watcher + 'static, work: impl FnOnce() -> T) -> 
 struct Before(Option<Rc<dyn Watcher>>);
 
 impl Drop for Before {
+    /// Sets the watcher before again, on this thread.
     fn drop(&mut self) {
         WATCHER.set(self.0.take());
     }
 }
 
-/// What is to be called after each row of a run that begins; without a watcher it does nothing.
+/// The closure to call after each row of a run of `rows` rows that begins now and that `task` names: that of
+/// this thread's watcher; without a watcher it does nothing.
 pub(crate) fn begin(task: &'static str, rows: usize) -> RowDone {
     match current() {
         Some(watcher) => watcher.begin(task, rows),
@@ -54,7 +56,7 @@ pub(crate) fn note(line: &str) {
     }
 }
 
-/// The watcher of this thread.
+/// The watcher of this thread; `None` where none is set.
 fn current() -> Option<Rc<dyn Watcher>> {
     WATCHER.with_borrow(Option::clone)
 }

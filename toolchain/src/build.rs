@@ -61,6 +61,7 @@ impl Compiler {
 }
 
 impl std::fmt::Display for Compiler {
+    /// Writes the version and whose compiler it is, for which the compiler is run.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let whose = match self {
             Self::Installed => "has the target",
@@ -70,9 +71,9 @@ impl std::fmt::Display for Compiler {
     }
 }
 
-/// Whether a variable of the environment could change the build, and so is removed: flags of the host's build
-/// and cargo's settings except those of home, network and registries; for Debian's pair also everything by
-/// which rustup chooses a toolchain.
+/// Whether a variable of this name could change the build, and so is removed from its environment: flags of
+/// the host's build and cargo's settings except those of home, network and registries; for Debian's pair also
+/// everything by which rustup chooses a toolchain.
 fn may_change_build(name: &OsStr, compiler: Compiler) -> bool {
     let name = name.to_string_lossy();
     let flags = ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_BOOTSTRAP"];
@@ -104,7 +105,8 @@ pub struct Build<'a> {
     pub models: Option<&'a Path>,
 }
 
-/// Path of the firmware image that this builds with cargo, in `target` of the workspace.
+/// Path of the firmware image that this builds with cargo, `target/TRIPLE/PROFILE/PACKAGE` of the workspace.
+/// Waits until cargo has ended.
 ///
 /// The image is overwritten by the next build of the same package, target and profile.
 ///
@@ -125,8 +127,8 @@ pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, Error> {
     run_build(cargo, build, &artifacts, build.package)
 }
 
-/// Path of the static library, which may use a heap, that this builds with cargo in the folder `artifacts`.
-/// Of the core only the compiler target matters: features of the core are not set, and the library is linked
+/// Path of the static library that this builds with cargo in the folder `artifacts`; it may use a heap. Of
+/// the core only the compiler target matters: features of the core are not set, and the library is linked
 /// elsewhere.
 ///
 /// # Errors

@@ -206,7 +206,7 @@ pub(crate) fn machines() -> Vec<&'static Machine> {
     distinct(|core| core.machine)
 }
 
-/// The values of `of` for all cores, in the order of the table, each once.
+/// What `of` gives for each core, in the order of the table; of equal values only the first.
 fn distinct<T: PartialEq>(of: impl Fn(&'static Core) -> T) -> Vec<T> {
     let mut all = Vec::new();
     for value in CORES.iter().map(of) {

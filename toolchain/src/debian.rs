@@ -22,8 +22,8 @@ pub(crate) fn apt_line(packages: &[&str]) -> String {
     format!("apt-get install --no-install-recommends {}", packages.join(" "))
 }
 
-/// An error, with the first fault, where a file of the compiler pair, its library or the linker is missing,
-/// or rustc is older than the oldest version that builds the firmware.
+/// `Ok` where Debian's compiler pair can build the firmware. The error is the first fault: a file of the
+/// pair, its library or the linker is missing, or rustc is older than the oldest version that will do.
 pub(crate) fn check() -> Result<(), String> {
     let files = [CARGO, RUSTC, LIBRARY, LINKER];
     if let Some(file) = files.iter().find(|file| !Path::new(file).exists()) {
@@ -32,7 +32,8 @@ pub(crate) fn check() -> Result<(), String> {
     new_enough(&output(Command::new(RUSTC).arg("--version")).unwrap_or_default())
 }
 
-/// An error where `version`, the output of `rustc --version`, has no release or one before [`OLDEST`].
+/// `Ok` where `version`, the output of `rustc --version`, has a release from [`OLDEST`] on; an error with
+/// both versions otherwise, also where it has none.
 fn new_enough(version: &str) -> Result<(), String> {
     if release(version).is_some_and(|release| Some(release) >= self::release(OLDEST)) {
         return Ok(());
@@ -40,7 +41,8 @@ fn new_enough(version: &str) -> Result<(), String> {
     Err(format!("{RUSTC} says `{version}`, expected {OLDEST} or newer"))
 }
 
-/// Major and minor number of the first word of the form `1.91` or `1.91.0`; `None` where there is none.
+/// Major and minor number of the first word of the form `1.91`, `1.91.0` or with more behind a second point;
+/// `None` where there is no such word.
 fn release(text: &str) -> Option<[u32; 2]> {
     text.split(' ').find_map(|word| {
         let mut numbers = word.split('.').map(|number| number.parse().ok());

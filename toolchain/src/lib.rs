@@ -27,13 +27,14 @@ pub use script::memory_script;
 pub struct Error(String);
 
 impl Error {
-    /// An error with this message, which should name the remedy.
+    /// An error that prints this message, which should name the remedy.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }
 
 impl std::fmt::Display for Error {
+    /// Writes the message.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }

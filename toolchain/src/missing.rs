@@ -42,8 +42,8 @@ pub fn missing_emulator() -> Option<Missing> {
     })
 }
 
-/// Installs the Debian packages of all that is missing by `apt-get`, whose command lines and output go to
-/// stderr; does nothing where no packages are missing.
+/// Installs the Debian packages of everything in `missing` by `apt-get update` and `apt-get install`, whose
+/// command lines and output go to stderr; does nothing where no packages are missing.
 ///
 /// # Errors
 ///
@@ -64,7 +64,8 @@ pub fn install(missing: &[Missing]) -> Result<(), Error> {
     apt(&[&install[..], &packages[..]].concat())
 }
 
-/// A message that lists what is missing with rustup's commands, and the apt command for `packages`.
+/// The message for a user who has to install it: what is missing, rustup's command for each where there is
+/// one, and the apt command for `packages`.
 fn instructions(missing: &[Missing], packages: &[&str]) -> String {
     let mut text = String::from("this machine lacks:\n");
     for missing in missing {

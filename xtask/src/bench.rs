@@ -5,7 +5,11 @@ use elbow_bench::{Counts, Options, Table, WORKLOADS};
 use elbow_toolchain::{Core, Error};
 use std::process::ExitCode;
 
-/// Measures, and prints the table.
+/// Measures what the arguments ask for and prints the table; installs what the machine lacks first, where it
+/// may.
+///
+/// The exit code is 0, 1 where something fails or Elbow's counts differ from the accepted ones, 2 for a wrong
+/// argument, or 3 where the machine lacks something; each but 0 with a message on stderr.
 pub fn main(arguments: &[String]) -> ExitCode {
     let (options, then) = match parse(arguments) {
         Ok(parsed) => parsed,
@@ -40,7 +44,9 @@ struct Then {
     write: bool,
 }
 
-/// Prints the table, and accepts Elbow's counts or says how they differ from those accepted.
+/// Prints the table, writes it to the documentation where `then` says so, and accepts Elbow's counts (then
+/// gives nothing) or gives a line for each that differs from the accepted one. Where another compiler has
+/// made those, nothing is compared, with a note on stderr. An error where a file cannot be read or written.
 fn finish(table: &Table, options: &Options, then: Then) -> Result<Vec<String>, Error> {
     println!("{table}");
     if then.write {
@@ -57,7 +63,8 @@ fn finish(table: &Table, options: &Options, then: Then) -> Result<Vec<String>, E
     }))
 }
 
-/// What is asked for, and what is done then.
+/// What the arguments ask the bench for, and what is done with the table. The error is a question about the
+/// first argument that is unknown or lacks its value.
 fn parse(arguments: &[String]) -> Result<(Options, Then), String> {
     let (mut options, mut then) = (Options::default(), Then::default());
     let mut rest = arguments.iter();
@@ -80,6 +87,7 @@ fn parse(arguments: &[String]) -> Result<(Options, Then), String> {
 /// Minutes of building that `--peers` may take for each.
 const QUICK: u32 = 5;
 
+/// The same name, where a peer has it; an error that lists all peers otherwise.
 fn peer(name: &str) -> Result<String, String> {
     let all = elbow_bench::peers(u32::MAX);
     let known = all.iter().any(|peer| peer == name);
@@ -90,11 +98,12 @@ fn peer(name: &str) -> Result<String, String> {
     }
 }
 
+/// The name of the workload that is called so; `None` where there is none.
 fn named(name: &str) -> Option<&'static str> {
     WORKLOADS.iter().map(|work| work.name).find(|work| *work == name)
 }
 
-/// Names kept apart by commas, each of which must be known.
+/// The names in `text`, separated by commas; an error about the first that is not `known`.
 fn list(text: &str, known: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
     match text.split(',').find(|name| !known(name)) {
         Some(name) => Err(format!("what is {name}?")),

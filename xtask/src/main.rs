@@ -14,7 +14,7 @@ use elbow_toolchain::{
 use std::process::{Command, ExitCode, Stdio};
 use steps::{Step, run};
 
-/// What `help` prints, with the cores that can be measured.
+/// What `help` prints: the commands, with the cores that can be measured. It ends without a newline.
 fn usage() -> String {
     let cores: Vec<&str> = CORES.iter().map(Core::name).collect();
     format!("{COMMANDS}\n         [--target {}] {BENCH}", cores.join(","))
@@ -39,6 +39,7 @@ const FAILED: u8 = 1;
 const USED_WRONGLY: u8 = 2;
 const LACKING: u8 = 3;
 
+/// Runs the command of the arguments; its exit code is one of those in the module's documentation.
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(("bench", rest)) = arguments.split_first().map(|(a, rest)| (a.as_str(), rest)) {
@@ -84,7 +85,9 @@ enum Need {
     PeerCompiler,
 }
 
-/// Installs what is missing where it may, and says what will be used.
+/// Checks that cargo has the subcommands that `steps` use, installs what is missing of `needs` where it may,
+/// and says on stderr which compilers and emulator will be used. An error says what is missing and how to
+/// install it.
 fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
     for component in ["fmt", "clippy"] {
         if steps.iter().any(|step| step.uses(component)) && !has(component) {
@@ -98,7 +101,9 @@ fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
     if needs.contains(&Need::NodeTests) { onnx::bring() } else { Ok(()) }
 }
 
-/// Compilers and emulator, where they are wanted.
+/// Installs the compilers, the emulator and the peers' compiler among `needs` that the machine lacks, and
+/// names those that it has then on stderr; [`Need::NodeTests`] is passed over. An error where something is
+/// missing and may not be installed.
 fn bring(needs: &[Need]) -> Result<(), Error> {
     let targets = needs.iter().flat_map(|need| match need {
         Need::Compiler(target) => vec![*target],
@@ -124,7 +129,7 @@ fn bring(needs: &[Need]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether cargo has a subcommand.
+/// Whether cargo has this subcommand: whether `cargo COMPONENT --version` succeeds.
 fn has(component: &str) -> bool {
     let mut cargo = Command::new(steps::cargo());
     cargo.args([component, "--version"]).stdout(Stdio::null()).stderr(Stdio::null());

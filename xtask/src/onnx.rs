@@ -12,7 +12,8 @@ const PACKAGE: &str = "onnx==1.23.0";
 const RUNTIME: &str = "onnxruntime==1.32.0";
 const SCRIPT: &str = "tests/onnx/convert.py";
 
-/// Brings the Python, and writes the tests, unless they are there already.
+/// Makes the Python environment `target/onnx-venv`, and writes ONNX's node tests to `target/onnx-node-tests`;
+/// each only where it is not there already for the same packages, script and operators.
 ///
 /// # Errors
 ///
@@ -36,7 +37,8 @@ pub fn bring() -> Result<(), String> {
     write(&stamp, &made_from)
 }
 
-/// The table of supported operators.
+/// The table of supported operators as JSON, by building and running `elbow ops --json`; an error where that
+/// fails.
 fn operators() -> Result<String, String> {
     let mut ops = Command::new(cargo());
     ops.args(["run", "-q", "-p", "elbow", "--", "ops", "--json"]).current_dir(root());
@@ -47,7 +49,8 @@ fn operators() -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The Python of an environment that has the packages.
+/// Path of the Python of `target/onnx-venv`, which is made anew with both packages where it was not made for
+/// just these. An error where venv or pip fails.
 fn python() -> Result<PathBuf, String> {
     let folder = root().join("target/onnx-venv");
     let python = folder.join("bin/python");
@@ -65,7 +68,8 @@ fn python() -> Result<PathBuf, String> {
     Ok(python)
 }
 
-/// Runs a command; its output goes to ours.
+/// Runs a command to its end, with its line on stderr and its output where ours goes; its stdin is empty. An
+/// error with the line where it cannot be run or does not succeed.
 fn run(command: &mut Command) -> Result<(), String> {
     let line = format!("{command:?}").replace('"', "");
     eprintln!("+ {line}");

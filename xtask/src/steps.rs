@@ -14,16 +14,18 @@ pub struct Step {
 }
 
 impl Step {
+    /// A step called `name` in the output: cargo with these arguments.
     fn new(name: &'static str, arguments: &[&str]) -> Self {
         Self { name, arguments: arguments.iter().map(|argument| argument.to_string()).collect() }
     }
 
-    /// Whether the step needs this subcommand of cargo.
+    /// Whether this is the subcommand of cargo that the step runs.
     pub fn uses(&self, subcommand: &str) -> bool {
         self.arguments.first().is_some_and(|first| first == subcommand)
     }
 
-    /// Runs the step; its output goes where ours goes.
+    /// Runs the step to its end, with its output where ours goes; whether it succeeded. False also where
+    /// cargo cannot be run.
     fn succeeds(&self) -> bool {
         let mut command = Command::new(cargo());
         command.args(&self.arguments).current_dir(root());
@@ -34,7 +36,8 @@ impl Step {
     }
 }
 
-/// The recording through an emulated board, then parity of both models.
+/// The steps of `demo`: the recording through an emulated board, then parity of both models. None of them
+/// runs yet, as in the functions below.
 pub fn demo() -> Vec<Step> {
     const OUT: &str = "target/demo";
     let parity = |model: &'static str, rows: &'static str| {
@@ -49,7 +52,7 @@ pub fn demo() -> Vec<Step> {
     ]
 }
 
-/// Everything that must hold.
+/// The steps of `test`: everything that must hold.
 pub fn test() -> Vec<Step> {
     let strict = ["--", "-D", "warnings"];
     let host = [
@@ -112,7 +115,7 @@ const QUICK: [Program; 3] = [
     },
 ];
 
-/// What a machine with Rust alone can check, in a few minutes.
+/// The steps of `test --quick`: what a machine with Rust alone can check, in a few minutes.
 pub fn quick() -> Vec<Step> {
     let test = ["test", "--workspace", "--no-fail-fast"];
     let units = [&test[..], &["--lib", "--bins"]].concat();
@@ -130,18 +133,19 @@ pub fn quick() -> Vec<Step> {
     steps
 }
 
-/// Only the proof images.
+/// The step of `proof`: only the proof images.
 pub fn proof() -> Vec<Step> {
     vec![Step::new("proof images", &["test", "-p", "elbow-tests", "--test", "device", "proof::"])]
 }
 
-/// Only ONNX's own node tests.
+/// The step of `onnx`: only ONNX's own node tests.
 pub fn onnx() -> Vec<Step> {
     let test = ["test", "-p", "elbow-tests", "--test", "onnx_nodes", "--", "--nocapture"];
     vec![Step::new("node tests of ONNX", &test)]
 }
 
-/// Runs all steps, whatever fails, and closes with a count; whether all succeeded.
+/// Runs all steps in order, also after one that fails; prints what failed and a count on stdout, each step
+/// and its time on stderr. Whether all succeeded.
 pub fn run(steps: &[Step]) -> bool {
     let mut failed = Vec::new();
     for step in steps {
@@ -159,7 +163,7 @@ pub fn run(steps: &[Step]) -> bool {
     failed.is_empty()
 }
 
-/// The cargo that runs us.
+/// Path of the cargo that runs us, by `CARGO`; the name `cargo` where that is not set.
 pub fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }

@@ -35,11 +35,12 @@ pub struct Quantization {
     pub adjust: Adjust,
 }
 
-/// Formats and integer weights for the part of the graph that these outputs need, chosen by the rows of
-/// `data`.
+/// Formats and integer weights for the part of the graph that these outputs (by position) need, chosen by the
+/// rows of `data`.
 ///
-/// Layers are quantized in order, each by its inputs as the integer layers before it compute them. A layer that
-/// reads a state directly stays in floats.
+/// Layers are quantized in order, each by its inputs as the integer layers before it compute them. A layer
+/// that reads a state directly stays in floats. The plan is run on all rows once in floats and once per
+/// layer.
 ///
 /// # Errors
 ///
@@ -77,8 +78,9 @@ pub fn choose(
 }
 
 /// Lowers, in `integers.formats`, the clamp of the 16-bit input format of a layer until its i32 sums cannot
-/// overflow, also for every producer that shares the format. Nothing changes with eight-bit activations, or
-/// where the calibrated range would be cut or a multiplier has no integer form: the layer then stays f32.
+/// overflow, also for every producer that shares the format; `own` are the layer's integer weights. Nothing
+/// changes with eight-bit activations, or where the calibrated range would be cut or a multiplier has no
+/// integer form: the layer then stays f32.
 fn narrow(
     integers: &mut Integers,
     graph: &Graph,
@@ -310,7 +312,7 @@ impl Seen {
         Ok(Self { values: values.unwrap_or_default(), format, rows: data.batch.len })
     }
 
-    /// The integer of `value` less the zero point.
+    /// The integer of `value` in the input's format, less the zero point.
     fn steps(&self, value: f32) -> i16 {
         (self.format.quantize(value) - self.format.zero_point) as i16
     }
@@ -387,7 +389,7 @@ impl Sample {
 
 /// Sets the integers of a row to 0 where its bias is more than 2^30 units of the integer sum, and so would
 /// not fit it: training left such units dead. The scale of the row then becomes `|bias| / 2^20 / x_scale`, so
-/// that the bias is held to 2^-20 of itself.
+/// that the bias is held to 2^-20 of itself. `bias` has a value per row, `x_scale` is the step of the inputs.
 fn silence(integers: &mut IntegerWeights, bias: &[f32], x_scale: f32) {
     const MOST: f32 = (1u32 << 30) as f32;
     const STEPS: f32 = (1u32 << 20) as f32;

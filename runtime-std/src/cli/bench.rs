@@ -33,7 +33,7 @@ pub struct BenchOptions {
     json: bool,
 }
 
-/// What is printed.
+/// What is printed: as JSON, or as a table of the layers with the sums above and below.
 #[derive(Debug, Serialize)]
 struct BenchReport {
     model: String,
@@ -56,11 +56,12 @@ struct BenchReport {
     peers: [(); 0],
 }
 
-/// Measures one inference and prints the report.
+/// Measures one inference on the emulated board and prints the report to stdout.
 ///
 /// # Errors
 ///
-/// Where toolchain or emulator are missing, or the target does not answer.
+/// Where the model or the rows are wrong, where toolchain or emulator are missing, or where the target does
+/// not answer.
 pub fn run(options: &BenchOptions) -> Result<()> {
     let target = Target::named(&options.target)?;
     let loaded = options.precision.apply(options.model.load()?, target.core)?;
@@ -70,7 +71,7 @@ pub fn run(options: &BenchOptions) -> Result<()> {
     if options.json { output::json(&report) } else { output::text(&report.to_string()) }
 }
 
-/// The rows of `--input`, or one row of zeros.
+/// The rows of `--input`, or a batch of one row of zeros without it. An input error as `inputs::of_model`.
 fn rows(loaded: &Loaded, options: &BenchOptions) -> Result<Batch> {
     match &options.input[..] {
         [] => inputs::zeros(loaded),
@@ -79,7 +80,8 @@ fn rows(loaded: &Loaded, options: &BenchOptions) -> Result<Batch> {
 }
 
 impl BenchReport {
-    /// The report on a measured cost; an environment error where no compiler is found.
+    /// The report on a measured cost, with the stack bound of the image, else the stack that was used; an
+    /// environment error where no compiler is found.
     fn of(loaded: &Loaded, target: &Target, cost: Cost) -> Result<Self> {
         let budget = emit(&loaded.model)?.budget;
         let compiler = Compiler::find(target.row.triple)
@@ -110,6 +112,7 @@ impl BenchReport {
 }
 
 impl fmt::Display for BenchReport {
+    /// Writes the sums, a line per layer, and bytes, compiler and flags; with a newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { model, target, macs, instructions_per_inference: instructions, .. } = self;
         writeln!(f, "{model} on {target}, {}", self.precision.name())?;

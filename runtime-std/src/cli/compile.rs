@@ -47,11 +47,13 @@ struct CompileReport<'a> {
     budget: &'a Budget,
 }
 
-/// Writes `model.rs`, `weights.bin` and `budget.json` into `--out-dir`.
+/// Writes `model.rs`, `weights.bin` and `budget.json` into `--out-dir`, which is created; older files are
+/// replaced.
 ///
 /// # Errors
 ///
-/// A failed check where a limit is exceeded, or where the rows speak against the heads; nothing is written then.
+/// A failed check where a limit is exceeded, or where the rows speak against the heads; other errors where
+/// the model or an option is wrong. Nothing is written then.
 pub fn run(options: &CompileOptions) -> Result<()> {
     let target = options.target.as_deref().map(Target::named).transpose()?;
     let core = target.map_or_else(Core::default, |target| target.core);
@@ -85,8 +87,8 @@ pub fn run(options: &CompileOptions) -> Result<()> {
     }
 }
 
-/// What the rows of `--input` say of the heads; `None` without rows. An input error where the model has no
-/// decoder.
+/// What the rows of `--input` say of the heads; `None` without rows, and for a model of several posteriors.
+/// An input error where there are rows and the model has no decoder.
 fn heads(options: &CompileOptions, loaded: &Loaded) -> Result<Option<HeadReport>> {
     if options.input.is_empty() {
         return Ok(None);
@@ -99,8 +101,8 @@ fn heads(options: &CompileOptions, loaded: &Loaded) -> Result<Option<HeadReport>
     heads::read(loaded, &inputs::of_model(loaded, &options.input, 0)?.batch)
 }
 
-/// A failed check where weights or workspace alone exceed `--max-flash` or `--max-ram`; code and stack are
-/// not known yet.
+/// `Ok` where weights and workspace alone keep `--max-flash` and `--max-ram`, or there are no such limits;
+/// else a failed check about each that is exceeded. Code and stack are not known yet.
 fn check(options: &CompileOptions, budget: &Budget) -> Result<()> {
     let parts = [
         ("flash", "--max-flash", "weights", "code", budget.flash_bytes.weights, options.max_flash),

@@ -55,6 +55,7 @@ enum LogP {
 }
 
 impl From<LogP> for Method {
+    /// The method of the same name.
     fn from(log_p: LogP) -> Self {
         match log_p {
             LogP::Exact => Self::Exact,
@@ -65,7 +66,7 @@ impl From<LogP> for Method {
     }
 }
 
-/// Measures the rows and prints the report.
+/// Measures the rows and prints the report; writes the picture before that, where one is asked for.
 ///
 /// # Errors
 ///
@@ -94,7 +95,8 @@ pub fn run(options: &GapOptions) -> Result<()> {
     heads::hold(heads.as_ref())
 }
 
-/// The settings of the model with the options applied; an input error where a number of steps is too large.
+/// The settings of the model with the options applied; an input error where `--refine-steps` or
+/// `--prior-steps` asks for more steps than there is noise for.
 fn settings(options: &GapOptions, loaded: &Loaded) -> Result<Settings> {
     let mut settings = Settings::of_model(loaded);
     settings.seed = options.seed;

@@ -15,12 +15,12 @@ pub struct WithHeads<'a, R> {
     pub heads: Option<&'a HeadReport>,
 }
 
-/// The report on every reading of the heads on the first rows, also written to stderr where the declared one
-/// does not hold; `None` for a model without decoder or single posterior.
+/// The report on every reading of the heads on the first rows of `batch`, also written to stderr unless the
+/// declared one holds; `None` for a model without decoder or single posterior.
 ///
 /// # Errors
 ///
-/// An input is missing.
+/// An input is missing, or the decoder does not answer with observations.
 pub fn read(loaded: &Loaded, batch: &Batch) -> Result<Option<HeadReport>> {
     let survey = Survey::of(loaded, batch, Scale::Declared)?;
     let report = survey.map(|mut survey| survey.report());
@@ -32,7 +32,7 @@ pub fn read(loaded: &Loaded, batch: &Batch) -> Result<Option<HeadReport>> {
     Ok(report)
 }
 
-/// Writes to stderr the table and the warning, or why the rows cannot decide.
+/// Writes to stderr the table and the warning, if there is one; where the rows cannot decide, only why.
 pub fn note(report: &HeadReport) {
     if let (Verdict::Undecided, Some(message)) = (report.verdict, &report.message) {
         return output::note(&format!("the heads were not held against the rows: {message}"));

@@ -38,11 +38,11 @@ struct InitReport<'a> {
     heads: Option<&'a HeadReport>,
 }
 
-/// Writes or prints the proposal.
+/// Writes the proposal to `--output`, or prints it to stdout without; the reasons go to stderr.
 ///
 /// # Errors
 ///
-/// Where nothing can be proposed, and where the file exists.
+/// An input error where nothing can be proposed, and where the file exists, which is left as it is.
 pub fn run(options: &InitOptions) -> Result<()> {
     let path = options.output.as_deref();
     if let Some(path) = path.filter(|path| path.exists()) {
@@ -77,7 +77,8 @@ pub fn run(options: &InitOptions) -> Result<()> {
     }
 }
 
-/// The proposal; checked on the rows of `--input`, with their report, where rows and a decoder are given.
+/// The proposal for a manifest in `folder`. Where `--input` and a decoder are given it is checked on their
+/// rows, and the report on these comes with it. An input error where nothing can be proposed.
 fn propose(options: &InitOptions, folder: &Path) -> Result<(Proposal, Option<HeadReport>)> {
     let (decoder, import) = (options.decoder.as_deref(), options.import.decided());
     let Some(decoder) = decoder.filter(|_| !options.input.is_empty()) else {

@@ -13,9 +13,9 @@ pub struct Inputs {
     pub drawn: Vec<String>,
 }
 
-/// The rows of `--input [NAME=]FILE.npy ...` for the inputs of `sources`. Every input for which `needed`
-/// holds must be given, but noise, which is drawn from the stream of `seed` where it is not. One row of noise
-/// where nothing is given.
+/// The rows of `given`, the texts `[NAME=]FILE` of `--input`, for the inputs of `sources`. Of every input for
+/// which `needed` holds rows must be given, except of noise: that is drawn from the stream of `seed` where it
+/// is not given. With nothing given there is one row, of noise alone.
 ///
 /// # Errors
 ///
@@ -63,7 +63,8 @@ pub fn read(
     Ok(Inputs { batch: Batch { inputs: rows, len: count }, drawn })
 }
 
-/// The rows of `--input` for all graphs of a model but the decoder's latents.
+/// The rows of `--input` for all inputs of a model but the latents that its decoder alone reads; noise that
+/// is not given is drawn with `seed`.
 ///
 /// # Errors
 ///
@@ -96,11 +97,11 @@ pub fn limited(asked: Option<u64>, found: usize) -> Result<usize> {
     }
 }
 
-/// One row of zeros for every input of a model, noise too.
+/// One row of zeros for every input of a model, noise and latents too.
 ///
 /// # Errors
 ///
-/// Where graphs disagree on an input.
+/// An input error where two graphs have an input of one name in different shapes.
 pub fn zeros(loaded: &Loaded) -> Result<Batch> {
     let sources: Vec<&Source> = loaded.sources().collect();
     let row = |input: Offered<'_>| Rows {
@@ -112,13 +113,13 @@ pub fn zeros(loaded: &Loaded) -> Result<Batch> {
     Ok(Batch { inputs: offered.into_iter().map(row).collect(), len: 1 })
 }
 
-/// Paths of the files, for a message.
+/// Paths of the files, separated by commas, for a message.
 fn files(sources: &[&Source]) -> String {
     sources.iter().map(|source| source.path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The input that `[NAME=]FILE` is for, and the file; without a name it is the only needed input that is not
-/// noise. An input error lists the inputs where none is meant.
+/// noise. An input error that lists the inputs where the name is none of `wanted`, or several are needed.
 fn split<'w, 's, 'a>(
     sources: &[&Source],
     wanted: &'w [Offered<'s>],

@@ -61,11 +61,12 @@ struct Problem {
     what: Unsupported,
 }
 
-/// Prints the report; of a model that cannot be imported, what is known of it.
+/// Prints the report to stdout; of a model that cannot be loaded, what its files show, where one of them has
+/// nodes that are not supported.
 ///
 /// # Errors
 ///
-/// Those of loading, after the report.
+/// Those of loading, after the report, and those of printing.
 pub fn run(options: &InspectOptions) -> Result<()> {
     match options.model.load() {
         Ok(loaded) => print(&InspectReport::of_loaded(&loaded)?, options.json),
@@ -79,12 +80,14 @@ pub fn run(options: &InspectOptions) -> Result<()> {
     }
 }
 
-/// Prints the report as JSON or text.
+/// Prints the report to stdout, as JSON or text; an environment error where that fails.
 fn print(report: &InspectReport, json: bool) -> Result<()> {
     if json { output::json(report) } else { output::text(&report.to_string()) }
 }
 
-/// The survey of each file of the model, with its role and path; files that cannot be read are left out.
+/// The survey of each file of the model, with its role (`encoder`, `decoder` or `flow`; `graph` of a bare
+/// file) and path; files that cannot be read are left out. Empty where there is no model or its dimensions do
+/// not fit.
 fn surveys(model: &ModelOptions) -> Vec<(&'static str, PathBuf, Survey)> {
     let Ok(path) = Loaded::find(&model.model) else { return Vec::new() };
     let (files, options): (Vec<_>, _) = match Manifest::read(&path) {
@@ -161,7 +164,8 @@ impl InspectReport {
         }
     }
 
-    /// Adds inputs, outputs and memory of one graph to the report.
+    /// Adds inputs, outputs and memory of one graph to the report; `source` is the file that `part` was
+    /// lowered from.
     fn add(&mut self, part: Part<'_>, source: &Source) {
         let (graph, plan) = (part.name.name(), part.plan);
         let values = &source.graph.values;
@@ -186,6 +190,8 @@ impl InspectReport {
 }
 
 impl fmt::Display for InspectReport {
+    /// Writes graph by graph tensors, layers and memory, then what is not supported, and the sums where they
+    /// are known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.model)?;
         for graph in &self.graphs {

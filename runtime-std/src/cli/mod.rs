@@ -61,7 +61,7 @@ enum Command {
     Reference { folder: PathBuf, python: Option<PathBuf> },
 }
 
-/// Runs one command with progress on the terminal.
+/// Runs one command on this thread, with its progress on the terminal.
 ///
 /// # Errors
 ///
@@ -85,8 +85,8 @@ fn command(command: Command) -> Result<()> {
     }
 }
 
-/// The firmware workspace: the one that is named, or found upwards from the current folder; an environment
-/// error where there is none.
+/// The firmware workspace: `named` as it is, or the one found upwards from the current folder; an environment
+/// error where there is none to be found.
 fn firmware(named: Option<&Path>) -> Result<PathBuf> {
     named.map_or_else(device::find_firmware, |folder| Ok(folder.to_path_buf()))
 }
@@ -130,7 +130,8 @@ impl ImportOptions {
     }
 }
 
-/// The symbol and length of `NAME=N`, split at the last `=`; an error says what was expected.
+/// The symbol and length of `NAME=N`, split at the last `=`; the error is a sentence that says what was
+/// expected, also for a length of 0.
 fn dim(text: &str) -> std::result::Result<(String, usize), String> {
     let expected = "expected NAME=N, the length N a whole number from 1 on";
     let (name, length) = text.rsplit_once('=').ok_or(expected)?;
@@ -144,7 +145,7 @@ impl ModelOptions {
         Loaded::read(&self.model, self.declared().as_ref(), &self.import.decided())
     }
 
-    /// The heads of `--mean` and `--spread`; `None` without them.
+    /// The heads of `--mean` and `--spread`, which come together; `None` without them.
     fn declared(&self) -> Option<Declared> {
         let (mean, (spread, head)) = self.mean.as_ref().zip(self.spread.as_ref())?;
         let tensor = |name: &String| TensorRef::Name(name.clone());
@@ -152,15 +153,16 @@ impl ModelOptions {
     }
 }
 
-/// The output and head of `NAME:HEAD`, split at the last `:`; an error says what was expected.
+/// The output and head of `NAME:HEAD`, split at the last `:`; the error is a sentence that says what was
+/// expected.
 fn spread(text: &str) -> std::result::Result<(String, Spread), String> {
     let expected = "expected NAME:HEAD, HEAD one of logvar, log_sigma, sigma, var, softplus_sigma, softplus_var";
     let (name, head) = text.rsplit_once(':').ok_or(expected)?;
     Ok((name.to_string(), Spread::named(head).ok_or(expected)?))
 }
 
-/// The reference by this engine, in a process of this program; an environment error where its path is not
-/// known.
+/// The reference that runs this engine in a process of this same program; an environment error where the
+/// program's path is not known. Nothing is started.
 fn runtime(engine: Engine) -> Result<Runtime> {
     let program = std::env::current_exe().map_err(|error| {
         Error::environment(format!(
@@ -179,12 +181,13 @@ struct PythonOptions {
 }
 
 impl PythonOptions {
-    /// The reference onnxruntime in the Python of `--python`.
+    /// The reference onnxruntime in the Python of `--python`, or the first that has it. Nothing is started.
     fn onnxruntime(&self) -> Result<Runtime> {
         runtime(Engine::Onnxruntime { python: self.python.clone() })
     }
 
-    /// An input error with `cure` where `--python` is given, for commands in which no onnxruntime runs.
+    /// `Ok` without `--python`; an input error that ends in `cure` with it, for commands in which no
+    /// onnxruntime runs.
     fn unused(&self, cure: &str) -> Result<()> {
         match &self.python {
             None => Ok(()),
@@ -204,12 +207,13 @@ struct PrecisionOptions {
 }
 
 impl PrecisionOptions {
-    /// The model in this precision (quantized on the calibration rows), with the weights in the form of
-    /// `core`.
+    /// The model in this precision (quantized on the calibration rows, read here), with the weights in the
+    /// form of `core`.
     ///
     /// # Errors
     ///
-    /// An integer precision without calibration rows, or rows without one.
+    /// An input error for an integer precision without calibration rows, rows with `f32`, either of them for
+    /// a file that is quantized already, and for rows that are wrong.
     fn apply(&self, loaded: Loaded, core: Core) -> Result<Loaded> {
         let quantized = loaded.precision() != Precision::F32;
         let loaded = match (self.precision, &self.calibration[..]) {
@@ -236,8 +240,8 @@ impl PrecisionOptions {
         if core == Core::default() { Ok(loaded) } else { loaded.for_core(core) }
     }
 
-    /// The rows of `--calibration`, for the inputs of the main graph. An input error where one is missing or
-    /// a file is wrong.
+    /// The rows of `--calibration`, for the inputs of the main graph, read from the files. An input error
+    /// where one is missing or a file is wrong.
     fn calibration(&self, loaded: &Loaded) -> Result<Batch> {
         let source = &loaded.main;
         let own = |name: &str| source.given().any(|input| source.input_name(input) == name);
@@ -250,7 +254,7 @@ impl PrecisionOptions {
     ///
     /// # Errors
     ///
-    /// As [`PrecisionOptions::apply`].
+    /// An input error where a calibration file is wrong.
     fn seen(&self, loaded: &Loaded, batch: &Batch) -> Result<usize> {
         if self.calibration.is_empty() {
             return Ok(0);

@@ -57,7 +57,7 @@ pub fn run(options: &OpsOptions) -> Result<()> {
 }
 
 impl Table {
-    /// The table in Markdown.
+    /// The table in Markdown, with a line of headings.
     fn markdown(&self) -> String {
         let row = |row: &OperatorRow| {
             format!("| {} | {} | {} | {} |\n", row.op, self.opsets(row), row.types, row.notes)
@@ -75,7 +75,7 @@ impl Table {
         }
     }
 
-    /// The table in aligned columns.
+    /// The table in aligned columns, without headings.
     fn text(&self) -> String {
         let row = |row: &OperatorRow| {
             let opsets = self.opsets(row);

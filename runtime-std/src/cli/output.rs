@@ -39,7 +39,8 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Writes a file by way of a temporary one beside it, so that no partial file is ever seen.
+/// Writes a file, or replaces it, by way of a temporary one beside it, so that no partial file is ever seen.
+/// Its folder has to exist; everybody may read it.
 ///
 /// # Errors
 ///
@@ -54,8 +55,9 @@ pub fn file(path: &Path, bytes: &[u8]) -> Result<()> {
     readable(path).map_err(fault)
 }
 
-/// Writes all files into `folder`, which is created where needed: they are staged in a temporary folder on
-/// the same disk and moved when all are there, so that nothing is written where staging fails.
+/// Writes all files (name and bytes) into `folder`, which is created where needed, in place of those of the
+/// same names: they are staged in a temporary folder on the same disk and moved when all are there, so that
+/// nothing is written where staging fails.
 ///
 /// # Errors
 ///
@@ -99,7 +101,7 @@ fn readable(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The environment error that names the path.
+/// The environment error that `path` cannot be written, with the cure.
 fn cannot_write(path: &Path, error: &io::Error) -> Error {
     Error::environment(format!(
         "cannot write {}: {error}; choose a folder that is writable and has room",

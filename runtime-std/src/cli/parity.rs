@@ -90,12 +90,13 @@ fn targets() -> PossibleValuesParser {
     PossibleValuesParser::new([TWIN].into_iter().chain(Target::all().map(|target| target.name)))
 }
 
-/// Runs target and reference on every row and prints the report.
+/// Runs target and reference on every row and prints the report to stdout.
 ///
 /// # Errors
 ///
-/// A failed check, after the report, where the target is outside the limits, or where the rows speak against
-/// the heads.
+/// After the report a failed check, where the target is outside the limits or the rows speak against the
+/// heads; without a report where an option, the model or the rows are wrong, or target or reference cannot
+/// run.
 pub fn run(options: &ParityOptions) -> Result<()> {
     let runtime = options.runtime()?;
     let float = options.model.load()?;
@@ -155,7 +156,8 @@ pub fn run(options: &ParityOptions) -> Result<()> {
     }
 }
 
-/// Differences of every step in the reference, the twin and, where there is one, on the board.
+/// Differences of every step between reference and twin, and where `board` is given whether that has the
+/// twin's bits in an image of its own. An error where reference or board fails.
 fn layers(
     loaded: &Loaded,
     runtime: &Runtime,
@@ -171,7 +173,8 @@ fn layers(
     Ok(layers)
 }
 
-/// The board that is to answer, and the firmware for it; `None` where the twin is to.
+/// The board that is to answer, and the firmware workspace for it; `None` where the twin is to. An
+/// environment error where there is no firmware workspace.
 fn board(options: &ParityOptions) -> Result<Option<(Target, PathBuf)>> {
     if options.target == TWIN {
         return Ok(None);
@@ -200,8 +203,8 @@ fn rows(loaded: &Loaded, options: &ParityOptions) -> Result<Batch> {
     Ok(batch.first(inputs::limited(options.rows, batch.len)?))
 }
 
-/// The reference by the runtime, or by the files of `--expect` where there are any, cut to the rows of
-/// `batch`. An input error where a file has fewer rows, or only decoder outputs are given.
+/// The reference by the runtime, or by the files of `--expect` where there are any, each cut to the rows of
+/// `batch`. An input error where a file is wrong or has fewer rows, or where only decoder outputs are given.
 fn reference(
     loaded: &Loaded,
     runtime: &Runtime,
@@ -244,8 +247,8 @@ fn reference(
     Ok(reference)
 }
 
-/// Position of the graph, position of its output, and the file, of `NAME=FILE`; an input error lists the
-/// outputs where the name is none.
+/// Position of the graph among `sources`, position of its output, and the file, of `NAME=FILE`; an input
+/// error lists the outputs where no graph has one of this name.
 fn expected<'a>(sources: &[&Source], text: &'a str) -> Result<(usize, usize, &'a str)> {
     let outputs = sources.iter().enumerate().flat_map(|(graph, source)| {
         source

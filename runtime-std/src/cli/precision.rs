@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use elbow::Precision;
 
-/// The parser of a [`Precision`]'s name; the help lists all.
+/// The parser of a [`Precision`]'s name, which refuses all other texts; the help lists all names.
 pub fn parser() -> impl TypedValueParser<Value = Precision> {
     let values = Precision::ALL.map(|one| PossibleValue::new(one.name()).help(meaning(one)));
     PossibleValuesParser::new(values).try_map(|name| {

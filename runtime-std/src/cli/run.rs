@@ -132,11 +132,13 @@ struct RunReport<'a> {
     refined: Option<RefinedRows>,
 }
 
-/// Runs the rows and writes every output.
+/// Runs the rows and writes every output, the posteriors and `index.json` into `--out-dir`; with `--json`
+/// prints a report of them.
 ///
 /// # Errors
 ///
-/// Bad input; nothing is written then.
+/// An input error where options, model or rows are wrong, an environment error where a reference or writing
+/// fails. Nothing is written before all is computed.
 pub fn run(options: &RunOptions) -> Result<()> {
     let runtime = options.runtime()?;
     let loaded = options.precision.apply(options.model.load()?, Core::default())?;
@@ -184,8 +186,8 @@ pub fn run(options: &RunOptions) -> Result<()> {
     })
 }
 
-/// The rows of `--input` that the plan reads, and the decoder where it refines; all that the graph has where
-/// a reference runs it.
+/// The rows of `--input`: of the inputs that the twin's `plan` reads, and with a refinement of the decoder's
+/// conditions; with a reference of all inputs of both files. Errors as those of `inputs::read`.
 fn inputs(
     loaded: &Loaded,
     source: &Source,
@@ -204,7 +206,7 @@ fn inputs(
 }
 
 impl LogProbFile {
-    /// The file of these values, with their mean.
+    /// The file of these values, with their mean; NaN of none.
     fn of(values: &[f32]) -> Self {
         let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
         Self { file: LOG_PROB.into(), mean: sum / values.len() as f64 }
@@ -237,7 +239,7 @@ impl<'a> RunReport<'a> {
 }
 
 /// The refinement of `--refine-steps`; `None` without it or for 0 steps. An input error for another graph
-/// than the encoder or another backend than the twin.
+/// than the encoder, another backend than the twin, or a model that cannot be refined.
 fn refinement<'l>(
     loaded: &'l Loaded,
     options: &RunOptions,
@@ -303,7 +305,8 @@ impl OutputFiles {
         Ok(Self { index, posterior, bytes })
     }
 
-    /// Writes all files into `--out-dir` and a note to stderr.
+    /// Writes all files into `--out-dir`, as [`output::folder`] does, and a note to stderr; `rows` is for the
+    /// note.
     fn write(&self, loaded: &Loaded, rows: usize, options: &RunOptions) -> Result<()> {
         output::folder(&options.out_dir, &self.bytes)?;
         output::note(&format!(
@@ -316,7 +319,8 @@ impl OutputFiles {
     }
 }
 
-/// The file of the chosen graph; an input error where the model does not have it.
+/// The file of the chosen graph; an input error where the model does not have it. `is_flow` says that the
+/// main graph is a flow.
 fn source(loaded: &Loaded, graph: GraphChoice, is_flow: bool) -> Result<&Source> {
     match (graph, &loaded.decoder, &loaded.flow) {
         (GraphChoice::Encoder, ..) if is_flow => {
@@ -336,8 +340,8 @@ fn source(loaded: &Loaded, graph: GraphChoice, is_flow: bool) -> Result<&Source>
     }
 }
 
-/// Posteriors of all rows from the raw outputs of the encoder's graph. An input error where one is not
-/// finite.
+/// Posteriors of all rows from the raw outputs of the encoder's graph `source`, one list per output of the
+/// graph. An input error names the file, row and latent where a posterior is not finite.
 fn of_outputs(
     source: &Source,
     encoder: &Encoder,
@@ -393,13 +397,13 @@ struct FileNames {
 }
 
 impl FileNames {
-    /// No names but `taken` and `index.json` are taken.
+    /// File names of which `taken` and `index.json` are in use from the start.
     fn new<'n>(taken: impl Iterator<Item = &'n str>) -> Self {
         Self { taken: taken.map(str::to_lowercase).chain(["index.json".into()]).collect() }
     }
 
-    /// A file name for the tensor `name`, which is taken from then on: `/`, `:`, `\` and control characters
-    /// become `_`, it is cut to 200 bytes, and a number follows where the name is taken.
+    /// A file name for the tensor `name`, in use from then on: `/`, `:`, `\` and control characters become
+    /// `_`, it is cut to 200 bytes, `_2`, `_3` and so on follow where it is in use, and `.npy` ends it.
     fn of(&mut self, name: &str) -> String {
         const LONGEST: usize = 200;
         let mut stem: String = name

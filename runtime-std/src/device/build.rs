@@ -33,8 +33,9 @@ pub fn find_firmware() -> Result<PathBuf> {
     })
 }
 
-/// Path of the image built with these models (name, and folder with `model.rs` and `weights.bin`); it stays
-/// below `firmware/target`, under a name made of target and contents.
+/// Path of the image that is built with these models, each a name and the folder with its `model.rs` and
+/// `weights.bin`. The image stays below `firmware/target`, under a name made of target and contents. Only one
+/// process builds at a time; others wait for it.
 ///
 /// # Errors
 ///
@@ -72,8 +73,9 @@ pub fn build_image(
     Ok(image)
 }
 
-/// Writes `<name>/model.rs` and `<name>/weights.bin` of each model below `staged`, as the firmware's models
-/// crate reads them; equal files keep their date. An input error where two models share a name.
+/// Writes `<name>/model.rs` and `<name>/weights.bin` of each model below the folder `staged`, as the
+/// firmware's models crate reads them; equal files keep their date. An input error where two models share a
+/// name, an environment error where a file cannot be read or written.
 fn stage(models: &[(String, PathBuf)], staged: &Path) -> Result<()> {
     for (index, (name, source)) in models.iter().enumerate() {
         if models[..index].iter().any(|(other, _)| other == name) {

@@ -30,13 +30,13 @@ impl Device {
         Self::boot(target, models, firmware, |_| Ok(None))
     }
 
-    /// [`start`](Self::start) with the first inference logged: [`traced`](Self::traced) returns what it
-    /// executed. With `laps` that is split at the steps, for a model that was compiled to read the clock
-    /// behind each.
+    /// [`start`](Self::start) with the first inference of the first model logged: [`traced`](Self::traced)
+    /// returns what it executed. With `laps` that is split at the steps, for a model that was compiled to
+    /// read the clock behind each.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As there, and where the image does not have the function or, with `laps`, the clock.
     pub fn start_traced(
         target: &Target,
         models: &[(String, PathBuf)],
@@ -55,8 +55,9 @@ impl Device {
         Self::boot(target, models, firmware, |image| call(image).map_err(environment))
     }
 
-    /// Builds and boots an image and opens the session; where `call` gives one, the emulator logs what runs
-    /// in it.
+    /// A device with these models: builds and boots an image and opens the session. Where `call` gives a call
+    /// of the image, the emulator logs what runs in it. Errors as those of [`start`](Self::start), and
+    /// `call`'s.
     fn boot(
         target: &Target,
         models: &[(String, PathBuf)],
@@ -70,12 +71,12 @@ impl Device {
         Self::connect(qemu, models, Some(ticks_per_million)).context(target.name)
     }
 
-    /// Code bytes and stack bound of model number `index`, from the image; those of functions that it does
-    /// not have are `None`.
+    /// Code bytes and stack bound of the model that has this `index` among those that the device was started
+    /// with, from the image; those of functions that it does not have are `None`.
     ///
     /// # Errors
     ///
-    /// Where the image does not hold it.
+    /// An environment error where there is no such model, or the image does not hold it.
     pub fn footprint(&self, index: usize) -> Result<ModelFootprint> {
         let name = self.models.get(index).map_or("", String::as_str);
         let of =
@@ -120,7 +121,7 @@ fn exported(model: &str, function: &str) -> String {
     format!("elbow.{model}.{function}")
 }
 
-/// The same failure as an environment error.
+/// The same message as an environment error.
 fn environment(error: elbow_emulator::Error) -> Error {
     Error::environment(error.to_string())
 }

@@ -14,7 +14,7 @@ pub struct Link<S> {
 }
 
 impl<S: Read + Write> Link<S> {
-    /// A link over `stream`; messages carry at most `payload` bytes of floats or text.
+    /// A link over `stream`; messages carry at most `payload` bytes of floats or text. Nothing is sent yet.
     ///
     /// The stream's own time limit decides how long a reply may take.
     pub fn new(stream: S, payload: usize) -> Self {
@@ -32,7 +32,7 @@ impl<S: Read + Write> Link<S> {
         &self.stream
     }
 
-    /// Returns the stream.
+    /// Ends the link and returns the stream; received bytes that were not used are lost.
     pub fn into_inner(self) -> S {
         self.stream
     }
@@ -51,7 +51,8 @@ impl<S: Read + Write> Link<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, the stream fails or ends, or a damaged frame arrives.
+    /// Where the device refuses, the stream fails or ends, or a damaged frame arrives. After all but a
+    /// refusal the link must not be used any more.
     pub fn reply<T>(&mut self, read: impl FnOnce(Reply<'_>) -> Result<T>) -> Result<T> {
         let mut next = 0;
         loop {
@@ -92,8 +93,8 @@ impl<S: Read + Write> Link<S> {
         self.reply(read)
     }
 
-    /// Replaces the received bytes, which must all be used, by the next ones of the stream. An environment
-    /// error where it fails or ends.
+    /// Replaces the received bytes, all of which have been used, by the next ones of the stream, at most
+    /// 4096. An environment error where it fails or ends; the received bytes mean nothing then.
     fn receive(&mut self) -> Result<()> {
         self.received.resize(4096, 0);
         let count = self.stream.read(&mut self.received).map_err(|e| lost(&e));

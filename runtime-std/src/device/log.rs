@@ -9,12 +9,12 @@ use std::thread::{JoinHandle, spawn};
 /// How many lines are kept: the last.
 const KEPT: usize = 64;
 
-/// The thread that decodes the defmt frames of `output` until it ends; it gives the last 64 lines, each
-/// behind `name`.
+/// Handle of a new thread that decodes the defmt frames of `output` until that ends or cannot be read;
+/// joined, it gives the last 64 lines, each behind `name`. `elf` are the bytes of the image.
 ///
 /// # Errors
 ///
-/// Where the image has no defmt table.
+/// An environment error where the image has no defmt table, or one that cannot be read.
 pub fn follow(
     name: &'static str,
     elf: &[u8],

@@ -113,7 +113,7 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// The cost in instructions and bytes.
+    /// The cost with ticks as instructions, for a timer of this rate, which is not 0.
     fn new(cost: Cost, ticks_per_million: u32) -> Self {
         Self {
             instructions: instructions(cost.ticks, ticks_per_million),
@@ -123,13 +123,14 @@ impl Spent {
     }
 }
 
-/// Instructions in so many ticks of a timer with this rate, rounded down.
+/// Instructions in so many ticks of a timer with this rate, which is not 0; rounded down.
 fn instructions(ticks: u32, ticks_per_million: u32) -> u64 {
     u64::from(ticks) * 1_000_000 / u64::from(ticks_per_million)
 }
 
 impl<S: Read + Write> Device<S> {
-    /// Opens a session with a device whose image contains these models; `select` counts them in this order.
+    /// Opens a session with a device whose image contains the models of these names; `select` counts them in
+    /// this order. No model is selected yet.
     ///
     /// Where it is known how often the device's timer ticks in a million instructions, a device that says
     /// anything else is refused.
@@ -144,7 +145,8 @@ impl<S: Read + Write> Device<S> {
         Ok(Self { link, ticks_per_million, models, selected: None })
     }
 
-    /// Uses model number `index`, counted as in `connect`, from now on; returns its description.
+    /// Uses the model that has this `index` among those of [`connect`](Self::connect) from now on, with its
+    /// state zero; returns its description.
     ///
     /// # Errors
     ///
@@ -170,7 +172,7 @@ impl<S: Read + Write> Device<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn reset(&mut self) -> Result<()> {
         self.link.ask(&Request::Reset, |reply| match reply {
             Reply::Reset => Ok(()),
@@ -184,7 +186,7 @@ impl<S: Read + Write> Device<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn encode(
         &mut self,
         row: u64,
@@ -216,12 +218,12 @@ impl<S: Read + Write> Device<S> {
         Ok(answer)
     }
 
-    /// What the decoder infers for one observation after encoding it: `task` by `count` samples or steps,
-    /// with the noise of `stream`. `inputs` as for [`encode`](Self::encode).
+    /// What the decoder infers for one observation after encoding it: `task` with `count` samples or steps,
+    /// with the noise of `stream`, whose row it is. `inputs` as for [`encode`](Self::encode).
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn infer(
         &mut self,
         stream: StreamKey,
@@ -245,12 +247,12 @@ impl<S: Read + Write> Device<S> {
         })
     }
 
-    /// The outputs of a flow or a graph without roles, and the cost; `inputs` are all its inputs, one after
-    /// another.
+    /// The outputs of a flow or a graph without roles, in its order, and the cost; `inputs` are all its
+    /// inputs, one after another. `row` is only given back by the device.
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn run(&mut self, row: u64, inputs: &[f32]) -> Result<(Vec<Vec<f32>>, Spent)> {
         let request = Request::Run { row, inputs: Floats::new(inputs) };
         let (count, cost) = self.link.ask(&request, |reply| match reply {
@@ -267,11 +269,12 @@ impl<S: Read + Write> Device<S> {
         Ok((outputs, Spent::new(cost, self.ticks_per_million)))
     }
 
-    /// `ln p(x)` in nats by a flow whose latent is standard normal, from all its inputs, one after another.
+    /// `ln p(x)` in nats by a flow whose latent is standard normal, and the cost; `inputs` are all its
+    /// inputs, one after another. `row` is only given back by the device.
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn log_prob(&mut self, row: u64, inputs: &[f32]) -> Result<(f32, Spent)> {
         let request = Request::LogProb { row, inputs: Floats::new(inputs) };
         let ticks_per_million = self.ticks_per_million;
@@ -288,7 +291,7 @@ impl<S: Read + Write> Device<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, with its reason.
+    /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn trace(&mut self) -> Result<Vec<u32>> {
         let layers = self.link.ask(&Request::Trace, |reply| match reply {
             Reply::Traced { layers } => Ok(layers),
@@ -317,7 +320,8 @@ impl<S: Read + Write> Device<S> {
     }
 }
 
-/// Posterior number `index` of row `row` from a reply, without samples; an error for any other reply.
+/// Posterior number `index` of row `row` from a reply, without samples; an environment error for any other
+/// reply.
 fn posterior(reply: &Reply<'_>, row: u64, index: u32, ticks_per_million: u32) -> Result<DeviceRow> {
     let spent = |cost| Spent::new(cost, ticks_per_million);
     match *reply {
@@ -340,8 +344,9 @@ fn posterior(reply: &Reply<'_>, row: u64, index: u32, ticks_per_million: u32) ->
     }
 }
 
-/// Ticks per million instructions that the device reports. An environment error where protocol, noise version
-/// or `expected_ticks` (if known) differ, or the timer does not run.
+/// Ticks per million instructions that the device reports in its reply to `Hello`. An environment error where
+/// protocol, noise version or `expected_ticks` (if known) differ, the timer does not run, or the reply is
+/// another.
 fn greeted(reply: &Reply<'_>, expected_ticks: Option<u32>) -> Result<u32> {
     let &Reply::Hello { protocol, noise_version, ticks_per_million, .. } = reply else {
         return Err(unexpected(reply));

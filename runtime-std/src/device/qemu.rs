@@ -30,7 +30,7 @@ pub struct Qemu {
 }
 
 impl Drop for Qemu {
-    /// Ends the process; passes the log to the watcher unless [`finish`](Qemu::finish) succeeded.
+    /// Ends the process; passes the log to this thread's watcher unless [`finish`](Qemu::finish) succeeded.
     fn drop(&mut self) {
         self.process.end();
         let lines = self.log.take().and_then(|log| log.join().ok());
@@ -52,6 +52,7 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// Kills the process, if it still runs, and waits for it.
     fn drop(&mut self) {
         self.end();
     }
@@ -111,11 +112,12 @@ impl Qemu {
     }
 
     /// What ran in the call, lap by lap, once the emulator has ended by itself, which it does after `Bye`;
-    /// `None` where it was started without a call.
+    /// `None` where it was started without a call, or the call did not run to its end.
     ///
     /// # Errors
     ///
-    /// Where it does not end in time or reports a failure.
+    /// An environment error where it does not end within 10 s (it is then ended), reports a failure, or its
+    /// log cannot be decoded.
     pub fn finish(mut self) -> Result<Option<Vec<Trace>>> {
         let deadline = Instant::now() + EXIT_LIMIT;
         let status = loop {
@@ -137,8 +139,9 @@ impl Qemu {
         Err(Error::environment(format!("the firmware failed ({status}): a panic or a hard fault")))
     }
 
-    /// What ran in the call, lap by lap; `None` where the emulator was started without one. An environment
-    /// error where its log could not be read.
+    /// What ran in the call, lap by lap, when the thread that reads it is done; `None` where the emulator was
+    /// started without a call, or the call did not run to its end. An environment error where the log could
+    /// not be read.
     fn laps(&mut self) -> Result<Option<Vec<Trace>>> {
         match self.traced.take().map(JoinHandle::join) {
             None => Ok(None),
@@ -149,23 +152,27 @@ impl Qemu {
 }
 
 impl Read for Qemu {
+    /// Bytes that the board's UART has sent, for which this waits up to 120 s; 0 where the connection has
+    /// ended.
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.stream.read(bytes)
     }
 }
 
 impl Write for Qemu {
+    /// Sends bytes to the board's UART; how many.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.write(bytes)
     }
 
+    /// Does what is left to do to send them.
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }
 }
 
-/// The emulator's connection, with a limit of 120 s per read; an environment error where it ends early or
-/// does not connect within 60 s.
+/// The emulator's connection, with a limit of 120 s per read; an environment error where the emulator ends
+/// before that or does not connect within 60 s.
 fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
     let broken = |e: io::Error| failed("cannot connect to the emulator", &e);
     listener.set_nonblocking(true).map_err(broken)?;

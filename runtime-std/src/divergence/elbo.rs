@@ -20,7 +20,8 @@ pub struct ElboDrop {
     pub p99: f64,
 }
 
-/// ELBO(float) - ELBO(integer) of all rows, against the prior N(0, I), in nats.
+/// ELBO(float) - ELBO(integer) of all rows, against the prior N(0, I), in nats. Both posteriors have the same
+/// rows and latents, and `pairs` is at least 1; NaN of no rows.
 ///
 /// `ELBO(q) = E_q[ln p(x|z)] - KL(q || N(0, I))`: the divergence in closed form, the expectation over `pairs`
 /// antithetic pairs `z = m + sigma eps`, `z = m - sigma eps`, where `eps` is that of [`Stream`] `(key, row,
@@ -70,7 +71,7 @@ fn draw(key: u64, row: usize, pair: u32, latent: usize) -> Vec<f32> {
     drawn.map_or(vec![f32::NAN; latent], |()| eps) // a counter never fails
 }
 
-/// `z = m + sign sigma eps` of a row, in f32.
+/// `z = m + sign sigma eps` of a row of `q`, in f32, one value for each of `eps`.
 fn sample(q: &Posteriors<f64>, row: usize, eps: &[f32], sign: f64) -> Vec<f32> {
     let latents = (row * q.latent..).zip(eps);
     let z = latents.map(|(i, eps)| {
@@ -86,7 +87,7 @@ fn kl_to_prior(q: &Posteriors<f64>, row: usize) -> f64 {
     0.5 * latents.map(|i| q.loc[i] * q.loc[i] + expm1_minus(q.log_var[i])).sum::<f64>()
 }
 
-/// Mean, and variance with `n - 1` as divisor; the variance is NaN of a single value, both of none.
+/// Mean, and variance with `n - 1` as divisor; the variance of a single value is NaN, and both are of none.
 fn mean_and_variance(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;

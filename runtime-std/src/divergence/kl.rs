@@ -15,7 +15,8 @@ pub struct Kl {
 }
 
 impl Kl {
-    /// Summary of the nats of at least one row, in any order; all three figures are NaN where a row is.
+    /// Summary of the nats of the rows, in any order; all three figures are NaN where a row is. Of no rows
+    /// the mean is NaN, and p99 and maximum are `None`.
     pub fn of_rows(mut rows: Vec<f64>) -> Self {
         if rows.iter().any(|row| row.is_nan()) {
             let nan = Some(f64::NAN); // of either sign; it fails every limit
@@ -31,7 +32,8 @@ impl Kl {
     }
 }
 
-/// `KL(a || b)` of every row in nats, summed over the posteriors of a hierarchy; empty without posteriors.
+/// `KL(a || b)` of every row in nats, summed over the posteriors of a hierarchy, of which `a` and `b` list
+/// the same; empty without posteriors.
 pub fn divergence(a: &[Posteriors], b: &[Posteriors]) -> Vec<f64> {
     let rows = a.iter().zip(b).map(|(a, b)| kl_rows(&a.into(), &b.loc, &b.log_var));
     let sum = |all: Vec<f64>, one: Vec<f64>| all.iter().zip(one).map(|(a, b)| a + b).collect();
@@ -39,10 +41,7 @@ pub fn divergence(a: &[Posteriors], b: &[Posteriors]) -> Vec<f64> {
 }
 
 /// `KL(reference || target)` of every row in nats, where the target has these means and log-variances, row by
-/// row.
-///
-/// Per latent `(e^d - 1 - d + (m1 - m2)^2 e^(-v2)) / 2` with `d = v1 - v2` the difference of the
-/// log-variances; `e^d - 1 - d` by its series where it would cancel.
+/// row: as many values as the reference, and at least one latent. NaN where a value is.
 pub fn kl_rows(reference: &Posteriors<f64>, mean: &[f32], log_var: &[f32]) -> Vec<f64> {
     let row = |start: usize| {
         let latents = start..start + reference.latent;
@@ -55,7 +54,8 @@ pub fn kl_rows(reference: &Posteriors<f64>, mean: &[f32], log_var: &[f32]) -> Ve
     (0..reference.loc.len()).step_by(reference.latent).map(|start| row(start).sum()).collect()
 }
 
-/// `e^d - 1 - d`, never negative; by its series below 1e-3, where it would cancel.
+/// `e^d - 1 - d`, never negative; by its series below 1e-3 in magnitude, where it would cancel. NaN for NaN
+/// and plus infinity.
 pub(super) fn expm1_minus(d: f64) -> f64 {
     if d.abs() < 1e-3 {
         d * d / 2.0 * (1.0 + d / 3.0 * (1.0 + d / 4.0 * (1.0 + d / 5.0)))
@@ -93,20 +93,20 @@ impl KlParts {
         Self { mean: mean.collect(), variance: variance.collect() }
     }
 
-    /// The parts of two independent posteriors together: their sums, row by row.
+    /// The parts of two independent posteriors of the same rows together: their sums, row by row.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         let sum = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(b).map(|(a, b)| a + b).collect();
         Self { mean: sum(self.mean, other.mean), variance: sum(self.variance, other.variance) }
     }
 
-    /// Sum of both parts of each row: KL(float || integer).
+    /// Sum of both parts of each row, KL(float || integer), in nats.
     pub fn total(&self) -> Vec<f64> {
         self.mean.iter().zip(&self.variance).map(|(mean, variance)| mean + variance).collect()
     }
 
-    /// Mean of the part of the means, mean of the part of the variances, and the summary of their sum over
-    /// the rows; means are NaN of no rows.
+    /// Mean over the rows of the part of the means, mean of the part of the variances, and the summary of
+    /// their sums, in nats; means are NaN of no rows.
     pub fn summary(&self) -> (f64, f64, Kl) {
         let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
         (mean(&self.mean), mean(&self.variance), Kl::of_rows(self.total()))

@@ -20,7 +20,7 @@ use crate::lower::Port;
 use crate::manifest::Window;
 use crate::model::{Flow, Model, Parts};
 
-/// An error where the plans do not fit together; nothing is checked of a graph without roles.
+/// `Ok` where the plans fit together, and for a graph without roles.
 ///
 /// # Errors
 ///
@@ -140,8 +140,9 @@ struct Functions {
 }
 
 impl Functions {
-    /// The functions of the parts that there are. Their weights lie in the pack in this order: encoder,
-    /// decoder with its gradient, flow, and parameters of the likelihood that are not among the gradient's.
+    /// The functions of the parts that there are; `trace` is for the encoder's, else the flow's. Their
+    /// weights lie in the pack in this order: encoder, decoder with its gradient, flow, and parameters of the
+    /// likelihood that are not among the gradient's.
     fn of(parts: Parts<'_>, shared: &Shared, trace: Trace) -> Self {
         let Parts { encoder, decoder, flow, .. } = parts;
         let mut weights = 0;
@@ -172,7 +173,7 @@ impl Functions {
         Self { encode, decode, inference, flow, weights }
     }
 
-    /// The kernel calls of the functions, in the order of the source.
+    /// The kernel calls of the functions that there are, in the order of the source.
     fn calls(&self) -> impl Iterator<Item = &Calls> {
         let calls = [
             self.encode.as_ref().map(|encode| &encode.calls),
@@ -220,7 +221,7 @@ fn imported(
     use_core(&used.concat())
 }
 
-/// The comment at the head of the module: name, version and sizes.
+/// The comment at the head of the module, and an empty line: name, version and sizes.
 fn header(name: &str, parts: Parts<'_>) -> String {
     let what = match (parts.encoder, parts.flow) {
         (Some(encoder), _) => {

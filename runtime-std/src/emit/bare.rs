@@ -70,7 +70,8 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
     text + &calls.shapes
 }
 
-/// Names in the body of `run`: `x0`, `x1`, ... for inputs and `y0`, `y1`, ... for outputs.
+/// Names in the body of `run`: `x0`, `x1`, ... for inputs and `y0`, `y1`, ... for outputs; the weights start
+/// at the first float of the pack.
 fn names(inputs: usize, outputs: usize, trace: Trace) -> Names<'static> {
     Names {
         inputs: (0..inputs).map(|index| format!("x{index}")).collect(),
@@ -83,7 +84,7 @@ fn names(inputs: usize, outputs: usize, trace: Trace) -> Names<'static> {
     }
 }
 
-/// Source of the function `run`, whose body are the statements `calls`.
+/// Source of the function `run` of `plan`, whose body are checks of the inputs and the statements `calls`.
 fn run_function(plan: &Plan, calls: &str, trace: Trace) -> String {
     let mut parameters =
         vec!["pack: &Pack".into(), workspace_parameter(uses_workspace(plan) || trace.is_on())];

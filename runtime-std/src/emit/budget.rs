@@ -99,14 +99,14 @@ fn clamp_bytes(parts: Parts<'_>) -> usize {
     parts.encoder.map_or(0, |_| size_of::<u32>())
 }
 
-/// Bytes of the states before and after a call; 0 without an encoder or states.
+/// Bytes of all states, each before and after a call; 0 without an encoder or states.
 fn state_bytes(parts: Parts<'_>) -> usize {
     let Some(encoder) = parts.encoder else { return 0 };
     let states = encoder.state_pairs().into_iter().map(|(input, _)| &encoder.plan.inputs[input]);
     states.map(|port| 2 * size_of::<f32>() * port.len()).sum()
 }
 
-/// Bytes of the decoder's outputs besides the mean; 0 without a decoder.
+/// Bytes of the decoder's outputs besides the mean, which the workspace keeps; 0 without a decoder.
 fn parameter_bytes(parts: Parts<'_>) -> usize {
     let Some(decoder) = parts.decoder else { return 0 };
     decoder.plan.outputs.iter().skip(1).map(|port| size_of::<f32>() * port.len()).sum()

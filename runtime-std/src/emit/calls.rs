@@ -67,19 +67,20 @@ pub(super) struct Operands<'o> {
 }
 
 impl Operands<'_> {
-    /// The source of this index; empty where the step has fewer.
+    /// The expression of the source of this index; empty where the step has fewer.
     pub(super) fn source(&self, at: usize) -> &str {
         self.sources.get(at).map_or("", String::as_str)
     }
 
-    /// The first target; empty where the step has none.
+    /// The expression of the first output; empty where the step has none.
     pub(super) fn target(&self) -> &str {
         self.outputs.first().map_or("", String::as_str)
     }
 }
 
 impl Calls {
-    /// The statements that run the plan, step by step, with the constants and imports that they need.
+    /// The statements that run the plan, step by step, with the constants and imports that they need. `names`
+    /// has an expression for every input and output of the plan.
     pub(super) fn of(plan: &Plan, names: &Names) -> Self {
         let mut calls = Self::default();
         for (index, step) in plan.steps.iter().enumerate() {
@@ -91,7 +92,7 @@ impl Calls {
         calls
     }
 
-    /// Appends the statements of a step, with a comment that names its node.
+    /// Appends the statements of step number `index` of the plan, with a comment that names its node.
     fn step(&mut self, index: usize, step: &Step, names: &Names) {
         self.line(&format!("// {}: {} {:?}", step.name.escape_debug(), step.op, step.shape));
         let (sources, outputs) = self.operands(step, names);
@@ -167,14 +168,15 @@ impl Calls {
         }
     }
 
-    /// Appends the call of a layer with the given ranges of weights and bias; `more` are its last arguments.
+    /// Appends the call of a layer on the first source and output, with these ranges of its weights and bias;
+    /// `more` are the arguments behind them.
     fn layer(&mut self, kernel: &str, o: &Operands, ranges: [&Range<usize>; 2], more: &[&str]) {
         let [weights, bias] = ranges.map(o.words);
         self.line(&format!("let (weights, bias) = ({weights}, {bias});"));
         self.call(kernel, &[&[o.source(0), "weights", "bias", o.target()], more].concat());
     }
 
-    /// Appends the call of `affine` with these ranges of the weights.
+    /// Appends the call of `affine` on the first output, with these ranges of the weights.
     fn affine(&mut self, o: &Operands, scale: &Range<usize>, shift: &Range<usize>) {
         let [scale, shift] = [scale, shift].map(o.words);
         self.line(&format!("let (scale, shift) = ({scale}, {shift});"));
@@ -256,7 +258,8 @@ impl Calls {
         self.line(&format!("let mark = crc32_of_floats(&[{}]);", written.join(", ")));
     }
 
-    /// Appends the call of a function of `kernels`.
+    /// Appends the call of the function `kernel` of `elbow_core::kernels`, as [`call_of`](Self::call_of)
+    /// does.
     fn call(&mut self, kernel: &str, arguments: &[&str]) {
         self.call_of("kernels", kernel, arguments);
     }
@@ -286,26 +289,28 @@ impl Calls {
         self.call(kernel, &[arguments, &[&shape]].concat());
     }
 
-    /// Adds a constant of a type of `elbow_core::kernels`, and its imports. Returns the expression of a
-    /// reference to it.
+    /// Adds the constant `name` with this shape, a struct of `elbow_core::kernels`, and its imports. Returns
+    /// the expression of a reference to it.
     fn shape(&mut self, name: &str, shape: &impl Literal) -> String {
         self.items.extend([shape.kind()].into_iter().chain(shape.items()));
         self.constant_of(shape.kind(), name, &shape.fields())
     }
 
-    /// Adds a constant of the struct `kind` with these lines of fields. Returns the expression of a reference
-    /// to it.
+    /// Adds the constant `name` of the struct `kind`, with these lines of fields. Returns the expression of a
+    /// reference to it.
     fn constant_of(&mut self, kind: &str, name: &str, fields: &str) -> String {
         let _ = writeln!(self.shapes, "\n{SKIP}const {name}: {kind} = {kind} {{\n{fields}}};");
         format!("&{name}")
     }
 
-    /// Adds the constant `{name}_INDICES`. Returns the expression of a reference to it.
+    /// Adds the constant `{name}_INDICES` with these numbers, of which there is at least one. Returns the
+    /// expression of a reference to it.
     fn indices(&mut self, name: &str, indices: &[u32]) -> String {
         self.table(&format!("{name}_INDICES"), "u32", indices)
     }
 
-    /// Adds an array constant of the type `kind`. Returns the expression of a reference to it.
+    /// Adds the constant `name`, an array of these numbers of the type `kind`, of which there is at least
+    /// one. Returns the expression of a reference to it.
     fn table<T: std::fmt::Display>(&mut self, name: &str, kind: &str, numbers: &[T]) -> String {
         let (len, numbers) = (numbers.len(), array(numbers));
         let _ = writeln!(self.shapes, "\n{SKIP}const {name}: [{kind}; {len}] = {numbers};");
@@ -358,7 +363,7 @@ fn spelled(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 
-/// The parts of the arena that a step reads or writes, each once, with a name: `source` and `target`, with
+/// The ranges of the arena that a step reads or writes, each once, with a name: `source` and `target`, with
 /// the buffer's index behind it where the step has several.
 fn parts(step: &Step) -> Vec<(String, &Range<usize>)> {
     let mut parts: Vec<(String, &Range<usize>)> = Vec::new();

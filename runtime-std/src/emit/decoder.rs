@@ -32,8 +32,8 @@ pub(super) struct Decode {
 }
 
 impl Decode {
-    /// The function of a decoder for the latents of `encoder`; `weights` is the index in the pack of the
-    /// first float of its weights.
+    /// The function of a decoder whose latents are those of `encoder`; `weights` is the index in the pack of
+    /// the first float of its weights.
     pub(super) fn of(
         decoder: &Decoder,
         encoder: &Encoder,
@@ -97,8 +97,8 @@ impl Decode {
         )
     }
 
-    /// The observation and the conditions as parameters of the functions that take an observation; the
-    /// decoder has one latent.
+    /// The observation and the conditions as parameters of the functions that take an observation. The
+    /// decoder has one latent, its first parameter, which is left out.
     pub(super) fn given(&self) -> LikelihoodArguments {
         let names = &self.parameters.names[1..];
         LikelihoodArguments {
@@ -193,7 +193,8 @@ pub struct Observation<'a> {{
         format!("        Ok({function}(self.pack, {})?)\n", arguments.join(", "))
     }
 
-    /// Line of documentation on the outputs besides the mean; empty where there are none.
+    /// Line of documentation that names the workspace's fields for the outputs besides the mean; empty where
+    /// there are none.
     fn documented_outputs(&self) -> String {
         let kept = self.kept.iter().map(|(name, _)| format!("`ws.{name}`"));
         match kept.collect::<Vec<_>>().join(" and ") {
@@ -203,7 +204,8 @@ pub struct Observation<'a> {{
     }
 
     /// Statements that bind `likelihood`, from the workspace and from the pack, where its fixed parameters
-    /// start at the indices `fixed`. Parameters that the family does not have are empty.
+    /// start at the indices `fixed`, one for each of them. Parameters that the family does not have are
+    /// empty.
     pub(super) fn likelihood(&self, likelihood: &Likelihood, fixed: &[usize]) -> String {
         let mut starts = fixed.iter();
         let names = likelihood.family.parameters();

@@ -107,8 +107,9 @@ impl Encode {
         }
     }
 
-    /// Statements that turn the raw heads into posteriors; where `clamped` is set, the number of clamped
-    /// log-variances is stored in `clamp_hits`, or added to it where `counts` is set as well.
+    /// Statements that turn the raw heads into the posteriors `latents`, or return an error; where `clamped`
+    /// is set, the number of clamped log-variances is stored in `clamp_hits`, or added to it where `counts`
+    /// is set as well.
     fn heads(&self, latents: &[Latent], clamped: bool, counts: bool) -> String {
         let mut text = String::new();
         let mut before = 0;
@@ -138,8 +139,8 @@ impl Encode {
     }
 }
 
-/// Statements that copy the state after the call to that before the next one; they return an error first
-/// where a value is not finite. Empty without states.
+/// Statements that copy the states after the call to those before the next one, given as name and length;
+/// they return an error first where a value is not finite. Empty without states.
 fn commit(states: &[(String, usize)]) -> String {
     let (mut text, mut before) = (String::new(), 0);
     for (at, (_, len)) in states.iter().enumerate() {

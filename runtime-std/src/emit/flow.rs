@@ -18,7 +18,7 @@ pub(super) struct Functions {
     pub(super) calls: Calls,
 }
 
-/// An error where the plan does not fit its roles.
+/// `Ok` where the plan fits its roles.
 ///
 /// # Errors
 ///
@@ -106,7 +106,7 @@ fn flow_function(
     )
 }
 
-/// Source of `log_prob`, with the last parameter `z`.
+/// Source of `log_prob`, whose last parameter is `z`.
 fn log_prob_function(parameters: &Parameters, z: &str) -> String {
     let names: String = parameters.names.iter().map(|name| format!("{name}, ")).collect();
     format!(
@@ -124,7 +124,8 @@ fn log_prob_function(parameters: &Parameters, z: &str) -> String {
     )
 }
 
-/// Parameters with their types: pack, workspace (`_ws` where it is not used), those of the plan, and `z`.
+/// Parameters with their types: pack, workspace (`_ws` where `workspace` is false, as it is not used), those
+/// of the plan, and `z`.
 fn head(parameters: &Parameters, workspace: bool, z: &str) -> Vec<String> {
     let fixed = ["pack: &Pack".to_string(), workspace_parameter(workspace)];
     fixed.into_iter().chain(parameters.typed.iter().cloned()).chain([z.to_string()]).collect()

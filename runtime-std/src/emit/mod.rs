@@ -36,7 +36,7 @@ pub struct Artifact {
     pub budget: Budget,
 }
 
-/// Source, packed weights and figures of a model.
+/// Source, packed weights and figures of a model. Nothing is written.
 ///
 /// # Errors
 ///

@@ -23,8 +23,8 @@ pub(super) fn weights(decoder: &Decoder) -> &[f32] {
 }
 
 /// Index in the pack of each fixed parameter of the likelihood, for a decoder whose weights start at
-/// `weights`, and the number of floats that these take at `end`, behind the weights of all plans: 0 where the
-/// gradient has them among its own weights.
+/// `weights`; and the number of floats that these parameters take behind the weights of all plans, from `end`
+/// on: 0 where they are among the gradient's weights.
 pub(super) fn fixed(decoder: &Decoder, weights: usize, end: usize) -> (Vec<usize>, usize) {
     if let Some(places) = fixed_in_gradient(decoder) {
         return (places.into_iter().map(|place| weights + place).collect(), 0);
@@ -38,8 +38,8 @@ pub(super) fn fixed(decoder: &Decoder, weights: usize, end: usize) -> (Vec<usize
     (places.collect(), next - end)
 }
 
-/// Whether the fixed parameters among the weights of `gradient` are the likelihood's, all of them and bit by
-/// bit; also true where the decoder has no gradient that starts with a `Score`.
+/// Whether the fixed parameters among the weights of `gradient`, the decoder's, are the likelihood's, all of
+/// them and bit by bit; also true where the decoder has no gradient with a `Score` step.
 pub(super) fn reads_own_parameters(decoder: &Decoder, gradient: &Plan) -> bool {
     let Some(places) = fixed_in_gradient(decoder) else { return true };
     let mut fixed = decoder.likelihood.fixed_parameters();
@@ -52,7 +52,7 @@ pub(super) fn reads_own_parameters(decoder: &Decoder, gradient: &Plan) -> bool {
 }
 
 /// Index of each fixed parameter among the weights of the decoder's gradient, from the step where its
-/// backward pass starts; `None` without a gradient or such a step.
+/// backward pass starts (`Score`); `None` without a gradient or such a step.
 fn fixed_in_gradient(decoder: &Decoder) -> Option<Vec<usize>> {
     let steps = &decoder.refine.as_ref()?.gradient.steps;
     let seed = steps.iter().find(|step| matches!(step.kernel, Kernel::Score { .. }))?;

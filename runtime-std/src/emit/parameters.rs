@@ -127,7 +127,7 @@ impl Shared {
 }
 
 /// The array of an argument of a plan, for an input called `input` in the file; `own` gives names and lengths
-/// of observation and latents.
+/// of observation and latents, which an argument counts; beyond them both are empty.
 fn array_of(argument: Argument, input: &str, own: &[(String, String)]) -> Array {
     let (name, len) = match argument {
         Argument::Condition(at) => (format!("c{at}"), format!("CONDITIONS[{at}]")),

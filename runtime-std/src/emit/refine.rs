@@ -24,7 +24,7 @@ struct Around<'a> {
     arena: usize,
 }
 
-/// An error where the gradient does not belong to the decoder; nothing is checked without refinement.
+/// `Ok` where the gradient belongs to the decoder, and without refinement.
 ///
 /// # Errors
 ///
@@ -226,7 +226,7 @@ pub fn refine(
 }
 ";
 
-/// Number of values of the latent: the length of the last output.
+/// Number of values of the latent, which is the length of the last output; 0 without outputs.
 fn latent(gradient: &Plan) -> usize {
     gradient.outputs.last().map_or(0, Port::len)
 }
@@ -276,7 +276,7 @@ fn stored(gradient: &Plan) -> usize {
 }
 
 /// Values of the largest layer of the forward pass: the longest tensor that a step writes, or all outputs but
-/// the gradient together.
+/// the gradient together where these are more.
 fn largest(gradient: &Plan) -> usize {
     let len = |buffer: &Buffer| match buffer {
         Buffer::Arena(range) => range.len(),

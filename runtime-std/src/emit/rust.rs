@@ -36,7 +36,7 @@ pub(super) fn imports(path: &str, names: &[&str]) -> String {
     }
 }
 
-/// The `use` item of the module, with these lines.
+/// The `use` item of the module, with these lines, and an empty line behind it.
 pub(super) fn use_core(branches: &str) -> String {
     format!("{SKIP}use elbow_core::{{\n{branches}}};\n\n")
 }
@@ -130,7 +130,7 @@ impl Default for Workspace {{
         )
     }
 
-    /// The field `clamp_hits`, if there is one.
+    /// The field `clamp_hits`, if there is one: one item or none.
     fn hits(&self) -> impl Iterator<Item = Field> {
         let field = |doc: &str| field(doc, "clamp_hits", "u32", "0");
         self.hits.into_iter().map(field)

@@ -9,7 +9,7 @@ pub(super) fn workspace_parameter(used: bool) -> String {
     format!("{}: &mut Workspace", if used { "ws" } else { "_ws" })
 }
 
-/// `count` names: `q` for one, otherwise `q0`, `q1`, and so on.
+/// `count` names: the bare `name` for one, otherwise `name` with 0, 1 and so on behind it.
 pub(super) fn numbered(name: &str, count: usize) -> Vec<String> {
     match count {
         1 => vec![name.into()],
@@ -17,7 +17,7 @@ pub(super) fn numbered(name: &str, count: usize) -> Vec<String> {
     }
 }
 
-/// Name of the observation, `x`, and the constant with its length, `OBSERVED` behind `prefix`.
+/// Name of the observation, `x`, with the constant that holds its length, `OBSERVED` behind `prefix`.
 pub(super) fn observed(prefix: &str) -> [(String, String); 1] {
     [("x".into(), format!("{prefix}OBSERVED"))]
 }

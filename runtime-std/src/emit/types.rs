@@ -31,8 +31,8 @@ impl Arrays {
         }
     }
 
-    /// The expression of one of the arrays, by the variable that is a reference to all of them; `borrow` is
-    /// put in front of a field of a struct.
+    /// The expression of the array `name`, by the variable that is a reference to all of them; `borrow` is
+    /// put in front of a field of a struct, and the variable alone comes back for a single array.
     fn field(&self, borrow: &str, variable: &str, name: &str) -> String {
         if self.is_struct { format!("{borrow}{variable}.{name}") } else { variable.into() }
     }
@@ -94,7 +94,7 @@ struct Main<'m> {
 }
 
 impl Main<'_> {
-    /// Source of the type, of its inputs and outputs, and of its implementation of `Compiled`.
+    /// Source of the type, of the structs of its inputs and outputs, and of its implementation of `Compiled`.
     fn text(&self) -> String {
         let Self { name, doc, kind, inputs, outputs, error, body } = self;
         let variable = |arrays: &Arrays, name| if arrays.kind == "()" { "_" } else { name };
@@ -342,7 +342,7 @@ impl compiled::Refined for Model {
 }
 ";
 
-/// The posteriors that `encode` writes, as arrays of means and log-variances.
+/// The posteriors that `encode` writes, as arrays of two parts: means and log-variances.
 fn posteriors(encoder: &Encoder) -> Vec<Array> {
     let lens = latent_lens(encoder);
     let names = numbered("q", lens.len());

@@ -36,8 +36,9 @@ pub struct Map {
 }
 
 impl Map {
-    /// The affine map of a decoder of `latent` latents, by its values at 0 and at unit vectors of both signs;
-    /// `None` where its values at sixteen other latents differ from the map's by more than rounding.
+    /// The affine map of a decoder of `latent` latents, at least one, by its values at 0 and at unit vectors
+    /// of both signs; `None` where its values at sixteen other latents differ from the map's by more than
+    /// rounding, or one is NaN. `decode` gives as many values at every call.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl Map {
     }
 
     /// Whether `W z + b` is `found` in every value, to [`AFFINE`] times the sum of the magnitudes of its
-    /// parts; false where one is NaN.
+    /// parts; false where one is NaN. `z` has a value per column, `found` one per row of `W`.
     fn gives(&self, z: &[f64], found: &[f64]) -> bool {
         self.offset.iter().zip(found).enumerate().all(|(i, (offset, found))| {
             let parts = || self.columns.iter().zip(z).map(|(column, z)| column[i] * z);
@@ -88,7 +89,8 @@ impl Map {
 
 impl Affine {
     /// Posterior and evidence of the observation `x` under noise of the standard deviations `e^log_scale`,
-    /// one per value; `None` where the precision matrix has no Cholesky factor, as after an overflow.
+    /// both with one value per row of the map's `W`; `None` where the precision matrix has no Cholesky
+    /// factor, as after an overflow.
     pub fn of(map: &Map, x: &[f32], log_scale: &[f64]) -> Option<Self> {
         let (observed, latent) = (x.len(), map.columns.len());
         // Whitened by the noise.
@@ -125,7 +127,7 @@ impl Affine {
         Normal::diagonal(self.loc.as_slice().to_vec(), &log_var)
     }
 
-    /// `KL(q || p(z | x))` in nats.
+    /// `KL(q || p(z | x))` in nats, for a `q` over the same latents.
     pub fn kl(&self, q: &Normal) -> f64 {
         let latent = q.latent();
         let scale = DMatrix::from_row_slice(latent, latent, &q.scale);
@@ -137,7 +139,7 @@ impl Affine {
             - log_det
     }
 
-    /// `ELBO(q) = ln p(x) - KL(q || p(z | x))` in nats.
+    /// `ELBO(q) = ln p(x) - KL(q || p(z | x))` in nats, for a `q` over the same latents.
     pub fn elbo(&self, q: &Normal) -> f64 {
         self.log_p - self.kl(q)
     }

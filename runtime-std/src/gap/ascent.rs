@@ -56,7 +56,8 @@ const ROUNDING: f64 = 1e-4;
 /// The shortest step: what cannot be improved by it is taken for the optimum.
 const SHORTEST: f64 = 1.0 / 64.0;
 
-/// The posterior of `family` where natural-gradient ascent from `start` ends, by the points of `stream`.
+/// The posterior of `family` where natural-gradient ascent from `start` ends, by the points of `sobol`, whose
+/// dimensions are the latents, under a shift from `stream`.
 ///
 /// It ends after `level.steps` steps, where a step moves the posterior by less than `level.tolerance` nats,
 /// or where even a step of a sixty-fourth makes the bound worse. `start` comes back where no step is taken.
@@ -118,7 +119,7 @@ enum Precision {
 
 impl Points {
     /// `pairs` points of `latent` values each, linearly transformed so that their second moments are the
-    /// identity.
+    /// identity. `pairs` is at least `latent`; with fewer, values are not finite.
     fn new(sobol: &Sobol, stream: StreamKey, pairs: u32, latent: usize) -> Self {
         let sequence = sobol.shifted(stream, u32::MAX);
         let mut eps = DMatrix::zeros(latent, pairs as usize);
@@ -176,7 +177,8 @@ impl Precision {
         }
     }
 
-    /// Subtracts `share` times the symmetric part of `eps grad^T`, or times its diagonal.
+    /// Subtracts `share` times the symmetric part of `eps grad^T`, or times its diagonal; both vectors have a
+    /// value per latent.
     fn subtract(&mut self, share: f64, eps: &[f64], grad: &[f64]) {
         match self {
             Self::Diagonal(diagonal) => {

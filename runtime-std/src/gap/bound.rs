@@ -41,7 +41,8 @@ pub struct Bounds {
 }
 
 /// `ELBO(q) = E_q[ln p(x | z)] - KL(q || N(0, I))` in nats of each of `posteriors`, and its gain over the
-/// first one, all with the same noise, that of `stream`; draws are doubled until `effort` is reached.
+/// first one, all with the same noise, that of `stream`; draws are doubled until `effort` is reached. All
+/// have as many latents as `sobol` has dimensions. The lists are empty for no posteriors.
 ///
 /// The divergence is analytic; `ln q(z) - ln p(z)`, whose mean is that divergence, is a control variate with
 /// the best factor: at the optimum of a full-rank family nothing else varies. Shifts of even number take the
@@ -104,8 +105,8 @@ struct Sums {
 }
 
 impl Sums {
-    /// Adds the pair mean of one point of shift number `shift`: its log-likelihood, and the control variate,
-    /// whose mean is 0.
+    /// Adds the pair mean of one point of shift number `shift`, below [`SHIFTS`]: its log-likelihood, and the
+    /// control variate, whose mean is 0.
     fn add(&mut self, shift: u32, log_likelihood: f64, control: f64) {
         self.shifts.resize(SHIFTS as usize, [0.0; 2]);
         let [likelihoods, controls] = &mut self.shifts[shift as usize];
@@ -134,7 +135,7 @@ impl Sums {
 
 impl Bounds {
     /// ELBO of each posterior, and its gain over the first one at the same shifts, with standard errors over
-    /// the shifts; `points` is the number of points per shift in `sums`.
+    /// the shifts; `sums` has an entry per posterior, with `points` points per shift.
     fn of(posteriors: &[&Normal], sums: &[Sums], points: u32) -> Self {
         let bounds: Vec<Vec<f64>> =
             posteriors.iter().zip(sums).map(|(q, sums)| sums.bounds(q, points)).collect();

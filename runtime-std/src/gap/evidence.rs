@@ -30,10 +30,10 @@ pub struct Evidence {
 /// Salakhutdinov, "Importance weighted autoencoders", ICLR 2016). Seven of eight `z_k` are draws of the
 /// posterior `q`, widened, the eighth of the prior, and `r` is their mixture: no weight is above eight times
 /// the likelihood, wherever `q` is blind (Hesterberg, "Weighted average importance sampling and defensive
-/// mixture distributions", Technometrics 37, 1995).
+/// mixture distributions", Technometrics 37, 1995). `sobol` has as many dimensions as `q` has latents.
 ///
-/// In expectation a lower bound, short by `Var(w / p) / 2K` where that variance is finite; the standard
-/// error does not know of a region that no sample has hit.
+/// In expectation a lower bound, short by `Var(w / p) / 2K` where that variance is finite; the standard error
+/// does not know of a region that no sample has hit. Minus infinity where all weights are 0.
 ///
 /// # Errors
 ///
@@ -83,7 +83,8 @@ impl Defensive {
     }
 
     /// Sets `z` to draw number `index` made of the standard normal `eps`: `eps` itself, a draw of the prior,
-    /// where `index` is a multiple of 8, else a draw of the widened posterior.
+    /// where `index` is a multiple of 8, else a draw of the widened posterior. Both slices have a value per
+    /// latent.
     fn at(&self, index: u32, eps: &[f64], z: &mut [f64]) {
         match index % Self::EVERY {
             0 => z.copy_from_slice(eps),
@@ -118,7 +119,8 @@ pub struct Annealing {
 /// `ln p(x)` by annealed importance sampling: from the posterior `q`, widened, to `p(x, z)` by geometric
 /// means of both, with Hamiltonian transitions in coordinates where the widened `q` is standard normal. Their
 /// step length is drawn anew each time and never tuned, which keeps them exact (Neal, "Annealed importance
-/// sampling", Statistics and Computing 11, 2001). The standard error is that over the chains.
+/// sampling", Statistics and Computing 11, 2001). The standard error is that over the chains, NaN of a single
+/// one. There is at least one chain and one temperature.
 ///
 /// In expectation a lower bound, like [`iwae`], and tighter where the weights of `q` are heavy-tailed.
 ///
@@ -168,8 +170,8 @@ struct PathPoint {
 }
 
 impl<L: Gradient + ?Sized> Path<'_, L> {
-    /// The point at the coordinates `eps`: its log-ratio and the gradient of that by `eps`. An error is the
-    /// likelihood's.
+    /// The point at the coordinates `eps`, one per latent: its log-ratio and the gradient of that by `eps`.
+    /// An error is the likelihood's.
     fn at(&mut self, eps: Vec<f64>) -> Result<PathPoint, InferError> {
         let latent = eps.len();
         let (mut z, mut grad) = (vec![0.0; latent], vec![0.0; latent]);
@@ -257,6 +259,7 @@ pub(super) struct Weights {
 }
 
 impl Default for Weights {
+    /// The sums of no weights: their largest is minus infinity.
     fn default() -> Self {
         Self { largest: f64::NEG_INFINITY, sum: 0.0, squares: 0.0, count: 0 }
     }
@@ -281,8 +284,8 @@ impl Weights {
         self.squares += weight * weight;
     }
 
-    /// Sum of the weights over `e^largest`, and sum of their squares over `e^(2 largest)`; zeros of no
-    /// weights.
+    /// Sum of the weights over `e^largest`, and sum of their squares over `e^(2 largest)`, where `largest` is
+    /// at least the largest log-weight; zeros of no weights.
     fn relative(&self, largest: f64) -> [f64; 2] {
         let shrunk = (self.largest - largest).exp();
         [self.sum * shrunk, self.squares * shrunk * shrunk]

@@ -19,7 +19,8 @@ impl<'l, L: LogLikelihood + ?Sized> Joint<'l, L> {
         Self { likelihood, z: vec![0.0; latent], grad: vec![0.0; latent] }
     }
 
-    /// `ln p(x | z)` in nats, at `z` rounded to f32; minus infinity where the decoder gives NaN.
+    /// `ln p(x | z)` in nats, at `z` rounded to f32; minus infinity where the decoder gives NaN. `z` has a
+    /// value per latent, as for the methods below.
     ///
     /// # Errors
     ///
@@ -29,7 +30,8 @@ impl<'l, L: LogLikelihood + ?Sized> Joint<'l, L> {
         Ok(never_nan(self.likelihood.log_likelihood(&self.z)?))
     }
 
-    /// `ln p(x, z) = ln p(x | z) + ln N(z; 0, I)` in nats; minus infinity where the decoder gives NaN.
+    /// `ln p(x, z) = ln p(x | z) + ln N(z; 0, I)` in nats, the first term at `z` rounded to f32; minus
+    /// infinity where the decoder gives NaN.
     ///
     /// # Errors
     ///
@@ -45,7 +47,7 @@ impl<L: Gradient + ?Sized> Joint<'_, L> {
     ///
     /// # Errors
     ///
-    /// The likelihood's.
+    /// The likelihood's; `grad` is unchanged then.
     pub fn gradient(&mut self, z: &[f64], grad: &mut [f64]) -> Result<f64, InferError> {
         round(z, &mut self.z);
         let log_likelihood = never_nan(self.likelihood.gradient(&self.z, &mut self.grad)?);
@@ -56,7 +58,7 @@ impl<L: Gradient + ?Sized> Joint<'_, L> {
     }
 }
 
-/// Sets `rounded` to `z` in f32.
+/// Sets `rounded` to `z` in f32, over the shorter of both.
 fn round(z: &[f64], rounded: &mut [f32]) {
     rounded.iter_mut().zip(z).for_each(|(rounded, z)| *rounded = *z as f32);
 }

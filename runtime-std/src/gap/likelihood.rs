@@ -4,7 +4,7 @@ use crate::model::{Likelihood, ParameterSource};
 use elbow_core::distributions::{Family, MeanIs, Parameter};
 
 /// Logarithms of the standard deviations, one for each of `observed` values, of a gaussian likelihood with
-/// fixed scale; `None` for every other family, and where the decoder gives the scale.
+/// fixed scale; `None` for every other family, and where the decoder gives the scale or it has no values.
 pub(super) fn log_scales(likelihood: &Likelihood, observed: usize) -> Option<Vec<f64>> {
     let [ParameterSource::Fixed(log_scale)] = &likelihood.parameters[..] else { return None };
     let scales = (0..observed).map(|i| at(log_scale, i, observed)).collect::<Option<_>>();
@@ -37,8 +37,8 @@ pub(super) fn expected(likelihood: &Likelihood, outputs: &[Vec<f32>]) -> Vec<f64
     expected.into_iter().enumerate().map(|(i, mean)| kept(i) * mean).collect()
 }
 
-/// Element of `parameter` that applies to value `i` of `observed`: of `n` elements each applies to a run of
-/// `observed / n` values. `None` of an empty parameter.
+/// Element of `parameter` that applies to value `i` of `observed`: each of `n` elements applies to a run of
+/// `observed / n` values. `None` of an empty parameter, and behind the last run.
 fn at(parameter: &[f32], i: usize, observed: usize) -> Option<f64> {
     let run = (observed / parameter.len().max(1)).max(1);
     parameter.get(i / run).copied().map(f64::from)

@@ -16,8 +16,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// The gaps of every row of `batch`, in nats, summed up. The figures do not depend on how many rows are
-/// measured at a time.
+/// The gaps of every row of `batch`, which has at least one, in nats, summed up. Rows are measured by as many
+/// threads as the computer offers, and the figures do not depend on how many. The watcher of this thread
+/// hears of every row.
 ///
 /// # Errors
 ///
@@ -77,8 +78,9 @@ fn parts<'g>(loaded: &'g Loaded, batch: &'g Batch) -> Result<Measurable<'g>> {
     Ok(Measurable { encoder, decoder, source, x: batch.given(&x.name)? })
 }
 
-/// An input error where `--log-p` asks for the closed form of a decoder that is not `affine`, or for
-/// quadrature over more than [`super::MOST_LATENTS`] latents.
+/// `Ok` where `ln p(x)` of this decoder can be found by `method`; an input error where `--log-p` asks for the
+/// closed form and the decoder is not `affine`, or for quadrature over more than [`super::MOST_LATENTS`]
+/// latents.
 fn suits(method: Option<Method>, latent: usize, affine: bool) -> Result<()> {
     let fault = |what: String| Err(Error::input(what));
     match method {
@@ -92,8 +94,9 @@ fn suits(method: Option<Method>, latent: usize, affine: bool) -> Result<()> {
     }
 }
 
-/// The decoder's affine map of each row, or a single one where it has no conditions; `None` where one is not
-/// affine or the likelihood is not a normal one with fixed scale. An error is the decoder's.
+/// The decoder's affine map of each row of `batch` (at least one), or a single one where it has no
+/// conditions; `None` where one is not affine or the likelihood is not a normal one with fixed scale. An
+/// error is the decoder's.
 fn maps(batch: &Batch, decoder: &Decoder, x: &Rows, latent: usize) -> Result<Option<Vec<Map>>> {
     let mut likelihood = TwinLikelihood::new(decoder, x, batch)?;
     if log_scales(&decoder.likelihood, likelihood.observed().len()).is_none() {
@@ -126,8 +129,8 @@ struct Worker<'g> {
 }
 
 impl<'g> Worker<'g> {
-    /// The gaps of all rows, in row order, by as many threads as the machine offers. The error of a row names
-    /// it and stops the others.
+    /// The gaps of all rows, in row order, by as many threads as the computer offers. The error of a row
+    /// names it and stops the others; a panic of a thread goes on here.
     fn all(&self) -> Result<Vec<RowGap>> {
         let (next, step) = (AtomicUsize::new(0), watch::begin("gap", self.batch.len));
         let done = Mutex::new(Vec::with_capacity(self.batch.len));
@@ -169,7 +172,8 @@ impl<'g> Worker<'g> {
         TwinLikelihood::new(self.decoder, self.x, self.batch)
     }
 
-    /// Mean and log-variance of the encoder's posterior of a row, those of all posteriors joined.
+    /// Mean and log-variance of the encoder's posterior of a row, those of all posteriors joined; panics
+    /// beyond the last row.
     fn encoded(&self, row: usize) -> (Vec<f32>, Vec<f32>) {
         let (mut loc, mut log_var) = (Vec::new(), Vec::new());
         for posterior in self.posteriors {
@@ -207,7 +211,7 @@ impl<'g> Worker<'g> {
     }
 
     /// Mean over all values of all rows of the squared difference of `x` from its expectation under the
-    /// decoder at the posterior's mean. An input error where the decoder fails.
+    /// decoder at the posterior's mean; NaN of no rows. An input error where the decoder fails.
     fn reconstruction(&self) -> Result<f64> {
         let mut likelihood = self.likelihood()?;
         let (mut sum, mut count) = (0.0, 0);

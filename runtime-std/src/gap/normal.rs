@@ -15,7 +15,8 @@ pub struct Normal {
 }
 
 impl Normal {
-    /// The normal with independent latents of mean `loc` and variances `e^log_var`.
+    /// The normal with independent latents of mean `loc` and variances `e^log_var`, as many of these as
+    /// latents.
     pub fn diagonal(loc: Vec<f64>, log_var: &[f64]) -> Self {
         let latent = loc.len();
         let mut scale = vec![0.0; latent * latent];
@@ -48,21 +49,22 @@ impl Normal {
         &self.scale[i * self.latent()..(i + 1) * self.latent()]
     }
 
-    /// Sets `z` to `loc + S eps`.
+    /// Sets `z` to `loc + S eps`; both slices have a value per latent.
     pub fn at(&self, eps: &[f64], z: &mut [f64]) {
         for (i, z) in z.iter_mut().enumerate() {
             *z = self.loc[i] + dot(self.row(i), eps);
         }
     }
 
-    /// `S^T v`, one value per latent.
+    /// `S^T v`, one value per latent; `v` has as many.
     pub fn transposed(&self, v: &[f64]) -> Vec<f64> {
         let latent = self.latent();
         let column = |j: usize| (0..latent).map(|i| self.scale[i * latent + j] * v[i]).sum();
         (0..latent).map(column).collect()
     }
 
-    /// The normal of the same mean whose standard deviations are `factor` times as large.
+    /// The normal of the same mean whose standard deviations are `factor` times as large; `factor` is above
+    /// 0.
     #[must_use]
     pub fn widened(&self, factor: f64) -> Self {
         let scale = self.scale.iter().map(|s| s * factor).collect();
@@ -76,14 +78,14 @@ impl Normal {
         0.5 * (moments - self.latent() as f64) - self.log_det
     }
 
-    /// `ln q(z)` at `z = loc + S eps`.
+    /// `ln q(z)` in nats at `z = loc + S eps`, given `eps`.
     pub fn log_density(&self, eps: &[f64]) -> f64 {
         log_standard(eps) - self.log_det
     }
 }
 
-/// `KL(a || b)` in nats of two normals with independent latents; off-diagonal elements of the scales are
-/// ignored.
+/// `KL(a || b)` in nats of two normals with the same number of independent latents; off-diagonal elements of
+/// the scales are ignored.
 pub(super) fn kl_diagonal(a: &Normal, b: &Normal) -> f64 {
     let latent = |i: usize| {
         let at = i * a.latent() + i;

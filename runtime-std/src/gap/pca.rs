@@ -19,9 +19,9 @@ pub struct Pca {
 }
 
 impl Pca {
-    /// The maximum-likelihood fit of `x ~ N(mean, W W^T + sigma^2 I)` to rows of `len` values (Tipping
-    /// and Bishop, "Probabilistic principal component analysis", J. R. Stat. Soc. B 61, 1999): with
-    /// eigenvalues `l_1 >= l_2 ..` of the covariance of D values,
+    /// The maximum-likelihood fit of `x ~ N(mean, W W^T + sigma^2 I)` to rows of `len` values, at least one
+    /// row and one value, all finite (Tipping and Bishop, "Probabilistic principal component analysis", J. R.
+    /// Stat. Soc. B 61, 1999): with eigenvalues `l_1 >= l_2 ..` of the covariance of D values,
     ///
     /// ```text
     /// sigma^2 = (l_(d+1) + .. + l_D) / (D - d)

@@ -192,7 +192,7 @@ impl<'l, L: LogLikelihood + ?Sized> Plane<'l, L> {
 }
 
 impl Cell {
-    /// The two halves of its place along the axis to cut, lower half first.
+    /// The two halves of the cell's place along its `axis`, lower half first; the cell stays whole.
     fn halves(&self) -> [Rectangle; 2] {
         let mut first = self.place;
         first.width[self.axis] *= 0.5;
@@ -203,6 +203,7 @@ impl Cell {
 }
 
 impl PartialEq for Cell {
+    /// Whether the errors are equal.
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
@@ -211,6 +212,7 @@ impl PartialEq for Cell {
 impl Eq for Cell {}
 
 impl PartialOrd for Cell {
+    /// As `cmp`, never `None`.
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
@@ -230,9 +232,9 @@ const GRID: usize = 241;
 /// `p(z | x)`: neither an ELBO nor an estimate of `ln p(x)` is used, so that it can be compared with their
 /// difference.
 ///
-/// For one or two latents; `bounds` are the first and last point on each axis and have to hold `q` and the
-/// posterior. Of smooth densities that vanish there, an even grid leaves no error but that of what is
-/// narrower than its step.
+/// For one or two latents; `bounds` are the first and last point on each axis, one pair per latent, and have
+/// to hold `q` and the posterior. Of smooth densities that vanish there, an even grid leaves no error but
+/// that of what is narrower than its step.
 ///
 /// # Errors
 ///

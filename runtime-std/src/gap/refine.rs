@@ -53,8 +53,9 @@ const SHARE: f64 = 0.09;
 const CHOICE: Effort = Effort { se: 0.003, draws: 512 };
 
 /// Posterior of one observation without an encoder: [`refine`] by 9 % of `steps` from each of eight starts,
-/// then by the rest from the end with the largest ELBO. `choice` is the noise of that comparison, which no
-/// step uses.
+/// then by the rest from the end with the largest ELBO. It has as many latents as `sobol` has dimensions.
+/// `choice` is the noise of that comparison, which no step uses. Starts whose gradient is not finite stay
+/// where they are.
 ///
 /// # Errors
 ///

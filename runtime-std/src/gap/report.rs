@@ -151,8 +151,8 @@ pub struct RefinedPrior {
 
 impl GapReport {
     /// The report of all `rows` of the model named `model`, where each row has one `refined` entry per entry
-    /// of `settings.refine_steps`; `pca` and `reconstruction` are taken over. Of no rows the means are NaN
-    /// and the lists empty.
+    /// of `settings.refine_steps`; `pca` and `reconstruction` are copied into it. Of no rows the means are
+    /// NaN and the lists empty.
     pub(super) fn of(
         model: &str,
         rows: &[RowGap],
@@ -243,7 +243,7 @@ impl Quantiles {
 }
 
 impl Refinement {
-    /// One summary per entry of `settings.refine_steps`, in its order.
+    /// One summary over the rows per entry of `settings.refine_steps`, in its order.
     fn all(rows: &[RowGap], settings: &Settings) -> Vec<Self> {
         let steps = settings.refine_steps.iter().enumerate();
         steps.map(|(at, steps)| Self::of(rows, at, *steps, settings.seed)).collect()
@@ -283,6 +283,8 @@ impl FromPrior {
 }
 
 impl fmt::Display for FromPrior {
+    /// Writes how far short of the best posterior the rows end, and how many are stuck, on one line without a
+    /// newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (short, stuck) = (self.short, 100.0 * self.stuck);
         write!(
@@ -293,6 +295,8 @@ impl fmt::Display for FromPrior {
 }
 
 impl fmt::Display for GapReport {
+    /// Writes the table of the means with their standard errors by the draws, in nats, and lines on tails,
+    /// refinement and PCA.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

@@ -75,8 +75,8 @@ impl Sobol {
 }
 
 impl Shifted<'_> {
-    /// Fills `eps` with point `index` (below 2^24) as standard normal values, one per coordinate; the same
-    /// index gives the same point.
+    /// Fills `eps`, which has a value per dimension, with point `index` (below 2^24) as standard normal
+    /// values; the same index gives the same point.
     pub fn fill(&self, index: u32, eps: &mut [f64]) {
         for ((eps, columns), shift) in eps.iter_mut().zip(&self.sobol.columns).zip(&self.shift) {
             let bits = columns.iter().enumerate().filter(|(bit, _)| index >> bit & 1 == 1);

@@ -71,7 +71,8 @@ pub(super) fn parts(loaded: &Loaded) -> Option<(&Encoder, &Decoder)> {
 
 impl<'m> Meter<'m> {
     /// A meter of the first [`ROWS`] rows of `batch`, with the outputs of the encoder and the noise computed.
-    /// An error where an input is missing, the encoder reads no observation or has no two heads.
+    /// Encoder and decoder are those of [`parts`]. An error where an input is missing, the encoder reads no
+    /// observation or has no two heads, or the decoder does not answer with observations.
     pub fn new(
         encoder: &'m Encoder,
         decoder: &'m Decoder,
@@ -103,8 +104,10 @@ impl<'m> Meter<'m> {
         self.decoder.likelihood.family
     }
 
-    /// The posteriors of all rows under a reading; a sentence where a log-variance is not finite. The
-    /// declared `eps` applies to the declared head only, the declared clamp to all.
+    /// The posteriors of all rows under a reading, whose family does not matter; the error is a sentence
+    /// about the first log-variance that is not finite. Means are not checked. The declared clamp always
+    /// applies; the declared `eps` only where head and order of the two outputs are the declared ones, else
+    /// it is 0.
     pub fn posteriors(&self, reading: Reading) -> std::result::Result<Posteriors, String> {
         let Latent { len, head, eps, clamp: bounds } = self.latent;
         let [mean, spread] = match reading.swapped {
@@ -128,7 +131,7 @@ impl<'m> Meter<'m> {
     }
 
     /// The terms of all rows under each of the families, in order; every draw is decoded once for all of
-    /// them. NaN where a draw cannot be decoded.
+    /// them. NaN where a draw cannot be decoded. `q` has the rows and latents of this meter.
     pub fn terms(&mut self, q: &Posteriors, families: &[Family]) -> Vec<Terms> {
         let mut likelihoods = vec![Vec::with_capacity(self.rows); families.len()];
         let mut z = vec![0.0; q.latent];
@@ -158,7 +161,8 @@ impl<'m> Meter<'m> {
         all.collect()
     }
 
-    /// Sets `z` to draw number `draw` of a row: draws 2k and 2k + 1 use the same noise with opposite signs.
+    /// Sets `z` to draw number `draw`, below [`DRAWS`], of a row: draws 2k and 2k + 1 use the same noise with
+    /// opposite signs.
     fn draw(&self, q: &Posteriors, row: usize, draw: usize, z: &mut [f32]) {
         let at = (row * (DRAWS / 2) + draw / 2) * q.latent;
         let mut eps = self.eps[at..at + q.latent].to_vec();

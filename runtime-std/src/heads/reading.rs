@@ -16,7 +16,7 @@ pub struct Reading {
     pub family: Family,
 }
 
-/// All pairs of `swapped` and head: first the declared order of the outputs, then the other.
+/// All twelve pairs of `swapped` and head: first the declared order of the outputs, then the other.
 pub(super) fn heads() -> impl Iterator<Item = (bool, Spread)> {
     [false, true].into_iter().flat_map(|swapped| Spread::ALL.map(|head| (swapped, head)))
 }

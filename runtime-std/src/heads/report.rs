@@ -109,6 +109,7 @@ impl HeadReport {
 }
 
 impl fmt::Display for NamedReading {
+    /// Writes the reading on one line, as `mean "mu", spread "s" (logvar)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "mean {:?}, spread {:?} ({}", self.mean, self.spread, self.head)?;
         self.mean_is.iter().try_for_each(|mean_is| write!(f, ", mean_is {mean_is}"))?;
@@ -117,6 +118,8 @@ impl fmt::Display for NamedReading {
 }
 
 impl fmt::Display for HeadReport {
+    /// Writes the table of the readings, the best first, and the impossible ones with what speaks against
+    /// them; no newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rows, draws, seed, .. } = self;
         write!(

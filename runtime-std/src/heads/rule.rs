@@ -60,14 +60,15 @@ pub(super) fn finite(values: &[f64]) -> usize {
     values.iter().filter(|value| value.is_finite()).count()
 }
 
-/// Whether, of at least [`ENOUGH`] rows, most have no finite ELBO under the second reading and most have one
-/// under the first.
+/// Whether, of at least [`ENOUGH`] rows, more than half have no finite ELBO under the second reading and more
+/// than half have one under the first.
 pub(super) fn loses_rows(first: &[f64], second: &[f64]) -> bool {
     second.len() >= ENOUGH && 2 * finite(second) < second.len() && 2 * finite(first) > first.len()
 }
 
 /// Whether `better` is clearly better than `worse`, by more than 0.1 nats, under every objective that `worse`
-/// may have been trained by, or `worse` loses most rows. Measured ladder steps are kept in `better`.
+/// may have been trained by, or `worse` loses most rows. What is measured of `better` on the way is kept in
+/// it.
 pub(super) fn outweighs(meter: &mut Meter<'_>, better: &mut Ladder, worse: Read<'_>) -> bool {
     let mut all = DRAWN.map(|share| Ladder::of(Read { q: &drawn(worse.q, share), ..worse }));
     if loses_rows(&better.at(meter, 0).objective(1.0), &all[0].at(meter, 0).objective(1.0)) {
@@ -135,12 +136,13 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    /// The ladder of a reading, nothing measured yet.
+    /// The ladder of a reading's posteriors, nothing measured yet.
     pub fn of(read: Read<'_>) -> Self {
         Self { q: read.q.clone(), family: read.family, steps: BTreeMap::new() }
     }
 
-    /// The terms with all variances multiplied by `e^(step / 2)`, measured at the first call and kept.
+    /// The terms with all variances multiplied by `e^(step / 2)`, measured at the first call with this `step`
+    /// and kept.
     fn at(&mut self, meter: &mut Meter<'_>, step: i32) -> &Terms {
         let Self { q, family, steps } = self;
         steps.entry(step).or_insert_with(|| {

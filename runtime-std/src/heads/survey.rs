@@ -138,7 +138,8 @@ impl<'m> Survey<'m> {
         NamedReading { mean, spread, head: reading.head.name(), mean_is }
     }
 
-    /// The table of all readings, with the verdict on the declared one.
+    /// The table of all readings, with the verdict on the declared one; measuring that takes most of the
+    /// time.
     pub fn report(&mut self) -> HeadReport {
         let (verdict, message) = self.verdict();
         let declared = self.declared().map(|at| &self.measured[at]);

@@ -26,7 +26,7 @@ struct ObservedRow<'d> {
 }
 
 impl<'d> ObservedRow<'d> {
-    /// The observation of the selected row.
+    /// The observation of the selected row; panics beyond the last.
     fn observed(&self) -> &'d [f32] {
         self.x.row(self.number)
     }
@@ -90,7 +90,7 @@ impl<'d> TwinLikelihood<'d> {
         Ok(Self { row, twin: Twin::new(&decoder.plan), outputs })
     }
 
-    /// Selects the row that all calls from now on are about.
+    /// Selects the row that all calls from now on are about; they panic where it is beyond the last.
     pub fn at(&mut self, row: usize) {
         self.row.number = row;
     }
@@ -100,7 +100,8 @@ impl<'d> TwinLikelihood<'d> {
         self.row.observed()
     }
 
-    /// The outputs of the decoder's plan for a latent: the mean first.
+    /// The outputs of the decoder's plan for a latent under the conditions of the selected row: the mean
+    /// first.
     ///
     /// # Errors
     ///
@@ -129,12 +130,12 @@ pub struct TwinGradient<'d> {
 }
 
 impl<'d> TwinGradient<'d> {
-    /// The likelihood with `plan`, the gradient of its decoder by [`Decoder::gradient`].
+    /// The likelihood `forward` with `plan`, the gradient of its decoder by [`Decoder::gradient`].
     pub fn new(forward: TwinLikelihood<'d>, plan: &'d Plan) -> Self {
         Self { forward, twin: Twin::new(plan), outputs: memory(plan) }
     }
 
-    /// The likelihood without its gradient.
+    /// The likelihood without its gradient, by which the row is selected for both.
     pub fn forward(&mut self) -> &mut TwinLikelihood<'d> {
         &mut self.forward
     }
@@ -148,8 +149,8 @@ impl LogLikelihood for TwinGradient<'_> {
 }
 
 impl Gradient for TwinGradient<'_> {
-    /// `ln p(x | z)` of the selected row, in nats; its gradient by `z` is written to `grad`. Errors as for
-    /// [`TwinLikelihood::decode`], with `grad` unchanged.
+    /// `ln p(x | z)` of the selected row, in nats; its gradient by `z` is written to `grad`, which has a
+    /// value per latent. Errors as for [`TwinLikelihood::decode`], with `grad` unchanged.
     fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> std::result::Result<f32, InferError> {
         let Self { forward: TwinLikelihood { row, .. }, twin, outputs } = self;
         let mut inputs = row.inputs(z)?;

@@ -17,8 +17,9 @@ use elbow_core::infer::{
 use elbow_core::noise::Independent;
 use elbow_core::wire::{Inference, Inferred};
 
-/// The decoder's mean output at `z = loc` under these conditions, and `ln p(x | z = loc)` and the KL
-/// divergence of the posterior from N(0, I), in nats: the generated `score`.
+/// The decoder's mean output at `z = loc` under these conditions (the plan's inputs behind the latents, in
+/// order), and `ln p(x | z = loc)` and the KL divergence of the posterior from N(0, I), in nats: the
+/// generated `score`.
 ///
 /// # Errors
 ///
@@ -44,7 +45,8 @@ pub fn score(
     Ok((x_mean, ElboTerms { log_likelihood, kl: kl_to_standard(loc, log_var) }))
 }
 
-/// `ln p(x | z)`, from the outputs of the decoder's plan for `z`; NaN without outputs.
+/// `ln p(x | z)` in nats, from the outputs of the decoder's plan for `z`, the mean first; NaN without
+/// outputs.
 pub fn log_likelihood(likelihood: &Likelihood, x: &[f32], outputs: &[Vec<f32>]) -> f32 {
     let x_mean = outputs.first().map_or(&[][..], Vec::as_slice);
     likelihood.under(outputs).log_prob(x, x_mean)
@@ -84,12 +86,12 @@ impl<'d> TwinInference<'d> {
         }
     }
 
-    /// The reply of a device to the request `Infer` with `count` draws or steps.
+    /// The reply of a device to the request `Infer` with `count` draws or steps, for the selected row.
     ///
     /// `Elbo` gives `[E ln p(x | z), KL]`, `Iwae` `[bound, effective sample size]`; both leave `loc` and
-    /// `log_var` as they are. `Refine` changes them to the refined posterior and gives
-    /// `[gain, standard error]`, or leaves them where that is not better; `RefinePrior` does so with N(0, I) in
-    /// place of their values, which are lost also after an error.
+    /// `log_var` as they are. `Refine` changes them to the refined posterior and gives `[gain, standard
+    /// error]`, or leaves them where that is not better; `RefinePrior` does so with N(0, I) in place of their
+    /// values, which are lost also after an error.
     ///
     /// # Errors
     ///
@@ -187,7 +189,7 @@ pub fn refine(
 }
 
 /// [`refine`] for one of many rows, where a gradient that is not finite is no error but keeps the start, as
-/// on a device: true where the start was kept, by that or by the guard.
+/// on a device: true where `loc` and `log_var` are unchanged, by that or by the guard.
 ///
 /// # Errors
 ///

@@ -72,7 +72,8 @@ impl BoundDrop {
         }
     }
 
-    /// Text with the mean, both standard errors and `limit`; `None` where mean, standard error or limit is.
+    /// Text with the mean, both standard errors and `limit`; `None` where the mean, the standard error by the
+    /// draws or `limit` is `None`.
     pub(crate) fn told(&self, limit: Option<f64>) -> Option<String> {
         let (mean, se, limit) = (self.mean?, self.draws_se?, limit?);
         let limit = format!("limit {limit:.0e} and {ELBO_DROP_ERRORS} standard errors");

@@ -65,14 +65,16 @@ struct Trial<'t> {
 
 impl Trial<'_> {
     /// The model with activations of this width: with refitted scales where its loss is then at most that
-    /// without, otherwise (also if a loss is NaN) without. Biases are refitted in any case.
+    /// without, otherwise (also if a loss is NaN) without. Biases are refitted in any case. Errors as those
+    /// of [`Loaded::quantized`].
     fn best(&self, width: Width) -> Result<Loaded> {
         let plain = self.with(Quantization { width, adjust: Adjust::Bias })?;
         let refitted = self.with(Quantization { width, adjust: Adjust::Both })?;
         Ok(if refitted.1 <= plain.1 { refitted.0 } else { plain.0 })
     }
 
-    /// The model quantized in this way, and its loss.
+    /// The model quantized in this way, and its loss on the calibration rows. Errors as those of
+    /// [`Loaded::quantized`].
     fn with(&self, options: Quantization) -> Result<(Loaded, f64)> {
         let source = &self.loaded.main;
         let states = self.loaded.model.graphs.main().state_pairs();

@@ -95,8 +95,9 @@ fn is_observed(root: &Table) -> bool {
     inputs.into_iter().flatten().any(|input| input.get("role").and_then(Value::as_str) == Some("x"))
 }
 
-/// Adds to `found` the required keys that tables in `value` lack and the values that are `?`. `path` is where
-/// it lies, as `latent[0].spread`; `kind` is the same without numbers.
+/// Adds to `found` the required keys that tables in `value` lack and the values that are `?`, through all
+/// tables and lists in it. `path` is where it lies, as `latent[0].spread`; `kind` is the same without
+/// numbers; both are empty for the whole text.
 fn walk(path: &str, kind: &str, value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) if text == OPEN => {

@@ -218,7 +218,8 @@ impl LikelihoodTable {
         }
     }
 
-    /// The family's parameters that are given, each with its key, in the family's order.
+    /// The family's parameters that are given, each with its key, in the family's order; parameters of other
+    /// families are left out.
     pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &Parameter)> {
         let all = self.all();
         self.family.keys().iter().filter_map(move |own| {

@@ -124,7 +124,7 @@ impl TensorRefs {
     }
 }
 
-/// Exactly two numbers; an error for any other count. Their values are not checked here.
+/// The two numbers of `clamp`; an error where there are more or fewer. Their values are not checked here.
 pub(super) fn bounds<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<[f32; 2]>, D::Error> {

@@ -57,6 +57,7 @@ fn guard_samples() -> u32 {
 }
 
 impl Default for RefineTable {
+    /// The rule `stein` with ten steps and the default draws, as an empty `[refine]` is read.
     fn default() -> Self {
         Self {
             rule: RuleName::default(),

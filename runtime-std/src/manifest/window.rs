@@ -36,6 +36,7 @@ pub enum Layout {
 }
 
 impl From<Layout> for window::Layout {
+    /// The layout of the same name.
     fn from(layout: Layout) -> Self {
         match layout {
             Layout::ChannelsFirst => Self::ChannelsFirst,

@@ -28,7 +28,8 @@ impl Axis {
         self.len * self.inner == values
     }
 
-    /// `list`, one number per place of this axis, repeated to one number for each of `values` values.
+    /// `list`, one number per place of this axis, repeated to one number for each of `values` values, in
+    /// row-major order.
     pub(super) fn spread(self, list: &[f32], values: usize) -> Vec<f32> {
         let own = list.iter().flat_map(|value| std::iter::repeat_n(*value, self.inner));
         own.cycle().take(values).collect()
@@ -105,7 +106,7 @@ impl DecoderMean<'_> {
         ))
     }
 
-    /// The axis at this position of the shape.
+    /// The axis at this position of the shape; panics where the shape has none there.
     fn at(&self, axis: usize) -> Axis {
         Axis { len: self.shape[axis], inner: self.shape[axis + 1..].iter().product() }
     }
@@ -125,7 +126,7 @@ impl DecoderMean<'_> {
         (0..self.shape.len()).filter(|axis| self.shape[*axis] == len).collect()
     }
 
-    /// What a list of `len` values could have been, for a message.
+    /// What a list of `len` values could have been, as the end of a message.
     fn expected(&self, len: usize) -> String {
         let all = self.len();
         let channels = match self.window {
@@ -145,8 +146,8 @@ impl DecoderMean<'_> {
         }
     }
 
-    /// What is wrong where the mean does not have the order of the observation, whose shape is `x`:
-    /// transposed axes, or another layout than the window's. `None` where nothing is.
+    /// What is wrong, as the end of a message, where the mean does not have the order of the observation,
+    /// whose shape is `x`: transposed axes, or another layout than the window's. `None` where nothing is.
     pub(super) fn disorder(&self, x: &[usize]) -> Option<String> {
         if super::window::are_transposed(self.shape, x) {
             return Some(format!(

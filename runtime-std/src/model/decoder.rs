@@ -93,8 +93,8 @@ fn outputs(source: &Source, table: &DecoderTable) -> Result<Vec<usize>> {
     Ok(outputs)
 }
 
-/// An input error where a latent input of the plan has another number of values than the encoder's mean of
-/// the same posterior.
+/// `Ok` where each latent input of the plan has as many values as the encoder's mean of the same posterior;
+/// an input error about the first that has not.
 fn fits_latents(source: &Source, encoder: &Encoder, plan: &Plan) -> Result<()> {
     let means = encoder.plan.outputs.iter().step_by(2);
     for (z, loc) in plan.inputs.iter().zip(means.take(encoder.latents.len())) {
@@ -111,8 +111,8 @@ fn fits_latents(source: &Source, encoder: &Encoder, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// An input error where the plan's mean has not as many values as the encoder's observation, or has them in
-/// another order.
+/// `Ok` where the plan's mean has the values of the encoder's observation in the same order; an input error
+/// where it has another number of them or another order.
 fn fits_observation(
     source: &Source,
     encoder: &Encoder,

@@ -35,7 +35,8 @@ impl Roles {
         }
     }
 
-    /// The heads of the command line, with the first input as the observation.
+    /// The heads of the command line, with the first input as the observation; no other inputs, no states, no
+    /// `eps` and no clamp.
     pub(super) fn of_declared(declared: &Declared) -> Self {
         let spread = SpreadTable {
             output: declared.spread.clone(),
@@ -87,9 +88,9 @@ fn latents(plan: &Plan, tables: &[LatentTable]) -> Vec<Latent> {
     means.map(latent).collect()
 }
 
-/// Enters mean and spread of one posterior into the roles and heads of `source`. An input error under `key`
-/// where one is not found, both are the same, shapes differ, the graph contradicts them, or one has a role
-/// already.
+/// Enters mean and spread of one posterior into the roles and heads of `source`, and into its outputs where
+/// they are values inside the graph. An input error under `key` where one is not found, both are the same,
+/// shapes differ, the graph contradicts them, or one has a role already.
 fn posterior(source: &mut Source, key: &str, table: &LatentTable) -> Result<()> {
     let mean = source.head(&format!("{key}.mean"), &table.mean)?;
     let spread = source.head(&format!("{key}.spread"), &table.spread.output)?;

@@ -49,8 +49,8 @@ pub(super) fn build(
     Ok((flow, source))
 }
 
-/// Why inputs and outputs of a flow do not suit its density, which the key `key` declares; `None` where they
-/// do.
+/// Why inputs and outputs of a flow (two outputs, `z` and the density) do not suit its density, which the key
+/// `key` declares; `None` where they do.
 fn fault(flow: &Flow, key: &str) -> Option<String> {
     let Flow { plan, density, .. } = flow;
     if plan.outputs[1].len() != 1 {

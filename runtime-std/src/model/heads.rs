@@ -167,7 +167,8 @@ pub(super) fn drawn(source: &Source, head: usize) -> Option<String> {
     Some(format!("output {name:?} is the sample that the graph draws itself, {cure}"))
 }
 
-/// Whether the noise of a draw is an input with the role of noise or without a role.
+/// Whether the noise of a draw is an input with the role of noise or without a role; false for any other
+/// value.
 fn may_be_noise(source: &Source, draw: &Draw) -> bool {
     let input = source.graph.inputs.iter().position(|input| *input == draw.noise);
     input.is_some_and(|at| matches!(source.input_roles[at], Some(Role::Eps) | None))

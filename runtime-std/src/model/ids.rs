@@ -45,7 +45,7 @@ pub(super) fn tables(graph: &Graph, input: ValueId) -> Vec<Option<usize>> {
 /// Stands for a value of another tensor.
 const OTHER: f32 = -1.0;
 
-/// Whether a node only moves or copies whole numbers.
+/// Whether an operation only moves, copies or rounds values, and so leaves whole numbers as they are.
 fn moves(op: &Op) -> bool {
     matches!(
         op,

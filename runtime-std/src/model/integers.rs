@@ -7,7 +7,7 @@ use crate::precision::Precision;
 
 impl Loaded {
     /// The precision of the main graph: f32 without integers, else weights of eight bits with activations of
-    /// eight or sixteen.
+    /// eight or sixteen. Never [`Precision::Int8`], which is a choice between the two.
     pub fn precision(&self) -> Precision {
         match self.main.integers.as_ref().map(|integers| integers.width) {
             None => Precision::F32,
@@ -27,8 +27,8 @@ impl Loaded {
         self.with_integers(integers.map(|integers| Integers { core, ..integers }))
     }
 
-    /// The model with its main graph lowered again for these integers, or in f32 without; decoder and flows
-    /// stay as they are.
+    /// The model with its main graph lowered again for these integers, or in f32 without; decoder and flows,
+    /// also a flow alone, stay as they are.
     ///
     /// # Errors
     ///

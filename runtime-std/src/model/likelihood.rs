@@ -32,7 +32,7 @@ impl Likelihood {
     }
 
     /// The likelihood whose decoded parameters are taken from `outputs`, those of the decoder's plan; a
-    /// parameter whose output is missing is empty.
+    /// parameter whose output is missing is empty. Nothing is copied.
     pub fn under<'a>(&'a self, outputs: &'a [Vec<f32>]) -> distributions::Likelihood<'a> {
         let mut parameters: [&[f32]; 2] = [&[]; 2];
         for (parameter, source) in parameters.iter_mut().zip(&self.parameters) {
@@ -52,7 +52,8 @@ impl Likelihood {
         })
     }
 
-    /// The parameters that are outputs of the decoder's plan, with their index.
+    /// The parameters that are outputs of the decoder's plan, each with the index of the output, in the
+    /// family's order.
     pub fn outputs(&self) -> impl Iterator<Item = (distributions::Parameter, usize)> {
         let named = self.family.parameters().iter().zip(&self.parameters);
         named.filter_map(|(parameter, source)| match source {
@@ -113,8 +114,8 @@ fn own_axis(mean: &DecoderMean<'_>, len: usize) -> Result<Option<Axis>, String> 
     (len != 1 && len != mean.len()).then(|| mean.axis_of(len)).transpose()
 }
 
-/// [`own_axis`] of a parameter that the decoder computes. A sentence where the output has the mean's axes in
-/// another order, or runs along another than the leading axis.
+/// [`own_axis`] of a parameter that the decoder computes. The error is a sentence: the output has the mean's
+/// axes in another order, or runs along another than the leading axis.
 fn output_axis(mean: &DecoderMean<'_>, port: &Port) -> Result<Option<Axis>, String> {
     let all = mean.len();
     if are_transposed(mean.shape, &port.shape) {

@@ -37,7 +37,8 @@ impl Loaded {
     ///
     /// # Errors
     ///
-    /// An input error names the file, what was found and expected, and the cure.
+    /// An input error names the file, what was found and expected, and the cure. An environment error where a
+    /// folder cannot be listed.
     pub fn read(path: &Path, declared: Option<&Declared>, options: &Options) -> Result<Self> {
         let path = Self::find(path)?;
         if path.extension().is_some_and(|extension| extension == "onnx") {
@@ -64,8 +65,9 @@ impl Loaded {
         Self::from_manifest(&path)
     }
 
-    /// The model of a bare ONNX file: an encoder with the `declared` heads, else with heads whose names are
-    /// [`unmistakable`], else a graph without roles.
+    /// The model of a bare ONNX file, called by the file's name: an encoder with the `declared` heads, else
+    /// with heads whose names are [`unmistakable`], else a graph without roles. Errors as those of
+    /// [`read`](Self::read).
     fn from_onnx(path: &Path, declared: Option<&Declared>, options: &Options) -> Result<Self> {
         let source = Source::read(path, options)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -81,7 +83,7 @@ impl Loaded {
         Ok(Self::without_manifest(name, graphs, source))
     }
 
-    /// A loaded model of this one file.
+    /// A loaded model of this one file, whose graph is the main one; `name` is an identifier.
     fn without_manifest(name: String, graphs: Graphs, main: Source) -> Self {
         let model = Model { name, graphs, window: None, score: None, missing: Vec::new() };
         Self { model, main, decoder: None, flow: None, manifest: None }
@@ -145,8 +147,8 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Checks across graphs and tables. An input error where an `[[input]]` names no graph's input or has
-    /// different shapes in several, or where missing values are not handled.
+    /// Checks across graphs and tables of the manifest. An input error where an `[[input]]` names no graph's
+    /// input or has different shapes in several, or where missing values are not handled.
     fn check(&self) -> Result<()> {
         self.check_missing()?;
         for table in self.manifest.iter().flat_map(|manifest| &manifest.input) {
@@ -206,7 +208,7 @@ impl Loaded {
     ///
     /// # Errors
     ///
-    /// An input error says what is there instead.
+    /// An input error says what is there instead. An environment error where a folder cannot be listed.
     pub fn find(path: &Path) -> Result<PathBuf> {
         const EXPECTED: &str = "expected an .onnx file, an elbow.toml, or a folder that holds one";
         let fault = |what: String| Err(Error::input(format!("{}: {what}", path.display())));

@@ -4,8 +4,9 @@ mod head;
 
 pub(crate) use head::{HeadName, Says};
 
-/// The words and numbers of a name, in small letters. They are separated by any other sign, between letters
-/// and digits, and where a capital letter begins a word.
+/// The words and numbers of a name, in small letters and in order. They are separated by any other sign,
+/// between letters and digits, and where a capital letter begins a word; empty for a name of other signs
+/// only.
 pub(crate) fn words(name: &str) -> Vec<String> {
     tokens(name).into_iter().map(|token| token.text).collect()
 }
@@ -19,7 +20,7 @@ struct Token {
     joined: bool,
 }
 
-/// [`words`], each with whether nothing separates it from the one before.
+/// The tokens of [`words`], in the order of the name.
 fn tokens(name: &str) -> Vec<Token> {
     let chars: Vec<char> = name.chars().collect();
     let kind = |c: char| (c.is_ascii_alphabetic(), c.is_ascii_digit());
@@ -48,7 +49,7 @@ pub(crate) fn says(name: &str, wanted: &[&str]) -> bool {
     words(name).iter().any(|word| wanted.contains(&&**word))
 }
 
-/// Whether a name says a mean and nothing else of a head.
+/// Whether a name says that it is a mean of a posterior, and no spread.
 pub(crate) fn is_mean(name: &str) -> bool {
     HeadName::of(name, &[]).says == Says::Mean
 }

@@ -15,9 +15,9 @@ pub(crate) struct Otherwise {
     pub factor: Option<f32>,
 }
 
-/// How the graph samples around this mean, where none of its samples is `mean + noise * scale` or `mean -
-/// noise * scale` with the scale that the head says. `None` where one is, or where it does not sample around
-/// it.
+/// How the graph samples around the value named `mean`, where none of its samples is `mean + noise * scale`
+/// or `mean - noise * scale` with the scale that `spread` has under the head. `None` where one is, where it
+/// does not sample around it, or where a name is not found.
 pub(crate) fn sampled_otherwise(
     graph: &Graph,
     [mean, spread]: [&str; 2],

@@ -39,8 +39,8 @@ fn of_value(value: &Value) -> Range {
     }
 }
 
-/// The range of a node's output, given the `ranges` of its inputs; unbounded where nothing is known of the
-/// operator.
+/// The range of a node's output, given the `ranges` of all values by id, of which those of its inputs are
+/// known; unbounded where nothing is known of the operator.
 fn of_node(graph: &Graph, ranges: &[Range], node: &Node) -> Range {
     let op = node.op_type.as_str();
     let input = |at: usize| {
@@ -131,7 +131,7 @@ struct ConstantLayer {
 }
 
 impl ConstantLayer {
-    /// Bounds of `alpha * w x + beta * b` where every value of `x` lies in a range, the lowest and the
+    /// Bounds of `alpha * w x + beta * b` where every value of `x` lies in the range `x`, the lowest and the
     /// highest over all filters; `None` where weights or bias are computed, or of no such shape.
     fn range(&self, graph: &Graph, node: &Node, x: &Range) -> Option<Range> {
         let weights = &graph.values[*node.inputs.get(1)?];
@@ -231,7 +231,8 @@ fn binary(graph: &Graph, ranges: &[Range], node: &Node, f: BinaryOp) -> Range {
     }
 }
 
-/// Least and largest of the products of the ends of both ranges, where zero times infinity is zero.
+/// Least and largest of the products of the ends of both ranges, where zero times infinity is zero and NaN is
+/// ignored.
 fn products(x: &Range, y: &Range) -> [f32; 2] {
     let product = |a: f32, b: f32| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
     let all = [(x.low, y.low), (x.low, y.high), (x.high, y.low), (x.high, y.high)];

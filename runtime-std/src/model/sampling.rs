@@ -141,9 +141,9 @@ impl<'g> Makers<'g> {
         self.sources[value]
     }
 
-    /// The function that makes a value, and its operand (before reshapes); `Max` or `Min` with a number as a
-    /// one-sided clip, `Pow` with 0.5 as a root, and PyTorch's softplus as one function. `None` for every
-    /// other node.
+    /// The function that makes a value, and its operand (before reshapes): that of an elementwise node, `Max`
+    /// or `Min` with a number as a one-sided clip, `Pow` with 0.5 as a root, and PyTorch's softplus as one
+    /// function. `None` for every other node, and for inputs and constants.
     pub fn unary(&self, value: ValueId) -> Option<(Unary, ValueId)> {
         let node = self.nodes[value]?;
         match node.op {
@@ -187,13 +187,13 @@ impl<'g> Makers<'g> {
         fits.then_some((large, otherwise))
     }
 
-    /// `x` and the number, where a value is `x + number`; `None` otherwise.
+    /// `x` (before reshapes) and the number, where a value is `x + number`; `None` otherwise.
     pub fn plus(&self, value: ValueId) -> Option<(ValueId, f32)> {
         let node = self.nodes[value].filter(|node| node.op == Op::Binary(BinaryOp::Add))?;
         self.with_number(node)
     }
 
-    /// `t`, where a value is `0.5 * t` or `t / 2`; `None` otherwise.
+    /// `t` (before reshapes), where a value is `0.5 * t` or `t / 2`; `None` otherwise.
     pub fn half(&self, value: ValueId) -> Option<ValueId> {
         let node = self.nodes[value]?;
         let (inner, number) = match node.op {

@@ -66,8 +66,8 @@ pub struct Signature {
     pub inputs: Vec<Input>,
 }
 
-/// The constructor of [`Argument`] for inputs of this role; [`Argument::Own`] for observation, latent and no
-/// role.
+/// The constructor of [`Argument`] for inputs of this role; [`Argument::Own`] for observation and latent, for
+/// roles of outputs, and for no role.
 fn argument(role: Option<Role>) -> fn(usize) -> Argument {
     match role {
         Some(Role::Condition) => Argument::Condition,
@@ -159,8 +159,8 @@ impl Model {
 }
 
 impl Part<'_> {
-    /// Pairs of plan input and plan output of each state; the outputs of the states are the plan's last ones,
-    /// in the order of the inputs.
+    /// Pairs of plan input and plan output of each state, by their positions; the outputs of the states are
+    /// the plan's last ones, in the order of the inputs.
     pub fn state_pairs(&self) -> Vec<(usize, usize)> {
         let is_state = |input: &usize| self.roles[*input] == Role::State;
         let inputs: Vec<usize> = (0..self.roles.len()).filter(is_state).collect();
@@ -266,8 +266,8 @@ pub fn offered<'s>(sources: &[&'s Source]) -> Result<Vec<Offered<'s>>> {
     Ok(offered)
 }
 
-/// The one shape of the input `name` in several graphs; `None` of no shapes. An input error where they
-/// differ.
+/// The one shape that the input `name` has in several graphs, all listed in `shapes`; `None` of no shapes. An
+/// input error where they differ.
 pub(super) fn shared_shape<'s>(name: &str, shapes: &[&'s [usize]]) -> Result<Option<&'s [usize]>> {
     match shapes.iter().all(|shape| *shape == shapes[0]) {
         true => Ok(shapes.first().copied()),

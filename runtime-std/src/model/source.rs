@@ -67,12 +67,12 @@ impl Source {
         self.graph.nodes.iter().any(|node| matches!(node.op, Op::Round(_)))
     }
 
-    /// Name of an input.
+    /// Name of the input at this position; as all methods that take one, it panics beyond the last.
     pub fn input_name(&self, input: usize) -> &str {
         &self.graph.values[self.graph.inputs[input]].name
     }
 
-    /// Shape of an input.
+    /// Shape of the input at this position, batch axis included.
     pub fn input_shape(&self, input: usize) -> &[usize] {
         &self.graph.values[self.graph.inputs[input]].shape
     }
@@ -101,7 +101,7 @@ impl Source {
 
     /// Position of the output, or of the value inside the graph, that `tensor` means; such a value is
     /// appended to the graph's outputs (without a role). An input error under `key` where there is none, or
-    /// where its length depends on data.
+    /// where its length depends on data; nothing is appended then.
     pub(super) fn head(&mut self, key: &str, tensor: &TensorRef) -> Result<usize> {
         let inside = match tensor {
             TensorRef::Name(name) if self.graph.outputs.iter().all(|(own, _)| own != name) => {
@@ -135,7 +135,7 @@ impl Source {
             .map_err(|what| self.fault(format!("{key}: {what} among its inputs")))
     }
 
-    /// An input error about this file.
+    /// An input error with the message `what` behind the path of this file.
     pub(super) fn fault(&self, what: String) -> Error {
         Error::input(what).context(self.path.display())
     }
@@ -162,7 +162,7 @@ impl Source {
 
     /// Applies the `[[input]]` tables to the inputs of this graph: role, NaN allowed, fixed value; tables of
     /// other graphs' inputs are skipped. An input error where a role contradicts a known one, or a fixed
-    /// value does not fit.
+    /// value does not fit; tables before it are applied then.
     pub(super) fn declare(&mut self, tables: &[InputTable]) -> Result<()> {
         for table in tables {
             let named = |input: &usize| self.input_name(*input) == table.name;
@@ -181,7 +181,8 @@ impl Source {
         Ok(())
     }
 
-    /// Gives an input the declared role. An input error where it has another one already.
+    /// Gives the input its declared role; `name` is for the message. An input error where it has another one
+    /// already.
     fn declare_role(&mut self, name: &str, input: usize, role: InputRole) -> Result<()> {
         let role = match role {
             InputRole::X => Role::X,
@@ -263,7 +264,8 @@ impl Source {
         graph
     }
 
-    /// The plan of the outputs at these positions, with the integers of the source. An error names the file.
+    /// The plan of the outputs at these positions, with the integers of the source. An error, that of
+    /// lowering, names the file.
     pub(super) fn lower(&self, outputs: &[usize]) -> Result<Plan> {
         lower_with(&self.arranged(), outputs, self.integers.as_ref()).context(self.path.display())
     }
@@ -322,7 +324,8 @@ impl Source {
     }
 }
 
-/// Index among `names` of the tensor meant, by name or index; a sentence with all names where there is none.
+/// Index among `names` of the tensor meant, by name or index; the error is a sentence with all names where
+/// there is none.
 fn position<'a>(
     names: impl Iterator<Item = &'a str>,
     tensor: &TensorRef,

@@ -22,8 +22,8 @@ pub(crate) fn two_axes(shape: &[usize]) -> Option<[usize; 2]> {
     (shape.len() == 3).then(|| <[usize; 2]>::try_from(long).ok())?
 }
 
-/// The axis of `x` along which recurrent layers and convolutions over one axis run, and the first such layer
-/// in words; `None` where there is none or they disagree.
+/// The axis of `x` along which recurrent layers and convolutions over one axis run, as far as it can be
+/// followed to them, and the first such layer in words; `None` where there is none or they disagree.
 fn time_axis(graph: &Graph, x: ValueId) -> Option<(usize, String)> {
     let mut axes: Vec<Option<Vec<usize>>> = vec![None; graph.values.len()];
     axes[x] = Some((0..graph.values[x].shape.len()).collect());

@@ -36,7 +36,8 @@ pub(super) fn settled(
     Ok(Window { layout: Some(layout), ..window.clone() })
 }
 
-/// The layout decided, or a sentence for the error; see [`settled`].
+/// The layout decided, for an encoder's input of this shape; the error is the end of a sentence. See
+/// [`settled`].
 fn layout(
     window: &Window,
     shape: &[usize],
@@ -117,7 +118,7 @@ pub(super) fn are_transposed(a: &[usize], b: &[usize]) -> bool {
     differ && a == b
 }
 
-/// Lengths of the axes that are longer than 1.
+/// Lengths of the axes that are not 1 long, in order.
 fn long_axes(shape: &[usize]) -> Vec<usize> {
     shape.iter().copied().filter(|len| *len != 1).collect()
 }

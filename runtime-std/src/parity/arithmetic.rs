@@ -46,8 +46,9 @@ pub struct Macs {
     pub int8_share: Option<f64>,
 }
 
-/// Every node that computes, in order, with its steps together: in floats where any of them is, with the
-/// first such step's reason. Nodes that only move or requantize values are left out.
+/// Every node of the plan that computes, in order; steps of one node that follow one another count as one.
+/// Such an entry is in floats where any of its steps is, with the first such step's reason. Steps that only
+/// move or requantize values are left out.
 pub fn layers(plan: &Plan) -> Vec<IntegerLayer> {
     let mut layers: Vec<IntegerLayer> = Vec::new();
     for step in &plan.steps {
@@ -111,8 +112,8 @@ fn arithmetic(kernel: &Kernel) -> Option<Arithmetic> {
     }
 }
 
-/// Why a step computes in floats, in words: the reason that lowering gave for its node, else one by its
-/// kernel.
+/// Why a step in floats is not in integers, in words: the reason that lowering gave for its node, else one by
+/// its kernel.
 fn reason(plan: &Plan, step: &Step) -> String {
     if let Some(own) = plan.floats.iter().find(|own| own.node == step.name) {
         return own.reason.clone();
@@ -130,6 +131,7 @@ fn reason(plan: &Plan, step: &Step) -> String {
 }
 
 impl std::fmt::Display for Macs {
+    /// Writes the numbers and the share on one line, without a newline.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { int8, linear, .. } = self;
         let share =
@@ -139,6 +141,7 @@ impl std::fmt::Display for Macs {
 }
 
 impl std::fmt::Display for IntegerLayer {
+    /// Writes figures and reason on one line, without name and newline.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} MACs, ", self.macs)?;
         match (self.arithmetic, &self.reason) {

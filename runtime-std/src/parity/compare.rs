@@ -1,13 +1,14 @@
 //! Differences in values between the outputs of target and reference.
 
-/// Largest `|reference - target|`; NaN where one of them is NaN, 0 of no values. Equal infinities do not
-/// differ.
+/// Largest `|reference - target|` over the shorter of both; NaN where one of them is NaN, 0 of no values.
+/// Equal infinities do not differ.
 pub fn max_abs(reference: impl IntoIterator<Item = f64>, target: &[f32]) -> f64 {
     let pairs = reference.into_iter().zip(target);
     pairs.map(|(a, b)| difference(a, *b)).fold(0.0, worse)
 }
 
-/// Largest `|reference - target| / max(1, |reference|)`; NaN where one of them is NaN, 0 of no values.
+/// Largest `|reference - target| / max(1, |reference|)` over the shorter of both; NaN where one of them is
+/// NaN, 0 of no values. Equal infinities do not differ.
 pub fn max_relative(reference: &[f32], target: &[f32]) -> f64 {
     let pairs = reference.iter().map(|a| f64::from(*a)).zip(target);
     pairs.map(|(a, b)| difference(a, *b) / a.abs().clamp(1.0, f64::MAX)).fold(0.0, worse)
@@ -18,7 +19,7 @@ pub fn worst(differences: impl Iterator<Item = f64>) -> Option<f64> {
     differences.reduce(worse)
 }
 
-/// `|a - b|`, and 0 between equal infinities, which masks are full of.
+/// `|a - b|`; 0 between equal infinities, which masks are full of, and NaN where one is NaN.
 fn difference(a: f64, b: f32) -> f64 {
     let b = f64::from(b);
     if a == b { 0.0 } else { (a - b).abs() }

@@ -43,7 +43,8 @@ pub struct LayerCost {
 }
 
 /// The cost of one inference on the first row of `batch`, on `target`; steps are measured in an image of
-/// their own, which reads a clock behind each.
+/// their own, which reads a clock behind each. The workspace `firmware` is built and the image booted three
+/// times, one after another.
 ///
 /// # Errors
 ///
@@ -84,8 +85,8 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     Ok(Cost { instructions, cycles, spent, footprint, layers })
 }
 
-/// An environment error unless the instructions by the emulator's log and by the board's timer differ by at
-/// most a tick at either end and 40 instructions around the call.
+/// `Ok` where the instructions by the emulator's log and by the board's timer differ by at most a tick at
+/// either end and 40 instructions around the call; an environment error otherwise.
 fn agree(target: &Target, executed: u64, timed: u64) -> Result<()> {
     const AROUND: u64 = 40;
     let tick = 1_000_000 / u64::from(target.row.machine.ticks_per_million);

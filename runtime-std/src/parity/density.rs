@@ -18,8 +18,9 @@ pub struct LogProb {
 }
 
 impl LogProb {
-    /// Differences of the `target`'s `ln p(x)` from that of the reference's `outputs`, one per output of the
-    /// graph. Nothing where the model is no flow with this density or one side is not given.
+    /// Differences of the `target`'s `ln p(x)`, one per row, from that of the reference's `outputs`, one per
+    /// output of the graph. Both are `None` where the model is no flow with this density or one side is not
+    /// given.
     pub(super) fn of(
         loaded: &Loaded,
         outputs: &[Option<Vec<f32>>],
@@ -41,7 +42,7 @@ impl LogProb {
     }
 }
 
-/// The flow of a model without an encoder, where its latent is standard normal; `None` otherwise.
+/// The flow of a model without an encoder, where its latent is standard normal; `None` for all other models.
 pub(super) fn flow(loaded: &Loaded) -> Option<&Flow> {
     match loaded.model.graphs.parts() {
         Parts { encoder: None, flow: Some(flow), .. } if flow.has_log_prob() => Some(flow),

@@ -21,9 +21,10 @@ const TASKS: [(Inference, u32); 4] = [
     (Inference::RefinePrior, 2),
 ];
 
-/// Number of replies compared with the twin, and whether all are equal in every bit: bounds, and with
-/// `[refine]` refinements, of the first [`ROWS`] rows of `given` (the observation first), with the noise of
-/// `seed`. `twin` are the twin's posteriors.
+/// Number of replies of `device` compared with the twin, and whether all are equal in every bit: bounds, and
+/// with `[refine]` refinements, of the first [`ROWS`] rows of `given` (the observation first), with the noise
+/// of `seed`. `twin` are the twin's posteriors of these rows. The device has the model selected; nothing is
+/// compared for a `given` without inputs.
 ///
 /// # Errors
 ///
@@ -57,8 +58,9 @@ pub(super) fn compare<S: Read + Write>(
     Ok((compared, exact))
 }
 
-/// Whether both answers have the same bits, or both refuse what is not finite; false where only the twin
-/// refuses. Any other error of the device is passed on, also an input error where the twin answers.
+/// Whether both answers have the same bits (`loc` and `log_var` are the twin's posterior), or both refuse
+/// what is not finite; false where only the twin refuses. Any other error of the device is passed on, also an
+/// input error where the twin answers.
 fn agree(
     found: Result<DeviceInferred>,
     expected: Result<Inferred>,

@@ -43,11 +43,11 @@ pub struct Pair<'p> {
 
 impl Pair<'_> {
     /// What integers cost, by the answer of the target; `None` for a model without integers. `kl` is that of
-    /// the parity report, `seed` the key of the noise for the ELBO.
+    /// the parity report, `seed` the key of the noise for the ELBO. The model is run once per integer layer.
     ///
     /// # Errors
     ///
-    /// A posterior that is not finite.
+    /// A posterior that is not finite, or an input that is missing.
     pub fn report(
         &self,
         reference: &Reference,
@@ -74,7 +74,8 @@ impl Pair<'_> {
     }
 
     /// Every layer of the integer model; those with integer weights also with KL(float || integers in it
-    /// alone), unless the file is quantized or has no posterior. An error is a posterior that is not finite.
+    /// alone), unless the file is quantized or has no posterior. Empty for a model without integers. An error
+    /// is a posterior that is not finite, or an input that is missing.
     fn layers(&self) -> Result<Vec<IntegerLayer>> {
         let Some(integers) = &self.integer.main.integers else { return Ok(Vec::new()) };
         let float = match self.float.main.is_quantized() {
@@ -100,8 +101,9 @@ impl Pair<'_> {
 }
 
 impl ParityReport {
-    /// The report with what integers cost, `pass` judged again with the limit on the drop of the ELBO. Where
-    /// the report lists its steps, the layers' figures are moved into those of the same name.
+    /// The report with `integer`, what integers cost, or without it, and `pass` judged again with the limit
+    /// on the drop of the ELBO. Where the report lists its steps, the figures of layers are moved into those
+    /// of the same name.
     #[must_use]
     pub fn with_integers(mut self, integer: Option<IntegerReport>) -> Self {
         self.integer = integer;

@@ -54,8 +54,9 @@ pub struct Layers {
 /// CRC-32 of the outputs of every step, for each row.
 pub type Checksums = Vec<Vec<u32>>;
 
-/// Differences of the twin's values of every step from the reference's values of the same name, and the
-/// twin's checksums. A value that the reference does not have, or that is no float there, is not compared.
+/// Differences of the twin's values of every step of the main graph from the reference's values of the same
+/// name, and the twin's checksums. A value that the reference does not have, that is no float there, or has
+/// another length, is not compared.
 ///
 /// # Errors
 ///
@@ -105,8 +106,9 @@ pub fn against_reference(
     Ok((Layers::new(layers, limits), checksums))
 }
 
-/// All rows of every value that the twin's steps complete, as floats, and the checksums of the steps;
-/// `states` are pairs of plan input and output.
+/// All rows of every value that the twin's steps complete, as floats and in the order of the steps, and the
+/// checksums of the steps; `states` are pairs of plan input and output. Errors as those of
+/// [`run_twin_observed`].
 fn twin_steps(
     plan: &Plan,
     states: &[(usize, usize)],
@@ -136,15 +138,15 @@ fn twin_steps(
     Ok((twin, checksums))
 }
 
-/// The pairs of values to compare: where `missing`, that is where the model takes NaN for missing values,
-/// without those that are NaN in both.
+/// The pairs of values to compare, from the reference and from the twin: all, or where `missing`, that is
+/// where the model takes NaN for missing values, without those that are NaN in both.
 fn compared(reference: &[f32], twin: &[f32], missing: bool) -> (Vec<f32>, Vec<f32>) {
     let is_compared = |(a, b): &(&f32, &f32)| !missing || !a.is_nan() || !b.is_nan();
     reference.iter().zip(twin).filter(is_compared).map(|(a, b)| (*a, *b)).unzip()
 }
 
 impl Layers {
-    /// The steps with the first one beyond the limit found, and those without a reference counted.
+    /// All these steps, with the first one beyond the limit found, and those without a reference counted.
     fn new(layers: Vec<LayerDifference>, limits: Limits) -> Self {
         let without_reference = layers.iter().filter(|layer| layer.max_abs.is_none()).count();
         let mut layers = Self { layers, first_different: None, without_reference };
@@ -152,12 +154,12 @@ impl Layers {
         layers
     }
 
-    /// Sets `crc_equal` of every step by the checksums of twin and target, row by row, and finds the first
-    /// different step again.
+    /// Sets `crc_equal` of every step by the checksums of twin and target, a list per row with one per step,
+    /// and finds the first different step again.
     ///
     /// # Errors
     ///
-    /// An environment error where the target gives another number of rows or steps.
+    /// An environment error where the target gives another number of rows or steps; nothing is set then.
     pub fn enter(&mut self, twin: &Checksums, target: &Checksums, limits: Limits) -> Result<()> {
         let steps = self.layers.len();
         if target.len() != twin.len() || target.iter().any(|row| row.len() != steps) {
@@ -187,6 +189,7 @@ impl Layers {
 }
 
 impl std::fmt::Display for Layers {
+    /// Writes a line per step, and a last one, without a newline, on the first that differs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.1e}"));
         for layer in &self.layers {

@@ -17,7 +17,7 @@ pub(super) struct Location {
 }
 
 impl Location {
-    /// The tensor's values, cut out of `values`, all rows of the tensor of that name.
+    /// The tensor's values at this location, cut out of `values`, all rows of the tensor of that name.
     pub(super) fn part(&self, values: Vec<f32>) -> Vec<f32> {
         match self.part {
             None => values,
@@ -56,9 +56,9 @@ impl<'g> Locations<'g> {
         Self { graph, by_name, nodes }
     }
 
-    /// Where the values of this name are found: there, in another shape, or as a part of a `Concat`; the name
-    /// itself where the graph does not have it. Tensors of which the graph has selected places only are left
-    /// out.
+    /// The locations of the values that have this name in the graph: there, in another shape, or as a part of
+    /// a `Concat`; the name itself where the graph does not have it. Tensors of which the graph has selected
+    /// places only are left out.
     pub(super) fn holding(&self, name: &str) -> Vec<Location> {
         let Some(&id) = self.by_name.get(name) else {
             return vec![Location { name: name.to_string(), part: None }];

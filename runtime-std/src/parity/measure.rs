@@ -30,8 +30,9 @@ pub struct StepDistances {
 
 impl StepDistances {
     /// Distances of `target` from `reference` in units of `step`, or without one of 1/255 of the reference's
-    /// range. Equal infinities are at distance 0; a NaN in either counts as not within one step and makes
-    /// `max` NaN.
+    /// range (different values are infinitely far apart where that is 0). Equal infinities are at distance 0;
+    /// a NaN in either counts as not within one step and makes `max` NaN. Both have the same length; of no
+    /// values the share is 0.
     pub fn of(reference: &[f32], target: &[f32], step: Option<f32>) -> Self {
         let step = step.map_or_else(|| range(reference) / 255.0, f64::from);
         let distance = |(a, b): (&f32, &f32)| match a == b {

@@ -60,8 +60,8 @@ pub struct Compared<'s> {
     pub budget: &'s Budget,
 }
 
-/// The report on the outputs of a target, compared with the reference under `limits`; without integers and
-/// layers, which are added later.
+/// The report on the outputs of a target, compared with the reference under `limits`, and its verdict;
+/// without integers and layers, which are added later.
 pub fn compare(
     compared: Compared<'_>,
     reference: &Reference,
@@ -185,7 +185,8 @@ impl Criteria {
     }
 }
 
-/// One entry per output of a graph; differences are `None` where one side does not have it.
+/// One entry per output of the graph of `source`, by `reference` and `target`, which have one each;
+/// differences are `None` where one side does not have the output.
 fn differences(
     source: &Source,
     reference: &[Option<Vec<f32>>],

@@ -50,7 +50,7 @@ pub fn device(
     Ok(answer)
 }
 
-/// CRC-32 of what every step writes on `target`, row by row.
+/// CRC-32 of what every step writes on `target`, a list for each row of `batch`.
 ///
 /// The image is another than the one that [`device`] measures: checksums cost instructions.
 ///
@@ -77,14 +77,16 @@ pub fn checksums(
     Ok(checksums)
 }
 
-/// The inputs of one call of the model, in the device's order. An input error where `batch` lacks one.
+/// The inputs of one call of the model, in the device's order, each with all rows of `batch`. An input error
+/// where `batch` lacks one.
 pub(super) fn all_given(loaded: &Loaded, batch: &Batch) -> Result<Batch> {
     let signature = loaded.model.signature();
     let inputs = signature.call().map(|input| batch.given(&input.name).cloned());
     Ok(Batch { inputs: inputs.collect::<Result<_>>()?, len: batch.len })
 }
 
-/// The cost of one inference on a row of `given`, whose outputs are dropped. An error names the row.
+/// The cost of one inference on a row of `given` ([`all_given`]), whose outputs are dropped; the device has
+/// the model selected. An error is the device's, with the row.
 pub(super) fn ask<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
@@ -107,8 +109,8 @@ pub(super) fn temporary() -> Result<tempfile::TempDir> {
     })
 }
 
-/// Writes `model.rs` and `weights.bin`, as `emit` makes them, into `folder`; gives the model's name and that
-/// folder.
+/// Writes `model.rs` and `weights.bin`, as `emit` makes them, into `folder`, in place of older ones; gives
+/// the model's name and that folder. An error is `emit`'s, or that a file cannot be written.
 pub(super) fn compile(
     model: &Model,
     emit: fn(&Model) -> Result<Artifact>,
@@ -125,7 +127,8 @@ pub(super) fn compile(
 }
 
 /// Posteriors of all rows by a device with an encoder, each reply compared with the twin: mean, log-variance,
-/// samples, score, and without states also bounds and refinements.
+/// samples, score, and without states also bounds and refinements. The first posterior has the clamp hits of
+/// all. An error is the twin's or the device's, with the row.
 fn posteriors<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
@@ -174,7 +177,8 @@ fn posteriors<S: Read + Write>(
     Ok(TargetOutputs { outputs, posteriors: found, decoded, flow, log_prob: None, image })
 }
 
-/// Appends the row's means and log-variances to `found`, split by the posteriors' numbers of latents.
+/// Appends the row's means and log-variances to `found`, split by the posteriors' numbers of latents; nothing
+/// where they do not suffice.
 fn append(found: &mut [Posteriors], answer: &DeviceRow) {
     let (mut loc, mut log_var) = (&answer.loc[..], &answer.log_var[..]);
     for posterior in found {
@@ -204,7 +208,8 @@ fn raw_heads(
     raw
 }
 
-/// The twin's log-likelihood at its mean, and its KL divergence from the prior, of one row.
+/// The twin's log-likelihood of one row at the mean of `twin`, and its KL divergence from the prior, in nats.
+/// The observation is the first input of `given`. An input error where a condition is missing.
 fn score(decoder: &Decoder, given: &Batch, twin: &Posteriors, row: usize) -> Result<ElboTerms> {
     let (mean, log_var) = twin.row(row);
     let conditions = decoder.conditions().map(|port| Ok(given.given(&port.name)?.row(row)));
@@ -245,7 +250,8 @@ fn expected(
     }
 }
 
-/// Whether two rows agree in every bit of mean, log-variance, words, noise, samples and score.
+/// Whether two rows agree in every bit of mean, log-variance, words, noise, samples and score; clamp hits and
+/// cost do not count.
 fn is_bit_exact(a: &DeviceRow, b: &DeviceRow) -> bool {
     let sample = |s: &DeviceSample| (s.words, bits(&s.eps), bits(&s.z));
     let samples = |row: &DeviceRow| row.samples.iter().map(sample).collect::<Vec<_>>();
@@ -258,6 +264,7 @@ fn is_bit_exact(a: &DeviceRow, b: &DeviceRow) -> bool {
 }
 
 /// Outputs of all rows by a device with a flow or a graph without roles, compared with the twin bit by bit.
+/// An error is the twin's or the device's, with the row.
 fn outputs<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
@@ -296,7 +303,7 @@ fn outputs<S: Read + Write>(
 }
 
 /// Outputs of a plan in the order of the graph's outputs, `None` for those that the plan lacks: a flow's plan
-/// has `z`, then its density.
+/// has `z`, then its density, which the roles of the graph's outputs place; any other plan has all outputs.
 fn of_graph(loaded: &Loaded, outputs: Vec<Vec<f32>>) -> Vec<Option<Vec<f32>>> {
     if loaded.model.graphs.parts().flow.is_none() {
         return outputs.into_iter().map(Some).collect();

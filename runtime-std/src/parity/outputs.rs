@@ -50,12 +50,12 @@ pub struct PaintedMemory {
     pub arena_bytes: u32,
 }
 
-/// Outputs of the twin for all graphs; `decoded` are the decoder's inputs (without them the decoder does not
-/// run).
+/// Outputs of the twin for all graphs, on all rows of `batch`; `decoded` are the decoder's inputs (without
+/// them the decoder does not run).
 ///
 /// # Errors
 ///
-/// A posterior that is not finite.
+/// A posterior that is not finite, an input that is missing, or an index outside its table.
 pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<TargetOutputs> {
     let all = |source: &Source, batch: &Batch| -> Result<Vec<Option<Vec<f32>>>> {
         let (plan, states) = source.whole()?;

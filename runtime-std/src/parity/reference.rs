@@ -28,7 +28,7 @@ pub enum Basis {
 }
 
 impl Basis {
-    /// The basis of a reference by this engine; `quantized` tells whether the encoder's file is.
+    /// The basis of a reference by this engine; `quantized` tells whether the encoder's file is quantized.
     fn of(engine: &Engine, quantized: bool) -> Self {
         match (engine, quantized) {
             (Engine::Tract, false) => Self::Tract,
@@ -76,8 +76,8 @@ pub struct Decoded {
     pub outputs: Vec<Option<Vec<f32>>>,
 }
 
-/// The reference by a runtime. The decoder runs on the means of the reference, so that the error of the
-/// encoder does not enter the comparison of the decoder.
+/// The reference by a runtime, on all rows of `batch`. The decoder runs on the means of the reference, so
+/// that the error of the encoder does not enter the comparison of the decoder.
 ///
 /// # Errors
 ///
@@ -110,7 +110,7 @@ pub fn by_runtime(runtime: &Runtime, loaded: &Loaded, batch: &Batch) -> Result<R
 
 /// The reference of the user's files, each with an entry per output of its graph: `outputs` of the encoder's,
 /// `decoded` of the decoder's, `flow` of a flow's. Without all means among `outputs` the decoder's are
-/// dropped.
+/// dropped. Lengths are not checked.
 pub fn by_files(
     loaded: &Loaded,
     batch: &Batch,
@@ -140,14 +140,15 @@ fn decoder_inputs(source: &Source, means: &[&[f32]], batch: &Batch) -> Batch {
     Batch { inputs: [latents, others].concat(), len: batch.len }
 }
 
-/// The means of all posteriors; `None` where there is no posterior or one mean is not given.
+/// The means of all posteriors, from one entry per output of the graph; `None` where there is no posterior or
+/// one mean is not given.
 fn means<'a>(source: &Source, outputs: &'a [Option<Vec<f32>>]) -> Option<Vec<&'a [f32]>> {
     let means = source.heads.iter().map(|[mean, _]| outputs[*mean].as_deref());
     means.collect::<Option<Vec<_>>>().filter(|means| !means.is_empty())
 }
 
-/// Mean and log-variance of every posterior from the raw heads, in f64, by formulas of this file's own; empty
-/// without an encoder, or where a head is not given.
+/// Mean and log-variance of every posterior from the raw heads, in f64, by formulas of this file's own.
+/// `outputs` has an entry per output of the graph; empty without an encoder, or where a head is not given.
 fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posteriors<f64>> {
     let Some((encoder, _)) = loaded.amortized() else { return Vec::new() };
     let pairs = loaded.main.heads.iter().zip(&encoder.latents);
@@ -165,7 +166,8 @@ fn posteriors(loaded: &Loaded, outputs: &[Option<Vec<f32>>]) -> Vec<Posteriors<f
     pairs.map(posterior).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-/// The log-variance within the declared bounds.
+/// The log-variance `value` within the bounds that the latent declares; unchanged without bounds, and NaN
+/// stays NaN.
 fn clamped(latent: &Latent, value: f64) -> f64 {
     match latent.clamp {
         Some((low, high)) => value.clamp(f64::from(low), f64::from(high)),
@@ -173,7 +175,8 @@ fn clamped(latent: &Latent, value: f64) -> f64 {
     }
 }
 
-/// `ln(sigma^2)` in f64 of a head's value `h`, with `eps` added as the head's formula says.
+/// `ln(sigma^2)` in f64 of a head's value `h`, with `eps` added as the head's formula says; NaN where a
+/// `sigma` or variance is negative.
 fn log_variance(h: f64, head: Spread, eps: f64) -> f64 {
     let softplus = |h: f64| h.max(0.0) + (-h.abs()).exp().ln_1p();
     match head {

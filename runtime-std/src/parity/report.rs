@@ -121,8 +121,8 @@ impl OutputError {
         self.judged_by.is_some() && self.max_abs.is_some()
     }
 
-    /// Why it fails by value or in steps, in words: a limit is exceeded, or the difference is NaN. `None`
-    /// within the limits, for a posterior's heads, and for what was not compared.
+    /// Why this output fails by value or in steps, in words: a limit is exceeded, or the difference is NaN.
+    /// `None` within the limits, for a posterior's heads, and for what was not compared.
     fn failure(&self, limits: Limits) -> Option<String> {
         let name = &self.name;
         match (self.judged_by?, self.steps) {
@@ -152,8 +152,8 @@ impl OutputError {
         }
     }
 
-    /// The measure and limit of the output, for its line in the table; empty for a posterior's heads, which
-    /// have lines of their own.
+    /// The measure and limit of the output in parentheses, for its line in the table; empty for a posterior's
+    /// heads, which have lines of their own.
     fn told(&self, limits: Limits) -> String {
         match (self.judged_by, self.steps) {
             (Some(OutputMeasure::Nats), _) => String::new(),
@@ -262,7 +262,7 @@ impl ParityReport {
 struct Lines<'w, 'f>(&'w mut fmt::Formatter<'f>);
 
 impl Lines<'_, '_> {
-    /// Writes the line of `name`; nothing without a value.
+    /// Writes the line of `name` with its value; nothing without a value.
     fn line(&mut self, name: &str, value: Option<String>) -> fmt::Result {
         match value {
             Some(value) => writeln!(self.0, "  {name:<28} {value}"),
@@ -270,12 +270,12 @@ impl Lines<'_, '_> {
         }
     }
 
-    /// Writes a value in scientific notation; nothing without one.
+    /// Writes the line of `name` with a value in scientific notation; nothing without one.
     fn nats(&mut self, name: &str, value: Option<f64>) -> fmt::Result {
         self.line(name, value.map(|value| format!("{value:.3e}")))
     }
 
-    /// Writes a value with its limit, if it has one; nothing without a value.
+    /// Writes the line of `name` with a value and its limit, if it has one; nothing without a value.
     fn limited(&mut self, name: &str, value: Option<f64>, limit: Option<f64>) -> fmt::Result {
         let limit = limit.map_or(String::new(), |limit| format!(" (limit {limit:.0e})"));
         self.line(name, value.map(|value| format!("{value:.3e}{limit}")))
@@ -283,6 +283,8 @@ impl Lines<'_, '_> {
 }
 
 impl fmt::Display for ParityReport {
+    /// Writes the table, with notes where the verdict needs them, and PASS or FAIL as the last word, without
+    /// a newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_title(f)?;
         let mut lines = Lines(f);

@@ -18,6 +18,7 @@ pub struct Suspect {
 }
 
 impl fmt::Display for Suspect {
+    /// Writes two lines, the reason and whom to ask, without the last newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  A suspect: {}.\n  Ask the other reference: {}", self.reason, self.ask)
     }
@@ -98,7 +99,7 @@ struct NotFinite {
     target: f32,
 }
 
-/// Names of the runtime that a reference comes from and of the other one; `None` for the user's files.
+/// Names of the runtime that a reference comes from, and of the other one; `None` for the user's files.
 fn names(basis: Basis) -> Option<(&'static str, &'static str)> {
     match basis {
         Basis::Tract | Basis::QuantizedFile => Some(("tract", "onnxruntime")),

@@ -51,7 +51,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of a precision without `elbow_drop` and steps, which are added where they apply.
+    /// The limits of a precision without those of `elbo_drop` and of steps, which are added where they apply.
     pub fn of(precision: Precision) -> Self {
         let float = precision == Precision::F32;
         Self {

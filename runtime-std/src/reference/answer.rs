@@ -7,10 +7,11 @@ use std::path::Path;
 /// Address space of a child, in bytes.
 const MEMORY_LIMIT: u64 = 4 << 30;
 
-/// Answers the request in `folder`: by onnxruntime in the given `python`, else by tract.
+/// Answers the request in `folder`: by onnxruntime in the given `python`, else by tract. The answers are
+/// files in `folder`.
 ///
 /// It takes over the process: the address space is limited to 4 GiB for good, and with `python` the process
-/// becomes that Python.
+/// becomes that Python, so that this returns only where it fails.
 ///
 /// # Errors
 ///

@@ -33,12 +33,12 @@ pub(super) enum End {
     TooLong(u64),
 }
 
-/// How `program` ends, started with [`SUBCOMMAND`], the request's `folder` and more `arguments`; it is killed
-/// after 300 s.
+/// How `program` ends, started with [`SUBCOMMAND`], the request's `folder` and more `arguments`, for which
+/// this waits; it is killed after 300 s.
 ///
 /// # Errors
 ///
-/// An environment error where the process cannot be started.
+/// An environment error where the process cannot be started or waited for.
 pub(super) fn run(program: &Path, folder: &Path, arguments: &[&Path]) -> Result<End> {
     let start = |error: std::io::Error| {
         Error::environment(format!(
@@ -50,8 +50,8 @@ pub(super) fn run(program: &Path, folder: &Path, arguments: &[&Path]) -> Result<
     ended(command, folder, TIME_LIMIT).map_err(start)
 }
 
-/// How `command` ends: removes what an earlier child left in `folder`, writes its output to the log there,
-/// and kills it after `limit`. An I/O error where it cannot be started or waited for.
+/// How `command` ends: removes complaint and version of an earlier child in `folder`, writes its output to
+/// the log there, and kills it after `limit`. An I/O error where it cannot be started or waited for.
 fn ended(mut command: Command, folder: &Path, limit: Duration) -> std::io::Result<End> {
     for file in [COMPLAINT, VERSION] {
         // Another child may have left it; mostly there is none.
@@ -91,7 +91,7 @@ fn complaint(folder: &Path, status: ExitStatus) -> String {
     if line.is_empty() { format!("it ended with {status}") } else { line }
 }
 
-/// The words of `text` on one line, cut after 300 characters.
+/// The words of `text` on one line, cut after 300 characters with ` ...` behind them.
 fn one_line(text: &str) -> String {
     const LONGEST: usize = 300;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

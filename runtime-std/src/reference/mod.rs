@@ -65,7 +65,8 @@ pub struct Answers {
 
 impl Runtime {
     /// The values of every row, run with batch 1: the outputs of the graph, in its order, and for each list
-    /// in `values` the first of its names that the file has.
+    /// in `values` the first of its names that the file has. A process is started for it, which works in a
+    /// temporary folder.
     ///
     /// Nothing but the states of `source` is kept from row to row: recurrent layers start anew.
     ///
@@ -109,8 +110,9 @@ impl Runtime {
         Ok(Answers { version, ..answers })
     }
 
-    /// The values that the child wrote to `folder`; the version stays empty. An environment error where an
-    /// output has not `rows` rows.
+    /// The values that the child wrote to `folder`, those of other lists of names only as far as it wrote
+    /// them; the version stays empty. An environment error where an output has not `rows` rows, an input
+    /// error where a file cannot be read.
     fn answers(
         &self,
         source: &Source,
@@ -153,7 +155,7 @@ impl Engine {
         }
     }
 
-    /// The name of the other one.
+    /// The name of the other engine of the two.
     pub fn other(&self) -> &'static str {
         match self {
             Self::Tract => "onnxruntime",
@@ -161,7 +163,7 @@ impl Engine {
         }
     }
 
-    /// What to do where it cannot run a model, as the end of a message.
+    /// What to do where this engine cannot run a model, as the end of a message.
     fn cure(&self) -> String {
         let other = self.other();
         format!(
@@ -170,7 +172,7 @@ impl Engine {
         )
     }
 
-    /// The environment error that it ran for more than `seconds` seconds.
+    /// The environment error that the engine ran for more than `seconds` seconds.
     fn too_long(&self, seconds: u64) -> Error {
         Error::environment(format!(
             "the reference ({}) ran for more than {seconds} s and was stopped; use fewer rows, or {}",
@@ -179,7 +181,7 @@ impl Engine {
         ))
     }
 
-    /// The input error that it cannot run a model, for the reason `why`.
+    /// The input error that the engine cannot run a model, for the reason `why`.
     fn refusal(&self, why: &str) -> Error {
         let name = self.name();
         Error::input(format!(
@@ -223,7 +225,8 @@ fn output_file(output: usize) -> String {
 }
 
 impl Request {
-    /// The request for all rows of `batch`. An input error where an input is missing.
+    /// The request for all rows of `batch`, by the file that was made for the runtime. An input error where
+    /// an input is missing.
     fn of(source: &Source, batch: &Batch, file: &Instrumented) -> Result<Self> {
         let input = |at: usize| {
             Ok(Port {
@@ -258,8 +261,8 @@ impl Request {
     }
 }
 
-/// All rows of an input of the graph; for a state one row of zeros, for a fixed input its values repeated. An
-/// input error where `batch` lacks it.
+/// All rows of the graph's input number `at`; for a state one row of zeros, for a fixed input its values
+/// repeated. An input error where `batch` lacks it.
 fn values_of<'r>(source: &Source, at: usize, batch: &'r Batch) -> Result<Cow<'r, [f32]>> {
     if source.states.iter().any(|(state, _)| *state == at) {
         return Ok(Cow::Owned(vec![0.0; source.input_shape(at).iter().product()]));
@@ -272,8 +275,9 @@ fn values_of<'r>(source: &Source, at: usize, batch: &'r Batch) -> Result<Cow<'r,
     Ok(Cow::Borrowed(&given.values[..]))
 }
 
-/// Copies a file of weights beside the model into the request's folder, with its folders. A copy and no link,
-/// so that the child cannot change the user's file. An input error where the name is taken there.
+/// Copies the file `from`, weights beside the model, to `to` in the request's folder, with the folders above
+/// it. A copy and no link, so that the child cannot change the user's file. An input error where `to` is
+/// taken, an environment error where it cannot be copied.
 fn bring(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         return Err(Error::input(format!(
@@ -290,7 +294,7 @@ fn bring(from: &Path, to: &Path) -> Result<()> {
     })
 }
 
-/// Writes a file; an environment error names it.
+/// Writes a file, in place of an older one; an environment error names it.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).map_err(|error| {
         Error::environment(format!(

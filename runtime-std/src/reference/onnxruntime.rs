@@ -17,11 +17,12 @@ const PYTHONS: [&str; 2] = ["python3", "python"];
 const ONE_THREAD: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
 
 /// The version of onnxruntime that has answered the request in `folder`, by the given Python, or by the first
-/// of `python3` and `python` that has the package.
+/// of `python3` and `python` that has the package. `program` is started for it, and writes the answers there.
 ///
 /// # Errors
 ///
-/// An environment error where no Python can answer, an input error where onnxruntime cannot run the model.
+/// An environment error where no Python can answer or one takes too long, an input error where onnxruntime
+/// cannot run the model.
 pub(super) fn run(program: &Path, folder: &Path, python: Option<&Path>) -> Result<String> {
     write(&folder.join(SCRIPT_FILE), SCRIPT.as_bytes())?;
     let candidates = match python {
@@ -51,7 +52,8 @@ pub(super) fn run(program: &Path, folder: &Path, python: Option<&Path>) -> Resul
     )))
 }
 
-/// The error that `--python` names a program that is no Python with onnxruntime.
+/// The environment error that `--python` names a program that is no Python with onnxruntime; `wrote` is what
+/// it wrote.
 fn another_program(python: &Path, wrote: &str) -> Error {
     Error::environment(format!(
         "--python {}: it is not a Python with onnxruntime ({wrote}); `python3 -m venv .venv` and \

@@ -8,11 +8,13 @@ use super::child::{self, End};
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// The version of tract that has answered the request in `folder`, in a process of its own.
+/// The version of tract that has answered the request in `folder`, in a process of its own, of `program`,
+/// which writes the answers there.
 ///
 /// # Errors
 ///
-/// An input error where tract cannot run the model.
+/// An input error where tract cannot run the model, an environment error where the program cannot answer, is
+/// another one, or takes too long.
 pub(super) fn run(program: &Path, folder: &Path) -> Result<String> {
     match child::run(program, folder, &[])? {
         End::Answered(version) => Ok(version),

@@ -23,8 +23,8 @@ pub(super) struct Roles {
 }
 
 /// The roles of a decoder's inputs and outputs, where each posterior has as many values as `latents` lists
-/// and the observation has `observed`. A question where inputs or outputs do not decide, or there are more
-/// than two outputs.
+/// and the observation has `observed`. The error is a question: inputs or outputs do not decide, or there are
+/// more than two outputs.
 pub(super) fn decoder(
     graph: &Graph,
     latents: &[usize],
@@ -71,9 +71,9 @@ fn of_mean_alone(graph: &Graph, name: &str, id: ValueId) -> (String, String) {
     (likelihood.into(), why.into())
 }
 
-/// Mean and likelihood of a decoder with a second output, whose name says that it is the logarithm of the
-/// standard deviation. A question where neither or both names say a spread, where it is another one, where
-/// gaussian and laplace fit, or where the mean has not `observed` values.
+/// Mean and likelihood of a decoder of the outputs `a` and `b`, of which one is named as the logarithm of the
+/// standard deviation. The error is a question: neither or both names say a spread, it is another spread,
+/// both gaussian and laplace fit, or the mean has not `observed` values.
 fn with_scale(
     graph: &Graph,
     a: &(String, ValueId),
@@ -146,7 +146,7 @@ fn undecided(graph: &Graph, what: &str) -> Decision {
 
 /// The inputs that take the latents, one for each of the numbers of values `latents`, and the reason: the
 /// only input, or for each the only one of that many values, or the only such one named `z`, `latent` or
-/// `code`. A question otherwise.
+/// `code`. The error is a question otherwise.
 fn latent_inputs(graph: &Graph, latents: &[usize]) -> Result<(Vec<String>, String), Decision> {
     let name = |id: &ValueId| graph.values[*id].name.clone();
     let fits = |id: &&ValueId, len: usize| graph.values[**id].len() == len;

@@ -61,8 +61,8 @@ impl Heads {
 }
 
 /// The posteriors of an encoder, first to last: the `known` one where it is given, else those of the
-/// strongest evidence. A bounding clip in the graph becomes their `clamp`. A question where there is none, or
-/// the graph contradicts them or samples otherwise.
+/// strongest evidence. A bounding clip in the graph becomes their `clamp`. The error is a question: there is
+/// none, or the graph contradicts them or samples otherwise.
 pub(super) fn posteriors(graph: &Graph, known: Option<Heads>) -> Result<Vec<Heads>, Decision> {
     let mut found = known.map_or_else(|| candidates(graph), |heads| Ok(vec![heads]))?;
     let names: Vec<[&str; 2]> =
@@ -83,8 +83,8 @@ pub(super) fn posteriors(graph: &Graph, known: Option<Heads>) -> Result<Vec<Head
     Ok(found)
 }
 
-/// A refusal, as an error, where other outputs show these means and spreads (names, mean first) to be no
-/// diagonal normal.
+/// `Ok` where no other output shows the posterior with these means and spreads (names, mean first) to be no
+/// diagonal normal; the error is a refusal with what shows it.
 fn diagonal(graph: &Graph, heads: &[[&str; 2]]) -> Result<(), Decision> {
     match family::other_than_diagonal(graph, heads) {
         Some((what, cure)) => {
@@ -95,7 +95,8 @@ fn diagonal(graph: &Graph, heads: &[[&str; 2]]) -> Result<(), Decision> {
 }
 
 /// The heads by the strongest evidence that there is: sampling of outputs, then names or sampling of inner
-/// values, then structure; empty without any. A question where kinds of evidence contradict each other.
+/// values, then structure; empty without any. The error is a question where kinds of evidence contradict each
+/// other.
 fn candidates(graph: &Graph) -> Result<Vec<Heads>, Decision> {
     let drawn = draws::of_outputs(graph);
     if !drawn.is_empty() {
@@ -114,8 +115,9 @@ fn candidates(graph: &Graph) -> Result<Vec<Heads>, Decision> {
     }
 }
 
-/// A question, as an error, where the two heads have unequal shapes, a `var` is computed as a standard
-/// deviation, or the graph contradicts the head; `Ok` also where a name is not found in the graph.
+/// `Ok` where the graph can make these heads, also where it does not have their names. The error is a
+/// question: the two have unequal shapes, a `var` is computed as a standard deviation, or the graph
+/// contradicts the head.
 fn check(graph: &Graph, heads: &Heads) -> Result<(), Decision> {
     let (Some(loc), Some(scale)) =
         (inner::named(graph, &heads.mean), inner::named(graph, &heads.spread))
@@ -185,7 +187,8 @@ pub(super) fn noise(graph: &Graph, posteriors: &[Heads]) -> Vec<ValueId> {
     draws::draws(graph).into_iter().filter(is_own).map(|draw| draw.noise).collect()
 }
 
-/// The keys `mean` and `spread` of a manifest for these names, without `eps` and `clamp`, on one line.
+/// The keys `mean` and `spread` of a manifest for these names, without `eps` and `clamp`, on one line,
+/// without a newline.
 pub(super) fn lines(mean: &str, spread: &str, head: Spread) -> String {
     format!(
         "mean = {}, spread = {{ output = {}, head = \"{}\" }}",

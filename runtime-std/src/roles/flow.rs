@@ -19,8 +19,9 @@ pub(super) struct FlowRoles {
     pub log: NameWithReason,
 }
 
-/// The roles of a flow; `None` unless the graph has two outputs of which exactly one is a single number. A
-/// question where the name of that number does not say which density it is, or the inputs do not fit it.
+/// The roles of a flow; `None` unless the graph has two outputs of which exactly one is a single number. The
+/// error is a question: the name of that number does not say which density it is, or the inputs do not fit
+/// it.
 pub(super) fn flow(graph: &Graph) -> Option<Result<FlowRoles, Decision>> {
     let [a, b] = &graph.outputs[..] else { return None };
     let len = |id: ValueId| graph.values[id].len();
@@ -34,9 +35,9 @@ pub(super) fn flow(graph: &Graph) -> Option<Result<FlowRoles, Decision>> {
     Some(of_density(graph, output, name))
 }
 
-/// The roles of the flow with the latent `z` and the density output `name`, whose name says `log_det` or
-/// `log_q`. A question where the density's input has another number of values than it needs, or noise is
-/// missing or superfluous.
+/// The roles of the flow with the latent output `z` and the density output `name`, whose name says `log_det`
+/// or `log_q`. The error is a question: the observation has another number of values than `log_det` needs,
+/// noise is missing or superfluous, or the inputs do not decide.
 fn of_density(graph: &Graph, z: &(String, ValueId), name: &String) -> Result<FlowRoles, Decision> {
     let (z, latent) = (&z.0, z.1);
     let len = |id: ValueId| graph.values[id].len();
@@ -74,15 +75,15 @@ fn of_density(graph: &Graph, z: &(String, ValueId), name: &String) -> Result<Flo
     Ok(FlowRoles { inputs, z, density, log: (name.clone(), why) })
 }
 
-/// Noise inputs of the graph's draws, without those named like an observation.
+/// The noise inputs of the graph's draws, without those named like an observation.
 fn scaled(graph: &Graph) -> Vec<ValueId> {
     let noise = draws(graph).into_iter().map(|draw| draw.noise);
     noise.filter(|id| !is_observation(&graph.values[*id].name)).collect()
 }
 
 /// The input that a flow with `log_det` maps to `z`, and the reason: the only one that is not noise, has as
-/// many values as `latent` (the value of `z`) and on which it depends. `None` where there is none; a question
-/// where there are several.
+/// many values as `latent` (the value of `z`) and on which it depends. `None` where there is none; the error
+/// is a question where there are several.
 fn mapped(graph: &Graph, z: &str, latent: ValueId) -> Result<Option<(ValueId, String)>, Decision> {
     let value = |id: ValueId| &graph.values[id];
     let is_noise = |id: ValueId| graph.noise.iter().any(|noise| noise.value == id);

@@ -28,8 +28,8 @@ pub(super) struct KnownInputs {
 
 /// The roles of an encoder's or flow's inputs, random nodes left out; `heads` are outputs that are no state.
 /// Noise is `known.noise` and what is named so. The observation is `known.x`; without it states are split
-/// off, and it is the only input left, or the only one named so. All others are conditions. A question where
-/// it is not decided.
+/// off, and it is the only input left, or the only one named so. All others are conditions. The error is a
+/// question where the observation or a state is not decided.
 pub(super) fn inputs(
     graph: &Graph,
     heads: &[&str],

@@ -26,12 +26,12 @@ pub struct ProposalFiles<'a> {
 }
 
 /// [`propose`], checked on the rows that `rows` returns for the proposed model, with the report of the heads;
-/// no report where there is nothing to measure.
+/// no report where there is nothing to measure. Nothing is written.
 ///
 /// # Errors
 ///
-/// As there; and the table of all readings as a question, where rows and names disagree, or where neither
-/// decides.
+/// As there, and those of `rows`; and the table of all readings as a question, where rows and names disagree,
+/// or where neither decides.
 pub fn propose_measured(
     files: ProposalFiles<'_>,
     options: &import::Options,
@@ -45,8 +45,8 @@ pub fn propose_measured(
 }
 
 /// `proposal` (made by graph or names) with what the rows say added to its reasons, and the scale of a normal
-/// likelihood measured. Unchanged and without a report where no survey is possible; a question as an input
-/// error where the rows contradict the heads.
+/// likelihood measured; the report comes with it. Unchanged and without a report where no survey is possible.
+/// An input error with a question where the rows contradict the heads.
 fn confirmed(
     files: ProposalFiles<'_>,
     mut proposal: Proposal,
@@ -76,9 +76,10 @@ fn confirmed(
     Ok((proposal, Some(report)))
 }
 
-/// The proposal with the only heads that the rows leave, where graph and names did not decide. `undecided`,
-/// the error of [`propose`], where the encoder has no two candidates or no survey is possible; a question as
-/// an input error where the rows leave several readings, none, or contradict a name.
+/// The proposal with the only heads that the rows leave, where graph and names did not decide, and the
+/// report. The error is `undecided`, that of [`propose`], where the encoder has no two candidates or no
+/// survey is possible; an input error with a question where the rows leave several readings, none, or
+/// contradict a name.
 fn decided(
     files: ProposalFiles<'_>,
     options: &import::Options,
@@ -138,7 +139,7 @@ fn decided(
 }
 
 /// The names of the encoder's two outputs, where it has exactly two, of equal shape and with names that are
-/// not [`Says::Unclear`].
+/// not [`Says::Unclear`]; `None` otherwise.
 fn open_outputs(graph: &Graph) -> Option<[String; 2]> {
     let [(a, first), (b, second)] = &graph.outputs[..] else { return None };
     let same = graph.values[*first].shape == graph.values[*second].shape;
@@ -193,8 +194,9 @@ fn question(
 }
 
 impl Proposal {
-    /// Changes a key's line and the reason above it: with `value` both are replaced, by `value` and `more`;
-    /// without, `more` is appended to the reason. Nothing where the key was not proposed.
+    /// Changes the reason and, with `value`, the value of a key, in the list and in the text: with `value`
+    /// both are replaced, by `value` and `more`; without, `more` is appended to the reason. Nothing where the
+    /// key was not proposed.
     fn amend(&mut self, key: &str, value: Option<&str>, more: &str) {
         let Some(own) = self.reasons.iter_mut().find(|reason| reason.key == key) else { return };
         let short = key.rsplit('.').next().unwrap_or(key);
@@ -208,7 +210,7 @@ impl Proposal {
     }
 
     /// Replaces the placeholder of the likelihood by a gaussian one with `log_sigma`, measured on `rows`
-    /// rows; nothing without `log_sigma`.
+    /// rows, and its reason; nothing without `log_sigma`.
     fn scale(&mut self, log_sigma: Option<f64>, rows: usize) {
         let Some(log_sigma) = log_sigma else { return };
         let value = format!("{{ family = \"gaussian\", log_sigma = {log_sigma:.4} }}");

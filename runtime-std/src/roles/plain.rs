@@ -9,7 +9,7 @@ const RUNS: &str =
     "the file runs as it is: `elbow run`, `compile` and `parity` take the .onnx itself";
 const POSTERIOR: &str = "For a posterior export the mean and the logarithm of the variance as outputs, output_names=[\"mu\", \"logvar\"], or name values inside the graph as encoder.mean and encoder.spread in a manifest written by hand";
 
-/// What to answer for a graph that draws nothing and has no heads: a single number is a density or score, an
+/// The refusal for a graph that draws nothing and has no heads: a single number is a density or score, an
 /// output of an input's shape (the only one, of less than four outputs) the reconstruction of an autoencoder.
 /// `None` where an output is named like a head, or where the graph is neither.
 pub(super) fn without_heads(graph: &Graph) -> Option<Decision> {
@@ -36,7 +36,7 @@ pub(super) fn without_heads(graph: &Graph) -> Option<Decision> {
     Some(Decision(what))
 }
 
-/// What to answer for a graph with the output `z` and the number `log` that is not a flow but an autoencoder:
+/// The refusal for a graph with the output `z` and the number `log` that is not a flow but an autoencoder:
 /// `z` has the shape of an input, and `log` scores it. `None` otherwise.
 pub(super) fn with_score(graph: &Graph, z: &str, log: &str) -> Option<Decision> {
     let is_score = score(graph, z).is_some_and(|name| name == log);
@@ -71,7 +71,8 @@ fn has_named_heads(graph: &Graph) -> bool {
     graph.outputs.iter().any(|(name, _)| HeadName::of(name, &[]).says != Says::Nothing)
 }
 
-/// Whether a value has the shape of an input from which it is computed, noise of random nodes excepted.
+/// Whether a value has the shape of an input on which it depends; noise of random nodes does not count as
+/// one.
 fn is_like_input(graph: &Graph, id: ValueId) -> bool {
     let is_like = |input: &ValueId| {
         graph.noise.iter().all(|noise| noise.value != *input)

@@ -19,8 +19,9 @@ pub(super) struct State {
 
 /// The states among `data`, an encoder's inputs without noise; `heads` are outputs that are none.
 ///
-/// A question where an input that is not named like an observation has a free output of its shape, and
-/// neither names nor arithmetic decide. One input alone is never a question.
+/// The error is a question: of at least two inputs that are no certain states one that is not named like an
+/// observation has a free output of its shape, which is neither as long as an observation nor named as a
+/// decoder's.
 pub(super) fn states(
     graph: &Graph,
     data: &[ValueId],
@@ -229,7 +230,7 @@ fn question(graph: &Graph, known: &[State], open: &[Open<'_>]) -> Decision {
     ))
 }
 
-/// The last number in a name, as text.
+/// The last number in a name, as text; `None` where it has none.
 fn number(name: &str) -> Option<String> {
     words(name).into_iter().rfind(|word| word.starts_with(|c: char| c.is_ascii_digit()))
 }

@@ -4,9 +4,9 @@ use crate::ir::Graph;
 use crate::manifest::{Layout, Manifest, TensorRef};
 use crate::model::time;
 
-/// A commented-out `[window]` for the end of a manifest, where the encoder's observation has three axes of
-/// which exactly two are longer than 1: with the layout that the graph shows and why, or with question marks.
-/// Empty otherwise.
+/// A commented-out `[window]` for the end of the text of `manifest`, where the encoder's observation has
+/// three axes of which exactly two are longer than 1: with the layout that the graph shows and why, or with
+/// question marks. Empty otherwise.
 pub(super) fn statement(graph: &Graph, manifest: &Manifest) -> String {
     let observed = manifest.encoder.as_ref().and_then(|encoder| encoder.input.as_ref());
     let Some(TensorRef::Name(name)) = observed else { return String::new() };
@@ -46,7 +46,7 @@ pub(super) fn statement(graph: &Graph, manifest: &Manifest) -> String {
     )
 }
 
-/// `text` in quotes.
+/// `text` in quotes, with escapes.
 fn quoted(text: &str) -> String {
     format!("{text:?}")
 }

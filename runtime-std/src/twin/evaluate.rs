@@ -7,7 +7,7 @@ use crate::lower::{place, schedule};
 use std::collections::{HashMap, HashSet};
 
 /// The result of a node whose operands, ids in `values`, are all constants, by a graph of this node alone.
-/// `None` where no kernel computes it, or its first operand is not constant.
+/// `None` where no kernel computes it, or its first operand is not constant. It has at least one operand.
 pub fn evaluate(values: &[Value], node: &Node) -> Option<Vec<f32>> {
     let operands = node.inputs.iter().chain([&node.output]);
     let mut values: Vec<Value> = operands.map(|&value| values[value].clone()).collect();

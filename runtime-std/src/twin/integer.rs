@@ -66,7 +66,7 @@ macro_rules! with {
 }
 
 /// Calls an integer kernel, which reads `sources` (the second is empty where it has one) and writes `y`;
-/// ranges of the kernel lie in `weights`, the words of the plan.
+/// ranges of the kernel lie in `weights`, the words of the plan, and panic outside of them.
 pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weights: &[f32]) {
     let [x, second] = sources;
     let words = |range: &Range<usize>| &weights[range.clone()];

@@ -28,8 +28,9 @@ enum Place {
 type Borrowed<'a> = (Vec<&'a [f32]>, Vec<&'a mut [f32]>);
 
 impl StepBuffers {
-    /// The buffers of a step of `plan`; `None` where they overlap, lie outside the plan, one is source and
-    /// target, or a target is an input or weights.
+    /// The buffers of a step of `plan`; `None` where ranges of the arena overlap, one of them or an output
+    /// lies outside the plan, a buffer is source and target, or a target is an input or weights. Where inputs
+    /// and weights lie is checked by [`borrow`](Self::borrow).
     pub(super) fn of(step: &Step, plan: &Plan) -> Option<Self> {
         let (mut arena, mut outputs) = (Vec::new(), Vec::new());
         for buffer in step.sources.iter().chain(&step.outputs) {

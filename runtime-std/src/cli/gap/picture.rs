@@ -31,7 +31,7 @@ pub fn check(path: &Path) -> Result<()> {
     }
 }
 
-/// The picture as SVG.
+/// The picture as the text of an SVG file; the report has at least one row.
 ///
 /// # Errors
 ///
@@ -49,8 +49,8 @@ pub fn draw(report: &GapReport) -> std::result::Result<String, Box<dyn std::erro
     Ok(svg)
 }
 
-/// Draws every row's amortization gap as a bar, the largest left, and their mean as a dashed line: how few
-/// rows hold most of the mean.
+/// Draws every row's amortization gap as a bar, the largest left, and their mean as a dashed line, which
+/// shows how few rows hold most of it. The report has at least one row.
 fn draw_gaps(area: &Area<'_>, report: &GapReport) -> Drawn {
     let mut gaps = report.gaps.clone();
     gaps.sort_by(|a, b| b.total_cmp(a));
@@ -74,7 +74,8 @@ fn draw_gaps(area: &Area<'_>, report: &GapReport) -> Drawn {
     Ok(())
 }
 
-/// Draws the means of ELBO, optimized ELBO, full-rank ELBO and log p(x) as steps, in nats.
+/// Draws the means of ELBO, optimized ELBO, full-rank ELBO and log p(x) as four short lines from left to
+/// right, in nats.
 fn draw_ladder(area: &Area<'_>, report: &GapReport) -> Drawn {
     let steps = [
         ("ELBO", report.elbo.mean),

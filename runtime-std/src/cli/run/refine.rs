@@ -28,7 +28,8 @@ impl<'l> Refinement<'l> {
     ///
     /// # Errors
     ///
-    /// The model has no decoder, several posteriors, or a decoder without a gradient.
+    /// An input error where the model has no decoder, several posteriors, or a decoder without a gradient,
+    /// and where `steps` is too large.
     pub fn of(loaded: &'l Loaded, steps: u32) -> Result<Self> {
         let decoder = loaded.amortized().and_then(|(_, decoder)| decoder);
         let (Some(decoder), Some(source)) = (decoder, &loaded.decoder) else {
@@ -49,12 +50,13 @@ impl<'l> Refinement<'l> {
         self.decoder.conditions().any(|port| port.name == name)
     }
 
-    /// Replaces the posterior of every row by the refined one, with the noise of `seed` and the row; gives
-    /// the number of rows that kept their start.
+    /// Replaces the posterior of every row of `batch` by the refined one, with the noise of `seed` and the
+    /// row; gives the number of rows that kept their start. Progress goes to the terminal.
     ///
     /// # Errors
     ///
-    /// What the decoder refused, with the row.
+    /// An input error without observation, or for other than one posterior; what the decoder refused, with
+    /// the row: the rows before it are refined then.
     pub fn run(
         &self,
         loaded: &Loaded,

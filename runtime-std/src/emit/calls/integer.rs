@@ -86,13 +86,14 @@ impl Calls {
         self.kernel(kernel, &[&x, "weights", "outputs", &y, shape]);
     }
 
-    /// Appends the call of a function of `kernels::integer`.
+    /// Appends the call of the function `kernel` of `kernels::integer`, and imports that module.
     fn kernel(&mut self, kernel: &str, arguments: &[&str]) {
         self.items.insert("integer");
         self.call_of("integer", kernel, arguments);
     }
 
-    /// Adds a constant of a struct of `kernels::integer`. Returns the expression of a reference to it.
+    /// Adds the constant `name` of the struct `kind` of `kernels::integer`, with these lines of fields.
+    /// Returns the expression of a reference to it.
     fn integer_constant(&mut self, kind: &str, name: &str, fields: &str) -> String {
         self.constant_of(&format!("integer::{kind}"), name, fields)
     }
@@ -126,7 +127,7 @@ fn write(words: &str, element: Element) -> String {
     }
 }
 
-/// Lines of the fields of a `PaddedCopy`.
+/// Lines of the fields of a `PaddedCopy` in a literal.
 fn copy(s: &PaddedCopy) -> String {
     let PaddedCopy { dims, from, from_start, to, to_start, len } = s;
     fields(&[
@@ -145,7 +146,7 @@ fn rule(rule: &Requantize) -> String {
     format!("integer::Requantize {{\n{lines}    }}")
 }
 
-/// Lines of the fields of a `Requantize`.
+/// Lines of the fields of a `Requantize` in a literal.
 fn rule_fields(rule: &Requantize) -> String {
     let Requantize { zero_point, low, high, shift } = rule;
     let lines = [("zero_point", zero_point), ("low", low), ("high", high)];

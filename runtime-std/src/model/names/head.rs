@@ -230,8 +230,8 @@ impl Word {
     }
 }
 
-/// The tokens of a name, with `σ`, `μ`, `²` and `^2` as words and a port such as `:0` removed; and whether
-/// arithmetic signs are left that make it a formula.
+/// The tokens of a name, with `σ`, `μ`, `²` and `^2` as words, `std_dev` and `standard deviation` as the one
+/// word `std`, and a port such as `:0` removed; and whether arithmetic signs are left that make it a formula.
 fn spelled_out(name: &str) -> (Vec<Token>, bool) {
     let name = match name.rsplit_once(':') {
         Some((before, port)) if port.bytes().all(|c| c.is_ascii_digit()) => before,

@@ -27,8 +27,8 @@ impl Request {
     }
 }
 
-/// Runs the request in `folder` and writes version and outputs there; a panic's message becomes the
-/// complaint.
+/// Runs the request in `folder` and writes version and outputs there; the message of a panic, from now on in
+/// the whole process, is written there as the complaint.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub(super) fn answer(folder: &Path) -> Result<()> {
 }
 
 /// Every output of the ONNX file at `path`, all rows one after another, flat; states are carried from row to
-/// row.
+/// row. An error is tract's; it may panic as well.
 fn execute(request: &Request, path: &Path) -> TractResult<Vec<Vec<f32>>> {
     let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
     let mut model = onnx.model_for_path(path)?;
@@ -100,8 +100,8 @@ fn datum_type(element_type: ElementType) -> DatumType {
     }
 }
 
-/// One row of an input as a tensor of the type that the file declares; an error where shape and number of
-/// values differ.
+/// One row of an input, `values`, as a tensor of the type that the file declares; an error where shape and
+/// number of values differ.
 fn tensor(port: &Port, values: &[f32]) -> TractResult<Tensor> {
     match port.element_type {
         ElementType::Float32 => Tensor::from_shape(&port.shape, values),
@@ -111,7 +111,8 @@ fn tensor(port: &Port, values: &[f32]) -> TractResult<Tensor> {
     }
 }
 
-/// One row as a tensor of the type that `of` converts to.
+/// One row of an input, `values`, as a tensor of the type that `of` converts to; an error where shape and
+/// number of values differ.
 fn typed<T: Datum + Copy>(
     port: &Port,
     values: &[f32],

@@ -86,7 +86,8 @@ fn is_observed(graph: &Graph, shape: &[usize]) -> bool {
 }
 
 /// `named`, heads among the outputs by their names, where all have other shapes than the sampled heads
-/// `inside` and do not depend on their samples; else a question, as an error, which of the two are the heads.
+/// `inside` and do not depend on their samples; else the error is the question which of the two are the
+/// heads.
 pub(super) fn or_named(
     graph: &Graph,
     inside: Vec<Heads>,
@@ -119,7 +120,7 @@ fn distinct(all: impl Iterator<Item = Heads>) -> Vec<Heads> {
     found
 }
 
-/// Name of the first output that is the value `wanted`, up to reshapes.
+/// Name of the first output that is the value `wanted`, up to reshapes; `None` where no output is.
 fn output(graph: &Graph, makers: &Makers<'_>, wanted: ValueId) -> Option<String> {
     let same = |(_, id): &&(String, ValueId)| makers.source(*id) == makers.source(wanted);
     graph.outputs.iter().find(same).map(|(name, _)| name.clone())
@@ -162,8 +163,9 @@ fn of_draw(
 }
 
 /// Posteriors beside those from which the graph draws (`drawn`), as the last of a hierarchy: outputs named
-/// like heads whose names differ from those of a drawn posterior only in numbers. None where they are a
-/// decoder's; a question where an output pair may be a further posterior but its names do not say so.
+/// like heads whose names differ from those of a drawn posterior only in numbers. Empty where they are a
+/// decoder's; the error is a question where an output pair may be a further posterior but its names do not
+/// say so.
 pub(super) fn undrawn(graph: &Graph, drawn: &[Heads]) -> Result<Vec<Heads>, Decision> {
     let rest = rest(graph, drawn);
     let is_observed = |name: &str| {
@@ -207,7 +209,8 @@ pub(super) fn undrawn(graph: &Graph, drawn: &[Heads]) -> Result<Vec<Heads>, Deci
     Ok(named)
 }
 
-/// Names of the outputs that are no part of any draw, of more than one value, and not named like a state.
+/// Names of the outputs that are no part of any draw nor heads in `drawn`, have more than one value, and are
+/// not named like a state.
 fn rest<'g>(graph: &'g Graph, drawn: &[Heads]) -> Vec<&'g str> {
     let makers = Makers::of(graph);
     let explained: Vec<ValueId> = draws(graph)
@@ -227,7 +230,7 @@ fn rest<'g>(graph: &'g Graph, drawn: &[Heads]) -> Vec<&'g str> {
     graph.outputs.iter().filter(is_open).map(|(name, _)| name.as_str()).collect()
 }
 
-/// For each value of the graph, whether it depends on a sample of one of these posteriors.
+/// For each value of the graph, by its id, whether it depends on a sample of one of these posteriors.
 fn sampled(graph: &Graph, drawn: &[Heads]) -> Vec<bool> {
     let makers = Makers::of(graph);
     let mut sampled = vec![false; graph.values.len()];

@@ -8,7 +8,8 @@ use crate::model::otherwise::Otherwise;
 use crate::model::sampling::Makers;
 use elbow_core::distributions::Spread;
 
-/// The question whether the outputs `mean` and `spread` are a further posterior beside the `drawn` ones.
+/// The question whether the outputs `mean` and `spread`, of this head, are a further posterior beside the
+/// `drawn` ones.
 pub(super) fn two_readings(drawn: &[Heads], mean: &str, spread: &str, head: Spread) -> Decision {
     let known: Vec<String> = drawn.iter().map(Heads::line).collect();
     let means: Vec<String> = drawn.iter().map(|heads| format!("{:?}", heads.mean)).collect();
@@ -66,8 +67,9 @@ pub(super) fn other_sample(heads: &Heads, sample: &Otherwise) -> Decision {
     ))
 }
 
-/// The question which outputs are the heads, with what to write once it is answered; a refusal instead where
-/// the outputs are parts of one value and show another family than a diagonal normal.
+/// The question which outputs are the heads, with what to write once it is answered. Where two outputs are
+/// parts of one value and other outputs show that the posterior is no diagonal normal, it is the refusal of
+/// that in its place.
 pub(super) fn undecided(graph: &Graph) -> Decision {
     let halves = halves(graph);
     if let Some((first, second, _)) = &halves
@@ -117,7 +119,7 @@ fn unclear(graph: &Graph) -> Option<String> {
 }
 
 /// The names of two outputs that are parts of one value, as of `Split` or `chunk`, and the operator that
-/// makes it; `None` unless exactly two outputs are parts of a value.
+/// makes that value; `None` unless exactly two outputs are parts of a value, both of the same.
 fn halves(graph: &Graph) -> Option<(String, String, String)> {
     let makers = Makers::of(graph);
     let whole = |id: ValueId| {

@@ -9,8 +9,9 @@ use crate::model::sampling::Makers;
 use elbow_core::distributions::Spread;
 use elbow_core::kernels::Unary;
 
-/// The heads of the only pair of outputs of one shape where one can be negative and the other never is.
-/// Without such a pair by [`clipped`]. A question where nothing tells standard deviation from variance.
+/// The heads of the only pair of outputs of one shape where one can be negative and the other never is;
+/// without such a pair, or with several, what [`clipped`] says, which is never heads. The error is a question
+/// where nothing tells standard deviation from variance.
 pub(super) fn by_structure(graph: &Graph) -> Result<Option<Heads>, Decision> {
     let ranges = ranges(graph);
     let shape = |id: ValueId| &graph.values[id].shape;
@@ -51,9 +52,9 @@ pub(super) fn by_structure(graph: &Graph) -> Result<Option<Heads>, Decision> {
     }))
 }
 
-/// A question where exactly one of two outputs of one shape is clipped to finite bounds from below zero: it
-/// is the logarithm of a spread, but nothing tells of which. `None` otherwise, and where its name says the
-/// spread; never heads.
+/// `None`; or a question as the error, where exactly one of two outputs of one shape is clipped to finite
+/// bounds from below zero and its name says no spread: it is the logarithm of a spread, but nothing tells of
+/// which.
 fn clipped(graph: &Graph) -> Result<Option<Heads>, Decision> {
     let makers = Makers::of(graph);
     let [(first, a), (second, b)] = &graph.outputs[..] else { return Ok(None) };
