@@ -8,7 +8,8 @@ use crate::noise::NoiseError;
 /// Generated modules implement it with their weights and workspace, the desktop with a twin; a closure
 /// or a formula serves as well. `z` has the length of the latent.
 pub trait LogLikelihood {
-    /// `ln p(x | z)` in nats.
+    /// `ln p(x | z)` in nats; may be infinite or NaN. It may overwrite memory that the implementation
+    /// borrows.
     ///
     /// # Errors
     ///
