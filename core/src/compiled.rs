@@ -363,10 +363,12 @@ impl Buffers for () {
     const ZEROS: Self = ();
     const LENS: &'static [usize] = &[];
 
+    /// No arrays.
     fn parts(&self) -> impl Iterator<Item = &[f32]> {
         core::iter::empty()
     }
 
+    /// No arrays.
     fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         core::iter::empty()
     }
@@ -376,10 +378,12 @@ impl<const N: usize> Buffers for [f32; N] {
     const ZEROS: Self = [0.0; N];
     const LENS: &'static [usize] = &[N];
 
+    /// One array: all of it.
     fn parts(&self) -> impl Iterator<Item = &[f32]> {
         core::iter::once(&self[..])
     }
 
+    /// One array: all of it.
     fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         core::iter::once(&mut self[..])
     }

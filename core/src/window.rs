@@ -24,6 +24,7 @@ pub enum WindowError {
 }
 
 impl core::fmt::Display for WindowError {
+    /// What is wrong, without the number of the channel.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::NotFinite { .. } => "a reading is not finite",

@@ -52,12 +52,14 @@ pub enum InferError {
 }
 
 impl From<DecodeError> for InferError {
+    /// The decoder's error as it is.
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
     }
 }
 
 impl From<NoiseError> for InferError {
+    /// The error of the noise as it is.
     fn from(error: NoiseError) -> Self {
         Self::Noise(error)
     }

@@ -14,6 +14,7 @@ pub struct Posterior<'a> {
 }
 
 impl<'a, const D: usize> From<&'a DiagNormal<D>> for Posterior<'a> {
+    /// The same distribution, borrowed.
     fn from(q: &'a DiagNormal<D>) -> Self {
         Self { loc: &q.loc, log_var: &q.log_var }
     }

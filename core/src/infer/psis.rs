@@ -76,8 +76,10 @@ pub fn insert(largest: &mut [f32], value: f32) {
 /// are fewer than 5 weights in the tail, where the lower quarter of them equals the cutoff (as equal weights
 /// do), where one is NaN, or where the estimate is not finite.
 ///
-/// `largest` are the logarithms of the largest of `count` weights, descending, as [`insert`] leaves them; one
-/// more than the tail has is needed, for the cutoff.
+/// `largest` are the logarithms of the largest of `count` weights, descending, as [`insert`] leaves them. The
+/// tail is the first `ceil(min(count / 5, 3 sqrt(count)))` of them, but at most `largest.len() - 1`, and the
+/// weight behind it is the cutoff.
+///
 /// Below 0.5 the weights have a variance and averages converge as usual; up to 0.7 they are usable; above,
 /// neither an importance-weighted bound nor any other average with these weights is reliable.
 /// For a normal posterior whose variance is `rho` times that of the normal truth, `k` is `1 - rho` (the

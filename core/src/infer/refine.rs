@@ -49,6 +49,7 @@ impl Default for Pairs {
 pub struct FloatRows<const D: usize, const K: usize>(pub [[f32; D]; K]);
 
 impl<const D: usize, const K: usize> AsMut<[f32]> for FloatRows<D, K> {
+    /// All rows, one after another.
     #[inline]
     fn as_mut(&mut self) -> &mut [f32] {
         self.0.as_flattened_mut()

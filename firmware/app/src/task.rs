@@ -164,9 +164,9 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         self.selected.and_then(|index| models.get(index)).ok_or(Refusal::NothingSelected)
     }
 
-    /// Loads `inputs`, encodes them and scores the observation, both measured, and sends one `Posterior` per
-    /// posterior. `Err`, with nothing sent, for a model without posteriors, inputs of another length, and
-    /// what encoder or decoder refused.
+    /// Loads `inputs`, encodes them and, where the model can, scores the observation, both measured; sends
+    /// one `Posterior` per posterior. `Err`, with nothing sent, for a model without posteriors, inputs of
+    /// another length, and what encoder or decoder refused.
     fn encode(
         &mut self,
         board: &mut impl Board,

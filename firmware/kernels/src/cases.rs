@@ -105,7 +105,8 @@ const fn own(core: Form) -> &'static [Kind] {
 }
 
 /// Whether a core has machine code for a kind whose values have `x` bytes when read and `y` when written. The
-/// core is known by its form of layers of bytes, and the kind is one of [`COMMON`] or [`own`].
+/// core is known by its form of layers of bytes (false for [`Form::Wide`], which is none), and the kind is
+/// one of [`COMMON`] or [`own`].
 const fn has_code(core: Form, kind: Kind, [x, y]: [usize; 2]) -> bool {
     match (core, kind) {
         (Form::Plain, Kind::Bytes(Form::Plain)) => true,
@@ -217,8 +218,8 @@ fn fill_halves(random: &mut Random, words: &mut [f32], low: i32, high: i32) {
     fill(random, values, low, high);
 }
 
-/// Draws the bias and the multiplier of each output, at times a multiplier at an end of its range; never
-/// `None`.
+/// Draws the bias and the multiplier of each output; one multiplier in eight is 0, 1, 2^30 or the largest
+/// i32. Never `None`.
 fn fill_outputs(random: &mut Random, outputs: &mut [[i32; 2]]) -> Option<()> {
     for [bias, multiplier] in outputs {
         *bias = random.bits() as i32 >> random.int(4, 20);

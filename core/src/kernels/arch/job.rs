@@ -136,8 +136,8 @@ impl Job {
     }
 
     /// The sums of one panel's four rows over the run `x`, without biases, as `run` computes them; changes
-    /// the job's pointers and its `step`. `weights` are four times as many as `x`, not 0, and `passes` and
-    /// `entry` of the job are those of a run of that length. Zeros where a slice is not aligned.
+    /// the job's pointers and its `step`. `x` is not empty, `weights` are four times as many, and `passes`
+    /// and `entry` of the job are those of a run of that length. Zeros where a slice is not aligned.
     #[inline(always)]
     fn sums<X>(&mut self, x: &[X], weights: &[i8], run: impl Fn(&Self)) -> [i32; PANEL] {
         const NO_BIAS: &[[i32; 2]; PANEL] = &[[0; 2]; PANEL];

@@ -142,7 +142,8 @@ fn fill_range<Y: Copy>(y: &mut [Y], start: usize, end: usize, fill: Y) {
     y.get_mut(start..end).unwrap_or(&mut []).fill(fill);
 }
 
-/// `y[to(i)] = f(x[from(i)])` for every index `i` of the box that both slices hold.
+/// `y[to(i)] = f(x[from(i)])` for every index `i` of the box that both slices hold; steps of 0 along the last
+/// axis count as 1.
 #[inline(always)]
 fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &PaddedCopy, f: impl Fn(X) -> Y) {
     let next = [s.from[2], s.to[2]] == [1, 1];

@@ -23,7 +23,7 @@ impl Random {
         word
     }
 
-    /// A whole number from `low` to `high`, both included. Panics where `high` is below `low`.
+    /// A whole number from `low` to `high`, both included; `low` must not be above `high`.
     pub fn int(&mut self, low: usize, high: usize) -> usize {
         low + self.word() as usize % (high - low + 1)
     }
