@@ -90,8 +90,9 @@ pub trait Compiled: Sized {
     ///
     /// # Errors
     ///
-    /// The weights are not this model's, or an input, the posterior or the new state is not finite; the
-    /// outputs must then not be used, and the state is that before the call.
+    /// The weights are not this model's, or an input, the posterior or the new state (of a model that has
+    /// one) is not finite; NaN is no error in an observation that may have missing values. The outputs must
+    /// then not be used, and the state is that before the call.
     fn run(
         pack: &Pack<'_>,
         ws: &mut Self::Workspace,
@@ -113,7 +114,7 @@ pub trait Encoder: Compiled<Error = EncodeError> {
     ///
     /// # Errors
     ///
-    /// Those of [`Compiled::run`].
+    /// Those of [`Compiled::run`]; `q` must then not be used.
     fn encode(
         pack: &Pack<'_>,
         ws: &mut Self::Workspace,
@@ -123,7 +124,8 @@ pub trait Encoder: Compiled<Error = EncodeError> {
         Self::run(pack, ws, inputs, q)
     }
 
-    /// Posterior number `index`, from 0; `None` where the model has not so many.
+    /// Posterior number `index`, from 0: arrays `2 index` and `2 index + 1` of `q`. `None` where the model
+    /// has not so many.
     fn posterior(q: &Self::Outputs, index: usize) -> Option<Posterior<'_>> {
         let mut heads = q.parts().skip(2 * index);
         Some(Posterior { loc: heads.next()?, log_var: heads.next()? })
@@ -159,8 +161,9 @@ pub trait Scored: Decoder {
     /// Observations whose score is below it are anomalous, if the manifest says so; in nats.
     const THRESHOLD: Option<f32>;
 
-    /// `ln p(x | z)` of the observation in `inputs`, as a function of `z`. Each evaluation overwrites the
-    /// scratch memory in `ws` and writes the mean of the likelihood at its `z` to `x_mean`.
+    /// `ln p(x | z)` of the observation in `inputs`, as a function of `z`; nothing is checked or decoded yet.
+    /// Each evaluation does both, overwrites the scratch memory in `ws` and writes the mean of the likelihood
+    /// at its `z` to `x_mean`.
     fn observation<'a>(
         pack: &'a Pack<'a>,
         ws: &'a mut Self::Workspace,
@@ -173,7 +176,7 @@ pub trait Scored: Decoder {
     ///
     /// # Errors
     ///
-    /// Those of [`Decoder::decode`], of `q.loc`.
+    /// Those of [`Decoder::decode`], where the latent is `q.loc`; `x_mean` is then left as it was.
     fn score(
         pack: &Pack<'_>,
         ws: &mut Self::Workspace,
@@ -187,7 +190,8 @@ pub trait Scored: Decoder {
     ///
     /// # Errors
     ///
-    /// Those of [`Decoder::decode`], of `z`.
+    /// Those of [`Decoder::decode`], where the latent is `z`, which is then already written; `x_mean` is left
+    /// as it was.
     fn generate(
         pack: &Pack<'_>,
         ws: &mut Self::Workspace,
@@ -203,8 +207,9 @@ pub trait Refined: for<'a> Scored<Observation<'a>: Gradient> {
     /// Number of steps in the manifest.
     const STEPS: u32;
 
-    /// Refines `q` by `steps` steps with the noise of `stream = (key, datapoint)`, and returns the estimated
-    /// gain. Where that is not above four standard errors, `q` is unchanged.
+    /// Refines `q` by `steps` steps of refinement with the noise of `stream = (key, datapoint)`, and returns
+    /// the estimated gain with its standard error. Where the gain is not above four standard errors, `q` is
+    /// unchanged. The memory that `observation` borrows is overwritten.
     ///
     /// # Errors
     ///
@@ -268,7 +273,7 @@ pub trait Windowed: Compiled {
     /// Those of [`Window::push`](crate::window::Window::push): the reading is dropped.
     fn push(window: &mut Self::Window, reading: Self::Reading) -> Result<bool, WindowError>;
 
-    /// Writes the normalized observation to the first of the inputs.
+    /// Writes the normalized observation to the first of the inputs; the other inputs stay as they are.
     ///
     /// # Errors
     ///
@@ -358,10 +363,12 @@ impl Buffers for () {
     const ZEROS: Self = ();
     const LENS: &'static [usize] = &[];
 
+    /// No arrays.
     fn parts(&self) -> impl Iterator<Item = &[f32]> {
         core::iter::empty()
     }
 
+    /// No arrays.
     fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         core::iter::empty()
     }
@@ -371,10 +378,12 @@ impl<const N: usize> Buffers for [f32; N] {
     const ZEROS: Self = [0.0; N];
     const LENS: &'static [usize] = &[N];
 
+    /// One array: all of it.
     fn parts(&self) -> impl Iterator<Item = &[f32]> {
         core::iter::once(&self[..])
     }
 
+    /// One array: all of it.
     fn parts_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         core::iter::once(&mut self[..])
     }

@@ -25,13 +25,14 @@ pub fn exp(x: f32) -> f32 {
     exp_exact(x)
 }
 
-/// `e^x` by `libm` under every feature: what the distributions use.
+/// `e^x` by `libm` under every feature: what the distributions use. Edges and accuracy are those of [`exp`]
+/// without `fast-math`.
 #[inline]
 pub(crate) fn exp_exact(x: f32) -> f32 {
     libm::expf(x)
 }
 
-/// `e^x - 1`: -1 at minus infinity.
+/// `e^x - 1`: -1 at minus infinity, infinity above 88.72.
 ///
 /// Relative error at most 9e-8 for `x` in [-87, 88].
 #[inline]
@@ -86,7 +87,7 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// `ln(1 + e^x)`, evaluated as `max(x, 0) + ln(1 + e^-|x|)`: 0 at minus infinity.
+/// `ln(1 + e^x)`, evaluated as `max(x, 0) + ln(1 + e^-|x|)`: 0 at minus infinity, infinity at infinity.
 ///
 /// Relative error at most 1.5e-7 for `x` in [-87, 1e38].
 #[inline]
@@ -253,7 +254,7 @@ pub fn selu(x: f32, alpha: f32, gamma: f32) -> f32 {
     gamma * if x > 0.0 { x } else { alpha * expm1(x) }
 }
 
-/// `x` for `x > 0`, else `alpha (e^(x / alpha) - 1)`.
+/// `x` for `x > 0`, else `alpha (e^(x / alpha) - 1)`; NaN at 0 for an `alpha` of 0.
 #[inline]
 #[must_use]
 pub fn celu(x: f32, alpha: f32) -> f32 {

@@ -13,7 +13,7 @@ pub(crate) fn pieces<T>(slice: &[T], len: usize) -> Pieces<'_, T> {
     Pieces { rest: slice, len: len.max(1) }
 }
 
-/// As `pieces`, but with mutable pieces.
+/// As [`pieces`], but with mutable pieces, which do not overlap.
 #[inline(always)]
 pub(crate) fn pieces_mut<T>(slice: &mut [T], len: usize) -> PiecesMut<'_, T> {
     PiecesMut { rest: slice, len: len.max(1) }

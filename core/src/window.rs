@@ -24,6 +24,7 @@ pub enum WindowError {
 }
 
 impl core::fmt::Display for WindowError {
+    /// What is wrong, without the number of the channel.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::NotFinite { .. } => "a reading is not finite",
@@ -108,7 +109,8 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
         Self { readings: Deque::new(), until_due: LENGTH }
     }
 
-    /// Stores one reading; `true` says that an observation is due now.
+    /// Stores one reading, in place of the oldest one where the window is full; `true` says that an
+    /// observation is due now.
     ///
     /// # Errors
     ///
@@ -176,7 +178,7 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
         own.filter(|value| value.is_nan()).count()
     }
 
-    /// Empties the window, as is needed after a gap in the data: the next observation is due after `LENGTH`
+    /// Empties the window, as is needed where readings were lost: the next observation is due after `LENGTH`
     /// readings.
     pub fn clear(&mut self) {
         *self = Self::new();

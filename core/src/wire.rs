@@ -382,6 +382,7 @@ impl core::fmt::Display for Refusal {
 impl core::error::Error for Refusal {}
 
 impl From<EncodeError> for Refusal {
+    /// The refusal of the same name; an index keeps its low 32 bits.
     fn from(error: EncodeError) -> Self {
         match error {
             EncodeError::WrongPack => Self::WrongPack,
@@ -395,6 +396,7 @@ impl From<EncodeError> for Refusal {
 }
 
 impl From<DecodeError> for Refusal {
+    /// The refusal of the same name; an index keeps its low 32 bits.
     fn from(error: DecodeError) -> Self {
         match error {
             DecodeError::WrongPack => Self::WrongPack,
@@ -404,6 +406,8 @@ impl From<DecodeError> for Refusal {
 }
 
 impl From<InferError> for Refusal {
+    /// The refusal of the decoder's error, or of the same name; a length in values becomes one in bytes.
+    /// Numbers keep their low 32 bits.
     fn from(error: InferError) -> Self {
         match error {
             InferError::Decode(error) => error.into(),
@@ -420,6 +424,7 @@ impl From<InferError> for Refusal {
 }
 
 impl From<RunError> for Refusal {
+    /// The refusal of the same name; an index keeps its low 32 bits.
     fn from(error: RunError) -> Self {
         match error {
             RunError::WrongPack => Self::WrongPack,
@@ -450,7 +455,7 @@ impl<'a> Floats<'a> {
         self.0.iter().map(|bytes| f32::from_le_bytes(*bytes))
     }
 
-    /// Fills `buffers`, one after another.
+    /// Fills `buffers`, one array after another, with the floats in their order; their bits are not checked.
     ///
     /// # Errors
     ///

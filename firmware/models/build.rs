@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+/// Writes `models.rs` to the output folder; an error of cargo's where the folder of models cannot be listed.
+/// Panics where the file cannot be written.
 fn main() {
     println!("cargo::rerun-if-env-changed=ELBOW_MODELS");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("models.rs");
@@ -16,6 +18,7 @@ fn main() {
     }
 }
 
+/// `$ELBOW_MODELS`, or `tests/golden` without the variable; `Err` for a path that is not absolute.
 fn folder() -> Result<PathBuf, String> {
     let Some(folder) = env::var_os("ELBOW_MODELS").map(PathBuf::from) else {
         let here = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
@@ -27,7 +30,8 @@ fn folder() -> Result<PathBuf, String> {
     Err(format!("ELBOW_MODELS={}: give an absolute path", folder.display()))
 }
 
-/// The module of each model, and the table of all.
+/// Source of `models.rs`: the module of each model in `folder`, by name, and the table of all. `Err` where
+/// the folder cannot be read, has no folder in it, or a model lacks a file.
 fn list(folder: &Path) -> Result<String, String> {
     println!("cargo::rerun-if-changed={}", folder.display());
     let entries = fs::read_dir(folder).map_err(|e| {
@@ -49,7 +53,8 @@ fn list(folder: &Path) -> Result<String, String> {
     Ok(format!("{modules}table! {{ {} }}\n", names.join(", ")))
 }
 
-/// One model: its generated module, its weights, and the names by which the host finds its functions.
+/// Source of one model's module: its generated module, its weights, and the names by which the host finds its
+/// functions. `Err` where `folder` lacks `model.rs` or `weights.bin`.
 fn module(name: &str, folder: &Path) -> Result<String, String> {
     let [source, weights] = ["model.rs", "weights.bin"].map(|file| folder.join(file));
     if let Some(missing) = [&source, &weights].into_iter().find(|file| !file.is_file()) {

@@ -104,7 +104,8 @@ pub fn to_factor(values: &[f32], head: Spread, eps: f32, dims: usize, factor: &m
     }
 }
 
-/// For each row of the factor, from the first: the values left of the diagonal, and the logarithm on it.
+/// For each row of the factor, from the first: the values left of the diagonal, and the logarithm on it. A
+/// row that ends in front of its diagonal is left out.
 #[inline]
 fn rows(factor: &[f32], dims: usize) -> impl Iterator<Item = (&[f32], f32)> {
     pieces(factor, dims).enumerate().filter_map(|(i, row)| {
@@ -160,7 +161,7 @@ pub fn entropy(factor: &[f32], dims: usize) -> f32 {
 
 /// `KL(q || N(0, I)) = 1/2 sum_i (loc_i^2 + sum_{j<i} L_ij^2 + L_ii^2 - 1 - 2 ln L_ii)`, in nats.
 ///
-/// Never negative. Relative error and edges as for
+/// `factor` has `loc.len()` rows and as many columns. Never negative. Relative error and edges as for
 /// [`kl_to_standard`](super::kl_to_standard) of diagonal normals; lengths that do not fit give NaN.
 #[inline]
 #[must_use]
@@ -203,9 +204,9 @@ pub fn kl_to_diagonal(q_loc: &[f32], q_factor: &[f32], p_loc: &[f32], p_log_var:
 /// `KL(q || p) = 1/2 (|M|^2 + |y|^2 - D) + sum_i ln(P_ii / L_ii)` with `P M = L` and
 /// `P y = q_loc - p_loc`, in nats.
 ///
-/// `scratch` is as long as `q_loc`, and is overwritten. Never negative: what stands on the diagonal of `M` is
-/// taken together with its logarithm. Relative error at most 1e-6 for a well-conditioned `P`; see
-/// [`log_prob`]. Lengths that do not fit give NaN.
+/// `scratch` is as long as `q_loc`, and is overwritten; its contents do not matter. Never negative: what
+/// stands on the diagonal of `M` is taken together with its logarithm. Relative error at most 1e-6 for a
+/// well-conditioned `P`; see [`log_prob`]. Lengths that do not fit give NaN.
 #[inline]
 pub fn kl_divergence(
     q_loc: &[f32],
@@ -234,8 +235,9 @@ pub fn kl_divergence(
     0.5 * total.value()
 }
 
-/// Writes to `y` the solution of `L y = values`, by forward substitution. `values` has as many numbers as
-/// `y`; NaN in a row or value gives NaN from there on.
+/// Writes to `y` the solution of `L y = values`, by forward substitution; what `y` holds before does not
+/// matter. `values` has as many numbers as `y`, and `factor` as many rows and columns: where one has fewer,
+/// the rest of `y` stays as it is. NaN in a row or value gives NaN in all later numbers that depend on it.
 #[inline]
 fn solve(factor: &[f32], values: impl Iterator<Item = f32>, y: &mut [f32]) {
     let dims = y.len();
@@ -246,8 +248,8 @@ fn solve(factor: &[f32], values: impl Iterator<Item = f32>, y: &mut [f32]) {
     }
 }
 
-/// Whether `factor` has `dims * dims` values, and the two other lengths are `dims`; false where the product
-/// overflows.
+/// Whether `factor` has `dims * dims` values, and the second and third length are `dims` too; false where the
+/// product overflows.
 #[inline]
 fn fits(factor: &[f32], [dims, second, third]: [usize; 3]) -> bool {
     dims == second && dims == third && dims.checked_mul(dims) == Some(factor.len())

@@ -28,7 +28,7 @@ pub(super) fn stirling(z: f32) -> f32 {
 }
 
 /// Derivative `S'(z)` of [`stirling`] for `z > 0`, by the derivatives of its recurrence (up to 4) and series.
-/// NaN at 0 and for NaN; error at most `2e-5 max(1e-3, |S'|)`.
+/// 0 at infinity, NaN at 0 and for NaN, meaningless below 0; error at most `2e-5 max(1e-3, |S'|)`.
 #[inline]
 pub(super) fn stirling_slope(z: f32) -> f32 {
     let (mut z, mut below) = (z, 0.0);
@@ -45,9 +45,10 @@ pub(super) fn stirling_slope(z: f32) -> f32 {
 
 /// `d - ln(1 + d)`, which is at least 0, for `d >= -1`; infinity at infinity, NaN for NaN.
 ///
-/// Below a `d` of -0.75, where `1 + d` has lost its digits, `log` is called, and has to return `ln(1 + d)`;
-/// above, it is not. For `|d| < 1/4`, where the difference cancels, it is `d s - 2 (s^3 / 3 + s^5 / 5 + ..)`
-/// with `s = d / (2 + d)`. Relative error at most 2e-6 of a `d` that is exact.
+/// Where `d` is below -0.75, so that `1 + d` has lost digits, the logarithm is `log()`, which has to be
+/// `ln(1 + d)`; for any other `d`, `log` is not called. For `|d| < 1/4`, where the difference cancels, it is
+/// `d s - 2 (s^3 / 3 + s^5 / 5 + ..)` with `s = d / (2 + d)`. Relative error at most 2e-6 of a `d` that is
+/// exact.
 #[inline]
 pub(super) fn log_excess(d: f32, log: impl FnOnce() -> f32) -> f32 {
     if d == f32::INFINITY {

@@ -123,8 +123,8 @@ pub fn rsample(
 /// 1977, chapter V). Only squares are added: a small `log_var` beside a large `F`, with which the Woodbury
 /// identity subtracts nearly equal numbers, costs no digits. Error at most 1e-6 of the sum of the magnitudes
 /// of all parts, but a rounding of `z - loc` or `F` counts in units of `e^(log_var / 2)`. `scratch` is
-/// overwritten. Takes about `4 D R^2` operations and `R` square roots per latent. Lengths that do not fit,
-/// `|F|^2 / e^log_var` above 1e38, and NaN give NaN; no dimensions give 0.
+/// overwritten and its contents do not matter. Takes about `4 D R^2` operations and `R` square roots per
+/// latent. Lengths that do not fit, `|F|^2 / e^log_var` above 1e38, and NaN give NaN; no dimensions give 0.
 #[inline]
 #[must_use]
 pub fn log_prob(
@@ -206,7 +206,8 @@ pub fn kl_to_diagonal(
 }
 
 /// `KL(q || N(0, I))` in nats. `latents` yields `(loc, log_var, scale)` of each latent, and `scale`
-/// multiplies its row of `factor`. Overwrites `scratch`; lengths are those of the callers' checks.
+/// multiplies its row of `factor`. Overwrites `scratch`, which must have passed [`Scratch::fits`] with
+/// `factor` and the number of latents.
 #[inline]
 fn divergence(
     latents: impl Iterator<Item = (f32, f32, f32)>,
@@ -240,7 +241,8 @@ struct Added {
 }
 
 impl<'a> Filter<'a> {
-    /// The filter before the first latent; writes the identity to `root` and zeros to `right`.
+    /// The filter before the first latent; writes the identity to `root` and zeros to `right`. The lengths in
+    /// `scratch` must be those that [`Scratch::fits`] asks for.
     #[inline]
     fn new(scratch: Scratch<'a>) -> Self {
         for (i, row) in pieces_mut(scratch.root, scratch.row.len()).enumerate() {
@@ -262,7 +264,8 @@ impl<'a> Filter<'a> {
     /// contribution.
     ///
     /// `factor` is the latent's row of `F` and `distance` is `z - loc`; both are multiplied by `precision`,
-    /// the inverse of the standard deviation `e^(log_var / 2)`. Overwrites `row`.
+    /// the inverse of the standard deviation `e^(log_var / 2)`. Overwrites `row`. `factor` is as long as
+    /// `row`.
     #[inline]
     fn add(&mut self, factor: &[f32], precision: f32, distance: f32) -> Added {
         let Scratch { root, row, right } = &mut self.0;
@@ -289,7 +292,8 @@ impl<'a> Filter<'a> {
 }
 
 impl Scratch<'_> {
-    /// Whether `row` has `R >= 1` values, `right` as many, `root` `R R`, and `factor` `dims R`.
+    /// Whether the lengths fit each other for `dims` latents: `row` has `R >= 1` values, `right` has `R`,
+    /// `root` has `R R`, and `factor` has `dims R`.
     #[inline]
     fn fits(&self, factor: &[f32], dims: usize) -> bool {
         let columns = self.row.len();

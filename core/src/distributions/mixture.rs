@@ -51,8 +51,9 @@ impl<const D: usize, const K: usize> Mixture<D, K> {
 
 /// Index of the component that `u`, uniform in [0, 1), selects: the first `k` with `w_0 + .. + w_k > u`.
 ///
-/// Where rounding leaves none, or `u` is NaN, it is the last one with a weight above 0. Never one without a
-/// weight while any has one; 0 where `logits` are empty, all minus infinity, or hold NaN or plus infinity.
+/// Where rounding leaves no such `k`, and where `u` is NaN or at least 1, it is the last component with a
+/// weight above 0. Never one of weight 0 while another has a weight; 0 where `logits` are empty, all minus
+/// infinity, or hold NaN or plus infinity.
 #[inline]
 #[must_use]
 pub fn component(logits: &[f32], u: f32) -> usize {
@@ -113,8 +114,9 @@ pub fn log_prob(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32]) -> f32 
 /// Writes `d ln q(z) / dz = sum_k r_k (loc_k - z) / exp(log_var_k)` to `grad`, where `r_k` is the probability
 /// that `z` came from the component `k`.
 ///
-/// Error at most 2e-6 of the sum of the magnitudes of its parts. Far from all components it is that of
-/// the nearest. Lengths that do not fit, no components and NaN fill `grad` with NaN.
+/// Error at most 2e-6 of the sum of the magnitudes of its parts. Far from all components it is that of the
+/// nearest. Lengths that do not fit, no components, none with a weight, NaN, and a `z` without density fill
+/// `grad` with NaN.
 #[inline]
 pub fn score(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32], grad: &mut [f32]) {
     grad.fill(0.0);
@@ -131,7 +133,7 @@ pub fn score(logits: &[f32], loc: &[f32], log_var: &[f32], z: &[f32], grad: &mut
 }
 
 /// `logit_k + ln N(z; loc_k, diag(exp(log_var_k)))`, in nats: the logarithm of the weighted density, up to
-/// the constant of the logits. Minus infinity where the logit is.
+/// the constant of the logits. Minus infinity where the logit is, whatever the normal holds.
 #[inline]
 fn weighted(part: &Component<'_>, z: &[f32]) -> f32 {
     if part.logit == f32::NEG_INFINITY {
@@ -140,7 +142,8 @@ fn weighted(part: &Component<'_>, z: &[f32]) -> f32 {
     part.logit + diag_normal::log_prob(part.loc, part.log_var, z)
 }
 
-/// `ln sum_k e^logit_k`, the normalizer of the weights; minus infinity for no logits, NaN where one is NaN.
+/// `ln sum_k e^logit_k`, the normalizer of the weights; minus infinity for no logits, NaN where one is NaN or
+/// two are plus infinity.
 #[inline]
 fn log_total(logits: &[f32]) -> f32 {
     logits.iter().copied().fold(LogSum::ZERO, LogSum::add).value()

@@ -7,7 +7,7 @@
 pub enum EncodeError {
     /// The weights belong to another plan: compile the model again, or flash the matching pack.
     WrongPack,
-    /// An input holds a NaN or an infinity.
+    /// An input holds an infinity, or a NaN and may have no missing values.
     NonFiniteInput {
         /// Its index, counted through observation, conditions and noise.
         index: usize,
@@ -25,8 +25,9 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
-    /// The same error; `before` is added to the index of a [`NonFinitePosterior`](Self::NonFinitePosterior),
-    /// which then counts through all posteriors of a hierarchy.
+    /// The same error for a model whose earlier posteriors have `before` latents: the index of a
+    /// [`NonFinitePosterior`](Self::NonFinitePosterior) grows by `before`, so that it counts through all
+    /// posteriors; other errors stay as they are.
     #[must_use]
     pub fn behind(self, before: usize) -> Self {
         match self {

@@ -11,8 +11,8 @@ use crate::noise::Draws;
 /// Calls `each` with `ln w = ln p(x | z) + ln p(z) - ln q(z)`, in nats, of one draw of `z` per number in
 /// `samples`, in their order; `p(z)` is `N(0, I)`. Overwrites `scratch`.
 ///
-/// One pass serves [`Iwae`] and [`psis::Tail`](super::psis::Tail) together. For an importance-weighted
-/// bound the draws are independent.
+/// One pass serves [`Iwae`] and [`psis::Tail`](super::psis::Tail) together. An importance-weighted bound
+/// needs independent draws from `noise`, which is not checked.
 ///
 /// # Errors
 ///
@@ -114,7 +114,7 @@ impl Iwae {
     /// The effective sample size `(sum w)^2 / sum w^2` (Kong, 1992), from 1 to the number of weights;
     /// NaN where there is none above zero.
     ///
-    /// A share of the number below a hundredth says that `bound` hangs on a few draws.
+    /// Below a hundredth of [`count`](Self::count) it says that `bound` hangs on a few draws.
     #[must_use]
     pub fn ess(&self) -> f32 {
         let sum = self.sum.value();

@@ -8,7 +8,8 @@ use crate::noise::NoiseError;
 /// Generated modules implement it with their weights and workspace, the desktop with a twin; a closure
 /// or a formula serves as well. `z` has the length of the latent.
 pub trait LogLikelihood {
-    /// `ln p(x | z)` in nats.
+    /// `ln p(x | z)` in nats; may be infinite or NaN. It may overwrite memory that the implementation
+    /// borrows.
     ///
     /// # Errors
     ///
@@ -51,12 +52,14 @@ pub enum InferError {
 }
 
 impl From<DecodeError> for InferError {
+    /// The decoder's error as it is.
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
     }
 }
 
 impl From<NoiseError> for InferError {
+    /// The error of the noise as it is.
     fn from(error: NoiseError) -> Self {
         Self::Noise(error)
     }

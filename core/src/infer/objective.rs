@@ -87,8 +87,8 @@ pub fn elbo_monte_carlo(
 }
 
 /// Calls `each` with `ln p(x | z)` and `ln p(z) - ln q(z)`, in nats, of one draw of `z` per number in
-/// `samples`, in their order, for `p(z) = N(0, I)`. The first error of the decoder or the noise ends the
-/// loop. Overwrites `scratch`.
+/// `samples`, in their order, for `p(z) = N(0, I)`. `Err` is the first error of the decoder or the noise,
+/// which ends the loop: `each` has got the draws before it. Overwrites `scratch`.
 pub(super) fn for_each(
     likelihood: &mut (impl LogLikelihood + ?Sized),
     q: Posterior<'_>,
@@ -136,7 +136,8 @@ impl Objective {
     /// The evidence lower bound.
     pub const ELBO: Self = Self { beta: 1.0, entropy_weight: 0.0 };
 
-    /// The objective in nats, from the terms of the bound at `q`.
+    /// The objective in nats, from the terms of the bound at `q`. Of `q` only the log-variances are read, for
+    /// the entropy.
     #[must_use]
     pub fn value(&self, terms: &ElboTerms, q: Posterior<'_>) -> f32 {
         let weighted = terms.log_likelihood - self.beta * terms.kl;
@@ -251,7 +252,7 @@ pub(super) struct RunningMean {
 impl RunningMean {
     pub(super) const ZERO: Self = Self { sum: Sum::ZERO, count: 0 };
 
-    /// Takes another value.
+    /// Takes another value; an infinity or NaN stays in the mean as in a plain sum.
     pub(super) fn add(&mut self, value: f32) {
         self.sum = self.sum.add(value);
         self.count = self.count.wrapping_add(1);

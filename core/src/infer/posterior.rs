@@ -14,6 +14,7 @@ pub struct Posterior<'a> {
 }
 
 impl<'a, const D: usize> From<&'a DiagNormal<D>> for Posterior<'a> {
+    /// The same distribution, borrowed.
     fn from(q: &'a DiagNormal<D>) -> Self {
         Self { loc: &q.loc, log_var: &q.log_var }
     }
@@ -27,10 +28,10 @@ impl<'a, const D: usize> From<&'a DiagNormal<D>> for Posterior<'a> {
 ///
 /// # Errors
 ///
-/// [`EncodeError::NonFinitePosterior`] with the index of the first latent where a raw value is NaN or
-/// infinite (`spread` is unchanged), or where a log-variance still is after the clamp (`spread` is
-/// converted). A standard deviation of zero has a log-variance of minus infinity, which bounds clamp and
-/// count.
+/// [`EncodeError::NonFinitePosterior`] with the index of the first value of `loc` that is NaN or infinite,
+/// else of the first such raw value of `spread` (which is then unchanged), else of the first log-variance
+/// that still is after the clamp (`spread` is then converted). A standard deviation of zero has a
+/// log-variance of minus infinity, which bounds clamp and count.
 #[inline]
 pub fn to_posterior(
     loc: &[f32],

@@ -76,7 +76,10 @@ pub fn insert(largest: &mut [f32], value: f32) {
 /// are fewer than 5 weights in the tail, where the lower quarter of them equals the cutoff (as equal weights
 /// do), where one is NaN, or where the estimate is not finite.
 ///
-/// `largest` are the logarithms of the largest of `count` weights, descending, as [`insert`] leaves them.
+/// `largest` are the logarithms of the largest of `count` weights, descending, as [`insert`] leaves them. The
+/// tail is the first `ceil(min(count / 5, 3 sqrt(count)))` of them, but at most `largest.len() - 1`, and the
+/// weight behind it is the cutoff.
+///
 /// Below 0.5 the weights have a variance and averages converge as usual; up to 0.7 they are usable; above,
 /// neither an importance-weighted bound nor any other average with these weights is reliable.
 /// For a normal posterior whose variance is `rho` times that of the normal truth, `k` is `1 - rho` (the
@@ -119,7 +122,7 @@ impl Excess<'_> {
     }
 
     /// The shape that maximizes the likelihood for a `rate`: the mean of `ln(1 - rate x)` over the
-    /// exceedances `x`; NaN where a logarithm is of a negative number.
+    /// exceedances `x`; NaN where `1 - rate x` is below 0, minus infinity where it is 0.
     fn shape(&self, rate: f32) -> f32 {
         let terms = self.tail.iter().map(|log_weight| log1p(-rate * self.of(*log_weight)));
         sum(terms) / self.tail.len() as f32

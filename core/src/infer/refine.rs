@@ -49,6 +49,7 @@ impl Default for Pairs {
 pub struct FloatRows<const D: usize, const K: usize>(pub [[f32; D]; K]);
 
 impl<const D: usize, const K: usize> AsMut<[f32]> for FloatRows<D, K> {
+    /// All rows, one after another.
     #[inline]
     fn as_mut(&mut self) -> &mut [f32] {
         self.0.as_flattened_mut()
@@ -128,8 +129,8 @@ impl<const D: usize, R: Rule> Refiner<FloatRows<D, FLOATS_PER_LATENT>, R> {
         Self::in_buffer(FloatRows([[0.0; D]; FLOATS_PER_LATENT]), q.into(), rule, pairs)
     }
 
-    /// Replaces the start `q` by the refined posterior if its bound is surely higher:
-    /// [`finish_slices`](Self::finish_slices) with a posterior of fixed length.
+    /// Replaces the start `q`, which is the one of [`new`](Self::new), by the refined posterior if its bound
+    /// is surely higher: [`finish_slices`](Self::finish_slices) with a posterior of fixed length.
     ///
     /// # Errors
     ///
@@ -146,7 +147,8 @@ impl<const D: usize, R: Rule> Refiner<FloatRows<D, FLOATS_PER_LATENT>, R> {
 
 impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
     /// A refiner that starts from a copy of `q`; no step is taken yet. Its memory is `floats`, of any content
-    /// and [`FLOATS_PER_LATENT`] times as long as the latent.
+    /// and [`FLOATS_PER_LATENT`] times as long as the latent, which is not checked: of less memory, latents
+    /// at the end are left out.
     pub fn in_buffer(mut floats: B, q: Posterior<'_>, rule: R, pairs: Pairs) -> Self {
         let Parts { loc, log_var, .. } = Parts::of(floats.as_mut());
         copy(q.loc, loc);
@@ -154,16 +156,16 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
         Self { floats, rule, pairs, steps: 0 }
     }
 
-    /// Moves the posterior once, by the rule; returns the terms of the bound before the move, in nats,
-    /// averaged over the draws of the step.
+    /// Moves the refiner's posterior once, by the rule; returns the terms of the bound before the move, in
+    /// nats: the log-likelihood averaged over the draws of the step, the divergence in closed form.
     ///
     /// Gradients are averaged by plain sums in the order of the draws, each pair `eps`, then `-eps`. A number
     /// of pairs of 0 counts as 1.
     ///
     /// # Errors
     ///
-    /// The first error of the decoder or the noise, or [`InferError::NonFiniteGradient`]. The posterior and
-    /// the number of steps are then unchanged, and `finish` still works.
+    /// The first error of the decoder or the noise, or [`InferError::NonFiniteGradient`]. The posterior, the
+    /// rule and the number of steps are then unchanged, and `finish` still works.
     pub fn step(
         &mut self,
         likelihood: &mut (impl Gradient + ?Sized),
@@ -210,7 +212,8 @@ impl<B: AsMut<[f32]>, R: Rule> Refiner<B, R> {
 
     /// Overwrites the start, `loc` and `log_var`, with the refined posterior if the bound of that is higher
     /// by more than four standard errors (with heavy tails, sixteen pairs underestimate the standard error);
-    /// returns the gain.
+    /// returns the gain. `loc` and `log_var` hold the posterior that the refiner was made with. Its own
+    /// posterior stays, so that further steps may follow.
     ///
     /// Both are decoded at the same fresh draws, and the gain is averaged over their pairs. No sampled
     /// guard can promise "never worse": this one bounds how often. A refined posterior that is not

@@ -35,8 +35,9 @@ impl Ascent<'_> {
 
 /// An update rule: one step of ascent by a sampled gradient.
 pub trait Rule {
-    /// Moves `loc` and `log_var` of `ascent` by one step, in place. `gradient` and `stein` are finite and may
-    /// be overwritten; moments that the rule keeps in `self` are updated.
+    /// Moves `loc` and `log_var` of `ascent` by one step of refinement, in place. `gradient` and `stein` are
+    /// finite and may be overwritten; moments that the rule keeps in `self` are updated. The result may be
+    /// infinite or NaN.
     fn update(&mut self, ascent: Ascent<'_>);
 }
 

@@ -28,8 +28,10 @@ impl ElboTerms {
 
 /// The terms of the deterministic score `ln p(x | z = loc) - KL(q || N(0, I))`.
 ///
-/// `x_mean` is the decoder's output at `z = q.loc`. The expectation over `q` is replaced by its
-/// value at the mean, which takes no noise and one decoding. It is not a bound on the evidence.
+/// `x_mean` is the decoder's output at `z = q.loc`, as long as `x`. The expectation over `q` is replaced by
+/// its value at the mean, which takes no noise and one decoding. It is not a bound on the evidence. Edges are
+/// those of [`Likelihood::log_prob`], which gives NaN for lengths that do not fit, and of
+/// [`DiagNormal::kl_to_standard`].
 ///
 /// ```
 /// use elbow_core::distributions::{DiagNormal, Likelihood};

@@ -147,7 +147,7 @@ impl Unary {
     };
 }
 
-/// Applies `f` to every value of `y`, in place.
+/// Applies `f` to every value of `y`, in place; NaN and infinities as [`Unary`] says.
 ///
 /// Inlined, so that an image holds only the functions that its model uses.
 #[inline(always)]

@@ -3,7 +3,7 @@
 use crate::pieces::pieces_mut;
 
 /// `y[c][i] = y[c][i] * scale[c] + shift[c]`, in place, the product rounded first; `y` is
-/// `[scale.len()][inner]`.
+/// `[scale.len()][inner]`, and `shift` is as long as `scale`.
 #[inline(never)]
 pub fn affine(y: &mut [f32], scale: &[f32], shift: &[f32]) {
     let inner = y.len() / scale.len().max(1);

@@ -91,7 +91,8 @@ pub fn binary(y: &mut [f32], b: &[f32], s: &Binary) {
     }
 }
 
-/// [`binary`] by the function `op`, whose operands are what `order` makes of `(y, b)`.
+/// [`binary`] with the function `op` in place of that of `s`: `y[i]` becomes `op` of the pair
+/// `order(y[i], b[at])`. Of `s` only shape and strides are read.
 #[inline(always)]
 fn apply(
     op: BinaryOp,

@@ -54,9 +54,10 @@ impl ConvShape {
 
 /// `y[f][p] = bias[f] + sum_{c, k} x[c][p * stride + k * dilation - pad] * w[f][c][k]`, zeros outside.
 ///
-/// `x` is `[channels][height][width]`, `y` is `[filters][height][width]`. `weights` holds, group by
-/// group, panels of [`PANEL`] filters, interleaved (`[filters / PANEL][channels / groups][kernel][PANEL]`,
-/// the last panel of a group padded with zeros).
+/// `x` is `[channels][height][width]`, `y` is `[filters][height][width]` and is all written, `bias` has a
+/// value per filter. `weights` holds, group by group, panels of [`PANEL`] filters, interleaved
+/// (`[filters / groups / PANEL][channels / groups][kernel][PANEL]`, the last panel of a group padded with
+/// zeros).
 ///
 /// Order: each output starts at its bias and adds its products by channel, kernel row, kernel
 /// column; taps in the padding are left out.
@@ -65,7 +66,8 @@ pub fn conv(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32], s: &ConvSha
     filter_groups::<PANEL>(x, weights, bias, y, s);
 }
 
-/// [`conv`] for one filter per group: panels of one filter, that is ONNX's own layout of weights.
+/// [`conv`] for one filter per group ([`ConvShape::is_depthwise`]): panels of one filter, which is ONNX's own
+/// layout of weights, `[filters][channels / groups][kernel]`.
 ///
 /// Padding such panels to [`PANEL`] would cost four times the weights and the work.
 #[inline(never)]
@@ -73,7 +75,8 @@ pub fn conv_depthwise(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32], s
     filter_groups::<1>(x, weights, bias, y, s);
 }
 
-/// [`conv`] with weights in panels of `P` filters; writes all of `y`.
+/// [`conv`] with weights in panels of `P` filters; writes all of `y`, unless a slice is shorter than `s`
+/// says.
 #[inline(always)]
 fn filter_groups<const P: usize>(
     x: &[f32],
@@ -199,7 +202,7 @@ impl WindowPlacement for ConvShape {
     }
 }
 
-/// Range of the output columns whose taps all lie inside the input; empty where there are none.
+/// Range of the output columns whose taps all lie inside the input; an empty range where no column has that.
 #[inline(always)]
 pub(super) fn columns_inside<W: WindowPlacement>(windows: &W) -> Range<usize> {
     let (s, [_, skip]) = (windows.shape(), windows.skips());
@@ -239,7 +242,8 @@ pub(super) struct Panel<'a, const P: usize, W> {
 
 impl<const P: usize, W: WindowPlacement> Panel<'_, P, W> {
     /// Computes one row of outputs of every filter and writes it to `y`, which starts at the first filter's
-    /// plane: tiles of columns `inside`, single columns behind them and at the edges.
+    /// plane: tiles of columns `inside`, single columns behind them and at the edges. `inside` is what
+    /// [`columns_inside`] gives for `windows`; `row` is an output row of the convolution.
     #[inline(always)]
     pub(super) fn output_row(&self, row: usize, inside: &Range<usize>, y: &mut [f32]) {
         let (s, skips) = (self.windows.shape(), self.windows.skips());
@@ -275,7 +279,8 @@ impl<const P: usize, W: WindowPlacement> Panel<'_, P, W> {
     }
 
     /// Computes `N` neighbouring outputs of each filter and writes them to `y` from index `position` of the
-    /// filters' planes on. `rows` and `columns` are the taps of the first one, `walk` is made of them.
+    /// filters' planes on. `rows` and `columns` are the taps of the first output, and the others must have as
+    /// many; `walk` is what [`walk`](Self::walk) makes of them.
     #[inline(always)]
     fn sums<const N: usize>(
         &self,
@@ -308,7 +313,7 @@ struct Taps {
 
 impl Taps {
     /// The taps of the output at index `position` along `axis` (0 is height, 1 is width) that fall inside the
-    /// input; `count` is 0 where none does.
+    /// input; `count` is 0 where none does. `skips` are the inputs in front of the first window.
     #[inline(always)]
     fn at(position: usize, axis: usize, s: &ConvShape, skips: [usize; 2]) -> Self {
         let (pad, step) = (s.pads[axis & 1], s.dilations[axis & 1].max(1));
@@ -320,7 +325,7 @@ impl Taps {
     }
 
     /// The taps of the output at index `position` along `axis` (0 is height, 1 is width), all of which have
-    /// to fall inside the input.
+    /// to fall inside the input: that is not checked. `skips` are the inputs in front of the first window.
     #[inline(always)]
     fn inside(position: usize, axis: usize, s: &ConvShape, skips: [usize; 2]) -> Self {
         let origin = position * s.strides[axis & 1] + skips[axis & 1];

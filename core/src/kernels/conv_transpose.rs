@@ -75,8 +75,9 @@ struct Phase {
 }
 
 impl Phase {
-    /// The phase with this number along `axis` (0 is height, 1 is width). Its taps are those whose offset
-    /// `tap * dilation` differs from `phase + pad` by a multiple of the stride: only they meet inputs.
+    /// The phase with the number `phase`, below the stride, along `axis` (0 is height, 1 is width). Its taps
+    /// are those whose offset `tap * dilation` differs from `phase + pad` by a multiple of the stride: only
+    /// they meet inputs. `taps` is 0 where there is no such tap: the outputs are then biases.
     #[inline(never)]
     fn new(s: &ConvTransposeShape, axis: usize, phase: usize) -> Self {
         let (stride, kernel) = (s.strides[axis & 1].max(1), s.kernel[axis & 1]);
@@ -106,9 +107,9 @@ impl Phase {
 
 /// `y[f][p] = bias[f] + sum_{c, i, k: i * stride + k * dilation - pad = p} x[c][i] * w[c][f][k]`.
 ///
-/// `x` is `[channels][height][width]`, `y` is `[filters][height][width]`, all of which is written. `weights`
-/// is what [`pack_transposed`] makes: for each phase, that is for all outputs at one distance from multiples
-/// of the strides, the filters of a convolution.
+/// `x` is `[channels][height][width]`, `y` is `[filters][height][width]`, all of which is written, `bias` has
+/// a value per filter. `weights` is what [`pack_transposed`] makes: for each phase, that is for all outputs
+/// at one distance from multiples of the strides, the filters of a convolution.
 ///
 /// Order: each output starts at its bias and adds its products by channel, input row, input column.
 #[inline(never)]
@@ -146,7 +147,7 @@ struct Phases {
 
 impl Phases {
     /// The outputs of phase number `row` along the height and `column` along the width; `rows` and `columns`
-    /// are these phases by [`Phase::new`]. `lanes` is [`PANEL`].
+    /// must be these phases, as [`Phase::new`] makes them. The field `lanes` of the result is [`PANEL`].
     #[inline(always)]
     fn new(s: &ConvTransposeShape, [row, column]: [usize; 2], [rows, columns]: [Phase; 2]) -> Self {
         Self {
@@ -211,7 +212,7 @@ impl WindowPlacement for Phases {
     }
 
     /// Writes the sums of the first `lanes` filters to every `steps[1]`-th value of `y`, filters `plane`
-    /// values apart.
+    /// values apart. What lies behind the end of `y` is left out; the values between stay as they are.
     #[inline(always)]
     fn store<const P: usize, const N: usize>(&self, sums: &[[f32; N]; P], y: &mut [f32]) {
         let sums = sums.as_flattened();
@@ -232,7 +233,7 @@ fn walk(loops: [Steps; 3]) -> Walk {
 }
 
 /// Writes each piece of `len` sums to `y`, the values of a piece `step` apart, the pieces `plane` apart.
-/// Values behind the end of `y` are left out.
+/// Places behind the end of `y` are left out, and those between stay as they are.
 #[inline(never)]
 fn store(sums: &[f32], len: usize, mut y: &mut [f32], [plane, step]: [usize; 2]) {
     for sums in pieces(sums, len) {
@@ -241,8 +242,9 @@ fn store(sums: &[f32], len: usize, mut y: &mut [f32], [plane, step]: [usize; 2])
     }
 }
 
-/// Computes the outputs of one phase and writes them to their places in `y`. Gives what follows in `weights`
-/// behind those of the phase; empty where they end too early.
+/// Computes the outputs of one phase, all groups and filters, and writes them to their places in `y`, whose
+/// other values stay. `weights` begins with the weights of the phase; gives the rest behind them, which is
+/// empty where they end too early.
 #[inline(always)]
 fn convolve<'w>(
     x: &[f32],
@@ -307,8 +309,8 @@ pub fn pack_transposed(weights: &[f32], packed: &mut [f32], s: &ConvTransposeSha
     }
 }
 
-/// The ranges of a group's filters that are stored together: full panels of [`PANEL`], then each remaining
-/// filter by itself.
+/// The ranges of the `filters` filters of a group that are stored together: full panels of [`PANEL`], then
+/// each remaining filter by itself.
 fn panels_of(filters: usize) -> impl Iterator<Item = Range<usize>> {
     let full = filters / PANEL;
     let panels = (0..full).map(|panel| panel * PANEL..(panel + 1) * PANEL);

@@ -9,7 +9,8 @@ pub const PANEL: usize = 4;
 /// `y[o] = bias[o] + sum_i x[i] * w[o][i]`.
 ///
 /// `weights` holds panels of [`PANEL`] rows, interleaved (`[out / PANEL][in][PANEL]`, the last panel
-/// padded with zeros): one pass over `x` serves four outputs. `bias` has a value per output.
+/// padded with zeros): one pass over `x` serves four outputs. `bias` has a value per output. An empty `x`
+/// leaves `y` as it is, as it has no weights.
 ///
 /// Order: each output starts at its bias and adds its products in the order of the inputs.
 #[inline(never)]
@@ -26,9 +27,10 @@ pub fn dense(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32]) {
     }
 }
 
-/// [`dense`] for each of `rows` rows of `x`, which share the weights: a matrix product, written to `y`.
+/// [`dense`] for each of `rows` rows of `x`, which share weights and biases: a matrix product, written to
+/// `y`.
 ///
-/// `x` is `[rows][in]`, `y` is `[rows][out]`.
+/// `x` is `[rows][in]`, `y` is `[rows][out]`, both with exactly `rows` rows, at least one.
 #[inline(never)]
 pub fn dense_rows(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32], rows: usize) {
     let (inputs, outputs) = (x.len() / rows.max(1), y.len() / rows.max(1));
@@ -40,7 +42,8 @@ pub fn dense_rows(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32], rows:
 /// `y[i] = sum_o g[o] * w[o][i]` for each of `rows` rows of `g`: the backward pass of [`dense`], by the
 /// same weights.
 ///
-/// `g` is `[rows][out]`, `y` is `[rows][in]`.
+/// `g` is `[rows][out]`, `y` is `[rows][in]`, both with exactly `rows` rows, at least one; what `y` holds
+/// before does not matter.
 ///
 /// Order: each sum starts at 0 and adds its products in the order of the outputs, then, where the last
 /// panel is not full, zeros.

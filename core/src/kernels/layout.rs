@@ -39,13 +39,13 @@ pub fn copy(x: &[f32], y: &mut [f32]) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y = *x);
 }
 
-/// A range of the arena to read; empty should it lie outside.
+/// A range of the arena to read; empty should any of it lie outside.
 #[inline(always)]
 pub fn part(arena: &[f32], range: Range<usize>) -> &[f32] {
     arena.get(range).unwrap_or(&[])
 }
 
-/// A range of the arena to write; empty should it lie outside.
+/// A range of the arena to write; empty should any of it lie outside.
 #[inline(always)]
 pub fn part_mut(arena: &mut [f32], range: Range<usize>) -> &mut [f32] {
     arena.get_mut(range).unwrap_or(&mut [])
@@ -53,7 +53,7 @@ pub fn part_mut(arena: &mut [f32], range: Range<usize>) -> &mut [f32] {
 
 /// Borrows several parts of one arena at once.
 ///
-/// The memory plan keeps them apart; should they overlap or lie outside, all come back empty and the
+/// The memory plan keeps them apart; should two overlap or one reach outside, all come back empty and the
 /// kernel that gets them does nothing.
 #[inline(always)]
 pub fn disjoint<const N: usize>(arena: &mut [f32], ranges: [Range<usize>; N]) -> [&mut [f32]; N] {
@@ -69,7 +69,8 @@ pub fn fill(y: &mut [f32], value: f32) {
     y.fill(value);
 }
 
-/// `y[i] = other[i]` where `condition[i]` is 0, in place; NaN is not 0.
+/// `y[i] = other[i]` where `condition[i]` is 0, in place; elsewhere `y[i]` stays, also where `condition[i]`
+/// is NaN.
 #[inline(never)]
 pub fn select(y: &mut [f32], condition: &[f32], other: &[f32]) {
     for ((y, condition), other) in y.iter_mut().zip(condition).zip(other) {
@@ -119,7 +120,7 @@ pub(super) fn for_each_offset<const N: usize>(
     }
 }
 
-/// Adds each stride along `axis` to its offset in `at`, wrapping.
+/// Adds each stride along `axis`, which is below [`AXES`], to its offset in `at`, wrapping.
 #[inline(always)]
 fn advance<const N: usize>(at: &mut [usize; N], strides: &[&[usize; AXES]; N], axis: usize) {
     for (at, strides) in at.iter_mut().zip(strides) {

@@ -21,7 +21,8 @@ pub struct MatMul {
     pub b_step: usize,
 }
 
-/// `y[n][r][c] = sum_k a[n][r][k] * b[n][k][c]`, all row-major; 0 where `inner` is 0.
+/// `y[n][r][c] = sum_k a[n][r][k] * b[n][k][c]`, all row-major; 0 where `inner` is 0. `y` is
+/// `[batch][rows][columns]`, without a step between its matrices.
 ///
 /// Order: each value starts at 0 and adds its products by `k`.
 #[inline(never)]
@@ -66,8 +67,8 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Computes the result's values in `P` columns from `column` and `N` rows from `row` on, and writes them
-    /// to `y`.
+    /// Computes the result's values in `P` columns from `column` and `N` rows from `row` on, all of which
+    /// have to exist, and writes them to `y`, the product's matrix.
     #[inline(always)]
     fn sums<const P: usize, const N: usize>(&self, row: usize, column: usize, y: &mut [f32]) {
         let mut acc = [[0.0; N]; P];

@@ -68,7 +68,8 @@ pub fn average_pool(x: &[f32], y: &mut [f32], mean: &Mean, s: &PoolShape) {
     });
 }
 
-/// Sets every value of `y` to `f` of its window and of the number of the window's taps inside input and pads.
+/// Sets every value of `y` to `f(window, padded)`: the taps of its window inside the input, and the number of
+/// its taps inside input and pads.
 #[inline(always)]
 fn each_window(x: &[f32], y: &mut [f32], s: &PoolShape, f: impl Fn(&TapWindow<'_>, usize) -> f32) {
     let planes = pieces(x, s.input[0] * s.input[1]);

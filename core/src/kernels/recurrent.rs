@@ -101,7 +101,7 @@ pub struct RecurrentMemory<'m> {
 }
 
 /// Computes all steps of a layer over a sequence `x`, `[steps][rows][inputs]`: updates `h` and `c`, writes
-/// `y` where it is not empty, and overwrites `scratch`.
+/// `y` where it is not empty, and overwrites `scratch`. With `reverse`, `y` still lies in the order of `x`.
 ///
 /// Order: step by step, row by row. Every gate is the input's product (as [`dense`] adds it, from the bias
 /// on) plus the state's product (likewise), then the peephole's.
@@ -139,7 +139,8 @@ pub fn recurrent(
     }
 }
 
-/// One step of one row: `h = f((W x + b_w) + (R h + b_r))`, in place; overwrites `scratch`.
+/// One step of one row of a plain cell: `h = f((W x + b_w) + (R h + b_r))`, in place; overwrites `scratch`,
+/// which has `2 * h.len()` values.
 #[inline(always)]
 fn rnn_step(
     x: &[f32],
@@ -154,7 +155,8 @@ fn rnn_step(
     h.iter_mut().zip(gate).for_each(|(h, gate)| *h = *gate);
 }
 
-/// One step of one row: `h = (1 - update) * candidate + update * h`, in place; overwrites `scratch`.
+/// One step of one row of a GRU: `h = (1 - update) * candidate + update * h`, in place; overwrites `scratch`,
+/// which has `5 * h.len()` values.
 ///
 /// Gates `update` and `reset` have the activation `f`. The candidate is
 /// `g((W x + b_w) + reset * (R h + b_r))` with `linear_before_reset`, else
@@ -196,8 +198,8 @@ struct LstmState<'s> {
     c: &'s mut [f32],
 }
 
-/// One step of one row: `c = forget * c + input * candidate`, then `h = output * out(c)`, in place;
-/// overwrites `scratch`.
+/// One step of one row of an LSTM: `c = forget * c + input * candidate`, then `h = output * out(c)`, in
+/// place; overwrites `scratch`, which has `5 * hidden` values.
 ///
 /// The gates have the activation `f`, the candidate `g`. Peepholes of input and forget gate read the old `c`,
 /// that of the output gate the new one. With `coupled`, `forget` is `1 - input`.
@@ -247,19 +249,22 @@ impl RecurrentWeights<'_> {
         add(gate, product);
     }
 
-    /// `gate = W x + b_w` with the matrix at `index`, which has `hidden` rows.
+    /// `gate = W x + b_w` with the matrix at `index`, which has `hidden` rows. `gate` stays as it is where
+    /// there is no such matrix.
     #[inline(always)]
     fn input(&self, index: usize, x: &[f32], gate: &mut [f32], hidden: usize) {
         product(self.w, self.bias_w, index, x, gate, hidden);
     }
 
-    /// `gate = R h + b_r` with the matrix at `index`.
+    /// `gate = R h + b_r` with the matrix at `index`, before any activation; `gate` is as long as `h`, and
+    /// stays as it is where there is no such matrix.
     #[inline(always)]
     fn state(&self, index: usize, h: &[f32], gate: &mut [f32]) {
         product(self.r, self.bias_r, index, h, gate, h.len());
     }
 
-    /// `gate[i] += peepholes[index][i] * c[i]`; nothing where the layer has no peepholes.
+    /// `gate[i] += peepholes[index][i] * c[i]`, where `index` is 0 for input, 1 for output, 2 for forget;
+    /// nothing where the layer has no peepholes.
     #[inline(always)]
     fn peephole(&self, index: usize, c: &[f32], gate: &mut [f32]) {
         let factors = pieces(self.peepholes, c.len()).nth(index).unwrap_or(&[]);
@@ -269,8 +274,9 @@ impl RecurrentWeights<'_> {
     }
 }
 
-/// `y = W x + b` with the matrix at `index` of the stacked panels in `weights`, of `hidden` rows each, and
-/// its bias.
+/// `y = W x + b` with matrix number `index` of those stacked in `weights`, each `[hidden][x.len()]` in
+/// panels, and with bias number `index`, of `hidden` values. `y` stays as it is where `weights` have no such
+/// matrix.
 #[inline(always)]
 fn product(weights: &[f32], bias: &[f32], index: usize, x: &[f32], y: &mut [f32], hidden: usize) {
     let panels = hidden.next_multiple_of(super::PANEL) * x.len();
@@ -285,8 +291,8 @@ fn add(y: &mut [f32], x: &[f32]) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
 }
 
-/// The first `N` parts of `len` values; where the memory ends, a part is shorter and those behind it are
-/// empty.
+/// The first `N` parts of `scratch`, of `len` values each; where the memory ends, a part is shorter and those
+/// behind it are empty.
 #[inline(always)]
 fn cut<const N: usize>(scratch: &mut [f32], len: usize) -> [&mut [f32]; N] {
     let mut parts = pieces_mut(scratch, len);

@@ -24,7 +24,8 @@ pub enum Reduction {
     SumOfMagnitudes,
 }
 
-/// `y[o][i]` is the reduction of `x[o][..][i]`; `y` is `[outer][inner]`.
+/// `y[o][i]` is the reduction of `x[o][..][i]`; `y` is `[outer][inner]`, and what it holds before does not
+/// matter.
 ///
 /// Order: along the axis from the front, sums from 0, products from 1, extremes from the infinities;
 /// a mean divides its sum last. An empty axis gives these starts, and NaN for a mean.
@@ -47,7 +48,7 @@ pub fn reduce(x: &[f32], y: &mut [f32], reduction: Reduction, s: &Along) {
     }
 }
 
-/// Left fold along the axis: `y[o][i]` starts at `start` and becomes `f(y[o][i], x[o][k][i])` for each `k`,
+/// Left fold along the axis: `y[o][i]` is set to `start` and becomes `f(y[o][i], x[o][k][i])` for each `k`,
 /// from the front.
 #[inline(never)]
 fn gather(x: &[f32], y: &mut [f32], s: &Along, start: f32, f: impl Fn(f32, f32) -> f32) {

@@ -17,8 +17,9 @@ pub fn take(x: &[f32], indices: &[u32], y: &mut [f32], s: &Along) {
 
 /// [`take`] by computed indices; returns the number of indices that are not whole numbers in `-len..len`.
 ///
-/// A negative index first gets `len` added. Then its fraction is cut off, an index outside of the axis
-/// becomes the nearest one inside, and NaN becomes 0; those that this changes are counted.
+/// Each index counts once, whatever `outer` and `inner` are. A negative index first gets `len`, the length of
+/// the axis, added. Then its fraction is cut off, an index outside of the axis becomes the nearest one
+/// inside, and NaN becomes 0; those that this second step changes are counted.
 #[inline(never)]
 pub fn take_by(x: &[f32], indices: &[f32], y: &mut [f32], s: &Along) -> u32 {
     let len = s.len as f32;
@@ -72,7 +73,7 @@ fn nearest(index: f32, len: f32, s: &Along) -> usize {
 /// `taps = indices.len() / outputs`; `y` is `[outer][outputs][inner]`.
 ///
 /// Order: each value starts at its first product and adds the others in the order of the taps. Indices have
-/// to lie inside the axis.
+/// to lie inside the axis: another one leaves its product out, or as a first tap keeps what `y` held.
 #[inline(never)]
 pub fn resample(
     x: &[f32],

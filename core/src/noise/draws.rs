@@ -31,7 +31,7 @@ pub const STEPS: u32 = 1 << 30;
 pub const GUARD: u32 = 1 << 31;
 
 impl<D: Draws + ?Sized> Draws for &mut D {
-    /// Draw number `sample` of the sequence behind the reference.
+    /// Fills `eps` with draw number `sample` of the sequence behind the reference; fails where that does.
     #[inline]
     fn draw(&mut self, sample: u32, eps: &mut [f32]) -> Result<(), NoiseError> {
         (**self).draw(sample, eps)

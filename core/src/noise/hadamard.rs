@@ -87,13 +87,13 @@ impl Draws for Hadamard {
 }
 
 impl Hadamard {
-    /// The stream of words of draw number `sample`.
+    /// The stream of words of draw number `sample`, at its first block.
     const fn stream(&self, sample: u32) -> Stream {
         Stream::new(self.key, self.datapoint, sample)
     }
 }
 
-/// Number of rows of the matrix for `d` values: `max(4, d)`, rounded up to a power of two.
+/// Number of rows of the matrix for `d` values, up to 2^31: `max(4, d)`, rounded up to a power of two.
 const fn rows(d: u32) -> u32 {
     let last = if d > LEAST { d - 1 } else { LEAST - 1 };
     (u32::MAX >> last.leading_zeros()).wrapping_add(1)
@@ -119,7 +119,8 @@ fn chi(mut stream: Stream, m: u32) -> f32 {
     sqrt(sum / m as f32)
 }
 
-/// Entry `j` of a random permutation of `0 .. rows`, by the words of `stream` from block `2^31` on.
+/// Entry `j`, which is below `rows`, of a random permutation of `0 .. rows`, by the words of `stream` from
+/// block `2^31` on.
 ///
 /// Digit `i` of the permutation (Lehmer, 1960) is uniform below `rows - i`, from word `i`. Entry `j` is digit
 /// `j`, counted among the numbers that entries `0 .. j` have left: each of these, last to first, that is not
@@ -141,9 +142,9 @@ fn row(stream: Stream, j: u32, rows: u32) -> u32 {
     entry
 }
 
-/// Fills `columns` with different numbers in `0 .. rows`, in random order and with random signs, by the words
-/// of `stream` from block `2^30` on. Each is stored as the bits of a float (number, and bit 31 for a negative
-/// sign), since there is no other memory.
+/// Fills `columns`, at most `rows` of them, with different numbers in `0 .. rows`, in random order and with
+/// random signs, by the words of `stream` from block `2^30` on. Each is stored as the bits of a float
+/// (number, and bit 31 for a negative sign), since there is no other memory.
 ///
 /// The numbers are the entries of a permutation as in [`row`], decoded in place; the sign is the lowest bit
 /// of the word, on which the digit hardly depends.

@@ -77,7 +77,7 @@ impl<R: rand_core_010::TryRng> NoiseSource for RandCore010<R> {
 }
 
 /// The results of four calls of `next`, in their order; [`NoiseError::SourceFailed`] at the first error,
-/// after which it is not called again.
+/// after which `next` is not called again and the words before it are lost.
 #[cfg(any(feature = "rand_core_09", feature = "rand_core_010"))]
 fn block_of<E>(mut next: impl FnMut() -> Result<u32, E>) -> Result<[u32; 4], NoiseError> {
     let mut block = [0; 4];

@@ -64,7 +64,8 @@ impl<M: AsMut<[u8]>, F: AsMut<[u8]>> Framer<M, F> {
     ///
     /// # Errors
     ///
-    /// [`TooLong`] where a buffer is too short.
+    /// [`TooLong`] where a buffer is too short; also where postcard cannot write `message` for another
+    /// reason, which no message of [`wire`](super) gives.
     pub fn frame(&mut self, message: &impl Serialize) -> Result<&[u8], TooLong> {
         let buffer = self.message.as_mut();
         let len = postcard::to_slice(message, buffer).map_err(|_| TooLong)?.len();

@@ -4,21 +4,22 @@ use elbow_core::wire::{Kind, Refusal};
 
 /// A link to the host, a clock and a stack.
 pub trait Board {
-    /// The next byte from the host; waits for it.
+    /// The next byte from the host; waits for it without a limit.
     fn read(&mut self) -> u8;
 
-    /// Sends bytes to the host; waits until all are on their way.
+    /// Sends bytes to the host, in order; waits until all are on their way.
     fn write(&mut self, bytes: &[u8]);
 
     /// How often [`Measured::ticks`] ticks in a million instructions (or cycles).
     fn ticks_per_million(&self) -> u32;
 
-    /// A function that reads the counter of [`measure`](Self::measure); always zero where none can.
+    /// A function that reads the counter of [`measure`](Self::measure): the ticks since it began; always zero
+    /// for a board that does not implement it.
     fn clock(&self) -> fn() -> u32 {
         || 0
     }
 
-    /// Runs `work` once and measures it.
+    /// Runs `work` once; gives its result and what it took. The counter begins at zero for it.
     fn measure<R>(&mut self, work: impl FnOnce() -> R) -> (R, Measured);
 
     /// Notes what happened, for people who watch; may do nothing.

@@ -5,11 +5,13 @@ use elbow_core::infer::{Guarded, LogLikelihood, Posterior, Scratch, elbo, iwae};
 use elbow_core::noise::Independent;
 use elbow_core::wire::{Inference, Inferred, Refusal};
 
-/// A bound of `q` by `count` draws of `noise`: the importance-weighted one for [`Inference::Iwae`], else the ELBO. `Z` is memory for one latent.
+/// A bound of `q` by the draws `0..count` of `noise`: for [`Inference::Iwae`] the importance-weighted bound
+/// and its effective sample size, else, whatever the task, the log-likelihood and the divergence of the ELBO;
+/// in nats, NaN for no draws. `Z` is memory for one latent, whose first array is as long as that of `q`.
 ///
 /// # Errors
 ///
-/// What the decoder refused.
+/// The first refusal of the decoder, or the first error of the noise.
 pub fn bound<Z: Buffers>(
     likelihood: &mut impl LogLikelihood,
     q: Posterior<'_>,
@@ -29,7 +31,8 @@ pub fn bound<Z: Buffers>(
     Ok(Inferred { values, kept_start: false })
 }
 
-/// What the guard of a refinement found.
+/// What the guard of a refinement found, as a reply holds it: gain and standard error, and whether the start
+/// was kept.
 pub fn guarded(guarded: Guarded) -> Inferred {
     let Guarded { gain, se, kept_start } = guarded;
     Inferred { values: [gain, se], kept_start }

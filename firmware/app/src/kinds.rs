@@ -24,12 +24,12 @@ pub trait Serves<M: Compiled>: Sized {
         M::NAME.len(),
     ]);
 
-    /// [`Calls::score`](crate::Calls::score)
+    /// [`Calls::score`](crate::Calls::score); `None` unless the kind has its own.
     fn score(_: &mut Memory<M, Self::Mean>) -> Option<Result<ElboTerms, Refusal>> {
         None
     }
 
-    /// [`Calls::explain`](crate::Calls::explain)
+    /// [`Calls::explain`](crate::Calls::explain); `None` unless the kind has its own.
     fn explain(
         _: &mut Memory<M, Self::Mean>,
         _: (Inference, u32),
@@ -38,7 +38,7 @@ pub trait Serves<M: Compiled>: Sized {
         None
     }
 
-    /// [`Calls::log_prob`](crate::Calls::log_prob)
+    /// [`Calls::log_prob`](crate::Calls::log_prob); `None` unless the kind has its own.
     fn log_prob(_: &mut Memory<M, Self::Mean>) -> Option<Result<f32, Refusal>> {
         None
     }
@@ -58,6 +58,8 @@ impl<M: Density> Serves<M> for kind::DensityModel {
     type Mean = ();
     const KIND: Kind = bare::<M>();
 
+    /// `ln p(x)` of the loaded inputs in nats; writes the latent to `outputs.z`. `None` before the model is
+    /// opened.
     #[inline(always)]
     fn log_prob(memory: &mut Memory<M, ()>) -> Option<Result<f32, Refusal>> {
         let Memory { pack, workspace, inputs, outputs, .. } = memory;
@@ -83,6 +85,8 @@ impl<M: Scored> Serves<M> for kind::ScoredModel {
     const KIND: Kind = amortized::<M>(true);
     const LATENT: usize = M::LATENT;
 
+    /// The score of the loaded inputs at the mean of the posterior in `outputs`; writes what that decodes to
+    /// to `x_mean`. `None` before the model is opened.
     #[inline(always)]
     fn score(memory: &mut Memory<M, M::Mean>) -> Option<Result<ElboTerms, Refusal>> {
         let Memory { pack, workspace, inputs, outputs: q, x_mean } = memory;
@@ -90,6 +94,8 @@ impl<M: Scored> Serves<M> for kind::ScoredModel {
         Some(terms.map_err(Refusal::from))
     }
 
+    /// A bound of the posterior in `outputs`, by `task.1` draws; overwrites `x_mean`. `None` for a
+    /// refinement, and before the model is opened.
     #[inline(always)]
     fn explain(
         memory: &mut Memory<M, M::Mean>,
@@ -114,11 +120,15 @@ impl<M: Refined> Serves<M> for kind::RefinedModel {
     const KIND: Kind = amortized::<M>(true);
     const LATENT: usize = M::LATENT;
 
+    /// As [`kind::ScoredModel`] does.
     #[inline(always)]
     fn score(memory: &mut Memory<M, M::Mean>) -> Option<Result<ElboTerms, Refusal>> {
         kind::ScoredModel::score(memory)
     }
 
+    /// A bound as [`kind::ScoredModel`] gives it, or the refinement of the posterior in `outputs` by `task.1`
+    /// steps of refinement; for [`Inference::RefinePrior`] `outputs` are first set to the prior. `None`
+    /// before the model is opened.
     #[inline(always)]
     fn explain(
         memory: &mut Memory<M, M::Mean>,
@@ -139,7 +149,7 @@ impl<M: Refined> Serves<M> for kind::RefinedModel {
     }
 }
 
-/// The largest of some sizes, 0 without any; in constants.
+/// The largest of some sizes, 0 for none; usable in constants.
 pub const fn largest(sizes: &[usize]) -> usize {
     match sizes {
         [] => 0,
@@ -150,7 +160,7 @@ pub const fn largest(sizes: &[usize]) -> usize {
     }
 }
 
-/// The sum of some lengths, in constants.
+/// The sum of some lengths, 0 for none; usable in constants.
 const fn total(lens: &[usize]) -> usize {
     match lens {
         [] => 0,
@@ -158,12 +168,14 @@ const fn total(lens: &[usize]) -> usize {
     }
 }
 
-/// A model whose outputs have no further meaning to the host.
+/// The description of a model whose outputs have no further meaning to the host: the length of all inputs
+/// together, and the number of outputs.
 const fn bare<M: Compiled>() -> Kind {
     Kind::Bare { inputs: total(M::Inputs::LENS) as u32, outputs: M::Outputs::LENS.len() as u32 }
 }
 
-/// A model with posteriors, of which each is two outputs.
+/// The description of a model with posteriors, of which each is two outputs: the length of all inputs
+/// together, that of all latents together, and the number of posteriors. `scored` is taken over.
 const fn amortized<M: Encoder>(scored: bool) -> Kind {
     Kind::Amortized {
         inputs: total(M::Inputs::LENS) as u32,

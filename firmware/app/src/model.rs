@@ -5,39 +5,44 @@ use elbow_core::wire::{Described, Floats, Inference, Inferred, Refusal};
 
 /// What a model computes on what was loaded; each call is measured by itself.
 pub trait Calls {
-    /// Runs the encoder, the flow, or the graph without roles.
+    /// Runs the encoder, the flow, or the graph without roles, on the inputs of [`load`](Model::load); for
+    /// [`output`](Model::output) and [`score`](Self::score).
     ///
     /// # Errors
     ///
-    /// What the generated code found at its border.
+    /// [`Refusal::NothingSelected`] before [`open`](Model::open); else what the generated code refused, after
+    /// which the outputs must not be used.
     fn infer(&mut self) -> Result<(), Refusal>;
 
-    /// Decodes the posterior mean and scores the observation; `None` without a decoder, or with
-    /// several posteriors.
+    /// Decodes the posterior mean of the last [`infer`](Self::infer) and scores the observation; `None`
+    /// without a decoder, with several posteriors, or before [`open`](Model::open).
     ///
     /// # Errors
     ///
-    /// What the generated code found at its border.
+    /// What the generated code refused.
     fn score(&mut self) -> Option<Result<ElboTerms, Refusal>>;
 
-    /// Goes on from the posterior of [`infer`](Self::infer) with the decoder, and so many samples or steps
-    /// of the stream of key and datapoint; a refinement changes the posterior. `None` without a decoder,
-    /// with several posteriors, or for a refinement that the model was not compiled for.
+    /// Goes on from the posterior of [`infer`](Self::infer) with the decoder: `task` is what is asked for and
+    /// the number of draws or steps of refinement, `stream` key and datapoint of the noise. A refinement
+    /// changes the posterior, unless its guard keeps the start. `None` without a decoder, with several
+    /// posteriors, for a refinement that the model was not compiled for, or before [`open`](Model::open).
     ///
     /// # Errors
     ///
-    /// What the generated code found at its border.
+    /// What the generated code refused.
     fn explain(
         &mut self,
         task: (Inference, u32),
         stream: (u64, u64),
     ) -> Option<Result<Inferred, Refusal>>;
 
-    /// `ln p(x)` of the observation, in nats; `None` unless it is a flow whose latent is standard normal.
+    /// `ln p(x)` of the inputs of [`load`](Model::load), in nats; `None` unless the model is a flow whose
+    /// latent is standard normal, and before [`open`](Model::open). Needs no [`infer`](Self::infer), and
+    /// overwrites the latent of one.
     ///
     /// # Errors
     ///
-    /// What the generated code found at its border.
+    /// What the generated code refused.
     fn log_prob(&mut self) -> Option<Result<f32, Refusal>>;
 }
 
@@ -45,41 +50,44 @@ pub trait Calls {
 ///
 /// One inference is [`load`](Self::load), [`infer`](Calls::infer), then [`output`](Self::output).
 pub trait Model: Calls {
-    /// Verifies the weights; to be called before anything else.
+    /// Verifies the weights; to be called before anything else, and allowed again.
     ///
     /// # Errors
     ///
-    /// [`Refusal::DamagedPack`]
+    /// [`Refusal::DamagedPack`] where the weights are no intact pack. That they are another model's is found
+    /// by the calls.
     fn open(&mut self) -> Result<(), Refusal>;
 
-    /// Name, sizes, kind.
+    /// Name, fingerprint, kind and sizes; also before [`open`](Self::open).
     fn describe(&self) -> Described<'static>;
 
-    /// Zeros what the model keeps between calls, if it does.
+    /// Zeros the state that the model keeps between calls; does nothing for a model without state.
     fn reset(&mut self);
 
-    /// Takes over all inputs, one after another.
+    /// Takes over the values of all inputs, one input after another; they are checked by the calls.
     ///
     /// # Errors
     ///
-    /// [`Refusal::WrongLength`]
+    /// [`Refusal::WrongLength`] for another number of values than all inputs have; the inputs are then those
+    /// before.
     fn load(&mut self, values: Floats<'_>) -> Result<(), Refusal>;
 
-    /// Results of [`infer`](Calls::infer): mean and log-variance of every posterior, or the outputs in
-    /// order.
+    /// Result number `index` of [`infer`](Calls::infer): mean and log-variance of every posterior in turn, or
+    /// the outputs in order; `None` where there are not so many. Zeros before the first inference.
     fn output(&self, index: u32) -> Option<&[f32]>;
 
-    /// Log-variances that the clamp changed in the last inference; none without a posterior.
+    /// Number of log-variances that the last inference clamped, plus that of ids that it replaced; 0 for a
+    /// model that does neither.
     fn clamp_hits(&self) -> u32;
 
     /// Checksums of what the steps of the last inference wrote, or when they ended; empty unless it was
     /// compiled for it.
     fn trace(&self) -> &[u32];
 
-    /// The clock that says when a step ended, if it was compiled for that.
+    /// Sets the clock that says when a step ended; does nothing unless the model was compiled for that.
     fn set_clock(&mut self, now: fn() -> u32);
 
-    /// The part of the workspace that inference may overwrite.
+    /// The memory of intermediate values, which every call overwrites.
     fn arena(&mut self) -> &mut [f32];
 }
 
@@ -88,6 +96,6 @@ pub trait Models {
     /// How many there are.
     const COUNT: u32;
 
-    /// Model number `index`.
+    /// Model number `index`; `None` where the image has not so many.
     fn get(&mut self, index: u32) -> Option<&mut dyn Model>;
 }

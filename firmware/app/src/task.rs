@@ -29,7 +29,7 @@ struct Answer<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> {
 }
 
 impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Task<MESSAGE, FRAME, LATENT> {
-    /// Nothing received, no model selected.
+    /// The program's memory with nothing received and no model selected.
     pub const fn new() -> Self {
         Self {
             receive: Deframer::new([0; MESSAGE]),
@@ -42,7 +42,9 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Task<MESSAGE
         }
     }
 
-    /// Serves requests until the host says goodbye.
+    /// Serves the requests that `board` reads, one at a time, until the host says goodbye, which is answered
+    /// too. A request that cannot be carried out is answered with its refusal; damaged frames are dropped.
+    /// Both are logged.
     pub fn serve<M: Models>(&mut self, board: &mut impl Board, models: &mut M) {
         board.log(Event::Ready { models: M::COUNT });
         let mut bad_frames = 0;
@@ -78,6 +80,8 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Default
 }
 
 impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSAGE, FRAME, LATENT> {
+    /// Carries out a request and sends its replies. `Err` is the refusal that the caller has to send; replies
+    /// before it stay sent. Does nothing for `Bye`.
     fn to<M: Models>(
         &mut self,
         request: Request<'_>,
@@ -134,6 +138,9 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         }
     }
 
+    /// Makes model number `index` the selected one: opens it, zeros its state, gives it the board's clock,
+    /// logs and sends its description. `Err` for an unknown model or damaged weights, after which none is
+    /// selected.
     fn select<M: Models>(
         &mut self,
         index: u32,
@@ -152,10 +159,14 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         Ok(())
     }
 
+    /// The selected model; `Err` is [`Refusal::NothingSelected`].
     fn selected<'m, M: Models>(&self, models: &'m mut M) -> Result<&'m mut dyn Model, Refusal> {
         self.selected.and_then(|index| models.get(index)).ok_or(Refusal::NothingSelected)
     }
 
+    /// Loads `inputs`, encodes them and, where the model can, scores the observation, both measured; sends
+    /// one `Posterior` per posterior. `Err`, with nothing sent, for a model without posteriors, inputs of
+    /// another length, and what encoder or decoder refused.
     fn encode(
         &mut self,
         board: &mut impl Board,
@@ -184,6 +195,10 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         Ok(())
     }
 
+    /// Loads `inputs`, encodes them, does `task` with the posterior and the noise of `stream`, key and row,
+    /// and sends `Inferred`. Only the task is measured. `Err`, with nothing sent, for inputs of another
+    /// length, what encoder or decoder refused, and a model that does not do `task`, which has then run all
+    /// the same.
     fn infer(
         &mut self,
         board: &mut impl Board,
@@ -201,6 +216,8 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         Ok(())
     }
 
+    /// Loads `inputs` and sends their `ln p(x)`, measured. `Err`, with nothing sent, for inputs of another
+    /// length, what the flow refused, and a model that is no flow with a standard normal latent.
     fn log_prob(
         &mut self,
         board: &mut impl Board,
@@ -215,6 +232,9 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         Ok(())
     }
 
+    /// Draws once from every posterior of the last inference, with the noise of the stream of `key`, `row`
+    /// and `sample`, and sends `Sample`. Overwrites `eps` and `z`. `Err`, with nothing sent, for a model
+    /// without posteriors; the noise does not fail.
     fn sample(
         &mut self,
         board: &mut impl Board,
@@ -244,6 +264,8 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         Ok(())
     }
 
+    /// Loads `inputs`, runs the model, measured, and sends `Ran` and one `Output` per output. `Err`, with
+    /// nothing sent, for a model with posteriors, inputs of another length, and what the model refused.
     fn run(
         &mut self,
         board: &mut impl Board,
@@ -265,13 +287,14 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         Ok(())
     }
 
+    /// Sends a reply, as [`send`] does.
     fn send(&mut self, board: &mut impl Board, reply: &Reply<'_>) {
         send(&mut self.framer, board, reply);
     }
 }
 
-/// Every reply fits the buffers of a `Task` with the sizes of its models; one that does not is not
-/// sent, and the host's wait ends with its time limit.
+/// Sends `reply` as a frame. Every reply fits the buffers of a `Task` with the sizes of its models; one that
+/// does not is not sent, and the host's wait ends with its time limit.
 fn send<const MESSAGE: usize, const FRAME: usize>(
     framer: &mut Framer<[u8; MESSAGE], [u8; FRAME]>,
     board: &mut impl Board,
@@ -282,12 +305,14 @@ fn send<const MESSAGE: usize, const FRAME: usize>(
     }
 }
 
-/// Mean and log-variance of a posterior of the last inference.
+/// Mean and log-variance of posterior number `index` of the last inference; both are empty where there are
+/// not so many.
 fn posterior(model: &dyn Model, index: u32) -> [&[f32]; 2] {
     [0, 1].map(|head| model.output(2 * index + head).unwrap_or_default())
 }
 
-/// Runs `work` and finds what it cost; the arena is painted before, and what has changed was used.
+/// Result of `work(model)`, and what it cost. The arena is painted before, so that what it held is lost, and
+/// its words that have another value afterwards count as used.
 fn measure<R>(
     board: &mut impl Board,
     model: &mut dyn Model,

@@ -29,41 +29,50 @@ struct Loopback {
 }
 
 impl Board for Loopback {
+    /// The next byte of `input`; panics where there is none.
     fn read(&mut self) -> u8 {
         self.input.pop_front().expect("the program stops at `Bye`")
     }
 
+    /// Appends the bytes to `output`.
     fn write(&mut self, bytes: &[u8]) {
         self.output.extend(bytes);
     }
 
+    /// A fixed number.
     fn ticks_per_million(&self) -> u32 {
         25_000
     }
 
+    /// Runs `work`, and says that it took 7 ticks and an unknown stack.
     fn measure<R>(&mut self, work: impl FnOnce() -> R) -> (R, Measured) {
         (work(), Measured { ticks: 7, stack_bytes: None })
     }
 
+    /// Appends the event to `events`.
     fn log(&mut self, event: Event) {
         self.events.push(event);
     }
 }
 
+/// The bytes of a request's frame.
 fn frame(request: &Request<'_>) -> Vec<u8> {
     let mut framer = Framer::new([0; message_len(PAYLOAD)], [0; frame_len(PAYLOAD)]);
     framer.frame(request).expect("it fits").to_vec()
 }
 
+/// The frame of an `Encode` with [`KEY`].
 fn encode(row: u64, samples: u32, x: &[f32]) -> Vec<u8> {
     frame(&Request::Encode { row, key: KEY, samples, inputs: Floats::new(x) })
 }
 
+/// The frame of a `Select`.
 fn select(model: u32) -> Vec<u8> {
     frame(&Request::Select { model })
 }
 
-/// Runs the program on these bytes and `Bye`; returns its messages without `Bye`, and its log.
+/// Runs the program on these frames and `Bye`, with a new image; returns its messages without the answer to
+/// `Bye`, and its log. Panics where a byte is not read or the last message is not `Bye`.
 fn serve(frames: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Event>) {
     let bye = frame(&Request::Bye);
     let mut board = Loopback::default();
@@ -79,11 +88,13 @@ fn serve(frames: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Event>) {
     (messages, board.events)
 }
 
+/// The replies that these messages are; panics where one is none.
 fn replies(messages: &[Vec<u8>]) -> Vec<Reply<'_>> {
     messages.iter().map(|message| parse(message).expect("a reply")).collect()
 }
 
-/// What the generated module answers when it is called directly.
+/// What the generated module answers when it is called directly: posterior, number of clamped log-variances,
+/// and score with a cost of zeros.
 fn directly(x: &[f32; 4]) -> (DiagNormal<2>, u32, Score) {
     let pack = Pack::new_checked(&WEIGHTS.0).expect("a pack");
     let mut workspace = model::Workspace::new();
@@ -141,11 +152,13 @@ fn a_row_is_answered_with_its_posterior_score_and_samples() {
     }
 }
 
+/// The frame of an `Infer` with [`KEY`].
 fn infer(row: u64, task: Inference, count: u32, x: &[f32]) -> Vec<u8> {
     frame(&Request::Infer { row, key: KEY, task, count, inputs: Floats::new(x) })
 }
 
-/// What the core's functions find with the generated module, and the posterior after it.
+/// What the core's functions find for [`X`] with the generated module and [`KEY`], and the posterior
+/// afterwards: the encoder's, or the refined one.
 fn inferred_directly(row: u64, task: Inference, count: u32) -> (Inferred, DiagNormal<2>) {
     let pack = &Pack::new_checked(&WEIGHTS.0).expect("a pack");
     let (mut q, ..) = directly(&X);

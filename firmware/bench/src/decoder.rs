@@ -40,7 +40,7 @@ impl Decoder {
         }
     }
 
-    /// Draws weights and observation.
+    /// Draws weights, biases and an observation of 64 events, 0 or 1, all from `values`.
     pub fn draw(&mut self, values: &mut Values) {
         self.first.fill_with(|| values.float(1.0));
         self.others.as_flattened_mut().fill_with(|| values.float(0.25));
@@ -48,7 +48,8 @@ impl Decoder {
         self.x.fill_with(|| f32::from(values.float(1.0) > 0.0));
     }
 
-    /// The forward pass.
+    /// Decodes `z`, of [`LATENT`] values: writes [`logits`](Self::logits), and the hidden layers that a
+    /// gradient reads.
     pub fn decode(&mut self, z: &[f32]) {
         let ([second, third], [a, b, c]) = (&self.others, &self.biases);
         let [h, k] = &mut self.hidden;
@@ -61,6 +62,7 @@ impl Decoder {
 }
 
 impl LogLikelihood for Decoder {
+    /// `ln p(x | z)` of the drawn observation, in nats; decodes `z`. Never an error.
     fn log_likelihood(&mut self, z: &[f32]) -> Result<f32, InferError> {
         self.decode(z);
         Ok(Likelihood::bernoulli_logit().log_prob(&self.x, &self.logits))
@@ -68,6 +70,8 @@ impl LogLikelihood for Decoder {
 }
 
 impl Gradient for Decoder {
+    /// `ln p(x | z)`, in nats; writes the gradient by `z` to `grad`, which has [`LATENT`] values. Decodes
+    /// `z`, and overwrites the memory of the backward pass. Never an error.
     fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> Result<f32, InferError> {
         self.decode(z);
         let likelihood = Likelihood::bernoulli_logit();
@@ -94,7 +98,7 @@ pub struct Truth {
 }
 
 impl Decoder {
-    /// Forward and backward in f64, a product at a time.
+    /// Logits, log-likelihood and its gradient at `z`, forward and backward in f64, a product at a time.
     pub fn truth(&self, z: [f64; LATENT]) -> Truth {
         let [second, third] = &self.others;
         let [a, b, c] = &self.biases;
@@ -113,12 +117,12 @@ impl Decoder {
     }
 }
 
-/// The weight from an input to an output.
+/// The weight from input `from` to output `to` of a layer of so many inputs, whose weights lie in panels.
 fn weight(weights: &[f32], inputs: usize, [from, to]: [usize; 2]) -> f64 {
     f64::from(weights[(to / PANEL * inputs + from) * PANEL + to % PANEL])
 }
 
-/// A dense layer in f64, a product at a time.
+/// The outputs of a dense layer in f64, a product at a time, without an activation; `weights` lie in panels.
 pub fn layer<const IN: usize, const OUT: usize>(
     x: &[f64; IN],
     weights: &[f32],
@@ -130,12 +134,15 @@ pub fn layer<const IN: usize, const OUT: usize>(
     })
 }
 
+/// The gradient by the inputs of a dense layer of 64 outputs, from that by its outputs, in f64:
+/// `sum_to g[to] w[to][from]`. `weights` lie in panels.
 fn across<const IN: usize>(g: &[f64; WIDE], weights: &[f32]) -> [f64; IN] {
     core::array::from_fn(|from| {
         g.iter().enumerate().map(|(to, g)| g * weight(weights, IN, [from, to])).sum()
     })
 }
 
+/// `g` behind a rectifier with the outputs `y`: 0 where `y` is not above 0.
 fn rectified(g: [f64; WIDE], y: &[f64; WIDE]) -> [f64; WIDE] {
     core::array::from_fn(|at| if y[at] > 0.0 { g[at] } else { 0.0 })
 }

@@ -25,8 +25,10 @@ impl Draws {
 }
 
 impl Work for Draws {
+    /// Does nothing: the draws have no input.
     fn prepare(&mut self, _: &mut Values) {}
 
+    /// Fills the buffer with the first 1,024 draws of the stream.
     #[inline(never)]
     fn run(&mut self) {
         let (key, datapoint, sample) = STREAM;
@@ -34,12 +36,14 @@ impl Work for Draws {
         self.failed = filled.is_err();
     }
 
+    /// Whether the last fill did not fail, and every draw is that of its word.
     fn is_right(&mut self) -> bool {
         let blocks = (0..).zip(self.eps.chunks(4));
         let mut draws = blocks.flat_map(|(block, eps)| eps.iter().zip(words(block)));
         !self.failed && draws.all(|(eps, word)| is_draw(word, *eps))
     }
 
+    /// CRC-32 of the draws as little-endian bytes.
     fn check(&self) -> u32 {
         crc32(self.eps.iter().flat_map(|eps| eps.to_le_bytes()))
     }
@@ -62,8 +66,8 @@ fn words(block: u32) -> [u32; 4] {
     words
 }
 
-/// Whether a draw is `-Phi^-1` of its word's probability: `|eps|` has that tail but for the
-/// tolerance, through the density.
+/// Whether a draw is `-Phi^-1` of its word's probability, with the sign of its word: `|eps|` has that mass
+/// above it but for the tolerance, through the density.
 fn is_draw(word: u32, eps: f32) -> bool {
     let negative = word >> 31 == 1;
     let p = f64::from((word << 1) | 1) / f64::from(1u32 << 31) / 4.0;
@@ -71,13 +75,14 @@ fn is_draw(word: u32, eps: f32) -> bool {
     (eps < 0.0) == negative && (upper_tail(z) - p).abs() <= TOLERANCE * density(z)
 }
 
-/// The standard normal's density.
+/// The standard normal's density at `x`.
 fn density(x: f64) -> f64 {
     const ROOT_OF_2_PI: f64 = 2.506_628_274_631_000_5;
     libm::exp(-0.5 * x * x) / ROOT_OF_2_PI
 }
 
-/// The standard normal's mass above `x >= 0`: Taylor's series (Marsaglia, 2004).
+/// The standard normal's mass above `x >= 0`: 1/2 less Taylor's series (Marsaglia, 2004), up to terms of
+/// 1e-14.
 fn upper_tail(x: f64) -> f64 {
     let (mut sum, mut term, mut k) = (x, x, 1.0);
     while term > 1e-14 {

@@ -17,6 +17,7 @@ const REACH: f32 = 2.0;
 /// Of `max(1, |value|)`: f32 sums, coupling after coupling.
 const TOLERANCE: f64 = 1e-4;
 
+/// `y = y op b` over 16 values of `y`; those of `b` are `stride` apart, 0 repeats one.
 const fn over_half(op: BinaryOp, stride: usize) -> Binary {
     let (mut dims, mut strides) = ([1; 6], [0; 6]);
     (dims[5], strides[5]) = (HALF, stride);
@@ -47,6 +48,7 @@ impl Coupling {
         head_biases: [[0.0; HALF]; 2],
     };
 
+    /// Draws all weights and biases from [-1/4, 1/4).
     fn draw(&mut self, values: &mut Values) {
         let Self { first, second, heads, hidden_biases, head_biases } = self;
         let parts = [first.as_mut_slice(), second, heads.as_flattened_mut()];
@@ -58,7 +60,7 @@ impl Coupling {
         }
     }
 
-    /// Moves values; returns the logarithm of the determinant.
+    /// Moves `moves` in place, by scales and shifts from `stays`; gives the logarithm of the determinant.
     fn run(&self, stays: &[f32; HALF], moves: &mut [f32; HALF]) -> f32 {
         let ([mut h, mut k], [mut s, mut t]) = ([[0.0; HIDDEN]; 2], [[0.0; HALF]; 2]);
         dense(stays, &self.first, &self.hidden_biases[0], &mut h);
@@ -78,6 +80,8 @@ impl Coupling {
         log_det[0]
     }
 
+    /// Moves `moves` in place as [`run`](Self::run) does, but in f64, a product at a time; gives the
+    /// logarithm of the determinant.
     fn truth(&self, stays: &[f64; HALF], moves: &mut [f64; HALF]) -> f64 {
         let [before, after] = &self.hidden_biases;
         let h = layer(stays, &self.first, before).map(libm::tanh);
@@ -104,11 +108,13 @@ impl Flow {
 }
 
 impl Work for Flow {
+    /// Draws all weights and the observation.
     fn prepare(&mut self, values: &mut Values) {
         self.couplings.iter_mut().for_each(|coupling| coupling.draw(values));
         self.x.as_flattened_mut().fill_with(|| values.float(2.0));
     }
 
+    /// Computes `ln p(x)` of the observation, in nats, and keeps it.
     #[inline(never)]
     fn run(&mut self) {
         let (mut z, mut log_det) = (self.x, 0.0);
@@ -120,6 +126,7 @@ impl Work for Flow {
         self.found = standard_log_prob(z.as_flattened()) + log_det;
     }
 
+    /// Whether what the last run kept is `ln p(x)` in f64, but for the tolerance.
     fn is_right(&mut self) -> bool {
         let (mut z, mut truth) = (self.x.map(|half| half.map(f64::from)), 0.0);
         for coupling in &self.couplings {
@@ -132,6 +139,7 @@ impl Work for Flow {
         (f64::from(self.found) - truth).abs() <= TOLERANCE * truth.abs().max(1.0)
     }
 
+    /// CRC-32 of the last `ln p(x)` as little-endian bytes.
     fn check(&self) -> u32 {
         crc32(self.found.to_le_bytes().into_iter())
     }

@@ -30,19 +30,22 @@ impl FullRank {
 }
 
 impl Work for FullRank {
+    /// Draws mean, factor and noise.
     fn prepare(&mut self, values: &mut Values) {
         self.q.loc.fill_with(|| values.float(1.0));
         self.q.factor.as_flattened_mut().fill_with(|| values.float(0.5));
         self.eps.fill_with(|| values.float(2.0));
     }
 
+    /// Computes the sample of the noise and its density, and keeps both.
     #[inline(never)]
     fn run(&mut self) {
         self.q.rsample(&self.eps, &mut self.z);
         self.log_prob = self.q.log_prob(&self.z);
     }
 
-    /// The density of a draw is that of its noise, over the determinant.
+    /// Whether the last sample and its density are those in f64, but for the tolerance: the density of a draw
+    /// is that of its noise, divided by the determinant.
     fn is_right(&mut self) -> bool {
         let close = |found: f32, truth: f64| {
             (f64::from(found) - truth).abs() <= TOLERANCE * truth.abs().max(1.0)
@@ -60,6 +63,7 @@ impl Work for FullRank {
         right && close(self.log_prob, truth)
     }
 
+    /// CRC-32 of the last sample and its density as little-endian bytes.
     fn check(&self) -> u32 {
         crc32(self.z.iter().chain([&self.log_prob]).flat_map(|value| value.to_le_bytes()))
     }

@@ -6,16 +6,17 @@ use elbow_kernels::workloads::{SEED, Values};
 
 /// A workload: everything but `run` happens before or after counting.
 pub trait Work {
-    /// Makes weights and input.
+    /// Makes weights and input from `values`; called once, before the first [`run`](Self::run).
     fn prepare(&mut self, values: &mut Values);
 
-    /// One inference.
+    /// One inference on what [`prepare`](Self::prepare) made; every one does the same.
     fn run(&mut self);
 
-    /// Whether the output is what a plain reference computes.
+    /// Whether the output of the last [`run`](Self::run) is what a plain reference computes. May overwrite
+    /// scratch memory.
     fn is_right(&mut self) -> bool;
 
-    /// CRC-32 of the output's bytes.
+    /// CRC-32 of the bytes of the last [`run`](Self::run)'s output.
     fn check(&self) -> u32;
 }
 
@@ -24,15 +25,19 @@ pub trait Work {
 pub struct Empty;
 
 impl Work for Empty {
+    /// Nothing.
     fn prepare(&mut self, _: &mut Values) {}
 
+    /// Nothing.
     #[inline(never)]
     fn run(&mut self) {}
 
+    /// Always.
     fn is_right(&mut self) -> bool {
         true
     }
 
+    /// 0, as there is no output.
     fn check(&self) -> u32 {
         0
     }
@@ -43,17 +48,21 @@ impl Work for Empty {
 pub struct Loop;
 
 impl Work for Loop {
+    /// Nothing.
     fn prepare(&mut self, _: &mut Values) {}
 
+    /// Executes [`known_loop`].
     #[inline(never)]
     fn run(&mut self) {
         known_loop();
     }
 
+    /// Always.
     fn is_right(&mut self) -> bool {
         true
     }
 
+    /// 0, as there is no output.
     fn check(&self) -> u32 {
         0
     }
@@ -63,12 +72,13 @@ impl Work for Loop {
 pub struct Harness(Ticks);
 
 impl Harness {
-    /// Takes the timer.
+    /// Takes the timer; `None` where the core's peripherals were taken before.
     pub fn new() -> Option<Self> {
         Some(Self(Ticks::new(cortex_m::Peripherals::take()?.SYST)))
     }
 
-    /// Runs a workload so many times; whether it is right.
+    /// Prepares a workload, runs it `turns` times between the markers, and prints seed, calibration, and
+    /// ticks with checksum or FAIL; gives whether it is right.
     ///
     /// Not generic, so that every workload is called in the same way as the empty one.
     #[inline(never)]
@@ -103,7 +113,7 @@ fn bench_end() {
     black_box(2);
 }
 
-/// CRC-32 (IEEE 802.3) of bytes, bit by bit.
+/// CRC-32 (IEEE 802.3) of bytes, bit by bit; 0 for none.
 pub fn crc32(bytes: impl Iterator<Item = u8>) -> u32 {
     !bytes.fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| {

@@ -19,10 +19,11 @@ type Q = DiagNormal<LATENT>;
 
 /// What is inferred; results come one after another, the others stay zero.
 pub trait Task {
-    /// By the core.
+    /// The results by the core; `decoder` keeps what it decoded last. `Err` where the core's function gives
+    /// one.
     fn run(decoder: &mut Decoder, q: &Q) -> Result<[f32; WIDE], InferError>;
 
-    /// By the reference.
+    /// The results by the reference, in f64; not 0 in front.
     fn truth(decoder: &Decoder, q: &Q) -> [f64; WIDE];
 }
 
@@ -45,11 +46,13 @@ impl<T: Task> Infer<T> {
 }
 
 impl<T: Task> Work for Infer<T> {
+    /// Draws the decoder, and sets the posterior.
     fn prepare(&mut self, values: &mut Values) {
         self.decoder.draw(values);
         self.q = DiagNormal { loc: [0.5, -0.25], log_var: [-2.0, -1.0] };
     }
 
+    /// Runs the task and keeps its results, zeros after an error.
     #[inline(never)]
     fn run(&mut self) {
         let found = T::run(&mut self.decoder, &self.q);
@@ -57,6 +60,7 @@ impl<T: Task> Work for Infer<T> {
         self.found = found.unwrap_or([0.0; WIDE]);
     }
 
+    /// Whether the last run did not fail, and its results are the reference's but for the tolerance.
     fn is_right(&mut self) -> bool {
         let truth = T::truth(&self.decoder, &self.q);
         let close = |(found, truth): (&f32, &f64)| {
@@ -65,6 +69,7 @@ impl<T: Task> Work for Infer<T> {
         !self.failed && truth[0] != 0.0 && self.found.iter().zip(&truth).all(close)
     }
 
+    /// CRC-32 of the last results as little-endian bytes.
     fn check(&self) -> u32 {
         crc32(self.found.iter().flat_map(|value| value.to_le_bytes()))
     }
@@ -74,11 +79,13 @@ impl<T: Task> Work for Infer<T> {
 pub struct Decode;
 
 impl Task for Decode {
+    /// The logits at the mean of the posterior.
     fn run(decoder: &mut Decoder, q: &Q) -> Result<[f32; WIDE], InferError> {
         decoder.decode(&q.loc);
         Ok(decoder.logits)
     }
 
+    /// The logits at the mean of the posterior, in f64.
     fn truth(decoder: &Decoder, q: &Q) -> [f64; WIDE] {
         decoder.truth(q.loc.map(f64::from)).logits
     }
@@ -88,6 +95,7 @@ impl Task for Decode {
 pub struct Elbo;
 
 impl Task for Elbo {
+    /// Log-likelihood and divergence of the bound, in nats.
     fn run(decoder: &mut Decoder, q: &Q) -> Result<[f32; WIDE], InferError> {
         let scratch = Scratch { eps: &mut [0.0; LATENT], z: &mut [0.0; LATENT] };
         let mut noise = Independent { key: KEY, datapoint: DATAPOINT };
@@ -95,6 +103,7 @@ impl Task for Elbo {
         Ok(padded([terms.log_likelihood, terms.kl], 0.0))
     }
 
+    /// Log-likelihood, at the draws of the same noise, and divergence by its formula, in nats and f64.
     fn truth(decoder: &Decoder, q: &Q) -> [f64; WIDE] {
         let sum: f64 = weighed(decoder, q).map(|(log_likelihood, _)| log_likelihood).sum();
         let parts = q.loc.iter().zip(&q.log_var).map(|(m, rho)| (f64::from(*m), f64::from(*rho)));
@@ -107,6 +116,7 @@ impl Task for Elbo {
 pub struct Iwae;
 
 impl Task for Iwae {
+    /// The bound, in nats, and the effective sample size.
     fn run(decoder: &mut Decoder, q: &Q) -> Result<[f32; WIDE], InferError> {
         let scratch = Scratch { eps: &mut [0.0; LATENT], z: &mut [0.0; LATENT] };
         let mut noise = Independent { key: KEY, datapoint: DATAPOINT };
@@ -114,6 +124,8 @@ impl Task for Iwae {
         Ok(padded([iwae.bound(), iwae.ess()], 0.0))
     }
 
+    /// The bound, in nats, and the effective sample size by their formulas, at the draws of the same noise,
+    /// in f64.
     fn truth(decoder: &Decoder, q: &Q) -> [f64; WIDE] {
         let all = || weighed(decoder, q).map(|(log_likelihood, ratio)| log_likelihood + ratio);
         let largest = all().fold(f64::NEG_INFINITY, f64::max);
@@ -128,6 +140,7 @@ impl Task for Iwae {
 pub struct Step;
 
 impl Task for Step {
+    /// Means and log-variances of the posterior after one step of refinement; `q` itself stays.
     fn run(decoder: &mut Decoder, q: &Q) -> Result<[f32; WIDE], InferError> {
         let mut refiner = Refiner::new(q, Stein::DEFAULT, Pairs::DEFAULT);
         refiner.step(decoder, &mut Pairs::DEFAULT.noise(KEY, DATAPOINT))?;
@@ -135,7 +148,8 @@ impl Task for Step {
         Ok(padded([q.loc[0], q.loc[1], q.log_var[0], q.log_var[1]], 0.0))
     }
 
-    /// As `Stein` is documented, with the weight of the first step.
+    /// Means and log-variances after one step of refinement in f64, as `Stein` is documented, with the weight
+    /// of the first step.
     fn truth(decoder: &Decoder, q: &Q) -> [f64; WIDE] {
         let (mut gradient, mut stein) = ([0.0; LATENT], [0.0; LATENT]);
         let (mut noise, mut eps) = (Pairs::DEFAULT.noise(KEY, DATAPOINT), [0.0; LATENT]);
@@ -167,7 +181,7 @@ impl Task for Step {
     }
 }
 
-/// `ln p(x | z)` and `ln p(z) - ln q(z)` of every draw.
+/// `ln p(x | z)` and `ln p(z) - ln q(z)` of every draw, in nats, by the reference.
 fn weighed(decoder: &Decoder, q: &Q) -> impl Iterator<Item = (f64, f64)> {
     (0..SAMPLES).map(move |sample| {
         let mut eps = [0.0; LATENT];
@@ -179,13 +193,14 @@ fn weighed(decoder: &Decoder, q: &Q) -> impl Iterator<Item = (f64, f64)> {
     })
 }
 
-/// The latent of a draw.
+/// The latent of a draw, `loc + scale eps`, in f64.
 fn at(q: &Q, eps: [f64; LATENT]) -> [f64; LATENT] {
     core::array::from_fn(|i| {
         f64::from(q.loc[i]) + libm::exp(0.5 * f64::from(q.log_var[i])) * eps[i]
     })
 }
 
+/// `values`, followed by as many `zero` as there is room for.
 fn padded<T: Copy, const N: usize>(values: [T; N], zero: T) -> [T; WIDE] {
     core::array::from_fn(|at| values.get(at).copied().unwrap_or(zero))
 }

@@ -16,10 +16,10 @@ pub trait Kind {
     /// As a generated module names it.
     const LIKELIHOOD: Likelihood<'static>;
 
-    /// What is observed at a place.
+    /// What is observed at a place, of 64; most draw it from `values`.
     fn observation(place: usize, values: &mut Values) -> f32;
 
-    /// `ln p(x)` in f64, by the formula.
+    /// `ln p(x)` in f64, by the formula, in nats.
     fn truth(x: &[f64; VALUES], mean: &[f64; VALUES]) -> f64;
 }
 
@@ -32,13 +32,14 @@ pub struct LogProb<K> {
 }
 
 impl<K: Kind> LogProb<K> {
-    /// Zeros.
+    /// Zeros, which take no flash.
     pub const fn new() -> Self {
         Self { x: [0.0; VALUES], mean: [0.0; VALUES], found: 0.0, kind: PhantomData }
     }
 }
 
 impl<K: Kind> Work for LogProb<K> {
+    /// Draws what the decoder made from [-2, 2), then the observation.
     fn prepare(&mut self, values: &mut Values) {
         self.mean.fill_with(|| values.float(2.0));
         for (place, x) in self.x.iter_mut().enumerate() {
@@ -46,42 +47,47 @@ impl<K: Kind> Work for LogProb<K> {
         }
     }
 
+    /// Computes the log-likelihood and keeps it.
     #[inline(never)]
     fn run(&mut self) {
         self.found = K::LIKELIHOOD.log_prob(&self.x, &self.mean);
     }
 
+    /// Whether what the last run kept is the log-likelihood in f64, but for the tolerance.
     fn is_right(&mut self) -> bool {
         let truth = K::truth(&self.x.map(f64::from), &self.mean.map(f64::from));
         truth != 0.0 && (f64::from(self.found) - truth).abs() <= TOLERANCE * truth.abs().max(1.0)
     }
 
+    /// CRC-32 of the last log-likelihood as little-endian bytes.
     fn check(&self) -> u32 {
         crc32(self.found.to_le_bytes().into_iter())
     }
 }
 
+/// The likelihood of a family with these parameters.
 const fn family(family: Family, parameters: [&'static [f32]; 2]) -> Likelihood<'static> {
     Likelihood { family, parameters }
 }
 
-/// Any number.
+/// A number from [-4, 4).
 fn number(values: &mut Values) -> f32 {
     values.float(4.0)
 }
 
-/// From 0 to 7.
+/// A whole number from 0 to 7.
 fn count(values: &mut Values) -> f32 {
     (values.word() >> 29) as f32
 }
 
+/// The sum of `term(x, mean)` over all values.
 fn sum(x: &[f64; VALUES], mean: &[f64; VALUES], term: impl Fn(f64, f64) -> f64) -> f64 {
     x.iter().zip(mean).map(|(x, mean)| term(*x, *mean)).sum()
 }
 
 const LOG_SCALE: f32 = -0.5;
 
-/// Distance from the mean in scales.
+/// Distance of `x` from the mean, in scales.
 fn standardized(x: f64, mean: f64) -> f64 {
     (x - mean) / libm::exp(LOG_SCALE.into())
 }
@@ -92,10 +98,12 @@ pub struct Gaussian;
 impl Kind for Gaussian {
     const LIKELIHOOD: Likelihood<'static> = Likelihood::gaussian(&[LOG_SCALE]);
 
+    /// A number, drawn at every place alike.
     fn observation(_: usize, values: &mut Values) -> f32 {
         number(values)
     }
 
+    /// `ln p(x)` of all values by the formula, in nats.
     fn truth(x: &[f64; VALUES], mean: &[f64; VALUES]) -> f64 {
         sum(x, mean, |x, mean| {
             let t = standardized(x, mean);
@@ -110,10 +118,12 @@ pub struct Bernoulli;
 impl Kind for Bernoulli {
     const LIKELIHOOD: Likelihood<'static> = Likelihood::bernoulli_logit();
 
+    /// An event, 1, or none, 0.
     fn observation(_: usize, values: &mut Values) -> f32 {
         f32::from(values.float(1.0) > 0.0)
     }
 
+    /// `ln p(x)` of all values by the formula, in nats.
     fn truth(x: &[f64; VALUES], mean: &[f64; VALUES]) -> f64 {
         sum(x, mean, |x, logit| x * logit - libm::log1p(libm::exp(logit)))
     }
@@ -125,10 +135,12 @@ pub struct Laplace;
 impl Kind for Laplace {
     const LIKELIHOOD: Likelihood<'static> = family(Family::Laplace, [&[LOG_SCALE], &[]]);
 
+    /// A number.
     fn observation(_: usize, values: &mut Values) -> f32 {
         number(values)
     }
 
+    /// `ln p(x)` of all values by the formula, in nats.
     fn truth(x: &[f64; VALUES], mean: &[f64; VALUES]) -> f64 {
         let term = |x, mean| -libm::log(2.0) - f64::from(LOG_SCALE) - standardized(x, mean).abs();
         sum(x, mean, term)
@@ -143,10 +155,12 @@ pub struct StudentT;
 impl Kind for StudentT {
     const LIKELIHOOD: Likelihood<'static> = family(Family::StudentT, [&[DF], &[LOG_SCALE]]);
 
+    /// A number.
     fn observation(_: usize, values: &mut Values) -> f32 {
         number(values)
     }
 
+    /// `ln p(x)` of all values by the formula, in nats.
     fn truth(x: &[f64; VALUES], mean: &[f64; VALUES]) -> f64 {
         let df = f64::from(DF);
         let half = 0.5 * (df + 1.0);
@@ -165,11 +179,12 @@ impl Kind for Categorical {
     const LIKELIHOOD: Likelihood<'static> =
         family(Family::CategoricalLogit { classes: CLASSES }, [&[], &[]]);
 
-    /// Each place has another class.
+    /// 1 for the class of the place, 0 for the others; each place has another class, and nothing is drawn.
     fn observation(place: usize, _: &mut Values) -> f32 {
         f32::from(place / (VALUES / CLASSES) == place % (VALUES / CLASSES))
     }
 
+    /// `ln p(x)` of all values by the formula, in nats.
     fn truth(x: &[f64; VALUES], mean: &[f64; VALUES]) -> f64 {
         const PLACES: usize = VALUES / CLASSES;
         let at = |place: usize| (0..CLASSES).map(move |class| class * PLACES + place);
@@ -187,10 +202,12 @@ pub struct Poisson;
 impl Kind for Poisson {
     const LIKELIHOOD: Likelihood<'static> = family(Family::PoissonLog, [&[], &[]]);
 
+    /// A count.
     fn observation(_: usize, values: &mut Values) -> f32 {
         count(values)
     }
 
+    /// `ln p(x)` of all values by the formula, in nats.
     fn truth(x: &[f64; VALUES], mean: &[f64; VALUES]) -> f64 {
         sum(x, mean, |x, log_rate| x * log_rate - libm::exp(log_rate) - libm::lgamma(x + 1.0))
     }
@@ -198,6 +215,7 @@ impl Kind for Poisson {
 
 const LOG_THETA: f32 = 0.5;
 
+/// Log-density of a count in nats, by the formula; `log_mean` is the logarithm of its mean.
 fn negative_binomial(x: f64, log_mean: f64) -> f64 {
     let theta = libm::exp(LOG_THETA.into());
     let log_total = libm::log(theta + libm::exp(log_mean));
@@ -212,10 +230,12 @@ impl Kind for NegativeBinomial {
     const LIKELIHOOD: Likelihood<'static> =
         family(Family::NegativeBinomialLog, [&[LOG_THETA], &[]]);
 
+    /// A count.
     fn observation(_: usize, values: &mut Values) -> f32 {
         count(values)
     }
 
+    /// `ln p(x)` of all values by the formula, in nats.
     fn truth(x: &[f64; VALUES], mean: &[f64; VALUES]) -> f64 {
         sum(x, mean, negative_binomial)
     }
@@ -230,10 +250,12 @@ impl Kind for ZeroInflated {
     const LIKELIHOOD: Likelihood<'static> =
         family(Family::ZeroInflatedNegativeBinomialLog, [&[LOG_THETA], &[DROPOUT_LOGIT]]);
 
+    /// A count.
     fn observation(_: usize, values: &mut Values) -> f32 {
         count(values)
     }
 
+    /// `ln p(x)` of all values by the formula, in nats.
     fn truth(x: &[f64; VALUES], mean: &[f64; VALUES]) -> f64 {
         let lost = 1.0 / (1.0 + libm::exp(-f64::from(DROPOUT_LOGIT)));
         sum(x, mean, |x, log_mean| {

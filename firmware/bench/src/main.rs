@@ -45,6 +45,9 @@ use likelihoods::{
 };
 use plain::Plain;
 
+/// Runs the workload that the second word of the command line names, as often as the third says, and ends the
+/// emulator: with success where the output is right, with a failure where it is not, a word is missing or no
+/// number, or no workload has that name.
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut W1_128: Integer<W1<128, 16_384, 4096>> = Integer::new(W1::new());
@@ -115,6 +118,7 @@ fn main() -> ! {
     exit(harness.run(work, turns))
 }
 
+/// Ends the emulator with a failure.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     exit(false)

@@ -28,13 +28,14 @@ impl Plain {
         }
     }
 
-    /// With the layers of a workload.
+    /// Takes the layers of the workload with this name, none for an unknown name: such a run is never right.
     pub fn of(&mut self, name: &str) -> &mut Self {
         self.layers = layers(name).unwrap_or(&[]);
         self
     }
 
-    /// In the buffer that the last layer wrote: layers write the second, the first, the second.
+    /// The output of the last run, in the buffer that the last layer wrote: layers write the second, the
+    /// first, the second. Panics where no buffer holds so many values.
     fn output(&self) -> &[i8] {
         let len = self.layers.last().map_or(0, |layer| layer.output.iter().product());
         &self.buffers[self.layers.len() % 2][..len]
@@ -42,10 +43,12 @@ impl Plain {
 }
 
 impl Work for Plain {
+    /// Draws weights, biases, multipliers and input; notes whether they fit.
     fn prepare(&mut self, values: &mut Values) {
         self.fits = self.source.draw(self.layers, values).is_some();
     }
 
+    /// One inference in plain loops. Panics where an activation does not fit into a buffer.
     fn run(&mut self) {
         let [from, to] = &mut self.buffers;
         let (mut from, mut to) = (from, to);
@@ -61,6 +64,7 @@ impl Work for Plain {
         }
     }
 
+    /// Whether the workload fits, has an output, and that equals the reference's in every value.
     fn is_right(&mut self) -> bool {
         let expected = self.source.expected(self.layers, ZEROS, &mut self.scratch);
         let len = expected.map_or(0, <[i16]>::len);
@@ -68,6 +72,7 @@ impl Work for Plain {
         self.fits && len > 0 && expected.eq(self.output().iter().map(|y| i16::from(*y)))
     }
 
+    /// CRC-32 of the output's bytes.
     fn check(&self) -> u32 {
         crc32(self.output().iter().map(|y| *y as u8))
     }
@@ -81,6 +86,8 @@ struct Inside {
     len: usize,
 }
 
+/// The part of the kernel that lies inside the input, which must not be empty, for the output at `position`
+/// along `axis` (0 is height, 1 is width).
 fn inside(layer: &Layer, axis: usize, position: usize) -> Inside {
     let start = position * layer.stride;
     let kernel = layer.pads[axis].saturating_sub(start);
@@ -89,12 +96,15 @@ fn inside(layer: &Layer, axis: usize, position: usize) -> Inside {
     Inside { kernel, input, len }
 }
 
+/// The output of row `row` with the sum `acc`, bias included; the multiplier is that of the row.
 fn requantize(layer: &Layer, p: &Parameters<'_>, acc: i32, row: usize) -> i8 {
     let product = i64::from(acc) * i64::from(p.outputs[row][1]);
     let y = layer.zero_out() + ((product + (1 << 31)) >> 32) as i32;
     y.clamp(-128, 127) as i8
 }
 
+/// Writes the outputs of a dense layer or a convolution to the front of `y`; `zero` is the zero point of `x`,
+/// and what lies outside of `x` counts as that.
 fn linear(layer: &Layer, p: &Parameters<'_>, zero: i32, x: &[i8], y: &mut [i8]) {
     let ([_, width, channels], [_, kernel_columns]) = (layer.input, layer.kernel);
     let [height_out, width_out, rows] = layer.output;
@@ -117,6 +127,8 @@ fn linear(layer: &Layer, p: &Parameters<'_>, zero: i32, x: &[i8], y: &mut [i8]) 
     }
 }
 
+/// Writes the outputs of a depthwise convolution to the front of `y`; `zero` is the zero point of `x`, and
+/// what lies outside of `x` counts as that. Weights go tap by tap.
 fn depthwise(layer: &Layer, p: &Parameters<'_>, zero: i32, x: &[i8], y: &mut [i8]) {
     let ([_, width, channels], [_, kernel_columns]) = (layer.input, layer.kernel);
     let [height_out, width_out, _] = layer.output;

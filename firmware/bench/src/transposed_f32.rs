@@ -20,7 +20,7 @@ const WIDEST: usize = 576;
 /// Largest error relative to the largest output, against sums in f64.
 const TOLERANCE: f64 = 2e-6;
 
-/// What layer `n` is.
+/// The shapes of layer `n`, from 0.
 const fn shape(n: usize) -> ConvTransposeShape {
     let ([positions, channels], [outputs, filters]) = (SIZES[n], SIZES[n + 1]);
     ConvTransposeShape {
@@ -50,7 +50,7 @@ pub struct Transposed {
 }
 
 impl Transposed {
-    /// All zeros.
+    /// All zeros, not prepared yet.
     pub const fn new() -> Self {
         Self {
             weights: [[0.0; LONGEST]; LAYERS],
@@ -63,6 +63,7 @@ impl Transposed {
 }
 
 impl Work for Transposed {
+    /// Draws weights, biases and input, in the order of the peers, and packs the weights.
     fn prepare(&mut self, values: &mut Values) {
         for n in 0..LAYERS {
             let s = shape(n);
@@ -82,6 +83,7 @@ impl Work for Transposed {
         }
     }
 
+    /// Runs the three layers; the output is in the first buffer.
     fn run(&mut self) {
         let [one, two] = &mut self.buffers;
         let ([a, b, c], biases) = (&self.packed, &self.biases);
@@ -92,6 +94,7 @@ impl Work for Transposed {
         layer::<2>(y, c, &biases[2], one);
     }
 
+    /// Whether the output is that in f64, but for the tolerance, and not all 0.
     fn is_right(&mut self) -> bool {
         let expected = self.expected();
         let largest = expected.iter().fold(0.0, |largest: f64, e| largest.max(e.abs()));
@@ -99,7 +102,7 @@ impl Work for Transposed {
         largest > 0.0 && expected.iter().zip(&self.buffers[0]).all(close)
     }
 
-    /// Of the output channels last, as the peers have it.
+    /// CRC-32 of the output's little-endian bytes, channels last, as the peers have it.
     fn check(&self) -> u32 {
         let [positions, channels] = SIZES[LAYERS];
         let places = (0..positions).flat_map(|p| (0..channels).map(move |c| c * positions + p));
@@ -107,7 +110,8 @@ impl Work for Transposed {
     }
 }
 
-/// Layer `N`; gives its output.
+/// Writes the output of layer `N` to the front of `y`, without an activation, and gives that part of `y`. The
+/// slices may be longer than the layer needs; panics where one is shorter.
 #[inline(always)]
 fn layer<'y, const N: usize>(
     x: &[f32],
@@ -129,7 +133,7 @@ fn layer<'y, const N: usize>(
 }
 
 impl Transposed {
-    /// The output in f64: every input adds its products to the outputs that it reaches.
+    /// The output in f64, channels first: every input adds its products to the outputs that it reaches.
     fn expected(&self) -> [f64; WIDEST] {
         let mut x = [0.0; WIDEST];
         x.iter_mut().zip(self.input).for_each(|(x, input)| *x = f64::from(input));

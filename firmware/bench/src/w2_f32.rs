@@ -35,7 +35,7 @@ pub struct W2 {
 }
 
 impl W2 {
-    /// All zeros.
+    /// All zeros, not prepared yet.
     pub const fn new() -> Self {
         Self {
             weights: [0.0; WEIGHTS],
@@ -45,12 +45,14 @@ impl W2 {
         }
     }
 
+    /// The output of the last run.
     fn output(&self) -> &[f32] {
         &self.buffers[1]
     }
 }
 
 impl Work for W2 {
+    /// Layer by layer draws the weights, into their panels, and the biases; at last the input.
     fn prepare(&mut self, values: &mut Values) {
         let (mut weights, mut biases) = (&mut self.weights[..], &mut self.biases[..]);
         for (inputs, outputs) in LAYERS {
@@ -66,6 +68,7 @@ impl Work for W2 {
         self.input.fill_with(|| values.float(1.0));
     }
 
+    /// Runs the ten layers; the output is in the second buffer.
     fn run(&mut self) {
         let (mut weights, mut biases) = (&self.weights[..], &self.biases[..]);
         let [one, two] = &mut self.buffers;
@@ -83,6 +86,7 @@ impl Work for W2 {
         }
     }
 
+    /// Whether the output is that in f64, but for the tolerance, and not all 0.
     fn is_right(&mut self) -> bool {
         let expected = reference(&self.weights, &self.biases, &self.input);
         let largest = expected.iter().fold(0.0, |largest: f64, e| largest.max(e.abs()));
@@ -90,17 +94,18 @@ impl Work for W2 {
         largest > 0.0 && expected.iter().zip(self.output()).all(close)
     }
 
+    /// CRC-32 of the output's little-endian bytes.
     fn check(&self) -> u32 {
         crc32(self.output().iter().flat_map(|y| y.to_le_bytes()))
     }
 }
 
-/// Where a weight of a layer is.
+/// Index of the weight of output `row` and input `column` in the panels of a layer of so many inputs.
 fn packed(inputs: usize, row: usize, column: usize) -> usize {
     (row / PANEL * inputs + column) * PANEL + row % PANEL
 }
 
-/// The output, one value at a time in f64.
+/// The output, one value at a time in f64; `weights` lie in panels.
 fn reference(weights: &[f32], biases: &[f32], input: &[f32]) -> [f64; WIDEST] {
     let (mut weights, mut biases) = (weights, biases);
     let mut x = [0.0; WIDEST];

@@ -36,15 +36,17 @@ const WIDEST: usize = 1024;
 const TOLERANCE: f64 = 2e-6;
 
 impl Layer {
+    /// Whether the layer is dense: its input has one position.
     const fn is_dense(&self) -> bool {
         self.input[0] == 1
     }
 
-    /// Weights of an output.
+    /// Number of weights of an output.
     const fn patch(&self) -> usize {
         self.kernel * self.input[1]
     }
 
+    /// The shapes of a convolution; not for a dense layer.
     const fn shape(&self) -> ConvShape {
         ConvShape {
             channels: self.input[1],
@@ -59,7 +61,8 @@ impl Layer {
         }
     }
 
-    /// Where the weight that is drawn as number `k` of an output lies.
+    /// Index, in the layer's panels, of the weight of output `row` that is drawn as number `k`: tap by tap,
+    /// channels last. The first dense layer takes its inputs channels first.
     const fn packed(&self, row: usize, k: usize) -> usize {
         let (tap, channel) = (k / self.input[1], k % self.input[1]);
         let place = match self.input {
@@ -82,7 +85,7 @@ pub struct W3 {
 }
 
 impl W3 {
-    /// All zeros.
+    /// All zeros, not prepared yet.
     pub const fn new() -> Self {
         Self {
             weights: [0.0; WEIGHTS],
@@ -92,12 +95,14 @@ impl W3 {
         }
     }
 
+    /// The output of the last run.
     fn output(&self) -> &[f32] {
         &self.buffers[0][..16]
     }
 }
 
 impl Work for W3 {
+    /// Layer by layer draws the weights, into their panels, and the biases; at last the input.
     fn prepare(&mut self, values: &mut Values) {
         let (mut weights, mut biases) = (&mut self.weights[..], &mut self.biases[..]);
         for layer in &LAYERS {
@@ -117,6 +122,7 @@ impl Work for W3 {
         }
     }
 
+    /// Runs the five layers; the output is in the first buffer.
     fn run(&mut self) {
         let (mut weights, mut biases) = (&self.weights[..], &self.biases[..]);
         let [one, two] = &mut self.buffers;
@@ -141,6 +147,7 @@ impl Work for W3 {
         }
     }
 
+    /// Whether the output is that in f64, but for the tolerance, and not all 0.
     fn is_right(&mut self) -> bool {
         let expected = reference(&self.weights, &self.biases, &self.input);
         let expected = &expected[..self.output().len()];
@@ -149,12 +156,14 @@ impl Work for W3 {
         largest > 0.0 && expected.iter().zip(self.output()).all(close)
     }
 
+    /// CRC-32 of the output's little-endian bytes.
     fn check(&self) -> u32 {
         crc32(self.output().iter().flat_map(|y| y.to_le_bytes()))
     }
 }
 
-/// The output, one value at a time in f64, channels last as the weights are drawn.
+/// The output, in front, one value at a time in f64, channels last as the weights are drawn; `input` is
+/// channels first, `weights` lie in panels.
 fn reference(weights: &[f32], biases: &[f32], input: &[f32]) -> [f64; WIDEST] {
     let (mut weights, mut biases) = (weights, biases);
     let mut x = [0.0; WIDEST];

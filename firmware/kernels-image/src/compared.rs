@@ -5,6 +5,8 @@ use elbow_core::kernels::integer::native::FORM8;
 use elbow_kernels::cases::{self, Memory};
 use elbow_kernels::{channels, corners, floats};
 
+/// Runs all cases, corners and float kernels, with a line for each; ends the emulator with success, or with a
+/// failure at the first difference.
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut MEMORY: Memory = Memory::new();
@@ -19,6 +21,8 @@ fn main() -> ! {
     fail()
 }
 
+/// Runs the random layers of this core and prints their number and digest; ends the emulator where one
+/// differs, or the digest is not the host's.
 fn run_cases(memory: &mut Memory) {
     let tally = match cases::run_all(FORM8, memory) {
         Ok(tally) => tally,
@@ -38,6 +42,7 @@ fn run_cases(memory: &mut Memory) {
     }
 }
 
+/// Runs the corners and prints their number; ends the emulator where one differs or some are missing.
 fn run_corners(memory: &mut corners::Memory) {
     match corners::run(memory) {
         Ok(corners::COUNT) => hprintln!("PASS {} corners", corners::COUNT),
@@ -48,6 +53,8 @@ fn run_corners(memory: &mut corners::Memory) {
     }
 }
 
+/// Runs the depthwise layers of many channels and prints their number; ends the emulator where one differs or
+/// does not fit.
 fn run_channels(memory: &mut channels::Memory) {
     for seed in 1..=channels::COUNT {
         if channels::run(seed, memory) != Some(true) {
@@ -58,7 +65,9 @@ fn run_channels(memory: &mut channels::Memory) {
     hprintln!("PASS {} cases of many channels", channels::COUNT);
 }
 
-/// Without a floating-point unit there is no machine code for floats, and a case takes long.
+/// Runs every family of float cases in `memory`, of [`floats::MEMORY`] floats, and prints how much was
+/// compared; ends the emulator where a value differs. A fortieth of the cases without a floating-point unit,
+/// where there is no machine code for floats and a case takes long.
 fn run_floats(memory: &mut [f32]) {
     let cases = if cfg!(target_abi = "eabihf") { floats::CASES } else { floats::CASES / 40 };
     for family in floats::FAMILIES {
@@ -77,18 +86,20 @@ fn run_floats(memory: &mut [f32]) {
     hprintln!("PASS {} float kernels", floats::FAMILIES.len());
 }
 
+/// Ends the emulator with a failure.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     fail()
 }
 
+/// Prints that it came here, and ends the emulator with a failure.
 #[cortex_m_rt::exception]
 unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
     hprintln!("FAIL hard fault");
     fail()
 }
 
-/// Ends the emulator with a failure.
+/// Ends the emulator with a failure; does not return.
 fn fail() -> ! {
     loop {
         debug::exit(debug::EXIT_FAILURE);

@@ -6,6 +6,7 @@ use elbow_core::kernels::integer::native::FORM8;
 use elbow_kernels::cases::{self, Memory, Tally};
 use elbow_kernels::workloads::{W2, W2Wide, W3, W4, Workload};
 
+/// Runs four workloads, then the case of one seed for ever, with numbers that the optimizer cannot know.
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut MEMORY: Memory = Memory::new();
@@ -30,6 +31,7 @@ unsafe extern "C" {
     safe fn a_panic_is_reachable_in_this_image() -> !;
 }
 
+/// Calls what does not exist, so that an image with a panic does not link.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     a_panic_is_reachable_in_this_image()

@@ -28,7 +28,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// All zero.
+    /// All zero: what it holds before a case does not matter.
     pub const fn new() -> Self {
         Self {
             x: [0.0; WORDS],
@@ -50,7 +50,8 @@ impl Default for Memory {
 /// Cases that are the same on every core, and at least so many of machine code on each.
 pub const COUNT: u32 = 10_000;
 
-/// Digest of what all cases of a core write, which is known by its form of layers of bytes.
+/// Digest of what all cases of a core write, by [`run_all`]; the core is known by its form of layers of
+/// bytes.
 pub const fn digest(core: Form) -> u32 {
     match core {
         Form::Plain => 0x3c46_356d,
@@ -84,7 +85,7 @@ const COMMON: [Kind; 10] = [
     Kind::Spread,
 ];
 
-/// The kinds that a core has machine code for.
+/// The kinds that a core has machine code for; the core is known by its form of layers of bytes.
 const fn own(core: Form) -> &'static [Kind] {
     match core {
         Form::Plain => &[Kind::Bytes(Form::Plain)],
@@ -103,8 +104,9 @@ const fn own(core: Form) -> &'static [Kind] {
     }
 }
 
-/// Whether a core has machine code for values of some bytes that become others of some bytes, in one
-/// of its [`own`] kinds.
+/// Whether a core has machine code for a kind whose values have `x` bytes when read and `y` when written. The
+/// core is known by its form of layers of bytes (false for [`Form::Wide`], which is none), and the kind is
+/// one of [`COMMON`] or [`own`].
 const fn has_code(core: Form, kind: Kind, [x, y]: [usize; 2]) -> bool {
     match (core, kind) {
         (Form::Plain, Kind::Bytes(Form::Plain)) => true,
@@ -138,11 +140,12 @@ pub enum Failure {
     Unfit,
 }
 
-/// Runs all cases of a core.
+/// Runs all cases of a core, from seed 1 on, until both [`COUNT`] cases and [`COUNT`] of machine code have
+/// run; gives their tally.
 ///
 /// # Errors
 ///
-/// The seed at which its kernel and the definition disagree.
+/// The seed of the first case that failed, and why.
 pub fn run_all(core: Form, m: &mut Memory) -> Result<Tally, (u32, Failure)> {
     let mut tally = Tally::default();
     while tally.cases < COUNT || tally.by_code < COUNT {
@@ -152,11 +155,13 @@ pub fn run_all(core: Form, m: &mut Memory) -> Result<Tally, (u32, Failure)> {
     Ok(tally)
 }
 
-/// Runs the case of a seed.
+/// Runs the case of a seed, from 1 on, by the kernel of this machine and by its definition, and adds it to
+/// `tally`. `core` chooses the kinds behind the first [`COUNT`] seeds. Overwrites `m`.
 ///
 /// # Errors
 ///
-/// Where the core's kernel and its definition disagree.
+/// [`Failure::Differs`] at the first byte where kernel and definition disagree, [`Failure::Unfit`] for a case
+/// that does not fit `m`; `tally` is then unchanged.
 pub fn run(core: Form, seed: u32, m: &mut Memory, tally: &mut Tally) -> Result<(), Failure> {
     let mut random = Random::new(seed);
     m.by_core.fill(f32::from_bits(0x5a5a_5a5a));
@@ -182,12 +187,13 @@ pub fn run(core: Form, seed: u32, m: &mut Memory, tally: &mut Tally) -> Result<(
     }
 }
 
-/// FNV-1a (Fowler, Noll and Vo) over words.
+/// The digest behind these words: FNV-1a (Fowler, Noll and Vo) with a word in place of a byte.
 fn add_to_digest(digest: u32, words: &[f32]) -> u32 {
     words.iter().fold(digest, |digest, w| (digest ^ w.to_bits()).wrapping_mul(16_777_619))
 }
 
-/// Fills integers: anywhere in the range, or at its ends only.
+/// Calls each of `values` with an integer in `low..=high`: anywhere in it or, one time in four, for all of
+/// them only at its ends.
 fn fill(random: &mut Random, values: impl Iterator<Item = impl FnOnce(i32)>, low: i32, high: i32) {
     let ends = random.int(0, 3) == 0;
     for set in values {
@@ -200,16 +206,20 @@ fn fill(random: &mut Random, values: impl Iterator<Item = impl FnOnce(i32)>, low
     }
 }
 
+/// Fills `words` with bytes in `low..=high`, as [`fill`] draws them.
 fn fill_bytes(random: &mut Random, words: &mut [f32], low: i32, high: i32) {
     let values = i8s_mut(words).iter_mut().map(|value| |to: i32| *value = to as i8);
     fill(random, values, low, high);
 }
 
+/// Fills `words` with 16-bit values in `low..=high`, as [`fill`] draws them.
 fn fill_halves(random: &mut Random, words: &mut [f32], low: i32, high: i32) {
     let values = i16s_mut(words).iter_mut().map(|value| |to: i32| *value = to as i16);
     fill(random, values, low, high);
 }
 
+/// Draws the bias and the multiplier of each output; one multiplier in eight is 0, 1, 2^30 or the largest
+/// i32. Never `None`.
 fn fill_outputs(random: &mut Random, outputs: &mut [[i32; 2]]) -> Option<()> {
     for [bias, multiplier] in outputs {
         *bias = random.bits() as i32 >> random.int(4, 20);
@@ -220,6 +230,8 @@ fn fill_outputs(random: &mut Random, outputs: &mut [[i32; 2]]) -> Option<()> {
     Some(())
 }
 
+/// A random rule for outputs in `low..=high`, whose zero point is often an end, at times with a shift; never
+/// `None`.
 fn rule(random: &mut Random, low: i32, high: i32) -> Option<Requantize> {
     let middle = random.int(low, high);
     let zero_point = random.choose(&[low, high, 0, middle])?;
@@ -227,7 +239,8 @@ fn rule(random: &mut Random, low: i32, high: i32) -> Option<Requantize> {
     Some(Requantize { zero_point, low, high, shift: random.choose(&[0, 0, 0, 2])? })
 }
 
-/// A layer that fits the memory, before its runs are packed.
+/// A random layer whose outputs lie in `limit`; `run` is that before packing, and `segment` is 0. It fits a
+/// [`Memory`], which is not checked here. Never `None`.
 fn layer(random: &mut Random, limit: [i32; 2]) -> Option<Linear> {
     let even = |len: usize| len.next_multiple_of(2);
     let long = random.int(0, 15) == 0;
@@ -254,7 +267,8 @@ fn layer(random: &mut Random, limit: [i32; 2]) -> Option<Linear> {
     })
 }
 
-/// Weights of a layer, packed; the layer as its kernel takes it.
+/// Draws weights and outputs of the layer `s` into `m`, packs the weights, and gives the layer as its kernel
+/// takes it: with the packed `run`, and a `segment`. `None` where it does not fit `m`.
 fn pack(random: &mut Random, m: &mut Memory, form: Form, s: Linear) -> Option<Linear> {
     let runs = s.runs[0] * s.runs[1];
     let row_len = s.run * runs;
@@ -274,7 +288,8 @@ fn pack(random: &mut Random, m: &mut Memory, form: Form, s: Linear) -> Option<Li
 /// for its shape; none where it does not fit.
 type Sizes = Option<[usize; 2]>;
 
-/// A layer of bytes.
+/// A random layer of bytes, by kernel and definition of `form`, to bytes, 16-bit values or floats in
+/// `m.by_core` and `m.by_definition`. `None` where it does not fit `m`.
 fn linear8(random: &mut Random, m: &mut Memory, form: Form) -> Sizes {
     let s = layer(random, [-128, 127])?;
     let s = pack(random, m, form, s)?;
@@ -291,7 +306,8 @@ fn linear8(random: &mut Random, m: &mut Memory, form: Form) -> Sizes {
     ])
 }
 
-/// Bytes of an output.
+/// Runs kernel and definition of a layer of bytes, each into its `y`; `form` is [`Form::Plain`], any other is
+/// taken for [`Form::Helium`]. Gives the bytes of an output.
 fn both8<Y: Output>(
     form: Form,
     x: &[i8],
@@ -313,7 +329,8 @@ fn both8<Y: Output>(
     Y::SIZE
 }
 
-/// A layer of 16-bit values, or of 8-bit values in as many bits.
+/// A random layer of values in `-largest - 1..=largest` held in 16 bits, by kernel and definition of `form`,
+/// into `m.by_core` and `m.by_definition`. `None` where it does not fit `m`.
 fn linear16(random: &mut Random, m: &mut Memory, form: Form, largest: i32) -> Sizes {
     let s = layer(random, [-largest - 1, largest])?;
     let s = pack(random, m, form, s)?;
@@ -330,6 +347,7 @@ fn linear16(random: &mut Random, m: &mut Memory, form: Form, largest: i32) -> Si
     ])
 }
 
+/// Runs kernel and definition of a layer of 16-bit values, each into its `y`. Gives the bytes of an output.
 fn both16<Y: Output>(
     form: Form,
     x: &[i16],
@@ -359,7 +377,8 @@ fn both16<Y: Output>(
     Y::SIZE
 }
 
-/// A depthwise layer of bytes or of 16-bit values.
+/// A random depthwise layer of bytes or of 16-bit values, by kernel and definition, into `m.by_core` and
+/// `m.by_definition`. `None` where it does not fit `m`.
 fn depthwise(random: &mut Random, m: &mut Memory) -> Sizes {
     let channels = random.size(1, 13);
     let kernel = [[3, 3], [1, 5], [1, 1], [2, 4], [5, 2]];
@@ -401,6 +420,8 @@ fn depthwise(random: &mut Random, m: &mut Memory) -> Sizes {
     })
 }
 
+/// Runs kernel and definition of a depthwise layer, each into its `y`. Gives the bytes of an input and of an
+/// output.
 fn both_depthwise<X: Value, Y: Output>(
     x: &[X],
     w: &[i8],
@@ -413,7 +434,8 @@ fn both_depthwise<X: Value, Y: Output>(
     [size_of::<X>(), Y::SIZE]
 }
 
-/// A padded copy, mostly with contiguous channels.
+/// A random padded copy, mostly of gapless lines, by kernel and definition, into `m.by_core` and
+/// `m.by_definition`. Never `None`; sizes of 0 where lines are not gapless.
 fn spread(random: &mut Random, m: &mut Memory) -> Sizes {
     let dims = [random.size(1, 3), random.size(1, 7), random.size(1, 19)];
     let stride = dims[2] + random.size(0, 2);
@@ -448,7 +470,8 @@ fn spread(random: &mut Random, m: &mut Memory) -> Sizes {
     Some(if s.from[2] == 1 { sizes } else { [0; 2] })
 }
 
-/// The definition writes the padding everywhere, then the box.
+/// Runs kernel and definition of a padded copy, each into its `y`; the definition writes `zero` to all of
+/// `y[..s.len]`, then the box. Gives the bytes of a value read and of one written.
 fn both_spread<X: Value, Y: Value>(
     x: &[X],
     core: &mut [Y],

@@ -20,7 +20,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// All zero.
+    /// All zero: what it holds before a case does not matter.
     pub const fn new() -> Self {
         Self {
             x: [0; MOST[2]],
@@ -42,7 +42,8 @@ impl Default for Memory {
 /// Cases of a full run.
 pub const COUNT: u32 = 300;
 
-/// Runs the case of a seed: whether core and definition write the same bytes, if it fits the memory.
+/// Runs the case of a seed, by the kernel of this core and by its definition: whether both write the same
+/// bytes. `None` where the case does not fit `m`, which would be a mistake of the generator. Overwrites `m`.
 pub fn run(seed: u32, m: &mut Memory) -> Option<bool> {
     let mut random = Random::new(seed);
     let channels = random.size(14, MOST[0]);

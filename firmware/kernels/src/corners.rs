@@ -27,7 +27,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// All zero.
+    /// All zero: what it holds before a corner does not matter.
     pub const fn new() -> Self {
         Self {
             x: [0.0; INPUTS],
@@ -61,11 +61,11 @@ pub struct Differs {
 /// How many there are.
 pub const COUNT: u32 = 4190;
 
-/// Runs every corner; how many there are.
+/// Runs every corner; gives how many there are, which should be [`COUNT`]. Overwrites `m`.
 ///
 /// # Errors
 ///
-/// Where a kernel differs from plain sums.
+/// The first corner where a kernel differs from plain sums, or that does not fit `m`.
 pub fn run(m: &mut Memory) -> Result<u32, Differs> {
     Ok(linear::run(m)? + depthwise::run(m)? + spread::run(m)?)
 }
@@ -81,35 +81,43 @@ const SCALE: f32 = 0.75;
 
 /// Values in the words of a buffer.
 trait Cell: Copy + PartialEq {
+    /// All values that the words hold.
     fn of_words(words: &[f32]) -> &[Self];
+    /// All values that the words hold, to write.
     fn of_words_mut(words: &mut [f32]) -> &mut [Self];
 }
 
 impl Cell for i8 {
+    /// Four values per word.
     fn of_words(words: &[f32]) -> &[Self] {
         i8s(words)
     }
 
+    /// Four values per word, to write.
     fn of_words_mut(words: &mut [f32]) -> &mut [Self] {
         i8s_mut(words)
     }
 }
 
 impl Cell for i16 {
+    /// Two values per word.
     fn of_words(words: &[f32]) -> &[Self] {
         i16s(words)
     }
 
+    /// Two values per word, to write.
     fn of_words_mut(words: &mut [f32]) -> &mut [Self] {
         i16s_mut(words)
     }
 }
 
 impl Cell for f32 {
+    /// The words.
     fn of_words(words: &[f32]) -> &[Self] {
         words
     }
 
+    /// The words, to write.
     fn of_words_mut(words: &mut [f32]) -> &mut [Self] {
         words
     }
@@ -120,13 +128,14 @@ trait Written: Output + Cell {
     /// The least and the largest value; none of floats.
     const ENDS: Option<[i32; 2]>;
 
-    /// From a sum with its bias.
+    /// The output of a sum with its bias; floats are the sum times [`SCALE`].
     fn expected(sum: i64, multiplier: i32, rule: &Requantize) -> Self;
 }
 
 impl Written for i8 {
     const ENDS: Option<[i32; 2]> = Some([-128, 127]);
 
+    /// The rule in i64.
     fn expected(sum: i64, multiplier: i32, rule: &Requantize) -> Self {
         requantized(sum, multiplier, rule) as i8
     }
@@ -135,6 +144,7 @@ impl Written for i8 {
 impl Written for i16 {
     const ENDS: Option<[i32; 2]> = Some([-32768, 32767]);
 
+    /// The rule in i64.
     fn expected(sum: i64, multiplier: i32, rule: &Requantize) -> Self {
         requantized(sum, multiplier, rule) as i16
     }
@@ -143,12 +153,13 @@ impl Written for i16 {
 impl Written for f32 {
     const ENDS: Option<[i32; 2]> = None;
 
+    /// The sum, rounded to f32, times [`SCALE`].
     fn expected(sum: i64, _: i32, _: &Requantize) -> Self {
         sum as f32 * SCALE
     }
 }
 
-/// The rule in i64.
+/// The rule in i64: exact, as long as the shifted sum times the multiplier is an i64.
 fn requantized(sum: i64, multiplier: i32, rule: &Requantize) -> i64 {
     let scaled = ((sum << rule.shift) * i64::from(multiplier) + (1 << 31)) >> 32;
     let value = i64::from(rule.zero_point) + scaled;
@@ -165,7 +176,8 @@ struct Corner {
 }
 
 impl Corner {
-    /// All of them for an `x` of these values.
+    /// All corners of layers in which every `x` is one of `values`: each value with every factor, at both
+    /// ends.
     fn each(values: [i32; 3]) -> impl Iterator<Item = Self> {
         values.into_iter().flat_map(|x| {
             FACTORS.into_iter().flat_map(move |factor| {
@@ -174,7 +186,8 @@ impl Corner {
         })
     }
 
-    /// The rule for outputs of this type; none where the corner is another's again.
+    /// The rule for outputs of this type; `None` for floats unless the factor is the first one, since floats
+    /// have no rule and would repeat that corner.
     fn rule<Y: Written>(&self) -> Option<Requantize> {
         let shift = self.factor.1;
         match Y::ENDS {
@@ -186,7 +199,8 @@ impl Corner {
         }
     }
 
-    /// The bias of a row with this sum of products: nothing where they leave the room that there is.
+    /// The bias that takes a sum of products to its end; `None` where the products alone leave the room that
+    /// the shift leaves in i32, or the bias is no i32.
     fn bias(&self, products: i64) -> Option<i32> {
         let [low, high] = [i32::MIN, i32::MAX].map(|end| i64::from(end >> self.factor.1));
         if products < low || products > high {
@@ -196,7 +210,8 @@ impl Corner {
         i32::try_from(bias).ok()
     }
 
-    /// Biases and multipliers of all rows; nothing where no plan has the layer.
+    /// Writes bias and parameter of every row to `outputs`; `products(row)` is the row's sum of products.
+    /// `None`, with `outputs` written in part, where a row has no bias, so that no plan has the layer.
     fn fill<Y: Written>(
         &self,
         outputs: &mut [[i32; 2]],
@@ -209,8 +224,11 @@ impl Corner {
         Some(())
     }
 
-    /// Runs a kernel whose rows have these sums of products, from the second value of `y` on: whether
-    /// there is such a corner, which then is right, and leaves the values around its own.
+    /// Runs `kernel` on an `x` of equal values, with the packed weights in `m` and `rows` rows whose sums of
+    /// products are `products(row)`; it has to write its outputs from the second value of `y` on. Gives the
+    /// number of corners, 1, or 0 where there is no such corner. `Err` is `differs`, where an output is
+    /// wrong, a value around the outputs has changed, or the rows do not fit. Overwrites `m` but for the
+    /// weights.
     fn check<X: Value + Cell, Y: Written>(
         &self,
         m: &mut Memory,
@@ -240,6 +258,7 @@ impl Corner {
         }
     }
 
+    /// What is reported where `kernel` differs at this corner.
     fn differs(&self, kernel: &'static str, inputs: usize) -> Differs {
         Differs { kernel, inputs, x: self.x, factor: self.factor }
     }

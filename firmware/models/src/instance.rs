@@ -7,7 +7,7 @@ use elbow_core::wire::{Described, Floats, Refusal};
 
 /// A compiled model and its weights, linked into the image.
 pub trait Linked: Compiled<Kind: Serves<Self>> {
-    /// Its weights.
+    /// Its weights, as bytes of a pack that is not verified yet.
     fn weights() -> &'static [u8];
 }
 
@@ -23,11 +23,14 @@ impl<M: Linked> Model for Instance<M>
 where
     Self: Calls,
 {
+    /// Takes the weights if they are an intact pack; after [`Refusal::DamagedPack`] those of an earlier call
+    /// stay.
     fn open(&mut self) -> Result<(), Refusal> {
         self.0.pack = Some(Pack::new_checked(M::weights()).map_err(|_| Refusal::DamagedPack)?);
         Ok(())
     }
 
+    /// Name, fingerprint, kind and the bytes of the workspace, all constants of the model.
     fn describe(&self) -> Described<'static> {
         Described {
             name: M::NAME,
@@ -37,30 +40,37 @@ where
         }
     }
 
+    /// Zeros the state in the workspace.
     fn reset(&mut self) {
         self.0.workspace.reset();
     }
 
+    /// Copies `values` to the inputs, which stay as they are after [`Refusal::WrongLength`].
     fn load(&mut self, values: Floats<'_>) -> Result<(), Refusal> {
         values.copy_to(&mut self.0.inputs)
     }
 
+    /// Array number `index` of the outputs; `None` where there are not so many.
     fn output(&self, index: u32) -> Option<&[f32]> {
         self.0.outputs.parts().nth(index as usize)
     }
 
+    /// [`Workspace::clamp_hits`]
     fn clamp_hits(&self) -> u32 {
         self.0.workspace.clamp_hits()
     }
 
+    /// [`Workspace::trace`]
     fn trace(&self) -> &[u32] {
         self.0.workspace.trace()
     }
 
+    /// [`Workspace::set_clock`]
     fn set_clock(&mut self, now: fn() -> u32) {
         self.0.workspace.set_clock(now);
     }
 
+    /// [`Workspace::arena`]
     fn arena(&mut self) -> &mut [f32] {
         self.0.workspace.arena()
     }

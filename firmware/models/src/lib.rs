@@ -35,6 +35,7 @@ macro_rules! linked {
         static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!($weights));
 
         impl Linked for model::Model {
+            /// The file of the pack, as it was when the image was built.
             fn weights() -> &'static [u8] {
                 &WEIGHTS.0
             }
@@ -42,6 +43,8 @@ macro_rules! linked {
 
         #[expect(unsafe_code, reason = "a name of the image's own, which no other function has")]
         impl Calls for Instance<model::Model> {
+            /// Runs the model on its inputs, by its generated module; [`Refusal::NothingSelected`] before it
+            /// is opened.
             #[inline(never)]
             #[unsafe(export_name = $infer)]
             fn infer(&mut self) -> Result<(), Refusal> {
@@ -50,12 +53,14 @@ macro_rules! linked {
                 Ok(model::Model::run(pack, workspace, inputs, outputs)?)
             }
 
+            /// What the model's kind does.
             #[inline(never)]
             #[unsafe(export_name = $score)]
             fn score(&mut self) -> Option<Result<ElboTerms, Refusal>> {
                 Kind::score(&mut self.0)
             }
 
+            /// What the model's kind does.
             #[inline(never)]
             #[unsafe(export_name = $explain)]
             fn explain(
@@ -66,6 +71,7 @@ macro_rules! linked {
                 Kind::explain(&mut self.0, task, stream)
             }
 
+            /// What the model's kind does.
             #[inline(never)]
             #[unsafe(export_name = $log_prob)]
             fn log_prob(&mut self) -> Option<Result<f32, Refusal>> {
@@ -102,6 +108,7 @@ macro_rules! table {
         impl Models for Image {
             const COUNT: u32 = [$(stringify!($name)),+].len() as u32;
 
+            /// Model number `index`; `None` where there are not so many.
             fn get(&mut self, index: u32) -> Option<&mut dyn Model> {
                 let models: [&mut dyn Model; Self::COUNT as usize] = [$(&mut self.$name),+];
                 models.into_iter().nth(index as usize)

@@ -22,6 +22,8 @@ use elbow_core::window::{Layout, Normalization, Window};
 use elbow_models::{Image, Task};
 use qemu_mps2::Mps2;
 
+/// Serves requests as the board does, then calls what a device may call besides, with numbers that the
+/// optimizer cannot know; does not return.
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut IMAGE: Image = Image::new();
@@ -44,7 +46,7 @@ fn main() -> ! {
     }
 }
 
-/// A sliding window over readings that the compiler cannot know.
+/// The last observation of a sliding window over readings that the compiler cannot know.
 fn observe() -> [f32; 12] {
     let mut window = Window::<3, 4, 2>::new();
     let mut x = [0.0; 12];
@@ -58,7 +60,7 @@ fn observe() -> [f32; 12] {
     x
 }
 
-/// Divergence, density and entropy of posteriors that the compiler cannot know.
+/// The sum of divergences, densities and entropies of posteriors that the compiler cannot know.
 fn diverge() -> f32 {
     let q = black_box(DiagNormal { loc: [0.5; 3], log_var: [-1.0; 3] });
     let (p, z) = (black_box(DiagNormal::standard()), black_box([0.0; 3]));
@@ -71,12 +73,13 @@ fn diverge() -> f32 {
     diagonal + full + low_rank + full_normal::entropy(values(), black_box(3))
 }
 
-/// As many numbers as nobody knows.
+/// Six numbers, of which the compiler knows neither how many nor which.
 fn values() -> &'static [f32] {
     black_box(&[0.5; 6])
 }
 
-/// Every family of likelihoods and every prior, with scores.
+/// The sum of densities and a divergence, of a family of likelihoods and a prior that the compiler cannot
+/// know, so that it links all; their scores are computed too.
 fn explain() -> f32 {
     let likelihood =
         Likelihood { family: black_box(Family::StudentT), parameters: [values(), values()] };
@@ -88,7 +91,7 @@ fn explain() -> f32 {
     likelihood.log_prob(values(), values()) + prior.log_prob(values()) + kl
 }
 
-/// A draw of each kind.
+/// A draw from each kind of distribution, of which the last one is left.
 fn draw() -> [f32; 3] {
     let (mut z, mut factor) = ([0.0; 3], [0.0; 9]);
     let eps = black_box([1.0; 3]);
@@ -107,6 +110,7 @@ const LATENT: usize = 6;
 struct Unknown;
 
 impl LogLikelihood for Unknown {
+    /// -1, which the compiler has to take for any number or error.
     fn log_likelihood(&mut self, z: &[f32]) -> Result<f32, InferError> {
         black_box(z);
         black_box(Ok(-1.0))
@@ -114,13 +118,15 @@ impl LogLikelihood for Unknown {
 }
 
 impl Gradient for Unknown {
+    /// An error, which the compiler has to take for any number or error; `grad` stays as it is.
     fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> Result<f32, InferError> {
         black_box((z, grad));
         black_box(Err(DecodeError::WrongPack.into()))
     }
 }
 
-/// Bounds, their gradient and their trust signals.
+/// The sum of bounds and their trust signals, with the gradient computed too; `Err` where the decoder or the
+/// noise fails.
 fn bound() -> Result<f32, InferError> {
     let q = black_box(DiagNormal { loc: [0.5; LATENT], log_var: [-1.0; LATENT] });
     let [mut eps, mut z, mut loc, mut log_var, mut grad] = black_box([[0.0; LATENT]; 5]);
@@ -153,7 +159,8 @@ fn bound() -> Result<f32, InferError> {
     Ok(weighted + iwae.bound() + iwae.ess() + tail.k_hat().unwrap_or(0.0))
 }
 
-/// Refinement by one of the rules.
+/// The gain of a refinement by `rule`, in a number of steps of refinement that the compiler cannot know;
+/// `Err` where the decoder fails.
 fn refine(rule: impl Rule) -> Result<f32, InferError> {
     let mut q = black_box(DiagNormal::<LATENT>::standard());
     let mut noise = black_box(Pairs::DEFAULT.noise(1, 2));
@@ -166,7 +173,7 @@ fn refine(rule: impl Rule) -> Result<f32, InferError> {
     Ok(guarded.gain)
 }
 
-/// Indexes a slice with what the compiler cannot know.
+/// Indexes a slice with what the compiler cannot know: a panic that the proof has to find.
 #[cfg(feature = "plant-panic")]
 fn planted(values: &[u32]) {
     black_box(black_box(values)[black_box(7)]);
@@ -176,6 +183,7 @@ unsafe extern "C" {
     safe fn a_panic_is_reachable_in_this_image() -> !;
 }
 
+/// Calls what does not exist, so that an image with a panic does not link.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     a_panic_is_reachable_in_this_image()

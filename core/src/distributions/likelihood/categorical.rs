@@ -16,14 +16,16 @@ fn places(len: usize, classes: usize) -> Option<usize> {
     (places * classes == len).then_some(places)
 }
 
-/// The values of one place, class by class: `values[class * places + place]`.
+/// The values of one place, class by class: `values[class * places + place]`; none where `place` is not below
+/// `places`.
 #[inline]
 fn at(values: &[f32], places: usize, place: usize) -> impl Iterator<Item = f32> {
     pieces(values, places).filter_map(move |of_class| of_class.get(place).copied())
 }
 
-/// `ln p(x | z) = sum x ln p` over all values, in nats, with `0 ln 0 = 0`. NaN where a probability is below 0
-/// or NaN; `None` where `classes` does not divide the length of `x`.
+/// `ln p(x | z) = sum x ln p` over all values, in nats, with `0 ln 0 = 0`; `p` is as long as `x`. NaN where a
+/// probability is below 0 or NaN, or an `x` is NaN; `None` where `classes` is 0 or does not divide the length
+/// of `x`.
 #[inline]
 pub(super) fn log_prob(x: &[f32], p: &[f32], classes: usize) -> Option<f32> {
     places(x.len(), classes)?;
@@ -31,7 +33,8 @@ pub(super) fn log_prob(x: &[f32], p: &[f32], classes: usize) -> Option<f32> {
 }
 
 /// Writes the derivative of `log_prob` by each probability, `x / p`, to `grad`; 0 where `x` and `p` are 0.
-/// `None`, with `grad` unchanged, where `classes` does not divide the length of `x`.
+/// `p` and `grad` are as long as `x`. `None`, with `grad` unchanged, where `classes` is 0 or does not divide
+/// that length.
 #[inline]
 pub(super) fn score(x: &[f32], p: &[f32], classes: usize, grad: &mut [f32]) -> Option<()> {
     places(x.len(), classes)?;
@@ -41,8 +44,8 @@ pub(super) fn score(x: &[f32], p: &[f32], classes: usize, grad: &mut [f32]) -> O
     Some(())
 }
 
-/// The largest logit of a place, and `ln sum e^(logit - largest)` over its classes; their sum is the
-/// log-sum-exp.
+/// `[largest, rest]`: the largest logit of a place, and `ln sum e^(logit - largest)` over its classes; their
+/// sum is the log-sum-exp. `rest` is NaN where a logit is NaN or plus infinity, or all are minus infinity.
 #[inline]
 fn normalizer(logits: &[f32], places: usize, place: usize) -> [f32; 2] {
     let largest = at(logits, places, place).fold(f32::NEG_INFINITY, max);
@@ -51,7 +54,8 @@ fn normalizer(logits: &[f32], places: usize, place: usize) -> [f32; 2] {
 }
 
 /// `ln p(x | z) = sum x (l - max l - ln sum e^(l - max l))` over the classes of all places, in nats, with
-/// `0 * infinity = 0`. `None` where `classes` does not divide the length of `x`.
+/// `0 * infinity = 0`. `logits` are as long as `x`. NaN where a logit is NaN or plus infinity; `None` where
+/// `classes` is 0 or does not divide the length of `x`.
 #[inline]
 pub(super) fn logit_log_prob(x: &[f32], logits: &[f32], classes: usize) -> Option<f32> {
     let places = places(x.len(), classes)?;
@@ -64,7 +68,8 @@ pub(super) fn logit_log_prob(x: &[f32], logits: &[f32], classes: usize) -> Optio
 }
 
 /// Writes the derivative of `logit_log_prob` by each logit, `x - (sum of the place's x) softmax(l)`, to
-/// `grad`. `None`, with `grad` unchanged, where `classes` does not divide the length of `x`.
+/// `grad`. `logits` and `grad` are as long as `x`. `None`, with `grad` unchanged, where `classes` is 0 or
+/// does not divide that length.
 #[inline]
 pub(super) fn logit_score(
     x: &[f32],

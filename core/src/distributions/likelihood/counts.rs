@@ -147,8 +147,8 @@ impl<const LOG: bool> Terms for NegativeBinomial<LOG> {
 }
 
 impl<const LOG: bool> NegativeBinomial<LOG> {
-    /// The decoder's output `mean` relative to `theta`; NaN fields for a rate below 0. The logarithm is
-    /// finite also where `mean / theta` overflows but the rate's logarithm is finite.
+    /// The decoder's output `mean` relative to `theta`; all fields are NaN for a rate that is below 0 or NaN.
+    /// `log` is finite also where `mean / theta` overflows but the rate's logarithm is finite.
     #[inline]
     fn compared(&self, mean: f32) -> Compared {
         let (theta, rate) = (self.theta, Rate::<LOG>(mean));
@@ -157,7 +157,8 @@ impl<const LOG: bool> NegativeBinomial<LOG> {
         Compared { mean, share: theta / (theta + mean), log }
     }
 
-    /// `theta (d - ln(1 + d))` with `d = (x - mean) / (theta + mean)`.
+    /// `theta (d - ln(1 + d))` with `d = (x - mean) / (theta + mean)`, for the result of
+    /// [`compared`](Self::compared) of the mean; NaN where the mean is NaN.
     #[inline]
     fn distance(&self, x: f32, compared: &Compared) -> f32 {
         let d = (x - compared.mean) / (self.theta + compared.mean);

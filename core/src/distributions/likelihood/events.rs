@@ -21,8 +21,8 @@ impl Terms for Bernoulli {
         weighted(x, ln(p)) + weighted(1.0 - x, log1p(-p))
     }
 
-    /// Derivative of the log-density by `p`: `x / p - (1 - x) / (1 - p)`, where a quotient of weight 0 is 0.
-    /// `wrt` is not read.
+    /// Derivative of the log-density by `p`: `x / p - (1 - x) / (1 - p)`, where a quotient by 0 is 0 if its
+    /// numerator is 0, else infinite. A `p` outside [0, 1] is not refused; `wrt` is not read.
     #[inline]
     fn score(&self, x: f32, p: f32, _: Parameter) -> f32 {
         weighted(x, 1.0 / p) - weighted(1.0 - x, 1.0 / (1.0 - p))
@@ -39,7 +39,8 @@ impl Terms for BernoulliLogit {
         Self
     }
 
-    /// `-(1 - x) l - ln(1 + e^-l)` for `l >= 0`, else `x l - ln(1 + e^l)`, in nats, with `0 * infinity = 0`.
+    /// `-(1 - x) l - ln(1 + e^-l)` for `l >= 0`, else `x l - ln(1 + e^l)`, in nats, with `0 * infinity = 0`;
+    /// NaN in either gives NaN.
     #[inline]
     fn log_prob(&self, x: f32, logit: f32) -> f32 {
         let against = if logit < 0.0 { x } else { 1.0 - x };
@@ -65,8 +66,8 @@ pub(super) fn weighted(weight: f32, value: f32) -> f32 {
     if weight == 0.0 && value.is_infinite() { 0.0 } else { weight * value }
 }
 
-/// `1 / (1 + e^-x)`: 0 at minus infinity, 1 at infinity; the same bits with and without the feature
-/// `fast-math`.
+/// `1 / (1 + e^-x)`: 0 at minus infinity, 1 at infinity, NaN for NaN; the same bits with and without the
+/// feature `fast-math`.
 #[inline]
 pub(super) fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + exp_exact(-x))

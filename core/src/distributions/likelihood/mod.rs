@@ -196,7 +196,7 @@ pub struct Likelihood<'a> {
 
 impl<'a> Likelihood<'a> {
     /// Normals with these natural logarithms of the standard deviations: one for all values, one per channel
-    /// or one per value.
+    /// or one per value. No length is checked here; one that does not fit gives NaN where it is used.
     pub const fn gaussian(log_scale: &'a [f32]) -> Self {
         Self { family: Family::Gaussian, parameters: [log_scale, &[]] }
     }
@@ -311,7 +311,8 @@ impl<'a> Likelihood<'a> {
     }
 
     /// `ln p(x | z)` in nats: the compensated sum of the terms, run by run, so that what depends on
-    /// parameters alone is evaluated once. `None` where the lengths of the parameters do not fit that of `x`.
+    /// parameters alone is evaluated once per run. `T` is the family of `self`, and `mean` is as long as `x`.
+    /// `None` where the lengths of the parameters do not fit that of `x`.
     #[inline]
     fn sum<T: Terms>(&self, x: &[f32], mean: &[f32]) -> Option<f32> {
         let runs = Runs::of(self, x.len())?;
@@ -322,9 +323,9 @@ impl<'a> Likelihood<'a> {
         Some(total.value())
     }
 
-    /// Writes the derivative by `wrt` to `grad`, in which a parameter's value gets the sum over all values of
-    /// `x` that it stands for. `None`, with `grad` unchanged, where the family has no such parameter or
-    /// lengths do not fit.
+    /// Writes the derivative by `wrt` to `grad`, which is as long as that parameter (`x` for the mean); a
+    /// parameter's value gets the sum over all values of `x` that it stands for. `T` is the family of `self`.
+    /// `None`, with `grad` unchanged, where the family has no such parameter or lengths do not fit.
     #[inline]
     fn slope<T: Terms>(
         &self,
@@ -370,9 +371,11 @@ trait Terms {
     /// are 0.
     fn of(parameters: [f32; 2]) -> Self;
 
-    /// Log-density of the value `x` in nats; `mean` is the decoder's output for it.
+    /// Log-density of the value `x` in nats; `mean` is the decoder's output for it. NaN where
+    /// [`Likelihood::log_prob`] says so.
     fn log_prob(&self, x: f32, mean: f32) -> f32;
 
     /// Derivative of the log-density of the value `x` by the parameter `wrt`, at the decoder's output `mean`.
+    /// It is not checked that the family has `wrt`: the callers do that.
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32;
 }

@@ -17,8 +17,9 @@ pub(super) struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
-    /// The runs of an observation of `values` values; `None` where the lengths of the parameters do not
-    /// divide it, or the shorter does not divide the longer. A parameter that the family does not have is 0.
+    /// The runs of an observation of `values` values; `None` where a parameter of the family is empty, its
+    /// length does not divide `values`, or the shorter of two does not divide the longer. A parameter that
+    /// the family does not have is taken as one 0, whatever `likelihood` holds there.
     #[inline]
     pub(super) fn of(likelihood: &Likelihood<'a>, values: usize) -> Option<Self> {
         let [a, b] = likelihood.parameters;
@@ -37,7 +38,8 @@ impl<'a> Runs<'a> {
         fits.then_some(Self { parameters, len, each })
     }
 
-    /// For each run, in order: its two parameters, its values of `x`, and its values of `mean`.
+    /// For each run, in order: its two parameters, its values of `x`, and its values of `mean`. Both slices
+    /// have the length that [`of`](Self::of) was called with; of shorter ones the last runs are missing.
     #[inline]
     pub(super) fn of_values<'x>(
         &self,

@@ -46,8 +46,8 @@ pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
 }
 
 /// [`tile`] of positions that are one value of `x` apart, `acc[p][n] += x[n + ..] * w[start + p + ..]`, for
-/// all sums where `lanes` is [`PANEL`], else for `acc[0]` only. Its code is short: all positions share a
-/// loop.
+/// all sums where `lanes` is [`PANEL`], else for `acc[0]` only: the others then stay as they are. The walk's
+/// own distance of positions is not read. Its code is short: all positions share a loop.
 #[inline(always)]
 // Not called where `float_vfp` takes its place.
 #[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
@@ -103,7 +103,7 @@ fn add_products<const P: usize>(
 }
 
 /// Adds the products of the position at the start of `x` to its sums: `sums[p] += x[..] * w[start + p + ..]`,
-/// innermost loops by [`add_line`].
+/// innermost loops by [`add_line`]. Products for which `x` or `w` ends too early are left out.
 #[inline(always)]
 fn add_position<const P: usize>(
     walk: &Walk,

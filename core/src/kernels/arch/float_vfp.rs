@@ -59,7 +59,7 @@ macro_rules! add_columns {
 }
 
 /// Adds the products of `x` with `first` to the first four sums and those with `second` to the last four, in
-/// the order of the inputs. Both panels must hold `PANEL * x.len()` values.
+/// the order of the inputs. Both panels must hold `PANEL * x.len()` values: with fewer it reads beyond them.
 #[inline(always)]
 fn two_panels(x: &[f32], first: &[f32], second: &[f32], acc: &mut [f32; 2 * PANEL]) {
     // SAFETY: reads `x.len()` values of `x` and `PANEL * x.len()` of each panel, which the caller has
@@ -103,7 +103,7 @@ fn two_panels(x: &[f32], first: &[f32], second: &[f32], acc: &mut [f32; 2 * PANE
 }
 
 /// Adds the products of `x` with `panel` to the first four sums, in the order of the inputs. The panel must
-/// hold `PANEL * x.len()` values.
+/// hold `PANEL * x.len()` values: with fewer it reads beyond them.
 #[inline(always)]
 fn one_panel(x: &[f32], panel: &[f32], acc: &mut [f32; 2 * PANEL]) {
     // SAFETY: reads `x.len()` values of `x` and `PANEL * x.len()` of the panel, which the caller has

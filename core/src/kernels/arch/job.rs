@@ -52,7 +52,7 @@ pub type Cut = fn(usize) -> [usize; 2];
 
 /// `[passes, entry]` of a run of `run` inputs, cut into passes of `blocks` blocks of `inputs` inputs each:
 /// the number of passes, and the block at which the first pass is entered so that the last one ends with the
-/// run.
+/// run. `blocks` and `inputs` are not 0.
 ///
 /// A run without a whole block is entered at `blocks`, behind the last block. Where inputs are left that fill
 /// no block, `entry` is greater by `blocks + 1`: the code takes them first.
@@ -65,9 +65,9 @@ pub const fn cut_into(blocks: usize, inputs: usize, run: usize) -> [usize; 2] {
 }
 
 impl Job {
-    /// A job whose patch, weights and outputs are still null and whose `step` is 0. `cut` is
-    /// `[passes, entry]`, `gap` the number of values of `x` between runs, `sizes` the bytes of a value of `x`
-    /// and of `y` (4: sums).
+    /// A job whose pointers are still null and whose `step` is 0: it must not be run before both are set.
+    /// `cut` is `[passes, entry]`, `gap` the number of values of `x` between the end of a run and the start
+    /// of the next (wrapped where it is negative), `sizes` the bytes of a value of `x` and of `y` (4: sums).
     fn new(cut: [usize; 2], runs: usize, gap: usize, sizes: [usize; 2], rule: &Requantize) -> Self {
         let [x_size, size] = sizes;
         let [zero_point, low, high] = limits(rule, size);
@@ -91,8 +91,9 @@ impl Job {
         }
     }
 
-    /// Calls `run` with the job of all full panels at each position, whose outputs go to `y`; changes the
-    /// job's pointers. Does nothing where a slice is too short or not aligned.
+    /// Calls `run` with the job of all full panels at each position, whose outputs go to the `y` of `t`;
+    /// changes the job's pointers. There must be a full panel: four rows. Does nothing where a slice is too
+    /// short or not aligned.
     #[inline(always)]
     fn full(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
         let full = p.rows / PANEL;
@@ -108,8 +109,8 @@ impl Job {
     }
 
     /// Calls `run` with the job of the last panel, which is not full, at each position, and copies the
-    /// outputs of its rows to `y`; changes the job's pointers. Does nothing where a slice is too short or not
-    /// aligned.
+    /// outputs of its rows to the `y` of `t`; changes the job's pointers. The number of rows must not be a
+    /// multiple of four. Does nothing where a slice is too short or not aligned.
     #[inline(always)]
     fn rest(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
         let (full, rest) = (p.rows / PANEL, p.rows % PANEL);
@@ -135,7 +136,8 @@ impl Job {
     }
 
     /// The sums of one panel's four rows over the run `x`, without biases, as `run` computes them; changes
-    /// the job's pointers. Zeros where a slice is not aligned.
+    /// the job's pointers and its `step`. `x` is not empty, `weights` are four times as many, and `passes`
+    /// and `entry` of the job are those of a run of that length. Zeros where a slice is not aligned.
     #[inline(always)]
     fn sums<X>(&mut self, x: &[X], weights: &[i8], run: impl Fn(&Self)) -> [i32; PANEL] {
         const NO_BIAS: &[[i32; 2]; PANEL] = &[[0; 2]; PANEL];
@@ -167,7 +169,7 @@ pub struct Tensors<'a> {
 }
 
 impl<'a> Tensors<'a> {
-    /// The tensors of a layer.
+    /// The tensors of a layer, borrowed; nothing is checked yet.
     #[inline(always)]
     pub fn new<X: Value, Y: Output>(
         x: &'a [X],
@@ -186,8 +188,8 @@ impl<'a> Tensors<'a> {
         }
     }
 
-    /// Whether all that a layer at these places reads and writes lies inside the slices, patches and weights
-    /// start at words unless `x` is of bytes, and there is a position.
+    /// Whether all that a layer at these places reads and writes lies inside the slices, there is a position,
+    /// and, unless `x` is of bytes, patches, runs and weights start at multiples of four bytes.
     ///
     /// Nothing overflows: numbers of a [`Places`] are below 2^15, or below 2^31 where it says so. That is
     /// what [`SingleJobLayer`] and [`Small`] are for.
@@ -236,7 +238,7 @@ const fn last_of(start: usize, n: [usize; 2], steps: [usize; 2]) -> usize {
 }
 
 /// Calls `f` with the address of each position's patch and that of its outputs, row by row. It only computes
-/// addresses: nothing is read or written.
+/// addresses, which [`Tensors::hold`] has to have checked before `f` uses them.
 #[inline(always)]
 fn each_position(t: &Tensors<'_>, p: &Places, mut f: impl FnMut(*const u8, *mut u8)) {
     let [x_size, y_size] = t.sizes;
@@ -254,7 +256,7 @@ fn each_position(t: &Tensors<'_>, p: &Places, mut f: impl FnMut(*const u8, *mut 
     }
 }
 
-/// The parameters of the rows from `start` on, filled up with zeros to those of a panel.
+/// The parameters of the first four rows from `start` on, zeros where there are fewer.
 fn last_parameters(outputs: &[[i32; 2]], start: usize) -> [[i32; 2]; PANEL] {
     core::array::from_fn(|row| outputs.get(start + row).copied().unwrap_or_default())
 }
@@ -272,7 +274,7 @@ fn is_aligned<X>(x: &[X], weights: &[i8]) -> bool {
 }
 
 /// Zero point, least and largest output; the last two are repeated to fill a word with values of `size`
-/// bytes.
+/// bytes, 1 or 2. For a `size` of 4 the code reads none of them.
 #[cfg(elbow_dsp)]
 fn limits(rule: &Requantize, size: usize) -> [u32; 3] {
     let repeated = |value: i32| match size {
@@ -343,7 +345,8 @@ impl<'s> Small<'s> {
 
 /// Calls `run` with one job per position, for all full panels or, without `full`, for the last one that is
 /// not full; writes the outputs to the `y` of `t`. Runs are cut by `cut`. Does nothing where a slice is too
-/// short or not aligned.
+/// short or not aligned. With `full` the layer must have at least four rows, without it a number of rows that
+/// is no multiple of four.
 ///
 /// Where the outputs are f32, their places hold the bits of the i32 sums: [`settle`] makes floats of them.
 #[inline(always)]
@@ -374,7 +377,8 @@ pub fn line(
 }
 
 /// Replaces the i32 sums that jobs leave in the place of f32 outputs by `sum * scale`, with the bits of the
-/// scale in the second parameter of the row. Does nothing where the outputs are integers.
+/// scale in the second parameter of the row. Does nothing where the outputs are integers. To be called once:
+/// it takes the bits of every f32 output of the layer for a sum, also where jobs wrote none.
 #[inline(always)]
 pub fn settle<Y: Output>(y: &mut [Y], outputs: &[[i32; 2]], s: &Linear) {
     if Y::SIZE == 4 {
@@ -385,8 +389,9 @@ pub fn settle<Y: Output>(y: &mut [Y], outputs: &[[i32; 2]], s: &Linear) {
 }
 
 /// The sums of a panel's four rows over the patch at the start of `x`, without biases, wrapping: `run` is
-/// called with a job per piece of a run, of at most `piece` inputs. Pieces that lack inputs or weights, or of
-/// an odd number of 16-bit inputs, are left out.
+/// called with a job per piece of a run, of at most `piece` inputs, and must write the four i32 sums of the
+/// job. `panel` are the panel's weights. Pieces that lack inputs or weights, and those of an odd number of
+/// 16-bit inputs, are left out.
 ///
 /// For shapes that do not fit into one job.
 #[inline(always)]
@@ -414,7 +419,8 @@ pub fn sums<X: Value>(
 
 /// Calls `run` with one job per position, for all full groups of four channels or, without `full`, for the
 /// last one that is not full; writes the outputs to the `y` of `t`, sums in the place of f32 as in [`line`].
-/// Does nothing where a slice is too short or not aligned.
+/// Does nothing where a slice is too short or not aligned. With `full` there must be at least four channels,
+/// without it a number of channels that is no multiple of four.
 #[cfg(elbow_dsp)]
 #[inline(always)]
 pub fn depthwise(t: &Tensors<'_>, Small(s): Small<'_>, full: bool, cut: Cut, run: impl Fn(&Job)) {

@@ -21,21 +21,22 @@ macro_rules! by_panels {
         use $crate::kernels::arch::job::{self, SingleJobLayer, Tensors};
         use $crate::kernels::integer::linear::portable::panels as panels_by;
 
-        /// Computes the rows of full panels at all positions.
+        /// Computes the outputs of full panels at all positions, of which there must be at least one.
         #[inline(never)]
         fn full(tensors: &Tensors<'_>, s: SingleJobLayer<'_>) {
             // SAFETY: `line` gives jobs that lie inside their slices.
             job::line(tensors, s, true, $cut, |job| unsafe { $panels(job) });
         }
 
-        /// Computes the rows of the last panel, which is not full, at all positions.
+        /// Computes the outputs of the last panel at all positions; the rows must not be a multiple of four.
         #[inline(never)]
         fn rest(tensors: &Tensors<'_>, s: SingleJobLayer<'_>) {
             // SAFETY: as above.
             job::line(tensors, s, false, $cut, |job| unsafe { $panels(job) });
         }
 
-        /// The sums of a panel's four rows over the patch at the start of `x`, without biases.
+        /// The sums of a panel's four rows over the patch at the start of `x`, without biases; as
+        /// [`job::sums`].
         #[inline(never)]
         fn sums<X: Value>(x: &[X], panel: &[i8], s: &Linear) -> [i32; PANEL] {
             // SAFETY: `sums` gives jobs that lie inside their slices.

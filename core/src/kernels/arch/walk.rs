@@ -40,7 +40,8 @@ pub(in crate::kernels) struct Walk {
 
 impl Walk {
     /// The walk of `loops`, innermost first, over tiles of positions that are `position` values of `x` apart.
-    /// Loops of one round are left out, so that the innermost one has more.
+    /// Loops of one round are left out, so that the innermost one has more; a loop of no rounds makes the
+    /// walk empty.
     #[inline(always)]
     pub(in crate::kernels) fn new(loops: [Steps; 3], position: usize) -> Self {
         // Loops of one round only cost time; the innermost is the fastest.

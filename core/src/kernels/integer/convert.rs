@@ -26,7 +26,8 @@ impl PaddedCopy {
     /// The same copy with fewer, longer lines: where a line of channels follows directly on the one before,
     /// in `x` and in `y`, the two axes become one, and the height likewise.
     ///
-    /// For the compiler, which merges a box before it writes it down: kernels take boxes as they are.
+    /// For the compiler, which merges a box before it writes it down: kernels take boxes as they are. Where
+    /// nothing can be merged, the copy is unchanged.
     pub const fn merged(mut self) -> Self {
         let mut axis = 0;
         while axis < 2 {
@@ -56,8 +57,9 @@ impl PaddedCopy {
 /// `y[to(i)] = clamp(round(x[from(i)] / scale) + zero_point, low, high)` for every index `i` of the box,
 /// and the zero point in `y`'s padding.
 ///
-/// The quotient is an f32 and rounds to the nearest integer, ties to even: ONNX's QuantizeLinear.
-/// Infinities are clamped, NaN becomes the zero point. `low` and `high` are values of `y`'s type.
+/// The quotient is an f32 and rounds to the nearest integer, ties to even: ONNX's QuantizeLinear. Infinities
+/// are clamped, NaN becomes the zero point. `low` and `high` are values of `y`'s type. Places outside of `x`
+/// or `y` are left out; values of `y` from `s.len` on that are not in the box stay.
 #[inline(never)]
 pub fn quantize<Y: Value>(
     x: &[f32],
@@ -89,7 +91,8 @@ fn round(x: f32) -> i32 {
 
 /// `y[to(i)] = x[from(i)]` for every index `i` of the box, and `fill` in `y`'s padding.
 ///
-/// Values and `fill` have to fit into `Y`: from i16 to i8, only the low byte is kept.
+/// Values and `fill` have to fit into `Y`: from i16 to i8, only the low byte is kept. Places outside of `x`
+/// or `y` are left out; values of `y` from `s.len` on that are not in the box stay.
 #[inline(always)]
 pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], fill: i32, s: &PaddedCopy) {
     if !s.is_dense() {
@@ -99,7 +102,8 @@ pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], fill: i32, s: &Padd
 }
 
 /// Definition of [`padded_copy`] in plain Rust, without the padding: `y[to(i)] = x[from(i)]` for every index
-/// `i` of the box; the rest of `y` is left alone.
+/// `i` of the box; the rest of `y` is left alone. Of values that do not fit into `Y` only the low byte is
+/// kept.
 #[inline(never)]
 pub fn portable<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     each(x, y, s, |x| Y::of(x.into()));
@@ -107,14 +111,14 @@ pub fn portable<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
 
 /// `y[to(i)] = (x[from(i)] - zero_point) * scale` for every index `i` of the box, rounded once.
 ///
-/// Padding of `y` is left alone.
+/// Padding of `y` is left alone, whatever `s.len` is, and places outside of `x` or `y` are left out.
 #[inline(never)]
 pub fn dequantize<X: Value>(x: &[X], y: &mut [f32], scale: f32, zero_point: i32, s: &PaddedCopy) {
     each(x, y, s, |x| (x.into() - zero_point) as f32 * scale);
 }
 
-/// Fills at least the padding of `y[..s.len]`, before the box is copied: what lies between the box's rows,
-/// where each is one gapless piece and they are in order, else all `s.len` values.
+/// Fills at least the padding of `y[..s.len]`, before the box is copied: what lies in front of, between and
+/// behind the box's rows, where each is one gapless piece and they are in order, else all `s.len` values.
 #[inline(never)]
 fn pad<Y: Copy>(y: &mut [Y], fill: Y, s: &PaddedCopy) {
     let [width, channels] = [s.dims[1], s.dims[2]];
@@ -132,13 +136,14 @@ fn pad<Y: Copy>(y: &mut [Y], fill: Y, s: &PaddedCopy) {
     fill_range(y, filled, s.len, fill);
 }
 
-/// `y[start..end] = fill`, as far as `y` reaches.
+/// `y[start..end] = fill`, as far as `y` reaches; nothing where `start` is not below `end`.
 fn fill_range<Y: Copy>(y: &mut [Y], start: usize, end: usize, fill: Y) {
     let end = end.min(y.len());
     y.get_mut(start..end).unwrap_or(&mut []).fill(fill);
 }
 
-/// `y[to(i)] = f(x[from(i)])` for every index `i` of the box that both slices hold.
+/// `y[to(i)] = f(x[from(i)])` for every index `i` of the box that both slices hold; steps of 0 along the last
+/// axis count as 1.
 #[inline(always)]
 fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &PaddedCopy, f: impl Fn(X) -> Y) {
     let next = [s.from[2], s.to[2]] == [1, 1];

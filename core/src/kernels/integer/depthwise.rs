@@ -52,8 +52,8 @@ impl Depthwise {
 /// [`Output::finish`]. Weights are packed by [`pack_depthwise`](super::pack_depthwise):
 /// `[channels / 4][taps][4]`, the last group padded with zeros.
 ///
-/// Cores with DSP instructions have machine code for i16, where taps and patches start at multiples of
-/// four bytes: all steps are even.
+/// Cores with DSP instructions have machine code for i16, for which taps and patches must start at multiples
+/// of four bytes (all steps are even); where one does not, integers in `y` stay as they are.
 ///
 /// Exact: the order of the sum does not matter, and it wraps outside of i32.
 #[inline(always)]
@@ -69,7 +69,7 @@ pub fn depthwise<X: Value, Y: Output>(
 
 /// Definition of [`depthwise()`] in plain Rust:
 /// `y[p][c] = finish(outputs[c][0] + sum_t x[p][t][c] * w[c][t], outputs[c][1])` for all positions and
-/// channels. Machine code gives the same bits.
+/// channels. Machine code gives the same bits where no slice is too short.
 #[inline(never)]
 pub fn portable<X: Value, Y: Output>(
     x: &[X],
@@ -88,7 +88,8 @@ pub fn portable<X: Value, Y: Output>(
 }
 
 /// The sums of a group of four channels over the patch at the start of `x`, without biases, wrapping.
-/// `weights` are the group's; products that `x` or `weights` end in front of are left out.
+/// `weights` are the group's. Products whose `x` or weight would lie behind the end of its slice are left
+/// out.
 #[inline(always)]
 fn sums<X: Value>(x: &[X], weights: &[i8], s: &Depthwise) -> [i32; GROUP] {
     let mut acc = [0; GROUP];

@@ -34,10 +34,10 @@ pub struct Piecewise {
 /// `y[i] = clamp(floor((p(y[i]) + 2^9) / 2^10), low, high)`, in place, where `p` is the quadratic of the
 /// input's piece in units of 2^-[`PIECE_BITS`] output steps.
 ///
-/// With `u = y - start`, limited to what the pieces cover, the coefficients `[c0, c1, c2]` are those of piece
-/// `u >> piece_bits`, `r` is the rest of `u` as a fraction of 2^31, and
-/// `p = c0 + hi(r, c1 + hi(r, c2))` with `hi(a, b) = floor(a * b / 2^32)`; sums wrap outside of i32. Without
-/// any coefficients, `y` stays as it is.
+/// With `u = y - start`, limited to what the pieces cover (0 below `start`; behind the last piece, its end),
+/// the coefficients `[c0, c1, c2]` are those of piece `u >> piece_bits`, `r` is the rest of `u` as a
+/// fraction of 2^31, and `p = c0 + hi(r, c1 + hi(r, c2))` with `hi(a, b) = floor(a * b / 2^32)`; sums wrap
+/// outside of i32. Without any coefficients, `y` stays as it is.
 ///
 /// Error against a function `f` of three derivatives, at pieces of `h` output units of the input and
 /// coefficients from ends and middle: `0.0081 * h^3 * max |f'''|` and 0.51 output steps.

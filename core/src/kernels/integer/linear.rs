@@ -53,12 +53,14 @@ impl Linear {
         self.run * self.runs[0] * self.runs[1]
     }
 
-    /// Number of multiply-accumulates of the layer, counting those with zeros that pad runs.
+    /// Number of multiply-accumulates of the layer, counting those with zeros that pad runs, but not those of
+    /// rows that pad the last panel.
     pub const fn macs(&self) -> usize {
         self.rows * self.positions[0] * self.positions[1] * self.inputs()
     }
 
-    /// Whether a whole patch fits into one segment, so that the sums of paired rows are separated only once.
+    /// Whether a whole patch as packed fits into one [`segment`](Self::segment), so that the sums of paired
+    /// rows are separated only once.
     #[inline(always)]
     pub(crate) const fn is_one_segment(&self) -> bool {
         self.inputs() <= self.segment
@@ -217,8 +219,9 @@ pub(crate) mod portable {
         });
     }
 
-    /// Adds the products of some inputs to the sums `[S, A]` of both pairs of rows: to `S` those with the
-    /// 16-bit lanes `256 * b + a`, to `A` those with the low bytes `a`. Sums wrap.
+    /// Adds the products of the inputs `xs` to the sums `[S, A]` of both pairs of rows: to `S` those with the
+    /// 16-bit lanes `256 * b + a`, to `A` those with the low bytes `a`. Sums wrap. Inputs go two by two: an
+    /// odd last one, and those without weights, are left out.
     #[inline(always)]
     fn pair_sums(xs: &[i16], weights: &[i8], sums: &mut [[i32; 2]; 2]) {
         let blocks = weights.as_chunks::<{ 2 * PANEL }>().0;
@@ -297,8 +300,8 @@ pub(crate) mod portable {
         *acc = acc.wrapping_add(x.into() * i32::from(w));
     }
 
-    /// Writes the outputs of all positions and rows to `y`, where `add_run` adds the products of one run to
-    /// the sums of a panel's four rows.
+    /// Writes the outputs of all positions and rows to `y`. `add_run(xs, weights, acc)` has to add the
+    /// products of one run with a panel's weights for it to the sums of the panel's four rows.
     #[inline(always)]
     fn layer<X, Y: Output>(
         x: &[X],
@@ -315,8 +318,8 @@ pub(crate) mod portable {
         });
     }
 
-    /// Writes the outputs of all positions and rows to `y`, where `sums` gives the sums of a panel's four
-    /// rows, without biases, of the patch at the start of a slice.
+    /// Writes the outputs of all positions and rows to `y`. `sums(x, panel, s)` has to give the sums of a
+    /// panel's four rows, without biases, over the patch at the start of `x`.
     #[inline(always)]
     pub(crate) fn panels<X, Y: Output>(
         x: &[X],
@@ -349,8 +352,8 @@ pub(crate) mod portable {
         }
     }
 
-    /// Calls `f` with each run of the patch at the start of `x` and the panel's weights for it, row by row;
-    /// runs and weights are shorter or empty where their slices end.
+    /// Calls `f` with each run of the patch at the start of `x` and the weights of `panel` for it, row by
+    /// row; runs and weights are shorter or empty where their slices end.
     #[inline(always)]
     pub(crate) fn each_run<'a, X, W>(
         x: &'a [X],

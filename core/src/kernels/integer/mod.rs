@@ -77,7 +77,8 @@ pub struct Requantize {
 }
 
 impl Requantize {
-    /// `clamp(zero_point + floor((acc * 2^shift * multiplier + 2^31) / 2^32), low, high)`.
+    /// `clamp(zero_point + floor((acc * 2^shift * multiplier + 2^31) / 2^32), low, high)`. `acc * 2^shift`
+    /// has to be an i32; it and the sum with the zero point wrap otherwise.
     ///
     /// ```
     /// use elbow_core::kernels::integer::Requantize;

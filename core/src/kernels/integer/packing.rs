@@ -63,7 +63,7 @@ impl Form {
     }
 
     /// Index, from the start of a panel's packed run, of the weight of the panel's row `row` (0 to 3) for
-    /// input `input`.
+    /// number `input` of the run's inputs.
     const fn place(self, row: usize, input: usize) -> usize {
         match self {
             Self::Plain => PANEL * input + row,
@@ -120,8 +120,8 @@ pub fn pack_weights(
     if form == Form::Paired { pair_rows(out) } else { Ok(()) }
 }
 
-/// Replaces the bytes a, b of each 16-bit lane by `256 * b + a`, little-endian, in place.
-/// [`PackingError::Range`] at the first lane where that is no i16; the lanes in front of it have been
+/// Replaces the bytes a, b of each 16-bit lane by `256 * b + a`, little-endian, in place. `Err` is
+/// [`PackingError::Range`], at the first lane where that is no i16; the lanes in front of it have been
 /// replaced.
 fn pair_rows(packed: &mut [i8]) -> Result<(), PackingError> {
     for lane in packed.as_chunks_mut::<2>().0 {

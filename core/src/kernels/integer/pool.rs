@@ -22,7 +22,7 @@ pub struct RoundedMean<'m> {
 /// `y[p][c]` is the largest of the taps `x[p * stride + k * dilation - pad][c]` inside the input, the
 /// least value of the type where none is inside.
 ///
-/// `x` is `[height][width][channels]`, `y` too.
+/// `x` is `[height][width][channels]`, `y` too, with the output's height and width.
 #[inline(never)]
 pub fn max_pool<X: Value>(x: &[X], y: &mut [X], s: &PoolShape) {
     each_window(x, y, s, |window, _| {
@@ -51,7 +51,9 @@ pub fn average_pool<X: Value>(x: &[X], y: &mut [X], mean: &RoundedMean<'_>, s: &
     });
 }
 
-/// Sets every value of `y` to `f` of its window and of the number of the window's taps inside input and pads.
+/// Sets the values of `y`, position by position and channel by channel, to `f(window, padded)`: the taps of
+/// the window inside the input, and the number of its taps inside input and pads. What `y` has behind the
+/// last output stays.
 #[inline(always)]
 fn each_window<X: Value>(
     x: &[X],

@@ -16,7 +16,7 @@ pub fn i8s(words: &[f32]) -> &[i8] {
     <[i8]>::ref_from_bytes(words.as_bytes()).unwrap_or(&[])
 }
 
-/// [`i8s`] to write.
+/// [`i8s`] to write: what is written there changes the words.
 #[inline(always)]
 pub fn i8s_mut(words: &mut [f32]) -> &mut [i8] {
     <[i8]>::mut_from_bytes(words.as_mut_bytes()).unwrap_or(&mut [])
@@ -34,7 +34,7 @@ pub fn i16s(words: &[f32]) -> &[i16] {
     <[i16]>::ref_from_bytes(words.as_bytes()).unwrap_or(&[])
 }
 
-/// [`i16s`] to write.
+/// [`i16s`] to write: what is written there changes the words.
 #[inline(always)]
 pub fn i16s_mut(words: &mut [f32]) -> &mut [i16] {
     <[i16]>::mut_from_bytes(words.as_mut_bytes()).unwrap_or(&mut [])

@@ -21,7 +21,7 @@ const TOP: u32 = 0x00ff_ffff;
 pub struct CommandLine([u8; LINE]);
 
 impl CommandLine {
-    /// Asks the host.
+    /// Asks the host for it; empty where the host gives none, or one that does not fit into 120 bytes.
     pub fn read() -> Self {
         let mut line = [0_u8; LINE];
         let mut block = [line.as_mut_ptr() as usize, LINE];
@@ -31,7 +31,7 @@ impl CommandLine {
         Self(line)
     }
 
-    /// Its words.
+    /// Its words, in order; none where it is not UTF-8.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         let text = self.0.split(|byte| *byte == 0).next().unwrap_or(&[]);
         core::str::from_utf8(text).unwrap_or("").split_whitespace()
@@ -42,7 +42,7 @@ impl CommandLine {
 pub struct Ticks(SYST);
 
 impl Ticks {
-    /// Takes SysTick.
+    /// Takes SysTick and sets it to the core clock; [`restart`](Self::restart) starts it.
     pub fn new(mut timer: SYST) -> Self {
         timer.set_clock_source(SystClkSource::Core);
         timer.set_reload(TOP);
@@ -57,13 +57,13 @@ impl Ticks {
         self.0.enable_counter();
     }
 
-    /// Ticks since the restart.
+    /// Ticks since the restart, which wrap after 2^24; no number before the first restart.
     #[inline(never)]
     pub fn read(&self) -> u32 {
         TOP - SYST::get_current()
     }
 
-    /// Ticks of 100,000 instructions.
+    /// Ticks of 100,000 instructions, by a loop that restarts the counter.
     pub fn calibrate(&mut self) -> u32 {
         self.restart();
         // SAFETY: two instructions that count a register of their own down to zero.
@@ -105,7 +105,7 @@ pub fn print(text: core::fmt::Arguments<'_>) {
     }
 }
 
-/// Ends the emulator.
+/// Ends the emulator, with success or failure as its status; does not return.
 pub fn exit(passed: bool) -> ! {
     loop {
         debug::exit(if passed { debug::EXIT_SUCCESS } else { debug::EXIT_FAILURE });

@@ -29,7 +29,8 @@ pub struct Mps2 {
 }
 
 impl Mps2 {
-    /// Starts link and timer, and measures the latter.
+    /// Starts link and timer, and measures the latter by four million instructions. Masks all interrupts for
+    /// good.
     pub fn new(peripherals: cortex_m::Peripherals) -> Self {
         let (uart, mut timer) = (Uart::new(&peripherals), Timer::new(&peripherals));
         let ticks_per_million = timer.ticks_per_million();
@@ -38,22 +39,28 @@ impl Mps2 {
 }
 
 impl Board for Mps2 {
+    /// The next byte of the UART; sleeps until there is one.
     fn read(&mut self) -> u8 {
         self.uart.read()
     }
 
+    /// Sends the bytes by the UART; waits for room, not for the last byte's arrival.
     fn write(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.uart.write(*byte));
     }
 
+    /// What the timer was measured to do at start.
     fn ticks_per_million(&self) -> u32 {
         self.ticks_per_million
     }
 
+    /// A function that reads the timer.
     fn clock(&self) -> fn() -> u32 {
         self.timer.clock()
     }
 
+    /// Paints the stack, restarts the timer and runs `work`; its result, the timer's ticks, and the bytes of
+    /// stack that lost their paint.
     fn measure<R>(&mut self, work: impl FnOnce() -> R) -> (R, Measured) {
         let paint = stack::paint();
         self.timer.restart();
@@ -62,11 +69,13 @@ impl Board for Mps2 {
         (result, Measured { ticks, stack_bytes: paint.used() })
     }
 
+    /// Sends the event to the host as a line of defmt.
     #[cfg(feature = "defmt")]
     fn log(&mut self, event: Event) {
         defmt::info!("{}", event);
     }
 
+    /// Does nothing without the feature `defmt`.
     #[cfg(not(feature = "defmt"))]
     fn log(&mut self, _: Event) {}
 }

@@ -41,13 +41,14 @@ pub const TIMER: Device = Device(map::TIMER as *mut u32);
 const LEN: usize = 1024;
 
 impl Device {
-    /// Reads register number `index`.
+    /// The value of register number `index`, counted in words and taken modulo 1024. Reading may change the
+    /// device.
     pub fn load(self, index: usize) -> u32 {
         // SAFETY: the devices above are the only ones, each with a page of aligned words.
         unsafe { self.0.add(index % LEN).read_volatile() }
     }
 
-    /// Writes register number `index`.
+    /// Writes register number `index`, counted in words and taken modulo 1024.
     pub fn store(self, index: usize, value: u32) {
         // SAFETY: as above; no register of these devices refers to memory.
         unsafe { self.0.add(index % LEN).write_volatile(value) }

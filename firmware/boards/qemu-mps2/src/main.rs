@@ -6,6 +6,8 @@ use cortex_m_semihosting::debug;
 use elbow_models::{Image, Task};
 use qemu_mps2::Mps2;
 
+/// Serves requests, then ends the emulator with success; with a failure where the peripherals were taken
+/// before.
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut IMAGE: Image = Image::new();
@@ -17,17 +19,19 @@ fn main() -> ! {
     fail()
 }
 
+/// Ends the emulator with a failure.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     fail()
 }
 
+/// Ends the emulator with a failure.
 #[cortex_m_rt::exception]
 unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
     fail()
 }
 
-/// Ends the emulator with a failure.
+/// Ends the emulator with a failure; does not return.
 fn fail() -> ! {
     loop {
         debug::exit(debug::EXIT_FAILURE);

@@ -16,7 +16,8 @@ pub struct Paint {
     top: *mut u32,
 }
 
-/// Paints below the caller's stack pointer.
+/// Overwrites the 64 KiB below the caller's stack pointer with a pattern, and notes where they begin.
+/// Inlined, so that nothing of the caller lies there.
 #[inline(always)]
 pub fn paint() -> Paint {
     let top = stack_pointer();
@@ -30,7 +31,8 @@ pub fn paint() -> Paint {
 }
 
 impl Paint {
-    /// Bytes from the painter's stack pointer to the lowest changed word; `None` where all changed.
+    /// Bytes from the painter's stack pointer down to the lowest word that lost its paint, 0 where none did;
+    /// `None` where the lowest painted word did, so that more may have been used.
     #[inline(always)]
     pub fn used(&self) -> Option<u32> {
         // SAFETY: the words that `paint` wrote.
@@ -40,6 +42,7 @@ impl Paint {
     }
 }
 
+/// The stack pointer of the function that this is inlined into.
 #[inline(always)]
 fn stack_pointer() -> *mut u32 {
     let pointer;

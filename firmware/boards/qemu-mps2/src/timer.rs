@@ -11,7 +11,8 @@ mod counter;
 pub struct Timer(());
 
 impl Timer {
-    /// Takes the counter; whoever holds the peripherals holds the only one.
+    /// Takes the counter and sets it up; it counts from the first [`restart`](Self::restart) on. Whoever
+    /// holds the peripherals holds the only one.
     pub fn new(_: &cortex_m::Peripherals) -> Self {
         counter::start();
         Self(())
@@ -22,17 +23,17 @@ impl Timer {
         counter::restart();
     }
 
-    /// Ticks since the restart.
+    /// Ticks since the restart, which wrap after 2^32.
     pub fn ticks(&self) -> u32 {
         counter::ticks()
     }
 
-    /// A function that reads them.
+    /// A function that reads the ticks since the last restart.
     pub fn clock(&self) -> fn() -> u32 {
         counter::ticks
     }
 
-    /// Ticks in a million instructions, by a loop of four million.
+    /// Ticks in a million instructions, rounded, by a loop of four million; restarts the counter.
     ///
     /// A function of its own, so that who logs what the board executes can leave it out.
     // SAFETY: no other function of an image has this name; the host finds it by that.

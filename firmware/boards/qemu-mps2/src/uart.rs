@@ -29,13 +29,15 @@ struct Reception;
 
 // SAFETY: the number is that of the first UART in the machine's interrupt map.
 unsafe impl InterruptNumber for Reception {
+    /// The number of the machine's first UART.
     fn number(self) -> u16 {
         UART_INTERRUPT
     }
 }
 
 impl Uart {
-    /// Enables both directions; whoever holds the peripherals holds the only UART.
+    /// Enables both directions, and masks all interrupts for good: a byte only wakes the core. Whoever holds
+    /// the peripherals holds the only UART.
     pub fn new(_: &cortex_m::Peripherals) -> Self {
         // From here on a pending interrupt only wakes the core; none is ever taken.
         cortex_m::interrupt::disable();
@@ -46,7 +48,7 @@ impl Uart {
         Self(())
     }
 
-    /// Waits for a byte, asleep.
+    /// The next byte received; waits for it, asleep.
     pub fn read(&mut self) -> u8 {
         while UART.load(STATE) & RECEIVE_FULL == 0 {
             wfi();
@@ -56,7 +58,7 @@ impl Uart {
         UART.load(DATA) as u8
     }
 
-    /// Waits until the byte is taken.
+    /// Hands `byte` to the UART, which sends it; waits until its buffer is free, awake.
     pub fn write(&mut self, byte: u8) {
         while UART.load(STATE) & TRANSMIT_FULL != 0 {}
         UART.store(DATA, byte.into());

@@ -13,6 +13,7 @@ const KERNEL: [usize; 2] = [3, 3];
 /// The weight of each channel, again from the fourth on.
 const WEIGHTS: [i8; 3] = [127, -127, -128];
 
+/// Runs all corners of the depthwise kernel; gives how many there are. `Err` at the first that is wrong.
 pub fn run(m: &mut Memory) -> Result<u32, Differs> {
     let s = Depthwise {
         channels: CHANNELS,
@@ -38,6 +39,7 @@ pub fn run(m: &mut Memory) -> Result<u32, Differs> {
     Ok(count)
 }
 
+/// Packs the weights into `m`; `None` where they do not fit.
 fn pack(m: &mut Memory, taps: usize) -> Option<()> {
     let row_major = m.row_major.get_mut(..CHANNELS * taps)?;
     for (at, weight) in row_major.iter_mut().enumerate() {
@@ -47,6 +49,7 @@ fn pack(m: &mut Memory, taps: usize) -> Option<()> {
     pack_depthwise(CHANNELS, taps, row_major, packed).ok()
 }
 
+/// Runs a corner of the layer `s` from `X` to `Y`: 1, or 0 where there is none. `Err` where it is wrong.
 fn check<X: Value + Cell, Y: Written>(
     m: &mut Memory,
     corner: &Corner,

@@ -17,6 +17,7 @@ type Kernel<X, Y> = fn(&[X], &[i8], &[[i32; 2]], &mut [Y], &Linear);
 /// A kernel for each type of output.
 type Kernels<X> = (Kernel<X, i8>, Kernel<X, i16>, Kernel<X, f32>);
 
+/// Runs all corners of the kernels of every form; gives how many there are. `Err` at the first that is wrong.
 pub fn run(m: &mut Memory) -> Result<u32, Differs> {
     let mut count = 0;
     for inputs in INPUTS {
@@ -49,7 +50,8 @@ struct Layer<'m> {
 }
 
 impl Layer<'_> {
-    /// All corners and types of output; how many corners there are.
+    /// Runs all corners of this layer for the values `x`, by a kernel for each type of output; gives how many
+    /// there are. `Err` at the first that is wrong, and where the layer does not fit the memory.
     fn all<X: Value + Cell>(&mut self, x: [i32; 3], kernels: Kernels<X>) -> Result<u32, Differs> {
         let (to_bytes, to_halves, to_floats) = kernels;
         let mut count = 0;
@@ -63,11 +65,13 @@ impl Layer<'_> {
         Ok(count)
     }
 
+    /// The weight of every input in this row.
     fn weight(&self, row: usize) -> i8 {
         self.weights[row % 4]
     }
 
-    /// The layer as its kernel takes it.
+    /// Packs the weights into the memory, and gives the layer as its kernel takes it; `None` where they do
+    /// not fit or cannot be packed.
     fn pack(&mut self) -> Option<Linear> {
         let (inputs, form) = (self.inputs, self.form);
         for row in 0..ROWS {
@@ -83,6 +87,7 @@ impl Layer<'_> {
         Some(Linear { rows: ROWS, run, runs, positions, segment, y_start: 1, ..Linear::default() })
     }
 
+    /// Runs a corner of the packed layer `s`: 1, or 0 where there is none. `Err` where it is wrong.
     fn check<X: Value + Cell, Y: Written>(
         &mut self,
         corner: &Corner,

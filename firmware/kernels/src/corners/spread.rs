@@ -7,6 +7,7 @@ use elbow_core::kernels::integer::{PaddedCopy, Value, padded_copy};
 const LINES: [usize; 9] = [1, 3, 7, 8, 9, 15, 16, 17, 33];
 const HEIGHT: usize = 3;
 
+/// Runs all padded copies; gives how many there are. `Err` at the first that is wrong.
 pub fn run(m: &mut Memory) -> Result<u32, Differs> {
     let mut count = 0;
     for len in LINES {
@@ -23,7 +24,9 @@ pub fn run(m: &mut Memory) -> Result<u32, Differs> {
     Ok(count)
 }
 
-/// A box of lines with padding before, between and behind.
+/// Copies a box of [`HEIGHT`] lines of `len` values, which repeat `values`, with padding of `fill` in front
+/// of, between and behind the lines; `from` are the steps in `x`. 1 where the box, its padding and four
+/// values behind are right, else `Err`.
 fn check<X: Value + Cell, Y: Value + Cell>(
     m: &mut Memory,
     values: [i32; 3],

@@ -9,7 +9,8 @@ type Axis = [usize; 6];
 
 const FLAT: Axis = [1, 1, 1, 1, 1, 0];
 
-/// A random window; the kernel may be longer than the input, and padding longer than the kernel.
+/// Random sizes along one axis, with an input of at most `longest`; the kernel may be longer than the input,
+/// and padding longer than the kernel. There is at least one output.
 fn axis(random: &mut Random, longest: usize) -> Axis {
     loop {
         let [input, kernel] = [random.int(1, longest), random.int(1, 5)];
@@ -22,7 +23,8 @@ fn axis(random: &mut Random, longest: usize) -> Axis {
     }
 }
 
-/// A random window of a transposed convolution, which may be cut off at both ends.
+/// Random sizes along one axis of a transposed convolution, with an input of at most `longest`; the output
+/// may be cut off at both ends, but not to nothing.
 fn transposed_axis(random: &mut Random, longest: usize) -> Axis {
     loop {
         let [input, kernel] = [random.int(1, longest), random.int(1, 5)];
@@ -36,7 +38,7 @@ fn transposed_axis(random: &mut Random, longest: usize) -> Axis {
     }
 }
 
-/// Axes of one or two dimensions.
+/// Random sizes of height and width, by `axis`; in half of the cases the height is [`FLAT`].
 fn axes(random: &mut Random, axis: fn(&mut Random, usize) -> Axis) -> [Axis; 2] {
     match random.int(0, 1) {
         0 => [FLAT, axis(random, 30)],
@@ -44,6 +46,8 @@ fn axes(random: &mut Random, axis: fn(&mut Random, usize) -> Axis) -> [Axis; 2] 
     }
 }
 
+/// Runs a random convolution of one or two groups in `memory`, which it overwrites, and compares it bit by
+/// bit with plain sums: the number of values, `None` where one differs. Panics where `memory` is too short.
 pub fn conv(random: &mut Random, memory: &mut [f32]) -> Option<usize> {
     let [h, w] = axes(random, axis);
     let groups = random.int(1, 2);
@@ -51,6 +55,8 @@ pub fn conv(random: &mut Random, memory: &mut [f32]) -> Option<usize> {
     check(random, memory, shape(h, w, [channels, filters, groups]))
 }
 
+/// Runs a random convolution of one filter per group in `memory`, which it overwrites, and compares it bit by
+/// bit with plain sums: the number of values, `None` where one differs. Panics where `memory` is too short.
 pub fn conv_depthwise(random: &mut Random, memory: &mut [f32]) -> Option<usize> {
     let [h, w] = axes(random, axis);
     let groups = random.int(1, 5);
@@ -58,6 +64,8 @@ pub fn conv_depthwise(random: &mut Random, memory: &mut [f32]) -> Option<usize> 
     check(random, memory, shape(h, w, [channels, groups, groups]))
 }
 
+/// The shapes of a convolution with these axes; what lies behind the padding in front follows from the
+/// output.
 fn shape(h: Axis, w: Axis, [channels, filters, groups]: [usize; 3]) -> ConvShape {
     ConvShape {
         channels,
@@ -72,6 +80,8 @@ fn shape(h: Axis, w: Axis, [channels, filters, groups]: [usize; 3]) -> ConvShape
     }
 }
 
+/// Draws operands of the convolution `s` into `memory`, runs its kernel, the depthwise one where it can, and
+/// compares: the number of values, `None` where one differs. Panics where `memory` is too short.
 fn check(random: &mut Random, memory: &mut [f32], s: ConvShape) -> Option<usize> {
     let (channels, filters) = (s.channels / s.groups, s.filters / s.groups);
     let lanes = if s.is_depthwise() { 1 } else { PANEL };
@@ -106,6 +116,9 @@ fn check(random: &mut Random, memory: &mut [f32], s: ConvShape) -> Option<usize>
     })
 }
 
+/// Runs a random transposed convolution of one or two groups in `memory`, which it overwrites, and compares
+/// it bit by bit with plain sums: the number of values, `None` where one differs. Panics where `memory` is
+/// too short.
 pub fn conv_transpose(random: &mut Random, memory: &mut [f32]) -> Option<usize> {
     let [h, w] = axes(random, transposed_axis);
     let groups = random.int(1, 2);

@@ -36,11 +36,12 @@ pub const FAMILIES: [Family; 6] = [
 ];
 
 impl Family {
-    /// Values that case number `case` compared.
+    /// Runs case number `case` in `memory`, which it overwrites; gives how many values were compared. Panics
+    /// where `memory` holds fewer than [`MEMORY`] floats.
     ///
     /// # Errors
     ///
-    /// A value differs.
+    /// [`Differs`] where a value has not the bits of its definition.
     pub fn check(&self, case: u64, memory: &mut [f32]) -> Result<usize, Differs> {
         let mut random = Random::new(case);
         (self.run)(&mut random, memory).ok_or(Differs)
@@ -51,12 +52,13 @@ impl Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Differs;
 
-/// Whether two values have the same bits; NaN is NaN.
+/// Whether two values have the same bits, or both are NaN.
 fn same(a: f32, b: f32) -> bool {
     a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()
 }
 
-/// The number of values where `y` equals its definition everywhere.
+/// The length of `y` where each of its values is `definition` of its index, bit by bit; `None` where one is
+/// not.
 fn compare(y: &[f32], definition: impl Fn(usize) -> f32) -> Option<usize> {
     let equal = y.iter().enumerate().all(|(at, y)| same(*y, definition(at)));
     equal.then_some(y.len())

@@ -3,21 +3,27 @@
 use super::{Random, compare, random::LONGEST};
 use elbow_core::kernels::{self, MatMul, PANEL};
 
-/// Where weight `column` of `row` lies in panels of rows of `len` values.
+/// Index of the weight `column` of `row` in panels of rows of `len` values.
 pub fn in_panels(row: usize, column: usize, len: usize) -> usize {
     (row / PANEL * len + column) * PANEL + row % PANEL
 }
 
+/// Runs a random dense layer in `memory`, which it overwrites, and compares it bit by bit with plain sums:
+/// the number of values, `None` where one differs. Panics where `memory` is too short.
 pub fn dense(random: &mut Random, memory: &mut [f32]) -> Option<usize> {
     let (inputs, outputs) = (random.int(1, 70), random.int(1, 40));
     rows(random, memory, [1, inputs, outputs])
 }
 
+/// Runs a random dense layer of several rows in `memory`, which it overwrites, and compares it bit by bit
+/// with plain sums: the number of values, `None` where one differs. Panics where `memory` is too short.
 pub fn dense_rows(random: &mut Random, memory: &mut [f32]) -> Option<usize> {
     let shape = [random.int(2, 9), random.int(1, 40), random.int(1, 20)];
     rows(random, memory, shape)
 }
 
+/// Draws operands of a dense layer of this shape into `memory`, runs its kernel and compares, as [`dense`]
+/// and [`dense_rows`] say.
 fn rows(
     random: &mut Random,
     memory: &mut [f32],
@@ -38,7 +44,8 @@ fn rows(
     })
 }
 
-/// Memory of `x` and `w` in these lengths, of a bias and of a result.
+/// The memory cut into four: `x` of `x` floats, weights of `w` floats, a bias, and a result with all the
+/// rest. Panics where `x` or `w` is above [`LONGEST`], or `memory` is shorter than three times that.
 pub fn operands(
     memory: &mut [f32],
     x: usize,
@@ -50,6 +57,9 @@ pub fn operands(
     (&mut xs[..x], &mut ws[..w], bias, y)
 }
 
+/// Runs a random stack of matrix products, whose `b` may be one for all, in `memory`, which it overwrites,
+/// and compares it bit by bit with plain sums: the number of values, `None` where one differs. Panics where
+/// `memory` is too short.
 pub fn matmul(random: &mut Random, memory: &mut [f32]) -> Option<usize> {
     let [batch, rows, inner, columns] =
         [random.int(1, 3), random.int(1, 11), random.int(1, 20), random.int(1, 14)];

@@ -17,17 +17,19 @@ impl Random {
         Self { stream: Stream::new(super::SEED, case, 0), odd: case % 3 == 2 }
     }
 
+    /// A random word, the first of the stream's next block.
     fn word(&mut self) -> u32 {
         let [word, ..] = self.stream.next_block();
         word
     }
 
-    /// A whole number from `low` to `high`, both included.
+    /// A whole number from `low` to `high`, both included; `low` must not be above `high`.
     pub fn int(&mut self, low: usize, high: usize) -> usize {
         low + self.word() as usize % (high - low + 1)
     }
 
-    /// Fills with values of `[-1, 1)`, and odd ones.
+    /// Fills `values` with numbers of `[-1, 1)`; in a case with odd values, about one in sixteen is one of
+    /// those.
     pub fn fill(&mut self, values: &mut [f32]) {
         for value in values {
             let word = self.word();
@@ -38,7 +40,8 @@ impl Random {
     }
 }
 
-/// A value at the edges of the format.
+/// A value at the edges of the format, chosen by `word`: an infinity, a zero or a subnormal number with the
+/// sign of `plain`, NaN, or `plain` at a very small or very large scale.
 fn odd(word: u32, plain: f32) -> f32 {
     match word % 8 {
         0 => f32::INFINITY.copysign(plain),

@@ -33,7 +33,7 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// A dense layer.
+    /// A dense layer of one position, with one scale for all rows.
     pub const fn dense(inputs: usize, outputs: usize, relu: bool) -> Self {
         Self {
             depthwise: false,
@@ -48,17 +48,18 @@ impl Layer {
         }
     }
 
-    /// Weights of an output.
+    /// Number of weights of an output.
     pub const fn patch(&self) -> usize {
         self.kernel[0] * self.kernel[1] * if self.depthwise { 1 } else { self.input[2] }
     }
 
-    /// Weights of all outputs.
+    /// Number of weights of all outputs.
     pub const fn weights(&self) -> usize {
         self.patch() * self.output[2]
     }
 
-    /// Words of the packed weights; the patch is one run.
+    /// Number of words of the packed weights, whose patch is one run; `form` does not matter for a depthwise
+    /// layer.
     pub const fn words(&self, form: Form) -> usize {
         match self.depthwise {
             true => packed_depthwise_len(self.output[2], self.patch()) / 4,
@@ -66,7 +67,7 @@ impl Layer {
         }
     }
 
-    /// From sums to bytes.
+    /// The rule from sums to bytes, without a shift; behind a ReLU the zero point is the least byte.
     pub const fn rule(&self) -> Requantize {
         Requantize { zero_point: self.zero_out(), low: -128, high: 127, shift: 0 }
     }
@@ -76,7 +77,9 @@ impl Layer {
         if self.relu { -128 } else { 4 }
     }
 
-    /// As one run per position; `step` values of `x` and as many outputs lie between positions.
+    /// The layer for a kernel of dense layers and convolutions, as one run per position of an input that is
+    /// already padded; positions are `step` values of `x` apart, and their outputs lie one after another from
+    /// the front of `y`. Not for depthwise or transposed layers.
     pub const fn line(&self, form: Form, step: usize) -> Linear {
         Linear {
             rows: self.output[2],
@@ -94,7 +97,8 @@ impl Layer {
     }
 }
 
-/// Words of the packed weights before each layer, and of all.
+/// Number of words of the packed weights before each layer, and of all: `M` is `N + 1`; entries behind that
+/// are 0.
 pub const fn offsets<const N: usize, const M: usize>(
     layers: &[Layer; N],
     form: Form,
@@ -108,7 +112,7 @@ pub const fn offsets<const N: usize, const M: usize>(
     offsets
 }
 
-/// Rows before each layer, and of all.
+/// Number of rows before each layer, and of all: `M` is `N + 1`; entries behind that are 0.
 pub const fn rows<const N: usize, const M: usize>(layers: &[Layer; N]) -> [usize; M] {
     let mut rows = [0; M];
     let mut i = 0;
@@ -149,7 +153,7 @@ pub struct Source<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, c
 impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: usize>
     Source<WEIGHTS, WORDS, ROWS, INPUTS>
 {
-    /// All zero.
+    /// All zero, nothing drawn.
     pub const fn new() -> Self {
         Self {
             weights: [0; WEIGHTS],
@@ -160,7 +164,8 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
         }
     }
 
-    /// Draws everything and packs it; `None` where the sizes do not fit.
+    /// Draws everything, folds the zero points into the biases and packs the weights; `None`, with some of it
+    /// done, where the sizes do not fit or weights in `form` would not be exact as one segment.
     ///
     /// `zeros` are the zero points of the first input and of the others.
     pub fn prepare(
@@ -186,7 +191,8 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
         Some(())
     }
 
-    /// Draws weights, biases, multipliers and input; `None` where the sizes do not fit.
+    /// Draws weights, biases and multipliers, layer by layer, then the input; `None`, with some of it drawn,
+    /// where the sizes do not fit. Nothing is folded or packed.
     pub fn draw(&mut self, layers: &[Layer], values: &mut Values) -> Option<()> {
         let (mut at, mut row) = (0, 0);
         for (number, layer) in layers.iter().enumerate() {
@@ -202,7 +208,7 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
         Some(())
     }
 
-    /// What was drawn for each layer.
+    /// Each layer with what was drawn for it, in order; ends at the first that does not fit.
     pub fn parameters<'a>(
         &'a self,
         layers: &'a [Layer],
@@ -220,7 +226,11 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
         })
     }
 
-    /// What comes out of the layers, by plain loops over two buffers in turn.
+    /// The output of the last layer by plain loops, with the rule of bytes; `buffers` are overwritten, and
+    /// hold it. `None` where an activation does not fit; from the first layer on that does not fit into the
+    /// source, layers are left out.
+    ///
+    /// `zeros` are the zero points of the first input and of the others.
     pub fn expected<'b>(
         &self,
         layers: &[Layer],
@@ -230,7 +240,8 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
         self.expected_by(layers, zeros, Layer::rule, buffers)
     }
 
-    /// [`Self::expected`] with other rules than those of bytes.
+    /// [`expected`](Self::expected) with the rule that `rule` gives for each layer, of which the shift is not
+    /// read.
     pub fn expected_by<'b>(
         &self,
         layers: &[Layer],
@@ -270,8 +281,9 @@ impl<const WEIGHTS: usize, const WORDS: usize, const ROWS: usize, const INPUTS: 
     }
 }
 
-/// Biases, and ratios by which outputs use their range: products have a deviation of about
-/// 73 * 74 * sqrt(patch), half of that behind a ReLU.
+/// Draws the biases of a layer, and multipliers by which its outputs use their range: products have a
+/// deviation of about 73 * 74 * sqrt(patch), half of that behind a ReLU. `first` says that the input is that
+/// of the workload. The first parameter of `outputs` stays.
 fn draw(l: &Layer, first: bool, values: &mut Values, biases: &mut [i32], outputs: &mut [[i32; 2]]) {
     biases.fill_with(|| values.word() as i32 >> 16);
     let base = if first { 40_000_000 } else { 80_000_000 } / l.patch().isqrt() as u32;
@@ -281,7 +293,8 @@ fn draw(l: &Layer, first: bool, values: &mut Values, biases: &mut [i32], outputs
     }
 }
 
-/// Folds the zero point of the input into biases.
+/// Writes to the first parameter of each output its bias with the zero point `zero` of the input folded in;
+/// the multipliers stay.
 fn fold(l: &Layer, zero: i32, weights: &[i8], biases: &[i32], outputs: &mut [[i32; 2]]) {
     for (row, ([folded, _], bias)) in outputs.iter_mut().zip(biases).enumerate() {
         let sum: i32 = (0..l.patch()).map(|k| weight(l, weights, row, k)).sum();
@@ -289,7 +302,8 @@ fn fold(l: &Layer, zero: i32, weights: &[i8], biases: &[i32], outputs: &mut [[i3
     }
 }
 
-/// Packs the weights.
+/// Packs the weights of a layer into the words `packed`; `None` where lengths do not fit, a depthwise layer
+/// has more than 1,024 weights, or paired rows would not be exact as one segment.
 fn pack(l: &Layer, form: Form, weights: &[i8], packed: &mut [f32]) -> Option<()> {
     let (patch, channels) = (l.patch(), l.output[2]);
     let packed = elbow_core::kernels::integer::i8s_mut(packed);
@@ -309,13 +323,14 @@ fn pack(l: &Layer, form: Form, weights: &[i8], packed: &mut [f32]) -> Option<()>
     pack_weights(form, channels, patch, 1, weights, packed).ok()
 }
 
-/// Weight `k` of row `row`; depthwise weights are drawn tap by tap.
+/// Weight `k` of row `row`; depthwise weights are drawn tap by tap. 0 where there is none.
 fn weight(l: &Layer, weights: &[i8], row: usize, k: usize) -> i32 {
     let at = if l.depthwise { k * l.output[2] + row } else { row * l.patch() + k };
     weights.get(at).copied().unwrap_or(0).into()
 }
 
-/// The place that a tap of a position reads along an axis; one outside where it reads none.
+/// The place that a tap of a position reads along `axis` (0 is height, 1 is width); one outside of the input
+/// where it reads none.
 fn source(l: &Layer, axis: usize, position: usize, tap: usize) -> usize {
     if !l.transposed {
         return (position * l.stride + tap).wrapping_sub(l.pads[axis]);
@@ -326,7 +341,7 @@ fn source(l: &Layer, axis: usize, position: usize, tap: usize) -> usize {
     at.map_or(usize::MAX, |at| at / stride)
 }
 
-/// Products of one output.
+/// The sum of products of output `o` at `position`, without its bias; `None` where `x` is too short.
 fn sum(l: &Layer, x: &[i16], w: &[i8], zero: i32, position: usize, o: usize) -> Option<i64> {
     let [height, width, channels] = l.input;
     let (row, column) = (position / l.output[1], position % l.output[1]);

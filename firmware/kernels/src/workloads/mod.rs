@@ -41,20 +41,22 @@ pub trait Workload {
     /// What its output is made of.
     type Value: Copy + Into<i16>;
 
-    /// Draws weights and input, and packs them; `None` where they do not fit.
+    /// Draws weights and input, and packs them; `None` where they do not fit, after which [`run`](Self::run)
+    /// is of no use.
     fn prepare(&mut self, values: &mut Values) -> Option<()>;
 
-    /// One inference.
+    /// One inference on what [`prepare`](Self::prepare) drew; every one does the same.
     fn run(&mut self);
 
-    /// What the last inference wrote.
+    /// What the last inference wrote; zeros before.
     fn output(&self) -> &[Self::Value];
 
-    /// The same by plain loops.
+    /// The output of an inference by plain loops, in one of `buffers`, which are overwritten; `None` where it
+    /// does not fit.
     fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]>;
 }
 
-/// The layers of a workload on bytes, by the name that the bench gives it.
+/// The layers of a workload on bytes, by the name that the bench gives it; `None` for any other name.
 pub fn layers(name: &str) -> Option<&'static [Layer]> {
     Some(match name {
         "W1-128" => &W1::<128, 16_384, 4096>::LAYERS,

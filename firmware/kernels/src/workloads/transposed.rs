@@ -76,6 +76,7 @@ impl Transposed {
 impl Workload for Transposed {
     type Value = i8;
 
+    /// Draws everything, and packs and folds it phase by phase; `None` where it does not fit.
     fn prepare(&mut self, values: &mut Values) -> Option<()> {
         self.source.draw(&LAYERS, values)?;
         for (n, (layer, p)) in self.source.parameters(&LAYERS).enumerate() {
@@ -106,6 +107,7 @@ impl Workload for Transposed {
         Some(())
     }
 
+    /// One inference, from the drawn input to `y`.
     #[inline]
     fn run(&mut self) {
         let [one, two, three] =
@@ -120,10 +122,12 @@ impl Workload for Transposed {
         layer::<2, i8>(&self.phases, x8s(three), i8s_mut(&mut self.y));
     }
 
+    /// What the last inference wrote.
     fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
+    /// The output by plain loops.
     fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&LAYERS, ZEROS, buffers)
     }
@@ -144,12 +148,13 @@ const fn double([inputs, channels]: [usize; 2], filters: usize, relu: bool) -> L
     }
 }
 
-/// Inputs of an output of layer `n`: two of its taps.
+/// Number of inputs of an output of layer `n`: two of its taps.
 const fn run(n: usize) -> usize {
     2 * LAYERS[n].input[2]
 }
 
-/// Layer `n` at even or odd places, behind as much padding as the next layer wants.
+/// Layer `n` at even places, or odd ones with an `odd` of 1, behind as much padding as the next layer wants.
+/// The input has one position of padding in front.
 const fn line(n: usize, odd: usize) -> Linear {
     let (channels, filters) = (LAYERS[n].input[2], LAYERS[n].output[2]);
     let pad = if n + 1 < LAYERS.len() { 1 } else { 0 };
@@ -168,19 +173,20 @@ const fn line(n: usize, odd: usize) -> Linear {
     }
 }
 
-/// Padding with the zero point of the layers between.
+/// Writes `len` values of padding, the zero point of the layers between, from `start` on.
 #[inline(always)]
 fn fill(y: &mut [X8], start: usize, len: usize) {
     y.get_mut(start..).unwrap_or(&mut []).iter_mut().take(len).for_each(|y| *y = -128);
 }
 
-/// Layer `N`.
+/// Runs layer `N` from the padded `x` into `y`, both phases; padding of `y` stays.
 #[inline(always)]
 fn layer<const N: usize, Y: Output>([even, odd]: &[Phase; 2], x: &[X8], y: &mut [Y]) {
     phase::<N, 0, Y>(even, x, y);
     phase::<N, 1, Y>(odd, x, y);
 }
 
+/// Runs layer `N` from the padded `x` into the even places of `y`, or the odd ones with an `ODD` of 1.
 #[inline(always)]
 fn phase<const N: usize, const ODD: usize, Y: Output>(m: &Phase, x: &[X8], y: &mut [Y]) {
     let weights = i8s(part(&m.packed, const { WORDS[N]..WORDS[N + 1] }));

@@ -34,10 +34,12 @@ impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> W1<K, WEIGHTS, WO
 impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> Workload for W1<K, WEIGHTS, WORDS> {
     type Value = i8;
 
+    /// Draws and packs everything; `None` where it does not fit.
     fn prepare(&mut self, values: &mut Values) -> Option<()> {
         self.source.prepare(&Self::LAYERS, FORM8, ZEROS, values)
     }
 
+    /// One inference, from the drawn input to `y`.
     #[inline]
     fn run(&mut self) {
         let m = &self.source;
@@ -45,10 +47,12 @@ impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> Workload for W1<K
         linear8(x8s(&self.wide), i8s(&m.packed), &m.outputs, i8s_mut(&mut self.y), &Self::SHAPE);
     }
 
+    /// What the last inference wrote.
     fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
+    /// The output by plain loops.
     fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&Self::LAYERS, ZEROS, buffers)
     }

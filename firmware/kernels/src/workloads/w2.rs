@@ -52,10 +52,12 @@ impl W2 {
 impl Workload for W2 {
     type Value = i8;
 
+    /// Draws and packs everything; `None` where it does not fit.
     fn prepare(&mut self, values: &mut Values) -> Option<()> {
         self.source.prepare(&LAYERS, FORM8, ZEROS, values)
     }
 
+    /// One inference, from the drawn input to `y`.
     #[inline]
     fn run(&mut self) {
         let Self { source, one, two, y } = self;
@@ -72,16 +74,18 @@ impl Workload for W2 {
         dense::<9, i8>(source, x8s(two), i8s_mut(y));
     }
 
+    /// What the last inference wrote.
     fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
+    /// The output by plain loops.
     fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&LAYERS, ZEROS, buffers)
     }
 }
 
-/// Layer `N`.
+/// Runs layer `N`, from 0, with its drawn parameters.
 #[inline(always)]
 fn dense<const N: usize, Y: Output>(source: &Drawn, x: &[X8], y: &mut [Y]) {
     let weights = i8s(part(&source.packed, const { WORDS[N]..WORDS[N + 1] }));

@@ -42,10 +42,12 @@ impl W2Wide {
 impl Workload for W2Wide {
     type Value = i16;
 
+    /// Draws and packs everything; `None` where it does not fit.
     fn prepare(&mut self, values: &mut Values) -> Option<()> {
         self.source.prepare(&LAYERS, FORM16, ZEROS, values)
     }
 
+    /// One inference, from the drawn input to `y`.
     #[inline]
     fn run(&mut self) {
         let Self { source, one, two, y } = self;
@@ -62,16 +64,18 @@ impl Workload for W2Wide {
         dense::<9, i16>(source, i16s(two), i16s_mut(y));
     }
 
+    /// What the last inference wrote.
     fn output(&self) -> &[Self::Value] {
         i16s(&self.y)
     }
 
+    /// The output by plain loops.
     fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected_by(&LAYERS, ZEROS, |l| wide(l).rule, buffers)
     }
 }
 
-/// Layer `N`.
+/// Runs layer `N`, from 0, with its drawn parameters.
 #[inline(always)]
 fn dense<const N: usize, Y: Output>(source: &Drawn, x: &[i16], y: &mut [Y]) {
     let weights = i8s(part(&source.packed, const { WORDS[N]..WORDS[N + 1] }));
@@ -79,7 +83,7 @@ fn dense<const N: usize, Y: Output>(source: &Drawn, x: &[i16], y: &mut [Y]) {
     linear16(x, weights, outputs, y, const { &wide(&LAYERS[N]) });
 }
 
-/// A layer from and to 16 bits, with 12 bits of range; ReLU keeps what is positive.
+/// A dense layer from and to 16 bits, with 12 bits of range; ReLU keeps what is positive.
 const fn wide(layer: &Layer) -> Linear {
     let low = if layer.relu { 0 } else { -2048 };
     let rule = Requantize { zero_point: 0, low, high: 2047, shift: 0 };

@@ -62,10 +62,12 @@ impl W3 {
 impl Workload for W3 {
     type Value = i8;
 
+    /// Draws and packs everything; `None` where it does not fit.
     fn prepare(&mut self, values: &mut Values) -> Option<()> {
         self.source.prepare(&LAYERS, FORM8, ZEROS, values)
     }
 
+    /// One inference, from the drawn input to `y`.
     #[inline]
     fn run(&mut self) {
         let m = &self.source;
@@ -82,16 +84,19 @@ impl Workload for W3 {
         layer::<4, i8>(m, x8s(&self.hidden), i8s_mut(&mut self.y), const { &line(4, 0, 0) });
     }
 
+    /// What the last inference wrote.
     fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
+    /// The output by plain loops.
     fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&LAYERS, ZEROS, buffers)
     }
 }
 
-/// A convolution over one axis with stride 2: lengths and channels before and behind.
+/// A convolution over one axis with stride 2 and a ReLU: length and channels of the input and of the output,
+/// and zeros in front.
 const fn conv(input: [usize; 2], output: [usize; 2], kernel: usize, pad: usize) -> Layer {
     Layer {
         depthwise: false,
@@ -106,18 +111,19 @@ const fn conv(input: [usize; 2], output: [usize; 2], kernel: usize, pad: usize) 
     }
 }
 
-/// Layer `n` with so many values between patches, written behind so many values of padding.
+/// Layer `n` for its kernel: patches are `step` values of `x` apart, and outputs begin at `y_start`, behind
+/// padding.
 const fn line(n: usize, step: usize, y_start: usize) -> Linear {
     Linear { y_start, ..LAYERS[n].line(FORM8, step) }
 }
 
-/// Padding with the zero point of the layers between.
+/// Writes `len` values of padding, the zero point of the layers between, from `start` on.
 #[inline(always)]
 fn fill(y: &mut [X8], start: usize, len: usize) {
     y.get_mut(start..).unwrap_or(&mut []).iter_mut().take(len).for_each(|y| *y = -128);
 }
 
-/// Layer `N`.
+/// Runs layer `N`, from 0, with its drawn parameters and the shapes `s`.
 #[inline(always)]
 fn layer<const N: usize, Y: Output>(m: &Drawn, x: &[X8], y: &mut [Y], s: &'static Linear) {
     let weights = i8s(part(&m.packed, const { WORDS[N]..WORDS[N + 1] }));

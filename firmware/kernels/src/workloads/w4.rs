@@ -65,10 +65,12 @@ impl W4 {
 impl Workload for W4 {
     type Value = i8;
 
+    /// Draws and packs everything; `None` where it does not fit.
     fn prepare(&mut self, values: &mut Values) -> Option<()> {
         self.source.prepare(&LAYERS, FORM8, ZEROS, values)
     }
 
+    /// One inference, from the drawn input to `y`.
     #[inline]
     fn run(&mut self) {
         let m = &self.source;
@@ -81,15 +83,19 @@ impl Workload for W4 {
         linear8(x8s(&self.between), weights, outputs, i8s_mut(&mut self.y), &POINTWISE);
     }
 
+    /// What the last inference wrote.
     fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
+    /// The output by plain loops.
     fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&LAYERS, ZEROS, buffers)
     }
 }
 
+/// A convolution from 25 x 5 x 64 to the same shape, with a kernel of `kernel` by `kernel` and `pad` zeros in
+/// front: depthwise with a ReLU, or neither.
 const fn separable(depthwise: bool, kernel: usize, pad: usize) -> Layer {
     Layer {
         depthwise,

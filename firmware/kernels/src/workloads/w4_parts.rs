@@ -29,10 +29,12 @@ impl W4Depthwise {
 impl Workload for W4Depthwise {
     type Value = i8;
 
+    /// Draws and packs everything; `None` where it does not fit.
     fn prepare(&mut self, values: &mut Values) -> Option<()> {
         self.source.prepare(&FIRST, FORM8, ZEROS, values)
     }
 
+    /// One inference, from the drawn input to `y`.
     #[inline]
     fn run(&mut self) {
         let m = &self.source;
@@ -41,10 +43,12 @@ impl Workload for W4Depthwise {
         depthwise(x, i8s(&m.packed), &m.outputs, y, &DEPTHWISE);
     }
 
+    /// What the last inference wrote.
     fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
+    /// The output by plain loops.
     fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&FIRST, ZEROS, buffers)
     }
@@ -77,10 +81,12 @@ impl W4Pointwise {
 impl Workload for W4Pointwise {
     type Value = i8;
 
+    /// Draws and packs everything; `None` where it does not fit.
     fn prepare(&mut self, values: &mut Values) -> Option<()> {
         self.source.prepare(&SECOND, FORM8, ZEROS, values)
     }
 
+    /// One inference, from the drawn input to `y`.
     #[inline]
     fn run(&mut self) {
         let m = &self.source;
@@ -89,10 +95,12 @@ impl Workload for W4Pointwise {
         linear8(x, i8s(&m.packed), &m.outputs, y, &POINTWISE);
     }
 
+    /// What the last inference wrote.
     fn output(&self) -> &[Self::Value] {
         i8s(&self.y)
     }
 
+    /// The output by plain loops.
     fn expected<'b>(&self, buffers: &'b mut Buffers) -> Option<&'b [i16]> {
         self.source.expected(&SECOND, ZEROS, buffers)
     }

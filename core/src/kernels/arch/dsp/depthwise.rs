@@ -39,14 +39,16 @@ pub fn depthwise<X: Value, Y: Output>(
     }
 }
 
-/// Computes the full groups of four channels at all positions.
+/// Computes the outputs of the full groups of four channels at all positions, of which there must be at least
+/// one. Nothing is written where a slice is too short or not aligned.
 #[inline(never)]
 fn depthwise_full(tensors: &Tensors<'_>, s: Small<'_>) {
     // SAFETY: `depthwise` gives jobs that lie inside their slices.
     job::depthwise(tensors, s, true, TAPS, |job| unsafe { depthwise_groups(job) });
 }
 
-/// Computes the last group, of fewer than four channels, at all positions.
+/// Computes the outputs of the last group, of fewer than four channels, at all positions; the number of
+/// channels must not be a multiple of four. Nothing is written where a slice is too short or not aligned.
 #[inline(never)]
 fn depthwise_rest(tensors: &Tensors<'_>, s: Small<'_>) {
     // SAFETY: as above.

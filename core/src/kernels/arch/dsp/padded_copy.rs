@@ -15,7 +15,8 @@ pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     }
 }
 
-/// Writes every line of the box to `y`, widened from i8 to i16; lines are gapless in `x` and in `y`.
+/// Writes every line of the box to `y`, widened from i8 to i16. `X` must be i8 and `Y` i16, and the lines
+/// gapless in both; a line that `x` or `y` ends within is cut there.
 #[inline(never)]
 fn widen_lines<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     each_line(x, y, s, |x, y| {

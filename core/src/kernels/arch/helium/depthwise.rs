@@ -234,8 +234,8 @@ unsafe extern "C" fn sixteen_channels(groups: &Groups) {
 }
 
 /// `y[p][c] = finish(outputs[c][0] + sum_t x[p][t][c] * w[c][t], outputs[c][1])`, as [`portable::depthwise`]
-/// defines it: by machine code where outputs are integers and [`fits_depthwise`] holds, else by the
-/// definition itself.
+/// defines it, also where slices are too short: by machine code where outputs are integers and
+/// [`fits_depthwise`] holds, else by the definition itself.
 #[inline(never)]
 pub fn depthwise<X: Value, Y: Output>(
     x: &[X],

@@ -62,8 +62,8 @@ struct LineJob {
 macro_rules! panels {
     ($name:ident, $first:literal, $next:literal, $size:literal, $finish:literal) => {
         /// Writes the outputs of the job's panels at each of its positions to its `y`, from the type of `x`
-        /// to that of `y` in the name: bytes are i8, halves i16, both requantized, and sums i32 without
-        /// biases. Changes the job's `y` and `positions`.
+        /// to that of `y` in the name: bytes are i8, halves i16, both requantized without a shift, and sums
+        /// i32 without biases. Changes the job's `y` and `positions`.
         ///
         /// # Safety
         ///
@@ -292,7 +292,8 @@ of_halves!(
 /// Machine code of [`panels!`].
 type Panels = unsafe extern "C" fn(&mut LineJob);
 
-/// Machine code from values `X` to outputs `Y` of full panels; `Y` has to be an integer.
+/// Machine code from values `X` to outputs `Y` of full panels, of a rule without a shift; `Y` has to be an
+/// integer.
 const fn to_outputs<X: Value, Y: Output>() -> Panels {
     match (size_of::<X>(), Y::SIZE) {
         (1, 1) => bytes_to_bytes,
@@ -308,7 +309,8 @@ const fn to_sums<X: Value>() -> Panels {
 }
 
 /// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])` from weights in `Form::Helium`,
-/// as [`portable::helium`] defines it: by machine code where [`fits`] holds, else by the definition itself.
+/// as [`portable::helium`] defines it, also where slices are too short: by machine code where [`fits`] holds,
+/// else by the definition itself.
 #[inline(never)]
 pub fn linear<X: Value, Y: Output>(
     x: &[X],
@@ -345,7 +347,7 @@ fn fits<X, Y>(x: &[X], weights: &[i8], outputs: &[[i32; 2]], y: &[Y], s: &Linear
         && s.rows <= outputs.len()
 }
 
-/// Values of `x` from run to run of a patch whose runs form one line.
+/// Values of `x` from run to run of a patch whose runs form one line: one of its two counts is 1.
 const fn run_step(s: &Linear) -> usize {
     if s.runs[0] == 1 { s.run_steps[1] } else { s.run_steps[0] }
 }
@@ -377,8 +379,9 @@ fn job<X>(s: &Linear) -> LineJob {
     }
 }
 
-/// Computes the outputs of the first `full` panels, which are integers, at all positions and writes them to
-/// `y`; the layer has passed [`fits`].
+/// Computes the outputs of the first `full` panels at all positions and writes them to `y`. The layer has
+/// passed [`fits`], its outputs are integers, its rule has no shift, and `full` is at least 1 and at most
+/// `rows / 4`.
 #[inline(always)]
 fn full_panels<X: Value, Y: Output>(
     x: &[X],
@@ -407,8 +410,9 @@ fn full_panels<X: Value, Y: Output>(
     }
 }
 
-/// Computes the outputs of the panels behind the first `full` at all positions and writes them to `y`: sums
-/// by machine code, then [`Output::finish`]. The layer has passed [`fits`].
+/// Computes the outputs of the panels behind the first `full` (which may be 0) at all positions and writes
+/// them to `y`, where the first `full` panels' outputs stay: sums by machine code, then [`Output::finish`].
+/// The layer has passed [`fits`].
 #[inline(never)]
 fn other_panels<X: Value, Y: Output>(
     x: &[X],

@@ -33,8 +33,8 @@ fn product(counts: [usize; 4]) -> u64 {
     counts.iter().fold(1, |product, count| product * *count as u64)
 }
 
-/// Distance in values from the first to the last of two nested loops: `sum (count - 1) * step`. The counts
-/// have passed [`are_counts`].
+/// Distance in values from the first to the last position of two nested loops: the sum of
+/// `(count - 1) * step` of both. The counts have passed [`are_counts`].
 #[inline(always)]
 fn reach(counts: [usize; 2], steps: [usize; 2]) -> u64 {
     let last = |count: usize, step: usize| u64::from(count.wrapping_sub(1) as u32) * step as u64;

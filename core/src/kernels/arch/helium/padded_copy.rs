@@ -5,7 +5,8 @@ use crate::kernels::integer::{PaddedCopy, Value, portable};
 use core::arch::naked_asm;
 
 /// `y[to(i)] = x[from(i)]` for every index `i` of the box, without the padding, as [`portable::padded_copy`]
-/// defines it; by machine code where lines are gapless and not narrowed to i8.
+/// defines it, also where slices are too short: by machine code where lines are gapless and not narrowed to
+/// i8.
 #[inline(never)]
 pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     let copy: Copy = match (size_of::<X>(), size_of::<Y>()) {
@@ -24,7 +25,8 @@ pub fn padded_copy<X: Value, Y: Value>(x: &[X], y: &mut [Y], s: &PaddedCopy) {
     });
 }
 
-/// Machine code that copies a number of values, which it may widen, from the first place to the second.
+/// Machine code that copies as many values as the third argument says, and may widen them, from the first
+/// place to the second.
 type Copy = unsafe extern "C" fn(*const u8, *mut u8, usize);
 
 /// A function `$name` that copies values by the loop `$loop`, whose predicates leave out what lies behind the
