@@ -18,7 +18,7 @@
 //!
 //! Every method takes the weights first and the workspace second, as the plain functions do. The weights are
 //! checked at every call: those of another model are refused with `WrongPack`. Inputs are checked too, for
-//! NaN and infinity; each method says what its arguments hold after an error.
+//! infinity and, unless values may be missing, NaN; each method says what its arguments hold after an error.
 //!
 //! An alarm for any model that has a decoder, with all of its memory known before flashing:
 //!

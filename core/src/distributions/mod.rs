@@ -13,7 +13,8 @@
 //!
 //! All logarithms are natural, all values in nats. Types with a fixed number of latents ([`DiagNormal`],
 //! [`FullNormal`], [`LowRankNormal`], [`Mixture`]) are thin over functions of slices, which serve any length
-//! and are what the desktop calls; a slice shorter than its partners shortens the loop.
+//! and are what the desktop calls. A slice shorter than its partners shortens the loop, unless a function's
+//! doc says otherwise: most of those in modules of their own give NaN.
 //!
 //! Sums over dimensions run first to last with a compensation (TwoSum; Knuth, 1969; Ogita, Rump and
 //! Oishi, 2005): the sum is as good as one in twice the precision, rounded once at the end.

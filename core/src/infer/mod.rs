@@ -21,7 +21,8 @@
 //! | How is the amortization gap closed? | [`Refiner`] | its gradient |
 //!
 //! Nothing here runs a network: the caller's [`LogLikelihood`] decodes. Algorithms work on slices of any
-//! length and on memory that the caller gives; a slice shorter than its partners shortens the loop.
+//! length and on memory that the caller gives; a slice shorter than its partners shortens the loop, unless a
+//! function's doc says otherwise.
 //! No function here depends on the feature `fast-math`.
 //!
 //! The prior is `N(0, I)` and the posterior a diagonal normal, here and in the manifest; for others

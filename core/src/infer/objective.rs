@@ -149,11 +149,11 @@ impl Objective {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum GradientEstimator {
-    /// Gradient of the log-likelihood by draws, of divergence and entropy in closed form.
+    /// Gradient of the log-likelihood averaged over draws, of divergence and entropy in closed form.
     ClosedKl,
-    /// All terms by the same draws, without the score of `q` (sticking the landing, Roeder, Wu and
-    /// Duvenaud, 2017): the gradient of every draw vanishes where `q` is the true posterior and the
-    /// objective is the bound.
+    /// Gradients of all terms averaged over the same draws, without the score of `q` (sticking the landing,
+    /// Roeder, Wu and Duvenaud, 2017): the gradient of every draw vanishes where `q` is the true posterior
+    /// and the objective is the bound.
     StickingTheLanding,
 }
 
@@ -161,9 +161,9 @@ pub enum GradientEstimator {
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct GradientScratch<'a> {
-    /// Becomes the derivative by the means.
+    /// Becomes the derivative with respect to the means.
     pub loc: &'a mut [f32],
-    /// Becomes the derivative by the log-variances.
+    /// Becomes the derivative with respect to the log-variances.
     pub log_var: &'a mut [f32],
     /// Becomes the noise of each draw.
     pub eps: &'a mut [f32],
@@ -173,9 +173,9 @@ pub struct GradientScratch<'a> {
     pub grad: &'a mut [f32],
 }
 
-/// Writes the gradient of `objective` by the means and log-variances of `q`, averaged over the draws
-/// `samples`, to `scratch.loc` and `scratch.log_var`, and returns the terms of the bound by the same draws
-/// (`kl` in closed form).
+/// Writes the gradient of `objective` with respect to the means and log-variances of `q`, averaged over the
+/// draws `samples`, to `scratch.loc` and `scratch.log_var`, and returns the terms of the bound from the same
+/// draws (`kl` in closed form).
 ///
 /// With `g = d ln p(x | z) / dz` at `z = loc + scale eps` and averages over the draws,
 ///

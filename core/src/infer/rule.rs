@@ -21,8 +21,8 @@ pub struct Ascent<'a> {
 }
 
 impl Ascent<'_> {
-    /// Replaces `gradient` and `stein` by the derivatives of the bound by `loc` and `log_var`: `g - loc` and
-    /// `1/2 (scale E[g eps] - (e^log_var - 1))`.
+    /// Replaces `gradient` and `stein` by the derivatives of the bound with respect to `loc` and `log_var`:
+    /// `g - loc` and `1/2 (scale E[g eps] - (e^log_var - 1))`.
     fn differentiate(&mut self) {
         for (g, loc) in self.gradient.iter_mut().zip(&*self.loc) {
             *g -= loc;
@@ -33,7 +33,7 @@ impl Ascent<'_> {
     }
 }
 
-/// An update rule: one step of ascent by a sampled gradient.
+/// An update rule: one step of ascent along a sampled gradient.
 pub trait Rule {
     /// Moves `loc` and `log_var` of `ascent` by one step of refinement, in place. `gradient` and `stein` are
     /// finite and may be overwritten; moments that the rule keeps in `self` are updated. The result may be
@@ -92,7 +92,7 @@ impl Rule for Stein {
     }
 }
 
-/// Gradient ascent by means and log-variances, with the gradient clipped to a norm.
+/// Gradient ascent in means and log-variances, with the gradient clipped to a norm.
 ///
 /// The best `rate` differs from model to model by orders of magnitude: it has to be below 2 divided by
 /// the largest precision of the posterior.
@@ -119,7 +119,7 @@ impl Rule for Sgd {
     }
 }
 
-/// Adam (Kingma and Ba, 2015) by means and log-variances, with its usual constants 0.9, 0.999 and 1e-8.
+/// Adam (Kingma and Ba, 2015) in means and log-variances, with its usual constants 0.9, 0.999 and 1e-8.
 ///
 /// `moments` is four times as long as the latent and begins with zeros: `FloatRows<LATENT, 4>`, or a vector
 /// on the desktop.

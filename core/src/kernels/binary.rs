@@ -131,7 +131,7 @@ fn apply(
     }
 }
 
-/// 1 where the condition holds, else 0.
+/// 1 for true, 0 for false.
 fn truth(holds: bool) -> f32 {
     if holds { 1.0 } else { 0.0 }
 }

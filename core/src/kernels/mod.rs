@@ -1,9 +1,10 @@
 //! The arithmetic of layers: what generated code calls on the device and the twin on the desktop.
 //!
-//! Every kernel is infallible and checks nothing that `elbow compile` has proved: shapes are
-//! arguments, tensors are flat row-major slices (channels first, batch 1). A slice shorter than its
-//! shape says shortens the loop; it never panics. Each kernel's doc states its evaluation order,
-//! which is part of its definition: the same order gives the same bits on every target.
+//! Every kernel is infallible and checks nothing that `elbow compile` has proved: shapes are arguments,
+//! tensors are flat row-major slices (channels first, batch 1). Where a slice is shorter than its shape says,
+//! products or outputs are left out, which ones may differ from core to core; no kernel panics. Each kernel's
+//! doc states its evaluation order, which is part of its definition: the same order gives the same bits on
+//! every target.
 
 mod activation;
 mod affine;

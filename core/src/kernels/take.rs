@@ -15,7 +15,8 @@ pub fn take(x: &[f32], indices: &[u32], y: &mut [f32], s: &Along) {
     }
 }
 
-/// [`take`] by computed indices; returns the number of indices that are not whole numbers in `-len..len`.
+/// [`take`] with computed indices, which are floats; returns the number of indices that are not whole numbers
+/// in `-len..len`.
 ///
 /// Each index counts once, whatever `outer` and `inner` are. A negative index first gets `len`, the length of
 /// the axis, added. Then its fraction is cut off, an index outside of the axis becomes the nearest one
@@ -32,7 +33,7 @@ pub fn take_by(x: &[f32], indices: &[f32], y: &mut [f32], s: &Along) -> u32 {
     outside(indices, len, s)
 }
 
-/// `y[o][k][i] = x[o][indices[o][k][i]][i]` by computed indices, which are corrected and counted as in
+/// `y[o][k][i] = x[o][indices[o][k][i]][i]` with computed indices, which are corrected and counted as in
 /// [`take_by`]; `y` and `indices` are `[outer][outputs][inner]`. Returns the number of corrected indices.
 #[inline(never)]
 pub fn take_along(x: &[f32], indices: &[f32], y: &mut [f32], outputs: usize, s: &Along) -> u32 {

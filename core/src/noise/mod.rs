@@ -13,7 +13,8 @@
 //! `eps` has the same bits on the desktop and on every target. Stream layout and map are frozen as
 //! [`NOISE_VERSION`].
 //!
-//! When a source fails, `eps` is zero and the caller gets an error; the sample is then the mean.
+//! When a source fails, the caller gets an error, and [`fill_standard_normal`] leaves zeros in `eps`: the
+//! sample is then the mean.
 
 mod draws;
 mod hadamard;

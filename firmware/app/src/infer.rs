@@ -5,9 +5,10 @@ use elbow_core::infer::{Guarded, LogLikelihood, Posterior, Scratch, elbo, iwae};
 use elbow_core::noise::Independent;
 use elbow_core::wire::{Inference, Inferred, Refusal};
 
-/// A bound of `q` by the draws `0..count` of `noise`: for [`Inference::Iwae`] the importance-weighted bound
+/// A bound of `q` from the draws `0..count` of `noise`: for [`Inference::Iwae`] the importance-weighted bound
 /// and its effective sample size, else, whatever the task, the log-likelihood and the divergence of the ELBO;
-/// in nats, NaN for no draws. `Z` is memory for one latent, whose first array is as long as that of `q`.
+/// in nats, NaN for no draws (but the divergence, which needs none). `Z` is memory for one latent, whose
+/// first array is as long as that of `q`.
 ///
 /// # Errors
 ///

@@ -16,7 +16,8 @@ pub trait Serves<M: Compiled>: Sized {
     const KIND: Kind;
     /// Latents that are drawn: all of them together.
     const LATENT: usize = 0;
-    /// Bytes of the longest payload: all inputs, two arrays of the outputs, a sample with its noise, the name.
+    /// Bytes of the longest payload: all inputs, two arrays of the outputs, a sample with its noise, the
+    /// name.
     const PAYLOAD: usize = largest(&[
         4 * total(M::Inputs::LENS),
         4 * largest(M::Outputs::LENS),
@@ -94,7 +95,7 @@ impl<M: Scored> Serves<M> for kind::ScoredModel {
         Some(terms.map_err(Refusal::from))
     }
 
-    /// A bound of the posterior in `outputs`, by `task.1` draws; overwrites `x_mean`. `None` for a
+    /// A bound of the posterior in `outputs`, from `task.1` draws; overwrites `x_mean`. `None` for a
     /// refinement, and before the model is opened.
     #[inline(always)]
     fn explain(

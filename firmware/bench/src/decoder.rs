@@ -70,8 +70,8 @@ impl LogLikelihood for Decoder {
 }
 
 impl Gradient for Decoder {
-    /// `ln p(x | z)`, in nats; writes the gradient by `z` to `grad`, which has [`LATENT`] values. Decodes
-    /// `z`, and overwrites the memory of the backward pass. Never an error.
+    /// `ln p(x | z)`, in nats; writes the gradient with respect to `z` to `grad`, which has [`LATENT`]
+    /// values. Decodes `z`, and overwrites the memory of the backward pass. Never an error.
     fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> Result<f32, InferError> {
         self.decode(z);
         let likelihood = Likelihood::bernoulli_logit();
@@ -134,8 +134,8 @@ pub fn layer<const IN: usize, const OUT: usize>(
     })
 }
 
-/// The gradient by the inputs of a dense layer of 64 outputs, from that by its outputs, in f64:
-/// `sum_to g[to] w[to][from]`. `weights` lie in panels.
+/// The gradient with respect to the inputs of a dense layer of 64 outputs, from `g`, that with respect to its
+/// outputs, in f64: `sum_to g[to] w[to][from]`. `weights` lie in panels.
 fn across<const IN: usize>(g: &[f64; WIDE], weights: &[f32]) -> [f64; IN] {
     core::array::from_fn(|from| {
         g.iter().enumerate().map(|(to, g)| g * weight(weights, IN, [from, to])).sum()

@@ -91,7 +91,7 @@ impl Task for Decode {
     }
 }
 
-/// The bound by 16 draws.
+/// The bound from 16 draws.
 pub struct Elbo;
 
 impl Task for Elbo {
@@ -112,7 +112,7 @@ impl Task for Elbo {
     }
 }
 
-/// The importance-weighted bound by 16 draws.
+/// The importance-weighted bound from 16 draws.
 pub struct Iwae;
 
 impl Task for Iwae {
@@ -136,7 +136,7 @@ impl Task for Iwae {
     }
 }
 
-/// The first step of the rule that needs no tuning, by eight gradients.
+/// The first step of the rule that needs no tuning, from eight gradients.
 pub struct Step;
 
 impl Task for Step {

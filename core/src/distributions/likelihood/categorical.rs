@@ -32,9 +32,9 @@ pub(super) fn log_prob(x: &[f32], p: &[f32], classes: usize) -> Option<f32> {
     Some(sum(pairs(x, p).map(|(x, p)| weighted(x, ln(p)))))
 }
 
-/// Writes the derivative of `log_prob` by each probability, `x / p`, to `grad`; 0 where `x` and `p` are 0.
-/// `p` and `grad` are as long as `x`. `None`, with `grad` unchanged, where `classes` is 0 or does not divide
-/// that length.
+/// Writes the derivative of `log_prob` with respect to each probability, `x / p`, to `grad`; 0 where `x` and
+/// `p` are 0. `p` and `grad` are as long as `x`. `None`, with `grad` unchanged, where `classes` is 0 or does
+/// not divide that length.
 #[inline]
 pub(super) fn score(x: &[f32], p: &[f32], classes: usize, grad: &mut [f32]) -> Option<()> {
     places(x.len(), classes)?;
@@ -67,9 +67,9 @@ pub(super) fn logit_log_prob(x: &[f32], logits: &[f32], classes: usize) -> Optio
     Some(total.value())
 }
 
-/// Writes the derivative of `logit_log_prob` by each logit, `x - (sum of the place's x) softmax(l)`, to
-/// `grad`. `logits` and `grad` are as long as `x`. `None`, with `grad` unchanged, where `classes` is 0 or
-/// does not divide that length.
+/// Writes the derivative of `logit_log_prob` with respect to each logit,
+/// `x - (sum of the place's x) softmax(l)`, to `grad`. `logits` and `grad` are as long as `x`. `None`, with
+/// `grad` unchanged, where `classes` is 0 or does not divide that length.
 #[inline]
 pub(super) fn logit_score(
     x: &[f32],

@@ -63,9 +63,9 @@ impl<const LOG: bool> Terms for Poisson<LOG> {
         -0.5 * (LN_2_PI + ln_x) - stirling(x) - distance
     }
 
-    /// Derivative of the log-density by the decoder's output: `x - mean` by the logarithm of the rate,
-    /// `(x - mean) / mean` by the rate, which is -1 for `x = 0`. NaN for a count or rate below 0; `wrt` is
-    /// not read.
+    /// Derivative of the log-density with respect to the decoder's output: `x - mean` for the logarithm of
+    /// the rate, `(x - mean) / mean` for the rate itself, which is -1 for `x = 0`. NaN for a count or rate
+    /// below 0; `wrt` is not read.
     #[inline]
     fn score(&self, x: f32, mean: f32, _: Parameter) -> f32 {
         let mean = Rate::<LOG>(mean).value();
@@ -126,8 +126,8 @@ impl<const LOG: bool> Terms for NegativeBinomial<LOG> {
         gamma - 0.5 * (LN_2_PI + ln_x + log) - distance
     }
 
-    /// Derivative of the log-density by the decoder's output (the rate or its logarithm) for
-    /// `Parameter::Mean`, by `log_theta` for any other `wrt`. NaN for a count or rate below 0.
+    /// Derivative of the log-density with respect to the decoder's output (the rate or its logarithm) for
+    /// `Parameter::Mean`, with respect to `log_theta` for any other `wrt`. NaN for a count or rate below 0.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
         let compared = self.compared(mean);
@@ -194,9 +194,10 @@ impl<const LOG: bool> Terms for ZeroInflated<LOG> {
         }
     }
 
-    /// Derivative of the log-density by the decoder's output for `Parameter::Mean`, by the logit for
-    /// `Parameter::DropoutLogit`, by `log_theta` for any other `wrt`. NaN for a count below 0, and for a rate
-    /// below 0, except by the logit for `x > 0`, which does not depend on the rate.
+    /// Derivative of the log-density with respect to the decoder's output for `Parameter::Mean`, to the logit
+    /// of the dropout for `Parameter::DropoutLogit`, to `log_theta` for any other `wrt`. NaN for a count
+    /// below 0, and for a rate below 0, except that the derivative with respect to the logit for `x > 0` does
+    /// not depend on the rate.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
         let logit = self.logit;

@@ -21,8 +21,9 @@ impl Terms for Bernoulli {
         weighted(x, ln(p)) + weighted(1.0 - x, log1p(-p))
     }
 
-    /// Derivative of the log-density by `p`: `x / p - (1 - x) / (1 - p)`, where a quotient by 0 is 0 if its
-    /// numerator is 0, else infinite. A `p` outside [0, 1] is not refused; `wrt` is not read.
+    /// Derivative of the log-density with respect to `p`: `x / p - (1 - x) / (1 - p)`, where a quotient with
+    /// the divisor 0 is 0 if its numerator is 0, else infinite. A `p` outside [0, 1] is not refused; `wrt` is
+    /// not read.
     #[inline]
     fn score(&self, x: f32, p: f32, _: Parameter) -> f32 {
         weighted(x, 1.0 / p) - weighted(1.0 - x, 1.0 / (1.0 - p))
@@ -47,7 +48,7 @@ impl Terms for BernoulliLogit {
         weighted(against, -logit.abs()) - log1p(exp_exact(-logit.abs()))
     }
 
-    /// Derivative of the log-density by the logit, `x - sigmoid(l)`; `wrt` is not read.
+    /// Derivative of the log-density with respect to the logit, `x - sigmoid(l)`; `wrt` is not read.
     ///
     /// Taken without the difference, as `x sigmoid(-l) - (1 - x) sigmoid(l)`, both of one exponential.
     #[inline]

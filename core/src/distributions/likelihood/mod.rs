@@ -61,7 +61,7 @@ pub enum Family {
     LogNormal,
 }
 
-/// A parameter of a family, by which [`Likelihood::score`] can differentiate.
+/// A parameter of a family, with respect to which [`Likelihood::score`] can differentiate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Parameter {
@@ -269,11 +269,11 @@ impl<'a> Likelihood<'a> {
     /// Writes `d ln p(x | z) / d wrt`, the score of one parameter, to `grad`, which is as long as that
     /// parameter; a value that stands for many gets the sum over them.
     ///
-    /// For `Parameter::Mean` it is the derivative by what `mean` holds: logits, rates, or logarithms of
-    /// rates. That of the Laplace distribution is 0 where `x` is `mean`; a log-normal `x` of 0 counts as
-    /// `e^-150`. All of `grad` becomes NaN where the family has no such parameter or lengths do not fit.
-    /// Where a score depends on a NaN, a count, a rate or a log-normal value below 0, or on `df <= 0`, it is
-    /// NaN.
+    /// For `Parameter::Mean` it is the derivative with respect to what `mean` holds: logits, rates, or
+    /// logarithms of rates. That of the Laplace distribution is 0 where `x` is `mean`; a log-normal `x` of 0
+    /// counts as `e^-150`. All of `grad` becomes NaN where the family has no such parameter or lengths do not
+    /// fit. Where a score depends on a NaN, a count, a rate or a log-normal value below 0, or on `df <= 0`,
+    /// it is NaN.
     ///
     /// Error at most `3e-6 max(1, abs(score))` per term; of counts whose `mean` is a logarithm, and up to
     /// 3e4, `3e-6 max(1, abs(score), x)`; of a log-normal value, that of its `t` besides.
@@ -323,9 +323,10 @@ impl<'a> Likelihood<'a> {
         Some(total.value())
     }
 
-    /// Writes the derivative by `wrt` to `grad`, which is as long as that parameter (`x` for the mean); a
-    /// parameter's value gets the sum over all values of `x` that it stands for. `T` is the family of `self`.
-    /// `None`, with `grad` unchanged, where the family has no such parameter or lengths do not fit.
+    /// Writes the derivative with respect to `wrt` to `grad`, which is as long as that parameter (`x` for the
+    /// mean); a parameter's value gets the sum over all values of `x` that it stands for. `T` is the family
+    /// of `self`. `None`, with `grad` unchanged, where the family has no such parameter or lengths do not
+    /// fit.
     #[inline]
     fn slope<T: Terms>(
         &self,
@@ -375,7 +376,7 @@ trait Terms {
     /// [`Likelihood::log_prob`] says so.
     fn log_prob(&self, x: f32, mean: f32) -> f32;
 
-    /// Derivative of the log-density of the value `x` by the parameter `wrt`, at the decoder's output `mean`.
-    /// It is not checked that the family has `wrt`: the callers do that.
+    /// Derivative of the log-density of the value `x` with respect to the parameter `wrt`, at the decoder's
+    /// output `mean`. It is not checked that the family has `wrt`: the callers do that.
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32;
 }

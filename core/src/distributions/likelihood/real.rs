@@ -36,8 +36,8 @@ impl Terms for Gaussian {
         -0.5 * LN_2_PI - self.log_scale - 0.5 * distance * distance
     }
 
-    /// Derivative of the log-density: `t / e^log_scale` by the mean, `t^2 - 1` by `log_scale`, which any
-    /// other `wrt` means; `t` is `(x - mean) / e^log_scale`.
+    /// Derivative of the log-density: `t / e^log_scale` with respect to the mean for `Parameter::Mean`,
+    /// `t^2 - 1` with respect to `log_scale` for any other `wrt`; `t` is `(x - mean) / e^log_scale`.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
         let distance = (x - mean) * self.precision;
@@ -79,8 +79,8 @@ impl Terms for LogNormal {
         self.0.log_prob(log, mean) - slope
     }
 
-    /// Derivative of the log-density by the mean of `ln x`, or by the `log_scale` of `ln x` for any other
-    /// `wrt`; `x = 0` counts as `e^-150`, NaN below.
+    /// Derivative of the log-density with respect to the mean of `ln x` for `Parameter::Mean`, to the
+    /// `log_scale` of `ln x` for any other `wrt`. `x = 0` counts as `e^-150`; NaN for an `x` below 0.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
         self.0.score(Self::log(x), mean, wrt)
@@ -106,8 +106,9 @@ impl Terms for Laplace {
         -LN_2 - self.log_scale - (x - mean).abs() * self.rate
     }
 
-    /// Derivative of the log-density: `sign(x - mean) / e^log_scale` by the mean (0 where they are equal),
-    /// `|x - mean| / e^log_scale - 1` by `log_scale`, which any other `wrt` means.
+    /// Derivative of the log-density: `sign(x - mean) / e^log_scale` with respect to the mean for
+    /// `Parameter::Mean` (0 where they are equal), `|x - mean| / e^log_scale - 1` with respect to `log_scale`
+    /// for any other `wrt`.
     #[inline]
     fn score(&self, x: f32, mean: f32, wrt: Parameter) -> f32 {
         match wrt {
@@ -148,7 +149,8 @@ impl Terms for StudentT {
         self.peak - self.log_scale - (0.5 * self.df + 0.5) * self.log_spread(t)
     }
 
-    /// Derivative of the log-density by the mean, by `log_scale`, or by `df` for any other `wrt`.
+    /// Derivative of the log-density with respect to the mean for `Parameter::Mean`, to `log_scale` for
+    /// `Parameter::LogScale`, to `df` for any other `wrt`.
     ///
     /// With `share = t^2 / (df + t^2)`, written so that no square overflows into NaN.
     #[inline]

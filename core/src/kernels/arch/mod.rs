@@ -1,6 +1,7 @@
 //! Inner loops of kernels, for one kind of core each: chosen here, and nowhere else.
 //!
-//! Each has a definition in plain Rust, with the same order of operations and the same bits.
+//! Each has a definition in plain Rust, with the same order of operations and, for slices that are as long as
+//! their shapes say, the same bits.
 
 #[cfg(elbow_dsp)]
 #[allow(unsafe_code)] // machine code, each call with its reason

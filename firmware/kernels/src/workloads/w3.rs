@@ -95,8 +95,8 @@ impl Workload for W3 {
     }
 }
 
-/// A convolution over one axis with stride 2 and a ReLU: length and channels of the input and of the output,
-/// and zeros in front.
+/// A convolution over one axis with stride 2 and a ReLU: `input` and `output` are length and channels,
+/// `kernel` is the number of taps, `pad` that of zeros in front.
 const fn conv(input: [usize; 2], output: [usize; 2], kernel: usize, pad: usize) -> Layer {
     Layer {
         depthwise: false,
