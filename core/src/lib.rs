@@ -12,6 +12,7 @@
 //! | [`distributions`] | heads -> posterior, samples, divergences |
 //! | [`noise`] | counters or a generator -> standard normal epsilon |
 //! | [`infer`] | posterior and likelihood -> score |
+//! | [`detect`] | scores of many windows -> faults, p-values, alarms, drift |
 //! | [`compiled`] | all of this of one model, as traits that its generated module implements |
 #![cfg_attr(
     feature = "wire",
@@ -32,6 +33,7 @@
 
 pub mod checksum;
 pub mod compiled;
+pub mod detect;
 pub mod distributions;
 pub mod infer;
 pub mod kernels;
