@@ -35,6 +35,7 @@ pub mod checksum;
 pub mod compiled;
 pub mod detect;
 pub mod distributions;
+mod error;
 pub mod infer;
 pub mod kernels;
 mod listed;
@@ -45,6 +46,8 @@ mod pieces;
 pub mod window;
 #[cfg(feature = "wire")]
 pub mod wire;
+
+pub use error::Error;
 
 /// Holds the crate's README as its doc, so that the example there is compiled and run as a doctest.
 #[cfg(doctest)]

@@ -126,6 +126,7 @@ mod tests {
     #[test]
     fn nan_is_an_alarm() {
         let design = AlarmDesign { k: 1.0, h: 5.0, votes: None };
-        assert!(Cusum::NEW.step(&design, f32::NAN, false));
+        let mut cusum = Cusum::NEW;
+        assert!(cusum.step(&design, f32::NAN, false));
     }
 }

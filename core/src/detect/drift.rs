@@ -71,6 +71,13 @@ impl DriftDesign<'_> {
         }
         statistic
     }
+
+    /// Whether a statistic is a drift; NaN is one.
+    #[inline]
+    #[must_use]
+    pub fn is_drift(&self, statistic: f32) -> bool {
+        statistic.is_nan() || statistic > self.threshold
+    }
 }
 
 /// What many posteriors have in common in one latent: their aggregate, for reports.
