@@ -270,7 +270,8 @@ pub trait Windowed: Compiled {
     ///
     /// # Errors
     ///
-    /// Those of [`Window::push`](crate::window::Window::push): the reading is dropped.
+    /// Those of [`Window::push`](crate::window::Window::push): no observation may hold the reading, which keeps
+    /// its place in the window.
     fn push(window: &mut Self::Window, reading: Self::Reading) -> Result<bool, WindowError>;
 
     /// Writes the normalized observation to the first of the inputs; the other inputs stay as they are.

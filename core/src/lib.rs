@@ -12,6 +12,7 @@
 //! | [`distributions`] | heads -> posterior, samples, divergences |
 //! | [`noise`] | counters or a generator -> standard normal epsilon |
 //! | [`infer`] | posterior and likelihood -> score |
+//! | [`detect`] | scores of many windows -> faults, p-values, alarms, drift |
 //! | [`compiled`] | all of this of one model, as traits that its generated module implements |
 #![cfg_attr(
     feature = "wire",
@@ -32,7 +33,9 @@
 
 pub mod checksum;
 pub mod compiled;
+pub mod detect;
 pub mod distributions;
+mod error;
 pub mod infer;
 pub mod kernels;
 mod listed;
@@ -43,6 +46,8 @@ mod pieces;
 pub mod window;
 #[cfg(feature = "wire")]
 pub mod wire;
+
+pub use error::Error;
 
 /// Holds the crate's README as its doc, so that the example there is compiled and run as a doctest.
 #[cfg(doctest)]

@@ -1,13 +1,16 @@
 //! From readings to observations: a sliding window, normalized per channel.
+//!
+//! [`Window`] has the size of one model. [`Ring`] is what it does, on a slice that somebody else holds: the
+//! desktop has windows whose size is known at run time alone.
 
-use heapless::Deque;
+use crate::pieces::{pieces, pieces_mut};
 
 /// Why a reading was not stored or an observation not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum WindowError {
-    /// A reading was infinite in this channel, or NaN where none may be missing; it was dropped.
+    /// A reading is infinite in this channel, or NaN where none may be missing; no observation is made of it.
     NotFinite {
         /// Index of the first such channel.
         channel: usize,
@@ -21,6 +24,8 @@ pub enum WindowError {
     Incomplete,
     /// The buffer for the observation has not `CHANNELS * LENGTH` values.
     ObservationLength,
+    /// A reading has not one value for each channel.
+    ReadingLength,
 }
 
 impl core::fmt::Display for WindowError {
@@ -31,6 +36,7 @@ impl core::fmt::Display for WindowError {
             Self::Missing { .. } => "too many readings of a channel are missing",
             Self::Incomplete => "the window is not complete yet",
             Self::ObservationLength => "the observation's buffer has the wrong length",
+            Self::ReadingLength => "a reading has not one value for each channel",
         })
     }
 }
@@ -61,6 +67,104 @@ pub struct Normalization<const CHANNELS: usize> {
     pub layout: Layout,
 }
 
+/// What a window has of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct WindowShape {
+    /// Values of a reading.
+    pub channels: usize,
+    /// Readings of the window.
+    pub length: usize,
+    /// Readings from one observation to the next.
+    pub hop: usize,
+}
+
+/// The readings of a complete window, each with one value per channel, in two parts: a ring has an end in its
+/// middle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Readings<'a> {
+    /// Values of a reading.
+    pub channels: usize,
+    /// The older readings, from the oldest on, one after the other.
+    pub older: &'a [f32],
+    /// The newer ones, up to the newest.
+    pub newer: &'a [f32],
+}
+
+impl<'a> Readings<'a> {
+    /// The readings from the oldest to the newest.
+    #[inline(always)]
+    pub fn rows(&self) -> impl Iterator<Item = &'a [f32]> {
+        pieces(self.older, self.channels).chain(pieces(self.newer, self.channels))
+    }
+
+    /// Writes `(reading_t[c] - mean[c]) / std[c]` to `x[c][t]` or, time first, to `x[t][c]`; the oldest
+    /// reading is `t = 0`. The shortest of a reading, `mean` and `std` says how many channels are written;
+    /// where `x` is shorter than the readings, what has no place in it is not written.
+    #[inline]
+    pub fn normalize(&self, mean: &[f32], std: &[f32], layout: Layout, x: &mut [f32]) {
+        let length = (self.older.len() + self.newer.len()).checked_div(self.channels).unwrap_or(0);
+        for (t, reading) in self.rows().enumerate() {
+            let channels = reading.iter().zip(mean).zip(std);
+            let values = channels.map(|((value, mean), std)| (value - mean) / std);
+            match layout {
+                Layout::ChannelsFirst => write(x.iter_mut().skip(t).step_by(length.max(1)), values),
+                Layout::TimeFirst => write(x.iter_mut().skip(t * self.channels), values),
+            }
+        }
+    }
+}
+
+/// Where a window stands in the memory of its readings, `[length][channels]`, and when its next observation
+/// is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Ring {
+    /// Place of the oldest reading; of the next one while the window is incomplete.
+    at: usize,
+    /// Whether `length` readings have come in.
+    is_full: bool,
+    /// Readings until the next observation is due.
+    until_due: usize,
+}
+
+impl Ring {
+    /// An empty window.
+    #[must_use]
+    pub const fn new(shape: WindowShape) -> Self {
+        Self { at: 0, is_full: false, until_due: shape.length }
+    }
+
+    /// Stores one reading in place of the oldest one; `true` says that an observation is due now. Where the
+    /// reading or the memory is shorter than the shape says, the missing values are not stored.
+    #[inline]
+    pub fn push(&mut self, shape: WindowShape, memory: &mut [f32], reading: &[f32]) -> bool {
+        if let Some(place) = pieces_mut(memory, shape.channels).nth(self.at) {
+            write(place.iter_mut(), reading.iter().copied());
+        }
+        self.at += 1;
+        if self.at >= shape.length {
+            (self.at, self.is_full) = (0, true);
+        }
+        self.until_due = self.until_due.saturating_sub(1);
+        let due = self.until_due == 0;
+        if due {
+            self.until_due = shape.hop;
+        }
+        due
+    }
+
+    /// The readings; `None` while there are fewer than `length`, and where the memory is too short for them.
+    #[inline]
+    #[must_use]
+    pub fn readings<'a>(&self, shape: WindowShape, memory: &'a [f32]) -> Option<Readings<'a>> {
+        let memory = memory.get(..shape.channels.checked_mul(shape.length)?)?;
+        let (newer, older) = memory.split_at_checked(self.at.checked_mul(shape.channels)?)?;
+        self.is_full.then_some(Readings { channels: shape.channels, older, newer })
+    }
+}
+
 /// The last `LENGTH` readings of `CHANNELS` channels, in raw units; an observation every `HOP`.
 ///
 /// The first observation is due after `LENGTH` readings, the next ones after `HOP` readings each;
@@ -68,7 +172,8 @@ pub struct Normalization<const CHANNELS: usize> {
 /// `4 * CHANNELS * LENGTH` bytes and a few words. Zero `LENGTH` or `HOP` does not compile.
 ///
 /// For a model that handles missing values itself, up to `MAX_MISSING` readings of a channel may be NaN in
-/// an observation, where they stay NaN.
+/// an observation, where they stay NaN. Any other reading that is not finite keeps its place in time: there is
+/// no observation until it has left the window.
 ///
 /// ```
 /// use elbow_core::window::{Layout, Normalization, Window};
@@ -94,9 +199,10 @@ pub struct Window<
     const HOP: usize,
     const MAX_MISSING: usize = 0,
 > {
-    readings: Deque<[f32; CHANNELS], LENGTH>,
-    /// Readings until the next observation is due.
-    until_due: usize,
+    memory: [[f32; CHANNELS]; LENGTH],
+    ring: Ring,
+    /// Readings until the last one that no observation may hold has left the window; 0 where there is none.
+    unfit: usize,
 }
 
 impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MISSING: usize>
@@ -106,7 +212,7 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(LENGTH > 0 && HOP > 0, "a window needs a length and a hop") }
-        Self { readings: Deque::new(), until_due: LENGTH }
+        Self { memory: [[0.0; CHANNELS]; LENGTH], ring: Ring::new(Self::SHAPE), unfit: 0 }
     }
 
     /// Stores one reading, in place of the oldest one where the window is full; `true` says that an
@@ -114,24 +220,21 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
     ///
     /// # Errors
     ///
-    /// [`WindowError::NotFinite`] where a value is infinite, or NaN and none may be missing: the reading is
-    /// dropped and does not count towards `LENGTH` or `HOP`.
+    /// [`WindowError::NotFinite`] where a value is infinite, or NaN and none may be missing. The reading is
+    /// stored all the same, and counts towards `LENGTH` and `HOP`; no observation is due with it.
     pub fn push(&mut self, reading: [f32; CHANNELS]) -> Result<bool, WindowError> {
-        let is_wrong = |value: &f32| !value.is_finite() && (MAX_MISSING == 0 || !value.is_nan());
-        if let Some(channel) = reading.iter().position(is_wrong) {
+        let due = self.ring.push(Self::SHAPE, self.memory.as_flattened_mut(), &reading);
+        self.unfit = self.unfit.saturating_sub(1);
+        if let Some(channel) = reading.iter().position(Self::is_unfit) {
+            self.unfit = LENGTH;
             return Err(WindowError::NotFinite { channel });
         }
-        if self.readings.is_full() {
-            self.readings.pop_front();
-        }
-        // A place is free now: the push cannot be refused.
-        let _ = self.readings.push_back(reading);
-        self.until_due = self.until_due.saturating_sub(1);
-        let due = self.until_due == 0;
-        if due {
-            self.until_due = HOP;
-        }
         Ok(due)
+    }
+
+    /// Whether no observation may hold a value: where it is infinite, or NaN and none may be missing.
+    fn is_unfit(value: &f32) -> bool {
+        !value.is_finite() && (MAX_MISSING == 0 || !value.is_nan())
     }
 
     /// Writes `(reading_t[c] - mean[c]) / std[c]` to `x[c][t]` or, time first, to `x[t][c]`; the oldest
@@ -142,18 +245,22 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
     ///
     /// # Errors
     ///
-    /// When the window is incomplete, `x` has not `CHANNELS * LENGTH` values or too many readings of a
-    /// channel are missing; `x` is untouched.
+    /// When the window is incomplete, `x` has not `CHANNELS * LENGTH` values, a reading in it is not finite
+    /// or too many readings of a channel are missing; `x` is untouched.
     pub fn observation(
         &self,
         normalization: &Normalization<CHANNELS>,
         x: &mut [f32],
     ) -> Result<(), WindowError> {
-        if !self.readings.is_full() {
-            return Err(WindowError::Incomplete);
-        }
+        let readings = self.readings().ok_or(WindowError::Incomplete)?;
         if x.len() != CHANNELS * LENGTH {
             return Err(WindowError::ObservationLength);
+        }
+        if self.unfit > 0
+            && let Some(channel) =
+                readings.rows().find_map(|row| row.iter().position(Self::is_unfit))
+        {
+            return Err(WindowError::NotFinite { channel });
         }
         if MAX_MISSING > 0
             && let Some(channel) =
@@ -161,20 +268,13 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
         {
             return Err(WindowError::Missing { channel });
         }
-        for (t, reading) in self.readings.iter().enumerate() {
-            let channels = reading.iter().zip(&normalization.mean).zip(&normalization.std);
-            let values = channels.map(|((value, mean), std)| (value - mean) / std);
-            match normalization.layout {
-                Layout::ChannelsFirst => write(x.iter_mut().skip(t).step_by(LENGTH), values),
-                Layout::TimeFirst => write(x.iter_mut().skip(t * CHANNELS), values),
-            }
-        }
+        readings.normalize(&normalization.mean, &normalization.std, normalization.layout, x);
         Ok(())
     }
 
     /// Number of readings in the window that are NaN in this channel; 0 for a channel that does not exist.
     fn missing(&self, channel: usize) -> usize {
-        let own = self.readings.iter().filter_map(|reading| reading.get(channel));
+        let own = self.memory.iter().filter_map(|reading| reading.get(channel));
         own.filter(|value| value.is_nan()).count()
     }
 
@@ -182,6 +282,36 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
     /// readings.
     pub fn clear(&mut self) {
         *self = Self::new();
+    }
+}
+
+/// A window of any size, for code that works with all of them.
+pub trait Sliding {
+    /// Its size.
+    const SHAPE: WindowShape;
+    /// So many readings of a channel may be missing in an observation.
+    const MAX_MISSING: usize;
+
+    /// The readings; `None` while the window is incomplete.
+    fn readings(&self) -> Option<Readings<'_>>;
+
+    /// The place in the memory, and the memory: what is pushed there directly is not checked, and
+    /// `observation` does not know of it.
+    fn parts_mut(&mut self) -> (&mut Ring, &mut [f32]);
+}
+
+impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MISSING: usize> Sliding
+    for Window<CHANNELS, LENGTH, HOP, MAX_MISSING>
+{
+    const SHAPE: WindowShape = WindowShape { channels: CHANNELS, length: LENGTH, hop: HOP };
+    const MAX_MISSING: usize = MAX_MISSING;
+
+    fn readings(&self) -> Option<Readings<'_>> {
+        self.ring.readings(Self::SHAPE, self.memory.as_flattened())
+    }
+
+    fn parts_mut(&mut self) -> (&mut Ring, &mut [f32]) {
+        (&mut self.ring, self.memory.as_flattened_mut())
     }
 }
 

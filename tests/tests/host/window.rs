@@ -48,28 +48,48 @@ fn observations_are_the_last_readings_normalized_in_either_order() {
     check::<4, 9>(100);
 }
 
+/// Readings are pushed at their times, one of them bad; no observation may hold it, or join what is around it.
 #[test]
-fn a_reading_that_is_not_finite_counts_for_nothing() {
-    let mut window = Window::<CHANNELS, 2, 1>::new();
-    assert_eq!(window.push(reading(0)), Ok(false));
+fn a_reading_that_is_not_finite_keeps_its_place_until_it_has_left() {
+    const LENGTH: usize = 3;
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        assert_eq!(window.push([0.0, bad, bad]), Err(WindowError::NotFinite { channel: 1 }));
+        for bad_at in 0..8 {
+            let mut window = Window::<CHANNELS, LENGTH, 2>::new();
+            let mut x = [0.0; CHANNELS * LENGTH];
+            for t in 0..16 {
+                let refused = Err(WindowError::NotFinite { channel: 1 });
+                let due = t + 1 >= LENGTH && (t + 1 - LENGTH).is_multiple_of(2);
+                let expected = if t == bad_at { refused } else { Ok(due) };
+                let pushed = if t == bad_at { [0.0, bad, bad] } else { reading(t) };
+                assert_eq!(window.push(pushed), expected, "{bad} at {bad_at}, reading {t}");
+                let made = window.observation(&TIME_FIRST, &mut x);
+                if t + 1 < LENGTH {
+                    assert_eq!(made, Err(WindowError::Incomplete));
+                } else if (t + 1 - LENGTH..=t).contains(&bad_at) {
+                    assert_eq!(made, Err(WindowError::NotFinite { channel: 1 }));
+                } else {
+                    assert_eq!(made, Ok(()));
+                    let oldest = reading(t + 1 - LENGTH)[0];
+                    assert_eq!(x[0], (oldest - NORMALIZATION.mean[0]) / NORMALIZATION.std[0]);
+                }
+            }
+        }
     }
-    assert_eq!(window.push(reading(1)), Ok(true));
-    let mut x = [0.0; 6];
-    window.observation(&NORMALIZATION, &mut x).unwrap();
-    assert_eq!(x[0], (reading(0)[0] - 0.5) / 0.3);
-    assert_eq!(x[1], (reading(1)[0] - 0.5) / 0.3);
 }
 
 #[test]
 fn as_many_readings_of_a_channel_may_be_missing_as_the_window_says() {
     let mut window = Window::<CHANNELS, 3, 1, 1>::new();
     assert_eq!(window.push([0.0, f32::INFINITY, 0.0]), Err(WindowError::NotFinite { channel: 1 }));
-    for reading in [[1.0, f32::NAN, 2.0], [f32::NAN, 3.0, 4.0], [5.0, 6.0, 7.0]] {
+    for reading in [[1.0, 2.0, f32::NAN]; 2] {
         window.push(reading).unwrap();
     }
     let mut x = [0.0; 9];
+    let infinite = window.observation(&TIME_FIRST, &mut x);
+    assert_eq!(infinite, Err(WindowError::NotFinite { channel: 1 }));
+    for reading in [[1.0, f32::NAN, 2.0], [f32::NAN, 3.0, 4.0], [5.0, 6.0, 7.0]] {
+        window.push(reading).unwrap();
+    }
     window.observation(&TIME_FIRST, &mut x).unwrap();
     let missing: Vec<usize> = (0..9).filter(|at| x[*at].is_nan()).collect();
     assert_eq!(missing, [1, 3], "a missing reading stays NaN in its place");
