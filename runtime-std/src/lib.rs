@@ -51,6 +51,8 @@ pub mod watch;
 #[doc(hidden)]
 pub mod calibrate;
 #[doc(hidden)]
+pub mod detect;
+#[doc(hidden)]
 pub mod divergence;
 #[doc(hidden)]
 pub mod held;

@@ -5,11 +5,18 @@
 //! that the user declared is ever ignored.
 
 mod complete;
+mod data;
+mod drift;
+mod gate;
 mod likelihood;
 mod optional_tables;
 mod refine;
+mod score;
 mod window;
 
+pub use data::{DataTable, RowSet};
+pub use drift::DriftTable;
+pub use gate::GateTable;
 pub use likelihood::{
     Family, LikelihoodTable, Parameter, mean_is_in_words, mean_is_word, readings,
 };
@@ -18,7 +25,10 @@ pub use optional_tables::{
     TensorRefs,
 };
 pub use refine::{RefineTable, RuleName};
-pub use window::{Layout, Window};
+pub use score::{
+    AlarmTable, Calibrated, Exchangeable, ModeTable, PARTS, Score, ScoreKind, TailName,
+};
+pub use window::{Layout, OnGap, Window};
 
 use crate::error::{Error, Result};
 use crate::identifier::identifier;
@@ -66,6 +76,12 @@ pub struct Manifest {
     pub window: Option<Window>,
     /// Anomaly score.
     pub score: Option<Score>,
+    /// Faults of sensors.
+    pub gate: Option<GateTable>,
+    /// Drift of posteriors.
+    pub drift: Option<DriftTable>,
+    /// Rows that have been seen.
+    pub data: Option<DataTable>,
     /// Refinement of a posterior.
     pub refine: Option<RefineTable>,
 }
@@ -132,26 +148,6 @@ pub struct DecoderTable {
     pub mean: TensorRef,
     /// Distribution of the observation.
     pub likelihood: LikelihoodTable,
-}
-
-/// `[score]`: when an observation counts as anomalous.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Score {
-    /// What is computed.
-    pub kind: ScoreKind,
-    /// Share of normal windows below the threshold.
-    pub alpha: f64,
-    /// From split-conformal calibration.
-    pub threshold: f32,
-}
-
-/// Which score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScoreKind {
-    /// `log p(x | z = mean) - KL(q || prior)`, higher is more normal.
-    ElboAtMean,
 }
 
 impl Manifest {
@@ -229,13 +225,9 @@ impl Manifest {
         if let Some(window) = &self.window {
             window.check(&mut problems);
         }
-        if let Some(score) = &self.score {
-            score.check(&mut problems);
-            if self.decoder.is_none() {
-                problems
-                    .push("score: elbo_at_mean needs a [decoder]; add it or remove [score]".into());
-            }
-        }
+        self.check_score(&mut problems);
+        self.check_gate(&mut problems);
+        self.check_drift(&mut problems);
         problems
     }
 }
@@ -263,24 +255,6 @@ impl SpreadTable {
         {
             problems.push(format!(
                 "{key}.clamp: found [{low}, {high}], expected [low, high] of the log-variance with low < high"
-            ));
-        }
-    }
-}
-
-impl Score {
-    /// Adds to `problems` an `alpha` outside (0, 1) and a threshold that is not finite.
-    fn check(&self, problems: &mut Vec<String>) {
-        if !(self.alpha > 0.0 && self.alpha < 1.0) {
-            problems.push(format!(
-                "score.alpha: found {}, expected a share between 0 and 1",
-                self.alpha
-            ));
-        }
-        if !self.threshold.is_finite() {
-            problems.push(format!(
-                "score.threshold: found {}, expected a finite number",
-                self.threshold
             ));
         }
     }

@@ -1,9 +1,9 @@
 //! Arithmetic of a target.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Arithmetic of a model's encoder, or of a graph without roles.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// Floats alone.

@@ -13,7 +13,7 @@ use crate::graphs::Builder;
 use elbow::import::Options;
 use elbow::ir::{Graph, Op, ValueId};
 use elbow::lower::Port;
-use elbow::manifest::{Score, ScoreKind, Window};
+use elbow::manifest::{OnGap, Score, ScoreKind, Window};
 use elbow::model::{
     Decoder, Density, Encoder, Flow, Graphs, Input, Latent, Likelihood, Loaded, Model,
     ParameterSource, Role,
@@ -391,8 +391,14 @@ pub fn tiny(decoder: Option<Likelihood>) -> Model {
         max_missing: 0,
         mean: vec![0.5, -1.0],
         std: vec![2.0, 0.25],
+        rate: None,
+        max_gap: None,
+        on_gap: OnGap::Clear,
+        stale: None,
+        scale: None,
+        offset: None,
     };
-    let score = Score { kind: ScoreKind::ElboAtMean, alpha: 0.01, threshold: -12.5 };
+    let score = Score::by_threshold(ScoreKind::ElboAtMean, -12.5);
     let score = decoder.is_some().then_some(score);
     let graphs = Graphs::Amortized { encoder, decoder, flow: None };
     let missing = Vec::new();

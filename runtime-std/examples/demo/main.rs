@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (folder, out) = (Path::new(folder), Path::new(out));
     let loaded = Loaded::read(folder, None, &Default::default())?;
     let recording = read_recording(&folder.join("recording.npy"))?;
-    let threshold = loaded.manifest.as_ref().and_then(|m| m.score.as_ref()).map(|s| s.threshold);
+    let threshold =
+        loaded.manifest.as_ref().and_then(|m| m.score.as_ref()).and_then(|s| s.threshold);
 
     let mut device = boot(&loaded, out, target)?;
     let windows = stream(&mut device, &loaded, &recording, threshold)?;

@@ -17,7 +17,7 @@ use super::{pack, refine, types};
 use crate::Result;
 use crate::identifier::identifier;
 use crate::lower::Port;
-use crate::manifest::Window;
+use crate::manifest::{ScoreKind, Window};
 use crate::model::{Flow, Model, Parts};
 
 /// `Ok` where the plans fit together, and for a graph without roles.
@@ -118,7 +118,7 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
             decode: decode.map(|decode| &decode.parameters),
             scored,
             refined: scored && parts.decoder.is_some_and(|decoder| decoder.refine.is_some()),
-            threshold: model.score.is_some(),
+            threshold: threshold(model).is_some(),
             inputs: shared.of_call(&observed("")),
         };
         text += &amortized.text();
@@ -295,11 +295,18 @@ fn constants(
             constants.push(number(doc, "MAX_MISSING", window.max_missing));
         }
     }
-    if let Some(score) = &model.score {
+    if let Some(threshold) = threshold(model) {
         let doc = "Observations with a score below it are anomalous.";
-        constants.push((doc, "THRESHOLD: f32".into(), float(score.threshold)));
+        constants.push((doc, "THRESHOLD: f32".into(), float(threshold)));
     }
     constants
+}
+
+/// The threshold of the score that the module's `score` computes; `None` where the manifest has none, or one of
+/// another kind of score.
+fn threshold(model: &Model) -> Option<f32> {
+    let score = model.score.as_ref().filter(|score| score.kind == ScoreKind::ElboAtMean)?;
+    score.threshold
 }
 
 /// Source of the constant `NORMALIZATION`, which maps raw readings to the observation's units and order.

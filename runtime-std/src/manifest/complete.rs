@@ -21,8 +21,19 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("state", &["pairs"]),
     ("state.pairs", &["input", "output"]),
     ("window", &["channels", "length", "hop", "mean", "std"]),
-    ("score", &["kind", "alpha", "threshold"]),
+    ("score", &["kind"]),
+    ("score.calibrated", &["model", "precision", "rows", "rate", "basis"]),
+    ("score.mode", &["index", "calibration"]),
+    ("score.alarm", &["kappa", "arl", "every", "threshold"]),
+    ("drift", &["reference", "threshold"]),
+    ("data.train", ROWS),
+    ("data.scales", ROWS),
+    ("data.integers", ROWS),
+    ("data.score", ROWS),
 ];
+
+/// Keys of a set of rows.
+const ROWS: &[&str] = &["files", "rows", "hashes"];
 
 /// Everything that the text leaves open, one sentence each: missing keys, tables needed because of others,
 /// and values that are `?`. Empty where the text is not TOML.

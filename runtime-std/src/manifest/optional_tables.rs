@@ -175,8 +175,7 @@ impl Manifest {
     }
 
     /// Adds to `problems`: heads in both `[encoder]` and `[[latent]]`, posteriors that share an output, `eps`
-    /// or `clamp` out of range, another number of decoder latents than of posteriors, and a score beside
-    /// several posteriors.
+    /// or `clamp` out of range, and another number of decoder latents than of posteriors.
     fn check_latents(&self, encoder: &EncoderTable, problems: &mut Vec<String>) {
         let own = [("mean", encoder.mean.is_some()), ("spread", encoder.spread.is_some())];
         for (key, _) in own.iter().filter(|(_, given)| *given && !self.latent.is_empty()) {
@@ -206,11 +205,6 @@ impl Manifest {
                 "decoder.latent: found {} inputs, expected one per posterior ({latents}), in the order of [[latent]]",
                 decoder.latent.all().len()
             ));
-        }
-        if self.score.is_some() && latents > 1 {
-            problems.push(
-                "score: elbo_at_mean takes one posterior and the prior N(0, I), which the posteriors of a hierarchy do not share; remove [score]".into(),
-            );
         }
     }
 

@@ -5,8 +5,8 @@ use elbow_core::infer::{Pairs, Stein};
 use elbow_core::noise::{GUARD, STEPS};
 use serde::Deserialize;
 
-/// Most steps, and most draws of a step or of the guard.
-const MOST: u32 = 1 << 16;
+/// Most steps, and most draws of a step, of the guard or of a score.
+pub(super) const MOST: u32 = 1 << 16;
 
 /// `[refine]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]

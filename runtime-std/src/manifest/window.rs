@@ -22,6 +22,30 @@ pub struct Window {
     pub mean: Vec<f32>,
     /// Divided by, per channel.
     pub std: Vec<f32>,
+    /// Readings per second; where it is known, the times of readings are held against it.
+    pub rate: Option<f64>,
+    /// Longest time from one reading to the next, in seconds; [`Window::max_gap`] has the default.
+    pub max_gap: Option<f64>,
+    /// What a longer time does.
+    #[serde(default)]
+    pub on_gap: OnGap,
+    /// Longest time without a judged window, in seconds; [`Window::stale`] has the default.
+    pub stale: Option<f64>,
+    /// Raw units per step of a 16-bit reading, per channel; 1 where left out.
+    pub scale: Option<Vec<f32>>,
+    /// Raw units of the 16-bit reading 0, per channel; 0 where left out.
+    pub offset: Option<Vec<f32>>,
+}
+
+/// What a gap in the readings does to the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnGap {
+    /// It is emptied: no window joins readings across a gap.
+    #[default]
+    Clear,
+    /// It goes on, as if no reading were missing.
+    Hold,
 }
 
 /// Order of an observation's values; [`window::Layout`] in the manifest's words.
@@ -56,8 +80,9 @@ impl Layout {
 }
 
 impl Window {
-    /// Adds to `problems`: sizes of 0, a `max_missing` above `length`, `mean` or `std` of another length than
-    /// `channels` or with a value that is not finite, and a `std` that is not positive.
+    /// Adds to `problems`: sizes of 0, a `max_missing` above `length`, `mean`, `std`, `scale` or `offset` of
+    /// another length than `channels` or with a value that is not finite, a `std` that is not positive, a `scale`
+    /// of 0, and wrong times.
     pub(super) fn check(&self, problems: &mut Vec<String>) {
         for (key, value) in
             [("channels", self.channels), ("length", self.length), ("hop", self.hop)]
@@ -72,7 +97,10 @@ impl Window {
                 self.max_missing, self.length
             ));
         }
-        for (key, list) in [("mean", &self.mean), ("std", &self.std)] {
+        let lists = [("mean", Some(&self.mean)), ("std", Some(&self.std))];
+        let raw = [("scale", self.scale.as_ref()), ("offset", self.offset.as_ref())];
+        for (key, list) in lists.into_iter().chain(raw) {
+            let Some(list) = list else { continue };
             if list.len() != self.channels {
                 problems.push(format!(
                     "window.{key}: found {} values, expected one per channel ({})",
@@ -89,6 +117,45 @@ impl Window {
                 "window.std: found {bad}, expected positive numbers; a constant channel has std = 1"
             ));
         }
+        if self.scale.iter().flatten().any(|value| *value == 0.0) {
+            problems.push("window.scale: found 0, by which every reading would be the same".into());
+        }
+        self.check_times(problems);
+    }
+
+    /// Adds to `problems`: a rate or a time that is not a finite number above 0, and a `max_gap` that is shorter
+    /// than the time from one reading to the next.
+    fn check_times(&self, problems: &mut Vec<String>) {
+        let times = [("rate", self.rate), ("max_gap", self.max_gap), ("stale", self.stale)];
+        for (key, value) in times {
+            if let Some(bad) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
+                problems
+                    .push(format!("window.{key}: found {bad}, expected a finite number above 0"));
+            }
+        }
+        if let (Some(rate), Some(gap)) = (self.rate, self.max_gap)
+            && gap * rate < 1.0
+        {
+            problems.push(format!(
+                "window.max_gap: found {gap} s, expected at least the {} s from one reading to the next at rate = {rate}; leave it out for 2.5 times that",
+                1.0 / rate
+            ));
+        }
+        if self.rate.is_none() && self.stale.is_some() {
+            problems.push("window.stale: needs the rate of the readings; add rate, in Hz".into());
+        }
+    }
+
+    /// Longest time from one reading to the next, in seconds: as given, or 2.5 times that of the rate; `None`
+    /// where neither is known.
+    pub fn max_gap(&self) -> Option<f64> {
+        self.max_gap.or(self.rate.map(|rate| 2.5 / rate))
+    }
+
+    /// Longest time without a judged window, in seconds: as given, or the duration of ten windows; `None` where
+    /// the rate is unknown.
+    pub fn stale(&self) -> Option<f64> {
+        self.stale.or(self.rate.map(|rate| 10.0 * self.length as f64 / rate))
     }
 
     /// The declared layout, or channels first where none is.

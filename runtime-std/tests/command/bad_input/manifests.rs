@@ -1,5 +1,7 @@
 //! Bad manifests, by theme.
 
+mod scores;
+
 use super::{assert_refused, changed, digits, pass_log_var_through};
 use crate::common::{elbow_line, repository};
 use std::fs;
@@ -61,6 +63,8 @@ fn the_manifests_that_the_bad_ones_are_made_of_are_good() {
     let (folder, path) = with_manifest(&[ENCODER, DECODER, WINDOW].concat());
     elbow_line("inspect {}", &[&path]).done();
     elbow_line("inspect {}", &[folder.path()]).done();
+    let (_folder, path) = with_manifest(&scores::whole());
+    elbow_line("inspect {}", &[&path]).done();
     let (_folder, path) = with_manifest(&refine("rule = \"adam\"\nrate = 0.05\nsteps = 20\n"));
     elbow_line("inspect {}", &[&path]).done();
 }
@@ -323,17 +327,6 @@ fn of_window() -> Vec<Case> {
             &["channels_last", "time_first"],
         ),
         ("zero std", window("std = [1, 1]", "std = [1, 0]"), &["window.std", "positive"]),
-        (
-            "score without decoder",
-            [ENCODER, "[score]\nkind = \"elbo_at_mean\"\nalpha = 0.01\nthreshold = 0\n"].concat(),
-            &["score", "[decoder]"],
-        ),
-        (
-            "alpha above 1",
-            [ENCODER, DECODER, "[score]\nkind = \"elbo_at_mean\"\nalpha = 1.5\nthreshold = 0\n"]
-                .concat(),
-            &["score.alpha", "between 0 and 1"],
-        ),
     ]
 }
 
@@ -462,6 +455,9 @@ fn bad_manifests_are_refused() {
         of_inputs(),
         of_flow(),
         of_refinement(),
+        scores::of_score(),
+        scores::of_calibration(),
+        scores::of_readings(),
     ];
     for (case, text, words) in themes.into_iter().flatten() {
         let (folder, path) = with_manifest(&text);
