@@ -180,6 +180,20 @@ pub fn run_twin_counted(
     Ok((run.outputs, twin.hits()))
 }
 
+/// [`run_twin_in_sequence`], and for each row the number of values that integers could not hold.
+///
+/// # Errors
+///
+/// As [`run_twin_in_sequence`].
+pub fn run_twin_flagged(
+    plan: &Plan,
+    states: &[(usize, usize)],
+    batch: &Batch,
+) -> Result<(Vec<Vec<f32>>, Vec<u64>)> {
+    let run = run_observed(&mut Twin::new(plan), states, batch, |_, _| {})?;
+    run.checked()
+}
+
 /// [`run_twin_in_sequence`] that calls `observe` after every step of every row, with the outputs of the step.
 ///
 /// # Errors
@@ -192,18 +206,27 @@ pub fn run_twin_observed(
     observe: impl FnMut(&Step, &[&[f32]]),
 ) -> Result<Vec<Vec<f32>>> {
     let run = run_observed(&mut Twin::new(plan), states, batch, observe)?;
-    match run.outside {
-        None => Ok(run.outputs),
-        Some((row, outside)) => {
-            Err(Error::input(format!("row {row}: {outside}; correct the ids of this row")))
-        }
-    }
+    Ok(run.checked()?.0)
 }
 
-/// All rows of each output, and the first index outside its table with its row.
+/// All rows of each output, and the first index outside its table with its row; of each row the number of
+/// values that integers could not hold.
 struct Run {
     outputs: Vec<Vec<f32>>,
     outside: Option<(usize, Outside)>,
+    saturated: Vec<u64>,
+}
+
+impl Run {
+    /// The outputs, and the saturated values of each row; an input error where an index was outside its table.
+    fn checked(self) -> Result<(Vec<Vec<f32>>, Vec<u64>)> {
+        match self.outside {
+            None => Ok((self.outputs, self.saturated)),
+            Some((row, outside)) => {
+                Err(Error::input(format!("row {row}: {outside}; correct the ids of this row")))
+            }
+        }
+    }
 }
 
 /// The outputs of the twin's plan on all rows of `batch`, with `states` and `observe` as for
@@ -220,7 +243,7 @@ fn run_observed(
     mut observe: impl FnMut(&Step, &[&[f32]]),
 ) -> Result<Run> {
     let plan = twin.plan();
-    let mut outside = None;
+    let (mut outside, mut saturated) = (None, Vec::with_capacity(batch.len));
     let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let sources = plan.inputs.iter().enumerate().map(|(at, port)| {
         if let Some((_, output)) = states.iter().find(|(input, _)| *input == at) {
@@ -234,13 +257,15 @@ fn run_observed(
     for row in 0..batch.len {
         let tensors: Vec<&[f32]> =
             sources.iter().map(|source| source.row(row, last.as_deref())).collect();
+        let before = twin.saturated();
         let results = twin.run_observed(&tensors, &mut observe)?;
+        saturated.push(twin.saturated() - before);
         outside = outside.or_else(|| Some((row, twin.outside()?.clone())));
         outputs.iter_mut().zip(&results).for_each(|(all, one)| all.extend(one));
         last = Some(results);
         step();
     }
-    Ok(Run { outputs, outside })
+    Ok(Run { outputs, outside, saturated })
 }
 
 /// The source of the values of an input: rows that were given, or an output of the row before.

@@ -26,6 +26,8 @@ pub struct Twin<'p> {
     hits: u64,
     /// The first such index.
     outside: Option<Outside>,
+    /// Number of values so far that integers could not hold.
+    saturated: u64,
 }
 
 /// A computed index that is not a row of its table.
@@ -56,7 +58,7 @@ impl<'p> Twin<'p> {
     /// at the run.
     pub fn new(plan: &'p Plan) -> Self {
         let buffers = plan.steps.iter().map(|step| StepBuffers::of(step, plan)).collect();
-        Self { plan, buffers, arena: vec![0.0; plan.arena], hits: 0, outside: None }
+        Self { plan, buffers, arena: vec![0.0; plan.arena], hits: 0, outside: None, saturated: 0 }
     }
 
     /// The plan.
@@ -75,8 +77,13 @@ impl<'p> Twin<'p> {
         self.outside.as_ref()
     }
 
+    /// Number of floats, in all runs so far, that were beyond the range of the integers that had to hold them.
+    pub fn saturated(&self) -> u64 {
+        self.saturated
+    }
+
     /// The plan's outputs for these inputs, in the plan's order. Runs do not depend on one another, but for
-    /// the counts of [`hits`](Self::hits).
+    /// the counts of [`hits`](Self::hits) and [`saturated`](Self::saturated).
     ///
     /// # Errors
     ///
@@ -117,7 +124,7 @@ impl<'p> Twin<'p> {
         mut observe: impl FnMut(&Step, &[&[f32]]),
     ) -> Result<()> {
         self.check(inputs)?;
-        let Self { plan, buffers, arena, hits, outside } = self;
+        let Self { plan, buffers, arena, hits, outside, saturated } = self;
         arena.fill(f32::from_bits(PAINT)); // as a device does that measures
         for (step, buffers) in plan.steps.iter().zip(buffers) {
             let memory = buffers.as_ref().and_then(|buffers| {
@@ -125,7 +132,12 @@ impl<'p> Twin<'p> {
                 Some(BorrowedBuffers { sources, written })
             });
             let mut memory = memory.ok_or_else(|| damaged(step))?;
-            let outside_here = memory.call(&step.kernel, &plan.weights);
+            let counted = memory.call(&step.kernel, &plan.weights);
+            let (outside_here, cut_off) = match step.kernel {
+                Kernel::Integer(_) => (0, counted),
+                _ => (counted, 0),
+            };
+            *saturated += u64::from(cut_off);
             if outside_here > 0 && outside.is_none() {
                 *outside = first_outside(step, memory.sources.get(1).copied().unwrap_or_default());
             }
@@ -175,14 +187,15 @@ impl<'a> BorrowedBuffers<'a> {
     }
 
     /// Calls a kernel exactly as generated code does, with these buffers and the plan's `weights`. Returns
-    /// the number of indices that were outside of their table, 0 for all but `TakeBy` and `TakeAlong`, and
-    /// without a buffer to write to.
+    /// the number of indices that were outside of their table for `TakeBy` and `TakeAlong`, for an integer
+    /// kernel the number of values that integers could not hold, 0 for all others and without a buffer to write
+    /// to.
     fn call(&mut self, kernel: &Kernel, weights: &[f32]) -> u32 {
         let w = |range: &Range<usize>| &weights[range.clone()];
         let [x, second, third, fourth] = [0, 1, 2, 3].map(|at| self.source(at));
         let Some(y) = self.written.first_mut() else { return 0 };
         match kernel {
-            Kernel::Integer(kernel) => integer::call(kernel, [x, second], y, weights),
+            Kernel::Integer(kernel) => return integer::call(kernel, [x, second], y, weights),
             Kernel::Dense { weights, bias } => kernels::dense(x, w(weights), w(bias), y),
             Kernel::DenseRows { rows, weights, bias } => {
                 kernels::dense_rows(x, w(weights), w(bias), y, *rows);

@@ -226,7 +226,7 @@ pub fn decoder(lens: &[usize]) -> Graph {
 /// A scale for every value by the decoder, and fixed degrees of freedom.
 fn heteroscedastic() -> Model {
     let parameters = vec![ParameterSource::Fixed(vec![3.0, 5.0]), ParameterSource::Output(1)];
-    let likelihood = Likelihood { family: Family::StudentT, parameters };
+    let likelihood = Likelihood { family: Family::StudentT, parameters, in_steps: false };
     with_parameters("heteroscedastic", likelihood, &[4])
 }
 
@@ -234,7 +234,7 @@ fn heteroscedastic() -> Model {
 fn counts() -> Model {
     let family = Family::ZeroInflatedNegativeBinomialLog;
     let parameters = vec![ParameterSource::Output(1), ParameterSource::Output(2)];
-    with_parameters("counts", Likelihood { family, parameters }, &[1, 4])
+    with_parameters("counts", Likelihood { family, parameters, in_steps: false }, &[1, 4])
 }
 
 /// `q(z0 | x) q(z1 | z0, x)`, where `z0` is drawn inside the graph; both are decoded.

@@ -27,6 +27,8 @@ pub(super) struct Decode {
     pub(super) kept: Vec<(&'static str, usize)>,
     /// Meaning of the mean output, in words.
     x_mean: String,
+    /// Method of the likelihood that gives `ln p(x | z)`.
+    density: &'static str,
     uses_workspace: bool,
     pub(super) calls: Calls,
 }
@@ -63,7 +65,11 @@ impl Decode {
         let calls = Calls::of(&decoder.plan, &names);
         let uses_workspace = uses_workspace(&decoder.plan);
         let x_mean = mean_is_in_words(decoder.likelihood.family);
-        Self { parameters, kept, x_mean, uses_workspace, calls }
+        let density = match decoder.likelihood.in_steps {
+            true => "log_prob_in_steps",
+            false => "log_prob",
+        };
+        Self { parameters, kept, x_mean, density, uses_workspace, calls }
     }
 
     /// Source of `decode`.
@@ -114,8 +120,13 @@ impl Decode {
     /// Source of `log_likelihood`, `score`, `generate` and `Observation`; `likelihood` are the statements
     /// that bind the likelihood.
     pub(super) fn inference(&self, given: &LikelihoodArguments, likelihood: &str) -> String {
-        [log_likelihood(given, likelihood), score(given), self.generate(), self.observation()]
-            .concat()
+        [
+            log_likelihood(given, likelihood, self.density),
+            score(given),
+            self.generate(),
+            self.observation(),
+        ]
+        .concat()
     }
 
     /// Source of `generate`, which decodes a draw of a posterior or of the prior.
@@ -237,8 +248,8 @@ pub(super) struct Offsets<'p> {
     pub(super) fixed: &'p [usize],
 }
 
-/// Source of `log_likelihood`; the statements `likelihood` bind the likelihood.
-fn log_likelihood(given: &LikelihoodArguments, likelihood: &str) -> String {
+/// Source of `log_likelihood`; the statements `likelihood` bind the likelihood, whose method `density` it calls.
+fn log_likelihood(given: &LikelihoodArguments, likelihood: &str, density: &str) -> String {
     let LikelihoodArguments { typed, names, docs } = given;
     let own = ["z: &[f32; LATENT]", "x_mean: &mut [f32; OBSERVED]"].map(String::from);
     let parameters = parameters(typed, &own);
@@ -252,7 +263,7 @@ fn log_likelihood(given: &LikelihoodArguments, likelihood: &str) -> String {
 ///
 /// As for `decode`.
 {}    decode(pack, ws, z, {names}x_mean)?;
-{likelihood}    Ok(likelihood.log_prob(x, x_mean))
+{likelihood}    Ok(likelihood.{density}(x, x_mean))
 }}
 ",
         signature("log_likelihood", &parameters, "Result<f32, DecodeError>"),

@@ -1,8 +1,10 @@
 //! Stage 5, infer: scores, bounds and refinement with the decoder, as on a device, by the twin.
 
 mod likelihood;
+mod scored;
 
 pub use likelihood::{TwinGradient, TwinLikelihood};
+pub use scored::{ScoredRow, scored_rows};
 
 use crate::manifest::{RefineTable, RuleName};
 use crate::model::{Decoder, Likelihood};
@@ -49,7 +51,11 @@ pub fn score(
 /// outputs.
 pub fn log_likelihood(likelihood: &Likelihood, x: &[f32], outputs: &[Vec<f32>]) -> f32 {
     let x_mean = outputs.first().map_or(&[][..], Vec::as_slice);
-    likelihood.under(outputs).log_prob(x, x_mean)
+    let under = likelihood.under(outputs);
+    match likelihood.in_steps {
+        true => under.log_prob_in_steps(x, x_mean),
+        false => under.log_prob(x, x_mean),
+    }
 }
 
 /// Likelihood of one row, with its gradient where the model has refinement.

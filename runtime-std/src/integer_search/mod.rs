@@ -6,8 +6,10 @@
 //! | loss | candidate -> nats of its posterior, or squared errors | [`divergence`] |
 //! | bound | posteriors of floats and integers -> the ELBO that is lost | [`BoundDrop`] |
 //! | best | losses and grades -> the model | [`Loaded::quantized`] |
+//! | decoder | the same of the decoder, by the error of the score | `decoder` |
 
 mod bound;
+mod decoder;
 
 pub use bound::BoundDrop;
 
@@ -23,10 +25,11 @@ use crate::{Context, Error, Result};
 
 impl Loaded {
     /// The model with integer weights, chosen by the calibration rows in `batch`, which holds its inputs; in
-    /// floats for [`Precision::F32`]. The decoder and a flow beside the encoder stay in f32.
+    /// floats for [`Precision::F32`]. A flow beside the encoder stays in f32, and so does a decoder whose gradient
+    /// refinement follows.
     ///
     /// [`Precision::Int8`] gives eight-bit activations where the posterior is then of grade A, otherwise sixteen-bit
-    /// ones.
+    /// ones; then the decoder likewise, where the score is of grade A.
     ///
     /// # Errors
     ///
@@ -39,18 +42,20 @@ impl Loaded {
             .context(self.main.path.display()));
         }
         let data = Trial { loaded: self, batch };
-        match precision {
-            Precision::F32 => self.with_integers(None),
-            Precision::Int8x8 => data.best(Width::Eight),
-            Precision::Int8x16 => data.best(Width::Sixteen),
+        let encoded = match precision {
+            Precision::F32 => return self.with_integers(None),
+            Precision::Int8x8 => data.best(Width::Eight)?,
+            Precision::Int8x16 => data.best(Width::Sixteen)?,
             Precision::Int8 => {
                 let eight = data.best(Width::Eight)?;
                 match data.is_good(&eight)? {
-                    true => Ok(eight),
-                    false => data.best(Width::Sixteen),
+                    true => eight,
+                    false => data.best(Width::Sixteen)?,
                 }
             }
-        }
+        };
+        let decoders = decoder::Trial::of(self, &encoded, batch)?;
+        Ok(decoders.map(|trial| trial.chosen(precision)).transpose()?.unwrap_or(encoded))
     }
 }
 

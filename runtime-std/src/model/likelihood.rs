@@ -13,6 +13,8 @@ pub struct Likelihood {
     pub family: Family,
     /// As many as [`Family::parameters`] lists, in that order.
     pub parameters: Vec<ParameterSource>,
+    /// Whether it is evaluated by `log_prob_in_steps`, as behind an integer decoder, else by `log_prob`.
+    pub in_steps: bool,
 }
 
 /// Where a parameter comes from.
@@ -28,7 +30,7 @@ impl Likelihood {
     /// A likelihood whose parameters are all fixed, given in the family's order; their number is not checked.
     pub fn fixed(family: Family, parameters: &[&[f32]]) -> Self {
         let parameters = parameters.iter().map(|values| ParameterSource::Fixed(values.to_vec()));
-        Self { family, parameters: parameters.collect() }
+        Self { family, parameters: parameters.collect(), in_steps: false }
     }
 
     /// The likelihood whose decoded parameters are taken from `outputs`, those of the decoder's plan; a
@@ -42,6 +44,17 @@ impl Likelihood {
             };
         }
         distributions::Likelihood { family: self.family, parameters }
+    }
+
+    /// Whether integers can evaluate it: a Gaussian of fixed scales, no more than one for every eight of `values`,
+    /// below which the exponentials of the scales are dearer than the terms.
+    pub(super) fn has_steps(&self, values: usize) -> bool {
+        match &self.parameters[..] {
+            [ParameterSource::Fixed(scales)] => {
+                self.family == Family::Gaussian && 8 * scales.len() <= values
+            }
+            _ => false,
+        }
     }
 
     /// Values of the fixed parameters, in the family's order; they are part of the weights.
@@ -104,7 +117,7 @@ impl Likelihood {
         if let (Some(axis), false) = (mean.axis, along_an_axis) {
             return Err(format!("axis = {axis}: no list runs along an axis; remove it"));
         }
-        Ok(Self { family, parameters })
+        Ok(Self { family, parameters, in_steps: false })
     }
 }
 

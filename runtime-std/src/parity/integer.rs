@@ -4,7 +4,8 @@ use super::arithmetic::{Arithmetic, IntegerLayer, Macs, layers, macs};
 use super::outputs::TargetOutputs;
 use super::{ParityReport, Reference};
 use crate::divergence::tolerance::ELBO_DROP;
-use crate::divergence::{Grade, Kl, divergence};
+use crate::divergence::{Grade, Kl, ScoreError, divergence};
+use crate::infer::{ScoredRow, scored_rows};
 use crate::integer_search::BoundDrop;
 use crate::model::Loaded;
 use crate::posterior::{Posteriors, twin_posteriors};
@@ -22,12 +23,27 @@ pub struct IntegerReport {
     pub grade: Option<Grade>,
     /// ELBO(float) - ELBO(integer), with the same noise for both.
     pub elbo_drop: BoundDrop,
+    /// What integers in encoder and decoder cost the score; none without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<ScoreReport>,
     /// Multiply-accumulates, and how many have integer weights.
     pub macs: Macs,
     /// Every layer: what computes it, and what integers in it alone cost. None where every step is listed,
     /// which then says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<Vec<IntegerLayer>>,
+}
+
+/// The score of the integer model, by the twin, against that in floats.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ScoreReport {
+    /// Its error over the rows; none of a single row.
+    #[serde(flatten)]
+    pub error: Option<ScoreError>,
+    /// The precision of the decoder that was chosen.
+    pub decoder_precision_used: Precision,
+    /// Rows with values beyond the range of the integers.
+    pub rows_outside: usize,
 }
 
 /// A model in floats and in integers, compared on the same rows.
@@ -61,15 +77,30 @@ impl Pair<'_> {
         let answered: Vec<Posteriors<f64>> =
             answer.posteriors.iter().map(Posteriors::from).collect();
         let elbo_drop =
-            BoundDrop::of(self.integer, self.batch, &reference.posteriors, &answered, seed)?;
+            BoundDrop::of(self.float, self.batch, &reference.posteriors, &answered, seed)?;
         let known = kl.mean.filter(|_| !reference.basis.is_quantized());
         let grade = known.map(|_| Grade::of(&kl, elbo_drop.mean));
         Ok(Some(IntegerReport {
             precision_used: self.integer.precision(),
             grade,
             elbo_drop,
+            score: self.score()?,
             macs: macs(self.integer.model.graphs.main().plan),
             layers: Some(self.layers()?),
+        }))
+    }
+
+    /// What integers cost the score; `None` for a model without one. An error is a posterior that is not finite.
+    fn score(&self) -> Result<Option<ScoreReport>> {
+        let scored = |loaded| scored_rows(loaded, self.batch);
+        let (Some(float), Some(integer)) = (scored(self.float)?, scored(self.integer)?) else {
+            return Ok(None);
+        };
+        let scores = |rows: &[ScoredRow]| rows.iter().map(|row| row.score).collect::<Vec<_>>();
+        Ok(self.integer.decoder_precision().map(|decoder_precision_used| ScoreReport {
+            error: ScoreError::of(&scores(&float), &scores(&integer)),
+            decoder_precision_used,
+            rows_outside: integer.iter().filter(|row| row.saturated > 0).count(),
         }))
     }
 

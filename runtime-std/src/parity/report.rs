@@ -9,8 +9,8 @@ use super::reference::Basis;
 use super::suspect::Suspect;
 use super::tolerance::{LOG_PROB_NATS, Limits, STEP_ROUNDING, STEPS_MAX, STEPS_WITHIN_ONE};
 use crate::Precision;
-use crate::divergence::Kl;
 use crate::divergence::tolerance::ELBO_DROP_ERRORS;
+use crate::divergence::{Kl, ScoreError};
 use crate::emit::{FlashBytes, RamBytes};
 use crate::model::Role;
 use serde::Serialize;
@@ -358,6 +358,17 @@ impl ParityReport {
         lines.nats("ELBO lost in nats, p99", integer.elbo_drop.p99)?;
         lines.line("grade", integer.grade.map(|grade| format!("{grade:?}")))?;
         lines.line("precision used", Some(integer.precision_used.name().into()))?;
+        if let Some(score) = &integer.score {
+            let of = |error: ScoreError| {
+                let ScoreError { mean, p99, spread, grade } = error;
+                format!(
+                    "{mean:.3e} mean, {p99:.3e} p99, of a spread of {spread:.3e}: grade {grade:?}"
+                )
+            };
+            lines.line("error of the score, nats", score.error.map(of))?;
+            lines.line("rows beyond the integers", Some(score.rows_outside.to_string()))?;
+            lines.line("decoder's precision", Some(score.decoder_precision_used.name().into()))?;
+        }
         lines.line("with int8 weights", Some(integer.macs.to_string()))?;
         for layer in integer.layers.iter().flatten() {
             lines.line(&format!("layer {}", layer.name), Some(layer.to_string()))?;

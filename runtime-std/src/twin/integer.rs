@@ -66,13 +66,15 @@ macro_rules! with {
 }
 
 /// Calls an integer kernel, which reads `sources` (the second is empty where it has one) and writes `y`;
-/// ranges of the kernel lie in `weights`, the words of the plan, and panic outside of them.
-pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weights: &[f32]) {
+/// ranges of the kernel lie in `weights`, the words of the plan, and panic outside of them. Gives the number of
+/// values that `Quantize` has cut off, 0 for any other.
+pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weights: &[f32]) -> u32 {
     let [x, second] = sources;
     let words = |range: &Range<usize>| &weights[range.clone()];
     match kernel {
         Integer::Quantize { copy, format: f, to } => with!(*to, Y, {
-            integer::quantize(x, Y::write(y), f.scale, f.zero_point, [f.low, f.high], copy);
+            let bounds = [f.low, f.high];
+            return integer::quantize(x, Y::write(y), f.scale, f.zero_point, bounds, copy);
         }),
         Integer::PaddedCopy { copy, fill, from, to } => with!(*from, X, {
             with!(*to, Y, integer::padded_copy(X::read(x), Y::write(y), *fill, copy));
@@ -123,6 +125,7 @@ pub(super) fn call(kernel: &Integer, sources: [&[f32]; 2], y: &mut [f32], weight
             integer::add(X::read(x), X::read(second), X::write(y), sum);
         }),
     }
+    0
 }
 
 /// The words that a layer reads.

@@ -3,6 +3,7 @@
 mod categorical;
 mod counts;
 mod events;
+mod fixed;
 mod real;
 mod runs;
 
@@ -264,6 +265,21 @@ impl<'a> Likelihood<'a> {
             Family::ZeroInflatedNegativeBinomialLog => self.sum::<ZeroInflated<true>>(x, mean),
         };
         value.unwrap_or(f32::NAN)
+    }
+
+    /// [`log_prob`](Self::log_prob), of a Gaussian by integers: what a model with an integer decoder answers.
+    ///
+    /// `x` and `mean` are rounded to steps of between 2^-13 and 2^-12 of their scale, and the rest is exact until
+    /// the squares of a scale are summed: a term errs by less than `2^-12 (1 + abs(t))`, both ways alike, which
+    /// a core without float unit computes in a tenth of the instructions. Where a value is not finite or is 2^13
+    /// scales and more away from 0, and of every other family, it is `log_prob`: `x` is never cut off.
+    #[inline(always)] // as log_prob
+    pub fn log_prob_in_steps(&self, x: &[f32], mean: &[f32]) -> f32 {
+        let found = match self.family {
+            Family::Gaussian if x.len() == mean.len() => fixed::gaussian(self, x, mean),
+            _ => None,
+        };
+        found.unwrap_or_else(|| self.log_prob(x, mean))
     }
 
     /// Writes `d ln p(x | z) / d wrt`, the score of one parameter, to `grad`, which is as long as that

@@ -12,7 +12,7 @@ const DF: [f32; 2] = [1e-30, 1e30];
 /// `e^-log_scale`, but at most the largest float, since a distance of 0 times infinity would be NaN; NaN for
 /// NaN.
 #[inline]
-fn precision(log_scale: f32) -> f32 {
+pub(super) fn precision(log_scale: f32) -> f32 {
     min(exp_exact(-log_scale), f32::MAX)
 }
 

@@ -59,7 +59,8 @@ impl PaddedCopy {
 ///
 /// The quotient is an f32 and rounds to the nearest integer, ties to even: ONNX's QuantizeLinear. Infinities
 /// are clamped, NaN becomes the zero point. `low` and `high` are values of `y`'s type. Places outside of `x`
-/// or `y` are left out; values of `y` from `s.len` on that are not in the box stay.
+/// or `y` are left out; values of `y` from `s.len` on that are not in the box stay. Gives the number of values
+/// that `low` or `high` has cut off.
 #[inline(never)]
 pub fn quantize<Y: Value>(
     x: &[f32],
@@ -68,11 +69,18 @@ pub fn quantize<Y: Value>(
     zero_point: i32,
     [low, high]: [i32; 2],
     s: &PaddedCopy,
-) {
+) -> u32 {
     if !s.is_dense() {
         pad(y, Y::of(zero_point), s);
     }
-    each(x, y, s, |x| Y::of((round(x / scale) + zero_point).max(low).min(high)));
+    let mut saturated = 0;
+    each(x, y, s, |x| {
+        let value = round(x / scale) + zero_point;
+        let kept = value.max(low).min(high);
+        saturated += u32::from(kept != value);
+        Y::of(kept)
+    });
+    saturated
 }
 
 /// The nearest integer, ties to even; limited to `-2^17..=2^17`, 0 for NaN.
@@ -145,7 +153,7 @@ fn fill_range<Y: Copy>(y: &mut [Y], start: usize, end: usize, fill: Y) {
 /// `y[to(i)] = f(x[from(i)])` for every index `i` of the box that both slices hold; steps of 0 along the last
 /// axis count as 1.
 #[inline(always)]
-fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &PaddedCopy, f: impl Fn(X) -> Y) {
+fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &PaddedCopy, mut f: impl FnMut(X) -> Y) {
     let next = [s.from[2], s.to[2]] == [1, 1];
     each_line(x, y, s, |xs, ys| {
         if next {
