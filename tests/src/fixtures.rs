@@ -68,6 +68,7 @@ pub fn cases() -> Vec<Case> {
         ("digits", "x_logit", both),
         ("digits_gaussian", "x_mean", &[""]),
         ("digits_conv", "x_mean", &[""]),
+        ("motion3", "x_mean", &[""]),
     ];
     for (model, decoded, exporters) in models {
         for exporter in exporters {

@@ -5,7 +5,7 @@ use elbow::heads::{HeadReport, MeasuredReading, Scale, Verdict};
 use elbow::manifest::Manifest;
 use elbow::model::Loaded;
 
-const MODELS: [&str; 4] = ["imu", "digits", "digits_gaussian", "digits_conv"];
+const MODELS: [&str; 5] = ["imu", "digits", "digits_gaussian", "digits_conv", "motion3"];
 
 /// Of `models/<name>`, its manifest with each `from` made `to`.
 fn changed(name: &str, changes: &[(&str, &str)], scale: Scale) -> HeadReport {
