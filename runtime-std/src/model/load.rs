@@ -27,6 +27,8 @@ pub struct Loaded {
     pub flow: Option<Source>,
     /// The manifest; `None` for an ONNX file alone.
     pub manifest: Option<Manifest>,
+    /// The folder that paths in the manifest are relative to; that of the file for an ONNX file alone.
+    pub folder: PathBuf,
 }
 
 impl Loaded {
@@ -86,7 +88,8 @@ impl Loaded {
     /// A loaded model of this one file, whose graph is the main one; `name` is an identifier.
     fn without_manifest(name: String, graphs: Graphs, main: Source) -> Self {
         let model = Model { name, graphs, window: None, score: None, missing: Vec::new() };
-        Self { model, main, decoder: None, flow: None, manifest: None }
+        let folder = main.path.parent().unwrap_or(Path::new("")).to_path_buf();
+        Self { model, main, decoder: None, flow: None, manifest: None, folder }
     }
 
     /// The model of the manifest at `path`; errors name that path.
@@ -142,7 +145,8 @@ impl Loaded {
             missing: manifest.missing().map(String::from).collect(),
         };
         manifest.window = window;
-        let loaded = Self { model, main, decoder, flow, manifest: Some(manifest) };
+        let folder = folder.to_path_buf();
+        let loaded = Self { model, main, decoder, flow, manifest: Some(manifest), folder };
         loaded.check()?;
         Ok(loaded)
     }
