@@ -217,7 +217,8 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
     }
 
     /// Loads `inputs` and sends their `ln p(x)`, measured. `Err`, with nothing sent, for inputs of another
-    /// length, what the flow refused, and a model that is no flow with a standard normal latent.
+    /// length, what the flow refused, and a model that is no flow with a standard normal latent, whose inputs
+    /// are then loaded all the same. An infinite or NaN value, where the map overflows, is sent as it is.
     fn log_prob(
         &mut self,
         board: &mut impl Board,

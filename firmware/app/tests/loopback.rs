@@ -157,8 +157,9 @@ fn infer(row: u64, task: Inference, count: u32, x: &[f32]) -> Vec<u8> {
     frame(&Request::Infer { row, key: KEY, task, count, inputs: Floats::new(x) })
 }
 
-/// What the core's functions find for [`X`] with the generated module and [`KEY`], and the posterior
-/// afterwards: the encoder's, or the refined one.
+/// What the core's functions find for [`X`], by `count` draws, or steps of a refinement, with the noise of
+/// [`KEY`] and `row`; and the posterior afterwards: the encoder's for a bound, else what the refinement left.
+/// Panics where anything is refused.
 fn inferred_directly(row: u64, task: Inference, count: u32) -> (Inferred, DiagNormal<2>) {
     let pack = &Pack::new_checked(&WEIGHTS.0).expect("a pack");
     let (mut q, ..) = directly(&X);

@@ -122,9 +122,10 @@ impl<'a> Importer<'a> {
         inputs
     }
 
-    /// A new variable for an input, of its declared shape with the batch pinned to 1. Records its kind, and
-    /// its element type if that is int64, int32 or bool. An error where the declaration is not supported, or
-    /// where the batch is not in front.
+    /// A new variable for an input, of its declared shape with a dynamic batch axis pinned to 1. Records its
+    /// kind, and its element type if that is int64, int32 or bool. `Err` where the declaration is not supported,
+    /// or where the batch is longer than 1, or lies neither in front nor on the second of at least three axes,
+    /// behind layers or steps.
     fn input(&mut self, info: &proto::ValueInfoProto) -> Read<ValueId> {
         let (shape, kind) = declared(info, &self.batch)?;
         check_batch(&shape, &self.proto.output)?;

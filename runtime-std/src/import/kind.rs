@@ -64,8 +64,8 @@ impl Kind {
         }
     }
 
-    /// The kind of values that ONNX takes as one type: theirs if all have one, else float before bool before
-    /// integer. Known booleans are integers here, so these may stand beside computed booleans. Float where
+    /// The kind of values that ONNX takes as one type: theirs if all have one, else Float where one is Float,
+    /// else Bool where one is Bool, else Integer; `check_kinds` refuses other mixtures beforehand. Known booleans are integers here, so these may stand beside computed booleans. Float where
     /// `kinds` is empty.
     fn joint(kinds: &[Self]) -> Self {
         match kinds {

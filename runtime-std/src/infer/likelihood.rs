@@ -95,7 +95,7 @@ impl<'d> TwinLikelihood<'d> {
         self.row.number = row;
     }
 
-    /// The row's observation.
+    /// The observation of the selected row; panics where that is beyond the last.
     pub fn observed(&self) -> &'d [f32] {
         self.row.observed()
     }

@@ -1,17 +1,18 @@
 //! `QuantizeLinear` and `DequantizeLinear`: values that a file rounds to eight bits, and weights that it
 //! stores as such.
 //!
-//! The result of a quantizer is held as the floats that its integers stand for, so that a dequantizer
-//! behind it only passes them on. The format of the integers is that of the node (`Op::Round`); the
-//! integers of weights are kept in `Scope::quantized`.
+//! The result of a quantizer is held as the floats that its integers stand for, so that a dequantizer behind
+//! it only passes them on. The format of the integers is that of the node (`Op::Round`); the integers of
+//! weights are kept in `Scope::quantized`.
 //!
 //! A reader appends the operations of the ONNX node `call` to the graph in `scope` and returns the node's
-//! outputs in order; operations whose operands are all constants are calculated at import instead. `Err` is a
-//! reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is missing, of
-//! another element type or without values, where an attribute is of another type, not finite, or an axis that
-//! is not there, or where the integers and constants that it calculates itself exceed the budget of import,
-//! 2^24 values in all. Other functions fail as their docs say, and as the methods of `Scope` and `Call` that
-//! they use. What was appended before an `Err` stays in the graph.
+//! outputs in order; operations whose operands are all constants are calculated at import instead, unless no
+//! kernel computes them or the budget of import (2^24 values in all) is used up: then they are appended.
+//! `Err` is a reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is
+//! missing, of another element type or without values, where an attribute is of another type, not finite, or
+//! an axis that is not there, or where known integers, or constants of its own, that it calculates without a
+//! node exceed that budget. Other functions fail as their docs say, and as the methods of `Scope` and `Call`
+//! that they use. What was appended before an `Err` stays in the graph.
 
 use crate::import::kind::Kind;
 use crate::import::problem::{Read, invalid, refuse};

@@ -176,8 +176,8 @@ impl Tape {
         Some((self.constant_of("reversed filters", &shape, reversed), pads))
     }
 
-    /// Of a batch normalization: `x` gets `g` times the scale of its channel. `Err` where scale, bias, mean
-    /// or variance is not constant.
+    /// Of a batch normalization: `x` gets `g scale / sqrt(variance + epsilon)`, by its channel. `Err` where
+    /// scale, bias, mean or variance is not constant.
     pub(super) fn reverse_batch_norm(&mut self, node: &Node, g: ValueId) -> Advice {
         let affine = Affine::of(&self.graph, node).ok_or(
             "its scale, bias, mean and variance must be constants: export in inference mode",
