@@ -208,3 +208,14 @@ pub const INT8_SHARE: f64 = 0.99;
 /// written by hand, as a fraction: heads give floats and not bytes, 8-bit values are widened by copies, and
 /// slices are checked anew.
 pub const COMPILED_WORKLOAD: f64 = 0.03;
+
+// Detection.
+
+/// An alarm's sum against the same in f64, relative to `max(1, sum)`: two roundings per window, over 20.
+pub const CUSUM: f64 = 1e-6;
+/// A drift's statistic against the same in f64, relative to `max(1, statistic)`: averages of f32 that forget a
+/// fiftieth per window carry some thirty roundings on.
+pub const DRIFT: f64 = 1e-5;
+/// How far the variance of a channel has to lie from its limit, relative to it, so that a sum in one pass in
+/// f32 and two passes in f64 agree on which side it is.
+pub const VARIANCE_SIDE: f64 = 1e-4;
