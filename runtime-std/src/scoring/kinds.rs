@@ -7,7 +7,7 @@ use crate::manifest::{Score, ScoreKind, Window};
 use crate::model::{Decoder, Loaded, Refine};
 use crate::posterior::{Posteriors, twin_posteriors};
 use crate::rows::{Batch, StreamKey, run_twin};
-use crate::{Context, Error, Result, watch};
+use crate::{Context, Error, Result, npy, watch};
 use elbow_core::distributions::kl_to_standard;
 use elbow_core::infer::{InferError, LogLikelihood, Posterior, Scratch, elbo, iwae};
 use elbow_core::noise::Independent;
@@ -53,13 +53,51 @@ pub struct RowScore {
 }
 
 impl Settings {
-    /// Those of the manifest's `[score]`, with this key of the noise and no aggregate posterior.
-    pub fn of(score: &Score, seed: u64) -> Self {
-        Self { kind: score.kind, samples: score.samples(), seed, aggregate: None }
+    /// Those of `score`, the `[score]` of this model, with this key of the noise; `mahalanobis` reads the aggregate
+    /// posterior from the reference of `[drift]`.
+    ///
+    /// # Errors
+    ///
+    /// An input error where `mahalanobis` has no such file, or one of another shape.
+    pub fn of(loaded: &Loaded, score: &Score, seed: u64) -> Result<Self> {
+        let aggregate = match score.kind {
+            ScoreKind::Mahalanobis => Some(Aggregate::of_drift(loaded)?),
+            _ => None,
+        };
+        Ok(Self { kind: score.kind, samples: score.samples(), seed, aggregate })
     }
 }
 
 impl Aggregate {
+    /// That in the reference of the manifest's `[drift]`: rows 0 to 2 are mean and variance of `loc` and the mean of
+    /// `loc^2 + exp(log_var)`, so that its variance is the third less the square of the first.
+    ///
+    /// # Errors
+    ///
+    /// An input error where the manifest has no `[drift]`, or its file is not `[4, latents]` with positive variances.
+    fn of_drift(loaded: &Loaded) -> Result<Self> {
+        let manifest = loaded.manifest.as_ref();
+        let reference = manifest.and_then(|manifest| manifest.drift.as_ref()).ok_or_else(|| {
+            Error::input("mahalanobis needs the aggregate posterior of normal rows; run `elbow calibrate`, which writes [drift]")
+        })?;
+        let folder = &loaded.folder;
+        let path = folder.join(&reference.reference);
+        let latents = loaded.amortized().map_or(0, |(encoder, _)| encoder.latent());
+        let rows = npy::read_rows(&path, &[1, latents])?;
+        let row = |at: usize| rows.values.get(at * latents..(at + 1) * latents).unwrap_or_default();
+        let moments = row(0).iter().zip(row(2));
+        let (mean, var): (Vec<f32>, Vec<f32>) =
+            moments.map(|(mean, second)| (*mean, second - mean * mean)).unzip();
+        if rows.values.len() != 4 * latents || var.iter().any(|var| !(*var > 0.0)) {
+            return Err(Error::input(format!(
+                "found {} values, expected mean and variance of two moments of {latents} latents; run `elbow calibrate` again",
+                rows.values.len()
+            ))
+            .context(path.display()));
+        }
+        Ok(Self { mean, var })
+    }
+
     /// That of these posteriors: `Var(loc) + E[exp(log_var)]` per latent, sums in f64. `None` for fewer than two rows, or
     /// where a latent's variance is 0 or not finite.
     pub fn of(posteriors: &Posteriors) -> Option<Self> {
@@ -107,15 +145,30 @@ pub fn score_rows(loaded: &Loaded, settings: &Settings, batch: &Batch) -> Result
             kind.name()
         )));
     };
-    match kind {
-        ScoreKind::Kl => Ok(q_scores(&q, batch.len, |_, kl| -kl)),
+    score_posteriors(loaded, settings, batch, &q)
+}
+
+/// As [`score_rows`], for a model with one posterior that is known already for every row: `q`, the encoder's.
+///
+/// # Errors
+///
+/// As there.
+pub fn score_posteriors(
+    loaded: &Loaded,
+    settings: &Settings,
+    batch: &Batch,
+    q: &Posteriors,
+) -> Result<Vec<RowScore>> {
+    match settings.kind {
+        ScoreKind::LogProb => densities(loaded, batch),
+        ScoreKind::Kl => Ok(q_scores(q, batch.len, |_, kl| -kl)),
         ScoreKind::Mahalanobis => {
             let aggregate = settings.aggregate.as_ref().ok_or_else(|| {
                 Error::input("mahalanobis needs the aggregate posterior of normal rows; run `elbow calibrate`, which writes drift.npy")
             })?;
-            Ok(q_scores(&q, batch.len, |loc, _| aggregate.mahalanobis(loc)))
+            Ok(q_scores(q, batch.len, |loc, _| aggregate.mahalanobis(loc)))
         }
-        _ => decoded(loaded, settings, batch, &q),
+        _ => decoded(loaded, settings, batch, q),
     }
 }
 
