@@ -208,3 +208,14 @@ pub const INT8_SHARE: f64 = 0.99;
 /// written by hand, as a fraction: heads give floats and not bytes, 8-bit values are widened by copies, and
 /// slices are checked anew.
 pub const COMPILED_WORKLOAD: f64 = 0.03;
+
+// Detection.
+
+/// A p-value, a bound of a rate or a sum against a table in f64, absolute: the table has six digits or more.
+pub const RATE: f64 = 1e-6;
+/// A mean run length against collocation in f64, relative: the closed form loses digits with the threshold.
+pub const RUN_LENGTH: f64 = 1e-7;
+/// A mean run length against a table from a grid of 2,000 points, relative.
+pub const RUN_LENGTH_GRID: f64 = 3e-4;
+/// A cumulative sum in f32 against the same in f64, absolute: 20 windows up to 33, each rounded twice.
+pub const CUSUM: f64 = 2e-5;

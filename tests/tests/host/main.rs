@@ -18,5 +18,6 @@ mod noise;
 mod posteriors;
 mod qdq;
 mod quantize;
+mod rates;
 mod window;
 mod zoo;
