@@ -71,6 +71,8 @@ pub mod lower;
 #[doc(hidden)]
 pub mod roles;
 #[doc(hidden)]
+pub mod scoring;
+#[doc(hidden)]
 pub mod stages;
 #[doc(hidden)]
 pub mod twin;

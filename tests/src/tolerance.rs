@@ -219,3 +219,11 @@ pub const DRIFT: f64 = 1e-5;
 /// How far the variance of a channel has to lie from its limit, relative to it, so that a sum in one pass in
 /// f32 and two passes in f64 agree on which side it is.
 pub const VARIANCE_SIDE: f64 = 1e-4;
+/// A p-value, a bound of a rate or a sum against a table in f64, absolute: the table has six digits or more.
+pub const RATE: f64 = 1e-6;
+/// A mean run length against collocation in f64, relative: the closed form loses digits with the threshold.
+pub const RUN_LENGTH: f64 = 1e-7;
+/// A mean run length against a table from a grid of 2,000 points, relative.
+pub const RUN_LENGTH_GRID: f64 = 3e-4;
+/// A cumulative sum in f32 against the same in f64, absolute: 20 windows up to 33, each rounded twice.
+pub const CUSUM_PATH: f64 = 2e-5;

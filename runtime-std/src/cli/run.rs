@@ -1,19 +1,21 @@
 //! `elbow run`
 
 mod refine;
+mod score;
 
 use super::inputs::{self, Inputs};
 use super::{ModelOptions, PrecisionOptions, PythonOptions, output, runtime};
 use clap::ValueEnum;
 use elbow::lower::{Core, Plan};
-use elbow::model::{Encoder, Loaded, PartName, Role, Source};
-use elbow::parity::density::log_prob;
+use elbow::model::{Decoder, Encoder, Loaded, PartName, Role, Source};
 use elbow::posterior::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::reference::{Engine, Runtime};
 use elbow::rows::{Batch, run_twin_in_sequence};
+use elbow::scoring::log_prob;
 use elbow::{Context, Error, Precision, Result, npy};
 use refine::{RefinedRows, Refinement};
+use score::{ScoreFiles, Scores};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -128,6 +130,9 @@ struct RunReport<'a> {
     /// Of a flow whose latent is standard normal, in nats.
     #[serde(skip_serializing_if = "Option::is_none")]
     log_prob: Option<LogProbFile>,
+    /// Where the manifest has `[score]` and the twin ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<ScoreFiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refined: Option<RefinedRows>,
 }
@@ -153,8 +158,11 @@ pub fn run(options: &RunOptions) -> Result<()> {
         ));
     }
     let refinement = refinement(&loaded, options, graph)?;
+    let is_scored = amortized.is_some() || (is_flow && graph == GraphChoice::Flow);
+    let score = loaded.model.score.as_ref().filter(|_| is_scored && runtime.is_none());
     let (plan, states) = source.whole()?;
-    let inputs = inputs(&loaded, source, &plan, refinement.as_ref(), options)?;
+    let decodes = refinement.is_some() || score.is_some();
+    let inputs = inputs(&loaded, source, &plan, decodes, options)?;
     let outputs = match &runtime {
         None => run_twin_in_sequence(&plan, &states, &inputs.batch)?,
         Some(runtime) => runtime.run(source, &inputs.batch, &[])?.outputs,
@@ -166,12 +174,16 @@ pub fn run(options: &RunOptions) -> Result<()> {
             of_outputs(&loaded.main, encoder, &outputs, &inputs.batch)?
         }
     };
+    let scores = score
+        .map(|score| Scores::of(&loaded, score, &inputs.batch, &posteriors, options.seed))
+        .transpose()?;
     let refined = refinement
         .map(|refinement| refinement.run(&loaded, &inputs.batch, &mut posteriors, options.seed));
     let refined = refined.transpose()?;
     let log_prob = log_prob(&loaded, |at| outputs.get(at).map(Vec::as_slice));
-    let files =
+    let mut files =
         OutputFiles::new(source, &inputs, &outputs, &posteriors, log_prob.as_deref(), options)?;
+    files.bytes.extend(scores.iter().flat_map(Scores::files));
     files.write(&loaded, inputs.batch.len, options)?;
     if !options.json {
         return Ok(());
@@ -181,26 +193,28 @@ pub fn run(options: &RunOptions) -> Result<()> {
     output::json(&RunReport {
         clamp_hits: amortized.map(|_| hits),
         log_prob: log_prob.as_deref().map(LogProbFile::of),
+        score: scores.as_ref().map(Scores::report),
         refined,
         ..report
     })
 }
 
-/// The rows of `--input`: of the inputs that the twin's `plan` reads, and with a refinement of the decoder's
-/// conditions; with a reference of all inputs of both files. Errors as those of `inputs::read`.
+/// The rows of `--input`: of the inputs that the twin's `plan` reads, and of the decoder's conditions where it
+/// `decodes`; with a reference of all inputs of both files. Errors as those of `inputs::read`.
 fn inputs(
     loaded: &Loaded,
     source: &Source,
     plan: &Plan,
-    refinement: Option<&Refinement<'_>>,
+    decodes: bool,
     options: &RunOptions,
 ) -> Result<Inputs> {
+    let decoder = loaded.amortized().and_then(|(_, decoder)| decoder).filter(|_| decodes);
     let needed = |name: &str| {
         let own = plan.inputs.iter().any(|port| port.name == name);
-        let refined = refinement.is_some_and(|refinement| refinement.reads(name));
-        own || refined || options.backend != Backend::Twin
+        let is_condition = |decoder: &Decoder| decoder.conditions().any(|port| port.name == name);
+        own || decoder.is_some_and(is_condition) || options.backend != Backend::Twin
     };
-    let decoder = loaded.decoder.as_ref().filter(|_| refinement.is_some());
+    let decoder = loaded.decoder.as_ref().filter(|_| decodes);
     let sources: Vec<&Source> = [source].into_iter().chain(decoder).collect();
     inputs::read(&sources, needed, &options.input, options.seed)
 }
@@ -233,6 +247,7 @@ impl<'a> RunReport<'a> {
             posterior: &files.posterior,
             clamp_hits: None,
             log_prob: None,
+            score: None,
             refined: None,
         }
     }
@@ -281,7 +296,7 @@ impl OutputFiles {
         let posterior = posterior_files(posteriors, rows, options)?;
         let (posterior, values): (Vec<Entry>, Vec<Vec<u8>>) = posterior.into_iter().unzip();
         let own = posterior.iter().map(|entry| entry.file.as_str());
-        let mut names = FileNames::new(own.chain(log_prob.map(|_| LOG_PROB)));
+        let mut names = FileNames::new(own.chain(log_prob.map(|_| LOG_PROB)).chain(score::NAMES));
         let graph = source.graph.outputs.iter().zip(&source.output_roles).zip(outputs);
         let outputs = graph.map(|(((name, id), role), values)| {
             (name.as_str(), *role, &source.graph.values[*id].shape[..], &values[..])

@@ -2,9 +2,8 @@
 
 use super::compare;
 use super::tolerance::LOG_PROB_NATS;
-use crate::lower::Port;
-use crate::model::{Flow, Loaded, Parts, Role};
-use elbow_core::distributions::standard_log_prob;
+use crate::model::Loaded;
+use crate::scoring::log_det_outputs;
 use serde::Serialize;
 use std::f64::consts::TAU;
 
@@ -42,47 +41,14 @@ impl LogProb {
     }
 }
 
-/// The flow of a model without an encoder, where its latent is standard normal; `None` for all other models.
-pub(super) fn flow(loaded: &Loaded) -> Option<&Flow> {
-    match loaded.model.graphs.parts() {
-        Parts { encoder: None, flow: Some(flow), .. } if flow.has_log_prob() => Some(flow),
-        _ => None,
-    }
-}
-
-/// `ln p(x)` of every row in nats, in f32 as a device computes it, from the outputs of the graph by their
-/// position; `None` unless it is a flow with this density and both outputs are given.
-pub fn log_prob<'o>(
-    loaded: &Loaded,
-    outputs: impl Fn(usize) -> Option<&'o [f32]>,
-) -> Option<Vec<f32>> {
-    let (latent, z, log_det) = parts(loaded, outputs)?;
-    let rows = z.chunks_exact(latent).zip(log_det);
-    Some(rows.map(|(z, log_det)| standard_log_prob(z) + log_det).collect())
-}
-
-/// `sum -(z^2 + ln 2 pi) / 2 + log_det` of every row in f64, in nats; `None` as for [`log_prob`].
+/// `sum -(z^2 + ln 2 pi) / 2 + log_det` of every row in f64, in nats; `None` as for [`log_prob`](crate::scoring::log_prob).
 fn reference<'o>(
     loaded: &Loaded,
     outputs: impl Fn(usize) -> Option<&'o [f32]>,
 ) -> Option<Vec<f64>> {
-    let (latent, z, log_det) = parts(loaded, outputs)?;
+    let (latent, z, log_det) = log_det_outputs(loaded, outputs)?;
     let base =
         |z: &[f32]| -> f64 { z.iter().map(|z| -0.5 * (f64::from(*z).powi(2) + TAU.ln())).sum() };
     let rows = z.chunks_exact(latent).zip(log_det);
     Some(rows.map(|(z, log_det)| base(z) + f64::from(*log_det)).collect())
-}
-
-/// Number of latents, then `z` and `log_det` of all rows; `None` unless it is a flow with this density and
-/// both outputs are given.
-fn parts<'o>(
-    loaded: &Loaded,
-    outputs: impl Fn(usize) -> Option<&'o [f32]>,
-) -> Option<(usize, &'o [f32], &'o [f32])> {
-    let latent = flow(loaded)?.plan.outputs.first().map(Port::len)?;
-    let with = |role: Role| {
-        let mut roles = loaded.main.output_roles.iter();
-        outputs(roles.position(|other| *other == Some(role))?)
-    };
-    Some((latent, with(Role::Z)?, with(Role::LogDet)?))
 }

@@ -13,7 +13,7 @@ mod bits;
 pub mod compare;
 #[cfg(feature = "device")]
 pub mod cost;
-pub mod density;
+mod density;
 #[cfg(feature = "device")]
 mod inference;
 pub mod integer;

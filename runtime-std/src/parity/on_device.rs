@@ -1,9 +1,9 @@
 //! The device as a target: its own build of the model, asked row by row and held against the twin.
 
 use super::bits::bits;
+use super::inference;
 use super::layers::Checksums;
 use super::outputs::{ImageFigures, PaintedMemory, TargetOutputs};
-use super::{density, inference};
 use crate::device::{Device, DeviceRow, DeviceSample, Spent, Target};
 use crate::emit::{Artifact, emit, emit_traced};
 use crate::error::{Context, Error, Result};
@@ -11,6 +11,7 @@ use crate::infer;
 use crate::model::{Decoder, Encoder, Loaded, Model, Role};
 use crate::posterior::{self, Posteriors, Samples, twin_posteriors};
 use crate::rows::{Batch, run_twin};
+use crate::scoring::{density_flow, log_prob};
 use crate::watch;
 use elbow_core::distributions::Spread;
 use elbow_core::infer::ElboTerms;
@@ -275,29 +276,29 @@ fn outputs<S: Read + Write>(
     let own = all_given(loaded, batch)?;
     let mut found: Vec<Vec<f32>> = vec![Vec::new(); plan.outputs.len()];
     let mut image = ImageFigures::default();
-    let mut log_prob = density::flow(loaded).map(|_| Vec::new());
+    let mut found_log_prob = density_flow(loaded).map(|_| Vec::new());
     let step = watch::begin("device", batch.len);
     for row in 0..batch.len {
         let joined = own.row(row);
         let (outputs, spent) = device.run(row as u64, &joined).context(format!("row {row}"))?;
         image.note(spent.instructions, spent.stack_bytes, spent.arena_bytes);
         found.iter_mut().zip(outputs).for_each(|(all, one)| all.extend(one));
-        if let Some(log_prob) = &mut log_prob {
-            log_prob.push(device.log_prob(row as u64, &joined).context(format!("row {row}"))?.0);
+        if let Some(values) = &mut found_log_prob {
+            values.push(device.log_prob(row as u64, &joined).context(format!("row {row}"))?.0);
         }
         step();
     }
     let exact = found.iter().zip(&twin).all(|(found, twin)| bits(found) == bits(twin));
     let (found, twin) = (of_graph(loaded, found), of_graph(loaded, twin));
-    let expected = density::log_prob(loaded, |at| twin.get(at)?.as_deref());
-    let same = log_prob.as_deref().map(bits) == expected.as_deref().map(bits);
+    let expected = log_prob(loaded, |at| twin.get(at)?.as_deref());
+    let same = found_log_prob.as_deref().map(bits) == expected.as_deref().map(bits);
     image.twin_bit_exact = Some(exact && same);
     Ok(TargetOutputs {
         outputs: found,
         posteriors: Vec::new(),
         decoded: Vec::new(),
         flow: Vec::new(),
-        log_prob,
+        log_prob: found_log_prob,
         image,
     })
 }

@@ -1,10 +1,10 @@
 //! The outputs of a target for all rows, which are compared with the reference.
 
-use super::density;
 use crate::error::Result;
 use crate::model::{Loaded, Source};
 use crate::posterior::{Posteriors, twin_posteriors};
 use crate::rows::{Batch, run_twin_in_sequence};
+use crate::scoring::log_prob;
 use serde::Serialize;
 
 /// Outputs of a target; `None` for an output that it does not have.
@@ -70,7 +70,7 @@ pub fn twin(loaded: &Loaded, batch: &Batch, decoded: Option<&Batch>) -> Result<T
     };
     let flow = loaded.flow.as_ref().map(|source| all(source, batch)).transpose()?;
     let flow = flow.unwrap_or_default();
-    let log_prob = density::log_prob(loaded, |at| outputs.get(at)?.as_deref());
+    let log_prob = log_prob(loaded, |at| outputs.get(at)?.as_deref());
     Ok(TargetOutputs {
         outputs,
         posteriors,

@@ -19,5 +19,6 @@ mod noise;
 mod posteriors;
 mod qdq;
 mod quantize;
+mod rates;
 mod window;
 mod zoo;

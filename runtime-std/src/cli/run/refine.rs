@@ -45,11 +45,6 @@ impl<'l> Refinement<'l> {
         Ok(Self { decoder, refine, steps })
     }
 
-    /// Whether the decoder reads the input of this name as a condition.
-    pub fn reads(&self, name: &str) -> bool {
-        self.decoder.conditions().any(|port| port.name == name)
-    }
-
     /// Replaces the posterior of every row of `batch` by the refined one, with the noise of `seed` and the
     /// row; gives the number of rows that kept their start. Progress goes to the terminal.
     ///

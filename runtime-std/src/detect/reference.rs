@@ -1,0 +1,101 @@
+//! Moments of the posteriors of normal windows, and when moving averages have left them.
+
+use super::rate::{most_events, upper_rate};
+use crate::posterior::Posteriors;
+use elbow_core::detect::{DriftDesign, Moment};
+use elbow_core::infer::Posterior;
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+
+/// Rows of the file of a reference: mean and variance of `loc`, then of `loc^2 + exp(log_var)`.
+pub const ROWS: usize = 4;
+
+/// Mean and variance over `rows` of `loc`, and mean and variance of `loc^2 + exp(log_var)`, each for all latents in
+/// turn: `[4, latents]`. NaN without a row.
+pub fn moments(posteriors: &Posteriors, rows: &[usize]) -> Vec<f32> {
+    let first = |row: usize, at: usize| f64::from(posteriors.row(row).0[at]);
+    let second =
+        |row: usize, at: usize| first(row, at).powi(2) + f64::from(posteriors.row(row).1[at]).exp();
+    let mut all = Vec::with_capacity(ROWS * posteriors.latent);
+    for moment in [&first as &dyn Fn(usize, usize) -> f64, &second] {
+        let of = |at: usize| mean_and_variance(rows.iter().map(move |row| moment(*row, at)));
+        let both: Vec<[f64; 2]> = (0..posteriors.latent).map(of).collect();
+        all.extend(both.iter().map(|[mean, _]| *mean as f32));
+        all.extend(both.iter().map(|[_, variance]| *variance as f32));
+    }
+    all
+}
+
+/// Mean and mean squared deviation; NaN of nothing.
+fn mean_and_variance(values: impl Iterator<Item = f64> + Clone) -> [f64; 2] {
+    let count = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    [mean, values.map(|value| (value - mean).powi(2)).sum::<f64>() / count]
+}
+
+/// The moments as the device has them, for latent after latent, from a reference `[4, latents]`.
+pub fn of_device(reference: &[f32], lambda: f64) -> Vec<Moment> {
+    let latents = reference.len() / ROWS;
+    let row = |row: usize, latent: usize| reference[row * latents + latent];
+    let moment = |latent: usize, first: usize| {
+        Moment::new(row(first, latent), row(first + 1, latent), lambda as f32)
+    };
+    (0..latents).flat_map(|latent| [moment(latent, 0), moment(latent, 2)]).collect()
+}
+
+/// A threshold of drift, and what the replay showed of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DriftReplay {
+    /// Drift is reported above it.
+    pub threshold: f32,
+    /// Windows that were replayed.
+    pub windows: usize,
+    /// Reports in them, after each of which the averages begin anew.
+    pub events: usize,
+    /// Largest rate of reports per window that agrees with that.
+    pub upper: f64,
+}
+
+impl DriftReplay {
+    /// The smallest threshold whose reports in `rows` show a mean of `arl` windows between two, and that a
+    /// chi-squared variable with as many degrees of freedom as there are moments exceeds with probability
+    /// `1 / arl` at most; `None` where so few windows show no such mean, or nothing varies.
+    pub fn new(
+        posteriors: &Posteriors,
+        rows: &[usize],
+        moments: &[Moment],
+        design: (f64, f64),
+    ) -> Option<Self> {
+        let (lambda, arl) = design;
+        let most = most_events(rows.len(), arl)?;
+        let degrees = moments.iter().filter(|moment| moment.weight > 0.0).count();
+        let least = ChiSquared::new(degrees as f64).ok()?.inverse_cdf(1.0 - 1.0 / arl) as f32;
+        let reports = |threshold| {
+            let design = DriftDesign { lambda: lambda as f32, threshold, moments };
+            reports(posteriors, rows, &design)
+        };
+        // The largest statistics that were seen without a restart are the candidates.
+        let (mut low, mut high) = (least.to_bits(), f32::MAX.to_bits());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let is_enough = reports(f32::from_bits(middle)) <= most;
+            (low, high) = if is_enough { (low, middle) } else { (middle + 1, high) };
+        }
+        let threshold = f32::from_bits(high);
+        let (windows, events) = (rows.len(), reports(threshold));
+        Some(Self { threshold, windows, events, upper: upper_rate(events, windows) })
+    }
+}
+
+/// Number of windows at which the statistic exceeds the threshold; the averages begin anew after each.
+fn reports(posteriors: &Posteriors, rows: &[usize], design: &DriftDesign<'_>) -> usize {
+    let mut w = vec![0.0; design.moments.len()];
+    let mut reports = |row: &&usize| {
+        let (loc, log_var) = posteriors.row(**row);
+        let above = design.step(&mut w, Posterior { loc, log_var }) > design.threshold;
+        if above {
+            w.fill(0.0);
+        }
+        above
+    };
+    rows.iter().filter(|row| reports(row)).count()
+}

@@ -1,0 +1,352 @@
+//! The score of every row, by its kind.
+
+use super::channels::Channels;
+use super::density::log_prob;
+use crate::infer::{TwinGradient, TwinLikelihood, refine_or_keep};
+use crate::manifest::{Score, ScoreKind, Window};
+use crate::model::{Decoder, Loaded, Refine};
+use crate::posterior::{Posteriors, twin_posteriors};
+use crate::rows::{Batch, StreamKey, run_twin};
+use crate::{Context, Error, Result, npy, watch};
+use elbow_core::distributions::kl_to_standard;
+use elbow_core::infer::{InferError, LogLikelihood, Posterior, Scratch, elbo, iwae};
+use elbow_core::noise::Independent;
+use std::ops::Range;
+
+/// Numbers of the draws by which a regret compares two posteriors: far behind those of any refinement, so that
+/// neither has been fitted to them.
+pub const FRESH_DRAWS: Range<u32> = 1 << 31..(1 << 31) + 64;
+
+/// What a score is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Which score.
+    pub kind: ScoreKind,
+    /// Draws of a score that is estimated.
+    pub samples: u32,
+    /// Key of all noise; the number of a row is that of its stream.
+    pub seed: u64,
+    /// The aggregate posterior, for `mahalanobis`.
+    pub aggregate: Option<Aggregate>,
+}
+
+/// Mean and variance of each latent over many rows: the posterior of a row that is not known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// Mean of `loc`.
+    pub mean: Vec<f32>,
+    /// Variance of `loc`, plus the mean of `exp(log_var)`; positive.
+    pub var: Vec<f32>,
+}
+
+/// The score of one row, with the terms it was made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowScore {
+    /// Larger is more normal; NaN where it cannot be computed.
+    pub score: f32,
+    /// `ln p(x | z = loc)`, or its mean over the draws, in nats; `None` for a score without a decoder.
+    pub log_likelihood: Option<f32>,
+    /// `KL(q || N(0, I))` in nats; `None` for a flow.
+    pub kl: Option<f32>,
+    /// `ln p(x | z = loc)` of each channel; empty where there is no decoder, and for families of classes.
+    pub channels: Vec<f32>,
+}
+
+impl Settings {
+    /// Those of `score`, the `[score]` of this model, with this key of the noise; `mahalanobis` reads the aggregate
+    /// posterior from the reference of `[drift]`.
+    ///
+    /// # Errors
+    ///
+    /// An input error where `mahalanobis` has no such file, or one of another shape.
+    pub fn of(loaded: &Loaded, score: &Score, seed: u64) -> Result<Self> {
+        let aggregate = match score.kind {
+            ScoreKind::Mahalanobis => Some(Aggregate::of_drift(loaded)?),
+            _ => None,
+        };
+        Ok(Self { kind: score.kind, samples: score.samples(), seed, aggregate })
+    }
+}
+
+impl Aggregate {
+    /// That in the reference of the manifest's `[drift]`: rows 0 to 2 are mean and variance of `loc` and the mean of
+    /// `loc^2 + exp(log_var)`, so that its variance is the third less the square of the first.
+    ///
+    /// # Errors
+    ///
+    /// An input error where the manifest has no `[drift]`, or its file is not `[4, latents]` with positive variances.
+    fn of_drift(loaded: &Loaded) -> Result<Self> {
+        let manifest = loaded.manifest.as_ref();
+        let reference = manifest.and_then(|manifest| manifest.drift.as_ref()).ok_or_else(|| {
+            Error::input("mahalanobis needs the aggregate posterior of normal rows; run `elbow calibrate`, which writes [drift]")
+        })?;
+        let folder = &loaded.folder;
+        let path = folder.join(&reference.reference);
+        let latents = loaded.amortized().map_or(0, |(encoder, _)| encoder.latent());
+        let rows = npy::read_rows(&path, &[1, latents])?;
+        let row = |at: usize| rows.values.get(at * latents..(at + 1) * latents).unwrap_or_default();
+        let moments = row(0).iter().zip(row(2));
+        let (mean, var): (Vec<f32>, Vec<f32>) =
+            moments.map(|(mean, second)| (*mean, second - mean * mean)).unzip();
+        if rows.values.len() != 4 * latents || var.iter().any(|var| !(*var > 0.0)) {
+            return Err(Error::input(format!(
+                "found {} values, expected mean and variance of two moments of {latents} latents; run `elbow calibrate` again",
+                rows.values.len()
+            ))
+            .context(path.display()));
+        }
+        Ok(Self { mean, var })
+    }
+
+    /// That of these posteriors: `Var(loc) + E[exp(log_var)]` per latent, sums in f64. `None` for fewer than two rows, or
+    /// where a latent's variance is 0 or not finite.
+    pub fn of(posteriors: &Posteriors) -> Option<Self> {
+        let latents = posteriors.latent;
+        let rows = posteriors.loc.len().checked_div(latents).filter(|rows| *rows > 1)?;
+        let moments =
+            |values: &dyn Fn(usize) -> f64| (0..rows).map(values).sum::<f64>() / rows as f64;
+        let (mut mean, mut var) = (Vec::new(), Vec::new());
+        for latent in 0..latents {
+            let at = |row: usize| row * latents + latent;
+            let m = moments(&|row| f64::from(posteriors.loc[at(row)]));
+            let spread = moments(&|row| {
+                let (loc, log_var) = (posteriors.loc[at(row)], posteriors.log_var[at(row)]);
+                (f64::from(loc) - m).powi(2) + f64::from(log_var).exp()
+            });
+            mean.push(m as f32);
+            var.push(spread as f32);
+        }
+        let is_usable = var.iter().all(|var| *var > 0.0 && var.is_finite());
+        is_usable.then_some(Self { mean, var })
+    }
+
+    /// `-sum (loc - mean)^2 / var` of one posterior.
+    fn mahalanobis(&self, loc: &[f32]) -> f32 {
+        let terms = loc.iter().zip(&self.mean).zip(&self.var);
+        -terms.map(|((loc, mean), var)| (loc - mean) * (loc - mean) / var).sum::<f32>()
+    }
+}
+
+/// The score of every row of `batch`, which holds all inputs of the model but latents; the twin computes as a device
+/// does, in the precision of `loaded`.
+///
+/// # Errors
+///
+/// An input error: the model lacks what the kind needs, a posterior is not finite, or an input is missing.
+pub fn score_rows(loaded: &Loaded, settings: &Settings, batch: &Batch) -> Result<Vec<RowScore>> {
+    let kind = settings.kind;
+    if kind == ScoreKind::LogProb {
+        return densities(loaded, batch);
+    }
+    let mut posteriors = twin_posteriors(loaded, batch)?;
+    let Some(q) = posteriors.pop().filter(|_| posteriors.is_empty()) else {
+        return Err(Error::input(format!(
+            "the score {} takes one posterior; give a model with an [encoder] that has one",
+            kind.name()
+        )));
+    };
+    score_posteriors(loaded, settings, batch, &q)
+}
+
+/// As [`score_rows`], for a model with one posterior that is known already for every row: `q`, the encoder's.
+///
+/// # Errors
+///
+/// As there.
+pub fn score_posteriors(
+    loaded: &Loaded,
+    settings: &Settings,
+    batch: &Batch,
+    q: &Posteriors,
+) -> Result<Vec<RowScore>> {
+    match settings.kind {
+        ScoreKind::LogProb => densities(loaded, batch),
+        ScoreKind::Kl => Ok(q_scores(q, batch.len, |_, kl| -kl)),
+        ScoreKind::Mahalanobis => {
+            let aggregate = settings.aggregate.as_ref().ok_or_else(|| {
+                Error::input("mahalanobis needs the aggregate posterior of normal rows; run `elbow calibrate`, which writes drift.npy")
+            })?;
+            Ok(q_scores(q, batch.len, |loc, _| aggregate.mahalanobis(loc)))
+        }
+        _ => decoded(loaded, settings, batch, q),
+    }
+}
+
+/// Scores of a flow alone: `ln p(x)`. An input error where the model is no flow with a standard normal latent.
+fn densities(loaded: &Loaded, batch: &Batch) -> Result<Vec<RowScore>> {
+    let wrong =
+        || Error::input("log_prob needs a [flow] with a standard normal base and no [encoder]");
+    let flow = super::density_flow(loaded).ok_or_else(wrong)?;
+    let outputs = run_twin(&flow.plan, batch)?;
+    let of = |at: usize| outputs.get(at).map(Vec::as_slice);
+    let scores = log_prob(loaded, of).ok_or_else(wrong)?;
+    let row = |score| RowScore { score, log_likelihood: None, kl: None, channels: Vec::new() };
+    Ok(scores.into_iter().map(row).collect())
+}
+
+/// Scores of the first `rows` posteriors by a function of the means and the KL divergence.
+fn q_scores(q: &Posteriors, rows: usize, score: impl Fn(&[f32], f32) -> f32) -> Vec<RowScore> {
+    let row = |row| {
+        let (loc, log_var) = q.row(row);
+        let kl = kl_to_standard(loc, log_var);
+        let (log_likelihood, channels) = (None, Vec::new());
+        RowScore { score: score(loc, kl), log_likelihood, kl: Some(kl), channels }
+    };
+    (0..rows).map(row).collect()
+}
+
+/// Scores that decode. An input error where the model has no decoder, or no gradient for a regret.
+fn decoded(
+    loaded: &Loaded,
+    settings: &Settings,
+    batch: &Batch,
+    q: &Posteriors,
+) -> Result<Vec<RowScore>> {
+    let (observed, decoder) = loaded
+        .amortized()
+        .and_then(|(encoder, decoder)| encoder.observation().zip(decoder))
+        .ok_or_else(|| {
+            Error::input(format!(
+                "the score {} needs a [decoder]; add it to elbow.toml, or use kl or mahalanobis",
+                settings.kind.name()
+            ))
+        })?;
+    let x = batch.given(&observed.name)?;
+    let likelihood = TwinLikelihood::new(decoder, x, batch)?;
+    let refine = match settings.kind {
+        ScoreKind::Regret => Some(refinement(loaded, decoder)?),
+        _ => None,
+    };
+    let gradient = refine.as_ref().map(|refine| {
+        TwinLikelihood::new(decoder, x, batch)
+            .map(|forward| TwinGradient::new(forward, &refine.gradient))
+    });
+    let mut scorer = Scorer {
+        settings,
+        decoder,
+        window: loaded.model.window.as_ref(),
+        likelihood,
+        refine: refine.as_ref().zip(gradient.transpose()?),
+    };
+    let done = watch::begin("scores", batch.len);
+    let rows = (0..batch.len).map(|row| {
+        let (loc, log_var) = q.row(row);
+        let score = scorer.row(row, loc, log_var);
+        done();
+        score.map_err(|error| Error::input(error.to_string())).context(format!("row {row}"))
+    });
+    rows.collect()
+}
+
+/// The refinement of the model's `[refine]`, or by the defaults; an input error where the decoder has no gradient.
+fn refinement(loaded: &Loaded, decoder: &Decoder) -> Result<Refine> {
+    let source =
+        loaded.decoder.as_ref().ok_or_else(|| Error::input("a regret needs a [decoder]"))?;
+    Refine::of(decoder, source, decoder.refinement())
+}
+
+/// Scores of single rows by a decoder.
+struct Scorer<'d> {
+    settings: &'d Settings,
+    decoder: &'d Decoder,
+    window: Option<&'d Window>,
+    likelihood: TwinLikelihood<'d>,
+    refine: Option<(&'d Refine, TwinGradient<'d>)>,
+}
+
+impl Scorer<'_> {
+    /// The score of a row with this posterior.
+    ///
+    /// # Errors
+    ///
+    /// What the decoder refuses.
+    fn row(
+        &mut self,
+        row: usize,
+        loc: &[f32],
+        log_var: &[f32],
+    ) -> std::result::Result<RowScore, InferError> {
+        self.likelihood.at(row);
+        let (x, of) = (self.likelihood.observed(), &self.decoder.likelihood);
+        let outputs = self.likelihood.decode(loc)?;
+        let at_loc = crate::infer::log_likelihood(of, x, outputs);
+        let x_mean = outputs.first().map_or(&[][..], Vec::as_slice);
+        let channels = Channels::of(self.window, x.len());
+        let channels = channels.log_likelihood(&of.under(outputs), x, x_mean);
+        let kl = kl_to_standard(loc, log_var);
+        let stream = StreamKey { seed: self.settings.seed, row: row as u64 };
+        let q = Posterior { loc, log_var };
+        let draws = 0..self.settings.samples;
+        let (score, log_likelihood) = match self.settings.kind {
+            ScoreKind::Elbo => {
+                let mean = mean_log_likelihood(&mut self.likelihood, q, stream, draws)?;
+                (mean - kl, mean)
+            }
+            ScoreKind::Iwae => (bound(&mut self.likelihood, q, stream, draws)?, at_loc),
+            ScoreKind::Regret => (self.regret(row, loc, log_var)?, at_loc),
+            ScoreKind::Reconstruction => (at_loc, at_loc),
+            _ => (at_loc - kl, at_loc),
+        };
+        Ok(RowScore { score, log_likelihood: Some(log_likelihood), kl: Some(kl), channels })
+    }
+
+    /// `ELBO(q) - ELBO(refined q)` of the row by [`FRESH_DRAWS`]; 0 where the refinement kept its start, NaN without a
+    /// gradient.
+    ///
+    /// # Errors
+    ///
+    /// What the decoder refuses.
+    fn regret(
+        &mut self,
+        row: usize,
+        loc: &[f32],
+        log_var: &[f32],
+    ) -> std::result::Result<f32, InferError> {
+        let Some((refine, gradient)) = &mut self.refine else { return Ok(f32::NAN) };
+        gradient.forward().at(row);
+        let stream = StreamKey { seed: self.settings.seed, row: row as u64 };
+        let (mut better, mut better_log_var) = (loc.to_vec(), log_var.to_vec());
+        let (rule, steps) = (&refine.settings, refine.settings.steps);
+        refine_or_keep(gradient, rule, steps, stream, &mut better, &mut better_log_var)?;
+        let mut elbo = |loc: &[f32], log_var: &[f32]| -> std::result::Result<f32, InferError> {
+            let q = Posterior { loc, log_var };
+            let mean = mean_log_likelihood(&mut self.likelihood, q, stream, FRESH_DRAWS)?;
+            Ok(mean - kl_to_standard(loc, log_var))
+        };
+        Ok(elbo(loc, log_var)? - elbo(&better, &better_log_var)?)
+    }
+}
+
+/// The mean of `ln p(x | z)` over these draws of `q`, in nats; NaN without draws.
+///
+/// # Errors
+///
+/// What the decoder refuses.
+fn mean_log_likelihood(
+    likelihood: &mut impl LogLikelihood,
+    q: Posterior<'_>,
+    stream: StreamKey,
+    draws: Range<u32>,
+) -> std::result::Result<f32, InferError> {
+    let (mut eps, mut z) = (vec![0.0; q.loc.len()], vec![0.0; q.loc.len()]);
+    let scratch = Scratch { eps: &mut eps, z: &mut z };
+    let mut noise = Independent { key: stream.seed, datapoint: stream.row };
+    Ok(elbo(likelihood, q, &mut noise, draws, scratch)?.log_likelihood)
+}
+
+/// The importance-weighted bound by these draws of `q`, in nats.
+///
+/// # Errors
+///
+/// What the decoder refuses.
+fn bound(
+    likelihood: &mut impl LogLikelihood,
+    q: Posterior<'_>,
+    stream: StreamKey,
+    draws: Range<u32>,
+) -> std::result::Result<f32, InferError> {
+    let (mut eps, mut z) = (vec![0.0; q.loc.len()], vec![0.0; q.loc.len()]);
+    let scratch = Scratch { eps: &mut eps, z: &mut z };
+    let mut noise = Independent { key: stream.seed, datapoint: stream.row };
+    Ok(iwae(likelihood, q, &mut noise, draws, scratch)?.bound())
+}
