@@ -122,10 +122,14 @@ impl fmt::Display for BenchReport {
         let each = self.instructions_per_mac.map(|each| format!(", {each:.3} each"));
         let each = each.unwrap_or_default();
         writeln!(f, "{instructions} instructions for {macs} multiply-accumulates{each}")?;
-        if let (Some(score), Some(precision)) = (self.instructions_per_score, self.decoder_precision)
+        if let (Some(score), Some(precision)) =
+            (self.instructions_per_score, self.decoder_precision)
         {
             let (all, precision) = (instructions + score, precision.name());
-            writeln!(f, "{score} instructions for its score, decoder in {precision}: {all} together")?;
+            writeln!(
+                f,
+                "{score} instructions for its score, decoder in {precision}: {all} together"
+            )?;
         }
         match self.cycles_estimate {
             Some(cycles) => writeln!(f, "{cycles} cycles, estimated without wait states\n")?,

@@ -11,7 +11,7 @@ use elbow::parity::density::log_prob;
 use elbow::posterior::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::reference::{Engine, Runtime};
-use elbow::rows::{Batch, run_twin_in_sequence};
+use elbow::rows::{Batch, run_twin_flagged};
 use elbow::{Context, Error, Precision, Result, npy};
 use refine::{RefinedRows, Refinement};
 use serde::Serialize;
@@ -125,6 +125,9 @@ struct RunReport<'a> {
     outputs: &'a [Entry],
     posterior: &'a [Entry],
     clamp_hits: Option<u64>,
+    /// Rows with values beyond the range of the integers; nothing in floats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_outside: Option<usize>,
     /// Of a flow whose latent is standard normal, in nats.
     #[serde(skip_serializing_if = "Option::is_none")]
     log_prob: Option<LogProbFile>,
@@ -153,8 +156,13 @@ pub fn run(options: &RunOptions) -> Result<()> {
     let refinement = refinement(&loaded, options, graph)?;
     let (plan, states) = source.whole()?;
     let inputs = inputs(&loaded, source, &plan, refinement.as_ref(), options)?;
+    let mut outside = 0;
     let outputs = match &runtime {
-        None => run_twin_in_sequence(&plan, &states, &inputs.batch)?,
+        None => {
+            let (outputs, saturated) = run_twin_flagged(&plan, &states, &inputs.batch)?;
+            outside = saturated.iter().filter(|values| **values > 0).count();
+            outputs
+        }
         Some(runtime) => runtime.run(source, &inputs.batch, &[])?.outputs,
     };
     let mut posteriors = match (amortized, &runtime) {
@@ -171,6 +179,12 @@ pub fn run(options: &RunOptions) -> Result<()> {
     let files =
         OutputFiles::new(source, &inputs, &outputs, &posteriors, log_prob.as_deref(), options)?;
     files.write(&loaded, inputs.batch.len, options)?;
+    if outside > 0 {
+        output::note(&format!(
+            "{outside} of {} rows have values beyond the range of the integers: what was computed from them cannot be trusted",
+            inputs.batch.len
+        ));
+    }
     if !options.json {
         return Ok(());
     }
@@ -178,6 +192,7 @@ pub fn run(options: &RunOptions) -> Result<()> {
     let report = RunReport::of(&loaded, graph, &files, inputs.batch.len, options);
     output::json(&RunReport {
         clamp_hits: amortized.map(|_| hits),
+        rows_outside: source.integers.is_some().then_some(outside),
         log_prob: log_prob.as_deref().map(LogProbFile::of),
         refined,
         ..report
@@ -230,6 +245,7 @@ impl<'a> RunReport<'a> {
             outputs: &files.index,
             posterior: &files.posterior,
             clamp_hits: None,
+            rows_outside: None,
             log_prob: None,
             refined: None,
         }
