@@ -322,6 +322,13 @@ pub trait Workspace {
         0
     }
 
+    /// Number of floats, in the last call of the model and those of its decoder since then, that were beyond the
+    /// range of the integers that had to hold them: nothing that was computed with them can be trusted, and a score
+    /// may look better than it is. 0 for a model in floats.
+    fn saturated(&self) -> u32 {
+        0
+    }
+
     /// Memory of intermediate values, which every call overwrites.
     fn arena(&mut self) -> &mut [f32];
 

@@ -26,6 +26,7 @@ pub(crate) mod time;
 mod window;
 
 pub use heads::{Declared, contradiction, contradicts, unmistakable};
+pub use integers::Covered;
 pub use likelihood::{Likelihood, ParameterSource};
 pub use load::Loaded;
 pub use parts::{Part, PartName, Parts};

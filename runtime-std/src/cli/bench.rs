@@ -42,6 +42,10 @@ struct BenchReport {
     /// Multiply-accumulates of the inference.
     macs: usize,
     instructions_per_inference: u64,
+    /// Of the score behind the inference, decoder and likelihood; none without one.
+    instructions_per_score: Option<u64>,
+    /// Of the decoder; none without one.
+    decoder_precision: Option<Precision>,
     /// Not known without a multiply-accumulate.
     instructions_per_mac: Option<f64>,
     /// Of cores whose instructions Arm has published timings of.
@@ -96,6 +100,8 @@ impl BenchReport {
             precision: loaded.precision(),
             macs,
             instructions_per_inference: instructions,
+            instructions_per_score: cost.score,
+            decoder_precision: loaded.decoder_precision(),
             instructions_per_mac: (macs > 0).then(|| instructions as f64 / macs as f64),
             cycles_estimate: cost.cycles,
             layers: cost.layers,
@@ -119,6 +125,15 @@ impl fmt::Display for BenchReport {
         let each = self.instructions_per_mac.map(|each| format!(", {each:.3} each"));
         let each = each.unwrap_or_default();
         writeln!(f, "{instructions} instructions for {macs} multiply-accumulates{each}")?;
+        if let (Some(score), Some(precision)) =
+            (self.instructions_per_score, self.decoder_precision)
+        {
+            let (all, precision) = (instructions + score, precision.name());
+            writeln!(
+                f,
+                "{score} instructions for its score, decoder in {precision}: {all} together"
+            )?;
+        }
         match self.cycles_estimate {
             Some(cycles) => writeln!(f, "{cycles} cycles, estimated without wait states\n")?,
             None => writeln!(f, "cycles not estimated: no published timings of this core\n")?,

@@ -8,7 +8,7 @@ use elbow::device::Target;
 use elbow::emit::{Budget, emit};
 use elbow::heads::HeadReport;
 use elbow::lower::Core;
-use elbow::model::Loaded;
+use elbow::model::{Covered, Loaded};
 use elbow::{Error, Precision, Result};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -43,6 +43,12 @@ pub struct CompileOptions {
 #[derive(Serialize)]
 struct CompileReport<'a> {
     precision_used: Precision,
+    /// Of the decoder; nothing without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decoder_precision_used: Option<Precision>,
+    /// Ranges of inputs and latents that integers hold; nothing in floats.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    covers: Vec<Covered>,
     #[serde(flatten)]
     budget: &'a Budget,
 }
@@ -63,7 +69,13 @@ pub fn run(options: &CompileOptions) -> Result<()> {
     let loaded = options.precision.apply(float, core)?;
     let artifact = emit(&loaded.model)?;
     check(options, &artifact.budget)?;
-    let report = CompileReport { precision_used: loaded.precision(), budget: &artifact.budget };
+    let integers = loaded.precision() != Precision::F32;
+    let report = CompileReport {
+        precision_used: loaded.precision(),
+        decoder_precision_used: loaded.decoder_precision().filter(|_| integers),
+        covers: loaded.covered(),
+        budget: &artifact.budget,
+    };
     let mut budget = serde_json::to_vec_pretty(&report)
         .map_err(|error| Error::environment(format!("cannot write JSON: {error}")))?;
     budget.push(b'\n');
@@ -80,6 +92,18 @@ pub fn run(options: &CompileOptions) -> Result<()> {
         options.out_dir.display(),
         artifact.budget.ram_bytes.workspace
     ));
+    for covered in &report.covers {
+        output::note(&format!(
+            "integers hold {covered}; what is beyond is cut off, and the workspace counts it as `saturated`"
+        ));
+    }
+    if options.precision.precision != Precision::F32
+        && report.decoder_precision_used == Some(Precision::F32)
+    {
+        output::note(
+            "the decoder stays in f32: refinement follows its gradient, or there are several posteriors",
+        );
+    }
     match (options.json, options.input.is_empty()) {
         (true, true) => output::json(&report),
         (true, false) => output::json(&WithHeads { report: &report, heads: heads.as_ref() }),

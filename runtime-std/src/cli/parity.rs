@@ -15,7 +15,7 @@ use elbow::parity::{
 };
 use elbow::reference::{Engine, Runtime};
 use elbow::rows::Batch;
-use elbow::{Error, Precision, Result, npy};
+use elbow::{Context, Error, Precision, Result, npy};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -44,6 +44,10 @@ pub struct ParityOptions {
     /// Key of the noise stream
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Rows far from all data, for an input each: fails where the integer score of one is better than the float
+    /// score by more than its grade allows, and no value of it was beyond the range of the integers
+    #[arg(long, num_args = 1.., value_name = "X.npy")]
+    outliers: Vec<String>,
     /// Report every layer
     #[arg(long)]
     layers: bool,
@@ -136,7 +140,16 @@ pub fn run(options: &ParityOptions) -> Result<()> {
     };
     let report = ParityReport { layers, precision, ..report };
     let pair = Pair { float: &float, integer: &loaded, batch: &batch };
-    let integer = pair.report(&reference, &answer, report.kl_nats.all, options.seed)?;
+    let mut integer = pair.report(&reference, &answer, report.kl_nats.all, options.seed)?;
+    if !options.outliers.is_empty() {
+        let outliers = inputs::of_model(&float, &options.outliers, options.seed);
+        let outliers = outliers.context("--outliers")?.batch;
+        let error = integer.as_ref().and_then(|integer| integer.score?.error);
+        let found = pair.outliers(&outliers, error)?;
+        if let Some(integer) = &mut integer {
+            integer.outliers = Some(found);
+        }
+    }
     let report = report.with_integers(integer);
     if seen > 0 {
         output::note(&format!(

@@ -11,7 +11,7 @@ use elbow::model::{Decoder, Encoder, Loaded, PartName, Role, Source};
 use elbow::posterior::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::reference::{Engine, Runtime};
-use elbow::rows::{Batch, run_twin_in_sequence};
+use elbow::rows::{Batch, run_twin_flagged};
 use elbow::scoring::log_prob;
 use elbow::{Context, Error, Precision, Result, npy};
 use refine::{RefinedRows, Refinement};
@@ -127,6 +127,9 @@ struct RunReport<'a> {
     outputs: &'a [Entry],
     posterior: &'a [Entry],
     clamp_hits: Option<u64>,
+    /// Rows with values beyond the range of the integers; nothing in floats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_outside: Option<usize>,
     /// Of a flow whose latent is standard normal, in nats.
     #[serde(skip_serializing_if = "Option::is_none")]
     log_prob: Option<LogProbFile>,
@@ -163,8 +166,13 @@ pub fn run(options: &RunOptions) -> Result<()> {
     let (plan, states) = source.whole()?;
     let decodes = refinement.is_some() || score.is_some();
     let inputs = inputs(&loaded, source, &plan, decodes, options)?;
+    let mut outside = 0;
     let outputs = match &runtime {
-        None => run_twin_in_sequence(&plan, &states, &inputs.batch)?,
+        None => {
+            let (outputs, saturated) = run_twin_flagged(&plan, &states, &inputs.batch)?;
+            outside = saturated.iter().filter(|values| **values > 0).count();
+            outputs
+        }
         Some(runtime) => runtime.run(source, &inputs.batch, &[])?.outputs,
     };
     let mut posteriors = match (amortized, &runtime) {
@@ -185,6 +193,12 @@ pub fn run(options: &RunOptions) -> Result<()> {
         OutputFiles::new(source, &inputs, &outputs, &posteriors, log_prob.as_deref(), options)?;
     files.bytes.extend(scores.iter().flat_map(Scores::files));
     files.write(&loaded, inputs.batch.len, options)?;
+    if outside > 0 {
+        output::note(&format!(
+            "{outside} of {} rows have values beyond the range of the integers: what was computed from them cannot be trusted",
+            inputs.batch.len
+        ));
+    }
     if !options.json {
         return Ok(());
     }
@@ -192,6 +206,7 @@ pub fn run(options: &RunOptions) -> Result<()> {
     let report = RunReport::of(&loaded, graph, &files, inputs.batch.len, options);
     output::json(&RunReport {
         clamp_hits: amortized.map(|_| hits),
+        rows_outside: source.integers.is_some().then_some(outside),
         log_prob: log_prob.as_deref().map(LogProbFile::of),
         score: scores.as_ref().map(Scores::report),
         refined,
@@ -246,6 +261,7 @@ impl<'a> RunReport<'a> {
             outputs: &files.index,
             posterior: &files.posterior,
             clamp_hits: None,
+            rows_outside: None,
             log_prob: None,
             score: None,
             refined: None,

@@ -1,7 +1,7 @@
 //! The module of a model with roles: `encode`, and the functions of a decoder and of a flow.
 
 use super::bare;
-use super::calls::{Calls, looks_up};
+use super::calls::{Calls, looks_up, saturates};
 use super::decoder::{Decode, Offsets};
 use super::encoder::Encode;
 use super::flow;
@@ -87,6 +87,19 @@ fn hits(parts: Parts<'_>) -> Option<&'static str> {
     })
 }
 
+/// Text of the documentation of the workspace's `saturated`; `None` for a module without this field, in which nothing
+/// makes integers of floats.
+fn saturated(parts: Parts<'_>) -> Option<&'static str> {
+    let Parts { encoder, flow, .. } = parts;
+    if encoder.is_none() {
+        return flow.and_then(|flow| bare::saturated(&flow.plan));
+    }
+    let any = parts.plans().any(|(_, plan)| saturates(plan));
+    any.then_some(
+        "Values beyond the range of their integers in the last `encode` and the calls since then: where it is not 0, a score may look better than it is.",
+    )
+}
+
 /// Rust source of the module of a model that has an encoder or a flow and has passed [`check`]; `parts` are
 /// those of `model`.
 pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: Trace) -> String {
@@ -105,9 +118,11 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         trace,
         steps: model.graphs.main().plan.steps.len(),
         hits,
+        saturated: saturated(parts),
     };
     text += &workspace.text();
-    text += &types::workspace(parts.encoder.map_or(0, |e| e.states), hits.is_some(), trace);
+    let states = parts.encoder.map_or(0, |e| e.states);
+    text += &types::workspace(states, hits.is_some(), workspace.saturated.is_some(), trace);
     text += &model.window.as_ref().map_or_else(String::new, normalization);
     text += &body;
     if let (Some(encoder), Some(encode)) = (parts.encoder, &functions.encode) {
@@ -188,7 +203,9 @@ impl Functions {
     fn text(&self, parts: Parts<'_>, trace: Trace) -> String {
         let encode = self.encode.as_ref().zip(parts.encoder);
         let texts = [
-            encode.map(|(encode, encoder)| encode.function(encoder, trace)),
+            encode.map(|(encode, encoder)| {
+                encode.function(encoder, saturated(parts).is_some(), trace)
+            }),
             self.decode.as_ref().map(Decode::function),
             self.inference.as_ref().map(|(text, _)| text.clone()),
             self.flow.as_ref().map(|flow| flow.text.clone()),

@@ -1,6 +1,6 @@
 //! The module of a graph without roles: `run`.
 
-use super::calls::{Calls, Hits, Names, looks_up, uses_workspace};
+use super::calls::{Calls, Hits, Names, looks_up, saturates, uses_workspace};
 use super::parameters::{Array, Checked};
 use super::rust::{
     self, Workspace, array, hexadecimal, imports, kernel_imports, signature, trace_import, use_core,
@@ -53,8 +53,10 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
     text += &use_core(&used.concat());
     text += &rust::constants(&constants);
     let (arena, steps, hits) = (plan.arena, plan.steps.len(), hits(plan));
-    text += &Workspace { arena, states: &[], parameters: &[], trace, steps, hits }.text();
-    text += &types::workspace(0, looks_up(plan), trace);
+    let saturated = saturated(plan);
+    text +=
+        &Workspace { arena, states: &[], parameters: &[], trace, steps, hits, saturated }.text();
+    text += &types::workspace(0, looks_up(plan), saturates(plan), trace);
     text += &run_function(plan, &calls.body, trace);
     let arrays = |letter: &str, list: &str, what: &str, ports: &[Port]| {
         let array = |(at, port): (usize, &Port)| {
@@ -129,7 +131,18 @@ pub(super) fn hits(plan: &Plan) -> Option<&'static str> {
     looks_up(plan).then_some("Indices that the last call took as the nearest of their table.")
 }
 
-/// The statement that sets `clamp_hits` to 0 at the start of a call; empty for a plan without lookups.
+/// Text of the documentation of `saturated` in a module with this plan alone; `None` for a plan without integers.
+pub(super) fn saturated(plan: &Plan) -> Option<&'static str> {
+    saturates(plan).then_some("Values beyond the range of their integers in the last call.")
+}
+
+/// The statements that set `clamp_hits` and `saturated` to 0 at the start of a call; empty for a plan without
+/// lookups and integers.
 pub(super) fn reset(plan: &Plan) -> &'static str {
-    if looks_up(plan) { "    ws.clamp_hits = 0;\n" } else { "" }
+    match (looks_up(plan), saturates(plan)) {
+        (false, false) => "",
+        (true, false) => "    ws.clamp_hits = 0;\n",
+        (false, true) => "    ws.saturated = 0;\n",
+        (true, true) => "    ws.clamp_hits = 0;\n    ws.saturated = 0;\n",
+    }
 }

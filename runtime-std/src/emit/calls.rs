@@ -6,6 +6,7 @@ mod shapes;
 
 use super::rust::{SKIP, array, float};
 use super::trace::Trace;
+use crate::lower::plan::Integer;
 use crate::lower::{Buffer, Kernel, Plan, Recurrent, Step};
 use elbow_core::kernels::{Along, Cell, Mean, PoolShape, Reduction, Unary};
 use shapes::{Literal, recurrence, unary};
@@ -32,13 +33,16 @@ pub(super) struct Names<'n> {
     pub(super) hits: Hits,
 }
 
-/// Where generated code adds the number of indices that lookups took as the nearest of their table.
+/// Where generated code adds what a call counts: the number of indices that lookups took as the nearest of their
+/// table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hits {
     /// A variable `hits`.
     Variable,
     /// The workspace's `clamp_hits`.
     Workspace,
+    /// The workspace's `saturated`: a number of values that integers could not hold, not of indices.
+    Saturated,
 }
 
 /// The body of a function, and what it needs around it.
@@ -102,6 +106,9 @@ impl Calls {
         };
         if matches!(step.kernel, Kernel::TakeBy(_) | Kernel::TakeAlong { .. }) {
             self.counted = Some(names.hits);
+        }
+        if is_quantize(step) {
+            self.counted = Some(Hits::Saturated);
         }
         self.spell(&step.kernel, &Operands { sources, outputs, name, words: &words });
     }
@@ -275,6 +282,10 @@ impl Calls {
                 self.line(&format!("let outside = {call}"));
                 self.line("ws.clamp_hits = ws.clamp_hits.saturating_add(outside);");
             }
+            Some(Hits::Saturated) => {
+                self.line(&format!("let cut_off = {call}"));
+                self.line("ws.saturated = ws.saturated.saturating_add(cut_off);");
+            }
         }
     }
 
@@ -385,10 +396,21 @@ fn is_arena(buffer: &Buffer) -> bool {
     matches!(buffer, Buffer::Arena(_))
 }
 
-/// Whether code for the plan needs the workspace: for the arena, or to count indices outside their table.
+/// Whether code for the plan needs the workspace: for the arena, or to count indices outside their table or values
+/// beyond their range.
 pub(super) fn uses_workspace(plan: &Plan) -> bool {
     let reads_arena = |step: &Step| step.sources.iter().chain(&step.outputs).any(is_arena);
-    looks_up(plan) || plan.steps.iter().any(reads_arena)
+    looks_up(plan) || saturates(plan) || plan.steps.iter().any(reads_arena)
+}
+
+/// Whether a step of the plan makes integers of floats, which may be beyond their range.
+pub(super) fn saturates(plan: &Plan) -> bool {
+    plan.steps.iter().any(is_quantize)
+}
+
+/// Whether a step makes integers of floats.
+fn is_quantize(step: &Step) -> bool {
+    matches!(step.kernel, Kernel::Integer(Integer::Quantize { .. }))
 }
 
 /// Whether a step of the plan looks up computed indices, which may lie outside their table.

@@ -40,13 +40,14 @@ impl Encode {
         Self { parameters, posteriors, calls }
     }
 
-    /// Source of `encode`.
-    pub(super) fn function(&self, encoder: &Encoder, trace: Trace) -> String {
+    /// Source of `encode`; where `saturated` is set, the workspace has that field, which it sets to 0.
+    pub(super) fn function(&self, encoder: &Encoder, saturated: bool, trace: Trace) -> String {
         let clamped = encoder.latents.iter().any(|latent| latent.clamp.is_some());
         let counts = looks_up(&encoder.plan);
         let used = uses_workspace(&encoder.plan)
             || clamped
             || counts
+            || saturated
             || encoder.states > 0
             || trace.is_on();
         let lens = latent_lens(encoder);
@@ -84,12 +85,13 @@ impl Encode {
 /// # Errors
 ///
 /// The weights are not this model's, {input} is not finite, or {which} must then not be used.
-{kept}{}{}{}{}{}    Ok(())
+{kept}{}{}{}{}{}{}    Ok(())
 }}
 ",
             self.parameters.documented(),
             signature("encode", &parameters, "Result<(), EncodeError>"),
             checks("EncodeError", &self.parameters.checked()),
+            if saturated { "    ws.saturated = 0;\n" } else { "" },
             self.body(counts),
             self.heads(&encoder.latents, clamped, counts),
             commit(&states(Some(encoder))),

@@ -82,6 +82,8 @@ pub(super) struct Workspace<'a> {
     pub(super) steps: usize,
     /// Documentation of the field `clamp_hits`; `None` without this field.
     pub(super) hits: Option<&'static str>,
+    /// Documentation of the field `saturated`; `None` without this field.
+    pub(super) saturated: Option<&'static str>,
 }
 
 /// A field of the workspace: documentation, name, type, and its first value.
@@ -90,7 +92,7 @@ type Field = (String, String, String, String);
 impl Workspace<'_> {
     /// Source of the constant `ARENA` and of the struct `Workspace` with its implementations.
     pub(super) fn text(&self) -> String {
-        let fields: Vec<Field> = self.hits().chain(self.trace()).chain(self.kept()).collect();
+        let fields: Vec<Field> = self.counts().chain(self.trace()).chain(self.kept()).collect();
         let declared =
             |(doc, name, kind, _): &Field| format!("    /// {doc}\n    pub {name}: {kind},\n");
         let zero = |(_, name, _, zero): &Field| format!("            {name}: {zero},\n");
@@ -130,10 +132,10 @@ impl Default for Workspace {{
         )
     }
 
-    /// The field `clamp_hits`, if there is one: one item or none.
-    fn hits(&self) -> impl Iterator<Item = Field> {
-        let field = |doc: &str| field(doc, "clamp_hits", "u32", "0");
-        self.hits.into_iter().map(field)
+    /// The fields `clamp_hits` and `saturated`, each if there is one.
+    fn counts(&self) -> impl Iterator<Item = Field> {
+        let named = [(self.hits, "clamp_hits"), (self.saturated, "saturated")];
+        named.into_iter().filter_map(|(doc, name)| Some(field(doc?, name, "u32", "0")))
     }
 
     /// The fields that keep marks of the steps; none where nothing is traced.

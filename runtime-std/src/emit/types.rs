@@ -123,9 +123,9 @@ pub struct {name};
     }
 }
 
-/// Source of the implementation of the trait `Workspace`, for this number of states; `hits` says whether
-/// there is a field `clamp_hits`.
-pub(super) fn workspace(states: usize, hits: bool, trace: Trace) -> String {
+/// Source of the implementation of the trait `Workspace`, for this number of states; `hits` and `saturated` say
+/// whether there are fields `clamp_hits` and `saturated`.
+pub(super) fn workspace(states: usize, hits: bool, saturated: bool, trace: Trace) -> String {
     let mut text = format!(
         "
 {SKIP}impl compiled::Workspace for Workspace {{
@@ -141,6 +141,9 @@ pub(super) fn workspace(states: usize, hits: bool, trace: Trace) -> String {
     }
     if hits {
         text += "\n    fn clamp_hits(&self) -> u32 {\n        self.clamp_hits\n    }\n";
+    }
+    if saturated {
+        text += "\n    fn saturated(&self) -> u32 {\n        self.saturated\n    }\n";
     }
     if trace.is_on() {
         text += "\n    fn trace(&self) -> &[u32] {\n        &self.trace\n    }\n";

@@ -2,8 +2,12 @@
 
 use super::{Graphs, Loaded, Source};
 use crate::Result;
-use crate::lower::{Core, Integers, Plan, Port, Width};
+use crate::lower::plan::Integer;
+use crate::lower::quantize::WIDE_BITS;
+use crate::lower::{Buffer, Core, Integers, Kernel, Plan, Port, Width};
 use crate::precision::Precision;
+use serde::Serialize;
+use std::fmt;
 
 impl Loaded {
     /// The precision of the main graph: f32 without integers, else weights of eight bits with activations of
@@ -74,6 +78,61 @@ impl Loaded {
         source.integers = integers;
         decoder.plan = source.lower(&source.positions(&decoder.plan))?;
         Ok(loaded)
+    }
+}
+
+/// The range of an input that integers hold.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Covered {
+    /// ONNX name of the input.
+    pub input: String,
+    /// Least value.
+    pub least: f32,
+    /// Largest value.
+    pub largest: f32,
+    /// The same as a multiple of the largest magnitude among the calibration rows.
+    pub times_calibrated: f32,
+}
+
+impl Loaded {
+    /// The range of every input of encoder and decoder, or of the graph without roles, that integers hold: values
+    /// beyond it are cut off and counted as saturated. Where several layers read an input, the narrowest.
+    pub fn covered(&self) -> Vec<Covered> {
+        let parts = self.model.graphs.parts();
+        parts.graphs().flat_map(|part| covered(part.plan)).collect()
+    }
+}
+
+/// The range of every input of the plan that integers hold.
+fn covered(plan: &Plan) -> Vec<Covered> {
+    let mut all: Vec<Covered> = Vec::new();
+    for step in &plan.steps {
+        let Kernel::Integer(Integer::Quantize { format, .. }) = &step.kernel else { continue };
+        let Some(Buffer::Input(index)) = step.sources.first() else { continue };
+        let name = &plan.inputs[*index].name;
+        let calibrated = match format.zero_point == 0 && format.high > i32::from(i8::MAX) {
+            true => (1 << (WIDE_BITS - 1)) - 1,
+            false => format.high,
+        };
+        let (least, largest) = (format.dequantize(format.low), format.dequantize(format.high));
+        let times_calibrated = format.high as f32 / calibrated as f32;
+        let own = Covered { input: name.clone(), least, largest, times_calibrated };
+        match all.iter_mut().find(|other| other.input == own.input) {
+            Some(other) if other.largest <= own.largest => {}
+            Some(other) => *other = own,
+            None => all.push(own),
+        }
+    }
+    all
+}
+
+impl fmt::Display for Covered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { input, least, largest, times_calibrated } = self;
+        write!(
+            f,
+            "{input} from {least:.4} to {largest:.4}, {times_calibrated:.2} times the calibrated range"
+        )
     }
 }
 

@@ -20,6 +20,9 @@ pub struct Cost {
     pub cycles: Option<u64>,
     /// Stack and arena, and the instructions by the board's timer.
     pub spent: Spent,
+    /// Instructions of the score behind the inference, decoder and likelihood, by the board's timer; `None` for a
+    /// model without a score.
+    pub score: Option<u64>,
     /// Its code bytes and stack bound.
     pub footprint: Footprint,
     /// Every step.
@@ -57,7 +60,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     let mut device = Device::start(target, &models, firmware)?;
     device.select(0)?;
     let footprint = device.footprint(0)?.infer;
-    let spent = ask(&mut device, loaded, &given, 0)?;
+    let (spent, score) = ask(&mut device, loaded, &given, 0)?;
     device.finish()?;
     let traced = |emit: fn(&Model) -> Result<_>, laps| {
         let models = [compile(&loaded.model, emit, folder.path())?];
@@ -82,7 +85,8 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     let plan = loaded.model.graphs.main().plan;
     let layers = plan.steps.iter().zip(names(plan).into_iter().zip(&laps)).map(layer).collect();
     let cycles = whole.iter().map(cycles).sum();
-    Ok(Cost { instructions, cycles, spent, footprint, layers })
+    let score = score.map(|spent| spent.instructions);
+    Ok(Cost { instructions, cycles, spent, score, footprint, layers })
 }
 
 /// `Ok` where the instructions by the emulator's log and by the board's timer differ by at most a tick at

@@ -1,6 +1,7 @@
 //! What integers cost a posterior: how good it is, what the bound loses, and which layer is to blame.
 
 use super::arithmetic::{Arithmetic, IntegerLayer, Macs, layers, macs};
+use super::outliers::OutlierReport;
 use super::outputs::TargetOutputs;
 use super::{ParityReport, Reference};
 use crate::divergence::tolerance::ELBO_DROP;
@@ -26,6 +27,9 @@ pub struct IntegerReport {
     /// What integers in encoder and decoder cost the score; none without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<ScoreReport>,
+    /// What integers make of outliers, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outliers: Option<OutlierReport>,
     /// Multiply-accumulates, and how many have integer weights.
     pub macs: Macs,
     /// Every layer: what computes it, and what integers in it alone cost. None where every step is listed,
@@ -85,6 +89,7 @@ impl Pair<'_> {
             grade,
             elbo_drop,
             score: self.score()?,
+            outliers: None,
             macs: macs(self.integer.model.graphs.main().plan),
             layers: Some(self.layers()?),
         }))

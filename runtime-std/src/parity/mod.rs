@@ -22,6 +22,7 @@ mod locations;
 pub mod measure;
 #[cfg(feature = "device")]
 mod on_device;
+pub mod outliers;
 pub mod outputs;
 pub mod reference;
 mod report;
@@ -33,6 +34,7 @@ pub use integer::IntegerReport;
 pub use layers::Layers;
 #[cfg(feature = "device")]
 pub use on_device::{checksums, device};
+pub use outliers::OutlierReport;
 pub use outputs::TargetOutputs;
 pub use reference::{Basis, Reference};
 pub use report::{OutputError, ParityReport};

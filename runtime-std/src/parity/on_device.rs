@@ -86,17 +86,20 @@ pub(super) fn all_given(loaded: &Loaded, batch: &Batch) -> Result<Batch> {
     Ok(Batch { inputs: inputs.collect::<Result<_>>()?, len: batch.len })
 }
 
-/// The cost of one inference on a row of `given` ([`all_given`]), whose outputs are dropped; the device has
-/// the model selected. An error is the device's, with the row.
+/// The cost of one inference on a row of `given` ([`all_given`]), whose outputs are dropped, and that of its
+/// score where the model has one; the device has the model selected. An error is the device's, with the row.
 pub(super) fn ask<S: Read + Write>(
     device: &mut Device<S>,
     loaded: &Loaded,
     given: &Batch,
     row: usize,
-) -> Result<Spent> {
+) -> Result<(Spent, Option<Spent>)> {
     let spent = match loaded.amortized() {
-        Some(_) => device.encode(row as u64, 0, 0, &given.row(row)).map(|answer| answer.spent),
-        None => device.run(row as u64, &given.row(row)).map(|(_, spent)| spent),
+        Some(_) => device.encode(row as u64, 0, 0, &given.row(row)).map(|answer| {
+            let of_score = answer.score.map(|(_, spent)| spent);
+            (answer.spent, of_score)
+        }),
+        None => device.run(row as u64, &given.row(row)).map(|(_, spent)| (spent, None)),
     };
     spent.context(format!("row {row}"))
 }

@@ -219,6 +219,10 @@ impl ParityReport {
     pub fn failures(&self) -> Vec<String> {
         let mut failures = self.differences();
         failures.extend(self.lost_bound());
+        let outliers = self.integer.as_ref().and_then(|integer| integer.outliers);
+        if let Some(outliers) = outliers.filter(|outliers| outliers.better_unflagged > 0) {
+            failures.push(format!("integers make outliers look normal: {outliers}"));
+        }
         let has_posterior = self.kl_nats.all.max.is_some();
         if !has_posterior && self.outputs.iter().all(|output| output.max_relative.is_none()) {
             failures.push("nothing could be compared".into());
@@ -367,6 +371,7 @@ impl ParityReport {
             };
             lines.line("error of the score, nats", score.error.map(of))?;
             lines.line("rows beyond the integers", Some(score.rows_outside.to_string()))?;
+            lines.line("outliers", integer.outliers.map(|outliers| outliers.to_string()))?;
             lines.line("decoder's precision", Some(score.decoder_precision_used.name().into()))?;
         }
         lines.line("with int8 weights", Some(integer.macs.to_string()))?;

@@ -1,0 +1,75 @@
+//! Whether integers make rows beyond the calibrated range look normal.
+
+use super::integer::Pair;
+use crate::divergence::ScoreError;
+use crate::infer::scored_rows;
+use crate::rows::Batch;
+use crate::{Error, Result};
+use serde::Serialize;
+
+/// The scores of outliers in floats and in integers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct OutlierReport {
+    /// Rows that were scored.
+    pub rows: usize,
+    /// Rows with values beyond the range of the integers, which a detector takes as anomalous.
+    pub flagged: usize,
+    /// Rows whose integer score is better than the float score by more than the allowance.
+    pub better: usize,
+    /// Those among them that are not flagged: none may be.
+    pub better_unflagged: usize,
+    /// Nats by which an integer score may be better: the limit of the score's grade, by the spread of the other rows.
+    pub allowance: f64,
+    /// Most nats by which the integer score of a row that is not flagged is better; none where all are flagged.
+    pub most_better: Option<f64>,
+}
+
+impl Pair<'_> {
+    /// The scores of `outliers`, held against the allowance that `error` gives, the error of the score on other rows.
+    /// A score that is not finite on either side counts as better unless both are equal.
+    ///
+    /// # Errors
+    ///
+    /// An input error where the model has no integers or no score; a posterior that is not finite.
+    pub fn outliers(&self, outliers: &Batch, error: Option<ScoreError>) -> Result<OutlierReport> {
+        let scored = |loaded| scored_rows(loaded, outliers);
+        let (Some(error), Some(float), Some(integer)) =
+            (error, scored(self.float)?, scored(self.integer)?)
+        else {
+            return Err(Error::input(
+                "--outliers compares the scores of integers and floats, which takes an integer precision, a [decoder] with one posterior and two rows of --input",
+            ));
+        };
+        let allowance = error.allowance();
+        let gain = |(float, integer): (f32, f32)| match float.to_bits() == integer.to_bits() {
+            true => 0.0,
+            false => f64::from(integer) - f64::from(float),
+        };
+        let rows: Vec<(f64, bool)> = float
+            .iter()
+            .zip(&integer)
+            .map(|(float, row)| (gain((float.score, row.score)), row.saturated > 0))
+            .collect();
+        // The negation counts NaN as well.
+        let better = |gain: f64| !(gain <= allowance);
+        let unflagged = rows.iter().filter(|(_, flagged)| !flagged).map(|(gain, _)| *gain);
+        Ok(OutlierReport {
+            rows: rows.len(),
+            flagged: rows.iter().filter(|(_, flagged)| *flagged).count(),
+            better: rows.iter().filter(|(gain, _)| better(*gain)).count(),
+            better_unflagged: unflagged.clone().filter(|gain| better(*gain)).count(),
+            allowance,
+            most_better: unflagged.reduce(f64::max),
+        })
+    }
+}
+
+impl std::fmt::Display for OutlierReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { rows, flagged, better, better_unflagged, allowance, .. } = self;
+        write!(
+            f,
+            "{rows} rows, {flagged} flagged; {better} look better by over {allowance:.1} nats, {better_unflagged} of them not flagged (limit 0)"
+        )
+    }
+}
