@@ -4,6 +4,7 @@
 //! graphs, and lowers them.
 
 mod axis;
+mod calibration;
 mod decoder;
 mod encoder;
 pub(crate) mod family;
@@ -25,6 +26,7 @@ mod source;
 pub(crate) mod time;
 mod window;
 
+pub use calibration::{Calibration, DriftMoments, RankLists};
 pub use heads::{Declared, contradiction, contradicts, unmistakable};
 pub use integers::Covered;
 pub use likelihood::{Likelihood, ParameterSource};
@@ -140,6 +142,9 @@ pub struct Model {
     pub score: Option<Score>,
     /// Names of the inputs that may hold NaN, for values that are missing.
     pub missing: Vec<String>,
+    /// What a detector of the model needs; `None` where it is not calibrated, or for another precision. Set by
+    /// `detect::with_calibration`.
+    pub calibration: Option<Calibration>,
 }
 
 /// The graphs of a model, by whether their roles are known.

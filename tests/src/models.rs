@@ -146,7 +146,14 @@ fn joined(graph: &mut Builder, operands: &[ValueId], len: usize) -> ValueId {
 }
 
 fn model(name: &str, graphs: Graphs) -> Model {
-    Model { name: name.into(), graphs, window: None, score: None, missing: Vec::new() }
+    Model {
+        name: name.into(),
+        graphs,
+        window: None,
+        score: None,
+        missing: Vec::new(),
+        calibration: None,
+    }
 }
 
 /// Normals of these scales.
@@ -402,7 +409,7 @@ pub fn tiny(decoder: Option<Likelihood>) -> Model {
     let score = decoder.is_some().then_some(score);
     let graphs = Graphs::Amortized { encoder, decoder, flow: None };
     let missing = Vec::new();
-    Model { name: "tiny".into(), graphs, window: Some(window), score, missing }
+    Model { name: "tiny".into(), graphs, window: Some(window), score, missing, calibration: None }
 }
 
 fn tiny_decoder() -> Graph {
@@ -431,7 +438,7 @@ pub fn trained(model: &str, exporter: &str, likelihood: Likelihood) -> Model {
     let decoder = Some(Decoder { plan, inputs: vec![Role::Z], likelihood, refine: None });
     let name = format!("{model}{exporter}");
     let graphs = Graphs::Amortized { encoder, decoder, flow: None };
-    Model { name, graphs, window: None, score: None, missing: Vec::new() }
+    Model { name, graphs, window: None, score: None, missing: Vec::new(), calibration: None }
 }
 
 /// The graph of a folder, without roles.
@@ -441,5 +448,12 @@ pub fn bare(name: &str, folder: &str) -> Model {
     let all: Vec<usize> = (0..graph.outputs.len()).collect();
     let plan = lower(&graph, &all).unwrap_or_else(|error| panic!("{error}"));
     let graphs = Graphs::Bare(plan);
-    Model { name: name.into(), graphs, window: None, score: None, missing: Vec::new() }
+    Model {
+        name: name.into(),
+        graphs,
+        window: None,
+        score: None,
+        missing: Vec::new(),
+        calibration: None,
+    }
 }

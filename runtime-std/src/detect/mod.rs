@@ -3,6 +3,9 @@
 //! | To | Function |
 //! |---|---|
 //! | turn scores into p-values, and know the rate that they hold | [`Scores`], [`RankTables`], [`Cut`], [`bounds_of_rate`] |
+//! | load the calibration of a model, if it is its own | [`Calibration::read`], [`with_calibration`] |
+//! | know the verdicts of a device on recorded readings | [`verdicts`] |
+//! | name what a calibration belongs to | [`identity`] |
 //! | know the mean number of windows between two false alarms | [`arl::mean_run`], [`arl::threshold`] |
 //! | find the threshold by what recordings show | [`Replay`] |
 //! | turn recorded readings into a device's observations | [`Recording`] |
@@ -11,15 +14,19 @@
 //! | refuse rows that have been seen | [`Seen`] |
 
 pub mod arl;
+mod calibration;
 mod conformal;
 mod hygiene;
 mod limits;
+mod network;
 mod rate;
 mod recording;
 pub mod reference;
 mod replay;
 mod table;
+mod verdicts;
 
+pub use calibration::with_calibration;
 pub use conformal::{Scores, cross_conformal};
 pub use hygiene::Seen;
 pub use limits::limits;
@@ -27,3 +34,21 @@ pub use rate::{CONFIDENCE, UPPER, bounds_of_rate, most_events, upper_rate, windo
 pub use recording::{Recording, disjoint, every};
 pub use replay::{Counted, Goal, Replay, alarms, largest_arl};
 pub use table::{Cut, RankTables};
+pub use verdicts::{Judged, Stream, verdicts};
+
+pub use crate::model::Calibration;
+
+use crate::emit;
+use crate::error::Result;
+use crate::lower::Core;
+use crate::model::Loaded;
+
+/// What a calibration belongs to: fingerprint of the plans and checksum of the weights, `0123456789abcdef-01234567`,
+/// in the form of weights that any core reads. The same integers in the form for another core are the same model.
+///
+/// # Errors
+///
+/// As for lowering and packing.
+pub fn identity(loaded: &Loaded) -> Result<String> {
+    emit::identity(&loaded.for_core(Core::default())?.model)
+}

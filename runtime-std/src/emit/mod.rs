@@ -24,6 +24,9 @@ use crate::Result;
 use crate::model::Model;
 use trace::Trace;
 
+/// Offset in a pack of the checksum of its payload.
+const CHECKSUM: usize = 12;
+
 /// A compiled model.
 #[derive(Clone, Debug)]
 pub struct Artifact {
@@ -44,6 +47,18 @@ pub struct Artifact {
 /// decoder that does not lead from such latents to such an observation; or the weights do not fit a pack.
 pub fn emit(model: &Model) -> Result<Artifact> {
     emit_with(model, Trace::Off)
+}
+
+/// Fingerprint of the plans and checksum of the packed weights of a model, in hexadecimal with `-` between.
+///
+/// # Errors
+///
+/// The weights do not fit a pack.
+pub fn identity(model: &Model) -> Result<String> {
+    let fingerprint = pack::fingerprint(model);
+    let bytes = pack::bytes(model.graphs.parts(), fingerprint)?;
+    let checksum: u32 = (0..4).map(|at| u32::from(bytes[CHECKSUM + at]) << (8 * at)).sum();
+    Ok(format!("{fingerprint:016x}-{checksum:08x}"))
 }
 
 /// [`emit`] for an image that reports what every step of an inference has written: the workspace has a field

@@ -87,7 +87,14 @@ impl Loaded {
 
     /// A loaded model of this one file, whose graph is the main one; `name` is an identifier.
     fn without_manifest(name: String, graphs: Graphs, main: Source) -> Self {
-        let model = Model { name, graphs, window: None, score: None, missing: Vec::new() };
+        let model = Model {
+            name,
+            graphs,
+            window: None,
+            score: None,
+            missing: Vec::new(),
+            calibration: None,
+        };
         let folder = main.path.parent().unwrap_or(Path::new("")).to_path_buf();
         Self { model, main, decoder: None, flow: None, manifest: None, folder }
     }
@@ -143,6 +150,7 @@ impl Loaded {
             window: window.clone(),
             score: manifest.score.clone(),
             missing: manifest.missing().map(String::from).collect(),
+            calibration: None,
         };
         manifest.window = window;
         let folder = folder.to_path_buf();

@@ -15,6 +15,7 @@ pub(super) fn all() -> Vec<Model> {
         window: None,
         score: None,
         missing: Vec::new(),
+        calibration: None,
     };
     vec![
         named("backward digits", backward("models/digits/decoder.onnx")),

@@ -12,7 +12,14 @@ use elbow_tests::images::{compiled, or_cure};
 const PASSES: f64 = 3.0;
 
 fn model(name: String, plan: Plan) -> Model {
-    Model { name, graphs: Graphs::Bare(plan), window: None, score: None, missing: Vec::new() }
+    Model {
+        name,
+        graphs: Graphs::Bare(plan),
+        window: None,
+        score: None,
+        missing: Vec::new(),
+        calibration: None,
+    }
 }
 
 /// Instructions of one run, whose outputs have the twin's bits.

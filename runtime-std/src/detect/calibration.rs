@@ -1,0 +1,238 @@
+//! The calibration of a model, loaded from the files beside its manifest and held against the model.
+
+use super::conformal::Scores;
+use super::{arl, identity};
+use crate::error::{Context, Error, Result};
+use crate::manifest::{
+    AlarmTable, Calibrated, DriftTable, GateTable, OnGap, Score, ScoreKind, TailName, Window,
+};
+use crate::model::{Calibration, DriftMoments, Loaded, RankLists};
+use crate::npy;
+use elbow_core::detect::{AlarmDesign, Clock, Limits, Moment, RankEntry, Votes, ranks};
+use elbow_core::window::WindowShape;
+use std::path::Path;
+
+/// Rows of the file of a drift's reference: mean and variance of `loc`, then of `loc^2 + exp(log_var)`.
+const REFERENCE_ROWS: usize = 4;
+/// What a calibration that is damaged or another model's needs.
+const CURE: &str = "run `elbow calibrate` again";
+
+impl Calibration {
+    /// The calibration that the manifest of `loaded` names, with its files; `None` for a manifest without
+    /// `score.calibration` or without a window, and for an ONNX file alone.
+    ///
+    /// # Errors
+    ///
+    /// An input error with the cure: the calibration belongs to another model, other weights or another precision, or
+    /// one of its files is missing, damaged, or does not fit the manifest.
+    pub fn read(loaded: &Loaded) -> Result<Option<Self>> {
+        let Some(manifest) = &loaded.manifest else { return Ok(None) };
+        let (Some(window), Some(score)) = (&manifest.window, &manifest.score) else {
+            return Ok(None);
+        };
+        let (Some(file), Some(calibrated)) = (&score.calibration, &score.calibrated) else {
+            return Ok(None);
+        };
+        belongs(calibrated, loaded)?;
+        let pooled = scores(&loaded.folder.join(file), score.tail)?;
+        if pooled.calibrated as usize != calibrated.rows {
+            return Err(Error::input(format!(
+                "{}: found {} scores, expected the {} of score.calibrated.rows; {CURE}",
+                file.display(),
+                pooled.calibrated,
+                calibrated.rows
+            )));
+        }
+        let drift = manifest.drift.as_ref();
+        let reference = drift.map(|drift| reference(loaded, drift)).transpose()?;
+        let alarm = score.alarm.as_ref();
+        let every = window.length.div_ceil(window.hop.max(1));
+        Ok(Some(Self {
+            kind: score.kind,
+            shape: WindowShape {
+                channels: window.channels,
+                length: window.length,
+                hop: window.hop,
+            },
+            limits: limits(manifest.gate.as_ref(), window.channels),
+            most_missing: window.max_missing,
+            clock: clock(window),
+            pooled,
+            modes: modes(score, &loaded.folder)?,
+            alpha_ppm: u32::try_from(score.alpha_ppm()).unwrap_or(u32::MAX),
+            every: alarm.map_or(u32::try_from(every).unwrap_or(u32::MAX), |alarm| alarm.every),
+            alarm: alarm.map(design),
+            drift: drift.zip(reference.as_deref()).map(|(drift, values)| moments(drift, values)),
+            channel_log_likelihood: score.channel_log_likelihood.clone(),
+            aggregate: aggregate(score.kind, reference.as_deref())?,
+        }))
+    }
+}
+
+/// The model with its calibration in [`Model::calibration`](crate::model::Model::calibration), so that its module gets
+/// a detector; unchanged, with the reason, where the calibration cannot be used.
+pub fn with_calibration(mut loaded: Loaded) -> (Loaded, Option<Error>) {
+    match Calibration::read(&loaded) {
+        Ok(calibration) => {
+            loaded.model.calibration = calibration;
+            (loaded, None)
+        }
+        Err(error) => (loaded, Some(error)),
+    }
+}
+
+/// `Ok` where the calibration is of this model in this precision. An input error that says what differs otherwise.
+fn belongs(calibrated: &Calibrated, loaded: &Loaded) -> Result<()> {
+    let found = loaded.precision();
+    if calibrated.precision != found {
+        let (own, other) = (calibrated.precision.name(), found.name());
+        return Err(Error::input(format!(
+            "the scores were calibrated in {own}, and in {other} they are others; use --precision {own}, or run `elbow calibrate --precision {other}`"
+        )));
+    }
+    let found = identity(loaded)?;
+    if calibrated.model != found {
+        return Err(Error::input(format!(
+            "the scores were calibrated with the model {}, and this is {found}: its graphs, its window or its weights have changed; {CURE}",
+            calibrated.model
+        )));
+    }
+    Ok(())
+}
+
+/// The rank tables of the scores in the file `path`; an error where it is no list of numbers, or empty.
+fn scores(path: &Path, tail: TailName) -> Result<RankLists> {
+    let array = npy::read(path)?;
+    if array.shape.len() != 1 || array.values.is_empty() {
+        return Err(Error::input(format!(
+            "{}: found shape {:?}, expected [rows] with the scores of at least one row; {CURE}",
+            path.display(),
+            array.shape
+        )));
+    }
+    let scores = Scores::new(array.values);
+    let calibrated = u32::try_from(scores.count()).unwrap_or(u32::MAX);
+    let high = (tail == TailName::Both).then(|| entries(&scores.negated(), calibrated));
+    Ok(RankLists { low: entries(&scores, calibrated), high, calibrated })
+}
+
+/// The entries of a table: `-ln p` is computed in f64 and rounded once.
+fn entries(scores: &Scores, calibrated: u32) -> Vec<RankEntry> {
+    let past = f64::from(calibrated) + 1.0;
+    let entry = |rank: u32| {
+        let score = scores.sorted().get(rank as usize - 1).copied()?;
+        Some(RankEntry { score, surprise: -(f64::from(rank) / past).ln() as f32 })
+    };
+    ranks(calibrated).filter_map(entry).collect()
+}
+
+/// The tables of the operating modes, by their numbers; an error where a file is wrong, or a number is above 255.
+fn modes(score: &Score, folder: &Path) -> Result<Vec<Option<RankLists>>> {
+    let mut modes = Vec::new();
+    for mode in &score.mode {
+        if mode.index > usize::from(u8::MAX) {
+            return Err(Error::input(format!(
+                "score.mode.index: found {}, expected at most {}; number the modes from 0 on",
+                mode.index,
+                u8::MAX
+            )));
+        }
+        if modes.len() <= mode.index {
+            modes.resize_with(mode.index + 1, || None);
+        }
+        modes[mode.index] = Some(scores(&folder.join(&mode.calibration), score.tail)?);
+    }
+    Ok(modes)
+}
+
+/// The alarm of the manifest, as the device has it.
+fn design(alarm: &AlarmTable) -> AlarmDesign {
+    AlarmDesign {
+        k: arl::drift(alarm.kappa) as f32,
+        h: alarm.threshold as f32,
+        votes: alarm.votes.map(|[needed, of]| Votes { needed, of }),
+    }
+}
+
+/// The limits of every channel; those that the manifest leaves out are off.
+fn limits(gate: Option<&GateTable>, channels: usize) -> Vec<Limits> {
+    fn at<T: Copy>(list: Option<&Vec<T>>, channel: usize, off: T) -> T {
+        list.and_then(|list| list.get(channel)).copied().unwrap_or(off)
+    }
+    let off = Limits::OFF;
+    let limits = |channel: usize| match gate {
+        None => off,
+        Some(gate) => Limits {
+            lo: at(gate.lo.as_ref(), channel, off.lo),
+            hi: at(gate.hi.as_ref(), channel, off.hi),
+            most_at_rails: at(gate.most_at_rails.as_ref(), channel, off.most_at_rails),
+            longest_run: at(gate.longest_run.as_ref(), channel, off.longest_run),
+            least_variance: at(gate.least_variance.as_ref(), channel, off.least_variance),
+            largest_step: at(gate.largest_step.as_ref(), channel, off.largest_step),
+        },
+    };
+    (0..channels).map(limits).collect()
+}
+
+/// When readings are expected, in whole units of time; `None` without a rate.
+fn clock(window: &Window) -> Option<Clock> {
+    let (rate, gap, stale) = (window.rate?, window.max_gap()?, window.stale()?);
+    Some(Clock {
+        period_ns: (1e9 / rate).round() as u64,
+        max_gap_us: (1e6 * gap).round() as u64,
+        clears: window.on_gap == OnGap::Clear,
+        stale_us: (1e6 * stale).round() as u64,
+    })
+}
+
+/// The values of the drift's reference, `[4, latents]`; an error where the file has another shape.
+fn reference(loaded: &Loaded, drift: &DriftTable) -> Result<Vec<f32>> {
+    let path = loaded.folder.join(&drift.reference);
+    let latents = loaded.amortized().map(|(encoder, _)| encoder.latent()).unwrap_or_default();
+    let array = npy::read(&path).context("drift.reference")?;
+    if array.shape != [REFERENCE_ROWS, latents] {
+        return Err(Error::input(format!(
+            "{}: found shape {:?}, expected [{REFERENCE_ROWS}, {latents}]; {CURE}",
+            path.display(),
+            array.shape
+        )));
+    }
+    Ok(array.values)
+}
+
+/// The moments of the device, for latent after latent, from a reference `[4, latents]`.
+fn moments(drift: &DriftTable, reference: &[f32]) -> DriftMoments {
+    let (latents, lambda) = (reference.len() / REFERENCE_ROWS, drift.lambda as f32);
+    let at = |row: usize, latent: usize| reference[row * latents + latent];
+    let moment =
+        |row: usize, latent: usize| Moment::new(at(row, latent), at(row + 1, latent), lambda);
+    let moments = (0..latents).flat_map(|latent| [moment(0, latent), moment(2, latent)]);
+    DriftMoments { lambda, threshold: drift.threshold as f32, moments: moments.collect() }
+}
+
+/// Mean and variance of each latent for the Mahalanobis score, from a reference `[4, latents]`: the variance of the
+/// aggregate is the mean of `loc^2 + exp(log_var)` less the squared mean of `loc`, in f64. `None` for other scores. An
+/// input error without a reference, and where a variance is not above 0.
+fn aggregate(kind: ScoreKind, reference: Option<&[f32]>) -> Result<Option<[Vec<f32>; 2]>> {
+    if kind != ScoreKind::Mahalanobis {
+        return Ok(None);
+    }
+    let reference = reference.ok_or_else(|| {
+        Error::input(format!(
+            "score: mahalanobis needs mean and variance of the latents, which [drift] reference has; {CURE}"
+        ))
+    })?;
+    let latents = reference.len() / REFERENCE_ROWS;
+    let (mean, second) = (&reference[..latents], &reference[2 * latents..3 * latents]);
+    let variance = |(mean, second): (&f32, &f32)| {
+        (f64::from(*second) - f64::from(*mean) * f64::from(*mean)) as f32
+    };
+    let var: Vec<f32> = mean.iter().zip(second).map(variance).collect();
+    if let Some(latent) = var.iter().position(|var| !(*var > 0.0 && var.is_finite())) {
+        return Err(Error::input(format!(
+            "drift.reference: latent {latent} has the variance {}, of which mahalanobis is no number; use another score, or {CURE}",
+            var[latent]
+        )));
+    }
+    Ok(Some([mean.to_vec(), var]))
+}
