@@ -32,8 +32,10 @@ pub(super) enum Kind {
     Quantized {
         /// Bits of the scale.
         scale: u32,
-        /// Of integers with a sign.
+        /// Of the integers as they are held, with a sign.
         zero_point: i32,
+        /// Whether the file has them with a sign too.
+        signed: bool,
     },
 }
 
@@ -104,9 +106,12 @@ impl Op {
         let first = inputs.first().copied().unwrap_or_default();
         let joint = Kind::joint(inputs);
         Ok(match self {
-            Self::Round(format) => {
-                Kind::Quantized { scale: format.scale.to_bits(), zero_point: format.zero_point }
-            }
+            // The reader of the quantizer says so of integers that the file has without a sign.
+            Self::Round(format) => Kind::Quantized {
+                scale: format.scale.to_bits(),
+                zero_point: format.zero_point,
+                signed: true,
+            },
             Self::Binary(op) if is_truth(*op) => Kind::Bool,
             Self::Binary(BinaryOp::Div) if joint != Kind::Float => return fractions("divides"),
             Self::Binary(BinaryOp::Pow) => Kind::Float,

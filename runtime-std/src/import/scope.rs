@@ -8,7 +8,8 @@ use crate::ir::{ElementType, Evaluate, Node, Noise, Op, QuantizedWeights, Value,
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Most values that import calculates, over all nodes: a small file cannot ask for more memory.
+/// Most values that import calculates, indices that nodes hold among them, over all nodes: a small file cannot
+/// ask for more memory.
 const MAX_CALCULATED: usize = 1 << 24;
 
 /// A value that a node reads or computes.
@@ -209,7 +210,9 @@ impl Scope {
         self.calculated = self.calculated.saturating_add(values);
         if self.calculated > MAX_CALCULATED {
             return refuse(
-                format!("the constants calculated so far hold more than {MAX_CALCULATED} values"),
+                format!(
+                    "the constants and index lists calculated so far hold more than {MAX_CALCULATED} values"
+                ),
                 "store large constants as initializers, or make them smaller",
             );
         }
@@ -250,8 +253,10 @@ pub(super) fn one(id: ValueId) -> Vec<Operand> {
     vec![Operand::Float(id)]
 }
 
-/// The outputs of a call that gives one tensor of known integers; never an error.
+/// The outputs of a call that gives one tensor of known integers; an error where its shape is too large
+/// ([`checked_shape`]).
 pub(super) fn integers(tensor: Tensor<i64>) -> Outputs {
+    checked_shape(&tensor.shape.iter().map(|&size| size as i64).collect::<Vec<_>>())?;
     Ok(vec![Operand::Integers(Rc::new(tensor))])
 }
 

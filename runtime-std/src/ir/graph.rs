@@ -275,13 +275,14 @@ pub enum Op {
         indices: Vec<usize>,
     },
     /// [`Take`](Self::Take) by indices that are computed; inputs x, indices. In the shape, their axes replace
-    /// the axis; an index outside takes the nearest value.
+    /// the axis. A negative index counts from the end; one outside takes the nearest value.
     TakeBy {
         /// The axis.
         axis: usize,
     },
     /// `y[.., i, ..] = x[.., indices[.., i, ..], ..]` along an axis, by computed indices of the result's
-    /// shape, which is that of x but for the axis; inputs x, indices. An index outside takes the nearest value.
+    /// shape, which is that of x but for the axis; inputs x, indices. A negative index counts from the end; one
+    /// outside takes the nearest value.
     TakeAlong {
         /// The axis.
         axis: usize,

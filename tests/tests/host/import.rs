@@ -13,6 +13,7 @@ mod known;
 mod masked;
 mod operators;
 mod opsets;
+mod quantizers;
 mod refused;
 mod settings;
 mod widths;

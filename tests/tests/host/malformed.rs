@@ -6,6 +6,7 @@
 mod graphs;
 mod large;
 mod layers;
+mod lists;
 mod shapes;
 mod tensors;
 mod windows;
@@ -57,8 +58,15 @@ fn halves(shape: &[i64]) -> TensorProto {
 }
 
 fn cases() -> Vec<Case> {
-    let themes =
-        [graphs::cases, tensors::cases, shapes::cases, windows::cases, layers::cases, large::cases];
+    let themes = [
+        graphs::cases,
+        tensors::cases,
+        shapes::cases,
+        windows::cases,
+        layers::cases,
+        large::cases,
+        lists::cases,
+    ];
     themes.into_iter().flat_map(|cases| cases()).collect()
 }
 

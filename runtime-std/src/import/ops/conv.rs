@@ -4,10 +4,11 @@
 //! outputs in order; operations whose operands are all constants are calculated at import instead, unless no
 //! kernel computes them or the budget of import (2^24 values in all) is used up: then they are appended.
 //! `Err` is a reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is
-//! missing, of another element type or without values, where an attribute is of another type, not finite, or
-//! an axis that is not there, or where known integers, or constants of its own, that it calculates without a
-//! node exceed that budget. Other functions fail as their docs say, and as the methods of `Scope` and `Call`
-//! that they use. What was appended before an `Err` stays in the graph.
+//! missing or of another element type, where an operation would read or give data without values (known
+//! integers may be without), where an attribute is of another type, not finite, or an axis that is not
+//! there, or where the constants, known integers and lists of indices that it makes itself exceed the budget
+//! of import, 2^24 values in all. Other functions fail as their docs say, and as the methods of `Scope` and
+//! `Call` that they use. What was appended before an `Err` stays in the graph.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};

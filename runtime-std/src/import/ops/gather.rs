@@ -4,10 +4,11 @@
 //! outputs in order; operations whose operands are all constants are calculated at import instead, unless no
 //! kernel computes them or the budget of import (2^24 values in all) is used up: then they are appended.
 //! `Err` is a reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is
-//! missing, of another element type or without values, where an attribute is of another type, not finite, or
-//! an axis that is not there, or where known integers, or constants of its own, that it calculates without a
-//! node exceed that budget. Other functions fail as their docs say, and as the methods of `Scope` and `Call`
-//! that they use. What was appended before an `Err` stays in the graph.
+//! missing or of another element type, where an operation would read or give data without values (known
+//! integers may be without), where an attribute is of another type, not finite, or an axis that is not
+//! there, or where the constants, known integers and lists of indices that it makes itself exceed the budget
+//! of import, 2^24 values in all. Other functions fail as their docs say, and as the methods of `Scope` and
+//! `Call` that they use. What was appended before an `Err` stays in the graph.
 
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
@@ -37,6 +38,7 @@ pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             return scope.emit(call, Op::TakeBy { axis }, vec![x, indices], &shape);
         }
     };
+    scope.spend(indices.data.len())?;
     let chosen: Vec<usize> =
         indices.data.iter().map(|&index| resolve_index(index, from[axis])).collect::<Read<_>>()?;
     let shape = joined(&indices.shape);
@@ -45,7 +47,9 @@ pub fn gather(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             let block = from[axis + 1..].iter().product::<usize>();
             scope.spend(chosen.len().saturating_mul(len(&from[..axis])).saturating_mul(block))?;
             let mut data = Vec::new();
-            for outer in 0..len(&from[..axis]) {
+            // Without values there may be any number of blocks.
+            let blocks = if len(&shape) == 0 { 0 } else { len(&from[..axis]) };
+            for outer in 0..blocks {
                 for &index in &chosen {
                     let start = (outer * from[axis] + index) * block;
                     data.extend_from_slice(&x.data[start..][..block]);
@@ -118,6 +122,7 @@ pub fn gather_nd(scope: &mut Scope, call: &Call<'_>) -> Outputs {
             indices.shape
         ));
     }
+    scope.spend(indices.data.len())?;
     let (front, behind) = from.split_at(batch + depth);
     let steps = strides(front);
     let per_batch = len(&outer[batch..]);
@@ -168,6 +173,7 @@ pub fn gather_elements(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         Operand::Integers(indices) => indices,
         Operand::Float(indices) => return elements_by(scope, call, x, indices, axis),
     };
+    scope.spend(indices.data.len())?;
     let (own, steps) = (strides(&indices.shape), strides(&from));
     let mut chosen = Vec::with_capacity(indices.data.len());
     for (at, &index) in indices.data.iter().enumerate() {

@@ -4,10 +4,11 @@
 //! outputs in order; operations whose operands are all constants are calculated at import instead, unless no
 //! kernel computes them or the budget of import (2^24 values in all) is used up: then they are appended.
 //! `Err` is a reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is
-//! missing, of another element type or without values, where an attribute is of another type, not finite, or
-//! an axis that is not there, or where known integers, or constants of its own, that it calculates without a
-//! node exceed that budget. Other functions fail as their docs say, and as the methods of `Scope` and `Call`
-//! that they use. What was appended before an `Err` stays in the graph.
+//! missing or of another element type, where an operation would read or give data without values (known
+//! integers may be without), where an attribute is of another type, not finite, or an axis that is not
+//! there, or where the constants, known integers and lists of indices that it makes itself exceed the budget
+//! of import, 2^24 values in all. Other functions fail as their docs say, and as the methods of `Scope` and
+//! `Call` that they use. What was appended before an `Err` stays in the graph.
 
 use super::super::problem::{Read, invalid};
 use super::super::scope::{Call, Operand, Outputs, Scope, integers};
@@ -79,7 +80,9 @@ pub fn concat(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 fn joined(scope: &mut Scope, operands: &[Operand], axis: usize, shape: Vec<usize>) -> Outputs {
     scope.spend(len(&shape))?;
     let mut data = Vec::with_capacity(len(&shape));
-    for block in 0..len(&shape[..axis]) {
+    // Without values there may be any number of blocks.
+    let blocks = if len(&shape) == 0 { 0 } else { len(&shape[..axis]) };
+    for block in 0..blocks {
         for operand in operands {
             if let Operand::Integers(tensor) = operand {
                 let size = len(&tensor.shape[axis..]);
@@ -137,6 +140,10 @@ pub fn tile(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     match x {
         Operand::Integers(x) => {
             scope.spend(len(&shape))?;
+            if len(&shape) == 0 {
+                return integers(Tensor { shape, data: Vec::new() });
+            }
+            // No result on the way is longer than the last one, as no axis becomes shorter.
             let mut y = Tensor::clone(&x);
             for axis in axes {
                 let count = repeats.data[axis] as usize;

@@ -4,10 +4,11 @@
 //! outputs in order; operations whose operands are all constants are calculated at import instead, unless no
 //! kernel computes them or the budget of import (2^24 values in all) is used up: then they are appended.
 //! `Err` is a reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is
-//! missing, of another element type or without values, where an attribute is of another type, not finite, or
-//! an axis that is not there, or where known integers, or constants of its own, that it calculates without a
-//! node exceed that budget. Other functions fail as their docs say, and as the methods of `Scope` and `Call`
-//! that they use. What was appended before an `Err` stays in the graph.
+//! missing or of another element type, where an operation would read or give data without values (known
+//! integers may be without), where an attribute is of another type, not finite, or an axis that is not
+//! there, or where the constants, known integers and lists of indices that it makes itself exceed the budget
+//! of import, 2^24 values in all. Other functions fail as their docs say, and as the methods of `Scope` and
+//! `Call` that they use. What was appended before an `Err` stays in the graph.
 
 use super::super::kind::Kind;
 use super::super::problem::{Read, invalid, refuse};
@@ -89,7 +90,7 @@ fn from_front(scope: &mut Scope, call: &Call<'_>, indices: ValueId, size: usize)
 }
 
 /// The constant `0, 1, ..., size - 1` along `axis`, of length 1 along all other axes; `rank` is the number of
-/// axes, above `axis`. It is named `OUTPUT/places`.
+/// axes, above `axis`. It is named `OUTPUT/places`. `Err` where import calculates too many values.
 pub(super) fn places(
     scope: &mut Scope,
     call: &Call<'_>,
@@ -97,10 +98,14 @@ pub(super) fn places(
     size: usize,
     rank: usize,
 ) -> Read<ValueId> {
+    // Every place is a whole number below 2^24 then, which a float holds.
+    scope.spend(size)?;
     let mut shape = vec![1; rank];
     shape[axis] = size;
-    let data = (0..size as i64).collect();
-    scope.data_of(&format!("{}/places", call.output(0)), &Tensor { shape, data })
+    let data = (0..size).map(|place| place as f32).collect();
+    let places = scope.constant(&format!("{}/places", call.output(0)), Tensor { shape, data });
+    scope.set_kind(places, Kind::Integer);
+    Ok(places)
 }
 
 /// `Hardmax`: 1 at the first maximum along `axis`, 0 elsewhere. Since opset 13 along that axis alone (default

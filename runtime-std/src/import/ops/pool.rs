@@ -4,10 +4,11 @@
 //! outputs in order; operations whose operands are all constants are calculated at import instead, unless no
 //! kernel computes them or the budget of import (2^24 values in all) is used up: then they are appended.
 //! `Err` is a reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is
-//! missing, of another element type or without values, where an attribute is of another type, not finite, or
-//! an axis that is not there, or where known integers, or constants of its own, that it calculates without a
-//! node exceed that budget. Other functions fail as their docs say, and as the methods of `Scope` and `Call`
-//! that they use. What was appended before an `Err` stays in the graph.
+//! missing or of another element type, where an operation would read or give data without values (known
+//! integers may be without), where an attribute is of another type, not finite, or an axis that is not
+//! there, or where the constants, known integers and lists of indices that it makes itself exceed the budget
+//! of import, 2^24 values in all. Other functions fail as their docs say, and as the methods of `Scope` and
+//! `Call` that they use. What was appended before an `Err` stays in the graph.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::one;
@@ -35,7 +36,8 @@ pub fn average(scope: &mut Scope, call: &Call<'_>) -> Outputs {
 }
 
 /// A pooling over the one or two axes behind batch and channels; strides and dilations default to 1, pads to
-/// 0. `Err` for another number of axes, without `kernel_shape`, and for attributes that do not fit.
+/// 0. `Err` for another number of axes, an input without values, a missing `kernel_shape`, and attributes that
+/// do not fit.
 fn pool(scope: &mut Scope, call: &Call<'_>, kind: Pooling) -> Outputs {
     let x = call.float(0, "X")?;
     let input = scope.shape(x).to_vec();
@@ -46,6 +48,12 @@ fn pool(scope: &mut Scope, call: &Call<'_>, kind: Pooling) -> Outputs {
                 "pools {spatial} axes (input of shape {input:?}), expected one or two behind batch and channels"
             ),
             "use MaxPool1d or MaxPool2d, for example with the third axis in the channels",
+        );
+    }
+    if input.contains(&0) {
+        return refuse(
+            format!("pools an input without values, of shape {input:?}"),
+            "leave it out of the model",
         );
     }
     if call.ints("kernel_shape")?.is_none() {

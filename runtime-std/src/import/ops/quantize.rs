@@ -9,13 +9,15 @@
 //! outputs in order; operations whose operands are all constants are calculated at import instead, unless no
 //! kernel computes them or the budget of import (2^24 values in all) is used up: then they are appended.
 //! `Err` is a reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is
-//! missing, of another element type or without values, where an attribute is of another type, not finite, or
-//! an axis that is not there, or where known integers, or constants of its own, that it calculates without a
-//! node exceed that budget. Other functions fail as their docs say, and as the methods of `Scope` and `Call`
-//! that they use. What was appended before an `Err` stays in the graph.
+//! missing or of another element type, where an operation would read or give data without values (known
+//! integers may be without), where an attribute is of another type, not finite, or an axis that is not
+//! there, or where the constants, known integers and lists of indices that it makes itself exceed the budget
+//! of import, 2^24 values in all. Other functions fail as their docs say, and as the methods of `Scope` and
+//! `Call` that they use. What was appended before an `Err` stays in the graph.
 
-use crate::import::kind::Kind;
+use crate::import::kind::{Kind, float_cure};
 use crate::import::problem::{Read, invalid, refuse};
+use crate::import::proto::{data_type, data_type_name};
 use crate::import::scope::{Call, Operand, Outputs, Scope, one};
 use crate::import::tensor::{Tensor, resolve_axis};
 use crate::ir::{Format, Op, QuantizedWeights, ValueId};
@@ -25,9 +27,10 @@ const UNSIGNED_OFFSET: i32 = 128;
 
 /// `QuantizeLinear`: data rounded to the values that int8 or uint8 stand for (`Op::Round`), named
 /// `OUTPUT/rounded`; a constant becomes integers, see `integers`. `Err` for data with a scale per channel,
-/// blocks, and as `Steps::of`.
+/// blocks, a division in another type than float32, and as `Steps::of`.
 pub(super) fn quantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     plain(call)?;
+    in_float32(call, "precision", "divides")?;
     let x = call.float(0, "x")?;
     let steps = Steps::of(scope, call)?;
     if scope.known(x).is_some() {
@@ -43,7 +46,10 @@ pub(super) fn quantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     let format = eight_bits(scale, zero_point, signed);
     let shape = scope.shape(x).to_vec();
     // Not the file's name, which is that of the integers: these are the floats they stand for.
-    scope.step(call, Op::Round(format), &[x], "rounded", &shape).map(one)
+    let id = scope.step(call, Op::Round(format), &[x], "rounded", &shape)?;
+    let (scale, zero_point) = (format.scale.to_bits(), format.zero_point);
+    scope.set_kind(id, Kind::Quantized { scale, zero_point, signed });
+    Ok(one(id))
 }
 
 /// The constant `x` as quantized integers, the call's output: floats that hold them, of kind int8 or uint8,
@@ -76,9 +82,10 @@ fn offset(signed: bool) -> i32 {
 
 /// `DequantizeLinear`: `(x - zero_point) * scale`. Constant integers become constant floats, see `weights`;
 /// what a QuantizeLinear of the same scale and zero point gives is passed on as data. `Err` for any other
-/// operand, another scale or zero point, and blocks.
+/// operand, another scale or zero point, blocks, and an `output_dtype` other than float32.
 pub(super) fn dequantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
     plain(call)?;
+    in_float32(call, "output_dtype", "gives")?;
     let steps = Steps::of(scope, call)?;
     match call.operand(0, "x")? {
         Operand::Integers(x) => {
@@ -91,7 +98,7 @@ pub(super) fn dequantize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
                 let integers = Tensor { shape: scope.shape(x).to_vec(), data };
                 weights(scope, call, &integers, &steps)
             }
-            (Kind::Quantized { scale, zero_point }, _) => {
+            (Kind::Quantized { scale, zero_point, .. }, _) => {
                 let own = (f32::from_bits(scale), zero_point);
                 let zero_point = own.1 + offset(steps.signed);
                 let same = steps.scale[..] == [own.0] && steps.zero_point[..] == [zero_point];
@@ -125,6 +132,44 @@ fn plain(call: &Call<'_>) -> Read<()> {
     Ok(())
 }
 
+/// `Err`, which names what the call does (`verb`), where its element type `name` is given and not float32.
+fn in_float32(call: &Call<'_>, name: &str, verb: &str) -> Read<()> {
+    match element_type(call, name)? {
+        None | Some(data_type::FLOAT) => Ok(()),
+        Some(other) => {
+            let found = data_type_name(other);
+            refuse(format!("{verb} in {found}, expected float32"), float_cure(other))
+        }
+    }
+}
+
+/// The element type that an attribute of the call asks for; `None` where it is missing or 0. `Err` where it is
+/// no element type.
+fn element_type(call: &Call<'_>, name: &str) -> Read<Option<i32>> {
+    match call.int(name)?.map(i32::try_from) {
+        None | Some(Ok(0)) => Ok(None),
+        Some(Ok(found)) => Ok(Some(found)),
+        Some(Err(_)) => invalid(format!("its `{name}` is no element type")),
+    }
+}
+
+/// Whether the `output_dtype` of a quantizer is int8 rather than uint8; `None` where it is left out, and for a
+/// dequantizer. `Err` for any other type.
+fn signed_output(call: &Call<'_>) -> Read<Option<bool>> {
+    if call.node.op_type != "QuantizeLinear" {
+        return Ok(None);
+    }
+    match element_type(call, "output_dtype")? {
+        None => Ok(None),
+        Some(data_type::INT8) => Ok(Some(true)),
+        Some(data_type::UINT8) => Ok(Some(false)),
+        Some(other) => {
+            let found = data_type_name(other);
+            refuse(format!("gives {found}, expected int8 or uint8"), float_cure(other))
+        }
+    }
+}
+
 /// Scale and zero point of a quantizer: one of each for the tensor, or one per channel.
 struct Steps {
     scale: Vec<f32>,
@@ -136,7 +181,8 @@ struct Steps {
 
 impl Steps {
     /// Scale and zero point of the call, the latter 0 where it is left out. `Err` unless both are constants
-    /// of one length, each scale is finite and above 0, and the zero point is of an integer type.
+    /// of one length, each scale is finite and above 0, and the zero point is of an integer type: of int8 or
+    /// uint8 for a quantizer, and of its `output_dtype` where that is given.
     fn of(scope: &Scope, call: &Call<'_>) -> Read<Self> {
         let constants =
             "quantize the model statically, so that scales and zero points are constants";
@@ -147,6 +193,8 @@ impl Steps {
         if scale.iter().any(|scale| !(scale.is_finite() && *scale > 0.0)) {
             return invalid("its scale is not a positive number");
         }
+        let output = signed_output(call)?;
+        let quantizes = call.node.op_type == "QuantizeLinear";
         let (zero_point, signed) = match call.inputs.get(2) {
             Some(Some(Operand::Float(id))) => match (scope.kind(*id), scope.known(*id)) {
                 (kind @ (Kind::Signed8 | Kind::Unsigned8), Some(values)) => {
@@ -154,23 +202,31 @@ impl Steps {
                 }
                 _ => return refuse("its zero point is no constant of int8 or uint8", constants),
             },
+            Some(Some(Operand::Integers(_))) if quantizes => {
+                return refuse("its zero point is no constant of int8 or uint8", constants);
+            }
             Some(Some(Operand::Integers(values))) => {
                 (values.data.iter().map(|value| *value as i32).collect(), true)
             }
-            // Without a zero point it is 0: of uint8 for data, of the integers' type for a dequantizer.
-            _ => (vec![0; scale.len()], Self::signed(scope, call)),
+            // Without a zero point it is 0.
+            _ => (vec![0; scale.len()], output.unwrap_or_else(|| Self::signed(scope, call))),
         };
+        if output.is_some_and(|output| output != signed) {
+            return invalid("its `output_dtype` is not the type of its zero point");
+        }
         if zero_point.len() != scale.len() {
             return invalid("has scales and zero points of different lengths");
         }
         Ok(Self { scale, zero_point, signed, axis: call.int("axis")?.unwrap_or(1) })
     }
 
-    /// Whether the integers are signed, where no zero point gives their type: true for a dequantizer of
-    /// constants of int8 or int32, false for one of uint8 or of computed values, and for a quantizer.
+    /// Whether the integers are signed, where neither zero point nor `output_dtype` gives their type: true for
+    /// a dequantizer of int8 or int32, false for one of uint8, and for a quantizer.
     fn signed(scope: &Scope, call: &Call<'_>) -> bool {
         match call.inputs.first() {
-            Some(Some(Operand::Float(id))) => matches!(scope.kind(*id), Kind::Signed8),
+            Some(Some(Operand::Float(id))) => {
+                matches!(scope.kind(*id), Kind::Signed8 | Kind::Quantized { signed: true, .. })
+            }
             _ => call.node.op_type == "DequantizeLinear",
         }
     }

@@ -4,10 +4,11 @@
 //! outputs in order; operations whose operands are all constants are calculated at import instead, unless no
 //! kernel computes them or the budget of import (2^24 values in all) is used up: then they are appended.
 //! `Err` is a reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is
-//! missing, of another element type or without values, where an attribute is of another type, not finite, or
-//! an axis that is not there, or where known integers, or constants of its own, that it calculates without a
-//! node exceed that budget. Other functions fail as their docs say, and as the methods of `Scope` and `Call`
-//! that they use. What was appended before an `Err` stays in the graph.
+//! missing or of another element type, where an operation would read or give data without values (known
+//! integers may be without), where an attribute is of another type, not finite, or an axis that is not
+//! there, or where the constants, known integers and lists of indices that it makes itself exceed the budget
+//! of import, 2^24 values in all. Other functions fail as their docs say, and as the methods of `Scope` and
+//! `Call` that they use. What was appended before an `Err` stays in the graph.
 
 use super::super::problem::{Read, invalid, refuse};
 use super::super::scope::{Call, Outputs, Scope};
@@ -81,6 +82,7 @@ pub fn resize(scope: &mut Scope, call: &Call<'_>) -> Outputs {
         }
         let mut shape = scope.shape(y).to_vec();
         shape[axis.axis] = axis.to;
+        scope.spend(axis.numbers(&attributes))?;
         let op = axis.op(&attributes)?;
         y = scope.step(call, op, &[y], &format!("axis{}", axis.axis), &shape)?;
     }
@@ -125,7 +127,8 @@ fn attributes(call: &Call<'_>, old: bool) -> Read<Attributes> {
 
 /// The axes listed in `axes`, all where it is missing, with their new lengths: by sizes if given, else by
 /// scales. Scales were an attribute before opset 9, and are input 1 before opset 11 (`old`); since, the
-/// inputs are roi, scales and sizes. `Err` where there are neither, or they are computed or do not fit.
+/// inputs are roi, scales and sizes. `Err` where there are neither, where they are computed or do not fit, and
+/// where an axis is listed twice.
 fn axes(scope: &Scope, call: &Call<'_>, from: &[usize], old: bool) -> Read<Vec<ResizedAxis>> {
     let listed: Vec<usize> = match call.ints("axes")? {
         Some(axes) => {
@@ -133,6 +136,9 @@ fn axes(scope: &Scope, call: &Call<'_>, from: &[usize], old: bool) -> Read<Vec<R
         }
         None => (0..from.len()).collect(),
     };
+    if (1..listed.len()).any(|at| listed[..at].contains(&listed[at])) {
+        return invalid("its `axes` name one twice");
+    }
     let scales = match call.numbers("scales")? {
         Some(scales) => Some(scales.to_vec()),
         None => known(scope, call, if old { 1 } else { 2 }, "scales")?,
@@ -219,6 +225,33 @@ fn by_sizes(call: &Call<'_>, from: &[usize], sizes: &[i64]) -> Read<Sizes> {
 }
 
 impl ResizedAxis {
+    /// How many numbers the operation along this axis holds: an index for each output value, and where
+    /// several input values make one up, an index and a weight for each of these.
+    fn numbers(&self, attributes: &Attributes) -> usize {
+        let each = match attributes.mode {
+            Mode::Nearest(_) => 1,
+            // A cast saturates.
+            Mode::Linear | Mode::Cubic(_) => (4.0 * self.reach(attributes)) as usize,
+        };
+        self.to.saturating_mul(each)
+    }
+
+    /// Half the number of input values that make up an output value: the kernel's radius, which `antialias`
+    /// widens towards fewer values, rounded up.
+    fn reach(&self, attributes: &Attributes) -> f64 {
+        let radius = match attributes.mode {
+            Mode::Cubic(_) => 2.0,
+            Mode::Linear | Mode::Nearest(_) => 1.0,
+        };
+        (radius / self.kernel_scale(attributes)).ceil()
+    }
+
+    /// Factor from input positions to those of the kernel: 1, or with `antialias` towards fewer values less,
+    /// so that no input value is skipped.
+    fn kernel_scale(&self, attributes: &Attributes) -> f64 {
+        if attributes.antialias { self.scale.min(1.0) } else { 1.0 }
+    }
+
     /// The operation that resamples along this axis: `Take` for nearest, else `Resample`. `Err` for crops
     /// beyond the input, and for half_pixel_symmetric places whose nearest neighbour is undecided.
     fn op(&self, attributes: &Attributes) -> Read<Op> {
@@ -303,13 +336,12 @@ impl ResizedAxis {
     /// place. Indices outside are clamped, with factor 0 where `exclude_outside` is set. With `antialias` the
     /// window widens towards fewer values.
     fn window(&self, place: f64, attributes: &Attributes) -> Vec<(usize, f64)> {
-        // Towards fewer values the kernel widens, so that no input value is skipped.
-        let scale = if attributes.antialias { self.scale.min(1.0) } else { 1.0 };
-        let (radius, kernel): (f64, Box<dyn Fn(f64) -> f64>) = match attributes.mode {
-            Mode::Cubic(a) => (2.0, Box::new(move |x| cubic(x, a))),
-            Mode::Linear | Mode::Nearest(_) => (1.0, Box::new(|x: f64| (1.0 - x.abs()).max(0.0))),
+        let scale = self.kernel_scale(attributes);
+        let kernel: Box<dyn Fn(f64) -> f64> = match attributes.mode {
+            Mode::Cubic(a) => Box::new(move |x| cubic(x, a)),
+            Mode::Linear | Mode::Nearest(_) => Box::new(|x: f64| (1.0 - x.abs()).max(0.0)),
         };
-        let (floor, reach) = (place.floor(), (radius / scale).ceil());
+        let (floor, reach) = (place.floor(), self.reach(attributes));
         let offsets = (1 - reach as i64)..=(reach as i64);
         let mut window: Vec<(usize, f64)> = offsets
             .map(|offset| {

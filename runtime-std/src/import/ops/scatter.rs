@@ -4,10 +4,11 @@
 //! outputs in order; operations whose operands are all constants are calculated at import instead, unless no
 //! kernel computes them or the budget of import (2^24 values in all) is used up: then they are appended.
 //! `Err` is a reason and an advice. Unless its doc says otherwise, a reader also fails where an operand is
-//! missing, of another element type or without values, where an attribute is of another type, not finite, or
-//! an axis that is not there, or where known integers, or constants of its own, that it calculates without a
-//! node exceed that budget. Other functions fail as their docs say, and as the methods of `Scope` and `Call`
-//! that they use. What was appended before an `Err` stays in the graph.
+//! missing or of another element type, where an operation would read or give data without values (known
+//! integers may be without), where an attribute is of another type, not finite, or an axis that is not
+//! there, or where the constants, known integers and lists of indices that it makes itself exceed the budget
+//! of import, 2^24 values in all. Other functions fail as their docs say, and as the methods of `Scope` and
+//! `Call` that they use. What was appended before an `Err` stays in the graph.
 
 mod elements;
 
@@ -79,6 +80,7 @@ fn write(
     if let Some(op) = reduction {
         return combine_blocks(scope, call, x, updates, places, op);
     }
+    scope.spend(places.shape[..places.depth].iter().sum())?;
     match places.as_box() {
         Some(axes) => write_box(scope, call, x, updates, &axes, places),
         None => write_blocks(scope, call, x, updates, places),
@@ -255,6 +257,7 @@ fn write_blocks(
     if places.blocks.is_empty() {
         return scope.emit(call, Op::Reshape, vec![x], shape);
     }
+    scope.spend(blocks)?;
     let (old, new) = ([blocks, size], [places.blocks.len(), size]);
     let joined = [old[0] + new[0], size];
     let old = scope.step(call, Op::Reshape, &[x], "old", &old)?;
@@ -291,6 +294,7 @@ fn combine_blocks(
     if rounds.is_empty() {
         return scope.emit(call, Op::Reshape, vec![x], shape);
     }
+    scope.spend(size)?;
     let neutral = Tensor { shape: vec![1, size], data: vec![neutral; size] };
     let neutral = scope.constant(&format!("{}/neutral", call.output(0)), neutral);
     scope.set_kind(neutral, scope.kind(updates));

@@ -67,7 +67,7 @@ impl PiecewiseFit {
     /// least one piece.
     pub fn eval(&self, q: i32) -> Option<i32> {
         let last = (self.coefficients.len() << self.piece_bits) - 1;
-        let u = ((q - self.start).max(0) as usize).min(last);
+        let u = (q.saturating_sub(self.start).max(0) as usize).min(last);
         let [c0, c1, c2] = self.coefficients[u >> self.piece_bits];
         let rest = (u & ((1 << self.piece_bits) - 1)) as i64;
         let r = rest << (31 - self.piece_bits);

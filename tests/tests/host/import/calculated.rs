@@ -42,6 +42,8 @@ fn integers_are_calculated_as_onnx_defines() {
     assert_eq!(two("Gather", &[5, 6, 7], &[-1, 0]), [7.0, 5.0]);
     assert_eq!(two("Expand", &[4], &[3]), [4.0, 4.0, 4.0]);
     assert_eq!(two("Expand", &[4, 5], &[2, 1]), [4.0, 5.0, 4.0, 5.0]);
+    assert_eq!(two("Tile", &[4, 5], &[2]), [4.0, 5.0, 4.0, 5.0]);
+    assert_eq!(two("Tile", &[4, 5], &[0]), [] as [f32; 0]);
 }
 
 #[test]

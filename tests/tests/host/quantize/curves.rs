@@ -68,6 +68,7 @@ fn inputs_beyond_the_format_are_harmless() {
     let fit = PiecewiseFit::fit(&format, &unit, math::tanh).expect("smooth");
     let ends = [i32::from(i16::MIN), i32::from(i16::MAX)].map(|q| fit.eval(q));
     assert_eq!(ends, [Some(-4095), Some(4095)]);
+    assert_eq!([i32::MIN, i32::MAX].map(|q| fit.eval(q)), ends, "as at the ends of i16");
 }
 
 #[test]
