@@ -30,8 +30,9 @@ fn folder() -> Result<PathBuf, String> {
     Err(format!("ELBOW_MODELS={}: give an absolute path", folder.display()))
 }
 
-/// Source of `models.rs`: the module of each model in `folder`, by name, and the table of all. `Err` where
-/// the folder cannot be read, has no folder in it, or a model lacks a file.
+/// Source of `models.rs`: the module of each folder in `folder`, an absolute path, in the order of their names,
+/// and the table of all; files are passed over. Tells cargo on stdout to watch `folder`. `Err` where it cannot
+/// be read, has no folder in it, the name of one is no identifier, or a model lacks a file.
 fn list(folder: &Path) -> Result<String, String> {
     println!("cargo::rerun-if-changed={}", folder.display());
     let entries = fs::read_dir(folder).map_err(|e| {
@@ -46,11 +47,23 @@ fn list(folder: &Path) -> Result<String, String> {
             folder.display()
         ));
     }
-    let name = |model: &PathBuf| Some(model.file_name()?.to_str()?.to_owned());
-    let names: Vec<String> = models.iter().filter_map(name).collect();
+    let names = models.iter().map(|model| name(model)).collect::<Result<Vec<String>, String>>()?;
     let modules = names.iter().zip(&models).map(|(name, folder)| module(name, folder));
     let modules = modules.collect::<Result<String, String>>()?;
     Ok(format!("{modules}table! {{ {} }}\n", names.join(", ")))
+}
+
+/// The name of the model's folder, which its module gets. `Err` where it is no Rust identifier of ASCII letters,
+/// digits and `_`.
+fn name(model: &Path) -> Result<String, String> {
+    let name = model.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_identifier = !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match is_identifier {
+        true => Ok(name.to_owned()),
+        false => Err(format!("{}: name the folder as a Rust module", model.display())),
+    }
 }
 
 /// Source of one model's module: its generated module, its weights, and the names by which the host finds its

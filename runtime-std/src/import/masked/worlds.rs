@@ -21,8 +21,9 @@ impl<'t> Worlds<'t> {
     /// Most numbers that [`of`](Self::of) gives.
     pub const MOST: usize = 3;
 
-    /// The numbers of rows to compare with: 2, `places + 1` and `places + 2`, without `places` itself. One
-    /// row is not among them, since it would broadcast.
+    /// The numbers of rows to compare with, in this order: 2, `places + 1` and `places + 2`, without `places`
+    /// itself; 2 comes twice for one place. `places` is at least 1. One row is not among them, since it would
+    /// broadcast.
     pub fn of(places: usize) -> impl Iterator<Item = usize> {
         [2, places + 1, places + 2].into_iter().filter(move |&rows| rows != places)
     }

@@ -181,10 +181,12 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
-    /// Appends one kernel call for a range of outputs, from the first tensor to the second, and packs its
-    /// weights, biases and multipliers. `columns` says which input of the layer each place of a patch is,
-    /// `None` for padding; they are as many as all runs of `shape` read. `Err` where a sum could overflow or
-    /// weights cannot be packed.
+    /// Appends one kernel call for the `outputs` of the layer, from the first tensor to the second, and packs
+    /// weights, biases and multipliers, once for each `outputs.start` and `shape.y_start`. `columns` says which
+    /// input of the layer each place of a patch is, `None` for padding: all runs of `shape`, equally long,
+    /// before they are rounded up to the form's grain. `rows`, `segment` and `rule` of `shape` are set here.
+    /// `Err`, with no call appended, where a sum could overflow, a scale has no multiplier, or weights cannot
+    /// be packed.
     fn linear(
         &mut self,
         call: &LayerCall,
