@@ -11,9 +11,9 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// A table of `tests/golden/detect`.
+/// A table of `tests/detection`.
 fn golden(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/detect").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("detection").join(name);
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! Tables of `tests/golden/detect`, which numpy and scipy made.
+//! Tables of `tests/detection`, which numpy and scipy made.
 
 use super::{entries, table};
 use elbow_core::detect::{
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// The table of this name.
 fn golden(name: &str) -> Value {
-    let file = path(&format!("tests/golden/detect/{name}.json"));
+    let file = path(&format!("tests/detection/{name}.json"));
     let text = std::fs::read_to_string(&file).expect("the table is there");
     serde_json::from_str(&text).expect("JSON")
 }
