@@ -53,7 +53,9 @@ pub(super) fn source(name: &str, fingerprint: u64, plan: &Plan, trace: Trace) ->
     text += &use_core(&used.concat());
     text += &rust::constants(&constants);
     let (arena, steps, hits) = (plan.arena, plan.steps.len(), hits(plan));
-    text += &Workspace { arena, states: &[], parameters: &[], trace, steps, hits }.text();
+    text +=
+        &Workspace { arena, states: &[], parameters: &[], trace, steps, hits, saturates: false }
+            .text();
     text += &types::workspace(0, looks_up(plan), trace);
     text += &run_function(plan, &calls.body, trace);
     let arrays = |letter: &str, list: &str, what: &str, ports: &[Port]| {
@@ -81,6 +83,7 @@ fn names(inputs: usize, outputs: usize, trace: Trace) -> Names<'static> {
         weights: 0,
         trace,
         hits: Hits::Workspace,
+        saturates: false,
     }
 }
 

@@ -6,6 +6,7 @@ mod shapes;
 
 use super::rust::{SKIP, array, float};
 use super::trace::Trace;
+use crate::lower::plan::Integer;
 use crate::lower::{Buffer, Kernel, Plan, Recurrent, Step};
 use elbow_core::kernels::{Along, Cell, Mean, PoolShape, Reduction, Unary};
 use shapes::{Literal, recurrence, unary};
@@ -30,6 +31,8 @@ pub(super) struct Names<'n> {
     pub(super) trace: Trace,
     /// Where the number of indices outside their table is added.
     pub(super) hits: Hits,
+    /// Whether the workspace counts the values that integers could not hold.
+    pub(super) saturates: bool,
 }
 
 /// Where generated code adds the number of indices that lookups took as the nearest of their table.
@@ -39,6 +42,8 @@ pub(super) enum Hits {
     Variable,
     /// The workspace's `clamp_hits`.
     Workspace,
+    /// The workspace's `saturated`, for values that integers could not hold.
+    Saturated,
 }
 
 /// The body of a function, and what it needs around it.
@@ -102,6 +107,9 @@ impl Calls {
         };
         if matches!(step.kernel, Kernel::TakeBy(_) | Kernel::TakeAlong { .. }) {
             self.counted = Some(names.hits);
+        }
+        if names.saturates && matches!(step.kernel, Kernel::Integer(Integer::Quantize { .. })) {
+            self.counted = Some(Hits::Saturated);
         }
         self.spell(&step.kernel, &Operands { sources, outputs, name, words: &words });
     }
@@ -274,6 +282,10 @@ impl Calls {
             Some(Hits::Workspace) => {
                 self.line(&format!("let outside = {call}"));
                 self.line("ws.clamp_hits = ws.clamp_hits.saturating_add(outside);");
+            }
+            Some(Hits::Saturated) => {
+                self.line(&format!("let cut_off = {call}"));
+                self.line("ws.saturated = ws.saturated.saturating_add(cut_off);");
             }
         }
     }

@@ -61,6 +61,7 @@ impl Decode {
             weights,
             trace: Trace::Off,
             hits: Hits::Workspace,
+            saturates: shared.saturates,
         };
         let calls = Calls::of(&decoder.plan, &names);
         let uses_workspace = uses_workspace(&decoder.plan);

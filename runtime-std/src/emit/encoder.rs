@@ -35,6 +35,7 @@ impl Encode {
             weights,
             trace,
             hits: Hits::Variable,
+            saturates: shared.saturates,
         };
         let calls = Calls::of(&encoder.plan, &names);
         Self { parameters, posteriors, calls }

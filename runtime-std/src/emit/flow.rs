@@ -54,6 +54,7 @@ pub(super) fn functions(
             weights,
             trace,
             hits: Hits::Workspace,
+            saturates: shared.saturates,
         },
     );
     let z = format!("z: &mut [f32; {prefix}LATENT]");

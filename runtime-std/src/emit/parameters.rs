@@ -1,6 +1,9 @@
 //! Parameters of generated functions besides pack and workspace.
 
+use super::detector;
 use super::rust::array;
+use crate::lower::plan::Integer;
+use crate::lower::{Kernel, Step};
 use crate::model::{Argument, Input, Model, Part, Signature};
 
 /// Conditions and noise of all graphs of a model, as its signature numbers them.
@@ -8,6 +11,8 @@ pub(super) struct Shared {
     signature: Signature,
     /// Names of inputs that may hold NaN.
     missing: Vec<String>,
+    /// Whether the workspace counts the values that integers could not hold: for a detector alone.
+    pub(super) saturates: bool,
 }
 
 /// The inputs of one plan as parameters of its function.
@@ -60,7 +65,15 @@ pub(super) struct Checked<'a> {
 impl Shared {
     /// Conditions, noise and inputs that may hold NaN of a model.
     pub(super) fn of(model: &Model) -> Self {
-        Self { signature: model.signature(), missing: model.missing.clone() }
+        let steps = model.graphs.parts().plans().flat_map(|(_, plan)| &plan.steps);
+        let is_quantizing =
+            |step: &Step| matches!(step.kernel, Kernel::Integer(Integer::Quantize { .. }));
+        Self {
+            signature: model.signature(),
+            missing: model.missing.clone(),
+            saturates: detector::calibration(model).is_some()
+                && steps.into_iter().any(is_quantizing),
+        }
     }
 
     /// The constants `CONDITIONS` and `EPS` with the lengths of conditions and noise, each as documentation,

@@ -100,6 +100,7 @@ fn functions(decode: &Decode, refine: &Refine, around: &Around<'_>) -> (String, 
         weights: around.pack.decoder,
         trace: Trace::Off,
         hits: Hits::Workspace,
+        saturates: false,
     };
     let calls = Calls::of(gradient, &names);
     let text = gradient_function(decode, &calls.body, around)

@@ -82,6 +82,8 @@ pub(super) struct Workspace<'a> {
     pub(super) steps: usize,
     /// Documentation of the field `clamp_hits`; `None` without this field.
     pub(super) hits: Option<&'static str>,
+    /// Whether there is a field `saturated`.
+    pub(super) saturates: bool,
 }
 
 /// A field of the workspace: documentation, name, type, and its first value.
@@ -90,7 +92,8 @@ type Field = (String, String, String, String);
 impl Workspace<'_> {
     /// Source of the constant `ARENA` and of the struct `Workspace` with its implementations.
     pub(super) fn text(&self) -> String {
-        let fields: Vec<Field> = self.hits().chain(self.trace()).chain(self.kept()).collect();
+        let fields: Vec<Field> =
+            self.hits().chain(self.saturated()).chain(self.trace()).chain(self.kept()).collect();
         let declared =
             |(doc, name, kind, _): &Field| format!("    /// {doc}\n    pub {name}: {kind},\n");
         let zero = |(_, name, _, zero): &Field| format!("            {name}: {zero},\n");
@@ -134,6 +137,12 @@ impl Default for Workspace {{
     fn hits(&self) -> impl Iterator<Item = Field> {
         let field = |doc: &str| field(doc, "clamp_hits", "u32", "0");
         self.hits.into_iter().map(field)
+    }
+
+    /// The field `saturated`, if there is one: one item or none.
+    fn saturated(&self) -> impl Iterator<Item = Field> {
+        let doc = "Values of the last window that integers could not hold.";
+        self.saturates.then(|| field(doc, "saturated", "u32", "0")).into_iter()
     }
 
     /// The fields that keep marks of the steps; none where nothing is traced.
