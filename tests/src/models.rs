@@ -3,10 +3,12 @@
 mod backward;
 mod refined;
 mod tables;
+mod watched;
 
 use tables::{looking_up, looking_up_without_roles};
 
 pub use refined::{refined, refined_softmax, refined_tiny};
+pub use watched::watched;
 
 use crate::fixtures::{FLOWS, path};
 use crate::graphs::Builder;

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::infer::log_likelihood;
 use crate::manifest::ScoreKind;
-use crate::model::{Calibration, Decoder, Encoder, Flow, Latent, Loaded};
+use crate::model::{Calibration, Decoder, Encoder, Flow, Latent, Model};
 use crate::twin::Twin;
 use elbow_core::Error as DeviceError;
 use elbow_core::detect::{mahalanobis, worst_channel};
@@ -45,10 +45,10 @@ impl<'l> Network<'l> {
     /// # Errors
     ///
     /// The model has no detector: an input error with the reason.
-    pub(super) fn new(loaded: &'l Loaded, calibration: &'l Calibration) -> Result<Self> {
-        calibration.obstacle(&loaded.model).map_or(Ok(()), |why| Err(Error::input(why)))?;
-        let parts = loaded.model.graphs.parts();
-        let layout = loaded.model.window.as_ref().map(|window| window.layout().into());
+    pub(super) fn new(model: &'l Model, calibration: &'l Calibration) -> Result<Self> {
+        calibration.obstacle(model).map_or(Ok(()), |why| Err(Error::input(why)))?;
+        let parts = model.graphs.parts();
+        let layout = model.window.as_ref().map(|window| window.layout().into());
         let decodes = matches!(calibration.kind, ScoreKind::ElboAtMean | ScoreKind::Reconstruction);
         let decoder = parts.decoder.filter(|_| decodes);
         let none = || Error::input("the model has neither an encoder nor a flow");

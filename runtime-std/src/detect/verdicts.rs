@@ -4,7 +4,7 @@
 use super::network::Network;
 use crate::error::{Error, Result};
 use crate::manifest::Window;
-use crate::model::{Calibration, Loaded};
+use crate::model::{Calibration, Model};
 use crate::watch;
 use elbow_core::Error as DeviceError;
 use elbow_core::detect::{ChannelState, Evaluated, Monitor, Verdict, WindowParts};
@@ -47,19 +47,19 @@ impl Stream<'_> {
 
 /// The verdicts on all readings, one for each of them, in order; the alarm is never acknowledged.
 ///
-/// `loaded` is of the precision of its calibration.
+/// `model` is in the precision of its calibration; of the form of its weights for one core or another nothing depends.
 ///
 /// # Errors
 ///
 /// An input error: the readings are no whole number of readings, there are not as many times, or the model has no
 /// detector.
 pub fn verdicts(
-    loaded: &Loaded,
+    model: &Model,
     calibration: &Calibration,
     stream: Stream<'_>,
 ) -> Result<Vec<Judged>> {
     let shape = calibration.shape;
-    let window = loaded.model.window.as_ref();
+    let window = model.window.as_ref();
     let Some(settings) = window.filter(|_| stream.readings.len() % shape.channels.max(1) == 0)
     else {
         return Err(Error::input(format!(
@@ -77,7 +77,7 @@ pub fn verdicts(
     }
     let modes = calibration.ranks_of_modes();
     let design = calibration.design(&modes);
-    let mut network = Network::new(loaded, calibration)?;
+    let mut network = Network::new(model, calibration)?;
     let mut monitor = Monitor::NEW;
     let (mut ring, mut memory) = (Ring::new(shape), vec![0.0; shape.channels * shape.length]);
     let mut states = vec![ChannelState::NEW; shape.channels];

@@ -3,6 +3,7 @@
 use super::bare;
 use super::calls::{Calls, looks_up, saturates};
 use super::decoder::{Decode, Offsets};
+use super::detector;
 use super::encoder::Encode;
 use super::flow;
 use super::mismatch::mismatch;
@@ -139,6 +140,11 @@ pub(super) fn source(model: &Model, fingerprint: u64, parts: Parts<'_>, trace: T
         text += &amortized.text();
     }
     text += &types::windowed(model);
+    if let Some(calibration) = detector::calibration(model) {
+        let (likelihood, saturates) =
+            (functions.likelihood.as_deref(), workspace.saturated.is_some());
+        text += &detector::Around { model, calibration, likelihood, saturates }.text();
+    }
     text + &functions.calls().map(|calls| calls.shapes.as_str()).collect::<String>()
 }
 
@@ -149,6 +155,8 @@ struct Functions {
     /// With an encoder of one posterior: source of the decoder's functions that take an observation, and the
     /// kernel calls in it.
     inference: Option<(String, Calls)>,
+    /// Statements that bind the likelihood, where there is an `inference`.
+    likelihood: Option<String>,
     flow: Option<flow::Functions>,
     /// Floats of the weights that they read.
     weights: usize,
@@ -181,11 +189,13 @@ impl Functions {
         take(behind);
         let scored = decode.as_ref().zip(decoder);
         let scored = scored.filter(|_| encoder.is_some_and(|e| e.latents.len() == 1));
+        let likelihood =
+            scored.map(|(decode, decoder)| decode.likelihood(&decoder.likelihood, &fixed));
         let inference = scored.map(|(decode, decoder)| {
             let pack = Offsets { decoder: of_decoder, fixed: &fixed };
             refine::inference(decode, decoder, pack, pack::arena_without_gradient(parts))
         });
-        Self { encode, decode, inference, flow, weights }
+        Self { encode, decode, inference, likelihood, flow, weights }
     }
 
     /// The kernel calls of the functions that there are, in the order of the source.
@@ -225,15 +235,22 @@ fn imported(
 ) -> String {
     let items = functions.calls().flat_map(|calls| calls.items.iter().copied()).collect();
     let window = model.window.as_ref();
-    let of_window =
-        window.map_or(&[][..], |_| &["Layout", "Normalization", "Window", "WindowError"]);
+    let mut of_window =
+        window.map_or_else(Vec::new, |_| vec!["Layout", "Normalization", "Window", "WindowError"]);
+    let detects = detector::calibration(model).is_some();
+    if detects {
+        of_window.push("WindowShape");
+    }
+    let [error, detect] = detector::imported(model);
     let used = [
+        &error,
         trace_import(trace),
         &imports("compiled", &["self"]),
-        &all_imports(parts, functions.inference.is_some(), body),
+        &detect,
+        &all_imports(parts, functions.inference.is_some(), detects, body),
         &kernel_imports(&items),
         &imports("pack", &["Pack"]),
-        &imports("window", of_window),
+        &imports("window", &of_window),
     ];
     use_core(&used.concat())
 }
@@ -345,8 +362,8 @@ fn normalization(window: &Window) -> String {
 }
 
 /// The lines of the `use` item for `distributions` and `infer`. `scored` says whether there are functions of
-/// an observation; `functions` is the source of all, which is searched for the names of checks.
-fn all_imports(parts: Parts<'_>, scored: bool, functions: &str) -> String {
+/// an observation, `detects` whether there is a detector; `functions` is the source of all, which is searched for the names of checks.
+fn all_imports(parts: Parts<'_>, scored: bool, detects: bool, functions: &str) -> String {
     let with = |names: &[(&'static str, bool)]| -> Vec<&str> {
         names.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name).collect()
     };
@@ -364,6 +381,7 @@ fn all_imports(parts: Parts<'_>, scored: bool, functions: &str) -> String {
     let of_any = with(&[
         ("DecodeError", decodes),
         ("EncodeError", encodes),
+        ("Posterior", detects),
         ("RunError", parts.flow.is_some()),
         ("first_infinite", functions.contains("first_infinite(")),
         ("first_non_finite", functions.contains("first_non_finite(")),

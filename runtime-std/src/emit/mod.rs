@@ -7,6 +7,7 @@ mod bare;
 mod budget;
 mod calls;
 mod decoder;
+mod detector;
 mod encoder;
 mod flow;
 mod mismatch;
@@ -37,6 +38,9 @@ pub struct Artifact {
     pub pack: Vec<u8>,
     /// Its figures, `budget.json`.
     pub budget: Budget,
+    /// Why there is no `Detector` although the model is calibrated; `None` where there is one, and for a model that is
+    /// not calibrated.
+    pub without_detector: Option<String>,
 }
 
 /// Source, packed weights and figures of a model. Nothing is written.
@@ -93,5 +97,7 @@ fn emit_with(model: &Model, trace: Trace) -> Result<Artifact> {
         Some(plan) => bare::source(&model.name, fingerprint, plan, trace),
         None => amortized::source(model, fingerprint, parts, trace),
     };
-    Ok(Artifact { source, pack, budget })
+    let calibration = model.calibration.as_ref();
+    let without_detector = calibration.and_then(|calibration| calibration.obstacle(model));
+    Ok(Artifact { source, pack, budget, without_detector })
 }

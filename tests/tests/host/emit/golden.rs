@@ -6,15 +6,16 @@
 use elbow::emit::emit;
 use elbow::identifier::identifier;
 use elbow::lower::{Kernel, Plan};
+use elbow::manifest::ScoreKind;
 use elbow::model::{Graphs, Likelihood, Model, ParameterSource};
 use elbow_core::distributions::Family;
 use elbow_core::kernels::Unary;
 use elbow_core::pack::{HEADER_LEN, header};
 use elbow_tests::fixtures::path;
-use elbow_tests::models::{bernoulli, bernoulli_logit, gaussian, refined_tiny, tiny};
+use elbow_tests::models::{bernoulli, bernoulli_logit, gaussian, refined_tiny, tiny, watched};
 
 fn compare(name: &str, found: &[u8]) {
-    let file = path("tests/golden/tiny").join(name);
+    let file = path("tests/golden").join(name);
     if std::env::var("ELBOW_ACCEPT").is_ok_and(|accept| accept == "1") {
         std::fs::write(&file, found).expect("the golden can be written");
     }
@@ -36,11 +37,22 @@ fn a_small_model_is_emitted_as_it_was_accepted() {
     };
     let refine = decoder.refine.as_ref().expect("it is refined");
     let plans = format!("{}{}{}", encoder.plan, decoder.plan, refine.gradient);
-    compare("plan.txt", plans.as_bytes());
-    compare("model.rs", artifact.source.as_bytes());
-    compare("weights.bin", &artifact.pack);
+    compare("tiny/plan.txt", plans.as_bytes());
+    compare("tiny/model.rs", artifact.source.as_bytes());
+    compare("tiny/weights.bin", &artifact.pack);
     let budget = serde_json::to_string_pretty(&artifact.budget).expect("it is plain data");
-    compare("budget.json", budget.as_bytes());
+    compare("tiny/budget.json", budget.as_bytes());
+}
+
+#[test]
+fn a_calibrated_model_is_emitted_with_its_detector_as_it_was_accepted() {
+    let model = Model { name: "watched".into(), ..watched(ScoreKind::ElboAtMean) };
+    let artifact = emit(&model).expect("it can be emitted");
+    assert_eq!(artifact.without_detector, None);
+    compare("watched/model.rs", artifact.source.as_bytes());
+    compare("watched/weights.bin", &artifact.pack);
+    let budget = serde_json::to_string_pretty(&artifact.budget).expect("it is plain data");
+    compare("watched/budget.json", budget.as_bytes());
 }
 
 #[test]
