@@ -9,9 +9,13 @@
 //! | know the limits of a sensor | [`limits`] |
 //! | know the moments of the posteriors of normal windows | [`reference::moments`] |
 //! | refuse rows that have been seen | [`Seen`] |
+//! | have all that normal rows decide | [`Fitted`] |
+//! | load what a manifest names, for this model alone | [`Calibration`] |
 
 pub mod arl;
+mod calibration;
 mod conformal;
+mod fit;
 mod hygiene;
 mod limits;
 mod rate;
@@ -20,7 +24,9 @@ pub mod reference;
 mod replay;
 mod table;
 
+pub use calibration::{CalibratedAlarm, CalibratedDrift, Calibration, limits as limits_of};
 pub use conformal::{Scores, cross_conformal};
+pub use fit::{Asked, Fitted, LEAST_OF_MODE, NormalRow};
 pub use hygiene::Seen;
 pub use limits::limits;
 pub use rate::{CONFIDENCE, UPPER, bounds_of_rate, most_events, upper_rate, windows_for};

@@ -21,7 +21,10 @@ mod types;
 pub use budget::{Budget, FlashBytes, LayerBudget, RamBytes};
 
 use crate::Result;
-use crate::model::Model;
+use crate::lower::Core;
+use crate::model::{Loaded, Model};
+use elbow_core::checksum::crc32_of_floats;
+use elbow_core::pack::HEADER_LEN;
 use trace::Trace;
 
 /// A compiled model.
@@ -34,6 +37,21 @@ pub struct Artifact {
     pub pack: Vec<u8>,
     /// Its figures, `budget.json`.
     pub budget: Budget,
+}
+
+/// What a calibration belongs to: the fingerprint of the plans and the checksum of the weights, 16 and 8 hexadecimal
+/// digits, of the weights in the form that the twin reads; another core's form changes no score.
+///
+/// # Errors
+///
+/// The weights do not fit a pack.
+pub fn identity(loaded: &Loaded) -> Result<String> {
+    let model = &loaded.for_core(Core::default())?.model;
+    let fingerprint = pack::fingerprint(model);
+    let bytes = pack::bytes(model.graphs.parts(), fingerprint)?;
+    let payload = bytes.get(HEADER_LEN..).unwrap_or_default().as_chunks::<4>().0;
+    let floats: Vec<f32> = payload.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    Ok(format!("{fingerprint:016x}-{:08x}", crc32_of_floats(&[&floats])))
 }
 
 /// Source, packed weights and figures of a model. Nothing is written.
