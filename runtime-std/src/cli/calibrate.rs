@@ -12,12 +12,14 @@ use elbow::detect::reference::{DriftReplay, of_device};
 use elbow::detect::{Asked, Calibration, Fitted, Goal, every, limits};
 use elbow::emit::identity;
 use elbow::lower::Core;
-use elbow::manifest::{DriftTable, GateTable, Manifest, PARTS, Score, ScoreKind, TailName};
+use elbow::manifest::{
+    AlarmTable, DriftTable, GateTable, Manifest, PARTS, Score, ScoreKind, TailName,
+};
 use elbow::model::Loaded;
 use elbow::npy;
 use elbow::{Error, Result};
 use elbow_core::detect::Votes;
-use normal::Normal;
+use normal::NormalData;
 use report::Report;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +34,7 @@ const LAMBDA: f64 = 0.02;
 pub struct CalibrateOptions {
     #[command(flatten)]
     model: ModelOptions,
-    /// Normal rows for an input, the batch in front; windows that overlap their neighbours are thinned
+    /// NormalData rows for an input, the batch in front; windows that overlap their neighbours are thinned
     #[arg(long, num_args = 1.., value_name = "X.npy", required_unless_present = "recording")]
     input: Vec<String>,
     /// Raw readings of normal operation, [time, channels]: for the sensor's limits and the alarm, and for the rates
@@ -96,7 +98,7 @@ pub fn run(options: &CalibrateOptions) -> Result<()> {
     let manifest = manifest(&float, &path)?;
     let loaded = options.precision.apply(float, Core::default())?;
     let score = score(options, &manifest);
-    let normal = Normal::read(options, &loaded, &score)?;
+    let normal = NormalData::read(options, &loaded, &score)?;
     let seen = seen::check(options, &loaded, &normal)?;
     let asked = asked(&score, options.arl);
     let fitted = Fitted::new(&normal.table(), &normal.replay(), options.mode.is_some(), &asked)?;
@@ -144,7 +146,7 @@ fn score(options: &CalibrateOptions, manifest: &Manifest) -> Score {
     if let (Some(kappa), Some(alarm)) = (options.kappa, &mut score.alarm) {
         alarm.kappa = kappa;
     }
-    let alarm = elbow::manifest::AlarmTable {
+    let alarm = AlarmTable {
         kappa: options.kappa.unwrap_or(0.3),
         arl: options.arl,
         every: 1,
@@ -166,7 +168,7 @@ fn asked(score: &Score, arl: f64) -> Asked {
 }
 
 /// The limits that the recordings show; `None` without one.
-fn gate(normal: &Normal, loaded: &Loaded) -> Option<GateTable> {
+fn gate(normal: &NormalData, loaded: &Loaded) -> Option<GateTable> {
     let window = loaded.model.window.as_ref()?;
     (!normal.recordings.is_empty()).then(|| limits(&normal.recordings, window))
 }
@@ -174,15 +176,19 @@ fn gate(normal: &Normal, loaded: &Loaded) -> Option<GateTable> {
 /// A monitor of drift: its table, and the file of its reference.
 #[derive(Clone, Debug)]
 struct Drift {
+    /// Weight of the newest window.
     lambda: f64,
+    /// Moments of the posteriors, `[4, latents]`.
     reference: Vec<f32>,
+    /// Values of a row of it.
     latents: usize,
+    /// The threshold.
     replay: DriftReplay,
 }
 
 /// The monitor of drift that the normal rows decide, with the weight of the manifest's; `None` for a model without a
 /// single posterior.
-fn drift(normal: &Normal, own: Option<&DriftTable>, arl: f64) -> Option<Drift> {
+fn drift(normal: &NormalData, own: Option<&DriftTable>, arl: f64) -> Option<Drift> {
     let lambda = own.map_or(LAMBDA, |own| own.lambda);
     let reference = normal.reference.clone()?;
     let moments = of_device(&reference, lambda);

@@ -8,7 +8,7 @@
 //! | turn recorded readings into a device's observations | [`Recording`] |
 //! | know the limits of a sensor | [`limits`] |
 //! | know the moments of the posteriors of normal windows | [`reference::moments`] |
-//! | refuse rows that have been seen | [`Seen`] |
+//! | refuse rows that have been seen | [`RowHashes`] |
 //! | have all that normal rows decide | [`Fitted`] |
 //! | load what a manifest names, for this model alone | [`Calibration`] |
 
@@ -27,7 +27,7 @@ mod table;
 pub use calibration::{CalibratedAlarm, CalibratedDrift, Calibration, limits as limits_of};
 pub use conformal::{Scores, cross_conformal};
 pub use fit::{Asked, Fitted, LEAST_OF_MODE, NormalRow};
-pub use hygiene::Seen;
+pub use hygiene::RowHashes;
 pub use limits::limits;
 pub use rate::{CONFIDENCE, UPPER, bounds_of_rate, most_events, upper_rate, windows_for};
 pub use recording::{Recording, disjoint, every};

@@ -3,7 +3,7 @@
 use super::seen::Sets;
 use super::{DRIFT, Drift, SCORES};
 use elbow::detect::{CONFIDENCE, Fitted};
-use elbow::manifest::{Exchangeable, GateTable, RowSet, Score, TailName};
+use elbow::manifest::{Exchangeable, GateTable, PARTS, RowSet, Score, TailName};
 use elbow::{Error, Precision, Result};
 use std::path::Path;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
@@ -12,23 +12,31 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Val
 pub struct Tables {
     /// The model that the calibration belongs to.
     pub identity: String,
+    /// Arithmetic of the scores.
     pub precision: Precision,
     /// Every how many windows one is scored.
     pub every: u32,
     /// Limits of the sensor; the manifest's stay where there are none.
     pub gate: Option<GateTable>,
+    /// The monitor of drift; the manifest's is removed where there is none.
     pub drift: Option<Drift>,
     /// Mean log-likelihood of each channel; empty where unknown.
     pub channels: Vec<f32>,
+    /// How the rows were made exchangeable.
     pub basis: Exchangeable,
 }
 
 /// A calibration to be written.
 pub struct Edit<'a> {
+    /// The `[score]` without a calibration.
     pub score: &'a Score,
+    /// What the calibration is to hold.
     pub asked: &'a elbow::detect::Asked,
+    /// What the scores have decided.
     pub fitted: &'a Fitted,
+    /// Everything else.
     pub tables: &'a Tables,
+    /// Sets of rows.
     pub seen: &'a Sets,
 }
 
@@ -114,7 +122,7 @@ impl Edit<'_> {
         calibrated.insert("model", text_item(&tables.identity));
         calibrated.insert("precision", text_item(tables.precision.name()));
         calibrated.insert("rows", integer(fitted.scores.count()));
-        calibrated.insert("rate", list(&fitted.rate));
+        calibrated.insert("rate", list(&fitted.rate.map(rounded)));
         calibrated.insert("confidence", number(CONFIDENCE));
         calibrated.insert("basis", text_item(tables.basis.name()));
         let assumed = format!("\n# {}\n", assumption(tables.basis));
@@ -199,6 +207,12 @@ fn row_set(set: &RowSet) -> Item {
     toml_edit::value(table)
 }
 
+/// A share with six digits behind the point.
+fn rounded(share: f64) -> f64 {
+    (share * PARTS).round() / PARTS
+}
+
+/// A text.
 fn text_item(text: &str) -> Item {
     toml_edit::value(text)
 }

@@ -34,7 +34,7 @@ pub struct Set {
 }
 
 /// Everything that is normal.
-pub struct Normal {
+pub struct NormalData {
     /// Rows of `--input`; `None` without it.
     pub rows: Option<Set>,
     /// Windows of all recordings; `None` without them.
@@ -49,7 +49,7 @@ pub struct Normal {
     pub reference: Option<Vec<f32>>,
 }
 
-impl Normal {
+impl NormalData {
     /// The rows of the options, scored by `score`.
     ///
     /// # Errors

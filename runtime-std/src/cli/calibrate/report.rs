@@ -1,7 +1,7 @@
 //! What the calibration shows, in words and as JSON.
 
 use super::edit::{Edit, assumption};
-use super::normal::Normal;
+use super::normal::NormalData;
 use elbow::detect::{CONFIDENCE, Cut, LEAST_OF_MODE, UPPER, largest_arl};
 use elbow::manifest::{Exchangeable, PARTS};
 use elbow::model::Loaded;
@@ -25,7 +25,7 @@ pub struct Report {
     #[serde(skip)]
     exchangeable: Exchangeable,
     rate: Rate,
-    modes: Vec<Mode>,
+    modes: Vec<ModeRows>,
     alarm: Alarm,
     gate: bool,
     drift: Option<DriftReport>,
@@ -49,7 +49,7 @@ struct Rate {
 
 /// An operating mode.
 #[derive(Serialize)]
-struct Mode {
+struct ModeRows {
     index: usize,
     rows: usize,
     own_table: bool,
@@ -88,7 +88,7 @@ struct DriftReport {
 
 impl Report {
     /// The report of what `edit` writes.
-    pub fn new(loaded: &Loaded, normal: &Normal, edit: &Edit<'_>) -> Self {
+    pub fn new(loaded: &Loaded, normal: &NormalData, edit: &Edit<'_>) -> Self {
         let (fitted, tables, asked) = (edit.fitted, edit.tables, edit.asked);
         let [low, high] = fitted.rate;
         let smallest = Cut::least_alpha_ppm(&fitted.scores, asked.tail) as f64 / PARTS;
@@ -141,8 +141,8 @@ impl Report {
 }
 
 /// The modes that the rows have.
-fn modes(edit: &Edit<'_>) -> Vec<Mode> {
-    let mode = |(index, scores): &(usize, elbow::detect::Scores)| Mode {
+fn modes(edit: &Edit<'_>) -> Vec<ModeRows> {
+    let mode = |(index, scores): &(usize, elbow::detect::Scores)| ModeRows {
         index: *index,
         rows: scores.count(),
         own_table: scores.count() >= LEAST_OF_MODE,

@@ -1,9 +1,9 @@
 //! Rows that have been seen must not calibrate.
 
 use super::CalibrateOptions;
-use super::normal::Normal;
+use super::normal::NormalData;
 use crate::cli::inputs;
-use elbow::detect::Seen;
+use elbow::detect::RowHashes;
 use elbow::manifest::{DataTable, RowSet};
 use elbow::model::Loaded;
 use elbow::rows::Rows;
@@ -21,7 +21,7 @@ struct Named {
     option: &'static str,
     /// Names of the files.
     files: Vec<String>,
-    rows: Seen,
+    rows: RowHashes,
     /// Whether it comes from the manifest, and need not be written.
     is_known: bool,
 }
@@ -58,7 +58,7 @@ fn hashes(key: &str) -> String {
 /// # Errors
 ///
 /// An input error with the number of rows that have been seen, or what is wrong with a file.
-pub fn check(options: &CalibrateOptions, loaded: &Loaded, normal: &Normal) -> Result<Sets> {
+pub fn check(options: &CalibrateOptions, loaded: &Loaded, normal: &NormalData) -> Result<Sets> {
     let none = DataTable::default();
     let data = loaded.manifest.as_ref().and_then(|manifest| manifest.data.as_ref());
     let data = data.unwrap_or(&none);
@@ -71,14 +71,14 @@ pub fn check(options: &CalibrateOptions, loaded: &Loaded, normal: &Normal) -> Re
     for (key, option, files, stored) in sources {
         let rows = match (&files[..], stored) {
             ([], None) => continue,
-            ([], Some(stored)) => Seen::read(&loaded.folder.join(&stored.hashes))?,
+            ([], Some(stored)) => RowHashes::read(&loaded.folder.join(&stored.hashes))?,
             (files, _) => seen(&rows_of(option, files, loaded)?),
         };
         let (is_known, files) = (files.is_empty(), names(files));
         sets.push(Named { key, option, files, rows, is_known });
     }
     let score = normal.sets().flat_map(|set| (0..set.x.count()).map(|row| set.x.row(row)));
-    let rows: Seen = score.collect();
+    let rows: RowHashes = score.collect();
     for set in &sets {
         let shared = rows.shared(&set.rows);
         if shared > 0 {
@@ -97,7 +97,7 @@ pub fn check(options: &CalibrateOptions, loaded: &Loaded, normal: &Normal) -> Re
 }
 
 /// Hashes of all rows.
-fn seen(rows: &Rows) -> Seen {
+fn seen(rows: &Rows) -> RowHashes {
     (0..rows.count()).map(|row| rows.row(row)).collect()
 }
 
