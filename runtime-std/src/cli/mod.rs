@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod bench;
+mod calibrate;
 mod compile;
 mod gap;
 mod heads;
@@ -56,6 +57,8 @@ enum Command {
     Bench(bench::BenchOptions),
     /// What the encoder's posteriors cost: ELBO, optimized ELBO, log p(x), and the gaps between them.
     Gap(gap::GapOptions),
+    /// Chooses the rates of anomalies and alarms by normal rows, and writes them into the elbow.toml.
+    Calibrate(calibrate::CalibrateOptions),
     /// The reference's own process.
     #[command(hide = true, name = reference::SUBCOMMAND)]
     Reference { folder: PathBuf, python: Option<PathBuf> },
@@ -81,6 +84,7 @@ fn command(command: Command) -> Result<()> {
         Command::Parity(options) => parity::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Gap(options) => gap::run(&options),
+        Command::Calibrate(options) => calibrate::run(&options),
         Command::Reference { folder, python } => reference::answer(&folder, python.as_deref()),
     }
 }

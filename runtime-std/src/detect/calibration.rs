@@ -1,8 +1,10 @@
 //! The calibration of a model, loaded from the files beside its manifest and held against the model.
 
 use super::conformal::Scores;
+use super::recording::every;
 use super::{arl, identity};
 use crate::error::{Context, Error, Result};
+use crate::lower::Port;
 use crate::manifest::{
     AlarmTable, Calibrated, DriftTable, GateTable, OnGap, Score, ScoreKind, TailName, Window,
 };
@@ -19,7 +21,8 @@ const CURE: &str = "run `elbow calibrate` again";
 
 impl Calibration {
     /// The calibration that the manifest of `loaded` names, with its files; `None` for a manifest without
-    /// `score.calibration` or without a window, and for an ONNX file alone.
+    /// `score.calibration`, and for an ONNX file alone. Without a window every value is a channel of its own, and every
+    /// row is judged.
     ///
     /// # Errors
     ///
@@ -27,45 +30,65 @@ impl Calibration {
     /// one of its files is missing, damaged, or does not fit the manifest.
     pub fn read(loaded: &Loaded) -> Result<Option<Self>> {
         let Some(manifest) = &loaded.manifest else { return Ok(None) };
-        let (Some(window), Some(score)) = (&manifest.window, &manifest.score) else {
-            return Ok(None);
-        };
+        let Some(score) = &manifest.score else { return Ok(None) };
         let (Some(file), Some(calibrated)) = (&score.calibration, &score.calibrated) else {
             return Ok(None);
         };
         belongs(calibrated, loaded)?;
-        let pooled = scores(&loaded.folder.join(file), score.tail)?;
-        if pooled.calibrated as usize != calibrated.rows {
-            return Err(Error::input(format!(
-                "{}: found {} scores, expected the {} of score.calibrated.rows; {CURE}",
-                file.display(),
-                pooled.calibrated,
-                calibrated.rows
-            )));
-        }
+        let pooled = scores(&loaded.folder.join(file), score.tail, Some(calibrated.rows))?;
         let drift = manifest.drift.as_ref();
         let reference = drift.map(|drift| reference(loaded, drift)).transpose()?;
-        let alarm = score.alarm.as_ref();
-        let every = window.length.div_ceil(window.hop.max(1));
+        let (alarm, window) = (score.alarm.as_ref(), manifest.window.as_ref());
+        let shape = shape(loaded, window);
         Ok(Some(Self {
             kind: score.kind,
-            shape: WindowShape {
-                channels: window.channels,
-                length: window.length,
-                hop: window.hop,
-            },
-            limits: limits(manifest.gate.as_ref(), window.channels),
-            most_missing: window.max_missing,
-            clock: clock(window),
+            shape,
+            limits: limits(manifest.gate.as_ref(), shape.channels),
+            most_missing: window.map_or(0, |window| window.max_missing),
+            clock: window.and_then(clock),
             pooled,
             modes: modes(score, &loaded.folder)?,
             alpha_ppm: u32::try_from(score.alpha_ppm()).unwrap_or(u32::MAX),
-            every: alarm.map_or(u32::try_from(every).unwrap_or(u32::MAX), |alarm| alarm.every),
+            every: alarm.map_or(every(window), |alarm| alarm.every),
             alarm: alarm.map(design),
             drift: drift.zip(reference.as_deref()).map(|(drift, values)| moments(drift, values)),
             channel_log_likelihood: score.channel_log_likelihood.clone(),
             aggregate: aggregate(score.kind, reference.as_deref())?,
         }))
+    }
+
+    /// [`read`](Self::read), of a model that has to have one.
+    ///
+    /// # Errors
+    ///
+    /// As there, and an input error with the command that calibrates where there is none.
+    pub fn required(loaded: &Loaded) -> Result<Self> {
+        let score = loaded.manifest.as_ref().and_then(|manifest| manifest.score.as_ref());
+        let missing = || {
+            Error::input(match score {
+                None => {
+                    "the model has no [score]; run `elbow calibrate MODEL --input normal.npy`, which writes one"
+                }
+                Some(Score { threshold: Some(_), .. }) => {
+                    "score.threshold is not calibrated, so that it has no p-values; run `elbow calibrate MODEL --input normal.npy`"
+                }
+                Some(_) => {
+                    "[score] is not calibrated; run `elbow calibrate MODEL --input normal.npy`"
+                }
+            })
+        };
+        Self::read(loaded)?.ok_or_else(missing)
+    }
+}
+
+/// Size of the window; without one, a reading is the observation of the main graph.
+fn shape(loaded: &Loaded, window: Option<&Window>) -> WindowShape {
+    let values = loaded.model.graphs.main().plan.inputs.first().map_or(0, Port::len);
+    match window {
+        Some(Window { channels, length, hop, .. }) => {
+            WindowShape { channels: *channels, length: *length, hop: *hop }
+        }
+        None => WindowShape { channels: values, length: 1, hop: 1 },
     }
 }
 
@@ -87,28 +110,31 @@ fn belongs(calibrated: &Calibrated, loaded: &Loaded) -> Result<()> {
     if calibrated.precision != found {
         let (own, other) = (calibrated.precision.name(), found.name());
         return Err(Error::input(format!(
-            "the scores were calibrated in {own}, and in {other} they are others; use --precision {own}, or run `elbow calibrate --precision {other}`"
+            "the calibration of [score] is for --precision {own}, and this is {other}, whose scores are others; use --precision {own}, or run `elbow calibrate --precision {other}`"
         )));
     }
     let found = identity(loaded)?;
     if calibrated.model != found {
         return Err(Error::input(format!(
-            "the scores were calibrated with the model {}, and this is {found}: its graphs, its window or its weights have changed; {CURE}",
+            "the calibration of [score] belongs to the model {}, and this is {found}: its graphs, window, weights or integers have changed; {CURE}",
             calibrated.model
         )));
     }
     Ok(())
 }
 
-/// The rank tables of the scores in the file `path`; an error where it is no list of numbers, or empty.
-fn scores(path: &Path, tail: TailName) -> Result<RankLists> {
-    let array = npy::read(path)?;
-    if array.shape.len() != 1 || array.values.is_empty() {
-        return Err(Error::input(format!(
-            "{}: found shape {:?}, expected [rows] with the scores of at least one row; {CURE}",
-            path.display(),
-            array.shape
-        )));
+/// The rank tables of the scores in the file `path`, which has to hold `rows` of them where that is known; an error where
+/// it is no ascending list of finite numbers, or empty.
+fn scores(path: &Path, tail: TailName, rows: Option<usize>) -> Result<RankLists> {
+    let array = npy::read(path).context(CURE)?;
+    let found = array.values.len();
+    let fault = |what: String| Err(Error::input(format!("{}: {what}; {CURE}", path.display())));
+    if array.shape.len() != 1 || found == 0 || rows.is_some_and(|rows| rows != found) {
+        let rows = rows.map_or("rows".into(), |rows| rows.to_string());
+        return fault(format!("found shape {:?}, expected [{rows}]", array.shape));
+    }
+    if !array.values.iter().all(|score| score.is_finite()) || !array.values.is_sorted() {
+        return fault("expected finite scores in ascending order".into());
     }
     let scores = Scores::new(array.values);
     let calibrated = u32::try_from(scores.count()).unwrap_or(u32::MAX);
@@ -140,7 +166,7 @@ fn modes(score: &Score, folder: &Path) -> Result<Vec<Option<RankLists>>> {
         if modes.len() <= mode.index {
             modes.resize_with(mode.index + 1, || None);
         }
-        modes[mode.index] = Some(scores(&folder.join(&mode.calibration), score.tail)?);
+        modes[mode.index] = Some(scores(&folder.join(&mode.calibration), score.tail, None)?);
     }
     Ok(modes)
 }

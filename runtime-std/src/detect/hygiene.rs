@@ -9,11 +9,11 @@ use std::path::Path;
 const BYTES: usize = 8;
 
 /// A set of rows, by the first eight bytes of the SHA-256 of each row's values (float32, little-endian): two
-/// different rows of a million share them with a probability of 3 in 100 millions.
+/// different rows of a million share them with a probability of 3 in 100 million.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen(BTreeSet<[u8; BYTES]>);
+pub struct RowHashes(BTreeSet<[u8; BYTES]>);
 
-impl Seen {
+impl RowHashes {
     /// The rows in the bytes of a file; `None` where these are not sorted hashes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (hashes, rest) = bytes.as_chunks::<BYTES>();
@@ -56,7 +56,7 @@ impl Seen {
     }
 }
 
-impl<'a> FromIterator<&'a [f32]> for Seen {
+impl<'a> FromIterator<&'a [f32]> for RowHashes {
     fn from_iter<T: IntoIterator<Item = &'a [f32]>>(rows: T) -> Self {
         Self(rows.into_iter().map(hash).collect())
     }

@@ -11,11 +11,14 @@
 //! | turn recorded readings into a device's observations | [`Recording`] |
 //! | know the limits of a sensor | [`limits`] |
 //! | know the moments of the posteriors of normal windows | [`reference::moments`] |
-//! | refuse rows that have been seen | [`Seen`] |
+//! | refuse rows that have been seen | [`RowHashes`] |
+//! | have all that normal rows decide | [`Fitted`] |
+//! | load what a manifest names, for this model alone | [`Calibration`] |
 
 pub mod arl;
 mod calibration;
 mod conformal;
+mod fit;
 mod hygiene;
 mod limits;
 mod network;
@@ -28,7 +31,8 @@ mod verdicts;
 
 pub use calibration::with_calibration;
 pub use conformal::{Scores, cross_conformal};
-pub use hygiene::Seen;
+pub use fit::{Asked, Fitted, LEAST_OF_MODE, NormalRow};
+pub use hygiene::RowHashes;
 pub use limits::limits;
 pub use rate::{CONFIDENCE, UPPER, bounds_of_rate, most_events, upper_rate, windows_for};
 pub use recording::{Recording, disjoint, every};

@@ -56,7 +56,7 @@ pub struct DriftReplay {
 }
 
 impl DriftReplay {
-    /// The smallest threshold whose reports in `rows` show a mean of `arl` windows between two, and that a
+    /// A threshold whose reports in `rows` show a mean of `arl` windows between two, and that a
     /// chi-squared variable with as many degrees of freedom as there are moments exceeds with probability
     /// `1 / arl` at most; `None` where so few windows show no such mean, or nothing varies.
     pub fn new(
@@ -73,7 +73,6 @@ impl DriftReplay {
             let design = DriftDesign { lambda: lambda as f32, threshold, moments };
             reports(posteriors, rows, &design)
         };
-        // The largest statistics that were seen without a restart are the candidates.
         let (mut low, mut high) = (least.to_bits(), f32::MAX.to_bits());
         while low < high {
             let middle = low + (high - low) / 2;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod build_script;
+mod calibrate;
 mod commands;
 mod common;
 mod device;

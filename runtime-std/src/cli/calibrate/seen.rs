@@ -1,0 +1,146 @@
+//! Rows that have been seen must not calibrate.
+
+use super::CalibrateOptions;
+use super::normal::NormalData;
+use crate::cli::inputs;
+use elbow::detect::RowHashes;
+use elbow::manifest::{DataTable, RowSet};
+use elbow::model::Loaded;
+use elbow::rows::Rows;
+use elbow::{Context, Error, Result};
+use std::path::Path;
+
+/// Sets of rows, by their key in `[data]`.
+pub struct Sets(Vec<Named>);
+
+/// A set of rows with its names.
+struct Named {
+    /// The key in `[data]`.
+    key: &'static str,
+    /// The option that gives it.
+    option: &'static str,
+    /// Names of the files.
+    files: Vec<String>,
+    rows: RowHashes,
+    /// Whether it comes from the manifest, and need not be written.
+    is_known: bool,
+}
+
+impl Sets {
+    /// The files of hashes that have to be written.
+    pub fn files(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
+        let new = self.0.iter().filter(|set| !set.is_known);
+        new.map(|set| (hashes(set.key), set.rows.to_bytes()))
+    }
+
+    /// Keys in `[data]` of the sets that the rows were held against.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|set| set.key).filter(|key| *key != "score")
+    }
+
+    /// The tables that have to be written, by their key in `[data]`.
+    pub fn tables(&self) -> impl Iterator<Item = (&'static str, RowSet)> {
+        let new = self.0.iter().filter(|set| !set.is_known);
+        new.map(|set| {
+            let (files, rows) = (set.files.clone(), set.rows.count());
+            (set.key, RowSet { files, rows, hashes: hashes(set.key).into() })
+        })
+    }
+}
+
+/// Name of the file with the hashes of a set.
+fn hashes(key: &str) -> String {
+    format!("{key}.hashes")
+}
+
+/// The sets of rows of the options and the manifest, of which none shares a row with those that calibrate.
+///
+/// # Errors
+///
+/// An input error with the number of rows that have been seen, or what is wrong with a file.
+pub fn check(options: &CalibrateOptions, loaded: &Loaded, normal: &NormalData) -> Result<Sets> {
+    let none = DataTable::default();
+    let data = loaded.manifest.as_ref().and_then(|manifest| manifest.data.as_ref());
+    let data = data.unwrap_or(&none);
+    let sources = [
+        ("train", "--trained-on", &options.trained_on, &data.train),
+        ("scales", "--scaled-on", &options.scaled_on, &data.scales),
+        ("integers", "--calibration", &options.precision.calibration, &data.integers),
+    ];
+    let mut sets = Vec::new();
+    for (key, option, files, stored) in sources {
+        let rows = match (&files[..], stored) {
+            ([], None) => continue,
+            ([], Some(stored)) => RowHashes::read(&loaded.folder.join(&stored.hashes))?,
+            (files, _) => seen(&rows_of(option, files, loaded)?),
+        };
+        let (is_known, files) = (files.is_empty(), names(files));
+        sets.push(Named { key, option, files, rows, is_known });
+    }
+    let score = normal.sets().flat_map(|set| (0..set.x.count()).map(|row| set.x.row(row)));
+    let rows: RowHashes = score.collect();
+    for set in &sets {
+        let shared = rows.shared(&set.rows);
+        if shared > 0 {
+            let origin = if set.is_known { "[data] of the manifest" } else { set.option };
+            return Err(Error::input(format!(
+                "{shared} of the {} normal rows are among the {} rows of {origin} ({}), on which scores look better than they are; leave them out, and calibrate on rows that the model has not seen",
+                rows.count(),
+                set.rows.count(),
+                set.key
+            )));
+        }
+    }
+    let files = normal.sets().flat_map(|set| set.files.clone()).collect();
+    sets.push(Named { key: "score", option: "--input", files, rows, is_known: false });
+    Ok(Sets(sets))
+}
+
+/// Hashes of all rows.
+fn seen(rows: &Rows) -> RowHashes {
+    (0..rows.count()).map(|row| rows.row(row)).collect()
+}
+
+/// Names of the files of `[NAME=]PATH`, without folders.
+fn names(files: &[String]) -> Vec<String> {
+    let name = |file: &String| {
+        let name = Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
+        name.unwrap_or_else(|| file.clone())
+    };
+    files.iter().map(name).collect()
+}
+
+/// The observations in the files of an option.
+///
+/// # Errors
+///
+/// Whatever is wrong with a file.
+pub fn rows_of(option: &str, files: &[String], loaded: &Loaded) -> Result<Rows> {
+    let x = observation(loaded)?;
+    let mut all: Option<Rows> = None;
+    for file in files {
+        let batch = inputs::read(&[&loaded.main], |name| name == x, std::slice::from_ref(file), 0);
+        let batch = batch.context(option)?.batch;
+        // A file for another input, of a model with several, holds no observations.
+        let Some(rows) = batch.get(x) else { continue };
+        match &mut all {
+            Some(all) => all.values.extend(&rows.values),
+            None => all = Some(rows.clone()),
+        }
+    }
+    all.ok_or_else(|| Error::input(format!("{option}: no file holds observations {x:?}; give one")))
+}
+
+/// Name of the input that holds the observation.
+///
+/// # Errors
+///
+/// An input error for a graph whose roles nobody declared.
+pub fn observation(loaded: &Loaded) -> Result<&str> {
+    let parts = loaded.model.graphs.parts();
+    let of_flow = parts.flow.and_then(|flow| flow.plan.inputs.first());
+    let x = parts.encoder.and_then(|encoder| encoder.observation()).or(of_flow);
+    x.map(|x| x.name.as_str()).ok_or_else(|| {
+        Error::input("the model reads no observation; declare its input in the elbow.toml")
+    })
+}

@@ -1,0 +1,168 @@
+//! Bad input of `elbow calibrate`, and calibrations that belong to something else.
+
+use super::{OBSERVED, calibration, contents, imu, noise, of_imu};
+use crate::common::elbow_line;
+use elbow::detect::Calibration;
+use elbow::detect::identity;
+use elbow::model::Loaded;
+use elbow::npy;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A `.npy` file of this shape and these values.
+fn array(folder: &Path, name: &str, shape: &[usize], values: &[f32]) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, npy::encode(shape, values)).unwrap();
+    path
+}
+
+/// A `.npy` file of 100 rows of float64.
+fn doubles(folder: &Path) -> PathBuf {
+    let bytes = npy::encode(&[200, 9, 64], &vec![0.0; 200 * OBSERVED]);
+    let text = String::from_utf8_lossy(&bytes[..128]).replace("<f4", "<f8").replace("200", "100");
+    let at = bytes.len() - 200 * OBSERVED * 4;
+    let path = folder.join("doubles.npy");
+    let header: Vec<u8> =
+        bytes[..10].iter().copied().chain(text.bytes().skip_while(|b| *b != b'{')).collect();
+    fs::write(&path, [&header[..at], &bytes[at..]].concat()).unwrap();
+    path
+}
+
+#[test]
+fn bad_input_is_refused_with_the_cure_and_nothing_is_written() {
+    let (folder, _) = imu();
+    let beside = tempfile::tempdir().unwrap();
+    let at = beside.path();
+    let good = noise(at, "good.npy", 120, 1);
+    let mut values = npy::read(&good).unwrap().values;
+    values[700] = f32::NAN;
+    let nan = array(at, "nan.npy", &[120, 9, 64], &values);
+    let modes = array(at, "modes.npy", &[119], &[0.0; 119]);
+    let halves = array(at, "halves.npy", &[120], &[0.5; 120]);
+    let flat = array(at, "flat.npy", &[640], &[1.0; 640]);
+    let few = array(at, "few.npy", &[63, 9], &[1.0; 567]);
+    let lost = array(at, "lost.npy", &[70, 9], &[f32::NAN; 630]);
+    let onnx = folder.path().join("encoder.onnx");
+    let doubles = doubles(at);
+    let train = of_imu("calibration.npy");
+    let model = folder.path();
+    let cases: &[(&str, &[&Path], &[&str])] = &[
+        ("calibrate {} --input {} --arl 30", &[model, &nan], &["NaN", "row 1"]),
+        ("calibrate {} --input {} --arl 30", &[model, &doubles], &["float64", "astype"]),
+        ("calibrate {} --input {} --arl 30", &[model, &flat], &["[640]", "rows"]),
+        (
+            "calibrate {} --input {} --arl 30 --alpha 0.001",
+            &[model, &good],
+            &["at least 999", "found 120"],
+        ),
+        ("calibrate {} --input {} --arl 41", &[model, &good], &["found 120", "--arl 40"]),
+        (
+            "calibrate {} --input {} --arl 30 --mode {}",
+            &[model, &good, &modes],
+            &["[119]", "[120]"],
+        ),
+        ("calibrate {} --input {} --arl 30 --mode {}", &[model, &good, &halves], &["0.5", "whole"]),
+        ("calibrate {} --recording {} --arl 30", &[model, &flat], &["[640]", "[time, 9]"]),
+        ("calibrate {} --recording {} --arl 30", &[model, &few], &["63 readings", "64"]),
+        ("calibrate {} --recording {} --arl 30", &[model, &lost], &["not finite"]),
+        ("calibrate {} --arl 30", &[model], &["--input"]),
+        ("calibrate {} --input {}", &[model, &good], &["--arl"]),
+        ("calibrate {} --input {} --arl 1", &[model, &good], &["above 1", "10000"]),
+        ("calibrate {} --input {} --arl 30 --alpha 1", &[model, &good], &["between 0 and 1"]),
+        ("calibrate {} --input {} --arl 30 --kind waic", &[model, &good], &["waic", "iwae"]),
+        ("calibrate {} --input {} --arl 30 --kind log_prob", &[model, &good], &["[flow]"]),
+        ("calibrate {} --input {} --arl 30 --kind mahalanobis", &[model, &good], &["--trained-on"]),
+        ("calibrate {} --input {} --arl 30", &[&onnx, &good], &["elbow init"]),
+        (
+            "calibrate {} --input {} --arl 19 --alpha 0.02 --trained-on {}",
+            &[model, &train, &train],
+            &["226 of the 226", "--trained-on", "leave them out"],
+        ),
+        (
+            "calibrate {} --input {} --arl 19 --alpha 0.02 --precision int8x16 --calibration {}",
+            &[model, &train, &train],
+            &["226 of the 226", "--calibration", "has not seen"],
+        ),
+        (
+            "calibrate {} --input {} --arl 19 --alpha 0.02 --scaled-on {}",
+            &[model, &train, &flat],
+            &["--scaled-on", "[640]"],
+        ),
+    ];
+    let before = contents(folder.path());
+    for (line, paths, words) in cases {
+        let outcome = elbow_line(line, paths);
+        assert_eq!(outcome.code, 2, "{line}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout, "", "{line}");
+        for word in *words {
+            assert!(outcome.stderr.contains(word), "{line}: no {word:?} in {}", outcome.stderr);
+        }
+        assert_eq!(contents(folder.path()), before, "{line}: something was written");
+    }
+}
+
+#[test]
+fn rows_that_trained_are_known_the_next_time() {
+    let (folder, _) = imu();
+    let at = folder.path();
+    let [normal, train] =
+        [("normal.npy", 3), ("train.npy", 4)].map(|(name, seed)| noise(at, name, 120, seed));
+    let line = "calibrate {} --input {} --arl 30 --trained-on {}";
+    elbow_line(line, &[at, &normal, &train]).done();
+    let outcome = elbow_line("calibrate {} --input {} --arl 30", &[at, &train]);
+    assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+    for word in ["120 of the 120", "[data]", "train"] {
+        assert!(outcome.stderr.contains(word), "no {word:?} in {}", outcome.stderr);
+    }
+    fs::write(at.join("train.hashes"), "no hashes").unwrap();
+    let outcome = elbow_line("calibrate {} --input {} --arl 30", &[at, &train]);
+    assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("train.hashes"), "{}", outcome.stderr);
+}
+
+/// The message of a calibration that is refused.
+#[track_caller]
+fn refusal(folder: &Path, words: &[&str]) {
+    let error = calibration(folder).expect_err("a calibration");
+    assert!(error.is_input(), "{error}");
+    for word in words {
+        assert!(error.to_string().contains(word), "no {word:?} in {error}");
+    }
+}
+
+#[test]
+fn a_calibration_is_refused_by_another_model_or_precision_and_where_its_files_have_changed() {
+    let (folder, manifest) = imu();
+    let at = folder.path();
+    refusal(at, &["score.threshold is not calibrated", "elbow calibrate"]);
+    let rows = noise(at, "normal.npy", 120, 5);
+    elbow_line("calibrate {} --input {} --arl 30", &[at, &rows]).done();
+    calibration(at).unwrap();
+    let loaded = Loaded::read(at, None, &Default::default()).unwrap();
+    let x = npy::read(&of_imu("test.npy")).unwrap().values[..20 * OBSERVED].to_vec();
+    let x = elbow::rows::Rows { name: "x".into(), shape: vec![1, 9, 64], values: x };
+    let integers = loaded.quantized(elbow::Precision::Int8x16, &x.into()).unwrap();
+    assert_ne!(identity(&integers).unwrap(), identity(&loaded).unwrap());
+    let error = Calibration::required(&integers).expect_err("a calibration of floats");
+    assert!(error.to_string().contains("--precision int8x16"), "{error}");
+    // Another window is another model, and so are other weights.
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("hop = 16", "hop = 8")).unwrap();
+    refusal(at, &["belongs to the model", "elbow calibrate"]);
+    fs::write(&manifest, &text).unwrap();
+    let scores = npy::read(&at.join("scores.npy")).unwrap().values;
+    for (shape, values, word) in [
+        (vec![119], scores[1..].to_vec(), "[119]"),
+        (vec![120], scores.iter().rev().copied().collect(), "ascending"),
+        (vec![120], vec![f32::NAN; 120], "finite"),
+    ] {
+        array(at, "scores.npy", &shape, &values);
+        refusal(at, &["scores.npy", word, "elbow calibrate"]);
+    }
+    array(at, "scores.npy", &[120], &scores);
+    calibration(at).unwrap();
+    array(at, "drift.npy", &[3, 6], &[1.0; 18]);
+    refusal(at, &["drift.npy", "[3, 6]", "elbow calibrate"]);
+    fs::remove_file(at.join("scores.npy")).unwrap();
+    refusal(at, &["scores.npy", "elbow calibrate"]);
+}
