@@ -1,15 +1,14 @@
-//! Scores of models that are judged by labels, and how well they tell normal rows from others.
+//! Models whose rows have labels: their scores, and how well those tell normal rows from others.
 
 use crate::fixtures::{Rows, path, rows};
 use elbow::import::Options;
-use elbow::infer;
-use elbow::manifest::Window;
+use elbow::manifest::{Score, Window};
 use elbow::model::Loaded;
-use elbow::posterior::Posteriors;
-use elbow::twin::Twin;
-use elbow_core::distributions::kl_to_standard;
+use elbow::rows::Rows as Observations;
+use elbow::scoring::measures;
+use elbow::scoring::{Settings, score_rows};
 
-/// A model of `models/`, whose score is the ELBO at the mean.
+/// A model of `models/`, with the score of its manifest.
 pub struct Scorer {
     loaded: Loaded,
 }
@@ -25,25 +24,26 @@ impl Scorer {
         Self { loaded: loaded.expect("a model") }
     }
 
-    /// `ln p(x | z = mean)` less the KL divergence, in nats, of each of these observations.
+    /// These observations as the encoder's input.
+    pub fn observed(&self, observations: &Rows) -> Observations {
+        Observations {
+            name: self.loaded.main.input_name(0).into(),
+            shape: self.loaded.main.input_shape(0).to_vec(),
+            values: observations.values.clone(),
+        }
+    }
+
+    /// The score of each of these observations, in nats.
     ///
     /// # Panics
     ///
-    /// The model has no decoder, or the rows do not fit.
+    /// The rows do not fit.
     pub fn scores(&self, observations: &Rows) -> Vec<f32> {
-        let (encoder, decoder) = self.loaded.amortized().expect("an encoder");
-        let decoder = decoder.expect("a decoder");
-        let (mut encode, mut decode) = (Twin::new(&encoder.plan), Twin::new(&decoder.plan));
-        let score = |row| {
-            let x = observations.row(row);
-            let heads = encode.run(&[x]).expect("it fits");
-            let [mean, spread] = heads.try_into().expect("two heads");
-            let q = Posteriors::of_heads(&encoder.latents[0], mean, spread).expect("finite");
-            let decoded = decode.run(&[&q.loc]).expect("it fits");
-            let log_likelihood = infer::log_likelihood(&decoder.likelihood, x, &decoded);
-            log_likelihood - kl_to_standard(&q.loc, &q.log_var)
-        };
-        (0..observations.count).map(score).collect()
+        let settings =
+            Settings::of(&self.loaded, self.score(), 0).expect("a score of encoder and decoder");
+        let batch = self.observed(observations).into();
+        let scored = score_rows(&self.loaded, &settings, &batch).expect("rows that fit");
+        scored.iter().map(|row| row.score).collect()
     }
 
     /// The window of the manifest.
@@ -55,17 +55,17 @@ impl Scorer {
         self.loaded.model.window.as_ref().expect("a window")
     }
 
-    /// The threshold of the manifest.
+    /// The score of the manifest.
     ///
     /// # Panics
     ///
     /// There is none.
-    pub fn threshold(&self) -> f32 {
-        self.loaded.model.score.as_ref().expect("a score").threshold.expect("a threshold")
+    pub fn score(&self) -> &Score {
+        self.loaded.model.score.as_ref().expect("a score")
     }
 }
 
-/// Test rows of a model, those of label 0 and the others.
+/// Rows of the file of a model whose label is 0, and the others.
 ///
 /// # Panics
 ///
@@ -74,8 +74,8 @@ pub fn by_label(model: &str, file: &str) -> [Rows; 2] {
     let folder = path("models").join(model);
     let (all, labels) = (rows(&folder.join(file)), rows(&folder.join("labels.npy")));
     assert_eq!(all.count, labels.count, "{model}");
-    [false, true].map(|positive| {
-        let own = (0..all.count).filter(|&row| (labels.values[row] > 0.5) == positive);
+    [false, true].map(|is_anomaly| {
+        let own = (0..all.count).filter(|&row| (labels.values[row] > 0.5) == is_anomaly);
         let own: Vec<usize> = own.collect();
         let values = own.iter().flat_map(|&row| all.row(row).to_vec()).collect();
         Rows { values, count: own.len() }
@@ -83,15 +83,13 @@ pub fn by_label(model: &str, file: &str) -> [Rows; 2] {
 }
 
 /// The share of pairs of a normal and an anomalous score in which the anomalous one is lower; ties count half.
+///
+/// # Panics
+///
+/// There are none of a kind.
 pub fn auroc(normal: &[f32], anomalous: &[f32]) -> f64 {
-    let mut sorted = normal.to_vec();
-    sorted.sort_by(f32::total_cmp);
-    let above = |score: &f32| {
-        let lower = sorted.partition_point(|other| other < score);
-        let equal = sorted.partition_point(|other| other <= score) - lower;
-        (sorted.len() - lower - equal) as f64 + equal as f64 / 2.0
-    };
-    anomalous.iter().map(above).sum::<f64>() / (normal.len() * anomalous.len()) as f64
+    let is_anomaly = [vec![false; normal.len()], vec![true; anomalous.len()]].concat();
+    measures::auroc(&[normal, anomalous].concat(), &is_anomaly).expect("scores of both kinds")
 }
 
 /// The share of scores that are strictly below `threshold`.
