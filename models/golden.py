@@ -14,10 +14,10 @@ import onnx_io
 DECODED_ROWS = 64
 
 
-def write(folder):
-    """Write `folder/golden/<graph>.<output>.npy` from `folder/test.npy` and the folder's graphs."""
+def write(folder, rows=None):
+    """Write `folder/golden/<graph>.<output>.npy` from the first `rows` of `folder/test.npy`, else from all of them."""
     golden = folder / "golden"
-    x = np.load(folder / "test.npy")
+    x = np.load(folder / "test.npy")[:rows]
     z = run(folder, "encoder", {"x": x}, golden)["mu"][:DECODED_ROWS]
     onnx_io.save_npy(golden / "decoder.z.npy", z)
     run(folder, "decoder", {"z": z}, golden)

@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from torch import nn
 
+import detection
 import golden
 import onnx_io
+import series
 import vae
 
 LENGTH, HOP = 64, 16
 TEST_WINDOWS = 208
-BLOCK, FOLDS = 128, 5
+BLOCK = 128
 ALPHA = 0.01
 
 
@@ -46,27 +48,6 @@ def recording():
     return table[:, 1:10], table[:, 10]
 
 
-def windows(rows, hop):
-    """[rows, C] -> [N, C, 64]."""
-    return torch.from_numpy(np.lib.stride_tricks.sliding_window_view(rows, LENGTH, axis=0)[::hop].copy())
-
-
-def folds(rows):
-    """The fold, 0 to 4, of each of `rows` readings: blocks of two seconds are dealt out in turn."""
-    return np.arange(rows) // BLOCK % FOLDS
-
-
-def runs(rows, keep):
-    """The stretches of `rows`, [rows, C], in which `keep` holds throughout."""
-    edges = np.flatnonzero(np.diff(keep)) + 1
-    return [part for part, kept in zip(np.split(rows, edges), np.split(keep, edges)) if kept[0]]
-
-
-def all_windows(stretches):
-    """Every window that lies inside one stretch: a list of [rows, C] -> [N, C, 64]."""
-    return torch.cat([windows(rows, 1) for rows in stretches if len(rows) >= LENGTH])
-
-
 def augment(x):
     """Random gain per window and noise per reading: [B, C, 64] -> [B, C, 64]."""
     return x * torch.exp(0.15 * torch.randn(len(x), 1, 1)) + 0.3 * torch.randn_like(x)
@@ -85,23 +66,13 @@ def held_out_scores(walking, rows, epochs, objective):
 
     For each fold one model is fitted to the others; a window belongs to a fold when it lies inside one block.
     """
-    fold_of, scores = folds(len(rows)), []
-    for fold in range(FOLDS):
-        model = train_vae(walking, all_windows(runs(rows, fold_of != fold)), epochs, objective)
-        unseen = all_windows(runs(rows, fold_of == fold))
+    scores = []
+    for fold, (others, unseen) in enumerate(series.unseen_windows(rows, BLOCK, LENGTH)):
+        model = train_vae(walking, others, epochs, objective)
         print(f"fold {fold}, {len(unseen)} unseen windows: {vae.metrics(model, unseen, samples=100)}")
         with torch.no_grad():
             scores.append(model.elbo_at_mean(unseen).numpy())
     return np.concatenate(scores)
-
-
-def conformal_threshold(scores, alpha):
-    """The floor(alpha (n + 1))-th smallest of the n calibration scores.
-
-    A new score that is exchangeable with them lies below it with probability at most alpha.
-    """
-    rank = int(alpha * (len(scores) + 1))
-    return np.sort(scores)[rank - 1]
 
 
 def train(walking, description, epochs):
@@ -114,7 +85,7 @@ def train(walking, description, epochs):
     first_test = len(raw) - (LENGTH + (TEST_WINDOWS - 1) * HOP)
     mean, std = raw[:first_test].mean(0), raw[:first_test].std(0)
     scaled = (raw - mean) / std
-    fitted, test = windows(scaled[:first_test], 1), windows(scaled[first_test:], HOP)
+    fitted, test = series.windows(scaled[:first_test], LENGTH, 1), series.windows(scaled[first_test:], LENGTH, HOP)
     print(f"{first_test} rows, {len(fitted)} windows to train on; {len(test)} windows to test")
 
     objective = vae.Objective(args.beta, args.entropy_weight)
@@ -123,7 +94,7 @@ def train(walking, description, epochs):
         print(f"{name}: {vae.metrics(model, part)}")
 
     scores = held_out_scores(walking, scaled[:first_test], args.epochs, objective)
-    threshold = conformal_threshold(scores, ALPHA)
+    threshold = detection.threshold(scores, ALPHA)
     with torch.no_grad():
         below = (model.elbo_at_mean(test).numpy() < threshold).mean()
     print(f"threshold {threshold:.3f} nats at alpha {ALPHA} from {len(scores)} scores, "
@@ -141,14 +112,7 @@ def train(walking, description, epochs):
 def write_manifest(walking, model, mean, std, threshold):
     """Write `elbow.toml` of a trained model, of its channels' mean and standard deviation, and its threshold."""
     vae.write_manifest(walking.folder / "elbow.toml", walking.folder.name, {
-        "encoder": {
-            "onnx": "encoder.onnx", "input": "x", "mean": "mu",
-            "spread": {"output": "logvar", "head": "logvar", "clamp": [-14, 6]},
-        },
-        "decoder": {
-            "onnx": "decoder.onnx", "latent": "z", "mean": "x_mean",
-            "likelihood": {"family": "gaussian", "log_sigma": model.likelihood.log_sigma.tolist()},
-        },
+        **detection.tables(model),
         "window": {"channels": walking.width(), "length": LENGTH, "hop": HOP, "mean": mean, "std": std},
         "score": {"kind": "elbo_at_mean", "alpha": ALPHA, "threshold": threshold},
     })

@@ -69,6 +69,10 @@ pub fn cases() -> Vec<Case> {
         ("digits_gaussian", "x_mean", &[""]),
         ("digits_conv", "x_mean", &[""]),
         ("motion3", "x_mean", &[""]),
+        ("shuttle", "x_mean", &[""]),
+        ("heartbeat", "x_mean", &[""]),
+        ("vibration", "x_mean", &[""]),
+        ("motions", "x_mean", &[""]),
     ];
     for (model, decoded, exporters) in models {
         for exporter in exporters {

@@ -227,3 +227,9 @@ pub const RUN_LENGTH: f64 = 1e-7;
 pub const RUN_LENGTH_GRID: f64 = 3e-4;
 /// A cumulative sum in f32 against the same in f64, absolute: 20 windows up to 33, each rounded twice.
 pub const CUSUM_PATH: f64 = 2e-5;
+
+// Models with labels.
+
+/// A threshold that a training script chose in PyTorch, relative: the sum of a few hundred terms in f32, in another
+/// order.
+pub const PYTORCH_SCORE: f32 = 1e-4;

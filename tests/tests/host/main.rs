@@ -12,6 +12,7 @@ mod infer;
 mod integer_graphs;
 mod integers;
 mod kernels;
+mod labelled;
 mod likelihoods;
 mod lower;
 mod malformed;
