@@ -3,7 +3,7 @@
 mod refused;
 
 use crate::common::{Outcome, elbow_line, repository};
-use elbow::detect::{Calibration, RowHashes, limits_of};
+use elbow::detect::{Calibration, RowHashes};
 use elbow::manifest::Manifest;
 use elbow::model::Loaded;
 use elbow::{Precision, Result, npy};
@@ -117,7 +117,7 @@ fn the_manifest_keeps_its_order_and_comments_and_names_what_was_written() {
     assert_eq!(read.data.unwrap().score.unwrap().files, ["calibration.npy"]);
     assert!(read.gate.is_none(), "no recording shows limits");
     let calibration = calibration(folder.path()).unwrap();
-    assert_eq!(calibration.tables.standing(f32::NAN, false).of, 58);
+    assert_eq!(calibration.pooled.ranks().standing(f32::NAN, false).of, 58);
     let before = contents(folder.path());
     again();
     assert_eq!(contents(folder.path()), before, "the second time changes nothing");
@@ -157,7 +157,7 @@ fn limits_of_a_sensor_are_those_of_its_recording_and_stop_none_of_its_windows() 
         let least = windows.map(variance).fold(f64::INFINITY, f64::min) / 10.0;
         assert_eq!(gate.least_variance.as_ref().unwrap()[channel], least as f32);
     }
-    let limits = limits_of(&manifest);
+    let limits = calibration(folder.path()).unwrap().limits;
     let gate = Gate { limits: &limits, length: 64, most_missing: 0 };
     let mut states = [ChannelState::NEW; 9];
     for (at, reading) in values.chunks(9).enumerate() {
@@ -209,7 +209,7 @@ fn a_mode_of_enough_rows_has_a_table_of_its_own() {
     assert_eq!((score.mode[0].index, own.shape), (2, vec![315]));
     assert_eq!(score.alarm.as_ref().unwrap().every, 4);
     assert!(score.channel_log_likelihood.is_empty(), "kl reads no decoder");
-    assert_eq!(calibration(folder.path()).unwrap().modes[0].0, 2);
+    assert_eq!(calibration(folder.path()).unwrap().modes.iter().position(Option::is_some), Some(2));
     // Another calibration, without modes, leaves none behind.
     elbow_line("calibrate {} --input {} --arl 100", &[folder.path(), &rows]).done();
     assert!(Manifest::read(&manifest).unwrap().score.unwrap().mode.is_empty());
