@@ -3,7 +3,7 @@
 use cortex_m_semihosting::{debug, hprintln};
 use elbow_core::kernels::integer::native::FORM8;
 use elbow_kernels::cases::{self, Memory};
-use elbow_kernels::{channels, corners, floats};
+use elbow_kernels::{channels, corners, detection, floats};
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -15,6 +15,7 @@ fn main() -> ! {
     run_corners(CORNERS);
     run_channels(CHANNELS);
     run_floats(FLOATS);
+    run_detection();
     debug::exit(debug::EXIT_SUCCESS);
     fail()
 }
@@ -75,6 +76,15 @@ fn run_floats(memory: &mut [f32]) {
         hprintln!("PASS {}: {} cases, {} values", family.name, cases, values);
     }
     hprintln!("PASS {} float kernels", floats::FAMILIES.len());
+}
+
+fn run_detection() {
+    let digest = detection::run();
+    if !detection::golden() || digest != Some(detection::DIGEST) {
+        hprintln!("FAIL detection: {:#010x?}", digest);
+        fail()
+    }
+    hprintln!("PASS verdicts on {} readings", detection::COUNT);
 }
 
 #[panic_handler]
