@@ -75,7 +75,14 @@ const GRADIENTS: u64 = 8;
 /// Draws of the workload `draws`.
 const DRAWS: u64 = 1024;
 
-const LINES: [Line; 19] = [
+/// What gate, rank table, alarm and drift of four windows may take: 3 % of so many encodings by `models/imu`
+/// in f32, which take so many instructions each, and are aimed to take 2.5 %.
+const fn detector(core: &'static [&'static str], encode: u64) -> Line {
+    let (must, aim) = (Limit::Most(encode * 4 * 30 / 1000), Limit::Most(encode * 4 * 25 / 1000));
+    Line { cores: core, works: &["detector"], figure: Figure::Instructions, must, aim }
+}
+
+const LINES: [Line; 22] = [
     times(DSP, &["W1-128"], Figure::Instructions, 1.8, 2.0),
     times(DSP, &["W1-640"], Figure::Instructions, 1.8, 2.0),
     times(DSP, &["W2"], Figure::Instructions, 1.75, 2.0),
@@ -93,6 +100,9 @@ const LINES: [Line; 19] = [
     transposed(M4, 40, 34),
     transposed(&["m3"], 1_500, 1_200),
     transposed(&["m0"], 2_550, 2_000),
+    detector(M4, 268_720),
+    detector(&["m3"], 10_814_880),
+    detector(&["m0"], 18_070_320),
     most(&["draws"], Figure::Instructions, 90 * DRAWS, 60 * DRAWS),
     Line {
         cores: &["m3", "m4"],

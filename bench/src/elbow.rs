@@ -18,7 +18,7 @@ pub(crate) struct Firmware {
 
 /// Workloads by the types that compute them, as the linker knows them; likelihoods share one function, which
 /// an image with a model has for its own alone.
-const TYPES: [(&str, &str); 19] = [
+const TYPES: [(&str, &str); 21] = [
     ("W1-128", "int8::Integer<elbow_kernels::workloads::w1::W1<128, 16384, 4096>>"),
     ("W1-640", "int8::Integer<elbow_kernels::workloads::w1::W1<640, 81920, 20480>>"),
     ("W2", "int8::Integer<elbow_kernels::workloads::w2::W2>"),
@@ -38,6 +38,8 @@ const TYPES: [(&str, &str); 19] = [
     ("refine-step", "infer::Infer<bench::infer::Step>"),
     ("full-rank", "full_rank::FullRank"),
     ("flow", "flow::Flow"),
+    ("detector", "detector::Detector<false>"),
+    ("monitor", "detector::Detector<true>"),
 ];
 
 /// Elbow.

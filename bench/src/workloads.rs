@@ -72,7 +72,7 @@ const CONV: &str = "128x6, conv k5 s2 16, conv k5 s2 32, conv k3 s2 32, dense 64
 const TRANSPOSED: &str = "8x32, transposed k4 s2 to 16x24, 32x16, 64x9";
 
 /// All of them.
-pub const WORKLOADS: [Workload; 27] = [
+pub const WORKLOADS: [Workload; 29] = [
     work("W1-128", "dense 128 to 128", 16_384, Numbers::Int8),
     work("W1-640", "dense 640 to 128", 81_920, Numbers::Int8),
     work("W2", MLP, 264_192, Numbers::Int8),
@@ -106,6 +106,13 @@ pub const WORKLOADS: [Workload; 27] = [
     density("zero-inflated", "the same counts, of which some were lost"),
     inference("full-rank", "a draw of a normal of 8 full dimensions, and ln q of it", 1, "draw"),
     inference("flow", "ln p of 32 values by six couplings 16-24-24-32", 1, "call"),
+    inference(
+        "detector",
+        "gate, rank table, alarm, drift of 9x64 at hop 16, 6 latents",
+        4,
+        "window",
+    ),
+    inference("monitor", "the same with the window itself and the time of readings", 4, "window"),
 ];
 
 /// The workload of this name; `None` where there is none.

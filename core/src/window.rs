@@ -99,6 +99,17 @@ impl<'a> Readings<'a> {
         pieces(self.older, self.channels).chain(pieces(self.newer, self.channels))
     }
 
+    /// The values of one channel from the oldest to the newest; none of a channel that does not exist.
+    #[inline(always)]
+    pub fn channel(&self, channel: usize) -> impl Iterator<Item = f32> {
+        let exists = channel < self.channels;
+        let of = |part: &'a [f32]| {
+            let from = part.get(channel..).filter(|_| exists).unwrap_or(&[]);
+            from.iter().step_by(self.channels.max(1))
+        };
+        of(self.older).chain(of(self.newer)).copied()
+    }
+
     /// Writes `(reading_t[c] - mean[c]) / std[c]` to `x[c][t]` or, time first, to `x[t][c]`; the oldest
     /// reading is `t = 0`. The shortest of a reading, `mean` and `std` says how many channels are written;
     /// where `x` is shorter than the readings, what has no place in it is not written.

@@ -111,35 +111,67 @@ impl Gate<'_> {
     /// and with the limits. A reading, states or limits that are shorter than the others shorten the loop.
     #[inline]
     pub fn push(&self, states: &mut [ChannelState], reading: &[f32]) {
-        let length = u16::try_from(self.length).unwrap_or(u16::MAX);
         for ((state, limits), value) in states.iter_mut().zip(self.limits).zip(reading) {
-            let run = if *value == state.last { state.run.saturating_add(1) } else { 1 };
-            let inside = limits.lo < *value && *value < limits.hi; // not so for NaN and infinities
-            let step = (value - state.last).abs() > limits.largest_step;
-            let suspicious = !inside || step || run > limits.longest_run;
-            let left = if suspicious { length } else { state.left.saturating_sub(1) };
-            *state = ChannelState { last: *value, run, left };
+            let is_other = value.to_bits() != state.last.to_bits();
+            let is_inside = limits.lo < *value && *value < limits.hi; // not so for NaN and infinities
+            let is_near = (value - state.last).abs() <= limits.largest_step; // not so for the first
+            if is_other && is_inside && is_near && state.left == 0 {
+                (state.last, state.run) = (*value, 1);
+            } else {
+                self.note(state, limits, *value);
+            }
         }
+    }
+
+    /// Notes a value, whatever it is.
+    #[cold]
+    #[inline(never)]
+    fn note(&self, state: &mut ChannelState, limits: &Limits, value: f32) {
+        let is_same = value.to_bits() == state.last.to_bits();
+        state.run = match value.is_nan() {
+            true => 0,
+            false if is_same => state.run.saturating_add(1),
+            false => 1,
+        };
+        let is_inside = limits.lo < value && value < limits.hi;
+        let is_step = (value - state.last).abs() > limits.largest_step;
+        state.left = if !is_inside || is_step || state.run > limits.longest_run {
+            u16::try_from(self.length).unwrap_or(u16::MAX)
+        } else {
+            state.left.saturating_sub(1)
+        };
+        state.last = value;
     }
 
     /// The fault of the window whose last reading was pushed last; `None` for a healthy one.
     ///
     /// A channel of which no suspicious value lies in the window costs its variance alone, and of that only
     /// as much as shows that it is large enough.
-    #[inline]
+    #[inline(never)]
     pub fn judge(&self, states: &[ChannelState], readings: &Readings<'_>) -> Option<Fault> {
         let too_long = self.length > usize::from(u16::MAX); // for `ChannelState::left`
         let channels = states.iter().zip(self.limits).enumerate();
         channels.take(readings.channels).find_map(|(channel, (state, limits))| {
             let suspicious = state.left > 0 || too_long;
             let kind = suspicious.then(|| self.scan(readings, channel, (state, limits))).flatten();
-            let dead = || is_dead(readings, channel, limits.least_variance);
+            let dead =
+                || is_dead(readings, channel, self.count(readings, channel), limits.least_variance);
             let kind = kind.or_else(|| dead().then_some(FaultKind::Dead))?;
             Some(Fault { channel, kind })
         })
     }
 
+    /// How many values of a channel a window has that are not NaN, when none may be.
+    fn count(&self, readings: &Readings<'_>, channel: usize) -> usize {
+        if self.most_missing == 0 {
+            return self.length;
+        }
+        readings.channel(channel).filter(|value| !value.is_nan()).count()
+    }
+
     /// The first fault that the values of `channel` have by themselves, the variance aside.
+    #[cold]
+    #[inline(never)]
     fn scan(
         &self,
         readings: &Readings<'_>,
@@ -200,7 +232,8 @@ impl Seen {
     /// Adds the value of `channel` in the reading `row`; does nothing where it has none.
     fn add(&mut self, row: &[f32], channel: usize, limits: &Limits) {
         let Some(&value) = row.get(channel) else { return };
-        self.run = if value == self.last { self.run + 1 } else { 1 };
+        let is_same = value.to_bits() == self.last.to_bits() && !value.is_nan();
+        self.run = if is_same { self.run + 1 } else { 1 };
         self.longest = self.longest.max(self.run);
         self.step |= (value - self.last).abs() > limits.largest_step;
         self.infinite |= value.is_infinite();
@@ -213,31 +246,38 @@ impl Seen {
 }
 
 /// Values between two tests whether the variance is large enough already.
-const BETWEEN_TESTS: u32 = 8;
+const BETWEEN_TESTS: usize = 8;
 
-/// Whether the variance of a channel, its mean squared deviation over the values that are not NaN, is not
-/// above `least`; never where `least` is 0 or NaN.
+/// Whether the variance of a channel, its mean squared deviation over `count` values, is not above `least`;
+/// never where `least` is 0 or NaN. Values that are NaN are missing and not counted.
 ///
 /// In one pass, with `d` the distance from the first value: `n` values have a sum of squared deviations of
 /// `sum d^2 - (sum d)^2 / n`, which more values only increase. It is compared with `least` times all values
 /// after every eighth value and after the last one, without a division; the first test that finds it larger
 /// ends the pass. A channel without any value is not dead but missing.
-fn is_dead(readings: &Readings<'_>, channel: usize, least: f32) -> bool {
+#[inline(never)]
+fn is_dead(readings: &Readings<'_>, channel: usize, count: usize, least: f32) -> bool {
     if least.is_nan() || least <= 0.0 {
         return false;
     }
-    let values = || readings.rows().filter_map(|row| row.get(channel));
-    let present = || values().copied().filter(|value| !value.is_nan());
-    let Some(origin) = present().next() else { return false };
-    let bound = least * present().count() as f32;
+    let Some(origin) = readings.channel(channel).find(|value| !value.is_nan()) else {
+        return false;
+    };
+    let bound = least * count as f32;
     let (mut n, mut sum, mut squares) = (0, 0.0, 0.0);
-    let is_above = |n: u32, sum: f32, squares: f32| n as f32 * (squares - bound) > sum * sum;
-    for value in present() {
-        let d = value - origin;
-        (n, sum, squares) = (n + 1, sum + d, squares + d * d);
-        if n % BETWEEN_TESTS == 0 && is_above(n, sum, squares) {
-            return false;
+    for part in [readings.older, readings.newer] {
+        let mut at = channel;
+        while let Some(value) = part.get(at) {
+            at += readings.channels;
+            let d = value - origin;
+            if d.is_nan() {
+                continue;
+            }
+            (n, sum, squares) = (n + 1, sum + d, squares + d * d);
+            if n % BETWEEN_TESTS == 0 && n as f32 * (squares - bound) > sum * sum {
+                return false;
+            }
         }
     }
-    !is_above(n, sum, squares)
+    n as f32 * (squares - bound) <= sum * sum
 }

@@ -136,7 +136,7 @@ impl Monitor {
     ///
     /// [`WindowError::ReadingLength`] where the reading, the limits, the states or the memory have not the
     /// size of the design; nothing is stored then.
-    #[inline]
+    #[inline(never)] // not unrolled by the number of channels
     pub fn accept(
         &mut self,
         design: &MonitorDesign<'_>,
@@ -146,9 +146,10 @@ impl Monitor {
     ) -> Result<Option<Verdict>, WindowError> {
         let WindowParts { ring, memory, states } = window;
         let (shape, gate) = (design.shape, design.gate());
-        let channels = [reading.len(), design.limits.len(), states.len()];
-        let fits = memory.len() == shape.channels.saturating_mul(shape.length);
-        if !fits || channels != [shape.channels; 3] {
+        let is_one_each = |len: usize| len == shape.channels;
+        let fits = is_one_each(reading.len()) && is_one_each(design.limits.len());
+        let is_whole = memory.len() == shape.channels.saturating_mul(shape.length);
+        if !fits || !is_one_each(states.len()) || !is_whole {
             return Err(WindowError::ReadingLength);
         }
         let is_gap =
@@ -200,14 +201,10 @@ impl Monitor {
         evaluated: Evaluated<'_>,
         blame: impl FnOnce() -> Option<usize>,
     ) -> Verdict {
-        let Evaluated { score, outside, q } = evaluated;
-        let standing = design.tables.of(self.mode).standing(score, outside);
-        let (p, is_anomaly) = (standing.p(), standing.is_within(design.alpha_ppm));
+        let Evaluated { score, outside, .. } = evaluated;
         let was_latched = self.cusum.is_latched();
-        if self.until_counted == 0 {
-            self.until_counted = design.every.max(1);
-            self.count(design, w, &standing, q);
-        }
+        let standing = self.judge(design, w, &evaluated);
+        let (p, is_anomaly) = (standing.p(), standing.is_within(design.alpha_ppm));
         let channel = if is_anomaly { blame() } else { None };
         let drift = design.drift.as_ref().filter(|drift| drift.is_drift(self.statistic));
         if self.cusum.is_latched() {
@@ -221,20 +218,26 @@ impl Monitor {
         }
     }
 
-    /// Lets alarm and drift count a window.
-    fn count(
+    /// Where a window stands; lets alarm and drift count it, if it is its turn.
+    #[inline(never)] // not unrolled by the number of latents
+    fn judge(
         &mut self,
         design: &MonitorDesign<'_>,
         w: &mut [f32],
-        standing: &Standing,
-        q: Option<Posterior<'_>>,
-    ) {
+        evaluated: &Evaluated<'_>,
+    ) -> Standing {
+        let standing = design.tables.of(self.mode).standing(evaluated.score, evaluated.outside);
+        if self.until_counted > 0 {
+            return standing;
+        }
+        self.until_counted = design.every.max(1);
         if let Some(alarm) = &design.alarm {
             self.cusum.step(alarm, standing.surprise, standing.is_within(design.alpha_ppm));
         }
-        if let (Some(drift), Some(q)) = (&design.drift, q) {
+        if let (Some(drift), Some(q)) = (&design.drift, evaluated.q) {
             self.statistic = drift.step(w, q);
         }
+        standing
     }
 
     /// Ends an alarm and a drift, whose sums begin at 0.

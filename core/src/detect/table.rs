@@ -54,7 +54,9 @@ impl RankTable<'_> {
         if index >= self.entries.len() {
             return past;
         }
-        ranks(self.calibrated).nth(index).unwrap_or(past)
+        let first = u32::try_from(index).unwrap_or(past).min(FIRST_RANKS - 1) + 1;
+        let further = index.saturating_sub(FIRST_RANKS as usize - 1);
+        (0..further).fold(first, |rank, _| next(rank)).min(past)
     }
 
     /// The p-value of an index, in (0, 1]; 1 past the last entry.
@@ -75,8 +77,17 @@ impl RankTable<'_> {
 /// The ranks that a table of `calibrated` scores keeps: 1 to 16, then each an eighth above the one before,
 /// rounded down, while there are so many scores.
 pub fn ranks(calibrated: u32) -> impl Iterator<Item = u32> {
-    let next = |rank: &u32| rank.checked_add(if *rank < 16 { 1 } else { *rank / 8 });
-    core::iter::successors(Some(1), next).take_while(move |rank| *rank <= calibrated)
+    let above = |rank: &u32| Some(next(*rank)).filter(|next| next > rank);
+    core::iter::successors(Some(1), above).take_while(move |rank| *rank <= calibrated)
+}
+
+/// Ranks that follow each other without a gap.
+const FIRST_RANKS: u32 = 16;
+
+/// The rank that a table keeps after this one; the same where there is none below 2^32.
+#[inline(always)]
+fn next(rank: u32) -> u32 {
+    rank.saturating_add(if rank < FIRST_RANKS { 1 } else { rank / 8 })
 }
 
 /// Which scores are unusual.

@@ -3,6 +3,7 @@
 //! | File | Does |
 //! |---|---|
 //! | `decoder` | a small decoder, with its gradient and in plain f64 |
+//! | `detector` | gate, rank table, alarm and drift of four windows |
 //! | `draws` | standard normal draws with their generator |
 //! | `flow` | the density of a small RealNVP |
 //! | `full_rank` | a draw from a normal of full covariance, with its density |
@@ -19,6 +20,7 @@
 #![no_main]
 
 mod decoder;
+mod detector;
 mod draws;
 mod flow;
 mod full_rank;
@@ -32,6 +34,7 @@ mod w2_f32;
 mod w3_f32;
 
 use bare::{CommandLine, exit};
+use detector::Detector;
 use draws::Draws;
 use elbow_kernels::workloads::{Transposed, W1, W2, W2Wide, W3, W4, W4Depthwise, W4Pointwise};
 use flow::Flow;
@@ -77,6 +80,8 @@ fn main() -> ! {
     static mut ZERO_INFLATED: LogProb<ZeroInflated> = LogProb::new();
     static mut FULL_RANK: FullRank = FullRank::new();
     static mut FLOW: Flow = Flow::new();
+    static mut DETECTOR: Detector<false> = Detector::new();
+    static mut MONITOR: Detector<true> = Detector::new();
     static mut PLAIN: Plain = Plain::new();
     let line = CommandLine::read();
     let mut words = line.words().skip(1);
@@ -112,6 +117,8 @@ fn main() -> ! {
         Some("zero-inflated") => ZERO_INFLATED,
         Some("full-rank") => FULL_RANK,
         Some("flow") => FLOW,
+        Some("detector") => DETECTOR,
+        Some("monitor") => MONITOR,
         Some(name) => PLAIN.of(name.trim_start_matches("plain/")),
         None => exit(false),
     };

@@ -3,7 +3,7 @@
 use cortex_m_semihosting::{debug, hprintln};
 use elbow_core::kernels::integer::native::FORM8;
 use elbow_kernels::cases::{self, Memory};
-use elbow_kernels::{channels, corners, floats};
+use elbow_kernels::{channels, corners, detection, floats};
 
 /// Runs all cases, corners and float kernels, with a line for each; ends the emulator with success, or with a
 /// failure at the first difference.
@@ -17,6 +17,7 @@ fn main() -> ! {
     run_corners(CORNERS);
     run_channels(CHANNELS);
     run_floats(FLOATS);
+    run_detection();
     debug::exit(debug::EXIT_SUCCESS);
     fail()
 }
@@ -84,6 +85,16 @@ fn run_floats(memory: &mut [f32]) {
         hprintln!("PASS {}: {} cases, {} values", family.name, cases, values);
     }
     hprintln!("PASS {} float kernels", floats::FAMILIES.len());
+}
+
+/// Runs the detector over its readings; ends the emulator with a failure where verdicts differ from the host's.
+fn run_detection() {
+    let digest = detection::run();
+    if !detection::golden() || digest != Some(detection::DIGEST) {
+        hprintln!("FAIL detection: {:#010x?}", digest);
+        fail()
+    }
+    hprintln!("PASS verdicts on {} readings", detection::COUNT);
 }
 
 /// Ends the emulator with a failure.

@@ -4,6 +4,7 @@
 use core::hint::black_box;
 use elbow_core::kernels::integer::native::FORM8;
 use elbow_kernels::cases::{self, Memory, Tally};
+use elbow_kernels::detection;
 use elbow_kernels::workloads::{W2, W2Wide, W3, W4, Workload};
 
 /// Runs four workloads, then the case of one seed for ever, with numbers that the optimizer cannot know.
@@ -18,6 +19,8 @@ fn main() -> ! {
     black_box(&mut *WIDE).run();
     black_box(&mut *W3).run();
     black_box(&mut *W4).run();
+    black_box(detection::run());
+    black_box(detection::golden());
     loop {
         let mut tally = Tally::default();
         black_box(cases::run(FORM8, black_box(1), MEMORY, &mut tally)).ok();

@@ -4,7 +4,7 @@
 //! for until that has run ten thousand times. It runs each by the core's kernel and by the definition,
 //! compares every byte, and compares a digest of all with the host's, which the host's own test of
 //! `firmware/kernels` computes. Behind them come the corners of the arithmetic and the float kernels, on
-//! shapes and values of their own, against plain sums.
+//! shapes and values of their own, against plain sums, and the verdicts on a stream of readings.
 
 use elbow_tests::fixtures::path;
 use elbow_tests::images::or_cure;
@@ -62,6 +62,7 @@ fn ten_thousand_random_shapes_give_the_hosts_bytes_on_every_core() {
             "PASS 4190 corners",
             "PASS 300 cases of many",
             "PASS 6 float kernels",
+            "PASS verdicts on 20000 readings",
         ];
         let passed = passed.iter().all(|line| text.contains(line));
         assert!(ended_well && passed, "{}: {text}", core.name());

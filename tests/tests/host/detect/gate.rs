@@ -20,8 +20,9 @@ pub fn plain_fault(
         let nan = values.iter().filter(|v| v.is_nan()).count();
         let lost = window.iter().any(|row| row.iter().all(|v| v.is_nan()));
         let at_rails = |v: &&f32| v.is_finite() && (**v <= limits.lo || **v >= limits.hi);
-        let going_on = of(readings).iter().rev().take_while(|v| **v == values[length - 1]).count();
-        let longest = values.chunk_by(|a, b| a == b).map(<[f32]>::len).max().max(Some(going_on));
+        let going_on =
+            of(readings).iter().rev().take_while(|v| is_same(v, &values[length - 1])).count();
+        let longest = values.chunk_by(is_same).map(<[f32]>::len).max().max(Some(going_on));
         let steps = values.windows(2).any(|pair| (pair[1] - pair[0]).abs() > limits.largest_step);
         let exceeds = |count: usize, most: u16| most != u16::MAX && count > usize::from(most);
         let rules = [
@@ -55,6 +56,11 @@ pub fn plain_fault(
         }
     }
     Ok(None)
+}
+
+/// Whether two values are identical, as a converter's are that does not move.
+fn is_same(a: &f32, b: &f32) -> bool {
+    a.to_bits() == b.to_bits() && !a.is_nan()
 }
 
 /// A recording with quiet and loud stretches, in steps of a converter, with faults planted in some channels.
