@@ -9,6 +9,7 @@ mod heads;
 mod import;
 mod infer;
 mod integer_graphs;
+mod integer_scores;
 mod integers;
 mod kernels;
 mod likelihoods;
