@@ -74,8 +74,27 @@ pub fn choose(
         narrow(&mut integers, &graph, &links, node, layer, &own);
         integers.layers.push(own);
     }
+    cover(&mut integers, &graph);
     Ok(integers)
 }
+
+/// Lowers, in `integers.formats`, the clamp of every 16-bit input of the graph to [`COVERED`] times its calibrated
+/// range: what is further away is cut off and counted, so that nothing is computed far from all calibration rows
+/// without being noticed.
+fn cover(integers: &mut Integers, graph: &Graph) {
+    if integers.width == Width::Eight {
+        return;
+    }
+    for input in &graph.inputs {
+        if let Some(format) = integers.formats.get_mut(&graph.values[*input].name) {
+            *format = format.limited(COVERED * CALIBRATED);
+        }
+    }
+}
+
+/// Multiple of the calibrated range of an input that 16 bits cover: rows that are held back stay inside (the largest
+/// reading of `imu`'s is 1.14 times the calibrated one), and anomalies do not.
+const COVERED: i32 = 2;
 
 /// Lowers, in `integers.formats`, the clamp of the 16-bit input format of a layer until its i32 sums cannot
 /// overflow, also for every producer that shares the format; `own` are the layer's integer weights. Nothing

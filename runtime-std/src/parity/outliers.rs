@@ -18,10 +18,11 @@ pub struct OutlierReport {
     pub better: usize,
     /// Those among them that are not flagged: none may be.
     pub better_unflagged: usize,
-    /// Nats by which an integer score may be better: the limit of the score's grade, by the spread of the other rows.
+    /// Nats by which an integer score may be better: the limit of the score's grade. It is a fraction of the spread of
+    /// the other rows, for a row further than that from their mean the same fraction of its distance.
     pub allowance: f64,
-    /// Most nats by which the integer score of a row that is not flagged is better; none where all are flagged.
-    pub most_better: Option<f64>,
+    /// Most of the allowance that a row uses which is not flagged; none where all are.
+    pub most_used: Option<f64>,
 }
 
 impl Pair<'_> {
@@ -41,6 +42,10 @@ impl Pair<'_> {
             ));
         };
         let allowance = error.allowance();
+        // The error of a residual is that of the mean times the residual: it grows with the distance.
+        let allowed = |float: f32| {
+            allowance * ((error.float_mean - f64::from(float)) / error.spread).max(1.0)
+        };
         let gain = |(float, integer): (f32, f32)| match float.to_bits() == integer.to_bits() {
             true => 0.0,
             false => f64::from(integer) - f64::from(float),
@@ -48,10 +53,13 @@ impl Pair<'_> {
         let rows: Vec<(f64, bool)> = float
             .iter()
             .zip(&integer)
-            .map(|(float, row)| (gain((float.score, row.score)), row.saturated > 0))
+            .map(|(float, row)| {
+                let used = gain((float.score, row.score)) / allowed(float.score);
+                (used, row.saturated > 0)
+            })
             .collect();
         // The negation counts NaN as well.
-        let better = |gain: f64| !(gain <= allowance);
+        let better = |used: f64| !(used <= 1.0);
         let unflagged = rows.iter().filter(|(_, flagged)| !flagged).map(|(gain, _)| *gain);
         Ok(OutlierReport {
             rows: rows.len(),
@@ -59,7 +67,7 @@ impl Pair<'_> {
             better: rows.iter().filter(|(gain, _)| better(*gain)).count(),
             better_unflagged: unflagged.clone().filter(|gain| better(*gain)).count(),
             allowance,
-            most_better: unflagged.reduce(f64::max),
+            most_used: unflagged.reduce(f64::max),
         })
     }
 }
@@ -69,7 +77,7 @@ impl std::fmt::Display for OutlierReport {
         let Self { rows, flagged, better, better_unflagged, allowance, .. } = self;
         write!(
             f,
-            "{rows} rows, {flagged} flagged; {better} look better by over {allowance:.1} nats, {better_unflagged} of them not flagged (limit 0)"
+            "{rows} rows, {flagged} flagged; {better} look better by more than the grade allows ({allowance:.1} nats near the data), {better_unflagged} of them not flagged (limit 0)"
         )
     }
 }

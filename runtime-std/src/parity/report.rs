@@ -364,7 +364,7 @@ impl ParityReport {
         lines.line("precision used", Some(integer.precision_used.name().into()))?;
         if let Some(score) = &integer.score {
             let of = |error: ScoreError| {
-                let ScoreError { mean, p99, spread, grade } = error;
+                let ScoreError { mean, p99, spread, grade, .. } = error;
                 format!(
                     "{mean:.3e} mean, {p99:.3e} p99, of a spread of {spread:.3e}: grade {grade:?}"
                 )

@@ -10,6 +10,7 @@ mod heads;
 mod import;
 mod infer;
 mod integer_graphs;
+mod integer_scores;
 mod integers;
 mod kernels;
 mod labelled;
