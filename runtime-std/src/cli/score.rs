@@ -11,7 +11,7 @@ use elbow::manifest::{Score, ScoreKind};
 use elbow::model::{Calibration, Loaded};
 use elbow::rows::{Batch, Rows};
 use elbow::scoring::baselines::{Baseline, baselines};
-use elbow::scoring::{RowScore, Settings, score_rows};
+use elbow::scoring::{Settings, score_rows};
 use elbow::{Context, Error, Precision, Result, npy};
 use injected::Injected;
 use labelled::Labelled;
@@ -217,8 +217,13 @@ impl fmt::Display for ScoreReport<'_> {
         }
         writeln!(f)?;
         match self.anomalies {
-            Some(anomalies) => writeln!(f, "{anomalies} rows are anomalous by the {}", self.decided_by)?,
-            None => writeln!(f, "nothing decides which rows are anomalous: run `elbow calibrate` on normal rows")?,
+            Some(anomalies) => {
+                writeln!(f, "{anomalies} rows are anomalous by the {}", self.decided_by)?
+            }
+            None => writeln!(
+                f,
+                "nothing decides which rows are anomalous: run `elbow calibrate` on normal rows"
+            )?,
         }
         self.labelled.iter().try_for_each(|labelled| labelled.fmt(f))?;
         self.injected.iter().try_for_each(|injected| injected.fmt(f))

@@ -4,7 +4,7 @@ use super::Model;
 use crate::manifest::ScoreKind;
 use elbow_core::detect::{
     AlarmDesign, Clock, DriftDesign, Limits, Moment, MonitorDesign, RankEntry, RankTable, Ranks,
-    Tables,
+    Standing, Tables,
 };
 use elbow_core::window::WindowShape;
 
@@ -74,6 +74,11 @@ impl RankLists {
 }
 
 impl Calibration {
+    /// Where a score stands in the pooled table; NaN has the lowest rank.
+    pub fn standing(&self, score: f32) -> Standing {
+        self.pooled.ranks().standing(score, false)
+    }
+
     /// The tables of the modes as the device reads them, for [`design`](Self::design).
     pub fn ranks_of_modes(&self) -> Vec<Option<Ranks<'_>>> {
         self.modes.iter().map(|lists| lists.as_ref().map(RankLists::ranks)).collect()

@@ -76,7 +76,8 @@ impl Injected {
             let faulty = recorded.with(fault, channel.unwrap_or(0));
             let found = score_rows(loaded, settings, &faulty.batch(x, batch))?;
             let scores: Vec<f32> = found.iter().map(|row| row.score).collect();
-            let better = scores.iter().zip(&normal).filter(|(score, normal)| score > normal).count();
+            let better =
+                scores.iter().zip(&normal).filter(|(score, normal)| score > normal).count();
             faults.push(Case {
                 fault: fault.name(),
                 channel,
@@ -157,7 +158,8 @@ impl<'l> Recorded<'l> {
         let mut observed = x.clone();
         let Self { window, values } = self;
         let per_window = per_window(window);
-        let both = observed.values.chunks_exact_mut(per_window).zip(values.chunks_exact(per_window));
+        let both =
+            observed.values.chunks_exact_mut(per_window).zip(values.chunks_exact(per_window));
         for (row, readings) in both {
             for (at, value) in row.iter_mut().enumerate() {
                 let (time, channel) = place(window, at);
@@ -166,7 +168,8 @@ impl<'l> Recorded<'l> {
             }
         }
         let inputs = batch.inputs.iter();
-        let inputs = inputs.map(|own| if own.name == x.name { observed.clone() } else { own.clone() });
+        let inputs =
+            inputs.map(|own| if own.name == x.name { observed.clone() } else { own.clone() });
         Batch { inputs: inputs.collect(), len: batch.len }
     }
 
@@ -230,7 +233,11 @@ impl fmt::Display for Injected {
             share.map_or("-".into(), |share| format!("{:.0} %", 100.0 * share))
         };
         writeln!(f, "faults put into {} windows; the {} decides", self.windows, self.decided_by)?;
-        writeln!(f, "  {:<26} {:>8} {:>8} {:>22}", "fault", "score", "gate", "scores better than normal")?;
+        writeln!(
+            f,
+            "  {:<26} {:>8} {:>8} {:>22}",
+            "fault", "score", "gate", "scores better than normal"
+        )?;
         let line = |f: &mut fmt::Formatter<'_>, name: &str, found: Found, better: String| {
             let (score, gate) = (percent(found.by_score), percent(found.by_gate));
             writeln!(f, "  {name:<26} {score:>8} {gate:>8} {better:>22}")

@@ -89,7 +89,8 @@ impl Decisions {
     fn of(judge: &Judge, raised: &[bool], labels: &[bool], rows_per_month: Option<f64>) -> Self {
         let share = |label: bool| {
             let of = labels.iter().filter(|own| **own == label).count();
-            let found = raised.iter().zip(labels).filter(|(raised, own)| **raised && **own == label);
+            let found =
+                raised.iter().zip(labels).filter(|(raised, own)| **raised && **own == label);
             (of > 0).then(|| found.count() as f64 / of as f64)
         };
         let delays = delays(&events(labels), raised);
@@ -116,7 +117,9 @@ fn conclusion(model: &Measures, baselines: &[Measures]) -> Option<String> {
     let figures = format!("AUROC {own:.3} against {best:.3} of {name}");
     Some(match own - best {
         difference if difference > ALIKE => format!("the model beats every baseline: {figures}"),
-        difference if difference < -ALIKE => format!("the model does not beat the baseline: {figures}"),
+        difference if difference < -ALIKE => {
+            format!("the model does not beat the baseline: {figures}")
+        }
         _ => format!("the model does not beat the baseline, it equals it: {figures}"),
     })
 }
@@ -127,7 +130,13 @@ impl fmt::Display for Labelled {
         writeln!(f, "labels: {} anomalous rows in {} events", self.anomalous_rows, self.events)?;
         writeln!(f, "  {:<14} {:>7} {:>17}", "score", "AUROC", "average precision")?;
         for own in std::iter::once(&self.model).chain(&self.baselines) {
-            writeln!(f, "  {:<14} {:>7} {:>17}", own.name, area(own.auroc), area(own.average_precision))?;
+            writeln!(
+                f,
+                "  {:<14} {:>7} {:>17}",
+                own.name,
+                area(own.auroc),
+                area(own.average_precision)
+            )?;
         }
         for own in &self.baselines {
             writeln!(f, "  {}: {}", own.name, own.formula.as_deref().unwrap_or_default())?;
@@ -144,7 +153,9 @@ impl fmt::Display for Labelled {
 
 impl fmt::Display for Decisions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = |share: Option<f64>| share.map_or("-".into(), |share| format!("{:.2} %", 100.0 * share));
+        let percent = |share: Option<f64>| {
+            share.map_or("-".into(), |share| format!("{:.2} %", 100.0 * share))
+        };
         write!(
             f,
             "by the {}: {} of the anomalous rows found, {} of the normal rows called anomalous; {} events found",

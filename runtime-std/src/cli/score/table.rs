@@ -60,7 +60,12 @@ pub struct Table {
 
 impl Table {
     /// The table of these scores of the kind of `score`.
-    pub fn new(score: &Score, judge: Judge, rows: Vec<RowScore>, labels: Option<Vec<bool>>) -> Self {
+    pub fn new(
+        score: &Score,
+        judge: Judge,
+        rows: Vec<RowScore>,
+        labels: Option<Vec<bool>>,
+    ) -> Self {
         Self { rows, labels, judge, reference: score.channel_log_likelihood.clone() }
     }
 
@@ -88,10 +93,14 @@ impl Table {
     /// other channels of the row where no means are known. `None` where the score has no channels.
     fn worst_channel(&self, row: &RowScore) -> Option<usize> {
         let known = self.reference.len() == row.channels.len();
-        let excess = row.channels.iter().enumerate().map(|(at, own)| {
-            (at, if known { own - self.reference[at] } else { *own })
-        });
-        excess.reduce(|a, b| if b.1 < a.1 || b.1.is_nan() && !a.1.is_nan() { b } else { a }).map(|(at, _)| at)
+        let excess = row
+            .channels
+            .iter()
+            .enumerate()
+            .map(|(at, own)| (at, if known { own - self.reference[at] } else { *own }));
+        excess
+            .reduce(|a, b| if b.1 < a.1 || b.1.is_nan() && !a.1.is_nan() { b } else { a })
+            .map(|(at, _)| at)
     }
 
     /// Names and bytes of the files: `scores.csv` with a line per row, and `score.npy`; `p.npy` with a calibration.
