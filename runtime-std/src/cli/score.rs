@@ -2,6 +2,8 @@
 
 mod injected;
 mod labelled;
+mod recorded;
+mod sequence;
 mod table;
 
 use super::inputs;
@@ -13,8 +15,10 @@ use elbow::rows::{Batch, Rows};
 use elbow::scoring::baselines::{Baseline, baselines};
 use elbow::scoring::{Settings, score_rows};
 use elbow::{Context, Error, Precision, Result, npy};
-use injected::Injected;
+use injected::{Faultless, Injected};
 use labelled::Labelled;
+use recorded::{Recorded, Verdicts};
+use sequence::{Alarms, Sequence};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,18 +29,21 @@ pub struct ScoreOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// Rows for an input, the batch in front; NAME= may be left out for a single input
-    #[arg(long, required = true, num_args = 1.., value_name = "NAME=FILE.npy")]
+    #[arg(long, required_unless_present = "readings", conflicts_with = "readings", num_args = 1.., value_name = "NAME=FILE.npy")]
     input: Vec<String>,
+    /// Raw readings, [time, channels], which become windows as on a device; needs [window]
+    #[arg(long, value_name = "RAW.npy")]
+    readings: Option<PathBuf>,
     /// Which score; that of the manifest's [score], or elbo_at_mean, where left out
     #[arg(long, value_name = "KIND", value_parser = ScoreKind::named)]
     kind: Option<ScoreKind>,
-    /// Labels of the rows, 0 normal and 1 anomalous: prints how well the scores tell them apart
+    /// Labels of rows, or of readings or their windows, 0 normal and 1 anomalous: prints how well scores tell them apart
     #[arg(long, value_name = "Y.npy")]
     labels: Option<PathBuf>,
     /// Normal rows, by which baselines without a network are fitted that a model has to beat; needs --labels
     #[arg(long, value_name = "X.npy", requires = "labels")]
     normal: Option<PathBuf>,
-    /// Also put standard faults of sensors into the windows, and say which of them go unseen; needs [window]
+    /// Also put standard faults of sensors into the windows or readings, and say which go unseen; needs [window]
     #[arg(long)]
     inject: bool,
     /// Writes scores.csv, score.npy and what else there is into this folder
@@ -65,8 +72,15 @@ struct ScoreReport<'a> {
     least: Option<f32>,
     /// Rows that are anomalous by the threshold or calibration; `null` without one.
     anomalies: Option<usize>,
-    /// What decides: `calibration`, `threshold` or `none`.
+    /// What decides: `calibration`, `threshold` or `nothing`.
     decided_by: &'static str,
+    /// Rows with values beyond the range of the integers; nothing in floats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_outside: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<Verdicts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alarms: Option<Alarms>,
     #[serde(skip_serializing_if = "Option::is_none")]
     labelled: Option<Labelled>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,30 +95,75 @@ struct ScoreReport<'a> {
 /// written. Nothing is written before all is computed.
 pub fn run(options: &ScoreOptions) -> Result<()> {
     let loaded = options.precision.apply(options.model.load()?, Core::default())?;
-    let batch = inputs::of_model(&loaded, &options.input, options.seed)?.batch;
     let score = chosen(&loaded, options.kind)?;
     let settings = Settings::of(&loaded, &score, options.seed)?;
-    let labels = options.labels.as_deref().map(|path| labels(path, batch.len)).transpose()?;
+    let judge = judge(&loaded, &score)?;
+    let Given { batch, labels, recorded } = Given::of(&loaded, options, judge.calibration())?;
     let scores = score_rows(&loaded, &settings, &batch)?;
-    let table = Table::new(&score, judge(&loaded, &score)?, scores, labels);
+    let scored = recorded.as_ref().map_or_else(|| vec![true; batch.len], Recorded::scored);
+    let of_rows = labels.as_ref().map(|labels| {
+        let kept = labels.iter().zip(&scored).filter(|(_, scored)| **scored);
+        kept.map(|(label, _)| *label).collect()
+    });
+    let table = Table::new(&score, judge, scores, of_rows, &scored);
     let baselines = match &options.normal {
         Some(path) => fitted(&loaded, &batch, path)?,
         None => Vec::new(),
     };
     let monthly = rows_per_month(&loaded);
     let labelled = table.labels().map(|own| Labelled::new(&table, own, &baselines, monthly));
-    let injected = match options.inject {
-        true => Some(Injected::of(&loaded, &settings, &batch, &table)?),
-        false => None,
+    let faultless = Faultless {
+        loaded: &loaded,
+        score: &score,
+        settings: &settings,
+        batch: &batch,
+        table: &table,
+        recorded: recorded.as_ref(),
     };
-    let report = ScoreReport { labelled, injected, ..report(&loaded, &score, &table) };
+    let injected = options.inject.then(|| Injected::of(faultless)).transpose()?;
+    let verdicts = recorded.as_ref().map(|own| own.verdicts(labels.as_deref()));
+    let report = report(&loaded, &score, &table);
+    let report = ScoreReport { recorded: verdicts, labelled, injected, ..report };
     if let Some(folder) = &options.out_dir {
-        output::folder(folder, &table.files())?;
+        let csv = recorded.as_ref().map_or_else(|| table.csv(), |own| own.csv(&table));
+        output::folder(folder, &table.files(csv))?;
         output::note(&format!("wrote the scores of {} rows to {}", batch.len, folder.display()));
     }
     match options.json {
         true => output::json(&report),
         false => output::text(&report.to_string()),
+    }
+}
+
+/// What is scored, by the options.
+struct Given {
+    batch: Batch,
+    /// One per row, or one per window of a recording, those that are not scored too.
+    labels: Option<Vec<bool>>,
+    /// Where `--readings` were given.
+    recorded: Option<Recorded>,
+}
+
+impl Given {
+    /// The rows of `--input`, or the windows of `--readings`, and their labels.
+    ///
+    /// # Errors
+    ///
+    /// An input error where a file is wrong, or does not fit the model or the other ones.
+    fn of(
+        loaded: &Loaded,
+        options: &ScoreOptions,
+        calibration: Option<&Calibration>,
+    ) -> Result<Self> {
+        let own = options.labels.as_deref();
+        if let Some(path) = &options.readings {
+            let recorded = Recorded::read(loaded, path, calibration)?;
+            let labels = own.map(|path| recorded.labels(path)).transpose()?;
+            return Ok(Self { batch: recorded.batch.clone(), labels, recorded: Some(recorded) });
+        }
+        let batch = inputs::of_model(loaded, &options.input, options.seed)?.batch;
+        let labels = own.map(|path| labels(path, batch.len)).transpose()?;
+        Ok(Self { batch, labels, recorded: None })
     }
 }
 
@@ -199,6 +258,10 @@ fn report<'a>(loaded: &'a Loaded, score: &Score, table: &Table) -> ScoreReport<'
         least: finite.reduce(f32::min),
         anomalies: table.anomalies().map(|rows| rows.iter().filter(|row| **row).count()),
         decided_by: table.judge().name(),
+        rows_outside: (loaded.precision() != Precision::F32)
+            .then(|| table.rows().iter().filter(|row| row.outside).count()),
+        recorded: None,
+        alarms: table.sequence().map(Sequence::alarms),
         labelled: None,
         injected: None,
     }
@@ -225,6 +288,15 @@ impl fmt::Display for ScoreReport<'_> {
                 "nothing decides which rows are anomalous: run `elbow calibrate` on normal rows"
             )?,
         }
+        match self.rows_outside {
+            Some(rows) if rows > 0 => writeln!(
+                f,
+                "{rows} rows have values beyond the range of the integers and count as the least normal"
+            )?,
+            _ => {}
+        }
+        self.recorded.iter().try_for_each(|recorded| recorded.fmt(f))?;
+        self.alarms.iter().try_for_each(|alarms| alarms.fmt(f))?;
         self.labelled.iter().try_for_each(|labelled| labelled.fmt(f))?;
         self.injected.iter().try_for_each(|injected| injected.fmt(f))
     }

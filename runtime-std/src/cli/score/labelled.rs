@@ -21,6 +21,9 @@ pub struct Labelled {
     /// What decides found of it; `null` where nothing decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     decisions: Option<Decisions>,
+    /// What the alarm found of it; `null` without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alarms: Option<LabelledAlarms>,
     /// Scores without a network.
     baselines: Vec<Measures>,
     /// In words, whether the model is worth its flash; `null` without baselines.
@@ -53,6 +56,21 @@ struct Decisions {
     false_alarms_per_month: Option<f64>,
 }
 
+/// Alarms against the labels.
+#[derive(Debug, Serialize)]
+struct LabelledAlarms {
+    /// Alarms that were raised within an event.
+    inside: usize,
+    /// Alarms that were raised elsewhere.
+    outside: usize,
+    /// Events within which an alarm was raised.
+    events_found: usize,
+    /// Mean number of rows from the start of a found event to its first alarm.
+    delay_mean: Option<f64>,
+    /// False alarms in a month of 30 days at the window's rate; `null` without `rate` in `[window]`.
+    false_alarms_per_month: Option<f64>,
+}
+
 impl Labelled {
     /// What the labels show of the table's scores and of the baselines; `rows_per_month` is known for a model whose
     /// window has a rate.
@@ -80,7 +98,9 @@ impl Labelled {
             .map(|raised| Decisions::of(table.judge(), &raised, labels, rows_per_month));
         let anomalous_rows = labels.iter().filter(|label| **label).count();
         let events = events(labels).len();
-        Self { anomalous_rows, events, model, decisions, baselines, conclusion }
+        let alarms = table.sequence();
+        let alarms = alarms.map(|own| LabelledAlarms::of(own.raised(), labels, rows_per_month));
+        Self { anomalous_rows, events, model, decisions, alarms, baselines, conclusion }
     }
 }
 
@@ -93,20 +113,46 @@ impl Decisions {
                 raised.iter().zip(labels).filter(|(raised, own)| **raised && **own == label);
             (of > 0).then(|| found.count() as f64 / of as f64)
         };
-        let delays = delays(&events(labels), raised);
-        let found: Vec<usize> = delays.into_iter().flatten().collect();
-        let normal = labels.iter().filter(|label| !**label).count();
-        let rate = false_alarms(raised, labels) as f64 / normal.max(1) as f64;
+        let (events_found, delay_mean) = found(raised, labels);
         Self {
             decided_by: judge.name(),
             true_positive_rate: share(true),
             false_positive_rate: share(false),
-            events_found: found.len(),
-            delay_mean: (!found.is_empty())
-                .then(|| found.iter().sum::<usize>() as f64 / found.len() as f64),
-            false_alarms_per_month: rows_per_month.filter(|_| normal > 0).map(|rows| rows * rate),
+            events_found,
+            delay_mean,
+            false_alarms_per_month: per_month(raised, labels, rows_per_month),
         }
     }
+}
+
+impl LabelledAlarms {
+    /// What `raised`, one per row, found.
+    fn of(raised: &[bool], labels: &[bool], rows_per_month: Option<f64>) -> Self {
+        let outside = false_alarms(raised, labels);
+        let (events_found, delay_mean) = found(raised, labels);
+        Self {
+            inside: raised.iter().filter(|raised| **raised).count() - outside,
+            outside,
+            events_found,
+            delay_mean,
+            false_alarms_per_month: per_month(raised, labels, rows_per_month),
+        }
+    }
+}
+
+/// Number of events within which a row was raised, and the mean number of rows to the first one; `None` for no event.
+fn found(raised: &[bool], labels: &[bool]) -> (usize, Option<f64>) {
+    let delays: Vec<usize> = delays(&events(labels), raised).into_iter().flatten().collect();
+    let mean = || delays.iter().sum::<usize>() as f64 / delays.len() as f64;
+    (delays.len(), (!delays.is_empty()).then(mean))
+}
+
+/// Raised normal rows in a month, by their share of normal rows; `None` without such rows, or where the number of rows
+/// in a month is not known.
+fn per_month(raised: &[bool], labels: &[bool], rows_per_month: Option<f64>) -> Option<f64> {
+    let normal = labels.iter().filter(|label| !**label).count();
+    let rate = false_alarms(raised, labels) as f64 / normal.max(1) as f64;
+    rows_per_month.filter(|_| normal > 0).map(|rows| rows * rate)
 }
 
 /// Whether the model beats the best baseline, in words; `None` without baselines or areas.
@@ -144,6 +190,9 @@ impl fmt::Display for Labelled {
         if let Some(decisions) = &self.decisions {
             decisions.fmt(f)?;
         }
+        if let Some(alarms) = &self.alarms {
+            alarms.fmt(f)?;
+        }
         match &self.conclusion {
             Some(conclusion) => writeln!(f, "{conclusion}"),
             None => Ok(()),
@@ -164,12 +213,32 @@ impl fmt::Display for Decisions {
             percent(self.false_positive_rate),
             self.events_found
         )?;
-        if let Some(delay) = self.delay_mean {
-            write!(f, ", after {delay:.1} rows in the mean")?;
-        }
-        if let Some(alarms) = self.false_alarms_per_month {
-            write!(f, "; {alarms:.1} false alarms a month")?;
-        }
-        writeln!(f)
+        delay_and_rate(f, self.delay_mean, self.false_alarms_per_month)
     }
+}
+
+impl fmt::Display for LabelledAlarms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { inside, outside, events_found, .. } = self;
+        write!(
+            f,
+            "alarms: {inside} within events, {outside} elsewhere; {events_found} events found"
+        )?;
+        delay_and_rate(f, self.delay_mean, self.false_alarms_per_month)
+    }
+}
+
+/// The end of a line: mean delay and false alarms a month, where they are known.
+fn delay_and_rate(
+    f: &mut fmt::Formatter<'_>,
+    delay: Option<f64>,
+    per_month: Option<f64>,
+) -> fmt::Result {
+    if let Some(delay) = delay {
+        write!(f, ", after {delay:.1} rows in the mean")?;
+    }
+    if let Some(alarms) = per_month {
+        write!(f, "; {alarms:.1} false alarms a month")?;
+    }
+    writeln!(f)
 }
