@@ -90,6 +90,30 @@ pub fn read_rows_for(path: &Path, row: &[usize], held: &Held) -> Result<Array> {
     held.problem(&array.values, len).map_or(Ok(array), fault)
 }
 
+/// The labels in the file `path`, one per row, true for 1: integers, truth values or floats.
+///
+/// # Errors
+///
+/// An input error with the file's path: it cannot be read, is no such file, has more than one axis, or has a value other than
+/// 0 and 1.
+pub fn read_labels(path: &Path) -> Result<Vec<bool>> {
+    let of = |element| read_for(path, &Held { element, ..Held::default() });
+    let array = of(ElementType::Int64).or_else(|error| of(ElementType::Bool).map_err(|_| error))?;
+    let is_label = |value: &f32| [0.0, 1.0].contains(value);
+    let (shape, wrong) = (&array.shape, array.values.iter().find(|value| !is_label(value)));
+    match (shape.len(), wrong) {
+        (1, None) => Ok(array.values.iter().map(|value| *value == 1.0).collect()),
+        (1, Some(value)) => Err(Error::input(format!(
+            "{}: found the label {value}, expected 0 for normal and 1 for anomalous rows",
+            path.display()
+        ))),
+        _ => Err(Error::input(format!(
+            "{}: found shape {shape:?}, expected [rows] with one label per row; reshape the array",
+            path.display()
+        ))),
+    }
+}
+
 /// The shape without its first axis, if that has length 1; otherwise all of it.
 pub fn row_shape(shape: &[usize]) -> &[usize] {
     match shape {

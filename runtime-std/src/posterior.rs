@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::{Latent, Loaded};
-use crate::rows::{Batch, Rows, run_twin_in_sequence};
+use crate::rows::{Batch, Rows, run_twin_flagged};
 use elbow_core::distributions::rsample;
 use elbow_core::infer::{EncodeError, to_posterior};
 use elbow_core::noise::{Stream, fill_standard_normal};
@@ -85,13 +85,26 @@ impl Posteriors {
 ///
 /// A posterior is not finite, an input is missing in `batch`, or an index lies outside its table.
 pub fn twin_posteriors(loaded: &Loaded, batch: &Batch) -> Result<Vec<Posteriors>> {
-    let Some((encoder, _)) = loaded.amortized() else { return Ok(Vec::new()) };
-    let heads = run_twin_in_sequence(&encoder.plan, &encoder.state_pairs(), batch)?;
+    Ok(twin_posteriors_flagged(loaded, batch)?.0)
+}
+
+/// [`twin_posteriors`], and of each row whether a value was beyond the range of the encoder's integers.
+///
+/// # Errors
+///
+/// As there.
+pub fn twin_posteriors_flagged(
+    loaded: &Loaded,
+    batch: &Batch,
+) -> Result<(Vec<Posteriors>, Vec<bool>)> {
+    let Some((encoder, _)) = loaded.amortized() else { return Ok((Vec::new(), Vec::new())) };
+    let (heads, saturated) = run_twin_flagged(&encoder.plan, &encoder.state_pairs(), batch)?;
     let mut heads = heads.into_iter();
     let mut head = || heads.next().unwrap_or_default();
     let posteriors = encoder.latents.iter();
     let posteriors = posteriors.map(|latent| Posteriors::of_rows(latent, head(), head(), batch));
-    posteriors.collect()
+    let outside = saturated.into_iter().map(|values| values > 0).collect();
+    Ok((posteriors.collect::<Result<_>>()?, outside))
 }
 
 /// Samples `loc + exp(log_var / 2) * eps` of all posteriors of a model, `samples` of every row: an entry per

@@ -13,6 +13,7 @@ pub mod output;
 mod parity;
 mod precision;
 mod run;
+mod score;
 mod watch;
 
 use clap::{Args, Parser, Subcommand};
@@ -59,6 +60,8 @@ enum Command {
     Gap(gap::GapOptions),
     /// Chooses the rates of anomalies and alarms by normal rows, and writes them into the elbow.toml.
     Calibrate(calibrate::CalibrateOptions),
+    /// Scores of rows, what they mean, and how well they tell labelled anomalies apart.
+    Score(score::ScoreOptions),
     /// The reference's own process.
     #[command(hide = true, name = reference::SUBCOMMAND)]
     Reference { folder: PathBuf, python: Option<PathBuf> },
@@ -85,6 +88,7 @@ fn command(command: Command) -> Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Gap(options) => gap::run(&options),
         Command::Calibrate(options) => calibrate::run(&options),
+        Command::Score(options) => score::run(&options),
         Command::Reference { folder, python } => reference::answer(&folder, python.as_deref()),
     }
 }

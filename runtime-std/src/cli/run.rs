@@ -12,7 +12,7 @@ use elbow::posterior::twin_posteriors;
 use elbow::posterior::{Posteriors, sample};
 use elbow::reference::{Engine, Runtime};
 use elbow::rows::{Batch, run_twin_flagged};
-use elbow::scoring::log_prob;
+use elbow::scoring::{Encoded, log_prob};
 use elbow::{Context, Error, Precision, Result, npy};
 use refine::{RefinedRows, Refinement};
 use score::{ScoreFiles, Scores};
@@ -166,11 +166,11 @@ pub fn run(options: &RunOptions) -> Result<()> {
     let (plan, states) = source.whole()?;
     let decodes = refinement.is_some() || score.is_some();
     let inputs = inputs(&loaded, source, &plan, decodes, options)?;
-    let mut outside = 0;
+    let mut outside = Vec::new();
     let outputs = match &runtime {
         None => {
             let (outputs, saturated) = run_twin_flagged(&plan, &states, &inputs.batch)?;
-            outside = saturated.iter().filter(|values| **values > 0).count();
+            outside = saturated.iter().map(|values| *values > 0).collect();
             outputs
         }
         Some(runtime) => runtime.run(source, &inputs.batch, &[])?.outputs,
@@ -183,8 +183,13 @@ pub fn run(options: &RunOptions) -> Result<()> {
         }
     };
     let scores = score
-        .map(|score| Scores::of(&loaded, score, &inputs.batch, &posteriors, options.seed))
+        .map(|score| {
+            let q = posteriors.first().filter(|_| posteriors.len() == 1);
+            let encoded = q.map(|q| Encoded { q, outside: &outside });
+            Scores::of(&loaded, score, &inputs.batch, encoded, options.seed)
+        })
         .transpose()?;
+    let outside = outside.iter().filter(|outside| **outside).count();
     let refined = refinement
         .map(|refinement| refinement.run(&loaded, &inputs.batch, &mut posteriors, options.seed));
     let refined = refined.transpose()?;

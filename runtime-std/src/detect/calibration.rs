@@ -8,9 +8,9 @@ use crate::lower::Port;
 use crate::manifest::{
     AlarmTable, Calibrated, DriftTable, GateTable, OnGap, Score, ScoreKind, TailName, Window,
 };
-use crate::model::{Calibration, DriftMoments, Loaded, RankLists};
+use crate::model::{Calibration, DriftMoments, Loaded, RankTables};
 use crate::npy;
-use elbow_core::detect::{AlarmDesign, Clock, Limits, Moment, RankEntry, Votes, ranks};
+use elbow_core::detect::{AlarmDesign, Clock, Limits, Moment, Votes};
 use elbow_core::window::WindowShape;
 use std::path::Path;
 
@@ -125,7 +125,7 @@ fn belongs(calibrated: &Calibrated, loaded: &Loaded) -> Result<()> {
 
 /// The rank tables of the scores in the file `path`, which has to hold `rows` of them where that is known; an error where
 /// it is no ascending list of finite numbers, or empty.
-fn scores(path: &Path, tail: TailName, rows: Option<usize>) -> Result<RankLists> {
+fn scores(path: &Path, tail: TailName, rows: Option<usize>) -> Result<RankTables> {
     let array = npy::read(path).context(CURE)?;
     let found = array.values.len();
     let fault = |what: String| Err(Error::input(format!("{}: {what}; {CURE}", path.display())));
@@ -136,24 +136,11 @@ fn scores(path: &Path, tail: TailName, rows: Option<usize>) -> Result<RankLists>
     if !array.values.iter().all(|score| score.is_finite()) || !array.values.is_sorted() {
         return fault("expected finite scores in ascending order".into());
     }
-    let scores = Scores::new(array.values);
-    let calibrated = u32::try_from(scores.count()).unwrap_or(u32::MAX);
-    let high = (tail == TailName::Both).then(|| entries(&scores.negated(), calibrated));
-    Ok(RankLists { low: entries(&scores, calibrated), high, calibrated })
-}
-
-/// The entries of a table: `-ln p` is computed in f64 and rounded once.
-fn entries(scores: &Scores, calibrated: u32) -> Vec<RankEntry> {
-    let past = f64::from(calibrated) + 1.0;
-    let entry = |rank: u32| {
-        let score = scores.sorted().get(rank as usize - 1).copied()?;
-        Some(RankEntry { score, surprise: -(f64::from(rank) / past).ln() as f32 })
-    };
-    ranks(calibrated).filter_map(entry).collect()
+    Ok(RankTables::new(&Scores::new(array.values), tail))
 }
 
 /// The tables of the operating modes, by their numbers; an error where a file is wrong, or a number is above 255.
-fn modes(score: &Score, folder: &Path) -> Result<Vec<Option<RankLists>>> {
+fn modes(score: &Score, folder: &Path) -> Result<Vec<Option<RankTables>>> {
     let mut modes = Vec::new();
     for mode in &score.mode {
         if mode.index > usize::from(u8::MAX) {

@@ -3,9 +3,10 @@
 use super::conformal::Scores;
 use super::rate::{UPPER, bounds_of_rate, most_events, windows_for};
 use super::replay::{Counted, Goal, Replay, largest_arl};
-use super::table::{Cut, RankTables};
+use super::table::Cut;
 use crate::error::{Error, Result};
 use crate::manifest::{PARTS, TailName};
+use crate::model::RankTables;
 
 /// Least number of rows with which an operating mode has a table of its own.
 pub const LEAST_OF_MODE: usize = 200;

@@ -37,10 +37,10 @@ pub use limits::limits;
 pub use rate::{CONFIDENCE, UPPER, bounds_of_rate, most_events, upper_rate, windows_for};
 pub use recording::{Recording, disjoint, every};
 pub use replay::{Counted, Goal, Replay, alarms, largest_arl};
-pub use table::{Cut, RankTables};
+pub use table::Cut;
 pub use verdicts::{Judged, Stream, verdicts};
 
-pub use crate::model::Calibration;
+pub use crate::model::{Calibration, RankTables};
 
 use crate::emit;
 use crate::error::Result;

@@ -2,16 +2,8 @@
 
 use super::conformal::Scores;
 use crate::manifest::{PARTS, TailName};
-use elbow_core::detect::{RankEntry, RankTable, Ranks, Standing, ranks};
-
-/// The table of one set of scores, or the two of `tail = "both"`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RankTables {
-    low: Vec<RankEntry>,
-    /// Of the negative scores.
-    high: Option<Vec<RankEntry>>,
-    calibrated: u32,
-}
+use crate::model::RankTables;
+use elbow_core::detect::{RankEntry, ranks};
 
 impl RankTables {
     /// The tables of these scores; of their first 2^32 - 1 where there are more.
@@ -20,28 +12,9 @@ impl RankTables {
         let high = (tail == TailName::Both).then(|| entries(&scores.negated(), calibrated));
         Self { low: entries(scores, calibrated), high, calibrated }
     }
-
-    /// Entries of the low tail, and of the high one.
-    pub fn entries(&self) -> [&[RankEntry]; 2] {
-        [&self.low, self.high.as_deref().unwrap_or_default()]
-    }
-
-    /// The tables as the device reads them.
-    pub fn ranks(&self) -> Ranks<'_> {
-        let table = |entries| RankTable { entries, calibrated: self.calibrated };
-        match &self.high {
-            None => Ranks::Low(table(&self.low)),
-            Some(high) => Ranks::Both { low: table(&self.low), high: table(high) },
-        }
-    }
-
-    /// Where a score stands; see [`Ranks::standing`].
-    pub fn standing(&self, score: f32, outside: bool) -> Standing {
-        self.ranks().standing(score, outside)
-    }
 }
 
-/// The entries of a table.
+/// The entries of a table: `-ln p` is computed in f64 and rounded once.
 fn entries(scores: &Scores, calibrated: u32) -> Vec<RankEntry> {
     let past = f64::from(calibrated) + 1.0;
     let entry = |rank: u32| {

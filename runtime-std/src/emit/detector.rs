@@ -2,7 +2,7 @@
 
 use super::rust::{SKIP, float, imports};
 use crate::manifest::{ScoreKind, Window};
-use crate::model::{Calibration, Model, RankLists};
+use crate::model::{Calibration, Model, RankTables};
 use elbow_core::detect::{Clock, Limits, Moment, RankEntry};
 
 /// What a detector is made of besides the calibration.
@@ -54,7 +54,7 @@ impl Around<'_> {
         for (at, mode) in given {
             text += &ranks(&format!("_{at}"), &format!("The same of mode {at}."), mode);
         }
-        let mode = |(at, mode): (usize, &Option<RankLists>)| match mode {
+        let mode = |(at, mode): (usize, &Option<RankTables>)| match mode {
             None => "None".into(),
             Some(lists) => format!("Some({})", tables(&format!("_{at}"), lists)),
         };
@@ -261,7 +261,7 @@ fn list(doc: &str, of: (&str, &str, &str), items: impl Iterator<Item = String>) 
 }
 
 /// Source of the entries of a table, in statics whose names end in `suffix`.
-fn ranks(suffix: &str, doc: &str, lists: &RankLists) -> String {
+fn ranks(suffix: &str, doc: &str, lists: &RankTables) -> String {
     let one = |name: &str, doc: &str, entries: &[RankEntry]| {
         let of = (&*format!("{name}{suffix}"), "detect::RankEntry", &*entries.len().to_string());
         list(doc, of, entries.iter().map(entry))
@@ -273,7 +273,7 @@ fn ranks(suffix: &str, doc: &str, lists: &RankLists) -> String {
 }
 
 /// The expression of the tables in the statics whose names end in `suffix`.
-fn tables(suffix: &str, lists: &RankLists) -> String {
+fn tables(suffix: &str, lists: &RankTables) -> String {
     let table = |name: &str| {
         let calibrated = lists.calibrated;
         format!("detect::RankTable {{ entries: &{name}{suffix}, calibrated: {calibrated} }}")

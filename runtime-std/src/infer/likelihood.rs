@@ -95,6 +95,11 @@ impl<'d> TwinLikelihood<'d> {
         self.row.number = row;
     }
 
+    /// Values that were beyond the range of the decoder's integers so far, in all rows; 0 in floats.
+    pub fn saturated(&self) -> u64 {
+        self.twin.saturated()
+    }
+
     /// The observation of the selected row; panics where that is beyond the last.
     pub fn observed(&self) -> &'d [f32] {
         self.row.observed()

@@ -239,12 +239,17 @@ impl Exchangeable {
 impl Score {
     /// A score with a threshold of its own and no calibration.
     pub fn by_threshold(kind: ScoreKind, threshold: f32) -> Self {
+        Self { threshold: Some(threshold), ..Self::of_kind(kind) }
+    }
+
+    /// A score of this kind with neither threshold nor calibration.
+    pub fn of_kind(kind: ScoreKind) -> Self {
         Self {
             kind,
             samples: None,
             tail: TailName::Low,
             alpha: alpha(),
-            threshold: Some(threshold),
+            threshold: None,
             calibration: None,
             channel_log_likelihood: Vec::new(),
             calibrated: None,

@@ -4,7 +4,7 @@ use super::Model;
 use crate::manifest::ScoreKind;
 use elbow_core::detect::{
     AlarmDesign, Clock, DriftDesign, Limits, Moment, MonitorDesign, RankEntry, RankTable, Ranks,
-    Tables,
+    Standing, Tables,
 };
 use elbow_core::window::WindowShape;
 
@@ -22,9 +22,9 @@ pub struct Calibration {
     /// When readings are expected; `None` without a rate, then no time is looked at.
     pub clock: Option<Clock>,
     /// Of all calibration rows.
-    pub pooled: RankLists,
+    pub pooled: RankTables,
     /// Of the rows of each operating mode, by its number; `None` where a mode has no table of its own.
-    pub modes: Vec<Option<RankLists>>,
+    pub modes: Vec<Option<RankTables>>,
     /// A window with a p-value of at most so many millionths is an anomaly.
     pub alpha_ppm: u32,
     /// One due window of so many is counted by alarm and drift.
@@ -40,9 +40,9 @@ pub struct Calibration {
     pub aggregate: Option<[Vec<f32>; 2]>,
 }
 
-/// Entries of the rank tables of one set of scores.
+/// The rank table of one set of scores, or the two of `tail = "both"`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RankLists {
+pub struct RankTables {
     /// Of the scores.
     pub low: Vec<RankEntry>,
     /// Of the negative scores, where high scores are unusual too.
@@ -62,7 +62,12 @@ pub struct DriftMoments {
     pub moments: Vec<Moment>,
 }
 
-impl RankLists {
+impl RankTables {
+    /// Entries of the low tail, and of the high one.
+    pub fn entries(&self) -> [&[RankEntry]; 2] {
+        [&self.low, self.high.as_deref().unwrap_or_default()]
+    }
+
     /// The tables as the device reads them.
     pub fn ranks(&self) -> Ranks<'_> {
         let table = |entries| RankTable { entries, calibrated: self.calibrated };
@@ -71,12 +76,22 @@ impl RankLists {
             Some(high) => Ranks::Both { low: table(&self.low), high: table(high) },
         }
     }
+
+    /// Where a score stands; see [`Ranks::standing`].
+    pub fn standing(&self, score: f32, outside: bool) -> Standing {
+        self.ranks().standing(score, outside)
+    }
 }
 
 impl Calibration {
+    /// Where a score stands in the pooled table; see [`Ranks::standing`].
+    pub fn standing(&self, score: f32, outside: bool) -> Standing {
+        self.pooled.standing(score, outside)
+    }
+
     /// The tables of the modes as the device reads them, for [`design`](Self::design).
     pub fn ranks_of_modes(&self) -> Vec<Option<Ranks<'_>>> {
-        self.modes.iter().map(|lists| lists.as_ref().map(RankLists::ranks)).collect()
+        self.modes.iter().map(|tables| tables.as_ref().map(RankTables::ranks)).collect()
     }
 
     /// The design of a monitor, with the tables of the modes from [`ranks_of_modes`](Self::ranks_of_modes).

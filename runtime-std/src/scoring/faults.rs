@@ -109,6 +109,24 @@ pub fn inject(fault: Fault, channel: usize, normal: Normal<'_>, readings: &mut [
     }
 }
 
+/// [`inject`] into a whole recording of `[time][channels]`: once where the fault lasts, and into each run of `length`
+/// readings where it is of a moment.
+pub fn inject_into_recording(
+    fault: Fault,
+    channel: usize,
+    normal: Normal<'_>,
+    length: usize,
+    readings: &mut [f32],
+) {
+    match fault {
+        Fault::Spike | Fault::Lost => {
+            let values = (length * normal.mean.len()).max(1);
+            readings.chunks_mut(values).for_each(|own| inject(fault, channel, normal, own));
+        }
+        _ => inject(fault, channel, normal, readings),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,9 +5,10 @@ use super::density::log_prob;
 use crate::infer::{TwinGradient, TwinLikelihood, refine_or_keep};
 use crate::manifest::{Score, ScoreKind, Window};
 use crate::model::{Decoder, Loaded, Refine};
-use crate::posterior::{Posteriors, twin_posteriors};
-use crate::rows::{Batch, StreamKey, run_twin};
+use crate::posterior::{Posteriors, twin_posteriors_flagged};
+use crate::rows::{Batch, StreamKey, run_twin_flagged};
 use crate::{Context, Error, Result, npy, watch};
+use elbow_core::detect::mahalanobis;
 use elbow_core::distributions::kl_to_standard;
 use elbow_core::infer::{InferError, LogLikelihood, Posterior, Scratch, elbo, iwae};
 use elbow_core::noise::Independent;
@@ -50,6 +51,9 @@ pub struct RowScore {
     pub kl: Option<f32>,
     /// `ln p(x | z = loc)` of each channel; empty where there is no decoder, and for families of classes.
     pub channels: Vec<f32>,
+    /// Whether a value of encoder, decoder or flow was beyond the range of their integers, so that the score says
+    /// nothing: it has the lowest rank. Never in floats.
+    pub outside: bool,
 }
 
 impl Settings {
@@ -87,7 +91,7 @@ impl Aggregate {
         let row = |at: usize| rows.values.get(at * latents..(at + 1) * latents).unwrap_or_default();
         let moments = row(0).iter().zip(row(2));
         let (mean, var): (Vec<f32>, Vec<f32>) =
-            moments.map(|(mean, second)| (*mean, second - mean * mean)).unzip();
+            moments.map(|(mean, second)| (*mean, less_square(*second, *mean))).unzip();
         if rows.values.len() != 4 * latents || var.iter().any(|var| !(*var > 0.0)) {
             return Err(Error::input(format!(
                 "found {} values, expected mean and variance of two moments of {latents} latents; run `elbow calibrate` again",
@@ -119,11 +123,17 @@ impl Aggregate {
         let is_usable = var.iter().all(|var| *var > 0.0 && var.is_finite());
         is_usable.then_some(Self { mean, var })
     }
+}
 
-    /// `-sum (loc - mean)^2 / var` of one posterior.
-    fn mahalanobis(&self, loc: &[f32]) -> f32 {
-        let terms = loc.iter().zip(&self.mean).zip(&self.var);
-        -terms.map(|((loc, mean), var)| (loc - mean) * (loc - mean) / var).sum::<f32>()
+/// `second - mean^2` in f64, rounded once.
+fn less_square(second: f32, mean: f32) -> f32 {
+    (f64::from(second) - f64::from(mean).powi(2)) as f32
+}
+
+impl Encoded<'_> {
+    /// Whether a value of the row was beyond the range of the encoder's integers.
+    fn is_outside(&self, row: usize) -> bool {
+        self.outside.get(row).copied().unwrap_or(false)
     }
 }
 
@@ -138,17 +148,26 @@ pub fn score_rows(loaded: &Loaded, settings: &Settings, batch: &Batch) -> Result
     if kind == ScoreKind::LogProb {
         return densities(loaded, batch);
     }
-    let mut posteriors = twin_posteriors(loaded, batch)?;
+    let (mut posteriors, outside) = twin_posteriors_flagged(loaded, batch)?;
     let Some(q) = posteriors.pop().filter(|_| posteriors.is_empty()) else {
         return Err(Error::input(format!(
             "the score {} takes one posterior; give a model with an [encoder] that has one",
             kind.name()
         )));
     };
-    score_posteriors(loaded, settings, batch, &q)
+    score_posteriors(loaded, settings, batch, Encoded { q: &q, outside: &outside })
 }
 
-/// As [`score_rows`], for a model with one posterior that is known already for every row: `q`, the encoder's.
+/// What the encoder says of every row, for [`score_posteriors`].
+#[derive(Clone, Copy, Debug)]
+pub struct Encoded<'q> {
+    /// The posteriors.
+    pub q: &'q Posteriors,
+    /// Of each row, whether a value was beyond the range of the encoder's integers.
+    pub outside: &'q [bool],
+}
+
+/// As [`score_rows`], for a model with one posterior that is known already for every row.
 ///
 /// # Errors
 ///
@@ -157,18 +176,19 @@ pub fn score_posteriors(
     loaded: &Loaded,
     settings: &Settings,
     batch: &Batch,
-    q: &Posteriors,
+    encoded: Encoded<'_>,
 ) -> Result<Vec<RowScore>> {
     match settings.kind {
         ScoreKind::LogProb => densities(loaded, batch),
-        ScoreKind::Kl => Ok(q_scores(q, batch.len, |_, kl| -kl)),
+        ScoreKind::Kl => Ok(q_scores(encoded, batch.len, |_, kl| -kl)),
         ScoreKind::Mahalanobis => {
             let aggregate = settings.aggregate.as_ref().ok_or_else(|| {
                 Error::input("mahalanobis needs the aggregate posterior of normal rows; run `elbow calibrate`, which writes drift.npy")
             })?;
-            Ok(q_scores(q, batch.len, |loc, _| aggregate.mahalanobis(loc)))
+            let score = |loc: &[f32], _| mahalanobis(loc, &aggregate.mean, &aggregate.var);
+            Ok(q_scores(encoded, batch.len, score))
         }
-        _ => decoded(loaded, settings, batch, q),
+        _ => decoded(loaded, settings, batch, encoded),
     }
 }
 
@@ -177,20 +197,27 @@ fn densities(loaded: &Loaded, batch: &Batch) -> Result<Vec<RowScore>> {
     let wrong =
         || Error::input("log_prob needs a [flow] with a standard normal base and no [encoder]");
     let flow = super::density_flow(loaded).ok_or_else(wrong)?;
-    let outputs = run_twin(&flow.plan, batch)?;
+    let (outputs, saturated) = run_twin_flagged(&flow.plan, &[], batch)?;
     let of = |at: usize| outputs.get(at).map(Vec::as_slice);
     let scores = log_prob(loaded, of).ok_or_else(wrong)?;
-    let row = |score| RowScore { score, log_likelihood: None, kl: None, channels: Vec::new() };
-    Ok(scores.into_iter().map(row).collect())
+    let row = |(score, saturated)| {
+        let outside = saturated > 0;
+        RowScore { score, log_likelihood: None, kl: None, channels: Vec::new(), outside }
+    };
+    Ok(scores.into_iter().zip(saturated).map(row).collect())
 }
 
 /// Scores of the first `rows` posteriors by a function of the means and the KL divergence.
-fn q_scores(q: &Posteriors, rows: usize, score: impl Fn(&[f32], f32) -> f32) -> Vec<RowScore> {
+fn q_scores(
+    encoded: Encoded<'_>,
+    rows: usize,
+    score: impl Fn(&[f32], f32) -> f32,
+) -> Vec<RowScore> {
     let row = |row| {
-        let (loc, log_var) = q.row(row);
+        let (loc, log_var) = encoded.q.row(row);
         let kl = kl_to_standard(loc, log_var);
-        let (log_likelihood, channels) = (None, Vec::new());
-        RowScore { score: score(loc, kl), log_likelihood, kl: Some(kl), channels }
+        let (log_likelihood, channels, outside) = (None, Vec::new(), encoded.is_outside(row));
+        RowScore { score: score(loc, kl), log_likelihood, kl: Some(kl), channels, outside }
     };
     (0..rows).map(row).collect()
 }
@@ -200,7 +227,7 @@ fn decoded(
     loaded: &Loaded,
     settings: &Settings,
     batch: &Batch,
-    q: &Posteriors,
+    encoded: Encoded<'_>,
 ) -> Result<Vec<RowScore>> {
     let (observed, decoder) = loaded
         .amortized()
@@ -230,9 +257,13 @@ fn decoded(
     };
     let done = watch::begin("scores", batch.len);
     let rows = (0..batch.len).map(|row| {
-        let (loc, log_var) = q.row(row);
+        let (loc, log_var) = encoded.q.row(row);
         let score = scorer.row(row, loc, log_var);
         done();
+        let score = score.map(|own| {
+            let outside = own.outside || encoded.is_outside(row);
+            RowScore { outside, ..own }
+        });
         score.map_err(|error| Error::input(error.to_string())).context(format!("row {row}"))
     });
     rows.collect()
@@ -255,7 +286,7 @@ struct Scorer<'d> {
 }
 
 impl Scorer<'_> {
-    /// The score of a row with this posterior.
+    /// The score of a row with this posterior; `outside` is that of the decoder alone.
     ///
     /// # Errors
     ///
@@ -267,6 +298,7 @@ impl Scorer<'_> {
         log_var: &[f32],
     ) -> std::result::Result<RowScore, InferError> {
         self.likelihood.at(row);
+        let before = self.likelihood.saturated();
         let (x, of) = (self.likelihood.observed(), &self.decoder.likelihood);
         let outputs = self.likelihood.decode(loc)?;
         let at_loc = crate::infer::log_likelihood(of, x, outputs);
@@ -287,7 +319,9 @@ impl Scorer<'_> {
             ScoreKind::Reconstruction => (at_loc, at_loc),
             _ => (at_loc - kl, at_loc),
         };
-        Ok(RowScore { score, log_likelihood: Some(log_likelihood), kl: Some(kl), channels })
+        let outside = self.likelihood.saturated() > before;
+        let log_likelihood = Some(log_likelihood);
+        Ok(RowScore { score, log_likelihood, kl: Some(kl), channels, outside })
     }
 
     /// `ELBO(q) - ELBO(refined q)` of the row by [`FRESH_DRAWS`]; 0 where the refinement kept its start, NaN without a

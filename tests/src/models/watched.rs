@@ -2,7 +2,7 @@
 
 use super::{gaussian, tiny};
 use elbow::manifest::ScoreKind;
-use elbow::model::{Calibration, DriftMoments, Model, RankLists};
+use elbow::model::{Calibration, DriftMoments, Model, RankTables};
 use elbow_core::detect::{AlarmDesign, Clock, Limits, Moment, RankEntry, Votes, ranks};
 use elbow_core::window::WindowShape;
 
@@ -31,7 +31,7 @@ pub fn watched(kind: ScoreKind) -> Model {
             stale_us: 200_000,
         }),
         pooled: lists(-40.0, -0.5),
-        modes: vec![None, Some(RankLists { high: None, ..lists(-90.0, -20.0) })],
+        modes: vec![None, Some(RankTables { high: None, ..lists(-90.0, -20.0) })],
         alpha_ppm: 100_000,
         every: 2,
         alarm: Some(AlarmDesign { k: 1.7, h: 3.5, votes: Some(Votes { needed: 3, of: 4 }) }),
@@ -53,7 +53,7 @@ pub fn watched(kind: ScoreKind) -> Model {
 }
 
 /// Tables of 99 scores at equal distances between these two, of both tails.
-fn lists(lowest: f32, highest: f32) -> RankLists {
+fn lists(lowest: f32, highest: f32) -> RankTables {
     let calibrated = 99;
     let score = |rank: u32| lowest + (highest - lowest) * (rank - 1) as f32 / 98.0;
     let surprise = |rank: u32| -(f64::from(rank) / 100.0).ln() as f32;
@@ -62,5 +62,5 @@ fn lists(lowest: f32, highest: f32) -> RankLists {
         ranks(calibrated).map(entry).collect()
     };
     let high = Some(entries(&|rank| -score(100 - rank)));
-    RankLists { low: entries(&score), high, calibrated }
+    RankTables { low: entries(&score), high, calibrated }
 }

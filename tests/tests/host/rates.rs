@@ -1,5 +1,6 @@
 //! Rates of false alarms: p-values, run lengths and bounds against tables, then by simulation.
 
+mod peer;
 mod simulated;
 
 use elbow::detect::{Cut, RankTables, Scores, arl, bounds_of_rate, cross_conformal, upper_rate};

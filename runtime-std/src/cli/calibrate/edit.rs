@@ -153,13 +153,13 @@ impl Edit<'_> {
 pub fn assumption(basis: Exchangeable) -> &'static str {
     match basis {
         Exchangeable::Recordings => {
-            "The rate holds for windows that are exchangeable with these: disjoint ones of several recordings."
+            "The rate holds for windows that are exchangeable with these, its bounds for independent ones: disjoint windows of several recordings."
         }
         Exchangeable::Blocks => {
-            "The rate holds for windows that are exchangeable with these: disjoint ones that follow each other."
+            "The rate holds for windows that are exchangeable with these, its bounds for independent ones: disjoint windows that follow each other."
         }
         Exchangeable::Rows => {
-            "The rate holds for rows that are exchangeable with these: nothing is known of where they come from."
+            "The rate holds for rows that are exchangeable with these, its bounds for independent ones: nothing is known of where they come from."
         }
     }
 }

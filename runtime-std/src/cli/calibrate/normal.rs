@@ -6,9 +6,9 @@ use crate::cli::inputs;
 use elbow::detect::{NormalRow, Recording, disjoint, every, reference};
 use elbow::manifest::{Exchangeable, Score, ScoreKind, Window};
 use elbow::model::Loaded;
-use elbow::posterior::{Posteriors, twin_posteriors};
+use elbow::posterior::{Posteriors, twin_posteriors, twin_posteriors_flagged};
 use elbow::rows::{Batch, Rows};
-use elbow::scoring::{Aggregate, RowScore, Settings, score_posteriors, score_rows};
+use elbow::scoring::{Aggregate, Encoded, RowScore, Settings, score_posteriors, score_rows};
 use elbow::{Error, Result, npy};
 use std::path::Path;
 
@@ -147,10 +147,13 @@ impl Set {
         loaded: &Loaded,
         settings: &Settings,
     ) -> Result<Self> {
-        let mut posteriors = twin_posteriors(loaded, &batch)?;
+        let (mut posteriors, outside) = twin_posteriors_flagged(loaded, &batch)?;
         let only = if posteriors.len() == 1 { posteriors.pop() } else { None };
         let scores = match &only {
-            Some(q) => score_posteriors(loaded, settings, &batch, q)?,
+            Some(q) => {
+                let encoded = Encoded { q, outside: &outside };
+                score_posteriors(loaded, settings, &batch, encoded)?
+            }
             None => score_rows(loaded, settings, &batch)?,
         };
         let x = batch.given(observation(loaded)?)?.clone();

@@ -2,9 +2,8 @@
 
 use elbow::manifest::Score;
 use elbow::model::Loaded;
-use elbow::posterior::Posteriors;
 use elbow::rows::Batch;
-use elbow::scoring::{RowScore, Settings, score_posteriors, score_rows};
+use elbow::scoring::{Encoded, RowScore, Settings, score_posteriors, score_rows};
 use elbow::{Result, npy};
 use serde::Serialize;
 
@@ -41,8 +40,8 @@ pub struct ScoreFiles {
 }
 
 impl Scores {
-    /// The scores of all rows by `score`, the model's `[score]`, with the noise of `seed`; `posteriors` are the
-    /// encoder's, none for a flow.
+    /// The scores of all rows by `score`, the model's `[score]`, with the noise of `seed`; `encoded` is what the
+    /// encoder says, `None` for a flow.
     ///
     /// # Errors
     ///
@@ -51,13 +50,13 @@ impl Scores {
         loaded: &Loaded,
         score: &Score,
         batch: &Batch,
-        posteriors: &[Posteriors],
+        encoded: Option<Encoded<'_>>,
         seed: u64,
     ) -> Result<Self> {
         let settings = Settings::of(loaded, score, seed)?;
-        let rows = match posteriors {
-            [q] => score_posteriors(loaded, &settings, batch, q)?,
-            _ => score_rows(loaded, &settings, batch)?,
+        let rows = match encoded {
+            Some(encoded) => score_posteriors(loaded, &settings, batch, encoded)?,
+            None => score_rows(loaded, &settings, batch)?,
         };
         Ok(Self { kind: score.kind.name(), rows })
     }

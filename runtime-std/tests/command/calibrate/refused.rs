@@ -48,7 +48,7 @@ fn bad_input_is_refused_with_the_cure_and_nothing_is_written() {
     let model = folder.path();
     let cases: &[(&str, &[&Path], &[&str])] = &[
         ("calibrate {} --input {} --arl 30", &[model, &nan], &["NaN", "row 1"]),
-        ("calibrate {} --input {} --arl 30", &[model, &doubles], &["float64", "astype"]),
+        ("calibrate {} --input {} --arl 30", &[model, &doubles], &["<f8", "astype"]),
         ("calibrate {} --input {} --arl 30", &[model, &flat], &["[640]", "rows"]),
         (
             "calibrate {} --input {} --arl 30 --alpha 0.001",

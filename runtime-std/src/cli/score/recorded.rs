@@ -1,0 +1,270 @@
+//! `--readings`: the windows of a recording, as a device makes and judges them.
+
+use super::table::Table;
+use elbow::detect::{Recording, Stream, verdicts};
+use elbow::manifest::Window;
+use elbow::model::{Calibration, Loaded};
+use elbow::rows::{Batch, Rows};
+use elbow::{Error, Result, npy};
+use elbow_core::detect::{FaultKind, Verdict};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::path::Path;
+
+/// A recording with its windows.
+pub struct Recorded {
+    /// The readings, in raw units.
+    pub recording: Recording,
+    /// One for each window that was due, in order.
+    pub windows: Vec<Due>,
+    /// The observations of the windows that are scored.
+    pub batch: Batch,
+    /// Readings of a window.
+    length: usize,
+}
+
+/// What became of a window that was due.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    /// Number of its last reading.
+    reading: usize,
+    /// Name of the verdict.
+    verdict: &'static str,
+    /// The channel that the verdict names.
+    channel: Option<usize>,
+    /// The fault that the gate found.
+    pub fault: Option<&'static str>,
+    /// Whether the statistic of the drift was above its threshold.
+    pub is_drift: bool,
+    /// Whether it is scored.
+    pub is_scored: bool,
+}
+
+/// How many windows had which verdict.
+#[derive(Debug, Serialize)]
+pub struct Verdicts {
+    readings: usize,
+    windows: usize,
+    /// Windows by the name of their verdict.
+    verdicts: BTreeMap<&'static str, usize>,
+    /// Windows with a fault of the sensor, by the name of the fault.
+    faults: BTreeMap<&'static str, usize>,
+    /// Labelled windows that were not scored, and so are no rows of what the labels show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anomalous_not_scored: Option<usize>,
+}
+
+impl Recorded {
+    /// The recording in the file at `path`, as [`of`](Self::of).
+    ///
+    /// # Errors
+    ///
+    /// An input error: the model has no window, the file no such readings, and as there.
+    pub fn read(loaded: &Loaded, path: &Path, calibration: Option<&Calibration>) -> Result<Self> {
+        let window = loaded.model.window.as_ref().ok_or_else(|| {
+            Error::input("--readings are made into windows by [window]: add it to elbow.toml, or give --input")
+        })?;
+        Self::of(loaded, window, Recording::read(path, window)?, calibration)
+    }
+
+    /// The windows of the recording: by the verdicts of the device's detector with a calibration; without one those
+    /// are scored whose values are all finite.
+    ///
+    /// # Errors
+    ///
+    /// An input error: the model reads more than the observation, or has no detector although it has a calibration.
+    pub fn of(
+        loaded: &Loaded,
+        window: &Window,
+        recording: Recording,
+        calibration: Option<&Calibration>,
+    ) -> Result<Self> {
+        let (name, shape) = observation(loaded)?;
+        let mut windows = match calibration {
+            Some(calibration) => judged(loaded, calibration, &recording)?,
+            None => Vec::new(),
+        };
+        let (mut values, mut number) = (Vec::new(), 0);
+        recording.for_each_window(window, |readings, is_finite| {
+            if calibration.is_none() {
+                windows.push(Due::unjudged(window.length - 1 + number * window.hop, is_finite));
+            }
+            if windows.get(number).is_some_and(|due| due.is_scored) {
+                let start = values.len();
+                values.resize(start + window.channels * window.length, 0.0);
+                let layout = window.layout().into();
+                readings.normalize(&window.mean, &window.std, layout, &mut values[start..]);
+            }
+            number += 1;
+        });
+        let batch = Batch::from(Rows { name, shape, values });
+        Ok(Self { recording, windows, batch, length: window.length })
+    }
+
+    /// Whether each window that was due is scored.
+    pub fn scored(&self) -> Vec<bool> {
+        self.windows.iter().map(|due| due.is_scored).collect()
+    }
+
+    /// The labels of all windows, from the file at `path` with one per reading or one per window: a window is
+    /// anomalous if one of its readings is.
+    ///
+    /// # Errors
+    ///
+    /// An input error: another number of labels, or a label that is neither 0 nor 1.
+    pub fn labels(&self, path: &Path) -> Result<Vec<bool>> {
+        let labels = npy::read_labels(path)?;
+        let readings = self.recording.values.len() / self.recording.channels.max(1);
+        if labels.len() == self.windows.len() {
+            return Ok(labels);
+        }
+        if labels.len() != readings {
+            return Err(Error::input(format!(
+                "{}: found {} labels for {readings} readings in {} windows; give one label per reading or per window of --readings, 0 normal or 1 anomalous",
+                path.display(),
+                labels.len(),
+                self.windows.len()
+            )));
+        }
+        let of = |due: &Due| {
+            let first = (due.reading + 1).saturating_sub(self.length);
+            labels[first..=due.reading].contains(&true)
+        };
+        Ok(self.windows.iter().map(of).collect())
+    }
+
+    /// How many windows had which verdict; `labels` has one per window.
+    pub fn verdicts(&self, labels: Option<&[bool]>) -> Verdicts {
+        let mut verdicts = BTreeMap::new();
+        let mut faults = BTreeMap::new();
+        for due in &self.windows {
+            *verdicts.entry(due.verdict).or_default() += 1;
+            if let Some(fault) = due.fault {
+                *faults.entry(fault).or_default() += 1;
+            }
+        }
+        let not_scored = |labels: &[bool]| {
+            let all = self.windows.iter().zip(labels);
+            all.filter(|(due, label)| !due.is_scored && **label).count()
+        };
+        Verdicts {
+            readings: self.recording.values.len() / self.recording.channels.max(1),
+            windows: self.windows.len(),
+            verdicts,
+            faults,
+            anomalous_not_scored: labels.map(not_scored),
+        }
+    }
+
+    /// A header and a line per window that was due; the fields of `table` are empty for one that is not scored.
+    pub fn csv(&self, table: &Table) -> String {
+        let mut text = format!("window,reading,verdict,channel,fault,{}\n", Table::COLUMNS);
+        let (mut scored, none) = (0.., usize::MAX);
+        for (at, due) in self.windows.iter().enumerate() {
+            let Due { reading, verdict, channel, fault, is_scored, .. } = due;
+            let row = if *is_scored { scored.next() } else { None };
+            let channel = channel.map(|channel| channel.to_string()).unwrap_or_default();
+            let (fault, fields) = (fault.unwrap_or_default(), table.fields(row.unwrap_or(none)));
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{at},{reading},{verdict},{channel},{fault},{fields}");
+        }
+        text
+    }
+}
+
+impl Due {
+    /// A window that no detector has judged; it is scored where all its values are finite.
+    fn unjudged(reading: usize, is_finite: bool) -> Self {
+        let (verdict, fault) =
+            if is_finite { ("scored", None) } else { ("sensor_fault", Some("not_finite")) };
+        Self { reading, verdict, channel: None, fault, is_drift: false, is_scored: is_finite }
+    }
+}
+
+/// The windows that were due, by the detector of the calibration.
+///
+/// # Errors
+///
+/// As [`verdicts`].
+fn judged(loaded: &Loaded, calibration: &Calibration, recording: &Recording) -> Result<Vec<Due>> {
+    let stream = Stream { readings: &recording.values, times: None };
+    let limit = calibration.drift.as_ref().map_or(f32::INFINITY, |drift| drift.threshold);
+    let all = verdicts(&loaded.model, calibration, stream)?;
+    let due = all.into_iter().filter_map(|judged| {
+        let (verdict, channel, is_scored) = match judged.verdict {
+            Ok(Verdict::Scored { .. }) => ("scored", None, true),
+            Ok(Verdict::Anomaly { channel, .. }) => ("anomaly", channel, true),
+            Ok(Verdict::Alarm { channel, .. }) => ("alarm", channel, true),
+            Ok(Verdict::Drift { .. }) => ("drift", None, true),
+            Ok(Verdict::SensorFault { channel, .. }) => ("sensor_fault", Some(channel), false),
+            Ok(Verdict::WrongRate) => ("wrong_rate", None, false),
+            Ok(_) => return None,
+            Err(_) => ("error", None, false),
+        };
+        let fault = match judged.verdict {
+            Ok(Verdict::SensorFault { kind, .. }) => Some(fault_name(kind)),
+            _ => None,
+        };
+        let is_drift = is_scored && judged.statistic > limit;
+        Some(Due { reading: judged.reading, verdict, channel, fault, is_drift, is_scored })
+    });
+    Ok(due.collect())
+}
+
+/// The name of a fault, as in `not_finite`.
+fn fault_name(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Missing => "missing",
+        FaultKind::NotFinite => "not_finite",
+        FaultKind::Rails => "rails",
+        FaultKind::Stuck => "stuck",
+        FaultKind::Step => "step",
+        FaultKind::Dead => "dead",
+        _ => "other",
+    }
+}
+
+/// Name and shape of the observation.
+///
+/// # Errors
+///
+/// An input error where the model has none, or reads something else besides it.
+fn observation(loaded: &Loaded) -> Result<(String, Vec<usize>)> {
+    let signature = loaded.model.signature();
+    let others: Vec<&str> = signature.call().skip(1).map(|input| input.name.as_str()).collect();
+    if !others.is_empty() {
+        return Err(Error::input(format!(
+            "the model reads {} besides the observation, which --readings do not give; give --input for each",
+            others.join(", ")
+        )));
+    }
+    let parts = loaded.model.graphs.parts();
+    let port = match (parts.encoder, parts.flow) {
+        (Some(encoder), _) => encoder.observation(),
+        (None, flow) => flow.and_then(|flow| flow.plan.inputs.first()),
+    };
+    let port = port.ok_or_else(|| Error::input("the model reads no observation"))?;
+    Ok((port.name.clone(), port.shape.clone()))
+}
+
+impl fmt::Display for Verdicts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |counts: &BTreeMap<&str, usize>| {
+            let counts = counts.iter().map(|(name, count)| format!("{count} {name}"));
+            counts.collect::<Vec<_>>().join(", ")
+        };
+        let Self { readings, windows, verdicts, faults, .. } = self;
+        writeln!(f, "{readings} readings in {windows} windows: {}", list(verdicts))?;
+        if !faults.is_empty() {
+            writeln!(f, "faults of the sensor: {}", list(faults))?;
+        }
+        match self.anomalous_not_scored {
+            Some(count) if count > 0 => writeln!(
+                f,
+                "{count} anomalous windows were not scored and are left out of what follows"
+            ),
+            _ => Ok(()),
+        }
+    }
+}

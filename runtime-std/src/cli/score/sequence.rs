@@ -1,0 +1,90 @@
+//! The alarm over rows in the order of time, as a device sums it.
+
+use elbow::manifest::Score;
+use elbow::model::Calibration;
+use elbow::scoring::RowScore;
+use elbow_core::detect::Cusum;
+use serde::Serialize;
+
+/// What the alarm said at each scored row.
+pub struct Sequence {
+    /// The sum after the row, in nats, 0 at an alarm; `None` for a row that was not counted.
+    cusum: Vec<Option<f32>>,
+    /// Whether the row raised an alarm.
+    raised: Vec<bool>,
+    every: u32,
+    arl: f64,
+}
+
+/// How often the alarm was raised.
+#[derive(Debug, Serialize)]
+pub struct Alarms {
+    pub raised: usize,
+    /// Rows that were counted.
+    counted: usize,
+    /// One row of so many is counted, so that counted rows share no readings.
+    every: u32,
+    /// Counted rows between two false alarms, as the manifest states.
+    arl: f64,
+}
+
+impl Sequence {
+    /// The alarm of `[score.alarm]` over rows that were due one after the other, `None` for one that was not scored:
+    /// it is not counted, and the next one takes its turn. Each alarm is acknowledged at once. `None` for a manifest
+    /// without an alarm.
+    pub fn of<'r>(
+        score: &Score,
+        calibration: &Calibration,
+        due: impl Iterator<Item = Option<&'r RowScore>>,
+    ) -> Option<Self> {
+        let (design, table) = (calibration.alarm.as_ref()?, score.alarm.as_ref()?);
+        let (mut cusum, mut until_counted) = (Cusum::NEW, 0u32);
+        let (mut sums, mut raised) = (Vec::new(), Vec::new());
+        for row in due {
+            until_counted = until_counted.saturating_sub(1);
+            let Some(row) = row else { continue };
+            let is_counted = until_counted == 0;
+            let mut is_raised = false;
+            if is_counted {
+                until_counted = calibration.every.max(1);
+                let standing = calibration.standing(row.score, row.outside);
+                let is_anomaly = standing.is_within(calibration.alpha_ppm);
+                is_raised = cusum.step(design, standing.surprise, is_anomaly);
+                cusum.acknowledge();
+            }
+            sums.push(is_counted.then(|| cusum.g()));
+            raised.push(is_raised);
+        }
+        Some(Self { cusum: sums, raised, every: calibration.every, arl: table.arl })
+    }
+
+    /// Whether each scored row raised an alarm.
+    pub fn raised(&self) -> &[bool] {
+        &self.raised
+    }
+
+    /// The sum after scored row number `at`, in nats; `None` for a row that was not counted.
+    pub fn cusum(&self, at: usize) -> Option<f32> {
+        self.cusum.get(at).copied().flatten()
+    }
+
+    /// How often the alarm was raised.
+    pub fn alarms(&self) -> Alarms {
+        Alarms {
+            raised: self.raised.iter().filter(|raised| **raised).count(),
+            counted: self.cusum.iter().flatten().count(),
+            every: self.every,
+            arl: self.arl,
+        }
+    }
+}
+
+impl std::fmt::Display for Alarms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { raised, counted, every, arl } = self;
+        writeln!(
+            f,
+            "{raised} alarms in {counted} counted rows (one of {every}), where {arl} rows between two false alarms were stated"
+        )
+    }
+}
