@@ -21,6 +21,7 @@ import vae
 from walking import halving
 
 AXES, LENGTH, LATENTS = 3, 128, 6
+RATE = 1000.0
 FAULTS, SEVERITIES = ("bearing", "imbalance", "looseness"), ("1", "0.3", "0.1")
 TEST_WINDOWS, FAULTY_WINDOWS = 96, 32
 FAINT = "0.3"
@@ -111,7 +112,7 @@ def write(model, parts, mean, std, threshold):
     vae.export(model, test, FOLDER, "x_mean", ["dynamo"])
     vae.write_manifest(FOLDER / "elbow.toml", "vibration", {
         **detection.tables(model),
-        "window": {"channels": AXES, "length": LENGTH, "hop": LENGTH, "mean": mean, "std": std},
+        "window": detection.window(AXES, LENGTH, LENGTH, RATE, mean, std),
         "score": {"kind": "elbo_at_mean", "alpha": ALPHA, "threshold": threshold},
     })
     golden.write(FOLDER)

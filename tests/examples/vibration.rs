@@ -10,7 +10,7 @@ use std::path::Path;
 const NORMAL: [(&str, std::ops::Range<u64>); 4] = [
     ("train", 0..16_000),
     ("integers", 20_000..20_160),
-    ("normal", 100_000..105_000),
+    ("normal", 200_000..220_000),
     ("test", 40_000..50_000),
 ];
 /// Seeds of the faulty runs, and how severe their faults are.
