@@ -103,8 +103,8 @@ def report(name, score, parts):
 
 def write(model, parts, mean, std, threshold):
     """Write the graphs, the manifest, some windows and the goldens."""
-    some = lambda name, count: parts[name][:: len(parts[name]) // count][:count]
-    test = torch.cat([some("test", TEST_WINDOWS), *(some(f"{fault}-{FAINT}", FAULTY_WINDOWS) for fault in FAULTS)])
+    faulty = [parts[f"{fault}-{FAINT}"][:FAULTY_WINDOWS] for fault in FAULTS]
+    test = torch.cat([parts["test"][:TEST_WINDOWS], *faulty])
     labels = np.repeat(np.arange(1 + len(FAULTS)), [TEST_WINDOWS, *[FAULTY_WINDOWS] * len(FAULTS)])
     onnx_io.save_npy(FOLDER / "calibration.npy", parts["integers"].numpy())
     onnx_io.save_npy(FOLDER / "test.npy", test.numpy())
