@@ -114,6 +114,12 @@ def tables(model):
     }
 
 
+def window(channels, length, hop, rate, mean, std):
+    """The table `window` of the manifest; `rate` in Hz, or None where time means nothing."""
+    timed = {} if rate is None else {"rate": rate}
+    return {"channels": channels, "length": length, "hop": hop, **timed, "mean": mean, "std": std}
+
+
 def fit(model, x, epochs, batch, objective, augment=lambda x: x):
     """Fit `model` to `x`, [N, ...], with the rate falling to a fifth after three quarters of the epochs."""
     schedule = vae.Schedule(epochs=epochs, batch=batch, rate=2e-3, late_rate=4e-4,

@@ -22,12 +22,16 @@ ALPHA = 0.01
 
 @dataclass
 class Walking:
-    """A model of some channels: its folder, those of the recording, its networks, and exporters."""
+    """A model of some channels: its folder, those of the recording, its networks, exporters, and `rate` in Hz.
+
+    Without a rate the manifest has none, and nothing checks time stamps.
+    """
 
     folder: Path
     channels: slice
     networks: callable
     exporters: tuple
+    rate: float | None = None
 
     def width(self):
         """Number of channels."""
@@ -113,6 +117,6 @@ def write_manifest(walking, model, mean, std, threshold):
     """Write `elbow.toml` of a trained model, of its channels' mean and standard deviation, and its threshold."""
     vae.write_manifest(walking.folder / "elbow.toml", walking.folder.name, {
         **detection.tables(model),
-        "window": {"channels": walking.width(), "length": LENGTH, "hop": HOP, "mean": mean, "std": std},
+        "window": detection.window(walking.width(), LENGTH, HOP, walking.rate, mean, std),
         "score": {"kind": "elbo_at_mean", "alpha": ALPHA, "threshold": threshold},
     })

@@ -18,6 +18,7 @@ import series
 import vae
 
 LENGTH, HOP, HIDDEN, LATENTS = 256, 32, 64, 6
+RATE = 360.0
 TRAIN, BLOCK = 3_600, 720
 
 
@@ -91,7 +92,7 @@ def main():
     vae.export(model, test, FOLDER, "x_mean", ["dynamo"])
     vae.write_manifest(FOLDER / "elbow.toml", "heartbeat", {
         **detection.tables(model),
-        "window": {"channels": 1, "length": LENGTH, "hop": HOP, "mean": mean, "std": std},
+        "window": detection.window(1, LENGTH, HOP, RATE, mean, std),
         "score": {"kind": "elbo_at_mean", "alpha": 1 / (TRAIN // LENGTH + 1), "threshold": threshold},
     })
     golden.write(FOLDER)

@@ -11,6 +11,7 @@ sys.path.insert(0, str(FOLDER.parent))
 from walking import Walking, halving, train
 
 TRUNK = slice(6, 9)
+RATE = 64.0
 CHANNELS, LATENTS = 3, 4
 
 
@@ -48,4 +49,4 @@ class Decoder(nn.Module):
 
 
 if __name__ == "__main__":
-    train(Walking(FOLDER, TRUNK, lambda: (Encoder(), Decoder()), ("dynamo",)), __doc__, epochs=50)
+    train(Walking(FOLDER, TRUNK, lambda: (Encoder(), Decoder()), ("dynamo",), RATE), __doc__, epochs=50)

@@ -22,6 +22,7 @@ import vae
 from walking import halving
 
 CHANNELS, LENGTH, HOP, LATENTS = 6, 100, 50, 6
+RATE = 10.0
 ACTIVITIES = ("Badminton", "Running", "Standing", "Walking")
 SHIPPED = "Standing"
 FOLDS = 5
@@ -136,7 +137,7 @@ def write(model, mean, std, calibration):
     alpha = 1 / (len(calibration) + 1)
     vae.write_manifest(FOLDER / "elbow.toml", "motions", {
         **detection.tables(model),
-        "window": {"channels": CHANNELS, "length": LENGTH, "hop": HOP, "mean": mean, "std": std},
+        "window": detection.window(CHANNELS, LENGTH, HOP, RATE, mean, std),
         "score": {"kind": "elbo_at_mean", "alpha": alpha, "threshold": detection.threshold(calibration, alpha)},
     })
     golden.write(FOLDER)

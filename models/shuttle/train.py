@@ -86,7 +86,7 @@ def write(model, parts, mean, std, threshold):
     vae.export(model, test[:GOLDEN_ROWS], FOLDER, "x_mean", ["dynamo"])
     vae.write_manifest(FOLDER / "elbow.toml", "shuttle", {
         **detection.tables(model),
-        "window": {"channels": SENSORS, "length": 1, "hop": 1, "mean": mean, "std": std},
+        "window": detection.window(SENSORS, 1, 1, None, mean, std),
         "score": {"kind": "elbo_at_mean", "alpha": ALPHA, "threshold": threshold},
     })
     golden.write(FOLDER, GOLDEN_ROWS)

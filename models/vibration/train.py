@@ -21,6 +21,7 @@ import vae
 from walking import halving
 
 AXES, LENGTH, LATENTS = 3, 128, 6
+RATE = 1000.0
 FAULTS, SEVERITIES = ("bearing", "imbalance", "looseness"), ("1", "0.3", "0.1")
 TEST_WINDOWS, FAULTY_WINDOWS = 96, 32
 FAINT = "0.3"
@@ -102,8 +103,8 @@ def report(name, score, parts):
 
 def write(model, parts, mean, std, threshold):
     """Write the graphs, the manifest, some windows and the goldens."""
-    some = lambda name, count: parts[name][:: len(parts[name]) // count][:count]
-    test = torch.cat([some("test", TEST_WINDOWS), *(some(f"{fault}-{FAINT}", FAULTY_WINDOWS) for fault in FAULTS)])
+    faulty = [parts[f"{fault}-{FAINT}"][:FAULTY_WINDOWS] for fault in FAULTS]
+    test = torch.cat([parts["test"][:TEST_WINDOWS], *faulty])
     labels = np.repeat(np.arange(1 + len(FAULTS)), [TEST_WINDOWS, *[FAULTY_WINDOWS] * len(FAULTS)])
     onnx_io.save_npy(FOLDER / "calibration.npy", parts["integers"].numpy())
     onnx_io.save_npy(FOLDER / "test.npy", test.numpy())
@@ -111,7 +112,7 @@ def write(model, parts, mean, std, threshold):
     vae.export(model, test, FOLDER, "x_mean", ["dynamo"])
     vae.write_manifest(FOLDER / "elbow.toml", "vibration", {
         **detection.tables(model),
-        "window": {"channels": AXES, "length": LENGTH, "hop": LENGTH, "mean": mean, "std": std},
+        "window": detection.window(AXES, LENGTH, LENGTH, RATE, mean, std),
         "score": {"kind": "elbo_at_mean", "alpha": ALPHA, "threshold": threshold},
     })
     golden.write(FOLDER)

@@ -1,5 +1,5 @@
 //! `cargo run -p elbow-tests --example vibration -- FOLDER`: the data that `models/vibration` is made of and judged
-//! by. Windows are `[windows, 3, 128]` in milli-g, each of a run of its own; `recording.npy` is `[readings, 3]`.
+//! by. Windows are `[windows, 3, 128]` in milli-g, each of a run of its own; recordings are `[readings, 3]`.
 
 use elbow::npy;
 use elbow_tests::vibration::{AXES, FAULTS, Mode, Run, WINDOW, healthy, independent};
@@ -10,12 +10,14 @@ use std::path::Path;
 const NORMAL: [(&str, std::ops::Range<u64>); 4] = [
     ("train", 0..16_000),
     ("integers", 20_000..20_160),
-    ("normal", 100_000..105_000),
+    ("normal", 200_000..220_000),
     ("test", 40_000..50_000),
 ];
 /// Seeds of the faulty runs, and how severe their faults are.
 const FAULTY: std::ops::Range<u64> = 60_000..61_000;
 const SEVERITIES: [f64; 3] = [1.0, 0.3, 0.1];
+/// Seeds of the healthy runs in `runs/`, as raw readings, by which the alarm is calibrated; windows of each.
+const RUNS: (std::ops::Range<u64>, usize) = (80_000..80_032, 1_000);
 /// Seed of the long run under load, its windows, and from which of them on its bearing is damaged.
 const RECORDING: (u64, usize, usize) = (70_001, 3_000, 2_000);
 
@@ -42,12 +44,20 @@ fn main() -> io::Result<()> {
             windows(&folder.join(format!("{name}-{severity}.npy")), &values)?;
         }
     }
+    std::fs::create_dir_all(folder.join("runs"))?;
+    for seed in RUNS.0 {
+        readings(&folder.join(format!("runs/{seed}.npy")), healthy(seed), RUNS.1)?;
+    }
     let (seed, count, since) = RECORDING;
     let fault = Some((FAULTS[0].1, 0.3));
     let run = Run { fault, since: since * WINDOW, ..healthy(seed) };
-    let readings = run.readings(count * WINDOW).concat();
-    let shape = [count * WINDOW, AXES];
-    std::fs::write(folder.join("recording.npy"), npy::encode(&shape, &readings))
+    readings(&folder.join("recording.npy"), run, count)
+}
+
+/// Writes the readings of so many windows of a run to `file`, `[readings, 3]`; an error of the file.
+fn readings(file: &Path, run: Run, count: usize) -> io::Result<()> {
+    let values = run.readings(count * WINDOW).concat();
+    std::fs::write(file, npy::encode(&[count * WINDOW, AXES], &values))
 }
 
 /// Writes windows to `file`; an error of the file.
