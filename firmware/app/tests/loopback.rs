@@ -242,7 +242,7 @@ fn a_request_that_cannot_be_carried_out_is_refused_and_the_next_one_served() {
     let nan = [0.0, 0.0, f32::NAN, 0.0];
     let requests = [
         encode(0, 0, &X),
-        select(1),
+        select(2),
         select(0),
         run,
         log_prob,
