@@ -161,6 +161,27 @@ fn of_model_with(
     read_with(&sources, needed, windows, given, seed)
 }
 
+/// The times of `count` readings in microseconds, from a file of seconds.
+///
+/// # Errors
+///
+/// An input error: the file is wrong, has another number of times, or holds one that is negative or not finite.
+pub fn times(path: &Path, count: usize) -> Result<Vec<u64>> {
+    let array = npy::read(path)?;
+    let fault = |what: String| Error::input(format!("{}: {what}", path.display()));
+    if array.shape != [count] {
+        return Err(fault(format!(
+            "found shape {:?}, expected [{count}]: one time for each reading, in seconds",
+            array.shape
+        )));
+    }
+    let us = |(at, seconds): (usize, &f32)| match seconds.is_finite() && *seconds >= 0.0 {
+        true => Ok((f64::from(*seconds) * 1e6).round() as u64),
+        false => Err(fault(format!("found {seconds} at reading {at}, expected seconds from 0 on"))),
+    };
+    array.values.iter().enumerate().map(us).collect()
+}
+
 /// The number of rows to use: `asked`, the value of `--rows`, or all `found` without it.
 ///
 /// # Errors
