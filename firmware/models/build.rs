@@ -7,6 +7,9 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+/// What `elbow compile` writes of a model.
+const FILES: [&str; 2] = ["model.rs", "weights.bin"];
+
 /// Writes `models.rs` to the output folder; an error of cargo's where the folder of models cannot be listed.
 /// Panics where the file cannot be written.
 fn main() {
@@ -38,8 +41,10 @@ fn list(folder: &Path) -> Result<String, String> {
     let entries = fs::read_dir(folder).map_err(|e| {
         format!("{}: {e}; write models there with `elbow compile`", folder.display())
     })?;
+    // A folder of other things has neither file.
+    let is_model = |path: &PathBuf| FILES.iter().any(|file| path.join(file).is_file());
     let mut models: Vec<PathBuf> =
-        entries.filter_map(|e| Some(e.ok()?.path())).filter(|path| path.is_dir()).collect();
+        entries.filter_map(|e| Some(e.ok()?.path())).filter(is_model).collect();
     models.sort();
     if models.is_empty() {
         return Err(format!(
@@ -69,10 +74,15 @@ fn name(model: &Path) -> Result<String, String> {
 /// Source of one model's module: its generated module, its weights, and the names by which the host finds its
 /// functions. `Err` where `folder` lacks `model.rs` or `weights.bin`.
 fn module(name: &str, folder: &Path) -> Result<String, String> {
-    let [source, weights] = ["model.rs", "weights.bin"].map(|file| folder.join(file));
+    let [source, weights] = FILES.map(|file| folder.join(file));
     if let Some(missing) = [&source, &weights].into_iter().find(|file| !file.is_file()) {
         return Err(format!("{}: no such file; `elbow compile` writes it", missing.display()));
     }
+    let text = fs::read_to_string(&source).map_err(|e| format!("{}: {e}", source.display()))?;
+    let watch = match text.contains("impl detect::Monitored for Model") {
+        true => "elbow_app::Watched<model::Model>",
+        false => "elbow_app::Unwatched",
+    };
     Ok(format!(
         "/// The model `{name}`.
 pub mod {name} {{
@@ -84,7 +94,8 @@ pub mod {name} {{
         infer \"elbow.{name}.infer\",
         score \"elbow.{name}.score\",
         explain \"elbow.{name}.explain\",
-        log_prob \"elbow.{name}.log_prob\"
+        log_prob \"elbow.{name}.log_prob\",
+        judge \"elbow.{name}.judge\" by {watch}
     }}
 }}
 "

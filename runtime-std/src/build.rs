@@ -24,6 +24,7 @@
 //! elbow = { version = "0.1", default-features = false }
 //! ```
 
+use crate::detect::with_calibration;
 use crate::emit::emit;
 use crate::error::{Context, Error, Result};
 use crate::import::data_files;
@@ -67,7 +68,12 @@ fn compiled(path: &Path, prepare: impl FnOnce(Loaded) -> Result<Loaded>) -> Resu
     })?;
     watch(path)?;
     let loaded = prepare(Loaded::read(path, None, &Default::default())?)?;
+    let (loaded, unusable) = with_calibration(loaded);
     let artifact = emit(&loaded.model)?;
+    let unusable = unusable.map(|error| error.to_string());
+    if let Some(why) = unusable.as_ref().or(artifact.without_detector.as_ref()) {
+        println!("cargo::warning={}: no Detector: {why}", path.display());
+    }
     let folder = out.join(&loaded.model.name);
     let files =
         [("model.rs", artifact.source.as_bytes()), ("weights.bin", artifact.pack.as_slice())];

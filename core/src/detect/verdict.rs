@@ -8,6 +8,7 @@ use super::FaultKind;
 /// [`WrongRate`](Self::WrongRate), [`Alarm`](Self::Alarm), [`Drift`](Self::Drift), [`Anomaly`](Self::Anomaly),
 /// [`Scored`](Self::Scored); without a due window [`Stale`](Self::Stale), then [`Pending`](Self::Pending).
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))] // a variant's place is its number
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Verdict {

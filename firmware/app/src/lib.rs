@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`Board`] | bytes, ticks, stack | a crate in `boards/` |
 //! | [`Model`], [`Calls`], [`Models`] | weights, workspace, arithmetic | `elbow-models`, for any generated module |
+//! | [`Watches`] | the detector of a calibrated model | here, by [`elbow_core::detect`] |
 //! | [`Memory`], [`Serves`] | what a model of each kind does | here, by the traits of [`elbow_core::compiled`] |
 //! | [`Task`] | requests and replies ([`elbow_core::wire`]) | here |
 //!
@@ -16,6 +17,7 @@ mod kinds;
 mod memory;
 mod model;
 mod task;
+mod watches;
 
 pub use board::{Board, Event, Measured};
 pub use infer::{bound, guarded};
@@ -23,3 +25,4 @@ pub use kinds::{Serves, largest};
 pub use memory::Memory;
 pub use model::{Calls, Model, Models};
 pub use task::Task;
+pub use watches::{Unwatched, Watched, Watches};

@@ -1,5 +1,6 @@
 //! What a compiled model does for the program.
 
+use elbow_core::detect::Verdict;
 use elbow_core::infer::ElboTerms;
 use elbow_core::wire::{Described, Floats, Inference, Inferred, Refusal};
 
@@ -44,6 +45,15 @@ pub trait Calls {
     ///
     /// What the generated code refused.
     fn log_prob(&mut self) -> Option<Result<f32, Refusal>>;
+
+    /// Hands the reading of [`take`](Model::take), which came at `t_us`, to the detector; `None` for a model without
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// What the generated code refused, after which the detector goes on; [`Refusal::NothingSelected`] before
+    /// [`watch`](Model::watch).
+    fn judge(&mut self, t_us: u64) -> Option<Result<Verdict, Refusal>>;
 }
 
 /// A compiled model with its weights and the memory it works in.
@@ -86,6 +96,24 @@ pub trait Model: Calls {
 
     /// Sets the clock that says when a step ended; does nothing unless the model was compiled for that.
     fn set_clock(&mut self, now: fn() -> u32);
+
+    /// Makes the detector as it is at the start, with the weights; gives its bytes, `None` for a model without one.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::DamagedPack`] and [`Refusal::WrongPack`] where the weights are not the model's.
+    fn watch(&mut self) -> Option<Result<u32, Refusal>>;
+
+    /// Takes over a reading, for [`judge`](Calls::judge).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::WrongLength`] for another number of values than there are channels, [`Refusal::WrongKind`] without a
+    /// detector; the reading is then the one before.
+    fn take(&mut self, values: Floats<'_>) -> Result<(), Refusal>;
+
+    /// Sum of the alarm and statistic of the drift; zeros without a detector.
+    fn sums(&self) -> [f32; 2];
 
     /// The memory of intermediate values, which every call overwrites.
     fn arena(&mut self) -> &mut [f32];

@@ -4,8 +4,8 @@ use crate::{Board, Event, Model, Models};
 use elbow_core::distributions::rsample;
 use elbow_core::noise::{NOISE_VERSION, Stream, fill_standard_normal};
 use elbow_core::wire::{
-    Cost, Deframer, Floats, Framer, Inference, Kind, PAINT, PROTOCOL, Refusal, Reply, Request,
-    Score, parse,
+    Cost, Deframer, Floats, Framer, Inference, Judged, Kind, PAINT, PROTOCOL, Refusal, Reply,
+    Request, Score, parse,
 };
 
 /// The program's memory.
@@ -134,6 +134,16 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
                 let model = self.selected(models)?;
                 self.log_prob(board, model, row, inputs)
             }
+            Request::Watch => {
+                let watch = self.selected(models)?.watch();
+                let detector_bytes = watch.ok_or(Refusal::WrongKind)??;
+                self.send(board, &Reply::Watching { detector_bytes });
+                Ok(())
+            }
+            Request::Reading { t_us, values } => {
+                let model = self.selected(models)?;
+                self.judge(board, model, t_us, values)
+            }
             Request::Bye => Ok(()),
         }
     }
@@ -230,6 +240,26 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         let (value, cost) = measure(board, model, |model| model.log_prob());
         let value = value.ok_or(Refusal::WrongKind)??;
         self.send(board, &Reply::LogProb { row, value, cost });
+        Ok(())
+    }
+
+    /// Hands the reading `values`, which came at `t_us`, to the detector of the model, and sends its verdict,
+    /// measured without the arena. `Err`, with nothing sent, for a model without a detector, a reading of another
+    /// length, and what the generated code refused.
+    fn judge(
+        &mut self,
+        board: &mut impl Board,
+        model: &mut dyn Model,
+        t_us: u64,
+        values: Floats<'_>,
+    ) -> Result<(), Refusal> {
+        model.take(values)?;
+        let (verdict, measured) = board.measure(|| model.judge(t_us));
+        let verdict = verdict.ok_or(Refusal::WrongKind)??;
+        let [g, statistic] = model.sums();
+        let (ticks, stack_bytes) = (measured.ticks, measured.stack_bytes);
+        let cost = Cost { ticks, stack_bytes, arena_bytes: 0 };
+        self.send(board, &Reply::Judged(Judged { verdict, g, statistic, cost }));
         Ok(())
     }
 

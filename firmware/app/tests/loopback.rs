@@ -6,11 +6,12 @@ use elbow_core::infer::{InferError, LogLikelihood, Scratch, elbo, iwae};
 use elbow_core::noise::{Independent, NOISE_VERSION, Stream, fill_standard_normal};
 use elbow_core::pack::{Aligned, Pack};
 use elbow_core::wire::{
-    Cost, Deframer, Floats, Framer, Inference, Inferred, Kind, PROTOCOL, Refusal, Reply, Request,
-    Score, frame_len, message_len, parse,
+    Cost, Deframer, Floats, Framer, Inference, Inferred, Judged, Kind, PROTOCOL, Refusal, Reply,
+    Request, Score, frame_len, message_len, parse,
 };
 use elbow_models::tiny::model;
-use elbow_models::{Image, Task};
+use elbow_models::watched::model as watched;
+use elbow_models::{Image, Linked, Task};
 use std::collections::VecDeque;
 
 const PAYLOAD: usize = 256;
@@ -113,14 +114,14 @@ fn the_program_greets_and_describes_its_models() {
         panic!("two replies");
     };
     let (noise_version, ticks_per_million) = (NOISE_VERSION, 25_000);
-    let expected = Reply::Hello { protocol: PROTOCOL, noise_version, models: 1, ticks_per_million };
+    let expected = Reply::Hello { protocol: PROTOCOL, noise_version, models: 2, ticks_per_million };
     assert_eq!(hello, expected);
     let kind = Kind::Amortized { inputs: 4, latent: 2, posteriors: 1, scored: true };
     assert_eq!((described.name, described.kind), ("tiny", kind));
     assert_eq!(described.fingerprint, model::FINGERPRINT);
     assert_eq!(described.workspace_bytes as usize, size_of::<model::Workspace>());
     let selected = Event::Selected { model: 0, kind };
-    assert_eq!(events, [Event::Ready { models: 1 }, selected, Event::Bye]);
+    assert_eq!(events, [Event::Ready { models: 2 }, selected, Event::Bye]);
 }
 
 #[test]
@@ -241,7 +242,7 @@ fn a_request_that_cannot_be_carried_out_is_refused_and_the_next_one_served() {
     let nan = [0.0, 0.0, f32::NAN, 0.0];
     let requests = [
         encode(0, 0, &X),
-        select(1),
+        select(2),
         select(0),
         run,
         log_prob,
@@ -252,7 +253,7 @@ fn a_request_that_cannot_be_carried_out_is_refused_and_the_next_one_served() {
     let (messages, events) = serve(&requests);
     let refusals = [
         Refusal::NothingSelected,
-        Refusal::UnknownModel { models: 1 },
+        Refusal::UnknownModel { models: 2 },
         Refusal::WrongKind,
         Refusal::WrongKind,
         Refusal::WrongLength { expected: 4, found_bytes: 12 },
@@ -279,4 +280,42 @@ fn damaged_frames_are_dropped_and_logged() {
     let (messages, events) = serve(&[damaged, vec![9, 9, 9, 0], frame(&Request::Hello)]);
     assert_eq!(messages.len(), 1, "{events:?}");
     assert!(events.contains(&Event::BadFrames(2)), "{events:?}");
+}
+
+/// Readings of the watched model, the first window of which is normal; the last reading is infinite.
+const READINGS: [[f32; 2]; 5] =
+    [[0.5, -1.0], [2.0, -0.75], [0.0, -1.25], [1.0, -1.0], [f32::INFINITY, -0.5]];
+
+#[test]
+fn readings_are_answered_with_the_verdicts_of_the_detector() {
+    let reading = |(at, values): (u64, &[f32; 2])| {
+        frame(&Request::Reading { t_us: 10_000 * at, values: Floats::new(values) })
+    };
+    let first = [select(1), reading((0, &READINGS[0])), frame(&Request::Watch)];
+    let readings = (0..).zip(&READINGS).map(reading);
+    let (messages, _) = serve(&first.into_iter().chain(readings).collect::<Vec<_>>());
+    let [_, early, Reply::Watching { detector_bytes }, ref judged @ ..] = replies(&messages)[..]
+    else {
+        panic!("a detector");
+    };
+    assert_eq!(early, Reply::Refused(Refusal::NothingSelected));
+    let mut detector = watched::Detector::new();
+    assert_eq!(detector_bytes as usize, size_of_val(&detector));
+    detector.boot(watched::Model::weights()).expect("its weights");
+    for ((at, reading), reply) in (0..).zip(&READINGS).zip(judged) {
+        let verdict = detector.push_at(10_000 * at, reading).expect("a verdict");
+        let monitor = detector.monitor();
+        let (g, statistic) = (monitor.cusum().g(), monitor.statistic());
+        let cost = Cost { ticks: 7, stack_bytes: None, arena_bytes: 0 };
+        assert_eq!(*reply, Reply::Judged(Judged { verdict, g, statistic, cost }));
+    }
+    assert_eq!(judged.len(), READINGS.len());
+}
+
+#[test]
+fn a_model_without_a_detector_judges_nothing() {
+    let reading = frame(&Request::Reading { t_us: 0, values: Floats::new(&READINGS[0]) });
+    let (messages, _) = serve(&[select(0), frame(&Request::Watch), reading]);
+    let refused = Reply::Refused(Refusal::WrongKind);
+    assert_eq!(replies(&messages)[1..], [refused, refused]);
 }

@@ -9,7 +9,7 @@ use elbow_core::detect::{
 use elbow_core::infer::Posterior;
 use elbow_core::window::{Ring, WindowShape};
 
-/// Steps of `tests/golden/detect/detector_f32.json`: the bits of a score, its index, and the bits of its
+/// Steps of `tests/detection/detector_f32.json`: the bits of a score, its index, and the bits of its
 /// surprise and of the sum after it.
 pub const GOLDEN: [[u32; 4]; 12] = [
     [0xc3fa_4000, 46, 0x3f28_a5c7, 0x0000_0000],

@@ -1,22 +1,28 @@
 //! A model of the image with its memory.
 
-use elbow_app::{Calls, Memory, Model, Serves};
+use elbow_app::{Calls, Memory, Model, Serves, Watches};
 use elbow_core::compiled::{Buffers, Compiled, Workspace};
 use elbow_core::pack::Pack;
 use elbow_core::wire::{Described, Floats, Refusal};
 
 /// A compiled model and its weights, linked into the image.
 pub trait Linked: Compiled<Kind: Serves<Self>> {
+    /// Its detector, or nothing.
+    type Watch: Watches;
+
     /// Its weights, as bytes of a pack that is not verified yet.
     fn weights() -> &'static [u8];
 }
 
-/// A model with its memory.
-pub struct Instance<M: Linked>(pub(crate) Memory<M, <M::Kind as Serves<M>>::Mean>);
+/// A model with its memory, and its detector, which has memory of its own.
+pub struct Instance<M: Linked> {
+    pub(crate) memory: Memory<M, <M::Kind as Serves<M>>::Mean>,
+    pub(crate) watch: M::Watch,
+}
 
 impl<M: Linked> Instance<M> {
     /// Not opened yet.
-    pub const NEW: Self = Self(Memory::NEW);
+    pub const NEW: Self = Self { memory: Memory::NEW, watch: M::Watch::NEW };
 }
 
 impl<M: Linked> Model for Instance<M>
@@ -26,7 +32,7 @@ where
     /// Takes the weights if they are an intact pack; after [`Refusal::DamagedPack`] those of an earlier call
     /// stay.
     fn open(&mut self) -> Result<(), Refusal> {
-        self.0.pack = Some(Pack::new_checked(M::weights()).map_err(|_| Refusal::DamagedPack)?);
+        self.memory.pack = Some(Pack::new_checked(M::weights()).map_err(|_| Refusal::DamagedPack)?);
         Ok(())
     }
 
@@ -42,36 +48,51 @@ where
 
     /// Zeros the state in the workspace.
     fn reset(&mut self) {
-        self.0.workspace.reset();
+        self.memory.workspace.reset();
     }
 
     /// Copies `values` to the inputs, which stay as they are after [`Refusal::WrongLength`].
     fn load(&mut self, values: Floats<'_>) -> Result<(), Refusal> {
-        values.copy_to(&mut self.0.inputs)
+        values.copy_to(&mut self.memory.inputs)
     }
 
     /// Array number `index` of the outputs; `None` where there are not so many.
     fn output(&self, index: u32) -> Option<&[f32]> {
-        self.0.outputs.parts().nth(index as usize)
+        self.memory.outputs.parts().nth(index as usize)
     }
 
     /// [`Workspace::clamp_hits`]
     fn clamp_hits(&self) -> u32 {
-        self.0.workspace.clamp_hits()
+        self.memory.workspace.clamp_hits()
     }
 
     /// [`Workspace::trace`]
     fn trace(&self) -> &[u32] {
-        self.0.workspace.trace()
+        self.memory.workspace.trace()
     }
 
     /// [`Workspace::set_clock`]
     fn set_clock(&mut self, now: fn() -> u32) {
-        self.0.workspace.set_clock(now);
+        self.memory.workspace.set_clock(now);
+    }
+
+    /// [`Watches::start`] with its weights.
+    fn watch(&mut self) -> Option<Result<u32, Refusal>> {
+        self.watch.start(M::weights())
+    }
+
+    /// [`Watches::take`]
+    fn take(&mut self, values: Floats<'_>) -> Result<(), Refusal> {
+        self.watch.take(values)
+    }
+
+    /// [`Watches::sums`]
+    fn sums(&self) -> [f32; 2] {
+        self.watch.sums()
     }
 
     /// [`Workspace::arena`]
     fn arena(&mut self) -> &mut [f32] {
-        self.0.workspace.arena()
+        self.memory.workspace.arena()
     }
 }

@@ -19,11 +19,13 @@ macro_rules! linked {
         infer $infer:literal,
         score $score:literal,
         explain $explain:literal,
-        log_prob $log_prob:literal
+        log_prob $log_prob:literal,
+        judge $judge:literal by $watch:ty
     ) => {
         use crate::{Instance, Linked};
-        use elbow_app::{Calls, Memory, Serves};
+        use elbow_app::{Calls, Memory, Serves, Watches};
         use elbow_core::compiled::Compiled;
+        use elbow_core::detect::Verdict;
         use elbow_core::infer::ElboTerms;
         use elbow_core::pack::Aligned;
         use elbow_core::wire::{Inference, Inferred, Refusal};
@@ -35,6 +37,8 @@ macro_rules! linked {
         static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!($weights));
 
         impl Linked for model::Model {
+            type Watch = $watch;
+
             /// The file of the pack, as it was when the image was built.
             fn weights() -> &'static [u8] {
                 &WEIGHTS.0
@@ -48,7 +52,7 @@ macro_rules! linked {
             #[inline(never)]
             #[unsafe(export_name = $infer)]
             fn infer(&mut self) -> Result<(), Refusal> {
-                let Memory { pack, workspace, inputs, outputs, .. } = &mut self.0;
+                let Memory { pack, workspace, inputs, outputs, .. } = &mut self.memory;
                 let pack = pack.as_ref().ok_or(Refusal::NothingSelected)?;
                 Ok(model::Model::run(pack, workspace, inputs, outputs)?)
             }
@@ -57,7 +61,7 @@ macro_rules! linked {
             #[inline(never)]
             #[unsafe(export_name = $score)]
             fn score(&mut self) -> Option<Result<ElboTerms, Refusal>> {
-                Kind::score(&mut self.0)
+                Kind::score(&mut self.memory)
             }
 
             /// What the model's kind does.
@@ -68,14 +72,21 @@ macro_rules! linked {
                 task: (Inference, u32),
                 stream: (u64, u64),
             ) -> Option<Result<Inferred, Refusal>> {
-                Kind::explain(&mut self.0, task, stream)
+                Kind::explain(&mut self.memory, task, stream)
             }
 
             /// What the model's kind does.
             #[inline(never)]
             #[unsafe(export_name = $log_prob)]
             fn log_prob(&mut self) -> Option<Result<f32, Refusal>> {
-                Kind::log_prob(&mut self.0)
+                Kind::log_prob(&mut self.memory)
+            }
+
+            /// What the model's detector says.
+            #[inline(never)]
+            #[unsafe(export_name = $judge)]
+            fn judge(&mut self, t_us: u64) -> Option<Result<Verdict, Refusal>> {
+                self.watch.judge(t_us)
             }
         }
     };

@@ -4,6 +4,7 @@ use super::heads::{self, WithHeads};
 use super::inputs;
 use super::{ModelOptions, PrecisionOptions, output};
 use clap::builder::PossibleValuesParser;
+use elbow::detect::with_calibration;
 use elbow::device::Target;
 use elbow::emit::{Budget, emit};
 use elbow::heads::HeadReport;
@@ -67,6 +68,7 @@ pub fn run(options: &CompileOptions) -> Result<()> {
     let heads = heads(options, &float)?;
     heads::hold(heads.as_ref())?;
     let loaded = options.precision.apply(float, core)?;
+    let (loaded, unusable) = with_calibration(loaded);
     let artifact = emit(&loaded.model)?;
     check(options, &artifact.budget)?;
     let integers = loaded.precision() != Precision::F32;
@@ -103,6 +105,10 @@ pub fn run(options: &CompileOptions) -> Result<()> {
         output::note(
             "the decoder stays in f32: refinement follows its gradient, or there are several posteriors",
         );
+    }
+    let unusable = unusable.map(|error| error.to_string());
+    if let Some(why) = unusable.as_ref().or(artifact.without_detector.as_ref()) {
+        output::note(&format!("the module has no Detector: {why}"));
     }
     match (options.json, options.input.is_empty()) {
         (true, true) => output::json(&report),

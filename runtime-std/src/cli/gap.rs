@@ -15,9 +15,8 @@ use std::path::PathBuf;
 pub struct GapOptions {
     #[command(flatten)]
     model: ModelOptions,
-    /// Rows for an input, the batch in front; NAME= may be left out for a single input
-    #[arg(long, required = true, num_args = 1.., value_name = "X.npy")]
-    input: Vec<String>,
+    #[command(flatten)]
+    rows_of: inputs::RowOptions,
     /// Use the first N rows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     rows: Option<u64>,
@@ -76,7 +75,7 @@ pub fn run(options: &GapOptions) -> Result<()> {
         picture::check(path)?;
     }
     let loaded = options.model.load()?;
-    let batch = inputs::of_model(&loaded, &options.input, options.seed)?.batch;
+    let batch = inputs::of_rows(&loaded, &options.rows_of, options.seed)?.batch;
     let rows = inputs::limited(options.rows, batch.len)?;
     let settings = settings(options, &loaded)?;
     let heads = heads::read(&loaded, &batch)?;

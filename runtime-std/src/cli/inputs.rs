@@ -1,9 +1,54 @@
 //! `--input` and `--expect`: `.npy` files for tensors of a graph.
 
+use super::output;
+use elbow::detect::Recording;
 use elbow::model::{Loaded, Offered, Source, offered};
 use elbow::rows::{Batch, Rows, missing};
 use elbow::{Context, Error, Result, npy};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where the rows of a command come from.
+#[derive(Debug, clap::Args)]
+pub struct RowOptions {
+    /// Rows for an input, the batch in front; NAME= may be left out for a single input
+    #[arg(long, required_unless_present = "readings", num_args = 1.., value_name = "NAME=X.npy")]
+    pub input: Vec<String>,
+    /// A recording in raw units, [time, channels], whose windows are the rows of the observation
+    #[arg(long, value_name = "RAW.npy")]
+    pub readings: Option<PathBuf>,
+}
+
+impl RowOptions {
+    /// The windows of `--readings` as rows of the observation, made as a device makes them; those that hold a value
+    /// that is not finite are left out, which is told. `None` without `--readings`.
+    ///
+    /// # Errors
+    ///
+    /// An input error: the model has no window, the file is wrong, or no window is left.
+    pub fn windows(&self, loaded: &Loaded) -> Result<Option<Rows>> {
+        let Some(path) = &self.readings else { return Ok(None) };
+        let x = loaded.model.graphs.main().plan.inputs.first();
+        let Some((window, x)) = loaded.model.window.as_ref().zip(x) else {
+            return Err(Error::input(
+                "--readings needs a [window] in the elbow.toml, which says how readings become an observation; add it, or give observations by --input",
+            ));
+        };
+        let (values, unfit) = Recording::read(path, window)?.observations(window);
+        if values.is_empty() {
+            return Err(Error::input(format!(
+                "{}: each of its {unfit} windows holds a value that is not finite; give another recording",
+                path.display()
+            )));
+        }
+        if unfit > 0 {
+            output::note(&format!(
+                "{}: {unfit} windows hold a value that is not finite and are left out",
+                path.display()
+            ));
+        }
+        Ok(Some(Rows { name: x.name.clone(), shape: x.shape.clone(), values }))
+    }
+}
 
 /// What a command reads for every row.
 pub struct Inputs {
@@ -26,8 +71,23 @@ pub fn read(
     given: &[String],
     seed: u64,
 ) -> Result<Inputs> {
+    read_with(sources, needed, None, given, seed)
+}
+
+/// [`read`], where the rows of one input are `windows`, if there are any.
+///
+/// # Errors
+///
+/// As [`read`], also where a file is given for that input.
+pub fn read_with(
+    sources: &[&Source],
+    needed: impl Fn(&str) -> bool,
+    windows: Option<Rows>,
+    given: &[String],
+    seed: u64,
+) -> Result<Inputs> {
     let wanted = offered(sources).context(files(sources))?;
-    let mut rows: Vec<Rows> = Vec::new();
+    let mut rows: Vec<Rows> = windows.into_iter().collect();
     for text in given {
         let (Offered { name, shape, held, .. }, file) = split(sources, &wanted, &needed, text)?;
         if rows.iter().any(|input| input.name == *name) {
@@ -70,6 +130,25 @@ pub fn read(
 ///
 /// As [`read`].
 pub fn of_model(loaded: &Loaded, given: &[String], seed: u64) -> Result<Inputs> {
+    of_model_with(loaded, None, given, seed)
+}
+
+/// [`of_model`] with the rows of `--input` and `--readings`.
+///
+/// # Errors
+///
+/// As [`of_model`] and [`RowOptions::windows`].
+pub fn of_rows(loaded: &Loaded, options: &RowOptions, seed: u64) -> Result<Inputs> {
+    of_model_with(loaded, options.windows(loaded)?, &options.input, seed)
+}
+
+/// [`of_model`], where the rows of the observation are `windows`, if there are any. Errors as those of [`read_with`].
+fn of_model_with(
+    loaded: &Loaded,
+    windows: Option<Rows>,
+    given: &[String],
+    seed: u64,
+) -> Result<Inputs> {
     let sources: Vec<&Source> = loaded.sources().collect();
     let latents = loaded.decoder.iter().flat_map(|source| {
         source.latents().map(|input| source.input_name(input)).collect::<Vec<_>>()
@@ -79,7 +158,28 @@ pub fn of_model(loaded: &Loaded, given: &[String], seed: u64) -> Result<Inputs> 
     let own: Vec<&str> =
         encoder.flat_map(|source| source.given().map(|input| source.input_name(input))).collect();
     let needed = |name: &str| own.contains(&name) || !latents.contains(&name);
-    read(&sources, needed, given, seed)
+    read_with(&sources, needed, windows, given, seed)
+}
+
+/// The times of `count` readings in microseconds, from a file of seconds.
+///
+/// # Errors
+///
+/// An input error: the file is wrong, has another number of times, or holds one that is negative or not finite.
+pub fn times(path: &Path, count: usize) -> Result<Vec<u64>> {
+    let array = npy::read(path)?;
+    let fault = |what: String| Error::input(format!("{}: {what}", path.display()));
+    if array.shape != [count] {
+        return Err(fault(format!(
+            "found shape {:?}, expected [{count}]: one time for each reading, in seconds",
+            array.shape
+        )));
+    }
+    let us = |(at, seconds): (usize, &f32)| match seconds.is_finite() && *seconds >= 0.0 {
+        true => Ok((f64::from(*seconds) * 1e6).round() as u64),
+        false => Err(fault(format!("found {seconds} at reading {at}, expected seconds from 0 on"))),
+    };
+    array.values.iter().enumerate().map(us).collect()
 }
 
 /// The number of rows to use: `asked`, the value of `--rows`, or all `found` without it.

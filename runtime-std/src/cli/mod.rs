@@ -12,6 +12,7 @@ mod ops;
 pub mod output;
 mod parity;
 mod precision;
+mod program;
 mod run;
 mod score;
 mod watch;

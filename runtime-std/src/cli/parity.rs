@@ -1,5 +1,7 @@
 //! `elbow parity`
 
+mod verdicts;
+
 use super::heads::{self, WithHeads};
 use super::inputs;
 use super::{ModelOptions, PrecisionOptions, PythonOptions, firmware, output};
@@ -22,9 +24,11 @@ use std::path::{Path, PathBuf};
 pub struct ParityOptions {
     #[command(flatten)]
     model: ModelOptions,
-    /// Rows for an input, the batch in front; NAME= may be left out for a single input
-    #[arg(long, required = true, num_args = 1.., value_name = "X.npy")]
-    input: Vec<String>,
+    #[command(flatten)]
+    rows_of: inputs::RowOptions,
+    /// When each of the --readings came, in seconds, [time]; by the window's rate where left out
+    #[arg(long, value_name = "T.npy", requires = "readings")]
+    times: Option<PathBuf>,
     /// What is held against the reference
     #[arg(long, value_parser = targets(), default_value = TWIN)]
     target: String,
@@ -54,6 +58,12 @@ pub struct ParityOptions {
     /// Limit of the largest KL divergence
     #[arg(long, value_name = "NATS")]
     max_kl: Option<f64>,
+    /// Fail where the detector's program needs more flash, with --readings
+    #[arg(long, value_name = "BYTES", requires = "readings")]
+    max_flash: Option<usize>,
+    /// Fail where the detector's program needs more RAM, with --readings
+    #[arg(long, value_name = "BYTES", requires = "readings")]
+    max_ram: Option<usize>,
     /// The firmware workspace; found upwards from the current folder where left out
     #[arg(long, value_name = "DIR")]
     firmware: Option<PathBuf>,
@@ -102,6 +112,9 @@ fn targets() -> PossibleValuesParser {
 /// heads; without a report where an option, the model or the rows are wrong, or target or reference cannot
 /// run.
 pub fn run(options: &ParityOptions) -> Result<()> {
+    if verdicts::are_asked(options) {
+        return verdicts::run(options);
+    }
     let runtime = options.runtime()?;
     let float = options.model.load()?;
     let core = match board(options)? {
@@ -212,7 +225,7 @@ fn limits(max_kl: Option<f64>, precision: Precision) -> Result<Limits> {
 /// The first `--rows` rows of the inputs of all graphs but the decoder's latents; an input error where the
 /// files have fewer.
 fn rows(loaded: &Loaded, options: &ParityOptions) -> Result<Batch> {
-    let batch = inputs::of_model(loaded, &options.input, options.seed)?.batch;
+    let batch = inputs::of_rows(loaded, &options.rows_of, options.seed)?.batch;
     Ok(batch.first(inputs::limited(options.rows, batch.len)?))
 }
 

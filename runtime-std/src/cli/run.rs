@@ -29,9 +29,8 @@ const MOST_SAMPLED: usize = 1 << 27;
 pub struct RunOptions {
     #[command(flatten)]
     model: ModelOptions,
-    /// Rows for an input, the batch in front; NAME= may be left out for a single input
-    #[arg(long, required = true, num_args = 1.., value_name = "NAME=FILE.npy")]
-    input: Vec<String>,
+    #[command(flatten)]
+    rows_of: inputs::RowOptions,
     /// Where the outputs and index.json go
     #[arg(long, value_name = "DIR")]
     out_dir: PathBuf,
@@ -236,7 +235,8 @@ fn inputs(
     };
     let decoder = loaded.decoder.as_ref().filter(|_| decodes);
     let sources: Vec<&Source> = [source].into_iter().chain(decoder).collect();
-    inputs::read(&sources, needed, &options.input, options.seed)
+    let windows = options.rows_of.windows(loaded)?;
+    inputs::read_with(&sources, needed, windows, &options.rows_of.input, options.seed)
 }
 
 impl LogProbFile {

@@ -15,6 +15,8 @@ pub struct ModelFootprint {
     pub explain: Option<Footprint>,
     /// `log_prob`, of a flow alone.
     pub log_prob: Option<Footprint>,
+    /// A reading handed to the detector, for a model that has one: window, network, verdict.
+    pub judge: Option<Footprint>,
 }
 
 impl Device {
@@ -81,9 +83,9 @@ impl Device {
         let name = self.models.get(index).map_or("", String::as_str);
         let of =
             |called: &str| self.image().footprint(&exported(name, called)).map_err(environment);
-        let [score, explain, log_prob] =
-            ["score", "explain", "log_prob"].map(|method| of(method).ok());
-        Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob })
+        let [score, explain, log_prob, judge] =
+            ["score", "explain", "log_prob", "judge"].map(|method| of(method).ok());
+        Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob, judge })
     }
 
     /// The image that runs.

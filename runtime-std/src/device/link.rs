@@ -54,6 +54,18 @@ impl<S: Read + Write> Link<S> {
     /// Where the device refuses, the stream fails or ends, or a damaged frame arrives. After all but a
     /// refusal the link must not be used any more.
     pub fn reply<T>(&mut self, read: impl FnOnce(Reply<'_>) -> Result<T>) -> Result<T> {
+        self.reply_or_refusal(read)?.map_err(refused)
+    }
+
+    /// What `read` makes of the next reply, for which it waits, or the device's refusal.
+    ///
+    /// # Errors
+    ///
+    /// Where the stream fails or ends, or a damaged frame arrives; the link must not be used any more then.
+    pub fn reply_or_refusal<T>(
+        &mut self,
+        read: impl FnOnce(Reply<'_>) -> Result<T>,
+    ) -> Result<std::result::Result<T, Refusal>> {
         let mut next = 0;
         loop {
             let Some(byte) = self.received.get(next) else {
@@ -66,8 +78,8 @@ impl<S: Read + Write> Link<S> {
             if let Some(message) = self.deframer.push(*byte) {
                 self.received.drain(..next);
                 return match wire::parse(message) {
-                    Some(Reply::Refused(refusal)) => Err(refused(refusal)),
-                    Some(reply) => read(reply),
+                    Some(Reply::Refused(refusal)) => Ok(Err(refusal)),
+                    Some(reply) => read(reply).map(Ok),
                     None => Err(Error::environment(
                         "the device speaks another protocol: build the firmware again",
                     )),

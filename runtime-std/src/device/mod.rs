@@ -31,7 +31,9 @@ use crate::rows::StreamKey;
 use crate::{Error, Result};
 use elbow_core::infer::ElboTerms;
 use elbow_core::noise::NOISE_VERSION;
-use elbow_core::wire::{Cost, Floats, Inference, Inferred, Kind, PROTOCOL, Reply, Request};
+use elbow_core::wire::{
+    Cost, Floats, Inference, Inferred, Judged, Kind, PROTOCOL, Refusal, Reply, Request,
+};
 use std::io::{Read, Write};
 
 /// Bytes that a message may carry: more than the memory of any target.
@@ -282,6 +284,37 @@ impl<S: Read + Write> Device<S> {
             Reply::LogProb { row: r, value, cost } if r == row => {
                 Ok((value, Spent::new(cost, ticks_per_million)))
             }
+            other => Err(unexpected(&other)),
+        })
+    }
+
+    /// Begins a recording for the detector of the selected model; gives the bytes of RAM that it takes.
+    ///
+    /// # Errors
+    ///
+    /// Where the device refuses, with its reason, as for a model without a detector; where the link fails.
+    pub fn watch(&mut self) -> Result<u32> {
+        self.link.ask(&Request::Watch, |reply| match reply {
+            Reply::Watching { detector_bytes } => Ok(detector_bytes),
+            other => Err(unexpected(&other)),
+        })
+    }
+
+    /// The verdict of the detector on a reading that came at `t_us`, in microseconds, and the cost; or why the
+    /// device refused the reading or its window, after which it goes on.
+    ///
+    /// # Errors
+    ///
+    /// Where the link fails.
+    pub fn reading(
+        &mut self,
+        t_us: u64,
+        values: &[f32],
+    ) -> Result<std::result::Result<(Judged, Spent), Refusal>> {
+        self.link.send(&Request::Reading { t_us, values: Floats::new(values) })?;
+        let ticks_per_million = self.ticks_per_million;
+        self.link.reply_or_refusal(|reply| match reply {
+            Reply::Judged(judged) => Ok((judged, Spent::new(judged.cost, ticks_per_million))),
             other => Err(unexpected(&other)),
         })
     }

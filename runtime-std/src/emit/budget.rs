@@ -1,5 +1,6 @@
 //! Flash, RAM and multiply-accumulates of a compiled model, as far as they are known before a target is built.
 
+use super::detector::{self, saturates};
 use super::pack::arena;
 use crate::identifier::identifier;
 use crate::model::{Model, Parts};
@@ -41,6 +42,10 @@ pub struct RamBytes {
     /// The generated `Workspace`: arena, the encoder's counter of clamps, state, and the parameters of the
     /// likelihood that the decoder computes.
     pub workspace: usize,
+    /// The generated `Detector` on a core of 32 bits, the workspace among its parts: all that a program takes besides
+    /// the stack. `None` for a model without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detector: Option<usize>,
     /// Stack; known once a target image is built.
     pub stack: Option<usize>,
 }
@@ -75,16 +80,20 @@ impl Budget {
         });
         let arena_bytes = size_of::<f32>() * arena(parts);
         let bound = parts.plans().map(|(_, plan)| plan.arena_lower_bound).max().unwrap_or(0);
+        let saturated = if saturates(model) { size_of::<u32>() } else { 0 };
+        let workspace = arena_bytes
+            + clamp_bytes(parts)
+            + state_bytes(parts)
+            + parameter_bytes(parts)
+            + saturated;
         Self {
             model: identifier(&model.name),
             fingerprint: format!("{fingerprint:016x}"),
             macs: parts.plans().map(|(_, plan)| plan.macs()).sum(),
             flash_bytes: FlashBytes { code: None, weights: pack_len },
             ram_bytes: RamBytes {
-                workspace: arena_bytes
-                    + clamp_bytes(parts)
-                    + state_bytes(parts)
-                    + parameter_bytes(parts),
+                workspace,
+                detector: detector::bytes(model, workspace),
                 stack: None,
             },
             arena_bytes,

@@ -1,9 +1,12 @@
 //! The detector of a calibrated model: its constants, and the implementation of `Monitored`.
 
 use super::rust::{SKIP, float, imports};
+use crate::lower::plan::Integer;
+use crate::lower::{Kernel, Port, Step};
 use crate::manifest::{ScoreKind, Window};
 use crate::model::{Calibration, Model, RankTables};
-use elbow_core::detect::{Clock, Limits, Moment, RankEntry};
+use elbow_core::detect::{ChannelState, Clock, Limits, Moment, RankEntry};
+use elbow_core::window::WindowShape;
 
 /// What a detector is made of besides the calibration.
 pub(super) struct Around<'a> {
@@ -20,6 +23,41 @@ pub(super) fn calibration(model: &Model) -> Option<&Calibration> {
     model.calibration.as_ref().filter(|calibration| calibration.obstacle(model).is_none())
 }
 
+/// Whether the workspace counts the values that integers could not hold: where a detector would be misled by them.
+pub(super) fn saturates(model: &Model) -> bool {
+    let mut steps = model.graphs.parts().plans().flat_map(|(_, plan)| &plan.steps);
+    let is_quantizing =
+        |step: &Step| matches!(step.kernel, Kernel::Integer(Integer::Quantize { .. }));
+    calibration(model).is_some() && steps.any(is_quantizing)
+}
+
+/// Bytes on a core of 32 bits of the checked weights, the place in the window, and the monitor: of `Option<Pack>`,
+/// `Ring` with the count of unfit readings, and `Monitor`.
+const FIXED: usize = 16 + 16 + 88;
+
+/// Bytes of the detector on a core of 32 bits, with a workspace of this size; `None` for a model without one.
+pub(super) fn bytes(model: &Model, workspace: usize) -> Option<usize> {
+    let Calibration { kind, shape, drift, .. } = calibration(model)?;
+    let WindowShape { channels, length, .. } = *shape;
+    let parts = model.graphs.parts();
+    let observed = channels * length;
+    let outputs = match (parts.encoder, parts.flow) {
+        (Some(encoder), _) => 2 * encoder.latent(),
+        (None, flow) => flow.map_or(0, |flow| flow.plan.outputs.iter().map(Port::len).sum()),
+    };
+    let prediction = if decodes(*kind) { observed } else { 0 };
+    let averages = drift.as_ref().map_or(0, |drift| drift.moments.len());
+    let floats = observed + observed + outputs + prediction + averages;
+    let states = channels * size_of::<ChannelState>();
+    let bytes = FIXED + workspace + states + size_of::<f32>() * floats;
+    Some(bytes.next_multiple_of(size_of::<u64>()))
+}
+
+/// Whether the score decodes, so that an anomaly is in a channel.
+fn decodes(kind: ScoreKind) -> bool {
+    matches!(kind, ScoreKind::ElboAtMean | ScoreKind::Reconstruction)
+}
+
 /// The lines of the `use` item with what the detector names besides the rest of a module: `detect` and the error, and
 /// posteriors. Empty twice without a detector.
 pub(super) fn imported(model: &Model) -> [String; 2] {
@@ -33,11 +71,6 @@ impl Around<'_> {
     /// Source of the detector.
     pub(super) fn text(&self) -> String {
         [self.statics(), self.design(), self.implementation(), self.raw_units()].concat()
-    }
-
-    /// The score decodes, so that an anomaly is in a channel.
-    fn decodes(&self) -> bool {
-        matches!(self.calibration.kind, ScoreKind::ElboAtMean | ScoreKind::Reconstruction)
     }
 
     /// Source of the tables in flash: limits, ranks, moments and references.
@@ -90,7 +123,7 @@ impl Around<'_> {
     /// Whether an anomaly names a channel.
     fn names_channels(&self) -> bool {
         let known = !self.calibration.channel_log_likelihood.is_empty();
-        known && self.decodes() && self.likelihood.is_some()
+        known && decodes(self.calibration.kind) && self.likelihood.is_some()
     }
 
     /// Source of the constant `DESIGN`.
@@ -142,7 +175,7 @@ impl Around<'_> {
 
     /// Source of the implementation of `Monitored`, and of the type `Detector`.
     fn implementation(&self) -> String {
-        let prediction = if self.decodes() { "[f32; OBSERVED]" } else { "()" };
+        let prediction = if decodes(self.calibration.kind) { "[f32; OBSERVED]" } else { "()" };
         let averages = if self.calibration.drift.is_some() { "[f32; 2 * LATENT]" } else { "()" };
         let encodes = self.model.graphs.parts().encoder.is_some();
         let latents = if encodes {

@@ -117,6 +117,9 @@ impl Calibration {
     /// Why `model` has no detector all the same; `None` where it has one.
     pub fn obstacle(&self, model: &Model) -> Option<String> {
         let kind = self.kind.name();
+        if model.window.is_none() {
+            return Some("a detector takes readings, of which elbow.toml says nothing; add a [window] and calibrate again".into());
+        }
         if matches!(self.kind, ScoreKind::Elbo | ScoreKind::Iwae | ScoreKind::Regret) {
             return Some(format!(
                 "the score {kind} draws noise, which a detector does not; use elbo_at_mean and calibrate that"

@@ -28,6 +28,8 @@ pub mod reference;
 mod report;
 mod suspect;
 pub mod tolerance;
+#[cfg(feature = "device")]
+mod verdicts;
 
 pub use density::LogProb;
 pub use integer::IntegerReport;
@@ -40,6 +42,8 @@ pub use reference::{Basis, Reference};
 pub use report::{OutputError, ParityReport};
 pub use suspect::Suspect;
 pub use tolerance::Limits;
+#[cfg(feature = "device")]
+pub use verdicts::{VerdictReport, compare_verdicts};
 
 use crate::Precision;
 use crate::divergence::{Kl, KlParts};

@@ -1,0 +1,46 @@
+//! `elbow parity --readings` on a board: the verdicts of a calibrated model's detector.
+
+use super::{ParityOptions, TWIN, board};
+use crate::cli::program::{self, Program};
+use crate::cli::{inputs, output};
+use elbow::detect::{Calibration, Recording, Stream, with_calibration};
+use elbow::parity::compare_verdicts;
+use elbow::{Error, Result};
+
+/// Whether the options ask for verdicts: a recording, on a board. A recording without a board makes rows.
+pub fn are_asked(options: &ParityOptions) -> bool {
+    options.rows_of.readings.is_some() && options.target != TWIN
+}
+
+/// Hands every reading to the detector on the board, and prints the report to stdout.
+///
+/// # Errors
+///
+/// After the report a failed check, where a verdict of the board has other bits than the twin's, or the program is
+/// larger than allowed; without a report where an option, the model or the readings are wrong, or the board cannot run.
+pub fn run(options: &ParityOptions) -> Result<()> {
+    let Some((board, firmware)) = board(options)? else {
+        return Err(Error::input("--readings on a board needs --target; name one"));
+    };
+    let loaded = options.precision.apply(options.model.load()?, board.core)?;
+    let calibration = Calibration::required(&loaded)?;
+    let (loaded, _) = with_calibration(loaded);
+    let (Some(path), Some(window)) = (&options.rows_of.readings, &loaded.model.window) else {
+        return Err(Error::input("--readings needs a [window] in the elbow.toml; add it"));
+    };
+    let recording = Recording::read(path, window)?;
+    let count = recording.values.len() / window.channels;
+    let times = options.times.as_deref().map(|path| inputs::times(path, count)).transpose()?;
+    let stream = Stream { readings: &recording.values, times: times.as_deref() };
+    let report = compare_verdicts(&loaded, &calibration, (&board, &firmware), stream)?;
+    match options.json {
+        true => output::json(&report)?,
+        false => output::text(&report.to_string())?,
+    }
+    report.check()?;
+    let program = Program {
+        flash: report.flash_bytes.weights + report.flash_bytes.code,
+        ram: report.ram_bytes.stack.map(|stack| report.ram_bytes.detector + stack),
+    };
+    program::check(program, options.max_flash, options.max_ram)
+}
