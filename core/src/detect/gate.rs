@@ -113,10 +113,11 @@ impl Gate<'_> {
     #[inline]
     pub fn push(&self, states: &mut [ChannelState], reading: &[f32]) {
         for ((state, limits), value) in states.iter_mut().zip(self.limits).zip(reading) {
-            let is_other = value.to_bits() != state.last.to_bits();
             let is_inside = limits.lo < *value && *value < limits.hi; // not so for NaN and infinities
-            let is_near = (value - state.last).abs() <= limits.largest_step; // not so for the first
-            if is_other && is_inside && is_near && state.left == 0 {
+            // Above 0 and not above the largest step: magnitudes are in the order of their bits, NaN above all.
+            let step = (value - state.last).abs().to_bits();
+            let is_near = step.wrapping_sub(1) < limits.largest_step.to_bits();
+            if is_inside && is_near && state.left == 0 {
                 (state.last, state.run) = (*value, 1);
             } else {
                 self.note(state, limits, *value);
@@ -155,19 +156,22 @@ impl Gate<'_> {
         channels.take(readings.channels).find_map(|(channel, (state, limits))| {
             let suspicious = state.left > 0 || too_long;
             let kind = suspicious.then(|| self.scan(readings, channel, (state, limits))).flatten();
-            let dead =
-                || is_dead(readings, channel, self.count(readings, channel), limits.least_variance);
+            let dead = || self.is_dead(readings, channel, limits.least_variance);
             let kind = kind.or_else(|| dead().then_some(FaultKind::Dead))?;
             Some(Fault { channel, kind })
         })
     }
 
-    /// How many values of a channel a window has that are not NaN, when none may be.
-    fn count(&self, readings: &Readings<'_>, channel: usize) -> usize {
-        if self.most_missing == 0 {
-            return self.length;
+    /// Whether the variance of a channel is not above `least`; never where that is 0 or NaN.
+    fn is_dead(&self, readings: &Readings<'_>, channel: usize, least: f32) -> bool {
+        if least.is_nan() || least <= 0.0 {
+            return false;
         }
-        readings.channel(channel).filter(|value| !value.is_nan()).count()
+        if self.most_missing == 0 {
+            return is_dead::<false>(readings, channel, least * self.length as f32);
+        }
+        let present = readings.channel(channel).filter(|value| !value.is_nan()).count();
+        is_dead::<true>(readings, channel, least * present as f32)
     }
 
     /// The first fault that the values of `channel` have by themselves, the variance aside.
@@ -247,31 +251,27 @@ impl Seen {
 }
 
 /// Values between two tests whether the variance is large enough already.
-const BETWEEN_TESTS: usize = 8;
+const BETWEEN_TESTS: usize = 4;
 
-/// Whether the variance of a channel, its mean squared deviation over `count` values, is not above `least`;
-/// never where `least` is 0 or NaN. Values that are NaN are missing and not counted.
+/// Whether the sum of the squared deviations of a channel's values from their mean is not above `bound`.
+/// With `MISSING` values that are NaN are missing and not counted, else there are none.
 ///
 /// In one pass, with `d` the distance from the first value: `n` values have a sum of squared deviations of
-/// `sum d^2 - (sum d)^2 / n`, which more values only increase. It is compared with `least` times all values
-/// after every eighth value and after the last one, without a division; the first test that finds it larger
-/// ends the pass. A channel without any value is not dead but missing.
+/// `sum d^2 - (sum d)^2 / n`, which more values only increase. It is compared with the bound after every
+/// fourth value and after the last one, without a division; the first test that finds it larger ends the
+/// pass. A channel without any value is not dead but missing.
 #[inline(never)]
-fn is_dead(readings: &Readings<'_>, channel: usize, count: usize, least: f32) -> bool {
-    if least.is_nan() || least <= 0.0 {
-        return false;
-    }
-    let Some(origin) = readings.channel(channel).find(|value| !value.is_nan()) else {
-        return false;
-    };
-    let bound = least * count as f32;
+fn is_dead<const MISSING: bool>(readings: &Readings<'_>, channel: usize, bound: f32) -> bool {
+    let mut values = readings.channel(channel);
+    let origin = if MISSING { values.find(|value| !value.is_nan()) } else { values.next() };
+    let Some(origin) = origin else { return false };
     let (mut n, mut sum, mut squares) = (0, 0.0, 0.0);
     for part in [readings.older, readings.newer] {
         let mut at = channel;
         while let Some(value) = part.get(at) {
             at += readings.channels;
             let d = value - origin;
-            if d.is_nan() {
+            if MISSING && d.is_nan() {
                 continue;
             }
             (n, sum, squares) = (n + 1, sum + d, squares + d * d);
