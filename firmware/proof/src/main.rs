@@ -6,7 +6,10 @@
 #![no_std]
 #![no_main]
 
+mod detector;
+
 use core::hint::black_box;
+use elbow_core::detect::Detector;
 use elbow_core::distributions::{
     DiagNormal, Family, FullNormal, Likelihood, LowRankNormal, Mixture, Parameter, Prior, Spread,
     full_normal, low_rank_normal,
@@ -28,9 +31,11 @@ use qemu_mps2::Mps2;
 fn main() -> ! {
     static mut IMAGE: Image = Image::new();
     static mut TASK: Task = Task::new();
+    static mut DETECTOR: Detector<'static, detector::Unknown> = Detector::new();
     if let Some(peripherals) = cortex_m::Peripherals::take() {
         TASK.serve(&mut Mps2::new(peripherals), IMAGE);
     }
+    black_box(detector::watch(DETECTOR, black_box(&[]))).ok();
     black_box(observe());
     black_box(diverge());
     black_box(explain());
