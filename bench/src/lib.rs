@@ -39,7 +39,7 @@ pub use acceptance::{Figure, Verdict, demanded, verdicts};
 pub use contestants::{Contestant, Image, contestants, peers};
 pub use counts::{Counts, NotCompared};
 pub use elbow::elbow_image;
-pub use elbow_toolchain::Error;
+pub use elbow_toolchain::ToolError as Error;
 pub use gcc::missing_gcc;
 pub use readme::write;
 pub use table::{Row, Table};

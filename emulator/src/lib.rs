@@ -33,7 +33,7 @@ mod trace;
 
 pub use block::Block;
 pub use call::Call;
-pub use elbow_toolchain::{Core, Error};
+pub use elbow_toolchain::{Core, ToolError as Error};
 pub use image::{Footprint, Image};
 pub use measure::{Look, Measured, Meter};
 pub use run::{Report, run};

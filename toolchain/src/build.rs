@@ -1,7 +1,7 @@
 //! Compiling firmware.
 
 use crate::command::output;
-use crate::{Core, Error, debian, script};
+use crate::{Core, ToolError, debian, script};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,7 +22,7 @@ impl Compiler {
     /// # Errors
     ///
     /// Where there is neither; the message says what Debian's lacks, and which commands install one.
-    pub fn find(target: &str) -> Result<Self, Error> {
+    pub fn find(target: &str) -> Result<Self, ToolError> {
         if sysroot().is_some_and(|root| root.join("lib/rustlib").join(target).join("lib").is_dir())
         {
             return Ok(Self::Installed);
@@ -114,7 +114,7 @@ pub struct Build<'a> {
 ///
 /// Where no compiler is found, with the commands that install one; where cargo cannot be run; where the build
 /// fails, with the compiler's messages.
-pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, Error> {
+pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, ToolError> {
     let artifacts = build.folder.join("target");
     let features = [&build.core.features(), build.features].concat();
     let mut cargo =
@@ -134,7 +134,7 @@ pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, Error> {
 /// # Errors
 ///
 /// As [`build_firmware`].
-pub fn build_library(build: &Build<'_>, artifacts: &Path) -> Result<PathBuf, Error> {
+pub fn build_library(build: &Build<'_>, artifacts: &Path) -> Result<PathBuf, ToolError> {
     let cargo = cargo_build(build, "core,alloc", artifacts)?;
     run_build(cargo, build, artifacts, &format!("lib{}.a", build.package.replace('-', "_")))
 }
@@ -142,7 +142,7 @@ pub fn build_library(build: &Build<'_>, artifacts: &Path) -> Result<PathBuf, Err
 /// The command, not started, that builds the package into the folder `artifacts`; Debian's compiler first
 /// compiles the crates of the standard library that `library` lists, separated by commas. An error where no
 /// compiler is found.
-fn cargo_build(build: &Build<'_>, library: &str, artifacts: &Path) -> Result<Command, Error> {
+fn cargo_build(build: &Build<'_>, library: &str, artifacts: &Path) -> Result<Command, ToolError> {
     let target = build.core.triple;
     let compiler = Compiler::find(target)?;
     let mut cargo = compiler.cargo(target);
@@ -165,24 +165,24 @@ fn run_build(
     build: &Build<'_>,
     artifacts: &Path,
     name: &str,
-) -> Result<PathBuf, Error> {
+) -> Result<PathBuf, ToolError> {
     let target = build.core.triple;
     let what = format!("building {} for {target}", build.package);
     let output = cargo.stdin(Stdio::null()).output();
-    let output = output.map_err(|e| Error::new(format!("{what}: cannot run cargo: {e}")))?;
+    let output = output.map_err(|e| ToolError::new(format!("{what}: cannot run cargo: {e}")))?;
     if !output.status.success() {
         let messages = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::new(format!("{what} failed:\n{}", messages.trim())));
+        return Err(ToolError::new(format!("{what} failed:\n{}", messages.trim())));
     }
     let file = artifacts.join(target).join(build.profile).join(name);
-    fs::metadata(&file).map_err(|e| Error::new(format!("{}: {e}", file.display())))?;
+    fs::metadata(&file).map_err(|e| ToolError::new(format!("{}: {e}", file.display())))?;
     Ok(file)
 }
 
 /// The error that no compiler builds for `target`, with the commands that install one and the fault of
 /// Debian's.
-fn no_compiler(target: &str, why_not_debian: &str) -> Error {
-    Error::new(format!(
+fn no_compiler(target: &str, why_not_debian: &str) -> ToolError {
+    ToolError::new(format!(
         "no compiler for {target}: run `rustup target add {target}`, or on Debian `{}` ({why_not_debian})",
         debian::apt_line(&debian::PACKAGES)
     ))

@@ -3,7 +3,7 @@
 //! It is the only list of cores. Builds of firmware, linker scripts, the emulator, the command's targets,
 //! the bench and the tests use it; `docs/contributing/add-a-core.md` says what a new row needs beside it.
 
-use crate::Error;
+use crate::ToolError;
 
 /// Cortex-M0: soft float.
 pub const CORTEX_M0: &str = "thumbv6m-none-eabi";
@@ -49,11 +49,11 @@ pub struct Machine {
     pub name: &'static str,
     /// Memory from which the core reads its first stack pointer and instruction address; `None` where that is
     /// the flash.
-    pub boot: Option<Memory>,
+    pub boot: Option<Region>,
     /// Where code and constants go.
-    pub flash: Memory,
+    pub flash: Region,
     /// Where variables go, and the stack.
-    pub ram: Memory,
+    pub ram: Region,
     /// Ticks of the board's timer, and of SysTick, in a million instructions, where the emulator counts
     /// them by `-icount shift=0`; anything else is wall-clock time.
     pub ticks_per_million: u32,
@@ -61,7 +61,7 @@ pub struct Machine {
 
 /// A range of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
+pub struct Region {
     /// First address.
     pub origin: u32,
     /// Bytes.
@@ -69,8 +69,8 @@ pub struct Memory {
 }
 
 /// The range of `length` bytes from address `origin`.
-const fn memory(origin: u32, length: u32) -> Memory {
-    Memory { origin, length }
+const fn memory(origin: u32, length: u32) -> Region {
+    Region { origin, length }
 }
 
 const MIB: u32 = 1 << 20;
@@ -166,10 +166,10 @@ impl Core {
     /// # Errors
     ///
     /// Where no core has the name; the message lists all names.
-    pub fn named(name: &str) -> Result<&'static Self, Error> {
+    pub fn named(name: &str) -> Result<&'static Self, ToolError> {
         CORES.iter().find(|core| core.name() == name).ok_or_else(|| {
             let names: Vec<&str> = CORES.iter().map(Self::name).collect();
-            Error::new(format!("no core `{name}`: choose one of {}", names.join(", ")))
+            ToolError::new(format!("no core `{name}`: choose one of {}", names.join(", ")))
         })
     }
 
@@ -221,7 +221,7 @@ impl Machine {
     /// The text of the linker script `memory.x`. Where the core does not boot from the flash, it also places
     /// the two words that the core reads at reset, from the symbols `_stack_start` and `Reset`.
     pub fn memory_x(&self) -> String {
-        let line = |name: &str, memory: Memory| {
+        let line = |name: &str, memory: Region| {
             format!("  {name} : ORIGIN = {:#010x}, LENGTH = {:#x}\n", memory.origin, memory.length)
         };
         let boot = self.boot.map_or_else(String::new, |boot| line("BOOT", boot));

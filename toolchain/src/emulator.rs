@@ -1,6 +1,6 @@
 //! Looks for QEMU, the emulator.
 
-use crate::Error;
+use crate::ToolError;
 use crate::command::output;
 use crate::debian::apt_line;
 use std::process::Command;
@@ -19,10 +19,10 @@ pub struct Emulator {
 /// # Errors
 ///
 /// Where it is missing, with the command that installs it.
-pub fn emulator() -> Result<Emulator, Error> {
+pub fn emulator() -> Result<Emulator, ToolError> {
     let program = "qemu-system-arm";
     let version = output(Command::new(program).arg("--version")).ok_or_else(|| {
-        Error::new(format!(
+        ToolError::new(format!(
             "no emulator `{program}`: run `{}`, or install QEMU's Arm system emulator as your system does",
             apt_line(&[program])
         ))

@@ -15,7 +15,7 @@ mod script;
 
 pub use build::{Build, Compiler, build_firmware, build_library};
 pub use cores::{
-    CORES, CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX_M33, Core, Kernels, Machine, Memory,
+    CORES, CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX_M33, Core, Kernels, Machine, Region,
     compiler_targets,
 };
 pub use emulator::{Emulator, emulator};
@@ -24,20 +24,20 @@ pub use script::memory_script;
 
 /// A message of what failed, where possible with the commands that mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error(String);
+pub struct ToolError(String);
 
-impl Error {
+impl ToolError {
     /// An error that prints this message, which should name the remedy.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }
 
-impl std::fmt::Display for Error {
+impl std::fmt::Display for ToolError {
     /// Writes the message.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for ToolError {}

@@ -3,7 +3,7 @@
 use crate::build::Compiler;
 use crate::command::output;
 use crate::debian::{self, apt_line};
-use crate::{Error, emulator};
+use crate::{ToolError, emulator};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -49,7 +49,7 @@ pub fn missing_emulator() -> Option<Missing> {
 ///
 /// Where this is not Debian or the user not root: what is missing, and the commands to type. Where apt fails:
 /// its command and status.
-pub fn install(missing: &[Missing]) -> Result<(), Error> {
+pub fn install(missing: &[Missing]) -> Result<(), ToolError> {
     let mut packages: Vec<&str> = missing.iter().flat_map(|m| m.packages.clone()).collect();
     packages.sort_unstable();
     packages.dedup();
@@ -57,7 +57,7 @@ pub fn install(missing: &[Missing]) -> Result<(), Error> {
         return Ok(());
     }
     if !(is_debian() && is_root()) {
-        return Err(Error::new(instructions(missing, &packages)));
+        return Err(ToolError::new(instructions(missing, &packages)));
     }
     apt(&["update"])?;
     let install = ["install", "--yes", "--no-install-recommends"];
@@ -78,7 +78,7 @@ fn instructions(missing: &[Missing], packages: &[&str]) -> String {
 
 /// Runs `apt-get` with these arguments, without questions; its command line and output go to stderr. An error
 /// where it cannot be run or fails.
-fn apt(arguments: &[&str]) -> Result<(), Error> {
+fn apt(arguments: &[&str]) -> Result<(), ToolError> {
     let line = format!("apt-get {}", arguments.join(" "));
     eprintln!("+ {line}");
     let mut apt = Command::new("apt-get");
@@ -86,8 +86,8 @@ fn apt(arguments: &[&str]) -> Result<(), Error> {
     let status = apt.stdin(Stdio::null()).stdout(std::io::stderr()).status();
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Error::new(format!("`{line}` failed ({status})"))),
-        Err(error) => Err(Error::new(format!("`{line}`: {error}"))),
+        Ok(status) => Err(ToolError::new(format!("`{line}` failed ({status})"))),
+        Err(error) => Err(ToolError::new(format!("`{line}`: {error}"))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Work of the build scripts of images: the linker's memory script, and a `cfg` for the machine.
 
 use crate::cores::machines;
-use crate::{Error, Machine};
+use crate::{Machine, ToolError};
 use std::path::PathBuf;
 use std::{env, fs};
 
@@ -22,13 +22,13 @@ pub fn memory_script() {
 }
 
 /// The machine of this name; an error that lists all names where there is none, or no name was given.
-fn machine(name: Option<&str>) -> Result<&'static Machine, Error> {
+fn machine(name: Option<&str>) -> Result<&'static Machine, ToolError> {
     let found = machines().into_iter().find(|machine| Some(machine.name) == name);
     found.ok_or_else(|| {
         let found = name.map_or_else(|| "is not set".into(), |name| format!("is `{name}`"));
         let names: Vec<&str> = machines().iter().map(|machine| machine.name).collect();
         let names = names.join(", ");
-        Error::new(format!(
+        ToolError::new(format!(
             "{VARIABLE} {found}: set it to the machine of the image, one of {names}"
         ))
     })
@@ -36,11 +36,11 @@ fn machine(name: Option<&str>) -> Result<&'static Machine, Error> {
 
 /// Writes the machine's `memory.x` to the folder `OUT_DIR`, and prints cargo's lines for the search path and
 /// the `cfg`; an error where the file cannot be written.
-fn write(machine: &Machine) -> Result<(), Error> {
+fn write(machine: &Machine) -> Result<(), ToolError> {
     let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let file = folder.join("memory.x");
     fs::write(&file, machine.memory_x())
-        .map_err(|error| Error::new(format!("{}: {error}", file.display())))?;
+        .map_err(|error| ToolError::new(format!("{}: {error}", file.display())))?;
     println!("cargo::rustc-link-search={}", folder.display());
     println!("cargo::rustc-cfg=machine={:?}", machine.name);
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::{FAILED, LACKING, Need, USED_WRONGLY, bring, usage};
 use elbow_bench::{Counts, Options, Table, WORKLOADS};
-use elbow_toolchain::{Core, Error};
+use elbow_toolchain::{Core, ToolError as Error};
 use std::process::ExitCode;
 
 /// Measures what the arguments ask for and prints the table; installs what the machine lacks first, where it

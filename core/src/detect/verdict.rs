@@ -5,7 +5,7 @@ use super::FaultKind;
 /// What one reading has brought to light.
 ///
 /// Where several apply, the first of this order is told: [`Gap`](Self::Gap), [`SensorFault`](Self::SensorFault),
-/// [`WrongRate`](Self::WrongRate), [`Alarm`](Self::Alarm), [`Drift`](Self::Drift), [`Anomaly`](Self::Anomaly),
+/// [`WrongRate`](Self::WrongRate), [`Alarm`](Self::Alarm), [`Anomaly`](Self::Anomaly), [`Drift`](Self::Drift),
 /// [`Scored`](Self::Scored); without a due window [`Stale`](Self::Stale), then [`Pending`](Self::Pending).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))] // a variant's place is its number

@@ -8,7 +8,7 @@
 
 use elbow_tests::fixtures::path;
 use elbow_tests::images::or_cure;
-use elbow_toolchain::{Build, CORES, Core, Error, build_firmware, emulator};
+use elbow_toolchain::{Build, CORES, Core, ToolError as Error, build_firmware, emulator};
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
