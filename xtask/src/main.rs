@@ -8,7 +8,7 @@ mod onnx;
 mod steps;
 
 use elbow_toolchain::{
-    CORES, CORTEX_M4, Compiler, Core, Error, compiler_targets, emulator, install,
+    CORES, CORTEX_M4, Compiler, Core, ToolError as Error, compiler_targets, emulator, install,
     missing_compilers, missing_emulator,
 };
 use std::process::{Command, ExitCode, Stdio};
