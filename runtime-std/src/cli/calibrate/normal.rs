@@ -13,7 +13,7 @@ use elbow::{Error, Result, npy};
 use std::path::Path;
 
 /// Largest number of an operating mode.
-const MOST_MODES: f32 = 65_535.0;
+const MOST_MODES: f32 = 255.0;
 
 /// Scored rows of one origin.
 pub struct Set {
@@ -162,10 +162,16 @@ impl Set {
         Ok(Self { files, x, scores, posteriors: only, kept, overlapping, modes })
     }
 
+    /// Number of rows with a value beyond the range of the integers; 0 in floats.
+    pub fn outside(&self) -> usize {
+        self.scores.iter().filter(|row| row.outside).count()
+    }
+
     /// The kept rows.
     fn normal(&self) -> Vec<NormalRow> {
         let row = |row: &usize| NormalRow {
             score: self.scores[*row].score,
+            outside: self.scores[*row].outside,
             mode: self.modes.get(*row).copied().unwrap_or(0),
         };
         self.kept.iter().map(row).collect()
