@@ -27,8 +27,18 @@ pub struct Asked {
 pub struct NormalRow {
     /// Its score.
     pub score: f32,
+    /// Whether a value lay beyond the range of the integers, so that the score says nothing: it is lower than all
+    /// others.
+    pub outside: bool,
     /// The operating mode it was recorded in; 0 where there are none.
     pub mode: usize,
+}
+
+impl NormalRow {
+    /// The score by which it is ranked: the lowest number for one that lies outside.
+    fn ranked(&self) -> f32 {
+        if self.outside { f32::MIN } else { self.score }
+    }
 }
 
 /// What normal rows have decided.
@@ -55,29 +65,39 @@ impl Fitted {
     /// # Errors
     ///
     /// An input error with the smallest alpha and the largest mean number of windows between alarms that the rows
-    /// show, where they do not show what is asked, and where a score is not finite.
+    /// show, where they do not show what is asked; also where a score is not finite, or more of them than alpha lie
+    /// outside the range of the integers.
     pub fn new(
         table: &[NormalRow],
         replay: &[NormalRow],
         modes: bool,
         asked: &Asked,
     ) -> Result<Self> {
-        let bad = table.iter().chain(replay).filter(|row| !row.score.is_finite()).count();
+        let is_bad = |row: &&NormalRow| !row.outside && !row.score.is_finite();
+        let bad = table.iter().chain(replay).filter(is_bad).count();
         if bad > 0 {
             return Err(Error::input(format!(
                 "{bad} of the normal rows have no finite score; leave them out, or correct the model's likelihood"
             )));
         }
-        let scores = Scores::new(table.iter().map(|row| row.score).collect());
+        let scores = Scores::new(table.iter().map(NormalRow::ranked).collect());
         let cut = Cut::new(&scores, asked.tail, asked.alpha_ppm);
         let most = most_events(replay.len(), asked.goal.arl);
         let (Some(cut), Some(_)) = (cut, most) else {
             return Err(cannot_show(&scores, replay.len(), asked));
         };
+        let outside = table.iter().filter(|row| row.outside).count();
+        if outside >= cut.rank {
+            return Err(Error::input(format!(
+                "{outside} of {} normal rows hold values beyond the range of the integers, which a device always calls anomalies: more than --alpha {} allows; choose the integers by more rows (--calibration), or use another --precision",
+                table.len(),
+                asked.alpha_ppm as f64 / PARTS
+            )));
+        }
         let rate = bounds_of_rate(cut.tails * cut.rank, scores.count())?;
         let numbers: Vec<usize> = if modes { numbers(table) } else { Vec::new() };
         let of_mode = |mode: usize| {
-            let own = table.iter().filter(|row| row.mode == mode).map(|row| row.score);
+            let own = table.iter().filter(|row| row.mode == mode).map(NormalRow::ranked);
             (mode, Scores::new(own.collect()))
         };
         let modes: Vec<(usize, Scores)> = numbers.into_iter().map(of_mode).collect();
@@ -90,7 +110,7 @@ impl Fitted {
         let counted = replay.iter().map(|row| {
             let table =
                 own.iter().find(|(mode, _)| *mode == row.mode).map_or(&pooled, |own| &own.1);
-            Counted::new(&table.standing(row.score, false), asked.alpha_ppm)
+            Counted::new(&table.standing(row.score, row.outside), asked.alpha_ppm)
         });
         let replay = Replay::new(&counted.collect::<Vec<_>>(), &asked.goal)?;
         let most_surprise = pooled.standing(f32::NEG_INFINITY, true).surprise;

@@ -3,8 +3,8 @@
 mod peer;
 mod simulated;
 
+use elbow::detect::{Asked, Fitted, Goal, NormalRow, largest_arl, most_events, windows_for};
 use elbow::detect::{Cut, RankTables, Scores, arl, bounds_of_rate, cross_conformal, upper_rate};
-use elbow::detect::{largest_arl, most_events, windows_for};
 use elbow::manifest::TailName;
 use elbow_core::detect::{AlarmDesign, Cusum, ranks};
 use elbow_tests::tolerance;
@@ -110,6 +110,30 @@ fn nan_and_infinite_scores_are_never_normal() {
     assert_eq!(scores.p(0.0), 3.0 / 6.0, "NaN among the scores is a low one");
     assert_eq!(RankTables::new(&scores, TailName::Low).standing(f32::NAN, false).rank, 1);
     assert_eq!(RankTables::new(&scores, TailName::Both).standing(f32::NAN, false).rank, 2);
+}
+
+/// Rows beyond the range of the integers have the lowest rank, and no more of them are taken than alpha allows.
+#[test]
+fn rows_outside_the_range_of_integers_are_the_lowest_of_the_table() {
+    let goal = Goal { kappa: 0.3, arl: 30.0, votes: None };
+    let asked = Asked { tail: TailName::Low, alpha_ppm: 20_000, goal };
+    let rows = |outside: usize| -> Vec<NormalRow> {
+        let row = |at: usize| NormalRow {
+            score: if at < outside { f32::NAN } else { at as f32 },
+            outside: at < outside,
+            mode: 0,
+        };
+        (0..199).map(row).collect()
+    };
+    let fitted = Fitted::new(&rows(3), &rows(3), false, &asked).unwrap();
+    assert_eq!((fitted.cut.rank, fitted.cut.threshold), (4, 3.0));
+    assert_eq!(fitted.scores.sorted()[..4], [f32::MIN, f32::MIN, f32::MIN, 3.0]);
+    let error = Fitted::new(&rows(4), &rows(4), false, &asked).unwrap_err().to_string();
+    assert!(error.contains("4 of 199") && error.contains("--calibration"), "{error}");
+    let mut bad = rows(0);
+    bad[7].score = f32::NAN;
+    let error = Fitted::new(&bad, &rows(0), false, &asked).unwrap_err().to_string();
+    assert!(error.contains("1 of the normal rows"), "{error}");
 }
 
 #[test]

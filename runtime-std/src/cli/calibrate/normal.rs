@@ -13,7 +13,7 @@ use elbow::{Error, Result, npy};
 use std::path::Path;
 
 /// Largest number of an operating mode.
-const MOST_MODES: f32 = 65_535.0;
+const MOST_MODES: f32 = 255.0;
 
 /// Scored rows of one origin.
 pub struct Set {
@@ -66,7 +66,7 @@ impl NormalData {
         let mut trained = None;
         if score.kind == ScoreKind::Mahalanobis {
             let reference = of_training(options, loaded)?;
-            settings.aggregate = aggregate(&reference);
+            settings.aggregate = Some(aggregate(&reference));
             trained = Some(reference);
         }
         let window = loaded.model.window.as_ref();
@@ -162,10 +162,16 @@ impl Set {
         Ok(Self { files, x, scores, posteriors: only, kept, overlapping, modes })
     }
 
+    /// Number of rows with a value beyond the range of the integers; 0 in floats.
+    pub fn outside(&self) -> usize {
+        self.scores.iter().filter(|row| row.outside).count()
+    }
+
     /// The kept rows.
     fn normal(&self) -> Vec<NormalRow> {
         let row = |row: &usize| NormalRow {
             score: self.scores[*row].score,
+            outside: self.scores[*row].outside,
             mode: self.modes.get(*row).copied().unwrap_or(0),
         };
         self.kept.iter().map(row).collect()
@@ -269,13 +275,17 @@ fn of_training(options: &CalibrateOptions, loaded: &Loaded) -> Result<Vec<f32>> 
     }
 }
 
-/// The aggregate posterior of a reference: mean of `loc`, and its variance with the posteriors' own.
-fn aggregate(reference: &[f32]) -> Option<Aggregate> {
+/// The aggregate posterior of a reference: mean of `loc`, and its variance with the posteriors' own, in f64 as it is
+/// read back.
+fn aggregate(reference: &[f32]) -> Aggregate {
     let latents = reference.len() / reference::ROWS;
     let row = |row: usize| &reference[row * latents..(row + 1) * latents];
     let mean = row(0).to_vec();
-    let var = row(2).iter().zip(&mean).map(|(second, mean)| second - mean * mean).collect();
-    Some(Aggregate { mean, var })
+    let less_square = |(second, mean): (&f32, &f32)| {
+        (f64::from(*second) - f64::from(*mean) * f64::from(*mean)) as f32
+    };
+    let var = row(2).iter().zip(&mean).map(less_square).collect();
+    Aggregate { mean, var }
 }
 
 /// The last part of a path, of `NAME=PATH` too.

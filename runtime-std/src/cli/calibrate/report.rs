@@ -19,6 +19,8 @@ pub struct Report {
     given: usize,
     /// Windows that hold a reading that is not finite.
     not_finite: usize,
+    /// Rows with values beyond the range of the integers, which are anomalies.
+    outside: usize,
     /// Disjoint rows that make the table.
     rows: usize,
     basis: &'static str,
@@ -100,6 +102,7 @@ impl Report {
             tail: asked.tail.name(),
             given: normal.sets().map(|set| set.scores.len()).sum(),
             not_finite: normal.unfit,
+            outside: normal.sets().map(|set| set.outside()).sum(),
             rows: fitted.scores.count(),
             basis: tables.basis.name(),
             exchangeable: tables.basis,
@@ -160,8 +163,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "table: {} disjoint of {} normal rows ({} with readings that are not finite were left out)",
-            self.rows, self.given, self.not_finite
+            "table: {} disjoint of {} normal rows ({} windows with readings that are not finite were left out; {} are beyond the range of the integers)",
+            self.rows, self.given, self.not_finite, self.outside
         )?;
         writeln!(f, "{}", assumption(self.exchangeable))?;
         writeln!(
