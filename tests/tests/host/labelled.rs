@@ -19,6 +19,7 @@ fn claims(model: &str, texts: &[String]) {
     assert!(lacking.is_empty(), "models/{model}/README.md lacks {lacking:?}");
 }
 
+/// A share as a README writes it.
 fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
