@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Arithmetic of a model's encoder, or of a graph without roles.
+/// Arithmetic of a model's encoder and decoder, or of a graph without roles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// Floats alone.
     #[default]
     F32,
-    /// Integer weights; of the two below the cheapest that is of grade A on the calibration rows.
+    /// Integer weights; of the two below the cheapest that is of grade A on the calibration rows, for encoder and
+    /// decoder each.
     Int8,
     /// Weights and activations of eight bits.
     Int8x8,

@@ -8,12 +8,14 @@ use super::{ModelOptions, PrecisionOptions, PythonOptions, firmware, output};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use elbow::device::Target;
+use elbow::divergence::ScoreError;
 use elbow::emit::emit;
 use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
 use elbow::parity::integer::Pair;
 use elbow::parity::{
-    Compared, Layers, Limits, ParityReport, Reference, compare, layers, outputs, reference,
+    Compared, Layers, Limits, OutlierReport, ParityReport, Reference, compare, layers, outputs,
+    reference,
 };
 use elbow::reference::{Engine, Runtime};
 use elbow::rows::Batch;
@@ -154,14 +156,13 @@ pub fn run(options: &ParityOptions) -> Result<()> {
     let report = ParityReport { layers, precision, ..report };
     let pair = Pair { float: &float, integer: &loaded, batch: &batch };
     let mut integer = pair.report(&reference, &answer, report.kl_nats.all, options.seed)?;
-    if !options.outliers.is_empty() {
-        let outliers = inputs::of_model(&float, &options.outliers, options.seed);
-        let outliers = outliers.context("--outliers")?.batch;
-        let error = integer.as_ref().and_then(|integer| integer.score?.error);
-        let found = pair.outliers(&outliers, error)?;
-        if let Some(integer) = &mut integer {
-            integer.outliers = Some(found);
-        }
+    if let Some(integer) = &mut integer {
+        let error = integer.score.and_then(|score| score.error);
+        integer.outliers = outliers(options, &float, &loaded, error)?;
+    } else if !options.outliers.is_empty() {
+        return Err(Error::input(
+            "--outliers is about integers, and this model is in f32; add --precision, or leave it out",
+        ));
     }
     let report = report.with_integers(integer);
     if seen > 0 {
@@ -180,6 +181,21 @@ pub fn run(options: &ParityOptions) -> Result<()> {
         failures if failures.is_empty() => heads::hold(heads.as_ref()),
         failures => Err(Error::check(format!("parity failed: {}", failures.join("; ")))),
     }
+}
+
+/// What the integers of `loaded` make of the rows of `--outliers`, where `error` is the error of the score on the rows of
+/// `--input`; `None` without the option. An input error where the model has no score.
+fn outliers(
+    options: &ParityOptions,
+    float: &Loaded,
+    loaded: &Loaded,
+    error: Option<ScoreError>,
+) -> Result<Option<OutlierReport>> {
+    if options.outliers.is_empty() {
+        return Ok(None);
+    }
+    let rows = inputs::of_model(float, &options.outliers, options.seed).context("--outliers")?;
+    OutlierReport::of(float, loaded, &rows.batch, error).map(Some)
 }
 
 /// Differences of every step between reference and twin, and where `board` is given whether that has the

@@ -13,7 +13,7 @@ use crate::rows::{Batch, Rows};
 use crate::{Context, Result};
 
 /// A model whose decoder is still in floats, and what its integers are tried on.
-pub(super) struct Trial<'t> {
+pub(super) struct DecoderTrial<'t> {
     /// The model with its encoder's integers.
     encoded: &'t Loaded,
     source: &'t Source,
@@ -26,7 +26,7 @@ pub(super) struct Trial<'t> {
     float: Vec<f32>,
 }
 
-impl<'t> Trial<'t> {
+impl<'t> DecoderTrial<'t> {
     /// The trial of the decoder of `encoded`, the model `float` with the integers of its encoder, on the
     /// calibration rows of `batch`. `None` where the decoder stays as it is: there is none, several posteriors have
     /// no score, refinement follows its gradient, or its file is quantized.

@@ -54,7 +54,7 @@ impl Loaded {
                 }
             }
         };
-        let decoders = decoder::Trial::of(self, &encoded, batch)?;
+        let decoders = decoder::DecoderTrial::of(self, &encoded, batch)?;
         Ok(decoders.map(|trial| trial.chosen(precision)).transpose()?.unwrap_or(encoded))
     }
 }

@@ -1,8 +1,8 @@
 //! Whether integers make rows beyond the calibrated range look normal.
 
-use super::integer::Pair;
 use crate::divergence::ScoreError;
 use crate::infer::scored_rows;
+use crate::model::Loaded;
 use crate::rows::Batch;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -25,17 +25,21 @@ pub struct OutlierReport {
     pub most_used: Option<f64>,
 }
 
-impl Pair<'_> {
-    /// The scores of `outliers`, held against the allowance that `error` gives, the error of the score on other rows.
+impl OutlierReport {
+    /// The scores of `outliers` in floats and in integers, held against the allowance that `error` gives, the error of the score on other rows.
     /// A score that is not finite on either side counts as better unless both are equal.
     ///
     /// # Errors
     ///
     /// An input error where the model has no integers or no score; a posterior that is not finite.
-    pub fn outliers(&self, outliers: &Batch, error: Option<ScoreError>) -> Result<OutlierReport> {
+    pub fn of(
+        float: &Loaded,
+        integer: &Loaded,
+        outliers: &Batch,
+        error: Option<ScoreError>,
+    ) -> Result<Self> {
         let scored = |loaded| scored_rows(loaded, outliers);
-        let (Some(error), Some(float), Some(integer)) =
-            (error, scored(self.float)?, scored(self.integer)?)
+        let (Some(error), Some(float), Some(integer)) = (error, scored(float)?, scored(integer)?)
         else {
             return Err(Error::input(
                 "--outliers compares the scores of integers and floats, which takes an integer precision, a [decoder] with one posterior and two rows of --input",
@@ -61,7 +65,7 @@ impl Pair<'_> {
         // The negation counts NaN as well.
         let better = |used: f64| !(used <= 1.0);
         let unflagged = rows.iter().filter(|(_, flagged)| !flagged).map(|(gain, _)| *gain);
-        Ok(OutlierReport {
+        Ok(Self {
             rows: rows.len(),
             flagged: rows.iter().filter(|(_, flagged)| *flagged).count(),
             better: rows.iter().filter(|(gain, _)| better(*gain)).count(),

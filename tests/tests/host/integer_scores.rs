@@ -5,7 +5,7 @@ use elbow::divergence::{Grade, ScoreError};
 use elbow::import::Options;
 use elbow::infer::{ScoredRow, scored_rows};
 use elbow::model::Loaded;
-use elbow::parity::integer::Pair;
+use elbow::parity::OutlierReport;
 use elbow::rows::{Batch, Rows};
 use elbow_tests::fixtures::path;
 use elbow_tests::integers::rows;
@@ -65,9 +65,8 @@ fn outliers_of_the_imu_do_not_look_normal_in_integers() {
     let error = ScoreError::of(&scores(&scored(&float, &test)), &scores(&in_integers));
     let error = error.expect("rows");
     let flags = in_integers.iter().filter(|row| row.saturated > 0).count();
-    let pair = Pair { float: &float, integer: &integer, batch: &test };
     let far = outliers(&test.inputs[0]).into();
-    let report = pair.outliers(&far, Some(error)).expect("finite posteriors");
+    let report = OutlierReport::of(&float, &integer, &far, Some(error)).expect("finite posteriors");
     println!(
         "imu, encoder {}, decoder {}: {error:?}; {flags} of {} normal rows flagged; {report}; {report:?}",
         integer.precision().name(),

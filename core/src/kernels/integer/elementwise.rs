@@ -1,6 +1,7 @@
 //! Functions of one value, and sums of two.
 
 use super::{Requantize, Value};
+use crate::kernels::arch::integer::PRODUCT_IS_DEAR;
 
 /// `y[i] = table[bits of y[i]]`, in place: any function of 8-bit values, exactly.
 ///
@@ -57,7 +58,7 @@ pub fn piecewise(y: &mut [i16], coefficients: &[[i32; 3]], s: &Piecewise) {
         let r = (rest << (31 - (s.piece_bits & 15))) as i32;
         let [c0, c1, c2] = *coefficients;
         // Products of words are dear on a core without them, and a straight piece needs only one.
-        let bend = if cfg!(elbow_v6m) && c2 == 0 { 0 } else { high_word(r, c2) };
+        let bend = if PRODUCT_IS_DEAR && c2 == 0 { 0 } else { high_word(r, c2) };
         let p = c0.wrapping_add(high_word(r, c1.wrapping_add(bend)));
         let value = p.wrapping_add(1 << (PIECE_BITS - 1)) >> PIECE_BITS;
         *y = value.max(s.low).min(s.high) as i16;
