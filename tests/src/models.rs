@@ -8,7 +8,7 @@ mod watched;
 use tables::{looking_up, looking_up_without_roles};
 
 pub use refined::{refined, refined_softmax, refined_tiny};
-pub use watched::watched;
+pub use watched::{all_watched, watched};
 
 use crate::fixtures::{FLOWS, path};
 use crate::graphs::Builder;

@@ -1,10 +1,12 @@
 //! `elbow bench`
 
-use super::{ModelOptions, PrecisionOptions, firmware, inputs, output};
+use super::{ModelOptions, PrecisionOptions, firmware, inputs, output, program};
 use clap::builder::PossibleValuesParser;
+use elbow::detect::with_calibration;
 use elbow::device::Target;
 use elbow::emit::{FlashBytes, RamBytes, emit};
 use elbow::model::Loaded;
+use elbow::parity::Program;
 use elbow::parity::cost::{Cost, LayerCost, cost};
 use elbow::rows::Batch;
 use elbow::{Error, Precision, Result};
@@ -28,6 +30,12 @@ pub struct BenchOptions {
     /// The firmware workspace; found upwards from the current folder where left out
     #[arg(long, value_name = "DIR")]
     firmware: Option<PathBuf>,
+    /// Fail where the whole program needs more flash: weights and code
+    #[arg(long, value_name = "BYTES")]
+    max_flash: Option<usize>,
+    /// Fail where the whole program needs more RAM: its detector, else the workspace, and the stack bound
+    #[arg(long, value_name = "BYTES")]
+    max_ram: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -53,6 +61,8 @@ struct BenchReport {
     layers: Vec<LayerCost>,
     flash_bytes: FlashBytes,
     ram_bytes: RamBytes,
+    /// Of the whole program.
+    program_bytes: Program,
     compiler: String,
     flags: String,
     /// Always empty: no peer runs a model of ours. `cargo xtask bench` measures them, on workloads that they
@@ -69,10 +79,15 @@ struct BenchReport {
 pub fn run(options: &BenchOptions) -> Result<()> {
     let target = Target::named(&options.target)?;
     let loaded = options.precision.apply(options.model.load()?, target.core)?;
+    let (loaded, _) = with_calibration(loaded);
     let firmware = firmware(options.firmware.as_deref())?;
     let cost = cost(&loaded, &target, &firmware, &rows(&loaded, options)?)?;
     let report = BenchReport::of(&loaded, &target, cost)?;
-    if options.json { output::json(&report) } else { output::text(&report.to_string()) }
+    match options.json {
+        true => output::json(&report)?,
+        false => output::text(&report.to_string())?,
+    }
+    program::check(report.program_bytes, options.max_flash, options.max_ram)
 }
 
 /// The rows of `--input`, or a batch of one row of zeros without it. An input error as `inputs::of_model`.
@@ -106,6 +121,7 @@ impl BenchReport {
             cycles_estimate: cost.cycles,
             layers: cost.layers,
             flash_bytes: FlashBytes { code: Some(code), ..budget.flash_bytes },
+            program_bytes: Program::new(&budget, cost.program),
             ram_bytes: RamBytes { stack, ..budget.ram_bytes },
             compiler: compiler.version(),
             flags: format!(

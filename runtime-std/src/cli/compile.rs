@@ -2,7 +2,7 @@
 
 use super::heads::{self, WithHeads};
 use super::inputs;
-use super::{ModelOptions, PrecisionOptions, output};
+use super::{ModelOptions, PrecisionOptions, firmware, output, program};
 use clap::builder::PossibleValuesParser;
 use elbow::detect::with_calibration;
 use elbow::device::Target;
@@ -10,6 +10,7 @@ use elbow::emit::{Budget, emit};
 use elbow::heads::HeadReport;
 use elbow::lower::Core;
 use elbow::model::{Covered, Loaded};
+use elbow::parity::Program;
 use elbow::{Error, Precision, Result};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -26,15 +27,18 @@ pub struct CompileOptions {
     /// Whose integer kernels read the weights
     #[arg(long, value_parser = PossibleValuesParser::new(Target::all().map(|target| target.name)))]
     target: Option<String>,
-    /// Fail where the known parts need more flash
+    /// Fail where the program needs more flash: the weights, and with --target its code
     #[arg(long, value_name = "BYTES")]
     max_flash: Option<usize>,
-    /// Fail where the known parts need more RAM
+    /// Fail where the program needs more RAM: its detector, else the workspace, and with --target its stack bound
     #[arg(long, value_name = "BYTES")]
     max_ram: Option<usize>,
     /// Rows for an input, the batch in front, on which the declared heads are held against every other reading
     #[arg(long, num_args = 1.., value_name = "X.npy")]
     input: Vec<String>,
+    /// The firmware workspace, for the limits of a --target; found upwards from the current folder where left out
+    #[arg(long, value_name = "DIR")]
+    firmware: Option<PathBuf>,
     /// Print the budget as one JSON object
     #[arg(long)]
     json: bool,
@@ -71,6 +75,11 @@ pub fn run(options: &CompileOptions) -> Result<()> {
     let (loaded, unusable) = with_calibration(loaded);
     let artifact = emit(&loaded.model)?;
     check(options, &artifact.budget)?;
+    if let Some(target) =
+        target.as_ref().filter(|_| options.max_flash.max(options.max_ram).is_some())
+    {
+        whole(options, &loaded, target)?;
+    }
     let integers = loaded.precision() != Precision::F32;
     let report = CompileReport {
         precision_used: loaded.precision(),
@@ -131,12 +140,31 @@ fn heads(options: &CompileOptions, loaded: &Loaded) -> Result<Option<HeadReport>
     heads::read(loaded, &inputs::of_model(loaded, &options.input, 0)?.batch)
 }
 
+/// `Ok` where the whole program on the target keeps `--max-flash` and `--max-ram`, by an image that is built for this;
+/// without a firmware workspace a note that says what was not counted.
+///
+/// # Errors
+///
+/// A failed check about each limit that is exceeded; environment errors of the toolchain.
+fn whole(options: &CompileOptions, loaded: &Loaded, target: &Target) -> Result<()> {
+    let Ok(firmware) = firmware(options.firmware.as_deref()) else {
+        output::note(
+            "no firmware workspace is here to build an image in: code and stack are not counted; name one by --firmware",
+        );
+        return Ok(());
+    };
+    let program = Program::of(loaded, target, &firmware)?;
+    program::check(program, options.max_flash, options.max_ram)
+}
+
 /// `Ok` where weights and workspace alone keep `--max-flash` and `--max-ram`, or there are no such limits;
 /// else a failed check about each that is exceeded. Code and stack are not known yet.
 fn check(options: &CompileOptions, budget: &Budget) -> Result<()> {
+    let ram = &budget.ram_bytes;
+    let memory = ram.detector.map_or(("workspace", ram.workspace), |bytes| ("detector", bytes));
     let parts = [
         ("flash", "--max-flash", "weights", "code", budget.flash_bytes.weights, options.max_flash),
-        ("RAM", "--max-ram", "workspace", "stack", budget.ram_bytes.workspace, options.max_ram),
+        ("RAM", "--max-ram", memory.0, "stack", memory.1, options.max_ram),
     ];
     let over = parts.into_iter().filter_map(|(memory, option, known, unknown, bytes, limit)| {
         let limit = limit.filter(|limit| bytes > *limit)?;

@@ -4,9 +4,10 @@ mod verdicts;
 
 use super::heads::{self, WithHeads};
 use super::inputs;
-use super::{ModelOptions, PrecisionOptions, PythonOptions, firmware, output};
+use super::{ModelOptions, PrecisionOptions, PythonOptions, firmware, output, program};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
+use elbow::detect::with_calibration;
 use elbow::device::Target;
 use elbow::divergence::ScoreError;
 use elbow::emit::emit;
@@ -14,8 +15,8 @@ use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
 use elbow::parity::integer::Pair;
 use elbow::parity::{
-    Compared, Layers, Limits, OutlierReport, ParityReport, Reference, compare, layers, outputs,
-    reference,
+    Compared, Layers, Limits, OutlierReport, ParityReport, Program, Reference, compare, layers,
+    outputs, reference,
 };
 use elbow::reference::{Engine, Runtime};
 use elbow::rows::Batch;
@@ -60,11 +61,11 @@ pub struct ParityOptions {
     /// Limit of the largest KL divergence
     #[arg(long, value_name = "NATS")]
     max_kl: Option<f64>,
-    /// Fail where the detector's program needs more flash, with --readings
-    #[arg(long, value_name = "BYTES", requires = "readings")]
+    /// Fail where the whole program on the board needs more flash: weights and code
+    #[arg(long, value_name = "BYTES")]
     max_flash: Option<usize>,
-    /// Fail where the detector's program needs more RAM, with --readings
-    #[arg(long, value_name = "BYTES", requires = "readings")]
+    /// Fail where the whole program on the board needs more RAM: its detector, else the workspace, and the stack bound
+    #[arg(long, value_name = "BYTES")]
     max_ram: Option<usize>,
     /// The firmware workspace; found upwards from the current folder where left out
     #[arg(long, value_name = "DIR")]
@@ -178,7 +179,10 @@ pub fn run(options: &ParityOptions) -> Result<()> {
         false => output::text(&report.to_string())?,
     }
     match report.failures() {
-        failures if failures.is_empty() => heads::hold(heads.as_ref()),
+        failures if failures.is_empty() => {
+            limit(options, &loaded)?;
+            heads::hold(heads.as_ref())
+        }
         failures => Err(Error::check(format!("parity failed: {}", failures.join("; ")))),
     }
 }
@@ -196,6 +200,25 @@ fn outliers(
     }
     let rows = inputs::of_model(float, &options.outliers, options.seed).context("--outliers")?;
     OutlierReport::of(float, loaded, &rows.batch, error).map(Some)
+}
+
+/// `Ok` where the whole program on the board keeps `--max-flash` and `--max-ram`, or there are none.
+///
+/// # Errors
+///
+/// A failed check about each limit that is exceeded; an input error for limits without a board.
+fn limit(options: &ParityOptions, loaded: &Loaded) -> Result<()> {
+    if options.max_flash.or(options.max_ram).is_none() {
+        return Ok(());
+    }
+    let Some((board, firmware)) = board(options)? else {
+        return Err(Error::input(
+            "--max-flash and --max-ram are of a program on a board; name it by --target",
+        ));
+    };
+    let (loaded, _) = with_calibration(loaded.clone());
+    let program = Program::of(&loaded, &board, &firmware)?;
+    program::check(program, options.max_flash, options.max_ram)
 }
 
 /// Differences of every step between reference and twin, and where `board` is given whether that has the

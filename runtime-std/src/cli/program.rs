@@ -1,15 +1,7 @@
 //! `--max-flash` and `--max-ram` of a whole program.
 
+use elbow::parity::Program;
 use elbow::{Error, Result};
-
-/// Bytes of a program that is a detector, or an inference, and nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Program {
-    /// Weights and code.
-    pub flash: usize,
-    /// The detector, or the workspace, and the stack bound; `None` where the stack is not bounded.
-    pub ram: Option<usize>,
-}
 
 /// `Ok` where the program keeps both limits, or there are none.
 ///

@@ -19,6 +19,33 @@ pub struct ModelFootprint {
     pub judge: Option<Footprint>,
 }
 
+impl ModelFootprint {
+    /// That of the model `name` in an image.
+    ///
+    /// # Errors
+    ///
+    /// An environment error where the image does not hold the model.
+    fn of(image: &Image, name: &str) -> Result<Self> {
+        let of = |called: &str| image.footprint(&exported(name, called)).map_err(environment);
+        let [score, explain, log_prob, judge] =
+            ["score", "explain", "log_prob", "judge"].map(|method| of(method).ok());
+        Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob, judge })
+    }
+
+    /// That of a model, from an image for `target` that is built and not booted.
+    ///
+    /// # Errors
+    ///
+    /// Environment errors of the toolchain, and of an image that cannot be read.
+    pub fn of_model(target: &Target, model: &(String, PathBuf), firmware: &Path) -> Result<Self> {
+        let file = build_image(target, std::slice::from_ref(model), firmware)?;
+        let bytes = std::fs::read(&file).map_err(|error| {
+            Error::environment(format!("cannot read {}: {error}; build again", file.display()))
+        })?;
+        Self::of(&Image::parse(&bytes).map_err(environment)?, &model.0)
+    }
+}
+
 impl Device {
     /// A device with these models: the image is built and booted, and the session opened.
     ///
@@ -81,11 +108,7 @@ impl Device {
     /// An environment error where there is no such model, or the image does not hold it.
     pub fn footprint(&self, index: usize) -> Result<ModelFootprint> {
         let name = self.models.get(index).map_or("", String::as_str);
-        let of =
-            |called: &str| self.image().footprint(&exported(name, called)).map_err(environment);
-        let [score, explain, log_prob, judge] =
-            ["score", "explain", "log_prob", "judge"].map(|method| of(method).ok());
-        Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob, judge })
+        ModelFootprint::of(self.image(), name)
     }
 
     /// The image that runs.

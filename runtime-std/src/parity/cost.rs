@@ -1,6 +1,7 @@
 //! What one inference costs on a board, in all and by step.
 
 use super::on_device::{all_given, ask, compile, temporary};
+use super::program::called;
 use crate::device::{Device, Footprint, Spent, Target, Trace, timing};
 use crate::emit::{emit, emit_timed};
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub struct Cost {
     pub score: Option<u64>,
     /// Its code bytes and stack bound.
     pub footprint: Footprint,
+    /// The same of all that a program calls: its detector, else the inference.
+    pub program: Footprint,
     /// Every step.
     pub layers: Vec<LayerCost>,
 }
@@ -59,7 +62,8 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     let models = [compile(&loaded.model, emit, folder.path())?];
     let mut device = Device::start(target, &models, firmware)?;
     device.select(0)?;
-    let footprint = device.footprint(0)?.infer;
+    let all = device.footprint(0)?;
+    let (footprint, program) = (all.infer, called(&all, &loaded.model));
     let (spent, score) = ask(&mut device, loaded, &given, 0)?;
     device.finish()?;
     let traced = |emit: fn(&Model) -> Result<_>, laps| {
@@ -86,7 +90,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     let layers = plan.steps.iter().zip(names(plan).into_iter().zip(&laps)).map(layer).collect();
     let cycles = whole.iter().map(cycles).sum();
     let score = score.map(|spent| spent.instructions);
-    Ok(Cost { instructions, cycles, spent, score, footprint, layers })
+    Ok(Cost { instructions, cycles, spent, score, footprint, program, layers })
 }
 
 /// `Ok` where the instructions by the emulator's log and by the board's timer differ by at most a tick at

@@ -24,6 +24,8 @@ pub mod measure;
 mod on_device;
 pub mod outliers;
 pub mod outputs;
+#[cfg(feature = "device")]
+mod program;
 pub mod reference;
 mod report;
 mod suspect;
@@ -38,6 +40,8 @@ pub use layers::Layers;
 pub use on_device::{checksums, device};
 pub use outliers::OutlierReport;
 pub use outputs::TargetOutputs;
+#[cfg(feature = "device")]
+pub use program::Program;
 pub use reference::{Basis, Reference};
 pub use report::{OutputError, ParityReport};
 pub use suspect::Suspect;

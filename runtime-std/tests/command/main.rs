@@ -13,5 +13,6 @@ mod held;
 mod init;
 mod likelihoods;
 mod quantized;
+mod readings;
 mod reference;
 mod refine;

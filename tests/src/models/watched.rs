@@ -52,6 +52,13 @@ pub fn watched(kind: ScoreKind) -> Model {
     }
 }
 
+/// [`watched`] by every kind of score that a detector of it has.
+pub fn all_watched() -> Vec<Model> {
+    let kinds =
+        [ScoreKind::ElboAtMean, ScoreKind::Reconstruction, ScoreKind::Kl, ScoreKind::Mahalanobis];
+    kinds.map(watched).to_vec()
+}
+
 /// Tables of 99 scores at equal distances between these two, of both tails.
 fn lists(lowest: f32, highest: f32) -> RankTables {
     let calibrated = 99;

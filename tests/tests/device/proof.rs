@@ -9,7 +9,7 @@ use elbow_tests::models;
 use elbow_toolchain::{Build, CORES, Core, build_firmware};
 
 fn build(core: &Core, profile: &str, features: &[&str]) -> Result<(), String> {
-    let (folder, _) = compiled(&[models::all(), models::refined()].concat());
+    let (folder, _) = compiled(&[models::all(), models::refined(), models::all_watched()].concat());
     let firmware = path("firmware");
     let models = Some(folder.path());
     let build = Build { folder: &firmware, package: "proof", core, profile, features, models };

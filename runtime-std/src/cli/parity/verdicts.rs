@@ -1,10 +1,10 @@
 //! `elbow parity --readings` on a board: the verdicts of a calibrated model's detector.
 
 use super::{ParityOptions, TWIN, board};
-use crate::cli::program::{self, Program};
+use crate::cli::program;
 use crate::cli::{inputs, output};
 use elbow::detect::{Calibration, Recording, Stream, with_calibration};
-use elbow::parity::compare_verdicts;
+use elbow::parity::{Program, compare_verdicts};
 use elbow::{Error, Result};
 
 /// Whether the options ask for verdicts: a recording, on a board. A recording without a board makes rows.

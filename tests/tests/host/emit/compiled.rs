@@ -268,7 +268,7 @@ fn write(folder: &Path, models: &[Model]) {
 #[test]
 fn compiled_modules_equal_the_twin_in_every_bit() {
     let softmax = vec![models::refined_softmax()];
-    let models = [models::all(), models::refined(), softmax].concat();
+    let models = [models::all(), models::refined(), softmax, models::all_watched()].concat();
     let folder = tempfile::tempdir().expect("a temporary folder");
     write(folder.path(), &models);
     let rustfmt = Command::new("rustfmt")

@@ -7,7 +7,8 @@ use elbow_core::pack::Aligned;
 use elbow_tests::models;
 use elbow_tests::random::Random;
 
-/// A small calibrated model.
+/// A small calibrated model, in a program that uses its detector alone and allows no warning.
+#[deny(warnings)]
 mod watched {
     include!("../../../golden/watched/model.rs");
 }
