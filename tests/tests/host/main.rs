@@ -21,5 +21,6 @@ mod posteriors;
 mod qdq;
 mod quantize;
 mod rates;
+mod scores;
 mod window;
 mod zoo;
