@@ -15,3 +15,4 @@ mod likelihoods;
 mod quantized;
 mod reference;
 mod refine;
+mod score;
