@@ -101,7 +101,7 @@ fn a_calibration_of_another_precision_or_model() {
     let manifest = folder.join("elbow.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replace("precision = \"f32\"", "precision = \"int8x8\"")).unwrap();
-    refused(folder, "--input {}", &[&x], &["calibrated in int8x8", "--precision int8x8"]);
+    refused(folder, "--input {}", &[&x], &["for --precision int8x8", "use --precision int8x8"]);
     fs::write(&manifest, &text).unwrap();
     let other = repository("tests/detection/windows/time_first.onnx");
     fs::copy(other, folder.join("channels_first.onnx")).unwrap();
