@@ -233,3 +233,8 @@ pub const CUSUM_PATH: f64 = 2e-5;
 /// A threshold that a training script chose in PyTorch, relative: the sum of a few hundred terms in f32, in another
 /// order.
 pub const PYTORCH_SCORE: f32 = 1e-4;
+/// An area under a curve against scikit-learn's, both in f64: sums of some hundred terms in another order.
+pub const AREA: f64 = 1e-12;
+/// The density of a flow in f32 against PyTorch's in f64, relative to `max(1, |ln p|)`: the roundings of all its
+/// layers, and a logarithm of a determinant.
+pub const FLOW_SCORE: f64 = 1e-4;

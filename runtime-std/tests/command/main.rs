@@ -16,3 +16,4 @@ mod quantized;
 mod readings;
 mod reference;
 mod refine;
+mod score;

@@ -22,5 +22,6 @@ mod posteriors;
 mod qdq;
 mod quantize;
 mod rates;
+mod scores;
 mod window;
 mod zoo;

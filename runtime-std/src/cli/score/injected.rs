@@ -27,8 +27,8 @@ pub struct Injected {
     /// Windows without a fault that are found all the same.
     without_fault: Found,
     faults: Vec<Case>,
-    /// Faults that nothing finds in half of the windows, and that raise no more alarms than there are without a fault,
-    /// with the channel where it is one of several.
+    /// Faults that nothing finds in half of the windows, and that raise no more alarms than chance does, with the
+    /// channel where it is one of several.
     blind_to: Vec<String>,
 }
 
@@ -50,6 +50,9 @@ struct InRecording {
     by_drift: Option<f64>,
     /// Alarms, each acknowledged at once; `null` without `[score.alarm]`.
     alarms: Option<usize>,
+    /// Whether chance raises so many alarms in fewer than one of twenty recordings.
+    #[serde(skip)]
+    is_alarmed: bool,
     /// Number of the first window that anything was found at.
     first_found: Option<usize>,
 }
@@ -97,8 +100,8 @@ impl Injected {
             Some(recorded) => streamed(faultless, window, recorded)?,
             None => windowed(faultless, window)?,
         };
-        let is_unseen = |case: &&Case| case.found.is_blind(&without_fault);
-        let blind_to = faults.iter().filter(is_unseen).map(Case::to_string).collect();
+        let blind_to =
+            faults.iter().filter(|case| case.found.is_blind()).map(Case::to_string).collect();
         let decided_by = faultless.table.judge().name();
         Ok(Self { windows, decided_by, without_fault, faults, blind_to })
     }
@@ -230,18 +233,18 @@ impl Found {
                     .and_then(|own| own.drift.as_ref())
                     .map(|_| count(&|due| due.is_drift)),
                 alarms: sequence.as_ref().map(|own| own.alarms().raised),
+                is_alarmed: sequence.as_ref().is_some_and(|own| own.alarms().is_beyond_chance()),
                 first_found,
             }),
         }
     }
 
-    /// Whether nothing finds half of the windows, and no more alarms are raised than `without` a fault.
-    fn is_blind(&self, without: &Self) -> bool {
+    /// Whether nothing finds half of the windows, and no more alarms are raised than chance does.
+    fn is_blind(&self) -> bool {
         let is_found = |share: Option<f64>| share.is_some_and(|share| share >= BLIND);
         let drift = self.in_recording.and_then(|own| own.by_drift);
-        let alarms = |of: &Self| of.in_recording.and_then(|own| own.alarms);
-        let [with, without] = [alarms(self), alarms(without)];
-        ![self.by_score, self.by_gate, drift].into_iter().any(is_found) && with <= without
+        let is_alarmed = self.in_recording.is_some_and(|own| own.is_alarmed);
+        !is_alarmed && ![self.by_score, self.by_gate, drift].into_iter().any(is_found)
     }
 }
 

@@ -256,6 +256,12 @@ impl fmt::Display for Verdicts {
         };
         let Self { readings, windows, verdicts, faults, .. } = self;
         writeln!(f, "{readings} readings in {windows} windows: {}", list(verdicts))?;
+        if verdicts.contains_key("alarm") {
+            writeln!(
+                f,
+                "(the verdict alarm lasts until somebody acknowledges it, and nobody does here)"
+            )?;
+        }
         if !faults.is_empty() {
             writeln!(f, "faults of the sensor: {}", list(faults))?;
         }

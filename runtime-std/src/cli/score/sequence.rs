@@ -79,6 +79,19 @@ impl Sequence {
     }
 }
 
+impl Alarms {
+    /// Whether independent alarms at the stated rate are as many in fewer than one of twenty cases (Poisson).
+    pub fn is_beyond_chance(&self) -> bool {
+        let expected = self.counted as f64 / self.arl;
+        let (mut term, mut fewer) = ((-expected).exp(), 0.0);
+        for count in 0..self.raised {
+            fewer += term;
+            term *= expected / (count + 1) as f64;
+        }
+        self.raised > 0 && 1.0 - fewer < 0.05
+    }
+}
+
 impl std::fmt::Display for Alarms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { raised, counted, every, arl } = self;
