@@ -60,7 +60,7 @@ impl GateTable {
         for (key, list) in
             [("least_variance", &self.least_variance), ("largest_step", &self.largest_step)]
         {
-            if let Some(bad) = list.iter().flatten().find(|value| !(**value >= 0.0)) {
+            if let Some(bad) = list.iter().flatten().find(|value| **value < 0.0 || value.is_nan()) {
                 problems.push(format!("gate.{key}: found {bad}, expected numbers from 0 on"));
             }
         }
