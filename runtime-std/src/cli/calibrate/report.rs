@@ -155,7 +155,7 @@ fn modes(edit: &Edit<'_>) -> Vec<ModeRows> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rate, alarm, .. } = self;
+        let Self { rate, .. } = self;
         writeln!(
             f,
             "{} in {}, score {}, tail {}",
@@ -183,27 +183,7 @@ impl fmt::Display for Report {
                 if mode.own_table { "a table of its own" } else { "the table of all modes" };
             writeln!(f, "mode {}: {} rows, {table}", mode.index, mode.rows)?;
         }
-        writeln!(
-            f,
-            "alarm: threshold {} (independent windows: {:.3}), one window in {} scored; the replay of {} windows{} had {} alarms, so that with {} % confidence there are at least {:.0} windows between two (asked: {}, most that so many windows show: {:.0})",
-            alarm.threshold,
-            alarm.independent,
-            alarm.every,
-            alarm.windows,
-            if alarm.is_own { ", those of the table," } else { "" },
-            alarm.events,
-            100.0 * alarm.confidence,
-            1.0 / alarm.upper_rate,
-            alarm.arl,
-            alarm.largest_arl
-        )?;
-        match alarm.shortest {
-            Some(windows) => writeln!(f, "alarm: at the soonest after {windows} scored windows")?,
-            None => writeln!(
-                f,
-                "alarm: never, so few rows have no p-value that is small enough; record more"
-            )?,
-        }
+        self.alarm_text(f)?;
         match &self.drift {
             Some(drift) => writeln!(
                 f,
@@ -219,5 +199,33 @@ impl fmt::Display for Report {
             }
         };
         writeln!(f, "gate: {gate}")
+    }
+}
+
+impl Report {
+    /// Writes the lines about the alarm.
+    fn alarm_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { alarm, .. } = self;
+        writeln!(
+            f,
+            "alarm: threshold {} (independent windows: {:.3}), one window in {} scored; the replay of {} windows{} had {} alarms, so that with {} % confidence there are at least {:.0} windows between two (asked: {}, most that so many windows show: {:.0})",
+            alarm.threshold,
+            alarm.independent,
+            alarm.every,
+            alarm.windows,
+            if alarm.is_own { ", those of the table," } else { "" },
+            alarm.events,
+            100.0 * alarm.confidence,
+            1.0 / alarm.upper_rate,
+            alarm.arl,
+            alarm.largest_arl
+        )?;
+        match alarm.shortest {
+            Some(windows) => writeln!(f, "alarm: at the soonest after {windows} scored windows"),
+            None => writeln!(
+                f,
+                "alarm: never, so few rows have no p-value that is small enough; record more"
+            ),
+        }
     }
 }
