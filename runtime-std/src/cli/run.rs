@@ -154,25 +154,16 @@ pub fn run(options: &RunOptions) -> Result<()> {
     let graph = options.graph.unwrap_or(default);
     let source = source(&loaded, graph, is_flow)?;
     let amortized = loaded.amortized().filter(|_| graph == GraphChoice::Encoder);
-    if options.samples.is_some() && amortized.is_none() {
-        return Err(Error::input(
-            "--samples needs a posterior: give a manifest, or --mean NAME --spread NAME:HEAD, with --graph encoder",
-        ));
-    }
+    needs_posterior(options, amortized.is_some())?;
     let refinement = refinement(&loaded, options, graph)?;
     let is_scored = amortized.is_some() || (is_flow && graph == GraphChoice::Flow);
     let score = loaded.model.score.as_ref().filter(|_| is_scored && runtime.is_none());
     let (plan, states) = source.whole()?;
     let decodes = refinement.is_some() || score.is_some();
     let inputs = inputs(&loaded, source, &plan, decodes, options)?;
-    let mut outside = Vec::new();
-    let outputs = match &runtime {
-        None => {
-            let (outputs, saturated) = run_twin_flagged(&plan, &states, &inputs.batch)?;
-            outside = saturated.iter().map(|values| *values > 0).collect();
-            outputs
-        }
-        Some(runtime) => runtime.run(source, &inputs.batch, &[])?.outputs,
+    let (outputs, outside) = match &runtime {
+        None => flagged(&plan, &states, &inputs.batch)?,
+        Some(runtime) => (runtime.run(source, &inputs.batch, &[])?.outputs, Vec::new()),
     };
     let mut posteriors = match (amortized, &runtime) {
         (None, _) => Vec::new(),
@@ -183,8 +174,7 @@ pub fn run(options: &RunOptions) -> Result<()> {
     };
     let scores = score
         .map(|score| {
-            let q = posteriors.first().filter(|_| posteriors.len() == 1);
-            let encoded = q.map(|q| Encoded { q, outside: &outside });
+            let encoded = encoded(&posteriors, &outside);
             Scores::of(&loaded, score, &inputs.batch, encoded, options.seed)
         })
         .transpose()?;
@@ -197,12 +187,7 @@ pub fn run(options: &RunOptions) -> Result<()> {
         OutputFiles::new(source, &inputs, &outputs, &posteriors, log_prob.as_deref(), options)?;
     files.bytes.extend(scores.iter().flat_map(Scores::files));
     files.write(&loaded, inputs.batch.len, options)?;
-    if outside > 0 {
-        output::note(&format!(
-            "{outside} of {} rows have values beyond the range of the integers: what was computed from them cannot be trusted",
-            inputs.batch.len
-        ));
-    }
+    note_outside(outside, inputs.batch.len);
     if !options.json {
         return Ok(());
     }
@@ -216,6 +201,47 @@ pub fn run(options: &RunOptions) -> Result<()> {
         refined,
         ..report
     })
+}
+
+/// An input error where `--samples` are asked for and there is no posterior to draw them of.
+fn needs_posterior(options: &RunOptions, has_posterior: bool) -> Result<()> {
+    match options.samples {
+        Some(_) if !has_posterior => Err(Error::input(
+            "--samples needs a posterior: give a manifest, or --mean NAME --spread NAME:HEAD, with --graph encoder",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// [`run_twin_flagged`], with whether each row has values beyond the range of integers.
+///
+/// # Errors
+///
+/// As there.
+fn flagged(
+    plan: &Plan,
+    states: &[(usize, usize)],
+    batch: &Batch,
+) -> Result<(Vec<Vec<f32>>, Vec<bool>)> {
+    let (outputs, saturated) = run_twin_flagged(plan, states, batch)?;
+    Ok((outputs, saturated.into_iter().map(|values| values > 0).collect()))
+}
+
+/// The posteriors of an encoder that has one for each row; `None` for several, and without an encoder.
+fn encoded<'q>(posteriors: &'q [Posteriors], outside: &'q [bool]) -> Option<Encoded<'q>> {
+    match posteriors {
+        [q] => Some(Encoded { q, outside }),
+        _ => None,
+    }
+}
+
+/// Says on stderr where `outside` of the rows are beyond the range of the integers.
+fn note_outside(outside: usize, rows: usize) {
+    if outside > 0 {
+        output::note(&format!(
+            "{outside} of {rows} rows have values beyond the range of the integers: what was computed from them cannot be trusted"
+        ));
+    }
 }
 
 /// The rows of `--input`: of the inputs that the twin's `plan` reads, and of the decoder's conditions where it

@@ -5,7 +5,7 @@ use std::fmt;
 /// A fault of one channel, or of a whole sensor. Sizes are in standard deviations of the channel, its own mean being that of
 /// the training data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum InjectedFault {
     /// The channel keeps the value that it has at the start of the window.
     Stuck,
     /// The channel reads 0.
@@ -26,7 +26,7 @@ pub enum Fault {
     Saturated,
 }
 
-impl Fault {
+impl InjectedFault {
     /// Every fault.
     pub const ALL: [Self; 9] = [
         Self::Stuck,
@@ -61,7 +61,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for InjectedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -78,7 +78,7 @@ pub struct Normal<'a> {
 
 /// Puts a fault of `channel` into one window: `readings` is `[time][channels]` in raw units, with as many channels as
 /// `normal` has. Nothing changes for a channel that is not there.
-pub fn inject(fault: Fault, channel: usize, normal: Normal<'_>, readings: &mut [f32]) {
+pub fn inject(fault: InjectedFault, channel: usize, normal: Normal<'_>, readings: &mut [f32]) {
     let channels = normal.mean.len();
     let (Some(mean), Some(std)) = (normal.mean.get(channel), normal.std.get(channel)) else {
         return;
@@ -90,21 +90,21 @@ pub fn inject(fault: Fault, channel: usize, normal: Normal<'_>, readings: &mut [
         let (before, reading) = readings.split_at_mut(at * channels);
         let Some(value) = reading.get_mut(channel) else { continue };
         match fault {
-            Fault::Stuck => *value = first,
-            Fault::Zero => *value = 0.0,
-            Fault::Gain => *value = mean + (*value - mean) / 2.0,
-            Fault::Offset => *value += 3.0 * std,
-            Fault::Spike if at == half => *value += 20.0 * std,
-            Fault::Spike => {}
-            Fault::Saturated => *value = value.clamp(mean - 1.5 * std, mean + 1.5 * std),
-            Fault::Swapped => reading[..channels].swap(channel, (channel + 1) % channels),
-            Fault::Dead => reading[..channels].copy_from_slice(normal.mean),
-            Fault::Lost if at >= half && half > 0 => {
+            InjectedFault::Stuck => *value = first,
+            InjectedFault::Zero => *value = 0.0,
+            InjectedFault::Gain => *value = mean + (*value - mean) / 2.0,
+            InjectedFault::Offset => *value += 3.0 * std,
+            InjectedFault::Spike if at == half => *value += 20.0 * std,
+            InjectedFault::Spike => {}
+            InjectedFault::Saturated => *value = value.clamp(mean - 1.5 * std, mean + 1.5 * std),
+            InjectedFault::Swapped => reading[..channels].swap(channel, (channel + 1) % channels),
+            InjectedFault::Dead => reading[..channels].copy_from_slice(normal.mean),
+            InjectedFault::Lost if at >= half && half > 0 => {
                 let from = (at - half) * channels;
                 let earlier = &before[from..from + channels];
                 reading[..channels].copy_from_slice(earlier);
             }
-            Fault::Lost => {}
+            InjectedFault::Lost => {}
         }
     }
 }
@@ -112,14 +112,14 @@ pub fn inject(fault: Fault, channel: usize, normal: Normal<'_>, readings: &mut [
 /// [`inject`] into a whole recording of `[time][channels]`: once where the fault lasts, and into each run of `length`
 /// readings where it is of a moment.
 pub fn inject_into_recording(
-    fault: Fault,
+    fault: InjectedFault,
     channel: usize,
     normal: Normal<'_>,
     length: usize,
     readings: &mut [f32],
 ) {
     match fault {
-        Fault::Spike | Fault::Lost => {
+        InjectedFault::Spike | InjectedFault::Lost => {
             let values = (length * normal.mean.len()).max(1);
             readings.chunks_mut(values).for_each(|own| inject(fault, channel, normal, own));
         }
@@ -140,15 +140,15 @@ mod tests {
             inject(fault, channel, normal, &mut readings);
             readings
         };
-        assert_eq!(with(Fault::Stuck, 1), [0.0, 9.0, 2.0, 9.0, 4.0, 9.0, 6.0, 9.0]);
-        assert_eq!(with(Fault::Zero, 1), [0.0, 0.0, 2.0, 0.0, 4.0, 0.0, 6.0, 0.0]);
-        assert_eq!(with(Fault::Dead, 0), [1.0, 10.0, 1.0, 10.0, 1.0, 10.0, 1.0, 10.0]);
-        assert_eq!(with(Fault::Gain, 0), [0.5, 9.0, 1.5, 11.0, 2.5, 7.0, 3.5, 30.0]);
-        assert_eq!(with(Fault::Offset, 1), [0.0, 15.0, 2.0, 17.0, 4.0, 13.0, 6.0, 36.0]);
-        assert_eq!(with(Fault::Spike, 0), [0.0, 9.0, 2.0, 11.0, 24.0, 7.0, 6.0, 30.0]);
-        assert_eq!(with(Fault::Swapped, 0), [9.0, 0.0, 11.0, 2.0, 7.0, 4.0, 30.0, 6.0]);
-        assert_eq!(with(Fault::Lost, 0), [0.0, 9.0, 2.0, 11.0, 0.0, 9.0, 2.0, 11.0]);
-        assert_eq!(with(Fault::Saturated, 1), [0.0, 9.0, 2.0, 11.0, 4.0, 7.0, 6.0, 13.0]);
-        assert_eq!(with(Fault::Zero, 2), window);
+        assert_eq!(with(InjectedFault::Stuck, 1), [0.0, 9.0, 2.0, 9.0, 4.0, 9.0, 6.0, 9.0]);
+        assert_eq!(with(InjectedFault::Zero, 1), [0.0, 0.0, 2.0, 0.0, 4.0, 0.0, 6.0, 0.0]);
+        assert_eq!(with(InjectedFault::Dead, 0), [1.0, 10.0, 1.0, 10.0, 1.0, 10.0, 1.0, 10.0]);
+        assert_eq!(with(InjectedFault::Gain, 0), [0.5, 9.0, 1.5, 11.0, 2.5, 7.0, 3.5, 30.0]);
+        assert_eq!(with(InjectedFault::Offset, 1), [0.0, 15.0, 2.0, 17.0, 4.0, 13.0, 6.0, 36.0]);
+        assert_eq!(with(InjectedFault::Spike, 0), [0.0, 9.0, 2.0, 11.0, 24.0, 7.0, 6.0, 30.0]);
+        assert_eq!(with(InjectedFault::Swapped, 0), [9.0, 0.0, 11.0, 2.0, 7.0, 4.0, 30.0, 6.0]);
+        assert_eq!(with(InjectedFault::Lost, 0), [0.0, 9.0, 2.0, 11.0, 0.0, 9.0, 2.0, 11.0]);
+        assert_eq!(with(InjectedFault::Saturated, 1), [0.0, 9.0, 2.0, 11.0, 4.0, 7.0, 6.0, 13.0]);
+        assert_eq!(with(InjectedFault::Zero, 2), window);
     }
 }

@@ -6,7 +6,7 @@ use super::table::{Judge, Table};
 use elbow::manifest::{Layout, Score, Window};
 use elbow::model::{Calibration, Loaded};
 use elbow::rows::{Batch, Rows};
-use elbow::scoring::faults::{Fault, Normal, inject, inject_into_recording};
+use elbow::scoring::faults::{InjectedFault, Normal, inject, inject_into_recording};
 use elbow::scoring::{RowScore, Settings, score_rows};
 use elbow::{Error, Result};
 use elbow_core::detect::{ChannelState, Gate};
@@ -182,8 +182,8 @@ fn by_window<'r>(
 }
 
 /// Every fault with the channel that it is put into; `None` for one of all channels.
-fn cases(channels: usize) -> impl Iterator<Item = (Fault, Option<usize>)> {
-    Fault::ALL.into_iter().flat_map(move |fault| {
+fn cases(channels: usize) -> impl Iterator<Item = (InjectedFault, Option<usize>)> {
+    InjectedFault::ALL.into_iter().flat_map(move |fault| {
         let of_all = fault.is_of_all_channels();
         let count = if of_all { 1 } else { channels };
         (0..count).map(move |channel| (fault, (!of_all).then_some(channel)))
@@ -271,7 +271,7 @@ impl<'l> Readings<'l> {
     }
 
     /// A copy with the fault in every window.
-    fn with(&self, fault: Fault, channel: usize) -> Self {
+    fn with(&self, fault: InjectedFault, channel: usize) -> Self {
         let mut values = self.values.clone();
         let normal = Normal { mean: &self.window.mean, std: &self.window.std };
         for readings in values.chunks_exact_mut(per_window(self.window)) {
