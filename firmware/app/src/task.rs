@@ -119,11 +119,7 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
             }
             Request::Trace => {
                 let model = self.selected(models)?;
-                let trace = model.trace();
-                self.send(board, &Reply::Traced { layers: trace.len() as u32 });
-                for (index, &crc) in (0..).zip(trace) {
-                    self.send(board, &Reply::Layer { index, crc });
-                }
+                self.trace(board, model);
                 Ok(())
             }
             Request::Infer { row, key, task, count, inputs } => {
@@ -135,10 +131,8 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
                 self.log_prob(board, model, row, inputs)
             }
             Request::Watch => {
-                let watch = self.selected(models)?.watch();
-                let detector_bytes = watch.ok_or(Refusal::WrongKind)??;
-                self.send(board, &Reply::Watching { detector_bytes });
-                Ok(())
+                let model = self.selected(models)?;
+                self.watch(board, model)
             }
             Request::Reading { t_us, values } => {
                 let model = self.selected(models)?;
@@ -240,6 +234,23 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         let (value, cost) = measure(board, model, |model| model.log_prob());
         let value = value.ok_or(Refusal::WrongKind)??;
         self.send(board, &Reply::LogProb { row, value, cost });
+        Ok(())
+    }
+
+    /// Sends `Traced` and one `Layer` per step of the last inference.
+    fn trace(&mut self, board: &mut impl Board, model: &dyn Model) {
+        let trace = model.trace();
+        self.send(board, &Reply::Traced { layers: trace.len() as u32 });
+        for (index, &crc) in (0..).zip(trace) {
+            self.send(board, &Reply::Layer { index, crc });
+        }
+    }
+
+    /// Begins a recording for the detector of the model, and sends its bytes. `Err`, with nothing sent, for a model
+    /// without one, and for damaged weights.
+    fn watch(&mut self, board: &mut impl Board, model: &mut dyn Model) -> Result<(), Refusal> {
+        let detector_bytes = model.watch().ok_or(Refusal::WrongKind)??;
+        self.send(board, &Reply::Watching { detector_bytes });
         Ok(())
     }
 

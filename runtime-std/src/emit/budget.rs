@@ -1,6 +1,7 @@
 //! Flash, RAM and multiply-accumulates of a compiled model, as far as they are known before a target is built.
 
-use super::detector::{self, saturates};
+use super::calls::saturates;
+use super::detector;
 use super::pack::arena;
 use crate::identifier::identifier;
 use crate::model::{Model, Parts};
@@ -39,8 +40,8 @@ pub struct FlashBytes {
 /// RAM of a compiled model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RamBytes {
-    /// The generated `Workspace`: arena, the encoder's counter of clamps, state, and the parameters of the
-    /// likelihood that the decoder computes.
+    /// The generated `Workspace`: arena, the counters of clamps and of values that integers could not hold, state, and
+    /// the parameters of the likelihood that the decoder computes.
     pub workspace: usize,
     /// The generated `Detector` on a core of 32 bits, the workspace among its parts: all that a program takes besides
     /// the stack. `None` for a model without one.
@@ -80,7 +81,8 @@ impl Budget {
         });
         let arena_bytes = size_of::<f32>() * arena(parts);
         let bound = parts.plans().map(|(_, plan)| plan.arena_lower_bound).max().unwrap_or(0);
-        let saturated = if saturates(model) { size_of::<u32>() } else { 0 };
+        let counts = parts.plans().any(|(_, plan)| saturates(plan));
+        let saturated = if counts { size_of::<u32>() } else { 0 };
         let workspace = arena_bytes
             + clamp_bytes(parts)
             + state_bytes(parts)

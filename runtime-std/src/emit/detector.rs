@@ -1,8 +1,7 @@
 //! The detector of a calibrated model: its constants, and the implementation of `Monitored`.
 
 use super::rust::{SKIP, float, imports};
-use crate::lower::plan::Integer;
-use crate::lower::{Kernel, Port, Step};
+use crate::lower::Port;
 use crate::manifest::{ScoreKind, Window};
 use crate::model::{Calibration, Model, RankTables};
 use elbow_core::detect::{ChannelState, Clock, Limits, Moment, RankEntry};
@@ -21,14 +20,6 @@ pub(super) struct Around<'a> {
 /// The model's calibration, where it has a detector.
 pub(super) fn calibration(model: &Model) -> Option<&Calibration> {
     model.calibration.as_ref().filter(|calibration| calibration.obstacle(model).is_none())
-}
-
-/// Whether the workspace counts the values that integers could not hold: where a detector would be misled by them.
-pub(super) fn saturates(model: &Model) -> bool {
-    let mut steps = model.graphs.parts().plans().flat_map(|(_, plan)| &plan.steps);
-    let is_quantizing =
-        |step: &Step| matches!(step.kernel, Kernel::Integer(Integer::Quantize { .. }));
-    calibration(model).is_some() && steps.any(is_quantizing)
 }
 
 /// Bytes on a core of 32 bits of the checked weights, the place in the window, and the monitor: of `Option<Pack>`,
