@@ -60,7 +60,8 @@ pub fn verdicts(
 ) -> Result<Vec<Judged>> {
     let shape = calibration.shape;
     let window = model.window.as_ref();
-    let Some(settings) = window.filter(|_| stream.readings.len() % shape.channels.max(1) == 0)
+    let Some(settings) =
+        window.filter(|_| stream.readings.len().is_multiple_of(shape.channels.max(1)))
     else {
         return Err(Error::input(format!(
             "{} values are no whole number of readings of {} channels; give an array [time, channels]",

@@ -63,7 +63,7 @@ impl OutlierReport {
             })
             .collect();
         // The negation counts NaN as well.
-        let better = |used: f64| !(used <= 1.0);
+        let better = |used: f64| used > 1.0 || used.is_nan();
         let unflagged = rows.iter().filter(|(_, flagged)| !flagged).map(|(gain, _)| *gain);
         Ok(Self {
             rows: rows.len(),

@@ -92,7 +92,7 @@ impl Aggregate {
         let moments = row(0).iter().zip(row(2));
         let (mean, var): (Vec<f32>, Vec<f32>) =
             moments.map(|(mean, second)| (*mean, less_square(*second, *mean))).unzip();
-        if rows.values.len() != 4 * latents || var.iter().any(|var| !(*var > 0.0)) {
+        if rows.values.len() != 4 * latents || var.iter().any(|var| *var <= 0.0 || var.is_nan()) {
             return Err(Error::input(format!(
                 "found {} values, expected mean and variance of two moments of {latents} latents; run `elbow calibrate` again",
                 rows.values.len()

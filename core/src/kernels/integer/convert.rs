@@ -147,7 +147,7 @@ impl Divisor {
         let mantissa = bits << 8 | 0x8000_0000;
         let ([high, low], [own_high, own_low]) =
             (self.inverse, [mantissa >> 16, mantissa & 0xffff]);
-        let product = own_high * high + (own_high * low >> 16) + (own_low * high >> 16);
+        let product = own_high * high + ((own_high * low) >> 16) + ((own_low * high) >> 16);
         let half = 1u32 << (fraction - 1);
         let rest = product & (half << 1).wrapping_sub(1);
         if rest.abs_diff(half) <= UNSURE {
