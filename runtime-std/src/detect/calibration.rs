@@ -2,6 +2,7 @@
 
 use super::conformal::Scores;
 use super::recording::every;
+use super::reference::of_device;
 use super::{arl, identity};
 use crate::error::{Context, Error, Result};
 use crate::lower::Port;
@@ -10,7 +11,7 @@ use crate::manifest::{
 };
 use crate::model::{Calibration, DriftMoments, Loaded, RankTables};
 use crate::npy;
-use elbow_core::detect::{AlarmDesign, Clock, Limits, Moment, Votes};
+use elbow_core::detect::{AlarmDesign, Clock, Limits, Votes};
 use elbow_core::window::WindowShape;
 use std::path::Path;
 
@@ -214,13 +215,9 @@ fn reference(loaded: &Loaded, drift: &DriftTable) -> Result<Vec<f32>> {
 }
 
 /// The moments of the device, for latent after latent, from a reference `[4, latents]`.
-fn moments(drift: &DriftTable, reference: &[f32]) -> DriftMoments {
-    let (latents, lambda) = (reference.len() / REFERENCE_ROWS, drift.lambda as f32);
-    let at = |row: usize, latent: usize| reference[row * latents + latent];
-    let moment =
-        |row: usize, latent: usize| Moment::new(at(row, latent), at(row + 1, latent), lambda);
-    let moments = (0..latents).flat_map(|latent| [moment(0, latent), moment(2, latent)]);
-    DriftMoments { lambda, threshold: drift.threshold as f32, moments: moments.collect() }
+fn moments(drift: &DriftTable, values: &[f32]) -> DriftMoments {
+    let moments = of_device(values, drift.lambda);
+    DriftMoments { lambda: drift.lambda as f32, threshold: drift.threshold as f32, moments }
 }
 
 /// Mean and variance of each latent for the Mahalanobis score, from a reference `[4, latents]`: the variance of the
