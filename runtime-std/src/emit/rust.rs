@@ -2,6 +2,7 @@
 
 use super::trace::Trace;
 use std::collections::BTreeSet;
+use std::f32::consts;
 
 /// In front of an item that rustfmt leaves as it is. An attribute of the whole module would have to be an
 /// inner one, which `include!` refuses.
@@ -10,12 +11,39 @@ pub(super) const SKIP: &str = "#[rustfmt::skip]\n";
 /// Numbers in a line of a table.
 const PER_LINE: usize = 16;
 
-/// The literal of a number; it reads back as exactly this one, except that every NaN becomes `f32::NAN`.
+/// Constants of mathematics that a lint would see in numbers which are nearly equal.
+const FAMOUS: [f32; 20] = [
+    consts::E,
+    consts::FRAC_1_PI,
+    consts::FRAC_1_SQRT_2,
+    consts::FRAC_2_PI,
+    consts::FRAC_2_SQRT_PI,
+    consts::FRAC_PI_2,
+    consts::FRAC_PI_3,
+    consts::FRAC_PI_4,
+    consts::FRAC_PI_6,
+    consts::FRAC_PI_8,
+    consts::LN_2,
+    consts::LN_10,
+    consts::LOG10_2,
+    consts::LOG10_E,
+    consts::LOG2_10,
+    consts::LOG2_E,
+    consts::PI,
+    consts::SQRT_2,
+    consts::TAU,
+    1.618_034,
+];
+
+/// The expression of a number; its value is exactly this one, except that every NaN becomes `f32::NAN`. Bits instead of
+/// digits where a lint of the user's would ask for a constant's name.
 pub(super) fn float(value: f32) -> String {
+    let is_famous = |constant: &f32| (value.abs() - constant).abs() < 1e-3 * constant;
     match value {
         f32::INFINITY => "f32::INFINITY".into(),
         f32::NEG_INFINITY => "f32::NEG_INFINITY".into(),
         _ if value.is_nan() => "f32::NAN".into(),
+        _ if FAMOUS.iter().any(is_famous) => format!("f32::from_bits({:#x})", value.to_bits()),
         _ => format!("{value:?}"),
     }
 }

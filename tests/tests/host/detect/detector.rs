@@ -82,7 +82,7 @@ const LIKELIHOOD: Likelihood<'static> = Likelihood::gaussian(&[0.0]);
 /// p = 1 / 4 below -50, 1 / 2 below -20, 3 / 4 below -12.
 const ENTRIES: [RankEntry; 3] = [
     RankEntry { score: -50.0, surprise: 1.386_294_4 },
-    RankEntry { score: -20.0, surprise: 0.693_147_2 },
+    RankEntry { score: -20.0, surprise: core::f32::consts::LN_2 },
     RankEntry { score: -12.0, surprise: 0.287_682_07 },
 ];
 const POOLED: Ranks<'static> = Ranks::Low(RankTable { entries: &ENTRIES, calibrated: 3 });

@@ -127,7 +127,9 @@ impl Plain {
             self.count(design, -p.ln() as f32, is_anomaly, score);
         }
         let (p, channel) = (p as f32, is_anomaly.then_some(7));
-        let drift = design.drift.is_some_and(|drift| !(self.statistic <= drift.threshold));
+        let drift = design
+            .drift
+            .is_some_and(|drift| self.statistic > drift.threshold || self.statistic.is_nan());
         if self.is_latched {
             Verdict::Alarm { score, p, channel, outside, is_new: !was_latched }
         } else if is_anomaly {
