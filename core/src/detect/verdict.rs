@@ -29,7 +29,7 @@ pub enum Verdict {
         score: f32,
         /// As in [`Scored`](Self::Scored).
         p: f32,
-        /// The channel whose log-likelihood lies furthest below its mean; `None` where the score has no such
+        /// The channel whose log-likelihood lies furthest below its median; `None` where the score has no such
         /// parts.
         channel: Option<usize>,
         /// As in [`Scored`](Self::Scored).

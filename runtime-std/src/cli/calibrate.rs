@@ -33,7 +33,7 @@ const LAMBDA: f64 = 0.02;
 pub struct CalibrateOptions {
     #[command(flatten)]
     model: ModelOptions,
-    /// NormalData rows for an input, the batch in front; windows that overlap their neighbours are thinned
+    /// Normal rows for an input, the batch in front; windows that overlap their neighbours are thinned
     #[arg(long, num_args = 1.., value_name = "X.npy", required_unless_present = "recording")]
     input: Vec<String>,
     /// Raw readings of normal operation, [time, channels]: for the sensor's limits and the alarm, and for the rates

@@ -97,7 +97,7 @@ impl Around<'_> {
         let floats = |values: &[f32]| values.iter().map(|v| float(*v)).collect::<Vec<_>>();
         if self.names_channels() {
             text += &list(
-                "Mean log-likelihood of each channel of normal windows, in nats.",
+                "Median log-likelihood of each channel of normal windows, in nats.",
                 ("CHANNEL_LOG_LIKELIHOOD", "f32", "CHANNELS"),
                 floats(channel_log_likelihood).into_iter(),
             );

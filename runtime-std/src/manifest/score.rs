@@ -32,7 +32,7 @@ pub struct Score {
     pub threshold: Option<f32>,
     /// File of the sorted scores of normal observations that trained nothing, `[rows]`.
     pub calibration: Option<PathBuf>,
-    /// Mean log-likelihood of each channel over the calibration's rows, in nats; empty where unknown.
+    /// Median log-likelihood of each channel over the calibration's rows, in nats; empty where unknown.
     #[serde(default)]
     pub channel_log_likelihood: Vec<f32>,
     /// What the calibration belongs to and shows.

@@ -33,7 +33,7 @@ pub struct Calibration {
     pub alarm: Option<AlarmDesign>,
     /// The drift monitor; `None` for none.
     pub drift: Option<DriftMoments>,
-    /// Mean log-likelihood of each channel over the calibration's rows, in nats; empty where unknown.
+    /// Median log-likelihood of each channel over the calibration's rows, in nats; empty where unknown.
     pub channel_log_likelihood: Vec<f32>,
     /// Mean and variance of each latent over the calibration's rows, for the Mahalanobis score; `None` for any
     /// other.

@@ -30,8 +30,14 @@ impl Outcome {
 
 /// `elbow` with these words; a path is a word as well.
 pub fn elbow<S: AsRef<std::ffi::OsStr>>(words: &[S]) -> Outcome {
+    elbow_in(Path::new("."), words)
+}
+
+/// `elbow` with these words, called in `folder`.
+pub fn elbow_in<S: AsRef<std::ffi::OsStr>>(folder: &Path, words: &[S]) -> Outcome {
     let output = Command::new(env!("CARGO_BIN_EXE_elbow"))
         .args(words)
+        .current_dir(folder)
         .stdin(Stdio::null())
         .output()
         .expect("the command starts");

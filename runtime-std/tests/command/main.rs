@@ -3,6 +3,7 @@
 mod bad_input;
 mod build_script;
 mod calibrate;
+mod chapter;
 mod commands;
 mod common;
 mod device;

@@ -438,7 +438,7 @@ pub static MOMENTS: [detect::Moment; 2 * LATENT] = [
     detect::Moment { mean: 1.1, weight: 78.0 },
 ];
 
-/// Mean log-likelihood of each channel of normal windows, in nats.
+/// Median log-likelihood of each channel of normal windows, in nats.
 #[rustfmt::skip]
 pub static CHANNEL_LOG_LIKELIHOOD: [f32; CHANNELS] = [
     -9.5,

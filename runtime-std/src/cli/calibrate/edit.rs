@@ -20,7 +20,7 @@ pub struct Tables {
     pub gate: Option<GateTable>,
     /// The monitor of drift; the manifest's is removed where there is none.
     pub drift: Option<Drift>,
-    /// Mean log-likelihood of each channel; empty where unknown.
+    /// Median log-likelihood of each channel; empty where unknown.
     pub channels: Vec<f32>,
     /// How the rows were made exchangeable.
     pub basis: Exchangeable,

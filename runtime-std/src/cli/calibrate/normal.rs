@@ -127,15 +127,18 @@ impl NormalData {
         Some((set.posteriors.as_ref()?, &set.kept))
     }
 
-    /// Mean log-likelihood of each channel over the rows of the table; empty where it is unknown.
+    /// Median log-likelihood of each channel over the rows of the table, which a few outliers do not move, NaN before
+    /// all; empty where it is unknown.
     pub fn channel_log_likelihood(&self) -> Vec<f32> {
         let Some(set) = self.table_set() else { return Vec::new() };
         let channels = set.kept.first().map_or(0, |row| set.scores[*row].channels.len());
-        let mean = |channel: usize| {
+        let median = |channel: usize| {
             let own = set.kept.iter().filter_map(|row| set.scores[*row].channels.get(channel));
-            own.map(|value| f64::from(*value)).sum::<f64>() / set.kept.len().max(1) as f64
+            let mut own: Vec<f32> = own.copied().collect();
+            own.sort_by(f32::total_cmp);
+            own[own.len() / 2]
         };
-        (0..channels).map(|channel| mean(channel) as f32).collect()
+        (0..channels).map(median).collect()
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Table {
     labels: Option<Vec<bool>>,
     judge: Judge,
     sequence: Option<Sequence>,
-    /// Mean log-likelihood of each channel over normal rows; empty where unknown.
+    /// Median log-likelihood of each channel over normal rows; empty where unknown.
     reference: Vec<f32>,
 }
 
@@ -113,8 +113,8 @@ impl Table {
         self.rows.iter().map(|row| self.judge.is_anomaly(row)).collect()
     }
 
-    /// The channel whose log-likelihood lies furthest below its mean over normal rows, of each row; below that of the
-    /// other channels of the row where no means are known. `None` where the score has no channels.
+    /// The channel whose log-likelihood lies furthest below its median over normal rows, of each row; below that of the
+    /// other channels of the row where no medians are known. `None` where the score has no channels.
     fn worst_channel(&self, row: &RowScore) -> Option<usize> {
         let known = self.reference.len() == row.channels.len();
         let excess = row

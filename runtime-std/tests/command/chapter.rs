@@ -1,0 +1,125 @@
+//! `docs/alarm.md`: its commands print what it says, and its program compiles.
+//!
+//! With `ELBOW_ACCEPT=1` what they print is written into the chapter.
+
+use crate::common::{elbow_in, repository};
+use elbow::npy;
+use elbow_tests::vibration::{AXES, Fault, Mode, Run, WINDOW, healthy, independent};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Seeds of the windows of `normal.npy`, each of a run of its own.
+const NORMAL: std::ops::Range<u64> = 200_000..205_000;
+/// Seeds of `run-0.npy` and so on, and the windows of each.
+const RUNS: (std::ops::Range<u64>, usize) = (80_000..80_004, 1_000);
+/// Seed of `damaged.npy`, its windows, and from which of them on its bearing is damaged.
+const DAMAGED: (u64, usize, usize) = (70_001, 600, 400);
+/// Seed of `short.npy`, a healthy recording, and its windows.
+const SHORT: (u64, usize) = (81_001, 60);
+
+#[test]
+fn the_commands_of_the_chapter_print_what_it_says_and_its_program_compiles() {
+    let folder = tempfile::tempdir_in(repository("target")).unwrap();
+    prepare(folder.path());
+    let path = repository("docs/alarm.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let found = answered(&text, folder.path());
+    if std::env::var_os("ELBOW_ACCEPT").is_some() {
+        fs::write(&path, &found).unwrap();
+    } else {
+        let first = found.lines().zip(text.lines()).find(|(found, stated)| found != stated);
+        assert!(found == text, "the first other line, found and stated: {first:#?}");
+    }
+    compiles(block(&text, "rust"), folder.path());
+}
+
+/// Fills `folder` with what the chapter starts from: the model in `vibration`, and the data that it names.
+fn prepare(folder: &Path) {
+    fs::create_dir(folder.join("vibration")).unwrap();
+    for file in ["elbow.toml", "encoder.onnx", "decoder.onnx"] {
+        let from = repository("models/vibration").join(file);
+        fs::copy(from, folder.join("vibration").join(file)).unwrap();
+    }
+    let modes: Vec<f32> = NORMAL.map(|seed| f32::from(healthy(seed).mode == Mode::Load)).collect();
+    save(&folder.join("normal.npy"), &[modes.len(), AXES, WINDOW], &independent(NORMAL));
+    save(&folder.join("modes.npy"), &[modes.len()], &modes);
+    for (at, seed) in RUNS.0.enumerate() {
+        readings(&folder.join(format!("run-{at}.npy")), healthy(seed), RUNS.1);
+    }
+    let (seed, windows, since) = DAMAGED;
+    let fault = Some((Fault::Bearing, 0.3));
+    let run = Run { fault, since: since * WINDOW, ..healthy(seed) };
+    readings(&folder.join("damaged.npy"), run, windows);
+    let labels: Vec<f32> = (0..windows).map(|window| f32::from(window >= since)).collect();
+    save(&folder.join("labels.npy"), &[windows], &labels);
+    readings(&folder.join("short.npy"), healthy(SHORT.0), SHORT.1);
+}
+
+/// Writes the readings of so many windows of a run, `[readings, 3]`.
+fn readings(file: &Path, run: Run, windows: usize) {
+    save(file, &[windows * WINDOW, AXES], &run.readings(windows * WINDOW).concat());
+}
+
+/// Writes an array.
+fn save(file: &Path, shape: &[usize], values: &[f32]) {
+    fs::write(file, npy::encode(shape, values)).unwrap();
+}
+
+/// The chapter with what its commands print in `folder`, run one after the other.
+fn answered(text: &str, folder: &Path) -> String {
+    let (mut answered, mut is_console) = (String::new(), false);
+    for line in text.lines() {
+        match line.strip_prefix("$ ") {
+            Some(words) if is_console => {
+                answered += &format!("{line}\n{}", printed(words, folder));
+                continue;
+            }
+            _ if line == "```console" => is_console = true,
+            _ if line == "```" => is_console = false,
+            _ if is_console => continue,
+            _ => {}
+        }
+        answered += line;
+        answered += "\n";
+    }
+    answered
+}
+
+/// What `elbow` with these words prints in `folder`: its report, or the error of a command that refuses.
+fn printed(line: &str, folder: &Path) -> String {
+    let mut words = line.split_whitespace();
+    assert_eq!(words.next(), Some("elbow"), "{line}");
+    let started = std::time::Instant::now();
+    let outcome = elbow_in(folder, &words.collect::<Vec<_>>());
+    println!("{:.1} s: {line}", started.elapsed().as_secs_f64());
+    match outcome.code {
+        0 => outcome.stdout,
+        2 => outcome.stderr,
+        code => panic!("{line}: exit code {code}, {}", outcome.stderr),
+    }
+}
+
+/// The one block in this language.
+fn block<'t>(text: &'t str, language: &str) -> &'t str {
+    let (_, after) = text.split_once(&format!("```{language}\n")).expect("the chapter has one");
+    after.split_once("```").expect("it ends").0
+}
+
+/// Checks `program` as the library of a firmware beside what the chapter's commands wrote into `folder`.
+fn compiles(program: &str, folder: &Path) {
+    let core = repository("core");
+    let manifest = format!(
+        "[package]\nname = \"chapter\"\nedition = \"2024\"\n[dependencies]\nelbow-core = {{ path = {core:?} }}\n[workspace]\n"
+    );
+    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(repository("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    fs::create_dir(folder.join("src")).unwrap();
+    fs::write(folder.join("src/lib.rs"), program).unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    let cargo = cargo.arg("check").current_dir(folder);
+    let output = cargo.env("CARGO_TARGET_DIR", repository("target/library")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(!said.contains("warning: "), "{said}");
+}
