@@ -3,6 +3,7 @@
 //! With `ELBOW_ACCEPT=1` what they print is written into the chapter.
 
 use crate::common::{elbow_in, repository};
+use elbow::manifest::{Manifest, Window};
 use elbow::npy;
 use elbow_tests::vibration::{AXES, Fault, Mode, Run, WINDOW, healthy, independent};
 use std::fs;
@@ -10,13 +11,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// Seeds of the windows of `normal.npy`, each of a run of its own.
-const NORMAL: std::ops::Range<u64> = 200_000..205_000;
+const NORMAL: std::ops::Range<u64> = 200_000..210_000;
 /// Seeds of `run-0.npy` and so on, and the windows of each.
-const RUNS: (std::ops::Range<u64>, usize) = (80_000..80_004, 1_000);
+const RUNS: (std::ops::Range<u64>, usize) = (80_000..80_004, 8_000);
 /// Seed of `damaged.npy`, its windows, and from which of them on its bearing is damaged.
-const DAMAGED: (u64, usize, usize) = (70_001, 600, 400);
-/// Seed of `short.npy`, a healthy recording, and its windows.
-const SHORT: (u64, usize) = (81_001, 60);
+const DAMAGED: (u64, usize, usize) = (70_001, 2_000, 1_500);
+/// Seeds and windows of `healthy.npy`, of which `dead.npy` has as many, and of `check.npy`, which a board judges.
+const HEALTHY: (u64, usize) = (81_001, 200);
+const CHECK: (u64, usize) = (82_001, 12);
 
 #[test]
 fn the_commands_of_the_chapter_print_what_it_says_and_its_program_compiles() {
@@ -42,7 +44,9 @@ fn prepare(folder: &Path) {
         fs::copy(from, folder.join("vibration").join(file)).unwrap();
     }
     let modes: Vec<f32> = NORMAL.map(|seed| f32::from(healthy(seed).mode == Mode::Load)).collect();
-    save(&folder.join("normal.npy"), &[modes.len(), AXES, WINDOW], &independent(NORMAL));
+    let window = Manifest::read(&folder.join("vibration/elbow.toml")).unwrap().window.unwrap();
+    let normal = normalized(&window, independent(NORMAL));
+    save(&folder.join("normal.npy"), &[modes.len(), AXES, WINDOW], &normal);
     save(&folder.join("modes.npy"), &[modes.len()], &modes);
     for (at, seed) in RUNS.0.enumerate() {
         readings(&folder.join(format!("run-{at}.npy")), healthy(seed), RUNS.1);
@@ -53,7 +57,19 @@ fn prepare(folder: &Path) {
     readings(&folder.join("damaged.npy"), run, windows);
     let labels: Vec<f32> = (0..windows).map(|window| f32::from(window >= since)).collect();
     save(&folder.join("labels.npy"), &[windows], &labels);
-    readings(&folder.join("short.npy"), healthy(SHORT.0), SHORT.1);
+    readings(&folder.join("healthy.npy"), healthy(HEALTHY.0), HEALTHY.1);
+    let dead = window.mean.repeat(HEALTHY.1 * WINDOW);
+    save(&folder.join("dead.npy"), &[HEALTHY.1 * WINDOW, AXES], &dead);
+    readings(&folder.join("check.npy"), healthy(CHECK.0), CHECK.1);
+}
+
+/// Windows in raw units as an encoder reads them that has this `[window]`.
+fn normalized(window: &Window, mut windows: Vec<f32>) -> Vec<f32> {
+    for (at, values) in windows.chunks_exact_mut(WINDOW).enumerate() {
+        let (mean, std) = (window.mean[at % AXES], window.std[at % AXES]);
+        values.iter_mut().for_each(|value| *value = (*value - mean) / std);
+    }
+    windows
 }
 
 /// Writes the readings of so many windows of a run, `[readings, 3]`.
