@@ -127,19 +127,21 @@ impl NormalData {
         Some((set.posteriors.as_ref()?, &set.kept))
     }
 
-    /// Median log-likelihood of each channel over the rows of the table, which a few outliers do not move, NaN before
-    /// all; empty where it is unknown.
+    /// Median log-likelihood of each channel over the rows of the table; empty where it is unknown.
     pub fn channel_log_likelihood(&self) -> Vec<f32> {
         let Some(set) = self.table_set() else { return Vec::new() };
-        let channels = set.kept.first().map_or(0, |row| set.scores[*row].channels.len());
-        let median = |channel: usize| {
-            let own = set.kept.iter().filter_map(|row| set.scores[*row].channels.get(channel));
-            let mut own: Vec<f32> = own.copied().collect();
-            own.sort_by(f32::total_cmp);
-            own[own.len() / 2]
-        };
-        (0..channels).map(median).collect()
+        let rows = || set.kept.iter().map(|row| &set.scores[*row].channels);
+        let channels = rows().next().map_or(0, |channels| channels.len());
+        let of = |channel: usize| rows().filter_map(move |own| own.get(channel).copied());
+        (0..channels).filter_map(|channel| median(of(channel).collect())).collect()
     }
+}
+
+/// The value in the middle, of two the larger one, which a few outliers do not move; `None` of none. The order is the
+/// total one, where NaN lies at the ends.
+fn median(mut values: Vec<f32>) -> Option<f32> {
+    values.sort_by(f32::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 impl Set {
@@ -295,4 +297,17 @@ fn aggregate(reference: &[f32]) -> Aggregate {
 fn file_name(text: &str) -> String {
     let name = Path::new(text).file_name().map(|name| name.to_string_lossy().into_owned());
     name.unwrap_or_else(|| text.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn a_median_stays_where_an_outlier_goes_far() {
+        assert_eq!(median(vec![2.0, -1e6, 1.0]), Some(1.0));
+        assert_eq!(median(vec![2.0, 1.0, 4.0, 3.0]), Some(3.0));
+        assert_eq!(median(vec![1.0, f32::NAN, 0.5]), Some(1.0));
+        assert_eq!(median(Vec::new()), None);
+    }
 }
