@@ -6,7 +6,7 @@
 //! - The shaft turns at 15 Hz (idle) or 25 Hz (load), times `1 + 0.02 u(t)`; `u` wanders with a time constant
 //!   of 20 s and a standard deviation of 1 (Ornstein-Uhlenbeck).
 //! - Each axis feels the first three harmonics of the rotation by fixed amplitudes and phases, times
-//!   `1 + 0.05 v(t)`, `v` like `u`; under load they are stronger by [`LOAD_GAIN`]. The third axis feels gravity.
+//!   `1 + 0.05 v(t)`, `v` like `u`; under load they are stronger by `LOAD_GAIN`. The third axis feels gravity.
 //! - White noise, and noise of the flow through a resonance at 180 Hz.
 //!
 //! Faults, at severity 1: [`Fault::Bearing`] hits a resonance at 310 Hz, 3.58 times a rotation with a slip of

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | turn scores into p-values, and know the rate that they hold | [`Scores`], [`RankTables`], [`Cut`], [`bounds_of_rate`] |
 //! | load the calibration of a model, if it is its own | [`Calibration::read`], [`with_calibration`] |
-//! | know the verdicts of a device on recorded readings | [`verdicts`] |
+//! | know the verdicts of a device on recorded readings | [`verdicts`](fn@verdicts) |
 //! | name what a calibration belongs to | [`identity`] |
 //! | know the mean number of windows between two false alarms | [`arl::mean_run`], [`arl::threshold`] |
 //! | find the threshold by what recordings show | [`Replay`] |
 //! | turn recorded readings into a device's observations | [`Recording`] |
-//! | know the limits of a sensor | [`limits`] |
+//! | know the limits of a sensor | [`limits`](fn@limits) |
 //! | know the moments of the posteriors of normal windows | [`reference::moments`] |
 //! | refuse rows that have been seen | [`RowHashes`] |
 //! | have all that normal rows decide | [`Fitted`] |
