@@ -1,8 +1,8 @@
 //! Convolution over one or two spatial axes.
 
-use super::arch::{Steps, Walk, float};
+use super::arch::{Factors, Steps, Walk, float};
 use super::dense::{PANEL, first_values};
-use crate::pieces::{pieces, pieces_mut};
+use crate::pieces::pieces;
 use core::ops::Range;
 
 /// Neighbouring outputs computed together.
@@ -54,248 +54,92 @@ impl ConvShape {
 
 /// `y[f][p] = bias[f] + sum_{c, k} x[c][p * stride + k * dilation - pad] * w[f][c][k]`, zeros outside.
 ///
-/// `x` is `[channels][height][width]`, `y` is `[filters][height][width]` and is all written, `bias` has a
-/// value per filter. `weights` holds, group by group, panels of [`PANEL`] filters, interleaved
-/// (`[filters / groups / PANEL][channels / groups][kernel][PANEL]`, the last panel of a group padded with
-/// zeros).
+/// `x` is `[channels][height][width]`, `y` is `[filters][height][width]`. `weights` holds, group by
+/// group, panels of [`PANEL`] filters, interleaved (`[filters / PANEL][channels / groups][kernel][PANEL]`,
+/// the last panel of a group padded with zeros).
 ///
 /// Order: each output starts at its bias and adds its products by channel, kernel row, kernel
 /// column; taps in the padding are left out.
-#[inline(never)]
+#[inline(always)]
 pub fn conv(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32], s: &ConvShape) {
-    filter_groups::<PANEL>(x, weights, bias, y, s);
+    convolve(x, weights, bias, y, s, &FilterLayout { last_lanes: PANEL, placement: None });
 }
 
-/// [`conv`] for one filter per group ([`ConvShape::is_depthwise`]): panels of one filter, which is ONNX's own
-/// layout of weights, `[filters][channels / groups][kernel]`.
+/// [`conv`] for one filter per group: panels of one filter, that is ONNX's own layout of weights.
 ///
 /// Padding such panels to [`PANEL`] would cost four times the weights and the work.
-#[inline(never)]
+#[inline(always)]
 pub fn conv_depthwise(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32], s: &ConvShape) {
-    filter_groups::<1>(x, weights, bias, y, s);
+    convolve(x, weights, bias, y, s, &FilterLayout { last_lanes: 1, placement: None });
 }
 
-/// [`conv`] with weights in panels of `P` filters; writes all of `y`, unless a slice is shorter than `s`
-/// says.
-#[inline(always)]
-fn filter_groups<const P: usize>(
-    x: &[f32],
-    weights: &[f32],
-    bias: &[f32],
-    y: &mut [f32],
-    s: &ConvShape,
-) {
-    let groups = s.groups.max(1);
-    let filters = s.filters / groups;
-    let panel_len = P * s.taps();
-    let out_len = s.output[0] * s.output[1];
-    let channels = s.channels / groups;
-    let inside = columns_inside(s);
-    let group_weights = filters.div_ceil(P) * panel_len;
-    let groups = pieces(x, x.len() / groups)
-        .zip(pieces(weights, group_weights))
-        .zip(pieces(bias, filters))
-        .zip(pieces_mut(y, filters * out_len));
-    for (((x, weights), bias), y) in groups {
-        let panels = pieces(weights, panel_len);
-        let panels = panels.zip(pieces(bias, P)).zip(pieces_mut(y, P * out_len));
-        for ((weights, bias), y) in panels {
-            let panel =
-                Panel::<P, _> { x, weights, start: first_values(bias), channels, windows: s };
-            for row in 0..s.output[0] {
-                panel.output_row(row, &inside, y);
-            }
-        }
-    }
+/// How filters are stored that fill no panel, and where sums are written.
+pub(super) struct FilterLayout {
+    /// Filters of the panels behind a group's full ones: [`PANEL`], most of the last padding, or 1.
+    pub(super) last_lanes: usize,
+    /// Where the sums are written; `None` where outputs are neighbours in `y`, as filters are.
+    pub(super) placement: Option<Placement>,
 }
 
-/// Where the windows of a convolution start in `x`, and where in `y` their sums are written.
-pub(super) trait WindowPlacement {
-    /// The shapes of the convolution.
-    fn shape(&self) -> &ConvShape;
-
-    /// Input rows and columns in front of the first window; 0 along an axis with pads.
-    fn skips(&self) -> [usize; 2];
-
-    /// Index in a filter's plane of `y` of the window at `row` and `column` of the convolution's outputs.
-    fn place(&self, row: usize, column: usize) -> usize;
-
-    /// Number of filters of a panel of `P` that are computed, and how far weights of neighbouring taps are
-    /// apart: `P` or 1.
-    fn lanes<const P: usize>(&self) -> usize;
-
-    /// Adds the walk's products to the sums: `sums[p][n]` is that of filter `p` at window `n` of a tile,
-    /// whose first window begins at `x[0]`; the weights of the first tap begin at the index `weights.1` of
-    /// `weights.0`.
-    fn tile<const P: usize, const N: usize>(
-        &self,
-        walk: &Walk,
-        x: &[f32],
-        weights: (&[f32], usize),
-        sums: &mut [[f32; N]; P],
-    );
-
-    /// Writes `sums[p][n]` to the output of filter `p` at the `n`-th of `N` neighbouring windows; `y` starts
-    /// at the first filter's output of the first of them. What lies behind the end of `y` is left out.
-    fn store<const P: usize, const N: usize>(&self, sums: &[[f32; N]; P], y: &mut [f32]);
-
-    /// The walk over the products of a window by these loops, innermost first; neighbouring windows are the
-    /// convolution's column stride apart in `x`.
-    fn walk(&self, loops: [Steps; 3]) -> Walk;
+/// Where outputs lie in `y`.
+#[derive(Clone, Copy)]
+pub(super) struct Placement {
+    /// Index of the first output in a filter's plane of `y`.
+    pub(super) start: usize,
+    /// Values of `y` between neighbouring rows and between neighbouring columns of outputs.
+    pub(super) steps: [usize; 2],
+    /// Values of `y` from filter to filter.
+    pub(super) plane: usize,
 }
 
-impl WindowPlacement for ConvShape {
-    /// The shapes themselves.
+impl ConvShape {
+    /// Index of the input that the first tap of the first output reads along `axis` (0 is height, 1 is width);
+    /// negative in the padding. Where a phase of a transposed convolution begins behind the first input, `pads`
+    /// is a negative number that wraps, and the index positive.
     #[inline(always)]
-    fn shape(&self) -> &ConvShape {
-        self
+    fn front(&self, axis: usize) -> isize {
+        (self.pads[axis & 1] as isize).wrapping_neg()
     }
 
-    /// Zeros: the first window starts at the first input, or in the padding.
+    /// Range of the output columns whose taps all lie inside the input, if there are enough for a tile; else an
+    /// empty one.
     #[inline(always)]
-    fn skips(&self) -> [usize; 2] {
-        [0; 2]
+    fn columns_inside(&self) -> Range<usize> {
+        let (stride, front) = (self.strides[1].max(1), self.front(1));
+        let covered = self.kernel[1].saturating_sub(1) * self.dilations[1].max(1) + 1;
+        let len = self.input[1].checked_add_signed(front.wrapping_neg());
+        let room = len.and_then(|len| len.checked_sub(covered));
+        let end = room.map_or(0, |room| room / stride + 1).min(self.output[1]);
+        let start = front.min(0).unsigned_abs().div_ceil(stride);
+        if start + TILE > end { 0..0 } else { start..end }
     }
 
-    /// `row * width + column`, by the output's width.
-    #[inline(always)]
-    fn place(&self, row: usize, column: usize) -> usize {
-        row * self.output[1] + column
+    /// The taps of the output at index `position` along `axis` (0 is height, 1 is width) that fall inside the
+    /// input; `count` is 0 where none does.
+    #[inline(never)]
+    fn taps_at(&self, axis: usize, position: usize) -> Taps {
+        let axis = axis & 1;
+        let step = self.dilations[axis].max(1);
+        let origin = (position * self.strides[axis]).wrapping_add_signed(self.front(axis)) as isize;
+        // Cores without a divider call a function for each division.
+        let steps = |len: usize| if step == 1 { len } else { len.div_ceil(step) };
+        let tap = steps(origin.min(0).unsigned_abs());
+        let first = origin.wrapping_add_unsigned(tap * step) as usize;
+        let inside = steps(self.input[axis].saturating_sub(first));
+        Taps { tap, count: inside.min(self.kernel[axis].saturating_sub(tap)), first }
     }
 
-    /// `P`.
-    #[inline(always)]
-    fn lanes<const P: usize>(&self) -> usize {
-        P
-    }
-
-    /// `sums[p][n] +=` the products of filter `p` at window `n`, by [`float::tile`]: of each tap, the weights
-    /// of the `P` filters are neighbours, those of the first tap from `start`. Where `x` or `weights` ends
-    /// too early, products or the whole tile are left out.
-    #[inline(always)]
-    fn tile<const P: usize, const N: usize>(
-        &self,
-        walk: &Walk,
-        x: &[f32],
-        (weights, start): (&[f32], usize),
-        sums: &mut [[f32; N]; P],
-    ) {
-        float::tile(walk, x, weights, start, sums);
-    }
-
-    /// Writes `sums[p]` to the first `N` values of the plane of filter `p`, planes one after another from the
-    /// start of `y`; ends where `y` holds fewer.
-    #[inline(always)]
-    fn store<const P: usize, const N: usize>(&self, sums: &[[f32; N]; P], mut y: &mut [f32]) {
-        let plane = self.output[0] * self.output[1];
-        for sums in sums {
-            let Some(to) = y.first_chunk_mut() else { break };
-            *to = *sums;
-            y = y.get_mut(plane..).unwrap_or(&mut []);
-        }
-    }
-
-    /// The walk of `loops` for windows that are the column stride apart in `x`.
-    #[inline(always)]
-    fn walk(&self, loops: [Steps; 3]) -> Walk {
-        Walk::new(loops, self.strides[1])
-    }
-}
-
-/// Range of the output columns whose taps all lie inside the input; an empty range where no column has that.
-#[inline(always)]
-pub(super) fn columns_inside<W: WindowPlacement>(windows: &W) -> Range<usize> {
-    let (s, [_, skip]) = (windows.shape(), windows.skips());
-    let (pad, stride) = (s.pads[1], s.strides[1].max(1));
-    let covered = s.kernel[1].saturating_sub(1) * s.dilations[1] + 1 + skip;
-    let room = (s.input[1] + pad).checked_sub(covered);
-    let end = room.map_or(0, |room| room / stride + 1).min(s.output[1]);
-    pad.div_ceil(stride)..end
-}
-
-/// First column of the tile of [`TILE`] columns that computes `column`; `None` where the column is computed
-/// alone, as it or the tile is not `inside`.
-///
-/// It is the column itself where a tile fits behind it. Where fewer columns are left, but at least
-/// [`float::REPEATED`], it is the start of the last tile that fits: to compute some columns twice costs less
-/// than single ones.
-#[inline(always)]
-fn tile_of(column: usize, inside: &Range<usize>) -> Option<usize> {
-    let last = inside.end.checked_sub(TILE).filter(|last| inside.contains(last))?;
-    let left = inside.end.checked_sub(column)?;
-    match inside.contains(&column) {
-        true if left >= TILE => Some(column),
-        true if left >= float::REPEATED => Some(last),
-        _ => None,
-    }
-}
-
-/// Up to `P` filters of a group, with what they read: `x` has the channels of their group.
-pub(super) struct Panel<'a, const P: usize, W> {
-    pub(super) x: &'a [f32],
-    pub(super) weights: &'a [f32],
-    /// Bias of each filter.
-    pub(super) start: [f32; P],
-    pub(super) channels: usize,
-    pub(super) windows: &'a W,
-}
-
-impl<const P: usize, W: WindowPlacement> Panel<'_, P, W> {
-    /// Computes one row of outputs of every filter and writes it to `y`, which starts at the first filter's
-    /// plane: tiles of columns `inside`, single columns behind them and at the edges. `inside` is what
-    /// [`columns_inside`] gives for `windows`; `row` is an output row of the convolution.
-    #[inline(always)]
-    pub(super) fn output_row(&self, row: usize, inside: &Range<usize>, y: &mut [f32]) {
-        let (s, skips) = (self.windows.shape(), self.windows.skips());
-        let width = s.output[1];
-        let rows = Taps::at(row, 0, s, skips);
-        let within = self.walk(&rows, &Taps::inside(inside.start, 1, s, skips));
-        let mut column = 0;
-        while column < width {
-            if let Some(tile) = tile_of(column, inside) {
-                let columns = Taps::inside(tile, 1, s, skips);
-                self.sums::<TILE>(&within, &rows, &columns, self.windows.place(row, tile), y);
-                column = tile + TILE;
-            } else {
-                let columns = Taps::at(column, 1, s, skips);
-                let walk = self.walk(&rows, &columns);
-                self.sums::<1>(&walk, &rows, &columns, self.windows.place(row, column), y);
-                column += 1;
-            }
-        }
-    }
-
-    /// The walk over the products of an output with these taps: columns innermost, then rows, then channels.
-    #[inline(always)]
-    fn walk(&self, rows: &Taps, columns: &Taps) -> Walk {
-        let s = self.windows.shape();
-        let ([height, width], [_, kernel]) = (s.input, s.kernel);
-        let lanes = self.windows.lanes::<P>();
-        let w = (lanes * kernel) as isize;
-        let columns = Steps { count: columns.count, x: columns.step, w: lanes as isize };
-        let planes = Steps { count: self.channels, x: height * width, w: w * s.kernel[0] as isize };
-        let rows = Steps { count: rows.count, x: rows.step * width, w };
-        self.windows.walk([columns, rows, planes])
-    }
-
-    /// Computes `N` neighbouring outputs of each filter and writes them to `y` from index `position` of the
-    /// filters' planes on. `rows` and `columns` are the taps of the first output, and the others must have as
-    /// many; `walk` is what [`walk`](Self::walk) makes of them.
-    #[inline(always)]
-    fn sums<const N: usize>(
-        &self,
-        walk: &Walk,
-        rows: &Taps,
-        columns: &Taps,
-        position: usize,
-        y: &mut [f32],
-    ) {
-        let s = self.windows.shape();
-        let x = self.x.get(rows.first * s.input[1] + columns.first..).unwrap_or(&[]);
-        let start = self.windows.lanes::<P>() * (rows.tap * s.kernel[1] + columns.tap);
-        let mut acc = self.start.map(|bias| [bias; N]);
-        self.windows.tile(walk, x, (self.weights, start), &mut acc);
-        self.windows.store(&acc, y.get_mut(position..).unwrap_or(&mut []));
+    /// The walk over the products of an output with so many rows and columns of taps inside the input, `lanes`
+    /// filters together that read so many channels: columns innermost, then rows, then channels.
+    #[inline(never)]
+    fn walk(&self, [lanes, channels]: [usize; 2], [rows, columns]: [usize; 2]) -> Walk {
+        let ([height, width], [kernel_rows, kernel]) = (self.input, self.kernel);
+        let [down, across] = self.dilations.map(|step| step.max(1));
+        let w = lanes * kernel;
+        let columns = Steps { count: columns, x: across, w: lanes };
+        let rows = Steps { count: rows, x: down * width, w };
+        let planes = Steps { count: channels, x: height * width, w: w * kernel_rows };
+        Walk::new([columns, rows, planes], self.strides[1])
     }
 }
 
@@ -307,29 +151,170 @@ struct Taps {
     count: usize,
     /// Input index of the first tap.
     first: usize,
-    /// Input steps between taps.
-    step: usize,
 }
 
-impl Taps {
-    /// The taps of the output at index `position` along `axis` (0 is height, 1 is width) that fall inside the
-    /// input; `count` is 0 where none does. `skips` are the inputs in front of the first window.
+/// Computes all outputs and writes them to their places in `y`. Gives what follows in `weights` behind those of
+/// the filters; empty where they end too early.
+///
+/// `weights` holds, group by group, panels of [`PANEL`] filters, interleaved, then those of
+/// `layout.last_lanes`.
+#[inline(never)]
+pub(super) fn convolve<'w>(
+    x: &[f32],
+    weights: &'w [f32],
+    bias: &[f32],
+    y: &mut [f32],
+    s: &ConvShape,
+    layout: &FilterLayout,
+) -> &'w [f32] {
+    let groups = s.groups.max(1);
+    let (channels, group_filters) = (s.channels / groups, s.filters / groups);
+    let (inputs, taps) = (s.input[0] * s.input[1], s.kernel[0] * s.kernel[1]);
+    let neighbours =
+        Placement { start: 0, steps: [s.output[1], 1], plane: s.output[0] * s.output[1] };
+    let placement = layout.placement.unwrap_or(neighbours);
+    let inside = s.columns_inside();
+    let (mut first, mut weight) = (0, 0);
+    for group in 0..groups {
+        let end = first + group_filters;
+        while first < end {
+            let Some(start) = bias.get(first..).filter(|bias| !bias.is_empty()) else { break };
+            let filters = (end - first).min(PANEL);
+            let lanes = if filters < PANEL { layout.last_lanes } else { PANEL };
+            let panel = Panel {
+                x,
+                weights,
+                s,
+                channels,
+                start: first_values(start),
+                lanes,
+                filters: filters.min(lanes),
+                origin: [
+                    group * channels * inputs,
+                    weight,
+                    placement.start + first * placement.plane,
+                ],
+                placement,
+            };
+            for row in 0..s.output[0] {
+                panel.output_row(row, &inside, y);
+            }
+            first += lanes;
+            weight += lanes * channels * taps;
+        }
+        first = end;
+    }
+    weights.get(weight..).unwrap_or(&[])
+}
+
+/// First column of the tile of [`TILE`] columns that computes `column`, which is `inside` or behind its end;
+/// `None` where the column is computed alone.
+///
+/// It is the column itself where a tile fits behind it. Where fewer columns are left, but at least
+/// [`float::REPEATED`], it is the start of the last tile that fits: to compute some columns twice costs less
+/// than single ones.
+#[inline(always)]
+fn tile_of(column: usize, inside: &Range<usize>) -> Option<usize> {
+    let left = inside.end.saturating_sub(column);
+    if left >= TILE {
+        Some(column)
+    } else if left >= float::REPEATED {
+        Some(inside.end - TILE)
+    } else {
+        None
+    }
+}
+
+/// Up to [`PANEL`] filters of a group, with what they read.
+struct Panel<'a> {
+    x: &'a [f32],
+    weights: &'a [f32],
+    s: &'a ConvShape,
+    /// Channels of a group.
+    channels: usize,
+    /// Bias of each filter.
+    start: [f32; PANEL],
+    /// Filters that are computed together: [`PANEL`] or 1.
+    lanes: usize,
+    /// Filters whose sums are written.
+    filters: usize,
+    /// Index of their group's first channel in `x`, of their first weight, and of the first filter's first output
+    /// in `y`.
+    origin: [usize; 3],
+    placement: Placement,
+}
+
+impl Panel<'_> {
+    /// Computes one row of outputs of every filter and writes it to `y`: first tiles of columns `inside`, then
+    /// single columns at the edges and behind the last tile.
     #[inline(always)]
-    fn at(position: usize, axis: usize, s: &ConvShape, skips: [usize; 2]) -> Self {
-        let (pad, step) = (s.pads[axis & 1], s.dilations[axis & 1].max(1));
-        let origin = position * s.strides[axis & 1] + skips[axis & 1];
-        let tap = pad.saturating_sub(origin).div_ceil(step);
-        let first = (origin + tap * step).saturating_sub(pad);
-        let inside = s.input[axis & 1].saturating_sub(first).div_ceil(step);
-        Self { tap, count: inside.min(s.kernel[axis & 1].saturating_sub(tap)), first, step }
+    fn output_row(&self, row: usize, inside: &Range<usize>, y: &mut [f32]) {
+        let (s, steps) = (self.s, self.placement.steps);
+        let rows = s.taps_at(0, row);
+        let [x, w, y_first] = self.origin;
+        let (line, w) = (x + rows.first * s.input[1], w + self.lanes * rows.tap * s.kernel[1]);
+        let start = y_first + row * steps[0];
+        let filters = [self.lanes, self.channels];
+        let mut column = inside.start;
+        if !inside.is_empty() {
+            let walk = s.walk(filters, [rows.count, s.kernel[1]]);
+            while let Some(tile) = tile_of(column, inside) {
+                let first = (line + tile * s.strides[1]).wrapping_add_signed(s.front(1));
+                self.sums::<TILE>(&walk, first, w, start + tile * steps[1], y);
+                column = tile + TILE;
+            }
+        }
+        let tiled = inside.start..column;
+        let mut column = if tiled.start == 0 { tiled.end } else { 0 };
+        while column < s.output[1] {
+            let columns = s.taps_at(1, column);
+            let walk = s.walk(filters, [rows.count, columns.count]);
+            let (first, w) = (line + columns.first, w + self.lanes * columns.tap);
+            self.sums::<1>(&walk, first, w, start + column * steps[1], y);
+            column += 1;
+            if column == tiled.start {
+                column = tiled.end;
+            }
+        }
     }
 
-    /// The taps of the output at index `position` along `axis` (0 is height, 1 is width), all of which have
-    /// to fall inside the input: that is not checked. `skips` are the inputs in front of the first window.
+    /// Computes `N` neighbouring outputs of each filter and writes them to `y`, the first filter's from
+    /// `y[position]` on. `walk` is that of the first output, whose first product is that of `x[first]` and
+    /// `weights[w]`. What lies behind the end of `y` is left out.
     #[inline(always)]
-    fn inside(position: usize, axis: usize, s: &ConvShape, skips: [usize; 2]) -> Self {
-        let origin = position * s.strides[axis & 1] + skips[axis & 1];
-        let first = origin.saturating_sub(s.pads[axis & 1]);
-        Self { tap: 0, count: s.kernel[axis & 1], first, step: s.dilations[axis & 1].max(1) }
+    fn sums<const N: usize>(
+        &self,
+        walk: &Walk,
+        first: usize,
+        w: usize,
+        position: usize,
+        y: &mut [f32],
+    ) {
+        let x = self.x.get(first..).unwrap_or(&[]);
+        let factors = Factors { x, w: self.weights, first: w };
+        let mut acc = [[0.0; N]; PANEL];
+        float::tile(walk, factors, &self.start, self.lanes, &mut acc);
+        let (plane, step) = (self.placement.plane, self.placement.steps[1]);
+        let mut y = y.get_mut(position..).unwrap_or(&mut []);
+        if N > 1 && step != 1 {
+            let sums = acc.as_flattened();
+            return store_apart(sums.get(..self.filters * N).unwrap_or(sums), N, y, [plane, step]);
+        }
+        for sums in acc.iter().take(self.filters) {
+            if let Some(y) = y.first_chunk_mut() {
+                *y = *sums;
+            }
+            y = y.get_mut(plane..).unwrap_or(&mut []);
+        }
+    }
+}
+
+/// Writes each piece of `len` sums to `y`, the values of a piece `step` apart, the pieces `plane` apart.
+/// Values behind the end of `y` are left out.
+#[inline(never)]
+fn store_apart(sums: &[f32], len: usize, mut y: &mut [f32], [plane, step]: [usize; 2]) {
+    for sums in pieces(sums, len) {
+        sums.iter().zip(y.iter_mut().step_by(step.max(1))).for_each(|(sum, y)| *y = *sum);
+        y = y.get_mut(plane..).unwrap_or(&mut []);
     }
 }

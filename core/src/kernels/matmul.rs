@@ -1,6 +1,7 @@
 //! Products of two computed matrices.
 
-use super::arch::{Steps, Walk, float};
+use super::PANEL;
+use super::arch::{Factors, Steps, Walk, float};
 use crate::pieces::pieces_mut;
 
 /// Shapes of a stack of matrix products.
@@ -21,30 +22,29 @@ pub struct MatMul {
     pub b_step: usize,
 }
 
-/// `y[n][r][c] = sum_k a[n][r][k] * b[n][k][c]`, all row-major; 0 where `inner` is 0. `y` is
-/// `[batch][rows][columns]`, without a step between its matrices.
+/// `y[n][r][c] = sum_k a[n][r][k] * b[n][k][c]`, all row-major; 0 where `inner` is 0.
 ///
 /// Order: each value starts at 0 and adds its products by `k`.
 #[inline(never)]
 pub fn matmul(a: &[f32], b: &[f32], y: &mut [f32], s: &MatMul) {
     let [a_row, b_row] = [s.inner, s.columns];
-    let products = Steps { count: s.inner, x: 1, w: b_row as isize };
+    let products = Steps { count: s.inner, x: 1, w: b_row };
     let walk = Walk::new([products, Steps::ONCE, Steps::ONCE], a_row);
     for (n, y) in pieces_mut(y, s.rows * s.columns).take(s.batch).enumerate() {
         let product = Product { a: tail(a, n * s.a_step), b: tail(b, n * s.b_step), walk, s };
         each_tile(s.rows, |row, whole_row| {
             each_tile(s.columns, |column, whole_column| match (whole_column, whole_row) {
-                (true, true) => product.sums::<TILE, TILE>(row, column, y),
-                (true, false) => product.sums::<TILE, 1>(row, column, y),
-                (false, true) => product.sums::<1, TILE>(row, column, y),
-                (false, false) => product.sums::<1, 1>(row, column, y),
+                (true, true) => product.sums::<TILE>([row, column], PANEL, y),
+                (true, false) => product.sums::<1>([row, column], PANEL, y),
+                (false, true) => product.sums::<TILE>([row, column], 1, y),
+                (false, false) => product.sums::<1>([row, column], 1, y),
             });
         });
     }
 }
 
 /// Rows and columns of the result that are computed together.
-const TILE: usize = 4;
+const TILE: usize = PANEL;
 
 /// Calls `visit(start, true)` for each full tile of [`TILE`] indices in `0..len`, then `visit(index, false)`
 /// for each index behind the last of them.
@@ -67,13 +67,15 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Computes the result's values in `P` columns from `column` and `N` rows from `row` on, all of which
-    /// have to exist, and writes them to `y`, the product's matrix.
+    /// Computes the result's values in `lanes` columns, [`PANEL`] or 1, from `column` and `N` rows from `row`
+    /// on, and writes them to `y`.
     #[inline(always)]
-    fn sums<const P: usize, const N: usize>(&self, row: usize, column: usize, y: &mut [f32]) {
-        let mut acc = [[0.0; N]; P];
-        float::tile(&self.walk, tail(self.a, row * self.s.inner), self.b, column, &mut acc);
-        for (p, acc) in acc.iter().enumerate() {
+    fn sums<const N: usize>(&self, [row, column]: [usize; 2], lanes: usize, y: &mut [f32]) {
+        let x = tail(self.a, row * self.s.inner);
+        let factors = Factors { x, w: self.b, first: column };
+        let mut acc = [[0.0; N]; PANEL];
+        float::tile(&self.walk, factors, &[0.0; PANEL], lanes, &mut acc);
+        for (p, acc) in acc.iter().take(lanes).enumerate() {
             let start = row * self.s.columns + column + p;
             let ys = y.get_mut(start..).unwrap_or(&mut []).iter_mut();
             ys.step_by(self.s.columns.max(1)).zip(acc).for_each(|(y, acc)| *y = *acc);

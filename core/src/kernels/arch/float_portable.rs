@@ -1,6 +1,6 @@
 //! The definition of the float loops, in plain Rust.
 
-use super::Walk;
+use super::{Factors, Steps, Walk};
 use crate::kernels::PANEL;
 use crate::pieces::pieces;
 
@@ -24,87 +24,48 @@ pub(in crate::kernels) fn panels(x: &[f32], panels: &[f32], acc: &mut [f32; 2 * 
     }
 }
 
-/// Adds the products of a walk to the sums of a tile:
-/// `acc[p][n] += x[n * walk.position + ..] * w[start + p + ..]`, product by product. Products for which `x`
-/// or `w` ends too early are left out.
-#[inline(always)]
-pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
-    walk: &Walk,
-    x: &[f32],
-    w: &[f32],
-    start: usize,
-    acc: &mut [[f32; N]; P],
-) {
-    for n in 0..N {
-        let mut sums = [0.0; P];
-        let column = acc.iter_mut().filter_map(|acc| acc.get_mut(n));
-        sums.iter_mut().zip(column).for_each(|(sum, acc)| *sum = *acc);
-        add_position(walk, tail(x, n.wrapping_mul(walk.position)), w, start, &mut sums);
-        let column = acc.iter_mut().filter_map(|acc| acc.get_mut(n));
-        column.zip(sums).for_each(|(acc, sum)| *acc = sum);
+/// How far a walk goes: not asked here, since slices are checked product by product.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernels) struct Extent;
+
+impl Extent {
+    /// The extent of any loops, whatever the distance of positions.
+    #[inline(always)]
+    pub(super) fn of(_: [Steps; 3], _: usize) -> Self {
+        Self
     }
 }
 
-/// [`tile`] of positions that are one value of `x` apart, `acc[p][n] += x[n + ..] * w[start + p + ..]`, for
-/// all sums where `lanes` is [`PANEL`], else for `acc[0]` only: the others then stay as they are. The walk's
-/// own distance of positions is not read. Its code is short: all positions share a loop.
+/// Writes the sums of a tile, of the products of a walk:
+/// `tile[p][n] = start[p] + sum x[n * walk.position + ..] * w[first + p + ..]`, added product by product, for
+/// all `p` where `lanes` is [`PANEL`], else for the first only. Products for which `x` or `w` ends too early
+/// are left out.
 #[inline(always)]
-// Not called where `float_vfp` takes its place.
-#[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
-pub(in crate::kernels) fn neighbours<const N: usize>(
+pub(in crate::kernels) fn tile<const N: usize>(
     walk: &Walk,
-    x: &[f32],
-    (w, start): (&[f32], usize),
-    acc: &mut [[f32; N]; PANEL],
+    factors: Factors<'_>,
+    start: &[f32; PANEL],
     lanes: usize,
+    tile: &mut [[f32; N]; PANEL],
 ) {
+    let Factors { x, w, first } = factors;
     for n in 0..N {
-        let x = tail(x, n);
+        let x = tail(x, n.wrapping_mul(walk.position));
+        let mut sums = *start;
         if lanes == PANEL {
-            let mut sums = acc.map(|acc| acc.get(n).copied().unwrap_or(0.0));
-            add_products(walk, x, w, start, &mut sums);
-            let column = acc.iter_mut().filter_map(|acc| acc.get_mut(n));
-            column.zip(sums).for_each(|(acc, sum)| *acc = sum);
-        } else if let Some(sum) = acc.first_mut().and_then(|acc| acc.get_mut(n)) {
-            add_products(walk, x, w, start, core::array::from_mut(sum));
+            add_position(walk, x, w, first, &mut sums);
+        } else {
+            let [sum, ..] = &mut sums;
+            add_position(walk, x, w, first, core::array::from_mut(sum));
         }
+        let column = tile.iter_mut().filter_map(|row| row.get_mut(n));
+        column.zip(sums).for_each(|(to, sum)| *to = sum);
     }
 }
 
-/// Adds the products of the position at the start of `x` to its sums: `sums[p] += x[..] * w[start + p + ..]`,
-/// by a loop without cases. Products for which `x` or `w` ends too early are left out.
+/// Adds the products of the position at the start of `x` to its sums: `sums[p] += x[..] * w[start + p + ..]`.
+/// Products for which `x` or `w` ends too early are left out.
 #[inline(never)]
-// Not called where `float_vfp` takes its place.
-#[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
-fn add_products<const P: usize>(
-    walk: &Walk,
-    x: &[f32],
-    w: &[f32],
-    start: usize,
-    sums: &mut [f32; P],
-) {
-    let (mut at_x, mut at_w) = (0_usize, start);
-    let ([x_step, x_jump, x_leap], [w_step, w_jump, w_leap]) = (walk.x_jumps, walk.w_jumps);
-    for _ in 0..walk.counts[2] {
-        for _ in 0..walk.counts[1] {
-            for _ in 0..walk.counts[0] {
-                if let (Some(x), Some(w)) = (x.get(at_x), tail(w, at_w).first_chunk()) {
-                    accumulate(sums, *x, w);
-                }
-                at_x = at_x.wrapping_add_signed(x_step);
-                at_w = at_w.wrapping_add_signed(w_step);
-            }
-            at_x = at_x.wrapping_add_signed(x_jump);
-            at_w = at_w.wrapping_add_signed(w_jump);
-        }
-        at_x = at_x.wrapping_add_signed(x_leap);
-        at_w = at_w.wrapping_add_signed(w_leap);
-    }
-}
-
-/// Adds the products of the position at the start of `x` to its sums: `sums[p] += x[..] * w[start + p + ..]`,
-/// innermost loops by [`add_line`]. Products for which `x` or `w` ends too early are left out.
-#[inline(always)]
 fn add_position<const P: usize>(
     walk: &Walk,
     x: &[f32],
@@ -116,44 +77,36 @@ fn add_position<const P: usize>(
         |jump: isize, step: isize| step.wrapping_mul(walk.counts[0] as isize).wrapping_add(jump);
     let x_line = line(walk.x_jumps[1], walk.x_jumps[0]);
     let w_line = line(walk.w_jumps[1], walk.w_jumps[0]);
+    let mut acc = *sums;
     let (mut at_x, mut at_w) = (0_usize, start);
     for _ in 0..walk.counts[2] {
         for _ in 0..walk.counts[1] {
-            add_line(walk, tail(x, at_x), w, at_w, sums);
+            add_line(walk, tail(x, at_x), tail(w, at_w), &mut acc);
             at_x = at_x.wrapping_add_signed(x_line);
             at_w = at_w.wrapping_add_signed(w_line);
         }
         at_x = at_x.wrapping_add_signed(walk.x_jumps[2]);
         at_w = at_w.wrapping_add_signed(walk.w_jumps[2]);
     }
+    *sums = acc;
 }
 
-/// Adds the products of one innermost loop, which begins at the start of `x` and at `w[start]`, to the sums:
-/// `sums[p] += x[..] * w[start + p + ..]`. Products for which `x` or `w` ends too early are left out.
+/// Adds the products of one innermost loop, which begins at the start of `x` and of `w`, to the sums:
+/// `sums[p] += x[..] * w[p + ..]`. Products for which `x` or `w` ends too early are left out.
 #[inline(always)]
-fn add_line<const P: usize>(
-    walk: &Walk,
-    x: &[f32],
-    w: &[f32],
-    mut start: usize,
-    sums: &mut [f32; P],
-) {
+fn add_line<const P: usize>(walk: &Walk, x: &[f32], w: &[f32], sums: &mut [f32; P]) {
     let [count, ..] = walk.counts;
     let (x_step, w_step) = (walk.x_jumps[0], walk.w_jumps[0]);
-    let xs = x.iter().step_by(x_step.unsigned_abs().max(1)).take(count);
-    if w_step == P as isize {
-        let ws = tail(w, start).as_chunks().0;
-        return match x_step {
-            // A loop of its own, without a step.
-            1 => x.iter().take(count).zip(ws).for_each(|(x, w)| accumulate(sums, *x, w)),
-            _ => xs.zip(ws).for_each(|(x, w)| accumulate(sums, *x, w)),
-        };
+    if w_step == P as isize && x_step == 1 {
+        let products = x.iter().take(count).zip(w.as_chunks().0);
+        return products.for_each(|(x, w)| accumulate(sums, *x, w));
     }
-    for x in xs {
-        if let Some(w) = tail(w, start).first_chunk() {
+    let mut at_w = 0_usize;
+    for x in x.iter().step_by(x_step.unsigned_abs().max(1)).take(count) {
+        if let Some(w) = tail(w, at_w).first_chunk() {
             accumulate(sums, *x, w);
         }
-        start = start.wrapping_add_signed(w_step);
+        at_w = at_w.wrapping_add_signed(w_step);
     }
 }
 

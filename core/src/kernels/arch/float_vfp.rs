@@ -4,7 +4,7 @@
 //! definition asks for is also the faster one. Several words are loaded at once, each weight serves
 //! all positions of a tile, each input all rows, and no result is used by the next instruction.
 
-use super::{Walk, float_portable};
+use super::{Factors, Steps, Walk, float_portable};
 use crate::kernels::PANEL;
 use core::arch::asm;
 
@@ -141,61 +141,72 @@ fn one_panel(x: &[f32], panel: &[f32], acc: &mut [f32; 2 * PANEL]) {
     }
 }
 
-/// Adds the products of a walk to the sums of a tile, as [`float_portable::tile`] defines it, but that a tile
-/// which reads outside of `x` or `w` leaves `acc` as it is.
-#[inline(always)]
-pub(in crate::kernels) fn tile<const P: usize, const N: usize>(
-    walk: &Walk,
-    x: &[f32],
-    w: &[f32],
-    start: usize,
-    acc: &mut [[f32; N]; P],
-) {
-    if walk.is_empty() {
-        return;
-    }
-    let (first, sums) = (w.as_ptr().wrapping_add(start), acc.as_mut_ptr().cast());
-    if !walk.fits([P, N], x, w, start) {
-        return;
-    }
-    let x_first = x.as_ptr();
-    // SAFETY: a walk that fits reads only what `x` and `w` hold, `acc` is `[[f32; N]; P]`, and the
-    // first two functions are called for the distance of positions that they have built in.
-    unsafe {
-        match (P, N, walk.position) {
-            (4, 4, 1) => four_by_four_next(walk, x_first, first, sums),
-            (4, 4, 2) => four_by_four_second(walk, x_first, first, sums),
-            (4, 4, _) => four_by_four(walk, x_first, first, sums),
-            (4, 1, _) => four_by_one(walk, x_first, first, sums),
-            (1, 4, _) => one_by_four(walk, x_first, first, sums),
-            _ => float_portable::tile(walk, x, w, start, acc),
+/// How far a walk goes from the first product of its first sum.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernels) struct Extent {
+    /// Values of `x` in front of the last one that a tile of one position reads, and a tile of four.
+    x: [usize; 2],
+    /// Values of `w` in front of the last one that the first sum reads.
+    w: usize,
+}
+
+impl Extent {
+    /// The extent of these loops with positions `position` values of `x` apart; in `x` the largest number where a
+    /// loop has no rounds, so that no tile fits.
+    #[inline(always)]
+    pub(super) fn of(loops: [Steps; 3], position: usize) -> Self {
+        let (mut far_x, mut far_w) = (0_usize, 0_usize);
+        for Steps { count, x, w } in loops {
+            let behind_first = count.wrapping_sub(1);
+            far_x = far_x.saturating_add(behind_first.saturating_mul(x));
+            far_w = far_w.saturating_add(behind_first.saturating_mul(w));
         }
+        if loops.iter().any(|steps| steps.count == 0) {
+            far_x = usize::MAX;
+        }
+        Self { x: [far_x, far_x.saturating_add(position.saturating_mul(3))], w: far_w }
+    }
+
+    /// Whether a tile of `sums` (at least 1) by one position, or by `four`, has products and reads only values of
+    /// `x`, and of `w` where its first factor is `w[first]`.
+    #[inline(always)]
+    fn fits(&self, sums: usize, four: bool, factors: Factors<'_>) -> bool {
+        let [one, fours] = self.x;
+        let last = if four { fours } else { one };
+        let ends = factors.w.len().saturating_sub(sums - 1);
+        last < factors.x.len() && factors.first.saturating_add(self.w) < ends
     }
 }
 
-/// Adds the products of a walk over positions one value of `x` apart to the sums, as
-/// [`float_portable::neighbours`] defines it, but that `acc` stays as it is where a tile reads outside of `x`
-/// or `w`, or the walk's positions are not neighbours.
+/// Writes the sums of a tile, of the products of a walk, as [`float_portable::tile`] defines it, but that a tile
+/// which reads outside of `x` or `w` has no products. `N` is 1 or 4.
 #[inline(always)]
-pub(in crate::kernels) fn neighbours<const N: usize>(
+pub(in crate::kernels) fn tile<const N: usize>(
     walk: &Walk,
-    x: &[f32],
-    (w, start): (&[f32], usize),
-    acc: &mut [[f32; N]; PANEL],
+    factors: Factors<'_>,
+    start: &[f32; PANEL],
     lanes: usize,
+    tile: &mut [[f32; N]; PANEL],
 ) {
-    if walk.is_empty() || walk.position != 1 || !walk.fits([lanes, N], x, w, start) {
+    *tile = start.map(|start| [start; N]);
+    let lanes = if lanes == PANEL { PANEL } else { 1 };
+    if !walk.extent.fits(lanes, N > 1, factors) {
         return;
     }
-    let (first, x_first) = (w.as_ptr().wrapping_add(start), x.as_ptr());
-    // SAFETY: a walk that fits reads only what `x` and `w` hold, its positions are neighbours as the first
-    // function takes them, and `acc` is `[[f32; N]; PANEL]`, of which the last two use the first row.
+    let (x, w) = (factors.x.as_ptr(), factors.w.as_ptr().wrapping_add(factors.first));
+    let sums = tile.as_mut_ptr().cast();
+    // SAFETY: a walk that fits reads only what `x` and `w` hold. `tile` is `[[f32; N]; PANEL]`, of which the
+    // functions for one weight take the first row. The first two functions are called for the distance of
+    // positions that they have built in.
     unsafe {
-        match (lanes, N) {
-            (PANEL, 4) => four_by_four_next(walk, x_first, first, acc.as_mut_ptr().cast()),
-            (PANEL, 1) => four_by_one(walk, x_first, first, acc.as_mut_ptr().cast()),
-            (_, 4) => one_by_four(walk, x_first, first, acc.as_mut_ptr().cast()),
-            _ => one_by_one(walk, x_first, first, acc.as_mut_ptr().cast()),
+        match (lanes, N, walk.position) {
+            (PANEL, 4, 1) => four_by_four_next(walk, x, w, sums),
+            (PANEL, 4, 2) => four_by_four_second(walk, x, w, sums),
+            (PANEL, 4, _) => four_by_four(walk, x, w, sums),
+            (PANEL, 1, _) => four_by_one(walk, x, w, sums),
+            (_, 4, _) => one_by_four(walk, x, w, sums),
+            (_, 1, _) => one_by_one(walk, x, w, sums),
+            _ => float_portable::tile(walk, factors, start, lanes, tile),
         }
     }
 }

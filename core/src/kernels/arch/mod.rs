@@ -34,4 +34,4 @@ mod walk;
 pub(super) use float_portable as float;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
 pub(super) use float_vfp as float;
-pub(super) use walk::{Steps, Walk};
+pub(super) use walk::{Factors, Steps, Walk};

@@ -1,5 +1,7 @@
 //! The order in which a tile of sums goes through its operands.
 
+use super::float::Extent;
+
 /// One loop over the products of a sum.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kernels) struct Steps {
@@ -8,12 +10,23 @@ pub(in crate::kernels) struct Steps {
     /// Values of `x` from one to the next.
     pub(in crate::kernels) x: usize,
     /// Values of `w` from one to the next.
-    pub(in crate::kernels) w: isize,
+    pub(in crate::kernels) w: usize,
 }
 
 impl Steps {
     /// A loop of one round.
     pub(in crate::kernels) const ONCE: Self = Self { count: 1, x: 0, w: 0 };
+}
+
+/// The values that a tile's sums are made of.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernels) struct Factors<'a> {
+    /// Values of `x`, of which the tile's first position begins at the first.
+    pub(in crate::kernels) x: &'a [f32],
+    /// Values of `w`.
+    pub(in crate::kernels) w: &'a [f32],
+    /// Index in `w` of the first sum's first factor.
+    pub(in crate::kernels) first: usize,
 }
 
 /// Three nested loops over the products of a tile's sums, as assembly reads them.
@@ -32,10 +45,8 @@ pub(in crate::kernels) struct Walk {
     pub(super) w_jumps: [isize; 3],
     /// Values of `x` between neighbouring positions.
     pub(super) position: usize,
-    /// Last value of `x` that the first position reads.
-    x_reach: usize,
-    /// Values of `w` in front of and behind the first factor that the first sum reads.
-    w_reach: [usize; 2],
+    /// How far it goes, where machine code asks.
+    pub(super) extent: Extent,
 }
 
 impl Walk {
@@ -44,56 +55,23 @@ impl Walk {
     /// walk empty.
     #[inline(always)]
     pub(in crate::kernels) fn new(loops: [Steps; 3], position: usize) -> Self {
+        let [mut a, mut b, mut c] = loops;
         // Loops of one round only cost time; the innermost is the fastest.
-        let mut kept = [Steps::ONCE; 3];
-        let real = loops.iter().filter(|steps| steps.count != 1);
-        kept.iter_mut().zip(real).for_each(|(kept, steps)| *kept = *steps);
-        let [a, b, c] = kept;
-        let reach = |steps: Steps, step| steps.count.saturating_sub(1).saturating_mul(step);
-        let mut x_reach = 0_usize;
-        let mut w_reach = [0_usize; 2];
-        for steps in kept {
-            x_reach = x_reach.saturating_add(reach(steps, steps.x));
-            let [front, back] = &mut w_reach;
-            let side = if steps.w < 0 { front } else { back };
-            *side = side.saturating_add(reach(steps, steps.w.unsigned_abs()));
+        if b.count == 1 {
+            (b, c) = (c, Steps::ONCE);
         }
-        let jump = |outer: isize, inner: isize, count: usize| {
-            outer.wrapping_sub(inner.wrapping_mul(count as isize))
+        if a.count == 1 {
+            (a, b, c) = (b, c, Steps::ONCE);
+        }
+        let jump = |outer: usize, inner: usize, count: usize| {
+            outer.wrapping_sub(inner.wrapping_mul(count)) as isize
         };
-        let x = kept.map(|steps| steps.x as isize);
         Self {
             counts: [a.count, b.count, c.count],
-            x_jumps: [x[0], jump(x[1], x[0], a.count), jump(x[2], x[1], b.count)],
-            w_jumps: [a.w, jump(b.w, a.w, a.count), jump(c.w, b.w, b.count)],
+            x_jumps: [a.x as isize, jump(b.x, a.x, a.count), jump(c.x, b.x, b.count)],
+            w_jumps: [a.w as isize, jump(b.w, a.w, a.count), jump(c.w, b.w, b.count)],
             position,
-            x_reach,
-            w_reach,
+            extent: Extent::of([a, b, c], position),
         }
-    }
-
-    /// Whether a loop has no rounds, so that no sum has a product.
-    #[allow(dead_code)] // asked by assembly only
-    #[inline(always)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.counts.contains(&0)
-    }
-
-    /// Whether a tile of `sums` by `positions` reads only values of `x`, and of `w` when its first factor is
-    /// `w[start]`; for a walk that is not empty.
-    #[allow(dead_code)] // asked by assembly only
-    #[inline(always)]
-    pub(super) fn fits(
-        &self,
-        [sums, positions]: [usize; 2],
-        x: &[f32],
-        w: &[f32],
-        start: usize,
-    ) -> bool {
-        let last = self.position.saturating_mul(positions.saturating_sub(1));
-        let [front, back] = self.w_reach;
-        self.x_reach.saturating_add(last) < x.len()
-            && front <= start
-            && start.saturating_add(back).saturating_add(sums) <= w.len()
     }
 }
