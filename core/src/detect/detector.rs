@@ -180,7 +180,8 @@ impl<'p, M: Monitored> Detector<'p, M> {
     }
 
     /// [`Verdict::Stale`] where at `t_us` no window was complete for too long, else [`Verdict::Pending`]: for a
-    /// timer, since a sensor that is silent brings no readings. The first question starts the time.
+    /// timer, since a sensor that is silent brings no readings; always pending without a rate. The first question or
+    /// reading starts the time, and so does a `t_us` before the last complete window, which may be a faulty one.
     pub fn poll_at(&mut self, t_us: u64) -> Verdict {
         self.monitor.poll(&M::DESIGN, t_us)
     }

@@ -22,7 +22,8 @@ pub struct MatMul {
     pub b_step: usize,
 }
 
-/// `y[n][r][c] = sum_k a[n][r][k] * b[n][k][c]`, all row-major; 0 where `inner` is 0.
+/// `y[n][r][c] = sum_k a[n][r][k] * b[n][k][c]`, all row-major; 0 where `inner` is 0. `y` is
+/// `[batch][rows][columns]`, without a step between its matrices.
 ///
 /// Order: each value starts at 0 and adds its products by `k`.
 #[inline(never)]
@@ -68,7 +69,7 @@ struct Product<'a> {
 
 impl Product<'_> {
     /// Computes the result's values in `lanes` columns, [`PANEL`] or 1, from `column` and `N` rows from `row`
-    /// on, and writes them to `y`.
+    /// on, all of which have to exist, and writes them to `y`, the product's matrix.
     #[inline(always)]
     fn sums<const N: usize>(&self, [row, column]: [usize; 2], lanes: usize, y: &mut [f32]) {
         let x = tail(self.a, row * self.s.inner);

@@ -264,7 +264,7 @@ impl RecurrentWeights<'_> {
     }
 
     /// `gate[i] += peepholes[index][i] * c[i]`, where `index` is 0 for input, 1 for output, 2 for forget;
-    /// nothing where the layer has no peepholes.
+    /// nothing where the layer has no peepholes. `c` is the whole cell of a row, as long as each list of factors.
     #[inline(always)]
     fn peephole(&self, index: usize, c: &[f32], gate: &mut [f32]) {
         let factors = pieces(self.peepholes, c.len()).nth(index).unwrap_or(&[]);

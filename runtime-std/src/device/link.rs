@@ -51,8 +51,10 @@ impl<S: Read + Write> Link<S> {
     ///
     /// # Errors
     ///
-    /// Where the device refuses, the stream fails or ends, or a damaged frame arrives. After all but a
-    /// refusal the link must not be used any more.
+    /// An environment error where the stream fails, ends or times out, a damaged frame arrives, or a frame holds
+    /// no reply of this protocol; the link must not be used any more then. The error of `read`, which has its
+    /// reply taken. For a refusal an input error where an input, posterior or state is not finite, else an
+    /// environment error; the link goes on.
     pub fn reply<T>(&mut self, read: impl FnOnce(Reply<'_>) -> Result<T>) -> Result<T> {
         self.reply_or_refusal(read)?.map_err(refused)
     }
@@ -61,7 +63,9 @@ impl<S: Read + Write> Link<S> {
     ///
     /// # Errors
     ///
-    /// Where the stream fails or ends, or a damaged frame arrives; the link must not be used any more then.
+    /// An environment error where the stream fails, ends or times out, a damaged frame arrives, or a frame holds
+    /// no reply of this protocol; the link must not be used any more then. The error of `read`, which has its
+    /// reply taken.
     pub fn reply_or_refusal<T>(
         &mut self,
         read: impl FnOnce(Reply<'_>) -> Result<T>,
