@@ -26,7 +26,7 @@ mod source;
 pub(crate) mod time;
 mod window;
 
-pub use calibration::{Calibration, DriftMoments, RankTables};
+pub use calibration::{Aggregate, Calibration, DriftMoments, RankTables};
 pub use heads::{Declared, contradiction, contradicts, unmistakable};
 pub use integers::Covered;
 pub use likelihood::{Likelihood, ParameterSource};

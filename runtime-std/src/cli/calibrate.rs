@@ -136,8 +136,7 @@ fn score(options: &CalibrateOptions, manifest: &Manifest) -> Score {
         "both" => TailName::Both,
         _ => TailName::Low,
     });
-    let mut score = Score::by_threshold(kind, 0.0);
-    score.threshold = None;
+    let mut score = Score::of_kind(kind);
     score.samples = own.and_then(|own| own.samples).filter(|_| kind.is_estimated());
     score.tail = tail.or(own.map(|own| own.tail)).unwrap_or_default();
     score.alpha = options.alpha.or(own.map(|own| own.alpha)).unwrap_or(score.alpha);

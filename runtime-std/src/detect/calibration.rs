@@ -2,21 +2,18 @@
 
 use super::conformal::Scores;
 use super::recording::every;
-use super::reference::of_device;
-use super::{arl, identity};
+use super::{arl, identity, reference};
 use crate::error::{Context, Error, Result};
 use crate::lower::Port;
 use crate::manifest::{
     AlarmTable, Calibrated, DriftTable, GateTable, OnGap, Score, ScoreKind, TailName, Window,
 };
-use crate::model::{Calibration, DriftMoments, Loaded, RankTables};
+use crate::model::{Aggregate, Calibration, DriftMoments, Loaded, RankTables};
 use crate::npy;
 use elbow_core::detect::{AlarmDesign, Clock, Limits, Votes};
 use elbow_core::window::WindowShape;
 use std::path::Path;
 
-/// Rows of the file of a drift's reference: mean and variance of `loc`, then of `loc^2 + exp(log_var)`.
-const REFERENCE_ROWS: usize = 4;
 /// What a calibration that is damaged or another model's needs.
 const CURE: &str = "run `elbow calibrate` again";
 
@@ -38,7 +35,7 @@ impl Calibration {
         belongs(calibrated, loaded)?;
         let pooled = scores(&loaded.folder.join(file), score.tail, Some(calibrated.rows))?;
         let drift = manifest.drift.as_ref();
-        let reference = drift.map(|drift| reference(loaded, drift)).transpose()?;
+        let reference = reference::read(loaded)?;
         let (alarm, window) = (score.alarm.as_ref(), manifest.window.as_ref());
         let shape = shape(loaded, window);
         Ok(Some(Self {
@@ -199,50 +196,19 @@ fn clock(window: &Window) -> Option<Clock> {
     })
 }
 
-/// The values of the drift's reference, `[4, latents]`; an error where the file has another shape.
-fn reference(loaded: &Loaded, drift: &DriftTable) -> Result<Vec<f32>> {
-    let path = loaded.folder.join(&drift.reference);
-    let latents = loaded.amortized().map(|(encoder, _)| encoder.latent()).unwrap_or_default();
-    let array = npy::read(&path).context("drift.reference")?;
-    if array.shape != [REFERENCE_ROWS, latents] {
-        return Err(Error::input(format!(
-            "{}: found shape {:?}, expected [{REFERENCE_ROWS}, {latents}]; {CURE}",
-            path.display(),
-            array.shape
-        )));
-    }
-    Ok(array.values)
-}
-
 /// The moments of the device, for latent after latent, from a reference `[4, latents]`.
 fn moments(drift: &DriftTable, values: &[f32]) -> DriftMoments {
-    let moments = of_device(values, drift.lambda);
+    let moments = reference::of_device(values, drift.lambda);
     DriftMoments { lambda: drift.lambda as f32, threshold: drift.threshold as f32, moments }
 }
 
-/// Mean and variance of each latent for the Mahalanobis score, from a reference `[4, latents]`: the variance of the
-/// aggregate is the mean of `loc^2 + exp(log_var)` less the squared mean of `loc`, in f64. `None` for other scores. An
-/// input error without a reference, and where a variance is not above 0.
-fn aggregate(kind: ScoreKind, reference: Option<&[f32]>) -> Result<Option<[Vec<f32>; 2]>> {
-    if kind != ScoreKind::Mahalanobis {
-        return Ok(None);
+/// The aggregate posterior for the Mahalanobis score, from a reference `[4, latents]`; `None` for other scores. An input
+/// error without a reference, and as those of [`reference::aggregate`].
+fn aggregate(kind: ScoreKind, reference: Option<&[f32]>) -> Result<Option<Aggregate>> {
+    match kind {
+        ScoreKind::Mahalanobis => {
+            reference::aggregate(reference.ok_or_else(reference::missing)?).map(Some)
+        }
+        _ => Ok(None),
     }
-    let reference = reference.ok_or_else(|| {
-        Error::input(format!(
-            "score: mahalanobis needs mean and variance of the latents, which [drift] reference has; {CURE}"
-        ))
-    })?;
-    let latents = reference.len() / REFERENCE_ROWS;
-    let (mean, second) = (&reference[..latents], &reference[2 * latents..3 * latents]);
-    let variance = |(mean, second): (&f32, &f32)| {
-        (f64::from(*second) - f64::from(*mean) * f64::from(*mean)) as f32
-    };
-    let var: Vec<f32> = mean.iter().zip(second).map(variance).collect();
-    if let Some(latent) = var.iter().position(|var| !(*var > 0.0 && var.is_finite())) {
-        return Err(Error::input(format!(
-            "drift.reference: latent {latent} has the variance {}, of which mahalanobis is no number; use another score, or {CURE}",
-            var[latent]
-        )));
-    }
-    Ok(Some([mean.to_vec(), var]))
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::infer::log_likelihood;
 use crate::manifest::ScoreKind;
-use crate::model::{Calibration, Decoder, Encoder, Flow, Latent, Model};
+use crate::model::{Aggregate, Calibration, Decoder, Encoder, Flow, Latent, Model};
 use crate::twin::Twin;
 use elbow_core::Error as DeviceError;
 use elbow_core::detect::{mahalanobis, worst_channel};
@@ -140,7 +140,7 @@ impl<'l> Network<'l> {
         let (loc, log_var) = (&self.loc, &self.log_var);
         let Some((decoder, twin)) = &mut self.decoder else {
             let score = match &self.calibration.aggregate {
-                Some([mean, var]) => mahalanobis(loc, mean, var),
+                Some(Aggregate { mean, var }) => mahalanobis(loc, mean, var),
                 None => -kl_to_standard(loc, log_var),
             };
             return Ok((score, false));

@@ -1,6 +1,9 @@
 //! Moments of the posteriors of normal windows, and when moving averages have left them.
 
 use super::rate::{most_events, upper_rate};
+use crate::error::{Context, Error, Result};
+use crate::model::{Aggregate, Loaded};
+use crate::npy;
 use crate::posterior::Posteriors;
 use elbow_core::detect::{DriftDesign, Moment};
 use elbow_core::infer::Posterior;
@@ -8,6 +11,59 @@ use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 /// Rows of the file of a reference: mean and variance of `loc`, then of `loc^2 + exp(log_var)`.
 pub const ROWS: usize = 4;
+
+/// What a reference that is missing or damaged needs.
+const CURE: &str = "run `elbow calibrate` again";
+
+/// The values of the reference that the manifest's `[drift]` names, `[4, latents]`; `None` without that table.
+///
+/// # Errors
+///
+/// An input error where the file cannot be read or has another shape.
+pub fn read(loaded: &Loaded) -> Result<Option<Vec<f32>>> {
+    let drift = loaded.manifest.as_ref().and_then(|manifest| manifest.drift.as_ref());
+    let Some(drift) = drift else { return Ok(None) };
+    let path = loaded.folder.join(&drift.reference);
+    let latents = loaded.amortized().map(|(encoder, _)| encoder.latent()).unwrap_or_default();
+    let array = npy::read(&path).context("drift.reference")?;
+    if array.shape != [ROWS, latents] {
+        return Err(Error::input(format!(
+            "{}: found shape {:?}, expected [{ROWS}, {latents}]; {CURE}",
+            path.display(),
+            array.shape
+        )));
+    }
+    Ok(Some(array.values))
+}
+
+/// The error on `mahalanobis` without a reference.
+pub fn missing() -> Error {
+    Error::input(format!(
+        "score: mahalanobis needs mean and variance of the latents, which [drift] reference has; {CURE}"
+    ))
+}
+
+/// The aggregate posterior of a reference `[4, latents]`: its variance is the mean of `loc^2 + exp(log_var)` less the
+/// squared mean of `loc`, in f64, rounded once.
+///
+/// # Errors
+///
+/// An input error where a variance is not above 0 or not finite.
+pub fn aggregate(reference: &[f32]) -> Result<Aggregate> {
+    let latents = reference.len() / ROWS;
+    let (mean, second) = (&reference[..latents], &reference[2 * latents..3 * latents]);
+    let variance = |(mean, second): (&f32, &f32)| {
+        (f64::from(*second) - f64::from(*mean) * f64::from(*mean)) as f32
+    };
+    let var: Vec<f32> = mean.iter().zip(second).map(variance).collect();
+    if let Some(latent) = var.iter().position(|var| !(*var > 0.0 && var.is_finite())) {
+        return Err(Error::input(format!(
+            "drift.reference: latent {latent} has the variance {}, of which mahalanobis is no number; use another score, or {CURE}",
+            var[latent]
+        )));
+    }
+    Ok(Aggregate { mean: mean.to_vec(), var })
+}
 
 /// Mean and variance over `rows` of `loc`, and mean and variance of `loc^2 + exp(log_var)`, each for all latents in
 /// turn: `[4, latents]`. NaN without a row.

@@ -3,7 +3,7 @@
 use super::rust::{SKIP, float, imports};
 use crate::lower::Port;
 use crate::manifest::{ScoreKind, Window};
-use crate::model::{Calibration, Model, RankTables};
+use crate::model::{Aggregate, Calibration, Model, RankTables};
 use elbow_core::detect::{ChannelState, Clock, Limits, Moment, RankEntry};
 use elbow_core::window::WindowShape;
 
@@ -102,7 +102,7 @@ impl Around<'_> {
                 floats(channel_log_likelihood).into_iter(),
             );
         }
-        for (values, name, what) in aggregate.iter().flat_map(|[mean, var]| {
+        for (values, name, what) in aggregate.iter().flat_map(|Aggregate { mean, var }| {
             [(mean, "AGGREGATE_MEAN", "Mean"), (var, "AGGREGATE_VAR", "Variance")]
         }) {
             let doc = format!("{what} of each latent of normal windows.");

@@ -37,7 +37,7 @@ pub struct Calibration {
     pub channel_log_likelihood: Vec<f32>,
     /// Mean and variance of each latent over the calibration's rows, for the Mahalanobis score; `None` for any
     /// other.
-    pub aggregate: Option<[Vec<f32>; 2]>,
+    pub aggregate: Option<Aggregate>,
 }
 
 /// The rank table of one set of scores, or the two of `tail = "both"`.
@@ -60,6 +60,15 @@ pub struct DriftMoments {
     pub threshold: f32,
     /// `loc` and `loc^2 + exp(log_var)` of each latent in turn.
     pub moments: Vec<Moment>,
+}
+
+/// Mean and variance of each latent over many rows: the posterior of a row that is not known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// Mean of `loc`.
+    pub mean: Vec<f32>,
+    /// Variance of `loc`, plus the mean of `exp(log_var)`; positive.
+    pub var: Vec<f32>,
 }
 
 impl RankTables {

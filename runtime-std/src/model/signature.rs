@@ -188,6 +188,18 @@ impl Encoder {
     }
 }
 
+impl Model {
+    /// The observation: that of the encoder, or what a flow alone reads; `None` for a graph without roles and for an
+    /// encoder that reads none.
+    pub fn observation(&self) -> Option<&Port> {
+        let parts = self.graphs.parts();
+        match (parts.encoder, parts.flow) {
+            (Some(encoder), _) => encoder.observation(),
+            (None, flow) => flow.and_then(|flow| flow.plan.inputs.first()),
+        }
+    }
+}
+
 impl Decoder {
     /// The latents among the plan's inputs, which come first.
     pub fn latents(&self) -> impl Iterator<Item = &Port> {

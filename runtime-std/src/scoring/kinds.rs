@@ -2,12 +2,13 @@
 
 use super::channels::Channels;
 use super::density::log_prob;
+use crate::detect::reference;
 use crate::infer::{TwinGradient, TwinLikelihood, refine_or_keep};
 use crate::manifest::{Score, ScoreKind, Window};
-use crate::model::{Decoder, Loaded, Refine};
+use crate::model::{Aggregate, Decoder, Loaded, Refine};
 use crate::posterior::{Posteriors, twin_posteriors_flagged};
 use crate::rows::{Batch, StreamKey, run_twin_flagged};
-use crate::{Context, Error, Result, npy, watch};
+use crate::{Context, Error, Result, watch};
 use elbow_core::detect::mahalanobis;
 use elbow_core::distributions::kl_to_standard;
 use elbow_core::infer::{InferError, LogLikelihood, Posterior, Scratch, elbo, iwae};
@@ -29,15 +30,6 @@ pub struct Settings {
     pub seed: u64,
     /// The aggregate posterior, for `mahalanobis`.
     pub aggregate: Option<Aggregate>,
-}
-
-/// Mean and variance of each latent over many rows: the posterior of a row that is not known.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Aggregate {
-    /// Mean of `loc`.
-    pub mean: Vec<f32>,
-    /// Variance of `loc`, plus the mean of `exp(log_var)`; positive.
-    pub var: Vec<f32>,
 }
 
 /// The score of one row, with the terms it was made of.
@@ -65,69 +57,14 @@ impl Settings {
     /// An input error where `mahalanobis` has no such file, or one of another shape.
     pub fn of(loaded: &Loaded, score: &Score, seed: u64) -> Result<Self> {
         let aggregate = match score.kind {
-            ScoreKind::Mahalanobis => Some(Aggregate::of_drift(loaded)?),
+            ScoreKind::Mahalanobis => {
+                let values = reference::read(loaded)?.ok_or_else(reference::missing)?;
+                Some(reference::aggregate(&values)?)
+            }
             _ => None,
         };
         Ok(Self { kind: score.kind, samples: score.samples(), seed, aggregate })
     }
-}
-
-impl Aggregate {
-    /// That in the reference of the manifest's `[drift]`: rows 0 to 2 are mean and variance of `loc` and the mean of
-    /// `loc^2 + exp(log_var)`, so that its variance is the third less the square of the first.
-    ///
-    /// # Errors
-    ///
-    /// An input error where the manifest has no `[drift]`, or its file is not `[4, latents]` with positive variances.
-    fn of_drift(loaded: &Loaded) -> Result<Self> {
-        let manifest = loaded.manifest.as_ref();
-        let reference = manifest.and_then(|manifest| manifest.drift.as_ref()).ok_or_else(|| {
-            Error::input("mahalanobis needs the aggregate posterior of normal rows; run `elbow calibrate`, which writes [drift]")
-        })?;
-        let folder = &loaded.folder;
-        let path = folder.join(&reference.reference);
-        let latents = loaded.amortized().map_or(0, |(encoder, _)| encoder.latent());
-        let rows = npy::read_rows(&path, &[1, latents])?;
-        let row = |at: usize| rows.values.get(at * latents..(at + 1) * latents).unwrap_or_default();
-        let moments = row(0).iter().zip(row(2));
-        let (mean, var): (Vec<f32>, Vec<f32>) =
-            moments.map(|(mean, second)| (*mean, less_square(*second, *mean))).unzip();
-        if rows.values.len() != 4 * latents || var.iter().any(|var| *var <= 0.0 || var.is_nan()) {
-            return Err(Error::input(format!(
-                "found {} values, expected mean and variance of two moments of {latents} latents; run `elbow calibrate` again",
-                rows.values.len()
-            ))
-            .context(path.display()));
-        }
-        Ok(Self { mean, var })
-    }
-
-    /// That of these posteriors: `Var(loc) + E[exp(log_var)]` per latent, sums in f64. `None` for fewer than two rows, or
-    /// where a latent's variance is 0 or not finite.
-    pub fn of(posteriors: &Posteriors) -> Option<Self> {
-        let latents = posteriors.latent;
-        let rows = posteriors.loc.len().checked_div(latents).filter(|rows| *rows > 1)?;
-        let moments =
-            |values: &dyn Fn(usize) -> f64| (0..rows).map(values).sum::<f64>() / rows as f64;
-        let (mut mean, mut var) = (Vec::new(), Vec::new());
-        for latent in 0..latents {
-            let at = |row: usize| row * latents + latent;
-            let m = moments(&|row| f64::from(posteriors.loc[at(row)]));
-            let spread = moments(&|row| {
-                let (loc, log_var) = (posteriors.loc[at(row)], posteriors.log_var[at(row)]);
-                (f64::from(loc) - m).powi(2) + f64::from(log_var).exp()
-            });
-            mean.push(m as f32);
-            var.push(spread as f32);
-        }
-        let is_usable = var.iter().all(|var| *var > 0.0 && var.is_finite());
-        is_usable.then_some(Self { mean, var })
-    }
-}
-
-/// `second - mean^2` in f64, rounded once.
-fn less_square(second: f32, mean: f32) -> f32 {
-    (f64::from(second) - f64::from(mean).powi(2)) as f32
 }
 
 impl Encoded<'_> {
@@ -182,10 +119,9 @@ pub fn score_posteriors(
         ScoreKind::LogProb => densities(loaded, batch),
         ScoreKind::Kl => Ok(q_scores(encoded, batch.len, |_, kl| -kl)),
         ScoreKind::Mahalanobis => {
-            let aggregate = settings.aggregate.as_ref().ok_or_else(|| {
-                Error::input("mahalanobis needs the aggregate posterior of normal rows; run `elbow calibrate`, which writes drift.npy")
-            })?;
-            let score = |loc: &[f32], _| mahalanobis(loc, &aggregate.mean, &aggregate.var);
+            let Aggregate { mean, var } =
+                settings.aggregate.as_ref().ok_or_else(reference::missing)?;
+            let score = |loc: &[f32], _| mahalanobis(loc, mean, var);
             Ok(q_scores(encoded, batch.len, score))
         }
         _ => decoded(loaded, settings, batch, encoded),

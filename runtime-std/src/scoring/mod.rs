@@ -22,6 +22,4 @@ mod kinds;
 pub mod measures;
 
 pub use density::{density_flow, log_det_outputs, log_prob};
-pub use kinds::{
-    Aggregate, Encoded, FRESH_DRAWS, RowScore, Settings, score_posteriors, score_rows,
-};
+pub use kinds::{Encoded, FRESH_DRAWS, RowScore, Settings, score_posteriors, score_rows};

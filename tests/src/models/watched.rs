@@ -2,7 +2,7 @@
 
 use super::{gaussian, tiny};
 use elbow::manifest::ScoreKind;
-use elbow::model::{Calibration, DriftMoments, Model, RankTables};
+use elbow::model::{Aggregate, Calibration, DriftMoments, Model, RankTables};
 use elbow_core::detect::{AlarmDesign, Clock, Limits, Moment, RankEntry, Votes, ranks};
 use elbow_core::window::WindowShape;
 
@@ -43,7 +43,8 @@ pub fn watched(kind: ScoreKind) -> Model {
                 .to_vec(),
         }),
         channel_log_likelihood: vec![-9.5, -7.25],
-        aggregate: (kind == ScoreKind::Mahalanobis).then(|| [vec![0.1, -0.2], vec![1.1, 1.05]]),
+        aggregate: (kind == ScoreKind::Mahalanobis)
+            .then(|| Aggregate { mean: vec![0.1, -0.2], var: vec![1.1, 1.05] }),
     };
     Model {
         name: format!("watched {}", kind.name()),

@@ -8,7 +8,7 @@ use elbow::manifest::{Exchangeable, Score, ScoreKind, Window};
 use elbow::model::Loaded;
 use elbow::posterior::{Posteriors, twin_posteriors, twin_posteriors_flagged};
 use elbow::rows::{Batch, Rows};
-use elbow::scoring::{Aggregate, Encoded, RowScore, Settings, score_posteriors, score_rows};
+use elbow::scoring::{Encoded, RowScore, Settings, score_posteriors, score_rows};
 use elbow::{Error, Result, npy};
 use std::path::Path;
 
@@ -66,7 +66,7 @@ impl NormalData {
         let mut trained = None;
         if score.kind == ScoreKind::Mahalanobis {
             let reference = of_training(options, loaded)?;
-            settings.aggregate = Some(aggregate(&reference));
+            settings.aggregate = Some(reference::aggregate(&reference)?);
             trained = Some(reference);
         }
         let window = loaded.model.window.as_ref();
@@ -278,19 +278,6 @@ fn of_training(options: &CalibrateOptions, loaded: &Loaded) -> Result<Vec<f32>> 
             "mahalanobis takes one posterior; give a model with an [encoder] that has one",
         )),
     }
-}
-
-/// The aggregate posterior of a reference: mean of `loc`, and its variance with the posteriors' own, in f64 as it is
-/// read back.
-fn aggregate(reference: &[f32]) -> Aggregate {
-    let latents = reference.len() / reference::ROWS;
-    let row = |row: usize| &reference[row * latents..(row + 1) * latents];
-    let mean = row(0).to_vec();
-    let less_square = |(second, mean): (&f32, &f32)| {
-        (f64::from(*second) - f64::from(*mean) * f64::from(*mean)) as f32
-    };
-    let var = row(2).iter().zip(&mean).map(less_square).collect();
-    Aggregate { mean, var }
 }
 
 /// The last part of a path, of `NAME=PATH` too.

@@ -137,10 +137,7 @@ pub fn rows_of(option: &str, files: &[String], loaded: &Loaded) -> Result<Rows> 
 ///
 /// An input error for a graph whose roles nobody declared.
 pub fn observation(loaded: &Loaded) -> Result<&str> {
-    let parts = loaded.model.graphs.parts();
-    let of_flow = parts.flow.and_then(|flow| flow.plan.inputs.first());
-    let x = parts.encoder.and_then(|encoder| encoder.observation()).or(of_flow);
-    x.map(|x| x.name.as_str()).ok_or_else(|| {
+    loaded.model.observation().map(|x| x.name.as_str()).ok_or_else(|| {
         Error::input("the model reads no observation; declare its input in the elbow.toml")
     })
 }

@@ -239,12 +239,8 @@ fn observation(loaded: &Loaded) -> Result<(String, Vec<usize>)> {
             others.join(", ")
         )));
     }
-    let parts = loaded.model.graphs.parts();
-    let port = match (parts.encoder, parts.flow) {
-        (Some(encoder), _) => encoder.observation(),
-        (None, flow) => flow.and_then(|flow| flow.plan.inputs.first()),
-    };
-    let port = port.ok_or_else(|| Error::input("the model reads no observation"))?;
+    let port =
+        loaded.model.observation().ok_or_else(|| Error::input("the model reads no observation"))?;
     Ok((port.name.clone(), port.shape.clone()))
 }
 
