@@ -7,7 +7,7 @@ use elbow_toolchain::Core;
 use std::path::PathBuf;
 
 /// Somebody with an image that computes workloads.
-pub trait Contestant {
+pub trait Contestant: Sync {
     /// Name in the table.
     fn name(&self) -> &'static str;
 

@@ -48,6 +48,8 @@ pub use workloads::{Numbers, WORKLOADS, Workload, workload};
 use elbow_emulator::{Image as Functions, Look, Meter};
 use elbow_toolchain::{CORES, Core};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::{iter, panic, thread};
 
 /// What a run of the bench is asked for.
 #[derive(Clone, Debug, Default)]
@@ -69,8 +71,8 @@ impl Options {
     }
 }
 
-/// The table of all that is asked for: images are built and measured one after another, with their names on
-/// stderr.
+/// The table of all that is asked for: contestants one after another, some cores at a time, with the names of the
+/// images on stderr.
 ///
 /// # Errors
 ///
@@ -79,13 +81,36 @@ impl Options {
 pub fn bench(options: &Options) -> Result<Table, Error> {
     let mut table = Table::default();
     for contestant in contestants(options) {
-        for core in CORES.iter().filter(|core| is_asked(&options.cores, core.name())) {
-            table.rows.extend(rows(contestant.as_ref(), core, options)?);
-        }
+        table.rows.extend(rows_of_cores(contestant.as_ref(), options)?);
         table.notes.push(contestant.note());
     }
     table.agrees()?;
     Ok(table)
+}
+
+/// The measured rows of one contestant on the cores asked for, in the order of the table of cores. As many cores
+/// are measured at a time as the machine has processors: instructions are counted, so that a busy machine changes
+/// no figure. An error as in [`rows`], of the first core that fails.
+fn rows_of_cores(contestant: &dyn Contestant, options: &Options) -> Result<Vec<Row>, Error> {
+    let cores = CORES.iter().filter(|core| is_asked(&options.cores, core.name()));
+    let waiting = Mutex::new(cores.enumerate());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let some = || {
+        let measured = iter::from_fn(next).map(|(at, core)| (at, rows(contestant, core, options)));
+        measured.collect::<Vec<_>>()
+    };
+    let mut measured = thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(some)).collect();
+        let measured = threads.into_iter().map(|thread| match thread.join() {
+            Ok(measured) => measured,
+            Err(panic) => panic::resume_unwind(panic),
+        });
+        measured.collect::<Vec<_>>().concat()
+    });
+    measured.sort_by_key(|(at, _)| *at);
+    let rows: Result<Vec<Vec<Row>>, Error> = measured.into_iter().map(|(_, rows)| rows).collect();
+    Ok(rows?.concat())
 }
 
 /// Whether `list` has `name`; true for an empty list, which asks for all.
@@ -103,7 +128,7 @@ fn rows(
     let asked = |work: &&Workload| is_asked(&options.works, work.name);
     let works: Vec<&Workload> = WORKLOADS.iter().filter(asked).collect();
     let mut rows = Vec::new();
-    for image in contestant.images(core, &works)? {
+    for image in built_alone(|| contestant.images(core, &works))? {
         eprintln!("{} on {}: {}", contestant.name(), core.name(), names(&image.works));
         let meter = Meter::new(core, &image.path)?;
         let functions = functions(&image.path)?;
@@ -124,6 +149,14 @@ fn rows(
         }
     }
     Ok(rows)
+}
+
+/// What `build` gives, while no other thread builds: libraries are fetched once, and a build overwrites the image of
+/// the last one with the same target.
+fn built_alone<T>(build: impl FnOnce() -> T) -> T {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _alone = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    build()
 }
 
 /// The functions of the ELF file `image`; an error names the file where it cannot be read or is no firmware

@@ -105,8 +105,9 @@ pub struct Build<'a> {
     pub models: Option<&'a Path>,
 }
 
-/// Path of the firmware image that this builds with cargo, `target/TRIPLE/PROFILE/PACKAGE` of the workspace.
-/// Waits until cargo has ended.
+/// Path of the firmware image that this builds with cargo, `target/cores/TRIPLE/TRIPLE/PROFILE/PACKAGE` of the
+/// workspace. Waits until cargo has ended. Builds for different targets can run at the same time: each target has a
+/// folder of artifacts, which cargo locks.
 ///
 /// The image is overwritten by the next build of the same package, target and profile.
 ///
@@ -115,7 +116,7 @@ pub struct Build<'a> {
 /// Where no compiler is found, with the commands that install one; where cargo cannot be run; where the build
 /// fails, with the compiler's messages.
 pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, ToolError> {
-    let artifacts = build.folder.join("target");
+    let artifacts = build.folder.join("target/cores").join(build.core.triple);
     let features = [&build.core.features(), build.features].concat();
     let mut cargo =
         cargo_build(&Build { features: &features, ..build.clone() }, "core", &artifacts)?;

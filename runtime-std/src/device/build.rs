@@ -34,8 +34,8 @@ pub fn find_firmware() -> Result<PathBuf> {
 }
 
 /// Path of the image that is built with these models, each a name and the folder with its `model.rs` and
-/// `weights.bin`. The image stays below `firmware/target`, under a name made of target and contents. Only one
-/// process builds at a time; others wait for it.
+/// `weights.bin`. The image stays below `firmware/target`, under a name made of target and contents. One process at a
+/// time builds for a compiler target; others wait for it.
 ///
 /// # Errors
 ///
@@ -48,13 +48,14 @@ pub fn build_image(
     let folder = firmware.join("target").join("elbow");
     fs::create_dir_all(&folder).map_err(|e| failed(&folder, &e))?;
     let folder = folder.canonicalize().map_err(|e| failed(&folder, &e))?;
-    // One build at a time: the next one overwrites the image.
-    let lock = folder.join("lock");
-    let lock_file = File::create(&lock).map_err(|e| failed(&lock, &e))?;
-    lock_file.lock().map_err(|e| failed(&lock, &e))?;
     let digest = digest(models)?;
     let staged = folder.join(&digest);
-    stage(models, &staged)?;
+    {
+        let _alone = locked(&folder.join("lock"))?;
+        stage(models, &staged)?;
+    }
+    // One build of a compiler target at a time: the next one overwrites the image.
+    let _alone = locked(&folder.join(format!("lock-{}", target.row.triple)))?;
     let build = Build {
         folder: firmware,
         package: PACKAGE,
@@ -71,6 +72,14 @@ pub fn build_image(
     fs::copy(&built, &copy).map_err(|e| failed(&copy, &e))?;
     fs::rename(&copy, &image).map_err(|e| failed(&image, &e))?;
     Ok(image)
+}
+
+/// The file at `path`, created and locked; whoever drops it unlocks it. Waits while another process has it. An
+/// environment error where it cannot be created or locked.
+fn locked(path: &Path) -> Result<File> {
+    let file = File::create(path).map_err(|e| failed(path, &e))?;
+    file.lock().map_err(|e| failed(path, &e))?;
+    Ok(file)
 }
 
 /// Writes `<name>/model.rs` and `<name>/weights.bin` of each model below the folder `staged`, as the
