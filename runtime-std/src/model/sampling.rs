@@ -142,8 +142,8 @@ impl<'g> Makers<'g> {
     }
 
     /// The function that makes a value, and its operand (before reshapes): that of an elementwise node, `Max`
-    /// or `Min` with a number as a one-sided clip, `Pow` with 0.5 as a root, and PyTorch's softplus as one
-    /// function. `None` for every other node, and for inputs and constants.
+    /// or `Min` with a number as a one-sided clip, `Pow` with the exponent 0.5 as a root, and PyTorch's softplus
+    /// as one function. `None` for every other node, and for inputs and constants.
     pub fn unary(&self, value: ValueId) -> Option<(Unary, ValueId)> {
         let node = self.nodes[value]?;
         match node.op {
@@ -156,8 +156,9 @@ impl<'g> Makers<'g> {
                 Some((Unary::Clip(low, high), inner))
             }
             Op::Binary(BinaryOp::Pow) => {
-                let (inner, exponent) = self.with_number(node)?;
-                (exponent == 0.5).then_some((Unary::Sqrt, inner))
+                let (inner, number) = self.with_number(node)?;
+                let is_exponent = self.graph.values[node.inputs[1]].constant.is_some();
+                (is_exponent && number == 0.5).then_some((Unary::Sqrt, inner))
             }
             // PyTorch's softplus is the identity for large values.
             Op::Where => {

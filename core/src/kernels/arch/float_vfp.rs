@@ -157,14 +157,13 @@ impl Extent {
     pub(super) fn of(loops: [Steps; 3], position: usize) -> Self {
         let (mut far_x, mut far_w) = (0_usize, 0_usize);
         for Steps { count, x, w } in loops {
-            let behind_first = count.wrapping_sub(1);
-            far_x = far_x.saturating_add(behind_first.saturating_mul(x));
-            far_w = far_w.saturating_add(behind_first.saturating_mul(w));
+            far_x = farther(far_x, count.wrapping_sub(1), x);
+            far_w = farther(far_w, count.wrapping_sub(1), w);
         }
         if loops.iter().any(|steps| steps.count == 0) {
             far_x = usize::MAX;
         }
-        Self { x: [far_x, far_x.saturating_add(position.saturating_mul(3))], w: far_w }
+        Self { x: [far_x, farther(far_x, 3, position)], w: far_w }
     }
 
     /// Whether a tile of `sums` (at least 1) by one position, or by `four`, has products and reads only values of
@@ -176,6 +175,12 @@ impl Extent {
         let ends = factors.w.len().saturating_sub(sums - 1);
         last < factors.x.len() && factors.first.saturating_add(self.w) < ends
     }
+}
+
+/// `start + count * step`, or the largest number where that is larger; the addition cannot overflow.
+#[inline(always)]
+fn farther(start: usize, count: usize, step: usize) -> usize {
+    usize::try_from(count as u64 * step as u64 + start as u64).unwrap_or(usize::MAX)
 }
 
 /// Writes the sums of a tile, of the products of a walk, as [`float_portable::tile`] defines it, but that a tile

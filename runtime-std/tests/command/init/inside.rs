@@ -49,6 +49,17 @@ fn heads_are_found_behind_the_sampling_arithmetic() {
     }
 }
 
+/// A power of 0.5 is no square root: of `Pow` only the exponent makes one.
+#[test]
+fn a_power_of_a_half_is_no_variance() {
+    let root = whole(|g| g.node("v", "Softplus", "b").node("s", "Pow", "v half"));
+    proposed(root.init(), &["spread = { output = \"b\", head = \"softplus_var\" }"]);
+    for power in ["half b", "half v"] {
+        let graph = whole(|g| g.node("v", "Softplus", "b").node("s", "Pow", power));
+        proposed(graph.init(), &["spread = { output = \"s\", head = \"sigma\" }"]);
+    }
+}
+
 /// Bounds before `eps`, as those of the log-variance, which `eps` has joined.
 #[test]
 fn bounds_before_eps_move_with_it() {
