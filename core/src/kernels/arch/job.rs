@@ -47,6 +47,10 @@ pub struct Job {
     step: isize,
 }
 
+/// Whether machine code reads values of 16 bits two by two, as words, so that they come in even numbers and lie at
+/// multiples of four bytes.
+const AS_WORDS: bool = cfg!(elbow_dsp);
+
 /// How a kernel cuts a run of so many inputs: gives [`Job::passes`] and [`Job::entry`].
 pub type Cut = fn(usize) -> [usize; 2];
 
@@ -189,7 +193,7 @@ impl<'a> Tensors<'a> {
     }
 
     /// Whether all that a layer at these places reads and writes lies inside the slices, there is a position,
-    /// and, unless `x` is of bytes, patches, runs and weights start at multiples of four bytes.
+    /// and, where `x` is read [as words](AS_WORDS), patches, runs and weights start at multiples of four bytes.
     ///
     /// Nothing overflows: numbers of a [`Places`] are below 2^15, or below 2^31 where it says so. That is
     /// what [`SingleJobLayer`] and [`Small`] are for.
@@ -206,7 +210,7 @@ impl<'a> Tensors<'a> {
             && y <= self.lengths[1]
             && weights <= self.weights.len() as u64
             && p.rows <= self.outputs.len()
-            && (x_size == 1 || odd.is_multiple_of(4))
+            && (x_size == 1 || !AS_WORDS || odd.is_multiple_of(4))
             && p.positions[0] > 0
             && p.positions[1] > 0
     }
@@ -267,10 +271,13 @@ const fn bytes(values: usize, size: usize) -> isize {
     values.wrapping_mul(size) as isize
 }
 
-/// Whether `x` and `weights` both start at multiples of four bytes; always true where `x` is of bytes.
+/// Whether `x` and `weights` both start at multiples of four bytes; always true where `x` is of bytes or not read
+/// [as words](AS_WORDS).
 #[inline(always)]
 fn is_aligned<X>(x: &[X], weights: &[i8]) -> bool {
-    size_of::<X>() == 1 || (x.as_ptr() as usize | weights.as_ptr() as usize).is_multiple_of(4)
+    size_of::<X>() == 1
+        || !AS_WORDS
+        || (x.as_ptr() as usize | weights.as_ptr() as usize).is_multiple_of(4)
 }
 
 /// Zero point, least and largest output; the last two are repeated to fill a word with values of `size`
@@ -391,7 +398,7 @@ pub fn settle<Y: Output>(y: &mut [Y], outputs: &[[i32; 2]], s: &Linear) {
 /// The sums of a panel's four rows over the patch at the start of `x`, without biases, wrapping: `run` is
 /// called with a job per piece of a run, of at most `piece` inputs, and must write the four i32 sums of the
 /// job. `panel` are the panel's weights. Pieces that lack inputs or weights, and those of an odd number of
-/// 16-bit inputs, are left out.
+/// 16-bit inputs that are read as words, are left out.
 ///
 /// For shapes that do not fit into one job.
 #[inline(always)]
@@ -407,7 +414,8 @@ pub fn sums<X: Value>(
     let mut sums = [0i32; PANEL];
     each_run(x, panel, s, |xs, weights| {
         for (xs, weights) in pieces(xs, piece).zip(pieces(weights, PANEL * piece)) {
-            if weights.len() == PANEL * xs.len() && (size_of::<X>() == 1 || xs.len() % 2 == 0) {
+            let whole = size_of::<X>() == 1 || !AS_WORDS || xs.len() % 2 == 0;
+            if weights.len() == PANEL * xs.len() && whole {
                 [job.passes, job.entry] = cut(xs.len());
                 let more = job.sums(xs, weights, &run);
                 sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.wrapping_add(more));

@@ -1,13 +1,11 @@
 //! How a layer is run by machine code for panels of rows.
 
-#[cfg(any(elbow_v6m, elbow_v7m))]
-use super::job::SingleJobLayer;
 #[cfg(elbow_v6m)]
-use super::v6m::{BLOCKS, panels};
+use super::v6m::{BLOCKS, WIDE_BLOCKS, panels, wide_panels};
 #[cfg(elbow_v7m)]
-use super::v7m::{BLOCKS, panels};
+use super::v7m::{BLOCKS, WIDE_BLOCKS, panels, wide_panels};
 #[cfg(any(elbow_v6m, elbow_v7m))]
-use crate::kernels::integer::{Linear, Output, Value, portable};
+use crate::kernels::integer::{Linear, Output, Value};
 
 /// Computes all outputs of the layer `$s` into `$y` by the machine code `$panels`, which takes a
 /// [`Job`](super::job::Job) whose runs are cut by `$cut`.
@@ -61,8 +59,7 @@ macro_rules! by_panels {
 pub(super) use by_panels;
 
 /// `y[p][r] = finish(outputs[r][0] + sum_k x[p][k] * w[r][k], outputs[r][1])`, as [`portable::plain`] defines
-/// it: by machine code where `x` is of bytes, else by the definition itself. Where a slice is too short,
-/// machine code may leave integers in `y` as they are.
+/// it, by machine code. Where a slice is too short, integers in `y` may stay as they are.
 #[cfg(any(elbow_v6m, elbow_v7m))]
 #[inline(always)]
 pub fn linear_plain<X: Value, Y: Output>(
@@ -81,6 +78,12 @@ pub fn linear_plain<X: Value, Y: Output>(
             |s: &Linear| s.run
         );
     } else {
-        portable::plain(x, weights, outputs, y, s);
+        by_panels!(
+            [x, weights, outputs, y, s],
+            SingleJobLayer::of(s),
+            wide_panels,
+            WIDE_BLOCKS,
+            |s: &Linear| s.run
+        );
     }
 }
