@@ -18,7 +18,7 @@ use elbow::{Context, Error, Precision, Result, npy};
 use injected::{Faultless, Injected};
 use labelled::Labelled;
 use recorded::{Recorded, Verdicts};
-use sequence::{Alarms, Sequence};
+use sequence::Alarms;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -261,7 +261,7 @@ fn report<'a>(loaded: &'a Loaded, score: &Score, table: &Table) -> ScoreReport<'
         rows_outside: (loaded.precision() != Precision::F32)
             .then(|| table.rows().iter().filter(|row| row.outside).count()),
         recorded: None,
-        alarms: table.sequence().map(Sequence::alarms),
+        alarms: table.sequence().map(|own| own.alarms(0)),
         labelled: None,
         injected: None,
     }

@@ -5,6 +5,9 @@ use crate::manifest::{GateTable, Window};
 
 /// Shortest run of equal values that may count as stuck.
 const SHORTEST_RUN: usize = 8;
+/// One in so many values of a window may lie past the extremes that were seen: a strong movement takes some of them
+/// there, a sensor at the end of its range all.
+const ONE_IN: usize = 8;
 
 /// What one channel has shown.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +23,8 @@ struct Shown {
 }
 
 /// Limits that no window of `recordings` breaks, per channel: runs of twice the longest one seen, but at least 8;
-/// rails at the extremes that were seen, with one more value there than in any window; a tenth of the least variance;
-/// twice the largest step. Values that are not finite, and windows with one, do not count.
+/// rails at the extremes that were seen, with twice as many values there as in any window, but at least an eighth of a
+/// window; a tenth of the least variance; twice the largest step. Values that are not finite, and windows with one, do not count.
 pub fn limits(recordings: &[Recording], window: &Window) -> GateTable {
     let shown: Vec<Shown> =
         (0..window.channels).map(|channel| shown(recordings, window, channel)).collect();
@@ -33,7 +36,12 @@ pub fn limits(recordings: &[Recording], window: &Window) -> GateTable {
     GateTable {
         lo: list(|shown| shown.lo),
         hi: list(|shown| shown.hi),
-        most_at_rails: count(shown.iter().map(|shown| shown.most_at_rails + 1).collect()),
+        most_at_rails: count(
+            shown
+                .iter()
+                .map(|shown| (2 * shown.most_at_rails).max(window.length / ONE_IN))
+                .collect(),
+        ),
         longest_run: count(
             shown.iter().map(|shown| (2 * shown.longest_run).max(SHORTEST_RUN)).collect(),
         ),

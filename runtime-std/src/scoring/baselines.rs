@@ -1,4 +1,7 @@
 //! Scores without a network, which a model has to beat to be worth its flash. Larger is more normal, as for the model's.
+//!
+//! Largest |z|, principal components and Mahalanobis distance: there is no isolation forest, since no small crate of one is
+//! kept up.
 
 use crate::rows::Rows;
 use crate::{Error, Result};

@@ -1,5 +1,6 @@
 //! `elbow score`: what it writes, shows and refuses.
 
+mod faults;
 mod refused;
 
 use crate::common::{Outcome, elbow_line, repository};
@@ -246,20 +247,30 @@ fn injected_faults_are_found_or_named() {
     let x = save(folder.path(), "x.npy", &[100, 6], &observations(&readings));
     let stream = elbow_line("score {} --readings {} --inject --json", &[folder.path(), &raw]);
     let rows = elbow_line("score {} --input {} --inject --json", &[folder.path(), &x]);
-    for report in [stream.done().json(), rows.done().json()] {
-        assert_eq!(report["injected"]["windows"], 100);
+    // Of 300 readings the fault begins with number 100, the second of a window.
+    for (report, windows, since) in [(stream, 66, Value::from(100)), (rows, 100, Value::Null)] {
+        let report = report.done().json();
+        assert_eq!(
+            (&report["injected"]["windows"], &report["injected"]["since"]),
+            (&windows.into(), &since)
+        );
         assert!(report["injected"]["without_fault"]["by_gate"].as_f64().unwrap() < 0.05);
-        assert_eq!(case(&report, "dead", Value::Null)["by_gate"], 1.0);
+        for (fault, channel) in [("dead", Value::Null), ("rail", 1.into()), ("nan", 0.into())] {
+            let case = case(&report, fault, channel);
+            let is_gated =
+                case["by_gate"].as_f64().unwrap() > if fault == "nan" { 0.2 } else { 0.99 };
+            assert!(is_gated, "{case}");
+        }
         let offset = case(&report, "offset", 0.into());
         assert!(offset["by_score"].as_f64().unwrap() + offset["by_gate"].as_f64().unwrap() > 0.9);
-        let gain = case(&report, "gain", 0.into());
+        let gain = case(&report, "gain 0.5", 0.into());
         assert!(gain["better_than_normal"].as_f64().unwrap() > 0.9, "{gain}");
         let blind = report["injected"]["blind_to"].as_array().unwrap();
-        assert!(blind.contains(&"gain (channel 0)".into()), "{blind:?}");
+        assert!(blind.contains(&"gain 0.5 (channel 0)".into()), "{blind:?}");
         assert!(!blind.contains(&"offset (channel 0)".into()), "{blind:?}");
     }
     let text = elbow_line("score {} --readings {} --inject", &[folder.path(), &raw]).done().stdout;
-    assert!(text.contains("blind to: ") && text.contains("first window"), "{text}");
+    assert!(text.contains("blind to: ") && text.contains("faults from reading 100 on"), "{text}");
 }
 
 #[test]

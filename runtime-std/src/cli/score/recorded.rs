@@ -28,7 +28,7 @@ pub struct Recorded {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Due {
     /// Number of its last reading.
-    reading: usize,
+    pub reading: usize,
     /// Name of the verdict.
     verdict: &'static str,
     /// The channel that the verdict names.

@@ -68,11 +68,11 @@ impl Sequence {
         self.cusum.get(at).copied().flatten()
     }
 
-    /// How often the alarm was raised.
-    pub fn alarms(&self) -> Alarms {
+    /// How often the alarm was raised, from scored row number `since` on.
+    pub fn alarms(&self, since: usize) -> Alarms {
         Alarms {
-            raised: self.raised.iter().filter(|raised| **raised).count(),
-            counted: self.cusum.iter().flatten().count(),
+            raised: self.raised.iter().skip(since).filter(|raised| **raised).count(),
+            counted: self.cusum.iter().skip(since).flatten().count(),
             every: self.every,
             arl: self.arl,
         }

@@ -27,6 +27,11 @@ impl Judge {
         }
     }
 
+    /// Whether it decides at all.
+    pub fn decides(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+
     /// The calibration, where it is one.
     pub fn calibration(&self) -> Option<&Calibration> {
         match self {
