@@ -30,6 +30,11 @@ pub trait Serves<M: Compiled>: Sized {
         None
     }
 
+    /// [`Model::explains`](crate::Model::explains); `false` unless the kind has its own.
+    fn explains(_: Inference) -> bool {
+        false
+    }
+
     /// [`Calls::explain`](crate::Calls::explain); `None` unless the kind has its own.
     fn explain(
         _: &mut Memory<M, Self::Mean>,
@@ -95,6 +100,11 @@ impl<M: Scored> Serves<M> for kind::ScoredModel {
         Some(terms.map_err(Refusal::from))
     }
 
+    /// Bounds are explained, refinements are not.
+    fn explains(task: Inference) -> bool {
+        matches!(task, Inference::Elbo | Inference::Iwae)
+    }
+
     /// A bound of the posterior in `outputs`, from `task.1` draws; overwrites `x_mean`. `None` for a
     /// refinement, and before the model is opened.
     #[inline(always)]
@@ -125,6 +135,11 @@ impl<M: Refined> Serves<M> for kind::RefinedModel {
     #[inline(always)]
     fn score(memory: &mut Memory<M, M::Mean>) -> Option<Result<ElboTerms, Refusal>> {
         kind::ScoredModel::score(memory)
+    }
+
+    /// Every task is explained.
+    fn explains(_: Inference) -> bool {
+        true
     }
 
     /// A bound as [`kind::ScoredModel`] gives it, or the refinement of the posterior in `outputs` by `task.1`

@@ -71,6 +71,9 @@ pub trait Model: Calls {
     /// Name, fingerprint, kind and sizes; also before [`open`](Self::open).
     fn describe(&self) -> Described<'static>;
 
+    /// Whether [`explain`](Calls::explain) does this task; also before [`open`](Self::open).
+    fn explains(&self, task: Inference) -> bool;
+
     /// Zeros the state that the model keeps between calls; does nothing for a model without state.
     fn reset(&mut self);
 

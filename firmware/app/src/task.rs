@@ -200,9 +200,8 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
     }
 
     /// Loads `inputs`, encodes them, does `task` with the posterior and the noise of `stream`, key and row,
-    /// and sends `Inferred`. Only the task is measured. `Err`, with nothing sent, for inputs of another
-    /// length, what encoder or decoder refused, and a model that does not do `task`, which has then run all
-    /// the same.
+    /// and sends `Inferred`. Only the task is measured. `Err`, with nothing sent, for a model that does not do
+    /// `task`, of which nothing has run then, inputs of another length, and what encoder or decoder refused.
     fn infer(
         &mut self,
         board: &mut impl Board,
@@ -211,6 +210,9 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
         stream: (u64, u64),
         inputs: Floats<'_>,
     ) -> Result<(), Refusal> {
+        if !model.explains(task.0) {
+            return Err(Refusal::WrongKind);
+        }
         model.load(inputs)?;
         model.infer()?;
         let (found, cost) = measure(board, model, |model| model.explain(task, stream));

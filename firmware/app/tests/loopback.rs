@@ -222,6 +222,21 @@ fn a_row_is_answered_with_what_its_decoder_infers() {
     assert_eq!(parse::<Reply<'_>>(&messages[1]), Some(refused));
 }
 
+/// The second model has no `[refine]`, which is said before anything is computed of an input that the encoder would
+/// refuse.
+#[test]
+fn what_a_model_does_not_do_is_refused_before_it_encodes() {
+    let nan = [f32::NAN, 0.0, 0.0, 0.0];
+    for task in [Inference::Refine, Inference::RefinePrior] {
+        let (messages, _) = serve(&[select(1), infer(5, task, 1, &nan)]);
+        assert_eq!(replies(&messages)[1], Reply::Refused(Refusal::WrongKind), "{task:?}");
+    }
+    let (messages, _) = serve(&[select(1), infer(5, Inference::Elbo, 1, &nan)]);
+    assert_eq!(replies(&messages)[1], Reply::Refused(Refusal::NonFiniteInput { index: 0 }));
+    let (messages, _) = serve(&[select(1), infer(5, Inference::Iwae, 4, &X)]);
+    assert!(matches!(replies(&messages)[1], Reply::Inferred { row: 5, .. }));
+}
+
 #[test]
 fn a_latent_of_another_length_is_an_error() {
     use elbow_core::infer::Gradient;

@@ -3,7 +3,7 @@
 use elbow_app::{Calls, Memory, Model, Serves, Watches};
 use elbow_core::compiled::{Buffers, Compiled, Workspace};
 use elbow_core::pack::Pack;
-use elbow_core::wire::{Described, Floats, Refusal};
+use elbow_core::wire::{Described, Floats, Inference, Refusal};
 
 /// A compiled model and its weights, linked into the image.
 pub trait Linked: Compiled<Kind: Serves<Self>> {
@@ -44,6 +44,11 @@ where
             kind: <M::Kind as Serves<M>>::KIND,
             workspace_bytes: size_of::<M::Workspace>() as u32,
         }
+    }
+
+    /// [`Serves::explains`] of the model's kind.
+    fn explains(&self, task: Inference) -> bool {
+        <M::Kind as Serves<M>>::explains(task)
     }
 
     /// Zeros the state in the workspace.

@@ -2,6 +2,7 @@
 
 mod edit;
 mod normal;
+mod raw;
 mod report;
 mod seen;
 
@@ -36,6 +37,9 @@ pub struct CalibrateOptions {
     /// Normal rows for an input, the batch in front; windows that overlap their neighbours are thinned
     #[arg(long, num_args = 1.., value_name = "X.npy", required_unless_present = "recording")]
     input: Vec<String>,
+    /// Take rows of --input that look like raw readings for normalized ones all the same
+    #[arg(long, requires = "input")]
+    normalized: bool,
     /// Raw readings of normal operation, [time, channels]: for the sensor's limits and the alarm, and for the rates
     /// too where --input is left out
     #[arg(long, num_args = 1.., value_name = "REC.npy")]

@@ -52,9 +52,9 @@ impl<S: Read + Write> Link<S> {
     /// # Errors
     ///
     /// An environment error where the stream fails, ends or times out, a damaged frame arrives, or a frame holds
-    /// no reply of this protocol; the link must not be used any more then. The error of `read`, which has its
-    /// reply taken. For a refusal an input error where an input, posterior or state is not finite, else an
-    /// environment error; the link goes on.
+    /// no reply of this protocol. The error of `read`, which has its reply taken. For a refusal an input error where
+    /// an input, posterior, state or gradient is not finite, else an environment error. The link goes on behind what
+    /// it has read.
     pub fn reply<T>(&mut self, read: impl FnOnce(Reply<'_>) -> Result<T>) -> Result<T> {
         self.reply_or_refusal(read)?.map_err(refused)
     }
@@ -64,8 +64,8 @@ impl<S: Read + Write> Link<S> {
     /// # Errors
     ///
     /// An environment error where the stream fails, ends or times out, a damaged frame arrives, or a frame holds
-    /// no reply of this protocol; the link must not be used any more then. The error of `read`, which has its
-    /// reply taken.
+    /// no reply of this protocol. The error of `read`, which has its reply taken. The link goes on behind what it has
+    /// read.
     pub fn reply_or_refusal<T>(
         &mut self,
         read: impl FnOnce(Reply<'_>) -> Result<T>,
@@ -90,6 +90,7 @@ impl<S: Read + Write> Link<S> {
                 };
             }
             if self.deframer.bad_frames() != damaged {
+                self.received.drain(..next);
                 return Err(Error::environment("a damaged frame arrived from the device"));
             }
         }
@@ -110,12 +111,12 @@ impl<S: Read + Write> Link<S> {
     }
 
     /// Replaces the received bytes, all of which have been used, by the next ones of the stream, at most
-    /// 4096. An environment error where it fails or ends; the received bytes mean nothing then.
+    /// 4096. An environment error where it fails or ends; there are no received bytes then.
     fn receive(&mut self) -> Result<()> {
         self.received.resize(4096, 0);
         let count = self.stream.read(&mut self.received).map_err(|e| lost(&e));
+        self.received.truncate(count.as_ref().map_or(0, |count| *count));
         let count = count.context("waiting for a reply")?;
-        self.received.truncate(count);
         if count == 0 {
             return Err(Error::environment("the device ended in the middle of a conversation"));
         }
@@ -139,7 +140,8 @@ fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::NonFiniteInput { .. }
         | Refusal::NonFinitePosterior { .. }
-        | Refusal::NonFiniteState { .. } => {
+        | Refusal::NonFiniteState { .. }
+        | Refusal::NonFiniteGradient { .. } => {
             Error::input(format!("the device refused: {refusal}; check the row's values and scale"))
         }
         _ => Error::environment(format!(
@@ -209,6 +211,63 @@ mod tests {
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(link(&[bad]).reply(|_| Ok(())).is_err(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_link_goes_on_behind_what_was_damaged() {
+        let good = frame(&Reply::Bye);
+        let mut bad = frame(&Reply::Ran { row: 5, outputs: 2, cost: wire::Cost::default() });
+        let checksum = bad.len() - 2;
+        bad[checksum] ^= 0x40;
+        let mut link = link(&[bad, good.clone(), good]);
+        let error = link.reply(is_bye).expect_err("a damaged frame").to_string();
+        assert!(error.contains("damaged"), "{error}");
+        assert!(link.reply(is_bye).expect("the reply behind it"));
+        assert!(link.reply(is_bye).expect("the last reply"));
+    }
+
+    /// A device that has answered, and is late once where that is set.
+    struct Late(io::Cursor<Vec<u8>>, bool);
+
+    impl Read for Late {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            if std::mem::take(&mut self.1) {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.0.read(bytes)
+        }
+    }
+
+    impl Write for Late {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_late_reply_is_read_where_it_is_waited_for_again() {
+        let mut link = Link::new(Late(io::Cursor::new(frame(&Reply::Bye)), true), 16);
+        let error = link.reply(is_bye).expect_err("no reply yet").to_string();
+        assert!(error.contains("in time"), "{error}");
+        assert!(link.reply(is_bye).expect("the reply"));
+    }
+
+    #[test]
+    fn what_is_not_finite_is_the_inputs_fault() {
+        for refusal in [
+            Refusal::NonFiniteInput { index: 1 },
+            Refusal::NonFinitePosterior { index: 1 },
+            Refusal::NonFiniteState { index: 1 },
+            Refusal::NonFiniteGradient { index: 1 },
+        ] {
+            let error = refused(refusal);
+            assert_eq!(error.exit_code(), 2, "{error}");
+        }
+        assert_eq!(refused(Refusal::WrongPack).exit_code(), 3);
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub fn divergence(a: &[Posteriors], b: &[Posteriors]) -> Vec<f64> {
 }
 
 /// `KL(reference || target)` of every row in nats, where the target has these means and log-variances, row by
-/// row: as many values as the reference, and at least one latent. NaN where a value is.
+/// row: as many values as the reference. NaN where a value is; empty for a reference without latents, which does not
+/// say how many rows it has.
 pub fn kl_rows(reference: &Posteriors<f64>, mean: &[f32], log_var: &[f32]) -> Vec<f64> {
     let row = |start: usize| {
         let latents = start..start + reference.latent;
@@ -51,7 +52,8 @@ pub fn kl_rows(reference: &Posteriors<f64>, mean: &[f32], log_var: &[f32]) -> Ve
             0.5 * (expm1_minus(reference.log_var[i] - v2) + distance * distance * (-v2).exp())
         })
     };
-    (0..reference.loc.len()).step_by(reference.latent).map(|start| row(start).sum()).collect()
+    let starts = (0..reference.loc.len()).step_by(reference.latent.max(1));
+    starts.map(|start| row(start).sum()).collect()
 }
 
 /// `e^d - 1 - d`, never negative; by its series below 1e-3 in magnitude, where it would cancel. NaN for NaN
@@ -132,6 +134,11 @@ mod tests {
         let kl = kl_rows(&one(1.0, 4f64.ln()), &[0.0], &[0.0])[0];
         assert!((kl - known).abs() < 1e-15, "{kl} {known}");
         assert_eq!(kl_rows(&one(0.5, -1.0), &[0.5], &[-1.0]), [0.0]);
+    }
+
+    #[test]
+    fn a_posterior_without_latents_has_no_rows_to_compare() {
+        assert!(kl_rows(&posterior(0, &[], &[]), &[], &[]).is_empty());
     }
 
     #[test]

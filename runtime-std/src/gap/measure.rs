@@ -16,16 +16,21 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// The gaps of every row of `batch`, which has at least one, in nats, summed up. Rows are measured by as many
+/// The gaps of every row of `batch` in nats, summed up. Rows are measured by as many
 /// threads as the computer offers, and the figures do not depend on how many. The watcher of this thread
 /// hears of every row.
 ///
 /// # Errors
 ///
-/// An input error: no encoder with a decoder, several posteriors or one that depends on draws of its own,
+/// An input error: no rows, no encoder with a decoder, several posteriors or one that depends on draws of its own,
 /// one that is not finite, a row whose ELBO is not, or a method that does not suit the decoder.
 pub fn measure(loaded: &Loaded, batch: &Batch, settings: &Settings) -> Result<GapReport> {
     let Measurable { encoder, decoder, source, x } = parts(loaded, batch)?;
+    if batch.len == 0 {
+        return Err(Error::input(
+            "a gap is measured on rows, and there are none; give at least one",
+        ));
+    }
     let posteriors = twin_posteriors(loaded, batch)?;
     let maps = maps(batch, decoder, x, encoder.latent())?;
     suits(settings.method, encoder.latent(), maps.is_some())?;

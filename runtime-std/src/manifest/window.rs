@@ -123,8 +123,8 @@ impl Window {
         self.check_times(problems);
     }
 
-    /// Adds to `problems`: a rate or a time that is not a finite number above 0, and a `max_gap` that is shorter
-    /// than the time from one reading to the next.
+    /// Adds to `problems`: a rate or a time that is not a finite number above 0, a `max_gap` that is shorter than the
+    /// time from one reading to the next, and times without a rate, which nothing would hold readings against.
     fn check_times(&self, problems: &mut Vec<String>) {
         let times = [("rate", self.rate), ("max_gap", self.max_gap), ("stale", self.stale)];
         for (key, value) in times {
@@ -141,8 +141,11 @@ impl Window {
                 1.0 / rate
             ));
         }
-        if self.rate.is_none() && self.stale.is_some() {
-            problems.push("window.stale: needs the rate of the readings; add rate, in Hz".into());
+        for (key, value) in [("max_gap", self.max_gap), ("stale", self.stale)] {
+            if self.rate.is_none() && value.is_some() {
+                problems
+                    .push(format!("window.{key}: needs the rate of the readings; add rate, in Hz"));
+            }
         }
     }
 

@@ -93,6 +93,7 @@ fn is_linear(kernel: &Kernel) -> bool {
         kernel,
         Kernel::Dense { .. }
             | Kernel::DenseRows { .. }
+            | Kernel::DenseTransposed { .. }
             | Kernel::Conv { .. }
             | Kernel::ConvDepthwise { .. }
             | Kernel::ConvTranspose { .. }
@@ -151,5 +152,16 @@ impl std::fmt::Display for IntegerLayer {
             }
         }
         self.kl_nats.map_or(Ok(()), |nats| write!(f, ", alone {nats:.3e} nats"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dense_layer_read_across_is_linear_too() {
+        assert!(is_linear(&Kernel::DenseTransposed { rows: 1, weights: 0..8 }));
+        assert!(!is_linear(&Kernel::Copy));
     }
 }

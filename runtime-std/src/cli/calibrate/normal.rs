@@ -1,7 +1,7 @@
 //! The rows of normal operation: read, scored, and thinned to disjoint ones.
 
-use super::CalibrateOptions;
 use super::seen::{observation, rows_of};
+use super::{CalibrateOptions, raw};
 use crate::cli::inputs;
 use elbow::detect::{NormalRow, Recording, disjoint, every, reference};
 use elbow::manifest::{Exchangeable, Score, ScoreKind, Window};
@@ -72,7 +72,10 @@ impl NormalData {
         let window = loaded.model.window.as_ref();
         let rows = (!options.input.is_empty()).then(|| {
             let batch = inputs::of_model(loaded, &options.input, options.seed)?.batch;
-            let files = options.input.iter().map(|file| file_name(file)).collect();
+            let files: Vec<String> = options.input.iter().map(|file| file_name(file)).collect();
+            if let Some(window) = window.filter(|_| !options.normalized) {
+                raw::question(&files, batch.given(observation(loaded)?)?, window)?;
+            }
             let mut set = Set::scored(files, batch, loaded, &settings)?;
             let all: Vec<&[f32]> = (0..set.x.count()).map(|row| set.x.row(row)).collect();
             (set.kept, set.overlapping) = disjoint(&all, window);

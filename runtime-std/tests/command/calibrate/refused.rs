@@ -4,6 +4,7 @@ use super::{OBSERVED, calibration, contents, imu, noise, of_imu};
 use crate::common::elbow_line;
 use elbow::detect::Calibration;
 use elbow::detect::identity;
+use elbow::manifest::Manifest;
 use elbow::model::Loaded;
 use elbow::npy;
 use std::fs;
@@ -99,6 +100,37 @@ fn bad_input_is_refused_with_the_cure_and_nothing_is_written() {
         }
         assert_eq!(contents(folder.path()), before, "{line}: something was written");
     }
+}
+
+/// Rows in raw units are as long as normalized ones, so only their values can tell.
+#[test]
+fn rows_that_look_raw_are_a_question() {
+    let (folder, manifest) = imu();
+    let at = folder.path();
+    let window = Manifest::read(&manifest).unwrap().window.unwrap();
+    let normalized = npy::read(&noise(at, "normal.npy", 120, 9)).unwrap().values;
+    let raw = |(at, value): (usize, &f32)| {
+        let channel = at / 64 % 9;
+        value * window.std[channel] + window.mean[channel]
+    };
+    let raw: Vec<f32> = normalized.iter().enumerate().map(raw).collect();
+    let rows = array(at, "raw.npy", &[120, 9, 64], &raw);
+    let before = contents(at);
+    let outcome = elbow_line("calibrate {} --input {} --arl 30", &[at, &rows]);
+    assert_eq!(outcome.code, 2, "{}", outcome.stdout);
+    for word in ["raw.npy", "raw units", "(x - mean) / std", "--recording", "--normalized"] {
+        assert!(outcome.stderr.contains(word), "no {word:?} in {}", outcome.stderr);
+    }
+    assert_eq!(contents(at), before, "something was written");
+    // Each of the three cures.
+    elbow_line("calibrate {} --input {} --arl 30", &[at, &at.join("normal.npy")]).done();
+    elbow_line("calibrate {} --input {} --arl 30 --normalized", &[at, &rows]).done();
+    let in_time: Vec<f32> = (0..120 * 64)
+        .flat_map(|reading| (0..9).map(move |channel| (reading, channel)))
+        .map(|(reading, channel)| raw[(reading / 64 * 9 + channel) * 64 + reading % 64])
+        .collect();
+    let recording = array(at, "recording.npy", &[120 * 64, 9], &in_time);
+    elbow_line("calibrate {} --recording {} --arl 30", &[at, &recording]).done();
 }
 
 #[test]

@@ -147,3 +147,14 @@ fn refinement_is_that_of_the_manifest() {
     assert_eq!(prior.steps, 300);
     assert!(prior.from_prior.short < PRIOR_SHORT && prior.from_prior.short >= 0.0, "{prior:?}");
 }
+
+#[test]
+fn a_batch_without_rows_is_an_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(folder.path(), "");
+    let loaded = Loaded::read(folder.path(), None, &Default::default());
+    let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
+    let none = Rows { name: "x".into(), shape: vec![1, 3], values: Vec::new() }.into();
+    let error = measure(&loaded, &none, &Settings::default()).expect_err("nothing to measure");
+    assert!(error.is_input() && error.to_string().contains("at least one"), "{error}");
+}

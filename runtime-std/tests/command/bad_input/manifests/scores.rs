@@ -186,6 +186,11 @@ pub(super) fn of_readings() -> Vec<Case> {
             window("rate = 50\nmax_gap = 0.01\n"),
             &["window.max_gap", "0.02 s"],
         ),
+        (
+            "a gap without a rate",
+            window("max_gap = 0.5\n"),
+            &["window.max_gap", "rate of the readings", "add rate, in Hz"],
+        ),
         ("stale without a rate", window("stale = 5\n"), &["window.stale", "rate"]),
         ("an unknown deed", window("on_gap = \"guess\"\n"), &["guess", "clear", "hold"]),
         ("a scale of nothing", window("scale = [1, 0]\n"), &["window.scale", "found 0"]),
