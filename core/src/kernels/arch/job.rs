@@ -45,11 +45,17 @@ pub struct Job {
     weights: *const i8,
     /// Bytes from tap to tap of a depthwise convolution, or bytes of a panel of weights.
     step: isize,
+    /// Where code computes two positions at once: bytes of `x` and of `y` from the first one to the second.
+    #[cfg(elbow_v7m)]
+    second: [isize; 2],
 }
 
 /// Whether machine code reads values of 16 bits two by two, as words, so that they come in even numbers and lie at
 /// multiples of four bytes.
 const AS_WORDS: bool = cfg!(elbow_dsp);
+
+/// Whether there is machine code for two positions at once.
+const IN_PAIRS: bool = cfg!(elbow_v7m);
 
 /// How a kernel cuts a run of so many inputs: gives [`Job::passes`] and [`Job::entry`].
 pub type Cut = fn(usize) -> [usize; 2];
@@ -92,48 +98,67 @@ impl Job {
             end: null(),
             weights: null(),
             step: 0,
+            #[cfg(elbow_v7m)]
+            second: [0; 2],
         }
     }
 
-    /// Calls `run` with the job of all full panels at each position, whose outputs go to the `y` of `t`;
-    /// changes the job's pointers. There must be a full panel: four rows. Does nothing where a slice is too
-    /// short or not aligned.
+    /// Says how many bytes of `x` and of `y` the second one of two positions is behind the first one.
     #[inline(always)]
-    fn full(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
+    fn set_second(&mut self, _second: [isize; 2]) {
+        #[cfg(elbow_v7m)]
+        {
+            self.second = _second;
+        }
+    }
+
+    /// Calls `run` with the job of all full panels at each position, or each two positions, and with their number;
+    /// their outputs go to the `y` of `t`. Changes the job's pointers. There must be a full panel: four rows.
+    /// Does nothing where a slice is too short or not aligned.
+    #[inline(always)]
+    fn full(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self, usize)) {
         let full = p.rows / PANEL;
         if t.hold(p) {
             self.weights = t.weights.as_ptr();
             self.end = self.weights.wrapping_add(full * p.panel_len);
             self.outputs = t.outputs.as_ptr();
-            each_position(t, p, |x, y| {
+            self.set_second([
+                bytes(p.position_steps[1], t.sizes[0]),
+                bytes(p.y_steps[1], t.sizes[1]),
+            ]);
+            each_position(t, p, |x, y, positions| {
                 (self.x, self.y) = (x, y);
-                run(self);
+                run(self, positions);
             });
         }
     }
 
-    /// Calls `run` with the job of the last panel, which is not full, at each position, and copies the
-    /// outputs of its rows to the `y` of `t`; changes the job's pointers. The number of rows must not be a
-    /// multiple of four. Does nothing where a slice is too short or not aligned.
+    /// Calls `run` with the job of the last panel, which is not full, at each position, or each two positions, and
+    /// with their number, and copies the outputs of its rows to the `y` of `t`; changes the job's pointers. The
+    /// number of rows must not be a multiple of four. Does nothing where a slice is too short or not aligned.
     #[inline(always)]
-    fn rest(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self)) {
+    fn rest(&mut self, t: &Tensors<'_>, p: &Places, run: impl Fn(&Self, usize)) {
         let (full, rest) = (p.rows / PANEL, p.rows % PANEL);
         if t.hold(p) {
             let parameters = last_parameters(t.outputs, PANEL * full);
             self.weights = t.weights.as_ptr().wrapping_add(full * p.panel_len);
             self.end = self.weights.wrapping_add(p.panel_len);
             self.outputs = parameters.as_ptr();
-            each_position(t, p, |x, y| {
-                let mut last = [0u32; PANEL];
+            self.set_second([bytes(p.position_steps[1], t.sizes[0]), size_of::<Last>() as isize]);
+            each_position(t, p, |x, y, positions| {
+                let mut last: [Last; POSITIONS] = [[0; PANEL]; POSITIONS];
                 self.x = x.wrapping_add(full * p.x_step);
                 self.y = last.as_mut_ptr().cast();
-                run(self);
+                run(self, positions);
                 let size = t.sizes[1];
-                let from_full = PANEL * full * size;
-                for (at, byte) in last.as_bytes().iter().take(rest * size).enumerate() {
-                    // SAFETY: `hold` has checked that all rows of a position lie inside `y`. (Volatile, so
-                    // that three bytes are not made a call.)
-                    unsafe { y.add(from_full + at).write_volatile(*byte) };
+                let mut to = y.wrapping_add(PANEL * full * size);
+                for last in last.iter().take(positions) {
+                    for (at, byte) in last.as_bytes().iter().take(rest * size).enumerate() {
+                        // SAFETY: `hold` has checked that all rows of a position lie inside `y`. (Volatile, so
+                        // that three bytes are not made a call.)
+                        unsafe { to.add(at).write_volatile(*byte) };
+                    }
+                    to = to.wrapping_add(p.y_steps[1] * size);
                 }
             });
         }
@@ -158,6 +183,12 @@ impl Job {
         sums
     }
 }
+
+/// Outputs of a panel that is not full.
+type Last = [u32; PANEL];
+
+/// Most positions of a job.
+const POSITIONS: usize = if IN_PAIRS { 2 } else { 1 };
 
 /// What a layer reads and writes, as bytes, so that code for it exists once for all types.
 pub struct Tensors<'a> {
@@ -241,17 +272,25 @@ const fn last_of(start: usize, n: [usize; 2], steps: [usize; 2]) -> usize {
     start + n[0].saturating_sub(1) * steps[0] + n[1].saturating_sub(1) * steps[1]
 }
 
-/// Calls `f` with the address of each position's patch and that of its outputs, row by row. It only computes
-/// addresses, which [`Tensors::hold`] has to have checked before `f` uses them.
+/// Calls `f` with the address of each position's patch, that of its outputs, and 1, row by row; where there is code
+/// for it, with those of the first one of two successive positions of a row, and 2. It only computes addresses, which
+/// [`Tensors::hold`] has to have checked before `f` uses them.
 #[inline(always)]
-fn each_position(t: &Tensors<'_>, p: &Places, mut f: impl FnMut(*const u8, *mut u8)) {
+fn each_position(t: &Tensors<'_>, p: &Places, mut f: impl FnMut(*const u8, *mut u8, usize)) {
     let [x_size, y_size] = t.sizes;
     let mut x_row = t.x.wrapping_add(p.x_start * x_size);
     let mut y_row = t.y.wrapping_add(p.y_start * y_size);
     for _ in 0..p.positions[0] {
         let (mut x, mut y) = (x_row, y_row);
-        for _ in 0..p.positions[1] {
-            f(x, y);
+        let mut left = p.positions[1];
+        while IN_PAIRS && left > 1 {
+            f(x, y, 2);
+            x = x.wrapping_add(2 * p.position_steps[1] * x_size);
+            y = y.wrapping_add(2 * p.y_steps[1] * y_size);
+            left -= 2;
+        }
+        for _ in 0..left {
+            f(x, y, 1);
             x = x.wrapping_add(p.position_steps[1] * x_size);
             y = y.wrapping_add(p.y_steps[1] * y_size);
         }
@@ -350,8 +389,8 @@ impl<'s> Small<'s> {
     }
 }
 
-/// Calls `run` with one job per position, for all full panels or, without `full`, for the last one that is
-/// not full; writes the outputs to the `y` of `t`. Runs are cut by `cut`. Does nothing where a slice is too
+/// Calls `run` with one job per position, or for two, and their number, for all full panels or, without `full`, for
+/// the last one that is not full; writes the outputs to the `y` of `t`. Runs are cut by `cut`. Does nothing where a slice is too
 /// short or not aligned. With `full` the layer must have at least four rows, without it a number of rows that
 /// is no multiple of four.
 ///
@@ -362,7 +401,7 @@ pub fn line(
     SingleJobLayer(s): SingleJobLayer<'_>,
     full: bool,
     cut: Cut,
-    run: impl Fn(&Job),
+    run: impl Fn(&Job, usize),
 ) {
     let runs = s.runs[0] * s.runs[1];
     let step = s.run_steps[usize::from(s.runs[0] == 1)];
@@ -448,5 +487,6 @@ pub fn depthwise(t: &Tensors<'_>, Small(s): Small<'_>, full: bool, cut: Cut, run
         panel_len: PANEL * rows * columns,
         x_step: PANEL * t.sizes[0],
     };
+    let run = |job: &Job, _| run(job);
     if full { job.full(t, &places, run) } else { job.rest(t, &places, run) }
 }

@@ -1,36 +1,50 @@
 //! How a layer is run by machine code for panels of rows.
 
 #[cfg(elbow_v6m)]
-use super::v6m::{BLOCKS, WIDE_BLOCKS, panels, wide_panels};
+use super::v6m::{
+    BLOCKS, WIDE_BLOCKS, panels, panels as pairs, wide_panels, wide_panels as wide_pairs,
+};
 #[cfg(elbow_v7m)]
-use super::v7m::{BLOCKS, WIDE_BLOCKS, panels, wide_panels};
+use super::v7m::{BLOCKS, WIDE_BLOCKS, pairs, panels, wide_pairs, wide_panels};
 #[cfg(any(elbow_v6m, elbow_v7m))]
 use crate::kernels::integer::{Linear, Output, Value};
 
 /// Computes all outputs of the layer `$s` into `$y` by the machine code `$panels`, which takes a
-/// [`Job`](super::job::Job) whose runs are cut by `$cut`.
+/// [`Job`](super::job::Job) of one position whose runs are cut by `$cut`, and, where jobs have two positions, by
+/// `$pairs`, which takes those.
 ///
 /// Where `$line` is a [`SingleJobLayer`](super::job::SingleJobLayer), a job has a whole patch: per position
 /// there is one for the full panels, and one for the last panel. Where it is `None`, jobs give the sums of
 /// pieces of `$piece` inputs of a run. The three inner functions exist once for all types of output.
 macro_rules! by_panels {
-    ([$x:ident, $weights:ident, $outputs:ident, $y:ident, $s:ident], $line:expr, $panels:ident, $cut:ident, $piece:expr) => {{
+    ([$x:ident, $weights:ident, $outputs:ident, $y:ident, $s:ident], $line:expr, [$panels:ident, $pairs:ident], $cut:ident, $piece:expr) => {{
         use $crate::kernels::PANEL;
         use $crate::kernels::arch::job::{self, SingleJobLayer, Tensors};
         use $crate::kernels::integer::linear::portable::panels as panels_by;
+
+        /// Runs the machine code for a job of one position, or of two.
+        ///
+        /// # Safety
+        ///
+        /// The job is one that the code may run.
+        #[inline(always)]
+        unsafe fn run(job: &job::Job, positions: usize) {
+            // SAFETY: as the caller says.
+            unsafe { if positions == 1 { $panels(job) } else { $pairs(job) } }
+        }
 
         /// Computes the outputs of full panels at all positions, of which there must be at least one.
         #[inline(never)]
         fn full(tensors: &Tensors<'_>, s: SingleJobLayer<'_>) {
             // SAFETY: `line` gives jobs that lie inside their slices.
-            job::line(tensors, s, true, $cut, |job| unsafe { $panels(job) });
+            job::line(tensors, s, true, $cut, |job, positions| unsafe { run(job, positions) });
         }
 
         /// Computes the outputs of the last panel at all positions; the rows must not be a multiple of four.
         #[inline(never)]
         fn rest(tensors: &Tensors<'_>, s: SingleJobLayer<'_>) {
             // SAFETY: as above.
-            job::line(tensors, s, false, $cut, |job| unsafe { $panels(job) });
+            job::line(tensors, s, false, $cut, |job, positions| unsafe { run(job, positions) });
         }
 
         /// The sums of a panel's four rows over the patch at the start of `x`, without biases; as
@@ -73,7 +87,7 @@ pub fn linear_plain<X: Value, Y: Output>(
         by_panels!(
             [x, weights, outputs, y, s],
             SingleJobLayer::of(s),
-            panels,
+            [panels, pairs],
             BLOCKS,
             |s: &Linear| s.run
         );
@@ -81,7 +95,7 @@ pub fn linear_plain<X: Value, Y: Output>(
         by_panels!(
             [x, weights, outputs, y, s],
             SingleJobLayer::of(s),
-            wide_panels,
+            [wide_panels, wide_pairs],
             WIDE_BLOCKS,
             |s: &Linear| s.run
         );

@@ -1,9 +1,8 @@
 //! Conversion between floats and integers, and copies into padded buffers.
 
 use super::Value;
-use crate::kernels::arch::integer::DIVISION_IS_DEAR;
+use crate::kernels::arch::integer::FLOATS_ARE_DEAR;
 use crate::math;
-use crate::pieces::pieces_mut;
 
 /// Shape of a copy that transposes and pads: a box of values, and its places in `x` and `y`, in values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +42,21 @@ impl PaddedCopy {
             axis += 1;
         }
         self
+    }
+
+    /// The same box with its columns as channels and its channels as columns where there are more columns, so that
+    /// there are fewer lines; steps of 0 along the last axis as 1.
+    #[inline(always)]
+    fn with_long_lines(&self) -> Self {
+        let mut turned = *self;
+        turned.from[2] = self.from[2].max(1);
+        turned.to[2] = self.to[2].max(1);
+        if self.dims[1] > self.dims[2] {
+            turned.dims.swap(1, 2);
+            turned.from.swap(1, 2);
+            turned.to.swap(1, 2);
+        }
+        turned
     }
 
     /// Whether `y` has no padding to fill: `len` is 0, or the box covers all of `y[..len]`.
@@ -92,11 +106,11 @@ pub fn quantize<Y: Value>(
 fn round(x: f32) -> i32 {
     const LIMIT: f32 = 131_072.0;
     const ROUNDER: f32 = 12_582_912.0;
-    if x.is_nan() {
-        return 0;
+    let near = |x: f32| (x + ROUNDER).to_bits() as i32 - ROUNDER.to_bits() as i32;
+    if x.to_bits() << 1 < LIMIT.to_bits() << 1 {
+        return near(x);
     }
-    let sum = math::clamp(x, -LIMIT, LIMIT) + ROUNDER;
-    sum.to_bits() as i32 - ROUNDER.to_bits() as i32
+    if x.is_nan() { 0 } else { near(math::clamp(x, -LIMIT, LIMIT)) }
 }
 
 /// A scale that floats are divided by.
@@ -110,25 +124,26 @@ struct Divisor {
 }
 
 impl Divisor {
-    /// The divisor of a scale; the float quotient alone is used for one that is not positive and normal.
+    /// The divisor of a scale; the float quotient alone is used for one that is not positive, below 2^-124 or
+    /// from 2^112 on.
     #[inline(always)]
     fn of(scale: f32) -> Self {
         let bits = scale.to_bits();
         let (exponent, mantissa) = ((bits >> 23) as i32, bits & 0x007f_ffff | 0x0080_0000);
         let inverse = ((1u64 << 54) / u64::from(mantissa)) as u32;
-        let exponent = if exponent < 255 { exponent } else { 0 };
+        let exponent = if (3..=238).contains(&exponent) { exponent } else { 0 };
         Self { scale, exponent, inverse: [inverse >> 16, inverse & 0xffff] }
     }
 
     /// `round(x / scale)`: without a division of floats on a core that has none.
     #[inline(always)]
     fn nearest(&self, x: f32) -> i32 {
-        let found = if DIVISION_IS_DEAR { self.by_product(x) } else { None };
+        let found = if FLOATS_ARE_DEAR { self.by_product(x) } else { None };
         found.unwrap_or_else(|| round(x / self.scale))
     }
 
     /// `round(x / scale)` by three products of 16 bits; `None` where the quotient is so near to half an integer that
-    /// its rounding to f32 or the error of the product may decide, from 2^17 on, and for all that is not normal.
+    /// its rounding to f32 or the error of the product may decide, from 2^17 on, and for all that is not finite.
     ///
     /// The product is the quotient of the mantissas times 2^30, less up to 5 for the halves that it leaves out and
     /// for the rounding of the inverse; the float quotient differs from the exact one by at most 2^-24 of it, 128.
@@ -136,24 +151,23 @@ impl Divisor {
     fn by_product(&self, x: f32) -> Option<i32> {
         const UNSURE: u32 = 136;
         let bits = x.to_bits();
-        let exponent = (bits >> 23 & 255) as i32;
-        let fraction = 30 - exponent + self.exponent;
-        if bits << 1 == 0 || exponent > 0 && self.exponent > 0 && fraction >= 32 && exponent < 255 {
-            return Some(0);
-        }
-        if exponent == 0 || exponent == 255 || self.exponent <= 0 || fraction < 14 {
+        let fraction = 30 + self.exponent - (bits << 1 >> 24) as i32;
+        if self.exponent == 0 || fraction < 14 {
             return None;
+        }
+        if fraction >= 32 {
+            return Some(0); // zeros and subnormal numbers too, by the least exponent of a scale
         }
         let mantissa = bits << 8 | 0x8000_0000;
         let ([high, low], [own_high, own_low]) =
             (self.inverse, [mantissa >> 16, mantissa & 0xffff]);
         let product = own_high * high + ((own_high * low) >> 16) + ((own_low * high) >> 16);
-        let half = 1u32 << (fraction - 1);
-        let rest = product & (half << 1).wrapping_sub(1);
-        if rest.abs_diff(half) <= UNSURE {
+        let unit = 1u32.wrapping_shl(fraction as u32);
+        let rounded = product + (1u32 << (fraction - 1));
+        if (rounded + UNSURE) & unit.wrapping_sub(1) <= 2 * UNSURE {
             return None;
         }
-        let magnitude = (product.wrapping_add(half) >> fraction) as i32;
+        let magnitude = (rounded >> fraction) as i32;
         Some(if bits >> 31 == 0 { magnitude } else { -magnitude })
     }
 }
@@ -215,16 +229,23 @@ fn fill_range<Y: Copy>(y: &mut [Y], start: usize, end: usize, fill: Y) {
 /// axis count as 1.
 #[inline(always)]
 fn each<X: Copy, Y>(x: &[X], y: &mut [Y], s: &PaddedCopy, mut f: impl FnMut(X) -> Y) {
-    let next = [s.from[2], s.to[2]] == [1, 1];
-    each_line(x, y, s, |xs, ys| {
-        if next {
-            // A loop of its own: it becomes a copy where nothing is computed.
+    if [s.from[2], s.to[2]] == [1, 1] {
+        // A loop of its own: it becomes a copy where nothing is computed.
+        return each_line(x, y, s, |xs, ys| {
             let lines = xs.iter().zip(ys.iter_mut()).take(s.dims[2]);
-            return lines.for_each(|(x, y)| *y = f(*x));
+            lines.for_each(|(x, y)| *y = f(*x));
+        });
+    }
+    let s = &s.with_long_lines();
+    let [from_step, to_step] = [s.from[2], s.to[2]];
+    each_line(x, y, s, |xs, ys| {
+        let (mut from, mut to) = (0, 0);
+        for _ in 0..s.dims[2] {
+            if let (Some(x), Some(y)) = (xs.get(from), ys.get_mut(to)) {
+                *y = f(*x);
+            }
+            (from, to) = (from + from_step, to + to_step);
         }
-        let xs = xs.iter().step_by(s.from[2].max(1));
-        let ys = pieces_mut(ys, s.to[2]).filter_map(<[Y]>::first_mut);
-        xs.zip(ys).take(s.dims[2]).for_each(|(x, y)| *y = f(*x));
     });
 }
 

@@ -44,6 +44,11 @@ pub struct Piecewise {
 /// coefficients from ends and middle: `0.0081 * h^3 * max |f'''|` and 0.51 output steps.
 #[inline(never)]
 pub fn piecewise(y: &mut [i16], coefficients: &[[i32; 3]], s: &Piecewise) {
+    if let [[below, fall, 0], [above, rise, 0]] = *coefficients
+        && (s.start, s.piece_bits) == (-(1 << 15), 15)
+    {
+        return halves(y, [[below, fall], [above, rise]], s);
+    }
     let rest_mask = !(u32::MAX << (s.piece_bits & 15));
     for y in y {
         let u = i32::from(*y).wrapping_sub(s.start).max(0) as u32;
@@ -60,9 +65,41 @@ pub fn piecewise(y: &mut [i16], coefficients: &[[i32; 3]], s: &Piecewise) {
         // Products of words are dear on a core without them, and a straight piece needs only one.
         let bend = if PRODUCT_IS_DEAR && c2 == 0 { 0 } else { high_word(r, c2) };
         let p = c0.wrapping_add(high_word(r, c1.wrapping_add(bend)));
-        let value = p.wrapping_add(1 << (PIECE_BITS - 1)) >> PIECE_BITS;
-        *y = value.max(s.low).min(s.high) as i16;
+        *y = s.value(p);
     }
+}
+
+impl Piecewise {
+    /// The result that `p`, in units of 2^-[`PIECE_BITS`] output steps, stands for.
+    #[inline(always)]
+    fn value(&self, p: i32) -> i16 {
+        let value = p.wrapping_add(1 << (PIECE_BITS - 1)) >> PIECE_BITS;
+        value.max(self.low).min(self.high) as i16
+    }
+}
+
+/// [`piecewise`] of two straight halves, `[c0, c1]` of the values below 0 and of the others: a leaky rectifier.
+#[inline(always)]
+fn halves(y: &mut [i16], halves: [[i32; 2]; 2], s: &Piecewise) {
+    const ROUNDER: i32 = 1 << (PIECE_BITS - 1);
+    let [below, above] = halves.map(|[c0, c1]| [c0.wrapping_add(ROUNDER), c1]);
+    let at = |[c0, c1]: [i32; 2], rest: i32| {
+        // `high_word(rest << 16, c1)`
+        let product = if PRODUCT_IS_DEAR {
+            (rest * (c1 >> 16)).wrapping_add(((rest as u32 * (c1 as u32 & 0xffff)) >> 16) as i32)
+        } else {
+            high_word(rest << 16, c1)
+        };
+        c0.wrapping_add(product) >> PIECE_BITS
+    };
+    let value = |y: i16| at(if y < 0 { below } else { above }, i32::from(y) & 0x7fff);
+    let ends = [at(below, 0), at(below, 0x7fff), at(above, 0), at(above, 0x7fff)];
+    // A straight line stays between its ends where nothing wraps.
+    let small = halves.iter().flatten().all(|c| c.unsigned_abs() < 1 << 30);
+    if small && ends.iter().all(|end| (s.low..=s.high).contains(end)) {
+        return y.iter_mut().for_each(|y| *y = value(*y) as i16);
+    }
+    y.iter_mut().for_each(|y| *y = value(*y).max(s.low).min(s.high) as i16);
 }
 
 /// `floor(a * b / 2^32)`, exact: the high word of the product.

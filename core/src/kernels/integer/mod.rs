@@ -38,6 +38,7 @@ mod elementwise;
 pub(super) mod linear;
 mod packing;
 mod pool;
+mod scaled_float;
 mod views;
 
 pub use convert::{PaddedCopy, dequantize, padded_copy, quantize};
@@ -49,6 +50,7 @@ pub use packing::{
     packed_depthwise_len, packed_len, paired_segment,
 };
 pub use pool::{RoundedMean, average_pool, max_pool};
+use scaled_float::scaled_float;
 pub use views::{bytes, i8s, i8s_mut, i16s, i16s_mut, pairs, triples};
 
 pub use super::arch::native;
@@ -180,7 +182,7 @@ impl Output for f32 {
     /// `acc`, rounded to f32, times the scale whose bits are the parameter.
     #[inline(always)]
     fn finish(acc: i32, parameter: i32, _: &Requantize) -> Self {
-        acc as f32 * f32::from_bits(parameter as u32)
+        scaled_float(acc, f32::from_bits(parameter as u32))
     }
 
     /// `sum * scale`, where the bits of `self` are the i32 sum and those of the scale are the parameter.

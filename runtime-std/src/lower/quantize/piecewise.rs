@@ -8,6 +8,9 @@ use crate::ir::Format;
 pub const LARGEST_ERROR: f64 = 0.95;
 /// Fractional bits of a step; the kernel's.
 const FRACTION: f64 = 1024.0;
+/// A parabola that bends by less than this, in output steps, is a straight line: kernels have a shorter way for two of
+/// them, and what a rounded slope seems to bend is not the function's.
+const STRAIGHT: f64 = 1.0 / 256.0;
 /// 2^10 pieces take 12 KiB.
 const MOST_PIECES_BITS: u32 = 10;
 /// A piece of fewer inputs than 2^2 has no three places for a quadratic.
@@ -140,6 +143,7 @@ impl Values {
         // Newton's divided differences, then powers of the place in the piece.
         let (d01, d12) = ((y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1));
         let a2 = (d12 - d01) / (x2 - x0);
+        let a2 = if a2.abs() < STRAIGHT { 0.0 } else { a2 };
         let a1 = d01 - a2 * (x0 + x1);
         let a0 = y0 - x0 * (a1 + a2 * x0);
         let parabola = |i: i32| a0 + place(i) * (a1 + place(i) * a2);

@@ -19,7 +19,7 @@ pub fn linear_paired<Y: Output>(
     by_panels!(
         [x, weights, outputs, y, s],
         SingleJobLayer::of(s).filter(|_| s.is_one_segment()),
-        paired_panels,
+        [paired_panels, paired_panels],
         BLOCKS,
         Linear::piece
     );
@@ -39,7 +39,7 @@ pub fn linear_wide<Y: Output>(
     by_panels!(
         [x, weights, outputs, y, s],
         SingleJobLayer::of(s),
-        wide_panels,
+        [wide_panels, wide_panels],
         BLOCKS,
         |s: &Linear| s.run
     );
