@@ -375,6 +375,8 @@ mod tests {
             })
         );
         assert_eq!(parse(&[8, 1, 0]), Some(Request::LogProb { row: 1, inputs: Floats(&[]) }));
+        assert_eq!(parse(&[11]), Some(Request::Clock));
+        assert_eq!(parse(&[17, 1, 5]), Some(Reply::Clock { ticks_per_second: Some(5) }));
         assert_eq!(parse(&[6, 0]), Some(Reply::Refused(Refusal::Malformed)));
         let encoded = [16, 1, 2, 3, 4, 5, 0, 0, 0];
         assert!(matches!(parse(&encoded), Some(Reply::Sensed(Sensed { reading: 2, .. }))));
