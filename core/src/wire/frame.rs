@@ -266,7 +266,6 @@ mod tests {
             channels: u32::MAX,
             hop: u32::MAX,
             rate: 64.0,
-            key: u64::MAX,
             reset: ResetReason::Watchdog,
             t_us: u64::MAX,
             busy_us: u64::MAX,

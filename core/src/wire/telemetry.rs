@@ -25,8 +25,6 @@ pub struct Status<'a> {
     pub hop: u32,
     /// Readings of a second that are asked of the sensor.
     pub rate: f32,
-    /// Key of the noise, for scores that take any.
-    pub key: u64,
     /// Why the program began.
     pub reset: ResetReason,
     /// Microseconds since the start.
