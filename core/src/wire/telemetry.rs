@@ -89,7 +89,7 @@ pub struct SensorFaults {
     pub implausible: u32,
     /// Any other failure of a transfer.
     pub other: u32,
-    /// It was found again and set up anew.
+    /// Readings came again after it had been set up anew.
     pub recovered: u32,
 }
 

@@ -48,6 +48,8 @@ impl<B: Reborn> Sensor for Lis3dh<B> {
     const UNIT: &'static str = "mg";
     /// Without the lowest code, which no acceleration gives.
     const RANGE: [f32; 2] = [-4094.0, 4094.0];
+    /// Seven readings of its own, in high resolution.
+    const SETTLING_US: u64 = 70_000;
 
     /// Frees the bus, asks for `WHO_AM_I`, and sets 100 Hz and ±4 g in twelve bits.
     async fn start(&mut self) -> Result<(), Fault> {

@@ -19,7 +19,8 @@ pub async fn sample<S: Sensor, G: Sensing<Reading = S::Reading>>(
     clock: &impl Clock,
     pipeline: &Pipeline<S, G>,
 ) -> ! {
-    let mut keeper = Keeper { sensor, is_ready: false, has_failed: false, strikes: 0, retry_us: 0 };
+    let mut keeper =
+        Keeper { sensor, is_ready: false, has_failed: false, strikes: 0, not_before_us: 0 };
     let (start_us, mut number) = (clock.now_us(), 0u32);
     loop {
         let due_us = start_us + u64::from(number) * Pipeline::<S, G>::PERIOD_NS / 1000;
@@ -51,7 +52,7 @@ pub async fn sample<S: Sensor, G: Sensing<Reading = S::Reading>>(
 enum Noted {
     Nothing,
     Fault(Fault),
-    /// The sensor was set up after a fault.
+    /// The first reading since the sensor had to be set up anew.
     Recovered,
 }
 
@@ -60,31 +61,28 @@ struct Keeper<'s, S> {
     sensor: &'s mut S,
     /// Whether it is set up.
     is_ready: bool,
-    /// Whether it failed since it was set up first.
+    /// Whether it failed so that it had to be set up anew, and no reading came since.
     has_failed: bool,
     /// Implausible readings in a row.
     strikes: u32,
-    /// When it may be set up.
-    retry_us: u64,
+    /// When it may be set up, or read.
+    not_before_us: u64,
 }
 
 impl<S: Sensor> Keeper<'_, S> {
     /// The reading, if it comes within `limit_us`, and what was noted; sets the sensor up first where it is not and
     /// the time has come.
     async fn reading(&mut self, clock: &impl Clock, limit_us: u64) -> (Option<S::Reading>, Noted) {
-        let mut noted = Noted::Nothing;
-        if !self.is_ready {
-            if clock.now_us() < self.retry_us {
-                return (None, noted);
-            }
+        if !self.is_ready && clock.now_us() >= self.not_before_us {
             let started = within(clock, START_LIMIT_US, self.sensor.start()).await;
             if let Err(fault) = started.unwrap_or(Err(Fault::Stuck)) {
                 return (None, self.failed(clock, fault));
             }
-            if self.has_failed {
-                noted = Noted::Recovered;
-            }
             (self.is_ready, self.strikes) = (true, 0);
+            self.not_before_us = clock.now_us() + S::SETTLING_US;
+        }
+        if clock.now_us() < self.not_before_us {
+            return (None, Noted::Nothing);
         }
         let read = within(clock, limit_us, self.sensor.read()).await;
         let reading = read.unwrap_or(Err(Fault::Stuck)).and_then(|reading| {
@@ -95,6 +93,8 @@ impl<S: Sensor> Keeper<'_, S> {
         match reading {
             Ok(reading) => {
                 self.strikes = 0;
+                let noted = if self.has_failed { Noted::Recovered } else { Noted::Nothing };
+                self.has_failed = false;
                 (Some(reading), noted)
             }
             Err(fault) => (None, self.failed(clock, fault)),
@@ -105,7 +105,8 @@ impl<S: Sensor> Keeper<'_, S> {
     fn failed(&mut self, clock: &impl Clock, fault: Fault) -> Noted {
         self.strikes = self.strikes.saturating_add(1);
         if fault != Fault::Implausible || self.strikes >= STRIKES {
-            self.retry_us = if self.is_ready { 0 } else { clock.now_us() + RETRY_US };
+            // After a reading that failed at once, after a vain try later.
+            self.not_before_us = if self.is_ready { 0 } else { clock.now_us() + RETRY_US };
             (self.is_ready, self.has_failed) = (false, true);
         }
         Noted::Fault(fault)

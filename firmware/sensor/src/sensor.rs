@@ -14,6 +14,8 @@ pub trait Sensor {
     const UNIT: &'static str;
     /// Least and largest value that it can give; any other value is a fault.
     const RANGE: [f32; 2];
+    /// Microseconds from [`start`](Self::start) to the first reading that is right; until then readings are missing.
+    const SETTLING_US: u64 = 0;
 
     /// Finds the sensor, checks that it is the right one and sets it up; at the start, and again after every fault but
     /// [`Fault::Implausible`]. A bus that hung is to be freed here.

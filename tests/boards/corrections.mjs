@@ -1,0 +1,53 @@
+// What rp2040js 1.4.1 does otherwise than the chip, each found as a hang of an image that embassy-rp made. They reach
+// into members that are private: the version is pinned for that.
+
+const RESET_I2C0 = 1 << 3;
+const UARTDMACR = 0x48;
+const UARTDR = 0;
+const UARTTXINTR = 1 << 5;
+
+// Corrects the emulator; to be called once.
+export function correct(mcu) {
+  mcu.uart.forEach((uart) => correctUart(mcu, uart));
+  correctResets(mcu);
+}
+
+// Acknowledging the interrupt of transmission raises it again at once, which the chip does only when a byte leaves the
+// last place of its queue. And the register that lets DMA receive reads as ones: embassy's handler then leaves the
+// bytes to DMA.
+function correctUart(mcu, uart) {
+  const read = uart.readUint32.bind(uart);
+  const write = uart.writeUint32.bind(uart);
+  uart.checkInterrupts = () =>
+    mcu.setInterrupt(uart.irq, !!(uart.interruptStatus & uart.interruptMask));
+  uart.readUint32 = (at) => (at === UARTDMACR ? 0 : read(at));
+  uart.writeUint32 = (at, value) => {
+    if (at === UARTDMACR) return;
+    write(at, value);
+    if (at === UARTDR) {
+      uart.interruptStatus |= UARTTXINTR;
+      uart.checkInterrupts();
+    }
+  };
+}
+
+// The reset controller resets nothing. The sensor image resets I2C0 before each transfer, since one that was given up
+// half way leaves the controller in any state.
+function correctResets(mcu) {
+  const resets = mcu.peripherals[0x4000c];
+  const write = resets.writeUint32.bind(resets);
+  resets.writeUint32 = (at, value) => {
+    write(at, value);
+    if (at === 0 && value & RESET_I2C0) resetI2c(mcu.i2c[0]);
+  };
+}
+
+// The state of a controller after a reset.
+function resetI2c(i2c) {
+  i2c.epoch = (i2c.epoch ?? 0) + 1;
+  Object.assign(i2c, { state: 0, busy: false, stop: false, pendingRestart: false, firstByte: false });
+  Object.assign(i2c, { enable: 0, abortSource: 0, intRaw: 0, intEnable: 0 });
+  i2c.rxFIFO.reset();
+  i2c.txFIFO.reset();
+  i2c.checkInterrupts();
+}
