@@ -14,6 +14,37 @@ const READINGS: usize = 64;
 /// Findings that may wait for the link.
 const FINDINGS: usize = 8;
 
+/// Source of a program for the documentation, whose sensor has readings of this type, unit and range.
+macro_rules! sensor {
+    ($reading:literal, $unit:literal, $range:literal) => {
+        concat!(
+            "# include!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/tests/fake/model.rs\"));\n",
+            "# use elbow_sensor::{Fault, Pipeline, Scoring, Sensor};\n",
+            "struct Mine;\n\n",
+            "impl Sensor for Mine {\n",
+            "    type Reading = ",
+            $reading,
+            ";\n",
+            "    const NAME: &'static str = \"mine\";\n",
+            "    const UNIT: &'static str = \"",
+            $unit,
+            "\";\n",
+            "    const RANGE: [f32; 2] = [",
+            $range,
+            "];\n",
+            "#\n",
+            "#   async fn start(&mut self) -> Result<(), Fault> { Ok(()) }\n",
+            "#   async fn read(&mut self) -> Result<",
+            $reading,
+            ", Fault> { Err(Fault::Silent) }\n",
+            "    // ...\n",
+            "}\n\n",
+            "static PIPELINE: Pipeline<Mine, Scoring<Model>> = Pipeline::new();\n",
+            "# fn main() { PIPELINE.counts(); }\n",
+        )
+    };
+}
+
 /// A reading that was due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample<R> {
@@ -55,6 +86,31 @@ pub(crate) struct Figures {
 }
 
 /// What the tasks share, for a sensor and what is made of its readings: a `static`.
+///
+/// The sensor is held against the model's manifest. Here `[window]` names one channel, `unit = "mg"` and
+/// `range = [-100, 100]`:
+///
+/// ```
+#[doc = sensor!("[f32; 1]", "mg", "-200.0, 200.0")]
+/// ```
+///
+/// A sensor of two channels does not compile,
+///
+/// ```compile_fail,E0271
+#[doc = sensor!("[f32; 2]", "mg", "-200.0, 200.0")]
+/// ```
+///
+/// nor does one of another unit,
+///
+/// ```compile_fail,E0080
+#[doc = sensor!("[f32; 1]", "g", "-200.0, 200.0")]
+/// ```
+///
+/// nor one that gives less than the range:
+///
+/// ```compile_fail,E0080
+#[doc = sensor!("[f32; 1]", "mg", "-50.0, 50.0")]
+/// ```
 pub struct Pipeline<S: Sensor, G: Sensing<Reading = S::Reading>> {
     pub(crate) samples: Channel<Critical, Sample<S::Reading>, READINGS>,
     pub(crate) findings: Channel<Critical, Finding<G::Outputs>, FINDINGS>,

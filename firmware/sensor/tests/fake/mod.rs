@@ -1,10 +1,8 @@
 //! What the tasks run with in tests.
 
-use elbow_core::compiled::{self, Compiled, Encoder, Windowed, kind};
-use elbow_core::distributions::DiagNormal;
-use elbow_core::infer::EncodeError;
-use elbow_core::pack::{Aligned, Pack};
-use elbow_core::window::{Layout, Normalization, Window, WindowError};
+mod model;
+
+use elbow_core::pack::Aligned;
 use elbow_core::wire::{
     Counts, Deframer, Framer, Judgement, Reply, ResetReason, frame_len, message_len, parse,
 };
@@ -17,72 +15,11 @@ use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+pub use model::Model;
+
 /// Weights of the small model of the golden tests: the fake model has their fingerprint and reads none.
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!("../../../../tests/golden/tiny/weights.bin"));
-
-/// A model of four readings of one channel at 100 Hz: the posterior's mean is their sum.
-#[derive(Debug)]
-pub struct Model;
-
-/// No memory.
-#[derive(Debug)]
-pub struct Workspace;
-
-impl compiled::Workspace for Workspace {
-    const NEW: Self = Self;
-
-    /// Empty.
-    fn arena(&mut self) -> &mut [f32] {
-        &mut []
-    }
-}
-
-impl Compiled for Model {
-    const NAME: &'static str = "fake";
-    const FINGERPRINT: u64 = elbow_models::tiny::model::FINGERPRINT;
-    type Kind = kind::EncoderModel;
-    type Workspace = Workspace;
-    type Inputs = [f32; 4];
-    type Outputs = DiagNormal<1>;
-    type Error = EncodeError;
-
-    /// The sum.
-    fn run(
-        _: &Pack<'_>,
-        _: &mut Workspace,
-        x: &[f32; 4],
-        q: &mut DiagNormal<1>,
-    ) -> Result<(), EncodeError> {
-        (q.loc, q.log_var) = ([x.iter().sum()], [-1.0]);
-        Ok(())
-    }
-}
-
-impl Encoder for Model {
-    const OBSERVED: usize = 4;
-    const LATENT: usize = 1;
-}
-
-impl Windowed for Model {
-    type Window = Window<1, 4, 2>;
-    type Reading = [f32; 1];
-    const WINDOW: Self::Window = Window::new();
-    const RATE: Option<f32> = Some(100.0);
-    const UNIT: Option<&'static str> = Some("mg");
-    const RANGE: Option<[f32; 2]> = Some([-100.0, 100.0]);
-
-    /// As generated code does.
-    fn push(window: &mut Self::Window, reading: [f32; 1]) -> Result<bool, WindowError> {
-        window.push(reading)
-    }
-
-    /// The readings as they are.
-    fn observe(window: &Self::Window, inputs: &mut [f32; 4]) -> Result<(), WindowError> {
-        let layout = Layout::ChannelsFirst;
-        window.observation(&Normalization { mean: [0.0], std: [1.0], layout }, inputs)
-    }
-}
 
 /// What a sensor does wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
