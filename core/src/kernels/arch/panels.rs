@@ -1,7 +1,5 @@
 //! How a layer is run by machine code for panels of rows.
 
-#[cfg(any(elbow_v6m, elbow_v7m))]
-use super::job::SingleJobLayer;
 #[cfg(elbow_v6m)]
 use super::v6m::{BLOCKS, panels};
 #[cfg(elbow_v7m)]

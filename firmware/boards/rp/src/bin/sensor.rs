@@ -62,7 +62,7 @@ async fn guarding(mut dog: Dog) -> ! {
 
 /// Starts the tasks, and infers.
 #[embassy_executor::main]
-async fn main(_: Spawner) {
+async fn main(_spawner: Spawner) {
     let reset = rp::reset_reason();
     let p = embassy_rp::init(embassy_rp::config::Config::default());
     let link = rp::link(p.UART0, (p.PIN_0, p.PIN_1), [SEND.take(), RECEIVE.take()]);
@@ -74,8 +74,15 @@ async fn main(_: Spawner) {
     interrupt::SWI_IRQ_0.set_priority(Priority::P1);
     interrupt::SWI_IRQ_1.set_priority(Priority::P2);
     let between = BETWEEN.start(interrupt::SWI_IRQ_1);
-    between.must_spawn(guarding(Dog::start(p.WATCHDOG)));
-    between.must_spawn(telling(link.split().0, Identity::new(reset)));
-    ABOVE.start(interrupt::SWI_IRQ_0).must_spawn(sampling(sensor));
+    // Each task is spawned once, so that there is room for it.
+    if let Ok(task) = guarding(Dog::start(p.WATCHDOG)) {
+        between.spawn(task);
+    }
+    if let Ok(task) = telling(link.split().0, Identity::new(reset)) {
+        between.spawn(task);
+    }
+    if let Ok(task) = sampling(sensor) {
+        ABOVE.start(interrupt::SWI_IRQ_0).spawn(task);
+    }
     infer(sensing, &Uptime, &PIPELINE).await
 }
