@@ -3,12 +3,14 @@
 
 const RESET_I2C0 = 1 << 3;
 const UARTDMACR = 0x48;
+const IC_INTR_MASK = 0x30;
 const UARTDR = 0;
 const UARTTXINTR = 1 << 5;
 
 // Corrects the emulator; to be called once.
 export function correct(mcu) {
   mcu.uart.forEach((uart) => correctUart(mcu, uart));
+  mcu.i2c.forEach(correctI2c);
   correctResets(mcu);
 }
 
@@ -28,6 +30,16 @@ function correctUart(mcu, uart) {
       uart.interruptStatus |= UARTTXINTR;
       uart.checkInterrupts();
     }
+  };
+}
+
+// The mask of I2C's interrupts cannot be written, so that none is ever raised.
+function correctI2c(i2c) {
+  const write = i2c.writeUint32.bind(i2c);
+  i2c.writeUint32 = (at, value) => {
+    if (at !== IC_INTR_MASK) return write(at, value);
+    i2c.intEnable = value & 0x1fff;
+    i2c.checkInterrupts();
   };
 }
 
