@@ -7,18 +7,24 @@ use elbow_core::window::Sliding;
 use elbow_core::wire::Judgement;
 
 /// Hands readings to `sensing`, for ever, and what it finds to the queue of the link; a finding that has no place
-/// there is counted. A reading that was lost is told as missing.
+/// there is counted. A reading that was lost is told as missing; of those that are missing before the first one, as
+/// many as a window has are none of it, so that the first window begins with the first reading.
 pub async fn infer<S: Sensor, G: Sensing<Reading = S::Reading>>(
     sensing: &mut G,
     clock: &impl Clock,
     pipeline: &Pipeline<S, G>,
 ) -> ! {
-    let mut expected = 0;
+    let length = <G::Model as Windowed>::Window::SHAPE.length as u32;
+    let (mut expected, mut has_begun) = (0, false);
     loop {
         let sample = pipeline.samples.receive().await;
-        let lost = sample.number.saturating_sub(expected);
+        let lost = if has_begun { sample.number.saturating_sub(expected) } else { 0 };
         expected = sample.number.saturating_add(1);
-        let length = <G::Model as Windowed>::Window::SHAPE.length as u32;
+        has_begun = has_begun || sample.reading.is_some() || sample.number >= length;
+        if !has_begun {
+            pipeline.progress(Task::Infer);
+            continue;
+        }
         for before in (1..=lost.min(length)).rev() {
             let ago_us = u64::from(before) * Pipeline::<S, G>::PERIOD_NS / 1000;
             let place = (sample.number - before, sample.t_us.saturating_sub(ago_us));

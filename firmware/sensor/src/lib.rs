@@ -14,26 +14,35 @@
 //! A sensor of one's own is one `impl` of [`Sensor`]. Nothing here names a chip; time is a [`Clock`].
 #![no_std]
 
+mod bus;
 mod clock;
 mod guard;
 mod infer;
 #[cfg(feature = "lis3dh")]
 mod lis3dh;
+mod lsm6ds;
 mod pipeline;
 mod sample;
 mod sensing;
 mod sensor;
+#[cfg(feature = "embassy-time")]
+mod tasks;
 mod tell;
 
+pub use bus::Reborn;
 pub use clock::Clock;
 #[cfg(feature = "embassy-time")]
 pub use clock::Uptime;
+pub use elbow_core::wire;
 pub use guard::{PATIENCE_US, Watchdog, guard};
 pub use infer::infer;
 #[cfg(feature = "lis3dh")]
-pub use lis3dh::{Lis3dh, Reborn};
+pub use lis3dh::Lis3dh;
+pub use lsm6ds::Lsm6ds;
 pub use pipeline::{Pipeline, Sample};
 pub use sample::sample;
 pub use sensing::{Graded, Judging, Scoring, Sensing};
 pub use sensor::{Fault, Sensor};
 pub use tell::{Identity, payload, tell};
+
+pub(crate) use bus::fault_of;

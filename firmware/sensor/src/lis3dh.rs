@@ -1,23 +1,7 @@
 //! An accelerometer of the LIS3DH family: LIS3DH, and LIS2DH and LSM303AGR, which have its registers.
 
-use crate::{Fault, Sensor};
-use embedded_hal_async::i2c::{ErrorKind, I2c};
+use crate::{Fault, Reborn, Sensor, fault_of};
 use lis3dh_async::{Configuration, DataRate, Error, Mode, Range, SlaveAddr};
-
-/// A bus that can be had anew: a transfer that was given up half way leaves a controller in any state.
-#[expect(async_fn_in_trait, reason = "tasks of one core: none is sent to another")]
-pub trait Reborn {
-    /// The controller.
-    type Bus<'a>: I2c
-    where
-        Self: 'a;
-
-    /// The controller as after a reset.
-    fn open(&mut self) -> Self::Bus<'_>;
-
-    /// Clocks the bus until a device that holds it lets go.
-    async fn free(&mut self);
-}
 
 /// The sensor at one of its two addresses: 12 bits of ±4 g, 2 mg each.
 pub struct Lis3dh<B> {
@@ -83,11 +67,7 @@ impl<B: Reborn> Sensor for Lis3dh<B> {
 fn fault<E: embedded_hal_async::i2c::Error>(error: &Error<E>) -> Fault {
     match error {
         Error::WrongAddress => Fault::WrongIdentity,
-        Error::Bus(error) => match error.kind() {
-            ErrorKind::NoAcknowledge(_) => Fault::Silent,
-            ErrorKind::Bus | ErrorKind::ArbitrationLoss => Fault::Stuck,
-            _ => Fault::Other,
-        },
+        Error::Bus(error) => fault_of(error),
         _ => Fault::Other,
     }
 }
