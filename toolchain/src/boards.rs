@@ -4,7 +4,7 @@
 //! are held against it.
 
 use crate::build::{Order, build};
-use crate::cores::{CORTEX_M0, CORTEX_M33};
+use crate::cores::{CORTEX_M0, CORTEX_M4, CORTEX_M33};
 use crate::{Region, ToolError};
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ const MIB: u32 = 1 << 20;
 const KIB: u32 = 1 << 10;
 
 /// Every board.
-pub static BOARDS: [Board; 2] = [
+pub static BOARDS: [Board; 7] = [
     Board {
         name: "pico",
         title: "Raspberry Pi Pico",
@@ -67,6 +67,57 @@ pub static BOARDS: [Board; 2] = [
         flash: memory(0x1000_0000, 0x1000_0000 + 4 * MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 512 * KIB),
         hertz: 150_000_000,
+    },
+    Board {
+        name: "microbit-v2",
+        title: "BBC micro:bit v2",
+        package: "nrf",
+        triple: CORTEX_M4,
+        chip: "nRF52833_xxAA",
+        flash: memory(0, 512 * KIB),
+        ram: memory(0x2000_0000, 0x2000_0000 + 128 * KIB),
+        hertz: 64_000_000,
+    },
+    Board {
+        name: "nrf52840-dk",
+        title: "Nordic nRF52840-DK",
+        package: "nrf",
+        triple: CORTEX_M4,
+        chip: "nRF52840_xxAA",
+        flash: memory(0, MIB),
+        ram: memory(0x2000_0000, 0x2000_0000 + 256 * KIB),
+        hertz: 64_000_000,
+    },
+    Board {
+        name: "xiao-sense",
+        title: "Seeed XIAO nRF52840 Sense",
+        package: "nrf",
+        triple: CORTEX_M4,
+        chip: "nRF52840_xxAA",
+        // Behind its bootloader.
+        flash: memory(0x2_7000, 0xf_4000),
+        ram: memory(0x2000_0008, 0x2000_0000 + 256 * KIB),
+        hertz: 64_000_000,
+    },
+    Board {
+        name: "nucleo-l476rg",
+        title: "ST Nucleo-L476RG",
+        package: "stm32",
+        triple: CORTEX_M4,
+        chip: "STM32L476RGTx",
+        flash: memory(0x0800_0000, 0x0800_0000 + MIB),
+        ram: memory(0x2000_0000, 0x2000_0000 + 96 * KIB),
+        hertz: 80_000_000,
+    },
+    Board {
+        name: "b-l475e-iot01a",
+        title: "ST B-L475E-IOT01A",
+        package: "stm32",
+        triple: CORTEX_M4,
+        chip: "STM32L475VGTx",
+        flash: memory(0x0800_0000, 0x0800_0000 + MIB),
+        ram: memory(0x2000_0000, 0x2000_0000 + 96 * KIB),
+        hertz: 80_000_000,
     },
 ];
 
