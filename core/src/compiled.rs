@@ -265,6 +265,12 @@ pub trait Windowed: Compiled {
     type Reading;
     /// An empty window.
     const WINDOW: Self::Window;
+    /// Readings of a second; `None` where the manifest does not say.
+    const RATE: Option<f32> = None;
+    /// Unit of the values, as the manifest writes it, such as `mg`; `None` where it does not.
+    const UNIT: Option<&'static str> = None;
+    /// Least and largest value that the training data's sensor could give; `None` where the manifest does not say.
+    const RANGE: Option<[f32; 2]> = None;
 
     /// Stores one reading; `true` where an observation is due now.
     ///

@@ -19,16 +19,21 @@
 //! | `LogProb` | `LogProb` |
 //! | `Watch` | `Watching` |
 //! | `Reading` | `Judged` |
+//! | `Clock` | `Clock` |
 //!
-//! Instead of any of these the device may send one `Refused`. Nothing here panics or allocates.
+//! Instead of any of these the device may send one `Refused`. An image that reads a sensor answers no requests:
+//! it sends `Status` at its start and about every second, and `Sensed` for every window. Nothing here panics or
+//! allocates.
 
 mod frame;
 mod judged;
 mod refusal;
+mod telemetry;
 
 pub use frame::{Deframer, Framer, TooLong, frame_len, message_len, parse};
 pub use judged::Judged;
 pub use refusal::Refusal;
+pub use telemetry::{Counts, Judgement, ResetReason, Sensed, SensorFaults, Status};
 
 use crate::compiled::Buffers;
 use serde::de::Error as _;
@@ -116,6 +121,8 @@ pub enum Request<'a> {
         #[serde(borrow)]
         values: Floats<'a>,
     },
+    /// Ask how fast the clock of [`Cost::ticks`] is in seconds.
+    Clock,
 }
 
 /// What is inferred with a decoder, by the functions of [`crate::infer`].
@@ -260,6 +267,15 @@ pub enum Reply<'a> {
     },
     /// To `Reading`.
     Judged(Judged),
+    /// To no request: how a board with a sensor fares.
+    Status(#[serde(borrow)] Status<'a>),
+    /// To no request: what a board with a sensor found in a window.
+    Sensed(#[serde(borrow)] Sensed<'a>),
+    /// To `Clock`.
+    Clock {
+        /// How often [`Cost::ticks`] ticks in a second; `None` where that is not known, as in an emulator.
+        ticks_per_second: Option<u32>,
+    },
 }
 
 /// Name, fingerprint and sizes of a model on the device.

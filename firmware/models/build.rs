@@ -10,6 +10,9 @@ use std::{env, fs};
 /// What `elbow compile` writes of a model.
 const FILES: [&str; 2] = ["model.rs", "weights.bin"];
 
+/// What the generated module of a calibrated model has.
+const MONITORED: &str = "impl detect::Monitored for Model";
+
 /// Writes `models.rs` to the output folder; an error of cargo's where the folder of models cannot be listed.
 /// Panics where the file cannot be written.
 fn main() {
@@ -55,7 +58,42 @@ fn list(folder: &Path) -> Result<String, String> {
     let names = models.iter().map(|model| name(model)).collect::<Result<Vec<String>, String>>()?;
     let modules = names.iter().zip(&models).map(|(name, folder)| module(name, folder));
     let modules = modules.collect::<Result<String, String>>()?;
-    Ok(format!("{modules}table! {{ {} }}\n", names.join(", ")))
+    let sensing = match env::var_os("CARGO_FEATURE_SENSING") {
+        Some(_) => sensing(folder, &names, &models)?,
+        None => String::new(),
+    };
+    Ok(format!("{modules}table! {{ {} }}\n{sensing}", names.join(", ")))
+}
+
+/// Source of the type `Sensing` and of its weights, for the only model. `Err` where there are several, or the model
+/// has no window of readings.
+fn sensing(folder: &Path, names: &[String], models: &[PathBuf]) -> Result<String, String> {
+    let ([name], [model]) = (names, models) else {
+        let count = names.len();
+        let folder = folder.display();
+        return Err(format!("{folder}: {count} models; an image with a sensor takes one"));
+    };
+    let file = model.join(FILES[0]);
+    let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let sensing = match text.as_str() {
+        text if text.contains(MONITORED) => "Judging",
+        text if text.contains("impl compiled::Windowed for Model") => "Scoring",
+        _ => {
+            let file = file.display();
+            return Err(format!("{file}: no window of readings; add [window] to the manifest"));
+        }
+    };
+    Ok(format!(
+        "
+/// What is done with the readings of `{name}`.
+pub type Sensing = elbow_sensor::{sensing}<{name}::model::Model>;
+
+/// The weights of `{name}`.
+pub fn weights() -> &'static [u8] {{
+    <{name}::model::Model as Linked>::weights()
+}}
+"
+    ))
 }
 
 /// The name of the model's folder, which its module gets. `Err` where it is no Rust identifier of ASCII letters,
@@ -79,7 +117,7 @@ fn module(name: &str, folder: &Path) -> Result<String, String> {
         return Err(format!("{}: no such file; `elbow compile` writes it", missing.display()));
     }
     let text = fs::read_to_string(&source).map_err(|e| format!("{}: {e}", source.display()))?;
-    let watch = match text.contains("impl detect::Monitored for Model") {
+    let watch = match text.contains(MONITORED) {
         true => "elbow_app::Watched<model::Model>",
         false => "elbow_app::Unwatched",
     };

@@ -1,5 +1,6 @@
 //! What the tests share: fixtures, random cases, tolerances, measured work.
 
+pub mod boards;
 pub mod fixtures;
 pub mod formulas;
 pub mod gradients;

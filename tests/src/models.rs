@@ -406,6 +406,8 @@ pub fn tiny(decoder: Option<Likelihood>) -> Model {
         stale: None,
         scale: None,
         offset: None,
+        unit: None,
+        range: None,
     };
     let score = Score::by_threshold(ScoreKind::ElboAtMean, -12.5);
     let score = decoder.is_some().then_some(score);

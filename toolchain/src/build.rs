@@ -118,14 +118,15 @@ pub struct Build<'a> {
 pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, ToolError> {
     let artifacts = build.folder.join("target/cores").join(build.core.triple);
     let features = [&build.core.features(), build.features].concat();
-    let mut cargo =
-        cargo_build(&Build { features: &features, ..build.clone() }, "core", &artifacts)?;
-    cargo.env("DEFMT_LOG", "info").env(script::VARIABLE, build.core.machine.name);
-    match build.models {
-        Some(models) => cargo.env("ELBOW_MODELS", models),
-        None => cargo.env_remove("ELBOW_MODELS"),
-    };
-    run_build(cargo, build, &artifacts, build.package)
+    let order = Order { features: &features, ..build.order("core", &artifacts, build.package) };
+    let built = self::build(&order, |cargo| {
+        cargo.env("DEFMT_LOG", "info").env(script::VARIABLE, build.core.machine.name);
+        match build.models {
+            Some(models) => cargo.env("ELBOW_MODELS", models),
+            None => cargo.env_remove("ELBOW_MODELS"),
+        };
+    });
+    built.map(|(file, _)| file)
 }
 
 /// Path of the static library that this builds with cargo in the folder `artifacts`; it may use a heap. Of
@@ -136,48 +137,69 @@ pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, ToolError> {
 ///
 /// As [`build_firmware`].
 pub fn build_library(build: &Build<'_>, artifacts: &Path) -> Result<PathBuf, ToolError> {
-    let cargo = cargo_build(build, "core,alloc", artifacts)?;
-    run_build(cargo, build, artifacts, &format!("lib{}.a", build.package.replace('-', "_")))
+    let file = format!("lib{}.a", build.package.replace('-', "_"));
+    self::build(&build.order("core,alloc", artifacts, &file), |_| {}).map(|(file, _)| file)
 }
 
-/// The command, not started, that builds the package into the folder `artifacts`; Debian's compiler first
-/// compiles the crates of the standard library that `library` lists, separated by commas. An error where no
-/// compiler is found.
-fn cargo_build(build: &Build<'_>, library: &str, artifacts: &Path) -> Result<Command, ToolError> {
-    let target = build.core.triple;
-    let compiler = Compiler::find(target)?;
-    let mut cargo = compiler.cargo(target);
-    cargo.current_dir(build.folder).args(["build", "--quiet", "--package", build.package]);
-    cargo.args(["--profile", build.profile, "--target", target]);
-    if !build.features.is_empty() {
-        cargo.args(["--features", &build.features.join(",")]);
+impl<'a> Build<'a> {
+    /// The same for cargo, with the crates of the standard library that Debian's compiler is to build, into the folder
+    /// `artifacts`, for its `file`.
+    fn order(&self, library: &'a str, artifacts: &'a Path, file: &'a str) -> Order<'a> {
+        let Build { folder, package, profile, features, .. } = *self;
+        let triple = self.core.triple;
+        Order { folder, package, triple, profile, features, library, artifacts, file }
+    }
+}
+
+/// A build of one package, as cargo is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order<'a> {
+    /// The folder of the workspace.
+    pub folder: &'a Path,
+    pub package: &'a str,
+    /// Compiler target.
+    pub triple: &'a str,
+    /// Cargo's profile.
+    pub profile: &'a str,
+    pub features: &'a [&'a str],
+    /// The crates of the standard library that Debian's compiler first compiles, separated by commas.
+    pub library: &'a str,
+    /// Where cargo puts what it builds.
+    pub artifacts: &'a Path,
+    /// Name of the file that is wanted.
+    pub file: &'a str,
+}
+
+/// Path of the file that this builds with cargo, to whose command `change` may add, and what cargo wrote to stderr.
+/// Waits until cargo has ended. An error where no compiler is found, cargo cannot be run, the build fails, with the compiler's messages, or the file is
+/// missing.
+pub(crate) fn build(
+    order: &Order<'_>,
+    change: impl FnOnce(&mut Command),
+) -> Result<(PathBuf, String), ToolError> {
+    let Order { folder, package, triple, profile, artifacts, .. } = order;
+    let compiler = Compiler::find(triple)?;
+    let mut cargo = compiler.cargo(triple);
+    cargo.current_dir(folder).args(["build", "--quiet", "--package", package]);
+    cargo.args(["--profile", profile, "--target", triple]);
+    if !order.features.is_empty() {
+        cargo.args(["--features", &order.features.join(",")]);
     }
     if compiler == Compiler::Debian {
-        cargo.arg(format!("-Zbuild-std={library}"));
+        cargo.arg(format!("-Zbuild-std={}", order.library));
     }
     cargo.env("CARGO_TARGET_DIR", artifacts);
-    Ok(cargo)
-}
-
-/// Runs the command; the path of the built file `name` in `artifacts`. An error where cargo cannot be run,
-/// where the build fails, with the compiler's messages, or where the file is missing.
-fn run_build(
-    mut cargo: Command,
-    build: &Build<'_>,
-    artifacts: &Path,
-    name: &str,
-) -> Result<PathBuf, ToolError> {
-    let target = build.core.triple;
-    let what = format!("building {} for {target}", build.package);
+    change(&mut cargo);
+    let what = format!("building {package} for {triple}");
     let output = cargo.stdin(Stdio::null()).output();
     let output = output.map_err(|e| ToolError::new(format!("{what}: cannot run cargo: {e}")))?;
+    let messages = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        let messages = String::from_utf8_lossy(&output.stderr);
         return Err(ToolError::new(format!("{what} failed:\n{}", messages.trim())));
     }
-    let file = artifacts.join(target).join(build.profile).join(name);
+    let file = artifacts.join(triple).join(profile).join(order.file);
     fs::metadata(&file).map_err(|e| ToolError::new(format!("{}: {e}", file.display())))?;
-    Ok(file)
+    Ok((file, messages.into_owned()))
 }
 
 /// The error that no compiler builds for `target`, with the commands that install one and the fault of

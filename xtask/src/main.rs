@@ -26,6 +26,7 @@ usage: cargo xtask COMMAND
   demo   stream the shipped recording through an emulated board: posteriors, scores, parity, picture
   test   everything that must hold: format, lints, docs, tests, proof images, emulated devices
   test --quick  format and the tests that need neither an emulator nor Python nor a compiler of a core
+  test --boards  images for every real board, and long runs of those that an emulator has
   proof  only the images that link if no panic is reachable
   onnx   only ONNX's own node tests
   bench  instructions and estimated cycles of the workloads, as a table in Markdown:";
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
             &[Need::EveryCompiler, Need::Emulator, Need::NodeTests, Need::PeerCompiler][..],
         ),
         ["test", "--quick"] => (steps::quick(), &[][..]),
+        ["test", "--boards"] => (steps::boards(), &[Need::EveryCompiler][..]),
         ["proof"] => (steps::proof(), &[Need::EveryCompiler][..]),
         ["onnx"] => (steps::onnx(), &[Need::NodeTests][..]),
         ["help" | "--help" | "-h"] => {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 const FIRMWARE: &str = "firmware/Cargo.toml";
 const PEERS: &str = "bench/rust/Cargo.toml";
+const PROBE: &str = "tests/probe/Cargo.toml";
 
 /// A run of cargo in the root of the repository.
 pub struct Step {
@@ -64,12 +65,17 @@ pub fn test() -> Vec<Step> {
         "elbow-models",
         "-p",
         "elbow-kernels",
+        "-p",
+        "elbow-sensor",
+        "-p",
+        "elbow-serial",
     ];
     let core = ["test", "-p", "elbow-core", "--features"];
     let with = |parts: &[&[&'static str]]| parts.concat();
     vec![
         Step::new("format", &["fmt", "--all", "--check"]),
         Step::new("firmware: format", &["fmt", "--manifest-path", FIRMWARE, "--all", "--check"]),
+        Step::new("chips: format", &["fmt", "--manifest-path", PROBE, "--check"]),
         Step::new("peers in Rust: format", &["fmt", "--manifest-path", PEERS, "--all", "--check"]),
         Step::new("lints", &with(&[&["clippy", "--workspace", "--all-targets"], &strict])),
         Step::new(
@@ -133,6 +139,15 @@ pub fn quick() -> Vec<Step> {
     steps
 }
 
+/// The steps of `test --boards`: images for every real board, those that an emulator runs for long, and the chips in the
+/// table of a debug probe's program.
+pub fn boards() -> Vec<Step> {
+    let test = ["test", "--workspace", "--test", "boards", "--"];
+    let all = ["--include-ignored", "--nocapture", "--test-threads", "1"];
+    let chips = ["test", "--manifest-path", PROBE];
+    vec![Step::new("boards", &[&test[..], &all].concat()), Step::new("chips", &chips)]
+}
+
 /// The step of `proof`: only the proof images.
 pub fn proof() -> Vec<Step> {
     vec![Step::new("proof images", &["test", "-p", "elbow-tests", "--test", "device", "proof::"])]
@@ -178,7 +193,8 @@ mod tests {
     use super::*;
 
     /// Test programs that are not quick: they need an emulator, a C compiler of a core or Python, or build much.
-    const SLOW: [&str; 6] = ["counting", "decoder", "device", "onnx_nodes", "packages", "peers"];
+    const SLOW: [&str; 7] =
+        ["boards", "counting", "decoder", "device", "onnx_nodes", "packages", "peers"];
 
     #[test]
     fn every_test_program_is_quick_or_slow() {

@@ -159,8 +159,10 @@ pub fn parse<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::{FaultKind, Verdict};
     use crate::wire::{
-        Cost, Described, Floats, Inference, Inferred, Kind, Refusal, Reply, Request, Score,
+        Cost, Counts, Described, Floats, Inference, Inferred, Judgement, Kind, PROTOCOL, Refusal,
+        Reply, Request, ResetReason, Score, Sensed, SensorFaults, Status,
     };
 
     const X: [f32; 3] = [1.5, -0.0, f32::MIN_POSITIVE];
@@ -246,6 +248,68 @@ mod tests {
         assert_eq!(receive(&mut deframer(), &frame(&encode())), (1, 0));
     }
 
+    /// The counters with as many bytes as they can have.
+    const COUNTS: Counts = {
+        let n = u32::MAX;
+        let (silent, stuck, wrong_identity, implausible, other, recovered) = (n, n, n, n, n, n);
+        let faults = SensorFaults { silent, stuck, wrong_identity, implausible, other, recovered };
+        Counts { readings: n, missed: n, lost: n, windows: n, late: n, untold: n, faults }
+    };
+
+    #[test]
+    fn what_a_sensor_image_tells_survives_and_fits_its_buffers() {
+        let status = Status {
+            protocol: PROTOCOL,
+            model: "motion3",
+            fingerprint: u64::MAX,
+            sensor: "LIS3DH",
+            channels: u32::MAX,
+            hop: u32::MAX,
+            rate: 64.0,
+            reset: ResetReason::Watchdog,
+            t_us: u64::MAX,
+            busy_us: u64::MAX,
+            counts: COUNTS,
+        };
+        let kind = FaultKind::Stuck;
+        let judgements = [
+            Judgement::Encoded,
+            Judgement::Scored { score: -824.5, is_anomalous: Some(true) },
+            Judgement::Verdict {
+                verdict: Verdict::SensorFault { channel: u32::MAX as usize, kind },
+                g: f32::MAX,
+                statistic: f32::MIN,
+            },
+            Judgement::Verdict { verdict: Verdict::Stale, g: 0.0, statistic: 0.0 },
+            Judgement::Refused(Refusal::NonFiniteInput { index: 1 }),
+        ];
+        let sensed = judgements.map(|judgement| {
+            let [mean, log_var] = [Floats::new(&X), Floats::new(&X[1..])];
+            let [number, reading, delay_us, busy_us] = [u32::MAX; 4];
+            let t_us = u64::MAX;
+            Reply::Sensed(Sensed {
+                number,
+                reading,
+                t_us,
+                delay_us,
+                busy_us,
+                mean,
+                log_var,
+                judgement,
+            })
+        });
+        for reply in [Reply::Status(status)].into_iter().chain(sensed) {
+            let (mut message, mut frame) = ([0; message_len(64)], [0; frame_len(64)]);
+            let mut framer = Framer::new(&mut message, &mut frame);
+            let mut deframer = Deframer::new([0; message_len(64)]);
+            let mut arrived = None;
+            for byte in framer.frame(&reply).unwrap() {
+                arrived = deframer.push(*byte).map(<[u8]>::to_vec);
+            }
+            assert_eq!(parse(&arrived.expect("a message")), Some(reply));
+        }
+    }
+
     #[test]
     fn every_flipped_bit_of_a_frame_is_rejected() {
         let good = frame(&encode());
@@ -310,7 +374,11 @@ mod tests {
             })
         );
         assert_eq!(parse(&[8, 1, 0]), Some(Request::LogProb { row: 1, inputs: Floats(&[]) }));
+        assert_eq!(parse(&[11]), Some(Request::Clock));
+        assert_eq!(parse(&[17, 1, 5]), Some(Reply::Clock { ticks_per_second: Some(5) }));
         assert_eq!(parse(&[6, 0]), Some(Reply::Refused(Refusal::Malformed)));
+        let encoded = [16, 1, 2, 3, 4, 5, 0, 0, 0];
+        assert!(matches!(parse(&encoded), Some(Reply::Sensed(Sensed { reading: 2, .. }))));
         assert_eq!(parse::<Request<'_>>(&[4, 0]), None, "a byte too many");
     }
 

@@ -13,6 +13,11 @@ pub trait Board {
     /// How often [`Measured::ticks`] ticks in a million instructions (or cycles).
     fn ticks_per_million(&self) -> u32;
 
+    /// How often [`Measured::ticks`] ticks in a second of a person's clock; `None` where that is not known.
+    fn ticks_per_second(&self) -> Option<u32> {
+        None
+    }
+
     /// A function that reads the counter of [`measure`](Self::measure): the ticks since it began; always zero
     /// for a board that does not implement it.
     fn clock(&self) -> fn() -> u32 {

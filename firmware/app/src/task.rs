@@ -90,15 +90,12 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
     ) -> Result<(), Refusal> {
         match request {
             Request::Hello => {
+                let (protocol, noise_version) = (PROTOCOL, NOISE_VERSION);
                 let ticks_per_million = board.ticks_per_million();
+                let models = M::COUNT;
                 self.send(
                     board,
-                    &Reply::Hello {
-                        protocol: PROTOCOL,
-                        noise_version: NOISE_VERSION,
-                        models: M::COUNT,
-                        ticks_per_million,
-                    },
+                    &Reply::Hello { protocol, noise_version, models, ticks_per_million },
                 );
                 Ok(())
             }
@@ -137,6 +134,11 @@ impl<const MESSAGE: usize, const FRAME: usize, const LATENT: usize> Answer<MESSA
             Request::Reading { t_us, values } => {
                 let model = self.selected(models)?;
                 self.judge(board, model, t_us, values)
+            }
+            Request::Clock => {
+                let ticks_per_second = board.ticks_per_second();
+                self.send(board, &Reply::Clock { ticks_per_second });
+                Ok(())
             }
             Request::Bye => Ok(()),
         }

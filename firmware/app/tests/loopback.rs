@@ -45,6 +45,11 @@ impl Board for Loopback {
         25_000
     }
 
+    /// A fixed number.
+    fn ticks_per_second(&self) -> Option<u32> {
+        Some(1_000_000)
+    }
+
     /// Runs `work`, and says that it took 7 ticks and an unknown stack.
     fn measure<R>(&mut self, work: impl FnOnce() -> R) -> (R, Measured) {
         (work(), Measured { ticks: 7, stack_bytes: None })
@@ -109,10 +114,12 @@ fn directly(x: &[f32; 4]) -> (DiagNormal<2>, u32, Score) {
 
 #[test]
 fn the_program_greets_and_describes_its_models() {
-    let (messages, events) = serve(&[frame(&Request::Hello), select(0)]);
-    let [hello, Reply::Described(described)] = replies(&messages)[..] else {
-        panic!("two replies");
+    let requests = [frame(&Request::Hello), select(0), frame(&Request::Clock)];
+    let (messages, events) = serve(&requests);
+    let [hello, Reply::Described(described), clock] = replies(&messages)[..] else {
+        panic!("three replies");
     };
+    assert_eq!(clock, Reply::Clock { ticks_per_second: Some(1_000_000) });
     let (noise_version, ticks_per_million) = (NOISE_VERSION, 25_000);
     let expected = Reply::Hello { protocol: PROTOCOL, noise_version, models: 2, ticks_per_million };
     assert_eq!(hello, expected);

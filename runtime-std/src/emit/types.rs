@@ -2,7 +2,7 @@
 //! models.
 
 use super::parameters::{Array, Parameters};
-use super::rust::SKIP;
+use super::rust::{SKIP, float};
 use super::text::{latent_lens, numbered};
 use super::trace::Trace;
 use crate::manifest::Window;
@@ -365,15 +365,16 @@ fn posteriors(encoder: &Encoder) -> Vec<Array> {
 /// Source of the implementation of `Windowed`, which makes observations of raw readings; empty without a
 /// window.
 pub(super) fn windowed(model: &Model) -> String {
-    let Some(Window { max_missing, .. }) = &model.window else { return String::new() };
-    let missing = if *max_missing > 0 { ", MAX_MISSING" } else { "" };
+    let Some(window) = &model.window else { return String::new() };
+    let missing = if window.max_missing > 0 { ", MAX_MISSING" } else { "" };
+    let sensed = sensed(window);
     format!(
         "
 {SKIP}impl compiled::Windowed for Model {{
     type Window = Window<CHANNELS, LENGTH, HOP{missing}>;
     type Reading = [f32; CHANNELS];
     const WINDOW: Self::Window = Window::new();
-
+{sensed}
     fn push(window: &mut Self::Window, reading: Self::Reading) -> Result<bool, WindowError> {{
         window.push(reading)
     }}
@@ -384,4 +385,16 @@ pub(super) fn windowed(model: &Model) -> String {
 }}
 "
     )
+}
+
+/// Source of the constants of `Windowed` that say what the sensor of the readings gives: those that the manifest
+/// names, a line each.
+fn sensed(window: &Window) -> String {
+    let rate = window.rate.map(|rate| ("RATE", "f32", float(rate as f32)));
+    let unit = window.unit.as_ref().map(|unit| ("UNIT", "&'static str", format!("{unit:?}")));
+    let range = window
+        .range
+        .map(|[lo, hi]| ("RANGE", "[f32; 2]", format!("[{}, {}]", float(lo), float(hi))));
+    let line = |(name, kind, value)| format!("    const {name}: Option<{kind}> = Some({value});\n");
+    [rate, unit, range].into_iter().flatten().map(line).collect()
 }

@@ -35,6 +35,11 @@ pub struct Window {
     pub scale: Option<Vec<f32>>,
     /// Raw units of the 16-bit reading 0, per channel; 0 where left out.
     pub offset: Option<Vec<f32>>,
+    /// Unit of the readings, such as `mg`: a program whose sensor gives another one does not compile.
+    pub unit: Option<String>,
+    /// Least and largest value that the sensor of the readings could give: a program whose sensor gives less does
+    /// not compile.
+    pub range: Option<[f32; 2]>,
 }
 
 /// What a gap in the readings does to the window.
@@ -120,7 +125,22 @@ impl Window {
         if self.scale.iter().flatten().any(|value| *value == 0.0) {
             problems.push("window.scale: found 0, by which every reading would be the same".into());
         }
+        self.check_sensor(problems);
         self.check_times(problems);
+    }
+
+    /// Adds to `problems`: a unit that is empty or has other than printable ASCII characters, or a quote or
+    /// backslash, and a range that is not two finite numbers in rising order.
+    fn check_sensor(&self, problems: &mut Vec<String>) {
+        let is_plain = |c: char| (c.is_ascii_graphic() || c == ' ') && c != '"' && c != '\\';
+        if let Some(bad) = self.unit.as_ref().filter(|u| u.is_empty() || !u.chars().all(is_plain)) {
+            problems.push(format!("window.unit: found {bad:?}, expected a name such as \"mg\""));
+        }
+        if let Some([lo, hi]) = self.range.filter(|[lo, hi]| !(hi - lo).is_finite() || lo >= hi) {
+            problems.push(format!(
+                "window.range: found [{lo}, {hi}], expected the least and the largest value of a reading"
+            ));
+        }
     }
 
     /// Adds to `problems`: a rate or a time that is not a finite number above 0, a `max_gap` that is shorter than the

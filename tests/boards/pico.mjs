@@ -1,0 +1,192 @@
+// A Raspberry Pi Pico in rp2040js: `node pico.mjs IMAGE BOOTROM [SCENARIO]`.
+//
+// Its UART0 is a TCP server on a free port of 127.0.0.1, which the first line on stdout names. SCENARIO is a file of
+// JSON; without it the board has no sensor and runs until it is ended:
+//
+//   codes    file of the sensor's codes: little-endian, 16 bits, three of a row
+//   seconds  emulated time after which the emulator ends
+//   faults   [{ "kind": "silent" | "stuck" | "odd" | "identity", "from": s, "to": s, "code": n }]
+//   cuts     [{ "from": s, "to": s }]: what the board sends then is lost
+//   halts    [{ "from": s, "to": s }]: sampling's interrupt is masked then, so that the watchdog is not fed
+//   record   file for lines of JSON: readings with the row and the time, resets, and the end
+//
+// Time is that of the emulated clock: where the core sleeps it goes to the next event at once.
+
+import { readFileSync, appendFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
+import { correct } from './corrections.mjs';
+import { Lis3dh } from './lis3dh.mjs';
+
+const FLASH = 0x10000000;
+const CYCLE_NS = 8; // 125 MHz
+const BYTE_NS = 86_806; // ten bits at 115,200 baud
+const CHUNK = 200_000; // instructions between two looks at the host
+const LOADED = 1; // PT_LOAD
+const SWI_IRQ_0 = 26;
+
+// The segments of an ELF file that are to be loaded: address and bytes.
+function segments(file) {
+  const elf = readFileSync(file);
+  const [start, size, count] = [elf.readUInt32LE(28), elf.readUInt16LE(42), elf.readUInt16LE(44)];
+  return Array.from({ length: count }, (_, index) => start + index * size)
+    .filter((at) => elf.readUInt32LE(at) === LOADED)
+    .map((at) => {
+      const [offset, , address, length] = [4, 8, 12, 16].map((field) => elf.readUInt32LE(at + field));
+      return { address, bytes: elf.subarray(offset, offset + length) };
+    })
+    .filter(({ address, bytes }) => address >= FLASH && bytes.length > 0);
+}
+
+class Pico {
+  constructor(image, bootrom, scenario) {
+    this.mcu = new RP2040();
+    this.mcu.logger = new ConsoleLogger(LogLevel.Error, true);
+    this.scenario = scenario;
+    this.image = segments(image);
+    const rom = readFileSync(bootrom);
+    this.bootrom = new Uint32Array(rom.buffer, rom.byteOffset, rom.length / 4);
+    this.received = [];
+    this.out = [];
+    this.resets = 0;
+    this.sleptNs = 0;
+    correct(this.mcu);
+    this.mcu.uart[0].onByte = (byte) => this.send(byte);
+    this.feeder = this.mcu.clock.createAlarm(() => this.feed());
+    const watchdog = this.mcu.peripherals[0x40058];
+    watchdog.onWatchdogTrigger = () => {
+      this.mustReset = true;
+    };
+    if (scenario.codes) this.attach();
+    if (scenario.record) writeFileSync(scenario.record, '');
+    this.boot();
+  }
+
+  // Connects the sensor.
+  attach() {
+    const { codes: file, faults = [] } = this.scenario;
+    const bytes = readFileSync(file);
+    const codes = new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+    const note = (reading) => this.note(reading);
+    this.sensor = new Lis3dh(this.mcu, this.mcu.i2c[0], { codes, faults, note });
+    // Both lines are pulled up.
+    [4, 5].forEach((pin) => this.mcu.gpio[pin].setInputValue(true));
+  }
+
+  // Appends a line to the record.
+  note(entry) {
+    if (this.scenario.record) appendFileSync(this.scenario.record, JSON.stringify(entry) + '\n');
+  }
+
+  // Loads ROM and flash and starts at the second boot stage: the ROM's own start is skipped. Loading the ROM resets the
+  // chip and erases its flash, so that it comes first.
+  boot() {
+    this.mcu.loadBootrom(this.bootrom);
+    this.image.forEach(({ address, bytes }) => this.mcu.flash.set(bytes, address - FLASH));
+    this.mcu.core.PC = FLASH;
+  }
+
+  // A reset by the watchdog, of all that the image uses; its reason stays.
+  reset() {
+    this.mustReset = false;
+    this.resets += 1;
+    this.note({ reset: this.resets, t_us: this.mcu.clock.nanos / 1000 });
+    const watchdog = this.mcu.peripherals[0x40058];
+    const reason = watchdog.reason;
+    watchdog.writeUint32(0, 0);
+    const timer = this.mcu.peripherals[0x40054];
+    timer.alarms.forEach((alarm) => timer.disarmAlarm(alarm));
+    Object.assign(timer, { intRaw: 0, intEnable: 0, intForce: 0 });
+    Object.assign(this.mcu.uart[0], { interruptMask: 0, interruptStatus: 0 });
+    Object.assign(this.mcu.core, { pendingInterrupts: 0, enabledInterrupts: 0, waiting: false, PM: false, IPSR: 0 });
+    this.boot();
+    watchdog.reason = reason;
+  }
+
+  // Whether a list of times holds this moment.
+  isIn(times = []) {
+    const now = this.mcu.clock.nanos / 1e9;
+    return times.some(({ from, to }) => from <= now && now < to);
+  }
+
+  // Takes a byte of the board.
+  send(byte) {
+    if (!this.isIn(this.scenario.cuts)) this.out.push(byte);
+  }
+
+  // Takes bytes of the host, which reach the board one by one.
+  receive(bytes) {
+    this.received.push(...bytes);
+    if (!this.feeder.scheduled) this.feeder.schedule(BYTE_NS);
+  }
+
+  feed() {
+    this.feeder.scheduled = false;
+    if (this.received.length === 0) return;
+    this.mcu.uart[0].feedByte(this.received.shift());
+    if (this.received.length > 0) this.feeder.schedule(BYTE_NS);
+  }
+
+  // Runs some instructions; true once the scenario's time is over.
+  run() {
+    const { core, clock } = this.mcu;
+    const end = (this.scenario.seconds ?? Infinity) * 1e9;
+    for (let left = CHUNK; left > 0 && clock.nanos < end; left -= 1) {
+      if (this.mustReset) this.reset();
+      if (!core.waiting) {
+        clock.tick(core.executeInstruction() * CYCLE_NS);
+      } else if (clock.nextAlarm) {
+        const ns = clock.nanosToNextAlarm;
+        this.sleptNs += ns;
+        clock.tick(ns);
+      } else {
+        break; // asleep until the host sends
+      }
+    }
+    if (this.isIn(this.scenario.halts)) core.enabledInterrupts &= ~(1 << SWI_IRQ_0);
+    return clock.nanos >= end;
+  }
+
+  // What the scenario's time was spent with.
+  ended() {
+    const { nanos } = this.mcu.clock;
+    this.note({ end_us: nanos / 1000, slept_us: this.sleptNs / 1000, resets: this.resets });
+  }
+}
+
+const [image, bootrom, file] = process.argv.slice(2);
+const pico = new Pico(image, bootrom, file ? JSON.parse(readFileSync(file, 'utf8')) : {});
+let host;
+
+const server = createServer((socket) => {
+  host?.destroy();
+  host = socket;
+  socket.setNoDelay(true);
+  socket.on('data', (bytes) => pico.receive(bytes));
+  socket.on('error', () => {});
+  socket.on('close', () => {
+    if (host === socket) host = undefined;
+  });
+});
+
+function turn() {
+  // A board with an end waits for its host at the start, so that nothing that it tells is lost.
+  const mayRun = host || pico.mcu.clock.nanos > 0 || !pico.scenario.seconds;
+  const isOver = mayRun && pico.run();
+  if (pico.out.length > 0) {
+    host?.write(Uint8Array.from(pico.out));
+    pico.out = [];
+  }
+  if (!isOver) {
+    setTimeout(turn, mayRun && !pico.mcu.core.waiting ? 0 : 1);
+    return;
+  }
+  pico.ended();
+  host?.end();
+  server.close();
+}
+
+server.listen(0, '127.0.0.1', () => {
+  console.log(`port ${server.address().port}`);
+  turn();
+});
