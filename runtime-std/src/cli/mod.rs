@@ -8,9 +8,12 @@ mod heads;
 mod init;
 mod inputs;
 mod inspect;
+mod monitor;
+mod new;
 mod ops;
 pub mod output;
 mod parity;
+mod place;
 mod precision;
 mod program;
 mod run;
@@ -55,8 +58,12 @@ enum Command {
     Compile(compile::CompileOptions),
     /// Holds a target against a reference.
     Parity(parity::ParityOptions),
+    /// Makes a project for a board: a program that reads a sensor and infers, ready to flash.
+    New(new::NewOptions),
     /// Instructions and bytes of an inference on a target.
     Bench(bench::BenchOptions),
+    /// Shows and records what a board with a sensor finds: posteriors, scores, verdicts, counters.
+    Monitor(monitor::MonitorOptions),
     /// What the encoder's posteriors cost: ELBO, optimized ELBO, log p(x), and the gaps between them.
     Gap(gap::GapOptions),
     /// Chooses the rates of anomalies and alarms by normal rows, and writes them into the elbow.toml.
@@ -86,7 +93,9 @@ fn command(command: Command) -> Result<()> {
         Command::Run(options) => run::run(&options),
         Command::Compile(options) => compile::run(&options),
         Command::Parity(options) => parity::run(&options),
+        Command::New(options) => new::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Monitor(options) => monitor::run(&options),
         Command::Gap(options) => gap::run(&options),
         Command::Calibrate(options) => calibrate::run(&options),
         Command::Score(options) => score::run(&options),

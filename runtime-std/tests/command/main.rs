@@ -13,6 +13,11 @@ mod heads;
 mod held;
 mod init;
 mod likelihoods;
+#[cfg(unix)]
+mod monitor;
+mod new;
+#[cfg(unix)]
+mod port;
 mod quantized;
 mod readings;
 mod reference;
