@@ -149,7 +149,7 @@ fn streamed(
         let of = channel.unwrap_or(0);
         inject_into_recording(fault, of, normal, window.length, &mut recording.values);
         let faulty = Recorded::of(loaded, window, recording, calibration)?;
-        let rows = score_rows(loaded, settings, &faulty.batch)?;
+        let rows = faulty.rows(loaded, settings)?;
         let better = in_both(recorded, table.rows(), &faulty, &rows)
             .filter(|(normal, faulty)| faulty.score > normal.score)
             .count();
