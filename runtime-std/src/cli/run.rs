@@ -167,10 +167,9 @@ pub fn run(options: &RunOptions) -> Result<()> {
     };
     let mut posteriors = match (amortized, &runtime) {
         (None, _) => Vec::new(),
-        (Some(_), None) => twin_posteriors(&loaded, &inputs.batch)?,
-        (Some((encoder, _)), Some(_)) => {
-            of_outputs(&loaded.main, encoder, &outputs, &inputs.batch)?
-        }
+        // With other outputs the graph may be lowered in another way than the encoder on a device.
+        (Some(_), None) if !source.gives_heads_alone() => twin_posteriors(&loaded, &inputs.batch)?,
+        (Some((encoder, _)), _) => of_outputs(&loaded.main, encoder, &outputs, &inputs.batch)?,
     };
     let scores = score
         .map(|score| {

@@ -99,7 +99,10 @@ pub fn run(options: &ScoreOptions) -> Result<()> {
     let settings = Settings::of(&loaded, &score, options.seed)?;
     let judge = judge(&loaded, &score)?;
     let Given { batch, labels, recorded } = Given::of(&loaded, options, judge.calibration())?;
-    let scores = score_rows(&loaded, &settings, &batch)?;
+    let scores = match &recorded {
+        Some(recorded) => recorded.rows(&loaded, &settings)?,
+        None => score_rows(&loaded, &settings, &batch)?,
+    };
     let scored = recorded.as_ref().map_or_else(|| vec![true; batch.len], Recorded::scored);
     let of_rows = labels.as_ref().map(|labels| {
         let kept = labels.iter().zip(&scored).filter(|(_, scored)| **scored);

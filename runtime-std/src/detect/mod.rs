@@ -34,11 +34,12 @@ pub use conformal::{Scores, cross_conformal};
 pub use fit::{Asked, Fitted, LEAST_OF_MODE, NormalRow};
 pub use hygiene::RowHashes;
 pub use limits::limits;
+pub use network::ScoredWindow;
 pub use rate::{CONFIDENCE, UPPER, bounds_of_rate, most_events, upper_rate, windows_for};
 pub use recording::{Recording, disjoint, every};
 pub use replay::{Counted, Goal, Replay, alarms, largest_arl};
 pub use table::Cut;
-pub use verdicts::{Judged, Stream, verdict_name, verdicts};
+pub use verdicts::{Judged, Stream, verdict_name, verdicts, verdicts_observed};
 
 pub use crate::model::{Calibration, RankTables};
 

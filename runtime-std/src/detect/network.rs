@@ -36,6 +36,21 @@ enum GraphsOfScore<'l> {
     Flow(Twin<'l>),
 }
 
+/// What a model says of a window, with what the score was made of.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoredWindow<'n> {
+    /// The observation.
+    pub x: &'n [f32],
+    /// The score, in nats.
+    pub score: f32,
+    /// Whether a value was beyond the range of the integers.
+    pub outside: bool,
+    /// The posterior; `None` for a flow alone.
+    pub q: Option<Posterior<'n>>,
+    /// The decoder and its outputs at the mean of the posterior; `None` for a score that does not decode.
+    pub decoded: Option<(&'n Decoder, &'n [Vec<f32>])>,
+}
+
 /// What a model says of a window, or why it says nothing.
 pub(super) type Answer = std::result::Result<(f32, bool), DeviceError>;
 
@@ -160,6 +175,17 @@ impl<'l> Network<'l> {
     pub(super) fn posterior(&self) -> Option<Posterior<'_>> {
         let has_posterior = matches!(self.graphs, GraphsOfScore::Encoder(..));
         has_posterior.then_some(Posterior { loc: &self.loc, log_var: &self.log_var })
+    }
+
+    /// What was said of the last window, whose observation was `x`, with its score and whether that came from values
+    /// beyond the range of integers.
+    pub(super) fn scored<'n>(
+        &'n self,
+        x: &'n [f32],
+        (score, outside): (f32, bool),
+    ) -> ScoredWindow<'n> {
+        let decoded = self.decoder.as_ref().map(|(decoder, _)| (*decoder, &self.decoded[..]));
+        ScoredWindow { x, score, outside, q: self.posterior(), decoded }
     }
 
     /// The channel of the last window, whose observation was `x`, that its anomaly is in; `None` for a score without a

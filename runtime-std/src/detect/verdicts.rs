@@ -1,7 +1,7 @@
 //! The verdicts of a detector on recorded readings: by the device's own window, gate, table, alarm and drift, and by
 //! the twin of its network, so that a device gives the same in every bit.
 
-use super::network::Network;
+use super::network::{Network, ScoredWindow};
 use crate::error::{Error, Result};
 use crate::manifest::Window;
 use crate::model::{Calibration, Model};
@@ -58,6 +58,21 @@ pub fn verdicts(
     calibration: &Calibration,
     stream: Stream<'_>,
 ) -> Result<Vec<Judged>> {
+    verdicts_observed(model, calibration, stream, |_, _| {})
+}
+
+/// [`verdicts`], which calls `observe` for each window that was scored, with the number of its last reading and what the
+/// network says of it.
+///
+/// # Errors
+///
+/// As there.
+pub fn verdicts_observed(
+    model: &Model,
+    calibration: &Calibration,
+    stream: Stream<'_>,
+    mut observe: impl FnMut(usize, &ScoredWindow<'_>),
+) -> Result<Vec<Judged>> {
     let shape = calibration.shape;
     let window = model.window.as_ref();
     let Some(settings) =
@@ -101,6 +116,7 @@ pub fn verdicts(
                 let readings = ring.readings(shape, &memory).ok_or_else(no_window)?;
                 readings.normalize(&settings.mean, &settings.std, settings.layout().into(), &mut x);
                 network.evaluate(&x)?.map(|(score, outside)| {
+                    observe(at, &network.scored(&x, (score, outside)));
                     let evaluated = Evaluated { score, outside, q: network.posterior() };
                     monitor.conclude(&design, &mut w, evaluated, || network.blame(&x))
                 })

@@ -1,6 +1,6 @@
 //! Flash, RAM and multiply-accumulates of a compiled model, as far as they are known before a target is built.
 
-use super::calls::saturates;
+use super::calls::{looks_up, saturates};
 use super::detector;
 use super::pack::arena;
 use crate::identifier::identifier;
@@ -105,9 +105,10 @@ impl Budget {
     }
 }
 
-/// Bytes of the counter of clamped log-variances; 0 without an encoder.
+/// Bytes of the counter `clamp_hits`, which a module has where it clamps log-variances or looks up; 0 without either.
 fn clamp_bytes(parts: Parts<'_>) -> usize {
-    parts.encoder.map_or(0, |_| size_of::<u32>())
+    let counts = parts.encoder.is_some() || parts.plans().any(|(_, plan)| looks_up(plan));
+    if counts { size_of::<u32>() } else { 0 }
 }
 
 /// Bytes of all states, each before and after a call; 0 without an encoder or states.

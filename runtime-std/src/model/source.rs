@@ -270,6 +270,12 @@ impl Source {
         lower_with(&self.arranged(), outputs, self.integers.as_ref()).context(self.path.display())
     }
 
+    /// Whether the heads and states are all outputs of the graph, so that the plan of all outputs is the encoder's.
+    pub fn gives_heads_alone(&self) -> bool {
+        let own = self.heads_and_states();
+        (0..self.graph.outputs.len()).all(|output| own.contains(&output))
+    }
+
     /// The plan of all outputs, and pairs of plan input and output position of each state that the plan
     /// reads.
     ///

@@ -2,7 +2,7 @@
 
 use super::channels::Channels;
 use super::density::log_prob;
-use crate::detect::reference;
+use crate::detect::{ScoredWindow, reference};
 use crate::infer::{TwinGradient, TwinLikelihood, refine_or_keep};
 use crate::manifest::{Score, ScoreKind, Window};
 use crate::model::{Aggregate, Decoder, Loaded, Refine};
@@ -64,6 +64,22 @@ impl Settings {
             _ => None,
         };
         Ok(Self { kind: score.kind, samples: score.samples(), seed, aggregate })
+    }
+}
+
+impl RowScore {
+    /// The score of a window that a detector has scored, with its terms; `window` is the model's.
+    pub fn of_window(scored: &ScoredWindow<'_>, window: Option<&Window>) -> Self {
+        let ScoredWindow { x, score, outside, q, decoded } = *scored;
+        let of = |(decoder, outputs): (&Decoder, &[Vec<f32>])| {
+            let x_mean = outputs.first().map_or(&[][..], Vec::as_slice);
+            let channels = Channels::of(window, x.len());
+            let channels = channels.log_likelihood(&decoder.likelihood.under(outputs), x, x_mean);
+            (crate::infer::log_likelihood(&decoder.likelihood, x, outputs), channels)
+        };
+        let (log_likelihood, channels) = decoded.map(of).unzip();
+        let kl = q.map(|q| kl_to_standard(q.loc, q.log_var));
+        Self { score, log_likelihood, kl, channels: channels.unwrap_or_default(), outside }
     }
 }
 

@@ -224,6 +224,12 @@ fn windows_behind_the_gate_are_not_scored_and_the_others_are_scored_as_rows() {
     let rows = folder.path().join("rows");
     elbow_line("score {} --input {} --out-dir {}", &[folder.path(), &x, &rows]).done();
     assert_eq!(bits(&out.join("score.npy")), bits(&rows.join("score.npy")));
+    // The terms are those of the detector's own score.
+    for name in ["log_likelihood", "kl", "p", "outside", "worst_channel"] {
+        let (of_windows, of_rows) = (column(&out, name), column(&rows, name));
+        let of_windows: Vec<&String> = kept.iter().map(|own| &of_windows[*own]).collect();
+        assert_eq!(of_windows, of_rows.iter().collect::<Vec<_>>(), "{name}");
+    }
     // Without a calibration nothing but NaN keeps a window from being scored.
     let bare = windows();
     let line = "score {} --readings {} --json";

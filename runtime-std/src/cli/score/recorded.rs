@@ -1,10 +1,11 @@
 //! `--readings`: the windows of a recording, as a device makes and judges them.
 
 use super::table::Table;
-use elbow::detect::{Recording, Stream, verdicts};
+use elbow::detect::{Recording, Stream, verdicts_observed};
 use elbow::manifest::Window;
 use elbow::model::{Calibration, Loaded};
 use elbow::rows::{Batch, Rows};
+use elbow::scoring::{RowScore, Settings, score_rows};
 use elbow::{Error, Result, npy};
 use elbow_core::detect::{FaultKind, Verdict};
 use serde::Serialize;
@@ -20,6 +21,8 @@ pub struct Recorded {
     pub windows: Vec<Due>,
     /// The observations of the windows that are scored.
     pub batch: Batch,
+    /// Their scores by the detector; `None` without a calibration.
+    scores: Option<Vec<RowScore>>,
     /// Readings of a window.
     length: usize,
 }
@@ -81,9 +84,12 @@ impl Recorded {
         calibration: Option<&Calibration>,
     ) -> Result<Self> {
         let (name, shape) = observation(loaded)?;
-        let mut windows = match calibration {
-            Some(calibration) => judged(loaded, calibration, &recording)?,
-            None => Vec::new(),
+        let (mut windows, scores) = match calibration {
+            Some(calibration) => {
+                let (windows, scores) = judged(loaded, calibration, &recording)?;
+                (windows, Some(scores))
+            }
+            None => (Vec::new(), None),
         };
         let (mut values, mut number) = (Vec::new(), 0);
         recording.for_each_window(window, |readings, is_finite| {
@@ -99,7 +105,19 @@ impl Recorded {
             number += 1;
         });
         let batch = Batch::from(Rows { name, shape, values });
-        Ok(Self { recording, windows, batch, length: window.length })
+        Ok(Self { recording, windows, batch, scores, length: window.length })
+    }
+
+    /// The scores of the windows that are scored: those of the detector, else by `settings`.
+    ///
+    /// # Errors
+    ///
+    /// What the twin refuses.
+    pub fn rows(&self, loaded: &Loaded, settings: &Settings) -> Result<Vec<RowScore>> {
+        match &self.scores {
+            Some(scores) => Ok(scores.clone()),
+            None => score_rows(loaded, settings, &self.batch),
+        }
     }
 
     /// Whether each window that was due is scored.
@@ -182,15 +200,22 @@ impl Due {
     }
 }
 
-/// The windows that were due, by the detector of the calibration.
+/// The windows that were due, by the detector of the calibration, and the scores of those that are scored.
 ///
 /// # Errors
 ///
-/// As [`verdicts`].
-fn judged(loaded: &Loaded, calibration: &Calibration, recording: &Recording) -> Result<Vec<Due>> {
+/// As [`verdicts_observed`].
+fn judged(
+    loaded: &Loaded,
+    calibration: &Calibration,
+    recording: &Recording,
+) -> Result<(Vec<Due>, Vec<RowScore>)> {
     let stream = Stream { readings: &recording.values, times: None };
     let limit = calibration.drift.as_ref().map_or(f32::INFINITY, |drift| drift.threshold);
-    let all = verdicts(&loaded.model, calibration, stream)?;
+    let (window, mut scores) = (loaded.model.window.as_ref(), Vec::new());
+    let all = verdicts_observed(&loaded.model, calibration, stream, |_, scored| {
+        scores.push(RowScore::of_window(scored, window));
+    })?;
     let due = all.into_iter().filter_map(|judged| {
         let (verdict, channel, is_scored) = match judged.verdict {
             Ok(Verdict::Scored { .. }) => ("scored", None, true),
@@ -209,7 +234,7 @@ fn judged(loaded: &Loaded, calibration: &Calibration, recording: &Recording) -> 
         let is_drift = is_scored && judged.statistic > limit;
         Some(Due { reading: judged.reading, verdict, channel, fault, is_drift, is_scored })
     });
-    Ok(due.collect())
+    Ok((due.collect(), scores))
 }
 
 /// The name of a fault, as in `not_finite`.

@@ -248,6 +248,11 @@ fn write(folder: &Path, models: &[Model]) {
         save(&format!("src/{name}.rs"), artifact.source.as_bytes());
         save(&format!("src/{name}.bin"), &artifact.pack);
         main += &called(&name, "Model");
+        // Every field has four bytes, here as on a core.
+        main += &format!(
+            "    assert_eq!(size_of::<generated::{name}::Workspace>(), {}, \"{name}\");\n",
+            artifact.budget.ram_bytes.workspace
+        );
         if let Some(flow) = flow_beside(model) {
             let own = bytes(of_flow(model, flow, &inputs));
             save(&format!("src/{name}.FlowModel.in"), &own);

@@ -6,7 +6,7 @@ use super::super::table::Judge;
 use super::{Case, Faultless, Found, Injected, cases, share};
 use elbow::manifest::{Score, Window};
 use elbow::scoring::faults::{Normal, inject_into_recording};
-use elbow::scoring::{RowScore, score_rows};
+use elbow::scoring::RowScore;
 use elbow::{Error, Result};
 use serde::Serialize;
 
@@ -71,7 +71,7 @@ pub fn injected(
         let faulty = &mut recording.values[place.since * window.channels..];
         inject_into_recording(fault, of, normal, window.length, faulty);
         let faulty = Recorded::of(loaded, window, recording, calibration)?;
-        let rows = score_rows(loaded, settings, &faulty.batch)?;
+        let rows = faulty.rows(loaded, settings)?;
         let both = by_window(recorded, table.rows()).zip(by_window(&faulty, &rows));
         let better = both
             .zip(&recorded.windows)
