@@ -18,7 +18,7 @@ pub(crate) struct Firmware {
 
 /// Workloads by the types that compute them, as the linker knows them; likelihoods share one function, which
 /// an image with a model has for its own alone.
-const TYPES: [(&str, &str); 21] = [
+const TYPES: [(&str, &str); 22] = [
     ("W1-128", "int8::Integer<elbow_kernels::workloads::w1::W1<128, 16384, 4096>>"),
     ("W1-640", "int8::Integer<elbow_kernels::workloads::w1::W1<640, 81920, 20480>>"),
     ("W2", "int8::Integer<elbow_kernels::workloads::w2::W2>"),
@@ -28,6 +28,7 @@ const TYPES: [(&str, &str); 21] = [
     ("W4-pointwise", "int8::Integer<elbow_kernels::workloads::w4_parts::W4Pointwise>"),
     ("transposed", "int8::Integer<elbow_kernels::workloads::transposed::Transposed>"),
     ("W2-int8x16", "int8::Integer<elbow_kernels::workloads::w2_wide::W2Wide>"),
+    ("W3-int8x16", "int8::Integer<elbow_kernels::workloads::w3_wide::W3Wide>"),
     ("W2-f32", "w2_f32::W2"),
     ("W3-f32", "w3_f32::W3"),
     ("transposed-f32", "transposed_f32::Transposed"),

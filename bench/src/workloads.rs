@@ -72,7 +72,7 @@ const CONV: &str = "128x6, conv k5 s2 16, conv k5 s2 32, conv k3 s2 32, dense 64
 const TRANSPOSED: &str = "8x32, transposed k4 s2 to 16x24, 32x16, 64x9";
 
 /// All of them.
-pub const WORKLOADS: [Workload; 29] = [
+pub const WORKLOADS: [Workload; 30] = [
     work("W1-128", "dense 128 to 128", 16_384, Numbers::Int8),
     work("W1-640", "dense 640 to 128", 81_920, Numbers::Int8),
     work("W2", MLP, 264_192, Numbers::Int8),
@@ -82,6 +82,7 @@ pub const WORKLOADS: [Workload; 29] = [
     work("W4-pointwise", "the second layer of W4", 512_000, Numbers::Int8),
     work("transposed", TRANSPOSED, 67_584, Numbers::Int8),
     work("W2-int8x16", MLP, 264_192, Numbers::Int8x16),
+    work("W3-int8x16", CONV, 195_584, Numbers::Int8x16),
     work("W2-f32", MLP, 264_192, Numbers::Float),
     work("W3-f32", CONV, 195_584, Numbers::Float),
     work("transposed-f32", TRANSPOSED, 67_584, Numbers::Float),

@@ -51,9 +51,7 @@ pub fn to_posterior(
 /// Index of the first value that is NaN or infinite; `None` where all are finite.
 #[must_use]
 pub fn first_non_finite(values: &[f32]) -> Option<usize> {
-    // By the bits: a core without float unit calls a function to compare.
-    const INFINITE: u32 = f32::INFINITY.to_bits() << 1;
-    values.iter().position(|v| v.to_bits() << 1 >= INFINITE)
+    values.iter().position(|v| !v.is_finite())
 }
 
 /// Index of the first value that is infinite; `None` where there is none. NaN, which stands for a missing

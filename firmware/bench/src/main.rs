@@ -36,7 +36,9 @@ mod w3_f32;
 use bare::{CommandLine, exit};
 use detector::Detector;
 use draws::Draws;
-use elbow_kernels::workloads::{Transposed, W1, W2, W2Wide, W3, W4, W4Depthwise, W4Pointwise};
+use elbow_kernels::workloads::{
+    Transposed, W1, W2, W2Wide, W3, W3Wide, W4, W4Depthwise, W4Pointwise,
+};
 use flow::Flow;
 use full_rank::FullRank;
 use harness::{Empty, Harness, Loop, Work};
@@ -58,6 +60,7 @@ fn main() -> ! {
     static mut W2: Integer<W2> = Integer::new(W2::new());
     static mut W2_WIDE: Integer<W2Wide> = Integer::new(W2Wide::new());
     static mut W3: Integer<W3> = Integer::new(W3::new());
+    static mut W3_WIDE: Integer<W3Wide> = Integer::new(W3Wide::new());
     static mut W4: Integer<W4> = Integer::new(W4::new());
     static mut DEPTHWISE: Integer<W4Depthwise> = Integer::new(W4Depthwise::new());
     static mut POINTWISE: Integer<W4Pointwise> = Integer::new(W4Pointwise::new());
@@ -95,6 +98,7 @@ fn main() -> ! {
         Some("W2") => W2,
         Some("W2-int8x16") => W2_WIDE,
         Some("W3") => W3,
+        Some("W3-int8x16") => W3_WIDE,
         Some("W4") => W4,
         Some("W4-depthwise") => DEPTHWISE,
         Some("W4-pointwise") => POINTWISE,

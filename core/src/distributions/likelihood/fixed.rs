@@ -5,7 +5,7 @@ use super::runs::Runs;
 use super::{Likelihood, pairs};
 use crate::distributions::diag_normal::LN_2_PI;
 use crate::distributions::sum::Sum;
-use crate::kernels::PRODUCT_IS_DEAR;
+use crate::kernels::{FLOATS_ARE_DEAR, PRODUCT_IS_DEAR};
 use crate::pieces::pieces;
 
 /// Bits by which a step is finer than the power of two below `1 / precision`: a scale is 2^12 to 2^13 steps.
@@ -49,13 +49,15 @@ fn exponent(value: f32) -> i32 {
     (value.to_bits() >> 23 & 255) as i32 - 127
 }
 
-/// Whole numbers of steps of `2^-bits`, by what the exponents of floats say.
+/// Whole numbers of steps of `2^-bits`.
 #[derive(Clone, Copy)]
 struct StepGrid {
     /// Exponent as stored, in the upper byte: from it on values are too large.
     too_large: u32,
     /// Exponent as stored of a value whose mantissa, in the upper bits of a word, is twice its steps.
     whole: u32,
+    /// Twice the steps of a 1.
+    halves: f32,
 }
 
 impl StepGrid {
@@ -63,7 +65,8 @@ impl StepGrid {
     #[inline(always)]
     fn of(bits: i32) -> Self {
         let unit = (150 - bits) as u32; // of a value whose mantissa is its steps
-        Self { too_large: (unit + MOST_SHIFT as u32 + 1) << 24, whole: unit + 7 }
+        let halves = f32::from_bits(((128 + bits) as u32) << 23);
+        Self { too_large: (unit + MOST_SHIFT as u32 + 1) << 24, whole: unit + 7, halves }
     }
 
     /// Sum of the squared distances of `x` and `mean` in steps; `None` where a value has no steps, or the sum
@@ -89,12 +92,25 @@ impl StepGrid {
         if magnitude >= self.too_large {
             return None;
         }
+        Some(if FLOATS_ARE_DEAR { self.by_exponent(word) } else { self.by_product(value) })
+    }
+
+    /// [`steps`](Self::steps) of a value that is not too large, by its bits.
+    #[inline(always)]
+    fn by_exponent(self, word: u32) -> i32 {
         // A subnormal number gets a leading bit that it has not; it is far below half a step all the same.
         let mantissa = word << 8 | 0x8000_0000;
-        let shift = self.whole - (magnitude >> 24);
+        let shift = self.whole - (word << 1 >> 24);
         let steps = if shift < 32 { (((mantissa >> shift) + 1) >> 1) as i32 } else { 0 };
         let sign = word as i32 >> 31;
-        Some((steps ^ sign) - sign)
+        (steps ^ sign) - sign
+    }
+
+    /// The same by half steps, cut towards 0, of which the next one is half of: the product is exact, or below one.
+    #[inline(always)]
+    fn by_product(self, value: f32) -> i32 {
+        let halves = (value * self.halves) as i32;
+        (halves + i32::from(halves >= 0)) >> 1
     }
 }
 
@@ -123,12 +139,33 @@ mod tests {
     /// Independent: the quotient in f64, rounded by the standard library.
     #[test]
     fn steps_are_the_nearest_integers() {
-        let values = [0.0, -0.0, 1.0, -1.0, 0.3, 1e-3, -7.25, 123.456, 1e-40, 3.9e3, -2047.9];
+        let values = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            0.3,
+            1e-3,
+            -7.25,
+            0.5,
+            -0.5,
+            1.5,
+            -2.5,
+            0.499_999_97,
+            123.456,
+            1e-40,
+            3.9e3,
+            -2047.9,
+        ];
         for value in values {
             for bits in [-30, -1, 0, 3, 12, 13] {
                 let exact = (f64::from(value) * 2f64.powi(bits)).round();
                 let expected = (exact.abs() < 2f64.powi(26)).then_some(exact as i32);
-                assert_eq!(StepGrid::of(bits).steps(value), expected, "{value} {bits}");
+                let grid = StepGrid::of(bits);
+                assert_eq!(grid.steps(value), expected, "{value} {bits}");
+                if expected.is_some() {
+                    assert_eq!(grid.by_exponent(value.to_bits()), grid.by_product(value));
+                }
             }
         }
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {

@@ -6,6 +6,7 @@
 //! | [`W2`] | dense 640, 4 of 128, 8, 4 of 128, 640: the autoencoder of MLPerf Tiny |
 //! | [`W2Wide`] | the same with activations of 16 bits |
 //! | [`W3`] | 128 x 6: convolutions k5 s2 16, k5 s2 32, k3 s2 32, dense 64, dense 16 |
+//! | [`W3Wide`] | the same with activations of 16 bits |
 //! | [`W4`] | 25 x 5 x 64: depthwise 3 x 3, pointwise to 64 |
 //! | [`Transposed`] | 8 x 32: transposed convolutions k4 s2 to 16 x 24, 32 x 16, 64 x 9 |
 //! | [`W4Depthwise`], [`W4Pointwise`] | each of its layers alone |
@@ -20,6 +21,7 @@ mod w1;
 mod w2;
 mod w2_wide;
 mod w3;
+mod w3_wide;
 mod w4;
 mod w4_parts;
 
@@ -30,6 +32,7 @@ pub use w1::W1;
 pub use w2::W2;
 pub use w2_wide::W2Wide;
 pub use w3::W3;
+pub use w3_wide::W3Wide;
 pub use w4::W4;
 pub use w4_parts::{W4Depthwise, W4Pointwise};
 
@@ -94,6 +97,7 @@ mod tests {
         check(W2::new);
         check(W2Wide::new);
         check(W3::new);
+        check(W3Wide::new);
         check(W4::new);
         check(Transposed::new);
         check(W4Depthwise::new);

@@ -14,8 +14,8 @@ pub(super) const LAYERS: [Layer; 5] = [
     Layer { per_channel: false, ..Layer::dense(64, 16, false) },
 ];
 const WORDS: [usize; 6] = offsets(&LAYERS, FORM8);
-const ROWS: [usize; 6] = rows(&LAYERS);
-const WEIGHTS: usize = 39_904;
+pub(super) const ROWS: [usize; 6] = rows(&LAYERS);
+pub(super) const WEIGHTS: usize = 39_904;
 
 type Drawn = Source<WEIGHTS, { WORDS[5] }, { ROWS[5] }, 768>;
 
