@@ -162,7 +162,9 @@ impl Given {
             return Ok(Self { batch: recorded.batch.clone(), labels, recorded: Some(recorded) });
         }
         let batch = inputs::of_model(loaded, &options.input, options.seed)?.batch;
-        let labels = own.map(|path| labels(path, batch.len)).transpose()?;
+        let labels = own
+            .map(|path| inputs::one_per_row(path, npy::read_labels(path)?, batch.len))
+            .transpose()?;
         Ok(Self { batch, labels, recorded: None })
     }
 }
@@ -180,23 +182,6 @@ fn chosen(loaded: &Loaded, kind: Option<ScoreKind>) -> Result<Score> {
         Some(score) => score.clone(),
         None => Score::of_kind(kind),
     })
-}
-
-/// The labels in the file, true for 1.
-///
-/// # Errors
-///
-/// An input error: another number of labels than rows, or a label that is neither 0 nor 1.
-fn labels(path: &Path, rows: usize) -> Result<Vec<bool>> {
-    let array = npy::read_labels(path)?;
-    if array.len() != rows {
-        return Err(Error::input(format!(
-            "{}: found {} labels for {rows} rows; give one label per row of --input, 0 normal or 1 anomalous",
-            path.display(),
-            array.len()
-        )));
-    }
-    Ok(array)
 }
 
 /// What decides on scores of this kind: the calibration of the manifest, else its threshold.

@@ -122,7 +122,7 @@ fn the_early_heartbeat_is_found_and_nothing_else() {
 }
 
 /// Raw windows of the machine as observations.
-fn observations(scorer: &Scorer, raw: &[f32]) -> Rows {
+pub(super) fn observations(scorer: &Scorer, raw: &[f32]) -> Rows {
     let window = scorer.window();
     let scaled = raw.iter().enumerate().map(|(index, value)| {
         let axis = index / WINDOW % AXES;
