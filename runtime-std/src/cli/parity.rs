@@ -132,6 +132,11 @@ pub fn run(options: &ParityOptions) -> Result<()> {
     let limits = limits(options.max_kl, loaded.precision())?;
     let budget = emit(&loaded.model)?.budget;
     let batch = rows(&loaded, options)?;
+    if options.rows_of.readings.is_some() {
+        output::note(
+            "the windows of --readings are the rows that are compared; --target NAME compares the verdicts of a board with the twin's, and `elbow score --readings` shows the twin's alone",
+        );
+    }
     let seen = options.precision.seen(&float, &batch)?;
     let board = board(options)?;
     let reference = match reference(&float, &runtime, &batch, options) {

@@ -34,6 +34,9 @@ pub struct ScoreOptions {
     /// Raw readings, [time, channels], which become windows as on a device; needs [window]
     #[arg(long, value_name = "RAW.npy")]
     readings: Option<PathBuf>,
+    /// When each of the --readings came, in seconds, [time]; by the window's rate where left out
+    #[arg(long, value_name = "T.npy", requires = "readings", conflicts_with = "input")]
+    times: Option<PathBuf>,
     /// Which score; that of the manifest's [score], or elbo_at_mean, where left out
     #[arg(long, value_name = "KIND", value_parser = ScoreKind::named)]
     kind: Option<ScoreKind>,
@@ -157,7 +160,7 @@ impl Given {
     ) -> Result<Self> {
         let own = options.labels.as_deref();
         if let Some(path) = &options.readings {
-            let recorded = Recorded::read(loaded, path, calibration)?;
+            let recorded = Recorded::read(loaded, path, options.times.as_deref(), calibration)?;
             let labels = own.map(|path| recorded.labels(path)).transpose()?;
             return Ok(Self { batch: recorded.batch.clone(), labels, recorded: Some(recorded) });
         }

@@ -70,7 +70,8 @@ pub fn injected(
         let of = channel.unwrap_or(0);
         let faulty = &mut recording.values[place.since * window.channels..];
         inject_into_recording(fault, of, normal, window.length, faulty);
-        let faulty = Recorded::of(loaded, window, recording, calibration)?;
+        let faulty =
+            Recorded::of(loaded, window, (recording, recorded.times.clone()), calibration)?;
         let rows = score_rows(loaded, settings, &faulty.batch)?;
         let both = by_window(recorded, table.rows()).zip(by_window(&faulty, &rows));
         let better = both
