@@ -26,6 +26,8 @@ RATE = 10.0
 ACTIVITIES = ("Badminton", "Running", "Standing", "Walking")
 SHIPPED = "Standing"
 FOLDS = 5
+# The windows that calibrate, which are not in the repository.
+KNOWN = FOLDER.parents[1] / "target/motions/known.npy"
 SAMPLES = 64
 
 
@@ -91,7 +93,7 @@ def out_of_fold(x, epochs):
 
 
 def without(activity, epochs):
-    """The model that does not know `activity`, mean and standard deviation, and scores by name."""
+    """The model that does not know `activity`, mean and standard deviation, scores by name, and the known test windows."""
     (train, trained), (test, tested) = examples("TRAIN"), examples("TEST")
     known = train[trained != activity]
     mean, std = known.mean((0, 2)), known.std((0, 2))
@@ -102,7 +104,7 @@ def without(activity, epochs):
         "known": detection.scores(model, scale(test[tested != activity])),
         "unknown": detection.scores(model, scale(test[tested == activity])),
     }
-    return model, mean, std, scores
+    return model, mean, std, scores, scale(test[tested != activity])
 
 
 def main():
@@ -110,7 +112,7 @@ def main():
     vae.seed_everything(args.seed)
     results = {}
     for activity in ACTIVITIES:
-        model, mean, std, scores = without(activity, args.epochs)
+        model, mean, std, scores, known = without(activity, args.epochs)
         results[activity] = {name: [round(score, 3) for score in own] for name, own in scores.items()}
         p = {name: detection.both_tails(scores["calibration"], scores[name]) for name in ("known", "unknown")}
         print(f"{activity} unknown: median score {np.median(scores['known']):.1f} of the known, "
@@ -118,6 +120,8 @@ def main():
               f"with both tails {detection.auroc(p['known'], p['unknown']):.3f}")
         if activity == SHIPPED:
             write(model, mean, std, scores["calibration"])
+            KNOWN.parent.mkdir(parents=True, exist_ok=True)
+            onnx_io.save_npy(KNOWN, known.numpy())
     (FOLDER / "scores.json").write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 HERE = Path(__file__).parent
@@ -66,6 +67,7 @@ def measures():
         "scores": [round(float(score), 1) for score in scores],
         "auroc": float(roc_auc_score(labels, -scores)),
         "average_precision": float(average_precision_score(labels, -scores)),
+        "spearman_of_rounded": float(spearmanr(scores, np.round(scores)).statistic),
     }
 
 

@@ -223,8 +223,9 @@ pub const VARIANCE_SIDE: f64 = 1e-4;
 pub const RATE: f64 = 1e-6;
 /// A mean run length against collocation in f64, relative: the closed form loses digits with the threshold.
 pub const RUN_LENGTH: f64 = 1e-7;
-/// A mean run length against a table from a grid of 2,000 points, relative.
-pub const RUN_LENGTH_GRID: f64 = 3e-4;
+/// A mean run length by a grid, relative, where a table's threshold was searched to 1e-5, or where `exp(h)` takes eleven
+/// of the sixteen digits of the grid's sums.
+pub const RUN_LENGTH_SEARCH: f64 = 7e-6;
 /// A cumulative sum in f32 against the same in f64, absolute: 20 windows up to 33, each rounded twice.
 pub const CUSUM_PATH: f64 = 2e-5;
 

@@ -153,6 +153,13 @@ pub fn proof() -> Vec<Step> {
     vec![Step::new("proof images", &["test", "-p", "elbow-tests", "--test", "device", "proof::"])]
 }
 
+/// The step of `rates`: rates of false alarms over 150,000 windows.
+pub fn rates() -> Vec<Step> {
+    let test =
+        ["test", "--workspace", "--test", "host", "campaign", "--", "--ignored", "--nocapture"];
+    vec![Step::new("rates of false alarms", &test)]
+}
+
 /// The step of `onnx`: only ONNX's own node tests.
 pub fn onnx() -> Vec<Step> {
     let test = ["test", "-p", "elbow-tests", "--test", "onnx_nodes", "--", "--nocapture"];

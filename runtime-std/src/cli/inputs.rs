@@ -7,6 +7,18 @@ use elbow::rows::{Batch, Rows, missing};
 use elbow::{Context, Error, Result, npy};
 use std::path::{Path, PathBuf};
 
+/// The labels, read from the file, where there is one per row of `--input`; an input error of another number.
+pub fn one_per_row(path: &Path, labels: Vec<bool>, rows: usize) -> Result<Vec<bool>> {
+    if labels.len() != rows {
+        return Err(Error::input(format!(
+            "{}: found {} labels for {rows} rows; give one label per row of --input, 0 normal or 1 anomalous",
+            path.display(),
+            labels.len()
+        )));
+    }
+    Ok(labels)
+}
+
 /// Where the rows of a command come from.
 #[derive(Debug, clap::Args)]
 pub struct RowOptions {

@@ -13,7 +13,7 @@ use elbow::divergence::ScoreError;
 use elbow::emit::emit;
 use elbow::lower::Core;
 use elbow::model::{Loaded, Source};
-use elbow::parity::integer::Pair;
+use elbow::parity::integer::{IntegerReport, Pair};
 use elbow::parity::{
     Compared, Layers, Limits, OutlierReport, ParityReport, Program, Reference, compare, layers,
     matching, on_board, outputs, reference,
@@ -54,10 +54,14 @@ pub struct ParityOptions {
     /// Key of the noise stream
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Rows far from all data, for an input each: fails where the integer score of one is better than the float
-    /// score by more than its grade allows, and no value of it was beyond the range of the integers
+    /// Rows far from all data, for an input each: fails where the integer score of one is better than the float score
+    /// by more than its grade allows, no value of it was beyond the range of the integers, and more than one in a hundred
+    /// rows of --input score lower
     #[arg(long, num_args = 1.., value_name = "X.npy")]
     outliers: Vec<String>,
+    /// Labels of the rows, 0 normal and 1 anomalous: reports how much worse the integer score tells them apart
+    #[arg(long, value_name = "Y.npy", conflicts_with = "readings")]
+    labels: Option<PathBuf>,
     /// Report every layer
     #[arg(long)]
     layers: bool,
@@ -119,6 +123,11 @@ pub fn run(options: &ParityOptions) -> Result<()> {
     let limits = limits(options.max_kl, loaded.precision())?;
     let budget = emit(&loaded.model)?.budget;
     let batch = rows(&loaded, options)?;
+    if options.rows_of.readings.is_some() {
+        output::note(
+            "the windows of --readings are the rows that are compared; --target NAME compares the verdicts of a board with the twin's, and `elbow score --readings` shows the twin's alone",
+        );
+    }
     let seen = options.precision.seen(&float, &batch)?;
     let reference = match reference(&float, &runtime, &batch, options) {
         Ok(reference) => reference,
@@ -146,17 +155,10 @@ pub fn run(options: &ParityOptions) -> Result<()> {
         asked => asked,
     };
     let report = ParityReport { layers, precision, ..report };
-    let pair = Pair { float: &float, integer: &loaded, batch: &batch };
-    let mut integer = pair.report(&reference, &answer, report.kl_nats.all, options.seed)?;
-    if let Some(integer) = &mut integer {
-        let error = integer.score.and_then(|score| score.error);
-        integer.outliers = outliers(options, &float, &loaded, error)?;
-    } else if !options.outliers.is_empty() {
-        return Err(Error::input(
-            "--outliers is about integers, and this model is in f32; add --precision, or leave it out",
-        ));
-    }
-    let report = report.with_integers(integer);
+    let labels = labels(options, batch.len)?;
+    let pair = Pair { float: &float, integer: &loaded, batch: &batch, labels: labels.as_deref() };
+    let integer = pair.report(&reference, &answer, report.kl_nats.all, options.seed)?;
+    let report = report.with_integers(with_outliers(options, pair, integer)?);
     if seen > 0 {
         output::note(&format!(
             "{seen} of {} rows are calibration rows too, whose figures are better than those of others; give \
@@ -176,6 +178,43 @@ pub fn run(options: &ParityOptions) -> Result<()> {
         }
         failures => Err(Error::check(format!("parity failed: {}", failures.join("; ")))),
     }
+}
+
+/// The labels of `--labels` for the first `rows` rows, true for 1; `None` without the option.
+///
+/// # Errors
+///
+/// An input error: another number of labels than rows, of which `--rows` takes the first ones, or a label that is neither
+/// 0 nor 1.
+fn labels(options: &ParityOptions, rows: usize) -> Result<Option<Vec<bool>>> {
+    let Some(path) = &options.labels else { return Ok(None) };
+    let mut labels = npy::read_labels(path)?;
+    if options.rows.is_some() && labels.len() > rows {
+        labels.truncate(rows);
+    }
+    inputs::one_per_row(path, labels, rows).map(Some)
+}
+
+/// What integers cost, with what they make of the rows of `--outliers`. An input error where an option asks about
+/// integers that the model does not have.
+fn with_outliers(
+    options: &ParityOptions,
+    pair: Pair<'_>,
+    integer: Option<IntegerReport>,
+) -> Result<Option<IntegerReport>> {
+    let Some(integer) = integer else {
+        let asked =
+            [("--outliers", !options.outliers.is_empty()), ("--labels", pair.labels.is_some())];
+        return match asked.into_iter().find(|(_, is_asked)| *is_asked) {
+            Some((option, _)) => Err(Error::input(format!(
+                "{option} is about integers, and this model is in f32; add --precision, or leave it out"
+            ))),
+            None => Ok(None),
+        };
+    };
+    let error = integer.score.and_then(|score| score.error);
+    let outliers = outliers(options, pair.float, pair.integer, error)?;
+    Ok(Some(IntegerReport { outliers, ..integer }))
 }
 
 /// What the integers of `loaded` make of the rows of `--outliers`, where `error` is the error of the score on the rows of

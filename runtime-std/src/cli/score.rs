@@ -34,6 +34,9 @@ pub struct ScoreOptions {
     /// Raw readings, [time, channels], which become windows as on a device; needs [window]
     #[arg(long, value_name = "RAW.npy")]
     readings: Option<PathBuf>,
+    /// When each of the --readings came, in seconds, [time]; by the window's rate where left out
+    #[arg(long, value_name = "T.npy", requires = "readings", conflicts_with = "input")]
+    times: Option<PathBuf>,
     /// Which score; that of the manifest's [score], or elbo_at_mean, where left out
     #[arg(long, value_name = "KIND", value_parser = ScoreKind::named)]
     kind: Option<ScoreKind>,
@@ -160,12 +163,14 @@ impl Given {
     ) -> Result<Self> {
         let own = options.labels.as_deref();
         if let Some(path) = &options.readings {
-            let recorded = Recorded::read(loaded, path, calibration)?;
+            let recorded = Recorded::read(loaded, path, options.times.as_deref(), calibration)?;
             let labels = own.map(|path| recorded.labels(path)).transpose()?;
             return Ok(Self { batch: recorded.batch.clone(), labels, recorded: Some(recorded) });
         }
         let batch = inputs::of_model(loaded, &options.input, options.seed)?.batch;
-        let labels = own.map(|path| labels(path, batch.len)).transpose()?;
+        let labels = own
+            .map(|path| inputs::one_per_row(path, npy::read_labels(path)?, batch.len))
+            .transpose()?;
         Ok(Self { batch, labels, recorded: None })
     }
 }
@@ -183,23 +188,6 @@ fn chosen(loaded: &Loaded, kind: Option<ScoreKind>) -> Result<Score> {
         Some(score) => score.clone(),
         None => Score::of_kind(kind),
     })
-}
-
-/// The labels in the file, true for 1.
-///
-/// # Errors
-///
-/// An input error: another number of labels than rows, or a label that is neither 0 nor 1.
-fn labels(path: &Path, rows: usize) -> Result<Vec<bool>> {
-    let array = npy::read_labels(path)?;
-    if array.len() != rows {
-        return Err(Error::input(format!(
-            "{}: found {} labels for {rows} rows; give one label per row of --input, 0 normal or 1 anomalous",
-            path.display(),
-            array.len()
-        )));
-    }
-    Ok(array)
 }
 
 /// What decides on scores of this kind: the calibration of the manifest, else its threshold.

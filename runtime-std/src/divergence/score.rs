@@ -16,9 +16,9 @@ pub struct ScoreError {
     pub p99: f64,
     /// Standard deviation of the float score over the rows, of which the limits are fractions.
     pub spread: f64,
-    /// Mean of the float score over the rows.
+    /// A row whose integer score is below this is an anomaly, by the integer scores of these rows at [`ANOMALOUS`].
     #[serde(skip)]
-    pub float_mean: f64,
+    pub anomalous_below: f32,
     /// How good the score is.
     pub grade: Grade,
 }
@@ -29,8 +29,9 @@ impl ScoreError {
     pub fn of(float: &[f32], integer: &[f32]) -> Option<Self> {
         let pairs = float.iter().zip(integer).map(|(a, b)| (f64::from(*a), f64::from(*b)));
         let errors = Kl::of_rows(pairs.map(|(float, integer)| (integer - float).abs()).collect());
-        let (mean, p99, (float_mean, spread)) = (errors.mean?, errors.p99?, spread(float)?);
-        Some(Self { mean, p99, spread, float_mean, grade: grade(mean, p99, spread) })
+        let (mean, p99, spread) = (errors.mean?, errors.p99?, spread(float)?);
+        let anomalous_below = anomalous_below(integer.to_vec())?;
+        Some(Self { mean, p99, spread, anomalous_below, grade: grade(mean, p99, spread) })
     }
 
     /// Nats by which a score of this spread may look better than it is: [`SCORE_P99`] of the spread, of grade B
@@ -43,12 +44,23 @@ impl ScoreError {
     }
 }
 
-/// Mean and standard deviation of the scores; `None` of fewer than two.
-fn spread(scores: &[f32]) -> Option<(f64, f64)> {
+/// Share of normal rows that may be called anomalies, as of a manifest without `alpha`.
+const ANOMALOUS: f64 = 0.01;
+
+/// The score below which a row has a p-value of at most [`ANOMALOUS`] among these, or the smallest that they can show;
+/// `None` of no scores.
+fn anomalous_below(mut scores: Vec<f32>) -> Option<f32> {
+    scores.sort_by(f32::total_cmp);
+    let rank = (ANOMALOUS * (scores.len() as f64 + 1.0)).floor() as usize;
+    scores.get(rank.saturating_sub(1)).copied()
+}
+
+/// Standard deviation of the scores; `None` of fewer than two.
+fn spread(scores: &[f32]) -> Option<f64> {
     let count = scores.len() as f64;
     let mean = scores.iter().map(|score| f64::from(*score)).sum::<f64>() / count;
     let squares = scores.iter().map(|score| (f64::from(*score) - mean).powi(2)).sum::<f64>();
-    (scores.len() > 1).then(|| (mean, (squares / (count - 1.0)).sqrt()))
+    (scores.len() > 1).then(|| (squares / (count - 1.0)).sqrt())
 }
 
 /// The best grade whose limits, as fractions of the spread, hold; [`Grade::Fail`] where none does or a figure is

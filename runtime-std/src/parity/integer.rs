@@ -1,6 +1,7 @@
 //! What integers cost a posterior: how good it is, what the bound loses, and which layer is to blame.
 
 use super::arithmetic::{Arithmetic, IntegerLayer, Macs, layers, macs};
+use super::order::ScoreOrder;
 use super::outliers::OutlierReport;
 use super::outputs::TargetOutputs;
 use super::{ParityReport, Reference};
@@ -44,6 +45,9 @@ pub struct ScoreReport {
     /// Its error over the rows; none of a single row.
     #[serde(flatten)]
     pub error: Option<ScoreError>,
+    /// Whether rows keep their order.
+    #[serde(flatten)]
+    pub order: ScoreOrder,
     /// The precision of the decoder that was chosen.
     pub decoder_precision_used: Precision,
     /// Rows with values beyond the range of the integers.
@@ -59,6 +63,8 @@ pub struct Pair<'p> {
     pub integer: &'p Loaded,
     /// The inputs of both.
     pub batch: &'p Batch,
+    /// Which rows are anomalies, true for one, where that is known.
+    pub labels: Option<&'p [bool]>,
 }
 
 impl Pair<'_> {
@@ -102,8 +108,10 @@ impl Pair<'_> {
             return Ok(None);
         };
         let scores = |rows: &[ScoredRow]| rows.iter().map(|row| row.score).collect::<Vec<_>>();
+        let [float, of_integer] = [scores(&float), scores(&integer)];
         Ok(self.integer.decoder_precision().map(|decoder_precision_used| ScoreReport {
-            error: ScoreError::of(&scores(&float), &scores(&integer)),
+            error: ScoreError::of(&float, &of_integer),
+            order: ScoreOrder::of(&float, &of_integer, self.labels),
             decoder_precision_used,
             rows_outside: integer.iter().filter(|row| row.saturated > 0).count(),
         }))

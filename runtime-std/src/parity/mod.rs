@@ -22,6 +22,7 @@ mod locations;
 pub mod measure;
 #[cfg(feature = "device")]
 mod on_device;
+mod order;
 pub mod outliers;
 pub mod outputs;
 #[cfg(feature = "device")]
@@ -40,6 +41,7 @@ pub use integer::IntegerReport;
 pub use layers::Layers;
 #[cfg(feature = "device")]
 pub use on_device::{checksums, device, on_board};
+pub use order::{AurocLost, ScoreOrder};
 pub use outliers::OutlierReport;
 pub use outputs::TargetOutputs;
 #[cfg(feature = "device")]

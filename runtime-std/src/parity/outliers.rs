@@ -1,11 +1,12 @@
 //! Whether integers make rows beyond the calibrated range look normal.
 
 use crate::divergence::ScoreError;
-use crate::infer::scored_rows;
+use crate::infer::{ScoredRow, scored_rows};
 use crate::model::Loaded;
 use crate::rows::Batch;
 use crate::{Error, Result};
 use serde::Serialize;
+use std::cmp::Ordering;
 
 /// The scores of outliers in floats and in integers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -16,18 +17,20 @@ pub struct OutlierReport {
     pub flagged: usize,
     /// Rows whose integer score is better than the float score by more than the allowance.
     pub better: usize,
-    /// Those among them that are not flagged: none may be.
+    /// Those among them that are not flagged and are anomalies all the same: at most one in a hundred of the rows that
+    /// the error was measured on scores lower in integers.
+    pub better_anomalous: usize,
+    /// Those among them that are neither: none may be.
     pub better_unflagged: usize,
-    /// Nats by which an integer score may be better: the limit of the score's grade. It is a fraction of the spread of
-    /// the other rows, for a row further than that from their mean the same fraction of its distance.
+    /// Nats by which an integer score may be better: the limit of the score's grade.
     pub allowance: f64,
-    /// Most of the allowance that a row uses which is not flagged; none where all are.
-    pub most_used: Option<f64>,
+    /// The most nats by which an integer score is better that is neither flagged nor anomalous; none where all are.
+    pub most: Option<f64>,
 }
 
 impl OutlierReport {
-    /// The scores of `outliers` in floats and in integers, held against the allowance that `error` gives, the error of the score on other rows.
-    /// A score that is not finite on either side counts as better unless both are equal.
+    /// The scores of `outliers` in floats and in integers, held against the allowance of `error`, the error of the score on
+    /// other rows. A score that is not finite on either side counts as better unless both are equal.
     ///
     /// # Errors
     ///
@@ -46,42 +49,53 @@ impl OutlierReport {
             ));
         };
         let allowance = error.allowance();
-        // The error of a residual is that of the mean times the residual: it grows with the distance.
-        let allowed = |float: f32| {
-            allowance * ((error.float_mean - f64::from(float)) / error.spread).max(1.0)
+        let pairs = || float.iter().zip(&integer);
+        let gain = |(float, integer): (&ScoredRow, &ScoredRow)| {
+            let [float, integer] = [float.score, integer.score];
+            if float.to_bits() == integer.to_bits() {
+                0.0
+            } else {
+                f64::from(integer) - f64::from(float)
+            }
         };
-        let gain = |(float, integer): (f32, f32)| match float.to_bits() == integer.to_bits() {
-            true => 0.0,
-            false => f64::from(integer) - f64::from(float),
-        };
-        let rows: Vec<(f64, bool)> = float
-            .iter()
-            .zip(&integer)
-            .map(|(float, row)| {
-                let used = gain((float.score, row.score)) / allowed(float.score);
-                (used, row.saturated > 0)
-            })
-            .collect();
         // The negation counts NaN as well.
-        let better = |used: f64| used > 1.0 || used.is_nan();
-        let unflagged = rows.iter().filter(|(_, flagged)| !flagged).map(|(gain, _)| *gain);
+        let better = pairs().filter(|pair| {
+            !matches!(gain(*pair).partial_cmp(&allowance), Some(Ordering::Less | Ordering::Equal))
+        });
+        let count = |is: fn(&ScoredRow, f32) -> bool| {
+            better.clone().filter(|(_, row)| is(row, error.anomalous_below)).count()
+        };
+        let seen = pairs()
+            .filter(|(_, row)| !is_flagged(row) && !is_anomalous(row, error.anomalous_below));
         Ok(Self {
-            rows: rows.len(),
-            flagged: rows.iter().filter(|(_, flagged)| *flagged).count(),
-            better: rows.iter().filter(|(gain, _)| better(*gain)).count(),
-            better_unflagged: unflagged.clone().filter(|gain| better(*gain)).count(),
+            rows: integer.len(),
+            flagged: integer.iter().filter(|row| is_flagged(row)).count(),
+            better: count(|_, _| true),
+            better_anomalous: count(|row, limit| !is_flagged(row) && is_anomalous(row, limit)),
+            better_unflagged: count(|row, limit| !is_flagged(row) && !is_anomalous(row, limit)),
             allowance,
-            most_used: unflagged.reduce(f64::max),
+            most: seen.map(gain).reduce(f64::max),
         })
     }
 }
 
+/// Whether a value of the row was beyond the range of the integers.
+fn is_flagged(row: &ScoredRow) -> bool {
+    row.saturated > 0
+}
+
+/// Whether the row scores below `limit`; not so for NaN.
+fn is_anomalous(row: &ScoredRow, limit: f32) -> bool {
+    row.score < limit
+}
+
 impl std::fmt::Display for OutlierReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { rows, flagged, better, better_unflagged, allowance, .. } = self;
+        let Self { rows, flagged, better, better_anomalous, better_unflagged, allowance, .. } =
+            self;
         write!(
             f,
-            "{rows} rows, {flagged} flagged; {better} look better by more than the grade allows ({allowance:.1} nats near the data), {better_unflagged} of them not flagged (limit 0)"
+            "{rows} rows, {flagged} flagged; {better} look better than in floats by more than the grade's {allowance:.1} nats, {better_anomalous} of them unflagged but below 99 % of the rows of --input, {better_unflagged} neither (limit 0)"
         )
     }
 }

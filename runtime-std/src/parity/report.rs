@@ -374,6 +374,9 @@ impl ParityReport {
                 )
             };
             lines.line("error of the score, nats", score.error.map(of))?;
+            let spearman = score.order.spearman.map(|own| format!("{own:.5}"));
+            lines.line("Spearman of the scores", spearman)?;
+            lines.line("AUROC lost", score.order.auroc.map(|own| own.to_string()))?;
             lines.line("rows beyond the integers", Some(score.rows_outside.to_string()))?;
             lines.line("outliers", integer.outliers.map(|outliers| outliers.to_string()))?;
             lines.line("decoder's precision", Some(score.decoder_precision_used.name().into()))?;

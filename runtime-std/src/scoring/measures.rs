@@ -42,6 +42,31 @@ pub fn average_precision(scores: &[f32], is_anomaly: &[bool]) -> Option<f64> {
     (found > 0.0).then(|| sum / found)
 }
 
+/// Spearman's correlation of the ranks of `a` and `b`, equal values sharing the mean of theirs and NaN being the lowest.
+/// `None` of fewer than two pairs, and where all values of one are equal.
+pub fn spearman(a: &[f32], b: &[f32]) -> Option<f64> {
+    let [a, b] = [a, b].map(ranks);
+    let mean = (a.len() as f64 + 1.0) / 2.0;
+    let product =
+        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>();
+    let spread = product(&a, &a) * product(&b, &b);
+    (a.len() == b.len() && spread > 0.0).then(|| product(&a, &b) / spread.sqrt())
+}
+
+/// The ranks of the values, from 1, in their order; equal ones share the mean of theirs.
+fn ranks(values: &[f32]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| by_score(values[*a], values[*b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut below = 0;
+    for tied in order.chunk_by(|a, b| by_score(values[*a], values[*b]) == Ordering::Equal) {
+        let shared = below as f64 + (tied.len() as f64 + 1.0) / 2.0;
+        tied.iter().for_each(|at| ranks[*at] = shared);
+        below += tied.len();
+    }
+    ranks
+}
+
 /// Scores with their labels, lowest first; as many as there are of both.
 fn sorted(scores: &[f32], is_anomaly: &[bool]) -> Vec<(f32, bool)> {
     let mut order: Vec<(f32, bool)> =

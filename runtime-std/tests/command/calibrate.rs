@@ -186,6 +186,33 @@ fn a_recording_gives_the_scores_of_its_windows() {
     }
 }
 
+/// The table holds what the integers score, and belongs to them alone.
+#[test]
+fn integers_are_calibrated_by_their_own_scores() {
+    let (folder, manifest) = imu();
+    let [rows, integers] = ["test.npy", "calibration.npy"].map(of_imu);
+    let line = "calibrate {} --input {} --arl 17 --alpha 0.02 --precision int8x16 --calibration {}";
+    let outcome = elbow_line(line, &[folder.path(), &rows, &integers]).done();
+    holds(&outcome, &["imu in int8x16", "52 disjoint of 208", "0 are beyond the range"]);
+    let written = Manifest::read(&manifest).unwrap();
+    let score = written.score.unwrap();
+    assert_eq!(score.calibrated.unwrap().precision, Precision::Int8x16);
+    assert_eq!(written.data.unwrap().integers.unwrap().files, ["calibration.npy"]);
+
+    let out = folder.path().join("out");
+    let line = "score {} --input {} --precision int8x16 --calibration {} --out-dir {} --json";
+    let report = elbow_line(line, &[folder.path(), &rows, &integers, &out]).done().json();
+    assert_eq!(report["decided_by"], "calibration");
+    let all = npy::read(&out.join("score.npy")).unwrap().values;
+    let mut disjoint: Vec<f32> = all.into_iter().step_by(4).collect();
+    disjoint.sort_by(f32::total_cmp);
+    let table = npy::read(&folder.path().join("scores.npy")).unwrap().values;
+    assert_eq!(table, disjoint);
+    let float = elbow_line("score {} --input {} --kind elbo_at_mean", &[folder.path(), &rows]);
+    assert_eq!(float.code, 2, "{}", float.stdout);
+    assert!(float.stderr.contains("use --precision int8x16"), "{}", float.stderr);
+}
+
 #[test]
 fn a_mode_of_enough_rows_has_a_table_of_its_own() {
     let (folder, manifest) = imu();

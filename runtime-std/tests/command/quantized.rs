@@ -157,6 +157,62 @@ fn integers_without_a_posterior_are_said_not_to_be_judged() {
     assert_eq!(float["judged"], true);
 }
 
+/// The areas are counted anew, pair by pair, from the scores that `elbow score` writes.
+#[test]
+fn parity_says_how_much_worse_integers_tell_labelled_rows_apart() {
+    let model = repository("models/motion3");
+    let (test, calibration) = (model.join("test.npy"), model.join("calibration.npy"));
+    let out = tempfile::tempdir().unwrap();
+    // Half of the rows are anomalies: scaled by 1.3.
+    let rows = npy::read(&test).unwrap();
+    let mut values = rows.values.clone();
+    let len = values.len() / rows.shape[0];
+    let is_anomaly = |row: usize| row % 2 == 1;
+    for (row, values) in values.chunks_exact_mut(len).enumerate() {
+        values.iter_mut().for_each(|value| *value *= if is_anomaly(row) { 1.3 } else { 1.0 });
+    }
+    let labels: Vec<f32> = (0..rows.shape[0]).map(|row| f32::from(is_anomaly(row))).collect();
+    let [x, y] = [("x.npy", &rows.shape[..], &values), ("y.npy", &rows.shape[..1], &labels)].map(
+        |(name, shape, values)| {
+            let path = out.path().join(name);
+            fs::write(&path, npy::encode(shape, values)).unwrap();
+            path
+        },
+    );
+    let integers = "--precision int8x8 --calibration {}";
+    let area = |more: &str| -> f64 {
+        let folder = out.path().join("scores");
+        let line = format!("score {{}} --input {{}} --out-dir {{}} {more}");
+        elbow_line(&line, &[&model, &x, &folder, &calibration]).done();
+        let scores = npy::read(&folder.join("score.npy")).unwrap().values;
+        let of =
+            |label| scores.iter().enumerate().filter(move |(row, _)| is_anomaly(*row) == label);
+        let pairs = of(true).flat_map(|(_, a)| of(false).map(move |(_, b)| f64::from(a < b)));
+        pairs.clone().sum::<f64>() / pairs.count() as f64
+    };
+    let [float, integer] = ["", integers].map(area);
+    let line = format!("parity {{}} --input {{}} --labels {{}} {integers}");
+    let json = elbow_line(&format!("{line} --json"), &[&model, &x, &y, &calibration]).json();
+    let found = |key: &str| json["score"]["auroc"][key].as_f64().unwrap();
+    for (key, expected) in [("float", float), ("integer", integer), ("lost", float - integer)] {
+        assert!((found(key) - expected).abs() < 1e-9, "{key}: {json}");
+    }
+    let spearman = json["score"]["spearman"].as_f64().unwrap();
+    assert!((0.99..1.0).contains(&spearman), "{spearman}");
+    let text = elbow_line(&line, &[&model, &x, &y, &calibration]).stdout;
+    assert!(text.contains("AUROC lost") && text.contains("Spearman of the scores"), "{text}");
+    let short = elbow_line(&format!("{line} --rows 100"), &[&model, &x, &y, &calibration]);
+    assert!(short.stdout.contains("AUROC lost"), "{}", short.stderr);
+    let [few, float] = [
+        elbow_line(&line, &[&model, &test, &calibration, &calibration]),
+        elbow_line("parity {} --input {} --labels {}", &[&model, &x, &y]),
+    ];
+    for (outcome, words) in [(few, "one label per row"), (float, "add --precision")] {
+        assert_eq!(outcome.code, 2, "{}", outcome.stdout);
+        assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    }
+}
+
 #[test]
 fn every_layer_is_listed_with_what_computes_it() {
     let case = repository("tests/qdq/mlp_u8_weights");

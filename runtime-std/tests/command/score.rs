@@ -238,6 +238,37 @@ fn windows_behind_the_gate_are_not_scored_and_the_others_are_scored_as_rows() {
     assert_eq!(report["recorded"]["faults"], serde_json::json!({ "not_finite": 2 }));
 }
 
+/// Behind a gap the window begins anew, and what it holds is scored as a row.
+#[test]
+fn times_of_readings_make_gaps() {
+    let folder = calibrated();
+    let readings = noise(61, 9);
+    let raw = save(folder.path(), "raw.npy", &[61, CHANNELS], &readings);
+    // Readings come every 0.1 s; behind number 30 none for 5 s, so that windows begin with number 31.
+    let seconds: Vec<f32> = (0..61).map(|at| at as f32 / 10.0 + f32::from(at > 30) * 5.0).collect();
+    let times = save(folder.path(), "times.npy", &[61], &seconds);
+    let out = folder.path().join("out");
+    let line = "score {} --readings {} --times {} --out-dir {} --json";
+    let report = elbow_line(line, &[folder.path(), &raw, &times, &out]).done().json();
+    assert_eq!(
+        (&report["recorded"]["gaps"], &report["recorded"]["windows"]),
+        (&1.into(), &20.into())
+    );
+    let last: Vec<usize> = column(&out, "reading").iter().map(|at| at.parse().unwrap()).collect();
+    let expected: Vec<usize> =
+        (0..10).map(|at| 3 * at + 2).chain((0..10).map(|at| 3 * at + 33)).collect();
+    assert_eq!(last, expected);
+    let (score, verdict) = (column(&out, "score"), column(&out, "verdict"));
+    let scored: Vec<usize> = (0..20).filter(|at| !score[*at].is_empty()).collect();
+    assert!(scored.len() >= 18, "{verdict:?}");
+    let windows = |at: &usize| readings[(last[*at] - 2) * CHANNELS..][..LENGTH * CHANNELS].to_vec();
+    let rows: Vec<f32> = scored.iter().flat_map(windows).collect();
+    let x = save(folder.path(), "x.npy", &[scored.len(), CHANNELS * LENGTH], &observations(&rows));
+    let rows = folder.path().join("rows");
+    elbow_line("score {} --input {} --out-dir {}", &[folder.path(), &x, &rows]).done();
+    assert_eq!(bits(&out.join("score.npy")), bits(&rows.join("score.npy")));
+}
+
 /// Of one report, a fault of a channel.
 fn case<'r>(report: &'r Value, fault: &str, channel: Value) -> &'r Value {
     let faults = report["injected"]["faults"].as_array().unwrap();

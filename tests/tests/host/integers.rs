@@ -85,7 +85,7 @@ fn integer_posteriors_are_those_that_were_trained() {
         let answer = twin(integer, test, None).expect("finite posteriors");
         let kl = subject.kl(&answer.posteriors);
         let reference = subject.reference();
-        let pair = Pair { float, integer, batch: test };
+        let pair = Pair { float, integer, batch: test, labels: None };
         let report = pair.report(&reference, &answer, kl, 0).expect("numbers").expect("integers");
         let (drop, se) = (report.elbo_drop.mean.expect("a decoder"), report.elbo_drop.draws_se);
         let [mean, p99] = [kl.mean, kl.p99].map(|nats| nats.expect("rows"));

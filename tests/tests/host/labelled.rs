@@ -1,5 +1,8 @@
 //! Models that are judged by labels: what their READMEs claim, by the twin on the rows in their folders.
 
+use elbow::detect::Calibration;
+use elbow::import::Options;
+use elbow::model::Loaded;
 use elbow::scoring::baselines::{Baseline, baselines};
 use elbow_tests::fixtures::{Rows, path, rows};
 use elbow_tests::labelled::{Scorer, auroc, below, by_label};
@@ -122,7 +125,7 @@ fn the_early_heartbeat_is_found_and_nothing_else() {
 }
 
 /// Raw windows of the machine as observations.
-fn observations(scorer: &Scorer, raw: &[f32]) -> Rows {
+pub(super) fn observations(scorer: &Scorer, raw: &[f32]) -> Rows {
     let window = scorer.window();
     let scaled = raw.iter().enumerate().map(|(index, value)| {
         let axis = index / WINDOW % AXES;
@@ -185,5 +188,36 @@ fn an_activity_that_is_quieter_than_the_known_ones_scores_better_than_they() {
         }
         texts.push(format!("| {activity} | {one:.3} | {two:.3} |"));
     }
+    claims("motions", &texts);
+}
+
+/// The manifest's own calibration has both tails; that of the low one alone is made of the same scores.
+#[test]
+fn an_activity_that_scores_too_well_is_an_anomaly_by_both_tails() {
+    let text = std::fs::read_to_string(path("models/motions/scores.json")).expect("scores");
+    let scores: BTreeMap<String, BTreeMap<String, Vec<f32>>> =
+        serde_json::from_str(&text).expect("scores by activity and part");
+    let [known, standing] = ["known", "unknown"].map(|part| &scores["Standing"][part]);
+    let loaded = Loaded::read(&path("models/motions"), None, &Options::default());
+    let loaded = loaded.expect("a model");
+    let own = Calibration::required(&loaded).expect("its own calibration");
+    let kept = rows(&path("models/motions/scores.npy")).values;
+    let mut sorted = known.clone();
+    sorted.sort_by(f32::total_cmp);
+    for (own, pytorch) in kept.iter().zip(&sorted) {
+        assert!((own - pytorch).abs() <= PYTORCH_SCORE * pytorch.abs(), "{own} {pytorch}");
+    }
+    let both = standing.iter().filter(|score| {
+        let standing = own.standing(**score, false);
+        // A rank above 16 is rounded down to a kept one.
+        assert!(standing.p() >= both_tails(&kept, **score) - 1e-6, "{score}");
+        standing.is_within(own.alpha_ppm)
+    });
+    let low = standing.iter().filter(|score| **score < sorted[0]).count();
+    let texts = [
+        format!("{} of the 10 windows of standing are anomalies", both.count()),
+        format!("{low} of the 10 are"),
+    ];
+    assert_eq!((kept.len(), standing.len()), (30, 10));
     claims("motions", &texts);
 }

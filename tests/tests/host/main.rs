@@ -1,5 +1,6 @@
 //! What a machine with Rust alone can check of the library.
 
+mod campaign;
 mod detect;
 mod distributions;
 mod emit;

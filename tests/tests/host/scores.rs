@@ -6,7 +6,7 @@ use elbow::model::{Aggregate, Loaded};
 use elbow::npy;
 use elbow::posterior::twin_posteriors;
 use elbow::rows::{Batch, Rows};
-use elbow::scoring::measures::{auroc, average_precision};
+use elbow::scoring::measures::{auroc, average_precision, spearman};
 use elbow::scoring::{RowScore, Settings, score_rows};
 use elbow_tests::fixtures::{FLOWS, path};
 use elbow_tests::tolerance;
@@ -168,16 +168,20 @@ fn the_aggregate_posterior_is_that_of_its_rows() {
 }
 
 #[test]
-fn areas_are_those_of_scikit_learn() {
+fn areas_and_correlations_are_those_of_scikit_learn_and_scipy() {
     let table = golden("measures");
     let labels: Vec<bool> = numbers(&table["labels"]).iter().map(|label| *label == 1.0).collect();
     let scores = numbers(&table["scores"]);
     let area = |name: &str| table[name].as_f64().unwrap();
+    let rounded: Vec<f32> = scores.iter().map(|score| score.round_ties_even()).collect();
     for (found, name) in [
+        (spearman(&scores, &rounded), "spearman_of_rounded"),
         (auroc(&scores, &labels), "auroc"),
         (average_precision(&scores, &labels), "average_precision"),
     ] {
         let error = (found.unwrap() - area(name)).abs();
         assert!(error <= tolerance::AREA, "{name}: {found:?} for {}", area(name));
     }
+    assert_eq!(spearman(&[1.0, 1.0], &[1.0, 2.0]), None, "all values of one are equal");
+    assert_eq!(spearman(&[f32::NAN, 1.0], &[-5.0, 2.0]), Some(1.0), "NaN is the lowest");
 }

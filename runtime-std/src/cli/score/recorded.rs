@@ -1,6 +1,7 @@
 //! `--readings`: the windows of a recording, as a device makes and judges them.
 
 use super::table::Table;
+use crate::cli::inputs;
 use elbow::detect::{Recording, Stream, verdicts_observed};
 use elbow::manifest::Window;
 use elbow::model::{Calibration, Loaded};
@@ -8,6 +9,7 @@ use elbow::rows::{Batch, Rows};
 use elbow::scoring::{RowScore, Settings, score_rows};
 use elbow::{Error, Result, npy};
 use elbow_core::detect::{FaultKind, Verdict};
+use elbow_core::window::Readings;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -17,6 +19,10 @@ use std::path::Path;
 pub struct Recorded {
     /// The readings, in raw units.
     pub recording: Recording,
+    /// When each came, in microseconds; by the window's rate where it is `None`.
+    pub times: Option<Vec<u64>>,
+    /// How often the window was emptied, since readings did not come for too long.
+    gaps: usize,
     /// One for each window that was due, in order.
     pub windows: Vec<Due>,
     /// The observations of the windows that are scored.
@@ -49,6 +55,8 @@ pub struct Due {
 pub struct Verdicts {
     readings: usize,
     windows: usize,
+    /// How often the window was emptied, since readings did not come for too long.
+    gaps: usize,
     /// Windows by the name of their verdict.
     verdicts: BTreeMap<&'static str, usize>,
     /// Windows with a fault of the sensor, by the name of the fault.
@@ -59,19 +67,33 @@ pub struct Verdicts {
 }
 
 impl Recorded {
-    /// The recording in the file at `path`, as [`of`](Self::of).
+    /// The recording in the file at `path`, as [`of`](Self::of), with the times of its readings in that at `times`.
     ///
     /// # Errors
     ///
-    /// An input error: the model has no window, the file no such readings, and as there.
-    pub fn read(loaded: &Loaded, path: &Path, calibration: Option<&Calibration>) -> Result<Self> {
+    /// An input error: the model has no window, a file no such readings or times, times are given and no detector would
+    /// read them, and as there.
+    pub fn read(
+        loaded: &Loaded,
+        path: &Path,
+        times: Option<&Path>,
+        calibration: Option<&Calibration>,
+    ) -> Result<Self> {
         let window = loaded.model.window.as_ref().ok_or_else(|| {
             Error::input("--readings are made into windows by [window]: add it to elbow.toml, or give --input")
         })?;
-        Self::of(loaded, window, Recording::read(path, window)?, calibration)
+        if times.is_some() && calibration.is_none() {
+            return Err(Error::input(
+                "--times are read by the detector of a calibrated model; run `elbow calibrate`, or leave --times out",
+            ));
+        }
+        let recording = Recording::read(path, window)?;
+        let count = recording.values.len() / window.channels;
+        let times = times.map(|path| inputs::times(path, count)).transpose()?;
+        Self::of(loaded, window, (recording, times), calibration)
     }
 
-    /// The windows of the recording: by the verdicts of the device's detector with a calibration; without one those
+    /// The windows of the recording, with the times of its readings where they are known: by the verdicts of the device's detector with a calibration; without one those
     /// are scored whose values are all finite.
     ///
     /// # Errors
@@ -80,32 +102,26 @@ impl Recorded {
     pub fn of(
         loaded: &Loaded,
         window: &Window,
-        recording: Recording,
+        of: (Recording, Option<Vec<u64>>),
         calibration: Option<&Calibration>,
     ) -> Result<Self> {
+        let (recording, times) = of;
         let (name, shape) = observation(loaded)?;
-        let (mut windows, scores) = match calibration {
-            Some(calibration) => {
-                let (windows, scores) = judged(loaded, calibration, &recording)?;
-                (windows, Some(scores))
-            }
-            None => (Vec::new(), None),
+        let Detected { windows, scores, gaps } = match calibration {
+            Some(calibration) => judged(loaded, calibration, &recording, times.as_deref())?,
+            None => Detected { windows: unjudged(&recording, window), scores: None, gaps: 0 },
         };
-        let (mut values, mut number) = (Vec::new(), 0);
-        recording.for_each_window(window, |readings, is_finite| {
-            if calibration.is_none() {
-                windows.push(Due::unjudged(window.length - 1 + number * window.hop, is_finite));
-            }
-            if windows.get(number).is_some_and(|due| due.is_scored) {
-                let start = values.len();
-                values.resize(start + window.channels * window.length, 0.0);
-                let layout = window.layout().into();
-                readings.normalize(&window.mean, &window.std, layout, &mut values[start..]);
-            }
-            number += 1;
-        });
+        let mut values = Vec::new();
+        for due in windows.iter().filter(|due| due.is_scored) {
+            let older = readings_of(&recording, window, due.reading);
+            let start = values.len();
+            values.resize(start + older.len(), 0.0);
+            let readings = Readings { channels: window.channels, older, newer: &[] };
+            let layout = window.layout().into();
+            readings.normalize(&window.mean, &window.std, layout, &mut values[start..]);
+        }
         let batch = Batch::from(Rows { name, shape, values });
-        Ok(Self { recording, windows, batch, scores, length: window.length })
+        Ok(Self { recording, times, gaps, windows, batch, scores, length: window.length })
     }
 
     /// The scores of the windows that are scored: those of the detector, else by `settings`.
@@ -169,6 +185,7 @@ impl Recorded {
         Verdicts {
             readings: self.recording.values.len() / self.recording.channels.max(1),
             windows: self.windows.len(),
+            gaps: self.gaps,
             verdicts,
             faults,
             anomalous_not_scored: labels.map(not_scored),
@@ -191,16 +208,36 @@ impl Recorded {
     }
 }
 
-impl Due {
-    /// A window that no detector has judged; it is scored where all its values are finite.
-    fn unjudged(reading: usize, is_finite: bool) -> Self {
-        let (verdict, fault) =
-            if is_finite { ("scored", None) } else { ("sensor_fault", Some("not_finite")) };
-        Self { reading, verdict, channel: None, fault, is_drift: false, is_scored: is_finite }
-    }
+/// The readings of the window whose last one has this number, which are all there.
+fn readings_of<'r>(recording: &'r Recording, window: &Window, last: usize) -> &'r [f32] {
+    let end = (last + 1) * window.channels;
+    &recording.values[end - window.length * window.channels..end]
 }
 
-/// The windows that were due, by the detector of the calibration, and the scores of those that are scored.
+/// The windows that are due without a detector; those are scored whose values are all finite.
+fn unjudged(recording: &Recording, window: &Window) -> Vec<Due> {
+    let readings = recording.values.len() / window.channels.max(1);
+    let last = (window.length.max(1) - 1..readings).step_by(window.hop.max(1));
+    let due = |reading| {
+        let is_scored = readings_of(recording, window, reading).iter().all(|own| own.is_finite());
+        let (verdict, fault) =
+            if is_scored { ("scored", None) } else { ("sensor_fault", Some("not_finite")) };
+        Due { reading, verdict, channel: None, fault, is_drift: false, is_scored }
+    };
+    last.map(due).collect()
+}
+
+/// What a detector made of a recording.
+struct Detected {
+    /// The windows that were due.
+    windows: Vec<Due>,
+    /// The scores of those that are scored; `None` without a detector.
+    scores: Option<Vec<RowScore>>,
+    /// How often the detector emptied its window.
+    gaps: usize,
+}
+
+/// What the detector of the calibration makes of the recording.
 ///
 /// # Errors
 ///
@@ -209,13 +246,15 @@ fn judged(
     loaded: &Loaded,
     calibration: &Calibration,
     recording: &Recording,
-) -> Result<(Vec<Due>, Vec<RowScore>)> {
-    let stream = Stream { readings: &recording.values, times: None };
+    times: Option<&[u64]>,
+) -> Result<Detected> {
+    let stream = Stream { readings: &recording.values, times };
     let limit = calibration.drift.as_ref().map_or(f32::INFINITY, |drift| drift.threshold);
     let (window, mut scores) = (loaded.model.window.as_ref(), Vec::new());
     let all = verdicts_observed(&loaded.model, calibration, stream, |_, scored| {
         scores.push(RowScore::of_window(scored, window));
     })?;
+    let gaps = all.iter().filter(|judged| judged.verdict == Ok(Verdict::Gap)).count();
     let due = all.into_iter().filter_map(|judged| {
         let (verdict, channel, is_scored) = match judged.verdict {
             Ok(Verdict::Scored { .. }) => ("scored", None, true),
@@ -234,7 +273,7 @@ fn judged(
         let is_drift = is_scored && judged.statistic > limit;
         Some(Due { reading: judged.reading, verdict, channel, fault, is_drift, is_scored })
     });
-    Ok((due.collect(), scores))
+    Ok(Detected { windows: due.collect(), scores: Some(scores), gaps })
 }
 
 /// The name of a fault, as in `not_finite`.
@@ -277,6 +316,9 @@ impl fmt::Display for Verdicts {
         };
         let Self { readings, windows, verdicts, faults, .. } = self;
         writeln!(f, "{readings} readings in {windows} windows: {}", list(verdicts))?;
+        if self.gaps > 0 {
+            writeln!(f, "{} gaps, behind each of which the window began anew", self.gaps)?;
+        }
         if verdicts.contains_key("alarm") {
             writeln!(
                 f,

@@ -68,6 +68,11 @@ fn rows_and_readings_that_are_none() {
     refused(folder, "--readings {}", &[&short], &["few.npy", "2 readings", "longer recording"]);
     refused(folder, "--readings {} --input {}", &[&raw, &holes], &["cannot be used with"]);
     refused(folder, "", &[], &["--input"]);
+    refused(folder, "--input {} --times {}", &[&raw, &raw], &["cannot be used with", "--times"]);
+    refused(folder, "--readings {} --times {}", &[&raw, &raw], &["--times", "elbow calibrate"]);
+    let own = calibrated();
+    let words = ["[30, 2]", "[30]", "in seconds"];
+    refused(own.path(), "--readings {} --times {}", &[&raw, &raw], &words);
     refused(folder, "--readings {} --kind nothing", &[&raw], &["elbo_at_mean, reconstruction"]);
 }
 

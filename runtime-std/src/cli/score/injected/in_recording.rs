@@ -5,8 +5,8 @@ use super::super::sequence::Sequence;
 use super::super::table::Judge;
 use super::{Case, Faultless, Found, Injected, cases, share};
 use elbow::manifest::{Score, Window};
-use elbow::scoring::faults::{Normal, inject_into_recording};
 use elbow::scoring::RowScore;
+use elbow::scoring::faults::{Normal, inject_into_recording};
 use elbow::{Error, Result};
 use serde::Serialize;
 
@@ -70,7 +70,8 @@ pub fn injected(
         let of = channel.unwrap_or(0);
         let faulty = &mut recording.values[place.since * window.channels..];
         inject_into_recording(fault, of, normal, window.length, faulty);
-        let faulty = Recorded::of(loaded, window, recording, calibration)?;
+        let faulty =
+            Recorded::of(loaded, window, (recording, recorded.times.clone()), calibration)?;
         let rows = faulty.rows(loaded, settings)?;
         let both = by_window(recorded, table.rows()).zip(by_window(&faulty, &rows));
         let better = both
