@@ -5,7 +5,7 @@ use crate::images::or_cure;
 use elbow_core::wire::{
     Counts, Deframer, Judgement, Reply, ResetReason, Sensed, Status, message_len, parse,
 };
-use elbow_toolchain::{Board, BoardBuild, Program, build_board};
+use elbow_toolchain::{Board, BoardBuild, BoardProgram, build_board};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpStream};
@@ -33,7 +33,7 @@ const FILES: [&str; 6] = [
 /// # Panics
 ///
 /// It cannot be built.
-pub fn image(board: &Board, program: Program, models: &Path, to: &Path) -> (PathBuf, String) {
+pub fn image(board: &Board, program: BoardProgram, models: &Path, to: &Path) -> (PathBuf, String) {
     let firmware = path("firmware").canonicalize().expect("the firmware");
     // One build at a time: the next one overwrites the image.
     let lock = folder().join("lock");

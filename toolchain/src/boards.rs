@@ -3,7 +3,7 @@
 //! Builds, the tests of images and those against the probe's own table use it; the linker scripts beside the crates
 //! are held against it.
 
-use crate::build::{Order, build};
+use crate::build::{CargoBuild, build};
 use crate::cores::{CORTEX_M0, CORTEX_M4, CORTEX_M33};
 use crate::{Region, ToolError};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub struct Board {
 
 /// A program of a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
+pub enum BoardProgram {
     /// Answers requests of the host, with any models.
     Parity,
     /// Reads a sensor and tells what it finds, with one model that has a window.
@@ -143,7 +143,7 @@ pub struct BoardBuild<'a> {
     /// The board.
     pub board: &'a Board,
     /// Its program.
-    pub program: Program,
+    pub program: BoardProgram,
     /// Compiler target, where it is not that of the board: an emulator may lack the floating-point unit.
     pub triple: Option<&'a str>,
     /// Folder of models, an absolute path.
@@ -160,14 +160,14 @@ pub struct BoardBuild<'a> {
 pub fn build_board(order: &BoardBuild<'_>) -> Result<(PathBuf, String), ToolError> {
     let BoardBuild { firmware, board, program, models, .. } = order;
     let (name, feature) = match program {
-        Program::Parity => ("parity", None),
-        Program::Sensor => ("sensor", Some("sensor")),
+        BoardProgram::Parity => ("parity", None),
+        BoardProgram::Sensor => ("sensor", Some("sensor")),
     };
     let binary = format!("{}-{name}", board.package);
     let features: Vec<&str> = [board.name].into_iter().chain(feature).collect();
     let artifacts = firmware.join("target");
     build(
-        &Order {
+        &CargoBuild {
             folder: firmware,
             package: board.package,
             triple: order.triple.unwrap_or(board.triple),

@@ -118,7 +118,8 @@ pub struct Build<'a> {
 pub fn build_firmware(build: &Build<'_>) -> Result<PathBuf, ToolError> {
     let artifacts = build.folder.join("target/cores").join(build.core.triple);
     let features = [&build.core.features(), build.features].concat();
-    let order = Order { features: &features, ..build.order("core", &artifacts, build.package) };
+    let order =
+        CargoBuild { features: &features, ..build.order("core", &artifacts, build.package) };
     let built = self::build(&order, |cargo| {
         cargo.env("DEFMT_LOG", "info").env(script::VARIABLE, build.core.machine.name);
         match build.models {
@@ -144,16 +145,16 @@ pub fn build_library(build: &Build<'_>, artifacts: &Path) -> Result<PathBuf, Too
 impl<'a> Build<'a> {
     /// The same for cargo, with the crates of the standard library that Debian's compiler is to build, into the folder
     /// `artifacts`, for its `file`.
-    fn order(&self, library: &'a str, artifacts: &'a Path, file: &'a str) -> Order<'a> {
+    fn order(&self, library: &'a str, artifacts: &'a Path, file: &'a str) -> CargoBuild<'a> {
         let Build { folder, package, profile, features, .. } = *self;
         let triple = self.core.triple;
-        Order { folder, package, triple, profile, features, library, artifacts, file }
+        CargoBuild { folder, package, triple, profile, features, library, artifacts, file }
     }
 }
 
 /// A build of one package, as cargo is told.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Order<'a> {
+pub(crate) struct CargoBuild<'a> {
     /// The folder of the workspace.
     pub folder: &'a Path,
     pub package: &'a str,
@@ -174,10 +175,10 @@ pub(crate) struct Order<'a> {
 /// Waits until cargo has ended. An error where no compiler is found, cargo cannot be run, the build fails, with the compiler's messages, or the file is
 /// missing.
 pub(crate) fn build(
-    order: &Order<'_>,
+    order: &CargoBuild<'_>,
     change: impl FnOnce(&mut Command),
 ) -> Result<(PathBuf, String), ToolError> {
-    let Order { folder, package, triple, profile, artifacts, .. } = order;
+    let CargoBuild { folder, package, triple, profile, artifacts, .. } = order;
     let compiler = Compiler::find(triple)?;
     let mut cargo = compiler.cargo(triple);
     cargo.current_dir(folder).args(["build", "--quiet", "--package", package]);

@@ -1,6 +1,6 @@
 //! The bus of a sensor.
 
-use crate::Fault;
+use crate::SensorFault;
 use embedded_hal_async::i2c::{Error, ErrorKind, I2c};
 
 /// A bus that can be had anew: a transfer that was given up half way leaves a controller in any state.
@@ -19,10 +19,10 @@ pub trait Reborn {
 }
 
 /// The fault that is behind an error of the bus.
-pub(crate) fn fault_of(error: &impl Error) -> Fault {
+pub(crate) fn fault_of(error: &impl Error) -> SensorFault {
     match error.kind() {
-        ErrorKind::NoAcknowledge(_) => Fault::Silent,
-        ErrorKind::Bus | ErrorKind::ArbitrationLoss => Fault::Stuck,
-        _ => Fault::Other,
+        ErrorKind::NoAcknowledge(_) => SensorFault::Silent,
+        ErrorKind::Bus | ErrorKind::ArbitrationLoss => SensorFault::Stuck,
+        _ => SensorFault::Other,
     }
 }

@@ -1,6 +1,6 @@
 //! The task that infers.
 
-use crate::pipeline::{Finding, Task, add};
+use crate::pipeline::{Finding, Worker, add};
 use crate::{Clock, Pipeline, Sensing, Sensor};
 use elbow_core::compiled::Windowed;
 use elbow_core::window::Sliding;
@@ -22,7 +22,7 @@ pub async fn infer<S: Sensor, G: Sensing<Reading = S::Reading>>(
         expected = sample.number.saturating_add(1);
         has_begun = has_begun || sample.reading.is_some() || sample.number >= length;
         if !has_begun {
-            pipeline.progress(Task::Infer);
+            pipeline.progress(Worker::Infer);
             continue;
         }
         for before in (1..=lost.min(length)).rev() {
@@ -31,7 +31,7 @@ pub async fn infer<S: Sensor, G: Sensing<Reading = S::Reading>>(
             step(sensing, clock, pipeline, place, None);
         }
         step(sensing, clock, pipeline, (sample.number, sample.t_us), sample.reading);
-        pipeline.progress(Task::Infer);
+        pipeline.progress(Worker::Infer);
     }
 }
 

@@ -42,7 +42,7 @@ pub use lsm6ds::Lsm6ds;
 pub use pipeline::{Pipeline, Sample};
 pub use sample::sample;
 pub use sensing::{Graded, Judging, Scoring, Sensing};
-pub use sensor::{Fault, Sensor};
+pub use sensor::{Sensor, SensorFault};
 pub use tell::{Identity, payload, tell};
 
 pub(crate) use bus::fault_of;

@@ -1,6 +1,6 @@
 //! An accelerometer of the LIS3DH family: LIS3DH, and LIS2DH and LSM303AGR, which have its registers.
 
-use crate::{Fault, Reborn, Sensor, fault_of};
+use crate::{Reborn, Sensor, SensorFault, fault_of};
 use lis3dh_async::{Configuration, DataRate, Error, Mode, Range, SlaveAddr};
 
 /// The sensor at one of its two addresses: 12 bits of ±4 g, 2 mg each.
@@ -36,7 +36,7 @@ impl<B: Reborn> Sensor for Lis3dh<B> {
     const SETTLING_US: u64 = 70_000;
 
     /// Frees the bus, asks for `WHO_AM_I`, and sets 100 Hz and ±4 g in twelve bits.
-    async fn start(&mut self) -> Result<(), Fault> {
+    async fn start(&mut self) -> Result<(), SensorFault> {
         self.bus.free().await;
         let address = self.address();
         let configuration = Configuration {
@@ -51,23 +51,23 @@ impl<B: Reborn> Sensor for Lis3dh<B> {
     }
 
     /// The latest values, in thousandths of g.
-    async fn read(&mut self) -> Result<[f32; 3], Fault> {
+    async fn read(&mut self) -> Result<[f32; 3], SensorFault> {
         let address = self.address();
         let driver = lis3dh_async::Lis3dh::new_i2c_without_config(self.bus.open(), address);
         let raw = driver.await.accel_raw().await.map_err(|error| fault(&error))?;
         let raw = [raw.x, raw.y, raw.z];
         if raw.iter().any(|value| value & SPARE != 0) {
-            return Err(Fault::Implausible);
+            return Err(SensorFault::Implausible);
         }
         Ok(raw.map(|value| f32::from(value >> 4) * STEP))
     }
 }
 
 /// The fault that is behind an error of the driver.
-fn fault<E: embedded_hal_async::i2c::Error>(error: &Error<E>) -> Fault {
+fn fault<E: embedded_hal_async::i2c::Error>(error: &Error<E>) -> SensorFault {
     match error {
-        Error::WrongAddress => Fault::WrongIdentity,
+        Error::WrongAddress => SensorFault::WrongIdentity,
         Error::Bus(error) => fault_of(error),
-        _ => Fault::Other,
+        _ => SensorFault::Other,
     }
 }

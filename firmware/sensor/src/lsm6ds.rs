@@ -1,6 +1,6 @@
 //! An accelerometer of the LSM6DS family: LSM6DSL and LSM6DS3TR-C, which have the same registers.
 
-use crate::{Fault, Reborn, Sensor, fault_of};
+use crate::{Reborn, Sensor, SensorFault, fault_of};
 use embedded_hal_async::i2c::I2c;
 
 /// The sensor at one of its two addresses: 16 bits of ±4 g, 0.122 mg each.
@@ -38,14 +38,14 @@ impl<B: Reborn> Sensor for Lsm6ds<B> {
     const SETTLING_US: u64 = 20_000;
 
     /// Frees the bus, asks for `WHO_AM_I`, and sets 104 Hz and ±4 g.
-    async fn start(&mut self) -> Result<(), Fault> {
+    async fn start(&mut self) -> Result<(), SensorFault> {
         self.bus.free().await;
         let mut bus = self.bus.open();
         let mut identity = [0];
         let asked = bus.write_read(self.address, &[WHO_AM_I], &mut identity).await;
         asked.map_err(|error| fault_of(&error))?;
         if identity != [IDENTITY] {
-            return Err(Fault::WrongIdentity);
+            return Err(SensorFault::WrongIdentity);
         }
         for pair in [[CTRL3_C, TOGETHER], [CTRL1_XL, RATE_AND_RANGE]] {
             bus.write(self.address, &pair).await.map_err(|error| fault_of(&error))?;
@@ -54,7 +54,7 @@ impl<B: Reborn> Sensor for Lsm6ds<B> {
     }
 
     /// The latest values, in thousandths of g.
-    async fn read(&mut self) -> Result<[f32; 3], Fault> {
+    async fn read(&mut self) -> Result<[f32; 3], SensorFault> {
         let mut bytes = [0; 6];
         let read = self.bus.open().write_read(self.address, &[OUTX_L_XL], &mut bytes).await;
         read.map_err(|error| fault_of(&error))?;

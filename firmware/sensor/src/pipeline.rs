@@ -19,7 +19,7 @@ macro_rules! sensor {
     ($reading:literal, $unit:literal, $range:literal) => {
         concat!(
             "# include!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/tests/fake/model.rs\"));\n",
-            "# use elbow_sensor::{Fault, Pipeline, Scoring, Sensor};\n",
+            "# use elbow_sensor::{SensorFault, Pipeline, Scoring, Sensor};\n",
             "struct Mine;\n\n",
             "impl Sensor for Mine {\n",
             "    type Reading = ",
@@ -33,10 +33,10 @@ macro_rules! sensor {
             $range,
             "];\n",
             "#\n",
-            "#   async fn start(&mut self) -> Result<(), Fault> { Ok(()) }\n",
+            "#   async fn start(&mut self) -> Result<(), SensorFault> { Ok(()) }\n",
             "#   async fn read(&mut self) -> Result<",
             $reading,
-            ", Fault> { Err(Fault::Silent) }\n",
+            ", SensorFault> { Err(SensorFault::Silent) }\n",
             "    // ...\n",
             "}\n\n",
             "static PIPELINE: Pipeline<Mine, Scoring<Model>> = Pipeline::new();\n",
@@ -70,7 +70,7 @@ pub(crate) struct Finding<Q> {
 
 /// A task that must make progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Task {
+pub(crate) enum Worker {
     Sample,
     Infer,
     Tell,
@@ -159,7 +159,7 @@ impl<S: Sensor, G: Sensing<Reading = S::Reading>> Pipeline<S, G> {
     }
 
     /// Says that the task went round once more.
-    pub(crate) fn progress(&self, task: Task) {
+    pub(crate) fn progress(&self, task: Worker) {
         self.note(|figures| {
             if let Some(rounds) = figures.rounds.get_mut(task as usize) {
                 *rounds = rounds.wrapping_add(1);

@@ -1,8 +1,8 @@
 //! The task that samples.
 
 use crate::clock::within;
-use crate::pipeline::{Sample, Task, add};
-use crate::{Clock, Fault, Pipeline, Sensing, Sensor};
+use crate::pipeline::{Sample, Worker, add};
+use crate::{Clock, Pipeline, Sensing, Sensor, SensorFault};
 
 /// Longest time that setting up the sensor may take, in microseconds.
 const START_LIMIT_US: u64 = 100_000;
@@ -43,7 +43,7 @@ pub async fn sample<S: Sensor, G: Sensing<Reading = S::Reading>>(
                 Noted::Recovered => add(&mut counts.faults.recovered, 1),
             }
         });
-        pipeline.progress(Task::Sample);
+        pipeline.progress(Worker::Sample);
         number = next;
     }
 }
@@ -51,7 +51,7 @@ pub async fn sample<S: Sensor, G: Sensing<Reading = S::Reading>>(
 /// What a turn brought to light.
 enum Noted {
     Nothing,
-    Fault(Fault),
+    Fault(SensorFault),
     /// The first reading since the sensor had to be set up anew.
     Recovered,
 }
@@ -75,7 +75,7 @@ impl<S: Sensor> Keeper<'_, S> {
     async fn reading(&mut self, clock: &impl Clock, limit_us: u64) -> (Option<S::Reading>, Noted) {
         if !self.is_ready && clock.now_us() >= self.not_before_us {
             let started = within(clock, START_LIMIT_US, self.sensor.start()).await;
-            if let Err(fault) = started.unwrap_or(Err(Fault::Stuck)) {
+            if let Err(fault) = started.unwrap_or(Err(SensorFault::Stuck)) {
                 return (None, self.failed(clock, fault));
             }
             (self.is_ready, self.strikes) = (true, 0);
@@ -85,10 +85,10 @@ impl<S: Sensor> Keeper<'_, S> {
             return (None, Noted::Nothing);
         }
         let read = within(clock, limit_us, self.sensor.read()).await;
-        let reading = read.unwrap_or(Err(Fault::Stuck)).and_then(|reading| {
+        let reading = read.unwrap_or(Err(SensorFault::Stuck)).and_then(|reading| {
             let is_possible = |value: &f32| (S::RANGE[0]..=S::RANGE[1]).contains(value);
             let all = reading.as_ref().iter().all(is_possible);
-            all.then_some(reading).ok_or(Fault::Implausible)
+            all.then_some(reading).ok_or(SensorFault::Implausible)
         });
         match reading {
             Ok(reading) => {
@@ -102,9 +102,9 @@ impl<S: Sensor> Keeper<'_, S> {
     }
 
     /// Notes a fault: unless it is the first implausible readings in a row, the sensor is to be set up anew.
-    fn failed(&mut self, clock: &impl Clock, fault: Fault) -> Noted {
+    fn failed(&mut self, clock: &impl Clock, fault: SensorFault) -> Noted {
         self.strikes = self.strikes.saturating_add(1);
-        if fault != Fault::Implausible || self.strikes >= STRIKES {
+        if fault != SensorFault::Implausible || self.strikes >= STRIKES {
             // After a reading that failed at once, after a vain try later.
             self.not_before_us = if self.is_ready { 0 } else { clock.now_us() + RETRY_US };
             (self.is_ready, self.has_failed) = (false, true);

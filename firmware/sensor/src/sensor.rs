@@ -18,24 +18,24 @@ pub trait Sensor {
     const SETTLING_US: u64 = 0;
 
     /// Finds the sensor, checks that it is the right one and sets it up; at the start, and again after every fault but
-    /// [`Fault::Implausible`]. A bus that hung is to be freed here.
+    /// [`SensorFault::Implausible`]. A bus that hung is to be freed here.
     ///
     /// # Errors
     ///
     /// What is wrong; it is counted, and tried again.
-    async fn start(&mut self) -> Result<(), Fault>;
+    async fn start(&mut self) -> Result<(), SensorFault>;
 
     /// The next reading. It may be dropped before it ends, where it takes too long.
     ///
     /// # Errors
     ///
     /// What is wrong; it is counted, and the reading is missing.
-    async fn read(&mut self) -> Result<Self::Reading, Fault>;
+    async fn read(&mut self) -> Result<Self::Reading, SensorFault>;
 }
 
 /// What is wrong with a sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum SensorFault {
     /// It does not acknowledge.
     Silent,
     /// The bus is not free, or a transfer does not end.
@@ -48,7 +48,7 @@ pub enum Fault {
     Other,
 }
 
-impl Fault {
+impl SensorFault {
     /// Adds one to its counter.
     pub(crate) fn count(self, faults: &mut SensorFaults) {
         let counter = match self {

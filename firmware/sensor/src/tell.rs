@@ -1,7 +1,7 @@
 //! The task that tells the host.
 
 use crate::clock::within;
-use crate::pipeline::{Finding, Task};
+use crate::pipeline::{Finding, Worker};
 use crate::{Clock, Pipeline, Sensing, Sensor};
 use core::marker::PhantomData;
 use elbow_core::compiled::{Buffers, Compiled, Windowed};
@@ -98,7 +98,7 @@ where
                 });
             }
         }
-        pipeline.progress(Task::Tell);
+        pipeline.progress(Worker::Tell);
     }
 }
 

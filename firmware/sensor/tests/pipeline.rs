@@ -4,10 +4,10 @@
 mod fake;
 
 use elbow_core::wire::{Counts, Judgement, Refusal, ResetReason};
-use fake::{Event, Fault, Link, Readings, Told, run};
+use fake::{Event, Link, Readings, Told, Wrong, run};
 
 /// Runs the program for so many seconds with a sensor that fails in these spans of seconds.
-fn told(seconds: u64, faults: &[(f64, f64, Fault)]) -> Told {
+fn told(seconds: u64, faults: &[(f64, f64, Wrong)]) -> Told {
     run(seconds, faults, Link::default(), &[])
 }
 
@@ -46,12 +46,12 @@ fn a_fault_is_counted_and_mended_and_no_window_joins_readings_across_it() {
         [f.silent, f.stuck, f.wrong_identity, f.implausible, f.other]
     };
     let cases = [
-        (Fault::Silent, 0),
-        (Fault::Hangs, 1),
-        (Fault::WrongIdentity, 2),
-        (Fault::Nan, 3),
-        (Fault::OutOfRange, 3),
-        (Fault::Other, 4),
+        (Wrong::Silent, 0),
+        (Wrong::Hangs, 1),
+        (Wrong::WrongIdentity, 2),
+        (Wrong::Nan, 3),
+        (Wrong::OutOfRange, 3),
+        (Wrong::Other, 4),
     ];
     for (fault, place) in cases {
         let told = told(4, &[(1.0, 2.0, fault)]);
@@ -71,7 +71,7 @@ fn a_fault_is_counted_and_mended_and_no_window_joins_readings_across_it() {
 
 #[test]
 fn a_missing_reading_refuses_the_windows_that_hold_it() {
-    let told = told(2, &[(1.0, 1.005, Fault::Nan)]);
+    let told = told(2, &[(1.0, 1.005, Wrong::Nan)]);
     let refused: Vec<_> =
         told.sensed.iter().filter(|sensed| sensed.judgement != Judgement::Encoded).collect();
     assert!(!refused.is_empty());

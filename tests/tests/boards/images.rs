@@ -3,7 +3,7 @@
 use elbow_tests::boards::image;
 use elbow_tests::fixtures::path;
 use elbow_tests::images::compiled;
-use elbow_toolchain::{BOARDS, Board, Program, Region};
+use elbow_toolchain::{BOARDS, Board, BoardProgram, Region};
 
 use crate::pico::{float, models_of};
 
@@ -32,7 +32,7 @@ fn sizes(elf: &[u8], board: &Board) -> [u32; 2] {
 /// An image with its size: board, program, and the most bytes of flash and static RAM.
 struct Size {
     board: &'static str,
-    program: Program,
+    program: BoardProgram,
     flash: u32,
     ram: u32,
 }
@@ -40,20 +40,20 @@ struct Size {
 /// The images of every board: `imu` for parity, `motion3` for the sensor, both in f32. A size may shrink by 2 % and grow
 /// by nothing; README's table has the same figures in KB.
 const SIZES: [Size; 14] = [
-    Size { board: "pico", program: Program::Parity, flash: 171_000, ram: 21_400 },
-    Size { board: "pico", program: Program::Sensor, flash: 117_000, ram: 11_700 },
-    Size { board: "pico2", program: Program::Parity, flash: 170_000, ram: 24_000 },
-    Size { board: "pico2", program: Program::Sensor, flash: 120_000, ram: 20_000 },
-    Size { board: "microbit-v2", program: Program::Parity, flash: 171_000, ram: 21_400 },
-    Size { board: "microbit-v2", program: Program::Sensor, flash: 117_000, ram: 11_700 },
-    Size { board: "nrf52840-dk", program: Program::Parity, flash: 171_000, ram: 21_400 },
-    Size { board: "nrf52840-dk", program: Program::Sensor, flash: 117_000, ram: 11_700 },
-    Size { board: "xiao-sense", program: Program::Parity, flash: 171_000, ram: 21_400 },
-    Size { board: "xiao-sense", program: Program::Sensor, flash: 117_000, ram: 11_700 },
-    Size { board: "nucleo-l476rg", program: Program::Parity, flash: 171_000, ram: 21_400 },
-    Size { board: "nucleo-l476rg", program: Program::Sensor, flash: 117_000, ram: 11_700 },
-    Size { board: "b-l475e-iot01a", program: Program::Parity, flash: 171_000, ram: 21_400 },
-    Size { board: "b-l475e-iot01a", program: Program::Sensor, flash: 117_000, ram: 11_700 },
+    Size { board: "pico", program: BoardProgram::Parity, flash: 171_000, ram: 21_400 },
+    Size { board: "pico", program: BoardProgram::Sensor, flash: 117_000, ram: 11_700 },
+    Size { board: "pico2", program: BoardProgram::Parity, flash: 170_000, ram: 24_000 },
+    Size { board: "pico2", program: BoardProgram::Sensor, flash: 120_000, ram: 20_000 },
+    Size { board: "microbit-v2", program: BoardProgram::Parity, flash: 171_000, ram: 21_400 },
+    Size { board: "microbit-v2", program: BoardProgram::Sensor, flash: 117_000, ram: 11_700 },
+    Size { board: "nrf52840-dk", program: BoardProgram::Parity, flash: 171_000, ram: 21_400 },
+    Size { board: "nrf52840-dk", program: BoardProgram::Sensor, flash: 117_000, ram: 11_700 },
+    Size { board: "xiao-sense", program: BoardProgram::Parity, flash: 171_000, ram: 21_400 },
+    Size { board: "xiao-sense", program: BoardProgram::Sensor, flash: 117_000, ram: 11_700 },
+    Size { board: "nucleo-l476rg", program: BoardProgram::Parity, flash: 171_000, ram: 21_400 },
+    Size { board: "nucleo-l476rg", program: BoardProgram::Sensor, flash: 117_000, ram: 11_700 },
+    Size { board: "b-l475e-iot01a", program: BoardProgram::Parity, flash: 171_000, ram: 21_400 },
+    Size { board: "b-l475e-iot01a", program: BoardProgram::Sensor, flash: 117_000, ram: 11_700 },
 ];
 
 /// Builds the images of these boards and holds them against the table.
@@ -62,8 +62,8 @@ fn are_as_the_table_says(boards: &[&Board]) {
     for size in SIZES.iter().filter(|size| boards.iter().any(|board| board.name == size.board)) {
         let board = Board::named(size.board).expect("a board");
         let model = match size.program {
-            Program::Parity => "imu",
-            Program::Sensor => "motion3",
+            BoardProgram::Parity => "imu",
+            BoardProgram::Sensor => "motion3",
         };
         let (models, _) = compiled(&models_of(&[float(model)]));
         let folder = tempfile::tempdir().expect("a folder");

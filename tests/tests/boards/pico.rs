@@ -11,7 +11,7 @@ use elbow_tests::boards::{Emulated, image};
 use elbow_tests::fixtures::path;
 use elbow_tests::images::{compiled, or_cure};
 use elbow_tests::integers::rows;
-use elbow_toolchain::{Board, Program};
+use elbow_toolchain::{Board, BoardProgram};
 
 /// Most cycles of an encoding of `imu` in int8.
 const MOST_CYCLES: u64 = 1_500_000;
@@ -47,7 +47,7 @@ fn cycles(models: &[(&str, Loaded, usize)]) -> Vec<u64> {
     let (sources, _) = compiled(&models_of(&loaded));
     let folder = tempfile::tempdir().expect("a folder");
     let board = Board::named("pico").expect("a board");
-    let (image, _) = image(board, Program::Parity, sources.path(), folder.path());
+    let (image, _) = image(board, BoardProgram::Parity, sources.path(), folder.path());
     let emulated = Emulated::pico(&image, None);
     let name = |loaded: &Loaded| identifier::identifier(&loaded.model.name);
     let names = loaded.iter().map(name).collect();

@@ -9,7 +9,7 @@ use elbow_core::wire::{Judgement, Refusal, ResetReason, SensorFaults};
 use elbow_tests::boards::{Emulated, Telemetry, ToldWindow, image};
 use elbow_tests::fixtures::{path, rows};
 use elbow_tests::images::compiled;
-use elbow_toolchain::{Board, Program};
+use elbow_toolchain::{Board, BoardProgram};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -45,7 +45,7 @@ fn run(seconds: f64, events: &Value) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
     let (sources, _) = compiled(&models_of(&[float("motion3")]));
     let board = Board::named("pico").expect("a board");
-    let (image, _) = image(board, Program::Sensor, sources.path(), folder.path());
+    let (image, _) = image(board, BoardProgram::Sensor, sources.path(), folder.path());
     let file = |name: &str| folder.path().join(name);
     // Left-aligned, little-endian.
     let codes = recording().into_iter().flatten().flat_map(|step| (step << 4).to_le_bytes());

@@ -16,6 +16,7 @@ const SHIPPED: &[&str] = &[
     "firmware/kernels-image/src",
     "firmware/models/src",
     "firmware/proof/src",
+    "firmware/sensor/src",
     "runtime-std/src",
     "toolchain/src",
     "xtask/src",

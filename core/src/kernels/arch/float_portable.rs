@@ -26,11 +26,15 @@ pub(in crate::kernels) fn panels(x: &[f32], panels: &[f32], acc: &mut [f32; 2 * 
 
 /// How far a walk goes: not asked here, since slices are checked product by product.
 #[derive(Clone, Copy, Debug)]
+// Not made where `float_vfp` takes its place.
+#[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
 pub(in crate::kernels) struct Extent;
 
 impl Extent {
     /// The extent of any loops, whatever the distance of positions.
     #[inline(always)]
+    // Not called where `float_vfp` takes its place.
+    #[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
     pub(super) fn of(_: [Steps; 3], _: usize) -> Self {
         Self
     }

@@ -15,7 +15,7 @@ embassy_nrf::bind_interrupts!(
 );
 
 /// TWIM0 at the board's pins, and the pin that powers the sensor, where there is one.
-pub struct Bus {
+pub struct TwimBus {
     controller: Peri<'static, TWISPI0>,
     data: Peri<'static, AnyPin>,
     clock: Peri<'static, AnyPin>,
@@ -25,7 +25,7 @@ pub struct Bus {
     buffer: [u8; 16],
 }
 
-impl Bus {
+impl TwimBus {
     /// The bus, with the sensor powered; the controller is not set up yet.
     pub fn new(
         controller: Peri<'static, TWISPI0>,
@@ -38,7 +38,7 @@ impl Bus {
     }
 }
 
-impl Reborn for Bus {
+impl Reborn for TwimBus {
     type Bus<'a> = Twim<'a>;
 
     fn open(&mut self) -> Self::Bus<'_> {

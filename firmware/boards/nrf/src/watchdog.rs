@@ -8,9 +8,9 @@ use embassy_nrf::peripherals::WDT;
 use embassy_nrf::wdt::{self, Config, HaltConfig, WatchdogHandle};
 
 /// The chip's watchdog; without one where it runs already with other settings, as behind some bootloaders.
-pub struct Dog(Option<WatchdogHandle>);
+pub struct NrfWatchdog(Option<WatchdogHandle>);
 
-impl Dog {
+impl NrfWatchdog {
     /// Starts it; a debugger that halts the core stops it too.
     pub fn start(peripheral: Peri<'static, WDT>) -> Self {
         let mut config = Config::default();
@@ -21,7 +21,7 @@ impl Dog {
     }
 }
 
-impl Watchdog for Dog {
+impl Watchdog for NrfWatchdog {
     fn feed(&mut self) {
         if let Some(handle) = &mut self.0 {
             handle.pet();

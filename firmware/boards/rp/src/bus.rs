@@ -15,13 +15,13 @@ embassy_rp::bind_interrupts!(
 );
 
 /// I2C0 at GP4 and GP5.
-pub struct Bus {
+pub struct I2c0Bus {
     controller: Peri<'static, I2C0>,
     data: Peri<'static, PIN_4>,
     clock: Peri<'static, PIN_5>,
 }
 
-impl Bus {
+impl I2c0Bus {
     /// The bus; nothing is set up yet.
     pub const fn new(
         controller: Peri<'static, I2C0>,
@@ -32,7 +32,7 @@ impl Bus {
     }
 }
 
-impl Reborn for Bus {
+impl Reborn for I2c0Bus {
     type Bus<'a> = I2c<'a, I2C0, Async>;
 
     fn open(&mut self) -> Self::Bus<'_> {

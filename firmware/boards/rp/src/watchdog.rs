@@ -9,9 +9,9 @@ use embassy_rp::watchdog;
 use embassy_time::Duration;
 
 /// The chip's watchdog.
-pub struct Dog(watchdog::Watchdog);
+pub struct PicoWatchdog(watchdog::Watchdog);
 
-impl Dog {
+impl PicoWatchdog {
     /// Starts it; a debugger that halts the core stops it too.
     pub fn start(peripheral: Peri<'static, WATCHDOG>) -> Self {
         let mut watchdog = watchdog::Watchdog::new(peripheral);
@@ -21,7 +21,7 @@ impl Dog {
     }
 }
 
-impl Watchdog for Dog {
+impl Watchdog for PicoWatchdog {
     fn feed(&mut self) {
         self.0.feed(Duration::from_micros(PATIENCE_US));
     }

@@ -39,7 +39,7 @@ bind_interrupts!(
 );
 
 /// The controller at the board's pins.
-pub struct Bus {
+pub struct I2cBus {
     controller: Peri<'static, Controller>,
     data: Peri<'static, Data>,
     clock: Peri<'static, Clock>,
@@ -47,7 +47,7 @@ pub struct Bus {
     receives: Peri<'static, Receives>,
 }
 
-impl Bus {
+impl I2cBus {
     /// The bus with these pins, data and clock, and channels of DMA, for sending and receiving; nothing is set up yet.
     pub const fn new(
         controller: Peri<'static, Controller>,
@@ -59,7 +59,7 @@ impl Bus {
     }
 }
 
-impl Reborn for Bus {
+impl Reborn for I2cBus {
     type Bus<'a> = I2c<'a, Async, Master>;
 
     fn open(&mut self) -> Self::Bus<'_> {

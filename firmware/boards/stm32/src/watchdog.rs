@@ -8,9 +8,9 @@ use embassy_stm32::peripherals::IWDG;
 use embassy_stm32::wdg::IndependentWatchdog;
 
 /// The chip's independent watchdog.
-pub struct Dog(IndependentWatchdog<'static, IWDG>);
+pub struct StmWatchdog(IndependentWatchdog<'static, IWDG>);
 
-impl Dog {
+impl StmWatchdog {
     /// Starts it; nothing stops it any more.
     pub fn start(peripheral: Peri<'static, IWDG>) -> Self {
         let mut watchdog = IndependentWatchdog::new(peripheral, PATIENCE_US as u32);
@@ -19,7 +19,7 @@ impl Dog {
     }
 }
 
-impl Watchdog for Dog {
+impl Watchdog for StmWatchdog {
     fn feed(&mut self) {
         self.0.pet();
     }

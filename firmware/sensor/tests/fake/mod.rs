@@ -23,7 +23,7 @@ static WEIGHTS: &Aligned<[u8]> =
 
 /// What a sensor does wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fault {
+pub enum Wrong {
     Silent,
     Hangs,
     WrongIdentity,
@@ -35,7 +35,7 @@ pub enum Fault {
 /// A sensor that fails in spans of seconds; its readings rise with the time.
 pub struct Readings<'t> {
     clock: &'t Clock,
-    faults: &'t [(f64, f64, Fault)],
+    faults: &'t [(f64, f64, Wrong)],
 }
 
 impl Readings<'_> {
@@ -45,7 +45,7 @@ impl Readings<'_> {
     }
 
     /// The fault of this moment.
-    fn fault(&self) -> Option<Fault> {
+    fn fault(&self) -> Option<Wrong> {
         let now = self.clock.now.get() as f64 / 1e6;
         let found = self.faults.iter().find(|(from, to, _)| (*from..*to).contains(&now));
         found.map(|(_, _, fault)| *fault)
@@ -59,21 +59,21 @@ impl Sensor for Readings<'_> {
     const RANGE: [f32; 2] = [-200.0, 200.0];
 
     /// Fails as told.
-    async fn start(&mut self) -> Result<(), elbow_sensor::Fault> {
+    async fn start(&mut self) -> Result<(), elbow_sensor::SensorFault> {
         match self.fault() {
-            Some(Fault::Silent) => Err(elbow_sensor::Fault::Silent),
-            Some(Fault::Hangs) => pending().await,
-            Some(Fault::WrongIdentity) => Err(elbow_sensor::Fault::WrongIdentity),
-            Some(Fault::Other) => Err(elbow_sensor::Fault::Other),
+            Some(Wrong::Silent) => Err(elbow_sensor::SensorFault::Silent),
+            Some(Wrong::Hangs) => pending().await,
+            Some(Wrong::WrongIdentity) => Err(elbow_sensor::SensorFault::WrongIdentity),
+            Some(Wrong::Other) => Err(elbow_sensor::SensorFault::Other),
             _ => Ok(()),
         }
     }
 
     /// Fails as told; another device at its address has no values either.
-    async fn read(&mut self) -> Result<[f32; 1], elbow_sensor::Fault> {
+    async fn read(&mut self) -> Result<[f32; 1], elbow_sensor::SensorFault> {
         match self.fault() {
-            Some(Fault::Nan) => Ok([f32::NAN]),
-            Some(Fault::OutOfRange) => Ok([201.0]),
+            Some(Wrong::Nan) => Ok([f32::NAN]),
+            Some(Wrong::OutOfRange) => Ok([201.0]),
             Some(_) => self.start().await.map(|()| [0.0]),
             None => Ok([Self::value((self.clock.now.get() / 10_000) as u32)]),
         }
@@ -207,7 +207,7 @@ impl Told {
 }
 
 /// Runs the four tasks for so many seconds.
-pub fn run(seconds: u64, faults: &[(f64, f64, Fault)], link: Link, events: &[Event]) -> Told {
+pub fn run(seconds: u64, faults: &[(f64, f64, Wrong)], link: Link, events: &[Event]) -> Told {
     let clock = Clock::default();
     let sent = RefCell::new(Vec::new());
     let mut dog = Dog::default();

@@ -1,6 +1,6 @@
 //! Dense layers and convolutions.
 
-use super::super::job::{self, Job, SingleJobLayer, cut_into};
+use super::super::job::{self, Job, cut_into};
 use super::super::panels::by_panels;
 use crate::kernels::integer::{Linear, Output, Value};
 use core::arch::naked_asm;

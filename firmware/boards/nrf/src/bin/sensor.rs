@@ -6,23 +6,23 @@ use embassy_executor::{InterruptExecutor, Spawner};
 use embassy_nrf::interrupt;
 use embassy_nrf::interrupt::{InterruptExt, Priority};
 use embassy_nrf::uarte::UarteTx;
-use nrf::{Bus, Dog};
+use nrf::{NrfWatchdog, TwimBus};
 
-/// The sensor: the line to adapt.
+// The sensor: the line to adapt.
 #[cfg(not(feature = "xiao-sense"))]
-type Sensor = elbow_sensor::Lis3dh<Bus>;
-/// The sensor: the line to adapt.
+use elbow_sensor::Lis3dh as Accelerometer;
+// The sensor: the line to adapt.
 #[cfg(feature = "xiao-sense")]
-type Sensor = elbow_sensor::Lsm6ds<Bus>;
+use elbow_sensor::Lsm6ds as Accelerometer;
 
 /// Whether its pin that decides its address is high: that of the LSM303AGR is.
 const IS_HIGH: bool = cfg!(feature = "microbit-v2");
 
 elbow_sensor::tasks! {
-    sensor: Sensor,
+    sensor: Accelerometer<TwimBus>,
     sensing: elbow_models::Sensing,
     link: UarteTx<'static>,
-    watchdog: Dog,
+    watchdog: NrfWatchdog,
 }
 
 static ABOVE: InterruptExecutor = InterruptExecutor::new();
@@ -51,7 +51,7 @@ async fn main(_spawner: Spawner) {
     interrupt::EGU0_SWI0.set_priority(Priority::P5);
     interrupt::EGU1_SWI1.set_priority(Priority::P6);
     start_telling(BETWEEN.start(interrupt::EGU1_SWI1), link, dog, reset);
-    start_sampling(ABOVE.start(interrupt::EGU0_SWI0), Sensor::new(bus, IS_HIGH));
+    start_sampling(ABOVE.start(interrupt::EGU0_SWI0), Accelerometer::new(bus, IS_HIGH));
     let refusal = inferring(elbow_models::weights()).await;
     defmt::error!("the weights: {}", refusal);
 }

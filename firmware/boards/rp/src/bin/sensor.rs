@@ -2,22 +2,20 @@
 #![no_std]
 #![no_main]
 
-use elbow_sensor::Lis3dh;
+// The sensor: the line to adapt.
+use elbow_sensor::Lis3dh as Accelerometer;
 use embassy_executor::{InterruptExecutor, Spawner};
 use embassy_rp::interrupt;
 use embassy_rp::interrupt::{InterruptExt, Priority};
 use embassy_rp::uart::BufferedUartTx;
-use rp::{Bus, Dog};
+use rp::{I2c0Bus, PicoWatchdog};
 use static_cell::ConstStaticCell;
 
-/// The sensor: the line to adapt.
-type Sensor = Lis3dh<Bus>;
-
 elbow_sensor::tasks! {
-    sensor: Sensor,
+    sensor: Accelerometer<I2c0Bus>,
     sensing: elbow_models::Sensing,
     link: BufferedUartTx,
-    watchdog: Dog,
+    watchdog: PicoWatchdog,
 }
 
 static SEND: ConstStaticCell<[u8; 512]> = ConstStaticCell::new([0; 512]);
@@ -46,11 +44,11 @@ async fn main(_spawner: Spawner) {
     let reset = rp::reset_reason();
     let p = embassy_rp::init(embassy_rp::config::Config::default());
     let link = rp::link(p.UART0, (p.PIN_0, p.PIN_1), [SEND.take(), RECEIVE.take()]);
-    let sensor = Sensor::new(Bus::new(p.I2C0, p.PIN_4, p.PIN_5), false);
+    let sensor = Accelerometer::new(I2c0Bus::new(p.I2C0, p.PIN_4, p.PIN_5), false);
     interrupt::SWI_IRQ_0.set_priority(Priority::P1);
     interrupt::SWI_IRQ_1.set_priority(Priority::P2);
     let between = BETWEEN.start(interrupt::SWI_IRQ_1);
-    start_telling(between, link.split().0, Dog::start(p.WATCHDOG), reset);
+    start_telling(between, link.split().0, PicoWatchdog::start(p.WATCHDOG), reset);
     start_sampling(ABOVE.start(interrupt::SWI_IRQ_0), sensor);
     let refusal = inferring(elbow_models::weights()).await;
     defmt::error!("the weights: {}", refusal);

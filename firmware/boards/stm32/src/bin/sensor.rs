@@ -7,20 +7,20 @@ use embassy_stm32::interrupt;
 use embassy_stm32::interrupt::{InterruptExt, Priority};
 use embassy_stm32::usart::BufferedUartTx;
 use static_cell::ConstStaticCell;
-use stm32::{Bus, Dog};
+use stm32::{I2cBus, StmWatchdog};
 
-/// The sensor: the line to adapt.
+// The sensor: the line to adapt.
 #[cfg(feature = "nucleo-l476rg")]
-type Sensor = elbow_sensor::Lis3dh<Bus>;
-/// The sensor: the line to adapt.
+use elbow_sensor::Lis3dh as Accelerometer;
+// The sensor: the line to adapt.
 #[cfg(feature = "b-l475e-iot01a")]
-type Sensor = elbow_sensor::Lsm6ds<Bus>;
+use elbow_sensor::Lsm6ds as Accelerometer;
 
 elbow_sensor::tasks! {
-    sensor: Sensor,
+    sensor: Accelerometer<I2cBus>,
     sensing: elbow_models::Sensing,
     link: BufferedUartTx<'static>,
-    watchdog: Dog,
+    watchdog: StmWatchdog,
 }
 
 static SEND: ConstStaticCell<[u8; 512]> = ConstStaticCell::new([0; 512]);
@@ -54,7 +54,7 @@ async fn main(_spawner: Spawner) {
     interrupt::UART4.set_priority(Priority::P6);
     interrupt::UART5.set_priority(Priority::P7);
     start_telling(BETWEEN.start(interrupt::UART5), link, dog, reset);
-    start_sampling(ABOVE.start(interrupt::UART4), Sensor::new(bus, false));
+    start_sampling(ABOVE.start(interrupt::UART4), Accelerometer::new(bus, false));
     let refusal = inferring(elbow_models::weights()).await;
     defmt::error!("the weights: {}", refusal);
 }
