@@ -1,15 +1,15 @@
 //! `elbow bench`
 
+use super::place::{Patience, Place};
 use super::{ModelOptions, PrecisionOptions, firmware, inputs, output, program};
-use clap::builder::PossibleValuesParser;
 use elbow::detect::with_calibration;
-use elbow::device::Target;
+use elbow::device::{Address, Spent, Target};
 use elbow::emit::{FlashBytes, RamBytes, emit};
 use elbow::model::Loaded;
-use elbow::parity::Program;
-use elbow::parity::cost::{Cost, LayerCost, cost};
+use elbow::parity::cost::{Cost, LayerCost, cost, longest};
+use elbow::parity::{Program, matching};
 use elbow::rows::Batch;
-use elbow::{Error, Precision, Result};
+use elbow::{Core, Error, Precision, Result};
 use elbow_toolchain::Compiler;
 use serde::Serialize;
 use std::fmt;
@@ -19,9 +19,12 @@ use std::path::PathBuf;
 pub struct BenchOptions {
     #[command(flatten)]
     model: ModelOptions,
-    /// The board that is emulated
-    #[arg(long, value_parser = PossibleValuesParser::new(Target::all().map(|target| target.name)))]
-    target: String,
+    /// An emulated board (qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55), or one that has the parity image
+    /// with the model (serial:PORT[,BAUD], tcp:HOST:PORT)
+    #[arg(long, value_parser = Place::parse_board)]
+    target: Place,
+    #[command(flatten)]
+    patience: Patience,
     #[command(flatten)]
     precision: PrecisionOptions,
     /// Rows for an input, the first of which is measured; zeros where left out
@@ -49,9 +52,16 @@ struct BenchReport {
     precision: Precision,
     /// Multiply-accumulates of the inference.
     macs: usize,
-    instructions_per_inference: u64,
+    /// Of an emulated board.
+    instructions_per_inference: Option<u64>,
     /// Of the score behind the inference, decoder and likelihood; none without one.
     instructions_per_score: Option<u64>,
+    /// Of a board at a port: the longest of five inferences, by its timer.
+    cycles_per_inference: Option<u64>,
+    cycles_per_score: Option<u64>,
+    /// The same, of a board that knows the speed of its timer.
+    seconds_per_inference: Option<f64>,
+    seconds_per_score: Option<f64>,
     /// Of the decoder; none without one.
     decoder_precision: Option<Precision>,
     /// Not known without a multiply-accumulate.
@@ -61,10 +71,10 @@ struct BenchReport {
     layers: Vec<LayerCost>,
     flash_bytes: FlashBytes,
     ram_bytes: RamBytes,
-    /// Of the whole program.
-    program_bytes: Program,
-    compiler: String,
-    flags: String,
+    /// Of the whole program; nothing of a board at a port, whose image is not known.
+    program_bytes: Option<Program>,
+    compiler: Option<String>,
+    flags: Option<String>,
     /// Always empty: no peer runs a model of ours. `cargo xtask bench` measures them, on workloads that they
     /// have too.
     peers: [(); 0],
@@ -77,17 +87,42 @@ struct BenchReport {
 /// Where the model or the rows are wrong, where toolchain or emulator are missing, or where the target does
 /// not answer.
 pub fn run(options: &BenchOptions) -> Result<()> {
-    let target = Target::named(&options.target)?;
-    let loaded = options.precision.apply(options.model.load()?, target.core)?;
-    let (loaded, _) = with_calibration(loaded);
-    let firmware = firmware(options.firmware.as_deref())?;
-    let cost = cost(&loaded, &target, &firmware, &rows(&loaded, options)?)?;
-    let report = BenchReport::of(&loaded, &target, cost)?;
+    let report = match &options.target {
+        Place::Board(address) => on_board(options, address)?,
+        Place::Emulated(target) => {
+            let loaded = options.precision.apply(options.model.load()?, target.core)?;
+            let (loaded, _) = with_calibration(loaded);
+            let firmware = firmware(options.firmware.as_deref())?;
+            let cost = cost(&loaded, target, &firmware, &rows(&loaded, options)?)?;
+            BenchReport::of(&loaded, target, cost)?
+        }
+        Place::Twin => {
+            return Err(Error::input("--target twin: this computer is no board; name one"));
+        }
+    };
     match options.json {
         true => output::json(&report)?,
         false => output::text(&report.to_string())?,
     }
-    program::check(report.program_bytes, options.max_flash, options.max_ram)
+    match report.program_bytes {
+        Some(bytes) => program::check(bytes, options.max_flash, options.max_ram),
+        None => Ok(()),
+    }
+}
+
+/// The report on the board at `address`, as far as it can be measured there. Errors as those of [`run`]; an input error
+/// for limits of flash or RAM, as the image is not known.
+fn on_board(options: &BenchOptions, address: &Address) -> Result<BenchReport> {
+    if options.max_flash.or(options.max_ram).is_some() {
+        return Err(Error::input(
+            "--max-flash and --max-ram are of a program that is built for an emulated board; leave them out",
+        ));
+    }
+    let mut device = options.patience.open(address)?;
+    let loaded = options.precision.apply(options.model.load()?, Core::default())?;
+    let loaded = matching(&mut device, &loaded)?;
+    let (spent, score) = longest(&mut device, &loaded, &rows(&loaded, options)?)?;
+    BenchReport::of_board(&loaded, address, spent, score)
 }
 
 /// The rows of `--input`, or a batch of one row of zeros without it. An input error as `inputs::of_model`.
@@ -114,30 +149,87 @@ impl BenchReport {
             target: target.name.to_string(),
             precision: loaded.precision(),
             macs,
-            instructions_per_inference: instructions,
+            instructions_per_inference: Some(instructions),
             instructions_per_score: cost.score,
+            cycles_per_inference: None,
+            cycles_per_score: None,
+            seconds_per_inference: None,
+            seconds_per_score: None,
             decoder_precision: loaded.decoder_precision(),
             instructions_per_mac: (macs > 0).then(|| instructions as f64 / macs as f64),
             cycles_estimate: cost.cycles,
             layers: cost.layers,
             flash_bytes: FlashBytes { code: Some(code), ..budget.flash_bytes },
-            program_bytes: Program::new(&budget, cost.program),
+            program_bytes: Some(Program::new(&budget, cost.program)),
             ram_bytes: RamBytes { stack, ..budget.ram_bytes },
-            compiler: compiler.version(),
-            flags: format!(
+            compiler: Some(compiler.version()),
+            flags: Some(format!(
                 "--target {}: opt-level 3, fat LTO, one codegen unit",
                 target.row.triple
-            ),
+            )),
             peers: [],
         })
+    }
+
+    /// The report on what an inference and its score took on the board at `address`. An error is that of `emit`.
+    fn of_board(
+        loaded: &Loaded,
+        address: &Address,
+        spent: Spent,
+        score: Option<Spent>,
+    ) -> Result<Self> {
+        let budget = emit(&loaded.model)?.budget;
+        let stack = spent.stack_bytes.map(|bytes| bytes as usize);
+        Ok(Self {
+            model: loaded.model.name.clone(),
+            target: address.to_string(),
+            precision: loaded.precision(),
+            macs: loaded.model.graphs.main().plan.macs(),
+            instructions_per_inference: None,
+            instructions_per_score: None,
+            cycles_per_inference: Some(spent.instructions),
+            cycles_per_score: score.map(|spent| spent.instructions),
+            seconds_per_inference: spent.seconds,
+            seconds_per_score: score.and_then(|spent| spent.seconds),
+            decoder_precision: loaded.decoder_precision(),
+            instructions_per_mac: None,
+            cycles_estimate: None,
+            layers: Vec::new(),
+            flash_bytes: budget.flash_bytes,
+            program_bytes: None,
+            ram_bytes: RamBytes { stack, ..budget.ram_bytes },
+            compiler: None,
+            flags: None,
+            peers: [],
+        })
+    }
+
+    /// Writes what an inference and its score took on a board at a port, `cycles` and `macs` of the former.
+    fn write_board(&self, f: &mut fmt::Formatter<'_>, cycles: u64) -> fmt::Result {
+        let told = |seconds: Option<f64>| {
+            seconds.map_or(String::new(), |s| format!(", {:.3} ms", 1e3 * s))
+        };
+        let macs = self.macs;
+        let seconds = told(self.seconds_per_inference);
+        writeln!(f, "{cycles} cycles{seconds} for {macs} multiply-accumulates")?;
+        if let (Some(cycles), Some(precision)) = (self.cycles_per_score, self.decoder_precision) {
+            let seconds = told(self.seconds_per_score);
+            writeln!(f, "{cycles} cycles{seconds} for its score, decoder in {}", precision.name())?;
+        }
+        writeln!(f, "\nflash bytes: weights {}", self.flash_bytes.weights)?;
+        writeln!(f, "RAM bytes: workspace {}", self.ram_bytes.workspace)
     }
 }
 
 impl fmt::Display for BenchReport {
     /// Writes the sums, a line per layer, and bytes, compiler and flags; with a newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { model, target, macs, instructions_per_inference: instructions, .. } = self;
+        let Self { model, target, macs, .. } = self;
         writeln!(f, "{model} on {target}, {}", self.precision.name())?;
+        if let Some(cycles) = self.cycles_per_inference {
+            return self.write_board(f, cycles);
+        }
+        let instructions = self.instructions_per_inference.unwrap_or_default();
         let each = self.instructions_per_mac.map(|each| format!(", {each:.3} each"));
         let each = each.unwrap_or_default();
         writeln!(f, "{instructions} instructions for {macs} multiply-accumulates{each}")?;
@@ -164,6 +256,7 @@ impl fmt::Display for BenchReport {
         let (flash, ram) = (&self.flash_bytes, &self.ram_bytes);
         writeln!(f, "\nflash bytes: code {}, weights {}", known(flash.code), flash.weights)?;
         writeln!(f, "RAM bytes: workspace {}, stack {}", ram.workspace, known(ram.stack))?;
-        writeln!(f, "{}, {}", self.compiler, self.flags)
+        let known = |text: &Option<String>| text.clone().unwrap_or_default();
+        writeln!(f, "{}, {}", known(&self.compiler), known(&self.flags))
     }
 }

@@ -11,6 +11,7 @@ mod inspect;
 mod ops;
 pub mod output;
 mod parity;
+mod place;
 mod precision;
 mod program;
 mod run;

@@ -4,11 +4,11 @@ mod verdicts;
 
 use super::heads::{self, WithHeads};
 use super::inputs;
+use super::place::{Patience, Place, TWIN};
 use super::{ModelOptions, PrecisionOptions, PythonOptions, firmware, output, program};
 use clap::ValueEnum;
-use clap::builder::PossibleValuesParser;
 use elbow::detect::with_calibration;
-use elbow::device::Target;
+use elbow::device::{Connection, Device, Target};
 use elbow::divergence::ScoreError;
 use elbow::emit::emit;
 use elbow::lower::Core;
@@ -16,7 +16,7 @@ use elbow::model::{Loaded, Source};
 use elbow::parity::integer::Pair;
 use elbow::parity::{
     Compared, Layers, Limits, OutlierReport, ParityReport, Program, Reference, compare, layers,
-    outputs, reference,
+    matching, on_board, outputs, reference,
 };
 use elbow::reference::{Engine, Runtime};
 use elbow::rows::Batch;
@@ -32,9 +32,12 @@ pub struct ParityOptions {
     /// When each of the --readings came, in seconds, [time]; by the window's rate where left out
     #[arg(long, value_name = "T.npy", requires = "readings")]
     times: Option<PathBuf>,
-    /// What is held against the reference
-    #[arg(long, value_parser = targets(), default_value = TWIN)]
-    target: String,
+    /// What is held against the reference: twin, an emulated board (qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33,
+    /// qemu-m55), or a board that has the parity image with the model (serial:PORT[,BAUD], tcp:HOST:PORT)
+    #[arg(long, value_parser = Place::parse, default_value = TWIN)]
+    target: Place,
+    #[command(flatten)]
+    patience: Patience,
     #[command(flatten)]
     precision: PrecisionOptions,
     /// Who is right: a runtime that shares nothing with Elbow but the file; tract where left out
@@ -99,14 +102,6 @@ impl ParityOptions {
     }
 }
 
-/// The target that needs no board.
-const TWIN: &str = "twin";
-
-/// The names that `--target` may be.
-fn targets() -> PossibleValuesParser {
-    PossibleValuesParser::new([TWIN].into_iter().chain(Target::all().map(|target| target.name)))
-}
-
 /// Runs target and reference on every row and prints the report to stdout.
 ///
 /// # Errors
@@ -120,16 +115,11 @@ pub fn run(options: &ParityOptions) -> Result<()> {
     }
     let runtime = options.runtime()?;
     let float = options.model.load()?;
-    let core = match board(options)? {
-        None => Core::default(),
-        Some((board, _)) => board.core,
-    };
-    let loaded = options.precision.apply(float.clone(), core)?;
+    let (loaded, answering) = answering(&float, options)?;
     let limits = limits(options.max_kl, loaded.precision())?;
     let budget = emit(&loaded.model)?.budget;
     let batch = rows(&loaded, options)?;
     let seen = options.precision.seen(&float, &batch)?;
-    let board = board(options)?;
     let reference = match reference(&float, &runtime, &batch, options) {
         Ok(reference) => reference,
         // What is wrong with the rows is told before what the reference made of it.
@@ -137,17 +127,18 @@ pub fn run(options: &ParityOptions) -> Result<()> {
     };
     let decoded = reference.decoded.as_ref().map(|decoded| &decoded.inputs);
     let layers = match options.layers {
-        true => Some(layers(&loaded, &runtime, board.as_ref(), &batch, limits)?),
+        true => Some(layers(&loaded, &runtime, &answering, &batch, limits)?),
         false => None,
     };
-    let answer = match board {
-        None => outputs::twin(&loaded, &batch, decoded)?,
-        Some((board, firmware)) => {
+    let answer = match answering {
+        Answering::Twin => outputs::twin(&loaded, &batch, decoded)?,
+        Answering::Emulated(board, firmware) => {
             elbow::parity::device(&loaded, &board, &firmware, &batch, options.seed)?
         }
+        Answering::Board(mut device) => on_board(&mut device, &loaded, &batch, options.seed)?,
     };
-    let (target, rows) = (&options.target[..], batch.len);
-    let compared = Compared { loaded: &loaded, target, rows, budget: &budget };
+    let (target, rows) = (options.target.to_string(), batch.len);
+    let compared = Compared { loaded: &loaded, target: &target, rows, budget: &budget };
     let report = compare(compared, &reference, &answer, limits);
     // A quantized file brings its own precision, for which nobody has to ask.
     let precision = match options.precision.precision {
@@ -211,41 +202,68 @@ fn limit(options: &ParityOptions, loaded: &Loaded) -> Result<()> {
     if options.max_flash.or(options.max_ram).is_none() {
         return Ok(());
     }
-    let Some((board, firmware)) = board(options)? else {
+    let Place::Emulated(board) = options.target else {
         return Err(Error::input(
-            "--max-flash and --max-ram are of a program on a board; name it by --target",
+            "--max-flash and --max-ram are of a program that is built for an emulated board; name it by --target",
         ));
     };
+    let firmware = firmware(options.firmware.as_deref())?;
     let (loaded, _) = with_calibration(loaded.clone());
     let program = Program::of(&loaded, &board, &firmware)?;
     program::check(program, options.max_flash, options.max_ram)
 }
 
-/// Differences of every step between reference and twin, and where `board` is given whether that has the
-/// twin's bits in an image of its own. An error where reference or board fails.
+/// Differences of every step between reference and twin, and of an emulated board whether it has the twin's bits in
+/// an image of its own. An error where reference or board fails; an input error for a board at a port.
 fn layers(
     loaded: &Loaded,
     runtime: &Runtime,
-    board: Option<&(Target, PathBuf)>,
+    answering: &Answering,
     batch: &Batch,
     limits: Limits,
 ) -> Result<Layers> {
+    if let Answering::Board(_) = answering {
+        return Err(Error::input(
+            "--layers needs an image of its own, which is built for emulated boards alone; leave it out, or look at \
+             the layers with --target qemu-m4",
+        ));
+    }
     let (mut layers, twin) = layers::against_reference(loaded, runtime, batch, limits)?;
-    if let Some((board, firmware)) = board {
+    if let Answering::Emulated(board, firmware) = answering {
         let target = elbow::parity::checksums(loaded, board, firmware, batch)?;
         layers.enter(&twin, &target, limits)?;
     }
     Ok(layers)
 }
 
-/// The board that is to answer, and the firmware workspace for it; `None` where the twin is to. An
-/// environment error where there is no firmware workspace.
-fn board(options: &ParityOptions) -> Result<Option<(Target, PathBuf)>> {
-    if options.target == TWIN {
-        return Ok(None);
+/// What is to answer.
+enum Answering {
+    /// The twin.
+    Twin,
+    /// An emulated board, and the firmware workspace for it.
+    Emulated(Target, PathBuf),
+    /// A board that has the model selected.
+    Board(Device<Connection>),
+}
+
+/// The model in the precision of the options with its weights in the form of the target, and what is to answer. An
+/// environment error where there is no firmware workspace, or the board does not answer or has another model; an input
+/// error as [`PrecisionOptions::apply`].
+fn answering(float: &Loaded, options: &ParityOptions) -> Result<(Loaded, Answering)> {
+    let prepared = |core| options.precision.apply(float.clone(), core);
+    match &options.target {
+        Place::Twin => Ok((prepared(Core::default())?, Answering::Twin)),
+        Place::Emulated(board) => {
+            let firmware = firmware(options.firmware.as_deref())?;
+            Ok((prepared(board.core)?, Answering::Emulated(*board, firmware)))
+        }
+        Place::Board(address) => {
+            let mut device = options.patience.open(address)?;
+            let loaded = prepared(Core::default())?;
+            let loaded = matching(&mut device, &loaded)?;
+            Ok((loaded, Answering::Board(device)))
+        }
     }
-    let firmware = firmware(options.firmware.as_deref())?;
-    Ok(Some((Target::named(&options.target)?, firmware)))
 }
 
 /// The limits of a precision, with the largest divergence replaced by `--max-kl`; an input error where that

@@ -38,7 +38,7 @@ pub use rate::{CONFIDENCE, UPPER, bounds_of_rate, most_events, upper_rate, windo
 pub use recording::{Recording, disjoint, every};
 pub use replay::{Counted, Goal, Replay, alarms, largest_arl};
 pub use table::Cut;
-pub use verdicts::{Judged, Stream, verdicts};
+pub use verdicts::{Judged, Stream, verdict_name, verdicts};
 
 pub use crate::model::{Calibration, RankTables};
 

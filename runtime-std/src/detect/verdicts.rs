@@ -122,3 +122,18 @@ fn damaged(error: elbow_core::window::WindowError) -> Error {
 fn no_window() -> Error {
     Error::input("a window is due and not complete; calibrate the model again")
 }
+/// The name under which a verdict is told and counted, `sensor_fault_stuck` for one of a fault with its kind.
+pub fn verdict_name(verdict: &Verdict) -> String {
+    let text = match verdict {
+        Verdict::SensorFault { kind, .. } => format!("SensorFault{kind:?}"),
+        verdict => format!("{verdict:?}"),
+    };
+    let mut name = String::new();
+    for letter in text.chars().take_while(char::is_ascii_alphanumeric) {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}

@@ -2,15 +2,18 @@
 //!
 //! | File | Does |
 //! |---|---|
-//! | `target` | the table of devices |
+//! | `target` | the table of emulated devices |
 //! | `build` | models and firmware become an image |
 //! | `emulated` | an image is built, booted in an emulator, and looked at |
 //! | `qemu` | an emulator as a byte stream |
+//! | `address` | a serial port, or a TCP port in its place, as a byte stream |
+//! | `wired` | a board at an address: found, greeted, asked again where something was lost |
 //! | `link` | requests and replies over a byte stream |
 //! | `log` | defmt frames become lines |
 //!
 //! `elbow-emulator` finds code bytes and stack bound of an image.
 
+mod address;
 mod build;
 mod emulated;
 mod link;
@@ -19,7 +22,9 @@ mod qemu;
 mod target;
 #[cfg(test)]
 mod tests;
+mod wired;
 
+pub use address::{Address, Connection};
 pub use build::{build_image, find_firmware};
 pub use elbow_emulator::{Call, Footprint, Image, Trace, timing};
 pub use emulated::ModelFootprint;
@@ -39,14 +44,24 @@ use std::io::{Read, Write};
 /// Bytes that a message may carry: more than the memory of any target.
 const PAYLOAD: usize = 16 << 20;
 
-/// A device with models in it, at the other end of a byte stream: an emulator, later a serial port.
+/// A device with models in it, at the other end of a byte stream: an emulator, or a board at a serial port.
 #[derive(Debug)]
 pub struct Device<S = Qemu> {
     link: Link<S>,
-    /// Ticks in a million instructions.
-    ticks_per_million: u32,
+    timer: Timer,
     models: Vec<String>,
     selected: Option<Selected>,
+    /// How a lost link is found again; an emulator's is not lost.
+    recovery: Option<wired::Recovery>,
+}
+
+/// The speed of the device's timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Timer {
+    /// Ticks in a million instructions, or cycles; not 0.
+    ticks_per_million: u32,
+    /// Ticks in a second; `None` where the device does not say.
+    ticks_per_second: Option<u32>,
 }
 
 /// The selected model, as the device describes it.
@@ -104,30 +119,30 @@ pub struct DeviceInferred {
 }
 
 /// What one inference took on the device.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
-    /// Instructions, from ticks of the board's timer; the resolution is 32 to 50 instructions.
+    /// Instructions of an emulated board, cycles of a real one, from ticks of its timer; the resolution of the former
+    /// is 32 to 50 instructions.
     pub instructions: u64,
+    /// The same in seconds of the board's time; `None` where the board does not know its speed.
+    pub seconds: Option<f64>,
     /// Stack bytes used, by painting.
     pub stack_bytes: Option<u32>,
     /// Arena bytes written, by painting.
     pub arena_bytes: u32,
 }
 
-impl Spent {
-    /// The cost with ticks as instructions, for a timer of this rate, which is not 0.
-    fn new(cost: Cost, ticks_per_million: u32) -> Self {
-        Self {
-            instructions: instructions(cost.ticks, ticks_per_million),
+impl Timer {
+    /// What so much is in instructions and seconds.
+    fn spent(self, cost: Cost) -> Spent {
+        let ticks = u64::from(cost.ticks);
+        Spent {
+            instructions: ticks * 1_000_000 / u64::from(self.ticks_per_million),
+            seconds: self.ticks_per_second.map(|rate| ticks as f64 / f64::from(rate)),
             stack_bytes: cost.stack_bytes,
             arena_bytes: cost.arena_bytes,
         }
     }
-}
-
-/// Instructions in so many ticks of a timer with this rate, which is not 0; rounded down.
-fn instructions(ticks: u32, ticks_per_million: u32) -> u64 {
-    u64::from(ticks) * 1_000_000 / u64::from(ticks_per_million)
 }
 
 impl<S: Read + Write> Device<S> {
@@ -142,9 +157,9 @@ impl<S: Read + Write> Device<S> {
     /// Where the device does not answer, or is of another version than this library.
     pub fn connect(stream: S, models: Vec<String>, ticks_per_million: Option<u32>) -> Result<Self> {
         let mut link = Link::new(stream, PAYLOAD);
-        let ticks_per_million =
-            link.ask(&Request::Hello, |reply| greeted(&reply, ticks_per_million))?;
-        Ok(Self { link, ticks_per_million, models, selected: None })
+        let greeting = link.ask(&Request::Hello, |reply| greeted(&reply, ticks_per_million))?;
+        let timer = Timer { ticks_per_million: greeting.ticks_per_million, ticks_per_second: None };
+        Ok(Self { link, timer, models, selected: None, recovery: None })
     }
 
     /// Uses the model that has this `index` among those of [`connect`](Self::connect) from now on, with its
@@ -157,8 +172,14 @@ impl<S: Read + Write> Device<S> {
         let name = self.models.get(index).ok_or_else(|| {
             Error::input(format!("model {index} of an image with {}", self.models.len()))
         })?;
-        let model = build::number(&self.models, name);
-        let selected = self.link.ask(&Request::Select { model }, |reply| match reply {
+        let selected = self.choose(build::number(&self.models, name))?;
+        Ok(self.selected.insert(selected))
+    }
+
+    /// The description of the model with this number in the image, which is the selected one from now on. An
+    /// environment error where there is none or its weights are damaged.
+    fn choose(&mut self, model: u32) -> Result<Selected> {
+        self.link.ask(&Request::Select { model }, |reply| match reply {
             Reply::Described(d) => Ok(Selected {
                 name: d.name.to_owned(),
                 fingerprint: d.fingerprint,
@@ -166,8 +187,7 @@ impl<S: Read + Write> Device<S> {
                 workspace_bytes: d.workspace_bytes,
             }),
             other => Err(unexpected(&other)),
-        })?;
-        Ok(self.selected.insert(selected))
+        })
     }
 
     /// Zeros the state that the selected model keeps between calls.
@@ -196,16 +216,27 @@ impl<S: Read + Write> Device<S> {
         samples: u32,
         inputs: &[f32],
     ) -> Result<DeviceRow> {
+        self.insist(|device| device.encode_once(row, key, samples, inputs))
+    }
+
+    /// [`encode`](Self::encode), asked once.
+    fn encode_once(
+        &mut self,
+        row: u64,
+        key: u64,
+        samples: u32,
+        inputs: &[f32],
+    ) -> Result<DeviceRow> {
         let request = Request::Encode { row, key, samples, inputs: Floats::new(inputs) };
         self.link.send(&request)?;
-        let ticks_per_million = self.ticks_per_million;
-        let mut answer = self.link.reply(|reply| posterior(&reply, row, 0, ticks_per_million))?;
+        let timer = self.timer;
+        let mut answer = self.link.reply(|reply| posterior(&reply, row, 0, timer))?;
         let posteriors = match self.selected.as_ref().map(|selected| selected.kind) {
             Some(Kind::Amortized { posteriors, .. }) => posteriors,
             _ => 1,
         };
         for index in 1..posteriors {
-            let next = self.link.reply(|reply| posterior(&reply, row, index, ticks_per_million))?;
+            let next = self.link.reply(|reply| posterior(&reply, row, index, timer))?;
             answer.loc.extend(next.loc);
             answer.log_var.extend(next.log_var);
         }
@@ -235,17 +266,19 @@ impl<S: Read + Write> Device<S> {
     ) -> Result<DeviceInferred> {
         let StreamKey { seed: key, row } = stream;
         let request = Request::Infer { row, key, task, count, inputs: Floats::new(inputs) };
-        let ticks_per_million = self.ticks_per_million;
-        self.link.ask(&request, |reply| match reply {
-            Reply::Inferred { row: r, mean, log_var, found, cost } if r == row => {
-                Ok(DeviceInferred {
-                    found,
-                    loc: mean.iter().collect(),
-                    log_var: log_var.iter().collect(),
-                    spent: Spent::new(cost, ticks_per_million),
-                })
-            }
-            other => Err(unexpected(&other)),
+        let timer = self.timer;
+        self.insist(|device| {
+            device.link.ask(&request, |reply| match reply {
+                Reply::Inferred { row: r, mean, log_var, found, cost } if r == row => {
+                    Ok(DeviceInferred {
+                        found,
+                        loc: mean.iter().collect(),
+                        log_var: log_var.iter().collect(),
+                        spent: timer.spent(cost),
+                    })
+                }
+                other => Err(unexpected(&other)),
+            })
         })
     }
 
@@ -256,6 +289,11 @@ impl<S: Read + Write> Device<S> {
     ///
     /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn run(&mut self, row: u64, inputs: &[f32]) -> Result<(Vec<Vec<f32>>, Spent)> {
+        self.insist(|device| device.run_once(row, inputs))
+    }
+
+    /// [`run`](Self::run), asked once.
+    fn run_once(&mut self, row: u64, inputs: &[f32]) -> Result<(Vec<Vec<f32>>, Spent)> {
         let request = Request::Run { row, inputs: Floats::new(inputs) };
         let (count, cost) = self.link.ask(&request, |reply| match reply {
             Reply::Ran { row: r, outputs, cost } if r == row => Ok((outputs, cost)),
@@ -268,7 +306,7 @@ impl<S: Read + Write> Device<S> {
                 other => Err(unexpected(&other)),
             })?);
         }
-        Ok((outputs, Spent::new(cost, self.ticks_per_million)))
+        Ok((outputs, self.timer.spent(cost)))
     }
 
     /// `ln p(x)` in nats by a flow whose latent is standard normal, and the cost; `inputs` are all its
@@ -279,12 +317,14 @@ impl<S: Read + Write> Device<S> {
     /// Where the device refuses, with its reason, as without a selected model; where the link fails.
     pub fn log_prob(&mut self, row: u64, inputs: &[f32]) -> Result<(f32, Spent)> {
         let request = Request::LogProb { row, inputs: Floats::new(inputs) };
-        let ticks_per_million = self.ticks_per_million;
-        self.link.ask(&request, |reply| match reply {
-            Reply::LogProb { row: r, value, cost } if r == row => {
-                Ok((value, Spent::new(cost, ticks_per_million)))
-            }
-            other => Err(unexpected(&other)),
+        let timer = self.timer;
+        self.insist(|device| {
+            device.link.ask(&request, |reply| match reply {
+                Reply::LogProb { row: r, value, cost } if r == row => {
+                    Ok((value, timer.spent(cost)))
+                }
+                other => Err(unexpected(&other)),
+            })
         })
     }
 
@@ -294,14 +334,17 @@ impl<S: Read + Write> Device<S> {
     ///
     /// Where the device refuses, with its reason, as for a model without a detector; where the link fails.
     pub fn watch(&mut self) -> Result<u32> {
-        self.link.ask(&Request::Watch, |reply| match reply {
-            Reply::Watching { detector_bytes } => Ok(detector_bytes),
-            other => Err(unexpected(&other)),
+        self.insist(|device| {
+            device.link.ask(&Request::Watch, |reply| match reply {
+                Reply::Watching { detector_bytes } => Ok(detector_bytes),
+                other => Err(unexpected(&other)),
+            })
         })
     }
 
     /// The verdict of the detector on a reading that came at `t_us`, in microseconds, and the cost; or why the
-    /// device refused the reading or its window, after which it goes on.
+    /// device refused the reading or its window, after which it goes on. The detector of a board keeps what it was
+    /// handed, so that [`ask_once`](Self::ask_once) has to come before.
     ///
     /// # Errors
     ///
@@ -311,11 +354,14 @@ impl<S: Read + Write> Device<S> {
         t_us: u64,
         values: &[f32],
     ) -> Result<std::result::Result<(Judged, Spent), Refusal>> {
-        self.link.send(&Request::Reading { t_us, values: Floats::new(values) })?;
-        let ticks_per_million = self.ticks_per_million;
-        self.link.reply_or_refusal(|reply| match reply {
-            Reply::Judged(judged) => Ok((judged, Spent::new(judged.cost, ticks_per_million))),
-            other => Err(unexpected(&other)),
+        let request = Request::Reading { t_us, values: Floats::new(values) };
+        let timer = self.timer;
+        self.insist(|device| {
+            device.link.send(&request)?;
+            device.link.reply_or_refusal(|reply| match reply {
+                Reply::Judged(judged) => Ok((judged, timer.spent(judged.cost))),
+                other => Err(unexpected(&other)),
+            })
         })
     }
 
@@ -355,8 +401,8 @@ impl<S: Read + Write> Device<S> {
 
 /// Posterior number `index` of row `row` from a reply, without samples; an environment error for any other
 /// reply.
-fn posterior(reply: &Reply<'_>, row: u64, index: u32, ticks_per_million: u32) -> Result<DeviceRow> {
-    let spent = |cost| Spent::new(cost, ticks_per_million);
+fn posterior(reply: &Reply<'_>, row: u64, index: u32, timer: Timer) -> Result<DeviceRow> {
+    let spent = |cost| timer.spent(cost);
     match *reply {
         Reply::Posterior { row: r, index: i, mean, log_var, clamp_hits, cost, score }
             if (r, i) == (row, index) =>
@@ -377,24 +423,43 @@ fn posterior(reply: &Reply<'_>, row: u64, index: u32, ticks_per_million: u32) ->
     }
 }
 
-/// Ticks per million instructions that the device reports in its reply to `Hello`. An environment error where
-/// protocol, noise version or `expected_ticks` (if known) differ, the timer does not run, or the reply is
-/// another.
-fn greeted(reply: &Reply<'_>, expected_ticks: Option<u32>) -> Result<u32> {
-    let &Reply::Hello { protocol, noise_version, ticks_per_million, .. } = reply else {
+/// What a device says of itself in its reply to `Hello`.
+#[derive(Clone, Copy, Debug)]
+struct Greeting {
+    /// Models in the image.
+    models: u32,
+    /// Ticks of its timer in a million instructions, or cycles; not 0.
+    ticks_per_million: u32,
+}
+
+/// What the device reports in its reply to `Hello`. An environment error where protocol, noise version or
+/// `expected_ticks` (if known) differ, the timer does not run, or the reply is another.
+fn greeted(reply: &Reply<'_>, expected_ticks: Option<u32>) -> Result<Greeting> {
+    let &Reply::Hello { protocol, noise_version, models, ticks_per_million } = reply else {
         return Err(unexpected(reply));
     };
-    let expected = (PROTOCOL, NOISE_VERSION, expected_ticks.unwrap_or(ticks_per_million));
-    let found = (protocol, noise_version, ticks_per_million);
+    let versions = [
+        ("version of the protocol", u32::from(protocol), u32::from(PROTOCOL)),
+        ("version of the noise", noise_version, NOISE_VERSION),
+    ];
+    for (what, found, expected) in versions {
+        if found != expected {
+            return Err(Error::environment(format!(
+                "the {what} is {found} on the device and {expected} here: build and flash its firmware with this \
+                 version of elbow"
+            )));
+        }
+    }
     if ticks_per_million == 0 {
         return Err(Error::environment("the device's timer stands still: it measures nothing"));
     }
-    if found == expected {
-        return Ok(ticks_per_million);
+    match expected_ticks.filter(|expected| *expected != ticks_per_million) {
+        None => Ok(Greeting { models, ticks_per_million }),
+        Some(expected) => Err(Error::environment(format!(
+            "the device's timer ticks {ticks_per_million} times in a million instructions, expected {expected}: is it \
+             another emulator?"
+        ))),
     }
-    Err(Error::environment(format!(
-        "the device has (protocol, noise version, ticks per million instructions) {found:?}, expected {expected:?}"
-    )))
 }
 
 /// The environment error that the device sent another reply than the request asks for.

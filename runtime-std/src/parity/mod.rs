@@ -32,12 +32,14 @@ mod suspect;
 pub mod tolerance;
 #[cfg(feature = "device")]
 mod verdicts;
+#[cfg(feature = "device")]
+mod wired;
 
 pub use density::LogProb;
 pub use integer::IntegerReport;
 pub use layers::Layers;
 #[cfg(feature = "device")]
-pub use on_device::{checksums, device};
+pub use on_device::{checksums, device, on_board};
 pub use outliers::OutlierReport;
 pub use outputs::TargetOutputs;
 #[cfg(feature = "device")]
@@ -47,7 +49,9 @@ pub use report::{OutputError, ParityReport};
 pub use suspect::Suspect;
 pub use tolerance::Limits;
 #[cfg(feature = "device")]
-pub use verdicts::{VerdictReport, compare_verdicts};
+pub use verdicts::{VerdictReport, compare_verdicts, compare_verdicts_on};
+#[cfg(feature = "device")]
+pub use wired::matching;
 
 use crate::Precision;
 use crate::divergence::{Kl, KlParts};
@@ -102,6 +106,8 @@ pub fn compare(
         twin_bit_exact: image.twin_bit_exact,
         inferences_compared: image.inferences,
         instructions_per_inference: image.instructions,
+        cycles_per_inference: image.cycles,
+        seconds_per_inference: image.seconds,
         flash_bytes: FlashBytes { code: image.code, ..budget.flash_bytes },
         ram_bytes: RamBytes { stack: image.stack, ..budget.ram_bytes },
         measured: image.measured,

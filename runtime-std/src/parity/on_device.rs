@@ -41,14 +41,29 @@ pub fn device(
     let mut device = Device::start(target, &models, firmware)?;
     device.select(0)?;
     let footprint = device.footprint(0)?.infer;
-    let mut answer = match loaded.amortized() {
-        Some(_) => posteriors(&mut device, loaded, batch, seed)?,
-        None => outputs(&mut device, loaded, batch)?,
-    };
+    let mut answer = on_board(&mut device, loaded, batch, seed)?;
     device.finish()?;
     answer.image.code = Some(footprint.code_bytes as usize);
     answer.image.stack = footprint.stack_bytes.map(|bytes| bytes as usize);
     Ok(answer)
+}
+
+/// The outputs of every row on a device that has the model selected, as [`device`] gives them, but for the figures of
+/// the image.
+///
+/// # Errors
+///
+/// Whatever the device answers in place of a posterior.
+pub fn on_board<S: Read + Write>(
+    device: &mut Device<S>,
+    loaded: &Loaded,
+    batch: &Batch,
+    seed: u64,
+) -> Result<TargetOutputs> {
+    match loaded.amortized() {
+        Some(_) => posteriors(device, loaded, batch, seed),
+        None => outputs(device, loaded, batch),
+    }
 }
 
 /// CRC-32 of what every step writes on `target`, a list for each row of `batch`.
@@ -160,7 +175,7 @@ fn posteriors<S: Read + Write>(
         let terms = decoder.map(|decoder| score(decoder, &given, &twin[0], row)).transpose()?;
         let exact = is_bit_exact(&answer, &expected(&twin, &samples, terms, seed, row));
         image.agrees(exact);
-        image.note(answer.spent.instructions, answer.spent.stack_bytes, answer.spent.arena_bytes);
+        image.note(answer.spent, device.is_wired());
         hits += u64::from(answer.clamp_hits);
         append(&mut found, &answer);
         step();
@@ -284,7 +299,7 @@ fn outputs<S: Read + Write>(
     for row in 0..batch.len {
         let joined = own.row(row);
         let (outputs, spent) = device.run(row as u64, &joined).context(format!("row {row}"))?;
-        image.note(spent.instructions, spent.stack_bytes, spent.arena_bytes);
+        image.note(spent, device.is_wired());
         found.iter_mut().zip(outputs).for_each(|(all, one)| all.extend(one));
         if let Some(values) = &mut found_log_prob {
             values.push(device.log_prob(row as u64, &joined).context(format!("row {row}"))?.0);
@@ -328,9 +343,12 @@ impl ImageFigures {
         self.twin_bit_exact = self.twin_bit_exact.map(|all| all && exact);
     }
 
-    /// Raises instructions and memory to these where they are larger.
-    fn note(&mut self, instructions: u64, stack_bytes: Option<u32>, arena_bytes: u32) {
-        self.instructions = self.instructions.max(Some(instructions));
+    /// Raises instructions (cycles of a board that is `wired`), seconds and memory to these where they are larger.
+    fn note(&mut self, spent: Spent, wired: bool) {
+        let Spent { instructions, seconds, stack_bytes, arena_bytes } = spent;
+        let counted = if wired { &mut self.cycles } else { &mut self.instructions };
+        *counted = (*counted).max(Some(instructions));
+        self.seconds = seconds.map(|seconds| seconds.max(self.seconds.unwrap_or(0.0)));
         let measured = self.measured.get_or_insert(PaintedMemory::default());
         measured.stack_bytes = measured.stack_bytes.max(stack_bytes);
         measured.arena_bytes = measured.arena_bytes.max(arena_bytes);

@@ -31,8 +31,12 @@ pub struct ImageFigures {
     pub twin_bit_exact: Option<bool>,
     /// Bounds and refinements among what was compared for that.
     pub inferences: Option<usize>,
-    /// Instructions of the longest inference.
+    /// Instructions of the longest inference, of an emulated board.
     pub instructions: Option<u64>,
+    /// Its cycles, of a real board.
+    pub cycles: Option<u64>,
+    /// Its seconds, of a board that knows the speed of its timer.
+    pub seconds: Option<f64>,
     /// Bytes of code.
     pub code: Option<usize>,
     /// Bound of the stack in bytes, from the machine code.

@@ -48,8 +48,12 @@ pub struct ParityReport {
     pub twin_bit_exact: Option<bool>,
     /// How many bounds and refinements were compared for that.
     pub inferences_compared: Option<usize>,
-    /// Instructions of one inference.
+    /// Instructions of one inference, on an emulated board.
     pub instructions_per_inference: Option<u64>,
+    /// Cycles of one inference, on a real board.
+    pub cycles_per_inference: Option<u64>,
+    /// Seconds of one inference, on a board that knows the speed of its timer.
+    pub seconds_per_inference: Option<f64>,
     /// What lies in flash.
     pub flash_bytes: FlashBytes,
     /// What lies in RAM.
@@ -390,6 +394,9 @@ impl ParityReport {
         let compared = self.inferences_compared.map(|n| n.to_string());
         lines.line("bounds, refinements compared", compared)?;
         lines.line("instructions per inference", number(self.instructions_per_inference))?;
+        lines.line("cycles per inference", number(self.cycles_per_inference))?;
+        let seconds = self.seconds_per_inference.map(|seconds| format!("{:.3} ms", 1e3 * seconds));
+        lines.line("time per inference", seconds)?;
         lines.line("code, bytes of flash", self.flash_bytes.code.map(|n| n.to_string()))?;
         lines.line("weights, bytes of flash", Some(self.flash_bytes.weights.to_string()))?;
         let measured = |used: Option<u32>| used.map_or(String::new(), |n| format!(" (used {n})"));

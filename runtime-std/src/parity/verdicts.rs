@@ -1,8 +1,8 @@
 //! The verdicts of a device's detector on recorded readings, against those of the twin.
 
 use super::on_device::{compile, temporary};
-use crate::detect::{Judged, Stream, verdicts};
-use crate::device::{Device, Target};
+use crate::detect::{Judged, Stream, verdict_name, verdicts};
+use crate::device::{Device, Spent, Target};
 use crate::emit::emit;
 use crate::error::{Error, Result};
 use crate::model::{Calibration, Loaded};
@@ -12,6 +12,7 @@ use elbow_core::wire::Refusal;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// What was compared, and what it took.
@@ -30,8 +31,12 @@ pub struct VerdictReport {
     pub different: usize,
     /// The first of them.
     pub first_difference: Option<Difference>,
-    /// Largest number of instructions between a reading and its verdict.
-    pub instructions: u64,
+    /// Largest number of instructions between a reading and its verdict, on an emulated board.
+    pub instructions: Option<u64>,
+    /// Largest number of cycles, on a real board.
+    pub cycles: Option<u64>,
+    /// Most seconds, on a board that knows the speed of its timer.
+    pub seconds: Option<f64>,
     /// Bytes of flash of the program: weights, and code from a reading to its verdict.
     pub flash_bytes: ProgramFlash,
     /// Bytes of RAM of the program: the detector, and the stack bound from a reading to its verdict.
@@ -54,8 +59,8 @@ pub struct Difference {
 pub struct ProgramFlash {
     /// The packed weights.
     pub weights: usize,
-    /// Code and tables that are reached from a reading.
-    pub code: usize,
+    /// Code and tables that are reached from a reading; `None` of a board whose image is not known.
+    pub code: Option<usize>,
 }
 
 /// RAM of a program that is a detector and nothing else.
@@ -83,40 +88,57 @@ pub fn compare_verdicts(
     stream: Stream<'_>,
 ) -> Result<VerdictReport> {
     let (target, firmware) = board;
-    let twin = verdicts(&loaded.model, calibration, stream)?;
-    let artifact = emit(&loaded.model)?;
-    if artifact.budget.ram_bytes.detector.is_none() {
-        return Err(Error::input("the module has no Detector; run `elbow calibrate`"));
-    }
     let folder = temporary()?;
     let models = [compile(&loaded.model, emit, folder.path())?];
     let mut device = Device::start(target, &models, firmware)?;
     device.select(0)?;
     let footprint = device.footprint(0)?.judge;
+    let mut report = compare_verdicts_on(&mut device, target.name, loaded, calibration, stream)?;
+    device.finish()?;
+    report.flash_bytes.code = footprint.map(|footprint| footprint.code_bytes as usize);
+    report.ram_bytes.stack = footprint.and_then(|footprint| Some(footprint.stack_bytes? as usize));
+    Ok(report)
+}
+
+/// The verdicts on all readings by a device that has the model selected and is called `target`, held against the
+/// twin's; without the figures of the image.
+///
+/// # Errors
+///
+/// As [`compare_verdicts`].
+pub fn compare_verdicts_on<S: Read + Write>(
+    device: &mut Device<S>,
+    target: &str,
+    loaded: &Loaded,
+    calibration: &Calibration,
+    stream: Stream<'_>,
+) -> Result<VerdictReport> {
+    let twin = verdicts(&loaded.model, calibration, stream)?;
+    let artifact = emit(&loaded.model)?;
+    if artifact.budget.ram_bytes.detector.is_none() {
+        return Err(Error::input("the module has no Detector; run `elbow calibrate`"));
+    }
+    device.ask_once();
     let detector = device.watch()? as usize;
     let mut report = VerdictReport {
         model: artifact.budget.model,
-        target: target.name.to_string(),
+        target: target.to_string(),
         readings: twin.len(),
         verdicts: BTreeMap::new(),
         different: 0,
         first_difference: None,
-        instructions: 0,
-        flash_bytes: ProgramFlash {
-            weights: artifact.pack.len(),
-            code: footprint.map_or(0, |footprint| footprint.code_bytes as usize),
-        },
-        ram_bytes: ProgramRam {
-            detector,
-            stack: footprint.and_then(|footprint| Some(footprint.stack_bytes? as usize)),
-        },
+        instructions: None,
+        cycles: None,
+        seconds: None,
+        flash_bytes: ProgramFlash { weights: artifact.pack.len(), code: None },
+        ram_bytes: ProgramRam { detector, stack: None },
     };
     let done = watch::begin("device", twin.len());
     let readings = stream.readings.chunks_exact(calibration.shape.channels.max(1));
     for (expected, values) in twin.iter().zip(readings) {
         let found = match device.reading(expected.t_us, values)? {
             Ok((judged, spent)) => {
-                report.instructions = report.instructions.max(spent.instructions);
+                report.note(spent, device.is_wired());
                 (Ok(judged.verdict), [judged.g, judged.statistic].map(f32::to_bits))
             }
             // A refusal brings no sums.
@@ -125,7 +147,6 @@ pub fn compare_verdicts(
         report.add(expected, &found);
         done();
     }
-    device.finish()?;
     Ok(report)
 }
 
@@ -146,22 +167,17 @@ fn text(said: &Said) -> String {
 
 /// The name under which a verdict is counted.
 fn name(verdict: &std::result::Result<Verdict, Refusal>) -> String {
-    let text = match verdict {
-        Err(_) => return "refused".into(),
-        Ok(Verdict::SensorFault { kind, .. }) => format!("SensorFault{kind:?}"),
-        Ok(verdict) => format!("{verdict:?}"),
-    };
-    let mut name = String::new();
-    for letter in text.chars().take_while(char::is_ascii_alphanumeric) {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_lowercase());
-    }
-    name
+    verdict.as_ref().map_or("refused".into(), verdict_name)
 }
 
 impl VerdictReport {
+    /// Raises instructions (cycles of a board that is `wired`) and seconds to these where they are larger.
+    fn note(&mut self, spent: Spent, wired: bool) {
+        let counted = if wired { &mut self.cycles } else { &mut self.instructions };
+        *counted = (*counted).max(Some(spent.instructions));
+        self.seconds = spent.seconds.map(|seconds| seconds.max(self.seconds.unwrap_or(0.0)));
+    }
+
     /// Counts what twin and device said at one reading.
     fn add(&mut self, expected: &Judged, found: &Said) {
         *self.verdicts.entry(name(&found.0)).or_default() += 1;
@@ -199,10 +215,18 @@ impl fmt::Display for VerdictReport {
         }
         let agreed = readings - different;
         writeln!(f, "{agreed} of {readings} verdicts as the twin's in every bit")?;
-        writeln!(f, "{} instructions from a reading to its verdict, at most", self.instructions)?;
+        let most = "from a reading to its verdict, at most";
+        for (what, count) in [("instructions", self.instructions), ("cycles", self.cycles)] {
+            count.map_or(Ok(()), |count| writeln!(f, "{count} {what} {most}"))?;
+        }
+        self.seconds.map_or(Ok(()), |seconds| writeln!(f, "{:.3} ms {most}", 1e3 * seconds))?;
         let (flash, ram) = (&self.flash_bytes, &self.ram_bytes);
-        writeln!(f, "flash bytes: code {}, weights {}", flash.code, flash.weights)?;
-        let stack = ram.stack.map_or("not bounded".into(), |bytes| bytes.to_string());
+        let known = |bytes: Option<usize>| bytes.map_or("not known".into(), |b| b.to_string());
+        writeln!(f, "flash bytes: code {}, weights {}", known(flash.code), flash.weights)?;
+        let stack = match (ram.stack, flash.code) {
+            (None, Some(_)) => "not bounded".into(),
+            (stack, _) => known(stack),
+        };
         writeln!(f, "RAM bytes: detector {}, stack {stack}", ram.detector)
     }
 }

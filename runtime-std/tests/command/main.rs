@@ -13,6 +13,8 @@ mod heads;
 mod held;
 mod init;
 mod likelihoods;
+#[cfg(unix)]
+mod port;
 mod quantized;
 mod readings;
 mod reference;

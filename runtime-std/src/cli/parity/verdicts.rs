@@ -1,15 +1,16 @@
 //! `elbow parity --readings` on a board: the verdicts of a calibrated model's detector.
 
-use super::{ParityOptions, TWIN, board};
+use super::{Answering, ParityOptions, answering};
+use crate::cli::place::Place;
 use crate::cli::program;
 use crate::cli::{inputs, output};
 use elbow::detect::{Calibration, Recording, Stream, with_calibration};
-use elbow::parity::{Program, compare_verdicts};
+use elbow::parity::{Program, compare_verdicts, compare_verdicts_on};
 use elbow::{Error, Result};
 
 /// Whether the options ask for verdicts: a recording, on a board. A recording without a board makes rows.
 pub fn are_asked(options: &ParityOptions) -> bool {
-    options.rows_of.readings.is_some() && options.target != TWIN
+    options.rows_of.readings.is_some() && !matches!(options.target, Place::Twin)
 }
 
 /// Hands every reading to the detector on the board, and prints the report to stdout.
@@ -19,10 +20,7 @@ pub fn are_asked(options: &ParityOptions) -> bool {
 /// After the report a failed check, where a verdict of the board has other bits than the twin's, or the program is
 /// larger than allowed; without a report where an option, the model or the readings are wrong, or the board cannot run.
 pub fn run(options: &ParityOptions) -> Result<()> {
-    let Some((board, firmware)) = board(options)? else {
-        return Err(Error::input("--readings on a board needs --target; name one"));
-    };
-    let loaded = options.precision.apply(options.model.load()?, board.core)?;
+    let (loaded, answering) = answering(&options.model.load()?, options)?;
     let calibration = Calibration::required(&loaded)?;
     let (loaded, _) = with_calibration(loaded);
     let (Some(path), Some(window)) = (&options.rows_of.readings, &loaded.model.window) else {
@@ -32,14 +30,34 @@ pub fn run(options: &ParityOptions) -> Result<()> {
     let count = recording.values.len() / window.channels;
     let times = options.times.as_deref().map(|path| inputs::times(path, count)).transpose()?;
     let stream = Stream { readings: &recording.values, times: times.as_deref() };
-    let report = compare_verdicts(&loaded, &calibration, (&board, &firmware), stream)?;
+    let report = match answering {
+        Answering::Twin => {
+            return Err(Error::input("--readings on a board needs --target; name one"));
+        }
+        Answering::Emulated(board, firmware) => {
+            compare_verdicts(&loaded, &calibration, (&board, &firmware), stream)?
+        }
+        Answering::Board(mut device) => {
+            let target = options.target.to_string();
+            compare_verdicts_on(&mut device, &target, &loaded, &calibration, stream)?
+        }
+    };
     match options.json {
         true => output::json(&report)?,
         false => output::text(&report.to_string())?,
     }
     report.check()?;
+    let limits = options.max_flash.or(options.max_ram);
+    let Some(code) = report.flash_bytes.code else {
+        return match limits {
+            None => Ok(()),
+            Some(_) => Err(Error::input(
+                "--max-flash and --max-ram are of a program that is built for an emulated board; leave them out",
+            )),
+        };
+    };
     let program = Program {
-        flash: report.flash_bytes.weights + report.flash_bytes.code,
+        flash: report.flash_bytes.weights + code,
         ram: report.ram_bytes.stack.map(|stack| report.ram_bytes.detector + stack),
     };
     program::check(program, options.max_flash, options.max_ram)
