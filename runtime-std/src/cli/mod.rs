@@ -8,6 +8,7 @@ mod heads;
 mod init;
 mod inputs;
 mod inspect;
+mod monitor;
 mod ops;
 pub mod output;
 mod parity;
@@ -58,6 +59,8 @@ enum Command {
     Parity(parity::ParityOptions),
     /// Instructions and bytes of an inference on a target.
     Bench(bench::BenchOptions),
+    /// Shows and records what a board with a sensor finds: posteriors, scores, verdicts, counters.
+    Monitor(monitor::MonitorOptions),
     /// What the encoder's posteriors cost: ELBO, optimized ELBO, log p(x), and the gaps between them.
     Gap(gap::GapOptions),
     /// Chooses the rates of anomalies and alarms by normal rows, and writes them into the elbow.toml.
@@ -88,6 +91,7 @@ fn command(command: Command) -> Result<()> {
         Command::Compile(options) => compile::run(&options),
         Command::Parity(options) => parity::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Monitor(options) => monitor::run(&options),
         Command::Gap(options) => gap::run(&options),
         Command::Calibrate(options) => calibrate::run(&options),
         Command::Score(options) => score::run(&options),

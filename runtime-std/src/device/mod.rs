@@ -9,6 +9,7 @@
 //! | `address` | a serial port, or a TCP port in its place, as a byte stream |
 //! | `wired` | a board at an address: found, greeted, asked again where something was lost |
 //! | `link` | requests and replies over a byte stream |
+//! | `telemetry` | what a board with a sensor tells by itself |
 //! | `log` | defmt frames become lines |
 //!
 //! `elbow-emulator` finds code bytes and stack bound of an image.
@@ -20,6 +21,7 @@ mod link;
 mod log;
 mod qemu;
 mod target;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod wired;
@@ -31,6 +33,7 @@ pub use emulated::ModelFootprint;
 pub use link::Link;
 pub use qemu::Qemu;
 pub use target::Target;
+pub use telemetry::{BoardStatus, Listener, Told, WindowFinding};
 
 use crate::rows::StreamKey;
 use crate::{Error, Result};

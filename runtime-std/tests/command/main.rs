@@ -14,6 +14,8 @@ mod held;
 mod init;
 mod likelihoods;
 #[cfg(unix)]
+mod monitor;
+#[cfg(unix)]
 mod port;
 mod quantized;
 mod readings;
