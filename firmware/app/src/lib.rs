@@ -16,6 +16,7 @@ mod infer;
 mod kinds;
 mod memory;
 mod model;
+mod single;
 mod task;
 mod watches;
 
@@ -24,5 +25,6 @@ pub use infer::{bound, guarded};
 pub use kinds::{Serves, largest};
 pub use memory::Memory;
 pub use model::{Calls, Model, Models};
+pub use single::Only;
 pub use task::Task;
 pub use watches::{Unwatched, Watched, Watches};

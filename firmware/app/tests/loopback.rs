@@ -1,6 +1,6 @@
 //! The program on the host: a board made of buffers, and the small model of `tests/golden`.
 
-use elbow_app::{Board, Event, Measured};
+use elbow_app::{Board, Event, Measured, Models, Only, Unwatched};
 use elbow_core::distributions::DiagNormal;
 use elbow_core::infer::{InferError, LogLikelihood, Scratch, elbo, iwae};
 use elbow_core::noise::{Independent, NOISE_VERSION, Stream, fill_standard_normal};
@@ -80,10 +80,15 @@ fn select(model: u32) -> Vec<u8> {
 /// Runs the program on these frames and `Bye`, with a new image; returns its messages without the answer to
 /// `Bye`, and its log. Panics where a byte is not read or the last message is not `Bye`.
 fn serve(frames: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Event>) {
+    serve_with(frames, &mut Image::new())
+}
+
+/// [`serve`] with these models.
+fn serve_with(frames: &[Vec<u8>], models: &mut impl Models) -> (Vec<Vec<u8>>, Vec<Event>) {
     let bye = frame(&Request::Bye);
     let mut board = Loopback::default();
     board.input.extend(frames.iter().chain([&bye]).flatten());
-    Task::new().serve(&mut board, &mut Image::new());
+    Task::new().serve(&mut board, models);
     assert!(board.input.is_empty(), "every byte is read");
     let mut deframer = Deframer::new([0; message_len(PAYLOAD)]);
     let mut messages: Vec<Vec<u8>> = Vec::new();
@@ -340,4 +345,24 @@ fn a_model_without_a_detector_judges_nothing() {
     let (messages, _) = serve(&[select(0), frame(&Request::Watch), reading]);
     let refused = Reply::Refused(Refusal::WrongKind);
     assert_eq!(replies(&messages)[1..], [refused, refused]);
+}
+
+#[test]
+fn a_program_with_a_model_of_its_own_answers_as_an_image_of_that_model() {
+    let requests = [
+        frame(&Request::Hello),
+        select(1),
+        select(0),
+        encode(5, 2, &X),
+        infer(5, Inference::Refine, 10, &X),
+        frame(&Request::Reset),
+        frame(&Request::Watch),
+    ];
+    let mut only = Only::<model::Model, Unwatched>::new(&WEIGHTS.0);
+    let (found, _) = serve_with(&requests, &mut only);
+    let (expected, _) = serve(&requests);
+    let (found, expected) = (replies(&found), replies(&expected));
+    assert!(matches!(found[0], Reply::Hello { models: 1, .. }), "{found:?}");
+    assert_eq!(found[1], Reply::Refused(Refusal::UnknownModel { models: 1 }));
+    assert_eq!(found[2..], expected[2..]);
 }
