@@ -31,6 +31,9 @@ use crate::import::data_files;
 use crate::lower::Core;
 use crate::manifest::Manifest;
 use crate::model::Loaded;
+use crate::npy;
+use crate::precision::Precision;
+use crate::rows::{Batch, Rows};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,6 +52,35 @@ pub fn compile(path: impl AsRef<Path>) {
         Core::Plain => Ok(loaded),
         core => loaded.for_core(core),
     });
+}
+
+/// [`compile`] with integer weights ([`Precision::Int8`]), whose scales are chosen by the observations in the file
+/// `rows`, an `.npy` with the batch in front.
+pub fn compile_int8(path: impl AsRef<Path>, rows: impl AsRef<Path>) {
+    changes(rows.as_ref());
+    compile_with(path, |loaded| {
+        let batch = observations(&loaded, rows.as_ref())?;
+        let quantized = loaded.quantized(Precision::Int8, &batch)?;
+        match of_target() {
+            Core::Plain => Ok(quantized),
+            core => quantized.for_core(core),
+        }
+    });
+}
+
+/// The rows of the file `path` for the model's only input that is given. An input error where they do not fit, or the
+/// model has further inputs.
+fn observations(loaded: &Loaded, path: &Path) -> Result<Batch> {
+    let inputs = &loaded.model.graphs.main().plan.inputs;
+    let [input] = &inputs[..] else {
+        return Err(Error::input(format!(
+            "the model has {} inputs; quantize it by compile_with",
+            inputs.len()
+        )));
+    };
+    let (name, shape) = (input.name.clone(), input.shape.clone());
+    let rows = Rows { name, values: npy::read_rows(path, &shape)?.values, shape };
+    Ok(Batch { len: rows.count(), inputs: vec![rows] })
 }
 
 /// [`compile`] of the model that `prepare` makes of the loaded one: quantized ([`Loaded::quantized`]), or

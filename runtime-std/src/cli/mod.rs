@@ -9,6 +9,7 @@ mod init;
 mod inputs;
 mod inspect;
 mod monitor;
+mod new;
 mod ops;
 pub mod output;
 mod parity;
@@ -57,6 +58,8 @@ enum Command {
     Compile(compile::CompileOptions),
     /// Holds a target against a reference.
     Parity(parity::ParityOptions),
+    /// Makes a project for a board: a program that reads a sensor and infers, ready to flash.
+    New(new::NewOptions),
     /// Instructions and bytes of an inference on a target.
     Bench(bench::BenchOptions),
     /// Shows and records what a board with a sensor finds: posteriors, scores, verdicts, counters.
@@ -90,6 +93,7 @@ fn command(command: Command) -> Result<()> {
         Command::Run(options) => run::run(&options),
         Command::Compile(options) => compile::run(&options),
         Command::Parity(options) => parity::run(&options),
+        Command::New(options) => new::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Monitor(options) => monitor::run(&options),
         Command::Gap(options) => gap::run(&options),

@@ -15,6 +15,7 @@ mod init;
 mod likelihoods;
 #[cfg(unix)]
 mod monitor;
+mod new;
 #[cfg(unix)]
 mod port;
 mod quantized;

@@ -1,0 +1,132 @@
+//! What decides whether a model fits a board, before anything is built for it.
+
+use elbow::emit::emit;
+use elbow::model::Loaded;
+use elbow::{Error, Precision, Result};
+use elbow_toolchain::Board;
+use serde::Serialize;
+use std::fmt;
+
+/// Cycles of a multiply-accumulate of `models/imu`, all of its inference together, which other models come near to:
+/// 26.5 million of the RP2040 in floats, by software, 1.5 million in bytes; on cores with a floating-point unit by the
+/// count of an emulated M4F, and the wait states of flash.
+const CYCLES: [(bool, bool, f64); 4] =
+    [(true, false, 330.0), (true, true, 20.0), (false, false, 6.0), (false, true, 4.0)];
+/// Flash of the sensor image of the Pico besides the weights.
+const PROGRAM_FLASH: usize = 62_000;
+/// RAM of the same besides the model: queues, buffers, and the stacks of tasks and interrupts.
+const PROGRAM_RAM: usize = 20_000;
+/// Share of the time between two windows that inference may take: sampling and telling need the rest.
+const DUTY: f64 = 0.9;
+
+/// Figures of a model on a board; estimates, but for the hop.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// Arithmetic.
+    pub precision: Precision,
+    /// Multiply-accumulates of encoder and decoder.
+    pub macs: usize,
+    /// Milliseconds from one window to the next.
+    pub hop_ms: f64,
+    /// Milliseconds of inference, at the board's clock.
+    pub window_ms: f64,
+    /// Share of the time that inference takes.
+    pub duty: f64,
+    /// Flash of the sensor image.
+    pub flash_bytes: usize,
+    /// Flash of the board.
+    pub flash_of_board: usize,
+    /// RAM of the sensor image.
+    pub ram_bytes: usize,
+    /// RAM of the board.
+    pub ram_of_board: usize,
+    /// Readings from one window to the next.
+    hop: usize,
+    /// Readings of a second.
+    rate: f64,
+}
+
+impl Figures {
+    /// Those of a model with a window and a rate. An error is that of `emit`.
+    pub fn of(loaded: &Loaded, board: &Board) -> Result<Self> {
+        let budget = emit(&loaded.model)?.budget;
+        let precision = loaded.precision();
+        let (soft, int8) = (!board.triple.ends_with("hf"), precision != Precision::F32);
+        let cycles = CYCLES.iter().find(|(s, i, _)| (*s, *i) == (soft, int8));
+        let cycles = cycles.map_or(0.0, |(.., cycles)| *cycles);
+        let window = loaded.model.window.as_ref();
+        let (hop, rate) =
+            window.map_or((1, 1.0), |window| (window.hop, window.rate.unwrap_or(1.0)));
+        let hop_ms = 1e3 * hop as f64 / rate;
+        let window_ms = 1e3 * budget.macs as f64 * cycles / f64::from(board.hertz);
+        let memory = budget.ram_bytes.detector.unwrap_or(budget.ram_bytes.workspace);
+        Ok(Self {
+            precision,
+            macs: budget.macs,
+            hop_ms,
+            window_ms,
+            duty: window_ms / hop_ms,
+            flash_bytes: budget.flash_bytes.weights + PROGRAM_FLASH,
+            flash_of_board: board.flash.length as usize,
+            // The parity image holds a frame of the inputs beside the model.
+            ram_bytes: memory + PROGRAM_RAM,
+            ram_of_board: board.ram.length as usize,
+            hop,
+            rate,
+        })
+    }
+
+    /// `Ok` where the model fits the board.
+    ///
+    /// # Errors
+    ///
+    /// A failed check with everything that does not fit, and what would.
+    pub fn fit(&self, board: &Board) -> Result<()> {
+        let mut over = Vec::new();
+        if self.duty > DUTY {
+            let hop = (self.window_ms / DUTY / 1e3 * self.rate).ceil();
+            over.push(format!(
+                "a window takes about {:.0} ms and the next one comes after {:.0} ms: a hop of at least {hop} readings \
+                 fits (it is {}), a model with fewer multiply-accumulates, or one that is quantized to int8",
+                self.window_ms, self.hop_ms, self.hop
+            ));
+        }
+        for (what, needed, there) in [
+            ("flash", self.flash_bytes, self.flash_of_board),
+            ("RAM", self.ram_bytes, self.ram_of_board),
+        ] {
+            if needed > there {
+                over.push(format!(
+                    "the program needs about {needed} bytes of {what} and the board has {there}: a model that is \
+                     smaller by {} bytes fits, or one that is quantized to int8",
+                    needed - there
+                ));
+            }
+        }
+        match over.is_empty() {
+            true => Ok(()),
+            false => Err(Error::check(format!(
+                "the model does not fit the {}: {}",
+                board.title,
+                over.join("; ")
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Figures {
+    /// Writes a line for time, flash and RAM each, with a newline at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { window_ms, hop_ms, duty, macs, .. } = self;
+        writeln!(
+            f,
+            "time    about {window_ms:.1} ms of {hop_ms:.1} ms from window to window, duty {:.0} % ({macs} \
+             multiply-accumulates, {})",
+            100.0 * duty,
+            self.precision.name()
+        )?;
+        writeln!(f, "flash   about {} of {} bytes", self.flash_bytes, self.flash_of_board)?;
+        writeln!(f, "RAM     about {} of {} bytes", self.ram_bytes, self.ram_of_board)?;
+        writeln!(f, "Estimates; `elbow bench model --target serial:PORT` measures on the board.")
+    }
+}
