@@ -119,7 +119,7 @@ impl Project<'_> {
             ("{{sensing}}", sensing.into()),
             ("{{watch}}", watch.into()),
             ("{{watched}}", watched.into()),
-            ("{{link}}", link.trim_end().into()),
+            ("{{link}}", link),
             ("{{wiring}}", templates.wiring.into()),
             ("{{without_probe}}", without_probe),
             ("{{compile}}", compile.into()),
