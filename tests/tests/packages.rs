@@ -11,12 +11,13 @@ const OF_ELBOW: [&str; 3] = ["", "device", "cli"];
 /// In the order of their dependencies.
 const PACKAGES: [&str; 4] = ["elbow-core", "elbow-toolchain", "elbow-emulator", "elbow"];
 /// What only the command and the reference need.
-const ABSENT: [&str; 7] = [
+const ABSENT: [&str; 8] = [
     "clap",
     "defmt-decoder",
     "elbow-emulator",
     "indicatif",
     "plotters",
+    "serialport",
     "tract-core",
     "tract-onnx",
 ];

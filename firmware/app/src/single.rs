@@ -81,6 +81,11 @@ impl<M: Compiled<Kind: Serves<M>, Error: Into<Refusal>>, W: Watches> Model for O
         }
     }
 
+    /// What the model's kind says.
+    fn explains(&self, task: Inference) -> bool {
+        M::Kind::explains(task)
+    }
+
     /// Zeros the state in the workspace.
     fn reset(&mut self) {
         self.memory.workspace.reset();

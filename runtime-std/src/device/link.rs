@@ -17,7 +17,7 @@ pub struct Link<S> {
     received: Vec<u8>,
     /// How long a reply may take; without it the stream's own limit decides.
     limit: Option<Duration>,
-    /// Why no further reply can be told from an old one; `None` while all is well.
+    /// Why the last reply did not come, so that a later one may be an answer to an older request; `None` where it did.
     lost: Option<Loss>,
     /// Answers to `Hello` that may still come, and are passed over.
     greetings: u32,
@@ -25,7 +25,7 @@ pub struct Link<S> {
     came: u64,
 }
 
-/// Why a link must be opened anew.
+/// Why a reply did not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
     /// No reply came in time.
@@ -70,7 +70,7 @@ impl<S: Read + Write> Link<S> {
         &self.stream
     }
 
-    /// Why the link must not be used any more until [`greet`](Self::greet) has succeeded; `None` while it may.
+    /// Why the last reply did not come; `None` where it did.
     pub(super) fn lost(&self) -> Option<Loss> {
         self.lost
     }
@@ -100,7 +100,11 @@ impl<S: Read + Write> Link<S> {
     /// an input, posterior, state or gradient is not finite, else an environment error. The link goes on behind what
     /// it has read.
     pub fn reply<T>(&mut self, read: impl FnOnce(Reply<'_>) -> Result<T>) -> Result<T> {
-        self.reply_or_refusal(read)?.map_err(|refusal| self.refused(refusal))
+        let answer = self.reply_or_refusal(read)?;
+        if matches!(answer, Err(Refusal::NothingSelected)) {
+            self.lost = Some(Loss::Reset);
+        }
+        answer.map_err(refused)
     }
 
     /// What `read` makes of the next reply, for which it waits, or the device's refusal.
@@ -125,8 +129,14 @@ impl<S: Read + Write> Link<S> {
                     self.greetings -= 1;
                     continue;
                 }
-                Some(Reply::Refused(refusal)) => Ok(Err(refusal)),
-                Some(reply) => read(reply).map(Ok),
+                Some(Reply::Refused(refusal)) => {
+                    self.lost = None;
+                    Ok(Err(refusal))
+                }
+                Some(reply) => {
+                    self.lost = None;
+                    read(reply).map(Ok)
+                }
                 None => Err(self.lose(Loss::OtherProtocol)),
             };
         }
@@ -270,32 +280,27 @@ impl<S: Read + Write> Link<S> {
         self.lost = Some(Loss::Broken);
         Error::environment(format!("the link to the device broke: {error}"))
     }
-
-    /// The error for a refusal: an input error where a value is not finite, else an environment error about the
-    /// image. That nothing is selected is noted as a reset.
-    fn refused(&mut self, refusal: Refusal) -> Error {
-        match refusal {
-            Refusal::NonFiniteInput { .. }
-            | Refusal::NonFinitePosterior { .. }
-            | Refusal::NonFiniteState { .. }
-            | Refusal::NonFiniteGradient { .. } => Error::input(format!(
-                "the device refused: {refusal}; check the row's values and scale"
-            )),
-            _ => {
-                if refusal == Refusal::NothingSelected {
-                    self.lost = Some(Loss::Reset);
-                }
-                Error::environment(format!(
-                    "the device refused: {refusal}; build the image again from this model"
-                ))
-            }
-        }
-    }
 }
 
 /// Whether an error of a stream says that nothing came in time.
 fn is_late(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// The error for a refusal: an input error where a value is not finite, else an environment error about the
+/// image.
+fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::NonFiniteInput { .. }
+        | Refusal::NonFinitePosterior { .. }
+        | Refusal::NonFiniteState { .. }
+        | Refusal::NonFiniteGradient { .. } => {
+            Error::input(format!("the device refused: {refusal}; check the row's values and scale"))
+        }
+        _ => Error::environment(format!(
+            "the device refused: {refusal}; build the image again from this model"
+        )),
+    }
 }
 
 /// What came in place of an answer to `Hello`.
@@ -315,7 +320,7 @@ impl Heard {
         let bytes = self.bytes;
         match self {
             Self { telemetry: true, .. } => {
-                "the device runs a sensor image, which answers no requests: flash the parity image, or look at what it tells with `elbow monitor`"
+                "the device runs a sensor image, which answers no requests: flash the parity image, or look at what                  it tells with `elbow monitor`"
                     .into()
             }
             Self { foreign: true, .. } => {
@@ -323,7 +328,7 @@ impl Heard {
             }
             Self { bytes: 0, .. } => "the device is silent, and does not answer in time".into(),
             Self { .. } => format!(
-                "{bytes} bytes came from the device, and no answer among them: it runs another program, or sends at another speed"
+                "{bytes} bytes came from the device, and no answer among them: it runs another program, or sends at                  another speed"
             ),
         }
     }
@@ -443,10 +448,10 @@ mod tests {
             Refusal::NonFiniteState { index: 1 },
             Refusal::NonFiniteGradient { index: 1 },
         ] {
-            let error = link(&[]).refused(refusal);
+            let error = refused(refusal);
             assert_eq!(error.exit_code(), 2, "{error}");
         }
-        assert_eq!(link(&[]).refused(Refusal::WrongPack).exit_code(), 3);
+        assert_eq!(refused(Refusal::WrongPack).exit_code(), 3);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::common::{Outcome, elbow_in, repository};
 use elbow::npy;
+use elbow_toolchain::BOARDS;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +82,36 @@ fn a_project_is_whole_and_points_nowhere_outside() {
     }
     assert_eq!(npy::read(&project.join("model/rows.npy")).unwrap().shape, [16, 3, 64]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+}
+
+#[test]
+fn every_board_has_a_project_with_its_own_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    for board in &BOARDS {
+        let line = format!("on-{0} --board {0} --demo --json --no-ci --precision f32", board.name);
+        new_in(folder.path(), &line).done();
+        let project = folder.path().join(format!("on-{}", board.name));
+        let text = |file: &str| fs::read_to_string(project.join(file)).unwrap();
+        let config: toml::Table = text(".cargo/config.toml").parse().unwrap();
+        assert_eq!(config["build"]["target"].as_str(), Some(board.triple));
+        let runner = config["target"][board.triple]["runner"].as_str();
+        assert_eq!(runner, Some(&format!("probe-rs run --chip {}", board.chip)[..]));
+        let manifest: toml::Table = text("Cargo.toml").parse().unwrap();
+        let features = manifest["dependencies"][board.package]["features"].as_array().unwrap();
+        assert_eq!(features[0].as_str(), Some(board.name));
+        let other = BOARDS.iter().filter(|other| other.package != board.package);
+        for other in other.map(|other| project.join("elbow/firmware/boards").join(other.package)) {
+            assert!(!other.exists(), "{}", other.display());
+        }
+        for program in ["src/main.rs", "src/bin/parity.rs"] {
+            let text = text(program);
+            assert!(
+                text.lines().count() <= 80 && text.contains(&format!("use {}::", board.package))
+            );
+        }
+        assert!(text("memory.x").contains("FLASH"), "{}", board.name);
+        assert!(!project.join(".github").exists());
+    }
 }
 
 /// The words that make a project of the files of `models/motion3`, without those after `--readings`.

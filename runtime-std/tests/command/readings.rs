@@ -120,6 +120,23 @@ fn a_cortex_m0_judges_recorded_readings_as_the_twin_does() {
     judges_as_the_twin("qemu-m0");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_board_at_a_port_judges_recorded_readings_as_the_twin_does() {
+    let folder = calibrated();
+    let line = crate::port::board::board_with("motion3", folder.path());
+    let report = judged(folder.path(), &line.target, "").done().json();
+    assert_eq!((&report["different"], &report["target"]), (&0.into(), &line.target.clone().into()));
+    let alarms = report["verdicts"]["alarm"].as_u64();
+    assert!(alarms.is_some_and(|alarms| alarms > 0), "{report}");
+    assert!(report["cycles"].is_u64() && report["seconds"].is_f64(), "{report}");
+    for unknown in ["/instructions", "/flash_bytes/code", "/ram_bytes/stack"] {
+        assert!(report.pointer(unknown).is_some_and(Value::is_null), "{unknown}: {report}");
+    }
+    let outcome = judged(folder.path(), &line.target, " --max-ram 100000");
+    assert!(outcome.code == 2 && outcome.stderr.contains("leave them out"), "{}", outcome.stderr);
+}
+
 #[test]
 fn the_rows_of_a_recording_are_its_windows() {
     let (folder, model) = (tempfile::tempdir().unwrap(), repository("models/motion3"));

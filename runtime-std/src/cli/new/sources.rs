@@ -141,10 +141,12 @@ fn trimmed(bytes: &[u8], package: &str, crates: &[&str]) -> Result<String> {
     Ok(document.to_string())
 }
 
-/// Removes the features of the command, and their dependencies.
+/// Empties the features of the command, and removes their dependencies.
 fn without_command(document: &mut DocumentMut) {
-    document.remove("features");
-    document.insert("features", toml_edit::table());
+    let features = document.get_mut("features").and_then(Item::as_table_mut);
+    for (_, feature) in features.into_iter().flat_map(|features| features.iter_mut()) {
+        *feature = toml_edit::value(Array::new());
+    }
     if let Some(dependencies) = document.get_mut("dependencies").and_then(Item::as_table_mut) {
         let is_optional =
             |item: &Item| item.get("optional").and_then(Item::as_bool).unwrap_or(false);

@@ -27,37 +27,123 @@ pub struct Project<'a> {
 struct Templates {
     /// The crate.
     package: &'static str,
-    manifest: &'static str,
     main: &'static str,
     parity: &'static str,
-    /// Arguments of the linker.
-    link: &'static [&'static str],
-    /// How the sensor and the host are connected.
-    wiring: &'static str,
-    /// How to flash without a debug probe.
-    without_probe: &'static str,
-    /// Name of the serial port.
-    port: &'static str,
+    /// The HAL, as a dependency.
+    hal: &'static str,
 }
 
 /// Every crate that a project may be made with.
-const TEMPLATES: [Templates; 1] = [Templates {
-    package: "rp",
-    manifest: include_str!("templates/rp/Cargo.toml.template"),
-    main: include_str!("templates/rp/main.rs.template"),
-    parity: include_str!("templates/rp/parity.rs.template"),
-    link: &["--nmagic", "-Tlink.x", "-Tdefmt.x"],
-    wiring: "| | Pin |
-|---|---|
-| UART to the host, 115,200 baud | GP0 sends, GP1 receives: the cable of the debug probe |
-| I2C to a LIS3DH, 400 kHz | GP4 data, GP5 clock |",
-    without_probe: "Without a probe, hold BOOTSEL while you plug the board in, and copy a UF2 onto the drive that \
-                    appears (`cargo install elf2uf2-rs`, `elf2uf2-rs -d target/TRIPLE/release/NAME`).",
-    port: "/dev/ttyACM0",
-}];
+const TEMPLATES: [Templates; 3] = [
+    Templates {
+        package: "rp",
+        main: include_str!("templates/rp/main.rs.template"),
+        parity: include_str!("templates/rp/parity.rs.template"),
+        hal: "embassy-rp = { version = \"0.10\", features = [\"time-driver\", \"critical-section-impl\"] }",
+    },
+    Templates {
+        package: "nrf",
+        main: include_str!("templates/nrf/main.rs.template"),
+        parity: include_str!("templates/nrf/parity.rs.template"),
+        hal: "embassy-nrf = \"0.11\"",
+    },
+    Templates {
+        package: "stm32",
+        main: include_str!("templates/stm32/main.rs.template"),
+        parity: include_str!("templates/stm32/parity.rs.template"),
+        hal: "embassy-stm32 = \"0.6\"",
+    },
+];
+
+/// What a project says of one board.
+struct Wiring {
+    /// The board.
+    board: &'static str,
+    /// Type of the sensor's driver in `elbow_sensor`.
+    sensor: &'static str,
+    /// Whether the sensor's address is the higher one.
+    is_high: bool,
+    /// The sensor, and where it is.
+    sensed: &'static str,
+    /// The link to the host, and where it is.
+    linked: &'static str,
+    /// How to flash without a debug probe, where one is not on the board.
+    flashed: &'static str,
+}
+
+const UF2: &str = "Without a probe, hold BOOTSEL while you plug the board in, and copy a UF2 onto the drive that appears \
+                   (`cargo install elf2uf2-rs`, `elf2uf2-rs target/TRIPLE/release/NAME NAME.uf2`).";
+const ON_BOARD: &str = "The probe is on the board.";
+
+/// Every board's.
+const WIRINGS: [Wiring; 7] = [
+    Wiring {
+        board: "pico",
+        sensor: "Lis3dh",
+        is_high: false,
+        sensed: "a LIS3DH with SA0 low, at GP4 (data) and GP5 (clock)",
+        linked: "UART at GP0 (sends) and GP1 (receives): the cable of the debug probe",
+        flashed: UF2,
+    },
+    Wiring {
+        board: "pico2",
+        sensor: "Lis3dh",
+        is_high: false,
+        sensed: "a LIS3DH with SA0 low, at GP4 (data) and GP5 (clock)",
+        linked: "UART at GP0 (sends) and GP1 (receives): the cable of the debug probe",
+        flashed: "Without a probe, hold BOOTSEL while you plug the board in, and use `picotool`.",
+    },
+    Wiring {
+        board: "microbit-v2",
+        sensor: "Lis3dh",
+        is_high: true,
+        sensed: "the LSM303AGR on the board, whose accelerometer has the registers of a LIS2DH",
+        linked: "the USB port",
+        flashed: ON_BOARD,
+    },
+    Wiring {
+        board: "nrf52840-dk",
+        sensor: "Lis3dh",
+        is_high: false,
+        sensed: "a LIS3DH with SA0 low, at P0.26 (data) and P0.27 (clock)",
+        linked: "the USB port of the J-Link",
+        flashed: ON_BOARD,
+    },
+    Wiring {
+        board: "xiao-sense",
+        sensor: "Lsm6ds",
+        is_high: false,
+        sensed: "the LSM6DS3TR-C on the board",
+        linked: "UART at D6 (sends) and D7 (receives)",
+        flashed: "Without a probe, press reset twice, and copy a UF2 of the image onto the drive that appears.",
+    },
+    Wiring {
+        board: "nucleo-l476rg",
+        sensor: "Lis3dh",
+        is_high: false,
+        sensed: "a LIS3DH with SA0 low, at D14 (data) and D15 (clock)",
+        linked: "the USB port of the ST-Link",
+        flashed: ON_BOARD,
+    },
+    Wiring {
+        board: "b-l475e-iot01a",
+        sensor: "Lsm6ds",
+        is_high: false,
+        sensed: "the LSM6DSL on the board",
+        linked: "the USB port of the ST-Link",
+        flashed: ON_BOARD,
+    },
+];
+
+/// Arguments of the linker for every board, and for the Pico's own start.
+const LINK: [&str; 3] = ["--nmagic", "-Tlink.x", "-Tdefmt.x"];
+const LINK_PICO: &str = "-Tlink-rp.x";
+/// Name that a board's port often has.
+const PORT: &str = "/dev/ttyACM0";
 
 /// Files that are the same for every board, but for what is filled in.
-const COMMON: [(&str, &str); 4] = [
+const COMMON: [(&str, &str); 5] = [
+    ("Cargo.toml", include_str!("templates/Cargo.toml.template")),
     ("build.rs", include_str!("templates/build.rs.template")),
     (".cargo/config.toml", include_str!("templates/config.toml.template")),
     (".gitignore", include_str!("templates/gitignore.template")),
@@ -71,33 +157,31 @@ impl Project<'_> {
         let (loaded, _) = with_calibration(self.loaded.clone());
         let judges = emit(&loaded.model)?.budget.ram_bytes.detector.is_some();
         let templates = TEMPLATES.iter().find(|own| own.package == self.board.package);
-        let templates = templates.ok_or_else(|| {
-            elbow::Error::input(format!(
+        let wiring = WIRINGS.iter().find(|own| own.board == self.board.name);
+        let Some((templates, wiring)) = templates.zip(wiring) else {
+            return Err(elbow::Error::input(format!(
                 "there is no project for the {} yet; its crate is firmware/boards/{}",
                 self.board.title, self.board.package
-            ))
-        })?;
-        let own = [
-            ("Cargo.toml", templates.manifest),
-            ("src/main.rs", templates.main),
-            ("src/bin/parity.rs", templates.parity),
-        ];
+            )));
+        };
+        let own = [("src/main.rs", templates.main), ("src/bin/parity.rs", templates.parity)];
         let ci = self.ci.then_some(CI);
         for (file, template) in own.into_iter().chain(COMMON).chain(ci) {
-            let text = self.filled(templates, template, judges);
+            let text = self.filled((templates, wiring), template, judges);
             super::write(&folder.join(file), text.as_bytes())?;
         }
         Ok(())
     }
 
-    /// The template with everything in double braces filled in; `judges` says whether the model has a detector.
-    fn filled(&self, templates: &Templates, template: &str, judges: bool) -> String {
+    /// The template with everything in double braces filled in, by what is known of the board; `judges` says whether
+    /// the model has a detector.
+    fn filled(&self, of_board: (&Templates, &Wiring), template: &str, judges: bool) -> String {
         let Self { name, board, loaded, figures, .. } = self;
-        let link = templates.link.iter().chain((board.name == "pico").then_some(&"-Tlink-rp.x"));
+        let (templates, wiring) = of_board;
+        let link = LINK.iter().chain((board.name == "pico").then_some(&LINK_PICO));
         let link: String =
             link.map(|argument| format!("    \"-Clink-arg={argument}\",\n")).collect();
-        let without_probe =
-            templates.without_probe.replace("TRIPLE", board.triple).replace("NAME", name);
+        let flashed = wiring.flashed.replace("TRIPLE", board.triple).replace("NAME", name);
         let (sensing, watch, watched) = match judges {
             true => ("Judging", "Watched", "Watched<model::Model>"),
             false => ("Scoring", "Unwatched", "Unwatched"),
@@ -119,12 +203,17 @@ impl Project<'_> {
             ("{{sensing}}", sensing.into()),
             ("{{watch}}", watch.into()),
             ("{{watched}}", watched.into()),
-            ("{{link}}", link.trim_end().into()),
-            ("{{wiring}}", templates.wiring.into()),
-            ("{{without_probe}}", without_probe),
+            ("{{link}}", link),
+            ("{{package}}", board.package.into()),
+            ("{{hal}}", templates.hal.into()),
+            ("{{sensor}}", wiring.sensor.into()),
+            ("{{is_high}}", wiring.is_high.to_string()),
+            ("{{sensed}}", wiring.sensed.into()),
+            ("{{linked}}", wiring.linked.into()),
+            ("{{flashed}}", flashed),
             ("{{compile}}", compile.into()),
             ("{{precision}}", precision.into()),
-            ("{{port}}", templates.port.into()),
+            ("{{port}}", PORT.into()),
             ("{{version}}", env!("CARGO_PKG_VERSION").into()),
             ("{{figures}}", figures.to_string()),
         ];

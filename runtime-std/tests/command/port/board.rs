@@ -6,16 +6,17 @@ use elbow_core::wire::{Reply, frame_len, message_len};
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
@@ -82,13 +83,20 @@ pub fn terminal(serve: impl FnOnce(PtyMaster, &AtomicBool) + Send + 'static) -> 
 
 /// A board with the model `digits` at a pseudo-terminal.
 pub fn board(fault: Fault) -> Line {
-    let image = image();
+    let image = digits();
     terminal(move |master, stop| run(master, &image, fault, stop))
+}
+
+/// A board with the model in the folder `model`, whose module is called `name`, at a pseudo-terminal.
+pub fn board_with(name: &str, model: &Path) -> Line {
+    let image = image(name, model);
+    terminal(move |master, stop| run(master, &image, sound(), stop))
 }
 
 /// The same at a TCP port.
 pub fn board_over_tcp() -> Line {
-    let (image, listener) = (image(), TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
+    let (image, listener) =
+        (digits(), TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
     let target = format!("tcp:{}", listener.local_addr().expect("it is bound"));
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = stop.clone();
@@ -100,22 +108,32 @@ pub fn board_over_tcp() -> Line {
     Line { target, stop, thread: Some(thread), _slave: None }
 }
 
-/// The parity image with `models/digits`, built once.
-fn image() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let (models, target) = (repository("target/port/models"), repository("target/port"));
-        let words = ["compile".into(), repository("models/digits").into_os_string()];
-        let out = ["--out-dir".into(), models.join("digits").into_os_string()];
-        elbow(&[words, out].concat()).done();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "-p", "elbow-app", "--example", "stdio", "--target-dir"]).arg(&target);
-        cargo.current_dir(repository("firmware")).env("ELBOW_MODELS", models);
-        let built = cargo.output().expect("cargo starts");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        target.join("debug/examples/stdio")
-    };
-    BUILT.get_or_init(build).clone()
+/// The parity image with `models/digits`.
+fn digits() -> PathBuf {
+    image("digits", &repository("models/digits"))
+}
+
+/// The parity image with the model in the folder `model`, built once in a process for each `name`, which is that of the
+/// generated module.
+fn image(name: &str, model: &Path) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(image) = built.get(name) {
+        return image.clone();
+    }
+    let target = repository("target/port").join(name);
+    let models = target.join("models");
+    let words = ["compile".into(), model.as_os_str().to_os_string()];
+    let out = ["--out-dir".into(), models.join(name).into_os_string()];
+    elbow(&[words, out].concat()).done();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "-p", "elbow-app", "--example", "stdio", "--target-dir"]).arg(&target);
+    cargo.current_dir(repository("firmware")).env("ELBOW_MODELS", models);
+    let output = cargo.output().expect("cargo starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let image = target.join("debug/examples/stdio");
+    built.insert(name.into(), image.clone());
+    image
 }
 
 /// Carries bytes between `host` and a board that runs `image`, until the host's end is gone or `stop` is set.
