@@ -4,12 +4,14 @@ use crate::common::{elbow_in, repository};
 use elbow_tests::pages::{page, section};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 /// Fields whose own fields are names of the data.
 const COUNTED: [&str; 2] = ["verdicts", "faults"];
 /// A section of the page, and a command whose report it describes, from the root of the repository; `OUT` is a
-/// folder for its files.
-const COMMANDS: [(&str, &str); 13] = [
+/// folder for its files, with a copy of `models/shuttle`.
+const COMMANDS: [(&str, &str); 14] = [
     ("inspect", "inspect models/imu"),
     ("inspect", "inspect tests/zoo/gru.keras"),
     ("init", "init models/digits/encoder.onnx --decoder models/digits/decoder.onnx"),
@@ -35,6 +37,7 @@ const COMMANDS: [(&str, &str); 13] = [
         "score models/shuttle --input models/shuttle/test.npy --labels models/shuttle/labels.npy",
     ),
     ("score", "score models/imu --readings models/imu/recording.npy --inject"),
+    ("calibrate", "calibrate OUT/shuttle --input models/shuttle/normal.npy --arl 300"),
 ];
 
 /// Adds the names of all fields in `value` to `names`.
@@ -53,11 +56,22 @@ fn collect(value: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
+/// Copies the manifest of a model and what lies beside it to `folder`, which is created.
+fn copied(model: &str, folder: &Path) {
+    fs::create_dir(folder).unwrap();
+    for entry in fs::read_dir(repository(model)).unwrap().map(Result::unwrap) {
+        if entry.path().is_file() {
+            fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
 #[test]
 fn the_page_of_json_names_every_field_that_is_printed() {
     let page = page("docs/reference/json.md");
     let shared = section(&page, "Shared objects").expect("a section");
     let out = tempfile::tempdir().unwrap();
+    copied("models/shuttle", &out.path().join("shuttle"));
     let mut lacking = BTreeSet::new();
     for (title, line) in COMMANDS {
         let own = section(&page, title).unwrap_or_else(|| panic!("no section {title}"));
