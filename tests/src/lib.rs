@@ -10,6 +10,7 @@ pub mod integers;
 pub mod labelled;
 pub mod linear_gaussian;
 pub mod models;
+pub mod pages;
 pub mod random;
 pub mod refinement;
 pub mod repeating;

@@ -1,4 +1,4 @@
-//! The table of supported operators: `elbow ops` and the README print it, import reads nodes by it.
+//! The table of supported operators: `elbow ops` and `docs/reference/operators.md` print it, import reads nodes by it.
 
 mod along;
 mod constant;

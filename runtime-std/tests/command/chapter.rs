@@ -2,9 +2,11 @@
 //!
 //! With `ELBOW_ACCEPT=1` what they print is written into the chapter.
 
-use crate::common::{elbow_in, repository};
+use crate::common::repository;
+use crate::console::answered;
 use elbow::manifest::{Manifest, Window};
 use elbow::npy;
+use elbow_tests::pages::{hold, page};
 use elbow_tests::vibration::{AXES, Fault, Mode, Run, WINDOW, healthy, independent};
 use std::fs;
 use std::path::Path;
@@ -24,15 +26,8 @@ const CHECK: (u64, usize) = (82_001, 12);
 fn the_commands_of_the_chapter_print_what_it_says_and_its_program_compiles() {
     let folder = tempfile::tempdir_in(repository("target")).unwrap();
     prepare(folder.path());
-    let path = repository("docs/alarm.md");
-    let text = fs::read_to_string(&path).unwrap();
-    let found = answered(&text, folder.path());
-    if std::env::var_os("ELBOW_ACCEPT").is_some() {
-        fs::write(&path, &found).unwrap();
-    } else {
-        let first = found.lines().zip(text.lines()).find(|(found, stated)| found != stated);
-        assert!(found == text, "the first other line, found and stated: {first:#?}");
-    }
+    let text = page("docs/alarm.md");
+    hold("docs/alarm.md", &answered(&text, folder.path()));
     compiles(block(&text, "rust"), folder.path());
 }
 
@@ -80,40 +75,6 @@ fn readings(file: &Path, run: Run, windows: usize) {
 /// Writes an array.
 fn save(file: &Path, shape: &[usize], values: &[f32]) {
     fs::write(file, npy::encode(shape, values)).unwrap();
-}
-
-/// The chapter with what its commands print in `folder`, run one after the other.
-fn answered(text: &str, folder: &Path) -> String {
-    let (mut answered, mut is_console) = (String::new(), false);
-    for line in text.lines() {
-        match line.strip_prefix("$ ") {
-            Some(words) if is_console => {
-                answered += &format!("{line}\n{}", printed(words, folder));
-                continue;
-            }
-            _ if line == "```console" => is_console = true,
-            _ if line == "```" => is_console = false,
-            _ if is_console => continue,
-            _ => {}
-        }
-        answered += line;
-        answered += "\n";
-    }
-    answered
-}
-
-/// What `elbow` with these words prints in `folder`: its report, or the error of a command that refuses.
-fn printed(line: &str, folder: &Path) -> String {
-    let mut words = line.split_whitespace();
-    assert_eq!(words.next(), Some("elbow"), "{line}");
-    let started = std::time::Instant::now();
-    let outcome = elbow_in(folder, &words.collect::<Vec<_>>());
-    println!("{:.1} s: {line}", started.elapsed().as_secs_f64());
-    match outcome.code {
-        0 => outcome.stdout,
-        2 => outcome.stderr,
-        code => panic!("{line}: exit code {code}, {}", outcome.stderr),
-    }
 }
 
 /// The one block in this language.

@@ -6,6 +6,7 @@ mod calibrate;
 mod chapter;
 mod commands;
 mod common;
+mod console;
 mod device;
 mod further_roles;
 mod gap;
@@ -18,6 +19,7 @@ mod monitor;
 mod new;
 #[cfg(unix)]
 mod port;
+mod pages;
 mod quantized;
 mod readings;
 mod reference;

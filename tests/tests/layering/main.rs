@@ -1,6 +1,8 @@
 //! Who may know what: the invariants of ARCHITECTURE.md, each an absence that is looked for.
 
 mod circles;
+mod documents;
+mod figures;
 mod shape;
 mod source;
 
