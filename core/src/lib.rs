@@ -33,6 +33,7 @@
 
 pub mod checksum;
 pub mod compiled;
+mod dear;
 pub mod detect;
 pub mod distributions;
 mod error;

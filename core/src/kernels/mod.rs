@@ -29,7 +29,6 @@ mod take;
 pub use activation::{Unary, unary};
 pub use affine::affine;
 pub use along::Along;
-pub(crate) use arch::integer::{FLOATS_ARE_DEAR, PRODUCT_IS_DEAR};
 pub use binary::{Binary, BinaryOp, binary};
 pub use conv::{ConvShape, conv, conv_depthwise};
 pub use conv_transpose::{ConvTransposeShape, conv_transpose, pack_transposed};

@@ -6,6 +6,7 @@ mod device_inference;
 mod flows;
 mod gradient;
 mod integer_kernels;
+mod integer_score;
 mod labelled;
 mod proof;
 mod splines;

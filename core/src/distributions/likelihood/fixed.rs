@@ -3,9 +3,9 @@
 use super::real::precision;
 use super::runs::Runs;
 use super::{Likelihood, pairs};
+use crate::dear::{FLOATS_ARE_DEAR, PRODUCT_IS_DEAR};
 use crate::distributions::diag_normal::LN_2_PI;
 use crate::distributions::sum::Sum;
-use crate::kernels::{FLOATS_ARE_DEAR, PRODUCT_IS_DEAR};
 use crate::pieces::pieces;
 
 /// Bits by which a step is finer than the power of two below `1 / precision`: a scale is 2^12 to 2^13 steps.

@@ -16,9 +16,3 @@ pub use portable::helium as linear_helium;
 pub use portable::plain as linear_plain;
 #[cfg(not(elbow_dsp))]
 pub use portable::{depthwise, padded_copy, paired as linear_paired, wide as linear_wide};
-
-/// Whether an operation of floats costs tens of instructions, and a division hundreds: there is no float unit.
-pub const FLOATS_ARE_DEAR: bool = cfg!(any(elbow_v6m, elbow_v7m)) && !cfg!(target_abi = "eabihf");
-
-/// Whether the high word of a product of words costs tens of instructions.
-pub const PRODUCT_IS_DEAR: bool = cfg!(elbow_v6m);

@@ -105,11 +105,11 @@ impl Job {
 
     /// Says how many bytes of `x` and of `y` the second one of two positions is behind the first one.
     #[inline(always)]
-    fn set_second(&mut self, _second: [isize; 2]) {
+    fn set_second(&mut self, second: [isize; 2]) {
         #[cfg(elbow_v7m)]
-        {
-            self.second = _second;
-        }
+        (self.second = second);
+        #[cfg(not(elbow_v7m))]
+        let _: [isize; 2] = second;
     }
 
     /// Calls `run` with the job of all full panels at each position, or each two positions, and with their number;
@@ -390,9 +390,9 @@ impl<'s> Small<'s> {
 }
 
 /// Calls `run` with one job per position, or for two, and their number, for all full panels or, without `full`, for
-/// the last one that is not full; writes the outputs to the `y` of `t`. Runs are cut by `cut`. Does nothing where a slice is too
-/// short or not aligned. With `full` the layer must have at least four rows, without it a number of rows that
-/// is no multiple of four.
+/// the last one that is not full; writes the outputs to the `y` of `t`. Runs are cut by `cut`. Does nothing where a
+/// slice is too short or not aligned. With `full` the layer must have at least four rows, without it a number of
+/// rows that is no multiple of four.
 ///
 /// Where the outputs are f32, their places hold the bits of the i32 sums: [`settle`] makes floats of them.
 #[inline(always)]

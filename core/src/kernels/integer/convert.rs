@@ -1,7 +1,7 @@
 //! Conversion between floats and integers, and copies into padded buffers.
 
 use super::Value;
-use crate::kernels::arch::integer::FLOATS_ARE_DEAR;
+use crate::dear::FLOATS_ARE_DEAR;
 use crate::math;
 
 /// Shape of a copy that transposes and pads: a box of values, and its places in `x` and `y`, in values.

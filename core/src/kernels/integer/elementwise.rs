@@ -1,7 +1,7 @@
 //! Functions of one value, and sums of two.
 
 use super::{Requantize, Value};
-use crate::kernels::arch::integer::PRODUCT_IS_DEAR;
+use crate::dear::PRODUCT_IS_DEAR;
 
 /// `y[i] = table[bits of y[i]]`, in place: any function of 8-bit values, exactly.
 ///
@@ -84,12 +84,8 @@ fn halves(y: &mut [i16], halves: [[i32; 2]; 2], s: &Piecewise) {
     const ROUNDER: i32 = 1 << (PIECE_BITS - 1);
     let [below, above] = halves.map(|[c0, c1]| [c0.wrapping_add(ROUNDER), c1]);
     let at = |[c0, c1]: [i32; 2], rest: i32| {
-        // `high_word(rest << 16, c1)`
-        let product = if PRODUCT_IS_DEAR {
-            (rest * (c1 >> 16)).wrapping_add(((rest as u32 * (c1 as u32 & 0xffff)) >> 16) as i32)
-        } else {
-            high_word(rest << 16, c1)
-        };
+        let dear = PRODUCT_IS_DEAR;
+        let product = if dear { by_halves(rest, c1) } else { high_word(rest << 16, c1) };
         c0.wrapping_add(product) >> PIECE_BITS
     };
     let value = |y: i16| at(if y < 0 { below } else { above }, i32::from(y) & 0x7fff);
@@ -106,6 +102,13 @@ fn halves(y: &mut [i16], halves: [[i32; 2]; 2], s: &Piecewise) {
 #[inline(always)]
 fn high_word(a: i32, b: i32) -> i32 {
     ((i64::from(a) * i64::from(b)) >> 32) as i32
+}
+
+/// `high_word(rest << 16, b)` for a `rest` of 15 bits, by two products of a word.
+#[inline(always)]
+fn by_halves(rest: i32, b: i32) -> i32 {
+    let low = (rest as u32 * (b as u32 & 0xffff)) >> 16;
+    (rest * (b >> 16)).wrapping_add(low as i32)
 }
 
 /// A sum of two tensors with scales of their own.
@@ -131,5 +134,38 @@ pub fn add<A: Value, B: Value, Y: Value>(a: &[A], b: &[B], y: &mut [Y], s: &Add)
         let sum = sum.wrapping_add(s.constant).wrapping_shl(s.rule.shift);
         let high = (sum.wrapping_add(1 << 31) >> 32) as i32;
         *y = Y::of(s.rule.clamp(s.rule.zero_point.wrapping_add(high)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Independent: the formula in i64, with the clamps of a sum that wraps where coefficients are large.
+    #[test]
+    fn two_straight_halves_are_what_the_formula_says() {
+        let mut state = 5u64; // Knuth's generator, of which the upper half is used
+        let mut word = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 32) as i32
+        };
+        let leaky = [[-3_355_443, 6_710_887, 0], [0, 67_108_864, 0]];
+        let any: [[[i32; 3]; 2]; 20] = core::array::from_fn(|n| {
+            [[word() >> n, word() >> n, 0], [word() >> n, word() >> n, 0]]
+        });
+        for (n, coefficients) in any.iter().chain([&leaky]).enumerate() {
+            let (low, high) = if n % 2 == 0 { (-32_767, 32_767) } else { (-5, 9_000) };
+            let s = Piecewise { start: -32_768, piece_bits: 15, low, high };
+            for at in (-32_768..32_768).step_by(7).chain([-1, 0, 32_767]) {
+                let mut y = [at as i16];
+                piecewise(&mut y, coefficients, &s);
+                let [c0, c1, _] = coefficients[usize::from(at >= 0)];
+                let (rest, c1) = (i64::from(at & 0x7fff), i64::from(c1));
+                let p = c0.wrapping_add(((rest * c1) >> 16) as i32).wrapping_add(512) >> 10;
+                assert_eq!(i32::from(y[0]), p.max(low).min(high), "{coefficients:?} at {at}");
+                let (rest, c1) = (rest as i32, c1 as i32);
+                assert_eq!(by_halves(rest, c1), high_word(rest << 16, c1), "{rest} * {c1}");
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ const NEARER: f64 = 4.0;
 
 /// Sums over the values of a channel.
 #[derive(Clone, Copy, Debug, Default)]
-struct Moments {
+struct ChannelMoments {
     count: f64,
     sum: f64,
     squares: f64,
@@ -47,8 +47,8 @@ pub fn question(files: &[String], x: &Rows, window: &Window) -> Result<()> {
 }
 
 /// The moments of each channel over all rows; values that are not finite are left out.
-fn moments(x: &Rows, window: &Window) -> Vec<Moments> {
-    let mut channels = vec![Moments::default(); window.channels];
+fn moments(x: &Rows, window: &Window) -> Vec<ChannelMoments> {
+    let mut channels = vec![ChannelMoments::default(); window.channels];
     let per_row = window.channels * window.length;
     for (at, value) in x.values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
         let channel = match window.layout() {
@@ -63,7 +63,7 @@ fn moments(x: &Rows, window: &Window) -> Vec<Moments> {
     channels
 }
 
-impl Moments {
+impl ChannelMoments {
     /// The mean; 0 of no values.
     fn mean(&self) -> f64 {
         self.sum / self.count.max(1.0)
@@ -78,8 +78,8 @@ impl Moments {
 
 /// How far the channels are from mean 0 and deviation 1 once the shift of `scale` is subtracted and its factor divided
 /// by: the mean over the channels of `mean^2 + ln(deviation)^2`, where a constant channel has no second term.
-fn distance(channels: &[Moments], scale: impl Fn(usize) -> (f64, f64)) -> f64 {
-    let of = |(channel, own): (usize, &Moments)| {
+fn distance(channels: &[ChannelMoments], scale: impl Fn(usize) -> (f64, f64)) -> f64 {
+    let of = |(channel, own): (usize, &ChannelMoments)| {
         let (shift, factor) = scale(channel);
         let (mean, deviation) = ((own.mean() - shift) / factor, own.deviation() / factor);
         let spread = if deviation > 0.0 { deviation.ln() } else { 0.0 };

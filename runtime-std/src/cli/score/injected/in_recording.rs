@@ -35,7 +35,7 @@ pub struct After {
 
 /// Where in a recording a fault is, and in which windows.
 #[derive(Clone, Copy)]
-struct Place {
+struct FaultSpan {
     /// Number of the first faulty reading.
     since: usize,
     /// Readings of a window.
@@ -54,7 +54,7 @@ pub fn injected(
 ) -> Result<Injected> {
     let Faultless { loaded, score, settings, table, .. } = faultless;
     let readings = recorded.recording.values.len() / window.channels.max(1);
-    let place = Place { since: readings / 3, length: window.length };
+    let place = FaultSpan { since: readings / 3, length: window.length };
     let windows = recorded.windows.iter().filter(|due| place.is_faulty(due.reading)).count();
     if windows == 0 {
         return Err(Error::input(format!(
@@ -89,7 +89,7 @@ pub fn injected(
     Ok(Injected { since: Some(place.since), ..report })
 }
 
-impl Place {
+impl FaultSpan {
     /// Whether the window whose last reading has this number holds faulty readings alone.
     fn is_faulty(&self, reading: usize) -> bool {
         reading + 1 >= self.since + self.length
@@ -115,7 +115,7 @@ struct Finders {
 }
 
 /// What is found in a recording with its scored rows.
-fn found(score: &Score, judge: &Judge, of: (&Recorded, &[RowScore]), place: Place) -> Found {
+fn found(score: &Score, judge: &Judge, of: (&Recorded, &[RowScore]), place: FaultSpan) -> Found {
     let (recorded, rows) = of;
     let calibration = judge.calibration();
     let sequence = calibration.and_then(|own| Sequence::of(score, own, by_window(recorded, rows)));
