@@ -6,6 +6,7 @@ mod device_inference;
 mod flows;
 mod gradient;
 mod integer_kernels;
+mod program;
 mod proof;
 mod splines;
 mod time_first;
