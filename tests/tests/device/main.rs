@@ -8,6 +8,7 @@ mod gradient;
 mod integer_kernels;
 mod integer_score;
 mod labelled;
+mod program;
 mod proof;
 mod splines;
 mod time_first;
