@@ -27,4 +27,8 @@ pub struct RowSet {
     pub rows: usize,
     /// File of the sorted first eight bytes of each row's SHA-256.
     pub hashes: PathBuf,
+    /// File of the sorted hashes of one run of readings in each row, which tell rows that share readings; none for
+    /// rows that are no windows, or of few readings.
+    #[serde(default)]
+    pub readings: Option<PathBuf>,
 }

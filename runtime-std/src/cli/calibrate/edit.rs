@@ -204,6 +204,9 @@ fn row_set(set: &RowSet) -> Item {
     table.insert("files", Value::Array(Array::from_iter(set.files.iter().map(String::as_str))));
     table.insert("rows", Value::from(set.rows as i64));
     table.insert("hashes", Value::from(set.hashes.to_string_lossy().as_ref()));
+    if let Some(readings) = &set.readings {
+        table.insert("readings", Value::from(readings.to_string_lossy().as_ref()));
+    }
     toml_edit::value(table)
 }
 

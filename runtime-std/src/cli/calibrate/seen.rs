@@ -22,6 +22,8 @@ struct Named {
     /// Names of the files.
     files: Vec<String>,
     rows: RowHashes,
+    /// A run of readings of each row; `None` where they are not known.
+    readings: Option<RowHashes>,
     /// Whether it comes from the manifest, and need not be written.
     is_known: bool,
 }
@@ -30,7 +32,10 @@ impl Sets {
     /// The files of hashes that have to be written.
     pub fn files(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
         let new = self.0.iter().filter(|set| !set.is_known);
-        new.map(|set| (hashes(set.key), set.rows.to_bytes()))
+        new.flat_map(|set| {
+            let runs = set.readings.as_ref().map(|runs| (readings(set.key), runs.to_bytes()));
+            std::iter::once((hashes(set.key), set.rows.to_bytes())).chain(runs)
+        })
     }
 
     /// Keys in `[data]` of the sets that the rows were held against.
@@ -43,7 +48,8 @@ impl Sets {
         let new = self.0.iter().filter(|set| !set.is_known);
         new.map(|set| {
             let (files, rows) = (set.files.clone(), set.rows.count());
-            (set.key, RowSet { files, rows, hashes: hashes(set.key).into() })
+            let readings = set.readings.as_ref().map(|_| readings(set.key).into());
+            (set.key, RowSet { files, rows, hashes: hashes(set.key).into(), readings })
         })
     }
 }
@@ -53,7 +59,13 @@ fn hashes(key: &str) -> String {
     format!("{key}.hashes")
 }
 
-/// The sets of rows of the options and the manifest, of which none shares a row with those that calibrate.
+/// Name of the file with the runs of readings of a set.
+fn readings(key: &str) -> String {
+    format!("{key}.readings")
+}
+
+/// The sets of rows of the options and the manifest, of which none shares a row with those that calibrate, nor, as far
+/// as one run of readings in each row tells, readings.
 ///
 /// # Errors
 ///
@@ -62,6 +74,7 @@ pub fn check(options: &CalibrateOptions, loaded: &Loaded, normal: &NormalData) -
     let none = DataTable::default();
     let data = loaded.manifest.as_ref().and_then(|manifest| manifest.data.as_ref());
     let data = data.unwrap_or(&none);
+    let window = loaded.model.window.as_ref();
     let sources = [
         ("train", "--trained-on", &options.trained_on, &data.train),
         ("scales", "--scaled-on", &options.scaled_on, &data.scales),
@@ -69,36 +82,61 @@ pub fn check(options: &CalibrateOptions, loaded: &Loaded, normal: &NormalData) -
     ];
     let mut sets = Vec::new();
     for (key, option, files, stored) in sources {
-        let rows = match (&files[..], stored) {
+        let (rows, readings) = match (&files[..], stored) {
             ([], None) => continue,
-            ([], Some(stored)) => RowHashes::read(&loaded.folder.join(&stored.hashes))?,
-            (files, _) => seen(&rows_of(option, files, loaded)?),
+            ([], Some(stored)) => {
+                let read = |file: &Path| RowHashes::read(&loaded.folder.join(file));
+                (read(&stored.hashes)?, stored.readings.as_deref().map(read).transpose()?)
+            }
+            (files, _) => {
+                let rows = rows_of(option, files, loaded)?;
+                let all = || (0..rows.count()).map(|row| rows.row(row));
+                (all().collect(), RowHashes::of_readings(all(), window))
+            }
         };
         let (is_known, files) = (files.is_empty(), names(files));
-        sets.push(Named { key, option, files, rows, is_known });
+        sets.push(Named { key, option, files, rows, readings, is_known });
     }
-    let score = normal.sets().flat_map(|set| (0..set.x.count()).map(|row| set.x.row(row)));
-    let rows: RowHashes = score.collect();
-    for set in &sets {
-        let shared = rows.shared(&set.rows);
-        if shared > 0 {
-            let origin = if set.is_known { "[data] of the manifest" } else { set.option };
-            return Err(Error::input(format!(
-                "{shared} of the {} normal rows are among the {} rows of {origin} ({}), on which scores look better than they are; leave them out, and calibrate on rows that the model has not seen",
-                rows.count(),
-                set.rows.count(),
-                set.key
-            )));
-        }
-    }
+    let score = || normal.sets().flat_map(|set| (0..set.x.count()).map(|row| set.x.row(row)));
+    let rows: RowHashes = score().collect();
+    let runs = RowHashes::of_readings(score(), window);
+    sets.iter().try_for_each(|set| set.is_apart(&rows, runs.as_ref()))?;
     let files = normal.sets().flat_map(|set| set.files.clone()).collect();
-    sets.push(Named { key: "score", option: "--input", files, rows, is_known: false });
+    sets.push(Named {
+        key: "score",
+        option: "--input",
+        files,
+        rows,
+        readings: None,
+        is_known: false,
+    });
     Ok(Sets(sets))
 }
 
-/// Hashes of all rows.
-fn seen(rows: &Rows) -> RowHashes {
-    (0..rows.count()).map(|row| rows.row(row)).collect()
+impl Named {
+    /// `Ok` where the set shares no row with `rows`, those that calibrate, and no run of readings with their `runs`.
+    ///
+    /// # Errors
+    ///
+    /// An input error with the number of rows that have been seen.
+    fn is_apart(&self, rows: &RowHashes, runs: Option<&RowHashes>) -> Result<()> {
+        let (key, count) = (self.key, self.rows.count());
+        let origin = if self.is_known { "[data] of the manifest" } else { self.option };
+        let shared = rows.shared(&self.rows);
+        if shared > 0 {
+            return Err(Error::input(format!(
+                "{shared} of the {} normal rows are among the {count} rows of {origin} ({key}), on which scores look better than they are; leave them out, and calibrate on rows that the model has not seen",
+                rows.count(),
+            )));
+        }
+        let shared = runs.zip(self.readings.as_ref()).map_or(0, |(own, other)| own.shared(other));
+        if shared > 0 {
+            return Err(Error::input(format!(
+                "the normal rows and the {count} rows of {origin} ({key}) are windows of one recording, which begin at other readings but share them (found {shared} times): scores look better on those than they are; calibrate on another part of the recording, or on another one",
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// Names of the files of `[NAME=]PATH`, without folders.

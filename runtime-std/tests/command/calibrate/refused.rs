@@ -133,6 +133,47 @@ fn rows_that_look_raw_are_a_question() {
     elbow_line("calibrate {} --recording {} --arl 30", &[at, &recording]).done();
 }
 
+/// Windows of one recording that begin at other readings have no row in common.
+#[test]
+fn windows_that_share_readings_with_those_that_trained_are_refused() {
+    let (folder, manifest) = imu();
+    let at = folder.path();
+    let window = elbow::manifest::Manifest::read(&manifest).unwrap().window.unwrap();
+    let recording = npy::read(&of_imu("recording.npy")).unwrap().values;
+    // Windows of 64 readings from `from` on, one every `hop`, as rows.
+    let cut = |name: &str, [from, to, hop]: [usize; 3]| {
+        let starts: Vec<usize> = (from..to - 64).step_by(hop).collect();
+        let value = |start: usize, channel: usize, time: usize| {
+            (recording[(start + time) * 9 + channel] - window.mean[channel]) / window.std[channel]
+        };
+        let row = |start: &usize| {
+            let start = *start;
+            (0..576).map(move |index| (start, index / 64, index % 64))
+        };
+        let values = starts.iter().flat_map(row).map(|(a, b, c)| value(a, b, c));
+        let path = at.join(name);
+        let values: Vec<f32> = values.collect();
+        fs::write(&path, npy::encode(&[starts.len(), 9, 64], &values)).unwrap();
+        path
+    };
+    let train = cut("train.npy", [0, 1_680, 16]);
+    let other_hop = cut("other_hop.npy", [5, 1_680, 40]);
+    let other_part = cut("other_part.npy", [1_700, 3_376, 40]);
+    let line = "calibrate {} --input {} --arl 6 --alpha 0.05 --trained-on {}";
+    let before = contents(at);
+    let outcome = elbow_line(line, &[at, &other_hop, &train]);
+    assert_eq!(outcome.code, 2, "{}", outcome.stdout);
+    for word in ["--trained-on", "begin at other readings", "another part"] {
+        assert!(outcome.stderr.contains(word), "no {word:?} in {}", outcome.stderr);
+    }
+    assert_eq!(contents(at), before, "something was written");
+    elbow_line(line, &[at, &other_part, &train]).done();
+    // The file beside the manifest says so the next time.
+    let outcome = elbow_line("calibrate {} --input {} --arl 6 --alpha 0.05", &[at, &other_hop]);
+    assert_eq!(outcome.code, 2, "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("[data] of the manifest (train)"), "{}", outcome.stderr);
+}
+
 #[test]
 fn rows_that_trained_are_known_the_next_time() {
     let (folder, _) = imu();
