@@ -2,7 +2,6 @@
 
 use elbow_tests::boards::image;
 use elbow_tests::fixtures::path;
-use elbow_tests::images::compiled;
 use elbow_toolchain::{BOARDS, Board, BoardProgram, Region};
 
 use crate::pico::{float, models_of};
@@ -65,9 +64,7 @@ fn are_as_the_table_says(boards: &[&Board]) {
             BoardProgram::Parity => "imu",
             BoardProgram::Sensor => "motion3",
         };
-        let (models, _) = compiled(&models_of(&[float(model)]));
-        let folder = tempfile::tempdir().expect("a folder");
-        let (file, messages) = image(board, size.program, models.path(), folder.path());
+        let (file, messages) = image(board, size.program, &models_of(&[float(model)]));
         assert_eq!(messages, "", "{} {:?}: warnings", board.name, size.program);
         let elf = std::fs::read(&file).expect("an image");
         let [flash, ram] = sizes(&elf, board);
