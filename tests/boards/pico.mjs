@@ -84,6 +84,8 @@ class Pico {
     this.watchdog = this.mcu.peripherals[0x40058];
     this.watchdog.onWatchdogTrigger = () => {
       this.mustReset = true;
+      // At zero its alarm is due again at once, for ever.
+      this.watchdog.timer.enable = false;
     };
     if (this.sensor) {
       this.sensor.connectTo(this.mcu, this.mcu.i2c[0]);
@@ -139,6 +141,7 @@ class Pico {
       if (!core.waiting) {
         clock.tick(core.executeInstruction() * CYCLE_NS);
       } else if (clock.nextAlarm) {
+        if (this.scenario.hangs <= this.now()) this.hang();
         const ns = clock.nanosToNextAlarm;
         this.sleptNs += ns;
         clock.tick(ns);
@@ -146,7 +149,6 @@ class Pico {
         break; // asleep until the host sends
       }
     }
-    if (this.scenario.hangs <= this.now()) this.hang();
     return clock.nanos >= end;
   }
 
@@ -154,7 +156,7 @@ class Pico {
   // executes while it works may be executed by interrupts too.
   hang() {
     const { core, flashView } = this.mcu;
-    if (core.IPSR !== 0 || !core.waiting) return;
+    if (core.IPSR !== 0) return;
     [WFE, BACK].forEach((code, index) => flashView.setUint16(core.PC - FLASH + 2 * index, code, true));
     delete this.scenario.hangs;
   }
