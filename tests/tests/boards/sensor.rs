@@ -206,7 +206,7 @@ fn inference_that_hangs_ends_in_a_reset_whose_reason_is_told() {
     let run = run(8.0, &json!({ "hangs": 0.5 }));
     assert_eq!(run.resets, 1);
     let first = run.told.status.first().expect("a status");
-    assert_eq!(first.reset, ResetReason::Unknown, "the emulator tells of no power");
+    assert_eq!(first.reset, ResetReason::Power, "a register that reads as ones there");
     let last = run.told.status.last().expect("a status");
     assert_eq!((last.reset, last.counts.lost), (ResetReason::Watchdog, 0));
     assert!(last.t_us < 4_000_000, "it began anew: {last:?}");
