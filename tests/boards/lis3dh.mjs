@@ -12,16 +12,21 @@ const BYTE_NS = 22_500;
 const READ = 1;
 
 export class Lis3dh {
-  // `codes` are left-aligned values of 16 bits, three of a row; each fault has `kind`, `from` and `to` in seconds.
-  // `note` is called for each reading that begins.
-  constructor(mcu, i2c, { codes, faults, address = 0x18, note }) {
-    Object.assign(this, { mcu, i2c, codes, faults, address, note });
+  // `codes` are left-aligned values of 16 bits, three of a row; each fault has `kind`, `from` and `to` in seconds of
+  // `now()`. `note` is called for each reading that begins.
+  constructor({ codes, faults, address = 0x18, now, note }) {
+    Object.assign(this, { codes, faults, address, now, note });
     this.registers = new Uint8Array(128);
     this.registers[WHO_AM_I] = 0x33;
     this.registers[CTRL_REG1] = 0x07;
     this.row = 0;
     this.pointer = 0;
     this.isPointed = false;
+  }
+
+  // Connects it to a controller.
+  connectTo(mcu, i2c) {
+    Object.assign(this, { mcu, i2c });
     i2c.onStart = () => this.after(() => i2c.completeStart());
     i2c.onConnect = (address, mode) => this.connect(address, mode);
     i2c.onWriteByte = (byte) => this.write(byte);
@@ -31,7 +36,7 @@ export class Lis3dh {
 
   // The fault of this moment, if there is one.
   fault() {
-    const now = this.mcu.clock.nanos / 1e9;
+    const now = this.now();
     return this.faults.find(({ from, to }) => from <= now && now < to);
   }
 

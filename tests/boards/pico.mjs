@@ -7,7 +7,7 @@
 //   seconds  emulated time after which the emulator ends
 //   faults   [{ "kind": "silent" | "stuck" | "odd" | "identity", "from": s, "to": s, "code": n }]
 //   cuts     [{ "from": s, "to": s }]: what the board sends then is lost
-//   halts    [{ "from": s, "to": s }]: sampling's interrupt is masked then, so that the watchdog is not fed
+//   hangs    time in seconds when the program in thread mode hangs, asleep, while interrupts go on
 //   record   file for lines of JSON: readings with the row and the time, resets, and the end
 //
 // Time is that of the emulated clock: where the core sleeps it goes to the next event at once.
@@ -23,7 +23,8 @@ const CYCLE_NS = 8; // 125 MHz
 const BYTE_NS = 86_806; // ten bits at 115,200 baud
 const CHUNK = 200_000; // instructions between two looks at the host
 const LOADED = 1; // PT_LOAD
-const SWI_IRQ_0 = 26;
+// Sleep until an event, and branch to that instruction.
+const [WFE, BACK] = [0xbf20, 0xe7fd];
 
 // The segments of an ELF file that are to be loaded: address and bytes.
 function segments(file) {
@@ -40,8 +41,6 @@ function segments(file) {
 
 class Pico {
   constructor(image, bootrom, scenario) {
-    this.mcu = new RP2040();
-    this.mcu.logger = new ConsoleLogger(LogLevel.Error, true);
     this.scenario = scenario;
     this.image = segments(image);
     const rom = readFileSync(bootrom);
@@ -50,27 +49,23 @@ class Pico {
     this.out = [];
     this.resets = 0;
     this.sleptNs = 0;
-    correct(this.mcu);
-    this.mcu.uart[0].onByte = (byte) => this.send(byte);
-    this.feeder = this.mcu.clock.createAlarm(() => this.feed());
-    const watchdog = this.mcu.peripherals[0x40058];
-    watchdog.onWatchdogTrigger = () => {
-      this.mustReset = true;
-    };
-    if (scenario.codes) this.attach();
+    this.beforeNs = 0; // of the starts before the last one
+    if (scenario.codes) this.sensor = this.makeSensor();
     if (scenario.record) writeFileSync(scenario.record, '');
     this.boot();
   }
 
-  // Connects the sensor.
-  attach() {
+  // Seconds since the first start.
+  now() {
+    return (this.beforeNs + this.mcu.clock.nanos) / 1e9;
+  }
+
+  // The sensor of the scenario, not connected.
+  makeSensor() {
     const { codes: file, faults = [] } = this.scenario;
     const bytes = readFileSync(file);
     const codes = new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-    const note = (reading) => this.note(reading);
-    this.sensor = new Lis3dh(this.mcu, this.mcu.i2c[0], { codes, faults, note });
-    // Both lines are pulled up.
-    [4, 5].forEach((pin) => this.mcu.gpio[pin].setInputValue(true));
+    return new Lis3dh({ codes, faults, now: () => this.now(), note: (reading) => this.note(reading) });
   }
 
   // Appends a line to the record.
@@ -78,34 +73,44 @@ class Pico {
     if (this.scenario.record) appendFileSync(this.scenario.record, JSON.stringify(entry) + '\n');
   }
 
-  // Loads ROM and flash and starts at the second boot stage: the ROM's own start is skipped. Loading the ROM resets the
-  // chip and erases its flash, so that it comes first.
+  // A chip as after power came: loads ROM and flash and starts at the second boot stage; the ROM's own start is skipped.
+  // Loading the ROM resets the chip and erases its flash, so that it comes first.
   boot() {
+    this.mcu = new RP2040();
+    this.mcu.logger = new ConsoleLogger(LogLevel.Error, true);
+    correct(this.mcu);
+    this.mcu.uart[0].onByte = (byte) => this.send(byte);
+    this.feeder = this.mcu.clock.createAlarm(() => this.feed());
+    this.watchdog = this.mcu.peripherals[0x40058];
+    this.watchdog.onWatchdogTrigger = () => {
+      this.mustReset = true;
+      // At zero its alarm is due again at once, for ever.
+      this.watchdog.timer.enable = false;
+    };
+    if (this.sensor) {
+      this.sensor.connectTo(this.mcu, this.mcu.i2c[0]);
+      // Both lines are pulled up.
+      [4, 5].forEach((pin) => this.mcu.gpio[pin].setInputValue(true));
+    }
     this.mcu.loadBootrom(this.bootrom);
     this.image.forEach(({ address, bytes }) => this.mcu.flash.set(bytes, address - FLASH));
     this.mcu.core.PC = FLASH;
   }
 
-  // A reset by the watchdog, of all that the image uses; its reason stays.
+  // A reset by the watchdog: all but its reason is as after power came, and the clock begins anew.
   reset() {
     this.mustReset = false;
     this.resets += 1;
-    this.note({ reset: this.resets, t_us: this.mcu.clock.nanos / 1000 });
-    const watchdog = this.mcu.peripherals[0x40058];
-    const reason = watchdog.reason;
-    watchdog.writeUint32(0, 0);
-    const timer = this.mcu.peripherals[0x40054];
-    timer.alarms.forEach((alarm) => timer.disarmAlarm(alarm));
-    Object.assign(timer, { intRaw: 0, intEnable: 0, intForce: 0 });
-    Object.assign(this.mcu.uart[0], { interruptMask: 0, interruptStatus: 0 });
-    Object.assign(this.mcu.core, { pendingInterrupts: 0, enabledInterrupts: 0, waiting: false, PM: false, IPSR: 0 });
+    this.note({ reset: this.resets, at_s: this.now() });
+    const { reason } = this.watchdog;
+    this.beforeNs += this.mcu.clock.nanos;
     this.boot();
-    watchdog.reason = reason;
+    this.watchdog.reason = reason;
   }
 
   // Whether a list of times holds this moment.
   isIn(times = []) {
-    const now = this.mcu.clock.nanos / 1e9;
+    const now = this.now();
     return times.some(({ from, to }) => from <= now && now < to);
   }
 
@@ -129,13 +134,14 @@ class Pico {
 
   // Runs some instructions; true once the scenario's time is over.
   run() {
+    if (this.mustReset) this.reset();
     const { core, clock } = this.mcu;
-    const end = (this.scenario.seconds ?? Infinity) * 1e9;
-    for (let left = CHUNK; left > 0 && clock.nanos < end; left -= 1) {
-      if (this.mustReset) this.reset();
+    const end = (this.scenario.seconds ?? Infinity) * 1e9 - this.beforeNs;
+    for (let left = CHUNK; left > 0 && clock.nanos < end && !this.mustReset; left -= 1) {
       if (!core.waiting) {
         clock.tick(core.executeInstruction() * CYCLE_NS);
       } else if (clock.nextAlarm) {
+        if (this.scenario.hangs <= this.now()) this.hang();
         const ns = clock.nanosToNextAlarm;
         this.sleptNs += ns;
         clock.tick(ns);
@@ -143,14 +149,21 @@ class Pico {
         break; // asleep until the host sends
       }
     }
-    if (this.isIn(this.scenario.halts)) core.enabledInterrupts &= ~(1 << SWI_IRQ_0);
     return clock.nanos >= end;
+  }
+
+  // Overwrites the instructions that thread mode executes after its sleep, once; a reset loads the image again. What it
+  // executes while it works may be executed by interrupts too.
+  hang() {
+    const { core, flashView } = this.mcu;
+    if (core.IPSR !== 0) return;
+    [WFE, BACK].forEach((code, index) => flashView.setUint16(core.PC - FLASH + 2 * index, code, true));
+    delete this.scenario.hangs;
   }
 
   // What the scenario's time was spent with.
   ended() {
-    const { nanos } = this.mcu.clock;
-    this.note({ end_us: nanos / 1000, slept_us: this.sleptNs / 1000, resets: this.resets });
+    this.note({ end_us: this.now() * 1e6, slept_us: this.sleptNs / 1000, resets: this.resets });
   }
 }
 
@@ -171,7 +184,7 @@ const server = createServer((socket) => {
 
 function turn() {
   // A board with an end waits for its host at the start, so that nothing that it tells is lost.
-  const mayRun = host || pico.mcu.clock.nanos > 0 || !pico.scenario.seconds;
+  const mayRun = host || pico.now() > 0 || !pico.scenario.seconds;
   const isOver = mayRun && pico.run();
   if (pico.out.length > 0) {
     host?.write(Uint8Array.from(pico.out));

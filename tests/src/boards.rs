@@ -1,7 +1,8 @@
 //! Real boards in emulators: their images, the emulators that the tests fetch, and what a board tells.
 
 use crate::fixtures::path;
-use crate::images::or_cure;
+use crate::images::{compiled, or_cure};
+use elbow::model::Model;
 use elbow_core::wire::{
     Counts, Deframer, Judgement, Reply, ResetReason, Sensed, Status, message_len, parse,
 };
@@ -27,23 +28,39 @@ const FILES: [&str; 6] = [
     "bootrom.py",
 ];
 
-/// The image of a board's program with the models of a folder, and what the build wrote besides. The image is copied to
-/// `to`, since the next build overwrites it.
+/// The image of a board's program with these models, and what the build wrote besides. It stays below `target/boards`,
+/// under a name made of all three, until models of the same names are built for the same program.
 ///
 /// # Panics
 ///
-/// It cannot be built.
-pub fn image(board: &Board, program: BoardProgram, models: &Path, to: &Path) -> (PathBuf, String) {
+/// A model cannot be emitted, or the image not be built.
+pub fn image(board: &Board, program: BoardProgram, models: &[Model]) -> (PathBuf, String) {
     let firmware = path("firmware").canonicalize().expect("the firmware");
+    let (_sources, sources) = compiled(models);
+    let names: Vec<&str> = sources.iter().map(|(name, _)| name.as_str()).collect();
     // One build at a time: the next one overwrites the image.
-    let lock = folder().join("lock");
-    let lock = File::create(&lock).expect("a file");
+    let lock = File::create(folder().join("lock")).expect("a file");
     lock.lock().expect("a lock");
-    let order = BoardBuild { firmware: &firmware, board, program, triple: None, models };
+    let staged = folder().join("models").join(names.join("-"));
+    for (name, source) in &sources {
+        fs::create_dir_all(staged.join(name)).expect("a folder");
+        for file in ["model.rs", "weights.bin"] {
+            let (bytes, to) =
+                (fs::read(source.join(file)).expect("a file"), staged.join(name).join(file));
+            // An unchanged date spares a build.
+            if fs::read(&to).ok().as_ref() != Some(&bytes) {
+                fs::write(&to, bytes).expect("it can be written");
+            }
+        }
+    }
+    let order = BoardBuild { firmware: &firmware, board, program, triple: None, models: &staged };
     let (built, messages) = or_cure(build_board(&order));
-    let copy = to.join(built.file_name().expect("a name"));
+    let image = folder().join(format!("{}-{program:?}-{}.elf", board.name, names.join("-")));
+    // Renamed into place: another test may be running this very image.
+    let copy = image.with_extension("part");
     fs::copy(&built, &copy).expect("a copy");
-    (copy, messages)
+    fs::rename(&copy, &image).expect("it can be renamed");
+    (image, messages)
 }
 
 /// The folder of the emulators: `target/boards`.

@@ -48,7 +48,7 @@ fn a_fault_is_counted_and_mended_and_no_window_joins_readings_across_it() {
     let cases = [
         (Wrong::Silent, 0),
         (Wrong::Hangs, 1),
-        (Wrong::WrongIdentity, 2),
+        (Wrong::Identity, 2),
         (Wrong::Nan, 3),
         (Wrong::OutOfRange, 3),
         (Wrong::Other, 4),

@@ -9,7 +9,7 @@ use elbow::posterior::twin_posteriors;
 use elbow::{Precision, identifier};
 use elbow_tests::boards::{Emulated, image};
 use elbow_tests::fixtures::path;
-use elbow_tests::images::{compiled, or_cure};
+use elbow_tests::images::or_cure;
 use elbow_tests::integers::rows;
 use elbow_toolchain::{Board, BoardProgram};
 
@@ -44,10 +44,8 @@ pub fn bits(values: &[f32]) -> Vec<u32> {
 /// cycles of an encoding of each.
 fn cycles(models: &[(&str, Loaded, usize)]) -> Vec<u64> {
     let loaded: Vec<Loaded> = models.iter().map(|(_, loaded, _)| loaded.clone()).collect();
-    let (sources, _) = compiled(&models_of(&loaded));
-    let folder = tempfile::tempdir().expect("a folder");
     let board = Board::named("pico").expect("a board");
-    let (image, _) = image(board, BoardProgram::Parity, sources.path(), folder.path());
+    let (image, _) = image(board, BoardProgram::Parity, &models_of(&loaded));
     let emulated = Emulated::pico(&image, None);
     let name = |loaded: &Loaded| identifier::identifier(&loaded.model.name);
     let names = loaded.iter().map(name).collect();

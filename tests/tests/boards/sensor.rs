@@ -8,7 +8,6 @@ use elbow::rows::{Batch, Rows};
 use elbow_core::wire::{Judgement, Refusal, ResetReason, SensorFaults};
 use elbow_tests::boards::{Emulated, Telemetry, ToldWindow, image};
 use elbow_tests::fixtures::{path, rows};
-use elbow_tests::images::compiled;
 use elbow_toolchain::{Board, BoardProgram};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -40,12 +39,11 @@ struct Run {
     slept: f64,
 }
 
-/// Runs the sensor image for so many seconds with these faults, cuts and halts.
+/// Runs the sensor image for so many seconds with these faults, cuts and hangs.
 fn run(seconds: f64, events: &Value) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
-    let (sources, _) = compiled(&models_of(&[float("motion3")]));
     let board = Board::named("pico").expect("a board");
-    let (image, _) = image(board, BoardProgram::Sensor, sources.path(), folder.path());
+    let (image, _) = image(board, BoardProgram::Sensor, &models_of(&[float("motion3")]));
     let file = |name: &str| folder.path().join(name);
     // Left-aligned, little-endian.
     let codes = recording().into_iter().flatten().flat_map(|step| (step << 4).to_le_bytes());
@@ -204,10 +202,15 @@ fn a_link_that_is_cut_stops_nothing() {
 }
 
 #[test]
-fn a_task_that_stands_still_is_reset_and_the_reason_is_told() {
-    let run = run(9.0, &json!({ "halts": [{ "from": 1.0, "to": 2.0 }] }));
+fn inference_that_hangs_ends_in_a_reset_whose_reason_is_told() {
+    let run = run(8.0, &json!({ "hangs": 0.5 }));
     assert_eq!(run.resets, 1);
-    let reasons: Vec<ResetReason> = run.told.status.iter().map(|status| status.reset).collect();
-    assert_eq!(reasons.first(), Some(&ResetReason::Unknown), "the emulator knows no power");
-    assert_eq!(reasons.last(), Some(&ResetReason::Watchdog));
+    let first = run.told.status.first().expect("a status");
+    assert_eq!(first.reset, ResetReason::Power, "a register that reads as ones there");
+    let last = run.told.status.last().expect("a status");
+    assert_eq!((last.reset, last.counts.lost), (ResetReason::Watchdog, 0));
+    assert!(last.t_us < 4_000_000, "it began anew: {last:?}");
+    let hung = run.told.status.iter().filter(|status| status.counts.lost > 0);
+    assert!(hung.count() >= 2, "sampling and telling went on meanwhile");
+    assert!(run.told.windows.iter().any(|w| w.number == 0 && w.t_us > 1_000_000));
 }

@@ -15,7 +15,7 @@ impl NrfWatchdog {
     pub fn start(peripheral: Peri<'static, WDT>) -> Self {
         let mut config = Config::default();
         config.timeout_ticks = (PATIENCE_US * 32_768 / 1_000_000) as u32;
-        config.action_during_debug_halt = HaltConfig::PAUSE;
+        config.action_during_debug_halt = HaltConfig::Pause;
         let started = wdt::Watchdog::try_new(peripheral, config);
         Self(started.ok().map(|(_, [handle])| handle))
     }

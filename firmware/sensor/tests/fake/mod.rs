@@ -26,7 +26,7 @@ static WEIGHTS: &Aligned<[u8]> =
 pub enum Wrong {
     Silent,
     Hangs,
-    WrongIdentity,
+    Identity,
     Nan,
     OutOfRange,
     Other,
@@ -63,7 +63,7 @@ impl Sensor for Readings<'_> {
         match self.fault() {
             Some(Wrong::Silent) => Err(elbow_sensor::SensorFault::Silent),
             Some(Wrong::Hangs) => pending().await,
-            Some(Wrong::WrongIdentity) => Err(elbow_sensor::SensorFault::WrongIdentity),
+            Some(Wrong::Identity) => Err(elbow_sensor::SensorFault::WrongIdentity),
             Some(Wrong::Other) => Err(elbow_sensor::SensorFault::Other),
             _ => Ok(()),
         }

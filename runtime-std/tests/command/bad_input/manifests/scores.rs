@@ -29,7 +29,7 @@ fn alarm(lines: &str) -> String {
 
 /// Every table with every key.
 pub(super) fn whole() -> String {
-    let times = "rate = 50\nmax_gap = 0.1\non_gap = \"hold\"\nstale = 5\nscale = [0.5, 2]\noffset = [0, -1]\n";
+    let times = "rate = 50\nmax_gap = 0.1\non_gap = \"hold\"\nstale = 5\nscale = [0.5, 2]\noffset = [0, -1]\nunit = \"mg\"\nrange = [-2000, 2000]\n";
     let score = "[score]\nkind = \"elbo\"\nsamples = 8\ntail = \"both\"\nalpha = 0.02\nthreshold = -3.5\nchannel_log_likelihood = [-1, -2]\n";
     let rest = r#"[[score.mode]]
 index = 3
@@ -194,6 +194,8 @@ pub(super) fn of_readings() -> Vec<Case> {
         ("stale without a rate", window("stale = 5\n"), &["window.stale", "rate"]),
         ("an unknown deed", window("on_gap = \"guess\"\n"), &["guess", "clear", "hold"]),
         ("a scale of nothing", window("scale = [1, 0]\n"), &["window.scale", "found 0"]),
+        ("no unit", window("unit = \"\"\n"), &["window.unit", "such as \"mg\""]),
+        ("a range backwards", window("range = [5, -5]\n"), &["window.range", "[5, -5]"]),
         ("one offset", window("offset = [1]\n"), &["window.offset", "one per channel (2)"]),
         (
             "a gate without a window",
