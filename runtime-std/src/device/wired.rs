@@ -1,7 +1,9 @@
 //! A board at an address: opened, greeted, and asked again where noise or a reset has lost an answer.
 
 use super::link::Loss;
-use super::{Address, Connection, Device, Link, PAYLOAD, Selected, Timer, greeted, unexpected};
+use super::{
+    Address, Connection, Device, Link, PAYLOAD, Selected, TimerSpeed, greeted, unexpected,
+};
 use crate::{Error, Result, watch};
 use elbow_core::wire::{Reply, Request};
 use std::io::{Read, Write};
@@ -64,7 +66,8 @@ impl Device<Connection> {
             None => error.context(&recovery.address),
         })?;
         recovery.models = greeting.models;
-        let timer = Timer { ticks_per_million: greeting.ticks_per_million, ticks_per_second: None };
+        let timer =
+            TimerSpeed { ticks_per_million: greeting.ticks_per_million, ticks_per_second: None };
         let recovery = Some(recovery);
         let mut device = Self { link, timer, models: Vec::new(), selected: None, recovery };
         device.timer.ticks_per_second = device.insist(Self::ticks_per_second)?;
