@@ -1,6 +1,6 @@
 //! `elbow bench`
 
-use super::place::{Patience, Place};
+use super::chosen_target::{ChosenTarget, Patience};
 use super::{ModelOptions, PrecisionOptions, firmware, inputs, output, program};
 use elbow::detect::with_calibration;
 use elbow::device::{Address, Spent, Target};
@@ -21,8 +21,8 @@ pub struct BenchOptions {
     model: ModelOptions,
     /// An emulated board (qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55), or one that has the parity image
     /// with the model (serial:PORT[,BAUD], tcp:HOST:PORT)
-    #[arg(long, value_parser = Place::parse_board)]
-    target: Place,
+    #[arg(long, value_parser = ChosenTarget::parse_board)]
+    target: ChosenTarget,
     #[command(flatten)]
     patience: Patience,
     #[command(flatten)]
@@ -88,15 +88,15 @@ struct BenchReport {
 /// not answer.
 pub fn run(options: &BenchOptions) -> Result<()> {
     let report = match &options.target {
-        Place::Board(address) => on_board(options, address)?,
-        Place::Emulated(target) => {
+        ChosenTarget::Board(address) => on_board(options, address)?,
+        ChosenTarget::Emulated(target) => {
             let loaded = options.precision.apply(options.model.load()?, target.core)?;
             let (loaded, _) = with_calibration(loaded);
             let firmware = firmware(options.firmware.as_deref())?;
             let cost = cost(&loaded, target, &firmware, &rows(&loaded, options)?)?;
             BenchReport::of(&loaded, target, cost)?
         }
-        Place::Twin => {
+        ChosenTarget::Twin => {
             return Err(Error::input("--target twin: this computer is no board; name one"));
         }
     };

@@ -2,6 +2,7 @@
 
 mod bench;
 mod calibrate;
+mod chosen_target;
 mod compile;
 mod gap;
 mod heads;
@@ -13,7 +14,6 @@ mod new;
 mod ops;
 pub mod output;
 mod parity;
-mod place;
 mod precision;
 mod program;
 mod run;

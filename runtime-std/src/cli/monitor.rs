@@ -4,8 +4,8 @@ mod picture;
 mod record;
 mod screen;
 
+use super::chosen_target::Patience;
 use super::output;
-use super::place::Patience;
 use elbow::device::{Address, BoardStatus, Connection, Listener, Told, WindowFinding};
 use elbow::{Error, Result};
 use elbow_core::wire::Counts;

@@ -2,9 +2,9 @@
 
 mod verdicts;
 
+use super::chosen_target::{ChosenTarget, Patience, TWIN};
 use super::heads::{self, WithHeads};
 use super::inputs;
-use super::place::{Patience, Place, TWIN};
 use super::{ModelOptions, PrecisionOptions, PythonOptions, firmware, output, program};
 use clap::ValueEnum;
 use elbow::detect::with_calibration;
@@ -34,8 +34,8 @@ pub struct ParityOptions {
     times: Option<PathBuf>,
     /// What is held against the reference: twin, an emulated board (qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33,
     /// qemu-m55), or a board that has the parity image with the model (serial:PORT[,BAUD], tcp:HOST:PORT)
-    #[arg(long, value_parser = Place::parse, default_value = TWIN)]
-    target: Place,
+    #[arg(long, value_parser = ChosenTarget::parse, default_value = TWIN)]
+    target: ChosenTarget,
     #[command(flatten)]
     patience: Patience,
     #[command(flatten)]
@@ -241,7 +241,7 @@ fn limit(options: &ParityOptions, loaded: &Loaded) -> Result<()> {
     if options.max_flash.or(options.max_ram).is_none() {
         return Ok(());
     }
-    let Place::Emulated(board) = options.target else {
+    let ChosenTarget::Emulated(board) = options.target else {
         return Err(Error::input(
             "--max-flash and --max-ram are of a program that is built for an emulated board; name it by --target",
         ));
@@ -291,12 +291,12 @@ enum Answering {
 fn answering(float: &Loaded, options: &ParityOptions) -> Result<(Loaded, Answering)> {
     let prepared = |core| options.precision.apply(float.clone(), core);
     match &options.target {
-        Place::Twin => Ok((prepared(Core::default())?, Answering::Twin)),
-        Place::Emulated(board) => {
+        ChosenTarget::Twin => Ok((prepared(Core::default())?, Answering::Twin)),
+        ChosenTarget::Emulated(board) => {
             let firmware = firmware(options.firmware.as_deref())?;
             Ok((prepared(board.core)?, Answering::Emulated(*board, firmware)))
         }
-        Place::Board(address) => {
+        ChosenTarget::Board(address) => {
             let mut device = options.patience.open(address)?;
             let loaded = prepared(Core::default())?;
             let loaded = matching(&mut device, &loaded)?;

@@ -51,7 +51,7 @@ const PAYLOAD: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Device<S = Qemu> {
     link: Link<S>,
-    timer: TickRate,
+    timer: TimerSpeed,
     models: Vec<String>,
     selected: Option<Selected>,
     /// How a lost link is found again; an emulator's is not lost.
@@ -60,7 +60,7 @@ pub struct Device<S = Qemu> {
 
 /// The speed of the device's timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct TickRate {
+struct TimerSpeed {
     /// Ticks in a million instructions, or cycles; not 0.
     ticks_per_million: u32,
     /// Ticks in a second; `None` where the device does not say.
@@ -135,7 +135,7 @@ pub struct Spent {
     pub arena_bytes: u32,
 }
 
-impl TickRate {
+impl TimerSpeed {
     /// What so much is in instructions and seconds.
     fn spent(self, cost: Cost) -> Spent {
         let ticks = u64::from(cost.ticks);
@@ -162,7 +162,7 @@ impl<S: Read + Write> Device<S> {
         let mut link = Link::new(stream, PAYLOAD);
         let greeting = link.ask(&Request::Hello, |reply| greeted(&reply, ticks_per_million))?;
         let timer =
-            TickRate { ticks_per_million: greeting.ticks_per_million, ticks_per_second: None };
+            TimerSpeed { ticks_per_million: greeting.ticks_per_million, ticks_per_second: None };
         Ok(Self { link, timer, models, selected: None, recovery: None })
     }
 
@@ -405,7 +405,7 @@ impl<S: Read + Write> Device<S> {
 
 /// Posterior number `index` of row `row` from a reply, without samples; an environment error for any other
 /// reply.
-fn posterior(reply: &Reply<'_>, row: u64, index: u32, timer: TickRate) -> Result<DeviceRow> {
+fn posterior(reply: &Reply<'_>, row: u64, index: u32, timer: TimerSpeed) -> Result<DeviceRow> {
     let spent = |cost| timer.spent(cost);
     match *reply {
         Reply::Posterior { row: r, index: i, mean, log_var, clamp_hits, cost, score }

@@ -1,7 +1,9 @@
 //! A board at an address: opened, greeted, and asked again where noise or a reset has lost an answer.
 
 use super::link::Loss;
-use super::{Address, Connection, Device, Link, PAYLOAD, Selected, TickRate, greeted, unexpected};
+use super::{
+    Address, Connection, Device, Link, PAYLOAD, Selected, TimerSpeed, greeted, unexpected,
+};
 use crate::{Error, Result, watch};
 use elbow_core::wire::{Reply, Request};
 use std::io::{Read, Write};
@@ -65,7 +67,7 @@ impl Device<Connection> {
         })?;
         recovery.models = greeting.models;
         let timer =
-            TickRate { ticks_per_million: greeting.ticks_per_million, ticks_per_second: None };
+            TimerSpeed { ticks_per_million: greeting.ticks_per_million, ticks_per_second: None };
         let recovery = Some(recovery);
         let mut device = Self { link, timer, models: Vec::new(), selected: None, recovery };
         device.timer.ticks_per_second = device.insist(Self::ticks_per_second)?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Plotted = std::result::Result<(), Box<dyn std::error::Error>>;
+type Sketched = std::result::Result<(), Box<dyn std::error::Error>>;
 
 const WIDTH: u32 = 1120;
 const LATENT_HEIGHT: u32 = 84;
@@ -88,7 +88,7 @@ fn draw(windows: &[WindowFinding]) -> std::result::Result<String, Box<dyn std::e
 }
 
 /// Draws mean and two standard deviations of a latent along time.
-fn draw_latent(area: &Area<'_>, windows: &[WindowFinding], latent: usize) -> Plotted {
+fn draw_latent(area: &Area<'_>, windows: &[WindowFinding], latent: usize) -> Sketched {
     let bands = windows.iter().filter_map(|window| {
         let (mean, log_var) = (window.mean.get(latent)?, window.log_var.get(latent)?);
         Some((window.seconds, *mean, 2.0 * (0.5 * log_var).exp()))
@@ -118,7 +118,7 @@ fn draw_latent(area: &Area<'_>, windows: &[WindowFinding], latent: usize) -> Plo
 }
 
 /// Draws the score along time, with a mark at every window that is not normal.
-fn draw_score(area: &Area<'_>, windows: &[WindowFinding]) -> Plotted {
+fn draw_score(area: &Area<'_>, windows: &[WindowFinding]) -> Sketched {
     let points = windows.iter().filter_map(|window| {
         let score = window.score().filter(|score| score.is_finite())?;
         Some((window.seconds, score, !matches!(&window.verdict()[..], "scored" | "encoded")))

@@ -61,7 +61,7 @@ pub fn proposed(
         ))
         .context(path.display()));
     };
-    let moments = Moments::of(&array.values, channels).context(path.display())?;
+    let moments = ChannelMoments::of(&array.values, channels).context(path.display())?;
     let windowed = |loaded: &Loaded| -> Result<(Window, Vec<usize>, String)> {
         let x = loaded.model.graphs.main().plan.inputs.first();
         let x = x.ok_or_else(|| Error::input("the encoder has no input"))?;
@@ -124,13 +124,13 @@ std = {std:?}
 }
 
 /// Mean, deviation and range of readings.
-struct Moments {
+struct ChannelMoments {
     mean: Vec<f32>,
     std: Vec<f32>,
     range: [f32; 2],
 }
 
-impl Moments {
+impl ChannelMoments {
     /// Those of `values`, `[time, channels]`, over the finite readings. An input error where there are none or a
     /// channel never changes.
     fn of(values: &[f32], channels: usize) -> Result<Self> {
@@ -162,7 +162,7 @@ impl Moments {
 impl RecordedOptions {
     /// The window of readings of so many `channels` for an observation of this `shape`. An input error names the
     /// option that is missing or does not fit.
-    fn window(&self, shape: &[usize], channels: usize, moments: &Moments) -> Result<Window> {
+    fn window(&self, shape: &[usize], channels: usize, moments: &ChannelMoments) -> Result<Window> {
         let needed = |option: &str, why: &str| Error::input(format!("{option} is missing: {why}"));
         let values: usize = shape.iter().product();
         let length = self.length.or_else(|| Some(values / channels.max(1)));

@@ -1,7 +1,7 @@
 //! `elbow parity --readings` on a board: the verdicts of a calibrated model's detector.
 
 use super::{Answering, ParityOptions, answering};
-use crate::cli::place::Place;
+use crate::cli::chosen_target::ChosenTarget;
 use crate::cli::program;
 use crate::cli::{inputs, output};
 use elbow::detect::{Calibration, Recording, Stream, with_calibration};
@@ -10,7 +10,7 @@ use elbow::{Error, Result};
 
 /// Whether the options ask for verdicts: a recording, on a board. A recording without a board makes rows.
 pub fn are_asked(options: &ParityOptions) -> bool {
-    options.rows_of.readings.is_some() && !matches!(options.target, Place::Twin)
+    options.rows_of.readings.is_some() && !matches!(options.target, ChosenTarget::Twin)
 }
 
 /// Hands every reading to the detector on the board, and prints the report to stdout.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// What computes.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum ChosenTarget {
     /// This computer, by the kernels of a device.
     Twin,
     /// A board in an emulator.
@@ -19,7 +19,7 @@ pub enum Place {
 /// The place that needs no board.
 pub const TWIN: &str = "twin";
 
-impl Place {
+impl ChosenTarget {
     /// The place of this name or address; the error is a sentence with what may be said.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         match text {
@@ -38,7 +38,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ChosenTarget {
     /// Writes name or address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
