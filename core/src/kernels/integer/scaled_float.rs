@@ -5,8 +5,10 @@ use crate::dear::{FLOATS_ARE_DEAR, PRODUCT_IS_DEAR};
 /// `sum`, rounded to f32, times `scale`, rounded.
 #[inline(always)]
 pub(super) fn scaled_float(sum: i32, scale: f32) -> f32 {
-    let found = if FLOATS_ARE_DEAR { by_integers(sum, scale) } else { None };
-    found.unwrap_or_else(|| sum as f32 * scale)
+    if FLOATS_ARE_DEAR && let Some(value) = by_integers(sum, scale) {
+        return value;
+    }
+    sum as f32 * scale
 }
 
 /// `sum as f32 * scale` by a product of integers, rounded to even; `None` for sums that are 0 or have more than 24
