@@ -49,8 +49,6 @@ pub mod window;
 pub mod wire;
 
 pub use error::Error;
-// What arithmetic costs on this core, for modules that know no kernels.
-pub(crate) use kernels::{FLOATS_ARE_DEAR, PRODUCT_IS_DEAR};
 
 /// Holds the crate's README as its doc, so that the example there is compiled and run as a doctest.
 #[cfg(doctest)]

@@ -7,7 +7,6 @@ use crate::dear::{FLOATS_ARE_DEAR, PRODUCT_IS_DEAR};
 use crate::distributions::diag_normal::LN_2_PI;
 use crate::distributions::sum::Sum;
 use crate::pieces::pieces;
-use crate::{FLOATS_ARE_DEAR, PRODUCT_IS_DEAR};
 
 /// Bits by which a step is finer than the power of two below `1 / precision`: a scale is 2^12 to 2^13 steps.
 const FRACTION_BITS: i32 = 13;
