@@ -74,6 +74,7 @@ pub fn conv_depthwise(x: &[f32], weights: &[f32], bias: &[f32], y: &mut [f32], s
 }
 
 /// How filters are stored that fill no panel, and where sums are written.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct FilterLayout {
     /// Filters of the panels behind a group's full ones: [`PANEL`], most of the last padding, or 1.
     pub(super) last_lanes: usize,
@@ -82,7 +83,7 @@ pub(super) struct FilterLayout {
 }
 
 /// Where outputs lie in `y`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Placement {
     /// Index of the first output in a filter's plane of `y`.
     pub(super) start: usize,

@@ -51,9 +51,15 @@ impl ConvTransposeShape {
 
     /// Number of phases along height and width: the stride, or the number of outputs where that is less.
     #[inline(always)]
-    fn phases(&self) -> [usize; 2] {
+    const fn phases(&self) -> [usize; 2] {
         let ([height, width], [rows, columns]) = (self.output, self.strides);
-        [rows.min(height), columns.min(width)]
+        [if rows < height { rows } else { height }, if columns < width { columns } else { width }]
+    }
+
+    /// Number of all phases, for [`Phases`].
+    pub const fn phase_count(&self) -> usize {
+        let [rows, columns] = self.phases();
+        rows * columns
     }
 }
 
@@ -76,24 +82,27 @@ impl Phase {
     /// The phase with this number along `axis` (0 is height, 1 is width). Its taps are those whose offset
     /// `tap * dilation` differs from `phase + pad` by a multiple of the stride: only they meet inputs.
     #[inline(never)]
-    fn new(s: &ConvTransposeShape, axis: usize, phase: usize) -> Self {
-        let (stride, kernel) = (s.strides[axis & 1].max(1), s.kernel[axis & 1]);
-        let (step, place) = (s.dilations[axis & 1], phase + s.pads[axis & 1]);
+    const fn new(s: &ConvTransposeShape, axis: usize, phase: usize) -> Self {
+        let axis = axis & 1;
+        let (kernel, stride) = (s.kernel[axis], at_least_one(s.strides[axis]));
+        let (step, place) = (s.dilations[axis], phase + s.pads[axis]);
         let (mut taps, mut between, mut last) = (0, 1, 0);
         // Remainder of the distance `place - tap * step` modulo the stride.
         let (mut rest, back) = (place % stride, step % stride);
-        for tap in 0..kernel {
+        let mut tap = 0;
+        while tap < kernel {
             if rest == 0 {
                 (taps, between, last) = (taps + 1, tap - last, tap);
             }
-            rest = rest.checked_sub(back).unwrap_or(rest + stride - back);
+            rest = if rest < back { rest + stride - back } else { rest - back };
+            tap += 1;
         }
         // With a single tap, `between` is that tap's own index.
-        let between = between.max(1);
+        let between = at_least_one(between);
         let offset = last * step;
         let distance = place.abs_diff(offset) / stride;
         Self {
-            outputs: s.output[axis & 1].saturating_sub(phase).div_ceil(stride),
+            outputs: s.output[axis].saturating_sub(phase).div_ceil(stride),
             taps,
             last,
             between,
@@ -101,14 +110,62 @@ impl Phase {
             pad: if place < offset { distance } else { distance.wrapping_neg() },
         }
     }
+}
 
-    /// Writes into `conv` the shapes along `axis` of the convolution that computes these outputs.
-    #[inline(always)]
-    fn put(&self, conv: &mut ConvShape, axis: usize) {
-        conv.output[axis & 1] = self.outputs;
-        conv.kernel[axis & 1] = self.taps;
-        conv.dilations[axis & 1] = self.dilation;
-        conv.pads[axis & 1] = self.pad;
+/// The number, or 1 instead of 0.
+#[inline(always)]
+const fn at_least_one(number: usize) -> usize {
+    if number == 0 { 1 } else { number }
+}
+
+/// The convolutions that a transposed one is, one for each of its `N` phases: computed by the compiler where the shape is
+/// a constant.
+#[derive(Clone, Debug)]
+pub struct Phases<const N: usize> {
+    shapes: [ConvShape; N],
+    layouts: [FilterLayout; N],
+}
+
+impl<const N: usize> Phases<N> {
+    /// The first `N` phases of `s`, rows in front; phases that it does not have write nothing.
+    pub const fn new(s: &ConvTransposeShape) -> Self {
+        Self::starting_at(s, 0)
+    }
+
+    /// `N` phases from number `first` on.
+    const fn starting_at(s: &ConvTransposeShape, first: usize) -> Self {
+        let mut phases = Self {
+            shapes: [ConvShape {
+                channels: s.channels,
+                input: s.input,
+                filters: s.filters,
+                output: [0; 2],
+                kernel: [0; 2],
+                strides: [1; 2],
+                dilations: [1; 2],
+                pads: [0; 2],
+                groups: s.groups,
+            }; N],
+            layouts: [FilterLayout { last_lanes: 1, placement: None }; N],
+        };
+        let columns = at_least_one(s.phases()[1]);
+        let mut at = 0;
+        while at < N && first + at < s.phase_count() {
+            let (row, column) = ((first + at) / columns, (first + at) % columns);
+            let (down, across) = (Phase::new(s, 0, row), Phase::new(s, 1, column));
+            let shape = &mut phases.shapes[at];
+            shape.output = [down.outputs, across.outputs];
+            shape.kernel = [down.taps, across.taps];
+            shape.dilations = [down.dilation, across.dilation];
+            shape.pads = [down.pad, across.pad];
+            phases.layouts[at].placement = Some(Placement {
+                start: row * s.output[1] + column,
+                steps: [s.strides[0] * s.output[1], s.strides[1]],
+                plane: s.output[0] * s.output[1],
+            });
+            at += 1;
+        }
+        phases
     }
 }
 
@@ -119,7 +176,6 @@ impl Phase {
 /// of the strides, the filters of a convolution.
 ///
 /// Order: each output starts at its bias and adds its products by channel, input row, input column.
-#[inline(never)]
 pub fn conv_transpose(
     x: &[f32],
     weights: &[f32],
@@ -127,32 +183,24 @@ pub fn conv_transpose(
     y: &mut [f32],
     s: &ConvTransposeShape,
 ) {
-    let [rows, columns] = s.phases();
     let mut weights = weights;
-    let mut conv = ConvShape {
-        channels: s.channels,
-        input: s.input,
-        filters: s.filters,
-        output: [0; 2],
-        kernel: [0; 2],
-        strides: [1; 2],
-        dilations: [1; 2],
-        pads: [0; 2],
-        groups: s.groups,
-    };
-    for row in 0..rows {
-        Phase::new(s, 0, row).put(&mut conv, 0);
-        for column in 0..columns {
-            Phase::new(s, 1, column).put(&mut conv, 1);
-            let placement = Placement {
-                start: row * s.output[1] + column,
-                steps: [s.strides[0] * s.output[1], s.strides[1]],
-                plane: s.output[0] * s.output[1],
-            };
-            let layout = FilterLayout { last_lanes: 1, placement: Some(placement) };
-            weights = convolve(x, weights, bias, y, &conv, &layout);
-        }
+    for phase in 0..s.phase_count() {
+        weights = conv_phases(x, weights, bias, y, &Phases::<1>::starting_at(s, phase));
     }
+}
+
+/// [`conv_transpose`] by its phases, all of them, as [`Phases::new`] gives them. Gives what follows in `weights`; empty
+/// where they end too early.
+#[inline(always)]
+pub fn conv_phases<'w, const N: usize>(
+    x: &[f32],
+    weights: &'w [f32],
+    bias: &[f32],
+    y: &mut [f32],
+    phases: &Phases<N>,
+) -> &'w [f32] {
+    let all = phases.shapes.iter().zip(&phases.layouts);
+    all.fold(weights, |weights, (shape, layout)| convolve(x, weights, bias, y, shape, layout))
 }
 
 /// Packs ONNX's weights `[channels][filters / groups][kernel]` for [`conv_transpose`] into `packed`, which

@@ -31,7 +31,9 @@ pub use affine::affine;
 pub use along::Along;
 pub use binary::{Binary, BinaryOp, binary};
 pub use conv::{ConvShape, conv, conv_depthwise};
-pub use conv_transpose::{ConvTransposeShape, conv_transpose, pack_transposed};
+pub use conv_transpose::{
+    ConvTransposeShape, Phases, conv_phases, conv_transpose, pack_transposed,
+};
 pub use dense::{PANEL, dense, dense_rows, dense_transposed};
 pub use layout::{AXES, Strided, copy, disjoint, fill, part, part_mut, select, strided_copy};
 pub use matmul::{MatMul, matmul};

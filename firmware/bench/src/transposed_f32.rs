@@ -4,7 +4,7 @@
 //! Values are drawn channels last, as the peers hold them; Elbow's tensors have their channels first.
 
 use crate::harness::{Work, crc32};
-use elbow_core::kernels::{ConvTransposeShape, Unary, conv_transpose, pack_transposed, unary};
+use elbow_core::kernels::{ConvTransposeShape, Phases, Unary, conv_phases, pack_transposed, unary};
 use elbow_kernels::workloads::Values;
 
 /// Positions and channels of the input, and behind each layer.
@@ -121,13 +121,14 @@ fn layer<'y, const N: usize>(
 ) -> &'y mut [f32] {
     const { assert!(N < LAYERS) };
     let s = const { &shape(N) };
+    let phases = const { &Phases::<STRIDE>::new(&shape(N)) };
     let y = &mut y[..s.filters * s.output[1]];
-    conv_transpose(
+    conv_phases(
         &x[..s.channels * s.input[1]],
         &weights[..s.channels * s.filters * KERNEL],
         &bias[..s.filters],
         y,
-        s,
+        phases,
     );
     y
 }

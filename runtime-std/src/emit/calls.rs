@@ -8,7 +8,7 @@ use super::rust::{SKIP, array, float};
 use super::trace::Trace;
 use crate::lower::plan::Integer;
 use crate::lower::{Buffer, Kernel, Plan, Recurrent, Step};
-use elbow_core::kernels::{Along, Cell, Mean, PoolShape, Reduction, Unary};
+use elbow_core::kernels::{Along, Cell, ConvTransposeShape, Mean, PoolShape, Reduction, Unary};
 use shapes::{Literal, recurrence, unary};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -135,8 +135,8 @@ impl Calls {
                 self.layer("conv_depthwise", o, [weights, bias], &[&shape]);
             }
             Kernel::ConvTranspose { shape, weights, bias } => {
-                let shape = self.shape(&o.name, shape);
-                self.layer("conv_transpose", o, [weights, bias], &[&shape]);
+                let phases = self.phases(&o.name, shape);
+                self.layer("conv_phases", o, [weights, bias], &[&phases]);
             }
             Kernel::Affine { scale, shift } => self.affine(o, scale, shift),
             Kernel::Unary(f) => self.function("unary", &[y], *f),
@@ -311,6 +311,16 @@ impl Calls {
     /// reference to it.
     fn constant_of(&mut self, kind: &str, name: &str, fields: &str) -> String {
         let _ = writeln!(self.shapes, "\n{SKIP}const {name}: {kind} = {kind} {{\n{fields}}};");
+        format!("&{name}")
+    }
+
+    /// Adds the constant `name` with the phases of this shape, which the compiler computes from the constant
+    /// `{name}_SHAPE`. Returns the expression of a reference to it.
+    fn phases(&mut self, name: &str, shape: &ConvTransposeShape) -> String {
+        let (own, count) = (format!("{name}_SHAPE"), shape.phase_count());
+        self.items.insert("Phases");
+        let of = self.shape(&own, shape);
+        let _ = writeln!(self.shapes, "\n{SKIP}const {name}: Phases<{count}> = Phases::new({of});");
         format!("&{name}")
     }
 

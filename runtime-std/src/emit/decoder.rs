@@ -3,7 +3,7 @@
 
 use super::calls::{Calls, Hits, Names, uses_workspace};
 use super::parameters::{Parameters, Shared};
-use super::rust::{SKIP, signature};
+use super::rust::{SKIP, apart, signature};
 use super::text::{checks, latent_lens, numbered, workspace_parameter};
 use super::trace::Trace;
 use crate::manifest::mean_is_in_words;
@@ -121,8 +121,9 @@ impl Decode {
     /// that bind the likelihood.
     pub(super) fn inference(&self, given: &LikelihoodArguments, likelihood: &str) -> String {
         [
-            log_likelihood(given, likelihood, self.density),
-            score(given),
+            density(likelihood, self.density),
+            log_likelihood(given, likelihood),
+            score(given, likelihood),
             self.generate(),
             self.observation(),
         ]
@@ -248,8 +249,44 @@ pub(super) struct Offsets<'p> {
     pub(super) fixed: &'p [usize],
 }
 
-/// Source of `log_likelihood`; the statements `likelihood` bind the likelihood, whose method `density` it calls.
-fn log_likelihood(given: &LikelihoodArguments, likelihood: &str, density: &str) -> String {
+/// The names of pack and workspace, each with a comma behind it where the statements `likelihood` read it.
+fn read(likelihood: &str) -> String {
+    let named = ["pack", "ws"].into_iter().filter(|name| likelihood.contains(&format!("{name}.")));
+    named.map(|name| format!("{name}, ")).collect()
+}
+
+/// Source of `density` and `terms`: the statements `likelihood` bind the likelihood, whose `method` gives the density.
+///
+/// They are functions of their own so that what they take of the stack lies beside that of `decode`, not below it.
+fn density(likelihood: &str, method: &str) -> String {
+    let names = read(likelihood);
+    let typed = |more: &[&str]| {
+        let read = names.split_terminator(", ").map(|name| match name {
+            "pack" => "pack: &Pack",
+            _ => "ws: &Workspace",
+        });
+        let own = ["x: &[f32; OBSERVED]", "x_mean: &[f32; OBSERVED]"];
+        read.chain(own).chain(more.iter().copied()).map(String::from).collect::<Vec<_>>()
+    };
+    format!(
+        "
+/// `ln p(x | z)` in nats, of the `z` that was decoded last.
+{}{likelihood}    likelihood.{method}(x, x_mean)
+}}
+
+/// `ln p(x | z)` of the `z` that was decoded last, and `KL(q || N(0, I))`, in nats.
+{}    let log_likelihood = density({names}x, x_mean);
+    let kl = q.kl_to_standard();
+    ElboTerms {{ log_likelihood, kl }}
+}}
+",
+        apart("density", &typed(&[]), "f32"),
+        apart("terms", &typed(&["q: &DiagNormal<LATENT>"]), "ElboTerms"),
+    )
+}
+
+/// Source of `log_likelihood`; the statements `likelihood` bind the likelihood.
+fn log_likelihood(given: &LikelihoodArguments, likelihood: &str) -> String {
     let LikelihoodArguments { typed, names, docs } = given;
     let own = ["z: &[f32; LATENT]", "x_mean: &mut [f32; OBSERVED]"].map(String::from);
     let parameters = parameters(typed, &own);
@@ -263,15 +300,16 @@ fn log_likelihood(given: &LikelihoodArguments, likelihood: &str, density: &str) 
 ///
 /// As for `decode`.
 {}    decode(pack, ws, z, {names}x_mean)?;
-{likelihood}    Ok(likelihood.{density}(x, x_mean))
+    Ok(density({}x, x_mean))
 }}
 ",
         signature("log_likelihood", &parameters, "Result<f32, DecodeError>"),
+        read(likelihood),
     )
 }
 
-/// Source of `score`.
-fn score(given: &LikelihoodArguments) -> String {
+/// Source of `score`; `likelihood` as for [`log_likelihood`].
+fn score(given: &LikelihoodArguments, likelihood: &str) -> String {
     let LikelihoodArguments { typed, names, docs } = given;
     let own = ["q: &DiagNormal<LATENT>", "x_mean: &mut [f32; OBSERVED]"].map(String::from);
     let parameters = parameters(typed, &own);
@@ -284,12 +322,12 @@ fn score(given: &LikelihoodArguments) -> String {
 /// # Errors
 ///
 /// As for `decode`, of `q.loc`.
-{}    let log_likelihood = log_likelihood(pack, ws, x, {names}&q.loc, x_mean)?;
-    let kl = q.kl_to_standard();
-    Ok(ElboTerms {{ log_likelihood, kl }})
+{}    decode(pack, ws, &q.loc, {names}x_mean)?;
+    Ok(terms({}x, x_mean, q))
 }}
 ",
         signature("score", &parameters, "Result<ElboTerms, DecodeError>"),
+        read(likelihood),
     )
 }
 

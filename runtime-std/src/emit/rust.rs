@@ -89,6 +89,13 @@ pub(super) fn signature(name: &str, parameters: &[String], result: &str) -> Stri
     format!("{SKIP}pub fn {name}(\n{parameters}) -> {result} {{\n")
 }
 
+/// The head of a private function that is never inlined, from its attributes to its opening brace.
+pub(super) fn apart(name: &str, parameters: &[String], result: &str) -> String {
+    let parameters: String =
+        parameters.iter().map(|parameter| format!("    {parameter},\n")).collect();
+    format!("{SKIP}#[inline(never)]\nfn {name}(\n{parameters}) -> {result} {{\n")
+}
+
 /// Source of public constants, each given as documentation, name with type, and value.
 pub(super) fn constants(constants: &[(&str, String, String)]) -> String {
     let line = |(doc, name, value): &(&str, String, String)| {

@@ -207,7 +207,7 @@ pub enum Kernel {
         /// One per filter.
         bias: Range<usize>,
     },
-    /// `kernels::conv_transpose(source, weights, bias, target, shape)`
+    /// `kernels::conv_phases(source, weights, bias, target, phases)`, or `conv_transpose` by the shape
     ConvTranspose {
         /// Shapes.
         shape: ConvTransposeShape,

@@ -139,6 +139,42 @@ fn bench_says_what_an_inference_takes_in_all_and_by_layer() {
     assert!((1..names.len()).all(|at| !names[at..].contains(&names[at - 1])), "{names:?}");
 }
 
+/// The limits of `compile --target` are those of the program whose figures `parity` prints, to the byte; the first that is
+/// exceeded ends it before anything is written.
+#[test]
+fn compile_holds_the_limits_of_the_whole_program() {
+    let report = parity("imu", "qemu-m4");
+    let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_u64).expect("a number");
+    let flash = number("/flash_bytes/code") + number("/flash_bytes/weights");
+    let ram = number("/ram_bytes/workspace") + number("/ram_bytes/stack");
+    let (beside, model) = (tempfile::tempdir().unwrap(), repository("models/imu"));
+    let out = beside.path().join("out");
+    let compiled = |flash: u64, ram: u64| {
+        let line = format!(
+            "compile {{}} --out-dir {{}} --target qemu-m4 --firmware {{}} --max-flash {flash} --max-ram {ram}"
+        );
+        elbow_line(&line, &[&model, &out, &repository("firmware")])
+    };
+    let of_flash = format!("need {flash} bytes of flash, --max-flash allows {}", flash - 1);
+    let of_ram = format!("need {ram} bytes of RAM, --max-ram allows {}", ram - 1);
+    for (flash, ram, words) in [
+        (flash - 1, ram, &[&of_flash][..]),
+        (flash, ram - 1, &[&of_ram]),
+        (flash - 1, ram - 1, &[&of_flash, &of_ram]),
+    ] {
+        let outcome = compiled(flash, ram);
+        assert_eq!((outcome.code, &outcome.stdout[..]), (1, ""), "{}", outcome.stderr);
+        for word in words {
+            assert!(outcome.stderr.contains(word.as_str()), "no {word:?} in {}", outcome.stderr);
+        }
+        assert!(!out.exists(), "something was written");
+    }
+    compiled(flash, ram).done();
+    for file in ["model.rs", "weights.bin", "budget.json"] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+}
+
 #[test]
 fn bench_estimates_cycles_where_timings_are_published() {
     for target in Target::all().filter(|target| timing(target.row).is_some()) {

@@ -149,6 +149,34 @@ pub fn decode(
     Ok(())
 }
 
+/// `ln p(x | z)` in nats, of the `z` that was decoded last.
+#[rustfmt::skip]
+#[inline(never)]
+fn density(
+    pack: &Pack,
+    x: &[f32; OBSERVED],
+    x_mean: &[f32; OBSERVED],
+) -> f32 {
+    let family = Family::Gaussian;
+    let parameters: [&[f32]; 2] = [pack.f32(74, 1), &[]];
+    let likelihood = Likelihood { family, parameters };
+    likelihood.log_prob(x, x_mean)
+}
+
+/// `ln p(x | z)` of the `z` that was decoded last, and `KL(q || N(0, I))`, in nats.
+#[rustfmt::skip]
+#[inline(never)]
+fn terms(
+    pack: &Pack,
+    x: &[f32; OBSERVED],
+    x_mean: &[f32; OBSERVED],
+    q: &DiagNormal<LATENT>,
+) -> ElboTerms {
+    let log_likelihood = density(pack, x, x_mean);
+    let kl = q.kl_to_standard();
+    ElboTerms { log_likelihood, kl }
+}
+
 /// `ln p(x | z)` in nats; `x_mean` becomes what `z` decodes to.
 ///
 /// A non-finite `x`, which `encode` refuses, makes it NaN or infinite.
@@ -165,10 +193,7 @@ pub fn log_likelihood(
     x_mean: &mut [f32; OBSERVED],
 ) -> Result<f32, DecodeError> {
     decode(pack, ws, z, x_mean)?;
-    let family = Family::Gaussian;
-    let parameters: [&[f32]; 2] = [pack.f32(74, 1), &[]];
-    let likelihood = Likelihood { family, parameters };
-    Ok(likelihood.log_prob(x, x_mean))
+    Ok(density(pack, x, x_mean))
 }
 
 /// `ln p(x | z = q.loc)` and `KL(q || N(0, I))`, in nats; `x_mean` becomes what `q.loc` decodes to.
@@ -186,9 +211,8 @@ pub fn score(
     q: &DiagNormal<LATENT>,
     x_mean: &mut [f32; OBSERVED],
 ) -> Result<ElboTerms, DecodeError> {
-    let log_likelihood = log_likelihood(pack, ws, x, &q.loc, x_mean)?;
-    let kl = q.kl_to_standard();
-    Ok(ElboTerms { log_likelihood, kl })
+    decode(pack, ws, &q.loc, x_mean)?;
+    Ok(terms(pack, x, x_mean, q))
 }
 
 /// Generates: `z` becomes the draw of `q` by the noise `eps`, and `x_mean` what it decodes to.

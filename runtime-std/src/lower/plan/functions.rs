@@ -26,7 +26,7 @@ impl Kernel {
         Self::DenseTransposed { .. } => "kernels::dense_transposed",
         Self::Conv { .. } => "kernels::conv",
         Self::ConvDepthwise { .. } => "kernels::conv_depthwise",
-        Self::ConvTranspose { .. } => "kernels::conv_transpose",
+        Self::ConvTranspose { .. } => "kernels::conv_phases",
         Self::Affine { .. } => "kernels::affine",
         Self::Unary(_) => "kernels::unary",
         Self::Slope(_) => "kernels::slope",
