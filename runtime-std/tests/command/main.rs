@@ -17,9 +17,9 @@ mod likelihoods;
 #[cfg(unix)]
 mod monitor;
 mod new;
+mod pages;
 #[cfg(unix)]
 mod port;
-mod pages;
 mod quantized;
 mod readings;
 mod reference;
