@@ -14,10 +14,10 @@ mod link;
 mod watchdog;
 
 #[cfg(feature = "sensor")]
-pub use bus::TwimBus;
+pub use bus::TwimBus as Bus;
 pub use link::Receiver;
 #[cfg(feature = "sensor")]
-pub use watchdog::{NrfWatchdog, reset_reason};
+pub use watchdog::{NrfWatchdog as Dog, reset_reason};
 
 use defmt_rtt as _;
 use embassy_nrf::Peripherals;
@@ -65,16 +65,16 @@ pub fn link(p: Peripherals) -> (UarteTx<'static>, Receiver) {
 
 /// What the sensor image uses of the board: the link to the host, the sensor's bus, and the watchdog, started.
 #[cfg(feature = "sensor")]
-pub fn parts(p: Peripherals) -> (UarteTx<'static>, TwimBus, NrfWatchdog) {
+pub fn parts(p: Peripherals) -> (UarteTx<'static>, Bus, Dog) {
     let (receive, send) = pins!(p);
     let uart = Uarte::new(p.UARTE0, receive, send, LinkInterrupt, Config::default());
     #[cfg(feature = "microbit-v2")]
-    let bus = TwimBus::new(p.TWISPI0, p.P0_16.into(), p.P0_08.into(), None);
+    let bus = Bus::new(p.TWISPI0, p.P0_16.into(), p.P0_08.into(), None);
     #[cfg(feature = "nrf52840-dk")]
-    let bus = TwimBus::new(p.TWISPI0, p.P0_26.into(), p.P0_27.into(), None);
+    let bus = Bus::new(p.TWISPI0, p.P0_26.into(), p.P0_27.into(), None);
     #[cfg(feature = "xiao-sense")]
-    let bus = TwimBus::new(p.TWISPI0, p.P0_07.into(), p.P0_27.into(), Some(p.P1_08.into()));
-    (uart.split().0, bus, NrfWatchdog::start(p.WDT))
+    let bus = Bus::new(p.TWISPI0, p.P0_07.into(), p.P0_27.into(), Some(p.P1_08.into()));
+    (uart.split().0, bus, Dog::start(p.WDT))
 }
 
 /// The core's counter of cycles.

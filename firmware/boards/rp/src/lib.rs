@@ -12,9 +12,9 @@ mod bus;
 mod watchdog;
 
 #[cfg(feature = "sensor")]
-pub use bus::I2c0Bus;
+pub use bus::I2c0Bus as Bus;
 #[cfg(feature = "sensor")]
-pub use watchdog::{PicoWatchdog, reset_reason};
+pub use watchdog::{PicoWatchdog as Dog, reset_reason};
 
 use defmt_rtt as _;
 use embassy_rp::Peri;
@@ -42,9 +42,9 @@ pub fn link(
 
 /// The timer: microseconds.
 #[derive(Debug)]
-pub struct Microseconds;
+pub struct Timer;
 
-impl elbow_serial::Counter for Microseconds {
+impl elbow_serial::Counter for Timer {
     const TICKS_PER_SECOND: u32 = 1_000_000;
     #[cfg(feature = "pico")]
     const CORE_HERTZ: u32 = 125_000_000;

@@ -59,9 +59,9 @@ impl Write for Sender<'_> {
 }
 
 /// The timer of an RP2040: microseconds at 125 MHz.
-struct Timer;
+struct Micros;
 
-impl Counter for Timer {
+impl Counter for Micros {
     const TICKS_PER_SECOND: u32 = 1_000_000;
     const CORE_HERTZ: u32 = 125_000_000;
 
@@ -91,7 +91,7 @@ fn the_program_is_served_over_a_link_that_stutters() {
     ];
     let mut sent = Vec::new();
     let receiver = Receiver(parts.into_iter().flatten().collect());
-    let mut board = Serial::<_, _, Timer>::new(receiver, Sender(&mut sent));
+    let mut board = Serial::<_, _, Micros>::new(receiver, Sender(&mut sent));
     Task::new().serve(&mut board, &mut Image::new());
     let mut deframer = Deframer::new([0; message_len(64)]);
     let mut messages: Vec<Vec<u8>> = Vec::new();

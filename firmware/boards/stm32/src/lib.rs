@@ -12,9 +12,9 @@ mod bus;
 mod watchdog;
 
 #[cfg(feature = "sensor")]
-pub use bus::I2cBus;
+pub use bus::I2cBus as Bus;
 #[cfg(feature = "sensor")]
-pub use watchdog::{StmWatchdog, reset_reason};
+pub use watchdog::{StmWatchdog as Dog, reset_reason};
 
 use defmt_rtt as _;
 use embassy_stm32::bind_interrupts;
@@ -105,16 +105,16 @@ pub fn link(
 pub fn parts(
     p: Peripherals,
     buffers: [&'static mut [u8]; 2],
-) -> Result<(BufferedUartTx<'static>, I2cBus, StmWatchdog), usart::ConfigError> {
+) -> Result<(BufferedUartTx<'static>, Bus, Dog), usart::ConfigError> {
     let (uart, receive, send) = link!(p);
     let [sent, received] = buffers;
     let config = Config::default();
     let link = BufferedUart::new(uart, receive, send, sent, received, LinkInterrupt, config)?;
     #[cfg(feature = "nucleo-l476rg")]
-    let bus = I2cBus::new(p.I2C1, (p.PB9, p.PB8), (p.DMA1_CH6, p.DMA1_CH7));
+    let bus = Bus::new(p.I2C1, (p.PB9, p.PB8), (p.DMA1_CH6, p.DMA1_CH7));
     #[cfg(feature = "b-l475e-iot01a")]
-    let bus = I2cBus::new(p.I2C2, (p.PB11, p.PB10), (p.DMA1_CH4, p.DMA1_CH5));
-    Ok((link.split().0, bus, StmWatchdog::start(p.IWDG)))
+    let bus = Bus::new(p.I2C2, (p.PB11, p.PB10), (p.DMA1_CH4, p.DMA1_CH5));
+    Ok((link.split().0, bus, Dog::start(p.IWDG)))
 }
 
 /// The core's counter of cycles.

@@ -6,7 +6,7 @@ use embassy_executor::{InterruptExecutor, Spawner};
 use embassy_nrf::interrupt;
 use embassy_nrf::interrupt::{InterruptExt, Priority};
 use embassy_nrf::uarte::UarteTx;
-use nrf::{NrfWatchdog, TwimBus};
+use nrf::{Bus, Dog};
 
 // The sensor: the line to adapt.
 #[cfg(not(feature = "xiao-sense"))]
@@ -19,10 +19,10 @@ use elbow_sensor::Lsm6ds as Accelerometer;
 const IS_HIGH: bool = cfg!(feature = "microbit-v2");
 
 elbow_sensor::tasks! {
-    sensor: Accelerometer<TwimBus>,
+    sensor: Accelerometer<Bus>,
     sensing: elbow_models::Sensing,
     link: UarteTx<'static>,
-    watchdog: NrfWatchdog,
+    watchdog: Dog,
 }
 
 static ABOVE: InterruptExecutor = InterruptExecutor::new();

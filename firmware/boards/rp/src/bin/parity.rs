@@ -4,7 +4,7 @@
 
 use elbow_models::{Image, Task};
 use elbow_serial::Serial;
-use rp::Microseconds;
+use rp::Timer;
 
 /// Serves requests; after a goodbye the next host is served.
 #[cortex_m_rt::entry]
@@ -16,7 +16,7 @@ fn main() -> ! {
     let p = embassy_rp::init(embassy_rp::config::Config::default());
     let link = rp::link(p.UART0, (p.PIN_0, p.PIN_1), [SEND, RECEIVE]);
     let (send, receive) = link.split();
-    let mut board = Serial::<_, _, Microseconds>::new(receive, send);
+    let mut board = Serial::<_, _, Timer>::new(receive, send);
     loop {
         TASK.serve(&mut board, IMAGE);
     }

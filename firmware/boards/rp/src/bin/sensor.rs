@@ -8,14 +8,14 @@ use embassy_executor::{InterruptExecutor, Spawner};
 use embassy_rp::interrupt;
 use embassy_rp::interrupt::{InterruptExt, Priority};
 use embassy_rp::uart::BufferedUartTx;
-use rp::{I2c0Bus, PicoWatchdog};
+use rp::{Bus, Dog};
 use static_cell::ConstStaticCell;
 
 elbow_sensor::tasks! {
-    sensor: Accelerometer<I2c0Bus>,
+    sensor: Accelerometer<Bus>,
     sensing: elbow_models::Sensing,
     link: BufferedUartTx,
-    watchdog: PicoWatchdog,
+    watchdog: Dog,
 }
 
 static SEND: ConstStaticCell<[u8; 512]> = ConstStaticCell::new([0; 512]);
@@ -44,11 +44,11 @@ async fn main(_spawner: Spawner) {
     let reset = rp::reset_reason();
     let p = embassy_rp::init(embassy_rp::config::Config::default());
     let link = rp::link(p.UART0, (p.PIN_0, p.PIN_1), [SEND.take(), RECEIVE.take()]);
-    let sensor = Accelerometer::new(I2c0Bus::new(p.I2C0, p.PIN_4, p.PIN_5), false);
+    let sensor = Accelerometer::new(Bus::new(p.I2C0, p.PIN_4, p.PIN_5), false);
     interrupt::SWI_IRQ_0.set_priority(Priority::P1);
     interrupt::SWI_IRQ_1.set_priority(Priority::P2);
     let between = BETWEEN.start(interrupt::SWI_IRQ_1);
-    start_telling(between, link.split().0, PicoWatchdog::start(p.WATCHDOG), reset);
+    start_telling(between, link.split().0, Dog::start(p.WATCHDOG), reset);
     start_sampling(ABOVE.start(interrupt::SWI_IRQ_0), sensor);
     let refusal = inferring(elbow_models::weights()).await;
     defmt::error!("the weights: {}", refusal);

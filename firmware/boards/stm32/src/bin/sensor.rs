@@ -7,7 +7,7 @@ use embassy_stm32::interrupt;
 use embassy_stm32::interrupt::{InterruptExt, Priority};
 use embassy_stm32::usart::BufferedUartTx;
 use static_cell::ConstStaticCell;
-use stm32::{I2cBus, StmWatchdog};
+use stm32::{Bus, Dog};
 
 // The sensor: the line to adapt.
 #[cfg(feature = "nucleo-l476rg")]
@@ -17,10 +17,10 @@ use elbow_sensor::Lis3dh as Accelerometer;
 use elbow_sensor::Lsm6ds as Accelerometer;
 
 elbow_sensor::tasks! {
-    sensor: Accelerometer<I2cBus>,
+    sensor: Accelerometer<Bus>,
     sensing: elbow_models::Sensing,
     link: BufferedUartTx<'static>,
-    watchdog: StmWatchdog,
+    watchdog: Dog,
 }
 
 static SEND: ConstStaticCell<[u8; 512]> = ConstStaticCell::new([0; 512]);
