@@ -68,13 +68,14 @@ impl WindowFinding {
     pub fn score(&self) -> Option<f32> {
         match self.judgement {
             Judgement::Scored { score, .. } => Some(score),
-            Judgement::Verdict { verdict, .. } => match verdict {
-                Verdict::Scored { score, .. }
-                | Verdict::Anomaly { score, .. }
-                | Verdict::Alarm { score, .. }
-                | Verdict::Drift { score, .. } => Some(score),
-                _ => None,
-            },
+            Judgement::Verdict {
+                verdict:
+                    Verdict::Scored { score, .. }
+                    | Verdict::Anomaly { score, .. }
+                    | Verdict::Alarm { score, .. }
+                    | Verdict::Drift { score, .. },
+                ..
+            } => Some(score),
             _ => None,
         }
     }
@@ -159,14 +160,12 @@ impl<S: Read> Listener<S> {
     pub fn next(&mut self, wait: Duration) -> Result<Option<Told>> {
         let deadline = Instant::now() + wait;
         loop {
-            let mut used = 0;
-            for byte in &self.received {
-                used += 1;
+            for (at, byte) in self.received.iter().enumerate() {
                 let Some(message) = self.deframer.push(*byte) else { continue };
                 match told(message)? {
                     None => self.foreign += 1,
                     Some(told) => {
-                        self.received.drain(..used);
+                        self.received.drain(..=at);
                         return Ok(Some(told));
                     }
                 }
