@@ -282,7 +282,7 @@ enum Answering {
     /// An emulated board, and the firmware workspace for it.
     Emulated(Target, PathBuf),
     /// A board that has the model selected.
-    Board(Device<Connection>),
+    Board(Box<Device<Connection>>),
 }
 
 /// The model in the precision of the options with its weights in the form of the target, and what is to answer. An
@@ -300,7 +300,7 @@ fn answering(float: &Loaded, options: &ParityOptions) -> Result<(Loaded, Answeri
             let mut device = options.patience.open(address)?;
             let loaded = prepared(Core::default())?;
             let loaded = matching(&mut device, &loaded)?;
-            Ok((loaded, Answering::Board(device)))
+            Ok((loaded, Answering::Board(Box::new(device))))
         }
     }
 }

@@ -143,7 +143,7 @@ impl ChannelMoments {
             let count = own.len() as f64;
             let average = own.iter().sum::<f64>() / count;
             let variance = own.iter().map(|value| (value - average).powi(2)).sum::<f64>() / count;
-            if !(variance > 0.0) {
+            if variance.is_nan() || variance <= 0.0 {
                 return Err(Error::input(format!(
                     "channel {channel} has no two different readings, by which a window could be normalized; record \
                      the sensor in operation"
