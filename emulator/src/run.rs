@@ -48,8 +48,10 @@ impl Report {
 ///
 /// Where the emulator is missing, or the image does not print `PASS` within `seconds`.
 pub fn run(core: &Core, image: &Path, arguments: &[&str], seconds: u32) -> Result<Report, Error> {
-    let mut qemu = qemu(core, image, arguments, seconds)?;
-    let output = qemu.args(["-icount", "shift=0"]).output();
+    let qemu = qemu(core, image, arguments)?;
+    let mut limited = Command::new("timeout");
+    limited.arg(seconds.to_string()).arg(qemu.get_program()).args(qemu.get_args());
+    let output = limited.args(["-icount", "shift=0"]).stdin(Stdio::null()).output();
     let output = output.map_err(|error| Error::new(format!("cannot start QEMU: {error}")))?;
     let printed = [&output.stderr[..], &output.stdout[..]].concat();
     Report::parse(&String::from_utf8_lossy(&printed))
@@ -57,20 +59,14 @@ pub fn run(core: &Core, image: &Path, arguments: &[&str], seconds: u32) -> Resul
 }
 
 /// The command, not started, that runs the image in QEMU with `fw` and `arguments` as its semihosting command
-/// line, prints its output to stdout, and is stopped after `seconds`. An error where QEMU is not installed.
-pub(crate) fn qemu(
-    core: &Core,
-    image: &Path,
-    arguments: &[&str],
-    seconds: u32,
-) -> Result<Command, Error> {
+/// line, and prints its output to stdout. An error where QEMU is not installed.
+pub(crate) fn qemu(core: &Core, image: &Path, arguments: &[&str]) -> Result<Command, Error> {
     let emulator = emulator()?;
     let words = std::iter::once(&"fw").chain(arguments).map(|word| format!(",arg={word}"));
     // What the image prints goes to stdout, apart from the log.
     let words: String = words.collect();
     let semihosting = format!("enable=on,target=native,chardev=printed{words}");
-    let mut qemu = Command::new("timeout");
-    qemu.arg(seconds.to_string()).arg(emulator.program);
+    let mut qemu = Command::new(emulator.program);
     qemu.args(["-M", core.board, "-display", "none", "-monitor", "none", "-serial", "none"]);
     qemu.args(["-chardev", "stdio,id=printed", "-semihosting-config", &semihosting]);
     qemu.arg("-kernel").arg(image);

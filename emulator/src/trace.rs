@@ -11,7 +11,11 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::ops::Range;
 use std::path::Path;
-use std::process::{ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// The blocks that ran between two places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,20 +58,44 @@ impl Trace {
 /// Where the emulator is missing, or the image lacks the markers or does not reach the second.
 pub fn trace(core: &Core, image: &Path, arguments: &[&str], seconds: u32) -> Result<Trace, Error> {
     let symbols = Symbols::read(image)?;
-    let mut qemu = qemu(core, image, arguments, seconds)?;
+    let mut qemu = qemu(core, image, arguments)?;
     qemu.args(log::arguments(core, symbols.setup.as_ref()));
     qemu.stdout(Stdio::null()).stderr(Stdio::piped());
     let failed = |error| Error::new(format!("QEMU's log: {error}"));
     let mut child = qemu.spawn().map_err(failed)?;
-    let log = child.stderr.take().map(|log| read_log(log, &symbols));
+    let log = child.stderr.take();
     // What comes behind the markers is of no interest; the image is stopped there.
-    child.kill().and_then(|()| child.wait()).map_err(failed)?;
-    let mut reader = log.transpose().map_err(failed)?.unwrap_or_default();
+    let log = stopped_behind(child, seconds, || log.map(|log| read_log(log, &symbols)));
+    let mut reader = log.map_err(failed)?.transpose().map_err(failed)?.unwrap_or_default();
     if reader.state == TraceState::After {
         return Ok(reader.log.take());
     }
     let (image, said) = (image.display(), reader.log.rest.trim());
     Err(Error::new(format!("{image} {arguments:?} did not reach `bench_end`: {said}")))
+}
+
+/// What `read` gives, after which the process is killed, or after `seconds` while it still reads. An error where the
+/// process cannot be stopped.
+fn stopped_behind<T>(child: Child, seconds: u32, read: impl FnOnce() -> T) -> std::io::Result<T> {
+    let child = Mutex::new(child);
+    let stop = || {
+        let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+        child.kill().and_then(|()| child.wait())
+    };
+    let stop = &stop;
+    thread::scope(|scope| {
+        let (done, is_done) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            let limit = Duration::from_secs(seconds.into());
+            if is_done.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                // Whether it stops is seen by whoever reads.
+                let _ = stop();
+            }
+        });
+        let read = read();
+        drop(done);
+        stop().map(|_| read)
+    })
 }
 
 /// Addresses of the two markers, and of the code that is not logged.

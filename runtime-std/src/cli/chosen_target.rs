@@ -24,7 +24,7 @@ impl ChosenTarget {
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         match text {
             TWIN => Ok(Self::Twin),
-            _ => Self::parse_board(text),
+            _ => Self::parse_board(text).map_err(|error| format!("{error}; or {TWIN}")),
         }
     }
 
