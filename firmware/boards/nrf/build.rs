@@ -1,6 +1,6 @@
 //! Puts the board's memory and the linker scripts on the linker's command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The boards, as features and in the names of linker scripts.
@@ -25,6 +25,10 @@ fn main() {
     }
     println!("cargo::rerun-if-changed={from}");
     println!("cargo::rustc-link-search={}", out.display());
+    // A project of `elbow new` has this crate without its programs, and arguments of its own.
+    if !Path::new("src/bin").is_dir() {
+        return;
+    }
     println!("cargo::rustc-link-arg-bins=--nmagic");
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
     println!("cargo::rustc-link-arg-bins=-Tdefmt.x");

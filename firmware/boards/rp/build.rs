@@ -1,6 +1,6 @@
 //! Puts the board's memory and the linker scripts on the linker's command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Copies `memory.x` of the board to where the linker looks, and names the scripts to cargo. An error of cargo's
@@ -24,6 +24,10 @@ fn main() {
     }
     println!("cargo::rerun-if-changed={from}");
     println!("cargo::rustc-link-search={}", out.display());
+    // A project of `elbow new` has this crate without its programs, and arguments of its own.
+    if !Path::new("src/bin").is_dir() {
+        return;
+    }
     println!("cargo::rustc-link-arg-bins=--nmagic");
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
     println!("cargo::rustc-link-arg-bins=-Tdefmt.x");

@@ -16,7 +16,7 @@ pub struct ScoreError {
     pub p99: f64,
     /// Standard deviation of the float score over the rows, of which the limits are fractions.
     pub spread: f64,
-    /// A row whose integer score is below this is an anomaly, by the integer scores of these rows at [`ANOMALOUS`].
+    /// A row whose integer score is below this is an anomaly, by the integer scores of these rows at a share of 1 %.
     #[serde(skip)]
     pub anomalous_below: f32,
     /// How good the score is.
