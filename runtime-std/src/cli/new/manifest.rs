@@ -91,10 +91,7 @@ pub fn proposed(
 /// The text of `[window]`, with the reason of every value: `shape` and `name` of the observation, and the recording.
 fn told(window: &Window, shape: &[usize], name: &str, recording: &str) -> String {
     let Window { channels, length, hop, mean, std, .. } = window;
-    let layout = match window.layout() {
-        Layout::ChannelsFirst => "channels_first",
-        Layout::TimeFirst => "time_first",
-    };
+    let layout = window.layout().name();
     let rate = window.rate.unwrap_or_default();
     let [lo, hi] = window.range.unwrap_or_default();
     let unit = window.unit.clone().unwrap_or_default();
