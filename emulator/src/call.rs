@@ -1,18 +1,19 @@
-//! Executed blocks of one call of a function, read from the log of a QEMU that the caller runs.
+//! Executed blocks of calls of functions, read from the log of a QEMU that the caller runs.
 
 use crate::log::{self, Log, Ran};
 use crate::{Core, Trace};
 use std::io::{BufRead, BufReader, Read};
 use std::ops::Range;
 
-/// The first call of a function, from its first instruction to its last.
+/// Calls of functions, each from its first instruction to its last: the first call of the first function, the first
+/// behind it of the second, and so on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Address of the function.
-    pub entry: u32,
-    /// Address of a function whose calls divide the call into laps; its own instructions belong to no lap.
+    /// Addresses of the functions, in the order of their calls; a function may stand here several times.
+    pub entries: Vec<u32>,
+    /// Address of a function whose calls divide a call into laps; its own instructions belong to no lap.
     pub clock: Option<u32>,
-    /// Code whose execution is not logged. It must not run in the call.
+    /// Code whose execution is not logged. It must not run in the calls.
     pub silent: Option<Range<u32>>,
 }
 
@@ -22,38 +23,43 @@ impl Call {
         log::arguments(core, self.silent.as_ref())
     }
 
-    /// The blocks that ran in each lap of the first call, one lap more than there were calls of the clock;
-    /// `None` where the call did not begin or did not return. Reads the log to its end also after the return,
-    /// so that its writer is not blocked.
+    /// What the log says of the calls. Reads it to its end also after the last return, so that its writer is not
+    /// blocked.
     ///
     /// # Errors
     ///
     /// Where the log cannot be read.
-    pub fn read(&self, log: impl Read) -> std::io::Result<Option<Vec<Trace>>> {
+    pub fn read(&self, log: impl Read) -> std::io::Result<Executed> {
         let mut reader = CallReader::new(self);
         let mut log = BufReader::with_capacity(1 << 16, log);
         let mut line = Vec::new();
-        while reader.state != CallState::Returned && log.read_until(b'\n', &mut line)? > 0 {
+        while log.read_until(b'\n', &mut line)? > 0 {
             reader.line(&String::from_utf8_lossy(&line));
             line.clear();
         }
-        // The rest is read and dropped, so that the writer of the log does not block.
-        std::io::copy(&mut log, &mut std::io::sink())?;
-        Ok((reader.state == CallState::Returned).then_some(reader.laps))
+        Ok(Executed { calls: reader.calls, messages: reader.log.rest })
     }
 }
 
-/// The place in a log relative to the call.
+/// What an emulator has written to stderr.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Executed {
+    /// Of each call that returned, the blocks that ran in each of its laps, one lap more than there were calls of the
+    /// clock; fewer calls than there are entries where one did not begin or did not return.
+    pub calls: Vec<Vec<Trace>>,
+    /// What is no part of the log: the emulator's own words, with their line ends.
+    pub messages: String,
+}
+
+/// The place in a log relative to the calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CallState {
-    /// The call has not begun.
+    /// The next call has not begun.
     Before,
     /// In the function or what it calls; it returns to the address `back`.
     Inside { back: u32 },
     /// In the clock, which returns to the address `then`.
     Reading { back: u32, then: u32 },
-    /// The function has returned.
-    Returned,
 }
 
 /// State of reading a log.
@@ -63,14 +69,23 @@ struct CallReader<'c> {
     state: CallState,
     /// Address behind the block that ran last: where a call that ended it returns to.
     behind: Option<u32>,
-    /// Laps that have ended.
+    /// Laps of the present call that have ended.
     laps: Vec<Trace>,
+    /// Calls that have returned.
+    calls: Vec<Vec<Trace>>,
 }
 
 impl<'c> CallReader<'c> {
     /// The state at the start of a log.
     fn new(call: &'c Call) -> Self {
-        Self { call, log: Log::default(), state: CallState::Before, behind: None, laps: Vec::new() }
+        Self {
+            call,
+            log: Log::default(),
+            state: CallState::Before,
+            behind: None,
+            laps: Vec::new(),
+            calls: Vec::new(),
+        }
     }
 
     /// Takes a line of the log. One that reports an executed block updates the state, and counts the block
@@ -82,16 +97,18 @@ impl<'c> CallReader<'c> {
     }
 
     /// The state that follows `self.state`, which stays, after the block `ran`. Counts the block, unless it
-    /// lies outside the call or in the clock, and ends a lap where the clock begins or the call returns.
+    /// lies outside the calls or in the clock, and ends a lap where the clock begins or a call returns.
     fn ran(&mut self, ran: Ran) -> CallState {
+        let next = self.call.entries.get(self.calls.len());
         match (self.state, self.behind) {
-            (CallState::Before, Some(back)) if ran.start == self.call.entry => {
+            (CallState::Before, Some(back)) if Some(&ran.start) == next => {
                 self.log.count(ran);
                 CallState::Inside { back }
             }
             (CallState::Inside { back }, _) if ran.start == back => {
                 self.laps.push(self.log.take());
-                CallState::Returned
+                self.calls.push(std::mem::take(&mut self.laps));
+                CallState::Before
             }
             (CallState::Inside { back }, Some(then)) if Some(ran.start) == self.call.clock => {
                 self.laps.push(self.log.take());
@@ -145,10 +162,16 @@ mod tests {
         .concat()
     }
 
+    /// Instructions of the laps of each call that returned.
+    fn read_all(entries: &[u32], clock: Option<u32>, log: &str) -> Vec<Vec<u64>> {
+        let call = Call { entries: entries.to_vec(), clock, silent: None };
+        let executed = call.read(log.as_bytes()).expect("text");
+        let laps = |laps: &Vec<Trace>| laps.iter().map(Trace::instructions).collect();
+        executed.calls.iter().map(laps).collect()
+    }
+
     fn read(clock: Option<u32>, log: &str) -> Option<Vec<u64>> {
-        let call = Call { entry: 0x200, clock, silent: None };
-        let laps = call.read(log.as_bytes()).expect("text");
-        laps.map(|laps| laps.iter().map(Trace::instructions).collect())
+        read_all(&[0x200], clock, log).pop()
     }
 
     #[test]
@@ -162,6 +185,13 @@ mod tests {
     }
 
     #[test]
+    fn calls_are_found_in_their_order_and_apart() {
+        // The helper at 0x400 runs before, in and behind the call of 0x200; the one behind it counts.
+        assert_eq!(read_all(&[0x200, 0x400], None, &(log() + &translated(0x106, 1))), [[31], [9]]);
+        assert_eq!(read_all(&[0x400, 0x200], None, &log()).len(), 1);
+    }
+
+    #[test]
     fn a_call_that_does_not_return_is_none() {
         let log = log();
         let (unfinished, _) = log.split_once("IN: main\n0x00000104").expect("the return");
@@ -170,10 +200,27 @@ mod tests {
     }
 
     #[test]
+    fn the_emulator_s_own_words_are_kept_wherever_they_stand() {
+        let call = Call { entries: vec![0x200], clock: None, silent: None };
+        let words = ["qemu: before\n".to_owned(), log(), "qemu: behind\n".to_owned()].concat();
+        let executed = call.read(words.as_bytes()).expect("text");
+        assert_eq!(executed.messages, "qemu: before\nqemu: behind\n");
+        assert_eq!(executed.calls.len(), 1);
+    }
+
+    #[test]
     fn code_that_is_silent_is_left_out_of_the_flash() {
         let core = Core::named("m4").expect("a core");
-        let call = Call { entry: 0x200, clock: None, silent: Some(0x80..0x100) };
-        let expected = ["-d", "exec,nochain,in_asm", "-dfilter", "0x0..0x7f,0x100..0x3fffff"];
-        assert_eq!(call.arguments(core), expected);
+        let filter = |silent| {
+            let call = Call { entries: vec![0x200], clock: None, silent: Some(silent) };
+            let arguments = call.arguments(core);
+            assert_eq!(arguments[..3], ["-d", "exec,nochain,in_asm", "-dfilter"]);
+            arguments[3].clone()
+        };
+        assert_eq!(filter(0x80..0x100), "0x0..0x7f,0x100..0x3fffff");
+        // The emulator refuses a range that ends before it begins.
+        assert_eq!(filter(0..0x100), "0x100..0x3fffff");
+        assert_eq!(filter(0x3f_ff00..0x40_0000), "0x0..0x3ffeff");
+        assert_eq!(filter(0x1000_0000..0x1000_0100), "0x0..0x3fffff");
     }
 }

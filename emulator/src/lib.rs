@@ -32,7 +32,7 @@ mod timing;
 mod trace;
 
 pub use block::Block;
-pub use call::Call;
+pub use call::{Call, Executed};
 pub use elbow_toolchain::{Core, ToolError as Error};
 pub use image::{Footprint, Image};
 pub use measure::{Look, Measured, Meter};

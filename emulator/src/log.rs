@@ -12,13 +12,23 @@ use std::ops::Range;
 /// everything, or with `silent` only the core's flash without that range.
 pub(crate) fn arguments(core: &Core, silent: Option<&Range<u32>>) -> Vec<String> {
     let mut arguments = vec!["-d".to_owned(), "exec,nochain,in_asm".to_owned()];
-    if let Some(Range { start, end }) = silent {
+    if let Some(silent) = silent {
         let flash = core.machine.flash;
-        let below = format!("{:#x}..{:#x}", flash.origin, start.saturating_sub(1));
-        let top = u64::from(flash.origin) + u64::from(flash.length) - 1;
-        arguments.extend(["-dfilter".to_owned(), format!("{below},{end:#x}..{top:#x}")]);
+        let ranges = around(silent, flash.origin..flash.origin + flash.length);
+        let text = |range: Range<u32>| format!("{:#x}..{:#x}", range.start, range.end - 1);
+        let ranges: Vec<String> = ranges.into_iter().map(text).collect();
+        arguments.extend(["-dfilter".to_owned(), ranges.join(",")]);
     }
     arguments
+}
+
+/// What of `all` is not in `inner`: up to two ranges, none of them empty.
+fn around(inner: &Range<u32>, all: Range<u32>) -> Vec<Range<u32>> {
+    if inner.end <= all.start || all.end <= inner.start {
+        return vec![all];
+    }
+    let parts = [all.start..inner.start, inner.end..all.end];
+    parts.into_iter().filter(|range| !range.is_empty()).collect()
 }
 
 /// A block that was executed.

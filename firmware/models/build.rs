@@ -129,6 +129,7 @@ pub mod {name} {{
     pub mod model;
     linked! {{
         {weights:?},
+        open \"elbow.{name}.open\",
         infer \"elbow.{name}.infer\",
         score \"elbow.{name}.score\",
         explain \"elbow.{name}.explain\",

@@ -6,17 +6,25 @@ use elbow_core::wire::{Described, Floats, Inference, Inferred, Refusal};
 
 /// What a model computes on what was loaded; each call is measured by itself.
 pub trait Calls {
+    /// Verifies the weights; to be called before anything else, and allowed again.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::DamagedPack`] where the weights are no intact pack. That they are another model's is found
+    /// by the calls.
+    fn open(&mut self) -> Result<(), Refusal>;
+
     /// Runs the encoder, the flow, or the graph without roles, on the inputs of [`load`](Model::load); for
     /// [`output`](Model::output) and [`score`](Self::score).
     ///
     /// # Errors
     ///
-    /// [`Refusal::NothingSelected`] before [`open`](Model::open); else what the generated code refused, after
+    /// [`Refusal::NothingSelected`] before [`open`](Self::open); else what the generated code refused, after
     /// which the outputs must not be used.
     fn infer(&mut self) -> Result<(), Refusal>;
 
     /// Decodes the posterior mean of the last [`infer`](Self::infer) and scores the observation; `None`
-    /// without a decoder, with several posteriors, or before [`open`](Model::open).
+    /// without a decoder, with several posteriors, or before [`open`](Self::open).
     ///
     /// # Errors
     ///
@@ -26,7 +34,7 @@ pub trait Calls {
     /// Goes on from the posterior of [`infer`](Self::infer) with the decoder: `task` is what is asked for and
     /// the number of draws or steps of refinement, `stream` key and datapoint of the noise. A refinement
     /// changes the posterior, unless its guard keeps the start. `None` without a decoder, with several
-    /// posteriors, for a refinement that the model was not compiled for, or before [`open`](Model::open).
+    /// posteriors, for a refinement that the model was not compiled for, or before [`open`](Self::open).
     ///
     /// # Errors
     ///
@@ -38,7 +46,7 @@ pub trait Calls {
     ) -> Option<Result<Inferred, Refusal>>;
 
     /// `ln p(x)` of the inputs of [`load`](Model::load), in nats; `None` unless the model is a flow whose
-    /// latent is standard normal, and before [`open`](Model::open). Needs no [`infer`](Self::infer), and
+    /// latent is standard normal, and before [`open`](Self::open). Needs no [`infer`](Self::infer), and
     /// overwrites the latent of one.
     ///
     /// # Errors
@@ -60,14 +68,6 @@ pub trait Calls {
 ///
 /// One inference is [`load`](Self::load), [`infer`](Calls::infer), then [`output`](Self::output).
 pub trait Model: Calls {
-    /// Verifies the weights; to be called before anything else, and allowed again.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::DamagedPack`] where the weights are no intact pack. That they are another model's is found
-    /// by the calls.
-    fn open(&mut self) -> Result<(), Refusal>;
-
     /// Name, fingerprint, kind and sizes; also before [`open`](Self::open).
     fn describe(&self) -> Described<'static>;
 

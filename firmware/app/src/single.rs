@@ -32,6 +32,12 @@ impl<M: Compiled<Kind: Serves<M>>, W: Watches> Only<M, W> {
 }
 
 impl<M: Compiled<Kind: Serves<M>, Error: Into<Refusal>>, W: Watches> Calls for Only<M, W> {
+    /// Takes the weights if they are an intact pack.
+    fn open(&mut self) -> Result<(), Refusal> {
+        self.memory.pack = Some(Pack::new_checked(self.weights).map_err(|_| Refusal::DamagedPack)?);
+        Ok(())
+    }
+
     /// By the generated module; [`Refusal::NothingSelected`] before the model is opened.
     fn infer(&mut self) -> Result<(), Refusal> {
         let Memory { pack, workspace, inputs, outputs, .. } = &mut self.memory;
@@ -65,12 +71,6 @@ impl<M: Compiled<Kind: Serves<M>, Error: Into<Refusal>>, W: Watches> Calls for O
 }
 
 impl<M: Compiled<Kind: Serves<M>, Error: Into<Refusal>>, W: Watches> Model for Only<M, W> {
-    /// Takes the weights if they are an intact pack.
-    fn open(&mut self) -> Result<(), Refusal> {
-        self.memory.pack = Some(Pack::new_checked(self.weights).map_err(|_| Refusal::DamagedPack)?);
-        Ok(())
-    }
-
     /// Name, fingerprint, kind and the bytes of the workspace, all constants of the model.
     fn describe(&self) -> Described<'static> {
         Described {

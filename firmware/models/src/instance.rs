@@ -2,7 +2,6 @@
 
 use elbow_app::{Calls, Memory, Model, Serves, Watches};
 use elbow_core::compiled::{Buffers, Compiled, Workspace};
-use elbow_core::pack::Pack;
 use elbow_core::wire::{Described, Floats, Inference, Refusal};
 
 /// A compiled model and its weights, linked into the image.
@@ -29,13 +28,6 @@ impl<M: Linked> Model for Instance<M>
 where
     Self: Calls,
 {
-    /// Takes the weights if they are an intact pack; after [`Refusal::DamagedPack`] those of an earlier call
-    /// stay.
-    fn open(&mut self) -> Result<(), Refusal> {
-        self.memory.pack = Some(Pack::new_checked(M::weights()).map_err(|_| Refusal::DamagedPack)?);
-        Ok(())
-    }
-
     /// Name, fingerprint, kind and the bytes of the workspace, all constants of the model.
     fn describe(&self) -> Described<'static> {
         Described {

@@ -16,6 +16,7 @@ use elbow_core::wire;
 macro_rules! linked {
     (
         $weights:literal,
+        open $open:literal,
         infer $infer:literal,
         score $score:literal,
         explain $explain:literal,
@@ -27,7 +28,7 @@ macro_rules! linked {
         use elbow_core::compiled::Compiled;
         use elbow_core::detect::Verdict;
         use elbow_core::infer::ElboTerms;
-        use elbow_core::pack::Aligned;
+        use elbow_core::pack::{Aligned, Pack};
         use elbow_core::wire::{Inference, Inferred, Refusal};
 
         pub(crate) type Kind = <model::Model as Compiled>::Kind;
@@ -47,6 +48,16 @@ macro_rules! linked {
 
         #[expect(unsafe_code, reason = "a name of the image's own, which no other function has")]
         impl Calls for Instance<model::Model> {
+            /// Takes the weights if they are an intact pack; after [`Refusal::DamagedPack`] those of an earlier
+            /// call stay.
+            #[inline(never)]
+            #[unsafe(export_name = $open)]
+            fn open(&mut self) -> Result<(), Refusal> {
+                let pack = Pack::new_checked(<model::Model as Linked>::weights());
+                self.memory.pack = Some(pack.map_err(|_| Refusal::DamagedPack)?);
+                Ok(())
+            }
+
             /// Runs the model on its inputs, by its generated module; [`Refusal::NothingSelected`] before it
             /// is opened.
             #[inline(never)]

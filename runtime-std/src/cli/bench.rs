@@ -1,12 +1,13 @@
 //! `elbow bench`
 
 use super::chosen_target::{ChosenTarget, Patience};
+use super::schedule::{Schedule, ScheduleOptions};
 use super::{ModelOptions, PrecisionOptions, firmware, inputs, output, program};
 use elbow::detect::with_calibration;
 use elbow::device::{Address, Spent, Target};
 use elbow::emit::{FlashBytes, RamBytes, emit};
 use elbow::model::Loaded;
-use elbow::parity::cost::{Cost, LayerCost, cost, longest};
+use elbow::parity::cost::{Cost, WorkCost, cost, longest};
 use elbow::parity::{Program, matching};
 use elbow::rows::Batch;
 use elbow::{Core, Error, Precision, Result};
@@ -25,6 +26,8 @@ pub struct BenchOptions {
     target: ChosenTarget,
     #[command(flatten)]
     patience: Patience,
+    #[command(flatten)]
+    schedule: ScheduleOptions,
     #[command(flatten)]
     precision: PrecisionOptions,
     /// Rows for an input, the first of which is measured; zeros where left out
@@ -54,8 +57,6 @@ struct BenchReport {
     macs: usize,
     /// Of an emulated board.
     instructions_per_inference: Option<u64>,
-    /// Of the score behind the inference, decoder and likelihood; none without one.
-    instructions_per_score: Option<u64>,
     /// Of a board at a port: the longest of five inferences, by its timer.
     cycles_per_inference: Option<u64>,
     cycles_per_score: Option<u64>,
@@ -66,9 +67,11 @@ struct BenchReport {
     decoder_precision: Option<Precision>,
     /// Not known without a multiply-accumulate.
     instructions_per_mac: Option<f64>,
-    /// Of cores whose instructions Arm has published timings of.
-    cycles_estimate: Option<u64>,
-    layers: Vec<LayerCost>,
+    /// Of an emulated board.
+    #[serde(flatten)]
+    work: Option<WorkCost>,
+    /// Of `--clock`.
+    schedule: Option<Schedule>,
     flash_bytes: FlashBytes,
     ram_bytes: RamBytes,
     /// Of the whole program; nothing of a board at a port, whose image is not known.
@@ -94,7 +97,8 @@ pub fn run(options: &BenchOptions) -> Result<()> {
             let (loaded, _) = with_calibration(loaded);
             let firmware = firmware(options.firmware.as_deref())?;
             let cost = cost(&loaded, target, &firmware, &rows(&loaded, options)?)?;
-            BenchReport::of(&loaded, target, cost)?
+            let schedule = options.schedule.of(&loaded, &cost.work)?;
+            BenchReport { schedule, ..BenchReport::of(&loaded, target, cost)? }
         }
         ChosenTarget::Twin => {
             return Err(Error::input("--target twin: this computer is no board; name one"));
@@ -116,6 +120,11 @@ fn on_board(options: &BenchOptions, address: &Address) -> Result<BenchReport> {
     if options.max_flash.or(options.max_ram).is_some() {
         return Err(Error::input(
             "--max-flash and --max-ram are of a program that is built for an emulated board; leave them out",
+        ));
+    }
+    if options.schedule.is_asked() {
+        return Err(Error::input(
+            "--clock is for an emulated board, a real one measures its own time; leave it out",
         ));
     }
     let mut device = options.patience.open(address)?;
@@ -140,8 +149,8 @@ impl BenchReport {
         let budget = emit(&loaded.model)?.budget;
         let compiler = Compiler::find(target.row.triple)
             .map_err(|error| Error::environment(error.to_string()))?;
-        let macs: usize = cost.layers.iter().map(|layer| layer.macs).sum();
-        let instructions = cost.instructions;
+        let macs: usize = cost.work.encode.layers.iter().map(|layer| layer.macs).sum();
+        let instructions = cost.work.encode.instructions;
         let stack = cost.footprint.stack_bytes.or(cost.spent.stack_bytes);
         let (code, stack) = (cost.footprint.code_bytes as usize, stack.map(|bytes| bytes as usize));
         Ok(Self {
@@ -150,15 +159,14 @@ impl BenchReport {
             precision: loaded.precision(),
             macs,
             instructions_per_inference: Some(instructions),
-            instructions_per_score: cost.score,
             cycles_per_inference: None,
             cycles_per_score: None,
             seconds_per_inference: None,
             seconds_per_score: None,
             decoder_precision: loaded.decoder_precision(),
             instructions_per_mac: (macs > 0).then(|| instructions as f64 / macs as f64),
-            cycles_estimate: cost.cycles,
-            layers: cost.layers,
+            work: Some(cost.work),
+            schedule: None,
             flash_bytes: FlashBytes { code: Some(code), ..budget.flash_bytes },
             program_bytes: Some(Program::new(&budget, cost.program)),
             ram_bytes: RamBytes { stack, ..budget.ram_bytes },
@@ -186,15 +194,14 @@ impl BenchReport {
             precision: loaded.precision(),
             macs: loaded.model.graphs.main().plan.macs(),
             instructions_per_inference: None,
-            instructions_per_score: None,
             cycles_per_inference: Some(spent.instructions),
             cycles_per_score: score.map(|spent| spent.instructions),
             seconds_per_inference: spent.seconds,
             seconds_per_score: score.and_then(|spent| spent.seconds),
             decoder_precision: loaded.decoder_precision(),
             instructions_per_mac: None,
-            cycles_estimate: None,
-            layers: Vec::new(),
+            work: None,
+            schedule: None,
             flash_bytes: budget.flash_bytes,
             program_bytes: None,
             ram_bytes: RamBytes { stack, ..budget.ram_bytes },
@@ -222,7 +229,7 @@ impl BenchReport {
 }
 
 impl fmt::Display for BenchReport {
-    /// Writes the sums, a line per layer, and bytes, compiler and flags; with a newline at the end.
+    /// Writes the parts, a line per layer, and bytes, compiler and flags; with a newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { model, target, macs, .. } = self;
         writeln!(f, "{model} on {target}, {}", self.precision.name())?;
@@ -233,24 +240,12 @@ impl fmt::Display for BenchReport {
         let each = self.instructions_per_mac.map(|each| format!(", {each:.3} each"));
         let each = each.unwrap_or_default();
         writeln!(f, "{instructions} instructions for {macs} multiply-accumulates{each}")?;
-        if let (Some(score), Some(precision)) =
-            (self.instructions_per_score, self.decoder_precision)
-        {
-            let (all, precision) = (instructions + score, precision.name());
-            writeln!(
-                f,
-                "{score} instructions for its score, decoder in {precision}: {all} together"
-            )?;
+        if let Some(precision) = self.decoder_precision {
+            writeln!(f, "decoder in {}", precision.name())?;
         }
-        match self.cycles_estimate {
-            Some(cycles) => writeln!(f, "{cycles} cycles, estimated without wait states\n")?,
-            None => writeln!(f, "cycles not estimated: no published timings of this core\n")?,
-        }
-        let known = |cycles: Option<u64>| cycles.map_or(String::new(), |cycles| cycles.to_string());
-        writeln!(f, "{:>12} {:>12} {:>12}  layer", "instructions", "cycles", "MACs")?;
-        for LayerCost { name, op, macs, instructions, cycles_estimate } in &self.layers {
-            let cycles = known(*cycles_estimate);
-            writeln!(f, "{instructions:>12} {cycles:>12} {macs:>12}  {name} ({op})")?;
+        self.work.iter().try_for_each(|work| work.fmt(f))?;
+        if let Some(schedule) = &self.schedule {
+            write!(f, "\n{schedule}")?;
         }
         let known = |bytes: Option<usize>| bytes.map_or("not bounded".into(), |b| b.to_string());
         let (flash, ram) = (&self.flash_bytes, &self.ram_bytes);

@@ -1,12 +1,16 @@
 //! `elbow inspect`
 
-use super::{ModelOptions, output};
-use elbow::Result;
+use super::schedule::{Schedule, ScheduleOptions};
+use super::{ModelOptions, firmware, inputs, output};
+use elbow::detect::with_calibration;
+use elbow::device::Target;
 use elbow::emit::{LayerBudget, emit};
 use elbow::import::{self, Group, Survey, Unsupported};
 use elbow::manifest::Manifest;
 use elbow::model::{Loaded, Part, Role, Source};
+use elbow::parity::cost::{WorkCost, cost};
 use elbow::stages;
+use elbow::{Core, Error, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -16,6 +20,15 @@ use std::path::{Path, PathBuf};
 pub struct InspectOptions {
     #[command(flatten)]
     model: ModelOptions,
+    /// Also measure what the model takes of an emulated board (qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55), on
+    /// a row of zeros
+    #[arg(long, value_parser = |text: &str| Target::named(text).map_err(|error| error.to_string()))]
+    target: Option<Target>,
+    #[command(flatten)]
+    schedule: ScheduleOptions,
+    /// The firmware workspace; found upwards from the current folder where left out
+    #[arg(long, value_name = "DIR", requires = "target")]
+    firmware: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -33,6 +46,9 @@ struct InspectReport {
     flash_bytes: Value,
     ram_bytes: Value,
     unsupported: Vec<Problem>,
+    /// Of `--target`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_target: Option<TargetReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,6 +60,15 @@ struct GraphReport {
     /// which no plan can be.
     peak_bytes: Option<usize>,
     peak_lower_bound_bytes: Option<usize>,
+}
+
+/// What the model takes of a board.
+#[derive(Debug, Serialize)]
+struct TargetReport {
+    target: &'static str,
+    #[serde(flatten)]
+    work: WorkCost,
+    schedule: Option<Schedule>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,7 +94,11 @@ struct Problem {
 /// Those of loading, after the report, and those of printing.
 pub fn run(options: &InspectOptions) -> Result<()> {
     match options.model.load() {
-        Ok(loaded) => print(&InspectReport::of_loaded(&loaded)?, options.json),
+        Ok(loaded) => {
+            let mut report = InspectReport::of_loaded(&loaded)?;
+            report.on_target = options.on_target(loaded)?;
+            print(&report, options.json)
+        }
         Err(error) => {
             let surveys = surveys(&options.model);
             if surveys.iter().any(|(_, _, survey)| !survey.problems.is_empty()) {
@@ -83,6 +112,25 @@ pub fn run(options: &InspectOptions) -> Result<()> {
 /// Prints the report to stdout, as JSON or text; an environment error where that fails.
 fn print(report: &InspectReport, json: bool) -> Result<()> {
     if json { output::json(report) } else { output::text(&report.to_string()) }
+}
+
+impl InspectOptions {
+    /// What the model takes of the board of `--target`; `None` without one. An input error for `--clock` without a board; an
+    /// error of toolchain or emulator.
+    fn on_target(&self, loaded: Loaded) -> Result<Option<TargetReport>> {
+        let Some(target) = &self.target else {
+            return match self.schedule.is_asked() {
+                true => Err(Error::input("--clock needs a board; add --target qemu-m4, or another core")),
+                false => Ok(None),
+            };
+        };
+        let loaded = if target.core == Core::default() { loaded } else { loaded.for_core(target.core)? };
+        let (loaded, _) = with_calibration(loaded);
+        let firmware = firmware(self.firmware.as_deref())?;
+        let work = cost(&loaded, target, &firmware, &inputs::zeros(&loaded)?)?.work;
+        let schedule = self.schedule.of(&loaded, &work)?;
+        Ok(Some(TargetReport { target: target.name, work, schedule }))
+    }
 }
 
 /// The survey of each file of the model, with its role (`encoder`, `decoder` or `flow`; `graph` of a bare
@@ -161,6 +209,7 @@ impl InspectReport {
             flash_bytes: json!({"code": null, "weights": null}),
             ram_bytes: json!({"workspace": null, "stack": null}),
             unsupported: Vec::new(),
+            on_target: None,
         }
     }
 
@@ -247,6 +296,10 @@ impl fmt::Display for InspectReport {
                 known(&self.ram_bytes["workspace"]),
                 known(&self.ram_bytes["stack"])
             )?;
+        }
+        if let Some(TargetReport { target, work, schedule }) = &self.on_target {
+            write!(f, "\non {target}, with a row of zeros; {work}")?;
+            schedule.iter().try_for_each(|schedule| write!(f, "\n{schedule}"))?;
         }
         Ok(())
     }

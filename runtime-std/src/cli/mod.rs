@@ -17,6 +17,7 @@ mod parity;
 mod precision;
 mod program;
 mod run;
+mod schedule;
 mod score;
 mod watch;
 

@@ -28,7 +28,7 @@ mod wired;
 
 pub use address::{Address, Connection};
 pub use build::{build_image, find_firmware};
-pub use elbow_emulator::{Call, Footprint, Image, Trace, timing};
+pub use elbow_emulator::{Call, Executed, Footprint, Image, Trace, timing};
 pub use emulated::ModelFootprint;
 pub use link::Link;
 pub use qemu::Qemu;

@@ -1,13 +1,13 @@
 //! QEMU as a device: a process whose UART is a socket of ours.
 
 use super::target::Target;
-use super::{Call, Image, Trace};
+use super::{Call, Executed, Image, Trace};
 use crate::{Context, Error, Result, watch};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,16 +25,19 @@ pub struct Qemu {
     image: Image,
     /// Taken once the device has ended well.
     log: Option<JoinHandle<VecDeque<String>>>,
-    /// Reads what runs in a call.
-    traced: Option<JoinHandle<io::Result<Option<Vec<Trace>>>>>,
+    /// Reads what the emulator writes to stderr: its own words, and what runs in a call. Taken once.
+    executed: Option<JoinHandle<io::Result<Executed>>>,
 }
 
 impl Drop for Qemu {
-    /// Ends the process; passes the log to this thread's watcher unless [`finish`](Qemu::finish) succeeded.
+    /// Ends the process; passes the log and the emulator's own words to this thread's watcher unless
+    /// [`finish`](Qemu::finish) succeeded.
     fn drop(&mut self) {
         self.process.end();
         let lines = self.log.take().and_then(|log| log.join().ok());
         lines.into_iter().flatten().for_each(|line| watch::note(&line));
+        let executed = self.executed.take().map(words).unwrap_or_default();
+        executed.lines().for_each(watch::note);
     }
 }
 
@@ -65,7 +68,7 @@ impl Qemu {
     /// We listen and the emulator connects: no port has to be guessed. `-icount shift=0` makes one
     /// instruction one nanosecond of virtual time, so that instruction counts repeat exactly.
     ///
-    /// Where `call` finds one in the image, [`finish`](Self::finish) says what ran in it; the emulator is
+    /// Where `call` finds functions in the image, [`finish`](Self::finish) says what ran in their calls; the emulator is
     /// slower then.
     ///
     /// # Errors
@@ -92,18 +95,26 @@ impl Qemu {
         command.args(["-display", "none", "-monitor", "none"]);
         command.args(["-serial", &format!("tcp:127.0.0.1:{port},nodelay=on")]);
         command.args(["-semihosting-config", "enable=on,target=native"]);
-        command.arg("-kernel").arg(file).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg("-kernel").arg(file).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(call) = &call {
-            command.args(call.arguments(target.row)).stderr(Stdio::piped());
+            command.args(call.arguments(target.row));
         }
         let child = command.spawn().map_err(|e| failed("cannot start the emulator", &e))?;
         let mut process = Process(child);
-        let executed = call.zip(process.0.stderr.take());
-        let traced = executed.map(|(call, log)| std::thread::spawn(move || call.read(log)));
-        let stream = accept(&listener, &mut process.0).context(emulator.program)?;
+        let written = process.0.stderr.take();
+        let executed = written.map(|written| std::thread::spawn(move || read(call, written)));
+        let stream = match accept(&listener, &mut process.0) {
+            Ok(stream) => stream,
+            Err(error) => {
+                process.end();
+                let error = told(error, executed.map(words));
+                return Err(error).context(emulator.program);
+            }
+        };
         let output = process.0.stdout.take();
         let log = output.map(|output| super::log::follow(target.name, &elf, output)).transpose()?;
-        Ok(Self { process, stream, image, log, traced })
+        Ok(Self { process, stream, image, log, executed })
     }
 
     /// The image that runs.
@@ -111,14 +122,14 @@ impl Qemu {
         &self.image
     }
 
-    /// What ran in the call, lap by lap, once the emulator has ended by itself, which it does after `Bye`;
-    /// `None` where it was started without a call, or the call did not run to its end.
+    /// What ran in each call that returned, lap by lap, once the emulator has ended by itself, which it does after
+    /// `Bye`; nothing where it was started without a call.
     ///
     /// # Errors
     ///
     /// An environment error where it does not end within 10 s (it is then ended), reports a failure, or its
     /// log cannot be decoded.
-    pub fn finish(mut self) -> Result<Option<Vec<Trace>>> {
+    pub fn finish(mut self) -> Result<Vec<Vec<Trace>>> {
         let deadline = Instant::now() + EXIT_LIMIT;
         let status = loop {
             let status = self.process.0.try_wait().map_err(|e| failed("cannot wait", &e))?;
@@ -133,19 +144,20 @@ impl Qemu {
         if status.success() {
             return match self.log.take().map(JoinHandle::join) {
                 Some(Err(_)) => Err(Error::environment("the device's log could not be decoded")),
-                _ => self.laps(),
+                _ => self.calls(),
             };
         }
         Err(Error::environment(format!("the firmware failed ({status}): a panic or a hard fault")))
     }
 
-    /// What ran in the call, lap by lap, when the thread that reads it is done; `None` where the emulator was
-    /// started without a call, or the call did not run to its end. An environment error where the log could
-    /// not be read.
-    fn laps(&mut self) -> Result<Option<Vec<Trace>>> {
-        match self.traced.take().map(JoinHandle::join) {
-            None => Ok(None),
-            Some(Ok(laps)) => laps.map_err(|e| failed("cannot read what ran", &e)),
+    /// What ran in each call, lap by lap, when the thread that reads it is done; nothing where the emulator was started
+    /// without a call. An environment error where the log could not be read.
+    fn calls(&mut self) -> Result<Vec<Vec<Trace>>> {
+        match self.executed.take().map(JoinHandle::join) {
+            None => Ok(Vec::new()),
+            Some(Ok(executed)) => {
+                Ok(executed.map_err(|e| failed("cannot read what ran", &e))?.calls)
+            }
             Some(Err(_)) => Err(Error::environment("what ran could not be read")),
         }
     }
@@ -195,6 +207,31 @@ fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
             return Err(Error::environment("does not connect in time"));
         }
         std::thread::sleep(PAUSE);
+    }
+}
+
+/// What the emulator writes to stderr, to its end: with a call what runs in it, and in any case its own words. An error
+/// where it cannot be read.
+fn read(call: Option<Call>, mut written: ChildStderr) -> io::Result<Executed> {
+    let Some(call) = call else {
+        let mut bytes = Vec::new();
+        written.read_to_end(&mut bytes)?;
+        let messages = String::from_utf8_lossy(&bytes).into_owned();
+        return Ok(Executed { calls: Vec::new(), messages });
+    };
+    call.read(written)
+}
+
+/// The emulator's own words, once it has ended; empty where they cannot be read.
+fn words(executed: JoinHandle<io::Result<Executed>>) -> String {
+    executed.join().ok().and_then(|read| read.ok()).unwrap_or_default().messages
+}
+
+/// The error with what the emulator said, where it said something.
+fn told(error: Error, words: Option<String>) -> Error {
+    match words.as_deref().map(str::trim) {
+        None | Some("") => error,
+        Some(words) => Error::environment(format!("{error}; it says: {words}")),
     }
 }
 

@@ -163,7 +163,8 @@ struct Functions {
 }
 
 impl Functions {
-    /// The functions of the parts that there are; `trace` is for the encoder's, else the flow's. Their
+    /// The functions of the parts that there are; `trace` is for the encoder's, else the flow's, and ticks for the
+    /// decoder's too. Their
     /// weights lie in the pack in this order: encoder, decoder with its gradient, flow, and parameters of the
     /// likelihood that are not among the gradient's.
     fn of(parts: Parts<'_>, shared: &Shared, trace: Trace) -> Self {
@@ -178,7 +179,7 @@ impl Functions {
         let of_decoder = take(decoder.map_or(0, |decoder| pack::weights(decoder).len()));
         let decode = decoder
             .zip(encoder)
-            .map(|(decoder, encoder)| Decode::of(decoder, encoder, shared, of_decoder));
+            .map(|(decoder, encoder)| Decode::of(decoder, encoder, shared, of_decoder, trace));
         let prefix = if encoder.is_some() { "FLOW_" } else { "" };
         let flow = flow.map(|flow| {
             let trace = if encoder.is_none() { trace } else { Trace::Off };

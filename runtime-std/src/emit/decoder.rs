@@ -35,13 +35,16 @@ pub(super) struct Decode {
 
 impl Decode {
     /// The function of a decoder whose latents are those of `encoder`; `weights` is the index in the pack of
-    /// the first float of its weights.
+    /// the first float of its weights. With [`Trace::Ticks`] it reads the clock behind each step.
     pub(super) fn of(
         decoder: &Decoder,
         encoder: &Encoder,
         shared: &Shared,
         weights: usize,
+        trace: Trace,
     ) -> Self {
+        // Checksums are of the encoder's steps alone.
+        let trace = if trace == Trace::Ticks { trace } else { Trace::Off };
         let names = numbered("z", encoder.latents.len());
         let own: Vec<(String, String)> = names.into_iter().zip(latent_lens(encoder)).collect();
         let parameters = shared.parameters(decoder.part(), &own);
@@ -59,11 +62,11 @@ impl Decode {
             written: all("x_mean", "&mut "),
             constants: "DECODER",
             weights,
-            trace: Trace::Off,
+            trace,
             hits: Hits::Workspace,
         };
         let calls = Calls::of(&decoder.plan, &names);
-        let uses_workspace = uses_workspace(&decoder.plan);
+        let uses_workspace = uses_workspace(&decoder.plan) || trace.is_on();
         let x_mean = mean_is_in_words(decoder.likelihood.family);
         let density = match decoder.likelihood.in_steps {
             true => "log_prob_in_steps",

@@ -76,7 +76,8 @@ pub fn emit_traced(model: &Model) -> Result<Artifact> {
 }
 
 /// [`emit`] for an image that reports when every step of an inference has ended: `trace` has the ticks of the
-/// clock `now` of the workspace.
+/// clock `now` of the workspace. The decoder reads the clock behind each of its steps too, and overwrites the ticks of
+/// the encoder's first ones.
 ///
 /// # Errors
 ///
