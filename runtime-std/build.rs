@@ -1,25 +1,30 @@
-//! Packs the sources of the crates that a program for a board is made of, which `elbow new` puts into a project: none of
-//! them is published, so that a project could have them from nowhere else. A package alone, without the repository around
+//! Packs the sources of the crates that a program for a board is made of, which `elbow new` puts into a project, and of
+//! which images of emulated boards are built where no clone is: none of
+//! them is published, so that they could come from nowhere else. A package alone, without the repository around
 //! it, packs nothing.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders of the repository whose sources are packed: `Cargo.toml`, `build.rs`, linker scripts, `src`.
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 11] = [
     "core",
     "runtime-std",
+    "toolchain",
     "firmware/app",
+    "firmware/models",
     "firmware/sensor",
     "firmware/boards/serial",
     "firmware/boards/rp",
     "firmware/boards/nrf",
+    "firmware/boards/qemu-mps2",
     "firmware/boards/stm32",
 ];
 /// Single files: the workspaces, and a model for those without one.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "Cargo.toml",
     "firmware/Cargo.toml",
+    "firmware/Cargo.lock",
     "models/motion3/elbow.toml",
     "models/motion3/encoder.onnx",
     "models/motion3/decoder.onnx",

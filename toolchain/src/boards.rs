@@ -27,6 +27,20 @@ pub struct Board {
     pub ram: Region,
     /// Cycles of the core in a second, as the image sets it.
     pub hertz: u32,
+    /// What the drive takes that the board shows as without a debug probe; `None` where a probe is on the board.
+    pub drive: Option<DriveFile>,
+}
+
+/// A file that flashes a board when it is copied onto the board's drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriveFile {
+    /// Microsoft's UF2, with the number of the chip's family.
+    Uf2 {
+        /// By the list of families in the repository of the format.
+        family: u32,
+    },
+    /// Intel's hexadecimal file.
+    Hex,
 }
 
 /// A program of a board.
@@ -57,6 +71,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0x1000_0000, 0x1000_0000 + 2 * MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 256 * KIB),
         hertz: 125_000_000,
+        drive: Some(DriveFile::Uf2 { family: 0xe48b_ff56 }),
     },
     Board {
         name: "pico2",
@@ -67,6 +82,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0x1000_0000, 0x1000_0000 + 4 * MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 512 * KIB),
         hertz: 150_000_000,
+        drive: Some(DriveFile::Uf2 { family: 0xe48b_ff59 }),
     },
     Board {
         name: "microbit-v2",
@@ -77,6 +93,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0, 512 * KIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 128 * KIB),
         hertz: 64_000_000,
+        drive: Some(DriveFile::Hex),
     },
     Board {
         name: "nrf52840-dk",
@@ -87,6 +104,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0, MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 256 * KIB),
         hertz: 64_000_000,
+        drive: None,
     },
     Board {
         name: "xiao-sense",
@@ -98,6 +116,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0x2_7000, 0xf_4000),
         ram: memory(0x2000_0008, 0x2000_0000 + 256 * KIB),
         hertz: 64_000_000,
+        drive: Some(DriveFile::Uf2 { family: 0xada5_2840 }),
     },
     Board {
         name: "nucleo-l476rg",
@@ -108,6 +127,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0x0800_0000, 0x0800_0000 + MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 96 * KIB),
         hertz: 80_000_000,
+        drive: None,
     },
     Board {
         name: "b-l475e-iot01a",
@@ -118,6 +138,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0x0800_0000, 0x0800_0000 + MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 96 * KIB),
         hertz: 80_000_000,
+        drive: None,
     },
 ];
 

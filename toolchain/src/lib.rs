@@ -14,7 +14,7 @@ mod emulator;
 mod missing;
 mod script;
 
-pub use boards::{BOARDS, Board, BoardBuild, BoardProgram, build_board};
+pub use boards::{BOARDS, Board, BoardBuild, BoardProgram, DriveFile, build_board};
 pub use build::{Build, Compiler, build_firmware, build_library};
 pub use cores::{
     CORES, CORTEX_M0, CORTEX_M3, CORTEX_M4, CORTEX_M33, Core, Kernels, Machine, Region,

@@ -117,7 +117,7 @@ const QUICK: [Program; 3] = [
     Program { folder: "tests/tests/host", not_quick: &["gap", "integers"] },
     Program {
         folder: "runtime-std/tests/command",
-        not_quick: &["build_script", "device", "gap", "reference"],
+        not_quick: &["build_script", "device", "gap", "projects", "reference"],
     },
 ];
 
@@ -139,13 +139,18 @@ pub fn quick() -> Vec<Step> {
     steps
 }
 
-/// The steps of `test --boards`: images for every real board, those that an emulator runs for long, and the chips in the
-/// table of a debug probe's program.
+/// The steps of `test --boards`: images and projects for every real board, those that an emulator runs for long, and the
+/// chips in the table of a debug probe's program.
 pub fn boards() -> Vec<Step> {
     let test = ["test", "--workspace", "--test", "boards", "--"];
     let all = ["--include-ignored", "--nocapture", "--test-threads", "1"];
+    let projects = ["test", "--workspace", "--test", "command", "--", "projects::"];
     let chips = ["test", "--manifest-path", PROBE];
-    vec![Step::new("boards", &[&test[..], &all].concat()), Step::new("chips", &chips)]
+    vec![
+        Step::new("boards", &[&test[..], &all].concat()),
+        Step::new("projects", &[&projects[..], &all].concat()),
+        Step::new("chips", &chips),
+    ]
 }
 
 /// The step of `proof`: only the proof images.

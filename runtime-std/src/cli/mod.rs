@@ -4,6 +4,7 @@ mod bench;
 mod calibrate;
 mod chosen_target;
 mod compile;
+mod flash_file;
 mod gap;
 mod heads;
 mod init;
@@ -19,6 +20,7 @@ mod program;
 mod run;
 mod schedule;
 mod score;
+mod sources;
 mod watch;
 
 use clap::{Args, Parser, Subcommand};
@@ -61,6 +63,8 @@ enum Command {
     Parity(parity::ParityOptions),
     /// Makes a project for a board: a program that reads a sensor and infers, ready to flash.
     New(new::NewOptions),
+    /// Writes the file that flashes a board without a debug probe, when it is copied onto the board's drive.
+    FlashFile(flash_file::FlashFileOptions),
     /// Instructions and bytes of an inference on a target.
     Bench(bench::BenchOptions),
     /// Shows and records what a board with a sensor finds: posteriors, scores, verdicts, counters.
@@ -95,6 +99,7 @@ fn command(command: Command) -> Result<()> {
         Command::Compile(options) => compile::run(&options),
         Command::Parity(options) => parity::run(&options),
         Command::New(options) => new::run(&options),
+        Command::FlashFile(options) => flash_file::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Monitor(options) => monitor::run(&options),
         Command::Gap(options) => gap::run(&options),
@@ -104,10 +109,16 @@ fn command(command: Command) -> Result<()> {
     }
 }
 
-/// The firmware workspace: `named` as it is, or the one found upwards from the current folder; an environment
-/// error where there is none to be found.
+/// The firmware workspace: `named` as it is, or the one found upwards from the current folder, or that of the sources
+/// which the command carries; an environment error where there is none to be found.
 fn firmware(named: Option<&Path>) -> Result<PathBuf> {
-    named.map_or_else(device::find_firmware, |folder| Ok(folder.to_path_buf()))
+    if let Some(folder) = named {
+        return Ok(folder.to_path_buf());
+    }
+    match device::find_firmware() {
+        Err(error) => sources::carried_firmware()?.ok_or(error),
+        found => found,
+    }
 }
 
 /// The model that a command works on.

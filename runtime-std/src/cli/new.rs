@@ -3,10 +3,10 @@
 mod ask;
 mod figures;
 mod manifest;
-mod sources;
 mod template;
 
 use super::output;
+use super::sources::{Sources, fault, write};
 use clap::builder::PossibleValuesParser;
 use elbow::import::data_files;
 use elbow::manifest::Manifest;
@@ -16,7 +16,6 @@ use elbow::{Context, Error, Precision, Result, npy};
 use elbow_toolchain::{BOARDS, Board};
 use figures::Figures;
 use serde::Serialize;
-use sources::Sources;
 use std::fs;
 use std::path::{Path, PathBuf};
 use template::Project;
@@ -47,6 +46,9 @@ pub struct NewOptions {
     /// A model of hand movements from an accelerometer, for those who have none yet
     #[arg(long)]
     demo: bool,
+    /// The sensor; that of the board's row in the documentation where left out
+    #[arg(long, value_parser = PossibleValuesParser::new(template::SENSORS.iter().map(|sensor| sensor.name)))]
+    sensor: Option<String>,
     /// Arithmetic of the program: int8 on a core without a floating-point unit, f32 on any other, where left out
     #[arg(long, value_parser = ["f32", "int8"])]
     precision: Option<String>,
@@ -62,6 +64,13 @@ pub struct NewOptions {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+impl NewOptions {
+    /// Whether a model is named.
+    fn has_model(&self) -> bool {
+        self.demo || self.model.is_some() || self.encoder.is_some()
+    }
 }
 
 /// What was made.
@@ -109,10 +118,16 @@ pub fn run(options: &NewOptions) -> Result<()> {
     let loaded = Loaded::read(&model, None, &Default::default())?;
     manifest::check(&loaded).context(model.join("elbow.toml").display())?;
     let calibration = write_rows(options, &loaded, &model)?;
-    let loaded = in_precision(options, loaded, board, calibration)?;
+    let float = loaded.clone();
+    let loaded = in_precision(options, loaded, board, &calibration)?;
     let figures = Figures::of(&loaded, board)?;
-    figures.fit(board)?;
-    let project = Project { name, board, loaded: &loaded, figures: &figures, ci: !options.no_ci };
+    figures.fit(board, || match calibration.is_empty() {
+        true => Ok(None),
+        false => Figures::of(&in_int8(float, &calibration)?, board).map(Some),
+    })?;
+    let sensor = options.sensor.as_deref();
+    let ci = !options.no_ci;
+    let project = Project { name, board, loaded: &loaded, figures: &figures, sensor, ci };
     project.write(staged.path())?;
     sources.write_memory(staged.path(), board)?;
     sources.write(&staged.path().join("elbow"), board)?;
@@ -234,13 +249,6 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     write(to, &bytes)
 }
 
-/// Writes a file; folders above it are created. An environment error names it.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let written = fs::create_dir_all(folder).and_then(|()| fs::write(path, bytes));
-    written.map_err(|error| fault(path, &error))
-}
-
 /// Writes `rows.npy`, observations for a check of parity, and `calibration.npy`, others that choose the scales of integers:
 /// windows of the readings, or what lies beside the model. Gives the latter; nothing where there are none. An input error
 /// where the readings do not fit.
@@ -285,35 +293,39 @@ fn write_rows(options: &NewOptions, loaded: &Loaded, model: &Path) -> Result<Vec
     Ok(calibration)
 }
 
+/// The arithmetic of a board's programs where nothing else is asked for: int8 where floats are computed by software.
+fn by_default(board: &Board) -> &'static str {
+    if board.triple.ends_with("hf") { "f32" } else { "int8" }
+}
+
 /// The model in the precision of the options, else in that of the board: int8 where floats are computed by software and
 /// `calibration` holds observations. An input error where int8 is asked for without such.
 fn in_precision(
     options: &NewOptions,
     loaded: Loaded,
     board: &Board,
-    calibration: Vec<f32>,
+    calibration: &[f32],
 ) -> Result<Loaded> {
-    let by_software = !board.triple.ends_with("hf");
     let int8 = match options.precision.as_deref() {
         Some(precision) => precision == "int8",
-        None => by_software && !calibration.is_empty(),
+        None => by_default(board) == "int8" && !calibration.is_empty(),
     };
-    let input = loaded.model.graphs.main().plan.inputs.first();
-    let (true, Some(input)) = (int8 && loaded.precision() == Precision::F32, input) else {
+    if !int8 || loaded.precision() != Precision::F32 {
         return Ok(loaded);
-    };
+    }
     if calibration.is_empty() {
         return Err(Error::input(
             "--precision int8 needs observations that choose its scales: give --readings, or put a calibration.npy \
              beside the elbow.toml",
         ));
     }
-    let (name, shape) = (input.name.clone(), input.shape.clone());
-    let rows = Rows { name, shape, values: calibration };
-    loaded.quantized(Precision::Int8, &Batch { len: rows.count(), inputs: vec![rows] })
+    in_int8(loaded, calibration)
 }
 
-/// The environment error of an I/O error at `path`.
-fn fault(path: &Path, error: &std::io::Error) -> Error {
-    Error::environment(format!("{}: {error}; choose a folder that is writable", path.display()))
+/// The model in integers, whose scales are chosen by these observations. An error where it has none.
+fn in_int8(loaded: Loaded, calibration: &[f32]) -> Result<Loaded> {
+    let Some(input) = loaded.model.graphs.main().plan.inputs.first() else { return Ok(loaded) };
+    let (name, shape) = (input.name.clone(), input.shape.clone());
+    let rows = Rows { name, shape, values: calibration.to_vec() };
+    loaded.quantized(Precision::Int8, &Batch { len: rows.count(), inputs: vec![rows] })
 }

@@ -9,6 +9,6 @@ mod inputs;
 mod inside;
 mod layout;
 mod names;
-mod onnx;
+pub mod onnx;
 mod samples;
 mod structure;

@@ -8,6 +8,7 @@ mod commands;
 mod common;
 mod console;
 mod device;
+mod flash_file;
 mod further_roles;
 mod gap;
 mod heads;
@@ -17,9 +18,12 @@ mod likelihoods;
 #[cfg(unix)]
 mod monitor;
 mod new;
+#[cfg(unix)]
+mod new_asks;
 mod pages;
 #[cfg(unix)]
 mod port;
+mod projects;
 mod quantized;
 mod readings;
 mod reference;

@@ -1,6 +1,7 @@
 //! `elbow new`: the project that it makes, and what it refuses.
 
 use crate::common::{Outcome, elbow_in, repository};
+use crate::init::onnx::Onnx;
 use elbow::npy;
 use elbow_toolchain::BOARDS;
 use std::fs;
@@ -183,6 +184,8 @@ fn what_is_missing_or_wrong_is_refused_and_nothing_is_left() {
         (format!("{motion} --length 32 --rate 64 --unit mg"), 2, "192 values"),
         (format!("{motion} --rate 6400 --hop 1 --unit mg --precision f32"), 1, "a hop of at least"),
         ("own --board pico --demo --elbow .".into(), 2, "not a clone of Elbow"),
+        ("own --board xiao-sense --demo --sensor lis3dh".into(), 2, "its sensor is lsm6ds"),
+        ("own --board pico --demo --sensor bmi270".into(), 2, "lis3dh, lsm6ds"),
     ] {
         let outcome = new_in(folder.path(), &line);
         assert_eq!(outcome.code, code, "{line}: {}", outcome.stderr);
@@ -197,4 +200,65 @@ fn what_is_missing_or_wrong_is_refused_and_nothing_is_left() {
         "{}",
         outcome.stderr
     );
+}
+
+/// A folder with an encoder of 192 values by so many `hidden` ones, its manifest with this `hop`, and a few observations
+/// for the scales of integers where it `has_rows`.
+fn dense(folder: &Path, hidden: i64, hop: usize, has_rows: bool) -> PathBuf {
+    let model = folder.join("model-of-dense-layers");
+    let _ = fs::remove_dir_all(&model);
+    fs::create_dir(&model).unwrap();
+    let onnx = Onnx::of(192).linear("h", "x", 192, hidden).node("r", "Relu", "h");
+    let onnx = onnx.linear("mean", "r", hidden, 2).linear("log_var", "r", hidden, 2);
+    let (_written, onnx) = onnx.outputs(&[("mean", 2), ("log_var", 2)]).write();
+    fs::copy(onnx, model.join("encoder.onnx")).unwrap();
+    let manifest = format!(
+        "name = \"dense\"\n[encoder]\nonnx = \"encoder.onnx\"\ninput = \"x\"\nmean = \"mean\"\nspread = {{ output = \
+         \"log_var\", head = \"logvar\" }}\n[window]\nchannels = 3\nlength = 64\nhop = {hop}\nrate = 64.0\nunit = \
+         \"mg\"\nrange = [-1000, 1000]\nmean = [0, 0, 0]\nstd = [1, 1, 1]\nlayout = \"channels_first\"\n"
+    );
+    fs::write(model.join("elbow.toml"), manifest).unwrap();
+    if has_rows {
+        let values: Vec<f32> = (0..8 * 192).map(|at| (at as f32 * 0.37).sin()).collect();
+        fs::write(model.join("calibration.npy"), npy::encode(&[8, 192], &values)).unwrap();
+    }
+    model
+}
+
+/// The number before or behind `words` in a text, whose neighbour it is.
+fn number_before(text: &str, words: &str) -> f64 {
+    let (before, _) = text.split_once(words).unwrap_or_else(|| panic!("{words}: {text}"));
+    before.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("{words}: {text}"))
+}
+
+#[test]
+fn a_model_that_does_not_fit_is_refused_with_what_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = |name: &str, hidden, hop, has_rows, more: &str| {
+        let model = dense(folder.path(), hidden, hop, has_rows);
+        let line = format!("{name} --board {more} --model {}", model.display());
+        new_in(folder.path(), &line)
+    };
+    let refused = |outcome: Outcome, words: &[&str]| {
+        assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+        words.iter().for_each(|word| assert!(outcome.stderr.contains(word), "{}", outcome.stderr));
+        outcome.stderr
+    };
+    // 196 floats for each of 700 hidden values are more than the half MB of a micro:bit, and as bytes a quarter of it.
+    let words = ["bytes of flash and the board has 524288", "--precision int8 fits"];
+    refused(new("large", 700, 64, true, "microbit-v2"), &words);
+    new("small", 700, 64, true, "microbit-v2 --precision int8").done();
+    let tried = ["bytes of flash and the board has 524288", "was not tried"];
+    refused(new("large", 700, 64, false, "microbit-v2"), &tried);
+    // In floats by software a Pico is too slow for a window after every reading, and the hop that it names suffices.
+    let slow = ["a hop of at least", "--precision int8 fits"];
+    let message = refused(new("slow", 100, 1, true, "pico --precision f32"), &slow);
+    let hop = number_before(&message, " readings fits");
+    assert!((2.0..64.0).contains(&hop), "{message}");
+    refused(new("slow", 100, hop as usize - 1, true, "pico --precision f32"), &slow);
+    let report = new("slow", 100, hop as usize, true, "pico --precision f32 --json").done().json();
+    let milliseconds = report["window_ms"].as_f64().unwrap();
+    assert!(milliseconds <= 0.9 * report["hop_ms"].as_f64().unwrap(), "{report}");
+    // What the duty is of, the hop is worth at the rate: 64 readings a second.
+    assert_eq!(report["hop_ms"].as_f64(), Some(hop * 1e3 / 64.0), "{report}");
 }

@@ -1,8 +1,10 @@
 //! What `elbow new` asks where an option is missing and somebody can answer.
 
-use super::NewOptions;
+use super::manifest::RecordedOptions;
+use super::template::wiring;
+use super::{NewOptions, by_default};
 use elbow::{Error, Result};
-use elbow_toolchain::BOARDS;
+use elbow_toolchain::{BOARDS, Board};
 use std::io::{IsTerminal, Write, stdin, stdout};
 use std::path::PathBuf;
 
@@ -10,34 +12,99 @@ use std::path::PathBuf;
 ///
 /// # Errors
 ///
-/// An input error that names the option where nobody can be asked.
+/// An input error that names the option where nobody can be asked; an environment error where nobody answers.
 pub fn completed(options: &NewOptions) -> Result<NewOptions> {
     let mut options = options.clone();
     let asks =
         !options.headless && !options.json && stdin().is_terminal() && stdout().is_terminal();
+    let names: Vec<&str> = BOARDS.iter().map(|board| board.name).collect();
     let missing = |what: &str| Err(Error::input(format!("{what}; see `elbow new --help`")));
+    match (&options.name, &options.board) {
+        _ if asks => {}
+        (None, _) => return missing("the name of the project is missing: elbow new NAME"),
+        (_, None) => return missing(&format!("--board is missing: one of {}", names.join(", "))),
+        _ => return Ok(options),
+    }
+    // Whoever gave both, and a model, has decided; what is left has a default that is printed.
+    let is_decided = options.name.is_some() && options.board.is_some() && options.has_model();
+    if !asks || is_decided {
+        return Ok(options);
+    }
     if options.name.is_none() {
-        options.name = match asks {
-            true => Some(answer("Name of the project", "my-sensor")?),
-            false => return missing("the name of the project is missing: elbow new NAME"),
-        };
+        options.name = Some(answer("Name of the project", "my-sensor")?);
     }
     if options.board.is_none() {
-        let names: Vec<&str> = BOARDS.iter().map(|board| board.name).collect();
-        options.board = match asks {
-            true => Some(answer(&format!("Board ({})", names.join(", ")), names[0])?),
-            false => return missing(&format!("--board is missing: one of {}", names.join(", "))),
-        };
+        options.board = Some(choice("Board", &names, names[0])?);
     }
-    if asks && options.encoder.is_none() && options.model.is_none() && !options.demo {
-        let model = answer("Model: an elbow.toml, or `demo`", "demo")?;
-        match &model[..] {
-            "demo" => options.demo = true,
-            path => options.model = Some(PathBuf::from(path)),
-        }
-        options.no_ci |= answer("A file for CI (yes, no)", "yes")? != "yes";
+    let board = Board::named(options.board.as_deref().unwrap_or_default());
+    let board = board.map_err(|error| Error::input(error.to_string()))?;
+    if !options.has_model() {
+        ask_model(&mut options)?;
+    }
+    let own = wiring(board)?;
+    tell(&format!("Link: {}, the board's only one", own.linked))?;
+    if options.sensor.is_none() {
+        options.sensor = Some(choice("Sensor", &own.sensors(), own.sensor)?);
+    }
+    if options.precision.is_none() {
+        options.precision = Some(choice("Precision", &["f32", "int8"], by_default(board))?);
+    }
+    if !options.no_ci {
+        options.no_ci = choice("A file for CI", &["yes", "no"], "yes")? == "no";
     }
     Ok(options)
+}
+
+/// Asks for the model: that of hand movements, a manifest, or an encoder, its decoder and a recording. An environment
+/// error where nobody answers.
+fn ask_model(options: &mut NewOptions) -> Result<()> {
+    let model = answer("Model: `demo`, an elbow.toml, or an encoder's .onnx", "demo")?;
+    match &model[..] {
+        "demo" => options.demo = true,
+        path if !path.ends_with(".onnx") => options.model = Some(PathBuf::from(path)),
+        path => {
+            options.encoder = Some(PathBuf::from(path));
+            let decoder = answer("Its decoder's .onnx, for scores, or `none`", "none")?;
+            options.decoder = (decoder != "none").then(|| PathBuf::from(decoder));
+            options.recorded = ask_recorded(&options.recorded)?;
+        }
+    }
+    Ok(())
+}
+
+/// The recording with what is missing of it asked for. An environment error where nobody answers.
+fn ask_recorded(given: &RecordedOptions) -> Result<RecordedOptions> {
+    let mut recorded = given.clone();
+    let path = answer("Readings of normal operation, float32 [time, channels]", "normal.npy")?;
+    recorded.readings = Some(PathBuf::from(path));
+    recorded.rate = Some(number("Readings of a second", 64.0)?);
+    recorded.length = Some(number("Readings of a window", 64)?);
+    recorded.hop = Some(number("Readings from one window to the next", 16)?);
+    recorded.unit = Some(answer("Unit of the readings", "mg")?);
+    Ok(recorded)
+}
+
+/// Asks until the answer is one of `choices`. An environment error where nobody answers.
+fn choice(question: &str, choices: &[&str], default: &str) -> Result<String> {
+    loop {
+        let found = answer(&format!("{question} ({})", choices.join(", ")), default)?;
+        if choices.contains(&&found[..]) {
+            return Ok(found);
+        }
+        tell(&format!("`{found}` is none of them"))?;
+    }
+}
+
+/// Asks until the answer is a number. An environment error where nobody answers.
+fn number<T: std::str::FromStr + std::fmt::Display>(question: &str, default: T) -> Result<T> {
+    let default = default.to_string();
+    loop {
+        let found = answer(question, &default)?;
+        match found.parse() {
+            Ok(number) => return Ok(number),
+            Err(_) => tell(&format!("`{found}` is no such number"))?,
+        }
+    }
 }
 
 /// The line that is typed after a question, `default` where it is empty. An environment error where stdin ends.
@@ -52,4 +119,10 @@ fn answer(question: &str, default: &str) -> Result<String> {
         (Ok(_), "") => Ok(default.into()),
         (Ok(_), line) => Ok(line.into()),
     }
+}
+
+/// Prints a line between questions. An environment error where stdout is closed.
+fn tell(line: &str) -> Result<()> {
+    writeln!(stdout(), "{line}")
+        .map_err(|_| Error::environment("nobody reads; give the options, and --headless"))
 }

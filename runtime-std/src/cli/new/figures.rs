@@ -76,19 +76,51 @@ impl Figures {
         })
     }
 
-    /// `Ok` where the model fits the board.
+    /// `Ok` where the model fits the board; `in_int8` gives the figures of the same model in int8, `None` where no
+    /// observations choose its scales.
     ///
     /// # Errors
     ///
-    /// A failed check with everything that does not fit, and what would.
-    pub fn fit(&self, board: &Board) -> Result<()> {
+    /// A failed check with everything that does not fit, and what would; or the error of `in_int8`.
+    pub fn fit(&self, board: &Board, in_int8: impl FnOnce() -> Result<Option<Self>>) -> Result<()> {
+        let over = self.over();
+        if over.is_empty() {
+            return Ok(());
+        }
+        let integers = match self.precision {
+            Precision::F32 => match in_int8()? {
+                None => "; whether it would in int8 was not tried, which needs observations: --readings, or a \
+                         calibration.npy beside the elbow.toml"
+                    .into(),
+                Some(figures) if figures.over().is_empty() => format!(
+                    "; --precision int8 fits: {:.1} ms, {} bytes of flash, {} bytes of RAM",
+                    figures.window_ms, figures.flash_bytes, figures.ram_bytes
+                ),
+                Some(_) => "; it would not in int8 either".into(),
+            },
+            _ => String::new(),
+        };
+        Err(Error::check(format!(
+            "the model does not fit the {} in {}: {}{integers}",
+            board.title,
+            self.precision.name(),
+            over.join("; ")
+        )))
+    }
+
+    /// What does not fit, each with what would.
+    fn over(&self) -> Vec<String> {
         let mut over = Vec::new();
         if self.duty > DUTY {
             let hop = (self.window_ms / DUTY / 1e3 * self.rate).ceil();
             over.push(format!(
-                "a window takes about {:.0} ms and the next one comes after {:.0} ms: a hop of at least {hop} readings \
-                 fits (it is {}), a model with fewer multiply-accumulates, or one that is quantized to int8",
-                self.window_ms, self.hop_ms, self.hop
+                "a window takes about {:.1} ms and the next one comes after {:.1} ms: a hop of at least {hop} readings \
+                 fits (it is {}), or a model with {:.0} multiply-accumulates (it has {})",
+                self.window_ms,
+                self.hop_ms,
+                self.hop,
+                (self.macs as f64 * DUTY / self.duty).floor(),
+                self.macs
             ));
         }
         for (what, needed, there) in [
@@ -98,19 +130,12 @@ impl Figures {
             if needed > there {
                 over.push(format!(
                     "the program needs about {needed} bytes of {what} and the board has {there}: a model that is \
-                     smaller by {} bytes fits, or one that is quantized to int8",
+                     smaller by {} bytes fits",
                     needed - there
                 ));
             }
         }
-        match over.is_empty() {
-            true => Ok(()),
-            false => Err(Error::check(format!(
-                "the model does not fit the {}: {}",
-                board.title,
-                over.join("; ")
-            ))),
-        }
+        over
     }
 }
 

@@ -17,16 +17,16 @@ pub struct RecordedOptions {
     pub readings: Option<PathBuf>,
     /// Readings of a second
     #[arg(long, value_name = "HZ", requires = "readings")]
-    rate: Option<f64>,
+    pub rate: Option<f64>,
     /// Readings of a window
     #[arg(long, value_name = "N", requires = "readings")]
-    length: Option<usize>,
+    pub length: Option<usize>,
     /// Readings from one window to the next; the length where left out
     #[arg(long, value_name = "N", requires = "readings")]
-    hop: Option<usize>,
+    pub hop: Option<usize>,
     /// Unit of the readings, as the sensor's driver names it: mg for the LIS3DH
     #[arg(long, requires = "readings")]
-    unit: Option<String>,
+    pub unit: Option<String>,
     /// Order of the observation, where its shape does not show it: channels_first or time_first
     #[arg(long, value_name = "ORDER", requires = "readings")]
     layout: Option<String>,

@@ -1,6 +1,6 @@
 //! The files of a project, from templates.
 
-use super::Figures;
+use super::{Figures, write};
 use elbow::detect::with_calibration;
 use elbow::emit::emit;
 use elbow::identifier::identifier;
@@ -19,6 +19,8 @@ pub struct Project<'a> {
     pub loaded: &'a Loaded,
     /// What was found of it.
     pub figures: &'a Figures,
+    /// Name of the sensor, where it is not that of the board.
+    pub sensor: Option<&'a str>,
     /// Whether it has a file for CI.
     pub ci: bool,
 }
@@ -55,85 +57,153 @@ const TEMPLATES: [Templates; 3] = [
     },
 ];
 
+/// A sensor that a project can be made with.
+pub struct KnownSensor {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// Name for people.
+    title: &'static str,
+    /// Type of its driver in `elbow_sensor`.
+    driver: &'static str,
+}
+
+/// Every sensor with a driver.
+pub const SENSORS: [KnownSensor; 2] = [
+    KnownSensor { name: "lis3dh", title: "a LIS3DH", driver: "Lis3dh" },
+    KnownSensor { name: "lsm6ds", title: "an LSM6DSL or LSM6DS3TR-C", driver: "Lsm6ds" },
+];
+
+/// Where a sensor is.
+#[derive(Clone, Copy)]
+enum Place {
+    /// On the board: what it is. Its bus is not at the board's pins.
+    OnBoard(&'static str),
+    /// Wired to these pins, with SA0 low.
+    At(&'static str),
+}
+
 /// What a project says of one board.
-struct Wiring {
+pub struct Wiring {
     /// The board.
     board: &'static str,
-    /// Type of the sensor's driver in `elbow_sensor`.
-    sensor: &'static str,
+    /// Name of the sensor.
+    pub sensor: &'static str,
     /// Whether the sensor's address is the higher one.
     is_high: bool,
-    /// The sensor, and where it is.
-    sensed: &'static str,
+    /// Where the sensor is.
+    sensed: Place,
     /// The link to the host, and where it is.
-    linked: &'static str,
+    pub linked: &'static str,
     /// How to flash without a debug probe, where one is not on the board.
     flashed: &'static str,
 }
 
-const UF2: &str = "Without a probe, hold BOOTSEL while you plug the board in, and copy a UF2 onto the drive that appears \
-                   (`cargo install elf2uf2-rs`, `elf2uf2-rs target/TRIPLE/release/NAME NAME.uf2`).";
+const BOOTSEL: &str = "Without a probe, hold BOOTSEL while you plug the board in: `elbow flash-file target/TRIPLE/release/NAME \
+                       --board BOARD -o NAME.uf2` writes what is copied onto the drive that appears.";
 const ON_BOARD: &str = "The probe is on the board.";
 
 /// Every board's.
 const WIRINGS: [Wiring; 7] = [
     Wiring {
         board: "pico",
-        sensor: "Lis3dh",
+        sensor: "lis3dh",
         is_high: false,
-        sensed: "a LIS3DH with SA0 low, at GP4 (data) and GP5 (clock)",
+        sensed: Place::At("GP4 (data) and GP5 (clock)"),
         linked: "UART at GP0 (sends) and GP1 (receives): the cable of the debug probe",
-        flashed: UF2,
+        flashed: BOOTSEL,
     },
     Wiring {
         board: "pico2",
-        sensor: "Lis3dh",
+        sensor: "lis3dh",
         is_high: false,
-        sensed: "a LIS3DH with SA0 low, at GP4 (data) and GP5 (clock)",
+        sensed: Place::At("GP4 (data) and GP5 (clock)"),
         linked: "UART at GP0 (sends) and GP1 (receives): the cable of the debug probe",
-        flashed: "Without a probe, hold BOOTSEL while you plug the board in, and use `picotool`.",
+        flashed: BOOTSEL,
     },
     Wiring {
         board: "microbit-v2",
-        sensor: "Lis3dh",
+        sensor: "lis3dh",
         is_high: true,
-        sensed: "the LSM303AGR on the board, whose accelerometer has the registers of a LIS2DH",
+        sensed: Place::OnBoard(
+            "the LSM303AGR on the board, whose accelerometer has the registers of a LIS2DH",
+        ),
         linked: "the USB port",
-        flashed: ON_BOARD,
+        flashed: "The probe is on the board. Without `probe-rs`, `elbow flash-file target/TRIPLE/release/NAME --board BOARD -o \
+                  NAME.hex` writes what is copied onto the drive that the board shows as.",
     },
     Wiring {
         board: "nrf52840-dk",
-        sensor: "Lis3dh",
+        sensor: "lis3dh",
         is_high: false,
-        sensed: "a LIS3DH with SA0 low, at P0.26 (data) and P0.27 (clock)",
+        sensed: Place::At("P0.26 (data) and P0.27 (clock)"),
         linked: "the USB port of the J-Link",
         flashed: ON_BOARD,
     },
     Wiring {
         board: "xiao-sense",
-        sensor: "Lsm6ds",
+        sensor: "lsm6ds",
         is_high: false,
-        sensed: "the LSM6DS3TR-C on the board",
+        sensed: Place::OnBoard("the LSM6DS3TR-C on the board"),
         linked: "UART at D6 (sends) and D7 (receives)",
-        flashed: "Without a probe, press reset twice, and copy a UF2 of the image onto the drive that appears.",
+        flashed: "Without a probe, press reset twice: `elbow flash-file target/TRIPLE/release/NAME --board BOARD -o NAME.uf2` \
+                  writes what is copied onto the drive that appears. The image begins behind that bootloader, and a probe \
+                  leaves it in place.",
     },
     Wiring {
         board: "nucleo-l476rg",
-        sensor: "Lis3dh",
+        sensor: "lis3dh",
         is_high: false,
-        sensed: "a LIS3DH with SA0 low, at D14 (data) and D15 (clock)",
+        sensed: Place::At("D14 (data) and D15 (clock)"),
         linked: "the USB port of the ST-Link",
         flashed: ON_BOARD,
     },
     Wiring {
         board: "b-l475e-iot01a",
-        sensor: "Lsm6ds",
+        sensor: "lsm6ds",
         is_high: false,
-        sensed: "the LSM6DSL on the board",
+        sensed: Place::OnBoard("the LSM6DSL on the board"),
         linked: "the USB port of the ST-Link",
         flashed: ON_BOARD,
     },
 ];
+
+/// What a project says of this board. An input error where there is no project for it yet.
+pub fn wiring(board: &Board) -> Result<&'static Wiring> {
+    WIRINGS.iter().find(|own| own.board == board.name).ok_or_else(|| {
+        elbow::Error::input(format!(
+            "there is no project for the {} yet; its crate is firmware/boards/{}",
+            board.title, board.package
+        ))
+    })
+}
+
+impl Wiring {
+    /// Names of the sensors that the board can have: its own, or any that can be wired to it.
+    pub fn sensors(&self) -> Vec<&'static str> {
+        match self.sensed {
+            Place::OnBoard(_) => vec![self.sensor],
+            Place::At(_) => SENSORS.iter().map(|sensor| sensor.name).collect(),
+        }
+    }
+
+    /// The sensor of this name, the board's own where there is none, and where it is. An input error where the board
+    /// cannot have it.
+    fn sensed(&self, name: Option<&str>) -> Result<(&'static KnownSensor, String)> {
+        let name = name.unwrap_or(self.sensor);
+        let known = SENSORS.iter().find(|sensor| sensor.name == name);
+        let Some(known) = known.filter(|_| self.sensors().contains(&name)) else {
+            return Err(elbow::Error::input(format!(
+                "--sensor {name}: the bus of the {} is not at its pins; its sensor is {}",
+                self.board, self.sensor
+            )));
+        };
+        let place = match self.sensed {
+            Place::OnBoard(what) => what.into(),
+            Place::At(pins) => format!("{} with SA0 low, at {pins}", known.title),
+        };
+        Ok((known, place))
+    }
+}
 
 /// Arguments of the linker for every board, and for the Pico's own start.
 const LINK: [&str; 3] = ["--nmagic", "-Tlink.x", "-Tdefmt.x"];
@@ -156,32 +226,38 @@ impl Project<'_> {
     pub fn write(&self, folder: &Path) -> Result<()> {
         let (loaded, _) = with_calibration(self.loaded.clone());
         let judges = emit(&loaded.model)?.budget.ram_bytes.detector.is_some();
+        let wiring = wiring(self.board)?;
         let templates = TEMPLATES.iter().find(|own| own.package == self.board.package);
-        let wiring = WIRINGS.iter().find(|own| own.board == self.board.name);
-        let Some((templates, wiring)) = templates.zip(wiring) else {
-            return Err(elbow::Error::input(format!(
-                "there is no project for the {} yet; its crate is firmware/boards/{}",
-                self.board.title, self.board.package
-            )));
-        };
+        let templates = templates.ok_or_else(|| {
+            elbow::Error::input(format!("no programs for boards of {} yet", self.board.package))
+        })?;
+        let values = self.values(wiring, templates.hal, judges)?;
         let own = [("src/main.rs", templates.main), ("src/bin/parity.rs", templates.parity)];
         let ci = self.ci.then_some(CI);
         for (file, template) in own.into_iter().chain(COMMON).chain(ci) {
-            let text = self.filled((templates, wiring), template, judges);
-            super::write(&folder.join(file), text.as_bytes())?;
+            let text = values
+                .iter()
+                .fold(template.to_string(), |text, (key, value)| text.replace(key, value));
+            write(&folder.join(file), text.as_bytes())?;
         }
         Ok(())
     }
 
-    /// The template with everything in double braces filled in, by what is known of the board; `judges` says whether
-    /// the model has a detector.
-    fn filled(&self, of_board: (&Templates, &Wiring), template: &str, judges: bool) -> String {
+    /// What stands for each word in double braces of a template, by what is known of the board; `judges` says whether
+    /// the model has a detector. An input error where the board cannot have the sensor.
+    fn values(
+        &self,
+        wiring: &Wiring,
+        hal: &str,
+        judges: bool,
+    ) -> Result<Vec<(&'static str, String)>> {
         let Self { name, board, loaded, figures, .. } = self;
-        let (templates, wiring) = of_board;
+        let (sensor, sensed) = wiring.sensed(self.sensor)?;
         let link = LINK.iter().chain((board.name == "pico").then_some(&LINK_PICO));
         let link: String =
             link.map(|argument| format!("    \"-Clink-arg={argument}\",\n")).collect();
-        let flashed = wiring.flashed.replace("TRIPLE", board.triple).replace("NAME", name);
+        let flashed = wiring.flashed.replace("TRIPLE", board.triple);
+        let flashed = flashed.replace("NAME", name).replace("BOARD", board.name);
         let (sensing, watch, watched) = match judges {
             true => ("Judging", "Watched", "Watched<model::Model>"),
             false => ("Scoring", "Unwatched", "Unwatched"),
@@ -193,7 +269,7 @@ impl Project<'_> {
                 " --precision int8 --calibration model/calibration.npy",
             ),
         };
-        let values = [
+        Ok(vec![
             ("{{name}}", name.to_string()),
             ("{{model}}", identifier(&loaded.model.name)),
             ("{{board}}", board.name.into()),
@@ -205,10 +281,10 @@ impl Project<'_> {
             ("{{watched}}", watched.into()),
             ("{{link}}", link),
             ("{{package}}", board.package.into()),
-            ("{{hal}}", templates.hal.into()),
-            ("{{sensor}}", wiring.sensor.into()),
+            ("{{hal}}", hal.into()),
+            ("{{sensor}}", sensor.driver.into()),
             ("{{is_high}}", wiring.is_high.to_string()),
-            ("{{sensed}}", wiring.sensed.into()),
+            ("{{sensed}}", sensed),
             ("{{linked}}", wiring.linked.into()),
             ("{{flashed}}", flashed),
             ("{{compile}}", compile.into()),
@@ -216,8 +292,7 @@ impl Project<'_> {
             ("{{port}}", PORT.into()),
             ("{{version}}", env!("CARGO_PKG_VERSION").into()),
             ("{{figures}}", figures.to_string()),
-        ];
-        values.iter().fold(template.to_string(), |text, (key, value)| text.replace(key, value))
+        ])
     }
 }
 

@@ -21,8 +21,13 @@ fn tensor_type(shape: &[i64]) -> pb::TypeProto {
 
 impl Onnx {
     pub fn new() -> Self {
+        Self::of(4)
+    }
+
+    /// With an observation `x` of so many values.
+    pub fn of(len: i64) -> Self {
         let graph = pb::GraphProto { name: "g".into(), ..Default::default() };
-        Self { graph }.input("x", 4)
+        Self { graph }.input("x", len)
     }
 
     pub fn input(self, name: &str, len: i64) -> Self {

@@ -1,10 +1,12 @@
-//! The sources that a project is made with: those that were packed when the command was built, or those of a clone.
+//! Elbow's sources, of which projects and the images of emulated boards are made: those that were packed when the
+//! command was built, or those of a clone.
 
 use elbow::{Context, Error, Result};
 use elbow_toolchain::{BOARDS, Board};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 use toml_edit::{Array, DocumentMut, Item, Value};
 
 /// Files of the repository, by their paths.
@@ -16,6 +18,11 @@ static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sources.bin"));
 /// Crates that every project needs, by folder.
 const CRATES: [&str; 5] =
     ["core", "runtime-std", "firmware/app", "firmware/sensor", "firmware/boards/serial"];
+/// Crates of an emulated board's image, by folder.
+const EMULATED: [&str; 5] =
+    ["core", "toolchain", "firmware/app", "firmware/models", "firmware/boards/qemu-mps2"];
+/// The versions that these images were tested with.
+const LOCK: &str = "firmware/Cargo.lock";
 /// What only the command needs.
 const LEFT_OUT: [&str; 4] =
     ["runtime-std/src/cli", "runtime-std/src/main.rs", "runtime-std/tests", "runtime-std/examples"];
@@ -69,7 +76,7 @@ impl Sources {
                     "the sources have no {DEMO}/{name}; name a clone by --elbow CLONE"
                 ))
             })?;
-            super::write(&model.join(name), bytes)?;
+            write(&model.join(name), bytes)?;
         }
         Ok(())
     }
@@ -81,15 +88,42 @@ impl Sources {
         let bytes = self.0.get(&name).ok_or_else(|| {
             Error::environment(format!("the sources have no {name}; name a clone by --elbow CLONE"))
         })?;
-        super::write(&project.join("memory.x"), bytes)
+        write(&project.join("memory.x"), bytes)
     }
 
     /// Writes the crates that a program for `board` is made of into `folder`, as two workspaces that need nothing from
     /// outside. An environment error where a file cannot be written.
     pub fn write(&self, folder: &Path, board: &Board) -> Result<()> {
         let own = format!("firmware/boards/{}", board.package);
-        let mut crates: Vec<&str> = CRATES.to_vec();
-        crates.push(&own);
+        let crates = [&CRATES[..], &[&own]].concat();
+        self.write_crates(folder, &crates, |document, package| {
+            document.remove("bin");
+            if package == "runtime-std" {
+                without_command(document);
+            }
+            without_models(document);
+        })
+    }
+
+    /// Writes the firmware of emulated boards into `folder`, as [`write`](Self::write) does. An environment error
+    /// where a file cannot be written.
+    fn write_emulated(&self, folder: &Path) -> Result<()> {
+        self.write_crates(folder, &EMULATED, |document, package| {
+            if package == "firmware/models" {
+                without_sensing(document);
+            }
+        })?;
+        self.0.get(LOCK).map_or(Ok(()), |bytes| write(&folder.join(LOCK), bytes))
+    }
+
+    /// Writes these crates and their workspaces into `folder`; `change` gets every manifest and the folder of its crate,
+    /// which is empty for a workspace. An environment error where a file cannot be written.
+    fn write_crates(
+        &self,
+        folder: &Path,
+        crates: &[&str],
+        change: impl Fn(&mut DocumentMut, &str),
+    ) -> Result<()> {
         for (name, bytes) in &self.0 {
             let of_crate =
                 |folder: &&str| name.strip_prefix(*folder).is_some_and(|n| n.starts_with('/'));
@@ -98,26 +132,83 @@ impl Sources {
             else {
                 continue;
             };
+            // The programs of the repository take their models from elsewhere.
+            if name.contains("/src/bin/") || LEFT_OUT.iter().any(|l| name.starts_with(l)) {
+                continue;
+            }
             let bytes = match name.ends_with("Cargo.toml") {
-                true => trimmed(bytes, package, &crates).context(name)?.into_bytes(),
-                // The programs of the repository, which take their models from elsewhere.
-                false
-                    if name.contains("/src/bin/")
-                        || LEFT_OUT.iter().any(|l| name.starts_with(l)) =>
-                {
-                    continue;
+                true => {
+                    let mut document = trimmed(bytes, crates).context(name)?;
+                    change(&mut document, package);
+                    document.to_string().into_bytes()
                 }
                 false => bytes.clone(),
             };
-            super::write(&folder.join(name), &bytes)?;
+            write(&folder.join(name), &bytes)?;
         }
         Ok(())
     }
 }
 
-/// The manifest in `bytes`, of the crate `package` (empty for a workspace), without what a project has not: members
-/// that are not among `crates`, programs, examples, tests, the models of the repository, and features of the command.
-fn trimmed(bytes: &[u8], package: &str, crates: &[&str]) -> Result<String> {
+/// The firmware workspace of the sources that the command carries, for a computer without a clone: in the user's folder
+/// of caches, where the first call writes it. `None` where the command carries none.
+///
+/// # Errors
+///
+/// An environment error where that folder is not known or cannot be written.
+pub fn carried_firmware() -> Result<Option<PathBuf>> {
+    let sources = Sources(unpacked(PACKED));
+    if sources.0.is_empty() {
+        return Ok(None);
+    }
+    let digest = Sha256::digest(PACKED);
+    let version: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let caches = caches()?.join("elbow");
+    let folder = caches.join(version);
+    if !folder.is_dir() {
+        fs::create_dir_all(&caches).map_err(|error| fault(&caches, &error))?;
+        let staged = tempfile::Builder::new().prefix(".staged-").tempdir_in(&caches);
+        let staged = staged.map_err(|error| fault(&caches, &error))?;
+        sources.write_emulated(staged.path())?;
+        // Another process may have been first; ours is removed then.
+        match fs::rename(staged.path(), &folder) {
+            Err(error) if !folder.is_dir() => return Err(fault(&folder, &error)),
+            _ => {}
+        }
+    }
+    Ok(Some(folder.join("firmware")))
+}
+
+/// The user's folder of caches, by the variables of the system. An environment error where none is set.
+fn caches() -> Result<PathBuf> {
+    let named = |variable: &str| env::var_os(variable).filter(|value| !value.is_empty());
+    let folder = named("XDG_CACHE_HOME").or_else(|| named("LOCALAPPDATA")).map(PathBuf::from);
+    let folder = folder.or_else(|| Some(PathBuf::from(named("HOME")?).join(".cache")));
+    folder.filter(|folder| folder.is_absolute()).ok_or_else(|| {
+        Error::environment(
+            "no folder to build firmware in: set HOME, or name the firmware of a clone by --firmware DIR",
+        )
+    })
+}
+
+/// Writes a file; folders above it are created.
+///
+/// # Errors
+///
+/// An environment error names it.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let written = fs::create_dir_all(folder).and_then(|()| fs::write(path, bytes));
+    written.map_err(|error| fault(path, &error))
+}
+
+/// The environment error of an I/O error at `path`.
+pub fn fault(path: &Path, error: &std::io::Error) -> Error {
+    Error::environment(format!("{}: {error}; choose a folder that is writable", path.display()))
+}
+
+/// The manifest in `bytes` without what is not written: members that are not among `crates`, examples and tests.
+fn trimmed(bytes: &[u8], crates: &[&str]) -> Result<DocumentMut> {
     let text = String::from_utf8_lossy(bytes);
     let document = text.parse::<DocumentMut>();
     let mut document = document.map_err(|error| Error::environment(error.to_string()))?;
@@ -131,14 +222,10 @@ fn trimmed(bytes: &[u8], package: &str, crates: &[&str]) -> Result<String> {
         workspace.remove("default-members");
         workspace.insert("exclude", toml_edit::value(Array::from_iter(["firmware"])));
     }
-    for key in ["bin", "example", "dev-dependencies", "target"] {
+    for key in ["example", "dev-dependencies", "target"] {
         document.remove(key);
     }
-    if package == "runtime-std" {
-        without_command(&mut document);
-    }
-    without_models(&mut document);
-    Ok(document.to_string())
+    Ok(document)
 }
 
 /// Empties the features of the command, and removes their dependencies.
@@ -166,6 +253,13 @@ fn without_models(document: &mut DocumentMut) {
                 value.as_str().is_none_or(|value| !value.starts_with("elbow-models/"))
             });
         }
+    }
+}
+
+/// Removes the sensor of an image that has none.
+fn without_sensing(document: &mut DocumentMut) {
+    for (table, key) in [("dependencies", "elbow-sensor"), ("features", "sensing")] {
+        document.get_mut(table).and_then(Item::as_table_mut).map(|table| table.remove(key));
     }
 }
 
