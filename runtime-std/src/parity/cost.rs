@@ -1,7 +1,7 @@
 //! What one inference costs on a board, in all and by step.
 
+use super::Program;
 use super::on_device::{all_given, ask, compile, temporary};
-use super::program::called;
 use crate::device::{Device, Footprint, Spent, Target, Trace, timing};
 use crate::emit::{emit, emit_timed};
 use crate::error::{Error, Result};
@@ -30,8 +30,8 @@ pub struct Cost {
     pub score: Option<u64>,
     /// Its code bytes and stack bound.
     pub footprint: Footprint,
-    /// The same of all that a program calls: its detector, else the inference.
-    pub program: Footprint,
+    /// Bytes of the whole program.
+    pub program: Program,
     /// Every step.
     pub layers: Vec<LayerCost>,
 }
@@ -54,7 +54,7 @@ pub struct LayerCost {
 
 /// The cost of one inference on the first row of `batch`, on `target`; steps are measured in an image of
 /// their own, which reads a clock behind each. The workspace `firmware` is built and the image booted three
-/// times, one after another.
+/// times, one after another; then the smallest program of the model is built.
 ///
 /// # Errors
 ///
@@ -66,8 +66,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     let models = [compile(&loaded.model, emit, folder.path())?];
     let mut device = Device::start(target, &models, firmware)?;
     device.select(0)?;
-    let all = device.footprint(0)?;
-    let (footprint, program) = (all.infer, called(&all, &loaded.model));
+    let footprint = device.footprint(0)?.infer;
     let (spent, score) = ask(&mut device, loaded, &given, 0)?;
     device.finish()?;
     let traced = |emit: fn(&Model) -> Result<_>, laps| {
@@ -94,6 +93,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     let layers = plan.steps.iter().zip(names(plan).into_iter().zip(&laps)).map(layer).collect();
     let cycles = whole.iter().map(cycles).sum();
     let score = score.map(|spent| spent.instructions);
+    let program = Program::of(&loaded.model, target, firmware)?;
     Ok(Cost { instructions, cycles, spent, score, footprint, program, layers })
 }
 
