@@ -129,22 +129,23 @@ impl<'a> Readings<'a> {
 
 /// Where a window stands in the memory of its readings, `[length][channels]`, and when its next observation
 /// is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Ring {
     /// Place of the oldest reading; of the next one while the window is incomplete.
     at: usize,
     /// Whether `length` readings have come in.
     is_full: bool,
-    /// Readings until the next observation is due.
-    until_due: usize,
+    /// Rises with each reading, around the largest number; an observation is due when it is `length`. From zero, so that a
+    /// static detector is all zeros, of which no copy is in flash.
+    ahead: usize,
 }
 
 impl Ring {
     /// An empty window.
     #[must_use]
-    pub const fn new(shape: WindowShape) -> Self {
-        Self { at: 0, is_full: false, until_due: shape.length }
+    pub const fn new() -> Self {
+        Self { at: 0, is_full: false, ahead: 0 }
     }
 
     /// Stores one reading in place of the oldest one; `true` says that an observation is due now. Where the
@@ -158,10 +159,10 @@ impl Ring {
         if self.at >= shape.length {
             (self.at, self.is_full) = (0, true);
         }
-        self.until_due = self.until_due.saturating_sub(1);
-        let due = self.until_due == 0;
+        self.ahead = self.ahead.wrapping_add(1);
+        let due = self.ahead == shape.length;
         if due {
-            self.until_due = shape.hop;
+            self.ahead = shape.length.wrapping_sub(shape.hop);
         }
         due
     }
@@ -223,7 +224,7 @@ impl<const CHANNELS: usize, const LENGTH: usize, const HOP: usize, const MAX_MIS
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(LENGTH > 0 && HOP > 0, "a window needs a length and a hop") }
-        Self { memory: [[0.0; CHANNELS]; LENGTH], ring: Ring::new(Self::SHAPE), unfit: 0 }
+        Self { memory: [[0.0; CHANNELS]; LENGTH], ring: Ring::new(), unfit: 0 }
     }
 
     /// Stores one reading, in place of the oldest one where the window is full; `true` says that an

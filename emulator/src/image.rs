@@ -2,6 +2,7 @@
 
 use crate::effect::{Effect, narrow, wide};
 use crate::{Error, is_wide};
+use object::read::elf::ProgramHeader;
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -16,6 +17,8 @@ pub struct Image {
     /// Read-only objects that have a symbol, by start address.
     named: BTreeMap<u32, ReadOnlyObject>,
     symbols: Vec<String>,
+    /// Bytes of flash and of RAM that the image as a whole takes.
+    bytes: [u32; 2],
 }
 
 /// End address of a read-only object with a symbol, and whether it holds a model's weights.
@@ -75,6 +78,7 @@ impl Image {
             constants: named.keys().copied().chain([read_only.end]).collect(),
             named,
             symbols: file.symbols().filter_map(|s| Some(s.name().ok()?.to_owned())).collect(),
+            bytes: occupied(&file),
         };
         for section in file.sections().filter(|s| s.kind() == SectionKind::Text) {
             let code = section.data().map_err(|error| wrong(error.to_string()))?;
@@ -92,6 +96,16 @@ impl Image {
         }
         image.functions.sort_by_key(|function| function.range.start);
         Ok(image)
+    }
+
+    /// Bytes of flash that the image takes: all that is written there, padding between sections included.
+    pub fn flash_bytes(&self) -> u32 {
+        self.bytes[0]
+    }
+
+    /// Bytes of RAM of its variables; the stack is not among them.
+    pub fn memory_bytes(&self) -> u32 {
+        self.bytes[1]
     }
 
     /// Names of all symbols, mangled, in the order of the file.
@@ -190,6 +204,31 @@ impl Image {
             }
         }
     }
+}
+
+/// Bytes of flash and of RAM from the first to the last that an image uses: what a programmer writes, and where
+/// variables lie. Zeros where it is no ELF file of 32 bits.
+fn occupied(file: &object::File<'_>) -> [u32; 2] {
+    let object::File::Elf32(elf) = file else { return [0; 2] };
+    let order = elf.endian();
+    let written = elf.elf_program_headers().iter().filter(|header| {
+        header.p_type(order) == object::elf::PT_LOAD && header.p_filesz(order) > 0
+    });
+    let written =
+        written.map(|header| header.p_paddr(order)..header.p_paddr(order) + header.p_filesz(order));
+    let variables = file.sections().filter(|section| {
+        section.size() > 0
+            && matches!(section.kind(), SectionKind::Data | SectionKind::UninitializedData)
+    });
+    let variables = variables
+        .map(|section| section.address() as u32..(section.address() + section.size()) as u32);
+    [span(written), span(variables)]
+}
+
+/// From the start of the first range to the end of the last; 0 without ranges.
+fn span(ranges: impl Iterator<Item = Range<u32>>) -> u32 {
+    let whole = ranges.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end));
+    whole.map_or(0, |whole| whole.end - whole.start)
 }
 
 /// Read-only objects that have a symbol with a size and start in the range `read_only`, by start address.
@@ -324,7 +363,7 @@ mod tests {
             (0x1010, ReadOnlyObject { end: 0x1018, is_weights: false }),
             (0x1040, ReadOnlyObject { end: 0x1100, is_weights: true }),
         ]);
-        Image { functions, constants, named, symbols: Vec::new() }
+        Image { functions, constants, named, symbols: Vec::new(), bytes: [0; 2] }
     }
 
     fn stack(functions: Vec<Function>) -> Option<u32> {

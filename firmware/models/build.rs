@@ -62,7 +62,25 @@ fn list(folder: &Path) -> Result<String, String> {
         Some(_) => sensing(folder, &names, &models)?,
         None => String::new(),
     };
-    Ok(format!("{modules}table! {{ {} }}\n{sensing}", names.join(", ")))
+    let alone = alone(&names, &models)?;
+    Ok(format!("{modules}table! {{ {} }}\n{sensing}{alone}", names.join(", ")))
+}
+
+/// Source of the type `Alone` for the only model; nothing where there are several. `Err` where its file cannot be read.
+fn alone(names: &[String], models: &[PathBuf]) -> Result<String, String> {
+    let ([name], [model]) = (names, models) else { return Ok(String::new()) };
+    let kind = if read(&model.join(FILES[0]))?.contains(MONITORED) { "Judging" } else { "Running" };
+    Ok(format!(
+        "
+/// A program that has nothing but `{name}`.
+pub type Alone = alone::{kind}<{name}::model::Model>;
+"
+    ))
+}
+
+/// The text of a file; `Err` where it cannot be read.
+fn read(file: &Path) -> Result<String, String> {
+    fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 /// Source of the type `Sensing` and of its weights, for the only model. `Err` where there are several, or the model
@@ -74,7 +92,7 @@ fn sensing(folder: &Path, names: &[String], models: &[PathBuf]) -> Result<String
         return Err(format!("{folder}: {count} models; an image with a sensor takes one"));
     };
     let file = model.join(FILES[0]);
-    let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let text = read(&file)?;
     let sensing = match text.as_str() {
         text if text.contains(MONITORED) => "Judging",
         text if text.contains("impl compiled::Windowed for Model") => "Scoring",
@@ -116,7 +134,7 @@ fn module(name: &str, folder: &Path) -> Result<String, String> {
     if let Some(missing) = [&source, &weights].into_iter().find(|file| !file.is_file()) {
         return Err(format!("{}: no such file; `elbow compile` writes it", missing.display()));
     }
-    let text = fs::read_to_string(&source).map_err(|e| format!("{}: {e}", source.display()))?;
+    let text = read(&source)?;
     let watch = match text.contains(MONITORED) {
         true => "elbow_app::Watched<model::Model>",
         false => "elbow_app::Unwatched",

@@ -239,11 +239,3 @@ pub const AREA: f64 = 1e-12;
 /// The density of a flow in f32 against PyTorch's in f64, relative to `max(1, |ln p|)`: the roundings of all its
 /// layers, and a logarithm of a determinant.
 pub const FLOW_SCORE: f64 = 1e-4;
-
-// Programs.
-
-/// Bytes of flash that a linked program takes beyond those that the limits count: its start, which verifies the weights
-/// (5,046 in the smallest program with a detector on an M4).
-pub const PROGRAM_START: usize = 5_200;
-/// Bytes of stack that a linked program takes beyond those that the limits count: the frame of `main` (16 there).
-pub const PROGRAM_FRAME: usize = 32;

@@ -20,7 +20,7 @@ pub trait Monitored:
     /// What the drift remembers: `[f32; 2 * LATENT]`, or `()` without a drift monitor.
     type Averages: Buffers;
 
-    /// `[ChannelState::NEW; CHANNELS]`
+    /// `[ChannelState::BLANK; CHANNELS]`
     const STATES: Self::States;
     /// A reading that did not come: `[f32::NAN; CHANNELS]`.
     const MISSING: Self::Reading;
@@ -84,7 +84,7 @@ pub struct Detector<'p, M: Monitored> {
 }
 
 impl<'p, M: Monitored> Detector<'p, M> {
-    /// Without weights and readings.
+    /// Without weights and readings: all zeros, so that a `static` takes no flash.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -102,7 +102,7 @@ impl<'p, M: Monitored> Detector<'p, M> {
         }
     }
 
-    /// Checks the weights, which the detector uses from now on. Nothing else changes, so that new weights of
+    /// Checks the weights, which the detector uses from now on. Once it has some, nothing else changes, so that new weights of
     /// the same plan may follow while it runs.
     ///
     /// # Errors
@@ -113,6 +113,9 @@ impl<'p, M: Monitored> Detector<'p, M> {
         let pack = Pack::new_checked(weights)?;
         if pack.fingerprint() != M::FINGERPRINT {
             return Err(EncodeError::WrongPack.into());
+        }
+        if self.pack.is_none() {
+            self.states.as_mut().fill(ChannelState::NEW);
         }
         self.pack = Some(pack);
         Ok(())
@@ -199,7 +202,7 @@ impl<'p, M: Monitored> Detector<'p, M> {
 
     /// Empties the window, as after a gap; alarm and drift stay.
     pub fn clear(&mut self) {
-        *self.window.parts_mut().0 = Ring::new(M::Window::SHAPE);
+        *self.window.parts_mut().0 = Ring::new();
         self.states.as_mut().fill(ChannelState::NEW);
         self.memory.workspace.reset();
     }

@@ -50,6 +50,9 @@ pub struct ChannelState {
 impl ChannelState {
     /// Before the first reading, and after a gap.
     pub const NEW: Self = Self { last: f32::NAN, run: 0, left: 0 };
+
+    /// The place of one that is not known yet: zeros, of which no copy is in flash.
+    pub const BLANK: Self = Self { last: 0.0, run: 0, left: 0 };
 }
 
 /// What is wrong with a channel.

@@ -85,7 +85,7 @@ pub struct Evaluated<'a> {
 ///     alarm: None,
 ///     drift: None,
 /// };
-/// let (mut ring, mut memory, mut states) = (Ring::new(shape), [0.0; 2], [ChannelState::NEW]);
+/// let (mut ring, mut memory, mut states) = (Ring::new(), [0.0; 2], [ChannelState::NEW]);
 /// let mut monitor = Monitor::NEW;
 /// let mut push = |value: f32| {
 ///     let (ring, memory, states) = (&mut ring, &mut memory, &mut states);
@@ -155,7 +155,7 @@ impl Monitor {
         let is_gap =
             design.clock.is_some_and(|clock| self.times.pass(&clock, t_us) && clock.clears);
         if is_gap {
-            *ring = Ring::new(shape);
+            *ring = Ring::new();
             states.fill(ChannelState::NEW);
             self.until_counted = 0;
         }

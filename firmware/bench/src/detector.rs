@@ -62,7 +62,7 @@ impl<const WHOLE: bool> Detector<WHOLE> {
             loc: [0.0; LATENT],
             log_var: [0.0; LATENT],
             score: 0.0,
-            ring: Ring::new(SHAPE),
+            ring: Ring::new(),
             memory: [[0.0; CHANNELS]; LENGTH],
             states: [ChannelState::NEW; CHANNELS],
             w: [0.0; 2 * LATENT],

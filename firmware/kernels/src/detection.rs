@@ -76,7 +76,7 @@ pub fn run() -> Option<u32> {
     let mut moments = [Moment::new(0.0, 1.0, 0.1); 2 * LATENT];
     moments.fill_with(|| Moment::new(values.float(1.0), 1.5 + values.float(1.0), 0.1));
     let design = design(Ranks::Both { low, high }, &moments);
-    let mut ring = Ring::new(SHAPE);
+    let mut ring = Ring::new();
     let (mut memory, mut states) = ([0.0; CHANNELS * LENGTH], [ChannelState::NEW; CHANNELS]);
     let (mut monitor, mut w) = (Monitor::NEW, [0.0; 2 * LATENT]);
     let mut now_us = 1_000_000;

@@ -4,8 +4,10 @@
 //! [`elbow_core::compiled`], by which `elbow_app::Serves` calls it.
 #![no_std]
 
+mod alone;
 mod instance;
 
+pub use alone::{Judging, Running};
 pub use instance::{Instance, Linked};
 
 use elbow_app::{Model, Models, largest};

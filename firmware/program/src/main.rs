@@ -1,25 +1,18 @@
-//! A program that is a detector and nothing else: it boots the small model `watched` and hands it readings for ever.
+//! A program that is a model's detector and nothing else, or its main function where it has none.
 //!
-//! `--max-flash` and `--max-ram` say what such a program takes; a test holds the sections of this image against them.
+//! Flash and RAM of this image are what `--max-flash` and `--max-ram` limit.
 #![no_std]
 #![no_main]
 
-use core::hint::black_box;
-use elbow_models::Linked;
-use elbow_models::watched::model::{Detector, Model};
+use elbow_models::Alone;
 use qemu_mps2 as _; // memory.x
 
-/// Hands readings to the detector, none of which the compiler knows; does not return.
+/// Runs the model for ever; does not return.
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    static mut DETECTOR: Detector<'static> = Detector::new();
+    static mut ALONE: Alone = Alone::NEW;
     loop {
-        if DETECTOR.boot(Model::weights()).is_err() {
-            continue;
-        }
-        while let Ok(verdict) = DETECTOR.push_at(black_box(0), &black_box([0.0; 2])) {
-            black_box(verdict);
-        }
+        ALONE.run();
     }
 }
 

@@ -75,7 +75,7 @@ impl Monitored for Unknown {
     type Prediction = [f32; OBSERVED];
     type Averages = [f32; 4];
 
-    const STATES: Self::States = [ChannelState::NEW; CHANNELS];
+    const STATES: Self::States = [ChannelState::BLANK; CHANNELS];
     const MISSING: Self::Reading = [f32::NAN; CHANNELS];
     const DESIGN: MonitorDesign<'static> = MonitorDesign {
         shape: <Self::Window as Sliding>::SHAPE,

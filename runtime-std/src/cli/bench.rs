@@ -36,10 +36,10 @@ pub struct BenchOptions {
     /// The firmware workspace; found upwards from the current folder where left out
     #[arg(long, value_name = "DIR")]
     firmware: Option<PathBuf>,
-    /// Fail where the whole program needs more flash: weights and code
+    /// Fail where the smallest program of the model, as it is linked, needs more flash
     #[arg(long, value_name = "BYTES")]
     max_flash: Option<usize>,
-    /// Fail where the whole program needs more RAM: its detector, else the workspace, and the stack bound
+    /// Fail where it needs more RAM: its detector, else workspace, inputs and outputs, and the stack bound
     #[arg(long, value_name = "BYTES")]
     max_ram: Option<usize>,
     /// Print one JSON object
@@ -168,7 +168,7 @@ impl BenchReport {
             work: Some(cost.work),
             schedule: None,
             flash_bytes: FlashBytes { code: Some(code), ..budget.flash_bytes },
-            program_bytes: Some(Program::new(&budget, cost.program)),
+            program_bytes: Some(cost.program),
             ram_bytes: RamBytes { stack, ..budget.ram_bytes },
             compiler: Some(compiler.version()),
             flags: Some(format!(

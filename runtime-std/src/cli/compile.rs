@@ -27,10 +27,10 @@ pub struct CompileOptions {
     /// Whose integer kernels read the weights
     #[arg(long, value_parser = PossibleValuesParser::new(Target::all().map(|target| target.name)))]
     target: Option<String>,
-    /// Fail where the program needs more flash: the weights, and with --target its code
+    /// Fail where the weights need more flash, or with --target the smallest program of the model, as it is linked
     #[arg(long, value_name = "BYTES")]
     max_flash: Option<usize>,
-    /// Fail where the program needs more RAM: its detector, else the workspace, and with --target its stack bound
+    /// Fail where the detector, else the workspace, needs more RAM, or with --target that program with its stack bound
     #[arg(long, value_name = "BYTES")]
     max_ram: Option<usize>,
     /// Rows for an input, the batch in front, on which the declared heads are held against every other reading
@@ -153,7 +153,7 @@ fn whole(options: &CompileOptions, loaded: &Loaded, target: &Target) -> Result<(
         );
         return Ok(());
     };
-    let program = Program::of(loaded, target, &firmware)?;
+    let program = Program::of(&loaded.model, target, &firmware)?;
     program::check(program, options.max_flash, options.max_ram)
 }
 

@@ -68,7 +68,7 @@ pub struct ParityOptions {
     /// Limit of the largest KL divergence
     #[arg(long, value_name = "NATS")]
     max_kl: Option<f64>,
-    /// Fail where the whole program on the board needs more flash: weights and code
+    /// Fail where the smallest program of the model, as it is linked for the board, needs more flash
     #[arg(long, value_name = "BYTES")]
     max_flash: Option<usize>,
     /// Fail where the whole program on the board needs more RAM: its detector, else the workspace, and the stack bound
@@ -243,12 +243,12 @@ fn limit(options: &ParityOptions, loaded: &Loaded) -> Result<()> {
     }
     let ChosenTarget::Emulated(board) = options.target else {
         return Err(Error::input(
-            "--max-flash and --max-ram are of a program that is built for an emulated board; name it by --target",
+            "--max-flash and --max-ram are of a program that is built for an emulated board; name one by --target, or leave them out",
         ));
     };
     let firmware = firmware(options.firmware.as_deref())?;
     let (loaded, _) = with_calibration(loaded.clone());
-    let program = Program::of(&loaded, &board, &firmware)?;
+    let program = Program::of(&loaded.model, &board, &firmware)?;
     program::check(program, options.max_flash, options.max_ram)
 }
 

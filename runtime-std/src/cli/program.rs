@@ -12,9 +12,7 @@ pub fn check(program: Program, max_flash: Option<usize>, max_ram: Option<usize>)
     let mut over = Vec::new();
     if let Some(limit) = max_flash.filter(|limit| program.flash > *limit) {
         let bytes = program.flash;
-        over.push(format!(
-            "weights and code need {bytes} bytes of flash, --max-flash allows {limit}"
-        ));
+        over.push(format!("the program needs {bytes} bytes of flash, --max-flash allows {limit}"));
     }
     match (max_ram, program.ram) {
         (Some(limit), Some(bytes)) if bytes > limit => over.push(format!(

@@ -44,7 +44,7 @@ impl Recording {
     pub fn for_each_window(&self, window: &Window, mut each: impl FnMut(&Readings<'_>, bool)) {
         let Window { channels, length, hop, .. } = *window;
         let shape = WindowShape { channels, length, hop };
-        let (mut ring, mut memory) = (Ring::new(shape), vec![0.0; channels * length]);
+        let (mut ring, mut memory) = (Ring::new(), vec![0.0; channels * length]);
         let mut unfit = 0;
         for reading in self.values.chunks_exact(channels) {
             let is_finite = reading.iter().all(|value| value.is_finite());

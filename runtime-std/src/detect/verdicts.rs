@@ -95,7 +95,7 @@ pub fn verdicts_observed(
     let design = calibration.design(&modes);
     let mut network = Network::new(model, calibration)?;
     let mut monitor = Monitor::NEW;
-    let (mut ring, mut memory) = (Ring::new(shape), vec![0.0; shape.channels * shape.length]);
+    let (mut ring, mut memory) = (Ring::new(), vec![0.0; shape.channels * shape.length]);
     let mut states = vec![ChannelState::NEW; shape.channels];
     let mut x = vec![0.0; memory.len()];
     let mut w = vec![0.0; design.drift.map_or(0, |drift| drift.moments.len())];

@@ -10,8 +10,24 @@ use std::path::{Path, PathBuf};
 /// The files of a model that the firmware reads.
 const FILES: [&str; 2] = ["model.rs", "weights.bin"];
 
-/// The package of the firmware that is the emulated boards' program.
-const PACKAGE: &str = "qemu-mps2";
+/// A program of the firmware for the emulated boards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Firmware {
+    /// The one that answers requests.
+    Parity,
+    /// The smallest one of a model: its detector, else its main function.
+    Alone,
+}
+
+impl Firmware {
+    /// Its package, and what images of it are called beside target and contents.
+    fn package(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Parity => ("qemu-mps2", ""),
+            Self::Alone => ("program", "-alone"),
+        }
+    }
+}
 
 /// Path of the firmware workspace: the nearest folder `firmware` with `boards` and `models` in the current
 /// folder or above it.
@@ -33,7 +49,7 @@ pub fn find_firmware() -> Result<PathBuf> {
     })
 }
 
-/// Path of the image that is built with these models, each a name and the folder with its `model.rs` and
+/// Path of the image of `program` that is built with these models, each a name and the folder with its `model.rs` and
 /// `weights.bin`. The image stays below `firmware/target`, under a name made of target and contents. One process at a
 /// time builds for a compiler target; others wait for it.
 ///
@@ -41,10 +57,12 @@ pub fn find_firmware() -> Result<PathBuf> {
 ///
 /// Where a file is missing, no compiler is found, or the build fails.
 pub fn build_image(
+    program: Firmware,
     target: &Target,
     models: &[(String, PathBuf)],
     firmware: &Path,
 ) -> Result<PathBuf> {
+    let (package, suffix) = program.package();
     let folder = firmware.join("target").join("elbow");
     fs::create_dir_all(&folder).map_err(|e| failed(&folder, &e))?;
     let folder = folder.canonicalize().map_err(|e| failed(&folder, &e))?;
@@ -58,7 +76,7 @@ pub fn build_image(
     let _alone = locked(&folder.join(format!("lock-{}", target.row.triple)))?;
     let build = Build {
         folder: firmware,
-        package: PACKAGE,
+        package,
         core: target.row,
         profile: "release",
         features: &[],
@@ -66,7 +84,7 @@ pub fn build_image(
     };
     let built = elbow_toolchain::build_firmware(&build);
     let built = built.map_err(|e| Error::environment(e.to_string()))?;
-    let image = folder.join(format!("{}-{digest}.elf", target.name));
+    let image = folder.join(format!("{}-{digest}{suffix}.elf", target.name));
     // Renamed into place: another process may be booting this very image.
     let copy = image.with_extension("part");
     fs::copy(&built, &copy).map_err(|e| failed(&copy, &e))?;

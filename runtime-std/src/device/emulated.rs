@@ -1,6 +1,6 @@
 //! A device in an emulator: its image is built, booted, and looked at.
 
-use super::{Call, Device, Footprint, Image, Qemu, Target, Trace, build_image};
+use super::{Call, Device, Firmware, Footprint, Image, Qemu, Target, Trace, build_image};
 use crate::{Context, Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -30,19 +30,6 @@ impl ModelFootprint {
         let [score, explain, log_prob, judge] =
             ["score", "explain", "log_prob", "judge"].map(|method| of(method).ok());
         Ok(ModelFootprint { infer: of("infer")?, score, explain, log_prob, judge })
-    }
-
-    /// That of a model, from an image for `target` that is built and not booted.
-    ///
-    /// # Errors
-    ///
-    /// Environment errors of the toolchain, and of an image that cannot be read.
-    pub fn of_model(target: &Target, model: &(String, PathBuf), firmware: &Path) -> Result<Self> {
-        let file = build_image(target, std::slice::from_ref(model), firmware)?;
-        let bytes = std::fs::read(&file).map_err(|error| {
-            Error::environment(format!("cannot read {}: {error}; build again", file.display()))
-        })?;
-        Self::of(&Image::parse(&bytes).map_err(environment)?, &model.0)
     }
 }
 
@@ -95,7 +82,7 @@ impl Device {
         firmware: &Path,
         call: impl FnOnce(&Image) -> Result<Option<Call>>,
     ) -> Result<Self> {
-        let file = build_image(target, models, firmware)?;
+        let file = build_image(Firmware::Parity, target, models, firmware)?;
         let qemu = Qemu::start(target, &file, call).context(target.name)?;
         let models = models.iter().map(|(name, _)| name.clone()).collect();
         let ticks_per_million = target.row.machine.ticks_per_million;

@@ -27,7 +27,7 @@ mod tests;
 mod wired;
 
 pub use address::{Address, Connection};
-pub use build::{build_image, find_firmware};
+pub use build::{Firmware, build_image, find_firmware};
 pub use elbow_emulator::{Call, Executed, Footprint, Image, Trace, timing};
 pub use emulated::ModelFootprint;
 pub use link::Link;

@@ -183,7 +183,7 @@ impl Around<'_> {
     type Prediction = {prediction};
     type Averages = {averages};
 
-    const STATES: Self::States = [detect::ChannelState::NEW; CHANNELS];
+    const STATES: Self::States = [detect::ChannelState::BLANK; CHANNELS];
     const MISSING: Self::Reading = [f32::NAN; CHANNELS];
     const DESIGN: detect::MonitorDesign<'static> = DESIGN;
 

@@ -1,7 +1,7 @@
 //! What the work of a model costs on a board: an inference, its score, a step of refinement, and the start.
 
+use super::Program;
 use super::on_device::{all_given, ask, compile, temporary};
-use super::program::called;
 use crate::device::{Device, Footprint, Spent, Target, Trace, timing};
 use crate::emit::{Artifact, emit, emit_timed};
 use crate::error::{Error, Result};
@@ -29,8 +29,8 @@ pub struct Cost {
     pub spent: Spent,
     /// Code bytes and stack bound of the inference.
     pub footprint: Footprint,
-    /// The same of all that a program calls: its detector, else the inference.
-    pub program: Footprint,
+    /// Bytes of the whole program.
+    pub program: Program,
 }
 
 /// What the parts of the work of a model take.
@@ -163,7 +163,7 @@ impl PartCost {
 
 /// What the work of a model takes on the first row of `batch`, on `target`; steps are measured in an image of
 /// their own, which reads a clock behind each. The workspace `firmware` is built and the image booted three
-/// times, one after another.
+/// times, one after another; then the smallest program of the model is built.
 ///
 /// # Errors
 ///
@@ -171,7 +171,7 @@ impl PartCost {
 /// not what the board's timer says.
 pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) -> Result<Cost> {
     let meter = Meter { loaded, target, firmware, given: all_given(loaded, batch)? };
-    let Timed { footprint, program, spent, is_scored, refine_step } = meter.timed()?;
+    let Timed { footprint, spent, is_scored, refine_step } = meter.timed()?;
     let functions: &[&str] =
         if is_scored { &["open", "infer", "score"] } else { &["open", "infer"] };
     let whole: Vec<Trace> = meter.traced(emit, functions, false)?.into_iter().flatten().collect();
@@ -193,6 +193,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     let refine_step = refine_step.zip(score.as_ref());
     let refine_step = refine_step.map(|(taken, score)| PartCost::paced(taken, score));
     let work = WorkCost { encode, decode, score, refine_step, boot };
+    let program = Program::of(&loaded.model, target, firmware)?;
     Ok(Cost { work, spent, footprint, program })
 }
 
@@ -207,7 +208,6 @@ struct Meter<'a> {
 /// What the image as it is shipped says of itself, and its timer.
 struct Timed {
     footprint: Footprint,
-    program: Footprint,
     /// Of the inference.
     spent: Spent,
     is_scored: bool,
@@ -222,15 +222,13 @@ impl Meter<'_> {
         let models = [compile(&self.loaded.model, emit, folder.path())?];
         let mut device = Device::start(self.target, &models, self.firmware)?;
         device.select(0)?;
-        let all = device.footprint(0)?;
+        let footprint = device.footprint(0)?.infer;
         let (spent, score) = ask(&mut device, self.loaded, &self.given, 0)?;
         let decoder = self.loaded.amortized().and_then(|(_, decoder)| decoder);
         let refines = decoder.is_some_and(|decoder| decoder.refine.is_some()) && score.is_some();
         let refine_step = refines.then(|| self.refine_step(&mut device)).transpose()?;
         device.finish()?;
-        let program = called(&all, &self.loaded.model);
-        let (footprint, is_scored) = (all.infer, score.is_some());
-        Ok(Timed { footprint, program, spent, is_scored, refine_step })
+        Ok(Timed { footprint, spent, is_scored: score.is_some(), refine_step })
     }
 
     /// Instructions of a step of refinement by the timer of `device`: the difference of two refinements of different

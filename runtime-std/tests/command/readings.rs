@@ -99,15 +99,27 @@ fn judges_as_the_twin(target: &str) -> Value {
 #[test]
 fn a_cortex_m4_judges_recorded_readings_as_the_twin_does_and_keeps_its_limits() {
     let report = judges_as_the_twin("qemu-m4");
-    let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_u64).unwrap();
-    let ram = number("/ram_bytes/detector") + number("/ram_bytes/stack");
-    let flash = number("/flash_bytes/weights") + number("/flash_bytes/code");
     let folder = calibrated();
+    let line = "bench {} --target qemu-m4 --firmware {} --json";
+    let program = elbow_line(line, &[folder.path(), &repository("firmware")]).done().json();
+    let number =
+        |report: &Value, pointer: &str| report.pointer(pointer).and_then(Value::as_u64).unwrap();
+    let [flash, ram] =
+        ["/program_bytes/flash", "/program_bytes/ram"].map(|pointer| number(&program, pointer));
+    let called =
+        ["/ram_bytes/detector", "/ram_bytes/stack"].map(|pointer| number(&report, pointer));
+    assert!(ram >= called[0] + called[1], "{program} {report}");
     let exact = format!(" --max-ram {ram} --max-flash {flash}");
     judged(folder.path(), "qemu-m4", &exact).done();
     let outcome = judged(folder.path(), "qemu-m4", &format!(" --max-ram {}", ram - 1));
     assert_eq!(outcome.code, 1, "{}", outcome.stderr);
     assert!(outcome.stderr.contains(&format!("need {ram} bytes of RAM")), "{}", outcome.stderr);
+    let outcome = judged(folder.path(), "qemu-m4", &format!(" --max-flash {}", flash - 1));
+    assert!(
+        outcome.stderr.contains(&format!("needs {flash} bytes of flash")),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]

@@ -490,7 +490,7 @@ impl detect::Monitored for Model {
     type Prediction = [f32; OBSERVED];
     type Averages = [f32; 2 * LATENT];
 
-    const STATES: Self::States = [detect::ChannelState::NEW; CHANNELS];
+    const STATES: Self::States = [detect::ChannelState::BLANK; CHANNELS];
     const MISSING: Self::Reading = [f32::NAN; CHANNELS];
     const DESIGN: detect::MonitorDesign<'static> = DESIGN;
 

@@ -3,7 +3,7 @@
 use elbow::device::Target;
 use elbow::import::Options;
 use elbow::model::Loaded;
-use elbow::parity::cost::{Cost, cost};
+use elbow::parity::cost::{PartCost, cost};
 use elbow::rows::Rows;
 use elbow::{Error, Precision};
 use elbow_tests::fixtures::path;
@@ -39,8 +39,8 @@ fn a_compiled_w2_takes_the_instructions_of_the_hand_written_one() {
     let cost = cost.unwrap_or_else(|error: Error| panic!("{error}"));
 
     let expected = counted("m4", "W2");
-    let taken = cost.instructions;
-    let quantizing = print(&cost);
+    let taken = cost.work.encode.instructions;
+    let quantizing = print(&cost.work.encode);
     println!("{taken} instructions, {quantizing} of them for the input; by hand {expected}");
     let share = (taken - quantizing) as f64 / expected as f64 - 1.0;
     assert!(share.abs() <= COMPILED_WORKLOAD, "{share}: {taken} - {quantizing}, {expected}");
@@ -48,13 +48,13 @@ fn a_compiled_w2_takes_the_instructions_of_the_hand_written_one() {
 
 /// Prints the steps; returns the instructions of the first one, which makes integers of the caller's
 /// floats. The hand-written run begins with integers.
-fn print(cost: &Cost) -> u64 {
-    for layer in &cost.layers {
+fn print(encode: &PartCost) -> u64 {
+    for layer in &encode.layers {
         println!("{:>8} {:>8} {} ({})", layer.instructions, layer.macs, layer.name, layer.op);
     }
-    let macs: usize = cost.layers.iter().map(|layer| layer.macs).sum();
+    let macs: usize = encode.layers.iter().map(|layer| layer.macs).sum();
     assert_eq!(macs, WIDTHS.windows(2).map(|pair| pair[0] * pair[1]).sum::<usize>());
-    let first = &cost.layers[0];
+    let first = &encode.layers[0];
     assert_eq!(first.macs, 0, "{first:?}");
     first.instructions
 }

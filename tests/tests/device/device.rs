@@ -1,6 +1,6 @@
 //! The emulated devices against the twin: all models in one image per target, every bit compared.
 
-use elbow::device::{Device, DeviceRow, Image, Spent, Target, build_image};
+use elbow::device::{Device, DeviceRow, Firmware, Image, Spent, Target, build_image};
 use elbow::emit::emit;
 use elbow::infer;
 use elbow::lower::{Core, Kernel, Plan, Port, Step};
@@ -278,7 +278,7 @@ fn what_cannot_be_encoded_is_refused_and_the_device_lives_on() {
 fn an_image_has_no_allocator() {
     let target = Target::named("qemu-m4").expect("a target of the table");
     let (_folder, compiled) = compiled(&[tiny(None)]);
-    let file = or_cure(build_image(&target, &compiled, &path("firmware")));
+    let file = or_cure(build_image(Firmware::Parity, &target, &compiled, &path("firmware")));
     let image = Image::parse(&std::fs::read(file).expect("an image")).expect("an ELF file");
     assert!(image.symbols().iter().any(|name| name == "main"), "the image has symbols");
     for name in image.symbols() {

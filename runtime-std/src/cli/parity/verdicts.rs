@@ -1,11 +1,10 @@
 //! `elbow parity --readings` on a board: the verdicts of a calibrated model's detector.
 
-use super::{Answering, ParityOptions, answering};
+use super::{Answering, ParityOptions, answering, limit};
 use crate::cli::chosen_target::ChosenTarget;
-use crate::cli::program;
 use crate::cli::{inputs, output};
 use elbow::detect::{Calibration, Recording, Stream, with_calibration};
-use elbow::parity::{Program, compare_verdicts, compare_verdicts_on};
+use elbow::parity::{compare_verdicts, compare_verdicts_on};
 use elbow::{Error, Result};
 
 /// Whether the options ask for verdicts: a recording, on a board. A recording without a board makes rows.
@@ -47,18 +46,5 @@ pub fn run(options: &ParityOptions) -> Result<()> {
         false => output::text(&report.to_string())?,
     }
     report.check()?;
-    let limits = options.max_flash.or(options.max_ram);
-    let Some(code) = report.flash_bytes.code else {
-        return match limits {
-            None => Ok(()),
-            Some(_) => Err(Error::input(
-                "--max-flash and --max-ram are of a program that is built for an emulated board; leave them out",
-            )),
-        };
-    };
-    let program = Program {
-        flash: report.flash_bytes.weights + code,
-        ram: report.ram_bytes.stack.map(|stack| report.ram_bytes.detector + stack),
-    };
-    program::check(program, options.max_flash, options.max_ram)
+    limit(options, &loaded)
 }

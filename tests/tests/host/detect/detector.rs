@@ -95,7 +95,7 @@ impl Monitored for Toy {
     type Prediction = [f32; CHANNELS * LENGTH];
     type Averages = [f32; 2];
 
-    const STATES: Self::States = [ChannelState::NEW; CHANNELS];
+    const STATES: Self::States = [ChannelState::BLANK; CHANNELS];
     const MISSING: Self::Reading = [f32::NAN; CHANNELS];
     const DESIGN: MonitorDesign<'static> = MonitorDesign {
         shape: <Self::Window as elbow_core::window::Sliding>::SHAPE,

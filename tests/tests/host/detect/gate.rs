@@ -123,7 +123,7 @@ fn every_window_is_judged_as_a_plain_look_at_it_says() {
         let rows = recording(&mut random, channels, 160);
         let gate = Gate { limits: &limits, length, most_missing };
         let shape = WindowShape { channels, length, hop: 1 };
-        let (mut ring, mut memory) = (Ring::new(shape), vec![0.0; channels * length]);
+        let (mut ring, mut memory) = (Ring::new(), vec![0.0; channels * length]);
         let mut states = vec![ChannelState::NEW; channels];
         for t in 0..rows.len() {
             gate.push(&mut states, &rows[t]);

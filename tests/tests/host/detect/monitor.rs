@@ -26,7 +26,7 @@ impl<'a> Device<'a> {
         Self {
             design,
             monitor: Monitor::NEW,
-            ring: Ring::new(design.shape),
+            ring: Ring::new(),
             memory: vec![0.0; channels * length],
             states: vec![ChannelState::NEW; channels],
             w: vec![0.0; 2],
