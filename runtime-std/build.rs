@@ -17,12 +17,14 @@ const CRATES: [&str; 8] = [
     "firmware/boards/stm32",
 ];
 /// Single files: the workspaces, and a model for those without one.
-const FILES: [&str; 7] = [
+const FILES: [&str; 9] = [
     "Cargo.toml",
     "firmware/Cargo.toml",
     "models/motion3/elbow.toml",
     "models/motion3/encoder.onnx",
     "models/motion3/decoder.onnx",
+    "models/motion3/scores.npy",
+    "models/motion3/drift.npy",
     "models/motion3/calibration.npy",
     "models/motion3/test.npy",
 ];
