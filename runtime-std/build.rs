@@ -21,13 +21,15 @@ const CRATES: [&str; 11] = [
     "firmware/boards/stm32",
 ];
 /// Single files: the workspaces, and a model for those without one.
-const FILES: [&str; 8] = [
+const FILES: [&str; 10] = [
     "Cargo.toml",
     "firmware/Cargo.toml",
     "firmware/Cargo.lock",
     "models/motion3/elbow.toml",
     "models/motion3/encoder.onnx",
     "models/motion3/decoder.onnx",
+    "models/motion3/scores.npy",
+    "models/motion3/drift.npy",
     "models/motion3/calibration.npy",
     "models/motion3/test.npy",
 ];

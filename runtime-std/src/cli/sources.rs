@@ -29,8 +29,15 @@ const LEFT_OUT: [&str; 4] =
 /// Folder of the model for those who have none.
 const DEMO: &str = "models/motion3";
 /// Its files.
-const DEMO_FILES: [&str; 5] =
-    ["elbow.toml", "encoder.onnx", "decoder.onnx", "calibration.npy", "test.npy"];
+const DEMO_FILES: [&str; 7] = [
+    "elbow.toml",
+    "encoder.onnx",
+    "decoder.onnx",
+    "scores.npy",
+    "drift.npy",
+    "calibration.npy",
+    "test.npy",
+];
 
 impl Sources {
     /// The sources of the clone at `clone`, or those of the command.

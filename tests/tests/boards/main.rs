@@ -4,5 +4,7 @@
 //! `cargo xtask test --boards` runs them too.
 
 mod images;
+mod nrf;
+mod parity;
 mod pico;
 mod sensor;

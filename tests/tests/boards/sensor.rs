@@ -1,33 +1,25 @@
 //! The sensor image of the Pico, as it is flashed, in rp2040js with a LIS3DH on its bus that plays a recording.
 
-use crate::pico::{bits, float, models_of};
-use elbow::infer::scored_rows;
-use elbow::model::Loaded;
+use crate::parity::bits;
+use elbow::detect::{Judged, Stream, verdicts};
+use elbow::model::{Calibration, Loaded};
 use elbow::posterior::twin_posteriors;
 use elbow::rows::{Batch, Rows};
-use elbow_core::wire::{Judgement, Refusal, ResetReason, SensorFaults};
-use elbow_tests::boards::{Emulated, Telemetry, ToldWindow, image};
-use elbow_tests::fixtures::{path, rows};
+use elbow_core::detect::{FaultKind, Verdict};
+use elbow_core::wire::{Judgement, ResetReason, SensorFaults};
+use elbow_tests::boards::{
+    Emulated, STEP, Telemetry, ToldWindow, calibrated, image, recording, scenario,
+};
 use elbow_toolchain::{Board, BoardProgram};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Thousandths of g of one step of the sensor.
-const STEP: f32 = 2.0;
 /// Microseconds from one reading to the next.
 const PERIOD_US: u64 = 15_625;
 /// Readings of a window.
 const LENGTH: usize = 64;
 /// Readings from one window to the next.
 const HOP: usize = 16;
-
-/// The recording as the sensor gives it: steps of its 12 bits, one for each channel.
-fn recording() -> Vec<[i16; 3]> {
-    let recording = rows(&path("models/motion3/recording.npy"));
-    let step = |value: &f32| (value / STEP).round().clamp(-2047.0, 2047.0) as i16;
-    let row = |row: &[f32]| std::array::from_fn(|axis| step(&row[axis]));
-    recording.values.chunks_exact(3).map(row).collect()
-}
 
 /// What a run gave.
 struct Run {
@@ -43,19 +35,11 @@ struct Run {
 fn run(seconds: f64, events: &Value) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
     let board = Board::named("pico").expect("a board");
-    let (image, _) = image(board, BoardProgram::Sensor, &models_of(&[float("motion3")]));
-    let file = |name: &str| folder.path().join(name);
-    // Left-aligned, little-endian.
-    let codes = recording().into_iter().flatten().flat_map(|step| (step << 4).to_le_bytes());
-    std::fs::write(file("codes"), codes.collect::<Vec<u8>>()).expect("it can be written");
-    let mut scenario = events.clone();
-    scenario["codes"] = json!(file("codes"));
-    scenario["record"] = json!(file("record"));
-    scenario["seconds"] = json!(seconds);
-    std::fs::write(file("scenario"), scenario.to_string()).expect("it can be written");
-    let emulated = Emulated::pico(&image, Some(&file("scenario")));
+    let (image, _) = image(board, BoardProgram::Sensor, &[calibrated("motion3").model]);
+    let scenario = scenario(folder.path(), &recording(), seconds, events);
+    let emulated = Emulated::pico(&image, Some(&scenario));
     let told = Telemetry::read(emulated.connect());
-    let run = recorded(&file("record"), told);
+    let run = recorded(&folder.path().join("record"), told);
     let counts = run.told.counts();
     println!(
         "{seconds} s: {counts:?}, {} windows, slept {:.0} %",
@@ -84,27 +68,65 @@ fn recorded(file: &Path, told: Telemetry) -> Run {
 }
 
 impl Run {
-    /// Holds every window that was scored against the twin on the same readings; how many there were.
-    fn has_the_twins_bits(&self, loaded: &Loaded) -> usize {
-        let is_scored = |w: &&ToldWindow| matches!(w.judgement, Judgement::Scored { .. });
-        let windows: Vec<&ToldWindow> = self.told.windows.iter().filter(is_scored).collect();
+    /// Holds all that was told against the twin on the same readings: every verdict, and the posterior of every window that
+    /// was encoded. How many of these there were, and how many windows should have been told until the last one.
+    fn has_the_twins_bits(&self, loaded: &Loaded) -> [usize; 2] {
+        let calibration = Calibration::required(loaded).expect("a calibration");
+        let (first, readings, times) = self.stream();
+        let stream = Stream { readings: &readings, times: Some(&times) };
+        let judged = verdicts(&loaded.model, &calibration, stream).expect("readings");
+        for window in &self.told.windows {
+            let Judged { verdict, g, statistic, .. } = judged[window.reading as usize - first];
+            let expected = match verdict {
+                Ok(verdict) => Judgement::Verdict { verdict, g, statistic },
+                Err(error) => Judgement::Refused(error.into()),
+            };
+            // Texts, which differ where a bit does.
+            let (expected, told) = (format!("{expected:?}"), format!("{:?}", window.judgement));
+            assert_eq!(told, expected, "the window that ends with reading {}", window.reading);
+        }
+        let due = judged.iter().filter(|judged| judged.verdict != Ok(Verdict::Pending)).count();
+        [self.has_the_twins_posteriors(loaded), due]
+    }
+
+    /// Holds the posterior of every window that was encoded against the twin; how many there were.
+    fn has_the_twins_posteriors(&self, loaded: &Loaded) -> usize {
+        let encoded = self.told.windows.iter().filter(|window| !window.mean.is_empty());
+        let windows: Vec<&ToldWindow> = encoded.collect();
         let observations: Vec<f32> =
             windows.iter().flat_map(|window| self.observation(loaded, window)).collect();
         let port = &loaded.amortized().expect("an encoder").0.plan.inputs[0];
         let (name, shape) = (port.name.clone(), port.shape.clone());
         let batch: Batch = Rows { name, shape, values: observations }.into();
         let posteriors = twin_posteriors(loaded, &batch).expect("finite");
-        let scores = scored_rows(loaded, &batch).expect("finite").expect("a decoder");
-        let score = loaded.model.score.as_ref().expect("a score");
-        let threshold = score.threshold.expect("a threshold");
         for (row, window) in windows.iter().enumerate() {
             let (loc, log_var) = posteriors[0].row(row);
             assert_eq!(bits(&window.mean), bits(loc), "means of window {row}");
             assert_eq!(bits(&window.log_var), bits(log_var), "log-variances of window {row}");
-            let (score, is_anomalous) = (scores[row].score, Some(scores[row].score < threshold));
-            assert_eq!(window.judgement, Judgement::Scored { score, is_anomalous }, "{row}");
         }
         windows.len()
+    }
+
+    /// What the detector was handed until the last window that was told, by the emulator's record: the number of the first
+    /// reading, the values in mg, NaN where a reading did not come, and the times.
+    fn stream(&self) -> (usize, Vec<f32>, Vec<u64>) {
+        let [first, .., last] = &self.told.windows[..] else { panic!("two windows") };
+        let start_us = first.t_us as f64 - f64::from(first.reading) * PERIOD_US as f64;
+        let recording = recording();
+        let mut came = vec![None; last.reading as usize + 1];
+        for (t_us, row) in &self.readings {
+            let number = ((t_us - start_us) / PERIOD_US as f64).round();
+            if let (Some(place), Some(row)) = (came.get_mut(number as usize), row) {
+                *place = Some(recording[row % recording.len()]);
+            }
+        }
+        let first = came.iter().position(Option::is_some).expect("a reading");
+        let value = |reading: &Option<[i16; 3]>| match reading {
+            Some(steps) => steps.map(|step| f32::from(step) * STEP),
+            None => [f32::NAN; 3],
+        };
+        let times = (first..came.len()).map(|number| start_us as u64 + number as u64 * PERIOD_US);
+        (first, came[first..].iter().flat_map(value).collect(), times.collect())
     }
 
     /// The observation of a window: the recording's rows of its readings, found by their times, normalized.
@@ -132,8 +154,8 @@ impl Run {
 /// Runs without any fault and holds all that was told against the twin.
 fn runs_well(seconds: u32) {
     let run = run(f64::from(seconds), &json!({}));
-    let windows = run.has_the_twins_bits(&float("motion3"));
-    assert_eq!(windows, run.told.windows.len(), "each window is scored");
+    let [windows, due] = run.has_the_twins_bits(&calibrated("motion3"));
+    assert_eq!([windows, due], [run.told.windows.len(); 2], "each window is scored and told");
     let readings = 64 * seconds as usize - 8; // but those of the start
     assert!(windows >= (readings - LENGTH) / HOP, "{windows}");
     let counts = run.told.counts();
@@ -161,6 +183,12 @@ fn sixty_seconds_have_the_twins_bits() {
     runs_well(60);
 }
 
+/// Whether the detector says that a reading of the window did not come.
+fn is_missing(window: &ToldWindow) -> bool {
+    let Judgement::Verdict { verdict, .. } = window.judgement else { return false };
+    matches!(verdict, Verdict::SensorFault { kind: FaultKind::Missing, .. })
+}
+
 #[test]
 fn faults_of_the_sensor_are_counted_reported_and_mended() {
     let run = run(
@@ -180,13 +208,13 @@ fn faults_of_the_sensor_are_counted_reported_and_mended() {
     assert!(faults.implausible >= 30 && faults.wrong_identity >= 1, "{faults:?}");
     assert_eq!((faults.other, counts.lost, run.resets), (0, 0, 0));
     assert!(faults.recovered >= 4, "{faults:?}");
-    let windows = run.has_the_twins_bits(&float("motion3"));
-    let refused = Judgement::Refused(Refusal::NonFiniteInput { index: 0 });
-    let others = run.told.windows.iter().filter(|window| window.judgement == refused).count();
+    let [windows, due] = run.has_the_twins_bits(&calibrated("motion3"));
+    assert_eq!(due, run.told.windows.len(), "each window is told");
+    let others = run.told.windows.iter().filter(|window| is_missing(window)).count();
     assert_eq!(windows + others, run.told.windows.len());
-    assert!(windows >= 8 && others >= 4, "{windows} scored, {others} refused");
+    assert!(windows >= 8 && others >= 4, "{windows} scored, {others} with missing readings");
     let last = run.told.windows.last().expect("a window");
-    assert!(last.t_us > 13_500_000 && last.judgement != refused, "{last:?}");
+    assert!(last.t_us > 13_500_000 && !is_missing(last), "{last:?}");
 }
 
 #[test]
@@ -198,7 +226,7 @@ fn a_link_that_is_cut_stops_nothing() {
     let numbers: Vec<u32> = run.told.windows.iter().map(|window| window.number).collect();
     let lost = numbers.windows(2).filter(|pair| pair[1] - pair[0] > 1).count();
     assert_eq!(lost, 1, "the numbers tell what is missing: {numbers:?}");
-    assert!(run.has_the_twins_bits(&float("motion3")) >= 8);
+    assert!(run.has_the_twins_bits(&calibrated("motion3"))[0] >= 8);
 }
 
 #[test]
