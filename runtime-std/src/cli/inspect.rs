@@ -120,11 +120,14 @@ impl InspectOptions {
     fn on_target(&self, loaded: Loaded) -> Result<Option<TargetReport>> {
         let Some(target) = &self.target else {
             return match self.schedule.is_asked() {
-                true => Err(Error::input("--clock needs a board; add --target qemu-m4, or another core")),
+                true => Err(Error::input(
+                    "--clock needs a board; add --target qemu-m4, or another core",
+                )),
                 false => Ok(None),
             };
         };
-        let loaded = if target.core == Core::default() { loaded } else { loaded.for_core(target.core)? };
+        let loaded =
+            if target.core == Core::default() { loaded } else { loaded.for_core(target.core)? };
         let (loaded, _) = with_calibration(loaded);
         let firmware = firmware(self.firmware.as_deref())?;
         let work = cost(&loaded, target, &firmware, &inputs::zeros(&loaded)?)?.work;

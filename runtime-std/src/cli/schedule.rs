@@ -28,7 +28,8 @@ pub struct ScheduleOptions {
 fn quantity(text: &str, unit: &str, example: &str) -> std::result::Result<f64, String> {
     let number = text.strip_suffix(unit).unwrap_or(text).trim_end();
     let prefixes = [('G', 1e9), ('M', 1e6), ('k', 1e3), ('m', 1e-3), ('u', 1e-6)];
-    let prefix = prefixes.iter().find_map(|(prefix, of)| Some((number.strip_suffix(*prefix)?, *of)));
+    let prefix =
+        prefixes.iter().find_map(|(prefix, of)| Some((number.strip_suffix(*prefix)?, *of)));
     let (number, factor) = prefix.unwrap_or((number, 1.0));
     let value = number.trim_end().parse::<f64>().ok().map(|value| value * factor);
     value
@@ -93,10 +94,14 @@ impl ScheduleOptions {
         let interval_ms = match (rate, hop) {
             (Some(rate), Some(hop)) => Some(1e3 * hop / rate),
             (Some(_), None) => {
-                return Err(Error::input("--rate alone does not say how often windows are due; add --hop N"));
+                return Err(Error::input(
+                    "--rate alone does not say how often windows are due; add --hop N",
+                ));
             }
             (None, Some(_)) if self.hop.is_some() => {
-                return Err(Error::input("--hop alone does not say how often windows are due; add --rate PER_SECOND"));
+                return Err(Error::input(
+                    "--hop alone does not say how often windows are due; add --rate PER_SECOND",
+                ));
             }
             (None, _) => None,
         };

@@ -143,8 +143,12 @@ fn bench_says_what_an_inference_takes_in_all_and_by_layer() {
             assert!(report[known].as_str().is_some_and(|text| text.len() > 10), "{report}");
         }
     }
-    let names: Vec<_> =
-        integer["encode"]["layers"].as_array().expect("a list").iter().map(|layer| &layer["name"]).collect();
+    let names: Vec<_> = integer["encode"]["layers"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|layer| &layer["name"])
+        .collect();
     assert_eq!(names[..2], ["node_Conv_25 (quantize)", "node_Conv_25"], "{integer}");
     assert!((1..names.len()).all(|at| !names[at..].contains(&names[at - 1])), "{names:?}");
 }
@@ -202,7 +206,8 @@ fn bench_estimates_cycles_where_timings_are_published() {
 #[test]
 fn bench_measures_the_other_cores_and_says_that_it_does_not_know_their_cycles() {
     for target in Target::all().filter(|target| timing(target.row).is_none()) {
-        let report = bench("digits", target.name, " --clock 100MHz --rate 1000 --hop 1 --power 20mW");
+        let report =
+            bench("digits", target.name, " --clock 100MHz --rate 1000 --hop 1 --power 20mW");
         assert!(report["encode"]["cycles_estimate"].is_null(), "{report}");
         assert!(report["encode"]["layers"][0]["cycles_estimate"].is_null(), "{report}");
         let schedule = &report["schedule"];
