@@ -14,7 +14,7 @@ pub trait Watcher {
     /// them.
     fn begin(&self, task: &'static str, rows: usize) -> RowDone;
 
-    /// Called with each line of the log of a device that has failed.
+    /// Called with each line of the log of a device that has failed, and with what a long run will cost.
     fn note(&self, line: &str);
 }
 
@@ -48,8 +48,7 @@ pub(crate) fn begin(task: &'static str, rows: usize) -> RowDone {
     }
 }
 
-/// Passes a line of a device's log to the watcher of this thread; nothing without one.
-#[cfg(any(feature = "device", test))]
+/// Passes a line to the watcher of this thread; nothing without one.
 pub(crate) fn note(line: &str) {
     if let Some(watcher) = current() {
         watcher.note(line);

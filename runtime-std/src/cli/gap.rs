@@ -1,7 +1,8 @@
 //! `elbow gap`
 
-mod picture;
+pub mod picture;
 
+use super::draw;
 use super::heads::{self, WithHeads};
 use super::inputs;
 use super::{ModelOptions, output};
@@ -72,7 +73,7 @@ impl From<LogP> for Method {
 /// Bad input, a picture that cannot be written, or, after the report, heads that the rows speak against.
 pub fn run(options: &GapOptions) -> Result<()> {
     if let Some(path) = &options.picture {
-        picture::check(path)?;
+        draw::check(path)?;
     }
     let loaded = options.model.load()?;
     let batch = inputs::of_rows(&loaded, &options.rows_of, options.seed)?.batch;
@@ -81,9 +82,7 @@ pub fn run(options: &GapOptions) -> Result<()> {
     let heads = heads::read(&loaded, &batch)?;
     let report = measure(&loaded, &batch.first(rows), &settings)?;
     if let Some(path) = &options.picture {
-        let drawn = picture::draw(&report).map_err(|error| {
-            Error::environment(format!("cannot draw the picture: {error}; leave --picture out"))
-        })?;
+        let drawn = picture::draw(&report).map_err(|error| draw::failed(&error))?;
         output::file(path, drawn.as_bytes())?;
         output::note(&format!("wrote {}", path.display()));
     }

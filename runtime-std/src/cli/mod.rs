@@ -4,6 +4,7 @@ mod bench;
 mod calibrate;
 mod chosen_target;
 mod compile;
+mod draw;
 mod flash_file;
 mod gap;
 mod heads;
@@ -17,6 +18,7 @@ pub mod output;
 mod parity;
 mod precision;
 mod program;
+mod report;
 mod run;
 mod schedule;
 mod score;
@@ -75,6 +77,8 @@ enum Command {
     Calibrate(calibrate::CalibrateOptions),
     /// Scores of rows, what they mean, and how well they tell labelled anomalies apart.
     Score(score::ScoreOptions),
+    /// One page with all of it: parity, posteriors, latent space, scores, gaps, drift, budget.
+    Report(report::ReportOptions),
     /// The reference's own process.
     #[command(hide = true, name = reference::SUBCOMMAND)]
     Reference { folder: PathBuf, python: Option<PathBuf> },
@@ -105,6 +109,7 @@ fn command(command: Command) -> Result<()> {
         Command::Gap(options) => gap::run(&options),
         Command::Calibrate(options) => calibrate::run(&options),
         Command::Score(options) => score::run(&options),
+        Command::Report(options) => report::run(&options),
         Command::Reference { folder, python } => reference::answer(&folder, python.as_deref()),
     }
 }

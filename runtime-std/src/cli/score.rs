@@ -2,9 +2,9 @@
 
 mod injected;
 mod labelled;
-mod recorded;
+pub mod recorded;
 mod sequence;
-mod table;
+pub mod table;
 
 use super::inputs;
 use super::{ModelOptions, PrecisionOptions, output};
@@ -64,7 +64,7 @@ pub struct ScoreOptions {
 
 /// What is printed.
 #[derive(Debug, Serialize)]
-struct ScoreReport<'a> {
+pub struct ScoreReport<'a> {
     model: &'a str,
     kind: &'static str,
     precision_used: Precision,
@@ -100,18 +100,8 @@ pub fn run(options: &ScoreOptions) -> Result<()> {
     let loaded = options.precision.apply(options.model.load()?, Core::default())?;
     let score = chosen(&loaded, options.kind)?;
     let settings = Settings::of(&loaded, &score, options.seed)?;
-    let judge = judge(&loaded, &score)?;
-    let Given { batch, labels, recorded } = Given::of(&loaded, options, judge.calibration())?;
-    let scores = match &recorded {
-        Some(recorded) => recorded.rows(&loaded, &settings)?,
-        None => score_rows(&loaded, &settings, &batch)?,
-    };
-    let scored = recorded.as_ref().map_or_else(|| vec![true; batch.len], Recorded::scored);
-    let of_rows = labels.as_ref().map(|labels| {
-        let kept = labels.iter().zip(&scored).filter(|(_, scored)| **scored);
-        kept.map(|(label, _)| *label).collect()
-    });
-    let table = Table::new(&score, judge, scores, of_rows, &scored);
+    let Evaluated { batch, table, recorded, labels } =
+        evaluate(&loaded, (&score, &settings), &options.source())?;
     let baselines = match &options.normal {
         Some(path) => fitted(&loaded, &batch, path)?,
         None => Vec::new(),
@@ -141,6 +131,71 @@ pub fn run(options: &ScoreOptions) -> Result<()> {
     }
 }
 
+/// The files with what is scored.
+pub struct ScoreSource<'o> {
+    /// Of `--input`.
+    pub input: &'o [String],
+    /// Of `--readings`, in place of them.
+    pub readings: Option<&'o Path>,
+    /// Of `--times`.
+    pub times: Option<&'o Path>,
+    /// Of `--labels`.
+    pub labels: Option<&'o Path>,
+    /// Key of noise that is drawn.
+    pub seed: u64,
+}
+
+/// What is scored, and its scores.
+pub struct Evaluated {
+    /// The rows, or the windows that are scored.
+    pub batch: Batch,
+    /// Their scores, and what decides on them.
+    pub table: Table,
+    /// Where `--readings` were given.
+    pub recorded: Option<Recorded>,
+    /// One per row, or one per window of a recording, those that are not scored too.
+    labels: Option<Vec<bool>>,
+}
+
+/// The scores of the rows or readings of `source`; `by` is the score with its settings.
+///
+/// # Errors
+///
+/// An input error where model, rows or labels are wrong.
+pub fn evaluate(
+    loaded: &Loaded,
+    by: (&Score, &Settings),
+    source: &ScoreSource<'_>,
+) -> Result<Evaluated> {
+    let (score, settings) = by;
+    let judge = judge(loaded, score)?;
+    let Given { batch, labels, recorded } = Given::of(loaded, source, judge.calibration())?;
+    let scores = match &recorded {
+        Some(recorded) => recorded.rows(loaded, settings)?,
+        None => score_rows(loaded, settings, &batch)?,
+    };
+    let scored = recorded.as_ref().map_or_else(|| vec![true; batch.len], Recorded::scored);
+    let of_rows = labels.as_ref().map(|labels| {
+        let kept = labels.iter().zip(&scored).filter(|(_, scored)| **scored);
+        kept.map(|(label, _)| *label).collect()
+    });
+    let table = Table::new(score, judge, scores, of_rows, &scored);
+    Ok(Evaluated { batch, table, recorded, labels })
+}
+
+impl ScoreOptions {
+    /// The files of the options.
+    fn source(&self) -> ScoreSource<'_> {
+        ScoreSource {
+            input: &self.input,
+            readings: self.readings.as_deref(),
+            times: self.times.as_deref(),
+            labels: self.labels.as_deref(),
+            seed: self.seed,
+        }
+    }
+}
+
 /// What is scored, by the options.
 struct Given {
     batch: Batch,
@@ -158,16 +213,16 @@ impl Given {
     /// An input error where a file is wrong, or does not fit the model or the other ones.
     fn of(
         loaded: &Loaded,
-        options: &ScoreOptions,
+        source: &ScoreSource<'_>,
         calibration: Option<&Calibration>,
     ) -> Result<Self> {
-        let own = options.labels.as_deref();
-        if let Some(path) = &options.readings {
-            let recorded = Recorded::read(loaded, path, options.times.as_deref(), calibration)?;
+        let own = source.labels;
+        if let Some(path) = source.readings {
+            let recorded = Recorded::read(loaded, path, source.times, calibration)?;
             let labels = own.map(|path| recorded.labels(path)).transpose()?;
             return Ok(Self { batch: recorded.batch.clone(), labels, recorded: Some(recorded) });
         }
-        let batch = inputs::of_model(loaded, &options.input, options.seed)?.batch;
+        let batch = inputs::of_model(loaded, source.input, source.seed)?.batch;
         let labels = own
             .map(|path| inputs::one_per_row(path, npy::read_labels(path)?, batch.len))
             .transpose()?;
@@ -177,7 +232,7 @@ impl Given {
 
 /// The score of `--kind`, else that of the manifest, else `elbo_at_mean`, or `log_prob` of a flow; another kind than the
 /// manifest's has no calibration.
-fn chosen(loaded: &Loaded, kind: Option<ScoreKind>) -> Result<Score> {
+pub fn chosen(loaded: &Loaded, kind: Option<ScoreKind>) -> Result<Score> {
     let own = loaded.model.score.as_ref();
     let default = match loaded.amortized() {
         Some(_) => ScoreKind::ElboAtMean,
@@ -235,7 +290,7 @@ fn observed<'b>(loaded: &Loaded, batch: &'b Batch) -> Result<&'b Rows> {
 }
 
 /// The report on the scores alone.
-fn report<'a>(loaded: &'a Loaded, score: &Score, table: &Table) -> ScoreReport<'a> {
+pub fn report<'a>(loaded: &'a Loaded, score: &Score, table: &Table) -> ScoreReport<'a> {
     let finite = table.scores().filter(|score| !score.is_nan());
     let count = finite.clone().count();
     let sum: f64 = finite.clone().map(f64::from).sum();

@@ -14,7 +14,7 @@ pub(super) fn log_scales(likelihood: &Likelihood, observed: usize) -> Option<Vec
 /// The expectation of each observed value under the likelihood that has the decoder's `outputs` (the mean is
 /// the first) as its parameters; empty without outputs. A zero-inflated mean is multiplied by the probability
 /// that no extra zero replaces it.
-pub(super) fn expected(likelihood: &Likelihood, outputs: &[Vec<f32>]) -> Vec<f64> {
+pub fn expected(likelihood: &Likelihood, outputs: &[Vec<f32>]) -> Vec<f64> {
     let mean: Vec<f64> = outputs.iter().take(1).flatten().map(|mean| f64::from(*mean)).collect();
     let (family, observed) = (likelihood.family, mean.len());
     let parameter = |wanted: Parameter| {

@@ -15,6 +15,7 @@ use elbow_core::infer::{InferError, Posterior};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 /// The gaps of every row of `batch` in nats, summed up. Rows are measured by as many
 /// threads as the computer offers, and the figures do not depend on how many. The watcher of this thread
@@ -137,8 +138,11 @@ impl<'g> Worker<'g> {
     /// The gaps of all rows, in row order, by as many threads as the computer offers. The error of a row
     /// names it and stops the others; a panic of a thread goes on here.
     fn all(&self) -> Result<Vec<RowGap>> {
-        let (next, step) = (AtomicUsize::new(0), watch::begin("gap", self.batch.len));
-        let done = Mutex::new(Vec::with_capacity(self.batch.len));
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(self.batch.len);
+        let first = self.first(threads)?;
+        let (next, step) = (AtomicUsize::new(1), watch::begin("gap", self.batch.len));
+        step();
+        let done = Mutex::new(vec![(0, first)]);
         let work = || -> Result<()> {
             let mut likelihood = TwinGradient::new(self.likelihood()?, self.gradient);
             loop {
@@ -155,7 +159,6 @@ impl<'g> Worker<'g> {
                 step();
             }
         };
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(self.batch.len);
         let results: Vec<Result<()>> = thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             workers
@@ -169,6 +172,23 @@ impl<'g> Worker<'g> {
         let mut done = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         done.sort_by_key(|(row, _)| *row);
         Ok(done.into_iter().map(|(_, gap)| gap).collect())
+    }
+
+    /// The gaps of row 0. Where there are others, the watcher hears before them what they will take by that. Errors as
+    /// those of [`row`](Self::row).
+    fn first(&self, threads: usize) -> Result<RowGap> {
+        let begin = Instant::now();
+        let mut likelihood = TwinGradient::new(self.likelihood()?, self.gradient);
+        let gap = self.row(&mut likelihood, 0).context("row 0")?;
+        let (seconds, others) = (begin.elapsed().as_secs_f64(), self.batch.len - 1);
+        if others > 0 {
+            let passes = likelihood.forward().passes();
+            let all = seconds * others.div_ceil(threads) as f64;
+            watch::note(&format!(
+                "a row takes {passes} passes through the decoder, {seconds:.1} s: the other {others} take about {all:.0} s on {threads} threads"
+            ));
+        }
+        Ok(gap)
     }
 
     /// A likelihood of the batch's observations with buffers of its own, one per thread. An error is

@@ -55,9 +55,46 @@ impl Pca {
     }
 }
 
+/// The coordinates of each of these rows of `len` values on the first `count` principal axes of all of them, the axis of
+/// the largest variance first; fewer where there are fewer rows or values. An axis has no sign.
+pub fn principal_scores(values: &[f32], len: usize, count: usize) -> Vec<Vec<f64>> {
+    let rows = values.len() / len.max(1);
+    let mut data = DMatrix::from_fn(rows, len, |row, i| f64::from(values[row * len + i]));
+    for mut column in data.column_iter_mut() {
+        let mean = column.sum() / rows.max(1) as f64;
+        column.add_scalar_mut(-mean);
+    }
+    // With `X = U S V^T`, the coordinates `U S` are those of the Gram matrix `X X^T` too.
+    let by_rows = rows < len;
+    let products = if by_rows { &data * data.transpose() } else { data.transpose() * &data };
+    let SymmetricEigen { eigenvalues, eigenvectors } = SymmetricEigen::new(products);
+    let mut order: Vec<usize> = (0..eigenvalues.len()).collect();
+    order.sort_by(|a, b| eigenvalues[*b].total_cmp(&eigenvalues[*a]));
+    let axes = order.into_iter().take(count).map(|axis| {
+        let vector = eigenvectors.column(axis);
+        if by_rows { vector * eigenvalues[axis].max(0.0).sqrt() } else { &data * vector }
+    });
+    let axes: Vec<DVector<f64>> = axes.collect();
+    (0..rows).map(|row| axes.iter().map(|axis| axis[row]).collect()).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Pca;
+    use super::{Pca, principal_scores};
+
+    /// Points on a line of the plane have their distances along it, by covariance and by Gram matrix.
+    #[test]
+    fn coordinates_are_distances_along_the_axes() {
+        let values = [0.0, 0.0, 3.0, 4.0, 6.0, 8.0];
+        let wide: Vec<f32> = values.chunks(2).flat_map(|xy| [xy[0], xy[1], 0.0, 0.0]).collect();
+        for scores in [principal_scores(&values, 2, 2), principal_scores(&wide, 4, 2)] {
+            let sign = scores[2][0].signum();
+            for (row, expected) in scores.iter().zip([-5.0, 0.0, 5.0]) {
+                assert!((sign * row[0] - expected).abs() < 1e-6, "{scores:?}");
+                assert!(row[1].abs() < 1e-6, "{scores:?}");
+            }
+        }
+    }
 
     /// Three points on a line of the plane, and the closed form of their fit by hand.
     #[test]

@@ -14,6 +14,8 @@ pub struct TwinLikelihood<'d> {
     row: ObservedRow<'d>,
     twin: Twin<'d>,
     outputs: Vec<Vec<f32>>,
+    /// Runs of the decoder or its gradient so far.
+    passes: u64,
 }
 
 /// The observation and the conditions of one row: the arguments of a likelihood besides the latent.
@@ -87,7 +89,7 @@ impl<'d> TwinLikelihood<'d> {
             )));
         }
         let row = ObservedRow { decoder, x, conditions, number: 0 };
-        Ok(Self { row, twin: Twin::new(&decoder.plan), outputs })
+        Ok(Self { row, twin: Twin::new(&decoder.plan), outputs, passes: 0 })
     }
 
     /// Selects the row that all calls from now on are about; they panic where it is beyond the last.
@@ -98,6 +100,11 @@ impl<'d> TwinLikelihood<'d> {
     /// Values that were beyond the range of the decoder's integers so far, in all rows; 0 in floats.
     pub fn saturated(&self) -> u64 {
         self.twin.saturated()
+    }
+
+    /// Runs of the decoder, and of its gradient where this is part of a [`TwinGradient`], so far, in all rows.
+    pub fn passes(&self) -> u64 {
+        self.passes
     }
 
     /// The observation of the selected row; panics where that is beyond the last.
@@ -112,6 +119,7 @@ impl<'d> TwinLikelihood<'d> {
     ///
     /// A value of `z` is not finite, or there are not as many as the decoder takes.
     pub fn decode(&mut self, z: &[f32]) -> std::result::Result<&[Vec<f32>], InferError> {
+        self.passes += 1;
         run(&mut self.twin, &self.row.inputs(z)?, &mut self.outputs)?;
         Ok(&self.outputs)
     }
@@ -157,7 +165,8 @@ impl Gradient for TwinGradient<'_> {
     /// `ln p(x | z)` of the selected row, in nats; its gradient by `z` is written to `grad`, which has a
     /// value per latent. Errors as for [`TwinLikelihood::decode`], with `grad` unchanged.
     fn gradient(&mut self, z: &[f32], grad: &mut [f32]) -> std::result::Result<f32, InferError> {
-        let Self { forward: TwinLikelihood { row, .. }, twin, outputs } = self;
+        let Self { forward: TwinLikelihood { row, passes, .. }, twin, outputs } = self;
+        *passes += 1;
         let mut inputs = row.inputs(z)?;
         inputs.push(row.observed());
         run(twin, &inputs, outputs)?;

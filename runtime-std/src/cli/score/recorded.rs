@@ -30,7 +30,7 @@ pub struct Recorded {
     /// Their scores by the detector; `None` without a calibration.
     scores: Option<Vec<RowScore>>,
     /// Readings of a window.
-    length: usize,
+    pub length: usize,
 }
 
 /// What became of a window that was due.
@@ -46,6 +46,8 @@ pub struct Due {
     pub fault: Option<&'static str>,
     /// Whether the statistic of the drift was above its threshold.
     pub is_drift: bool,
+    /// The statistic of the drift after it; 0 without a detector.
+    pub statistic: f32,
     /// Whether it is scored.
     pub is_scored: bool,
 }
@@ -222,7 +224,7 @@ fn unjudged(recording: &Recording, window: &Window) -> Vec<Due> {
         let is_scored = readings_of(recording, window, reading).iter().all(|own| own.is_finite());
         let (verdict, fault) =
             if is_scored { ("scored", None) } else { ("sensor_fault", Some("not_finite")) };
-        Due { reading, verdict, channel: None, fault, is_drift: false, is_scored }
+        Due { reading, verdict, channel: None, fault, is_drift: false, statistic: 0.0, is_scored }
     };
     last.map(due).collect()
 }
@@ -271,7 +273,8 @@ fn judged(
             _ => None,
         };
         let is_drift = is_scored && judged.statistic > limit;
-        Some(Due { reading: judged.reading, verdict, channel, fault, is_drift, is_scored })
+        let (reading, statistic) = (judged.reading, judged.statistic);
+        Some(Due { reading, verdict, channel, fault, is_drift, statistic, is_scored })
     });
     Ok(Detected { windows: due.collect(), scores: Some(scores), gaps })
 }

@@ -52,7 +52,7 @@ impl Judge {
     }
 
     /// The p-value of the row; `None` without a calibration.
-    fn p(&self, row: &RowScore) -> Option<f32> {
+    pub fn p(&self, row: &RowScore) -> Option<f32> {
         self.calibration().map(|own| own.standing(row.score, row.outside).p())
     }
 }
