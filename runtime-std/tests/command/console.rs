@@ -10,14 +10,15 @@ pub fn answered(text: &str, folder: &Path) -> String {
     pages::answered(text, |line| Some(printed(line.strip_prefix("elbow ")?, folder)))
 }
 
-/// What `elbow` with these words prints in `folder`: its report, or the error of a command that refuses.
+/// What `elbow` with these words prints in `folder`: its report, and the error of a command that refuses or whose
+/// check failed.
 fn printed(words: &str, folder: &Path) -> String {
     let started = std::time::Instant::now();
     let outcome = elbow_in(folder, &words.split_whitespace().collect::<Vec<_>>());
     println!("{:.1} s: elbow {words}", started.elapsed().as_secs_f64());
     match outcome.code {
         0 => outcome.stdout,
-        2 => outcome.stderr,
+        1 | 2 => outcome.stdout + &outcome.stderr,
         code => panic!("{words}: exit code {code}, {}", outcome.stderr),
     }
 }
