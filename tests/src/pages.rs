@@ -50,6 +50,28 @@ pub fn hold_part(file: &str, name: &str, found: &str) {
     hold(file, &format!("{before}{begin}{found}{end}{after}"));
 }
 
+/// The page with what `printed` gives for each command in its blocks of `console`, in order, in place of what stands
+/// below it; where that is `None`, the page keeps what it has.
+pub fn answered(text: &str, mut printed: impl FnMut(&str) -> Option<String>) -> String {
+    let (mut answered, mut is_console, mut is_replaced) = (String::new(), false, false);
+    for line in text.lines() {
+        match line {
+            "```console" => is_console = true,
+            "```" => (is_console, is_replaced) = (false, false),
+            _ => {}
+        }
+        if let Some(command) = line.strip_prefix("$ ").filter(|_| is_console) {
+            let found = printed(command);
+            is_replaced = found.is_some();
+            answered += &format!("{line}\n{}", found.unwrap_or_default());
+        } else if !is_replaced {
+            answered += line;
+            answered += "\n";
+        }
+    }
+    answered
+}
+
 /// A heading of a page.
 pub struct Heading<'t> {
     /// 1 for the title of the page.

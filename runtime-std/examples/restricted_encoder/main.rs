@@ -142,9 +142,13 @@ fn agree(name: &str, measured: f64, formula: f64) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use elbow_tests::pages::{answered, hold, page};
+
+    const CHAPTER: &str = "docs/book/src/gaps.md";
+    const PICTURE: &str = "docs/book/src/pictures/restricted_encoder.svg";
 
     #[test]
-    fn the_story_is_true_and_has_a_picture() {
+    fn the_story_is_true_and_the_chapter_has_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("story.svg");
         let table = tell(&path).unwrap();
@@ -154,5 +158,10 @@ mod tests {
         );
         let picture = std::fs::read_to_string(path).unwrap();
         assert!(picture.starts_with("<svg") && picture.matches("<polyline").count() > 4);
+        hold(PICTURE, &picture);
+        let command = format!("cargo run -q --example restricted_encoder -- {PICTURE}");
+        let found = answered(&page(CHAPTER), |line| (line == command).then(|| table.clone()));
+        assert!(found.contains(&command), "{CHAPTER} lacks {command}");
+        hold(CHAPTER, &found);
     }
 }

@@ -1,4 +1,4 @@
-//! `docs/alarm.md`: its commands print what it says, and its program compiles.
+//! `docs/book/src/alarm.md`: its commands print what it says, and its program compiles.
 //!
 //! With `ELBOW_ACCEPT=1` what they print is written into the chapter.
 
@@ -26,8 +26,8 @@ const CHECK: (u64, usize) = (82_001, 12);
 fn the_commands_of_the_chapter_print_what_it_says_and_its_program_compiles() {
     let folder = tempfile::tempdir_in(repository("target")).unwrap();
     prepare(folder.path());
-    let text = page("docs/alarm.md");
-    hold("docs/alarm.md", &answered(&text, folder.path()));
+    let text = page("docs/book/src/alarm.md");
+    hold("docs/book/src/alarm.md", &answered(&text, folder.path()));
     compiles(block(&text, "rust"), folder.path());
 }
 

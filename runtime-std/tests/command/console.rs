@@ -1,38 +1,24 @@
 //! Pages with commands, and what those print.
 
 use crate::common::elbow_in;
+use elbow_tests::pages;
 use std::path::Path;
 
-/// The page with what the commands in its blocks of `console` print in `folder`, run one after the other.
+/// The page with what `elbow` prints in `folder` for the commands in its blocks of `console`, run one after the other;
+/// other commands keep their output.
 pub fn answered(text: &str, folder: &Path) -> String {
-    let (mut answered, mut is_console) = (String::new(), false);
-    for line in text.lines() {
-        match line.strip_prefix("$ ") {
-            Some(words) if is_console => {
-                answered += &format!("{line}\n{}", printed(words, folder));
-                continue;
-            }
-            _ if line == "```console" => is_console = true,
-            _ if line == "```" => is_console = false,
-            _ if is_console => continue,
-            _ => {}
-        }
-        answered += line;
-        answered += "\n";
-    }
-    answered
+    pages::answered(text, |line| Some(printed(line.strip_prefix("elbow ")?, folder)))
 }
 
-/// What `elbow` with these words prints in `folder`: its report, or the error of a command that refuses.
-fn printed(line: &str, folder: &Path) -> String {
-    let mut words = line.split_whitespace();
-    assert_eq!(words.next(), Some("elbow"), "{line}");
+/// What `elbow` with these words prints in `folder`: its report, and the error of a command that refuses or whose
+/// check failed.
+fn printed(words: &str, folder: &Path) -> String {
     let started = std::time::Instant::now();
-    let outcome = elbow_in(folder, &words.collect::<Vec<_>>());
-    println!("{:.1} s: {line}", started.elapsed().as_secs_f64());
+    let outcome = elbow_in(folder, &words.split_whitespace().collect::<Vec<_>>());
+    println!("{:.1} s: elbow {words}", started.elapsed().as_secs_f64());
     match outcome.code {
         0 => outcome.stdout,
-        2 => outcome.stderr,
-        code => panic!("{line}: exit code {code}, {}", outcome.stderr),
+        1 | 2 => outcome.stdout + &outcome.stderr,
+        code => panic!("{words}: exit code {code}, {}", outcome.stderr),
     }
 }

@@ -124,12 +124,12 @@ fn a_dead_link_is_found() {
         targets(text).iter().filter_map(|target| fault(page, target)).collect()
     };
     assert_eq!(
-        faults("[a](alarm.md) [b](../README.md#your-own-model) ![c](https://example.org/c.svg)"),
+        faults("[a](board.md) [b](../README.md#your-own-model) ![c](https://example.org/c.svg)"),
         [""; 0]
     );
     assert_eq!(faults("`[a](lost.md)`\n```\n[a](lost.md)\n```\n"), [""; 0]);
     assert_eq!(faults("[a](lost.md)"), ["docs/README.md: no file lost.md"]);
-    assert_eq!(faults("[a](alarm.md#lost)"), ["docs/README.md: no heading alarm.md#lost"]);
+    assert_eq!(faults("[a](board.md#lost)"), ["docs/README.md: no heading board.md#lost"]);
     assert_eq!(faults("[a]: ../lost.md"), ["docs/README.md: no file ../lost.md"]);
 }
 
