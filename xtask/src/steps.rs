@@ -153,6 +153,12 @@ pub fn boards() -> Vec<Step> {
     ]
 }
 
+/// The step of `test --packages`: what the ordinary tests do not compile of packages and features.
+pub fn packages() -> Vec<Step> {
+    let test = ["test", "--workspace", "--test", "packages", "--", "--include-ignored"];
+    vec![Step::new("packages", &test)]
+}
+
 /// The step of `proof`: only the proof images.
 pub fn proof() -> Vec<Step> {
     vec![Step::new("proof images", &["test", "-p", "elbow-tests", "--test", "device", "proof::"])]
