@@ -16,7 +16,8 @@ fn bytes(image: &[u8], names: &[&str]) -> usize {
     let file = object::File::parse(image).expect("an ELF file");
     let sections = names.iter().filter_map(|name| file.section_by_name(name));
     let filled = sections.filter(|section| section.size() > 0);
-    filled.fold(0_u64, |end, section| end.next_multiple_of(section.align()) + section.size()) as usize
+    filled.fold(0_u64, |end, section| end.next_multiple_of(section.align()) + section.size())
+        as usize
 }
 
 /// The limits of the model on the board, held against its image: flash, RAM, and of the latter what is not stack.
