@@ -10,7 +10,7 @@ pub const PANEL: usize = 4;
 ///
 /// `weights` holds panels of [`PANEL`] rows, interleaved (`[out / PANEL][in][PANEL]`, the last panel
 /// padded with zeros): one pass over `x` serves four outputs. `bias` has a value per output. An empty `x`
-/// leaves `y` as it is, as it has no weights.
+/// leaves `y` as it is, as it has no weights; import refuses a layer that reads no values.
 ///
 /// Order: each output starts at its bias and adds its products in the order of the inputs.
 #[inline(never)]

@@ -36,6 +36,7 @@ pub use hygiene::RowHashes;
 pub use limits::limits;
 pub use network::ScoredWindow;
 pub use rate::{CONFIDENCE, UPPER, bounds_of_rate, most_events, upper_rate, windows_for};
+pub use rate::{dispersion, upper_rate_of_crowds};
 pub use recording::{Recording, disjoint, every};
 pub use replay::{Counted, Goal, Replay, alarms, largest_arl};
 pub use table::Cut;

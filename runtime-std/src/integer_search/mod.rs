@@ -37,7 +37,7 @@ impl Loaded {
     pub fn quantized(&self, precision: Precision, batch: &Batch) -> Result<Self> {
         if matches!(self.model.graphs, Graphs::Flow(_)) {
             return Err(Error::input(
-                "a flow is computed in f32, an integer log-likelihood has no meaning; use --precision f32",
+                "a flow is computed in f32: a map of rounded values has no determinant, and so no density; use --precision f32",
             )
             .context(self.main.path.display()));
         }

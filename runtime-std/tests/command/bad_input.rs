@@ -323,6 +323,27 @@ fn bad_options_are_refused() {
     }
 }
 
+/// A density by rounded values is none: each command says so, and writes nothing.
+#[test]
+fn a_flow_is_refused_in_integers() {
+    let (folder, model) = (tempfile::tempdir().unwrap(), repository("models/wine_linear"));
+    let (rows, out) = (model.join("test.npy"), folder.path().join("out"));
+    let options = " --precision {} --calibration {}";
+    for precision in ["int8", "int8x8", "int8x16"] {
+        let options = options.replacen("{}", precision, 1);
+        for (line, paths) in [
+            ("compile {} --out-dir {}", &[&model, &out, &rows][..]),
+            ("run {} --input {} --out-dir {}", &[&model, &rows, &out, &rows]),
+        ] {
+            let paths: Vec<&Path> = paths.iter().map(|path| path.as_path()).collect();
+            let line = format!("{line}{options}");
+            let outcome = elbow_line(&line, &paths);
+            assert_refused(&outcome, &line, &["flow.onnx", "determinant", "--precision f32"]);
+            assert!(!out.exists(), "{line}");
+        }
+    }
+}
+
 #[test]
 fn a_folder_that_cannot_be_written_is_the_environments_fault() {
     let folder = tempfile::tempdir().unwrap();

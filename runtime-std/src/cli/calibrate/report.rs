@@ -68,6 +68,8 @@ struct Alarm {
     independent: f64,
     windows: usize,
     events: usize,
+    /// By how much their number varies more than that of independent ones.
+    dispersion: f64,
     upper_rate: f64,
     confidence: f64,
     /// The largest mean that so many windows can show.
@@ -124,6 +126,7 @@ impl Report {
                 independent: replay.independent,
                 windows: replay.windows,
                 events: replay.events,
+                dispersion: replay.dispersion,
                 upper_rate: replay.upper,
                 confidence: UPPER,
                 largest_arl: largest_arl(replay.windows),
@@ -206,15 +209,23 @@ impl Report {
     /// Writes the lines about the alarm.
     fn alarm_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { alarm, .. } = self;
+        let crowds = match alarm.dispersion > 1.0 {
+            true => format!(
+                " in crowds, whose number varies {:.1} times as much as that of independent ones",
+                alarm.dispersion
+            ),
+            false => String::new(),
+        };
         writeln!(
             f,
-            "alarm: threshold {} (independent windows: {:.3}), one window in {} scored; the replay of {} windows{} had {} alarms, so that with {} % confidence there are at least {:.0} windows between two (asked: {}, most that so many windows show: {:.0})",
+            "alarm: threshold {} (independent windows: {:.3}), one window in {} scored; the replay of {} windows{} had {} alarms{}, so that with {} % confidence there are at least {:.0} windows between two (asked: {}, most that so many windows show: {:.0})",
             alarm.threshold,
             alarm.independent,
             alarm.every,
             alarm.windows,
             if alarm.is_own { ", those of the table," } else { "" },
             alarm.events,
+            crowds,
             100.0 * alarm.confidence,
             1.0 / alarm.upper_rate,
             alarm.arl,

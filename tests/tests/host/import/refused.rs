@@ -415,6 +415,19 @@ fn empty_tensors() {
         &encoded(&single("MatMul", &[1, 4], vec![none(&[4, 0])])),
         &["MatMul `n`", "without values"],
     );
+    // A layer without inputs, of which only the bias would be left: no kernel writes it.
+    let nodes = vec![
+        node("Slice", "cut", &["x", "s", "s", "a"], &["none"]),
+        node("Gemm", "layer", &["none", "w", "b"], &["y"]),
+    ];
+    let constants = vec![
+        ints("s", &[4]),
+        ints("a", &[1]),
+        floats("w", &[0, 3], &[]),
+        floats("b", &[3], &[0.0; 3]),
+    ];
+    let cut = model(nodes, constants, vec![info("x", &[Dim::N(1), Dim::N(4)])], &["y"]);
+    refused(&encoded(&cut), &["Slice `cut`", "without values"]);
     refused(
         &encoded(&single("Conv", &[1, 2, 4], vec![none(&[0, 2, 3])])),
         &["Conv `n`", "do not fit"],

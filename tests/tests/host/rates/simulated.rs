@@ -1,10 +1,13 @@
 //! The stated rate holds: on independent scores, on scores that follow from the one before, and on windows that
 //! overlap.
 
+use super::assert_near;
 use elbow::detect::{Counted, Cut, Goal, RankTables, Replay, Scores, alarms, arl};
+use elbow::detect::{dispersion, upper_rate, upper_rate_of_crowds};
 use elbow::manifest::TailName;
 use elbow_core::detect::AlarmDesign;
 use elbow_tests::random::Random;
+use elbow_tests::tolerance;
 
 const ALPHA: u64 = 10_000;
 const GOAL: Goal = Goal { kappa: 0.3, arl: 1000.0, votes: None };
@@ -155,7 +158,39 @@ fn a_replay_finds_the_smallest_threshold_that_shows_the_goal() {
     assert_eq!(replay.events, alarms(&replay.design, &windows));
     assert!(replay.upper <= 1e-3 && replay.events <= 12, "{replay:?}");
     let lower = AlarmDesign { h: replay.design.h.next_down(), ..replay.design };
-    assert!(alarms(&lower, &windows) > 12, "{replay:?}");
+    let more = upper_rate_of_crowds(alarms(&lower, &windows), windows.len(), replay.dispersion);
+    assert!(more > 1e-3, "{replay:?}");
     let cut = Cut::new(&Scores::new(recorded), TailName::Low, ALPHA).unwrap();
     assert!(cut.rank <= 200, "{cut:?}");
+}
+
+/// Independent scores, but for storms: one window in 2,000 begins one, in which 60 scores lie two deviations lower.
+fn stormy(random: &mut Random, len: usize) -> Vec<f32> {
+    let mut left = 0;
+    let mut score = |noise: f32, starts: f32| {
+        left = if starts < -3.290_527 { 60 } else { i32::max(left - 1, 0) };
+        if left > 0 { noise - 2.0 } else { noise }
+    };
+    let noise = random.normal(2 * len);
+    noise.chunks(2).map(|pair| score(pair[0], pair[1])).collect()
+}
+
+#[test]
+fn a_replay_holds_the_rate_where_alarms_come_in_crowds() {
+    let [calibrated, bare] = met(stormy, 1);
+    assert!(calibrated >= 57, "{calibrated} of 60");
+    assert_eq!(bare, 0, "crowds do no harm here");
+}
+
+#[test]
+fn events_in_crowds_tell_as_much_as_fewer_independent_ones() {
+    // Every second time between two is 1, every other one 199: mean 100, variance 99^2 * 40 / 39.
+    let times: Vec<usize> = (0..41).map(|event| 200 * (event / 2) + event % 2).collect();
+    assert_near(dispersion(&times), 99.0 * 99.0 / 1e4 * 40.0 / 39.0, tolerance::RATE, "by pairs");
+    let regular: Vec<usize> = (0..41).map(|event| 100 * event).collect();
+    assert_eq!((dispersion(&regular), dispersion(&[3, 5]), dispersion(&[])), (1.0, 1.0, 1.0));
+    // Half as many events in half as many windows.
+    let by_pairs = upper_rate_of_crowds(12, 20_000, 2.0);
+    assert_near(by_pairs, upper_rate(6, 10_000), tolerance::RATE, "12 events by pairs");
+    assert!(by_pairs > upper_rate(12, 20_000));
 }
