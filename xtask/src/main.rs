@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `test`, `proof`, `onnx`, `rates`, `bench`: from a fresh machine to the result.
+//! `cargo xtask demo`, `test`, `proof`, `onnx`, `rates`, `book`, `bench`: from a fresh machine to the result.
 //!
 //! Exit codes: 0 done, 1 a step failed, 2 usage, 3 the machine lacks something, with the commands
 //! that bring it.
@@ -31,6 +31,9 @@ usage: cargo xtask COMMAND
   proof  only the images that link if no panic is reachable
   onnx   only ONNX's own node tests
   rates  rates of false alarms over 150,000 windows of a generated machine
+  book   the book of docs/book as pages in target/book/pages, by mdBook, which is built first
+  book --check   the same behind every command of its chapters, held against what the chapters say
+  book --accept  writes what the commands print and draw into the chapters
   bench  instructions and estimated cycles of the workloads, as a table in Markdown:";
 
 const BENCH: &str = "\
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
         return bench::main(rest);
     }
     let (steps, needs) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["demo"] => (steps::demo(), &[Need::Compiler(CORTEX_M4), Need::Emulator][..]),
+        ["demo"] => (steps::demo(), ON_A_BOARD),
         ["test"] => (
             steps::test(),
             &[Need::EveryCompiler, Need::Emulator, Need::NodeTests, Need::PeerCompiler][..],
@@ -58,6 +61,9 @@ fn main() -> ExitCode {
         ["test", "--boards"] => (steps::boards(), &[Need::EveryCompiler][..]),
         ["test", "--packages"] => (steps::packages(), &[][..]),
         ["proof"] => (steps::proof(), &[Need::EveryCompiler][..]),
+        ["book"] => (steps::book(), &[][..]),
+        ["book", "--check"] => (steps::checked_book(false), ON_A_BOARD),
+        ["book", "--accept"] => (steps::checked_book(true), ON_A_BOARD),
         ["rates"] => (steps::rates(), &[][..]),
         ["onnx"] => (steps::onnx(), &[Need::NodeTests][..]),
         ["help" | "--help" | "-h"] => {
@@ -90,6 +96,9 @@ enum Need {
     NodeTests,
     PeerCompiler,
 }
+
+/// What an image for an emulated M4 takes.
+const ON_A_BOARD: &[Need] = &[Need::Compiler(CORTEX_M4), Need::Emulator];
 
 /// Checks that cargo has the subcommands that `steps` use, installs what is missing of `needs` where it may,
 /// and says on stderr which compilers and emulator will be used. An error says what is missing and how to

@@ -7,17 +7,22 @@ use std::time::Instant;
 const FIRMWARE: &str = "firmware/Cargo.toml";
 const PEERS: &str = "bench/rust/Cargo.toml";
 const PROBE: &str = "tests/probe/Cargo.toml";
+const BOOK: &str = "docs/book/build/Cargo.toml";
 
 /// A run of cargo in the root of the repository.
+#[derive(Clone)]
 pub struct Step {
     name: &'static str,
     arguments: Vec<String>,
+    /// Whether tests write what they find into the pages that they hold.
+    accepts: bool,
 }
 
 impl Step {
     /// A step called `name` in the output: cargo with these arguments.
     fn new(name: &'static str, arguments: &[&str]) -> Self {
-        Self { name, arguments: arguments.iter().map(|argument| argument.to_string()).collect() }
+        let arguments = arguments.iter().map(|argument| argument.to_string()).collect();
+        Self { name, arguments, accepts: false }
     }
 
     /// Whether this is the subcommand of cargo that the step runs.
@@ -32,6 +37,9 @@ impl Step {
         command.args(&self.arguments).current_dir(root());
         if self.uses("doc") {
             command.env("RUSTDOCFLAGS", "-Dwarnings");
+        }
+        if self.accepts {
+            command.env("ELBOW_ACCEPT", "1");
         }
         command.status().is_ok_and(|status| status.success())
     }
@@ -72,11 +80,13 @@ pub fn test() -> Vec<Step> {
     ];
     let core = ["test", "-p", "elbow-core", "--features"];
     let with = |parts: &[&[&'static str]]| parts.concat();
+    let long = |test: &[&'static str]| [test, &["--ignored"]].concat();
     vec![
         Step::new("format", &["fmt", "--all", "--check"]),
         Step::new("firmware: format", &["fmt", "--manifest-path", FIRMWARE, "--all", "--check"]),
         Step::new("chips: format", &["fmt", "--manifest-path", PROBE, "--check"]),
         Step::new("peers in Rust: format", &["fmt", "--manifest-path", PEERS, "--all", "--check"]),
+        Step::new("book: format", &["fmt", "--manifest-path", BOOK, "--check"]),
         Step::new("lints", &with(&[&["clippy", "--workspace", "--all-targets"], &strict])),
         Step::new(
             "core: lints with every feature",
@@ -95,7 +105,32 @@ pub fn test() -> Vec<Step> {
             "tests, proof images, emulated devices",
             &["test", "--workspace", "--no-fail-fast"],
         ),
+        Step::new("book: its long commands", &long(&CHAPTERS)),
+        Step::new("book: its long programs", &long(&PROGRAMS)),
     ]
+}
+
+/// The tests of what `elbow` prints in the chapters of the book.
+const CHAPTERS: [&str; 7] =
+    ["test", "--workspace", "--test", "command", "--", "book::", "chapter::"];
+
+/// The tests of what programs print there, and of their pictures.
+const PROGRAMS: [&str; 7] =
+    ["test", "--workspace", "--example", "book", "--example", "restricted_encoder", "--"];
+
+/// The step of `book`: its pages, by mdBook, which this builds first.
+pub fn book() -> Vec<Step> {
+    let build = ["run", "-q", "--manifest-path", BOOK, "--target-dir", "target/book/build"];
+    vec![Step::new("pages", &[&build[..], &["--", ".", "target/book/pages"]].concat())]
+}
+
+/// The steps of `book --check`: every command of the book, then its pages. With `accepts`, those of `book --accept`: what
+/// the commands print and draw is written into the chapters.
+pub fn checked_book(accepts: bool) -> Vec<Step> {
+    let all = |test: &[&'static str]| [test, &["--include-ignored"]].concat();
+    let commands = Step { accepts, ..Step::new("commands", &all(&CHAPTERS)) };
+    let programs = Step { accepts, ..Step::new("programs and pictures", &all(&PROGRAMS)) };
+    [vec![commands, programs], book()].concat()
 }
 
 /// A test program, and modules of it that need more than Rust or take the better part of a minute.
@@ -117,7 +152,7 @@ const QUICK: [Program; 3] = [
     Program { folder: "tests/tests/host", not_quick: &["gap", "integers"] },
     Program {
         folder: "runtime-std/tests/command",
-        not_quick: &["build_script", "device", "gap", "projects", "reference"],
+        not_quick: &["book", "build_script", "chapter", "device", "gap", "projects", "reference"],
     },
 ];
 

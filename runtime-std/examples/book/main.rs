@@ -79,6 +79,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "builds an image for an emulated board; `cargo xtask book --check` runs it"]
     fn per_datapoint() {
         holds("per-datapoint");
     }

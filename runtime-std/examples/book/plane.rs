@@ -37,8 +37,8 @@ pub fn picture() -> Result<String, Failure> {
     for place in (1..SIDE).step_by(2) {
         let (x, y) = (68 + 38 * place, 26 + 38 * place);
         svg += &format!("<text x=\"{x}\" y=\"440\">{:.0}</text>\n", at(place));
-        svg += &format!("<text x=\"36\" y=\"{y}\">{:.0}</text>\n", -at(place));
+        svg += &format!("<text x=\"36\" y=\"{y}\">{:.0}</text>\n", 0.0 - at(place));
     }
-    svg += "<text x=\"258\" y=\"460\">z[0]</text>\n<text x=\"14\" y=\"216\">z[1]</text>\n</svg>\n";
+    svg += "<text x=\"258\" y=\"460\">z[0]</text>\n<text x=\"18\" y=\"18\">z[1]</text>\n</svg>\n";
     Ok(svg)
 }

@@ -159,9 +159,10 @@ mod tests {
         let picture = std::fs::read_to_string(path).unwrap();
         assert!(picture.starts_with("<svg") && picture.matches("<polyline").count() > 4);
         hold(PICTURE, &picture);
-        let command = format!("cargo run -q --example restricted_encoder -- {PICTURE}");
-        let found = answered(&page(CHAPTER), |line| (line == command).then(|| table.clone()));
-        assert!(found.contains(&command), "{CHAPTER} lacks {command}");
+        let command = "cargo run -q --example restricted_encoder";
+        let text = page(CHAPTER);
+        assert!(text.contains(command), "{CHAPTER} lacks {command}");
+        let found = answered(&text, |line| line.starts_with(command).then(|| table.clone()));
         hold(CHAPTER, &found);
     }
 }

@@ -21,9 +21,13 @@ fn the_encoder() {
     holds("encoder");
 }
 
+/// The picture as well. The README has the same command, which the ordinary tests run there.
 #[test]
+#[ignore = "a quarter of a minute of idle cores; `cargo xtask book --check` runs it"]
 fn the_two_gaps() {
     holds("gaps");
+    let drawn = fs::read_to_string(repository("target/gaps.svg")).unwrap();
+    hold("docs/book/src/pictures/gaps.svg", &drawn);
 }
 
 #[test]
