@@ -117,7 +117,7 @@ const QUICK: [Program; 3] = [
     Program { folder: "tests/tests/host", not_quick: &["gap", "integers"] },
     Program {
         folder: "runtime-std/tests/command",
-        not_quick: &["build_script", "device", "gap", "projects", "reference"],
+        not_quick: &["build_script", "device", "gap", "projects", "reference", "report"],
     },
 ];
 
