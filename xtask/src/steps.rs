@@ -152,7 +152,16 @@ const QUICK: [Program; 3] = [
     Program { folder: "tests/tests/host", not_quick: &["gap", "integers"] },
     Program {
         folder: "runtime-std/tests/command",
-        not_quick: &["book", "build_script", "chapter", "device", "gap", "projects", "reference"],
+        not_quick: &[
+            "book",
+            "build_script",
+            "chapter",
+            "device",
+            "gap",
+            "projects",
+            "reference",
+            "report",
+        ],
     },
 ];
 

@@ -4,6 +4,7 @@ mod bench;
 mod calibrate;
 mod chosen_target;
 mod compile;
+mod completions;
 mod draw;
 mod flash_file;
 mod gap;
@@ -79,6 +80,10 @@ enum Command {
     Score(score::ScoreOptions),
     /// One page with all of it: parity, posteriors, latent space, scores, gaps, drift, budget.
     Report(report::ReportOptions),
+    /// Completions of this command for a shell, on stdout.
+    Completions(completions::CompletionsOptions),
+    /// Writes the manual pages of all commands.
+    Man(completions::ManOptions),
     /// The reference's own process.
     #[command(hide = true, name = reference::SUBCOMMAND)]
     Reference { folder: PathBuf, python: Option<PathBuf> },
@@ -110,6 +115,8 @@ fn command(command: Command) -> Result<()> {
         Command::Calibrate(options) => calibrate::run(&options),
         Command::Score(options) => score::run(&options),
         Command::Report(options) => report::run(&options),
+        Command::Completions(options) => completions::completions(&options),
+        Command::Man(options) => completions::man(&options),
         Command::Reference { folder, python } => reference::answer(&folder, python.as_deref()),
     }
 }

@@ -29,4 +29,5 @@ mod quantized;
 mod readings;
 mod reference;
 mod refine;
+mod report;
 mod score;

@@ -6,7 +6,7 @@ mod frames;
 mod json;
 mod manifest;
 
-use crate::common::{elbow, repository};
+use crate::common::{elbow, elbow_line, repository};
 use crate::console::answered;
 use elbow_tests::pages::{hold, hold_part, page};
 
@@ -30,4 +30,23 @@ fn the_page_of_the_command_line_has_the_help_of_every_command() {
         found += &format!("\n### elbow {name}\n\n```text\n{help}```\n");
     }
     hold_part("docs/reference/command-line.md", "help", &found);
+}
+
+#[test]
+fn completions_and_manual_pages_know_every_command() {
+    let help = elbow(&["--help"]).done().stdout;
+    let (_, commands) = help.split_once("Commands:\n").expect("a list of commands");
+    let names = commands.lines().take_while(|line| !line.is_empty());
+    let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = elbow(&["completions", shell]).done().stdout;
+        assert!(names.iter().all(|name| script.contains(name)), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    elbow_line("man --out-dir {}", &[folder.path()]).done();
+    for name in names {
+        let page = std::fs::read_to_string(folder.path().join(format!("elbow-{name}.1"))).unwrap();
+        assert!(page.contains(".SH OPTIONS") || name == "help", "{name}: {page}");
+    }
+    assert!(folder.path().join("elbow.1").is_file());
 }

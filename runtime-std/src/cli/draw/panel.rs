@@ -62,6 +62,8 @@ pub struct Panel {
     pub numbers: bool,
     /// Whether they stand at the axis of y too.
     pub heights: bool,
+    /// Whether they stand at the axis of x too.
+    pub across: bool,
     /// Pixels.
     pub height: u32,
     /// What is drawn, the first behind all others; with a name it stands in the legend.
@@ -79,6 +81,7 @@ impl Panel {
             whole: false,
             numbers: true,
             heights: true,
+            across: true,
             height,
             marks: Vec::new(),
         }
@@ -120,6 +123,12 @@ impl Panel {
         self
     }
 
+    /// The same without numbers at the axis of x, which another panel below has.
+    pub fn without_places(mut self) -> Self {
+        self.across = false;
+        self
+    }
+
     /// The same without numbers at the axis of y.
     pub fn without_heights(mut self) -> Self {
         self.heights = false;
@@ -132,13 +141,17 @@ impl Panel {
         let heading = (SANS, 13).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Top));
         let left = if self.numbers { LEFT } else { 10 };
         area.draw(&Text::new(self.title.clone(), (left, 6), heading))?;
-        self.draw_legend(area, width)?;
+        let title_ends = left + (LETTER * 1.1 * self.title.chars().count() as f64) as i32;
+        // Where they do not fit on one line, the legend goes below the title.
+        let lower = if self.legend_begins(width) < title_ends + 12 { 17 } else { 0 };
+        self.draw_legend(area, width, lower)?;
         let xs = self.x_range.clone().unwrap_or_else(|| range(self.points().map(|(x, _)| x)));
         let ys = self.y_range.clone().unwrap_or_else(|| range(self.points().map(|(_, y)| y)));
         let words = if self.x.is_empty() { 0 } else { WORDS };
-        let below = if self.numbers { NUMBERS + words } else { 6 + words };
+        let numbers = if self.numbers && self.across { NUMBERS } else { 6 };
+        let below = numbers + words;
         let mut builder = ChartBuilder::on(area);
-        builder.margin_top(TOP).margin_left(left).margin_right(RIGHT).margin_bottom(below);
+        builder.margin_top(TOP + lower).margin_left(left).margin_right(RIGHT).margin_bottom(below);
         let mut chart = builder.build_cartesian_2d(xs.clone(), ys.clone())?;
         if self.numbers {
             self.draw_axes(area, &chart, &xs, &ys)?;
@@ -169,7 +182,7 @@ impl Panel {
         })
     }
 
-    /// Draws lines of the grid with their numbers: at most one for each 90 pixels across and 24 down.
+    /// Draws lines of the grid with their numbers: at most one for each 90 pixels across and 18 down.
     fn draw_axes(
         &self,
         area: &Area<'_>,
@@ -180,9 +193,9 @@ impl Panel {
         let plot = chart.plotting_area();
         let (base_x, base_y) = area.get_base_pixel();
         let (across, down) = plot.get_pixel_range();
-        let counts = [(across.end - across.start) / 90, (down.end - down.start) / 24];
+        let counts = [(across.end - across.start) / 90, (down.end - down.start) / 18];
         let [mut x_step, y_step] =
-            [step(xs, counts[0].max(2) as usize), step(ys, counts[1].max(2) as usize)];
+            [step(xs, counts[0].max(2) as usize), step(ys, counts[1].clamp(3, 8) as usize)];
         if self.whole {
             x_step = x_step.max(1.0);
         }
@@ -195,6 +208,9 @@ impl Panel {
         }
         for x in ticks(xs, x_step) {
             plot.draw(&PathElement::new(vec![(x, ys.start), (x, ys.end)], FAINT))?;
+            if !self.across {
+                continue;
+            }
             let (at, _) = plot.map_coordinate(&(x, ys.start));
             let place = (at - base_x, down.end - base_y + 4);
             area.draw(&Text::new(number(x, x_step), place, font(HPos::Center, VPos::Top)))?;
@@ -202,17 +218,31 @@ impl Panel {
         Ok(())
     }
 
-    /// Draws the names of the marks, each behind a square of its colour, from right to left above the axes.
-    fn draw_legend(&self, area: &Area<'_>, width: u32) -> Drawn {
-        let font = (SANS, 12).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Top));
+    /// The names of the marks with their colours and the pixels where they begin, from right to left.
+    fn legend(&self, width: u32) -> Vec<(&str, RGBAColor, i32)> {
         let mut right = width as i32 - RIGHT;
+        let mut all = Vec::new();
         for (mark, name) in self.marks.iter().rev() {
             let Some((name, color)) = name.as_ref().zip(mark.color()) else { continue };
             let left = right - (LETTER * name.chars().count() as f64) as i32;
-            area.draw(&Text::new(name.clone(), (left, 7), font.clone()))?;
-            let corners = [(left - 16, 8), (left - 5, 18)];
-            area.draw(&Rectangle::new(corners, color.filled()))?;
+            all.push((&name[..], color, left));
             right = left - 30;
+        }
+        all
+    }
+
+    /// The pixel where the legend begins; the last one without a legend.
+    fn legend_begins(&self, width: u32) -> i32 {
+        self.legend(width).last().map_or(width as i32, |(_, _, left)| left - 16)
+    }
+
+    /// Draws the legend, each name behind a square of its colour, above the axes; `lower` by so many pixels than the title.
+    fn draw_legend(&self, area: &Area<'_>, width: u32, lower: i32) -> Drawn {
+        let font = (SANS, 12).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Top));
+        for (name, color, left) in self.legend(width) {
+            area.draw(&Text::new(name.to_string(), (left, 7 + lower), font.clone()))?;
+            let corners = [(left - 16, 8 + lower), (left - 5, 18 + lower)];
+            area.draw(&Rectangle::new(corners, color.filled()))?;
         }
         Ok(())
     }

@@ -32,7 +32,8 @@ pub fn latent(number: usize, beliefs: &[Belief], over: &Range<f64>) -> Vec<Panel
     let dots = dots_of_few(beliefs.iter().map(|own| (own.at, own.loc)).collect());
     let band = beliefs.iter().map(|own| (own.at, own.loc - own.two, own.loc + own.two)).collect();
     let means = thinned(beliefs.iter().map(|own| (own.at, own.loc)).collect());
-    let mut panel = Panel::new(format!("z[{number}]"), "", 92).over(over.clone());
+    let mut panel = Panel::new(format!("z[{number}]"), "", 96).over(over.clone());
+    panel = panel.without_places();
     panel = panel.named(Mark::Band(band, BLUE), "two standard deviations");
     panel = panel.named(Mark::Line(means, BLUE), "mean");
     if let Some(dots) = dots {
@@ -47,7 +48,8 @@ pub fn latent(number: usize, beliefs: &[Belief], over: &Range<f64>) -> Vec<Panel
         return vec![panel];
     }
     let own = beliefs.iter().map(|own| (own.at, -own.two, own.two)).collect();
-    let zoom = Panel::new(format!("z[{number}] less its mean"), "", 78).over(over.clone());
+    let zoom = Panel::new(format!("z[{number}] less its mean"), "", 72).over(over.clone());
+    let zoom = zoom.without_places();
     vec![panel, zoom.with(Mark::Band(own, BLUE)).with(Mark::Level(0.0, INK))]
 }
 
@@ -84,14 +86,46 @@ pub fn spans(flagged: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     all
 }
 
-/// A panel of scores with dots where they are flagged, and a dashed threshold where there is one.
-pub fn score(title: &str, points: &[(f64, f64, bool)], threshold: Option<f64>, x: &str) -> Panel {
-    let line = thinned(points.iter().map(|(at, score, _)| (*at, *score)).collect());
+/// Numbers at the axis of x of the last panel, with their unit.
+pub fn foot(panels: &mut [Panel], unit: &str) {
+    panels.iter_mut().for_each(|panel| panel.whole = unit != "seconds");
+    if let Some(last) = panels.last_mut() {
+        last.x = unit.into();
+        last.height += if last.across { 18 } else { 34 };
+        last.across = true;
+    }
+}
+
+/// A panel of scores with dots where they are flagged, and a dashed threshold where there is one. Scores far below all
+/// others are drawn at the lower end, which the title says.
+pub fn score(title: &str, points: &[(f64, f64, bool)], threshold: Option<f64>) -> Panel {
+    let floor = floor(points.iter().map(|(_, score, _)| *score).chain(threshold));
+    let below = points.iter().filter(|(_, score, _)| *score < floor).count();
+    let title = match below {
+        0 => title.to_string(),
+        _ => format!("{title}; {below} are below the axis, and drawn at its end"),
+    };
+    let line = points.iter().map(|(at, score, _)| (*at, score.max(floor)));
+    let line = thinned(line.collect());
     let flagged = points.iter().filter(|(.., flagged)| *flagged);
-    let flagged: Vec<(f64, f64)> = flagged.map(|(at, score, _)| (*at, *score)).collect();
-    let mut panel = Panel::new(title, x, 210).named(Mark::Line(line, INK), "score");
+    let flagged: Vec<(f64, f64)> = flagged.map(|(at, score, _)| (*at, score.max(floor))).collect();
+    let mut panel = Panel::new(title, "", 210).named(Mark::Line(line, INK), "score");
     if let Some(threshold) = threshold {
         panel = panel.named(Mark::Level(threshold, VERMILION), "threshold");
     }
     panel.named(Mark::Dots(flagged, 3, VERMILION), "flagged")
+}
+
+/// Three times the range of the middle nine tenths below them; minus infinity where no value is far below that, and of
+/// no value.
+fn floor(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let at = |share: f64| sorted.get((share * sorted.len() as f64) as usize).copied();
+    let (Some(least), Some(middle), Some(high)) = (sorted.first(), at(0.5), at(0.95)) else {
+        return f64::NEG_INFINITY;
+    };
+    // The lower half may be the outliers; the upper one tells how far scores scatter.
+    let floor = middle - 12.0 * (high - middle).max(1e-9);
+    if *least < middle - 60.0 * (high - middle).max(1e-9) { floor } else { f64::NEG_INFINITY }
 }

@@ -66,6 +66,7 @@ fn draw(windows: &[WindowFinding]) -> std::result::Result<String, Failure> {
         })
         .collect();
     panels.push(score(windows, &time));
+    series::foot(&mut panels, "seconds");
     draw::stacked(&panels)
 }
 
@@ -82,7 +83,7 @@ fn score(windows: &[WindowFinding], time: &Range<f64>) -> Panel {
     let before = std::iter::once(time.start).chain(windows.iter().map(|window| window.seconds));
     let flagged = windows.iter().zip(before).filter(|(window, _)| is_unusual(window));
     let spans = series::spans(flagged.map(|(window, before)| (before, window.seconds)));
-    let mut panel = series::score(title, &points, None, "seconds since the board started");
+    let mut panel = series::score(title, &points, None);
     panel.marks.insert(0, (Mark::Spans(spans, VERMILION), None));
     panel.over(time.clone())
 }

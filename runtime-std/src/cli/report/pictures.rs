@@ -46,11 +46,7 @@ pub fn posterior(found: &Findings) -> Drawn {
         let beliefs: Vec<Belief> = places.iter().enumerate().map(belief).collect();
         panels.extend(series::latent(number, &sparse(beliefs), &over));
     }
-    if let Some(last) = panels.last_mut() {
-        last.x = unit.into();
-        last.height += 18;
-    }
-    panels.iter_mut().for_each(|panel| panel.whole = unit != "seconds");
+    series::foot(&mut panels, unit);
     Ok(if panels.is_empty() { None } else { Some(draw::stacked(&panels)?) })
 }
 
@@ -291,15 +287,11 @@ pub fn scores(found: &Findings, score: &Score, own: &Evaluated) -> Result<String
         panels.push(recording(&recorded.recording, rate.unwrap_or(1.0), &spans).over(all.clone()));
     }
     let threshold = own.table.anomalies().and(score.threshold).map(f64::from);
-    let mut along = series::score("Score", &points, threshold, "").over(all.clone());
+    let mut along = series::score("Score", &points, threshold).over(all.clone());
     along.marks.insert(0, (Mark::Spans(spans, VERMILION), None));
     panels.push(along);
     panels.extend(alarm(own, &places).map(|panel| panel.over(all)));
-    panels.iter_mut().for_each(|panel| panel.whole = unit != "seconds");
-    if let Some(last) = panels.last_mut() {
-        last.x = unit.into();
-        last.height += 18;
-    }
+    series::foot(&mut panels, unit);
     draw::stacked(&panels)
 }
 
@@ -420,8 +412,12 @@ fn of_window(title: &str, window: &Window, pair: &[Vec<f64>; 2], channels: &[f32
         };
         let panel =
             Panel::new(title, if at + 1 == CHANNELS { "reading" } else { "" }, 150).of_rows();
-        let panel = panel.named(Mark::Line(observed, INK), if at == 1 { "observed" } else { "" });
-        panel.named(Mark::Line(decoded, ORANGE), if at == 1 { "expected" } else { "" })
+        match at {
+            0 => panel
+                .named(Mark::Line(observed, INK), "observed")
+                .named(Mark::Line(decoded, ORANGE), "expected"),
+            _ => panel.with(Mark::Line(observed, INK)).with(Mark::Line(decoded, ORANGE)),
+        }
     };
     order.iter().take(CHANNELS).enumerate().map(panel).collect()
 }
