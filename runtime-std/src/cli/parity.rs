@@ -71,7 +71,7 @@ pub struct ParityOptions {
     /// Fail where the smallest program of the model, as it is linked for the board, needs more flash
     #[arg(long, value_name = "BYTES")]
     max_flash: Option<usize>,
-    /// Fail where the whole program on the board needs more RAM: its detector, else the workspace, and the stack bound
+    /// Fail where it needs more RAM: its detector, else workspace, inputs and outputs, and the stack bound
     #[arg(long, value_name = "BYTES")]
     max_ram: Option<usize>,
     /// The firmware workspace; found upwards from the current folder where left out
