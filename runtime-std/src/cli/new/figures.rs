@@ -12,9 +12,12 @@ use std::fmt;
 /// count of an emulated M4F, and the wait states of flash.
 const CYCLES: [(bool, bool, f64); 4] =
     [(true, false, 330.0), (true, true, 20.0), (false, false, 6.0), (false, true, 4.0)];
-/// Flash of the sensor image of the Pico besides the weights.
-const PROGRAM_FLASH: usize = 75_000;
-/// RAM of the same besides the model: queues, buffers, and the stacks of tasks and interrupts.
+/// Flash of the sensor image besides the weights, by the crate of the board, of `models/motion3` in floats and with the
+/// largest of its boards; what a log or a panic says is in it.
+const PROGRAM_FLASH: [(&str, usize); 3] = [("rp", 74_000), ("nrf", 68_000), ("stm32", 89_000)];
+/// What integers add to that: without a floating-point unit much of the scales' arithmetic is by software as well.
+const INTEGER_FLASH: [(bool, usize); 2] = [(true, 22_000), (false, 10_000)];
+/// RAM of it besides the model: queues, buffers, and the stacks of tasks and interrupts.
 const PROGRAM_RAM: usize = 20_000;
 /// Share of the time between two windows that inference may take: sampling and telling need the rest.
 const DUTY: f64 = 0.9;
@@ -66,9 +69,8 @@ impl Figures {
             hop_ms,
             window_ms,
             duty: window_ms / hop_ms,
-            flash_bytes: budget.flash_bytes.weights + PROGRAM_FLASH,
+            flash_bytes: budget.flash_bytes.weights + program_flash(board, soft, int8),
             flash_of_board: board.flash.length as usize,
-            // The parity image holds a frame of the inputs beside the model.
             ram_bytes: memory + PROGRAM_RAM,
             ram_of_board: board.ram.length as usize,
             hop,
@@ -137,6 +139,13 @@ impl Figures {
         }
         over
     }
+}
+
+/// Flash of a board's sensor image besides the weights.
+fn program_flash(board: &Board, soft: bool, int8: bool) -> usize {
+    let of_crate = PROGRAM_FLASH.iter().find(|(package, _)| *package == board.package);
+    let of_integers = INTEGER_FLASH.iter().find(|(own, _)| *own == soft && int8);
+    of_crate.map_or(0, |(_, bytes)| *bytes) + of_integers.map_or(0, |(_, bytes)| *bytes)
 }
 
 impl fmt::Display for Figures {
