@@ -8,8 +8,8 @@ mod onnx;
 mod steps;
 
 use elbow_toolchain::{
-    CORES, CORTEX_M4, Compiler, Core, ToolError as Error, compiler_targets, emulator, install,
-    missing_compilers, missing_emulator,
+    CORES, CORTEX_M0, CORTEX_M4, Compiler, Core, ToolError as Error, compiler_targets, emulator,
+    install, missing_compilers, missing_emulator,
 };
 use std::process::{Command, ExitCode, Stdio};
 use steps::{Step, run};
@@ -24,6 +24,8 @@ const COMMANDS: &str = "\
 usage: cargo xtask COMMAND
 
   demo   stream the shipped recording through an emulated board: posteriors, scores, parity, picture
+  demo --board pico  a Raspberry Pi Pico in the emulator of its chip: a recorded motion on its accelerometer, what it
+         tells, alarms, parity
   test   everything that must hold: format, lints, docs, tests, proof images, emulated devices
   test --quick  format and the tests that need neither an emulator nor Python nor a compiler of a core
   test --boards  images for every real board, and long runs of those that an emulator has
@@ -41,6 +43,9 @@ const BENCH: &str = "\
          [--peers] with all peers but burn, which builds for half an hour [--peer burn] [--peer NAME]
          [--cmsis-nn CHECKOUT]";
 
+/// Oldest major version of Node that runs the emulator of a board.
+const OLDEST_NODE: u32 = 18;
+
 const FAILED: u8 = 1;
 const USED_WRONGLY: u8 = 2;
 const LACKING: u8 = 3;
@@ -53,6 +58,9 @@ fn main() -> ExitCode {
     }
     let (steps, needs) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["demo"] => (steps::demo(), ON_A_BOARD),
+        ["demo", "--board", "pico"] => {
+            (steps::demo_of_the_pico(), &[Need::Compiler(CORTEX_M0), Need::Node, Need::Python][..])
+        }
         ["test"] => (
             steps::test(),
             &[Need::EveryCompiler, Need::Emulator, Need::NodeTests, Need::PeerCompiler][..],
@@ -95,6 +103,10 @@ enum Need {
     Emulator,
     NodeTests,
     PeerCompiler,
+    /// Node of at least [`OLDEST_NODE`], with npm.
+    Node,
+    /// Python 3 with pip.
+    Python,
 }
 
 /// What an image for an emulated M4 takes.
@@ -113,6 +125,14 @@ fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
         }
     }
     bring(needs).map_err(|error| error.to_string())?;
+    if needs.contains(&Need::Node) {
+        has_node()?;
+    }
+    if needs.contains(&Need::Python) && answer("python3", &["-m", "pip", "--version"]).is_none() {
+        return Err(
+            "Python 3 with pip is missing: on Debian, as root: apt-get install python3-pip".into(),
+        );
+    }
     if needs.contains(&Need::NodeTests) { onnx::bring() } else { Ok(()) }
 }
 
@@ -142,6 +162,30 @@ fn bring(needs: &[Need]) -> Result<(), Error> {
         eprintln!("emulator: {}", emulator()?.version);
     }
     Ok(())
+}
+
+/// `Ok` where Node is new enough and has npm; otherwise what is missing, and the command that brings it.
+fn has_node() -> Result<(), String> {
+    let cure = format!(
+        "the board's emulator needs Node {OLDEST_NODE} or newer with npm: on Debian, as root: apt-get install nodejs npm; \
+         elsewhere https://nodejs.org"
+    );
+    let version =
+        answer("node", &["--version"]).ok_or_else(|| format!("node is missing: {cure}"))?;
+    let major = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
+    if major.parse().unwrap_or(0) < OLDEST_NODE {
+        return Err(format!("node is {}: {cure}", version.trim()));
+    }
+    match answer("npm", &["--version"]) {
+        Some(_) => Ok(()),
+        None => Err(format!("npm is missing: {cure}")),
+    }
+}
+
+/// What a program writes to stdout; `None` where it cannot be run or fails.
+fn answer(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Whether cargo has this subcommand: whether `cargo COMPONENT --version` succeeds.

@@ -61,6 +61,16 @@ pub fn demo() -> Vec<Step> {
     ]
 }
 
+/// The steps of `demo --board pico`: the Pico's images in the emulator of its chip.
+pub fn demo_of_the_pico() -> Vec<Step> {
+    let example = ["run", "-q", "-p", "elbow", "--example", "board", "--"];
+    let command = root().join("target/debug/elbow").display().to_string();
+    vec![
+        Step::new("the command", &["build", "-q", "-p", "elbow"]),
+        Step::new("Raspberry Pi Pico", &[&example[..], &[&command, "target/demo/pico"]].concat()),
+    ]
+}
+
 /// The steps of `test`: everything that must hold.
 pub fn test() -> Vec<Step> {
     let strict = ["--", "-D", "warnings"];
@@ -153,6 +163,7 @@ const QUICK: [Program; 3] = [
     Program {
         folder: "runtime-std/tests/command",
         not_quick: &[
+            "boards",
             "book",
             "build_script",
             "chapter",
@@ -188,10 +199,12 @@ pub fn quick() -> Vec<Step> {
 pub fn boards() -> Vec<Step> {
     let test = ["test", "--workspace", "--test", "boards", "--"];
     let all = ["--include-ignored", "--nocapture", "--test-threads", "1"];
+    let command = ["test", "--workspace", "--test", "command", "--", "boards::"];
     let projects = ["test", "--workspace", "--test", "command", "--", "projects::"];
     let chips = ["test", "--manifest-path", PROBE];
     vec![
         Step::new("boards", &[&test[..], &all].concat()),
+        Step::new("boards by the command", &[&command[..], &all].concat()),
         Step::new("projects", &[&projects[..], &all].concat()),
         Step::new("chips", &chips),
     ]

@@ -1,6 +1,7 @@
 //! The command as a user calls it.
 
 mod bad_input;
+mod boards;
 mod book;
 mod build_script;
 mod calibrate;
