@@ -140,7 +140,8 @@ pub fn checked_book(accepts: bool) -> Vec<Step> {
     let all = |test: &[&'static str]| [test, &["--include-ignored"]].concat();
     let commands = Step { accepts, ..Step::new("commands", &all(&CHAPTERS)) };
     let programs = Step { accepts, ..Step::new("programs and pictures", &all(&PROGRAMS)) };
-    [vec![commands, programs], book()].concat()
+    let builder = ["test", "-q", "--manifest-path", BOOK, "--target-dir", "target/book/build"];
+    [vec![commands, programs, Step::new("builder", &builder)], book()].concat()
 }
 
 /// A test program, and modules of it that need more than Rust or take the better part of a minute.

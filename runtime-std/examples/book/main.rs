@@ -20,30 +20,32 @@ use std::process::ExitCode;
 type Failure = Box<dyn Error>;
 type Told = Result<String, Failure>;
 
-/// Name, chapter in `docs/book/src`, and what it prints.
-const PROGRAMS: [(&str, &str, fn() -> Told); 8] = [
-    ("latent", "latent.md", latent::tell),
-    ("evidence", "elbo.md", evidence::tell),
-    ("per-datapoint", "amortized.md", per_datapoint::tell),
-    ("latent-space", "encoder.md", latent_space::tell),
-    ("plane", "", plane::picture),
-    ("refine", "refine.md", refine::tell),
-    ("entropy", "entropy.md", entropy::tell),
-    ("bounds", "flows.md", bounds::tell),
+/// A program: its name, its chapter in `docs/book/src`, and what it prints.
+struct Program(&'static str, &'static str, fn() -> Told);
+
+const PROGRAMS: [Program; 8] = [
+    Program("latent", "latent.md", latent::tell),
+    Program("evidence", "elbo.md", evidence::tell),
+    Program("per-datapoint", "amortized.md", per_datapoint::tell),
+    Program("latent-space", "encoder.md", latent_space::tell),
+    Program("plane", "encoder.md", plane::picture),
+    Program("refine", "refine.md", refine::tell),
+    Program("entropy", "entropy.md", entropy::tell),
+    Program("bounds", "flows.md", bounds::tell),
 ];
 
+/// Runs the program that is named; exit code 1 where it fails, 2 where there is none.
 fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
-    let found = PROGRAMS.iter().find(|(other, ..)| *other == name).map(|(.., tell)| tell());
-    match found {
+    match PROGRAMS.iter().find(|program| program.0 == name).map(|program| program.2()) {
         Some(Ok(text)) => print!("{text}"),
         Some(Err(error)) => {
             eprintln!("{error}");
             return ExitCode::FAILURE;
         }
         None => {
-            let names: Vec<&str> = PROGRAMS.iter().map(|(name, ..)| *name).collect();
-            eprintln!("usage: book {}", names.join("|"));
+            eprintln!("usage: book NAME, of these, each with its chapter in docs/book/src:");
+            PROGRAMS.iter().for_each(|Program(name, chapter, _)| eprintln!("{name:14} {chapter}"));
             return ExitCode::from(2);
         }
     }
@@ -52,12 +54,13 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::PROGRAMS;
+    use super::{PROGRAMS, Program};
     use elbow_tests::pages::{answered, hold, page};
 
     /// Holds the chapter of the program against what it prints.
     fn holds(name: &str) {
-        let (_, chapter, tell) = PROGRAMS.iter().find(|(other, ..)| *other == name).unwrap();
+        let program = PROGRAMS.iter().find(|program| program.0 == name);
+        let Program(_, chapter, tell) = program.expect("a program of this name");
         let file = format!("docs/book/src/{chapter}");
         let command = format!("cargo run -q --example book -- {name}");
         let mut is_there = false;

@@ -129,3 +129,35 @@ fn resolved(path: &Path) -> String {
     }
     parts.to_string_lossy().replace('\\', "/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pages() -> Pages {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+        Pages::find(&root, &crate::FURTHER).expect("pages")
+    }
+
+    #[test]
+    fn links_lead_to_the_places_of_pages_in_the_book() {
+        let pages = pages();
+        let chapter = |text: &str| pages.relink("docs/book/src/gaps.md", text);
+        assert_eq!(chapter("[a](elbo.md#see-it)"), "[a](elbo.md#see-it)");
+        assert_eq!(chapter("[a](../../board.md)"), "[a](reference/board.md)");
+        assert_eq!(
+            chapter("![a](pictures/a.svg) [b](https://b.org)"),
+            "![a](pictures/a.svg) [b](https://b.org)"
+        );
+        let reference = pages.relink("docs/reference/scores.md", "[a](../book/src/alarm.md)");
+        assert_eq!(reference, "[a](../alarm.md)");
+    }
+
+    #[test]
+    fn a_link_that_leaves_the_book_becomes_words() {
+        let text = "see [the models](../../../models/README.md#flows), [`x.rs`](x.rs)\n```\n[a](b.md)\n```\n";
+        let found = pages().relink("docs/book/src/gaps.md", text);
+        let expected = "see the models (`models/README.md`), `x.rs` (`docs/book/src/x.rs`)\n```\n[a](b.md)\n```\n";
+        assert_eq!(found, expected);
+    }
+}

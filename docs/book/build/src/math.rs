@@ -70,3 +70,24 @@ fn mathml(formula: &str, display_mode: DisplayMode) -> Result<String, Box<dyn Er
         false => Ok(out.replace('\n', " ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::rendered;
+
+    #[test]
+    fn formulas_become_elements_and_code_stays() {
+        let found = rendered("with $x_1$ and `$ elbow`\n```console\n$ elbow gap\n```\n")
+            .expect("a formula");
+        assert!(found.contains("<math") && found.contains("<msub>"), "{found}");
+        assert!(found.ends_with("`$ elbow`\n```console\n$ elbow gap\n```\n"), "{found}");
+        let block = rendered("$$ a\n = b $$\n").expect("a formula");
+        assert!(block.contains("display=\"block\"") && !block.contains('$'), "{block}");
+    }
+
+    #[test]
+    fn a_formula_that_is_not_understood_is_an_error() {
+        let error = rendered("with $\\nonsense{x}$\n").expect_err("no such command");
+        assert!(error.to_string().contains("nonsense"), "{error}");
+    }
+}
