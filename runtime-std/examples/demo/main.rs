@@ -5,6 +5,8 @@
 //! cargo run -p elbow --example demo -- models/imu target/demo qemu-m4
 //! ```
 
+#[path = "../shared/dark.rs"]
+mod dark;
 mod picture;
 
 use elbow::device::{Device, Target, find_firmware};
@@ -41,7 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     device.finish()?;
 
     let path = out.join(format!("{}.svg", loaded.model.name));
-    draw(&path, &Picture { recording: &recording, rate: RATE, windows: &windows, threshold })?;
+    let length = LENGTH as f32 / RATE;
+    let picture =
+        Picture { recording: &recording, rate: RATE, length, windows: &windows, threshold };
+    fs::write(&path, draw(&picture)?)?;
     let flagged = windows.iter().filter(|w| threshold.is_some_and(|t| w.score < t)).count();
     println!(
         "{} windows, {flagged} below the threshold; picture: {}",
@@ -115,4 +120,45 @@ fn print_window(window: &Inferred, threshold: Option<f32>) {
 fn read_recording(path: &Path) -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
     let array = elbow::npy::read_rows(path, &[1, CHANNELS])?;
     Ok(array.values.chunks_exact(CHANNELS).map(<[f32]>::to_vec).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use elbow::manifest::ScoreKind;
+    use elbow::posterior::twin_posteriors;
+    use elbow::rows::{Batch, Rows};
+    use elbow::scoring::{Settings, score_rows};
+    use elbow_tests::pages::hold;
+
+    /// The README's picture is that of the twin, whose bits the board has.
+    #[test]
+    fn the_picture_of_the_readme_shows_these_posteriors() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/imu");
+        let loaded = Loaded::read(&folder, None, &Default::default()).unwrap();
+        let recording = read_recording(&folder.join("recording.npy")).unwrap();
+        let declared = loaded.model.window.as_ref().unwrap();
+        let own = elbow::detect::Recording { channels: CHANNELS, values: recording.concat() };
+        let (values, unfit) = own.observations(declared);
+        assert_eq!(unfit, 0);
+        let x = Rows { name: "x".into(), shape: vec![1, CHANNELS, LENGTH], values };
+        let batch = Batch { len: x.count(), inputs: vec![x] };
+        let posteriors = twin_posteriors(&loaded, &batch).unwrap().remove(0);
+        let settings =
+            Settings { kind: ScoreKind::ElboAtMean, samples: 0, seed: KEY, aggregate: None };
+        let scores = score_rows(&loaded, &settings, &batch).unwrap();
+        let inferred = |(row, score): (usize, f32)| {
+            let (loc, log_var) = posteriors.row(row);
+            let time = (LENGTH + HOP * row) as f32 / RATE;
+            Inferred { time, loc: loc.to_vec(), log_var: log_var.to_vec(), score }
+        };
+        let scores = scores.iter().map(|row| row.score).enumerate();
+        let windows: Vec<Inferred> = scores.map(inferred).collect();
+        let score = loaded.manifest.as_ref().and_then(|manifest| manifest.score.as_ref());
+        let threshold = score.and_then(|score| score.threshold);
+        let length = LENGTH as f32 / RATE;
+        let picture =
+            Picture { recording: &recording, rate: RATE, length, windows: &windows, threshold };
+        hold("docs/pictures/imu.svg", &draw(&picture).unwrap());
+    }
 }

@@ -1,10 +1,10 @@
 //! The demo's picture: recording, posterior and score along one time axis.
 
+use super::dark::styled;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::error::Error;
-use std::path::Path;
 
 /// What is drawn.
 pub struct Picture<'a> {
@@ -12,6 +12,8 @@ pub struct Picture<'a> {
     pub recording: &'a [Vec<f32>],
     /// Readings per second.
     pub rate: f32,
+    /// Seconds of a window.
+    pub length: f32,
     /// One per window, in order.
     pub windows: &'a [Inferred],
     /// Scores below this are flagged.
@@ -36,47 +38,105 @@ type Drawn = Result<(), Box<dyn Error>>;
 const WIDTH: u32 = 1120;
 const RECORDING_HEIGHT: u32 = 260;
 const LATENT_HEIGHT: u32 = 84;
+const DEVIATION_HEIGHT: u32 = 150;
 const SCORE_HEIGHT: u32 = 210;
 const LABELS: u32 = 64;
 
 const INK: RGBColor = RGBColor(38, 42, 51);
 const FAINT: RGBColor = RGBColor(222, 225, 230);
-const POSTERIOR: RGBColor = RGBColor(35, 97, 146);
-const FLAG: RGBColor = RGBColor(200, 60, 50);
-/// Ankle, leg and trunk, three shades each.
+const POSTERIOR: RGBColor = RGBColor(0, 114, 178);
+const FLAG: RGBColor = RGBColor(213, 94, 0);
+/// Ankle, leg and trunk, three shades each of orange, green and purple.
 const CHANNELS: [RGBColor; 9] = [
-    RGBColor(146, 78, 30),
-    RGBColor(190, 116, 56),
-    RGBColor(222, 164, 110),
-    RGBColor(28, 110, 84),
-    RGBColor(70, 150, 118),
-    RGBColor(130, 190, 160),
-    RGBColor(84, 68, 140),
-    RGBColor(124, 108, 178),
-    RGBColor(172, 160, 210),
+    RGBColor(184, 127, 0),
+    RGBColor(230, 159, 0),
+    RGBColor(243, 190, 80),
+    RGBColor(0, 118, 86),
+    RGBColor(0, 158, 115),
+    RGBColor(90, 190, 160),
+    RGBColor(150, 80, 118),
+    RGBColor(204, 121, 167),
+    RGBColor(225, 170, 200),
+];
+/// Of the deviations of the latents.
+const LATENTS: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(230, 159, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(213, 94, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(204, 121, 167),
+];
+/// The colours that another takes the place of on a dark page.
+const DARK: [(RGBColor, &str); 5] = [
+    (INK, "#e4e7ec"),
+    (FAINT, "#3a404a"),
+    (WHITE, "#14171c"),
+    (POSTERIOR, "#4aa8e0"),
+    (FLAG, "#f0803c"),
 ];
 
-/// Draws to an SVG file.
-pub fn draw(path: &Path, picture: &Picture<'_>) -> Drawn {
+/// The picture as the text of an SVG file.
+pub fn draw(picture: &Picture<'_>) -> Result<String, Box<dyn Error>> {
     let latents = picture.windows.first().map_or(0, |w| w.loc.len());
-    let height = RECORDING_HEIGHT + LATENT_HEIGHT * latents as u32 + SCORE_HEIGHT;
-    let root = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let (recording, rest) = root.split_vertically(RECORDING_HEIGHT);
-    let (posterior, score) = rest.split_vertically(LATENT_HEIGHT * latents as u32);
-    draw_recording(&recording, picture)?;
-    for (latent, area) in posterior.split_evenly((latents, 1)).iter().enumerate() {
-        draw_latent(area, picture, latent)?;
+    let middle = LATENT_HEIGHT * latents as u32;
+    let height = RECORDING_HEIGHT + middle + DEVIATION_HEIGHT + SCORE_HEIGHT;
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+        root.fill(&WHITE)?;
+        let (recording, rest) = root.split_vertically(RECORDING_HEIGHT);
+        let (posterior, rest) = rest.split_vertically(middle);
+        let (deviation, score) = rest.split_vertically(DEVIATION_HEIGHT);
+        draw_recording(&recording, picture)?;
+        for (latent, area) in posterior.split_evenly((latents, 1)).iter().enumerate() {
+            draw_latent(area, picture, latent)?;
+        }
+        draw_deviations(&deviation, picture, latents)?;
+        draw_score(&score, picture)?;
+        root.present()?;
     }
-    draw_score(&score, picture)?;
-    root.present()?;
+    Ok(styled(&svg, &DARK))
+}
+
+/// The spans of the windows below the threshold, in seconds; those that touch are one.
+fn flagged(picture: &Picture<'_>) -> Vec<(f32, f32)> {
+    let is_flagged = |w: &&Inferred| picture.threshold.is_some_and(|limit| w.score < limit);
+    let mut spans: Vec<(f32, f32)> = Vec::new();
+    for window in picture.windows.iter().filter(is_flagged) {
+        let from = window.time - picture.length;
+        match spans.last_mut() {
+            Some(last) if from <= last.1 => last.1 = window.time,
+            _ => spans.push((from, window.time)),
+        }
+    }
+    spans
+}
+
+/// Two standard deviations of every latent, which are thin beside the means.
+fn draw_deviations(area: &Area<'_>, picture: &Picture<'_>, latents: usize) -> Drawn {
+    let two = |w: &Inferred, latent: usize| 2.0 * (0.5 * w.log_var[latent]).exp();
+    let all = picture.windows.iter().flat_map(|w| (0..latents).map(move |latent| two(w, latent)));
+    let title =
+        "Two standard deviations of each latent, z[0] to z[5] in the colours of the squares";
+    let mut chart = Panel { title, range: range(all), marks: 4 }.chart(area, picture, 0)?;
+    for (latent, color) in (0..latents).zip(LATENTS) {
+        let line = picture.windows.iter().map(|w| (w.time, two(w, latent)));
+        chart.draw_series(LineSeries::new(line, color.stroke_width(1)))?;
+        let left = WIDTH as i32 - 34 - 16 * (latents - latent) as i32;
+        area.draw(&Rectangle::new([(left, 6), (left + 11, 17)], color.filled()))?;
+    }
     Ok(())
 }
 
 fn draw_recording(area: &Area<'_>, picture: &Picture<'_>) -> Drawn {
     let values = picture.recording.iter().flatten().map(|v| v / 1000.0);
-    let title = "Recording: ankle, leg and trunk, three axes each (g)";
-    let mut chart = Panel { title, range: range(values), marks: 5 }.chart(area, picture, 16)?;
+    let title = "Recording: ankle, leg and trunk, three axes each (g); flagged windows shaded";
+    let range = range(values);
+    let mut chart = Panel { title, range: range.clone(), marks: 5 }.chart(area, picture, 16)?;
+    let spans =
+        flagged(picture).into_iter().map(|(from, to)| [(from, range.start), (to, range.end)]);
+    chart.draw_series(spans.map(|at| Rectangle::new(at, FLAG.mix(0.18).filled())))?;
     for (channel, color) in CHANNELS.iter().enumerate() {
         let points = picture.recording.iter().enumerate().filter_map(|(row, reading)| {
             Some((row as f32 / picture.rate, reading.get(channel)? / 1000.0))

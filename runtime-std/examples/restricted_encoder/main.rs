@@ -19,6 +19,8 @@
 //! Everything measured comes from the code that a device runs ([`elbow_core::infer`]), all that it is
 //! compared with from closed forms in f64; the program fails where they differ.
 
+#[path = "../shared/dark.rs"]
+mod dark;
 mod model;
 mod picture;
 

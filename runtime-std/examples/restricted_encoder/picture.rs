@@ -1,5 +1,6 @@
 //! The picture: posteriors in the plane of the two causes, and the bound along the steps.
 
+use super::dark::styled;
 use super::model::Model;
 use super::{STEPS, Story};
 use elbow_core::distributions::DiagNormal;
@@ -21,19 +22,26 @@ type Point = (f64, f64);
 const SIDE: u32 = 460;
 const INK: RGBColor = RGBColor(38, 42, 51);
 const FAINT: RGBColor = RGBColor(222, 225, 230);
-const TRUTH: RGBColor = RGBColor(84, 68, 140);
-const BEST: RGBColor = RGBColor(28, 110, 84);
-const ENCODER: RGBColor = RGBColor(200, 60, 50);
-const REFINED: RGBColor = RGBColor(35, 97, 146);
+const TRUTH: RGBColor = RGBColor(204, 121, 167);
+const BEST: RGBColor = RGBColor(0, 158, 115);
+const ENCODER: RGBColor = RGBColor(213, 94, 0);
+const REFINED: RGBColor = RGBColor(0, 114, 178);
+/// The colours that another takes the place of on a dark page.
+const DARK: [(RGBColor, &str); 4] =
+    [(INK, "#e4e7ec"), (FAINT, "#3a404a"), (WHITE, "#14171c"), (REFINED, "#4aa8e0")];
 
 /// Draws to an SVG file.
 pub fn draw(path: &Path, model: &Model, story: &Story) -> Drawn {
-    let root = SVGBackend::new(path, (2 * SIDE, SIDE)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let (left, right) = root.split_horizontally(SIDE);
-    draw_plane(&left, model, story)?;
-    draw_bounds(&right, story)?;
-    root.present()?;
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (2 * SIDE, SIDE)).into_drawing_area();
+        root.fill(&WHITE)?;
+        let (left, right) = root.split_horizontally(SIDE);
+        draw_plane(&left, model, story)?;
+        draw_bounds(&right, story)?;
+        root.present()?;
+    }
+    std::fs::write(path, styled(&svg, &DARK))?;
     Ok(())
 }
 
