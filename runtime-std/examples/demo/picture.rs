@@ -36,7 +36,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn Error>>;
 
 const WIDTH: u32 = 1120;
-const RECORDING_HEIGHT: u32 = 260;
+const RECORDING_HEIGHT: u32 = 276;
 const LATENT_HEIGHT: u32 = 84;
 const DEVIATION_HEIGHT: u32 = 150;
 const SCORE_HEIGHT: u32 = 210;
@@ -133,7 +133,7 @@ fn draw_recording(area: &Area<'_>, picture: &Picture<'_>) -> Drawn {
     let values = picture.recording.iter().flatten().map(|v| v / 1000.0);
     let title = "Recording: ankle, leg and trunk, three axes each (g); flagged windows shaded";
     let range = range(values);
-    let mut chart = Panel { title, range: range.clone(), marks: 5 }.chart(area, picture, 16)?;
+    let mut chart = Panel { title, range: range.clone(), marks: 5 }.chart(area, picture, 30)?;
     let spans =
         flagged(picture).into_iter().map(|(from, to)| [(from, range.start), (to, range.end)]);
     chart.draw_series(spans.map(|at| Rectangle::new(at, FLAG.mix(0.18).filled())))?;
