@@ -300,10 +300,15 @@ impl fmt::Display for InspectReport {
                 known(&self.ram_bytes["stack"])
             )?;
         }
-        if let Some(TargetReport { target, work, schedule }) = &self.on_target {
-            write!(f, "\non {target}, with a row of zeros; {work}")?;
-            schedule.iter().try_for_each(|schedule| write!(f, "\n{schedule}"))?;
-        }
-        Ok(())
+        self.on_target.iter().try_for_each(|own| own.fmt(f))
+    }
+}
+
+impl fmt::Display for TargetReport {
+    /// Writes the parts of the work and their schedule; with a newline at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { target, work, schedule } = self;
+        write!(f, "\non {target}, with a row of zeros; {work}")?;
+        schedule.iter().try_for_each(|schedule| write!(f, "\n{schedule}"))
     }
 }

@@ -170,7 +170,7 @@ impl PartCost {
 /// Environment errors of toolchain and emulator, an input that is missing, and executed instructions that are
 /// not what the board's timer says.
 pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) -> Result<Cost> {
-    let meter = Meter { loaded, target, firmware, given: all_given(loaded, batch)? };
+    let meter = CostMeter { loaded, target, firmware, given: all_given(loaded, batch)? };
     let Timed { footprint, spent, is_scored, refine_step } = meter.timed()?;
     let functions: &[&str] =
         if is_scored { &["open", "infer", "score"] } else { &["open", "infer"] };
@@ -198,7 +198,7 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
 }
 
 /// A model, what runs it, and what it is asked.
-struct Meter<'a> {
+struct CostMeter<'a> {
     loaded: &'a Loaded,
     target: &'a Target,
     firmware: &'a Path,
@@ -215,7 +215,7 @@ struct Timed {
     refine_step: Option<u64>,
 }
 
-impl Meter<'_> {
+impl CostMeter<'_> {
     /// Builds and boots the image and asks it. Errors of toolchain, emulator and device.
     fn timed(&self) -> Result<Timed> {
         let folder = temporary()?;

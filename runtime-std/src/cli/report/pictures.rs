@@ -11,7 +11,7 @@ use elbow::infer::TwinLikelihood;
 use elbow::manifest::{Layout, Score, Window};
 use std::ops::Range;
 
-type Drawn = Result<Option<String>, Failure>;
+type MaybeSvg = Result<Option<String>, Failure>;
 
 /// Latents that are shown, the first.
 const LATENTS: usize = 8;
@@ -33,7 +33,7 @@ fn over(places: &[f64]) -> Range<f64> {
 }
 
 /// Mean and band of each latent along the rows.
-pub fn posterior(found: &Findings) -> Drawn {
+pub fn posterior(found: &Findings) -> MaybeSvg {
     let (places, unit) = found.places();
     let over = over(&places);
     let mut panels = Vec::new();
@@ -57,7 +57,7 @@ fn sparse(beliefs: Vec<Belief>) -> Vec<Belief> {
 }
 
 /// What the decoder expects along each latent: images for square observations without a window, else lines.
-pub fn walk(found: &Findings) -> Drawn {
+pub fn walk(found: &Findings) -> MaybeSvg {
     let Some((decoder, x)) = found.decoder() else { return Ok(None) };
     let mut likelihood = TwinLikelihood::new(decoder, x, &found.batch)?;
     let latent = decoder.latent();
@@ -193,7 +193,7 @@ fn of_channel(window: &Window, values: &[f64], channel: usize, raw: bool) -> Vec
 
 /// The means of the two latents that differ most, and the principal components of the same rows; rows that are labelled or
 /// flagged in another colour.
-pub fn scatter(found: &Findings) -> Drawn {
+pub fn scatter(found: &Findings) -> MaybeSvg {
     let Some((_, x)) = found.decoder() else { return Ok(None) };
     let q = &found.posteriors[0];
     if q.latent < 2 || found.batch.len < 3 {
@@ -331,7 +331,7 @@ fn recording(recording: &elbow::detect::Recording, rate: f64, spans: &[(f64, f64
 }
 
 /// Histogram of the p-values and their distribution beside the uniform one; of rows that no label calls anomalous.
-pub fn p_values(own: &Evaluated) -> Drawn {
+pub fn p_values(own: &Evaluated) -> MaybeSvg {
     const BINS: usize = 20;
     let labels = own.table.labels();
     let rows = own.table.rows().iter().enumerate();
@@ -365,7 +365,7 @@ pub fn p_values(own: &Evaluated) -> Drawn {
 }
 
 /// The rows of the least scores beside what the decoder expects.
-pub fn worst(found: &Findings, own: &Evaluated) -> Drawn {
+pub fn worst(found: &Findings, own: &Evaluated) -> MaybeSvg {
     let Some((decoder, _)) = found.decoder() else { return Ok(None) };
     let window = found.loaded.model.window.as_ref();
     let rows = own.table.rows();
@@ -446,7 +446,7 @@ fn of_values(title: &str, pair: &[Vec<f64>; 2], window: Option<&Window>) -> Pane
 }
 
 /// The statistic of the drift along a recording, with its threshold.
-pub fn drift(found: &Findings) -> Drawn {
+pub fn drift(found: &Findings) -> MaybeSvg {
     let Ok((_, own)) = &found.scored else { return Ok(None) };
     let calibration = own.table.judge().calibration();
     let threshold = calibration.and_then(|calibration| calibration.drift.as_ref());
