@@ -18,7 +18,7 @@ pub(crate) struct Firmware {
 
 /// Workloads by the types that compute them, as the linker knows them; likelihoods share one function, which
 /// an image with a model has for its own alone.
-const TYPES: [(&str, &str); 22] = [
+const TYPES: [(&str, &str); 23] = [
     ("W1-128", "int8::Integer<elbow_kernels::workloads::w1::W1<128, 16384, 4096>>"),
     ("W1-640", "int8::Integer<elbow_kernels::workloads::w1::W1<640, 81920, 20480>>"),
     ("W2", "int8::Integer<elbow_kernels::workloads::w2::W2>"),
@@ -32,6 +32,7 @@ const TYPES: [(&str, &str); 22] = [
     ("W2-f32", "w2_f32::W2"),
     ("W3-f32", "w3_f32::W3"),
     ("transposed-f32", "transposed_f32::Transposed"),
+    ("score-int8", "score_int8::Score"),
     ("draws", "draws::Draws"),
     ("decode", "infer::Infer<bench::infer::Decode>"),
     ("elbo-16", "infer::Infer<bench::infer::Elbo>"),

@@ -9,11 +9,13 @@
 //! | [`W3Wide`] | the same with activations of 16 bits |
 //! | [`W4`] | 25 x 5 x 64: depthwise 3 x 3, pointwise to 64 |
 //! | [`Transposed`] | 8 x 32: transposed convolutions k4 s2 to 16 x 24, 32 x 16, 64 x 9 |
+//! | [`Decoder`] | dense 6 to 32 and 256, and these: a whole decoder |
 //! | [`W4Depthwise`], [`W4Pointwise`] | each of its layers alone |
 //!
 //! `run` of a [`Workload`] is written as generated code is, and is all that is counted. A `layer` draws
 //! its [`Values`] in the order of the bench's C programs, so that every peer computes the same.
 
+mod decoder;
 mod layer;
 mod transposed;
 mod values;
@@ -25,6 +27,7 @@ mod w3_wide;
 mod w4;
 mod w4_parts;
 
+pub use decoder::{Decoder, LATENT};
 pub use layer::{Layer, Parameters, Source, ZEROS};
 pub use transposed::Transposed;
 pub use values::{SEED, Values};
@@ -100,6 +103,7 @@ mod tests {
         check(W3Wide::new);
         check(W4::new);
         check(Transposed::new);
+        check(Decoder::new);
         check(W4Depthwise::new);
         check(W4Pointwise::new);
     }

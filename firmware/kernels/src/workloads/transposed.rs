@@ -34,7 +34,7 @@ struct Phase {
     outputs: [[i32; 2]; ROWS[3]],
 }
 
-/// The decoder; each layer writes into the padded buffer of the next.
+/// The end of a decoder; each layer writes into the padded buffer of the next.
 #[derive(Debug)]
 pub struct Transposed {
     source: Source<WEIGHTS, 0, { ROWS[3] }, 256>,
@@ -70,6 +70,16 @@ impl Transposed {
             padded_second: [0.0; 272],
             y: [0.0; 144],
         }
+    }
+
+    /// The input, 8 places of 32 channels.
+    pub fn input(&self) -> &[i8] {
+        &self.source.input
+    }
+
+    /// The same, for what comes in front.
+    pub fn input_mut(&mut self) -> &mut [i8] {
+        &mut self.source.input
     }
 }
 
@@ -108,7 +118,7 @@ impl Workload for Transposed {
     }
 
     /// One inference, from the drawn input to `y`.
-    #[inline]
+    #[inline(always)] // also where a decoder ends with it
     fn run(&mut self) {
         let [one, two, three] =
             [&mut self.padded_input[..], &mut self.padded_first, &mut self.padded_second];
