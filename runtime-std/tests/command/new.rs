@@ -34,9 +34,11 @@ fn a_project_is_whole_and_points_nowhere_outside() {
         "memory.x",
         "model/calibration.npy",
         "model/decoder.onnx",
+        "model/drift.npy",
         "model/elbow.toml",
         "model/encoder.onnx",
         "model/rows.npy",
+        "model/scores.npy",
         "src/bin/parity.rs",
         "src/main.rs",
     ];
