@@ -5,7 +5,7 @@ mod recorded;
 mod told;
 mod trained;
 
-pub use emulated::Emulated;
+pub use emulated::{Emulated, written_flash};
 pub use recorded::{STEP, recording, scenario};
 pub use told::{Telemetry, ToldStatus, ToldWindow};
 pub use trained::{calibrated, float, integers, models_of_the_pico};

@@ -50,6 +50,8 @@ pub enum BoardProgram {
     Parity,
     /// Reads a sensor and tells what it finds, with one model that has a window.
     Sensor,
+    /// Erases, writes and reads back sectors of the flash, for the tests; the Pico's alone.
+    Flash,
 }
 
 /// The range of memory from `origin` to `end`.
@@ -183,6 +185,7 @@ pub fn build_board(order: &BoardBuild<'_>) -> Result<(PathBuf, String), ToolErro
     let (name, feature) = match program {
         BoardProgram::Parity => ("parity", None),
         BoardProgram::Sensor => ("sensor", Some("sensor")),
+        BoardProgram::Flash => ("flash", None),
     };
     let binary = format!("{}-{name}", board.package);
     let features: Vec<&str> = [board.name].into_iter().chain(feature).collect();

