@@ -34,8 +34,8 @@ struct Size {
     ram: u32,
 }
 
-/// The images of every board: `imu` for parity, `motion3` with its detector for the sensor, both in f32. A size may shrink by 2 % and grow
-/// by nothing; README's table has the same figures in KB.
+/// The images of every board: `imu` for parity, `motion3` with its detector for the sensor, both in f32. A size may shrink
+/// by 2 % and grow by nothing; README's table has the same figures in KB.
 const SIZES: [Size; 14] = [
     Size { board: "pico", program: BoardProgram::Parity, flash: 171_000, ram: 21_400 },
     Size { board: "pico", program: BoardProgram::Sensor, flash: 125_000, ram: 11_800 },
