@@ -97,7 +97,7 @@ fn every_board_has_a_project_with_its_own_parts() {
         let text = |file: &str| fs::read_to_string(project.join(file)).unwrap();
         let config: toml::Table = text(".cargo/config.toml").parse().unwrap();
         assert_eq!(config["build"]["target"].as_str(), Some(board.triple));
-        let runner = config["target"][board.triple]["runner"].as_str();
+        let runner = config["target"]["cfg(target_os = \"none\")"]["runner"].as_str();
         assert_eq!(runner, Some(&format!("probe-rs run --chip {}", board.chip)[..]));
         let manifest: toml::Table = text("Cargo.toml").parse().unwrap();
         let features = manifest["dependencies"][board.package]["features"].as_array().unwrap();

@@ -205,9 +205,9 @@ impl Wiring {
     }
 }
 
-/// Arguments of the linker for every board, and for the start of the two that have one of their own.
+/// Arguments of the linker for every board, and for the Pico's own start.
 const LINK: [&str; 3] = ["--nmagic", "-Tlink.x", "-Tdefmt.x"];
-const LINK_OWN: [(&str, &str); 2] = [("pico", "-Tlink-rp.x"), ("pico2", "-Tlink-pico2.x")];
+const LINK_PICO: &str = "-Tlink-rp.x";
 /// Name that a board's port often has.
 const PORT: &str = "/dev/ttyACM0";
 
@@ -253,9 +253,7 @@ impl Project<'_> {
     ) -> Result<Vec<(&'static str, String)>> {
         let Self { name, board, loaded, figures, .. } = self;
         let (sensor, sensed) = wiring.sensed(self.sensor)?;
-        let link =
-            LINK_OWN.iter().filter(|(own, _)| *own == board.name).map(|(_, argument)| argument);
-        let link = LINK.iter().chain(link);
+        let link = LINK.iter().chain((board.name == "pico").then_some(&LINK_PICO));
         let link: String =
             link.map(|argument| format!("    \"-Clink-arg={argument}\",\n")).collect();
         let flashed = wiring.flashed.replace("TRIPLE", board.triple);
