@@ -29,6 +29,7 @@ usage: cargo xtask COMMAND
   test   everything that must hold: format, lints, docs, tests, proof images, emulated devices
   test --quick  format and the tests that need neither an emulator nor Python nor a compiler of a core
   test --boards  images for every real board, and long runs of those that an emulator has
+  test --browser  the page of `elbow report` as Chromium shows it
   test --packages  each package compiled from its archive, and the reference without the command
   proof  only the images that link if no panic is reachable
   onnx   only ONNX's own node tests
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         ),
         ["test", "--quick"] => (steps::quick(), &[][..]),
         ["test", "--boards"] => (steps::boards(), &[Need::EveryCompiler][..]),
+        ["test", "--browser"] => (steps::browser(), &[][..]),
         ["test", "--packages"] => (steps::packages(), &[][..]),
         ["proof"] => (steps::proof(), &[Need::EveryCompiler][..]),
         ["book"] => (steps::book(), &[][..]),

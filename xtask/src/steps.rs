@@ -211,6 +211,12 @@ pub fn boards() -> Vec<Step> {
     ]
 }
 
+/// The step of `test --browser`: the page of `elbow report` as a browser shows it.
+pub fn browser() -> Vec<Step> {
+    let test = ["test", "--workspace", "--test", "command", "--", "report::browser", "--ignored"];
+    vec![Step::new("report in a browser", &test)]
+}
+
 /// The step of `test --packages`: what the ordinary tests do not compile of packages and features.
 pub fn packages() -> Vec<Step> {
     let test = ["test", "--workspace", "--test", "packages", "--", "--include-ignored"];

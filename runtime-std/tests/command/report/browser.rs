@@ -23,11 +23,12 @@ addEventListener('load', () => {
 fn browser() -> &'static str {
     let runs = |name: &&&str| Command::new(name).arg("--version").output().is_ok();
     BROWSERS.iter().find(runs).unwrap_or_else(|| {
-        panic!("no browser: install Chromium, as by `apt-get install chromium`, and run this test again")
+        panic!("no browser: install Chromium, as by `apt-get install chromium`, and run `cargo xtask test --browser` again")
     })
 }
 
 #[test]
+#[ignore = "needs a browser: `cargo xtask test --browser`"]
 fn a_browser_shows_every_picture_without_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let rows = repository("models/imu/recording.npy");
