@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders of the repository whose sources are packed: `Cargo.toml`, `build.rs`, linker scripts, `src`.
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 12] = [
     "core",
     "runtime-std",
     "toolchain",
     "firmware/app",
     "firmware/models",
+    "firmware/program",
     "firmware/sensor",
     "firmware/boards/serial",
     "firmware/boards/rp",

@@ -32,7 +32,7 @@ const TYPES: [(&str, &str); 23] = [
     ("W2-f32", "w2_f32::W2"),
     ("W3-f32", "w3_f32::W3"),
     ("transposed-f32", "transposed_f32::Transposed"),
-    ("score-int8", "score_int8::Score"),
+    ("decode-int8", "decode_int8::IntegerDecoder"),
     ("draws", "draws::Draws"),
     ("decode", "infer::Infer<bench::infer::Decode>"),
     ("elbo-16", "infer::Infer<bench::infer::Elbo>"),

@@ -71,7 +71,8 @@ const CONV: &str = "128x6, conv k5 s2 16, conv k5 s2 32, conv k3 s2 32, dense 64
 
 const TRANSPOSED: &str = "8x32, transposed k4 s2 to 16x24, 32x16, 64x9";
 
-const SCORE: &str = "6 latents to bytes, dense 32 and 256, `transposed`, ln p of its 576 values";
+const DECODER: &str =
+    "6 latents to bytes, dense 32 and 256, `transposed`, its 576 values to floats";
 
 /// All of them.
 pub const WORKLOADS: [Workload; 31] = [
@@ -96,7 +97,7 @@ pub const WORKLOADS: [Workload; 31] = [
         numbers: Numbers::Noise,
     },
     work("decode", "one pass of a decoder 2-64-64-64", 8_320, Numbers::Inference),
-    work("score-int8", SCORE, 75_968, Numbers::Inference),
+    work("decode-int8", DECODER, 75_968, Numbers::Inference),
     inference("elbo-16", "the bound of a posterior by 16 draws", 16, "draw"),
     inference("iwae-16", "the importance-weighted bound by 16 draws", 16, "draw"),
     inference("refine-step", "a step of refinement by 8 gradients", 8, "gradient"),

@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn calls_are_found_in_their_order_and_apart() {
         // The helper at 0x400 runs before, in and behind the call of 0x200; the one behind it counts.
-        assert_eq!(read_all(&[0x200, 0x400], None, &(log() + &translated(0x106, 1))), [[31], [9]]);
+        assert_eq!(read_all(&[0x200, 0x400], None, &(log() + &translated(0x108, 1))), [[34], [9]]);
         assert_eq!(read_all(&[0x400, 0x200], None, &log()).len(), 1);
     }
 

@@ -68,10 +68,10 @@ pub trait Calls {
 ///
 /// One inference is [`load`](Self::load), [`infer`](Calls::infer), then [`output`](Self::output).
 pub trait Model: Calls {
-    /// Name, fingerprint, kind and sizes; also before [`open`](Self::open).
+    /// Name, fingerprint, kind and sizes; also before [`open`](Calls::open).
     fn describe(&self) -> Described<'static>;
 
-    /// Whether [`explain`](Calls::explain) does this task; also before [`open`](Self::open).
+    /// Whether [`explain`](Calls::explain) does this task; also before [`open`](Calls::open).
     fn explains(&self, task: Inference) -> bool;
 
     /// Zeros the state that the model keeps between calls; does nothing for a model without state.

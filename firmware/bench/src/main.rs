@@ -3,6 +3,7 @@
 //! | File | Does |
 //! |---|---|
 //! | `decoder` | a small decoder, with its gradient and in plain f64 |
+//! | `decode_int8` | latents to means by a whole decoder on bytes |
 //! | `detector` | gate, rank table, alarm and drift of four windows |
 //! | `draws` | standard normal draws with their generator |
 //! | `flow` | the density of a small RealNVP |
@@ -12,7 +13,6 @@
 //! | `int8` | the integer workloads of `firmware/kernels` |
 //! | `likelihoods` | densities of 64 values under every kind of likelihood |
 //! | `plain` | them in plain Rust, for comparison |
-//! | `score_int8` | latents to ln p by a whole decoder on bytes |
 //! | `w2_f32`, `w3_f32`, `transposed_f32` | the float workloads |
 //!
 //! A new workload is a type with the trait `Work`, a line in `main` below, and its name in the
@@ -20,6 +20,7 @@
 #![no_std]
 #![no_main]
 
+mod decode_int8;
 mod decoder;
 mod detector;
 mod draws;
@@ -30,12 +31,12 @@ mod infer;
 mod int8;
 mod likelihoods;
 mod plain;
-mod score_int8;
 mod transposed_f32;
 mod w2_f32;
 mod w3_f32;
 
 use bare::{CommandLine, exit};
+use decode_int8::IntegerDecoder;
 use detector::Detector;
 use draws::Draws;
 use elbow_kernels::workloads::{
@@ -51,7 +52,6 @@ use likelihoods::{
     ZeroInflated,
 };
 use plain::Plain;
-use score_int8::Score;
 
 /// Runs the workload that the second word of the command line names, as often as the third says, and ends the
 /// emulator: with success where the output is right, with a failure where it is not, a word is missing or no
@@ -68,7 +68,7 @@ fn main() -> ! {
     static mut DEPTHWISE: Integer<W4Depthwise> = Integer::new(W4Depthwise::new());
     static mut POINTWISE: Integer<W4Pointwise> = Integer::new(W4Pointwise::new());
     static mut TRANSPOSED: Integer<Transposed> = Integer::new(Transposed::new());
-    static mut SCORE: Score = Score::new();
+    static mut DECODER: IntegerDecoder = IntegerDecoder::new();
     static mut W2_F32: w2_f32::W2 = w2_f32::W2::new();
     static mut W3_F32: w3_f32::W3 = w3_f32::W3::new();
     static mut TRANSPOSED_F32: transposed_f32::Transposed = transposed_f32::Transposed::new();
@@ -107,7 +107,7 @@ fn main() -> ! {
         Some("W4-depthwise") => DEPTHWISE,
         Some("W4-pointwise") => POINTWISE,
         Some("transposed") => TRANSPOSED,
-        Some("score-int8") => SCORE,
+        Some("decode-int8") => DECODER,
         Some("W2-f32") => W2_F32,
         Some("W3-f32") => W3_F32,
         Some("transposed-f32") => TRANSPOSED_F32,

@@ -19,8 +19,14 @@ static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sources.bin"));
 const CRATES: [&str; 5] =
     ["core", "runtime-std", "firmware/app", "firmware/sensor", "firmware/boards/serial"];
 /// Crates of an emulated board's image, by folder.
-const EMULATED: [&str; 5] =
-    ["core", "toolchain", "firmware/app", "firmware/models", "firmware/boards/qemu-mps2"];
+const EMULATED: [&str; 6] = [
+    "core",
+    "toolchain",
+    "firmware/app",
+    "firmware/models",
+    "firmware/program",
+    "firmware/boards/qemu-mps2",
+];
 /// The versions that these images were tested with.
 const LOCK: &str = "firmware/Cargo.lock";
 /// What only the command needs.

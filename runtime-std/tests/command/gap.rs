@@ -39,7 +39,7 @@ fn the_report_has_every_figure_of_the_contract() {
         assert_eq!(refined["seed"], 3);
     }
     let drawn = std::fs::read_to_string(&picture).expect("a picture");
-    assert!(drawn.starts_with("<svg") && drawn.contains("amortization gap"));
+    assert!(drawn.starts_with("<svg") && drawn.contains("Amortization gap"));
     // The same seed gives the same report, however many rows are measured at a time.
     let line = "gap {} --input {} --rows 2 --refine-steps 5,10 --seed 3 --json";
     assert_eq!(elbow_line(line, &[&model, &test]).done().json(), report);
