@@ -47,6 +47,9 @@ const BENCH: &str = "\
 /// Oldest major version of Node that runs the emulator of a board.
 const OLDEST_NODE: u32 = 18;
 
+/// Names under which systems have a browser that runs without a screen.
+const BROWSERS: [&str; 3] = ["google-chrome", "chromium", "chrome"];
+
 const FAILED: u8 = 1;
 const USED_WRONGLY: u8 = 2;
 const LACKING: u8 = 3;
@@ -64,11 +67,21 @@ fn main() -> ExitCode {
         }
         ["test"] => (
             steps::test(),
-            &[Need::EveryCompiler, Need::Emulator, Need::NodeTests, Need::PeerCompiler][..],
+            &[
+                Need::EveryCompiler,
+                Need::Emulator,
+                Need::NodeTests,
+                Need::PeerCompiler,
+                Need::Node,
+                Need::Python,
+            ][..],
         ),
         ["test", "--quick"] => (steps::quick(), &[][..]),
-        ["test", "--boards"] => (steps::boards(), &[Need::EveryCompiler][..]),
-        ["test", "--browser"] => (steps::browser(), &[][..]),
+        ["test", "--boards"] => (
+            steps::boards(),
+            &[Need::EveryCompiler, Need::Emulator, Need::Node, Need::Python][..],
+        ),
+        ["test", "--browser"] => (steps::browser(), &[Need::Browser][..]),
         ["test", "--packages"] => (steps::packages(), &[][..]),
         ["proof"] => (steps::proof(), &[Need::EveryCompiler][..]),
         ["book"] => (steps::book(), &[][..]),
@@ -107,8 +120,10 @@ enum Need {
     PeerCompiler,
     /// Node of at least [`OLDEST_NODE`], with npm.
     Node,
-    /// Python 3 with pip.
+    /// Python 3 with venv, which brings pip.
     Python,
+    /// One that runs without a screen.
+    Browser,
 }
 
 /// What an image for an emulated M4 takes.
@@ -130,10 +145,17 @@ fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
     if needs.contains(&Need::Node) {
         has_node()?;
     }
-    if needs.contains(&Need::Python) && answer("python3", &["-m", "pip", "--version"]).is_none() {
+    if needs.contains(&Need::Python) && answer("python3", &["-m", "venv", "--help"]).is_none() {
         return Err(
-            "Python 3 with pip is missing: on Debian, as root: apt-get install python3-pip".into(),
+            "Python 3 with venv is missing: on Debian, as root: apt-get install python3-venv".into(),
         );
+    }
+    let runs = |name: &&str| answer(name, &["--version"]).is_some();
+    if needs.contains(&Need::Browser) && !BROWSERS.iter().any(runs) {
+        return Err(format!(
+            "no browser, of {}: on Debian, as root: apt-get install chromium",
+            BROWSERS.join(", ")
+        ));
     }
     if needs.contains(&Need::NodeTests) { onnx::bring() } else { Ok(()) }
 }

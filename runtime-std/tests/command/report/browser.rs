@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 
 /// Names under which systems have a browser that runs without a screen.
-const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+const BROWSERS: [&str; 3] = ["google-chrome", "chromium", "chrome"];
 
 /// Writes into the page how many pictures have a size, and every error that a script makes.
 const PROBE: &str = "<script>
@@ -21,7 +21,10 @@ addEventListener('load', () => {
 
 /// The first browser that is installed; without one this says what to install.
 fn browser() -> &'static str {
-    let runs = |name: &&&str| Command::new(name).arg("--version").output().is_ok();
+    let runs = |name: &&&str| {
+        let version = Command::new(name).arg("--version").output();
+        version.is_ok_and(|output| output.status.success())
+    };
     BROWSERS.iter().find(runs).unwrap_or_else(|| {
         panic!("no browser: install Chromium, as by `apt-get install chromium`, and run `cargo xtask test --browser` again")
     })
