@@ -48,8 +48,8 @@ impl Trace {
 /// The blocks that an image executes between the functions `bench_begin` and `bench_end`, in a run in QEMU
 /// for at most `seconds`.
 ///
-/// Code between the symbols `setup_start` and `setup_end`, where an image has them, is not logged:
-/// it must not run between the markers.
+/// Code between the symbols `setup_start` and `setup_end` is not logged, nor is the function `Reset` where an image has
+/// no such symbols, which zeros all variables: it must not run between the markers.
 ///
 /// The image is stopped at the second marker, and its output is dropped; [`run`](crate::run()) checks that.
 ///
@@ -124,9 +124,20 @@ impl Symbols {
         Ok(Self {
             begin: marker("bench_begin")?,
             end: marker("bench_end")?,
-            setup: address("setup_start").zip(address("setup_end")).map(|(start, end)| start..end),
+            setup: address("setup_start")
+                .zip(address("setup_end"))
+                .map(|(start, end)| start..end)
+                .or_else(|| range(&file, "Reset")),
         })
     }
+}
+
+/// Addresses of the code of the function with this very name; `None` without one.
+fn range(file: &object::File<'_>, name: &str) -> Option<Range<u32>> {
+    let mut functions = file.symbols().filter(|symbol| symbol.name() == Ok(name));
+    let function = functions.find(|symbol| symbol.size() > 0)?;
+    let start = function.address() as u32 & !1;
+    Some(start..start + function.size() as u32)
 }
 
 /// The reader after the log up to the second marker, or to its end where that does not come; an error where

@@ -77,10 +77,9 @@ fn main() -> ExitCode {
             ][..],
         ),
         ["test", "--quick"] => (steps::quick(), &[][..]),
-        ["test", "--boards"] => (
-            steps::boards(),
-            &[Need::EveryCompiler, Need::Emulator, Need::Node, Need::Python][..],
-        ),
+        ["test", "--boards"] => {
+            (steps::boards(), &[Need::EveryCompiler, Need::Emulator, Need::Node, Need::Python][..])
+        }
         ["test", "--browser"] => (steps::browser(), &[Need::Browser][..]),
         ["test", "--packages"] => (steps::packages(), &[][..]),
         ["proof"] => (steps::proof(), &[Need::EveryCompiler][..]),
@@ -147,7 +146,8 @@ fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
     }
     if needs.contains(&Need::Python) && answer("python3", &["-m", "venv", "--help"]).is_none() {
         return Err(
-            "Python 3 with venv is missing: on Debian, as root: apt-get install python3-venv".into(),
+            "Python 3 with venv is missing: on Debian, as root: apt-get install python3-venv"
+                .into(),
         );
     }
     let runs = |name: &&str| answer(name, &["--version"]).is_some();
