@@ -136,8 +136,8 @@ pub struct Ring {
     at: usize,
     /// Whether `length` readings have come in.
     is_full: bool,
-    /// Rises with each reading, around the largest number; an observation is due when it is `length`. From zero, so that a
-    /// static detector is all zeros, of which no copy is in flash.
+    /// Counts readings, wrapping; an observation is due when it is `length`. From zero, so that a static detector is all
+    /// zeros, of which no copy is in flash.
     ahead: usize,
 }
 

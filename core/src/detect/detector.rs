@@ -102,8 +102,8 @@ impl<'p, M: Monitored> Detector<'p, M> {
         }
     }
 
-    /// Checks the weights, which the detector uses from now on. Once it has some, nothing else changes, so that new weights of
-    /// the same plan may follow while it runs.
+    /// Checks the weights, which the detector uses from now on. The first call that succeeds also prepares the states of
+    /// the channels; later ones change nothing else, so that new weights of the same plan may follow while it runs.
     ///
     /// # Errors
     ///

@@ -110,7 +110,7 @@ pub fn run(options: &CalibrateOptions) -> Result<()> {
         precision: loaded.precision(),
         every: every(loaded.model.window.as_ref()),
         gate: gate(&normal, &loaded),
-        drift: drift(&normal, manifest.drift.as_ref(), options.arl),
+        drift: drift(&normal, manifest.drift.as_ref(), options.arl)?,
         channels: normal.channel_log_likelihood(),
         basis: normal.basis,
     };
@@ -156,6 +156,8 @@ fn score(options: &CalibrateOptions, manifest: &Manifest) -> Score {
         votes: None,
         windows: None,
         events: None,
+        dispersion: None,
+        upper_rate: None,
     };
     score.alarm.get_or_insert(alarm);
     score
@@ -190,13 +192,17 @@ struct Drift {
 
 /// The monitor of drift that the normal rows decide, with the weight of the manifest's; `None` for a model without a
 /// single posterior.
-fn drift(normal: &NormalData, own: Option<&DriftTable>, arl: f64) -> Option<Drift> {
+///
+/// # Errors
+///
+/// As for [`DriftReplay::new`].
+fn drift(normal: &NormalData, own: Option<&DriftTable>, arl: f64) -> Result<Option<Drift>> {
     let lambda = own.map_or(LAMBDA, |own| own.lambda);
-    let reference = normal.reference.clone()?;
+    let Some(reference) = normal.reference.clone() else { return Ok(None) };
     let moments = of_device(&reference, lambda);
-    let (posteriors, rows) = normal.posteriors_in_order()?;
+    let Some((posteriors, rows)) = normal.posteriors_in_order() else { return Ok(None) };
     let replay = DriftReplay::new(posteriors, rows, &moments, (lambda, arl))?;
-    Some(Drift { lambda, latents: posteriors.latent, reference, replay })
+    Ok(replay.map(|replay| Drift { lambda, latents: posteriors.latent, reference, replay }))
 }
 
 /// Writes the files beside the manifest, then the manifest itself.

@@ -18,6 +18,7 @@
 pub mod arl;
 mod calibration;
 mod conformal;
+mod events;
 mod fit;
 mod hygiene;
 mod limits;
@@ -31,6 +32,7 @@ mod verdicts;
 
 pub use calibration::with_calibration;
 pub use conformal::{Scores, cross_conformal};
+pub use events::Bounded;
 pub use fit::{Asked, Fitted, LEAST_OF_MODE, NormalRow};
 pub use hygiene::RowHashes;
 pub use limits::limits;

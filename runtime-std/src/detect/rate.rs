@@ -34,25 +34,52 @@ pub fn upper_rate(events: usize, windows: usize) -> f64 {
 
 /// [`upper_rate`] of events that come in crowds: the variance of their number is `dispersion` times its mean, at least
 /// once, so that they tell as much as `events / dispersion` independent ones in `windows / dispersion` windows
-/// (quasi-Poisson; McCullagh and Nelder, 1989).
+/// (quasi-Poisson; McCullagh and Nelder, 1989). Approximate where the dispersion is an estimate.
 pub fn upper_rate_of_crowds(events: usize, windows: usize, dispersion: f64) -> f64 {
     let degrees = 2.0 * events as f64 / dispersion + 2.0;
     let quantile = ChiSquared::new(degrees).map_or(f64::INFINITY, |chi| chi.inverse_cdf(UPPER));
     dispersion * quantile / (2.0 * windows as f64)
 }
 
-/// By how much the number of events varies more than that of independent ones, by the times of the events: the squared
-/// coefficient of variation of the times between them, which a long renewal process has as the ratio of variance and mean
-/// of its number (Cox, 1962). At least 1, and 1 for fewer than three events, which show no crowd.
-pub fn dispersion(times: &[usize]) -> f64 {
-    let between: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect();
-    if between.len() < 2 {
-        return 1.0;
+/// Stretches into which a replay is cut to count events.
+const BLOCKS: usize = 10;
+
+/// By how much the number of events varies more than that of independent ones, by the windows that they come at, in
+/// ascending order and below `windows`: the larger of [`of_gaps`], which knows crowds of any number, and [`of_blocks`], which
+/// knows stretches of a tenth of the recording in which events are more frequent. At least 1; `None` for fewer than three
+/// events, which show no crowd. A recording with all of its events in one crowd has about as many as the dispersion.
+pub fn dispersion(times: &[usize], windows: usize) -> Option<f64> {
+    (times.len() >= 3).then(|| of_gaps(times, windows).max(of_blocks(times, windows)).max(1.0))
+}
+
+/// The squared coefficient of variation of the times between events, which a long renewal process has as the ratio of
+/// variance and mean of its number (Cox, 1962). The stretch after the last event and that before the first are one of the
+/// times, as if the recording were a circle: one crowd is seen by it alone.
+fn of_gaps(times: &[usize], windows: usize) -> f64 {
+    let within = times.windows(2).map(|pair| pair[1] - pair[0]);
+    let around = times.iter().take(1).zip(times.last()).map(|(first, last)| windows + first - last);
+    let gaps: Vec<f64> = within.chain(around).map(|gap| gap as f64).collect();
+    let [mean, variance] = mean_and_variance(&gaps);
+    variance / (mean * mean)
+}
+
+/// The index of dispersion of counts: variance by mean of the number of events in [`BLOCKS`] stretches as long as each
+/// other (Cox and Lewis, 1966).
+fn of_blocks(times: &[usize], windows: usize) -> f64 {
+    let mut counts = [0.0; BLOCKS];
+    for time in times {
+        counts[(time * BLOCKS / windows).min(BLOCKS - 1)] += 1.0;
     }
-    let count = between.len() as f64;
-    let mean = between.iter().sum::<f64>() / count;
-    let squares: f64 = between.iter().map(|time| (time - mean) * (time - mean)).sum();
-    (squares / (count - 1.0) / (mean * mean)).max(1.0)
+    let [mean, variance] = mean_and_variance(&counts);
+    variance / mean
+}
+
+/// Mean and unbiased variance of at least two values.
+fn mean_and_variance(values: &[f64]) -> [f64; 2] {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    [mean, squares / (count - 1.0)]
 }
 
 /// Most events in `windows` that show a mean of at least `arl` windows between two; `None` where not even none does.

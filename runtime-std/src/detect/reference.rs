@@ -1,6 +1,6 @@
 //! Moments of the posteriors of normal windows, and when moving averages have left them.
 
-use super::rate::{most_events, upper_rate};
+use super::events::{Bounded, Unbounded, too_uneven};
 use crate::error::{Context, Error, Result};
 use crate::model::{Aggregate, Loaded};
 use crate::npy;
@@ -101,56 +101,62 @@ pub fn of_device(reference: &[f32], lambda: f64) -> Vec<Moment> {
 /// A threshold of drift, and what the replay showed of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DriftReplay {
-    /// Drift is reported above it.
-    pub threshold: f32,
     /// Windows that were replayed.
     pub windows: usize,
-    /// Reports in them, after each of which the averages begin anew.
-    pub events: usize,
-    /// Largest rate of reports per window that agrees with that.
-    pub upper: f64,
+    /// Drift is reported above the threshold; the averages begin anew after each report, an event.
+    pub bounded: Bounded,
 }
 
 impl DriftReplay {
-    /// A threshold whose reports in `rows` show a mean of `arl` windows between two, and that a
+    /// A threshold whose reports in `rows` show a mean of `arl` windows between two, as uneven as they come, and that a
     /// chi-squared variable with as many degrees of freedom as there are moments exceeds with probability
-    /// `1 / arl` at most; `None` where so few windows show no such mean, or nothing varies.
+    /// `1 / arl` at most. `design` is the weight of the newest window, and `arl`. `None` where so few windows show no such
+    /// mean, or nothing varies.
+    ///
+    /// # Errors
+    ///
+    /// An input error where the reports come so uneven that more windows are needed, or the statistic is infinite
+    /// too often.
     pub fn new(
         posteriors: &Posteriors,
         rows: &[usize],
         moments: &[Moment],
         design: (f64, f64),
-    ) -> Option<Self> {
+    ) -> Result<Option<Self>> {
         let (lambda, arl) = design;
-        let most = most_events(rows.len(), arl)?;
+        let windows = rows.len();
         let degrees = moments.iter().filter(|moment| moment.weight > 0.0).count();
-        let least = ChiSquared::new(degrees as f64).ok()?.inverse_cdf(1.0 - 1.0 / arl) as f32;
-        let reports = |threshold| {
-            let design = DriftDesign { lambda: lambda as f32, threshold, moments };
-            reports(posteriors, rows, &design)
+        let Ok(chi) = ChiSquared::new(degrees as f64) else { return Ok(None) };
+        let bounded = |arl: f64| {
+            let least = chi.inverse_cdf(1.0 - 1.0 / arl) as f32;
+            Bounded::new(windows, arl, least, |threshold| {
+                let design = DriftDesign { lambda: lambda as f32, threshold, moments };
+                reports(posteriors, rows, &design)
+            })
         };
-        let (mut low, mut high) = (least.to_bits(), f32::MAX.to_bits());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let is_enough = reports(f32::from_bits(middle)) <= most;
-            (low, high) = if is_enough { (low, middle) } else { (middle + 1, high) };
+        match bounded(arl) {
+            Ok(bounded) => Ok(Some(Self { windows, bounded })),
+            Err(Unbounded::TooFew) => Ok(None),
+            Err(Unbounded::Uneven(uneven)) => {
+                Err(too_uneven("reports of drift", windows, arl, uneven, bounded))
+            }
+            Err(Unbounded::Always { events, most }) => Err(Error::input(format!(
+                "drift: the distance is infinite in {events} of {windows} windows, and --arl {arl} allows {most}; leave these windows out, or correct the encoder"
+            ))),
         }
-        let threshold = f32::from_bits(high);
-        let (windows, events) = (rows.len(), reports(threshold));
-        Some(Self { threshold, windows, events, upper: upper_rate(events, windows) })
     }
 }
 
-/// Number of windows at which the statistic exceeds the threshold; the averages begin anew after each.
-fn reports(posteriors: &Posteriors, rows: &[usize], design: &DriftDesign<'_>) -> usize {
+/// The places in `rows` of the windows at which the statistic exceeds the threshold; the averages begin anew after each.
+fn reports(posteriors: &Posteriors, rows: &[usize], design: &DriftDesign<'_>) -> Vec<usize> {
     let mut w = vec![0.0; design.moments.len()];
-    let mut reports = |row: &&usize| {
-        let (loc, log_var) = posteriors.row(**row);
+    let mut reports = |row: usize| {
+        let (loc, log_var) = posteriors.row(row);
         let above = design.step(&mut w, Posterior { loc, log_var }) > design.threshold;
         if above {
             w.fill(0.0);
         }
         above
     };
-    rows.iter().filter(|row| reports(row)).count()
+    rows.iter().enumerate().filter_map(|(at, row)| reports(*row).then_some(at)).collect()
 }

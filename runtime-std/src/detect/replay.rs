@@ -4,12 +4,10 @@
 //! scores that correlate by 0.9 have an alarm every 103 windows where 10,000 were meant. So the recordings are
 //! replayed, and the threshold is the smallest one, not below that of the table, whose alarms are few enough.
 //!
-//! Alarms that follow each other are not independent either: a machine that wanders brings them in crowds, and the number
-//! of crowds says more than that of alarms. So the threshold is chosen twice: by the bound for independent alarms, whose
-//! alarms show how uneven they come ([`rate::dispersion`]), and then by the bound for such crowds. A replay without an
-//! alarm shows no crowd: the bound is then one of crowds.
+//! [`Bounded`] says what few enough is where alarms come in crowds.
 
-use super::rate::{dispersion, most_events, upper_rate_of_crowds, windows_for};
+use super::events::{Bounded, Unbounded, too_uneven};
+use super::rate::windows_for;
 use super::{arl, rate};
 use crate::error::{Error, Result};
 use elbow_core::detect::{AlarmDesign, Cusum, Standing, Votes};
@@ -53,9 +51,11 @@ pub struct Replay {
     pub windows: usize,
     /// Alarms in them.
     pub events: usize,
-    /// By how much their number varies more than that of independent ones, at least 1; 1 without alarms.
-    pub dispersion: f64,
-    /// Largest rate of alarms per window that agrees with that, with probability [`rate::UPPER`].
+    /// By how much their number varies more than that of independent ones, at least 1, at the threshold that would do
+    /// for independent ones; `None` where fewer than three come there, which show no crowd.
+    pub dispersion: Option<f64>,
+    /// Largest rate per window that agrees with that, with probability [`rate::UPPER`]: approximately that of alarms
+    /// where the dispersion is known, which is itself an estimate, otherwise that of crowds of alarms.
     pub upper: f64,
 }
 
@@ -65,38 +65,29 @@ impl Replay {
     ///
     /// # Errors
     ///
-    /// An input error with the largest number of windows that can be shown: there are too few, or the votes alone
-    /// raise too many alarms.
+    /// An input error with the largest number of windows that can be shown: there are too few, also for alarms that come
+    /// so uneven, or the votes alone raise too many alarms.
     pub fn new(windows: &[Counted], goal: &Goal) -> Result<Self> {
         let count = windows.len();
-        let most = most_events(count, goal.arl).ok_or_else(|| too_few(count, goal.arl))?;
-        let independent = arl::threshold(goal.kappa, goal.arl);
-        let k = arl::drift(goal.kappa) as f32;
-        let design = |h| AlarmDesign { k, h, votes: goal.votes };
-        let alarms = |h| alarms(&design(h), windows);
-        let voted = alarms(f32::MAX);
-        let by_votes = |most: usize| {
-            Error::input(format!(
-                "score.alarm.votes alone raise {voted} alarms in {count} windows, and a mean of {} between two allows {most}; ask for more votes, or remove them",
+        let bounded = |arl| bounded(windows, &Goal { arl, ..*goal });
+        let found = bounded(goal.arl).map_err(|refused| match refused {
+            Unbounded::TooFew => too_few(count, goal.arl),
+            Unbounded::Uneven(uneven) => too_uneven("alarms", count, goal.arl, uneven, bounded),
+            Unbounded::Always { events, most } => Error::input(format!(
+                "score.alarm.votes alone raise {events} alarms in {count} windows, and a mean of {} between two allows {most}; ask for more votes, or remove them",
                 goal.arl
-            ))
-        };
-        if voted > most {
-            return Err(by_votes(most));
-        }
-        let plain = design(lowest(independent as f32, most, alarms));
-        let times: Vec<usize> = raised(&plain, windows).collect();
-        let uneven = dispersion(&times);
-        let shows = |events: &usize| upper_rate_of_crowds(*events, count, uneven) * goal.arl <= 1.0;
-        let most = (0..=most).rev().find(shows).unwrap_or(0);
-        if voted > most {
-            return Err(by_votes(most));
-        }
-        let design = design(lowest(independent as f32, most, alarms));
-        let events = self::alarms(&design, windows);
-        let dispersion = if events == 0 { 1.0 } else { uneven };
-        let upper = upper_rate_of_crowds(events, count, dispersion);
+            )),
+        })?;
+        let Bounded { threshold, events, dispersion, upper } = found;
+        let design = design(goal, threshold);
+        let independent = arl::threshold(goal.kappa, goal.arl);
         Ok(Self { design, independent, windows: count, events, dispersion, upper })
+    }
+
+    /// The largest number of windows between two alarms, or crowds of them, that so many windows can show where alarms
+    /// come as uneven.
+    pub fn largest_arl(&self) -> f64 {
+        rate::upper_rate_of_crowds(0, self.windows, self.dispersion.unwrap_or(1.0)).recip()
     }
 
     /// Windows of the least p-value, one after the other, that raise an alarm; `None` where not even they do. `most`
@@ -109,17 +100,22 @@ impl Replay {
     }
 }
 
-/// The smallest threshold above `independent` with at most so many alarms.
-fn lowest(independent: f32, most: usize, alarms: impl Fn(f32) -> usize) -> f32 {
+/// The alarm of this goal with a threshold.
+fn design(goal: &Goal, h: f32) -> AlarmDesign {
+    AlarmDesign { k: arl::drift(goal.kappa) as f32, h, votes: goal.votes }
+}
+
+/// The smallest threshold above that of independent windows that shows the goal.
+///
+/// # Errors
+///
+/// What keeps every threshold from showing it.
+fn bounded(windows: &[Counted], goal: &Goal) -> std::result::Result<Bounded, Unbounded> {
+    let least = (arl::threshold(goal.kappa, goal.arl) as f32).next_up();
     // The number of alarms never rises with the threshold: between two alarms of the higher one the sum of the
     // lower one is not below, or has raised its own.
-    let (mut low, mut high) = (independent.next_up().to_bits(), f32::MAX.to_bits());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let is_enough = alarms(f32::from_bits(middle)) <= most;
-        (low, high) = if is_enough { (low, middle) } else { (middle + 1, high) };
-    }
-    f32::from_bits(high)
+    let times = |h| raised(&design(goal, h), windows).collect();
+    Bounded::new(windows.len(), goal.arl, least, times)
 }
 
 /// Number of alarms in `windows`, each acknowledged at once.

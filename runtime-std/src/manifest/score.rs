@@ -136,6 +136,10 @@ pub struct AlarmTable {
     pub windows: Option<usize>,
     /// Alarms in that replay.
     pub events: Option<usize>,
+    /// By how much their number varies more than that of independent ones; `None` where too few came to show it.
+    pub dispersion: Option<f64>,
+    /// Largest rate per scored window that agrees with that: of alarms, or of crowds of them without a dispersion.
+    pub upper_rate: Option<f64>,
 }
 
 /// The default of `alpha`, 1 %.
@@ -368,8 +372,14 @@ impl Calibrated {
 }
 
 impl AlarmTable {
+    /// Whether its rate is that of crowds of alarms: the replay had too few to show how uneven they come. False for a
+    /// manifest of an older version, which does not say.
+    pub fn is_of_crowds(&self) -> bool {
+        self.upper_rate.is_some() && self.dispersion.is_none()
+    }
+
     /// Adds to `problems`: a kappa outside (0, 1), an ARL that is not finite or at most 1, no window in `every`,
-    /// a threshold that is not positive, and votes that are not `[k, n]` with `1 <= k <= n <= 32`.
+    /// a threshold that is not positive, a dispersion below 1, a rate that is not positive, and votes that are not `[k, n]` with `1 <= k <= n <= 32`.
     fn check(&self, problems: &mut Vec<String>) {
         if !(self.kappa > 0.0 && self.kappa < 1.0) {
             problems.push(format!(
@@ -390,6 +400,18 @@ impl AlarmTable {
             problems.push(format!(
                 "score.alarm.threshold: found {}, expected a finite number above 0",
                 self.threshold
+            ));
+        }
+        if let Some(dispersion) =
+            self.dispersion.filter(|value| !(value.is_finite() && *value >= 1.0))
+        {
+            problems.push(format!(
+                "score.alarm.dispersion: found {dispersion}, expected a finite number from 1 on"
+            ));
+        }
+        if let Some(rate) = self.upper_rate.filter(|rate| !(rate.is_finite() && *rate > 0.0)) {
+            problems.push(format!(
+                "score.alarm.upper_rate: found {rate}, expected a finite number above 0"
             ));
         }
         if let Some([k, n]) = self.votes

@@ -109,6 +109,9 @@ fn the_manifest_keeps_its_order_and_comments_and_names_what_was_written() {
     let calibrated = score.calibrated.unwrap();
     assert_eq!((calibrated.rows, calibrated.precision), (57, Precision::F32));
     assert_eq!(score.alarm.as_ref().map(|alarm| (alarm.every, alarm.kappa)), Some((4, 0.5)));
+    let alarm = score.alarm.unwrap();
+    assert_eq!(alarm.dispersion, None, "no alarm shows no crowd");
+    assert!((alarm.upper_rate.unwrap() - 2.995_732 / 57.0).abs() < 1e-6, "{alarm:?}");
     let scores = npy::read(&folder.path().join("scores.npy")).unwrap();
     assert_eq!(scores.shape, [57]);
     assert!(scores.values.is_sorted());

@@ -38,7 +38,7 @@ struct Size {
 }
 
 const SHORT: Size =
-    Size { rows: 3_000, table: 1_000, calibrating: 1_000, recorded: 400, fresh: 500, arl: 100.0 };
+    Size { rows: 3_000, table: 1_000, calibrating: 1_000, recorded: 800, fresh: 500, arl: 50.0 };
 const LONG: Size = Size {
     rows: 60_000,
     table: 1_000,
@@ -149,6 +149,7 @@ fn rates_of_the_machine_hold_over_few_windows() {
     let found = campaign(SHORT);
     assert!((0.009..=0.011).contains(&found.rate), "{found:?}");
     assert!(found.independent >= 0.7 * SHORT.arl, "{found:?}");
+    assert!(found.replayed >= 0.9 * SHORT.arl, "{found:?}");
     assert!(found.bare < found.replayed, "{found:?}");
 }
 

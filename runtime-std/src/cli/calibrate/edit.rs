@@ -67,7 +67,7 @@ impl Edit<'_> {
                 let table = table(root, "drift").map_err(&fault)?;
                 table.insert("lambda", number(drift.lambda));
                 table.insert("reference", text_item(DRIFT));
-                table.insert("threshold", number(drift.replay.threshold));
+                table.insert("threshold", number(drift.replay.bounded.threshold));
             }
             None => {
                 // One of an earlier calibration belongs to that.
@@ -145,6 +145,10 @@ impl Edit<'_> {
         }
         alarm.insert("windows", integer(replay.windows));
         alarm.insert("events", integer(replay.events));
+        if let Some(dispersion) = replay.dispersion {
+            alarm.insert("dispersion", number(dispersion));
+        }
+        alarm.insert("upper_rate", number(replay.upper));
         score.insert("alarm", Item::Table(alarm));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::edit::{Edit, assumption};
 use super::normal::NormalData;
-use elbow::detect::{CONFIDENCE, Cut, LEAST_OF_MODE, UPPER, largest_arl};
+use elbow::detect::{CONFIDENCE, Cut, LEAST_OF_MODE, UPPER};
 use elbow::manifest::{Exchangeable, PARTS};
 use elbow::model::Loaded;
 use serde::Serialize;
@@ -68,11 +68,12 @@ struct Alarm {
     independent: f64,
     windows: usize,
     events: usize,
-    /// By how much their number varies more than that of independent ones.
-    dispersion: f64,
+    /// By how much their number varies more than that of independent ones; `None` where too few came to show it.
+    dispersion: Option<f64>,
+    /// Of alarms, or of crowds of them without a dispersion.
     upper_rate: f64,
     confidence: f64,
-    /// The largest mean that so many windows can show.
+    /// The largest mean that so many windows can show where alarms come as uneven.
     largest_arl: f64,
     /// Windows of the least p-value, one after the other, that raise it.
     shortest: Option<usize>,
@@ -87,6 +88,8 @@ struct DriftReport {
     threshold: f32,
     windows: usize,
     events: usize,
+    /// As for the alarm.
+    dispersion: Option<f64>,
     upper_rate: f64,
 }
 
@@ -129,17 +132,18 @@ impl Report {
                 dispersion: replay.dispersion,
                 upper_rate: replay.upper,
                 confidence: UPPER,
-                largest_arl: largest_arl(replay.windows),
+                largest_arl: replay.largest_arl(),
                 shortest: replay.shortest(fitted.most_surprise),
                 is_own: normal.windows.is_none() || normal.rows.is_none(),
             },
             gate: tables.gate.is_some(),
             drift: tables.drift.as_ref().map(|drift| DriftReport {
                 lambda: drift.lambda,
-                threshold: drift.replay.threshold,
+                threshold: drift.replay.bounded.threshold,
                 windows: drift.replay.windows,
-                events: drift.replay.events,
-                upper_rate: drift.replay.upper,
+                events: drift.replay.bounded.events,
+                dispersion: drift.replay.bounded.dispersion,
+                upper_rate: drift.replay.bounded.upper,
             }),
             disjoint_from: edit.seen.keys().collect(),
         }
@@ -209,23 +213,25 @@ impl Report {
     /// Writes the lines about the alarm.
     fn alarm_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { alarm, .. } = self;
-        let crowds = match alarm.dispersion > 1.0 {
-            true => format!(
-                " in crowds, whose number varies {:.1} times as much as that of independent ones",
-                alarm.dispersion
+        let uneven = match alarm.dispersion {
+            Some(dispersion) => format!(
+                ", and their number varies {dispersion:.1} times as much as that of independent ones,"
             ),
-            false => String::new(),
+            None => ", too few to show whether they come in crowds,".into(),
+        };
+        let (approximately, between) = match alarm.dispersion {
+            Some(_) => ("approximately ", "two"),
+            None => ("", "two crowds of alarms"),
         };
         writeln!(
             f,
-            "alarm: threshold {} (independent windows: {:.3}), one window in {} scored; the replay of {} windows{} had {} alarms{}, so that with {} % confidence there are at least {:.0} windows between two (asked: {}, most that so many windows show: {:.0})",
+            "alarm: threshold {} (independent windows: {:.3}), one window in {} scored; the replay of {} windows{} had {} alarms{uneven} so that with {approximately}{} % confidence there are at least {:.0} windows between {between} (asked: {}, most that so many windows show: {:.0})",
             alarm.threshold,
             alarm.independent,
             alarm.every,
             alarm.windows,
             if alarm.is_own { ", those of the table," } else { "" },
             alarm.events,
-            crowds,
             100.0 * alarm.confidence,
             1.0 / alarm.upper_rate,
             alarm.arl,

@@ -14,6 +14,7 @@ pub struct Sequence {
     raised: Vec<bool>,
     every: u32,
     arl: f64,
+    of_crowds: bool,
 }
 
 /// How often the alarm was raised.
@@ -26,6 +27,9 @@ pub struct Alarms {
     every: u32,
     /// Counted rows between two false alarms, as the manifest states.
     arl: f64,
+    /// Whether it states this of crowds of alarms, since the replay had too few to know them.
+    #[serde(skip)]
+    of_crowds: bool,
 }
 
 impl Sequence {
@@ -55,7 +59,8 @@ impl Sequence {
             sums.push(is_counted.then(|| cusum.g()));
             raised.push(is_raised);
         }
-        Some(Self { cusum: sums, raised, every: calibration.every, arl: table.arl })
+        let (every, arl) = (calibration.every, table.arl);
+        Some(Self { cusum: sums, raised, every, arl, of_crowds: table.is_of_crowds() })
     }
 
     /// Whether each scored row raised an alarm.
@@ -75,6 +80,7 @@ impl Sequence {
             counted: self.cusum.iter().skip(since).flatten().count(),
             every: self.every,
             arl: self.arl,
+            of_crowds: self.of_crowds,
         }
     }
 }
@@ -94,10 +100,11 @@ impl Alarms {
 
 impl std::fmt::Display for Alarms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { raised, counted, every, arl } = self;
+        let Self { raised, counted, every, arl, of_crowds } = self;
+        let crowds = if *of_crowds { "crowds of " } else { "" };
         writeln!(
             f,
-            "{raised} alarms in {counted} counted rows (one of {every}), where {arl} rows between two false alarms were stated"
+            "{raised} alarms in {counted} counted rows (one of {every}), where {arl} rows between two {crowds}false alarms were stated"
         )
     }
 }

@@ -113,7 +113,8 @@ fn counted(tables: &RankTables, scores: &[f32], every: usize) -> Vec<Counted> {
 }
 
 /// In how many of 60 runs a detector has 0.9 of the stated windows between two alarms on fresh scores: one that was
-/// calibrated by the replay, scoring one window in `every`, and one with the table's threshold that scores them all.
+/// calibrated by the replay, scoring one window in `every`, and one with the table's threshold that scores them all. A
+/// replay that refuses counts for neither.
 fn met(scores: fn(&mut Random, usize) -> Vec<f32>, every: usize) -> [usize; 2] {
     let mut met = [0; 2];
     for run in 0..60 {
@@ -121,7 +122,7 @@ fn met(scores: fn(&mut Random, usize) -> Vec<f32>, every: usize) -> [usize; 2] {
         let recorded = scores(&mut random, 20_000);
         let kept = recorded.iter().copied().step_by(every).collect();
         let tables = RankTables::new(&Scores::new(kept), TailName::Low);
-        let replay = Replay::new(&counted(&tables, &recorded, every), &GOAL).unwrap();
+        let Ok(replay) = Replay::new(&counted(&tables, &recorded, every), &GOAL) else { continue };
         let h = arl::threshold(GOAL.kappa, GOAL.arl) as f32;
         let fresh = scores(&mut random, 100_000 * every);
         let designs = [(replay.design, every), (AlarmDesign { h, ..replay.design }, 1)];
@@ -158,7 +159,8 @@ fn a_replay_finds_the_smallest_threshold_that_shows_the_goal() {
     assert_eq!(replay.events, alarms(&replay.design, &windows));
     assert!(replay.upper <= 1e-3 && replay.events <= 12, "{replay:?}");
     let lower = AlarmDesign { h: replay.design.h.next_down(), ..replay.design };
-    let more = upper_rate_of_crowds(alarms(&lower, &windows), windows.len(), replay.dispersion);
+    let uneven = replay.dispersion.unwrap();
+    let more = upper_rate_of_crowds(alarms(&lower, &windows), windows.len(), uneven);
     assert!(more > 1e-3, "{replay:?}");
     let cut = Cut::new(&Scores::new(recorded), TailName::Low, ALPHA).unwrap();
     assert!(cut.rank <= 200, "{cut:?}");
@@ -184,13 +186,97 @@ fn a_replay_holds_the_rate_where_alarms_come_in_crowds() {
 
 #[test]
 fn events_in_crowds_tell_as_much_as_fewer_independent_ones() {
-    // Every second time between two is 1, every other one 199: mean 100, variance 99^2 * 40 / 39.
-    let times: Vec<usize> = (0..41).map(|event| 200 * (event / 2) + event % 2).collect();
-    assert_near(dispersion(&times), 99.0 * 99.0 / 1e4 * 40.0 / 39.0, tolerance::RATE, "by pairs");
-    let regular: Vec<usize> = (0..41).map(|event| 100 * event).collect();
-    assert_eq!((dispersion(&regular), dispersion(&[3, 5]), dispersion(&[])), (1.0, 1.0, 1.0));
     // Half as many events in half as many windows.
     let by_pairs = upper_rate_of_crowds(12, 20_000, 2.0);
     assert_near(by_pairs, upper_rate(6, 10_000), tolerance::RATE, "12 events by pairs");
     assert!(by_pairs > upper_rate(12, 20_000));
+}
+
+/// Windows of `each` events, five windows apart, from each of `starts` on.
+fn crowds(starts: &[usize], each: usize) -> Vec<usize> {
+    starts.iter().flat_map(|start| (0..each).map(move |event| start + 5 * event)).collect()
+}
+
+#[test]
+fn a_dispersion_counts_the_events_of_a_crowd() {
+    let of = |times: &[usize], windows, expected: f64, what| {
+        assert_near(dispersion(times, windows).unwrap(), expected, tolerance::RATE, what);
+    };
+    // Every second time between two is 1, every other one 199: mean 100, variance 99^2 * 40 / 39.
+    let pairs: Vec<usize> = (0..40).map(|event| 200 * (event / 2) + event % 2).collect();
+    of(&pairs, 4_000, 99.0 * 99.0 / 1e4 * 40.0 / 39.0, "by pairs");
+    // All in one tenth of the windows: mean 1.2, variance (144 - 14.4) / 9.
+    of(&crowds(&[5_000], 12), 20_000, 12.0, "one crowd");
+    // By the times, of which 11 are 5 and one 19,945, on both sides of the border of two tenths.
+    let [mean, squares] = [20_000.0_f64 / 12.0, 11.0 * 25.0 + 19_945.0_f64.powi(2)];
+    let by_times = (squares - 12.0 * mean * mean) / 11.0 / (mean * mean);
+    of(&crowds(&[3_975], 12), 20_000, by_times, "one crowd on a border");
+    let squares = 10.0 * 25.0 + 2.0 * 9_975.0_f64.powi(2);
+    let by_times = (squares - 12.0 * mean * mean) / 11.0 / (mean * mean);
+    of(&crowds(&[5_000, 15_000], 6), 20_000, by_times, "two crowds");
+    // Two stretches of six, 300 apart: two tenths hold six each, (72 - 14.4) / 9 / 1.2.
+    let slow: Vec<usize> =
+        [4_100, 14_100].iter().flat_map(|s| (0..6).map(move |e| s + 300 * e)).collect();
+    of(&slow, 20_000, 57.6 / 9.0 / 1.2, "two stretches");
+    let regular: Vec<usize> = (0..40).map(|event| 100 * event).collect();
+    assert_eq!(dispersion(&regular, 4_000), Some(1.0));
+    assert_eq!([dispersion(&[3, 5], 9), dispersion(&[], 9)], [None, None]);
+}
+
+/// The larger of two estimates, at least 1, is above 1 in the mean, and seldom far.
+#[test]
+fn a_dispersion_of_independent_events_is_near_one() {
+    let found: Vec<f64> = (0..400)
+        .map(|case| {
+            let uniform = Random::new(31, case).vector(20_000, 0.0, 1.0);
+            let times = uniform.iter().enumerate().filter(|(_, draw)| **draw < 1e-3);
+            dispersion(&times.map(|(at, _)| at).collect::<Vec<_>>(), 20_000).unwrap()
+        })
+        .collect();
+    let mean = found.iter().sum::<f64>() / 400.0;
+    let far = found.iter().filter(|found| **found > 2.5).count();
+    println!("mean {mean}, {far} of 400 above 2.5");
+    assert!((1.0..1.4).contains(&mean) && far <= 12, "mean {mean}, {far} of 400 above 2.5");
+}
+
+/// So many windows without surprise, but for these, each of which raises an alarm below a threshold of 48.
+fn alarms_at(windows: usize, times: &[usize]) -> Vec<Counted> {
+    let surprise = |at: usize| if times.contains(&at) { 50.0 } else { 0.0 };
+    let window = |at| Counted { surprise: surprise(at), is_anomaly: false };
+    (0..windows).map(window).collect()
+}
+
+#[test]
+fn a_replay_with_all_alarms_in_one_crowd_is_refused_and_shows_what_the_refusal_says() {
+    let windows = alarms_at(20_000, &crowds(&[5_000], 12));
+    let error = Replay::new(&windows, &GOAL).unwrap_err().to_string();
+    // chi2(0.95; 2) / 2 is 2.995732: times 12 in 20,000 windows one in 556.3, and 1,000 need 35,949 windows.
+    for word in ["--arl 1000", "12.0 times", "35949 disjoint windows", "--arl 556,"] {
+        assert!(error.contains(word), "no {word:?} in {error}");
+    }
+    let shown = Replay::new(&windows, &Goal { arl: 556.0, ..GOAL }).unwrap();
+    assert_eq!((shown.events, shown.dispersion), (0, Some(12.0)));
+    assert_near(shown.upper, 12.0 * 2.995_732 / 20_000.0, tolerance::RATE, "no alarm is left");
+    assert_near(
+        shown.largest_arl(),
+        20_000.0 / (12.0 * 2.995_732),
+        1e-3,
+        "nor would be shown more",
+    );
+    assert!(Replay::new(&windows, &Goal { arl: 557.0, ..GOAL }).is_err());
+    // As many at equal distances are twelve, and bounded as independent ones.
+    let regular: Vec<usize> = (0..12).map(|event| 1_000 + 1_600 * event).collect();
+    let replay = Replay::new(&alarms_at(20_000, &regular), &GOAL).unwrap();
+    assert_eq!((replay.events, replay.dispersion), (12, Some(1.0)));
+    assert_near(replay.upper, 19.442_569 / 20_000.0, tolerance::RATE, "twelve alarms");
+}
+
+#[test]
+fn a_replay_with_one_or_two_alarms_bounds_crowds_of_them() {
+    for (events, arl, expected) in [(1, 4_000.0, 4.743_865), (2, 3_000.0, 6.295_794)] {
+        let windows = alarms_at(20_000, &crowds(&[5_000], events));
+        let replay = Replay::new(&windows, &Goal { arl, ..GOAL }).unwrap();
+        assert_eq!((replay.events, replay.dispersion), (events, None));
+        assert_near(replay.upper, expected / 20_000.0, tolerance::RATE, "few alarms");
+    }
 }
