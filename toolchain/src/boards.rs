@@ -27,6 +27,8 @@ pub struct Board {
     pub ram: Region,
     /// Cycles of the core in a second, as the image sets it.
     pub hertz: u32,
+    /// Whether the core has a floating-point unit, which its compiler target then uses.
+    pub has_fpu: bool,
     /// What the drive takes that the board shows as without a debug probe; `None` where a probe is on the board.
     pub drive: Option<DriveFile>,
 }
@@ -73,6 +75,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0x1000_0000, 0x1000_0000 + 2 * MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 256 * KIB),
         hertz: 125_000_000,
+        has_fpu: false,
         drive: Some(DriveFile::Uf2 { family: 0xe48b_ff56 }),
     },
     Board {
@@ -84,6 +87,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0x1000_0000, 0x1000_0000 + 4 * MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 512 * KIB),
         hertz: 150_000_000,
+        has_fpu: true,
         drive: Some(DriveFile::Uf2 { family: 0xe48b_ff59 }),
     },
     Board {
@@ -95,6 +99,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0, 512 * KIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 128 * KIB),
         hertz: 64_000_000,
+        has_fpu: true,
         drive: Some(DriveFile::Hex),
     },
     Board {
@@ -106,6 +111,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0, MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 256 * KIB),
         hertz: 64_000_000,
+        has_fpu: true,
         drive: None,
     },
     Board {
@@ -118,6 +124,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0x2_7000, 0xf_4000),
         ram: memory(0x2000_0008, 0x2000_0000 + 256 * KIB),
         hertz: 64_000_000,
+        has_fpu: true,
         drive: Some(DriveFile::Uf2 { family: 0xada5_2840 }),
     },
     Board {
@@ -129,6 +136,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0x0800_0000, 0x0800_0000 + MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 96 * KIB),
         hertz: 80_000_000,
+        has_fpu: true,
         drive: None,
     },
     Board {
@@ -140,6 +148,7 @@ pub static BOARDS: [Board; 7] = [
         flash: memory(0x0800_0000, 0x0800_0000 + MIB),
         ram: memory(0x2000_0000, 0x2000_0000 + 96 * KIB),
         hertz: 80_000_000,
+        has_fpu: true,
         drive: None,
     },
 ];
@@ -211,6 +220,14 @@ pub fn build_board(order: &BoardBuild<'_>) -> Result<(PathBuf, String), ToolErro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Targets whose floats are in registers of a unit end in `hf`; those without one are built otherwise.
+    #[test]
+    fn a_floating_point_unit_is_what_the_compiler_target_uses() {
+        for board in &BOARDS {
+            assert_eq!(board.has_fpu, board.triple.ends_with("hf"), "{}", board.name);
+        }
+    }
 
     #[test]
     fn a_board_is_found_by_its_name() {

@@ -72,7 +72,17 @@ pub fn run(options: &FlashFileOptions) -> Result<()> {
 /// What the ELF file puts into the board's flash. An input error where it is no image for an Arm core, has nothing to
 /// load, or lies outside the flash.
 fn sectors(file: &[u8], board: &Board) -> Result<Sectors> {
-    let wrong = |error| Error::input(format!("not an image: {error}"));
+    let wrong = |error| {
+        Error::input(format!(
+            "not an image: {error}; name the file without an ending that `cargo build --release` wrote into target/{}/release",
+            board.triple
+        ))
+    };
+    let cut = || {
+        Error::input(
+            "the image is cut off; copy it again, or build it again by `cargo build --release`",
+        )
+    };
     let header = FileHeader32::<object::Endianness>::parse(file).map_err(wrong)?;
     let endian = header.endian().map_err(wrong)?;
     if header.e_machine(endian) != EM_ARM {
@@ -85,7 +95,7 @@ fn sectors(file: &[u8], board: &Board) -> Result<Sectors> {
         if part.p_type(endian) != PT_LOAD || part.p_filesz(endian) == 0 {
             continue;
         }
-        let bytes = part.data(endian, file).map_err(|()| Error::input("the image is cut off"))?;
+        let bytes = part.data(endian, file).map_err(|()| cut())?;
         let start = part.p_paddr(endian);
         let offset = start.checked_sub(board.flash.origin).map_or(u64::MAX, u64::from);
         if offset.saturating_add(bytes.len() as u64) > u64::from(board.flash.length) {

@@ -71,6 +71,16 @@ impl NewOptions {
     fn has_model(&self) -> bool {
         self.demo || self.model.is_some() || self.encoder.is_some()
     }
+
+    /// The folder whose `calibration.npy` and `test.npy` belong to the model: that of its manifest, `model` where none is
+    /// named.
+    fn beside<'a>(&'a self, model: &'a Path) -> &'a Path {
+        match &self.model {
+            Some(path) if path.is_dir() => path,
+            Some(path) => path.parent().unwrap_or(Path::new("")),
+            None => model,
+        }
+    }
 }
 
 /// What was made.
@@ -257,11 +267,7 @@ fn write_rows(options: &NewOptions, loaded: &Loaded, model: &Path) -> Result<Vec
     let shape = observed.map_or(Vec::new(), |input| input.shape.clone());
     let len = shape.iter().product::<usize>().max(1);
     let recorded = options.recorded.readings.as_deref();
-    let beside = options.model.as_deref().map(|path| match path.is_dir() {
-        true => path.to_path_buf(),
-        false => path.parent().unwrap_or(Path::new("")).to_path_buf(),
-    });
-    let beside = beside.as_deref().unwrap_or(model);
+    let beside = options.beside(model);
     let rows_of = |file: &str| match beside.join(file) {
         path if path.is_file() => Ok(npy::read_rows(&path, &shape)?.values),
         _ => Ok(Vec::new()),
@@ -295,7 +301,7 @@ fn write_rows(options: &NewOptions, loaded: &Loaded, model: &Path) -> Result<Vec
 
 /// The arithmetic of a board's programs where nothing else is asked for: int8 where floats are computed by software.
 fn by_default(board: &Board) -> &'static str {
-    if board.triple.ends_with("hf") { "f32" } else { "int8" }
+    if board.has_fpu { "f32" } else { "int8" }
 }
 
 /// The model in the precision of the options, else in that of the board: int8 where floats are computed by software and

@@ -5,6 +5,7 @@ use elbow::{Context, Error, Result};
 use elbow_toolchain::{BOARDS, Board};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 use toml_edit::{Array, DocumentMut, Item, Value};
@@ -176,7 +177,7 @@ pub fn carried_firmware() -> Result<Option<PathBuf>> {
     }
     let digest = Sha256::digest(PACKED);
     let version: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let caches = caches()?.join("elbow");
+    let caches = caches(|name| env::var_os(name))?.join("elbow");
     let folder = caches.join(version);
     if !folder.is_dir() {
         fs::create_dir_all(&caches).map_err(|error| fault(&caches, &error))?;
@@ -192,14 +193,14 @@ pub fn carried_firmware() -> Result<Option<PathBuf>> {
     Ok(Some(folder.join("firmware")))
 }
 
-/// The user's folder of caches, by the variables of the system. An environment error where none is set.
-fn caches() -> Result<PathBuf> {
-    let named = |variable: &str| env::var_os(variable).filter(|value| !value.is_empty());
-    let folder = named("XDG_CACHE_HOME").or_else(|| named("LOCALAPPDATA")).map(PathBuf::from);
-    let folder = folder.or_else(|| Some(PathBuf::from(named("HOME")?).join(".cache")));
-    folder.filter(|folder| folder.is_absolute()).ok_or_else(|| {
+/// The user's folder of caches, where `variable` gives the value of a variable of the system; one that holds no absolute path counts as not set, as the
+/// XDG Base Directory Specification demands. An environment error where none is set.
+fn caches(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
+    let named = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = named("XDG_CACHE_HOME").or_else(|| named("LOCALAPPDATA"));
+    folder.or_else(|| Some(named("HOME")?.join(".cache"))).ok_or_else(|| {
         Error::environment(
-            "no folder to build firmware in: set HOME, or name the firmware of a clone by --firmware DIR",
+            "no folder to build firmware in: set HOME to an absolute path, or name the firmware of a clone by --firmware DIR",
         )
     })
 }
@@ -306,4 +307,31 @@ fn unpacked(mut bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
 fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_le_bytes(*len) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The folder of caches where these variables are set.
+    fn caches_of(variables: &[(&str, &str)]) -> Result<PathBuf> {
+        let value = |name: &str| variables.iter().find(|(own, _)| *own == name);
+        caches(|name| value(name).map(|(_, value)| value.into()))
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_relative_folder_of_caches_counts_as_not_set() {
+        let home = ("HOME", "/home/ada");
+        for (variables, expected) in [
+            (&[home][..], "/home/ada/.cache"),
+            (&[home, ("XDG_CACHE_HOME", "/var/own")], "/var/own"),
+            (&[home, ("XDG_CACHE_HOME", "own/caches")], "/home/ada/.cache"),
+            (&[home, ("XDG_CACHE_HOME", "")], "/home/ada/.cache"),
+        ] {
+            assert_eq!(caches_of(variables).unwrap(), Path::new(expected), "{variables:?}");
+        }
+        let error = caches_of(&[("HOME", "ada")]).unwrap_err().to_string();
+        assert!(error.contains("set HOME to an absolute path"), "{error}");
+    }
 }

@@ -146,8 +146,8 @@ fn what_no_drive_takes_is_refused() {
     assert_eq!(flash_file(&below, "xiao-sense").code, 2, "it begins before the program's place");
     for (bytes, words) in [
         (elf(&[]), "nothing in it is for the flash"),
-        (elf(&[(0x1000_0000, &bytes)])[..100].to_vec(), "cut off"),
-        (b"no image".to_vec(), "not an image"),
+        (elf(&[(0x1000_0000, &bytes)])[..100].to_vec(), "cut off; copy it again"),
+        (b"no image".to_vec(), "wrote into target/thumbv6m-none-eabi/release"),
     ] {
         fs::write(&own, bytes).unwrap();
         let outcome = flash_file(&own, "pico");

@@ -117,6 +117,21 @@ fn every_board_has_a_project_with_its_own_parts() {
     }
 }
 
+/// RAM that is printed counts the detector, as `elbow compile` does for the same model: more than without it.
+#[test]
+fn memory_counts_the_detector() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = new_in(folder.path(), "own --board pico2 --demo --json").done().json();
+    let model = folder.path().join("own/model").display().to_string();
+    elbow_in(folder.path(), &["compile", &model, "--out-dir", "generated"]).done();
+    let budget = fs::read_to_string(folder.path().join("generated/budget.json")).unwrap();
+    let budget: serde_json::Value = serde_json::from_str(&budget).unwrap();
+    let [detector, workspace] =
+        ["detector", "workspace"].map(|part| budget["ram_bytes"][part].as_u64().unwrap());
+    assert!(detector > workspace, "{budget}");
+    assert_eq!(report["ram_bytes"].as_u64(), Some(detector + 20_000), "{report}");
+}
+
 /// The words that make a project of the files of `models/motion3`, without those after `--readings`.
 fn motion() -> String {
     let model = repository("models/motion3");
@@ -206,7 +221,7 @@ fn what_is_missing_or_wrong_is_refused_and_nothing_is_left() {
 
 /// A folder with an encoder of 192 values by so many `hidden` ones, its manifest with this `hop`, and a few observations
 /// for the scales of integers where it `has_rows`.
-fn dense(folder: &Path, hidden: i64, hop: usize, has_rows: bool) -> PathBuf {
+pub fn dense(folder: &Path, hidden: i64, hop: usize, has_rows: bool) -> PathBuf {
     let model = folder.join("model-of-dense-layers");
     let _ = fs::remove_dir_all(&model);
     fs::create_dir(&model).unwrap();

@@ -1,6 +1,8 @@
 //! What `elbow new` asks in a terminal, and what it makes of the answers.
 
 use crate::common::repository;
+use crate::new::dense;
+use elbow::npy;
 use nix::fcntl::OFlag;
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use std::fs::{self, OpenOptions};
@@ -84,6 +86,53 @@ fn a_model_of_ones_own_and_its_recording_are_asked_for() {
     assert!(manifest.contains_key("decoder"));
     assert!(text(folder.path(), "build.rs").contains("compile(\"model/elbow.toml\")"));
     assert!(folder.path().join("shake/.github/workflows/build.yml").exists());
+}
+
+#[test]
+fn what_is_given_of_a_recording_is_not_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["encoder.onnx", "recording.npy"] {
+        fs::copy(repository("models/motion3").join(file), folder.path().join(file)).unwrap();
+    }
+    let words =
+        "new shake --encoder encoder.onnx --readings recording.npy --rate 32 --hop 8 --unit g";
+    let words: Vec<&str> = words.split_whitespace().collect();
+    // The length is left out.
+    let answers = ["microbit-v2", "64", "", "", ""];
+    let (shown, code) = typed(folder.path(), &words, &answers);
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("Readings of a window [64]: "), "{shown}");
+    for question in ["Readings of normal", "Readings of a second", "Readings from one", "Unit of"] {
+        assert!(!shown.contains(question), "{question}: {shown}");
+    }
+    let manifest: toml::Table = text(folder.path(), "model/elbow.toml").parse().unwrap();
+    let window = manifest["window"].as_table().unwrap();
+    assert_eq!((window["rate"].as_float(), window["hop"].as_integer()), (Some(32.0), Some(8)));
+    assert_eq!((window["length"].as_integer(), window["unit"].as_str()), (Some(64), Some("g")));
+}
+
+/// A model without observations that choose scales is in floats, as it is where nothing is asked.
+#[test]
+fn no_answer_ends_in_integers_without_scales() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = dense(folder.path(), 100, 64, false).display().to_string();
+    let words = ["new", "shake", "--model", &model];
+    let (shown, code) = typed(folder.path(), &words, &["pico", "", ""]);
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("Precision: f32; int8 needs a calibration.npy"), "{shown}");
+    assert!(text(folder.path(), "build.rs").contains("compile(\"model/elbow.toml\")"));
+    fs::remove_dir_all(folder.path().join("shake")).unwrap();
+    // Sixteen windows, which are all kept for the check of parity.
+    let encoder = repository("models/motion3/encoder.onnx").display().to_string();
+    let readings = npy::read(&repository("models/motion3/recording.npy")).unwrap().values;
+    let short = npy::encode(&[304, 3], &readings[..304 * 3]);
+    fs::write(folder.path().join("short.npy"), short).unwrap();
+    let words = ["new", "shake", "--encoder", &encoder, "--readings", "short.npy"];
+    let answers = ["pico", "", "", "", "", "", "", ""];
+    let (shown, code) = typed(folder.path(), &words, &answers);
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("Precision (f32, int8) [int8]: "), "{shown}");
+    assert!(text(folder.path(), "build.rs").contains("compile(\"model/elbow.toml\")"));
 }
 
 #[test]

@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 /// Most that a figure printed may exceed what the images take: it counts stacks and is of the program of another model.
 const MOST_ABOVE: f64 = 1.3;
 
+/// Least flash of a program with a model: the linker has not thrown everything away.
+const LEAST: f64 = 20_000.0;
+
 /// The project that `elbow new` makes with these words in `folder`, and the lines that it printed.
 fn made(folder: &Path, words: &str) -> (PathBuf, String) {
     let words: Vec<&str> = ["new", "own"].into_iter().chain(words.split_whitespace()).collect();
@@ -78,6 +81,8 @@ fn holds(folder: &Path, board: &Board, words: &str) {
             "{} {words} {program}: {in_flash} B of flash, about {flash}; {in_ram} B of RAM, about {ram}",
             board.name
         );
+        // Without its script a linker keeps nothing.
+        assert!(in_flash > LEAST, "{}: {program} is empty: {in_flash} B", board.name);
         assert!(
             in_flash <= flash && in_ram <= ram,
             "{}: {program} takes more than printed",

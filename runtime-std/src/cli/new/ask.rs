@@ -6,7 +6,7 @@ use super::{NewOptions, by_default};
 use elbow::{Error, Result};
 use elbow_toolchain::{BOARDS, Board};
 use std::io::{IsTerminal, Write, stdin, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The options with everything that has to be known: what is missing is asked for in a terminal.
 ///
@@ -41,13 +41,16 @@ pub fn completed(options: &NewOptions) -> Result<NewOptions> {
     if !options.has_model() {
         ask_model(&mut options)?;
     }
+    if options.encoder.is_some() {
+        ask_recorded(&mut options.recorded)?;
+    }
     let own = wiring(board)?;
     tell(&format!("Link: {}, the board's only one", own.linked))?;
     if options.sensor.is_none() {
         options.sensor = Some(choice("Sensor", &own.sensors(), own.sensor)?);
     }
     if options.precision.is_none() {
-        options.precision = Some(choice("Precision", &["f32", "int8"], by_default(board))?);
+        options.precision = ask_precision(&options, board)?;
     }
     if !options.no_ci {
         options.no_ci = choice("A file for CI", &["yes", "no"], "yes")? == "no";
@@ -66,32 +69,59 @@ fn ask_model(options: &mut NewOptions) -> Result<()> {
             options.encoder = Some(PathBuf::from(path));
             let decoder = answer("Its decoder's .onnx, for scores, or `none`", "none")?;
             options.decoder = (decoder != "none").then(|| PathBuf::from(decoder));
-            options.recorded = ask_recorded(&options.recorded)?;
         }
     }
     Ok(())
 }
 
-/// The recording with what is missing of it asked for. An environment error where nobody answers.
-fn ask_recorded(given: &RecordedOptions) -> Result<RecordedOptions> {
-    let mut recorded = given.clone();
-    let path = answer("Readings of normal operation, float32 [time, channels]", "normal.npy")?;
-    recorded.readings = Some(PathBuf::from(path));
-    recorded.rate = Some(number("Readings of a second", 64.0)?);
-    recorded.length = Some(number("Readings of a window", 64)?);
-    recorded.hop = Some(number("Readings from one window to the next", 16)?);
-    recorded.unit = Some(answer("Unit of the readings", "mg")?);
-    Ok(recorded)
+/// Asks for what is missing of the recording, and for nothing that was given. An environment error where nobody answers.
+fn ask_recorded(recorded: &mut RecordedOptions) -> Result<()> {
+    if recorded.readings.is_none() {
+        let path = answer("Readings of normal operation, float32 [time, channels]", "normal.npy")?;
+        recorded.readings = Some(PathBuf::from(path));
+    }
+    if recorded.rate.is_none() {
+        recorded.rate = Some(number("Readings of a second", 64.0)?);
+    }
+    if recorded.length.is_none() {
+        recorded.length = Some(number("Readings of a window", 64)?);
+    }
+    if recorded.hop.is_none() {
+        recorded.hop = Some(number("Readings from one window to the next", 16)?);
+    }
+    if recorded.unit.is_none() {
+        recorded.unit = Some(answer("Unit of the readings", "mg")?);
+    }
+    Ok(())
 }
 
-/// Asks until the answer is one of `choices`. An environment error where nobody answers.
+/// The arithmetic that is asked for; `None` where the board's is taken, which falls back to floats without observations
+/// that choose scales. A manifest without such can be in floats only, which is told in place of a question. An
+/// environment error where nobody answers.
+fn ask_precision(options: &NewOptions, board: &Board) -> Result<Option<String>> {
+    if options.model.is_some() && !options.beside(Path::new("")).join("calibration.npy").is_file() {
+        tell("Precision: f32; int8 needs a calibration.npy beside the elbow.toml")?;
+        return Ok(None);
+    }
+    chosen("Precision", &["f32", "int8"], by_default(board))
+}
+
+/// Asks until the answer is one of `choices`, or `default`. An environment error where nobody answers.
 fn choice(question: &str, choices: &[&str], default: &str) -> Result<String> {
+    Ok(chosen(question, choices, default)?.unwrap_or_else(|| default.into()))
+}
+
+/// Asks until the answer is one of `choices`; `None` where the line is empty, which takes `default`. An environment error
+/// where nobody answers.
+fn chosen(question: &str, choices: &[&str], default: &str) -> Result<Option<String>> {
     loop {
-        let found = answer(&format!("{question} ({})", choices.join(", ")), default)?;
-        if choices.contains(&&found[..]) {
-            return Ok(found);
+        let found = typed(&format!("{question} ({})", choices.join(", ")), default)?;
+        match found {
+            Some(found) if !choices.contains(&&found[..]) => {
+                tell(&format!("`{found}` is none of them"))?;
+            }
+            found => return Ok(found),
         }
-        tell(&format!("`{found}` is none of them"))?;
     }
 }
 
@@ -109,6 +139,12 @@ fn number<T: std::str::FromStr + std::fmt::Display>(question: &str, default: T) 
 
 /// The line that is typed after a question, `default` where it is empty. An environment error where stdin ends.
 fn answer(question: &str, default: &str) -> Result<String> {
+    Ok(typed(question, default)?.unwrap_or_else(|| default.into()))
+}
+
+/// The line that is typed after a question, which shows `default`; `None` where it is empty. An environment error where
+/// stdin ends.
+fn typed(question: &str, default: &str) -> Result<Option<String>> {
     let mut line = String::new();
     let asked = write!(stdout(), "{question} [{default}]: ").and_then(|()| stdout().flush());
     let read = asked.and_then(|()| stdin().read_line(&mut line));
@@ -116,8 +152,8 @@ fn answer(question: &str, default: &str) -> Result<String> {
         (Ok(0) | Err(_), _) => {
             Err(Error::environment("nobody answers; give the options, and --headless"))
         }
-        (Ok(_), "") => Ok(default.into()),
-        (Ok(_), line) => Ok(line.into()),
+        (Ok(_), "") => Ok(None),
+        (Ok(_), line) => Ok(Some(line.into())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What decides whether a model fits a board, before anything is built for it.
 
+use elbow::detect::with_calibration;
 use elbow::emit::emit;
 use elbow::model::Loaded;
 use elbow::{Error, Precision, Result};
@@ -50,11 +51,14 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Those of a model with a window and a rate. An error is that of `emit`.
+    /// Those of a model with a window and a rate, with the detector that its calibration gives it. An error is that of
+    /// `emit`.
     pub fn of(loaded: &Loaded, board: &Board) -> Result<Self> {
+        // As `build.rs` of the project does; a calibration that cannot be used gives no detector there either.
+        let (loaded, _) = with_calibration(loaded.clone());
         let budget = emit(&loaded.model)?.budget;
         let precision = loaded.precision();
-        let (soft, int8) = (!board.triple.ends_with("hf"), precision != Precision::F32);
+        let (soft, int8) = (!board.has_fpu, precision != Precision::F32);
         let cycles = CYCLES.iter().find(|(s, i, _)| (*s, *i) == (soft, int8));
         let cycles = cycles.map_or(0.0, |(.., cycles)| *cycles);
         let window = loaded.model.window.as_ref();
