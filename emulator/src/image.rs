@@ -65,7 +65,7 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// Where the bytes are no ELF file, or one without function symbols.
+    /// Where the bytes are no ELF file of 32 bits, one without function symbols, or one with addresses beyond 32 bits.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let wrong = |error| Error::new(format!("not a firmware image: {error}"));
         let file = object::File::parse(bytes).map_err(|error| wrong(error.to_string()))?;
@@ -78,7 +78,7 @@ impl Image {
             constants: named.keys().copied().chain([read_only.end]).collect(),
             named,
             symbols: file.symbols().filter_map(|s| Some(s.name().ok()?.to_owned())).collect(),
-            bytes: occupied(&file),
+            bytes: occupied(&file)?,
         };
         for section in file.sections().filter(|s| s.kind() == SectionKind::Text) {
             let code = section.data().map_err(|error| wrong(error.to_string()))?;
@@ -207,22 +207,42 @@ impl Image {
 }
 
 /// Bytes of flash and of RAM from the first to the last that an image uses: what a programmer writes, and where
-/// variables lie. Zeros where it is no ELF file of 32 bits.
-fn occupied(file: &object::File<'_>) -> [u32; 2] {
-    let object::File::Elf32(elf) = file else { return [0; 2] };
+/// variables lie.
+///
+/// # Errors
+///
+/// Where it is no ELF file of 32 bits, or a segment or section of it reaches beyond the addresses of 32 bits.
+fn occupied(file: &object::File<'_>) -> Result<[u32; 2], Error> {
+    let object::File::Elf32(elf) = file else {
+        return Err(Error::new(
+            "not a firmware image: it is no ELF file of 32 bits; build it for a Cortex-M target",
+        ));
+    };
     let order = elf.endian();
     let written = elf.elf_program_headers().iter().filter(|header| {
         header.p_type(order) == object::elf::PT_LOAD && header.p_filesz(order) > 0
     });
     let written =
-        written.map(|header| header.p_paddr(order)..header.p_paddr(order) + header.p_filesz(order));
+        written.map(|header| range(header.p_paddr(order).into(), header.p_filesz(order).into()));
     let variables = file.sections().filter(|section| {
         section.size() > 0
             && matches!(section.kind(), SectionKind::Data | SectionKind::UninitializedData)
     });
-    let variables = variables
-        .map(|section| section.address() as u32..(section.address() + section.size()) as u32);
-    [span(written), span(variables)]
+    let variables = variables.map(|section| range(section.address(), section.size()));
+    let written: Vec<Range<u32>> = written.collect::<Result<_, _>>()?;
+    let variables: Vec<Range<u32>> = variables.collect::<Result<_, _>>()?;
+    Ok([span(written.into_iter()), span(variables.into_iter())])
+}
+
+/// The addresses of so many bytes from `start`; an error where one of them has more than 32 bits.
+fn range(start: u64, bytes: u64) -> Result<Range<u32>, Error> {
+    let end = start.checked_add(bytes).and_then(|end| u32::try_from(end).ok());
+    let range = u32::try_from(start).ok().zip(end).map(|(start, end)| start..end);
+    range.ok_or_else(|| {
+        Error::new(format!(
+            "not a firmware image: {bytes} bytes at {start:#x} reach beyond 32 bits of address; link it again"
+        ))
+    })
 }
 
 /// From the start of the first range to the end of the last; 0 without ranges.
@@ -368,6 +388,21 @@ mod tests {
 
     fn stack(functions: Vec<Function>) -> Option<u32> {
         image(functions).footprint("f0").expect("it is there").stack_bytes
+    }
+
+    #[test]
+    fn a_file_of_64_bits_is_refused() {
+        let own = std::env::current_exe().and_then(std::fs::read).expect("the test itself");
+        let error = super::Image::parse(&own).expect_err("no image").to_string();
+        assert!(error.contains("32 bits"), "{error}");
+    }
+
+    #[test]
+    fn addresses_have_32_bits() {
+        assert_eq!(super::range(0x10, 0x20).ok(), Some(0x10..0x30));
+        for (start, bytes) in [(0xffff_fff0, 0x20), (u64::MAX, 2), (1 << 32, 0)] {
+            assert!(super::range(start, bytes).is_err(), "{start:#x}");
+        }
     }
 
     #[test]
