@@ -175,17 +175,19 @@ pub fn cost(loaded: &Loaded, target: &Target, firmware: &Path, batch: &Batch) ->
     let functions: &[&str] =
         if is_scored { &["open", "infer", "score"] } else { &["open", "infer"] };
     let whole: Vec<Trace> = meter.traced(emit, functions, false)?.into_iter().flatten().collect();
-    let [boot, infer, of_score @ ..] = &whole[..] else { return Err(not_called()) };
+    let [boot, infer, of_score @ ..] = &whole[..] else { return Err(meter.not_called(functions)) };
     agree(target, infer.instructions(), spent.instructions)?;
     let laps = meter.traced(emit_timed, &functions[1..], true)?;
-    let [of_infer, laps_of_score @ ..] = &laps[..] else { return Err(not_called()) };
+    let [of_infer, laps_of_score @ ..] = &laps[..] else {
+        return Err(meter.not_called(&functions[1..]));
+    };
     let main = loaded.model.graphs.main().plan;
     let encode = PartCost::new(target, infer, layers(target, main, of_infer));
     let decoder = loaded.amortized().and_then(|(_, decoder)| decoder);
     let (mut score, mut decode) = (None, None);
     if let (Some(decoder), [trace], [laps]) = (decoder, of_score, laps_of_score) {
         let all = PartCost::new(target, trace, layers(target, &decoder.plan, laps));
-        let behind = laps.last().ok_or_else(not_called)?;
+        let behind = laps.last().ok_or_else(|| meter.not_called(&functions[2..]))?;
         decode = Some(all.without(&PartCost::new(target, behind, Vec::new())));
         score = Some(all);
     }
@@ -256,13 +258,17 @@ impl CostMeter<'_> {
         device.select(0)?;
         ask(&mut device, self.loaded, &self.given, 0)?;
         let calls = device.traced()?;
-        if calls.len() == functions.len() { Ok(calls) } else { Err(not_called()) }
+        if calls.len() == functions.len() { Ok(calls) } else { Err(self.not_called(functions)) }
     }
-}
 
-/// The environment error that the emulator's log lacks a call.
-fn not_called() -> Error {
-    Error::environment("the emulator's log shows no inference")
+    /// The environment error that the emulator's log lacks a call of one of these functions of the model's.
+    fn not_called(&self, functions: &[&str]) -> Error {
+        let (target, model) = (self.target.name, &self.loaded.model.name);
+        Error::environment(format!(
+            "{target}: the emulator's log lacks a call of `{model}`, expected one each of: {}; install QEMU 7.2, with which the log is tested, and try again",
+            functions.join(", ")
+        ))
+    }
 }
 
 /// The steps of a plan, which took these laps.
