@@ -116,8 +116,8 @@ pub fn score(title: &str, points: &[(f64, f64, bool)], threshold: Option<f64>) -
     panel.named(Mark::Dots(flagged, 3, VERMILION), "flagged")
 }
 
-/// Three times the range of the middle nine tenths below them; minus infinity where no value is far below that, and of
-/// no value.
+/// The lower end of an axis for these values: `median - 12 (p95 - median)`, where one of them lies below
+/// `median - 60 (p95 - median)`; else minus infinity, also of no finite value.
 fn floor(values: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
