@@ -47,8 +47,7 @@ impl<M: Linked> Running<M> {
     #[inline(always)]
     pub fn run(&mut self) {
         let Ok(pack) = Pack::new_checked(M::weights()) else { return };
-        while M::run(&pack, &mut self.workspace, black_box(&self.inputs), &mut self.outputs)
-            .is_ok()
+        while M::run(&pack, &mut self.workspace, black_box(&self.inputs), &mut self.outputs).is_ok()
         {
             black_box(&mut self.outputs);
         }
