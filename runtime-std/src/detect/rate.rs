@@ -45,7 +45,7 @@ pub fn upper_rate_of_crowds(events: usize, windows: usize, dispersion: f64) -> f
 const BLOCKS: usize = 10;
 
 /// By how much the number of events varies more than that of independent ones, by the windows that they come at, in
-/// ascending order and below `windows`: the larger of [`of_gaps`], which knows crowds of any number, and [`of_blocks`], which
+/// ascending order and below `windows`: the larger of `of_gaps`, which knows crowds of any number, and `of_blocks`, which
 /// knows stretches of a tenth of the recording in which events are more frequent. At least 1; `None` for fewer than three
 /// events, which show no crowd. A recording with all of its events in one crowd has about as many as the dispersion.
 pub fn dispersion(times: &[usize], windows: usize) -> Option<f64> {

@@ -169,6 +169,13 @@ pub(super) fn of_calibration() -> Vec<Case> {
             &["score.alarm.votes", "[4, 3]"],
         ),
         (
+            "a replay that shows less than nothing",
+            alarm(
+                "kappa = 0.3\narl = 10\nevery = 1\nthreshold = 2\ndispersion = 0.5\nupper_rate = 0.0\n",
+            ),
+            &["score.alarm.dispersion: found 0.5", "score.alarm.upper_rate: found 0"],
+        ),
+        (
             "rows without a file",
             [ENCODER, "[data]\ntrain = { files = [\"x.npy\"], rows = 3 }\n"].concat(),
             &["missing field `hashes` in [data.train]"],
