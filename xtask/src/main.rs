@@ -119,7 +119,7 @@ enum Need {
     PeerCompiler,
     /// Node of at least [`OLDEST_NODE`], with npm.
     Node,
-    /// Python 3 with venv, which brings pip.
+    /// Python 3 with venv and pip.
     Python,
     /// One that runs without a screen.
     Browser,
@@ -144,11 +144,10 @@ fn prepare(steps: &[Step], needs: &[Need]) -> Result<(), String> {
     if needs.contains(&Need::Node) {
         has_node()?;
     }
-    if needs.contains(&Need::Python) && answer("python3", &["-m", "venv", "--help"]).is_none() {
-        return Err(
-            "Python 3 with venv is missing: on Debian, as root: apt-get install python3-venv"
-                .into(),
-        );
+    let lacks = |module: &&str| answer("python3", &["-m", module, "--help"]).is_none();
+    if needs.contains(&Need::Python) && ["venv", "pip"].iter().any(lacks) {
+        let cure = "on Debian, as root: apt-get install python3-venv python3-pip";
+        return Err(format!("Python 3 with venv and pip is missing: {cure}"));
     }
     let runs = |name: &&str| answer(name, &["--version"]).is_some();
     if needs.contains(&Need::Browser) && !BROWSERS.iter().any(runs) {
