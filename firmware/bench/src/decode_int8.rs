@@ -3,7 +3,7 @@
 
 use crate::harness::{Work, crc32};
 use elbow_core::kernels::integer::{PaddedCopy, dequantize, quantize};
-use elbow_kernels::workloads::{Buffers, Decoder, LATENT, Values, Workload, ZEROS};
+use elbow_kernels::workloads::{Buffers, Decoder, LATENT, Values, Workload, ZEROS, straight};
 
 /// Values of an observation: 9 channels of 64 readings.
 const OBSERVED: usize = 9 * 64;
@@ -13,14 +13,7 @@ const OUTPUT: (f32, i32) = (1.0 / 32.0, 4);
 const LATENT_SCALE: f32 = 1.0 / 64.0;
 
 /// One value behind the other.
-const LATENTS: PaddedCopy = PaddedCopy {
-    dims: [1, 1, LATENT],
-    from: [0, 0, 1],
-    from_start: 0,
-    to: [0, 0, 1],
-    to_start: 0,
-    len: 0,
-};
+const LATENTS: PaddedCopy = straight(LATENT);
 
 /// From channels last to channels first.
 const CHANNELS_FIRST: PaddedCopy = PaddedCopy {

@@ -37,6 +37,10 @@ pub fn tell() -> Told {
 pub fn decoded(digits: &Digits, row: usize, z: &[f32]) -> Result<Vec<f32>, Failure> {
     let mut likelihood = digits.likelihood()?;
     likelihood.forward().at(row);
-    let logits = &likelihood.forward().decode(z)?[0];
-    Ok(logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect())
+    Ok(probabilities(likelihood.forward().decode(z)?).collect())
+}
+
+/// The probability of each pixel to be set, by the logits in the decoder's outputs.
+pub fn probabilities(outputs: &[Vec<f32>]) -> impl Iterator<Item = f32> {
+    outputs[0].iter().map(|logit| 1.0 / (1.0 + (-logit).exp()))
 }

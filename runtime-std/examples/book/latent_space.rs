@@ -2,6 +2,7 @@
 
 use super::Told;
 use super::digits::{Digits, side_by_side};
+use super::latent::probabilities;
 use nalgebra::{DMatrix, SymmetricEigen};
 
 /// Test images, and the one that is shown.
@@ -15,8 +16,8 @@ pub fn tell() -> Told {
     let mut by_decoder = Vec::new();
     let mut likelihood = digits.likelihood()?;
     for row in 0..ROWS {
-        let logits = &likelihood.forward().decode(digits.posterior(row).loc)?[0];
-        by_decoder.extend(logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())));
+        let outputs = likelihood.forward().decode(digits.posterior(row).loc)?;
+        by_decoder.extend(probabilities(outputs));
     }
     let by_pca = principal(&images.values);
     let error = |found: &[f32]| {

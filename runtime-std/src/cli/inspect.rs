@@ -1,16 +1,13 @@
 //! `elbow inspect`
 
-use super::schedule::{Schedule, ScheduleOptions};
-use super::{ModelOptions, firmware, inputs, output};
-use elbow::detect::with_calibration;
-use elbow::device::Target;
+use super::on_target::{OnTarget, TargetOptions};
+use super::{ModelOptions, output};
+use elbow::Result;
 use elbow::emit::{LayerBudget, emit};
 use elbow::import::{self, Group, Survey, Unsupported};
 use elbow::manifest::Manifest;
 use elbow::model::{Loaded, Part, Role, Source};
-use elbow::parity::cost::{WorkCost, cost};
 use elbow::stages;
-use elbow::{Core, Error, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -20,15 +17,8 @@ use std::path::{Path, PathBuf};
 pub struct InspectOptions {
     #[command(flatten)]
     model: ModelOptions,
-    /// Also measure what the model takes of an emulated board (qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55), on
-    /// a row of zeros
-    #[arg(long, value_parser = |text: &str| Target::named(text).map_err(|error| error.to_string()))]
-    target: Option<Target>,
     #[command(flatten)]
-    schedule: ScheduleOptions,
-    /// The firmware workspace; found upwards from the current folder where left out
-    #[arg(long, value_name = "DIR", requires = "target")]
-    firmware: Option<PathBuf>,
+    on_target: TargetOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -48,7 +38,7 @@ struct InspectReport {
     unsupported: Vec<Problem>,
     /// Of `--target`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    on_target: Option<TargetReport>,
+    on_target: Option<OnTarget>,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,15 +50,6 @@ struct GraphReport {
     /// which no plan can be.
     peak_bytes: Option<usize>,
     peak_lower_bound_bytes: Option<usize>,
-}
-
-/// What the model takes of a board.
-#[derive(Debug, Serialize)]
-struct TargetReport {
-    target: &'static str,
-    #[serde(flatten)]
-    work: WorkCost,
-    schedule: Option<Schedule>,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,7 +77,7 @@ pub fn run(options: &InspectOptions) -> Result<()> {
     match options.model.load() {
         Ok(loaded) => {
             let mut report = InspectReport::of_loaded(&loaded)?;
-            report.on_target = options.on_target(loaded)?;
+            report.on_target = options.on_target.measured(&loaded)?;
             print(&report, options.json)
         }
         Err(error) => {
@@ -112,28 +93,6 @@ pub fn run(options: &InspectOptions) -> Result<()> {
 /// Prints the report to stdout, as JSON or text; an environment error where that fails.
 fn print(report: &InspectReport, json: bool) -> Result<()> {
     if json { output::json(report) } else { output::text(&report.to_string()) }
-}
-
-impl InspectOptions {
-    /// What the model takes of the board of `--target`; `None` without one. An input error for `--clock` without a board; an
-    /// error of toolchain or emulator.
-    fn on_target(&self, loaded: Loaded) -> Result<Option<TargetReport>> {
-        let Some(target) = &self.target else {
-            return match self.schedule.is_asked() {
-                true => Err(Error::input(
-                    "--clock needs a board; add --target qemu-m4, or another core",
-                )),
-                false => Ok(None),
-            };
-        };
-        let loaded =
-            if target.core == Core::default() { loaded } else { loaded.for_core(target.core)? };
-        let (loaded, _) = with_calibration(loaded);
-        let firmware = firmware(self.firmware.as_deref())?;
-        let work = cost(&loaded, target, &firmware, &inputs::zeros(&loaded)?)?.work;
-        let schedule = self.schedule.of(&loaded, &work)?;
-        Ok(Some(TargetReport { target: target.name, work, schedule }))
-    }
 }
 
 /// The survey of each file of the model, with its role (`encoder`, `decoder` or `flow`; `graph` of a bare
@@ -304,7 +263,7 @@ impl fmt::Display for InspectReport {
     }
 }
 
-impl fmt::Display for TargetReport {
+impl fmt::Display for OnTarget {
     /// Writes the parts of the work and their schedule; with a newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { target, work, schedule } = self;

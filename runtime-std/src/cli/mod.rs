@@ -14,6 +14,7 @@ mod inputs;
 mod inspect;
 mod monitor;
 mod new;
+mod on_target;
 mod ops;
 pub mod output;
 mod parity;

@@ -5,17 +5,15 @@ mod pictures;
 mod tables;
 
 use super::chosen_target::TWIN;
-use super::schedule::{Schedule, ScheduleOptions};
-use super::score::{Evaluated, ScoreSource, chosen, evaluate};
-use super::{ModelOptions, PrecisionOptions, firmware, inputs, output, runtime};
+use super::on_target::{OnTarget, TargetOptions};
+use super::score::{Evaluated, Recorded, ScoreSource, chosen, evaluate};
+use super::{ModelOptions, PrecisionOptions, inputs, output, runtime};
 use elbow::detect::with_calibration;
-use elbow::device::Target;
 use elbow::emit::{Budget, emit};
 use elbow::gap::{self, GapReport, measure};
 use elbow::lower::Core;
 use elbow::manifest::Score;
 use elbow::model::{Decoder, Loaded};
-use elbow::parity::cost::{WorkCost, cost};
 use elbow::parity::integer::Pair;
 use elbow::parity::{
     Compared, Layers, Limits, ParityReport, Reference, compare, layers, outputs, reference,
@@ -45,14 +43,8 @@ pub struct ReportOptions {
     /// Rows whose gaps are measured, the first; 0 for none
     #[arg(long, value_name = "N", default_value_t = 8)]
     gap_rows: usize,
-    /// Also measure what the model takes of an emulated board (qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55)
-    #[arg(long, value_parser = |text: &str| Target::named(text).map_err(|error| error.to_string()))]
-    target: Option<Target>,
     #[command(flatten)]
-    schedule: ScheduleOptions,
-    /// The firmware workspace; found upwards from the current folder where left out
-    #[arg(long, value_name = "DIR", requires = "target")]
-    firmware: Option<PathBuf>,
+    on_target: TargetOptions,
     /// Key of all noise
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -73,13 +65,6 @@ struct Findings {
     scored: std::result::Result<(Score, Evaluated), String>,
     gap: std::result::Result<GapReport, String>,
     on_target: Option<OnTarget>,
-}
-
-/// What a board takes.
-struct OnTarget {
-    target: Target,
-    work: WorkCost,
-    schedule: Option<Schedule>,
 }
 
 /// Computes everything, and writes the page.
@@ -103,10 +88,7 @@ fn check(options: &ReportOptions) -> Result<()> {
         let path = options.out.display();
         return Err(Error::input(format!("--out {path}: expected the name of an .html file")));
     }
-    match options.schedule.is_asked() && options.target.is_none() {
-        true => Err(Error::input("--clock needs a board; add --target qemu-m4, or another core")),
-        false => Ok(()),
-    }
+    options.on_target.check()
 }
 
 impl Findings {
@@ -127,7 +109,7 @@ impl Findings {
             None => Vec::new(),
         };
         let gap = gap(&float, &batch, options)?;
-        let on_target = on_target(&loaded, options)?;
+        let on_target = options.on_target.measured(&loaded)?;
         Ok(Self { loaded, budget, batch, parity, layers, posteriors, scored, gap, on_target })
     }
 
@@ -138,20 +120,30 @@ impl Findings {
         decoder.map(|decoder| (decoder, x)).filter(|_| self.posteriors.len() == 1)
     }
 
-    /// The time or number of each row, and what that is in words.
+    /// Readings of a unit along a recording, and the unit: seconds where the rate is known, else readings.
+    fn unit(&self) -> (f64, &'static str) {
+        match self.loaded.model.window.as_ref().and_then(|window| window.rate) {
+            Some(rate) => (rate, "seconds"),
+            None => (1.0, "reading"),
+        }
+    }
+
+    /// Where the scored windows of the recording end, in [units](Self::unit).
+    fn ends(&self, recorded: &Recorded) -> Vec<f64> {
+        let scored = recorded.windows.iter().filter(|due| due.is_scored);
+        scored.map(|due| due.reading as f64 / self.unit().0).collect()
+    }
+
+    /// The place or number of each row, and what that is in words.
     fn places(&self) -> (Vec<f64>, &'static str) {
         let rows = || (0..self.batch.len).map(|row| row as f64).collect();
         let recorded = self.scored.as_ref().ok().and_then(|(_, own)| own.recorded.as_ref());
         let Some(recorded) = recorded else { return (rows(), "row") };
-        let scored = recorded.windows.iter().filter(|due| due.is_scored);
-        let readings: Vec<f64> = scored.map(|due| due.reading as f64).collect();
+        let ends = self.ends(recorded);
         // Without a calibration the same windows are left out as for the posteriors; a detector may leave out more.
-        if readings.len() != self.batch.len {
-            return (rows(), "window");
-        }
-        match self.loaded.model.window.as_ref().and_then(|window| window.rate) {
-            Some(rate) => (readings.iter().map(|at| at / rate).collect(), "seconds"),
-            None => (readings, "reading"),
+        match ends.len() == self.batch.len {
+            true => (ends, self.unit().1),
+            false => (rows(), "window"),
         }
     }
 }
@@ -228,18 +220,4 @@ fn gap(
         settings.refine_steps = STEPS.to_vec();
     }
     measure(loaded, &batch.first(options.gap_rows.min(batch.len)), &settings).map(Ok)
-}
-
-/// What the model takes of the board of `--target`; `None` without one. Errors of toolchain and emulator.
-fn on_target(loaded: &Loaded, options: &ReportOptions) -> Result<Option<OnTarget>> {
-    let Some(target) = options.target else { return Ok(None) };
-    let loaded = match target.core == Core::default() {
-        true => loaded.clone(),
-        false => loaded.for_core(target.core)?,
-    };
-    let (loaded, _) = with_calibration(loaded);
-    let firmware = firmware(options.firmware.as_deref())?;
-    let work = cost(&loaded, &target, &firmware, &inputs::zeros(&loaded)?)?.work;
-    let schedule = options.schedule.of(&loaded, &work)?;
-    Ok(Some(OnTarget { target, work, schedule }))
 }

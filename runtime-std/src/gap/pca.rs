@@ -30,13 +30,8 @@ impl Pca {
     ///
     /// The eigenvalues are those of the smaller of covariance and Gram matrix, which share them.
     pub fn fit(values: &[f32], len: usize, latent: usize) -> Self {
-        let rows = values.len() / len.max(1);
-        let mut data = DMatrix::from_fn(rows, len, |row, i| f64::from(values[row * len + i]));
-        for mut column in data.column_iter_mut() {
-            let mean = column.sum() / rows as f64;
-            column.add_scalar_mut(-mean);
-        }
-        let products = if rows < len { &data * data.transpose() } else { data.transpose() * &data };
+        let (data, products) = centred(values, len);
+        let rows = data.nrows();
         let total = products.trace() / rows as f64;
         let eigenvalues: DVector<f64> = SymmetricEigen::new(products).eigenvalues / rows as f64;
         let mut eigenvalues: Vec<f64> = eigenvalues.iter().map(|value| value.max(0.0)).collect();
@@ -58,15 +53,9 @@ impl Pca {
 /// The coordinates of each of these rows of `len` values on the first `count` principal axes of all of them, the axis of
 /// the largest variance first; fewer where there are fewer rows or values. An axis has no sign.
 pub fn principal_scores(values: &[f32], len: usize, count: usize) -> Vec<Vec<f64>> {
-    let rows = values.len() / len.max(1);
-    let mut data = DMatrix::from_fn(rows, len, |row, i| f64::from(values[row * len + i]));
-    for mut column in data.column_iter_mut() {
-        let mean = column.sum() / rows.max(1) as f64;
-        column.add_scalar_mut(-mean);
-    }
+    let (data, products) = centred(values, len);
     // With `X = U S V^T`, the coordinates `U S` are those of the Gram matrix `X X^T` too.
-    let by_rows = rows < len;
-    let products = if by_rows { &data * data.transpose() } else { data.transpose() * &data };
+    let (rows, by_rows) = (data.nrows(), data.nrows() < len);
     let SymmetricEigen { eigenvalues, eigenvectors } = SymmetricEigen::new(products);
     let mut order: Vec<usize> = (0..eigenvalues.len()).collect();
     order.sort_by(|a, b| eigenvalues[*b].total_cmp(&eigenvalues[*a]));
@@ -76,6 +65,18 @@ pub fn principal_scores(values: &[f32], len: usize, count: usize) -> Vec<Vec<f64
     });
     let axes: Vec<DVector<f64>> = axes.collect();
     (0..rows).map(|row| axes.iter().map(|axis| axis[row]).collect()).collect()
+}
+
+/// Rows of `len` values less the mean of each column, and the smaller of their Gram matrix and the products of their columns.
+fn centred(values: &[f32], len: usize) -> (DMatrix<f64>, DMatrix<f64>) {
+    let rows = values.len() / len.max(1);
+    let mut data = DMatrix::from_fn(rows, len, |row, i| f64::from(values[row * len + i]));
+    for mut column in data.column_iter_mut() {
+        let mean = column.sum() / rows.max(1) as f64;
+        column.add_scalar_mut(-mean);
+    }
+    let products = if rows < len { &data * data.transpose() } else { data.transpose() * &data };
+    (data, products)
 }
 
 #[cfg(test)]

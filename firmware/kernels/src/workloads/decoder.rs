@@ -1,6 +1,6 @@
 //! A whole decoder of the form of `models/imu`'s, on bytes: two dense layers, and [`Transposed`] behind them.
 
-use super::layer::{Layer, Source, ZEROS, offsets, rows};
+use super::layer::{Layer, Source, ZEROS, offsets, rows, straight};
 use super::{Buffers, Transposed, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, X8, linear8, x8s, x8s_mut};
 use elbow_core::kernels::integer::{Linear, Output, PaddedCopy, Requantize, i8s, padded_copy};
@@ -27,14 +27,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    const WIDEN: PaddedCopy = PaddedCopy {
-        dims: [1, 1, LATENT],
-        from: [0, 0, 1],
-        from_start: 0,
-        to: [0, 0, 1],
-        to_start: 0,
-        len: 0,
-    };
+    const WIDEN: PaddedCopy = straight(LATENT);
 
     /// All zero.
     pub const fn new() -> Self {

@@ -2,12 +2,24 @@
 
 use super::{Buffers, Values};
 use elbow_core::kernels::integer::{
-    Form, Linear, Requantize, pack_depthwise, pack_weights, packed_depthwise_len, packed_len,
-    paired_segment,
+    Form, Linear, PaddedCopy, Requantize, pack_depthwise, pack_weights, packed_depthwise_len,
+    packed_len, paired_segment,
 };
 
 /// Zero points of the first input and of the others, on bytes.
 pub const ZEROS: [i32; 2] = [-3, -128];
+
+/// The copy of so many values to other numbers, one behind the other.
+pub const fn straight(values: usize) -> PaddedCopy {
+    PaddedCopy {
+        dims: [1, 1, values],
+        from: [0, 0, 1],
+        from_start: 0,
+        to: [0, 0, 1],
+        to_start: 0,
+        len: 0,
+    }
+}
 
 /// A dense, convolution or depthwise layer; dense ones have one position.
 #[derive(Clone, Copy, Debug)]

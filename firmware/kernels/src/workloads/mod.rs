@@ -28,7 +28,7 @@ mod w4;
 mod w4_parts;
 
 pub use decoder::{Decoder, LATENT};
-pub use layer::{Layer, Parameters, Source, ZEROS};
+pub use layer::{Layer, Parameters, Source, ZEROS, straight};
 pub use transposed::Transposed;
 pub use values::{SEED, Values};
 pub use w1::W1;

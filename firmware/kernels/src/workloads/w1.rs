@@ -1,6 +1,6 @@
 //! W1: one dense layer of bytes.
 
-use super::layer::{Layer, Source, ZEROS};
+use super::layer::{Layer, Source, ZEROS, straight};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, linear8, x8s, x8s_mut};
 use elbow_core::kernels::integer::{Linear, PaddedCopy, i8s, i8s_mut, padded_copy};
@@ -16,14 +16,7 @@ pub struct W1<const K: usize, const WEIGHTS: usize, const WORDS: usize> {
 impl<const K: usize, const WEIGHTS: usize, const WORDS: usize> W1<K, WEIGHTS, WORDS> {
     pub(super) const LAYERS: [Layer; 1] = [Layer::dense(K, 128, false)];
     const SHAPE: Linear = Self::LAYERS[0].line(FORM8, 0);
-    const WIDEN: PaddedCopy = PaddedCopy {
-        dims: [1, 1, K],
-        from: [0, 0, 1],
-        from_start: 0,
-        to: [0, 0, 1],
-        to_start: 0,
-        len: 0,
-    };
+    const WIDEN: PaddedCopy = straight(K);
 
     /// All zero.
     pub const fn new() -> Self {

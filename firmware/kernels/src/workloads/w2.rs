@@ -1,6 +1,6 @@
 //! W2: the autoencoder of MLPerf Tiny, on bytes.
 
-use super::layer::{Layer, Source, ZEROS, offsets, rows};
+use super::layer::{Layer, Source, ZEROS, offsets, rows, straight};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, X8, linear8, x8s, x8s_mut};
 use elbow_core::kernels::integer::{Output, PaddedCopy, i8s, i8s_mut, padded_copy};
@@ -34,14 +34,7 @@ pub struct W2 {
 }
 
 impl W2 {
-    const WIDEN: PaddedCopy = PaddedCopy {
-        dims: [1, 1, 640],
-        from: [0, 0, 1],
-        from_start: 0,
-        to: [0, 0, 1],
-        to_start: 0,
-        len: 0,
-    };
+    const WIDEN: PaddedCopy = straight(640);
 
     /// All zero.
     pub const fn new() -> Self {

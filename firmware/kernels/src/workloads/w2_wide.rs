@@ -1,6 +1,6 @@
 //! W2 with activations of 16 bits: the layers and weights of W2, zero points 0.
 
-use super::layer::{Layer, Source, offsets};
+use super::layer::{Layer, Source, offsets, straight};
 use super::w2::{LAYERS, ROWS, WEIGHTS};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM16, linear16};
@@ -24,14 +24,7 @@ pub struct W2Wide {
 }
 
 impl W2Wide {
-    const WIDEN: PaddedCopy = PaddedCopy {
-        dims: [1, 1, 640],
-        from: [0, 0, 1],
-        from_start: 0,
-        to: [0, 0, 1],
-        to_start: 0,
-        len: 0,
-    };
+    const WIDEN: PaddedCopy = straight(640);
 
     /// All zero.
     pub const fn new() -> Self {

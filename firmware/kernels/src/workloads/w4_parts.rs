@@ -1,6 +1,6 @@
 //! The layers of W4, each alone and on bytes at both ends.
 
-use super::layer::{Layer, Source, ZEROS, offsets};
+use super::layer::{Layer, Source, ZEROS, offsets, straight};
 use super::w4::{DEPTHWISE, LAYERS, PAD, PADDED, POINTWISE, VALUES};
 use super::{Buffers, Values, Workload};
 use elbow_core::kernels::integer::native::{FORM8, linear8, x8s, x8s_mut};
@@ -63,14 +63,7 @@ pub struct W4Pointwise {
 }
 
 impl W4Pointwise {
-    const WIDEN: PaddedCopy = PaddedCopy {
-        dims: [1, 1, VALUES],
-        from: [0, 0, 1],
-        from_start: 0,
-        to: [0, 0, 1],
-        to_start: 0,
-        len: 0,
-    };
+    const WIDEN: PaddedCopy = straight(VALUES);
 
     /// All zero.
     pub const fn new() -> Self {

@@ -250,20 +250,11 @@ fn marked(found: &Findings) -> Option<Vec<bool>> {
 /// shaded.
 pub fn scores(found: &Findings, score: &Score, own: &Evaluated) -> Result<String, Failure> {
     let rows = own.table.rows();
-    let window = found.loaded.model.window.as_ref();
     let recorded = own.recorded.as_ref();
-    let rate = recorded.and(window).and_then(|window| window.rate);
-    let places: Vec<f64> = match recorded {
-        Some(recorded) => {
-            let scored = recorded.windows.iter().filter(|due| due.is_scored);
-            scored.map(|due| due.reading as f64 / rate.unwrap_or(1.0)).collect()
-        }
-        None => (0..rows.len()).map(|row| row as f64).collect(),
-    };
-    let unit = match (recorded, rate) {
-        (None, _) => "row",
-        (_, Some(_)) => "seconds",
-        (_, None) => "reading",
+    let (rate, unit) = found.unit();
+    let (places, unit) = match recorded {
+        Some(recorded) => (found.ends(recorded), unit),
+        None => ((0..rows.len()).map(|row| row as f64).collect(), "row"),
     };
     let anomalies = own.table.anomalies().unwrap_or_else(|| vec![false; rows.len()]);
     let points: Vec<(f64, f64, bool)> = places
@@ -272,19 +263,18 @@ pub fn scores(found: &Findings, score: &Score, own: &Evaluated) -> Result<String
         .zip(&anomalies)
         .map(|((place, row), flagged)| (*place, f64::from(row.score), *flagged))
         .collect();
-    let length = recorded.map_or(1.0, |own| own.length as f64 / rate.unwrap_or(1.0));
+    let length = recorded.map_or(1.0, |own| own.length as f64 / rate);
     let flagged = points.iter().filter(|(.., flagged)| *flagged);
     let spans = series::spans(flagged.map(|(place, ..)| (place - length, *place)));
     let all = match recorded {
         Some(own) => {
-            0.0..(own.recording.values.len() / own.recording.channels.max(1)) as f64
-                / rate.unwrap_or(1.0)
+            0.0..(own.recording.values.len() / own.recording.channels.max(1)) as f64 / rate
         }
         None => over(&places),
     };
     let mut panels = Vec::new();
     if let Some(recorded) = recorded {
-        panels.push(recording(&recorded.recording, rate.unwrap_or(1.0), &spans).over(all.clone()));
+        panels.push(recording(&recorded.recording, rate, &spans).over(all.clone()));
     }
     let threshold = own.table.anomalies().and(score.threshold).map(f64::from);
     let mut along = series::score("Score", &points, threshold).over(all.clone());
@@ -451,15 +441,13 @@ pub fn drift(found: &Findings) -> MaybeSvg {
     let calibration = own.table.judge().calibration();
     let threshold = calibration.and_then(|calibration| calibration.drift.as_ref());
     let Some((recorded, drift)) = own.recorded.as_ref().zip(threshold) else { return Ok(None) };
-    let rate = found.loaded.model.window.as_ref().and_then(|window| window.rate);
-    let scored = recorded.windows.iter().filter(|due| due.is_scored);
-    let points: Vec<(f64, f64)> = scored
-        .map(|due| (due.reading as f64 / rate.unwrap_or(1.0), f64::from(due.statistic)))
-        .collect();
-    let unit = if rate.is_some() { "seconds" } else { "reading" };
+    let statistics = recorded.windows.iter().filter(|due| due.is_scored).map(|due| due.statistic);
+    let points: Vec<(f64, f64)> =
+        found.ends(recorded).into_iter().zip(statistics.map(f64::from)).collect();
+    let (_, unit) = found.unit();
     let mut panel = Panel::new("Statistic of the drift", unit, 240);
     panel = panel.named(Mark::Line(series::thinned(points), GREEN), "statistic");
     panel = panel.named(Mark::Level(f64::from(drift.threshold), VERMILION), "threshold");
-    panel.whole = rate.is_none();
+    panel.whole = unit == "reading";
     draw::stacked(&[panel]).map(Some)
 }

@@ -1,6 +1,7 @@
 //! The tables of the page.
 
-use super::{Findings, OnTarget};
+use super::Findings;
+use crate::cli::on_target::OnTarget;
 use elbow_toolchain::BOARDS;
 use maud::{Markup, html};
 
@@ -107,7 +108,7 @@ pub fn budget(found: &Findings) -> Markup {
 /// The parts of the work on a board.
 fn on_target(own: &OnTarget) -> Markup {
     html! {
-        h3 { "On " (own.target.name) }
+        h3 { "On " (own.target) }
         pre { (own.work.to_string()) }
         @if let Some(schedule) = &own.schedule { pre { (schedule.to_string()) } }
     }
